@@ -1,0 +1,19 @@
+//! poptalk: a raw console for POP3. Type the commands by hand, read every octet of the answers, keep the transcript.
+//!
+//! ```text
+//!              keyboard                 transcript file              sockets
+//!                  |                           |                        |
+//!   EDGE        console                        |             net, engine, serve     only here: I/O and clock
+//!                  \                           |                      /
+//!                   v                          |                     v
+//!   CORE          tracker.feed(side, octets)  <+---------------------+              pure, never panics
+//!                           |  steps
+//!                        recorder  (hides secrets, appends)                         thin
+//!                           v
+//!   TAPE          Transcript  <---->  rows of text on disk                          pure
+//! ```
+//!
+//! The layers look only downwards: facts (`command`), core (`tracker`), tape (`transcript`, `text`, `secret`), reading
+//! (`learnt`), players (`server`), edge, `cmd`. `tests/layers.rs` enforces it.
+
+pub mod command;
