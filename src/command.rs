@@ -6,7 +6,7 @@ mod rows;
 pub use rows::COMMANDS;
 
 /// One POP3 command: what it looks like, where it is allowed, what its reply looks like, and what a learner should know.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Command {
     /// The keyword in upper case; two words with one space where the second one decides the reply (`XTND XMIT`).
     pub verb: &'static str,
@@ -35,6 +35,10 @@ pub struct Command {
     /// An exchange as a transcript (`transcripts/commands/`).
     pub example: &'static str,
 }
+
+/// The SASL mechanisms whose initial response says everything: no challenge follows (RFC 4422 §5).
+pub const ONE_STEP_MECHANISMS: &[&str] =
+    &["PLAIN", "XOAUTH2", "OAUTHBEARER", "EXTERNAL", "ANONYMOUS"];
 
 /// One argument of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

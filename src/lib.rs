@@ -17,3 +17,8 @@
 //! (`learnt`), players (`server`), edge, `cmd`. `tests/layers.rs` enforces it.
 
 pub mod command;
+pub mod recorder;
+pub mod secret;
+pub mod text;
+pub mod tracker;
+pub mod transcript;

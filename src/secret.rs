@@ -1,0 +1,378 @@
+//! Hides secrets: by the place where they stand, and by value when they come back.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use crate::command::{COMMANDS, Command, Kind, Words};
+use crate::tracker::{Role, Side};
+use crate::transcript::{Hole, Piece};
+
+/// A secret shorter than this many octets is hidden only where it stands: by value it would be found everywhere.
+pub const VALUE_MIN: usize = 4;
+
+/// How many secrets are remembered, the latest ones.
+const VALUES_MAX: usize = 64;
+
+/// A secret longer than this many octets is remembered by its start.
+const VALUE_MAX: usize = 4096;
+
+/// The secret place of a client line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The octet offset at which the secret starts; it goes to the end of the line.
+    pub from: usize,
+    /// The name of the hole that stands for it.
+    pub hole: &'static str,
+}
+
+/// The secret place of a client line (octets without line end): the password, the digest or the response.
+///
+/// `is_guessed` also finds them behind verbs that are at most two typing errors from those that take a secret, and behind
+/// such a verb without the blank (`PAS secret`, `PASSsecret`): right before a login, where nobody types such a verb on purpose.
+#[must_use]
+pub fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<Place> {
+    let found = match role {
+        Role::Response => Some(Place {
+            from: 0,
+            hole: "response",
+        }),
+        Role::Command => match Command::of_line(line) {
+            Some(row) => argument_place(row, line),
+            None if is_guessed => guessed_place(line),
+            None => None,
+        },
+        _ => None,
+    }?;
+    let secret = line.get(found.from..).unwrap_or_default();
+    // An empty response is `=` on the AUTH line and an empty line later; `*` cancels (RFC 5034 §4).
+    let is_open = secret.iter().all(u8::is_ascii_whitespace)
+        || (found.hole == "response" && matches!(secret, b"*" | b"="));
+    (!is_open).then_some(found)
+}
+
+fn argument_place(row: &Command, line: &[u8]) -> Option<Place> {
+    let at = |arg: &crate::command::Arg| matches!(arg.kind, Kind::Secret(_));
+    let index = row.args.iter().position(at)?;
+    let Kind::Secret(hole) = row.args.get(index)?.kind else {
+        return None;
+    };
+    let mut words = Words::of(line);
+    words.by_ref().take(row.verb_words() + index).count();
+    // One blank ends the argument before it; what follows belongs to the secret, more blanks too (RFC 1939 §7, PASS).
+    Some(Place {
+        from: words.offset() + 1,
+        hole,
+    })
+}
+
+fn guessed_place(line: &[u8]) -> Option<Place> {
+    let mut words = Words::of(line);
+    let verb = words.next()?.to_ascii_uppercase();
+    let after_verb = words.offset();
+    let secret_rows = COMMANDS.iter().filter_map(|row| {
+        row.args.iter().find_map(|arg| match arg.kind {
+            Kind::Secret(hole) => Some((row, hole)),
+            _ => None,
+        })
+    });
+    for (row, hole) in secret_rows {
+        let meant = row.verb.as_bytes();
+        if verb.starts_with(meant) {
+            return Some(Place {
+                from: after_verb - (verb.len() - meant.len()),
+                hole,
+            });
+        }
+        if typing_errors(&verb, meant) <= 2 {
+            let place = argument_place(row, line).filter(|place| place.from < line.len());
+            return Some(place.unwrap_or(Place {
+                from: after_verb + 1,
+                hole,
+            }));
+        }
+    }
+    None
+}
+
+/// How many octets must be put in, left out, changed or swapped with their neighbour to make `b` of `a`.
+fn typing_errors(a: &[u8], b: &[u8]) -> usize {
+    if a.len().abs_diff(b.len()) > 2 {
+        return usize::MAX;
+    }
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let cost = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX - 9);
+            let mut best = (cost(&last, j) + usize::from(x != y))
+                .min(cost(&last, j + 1) + 1)
+                .min(cost(&row, j) + 1);
+            if j > 0 && i > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x) {
+                best = best.min(cost(&before_last, j - 1) + 1);
+            }
+            row.push(best);
+        }
+        before_last = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or(usize::MAX)
+}
+
+/// Hides the secrets of one connection.
+pub struct Hider {
+    is_keeping: bool,
+    values: VecDeque<Value>,
+    /// The SASL mechanism of the exchange that is going on, upper case, and how many responses were seen.
+    mechanism: Vec<u8>,
+    responses: usize,
+    /// The rest of the current client line is secret.
+    rest_is_secret: bool,
+    has_short: bool,
+}
+
+/// A secret that may come back.
+struct Value {
+    hole: &'static str,
+    /// The secret, lower case, and what is the same of its base64 wherever it stands in a base64 text.
+    plain: Zeroizing<Vec<u8>>,
+    encoded: Vec<Zeroizing<Vec<u8>>>,
+}
+
+impl std::fmt::Debug for Hider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Hider({} values (hidden))", self.values.len())
+    }
+}
+
+impl Hider {
+    /// Hides; or nothing at all when `is_keeping` (`--keep-secrets`).
+    #[must_use]
+    pub fn new(is_keeping: bool) -> Self {
+        Self {
+            is_keeping,
+            values: VecDeque::new(),
+            mechanism: Vec::new(),
+            responses: 0,
+            rest_is_secret: false,
+            has_short: false,
+        }
+    }
+
+    /// Remembers a secret, to be hidden wherever it comes back. `hole` names what stands for it.
+    pub fn remember(&mut self, hole: &'static str, secret: &[u8]) {
+        let secret = secret.get(..VALUE_MAX).unwrap_or(secret);
+        if secret.len() < VALUE_MIN {
+            self.has_short |= !secret.is_empty();
+            return;
+        }
+        let plain = Zeroizing::new(secret.to_ascii_lowercase());
+        if self.is_keeping || self.values.iter().any(|value| value.plain == plain) {
+            return;
+        }
+        if self.values.len() == VALUES_MAX {
+            self.values.pop_front();
+        }
+        self.values.push_back(Value {
+            hole,
+            plain,
+            encoded: cores(secret),
+        });
+    }
+
+    /// Whether a secret was too short to be hidden by value; said once.
+    pub fn take_short(&mut self) -> bool {
+        std::mem::take(&mut self.has_short)
+    }
+
+    /// The pieces of a line, or of a part of one (octets without line end), secrets replaced by holes.
+    ///
+    /// `first`: the line starts here. `is_guessed` as in [`place`].
+    pub fn hide(
+        &mut self,
+        side: Side,
+        role: Role,
+        octets: &[u8],
+        first: bool,
+        is_guessed: bool,
+    ) -> Vec<Piece> {
+        if self.is_keeping || role == Role::Terminator {
+            return vec![Piece::Octets(octets.to_vec())];
+        }
+        if side == Side::Client {
+            if first {
+                self.rest_is_secret = false;
+                let found = place(octets, role, is_guessed);
+                self.learn(octets, role, found);
+                if let Some(Place { from, hole }) = found {
+                    self.rest_is_secret = true;
+                    let (open, _) = octets.split_at(from.min(octets.len()));
+                    let mut pieces = self.hide_values(open);
+                    pieces.push(Piece::Hole(Hole::Named(hole.to_owned())));
+                    return pieces;
+                }
+            } else if self.rest_is_secret {
+                return Vec::new();
+            }
+        }
+        self.hide_values(octets)
+    }
+
+    /// How many octets at the end of a part of a line may be the start of a secret: they must wait for what follows.
+    #[must_use]
+    pub fn unsure_tail(&self, octets: &[u8]) -> usize {
+        let starts = |needle: &[u8], is_plain: bool| {
+            (1..needle.len().min(octets.len() + 1))
+                .rev()
+                .find(|length| {
+                    let tail = octets.get(octets.len() - length..).unwrap_or_default();
+                    let head = needle.get(..*length).unwrap_or_default();
+                    if is_plain {
+                        tail.eq_ignore_ascii_case(head)
+                    } else {
+                        tail == head
+                    }
+                })
+        };
+        let plain = self
+            .values
+            .iter()
+            .filter_map(|value| starts(&value.plain, true));
+        let encoded = self.values.iter().flat_map(|value| &value.encoded);
+        plain
+            .chain(encoded.filter_map(|core| starts(core, false)))
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Remembers what a client line tells.
+    fn learn(&mut self, line: &[u8], role: Role, found: Option<Place>) {
+        if role == Role::Command {
+            let mut words = Words::of(line);
+            let is_auth = words
+                .next()
+                .is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH"));
+            self.mechanism = words
+                .next()
+                .filter(|_| is_auth)
+                .unwrap_or_default()
+                .to_ascii_uppercase();
+            self.responses = 0;
+        }
+        let Some(Place { from, hole }) = found else {
+            return;
+        };
+        let secret = line.get(from..).unwrap_or_default();
+        self.remember(hole, secret);
+        // A password typed with blanks around it comes back without them.
+        self.remember(hole, secret.trim_ascii());
+        if hole == "response" {
+            self.responses += 1;
+            if let Ok(decoded) = STANDARD.decode(secret.trim_ascii()) {
+                let decoded = Zeroizing::new(decoded);
+                self.remember(hole, sasl_secret(&self.mechanism, self.responses, &decoded));
+            }
+        }
+    }
+
+    fn hide_values(&self, octets: &[u8]) -> Vec<Piece> {
+        let mut found: Vec<(Range<usize>, &'static str)> = Vec::new();
+        let lower = if self.values.is_empty() {
+            Vec::new()
+        } else {
+            octets.to_ascii_lowercase()
+        };
+        for value in &self.values {
+            for at in memchr::memmem::find_iter(&lower, value.plain.as_slice()) {
+                found.push((at..at + value.plain.len(), value.hole));
+            }
+            for core in &value.encoded {
+                for at in memchr::memmem::find_iter(octets, core.as_slice()) {
+                    found.push((base64_run(octets, at..at + core.len()), value.hole));
+                }
+            }
+        }
+        found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        for (range, hole) in found {
+            if range.end <= at {
+                continue;
+            }
+            if range.start >= at {
+                pieces.push(Piece::Octets(
+                    octets.get(at..range.start).unwrap_or_default().to_vec(),
+                ));
+                pieces.push(Piece::Hole(Hole::Named(hole.to_owned())));
+            }
+            at = range.end;
+        }
+        pieces.push(Piece::Octets(octets.get(at..).unwrap_or_default().to_vec()));
+        pieces.retain(|piece| !matches!(piece, Piece::Octets(octets) if octets.is_empty()));
+        pieces
+    }
+}
+
+/// The secret in a decoded SASL response, by mechanism; `count` is 1 for the first response of the exchange.
+fn sasl_secret<'a>(mechanism: &[u8], count: usize, decoded: &'a [u8]) -> &'a [u8] {
+    let behind = |mark: &[u8]| {
+        memchr::memmem::rfind(decoded, mark).map_or(decoded, |at| {
+            decoded.get(at + mark.len()..).unwrap_or_default()
+        })
+    };
+    match mechanism {
+        b"PLAIN" => behind(b"\0"),
+        b"LOGIN" if count == 1 => b"", // the name
+        b"XOAUTH2" | b"OAUTHBEARER" => {
+            let token = behind(b"auth=Bearer ");
+            token.split(|octet| *octet == 1).next().unwrap_or_default()
+        }
+        b"CRAM-MD5" | b"CRAM-SHA1" | b"CRAM-SHA256" => behind(b" "),
+        _ if mechanism.starts_with(b"SCRAM-") => match memchr::memmem::rfind(decoded, b",p=") {
+            Some(at) => decoded.get(at + 3..).unwrap_or_default(),
+            None => b"", // the first message: name and nonce
+        },
+        _ => decoded,
+    }
+}
+
+/// What the base64 of any text with `secret` in it has in common, for the three places at which `secret` can stand in a group.
+fn cores(secret: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
+    let mut cores = Vec::new();
+    for shift in 0..3 {
+        let mut text = Zeroizing::new(vec![0; shift]);
+        text.extend_from_slice(secret);
+        let encoded = Zeroizing::new(STANDARD.encode(text.as_slice()).into_bytes());
+        // Digits that also hold bits of what stands before or behind are left out.
+        let from = (shift * 8).div_ceil(6);
+        let upto = text.len() * 8 / 6;
+        if let Some(core) = encoded
+            .get(from..upto)
+            .filter(|core| core.len() >= VALUE_MIN)
+        {
+            cores.push(Zeroizing::new(core.to_vec()));
+        }
+    }
+    cores
+}
+
+/// The whole run of base64 digits around a place.
+fn base64_run(octets: &[u8], place: Range<usize>) -> Range<usize> {
+    let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/=".contains(octet);
+    let before = octets.get(..place.start).unwrap_or_default();
+    let behind = octets.get(place.end..).unwrap_or_default();
+    let start = place.start
+        - before
+            .iter()
+            .rev()
+            .take_while(|octet| is_digit(octet))
+            .count();
+    let end = place.end + behind.iter().take_while(|octet| is_digit(octet)).count();
+    start..end
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,295 @@
+//! Lines of a file to items, one at a time, with errors that say where.
+
+use std::io::BufRead;
+
+use crate::tracker::{LineEnd, Side};
+use crate::transcript::{Hole, Item, Piece, Row, Transcript};
+
+/// The most octets of a line of a file. We write at most 64 KiB of the wire a line, four octets for one at the worst.
+pub const LINE_LIMIT: usize = 1 << 20;
+
+/// Parses a whole file that is in memory.
+///
+/// Errors: the first line that breaks the format.
+pub fn parse(text: &[u8]) -> Result<Transcript, ParseError> {
+    let items = Reader::new(text).collect::<Result<_, _>>()?;
+    Ok(Transcript { items })
+}
+
+/// Reads items one by one, in constant memory.
+#[derive(Debug)]
+pub struct Reader<R> {
+    input: R,
+    line: Vec<u8>,
+    row: usize,
+    in_head: bool,
+    has_failed: bool,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Reads from `input`.
+    pub fn new(input: R) -> Self {
+        Self {
+            input,
+            line: Vec::new(),
+            row: 0,
+            in_head: true,
+            has_failed: false,
+        }
+    }
+
+    /// The number of the line that was read last, from 1.
+    pub fn row(&self) -> usize {
+        self.row
+    }
+
+    fn read(&mut self) -> Result<Option<Item>, ParseError> {
+        self.line.clear();
+        let mut window = std::io::Read::take(&mut self.input, LINE_LIMIT as u64 + 1);
+        if let Err(error) = window.read_until(b'\n', &mut self.line) {
+            return Err(self.error(Problem::Io(error.to_string()), 0, 0));
+        }
+        if self.line.is_empty() {
+            return Ok(None);
+        }
+        self.row += 1;
+        if self.line.len() > LINE_LIMIT {
+            return Err(self.error(Problem::LineTooLong, 0, 0));
+        }
+        // A file that went through an editor of another system has CR LF.
+        let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let item = match std::str::from_utf8(line) {
+            Ok(line) => item(line, self.row, self.in_head),
+            Err(error) => Err((Problem::NotUtf8, error.valid_up_to(), 1)),
+        };
+        let item = item.map_err(|(problem, at, width)| self.error(problem, at, width))?;
+        self.in_head &= matches!(item, Item::Head { .. } | Item::Prose(_) | Item::Unknown(_));
+        Ok(Some(item))
+    }
+
+    fn error(&self, problem: Problem, at: usize, width: usize) -> ParseError {
+        let end = self.line.len().min(at.saturating_add(200));
+        let line = self.line.get(..end).unwrap_or_default();
+        let line = String::from_utf8_lossy(line);
+        let line = line.trim_end().replace(char::is_control, "\u{fffd}");
+        let before = self.line.get(..at).unwrap_or_default();
+        let column = String::from_utf8_lossy(before).chars().count() + 1;
+        ParseError {
+            row: self.row,
+            column,
+            width,
+            line,
+            problem,
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for Reader<R> {
+    type Item = Result<Item, ParseError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_failed {
+            return None;
+        }
+        let item = self.read().transpose();
+        self.has_failed = matches!(item, Some(Err(_)));
+        item
+    }
+}
+
+/// A line that breaks the format. Shown, it names the row and marks the place; the file's name is the caller's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}\n{row:>4} | {line}\n     | {:>column$}{}{}", "^", "^".repeat(width.saturating_sub(1)), problem.hint())]
+pub struct ParseError {
+    /// The number of the line, from 1.
+    pub row: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// How many characters are wrong.
+    pub width: usize,
+    /// The line, at most 200 octets behind the wrong place, control characters replaced.
+    pub line: String,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The first line names another version.
+    #[error("this version of the format is not known")]
+    Version,
+    /// A backslash and something that is no escape.
+    #[error("unknown escape `{0}`")]
+    UnknownEscape(String),
+    /// `\n` or `\-` with something behind it.
+    #[error("`{0}` may only stand at the end of a row")]
+    NotLast(String),
+    /// `{{` without a name and `}}`.
+    #[error("`{{{{` opens a hole, but no name and `}}}}` follow")]
+    BadHole,
+    /// The row is not UTF-8.
+    #[error("an octet that is not UTF-8")]
+    NotUtf8,
+    /// The line is longer than [`LINE_LIMIT`].
+    #[error("a line of more than {LINE_LIMIT} octets")]
+    LineTooLong,
+    /// The file can't be read.
+    #[error("{0}")]
+    Io(String),
+}
+
+impl Problem {
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Version => "\nhint: a newer poptalk may read it",
+            Self::UnknownEscape(_) => "\nhint: write a backslash as `\\\\`",
+            Self::NotLast(_) => "\nhint: write a line feed inside a row as `\\x0a`",
+            Self::BadHole => "\nhint: write two braces as `\\{{`, a hole as `{{password}}`",
+            Self::NotUtf8 => "\nhint: write the octet as `\\xHH`",
+            Self::LineTooLong => "\nhint: split it into rows that end in `\\-`",
+            Self::Io(_) => "",
+        }
+    }
+}
+
+type At<T> = Result<T, (Problem, usize, usize)>;
+
+fn item(line: &str, row: usize, in_head: bool) -> At<Item> {
+    if line.is_empty() {
+        return Ok(Item::Blank);
+    }
+    if let Some(prose) = line.strip_prefix('#') {
+        let is_other = row == 1 && prose.starts_with("!pop3 ") && prose != "!pop3 1";
+        return if is_other {
+            Err((Problem::Version, 7, prose.len().saturating_sub(6)))
+        } else {
+            Ok(Item::Prose(prose.to_owned()))
+        };
+    }
+    if let Some(event) = line.strip_prefix("* ") {
+        return Ok(Item::Event(event.to_owned()));
+    }
+    if let Some((side, after_ms, at)) = mark(line) {
+        let (pieces, end) = pieces(line, at)?;
+        return Ok(Item::Row(Row::new(side, after_ms, pieces, end)));
+    }
+    if let Some((name, text)) = line.split_once(": ").filter(|_| in_head) {
+        if name.len() >= 2 && name.bytes().all(|octet| octet.is_ascii_lowercase()) {
+            return Ok(Item::Head {
+                name: name.to_owned(),
+                text: text.to_owned(),
+            });
+        }
+    }
+    Ok(Item::Unknown(line.to_owned()))
+}
+
+/// The side and time at the start of a row, and the octet offset at which its text starts.
+fn mark(line: &str) -> Option<(Side, u64, usize)> {
+    let (mark, text) = line.split_once(':')?;
+    let mut chars = mark.chars();
+    let side = match chars.next()? {
+        'C' => Side::Client,
+        'S' => Side::Server,
+        _ => return None,
+    };
+    let time = chars.as_str();
+    let after_ms = match time.strip_prefix('@') {
+        Some(digits) if digits.bytes().all(|octet| octet.is_ascii_digit()) => {
+            digits.parse().ok()?
+        }
+        Some(_) => return None,
+        None if time.is_empty() => 0,
+        None => return None,
+    };
+    let gap = match text.bytes().next() {
+        None => 0,
+        Some(b' ') => 1,
+        Some(_) => return None,
+    };
+    Some((side, after_ms, mark.len() + 1 + gap))
+}
+
+fn pieces(line: &str, mut at: usize) -> At<(Vec<Piece>, LineEnd)> {
+    let mut pieces = Vec::new();
+    let mut octets = Vec::new();
+    let mut end = LineEnd::Crlf;
+    while let Some(rest) = line.get(at..).filter(|rest| !rest.is_empty()) {
+        let special = rest.find(['\\', '{']).unwrap_or(rest.len());
+        let (plain, tail) = rest.split_at(special);
+        octets.extend_from_slice(plain.as_bytes());
+        at += special;
+        if let Some(hole) = tail.strip_prefix("{{") {
+            let (hole, width) = hole
+                .split_once("}}")
+                .and_then(|(name, _)| Some((Hole::called(name)?, name.len() + 4)))
+                .ok_or((Problem::BadHole, at, 2))?;
+            pieces.push(Piece::Octets(std::mem::take(&mut octets)));
+            pieces.push(Piece::Hole(hole));
+            at += width;
+        } else if tail.starts_with('{') {
+            octets.push(b'{');
+            at += 1;
+        } else if let Some(code) = tail.strip_prefix('\\') {
+            let (width, line_end) = unescape(code, &mut octets, at)?;
+            at += 1 + width;
+            if line_end != LineEnd::Crlf {
+                if at < line.len() {
+                    let escape = tail.chars().take(2).collect();
+                    return Err((Problem::NotLast(escape), at - 2, 2));
+                }
+                end = line_end;
+            }
+        }
+    }
+    pieces.push(Piece::Octets(octets));
+    Ok((pieces, end))
+}
+
+/// Reads what stands behind a backslash; returns its width in octets and the line end that it means.
+fn unescape(code: &str, octets: &mut Vec<u8>, at: usize) -> At<(usize, LineEnd)> {
+    let bad = |width: usize| {
+        let shown: String = code.chars().take(width).collect();
+        (
+            Problem::UnknownEscape(format!("\\{shown}")),
+            at,
+            1 + shown.chars().count(),
+        )
+    };
+    let plain = match code.bytes().next() {
+        Some(b'n') => return Ok((1, LineEnd::Lf)),
+        Some(b'-') => return Ok((1, LineEnd::None)),
+        Some(b'x') => {
+            let digits = code.get(1..3).ok_or_else(|| bad(3))?;
+            let octet = u8::from_str_radix(digits, 16)
+                .ok()
+                .filter(|_| !digits.starts_with('+'))
+                .ok_or_else(|| bad(3))?;
+            octets.push(octet);
+            return Ok((3, LineEnd::Crlf));
+        }
+        Some(b'u') => {
+            let digits = code.get(1..).and_then(|code| code.strip_prefix('{'));
+            let (digits, _) = digits
+                .and_then(|code| code.split_once('}'))
+                .ok_or_else(|| bad(1))?;
+            let c = u32::from_str_radix(digits, 16)
+                .ok()
+                .filter(|_| digits.len() <= 6 && !digits.starts_with('+'))
+                .and_then(char::from_u32)
+                .ok_or_else(|| bad(digits.len() + 3))?;
+            octets.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            return Ok((digits.len() + 3, LineEnd::Crlf));
+        }
+        Some(b'r') => b'\r',
+        Some(b't') => b'\t',
+        Some(b's') => b' ',
+        Some(b'0') => b'\0',
+        Some(octet @ (b'\\' | b'{')) => octet,
+        _ => return Err(bad(1)),
+    };
+    octets.push(plain);
+    Ok((1, LineEnd::Crlf))
+}

@@ -1,0 +1,559 @@
+//! Follows one POP3 conversation from the octets of both sides. No I/O, no clock: feed it, read the steps.
+
+mod data;
+mod line;
+mod sent;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use crate::command::{Effect, Shape};
+use data::Data;
+use line::Lines;
+pub use line::{LINE_MAX, LineEnd};
+pub use sent::Sent;
+
+/// Who sent an octet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The one who connected and types commands.
+    Client,
+    /// The one who answers.
+    Server,
+}
+
+/// What a line is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The server's first line (RFC 1939 §4).
+    Greeting,
+    /// The first line of a reply.
+    Status,
+    /// A challenge of the server inside AUTH: `+`, a space, base64 (RFC 5034 §4).
+    Continuation,
+    /// The line with one dot that ends a multi-line reply, or a message that the client sends.
+    Terminator,
+    /// What the server sends although nothing was asked.
+    Unrequested,
+    /// A command of the client.
+    Command,
+    /// The client's answer to a challenge inside AUTH.
+    Response,
+}
+
+/// The states of a session (RFC 1939 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Connected; the greeting has not come.
+    Greeting,
+    /// Greeted, not logged in.
+    Authorization,
+    /// Logged in.
+    Transaction,
+    /// QUIT was answered; the server closes.
+    Update,
+}
+
+/// What a status line says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// `+OK`, in any case, or something else that starts with `+`.
+    Positive,
+    /// `-ERR`, in any case, or something else that starts with `-`.
+    Negative,
+    /// No status indicator. Taken as a reply of one line.
+    Malformed,
+}
+
+impl Status {
+    /// Reads the status indicator of a line (octets).
+    #[must_use]
+    pub fn of_line(line: &[u8]) -> Self {
+        match line.first() {
+            Some(b'+') => Self::Positive,
+            Some(b'-') => Self::Negative,
+            _ => Self::Malformed,
+        }
+    }
+}
+
+/// One step of the conversation. The octets of all steps of one side, in order and with their line ends, are exactly the
+/// octets that were fed for that side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A line, or a part of one that is longer than [`LINE_MAX`] octets or was flushed.
+    Line {
+        /// Who sent it.
+        side: Side,
+        /// What it is for.
+        role: Role,
+        /// Its octets, as on the wire, without the line end.
+        octets: &'a [u8],
+        /// Whether the line starts here.
+        first: bool,
+        /// How it ends; `LineEnd::None` when the next step goes on with the same line.
+        end: LineEnd,
+    },
+    /// Octets of the data lines of a multi-line reply, or of a message that the client sends: stuffed as on the wire, line ends inside.
+    Data {
+        /// Who sent them.
+        side: Side,
+        /// As on the wire.
+        octets: &'a [u8],
+    },
+    /// Octets of the server that came between its `+OK` to STLS and the TLS handshake. They are never used (RFC 2595 §4).
+    Injected(&'a [u8]),
+    /// A command is complete and waits for its reply.
+    CommandSent(&'a Sent),
+    /// The status line of a multi-line reply has come; data follows.
+    DataStarted(&'a Sent),
+    /// The reply to this command is complete. `None`: it was the greeting.
+    ReplyEnded(Option<&'a Sent>, Status),
+    /// The server waits for a response inside AUTH.
+    Challenged,
+    /// The session entered another state.
+    StateChanged(State),
+    /// The server agreed to STLS: the TLS handshake comes next.
+    TlsAgreed,
+}
+
+/// What the tracker waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Awaited {
+    /// The greeting.
+    Greeting,
+    /// The status line of the reply to this verb.
+    Status(String),
+    /// The end of the data of the reply to this verb: CRLF, a dot, CRLF.
+    Terminator(String),
+}
+
+/// The most commands that are remembered while they wait for replies; what goes beyond is taken as single-line.
+const QUEUE_MAX: usize = 65_536;
+
+/// Follows one conversation. It sees both sides, because in POP3 the client's line decides how long the reply is.
+#[derive(Debug)]
+pub struct Tracker {
+    state: State,
+    tls: bool,
+    /// Commands and early SASL responses without a complete reply, oldest first.
+    queue: VecDeque<Sent>,
+    /// Commands beyond `QUEUE_MAX`.
+    uncounted: u64,
+    /// The server has challenged and the client has not answered.
+    owed: bool,
+    /// STLS was agreed and the handshake has not begun.
+    agreed: bool,
+    marked: BTreeSet<u64>,
+    shapes: HashMap<Vec<u8>, Shape>,
+    server: Lines,
+    client: Lines,
+    /// The data of a multi-line reply is coming.
+    reply: Option<Data>,
+    /// The client is sending a message (XTND XMIT).
+    upload: Option<Data>,
+    last_octets: Vec<u8>,
+}
+
+impl Default for Tracker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Tracker {
+    /// A conversation that has not begun.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            state: State::Greeting,
+            tls: false,
+            queue: VecDeque::new(),
+            uncounted: 0,
+            owed: false,
+            agreed: false,
+            marked: BTreeSet::new(),
+            shapes: HashMap::new(),
+            server: Lines::default(),
+            client: Lines::default(),
+            reply: None,
+            upload: None,
+            last_octets: Vec::new(),
+        }
+    }
+
+    /// Takes octets of one side, in any pieces, and tells each step.
+    pub fn feed(&mut self, side: Side, octets: &[u8], tell: &mut dyn FnMut(Step<'_>)) {
+        let mut rest = octets;
+        match side {
+            Side::Client => {
+                while !rest.is_empty() {
+                    rest = self.feed_client(rest, tell);
+                }
+            }
+            Side::Server => {
+                self.remember_last(octets);
+                while !rest.is_empty() {
+                    rest = self.feed_server(rest, tell);
+                }
+            }
+        }
+    }
+
+    /// Hands out the part of a line that has come so far, for when nothing more comes for a while.
+    pub fn flush(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+        self.flush_lines(false, tell);
+    }
+
+    fn flush_lines(&mut self, is_all: bool, tell: &mut dyn FnMut(Step<'_>)) {
+        let role = self.server_role();
+        self.server.flush(is_all, Side::Server, role, tell);
+        let role = self.client_role();
+        self.client.flush(is_all, Side::Client, role, tell);
+    }
+
+    /// The connection has ended: hands out everything that was held, and tells whether a line or a reply was cut.
+    pub fn finish(&mut self, tell: &mut dyn FnMut(Step<'_>)) -> Cut {
+        let inside_line = self.server.is_inside();
+        self.flush_lines(true, tell);
+        let cut = if self.reply.is_some() {
+            Cut::Data
+        } else if inside_line {
+            Cut::Line
+        } else if self.queue.iter().any(|sent| !sent.is_response()) && self.state != State::Update {
+            Cut::Reply
+        } else {
+            Cut::Nothing
+        };
+        self.end_data(tell);
+        self.clear_waiting();
+        cut
+    }
+
+    /// Nothing is waited for any more, after a time-out; what still comes is unrequested.
+    pub fn forget(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+        self.flush(tell);
+        self.end_data(tell);
+        self.clear_waiting();
+        if self.state == State::Greeting {
+            self.state = State::Authorization;
+        }
+    }
+
+    /// The TLS handshake is done. What was learnt before is void (RFC 2595 §4), there is no second greeting.
+    pub fn tls_started(&mut self) {
+        self.clear_waiting();
+        self.server = Lines::default();
+        self.client = Lines::default();
+        self.tls = true;
+        self.marked.clear();
+        if self.state != State::Greeting {
+            self.state = State::Authorization;
+        }
+    }
+
+    /// Says what shape replies to `verb` have from now on (`:multi`, `:single`).
+    pub fn set_shape(&mut self, verb: &str, shape: Shape) {
+        self.shapes
+            .insert(verb.to_ascii_uppercase().into_bytes(), shape);
+    }
+
+    /// The state of the session.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether TLS is on.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// How many messages are marked as deleted.
+    #[must_use]
+    pub fn marked(&self) -> usize {
+        self.marked.len()
+    }
+
+    /// How many commands wait for the end of their reply.
+    #[must_use]
+    pub fn outstanding(&self) -> usize {
+        self.queue
+            .len()
+            .saturating_add(usize::try_from(self.uncounted).unwrap_or(usize::MAX))
+    }
+
+    /// Whether the server waits for a SASL response.
+    #[must_use]
+    pub fn is_response_owed(&self) -> bool {
+        self.owed
+    }
+
+    /// Whether the client's next line is a SASL response.
+    #[must_use]
+    pub fn expects_response(&self) -> bool {
+        self.client_role() == Role::Response
+    }
+
+    /// Whether one more command may be sent now: not before the greeting, not behind STLS, AUTH or QUIT (RFC 2449 §6.6).
+    #[must_use]
+    pub fn may_send(&self) -> bool {
+        self.owed
+            || (self.state != State::Greeting
+                && !self.agreed
+                && self.queue.back().is_none_or(Sent::pipelines))
+    }
+
+    /// What is waited for, None when nothing is.
+    #[must_use]
+    pub fn awaited(&self) -> Option<Awaited> {
+        if self.state == State::Greeting {
+            return Some(Awaited::Greeting);
+        }
+        if self.owed {
+            return None;
+        }
+        let verb = self.queue.front()?.verb();
+        Some(if self.reply.is_some() {
+            Awaited::Terminator(verb)
+        } else {
+            Awaited::Status(verb)
+        })
+    }
+
+    /// The last octets of the server, at most four.
+    #[must_use]
+    pub fn last_octets(&self) -> &[u8] {
+        &self.last_octets
+    }
+
+    fn remember_last(&mut self, octets: &[u8]) {
+        let tail = octets
+            .get(octets.len().saturating_sub(4)..)
+            .unwrap_or(octets);
+        self.last_octets.extend_from_slice(tail);
+        let surplus = self.last_octets.len().saturating_sub(4);
+        self.last_octets.drain(..surplus);
+    }
+
+    fn clear_waiting(&mut self) {
+        self.queue.clear();
+        self.uncounted = 0;
+        self.owed = false;
+        self.agreed = false;
+        self.reply = None;
+        self.upload = None;
+    }
+
+    fn end_data(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+        for (data, side) in [
+            (&mut self.reply, Side::Server),
+            (&mut self.upload, Side::Client),
+        ] {
+            if let Some(data) = data {
+                data.finish(side, tell);
+            }
+        }
+    }
+
+    fn client_role(&self) -> Role {
+        let early = self.queue.back().is_some_and(Sent::takes_responses);
+        if self.owed || early {
+            Role::Response
+        } else {
+            Role::Command
+        }
+    }
+
+    fn server_role(&self) -> Role {
+        if self.state == State::Greeting {
+            return Role::Greeting;
+        }
+        match self.queue.front() {
+            None => Role::Unrequested,
+            Some(sent) if sent.shape() == Shape::Sasl && is_continuation(self.server.head()) => {
+                Role::Continuation
+            }
+            Some(_) => Role::Status,
+        }
+    }
+
+    /// Takes one line or block of the client and returns what is left.
+    fn feed_client<'a>(&mut self, octets: &'a [u8], tell: &mut dyn FnMut(Step<'_>)) -> &'a [u8] {
+        if let Some(upload) = &mut self.upload {
+            let (rest, ended) = upload.feed(Side::Client, octets, tell);
+            if ended {
+                self.upload = None;
+                self.push(Sent::nameless(Shape::Single), tell);
+            }
+            return rest;
+        }
+        let role = self.client_role();
+        let rest = self.client.feed(octets);
+        let has_ended = self.client.end() != LineEnd::None;
+        if let Some(part) = self.client.part() {
+            part.tell(Side::Client, role, tell);
+        }
+        if has_ended {
+            let sent = match role {
+                Role::Response => Sent::response(),
+                _ => Sent::of_line(self.client.head(), &self.shapes),
+            };
+            self.client.next_line();
+            let answers = role == Role::Response && std::mem::take(&mut self.owed);
+            if !answers {
+                self.push(sent, tell);
+            }
+        }
+        rest
+    }
+
+    fn push(&mut self, sent: Sent, tell: &mut dyn FnMut(Step<'_>)) {
+        if self.queue.len() < QUEUE_MAX {
+            if !sent.is_response() {
+                tell(Step::CommandSent(&sent));
+            }
+            self.queue.push_back(sent);
+        } else {
+            self.uncounted += 1;
+        }
+    }
+
+    /// Takes one line or block of the server and returns what is left.
+    fn feed_server<'a>(&mut self, octets: &'a [u8], tell: &mut dyn FnMut(Step<'_>)) -> &'a [u8] {
+        if self.agreed {
+            tell(Step::Injected(octets));
+            return &[];
+        }
+        if let Some(reply) = &mut self.reply {
+            let (rest, ended) = reply.feed(Side::Server, octets, tell);
+            if ended {
+                self.reply = None;
+                self.end_reply(Status::Positive, tell);
+            }
+            return rest;
+        }
+        let rest = self.server.feed(octets);
+        let role = self.server_role();
+        let end = self.server.end();
+        if let Some(part) = self.server.part() {
+            part.tell(Side::Server, role, tell);
+        }
+        if end != LineEnd::None {
+            let status = Status::of_line(self.server.head());
+            self.server.next_line();
+            match role {
+                Role::Greeting => {
+                    tell(Step::ReplyEnded(None, status));
+                    self.enter(State::Authorization, tell);
+                }
+                Role::Continuation => self.challenge(tell),
+                Role::Status => self.answer(status, end == LineEnd::Lf, tell),
+                _ => {}
+            }
+        }
+        rest
+    }
+
+    fn enter(&mut self, state: State, tell: &mut dyn FnMut(Step<'_>)) {
+        if self.state != state {
+            self.state = state;
+            tell(Step::StateChanged(state));
+        }
+    }
+
+    fn challenge(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+        if self.queue.get(1).is_some_and(Sent::is_response) {
+            self.queue.remove(1); // it was sent before it was asked for
+        } else {
+            self.owed = true;
+            tell(Step::Challenged);
+        }
+    }
+
+    /// The status line of the reply to the oldest command is complete.
+    fn answer(&mut self, status: Status, bare_lf: bool, tell: &mut dyn FnMut(Step<'_>)) {
+        let shape = self.queue.front().map_or(Shape::Unknown, Sent::shape);
+        if status == Status::Positive && shape == Shape::Multi {
+            // A server that ends its status line with a bare LF ends its data so as well, or never.
+            self.reply = Some(Data::new(bare_lf));
+            if let Some(sent) = self.queue.front() {
+                tell(Step::DataStarted(sent));
+            }
+            return;
+        }
+        if status == Status::Positive && shape == Shape::Upload {
+            self.upload = Some(Data::new(true));
+        }
+        self.end_reply(status, tell);
+    }
+
+    fn end_reply(&mut self, status: Status, tell: &mut dyn FnMut(Step<'_>)) {
+        self.owed = false;
+        let Some(sent) = self.queue.pop_front() else {
+            return;
+        };
+        // Responses sent ahead that the exchange did not use: the server reads them as commands.
+        for early in self
+            .queue
+            .iter_mut()
+            .take_while(|entry| entry.is_response())
+        {
+            early.become_command();
+        }
+        if self.uncounted > 0 {
+            self.uncounted -= 1;
+            self.queue.push_back(Sent::nameless(Shape::Unknown));
+        }
+        tell(Step::ReplyEnded(Some(&sent), status));
+        if status == Status::Positive {
+            self.apply(&sent, tell);
+        }
+    }
+
+    fn apply(&mut self, sent: &Sent, tell: &mut dyn FnMut(Step<'_>)) {
+        match sent.effect() {
+            Effect::Nothing => {}
+            Effect::Login => {
+                self.marked.clear();
+                self.enter(State::Transaction, tell);
+            }
+            Effect::Delete => {
+                self.marked.extend(sent.number());
+            }
+            Effect::Reset => self.marked.clear(),
+            Effect::Quit => {
+                self.marked.clear();
+                self.enter(State::Update, tell);
+            }
+            Effect::Tls => {
+                self.agreed = true;
+                tell(Step::TlsAgreed);
+            }
+        }
+    }
+}
+
+/// Where the end of a connection cut the conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Between two replies, or after the reply to QUIT.
+    Nothing,
+    /// Before the reply to a command.
+    Reply,
+    /// In the middle of a line.
+    Line,
+    /// In the middle of the data of a multi-line reply.
+    Data,
+}
+
+/// Whether a line inside AUTH is a challenge. `+` without the space is sent by some servers, `+OK` ends the exchange.
+fn is_continuation(line: &[u8]) -> bool {
+    let ok = line
+        .get(..3)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"+OK"));
+    line.first() == Some(&b'+') && !ok
+}
+
+#[cfg(test)]
+mod tests;

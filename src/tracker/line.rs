@@ -1,0 +1,142 @@
+//! Puts the lines of one side together from pieces, with bounded memory.
+
+use super::{Role, Side, Step};
+
+/// The most octets of a line that are handed out as one step. A longer line comes in parts of this many octets.
+pub const LINE_MAX: usize = 8192;
+
+/// How a line ends on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LineEnd {
+    /// CR LF, as the protocol wants it.
+    Crlf,
+    /// A bare LF.
+    Lf,
+    /// Not at all: the line goes on.
+    None,
+}
+
+impl LineEnd {
+    /// The octets of it.
+    #[must_use]
+    pub fn octets(self) -> &'static [u8] {
+        match self {
+            Self::Crlf => b"\r\n",
+            Self::Lf => b"\n",
+            Self::None => b"",
+        }
+    }
+}
+
+/// The line of one side that is being put together.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// The head of the line and what was not handed out yet, line end included.
+    octets: Vec<u8>,
+    /// How many octets of `octets` were handed out.
+    handed: usize,
+    /// Whether a part of the line was handed out.
+    begun: bool,
+}
+
+/// A part of a line that is ready.
+#[derive(Debug)]
+pub(super) struct Part<'a> {
+    octets: &'a [u8],
+    first: bool,
+    end: LineEnd,
+}
+
+impl Part<'_> {
+    pub(super) fn tell(&self, side: Side, role: Role, tell: &mut dyn FnMut(Step<'_>)) {
+        tell(Step::Line {
+            side,
+            role,
+            octets: self.octets,
+            first: self.first,
+            end: self.end,
+        });
+    }
+}
+
+impl Lines {
+    /// Takes octets up to the end of the line, or as many as make a part; returns what is left.
+    pub(super) fn feed<'a>(&mut self, octets: &'a [u8]) -> &'a [u8] {
+        // Two octets more than a part, so that a CR LF behind it is never cut in two.
+        let room = LINE_MAX + 2 - (self.octets.len() - self.handed);
+        let window = octets.get(..room).unwrap_or(octets);
+        let take = memchr::memchr(b'\n', window).map_or(window.len(), |lf| lf + 1);
+        let (taken, rest) = octets.split_at(take);
+        self.octets.extend_from_slice(taken);
+        rest
+    }
+
+    /// How the line ends; `LineEnd::None` while its end has not come.
+    pub(super) fn end(&self) -> LineEnd {
+        match self.octets.get(self.handed..).unwrap_or_default() {
+            [.., b'\r', b'\n'] => LineEnd::Crlf,
+            [.., b'\n'] => LineEnd::Lf,
+            _ => LineEnd::None,
+        }
+    }
+
+    /// The part that is ready after a `feed`: the end of the line, or a full part of a long one.
+    pub(super) fn part(&mut self) -> Option<Part<'_>> {
+        let end = self.end();
+        let upto = match end {
+            LineEnd::None if self.octets.len() - self.handed < LINE_MAX + 2 => return None,
+            LineEnd::None => self.handed + LINE_MAX,
+            _ => self.octets.len() - end.octets().len(),
+        };
+        Some(self.hand_out(upto, end))
+    }
+
+    /// Hands out what has come of the line. A CR stays when it may belong to the line end, unless this `is_all`.
+    pub(super) fn flush(
+        &mut self,
+        is_all: bool,
+        side: Side,
+        role: Role,
+        tell: &mut dyn FnMut(Step<'_>),
+    ) {
+        let held = usize::from(!is_all && self.octets.ends_with(b"\r"));
+        let upto = self.octets.len() - held;
+        if upto > self.handed {
+            self.hand_out(upto, LineEnd::None).tell(side, role, tell);
+        }
+    }
+
+    /// The start of the line, without line end: enough to know what the line is.
+    pub(super) fn head(&self) -> &[u8] {
+        let line = &self.octets;
+        line.strip_suffix(b"\r\n")
+            .or_else(|| line.strip_suffix(b"\n"))
+            .unwrap_or(line)
+    }
+
+    /// Whether a line has begun and not ended.
+    pub(super) fn is_inside(&self) -> bool {
+        self.begun || !self.octets.is_empty()
+    }
+
+    /// Forgets the line that has ended.
+    pub(super) fn next_line(&mut self) {
+        self.octets.clear();
+        self.handed = 0;
+        self.begun = false;
+    }
+
+    fn hand_out(&mut self, upto: usize, end: LineEnd) -> Part<'_> {
+        let first = !std::mem::replace(&mut self.begun, true);
+        // Of what was handed out only the head is needed any more.
+        let gone = self.handed.saturating_sub(LINE_MAX);
+        self.octets.drain(self.handed - gone..self.handed);
+        let from = self.handed - gone;
+        self.handed = upto - gone;
+        Part {
+            octets: self.octets.get(from..self.handed).unwrap_or_default(),
+            first,
+            end,
+        }
+    }
+}
