@@ -17,6 +17,8 @@
 //! (`learnt`), players (`server`), edge, `cmd`. `tests/layers.rs` enforces it.
 
 pub mod command;
+pub mod log;
+pub mod net;
 pub mod recorder;
 pub mod secret;
 pub mod text;

@@ -304,6 +304,16 @@ impl Tracker {
                 && self.queue.back().is_none_or(Sent::pipelines))
     }
 
+    /// Whether STLS was sent, so that nothing may follow it before the TLS handshake or its refusal (RFC 2595 §4).
+    #[must_use]
+    pub fn is_before_tls(&self) -> bool {
+        self.agreed
+            || self
+                .queue
+                .back()
+                .is_some_and(|sent| sent.effect() == Effect::Tls)
+    }
+
     /// What is waited for, None when nothing is.
     #[must_use]
     pub fn awaited(&self) -> Option<Awaited> {

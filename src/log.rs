@@ -1,0 +1,173 @@
+//! Where transcripts are written: a new file for each connection, for its owner alone.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+use jiff::Timestamp;
+
+/// The file ending of a transcript.
+pub const EXTENSION: &str = "pop3";
+
+/// Where the transcript of a connection goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum LogPlace {
+    /// A new file in the state folder.
+    #[default]
+    StateFolder,
+    /// This file, which must not exist yet; or a new file in this folder.
+    Path(PathBuf),
+    /// Nowhere.
+    Nowhere,
+}
+
+/// The folder of the platform for what a program keeps between runs, and in it ours.
+///
+/// Errors: there is no home folder.
+pub fn state_folder() -> io::Result<PathBuf> {
+    let base = etcetera::choose_base_strategy().map_err(io::Error::other)?;
+    Ok(base
+        .state_dir()
+        .unwrap_or_else(|| base.data_dir())
+        .join("poptalk"))
+}
+
+/// A transcript that was opened.
+#[derive(Debug)]
+pub struct Log {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The open file, at its start.
+    pub file: File,
+}
+
+/// Opens the transcript of a connection to `name` that starts at `now`; None where none is wanted.
+///
+/// Errors: the folder can't be made, or the file can't be made or exists already: a transcript is evidence and never overwritten.
+pub fn open(place: &LogPlace, name: &str, now: Timestamp) -> io::Result<Option<Log>> {
+    match place {
+        LogPlace::Nowhere => Ok(None),
+        LogPlace::StateFolder => in_folder(&state_folder()?, name, now).map(Some),
+        LogPlace::Path(path) if path.is_dir() => in_folder(path, name, now).map(Some),
+        LogPlace::Path(path) => {
+            let file = create(path)?;
+            Ok(Some(Log {
+                path: path.clone(),
+                file,
+            }))
+        }
+    }
+}
+
+fn in_folder(folder: &Path, name: &str, now: Timestamp) -> io::Result<Log> {
+    make_folder(folder)?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    let name: String = name
+        .chars()
+        .map(|c| if is_plain(c) { c } else { '_' })
+        .take(80)
+        .collect();
+    let stem = format!("{}-{name}", now.strftime("%Y-%m-%dT%H-%M-%SZ"));
+    // Two connections in one second.
+    for count in 1_u32.. {
+        let tail = if count == 1 {
+            String::new()
+        } else {
+            format!("-{count}")
+        };
+        let path = folder.join(format!("{stem}{tail}.{EXTENSION}"));
+        match create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            result => return result.map(|file| Log { path, file }),
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::AlreadyExists))
+}
+
+/// Makes a folder that only its owner can read, with those above it.
+///
+/// Errors: it can't be made.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// The head of a transcript: who was called, when, and by what.
+#[must_use]
+pub fn head(server: &str, now: Timestamp, is_keeping: bool) -> Vec<(&'static str, String)> {
+    let mut head = vec![
+        ("server", server.to_owned()),
+        ("started", now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        ("tool", format!("poptalk {}", env!("CARGO_PKG_VERSION"))),
+    ];
+    if is_keeping {
+        head.push(("secrets", "kept in clear, by --keep-secrets".to_owned()));
+    }
+    head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_connections_in_one_second_get_two_files() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let place = LogPlace::Path(folder.path().to_owned());
+        let now = Timestamp::UNIX_EPOCH;
+        let names: Vec<String> = [(); 2]
+            .iter()
+            .filter_map(|()| open(&place, "a/b:110", now).ok().flatten())
+            .map(|log| {
+                log.path
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned())
+                    .unwrap_or_default()
+            })
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "1970-01-01T00-00-00Z-a_b_110.pop3",
+                "1970-01-01T00-00-00Z-a_b_110-2.pop3"
+            ]
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_that_exists_is_left_alone() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("kept.pop3");
+        std::fs::write(&path, "evidence")?;
+        let kind = open(&LogPlace::Path(path.clone()), "x", Timestamp::UNIX_EPOCH)
+            .map_err(|error| error.kind());
+        assert_eq!(kind.map(|_| ()), Err(io::ErrorKind::AlreadyExists));
+        assert_eq!(std::fs::read_to_string(path)?, "evidence");
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_can_read_it() -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir()?;
+        let place = LogPlace::Path(folder.path().to_owned());
+        let mode = open(&place, "x", Timestamp::UNIX_EPOCH)?
+            .map(|log| log.file.metadata().map(|m| m.permissions().mode()));
+        assert_eq!(mode.transpose()?.map(|mode| mode & 0o777), Some(0o600));
+        Ok(())
+    }
+}

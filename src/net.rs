@@ -1,0 +1,92 @@
+//! The network: connecting, TLS, and one thread that owns the connection.
+
+pub mod dial;
+pub mod engine;
+pub mod mistake;
+pub mod tls;
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+
+use mio::net::TcpStream;
+
+use tls::TlsStream;
+
+/// Host and port, and whether TLS starts at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// A host name or an address, without brackets.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+    /// TLS from the first octet (RFC 8314 §3.1).
+    pub is_tls: bool,
+}
+
+/// The port of POP3 (RFC 1939 §3).
+pub const PORT: u16 = 110;
+/// The port of POP3 over TLS (RFC 8314 §3.1).
+pub const TLS_PORT: u16 = 995;
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub enum Stream {
+    /// In clear.
+    Plain(TcpStream),
+    /// Inside TLS.
+    Tls(Box<TlsStream>),
+}
+
+impl Stream {
+    /// The socket under it.
+    #[must_use]
+    pub fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream) => stream.get_ref().socket(),
+        }
+    }
+
+    /// Says goodbye: `close_notify` (RFC 8314 §3.4), then the end of the TCP connection. Errors are of no more interest.
+    pub fn close(&mut self) {
+        if let Self::Tls(stream) = self {
+            let _ = stream.shutdown();
+        }
+        let _ = self.socket().shutdown(Shutdown::Both);
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(octets),
+            Self::Tls(stream) => stream.read(octets),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(octets),
+            Self::Tls(stream) => stream.write(octets),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Says in a sentence why a handshake failed, or why a certificate is not to be trusted.
+
+use std::time::SystemTime;
+
+use tls_parser::TlsAlertDescription;
+
+use super::{Certificate, TlsError, TlsSettings, mistake};
+
+/// What the library says, what we say, and what to do.
+const REASONS: &[(&str, &str, &str)] = &[
+    (
+        "self-signed certificate in certificate chain",
+        "the certificate was signed by an authority that this machine does not trust",
+        "give the authority's certificate with --ca FILE, or go on with --insecure",
+    ),
+    (
+        "self-signed certificate",
+        "the server's certificate is signed by itself",
+        "give it with --ca FILE if it is known to be the server's, or go on with --insecure",
+    ),
+    (
+        "unable to get local issuer certificate",
+        "the authority that signed the certificate is not known here, or the server leaves out a certificate between",
+        "give the missing certificate with --ca FILE, or go on with --insecure",
+    ),
+    (
+        "unable to get issuer certificate",
+        "the authority that signed the certificate is not known here",
+        "give the authority's certificate with --ca FILE, or go on with --insecure",
+    ),
+    (
+        "unable to verify the first certificate",
+        "the server leaves out the certificate of who signed its own",
+        "give the missing certificate with --ca FILE, or go on with --insecure",
+    ),
+    (
+        "certificate has expired",
+        "the server's certificate has expired",
+        "its administrator must renew it and restart the server; --insecure goes on",
+    ),
+    (
+        "certificate is not yet valid",
+        "the server's certificate is not valid yet",
+        "check the clock of this machine; --insecure goes on",
+    ),
+    (
+        "ostname mismatch",
+        "the server's certificate is for another name than `{host}`",
+        "use the name that the certificate is for, or go on with --insecure",
+    ),
+    (
+        "IP address mismatch",
+        "the server's certificate is not for the address `{host}`",
+        "use the name that the certificate is for, or go on with --insecure",
+    ),
+    (
+        "too weak",
+        "the server's certificate is signed in a way that is no longer safe",
+        "its administrator must have a new one issued; --insecure goes on",
+    ),
+    (
+        "unsupported protocol",
+        "the server offers only a TLS version that is no longer safe",
+        "it needs TLS 1.2 or later (RFC 8314 §4)",
+    ),
+];
+
+/// The sentence for a handshake that failed with the library's `text` after `received` octets had come.
+pub(super) fn of_failure(text: &str, received: &[u8], host: &str) -> TlsError {
+    if let Some(mistake) = mistake::in_tls(received) {
+        return mistake.into();
+    }
+    for (sign, what, hint) in REASONS {
+        if text.contains(sign) {
+            let what = what.replace("{host}", host);
+            return TlsError {
+                what,
+                hint: Some((*hint).to_owned()),
+            };
+        }
+    }
+    if let Some(code) = alert(received) {
+        let name = TlsAlertDescription(code);
+        let hint = if name == TlsAlertDescription::ProtocolVersion {
+            "the server speaks only another TLS version; it needs TLS 1.2 or later (RFC 8314 §4)"
+        } else {
+            "the server's log says more"
+        };
+        let what = format!("the server broke the TLS handshake off: alert {code} ({name})");
+        return TlsError {
+            what,
+            hint: Some(hint.to_owned()),
+        };
+    }
+    let is_text = !received.is_empty() && !matches!(received.first(), Some(0x14..=0x18));
+    let what = if received.is_empty() {
+        "the server closed the connection during the TLS handshake".to_owned()
+    } else if is_text {
+        "the server answered the TLS handshake with something else".to_owned()
+    } else {
+        format!("the TLS handshake failed: {text}")
+    };
+    let hint = "the port may not speak TLS; try without --tls, or type STLS".to_owned();
+    TlsError {
+        what,
+        hint: Some(hint),
+    }
+}
+
+/// The code of a fatal alert in clear.
+fn alert(received: &[u8]) -> Option<u8> {
+    match received {
+        [0x15, 3, _, 0, 2, 2, code, ..] => Some(*code),
+        _ => None,
+    }
+}
+
+/// Why a certificate that was accepted unseen is not to be trusted; None when it is.
+pub(super) fn doubt(der: Option<&[u8]>, host: &str, settings: &TlsSettings) -> Option<String> {
+    let Some(der) = der else {
+        return Some("no certificate was shown".to_owned());
+    };
+    let own = Certificate::of_der(der).and_then(|read| read.own_fault(host, SystemTime::now()));
+    match (own, chain_fault(der, settings)) {
+        (Some(own), Some(chain)) => Some(format!("{own}; {chain}")),
+        (own, chain) => own.or(chain),
+    }
+}
+
+/// What is wrong with who signed the certificate, as far as it can be told from the certificate alone.
+#[cfg(not(any(windows, target_vendor = "apple")))]
+fn chain_fault(der: &[u8], settings: &TlsSettings) -> Option<String> {
+    use openssl::x509::store::X509StoreBuilder;
+    use openssl::x509::{X509, X509StoreContext, X509VerifyResult};
+
+    let check = || -> Result<X509VerifyResult, openssl::error::ErrorStack> {
+        let leaf = X509::from_der(der)?;
+        let mut store = X509StoreBuilder::new()?;
+        store.set_default_paths()?;
+        let pem = settings
+            .ca
+            .as_ref()
+            .and_then(|path| std::fs::read(path).ok())
+            .unwrap_or_default();
+        for authority in X509::stack_from_pem(&pem)? {
+            store.add_cert(authority)?;
+        }
+        let store = store.build();
+        let chain = openssl::stack::Stack::new()?;
+        X509StoreContext::new()?.init(&store, &leaf, &chain, |context| {
+            context.verify_cert()?;
+            Ok(context.error())
+        })
+    };
+    match check() {
+        Ok(X509VerifyResult::OK) => None,
+        // The dates were told already, with the date.
+        Ok(result) if result.error_string().contains("expired") => None,
+        Ok(result) => Some(result.error_string().to_owned()),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// Elsewhere the system's library keeps its verdict to itself.
+#[cfg(any(windows, target_vendor = "apple"))]
+fn chain_fault(_: &[u8], _: &TlsSettings) -> Option<String> {
+    Some("who signed it was not checked".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_failure;
+
+    #[test]
+    fn what_the_server_sent_counts_more_than_the_library() {
+        let told = of_failure("wrong version number", b"+OK ready\r\n", "pop.example.org");
+        assert_eq!(told.what, "this port speaks POP3 in clear, not TLS");
+        let told = of_failure(
+            "tlsv1 alert",
+            b"\x15\x03\x01\x00\x02\x02\x46",
+            "pop.example.org",
+        );
+        assert!(told.what.contains("alert 70"), "{told:?}");
+        let told = of_failure("x (hostname mismatch)", b"\x16\x03\x03", "pop.example.org");
+        assert_eq!(
+            told.what,
+            "the server's certificate is for another name than `pop.example.org`"
+        );
+        assert!(of_failure("eof", b"", "h").what.contains("closed"));
+    }
+}
