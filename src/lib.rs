@@ -16,11 +16,34 @@
 //! The layers look only downwards: facts (`command`), core (`tracker`), tape (`transcript`, `text`, `secret`), reading
 //! (`learnt`), players (`server`), edge, `cmd`. `tests/layers.rs` enforces it.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test that meets the unexpected is to end there"
+    )
+)]
+
+pub mod cli;
+pub mod cmd;
 pub mod command;
+pub mod console;
+pub mod exit;
+pub mod help;
+pub mod learnt;
 pub mod log;
 pub mod net;
 pub mod recorder;
+pub mod report;
+pub mod script;
 pub mod secret;
+pub mod session;
+pub mod style;
+pub mod target;
 pub mod text;
 pub mod tracker;
 pub mod transcript;
+pub mod typed;
+pub mod visible;

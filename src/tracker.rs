@@ -493,7 +493,11 @@ impl Tracker {
             return;
         }
         if status == Status::Positive && shape == Shape::Upload {
-            self.upload = Some(Data::new(true));
+            let mut upload = Data::new(true);
+            // What the client has begun to type is the start of its message.
+            let typed = self.client.take();
+            upload.feed(Side::Client, &typed, tell);
+            self.upload = Some(upload);
         }
         self.end_reply(status, tell);
     }

@@ -23,6 +23,8 @@ pub struct TlsSettings {
     pub is_insecure: bool,
     /// A PEM file of certificates to trust besides those of the system (`--ca`).
     pub ca: Option<PathBuf>,
+    /// Certificates (PEM) to trust besides those of the system: that of our own practice server.
+    pub own_pem: Vec<u8>,
 }
 
 /// What was agreed.
@@ -148,10 +150,15 @@ fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
         .danger_accept_invalid_certs(settings.is_insecure)
         .danger_accept_invalid_hostnames(settings.is_insecure)
         .request_alpns(&["pop3"]);
-    if let Some(path) = &settings.ca {
-        for certificate in read_ca(path)? {
-            builder.add_root_certificate(certificate);
-        }
+    let given = settings
+        .ca
+        .as_deref()
+        .map(read_ca)
+        .transpose()?
+        .unwrap_or_default();
+    let own = native_tls::Certificate::stack_from_pem(&settings.own_pem).unwrap_or_default();
+    for certificate in given.into_iter().chain(own) {
+        builder.add_root_certificate(certificate);
     }
     builder.build().map_err(|error| TlsError {
         what: error.to_string(),

@@ -126,6 +126,13 @@ impl Lines {
         self.begun = false;
     }
 
+    /// Forgets the line, and gives back what was not handed out of it.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        let rest = self.octets.split_off(self.handed);
+        self.next_line();
+        rest
+    }
+
     fn hand_out(&mut self, upto: usize, end: LineEnd) -> Part<'_> {
         let first = !std::mem::replace(&mut self.begun, true);
         // Of what was handed out only the head is needed any more.

@@ -1,0 +1,59 @@
+//! The arguments, as typed.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::cmd::{connect, practice, serve};
+
+/// A raw console for POP3: type the commands by hand, read every octet of the answers, keep the transcript
+#[derive(Debug, Parser)]
+#[command(
+    name = "poptalk",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = "Try it without any server: poptalk practice"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    connect: connect::ConnectArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Open the console on a server, or play a script at it
+    Connect(connect::ConnectArgs),
+    /// Open the console on the built-in practice server
+    Practice(practice::PracticeArgs),
+    /// Be a server: the practice maildrop on a port
+    Serve(serve::ServeArgs),
+}
+
+/// Runs what the command line asks for.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let exit = match cli.command {
+        None => connect::run(cli.connect),
+        Some(Command::Connect(args)) => connect::run(args),
+        Some(Command::Practice(args)) => practice::run(args),
+        Some(Command::Serve(args)) => serve::run(args),
+    };
+    exit.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        super::Cli::command().debug_assert();
+    }
+}

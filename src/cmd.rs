@@ -1,0 +1,5 @@
+//! One file a subcommand: build, run, report.
+
+pub mod connect;
+pub mod practice;
+pub mod serve;

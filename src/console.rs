@@ -1,0 +1,504 @@
+//! The console: a person types, every octet goes to the server; a person reads, and every octet came from it.
+
+pub mod editor;
+pub mod external_pager;
+mod own;
+pub mod pager;
+mod plain;
+pub mod screen;
+pub mod spool;
+pub mod terminal;
+pub mod view;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use owo_colors::Stream;
+
+use crate::exit::Exit;
+use crate::help;
+use crate::net::engine::{Connection, Standing};
+use crate::report;
+use crate::script::messages;
+use crate::session::{Failure, Plan};
+use crate::style::{Paint, Style};
+use crate::tracker::State;
+use crate::typed::{self, Typed};
+use editor::{Editor, Input, Knowledge, SharedKnowledge, know};
+use plain::PlainEditor;
+use screen::Screen;
+use terminal::{Interrupts, Quiet};
+use view::{Mode, SharedShown, View, shown};
+
+/// How often Ctrl-C and the keyboard are looked at while a reply is awaited.
+const TICK: Duration = Duration::from_millis(100);
+
+/// After so much silence a line that was typed ahead gets the prompt back.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// How long the server may take to close after QUIT.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Holds a session with a person.
+#[must_use]
+pub fn run(plan: Plan) -> Exit {
+    let style = Style::new(plan.args.color, Stream::Stdout);
+    let screen = Screen::new(style);
+    let interrupts = Interrupts::listen();
+    let knowledge = SharedKnowledge::default();
+    let lines = match Keyboard::new(&knowledge, &screen) {
+        Ok(lines) => lines,
+        Err(error) => {
+            report::error(
+                &format!("the terminal can't be used: {error}"),
+                Some("give lines with -c, or a script on standard input"),
+            );
+            return Exit::Usage;
+        }
+    };
+    let _quiet = Quiet::start();
+    let mut console = Console {
+        plan,
+        screen,
+        knowledge,
+        shown: SharedShown::default(),
+        interrupts,
+        keyboard: lines,
+        connection: None,
+        log: None,
+        has_stopped_showing: false,
+    };
+    let exit = console.talk();
+    console.screen.finish();
+    exit
+}
+
+/// A console and what it is connected to.
+struct Console {
+    plan: Plan,
+    screen: Arc<Screen>,
+    knowledge: SharedKnowledge,
+    shown: SharedShown,
+    interrupts: Interrupts,
+    keyboard: Keyboard,
+    connection: Option<Connection>,
+    log: Option<PathBuf>,
+    /// Ctrl-C was pressed once during the reply that is coming.
+    has_stopped_showing: bool,
+}
+
+/// Where lines come from: an editor, or a terminal that can't be used for one.
+enum Keyboard {
+    Editor(Box<Editor>),
+    Plain(PlainEditor),
+}
+
+/// Whether the session goes on.
+enum Next {
+    Go,
+    Leave(Exit),
+}
+
+impl Keyboard {
+    fn new(
+        knowledge: &SharedKnowledge,
+        screen: &Arc<Screen>,
+    ) -> Result<Self, rustyline::error::ReadlineError> {
+        if terminal::can_edit() && std::io::stdout().is_terminal() {
+            Ok(Self::Editor(Box::new(Editor::new(
+                Arc::clone(knowledge),
+                screen,
+            )?)))
+        } else {
+            Ok(Self::Plain(PlainEditor))
+        }
+    }
+}
+
+impl Console {
+    fn talk(&mut self) -> Exit {
+        if let Some(welcome) = &self.plan.welcome {
+            self.screen.print(&format!("{welcome}\n"));
+        }
+        if matches!(self.keyboard, Keyboard::Plain(_)) {
+            self.screen.note(
+                Paint::Warning,
+                "this terminal can't hide what is typed: use :pass for a password",
+            );
+        }
+        if let Err(failure) = self.open() {
+            report::error(&failure.to_string(), failure.hint().as_deref());
+            return failure.exit();
+        }
+        if self.plan.is_stls {
+            self.await_reply();
+            self.screen.print("stls\n");
+            self.send(b"STLS");
+        }
+        let mut given = String::new();
+        loop {
+            self.await_reply();
+            if self.has_said_goodbye() {
+                return Exit::Well;
+            }
+            let line = match self.ask(&given) {
+                Input::Line(line) => line,
+                Input::Interrupted => {
+                    given.clear();
+                    self.interrupt_at_prompt();
+                    continue;
+                }
+                Input::End => match self.leave() {
+                    Next::Go => continue,
+                    Next::Leave(exit) => return exit,
+                },
+            };
+            given.clear();
+            match typed::read(line.as_bytes(), self.plan.args.raw) {
+                Typed::Wire(octets) if self.is_open() => {
+                    let octets = octets.into_owned();
+                    self.send(&octets);
+                    self.remember(&line);
+                }
+                Typed::Wire(_) => {
+                    self.screen.note(
+                        Paint::Warning,
+                        "not sent: there is no connection; `:open` connects again",
+                    );
+                    given = line;
+                }
+                Typed::Help(topic) => {
+                    self.remember(&line);
+                    self.help(&String::from_utf8_lossy(topic));
+                }
+                Typed::NotOwn(word) => {
+                    let word = String::from_utf8_lossy(word);
+                    let text = format!(
+                        "no command `:{word}`; `:help` lists them, `::{word}` sends it to the server"
+                    );
+                    self.screen.note(Paint::Warning, &text);
+                }
+                Typed::Own(own, args) => {
+                    self.remember(&line);
+                    let args = args.to_vec();
+                    if let Next::Leave(exit) = self.own(own, &args) {
+                        return exit;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Connects as planned, and tells where the transcript is.
+    fn open(&mut self) -> Result<(), Failure> {
+        let style = self.screen.style();
+        let has_pager = std::io::stdout().is_terminal() && terminal::can_edit();
+        *know(&self.knowledge) = Knowledge::default();
+        *shown(&self.shown) = view::Shown {
+            is_hex: shown(&self.shown).is_hex,
+            ..Default::default()
+        };
+        let view = View::new(
+            Arc::clone(&self.screen),
+            Arc::clone(&self.knowledge),
+            Arc::clone(&self.shown),
+            has_pager,
+        );
+        let (mut path, mut why) = (None, None);
+        let screen = Arc::clone(&self.screen);
+        let is_keeping = self.plan.args.keep_secrets;
+        let opened = self.plan.open(false, Box::new(view), &mut |told| match told {
+            Ok(found) => {
+                let place = found.as_ref().map_or("no transcript".to_owned(), |path| format!("transcript {}", shorten(path)));
+                let line = format!("{place}     ? help   :quit leave");
+                screen.print(&format!("{}\n", style.paint(Paint::Note, &line)));
+                if is_keeping {
+                    screen.note(Paint::Warning, "secrets are kept in clear, on the screen and in the transcript (--keep-secrets)");
+                }
+                path = found;
+            }
+            Err(error) => why = Some(error),
+        });
+        if let Some(why) = why {
+            self.screen
+                .note(Paint::Warning, &format!("no transcript: {why}"));
+        }
+        self.log = path;
+        self.connection = Some(opened?);
+        Ok(())
+    }
+
+    fn is_open(&self) -> bool {
+        self.connection
+            .as_ref()
+            .is_some_and(|connection| connection.standing().ending.is_none())
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        self.connection.as_ref().map(Connection::standing)
+    }
+
+    fn send(&mut self, line: &[u8]) {
+        self.has_stopped_showing = false;
+        if let Some(connection) = &self.connection {
+            connection.send_line(line);
+        }
+    }
+
+    /// Puts a line that was sent into the history, unless it held a secret.
+    fn remember(&mut self, line: &str) {
+        let Keyboard::Editor(editor) = &mut self.keyboard else {
+            return;
+        };
+        // The recorder knows best what is secret; it has seen the line when the order is carried out.
+        if let Some(connection) = &self.connection {
+            connection.wait(TICK, |_| true);
+        }
+        let was_secret = std::mem::take(&mut shown(&self.shown).was_secret);
+        if !was_secret && know(&self.knowledge).secret_from(line).is_none() {
+            editor.remember(line);
+        }
+    }
+
+    /// Waits until the server has answered; opens the pager for a long reply; Ctrl-C and Enter end the wait.
+    fn await_reply(&mut self) {
+        loop {
+            let Some(connection) = &self.connection else {
+                return;
+            };
+            let wants_pager = || shown(&self.shown).mode == Mode::WantsPager;
+            let now = connection.wait(TICK, |now| {
+                is_idle(now) || wants_pager() || self.interrupts.is_pressed()
+            });
+            if wants_pager() {
+                self.page();
+                return;
+            }
+            if now.ending.is_some() || is_idle(&now) {
+                return;
+            }
+            if self.interrupts.take() {
+                self.interrupt(&now);
+                return;
+            }
+            if now.quiet_since.elapsed() > SILENCE && terminal::is_input_waiting() {
+                self.tell_awaited(&now);
+                return;
+            }
+        }
+    }
+
+    /// Ctrl-C while a reply is coming: the first stops showing it, the second closes.
+    fn interrupt(&mut self, now: &Standing) {
+        if self.has_stopped_showing {
+            self.screen.note(Paint::Warning, "closing the connection");
+            self.close();
+            return;
+        }
+        self.has_stopped_showing = true;
+        let mut state = shown(&self.shown);
+        let is_long = state.spool.is_some() && state.took.is_none();
+        if is_long {
+            state.mode = Mode::Muted;
+        }
+        drop(state);
+        if is_long {
+            self.screen.note(
+                Paint::Note,
+                "not shown any more; the rest is read and recorded. Ctrl-C again closes",
+            );
+        } else {
+            self.tell_awaited(now);
+        }
+    }
+
+    fn interrupt_at_prompt(&mut self) {
+        if let Some(now) = self
+            .standing()
+            .filter(|now| now.ending.is_none() && !is_idle(now))
+        {
+            self.interrupt(&now);
+        }
+    }
+
+    fn tell_awaited(&self, now: &Standing) {
+        if let Some(awaited) = &now.awaited {
+            let last: Vec<String> = now
+                .last_octets
+                .iter()
+                .map(|octet| format!("{octet:02x}"))
+                .collect();
+            let last = if last.is_empty() {
+                "none".to_owned()
+            } else {
+                last.join(" ")
+            };
+            self.screen.note(
+                Paint::Note,
+                &format!("awaiting {}, last octets {last}", report::awaiting(awaited)),
+            );
+        }
+    }
+
+    /// Shows the last long reply in the pager.
+    fn page(&mut self) {
+        let (spool, title) = {
+            let mut state = shown(&self.shown);
+            if state.took.is_none() || state.mode == Mode::WantsPager {
+                state.mode = Mode::Paged;
+            }
+            (state.spool.clone(), state.title.clone())
+        };
+        let Some(spool) = spool else {
+            self.screen.note(Paint::Note, "no multi-line reply yet");
+            return;
+        };
+        let program = std::env::var("PAGER")
+            .ok()
+            .filter(|pager| !pager.trim().is_empty());
+        let is_paged =
+            program.is_some_and(|program| external_pager::page(&program, &spool).is_ok());
+        if !is_paged {
+            if let Err(error) = pager::page(&spool, &title, self.screen.style().has_colour()) {
+                self.screen
+                    .note(Paint::Warning, &format!("the pager failed: {error}"));
+            }
+        }
+        // A Ctrl-C that ended the pager is no wish to close the connection.
+        let _ = self.interrupts.take();
+        let mut state = shown(&self.shown);
+        let summary = view::summary(&state);
+        state.mode = if state.took.is_some() {
+            Mode::Screen
+        } else {
+            Mode::Muted
+        };
+        self.has_stopped_showing = state.mode == Mode::Muted;
+        drop(state);
+        self.screen.note(Paint::Note, &summary);
+    }
+
+    fn ask(&mut self, given: &str) -> Input {
+        let prompt = self
+            .standing()
+            .map_or_else(|| "closed> ".to_owned(), |now| prompt(&now));
+        self.read(&prompt, given)
+    }
+
+    fn read(&mut self, prompt: &str, given: &str) -> Input {
+        self.screen.set_prompting(true);
+        let style = self.screen.style();
+        let input = match &mut self.keyboard {
+            Keyboard::Editor(editor) => editor.read(prompt, style, given),
+            Keyboard::Plain(editor) => {
+                self.screen.set_prompting(false);
+                editor.read(prompt)
+            }
+        };
+        self.screen.set_prompting(false);
+        input
+    }
+
+    fn help(&self, topic: &str) {
+        let text = if topic.is_empty() {
+            help::overview(Some(know(&self.knowledge).states()))
+        } else {
+            help::topic(topic, terminal::size().0)
+        };
+        self.screen.print(&text);
+    }
+
+    fn close(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.close();
+        }
+        know(&self.knowledge).state = None;
+    }
+
+    /// QUIT was answered: waits for the server to close, and tells whether the session is over.
+    fn has_said_goodbye(&mut self) -> bool {
+        let Some(connection) = &self.connection else {
+            return false;
+        };
+        if connection.standing().state != State::Update {
+            return false;
+        }
+        let now = connection.wait(FAREWELL, |_| false);
+        if now.ending.is_none() {
+            self.screen
+                .note(Paint::Note, "the server does not close after QUIT; closing");
+        }
+        self.close();
+        true
+    }
+
+    /// Leaves; asks first when deletions would be lost.
+    fn leave(&mut self) -> Next {
+        if let Some(now) = self.standing().filter(|now| now.ending.is_none()) {
+            if now.marked > 0 {
+                let text = format!(
+                    "{} marked for deletion: only QUIT deletes, leaving now keeps all",
+                    messages(now.marked)
+                );
+                self.screen.note(Paint::Warning, &text);
+                match self.read("leave without QUIT? [y/N] ", "") {
+                    Input::Line(answer)
+                        if answer.trim_start().to_ascii_lowercase().starts_with('y') => {}
+                    _ => return Next::Go,
+                }
+            }
+            self.screen
+                .note(Paint::Note, "left without QUIT: nothing was deleted");
+        }
+        let was_lost = self
+            .standing()
+            .and_then(|now| now.ending)
+            .is_some_and(|ending| ending.is_loss());
+        self.close();
+        Next::Leave(if was_lost {
+            Exit::NoConnection
+        } else {
+            Exit::Well
+        })
+    }
+}
+
+/// Whether nothing is awaited from the server.
+fn is_idle(now: &Standing) -> bool {
+    now.is_owed || (now.outstanding == 0 && now.state != State::Greeting)
+}
+
+/// The prompt: state, TLS, deletions, and `…` while a reply is coming.
+fn prompt(now: &Standing) -> String {
+    let tls = match (now.is_tls, now.is_doubtful) {
+        (false, _) => "",
+        (true, false) => " tls",
+        (true, true) => " tls?",
+    };
+    let state = match (&now.ending, now.state) {
+        (Some(_), _) => return "closed> ".to_owned(),
+        _ if now.expects_response => "sasl",
+        (None, State::Greeting) => "greeting",
+        (None, State::Authorization) => "auth",
+        (None, State::Transaction) => "trans",
+        (None, State::Update) => "update",
+    };
+    let marked = if now.marked > 0 {
+        format!(" +{} del", now.marked)
+    } else {
+        String::new()
+    };
+    let more = if is_idle(now) { "" } else { " …" };
+    format!("{state}{tls}{marked}{more}> ")
+}
+
+/// A path with the home folder as `~`.
+fn shorten(path: &std::path::Path) -> String {
+    let shown = path.display().to_string();
+    match std::env::var("HOME") {
+        Ok(home) if !home.is_empty() && path.starts_with(&home) => shown.replacen(&home, "~", 1),
+        _ => shown,
+    }
+}

@@ -1,0 +1,417 @@
+//! The line editor: what Tab offers, what is hinted, what is masked, and F1.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustyline::completion::Completer;
+use rustyline::config::Configurer;
+use rustyline::error::ReadlineError;
+use rustyline::highlight::{CmdKind, Highlighter};
+use rustyline::hint::{Hint, Hinter};
+use rustyline::history::{FileHistory, History};
+use rustyline::validate::Validator;
+use rustyline::{
+    Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Context, Editor as Rustyline,
+    Event, EventContext, EventHandler, Helper, KeyCode, KeyEvent, Modifiers, RepeatCount,
+};
+
+use super::screen::Screen;
+use crate::command::{COMMANDS, Command, Kind, States, Words};
+use crate::help;
+use crate::learnt::Learnt;
+use crate::log;
+use crate::secret;
+use crate::style::{Paint, Style};
+use crate::tracker::{Role, State};
+use crate::typed::OWN;
+
+/// The sign that stands for a masked character.
+const MASK: char = '•';
+
+/// How many lines of history are kept.
+const HISTORY: usize = 1000;
+
+/// What the editor must know of the conversation.
+#[derive(Debug, Default)]
+pub struct Knowledge {
+    /// What the replies told.
+    pub learnt: Learnt,
+    /// The state of the session; None without a connection.
+    pub state: Option<State>,
+    /// The next line is a SASL response.
+    pub expects_response: bool,
+}
+
+impl Knowledge {
+    /// What a typed line is for.
+    fn role(&self) -> Role {
+        if self.expects_response {
+            Role::Response
+        } else {
+            Role::Command
+        }
+    }
+
+    /// Where commands are to be allowed.
+    #[must_use]
+    pub fn states(&self) -> States {
+        match self.state {
+            Some(State::Greeting | State::Authorization) => States::AUTHORIZATION,
+            Some(State::Transaction) => States::TRANSACTION,
+            Some(State::Update) | None => States::BOTH,
+        }
+    }
+
+    /// The offset in octets at which a line becomes secret. Guesses are right everywhere on the way to the screen.
+    #[must_use]
+    pub fn secret_from(&self, line: &str) -> Option<usize> {
+        secret::place(line.as_bytes(), self.role(), true).map(|place| place.from)
+    }
+}
+
+/// Knowledge shared with the thread that learns it.
+pub type SharedKnowledge = Arc<Mutex<Knowledge>>;
+
+/// Locks knowledge.
+pub fn know(knowledge: &SharedKnowledge) -> MutexGuard<'_, Knowledge> {
+    knowledge.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What came of asking for a line.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A line.
+    Line(String),
+    /// Ctrl-C.
+    Interrupted,
+    /// Ctrl-D on an empty line, or the terminal is gone.
+    End,
+}
+
+/// The line editor.
+pub struct Editor {
+    rustyline: Rustyline<Assistant, FileHistory>,
+    history: Option<PathBuf>,
+}
+
+impl Editor {
+    /// An editor on the terminal, with the history of former sessions.
+    ///
+    /// Errors: the terminal can't be used so.
+    pub fn new(knowledge: SharedKnowledge, screen: &Arc<Screen>) -> Result<Self, ReadlineError> {
+        let config = Config::builder()
+            .auto_add_history(false)
+            .history_ignore_space(false)
+            // A pasted text is lines, one after the other, as in telnet.
+            .bracketed_paste(false)
+            .completion_type(CompletionType::List)
+            // Always: without colours the library would not mask either. What NO_COLOR forbids is left out below.
+            .color_mode(ColorMode::Forced)
+            .build();
+        let mut rustyline = Rustyline::with_config(config)?;
+        rustyline.set_max_history_size(HISTORY)?;
+        let style = screen.style();
+        let f1 = HelpKey {
+            knowledge: Arc::clone(&knowledge),
+            screen: Arc::clone(screen),
+        };
+        rustyline.set_helper(Some(Assistant { knowledge, style }));
+        rustyline.bind_sequence(
+            Event::from(KeyEvent(KeyCode::F(1), Modifiers::NONE)),
+            EventHandler::Conditional(Box::new(f1)),
+        );
+        screen.serve(rustyline.create_external_printer()?);
+        let history = log::state_folder()
+            .ok()
+            .map(|folder| folder.join("history"));
+        if let Some(path) = &history {
+            // A first start has none.
+            let _ = rustyline.load_history(path);
+        }
+        Ok(Self { rustyline, history })
+    }
+
+    /// Asks for a line, with `given` in it already.
+    pub fn read(&mut self, prompt: &str, style: Style, given: &str) -> Input {
+        let painted = style.paint(Paint::Prompt, prompt);
+        let result = self
+            .rustyline
+            .readline_with_initial(&(prompt.to_owned(), painted), (given, ""));
+        match result {
+            Ok(line) => Input::Line(line),
+            Err(ReadlineError::Interrupted) => Input::Interrupted,
+            Err(_) => Input::End,
+        }
+    }
+
+    /// Adds a line to the history; the caller has seen to it that it holds no secret.
+    pub fn remember(&mut self, line: &str) {
+        let is_new = self.rustyline.add_history_entry(line).unwrap_or(false);
+        if let Some(path) = self.history.as_ref().filter(|_| is_new) {
+            if let Some(folder) = path.parent() {
+                let _ = log::make_folder(folder);
+            }
+            // A history that can't be kept is no reason to stop.
+            let _ = self.rustyline.append_history(path);
+        }
+    }
+
+    /// How many lines the history holds.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.rustyline.history().len()
+    }
+}
+
+struct Assistant {
+    knowledge: SharedKnowledge,
+    style: Style,
+}
+
+impl Helper for Assistant {}
+impl Validator for Assistant {}
+
+impl Completer for Assistant {
+    type Candidate = String;
+
+    fn complete(
+        &self,
+        line: &str,
+        pos: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
+        let typed = line.get(..pos).unwrap_or(line);
+        Ok(candidates(typed, &know(&self.knowledge)))
+    }
+}
+
+/// The offset of the word at the end of `typed`, and what could stand there.
+fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<String>) {
+    if knowledge.expects_response || knowledge.secret_from(typed).is_some() {
+        return (typed.len(), Vec::new());
+    }
+    let start = typed.rfind([' ', '\t']).map_or(0, |at| at + 1);
+    let (before, word) = typed.split_at(start);
+    let is_lower = word.chars().next().is_none_or(char::is_lowercase)
+        && before
+            .chars()
+            .next()
+            .is_none_or(|first| !first.is_ascii_uppercase());
+    let cased = |text: &str| {
+        if is_lower {
+            text.to_ascii_lowercase()
+        } else {
+            text.to_owned()
+        }
+    };
+    let now = knowledge.states();
+    let mut found: Vec<String> = match before.trim() {
+        "" if word.starts_with(':') => OWN.iter().map(|own| format!(":{}", own.word)).collect(),
+        "" => COMMANDS
+            .iter()
+            .filter(|row| {
+                (row.states.authorization && now.authorization)
+                    || (row.states.transaction && now.transaction)
+            })
+            .map(|row| cased(row.verb))
+            .collect(),
+        "?" | ":help" => COMMANDS.iter().map(|row| cased(row.verb)).collect(),
+        _ => arguments(before, knowledge),
+    };
+    let start_of = |text: &String| {
+        text.get(..word.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(word))
+    };
+    found.retain(start_of);
+    found.dedup();
+    (start, found)
+}
+
+/// What the next argument behind `before` could be.
+fn arguments(before: &str, knowledge: &Knowledge) -> Vec<String> {
+    let Some(row) = Command::of_line(before.as_bytes()) else {
+        return Vec::new();
+    };
+    let index = Words::of(before.as_bytes())
+        .count()
+        .saturating_sub(row.verb_words());
+    let learnt = &knowledge.learnt;
+    match row.args.get(index).map(|arg| arg.kind) {
+        Some(Kind::Message) => learnt.messages.iter().map(u64::to_string).collect(),
+        Some(Kind::Mechanism) => learnt.mechanisms.clone(),
+        Some(Kind::Language) => learnt
+            .languages
+            .iter()
+            .cloned()
+            .chain(["*".to_owned()])
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A hint that is only looked at.
+struct Syntax(String);
+
+impl Hint for Syntax {
+    fn display(&self) -> &str {
+        &self.0
+    }
+
+    fn completion(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Hinter for Assistant {
+    type Hint = Syntax;
+
+    fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<Syntax> {
+        if pos < line.len() || know(&self.knowledge).expects_response {
+            return None;
+        }
+        syntax_hint(line).map(Syntax)
+    }
+}
+
+/// The arguments that are still to be typed, and what the command does while only its verb stands there.
+fn syntax_hint(line: &str) -> Option<String> {
+    let row = Command::of_line(line.as_bytes())?;
+    let words = Words::of(line.as_bytes()).count();
+    let typed = words.checked_sub(row.verb_words())?;
+    let has_gap = line.ends_with([' ', '\t']);
+    if typed > 0 && !has_gap {
+        return None;
+    }
+    let mut hint: String = row
+        .args
+        .iter()
+        .skip(typed)
+        .map(|arg| {
+            if arg.optional {
+                format!(" [{}]", arg.name)
+            } else {
+                format!(" {}", arg.name)
+            }
+        })
+        .collect();
+    if typed == 0 {
+        hint.push_str(&format!("   {}", row.help));
+    }
+    let hint = if has_gap {
+        hint.trim_start().to_owned()
+    } else {
+        hint
+    };
+    (!hint.is_empty()).then_some(hint)
+}
+
+impl Highlighter for Assistant {
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        match know(&self.knowledge).secret_from(line) {
+            None => Cow::Borrowed(line),
+            Some(from) => {
+                let (open, secret) = line.split_at_checked(from).unwrap_or(("", line));
+                // As wide as the secret, or the cursor goes astray.
+                let width = unicode_width::UnicodeWidthStr::width(secret);
+                Cow::Owned(format!("{open}{}", MASK.to_string().repeat(width)))
+            }
+        }
+    }
+
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        Cow::Owned(self.style.paint(Paint::Note, hint))
+    }
+
+    fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
+        // Whatever is typed is drawn by `highlight`; else the library would echo the key itself.
+        !matches!(kind, CmdKind::MoveCursor)
+    }
+}
+
+/// F1: help for the command being typed, above the prompt; the line stays as it is.
+struct HelpKey {
+    knowledge: SharedKnowledge,
+    screen: Arc<Screen>,
+}
+
+impl ConditionalEventHandler for HelpKey {
+    fn handle(
+        &self,
+        _: &Event,
+        _: RepeatCount,
+        _: bool,
+        context: &EventContext<'_>,
+    ) -> Option<Cmd> {
+        let line = context.line();
+        let text = match Command::of_line(line.as_bytes()) {
+            Some(row) => help::command(row, super::terminal::size().0),
+            None => help::overview(Some(know(&self.knowledge).states())),
+        };
+        self.screen.print(&text);
+        Some(Cmd::Noop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn knowledge(state: State) -> Knowledge {
+        let mut knowledge = Knowledge {
+            state: Some(state),
+            ..Knowledge::default()
+        };
+        knowledge.learnt.messages.extend([1, 2, 12]);
+        knowledge.learnt.mechanisms.push("CRAM-MD5".to_owned());
+        knowledge
+    }
+
+    #[test]
+    fn verbs_of_this_state_are_offered_in_the_case_that_is_typed() {
+        let trans = knowledge(State::Transaction);
+        assert_eq!(candidates("re", &trans).1, ["retr"]);
+        assert_eq!(candidates("RS", &trans).1, ["RSET"]);
+        assert!(candidates("us", &trans).1.is_empty());
+        assert_eq!(
+            candidates("us", &knowledge(State::Authorization)).1,
+            ["user"]
+        );
+    }
+
+    #[test]
+    fn arguments_are_offered_by_their_kind() {
+        let trans = knowledge(State::Transaction);
+        assert_eq!(
+            candidates("retr 1", &trans),
+            (5, vec!["1".to_owned(), "12".to_owned()])
+        );
+        assert_eq!(candidates("top 1 ", &trans).1, Vec::<String>::new());
+        assert_eq!(
+            candidates("auth c", &knowledge(State::Authorization)).1,
+            ["CRAM-MD5"]
+        );
+        assert!(candidates(":lo", &trans).1.contains(&":log".to_owned()));
+    }
+
+    #[test]
+    fn the_hint_is_what_is_still_to_be_typed() {
+        assert!(syntax_hint("retr").is_some_and(|hint| hint.starts_with(" msg ")));
+        assert_eq!(syntax_hint("top 1 ").as_deref(), Some("n"));
+        assert_eq!(syntax_hint("top 1 2"), None);
+        assert_eq!(syntax_hint("xfoo"), None);
+    }
+
+    #[test]
+    fn nothing_secret_is_offered_or_left_unmasked() {
+        let auth = knowledge(State::Authorization);
+        assert_eq!(auth.secret_from("pass geheim"), Some(5));
+        assert_eq!(auth.secret_from("pas geheim"), Some(4));
+        assert_eq!(candidates("pass st", &auth).1, Vec::<String>::new());
+        let owed = Knowledge {
+            expects_response: true,
+            ..Knowledge::default()
+        };
+        assert_eq!(owed.secret_from("stat"), Some(0));
+    }
+}

@@ -1,0 +1,4 @@
+//! stub
+pub fn page(_: &str, _: &super::spool::Spool) -> std::io::Result<()> {
+    Ok(())
+}

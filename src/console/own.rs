@@ -1,0 +1,252 @@
+//! Carries out the commands to poptalk: one arm for each row of the table in `typed.rs`.
+
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::editor::know;
+use super::terminal;
+use super::view::shown;
+use super::{Console, Next};
+use crate::command::Shape;
+use crate::net::Target;
+use crate::net::engine::Order;
+use crate::session;
+use crate::style::Paint;
+use crate::target;
+use crate::tracker::State;
+use crate::typed::{self, Action, Own};
+
+impl Console {
+    /// Carries out a command to poptalk.
+    pub(super) fn own(&mut self, own: &Own, args: &[u8]) -> Next {
+        let text = String::from_utf8_lossy(args.trim_ascii()).into_owned();
+        match own.action {
+            Action::Help => self.help(&text),
+            Action::Quit => return self.leave(),
+            Action::Close => self.close_by_wish(),
+            Action::Pass => self.pass(),
+            Action::Page => self.page(),
+            Action::Log => self.set_log(&text),
+            Action::Open => self.open_another(&text),
+            Action::Send => self.send_octets(args),
+            Action::Multi => self.set_shape(own, &text, Shape::Multi),
+            Action::Single => self.set_shape(own, &text, Shape::Single),
+            Action::Hex => {
+                let is_on = self.switch(&text, shown(&self.shown).is_hex);
+                shown(&self.shown).is_hex = is_on;
+            }
+            Action::Time => {
+                let is_on = self.switch(&text, shown(&self.shown).is_timed);
+                shown(&self.shown).is_timed = is_on;
+            }
+            Action::State => self.tell_state(),
+        }
+        Next::Go
+    }
+
+    /// Reads `on` or `off`; without either, the other of what is.
+    fn switch(&self, text: &str, is_on: bool) -> bool {
+        let is_on = match text {
+            "on" => true,
+            "off" => false,
+            _ => !is_on,
+        };
+        self.screen
+            .note(Paint::Note, if is_on { "on" } else { "off" });
+        is_on
+    }
+
+    fn set_shape(&mut self, own: &Own, verb: &str, shape: Shape) {
+        match &self.connection {
+            _ if verb.is_empty() => self
+                .screen
+                .note(Paint::Warning, &format!("which verb? `:{} VERB`", own.word)),
+            Some(connection) => {
+                connection.order(Order::SetShape(verb.to_owned(), shape));
+                self.screen.note(
+                    Paint::Note,
+                    &format!(
+                        "replies to {verb}: {}",
+                        own.help.trim_start_matches("replies to VERB ")
+                    ),
+                );
+            }
+            None => self.screen.note(Paint::Warning, "there is no connection"),
+        }
+    }
+
+    fn close_by_wish(&mut self) {
+        if self.is_open() {
+            self.close();
+            self.screen.note(
+                Paint::Note,
+                "closed without QUIT: nothing was deleted; `:open` connects again",
+            );
+        } else {
+            self.screen.note(Paint::Note, "there is no connection");
+        }
+    }
+
+    fn pass(&mut self) {
+        if !self.is_open() {
+            self.screen.note(
+                Paint::Warning,
+                "there is no connection; `:open` connects again",
+            );
+            return;
+        }
+        match terminal::ask_unseen("password (not shown): ") {
+            Ok(password) => {
+                self.screen.print("pass ••••••\n");
+                let mut line = Zeroizing::new(b"PASS ".to_vec());
+                line.extend_from_slice(&password);
+                self.send(&line);
+            }
+            Err(error) => self
+                .screen
+                .note(Paint::Warning, &format!("no password: {error}")),
+        }
+    }
+
+    fn set_log(&mut self, text: &str) {
+        match (text, &self.connection) {
+            ("", _) => {
+                let place = self
+                    .log
+                    .as_ref()
+                    .map_or("no transcript is written".to_owned(), |path| {
+                        format!("transcript {}", path.display())
+                    });
+                self.screen.note(Paint::Note, &place);
+            }
+            ("off", Some(connection)) => {
+                connection.order(Order::SetFile(None, Vec::new()));
+                self.log = None;
+                self.screen
+                    .note(Paint::Note, "no transcript is written any more");
+            }
+            (path, Some(connection)) => {
+                match session::log_elsewhere(connection, &self.plan, PathBuf::from(path)) {
+                    Ok(path) => {
+                        self.log = path;
+                        self.set_log("");
+                    }
+                    Err(why) => self.screen.note(
+                        Paint::Warning,
+                        &format!("transcript {path}: {why}; it goes on where it was"),
+                    ),
+                }
+            }
+            (_, None) => self.screen.note(Paint::Warning, "there is no connection"),
+        }
+    }
+
+    fn open_another(&mut self, text: &str) {
+        if self.standing().is_some_and(|now| now.ending.is_none()) {
+            self.screen.note(
+                Paint::Warning,
+                "there is a connection; `:close` or QUIT first",
+            );
+            return;
+        }
+        if !text.is_empty() {
+            match target::parse(text, None, self.plan.target.is_tls) {
+                Ok(target) => self.set_target(target),
+                Err(why) => {
+                    self.screen.note(Paint::Warning, &why);
+                    return;
+                }
+            }
+        }
+        self.close();
+        // The transcript that was named is taken; each connection has its own.
+        if self
+            .plan
+            .args
+            .log
+            .as_ref()
+            .is_some_and(|path| path.is_file())
+        {
+            self.plan.args.log = None;
+        }
+        if let Err(failure) = self.open() {
+            self.screen.note(Paint::Negative, &failure.to_string());
+            if let Some(hint) = failure.hint() {
+                self.screen.note(Paint::Note, &format!("hint: {hint}"));
+            }
+        }
+    }
+
+    fn set_target(&mut self, target: Target) {
+        self.plan.server = target.to_string();
+        self.plan.file_name = target.host.clone();
+        self.plan.target = target;
+    }
+
+    fn send_octets(&mut self, args: &[u8]) {
+        match (typed::unescape(args), &self.connection) {
+            (Ok(octets), Some(connection)) => connection.order(Order::Send(Zeroizing::new(octets))),
+            (Ok(_), None) => self.screen.note(Paint::Warning, "there is no connection"),
+            (Err(at), _) => {
+                let text = format!(
+                    r"unknown escape at octet {} of the text; `\r \n \t \0 \xHH \\` are known",
+                    at + 1
+                );
+                self.screen.note(Paint::Warning, &text);
+            }
+        }
+    }
+
+    fn tell_state(&mut self) {
+        let Some(now) = self.standing() else {
+            self.screen.note(Paint::Note, "no connection");
+            return;
+        };
+        let state = match now.state {
+            State::Greeting => "connected, no greeting yet",
+            State::Authorization => "AUTHORIZATION: not logged in",
+            State::Transaction => "TRANSACTION: logged in",
+            State::Update => "UPDATE: QUIT was answered",
+        };
+        let tls = match (now.is_tls, now.is_doubtful) {
+            (false, _) => "no TLS",
+            (true, false) => "TLS, certificate verified",
+            (true, true) => "TLS, certificate not verified",
+        };
+        let ending = now
+            .ending
+            .as_ref()
+            .map_or(String::new(), |ending| format!("; {}", ending.event()));
+        self.screen.note(
+            Paint::Note,
+            &format!("{}: {state}; {tls}{ending}", self.plan.server),
+        );
+        if now.marked > 0 {
+            let text = format!(
+                "{} marked as deleted; QUIT deletes, RSET undoes",
+                crate::script::messages(now.marked)
+            );
+            self.screen.note(Paint::Note, &text);
+        }
+        let learnt = know(&self.knowledge).learnt.capabilities.join(", ");
+        if !learnt.is_empty() {
+            self.screen
+                .note(Paint::Note, &format!("capabilities: {learnt}"));
+        }
+        match &now.awaited {
+            Some(_) => self.tell_awaited(&now),
+            None if now.is_owed => self.screen.note(
+                Paint::Note,
+                "the server waits for a SASL response; `*` cancels",
+            ),
+            None => self.screen.note(
+                Paint::Note,
+                &format!(
+                    "nothing is awaited ({} commands on their way)",
+                    now.outstanding
+                ),
+            ),
+        }
+    }
+}

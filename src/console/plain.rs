@@ -1,0 +1,28 @@
+//! Reads lines on a terminal that can't edit them.
+
+use std::io::{BufRead, Write};
+
+use super::editor::Input;
+use super::terminal;
+
+/// Asks for lines without any editing.
+#[derive(Debug)]
+pub struct PlainEditor;
+
+impl PlainEditor {
+    /// Asks for a line. What is typed is echoed by the terminal.
+    pub fn read(&mut self, prompt: &str) -> Input {
+        let mut out = std::io::stdout().lock();
+        // A screen that is gone is noticed by the reading.
+        let _ = out.write_all(prompt.as_bytes()).and_then(|()| out.flush());
+        let mut line = Vec::new();
+        let result = terminal::with_echo(|| std::io::stdin().lock().read_until(b'\n', &mut line));
+        match result {
+            Ok(0) | Err(_) => Input::End,
+            Ok(_) => {
+                let text = String::from_utf8_lossy(&line);
+                Input::Line(text.trim_end_matches(['\n', '\r']).to_owned())
+            }
+        }
+    }
+}

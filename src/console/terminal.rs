@@ -1,0 +1,186 @@
+//! What the terminal is asked and told besides text.
+
+use std::io::{self, BufRead, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use zeroize::Zeroizing;
+
+/// Columns and rows; 80 and 24 where they can't be known.
+#[must_use]
+pub fn size() -> (usize, usize) {
+    match crossterm::terminal::size() {
+        Ok((columns, rows)) if columns > 0 && rows > 0 => (columns.into(), rows.into()),
+        _ => (80, 24),
+    }
+}
+
+/// Whether the terminal can edit a line and mask it.
+#[must_use]
+pub fn can_edit() -> bool {
+    !matches!(
+        std::env::var("TERM").as_deref(),
+        Ok("dumb" | "cons25" | "emacs" | "")
+    )
+}
+
+/// Whether Ctrl-C was pressed since it was asked last.
+#[derive(Debug, Clone)]
+pub struct Interrupts(Arc<AtomicBool>);
+
+impl Interrupts {
+    /// Listens to Ctrl-C.
+    #[must_use]
+    pub fn listen() -> Self {
+        let flag = Arc::new(AtomicBool::new(false));
+        // Where it can't be listened to, Ctrl-C ends the program; the transcript is whole all the same.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&flag));
+        Self(flag)
+    }
+
+    /// Whether it was pressed; asked anew, it is not.
+    #[must_use]
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether it was pressed.
+    #[must_use]
+    pub fn is_pressed(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Asks for a secret; nothing of it is shown.
+///
+/// Errors: the terminal is gone.
+pub fn ask_unseen(prompt: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut out = io::stdout().lock();
+    out.write_all(prompt.as_bytes())?;
+    out.flush()?;
+    let mut line = Zeroizing::new(Vec::new());
+    let count = imp::unseen(|| io::stdin().lock().read_until(b'\n', &mut line))?;
+    out.write_all(b"\n")?;
+    if count == 0 {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+    }
+    while matches!(line.last(), Some(b'\n' | b'\r')) {
+        line.pop();
+    }
+    Ok(line)
+}
+
+pub use imp::{Quiet, is_input_waiting, with_echo};
+
+#[cfg(unix)]
+mod imp {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::stdio::stdin;
+    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
+    /// Between two prompts the terminal would echo what is typed ahead, a password too. While this lives it does not.
+    #[derive(Debug)]
+    pub struct Quiet(Option<Termios>);
+
+    impl Quiet {
+        /// Switches the echo off, and puts everything back also when a signal ends the program.
+        #[must_use]
+        pub fn start() -> Self {
+            let Ok(before) = tcgetattr(stdin()) else {
+                return Self(None);
+            };
+            set_echo(&before, false);
+            let saved = before.clone();
+            let signals = [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP];
+            if let Ok(mut signals) = signal_hook::iterator::Signals::new(signals) {
+                drop(std::thread::spawn(move || {
+                    if let Some(signal) = signals.forever().next() {
+                        let _ = tcsetattr(stdin(), OptionalActions::Now, &saved);
+                        // Every row is in the file already.
+                        std::process::exit(128 + signal);
+                    }
+                }));
+            }
+            Self(Some(before))
+        }
+    }
+
+    impl Drop for Quiet {
+        fn drop(&mut self) {
+            if let Some(before) = &self.0 {
+                let _ = tcsetattr(stdin(), OptionalActions::Now, before);
+            }
+        }
+    }
+
+    /// Runs `read` with the echo on.
+    pub fn with_echo<T>(read: impl FnOnce() -> T) -> T {
+        echoing(true, read)
+    }
+
+    /// Runs `read` with the echo off.
+    pub(super) fn unseen<T>(read: impl FnOnce() -> T) -> T {
+        echoing(false, read)
+    }
+
+    fn echoing<T>(is_on: bool, read: impl FnOnce() -> T) -> T {
+        let before = tcgetattr(stdin()).ok();
+        if let Some(before) = &before {
+            set_echo(before, is_on);
+        }
+        let result = read();
+        if let Some(before) = &before {
+            let _ = tcsetattr(stdin(), OptionalActions::Now, before);
+        }
+        result
+    }
+
+    fn set_echo(before: &Termios, is_on: bool) {
+        let mut modes = before.clone();
+        modes.local_modes.set(LocalModes::ECHO, is_on);
+        let _ = tcsetattr(stdin(), OptionalActions::Now, &modes);
+    }
+
+    /// Whether a line was typed ahead.
+    #[must_use]
+    pub fn is_input_waiting() -> bool {
+        let stdin = stdin();
+        let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        matches!(poll(&mut fds, Some(&now)), Ok(count) if count > 0)
+    }
+}
+
+#[cfg(not(unix))]
+mod imp {
+    /// Elsewhere nothing is echoed between two prompts.
+    #[derive(Debug)]
+    pub struct Quiet;
+
+    impl Quiet {
+        /// Does nothing.
+        #[must_use]
+        pub fn start() -> Self {
+            Self
+        }
+    }
+
+    /// Runs `read`.
+    pub fn with_echo<T>(read: impl FnOnce() -> T) -> T {
+        read()
+    }
+
+    /// Runs `read`; the system's console can't be told to hide it from here.
+    pub(super) fn unseen<T>(read: impl FnOnce() -> T) -> T {
+        read()
+    }
+
+    /// Not known elsewhere.
+    #[must_use]
+    pub fn is_input_waiting() -> bool {
+        false
+    }
+}

@@ -1,0 +1,406 @@
+//! Shows a conversation on the screen while it happens, and keeps the last long reply for the pager.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::editor::{SharedKnowledge, know};
+use super::screen::Screen;
+use super::spool::Spool;
+use super::terminal;
+use crate::net::engine::{Ending, News, Standing, Watcher};
+use crate::recorder::Seen;
+use crate::report;
+use crate::style::Paint;
+use crate::tracker::{LineEnd, Role, Sent, Side, State, Status};
+use crate::transcript::Piece;
+use crate::visible;
+
+/// Data lines wait so long for the rest of a reply: if all fits on the screen it is shown at once, else the pager opens.
+const PATIENCE: Duration = Duration::from_millis(150);
+
+/// What both threads know of the reply that is coming, or came last.
+#[derive(Debug, Default)]
+pub struct Shown {
+    /// What is done with its data.
+    pub mode: Mode,
+    /// Its octets: status line and data lines, as on the wire.
+    pub spool: Option<Arc<Spool>>,
+    /// The command that it answers.
+    pub title: String,
+    /// Its data lines.
+    pub lines: u64,
+    /// The octets of its data, stuffed.
+    pub octets: u64,
+    /// How long it took; None while it is coming.
+    pub took: Option<Duration>,
+    /// Show each line also as octets.
+    pub is_hex: bool,
+    /// Show how long each reply took.
+    pub is_timed: bool,
+    /// The client's last line held a secret.
+    pub was_secret: bool,
+}
+
+/// What is done with the data of the reply that is coming.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It goes to the screen.
+    #[default]
+    Screen,
+    /// It does not fit: whoever reads the keyboard is to open the pager.
+    WantsPager,
+    /// The pager shows it.
+    Paged,
+    /// It is recorded and counted, not shown.
+    Muted,
+}
+
+/// State shared by the two threads.
+pub type SharedShown = Arc<Mutex<Shown>>;
+
+/// Locks it.
+pub fn shown(shared: &SharedShown) -> MutexGuard<'_, Shown> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Shows one connection.
+pub struct View {
+    screen: Arc<Screen>,
+    knowledge: SharedKnowledge,
+    shared: SharedShown,
+    has_pager: bool,
+    status: Vec<u8>,
+    /// Data that was not shown yet, and when its first octet came.
+    held: Vec<u8>,
+    held_since: Instant,
+    /// Rows of the screen that the data has filled.
+    rows: usize,
+    since: Instant,
+    was_unrequested: bool,
+}
+
+impl View {
+    /// Shows on `screen`; long replies go to a pager when there is one.
+    #[must_use]
+    pub fn new(
+        screen: Arc<Screen>,
+        knowledge: SharedKnowledge,
+        shared: SharedShown,
+        has_pager: bool,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            screen,
+            knowledge,
+            shared,
+            has_pager,
+            status: Vec::new(),
+            held: Vec::new(),
+            held_since: now,
+            rows: 0,
+            since: now,
+            was_unrequested: false,
+        }
+    }
+
+    fn line(&mut self, role: Role, pieces: &[Piece], first: bool, end: LineEnd) {
+        let unrequested = role == Role::Unrequested;
+        if unrequested && !self.was_unrequested && first {
+            self.screen.note(Paint::Note, "unrequested:");
+        }
+        self.was_unrequested = unrequested;
+        let mut text = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Octets(octets) => visible::escape(octets, &mut text),
+                Piece::Hole(_) => text.push_str("••••••"),
+            }
+        }
+        let style = self.screen.style();
+        let paint = match role {
+            Role::Terminator => Paint::Note,
+            Role::Continuation => Paint::Challenge,
+            _ if !first => Paint::Plain,
+            Role::Greeting | Role::Status => match Status::of_line(text.as_bytes()) {
+                Status::Positive => Paint::Positive,
+                Status::Negative => Paint::Negative,
+                Status::Malformed => Paint::Plain,
+            },
+            _ => Paint::Plain,
+        };
+        let word = text.find(' ').unwrap_or(text.len());
+        let (indicator, rest) = text.split_at(word);
+        let newline = if end == LineEnd::None { "" } else { "\n" };
+        self.screen
+            .print(&format!("{}{rest}{newline}", style.paint(paint, indicator)));
+        if shown(&self.shared).is_hex {
+            let octets = pieces.iter().flat_map(|piece| match piece {
+                Piece::Octets(octets) => octets.as_slice(),
+                Piece::Hole(_) => b"",
+            });
+            let octets: Vec<u8> = octets.chain(end.octets()).copied().collect();
+            self.hex(&octets);
+        }
+    }
+
+    fn hex(&self, octets: &[u8]) {
+        for (index, row) in octets.chunks(16).take(64).enumerate() {
+            let hex: Vec<String> = row.iter().map(|octet| format!("{octet:02x}")).collect();
+            let text: String = row
+                .iter()
+                .map(|octet| {
+                    if octet.is_ascii_graphic() || *octet == b' ' {
+                        char::from(*octet)
+                    } else {
+                        '.'
+                    }
+                })
+                .collect();
+            self.screen.note(
+                Paint::Note,
+                &format!("{:04x}  {:<47}  {text}", index * 16, hex.join(" ")),
+            );
+        }
+    }
+
+    fn start_data(&mut self, sent: &Sent) {
+        let mut title = sent.verb();
+        if !sent.arguments().is_empty() {
+            title.push(' ');
+            visible::escape(sent.arguments(), &mut title);
+        }
+        self.held.clear();
+        self.rows = 1;
+        let mut shared = shown(&self.shared);
+        shared.spool = match Spool::new() {
+            Ok(spool) => Some(Arc::new(spool)),
+            Err(error) => {
+                self.screen
+                    .note(Paint::Warning, &format!("no pager for this reply: {error}"));
+                None
+            }
+        };
+        if let Some(spool) = &shared.spool {
+            self.status.extend_from_slice(b"\r\n");
+            spool.append(&self.status);
+        }
+        shared.mode = Mode::Screen;
+        shared.title = title;
+        shared.lines = 0;
+        shared.octets = 0;
+        shared.took = None;
+    }
+
+    fn data(&mut self, octets: &[u8]) {
+        let mut shared = shown(&self.shared);
+        if shared.took.is_some() {
+            return;
+        }
+        shared.octets += octets.len() as u64;
+        shared.lines += memchr::memchr_iter(b'\n', octets).count() as u64;
+        if let Some(spool) = &shared.spool {
+            spool.append(octets);
+        }
+        if shared.mode != Mode::Screen {
+            return;
+        }
+        let can_page = self.has_pager && shared.spool.is_some();
+        drop(shared);
+        if self.held.is_empty() {
+            self.held_since = Instant::now();
+        }
+        self.held.extend_from_slice(octets);
+        let (columns, rows) = terminal::size();
+        if can_page && self.rows + rows_of(&self.held, columns) + 2 > rows {
+            self.held.clear();
+            shown(&self.shared).mode = Mode::WantsPager;
+        } else if !can_page {
+            self.show_held(false);
+        }
+    }
+
+    /// Shows data that was held; a line whose end has not come only when `is_all`.
+    fn show_held(&mut self, is_all: bool) {
+        let upto = match memchr::memrchr(b'\n', &self.held) {
+            _ if is_all => self.held.len(),
+            Some(lf) => lf + 1,
+            None => return,
+        };
+        let rest = self.held.split_off(upto);
+        let held = std::mem::replace(&mut self.held, rest);
+        self.rows += rows_of(&held, terminal::size().0);
+        let is_hex = shown(&self.shared).is_hex;
+        let mut text = String::new();
+        for line in held.split_inclusive(|octet| *octet == b'\n') {
+            let bare = line
+                .strip_suffix(b"\r\n")
+                .or_else(|| line.strip_suffix(b"\n"));
+            visible::escape(bare.unwrap_or(line), &mut text);
+            if bare.is_some() {
+                text.push('\n');
+            }
+            if is_hex {
+                self.screen.print(&text);
+                self.hex(line);
+                text.clear();
+            }
+        }
+        if !text.is_empty() {
+            self.screen.print(&text);
+        }
+    }
+
+    fn end_reply(&mut self, sent: Option<&Sent>) {
+        let took = self.since.elapsed();
+        let mut shared = shown(&self.shared);
+        if shared.mode != Mode::Screen || (shared.spool.is_some() && shared.took.is_none()) {
+            shared.took.get_or_insert(took);
+            if let Some(spool) = &shared.spool {
+                spool.finish();
+            }
+        }
+        let is_timed = shared.is_timed;
+        let muted = (shared.mode == Mode::Muted).then(|| summary(&shared));
+        if shared.mode == Mode::Muted {
+            shared.mode = Mode::Screen;
+        }
+        drop(shared);
+        if let Some(summary) = muted {
+            self.screen.note(Paint::Note, &summary);
+        } else if is_timed && sent.is_some() {
+            self.screen
+                .note(Paint::Note, &format!("{} ms", took.as_millis()));
+        }
+    }
+}
+
+/// What is said of a long reply: lines, octets, time.
+#[must_use]
+pub fn summary(shown: &Shown) -> String {
+    let Shown {
+        title,
+        lines,
+        octets,
+        ..
+    } = shown;
+    match shown.took {
+        Some(took) => format!(
+            "{title}: {lines} lines, {octets} octets, {} ms   :page shows it again",
+            took.as_millis()
+        ),
+        None => format!(
+            "{title}: {lines} lines, {octets} octets so far; the rest is recorded, not shown   :page shows it"
+        ),
+    }
+}
+
+/// How many rows of the screen lines fill, roughly: an octet a column.
+fn rows_of(lines: &[u8], columns: usize) -> usize {
+    lines
+        .split_inclusive(|octet| *octet == b'\n')
+        .map(|line| line.len().saturating_sub(2).div_ceil(columns.max(1)).max(1))
+        .sum()
+}
+
+impl Watcher for View {
+    fn received(&mut self, _: &[u8]) {}
+
+    fn seen(&mut self, seen: Seen) {
+        know(&self.knowledge).learnt.see(&seen);
+        match seen {
+            Seen::Line {
+                side: Side::Client,
+                pieces,
+                ..
+            } => {
+                let has_hole = pieces.iter().any(|piece| matches!(piece, Piece::Hole(_)));
+                shown(&self.shared).was_secret = has_hole;
+                self.since = Instant::now();
+            }
+            Seen::Line {
+                role: Role::Terminator,
+                pieces,
+                first,
+                end,
+                ..
+            } => {
+                let is_shown = {
+                    let mut shared = shown(&self.shared);
+                    if let Some(spool) = shared.spool.as_ref().filter(|_| shared.took.is_none()) {
+                        spool.append(b".\r\n");
+                    }
+                    shared.took.get_or_insert(self.since.elapsed());
+                    shared.mode == Mode::Screen
+                };
+                if is_shown {
+                    self.show_held(true);
+                    self.line(Role::Terminator, &pieces, first, end);
+                }
+            }
+            Seen::Line {
+                role,
+                pieces,
+                first,
+                end,
+                ..
+            } => {
+                if role == Role::Status && first {
+                    self.status.clear();
+                    for piece in &pieces {
+                        if let Piece::Octets(octets) = piece {
+                            self.status.extend_from_slice(octets);
+                        }
+                    }
+                }
+                self.line(role, &pieces, first, end);
+            }
+            Seen::Data {
+                side: Side::Server,
+                octets,
+            } => self.data(&octets),
+            Seen::Data { .. } | Seen::CommandSent(_) | Seen::StateChanged(_) => {}
+            Seen::Injected(octets) => {
+                let mut text = String::new();
+                visible::escape(&octets, &mut text);
+                self.screen.note(
+                    Paint::Warning,
+                    &format!("before the TLS handshake came: {text}"),
+                );
+            }
+            Seen::DataStarted(sent) => self.start_data(&sent),
+            Seen::ReplyEnded(sent, _) => self.end_reply(sent.as_ref()),
+            Seen::Challenged | Seen::TlsAgreed => {}
+        }
+    }
+
+    fn told(&mut self, news: News) {
+        if matches!(news, News::Ended(_)) {
+            self.show_held(true);
+            let mut shared = shown(&self.shared);
+            if shared.spool.is_some() && shared.took.is_none() {
+                shared.took = Some(self.since.elapsed());
+                if let Some(spool) = &shared.spool {
+                    spool.finish();
+                }
+            }
+        }
+        if matches!(news, News::Ended(Ending::ByClient)) {
+            return;
+        }
+        for (paint, text) in report::lines(&news) {
+            self.screen.note(paint, &text);
+        }
+    }
+
+    fn settled(&mut self, standing: &Standing) {
+        if !self.held.is_empty() && self.held_since.elapsed() >= PATIENCE {
+            self.show_held(true);
+        }
+        let mut knowledge = know(&self.knowledge);
+        knowledge.state = standing.ending.is_none().then_some(standing.state);
+        knowledge.expects_response = standing.expects_response;
+        if standing.state == State::Greeting {
+            self.since = standing.quiet_since;
+        }
+    }
+}

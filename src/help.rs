@@ -1,0 +1,168 @@
+//! Help as text: from the command table, and from the table of poptalk's own commands.
+
+use crate::command::{COMMANDS, Command, Standing, States};
+use crate::typed::OWN;
+
+/// The list of everything that can be typed; with the state, the commands that are allowed now come with their help.
+#[must_use]
+pub fn overview(now: Option<States>) -> String {
+    let mut text = String::from("POP3 commands; `? RETR` tells all of one.\n");
+    for (title, standing) in [
+        ("required", Standing::Required),
+        ("optional", Standing::Optional),
+    ] {
+        let rows = COMMANDS.iter().filter(|row| row.standing == standing);
+        for (index, row) in rows.enumerate() {
+            let mark = if now.is_some_and(|now| !is_allowed(row, now)) {
+                "·"
+            } else {
+                " "
+            };
+            let label = if index == 0 { title } else { "" };
+            text.push_str(&format!(
+                "  {label:<9}{mark} {:<26} {}\n",
+                row.syntax(),
+                row.help
+            ));
+        }
+    }
+    let rest: Vec<&str> = COMMANDS
+        .iter()
+        .filter(|row| matches!(row.standing, Standing::Historic | Standing::Private))
+        .map(|row| row.verb)
+        .collect();
+    text.push_str(&format!("  rare       {}\n", rest.join(", ")));
+    if now.is_some() {
+        text.push_str("  · not in this state\n");
+    }
+    text.push_str("\nTo poptalk itself:\n");
+    for own in OWN {
+        text.push_str(&format!(
+            "  {:<24} {}\n",
+            format!(":{} {}", own.word, own.args),
+            own.help
+        ));
+    }
+    text.push_str(
+        "Every other line goes to the server as typed; `::x` sends `:x`, `??` sends `?`.\n\
+         Tab completes, F1 helps with the command being typed, Ctrl-C clears the line.\n",
+    );
+    text
+}
+
+/// Everything about one command, wrapped at `width` columns; or a word that it is not known.
+#[must_use]
+pub fn topic(topic: &str, width: usize) -> String {
+    let words = topic.to_ascii_uppercase();
+    let found = Command::named(&words).or_else(|| Command::of_line(words.as_bytes()));
+    if let Some(row) = found {
+        return command(row, width);
+    }
+    let word = words.trim_start_matches(':').to_ascii_lowercase();
+    if let Some(own) = OWN.iter().find(|own| own.word == word) {
+        return format!(":{} {}\n  {}\n", own.word, own.args, own.help);
+    }
+    format!(
+        "`{topic}` is not a POP3 command that poptalk knows; it is sent all the same.\nhint: `?` lists the commands\n"
+    )
+}
+
+/// Everything about one command, wrapped at `width` columns.
+#[must_use]
+pub fn command(row: &Command, width: usize) -> String {
+    let standing = match row.standing {
+        Standing::Required => "every server has it",
+        Standing::Optional => "optional",
+        Standing::Historic => "historic",
+        Standing::Private => "private, in no standard",
+    };
+    let states = match row.states {
+        States {
+            authorization: true,
+            transaction: true,
+        } => "before and after the login",
+        States {
+            authorization: true,
+            ..
+        } => "before the login",
+        States {
+            transaction: true, ..
+        } => "after the login",
+        States { .. } => "never allowed",
+    };
+    let mut text = format!(
+        "{}  {}\n  {}; {standing}; {states}\n",
+        row.syntax(),
+        row.help,
+        row.source
+    );
+    for paragraph in row.about.split("\n\n") {
+        text.push('\n');
+        text.push_str(&wrap(paragraph, width.clamp(20, 80)));
+    }
+    text.push('\n');
+    for line in row.example.lines() {
+        text.push_str(&format!("  {line}\n"));
+    }
+    text
+}
+
+fn is_allowed(row: &Command, now: States) -> bool {
+    (row.states.authorization && now.authorization) || (row.states.transaction && now.transaction)
+}
+
+/// Breaks a paragraph into lines of at most `width` columns.
+fn wrap(paragraph: &str, width: usize) -> String {
+    use unicode_width::UnicodeWidthStr;
+    let mut text = String::new();
+    let mut column = 0;
+    for word in paragraph.split_whitespace() {
+        let length = word.width();
+        if column > 0 && column + 1 + length > width {
+            text.push('\n');
+            column = 0;
+        }
+        if column > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_help_that_fits_the_screen() {
+        for row in COMMANDS {
+            let text = command(row, 80);
+            assert!(
+                text.contains(row.source) && text.contains(row.help),
+                "{}",
+                row.verb
+            );
+            let about = text.lines().filter(|line| !line.starts_with("  "));
+            assert!(
+                about.skip(1).all(|line| line.chars().count() <= 80),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_list_names_every_command() {
+        let text = overview(None);
+        assert!(COMMANDS.iter().all(|row| text.contains(row.verb)));
+        assert!(OWN.iter().all(|own| text.contains(own.help)));
+    }
+
+    #[test]
+    fn an_unknown_topic_is_told_as_such() {
+        assert!(topic("xfoo", 80).contains("`xfoo` is not a POP3 command"));
+    }
+}

@@ -1,0 +1,191 @@
+//! What has been learnt from the replies so far: capabilities, mechanisms, message numbers. Computed, never stored.
+
+use std::collections::BTreeSet;
+
+use crate::command::{Effect, Words};
+use crate::recorder::Seen;
+use crate::tracker::{Role, Sent, Side, State, Status};
+use crate::transcript::Piece;
+
+/// The most message numbers and capabilities that are remembered.
+const MAX: usize = 10_000;
+
+/// The longest line that is looked at, in octets; the RFCs allow 512.
+const LINE_MAX: usize = 1024;
+
+/// What has been learnt on a connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Learnt {
+    /// The lines of the last CAPA reply (RFC 2449 §5).
+    pub capabilities: Vec<String>,
+    /// The SASL mechanisms that were announced (RFC 5034 §3), upper case.
+    pub mechanisms: Vec<String>,
+    /// The language tags that were announced (RFC 6856 §3.1).
+    pub languages: Vec<String>,
+    /// The numbers of the messages, as far as a listing or STAT told them, without deleted ones.
+    pub messages: BTreeSet<u64>,
+    deleted: BTreeSet<u64>,
+    status: Vec<u8>,
+    listing: Listing,
+    line: Vec<u8>,
+}
+
+/// Which listing is coming.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Listing {
+    #[default]
+    None,
+    Capabilities,
+    Mechanisms,
+    Languages,
+    Messages,
+}
+
+impl Learnt {
+    /// Learns from one step.
+    pub fn see(&mut self, seen: &Seen) {
+        match seen {
+            Seen::Line {
+                side: Side::Server,
+                role: Role::Status,
+                pieces,
+                first: true,
+                ..
+            } => {
+                self.status.clear();
+                if let Some(Piece::Octets(octets)) = pieces.first() {
+                    self.status.extend(octets.iter().take(LINE_MAX));
+                }
+            }
+            Seen::DataStarted(sent) => self.start(sent),
+            Seen::Data {
+                side: Side::Server,
+                octets,
+            } if self.listing != Listing::None => {
+                for octet in octets {
+                    if *octet == b'\n' {
+                        self.learn_line();
+                        self.line.clear();
+                    } else if self.line.len() < LINE_MAX {
+                        self.line.push(*octet);
+                    }
+                }
+            }
+            Seen::ReplyEnded(sent, status) => {
+                self.listing = Listing::None;
+                if let (Some(sent), Status::Positive) = (sent, status) {
+                    self.end(sent);
+                }
+            }
+            Seen::StateChanged(State::Transaction) => {
+                self.messages.clear();
+                self.deleted.clear();
+            }
+            // RFC 2595 §4: what was learnt before TLS is void.
+            Seen::TlsAgreed => *self = Self::default(),
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, sent: &Sent) {
+        self.line.clear();
+        self.listing = match sent.verb().as_str() {
+            "CAPA" => Listing::Capabilities,
+            "AUTH" => Listing::Mechanisms,
+            "LANG" => Listing::Languages,
+            "LIST" | "UIDL" => Listing::Messages,
+            _ => Listing::None,
+        };
+        if self.listing == Listing::Capabilities {
+            self.capabilities.clear();
+            self.mechanisms.clear();
+        }
+    }
+
+    fn learn_line(&mut self) {
+        let line = String::from_utf8_lossy(&self.line).trim_end().to_owned();
+        let mut words = line.split_ascii_whitespace();
+        match self.listing {
+            Listing::None => {}
+            Listing::Messages => self.add_message(words.next()),
+            Listing::Mechanisms => push(&mut self.mechanisms, words.next()),
+            Listing::Languages => push(&mut self.languages, words.next()),
+            Listing::Capabilities => {
+                if words
+                    .next()
+                    .is_some_and(|tag| tag.eq_ignore_ascii_case("SASL"))
+                {
+                    for mechanism in words {
+                        push(
+                            &mut self.mechanisms,
+                            Some(mechanism.to_ascii_uppercase().as_str()),
+                        );
+                    }
+                }
+                push(&mut self.capabilities, Some(&line));
+            }
+        }
+    }
+
+    fn add_message(&mut self, word: Option<&str>) {
+        let number = word.and_then(|word| word.parse::<u64>().ok());
+        if self.messages.len() < MAX {
+            self.messages.extend(number.filter(|number| *number > 0));
+        }
+    }
+
+    fn end(&mut self, sent: &Sent) {
+        match sent.command().map(|row| (row.effect, row.verb)) {
+            Some((Effect::Delete, _)) => {
+                if let Some(number) = sent.number().filter(|number| self.messages.remove(number)) {
+                    self.deleted.insert(number);
+                }
+            }
+            Some((Effect::Reset, _)) => self.messages.append(&mut self.deleted),
+            Some((_, "STAT")) if self.messages.is_empty() && self.deleted.is_empty() => {
+                let count = Words::of(&self.status).nth(1);
+                let count =
+                    count.and_then(|word| std::str::from_utf8(word).ok()?.parse::<u64>().ok());
+                self.messages.extend((1..=count.unwrap_or(0)).take(MAX));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn push(list: &mut Vec<String>, word: Option<&str>) {
+    if let Some(word) = word.filter(|word| !list.iter().any(|known| known == word)) {
+        if list.len() < MAX {
+            list.push(word.to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorder::Recorder;
+    use crate::secret::Hider;
+
+    #[test]
+    fn listings_teach_what_can_be_typed_next() {
+        let mut learnt = Learnt::default();
+        let mut recorder = Recorder::new(Hider::new(false));
+        let mut talk =
+            |side, text: &[u8]| recorder.feed(side, text, 0, &mut |seen| learnt.see(&seen));
+        talk(Side::Server, b"+OK ready\r\n");
+        talk(Side::Client, b"capa\r\n");
+        talk(Side::Server, b"+OK\r\nTOP\r\nSASL plain CRAM-MD5\r\n.\r\n");
+        talk(Side::Client, b"user a\r\npass abcd\r\n");
+        talk(Side::Server, b"+OK\r\n+OK\r\n");
+        talk(Side::Client, b"stat\r\ndele 2\r\n");
+        talk(Side::Server, b"+OK 3 320\r\n+OK\r\n");
+        assert_eq!(learnt.mechanisms, ["PLAIN", "CRAM-MD5"]);
+        assert_eq!(learnt.messages.iter().copied().collect::<Vec<_>>(), [1, 3]);
+        let mut talk =
+            |side, text: &[u8]| recorder.feed(side, text, 0, &mut |seen| learnt.see(&seen));
+        talk(Side::Client, b"rset\r\n");
+        talk(Side::Server, b"+OK\r\n");
+        assert_eq!(learnt.messages.len(), 3);
+    }
+}

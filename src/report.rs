@@ -1,0 +1,108 @@
+//! Poptalk's own words on standard error, for scripts and for what goes wrong before and after a console.
+
+#![allow(clippy::print_stderr, reason = "this is the place where it is done")]
+
+use owo_colors::Stream;
+
+use crate::net::engine::{Ending, News};
+use crate::style::{ColorChoice, Paint, Style};
+use crate::tracker::Awaited;
+use crate::visible;
+
+/// An error, and what to do.
+pub fn error(what: &str, hint: Option<&str>) {
+    let style = Style::new(ColorChoice::Auto, Stream::Stderr);
+    eprintln!("{}: {}", style.paint(Paint::Negative, "error"), shown(what));
+    if let Some(hint) = hint {
+        eprintln!("hint: {}", shown(hint));
+    }
+}
+
+/// Something to be aware of.
+pub fn warning(what: &str) {
+    let style = Style::new(ColorChoice::Auto, Stream::Stderr);
+    eprintln!(
+        "{}: {}",
+        style.paint(Paint::Warning, "warning"),
+        shown(what)
+    );
+}
+
+/// Something worth knowing.
+pub fn note(what: &str) {
+    eprintln!("poptalk: {}", shown(what));
+}
+
+/// Lines of poptalk's own, as they are.
+pub fn own(text: &str) {
+    for line in text.lines() {
+        eprintln!("{}", shown(line));
+    }
+}
+
+/// What happened on a connection.
+pub fn news(news: &News) {
+    for (paint, text) in lines(news) {
+        match paint {
+            Paint::Negative => error(&text, None),
+            Paint::Warning => warning(&text),
+            _ => note(&text),
+        }
+    }
+}
+
+/// What happened on a connection, as lines for people.
+#[must_use]
+pub fn lines(news: &News) -> Vec<(Paint, String)> {
+    let hinted = |paint, what: &str, hint: Option<&str>| {
+        let hint = hint.map(|hint| (Paint::Note, format!("hint: {hint}")));
+        std::iter::once((paint, what.to_owned()))
+            .chain(hint)
+            .collect()
+    };
+    match news {
+        News::Tls(facts) => {
+            let paint = if facts.doubt.is_some() { Paint::Warning } else { Paint::Note };
+            let mut paints = std::iter::once(paint).chain(std::iter::repeat(Paint::Note));
+            facts.lines().into_iter().map(|line| (paints.next().unwrap_or(Paint::Note), line)).collect()
+        }
+        News::TlsFailed(error) => hinted(Paint::Negative, &error.what, error.hint.as_deref()),
+        News::Mistake(mistake) => hinted(Paint::Warning, mistake.what, Some(mistake.hint)),
+        News::TimedOut(limit, awaited) => {
+            let what = format!("no reply for {} s, awaiting {}", limit.as_secs_f64(), awaiting(awaited));
+            vec![(Paint::Negative, what)]
+        }
+        News::Ended(ending) => match ending {
+            Ending::ByClient | Ending::TlsFailed => Vec::new(),
+            Ending::Injected => vec![(
+                Paint::Negative,
+                "octets came between STLS and the TLS handshake: somebody may have put them there; closed".to_owned(),
+            )],
+            ending if ending.is_loss() => vec![(Paint::Negative, ending.event())],
+            ending => vec![(Paint::Note, ending.event())],
+        },
+        News::LogFailed(why) => {
+            vec![(Paint::Warning, format!("the transcript can't be written any more: {why}; the session goes on"))]
+        }
+        News::ShortSecret => vec![(
+            Paint::Note,
+            "a secret of less than four octets is hidden where it is typed, not where it comes back".to_owned(),
+        )],
+    }
+}
+
+/// What is awaited, in words.
+#[must_use]
+pub fn awaiting(awaited: &Awaited) -> String {
+    match awaited {
+        Awaited::Greeting => "the greeting".to_owned(),
+        Awaited::Status(verb) => format!("the reply to {verb}"),
+        Awaited::Terminator(verb) => format!("CRLF . CRLF, the end of the reply to {verb}"),
+    }
+}
+
+fn shown(text: &str) -> String {
+    let mut shown = String::new();
+    visible::escape(text.as_bytes(), &mut shown);
+    shown
+}

@@ -1,0 +1,329 @@
+//! Script mode: lines from standard input or the command line, in lock-step; replies on standard output, octet for octet.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, ErrorKind, StdinLock, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::command::{Command, Effect, Shape};
+use crate::exit::Exit;
+use crate::help;
+use crate::net::engine::{Connection, Ending, News, Order, Standing, Watcher};
+use crate::recorder::Seen;
+use crate::report;
+use crate::session::{self, Plan};
+use crate::tracker::State;
+use crate::typed::{self, Action, Own, Typed};
+
+/// With `--pipeline`, how many commands may be on their way: their replies must fit into the buffers between us.
+const WINDOW: usize = 64;
+
+/// How long the server may take to close after QUIT.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Longer than anybody waits; the reply's own time-out strikes first.
+const LONG: Duration = Duration::from_secs(1 << 32);
+
+/// Runs a script to its end.
+#[must_use]
+pub fn run(plan: &Plan) -> Exit {
+    let is_pipe_closed = Arc::new(AtomicBool::new(false));
+    let watcher = Box::new(Printer {
+        out: std::io::stdout(),
+        is_pipe_closed: Arc::clone(&is_pipe_closed),
+    });
+    let mut log = None;
+    let opened = plan.open(true, watcher, &mut |told| match told {
+        Ok(path) => log = path,
+        Err(why) => report::warning(&format!("no transcript: {why}")),
+    });
+    if plan.args.keep_secrets {
+        report::warning(
+            "secrets are kept in clear, on the screen and in the transcript (--keep-secrets)",
+        );
+    }
+    let connection = match opened {
+        Ok(connection) => connection,
+        Err(failure) => {
+            report::error(&failure.to_string(), failure.hint().as_deref());
+            return failure.exit();
+        }
+    };
+    let lines = if plan.args.lines.is_empty() {
+        Lines::Input(std::io::stdin().lock())
+    } else {
+        Lines::Given(plan.args.lines.clone().into())
+    };
+    let mut script = Script {
+        plan,
+        connection,
+        is_pipe_closed,
+        has_quit: false,
+        refusals: 0,
+        log,
+    };
+    match script.play(lines) {
+        Ok(()) => script.leave(),
+        Err(exit) => {
+            script.connection.close();
+            exit
+        }
+    }
+}
+
+struct Script<'a> {
+    plan: &'a Plan,
+    connection: Connection,
+    is_pipe_closed: Arc<AtomicBool>,
+    has_quit: bool,
+    refusals: u64,
+    log: Option<std::path::PathBuf>,
+}
+
+impl Script<'_> {
+    fn play(&mut self, mut lines: Lines<'_>) -> Result<(), Exit> {
+        self.wait(|now| now.state != State::Greeting)?;
+        if self.plan.is_stls {
+            self.send(b"STLS")?;
+        }
+        let mut number = 0;
+        while let Some(line) = lines.next()? {
+            number += 1;
+            match typed::read(&line, self.plan.args.raw) {
+                Typed::Wire(octets) => self.send(&octets)?,
+                Typed::Help(topic) if topic.is_empty() => report::own(&help::overview(None)),
+                Typed::Help(topic) => {
+                    report::own(&help::topic(&String::from_utf8_lossy(topic), 80))
+                }
+                Typed::NotOwn(word) => {
+                    let word = String::from_utf8_lossy(word);
+                    let what = format!("line {number}: no command `:{word}`");
+                    report::error(
+                        &what,
+                        Some(&format!(
+                            "`::{word}` sends it to the server; `:help` lists the commands"
+                        )),
+                    );
+                    return Err(Exit::Usage);
+                }
+                Typed::Own(own, args) => {
+                    if !self.own(own, args, number)? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries out a command to poptalk; returns whether the script goes on.
+    fn own(&mut self, own: &Own, args: &[u8], number: usize) -> Result<bool, Exit> {
+        let usage = |what: &str, hint: &str| {
+            report::error(&format!("line {number}: {what}"), Some(hint));
+            Exit::Usage
+        };
+        if !own.in_scripts {
+            return Err(usage(
+                &format!("`:{}` needs a person", own.word),
+                "it works in the console",
+            ));
+        }
+        let text = String::from_utf8_lossy(args.trim_ascii()).into_owned();
+        match own.action {
+            Action::Help if text.is_empty() => report::own(&help::overview(None)),
+            Action::Help => report::own(&help::topic(&text, 80)),
+            Action::Quit | Action::Close => return Ok(false),
+            Action::Multi | Action::Single if text.is_empty() => {
+                return Err(usage("no verb", &format!("`:{} VERB`", own.word)));
+            }
+            Action::Multi => self.connection.order(Order::SetShape(text, Shape::Multi)),
+            Action::Single => self.connection.order(Order::SetShape(text, Shape::Single)),
+            Action::Send => match typed::unescape(args) {
+                Ok(octets) => {
+                    self.connection.order(Order::Send(Zeroizing::new(octets)));
+                    self.wait(is_settled)?;
+                }
+                Err(at) => {
+                    return Err(usage(
+                        &format!("unknown escape at octet {} of the text", at + 1),
+                        r"`\r \n \t \0 \xHH \\` are known",
+                    ));
+                }
+            },
+            Action::Log => self
+                .set_log(&text)
+                .map_err(|why| usage(&why, "name another file"))?,
+            Action::Pass
+            | Action::Page
+            | Action::Open
+            | Action::Hex
+            | Action::Time
+            | Action::State => {}
+        }
+        Ok(true)
+    }
+
+    fn set_log(&mut self, text: &str) -> Result<(), String> {
+        match text {
+            "" => match &self.log {
+                Some(path) => report::note(&format!("transcript {}", path.display())),
+                None => report::note("no transcript is written"),
+            },
+            "off" => {
+                self.connection.order(Order::SetFile(None, Vec::new()));
+                self.log = None;
+            }
+            path => {
+                let path = Path::new(path).to_owned();
+                self.log = session::log_elsewhere(&self.connection, self.plan, path)
+                    .map_err(|why| format!("transcript {text}: {why}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a line when it may be sent, and in lock-step waits for its reply.
+    fn send(&mut self, line: &[u8]) -> Result<(), Exit> {
+        let verb = Command::of_line(line);
+        self.has_quit = verb.is_some_and(|row| row.effect == Effect::Quit);
+        if self.plan.args.pipeline {
+            self.wait(|now| now.is_owed || (now.may_send && now.outstanding < WINDOW))?;
+            self.connection.send_line(line);
+            self.check(&self.connection.standing())
+        } else {
+            self.connection.send_line(line);
+            self.wait(is_settled)
+        }
+    }
+
+    /// Waits, and ends the script where it must not go on.
+    fn wait(&mut self, is_enough: impl Fn(&Standing) -> bool) -> Result<(), Exit> {
+        let is_pipe_closed = Arc::clone(&self.is_pipe_closed);
+        let now = self.connection.wait(LONG, |now| {
+            is_enough(now) || now.has_timed_out || is_pipe_closed.load(Ordering::Relaxed)
+        });
+        self.check(&now)
+    }
+
+    fn check(&mut self, now: &Standing) -> Result<(), Exit> {
+        if self.is_pipe_closed.load(Ordering::Relaxed) {
+            return Err(Exit::Well);
+        }
+        if now.has_timed_out {
+            return Err(Exit::TimedOut);
+        }
+        if now.refusals > self.refusals {
+            self.refusals = now.refusals;
+            if !self.plan.args.keep_going {
+                return Err(Exit::Refused);
+            }
+        }
+        match &now.ending {
+            Some(Ending::TlsFailed) => Err(Exit::Tls),
+            Some(_) if now.state == State::Update && self.has_quit => Ok(()),
+            Some(_) => Err(Exit::NoConnection),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for what is still to come, and says so when QUIT was not sent.
+    fn leave(mut self) -> Exit {
+        if let Err(exit) = self.wait(is_settled) {
+            self.connection.close();
+            return exit;
+        }
+        let now = self.connection.standing();
+        if now.state == State::Update {
+            self.connection.wait(FAREWELL, |_| false);
+        } else if now.marked > 0 {
+            report::warning(&format!(
+                "the script ended without QUIT: {} marked for deletion stay",
+                messages(now.marked)
+            ));
+        } else {
+            report::note("the script ended without QUIT");
+        }
+        self.connection.close();
+        if self.refusals > 0 {
+            Exit::Refused
+        } else {
+            Exit::Well
+        }
+    }
+}
+
+/// `1 message`, `2 messages`.
+#[must_use]
+pub fn messages(count: usize) -> String {
+    format!("{count} message{}", if count == 1 { "" } else { "s" })
+}
+
+fn is_settled(now: &Standing) -> bool {
+    now.is_owed || now.outstanding == 0
+}
+
+/// Where the lines come from.
+enum Lines<'a> {
+    Given(VecDeque<String>),
+    Input(StdinLock<'a>),
+}
+
+impl Lines<'_> {
+    /// The next line, without its line end: LF, or CR LF.
+    fn next(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, Exit> {
+        let mut line = Zeroizing::new(Vec::new());
+        match self {
+            Self::Given(lines) => {
+                return Ok(lines
+                    .pop_front()
+                    .map(|line| Zeroizing::new(line.into_bytes())));
+            }
+            Self::Input(input) => {
+                if let Err(error) = input.read_until(b'\n', &mut line) {
+                    report::error(&format!("standard input: {error}"), None);
+                    return Err(Exit::Usage);
+                }
+            }
+        }
+        if line.is_empty() {
+            return Ok(None);
+        }
+        if line.last() == Some(&b'\n') {
+            line.pop();
+            if line.last() == Some(&b'\r') {
+                line.pop();
+            }
+        }
+        Ok(Some(line))
+    }
+}
+
+/// Prints the server's octets, and poptalk's own words elsewhere.
+struct Printer {
+    out: std::io::Stdout,
+    is_pipe_closed: Arc<AtomicBool>,
+}
+
+impl Watcher for Printer {
+    fn received(&mut self, octets: &[u8]) {
+        let mut out = self.out.lock();
+        if let Err(error) = out.write_all(octets).and_then(|()| out.flush()) {
+            if error.kind() != ErrorKind::BrokenPipe {
+                report::error(&format!("standard output: {error}"), None);
+            }
+            self.is_pipe_closed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn seen(&mut self, _: Seen) {}
+
+    fn told(&mut self, news: News) {
+        report::news(&news);
+    }
+
+    fn settled(&mut self, _: &Standing) {}
+}

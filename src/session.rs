@@ -1,0 +1,217 @@
+//! What the console and scripts share: the options of a session, and opening its connection with its transcript.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::command::Shape;
+use crate::exit::Exit;
+use crate::log::{self, LogPlace};
+use crate::net::Target;
+use crate::net::dial::plain;
+use crate::net::engine::{Connection, OpenError, Order, Waits, Watcher};
+use crate::net::tls::TlsSettings;
+use crate::recorder::Recorder;
+use crate::secret::Hider;
+use crate::style::ColorChoice;
+
+/// The options of a session, whoever it is with.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SessionArgs {
+    /// Send this line, lock-step, and leave at the end; may be given many times
+    #[arg(short = 'c', long = "command", value_name = "LINE")]
+    pub lines: Vec<String>,
+
+    /// Write the transcript to FILE, or to a new file in the folder FILE
+    #[arg(long, value_name = "FILE", conflicts_with = "no_log")]
+    pub log: Option<PathBuf>,
+
+    /// Write no transcript
+    #[arg(long)]
+    pub no_log: bool,
+
+    /// Write passwords and the like in clear into the transcript and onto the screen
+    #[arg(long)]
+    pub keep_secrets: bool,
+
+    /// Keep nothing back: lines that start with `:` or `?` go to the server too
+    #[arg(long)]
+    pub raw: bool,
+
+    /// In a script: send without waiting for each reply, except behind STLS, AUTH and QUIT
+    #[arg(long)]
+    pub pipeline: bool,
+
+    /// In a script: go on after -ERR
+    #[arg(long)]
+    pub keep_going: bool,
+
+    /// Replies to VERB go on until a line with one dot
+    #[arg(long, value_name = "VERB")]
+    pub multi: Vec<String>,
+
+    /// Replies to VERB are one line
+    #[arg(long, value_name = "VERB")]
+    pub single: Vec<String>,
+
+    /// Seconds to wait for a connection, and in a script for each reply [default: 15, and 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<Duration>,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: ColorChoice,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|time| !time.is_zero())
+        .ok_or_else(|| "not a time above zero".to_owned())
+}
+
+/// A session to be held.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What the server is called, in the transcript's head.
+    pub server: String,
+    /// What the server is called in the name of the transcript's file.
+    pub file_name: String,
+    /// Where to connect.
+    pub target: Target,
+    /// How to check the server.
+    pub tls: TlsSettings,
+    /// Send STLS first.
+    pub is_stls: bool,
+    /// Lines of poptalk's own to begin with.
+    pub welcome: Option<String>,
+    /// The options.
+    pub args: SessionArgs,
+}
+
+impl Plan {
+    /// Where the transcript goes.
+    #[must_use]
+    pub fn log_place(&self) -> LogPlace {
+        match (&self.args.log, self.args.no_log) {
+            (_, true) => LogPlace::Nowhere,
+            (Some(path), _) => LogPlace::Path(path.clone()),
+            (None, _) => LogPlace::StateFolder,
+        }
+    }
+
+    /// How long to wait; `reply` is for scripts, a person waits as long as they like.
+    #[must_use]
+    pub fn waits(&self, is_script: bool) -> Waits {
+        let given = self.args.timeout;
+        Waits {
+            connect: given.unwrap_or(Duration::from_secs(15)),
+            reply: is_script.then(|| given.unwrap_or(Duration::from_secs(60))),
+        }
+    }
+
+    /// Connects. The transcript is opened first; `on_log` is told where it is, or why there is none.
+    ///
+    /// Errors: no connection, no TLS, or a transcript that was asked for by name can't be made.
+    pub fn open(
+        &self,
+        is_script: bool,
+        watcher: Box<dyn Watcher>,
+        on_log: &mut dyn FnMut(Result<Option<PathBuf>, String>),
+    ) -> Result<Connection, Failure> {
+        let now = Timestamp::now();
+        let place = self.log_place();
+        let mut recorder = Recorder::new(Hider::new(self.args.keep_secrets));
+        match log::open(&place, &self.file_name, now) {
+            Ok(None) => on_log(Ok(None)),
+            Ok(Some(log)) => {
+                let head = log::head(&self.server, now, self.args.keep_secrets);
+                recorder.set_file(Some(Box::new(log.file)), &head);
+                on_log(Ok(Some(log.path)));
+            }
+            Err(error) => {
+                let why = plain(&error);
+                if let LogPlace::Path(path) = &place {
+                    return Err(Failure::Log(path.clone(), why));
+                }
+                on_log(Err(why));
+            }
+        }
+        for (verbs, shape) in [
+            (&self.args.multi, Shape::Multi),
+            (&self.args.single, Shape::Single),
+        ] {
+            for verb in verbs {
+                recorder.set_shape(verb, shape);
+            }
+        }
+        Ok(Connection::open(
+            &self.target,
+            &self.tls,
+            self.waits(is_script),
+            recorder,
+            watcher,
+        )?)
+    }
+}
+
+/// Starts another transcript on an open connection; returns where it is.
+///
+/// Errors: the file can't be made.
+pub fn log_elsewhere(
+    connection: &Connection,
+    plan: &Plan,
+    path: PathBuf,
+) -> Result<Option<PathBuf>, String> {
+    let now = Timestamp::now();
+    let log =
+        log::open(&LogPlace::Path(path), &plan.file_name, now).map_err(|error| plain(&error))?;
+    let path = log.as_ref().map(|log| log.path.clone());
+    let file = log.map(|log| Box::new(log.file) as Box<dyn Write + Send>);
+    connection.order(Order::SetFile(
+        file,
+        log::head(&plan.server, now, plan.args.keep_secrets),
+    ));
+    Ok(path)
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The transcript can't be made.
+    #[error("transcript {path}: {why}", path = .0.display(), why = .1)]
+    Log(PathBuf, String),
+    /// No connection.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+impl Failure {
+    /// The exit code for it.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Log(..) => Exit::Usage,
+            Self::Open(OpenError::Tls(_)) => Exit::Tls,
+            Self::Open(_) => Exit::NoConnection,
+        }
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Log(..) => {
+                Some("a transcript is never overwritten; name another file with --log".to_owned())
+            }
+            Self::Open(OpenError::Dial(error)) => Some(error.hint().to_owned()),
+            Self::Open(OpenError::Tls(error)) => error.hint.clone(),
+            Self::Open(OpenError::Io(_)) => None,
+        }
+    }
+}

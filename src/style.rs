@@ -1,0 +1,80 @@
+//! Colours: when they are used, and for what.
+
+use owo_colors::{OwoColorize, Stream};
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal that has them, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What a text is, which decides its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// As it is.
+    Plain,
+    /// `+OK`.
+    Positive,
+    /// `-ERR`.
+    Negative,
+    /// A challenge.
+    Challenge,
+    /// A warning of poptalk's.
+    Warning,
+    /// A word of poptalk's.
+    Note,
+    /// The prompt.
+    Prompt,
+}
+
+/// Whether colours are used on one stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    has_colour: bool,
+}
+
+impl Style {
+    /// The style for a stream.
+    #[must_use]
+    pub fn new(choice: ColorChoice, stream: Stream) -> Self {
+        let has_colour = match choice {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            // The crate looks at NO_COLOR, TERM and whether it is a terminal.
+            ColorChoice::Auto => {
+                let probe = "x".if_supports_color(stream, |text| text.red()).to_string();
+                probe.len() > 1
+            }
+        };
+        Self { has_colour }
+    }
+
+    /// Whether colours are used.
+    #[must_use]
+    pub fn has_colour(self) -> bool {
+        self.has_colour
+    }
+
+    /// `text` in the colour of `paint`.
+    #[must_use]
+    pub fn paint(self, paint: Paint, text: &str) -> String {
+        if !self.has_colour || text.is_empty() {
+            return text.to_owned();
+        }
+        match paint {
+            Paint::Plain => text.to_owned(),
+            Paint::Positive => text.green().to_string(),
+            Paint::Negative => text.red().to_string(),
+            Paint::Challenge => text.cyan().to_string(),
+            Paint::Warning => text.yellow().to_string(),
+            Paint::Note => text.dimmed().to_string(),
+            Paint::Prompt => text.bold().to_string(),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Reads what a person calls a server: a host, `host:port`, `[address]:port`, or a URL.
+
+use crate::net::{PORT, TLS_PORT, Target};
+
+/// Reads a target. `port` was given apart; `is_tls` asks for TLS from the first octet.
+///
+/// Errors: a sentence that says what is wrong.
+pub fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Target, String> {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (Some(scheme.to_ascii_lowercase()), rest),
+        None => (None, text),
+    };
+    let is_tls = match scheme.as_deref() {
+        None => is_tls,
+        Some("pop3" | "pop") => is_tls,
+        Some("pop3s" | "pops") => true,
+        Some(other) => {
+            return Err(format!(
+                "`{other}://` is no scheme of POP3; `pop3://` and `pop3s://` are"
+            ));
+        }
+    };
+    // RFC 2384: a URL may name a user and end in a slash.
+    let rest = if scheme.is_some() {
+        rest.split(['/', '?', '#']).next().unwrap_or(rest)
+    } else {
+        rest
+    };
+    let rest = if scheme.is_some() {
+        rest.rsplit_once('@').map_or(rest, |(_, host)| host)
+    } else {
+        rest
+    };
+    let (host, own_port) = split_port(rest)?;
+    if host.is_empty() {
+        return Err(format!("no host in `{text}`"));
+    }
+    let port = match (own_port, port) {
+        (Some(own), Some(other)) if own != other => {
+            return Err(format!("two ports: {own} and {other}"));
+        }
+        (own, other) => own.or(other),
+    };
+    // 995 is the port of TLS: there nothing else makes sense.
+    let is_tls = is_tls || (scheme.is_none() && port == Some(TLS_PORT));
+    let port = port.unwrap_or(if is_tls { TLS_PORT } else { PORT });
+    Ok(Target {
+        host: host.to_owned(),
+        port,
+        is_tls,
+    })
+}
+
+fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (host, behind) = rest
+            .split_once(']')
+            .ok_or_else(|| format!("`{text}` has no `]`"))?;
+        (host, behind.strip_prefix(':'))
+    } else {
+        match text.split_once(':') {
+            // More than one colon: an IPv6 address without brackets.
+            Some((_, behind)) if behind.contains(':') => (text, None),
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        }
+    };
+    let port = port.map(|port| port.parse().map_err(|_| format!("`{port}` is no port")));
+    Ok((host, port.transpose()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    fn read(text: &str) -> String {
+        parse(text, None, false).map_or_else(
+            |why| why,
+            |t| format!("{t} {}", if t.is_tls { "tls" } else { "clear" }),
+        )
+    }
+
+    #[test]
+    fn a_server_is_called_in_many_ways() {
+        for (text, meant) in [
+            ("pop.example.org", "pop.example.org:110 clear"),
+            ("pop.example.org:1100", "pop.example.org:1100 clear"),
+            ("pop.example.org:995", "pop.example.org:995 tls"),
+            ("::1", "[::1]:110 clear"),
+            ("[2001:db8::1]:995", "[2001:db8::1]:995 tls"),
+            ("pop3s://alice@pop.example.org/", "pop.example.org:995 tls"),
+            ("pop://pop.example.org:8110", "pop.example.org:8110 clear"),
+        ] {
+            assert_eq!(read(text), meant);
+        }
+    }
+
+    #[test]
+    fn what_is_no_server_is_told() {
+        assert_eq!(
+            read("imap://x"),
+            "`imap://` is no scheme of POP3; `pop3://` and `pop3s://` are"
+        );
+        assert_eq!(read("host:seven"), "`seven` is no port");
+        assert_eq!(read(":110"), "no host in `:110`");
+        assert_eq!(
+            parse("h:1", Some(2), false),
+            Err("two ports: 1 and 2".to_owned())
+        );
+    }
+}
