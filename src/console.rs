@@ -196,10 +196,7 @@ impl Console {
         let style = self.screen.style();
         let has_pager = std::io::stdout().is_terminal() && terminal::can_edit();
         *know(&self.knowledge) = Knowledge::default();
-        *shown(&self.shown) = view::Shown {
-            is_hex: shown(&self.shown).is_hex,
-            ..Default::default()
-        };
+        shown(&self.shown).forget_reply();
         let view = View::new(
             Arc::clone(&self.screen),
             Arc::clone(&self.knowledge),
@@ -274,6 +271,10 @@ impl Console {
             });
             if wants_pager() {
                 self.page();
+                // Most often the rest is a moment away; the prompt need not tell of it.
+                if let Some(connection) = &self.connection {
+                    connection.wait(TICK, is_idle);
+                }
                 return;
             }
             if now.ending.is_some() || is_idle(&now) {

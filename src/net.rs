@@ -12,32 +12,6 @@ use mio::net::TcpStream;
 
 use tls::TlsStream;
 
-/// Host and port, and whether TLS starts at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// A host name or an address, without brackets.
-    pub host: String,
-    /// The TCP port.
-    pub port: u16,
-    /// TLS from the first octet (RFC 8314 §3.1).
-    pub is_tls: bool,
-}
-
-/// The port of POP3 (RFC 1939 §3).
-pub const PORT: u16 = 110;
-/// The port of POP3 over TLS (RFC 8314 §3.1).
-pub const TLS_PORT: u16 = 995;
-
-impl std::fmt::Display for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
-}
-
 /// An open connection.
 #[derive(Debug)]
 pub enum Stream {

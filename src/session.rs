@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use crate::command::Shape;
 use crate::exit::Exit;
 use crate::log::{self, LogPlace};
-use crate::net::Target;
 use crate::net::dial::plain;
 use crate::net::engine::{Connection, OpenError, Order, Waits, Watcher};
 use crate::net::tls::TlsSettings;
 use crate::recorder::Recorder;
 use crate::secret::Hider;
 use crate::style::ColorChoice;
+use crate::target::Target;
 
 /// The options of a session, whoever it is with.
 #[derive(Debug, Clone, clap::Args)]

@@ -9,11 +9,11 @@ use super::terminal;
 use super::view::shown;
 use super::{Console, Next};
 use crate::command::Shape;
-use crate::net::Target;
 use crate::net::engine::Order;
 use crate::session;
 use crate::style::Paint;
 use crate::target;
+use crate::target::Target;
 use crate::tracker::State;
 use crate::typed::{self, Action, Own};
 

@@ -41,6 +41,17 @@ pub struct Shown {
     pub was_secret: bool,
 }
 
+impl Shown {
+    /// Forgets the last reply; what was switched on stays on.
+    pub fn forget_reply(&mut self) {
+        *self = Self {
+            is_hex: self.is_hex,
+            is_timed: self.is_timed,
+            ..Self::default()
+        };
+    }
+}
+
 /// What is done with the data of the reply that is coming.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Mode {

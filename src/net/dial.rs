@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use super::Target;
+use crate::target::Target;
 
 /// How long an address is tried while there is another one behind it.
 const SHORT_WAIT: Duration = Duration::from_secs(3);

@@ -1,0 +1,405 @@
+//! What the thread of a connection does, turn by turn.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll};
+use zeroize::Zeroizing;
+
+use super::{Ending, News, Order, Shared, Standing, Waits, Watcher};
+use crate::net::Stream;
+use crate::net::dial::plain;
+use crate::net::mistake;
+use crate::net::tls::{self, TlsError, TlsSettings};
+use crate::recorder::{Recorder, Seen};
+use crate::tracker::{Cut, Side, State, Status};
+
+/// How many octets one read takes at most.
+const READ_MAX: usize = 128 * 1024;
+/// After so much silence what was held back, because more was likely to come, is handed out.
+const FLUSH_AFTER: Duration = Duration::from_millis(200);
+/// After so much silence from the start it is said that no greeting comes.
+const GREETING_LATE: Duration = Duration::from_secs(5);
+
+/// The thread's own things.
+pub(super) struct Engine {
+    pub(super) stream: Option<Stream>,
+    pub(super) host: String,
+    pub(super) tls: TlsSettings,
+    pub(super) waits: Waits,
+    pub(super) poll: Poll,
+    pub(super) events: Events,
+    pub(super) inbox: Receiver<Order>,
+    /// Orders that came during a TLS handshake.
+    pub(super) late: VecDeque<Order>,
+    /// Lines that may not be sent before the TLS handshake is done.
+    pub(super) waiting: Vec<Zeroizing<Vec<u8>>>,
+    pub(super) outbox: Zeroizing<Vec<u8>>,
+    pub(super) recorder: Recorder,
+    pub(super) watcher: Box<dyn Watcher>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) standing: Standing,
+    pub(super) start: Instant,
+    /// The first octets of the server, until they told who it is.
+    pub(super) first: Option<Vec<u8>>,
+    pub(super) is_late_told: bool,
+    /// When to hand out what is held back.
+    pub(super) flush_due: Option<Instant>,
+}
+
+/// Whether the thread goes on.
+type Going = Result<(), Ending>;
+
+impl Engine {
+    /// Runs until the connection ends.
+    pub(super) fn run(mut self) {
+        let mut buffer = vec![0; READ_MAX];
+        let ending = loop {
+            if let Err(ending) = self.turn(&mut buffer) {
+                break ending;
+            }
+        };
+        self.end(ending);
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Carries out orders, sends, reads, and then waits for more of it.
+    fn turn(&mut self, buffer: &mut [u8]) -> Going {
+        self.take_orders()?;
+        self.write()?;
+        let is_dry = self.read(buffer)?;
+        self.strike()?;
+        self.share();
+        let wait = if is_dry {
+            self.next_due()
+        } else {
+            Some(Duration::ZERO)
+        };
+        match self.poll.poll(&mut self.events, wait) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => {
+                Err(Ending::Lost(plain(&error), Cut::Nothing))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn take_orders(&mut self) -> Going {
+        while let Some(order) = self.late.pop_front().or_else(|| self.inbox.try_recv().ok()) {
+            self.standing.taken += 1;
+            match order {
+                Order::Send(octets) => {
+                    if self.recorder.tracker().is_before_tls() {
+                        self.waiting.push(octets);
+                    } else {
+                        self.send(&octets);
+                    }
+                }
+                Order::Remember(hole, secret) => self.recorder.remember(hole, &secret),
+                Order::SetShape(verb, shape) => self.recorder.set_shape(&verb, shape),
+                Order::SetFile(file, head) => self.recorder.set_file(file, &head),
+                Order::Close => return Err(Ending::ByClient),
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, octets: &[u8]) {
+        let now_ms = self.now_ms();
+        let watcher = &mut self.watcher;
+        self.recorder
+            .feed(Side::Client, octets, now_ms, &mut |seen| watcher.seen(seen));
+        self.outbox.extend_from_slice(octets);
+        self.standing.quiet_since = Instant::now();
+        if self.recorder.take_short_secret() {
+            self.watcher.told(News::ShortSecret);
+        }
+    }
+
+    /// Sends as much as goes.
+    fn write(&mut self) -> Going {
+        let Some(stream) = &mut self.stream else {
+            return Ok(());
+        };
+        while !self.outbox.is_empty() {
+            match stream.write(&self.outbox) {
+                Ok(count) => {
+                    self.outbox.drain(..count);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // What the server said before it closed is still to be read; reading finds the end.
+                Err(_) => self.outbox.clear(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads until the buffer is full or nothing more comes; returns whether nothing more comes.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<bool, Ending> {
+        let mut count = 0;
+        let mut end = None;
+        let mut is_dry = false;
+        while let Some(room) = buffer.get_mut(count..).filter(|room| !room.is_empty()) {
+            let Some(stream) = &mut self.stream else {
+                return Err(Ending::ByClient);
+            };
+            match stream.read(room) {
+                Ok(0) => end = Some(None),
+                Ok(more) => {
+                    count += more;
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => is_dry = true,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => end = Some(None),
+                Err(error) => end = Some(Some(plain(&error))),
+            }
+            break;
+        }
+        if let Some(octets) = buffer.get(..count).filter(|octets| !octets.is_empty()) {
+            self.take(octets)?;
+        }
+        match end {
+            None => Ok(is_dry),
+            // What was cut is known once everything held is handed out.
+            Some(None) => Err(Ending::ByServer(Cut::Nothing)),
+            Some(Some(why)) => Err(Ending::Lost(why, Cut::Nothing)),
+        }
+    }
+
+    /// Takes octets of the server.
+    fn take(&mut self, octets: &[u8]) -> Going {
+        let now = Instant::now();
+        self.standing.quiet_since = now;
+        self.flush_due = Some(now + FLUSH_AFTER);
+        let mut is_agreed = false;
+        let mut is_injected = false;
+        let now_ms = self.now_ms();
+        let Self {
+            recorder,
+            watcher,
+            standing,
+            ..
+        } = self;
+        recorder.feed(Side::Server, octets, now_ms, &mut |seen| {
+            match &seen {
+                Seen::TlsAgreed => is_agreed = true,
+                Seen::Injected(_) => is_injected = true,
+                _ => {}
+            }
+            count(standing, &seen);
+            watcher.seen(seen);
+        });
+        self.watcher.received(octets);
+        self.know(octets);
+        self.tell_log_failure();
+        if is_injected {
+            return Err(Ending::Injected);
+        }
+        if is_agreed {
+            if let Some(Stream::Plain(socket)) = self.stream.take() {
+                self.start_tls(socket).map_err(|error| {
+                    self.watcher.told(News::TlsFailed(error));
+                    Ending::TlsFailed
+                })?;
+            }
+        }
+        for octets in self.waiting_lines() {
+            self.send(&octets);
+        }
+        Ok(())
+    }
+
+    /// The lines that waited for STLS to be done, once it is.
+    fn waiting_lines(&mut self) -> Vec<Zeroizing<Vec<u8>>> {
+        if self.recorder.tracker().is_before_tls() {
+            Vec::new()
+        } else {
+            std::mem::take(&mut self.waiting)
+        }
+    }
+
+    /// Looks at the first octets for a usual mistake.
+    fn know(&mut self, octets: &[u8]) {
+        if let Some(first) = &mut self.first {
+            first.extend(octets.iter().take(64));
+            if let Some(mistake) = mistake::in_clear(first) {
+                self.watcher.told(News::Mistake(mistake));
+                self.first = None;
+            } else if first.len() >= 64 || self.standing.answers > 0 {
+                self.first = None;
+            }
+        }
+    }
+
+    /// Does the TLS handshake.
+    pub(super) fn start_tls(&mut self, socket: mio::net::TcpStream) -> Result<(), TlsError> {
+        let deadline = Instant::now() + self.waits.connect;
+        let seconds = self.waits.connect.as_secs();
+        let Self {
+            poll,
+            events,
+            inbox,
+            late,
+            host,
+            tls,
+            ..
+        } = self;
+        let mut wait = || {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // A failed wait is tried again until the time is up.
+            let _ = poll.poll(events, Some(left.min(FLUSH_AFTER)));
+            if left.is_zero() {
+                let what = format!("no answer to the TLS handshake for {seconds} s");
+                let hint = "the port may not speak TLS; try without --tls".to_owned();
+                return Err(TlsError {
+                    what,
+                    hint: Some(hint),
+                });
+            }
+            match inbox.try_recv() {
+                Ok(Order::Close) => Err(TlsError {
+                    what: "interrupted".to_owned(),
+                    hint: None,
+                }),
+                order => {
+                    late.extend(order);
+                    Ok(())
+                }
+            }
+        };
+        let result = tls::handshake(socket, host, tls, &mut wait);
+        let now_ms = self.now_ms();
+        match result {
+            Ok((stream, facts)) => {
+                self.stream = Some(Stream::Tls(Box::new(stream)));
+                self.recorder.event(&facts.event(), now_ms);
+                self.recorder.tls_started();
+                self.standing.is_doubtful = facts.doubt.is_some();
+                self.first = None;
+                self.watcher.told(News::Tls(facts));
+                Ok(())
+            }
+            Err(error) => {
+                self.recorder.event(&format!("tls failed: {error}"), now_ms);
+                Err(error)
+            }
+        }
+    }
+
+    /// Does what is due by time.
+    fn strike(&mut self) -> Going {
+        let now = Instant::now();
+        let now_ms = self.now_ms();
+        if self.flush_due.is_some_and(|due| now >= due) {
+            self.flush_due = None;
+            let watcher = &mut self.watcher;
+            self.recorder.flush(now_ms, &mut |seen| watcher.seen(seen));
+        }
+        let quiet = now.saturating_duration_since(self.standing.quiet_since);
+        let tracker = self.recorder.tracker();
+        if !self.is_late_told && tracker.state() == State::Greeting && quiet >= GREETING_LATE {
+            self.is_late_told = true;
+            if !tracker.is_tls() {
+                self.watcher.told(News::Mistake(mistake::SILENT));
+            }
+        }
+        if let Some(limit) = self.waits.reply
+            && let Some(awaited) = self.recorder.tracker().awaited()
+            && quiet >= limit
+        {
+            self.recorder
+                .event(&format!("timeout after {} s", limit.as_secs_f64()), now_ms);
+            let watcher = &mut self.watcher;
+            self.recorder.forget(now_ms, &mut |seen| watcher.seen(seen));
+            self.standing.has_timed_out = true;
+            self.watcher.told(News::TimedOut(limit, awaited));
+        }
+        self.tell_log_failure();
+        Ok(())
+    }
+
+    /// How long nothing is due by time; None: for ever.
+    fn next_due(&self) -> Option<Duration> {
+        let tracker = self.recorder.tracker();
+        let late = (tracker.state() == State::Greeting && !self.is_late_told)
+            .then(|| self.standing.quiet_since + GREETING_LATE);
+        let reply = self.waits.reply.filter(|_| tracker.awaited().is_some());
+        let reply = reply.map(|limit| self.standing.quiet_since + limit);
+        let due = [self.flush_due, late, reply].into_iter().flatten().min()?;
+        Some(due.saturating_duration_since(Instant::now()))
+    }
+
+    fn tell_log_failure(&mut self) {
+        if let Some(error) = self.recorder.take_failure() {
+            self.watcher.told(News::LogFailed(plain(&error)));
+        }
+    }
+
+    /// Tells the other threads how things are.
+    pub(super) fn share(&mut self) {
+        let tracker = self.recorder.tracker();
+        let now = &mut self.standing;
+        now.state = tracker.state();
+        now.is_tls = tracker.is_tls();
+        now.marked = tracker.marked();
+        now.outstanding = tracker.outstanding();
+        now.is_owed = tracker.is_response_owed();
+        now.expects_response = tracker.expects_response();
+        now.may_send = tracker.may_send();
+        now.awaited = tracker.awaited();
+        now.last_octets.clear();
+        now.last_octets.extend_from_slice(tracker.last_octets());
+        self.watcher.settled(&self.standing);
+        *self.shared.lock() = self.standing.clone();
+        self.shared.changed.notify_all();
+    }
+
+    fn end(&mut self, ending: Ending) {
+        let now_ms = self.now_ms();
+        let watcher = &mut self.watcher;
+        let is_greeted = self.recorder.tracker().state() != State::Greeting;
+        let cut = self.recorder.finish(now_ms, &mut |seen| watcher.seen(seen));
+        let ending = match ending {
+            Ending::ByServer(_) => Ending::ByServer(cut),
+            Ending::Lost(why, _) => Ending::Lost(why, cut),
+            ending => ending,
+        };
+        self.recorder.event(&ending.event(), now_ms);
+        self.tell_log_failure();
+        if let Some(mut stream) = self.stream.take() {
+            stream.close();
+        }
+        if !is_greeted && ending.is_closed_by_peer() && self.first.is_some() {
+            self.watcher.told(News::Mistake(mistake::SILENT));
+        }
+        self.watcher.told(News::Ended(ending.clone()));
+        self.standing.ending = Some(ending);
+        self.share();
+    }
+}
+
+impl Ending {
+    fn is_closed_by_peer(&self) -> bool {
+        matches!(self, Self::ByServer(_) | Self::Lost(..))
+    }
+}
+
+/// Keeps count of the replies.
+fn count(standing: &mut Standing, seen: &Seen) {
+    match seen {
+        Seen::ReplyEnded(_, status) => {
+            standing.answers += 1;
+            standing.last_status = Some(*status);
+            standing.refusals += u64::from(*status == Status::Negative);
+        }
+        Seen::Challenged => standing.answers += 1,
+        _ => {}
+    }
+}
