@@ -1,0 +1,13 @@
+//! All integration tests, as one program.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that meets the unexpected is to end there"
+)]
+
+mod layers;
+mod pty;
+mod scripts;
+mod support;

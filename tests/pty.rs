@@ -1,0 +1,369 @@
+//! The console in a real pseudo-terminal: what is on the screen, and which octets went to the terminal.
+
+use std::io::{Read, Write};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+
+use poptalk::tracker::Side;
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use crate::support::{Home, LIMIT, serve, text};
+
+const ROWS: u16 = 24;
+const COLUMNS: u16 = 80;
+
+/// What a terminal has got so far.
+struct Got {
+    screen: vt100::Parser,
+    raw: Vec<u8>,
+    is_over: bool,
+}
+
+/// The program in a terminal.
+struct Terminal {
+    got: Arc<(Mutex<Got>, Condvar)>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    _master: Box<dyn MasterPty + Send>,
+}
+
+impl Terminal {
+    fn new(home: &Home, args: &[&str]) -> Self {
+        Self::with(home, args, &[])
+    }
+
+    fn with(home: &Home, args: &[&str], settings: &[(&str, &str)]) -> Self {
+        let size = PtySize { rows: ROWS, cols: COLUMNS, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_poptalk"));
+        command.args(args);
+        command.env_clear();
+        command.env("HOME", home.path());
+        command.env("TERM", "xterm");
+        for (name, value) in settings {
+            command.env(name, value);
+        }
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let screen = vt100::Parser::new(ROWS.try_into().unwrap(), COLUMNS.try_into().unwrap(), 1000);
+        let got = Arc::new((Mutex::new(Got { screen, raw: Vec::new(), is_over: false }), Condvar::new()));
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let shared = Arc::clone(&got);
+        std::thread::spawn(move || {
+            let mut octets = [0; 4096];
+            loop {
+                let count = reader.read(&mut octets).unwrap_or(0);
+                let mut got = shared.0.lock().unwrap();
+                got.screen.process(&octets[..count]);
+                got.raw.extend_from_slice(&octets[..count]);
+                got.is_over = count == 0;
+                shared.1.notify_all();
+                if count == 0 {
+                    return;
+                }
+            }
+        });
+        let keys = pair.master.take_writer().unwrap();
+        Self { got, keys, child, _master: pair.master }
+    }
+
+    /// Waits until the screen is as wanted, and gives back its text.
+    fn wait(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
+        let start = Instant::now();
+        let mut got = self.got.0.lock().unwrap();
+        loop {
+            let contents = got.screen.screen().contents();
+            if is_there(&contents) {
+                return contents;
+            }
+            let left = LIMIT.saturating_sub(start.elapsed());
+            assert!(!left.is_zero() && !got.is_over, "no {what} on the screen:\n{contents}");
+            got = self.got.1.wait_timeout(got, left).unwrap().0;
+        }
+    }
+
+    fn see(&self, wanted: &str) -> String {
+        self.wait(wanted, |screen| screen.contains(wanted))
+    }
+
+    /// Waits for a prompt on the last line that holds text.
+    fn prompt(&self, wanted: &str) -> String {
+        self.wait(wanted, |screen| {
+            let last = screen.trim_end().lines().last().unwrap_or_default();
+            last.trim_end() == wanted
+        })
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Types a line and waits for the prompt behind its reply.
+    fn line(&mut self, line: &str, prompt: &str) -> String {
+        self.press(&format!("{line}\r"));
+        self.prompt(prompt)
+    }
+
+    fn raw(&self) -> Vec<u8> {
+        self.got.0.lock().unwrap().raw.clone()
+    }
+
+    /// Waits for the program to end.
+    fn end(mut self) -> (u32, Vec<u8>) {
+        let status = self.child.wait().unwrap();
+        let (lock, changed) = &*self.got;
+        let got = changed.wait_while(lock.lock().unwrap(), |got| !got.is_over).unwrap();
+        (status.exit_code(), got.raw.clone())
+    }
+}
+
+/// Answers like a maildrop of two messages.
+fn maildrop(line: &str) -> String {
+    let verb = line.split(' ').next().unwrap_or_default().to_ascii_uppercase();
+    match verb.as_str() {
+        "LIST" => "+OK\r\n1 120\r\n2 200\r\n.\r\n".into(),
+        "STAT" => "+OK 2 320\r\n".into(),
+        "CAPA" => "+OK\r\nTOP\r\nSASL PLAIN CRAM-MD5\r\n.\r\n".into(),
+        "ECHO" | "PAS" => format!("-ERR you said {line}\r\n"),
+        "EVIL" => "+OK \x1b]0;title\x07\x1b[31mred\x1b[0m \u{9b}2J \u{202e}abc\x08\x7f \r overprint\r\n".into(),
+        "AUTH" => "+ VXNlcm5hbWU6\r\n".into(),
+        _ => "+OK\r\n".into(),
+    }
+}
+
+#[test]
+fn a_session_is_typed_as_in_telnet() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| peer.answer(maildrop));
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.line("user alice", "auth>");
+    terminal.line("pass wonderland", "trans>");
+    terminal.line("list", "trans>");
+    terminal.line("dele 2", "trans +1 del>");
+    terminal.line("rset", "trans>");
+    terminal.press("quit\r");
+    let (code, _) = terminal.end();
+    assert_eq!(code, 0);
+    let sent = "user alice\r\npass wonderland\r\nlist\r\ndele 2\r\nrset\r\nquit\r\n";
+    assert_eq!(text(&server.join().unwrap()), sent);
+    let recorded = home.transcript().octets(Side::Client);
+    assert_eq!(text(&recorded), sent.replace("wonderland", ""));
+}
+
+#[test]
+fn a_password_is_never_on_the_screen_in_the_history_or_in_a_file() {
+    for settings in [&[][..], &[("NO_COLOR", "1")]] {
+        let home = Home::new();
+        let (address, server) = serve(|peer| peer.answer(maildrop));
+        let mut terminal = Terminal::with(&home, &[&address.to_string()], settings);
+        terminal.prompt("auth>");
+        terminal.line("user alice", "auth>");
+        terminal.line("pas Geheim-77", "auth>");
+        terminal.see("-ERR you said pas ••••••");
+        // Typed key by key, corrected, cut and put back.
+        for key in ["pass Gehxeim-77", "\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x7f", "\x05", "\x15", "\x19"] {
+            terminal.press(key);
+        }
+        terminal.line("", "trans>");
+        terminal.line("echo Geheim-77", "trans>");
+        terminal.press(":pass\r");
+        terminal.see("password");
+        terminal.line("Geheim-77", "trans>");
+        terminal.line("auth login", "sasl>");
+        terminal.line("R2VoZWltLTc3", "sasl>");
+        terminal.press("*\r");
+        terminal.press("\x04");
+        let (_, raw) = terminal.end();
+        let sent = text(&server.join().unwrap());
+        assert_eq!(sent.matches("Geheim-77").count(), 4, "{sent}");
+        let mut all = text(&raw);
+        for file in home.files() {
+            all += &text(&std::fs::read(file).unwrap());
+        }
+        for hidden in ["Geheim-77", "R2VoZWltLTc3", "GehxeimX"] {
+            assert!(!all.contains(hidden), "{hidden} in {all}");
+        }
+        let history = home.files().into_iter().find(|path| path.ends_with("history"));
+        let history = std::fs::read_to_string(history.unwrap()).unwrap();
+        assert!(history.contains("user alice") && !history.contains("pas"), "{history}");
+    }
+}
+
+#[test]
+fn the_servers_octets_never_drive_the_terminal() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| peer.answer(maildrop));
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    let before = terminal.raw().len();
+    let screen = terminal.line("evil", "auth>");
+    assert!(screen.contains("^[]0;title^G^[[31mred^[[0m"), "{screen}");
+    terminal.press("quit\r");
+    let (_, raw) = terminal.end();
+    server.join().unwrap();
+    let raw = text(&raw[before..]);
+    for attack in ["\x1b]0;", "\x1b[31mred", "\u{9b}", "\u{202e}", "\x08"] {
+        assert!(!raw.contains(attack), "{attack:?} in {raw:?}");
+    }
+}
+
+#[test]
+fn colours_tell_ok_from_err_and_can_be_forbidden() {
+    let is_coloured = |settings: &[(&str, &str)], args: &[&str]| {
+        let home = Home::new();
+        let (address, server) = serve(|peer| peer.answer(maildrop));
+        let address = address.to_string();
+        let mut terminal = Terminal::with(&home, &[&[address.as_str()], args].concat(), settings);
+        terminal.prompt("auth>");
+        terminal.line("pas x", "auth>");
+        terminal.press("quit\r");
+        let (_, raw) = terminal.end();
+        server.join().unwrap();
+        let raw = text(&raw);
+        (raw.contains("\x1b[32m+OK"), raw.contains("\x1b[31m-ERR"))
+    };
+    assert_eq!(is_coloured(&[], &[]), (true, true));
+    assert_eq!(is_coloured(&[("NO_COLOR", "1")], &[]), (false, false));
+    assert_eq!(is_coloured(&[], &["--color", "never"]), (false, false));
+    assert_eq!(is_coloured(&[("NO_COLOR", "1")], &["--color", "always"]), (true, true));
+}
+
+#[test]
+fn a_server_that_gives_up_is_seen_at_once_and_the_line_is_kept() {
+    let home = Home::new();
+    let (tell, told) = std::sync::mpsc::channel();
+    let (address, server) = serve(move |peer| {
+        peer.say("+OK ready\r\n");
+        told.recv().unwrap();
+        peer.say("-ERR idle for too long\r\n");
+    });
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.press("user ali");
+    terminal.prompt("auth> user ali");
+    tell.send(()).unwrap();
+    server.join().unwrap();
+    let screen = terminal.wait("the end above the line", |screen| {
+        let last = screen.trim_end().lines().last().unwrap_or_default();
+        screen.contains("closed by server") && last.contains("user ali")
+    });
+    let place = |what: &str| screen.find(what).unwrap();
+    assert!(place("-ERR idle for too long") < place("closed by server"));
+    assert!(place("closed by server") < screen.rfind("user ali").unwrap());
+    terminal.press("ce\r");
+    terminal.see("not sent: there is no connection");
+    terminal.prompt("closed> user alice");
+    terminal.press("\x15\x04");
+    assert_eq!(terminal.end().0, 0);
+}
+
+#[test]
+fn pasted_lines_are_sent_one_after_the_other() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| peer.answer(maildrop));
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.press("user alice\rpass Geheim-77\rstat\rquit\r");
+    let (code, raw) = terminal.end();
+    assert_eq!(code, 0);
+    assert_eq!(text(&server.join().unwrap()), "user alice\r\npass Geheim-77\r\nstat\r\nquit\r\n");
+    assert!(!text(&raw).contains("Geheim"));
+}
+
+#[test]
+fn tab_completes_and_f1_helps_without_touching_the_line() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| peer.answer(maildrop));
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.line("capa", "auth>");
+    terminal.press("au\t cram\t");
+    terminal.wait("the mechanism", |screen| screen.trim_end().ends_with("auth CRAM-MD5"));
+    terminal.press("\x15retr\x1bOP");
+    let screen = terminal.wait("help", |screen| screen.contains("RFC 1939 §5"));
+    assert!(screen.contains("RETR msg"), "{screen}");
+    terminal.wait("the line", |screen| screen.trim_end().lines().last().unwrap_or_default().starts_with("auth> retr"));
+    terminal.press("\x15");
+    terminal.line("? user", "auth>");
+    terminal.press("quit\r");
+    terminal.end();
+    assert_eq!(text(&server.join().unwrap()), "capa\r\nquit\r\n");
+}
+
+#[test]
+fn uncommitted_deletions_are_asked_about() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| peer.answer(maildrop));
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.line("user alice", "auth>");
+    terminal.line("pass Geheim-77", "trans>");
+    terminal.line("dele 1", "trans +1 del>");
+    terminal.press("\x04");
+    terminal.see("leave without QUIT? [y/N]");
+    terminal.line("n", "trans +1 del>");
+    terminal.press(":quit\r");
+    terminal.see("1 message marked for deletion");
+    terminal.press("y\r");
+    assert_eq!(terminal.end().0, 0);
+    assert!(!text(&server.join().unwrap()).contains("QUIT"));
+}
+
+#[test]
+fn a_long_reply_opens_the_pager_and_q_comes_back() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| {
+        peer.answer(|line| match line {
+            "retr 4" => {
+                let lines: String = (1..=800).map(|number| format!("line {number}\r\n")).collect();
+                format!("+OK 8000 octets\r\n{lines}.\r\n")
+            }
+            line => maildrop(line),
+        })
+    });
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.press("retr 4\r");
+    terminal.wait("the first screen", |screen| screen.contains("line 20") && !screen.contains("line 30"));
+    terminal.press("G");
+    terminal.see("line 800");
+    terminal.press("/line 77\r");
+    terminal.see("line 77");
+    terminal.press("q");
+    let screen = terminal.prompt("auth>");
+    assert!(screen.contains("RETR 4: 800 lines, 8092 octets"), "{screen}");
+    terminal.press(":page\r");
+    terminal.see("line 20");
+    terminal.press("q");
+    terminal.prompt("auth>");
+    terminal.press("quit\r");
+    assert_eq!(terminal.end().0, 0);
+    server.join().unwrap();
+}
+
+#[test]
+fn ctrl_c_stops_showing_a_long_reply_and_the_rest_is_recorded() {
+    let home = Home::new();
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let (address, server) = serve(move |peer| {
+        peer.answer(|line| match line {
+            "slow" => {
+                told.recv().unwrap();
+                "+OK\r\n".into()
+            }
+            line => maildrop(line),
+        })
+    });
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.press("slow\r\x03");
+    terminal.see("awaiting the reply to SLOW");
+    terminal.prompt("auth …>");
+    tell.send(()).unwrap();
+    terminal.line("stat", "auth>");
+    terminal.press("quit\r");
+    assert_eq!(terminal.end().0, 0);
+    assert_eq!(text(&server.join().unwrap()), "slow\r\nstat\r\nquit\r\n");
+}
