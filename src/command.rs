@@ -1,9 +1,10 @@
 //! The command table: the one place that knows a POP3 command. Completion, hint, help, the length of a reply, what is
 //! hidden and what is compared all derive from a row.
 
-mod rows;
-
-pub use rows::COMMANDS;
+mod extensions;
+mod historic;
+mod private;
+mod rfc1939;
 
 /// One POP3 command: what it looks like, where it is allowed, what its reply looks like, and what a learner should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub struct Command {
     pub bare: Shape,
     /// The shape of a positive reply to the verb with at least one argument.
     pub with_argument: Shape,
-    /// What a positive reply changes for the session.
+    /// What a positive reply changes for the session; a listing, as of the bare `AUTH`, changes nothing.
     pub effect: Effect,
     /// Whether another command may be sent before this one is answered (RFC 2449 §6.6).
     pub pipelines: bool,
@@ -49,6 +50,24 @@ pub struct Arg {
     pub kind: Kind,
     /// Whether the command is complete without it.
     pub optional: bool,
+}
+
+impl Arg {
+    const fn required(name: &'static str, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            optional: false,
+        }
+    }
+
+    const fn optional(name: &'static str, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            optional: true,
+        }
+    }
 }
 
 /// What an argument stands for.
@@ -140,9 +159,23 @@ pub enum Standing {
     Historic,
     /// Made up by one vendor, in no RFC of today.
     Private,
+    /// A word of other protocols that people type here; the row is there to say so.
+    Foreign,
 }
 
 impl Command {
+    /// Every command that poptalk knows, in the order in which a learner meets them.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        [
+            rfc1939::ROWS,
+            extensions::ROWS,
+            historic::ROWS,
+            private::ROWS,
+        ]
+        .into_iter()
+        .flatten()
+    }
+
     /// The row for a client line (octets, with or without its line end), with the arguments behind the verb.
     ///
     /// The verb is compared without regard to case (RFC 1939 §3), blanks before it are passed over. None for a verb that is not in the table.
@@ -152,8 +185,7 @@ impl Command {
         let mut words = words.take(2);
         let first = words.next()?;
         let second = words.next().unwrap_or_default();
-        COMMANDS
-            .iter()
+        Self::all()
             .filter(|row| {
                 let mut verb = row.verb.split(' ');
                 verb.next()
@@ -168,9 +200,7 @@ impl Command {
     /// The row whose verb is `verb`, without regard to case.
     #[must_use]
     pub fn named(verb: &str) -> Option<&'static Self> {
-        COMMANDS
-            .iter()
-            .find(|row| row.verb.eq_ignore_ascii_case(verb))
+        Self::all().find(|row| row.verb.eq_ignore_ascii_case(verb))
     }
 
     /// How many words the verb has.
@@ -235,5 +265,292 @@ impl<'a> Iterator for Words<'a> {
         let length = word.iter().position(blank).unwrap_or(word.len());
         self.at = start + length;
         self.line.get(start..self.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)] // a test ends there
+
+    use super::*;
+
+    fn verb_of(line: &[u8]) -> Option<&'static str> {
+        Command::of_line(line).map(|row| row.verb)
+    }
+
+    fn row(verb: &str) -> &'static Command {
+        Command::named(verb).unwrap_or_else(|| panic!("no row for {verb}"))
+    }
+
+    /// The rows of an example: who speaks (`C` or `S`) and the text; prose, events and blank lines are left out.
+    fn spoken(example: &str) -> Vec<(char, &str)> {
+        let mut rows = Vec::new();
+        for line in example.lines() {
+            if let Some(text) = line.strip_prefix("C:") {
+                rows.push(('C', text.strip_prefix(' ').unwrap_or(text)));
+            } else if let Some(text) = line.strip_prefix("S:") {
+                rows.push(('S', text.strip_prefix(' ').unwrap_or(text)));
+            } else {
+                assert!(
+                    line.is_empty() || line.starts_with('#') || line.starts_with("* "),
+                    "not a row: `{line}`"
+                );
+            }
+        }
+        rows
+    }
+
+    /// Reads one exchange off the front of an example, in the shape that the table tells.
+    fn exchange(rows: &mut std::slice::Iter<'_, (char, &str)>) -> Option<()> {
+        let &(who, line) = rows.next()?;
+        assert_eq!(who, 'C', "the server speaks unasked: `{line}`");
+        let sent = Command::of_line(line.as_bytes()).unwrap();
+        let shape = sent.shape(line.as_bytes());
+        let mut status = next(rows, 'S');
+        while shape == Shape::Sasl && (status.starts_with("+ ") || status == r"+\s") {
+            next(rows, 'C');
+            status = next(rows, 'S');
+        }
+        if status == "+OK" || status.starts_with("+OK ") {
+            match shape {
+                Shape::Multi => data(rows, 'S'),
+                Shape::Upload => {
+                    data(rows, 'C');
+                    next(rows, 'S');
+                }
+                _ => {}
+            }
+        } else {
+            assert!(status.starts_with("-ERR "), "no status line: `{status}`");
+        }
+        Some(())
+    }
+
+    fn next<'a>(rows: &mut std::slice::Iter<'_, (char, &'a str)>, from: char) -> &'a str {
+        let &(who, text) = rows.next().unwrap();
+        assert_eq!(who, from, "the wrong side speaks: `{text}`");
+        text
+    }
+
+    fn data(rows: &mut std::slice::Iter<'_, (char, &str)>, from: char) {
+        loop {
+            let line = next(rows, from);
+            if line == "." {
+                return;
+            }
+            assert!(
+                !line.starts_with('.') || line.starts_with(".."),
+                "a line that starts with one dot: `{line}`"
+            );
+        }
+    }
+
+    #[test]
+    fn every_verb_is_unique_and_in_upper_case() {
+        let mut verbs: Vec<_> = Command::all().map(|row| row.verb).collect();
+        for verb in &verbs {
+            assert_eq!(*verb, verb.to_ascii_uppercase());
+            let words: Vec<_> = verb.split(' ').collect();
+            assert!(words.len() <= 2 && words.iter().all(|word| !word.is_empty()));
+            assert!(verb.bytes().all(|octet| matches!(octet, b' '..=b'~')));
+        }
+        verbs.sort_unstable();
+        let count = verbs.len();
+        verbs.dedup();
+        assert_eq!(verbs.len(), count);
+    }
+
+    #[test]
+    fn every_help_is_a_short_line() {
+        for row in Command::all() {
+            let help = row.help;
+            assert!(
+                (1..=60).contains(&help.chars().count()),
+                "{}: `{help}`",
+                row.verb
+            );
+            let first = help.chars().next();
+            assert!(
+                first.is_some_and(|first| first.is_ascii_lowercase()),
+                "{}: `{help}`",
+                row.verb
+            );
+            assert!(!help.ends_with('.'), "{}: `{help}`", row.verb);
+            assert!(!help.contains(char::is_control), "{}: `{help}`", row.verb);
+        }
+    }
+
+    #[test]
+    fn every_about_is_two_to_five_paragraphs() {
+        for row in Command::all() {
+            let paragraphs: Vec<_> = row.about.split("\n\n").collect();
+            assert!((2..=5).contains(&paragraphs.len()), "{}", row.verb);
+            for text in paragraphs {
+                assert!(!text.is_empty() && text.trim() == text, "{}", row.verb);
+                // A line break inside a paragraph is for who shows it; two blanks are a slip at the end of a source line.
+                assert!(!text.contains(char::is_control), "{}: `{text}`", row.verb);
+                assert!(!text.contains("  "), "{}: `{text}`", row.verb);
+                assert!(text.ends_with('.'), "{}: `{text}`", row.verb);
+                assert_eq!(text.matches('`').count() % 2, 0, "{}: `{text}`", row.verb);
+            }
+        }
+    }
+
+    #[test]
+    fn every_example_shows_its_command_in_its_shape() {
+        for row in Command::all() {
+            let rows = spoken(row.example);
+            let first = rows.iter().find(|(who, _)| *who == 'C').unwrap().1;
+            assert_eq!(verb_of(first.as_bytes()), Some(row.verb), "`{first}`");
+            let mut rest = rows.iter();
+            while exchange(&mut rest).is_some() {}
+        }
+    }
+
+    #[test]
+    fn every_example_is_written_as_the_recorder_would() {
+        for row in Command::all() {
+            assert!(row.example.ends_with('\n') && !row.example.ends_with("\n\n"));
+            for line in row.example.lines() {
+                assert!(!line.contains(char::is_control), "{}: `{line}`", row.verb);
+                assert_eq!(line.trim_end(), line, "{}: `{line}`", row.verb);
+            }
+            for (who, text) in spoken(row.example) {
+                assert!(!text.replace(r"\s", "").contains('\\'), "`{text}`");
+                // The text of a secret stands in no example: its place has the hole of its name.
+                let line = text.as_bytes();
+                let sent = Command::of_line(line).filter(|_| who == 'C');
+                for (index, arg) in sent.map_or(&[][..], |row| row.args).iter().enumerate() {
+                    if let Kind::Secret(hole) = arg.kind
+                        && let Some(word) = text.split(' ').nth(index + 1)
+                    {
+                        assert_eq!(word, format!("{{{{{hole}}}}}"), "{}", row.verb);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_every_server_must_have_is_required() {
+        // RFC 1939 §5 and §6; a login of some kind is required, but none by name (§4).
+        let required: Vec<_> = Command::all()
+            .filter(|row| row.standing == Standing::Required)
+            .map(|row| row.verb)
+            .collect();
+        assert_eq!(
+            required,
+            ["STAT", "LIST", "RETR", "DELE", "NOOP", "RSET", "QUIT"]
+        );
+    }
+
+    #[test]
+    fn a_secret_is_the_last_argument() {
+        for row in Command::all() {
+            let is_secret = |arg: &Arg| matches!(arg.kind, Kind::Secret(_));
+            let after = row.args.iter().skip_while(|arg| !is_secret(arg));
+            assert!(after.count() <= 1, "{}", row.verb);
+        }
+        let holes: Vec<_> = Command::all()
+            .flat_map(|row| row.args)
+            .filter_map(|arg| match arg.kind {
+                Kind::Secret(hole) => Some(hole),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(holes, ["password", "digest", "response"]);
+    }
+
+    #[test]
+    fn an_optional_argument_is_not_followed_by_a_required_one() {
+        for row in Command::all() {
+            let after = row.args.iter().skip_while(|arg| !arg.optional);
+            assert!(after.clone().all(|arg| arg.optional), "{}", row.verb);
+        }
+    }
+
+    #[test]
+    fn only_what_changes_the_stream_is_waited_for() {
+        let waits: Vec<_> = Command::all()
+            .filter(|row| !row.pipelines)
+            .map(|row| row.verb)
+            .collect();
+        assert_eq!(
+            waits,
+            ["QUIT", "STLS", "AUTH", "XTND XMIT", "HELP", "STARTTLS"]
+        );
+    }
+
+    #[test]
+    fn a_line_is_found_by_its_verb_in_any_case() {
+        assert_eq!(verb_of(b"list"), Some("LIST"));
+        assert_eq!(verb_of(b"  List 1\r\n"), Some("LIST"));
+        assert_eq!(verb_of(b"xtnd xmit"), Some("XTND XMIT"));
+        assert_eq!(verb_of(b"XTND  Xlst Subject"), Some("XTND XLST"));
+        assert_eq!(verb_of(b"XTND foo"), Some("XTND"));
+        assert_eq!(verb_of(b"xtnd"), Some("XTND"));
+        assert_eq!(verb_of(b"*env 1"), Some("*ENV"));
+        assert_eq!(verb_of(b"PASS xmit"), Some("PASS"));
+    }
+
+    #[test]
+    fn a_line_without_a_known_verb_has_no_row() {
+        for line in [
+            &b"FOO"[..],
+            b"",
+            b" ",
+            b"\r\n",
+            b"LISTS",
+            b"LIS",
+            b"XMIT",
+            b"LIST\0",
+            b"\xff\xfe\x00\x1b[31m",
+        ] {
+            assert_eq!(verb_of(line), None, "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_line_that_was_sent_decides_the_shape() {
+        for (line, shape) in [
+            (&b"LIST"[..], Shape::Multi),
+            (b"LIST \r\n", Shape::Multi),
+            (b"list 1", Shape::Single),
+            (b"UIDL", Shape::Multi),
+            (b"UIDL 1", Shape::Single),
+            (b"LANG", Shape::Multi),
+            (b"LANG *", Shape::Single),
+            (b"AUTH", Shape::Multi),
+            (b"AUTH PLAIN", Shape::Sasl),
+            (b"AUTH PLAIN AGE=", Shape::Sasl),
+            (b"RETR 1", Shape::Multi),
+            (b"STAT", Shape::Single),
+            (b"XTND XMIT", Shape::Upload),
+            (b"XTND BBOARDS", Shape::Multi),
+            (b"HELP", Shape::Unknown),
+        ] {
+            let sent = Command::of_line(line).unwrap();
+            assert_eq!(sent.shape(line), shape, "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_syntax_names_the_arguments() {
+        assert_eq!(row("STAT").syntax(), "STAT");
+        assert_eq!(row("list").syntax(), "LIST [msg]");
+        assert_eq!(row("TOP").syntax(), "TOP msg n");
+        assert_eq!(row("PASS").syntax(), "PASS string");
+        assert_eq!(row("APOP").syntax(), "APOP name digest");
+        assert_eq!(row("AUTH").syntax(), "AUTH mechanism [initial-response]");
+        assert_eq!(row("xtnd xlst").syntax(), "XTND XLST header [msg]");
+    }
+
+    #[test]
+    fn words_are_told_apart_by_blanks_and_line_ends() {
+        let words: Vec<_> = Words::of(b" \tTOP  1\t0 \r\n").collect();
+        assert_eq!(words, [&b"TOP"[..], b"1", b"0"]);
+        let mut words = Words::of(b"PASS a b");
+        words.next();
+        assert_eq!(words.offset(), 4);
     }
 }

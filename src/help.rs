@@ -1,39 +1,33 @@
 //! Help as text: from the command table, and from the table of poptalk's own commands.
 
-use crate::command::{COMMANDS, Command, Standing, States};
+use crate::command::{Command, Standing, States};
 use crate::typed::OWN;
 
 /// The list of everything that can be typed; with the state, the commands that are allowed now come with their help.
 #[must_use]
 pub fn overview(now: Option<States>) -> String {
     let mut text = String::from("POP3 commands; `? RETR` tells all of one.\n");
-    for (title, standing) in [
-        ("required", Standing::Required),
-        ("optional", Standing::Optional),
-    ] {
-        let rows = COMMANDS.iter().filter(|row| row.standing == standing);
-        for (index, row) in rows.enumerate() {
-            let mark = if now.is_some_and(|now| !is_allowed(row, now)) {
-                "·"
-            } else {
-                " "
-            };
-            let label = if index == 0 { title } else { "" };
-            text.push_str(&format!(
-                "  {label:<9}{mark} {:<26} {}\n",
-                row.syntax(),
-                row.help
-            ));
-        }
+    let is_rare = |row: &Command| {
+        matches!(
+            row.standing,
+            Standing::Historic | Standing::Private | Standing::Foreign
+        )
+    };
+    for row in Command::all().filter(|row| !is_rare(row)) {
+        let mark = if now.is_some_and(|now| !is_allowed(row, now)) {
+            '·'
+        } else {
+            ' '
+        };
+        text.push_str(&format!(" {mark} {:<33} {}\n", row.syntax(), row.help));
     }
-    let rest: Vec<&str> = COMMANDS
-        .iter()
-        .filter(|row| matches!(row.standing, Standing::Historic | Standing::Private))
+    let rest: Vec<&str> = Command::all()
+        .filter(|row| is_rare(row))
         .map(|row| row.verb)
         .collect();
-    text.push_str(&format!("  rare       {}\n", rest.join(", ")));
+    text.push_str(&wrap(&format!("   rare: {}", rest.join(", ")), 78));
     if now.is_some() {
-        text.push_str("  · not in this state\n");
+        text.push_str(" · not in this state\n");
     }
     text.push_str("\nTo poptalk itself:\n");
     for own in OWN {
@@ -75,6 +69,7 @@ pub fn command(row: &Command, width: usize) -> String {
         Standing::Optional => "optional",
         Standing::Historic => "historic",
         Standing::Private => "private, in no standard",
+        Standing::Foreign => "not a POP3 command",
     };
     let states = match row.states {
         States {
@@ -139,7 +134,7 @@ mod tests {
 
     #[test]
     fn every_command_has_help_that_fits_the_screen() {
-        for row in COMMANDS {
+        for row in Command::all() {
             let text = command(row, 80);
             assert!(
                 text.contains(row.source) && text.contains(row.help),
@@ -157,7 +152,8 @@ mod tests {
     #[test]
     fn the_list_names_every_command() {
         let text = overview(None);
-        assert!(COMMANDS.iter().all(|row| text.contains(row.verb)));
+        let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(Command::all().all(|row| joined.contains(row.verb)));
         assert!(OWN.iter().all(|own| text.contains(own.help)));
     }
 

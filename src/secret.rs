@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use crate::command::{COMMANDS, Command, Kind, Words};
+use crate::command::{Command, Kind, Words};
 use crate::tracker::{Role, Side};
 use crate::transcript::{Hole, Piece};
 
@@ -73,7 +73,7 @@ fn guessed_place(line: &[u8]) -> Option<Place> {
     let mut words = Words::of(line);
     let verb = words.next()?.to_ascii_uppercase();
     let after_verb = words.offset();
-    let secret_rows = COMMANDS.iter().filter_map(|row| {
+    let secret_rows = Command::all().filter_map(|row| {
         row.args.iter().find_map(|arg| match arg.kind {
             Kind::Secret(hole) => Some((row, hole)),
             _ => None,

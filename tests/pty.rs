@@ -33,7 +33,12 @@ impl Terminal {
     }
 
     fn with(home: &Home, args: &[&str], settings: &[(&str, &str)]) -> Self {
-        let size = PtySize { rows: ROWS, cols: COLUMNS, pixel_width: 0, pixel_height: 0 };
+        let size = PtySize {
+            rows: ROWS,
+            cols: COLUMNS,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_poptalk"));
         command.args(args);
@@ -45,8 +50,16 @@ impl Terminal {
         }
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
-        let screen = vt100::Parser::new(ROWS.try_into().unwrap(), COLUMNS.try_into().unwrap(), 1000);
-        let got = Arc::new((Mutex::new(Got { screen, raw: Vec::new(), is_over: false }), Condvar::new()));
+        let screen =
+            vt100::Parser::new(ROWS.try_into().unwrap(), COLUMNS.try_into().unwrap(), 1000);
+        let got = Arc::new((
+            Mutex::new(Got {
+                screen,
+                raw: Vec::new(),
+                is_over: false,
+            }),
+            Condvar::new(),
+        ));
         let mut reader = pair.master.try_clone_reader().unwrap();
         let shared = Arc::clone(&got);
         std::thread::spawn(move || {
@@ -64,7 +77,12 @@ impl Terminal {
             }
         });
         let keys = pair.master.take_writer().unwrap();
-        Self { got, keys, child, _master: pair.master }
+        Self {
+            got,
+            keys,
+            child,
+            _master: pair.master,
+        }
     }
 
     /// Waits until the screen is as wanted, and gives back its text.
@@ -77,7 +95,10 @@ impl Terminal {
                 return contents;
             }
             let left = LIMIT.saturating_sub(start.elapsed());
-            assert!(!left.is_zero() && !got.is_over, "no {what} on the screen:\n{contents}");
+            assert!(
+                !left.is_zero() && !got.is_over,
+                "no {what} on the screen:\n{contents}"
+            );
             got = self.got.1.wait_timeout(got, left).unwrap().0;
         }
     }
@@ -101,8 +122,22 @@ impl Terminal {
 
     /// Types a line and waits for the prompt behind its reply.
     fn line(&mut self, line: &str, prompt: &str) -> String {
+        let mark = self.raw().len();
         self.press(&format!("{line}\r"));
+        // The line that was typed has ended, so that the prompt is a new one.
+        self.wait_raw(mark, b"\n");
         self.prompt(prompt)
+    }
+
+    /// Waits for octets behind the first `mark` ones.
+    fn wait_raw(&self, mark: usize, wanted: &[u8]) {
+        let start = Instant::now();
+        let mut got = self.got.0.lock().unwrap();
+        while !got.raw[mark..].windows(wanted.len()).any(|window| window == wanted) {
+            let left = LIMIT.saturating_sub(start.elapsed());
+            assert!(!left.is_zero() && !got.is_over, "no {wanted:?} came");
+            got = self.got.1.wait_timeout(got, left).unwrap().0;
+        }
     }
 
     fn raw(&self) -> Vec<u8> {
@@ -113,20 +148,29 @@ impl Terminal {
     fn end(mut self) -> (u32, Vec<u8>) {
         let status = self.child.wait().unwrap();
         let (lock, changed) = &*self.got;
-        let got = changed.wait_while(lock.lock().unwrap(), |got| !got.is_over).unwrap();
+        let got = changed
+            .wait_while(lock.lock().unwrap(), |got| !got.is_over)
+            .unwrap();
         (status.exit_code(), got.raw.clone())
     }
 }
 
 /// Answers like a maildrop of two messages.
 fn maildrop(line: &str) -> String {
-    let verb = line.split(' ').next().unwrap_or_default().to_ascii_uppercase();
+    let verb = line
+        .split(' ')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_uppercase();
     match verb.as_str() {
         "LIST" => "+OK\r\n1 120\r\n2 200\r\n.\r\n".into(),
         "STAT" => "+OK 2 320\r\n".into(),
         "CAPA" => "+OK\r\nTOP\r\nSASL PLAIN CRAM-MD5\r\n.\r\n".into(),
         "ECHO" | "PAS" => format!("-ERR you said {line}\r\n"),
-        "EVIL" => "+OK \x1b]0;title\x07\x1b[31mred\x1b[0m \u{9b}2J \u{202e}abc\x08\x7f \r overprint\r\n".into(),
+        "EVIL" => {
+            "+OK \x1b]0;title\x07\x1b[31mred\x1b[0m \u{9b}2J \u{202e}abc\x08\x7f \r overprint\r\n"
+                .into()
+        }
         "AUTH" => "+ VXNlcm5hbWU6\r\n".into(),
         _ => "+OK\r\n".into(),
     }
@@ -163,11 +207,17 @@ fn a_password_is_never_on_the_screen_in_the_history_or_in_a_file() {
         terminal.line("pas Geheim-77", "auth>");
         terminal.see("-ERR you said pas ••••••");
         // Typed key by key, corrected, cut and put back.
-        for key in ["pass Gehxeim-77", "\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x7f", "\x05", "\x15", "\x19"] {
+        for key in [
+            "pass Gehxeim-77",
+            "\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x7f",
+            "\x05",
+            "\x15",
+            "\x19",
+        ] {
             terminal.press(key);
         }
         terminal.line("", "trans>");
-        terminal.line("echo Geheim-77", "trans>");
+        terminal.line("echo", "trans>");
         terminal.press(":pass\r");
         terminal.see("password");
         terminal.line("Geheim-77", "trans>");
@@ -177,7 +227,7 @@ fn a_password_is_never_on_the_screen_in_the_history_or_in_a_file() {
         terminal.press("\x04");
         let (_, raw) = terminal.end();
         let sent = text(&server.join().unwrap());
-        assert_eq!(sent.matches("Geheim-77").count(), 4, "{sent}");
+        assert_eq!(sent.matches("Geheim-77").count(), 3, "{sent}");
         let mut all = text(&raw);
         for file in home.files() {
             all += &text(&std::fs::read(file).unwrap());
@@ -185,9 +235,15 @@ fn a_password_is_never_on_the_screen_in_the_history_or_in_a_file() {
         for hidden in ["Geheim-77", "R2VoZWltLTc3", "GehxeimX"] {
             assert!(!all.contains(hidden), "{hidden} in {all}");
         }
-        let history = home.files().into_iter().find(|path| path.ends_with("history"));
+        let history = home
+            .files()
+            .into_iter()
+            .find(|path| path.ends_with("history"));
         let history = std::fs::read_to_string(history.unwrap()).unwrap();
-        assert!(history.contains("user alice") && !history.contains("pas"), "{history}");
+        assert!(
+            history.contains("user alice") && !history.contains("pas"),
+            "{history}"
+        );
     }
 }
 
@@ -227,7 +283,10 @@ fn colours_tell_ok_from_err_and_can_be_forbidden() {
     assert_eq!(is_coloured(&[], &[]), (true, true));
     assert_eq!(is_coloured(&[("NO_COLOR", "1")], &[]), (false, false));
     assert_eq!(is_coloured(&[], &["--color", "never"]), (false, false));
-    assert_eq!(is_coloured(&[("NO_COLOR", "1")], &["--color", "always"]), (true, true));
+    assert_eq!(
+        is_coloured(&[("NO_COLOR", "1")], &["--color", "always"]),
+        (true, true)
+    );
 }
 
 #[test]
@@ -268,7 +327,10 @@ fn pasted_lines_are_sent_one_after_the_other() {
     terminal.press("user alice\rpass Geheim-77\rstat\rquit\r");
     let (code, raw) = terminal.end();
     assert_eq!(code, 0);
-    assert_eq!(text(&server.join().unwrap()), "user alice\r\npass Geheim-77\r\nstat\r\nquit\r\n");
+    assert_eq!(
+        text(&server.join().unwrap()),
+        "user alice\r\npass Geheim-77\r\nstat\r\nquit\r\n"
+    );
     assert!(!text(&raw).contains("Geheim"));
 }
 
@@ -280,11 +342,20 @@ fn tab_completes_and_f1_helps_without_touching_the_line() {
     terminal.prompt("auth>");
     terminal.line("capa", "auth>");
     terminal.press("au\t cram\t");
-    terminal.wait("the mechanism", |screen| screen.trim_end().ends_with("auth CRAM-MD5"));
+    terminal.wait("the mechanism", |screen| {
+        screen.trim_end().ends_with("auth CRAM-MD5")
+    });
     terminal.press("\x15retr\x1bOP");
     let screen = terminal.wait("help", |screen| screen.contains("RFC 1939 §5"));
     assert!(screen.contains("RETR msg"), "{screen}");
-    terminal.wait("the line", |screen| screen.trim_end().lines().last().unwrap_or_default().starts_with("auth> retr"));
+    terminal.wait("the line", |screen| {
+        screen
+            .trim_end()
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .starts_with("auth> retr")
+    });
     terminal.press("\x15");
     terminal.line("? user", "auth>");
     terminal.press("quit\r");
@@ -317,7 +388,9 @@ fn a_long_reply_opens_the_pager_and_q_comes_back() {
     let (address, server) = serve(|peer| {
         peer.answer(|line| match line {
             "retr 4" => {
-                let lines: String = (1..=800).map(|number| format!("line {number}\r\n")).collect();
+                let lines: String = (1..=800)
+                    .map(|number| format!("line {number}\r\n"))
+                    .collect();
                 format!("+OK 8000 octets\r\n{lines}.\r\n")
             }
             line => maildrop(line),
@@ -326,14 +399,19 @@ fn a_long_reply_opens_the_pager_and_q_comes_back() {
     let mut terminal = Terminal::new(&home, &[&address.to_string()]);
     terminal.prompt("auth>");
     terminal.press("retr 4\r");
-    terminal.wait("the first screen", |screen| screen.contains("line 20") && !screen.contains("line 30"));
+    terminal.wait("the first screen", |screen| {
+        screen.contains("line 20") && !screen.contains("line 30")
+    });
     terminal.press("G");
     terminal.see("line 800");
     terminal.press("/line 77\r");
     terminal.see("line 77");
     terminal.press("q");
     let screen = terminal.prompt("auth>");
-    assert!(screen.contains("RETR 4: 800 lines, 8092 octets"), "{screen}");
+    assert!(
+        screen.contains("RETR 4: 800 lines, 8092 octets"),
+        "{screen}"
+    );
     terminal.press(":page\r");
     terminal.see("line 20");
     terminal.press("q");
@@ -347,9 +425,11 @@ fn a_long_reply_opens_the_pager_and_q_comes_back() {
 fn ctrl_c_stops_showing_a_long_reply_and_the_rest_is_recorded() {
     let home = Home::new();
     let (tell, told) = std::sync::mpsc::channel::<()>();
+    let (heard, hears) = std::sync::mpsc::channel();
     let (address, server) = serve(move |peer| {
         peer.answer(|line| match line {
             "slow" => {
+                heard.send(()).unwrap();
                 told.recv().unwrap();
                 "+OK\r\n".into()
             }
@@ -358,7 +438,9 @@ fn ctrl_c_stops_showing_a_long_reply_and_the_rest_is_recorded() {
     });
     let mut terminal = Terminal::new(&home, &[&address.to_string()]);
     terminal.prompt("auth>");
-    terminal.press("slow\r\x03");
+    terminal.press("slow\r");
+    hears.recv().unwrap();
+    terminal.press("\x03");
     terminal.see("awaiting the reply to SLOW");
     terminal.prompt("auth …>");
     tell.send(()).unwrap();

@@ -10,7 +10,20 @@ use crate::support::{Dice, Home, read, serve, text};
 /// Lines of any octets but LF, of every length up to 600, many with a start that other tools eat.
 fn odd_lines(count: usize) -> Vec<Vec<u8>> {
     let mut dice = Dice::default();
-    let starts: [&[u8]; 12] = [b"", b"Q", b"C", b"R", b"K", b"k", b"::", b"??", b" ", b".", b"\xff\xfb\x01", b"\r"];
+    let starts: [&[u8]; 12] = [
+        b"",
+        b"Q",
+        b"C",
+        b"R",
+        b"K",
+        b"k",
+        b"::",
+        b"??",
+        b" ",
+        b".",
+        b"\xff\xfb\x01",
+        b"\r",
+    ];
     (0..count)
         .map(|index| {
             let mut line = starts[index % starts.len()].to_vec();
@@ -31,7 +44,10 @@ fn odd_lines(count: usize) -> Vec<Vec<u8>> {
 /// Sends lines as a script to a server that keeps every octet, and gives back what it got.
 fn received(lines: &[Vec<u8>], args: &[&str]) -> Vec<u8> {
     let (address, server) = serve(|peer| peer.answer(|_| "+OK\r\n".to_owned()));
-    let input: Vec<u8> = lines.iter().flat_map(|line| [line.as_slice(), b"\r\n"].concat()).collect();
+    let input: Vec<u8> = lines
+        .iter()
+        .flat_map(|line| [line.as_slice(), b"\r\n"].concat())
+        .collect();
     let address = address.to_string();
     let output = Home::new().script(&[&[address.as_str()], args].concat(), &input);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -41,7 +57,10 @@ fn received(lines: &[Vec<u8>], args: &[&str]) -> Vec<u8> {
 #[test]
 fn every_line_arrives_octet_for_octet() {
     let lines = odd_lines(10_000);
-    let want: Vec<u8> = lines.iter().flat_map(|line| [line.as_slice(), b"\r\n"].concat()).collect();
+    let want: Vec<u8> = lines
+        .iter()
+        .flat_map(|line| [line.as_slice(), b"\r\n"].concat())
+        .collect();
     // `--single` for what a random line might spell.
     assert!(received(&lines, &["--raw", "--no-log"]) == want);
 }
@@ -58,7 +77,10 @@ fn without_raw_only_the_doubled_signs_lose_one() {
         [b':', b':', ..] | [b'?', b'?', ..] => line[1..].to_vec(),
         line => line.to_vec(),
     };
-    let want: Vec<u8> = lines.iter().flat_map(|line| [strip(line).as_slice(), b"\r\n"].concat()).collect();
+    let want: Vec<u8> = lines
+        .iter()
+        .flat_map(|line| [strip(line).as_slice(), b"\r\n"].concat())
+        .collect();
     assert!(received(&lines, &[]) == want);
 }
 
@@ -75,20 +97,38 @@ fn replies_come_out_octet_for_octet_and_nothing_else_does() {
     let home = Home::new();
     let output = home.script(&[&address.to_string()], b"RETR 1\nQUIT\n");
     server.join().unwrap();
-    assert_eq!(output.stdout, [b"+OK hi\r\n", &odd[..], b"+OK bye\r\n"].concat());
+    assert_eq!(
+        output.stdout,
+        [b"+OK hi\r\n", &odd[..], b"+OK bye\r\n"].concat()
+    );
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(home.transcript().octets(Side::Server), output.stdout);
-    assert_eq!(home.transcript().octets(Side::Client), b"RETR 1\r\nQUIT\r\n");
+    assert_eq!(
+        home.transcript().octets(Side::Client),
+        b"RETR 1\r\nQUIT\r\n"
+    );
 }
 
 #[test]
 fn it_stops_at_the_first_err_unless_told_otherwise() {
-    for (args, sent, code) in [(&[][..], "NO\r\n", 1), (&["--keep-going"], "NO\r\nSTAT\r\n", 1)] {
+    for (args, sent, code) in [
+        (&[][..], "NO\r\n", 1),
+        (&["--keep-going"], "NO\r\nSTAT\r\n", 1),
+    ] {
         let (address, server) = serve(|peer| {
-            peer.answer(|line| if line == "NO" { "-ERR no\r\n".into() } else { "+OK 0 0\r\n".into() })
+            peer.answer(|line| {
+                if line == "NO" {
+                    "-ERR no\r\n".into()
+                } else {
+                    "+OK 0 0\r\n".into()
+                }
+            })
         });
         let address = address.to_string();
-        let output = Home::new().script(&[&[address.as_str(), "-c", "NO", "-c", "STAT"], args].concat(), b"");
+        let output = Home::new().script(
+            &[&[address.as_str(), "-c", "NO", "-c", "STAT"], args].concat(),
+            b"",
+        );
         assert_eq!(text(&server.join().unwrap()), sent);
         assert_eq!(output.status.code(), Some(code));
     }
@@ -97,9 +137,27 @@ fn it_stops_at_the_first_err_unless_told_otherwise() {
 #[test]
 fn the_lack_of_quit_is_told_and_quit_is_not_sent() {
     let (address, server) = serve(|peer| peer.answer(|_| "+OK\r\n".into()));
-    let output = Home::new().script(&[&address.to_string(), "-c", "USER a", "-c", "PASS geheim", "-c", "DELE 1"], b"");
-    assert_eq!(text(&server.join().unwrap()), "USER a\r\nPASS geheim\r\nDELE 1\r\n");
-    assert!(text(&output.stderr).contains("without QUIT: 1 message marked for deletion stay"), "{}", text(&output.stderr));
+    let output = Home::new().script(
+        &[
+            &address.to_string(),
+            "-c",
+            "USER a",
+            "-c",
+            "PASS geheim",
+            "-c",
+            "DELE 1",
+        ],
+        b"",
+    );
+    assert_eq!(
+        text(&server.join().unwrap()),
+        "USER a\r\nPASS geheim\r\nDELE 1\r\n"
+    );
+    assert!(
+        text(&output.stderr).contains("without QUIT: 1 message marked for deletion stay"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[test]
@@ -108,34 +166,54 @@ fn each_end_has_its_exit_code() {
     assert_eq!(code(&["127.0.0.1:1"]), Some(3), "nobody listens");
     assert_eq!(code(&["imap://x"]), Some(2), "no such scheme");
     assert_eq!(code(&["--no-such-option"]), Some(2), "no such option");
-    assert_eq!(code(&["127.0.0.1:1", "--ca", "/no/such/file"]), Some(2), "no such file");
+    assert_eq!(
+        code(&["127.0.0.1:1", "--ca", "/no/such/file"]),
+        Some(2),
+        "no such file"
+    );
 
     let (lost, server) = serve(|peer| {
         peer.say("+OK\r\n");
         peer.hear();
         peer.say("+O");
     });
-    assert_eq!(code(&[&lost.to_string()]), Some(3), "lost in the middle of a line");
+    assert_eq!(
+        code(&[&lost.to_string()]),
+        Some(3),
+        "lost in the middle of a line"
+    );
     server.join().unwrap();
 
     let (silent, server) = serve(|peer| {
         peer.say("+OK\r\n");
         peer.rest();
     });
-    assert_eq!(code(&[&silent.to_string(), "--timeout", "0.3"]), Some(5), "no reply");
+    assert_eq!(
+        code(&[&silent.to_string(), "--timeout", "0.3"]),
+        Some(5),
+        "no reply"
+    );
     server.join().unwrap();
 
     let (plain, server) = serve(|peer| peer.answer(|_| "-ERR\r\n".into()));
     let output = Home::new().script(&[&plain.to_string(), "--tls"], b"");
     assert_eq!(output.status.code(), Some(4), "no TLS there");
-    assert!(text(&output.stderr).contains("speaks POP3 in clear"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("speaks POP3 in clear"),
+        "{}",
+        text(&output.stderr)
+    );
     drop(server);
 
     let (refusing, server) = serve(|peer| {
         peer.say("-ERR too many connections\r\n");
         peer.rest();
     });
-    assert_eq!(code(&[&refusing.to_string()]), Some(1), "refused in the greeting");
+    assert_eq!(
+        code(&[&refusing.to_string()]),
+        Some(1),
+        "refused in the greeting"
+    );
     server.join().unwrap();
 }
 
@@ -152,7 +230,11 @@ fn another_protocol_is_called_by_its_name() {
         });
         let output = Home::new().script(&[&address.to_string(), "--timeout", "5"], b"");
         server.join().unwrap();
-        assert!(text(&output.stderr).contains(name), "{}", text(&output.stderr));
+        assert!(
+            text(&output.stderr).contains(name),
+            "{}",
+            text(&output.stderr)
+        );
     }
 }
 
@@ -169,10 +251,17 @@ fn octets_before_the_handshake_end_the_session() {
     let sent = server.join().unwrap();
     assert!(!sent.windows(4).any(|window| window == b"USER"));
     assert_ne!(output.status.code(), Some(0));
-    assert!(text(&output.stderr).contains("between STLS and the TLS handshake"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("between STLS and the TLS handshake"),
+        "{}",
+        text(&output.stderr)
+    );
     let file = home.files().remove(0);
     let file = std::fs::read_to_string(file).unwrap();
-    assert!(file.contains("* injected 14 octets before the TLS handshake\nS: +OK injected\n"), "{file}");
+    assert!(
+        file.contains("* injected 14 octets before the TLS handshake\nS: +OK injected\n"),
+        "{file}"
+    );
 }
 
 #[test]
@@ -205,11 +294,26 @@ fn with_pipeline_nothing_is_sent_behind_stls_auth_or_quit() {
         peer.say("+OK bye\r\n");
         (first, early, last)
     });
-    let args = [&address.to_string(), "--pipeline", "--keep-going", "-c", "NOOP", "-c", "STAT", "-c", "AUTH X =", "-c", "QUIT"];
+    let args = [
+        &address.to_string(),
+        "--pipeline",
+        "--keep-going",
+        "-c",
+        "NOOP",
+        "-c",
+        "STAT",
+        "-c",
+        "AUTH X =",
+        "-c",
+        "QUIT",
+    ];
     let output = Home::new().script(&args, b"");
     let (first, early, last) = server.join().unwrap();
     assert_eq!(text(&first), "NOOP\r\nSTAT\r\nAUTH X =\r\n");
-    assert_eq!((text(&early), text(&last)), (String::new(), "QUIT\r\n".to_owned()));
+    assert_eq!(
+        (text(&early), text(&last)),
+        (String::new(), "QUIT\r\n".to_owned())
+    );
     assert_eq!(output.status.code(), Some(1));
 }
 
@@ -240,18 +344,37 @@ fn no_secret_is_in_any_file_or_on_standard_error() {
         format!("XECHO {secret}"),
         "QUIT".to_owned(),
     ];
-    let output = home.script(&[&address.to_string(), "--keep-going"], (lines.join("\n") + "\n").as_bytes());
+    let output = home.script(
+        &[&address.to_string(), "--keep-going"],
+        (lines.join("\n") + "\n").as_bytes(),
+    );
     let sent = server.join().unwrap();
-    assert_eq!(text(&sent), lines.join("\r\n") + "\r\n", "the server got all of it");
+    assert_eq!(
+        text(&sent),
+        lines.join("\r\n") + "\r\n",
+        "the server got all of it"
+    );
     assert!(!home.files().is_empty());
     let mut all = text(&output.stderr);
     for file in home.files() {
         all += &std::fs::read_to_string(file).unwrap();
     }
-    for hidden in [secret, &secret.to_lowercase(), digest, response, "R2VoZWltLTc3"] {
-        assert!(!all.to_lowercase().contains(&hidden.to_lowercase()), "{hidden} in {all}");
+    for hidden in [
+        secret,
+        &secret.to_lowercase(),
+        digest,
+        response,
+        "R2VoZWltLTc3",
+    ] {
+        assert!(
+            !all.to_lowercase().contains(&hidden.to_lowercase()),
+            "{hidden} in {all}"
+        );
     }
-    assert!(all.contains("C: PASS {{password}}\n") && all.contains("APOP alice {{digest}}\n"), "{all}");
+    assert!(
+        all.contains("C: PASS {{password}}\n") && all.contains("APOP alice {{digest}}\n"),
+        "{all}"
+    );
 }
 
 #[test]
@@ -270,7 +393,13 @@ fn killed_at_any_moment_the_file_holds_every_line_that_came_out() {
         let home = Home::new();
         let file = home.path().join("killed.pop3");
         let mut child = home
-            .poptalk(&[&address.to_string(), "-c", "RETR 1", "--log", file.to_str().unwrap()])
+            .poptalk(&[
+                &address.to_string(),
+                "-c",
+                "RETR 1",
+                "--log",
+                file.to_str().unwrap(),
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -284,9 +413,17 @@ fn killed_at_any_moment_the_file_holds_every_line_that_came_out() {
         // What was in the pipe had come out, too.
         stdout.read_to_end(&mut shown).unwrap();
         drop(server);
-        let whole = shown.iter().rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1);
+        let whole = shown
+            .iter()
+            .rposition(|octet| *octet == b'\n')
+            .map_or(0, |at| at + 1);
         let octets = read(&file).octets(Side::Server);
-        assert!(octets.starts_with(&shown[..whole]), "round {round}: {} octets shown, {} in the file", whole, octets.len());
+        assert!(
+            octets.starts_with(&shown[..whole]),
+            "round {round}: {} octets shown, {} in the file",
+            whole,
+            octets.len()
+        );
     }
 }
 
@@ -310,17 +447,32 @@ fn a_closed_pipe_is_a_quiet_end() {
     let mut first = [0; 100];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert_eq!(
+        (output.status.code(), text(&output.stderr)),
+        (Some(0), String::new())
+    );
     drop(server);
 }
 
 #[test]
 fn words_to_poptalk_work_in_scripts_and_mistakes_name_the_line() {
-    let (address, server) = serve(|peer| peer.answer(|line| if line == "XFOO" { "+OK\r\na\r\n.\r\n".into() } else { "+OK\r\n".into() }));
+    let (address, server) = serve(|peer| {
+        peer.answer(|line| {
+            if line == "XFOO" {
+                "+OK\r\na\r\n.\r\n".into()
+            } else {
+                "+OK\r\n".into()
+            }
+        })
+    });
     let script = b":multi XFOO\nXFOO\n:send NO\\x4fP\\r\\n\n? RETR\n:close\nNEVER\n";
     let output = Home::new().script(&[&address.to_string()], script);
     assert_eq!(text(&server.join().unwrap()), "XFOO\r\nNOOP\r\n");
-    assert!(text(&output.stderr).contains("RETR msg"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("RETR msg"),
+        "{}",
+        text(&output.stderr)
+    );
     assert_eq!(output.status.code(), Some(0));
 
     for (script, told) in [
@@ -332,7 +484,11 @@ fn words_to_poptalk_work_in_scripts_and_mistakes_name_the_line() {
         let output = Home::new().script(&[&address.to_string()], script);
         server.join().unwrap();
         assert_eq!(output.status.code(), Some(2));
-        assert!(text(&output.stderr).contains(told), "{}", text(&output.stderr));
+        assert!(
+            text(&output.stderr).contains(told),
+            "{}",
+            text(&output.stderr)
+        );
     }
 }
 

@@ -59,7 +59,11 @@ impl Home {
         fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() { walk(&path, found) } else { found.push(path) }
+                if path.is_dir() {
+                    walk(&path, found)
+                } else {
+                    found.push(path)
+                }
             }
         }
         let mut found = Vec::new();
@@ -129,7 +133,9 @@ impl Peer {
 }
 
 /// A server for one connection, on a free port of the loopback.
-pub fn serve<T: Send + 'static>(talk: impl FnOnce(&mut Peer) -> T + Send + 'static) -> (SocketAddr, JoinHandle<T>) {
+pub fn serve<T: Send + 'static>(
+    talk: impl FnOnce(&mut Peer) -> T + Send + 'static,
+) -> (SocketAddr, JoinHandle<T>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let thread = std::thread::spawn(move || {

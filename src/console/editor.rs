@@ -17,7 +17,7 @@ use rustyline::{
 };
 
 use super::screen::Screen;
-use crate::command::{COMMANDS, Command, Kind, States, Words};
+use crate::command::{Command, Kind, States, Words};
 use crate::help;
 use crate::learnt::Learnt;
 use crate::log;
@@ -208,15 +208,14 @@ fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<String>) {
     let now = knowledge.states();
     let mut found: Vec<String> = match before.trim() {
         "" if word.starts_with(':') => OWN.iter().map(|own| format!(":{}", own.word)).collect(),
-        "" => COMMANDS
-            .iter()
+        "" => Command::all()
             .filter(|row| {
                 (row.states.authorization && now.authorization)
                     || (row.states.transaction && now.transaction)
             })
             .map(|row| cased(row.verb))
             .collect(),
-        "?" | ":help" => COMMANDS.iter().map(|row| cased(row.verb)).collect(),
+        "?" | ":help" => Command::all().map(|row| cased(row.verb)).collect(),
         _ => arguments(before, knowledge),
     };
     let start_of = |text: &String| {
