@@ -29,6 +29,7 @@ use crate::typed::{self, Typed};
 use editor::{Editor, Input, Knowledge, SharedKnowledge, know};
 use plain::PlainEditor;
 use screen::Screen;
+use spool::Spool;
 use terminal::{Interrupts, Quiet};
 use view::{Mode, SharedShown, View, shown};
 
@@ -356,17 +357,7 @@ impl Console {
             self.screen.note(Paint::Note, "no multi-line reply yet");
             return;
         };
-        let program = std::env::var("PAGER")
-            .ok()
-            .filter(|pager| !pager.trim().is_empty());
-        let is_paged =
-            program.is_some_and(|program| external_pager::page(&program, &spool).is_ok());
-        if !is_paged {
-            if let Err(error) = pager::page(&spool, &title, self.screen.style().has_colour()) {
-                self.screen
-                    .note(Paint::Warning, &format!("the pager failed: {error}"));
-            }
-        }
+        self.show_spool(&spool, &title);
         // A Ctrl-C that ended the pager is no wish to close the connection.
         let _ = self.interrupts.take();
         let mut state = shown(&self.shown);
@@ -408,7 +399,33 @@ impl Console {
         } else {
             help::topic(topic, terminal::size().0)
         };
-        self.screen.print(&text);
+        let rows = text.lines().count();
+        let is_long = rows + 1 > terminal::size().1 && matches!(self.keyboard, Keyboard::Editor(_));
+        let is_paged = is_long
+            && Spool::new().is_ok_and(|spool| {
+                spool.append(text.as_bytes());
+                spool.finish();
+                self.show_spool(&spool, "help")
+            });
+        if !is_paged {
+            self.screen.print(&text);
+        }
+    }
+
+    /// Shows a spool in the pager of choice; returns whether it went well.
+    fn show_spool(&self, spool: &Spool, title: &str) -> bool {
+        let program = std::env::var("PAGER")
+            .ok()
+            .filter(|pager| !pager.trim().is_empty());
+        if program.is_some_and(|program| external_pager::page(&program, spool).is_ok()) {
+            return true;
+        }
+        let result = pager::page(spool, title, self.screen.style().has_colour());
+        if let Err(error) = &result {
+            self.screen
+                .note(Paint::Warning, &format!("the pager failed: {error}"));
+        }
+        result.is_ok()
     }
 
     fn close(&mut self) {

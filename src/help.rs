@@ -61,6 +61,16 @@ pub fn topic(topic: &str, width: usize) -> String {
     )
 }
 
+/// The most needed of one command: syntax, source, and the first paragraph, wrapped at `width` columns.
+#[must_use]
+pub fn short(row: &Command, width: usize) -> String {
+    let all = command(row, width);
+    let mut parts = all.split("\n\n");
+    let head = parts.next().unwrap_or_default();
+    let first = parts.next().unwrap_or_default();
+    format!("{head}\n\n{first}\n  (`? {}` tells more)\n", row.verb)
+}
+
 /// Everything about one command, wrapped at `width` columns.
 #[must_use]
 pub fn command(row: &Command, width: usize) -> String {

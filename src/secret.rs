@@ -41,7 +41,8 @@ pub fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<Place> {
             hole: "response",
         }),
         Role::Command => match Command::of_line(line) {
-            Some(row) => argument_place(row, line),
+            Some(row) => argument_place(row, line)
+                .or_else(|| guessed_place(line).filter(|_| is_guessed && has_too_much(row, line))),
             None if is_guessed => guessed_place(line),
             None => None,
         },
@@ -52,6 +53,11 @@ pub fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<Place> {
     let is_open = secret.iter().all(u8::is_ascii_whitespace)
         || (found.hole == "response" && matches!(secret, b"*" | b"="));
     (!is_open).then_some(found)
+}
+
+/// Whether a line has more words than its command takes: the verb may be another one, misspelt (`RPOP alice DIGEST`).
+fn has_too_much(row: &Command, line: &[u8]) -> bool {
+    Words::of(line).count() > row.verb_words() + row.args.len()
 }
 
 fn argument_place(row: &Command, line: &[u8]) -> Option<Place> {

@@ -372,7 +372,7 @@ fn no_secret_is_in_any_file_or_on_standard_error() {
         );
     }
     assert!(
-        all.contains("C: PASS {{password}}\n") && all.contains("APOP alice {{digest}}\n"),
+        all.contains(": PASS {{password}}\n") && all.contains("APOP alice {{digest}}\n"),
         "{all}"
     );
 }

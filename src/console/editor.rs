@@ -344,7 +344,7 @@ impl ConditionalEventHandler for HelpKey {
     ) -> Option<Cmd> {
         let line = context.line();
         let text = match Command::of_line(line.as_bytes()) {
-            Some(row) => help::command(row, super::terminal::size().0),
+            Some(row) => help::short(row, super::terminal::size().0),
             None => help::overview(Some(know(&self.knowledge).states())),
         };
         self.screen.print(&text);

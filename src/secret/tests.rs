@@ -57,6 +57,8 @@ fn a_misspelt_verb_hides_too_before_the_login() {
         ("paß secret", "paß {{password}}"),
         ("APO alice c4c9334b", "APO alice {{digest}}"),
         ("ATUH PLAIN AHRpbQB0", "ATUH PLAIN {{response}}"),
+        ("RPOP alice c4c9334b", "RPOP alice {{digest}}"),
+        ("RPOP alice", "RPOP alice"),
         ("LIST 1", "LIST 1"),
         ("HELO there", "HELO there"),
     ] {

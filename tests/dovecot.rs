@@ -1,0 +1,209 @@
+//! Against a real Dovecot, started by `tests/servers/dovecot.sh`. These fail where Dovecot is not installed.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use poptalk::tracker::Side;
+
+use crate::pty::Terminal;
+use crate::support::{Home, read, text};
+
+/// A running Dovecot with its folder; ended with it.
+struct Dovecot {
+    folder: tempfile::TempDir,
+    child: Child,
+    port: u16,
+    tls_port: u16,
+}
+
+/// The messages in its maildrop: name and text, LF line ends.
+fn messages() -> Vec<String> {
+    let head = |subject: &str| {
+        format!("From: Bob <bob@example.org>\nTo: alice@example.net\nSubject: {subject}\n\n")
+    };
+    let long: String = (1..=800)
+        .map(|number| format!("This is line {number} of a long message.\n"))
+        .collect();
+    vec![
+        head("hello") + "Hello Alice,\n\nall is well.\n",
+        head("dots") + ".\n..\n.x\nend\n",
+        head("gr\u{fc}\u{df}e") + "\u{2709} caf\u{e9}\n",
+        head("long") + &long,
+        head("escapes") + "\x1b]0;title\x07 \x1b[31mred\x1b[0m\n",
+    ]
+}
+
+/// A port that is free now.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+impl Dovecot {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mail = folder.path().join("messages");
+        std::fs::create_dir(&mail).unwrap();
+        for (number, message) in messages().iter().enumerate() {
+            std::fs::write(mail.join(format!("{number}.eml")), message).unwrap();
+        }
+        let (port, tls_port) = (free_port(), free_port());
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/dovecot.sh");
+        let mut child = Command::new("bash")
+            .arg(script)
+            .arg(folder.path())
+            .args([port.to_string(), tls_port.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert_eq!(line, "ready\n", "is dovecot-pop3d installed?");
+        Self {
+            folder,
+            child,
+            port,
+            tls_port,
+        }
+    }
+
+    fn ca(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+}
+
+impl Drop for Dovecot {
+    fn drop(&mut self) {
+        let _ = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        let _ = self.child.wait();
+    }
+}
+
+/// The thirteen steps of the guide, typed by hand at a logged-out prompt.
+fn thirteen_steps(terminal: &mut Terminal, tls: &str) {
+    let auth = format!("auth{tls}>");
+    let trans = format!("trans{tls}>");
+    terminal.prompt(&auth);
+    terminal.line("user alice", &auth);
+    terminal.line("pass secret", &trans);
+    let screen = terminal.line("stat", &trans);
+    assert!(screen.contains("+OK 5 "), "{screen}");
+    terminal.line("list", &trans);
+    let screen = terminal.line("top 1 0", &trans);
+    assert!(screen.contains("Subject: hello"), "{screen}");
+    terminal.press("retr 4\r");
+    terminal.see("This is line 3 of a long message");
+    terminal.press("G");
+    terminal.see("This is line 800");
+    terminal.press("q");
+    terminal.prompt(&trans);
+    terminal.line("dele 1", &format!("trans{tls} +1 del>"));
+    terminal.line("rset", &trans);
+    terminal.press("quit\r");
+}
+
+#[test]
+#[ignore = "needs Dovecot"]
+fn the_thirteen_steps_on_each_kind_of_port() {
+    let dovecot = Dovecot::start();
+    let ca = dovecot.ca();
+    let (plain, tls) = (
+        format!("localhost:{}", dovecot.port),
+        format!("localhost:{}", dovecot.tls_port),
+    );
+    let ca = ca.to_str().unwrap();
+    for (args, has_stls, tls) in [
+        (&[plain.as_str()][..], false, ""),
+        (&[plain.as_str(), "--ca", ca], true, " tls"),
+        (&[tls.as_str(), "--tls", "--ca", ca], false, " tls"),
+    ] {
+        let home = Home::new();
+        let mut terminal = Terminal::new(&home, args);
+        if has_stls {
+            terminal.prompt("auth>");
+            terminal.line("capa", "auth>");
+            let screen = terminal.line("stls", "auth tls>");
+            assert!(screen.contains("certificate verified"), "{screen}");
+        }
+        thirteen_steps(&mut terminal, tls);
+        assert_eq!(terminal.end().0, 0);
+        let octets = text(&home.transcript().octets(Side::Server));
+        assert!(octets.contains("This is line 800 of a long message.\r\n.\r\n"));
+        assert!(!text(&home.transcript().octets(Side::Client)).contains("secret"));
+    }
+}
+
+#[test]
+#[ignore = "needs Dovecot"]
+fn every_message_comes_out_octet_for_octet() {
+    let dovecot = Dovecot::start();
+    let home = Home::new();
+    let file = home.path().join("all.pop3");
+    let lines = "user alice\npass secret\nretr 1\nretr 2\nretr 3\nretr 4\nretr 5\nquit\n";
+    let args = [
+        &format!("127.0.0.1:{}", dovecot.port),
+        "--log",
+        file.to_str().unwrap(),
+    ];
+    let output = home.script(&args, lines.as_bytes());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    for message in messages() {
+        let stuffed = message.replace("\n.", "\n..").replace('\n', "\r\n");
+        assert!(
+            text(&output.stdout).contains(&(stuffed + ".\r\n")),
+            "{message}"
+        );
+    }
+    assert!(read(&file).octets(Side::Server) == output.stdout);
+}
+
+#[test]
+#[ignore = "needs Dovecot"]
+fn a_certificate_that_is_not_to_be_trusted_is_told_why() {
+    let dovecot = Dovecot::start();
+    let tls = dovecot.tls_port.to_string();
+    let told = |host: &str, args: &[&str]| {
+        let output = Home::new().script(
+            &[&[host, tls.as_str(), "--tls", "-c", "QUIT"], args].concat(),
+            b"",
+        );
+        (output.status.code(), text(&output.stderr))
+    };
+    let (code, words) = told("localhost", &[]);
+    assert_eq!(code, Some(4));
+    assert!(
+        words.contains("authority that this machine does not trust")
+            || words.contains("not known here"),
+        "{words}"
+    );
+    let ca = dovecot.ca();
+    let (code, words) = told("127.0.0.2", &["--ca", ca.to_str().unwrap()]);
+    assert_ne!(code, Some(0), "{words}");
+    let (code, words) = told("localhost", &["--insecure"]);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.contains("NOT VERIFIED"), "{words}");
+}
+
+#[test]
+#[ignore = "needs Dovecot"]
+fn a_wrong_password_ends_a_script_with_1() {
+    let dovecot = Dovecot::start();
+    let address = format!("127.0.0.1:{}", dovecot.port);
+    let output = Home::new().script(&[&address], b"user alice\npass wrong\nstat\n");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stdout).contains("-ERR [AUTH]"),
+        "{}",
+        text(&output.stdout)
+    );
+}
