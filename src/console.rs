@@ -19,6 +19,7 @@ use owo_colors::Stream;
 
 use crate::exit::Exit;
 use crate::help;
+use crate::log;
 use crate::net::engine::{Connection, Standing};
 use crate::report;
 use crate::script::messages;
@@ -209,7 +210,7 @@ impl Console {
         let is_keeping = self.plan.args.keep_secrets;
         let opened = self.plan.open(false, Box::new(view), &mut |told| match told {
             Ok(found) => {
-                let place = found.as_ref().map_or("no transcript".to_owned(), |path| format!("transcript {}", shorten(path)));
+                let place = found.as_ref().map_or("no transcript".to_owned(), |path| format!("transcript {}", log::shorten(path)));
                 let line = format!("{place}     ? help   :quit leave");
                 screen.print(&format!("{}\n", style.paint(Paint::Note, &line)));
                 if is_keeping {
@@ -510,13 +511,4 @@ fn prompt(now: &Standing) -> String {
     };
     let more = if is_idle(now) { "" } else { " …" };
     format!("{state}{tls}{marked}{more}> ")
-}
-
-/// A path with the home folder as `~`.
-fn shorten(path: &std::path::Path) -> String {
-    let shown = path.display().to_string();
-    match std::env::var("HOME") {
-        Ok(home) if !home.is_empty() && path.starts_with(&home) => shown.replacen(&home, "~", 1),
-        _ => shown,
-    }
 }

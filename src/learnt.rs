@@ -154,10 +154,10 @@ impl Learnt {
 }
 
 fn push(list: &mut Vec<String>, word: Option<&str>) {
-    if let Some(word) = word.filter(|word| !list.iter().any(|known| known == word)) {
-        if list.len() < MAX {
-            list.push(word.to_owned());
-        }
+    if let Some(word) = word.filter(|word| !list.iter().any(|known| known == word))
+        && list.len() < MAX
+    {
+        list.push(word.to_owned());
     }
 }
 

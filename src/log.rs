@@ -104,6 +104,19 @@ fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// A path for people: the home folder as `~`.
+#[must_use]
+pub fn shorten(path: &Path) -> String {
+    let home = etcetera::home_dir().ok();
+    match home
+        .as_deref()
+        .and_then(|home| path.strip_prefix(home).ok())
+    {
+        Some(rest) => format!("~{}{}", std::path::MAIN_SEPARATOR, rest.display()),
+        None => path.display().to_string(),
+    }
+}
+
 /// The head of a transcript: who was called, when, and by what.
 #[must_use]
 pub fn head(server: &str, now: Timestamp, is_keeping: bool) -> Vec<(&'static str, String)> {

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::command::{Command, Effect, Shape};
 use crate::exit::Exit;
 use crate::help;
+use crate::log;
 use crate::net::engine::{Connection, Ending, News, Order, Standing, Watcher};
 use crate::recorder::Seen;
 use crate::report;
@@ -36,9 +37,14 @@ pub fn run(plan: &Plan) -> Exit {
         out: std::io::stdout(),
         is_pipe_closed: Arc::clone(&is_pipe_closed),
     });
-    let mut log = None;
+    let mut place = None;
     let opened = plan.open(true, watcher, &mut |told| match told {
-        Ok(path) => log = path,
+        Ok(path) => {
+            if let (Some(path), None) = (&path, &plan.args.log) {
+                report::note(&format!("transcript {}", log::shorten(path)));
+            }
+            place = path;
+        }
         Err(why) => report::warning(&format!("no transcript: {why}")),
     });
     if plan.args.keep_secrets {
@@ -64,7 +70,7 @@ pub fn run(plan: &Plan) -> Exit {
         is_pipe_closed,
         has_quit: false,
         refusals: 0,
-        log,
+        log: place,
     };
     match script.play(lines) {
         Ok(()) => script.leave(),
@@ -95,7 +101,7 @@ impl Script<'_> {
             number += 1;
             match typed::read(&line, self.plan.args.raw) {
                 Typed::Wire(octets) => self.send(&octets)?,
-                Typed::Help(topic) if topic.is_empty() => report::own(&help::overview(None)),
+                Typed::Help(b"") => report::own(&help::overview(None)),
                 Typed::Help(topic) => {
                     report::own(&help::topic(&String::from_utf8_lossy(topic), 80))
                 }

@@ -20,7 +20,7 @@ struct Got {
 }
 
 /// The program in a terminal.
-pub struct Terminal {
+pub(crate) struct Terminal {
     got: Arc<(Mutex<Got>, Condvar)>,
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
@@ -28,13 +28,22 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    pub fn new(home: &Home, args: &[&str]) -> Self {
+    pub(crate) fn new(home: &Home, args: &[&str]) -> Self {
         Self::with(home, args, &[])
     }
 
+    /// A terminal with room for a whole session.
+    pub(crate) fn tall(home: &Home, args: &[&str]) -> Self {
+        Self::open(home, args, &[], 100)
+    }
+
     fn with(home: &Home, args: &[&str], settings: &[(&str, &str)]) -> Self {
+        Self::open(home, args, settings, ROWS)
+    }
+
+    fn open(home: &Home, args: &[&str], settings: &[(&str, &str)], rows: u16) -> Self {
         let size = PtySize {
-            rows: ROWS,
+            rows,
             cols: COLUMNS,
             pixel_width: 0,
             pixel_height: 0,
@@ -51,7 +60,7 @@ impl Terminal {
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let screen =
-            vt100::Parser::new(ROWS.try_into().unwrap(), COLUMNS.try_into().unwrap(), 1000);
+            vt100::Parser::new(rows.try_into().unwrap(), COLUMNS.try_into().unwrap(), 1000);
         let got = Arc::new((
             Mutex::new(Got {
                 screen,
@@ -103,25 +112,25 @@ impl Terminal {
         }
     }
 
-    pub fn see(&self, wanted: &str) -> String {
+    pub(crate) fn see(&self, wanted: &str) -> String {
         self.wait(wanted, |screen| screen.contains(wanted))
     }
 
     /// Waits for a prompt on the last line that holds text.
-    pub fn prompt(&self, wanted: &str) -> String {
+    pub(crate) fn prompt(&self, wanted: &str) -> String {
         self.wait(wanted, |screen| {
             let last = screen.trim_end().lines().last().unwrap_or_default();
             last.trim_end() == wanted
         })
     }
 
-    pub fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
     /// Types a line and waits for the prompt behind its reply.
-    pub fn line(&mut self, line: &str, prompt: &str) -> String {
+    pub(crate) fn line(&mut self, line: &str, prompt: &str) -> String {
         let mark = self.raw().len();
         self.press(&format!("{line}\r"));
         // The line that was typed has ended, so that the prompt is a new one.
@@ -147,8 +156,18 @@ impl Terminal {
         self.got.0.lock().unwrap().raw.clone()
     }
 
+    /// Waits for the program to end, and gives back what is on the screen then.
+    pub(crate) fn end_screen(mut self) -> String {
+        self.child.wait().unwrap();
+        let (lock, changed) = &*self.got;
+        let got = changed
+            .wait_while(lock.lock().unwrap(), |got| !got.is_over)
+            .unwrap();
+        got.screen.screen().contents()
+    }
+
     /// Waits for the program to end.
-    pub fn end(mut self) -> (u32, Vec<u8>) {
+    pub(crate) fn end(mut self) -> (u32, Vec<u8>) {
         let status = self.child.wait().unwrap();
         let (lock, changed) = &*self.got;
         let got = changed

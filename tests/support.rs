@@ -10,22 +10,22 @@ use std::time::Duration;
 use poptalk::transcript::Transcript;
 
 /// The most that anything may take; reached only when something hangs.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// A home folder of the test's own.
-pub struct Home(tempfile::TempDir);
+pub(crate) struct Home(tempfile::TempDir);
 
 impl Home {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
     /// The program, with nothing of the machine's settings.
-    pub fn poptalk(&self, args: &[&str]) -> Command {
+    pub(crate) fn poptalk(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_poptalk"));
         command.args(args).env("HOME", self.path());
         for name in ["XDG_STATE_HOME", "XDG_DATA_HOME", "PAGER", "NO_COLOR"] {
@@ -35,7 +35,7 @@ impl Home {
     }
 
     /// Runs a script to its end.
-    pub fn script(&self, args: &[&str], input: &[u8]) -> Output {
+    pub(crate) fn script(&self, args: &[&str], input: &[u8]) -> Output {
         let mut child = self
             .poptalk(args)
             .stdin(Stdio::piped())
@@ -55,7 +55,7 @@ impl Home {
     }
 
     /// Every file below it.
-    pub fn files(&self) -> Vec<PathBuf> {
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
         fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
@@ -72,7 +72,7 @@ impl Home {
     }
 
     /// The only transcript in it.
-    pub fn transcript(&self) -> Transcript {
+    pub(crate) fn transcript(&self) -> Transcript {
         let mut found = self.files();
         found.retain(|path| path.extension().is_some_and(|ending| ending == "pop3"));
         assert_eq!(found.len(), 1, "{found:?}");
@@ -81,31 +81,31 @@ impl Home {
 }
 
 /// Reads a transcript.
-pub fn read(path: &Path) -> Transcript {
+pub(crate) fn read(path: &Path) -> Transcript {
     poptalk::text::parse(&std::fs::read(path).unwrap()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A connection, seen from a server of the test's.
-pub struct Peer {
+pub(crate) struct Peer {
     reader: BufReader<TcpStream>,
     stream: TcpStream,
 }
 
 impl Peer {
     /// Sends octets. The other side may be gone.
-    pub fn say(&mut self, octets: impl AsRef<[u8]>) {
+    pub(crate) fn say(&mut self, octets: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(octets.as_ref());
     }
 
     /// The next line with its line end; empty at the end.
-    pub fn hear(&mut self) -> Vec<u8> {
+    pub(crate) fn hear(&mut self) -> Vec<u8> {
         let mut line = Vec::new();
         let _ = self.reader.read_until(b'\n', &mut line);
         line
     }
 
     /// Greets, and answers each line with `answer` until the client leaves; returns all that the client sent.
-    pub fn answer(&mut self, mut answer: impl FnMut(&str) -> String) -> Vec<u8> {
+    pub(crate) fn answer(&mut self, mut answer: impl FnMut(&str) -> String) -> Vec<u8> {
         self.say("+OK ready\r\n");
         let mut all = Vec::new();
         loop {
@@ -120,20 +120,20 @@ impl Peer {
     }
 
     /// What is still to come, up to the end.
-    pub fn rest(&mut self) -> Vec<u8> {
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         let _ = self.reader.read_to_end(&mut rest);
         rest
     }
 
     /// The socket.
-    pub fn stream(&self) -> &TcpStream {
+    pub(crate) fn stream(&self) -> &TcpStream {
         &self.stream
     }
 }
 
 /// A server for one connection, on a free port of the loopback.
-pub fn serve<T: Send + 'static>(
+pub(crate) fn serve<T: Send + 'static>(
     talk: impl FnOnce(&mut Peer) -> T + Send + 'static,
 ) -> (SocketAddr, JoinHandle<T>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -148,12 +148,12 @@ pub fn serve<T: Send + 'static>(
 }
 
 /// The text of octets, for messages.
-pub fn text(octets: &[u8]) -> String {
+pub(crate) fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
 }
 
 /// Numbers that look random and are the same in every run (xorshift).
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Default for Dice {
     fn default() -> Self {
@@ -163,7 +163,7 @@ impl Default for Dice {
 
 impl Dice {
     /// A number below `sides`.
-    pub fn roll(&mut self, sides: usize) -> usize {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -171,7 +171,7 @@ impl Dice {
     }
 
     /// Any octet.
-    pub fn octet(&mut self) -> u8 {
+    pub(crate) fn octet(&mut self) -> u8 {
         self.roll(256) as u8
     }
 }

@@ -7,11 +7,11 @@ use super::terminal;
 
 /// Asks for lines without any editing.
 #[derive(Debug)]
-pub struct PlainEditor;
+pub(super) struct PlainEditor;
 
 impl PlainEditor {
     /// Asks for a line. What is typed is echoed by the terminal.
-    pub fn read(&mut self, prompt: &str) -> Input {
+    pub(super) fn read(&mut self, prompt: &str) -> Input {
         let mut out = std::io::stdout().lock();
         // A screen that is gone is noticed by the reading.
         let _ = out.write_all(prompt.as_bytes()).and_then(|()| out.flush());

@@ -100,7 +100,7 @@ impl Screen {
 
     fn next(&self) -> Option<String> {
         let not_yet =
-            |state: &mut State| !state.is_over && !(state.is_prompting && !state.queue.is_empty());
+            |state: &mut State| !state.is_over && (!state.is_prompting || state.queue.is_empty());
         let mut state = self
             .changed
             .wait_while(self.lock(), not_yet)

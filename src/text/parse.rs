@@ -175,13 +175,14 @@ fn item(line: &str, row: usize, in_head: bool) -> At<Item> {
         let (pieces, end) = pieces(line, at)?;
         return Ok(Item::Row(Row::new(side, after_ms, pieces, end)));
     }
-    if let Some((name, text)) = line.split_once(": ").filter(|_| in_head) {
-        if name.len() >= 2 && name.bytes().all(|octet| octet.is_ascii_lowercase()) {
-            return Ok(Item::Head {
-                name: name.to_owned(),
-                text: text.to_owned(),
-            });
-        }
+    if let Some((name, text)) = line.split_once(": ").filter(|_| in_head)
+        && name.len() >= 2
+        && name.bytes().all(|octet| octet.is_ascii_lowercase())
+    {
+        return Ok(Item::Head {
+            name: name.to_owned(),
+            text: text.to_owned(),
+        });
     }
     Ok(Item::Unknown(line.to_owned()))
 }

@@ -87,7 +87,7 @@ fn every_prefix_of_whole_lines_is_a_file() {
     let text = "#!pop3 1\nserver: x\n\n* connected 1\nS: +OK\nC: QUIT\nS: \\x1b\\-\n";
     let ends = text.match_indices('\n').map(|(at, _)| at + 1);
     assert!(
-        ends.map(|end| parse(text[..end].as_bytes()))
+        ends.map(|end| parse(&text.as_bytes()[..end]))
             .all(|result| result.is_ok())
     );
 }
@@ -194,8 +194,16 @@ fn transcript() -> impl Strategy<Value = Transcript> {
         })
 }
 
+/// How many random cases; PROPTEST_CASES asks for more.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(2000)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
 
     #[test]
     fn parsing_what_was_printed_gives_the_same(transcript in transcript()) {

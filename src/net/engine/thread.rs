@@ -202,13 +202,11 @@ impl Engine {
         if is_injected {
             return Err(Ending::Injected);
         }
-        if is_agreed {
-            if let Some(Stream::Plain(socket)) = self.stream.take() {
-                self.start_tls(socket).map_err(|error| {
-                    self.watcher.told(News::TlsFailed(error));
-                    Ending::TlsFailed
-                })?;
-            }
+        if is_agreed && let Some(Stream::Plain(socket)) = self.stream.take() {
+            self.start_tls(socket).map_err(|error| {
+                self.watcher.told(News::TlsFailed(error));
+                Ending::TlsFailed
+            })?;
         }
         for octets in self.waiting_lines() {
             self.send(&octets);

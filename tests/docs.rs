@@ -1,0 +1,175 @@
+//! README.md and GUIDE.md show only what happens: their console blocks are run, their sessions are typed in a terminal, and their
+//! tables are those of the code. With POPTALK_BLESS=1 the tables are rewritten.
+
+use std::path::{Path, PathBuf};
+
+use poptalk::command::Command;
+use poptalk::typed::OWN;
+
+use crate::pty::Terminal;
+use crate::support::Home;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).unwrap()
+}
+
+#[test]
+fn console_blocks_print_what_they_show() {
+    let home = Home::new();
+    let cases = trycmd::TestCases::new();
+    cases
+        .register_bin("poptalk", Path::new(env!("CARGO_BIN_EXE_poptalk")))
+        .env("HOME", home.path().to_str().unwrap())
+        .case("README.md")
+        .case("GUIDE.md");
+    cases.run();
+}
+
+/// The blocks of a Markdown file that begin with this fence.
+fn blocks(text: &str, fence: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((_, behind)) = rest.split_once(&format!("\n{fence}\n")) {
+        let (block, behind) = behind.split_once("\n```").unwrap();
+        found.push(block.to_owned());
+        rest = behind;
+    }
+    found
+}
+
+/// Whether a line of a document is what the screen shows; `[..]` stands for anything.
+fn fits(shown: &str, line: &str) -> bool {
+    let mut parts = shown.split("[..]");
+    let Some(rest) = line.strip_prefix(parts.next().unwrap()) else {
+        return false;
+    };
+    let mut rest = rest;
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+/// Types a session as a document shows it, and compares the screen with it. `(...)` stands for the pager, which `q` leaves.
+fn type_session(block: &str) {
+    let mut lines = block.lines();
+    let command = lines.next().unwrap().strip_prefix("$ poptalk ").unwrap();
+    let home = Home::new();
+    let args: Vec<&str> = command.split(' ').collect();
+    let mut terminal = Terminal::tall(&home, &args);
+    let shown: Vec<&str> = lines.collect();
+    let prompts = shown.iter().filter_map(|line| {
+        let (prompt, typed) = line.split_once("> ")?;
+        prompt
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || " +?…".contains(c))
+            .then_some((prompt, typed))
+    });
+    for (prompt, typed) in prompts {
+        terminal.prompt(&format!("{prompt}>"));
+        let (typed, pages) = match typed.split_once("   (") {
+            Some((typed, _)) => (typed, true),
+            None => (typed, false),
+        };
+        // A masked word stands for the password of the practice server.
+        terminal.press(&format!("{}\r", typed.replace("••••••••••", "wonderland")));
+        if pages {
+            terminal.see("q back");
+            terminal.press("q");
+        }
+    }
+    let screen = terminal.end_screen();
+    let screen: Vec<&str> = screen.trim_end().lines().map(str::trim_end).collect();
+    let shown: Vec<&str> = shown
+        .iter()
+        .map(|line| line.split("   (").next().unwrap())
+        .collect();
+    assert_eq!(screen.len(), shown.len(), "{}", screen.join("\n"));
+    for (shown, line) in shown.iter().zip(screen) {
+        assert!(fits(shown, line), "shown: {shown}\nseen:  {line}");
+    }
+}
+
+#[test]
+fn sessions_look_as_they_are_shown() {
+    let sessions: Vec<String> = ["README.md", "GUIDE.md"]
+        .iter()
+        .flat_map(|name| blocks(&read(name), "```text session"))
+        .collect();
+    assert!(sessions.len() >= 2);
+    for session in sessions {
+        type_session(&session);
+    }
+}
+
+/// Compares what stands between two marks of GUIDE.md with what the code says, or rewrites it.
+fn table(mark: &str, want: &str) {
+    let path = root().join("GUIDE.md");
+    let guide = std::fs::read_to_string(&path).unwrap();
+    let (start, end) = (
+        format!("<!-- {mark} -->\n"),
+        format!("<!-- end of {mark} -->"),
+    );
+    let (before, rest) = guide.split_once(&start).unwrap();
+    let (found, behind) = rest.split_once(&end).unwrap();
+    if std::env::var_os("POPTALK_BLESS").is_some() {
+        std::fs::write(&path, format!("{before}{start}{want}{end}{behind}")).unwrap();
+    } else {
+        assert!(
+            found == want,
+            "the table `{mark}` of GUIDE.md is not that of the code; run with POPTALK_BLESS=1"
+        );
+    }
+}
+
+#[test]
+fn the_tables_of_the_guide_are_those_of_the_code() {
+    let cell = |text: &str| text.replace('|', "\\|");
+    let mut own = String::from("| command | does |\n|---|---|\n");
+    for row in OWN {
+        let call = format!(":{} {}", row.word, row.args);
+        own += &format!("| `{}` | {} |\n", cell(call.trim()), cell(row.help));
+    }
+    table("words to poptalk", &own);
+    let mut all = String::from("| command | does | where | source |\n|---|---|---|---|\n");
+    for row in Command::all() {
+        let place = match (row.states.authorization, row.states.transaction) {
+            (true, true) => "both states",
+            (true, false) => "before login",
+            (false, true) => "after login",
+            (false, false) => "nowhere",
+        };
+        all += &format!(
+            "| `{}` | {} | {place} | {} |\n",
+            cell(&row.syntax()),
+            cell(row.help),
+            row.source
+        );
+    }
+    table("POP3 commands", &all);
+}
+
+#[test]
+fn the_example_of_the_format_is_a_transcript() {
+    let text = read("transcripts/README.md");
+    let example = blocks(&text, "```").remove(0) + "\n";
+    let parsed = poptalk::text::parse(example.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(poptalk::text::print(&parsed), example);
+    let is_unknown =
+        |item: &poptalk::transcript::Item| matches!(item, poptalk::transcript::Item::Unknown(_));
+    assert!(!parsed.items.iter().any(is_unknown));
+}
