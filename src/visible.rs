@@ -1,6 +1,337 @@
-//! stub
+//! Octets as text for a screen: all of them are seen, and none of them drives the terminal.
+//!
+//! Plain ASCII stays as it is, and so does readable UTF-8. The rest is shown the way `cat -v` and `less` do it:
+//!
+//! | octets | shown as |
+//! |---|---|
+//! | a tab | spaces up to the next multiple of eight |
+//! | any other control octet, DEL | `^[`, `^G`, `^?` |
+//! | not UTF-8 | `\xe9` |
+//! | C1, bidi and other invisible characters | `<0085>`, `<202E>` |
+//! | a combining character with nothing before it | `<0301>` |
+
+use std::fmt::Write;
+use std::ops::Range;
+
+use unicode_width::UnicodeWidthChar;
+
+/// Where a tab goes: the next column that is a multiple of this.
+const TAB: usize = 8;
+
+/// What a tab is shown as at most.
+const BLANKS: &str = "        ";
+
+/// Appends `octets` to `out` as text that is safe for a terminal. They are one line without its end, or a part of one
+/// that starts in the first column: a CR or LF among them is shown as `^M` or `^J`.
 pub fn escape(octets: &[u8], out: &mut String) {
-    out.push_str(
-        &String::from_utf8_lossy(octets).replace(|c: char| c.is_control() && c != '\t', "?"),
-    );
+    escape_within(octets, 0..usize::MAX, out);
+}
+
+/// Like [`escape`] for octets that start in column `columns.start`; no tab goes beyond `columns.end`.
+///
+/// Returns the column behind them.
+pub fn escape_within(octets: &[u8], columns: Range<usize>, out: &mut String) -> usize {
+    let mut pieces = Pieces::new(octets, columns);
+    while let Some(piece) = pieces.next() {
+        match piece {
+            Piece::Text(text) => out.push_str(text),
+            Piece::Tab(columns) => out.push_str(BLANKS.get(..columns).unwrap_or(BLANKS)),
+            // `^@` for 0, `^[` for 27, `^?` for 127.
+            Piece::Control(octet) => out.extend(['^', char::from(octet ^ 0x40)]),
+            // Writing into a string does not fail.
+            Piece::Invalid(octet) => _ = write!(out, "\\x{octet:02x}"),
+            Piece::Hidden(c) => _ = write!(out, "<{:04X}>", u32::from(c)),
+        }
+    }
+    pieces.column
+}
+
+/// How many of the octets of a line fill a row of `width` columns at most; at least what one character takes, so that a
+/// line is always used up. A character is not cut, nor is what stands for it.
+#[must_use]
+pub fn fit(octets: &[u8], width: usize) -> usize {
+    let mut pieces = Pieces::new(octets, 0..width);
+    let mut fitting = 0;
+    while let Some(piece) = pieces.next() {
+        if pieces.column > width {
+            // Of plain text a part may fit.
+            return match piece {
+                Piece::Text(text) if text.is_ascii() => {
+                    (fitting + text.len() - (pieces.column - width)).max(1)
+                }
+                _ if fitting == 0 => pieces.taken,
+                _ => fitting,
+            };
+        }
+        fitting = pieces.taken;
+    }
+    fitting
+}
+
+/// A part of a line with one way to be shown.
+#[derive(Debug, Clone, Copy)]
+enum Piece<'a> {
+    /// Text that is shown as it is: any number of plain ASCII characters, or one other character.
+    Text(&'a str),
+    /// A tab, and how many columns it takes.
+    Tab(usize),
+    /// An ASCII control octet.
+    Control(u8),
+    /// An octet that is not part of valid UTF-8.
+    Invalid(u8),
+    /// A character that is not seen or drives the terminal.
+    Hidden(char),
+}
+
+/// Cuts a line into pieces.
+struct Pieces<'a> {
+    /// Valid UTF-8 that comes next.
+    text: &'a str,
+    /// What is not valid behind it.
+    invalid: &'a [u8],
+    /// What was not looked at.
+    rest: &'a [u8],
+    /// Octets taken so far.
+    taken: usize,
+    /// The column behind them.
+    column: usize,
+    edge: usize,
+}
+
+impl<'a> Pieces<'a> {
+    fn new(octets: &'a [u8], columns: Range<usize>) -> Self {
+        Self {
+            text: "",
+            invalid: &[],
+            rest: octets,
+            taken: 0,
+            column: columns.start,
+            edge: columns.end,
+        }
+    }
+
+    fn next(&mut self) -> Option<Piece<'a>> {
+        if self.text.is_empty() && self.invalid.is_empty() {
+            // Several times as fast as `utf8_chunks`, for what is all valid most of the time.
+            match str::from_utf8(self.rest) {
+                Ok(text) => (self.text, self.rest) = (text, &[]),
+                Err(error) => {
+                    let (valid, rest) = self.rest.split_at_checked(error.valid_up_to())?;
+                    let invalid = error.error_len().unwrap_or(rest.len());
+                    self.text = str::from_utf8(valid).unwrap_or_default();
+                    (self.invalid, self.rest) = rest.split_at_checked(invalid)?;
+                }
+            }
+        }
+        let Some(first) = self.text.chars().next() else {
+            let (first, rest) = self.invalid.split_first()?;
+            self.invalid = rest;
+            return self.take(1, 4, Piece::Invalid(*first));
+        };
+        let length = match first {
+            ' '..='~' => plain(self.text.as_bytes()),
+            _ => first.len_utf8(),
+        };
+        let (text, rest) = self.text.split_at_checked(length)?;
+        self.text = rest;
+        match first {
+            ' '..='~' => self.take(length, length, Piece::Text(text)),
+            '\t' => {
+                let stop = TAB - self.column % TAB;
+                let columns = stop.min(self.edge.saturating_sub(self.column));
+                self.take(length, columns, Piece::Tab(columns))
+            }
+            '\0'..='\x7f' => self.take(length, 2, Piece::Control(first as u8)),
+            _ => match first.width() {
+                Some(columns) if !is_hidden(first) && (columns > 0 || self.column > 0) => {
+                    self.take(length, columns, Piece::Text(text))
+                }
+                _ => {
+                    let digits = u32::from(first).checked_ilog(16).unwrap_or(0) + 1;
+                    self.take(length, digits.max(4) as usize + 2, Piece::Hidden(first))
+                }
+            },
+        }
+    }
+
+    fn take(&mut self, octets: usize, columns: usize, piece: Piece<'a>) -> Option<Piece<'a>> {
+        self.taken += octets;
+        self.column = self.column.saturating_add(columns);
+        Some(piece)
+    }
+}
+
+/// How many octets at the start are plain: ASCII that is seen.
+fn plain(octets: &[u8]) -> usize {
+    let is_plain = |octet: &u8| matches!(octet, b' '..=b'~');
+    // Sixteen at a time without a branch, which the compiler turns into one comparison.
+    let whole = octets
+        .chunks_exact(16)
+        .take_while(|chunk| chunk.iter().fold(true, |all, octet| all & is_plain(octet)))
+        .count()
+        * 16;
+    let rest = octets.get(whole..).unwrap_or_default();
+    whole + rest.iter().take_while(|octet| is_plain(octet)).count()
+}
+
+/// Characters that no one sees, or that change how others are shown: line separators, bidi controls, joiners, fillers,
+/// annotations, tags. Combining characters are seen, and variation selectors do no harm.
+const HIDDEN: &[(char, char)] = &[
+    ('\u{80}', '\u{9f}'),
+    ('\u{ad}', '\u{ad}'),
+    ('\u{34f}', '\u{34f}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{180e}', '\u{180e}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{2028}', '\u{202e}'),
+    ('\u{2060}', '\u{206f}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{fff0}', '\u{fffb}'),
+    ('\u{13430}', '\u{1343f}'),
+    ('\u{1bca0}', '\u{1bca3}'),
+    ('\u{1d173}', '\u{1d17a}'),
+    ('\u{e0000}', '\u{e00ff}'),
+    ('\u{e01f0}', '\u{e0fff}'),
+];
+
+fn is_hidden(c: char) -> bool {
+    let after = HIDDEN.partition_point(|(first, _)| *first <= c);
+    after
+        .checked_sub(1)
+        .and_then(|index| HIDDEN.get(index))
+        .is_some_and(|(_, last)| c <= *last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shown(octets: &[u8]) -> String {
+        let mut out = String::new();
+        escape(octets, &mut out);
+        out
+    }
+
+    #[test]
+    fn control_octets_are_seen_with_a_caret() {
+        assert_eq!(shown(b"\x1b]0;title\x07"), "^[]0;title^G");
+        assert_eq!(shown(b"\0\x7f\r\n"), "^@^?^M^J");
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_seen_in_hex() {
+        assert_eq!(shown(b"caf\xe9 \x9b2J"), "caf\\xe9 \\x9b2J");
+        assert_eq!(shown(b"\xed\xa0\x80"), "\\xed\\xa0\\x80");
+        assert_eq!(shown(b"\xe2\x82"), "\\xe2\\x82");
+    }
+
+    #[test]
+    fn readable_text_of_any_language_stays() {
+        for text in ["café", "日本語", "שלום", "ภาษาไทย", "e\u{301}", "❤\u{fe0f}"]
+        {
+            assert_eq!(shown(text.as_bytes()), text);
+        }
+    }
+
+    #[test]
+    fn invisible_characters_are_named() {
+        assert_eq!(shown("\u{85}\u{202e}abc".as_bytes()), "<0085><202E>abc");
+        assert_eq!(shown("a\u{ad}\u{200d}".as_bytes()), "a<00AD><200D>");
+        assert_eq!(shown("\u{e0041}".as_bytes()), "<E0041>");
+    }
+
+    #[test]
+    fn a_combining_character_has_nothing_to_combine_with_at_the_start() {
+        assert_eq!(shown("\u{301}e\u{301}".as_bytes()), "<0301>e\u{301}");
+    }
+
+    #[test]
+    fn a_tab_goes_to_the_next_multiple_of_eight() {
+        assert_eq!(shown(b"\tx\ty"), "        x       y");
+        let mut out = String::new();
+        assert_eq!(escape_within(b"\tx", 6..10, &mut out), 9);
+        assert_eq!(escape_within(b"\t", 9..10, &mut out), 10);
+        assert_eq!(out, "  x ");
+    }
+
+    #[test]
+    fn a_row_is_filled_and_characters_stay_whole() {
+        assert_eq!(fit(b"abcdef", 4), 4);
+        assert_eq!(fit(b"abcdef", 6), 6);
+        assert_eq!(fit("a日本".as_bytes(), 4), 4);
+        assert_eq!(fit(b"ab\x1b", 3), 2);
+        assert_eq!(fit("abe\u{301}f".as_bytes(), 3), 5);
+        assert_eq!(fit(b"\xe9abc", 2), 1);
+        assert_eq!(fit(b"abc\tdef", 6), 4);
+        assert_eq!(fit(b"", 6), 0);
+        assert_eq!(fit(b"abc", 0), 1);
+    }
+
+    fn harmful(c: char) -> bool {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    }
+
+    /// Octets in which the odd ones are frequent.
+    fn octets() -> impl Strategy<Value = Vec<u8>> {
+        let part = prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..20),
+            any::<char>().prop_map(|c| c.to_string().into_bytes()),
+            "[ -~]{0,40}".prop_map(String::into_bytes),
+            (0..HIDDEN.len()).prop_map(|row| HIDDEN[row].0.to_string().into_bytes()),
+            "[\u{300}-\u{36f}\u{1100}-\u{11ff}\u{4e00}-\u{4eff}\t]{0,5}"
+                .prop_map(String::into_bytes),
+        ];
+        proptest::collection::vec(part, 0..8).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_harmful_comes_out(octets in octets()) {
+            let shown = shown(&octets);
+            prop_assert!(!shown.chars().any(harmful), "{shown:?}");
+        }
+
+        #[test]
+        fn plain_ascii_is_unchanged(text in "[ -~]{0,200}") {
+            prop_assert_eq!(shown(text.as_bytes()), text);
+        }
+
+        #[test]
+        fn every_character_is_seen(c in any::<char>()) {
+            let text = format!("a{c}");
+            let shown = shown(text.as_bytes());
+            prop_assert!(shown.len() > 1);
+            prop_assert!(shown == text || harmful(c) || is_hidden(c), "{shown:?}");
+        }
+
+        #[test]
+        fn rows_fit_and_hold_the_whole_line(octets in octets(), width in 8..40usize) {
+            let mut rest = octets.as_slice();
+            while !rest.is_empty() {
+                let (row, more) = rest.split_at(fit(rest, width));
+                let mut out = String::new();
+                prop_assert!(!row.is_empty());
+                prop_assert!(escape_within(row, 0..width, &mut out) <= width);
+                rest = more;
+            }
+        }
+
+        #[test]
+        fn a_line_may_be_shown_in_parts(octets in "[\t\\PC]{0,30}", cut in 0..30usize) {
+            let cut = octets.char_indices().nth(cut).map_or(octets.len(), |(index, _)| index);
+            let (left, right) = octets.split_at(cut);
+            let (mut whole, mut parts) = (String::new(), String::new());
+            escape(octets.as_bytes(), &mut whole);
+            let column = escape_within(left.as_bytes(), 0..usize::MAX, &mut parts);
+            escape_within(right.as_bytes(), column..usize::MAX, &mut parts);
+            prop_assert_eq!(whole, parts);
+        }
+    }
 }
