@@ -1,0 +1,215 @@
+//! A maildrop: its messages, the exclusive lock on it, and the removal of what was marked.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use memchr::memmem;
+
+/// A message in a maildrop.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    octets: Vec<u8>,
+    unique_id: String,
+}
+
+impl Message {
+    /// A message of `octets`: as on the wire, but not stuffed. Where the last line has no CRLF, it gets one, since a reply
+    /// can't be ended without; a message of no octets stays so.
+    #[must_use]
+    pub fn new(octets: impl Into<Vec<u8>>, unique_id: impl Into<String>) -> Self {
+        let mut octets = octets.into();
+        if !octets.is_empty() && !octets.ends_with(b"\r\n") {
+            octets.extend_from_slice(b"\r\n");
+        }
+        Self {
+            octets,
+            unique_id: unique_id.into(),
+        }
+    }
+
+    /// The octets as on the wire, but not stuffed.
+    #[must_use]
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// The exact size in octets, every line end two, stuffing not counted (RFC 1939 §11).
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.octets.len()
+    }
+
+    /// The unique-id: 1 to 70 characters from `!` to `~` (RFC 1939 §7).
+    #[must_use]
+    pub fn unique_id(&self) -> &str {
+        &self.unique_id
+    }
+
+    /// How many octets the header, the blank line and `lines` lines of the body have (RFC 1939 §7, TOP). A message without
+    /// a blank line is all header.
+    #[must_use]
+    pub fn top(&self, lines: u64) -> usize {
+        let body = if self.octets.starts_with(b"\r\n") {
+            2
+        } else {
+            memmem::find(&self.octets, b"\r\n\r\n").map_or(self.size(), |at| at + 4)
+        };
+        let Some(last) = lines.checked_sub(1) else {
+            return body;
+        };
+        let rest = self.octets.get(body..).unwrap_or_default();
+        memmem::find_iter(rest, b"\r\n")
+            .zip(0..)
+            .find(|(_, index)| *index == last)
+            .map_or(self.size(), |(at, _)| body + at + 2)
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} octets)", self.unique_id, self.size())
+    }
+}
+
+/// A maildrop. Clones are the same maildrop.
+#[derive(Debug, Clone, Default)]
+pub struct Maildrop(Arc<Mutex<Inside>>);
+
+#[derive(Debug, Default)]
+struct Inside {
+    messages: Vec<Arc<Message>>,
+    is_locked: bool,
+}
+
+impl Maildrop {
+    /// A maildrop that holds `messages`.
+    #[must_use]
+    pub fn new(messages: Vec<Message>) -> Self {
+        let messages = messages.into_iter().map(Arc::new).collect();
+        Self(Arc::new(Mutex::new(Inside {
+            messages,
+            is_locked: false,
+        })))
+    }
+
+    /// How many messages are in it now.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.inside().messages.len()
+    }
+
+    /// Takes the exclusive lock (RFC 1939 §4); None while another session has it.
+    #[must_use]
+    pub fn lock(&self) -> Option<Lock> {
+        let mut inside = self.inside();
+        if inside.is_locked {
+            return None;
+        }
+        inside.is_locked = true;
+        Some(Lock {
+            maildrop: self.clone(),
+            messages: inside.messages.clone(),
+        })
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        // Nothing that could be left half done happens under the mutex, so a panic elsewhere is no reason to stop here.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The exclusive lock on a maildrop, and the messages as they were when it was taken. Dropped, it is released, and nothing is removed.
+#[derive(Debug)]
+pub struct Lock {
+    maildrop: Maildrop,
+    messages: Vec<Arc<Message>>,
+}
+
+impl Lock {
+    /// The messages in order; the first one has number 1.
+    #[must_use]
+    pub fn messages(&self) -> &[Arc<Message>] {
+        &self.messages
+    }
+
+    /// Removes the messages whose place is `true` in `marks`, releases the lock, and tells how many messages are left.
+    #[must_use]
+    pub fn commit(self, marks: &[bool]) -> usize {
+        let mut inside = self.maildrop.inside();
+        let mut marks = marks.iter();
+        // Behind the end of the marks is what came since the lock was taken.
+        inside
+            .messages
+            .retain(|_| !marks.next().copied().unwrap_or(false));
+        inside.messages.len()
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.maildrop.inside().is_locked = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> Message {
+        Message::new(text.replace('\n', "\r\n"), "id")
+    }
+
+    fn top(text: &str, lines: u64) -> String {
+        let message = message(text);
+        let octets = message.octets().get(..message.top(lines)).unwrap();
+        String::from_utf8_lossy(octets).replace("\r\n", "\n")
+    }
+
+    #[test]
+    fn a_last_line_without_end_gets_one_and_counts_it() {
+        assert_eq!(
+            message("a: b\n\nno newline").octets(),
+            b"a: b\r\n\r\nno newline\r\n"
+        );
+        assert_eq!(message("a\n.b\n").size(), 7);
+        assert_eq!(message("").size(), 0);
+    }
+
+    #[test]
+    fn top_counts_the_lines_of_the_body() {
+        let text = "a: b\nc: d\n\none\n\nthree\n";
+        assert_eq!(top(text, 0), "a: b\nc: d\n\n");
+        assert_eq!(top(text, 1), "a: b\nc: d\n\none\n");
+        assert_eq!(top(text, 2), "a: b\nc: d\n\none\n\n");
+        assert_eq!(top(text, 3), text);
+        assert_eq!(top(text, u64::MAX), text);
+    }
+
+    #[test]
+    fn top_of_a_message_without_header_or_without_body() {
+        assert_eq!(top("\none\ntwo\n", 1), "\none\n");
+        assert_eq!(top("a: b\nc: d\n", 1), "a: b\nc: d\n");
+        assert_eq!(top("a: b\n\n", 1), "a: b\n\n");
+        assert_eq!(top("\n", 1), "\n");
+        assert_eq!(top("", 1), "");
+    }
+
+    #[test]
+    fn one_lock_at_a_time_and_dropping_it_removes_nothing() {
+        let maildrop = Maildrop::new(vec![message("one\n"), message("two\n")]);
+        let lock = maildrop.lock().unwrap();
+        assert!(maildrop.clone().lock().is_none());
+        drop(lock);
+        assert_eq!(maildrop.count(), 2);
+        assert!(maildrop.lock().is_some());
+    }
+
+    #[test]
+    fn committing_removes_what_is_marked_and_releases() {
+        let maildrop = Maildrop::new(vec![message("one\n"), message("two\n"), message("three\n")]);
+        assert_eq!(maildrop.lock().unwrap().commit(&[true, false, true]), 1);
+        let lock = maildrop.lock().unwrap();
+        assert_eq!(lock.messages().first().unwrap().octets(), b"two\r\n");
+        assert_eq!(lock.commit(&[]), 1);
+    }
+}
