@@ -3,5 +3,7 @@
 
 pub mod maildrop;
 pub mod messages;
+pub mod model;
 
 pub use maildrop::{Lock, Maildrop, Message};
+pub use model::{Account, Ending, Model, Summary, Tls, Wish};

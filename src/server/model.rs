@@ -1,0 +1,359 @@
+//! The server's side of one POP3 connection: octets in, octets out, and a wish. No socket, no clock: who drives it reads,
+//! writes, does the TLS handshake and watches the time.
+
+mod opened;
+mod reply;
+mod rows;
+mod texts;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::command::{Command, Kind};
+
+use super::maildrop::Maildrop;
+use opened::Opened;
+use reply::{Data, Reply};
+use rows::Row;
+use texts::{Language, Text};
+
+/// The longest command line that is read, in octets with its line end. RFC 2449 §4 asks for 255.
+pub const LONGEST_LINE: usize = 8192;
+
+/// Who may log in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The name for USER and APOP.
+    pub user: String,
+    /// The password for PASS and APOP.
+    pub password: String,
+}
+
+impl Account {
+    /// The account of the practice server, told to everybody: `alice`, `wonderland`.
+    #[must_use]
+    pub fn practice() -> Self {
+        Self {
+            user: "alice".to_owned(),
+            password: "wonderland".to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("user", &self.user)
+            .field("password", &"(hidden)")
+            .finish()
+    }
+}
+
+/// What there is of TLS on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// None, and STLS is refused.
+    Unavailable,
+    /// None yet; STLS switches to it.
+    Offered,
+    /// The connection is inside TLS.
+    On,
+}
+
+/// What the model wants next from who drives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Send what is there, perhaps later, and call `next` again: there is more to say or to answer. Some command or a part
+    /// of a reply was worked off, so the time until the autologout begins anew.
+    Again,
+    /// Send what is there; then read, and `push` what comes.
+    Read,
+    /// Send what is there; then do the handshake, and say `tls_started`.
+    StartTls,
+    /// Send what is there; then close.
+    Close,
+}
+
+/// How a session came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// QUIT before the login: nothing to update (RFC 1939 §4).
+    Quit,
+    /// QUIT behind the login: the maildrop was updated (RFC 1939 §6).
+    Updated {
+        /// How many messages were removed.
+        deleted: usize,
+        /// How many are left.
+        left: usize,
+    },
+    /// Commands stood behind STLS, before the handshake.
+    Injected,
+}
+
+/// What a session has been so far, for a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// How many command lines were answered.
+    pub commands: u64,
+    /// Whether there was a login.
+    pub has_logged_in: bool,
+    /// How it ended; None while it goes on, and for a connection that was lost.
+    pub ending: Option<Ending>,
+}
+
+/// The server's side of one connection.
+pub struct Model {
+    account: Arc<Account>,
+    maildrop: Maildrop,
+    timestamp: String,
+    tls: Tls,
+    is_utf8: bool,
+    language: Language,
+    /// The name of a USER that was answered with `+OK` just now.
+    user: Option<Vec<u8>>,
+    /// The maildrop; Some in the TRANSACTION state.
+    opened: Option<Opened>,
+    phase: Phase,
+    /// What is still to be sent of a reply of many lines.
+    data: Option<Data>,
+    input: Vec<u8>,
+    /// How many octets of the input are done with.
+    read: usize,
+    summary: Summary,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Greeting,
+    Commands,
+    /// Inside a line that was too long, and answered.
+    Dropping,
+    Handshake,
+    Over,
+}
+
+enum Line {
+    Whole(Vec<u8>),
+    TooLong,
+}
+
+impl Model {
+    /// A session at `maildrop` for who knows the `account`. The `timestamp` is for the greeting and APOP: a msg-id, angle
+    /// brackets included, that no other greeting had (RFC 1939 §7).
+    #[must_use]
+    pub fn new(maildrop: Maildrop, account: Arc<Account>, tls: Tls, timestamp: String) -> Self {
+        Self {
+            account,
+            maildrop,
+            timestamp,
+            tls,
+            is_utf8: false,
+            language: Language::default(),
+            user: None,
+            opened: None,
+            phase: Phase::Greeting,
+            data: None,
+            input: Vec::new(),
+            read: 0,
+            summary: Summary {
+                commands: 0,
+                has_logged_in: false,
+                ending: None,
+            },
+        }
+    }
+
+    /// Takes what the client sent. To be called when the model wishes to read: then no more is kept than the beginning of
+    /// one line and these octets.
+    pub fn push(&mut self, octets: &[u8]) {
+        self.input.drain(..self.read.min(self.input.len()));
+        self.read = 0;
+        self.input.extend_from_slice(octets);
+    }
+
+    /// Does one step: greets, answers one command, or goes on with a long reply by some 16 KiB. What is to be sent is
+    /// appended to `out`.
+    pub fn next(&mut self, out: &mut Vec<u8>) -> Wish {
+        match self.phase {
+            Phase::Over => return Wish::Close,
+            Phase::Handshake => return Wish::StartTls,
+            Phase::Greeting => {
+                self.phase = Phase::Commands;
+                let text = texts::GREETING.filled(self.language, &[&self.timestamp]);
+                Reply::positive(text).write(out);
+                return Wish::Again;
+            }
+            Phase::Commands | Phase::Dropping => {}
+        }
+        if let Some(mut data) = self.data.take() {
+            if !data.write(self.opened.as_ref(), out) {
+                self.data = Some(data);
+            }
+            return Wish::Again;
+        }
+        let reply = match self.line() {
+            None => return Wish::Read,
+            Some(Line::TooLong) => self.err(&texts::TOO_LONG, &[&LONGEST_LINE]),
+            Some(Line::Whole(line)) => self.answer(&line),
+        };
+        self.summary.commands += 1;
+        reply.write(out);
+        self.data = reply.data;
+        match self.phase {
+            Phase::Over => Wish::Close,
+            Phase::Handshake => Wish::StartTls,
+            _ => Wish::Again,
+        }
+    }
+
+    /// The handshake that was wished for is done.
+    pub fn tls_started(&mut self) {
+        if self.phase != Phase::Handshake {
+            return;
+        }
+        self.phase = Phase::Commands;
+        self.tls = Tls::On;
+        // RFC 2595 §4: what was said in clear may come from anybody on the way, so it is forgotten.
+        self.user = None;
+        self.language = Language::default();
+        self.input.clear();
+        self.read = 0;
+    }
+
+    /// What the session has been so far.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        self.summary
+    }
+
+    /// The next command line without its end.
+    ///
+    /// RFC 1939 §3 wants CRLF. A line feed alone is taken as well: who types into a tool that sends no more would wait for
+    /// ever, without a hint.
+    fn line(&mut self) -> Option<Line> {
+        loop {
+            let pending = self.input.get(self.read..).unwrap_or_default();
+            let window = pending.get(..LONGEST_LINE).unwrap_or(pending);
+            let end = memchr::memchr(b'\n', window);
+            let step = end.map_or(window.len(), |at| at + 1);
+            if self.phase == Phase::Dropping {
+                if pending.is_empty() {
+                    return None;
+                }
+                self.read += step;
+                if end.is_some() {
+                    self.phase = Phase::Commands;
+                }
+                continue;
+            }
+            return match end {
+                Some(at) => {
+                    let line = window.get(..at).unwrap_or_default();
+                    let line = line.strip_suffix(b"\r").unwrap_or(line).to_vec();
+                    self.read += step;
+                    Some(Line::Whole(line))
+                }
+                None if window.len() == LONGEST_LINE => {
+                    self.read += step;
+                    self.phase = Phase::Dropping;
+                    // A PASS that never ends is no PASS, and it was not the line behind USER either.
+                    self.user = None;
+                    Some(Line::TooLong)
+                }
+                None => None,
+            };
+        }
+    }
+
+    fn has_input(&self) -> bool {
+        self.read < self.input.len()
+    }
+
+    fn answer(&mut self, line: &[u8]) -> Reply {
+        let space = memchr::memchr(b' ', line);
+        let (verb, rest) = match space.and_then(|at| line.split_at_checked(at)) {
+            Some((verb, rest)) => (verb, rest.strip_prefix(b" ")),
+            None => (line, None),
+        };
+        // RFC 1939 §7: PASS comes immediately behind a USER that was accepted.
+        if !verb.eq_ignore_ascii_case(b"PASS") {
+            self.user = None;
+        }
+        let Some((row, command)) = Row::of(verb) else {
+            return self.err(rows::declined(verb), &[]);
+        };
+        let is_allowed = match self.opened {
+            None => command.states.authorization,
+            Some(_) => command.states.transaction,
+        };
+        // RFC 1939 §3: a command in the wrong state is answered with -ERR, and so is one with wrong arguments.
+        if !is_allowed {
+            let text = match self.opened {
+                None => &texts::LOG_IN_FIRST,
+                Some(_) => &texts::LOGGED_IN_ALREADY,
+            };
+            return self.err(text, &[]);
+        }
+        match arguments(command, rest) {
+            Some(args) => (row.serve)(self, &args),
+            None => {
+                self.user = None;
+                self.err(&texts::SYNTAX, &[&command.syntax()])
+            }
+        }
+    }
+
+    fn ok(&self, text: &Text, values: &[&dyn fmt::Display]) -> Reply {
+        Reply::positive(text.filled(self.language, values))
+    }
+
+    fn err(&self, text: &Text, values: &[&dyn fmt::Display]) -> Reply {
+        Reply::negative(text.filled(self.language, values))
+    }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The input may hold a password.
+        f.debug_struct("Model")
+            .field("phase", &self.phase)
+            .field("tls", &self.tls)
+            .field("is_utf8", &self.is_utf8)
+            .field("summary", &self.summary)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The arguments in `rest`, what stands behind the verb and one space; None where they don't fit the command.
+///
+/// RFC 1939 §3: exactly one space stands between them. Blanks at the end are no argument, as with most servers; but a
+/// password runs to the end of the line (RFC 1939 §7, PASS).
+fn arguments<'a>(command: &Command, rest: Option<&'a [u8]>) -> Option<Vec<&'a [u8]>> {
+    let runs_to_the_end = |arg: &crate::command::Arg| matches!(arg.kind, Kind::Secret(_));
+    let rest = match rest {
+        Some(rest) if !command.args.iter().any(runs_to_the_end) => {
+            Some(rest.trim_ascii_end()).filter(|rest| !rest.is_empty())
+        }
+        rest => rest,
+    };
+    let mut found = Vec::new();
+    if let Some(rest) = rest {
+        let most = match command.args.iter().position(runs_to_the_end) {
+            Some(last) => last + 1,
+            None => command.args.len() + 1,
+        };
+        found.extend(rest.splitn(most, |octet| *octet == b' '));
+    }
+    let required = command.args.iter().filter(|arg| !arg.optional).count();
+    let is_fitting = (required..=command.args.len()).contains(&found.len());
+    // Only a secret may be nothing at all.
+    let is_whole = command
+        .args
+        .iter()
+        .zip(&found)
+        .all(|(arg, octets)| runs_to_the_end(arg) || !octets.is_empty());
+    (is_fitting && is_whole).then_some(found)
+}
+
+#[cfg(test)]
+mod tests;
