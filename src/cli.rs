@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::cmd::{connect, practice, serve};
+use crate::exit::Exit;
+use crate::report;
 
 /// A raw console for POP3: type the commands by hand, read every octet of the answers, keep the transcript
 #[derive(Debug, Parser)]
@@ -22,7 +24,7 @@ struct Cli {
     command: Option<Command>,
 
     #[command(flatten)]
-    connect: connect::ConnectArgs,
+    connect: Option<connect::ConnectArgs>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -39,11 +41,17 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let exit = match cli.command {
-        None => connect::run(cli.connect),
-        Some(Command::Connect(args)) => connect::run(args),
-        Some(Command::Practice(args)) => practice::run(args),
-        Some(Command::Serve(args)) => serve::run(args),
+    let exit = match (cli.command, cli.connect) {
+        (Some(Command::Connect(args)), _) | (None, Some(args)) => connect::run(args),
+        (Some(Command::Practice(args)), _) => practice::run(args),
+        (Some(Command::Serve(args)), _) => serve::run(args),
+        (None, None) => {
+            report::error(
+                "no server was named",
+                Some("`poptalk HOST`, or `poptalk practice` to try it"),
+            );
+            Exit::Usage
+        }
     };
     exit.into()
 }

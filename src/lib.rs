@@ -39,6 +39,7 @@ pub mod recorder;
 pub mod report;
 pub mod script;
 pub mod secret;
+pub mod serve;
 pub mod server;
 pub mod session;
 pub mod style;

@@ -1,6 +1,76 @@
-//! stub
+//! `poptalk practice`: the console on the built-in server, in this process. No network, no set-up.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::connect;
+use crate::exit::Exit;
+use crate::net::tls::TlsSettings;
+use crate::report;
+use crate::serve::{ServeOptions, Serving};
+use crate::session::{Plan, SessionArgs};
+use crate::target::Target;
+
+/// The arguments of `practice`.
 #[derive(Debug, clap::Args)]
-pub struct PracticeArgs {}
-pub fn run(_: PracticeArgs) -> crate::exit::Exit {
-    crate::exit::Exit::Well
+pub struct PracticeArgs {
+    /// TLS from the first octet, as on port 995
+    #[arg(long, group = "security")]
+    tls: bool,
+
+    /// Send STLS first
+    #[arg(long, group = "security")]
+    stls: bool,
+
+    #[command(flatten)]
+    session: SessionArgs,
+}
+
+/// Starts the server and holds the session.
+#[must_use]
+pub fn run(args: PracticeArgs) -> Exit {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let options = ServeOptions {
+        tls_listen: args.tls.then_some(any_port),
+        ..ServeOptions::default()
+    };
+    let account = options.account.clone();
+    let count = options.maildrop.count();
+    let serving = match Serving::start(options, |_| {}) {
+        Ok(serving) => serving,
+        Err(error) => {
+            report::error(&error.to_string(), error.hint());
+            return Exit::Usage;
+        }
+    };
+    let address = if args.tls {
+        serving.tls_address()
+    } else {
+        None
+    }
+    .unwrap_or(serving.address());
+    let version = env!("CARGO_PKG_VERSION");
+    let welcome = format!(
+        "poptalk {version}: practice server on {address}, user {}, password {}, {count} messages",
+        account.user, account.password
+    );
+    connect::hold(Plan {
+        server: "practice".to_owned(),
+        file_name: "practice".to_owned(),
+        target: Target {
+            host: address.ip().to_string(),
+            port: address.port(),
+            is_tls: args.tls,
+        },
+        // The certificate was made a moment ago, in this process.
+        tls: TlsSettings {
+            own_pem: serving
+                .certificate_pem()
+                .map(|pem| pem.as_bytes().to_vec())
+                .unwrap_or_default(),
+            ..TlsSettings::default()
+        },
+        is_stls: args.stls,
+        welcome: Some(welcome),
+        args: args.session,
+    })
 }

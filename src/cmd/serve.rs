@@ -1,6 +1,163 @@
-//! stub
+//! `poptalk serve`: the practice server on a port, one line a connection, until it is interrupted.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::exit::Exit;
+use crate::net::dial;
+use crate::report;
+use crate::serve::{AUTOLOGOUT, Certificate, ServeOptions, Serving};
+use crate::server::Account;
+
+/// How soon an interrupt is noticed.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// The longest autologout, in seconds: a year.
+const LONGEST_AUTOLOGOUT: u64 = 366 * 24 * 60 * 60;
+
+/// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
-pub struct ServeArgs {}
-pub fn run(_: ServeArgs) -> crate::exit::Exit {
-    crate::exit::Exit::Well
+pub struct ServeArgs {
+    /// Where to listen for clear text and STLS; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:11110")]
+    listen: SocketAddr,
+
+    /// Where to listen for TLS from the first octet
+    #[arg(long, value_name = "ADDR:PORT")]
+    tls_listen: Option<SocketAddr>,
+
+    /// The name to log in with
+    #[arg(long, value_name = "NAME", default_value = "alice", value_parser = name)]
+    user: String,
+
+    /// The password to log in with; it is shown, as everything here is for practice
+    #[arg(long, value_name = "PASSWORD", default_value = "wonderland", value_parser = password)]
+    password: String,
+
+    /// Close a connection after this time without a command
+    #[arg(long, value_name = "SECONDS", default_value_t = AUTOLOGOUT.as_secs(),
+          value_parser = clap::value_parser!(u64).range(1..=LONGEST_AUTOLOGOUT))]
+    autologout: u64,
+
+    /// A certificate for TLS in PEM form, instead of a self-signed one
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+
+    /// The key of --cert in PEM form
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+
+    /// Write the certificate to this file, for clients that are to trust it
+    #[arg(long, value_name = "FILE")]
+    cert_out: Option<PathBuf>,
+}
+
+/// A name that USER and APOP can carry: RFC 1939 §3 separates arguments by a space.
+fn name(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() || !text.bytes().all(|octet| matches!(octet, b'!'..=b'~')) {
+        return Err("a name has visible ASCII characters only, and at least one");
+    }
+    Ok(text.to_owned())
+}
+
+/// A password that PASS can carry: all that stands on the line.
+fn password(text: &str) -> Result<String, &'static str> {
+    if text.contains(char::is_control) || text.len() > 200 {
+        return Err("a password has at most 200 octets and no control characters");
+    }
+    Ok(text.to_owned())
+}
+
+/// Serves until an interrupt.
+#[must_use]
+pub fn run(args: ServeArgs) -> Exit {
+    match serve(args) {
+        Ok(exit) => exit,
+        Err((what, hint)) => {
+            report::error(&what, hint);
+            Exit::Usage
+        }
+    }
+}
+
+type Failure = (String, Option<&'static str>);
+
+fn serve(args: ServeArgs) -> Result<Exit, Failure> {
+    let is_interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&is_interrupted))
+            .map_err(|error| (dial::plain(&error), None))?;
+    }
+    let certificate = match (&args.cert, &args.key) {
+        (Some(cert), Some(key)) => Certificate::Given {
+            certificate: read("--cert", cert)?,
+            key: read("--key", key)?,
+        },
+        _ => Certificate::default(),
+    };
+    let options = ServeOptions {
+        listen: args.listen,
+        tls_listen: args.tls_listen,
+        account: Account {
+            user: args.user,
+            password: args.password,
+        },
+        autologout: Duration::from_secs(args.autologout),
+        certificate,
+        ..ServeOptions::default()
+    };
+    let Account { user, password } = options.account.clone();
+    let count = options.maildrop.count();
+    let (sender, events) = mpsc::channel();
+    // The receiver goes when no more is printed.
+    let serving = Serving::start(options, move |event| drop(sender.send(event)))
+        .map_err(|error| (error.to_string(), error.hint()))?;
+    if let Some(path) = &args.cert_out {
+        let pem = serving.certificate_pem().unwrap_or_default();
+        std::fs::write(path, pem).map_err(|error| {
+            let what = format!("--cert-out {}: {}", path.display(), dial::plain(&error));
+            (what, Some("give a file that can be written"))
+        })?;
+    }
+
+    let tls = serving
+        .tls_address()
+        .map_or_else(String::new, |address| format!(" tls {address}"));
+    let mut is_heard = print(&format!(
+        "ready {}{tls} user {user} password {password}, {count} messages",
+        serving.address()
+    ));
+    while is_heard && !is_interrupted.load(Ordering::SeqCst) {
+        match events.recv_timeout(GLANCE) {
+            Ok(event) => is_heard = print(&event.to_string()),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    drop(serving);
+    // What was open is told as well.
+    for event in events {
+        is_heard = is_heard && print(&event.to_string());
+    }
+    Ok(Exit::Well)
+}
+
+fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| {
+        let what = format!("{option} {}: {}", path.display(), dial::plain(&error));
+        (what, Some("give a file in PEM form"))
+    })
+}
+
+/// Prints a line; false when nobody reads any more.
+fn print(line: &str) -> bool {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
 }

@@ -91,7 +91,7 @@ pub enum Ending {
 }
 
 /// What a session has been so far, for a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Summary {
     /// How many command lines were answered.
     pub commands: u64,
@@ -155,11 +155,7 @@ impl Model {
             data: None,
             input: Vec::new(),
             read: 0,
-            summary: Summary {
-                commands: 0,
-                has_logged_in: false,
-                ending: None,
-            },
+            summary: Summary::default(),
         }
     }
 

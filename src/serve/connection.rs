@@ -1,0 +1,193 @@
+//! One connection: the model between the octets that come and those that go.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::server::{Model, Summary, Tls, Wish};
+
+use super::tls::Inside;
+use super::wire::{self, Wire};
+use super::{Outcome, ServeEvent, Shared, timestamp};
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(60);
+
+/// How long the client may take to close behind the last reply.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// How many octets are read from a client that does not stop.
+const MOST_LEFT_OVER: usize = 1 << 20;
+
+/// From how many octets on they are sent without waiting for more.
+const ENOUGH: usize = 16 * 1024;
+
+enum Stream {
+    Plain(Wire),
+    Tls(Inside),
+}
+
+impl Stream {
+    fn wire(&mut self) -> &mut Wire {
+        match self {
+            Self::Plain(wire) => wire,
+            Self::Tls(inside) => inside.wire(),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(wire) => wire.read(buffer),
+            Self::Tls(inside) => inside.read(buffer),
+        }
+    }
+
+    fn send(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            Self::Plain(wire) => wire.write_all(out),
+            Self::Tls(inside) => inside.write_all(out),
+        }?;
+        out.clear();
+        Ok(())
+    }
+
+    /// Ends it so that the client gets all that was sent.
+    fn close(mut self) {
+        self.wire().allow(LINGER);
+        if let Self::Tls(inside) = &mut self {
+            inside.notify();
+        }
+        self.wire().linger(LINGER, MOST_LEFT_OVER);
+    }
+}
+
+/// Holds a connection from the greeting to the end, and tells what happened.
+pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, is_tls: bool) {
+    // A reply is sent in few pieces; waiting to fill a packet only makes it late. It works without as well.
+    let _ = socket.set_nodelay(true);
+    let mut connection = Connection {
+        shared,
+        stream: None,
+        tls: None,
+    };
+    let (summary, outcome) = connection.hold(Wire::new(socket), is_tls);
+    let is_stopping = shared.is_stopping.load(Ordering::SeqCst);
+    let is_cut = matches!(
+        outcome,
+        Outcome::HungUp | Outcome::Lost(_) | Outcome::TlsFailed(_)
+    );
+    (shared.on_event)(ServeEvent {
+        peer,
+        tls: connection.tls,
+        summary,
+        outcome: if is_cut && is_stopping {
+            Outcome::Stopped
+        } else {
+            outcome
+        },
+    });
+    if let Some(stream) = connection.stream {
+        stream.close();
+    }
+}
+
+struct Connection<'a> {
+    shared: &'a Shared,
+    /// None after a handshake that failed.
+    stream: Option<Stream>,
+    tls: Option<String>,
+}
+
+impl Connection<'_> {
+    /// The whole session. When it returns the model is gone, and with it the lock on the maildrop.
+    fn hold(&mut self, mut wire: Wire, is_tls: bool) -> (Summary, Outcome) {
+        wire.allow(self.shared.autologout);
+        self.stream = Some(Stream::Plain(wire));
+        if is_tls && let Err(outcome) = self.start_tls() {
+            return (Summary::default(), outcome);
+        }
+        let tls = match (is_tls, &self.shared.tls) {
+            (true, _) => Tls::On,
+            (false, Some(_)) => Tls::Offered,
+            (false, None) => Tls::Unavailable,
+        };
+        let mut model = Model::new(
+            self.shared.maildrop.clone(),
+            Arc::clone(&self.shared.account),
+            tls,
+            timestamp(),
+        );
+        let outcome = match self.talk(&mut model) {
+            Ok(()) => Outcome::Ended,
+            Err(outcome) => outcome,
+        };
+        (model.summary(), outcome)
+    }
+
+    fn talk(&mut self, model: &mut Model) -> Result<(), Outcome> {
+        let mut out = Vec::new();
+        let mut buffer = [0; 4096];
+        loop {
+            let wish = model.next(&mut out);
+            if wish != Wish::Again || out.len() >= ENOUGH {
+                self.stream()?
+                    .send(&mut out)
+                    .map_err(|error| failure(&error))?;
+            }
+            match wish {
+                // RFC 1939 §3: a command begins the time anew; half a line does not.
+                Wish::Again => {
+                    let time = self.shared.autologout;
+                    self.stream()?.wire().allow(time);
+                }
+                Wish::Read => {
+                    let count = self
+                        .stream()?
+                        .read(&mut buffer)
+                        .map_err(|error| failure(&error))?;
+                    if count == 0 {
+                        return Err(Outcome::HungUp);
+                    }
+                    model.push(buffer.get(..count).unwrap_or_default());
+                }
+                Wish::StartTls => {
+                    self.start_tls()?;
+                    model.tls_started();
+                }
+                Wish::Close => return Ok(()),
+            }
+        }
+    }
+
+    fn stream(&mut self) -> Result<&mut Stream, Outcome> {
+        self.stream.as_mut().ok_or(Outcome::HungUp)
+    }
+
+    fn start_tls(&mut self) -> Result<(), Outcome> {
+        let (Some(Stream::Plain(mut wire)), Some(acceptor)) =
+            (self.stream.take(), &self.shared.tls)
+        else {
+            return Err(Outcome::HungUp);
+        };
+        wire.allow(HANDSHAKE);
+        let mut inside = acceptor.accept(wire).map_err(Outcome::TlsFailed)?;
+        inside.wire().allow(self.shared.autologout);
+        self.tls = Some(inside.facts());
+        self.stream = Some(Stream::Tls(inside));
+        Ok(())
+    }
+}
+
+fn failure(error: &io::Error) -> Outcome {
+    if wire::is_late(error) {
+        return Outcome::TimedOut;
+    }
+    match error.kind() {
+        io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted => Outcome::HungUp,
+        _ => Outcome::Lost(crate::net::dial::plain(error)),
+    }
+}

@@ -1,0 +1,190 @@
+//! The server's side of TLS, by OpenSSL: TLS 1.2 and 1.3, with a given certificate or one made for the occasion.
+
+use std::io::{self, Read, Write};
+use std::net::IpAddr;
+
+use openssl::asn1::Asn1Time;
+use openssl::bn::{BigNum, MsbOption};
+use openssl::ec::{EcGroup, EcKey};
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::ssl::{self, AlpnError, HandshakeError, SslAcceptor, SslMethod, SslStream};
+use openssl::x509::extension::{
+    BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName, SubjectKeyIdentifier,
+};
+use openssl::x509::{X509, X509NameBuilder};
+
+use super::Certificate;
+use super::wire::Wire;
+
+/// For how many days a certificate of our own is valid.
+const DAYS: u32 = 365;
+
+/// The list of what we speak, for a client that asks (ALPN): one name, its length in front.
+const PROTOCOLS: &[u8] = b"\x04pop3";
+
+/// What makes a connection one inside TLS.
+pub(super) struct Acceptor(SslAcceptor);
+
+impl Acceptor {
+    /// Takes or makes the certificate, and gives its PEM form back as well. None where there is no TLS at all.
+    ///
+    /// Errors: the PEM can't be read, or the key is that of another certificate.
+    pub(super) fn new(certificate: &Certificate) -> Result<Option<(Self, String)>, String> {
+        let made = match certificate {
+            Certificate::SelfSigned(names) => {
+                self_signed(names).map(|(leaf, key)| (vec![leaf], key))
+            }
+            Certificate::Given { certificate, key } => given(certificate, key),
+        };
+        made.and_then(|(chain, key)| with(&chain, &key))
+            .map(Some)
+            .map_err(|error| reason(&error).unwrap_or_else(|| "no certificate in it".to_owned()))
+    }
+
+    /// Does the handshake.
+    ///
+    /// Errors: why it failed; the connection is closed then.
+    pub(super) fn accept(&self, wire: Wire) -> Result<Inside, String> {
+        self.0
+            .accept(wire)
+            .map(Inside)
+            .map_err(|error| match error {
+                HandshakeError::SetupFailure(error) => {
+                    reason(&error).unwrap_or_else(|| error.to_string())
+                }
+                HandshakeError::WouldBlock(_) => "not done in time".to_owned(),
+                HandshakeError::Failure(half) => {
+                    let error = half.error();
+                    error
+                        .ssl_error()
+                        .and_then(reason)
+                        .unwrap_or_else(|| "the client hung up".to_owned())
+                }
+            })
+    }
+}
+
+/// The first error of the library's, in its words.
+fn reason(error: &ErrorStack) -> Option<String> {
+    error
+        .errors()
+        .iter()
+        .find_map(|error| error.reason())
+        .map(str::to_owned)
+}
+
+fn with(chain: &[X509], key: &PKey<Private>) -> Result<(Acceptor, String), ErrorStack> {
+    let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
+    let mut pem = Vec::new();
+    for (index, certificate) in chain.iter().enumerate() {
+        if index == 0 {
+            builder.set_certificate(certificate)?;
+        } else {
+            builder.add_extra_chain_cert(certificate.clone())?;
+        }
+        pem.extend(certificate.to_pem()?);
+    }
+    builder.set_private_key(key)?;
+    builder.check_private_key()?;
+    builder.set_alpn_select_callback(|_, offered| {
+        ssl::select_next_proto(PROTOCOLS, offered).ok_or(AlpnError::NOACK)
+    });
+    let pem = String::from_utf8_lossy(&pem).into_owned();
+    Ok((Acceptor(builder.build()), pem))
+}
+
+fn given(certificate: &[u8], key: &[u8]) -> Result<(Vec<X509>, PKey<Private>), ErrorStack> {
+    let chain = X509::stack_from_pem(certificate)?;
+    if chain.is_empty() {
+        return Err(ErrorStack::get());
+    }
+    Ok((chain, PKey::private_key_from_pem(key)?))
+}
+
+/// A certificate for `names`, host names or addresses, that is signed by its own key.
+fn self_signed(names: &[String]) -> Result<(X509, PKey<Private>), ErrorStack> {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+    let key = PKey::from_ec_key(EcKey::generate(&group)?)?;
+
+    let mut subject = X509NameBuilder::new()?;
+    subject.append_entry_by_nid(Nid::ORGANIZATIONNAME, "poptalk practice server")?;
+    if let Some(name) = names.first() {
+        subject.append_entry_by_nid(Nid::COMMONNAME, name)?;
+    }
+    let subject = subject.build();
+
+    let mut serial = BigNum::new()?;
+    serial.rand(127, MsbOption::MAYBE_ZERO, false)?;
+    let mut builder = X509::builder()?;
+    builder.set_version(2)?; // counted from 0: X.509 version 3
+    builder.set_serial_number(serial.to_asn1_integer()?.as_ref())?;
+    builder.set_subject_name(&subject)?;
+    builder.set_issuer_name(&subject)?;
+    builder.set_pubkey(&key)?;
+    builder.set_not_before(Asn1Time::days_from_now(0)?.as_ref())?;
+    builder.set_not_after(Asn1Time::days_from_now(DAYS)?.as_ref())?;
+
+    // Not an authority: who trusts it trusts this server, and nothing that it might sign.
+    builder.append_extension(BasicConstraints::new().critical().build()?)?;
+    builder.append_extension(KeyUsage::new().critical().digital_signature().build()?)?;
+    builder.append_extension(ExtendedKeyUsage::new().server_auth().build()?)?;
+    let mut alternatives = SubjectAlternativeName::new();
+    for name in names {
+        if name.parse::<IpAddr>().is_ok() {
+            alternatives.ip(name);
+        } else {
+            alternatives.dns(name);
+        }
+    }
+    let context = builder.x509v3_context(None, None);
+    let alternatives = alternatives.build(&context)?;
+    let identifier = SubjectKeyIdentifier::new().build(&context)?;
+    builder.append_extension(alternatives)?;
+    builder.append_extension(identifier)?;
+    builder.sign(&key, MessageDigest::sha256())?;
+    Ok((builder.build(), key))
+}
+
+/// A connection inside TLS.
+pub(super) struct Inside(SslStream<Wire>);
+
+impl Inside {
+    pub(super) fn wire(&mut self) -> &mut Wire {
+        self.0.get_mut()
+    }
+
+    /// Version and cipher, such as `TLSv1.3 TLS_AES_256_GCM_SHA384`.
+    pub(super) fn facts(&self) -> String {
+        let ssl = self.0.ssl();
+        let cipher = ssl.current_cipher();
+        let name = cipher
+            .and_then(|cipher| cipher.standard_name())
+            .unwrap_or("?");
+        format!("{} {name}", ssl.version_str())
+    }
+
+    /// RFC 8314 §3.4: sends close_notify, so that the client knows that nothing was cut off.
+    pub(super) fn notify(&mut self) {
+        // The client may be gone already; then there is nobody to tell.
+        let _ = self.0.shutdown();
+    }
+}
+
+impl Read for Inside {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for Inside {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
