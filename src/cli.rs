@@ -5,8 +5,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::cmd::{connect, practice, serve};
-use crate::exit::Exit;
-use crate::report;
 
 /// A raw console for POP3: type the commands by hand, read every octet of the answers, keep the transcript
 #[derive(Debug, Parser)]
@@ -24,7 +22,7 @@ struct Cli {
     command: Option<Command>,
 
     #[command(flatten)]
-    connect: Option<connect::ConnectArgs>,
+    connect: connect::ConnectArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -41,17 +39,11 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let exit = match (cli.command, cli.connect) {
-        (Some(Command::Connect(args)), _) | (None, Some(args)) => connect::run(args),
-        (Some(Command::Practice(args)), _) => practice::run(args),
-        (Some(Command::Serve(args)), _) => serve::run(args),
-        (None, None) => {
-            report::error(
-                "no server was named",
-                Some("`poptalk HOST`, or `poptalk practice` to try it"),
-            );
-            Exit::Usage
-        }
+    let exit = match cli.command {
+        None => connect::run(cli.connect),
+        Some(Command::Connect(args)) => connect::run(args),
+        Some(Command::Practice(args)) => practice::run(args),
+        Some(Command::Serve(args)) => serve::run(args),
     };
     exit.into()
 }
@@ -63,5 +55,24 @@ mod tests {
     #[test]
     fn the_arguments_fit_together() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_subcommand_needs_no_host_and_a_host_no_subcommand() {
+        use clap::Parser;
+        let read = |words: &[&str]| super::Cli::try_parse_from(words);
+        assert!(
+            read(&["poptalk", "practice", "--tls"])
+                .unwrap()
+                .command
+                .is_some()
+        );
+        assert!(
+            read(&["poptalk", "host", "995", "--tls"])
+                .unwrap()
+                .command
+                .is_none()
+        );
+        assert!(read(&["poptalk", "--tls"]).is_err());
     }
 }

@@ -17,7 +17,7 @@ use crate::net::engine::{Connection, Ending, News, Order, Standing, Watcher};
 use crate::recorder::Seen;
 use crate::report;
 use crate::session::{self, Plan};
-use crate::tracker::State;
+use crate::tracker::{Cut, State};
 use crate::typed::{self, Action, Own, Typed};
 
 /// With `--pipeline`, how many commands may be on their way: their replies must fit into the buffers between us.
@@ -328,7 +328,10 @@ impl Watcher for Printer {
     fn seen(&mut self, _: Seen) {}
 
     fn told(&mut self, news: News) {
-        report::news(&news);
+        // The usual end is no news to a script.
+        if !matches!(news, News::Ended(Ending::ByServer(Cut::Nothing))) {
+            report::news(&news);
+        }
     }
 
     fn settled(&mut self, _: &Standing) {}

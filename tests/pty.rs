@@ -7,7 +7,7 @@ use std::time::Instant;
 use poptalk::tracker::Side;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
-use crate::support::{Home, LIMIT, serve, text};
+use crate::support::{Home, LIMIT, read, serve, text};
 
 const ROWS: u16 = 24;
 const COLUMNS: u16 = 80;
@@ -174,6 +174,13 @@ impl Terminal {
             .wait_while(lock.lock().unwrap(), |got| !got.is_over)
             .unwrap();
         (status.exit_code(), got.raw.clone())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // It has ended, unless the test has failed.
+        let _ = self.child.kill();
     }
 }
 
@@ -468,4 +475,49 @@ fn ctrl_c_stops_showing_a_long_reply_and_the_rest_is_recorded() {
     terminal.press("quit\r");
     assert_eq!(terminal.end().0, 0);
     assert_eq!(text(&server.join().unwrap()), "slow\r\nstat\r\nquit\r\n");
+}
+
+#[test]
+fn words_to_poptalk_are_carried_out_and_not_sent() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| peer.answer(maildrop));
+    let mut terminal = Terminal::tall(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.line(":hex on", "auth>");
+    let screen = terminal.line("stat", "auth>");
+    assert!(
+        screen.contains("0000  2b 4f 4b 20 32 20 33 32 30 0d 0a "),
+        "{screen}"
+    );
+    terminal.line(":hex off", "auth>");
+    terminal.line(":time on", "auth>");
+    let screen = terminal.line("stat", "auth>");
+    assert!(
+        screen.lines().rev().nth(1).unwrap().ends_with(" ms"),
+        "{screen}"
+    );
+    terminal.line(":multi xfoo", "auth>");
+    terminal.line(r":send NO\x4fP\r\n", "auth>");
+    let screen = terminal.line(":state", "auth>");
+    assert!(
+        screen.contains("AUTHORIZATION: not logged in; no TLS"),
+        "{screen}"
+    );
+    let file = home.path().join("second.pop3");
+    terminal.line(&format!(":log {}", file.display()), "auth>");
+    terminal.line("::x", "auth>");
+    let screen = terminal.line(":nonsense", "auth>");
+    assert!(screen.contains("no command `:nonsense`"), "{screen}");
+    terminal.line(":close", "closed>");
+    assert_eq!(
+        text(&server.join().unwrap()),
+        "stat\r\nstat\r\nNOOP\r\n:x\r\n"
+    );
+    let (address, server) = serve(|peer| peer.answer(maildrop));
+    let screen = terminal.line(&format!(":open {address}"), "auth>");
+    assert!(screen.contains("transcript ~"), "{screen}");
+    terminal.press("quit\r");
+    assert_eq!(terminal.end().0, 0);
+    assert_eq!(text(&server.join().unwrap()), "quit\r\n");
+    assert_eq!(text(&read(&file).octets(Side::Client)), ":x\r\n");
 }

@@ -501,3 +501,13 @@ fn a_transcript_is_never_overwritten() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "evidence");
 }
+
+#[test]
+fn every_address_of_a_name_is_tried() {
+    let (address, server) = serve(|peer| peer.answer(|_| "+OK\r\n".into()));
+    // Where the name stands for an IPv6 address too, nobody listens there.
+    let name = format!("localhost:{}", address.port());
+    let output = Home::new().script(&[&name, "-c", "QUIT"], b"");
+    server.join().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use poptalk::transcript::Transcript;
@@ -132,19 +132,31 @@ impl Peer {
     }
 }
 
+/// A server that was started; it gives what its talk gave.
+pub(crate) struct Serving<T>(Receiver<T>);
+
+impl<T> Serving<T> {
+    /// Waits for the talk to end.
+    pub(crate) fn join(self) -> Result<T, RecvTimeoutError> {
+        self.0.recv_timeout(LIMIT)
+    }
+}
+
 /// A server for one connection, on a free port of the loopback.
 pub(crate) fn serve<T: Send + 'static>(
     talk: impl FnOnce(&mut Peer) -> T + Send + 'static,
-) -> (SocketAddr, JoinHandle<T>) {
+) -> (SocketAddr, Serving<T>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let thread = std::thread::spawn(move || {
+    let (sender, result) = mpsc::channel();
+    std::thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         let reader = BufReader::new(stream.try_clone().unwrap());
-        talk(&mut Peer { reader, stream })
+        // A test that does not wait for the end has gone.
+        let _ = sender.send(talk(&mut Peer { reader, stream }));
     });
-    (address, thread)
+    (address, Serving(result))
 }
 
 /// The text of octets, for messages.
