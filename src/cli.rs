@@ -2,11 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cmd::{connect, practice, serve};
-use crate::exit::Exit;
-use crate::report;
 
 /// A raw console for POP3: type the commands by hand, read every octet of the answers, keep the transcript
 #[derive(Debug, Parser)]
@@ -24,7 +22,7 @@ struct Cli {
     command: Option<Command>,
 
     #[command(flatten)]
-    connect: Option<connect::ConnectArgs>,
+    connect: connect::ConnectArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -40,28 +38,46 @@ enum Command {
 /// Runs what the command line asks for.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
-    let exit = match (cli.command, cli.connect) {
-        (Some(Command::Connect(args)), _) | (None, Some(args)) => connect::run(args),
-        (Some(Command::Practice(args)), _) => practice::run(args),
-        (Some(Command::Serve(args)), _) => serve::run(args),
-        (None, None) => {
-            report::error(
-                "no server was named",
-                Some("`poptalk HOST`, or `poptalk practice` to try it"),
-            );
-            Exit::Usage
-        }
+    let exit = match chosen(&Cli::command().get_matches()) {
+        Ok(Command::Connect(args)) => connect::run(args),
+        Ok(Command::Practice(args)) => practice::run(args),
+        Ok(Command::Serve(args)) => serve::run(args),
+        Err(error) => error.exit(),
     };
     exit.into()
 }
 
+/// The subcommand; `connect` where there is none. The whole `Cli` can't be built of a subcommand, for then there is no host.
+fn chosen(matches: &ArgMatches) -> Result<Command, clap::Error> {
+    if matches.subcommand_name().is_some() {
+        Command::from_arg_matches(matches)
+    } else {
+        connect::ConnectArgs::from_arg_matches(matches).map(Command::Connect)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use super::*;
+
+    fn chosen_from(args: &[&str]) -> Result<Command, clap::Error> {
+        chosen(&Cli::command().try_get_matches_from(args)?)
+    }
 
     #[test]
     fn the_arguments_fit_together() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_host_and_a_subcommand_stand_each_alone() {
+        let command = chosen_from(&["poptalk", "pop.example.org", "--tls"]);
+        assert!(matches!(command, Ok(Command::Connect(_))));
+        let command = chosen_from(&["poptalk", "serve"]);
+        assert!(matches!(command, Ok(Command::Serve(_))));
+        let command = chosen_from(&["poptalk", "practice"]);
+        assert!(matches!(command, Ok(Command::Practice(_))));
+        assert!(chosen_from(&["poptalk", "--tls"]).is_err());
+        assert!(chosen_from(&["poptalk", "--no-log"]).is_err());
     }
 }
