@@ -10,6 +10,7 @@
 mod docs;
 mod dovecot;
 mod layers;
+mod practice;
 mod pty;
 mod scripts;
 mod support;

@@ -72,7 +72,7 @@ pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, is_
         stream: None,
         tls: None,
     };
-    let (summary, outcome) = connection.hold(Wire::new(socket), is_tls);
+    let (summary, outcome) = connection.hold(Wire::new(Arc::clone(&socket)), is_tls);
     let is_stopping = shared.is_stopping.load(Ordering::SeqCst);
     let is_cut = matches!(
         outcome,
@@ -88,8 +88,10 @@ pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, is_
             outcome
         },
     });
-    if let Some(stream) = connection.stream {
-        stream.close();
+    match connection.stream {
+        Some(stream) => stream.close(),
+        // The alert of a failed handshake is to arrive as well.
+        None => Wire::new(socket).linger(LINGER, MOST_LEFT_OVER),
     }
 }
 

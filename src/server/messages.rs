@@ -138,7 +138,7 @@ fn escapes() -> Vec<u8> {
         b"",
         b"Each line here holds octets that a terminal would obey. A program that",
         b"prints them as they are lets the sender of a mail drive your screen.",
-        b"You should see all of them as marks such as ^[ and <9b>, in one colour.",
+        b"You should see all of them as marks such as ^[, \\x9b or <202E>.",
         b"",
         b"The window title:   \x1b]2;message 8 was here\x07 (in the Subject too)",
         b"The clipboard:      \x1b]52;c;Zm91bmQgaW4gbWVzc2FnZSA4\x07 (OSC 52)",
