@@ -15,6 +15,9 @@ use std::ops::Range;
 
 use unicode_width::UnicodeWidthChar;
 
+/// As much is looked at once, so that cutting a long line into rows looks at each octet a few times only.
+const WINDOW: usize = 512;
+
 /// Where a tab goes: the next column that is a multiple of this.
 const TAB: usize = 8;
 
@@ -112,16 +115,7 @@ impl<'a> Pieces<'a> {
 
     fn next(&mut self) -> Option<Piece<'a>> {
         if self.text.is_empty() && self.invalid.is_empty() {
-            // Several times as fast as `utf8_chunks`, for what is all valid most of the time.
-            match str::from_utf8(self.rest) {
-                Ok(text) => (self.text, self.rest) = (text, &[]),
-                Err(error) => {
-                    let (valid, rest) = self.rest.split_at_checked(error.valid_up_to())?;
-                    let invalid = error.error_len().unwrap_or(rest.len());
-                    self.text = str::from_utf8(valid).unwrap_or_default();
-                    (self.invalid, self.rest) = rest.split_at_checked(invalid)?;
-                }
-            }
+            self.refill()?;
         }
         let Some(first) = self.text.chars().next() else {
             let (first, rest) = self.invalid.split_first()?;
@@ -152,6 +146,28 @@ impl<'a> Pieces<'a> {
                 }
             },
         }
+    }
+
+    /// Looks at the next octets. This is several times as fast as `utf8_chunks`, for most of the time all is valid.
+    fn refill(&mut self) -> Option<()> {
+        let (seen, behind) = self.rest.split_at(self.rest.len().min(WINDOW));
+        let (text, invalid) = match str::from_utf8(seen) {
+            Ok(text) => (text, 0),
+            Err(error) => {
+                let valid = error.valid_up_to();
+                let invalid = match error.error_len() {
+                    Some(invalid) => invalid,
+                    None if behind.is_empty() => seen.len() - valid,
+                    // A character that goes on behind the window.
+                    None => 0,
+                };
+                (str::from_utf8(seen.get(..valid)?).ok()?, invalid)
+            }
+        };
+        self.text = text;
+        let rest = self.rest.get(text.len()..)?;
+        (self.invalid, self.rest) = rest.split_at_checked(invalid)?;
+        Some(())
     }
 
     fn take(&mut self, octets: usize, columns: usize, piece: Piece<'a>) -> Option<Piece<'a>> {
@@ -321,6 +337,12 @@ mod tests {
                 prop_assert!(escape_within(row, 0..width, &mut out) <= width);
                 rest = more;
             }
+        }
+
+        #[test]
+        fn long_lines_are_shown_like_short_ones(part in "[ -~é日😀]{1,9}", times in 1..300usize) {
+            let text = part.repeat(times);
+            prop_assert_eq!(shown(text.as_bytes()), text);
         }
 
         #[test]

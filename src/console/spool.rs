@@ -1,10 +1,248 @@
-//! stub
+//! The spool of one reply: a file without a name that one thread fills while another reads lines and searches.
+//!
+//! Its memory does not grow with the reply: what is kept is a file, and where some of its lines start.
+
+mod lines;
+mod search;
+
+use std::fs::File;
+use std::io;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use lines::{LONGEST, Line, Lines, Start};
+pub use search::{Found, Needle, Way};
+
+use lines::{Cutter, Index};
+
+/// The octets of a reply, as on the wire, in a temporary file. It is shared by an `Arc`.
 #[derive(Debug)]
-pub struct Spool;
-impl Spool {
-    pub fn new() -> std::io::Result<Self> {
-        Ok(Self)
-    }
-    pub fn append(&self, _: &[u8]) {}
-    pub fn finish(&self) {}
+pub struct Spool {
+    file: File,
+    /// Taken by whoever appends, for as long as it takes to write.
+    cutter: Mutex<Cutter>,
+    /// Taken for moments only.
+    state: Mutex<State>,
+    grown: Condvar,
 }
+
+/// How far a spool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Octets that can be read.
+    pub octets: u64,
+    /// Lines as [`Lines`] gives them; the last one may still grow.
+    pub lines: u64,
+    /// Lines that have ended, of these: they stay as they are.
+    pub ended: u64,
+    /// Lines as the server sent them, however long.
+    pub whole: u64,
+    /// Nothing more will come.
+    pub is_finished: bool,
+}
+
+#[derive(Debug)]
+struct State {
+    progress: Progress,
+    index: Index,
+    /// Why nothing more can be kept.
+    failure: Option<String>,
+}
+
+impl Spool {
+    /// An empty spool.
+    ///
+    /// Errors: no temporary file can be made.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self::on(tempfile::tempfile()?, Index::default()))
+    }
+
+    fn on(file: File, index: Index) -> Self {
+        let state = State {
+            progress: Progress::default(),
+            index,
+            failure: None,
+        };
+        Self {
+            file,
+            cutter: Mutex::default(),
+            state: Mutex::new(state),
+            grown: Condvar::new(),
+        }
+    }
+
+    /// Adds octets at the end; blocks of some KiB are best.
+    ///
+    /// When they can't be written (the disk is full), the reason is returned this one time and remembered as
+    /// [`Spool::failure`]. What was written can be read; what comes later is passed over.
+    pub fn append(&self, octets: &[u8]) -> Option<io::Error> {
+        let mut cutter = self.cutter.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rest = octets;
+        let (mut at, has_failed) = {
+            let state = self.state();
+            (state.progress.octets, state.failure.is_some())
+        };
+        if has_failed {
+            return None;
+        }
+        while !rest.is_empty() {
+            let error = match positioned::write(&self.file, rest, at) {
+                Ok(0) => io::ErrorKind::WriteZero.into(),
+                Ok(count) => {
+                    let (written, more) = rest.split_at(count.min(rest.len()));
+                    self.publish(&mut cutter, written);
+                    at += written.len() as u64;
+                    rest = more;
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => error,
+            };
+            self.state().failure = Some(error.to_string());
+            self.grown.notify_all();
+            return Some(error);
+        }
+        None
+    }
+
+    /// Lets readers see octets that are in the file.
+    fn publish(&self, cutter: &mut Cutter, octets: &[u8]) {
+        let mut state = self.state();
+        cutter.feed(octets, |start| state.index.add(start));
+        let State { progress, .. } = &mut *state;
+        progress.octets += octets.len() as u64;
+        (progress.lines, progress.ended, progress.whole) = cutter.counts();
+        drop(state);
+        self.grown.notify_all();
+    }
+
+    /// Says that nothing more will come.
+    pub fn finish(&self) {
+        self.state().progress.is_finished = true;
+        self.grown.notify_all();
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.state().progress
+    }
+
+    /// Why octets are missing at the end; None when all were kept.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.state().failure.clone()
+    }
+
+    /// Waits until there are more than `octets` octets, or nothing more will come, or `timeout` is over.
+    #[must_use]
+    pub fn wait(&self, octets: u64, timeout: Duration) -> Progress {
+        let is_enough = |state: &mut State| {
+            state.progress.octets <= octets
+                && !state.progress.is_finished
+                && state.failure.is_none()
+        };
+        let waited = self
+            .grown
+            .wait_timeout_while(self.state(), timeout, is_enough);
+        waited.unwrap_or_else(PoisonError::into_inner).0.progress
+    }
+
+    /// The lines from `line` on, counted from 0, up to what is there now.
+    ///
+    /// Errors: the file can't be read.
+    pub fn lines(&self, line: u64) -> io::Result<Lines<'_>> {
+        let (near, end) = {
+            let state = self.state();
+            (state.index.before_line(line), state.progress.octets)
+        };
+        let mut lines = Lines::new(self, near, end);
+        while lines.next_start().line < line && lines.skip()? {}
+        Ok(lines)
+    }
+
+    /// The start of the line that holds the octet at `offset`.
+    ///
+    /// Errors: the file can't be read.
+    pub fn line_of(&self, offset: u64) -> io::Result<Start> {
+        let (near, end) = {
+            let state = self.state();
+            (state.index.before_offset(offset), state.progress.octets)
+        };
+        let mut lines = Lines::new(self, near, end);
+        let mut start = near;
+        while lines.skip()? && lines.next_start().offset <= offset {
+            start = lines.next_start();
+        }
+        Ok(start)
+    }
+
+    /// Looks for the first match that starts at `offset` or behind it, or for the last one that starts before it.
+    /// `is_over` is asked every now and then whether to give up.
+    ///
+    /// Errors: the file can't be read.
+    pub fn find(
+        &self,
+        needle: &Needle,
+        way: Way,
+        offset: u64,
+        is_over: &mut dyn FnMut() -> bool,
+    ) -> io::Result<Found> {
+        let end = self.progress().octets;
+        let mut read = |offset, octets: &mut [u8]| self.read_exact(offset, octets);
+        let from = offset.min(end);
+        search::find(needle, way, from, end, search::BLOCK, &mut read, is_over)
+    }
+
+    fn read_exact(&self, mut offset: u64, mut octets: &mut [u8]) -> io::Result<()> {
+        while !octets.is_empty() {
+            match positioned::read(&self.file, octets, offset) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => {
+                    offset += count as u64;
+                    octets = octets.get_mut(count..).unwrap_or_default();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reading and writing at a place, so that the two threads share no position in the file.
+mod positioned {
+    use std::fs::File;
+    use std::io;
+    #[cfg(unix)]
+    use std::os::unix::fs::FileExt;
+    #[cfg(windows)]
+    use std::os::windows::fs::FileExt;
+
+    #[cfg(unix)]
+    pub(super) fn read(file: &File, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+        file.read_at(octets, offset)
+    }
+
+    #[cfg(unix)]
+    pub(super) fn write(file: &File, octets: &[u8], offset: u64) -> io::Result<usize> {
+        file.write_at(octets, offset)
+    }
+
+    #[cfg(windows)]
+    pub(super) fn read(file: &File, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+        file.seek_read(octets, offset)
+    }
+
+    #[cfg(windows)]
+    pub(super) fn write(file: &File, octets: &[u8], offset: u64) -> io::Result<usize> {
+        file.seek_write(octets, offset)
+    }
+}
+
+#[cfg(test)]
+mod tests;
