@@ -256,7 +256,7 @@ impl Console {
             connection.wait(TICK, |_| true);
         }
         let was_secret = std::mem::take(&mut shown(&self.shown).was_secret);
-        if !was_secret && know(&self.knowledge).secret_from(line).is_none() {
+        if !line.is_empty() && !was_secret && know(&self.knowledge).secret_from(line).is_none() {
             editor.remember(line);
         }
     }
@@ -404,7 +404,8 @@ impl Console {
         let is_long = rows + 1 > terminal::size().1 && matches!(self.keyboard, Keyboard::Editor(_));
         let is_paged = is_long
             && Spool::new().is_ok_and(|spool| {
-                spool.append(text.as_bytes());
+                // A bare LF would be shown: in a reply it is worth seeing.
+                spool.append(text.replace('\n', "\r\n").as_bytes());
                 spool.finish();
                 self.show_spool(&spool, "help")
             });
@@ -421,7 +422,9 @@ impl Console {
         if program.is_some_and(|program| external_pager::page(&program, spool).is_ok()) {
             return true;
         }
-        let result = pager::page(spool, title, self.screen.style().has_colour());
+        let has_colour = self.screen.style().has_colour();
+        let is_over = || self.interrupts.is_pressed();
+        let result = pager::page(spool, title, has_colour, &is_over);
         if let Err(error) = &result {
             self.screen
                 .note(Paint::Warning, &format!("the pager failed: {error}"));

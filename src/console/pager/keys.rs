@@ -1,0 +1,200 @@
+//! The keys of the pager: the one table, from which the help screen is made too.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// What a key does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    ScreenDown,
+    ScreenUp,
+    LineDown,
+    LineUp,
+    HalfDown,
+    HalfUp,
+    Top,
+    Bottom,
+    Search,
+    Next,
+    Previous,
+    Unmark,
+    Help,
+    Redraw,
+    Leave,
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub(super) struct Binding {
+    keys: &'static [Key],
+    pub(super) action: Action,
+    pub(super) help: &'static str,
+}
+
+/// A key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Plain(KeyCode),
+    Control(char),
+}
+
+use Key::{Control, Plain};
+
+const fn char(c: char) -> Key {
+    Plain(KeyCode::Char(c))
+}
+
+/// All keys. Those of less, vi and mutt are there together: whoever comes knows one of them.
+pub(super) const KEYS: &[Binding] = &[
+    Binding {
+        keys: &[char(' '), char('f'), Plain(KeyCode::PageDown), Control('f')],
+        action: Action::ScreenDown,
+        help: "one screen down",
+    },
+    Binding {
+        keys: &[char('b'), Plain(KeyCode::PageUp), Control('b')],
+        action: Action::ScreenUp,
+        help: "one screen up",
+    },
+    Binding {
+        keys: &[
+            char('j'),
+            Plain(KeyCode::Down),
+            Plain(KeyCode::Enter),
+            Control('n'),
+            Control('e'),
+        ],
+        action: Action::LineDown,
+        help: "one line down",
+    },
+    Binding {
+        keys: &[char('k'), Plain(KeyCode::Up), Control('p'), Control('y')],
+        action: Action::LineUp,
+        help: "one line up",
+    },
+    Binding {
+        keys: &[char('d'), Control('d')],
+        action: Action::HalfDown,
+        help: "half a screen down",
+    },
+    Binding {
+        keys: &[char('u'), Control('u')],
+        action: Action::HalfUp,
+        help: "half a screen up",
+    },
+    Binding {
+        keys: &[char('g'), Plain(KeyCode::Home), char('<')],
+        action: Action::Top,
+        help: "to the start",
+    },
+    Binding {
+        keys: &[char('G'), Plain(KeyCode::End), char('>')],
+        action: Action::Bottom,
+        help: "to the end; while more is coming, stay there",
+    },
+    Binding {
+        keys: &[char('/')],
+        action: Action::Search,
+        help: "search; small letters find capitals too; \\xe9 works",
+    },
+    Binding {
+        keys: &[char('n')],
+        action: Action::Next,
+        help: "the next match, from the top again behind the last",
+    },
+    Binding {
+        keys: &[char('N')],
+        action: Action::Previous,
+        help: "the match before",
+    },
+    Binding {
+        keys: &[Plain(KeyCode::Esc)],
+        action: Action::Unmark,
+        help: "forget the search",
+    },
+    Binding {
+        keys: &[char('h'), char('?'), Plain(KeyCode::F(1))],
+        action: Action::Help,
+        help: "this help",
+    },
+    Binding {
+        keys: &[Control('l'), char('r')],
+        action: Action::Redraw,
+        help: "draw the screen again",
+    },
+    Binding {
+        keys: &[char('q'), char('Q'), Control('c')],
+        action: Action::Leave,
+        help: "back to the prompt; what still comes is recorded",
+    },
+];
+
+impl Action {
+    /// What a key does, if anything.
+    pub(super) fn of(event: KeyEvent) -> Option<Self> {
+        // Shift is in the character already; a key with Alt is another key.
+        let key = match (event.code, event.modifiers - KeyModifiers::SHIFT) {
+            (code, KeyModifiers::NONE) => Plain(code),
+            (KeyCode::Char(c), KeyModifiers::CONTROL) => Control(c),
+            _ => return None,
+        };
+        let binding = KEYS.iter().find(|binding| binding.keys.contains(&key))?;
+        Some(binding.action)
+    }
+}
+
+impl Binding {
+    /// Its keys as they are written on the help screen.
+    pub(super) fn names(&self) -> String {
+        let names: Vec<String> = self.keys.iter().map(|key| key.name()).collect();
+        names.join("  ")
+    }
+}
+
+impl Key {
+    fn name(self) -> String {
+        match self {
+            Control(c) => format!("^{}", c.to_ascii_uppercase()),
+            Plain(KeyCode::Char(' ')) => "space".to_owned(),
+            Plain(KeyCode::Char(c)) => c.to_string(),
+            Plain(KeyCode::PageDown) => "PgDn".to_owned(),
+            Plain(KeyCode::PageUp) => "PgUp".to_owned(),
+            Plain(code) => code.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_does_two_things() {
+        let keys: Vec<Key> = KEYS
+            .iter()
+            .flat_map(|binding| binding.keys)
+            .copied()
+            .collect();
+        for (index, key) in keys.iter().enumerate() {
+            assert!(!keys[..index].contains(key), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn the_help_fits_on_a_screen_of_80_by_24() {
+        assert!(KEYS.len() < 20);
+        for binding in KEYS {
+            assert!(binding.names().len() <= 23, "{}", binding.names());
+            assert!(binding.help.len() <= 52, "{}", binding.help);
+        }
+    }
+
+    #[test]
+    fn capitals_with_and_without_shift_are_the_same() {
+        for modifiers in [KeyModifiers::NONE, KeyModifiers::SHIFT] {
+            let key = KeyEvent::new(KeyCode::Char('G'), modifiers);
+            assert_eq!(Action::of(key), Some(Action::Bottom));
+        }
+        let key = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT);
+        assert_eq!(Action::of(key), None);
+    }
+}
