@@ -7,6 +7,7 @@
     reason = "a test that meets the unexpected is to end there"
 )]
 
+mod clients;
 mod docs;
 mod dovecot;
 mod layers;
