@@ -1,20 +1,22 @@
 //! poptalk: a raw console for POP3. Type the commands by hand, read every octet of the answers, keep the transcript.
 //!
 //! ```text
-//!              keyboard                 transcript file              sockets
-//!                  |                           |                        |
-//!   EDGE        console                        |             net, engine, serve     only here: I/O and clock
-//!                  \                           |                      /
-//!                   v                          |                     v
-//!   CORE          tracker.feed(side, octets)  <+---------------------+              pure, never panics
+//!            keyboard                                        sockets
+//!                |                                              |
+//!   EDGE   console, script                             net (client), serve       only here: I/O and clock
+//!                 \                                        |          |
+//!                  v                                       v          v
+//!   CORE            tracker.feed(side, octets) <-----------+      server::model  pure, never panics
 //!                           |  steps
-//!                        recorder  (hides secrets, appends)                         thin
-//!                           v
-//!   TAPE          Transcript  <---->  rows of text on disk                          pure
+//!                       recorder    hides secrets, appends, then shows           thin
+//!                           |
+//!   TAPE               transcript <----> text (rows of a file)                   pure
+//!                           |
+//!   READING   learnt (what the replies told), typed, help                        pure, computed
 //! ```
 //!
-//! The layers look only downwards: facts (`command`), core (`tracker`), tape (`transcript`, `text`, `secret`), reading
-//! (`learnt`), players (`server`), edge, `cmd`. `tests/layers.rs` enforces it.
+//! The layers look only downwards: facts (`command`), core (`tracker`), tape (`transcript`, `text`, `secret`), `recorder`,
+//! reading, players (`server`), edge, `cmd`. `tests/layers.rs` names the layer of each module and enforces it.
 
 #![cfg_attr(
     test,
