@@ -1,6 +1,7 @@
 //! `poptalk practice`: the console on the built-in server, in this process. No network, no set-up.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use super::connect;
 use crate::exit::Exit;
@@ -31,6 +32,8 @@ pub fn run(args: PracticeArgs) -> Exit {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let options = ServeOptions {
         tls_listen: args.tls.then_some(any_port),
+        // Who reads a long message in the pager types nothing for a while.
+        autologout: Duration::from_secs(60 * 60),
         ..ServeOptions::default()
     };
     let account = options.account.clone();
