@@ -9,6 +9,7 @@
 
 mod docs;
 mod dovecot;
+mod explain;
 mod layers;
 mod pty;
 mod scripts;

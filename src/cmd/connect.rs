@@ -15,8 +15,9 @@ use crate::target;
 #[derive(Debug, clap::Args)]
 pub struct ConnectArgs {
     /// HOST, HOST:PORT, or a pop3:// or pop3s:// URL
-    #[arg(value_name = "HOST")]
-    host: String,
+    // Always there when `connect` runs; not so beside another subcommand.
+    #[arg(value_name = "HOST", required = true)]
+    host: Option<String>,
 
     /// The port [default: 110, or 995 with --tls]
     #[arg(value_name = "PORT")]
@@ -45,7 +46,11 @@ pub struct ConnectArgs {
 /// Holds the session.
 #[must_use]
 pub fn run(args: ConnectArgs) -> Exit {
-    let target = match target::parse(&args.host, args.port, args.tls) {
+    let target = match target::parse(
+        args.host.as_deref().unwrap_or_default(),
+        args.port,
+        args.tls,
+    ) {
         Ok(target) => target,
         Err(why) => {
             report::error(

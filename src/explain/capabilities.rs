@@ -245,19 +245,19 @@ pub const ROWS: &[Capability] = &[
         "EXPIRENEVER",
         "",
         "EXPIRE NEVER without its blank: the server deletes nothing by itself, but clients don't recognise the line.",
-        "seen: GNU Mailutils 3.15",
+        "seen with GNU Mailutils 3.15",
     ),
     row(
         "PIPELINE",
         "",
         "A misspelling of PIPELINING; clients do not recognise it.",
-        "seen: Twisted",
+        "seen with Twisted",
     ),
     row(
         "RESP_CODES",
         "",
         "A misspelling of RESP-CODES, with an underscore; clients do not recognise it.",
-        "seen: secure.plala.or.jp, Mew pull request 188",
+        "seen with secure.plala.or.jp, Mew pull request 188",
     ),
     row(
         "STARTTLS",

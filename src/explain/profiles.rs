@@ -79,7 +79,7 @@ pub const ROWS: &[Profile] = &[
                  it, and after the login it sends back bad arguments as they were. It says something before it \
                  closes an idle session.",
         next: "nothing; a wrong login is just to be waited for.",
-        source: "seen: Dovecot 2.3.19, and its source",
+        source: "seen with Dovecot 2.3.19, and its source",
     },
     Profile {
         name: "Courier",
@@ -89,7 +89,7 @@ pub const ROWS: &[Profile] = &[
                  sent behind PASS without waiting is lost, though PIPELINING is announced. The announced LOGIN-DELAY is \
                  not enforced. There are no response codes. Ids look like `UID1-1795422173`.",
         next: "wait for the reply to PASS before the next command.",
-        source: "seen: Courier 1.0.16",
+        source: "seen with Courier 1.0.16",
     },
     Profile {
         name: "popa3d",
@@ -98,7 +98,7 @@ pub const ROWS: &[Profile] = &[
         expect: "replies are bare: only a failed login has a text. There is no CAPA. LAST works. Messages with hardly any \
                  header can have the same unique-id.",
         next: "try each command to see whether it works.",
-        source: "seen: popa3d 1.0.3",
+        source: "seen with popa3d 1.0.3",
     },
     Profile {
         name: "GNU pop3d",
@@ -108,7 +108,7 @@ pub const ROWS: &[Profile] = &[
                  A locked maildrop is told by [IN-USE]. Lines of 512 octets and more come back. An unknown name is \
                  refused faster than a wrong password.",
         next: "ask CAPA before USER.",
-        source: "seen: GNU Mailutils 3.15",
+        source: "seen with GNU Mailutils 3.15",
     },
     Profile {
         name: "Cyrus",
@@ -162,7 +162,7 @@ pub const ROWS: &[Profile] = &[
         expect: "lines of mail stored with CR LF end in CR CR LF. CAPA has PIPELINE, a misspelling, and three jokes. UIDL n \
                  lacks the number. `NOOP x` ends the connection.",
         next: "send no arguments where none belong.",
-        source: "seen: Twisted 26.10",
+        source: "seen with Twisted 26.10",
     },
 ];
 

@@ -175,7 +175,7 @@ fn numbers(text: &str, command: Option<&Command>) -> Option<Part> {
     words.first().filter(|word| is_number(word))?;
     let title = quoted(text);
     let Some(row) = command else {
-        let next = words.get(1).is_some_and(|word| is_number(&word));
+        let next = words.get(1).is_some_and(is_number);
         let cause = if next {
             "Two numbers are messages and octets after STAT, or a message number and its octets after LIST n."
         } else {
@@ -227,8 +227,8 @@ fn unknown_text(text: &str) -> Part {
 fn indicator(word: &str, sign: Status, rest: &str, context: &Context) -> Part {
     let row = context.command();
     let (title, mut cause) = match sign {
-        Status::Positive => ("yes", positive(row, context)),
-        _ => ("no", negative(row, rest, context)),
+        Status::Positive => ("the server says yes", positive(row, context)),
+        _ => ("the server says no", negative(row, rest, context)),
     };
     let to = match (row, &context.verb, context.state) {
         (Some(row), ..) => format!(" to {}", row.verb),

@@ -108,7 +108,7 @@ pub const ROWS: &[Text] = &[
         means: "a SASL line was not base64",
         cause: "blanks, a line break or characters outside the alphabet, or a response typed as clear text.",
         next: "encode the response again, without a line end inside. `AUTH` begins anew.",
-        source: "seen: Dovecot 2.3.19",
+        source: "seen with Dovecot 2.3.19",
         seen: "-ERR [AUTH] Invalid base64 data in initial response",
         ..NEGATIVE
     },
@@ -118,7 +118,7 @@ pub const ROWS: &[Text] = &[
         means: "the credentials were refused",
         cause: "name, password or token is wrong, or a rule forbids this login; servers say no more so as not to help those who guess.",
         next: CHECK,
-        source: "seen: Dovecot 2.3.19; YAM issue 638 (GMX: also when POP3 is off in the account's settings)",
+        source: "seen with Dovecot 2.3.19; YAM issue 638 (GMX: also when POP3 is off in the account's settings)",
         seen: "-ERR [AUTH] Authentication failed.",
         ..NEGATIVE
     },
@@ -187,7 +187,7 @@ pub const ROWS: &[Text] = &[
         means: "the maildrop is locked by another session",
         cause: "a second program has it open, or a session of yours was lost and the server has not noticed.",
         next: "close the other session, or wait some minutes. The password is not to blame.",
-        source: "seen: GNU Mailutils 3.15",
+        source: "seen with GNU Mailutils 3.15",
         seen: "-ERR [IN-USE] Mailbox in use",
         ..NEGATIVE
     },
@@ -276,7 +276,7 @@ pub const ROWS: &[Text] = &[
         means: "this is not a mail server",
         cause: "Redis, a database, also answers with +OK and -ERR. The port is wrong, or a database is open to the network.",
         next: "POP3 is on port 110, or 995 with TLS. If the database is yours, close it to strangers.",
-        source: "seen: Redis 7.0.15",
+        source: "seen with Redis 7.0.15",
         seen: "-ERR unknown command 'CAPA', with args beginning with: ",
         ..NEGATIVE
     },
@@ -286,7 +286,7 @@ pub const ROWS: &[Text] = &[
         cause: "a slip of the keyboard, a command that this server lacks, or one that belongs after (or before) the login: many say \
                 the same in all three cases.",
         next: "`capa` tells what the server can do, `?` what is allowed now.",
-        source: "seen: Dovecot 2.3.19, Redis 7.0.15",
+        source: "seen with Dovecot 2.3.19, Redis 7.0.15",
         seen: "-ERR Unknown command: XFOO",
         ..NEGATIVE
     },
@@ -296,7 +296,7 @@ pub const ROWS: &[Text] = &[
         means: "the command is not known, or not allowed at this place",
         cause: "GNU pop3d takes only PASS and QUIT after USER, so that even CAPA is refused there.",
         next: "ask CAPA before USER.",
-        source: "seen: GNU Mailutils 3.15",
+        source: "seen with GNU Mailutils 3.15",
         seen: "-ERR Invalid command",
         ..NEGATIVE
     },
@@ -335,7 +335,7 @@ pub const ROWS: &[Text] = &[
         means: "the line was too long, and the server closes",
         cause: "a line far above the 255 octets of a command.",
         next: "connect again; send shorter lines.",
-        source: "seen: Dovecot 2.3.19",
+        source: "seen with Dovecot 2.3.19",
         seen: "-ERR Input buffer full, aborting",
         ..NEGATIVE
     },
@@ -345,7 +345,7 @@ pub const ROWS: &[Text] = &[
         means: "STLS a second time",
         cause: "this connection is inside TLS already, by STLS or by port 995.",
         next: "go on with the login.",
-        source: "seen: Dovecot 2.3.19",
+        source: "seen with Dovecot 2.3.19",
         seen: "-ERR TLS is already active.",
         ..NEGATIVE
     },
@@ -365,7 +365,7 @@ pub const ROWS: &[Text] = &[
         means: "the argument is no message number",
         cause: "not a number, or none of this maildrop. The server repeats what was sent.",
         next: "`list` tells the numbers.",
-        source: "seen: Dovecot 2.3.19",
+        source: "seen with Dovecot 2.3.19",
         seen: "-ERR Invalid message number: 1x",
         ..NEGATIVE
     },
@@ -407,9 +407,8 @@ pub const ROWS: &[Text] = &[
         cause: "Courier sends this sentence before a listing. RFC 1939 (STD 53) lets any text stand behind +OK, and clients that look for a \
                 number there have a bug.",
         next: "nothing; read on up to the line with one dot.",
-        source: "seen: Courier 1.0.16",
+        source: "seen with Courier 1.0.16",
         seen: "+OK POP3 clients that break here, they violate STD53.",
-        ..NEGATIVE
     },
     Text {
         parts: &["logging out, messages deleted"],
@@ -420,7 +419,6 @@ pub const ROWS: &[Text] = &[
         next: "nothing.",
         source: "read in Dovecot 2.3.19",
         seen: "+OK Logging out, messages deleted.",
-        ..NEGATIVE
     },
     Text {
         parts: &["marked to be deleted"],
@@ -431,7 +429,6 @@ pub const ROWS: &[Text] = &[
         next: "`rset` takes the mark back, `quit` makes it final.",
         source: "read in Dovecot 2.3.19",
         seen: "+OK Marked to be deleted.",
-        ..NEGATIVE
     },
     Text {
         parts: &["maildrop locked and ready"],
@@ -452,7 +449,6 @@ pub const ROWS: &[Text] = &[
         next: "`stat` or `list`.",
         source: "read in Dovecot 2.3.19",
         seen: "+OK Logged in.",
-        ..NEGATIVE
     },
 ];
 
