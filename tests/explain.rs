@@ -1,6 +1,7 @@
 //! `poptalk explain` from outside.
 
-use crate::support::{Home, text};
+use crate::pty::Terminal;
+use crate::support::{Home, serve, text};
 
 /// The exit code, standard output and standard error.
 fn explain(args: &[&str]) -> (Option<i32>, String, String) {
@@ -55,4 +56,50 @@ fn what_it_prints_is_safe_and_narrow() {
         assert!(!out.replace('\n', "").contains(char::is_control), "{out:?}");
         assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
     }
+}
+
+#[test]
+fn the_console_explains_the_last_reply_and_compares_capabilities() {
+    let home = Home::new();
+    let mut asked = 0;
+    let (address, server) = serve(move |peer| {
+        peer.answer(|line| match line {
+            "capa" => {
+                asked += 1;
+                let more = if asked == 1 {
+                    "USER\r\n"
+                } else {
+                    "PIPELINING\r\n"
+                };
+                format!("+OK\r\nRESP-CODES\r\n{more}.\r\n")
+            }
+            "pass wrong-one" => "-ERR [AUTH] not wrong-one\r\n".into(),
+            _ => "+OK\r\n".into(),
+        })
+    });
+    let mut terminal = Terminal::tall(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.line(":caps", "auth>");
+    terminal.see("`capa` asks for it");
+    terminal.line(":why", "auth>");
+    terminal.see("(the greeting): the server says yes");
+    terminal.line("capa", "auth>");
+    terminal.line("user alice", "auth>");
+    terminal.line("pass wrong-one", "auth>");
+    terminal.line(":why", "auth>");
+    let screen = terminal.see("`not ••••••`: a text that poptalk doesn't know");
+    assert!(screen.contains("to PASS: the server says no"), "{screen}");
+    assert!(
+        screen.contains("`[AUTH]`: `AUTH`, the credentials were refused"),
+        "{screen}"
+    );
+    terminal.line("pass right-one", "trans>");
+    terminal.line("capa", "trans>");
+    terminal.line(":caps", "trans>");
+    terminal.see("after the login, compared with before TLS and login:");
+    terminal.see("appeared: `PIPELINING`");
+    terminal.see("vanished: `USER`");
+    terminal.press("quit\r");
+    assert_eq!(terminal.end().0, 0);
+    server.join().unwrap();
 }
