@@ -1,5 +1,6 @@
 //! One file a subcommand: build, run, report.
 
 pub mod connect;
+pub mod explain;
 pub mod practice;
 pub mod serve;

@@ -2,6 +2,7 @@
 
 pub mod editor;
 pub mod external_pager;
+mod meaning;
 mod own;
 pub mod pager;
 mod plain;

@@ -117,7 +117,7 @@ fn is_allowed(row: &Command, now: States) -> bool {
 }
 
 /// Breaks a paragraph into lines of at most `width` columns.
-fn wrap(paragraph: &str, width: usize) -> String {
+pub(crate) fn wrap(paragraph: &str, width: usize) -> String {
     use unicode_width::UnicodeWidthStr;
     let mut text = String::new();
     let mut column = 0;

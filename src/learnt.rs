@@ -24,10 +24,25 @@ pub struct Learnt {
     pub languages: Vec<String>,
     /// The numbers of the messages, as far as a listing or STAT told them, without deleted ones.
     pub messages: BTreeSet<u64>,
+    /// The last CAPA reply of each [`Phase`]; what was learnt before TLS stays here, for comparison only.
+    pub announced: [Option<Vec<String>>; 3],
+    phase: Phase,
     deleted: BTreeSet<u64>,
     status: Vec<u8>,
     listing: Listing,
     line: Vec<u8>,
+}
+
+/// The phases of a session whose CAPA replies differ (RFC 2449 §5, RFC 2595 §4).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// At first.
+    #[default]
+    First,
+    /// After STLS.
+    Tls,
+    /// After the login.
+    Login,
 }
 
 /// Which listing is coming.
@@ -80,9 +95,16 @@ impl Learnt {
             Seen::StateChanged(State::Transaction) => {
                 self.messages.clear();
                 self.deleted.clear();
+                self.phase = Phase::Login;
             }
             // RFC 2595 §4: what was learnt before TLS is void.
-            Seen::TlsAgreed => *self = Self::default(),
+            Seen::TlsAgreed => {
+                *self = Self {
+                    announced: std::mem::take(&mut self.announced),
+                    phase: Phase::Tls,
+                    ..Self::default()
+                };
+            }
             _ => {}
         }
     }
@@ -141,6 +163,11 @@ impl Learnt {
                     self.deleted.insert(number);
                 }
             }
+            Some((_, "CAPA")) => {
+                if let Some(place) = self.announced.get_mut(self.phase as usize) {
+                    *place = Some(self.capabilities.clone());
+                }
+            }
             Some((Effect::Reset, _)) => self.messages.append(&mut self.deleted),
             Some((_, "STAT")) if self.messages.is_empty() && self.deleted.is_empty() => {
                 let count = Words::of(&self.status).nth(1);
@@ -187,5 +214,29 @@ mod tests {
         talk(Side::Client, b"rset\r\n");
         talk(Side::Server, b"+OK\r\n");
         assert_eq!(learnt.messages.len(), 3);
+    }
+
+    #[test]
+    fn what_each_phase_announced_is_kept_for_comparison() {
+        let mut learnt = Learnt::default();
+        let mut recorder = Recorder::new(Hider::new(false));
+        let mut talk =
+            |side, text: &[u8]| recorder.feed(side, text, 0, &mut |seen| learnt.see(&seen));
+        talk(Side::Server, b"+OK ready\r\n");
+        talk(Side::Client, b"capa\r\n");
+        talk(Side::Server, b"+OK\r\nTOP\r\nSTLS\r\n.\r\n");
+        talk(Side::Client, b"user a\r\npass abcd\r\n");
+        talk(Side::Server, b"+OK\r\n+OK\r\n");
+        talk(Side::Client, b"capa\r\n");
+        talk(Side::Server, b"+OK\r\nTOP\r\n.\r\n");
+        let [first, tls, login] = &learnt.announced;
+        assert_eq!(
+            first.as_deref(),
+            Some(&["TOP".to_owned(), "STLS".to_owned()][..])
+        );
+        assert_eq!(tls.as_deref(), None);
+        assert_eq!(login.as_deref(), Some(&["TOP".to_owned()][..]));
+        learnt.see(&Seen::TlsAgreed);
+        assert!(learnt.capabilities.is_empty() && learnt.announced.iter().flatten().count() == 2);
     }
 }

@@ -33,6 +33,7 @@ pub mod cmd;
 pub mod command;
 pub mod console;
 pub mod exit;
+pub mod explain;
 pub mod help;
 pub mod learnt;
 pub mod log;

@@ -168,7 +168,9 @@ impl Script<'_> {
             | Action::Open
             | Action::Hex
             | Action::Time
-            | Action::State => {}
+            | Action::State
+            | Action::Why
+            | Action::Caps => {}
         }
         Ok(true)
     }

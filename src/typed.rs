@@ -33,6 +33,8 @@ pub enum Action {
     Hex,
     Time,
     State,
+    Why,
+    Caps,
     Quit,
 }
 
@@ -137,6 +139,14 @@ pub const OWN: &[Own] = &[
         false,
         Action::State,
         "tell state, TLS, deletions and what is awaited",
+    ),
+    own("why", "", false, Action::Why, "explain the last reply"),
+    own(
+        "caps",
+        "",
+        false,
+        Action::Caps,
+        "compare the CAPA replies before TLS, inside TLS and after the login",
     ),
     own(
         "quit",

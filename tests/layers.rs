@@ -9,7 +9,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("core", &["tracker"]),
     ("tape", &["transcript", "text", "secret"]),
     ("recorder", &["recorder"]),
-    ("reading", &["learnt", "typed", "help", "target"]),
+    ("reading", &["learnt", "typed", "help", "explain", "target"]),
     ("players", &["server"]),
     (
         "edge",

@@ -10,6 +10,7 @@
 mod clients;
 mod docs;
 mod dovecot;
+mod explain;
 mod layers;
 mod practice;
 mod pty;

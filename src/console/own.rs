@@ -41,6 +41,8 @@ impl Console {
                 shown(&self.shown).is_timed = is_on;
             }
             Action::State => self.tell_state(),
+            Action::Why => self.tell_why(),
+            Action::Caps => self.tell_caps(),
         }
         Next::Go
     }

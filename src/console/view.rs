@@ -39,6 +39,19 @@ pub struct Shown {
     pub is_timed: bool,
     /// The client's last line held a secret.
     pub was_secret: bool,
+    /// The last status line, for `:why`.
+    pub last: Option<LastReply>,
+}
+
+/// A status line, and what it was said to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastReply {
+    /// The line as shown: secrets hidden, made safe.
+    pub line: String,
+    /// The verb of the command that it answers; none for the greeting, for what came unasked, and until that is clear.
+    pub verb: Option<String>,
+    /// The state in which it came.
+    pub state: Option<State>,
 }
 
 impl Shown {
@@ -171,6 +184,42 @@ impl View {
                 Paint::Note,
                 &format!("{:04x}  {:<47}  {text}", index * 16, hex.join(" ")),
             );
+        }
+    }
+
+    /// Keeps a status line for `:why`.
+    fn keep_status(&self, role: Role, pieces: &[Piece], first: bool) {
+        if role == Role::Continuation {
+            return;
+        }
+        let state = know(&self.knowledge).state;
+        let mut shared = shown(&self.shared);
+        if first {
+            shared.last = Some(LastReply {
+                line: String::new(),
+                verb: None,
+                state: if role == Role::Greeting {
+                    Some(State::Greeting)
+                } else {
+                    state
+                },
+            });
+        }
+        let Some(last) = &mut shared.last else { return };
+        for piece in pieces {
+            match piece {
+                // The start says it all; an endless line is not to be kept.
+                _ if last.line.len() > 1024 => {}
+                Piece::Octets(octets) => visible::escape(octets, &mut last.line),
+                Piece::Hole(_) => last.line.push_str("••••••"),
+            }
+        }
+    }
+
+    /// Keeps what the last status line answers.
+    fn keep_verb(&self, sent: &Sent) {
+        if let Some(last) = &mut shown(&self.shared).last {
+            last.verb = Some(sent.verb()).filter(|verb| !verb.is_empty());
         }
     }
 
@@ -363,6 +412,7 @@ impl Watcher for View {
                         }
                     }
                 }
+                self.keep_status(role, &pieces, first);
                 self.line(role, &pieces, first, end);
             }
             Seen::Data {
@@ -378,8 +428,16 @@ impl Watcher for View {
                     &format!("before the TLS handshake came: {text}"),
                 );
             }
-            Seen::DataStarted(sent) => self.start_data(&sent),
-            Seen::ReplyEnded(sent, _) => self.end_reply(sent.as_ref()),
+            Seen::DataStarted(sent) => {
+                self.keep_verb(&sent);
+                self.start_data(&sent);
+            }
+            Seen::ReplyEnded(sent, _) => {
+                if let Some(sent) = &sent {
+                    self.keep_verb(sent);
+                }
+                self.end_reply(sent.as_ref());
+            }
             Seen::Challenged | Seen::TlsAgreed => {}
         }
     }

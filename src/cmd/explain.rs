@@ -1,0 +1,43 @@
+//! `poptalk explain TEXT`: what a reply, a response code, a capability or a command means.
+
+use std::io::Write;
+
+use crate::exit::Exit;
+use crate::explain::{self, Context};
+
+/// The arguments of `explain`.
+#[derive(Debug, clap::Args)]
+pub struct ExplainArgs {
+    /// The command that was answered
+    #[arg(long, value_name = "VERB")]
+    to: Option<String>,
+
+    /// A reply line, or a word: a command, a capability, a response code, a mechanism, a server's name
+    #[arg(
+        value_name = "TEXT",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    text: Vec<String>,
+}
+
+/// Prints the explanation; the exit code tells whether there was one.
+#[must_use]
+pub fn run(args: &ExplainArgs) -> Exit {
+    let context = Context {
+        verb: args.to.as_ref().map(|verb| verb.to_ascii_uppercase()),
+        ..Context::default()
+    };
+    let explained = explain::explain(&args.text.join(" "), &context);
+    let mut out = std::io::stdout().lock();
+    // A reader that has enough is no failure.
+    let _ = out
+        .write_all(explained.text(80).as_bytes())
+        .and_then(|()| out.flush());
+    if explained.is_known {
+        Exit::Well
+    } else {
+        Exit::Refused
+    }
+}

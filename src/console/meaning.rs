@@ -1,0 +1,77 @@
+//! `:why` and `:caps`: what the last reply means, and what the server announced when.
+
+use super::Console;
+use super::editor::know;
+use super::terminal;
+use super::view::shown;
+use crate::explain::compare::{Answer, Change, compare};
+use crate::explain::{Context, explain};
+use crate::style::Paint;
+
+impl Console {
+    /// Explains the last status line.
+    pub(super) fn tell_why(&self) {
+        let Some(last) = shown(&self.shown).last.clone() else {
+            self.screen.note(Paint::Note, "there was no reply yet");
+            return;
+        };
+        let context = Context {
+            verb: last.verb,
+            state: last.state,
+            is_tls: self.standing().map(|now| now.is_tls),
+            has_codes: self.has_codes(),
+        };
+        self.screen
+            .print(&explain(&last.line, &context).text(terminal::size().0));
+    }
+
+    /// Whether CAPA announced RESP-CODES; None when it was not asked.
+    fn has_codes(&self) -> Option<bool> {
+        let knowledge = know(&self.knowledge);
+        let capabilities = &knowledge.learnt.capabilities;
+        (!capabilities.is_empty()).then(|| {
+            capabilities
+                .iter()
+                .any(|line| line.eq_ignore_ascii_case("RESP-CODES"))
+        })
+    }
+
+    /// Compares what the server announced in each phase.
+    pub(super) fn tell_caps(&self) {
+        let announced = know(&self.knowledge).learnt.announced.clone();
+        let is_tls = self.standing().is_some_and(|now| now.is_tls);
+        let [first, tls, _] = &announced;
+        // On port 995 there is no phase without TLS, and no STLS.
+        let at_first = if is_tls && tls.is_none() && self.plan.target.is_tls {
+            "before the login"
+        } else {
+            "before TLS and login"
+        };
+        let names = [
+            (at_first, Change::Tls),
+            ("inside TLS", Change::Tls),
+            ("after the login", Change::Login),
+        ];
+        let answers: Vec<Answer<'_>> = names
+            .into_iter()
+            .zip(&announced)
+            .filter_map(|((when, change), lines)| {
+                let lines = lines.as_deref()?;
+                Some(Answer {
+                    when,
+                    change,
+                    lines,
+                })
+            })
+            .collect();
+        if !answers.is_empty() {
+            self.screen.print(&compare(&answers, terminal::size().0));
+        }
+        let hint = match (answers.len(), first) {
+            (0, _) => "no list of capabilities yet: `capa` asks for it",
+            (1, _) => "`capa` again, inside TLS and after the login, tells what changes",
+            _ => return,
+        };
+        self.screen.note(Paint::Note, hint);
+    }
+}

@@ -1,0 +1,187 @@
+//! Servers and providers: how one knows them, and what to expect of them. None of it is a fault to be repaired.
+
+/// A server program or a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Profile {
+    /// Its name, as it is called.
+    pub name: &'static str,
+    /// Other names that people use for it.
+    pub also: &'static [&'static str],
+    /// What stands in its greeting, in its reply to the login, or behind IMPLEMENTATION; each is a sign of its own.
+    pub signs: &'static [&'static str],
+    /// What to expect.
+    pub expect: &'static str,
+    /// What to do about it.
+    pub next: &'static str,
+    /// Where that was seen.
+    pub source: &'static str,
+}
+
+/// Every profile that poptalk knows.
+pub const ROWS: &[Profile] = &[
+    Profile {
+        name: "Gmail",
+        also: &["Google", "pop.gmail.com"],
+        signs: &["Gpop ready"],
+        expect: "TLS on port 995 only, no STLS. A session shows about 250 conversations. By the account's settings, \
+                 what was fetched may be missing in the next session, and DELE may archive instead. CAPA says EXPIRE 0, \
+                 which is not so, LOGIN-DELAY 300, and PIPELINING only after the login.",
+        next: "log in as `recent:NAME` to see the last 30 days again. An ordinary password is refused: an app password \
+               or XOAUTH2 is wanted.",
+        source: "limilabs.com, Stack Overflow 4530781, MailKit test data, Horde pull request 36",
+    },
+    Profile {
+        name: "Exchange Online",
+        also: &[
+            "Outlook",
+            "Microsoft 365",
+            "Office 365",
+            "outlook.office365.com",
+        ],
+        signs: &["The Microsoft Exchange POP3 service is ready"],
+        expect: "the brackets in the greeting hold a host name in base64 (UTF-16), not a response code. The login is \
+                 XOAUTH2. Now and then a reply is an empty line.",
+        next: "send `AUTH XOAUTH2` alone and the token on a line of its own; on one line it is too long for this server.",
+        source: "vmime issue 267, getmail6 issue 256, mpop issue 11, MailKit issue 1636",
+    },
+    Profile {
+        name: "Exchange 2003",
+        also: &["Exchange 5.5", "Exchange 2000", "Exchange"],
+        signs: &["Microsoft Exchange Server 2003 POP3 server"],
+        expect: "LIST tells the size in the database, not the octets of RETR. The NTLM challenge comes as `+OK`. \
+                 Exchange 2000 glues the final dot to the text. The headers of TOP and RETR differ.",
+        next: "don't trust the sizes. The administrator can switch on exact sizes, and more, in the registry value \
+               `Pop3 Compatibility` (bit 1).",
+        source: "fetchmail FAQ S2, MailKit issue 391, angus-mail",
+    },
+    Profile {
+        name: "Yahoo",
+        also: &["AOL", "Verizon", "jpop"],
+        signs: &["JPOP server ready", "jpop-0.1"],
+        expect: "UIDL works although CAPA did not list it.",
+        next: "try UIDL even though it isn't announced.",
+        source: "NeoMutt issue 1427",
+    },
+    Profile {
+        name: "Comcast",
+        also: &["Maillennium"],
+        signs: &["Maillennium POP3/PROXY"],
+        expect: "a proxy stands in front, and TOP is cut after 64 to 82 kB.",
+        next: "fetch long messages with RETR.",
+        source: "fetchmail",
+    },
+    Profile {
+        name: "Dovecot",
+        also: &[],
+        signs: &["Dovecot ready", "Dovecot ("],
+        expect: "no lock by default: two sessions can be open at once. After the login CAPA is shorter. Each wrong \
+                 password makes the next answer slower. It closes after 3 bad commands before the login and 20 after \
+                 it, and after the login it sends back bad arguments as they were. It says something before it \
+                 closes an idle session.",
+        next: "nothing; a wrong login is just to be waited for.",
+        source: "seen with Dovecot 2.3.19, and its source",
+    },
+    Profile {
+        name: "Courier",
+        also: &["Courier Mail Server"],
+        signs: &["Hello there.", "Courier Mail Server"],
+        expect: "numbers are read very kindly: trailing letters are passed over and large ones wrap at 32 bits. What is \
+                 sent behind PASS without waiting is lost, though PIPELINING is announced. The announced LOGIN-DELAY is \
+                 not enforced. There are no response codes. Ids look like `UID1-1795422173`.",
+        next: "wait for the reply to PASS before the next command.",
+        source: "seen with Courier 1.0.16",
+    },
+    Profile {
+        name: "popa3d",
+        also: &[],
+        signs: &[],
+        expect: "replies are bare: only a failed login has a text. There is no CAPA. LAST works. Messages with hardly any \
+                 header can have the same unique-id.",
+        next: "try each command to see whether it works.",
+        source: "seen with popa3d 1.0.3",
+    },
+    Profile {
+        name: "GNU pop3d",
+        also: &["GNU Mailutils", "Mailutils"],
+        signs: &["POP3 Ready <", "GNU Mailutils"],
+        expect: "CAPA has EXPIRENEVER, and is refused between USER and PASS. A second DELE of the same message is accepted. \
+                 A locked maildrop is told by [IN-USE]. Lines of 512 octets and more come back. An unknown name is \
+                 refused faster than a wrong password.",
+        next: "ask CAPA before USER.",
+        source: "seen with GNU Mailutils 3.15",
+    },
+    Profile {
+        name: "Cyrus",
+        also: &[],
+        signs: &["Cyrus POP3"],
+        expect: "[LOGIN-DELAY] speaks of minutes. The form of unique-ids is a setting. A NUL cuts a line. STLS vanishes \
+                 from CAPA after the login.",
+        next: "nothing.",
+        source: "Cyrus source",
+    },
+    Profile {
+        name: "Qpopper",
+        also: &[],
+        signs: &[],
+        expect: "XTND XMIT and XTND XLST work, CAPA has X-MANGLE, and refused logins have the code [AUTH]. A user name that \
+                 ends in `-no-mime` gets mail without its attachments.",
+        next: "`? XTND XMIT` and `? XTND XLST` explain the two.",
+        source: "Qpopper manual, fetchmail",
+    },
+    Profile {
+        name: "Stalwart",
+        also: &[],
+        signs: &["Stalwart POP3", "Stalwart Server"],
+        expect: "TOP counts the header's lines too, and TOP n 0 gives everything. Message 0 is message 1. Deleted messages \
+                 are still listed. Its SASL challenge is `+` without the blank. UTF8 works only after the login.",
+        next: "fetch with RETR, and don't count on TOP.",
+        source: "Stalwart source",
+    },
+    Profile {
+        name: "Mailpit",
+        also: &[],
+        signs: &["Mailpit POP3 server", "IMPLEMENTATION Mailpit"],
+        expect: "a tool for testing: it shows the newest 100 messages. TOP gives the whole message, unstuffed. Deleted ones \
+                 are still listed. RETR has an empty line too many. A PASS with blanks closes the connection.",
+        next: "nothing; it is not meant for real mail.",
+        source: "Mailpit source",
+    },
+    Profile {
+        name: "WildDuck",
+        also: &[],
+        signs: &[],
+        expect: "messages get new numbers after DELE. It closes after 60 idle seconds, after a bad command, and after a \
+                 failed SASL exchange.",
+        next: "LIST again after each DELE.",
+        source: "WildDuck source",
+    },
+    Profile {
+        name: "Twisted",
+        also: &["twisted.mail"],
+        signs: &[],
+        expect: "lines of mail stored with CR LF end in CR CR LF. CAPA has PIPELINE, a misspelling, and three jokes. UIDL n \
+                 lacks the number. `NOOP x` ends the connection.",
+        next: "send no arguments where none belong.",
+        source: "seen with Twisted 26.10",
+    },
+];
+
+/// The row with this name, without regard to case.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static Profile> {
+    ROWS.iter().find(|row| {
+        std::iter::once(&row.name)
+            .chain(row.also)
+            .any(|known| known.eq_ignore_ascii_case(name))
+    })
+}
+
+/// The row one of whose signs stands in a text.
+#[must_use]
+pub fn in_text(text: &str) -> Option<&'static Profile> {
+    ROWS.iter().find(|row| {
+        row.signs
+            .iter()
+            .any(|sign| super::texts::contains(text, sign))
+    })
+}
