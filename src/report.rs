@@ -63,8 +63,7 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
     match news {
         News::Tls(facts) => {
             let paint = if facts.doubt.is_some() { Paint::Warning } else { Paint::Note };
-            let mut paints = std::iter::once(paint).chain(std::iter::repeat(Paint::Note));
-            facts.lines().into_iter().map(|line| (paints.next().unwrap_or(Paint::Note), line)).collect()
+            vec![(paint, facts.line())]
         }
         News::TlsFailed(error) => hinted(Paint::Negative, &error.what, error.hint.as_deref()),
         News::Mistake(mistake) => hinted(Paint::Warning, mistake.what, Some(mistake.hint)),

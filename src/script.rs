@@ -169,6 +169,7 @@ impl Script<'_> {
             | Action::Hex
             | Action::Time
             | Action::State
+            | Action::Tls
             | Action::Why
             | Action::Caps => {}
         }

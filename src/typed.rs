@@ -33,6 +33,7 @@ pub enum Action {
     Hex,
     Time,
     State,
+    Tls,
     Why,
     Caps,
     Quit,
@@ -147,6 +148,13 @@ pub const OWN: &[Own] = &[
         false,
         Action::Caps,
         "compare the CAPA replies before TLS, inside TLS and after the login",
+    ),
+    own(
+        "tls",
+        "",
+        false,
+        Action::Tls,
+        "tell all about TLS: version, cipher, key exchange, certificates, and what is wrong",
     ),
     own(
         "quit",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::console;
 use crate::exit::Exit;
-use crate::net::tls::TlsSettings;
+use crate::net::tls::{TlsSettings, Version};
 use crate::report;
 use crate::script;
 use crate::session::{Plan, SessionArgs};
@@ -39,6 +39,22 @@ pub struct ConnectArgs {
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 
+    /// The lowest TLS version to agree to
+    #[arg(long, value_enum, value_name = "VERSION")]
+    tls_min: Option<Version>,
+
+    /// The highest TLS version to agree to
+    #[arg(long, value_enum, value_name = "VERSION")]
+    tls_max: Option<Version>,
+
+    /// Show this certificate (PEM) to the server
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+
+    /// The key of --cert (PEM, PKCS #8)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+
     #[command(flatten)]
     session: SessionArgs,
 }
@@ -71,6 +87,9 @@ pub fn run(args: ConnectArgs) -> Exit {
         tls: TlsSettings {
             is_insecure: args.insecure,
             ca: args.ca,
+            min: args.tls_min,
+            max: args.tls_max,
+            own_certificate: args.cert.zip(args.key),
             ..TlsSettings::default()
         },
         is_stls: args.stls,

@@ -1,4 +1,4 @@
-//! `:why` and `:caps`: what the last reply means, and what the server announced when.
+//! `:why`, `:caps` and `:tls`: what the last reply means, what the server announced when, and what TLS agreed.
 
 use super::Console;
 use super::editor::know;
@@ -23,6 +23,22 @@ impl Console {
         };
         self.screen
             .print(&explain(&last.line, &context).text(terminal::size().0));
+    }
+
+    /// Tells all about TLS on this connection.
+    pub(super) fn tell_tls(&self) {
+        let is_tls = self.standing().is_some_and(|now| now.is_tls);
+        match shown(&self.shown).tls.clone().filter(|_| is_tls) {
+            Some(facts) => {
+                for line in facts.details() {
+                    self.screen.note(Paint::Plain, &line);
+                }
+            }
+            None => self.screen.note(
+                Paint::Note,
+                "no TLS: everybody on the way can read and change what is said; `stls` begins it, where CAPA announces it",
+            ),
+        }
     }
 
     /// Whether CAPA announced RESP-CODES; None when it was not asked.

@@ -41,6 +41,7 @@ impl Console {
                 shown(&self.shown).is_timed = is_on;
             }
             Action::State => self.tell_state(),
+            Action::Tls => self.tell_tls(),
             Action::Why => self.tell_why(),
             Action::Caps => self.tell_caps(),
         }

@@ -8,6 +8,7 @@ use super::screen::Screen;
 use super::spool::Spool;
 use super::terminal;
 use crate::net::engine::{Ending, News, Standing, Watcher};
+use crate::net::tls::TlsFacts;
 use crate::recorder::Seen;
 use crate::report;
 use crate::style::Paint;
@@ -41,6 +42,8 @@ pub struct Shown {
     pub was_secret: bool,
     /// The last status line, for `:why`.
     pub last: Option<LastReply>,
+    /// What was agreed when TLS began, for `:tls`.
+    pub tls: Option<TlsFacts>,
 }
 
 /// A status line, and what it was said to.
@@ -443,6 +446,9 @@ impl Watcher for View {
     }
 
     fn told(&mut self, news: News) {
+        if let News::Tls(facts) = &news {
+            shown(&self.shared).tls = Some(facts.clone());
+        }
         if matches!(news, News::Ended(_)) {
             self.show_held(true);
             let mut shared = shown(&self.shared);

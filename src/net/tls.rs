@@ -25,6 +25,40 @@ pub struct TlsSettings {
     pub ca: Option<PathBuf>,
     /// Certificates (PEM) to trust besides those of the system: that of our own practice server.
     pub own_pem: Vec<u8>,
+    /// The lowest version to agree to (`--tls-min`); None: what the library takes for safe.
+    pub min: Option<Version>,
+    /// The highest version to agree to (`--tls-max`).
+    pub max: Option<Version>,
+    /// A certificate and its key (PEM files, PKCS #8) to show to the server (`--cert`, `--key`).
+    pub own_certificate: Option<(PathBuf, PathBuf)>,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Version {
+    /// TLS 1.0: no longer safe (RFC 8996).
+    #[value(name = "1.0")]
+    Tls10,
+    /// TLS 1.1: no longer safe (RFC 8996).
+    #[value(name = "1.1")]
+    Tls11,
+    /// TLS 1.2.
+    #[value(name = "1.2")]
+    Tls12,
+    /// TLS 1.3.
+    #[value(name = "1.3")]
+    Tls13,
+}
+
+impl From<Version> for native_tls::Protocol {
+    fn from(version: Version) -> Self {
+        match version {
+            Version::Tls10 => Self::Tlsv10,
+            Version::Tls11 => Self::Tlsv11,
+            Version::Tls12 => Self::Tlsv12,
+            Version::Tls13 => Self::Tlsv13,
+        }
+    }
 }
 
 /// What was agreed.
@@ -38,6 +72,12 @@ pub struct TlsFacts {
     pub certificate: Option<Certificate>,
     /// Why the certificate is not to be trusted; None when it was verified.
     pub doubt: Option<String>,
+    /// How the key was agreed: the named group, or the kind of exchange.
+    pub key_exchange: String,
+    /// The application protocol that was agreed (ALPN); None when the server took no part.
+    pub protocol: Option<String>,
+    /// The certificates that the server sent, its own first; in TLS 1.3 only its own can be read.
+    pub chain: Vec<Certificate>,
 }
 
 impl TlsFacts {
@@ -57,18 +97,65 @@ impl TlsFacts {
             .to_owned()
     }
 
-    /// At most three lines for people.
+    /// Everything, for `:tls`.
     #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let verdict = match &self.doubt {
-            None => "certificate verified".to_owned(),
-            Some(doubt) => format!("NOT VERIFIED: {doubt}; goes on because of --insecure"),
-        };
-        let mut lines = vec![format!("{} {}, {verdict}", self.version, self.cipher)];
-        if let Some(certificate) = &self.certificate {
-            lines.extend(certificate.lines());
+    pub fn details(&self) -> Vec<String> {
+        let mut lines = vec![
+            format!(
+                "{} {}, key exchange {}",
+                self.version, self.cipher, self.key_exchange
+            ),
+            match &self.protocol {
+                Some(protocol) => format!("application protocol `{protocol}` (ALPN)"),
+                None => "no application protocol agreed (ALPN)".to_owned(),
+            },
+        ];
+        for (index, certificate) in self.chain.iter().enumerate() {
+            lines.push(if index == 0 {
+                "the server's certificate".to_owned()
+            } else {
+                format!("signed by, {index}")
+            });
+            lines.extend(
+                certificate
+                    .details()
+                    .into_iter()
+                    .map(|line| format!("  {line}")),
+            );
+        }
+        if self.version == "TLSv1.3" {
+            lines.push(
+                "TLS 1.3 encrypts the other certificates of the chain; --tls-max 1.2 shows them"
+                    .to_owned(),
+            );
+        }
+        lines.push(match &self.doubt {
+            None => "verified: name, dates and who signed it".to_owned(),
+            Some(doubt) => format!("NOT VERIFIED: {doubt}"),
+        });
+        if self.doubt.is_some() {
+            lines.push("hint: --ca FILE trusts an authority; without --insecure the session would have ended here".to_owned());
         }
         lines
+    }
+
+    /// One line for people; [`TlsFacts::details`] tells the rest.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let certificate = self.certificate.as_ref().map_or_else(
+            || "no certificate".to_owned(),
+            |certificate| {
+                format!(
+                    "{}, valid to {}",
+                    certificate.subject, certificate.not_after
+                )
+            },
+        );
+        let verdict = match &self.doubt {
+            None => "verified".to_owned(),
+            Some(doubt) => format!("NOT VERIFIED: {doubt}; goes on because of --insecure"),
+        };
+        format!("{} {}, {certificate}, {verdict}", self.version, self.cipher)
     }
 }
 
@@ -122,26 +209,37 @@ pub fn handshake(
         }
     };
     stream.get_mut().stop();
-    let (version, cipher) = hello::version_and_cipher(&tapped.take());
+    let heard = hello::listen(&tapped.take());
     let der = stream
         .peer_certificate()
         .ok()
         .flatten()
         .and_then(|leaf| leaf.to_der().ok());
     let certificate = der.as_deref().and_then(Certificate::of_der);
-    let doubt = settings
-        .is_insecure
-        .then(|| reason::doubt(der.as_deref(), host, settings))
-        .flatten();
-    Ok((
-        stream,
-        TlsFacts {
-            version,
-            cipher,
-            certificate,
-            doubt,
-        },
-    ))
+    let doubt = if settings.is_insecure {
+        reason::doubt(der.as_deref(), host, settings)
+    } else {
+        None
+    };
+    let mut chain: Vec<Certificate> = heard
+        .chain
+        .iter()
+        .filter_map(|der| Certificate::of_der(der))
+        .collect();
+    if chain.is_empty() {
+        chain.extend(certificate.clone());
+    }
+    let protocol = stream.negotiated_alpn().ok().flatten();
+    let facts = TlsFacts {
+        version: heard.version,
+        cipher: heard.cipher,
+        certificate,
+        doubt,
+        key_exchange: heard.key_exchange,
+        protocol: protocol.map(|name| name.escape_ascii().to_string()),
+        chain,
+    };
+    Ok((stream, facts))
 }
 
 fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
@@ -149,7 +247,14 @@ fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
     builder
         .danger_accept_invalid_certs(settings.is_insecure)
         .danger_accept_invalid_hostnames(settings.is_insecure)
-        .request_alpns(&["pop3"]);
+        .request_alpns(&["pop3"])
+        .max_protocol_version(settings.max.map(Into::into));
+    if let Some(min) = settings.min {
+        builder.min_protocol_version(Some(min.into()));
+    }
+    if let Some((certificate, key)) = &settings.own_certificate {
+        builder.identity(read_identity(certificate, key)?);
+    }
     let given = settings
         .ca
         .as_deref()
@@ -164,6 +269,24 @@ fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
         what: error.to_string(),
         hint: None,
     })
+}
+
+/// Reads a certificate and its key.
+///
+/// Errors: a file can't be read, or the two are no certificate and key in PEM form (the key as PKCS #8).
+pub fn read_identity(certificate: &Path, key: &Path) -> Result<native_tls::Identity, TlsError> {
+    let fail = |path: &Path, what: String| TlsError {
+        what: format!("{}: {what}", path.display()),
+        hint: Some(
+            "give --cert and --key as PEM, the key as PKCS #8 (`openssl pkcs8 -topk8 -nodes`)"
+                .to_owned(),
+        ),
+    };
+    let read =
+        |path: &Path| std::fs::read(path).map_err(|error| fail(path, super::dial::plain(&error)));
+    let (certificate_pem, key_pem) = (read(certificate)?, zeroize::Zeroizing::new(read(key)?));
+    native_tls::Identity::from_pkcs8(&certificate_pem, &key_pem)
+        .map_err(|error| fail(certificate, error.to_string()))
 }
 
 /// Reads the certificates of a PEM file.

@@ -2,9 +2,12 @@
 
 use std::time::SystemTime;
 
+use sha2::{Digest, Sha256};
 use x509_cert::der::Decode;
+use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
 /// What people want to know of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,12 @@ pub struct Certificate {
     pub not_before: String,
     /// Until when it is valid, `YYYY-MM-DD`.
     pub not_after: String,
+    /// The kind of its key, with its size in bits where that is told by the kind.
+    pub key: String,
+    /// How it was signed.
+    pub signature: String,
+    /// The SHA-256 of the certificate (DER), hexadecimal with colons.
+    pub fingerprint: String,
     valid: (SystemTime, SystemTime),
 }
 
@@ -44,6 +53,9 @@ impl Certificate {
             names: names.unwrap_or_default().iter().filter_map(name).collect(),
             not_before: day(&validity.not_before),
             not_after: day(&validity.not_after),
+            key: key(inner.subject_public_key_info()),
+            signature: signature(&parsed.signature_algorithm().oid.to_string()).to_owned(),
+            fingerprint: fingerprint(der),
             valid: (
                 validity.not_before.to_system_time(),
                 validity.not_after.to_system_time(),
@@ -51,30 +63,31 @@ impl Certificate {
         })
     }
 
-    /// At most two lines for people.
+    /// Everything about it, for people who want to know.
     #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let mut names = self
-            .names
-            .iter()
-            .take(4)
-            .cloned()
-            .collect::<Vec<_>>()
-            .join(", ");
-        if self.names.len() > 4 {
-            names.push_str(&format!(" and {} more", self.names.len() - 4));
-        }
-        let issuer = if self.issuer == self.subject {
-            "itself"
-        } else {
-            &self.issuer
-        };
+    pub fn details(&self) -> Vec<String> {
         vec![
-            format!("certificate {} for {names}", self.subject),
+            format!("subject      {}", self.subject),
             format!(
-                "issued by {issuer}, valid {} to {}",
-                self.not_before, self.not_after
+                "names        {}",
+                if self.names.is_empty() {
+                    "none".to_owned()
+                } else {
+                    self.names.join(", ")
+                }
             ),
+            format!(
+                "issuer       {}",
+                if self.issuer == self.subject {
+                    "itself"
+                } else {
+                    &self.issuer
+                }
+            ),
+            format!("valid        {} to {}", self.not_before, self.not_after),
+            format!("key          {}", self.key),
+            format!("signature    {}", self.signature),
+            format!("fingerprint  SHA-256 {}", self.fingerprint),
         ]
     }
 
@@ -94,6 +107,54 @@ impl Certificate {
             None
         }
     }
+}
+
+/// The kind of a public key.
+fn key(key: &SubjectPublicKeyInfoOwned) -> String {
+    let bits = key.subject_public_key.bit_len();
+    let curve = key
+        .algorithm
+        .parameters
+        .as_ref()
+        .and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
+    match key.algorithm.oid.to_string().as_str() {
+        // The modulus is nearly all of the key: what is around it is less than 64 octets.
+        "1.2.840.113549.1.1.1" => format!("RSA, {} bits", bits / 1024 * 1024),
+        "1.2.840.10045.2.1" => match curve.map(|curve| curve.to_string()).as_deref() {
+            Some("1.2.840.10045.3.1.7") => "EC, P-256".to_owned(),
+            Some("1.3.132.0.34") => "EC, P-384".to_owned(),
+            Some("1.3.132.0.35") => "EC, P-521".to_owned(),
+            other => format!("EC, curve {}", other.unwrap_or("not named")),
+        },
+        "1.3.101.112" => "Ed25519".to_owned(),
+        "1.3.101.113" => "Ed448".to_owned(),
+        other => format!("algorithm {other}"),
+    }
+}
+
+/// The name of a signature algorithm, by its object identifier.
+fn signature(oid: &str) -> &str {
+    match oid {
+        "1.2.840.113549.1.1.4" => "MD5 with RSA: no longer safe",
+        "1.2.840.113549.1.1.5" => "SHA-1 with RSA: no longer safe",
+        "1.2.840.113549.1.1.10" => "RSASSA-PSS",
+        "1.2.840.113549.1.1.11" => "SHA-256 with RSA",
+        "1.2.840.113549.1.1.12" => "SHA-384 with RSA",
+        "1.2.840.113549.1.1.13" => "SHA-512 with RSA",
+        "1.2.840.10045.4.1" => "SHA-1 with ECDSA: no longer safe",
+        "1.2.840.10045.4.3.2" => "SHA-256 with ECDSA",
+        "1.2.840.10045.4.3.3" => "SHA-384 with ECDSA",
+        "1.2.840.10045.4.3.4" => "SHA-512 with ECDSA",
+        "1.3.101.112" => "Ed25519",
+        "1.3.101.113" => "Ed448",
+        other => other,
+    }
+}
+
+fn fingerprint(der: &[u8]) -> String {
+    let digest = Sha256::digest(der);
+    let octets: Vec<String> = digest.iter().map(|octet| format!("{octet:02x}")).collect();
+    octets.join(":")
 }
 
 fn name(name: &GeneralName) -> Option<String> {

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::net::TcpStream;
 use tls_parser::{
-    TlsCipherSuite, TlsExtension, TlsMessage, TlsMessageHandshake, TlsRecordType, TlsVersion,
-    parse_tls_message_handshake, parse_tls_raw_record, parse_tls_server_hello_extensions,
+    NamedGroup, TlsCipherSuite, TlsExtension, TlsMessage, TlsMessageHandshake, TlsRecordType,
+    TlsServerHelloContents, TlsVersion, parse_tls_message_handshake, parse_tls_raw_record,
+    parse_tls_server_hello_extensions,
 };
 
 /// The most octets of a handshake that are kept.
@@ -84,8 +85,32 @@ impl Write for Tap {
     }
 }
 
-/// The version and the cipher suite that the ServerHello in the octets of a handshake chose.
-pub(super) fn version_and_cipher(octets: &[u8]) -> (String, String) {
+/// What the octets of a handshake told in clear.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// `TLSv1.3` and so on.
+    pub(super) version: String,
+    /// The IANA name of the cipher suite.
+    pub(super) cipher: String,
+    /// How the key was agreed.
+    pub(super) key_exchange: String,
+    /// The certificates (DER), the server's own first; empty in TLS 1.3, which encrypts them.
+    pub(super) chain: Vec<Vec<u8>>,
+}
+
+impl Default for Heard {
+    fn default() -> Self {
+        Self {
+            version: "TLS".to_owned(),
+            cipher: "(cipher not seen)".to_owned(),
+            key_exchange: "(not seen)".to_owned(),
+            chain: Vec::new(),
+        }
+    }
+}
+
+/// Reads the octets of a handshake: what the ServerHello chose, and the certificates where they are in clear.
+pub(super) fn listen(octets: &[u8]) -> Heard {
     let mut messages = Vec::new();
     let mut rest = octets;
     while let Ok((behind, record)) = parse_tls_raw_record(rest) {
@@ -94,31 +119,53 @@ pub(super) fn version_and_cipher(octets: &[u8]) -> (String, String) {
         }
         rest = behind;
     }
-    let mut found = (String::from("TLS"), String::from("(cipher not seen)"));
+    let mut heard = Heard::default();
     let mut rest = messages.as_slice();
     // The last ServerHello counts: the one before may ask to try again (RFC 8446 §4.1.4).
     while let Ok((behind, message)) = parse_tls_message_handshake(rest) {
-        if let TlsMessage::Handshake(TlsMessageHandshake::ServerHello(hello)) = message {
-            let mut version = hello.version;
-            let extensions = hello.ext.map(parse_tls_server_hello_extensions);
-            for extension in extensions
-                .and_then(Result::ok)
-                .map(|(_, all)| all)
-                .unwrap_or_default()
-            {
-                if let TlsExtension::SupportedVersions(versions) = extension {
-                    version = versions.first().copied().unwrap_or(version);
-                }
+        match message {
+            TlsMessage::Handshake(TlsMessageHandshake::ServerHello(hello)) => {
+                hear(&mut heard, &hello)
             }
-            let cipher = TlsCipherSuite::from_id(hello.cipher.0).map_or_else(
-                || format!("cipher 0x{:04x}", hello.cipher.0),
-                |known| known.name.to_owned(),
-            );
-            found = (version_name(version), cipher);
+            TlsMessage::Handshake(TlsMessageHandshake::Certificate(certificates)) => {
+                let chain = certificates.cert_chain.iter();
+                heard.chain = chain.map(|certificate| certificate.data.to_vec()).collect();
+            }
+            _ => {}
         }
         rest = behind;
     }
-    found
+    heard
+}
+
+fn hear(heard: &mut Heard, hello: &TlsServerHelloContents<'_>) {
+    let mut version = hello.version;
+    let suite = TlsCipherSuite::from_id(hello.cipher.0);
+    heard.cipher = suite.map_or_else(
+        || format!("cipher 0x{:04x}", hello.cipher.0),
+        |known| known.name.to_owned(),
+    );
+    heard.key_exchange = suite.map_or_else(String::new, |known| {
+        format!("{:?}", known.kx).to_uppercase()
+    });
+    let extensions = hello.ext.map(parse_tls_server_hello_extensions);
+    for extension in extensions
+        .and_then(Result::ok)
+        .map(|(_, all)| all)
+        .unwrap_or_default()
+    {
+        match extension {
+            TlsExtension::SupportedVersions(versions) => {
+                version = versions.first().copied().unwrap_or(version);
+            }
+            TlsExtension::KeyShare([high, low, ..]) => {
+                let group = NamedGroup(u16::from_be_bytes([*high, *low]));
+                heard.key_exchange = format!("{group:?}");
+            }
+            _ => {}
+        }
+    }
+    heard.version = version_name(version);
 }
 
 fn version_name(version: TlsVersion) -> String {
@@ -134,7 +181,7 @@ fn version_name(version: TlsVersion) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::version_and_cipher;
+    use super::{Heard, listen};
 
     #[test]
     fn odd_octets_give_no_version_and_no_panic() {
@@ -144,7 +191,7 @@ mod tests {
             b"\x16\x03\x01",
             b"\x16\x03\x03\x00\x04\x02\x00\x00\x00",
         ] {
-            assert_eq!(version_and_cipher(octets).0, "TLS");
+            assert_eq!(listen(octets), Heard::default());
         }
     }
 }
