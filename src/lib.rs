@@ -38,6 +38,8 @@ pub mod help;
 pub mod learnt;
 pub mod log;
 pub mod net;
+pub mod netrc;
+pub mod password;
 pub mod recorder;
 pub mod report;
 pub mod script;

@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "edge",
         &[
-            "style", "log", "net", "report", "session", "script", "console", "serve",
+            "style", "log", "password", "net", "report", "session", "script", "console", "serve",
         ],
     ),
     ("cmd", &["cmd"]),
