@@ -416,20 +416,27 @@ impl Console {
 
     /// Shows a spool in the pager of choice; returns whether it went well.
     fn show_spool(&self, spool: &Spool, title: &str) -> bool {
-        let program = std::env::var("PAGER")
-            .ok()
-            .filter(|pager| !pager.trim().is_empty());
-        if program.is_some_and(|program| external_pager::page(&program, spool).is_ok()) {
-            return true;
-        }
-        let has_colour = self.screen.style().has_colour();
-        let is_over = || self.interrupts.is_pressed();
-        let result = pager::page(spool, title, has_colour, &is_over);
+        self.screen.set_covered(true);
+        let result = self.show_spool_alone(spool, title);
+        self.screen.set_covered(false);
         if let Err(error) = &result {
             self.screen
                 .note(Paint::Warning, &format!("the pager failed: {error}"));
         }
         result.is_ok()
+    }
+
+    /// Shows a spool while nothing else is printed.
+    fn show_spool_alone(&self, spool: &Spool, title: &str) -> std::io::Result<()> {
+        let program = std::env::var("PAGER")
+            .ok()
+            .filter(|pager| !pager.trim().is_empty());
+        if program.is_some_and(|program| external_pager::page(&program, spool).is_ok()) {
+            return Ok(());
+        }
+        let has_colour = self.screen.style().has_colour();
+        let is_over = || self.interrupts.is_pressed();
+        pager::page(spool, title, has_colour, &is_over).map(|_| ())
     }
 
     fn close(&mut self) {

@@ -448,6 +448,47 @@ fn a_long_reply_opens_the_pager_and_q_comes_back() {
     server.join().unwrap();
 }
 
+/// A reply that does not fit on the screen.
+fn long_reply() -> String {
+    format!("+OK\r\n{}.\r\n", "line\r\n".repeat(800))
+}
+
+#[test]
+fn what_happens_while_the_pager_is_open_is_told_behind_it() {
+    let home = Home::new();
+    let (tell, told) = std::sync::mpsc::channel();
+    let (address, server) = serve(move |peer| {
+        peer.say("+OK ready\r\n");
+        peer.hear();
+        peer.say(long_reply());
+        told.recv().unwrap();
+        peer.say("-ERR idle for too long\r\n");
+    });
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.press("retr 1\r");
+    terminal.see("q back");
+    tell.send(()).unwrap();
+    server.join().unwrap();
+    let start = Instant::now();
+    // What is in the file is told next.
+    while !home.files().iter().any(|path| {
+        std::fs::read(path).is_ok_and(|file| text(&file).contains("* closed by server"))
+    }) {
+        assert!(start.elapsed() < LIMIT);
+        std::thread::yield_now();
+    }
+    terminal.press("G");
+    let screen = terminal.see("  end ");
+    assert!(!screen.contains("idle"), "{screen}");
+    terminal.press("q");
+    let screen = terminal.prompt("closed>");
+    assert!(screen.contains("-ERR idle for too long"), "{screen}");
+    assert!(screen.contains("closed by server"), "{screen}");
+    terminal.press("\x04");
+    terminal.end();
+}
+
 #[test]
 fn ctrl_c_stops_showing_a_long_reply_and_the_rest_is_recorded() {
     let home = Home::new();
