@@ -490,6 +490,26 @@ fn what_happens_while_the_pager_is_open_is_told_behind_it() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_program_that_is_ended_in_the_pager_gives_the_terminal_back() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| peer.answer(|_| long_reply()));
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.press("retr 1\r");
+    terminal.see("q back");
+    let process = terminal.child.process_id().unwrap().to_string();
+    let kill = std::process::Command::new("kill").arg(process).status();
+    assert!(kill.unwrap().success());
+    let (_, raw) = terminal.end();
+    server.join().unwrap();
+    let raw = text(&raw);
+    // The alternate screen is left, and the cursor is seen.
+    let left = raw.rfind("\x1b[?1049l").unwrap();
+    assert!(raw[left..].contains("\x1b[?25h"), "{:?}", &raw[left..]);
+}
+
+#[test]
 fn ctrl_c_stops_showing_a_long_reply_and_the_rest_is_recorded() {
     let home = Home::new();
     let (tell, told) = std::sync::mpsc::channel::<()>();
