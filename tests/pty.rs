@@ -510,6 +510,31 @@ fn a_program_that_is_ended_in_the_pager_gives_the_terminal_back() {
 }
 
 #[test]
+fn what_is_typed_behind_the_q_of_the_pager_is_not_lost() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| {
+        peer.answer(|line| match line {
+            "retr 1" => long_reply(),
+            _ => "+OK\r\n".into(),
+        })
+    });
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.press("retr 1\r");
+    terminal.see("q back");
+    terminal.press("qpass secret\rnoop\r");
+    terminal.prompt("auth> pass ••••••");
+    terminal.press("\r");
+    terminal.see("trans> noop");
+    terminal.press("\r");
+    terminal.prompt("trans>");
+    terminal.press("quit\r");
+    terminal.end();
+    let sent = "retr 1\r\npass secret\r\nnoop\r\nquit\r\n";
+    assert_eq!(text(&server.join().unwrap()), sent);
+}
+
+#[test]
 fn ctrl_c_stops_showing_a_long_reply_and_the_rest_is_recorded() {
     let home = Home::new();
     let (tell, told) = std::sync::mpsc::channel::<()>();
