@@ -315,9 +315,8 @@ impl Console {
                 Paint::Note,
                 "not shown any more; the rest is read and recorded. Ctrl-C again closes",
             );
-        } else {
-            self.tell_awaited(now);
         }
+        self.tell_awaited(now);
     }
 
     fn interrupt_at_prompt(&mut self) {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
 use poptalk::tracker::Side;
+use poptalk::transcript::Item;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use crate::support::{Home, LIMIT, read, serve, text};
@@ -606,4 +607,62 @@ fn words_to_poptalk_are_carried_out_and_not_sent() {
     assert_eq!(terminal.end().0, 0);
     assert_eq!(text(&server.join().unwrap()), "quit\r\n");
     assert_eq!(text(&read(&file).octets(Side::Client)), ":x\r\n");
+}
+
+#[test]
+fn stls_typed_by_hand_upgrades_in_place() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home, &["practice"]);
+    terminal.prompt("auth>");
+    let screen = terminal.line("stls", "auth tls>");
+    assert!(screen.contains("certificate verified"), "{screen}");
+    terminal.line("user alice", "auth tls>");
+    terminal.line("pass wonderland", "trans tls>");
+    terminal.press("quit\r");
+    assert_eq!(terminal.end().0, 0);
+    let events: Vec<String> = home
+        .transcript()
+        .items
+        .into_iter()
+        .filter_map(|item| match item {
+            Item::Event(text) => Some(text),
+            _ => None,
+        })
+        .collect();
+    assert!(events[1].starts_with("tls TLSv1.3 TLS_"), "{events:?}");
+    assert!(events[1].contains(" verified "), "{events:?}");
+    assert_eq!(events[2], "closed by server");
+}
+
+#[test]
+fn a_reply_without_end_gives_the_prompt_back_on_ctrl_c_and_tells_what_is_awaited() {
+    let home = Home::new();
+    let (heard, hears) = std::sync::mpsc::channel();
+    let (address, server) = serve(move |peer| {
+        peer.say("+OK ready\r\n");
+        peer.hear();
+        peer.say("+OK\r\n1 2\r\n.");
+        heard.send(()).unwrap();
+        peer.rest()
+    });
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.press("list\r");
+    hears.recv().unwrap();
+    terminal.see("1 2");
+    terminal.press("\x03");
+    terminal.see("awaiting CRLF . CRLF, the end of the reply to LIST, last octets 32 0d 0a 2e");
+    terminal.prompt("auth …>");
+    terminal.press("\x03");
+    terminal.see("closing the connection");
+    terminal.prompt("closed>");
+    assert_eq!(text(&server.join().unwrap()), "");
+    terminal.press(":quit\r");
+    terminal.end();
+    // The dot that may have been the end is in the file.
+    assert!(
+        home.transcript()
+            .octets(Side::Server)
+            .ends_with(b"1 2\r\n.")
+    );
 }
