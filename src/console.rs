@@ -72,6 +72,7 @@ pub fn run(plan: Plan) -> Exit {
         connection: None,
         log: None,
         has_stopped_showing: false,
+        typed_ahead: String::new(),
     };
     let exit = console.talk();
     console.screen.finish();
@@ -90,6 +91,8 @@ struct Console {
     log: Option<PathBuf>,
     /// Ctrl-C was pressed once during the reply that is coming.
     has_stopped_showing: bool,
+    /// What was typed behind the key that left the pager: it is meant for the prompt.
+    typed_ahead: String,
 }
 
 /// Where lines come from: an editor, or a terminal that can't be used for one.
@@ -313,9 +316,8 @@ impl Console {
                 Paint::Note,
                 "not shown any more; the rest is read and recorded. Ctrl-C again closes",
             );
-        } else {
-            self.tell_awaited(now);
         }
+        self.tell_awaited(now);
     }
 
     fn interrupt_at_prompt(&mut self) {
@@ -378,7 +380,11 @@ impl Console {
         let prompt = self
             .standing()
             .map_or_else(|| "closed> ".to_owned(), |now| prompt(&now));
-        self.read(&prompt, given)
+        // Each line waits for Enter: no one has seen it yet.
+        let ahead = std::mem::take(&mut self.typed_ahead);
+        let (line, rest) = ahead.split_once('\n').unwrap_or((&ahead, ""));
+        self.typed_ahead = rest.to_owned();
+        self.read(&prompt, &format!("{given}{line}"))
     }
 
     fn read(&mut self, prompt: &str, given: &str) -> Input {
@@ -395,7 +401,7 @@ impl Console {
         input
     }
 
-    fn help(&self, topic: &str) {
+    fn help(&mut self, topic: &str) {
         let text = if topic.is_empty() {
             help::overview(Some(know(&self.knowledge).states()))
         } else {
@@ -416,21 +422,34 @@ impl Console {
     }
 
     /// Shows a spool in the pager of choice; returns whether it went well.
-    fn show_spool(&self, spool: &Spool, title: &str) -> bool {
+    fn show_spool(&mut self, spool: &Spool, title: &str) -> bool {
+        self.screen.set_covered(true);
+        let result = self.show_spool_alone(spool, title);
+        self.screen.set_covered(false);
+        match result {
+            Ok(typed_ahead) => {
+                self.typed_ahead.push_str(&typed_ahead);
+                true
+            }
+            Err(error) => {
+                self.screen
+                    .note(Paint::Warning, &format!("the pager failed: {error}"));
+                false
+            }
+        }
+    }
+
+    /// Shows a spool while nothing else is printed; returns what was typed ahead.
+    fn show_spool_alone(&self, spool: &Spool, title: &str) -> std::io::Result<String> {
         let program = std::env::var("PAGER")
             .ok()
             .filter(|pager| !pager.trim().is_empty());
         if program.is_some_and(|program| external_pager::page(&program, spool).is_ok()) {
-            return true;
+            return Ok(String::new());
         }
         let has_colour = self.screen.style().has_colour();
         let is_over = || self.interrupts.is_pressed();
-        let result = pager::page(spool, title, has_colour, &is_over);
-        if let Err(error) = &result {
-            self.screen
-                .note(Paint::Warning, &format!("the pager failed: {error}"));
-        }
-        result.is_ok()
+        pager::page(spool, title, has_colour, &is_over).map(|leave| leave.typed_ahead)
     }
 
     fn close(&mut self) {

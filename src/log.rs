@@ -51,7 +51,13 @@ pub fn open(place: &LogPlace, name: &str, now: Timestamp) -> io::Result<Option<L
         LogPlace::StateFolder => in_folder(&state_folder()?, name, now).map(Some),
         LogPlace::Path(path) if path.is_dir() => in_folder(path, name, now).map(Some),
         LogPlace::Path(path) => {
-            let file = create(path)?;
+            // A pipe or a device holds no evidence that could be lost.
+            let is_special = path.metadata().is_ok_and(|found| !found.is_file());
+            let file = if is_special {
+                OpenOptions::new().write(true).open(path)?
+            } else {
+                create(path)?
+            };
             Ok(Some(Log {
                 path: path.clone(),
                 file,

@@ -1,6 +1,6 @@
 //! What the console and scripts share: the options of a session, and opening its connection with its transcript.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -135,11 +135,10 @@ impl Plan {
                 on_log(Ok(Some(log.path)));
             }
             Err(error) => {
-                let why = plain(&error);
-                if let LogPlace::Path(path) = &place {
-                    return Err(Failure::Log(path.clone(), why));
+                if let LogPlace::Path(path) = place {
+                    return Err(Failure::Log(path, error));
                 }
-                on_log(Err(why));
+                on_log(Err(plain(&error)));
             }
         }
         for (verbs, shape) in [
@@ -184,8 +183,8 @@ pub fn log_elsewhere(
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The transcript can't be made.
-    #[error("transcript {path}: {why}", path = .0.display(), why = .1)]
-    Log(PathBuf, String),
+    #[error("transcript {path}: {why}", path = .0.display(), why = plain(.1))]
+    Log(PathBuf, io::Error),
     /// No connection.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -206,8 +205,11 @@ impl Failure {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Log(..) => {
+            Self::Log(_, error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Some("a transcript is never overwritten; name another file with --log".to_owned())
+            }
+            Self::Log(..) => {
+                Some("name a file in a folder that you can write to, or use --no-log".to_owned())
             }
             Self::Open(OpenError::Dial(error)) => Some(error.hint().to_owned()),
             Self::Open(OpenError::Tls(error)) => error.hint.clone(),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
 use poptalk::tracker::Side;
+use poptalk::transcript::Item;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use crate::support::{Home, LIMIT, read, serve, text};
@@ -448,6 +449,92 @@ fn a_long_reply_opens_the_pager_and_q_comes_back() {
     server.join().unwrap();
 }
 
+/// A reply that does not fit on the screen.
+fn long_reply() -> String {
+    format!("+OK\r\n{}.\r\n", "line\r\n".repeat(800))
+}
+
+#[test]
+fn what_happens_while_the_pager_is_open_is_told_behind_it() {
+    let home = Home::new();
+    let (tell, told) = std::sync::mpsc::channel();
+    let (address, server) = serve(move |peer| {
+        peer.say("+OK ready\r\n");
+        peer.hear();
+        peer.say(long_reply());
+        told.recv().unwrap();
+        peer.say("-ERR idle for too long\r\n");
+    });
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.press("retr 1\r");
+    terminal.see("q back");
+    tell.send(()).unwrap();
+    server.join().unwrap();
+    let start = Instant::now();
+    // What is in the file is told next.
+    while !home.files().iter().any(|path| {
+        std::fs::read(path).is_ok_and(|file| text(&file).contains("* closed by server"))
+    }) {
+        assert!(start.elapsed() < LIMIT);
+        std::thread::yield_now();
+    }
+    terminal.press("G");
+    let screen = terminal.see("  end ");
+    assert!(!screen.contains("idle"), "{screen}");
+    terminal.press("q");
+    let screen = terminal.prompt("closed>");
+    assert!(screen.contains("-ERR idle for too long"), "{screen}");
+    assert!(screen.contains("closed by server"), "{screen}");
+    terminal.press("\x04");
+    terminal.end();
+}
+
+#[test]
+#[cfg(unix)]
+fn a_program_that_is_ended_in_the_pager_gives_the_terminal_back() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| peer.answer(|_| long_reply()));
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.press("retr 1\r");
+    terminal.see("q back");
+    let process = terminal.child.process_id().unwrap().to_string();
+    let kill = std::process::Command::new("kill").arg(process).status();
+    assert!(kill.unwrap().success());
+    let (_, raw) = terminal.end();
+    server.join().unwrap();
+    let raw = text(&raw);
+    // The alternate screen is left, and the cursor is seen.
+    let left = raw.rfind("\x1b[?1049l").unwrap();
+    assert!(raw[left..].contains("\x1b[?25h"), "{:?}", &raw[left..]);
+}
+
+#[test]
+fn what_is_typed_behind_the_q_of_the_pager_is_not_lost() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| {
+        peer.answer(|line| match line {
+            "retr 1" => long_reply(),
+            _ => "+OK\r\n".into(),
+        })
+    });
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.press("retr 1\r");
+    terminal.see("q back");
+    terminal.press("qpass secret\rnoop\r");
+    terminal.prompt("auth> pass ••••••");
+    terminal.press("\r");
+    terminal.see("trans> noop");
+    terminal.press("\r");
+    terminal.prompt("trans>");
+    terminal.press("quit\r");
+    terminal.end();
+    let sent = "retr 1\r\npass secret\r\nnoop\r\nquit\r\n";
+    assert_eq!(text(&server.join().unwrap()), sent);
+}
+
 #[test]
 fn ctrl_c_stops_showing_a_long_reply_and_the_rest_is_recorded() {
     let home = Home::new();
@@ -520,4 +607,62 @@ fn words_to_poptalk_are_carried_out_and_not_sent() {
     assert_eq!(terminal.end().0, 0);
     assert_eq!(text(&server.join().unwrap()), "quit\r\n");
     assert_eq!(text(&read(&file).octets(Side::Client)), ":x\r\n");
+}
+
+#[test]
+fn stls_typed_by_hand_upgrades_in_place() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home, &["practice"]);
+    terminal.prompt("auth>");
+    let screen = terminal.line("stls", "auth tls>");
+    assert!(screen.contains("certificate verified"), "{screen}");
+    terminal.line("user alice", "auth tls>");
+    terminal.line("pass wonderland", "trans tls>");
+    terminal.press("quit\r");
+    assert_eq!(terminal.end().0, 0);
+    let events: Vec<String> = home
+        .transcript()
+        .items
+        .into_iter()
+        .filter_map(|item| match item {
+            Item::Event(text) => Some(text),
+            _ => None,
+        })
+        .collect();
+    assert!(events[1].starts_with("tls TLSv1.3 TLS_"), "{events:?}");
+    assert!(events[1].contains(" verified "), "{events:?}");
+    assert_eq!(events[2], "closed by server");
+}
+
+#[test]
+fn a_reply_without_end_gives_the_prompt_back_on_ctrl_c_and_tells_what_is_awaited() {
+    let home = Home::new();
+    let (heard, hears) = std::sync::mpsc::channel();
+    let (address, server) = serve(move |peer| {
+        peer.say("+OK ready\r\n");
+        peer.hear();
+        peer.say("+OK\r\n1 2\r\n.");
+        heard.send(()).unwrap();
+        peer.rest()
+    });
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.press("list\r");
+    hears.recv().unwrap();
+    terminal.see("1 2");
+    terminal.press("\x03");
+    terminal.see("awaiting CRLF . CRLF, the end of the reply to LIST, last octets 32 0d 0a 2e");
+    terminal.prompt("auth …>");
+    terminal.press("\x03");
+    terminal.see("closing the connection");
+    terminal.prompt("closed>");
+    assert_eq!(text(&server.join().unwrap()), "");
+    terminal.press(":quit\r");
+    terminal.end();
+    // The dot that may have been the end is in the file.
+    assert!(
+        home.transcript()
+            .octets(Side::Server)
+            .ends_with(b"1 2\r\n.")
+    );
 }

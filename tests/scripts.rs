@@ -511,3 +511,27 @@ fn every_address_of_a_name_is_tried() {
     server.join().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_once_and_the_session_goes_on() {
+    let (address, server) = serve(|peer| peer.answer(|_| "+OK\r\n".into()));
+    let args = [
+        &address.to_string(),
+        "--log",
+        "/dev/full",
+        "-c",
+        "NOOP",
+        "-c",
+        "STAT",
+    ];
+    let output = Home::new().script(&args, b"");
+    assert_eq!(text(&server.join().unwrap()), "NOOP\r\nSTAT\r\n");
+    assert_eq!(output.status.code(), Some(0));
+    let told = text(&output.stderr);
+    assert_eq!(
+        told.matches("can't be written any more").count(),
+        1,
+        "{told}"
+    );
+}

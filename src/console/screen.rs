@@ -22,10 +22,12 @@ pub struct Screen {
 #[derive(Debug, Default)]
 struct State {
     is_prompting: bool,
+    /// A pager has the terminal.
+    is_covered: bool,
     is_over: bool,
     /// The cursor is not at the start of a line.
     is_inside_line: bool,
-    /// Texts for above the prompt.
+    /// Texts for above the prompt, or for when the pager was left.
     queue: VecDeque<String>,
 }
 
@@ -49,7 +51,7 @@ impl Screen {
     /// Prints text that is safe for a terminal. The editor's printer is never called here: it may wait for the editor.
     pub fn print(&self, text: &str) {
         let mut state = self.lock();
-        if state.is_prompting {
+        if state.is_prompting || state.is_covered {
             let end = if text.ends_with('\n') { "" } else { "\n" };
             state.queue.push_back(format!("{text}{end}"));
             self.changed.notify_all();
@@ -72,11 +74,14 @@ impl Screen {
         if is_prompting && state.is_inside_line {
             put(&mut state, "\n");
         }
-        if !is_prompting {
-            while let Some(text) = state.queue.pop_front() {
-                put(&mut state, &text);
-            }
-        }
+        flush(&mut state);
+    }
+
+    /// Says whether a pager has the terminal: nothing is printed into it, but kept until it was left.
+    pub fn set_covered(&self, is_covered: bool) {
+        let mut state = self.lock();
+        state.is_covered = is_covered;
+        flush(&mut state);
     }
 
     /// Shows texts above the prompt, until [`Screen::finish`].
@@ -99,8 +104,10 @@ impl Screen {
     }
 
     fn next(&self) -> Option<String> {
-        let not_yet =
-            |state: &mut State| !state.is_over && (!state.is_prompting || state.queue.is_empty());
+        let not_yet = |state: &mut State| {
+            let is_shown = state.is_prompting && !state.is_covered;
+            !state.is_over && (!is_shown || state.queue.is_empty())
+        };
         let mut state = self
             .changed
             .wait_while(self.lock(), not_yet)
@@ -114,6 +121,16 @@ impl Screen {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Prints what has waited, if it need not wait any more.
+fn flush(state: &mut State) {
+    while !state.is_prompting
+        && !state.is_covered
+        && let Some(text) = state.queue.pop_front()
+    {
+        put(state, &text);
     }
 }
 

@@ -95,6 +95,7 @@ mod imp {
             if let Ok(mut signals) = signal_hook::iterator::Signals::new(signals) {
                 drop(std::thread::spawn(move || {
                     if let Some(signal) = signals.forever().next() {
+                        crate::console::pager::restore();
                         let _ = tcsetattr(stdin(), OptionalActions::Now, &saved);
                         // Every row is in the file already.
                         std::process::exit(128 + signal);

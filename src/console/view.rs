@@ -261,8 +261,13 @@ impl View {
         }
         shared.octets += octets.len() as u64;
         shared.lines += memchr::memchr_iter(b'\n', octets).count() as u64;
-        if let Some(spool) = &shared.spool {
-            spool.append(octets);
+        // It says so once, and the pager says where the text ends.
+        let error = shared.spool.as_ref().and_then(|spool| spool.append(octets));
+        if let Some(error) = error {
+            self.screen.note(
+                Paint::Warning,
+                &format!("the pager can't keep the rest: {error}"),
+            );
         }
         if shared.mode != Mode::Screen {
             return;

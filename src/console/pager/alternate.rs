@@ -38,7 +38,9 @@ impl Alternate {
     /// Shows rows of safe text, and the cursor in a column of the last one. Only rows that have changed are written,
     /// all at once.
     pub(super) fn draw(&mut self, rows: Vec<String>, cursor: Option<usize>) -> io::Result<()> {
-        if rows == self.drawn && cursor == self.cursor {
+        // After `restore` the screen is no longer ours.
+        let is_ours = IS_SET.load(Ordering::SeqCst);
+        if !is_ours || rows == self.drawn && cursor == self.cursor {
             return Ok(());
         }
         let mut out = Vec::new();
