@@ -27,6 +27,8 @@ pub struct Learnt {
     /// The last CAPA reply of each [`Phase`]; what was learnt before TLS stays here, for comparison only.
     pub announced: [Option<Vec<String>>; 3],
     phase: Phase,
+    /// The name that USER gave last.
+    pub user: Option<String>,
     deleted: BTreeSet<u64>,
     status: Vec<u8>,
     listing: Listing,
@@ -71,6 +73,9 @@ impl Learnt {
                 if let Some(Piece::Octets(octets)) = pieces.first() {
                     self.status.extend(octets.iter().take(LINE_MAX));
                 }
+            }
+            Seen::CommandSent(sent) if sent.verb() == "USER" => {
+                self.user = Some(String::from_utf8_lossy(sent.arguments()).into_owned());
             }
             Seen::DataStarted(sent) => self.start(sent),
             Seen::Data {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::command::{Command, Effect, Shape};
+use crate::command::{Command, Effect, Shape, Words};
 use crate::exit::Exit;
 use crate::help;
 use crate::log;
@@ -70,6 +70,7 @@ pub fn run(plan: &Plan) -> Exit {
         is_pipe_closed,
         has_quit: false,
         refusals: 0,
+        user: String::new(),
         log: place,
     };
     match script.play(lines) {
@@ -87,6 +88,8 @@ struct Script<'a> {
     is_pipe_closed: Arc<AtomicBool>,
     has_quit: bool,
     refusals: u64,
+    /// The name that USER gave last.
+    user: String,
     log: Option<std::path::PathBuf>,
 }
 
@@ -163,8 +166,13 @@ impl Script<'_> {
             Action::Log => self
                 .set_log(&text)
                 .map_err(|why| usage(&why, "name another file"))?,
-            Action::Pass
-            | Action::Page
+            Action::Pass => {
+                let line = session::pass_line(self.plan, &self.user, None).map_err(|error| {
+                    usage(&error.to_string(), error.hint().unwrap_or("see --help"))
+                })?;
+                self.send(&line)?;
+            }
+            Action::Page
             | Action::Open
             | Action::Hex
             | Action::Time
@@ -197,8 +205,12 @@ impl Script<'_> {
 
     /// Sends a line when it may be sent, and in lock-step waits for its reply.
     fn send(&mut self, line: &[u8]) -> Result<(), Exit> {
-        let verb = Command::of_line(line);
-        self.has_quit = verb.is_some_and(|row| row.effect == Effect::Quit);
+        let row = Command::of_line(line);
+        self.has_quit = row.is_some_and(|row| row.effect == Effect::Quit);
+        if row.is_some_and(|row| row.verb == "USER") {
+            let name = Words::of(line).nth(1).unwrap_or_default();
+            self.user = String::from_utf8_lossy(name).into_owned();
+        }
         if self.plan.args.pipeline {
             self.wait(|now| now.is_owed || (now.may_send && now.outstanding < WINDOW))?;
             self.connection.send_line(line);

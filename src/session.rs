@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use zeroize::Zeroizing;
 
 use crate::command::Shape;
 use crate::exit::Exit;
@@ -12,6 +13,7 @@ use crate::log::{self, LogPlace};
 use crate::net::dial::plain;
 use crate::net::engine::{Connection, OpenError, Order, Waits, Watcher};
 use crate::net::tls::TlsSettings;
+use crate::password::{self, PasswordArgs, PasswordError};
 use crate::recorder::Recorder;
 use crate::secret::Hider;
 use crate::style::ColorChoice;
@@ -35,6 +37,10 @@ pub struct SessionArgs {
     /// Write passwords and the like in clear into the transcript and onto the screen
     #[arg(long)]
     pub keep_secrets: bool,
+
+    /// Where a password comes from.
+    #[command(flatten)]
+    pub password: PasswordArgs,
 
     /// Keep nothing back: lines that start with `:` or `?` go to the server too
     #[arg(long)]
@@ -157,6 +163,21 @@ impl Plan {
             watcher,
         )?)
     }
+}
+
+/// The line `PASS` with the password of `user`, from where the options say, or by `ask`.
+///
+/// Errors: there is no password to be had.
+pub fn pass_line(
+    plan: &Plan,
+    user: &str,
+    ask: Option<&mut dyn FnMut() -> io::Result<Zeroizing<Vec<u8>>>>,
+) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
+    let password = password::find(&plan.args.password, &plan.target.host, user, ask)?;
+    let mut line = Zeroizing::new(Vec::with_capacity(password.len() + 5));
+    line.extend_from_slice(b"PASS ");
+    line.extend_from_slice(&password);
+    Ok(line)
 }
 
 /// Starts another transcript on an open connection; returns where it is.

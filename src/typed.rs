@@ -67,9 +67,9 @@ pub const OWN: &[Own] = &[
     own(
         "pass",
         "",
-        false,
+        true,
         Action::Pass,
-        "ask for the password unseen and send it as PASS",
+        "send PASS with the password of --password-command and the like, or ask for it unseen",
     ),
     own(
         "page",

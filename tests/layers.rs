@@ -9,7 +9,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("core", &["tracker"]),
     ("tape", &["transcript", "text", "secret"]),
     ("recorder", &["recorder"]),
-    ("reading", &["learnt", "typed", "help", "explain", "target"]),
+    (
+        "reading",
+        &["learnt", "typed", "help", "explain", "target", "netrc"],
+    ),
     ("players", &["server"]),
     (
         "edge",

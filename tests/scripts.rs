@@ -478,7 +478,8 @@ fn words_to_poptalk_work_in_scripts_and_mistakes_name_the_line() {
     for (script, told) in [
         (&b"NOOP\n:nonsense\n"[..], "line 2: no command `:nonsense`"),
         (b":send \\q\n", "line 1: unknown escape at octet 1"),
-        (b":pass\n", "line 1: `:pass` needs a person"),
+        (b":page\n", "line 1: `:page` needs a person"),
+        (b":pass\n", "line 1: no password for"),
     ] {
         let (address, server) = serve(|peer| peer.answer(|_| "+OK\r\n".into()));
         let output = Home::new().script(&[&address.to_string()], script);
@@ -534,4 +535,55 @@ fn a_full_disk_is_told_once_and_the_session_goes_on() {
         1,
         "{told}"
     );
+}
+
+#[test]
+fn a_script_needs_no_password_in_it() {
+    let netrc = "machine 127.0.0.1 login bob password other\nmachine 127.0.0.1 login alice password Geheim-77\n";
+    for source in ["command", "file", "variable", "netrc"] {
+        let (address, server) = serve(|peer| peer.answer(|_| "+OK\r\n".into()));
+        let home = Home::new();
+        let file = home.path().join("secret");
+        std::fs::write(&file, "Geheim-77\nmore\n").unwrap();
+        std::fs::write(home.path().join(".netrc"), netrc).unwrap();
+        let file = file.to_str().unwrap().to_owned();
+        let address = address.to_string();
+        let log = home.path().join("log.pop3");
+        let mut args = vec![
+            address.as_str(),
+            "-c",
+            "user alice",
+            "-c",
+            ":pass",
+            "-c",
+            "quit",
+        ];
+        args.extend(["--log", log.to_str().unwrap()]);
+        let command = format!("cat {file}");
+        match source {
+            "command" => args.extend(["--password-command", &command]),
+            "file" => args.extend(["--password-file", &file]),
+            _ => {}
+        }
+        let mut program = home.poptalk(&args);
+        if source == "variable" {
+            program.env("POPTALK_PASSWORD", "Geheim-77");
+        }
+        let output = program.stdin(Stdio::null()).output().unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{source}: {}",
+            text(&output.stderr)
+        );
+        assert_eq!(
+            text(&server.join().unwrap()),
+            "user alice\r\nPASS Geheim-77\r\nquit\r\n",
+            "{source}"
+        );
+        assert_eq!(
+            text(&read(&log).octets(Side::Client)),
+            "user alice\r\nPASS \r\nquit\r\n"
+        );
+    }
 }

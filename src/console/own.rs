@@ -99,16 +99,23 @@ impl Console {
             );
             return;
         }
-        match terminal::ask_unseen("password (not shown): ") {
-            Ok(password) => {
+        let user = know(&self.knowledge)
+            .learnt
+            .user
+            .clone()
+            .unwrap_or_default();
+        let mut ask = || terminal::ask_unseen("password (not shown): ");
+        match session::pass_line(&self.plan, &user, Some(&mut ask)) {
+            Ok(line) => {
                 self.screen.print("pass ••••••\n");
-                let mut line = Zeroizing::new(b"PASS ".to_vec());
-                line.extend_from_slice(&password);
                 self.send(&line);
             }
-            Err(error) => self
-                .screen
-                .note(Paint::Warning, &format!("no password: {error}")),
+            Err(error) => {
+                self.screen.note(Paint::Warning, &error.to_string());
+                if let Some(hint) = error.hint() {
+                    self.screen.note(Paint::Note, &format!("hint: {hint}"));
+                }
+            }
         }
     }
 

@@ -43,7 +43,7 @@ pub struct Shown {
     /// The last status line, for `:why`.
     pub last: Option<LastReply>,
     /// What was agreed when TLS began, for `:tls`.
-    pub tls: Option<TlsFacts>,
+    pub tls: Option<Box<TlsFacts>>,
 }
 
 /// A status line, and what it was said to.

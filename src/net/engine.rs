@@ -55,7 +55,7 @@ pub trait Watcher: Send {
 #[derive(Debug)]
 pub enum News {
     /// TLS is on.
-    Tls(TlsFacts),
+    Tls(Box<TlsFacts>),
     /// There is no TLS; the connection is closed.
     TlsFailed(TlsError),
     /// The peer is something else than POP3 here.

@@ -281,7 +281,7 @@ impl Engine {
                 self.recorder.tls_started();
                 self.standing.is_doubtful = facts.doubt.is_some();
                 self.first = None;
-                self.watcher.told(News::Tls(facts));
+                self.watcher.told(News::Tls(Box::new(facts)));
                 Ok(())
             }
             Err(error) => {
