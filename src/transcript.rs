@@ -56,6 +56,20 @@ pub enum Item {
     Unknown(String),
 }
 
+impl Item {
+    /// The item with its end unknown: the file ends in the middle of it.
+    #[must_use]
+    pub fn cut(self) -> Self {
+        match self {
+            Self::Row(row) => Self::Row(Row {
+                end: LineEnd::None,
+                ..row
+            }),
+            item => item,
+        }
+    }
+}
+
 /// A line, or a part of one, that one side sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {

@@ -59,9 +59,16 @@ impl<R: BufRead> Reader<R> {
         // A file that went through an editor of another system has CR LF.
         let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let item = match std::str::from_utf8(line) {
+        let is_whole = self.line.ends_with(b"\n");
+        let parse = |line: &[u8]| match std::str::from_utf8(line) {
             Ok(line) => item(line, self.row, self.in_head),
             Err(error) => Err((Problem::NotUtf8, error.valid_up_to(), 1)),
+        };
+        let item = match parse(line) {
+            Err((_, at, _)) if !is_whole && is_cut(line.get(at..).unwrap_or_default()) => {
+                parse(line.get(..at).unwrap_or_default()).map(Item::cut)
+            }
+            item => item,
         };
         let item = item.map_err(|(problem, at, width)| self.error(problem, at, width))?;
         self.in_head &= matches!(item, Item::Head { .. } | Item::Prose(_) | Item::Unknown(_));
@@ -161,7 +168,8 @@ fn item(line: &str, row: usize, in_head: bool) -> At<Item> {
         return Ok(Item::Blank);
     }
     if let Some(prose) = line.strip_prefix('#') {
-        let is_other = row == 1 && prose.starts_with("!pop3 ") && prose != "!pop3 1";
+        let version = prose.strip_prefix("!pop3 ").filter(|_| row == 1);
+        let is_other = version.is_some_and(|version| !matches!(version, "" | "1"));
         return if is_other {
             Err((Problem::Version, 7, prose.len().saturating_sub(6)))
         } else {
@@ -185,6 +193,20 @@ fn item(line: &str, row: usize, in_head: bool) -> At<Item> {
         });
     }
     Ok(Item::Unknown(line.to_owned()))
+}
+
+/// Whether the end of a file, from where it can't be read, is the start of something that can: the writer was killed there.
+fn is_cut(rest: &[u8]) -> bool {
+    let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    match rest {
+        b"\\" | b"\\x" | b"\\u" => true,
+        [b'\\', b'x', digit] => digit.is_ascii_hexdigit(),
+        [b'\\', b'u', b'{', digits @ ..] => digits.len() <= 6 && is_hex(digits),
+        [b'{', b'{', name @ ..] => !name.contains(&b'}') || name.ends_with(b"}"),
+        // Not UTF-8: a character of up to four octets that was cut.
+        [first, ..] => !first.is_ascii() && rest.len() < 4,
+        [] => false,
+    }
 }
 
 /// The side and time at the start of a row, and the octet offset at which its text starts.

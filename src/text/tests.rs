@@ -83,13 +83,15 @@ fn a_file_from_another_system_reads_the_same() {
 }
 
 #[test]
-fn every_prefix_of_whole_lines_is_a_file() {
-    let text = "#!pop3 1\nserver: x\n\n* connected 1\nS: +OK\nC: QUIT\nS: \\x1b\\-\n";
-    let ends = text.match_indices('\n').map(|(at, _)| at + 1);
-    assert!(
-        ends.map(|end| parse(&text.as_bytes()[..end]))
-            .all(|result| result.is_ok())
-    );
+fn every_prefix_is_a_file() {
+    let text = "#!pop3 1\nserver: x\n\n* connected 1\nS@12: +OK grüße ✉ \\u{202E}\nC: PASS {{password}}\nS: \\x1b\\\\\\-\n";
+    for end in 0..text.len() {
+        let prefix = &text.as_bytes()[..end];
+        assert!(parse(prefix).is_ok(), "{}", String::from_utf8_lossy(prefix));
+    }
+    let cut = parse(b"S: abc\\x1").unwrap();
+    assert_eq!(cut.octets(Side::Server), b"abc");
+    assert!(parse(b"S: abc\\q").is_err());
 }
 
 #[test]
