@@ -251,6 +251,9 @@ fn a_password_is_never_on_the_screen_in_the_history_or_in_a_file() {
         terminal.press(":pass\r");
         terminal.see("password");
         terminal.line("Geheim-77", "trans>");
+        terminal.line("apop alice 0123456789abcdef0123456789abcdef", "trans>");
+        terminal.line("AUTH PLAIN AGFsaWNlAEdlaGVpbS03Nw==", "sasl>");
+        terminal.line("*", "trans>");
         terminal.line("auth login", "sasl>");
         terminal.line("R2VoZWltLTc3", "trans>");
         terminal.press("\x04");
@@ -261,7 +264,13 @@ fn a_password_is_never_on_the_screen_in_the_history_or_in_a_file() {
         for file in home.files() {
             all += &text(&std::fs::read(file).unwrap());
         }
-        for hidden in ["Geheim-77", "R2VoZWltLTc3", "GehxeimX"] {
+        for hidden in [
+            "Geheim-77",
+            "R2VoZWltLTc3",
+            "Gehxeim",
+            "0123456789abcdef",
+            "AGFsaWNl",
+        ] {
             assert!(!all.contains(hidden), "{hidden} in {all}");
         }
         let history = home
