@@ -16,3 +16,4 @@ mod practice;
 mod pty;
 mod scripts;
 mod support;
+mod tls;

@@ -103,6 +103,11 @@ impl Certificate {
             Some(format!("the certificate expired on {}", self.not_after))
         } else if !self.names.iter().any(|name| fits(name, host)) {
             Some(format!("the certificate is not for `{host}`"))
+        } else if self.signature.ends_with(UNSAFE) {
+            Some(format!(
+                "the certificate was signed with {}",
+                self.signature
+            ))
         } else {
             None
         }
@@ -131,6 +136,9 @@ fn key(key: &SubjectPublicKeyInfoOwned) -> String {
         other => format!("algorithm {other}"),
     }
 }
+
+/// What is said of a signature that anybody might make (RFC 9155 and its like).
+const UNSAFE: &str = ": no longer safe";
 
 /// The name of a signature algorithm, by its object identifier.
 fn signature(oid: &str) -> &str {
