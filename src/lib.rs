@@ -42,6 +42,7 @@ pub mod netrc;
 pub mod password;
 pub mod recorder;
 pub mod report;
+pub mod sasl;
 pub mod script;
 pub mod secret;
 pub mod serve;

@@ -11,7 +11,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("recorder", &["recorder"]),
     (
         "reading",
-        &["learnt", "typed", "help", "explain", "target", "netrc"],
+        &[
+            "learnt", "typed", "help", "explain", "target", "netrc", "sasl",
+        ],
     ),
     ("players", &["server"]),
     (

@@ -1,0 +1,356 @@
+//! What a login line is made of: the SASL mechanisms and APOP, step by step, each step explained.
+
+mod scram;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use md5::{Digest, Md5};
+use zeroize::Zeroizing;
+
+use scram::Scram;
+
+/// A mechanism of RFC 5034's AUTH that poptalk can carry out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mechanism {
+    /// Its name, upper case.
+    pub name: &'static str,
+    /// Whoever reads the line has the secret.
+    pub is_plain: bool,
+    /// The client speaks first: an initial response is allowed (RFC 5034 §4).
+    pub is_client_first: bool,
+    /// It wants a token in place of a password.
+    pub wants_token: bool,
+    /// The document that defines it.
+    pub source: &'static str,
+}
+
+const fn row(
+    name: &'static str,
+    is_plain: bool,
+    is_client_first: bool,
+    source: &'static str,
+) -> Mechanism {
+    Mechanism {
+        name,
+        is_plain,
+        is_client_first,
+        wants_token: false,
+        source,
+    }
+}
+
+/// The mechanisms, the strongest first. Those with a token are chosen only by name.
+pub const MECHANISMS: &[Mechanism] = &[
+    row("SCRAM-SHA-256-PLUS", false, true, "RFC 7677"),
+    row("SCRAM-SHA-1-PLUS", false, true, "RFC 5802"),
+    row("SCRAM-SHA-256", false, true, "RFC 7677"),
+    row("SCRAM-SHA-1", false, true, "RFC 5802"),
+    row("CRAM-MD5", false, false, "RFC 2195"),
+    row("PLAIN", true, true, "RFC 4616"),
+    row("LOGIN", true, false, "draft-murchison-sasl-login"),
+    Mechanism {
+        wants_token: true,
+        ..row("OAUTHBEARER", true, true, "RFC 7628")
+    },
+    Mechanism {
+        wants_token: true,
+        ..row("XOAUTH2", true, true, "Google's and Microsoft's own")
+    },
+    row("EXTERNAL", false, true, "RFC 4422, appendix A"),
+    row("ANONYMOUS", false, true, "RFC 4505"),
+];
+
+impl Mechanism {
+    /// The mechanism of this name, without regard to case.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        MECHANISMS
+            .iter()
+            .find(|row| row.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The strongest of the announced mechanisms that works with a password; those with a binding to TLS only where there is one.
+    #[must_use]
+    pub fn strongest(announced: &[String], has_binding: bool) -> Option<&'static Self> {
+        let is_announced = |row: &&Self| {
+            announced
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(row.name))
+        };
+        MECHANISMS
+            .iter()
+            .filter(|row| !row.wants_token && !matches!(row.name, "EXTERNAL" | "ANONYMOUS"))
+            .filter(|row| has_binding || !row.name.ends_with("-PLUS"))
+            .find(is_announced)
+    }
+
+    /// Whether it needs a secret.
+    #[must_use]
+    pub fn wants_secret(&self) -> bool {
+        !matches!(self.name, "EXTERNAL" | "ANONYMOUS")
+    }
+}
+
+/// Who logs in, and what belongs to the one exchange.
+pub struct Credentials {
+    /// The name.
+    pub user: String,
+    /// The password or token.
+    pub secret: Zeroizing<Vec<u8>>,
+    /// The host, for OAUTHBEARER.
+    pub host: String,
+    /// The port, for OAUTHBEARER.
+    pub port: u16,
+    /// Text that was never used before, of printable ASCII without a comma.
+    pub nonce: String,
+    /// The `tls-server-end-point` of the connection (RFC 5929 §4).
+    pub binding: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Credentials {{ user: {:?}, secret: (hidden) }}",
+            self.user
+        )
+    }
+}
+
+/// A step of the client: what is said, and how it was made.
+pub struct Turn {
+    /// How it was made: a label and what may be shown. No secret, no digest and no base64 of one.
+    pub parts: Vec<(&'static str, String)>,
+    /// What is said, before base64.
+    pub response: Zeroizing<Vec<u8>>,
+}
+
+impl Turn {
+    fn new(response: impl Into<Vec<u8>>, parts: &[(&'static str, &str)]) -> Self {
+        let parts = parts
+            .iter()
+            .map(|(label, text)| (*label, (*text).to_owned()))
+            .collect();
+        Self {
+            parts,
+            response: Zeroizing::new(response.into()),
+        }
+    }
+
+    /// The text of the line that says it: base64; `=` where an initial response is empty (RFC 5034 §4).
+    #[must_use]
+    pub fn text(&self, is_initial: bool) -> Zeroizing<String> {
+        if self.response.is_empty() && is_initial {
+            return Zeroizing::new("=".to_owned());
+        }
+        Zeroizing::new(STANDARD.encode(&*self.response))
+    }
+}
+
+impl std::fmt::Debug for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Turn {{ parts: {:?}, response: (hidden) }}", self.parts)
+    }
+}
+
+/// Why an exchange can't go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SaslError {
+    /// The challenge is not base64 (RFC 5034 §4).
+    #[error("the challenge is not base64")]
+    NotBase64,
+    /// The server says more than the mechanism has.
+    #[error("the server goes on where {0} is over")]
+    TooLong(&'static str),
+    /// A challenge of SCRAM breaks RFC 5802 §5.
+    #[error("the server's {0}")]
+    Scram(&'static str),
+    /// The server said an error of its own.
+    #[error("the server says: {0}")]
+    Told(String),
+    /// The server does not know the password: it may be an impostor (RFC 5802 §3).
+    #[error(
+        "the server's signature is wrong: it does not know the password, or is not the one it says"
+    )]
+    Impostor,
+    /// The password can't be prepared as RFC 4013 wants it.
+    #[error("the password or name holds characters that SCRAM forbids (RFC 4013)")]
+    Forbidden,
+}
+
+/// One exchange of the client.
+pub struct Exchange {
+    mechanism: &'static Mechanism,
+    credentials: Credentials,
+    scram: Option<Scram>,
+    /// How many responses were given.
+    step: usize,
+}
+
+impl Exchange {
+    /// An exchange that has not begun.
+    #[must_use]
+    pub fn new(mechanism: &'static Mechanism, credentials: Credentials) -> Self {
+        let scram = mechanism
+            .name
+            .starts_with("SCRAM-")
+            .then(|| Scram::new(mechanism.name, &credentials));
+        Self {
+            mechanism,
+            credentials,
+            scram,
+            step: 0,
+        }
+    }
+
+    /// The first response, of a mechanism in which the client speaks first.
+    ///
+    /// Errors: the name can't be said in this mechanism.
+    pub fn initial(&mut self) -> Result<Option<Turn>, SaslError> {
+        if self.mechanism.is_client_first {
+            self.next(b"").map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// The answer to a challenge (the text behind `+ `, base64).
+    ///
+    /// Errors: the challenge breaks the rules of the mechanism; `*` cancels then.
+    pub fn answer(&mut self, challenge: &[u8]) -> Result<Turn, SaslError> {
+        let decoded = STANDARD
+            .decode(challenge.trim_ascii())
+            .map_err(|_| SaslError::NotBase64)?;
+        self.next(&decoded)
+    }
+
+    fn next(&mut self, challenge: &[u8]) -> Result<Turn, SaslError> {
+        let step = self.step;
+        self.step += 1;
+        let Credentials {
+            user,
+            secret,
+            host,
+            port,
+            ..
+        } = &self.credentials;
+        let join = |parts: &[&[u8]]| parts.concat();
+        let over = Err(SaslError::TooLong(self.mechanism.name));
+        if let Some(scram) = &mut self.scram {
+            return scram.next(&self.credentials, challenge);
+        }
+        Ok(match (self.mechanism.name, step) {
+            ("PLAIN", 0) => Turn::new(
+                join(&[b"\0", user.as_bytes(), b"\0", secret]),
+                &[(
+                    "made of",
+                    &format!("(authzid, empty) NUL {user} NUL ••••••"),
+                )],
+            ),
+            ("LOGIN", 0) => Turn::new(user.as_bytes(), &[("made of", user)]),
+            ("LOGIN", 1) => Turn::new(secret.as_slice(), &[("made of", "••••••, the password")]),
+            ("CRAM-MD5", 0) => Turn::new(
+                format!("{user} {}", hex(&hmac_md5(secret, challenge))),
+                &[
+                    ("challenge", &String::from_utf8_lossy(challenge)),
+                    ("hash", "HMAC-MD5, key ••••••, over the challenge"),
+                    (
+                        "made of",
+                        &format!("{user} SP (the hash, 32 hexadecimal digits)"),
+                    ),
+                ],
+            ),
+            ("XOAUTH2", 0) => Turn::new(
+                join(&[
+                    b"user=",
+                    user.as_bytes(),
+                    b"\x01auth=Bearer ",
+                    secret,
+                    b"\x01\x01",
+                ]),
+                &[(
+                    "made of",
+                    &format!("user={user} ^A auth=Bearer •••••• ^A ^A"),
+                )],
+            ),
+            ("OAUTHBEARER", 0) => {
+                let open = format!(
+                    "n,a={},\x01host={host}\x01port={port}\x01auth=Bearer ",
+                    scram::name(user)
+                );
+                let shown = format!(
+                    "n,a={user}, ^A host={host} ^A port={port} ^A auth=Bearer •••••• ^A ^A"
+                );
+                Turn::new(
+                    join(&[open.as_bytes(), secret, b"\x01\x01"]),
+                    &[("made of", &shown)],
+                )
+            }
+            // The error comes as JSON in a challenge; the answer only ends the exchange.
+            ("XOAUTH2", 1) => Turn::new("", &[("error", &String::from_utf8_lossy(challenge))]),
+            ("OAUTHBEARER", 1) => {
+                Turn::new("\x01", &[("error", &String::from_utf8_lossy(challenge))])
+            }
+            ("EXTERNAL" | "ANONYMOUS", 0) => Turn::new(user.as_bytes(), &[("made of", user)]),
+            _ => return over,
+        })
+    }
+
+    /// Whether the server has proved that it knows the password; None for a mechanism without such a proof.
+    #[must_use]
+    pub fn is_verified(&self) -> Option<bool> {
+        self.scram.as_ref().map(Scram::is_verified)
+    }
+}
+
+/// The timestamp of a greeting, with its angle brackets (RFC 1939 §7): `<`, text with an `@`, `>`, all visible ASCII.
+///
+/// A stamp of any other form is refused: a server could choose it so that digests tell of the password (CVE-2007-1558).
+#[must_use]
+pub fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
+    let start = memchr::memchr(b'<', greeting)?;
+    let length = memchr::memchr(b'>', greeting.get(start..)?)?;
+    let stamp = greeting.get(start..=start + length)?;
+    let inner = stamp.get(1..stamp.len() - 1)?;
+    let is_plain = inner
+        .iter()
+        .all(|octet| octet.is_ascii_graphic() && !b"<>".contains(octet));
+    let has_sides = inner
+        .split(|octet| *octet == b'@')
+        .filter(|side| !side.is_empty())
+        .count()
+        == 2;
+    (is_plain && has_sides).then_some(stamp)
+}
+
+/// The digest of APOP: MD5 of the timestamp and the password, 32 hexadecimal digits (RFC 1939 §7).
+#[must_use]
+pub fn apop(timestamp: &[u8], secret: &[u8]) -> Zeroizing<String> {
+    let mut md5 = Md5::new();
+    md5.update(timestamp);
+    md5.update(secret);
+    Zeroizing::new(hex(&md5.finalize()))
+}
+
+/// Whether `AUTH` with this initial response fits into 255 octets, CRLF included (RFC 5034 §4).
+#[must_use]
+pub fn fits(mechanism: &str, text: &str) -> bool {
+    "AUTH ".len() + mechanism.len() + " ".len() + text.len() + "\r\n".len() <= 255
+}
+
+fn hmac_md5(key: &[u8], message: &[u8]) -> Vec<u8> {
+    // A key of any length is taken; a shorter one is padded, a longer one hashed.
+    let Ok(mut mac) = Hmac::<Md5>::new_from_slice(key) else {
+        return Vec::new();
+    };
+    mac.update(message);
+    mac.finalize().into_bytes().to_vec()
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;
