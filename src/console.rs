@@ -2,6 +2,7 @@
 
 pub mod editor;
 pub mod external_pager;
+mod login;
 mod meaning;
 mod own;
 pub mod pager;
@@ -142,6 +143,10 @@ impl Console {
             self.await_reply();
             self.screen.print("stls\n");
             self.send(b"STLS");
+        }
+        if self.plan.args.login {
+            self.await_reply();
+            self.log_in_as_planned();
         }
         let mut given = String::new();
         loop {

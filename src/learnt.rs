@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::command::{Effect, Words};
 use crate::recorder::Seen;
+use crate::sasl;
 use crate::tracker::{Role, Sent, Side, State, Status};
 use crate::transcript::Piece;
 
@@ -27,6 +28,8 @@ pub struct Learnt {
     /// The last CAPA reply of each [`Phase`]; what was learnt before TLS stays here, for comparison only.
     pub announced: [Option<Vec<String>>; 3],
     phase: Phase,
+    /// The timestamp of the greeting, for APOP (RFC 1939 §7), when it has the form that one must have.
+    pub timestamp: Option<Vec<u8>>,
     /// The name that USER gave last.
     pub user: Option<String>,
     deleted: BTreeSet<u64>,
@@ -72,6 +75,15 @@ impl Learnt {
                 self.status.clear();
                 if let Some(Piece::Octets(octets)) = pieces.first() {
                     self.status.extend(octets.iter().take(LINE_MAX));
+                }
+            }
+            Seen::Line {
+                role: Role::Greeting,
+                pieces,
+                ..
+            } => {
+                if let Some(Piece::Octets(octets)) = pieces.first() {
+                    self.timestamp = sasl::timestamp(octets).map(<[u8]>::to_vec);
                 }
             }
             Seen::CommandSent(sent) if sent.verb() == "USER" => {

@@ -253,7 +253,6 @@ impl Exchange {
             ("CRAM-MD5", 0) => Turn::new(
                 format!("{user} {}", hex(&hmac_md5(secret, challenge))),
                 &[
-                    ("challenge", &String::from_utf8_lossy(challenge)),
                     ("hash", "HMAC-MD5, key ••••••, over the challenge"),
                     (
                         "made of",
@@ -288,10 +287,17 @@ impl Exchange {
                 )
             }
             // The error comes as JSON in a challenge; the answer only ends the exchange.
-            ("XOAUTH2", 1) => Turn::new("", &[("error", &String::from_utf8_lossy(challenge))]),
-            ("OAUTHBEARER", 1) => {
-                Turn::new("\x01", &[("error", &String::from_utf8_lossy(challenge))])
-            }
+            ("XOAUTH2", 1) => Turn::new(
+                "",
+                &[(
+                    "refused",
+                    "the challenge is the error; an empty line ends it",
+                )],
+            ),
+            ("OAUTHBEARER", 1) => Turn::new(
+                "\x01",
+                &[("refused", "the challenge is the error; ^A ends it")],
+            ),
             ("EXTERNAL" | "ANONYMOUS", 0) => Turn::new(user.as_bytes(), &[("made of", user)]),
             _ => return over,
         })

@@ -172,7 +172,10 @@ impl Script<'_> {
                 })?;
                 self.send(&line)?;
             }
-            Action::Page
+            Action::Login
+            | Action::Auth
+            | Action::Apop
+            | Action::Page
             | Action::Open
             | Action::Hex
             | Action::Time

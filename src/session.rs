@@ -38,6 +38,18 @@ pub struct SessionArgs {
     #[arg(long)]
     pub keep_secrets: bool,
 
+    /// The name to log in with
+    #[arg(short = 'u', long, value_name = "USER")]
+    pub user: Option<String>,
+
+    /// In the console: log in at once as --user, by the strongest way that the server offers
+    #[arg(long, requires = "user")]
+    pub login: bool,
+
+    /// Log in without TLS in a way that everybody can read, and do not ask
+    #[arg(long)]
+    pub allow_plaintext: bool,
+
     /// Where a password comes from.
     #[command(flatten)]
     pub password: PasswordArgs,

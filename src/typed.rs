@@ -23,6 +23,9 @@ pub struct Own {
 pub enum Action {
     Help,
     Pass,
+    Login,
+    Auth,
+    Apop,
     Page,
     Log,
     Open,
@@ -70,6 +73,27 @@ pub const OWN: &[Own] = &[
         true,
         Action::Pass,
         "send PASS with the password of --password-command and the like, or ask for it unseen",
+    ),
+    own(
+        "login",
+        "[USER] [--dry]",
+        false,
+        Action::Login,
+        "log in by the strongest way that the server offers, and show how each line is made",
+    ),
+    own(
+        "auth",
+        "MECHANISM [USER] [--dry] [--two-lines]",
+        false,
+        Action::Auth,
+        "log in by this SASL mechanism, and show how each line is made; --dry only shows",
+    ),
+    own(
+        "apop",
+        "[USER] [--dry]",
+        false,
+        Action::Apop,
+        "log in by APOP, and show how the digest is made",
     ),
     own(
         "page",

@@ -207,3 +207,86 @@ fn a_wrong_password_ends_a_script_with_1() {
         text(&output.stdout)
     );
 }
+
+#[test]
+#[ignore = "needs Dovecot"]
+fn every_mechanism_logs_in_on_each_kind_of_port() {
+    let dovecot = Dovecot::start();
+    let ca = dovecot.ca();
+    let ca = ca.to_str().unwrap();
+    let (plain, tls) = (
+        format!("localhost:{}", dovecot.port),
+        format!("localhost:{}", dovecot.tls_port),
+    );
+    let secret = dovecot.folder.path().join("secret");
+    std::fs::write(&secret, "secret\n").unwrap();
+    let given = [
+        "--password-file",
+        secret.to_str().unwrap(),
+        "--allow-plaintext",
+        "-u",
+        "alice",
+    ];
+    for (args, tls) in [
+        (vec![plain.as_str()], ""),
+        (vec![plain.as_str(), "--stls", "--ca", ca], " tls"),
+        (vec![tls.as_str(), "--tls", "--ca", ca], " tls"),
+    ] {
+        let mut words: Vec<String> = ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"]
+            .map(|name| format!(":auth {name} --two-lines"))
+            .into();
+        words.extend(
+            ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN", "CRAM-MD5"]
+                .map(|name| format!(":auth {name}")),
+        );
+        words.push(":login".to_owned());
+        // The timestamp of a greeting before TLS is void inside it (RFC 2595 §4).
+        if args.len() != 4 {
+            words.push(":apop".to_owned());
+        }
+        for word in words {
+            let home = Home::new();
+            let mut terminal = Terminal::tall(&home, &[&args[..], &given[..]].concat());
+            terminal.prompt(&format!("auth{tls}>"));
+            let screen = terminal.line(&word, &format!("trans{tls}>"));
+            assert!(screen.contains("made of: "), "{word}: {screen}");
+            terminal.press("quit\r");
+            let (code, raw) = terminal.end();
+            assert_eq!(code, 0);
+            let mut all = text(&raw);
+            for file in home.files() {
+                all += &std::fs::read_to_string(file).unwrap();
+            }
+            // The password, and the base64 of it alone and behind `alice` and NULs.
+            for hidden in [":secret", " secret", "c2VjcmV0", "AGFsaWNlAHNlY3JldA"] {
+                assert!(!all.contains(hidden), "{word}: {hidden} in {all}");
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs Dovecot"]
+fn a_wrong_password_is_refused_and_explained() {
+    let dovecot = Dovecot::start();
+    let secret = dovecot.folder.path().join("wrong");
+    std::fs::write(&secret, "wrong password\n").unwrap();
+    let address = format!("127.0.0.1:{}", dovecot.port);
+    let home = Home::new();
+    let args = [
+        &address,
+        "--password-file",
+        secret.to_str().unwrap(),
+        "-u",
+        "alice",
+    ];
+    let mut terminal = Terminal::tall(&home, &args);
+    terminal.prompt("auth>");
+    terminal.line(":auth scram-sha-256 --dry", "auth>");
+    let screen = terminal.line(":auth scram-sha-256", "auth>");
+    assert!(screen.contains("-ERR [AUTH]"), "{screen}");
+    let screen = terminal.line(":why", "auth>");
+    assert!(screen.contains("[AUTH]"), "{screen}");
+    terminal.press("quit\r");
+    terminal.end();
+}

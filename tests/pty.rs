@@ -675,3 +675,61 @@ fn a_reply_without_end_gives_the_prompt_back_on_ctrl_c_and_tells_what_is_awaited
             .ends_with(b"1 2\r\n.")
     );
 }
+
+#[test]
+fn a_login_is_shown_line_by_line_and_nothing_secret_of_it() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| {
+        peer.say("+OK ready <1896.697170952@dbc.mtview.ca.us>\r\n");
+        let mut all = Vec::new();
+        for said in ["-ERR\r\n", "+ \r\n", "-ERR [AUTH] no\r\n", "+OK in\r\n"] {
+            all.push(text(&peer.hear()));
+            peer.say(said);
+        }
+        all
+    });
+    let address = address.to_string();
+    let file = home.path().join("secret");
+    std::fs::write(&file, "tanstaaf\n").unwrap();
+    let args = [
+        &address,
+        "--password-file",
+        file.to_str().unwrap(),
+        "-u",
+        "mrose",
+    ];
+    let mut terminal = Terminal::tall(&home, &args);
+    terminal.prompt("auth>");
+    let screen = terminal.line(":auth plain --dry", "auth>");
+    assert!(screen.contains("would send: AUTH PLAIN ••••••"), "{screen}");
+    terminal.line("capa", "auth>");
+    // Without TLS a password in clear is asked about; no is the answer of an empty line.
+    terminal.press(":auth plain --two-lines\r");
+    terminal.see("send it all the same? [y/N]");
+    terminal.line("n", "auth>");
+    terminal.see("not sent");
+    terminal.press(":auth plain --two-lines\r");
+    terminal.wait("the question again", |screen| {
+        screen.matches("[y/N]").count() == 2
+    });
+    terminal.line("y", "auth>");
+    terminal.line(":apop", "trans>");
+    terminal.press("\x04");
+    let (_, raw) = terminal.end();
+    let sent = server.join().unwrap();
+    let want = [
+        "capa\r\n",
+        "AUTH PLAIN\r\n",
+        "AG1yb3NlAHRhbnN0YWFm\r\n",
+        "APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\n",
+    ];
+    assert_eq!(sent, want);
+    let log = home
+        .files()
+        .into_iter()
+        .find(|path| path.extension().is_some());
+    let all = text(&raw) + &std::fs::read_to_string(log.unwrap()).unwrap();
+    for hidden in ["tanstaaf", "AG1yb3Nl", "c4c9334b"] {
+        assert!(!all.contains(hidden), "{hidden} in {all}");
+    }
+}

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::editor::know;
+use super::login;
 use super::terminal;
 use super::view::shown;
 use super::{Console, Next};
@@ -26,6 +27,9 @@ impl Console {
             Action::Quit => return self.leave(),
             Action::Close => self.close_by_wish(),
             Action::Pass => self.pass(),
+            Action::Login => self.login_by_word(&text, login::Way::Best),
+            Action::Auth => self.login_by_word(&text, login::Way::Sasl),
+            Action::Apop => self.login_by_word(&text, login::Way::Apop),
             Action::Page => self.page(),
             Action::Log => self.set_log(&text),
             Action::Open => self.open_another(&text),

@@ -3,6 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::editor::{SharedKnowledge, know};
 use super::screen::Screen;
 use super::spool::Spool;
@@ -42,6 +45,8 @@ pub struct Shown {
     pub was_secret: bool,
     /// The last status line, for `:why`.
     pub last: Option<LastReply>,
+    /// The last challenge inside AUTH, without its `+ `.
+    pub challenge: Vec<u8>,
     /// What was agreed when TLS began, for `:tls`.
     pub tls: Option<Box<TlsFacts>>,
 }
@@ -160,6 +165,9 @@ impl View {
         let newline = if end == LineEnd::None { "" } else { "\n" };
         self.screen
             .print(&format!("{}{rest}{newline}", style.paint(paint, indicator)));
+        if role == Role::Continuation && first && end != LineEnd::None {
+            self.challenge(pieces);
+        }
         if shown(&self.shared).is_hex {
             let octets = pieces.iter().flat_map(|piece| match piece {
                 Piece::Octets(octets) => octets.as_slice(),
@@ -167,6 +175,23 @@ impl View {
             });
             let octets: Vec<u8> = octets.chain(end.octets()).copied().collect();
             self.hex(&octets);
+        }
+    }
+
+    /// Keeps a challenge, and shows what its base64 says.
+    fn challenge(&self, pieces: &[Piece]) {
+        let octets = match pieces.first() {
+            Some(Piece::Octets(octets)) => octets.get(1..).unwrap_or_default().trim_ascii(),
+            _ => b"",
+        };
+        shown(&self.shared).challenge = octets.to_vec();
+        if let Ok(decoded) = STANDARD.decode(octets)
+            && !decoded.is_empty()
+        {
+            self.screen.note(
+                Paint::Note,
+                &format!("says: {}", String::from_utf8_lossy(&decoded)),
+            );
         }
     }
 

@@ -78,6 +78,8 @@ pub struct TlsFacts {
     pub protocol: Option<String>,
     /// The certificates that the server sent, its own first; in TLS 1.3 only its own can be read.
     pub chain: Vec<Certificate>,
+    /// What binds a login to this connection (`tls-server-end-point`, RFC 5929 §4), where it is defined.
+    pub end_point: Option<Vec<u8>>,
 }
 
 impl TlsFacts {
@@ -238,6 +240,7 @@ pub fn handshake(
         key_exchange: heard.key_exchange,
         protocol: protocol.map(|name| name.escape_ascii().to_string()),
         chain,
+        end_point: stream.tls_server_end_point().ok().flatten(),
     };
     Ok((stream, facts))
 }

@@ -100,7 +100,6 @@ impl Scram {
         let turn = Turn::new(
             format!("{unsigned},p={}", STANDARD.encode(&*proof)),
             &[
-                ("challenge", server_first),
                 (
                     "key",
                     &format!("PBKDF2-HMAC-{hash} of ••••••, the salt, {rounds} rounds"),
