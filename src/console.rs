@@ -4,6 +4,7 @@ pub mod editor;
 pub mod external_pager;
 mod login;
 mod meaning;
+mod message;
 mod own;
 pub mod pager;
 mod plain;
@@ -412,6 +413,11 @@ impl Console {
         } else {
             help::topic(topic, terminal::size().0)
         };
+        self.show_text(&text, "help");
+    }
+
+    /// Shows text of ours: in the pager when it does not fit on the screen.
+    fn show_text(&mut self, text: &str, title: &str) {
         let rows = text.lines().count();
         let is_long = rows + 1 > terminal::size().1 && matches!(self.keyboard, Keyboard::Editor(_));
         let is_paged = is_long
@@ -419,10 +425,10 @@ impl Console {
                 // A bare LF would be shown: in a reply it is worth seeing.
                 spool.append(text.replace('\n', "\r\n").as_bytes());
                 spool.finish();
-                self.show_spool(&spool, "help")
+                self.show_spool(&spool, title)
             });
         if !is_paged {
-            self.screen.print(&text);
+            self.screen.print(text);
         }
     }
 

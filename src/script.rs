@@ -176,6 +176,8 @@ impl Script<'_> {
             | Action::Auth
             | Action::Apop
             | Action::Page
+            | Action::View
+            | Action::Save
             | Action::Open
             | Action::Hex
             | Action::Time

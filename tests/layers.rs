@@ -6,13 +6,13 @@ use std::path::Path;
 /// The layers from the bottom; a module may use those of its own layer and of the layers below.
 const LAYERS: &[(&str, &[&str])] = &[
     ("facts", &["command", "visible", "exit"]),
-    ("core", &["tracker"]),
+    ("core", &["tracker", "stuffing"]),
     ("tape", &["transcript", "text", "secret"]),
     ("recorder", &["recorder"]),
     (
         "reading",
         &[
-            "learnt", "typed", "help", "explain", "target", "netrc", "sasl",
+            "learnt", "typed", "help", "explain", "target", "netrc", "sasl", "mail",
         ],
     ),
     ("players", &["server"]),

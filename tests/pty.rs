@@ -733,3 +733,37 @@ fn a_login_is_shown_line_by_line_and_nothing_secret_of_it() {
         assert!(!all.contains(hidden), "{hidden} in {all}");
     }
 }
+
+#[test]
+fn messages_are_saved_octet_for_octet_and_viewed_decoded() {
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &["practice"]);
+    terminal.prompt("auth>");
+    terminal.line("user alice", "auth>");
+    terminal.line("pass wonderland", "trans>");
+    let messages = poptalk::server::messages::practice();
+    for number in [3, 7, 8] {
+        let file = home.path().join(format!("{number}.eml"));
+        terminal.line(&format!(":save {number} {}", file.display()), "trans>");
+        terminal.see(&format!(
+            "{} octets in ",
+            messages[number - 1].octets().len()
+        ));
+        assert!(std::fs::read(&file).unwrap() == messages[number - 1].octets());
+        // A second time nothing is overwritten, and nothing is fetched again.
+        terminal.line(&format!(":save {number} {}", file.display()), "trans>");
+        terminal.see("file exists");
+    }
+    let screen = terminal.line(":view 6", "trans>");
+    assert!(screen.contains("image/png"), "{screen}");
+    let picture = home.path().join("picture.png");
+    terminal.line(&format!(":save 6.4 {}", picture.display()), "trans>");
+    terminal.see("octets in");
+    assert!(std::fs::read(&picture).unwrap().starts_with(b"\x89PNG\r\n"));
+    terminal.line(":view 99", "trans>");
+    terminal.see("the message did not come whole");
+    terminal.press("quit\r");
+    terminal.end();
+    let sent = text(&home.transcript().octets(Side::Client));
+    assert_eq!(sent.matches("RETR").count(), 5, "{sent}");
+}

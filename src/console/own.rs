@@ -30,6 +30,8 @@ impl Console {
             Action::Login => self.login_by_word(&text, login::Way::Best),
             Action::Auth => self.login_by_word(&text, login::Way::Sasl),
             Action::Apop => self.login_by_word(&text, login::Way::Apop),
+            Action::View => self.view_message(&text),
+            Action::Save => self.save_message(&text),
             Action::Page => self.page(),
             Action::Log => self.set_log(&text),
             Action::Open => self.open_another(&text),

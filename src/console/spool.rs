@@ -209,8 +209,28 @@ impl Spool {
         Ok(())
     }
 
+    /// The octets from `at` on, as they were added.
+    #[must_use]
+    pub fn octets(&self, at: u64) -> impl io::Read {
+        Octets { spool: self, at }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads a spool from some place on.
+struct Octets<'a> {
+    spool: &'a Spool,
+    at: u64,
+}
+
+impl io::Read for Octets<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        let count = positioned::read(&self.spool.file, octets, self.at)?;
+        self.at += count as u64;
+        Ok(count)
     }
 }
 

@@ -43,6 +43,12 @@ pub struct Shown {
     pub is_timed: bool,
     /// The client's last line held a secret.
     pub was_secret: bool,
+    /// What is to be done with the data of the next reply.
+    pub next_mode: Mode,
+    /// Its terminator has come.
+    pub is_whole: bool,
+    /// The octets of its status line, line end included.
+    pub head: u64,
     /// The last status line, for `:why`.
     pub last: Option<LastReply>,
     /// The last challenge inside AUTH, without its `+ `.
@@ -272,7 +278,9 @@ impl View {
             self.status.extend_from_slice(b"\r\n");
             spool.append(&self.status);
         }
-        shared.mode = Mode::Screen;
+        shared.mode = shared.next_mode;
+        shared.is_whole = false;
+        shared.head = self.status.len() as u64;
         shared.title = title;
         shared.lines = 0;
         shared.octets = 0;
@@ -423,6 +431,7 @@ impl Watcher for View {
                         spool.append(b".\r\n");
                     }
                     shared.took.get_or_insert(self.since.elapsed());
+                    shared.is_whole = true;
                     shared.mode == Mode::Screen
                 };
                 if is_shown {

@@ -1,0 +1,179 @@
+//! A message decoded for reading: headers, MIME parts, text. Whatever it holds, the text here is safe for a terminal.
+
+use mail_parser::{Address, Message, MessageParser, MimeHeaders, PartType};
+
+use crate::visible;
+
+/// Of a message that is larger, in octets, only so much is decoded.
+pub const DECODED_MAX: usize = 16 * 1024 * 1024;
+
+/// The message as text for people: the usual headers, the parts when there are several, and the text.
+///
+/// `message` holds its octets as the sender made them, not stuffed; at most [`DECODED_MAX`] of them are looked at.
+#[must_use]
+pub fn readable(message: &[u8]) -> String {
+    let looked_at = message.get(..DECODED_MAX).unwrap_or(message);
+    let mut text = String::new();
+    if let Some(parsed) = MessageParser::default().parse(looked_at) {
+        headers(&parsed, &mut text);
+        parts(&parsed, &mut text);
+        text.push('\n');
+        body(&parsed, &mut text);
+    } else {
+        text.push_str("(this is no mail; as it is:)\n\n");
+        lines(&String::from_utf8_lossy(looked_at), &mut text);
+    }
+    if looked_at.len() < message.len() {
+        text.push_str(&format!(
+            "\n(only the first {DECODED_MAX} octets were decoded)\n"
+        ));
+    }
+    text
+}
+
+/// The content of the part with this number (as [`readable`] counts them), decoded; None when there is none.
+#[must_use]
+pub fn part(message: &[u8], number: usize) -> Option<Vec<u8>> {
+    let looked_at = message.get(..DECODED_MAX).unwrap_or(message);
+    let parsed = MessageParser::default().parse(looked_at)?;
+    let part = parsed.parts.get(number)?;
+    (!matches!(part.body, PartType::Multipart(_))).then(|| part.contents().to_vec())
+}
+
+fn headers(message: &Message<'_>, text: &mut String) {
+    let people = [
+        ("From", message.from()),
+        ("To", message.to()),
+        ("Cc", message.cc()),
+    ];
+    for (name, address) in people {
+        if let Some(address) = address {
+            header(name, &addresses(address), text);
+        }
+    }
+    header(
+        "Date",
+        &message
+            .date()
+            .map(mail_parser::DateTime::to_rfc822)
+            .unwrap_or_default(),
+        text,
+    );
+    header("Subject", message.subject().unwrap_or_default(), text);
+}
+
+fn header(name: &str, value: &str, text: &mut String) {
+    if !value.is_empty() {
+        text.push_str(&format!("{name:<8} "));
+        visible::escape(value.as_bytes(), text);
+        text.push('\n');
+    }
+}
+
+fn addresses(address: &Address<'_>) -> String {
+    let all: Vec<String> = address
+        .iter()
+        .map(|one| match (one.name(), one.address()) {
+            (Some(name), Some(address)) => format!("{name} <{address}>"),
+            (name, address) => name.or(address).unwrap_or_default().to_owned(),
+        })
+        .collect();
+    all.join(", ")
+}
+
+/// The parts of a message that has several: number, type, name, octets.
+fn parts(message: &Message<'_>, text: &mut String) {
+    if message.parts.len() < 2 {
+        return;
+    }
+    for (number, part) in message.parts.iter().enumerate().take(100) {
+        let kind = part.content_type().map_or_else(
+            || "text/plain".to_owned(),
+            |kind| format!("{}/{}", kind.ctype(), kind.subtype().unwrap_or("?")),
+        );
+        let size = if matches!(part.body, PartType::Multipart(_)) {
+            String::new()
+        } else {
+            format!(", {} octets", part.contents().len())
+        };
+        let name = part
+            .attachment_name()
+            .map(|name| format!(", `{name}`"))
+            .unwrap_or_default();
+        header("Part", &format!("{number} {kind}{name}{size}"), text);
+    }
+    if message.parts.len() > 100 {
+        text.push_str("(and more parts)\n");
+    }
+}
+
+fn body(message: &Message<'_>, text: &mut String) {
+    match message.body_text(0) {
+        Some(body) if !body.trim().is_empty() => lines(&body, text),
+        _ => text.push_str("(no text)\n"),
+    }
+}
+
+/// Appends text line by line, made safe.
+fn lines(body: &str, text: &mut String) {
+    for line in body.lines() {
+        visible::escape(line.as_bytes(), text);
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{part, readable};
+
+    #[test]
+    fn headers_text_and_parts_are_decoded() {
+        let mail = "From: =?iso-8859-1?Q?J=F6rg?= <joerg@example.org>\r\nTo: alice@example.org\r\nSubject: =?utf-8?B?R3LDvMOfZQ==?=\r\n\
+            MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n\
+            Content-Transfer-Encoding: quoted-printable\r\n\r\nF=C3=BCr dich\r\n--b\r\nContent-Type: image/png\r\n\
+            Content-Disposition: attachment; filename*=utf-8''bild%20%E2%82%AC.png\r\nContent-Transfer-Encoding: base64\r\n\r\nAAEC\r\n--b--\r\n";
+        let text = readable(mail.as_bytes());
+        for wanted in [
+            "From     Jörg <joerg@example.org>",
+            "Subject  Grüße",
+            "Für dich",
+            "image/png, `bild €.png`, 3 octets",
+        ] {
+            assert!(text.contains(wanted), "{wanted} in {text}");
+        }
+        assert_eq!(
+            part(mail.as_bytes(), 2).as_deref(),
+            Some(&b"\0\x01\x02"[..])
+        );
+        assert_eq!(part(mail.as_bytes(), 0), None);
+        assert_eq!(part(mail.as_bytes(), 9), None);
+    }
+
+    #[test]
+    fn html_is_read_as_text_and_escapes_are_only_seen() {
+        let mail = "Subject: \x1b]0;x\x07\r\nContent-Type: text/html\r\n\r\n<p>Hello <b>you</b></p>\x1b[2J\u{202e}\r\n";
+        let text = readable(mail.as_bytes());
+        assert!(
+            text.contains("Hello you") && !text.contains("<b>"),
+            "{text}"
+        );
+        assert!(
+            !text
+                .replace('\n', "")
+                .contains(|c: char| c.is_control() || c == '\u{202e}'),
+            "{text:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_mail_and_what_is_deep_do_no_harm() {
+        assert!(readable(b"").contains("no mail"));
+        assert!(readable(b"\xff\xfe\x00").ends_with('\n'));
+        let deep: String = (0..1000)
+            .map(|level| {
+                format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n")
+            })
+            .collect();
+        assert!(readable(deep.as_bytes()).contains("Part"));
+    }
+}
