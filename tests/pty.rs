@@ -686,6 +686,7 @@ fn a_login_is_shown_line_by_line_and_nothing_secret_of_it() {
             all.push(text(&peer.hear()));
             peer.say(said);
         }
+        peer.rest();
         all
     });
     let address = address.to_string();

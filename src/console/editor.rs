@@ -24,7 +24,7 @@ use crate::log;
 use crate::secret;
 use crate::style::{Paint, Style};
 use crate::tracker::{Role, State};
-use crate::typed::OWN;
+use crate::typed::{self, Action, OWN, Typed};
 
 /// The sign that stands for a masked character.
 const MASK: char = '•';
@@ -66,7 +66,23 @@ impl Knowledge {
     /// The offset in octets at which a line becomes secret. Guesses are right everywhere on the way to the screen.
     #[must_use]
     pub fn secret_from(&self, line: &str) -> Option<usize> {
-        secret::place(line.as_bytes(), self.role(), true).map(|place| place.from)
+        match typed::read(line.as_bytes(), false) {
+            // What `:send` sends may be any lines; each could be the one with a secret.
+            Typed::Own(own, text) if own.action == Action::Send => {
+                let before = line.len() - text.len();
+                let starts = memchr::memmem::find_iter(text, br"\n").map(|at| at + 2);
+                std::iter::once(0).chain(starts).find_map(|start| {
+                    let rest = text.get(start..).unwrap_or_default();
+                    let place = secret::place(rest, self.role(), true)?;
+                    Some(before + start + place.from)
+                })
+            }
+            // What else is for poptalk is no guess at a login.
+            Typed::Own(..) | Typed::Help(_) => None,
+            Typed::Wire(_) | Typed::NotOwn(_) => {
+                secret::place(line.as_bytes(), self.role(), true).map(|place| place.from)
+            }
+        }
     }
 }
 
@@ -406,6 +422,10 @@ mod tests {
         let auth = knowledge(State::Authorization);
         assert_eq!(auth.secret_from("pass geheim"), Some(5));
         assert_eq!(auth.secret_from("pas geheim"), Some(4));
+        assert_eq!(auth.secret_from(":auth plain alice"), None);
+        assert_eq!(auth.secret_from(r":send PASS geheim\r\n"), Some(11));
+        assert_eq!(auth.secret_from(r":SEND USER a\r\nPASS geheim"), Some(21));
+        assert_eq!(auth.secret_from(r":send NOOP\r\n"), None);
         assert_eq!(candidates("pass st", &auth).1, Vec::<String>::new());
         let owed = Knowledge {
             expects_response: true,
