@@ -520,7 +520,7 @@ impl Console {
 
 /// Whether nothing is awaited from the server.
 fn is_idle(now: &Standing) -> bool {
-    now.is_owed || (now.outstanding == 0 && now.state != State::Greeting)
+    !now.is_behind && (now.is_owed || (now.outstanding == 0 && now.state != State::Greeting))
 }
 
 /// The prompt: state, TLS, deletions, and `…` while a reply is coming.

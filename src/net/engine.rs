@@ -147,6 +147,8 @@ pub struct Standing {
     pub has_timed_out: bool,
     /// The connection has ended.
     pub ending: Option<Ending>,
+    /// Orders are still to be carried out: what is told here is older than they are.
+    pub is_behind: bool,
     /// How many orders were carried out.
     taken: u64,
 }
@@ -283,7 +285,10 @@ impl Connection {
             .changed
             .wait_timeout_while(guard, wait, not_yet)
             .unwrap_or_else(PoisonError::into_inner);
-        now.clone()
+        Standing {
+            is_behind: now.taken < asked,
+            ..now.clone()
+        }
     }
 
     /// How things are.
@@ -336,6 +341,7 @@ fn standing(recorder: &Recorder) -> Standing {
         quiet_since: Instant::now(),
         has_timed_out: false,
         ending: None,
+        is_behind: false,
         taken: 0,
     }
 }
