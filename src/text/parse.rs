@@ -61,7 +61,8 @@ impl<R: BufRead> Reader<R> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let is_whole = self.line.ends_with(b"\n");
         let parse = |line: &[u8]| match std::str::from_utf8(line) {
-            Ok(line) => item(line, self.row, self.in_head),
+            // A CR that we write is an escape; one that stands here belongs to the line end.
+            Ok(line) => item(line.trim_end_matches('\r'), self.row, self.in_head),
             Err(error) => Err((Problem::NotUtf8, error.valid_up_to(), 1)),
         };
         let item = match parse(line) {

@@ -92,6 +92,8 @@ fn every_prefix_is_a_file() {
     let cut = parse(b"S: abc\\x1").unwrap();
     assert_eq!(cut.octets(Side::Server), b"abc");
     assert!(parse(b"S: abc\\q").is_err());
+    assert_eq!(parse(b"\r\x80").unwrap().items, [Item::Blank]);
+    assert_eq!(parse(b"\r\r\n").unwrap().items, [Item::Blank]);
 }
 
 #[test]
