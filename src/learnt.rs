@@ -14,6 +14,9 @@ const MAX: usize = 10_000;
 /// The longest line that is looked at, in octets; the RFCs allow 512.
 const LINE_MAX: usize = 1024;
 
+/// The longest challenge that is kept, in octets of base64. RFC 5034 §4 has no limit; no mechanism of ours has so much.
+const CHALLENGE_MAX: usize = 64 * 1024;
+
 /// What has been learnt on a connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Learnt {
@@ -30,6 +33,8 @@ pub struct Learnt {
     phase: Phase,
     /// The timestamp of the greeting, for APOP (RFC 1939 §7), when it has the form that one must have.
     pub timestamp: Option<Vec<u8>>,
+    /// The last challenge inside AUTH (RFC 5034 §4): base64, without its `+ `, as far as it is kept.
+    pub challenge: Vec<u8>,
     /// The name that USER gave last.
     pub user: Option<String>,
     deleted: BTreeSet<u64>,
@@ -85,6 +90,27 @@ impl Learnt {
                 if let Some(Piece::Octets(octets)) = pieces.first() {
                     self.timestamp = sasl::timestamp(octets).map(<[u8]>::to_vec);
                 }
+            }
+            Seen::Line {
+                role: Role::Continuation,
+                pieces,
+                first,
+                ..
+            } => {
+                let octets = match pieces.first() {
+                    Some(Piece::Octets(octets)) => octets.as_slice(),
+                    _ => b"",
+                };
+                let octets = match first {
+                    true => {
+                        self.challenge.clear();
+                        let behind = octets.strip_prefix(b"+").unwrap_or(octets);
+                        behind.strip_prefix(b" ").unwrap_or(behind)
+                    }
+                    false => octets,
+                };
+                let room = CHALLENGE_MAX.saturating_sub(self.challenge.len());
+                self.challenge.extend(octets.iter().take(room));
             }
             Seen::CommandSent(sent) if sent.verb() == "USER" => {
                 self.user = Some(String::from_utf8_lossy(sent.arguments()).into_owned());

@@ -37,6 +37,7 @@ pub mod explain;
 pub mod help;
 pub mod learnt;
 pub mod log;
+pub mod login;
 pub mod mail;
 pub mod net;
 pub mod netrc;

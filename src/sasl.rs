@@ -1,6 +1,7 @@
 //! What a login line is made of: the SASL mechanisms and APOP, step by step, each step explained.
 
 mod scram;
+pub mod server;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -106,6 +107,8 @@ pub struct Credentials {
     pub nonce: String,
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
     pub binding: Option<Vec<u8>>,
+    /// The server told its mechanisms, and none with a binding is among them.
+    pub is_plus_missing: bool,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -174,9 +177,33 @@ pub enum SaslError {
         "the server's signature is wrong: it does not know the password, or is not the one it says"
     )]
     Impostor,
+    /// A `-PLUS` mechanism without a certificate to bind to.
+    #[error("there is no certificate to bind the login to (RFC 5929 §4)")]
+    NoBinding,
+    /// The name, password or token holds an octet that separates the fields of this mechanism.
+    #[error("the {0} holds {1}, which ends a field in {2}")]
+    Separator(&'static str, &'static str, &'static str),
     /// The password can't be prepared as RFC 4013 wants it.
     #[error("the password or name holds characters that SCRAM forbids (RFC 4013)")]
     Forbidden,
+}
+
+impl SaslError {
+    /// What to do.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NotBase64 => "the octets are in the transcript; another mechanism may work",
+            Self::TooLong(_) | Self::Scram(_) => {
+                "the server does not keep the rules of this mechanism; try another one"
+            }
+            Self::Told(_) => "`:why` explains the refusal that follows",
+            Self::Impostor => "change nothing and send nothing more until you know who this is",
+            Self::NoBinding => "log in inside TLS, or by the mechanism without -PLUS",
+            Self::Separator(..) => "log in by another mechanism",
+            Self::Forbidden => "PLAIN inside TLS, or USER and PASS, take any character",
+        }
+    }
 }
 
 /// One exchange of the client.
@@ -220,7 +247,7 @@ impl Exchange {
     /// Errors: the challenge breaks the rules of the mechanism; `*` cancels then.
     pub fn answer(&mut self, challenge: &[u8]) -> Result<Turn, SaslError> {
         let decoded = STANDARD
-            .decode(challenge.trim_ascii())
+            .decode(challenge)
             .map_err(|_| SaslError::NotBase64)?;
         self.next(&decoded)
     }
@@ -240,6 +267,7 @@ impl Exchange {
         if let Some(scram) = &mut self.scram {
             return scram.next(&self.credentials, challenge);
         }
+        self.check_separators()?;
         Ok(match (self.mechanism.name, step) {
             ("PLAIN", 0) => Turn::new(
                 join(&[b"\0", user.as_bytes(), b"\0", secret]),
@@ -251,7 +279,7 @@ impl Exchange {
             ("LOGIN", 0) => Turn::new(user.as_bytes(), &[("made of", user)]),
             ("LOGIN", 1) => Turn::new(secret.as_slice(), &[("made of", "••••••, the password")]),
             ("CRAM-MD5", 0) => Turn::new(
-                format!("{user} {}", hex(&hmac_md5(secret, challenge))),
+                format!("{user} {}", hex(&hmac::<Hmac<Md5>>(secret, challenge))),
                 &[
                     ("hash", "HMAC-MD5, key ••••••, over the challenge"),
                     (
@@ -303,6 +331,24 @@ impl Exchange {
         })
     }
 
+    /// RFC 4616 §2: no NUL within a field. The OAuth mechanisms end fields with ^A (RFC 7628 §3.1).
+    fn check_separators(&self) -> Result<(), SaslError> {
+        let name = self.mechanism.name;
+        let (separator, called) = match name {
+            "PLAIN" => (0, "NUL"),
+            "XOAUTH2" | "OAUTHBEARER" => (1, "^A"),
+            _ => return Ok(()),
+        };
+        let Credentials { user, secret, .. } = &self.credentials;
+        if memchr::memchr(separator, user.as_bytes()).is_some() {
+            return Err(SaslError::Separator("name", called, name));
+        }
+        if memchr::memchr(separator, secret).is_some() {
+            return Err(SaslError::Separator("password or token", called, name));
+        }
+        Ok(())
+    }
+
     /// Whether the server has proved that it knows the password; None for a mechanism without such a proof.
     #[must_use]
     pub fn is_verified(&self) -> Option<bool> {
@@ -345,12 +391,12 @@ pub fn fits(mechanism: &str, text: &str) -> bool {
     "AUTH ".len() + mechanism.len() + " ".len() + text.len() + "\r\n".len() <= 255
 }
 
-fn hmac_md5(key: &[u8], message: &[u8]) -> Vec<u8> {
-    // A key of any length is taken; a shorter one is padded, a longer one hashed.
-    let Ok(mut mac) = Hmac::<Md5>::new_from_slice(key) else {
+/// The HMAC of a text; the key has any length (RFC 2104 §2).
+fn hmac<M: Mac + KeyInit>(key: &[u8], text: &[u8]) -> Vec<u8> {
+    let Ok(mut mac) = <M as KeyInit>::new_from_slice(key) else {
         return Vec::new();
     };
-    mac.update(message);
+    mac.update(text);
     mac.finalize().into_bytes().to_vec()
 }
 

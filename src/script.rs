@@ -3,17 +3,20 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, ErrorKind, StdinLock, Write};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::command::{Command, Effect, Shape, Words};
+use crate::command::{Command, Effect, Shape};
 use crate::exit::Exit;
 use crate::help;
+use crate::learnt::Learnt;
 use crate::log;
+use crate::login::{self, LoginError, Talker, Told, Way};
 use crate::net::engine::{Connection, Ending, News, Order, Standing, Watcher};
+use crate::password::{self, PasswordError};
 use crate::recorder::Seen;
 use crate::report;
 use crate::session::{self, Plan};
@@ -33,9 +36,11 @@ const LONG: Duration = Duration::from_secs(1 << 32);
 #[must_use]
 pub fn run(plan: &Plan) -> Exit {
     let is_pipe_closed = Arc::new(AtomicBool::new(false));
+    let heard = Arc::new(Mutex::new(Heard::default()));
     let watcher = Box::new(Printer {
         out: std::io::stdout(),
         is_pipe_closed: Arc::clone(&is_pipe_closed),
+        heard: Arc::clone(&heard),
     });
     let mut place = None;
     let opened = plan.open(true, watcher, &mut |told| match told {
@@ -68,9 +73,11 @@ pub fn run(plan: &Plan) -> Exit {
         plan,
         connection,
         is_pipe_closed,
+        heard,
         has_quit: false,
         refusals: 0,
-        user: String::new(),
+        was_refused: false,
+        early_end: None,
         log: place,
     };
     match script.play(lines) {
@@ -87,9 +94,13 @@ struct Script<'a> {
     connection: Connection,
     is_pipe_closed: Arc<AtomicBool>,
     has_quit: bool,
+    /// How many refusals were looked at.
     refusals: u64,
-    /// The name that USER gave last.
-    user: String,
+    /// Whether one of them counts.
+    was_refused: bool,
+    heard: Arc<Mutex<Heard>>,
+    /// Why a login could not go on.
+    early_end: Option<Exit>,
     log: Option<std::path::PathBuf>,
 }
 
@@ -98,6 +109,9 @@ impl Script<'_> {
         self.wait(|now| now.state != State::Greeting)?;
         if self.plan.is_stls {
             self.send(b"STLS")?;
+        }
+        if self.plan.args.login {
+            self.log_in("", Way::Best, "--login")?;
         }
         let mut number = 0;
         while let Some(line) = lines.next()? {
@@ -167,15 +181,16 @@ impl Script<'_> {
                 .set_log(&text)
                 .map_err(|why| usage(&why, "name another file"))?,
             Action::Pass => {
-                let line = session::pass_line(self.plan, &self.user, None).map_err(|error| {
+                let user = hear(&self.heard).learnt.user.clone().unwrap_or_default();
+                let line = session::pass_line(self.plan, &user, None).map_err(|error| {
                     usage(&error.to_string(), error.hint().unwrap_or("see --help"))
                 })?;
                 self.send(&line)?;
             }
-            Action::Login
-            | Action::Auth
-            | Action::Apop
-            | Action::Page
+            Action::Login => self.log_in(&text, Way::Best, &format!("line {number}"))?,
+            Action::Auth => self.log_in(&text, Way::Sasl, &format!("line {number}"))?,
+            Action::Apop => self.log_in(&text, Way::Apop, &format!("line {number}"))?,
+            Action::Page
             | Action::View
             | Action::Save
             | Action::Open
@@ -187,6 +202,23 @@ impl Script<'_> {
             | Action::Caps => {}
         }
         Ok(true)
+    }
+
+    /// Logs in; `place` is where that was asked for.
+    fn log_in(&mut self, text: &str, way: Way, place: &str) -> Result<(), Exit> {
+        let plan = self.plan;
+        self.wait(is_settled)?;
+        let Err(error) = login::log_in(self, plan, text, way) else {
+            return Ok(());
+        };
+        if let Some(exit) = self.early_end.take() {
+            return Err(exit);
+        }
+        report::error(&format!("{place}: {error}"), error.hint());
+        Err(match error {
+            LoginError::Unproved | LoginError::Sasl { .. } => Exit::Refused,
+            _ => Exit::Usage,
+        })
     }
 
     fn set_log(&mut self, text: &str) -> Result<(), String> {
@@ -212,10 +244,6 @@ impl Script<'_> {
     fn send(&mut self, line: &[u8]) -> Result<(), Exit> {
         let row = Command::of_line(line);
         self.has_quit = row.is_some_and(|row| row.effect == Effect::Quit);
-        if row.is_some_and(|row| row.verb == "USER") {
-            let name = Words::of(line).nth(1).unwrap_or_default();
-            self.user = String::from_utf8_lossy(name).into_owned();
-        }
         if self.plan.args.pipeline {
             self.wait(|now| now.is_owed || (now.may_send && now.outstanding < WINDOW))?;
             self.connection.send_line(line);
@@ -244,6 +272,7 @@ impl Script<'_> {
         }
         if now.refusals > self.refusals {
             self.refusals = now.refusals;
+            self.was_refused = true;
             if !self.plan.args.keep_going {
                 return Err(Exit::Refused);
             }
@@ -274,7 +303,7 @@ impl Script<'_> {
             report::note("the script ended without QUIT");
         }
         self.connection.close();
-        if self.refusals > 0 {
+        if self.was_refused {
             Exit::Refused
         } else {
             Exit::Well
@@ -328,10 +357,79 @@ impl Lines<'_> {
     }
 }
 
+impl Talker for Script<'_> {
+    fn say(&mut self, shown_as: &str, line: &[u8]) -> bool {
+        report::note(&format!("sending: {shown_as}"));
+        let sent = self.send(line).and_then(|()| self.wait(is_settled));
+        self.early_end = sent.err();
+        self.early_end.is_none()
+    }
+
+    fn ask_capabilities(&mut self) -> bool {
+        let was_refused = self.was_refused;
+        let may_go_on = self.say("CAPA", b"CAPA");
+        if self.early_end == Some(Exit::Refused) {
+            self.was_refused = was_refused;
+            self.early_end = None;
+            return true;
+        }
+        may_go_on
+    }
+
+    fn note(&self, text: &str) {
+        report::note(text);
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        Some(self.connection.standing())
+    }
+
+    fn told(&self) -> Told {
+        let heard = hear(&self.heard);
+        Told {
+            binding: heard.binding.clone(),
+            ..Told::from(&heard.learnt)
+        }
+    }
+
+    fn challenge(&mut self) -> Vec<u8> {
+        std::mem::take(&mut hear(&self.heard).learnt.challenge)
+    }
+
+    fn ask_user(&mut self) -> Option<String> {
+        None
+    }
+
+    fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
+        let secret = password::find(&self.plan.args.password, &self.plan.target.host, user, None)?;
+        let order = Order::Remember("password", secret.clone());
+        self.connection.order(order);
+        Ok(secret)
+    }
+
+    fn may_send_in_clear(&mut self) -> bool {
+        false
+    }
+}
+
+/// What the server has told so far.
+#[derive(Debug, Default)]
+struct Heard {
+    learnt: Learnt,
+    /// The `tls-server-end-point` of the connection (RFC 5929 §4).
+    binding: Option<Vec<u8>>,
+}
+
+fn hear(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
+    // Nothing is left half done under the mutex.
+    heard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Prints the server's octets, and poptalk's own words elsewhere.
 struct Printer {
     out: std::io::Stdout,
     is_pipe_closed: Arc<AtomicBool>,
+    heard: Arc<Mutex<Heard>>,
 }
 
 impl Watcher for Printer {
@@ -345,9 +443,14 @@ impl Watcher for Printer {
         }
     }
 
-    fn seen(&mut self, _: Seen) {}
+    fn seen(&mut self, seen: Seen) {
+        hear(&self.heard).learnt.see(&seen);
+    }
 
     fn told(&mut self, news: News) {
+        if let News::Tls(facts) = &news {
+            hear(&self.heard).binding.clone_from(&facts.end_point);
+        }
         // The usual end is no news to a script.
         if !matches!(news, News::Ended(Ending::ByServer(Cut::Nothing))) {
             report::news(&news);

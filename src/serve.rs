@@ -47,6 +47,8 @@ pub struct ServeOptions {
     pub autologout: Duration,
     /// The certificate for TLS.
     pub certificate: Certificate,
+    /// Who issues the certificates of clients, in PEM form; with it clients are asked for one.
+    pub client_ca: Option<Vec<u8>>,
     /// How many connections are held at the same time; one more is refused.
     pub most_connections: usize,
 }
@@ -61,6 +63,7 @@ impl Default for ServeOptions {
             maildrop: Maildrop::new(messages::practice()),
             autologout: AUTOLOGOUT,
             certificate: Certificate::default(),
+            client_ca: None,
             most_connections: MOST_CONNECTIONS,
         }
     }
@@ -244,12 +247,13 @@ impl Serving {
         options: ServeOptions,
         on_event: impl Fn(ServeEvent) + Send + Sync + 'static,
     ) -> Result<Self, ServeError> {
-        let (tls, certificate_pem) = match Acceptor::new(&options.certificate) {
-            Ok(Some((acceptor, pem))) => (Some(acceptor), Some(pem)),
-            Ok(None) if options.tls_listen.is_some() => return Err(ServeError::NoTls),
-            Ok(None) => (None, None),
-            Err(why) => return Err(ServeError::Certificate(why)),
-        };
+        let (tls, certificate_pem) =
+            match Acceptor::new(&options.certificate, options.client_ca.as_deref()) {
+                Ok(Some((acceptor, pem))) => (Some(acceptor), Some(pem)),
+                Ok(None) if options.tls_listen.is_some() => return Err(ServeError::NoTls),
+                Ok(None) => (None, None),
+                Err(why) => return Err(ServeError::Certificate(why)),
+            };
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), STOP)?;
         let (address, plain) = listen(&poll, options.listen, PLAIN)?;

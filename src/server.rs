@@ -6,4 +6,4 @@ pub mod messages;
 pub mod model;
 
 pub use maildrop::{Lock, Maildrop, Message};
-pub use model::{Account, Ending, Model, Summary, Tls, Wish};
+pub use model::{Account, Ending, Model, Secured, Summary, Tls, Wish};

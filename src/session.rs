@@ -42,7 +42,7 @@ pub struct SessionArgs {
     #[arg(short = 'u', long, value_name = "USER")]
     pub user: Option<String>,
 
-    /// In the console: log in at once as --user, by the strongest way that the server offers
+    /// Log in at once as --user, by the strongest way that the server offers, and show how each line is made
     #[arg(long, requires = "user")]
     pub login: bool,
 

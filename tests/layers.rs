@@ -19,7 +19,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "edge",
         &[
-            "style", "log", "password", "net", "report", "session", "script", "console", "serve",
+            "style", "log", "password", "net", "report", "session", "login", "script", "console",
+            "serve",
         ],
     ),
     ("cmd", &["cmd"]),

@@ -12,6 +12,7 @@ mod docs;
 mod dovecot;
 mod explain;
 mod layers;
+mod login;
 mod practice;
 mod pty;
 mod scripts;

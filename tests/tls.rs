@@ -17,30 +17,30 @@ use openssl::x509::{X509, X509NameBuilder};
 use crate::support::{Home, LIMIT, text};
 
 /// A certificate with its key.
-struct Made {
-    certificate: X509,
-    key: PKey<Private>,
+pub(crate) struct Made {
+    pub(crate) certificate: X509,
+    pub(crate) key: PKey<Private>,
 }
 
 /// What is odd about a certificate.
 #[derive(Clone, Copy)]
-struct Odd {
+pub(crate) struct Odd {
     /// The host name that it is for.
-    name: &'static str,
+    pub(crate) name: &'static str,
     /// From and to when it is valid, in days from now.
-    days: (i64, i64),
-    digest: fn() -> MessageDigest,
-    is_authority: bool,
+    pub(crate) days: (i64, i64),
+    pub(crate) digest: fn() -> MessageDigest,
+    pub(crate) is_authority: bool,
 }
 
-const GOOD: Odd = Odd {
+pub(crate) const GOOD: Odd = Odd {
     name: "localhost",
     days: (-1, 10),
     digest: MessageDigest::sha256,
     is_authority: false,
 };
 
-const AUTHORITY: Odd = Odd {
+pub(crate) const AUTHORITY: Odd = Odd {
     name: "test authority",
     is_authority: true,
     ..GOOD
@@ -54,7 +54,7 @@ fn day(days: i64) -> Asn1Time {
 }
 
 /// Makes a certificate, signed by `issuer` or by itself.
-fn make(odd: Odd, issuer: Option<&Made>) -> Made {
+pub(crate) fn make(odd: Odd, issuer: Option<&Made>) -> Made {
     let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
     let mut name = X509NameBuilder::new().unwrap();
     name.append_entry_by_text("CN", odd.name).unwrap();

@@ -110,13 +110,6 @@ pub fn hold(plan: Plan) -> Exit {
     if plan.args.lines.is_empty() && std::io::stdin().is_terminal() {
         console::run(plan)
     } else {
-        if plan.args.login {
-            report::error(
-                "--login needs the console",
-                Some("in a script write `user NAME` and `:pass`"),
-            );
-            return Exit::Usage;
-        }
         script::run(&plan)
     }
 }

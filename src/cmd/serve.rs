@@ -54,6 +54,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
 
+    /// Ask clients for a certificate that this authority (PEM form) has issued, for AUTH EXTERNAL
+    #[arg(long, value_name = "FILE")]
+    client_ca: Option<PathBuf>,
+
     /// Write the certificate to this file, for clients that are to trust it
     #[arg(long, value_name = "FILE")]
     cert_out: Option<PathBuf>,
@@ -102,10 +106,19 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         },
         _ => Certificate::default(),
     };
+    let client_ca = args
+        .client_ca
+        .as_deref()
+        .map(|path| read("--client-ca", path))
+        .transpose()?;
+    let practice = Account::practice();
     let options = ServeOptions {
         listen: args.listen,
         tls_listen: args.tls_listen,
+        client_ca,
         account: Account {
+            // Who gives a name or password of their own wants no others beside it.
+            is_practice: (&args.user, &args.password) == (&practice.user, &practice.password),
             user: args.user,
             password: args.password,
         },
@@ -113,7 +126,7 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         certificate,
         ..ServeOptions::default()
     };
-    let Account { user, password } = options.account.clone();
+    let Account { user, password, .. } = options.account.clone();
     let count = options.maildrop.count();
     let (sender, events) = mpsc::channel();
     // The receiver goes when no more is printed.

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::editor::know;
-use super::login;
 use super::terminal;
 use super::view::shown;
 use super::{Console, Next};
 use crate::command::Shape;
+use crate::login::Way;
 use crate::net::engine::Order;
 use crate::session;
 use crate::style::Paint;
@@ -27,9 +27,9 @@ impl Console {
             Action::Quit => return self.leave(),
             Action::Close => self.close_by_wish(),
             Action::Pass => self.pass(),
-            Action::Login => self.login_by_word(&text, login::Way::Best),
-            Action::Auth => self.login_by_word(&text, login::Way::Sasl),
-            Action::Apop => self.login_by_word(&text, login::Way::Apop),
+            Action::Login => self.login_by_word(&text, Way::Best),
+            Action::Auth => self.login_by_word(&text, Way::Sasl),
+            Action::Apop => self.login_by_word(&text, Way::Apop),
             Action::View => self.view_message(&text),
             Action::Save => self.save_message(&text),
             Action::Page => self.page(),

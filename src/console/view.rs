@@ -51,8 +51,6 @@ pub struct Shown {
     pub head: u64,
     /// The last status line, for `:why`.
     pub last: Option<LastReply>,
-    /// The last challenge inside AUTH, without its `+ `.
-    pub challenge: Vec<u8>,
     /// What was agreed when TLS began, for `:tls`.
     pub tls: Option<Box<TlsFacts>>,
 }
@@ -184,13 +182,12 @@ impl View {
         }
     }
 
-    /// Keeps a challenge, and shows what its base64 says.
+    /// Shows what the base64 of a challenge says.
     fn challenge(&self, pieces: &[Piece]) {
         let octets = match pieces.first() {
             Some(Piece::Octets(octets)) => octets.get(1..).unwrap_or_default().trim_ascii(),
             _ => b"",
         };
-        shown(&self.shared).challenge = octets.to_vec();
         if let Ok(decoded) = STANDARD.decode(octets)
             && !decoded.is_empty()
         {

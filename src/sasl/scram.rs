@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Hmac;
 use pbkdf2::pbkdf2_hmac;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
@@ -13,11 +13,14 @@ use super::{Credentials, SaslError, Turn};
 /// More rounds than this are refused: a server could keep us busy for ever.
 const ROUNDS_MAX: u32 = 10_000_000;
 
+/// The header of a message that is bound to the server's certificate (RFC 5929 §4).
+pub(super) const BOUND: &str = "p=tls-server-end-point,,";
+
 /// Where a SCRAM exchange stands.
 pub(super) struct Scram {
-    is_sha256: bool,
+    hash: Hash,
     /// `n,,`, `y,,` or `p=tls-server-end-point,,`.
-    header: String,
+    header: &'static str,
     stage: Stage,
 }
 
@@ -28,18 +31,22 @@ enum Stage {
     /// What the server must sign with, and the signature that it must send.
     Proved(Vec<u8>),
     Verified,
+    /// Something was wrong: nothing more is said.
+    Failed,
 }
 
 impl Scram {
+    /// RFC 5802 §6: `p` binds; `y` says that we could, but that the server announced no form that does, so that a server
+    /// which did notices that somebody took it from the list; `n` says that we can't, or were told not to.
     pub(super) fn new(mechanism: &str, credentials: &Credentials) -> Self {
-        let is_plus = mechanism.ends_with("-PLUS");
-        let header = match (is_plus, &credentials.binding) {
-            (true, Some(_)) => "p=tls-server-end-point,,",
-            _ => "n,,",
+        let header = match (mechanism.ends_with("-PLUS"), &credentials.binding) {
+            (true, _) => BOUND,
+            (false, Some(_)) if credentials.is_plus_missing => "y,,",
+            (false, _) => "n,,",
         };
         Self {
-            is_sha256: mechanism.contains("256"),
-            header: header.to_owned(),
+            hash: Hash::of(mechanism),
+            header,
             stage: Stage::Begin,
         }
     }
@@ -53,15 +60,18 @@ impl Scram {
         credentials: &Credentials,
         challenge: &[u8],
     ) -> Result<Turn, SaslError> {
-        match std::mem::replace(&mut self.stage, Stage::Begin) {
+        match std::mem::replace(&mut self.stage, Stage::Failed) {
             Stage::Begin => self.first(credentials),
             Stage::First(first) => self.prove(credentials, &first, challenge),
             Stage::Proved(signature) => self.verify(&signature, challenge),
-            Stage::Verified => Err(SaslError::TooLong("SCRAM")),
+            Stage::Verified | Stage::Failed => Err(SaslError::TooLong("SCRAM")),
         }
     }
 
     fn first(&mut self, credentials: &Credentials) -> Result<Turn, SaslError> {
+        if self.header == BOUND && credentials.binding.is_none() {
+            return Err(SaslError::NoBinding);
+        }
         let user = prepared(credentials.user.as_bytes())?;
         let bare = format!("n={},r={}", name(&user), credentials.nonce);
         let turn = Turn::new(
@@ -84,19 +94,17 @@ impl Scram {
         let server_first = std::str::from_utf8(challenge)
             .map_err(|_| SaslError::Scram("first message is not UTF-8"))?;
         let (nonce, salt, rounds) = read_first(server_first, &credentials.nonce)?;
-        let mut binding = self.header.clone().into_bytes();
-        if self.header.starts_with('p') {
+        let mut binding = self.header.as_bytes().to_vec();
+        if self.header == BOUND {
             binding.extend_from_slice(credentials.binding.as_deref().unwrap_or_default());
         }
         let unsigned = format!("c={},r={nonce}", STANDARD.encode(binding));
         let message = format!("{first},{server_first},{unsigned}");
         let password = prepared(&credentials.secret)?;
-        let (proof, signature) = if self.is_sha256 {
-            proof_sha256(password.as_bytes(), &salt, rounds, message.as_bytes())
-        } else {
-            proof_sha1(password.as_bytes(), &salt, rounds, message.as_bytes())
-        };
-        let hash = if self.is_sha256 { "SHA-256" } else { "SHA-1" };
+        let keys = Keys::new(self.hash, &password, &salt, rounds);
+        let proof = keys.proof(message.as_bytes());
+        let signature = keys.signature(message.as_bytes());
+        let hash = self.hash.name();
         let turn = Turn::new(
             format!("{unsigned},p={}", STANDARD.encode(&*proof)),
             &[
@@ -131,11 +139,7 @@ impl Scram {
                     .ok()
             })
             .ok_or(SaslError::Scram("last message has no signature"))?;
-        let difference = told
-            .iter()
-            .zip(signature)
-            .fold(0, |sum, (a, b)| sum | (a ^ b));
-        if told.len() != signature.len() || difference != 0 {
+        if !is_same(&told, signature) {
             return Err(SaslError::Impostor);
         }
         self.stage = Stage::Verified;
@@ -153,7 +157,12 @@ impl Scram {
 fn read_first(text: &str, own_nonce: &str) -> Result<(String, Vec<u8>, u32), SaslError> {
     let mut fields = text.split(',');
     let mut field = |key: &str| fields.next().and_then(|field| field.strip_prefix(key));
-    // An unknown extension that is mandatory would stand first (RFC 5802 §5.1, `m`).
+    // RFC 5802 §5.1: an extension that must be understood stands first. There is none yet.
+    if text.starts_with("m=") {
+        return Err(SaslError::Scram(
+            "first message wants an extension that is not known",
+        ));
+    }
     let nonce = field("r=").ok_or(SaslError::Scram(
         "first message does not begin with a nonce",
     ))?;
@@ -164,7 +173,10 @@ fn read_first(text: &str, own_nonce: &str) -> Result<(String, Vec<u8>, u32), Sas
     }
     let salt = field("s=").and_then(|salt| STANDARD.decode(salt).ok());
     let salt = salt.ok_or(SaslError::Scram("salt is missing or not base64"))?;
-    let rounds = field("i=").and_then(|rounds| rounds.parse().ok());
+    // RFC 5802 §7: a positive number, without sign and leading zeros.
+    let rounds = field("i=")
+        .filter(|digits| digits.starts_with(|c: char| c.is_ascii_digit() && c != '0'))
+        .and_then(|digits| digits.parse().ok());
     let rounds = rounds
         .filter(|rounds| (1..=ROUNDS_MAX).contains(rounds))
         .ok_or(SaslError::Scram(
@@ -179,46 +191,98 @@ pub(super) fn name(name: &str) -> String {
 }
 
 /// A name or password as RFC 4013 prepares it.
-fn prepared(text: &[u8]) -> Result<Zeroizing<String>, SaslError> {
+pub(super) fn prepared(text: &[u8]) -> Result<Zeroizing<String>, SaslError> {
     let text = std::str::from_utf8(text).map_err(|_| SaslError::Forbidden)?;
     let prepared = stringprep::saslprep(text).map_err(|_| SaslError::Forbidden)?;
     Ok(Zeroizing::new(prepared.into_owned()))
 }
 
-/// The client's proof and the server's signature (RFC 5802 §3), for one hash function.
-macro_rules! proof {
-    ($function:ident, $hash:ty, $length:literal) => {
-        fn $function(
-            password: &[u8],
-            salt: &[u8],
-            rounds: u32,
-            message: &[u8],
-        ) -> (Zeroizing<Vec<u8>>, Vec<u8>) {
-            let hmac = |key: &[u8], text: &[u8]| {
-                // A key of any length is taken.
-                Hmac::<$hash>::new_from_slice(key).map_or_else(
-                    |_| Vec::new(),
-                    |mut mac| {
-                        mac.update(text);
-                        mac.finalize().into_bytes().to_vec()
-                    },
-                )
-            };
-            let mut salted = Zeroizing::new([0_u8; $length]);
-            pbkdf2_hmac::<$hash>(password, salt, rounds, &mut *salted);
-            let client_key = Zeroizing::new(hmac(&*salted, b"Client Key"));
-            let stored_key = <$hash>::digest(&*client_key);
-            let client_signature = hmac(&stored_key, message);
-            let proof = client_key
-                .iter()
-                .zip(client_signature)
-                .map(|(a, b)| a ^ b)
-                .collect();
-            let server_key = Zeroizing::new(hmac(&*salted, b"Server Key"));
-            (Zeroizing::new(proof), hmac(&server_key, message))
-        }
-    };
+/// The hash function of a SCRAM mechanism.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hash {
+    Sha1,
+    Sha256,
 }
 
-proof!(proof_sha1, Sha1, 20);
-proof!(proof_sha256, Sha256, 32);
+impl Hash {
+    pub(super) fn of(mechanism: &str) -> Self {
+        if mechanism.contains("256") {
+            Self::Sha256
+        } else {
+            Self::Sha1
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SHA-1",
+            Self::Sha256 => "SHA-256",
+        }
+    }
+
+    fn digest(self, octets: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Sha1 => Sha1::digest(octets).to_vec(),
+            Self::Sha256 => Sha256::digest(octets).to_vec(),
+        }
+    }
+
+    fn hmac(self, key: &[u8], text: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Sha1 => super::hmac::<Hmac<Sha1>>(key, text),
+            Self::Sha256 => super::hmac::<Hmac<Sha256>>(key, text),
+        }
+    }
+}
+
+/// What both sides compute from the password (RFC 5802 §3).
+pub(super) struct Keys {
+    hash: Hash,
+    client: Zeroizing<Vec<u8>>,
+    stored: Vec<u8>,
+    server: Zeroizing<Vec<u8>>,
+}
+
+impl Keys {
+    /// From a prepared password, the salt and the count of rounds.
+    pub(super) fn new(hash: Hash, password: &str, salt: &[u8], rounds: u32) -> Self {
+        let mut salted = Zeroizing::new(vec![0; hash.digest(b"").len()]);
+        match hash {
+            Hash::Sha1 => pbkdf2_hmac::<Sha1>(password.as_bytes(), salt, rounds, &mut salted),
+            Hash::Sha256 => pbkdf2_hmac::<Sha256>(password.as_bytes(), salt, rounds, &mut salted),
+        }
+        let client = Zeroizing::new(hash.hmac(&salted, b"Client Key"));
+        Self {
+            hash,
+            stored: hash.digest(&client),
+            server: Zeroizing::new(hash.hmac(&salted, b"Server Key")),
+            client,
+        }
+    }
+
+    /// The proof of the client for the messages of the exchange.
+    fn proof(&self, message: &[u8]) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(xor(&self.client, &self.hash.hmac(&self.stored, message)))
+    }
+
+    /// Whether a proof is the right one.
+    pub(super) fn is_proof(&self, proof: &[u8], message: &[u8]) -> bool {
+        let client = Zeroizing::new(xor(proof, &self.hash.hmac(&self.stored, message)));
+        proof.len() == self.client.len() && is_same(&self.hash.digest(&client), &self.stored)
+    }
+
+    /// The signature of the server for the messages of the exchange.
+    pub(super) fn signature(&self, message: &[u8]) -> Vec<u8> {
+        self.hash.hmac(&self.server, message)
+    }
+}
+
+fn xor(one: &[u8], other: &[u8]) -> Vec<u8> {
+    one.iter().zip(other).map(|(a, b)| a ^ b).collect()
+}
+
+/// Compares without telling by its time where the difference is.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let difference = one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b));
+    one.len() == other.len() && difference == 0
+}

@@ -12,6 +12,7 @@ fn credentials(user: &str, secret: &str, nonce: &str) -> Credentials {
         port: 995,
         nonce: nonce.to_owned(),
         binding: None,
+        is_plus_missing: false,
     }
 }
 
@@ -178,6 +179,49 @@ fn scram_sha_256_plus_is_bound_to_the_servers_certificate() {
 }
 
 #[test]
+fn a_client_that_could_bind_says_so() {
+    let could = |is_plus_missing| Credentials {
+        binding: Some(vec![1; 32]),
+        is_plus_missing,
+        ..credentials("user", "pencil", "rOprNGfwEbeRWgbNEkqO")
+    };
+    let last = "v=dI4KpiQJwBr1+V+K6U1dA6l6I4I9DUNXWND4pcpRU3U=";
+    let (one, two, verified) = scram("SCRAM-SHA-256", could(true), FIRST_256, last);
+    assert!(one.starts_with("y,,n=user,"), "{one}");
+    assert!(two.starts_with("c=eSws,"), "{two}");
+    assert!(
+        two.ends_with(",p=FoqiHTtQEDE8lz1CdaEe3tK4mS+iMDTl77SPyDS53DY="),
+        "{two}"
+    );
+    assert_eq!(verified, Some(true));
+    let last = "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
+    let (one, _, _) = scram("SCRAM-SHA-256", could(false), FIRST_256, last);
+    assert!(one.starts_with("n,,"), "{one}");
+}
+
+#[test]
+fn what_can_not_be_said_is_not_said() {
+    let refused = |mechanism: &str, user: &str, secret: &str| {
+        exchange(mechanism, credentials(user, secret, "n"))
+            .initial()
+            .map(|_| ())
+    };
+    assert_eq!(
+        refused("SCRAM-SHA-1-PLUS", "a", "b"),
+        Err(SaslError::NoBinding)
+    );
+    for (mechanism, user, secret) in [
+        ("PLAIN", "a\0b", "c"),
+        ("PLAIN", "a", "b\0c"),
+        ("XOAUTH2", "a\x01", "b"),
+        ("OAUTHBEARER", "a", "\x01b"),
+    ] {
+        let error = refused(mechanism, user, secret).unwrap_err();
+        assert!(matches!(error, SaslError::Separator(..)), "{mechanism}");
+    }
+}
+
+#[test]
 fn scram_escapes_names_and_refuses_what_a_server_may_not_say() {
     let begun = || {
         let mut scram = exchange("SCRAM-SHA-256", credentials("us=er,x", "pencil", "abc"));
@@ -191,6 +235,8 @@ fn scram_escapes_names_and_refuses_what_a_server_may_not_say() {
         "m=x,r=abcdef,s=AAAA,i=1",
         "r=abcdef,s=!,i=1",
         "r=abcdef,s=AAAA,i=0",
+        "r=abcdef,s=AAAA,i=+4096",
+        "r=abcdef,s=AAAA,i=04096",
         "r=abcdef,s=AAAA,i=99999999999",
         "r=abcdef,s=AAAA",
         "",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::server::{Model, Summary, Tls, Wish};
+use crate::server::{Model, Secured, Summary, Tls, Wish};
 
 use super::tls::Inside;
 use super::wire::{self, Wire};
@@ -107,8 +107,13 @@ impl Connection<'_> {
     fn hold(&mut self, mut wire: Wire, is_tls: bool) -> (Summary, Outcome) {
         wire.allow(self.shared.autologout);
         self.stream = Some(Stream::Plain(wire));
-        if is_tls && let Err(outcome) = self.start_tls() {
-            return (Summary::default(), outcome);
+        let secured = match is_tls.then(|| self.start_tls()).transpose() {
+            Ok(secured) => secured,
+            Err(outcome) => return (Summary::default(), outcome),
+        };
+        let mut seed = [0; 32];
+        if let Err(error) = getrandom::fill(&mut seed) {
+            return (Summary::default(), Outcome::Lost(error.to_string()));
         }
         let tls = match (is_tls, &self.shared.tls) {
             (true, _) => Tls::On,
@@ -120,7 +125,11 @@ impl Connection<'_> {
             Arc::clone(&self.shared.account),
             tls,
             timestamp(),
+            seed,
         );
+        if let Some(secured) = secured {
+            model.tls_started(secured);
+        }
         let outcome = match self.talk(&mut model) {
             Ok(()) => Outcome::Ended,
             Err(outcome) => outcome,
@@ -155,8 +164,7 @@ impl Connection<'_> {
                     model.push(buffer.get(..count).unwrap_or_default());
                 }
                 Wish::StartTls => {
-                    self.start_tls()?;
-                    model.tls_started();
+                    model.tls_started(self.start_tls()?);
                 }
                 Wish::Close => return Ok(()),
             }
@@ -167,7 +175,7 @@ impl Connection<'_> {
         self.stream.as_mut().ok_or(Outcome::HungUp)
     }
 
-    fn start_tls(&mut self) -> Result<(), Outcome> {
+    fn start_tls(&mut self) -> Result<Secured, Outcome> {
         let (Some(Stream::Plain(mut wire)), Some(acceptor)) =
             (self.stream.take(), &self.shared.tls)
         else {
@@ -177,8 +185,12 @@ impl Connection<'_> {
         let mut inside = acceptor.accept(wire).map_err(Outcome::TlsFailed)?;
         inside.wire().allow(self.shared.autologout);
         self.tls = Some(inside.facts());
+        let secured = Secured {
+            end_point: acceptor.end_point(),
+            client_names: inside.client_names(),
+        };
         self.stream = Some(Stream::Tls(inside));
-        Ok(())
+        Ok(secured)
     }
 }
 

@@ -10,10 +10,13 @@ use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
-use openssl::ssl::{self, AlpnError, HandshakeError, SslAcceptor, SslMethod, SslStream};
+use openssl::ssl::{
+    self, AlpnError, HandshakeError, SslAcceptor, SslMethod, SslStream, SslVerifyMode,
+};
 use openssl::x509::extension::{
     BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName, SubjectKeyIdentifier,
 };
+use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::{X509, X509NameBuilder};
 
 use super::Certificate;
@@ -26,29 +29,41 @@ const DAYS: u32 = 365;
 const PROTOCOLS: &[u8] = b"\x04pop3";
 
 /// What makes a connection one inside TLS.
-pub(super) struct Acceptor(SslAcceptor);
+pub(super) struct Acceptor {
+    acceptor: SslAcceptor,
+    end_point: Option<Vec<u8>>,
+}
 
 impl Acceptor {
-    /// Takes or makes the certificate, and gives its PEM form back as well. None where there is no TLS at all.
+    /// Takes or makes the certificate, and gives its PEM form back as well. None where there is no TLS at all. With a
+    /// `client_ca` (PEM) clients are asked for a certificate, and one that it did not issue is refused.
     ///
     /// Errors: the PEM can't be read, or the key is that of another certificate.
-    pub(super) fn new(certificate: &Certificate) -> Result<Option<(Self, String)>, String> {
+    pub(super) fn new(
+        certificate: &Certificate,
+        client_ca: Option<&[u8]>,
+    ) -> Result<Option<(Self, String)>, String> {
         let made = match certificate {
             Certificate::SelfSigned(names) => {
                 self_signed(names).map(|(leaf, key)| (vec![leaf], key))
             }
             Certificate::Given { certificate, key } => given(certificate, key),
         };
-        made.and_then(|(chain, key)| with(&chain, &key))
+        made.and_then(|(chain, key)| with(&chain, &key, client_ca))
             .map(Some)
             .map_err(|error| reason(&error).unwrap_or_else(|| "no certificate in it".to_owned()))
+    }
+
+    /// The `tls-server-end-point` of the certificate (RFC 5929 §4).
+    pub(super) fn end_point(&self) -> Option<Vec<u8>> {
+        self.end_point.clone()
     }
 
     /// Does the handshake.
     ///
     /// Errors: why it failed; the connection is closed then.
     pub(super) fn accept(&self, wire: Wire) -> Result<Inside, String> {
-        self.0
+        self.acceptor
             .accept(wire)
             .map(Inside)
             .map_err(|error| match error {
@@ -67,6 +82,18 @@ impl Acceptor {
     }
 }
 
+/// The hash of a certificate that logins are bound to; its own hash function, SHA-256 in place of the weak ones (RFC 5929 §4.1).
+/// None where it has none of its own.
+fn end_point(certificate: &X509) -> Option<Vec<u8>> {
+    let signature = certificate.signature_algorithm().object().nid();
+    let hash = match signature.signature_algorithms()?.digest {
+        Nid::MD5 | Nid::SHA1 => MessageDigest::sha256(),
+        Nid::UNDEF => return None,
+        hash => MessageDigest::from_nid(hash)?,
+    };
+    Some(certificate.digest(hash).ok()?.to_vec())
+}
+
 /// The first error of the library's, in its words.
 fn reason(error: &ErrorStack) -> Option<String> {
     error
@@ -76,7 +103,11 @@ fn reason(error: &ErrorStack) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn with(chain: &[X509], key: &PKey<Private>) -> Result<(Acceptor, String), ErrorStack> {
+fn with(
+    chain: &[X509],
+    key: &PKey<Private>,
+    client_ca: Option<&[u8]>,
+) -> Result<(Acceptor, String), ErrorStack> {
     let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
     let mut pem = Vec::new();
     for (index, certificate) in chain.iter().enumerate() {
@@ -92,8 +123,22 @@ fn with(chain: &[X509], key: &PKey<Private>) -> Result<(Acceptor, String), Error
     builder.set_alpn_select_callback(|_, offered| {
         ssl::select_next_proto(PROTOCOLS, offered).ok_or(AlpnError::NOACK)
     });
+    if let Some(client_ca) = client_ca {
+        let mut store = X509StoreBuilder::new()?;
+        for authority in X509::stack_from_pem(client_ca)? {
+            builder.add_client_ca(&authority)?;
+            store.add_cert(authority)?;
+        }
+        builder.set_verify_cert_store(store.build())?;
+        // Without FAIL_IF_NO_PEER_CERT: who has none may log in by other means.
+        builder.set_verify(SslVerifyMode::PEER);
+    }
     let pem = String::from_utf8_lossy(&pem).into_owned();
-    Ok((Acceptor(builder.build()), pem))
+    let acceptor = Acceptor {
+        acceptor: builder.build(),
+        end_point: chain.first().and_then(end_point),
+    };
+    Ok((acceptor, pem))
 }
 
 fn given(certificate: &[u8], key: &[u8]) -> Result<(Vec<X509>, PKey<Private>), ErrorStack> {
@@ -164,6 +209,22 @@ impl Inside {
             .and_then(|cipher| cipher.standard_name())
             .unwrap_or("?");
         format!("{} {name}", ssl.version_str())
+    }
+
+    /// The names in the client's certificate: the common name, and what stands before the `@` of its mail addresses. Empty
+    /// where there is none; one that is not trusted was refused in the handshake.
+    pub(super) fn client_names(&self) -> Vec<String> {
+        let Some(certificate) = self.0.ssl().peer_certificate() else {
+            return Vec::new();
+        };
+        let common = certificate.subject_name().entries_by_nid(Nid::COMMONNAME);
+        let common = common.filter_map(|entry| entry.data().to_string().ok());
+        let mut names: Vec<String> = common.collect();
+        for other in certificate.subject_alt_names().iter().flatten() {
+            let address = other.email().and_then(|address| address.split('@').next());
+            names.extend(address.map(str::to_owned));
+        }
+        names
     }
 
     /// RFC 8314 §3.4: sends close_notify, so that the client knows that nothing was cut off.

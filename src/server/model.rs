@@ -1,6 +1,7 @@
 //! The server's side of one POP3 connection: octets in, octets out, and a wish. No socket, no clock: who drives it reads,
 //! writes, does the TLS handshake and watches the time.
 
+mod auth;
 mod opened;
 mod reply;
 mod rows;
@@ -9,9 +10,15 @@ mod texts;
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use sha2::{Digest, Sha256};
+
 use crate::command::{Command, Kind};
+use crate::sasl::server::Verifier;
 
 use super::maildrop::Maildrop;
+pub use auth::Secured;
 use opened::Opened;
 use reply::{Data, Reply};
 use rows::Row;
@@ -23,10 +30,13 @@ pub const LONGEST_LINE: usize = 8192;
 /// Who may log in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The name for USER and APOP.
+    /// The name for every kind of login.
     pub user: String,
-    /// The password for PASS and APOP.
+    /// The password for every kind of login, and the token for those that want one.
     pub password: String,
+    /// Everybody is to try everything: ANONYMOUS is offered, and there are users more, with the same password, whose login
+    /// is always refused, each with another response code.
+    pub is_practice: bool,
 }
 
 impl Account {
@@ -36,7 +46,19 @@ impl Account {
         Self {
             user: "alice".to_owned(),
             password: "wonderland".to_owned(),
+            is_practice: true,
         }
+    }
+
+    /// The names that may log in.
+    fn users(&self) -> impl Iterator<Item = &str> {
+        let refused = rows::REFUSALS.iter().map(|row| row.user);
+        let refused = refused.filter(|_| self.is_practice);
+        std::iter::once(self.user.as_str()).chain(refused)
+    }
+
+    fn knows(&self, user: &[u8]) -> bool {
+        self.users().any(|name| name.as_bytes() == user)
     }
 }
 
@@ -106,7 +128,14 @@ pub struct Model {
     account: Arc<Account>,
     maildrop: Maildrop,
     timestamp: String,
+    /// Octets that nobody else knows; the nonces are made of them.
+    seed: [u8; 32],
+    /// How many nonces were made.
+    nonces: u64,
     tls: Tls,
+    secured: Secured,
+    /// The exchange of AUTH, while it waits for the client.
+    exchange: Option<Verifier>,
     is_utf8: bool,
     language: Language,
     /// The name of a USER that was answered with `+OK` just now.
@@ -139,14 +168,25 @@ enum Line {
 
 impl Model {
     /// A session at `maildrop` for who knows the `account`. The `timestamp` is for the greeting and APOP: a msg-id, angle
-    /// brackets included, that no other greeting had (RFC 1939 §7).
+    /// brackets included, that no other greeting had (RFC 1939 §7); the `seed` is for challenges, random and secret. Inside
+    /// TLS from the first octet, `tls_started` is said at once.
     #[must_use]
-    pub fn new(maildrop: Maildrop, account: Arc<Account>, tls: Tls, timestamp: String) -> Self {
+    pub fn new(
+        maildrop: Maildrop,
+        account: Arc<Account>,
+        tls: Tls,
+        timestamp: String,
+        seed: [u8; 32],
+    ) -> Self {
         Self {
             account,
             maildrop,
             timestamp,
+            seed,
+            nonces: 0,
             tls,
+            secured: Secured::default(),
+            exchange: None,
             is_utf8: false,
             language: Language::default(),
             user: None,
@@ -202,13 +242,18 @@ impl Model {
         }
     }
 
-    /// The handshake that was wished for is done.
-    pub fn tls_started(&mut self) {
+    /// The handshake is done: the one that was wished for, or that before the first octet.
+    pub fn tls_started(&mut self, secured: Secured) {
+        if self.tls == Tls::On && self.phase == Phase::Greeting {
+            self.secured = secured;
+            return;
+        }
         if self.phase != Phase::Handshake {
             return;
         }
         self.phase = Phase::Commands;
         self.tls = Tls::On;
+        self.secured = secured;
         // RFC 2595 §4: what was said in clear may come from anybody on the way, so it is forgotten.
         self.user = None;
         self.language = Language::default();
@@ -254,6 +299,7 @@ impl Model {
                     self.phase = Phase::Dropping;
                     // A PASS that never ends is no PASS, and it was not the line behind USER either.
                     self.user = None;
+                    self.exchange = None;
                     Some(Line::TooLong)
                 }
                 None => None,
@@ -266,6 +312,9 @@ impl Model {
     }
 
     fn answer(&mut self, line: &[u8]) -> Reply {
+        if let Some(exchange) = self.exchange.take() {
+            return auth::respond(self, exchange, line);
+        }
         let space = memchr::memchr(b' ', line);
         let (verb, rest) = match space.and_then(|at| line.split_at_checked(at)) {
             Some((verb, rest)) => (verb, rest.strip_prefix(b" ")),
@@ -290,6 +339,9 @@ impl Model {
             };
             return self.err(text, &[]);
         }
+        if command.verb == "AUTH" && rest.is_none_or(|rest| rest.trim_ascii().is_empty()) {
+            return auth::list(self);
+        }
         match arguments(command, rest) {
             Some(args) => (row.serve)(self, &args),
             None => {
@@ -297,6 +349,15 @@ impl Model {
                 self.err(&texts::SYNTAX, &[&command.syntax()])
             }
         }
+    }
+
+    /// Text that no other exchange had.
+    fn nonce(&mut self) -> String {
+        self.nonces += 1;
+        let mut hash = Sha256::new();
+        hash.update(self.seed);
+        hash.update(self.nonces.to_be_bytes());
+        STANDARD_NO_PAD.encode(hash.finalize())
     }
 
     fn ok(&self, text: &Text, values: &[&dyn fmt::Display]) -> Reply {

@@ -36,6 +36,14 @@ impl Reply {
         }
     }
 
+    /// A challenge within AUTH: `+`, a space, base64 (RFC 5034 §4). The space stands also where nothing is behind it.
+    pub(super) fn challenge(base64: String) -> Self {
+        Self {
+            status: "+ ",
+            ..Self::positive(base64)
+        }
+    }
+
     /// With a response code, such as `[AUTH]` (RFC 2449 §8).
     pub(super) fn with_code(self, code: &'static str) -> Self {
         Self { code, ..self }
@@ -54,7 +62,9 @@ impl Reply {
         let mut line = self.status.to_owned();
         for part in [self.code, &self.text] {
             if !part.is_empty() {
-                line.push(' ');
+                if !line.ends_with(' ') {
+                    line.push(' ');
+                }
                 line.push_str(part);
             }
         }

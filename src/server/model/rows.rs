@@ -1,17 +1,15 @@
 //! The commands that are served: one row each. States and arguments come from the command table.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
-use md5::{Digest, Md5};
-
 use crate::command::Command;
+use crate::sasl;
 use crate::server::maildrop::Message;
 
 use super::opened::{Missing, Opened, decimal};
 use super::reply::{Data, Listing, Reply};
 use super::texts::{self, Language, Text};
-use super::{Ending, Model, Phase, Tls};
+use super::{Ending, Model, Phase, Tls, auth};
 
 /// A command that is served.
 pub(super) struct Row {
@@ -32,6 +30,10 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         verb: "APOP",
         serve: apop,
+    },
+    Row {
+        verb: "AUTH",
+        serve: auth::auth,
     },
     Row {
         verb: "STLS",
@@ -103,7 +105,6 @@ const DECLINED: &[(&str, &Text)] = &[
     ("HELP", &texts::HELP_IS_FOREIGN),
     ("?", &texts::HELP_IS_FOREIGN),
     ("STARTTLS", &texts::STARTTLS_IS_FOREIGN),
-    ("AUTH", &texts::NO_AUTH),
 ];
 
 pub(super) fn declined(verb: &[u8]) -> &'static Text {
@@ -129,6 +130,40 @@ const CAPABILITIES: [&str; 10] = [
     "IMPLEMENTATION poptalk",
 ];
 
+/// An account of the practice server whose login is refused with the right password, so that each code can be seen.
+pub(super) struct Refusal {
+    pub(super) user: &'static str,
+    code: &'static str,
+    text: &'static Text,
+}
+
+/// RFC 2449 §8.1, RFC 3206 §4.
+pub(super) const REFUSALS: [Refusal; 4] = [
+    Refusal {
+        user: "busy",
+        code: "[IN-USE]",
+        text: &texts::IN_USE,
+    },
+    Refusal {
+        user: "hasty",
+        code: "[LOGIN-DELAY]",
+        text: &texts::REFUSED_AS_LATE,
+    },
+    Refusal {
+        user: "ill",
+        code: "[SYS/TEMP]",
+        text: &texts::REFUSED_AS_ILL,
+    },
+    Refusal {
+        user: "closed",
+        code: "[SYS/PERM]",
+        text: &texts::REFUSED_AS_CLOSED,
+    },
+];
+
+/// The seconds of LOGIN-DELAY (RFC 2449 §6.5). They differ from user to user: only one is ever refused.
+const LOGIN_DELAY: u32 = 300;
+
 fn first<'a>(args: &[&'a [u8]]) -> &'a [u8] {
     args.first().copied().unwrap_or_default()
 }
@@ -147,31 +182,32 @@ fn pass(model: &mut Model, args: &[&[u8]]) -> Reply {
         return model.err(&texts::SEND_USER_FIRST, &[]);
     };
     let account = &model.account;
-    let is_right = user == account.user.as_bytes() && first(args) == account.password.as_bytes();
-    log_in(model, is_right)
+    let is_known = account.knows(&user) && first(args) == account.password.as_bytes();
+    log_in_as(model, is_known.then_some(user.as_slice()))
 }
 
 /// RFC 1939 §7: the digest is that of the timestamp, angle brackets included, and the password behind it.
 fn apop(model: &mut Model, args: &[&[u8]]) -> Reply {
-    let mut hash = Md5::new();
-    hash.update(&model.timestamp);
-    hash.update(&model.account.password);
-    let digest = hash
-        .finalize()
-        .iter()
-        .fold(String::new(), |mut hex, octet| {
-            // Writing into a string does not fail.
-            let _ = write!(hex, "{octet:02x}");
-            hex
-        });
-    let is_right = args == [model.account.user.as_bytes(), digest.as_bytes()];
-    log_in(model, is_right)
+    let digest = sasl::apop(
+        model.timestamp.as_bytes(),
+        model.account.password.as_bytes(),
+    );
+    let is_known = model.account.knows(first(args)) && args.get(1) == Some(&digest.as_bytes());
+    log_in_as(model, is_known.then_some(first(args)))
 }
 
-fn log_in(model: &mut Model, is_right: bool) -> Reply {
-    if !is_right {
+/// The end of every login: of the user who has proved to be the one, or of nobody.
+pub(super) fn log_in_as(model: &mut Model, user: Option<&[u8]>) -> Reply {
+    let Some(user) = user else {
         // RFC 3206 §4: with AUTH-RESP-CODE announced, each refusal of name and password says so.
         return model.err(&texts::WRONG_LOGIN, &[]).with_code("[AUTH]");
+    };
+    if let Some(refusal) = REFUSALS.iter().find(|row| row.user.as_bytes() == user)
+        && user != model.account.user.as_bytes()
+    {
+        return model
+            .err(refusal.text, &[&LOGIN_DELAY])
+            .with_code(refusal.code);
     }
     // RFC 1939 §4: no login without the exclusive lock. RFC 2449 §8.1.1: the code tells that the password was right.
     let Some(lock) = model.maildrop.lock() else {
@@ -225,6 +261,16 @@ fn lang(model: &mut Model, args: &[&[u8]]) -> Reply {
 
 fn capa(model: &mut Model, _: &[&[u8]]) -> Reply {
     let mut lines = CAPABILITIES.map(str::to_owned).to_vec();
+    if model.account.is_practice {
+        // RFC 2449 §6.5: before the login the largest delay of all users, then that of this one.
+        lines.push(match &model.opened {
+            None => format!("LOGIN-DELAY {LOGIN_DELAY} USER"),
+            Some(_) => "LOGIN-DELAY 0".to_owned(),
+        });
+    }
+    // RFC 5034 §3: in both states, although only one of them has AUTH.
+    let mechanisms: Vec<&str> = auth::offered(model).collect();
+    lines.push(format!("SASL {}", mechanisms.join(" ")));
     // RFC 2595 §4: only where it is permitted.
     if model.tls == Tls::Offered && model.opened.is_none() && !model.is_utf8 {
         lines.push("STLS".to_owned());

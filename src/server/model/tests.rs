@@ -1,5 +1,6 @@
 //! Conversations with the model, as octets.
 
+mod auth;
 mod wire;
 
 use super::rows::ROWS;
@@ -17,7 +18,13 @@ struct Talk {
 impl Talk {
     fn with(maildrop: &Maildrop, tls: Tls) -> Self {
         let account = Arc::new(Account::practice());
-        let mut model = Model::new(maildrop.clone(), account, tls, TIMESTAMP.to_owned());
+        let mut model = Model::new(
+            maildrop.clone(),
+            account,
+            tls,
+            TIMESTAMP.to_owned(),
+            [7; 32],
+        );
         let mut out = vec![];
         assert_eq!(model.next(&mut out), Wish::Again);
         assert_eq!(
@@ -210,12 +217,14 @@ fn a_password_is_the_rest_of_the_line() {
         let account = Account {
             user: "bob".to_owned(),
             password: password.to_owned(),
+            is_practice: false,
         };
         let mut model = Model::new(
             small(),
             Arc::new(account),
             Tls::Unavailable,
             TIMESTAMP.to_owned(),
+            [7; 32],
         );
         model.push(format!("USER bob\r\nPASS {password}\r\n").as_bytes());
         let mut out = vec![];
@@ -385,8 +394,11 @@ fn an_unknown_word_is_refused_with_a_hint() {
         ("HELP", "HELP is not POP3"),
         ("?", "HELP is not POP3"),
         ("starttls", "the word is STLS"),
-        ("AUTH PLAIN", "no AUTH on this server"),
-        ("AUTH", "no AUTH on this server"),
+        ("AUTH NTLM", "no such mechanism"),
+        (
+            "AUTH PLAIN",
+            "PLAIN tells the secret to who listens; STLS first",
+        ),
         ("", "an empty line"),
         (" STAT", "an empty line"),
         ("LIST\t1", "CAPA tells"),
@@ -421,20 +433,27 @@ fn stls_is_announced_where_it_is_permitted() {
     let mut clear = Talk::with(&maildrop, Tls::Unavailable);
     let without = clear.say("CAPA");
     assert!(without.starts_with("+OK capabilities follow\nTOP\nUIDL\nUSER\n"));
-    assert!(!without.contains("STLS") && !without.contains("SASL"));
+    assert!(!without.contains("STLS") && !without.contains("PLAIN"));
     let with = without.replace("\n.", "\nSTLS\n.");
+    let in_clear = "\nSASL SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 ANONYMOUS\n";
+    let inside =
+        "\nSASL SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN OAUTHBEARER XOAUTH2 ANONYMOUS\n";
+    assert!(without.contains(in_clear), "{without}");
 
     let mut talk = Talk::new(&maildrop);
     assert_eq!(talk.say("capa"), with);
     assert_eq!(talk.say("STLS"), "+OK begin the TLS handshake");
     assert_eq!(talk.wish, Wish::StartTls);
-    talk.model.tls_started();
-    assert_eq!(talk.say("CAPA"), without);
+    talk.model.tls_started(Secured::default());
+    assert_eq!(talk.say("CAPA"), without.replace(in_clear, inside));
     assert_eq!(talk.say("STLS"), "-ERR TLS is on already");
     drop(talk);
 
     let mut talk = Talk::logged_in(&maildrop);
-    assert_eq!(talk.say("CAPA"), without);
+    assert_eq!(
+        talk.say("CAPA"),
+        without.replace("LOGIN-DELAY 300 USER", "LOGIN-DELAY 0")
+    );
     assert!(
         talk.say("STLS")
             .starts_with("-ERR you are logged in already")
@@ -452,7 +471,7 @@ fn what_was_said_before_stls_is_forgotten() {
     talk.say("LANG de");
     talk.say("USER alice");
     talk.say("STLS");
-    talk.model.tls_started();
+    talk.model.tls_started(Secured::default());
     let reply = talk.say("PASS wonderland");
     assert!(reply.starts_with("-ERR send USER first"), "{reply}");
 }
@@ -475,7 +494,7 @@ fn what_is_pushed_before_the_handshake_is_never_used() {
     let mut talk = Talk::new(&small());
     talk.say("STLS");
     assert!(talk.say("CAPA").trim().is_empty() && talk.wish == Wish::StartTls);
-    talk.model.tls_started();
+    talk.model.tls_started(Secured::default());
     assert_eq!(talk.say("NOOP"), "-ERR log in first: USER, then PASS");
 }
 

@@ -122,8 +122,19 @@ texts! {
     HELP_IS_FOREIGN = "unknown command (HELP is not POP3; CAPA tells what there is, and in poptalk ? helps)",
         "unbekannter Befehl (HELP ist nicht POP3; CAPA sagt, was es gibt, und in poptalk hilft ?)";
     STARTTLS_IS_FOREIGN = "unknown command (in POP3 the word is STLS)", "unbekannter Befehl (in POP3 heißt er STLS)";
-    NO_AUTH = "no AUTH on this server; log in with USER and PASS, or APOP",
-        "kein AUTH auf diesem Server; anmelden mit USER und PASS oder APOP";
+    MECHANISMS_FOLLOW = "mechanisms follow", "es folgen die Mechanismen";
+    NO_SUCH_MECHANISM = "no such mechanism; SASL in CAPA lists them", "kein solcher Mechanismus; SASL in CAPA zählt sie auf";
+    MECHANISM_NEEDS_TLS = "{} tells the secret to who listens; STLS first",
+        "{} verrät das Geheimnis dem, der mithört; zuerst STLS";
+    NOT_BASE64 = "this is not base64", "das ist kein Base64";
+    CANCELLED = "cancelled", "abgebrochen";
+    BROKEN_EXCHANGE = "not understood: {}", "nicht verstanden: {}";
+    REFUSED_AS_LATE = "this account may log in every {} seconds; too soon",
+        "dieses Konto darf sich alle {} Sekunden anmelden; zu früh";
+    REFUSED_AS_ILL = "the disk of this account does not answer; try again later",
+        "die Platte dieses Kontos antwortet nicht; später noch einmal";
+    REFUSED_AS_CLOSED = "this account is closed; ask the postmaster",
+        "dieses Konto ist geschlossen; bitte den Postmaster fragen";
     EMPTY = "an empty line is no command", "eine leere Zeile ist kein Befehl";
     SYNTAX = "the syntax is: {}", "die Syntax ist: {}";
     TOO_LONG = "a command line has at most {} octets; the rest was dropped",

@@ -139,7 +139,7 @@ proptest! {
                 prop_assert!(line.len() <= 512 && line.ends_with(b"\r\n"));
             }
             if talk.wish == Wish::StartTls {
-                talk.model.tls_started();
+                talk.model.tls_started(Secured::default());
             }
         }
     }

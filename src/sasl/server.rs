@@ -1,0 +1,352 @@
+//! The server's side of the mechanisms: what it asks, and whether the answers are right. No clock, no random numbers.
+
+use hmac::Hmac;
+use md5::Md5;
+use zeroize::Zeroizing;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::scram::{BOUND, Hash, Keys, prepared};
+use super::{Mechanism, hex, hmac};
+
+/// How many rounds SCRAM asks for: the least that RFC 7677 §4 allows, so that a slow machine does not wait.
+const ROUNDS: u32 = 4096;
+
+/// What the server knows when an exchange begins.
+#[derive(Clone)]
+pub struct Known {
+    /// The names that may log in. A token without a name is that of the first.
+    pub users: Vec<String>,
+    /// The password of each, which serves as its token as well.
+    pub password: Zeroizing<String>,
+    /// A name is not asked for by ANONYMOUS.
+    pub is_anonymous_allowed: bool,
+    /// The names in the client's certificate, for EXTERNAL; empty where it gave none that is trusted.
+    pub certified: Vec<String>,
+    /// The `tls-server-end-point` of the connection (RFC 5929 §4).
+    pub binding: Option<Vec<u8>>,
+    /// Text of printable ASCII without a comma that no other exchange had.
+    pub nonce: String,
+    /// The name of the server in challenges.
+    pub host: String,
+}
+
+/// What the server makes of what the client said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It asks on: the octets of the challenge, before base64.
+    Challenge(Vec<u8>),
+    /// The client is who it says.
+    Right(Identity),
+    /// It is not, or was refused.
+    Wrong,
+    /// The client breaks the rules of the mechanism.
+    Broken(&'static str),
+}
+
+/// Who has logged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// The user of this name.
+    User(String),
+    /// Somebody.
+    Anonymous,
+}
+
+/// One exchange of the server.
+pub struct Verifier {
+    mechanism: &'static Mechanism,
+    known: Known,
+    stage: Stage,
+}
+
+enum Stage {
+    /// The first response is to come.
+    First,
+    /// LOGIN: the name is to come.
+    Name,
+    /// LOGIN: the password is to come, for this name.
+    Password(Vec<u8>),
+    /// SCRAM: the client's last message is to come.
+    Proof(Proof),
+    /// SCRAM: the empty line behind our signature is to come.
+    Signed(String),
+    /// The client has the reason of its refusal, and is to say that it has read it.
+    Refused,
+    Over,
+}
+
+struct Proof {
+    is_right_name: bool,
+    name: String,
+    header: String,
+    nonce: String,
+    /// The client's first message without its header, a comma, and our first message.
+    said: String,
+    keys: Keys,
+}
+
+impl Verifier {
+    /// An exchange that has not begun.
+    #[must_use]
+    pub fn new(mechanism: &'static Mechanism, known: Known) -> Self {
+        Self {
+            mechanism,
+            known,
+            stage: Stage::First,
+        }
+    }
+
+    /// Begins it, with the initial response of the AUTH line if there was one (decoded).
+    pub fn begin(&mut self, initial: Option<&[u8]>) -> Verdict {
+        match (self.mechanism.name, initial) {
+            ("LOGIN", None) => {
+                self.stage = Stage::Name;
+                Verdict::Challenge(b"Username:".to_vec())
+            }
+            // Not in the draft, but widely done.
+            ("LOGIN", Some(name)) => self.ask_password(name),
+            ("CRAM-MD5", None) => {
+                self.known.nonce = format!("<{}@{}>", self.known.nonce, self.known.host);
+                Verdict::Challenge(self.known.nonce.clone().into_bytes())
+            }
+            // RFC 5034 §4: an initial response where the server speaks first is an error.
+            ("CRAM-MD5", Some(_)) => {
+                self.stage = Stage::Over;
+                Verdict::Broken("the server speaks first in this mechanism")
+            }
+            (_, None) => Verdict::Challenge(Vec::new()),
+            (_, Some(initial)) => self.answer(initial),
+        }
+    }
+
+    /// Takes a response of the client (decoded).
+    pub fn answer(&mut self, response: &[u8]) -> Verdict {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::First => match self.mechanism.name {
+                "PLAIN" => self.plain(response),
+                "CRAM-MD5" => self.cram(response),
+                "XOAUTH2" => self.xoauth2(response),
+                "OAUTHBEARER" => self.bearer(response),
+                "EXTERNAL" => self.external(response),
+                "ANONYMOUS" if self.known.is_anonymous_allowed => {
+                    Verdict::Right(Identity::Anonymous)
+                }
+                name if name.starts_with("SCRAM-") => self.scram_first(response),
+                _ => Verdict::Wrong,
+            },
+            Stage::Name => self.ask_password(response),
+            Stage::Password(name) => self.compare(&name, response),
+            Stage::Proof(proof) => self.scram_last(&proof, response),
+            Stage::Signed(name) if response.is_empty() => Verdict::Right(Identity::User(name)),
+            Stage::Signed(_) => Verdict::Broken("an empty line ends this mechanism"),
+            Stage::Refused | Stage::Over => Verdict::Wrong,
+        }
+    }
+
+    fn ask_password(&mut self, name: &[u8]) -> Verdict {
+        self.stage = Stage::Password(name.to_vec());
+        Verdict::Challenge(b"Password:".to_vec())
+    }
+
+    fn compare(&self, name: &[u8], password: &[u8]) -> Verdict {
+        self.verdict(name, password == self.known.password.as_bytes())
+    }
+
+    fn verdict(&self, name: &[u8], is_right: bool) -> Verdict {
+        let mut users = self.known.users.iter();
+        match users.find(|user| user.as_bytes() == name) {
+            Some(user) if is_right => Verdict::Right(Identity::User(user.clone())),
+            _ => Verdict::Wrong,
+        }
+    }
+
+    /// RFC 4616 §2: `[authzid] NUL authcid NUL password`. Nobody may act for another here.
+    fn plain(&self, response: &[u8]) -> Verdict {
+        let fields: Vec<&[u8]> = response.split(|octet| *octet == 0).collect();
+        match fields.as_slice() {
+            [authzid, name, password] if authzid.is_empty() || authzid == name => {
+                self.compare(name, password)
+            }
+            [_, _, _] => Verdict::Wrong,
+            _ => Verdict::Broken("PLAIN is: NUL, name, NUL, password"),
+        }
+    }
+
+    /// RFC 2195 §2.
+    fn cram(&self, response: &[u8]) -> Verdict {
+        let Some(space) = memchr::memrchr(b' ', response) else {
+            return Verdict::Broken("CRAM-MD5 is: name, space, digest");
+        };
+        let (name, digest) = response.split_at(space);
+        let right = hex(&hmac::<Hmac<Md5>>(
+            self.known.password.as_bytes(),
+            self.known.nonce.as_bytes(),
+        ));
+        let digest = digest.trim_ascii_start();
+        self.verdict(name, digest == right.as_bytes())
+    }
+
+    fn xoauth2(&mut self, response: &[u8]) -> Verdict {
+        let fields: Vec<&[u8]> = response.split(|octet| *octet == 1).collect();
+        let [user, token, b"", b""] = fields.as_slice() else {
+            return Verdict::Broken("XOAUTH2 is: user=NAME ^A auth=Bearer TOKEN ^A ^A");
+        };
+        let (user, token) = (user.strip_prefix(b"user="), bearer_token(token));
+        self.token(user, token)
+    }
+
+    /// RFC 7628 §3.1.
+    fn bearer(&mut self, response: &[u8]) -> Verdict {
+        let fields: Vec<&[u8]> = response.split(|octet| *octet == 1).collect();
+        let header = fields.first().copied().unwrap_or_default();
+        let user = header
+            .strip_prefix(b"n,a=")
+            .and_then(|rest| rest.strip_suffix(b","));
+        let token = fields.iter().find_map(|field| bearer_token(field));
+        if !response.ends_with(b"\x01\x01") || !header.ends_with(b",") {
+            return Verdict::Broken(
+                "OAUTHBEARER is: n,a=NAME, ^A host=.. ^A port=.. ^A auth=Bearer TOKEN ^A ^A",
+            );
+        }
+        // The name may be left out where the token tells it.
+        let first = self.known.users.first().cloned().unwrap_or_default();
+        self.token(user.or(Some(first.as_bytes())), token)
+    }
+
+    fn token(&mut self, user: Option<&[u8]>, token: Option<&[u8]>) -> Verdict {
+        let is_right = token == Some(self.known.password.as_bytes());
+        let verdict = self.verdict(user.unwrap_or_default(), is_right);
+        if verdict != Verdict::Wrong {
+            return verdict;
+        }
+        // The reason goes in a challenge; the client answers it, and then the refusal comes (RFC 7628 §3.2.3).
+        self.stage = Stage::Refused;
+        Verdict::Challenge(
+            br#"{"status":"invalid_token","schemes":"bearer","scope":"pop"}"#.to_vec(),
+        )
+    }
+
+    /// RFC 4422, appendix A: the identity is that of the certificate; a name may be one of those in it.
+    fn external(&self, response: &[u8]) -> Verdict {
+        let mut certified = self.known.certified.iter();
+        let found = certified.find(|name| {
+            let is_named = response.is_empty() || response == name.as_bytes();
+            is_named && self.known.users.contains(name)
+        });
+        match found {
+            Some(name) => Verdict::Right(Identity::User(name.clone())),
+            None => Verdict::Wrong,
+        }
+    }
+
+    /// RFC 5802 §7: the client's first message.
+    fn scram_first(&mut self, response: &[u8]) -> Verdict {
+        let is_plus = self.mechanism.name.ends_with("-PLUS");
+        let Ok(text) = std::str::from_utf8(response) else {
+            return Verdict::Broken("the first message is not UTF-8");
+        };
+        let mut parts = text.splitn(3, ',');
+        let (Some(flag), Some(authzid), Some(bare)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return Verdict::Broken("the first message is: n,,n=NAME,r=NONCE");
+        };
+        match flag {
+            "n" if !is_plus => {}
+            // RFC 5802 §6: we do announce a form that binds, so somebody took it from the list on the way.
+            "y" if !is_plus && self.known.binding.is_some() => {
+                return Verdict::Broken("a mechanism with -PLUS was announced, and taken away");
+            }
+            "y" if !is_plus => {}
+            "p=tls-server-end-point" if is_plus => {}
+            _ => return Verdict::Broken("this channel binding does not fit the mechanism"),
+        }
+        let mut fields = bare.split(',');
+        let mut field = |key: &str| fields.next().and_then(|field| field.strip_prefix(key));
+        let (Some(name), Some(nonce)) = (field("n=").and_then(plain_name), field("r=")) else {
+            return Verdict::Broken("the first message is: n,,n=NAME,r=NONCE");
+        };
+        if nonce.is_empty() || !nonce.bytes().all(|octet| octet.is_ascii_graphic()) {
+            return Verdict::Broken("a nonce has visible ASCII characters");
+        }
+        let is_own = authzid.is_empty()
+            || authzid.strip_prefix("a=").and_then(plain_name).as_ref() == Some(&name);
+        let Ok(password) = prepared(self.known.password.as_bytes()) else {
+            return Verdict::Wrong;
+        };
+        let hash = Hash::of(self.mechanism.name);
+        // The salt of a name is always the same, also of one that there is not (RFC 5802 §9).
+        let salt: Vec<u8> = hmac::<Hmac<Md5>>(b"poptalk", name.as_bytes());
+        let nonce = format!("{nonce}{}", self.known.nonce);
+        let first = format!("r={nonce},s={},i={ROUNDS}", STANDARD.encode(&salt));
+        self.stage = Stage::Proof(Proof {
+            is_right_name: is_own && self.known.users.contains(&name),
+            name,
+            header: format!("{flag},{authzid},"),
+            nonce,
+            said: format!("{bare},{first}"),
+            keys: Keys::new(hash, &password, &salt, ROUNDS),
+        });
+        Verdict::Challenge(first.into_bytes())
+    }
+
+    /// RFC 5802 §7: the client's last message.
+    fn scram_last(&mut self, proof: &Proof, response: &[u8]) -> Verdict {
+        let broken = Verdict::Broken("the last message is: c=BINDING,r=NONCE,p=PROOF");
+        let Ok(text) = std::str::from_utf8(response) else {
+            return broken;
+        };
+        let Some((unsigned, told)) = text.rsplit_once(",p=") else {
+            return broken;
+        };
+        let mut binding = proof.header.clone().into_bytes();
+        if proof.header == BOUND {
+            binding.extend_from_slice(self.known.binding.as_deref().unwrap_or_default());
+        }
+        // Not to be told apart for the client: a wrong binding is as wrong as a wrong password.
+        let right = format!("c={},r={}", STANDARD.encode(binding), proof.nonce);
+        let Ok(told) = STANDARD.decode(told) else {
+            return broken;
+        };
+        let message = format!("{},{unsigned}", proof.said);
+        let is_proof = proof.keys.is_proof(&told, message.as_bytes());
+        if !is_proof || unsigned != right || !proof.is_right_name {
+            return Verdict::Wrong;
+        }
+        self.stage = Stage::Signed(proof.name.clone());
+        let signature = proof.keys.signature(message.as_bytes());
+        // POP3 has no data with success, so the signature is one more challenge (RFC 5034 §4).
+        Verdict::Challenge(format!("v={}", STANDARD.encode(signature)).into_bytes())
+    }
+}
+
+/// The mechanisms that the server offers on a connection, in the order in which they are announced.
+///
+/// RFC 5034 §3 and RFC 4616 §4: who reads PLAIN, LOGIN or a bearer token has it, so they are for TLS only. A binding needs a
+/// certificate, and EXTERNAL one of the client's.
+#[must_use]
+pub fn offered(is_tls: bool, known: &Known) -> Vec<&'static Mechanism> {
+    super::MECHANISMS
+        .iter()
+        .filter(|row| is_tls || !row.is_plain)
+        .filter(|row| known.binding.is_some() || !row.name.ends_with("-PLUS"))
+        .filter(|row| match row.name {
+            "EXTERNAL" => !known.certified.is_empty(),
+            "ANONYMOUS" => known.is_anonymous_allowed,
+            _ => true,
+        })
+        .collect()
+}
+
+fn bearer_token(field: &[u8]) -> Option<&[u8]> {
+    let rest = field.strip_prefix(b"auth=")?;
+    let (scheme, token) = rest.split_at_checked(b"Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
+}
+
+/// A name without SCRAM's escapes (RFC 5802 §5.1); None where an `=` is none of them.
+fn plain_name(escaped: &str) -> Option<String> {
+    let plain = escaped.replace("=2C", ",").replace("=3D", "=");
+    (super::scram::name(&plain) == escaped).then_some(plain)
+}
