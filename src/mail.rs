@@ -7,6 +7,12 @@ use crate::visible;
 /// Of a message that is larger, in octets, only so much is decoded.
 pub const DECODED_MAX: usize = 16 * 1024 * 1024;
 
+/// How many parts of a message are listed.
+const PARTS_MAX: usize = 100;
+
+/// How deep messages within messages are shown.
+const DEPTH_MAX: usize = 5;
+
 /// The message as text for people: the usual headers, the parts when there are several, and the text.
 ///
 /// `message` holds its octets as the sender made them, not stuffed; at most [`DECODED_MAX`] of them are looked at.
@@ -15,10 +21,7 @@ pub fn readable(message: &[u8]) -> String {
     let looked_at = message.get(..DECODED_MAX).unwrap_or(message);
     let mut text = String::new();
     if let Some(parsed) = MessageParser::default().parse(looked_at) {
-        headers(&parsed, &mut text);
-        parts(&parsed, &mut text);
-        text.push('\n');
-        body(&parsed, &mut text);
+        whole(&parsed, 0, &mut text);
     } else {
         text.push_str("(this is no mail; as it is:)\n\n");
         lines(&String::from_utf8_lossy(looked_at), &mut text);
@@ -38,6 +41,22 @@ pub fn part(message: &[u8], number: usize) -> Option<Vec<u8>> {
     let parsed = MessageParser::default().parse(looked_at)?;
     let part = parsed.parts.get(number)?;
     (!matches!(part.body, PartType::Multipart(_))).then(|| part.contents().to_vec())
+}
+
+/// A message, and behind it those that it holds.
+fn whole(message: &Message<'_>, depth: usize, text: &mut String) {
+    headers(message, text);
+    parts(message, text);
+    text.push('\n');
+    body(message, text);
+    for (number, part) in message.parts.iter().enumerate().take(PARTS_MAX) {
+        if let PartType::Message(inside) = &part.body
+            && depth < DEPTH_MAX
+        {
+            text.push_str(&format!("\n(part {number}, a message:)\n"));
+            whole(inside, depth + 1, text);
+        }
+    }
 }
 
 fn headers(message: &Message<'_>, text: &mut String) {
@@ -74,6 +93,11 @@ fn addresses(address: &Address<'_>) -> String {
     let all: Vec<String> = address
         .iter()
         .map(|one| match (one.name(), one.address()) {
+            // RFC 5322 §3.2.4: such a name stands in quotes, or it would be several.
+            (Some(name), Some(address)) if name.contains(['"', ',', ';', '<', '>', '@']) => {
+                let quoted = name.replace('\\', r"\\").replace('"', "\\\"");
+                format!("\"{quoted}\" <{address}>")
+            }
             (Some(name), Some(address)) => format!("{name} <{address}>"),
             (name, address) => name.or(address).unwrap_or_default().to_owned(),
         })
@@ -86,9 +110,16 @@ fn parts(message: &Message<'_>, text: &mut String) {
     if message.parts.len() < 2 {
         return;
     }
-    for (number, part) in message.parts.iter().enumerate().take(100) {
+    for (number, part) in message.parts.iter().enumerate().take(PARTS_MAX) {
         let kind = part.content_type().map_or_else(
-            || "text/plain".to_owned(),
+            // RFC 2046 §5.1.5: within a digest a part is a message unless it says otherwise.
+            || {
+                match part.body {
+                    PartType::Message(_) => "message/rfc822",
+                    _ => "text/plain",
+                }
+                .to_owned()
+            },
             |kind| format!("{}/{}", kind.ctype(), kind.subtype().unwrap_or("?")),
         );
         let size = if matches!(part.body, PartType::Multipart(_)) {
@@ -102,14 +133,26 @@ fn parts(message: &Message<'_>, text: &mut String) {
             .unwrap_or_default();
         header("Part", &format!("{number} {kind}{name}{size}"), text);
     }
-    if message.parts.len() > 100 {
+    if message.parts.len() > PARTS_MAX {
         text.push_str("(and more parts)\n");
     }
 }
 
 fn body(message: &Message<'_>, text: &mut String) {
     match message.body_text(0) {
-        Some(body) if !body.trim().is_empty() => lines(&body, text),
+        Some(body) if !body.trim().is_empty() => {
+            let is_html = message.text_body.first().is_some_and(|first| {
+                let part = message.part(*first);
+                part.is_some_and(|part| matches!(part.body, PartType::Html(_)))
+            });
+            if is_html {
+                text.push_str("(HTML only, as text:)\n");
+            }
+            lines(&body, text);
+        }
+        _ if message.parts.len() > 1 => {
+            text.push_str("(no text; `:save N.PART FILE` keeps a part)\n");
+        }
         _ => text.push_str("(no text)\n"),
     }
 }

@@ -13,6 +13,7 @@ mod dovecot;
 mod explain;
 mod layers;
 mod login;
+mod mail;
 mod practice;
 mod pty;
 mod scripts;
