@@ -32,6 +32,7 @@ pub mod cli;
 pub mod cmd;
 pub mod command;
 pub mod console;
+pub mod dialogue;
 pub mod exit;
 pub mod explain;
 pub mod help;

@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "reading",
         &[
-            "learnt", "typed", "help", "explain", "target", "netrc", "sasl", "mail",
+            "dialogue", "learnt", "typed", "help", "explain", "target", "netrc", "sasl", "mail",
         ],
     ),
     ("players", &["server"]),

@@ -22,6 +22,7 @@ pub struct Reader<R> {
     input: R,
     line: Vec<u8>,
     row: usize,
+    offset: u64,
     in_head: bool,
     has_failed: bool,
 }
@@ -33,14 +34,30 @@ impl<R: BufRead> Reader<R> {
             input,
             line: Vec::new(),
             row: 0,
+            offset: 0,
             in_head: true,
             has_failed: false,
+        }
+    }
+
+    /// Reads on from the line `row`, which starts at `offset` and stands behind the head.
+    pub fn resume(input: R, row: usize, offset: u64) -> Self {
+        Self {
+            row: row.saturating_sub(1),
+            offset,
+            in_head: false,
+            ..Self::new(input)
         }
     }
 
     /// The number of the line that was read last, from 1.
     pub fn row(&self) -> usize {
         self.row
+    }
+
+    /// The octets of the file before the line that comes next.
+    pub fn offset(&self) -> u64 {
+        self.offset
     }
 
     fn read(&mut self) -> Result<Option<Item>, ParseError> {
@@ -53,6 +70,7 @@ impl<R: BufRead> Reader<R> {
             return Ok(None);
         }
         self.row += 1;
+        self.offset += self.line.len() as u64;
         if self.line.len() > LINE_LIMIT {
             return Err(self.error(Problem::LineTooLong, 0, 0));
         }

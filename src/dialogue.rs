@@ -1,0 +1,276 @@
+//! Commands paired with their replies, computed from the rows of a transcript by the same [`Tracker`] that follows a live session.
+//!
+//! It is a stream: feed items one by one, take finished [`Part`]s. Of data only [`Measures`] are kept, of a line at most
+//! [`LINE_KEPT`] octets, so that a transcript may be larger than memory. Computed, never stored.
+
+mod event;
+mod matcher;
+mod measure;
+mod stream;
+mod talk;
+
+pub use event::{Event, EventKind};
+pub use matcher::{Matcher, fits};
+pub use measure::{Digest, Measures};
+
+use crate::tracker::{LineEnd, Sent, Side, Status, Tracker};
+use crate::transcript::{Hole, Item, Piece, Row, Transcript};
+use talk::Talk;
+
+/// The most octets of a line that are kept; the digest covers all of them.
+pub const LINE_KEPT: usize = 1024;
+
+/// The most lines of one SASL exchange that are kept.
+pub const SASL_KEPT: usize = 64;
+
+/// Where an item stands in a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The number of the line in the file, from 1.
+    pub row: usize,
+    /// The octets of the file before that line.
+    pub offset: u64,
+}
+
+/// A line that one side sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Who sent it.
+    pub side: Side,
+    /// The row in which it starts.
+    pub place: Place,
+    /// Its first [`LINE_KEPT`] octets and holes, as on the wire, without the line end.
+    pub pieces: Vec<Piece>,
+    /// All its octets on the wire, line end included; a hole counts as one.
+    pub octets: u64,
+    /// Of all its octets and holes, line end included.
+    pub digest: Digest,
+    /// How it ends; `LineEnd::None` when it was cut.
+    pub end: LineEnd,
+}
+
+impl Line {
+    /// Whether all of the line is kept.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let kept = self.pieces.iter().map(|piece| match piece {
+            Piece::Octets(octets) => octets.len(),
+            Piece::Hole(_) => 1,
+        });
+        (kept.sum::<usize>() + self.end.octets().len()) as u64 == self.octets
+    }
+
+    /// Whether it is `{{...}}`: any number of rows.
+    #[must_use]
+    pub fn is_any_rows(&self) -> bool {
+        self.pieces.first() == Some(&Piece::Hole(Hole::Rows))
+    }
+
+    /// The octets before the first hole.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        match self.pieces.first() {
+            Some(Piece::Octets(octets)) => octets,
+            _ => &[],
+        }
+    }
+}
+
+/// A command with its reply, or the greeting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// The command line. None for the greeting, for the end of a message that the client sends, and beyond 65,536 commands
+    /// that wait.
+    pub command: Option<Line>,
+    /// What the tracker knows of the command; it holds no secret. None for the greeting and for a command that was cut.
+    pub sent: Option<Sent>,
+    /// Whether this is the greeting.
+    pub is_greeting: bool,
+    /// The status indicator. None when no whole status line came.
+    pub status: Option<Status>,
+    /// The status line, or as much of it as came.
+    pub status_line: Option<Line>,
+    /// Challenges and responses inside AUTH, in order, [`SASL_KEPT`] at most.
+    pub sasl: Vec<Line>,
+    /// How many lines of the SASL exchange were not kept.
+    pub sasl_beyond: u64,
+    /// The data of a multi-line reply, or of the message that the client sent.
+    pub data: Option<Measures>,
+    /// Milliseconds from the command to the status line.
+    pub reply_ms: Option<u64>,
+}
+
+impl Exchange {
+    /// The first row that it has.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        let lines = [&self.command, &self.status_line];
+        let mut places = lines.into_iter().flatten().map(|line| line.place);
+        let data = self.data.as_ref().map(|data| data.first);
+        places.next().or(data).unwrap_or_default()
+    }
+
+    /// The verb in upper case with its open arguments, for people; never a secret. Odd octets are escaped.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.sent {
+            None if self.is_greeting => "greeting".to_owned(),
+            None if self.command.is_some() => "a command that was cut".to_owned(),
+            None => "message sent".to_owned(),
+            Some(_) if self.command.is_none() => "message sent".to_owned(),
+            Some(sent) if sent.arguments().is_empty() => sent.verb(),
+            Some(sent) => format!("{} {}", sent.verb(), sent.arguments().escape_ascii()),
+        }
+    }
+}
+
+/// A part of a dialogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// The greeting, or a command with its reply; told when the reply ends.
+    Exchange(Box<Exchange>),
+    /// A line of the server although nothing was asked.
+    Unrequested(Line),
+    /// Octets that came between the server's `+OK` to STLS and the TLS handshake.
+    Injected(Measures),
+    /// Something besides octets.
+    Event(Event),
+    /// `C: {{...}}`: any number of commands.
+    AnyRows(Place),
+}
+
+impl Part {
+    /// The first row that it has.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Exchange(exchange) => exchange.place(),
+            Self::Unrequested(line) => line.place,
+            Self::Injected(data) => data.first,
+            Self::Event(event) => event.place,
+            Self::AnyRows(place) => *place,
+        }
+    }
+}
+
+/// Reads items into parts.
+///
+/// A transcript whose first row is the client's, with no `* connected` before it, is a piece of a session: no greeting is
+/// awaited. A status line that starts with a hole is taken as one line; `S: {{...}}` in its place stands for the whole reply
+/// to every command that waits.
+#[derive(Debug, Default)]
+pub struct Dialogue {
+    tracker: Tracker,
+    talk: Talk,
+    is_connected: bool,
+    has_rows: bool,
+}
+
+impl Dialogue {
+    /// A dialogue that has not begun.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The parts of a transcript that is in memory; its rows are numbered as in the file that `text::print` makes.
+    #[must_use]
+    pub fn of(transcript: &Transcript) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut dialogue = Self::new();
+        let mut tell = |part| parts.push(part);
+        for (index, item) in transcript.items.iter().enumerate() {
+            let place = Place {
+                row: index + 1,
+                offset: 0,
+            };
+            dialogue.feed(place, item, &mut tell);
+        }
+        dialogue.finish(&mut tell);
+        parts
+    }
+
+    /// Takes one item and tells each part that is finished by it.
+    pub fn feed(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(Part)) {
+        match item {
+            Item::Row(row) => self.row(place, row, tell),
+            Item::Event(text) => self.event(Event::read(place, text), tell),
+            Item::Head { .. } | Item::Prose(_) | Item::Blank | Item::Unknown(_) => {}
+        }
+    }
+
+    /// The transcript has ended: tells what was not finished.
+    pub fn finish(&mut self, tell: &mut dyn FnMut(Part)) {
+        let talk = &mut self.talk;
+        self.tracker.finish(&mut |step| talk.step(step, tell));
+        talk.drain(true, tell);
+    }
+
+    fn row(&mut self, place: Place, row: &Row, tell: &mut dyn FnMut(Part)) {
+        if !std::mem::replace(&mut self.has_rows, true)
+            && row.side == Side::Client
+            && !self.is_connected
+        {
+            self.tracker.feed(Side::Server, b"+OK\r\n", &mut |_| {});
+        }
+        self.talk.start_row(row.side, place, row.after_ms);
+        if row.pieces == [Piece::Hole(Hole::Rows)] {
+            return self.any_rows(place, row.side, tell);
+        }
+        let octets = self.talk.wire(row);
+        let talk = &mut self.talk;
+        self.tracker
+            .feed(row.side, &octets, &mut |step| talk.step(step, tell));
+        talk.give_back(octets);
+    }
+
+    /// A row `{{...}}`. Inside data it is remembered; elsewhere each reply that is awaited ends with it.
+    fn any_rows(&mut self, place: Place, side: Side, tell: &mut dyn FnMut(Part)) {
+        if self.talk.hold_any_rows(side, place) {
+            return;
+        }
+        if side == Side::Client {
+            return tell(Part::AnyRows(place));
+        }
+        let waiting = self.tracker.outstanding();
+        for _ in 0..waiting.max(1) {
+            let octets = self.talk.wire_of_any_rows();
+            let talk = &mut self.talk;
+            self.tracker
+                .feed(side, octets, &mut |step| talk.step(step, tell));
+            if self.tracker.outstanding() == 0 {
+                break;
+            }
+            self.talk.start_row(side, place, 0);
+        }
+    }
+
+    fn event(&mut self, event: Event, tell: &mut dyn FnMut(Part)) {
+        let talk = &mut self.talk;
+        match event.kind {
+            EventKind::Connected => self.is_connected = true,
+            EventKind::TlsStarted => {
+                // What the tracker would drop is told first.
+                self.tracker.flush(&mut |step| talk.step(step, tell));
+                self.tracker.tls_started();
+                talk.drain(true, tell);
+            }
+            EventKind::TimedOut => {
+                self.tracker.forget(&mut |step| talk.step(step, tell));
+                talk.drain(false, tell);
+            }
+            EventKind::Closed | EventKind::Lost => {
+                self.tracker.finish(&mut |step| talk.step(step, tell));
+                talk.drain(true, tell);
+            }
+            EventKind::NotConnected
+            | EventKind::TlsFailed
+            | EventKind::Injected
+            | EventKind::Other => {}
+        }
+        tell(Part::Event(event));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! Where the octets that the tracker hands out came from: their rows, times and holes.
+
+use std::collections::VecDeque;
+
+use super::Place;
+use crate::transcript::{Hole, Piece};
+
+/// What stands in a hole's place while the tracker reads: a word that means nothing.
+pub(super) const NEUTRAL: u8 = b'x';
+
+/// One side's octets on their way through the tracker, which hands all of them out again, in order.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    fed: u64,
+    told: u64,
+    rows: VecDeque<RowStart>,
+    holes: VecDeque<(u64, Hole)>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct RowStart {
+    at: u64,
+    place: Place,
+    time_ms: u64,
+}
+
+/// Where some octets came from.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) first: Place,
+    /// Octets of the first row before them.
+    pub(super) skipped: u64,
+    pub(super) last: Place,
+    pub(super) last_ms: u64,
+    /// Offsets among the octets, in order.
+    pub(super) holes: Vec<(usize, Hole)>,
+}
+
+impl Stream {
+    pub(super) fn start_row(&mut self, place: Place, time_ms: u64) {
+        self.rows.push_back(RowStart {
+            at: self.fed,
+            place,
+            time_ms,
+        });
+    }
+
+    /// `octets` will be fed, with holes at these offsets among them.
+    pub(super) fn feed(&mut self, octets: usize, holes: impl Iterator<Item = (usize, Hole)>) {
+        let fed = self.fed;
+        self.holes
+            .extend(holes.map(|(at, hole)| (fed + at as u64, hole)));
+        self.fed += octets as u64;
+    }
+
+    /// So many octets were told.
+    pub(super) fn take(&mut self, octets: usize) -> Origin {
+        let from = self.told;
+        self.drop_rows(from + 1);
+        let first = self.rows.front().copied().unwrap_or_default();
+        self.told += octets as u64;
+        self.drop_rows(self.told);
+        let last = self.rows.front().copied().unwrap_or_default();
+        let mut holes = Vec::new();
+        while let Some((at, hole)) = self.holes.pop_front_if(|(at, _)| *at < self.told) {
+            holes.push((usize::try_from(at - from).unwrap_or(usize::MAX), hole));
+        }
+        Origin {
+            first: first.place,
+            skipped: from.saturating_sub(first.at),
+            last: last.place,
+            last_ms: last.time_ms,
+            holes,
+        }
+    }
+
+    /// What was fed and not told is gone.
+    pub(super) fn reset(&mut self) {
+        self.told = self.fed;
+        self.holes.clear();
+    }
+
+    /// Forgets the rows that end before the octet number `upto` (from 1).
+    fn drop_rows(&mut self, upto: u64) {
+        while self.rows.get(1).is_some_and(|next| next.at < upto) {
+            self.rows.pop_front();
+        }
+    }
+}
+
+/// The pieces of octets in which holes stand at these offsets.
+pub(super) fn pieces(octets: &[u8], holes: Vec<(usize, Hole)>, mut tell: impl FnMut(PieceOf<'_>)) {
+    let mut from = 0;
+    for (at, hole) in holes {
+        if let Some(before) = octets.get(from..at).filter(|before| !before.is_empty()) {
+            tell(PieceOf::Octets(before));
+        }
+        tell(PieceOf::Hole(hole));
+        from = at.saturating_add(1);
+    }
+    if let Some(rest) = octets.get(from..).filter(|rest| !rest.is_empty()) {
+        tell(PieceOf::Octets(rest));
+    }
+}
+
+/// A piece whose octets are borrowed.
+#[derive(Debug)]
+pub(super) enum PieceOf<'a> {
+    Octets(&'a [u8]),
+    Hole(Hole),
+}
+
+/// Appends octets to pieces, so that no two runs stand side by side.
+pub(super) fn push_octets(pieces: &mut Vec<Piece>, octets: &[u8]) {
+    match pieces.last_mut() {
+        Some(Piece::Octets(last)) => last.extend_from_slice(octets),
+        _ => pieces.push(Piece::Octets(octets.to_vec())),
+    }
+}
