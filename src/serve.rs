@@ -1,6 +1,7 @@
 //! The practice server on the network: listeners, a thread a connection, TLS, the autologout, and an orderly end.
 
 mod connection;
+mod tape;
 #[cfg_attr(any(windows, target_vendor = "apple"), path = "serve/no_tls.rs")]
 mod tls;
 mod wire;
@@ -8,6 +9,7 @@ mod wire;
 use std::fmt;
 use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
@@ -16,6 +18,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use crate::log::LogPlace;
+use crate::server::script::Pace;
 use crate::server::{Account, Ending, Maildrop, Summary, messages};
 use tls::Acceptor;
 
@@ -43,6 +47,10 @@ pub struct ServeOptions {
     pub account: Account,
     /// What is served.
     pub maildrop: Maildrop,
+    /// A transcript that is played in place of it.
+    pub recording: Option<Recording>,
+    /// Where the transcript of each visit goes: a folder.
+    pub log: LogPlace,
     /// After this time without a command the connection is closed (RFC 1939 §3).
     pub autologout: Duration,
     /// The certificate for TLS.
@@ -61,12 +69,23 @@ impl Default for ServeOptions {
             tls_listen: None,
             account: Account::practice(),
             maildrop: Maildrop::new(messages::practice()),
+            recording: None,
+            log: LogPlace::Nowhere,
             autologout: AUTOLOGOUT,
             certificate: Certificate::default(),
             client_ca: None,
             most_connections: MOST_CONNECTIONS,
         }
     }
+}
+
+/// A transcript whose server rows are played.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// Its file, which was read once without errors.
+    pub path: PathBuf,
+    /// How it is played.
+    pub pace: Pace,
 }
 
 /// Where the certificate comes from.
@@ -203,6 +222,10 @@ impl fmt::Display for ServeEvent {
             (Outcome::Ended, Some(Ending::Injected)) => {
                 write!(f, ", commands behind STLS in clear: closed")
             }
+            (Outcome::Ended, Some(Ending::Played)) => write!(f, ", played to the end"),
+            (Outcome::Ended, Some(Ending::Left { row })) => {
+                write!(f, ", left the recording at row {row}")
+            }
             (Outcome::Ended, _) => write!(f, ", QUIT"),
             (Outcome::HungUp, _) if has_logged_in => {
                 write!(f, ", hung up without QUIT, nothing deleted")
@@ -221,10 +244,14 @@ impl fmt::Display for ServeEvent {
 struct Shared {
     account: Arc<Account>,
     maildrop: Maildrop,
+    recording: Option<Recording>,
+    log: LogPlace,
     autologout: Duration,
     tls: Option<Acceptor>,
     is_stopping: AtomicBool,
     on_event: Box<dyn Fn(ServeEvent) + Send + Sync>,
+    /// Told what a visit has to do without.
+    on_trouble: fn(String),
 }
 
 /// A server that runs. Dropped, it closes its ports and connections and waits until all of its threads are done; what was
@@ -265,10 +292,13 @@ impl Serving {
         let shared = Arc::new(Shared {
             account: Arc::new(options.account),
             maildrop: options.maildrop,
+            recording: options.recording,
+            log: options.log,
             autologout: options.autologout,
             tls,
             is_stopping: AtomicBool::new(false),
             on_event: Box::new(on_event),
+            on_trouble: |what| crate::report::warning(&what),
         });
         let listening = Listening {
             poll,

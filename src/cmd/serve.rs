@@ -11,10 +11,13 @@ use std::time::Duration;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::exit::Exit;
+use crate::log::{self, LogPlace};
 use crate::net::dial;
 use crate::report;
-use crate::serve::{AUTOLOGOUT, Certificate, ServeOptions, Serving};
+use crate::serve::{AUTOLOGOUT, Certificate, Recording, ServeOptions, Serving};
 use crate::server::Account;
+use crate::server::script::Pace;
+use crate::text;
 
 /// How soon an interrupt is noticed.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -25,6 +28,17 @@ const LONGEST_AUTOLOGOUT: u64 = 366 * 24 * 60 * 60;
 /// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
 pub struct ServeArgs {
+    /// Play the server's side of this transcript, and expect the client's, in place of the practice maildrop
+    file: Option<PathBuf>,
+
+    /// With FILE: wait before each line as long as the recorded server did
+    #[arg(long, requires = "file")]
+    timing: bool,
+
+    /// Write a transcript of each visit into this folder
+    #[arg(long, value_name = "FOLDER")]
+    log: Option<PathBuf>,
+
     /// Where to listen for clear text and STLS; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:11110")]
     listen: SocketAddr,
@@ -111,11 +125,28 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         .as_deref()
         .map(|path| read("--client-ca", path))
         .transpose()?;
+    let recording = args
+        .file
+        .as_deref()
+        .map(|path| recording(path, args.timing))
+        .transpose()?;
+    let log = match &args.log {
+        Some(folder) => {
+            log::make_folder(folder).map_err(|error| {
+                let what = format!("--log {}: {}", folder.display(), dial::plain(&error));
+                (what, Some("name a folder that can be written to"))
+            })?;
+            LogPlace::Path(folder.clone())
+        }
+        None => LogPlace::Nowhere,
+    };
     let practice = Account::practice();
     let options = ServeOptions {
         listen: args.listen,
         tls_listen: args.tls_listen,
         client_ca,
+        recording,
+        log,
         account: Account {
             // Who gives a name or password of their own wants no others beside it.
             is_practice: (&args.user, &args.password) == (&practice.user, &practice.password),
@@ -143,10 +174,11 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     let tls = serving
         .tls_address()
         .map_or_else(String::new, |address| format!(" tls {address}"));
-    let mut is_heard = print(&format!(
-        "ready {}{tls} user {user} password {password}, {count} messages",
-        serving.address()
-    ));
+    let what = match &args.file {
+        Some(path) => format!("playing {}", path.display()),
+        None => format!("user {user} password {password}, {count} messages"),
+    };
+    let mut is_heard = print(&format!("ready {}{tls} {what}", serving.address()));
     while is_heard && !is_interrupted.load(Ordering::SeqCst) {
         match events.recv_timeout(GLANCE) {
             Ok(event) => is_heard = print(&event.to_string()),
@@ -160,6 +192,29 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         is_heard = is_heard && print(&event.to_string());
     }
     Ok(Exit::Well)
+}
+
+/// Reads the whole of a transcript once, so that a mistake in it is told now and not to a client.
+fn recording(path: &Path, is_timed: bool) -> Result<Recording, Failure> {
+    let file = std::fs::File::open(path).map_err(|error| {
+        let what = format!("{}: {}", path.display(), dial::plain(&error));
+        (
+            what,
+            Some("name a transcript, such as those in the state folder"),
+        )
+    })?;
+    for item in text::Reader::new(io::BufReader::new(file)) {
+        item.map_err(|error| {
+            (
+                format!("row {} of {}: {error}", error.row, path.display()),
+                None,
+            )
+        })?;
+    }
+    Ok(Recording {
+        path: path.to_owned(),
+        pace: Pace { is_timed },
+    })
 }
 
 fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {

@@ -1,13 +1,19 @@
 //! One connection: the model between the octets that come and those that go.
 
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::server::{Model, Secured, Summary, Tls, Wish};
+use crate::server::script::Script;
+use crate::server::{Model, Peer, Secured, Summary, Tls, Wish};
+use crate::text;
+use crate::tracker::Side;
 
+use super::tape::Tape;
 use super::tls::Inside;
 use super::wire::{self, Wire};
 use super::{Outcome, ServeEvent, Shared, timestamp};
@@ -20,6 +26,9 @@ const LINGER: Duration = Duration::from_secs(5);
 
 /// How many octets are read from a client that does not stop.
 const MOST_LEFT_OVER: usize = 1 << 20;
+
+/// How soon a pause notices that the server stops.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// From how many octets on they are sent without waiting for more.
 const ENOUGH: usize = 16 * 1024;
@@ -71,6 +80,7 @@ pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, is_
         shared,
         stream: None,
         tls: None,
+        tape: Tape::new(shared, &peer.to_string()),
     };
     let (summary, outcome) = connection.hold(Wire::new(Arc::clone(&socket)), is_tls);
     let is_stopping = shared.is_stopping.load(Ordering::SeqCst);
@@ -78,6 +88,11 @@ pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, is_
         outcome,
         Outcome::HungUp | Outcome::Lost(_) | Outcome::TlsFailed(_)
     );
+    connection.tape.finish(match &outcome {
+        Outcome::HungUp | Outcome::TlsFailed(_) => "closed by client",
+        Outcome::Lost(_) => "connection lost",
+        _ => "closed by server",
+    });
     (shared.on_event)(ServeEvent {
         peer,
         tls: connection.tls,
@@ -100,6 +115,7 @@ struct Connection<'a> {
     /// None after a handshake that failed.
     stream: Option<Stream>,
     tls: Option<String>,
+    tape: Tape,
 }
 
 impl Connection<'_> {
@@ -111,38 +127,53 @@ impl Connection<'_> {
             Ok(secured) => secured,
             Err(outcome) => return (Summary::default(), outcome),
         };
-        let mut seed = [0; 32];
-        if let Err(error) = getrandom::fill(&mut seed) {
-            return (Summary::default(), Outcome::Lost(error.to_string()));
+        let mut peer = match self.peer(is_tls) {
+            Ok(peer) => peer,
+            Err(error) => {
+                let why = Outcome::Lost(super::plain(&error));
+                return (Summary::default(), why);
+            }
+        };
+        if let Some(secured) = secured {
+            peer.tls_started(secured);
         }
-        let tls = match (is_tls, &self.shared.tls) {
+        let outcome = match self.talk(peer.as_mut()) {
+            Ok(()) => Outcome::Ended,
+            Err(outcome) => outcome,
+        };
+        (peer.summary(), outcome)
+    }
+
+    /// Who speaks to the client.
+    fn peer(&self, is_tls: bool) -> io::Result<Box<dyn Peer>> {
+        let shared = self.shared;
+        if let Some(recording) = &shared.recording {
+            let items = text::Reader::new(BufReader::new(File::open(&recording.path)?));
+            return Ok(Box::new(Script::new(items, recording.pace, is_tls)));
+        }
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(io::Error::other)?;
+        let tls = match (is_tls, &shared.tls) {
             (true, _) => Tls::On,
             (false, Some(_)) => Tls::Offered,
             (false, None) => Tls::Unavailable,
         };
-        let mut model = Model::new(
-            self.shared.maildrop.clone(),
-            Arc::clone(&self.shared.account),
+        Ok(Box::new(Model::new(
+            shared.maildrop.clone(),
+            Arc::clone(&shared.account),
             tls,
             timestamp(),
             seed,
-        );
-        if let Some(secured) = secured {
-            model.tls_started(secured);
-        }
-        let outcome = match self.talk(&mut model) {
-            Ok(()) => Outcome::Ended,
-            Err(outcome) => outcome,
-        };
-        (model.summary(), outcome)
+        )))
     }
 
-    fn talk(&mut self, model: &mut Model) -> Result<(), Outcome> {
+    fn talk(&mut self, peer: &mut dyn Peer) -> Result<(), Outcome> {
         let mut out = Vec::new();
         let mut buffer = [0; 4096];
         loop {
-            let wish = model.next(&mut out);
+            let wish = peer.next(&mut out);
             if wish != Wish::Again || out.len() >= ENOUGH {
+                self.tape.feed(Side::Server, &out);
                 self.stream()?
                     .send(&mut out)
                     .map_err(|error| failure(&error))?;
@@ -161,14 +192,31 @@ impl Connection<'_> {
                     if count == 0 {
                         return Err(Outcome::HungUp);
                     }
-                    model.push(buffer.get(..count).unwrap_or_default());
+                    let octets = buffer.get(..count).unwrap_or_default();
+                    self.tape.feed(Side::Client, octets);
+                    peer.push(octets);
                 }
+                Wish::Wait(time) => self.pause(time)?,
                 Wish::StartTls => {
-                    model.tls_started(self.start_tls()?);
+                    peer.tls_started(self.start_tls()?);
                 }
                 Wish::Close => return Ok(()),
             }
         }
+    }
+
+    /// Waits, but not for longer than the server runs.
+    fn pause(&mut self, time: Duration) -> Result<(), Outcome> {
+        let end = Instant::now() + time;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            if self.shared.is_stopping.load(Ordering::SeqCst) {
+                return Err(Outcome::Stopped);
+            }
+            thread::sleep(left.min(GLANCE));
+        }
+        let time = self.shared.autologout;
+        self.stream()?.wire().allow(time);
+        Ok(())
     }
 
     fn stream(&mut self) -> Result<&mut Stream, Outcome> {
@@ -184,7 +232,9 @@ impl Connection<'_> {
         wire.allow(HANDSHAKE);
         let mut inside = acceptor.accept(wire).map_err(Outcome::TlsFailed)?;
         inside.wire().allow(self.shared.autologout);
-        self.tls = Some(inside.facts());
+        let facts = inside.facts();
+        self.tape.tls_started(&facts);
+        self.tls = Some(facts);
         let secured = Secured {
             end_point: acceptor.end_point(),
             client_names: inside.client_names(),

@@ -18,7 +18,7 @@ use crate::command::{Command, Kind};
 use crate::sasl::server::Verifier;
 
 use super::maildrop::Maildrop;
-pub use auth::Secured;
+use super::{Ending, Peer, Secured, Summary, Wish};
 use opened::Opened;
 use reply::{Data, Reply};
 use rows::Row;
@@ -80,47 +80,6 @@ pub enum Tls {
     Offered,
     /// The connection is inside TLS.
     On,
-}
-
-/// What the model wants next from who drives it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
-    /// Send what is there, perhaps later, and call `next` again: there is more to say or to answer. Some command or a part
-    /// of a reply was worked off, so the time until the autologout begins anew.
-    Again,
-    /// Send what is there; then read, and `push` what comes.
-    Read,
-    /// Send what is there; then do the handshake, and say `tls_started`.
-    StartTls,
-    /// Send what is there; then close.
-    Close,
-}
-
-/// How a session came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// QUIT before the login: nothing to update (RFC 1939 §4).
-    Quit,
-    /// QUIT behind the login: the maildrop was updated (RFC 1939 §6).
-    Updated {
-        /// How many messages were removed.
-        deleted: usize,
-        /// How many are left.
-        left: usize,
-    },
-    /// Commands stood behind STLS, before the handshake.
-    Injected,
-}
-
-/// What a session has been so far, for a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Summary {
-    /// How many command lines were answered.
-    pub commands: u64,
-    /// Whether there was a login.
-    pub has_logged_in: bool,
-    /// How it ended; None while it goes on, and for a connection that was lost.
-    pub ending: Option<Ending>,
 }
 
 /// The server's side of one connection.
@@ -197,74 +156,6 @@ impl Model {
             read: 0,
             summary: Summary::default(),
         }
-    }
-
-    /// Takes what the client sent. To be called when the model wishes to read: then no more is kept than the beginning of
-    /// one line and these octets.
-    pub fn push(&mut self, octets: &[u8]) {
-        self.input.drain(..self.read.min(self.input.len()));
-        self.read = 0;
-        self.input.extend_from_slice(octets);
-    }
-
-    /// Does one step: greets, answers one command, or goes on with a long reply by some 16 KiB. What is to be sent is
-    /// appended to `out`.
-    pub fn next(&mut self, out: &mut Vec<u8>) -> Wish {
-        match self.phase {
-            Phase::Over => return Wish::Close,
-            Phase::Handshake => return Wish::StartTls,
-            Phase::Greeting => {
-                self.phase = Phase::Commands;
-                let text = texts::GREETING.filled(self.language, &[&self.timestamp]);
-                Reply::positive(text).write(out);
-                return Wish::Again;
-            }
-            Phase::Commands | Phase::Dropping => {}
-        }
-        if let Some(mut data) = self.data.take() {
-            if !data.write(self.opened.as_ref(), out) {
-                self.data = Some(data);
-            }
-            return Wish::Again;
-        }
-        let reply = match self.line() {
-            None => return Wish::Read,
-            Some(Line::TooLong) => self.err(&texts::TOO_LONG, &[&LONGEST_LINE]),
-            Some(Line::Whole(line)) => self.answer(&line),
-        };
-        self.summary.commands += 1;
-        reply.write(out);
-        self.data = reply.data;
-        match self.phase {
-            Phase::Over => Wish::Close,
-            Phase::Handshake => Wish::StartTls,
-            _ => Wish::Again,
-        }
-    }
-
-    /// The handshake is done: the one that was wished for, or that before the first octet.
-    pub fn tls_started(&mut self, secured: Secured) {
-        if self.tls == Tls::On && self.phase == Phase::Greeting {
-            self.secured = secured;
-            return;
-        }
-        if self.phase != Phase::Handshake {
-            return;
-        }
-        self.phase = Phase::Commands;
-        self.tls = Tls::On;
-        self.secured = secured;
-        // RFC 2595 §4: what was said in clear may come from anybody on the way, so it is forgotten.
-        self.user = None;
-        self.language = Language::default();
-        self.input.clear();
-        self.read = 0;
-    }
-
-    /// What the session has been so far.
-    #[must_use]
-    pub fn summary(&self) -> Summary {
-        self.summary
     }
 
     /// The next command line without its end.
@@ -366,6 +257,69 @@ impl Model {
 
     fn err(&self, text: &Text, values: &[&dyn fmt::Display]) -> Reply {
         Reply::negative(text.filled(self.language, values))
+    }
+}
+
+impl Peer for Model {
+    fn push(&mut self, octets: &[u8]) {
+        self.input.drain(..self.read.min(self.input.len()));
+        self.read = 0;
+        self.input.extend_from_slice(octets);
+    }
+
+    fn next(&mut self, out: &mut Vec<u8>) -> Wish {
+        match self.phase {
+            Phase::Over => return Wish::Close,
+            Phase::Handshake => return Wish::StartTls,
+            Phase::Greeting => {
+                self.phase = Phase::Commands;
+                let text = texts::GREETING.filled(self.language, &[&self.timestamp]);
+                Reply::positive(text).write(out);
+                return Wish::Again;
+            }
+            Phase::Commands | Phase::Dropping => {}
+        }
+        if let Some(mut data) = self.data.take() {
+            if !data.write(self.opened.as_ref(), out) {
+                self.data = Some(data);
+            }
+            return Wish::Again;
+        }
+        let reply = match self.line() {
+            None => return Wish::Read,
+            Some(Line::TooLong) => self.err(&texts::TOO_LONG, &[&LONGEST_LINE]),
+            Some(Line::Whole(line)) => self.answer(&line),
+        };
+        self.summary.commands += 1;
+        reply.write(out);
+        self.data = reply.data;
+        match self.phase {
+            Phase::Over => Wish::Close,
+            Phase::Handshake => Wish::StartTls,
+            _ => Wish::Again,
+        }
+    }
+
+    fn tls_started(&mut self, secured: Secured) {
+        if self.tls == Tls::On && self.phase == Phase::Greeting {
+            self.secured = secured;
+            return;
+        }
+        if self.phase != Phase::Handshake {
+            return;
+        }
+        self.phase = Phase::Commands;
+        self.tls = Tls::On;
+        self.secured = secured;
+        // RFC 2595 §4: what was said in clear may come from anybody on the way, so it is forgotten.
+        self.user = None;
+        self.language = Language::default();
+        self.input.clear();
+        self.read = 0;
+    }
+
+    fn summary(&self) -> Summary {
+        self.summary
     }
 }
 

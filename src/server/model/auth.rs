@@ -11,15 +11,6 @@ use super::reply::{Data, Reply};
 use super::rows::log_in_as;
 use super::{Model, Tls, texts};
 
-/// What TLS tells about a connection, for the mechanisms that use it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Secured {
-    /// The `tls-server-end-point` of the server's certificate (RFC 5929 §4).
-    pub end_point: Option<Vec<u8>>,
-    /// The names in the client's certificate; empty where it gave none that is trusted.
-    pub client_names: Vec<String>,
-}
-
 /// AUTH without an argument is in no RFC, but widely done: the mechanisms, one a line.
 pub(super) fn list(model: &Model) -> Reply {
     let lines = offered(model);
