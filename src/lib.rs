@@ -12,7 +12,7 @@
 //!                           |
 //!   TAPE               transcript <----> text (rows of a file)                   pure
 //!                           |
-//!   READING   learnt (what the replies told), typed, help                        pure, computed
+//!   READING   learnt (what the replies told), typed, help, srv, proxy            pure, computed
 //! ```
 //!
 //! The layers look only downwards: facts (`command`), core (`tracker`), tape (`transcript`, `text`, `secret`), `recorder`,
@@ -41,6 +41,7 @@ pub mod mail;
 pub mod net;
 pub mod netrc;
 pub mod password;
+pub mod proxy;
 pub mod recorder;
 pub mod report;
 pub mod sasl;
@@ -49,6 +50,7 @@ pub mod secret;
 pub mod serve;
 pub mod server;
 pub mod session;
+pub mod srv;
 pub mod stuffing;
 pub mod style;
 pub mod target;

@@ -1,8 +1,11 @@
 //! The network: connecting, TLS, and one thread that owns the connection.
 
 pub mod dial;
+pub mod dns;
 pub mod engine;
 pub mod mistake;
+mod proxy;
+mod timed;
 pub mod tls;
 
 use std::io::{self, Read, Write};

@@ -90,6 +90,7 @@ fn of_command(command: &str) -> Result<Zeroizing<Vec<u8>>, String> {
     let output = Command::new(shell)
         .args([flag, command])
         .env_remove(VARIABLE)
+        .env_remove(crate::proxy::VARIABLE)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()

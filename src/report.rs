@@ -33,6 +33,11 @@ pub fn note(what: &str) {
     eprintln!("poptalk: {}", shown(what));
 }
 
+/// A question; the answer is typed behind it.
+pub fn question(what: &str) {
+    eprint!("{}", shown(what));
+}
+
 /// Lines of poptalk's own, as they are.
 pub fn own(text: &str) {
     for line in text.lines() {

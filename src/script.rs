@@ -98,6 +98,13 @@ impl Script<'_> {
         self.wait(|now| now.state != State::Greeting)?;
         if self.plan.is_stls {
             self.send(b"STLS")?;
+            if self.plan.found.is_some() && !self.connection.standing().is_tls {
+                report::error(
+                    "no TLS with a server that only DNS told of",
+                    Some("give HOST to go on in clear"),
+                );
+                return Err(Exit::Refused);
+            }
         }
         let mut number = 0;
         while let Some(line) = lines.next()? {
@@ -167,7 +174,7 @@ impl Script<'_> {
                 .set_log(&text)
                 .map_err(|why| usage(&why, "name another file"))?,
             Action::Pass => {
-                let line = session::pass_line(self.plan, &self.user, None).map_err(|error| {
+                let line = session::pass_line(self.plan, &self.connection.target().host, &self.user, None).map_err(|error| {
                     usage(&error.to_string(), error.hint().unwrap_or("see --help"))
                 })?;
                 self.send(&line)?;

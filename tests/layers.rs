@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "reading",
         &[
-            "learnt", "typed", "help", "explain", "target", "netrc", "sasl", "mail",
+            "learnt", "typed", "help", "explain", "target", "netrc", "sasl", "mail", "srv", "proxy",
         ],
     ),
     ("players", &["server"]),

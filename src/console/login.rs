@@ -123,8 +123,8 @@ impl Console {
                 let credentials = Credentials {
                     user,
                     secret,
-                    host: self.plan.target.host.clone(),
-                    port: self.plan.target.port,
+                    host: self.target().host.clone(),
+                    port: self.target().port,
                     nonce: nonce()?,
                     binding,
                 };
@@ -169,7 +169,7 @@ impl Console {
         let mut ask = || terminal::ask_unseen(&prompt);
         let found = password::find(
             &self.plan.args.password,
-            &self.plan.target.host,
+            &self.target().host,
             user,
             Some(&mut ask),
         );
