@@ -129,7 +129,8 @@ pub fn parse(url: &str, password: Option<Zeroizing<Vec<u8>>>) -> Result<Proxy, P
         "http" => Kind::Http,
         "https" => {
             return Err(fail(
-                "TLS to the proxy itself is not there; TLS to the server works through any".to_owned(),
+                "TLS to the proxy itself is not there; TLS to the server works through any"
+                    .to_owned(),
             ));
         }
         "socks" | "socks4" | "socks4a" => return Err(fail("only version 5 of SOCKS".to_owned())),
@@ -179,7 +180,9 @@ fn login(
     };
     match kind {
         // RFC 1929 §2: each has a length of one octet, which is not 0.
-        Kind::Socks5 if !(1..=255).contains(&user.len()) || !(1..=255).contains(&password.len()) => {
+        Kind::Socks5
+            if !(1..=255).contains(&user.len()) || !(1..=255).contains(&password.len()) =>
+        {
             fail(
                 "SOCKS takes a user and a password of 1 to 255 octets",
                 "ask who runs the proxy (RFC 1929 §2)",
@@ -239,7 +242,10 @@ impl Talk {
         // A line end in a host would be a line of its own for the proxy.
         if target.host.is_empty() || !target.host.bytes().all(|octet| octet.is_ascii_graphic()) {
             return Err(ProxyError::new(
-                format!("`{}` can't be told to a proxy", shown(target.host.as_bytes())),
+                format!(
+                    "`{}` can't be told to a proxy",
+                    shown(target.host.as_bytes())
+                ),
                 "write the host name in ASCII (`xn--` in place of other letters), without blanks",
             ));
         }

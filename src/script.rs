@@ -98,6 +98,10 @@ impl Script<'_> {
         self.wait(|now| now.state != State::Greeting)?;
         if self.plan.is_stls {
             self.send(b"STLS")?;
+            if self.plan.found.is_some() {
+                // With --pipeline the reply is not here yet.
+                self.wait(is_settled)?;
+            }
             if self.plan.found.is_some() && !self.connection.standing().is_tls {
                 report::error(
                     "no TLS with a server that only DNS told of",
@@ -174,9 +178,11 @@ impl Script<'_> {
                 .set_log(&text)
                 .map_err(|why| usage(&why, "name another file"))?,
             Action::Pass => {
-                let line = session::pass_line(self.plan, &self.connection.target().host, &self.user, None).map_err(|error| {
-                    usage(&error.to_string(), error.hint().unwrap_or("see --help"))
-                })?;
+                let line =
+                    session::pass_line(self.plan, &self.connection.target().host, &self.user, None)
+                        .map_err(|error| {
+                            usage(&error.to_string(), error.hint().unwrap_or("see --help"))
+                        })?;
                 self.send(&line)?;
             }
             Action::Login

@@ -205,7 +205,7 @@ fn servers(records: &[ResourceRecord<'_>], name: &str) -> Result<Answer, AnswerE
         // RFC 2782: a target of `.` means that the service is decidedly not available.
         if target.is_empty() {
             is_refused = true;
-        } else if srv.target.is_valid_hostname() && srv.port != 0 {
+        } else if is_host(&srv.target) && srv.port != 0 {
             found.push(Record {
                 priority: srv.priority,
                 weight: srv.weight,
@@ -224,6 +224,12 @@ fn servers(records: &[ResourceRecord<'_>], name: &str) -> Result<Answer, AnswerE
         )),
         (true, false, false) => Ok(Answer::Nothing),
     }
+}
+
+/// Whether a name may be a host's. An address is none (RFC 2782: the target is a name with address records).
+fn is_host(name: &Name<'_>) -> bool {
+    let is_number = |label: &[u8]| label.iter().all(u8::is_ascii_digit);
+    name.is_valid_hostname() && !name.as_bytes().last().is_some_and(is_number)
 }
 
 /// A name as text: lower case, no dot at the end; nothing for the root.

@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 
-use openssl::asn1::Asn1Time;
+use openssl::asn1::{Asn1Object, Asn1Time};
 use openssl::bn::BigNum;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
@@ -17,24 +17,27 @@ use openssl::x509::{X509, X509NameBuilder};
 use crate::support::{Home, LIMIT, text};
 
 /// A certificate with its key.
-struct Made {
-    certificate: X509,
-    key: PKey<Private>,
+pub(crate) struct Made {
+    pub(crate) certificate: X509,
+    pub(crate) key: PKey<Private>,
 }
 
 /// What is odd about a certificate.
 #[derive(Clone, Copy)]
-struct Odd {
+pub(crate) struct Odd {
     /// The host name that it is for.
-    name: &'static str,
+    pub(crate) name: &'static str,
+    /// The SRV-ID that it has besides.
+    pub(crate) service: Option<&'static str>,
     /// From and to when it is valid, in days from now.
-    days: (i64, i64),
-    digest: fn() -> MessageDigest,
-    is_authority: bool,
+    pub(crate) days: (i64, i64),
+    pub(crate) digest: fn() -> MessageDigest,
+    pub(crate) is_authority: bool,
 }
 
-const GOOD: Odd = Odd {
+pub(crate) const GOOD: Odd = Odd {
     name: "localhost",
+    service: None,
     days: (-1, 10),
     digest: MessageDigest::sha256,
     is_authority: false,
@@ -54,7 +57,7 @@ fn day(days: i64) -> Asn1Time {
 }
 
 /// Makes a certificate, signed by `issuer` or by itself.
-fn make(odd: Odd, issuer: Option<&Made>) -> Made {
+pub(crate) fn make(odd: Odd, issuer: Option<&Made>) -> Made {
     let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
     let mut name = X509NameBuilder::new().unwrap();
     name.append_entry_by_text("CN", odd.name).unwrap();
@@ -77,10 +80,15 @@ fn make(odd: Odd, issuer: Option<&Made>) -> Made {
             .append_extension(BasicConstraints::new().critical().ca().build().unwrap())
             .unwrap();
     } else {
-        let names = SubjectAlternativeName::new()
-            .dns(odd.name)
-            .build(&builder.x509v3_context(None, None))
-            .unwrap();
+        let mut names = SubjectAlternativeName::new();
+        names.dns(odd.name);
+        if let Some(service) = odd.service {
+            // RFC 4985 §2: id-on-dnsSRV, an IA5String (0x16).
+            let id = Asn1Object::from_str("1.3.6.1.5.5.7.8.7").unwrap();
+            let length = u8::try_from(service.len()).unwrap();
+            names.other_name2(id, &[&[0x16, length], service.as_bytes()].concat());
+        }
+        let names = names.build(&builder.x509v3_context(None, None)).unwrap();
         builder.append_extension(names).unwrap();
     }
     builder

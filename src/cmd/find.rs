@@ -98,7 +98,8 @@ pub(super) fn find(search: &Search<'_>) -> Result<Found, Exit> {
     Err(Exit::NoConnection)
 }
 
-const HINT: &str = "give HOST; the mail provider tells its name, and it is often `pop.DOMAIN` or `mail.DOMAIN`";
+const HINT: &str =
+    "give HOST; the mail provider tells its name, and it is often `pop.DOMAIN` or `mail.DOMAIN`";
 
 fn way(service: Service) -> &'static str {
     match service {
@@ -129,8 +130,12 @@ fn choose(
     let why = match (targets.len(), service) {
         (1, Service::Pop3s) => "TLS from the first octet".to_owned(),
         (1, Service::Pop3) => "in clear at first, STLS follows".to_owned(),
-        (count, Service::Pop3s) => format!("TLS from the first octet; the first of {count} by priority and weight"),
-        (count, Service::Pop3) => format!("in clear at first, STLS follows; the first of {count} by priority and weight"),
+        (count, Service::Pop3s) => {
+            format!("TLS from the first octet; the first of {count} by priority and weight")
+        }
+        (count, Service::Pop3) => {
+            format!("in clear at first, STLS follows; the first of {count} by priority and weight")
+        }
     };
     report::note(&format!("{target}, by {name} SRV: {why}"));
     // RFC 6186 §6, RFC 7817 §3: the domain that was asked for vouches for the server, by a DNS-ID or an SRV-ID.

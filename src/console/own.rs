@@ -192,6 +192,9 @@ impl Console {
             if let Some(hint) = failure.hint() {
                 self.screen.note(Paint::Note, &format!("hint: {hint}"));
             }
+        } else if self.plan.found.is_some() && self.plan.is_stls {
+            self.screen
+                .note(Paint::Note, "in clear so far: type `stls` first");
         }
     }
 

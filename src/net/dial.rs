@@ -52,6 +52,15 @@ pub enum DialError {
 }
 
 impl DialError {
+    /// The last of several failures.
+    #[must_use]
+    pub fn last(&self) -> &Self {
+        match self {
+            Self::All(errors) => errors.last().map_or(self, Self::last),
+            other => other,
+        }
+    }
+
     /// The proxy fails, whatever the server is.
     fn is_about_proxy(&self) -> bool {
         match self {

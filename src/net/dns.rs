@@ -108,36 +108,29 @@ pub fn ask(
     proxy: Option<&Proxy>,
 ) -> Result<Answer, DnsError> {
     let due = Instant::now() + wait;
+    let left = || due.saturating_duration_since(Instant::now());
     let rounds = if proxy.is_some() { 1 } else { ROUNDS };
     let mut tries_left = rounds * u32::try_from(servers.len()).unwrap_or(u32::MAX);
     let mut told: Vec<String> = Vec::new();
-    for round in 0..rounds {
-        for server in servers {
-            let left = due.saturating_duration_since(Instant::now());
-            let share = left / tries_left.max(1);
-            tries_left = tries_left.saturating_sub(1);
-            let result = match proxy {
-                Some(proxy) => over_proxy(*server, name, share, proxy),
-                None => over_udp(*server, name, share.min(ANSWER_WAIT)).and_then(|answer| {
-                    if answer == Answer::Truncated {
-                        over_tcp(*server, name, left.min(due.saturating_duration_since(Instant::now())))
-                    } else {
-                        Ok(answer)
-                    }
-                }),
-            };
-            match result {
-                Ok(Answer::Truncated) => {
-                    told.push(format!("{server}: its answer over TCP is cut short, too"));
-                }
-                Ok(answer) => return Ok(answer),
-                Err(why) => {
-                    let line = format!("{server}: {why}");
-                    if round == 0 || !told.contains(&line) {
-                        told.push(line);
-                    }
-                }
-            }
+    for server in servers.iter().cycle().take(servers.len() * rounds as usize) {
+        // What a server does not use of its share is for the others.
+        let share = left() / tries_left.max(1);
+        tries_left = tries_left.saturating_sub(1);
+        let result = match proxy {
+            Some(proxy) => over_proxy(*server, name, share, proxy),
+            None => match over_udp(*server, name, share.min(ANSWER_WAIT)) {
+                Ok(Answer::Truncated) => over_tcp(*server, name, left()),
+                result => result,
+            },
+        };
+        let why = match result {
+            Ok(Answer::Truncated) => "its answer over TCP is cut short, too".to_owned(),
+            Ok(answer) => return Ok(answer),
+            Err(why) => why,
+        };
+        let line = format!("{server}: {why}");
+        if !told.contains(&line) {
+            told.push(line);
         }
     }
     fail(
@@ -154,19 +147,16 @@ fn query(name: &str) -> Result<(u16, Vec<u8>), String> {
     Ok((id, srv::query(id, name)?))
 }
 
-fn words(error: &io::Error, wait: Duration) -> String {
+fn words(error: io::Error) -> String {
     match error.kind() {
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-            format!("no answer within {} s", wait.as_secs_f64())
-        }
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => "no answer in time".to_owned(),
         ErrorKind::UnexpectedEof => "it closed the connection in place of an answer".to_owned(),
-        _ => plain(error),
+        _ => plain(&error),
     }
 }
 
 fn over_udp(server: SocketAddr, name: &str, wait: Duration) -> Result<Answer, String> {
     let due = Instant::now() + wait;
-    let words = |error: io::Error| words(&error, wait);
     // The system chooses the port anew for each query, which is harder to guess than the id alone (RFC 5452 §9.2).
     let own = match server {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
@@ -199,11 +189,10 @@ fn over_udp(server: SocketAddr, name: &str, wait: Duration) -> Result<Answer, St
 fn over_tcp(server: SocketAddr, name: &str, wait: Duration) -> Result<Answer, String> {
     let due = Instant::now() + wait;
     if wait.is_zero() {
-        return Err(words(&ErrorKind::TimedOut.into(), wait));
+        return Err(words(ErrorKind::TimedOut.into()));
     }
-    let mut socket =
-        TcpStream::connect_timeout(&server, wait).map_err(|error| words(&error, wait))?;
-    on_stream(&mut socket, name, due).map_err(|error| error.words(wait))
+    let mut socket = TcpStream::connect_timeout(&server, wait).map_err(words)?;
+    on_stream(&mut socket, name, due)
 }
 
 fn over_proxy(
@@ -218,38 +207,23 @@ fn over_proxy(
         is_tls: false,
     };
     if wait.is_zero() {
-        return Err(words(&ErrorKind::TimedOut.into(), wait));
+        return Err(words(ErrorKind::TimedOut.into()));
     }
     let mut socket = dial_through(proxy, &target, wait).map_err(|error| error.to_string())?;
-    on_stream(&mut socket, name, Instant::now() + wait).map_err(|error| error.words(wait))
-}
-
-/// What may go wrong on a stream.
-enum StreamError {
-    Io(io::Error),
-    Other(String),
-}
-
-impl StreamError {
-    fn words(self, wait: Duration) -> String {
-        match self {
-            Self::Io(error) => words(&error, wait),
-            Self::Other(what) => what,
-        }
-    }
+    on_stream(&mut socket, name, Instant::now() + wait)
 }
 
 /// RFC 1035 §4.2.2: over TCP two octets with the length stand before query and answer.
-fn on_stream(socket: &mut TcpStream, name: &str, due: Instant) -> Result<Answer, StreamError> {
-    let (id, query) = query(name).map_err(StreamError::Other)?;
+fn on_stream(socket: &mut TcpStream, name: &str, due: Instant) -> Result<Answer, String> {
+    let (id, query) = query(name)?;
     let length = u16::try_from(query.len()).unwrap_or(u16::MAX);
     let octets = [&length.to_be_bytes(), query.as_slice()].concat();
-    timed::write(socket, &octets, due).map_err(StreamError::Io)?;
+    timed::write(socket, &octets, due).map_err(words)?;
     let mut length = [0; 2];
-    timed::read(socket, &mut length, due).map_err(StreamError::Io)?;
+    timed::read(socket, &mut length, due).map_err(words)?;
     let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
-    timed::read(socket, &mut answer, due).map_err(StreamError::Io)?;
-    srv::read(&answer, id, name).map_err(|error| StreamError::Other(error.to_string()))
+    timed::read(socket, &mut answer, due).map_err(words)?;
+    srv::read(&answer, id, name).map_err(|error| error.to_string())
 }
 
 /// A number from 0 to `most`, both included, by chance.
@@ -283,7 +257,10 @@ mod tests {
             nameserver nonsense\nnameserver 192.0.2.2\nnameserver 192.0.2.3\n";
         let found: Vec<String> = listed(text).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["192.0.2.1:53", "[2001:db8::1]:53", "192.0.2.2:53"]);
-        assert_eq!(listed("options edns0\n"), [SocketAddr::from(([127, 0, 0, 1], 53))]);
+        assert_eq!(
+            listed("options edns0\n"),
+            [SocketAddr::from(([127, 0, 0, 1], 53))]
+        );
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub enum News {
     TlsFailed(TlsError),
     /// The peer is something else than POP3 here.
     Mistake(Mistake),
+    /// A server was not reached, and the next one is tried.
+    NotReached(String),
     /// No octet came for this time, although something was awaited.
     TimedOut(Duration, Awaited),
     /// The connection has ended.
@@ -200,18 +202,22 @@ impl Connection {
         tls: &TlsSettings,
         waits: Waits,
         mut recorder: Recorder,
-        watcher: Box<dyn Watcher>,
+        mut watcher: Box<dyn Watcher>,
     ) -> Result<Self, OpenError> {
         let start = Instant::now();
         let millis = || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let reached = reach(route, waits.connect, &mut |error| {
             recorder.event(&error.to_string(), millis());
+            watcher.told(News::NotReached(error.to_string()));
         });
         let Dialled {
             socket,
             target,
             place,
-        } = reached.inspect_err(|error| recorder.event(&error.to_string(), millis()))?;
+        } = reached.inspect_err(|error| {
+            // What others were tried before is there already.
+            recorder.event(&error.last().to_string(), millis());
+        })?;
         recorder.event(&format!("connected {place}"), millis());
         socket.set_nonblocking(true)?;
         // Lock-step: a line waits for nothing.

@@ -54,3 +54,28 @@ pub(super) fn timed(error: io::Error) -> io::Error {
         error
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn octets_that_drip_in_gain_no_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut own = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        peer.write_all(b"xy").unwrap();
+        let (mut one, later) = ([0], Instant::now() + Duration::from_secs(60));
+        read(&mut own, &mut one, later).unwrap();
+        assert_eq!(&one, b"x");
+        // One is there, and the moment is over.
+        let error = read(&mut own, &mut one, Instant::now()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        drop(peer);
+        let error = read(&mut own, &mut [0; 2], later).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+    }
+}

@@ -15,17 +15,49 @@ const REASON_MAX: usize = 80;
 
 /// What the status codes of a refusal mean (RFC 9110 §15), and what to do.
 const REPLIES: &[(u16, &str, &str)] = &[
-    (400, "it does not understand the request", "check that the port is the proxy's"),
-    (401, "it wants a login as a web server does", "it may be a web server and no proxy"),
-    (403, "its rules forbid this connection", "many proxies allow only port 443; ask who runs it"),
-    (404, "it takes the request for a page", "it may be a web server and no proxy"),
-    (405, "it does not allow CONNECT", "it may be a web server and no proxy"),
+    (
+        400,
+        "it does not understand the request",
+        "check that the port is the proxy's",
+    ),
+    (
+        401,
+        "it wants a login as a web server does",
+        "it may be a web server and no proxy",
+    ),
+    (
+        403,
+        "its rules forbid this connection",
+        "many proxies allow only port 443; ask who runs it",
+    ),
+    (
+        404,
+        "it takes the request for a page",
+        "it may be a web server and no proxy",
+    ),
+    (
+        405,
+        "it does not allow CONNECT",
+        "it may be a web server and no proxy",
+    ),
     (429, "it had too many requests", "try later"),
     (500, "it failed", "the proxy's log says more"),
     (501, "it has no CONNECT", "it is no proxy for POP3"),
-    (502, "it got no connection to the server", "check the host name and the port; it is the proxy that looks the name up"),
-    (503, "it can't serve now, or can't find the server", "check the host name; try later"),
-    (504, "the server did not answer it in time", "check the host name and the port"),
+    (
+        502,
+        "it got no connection to the server",
+        "check the host name and the port; it is the proxy that looks the name up",
+    ),
+    (
+        503,
+        "it can't serve now, or can't find the server",
+        "check the host name; try later",
+    ),
+    (
+        504,
+        "the server did not answer it in time",
+        "check the host name and the port",
+    ),
 ];
 
 /// The talk with an HTTP proxy.
@@ -111,12 +143,16 @@ impl Talk {
                 let (what, hint) = if self.secrets.0.is_empty() {
                     (
                         "the proxy wants a user and a password",
-                        format!("write USER@ before its host, and put the password into {VARIABLE}"),
+                        format!(
+                            "write USER@ before its host, and put the password into {VARIABLE}"
+                        ),
                     )
                 } else {
                     (
                         "the proxy refuses the user or the password",
-                        format!("check USER@ in --proxy, and the variable {VARIABLE}; only Basic authentication is there"),
+                        format!(
+                            "check USER@ in --proxy, and the variable {VARIABLE}; only Basic authentication is there"
+                        ),
                     )
                 };
                 Err(ProxyError::new(format!("{what} (HTTP 407{reason})"), hint))
@@ -141,7 +177,10 @@ impl Talk {
     /// Octets of the proxy as text that may be shown: not too long, and no secret in it.
     fn safe(&self, octets: &[u8]) -> String {
         let holds = |secret: &Zeroizing<Vec<u8>>| {
-            !secret.is_empty() && octets.windows(secret.len()).any(|part| part == secret.as_slice())
+            !secret.is_empty()
+                && octets
+                    .windows(secret.len())
+                    .any(|part| part == secret.as_slice())
         };
         if self.secrets.0.iter().any(holds) {
             return "(hidden)".to_owned();
@@ -171,5 +210,9 @@ fn refusal(code: u16, reason: &str) -> ProxyError {
         (None, 500..) => ("it failed", "the proxy's log says more"),
         (None, _) => ("it says no", "the proxy's log says more"),
     };
-    ProxyError::new(format!("the proxy refuses: {what} (HTTP {code}{reason})"), hint).about_target()
+    ProxyError::new(
+        format!("the proxy refuses: {what} (HTTP {code}{reason})"),
+        hint,
+    )
+    .about_target()
 }

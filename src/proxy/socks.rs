@@ -17,14 +17,42 @@ const LOGIN_VERSION: u8 = 1;
 
 /// What the codes of a reply mean (RFC 1928 §6), and what to do.
 const REPLIES: &[(u8, &str, &str)] = &[
-    (1, "it failed in a way that it does not name", "the proxy's log says more"),
-    (2, "its rules forbid this connection", "many proxies allow only some ports; ask who runs it"),
-    (3, "it can't reach the server's network", "check the host name; the proxy may have no IPv6"),
-    (4, "it can't reach the server, or can't find its name", "check the host name; it is the proxy that looks it up"),
-    (5, "the server refused its connection", "nothing listens there; POP3 is on port 110, over TLS on 995 (--tls)"),
-    (6, "the time to live ran out on the way to the server", "the route to the server is broken; try later"),
+    (
+        1,
+        "it failed in a way that it does not name",
+        "the proxy's log says more",
+    ),
+    (
+        2,
+        "its rules forbid this connection",
+        "many proxies allow only some ports; ask who runs it",
+    ),
+    (
+        3,
+        "it can't reach the server's network",
+        "check the host name; the proxy may have no IPv6",
+    ),
+    (
+        4,
+        "it can't reach the server, or can't find its name",
+        "check the host name; it is the proxy that looks it up",
+    ),
+    (
+        5,
+        "the server refused its connection",
+        "nothing listens there; POP3 is on port 110, over TLS on 995 (--tls)",
+    ),
+    (
+        6,
+        "the time to live ran out on the way to the server",
+        "the route to the server is broken; try later",
+    ),
     (7, "it has no command CONNECT", "it is no proxy for POP3"),
-    (8, "it does not know this kind of address", "give a host name in place of the address"),
+    (
+        8,
+        "it does not know this kind of address",
+        "give a host name in place of the address",
+    ),
 ];
 
 #[derive(Debug)]
@@ -103,7 +131,9 @@ impl Talk {
                 let octets = self.credentials().ok_or_else(|| {
                     ProxyError::new(
                         "the proxy wants a user and a password",
-                        format!("write USER@ before its host, and put the password into {VARIABLE}"),
+                        format!(
+                            "write USER@ before its host, and put the password into {VARIABLE}"
+                        ),
                     )
                 })?;
                 (State::VerdictSent, Step::Send(octets))
@@ -116,7 +146,9 @@ impl Talk {
             }
             (State::Method, [VERSION, method]) => {
                 return Err(ProxyError::new(
-                    format!("the proxy wants a way to log in that poptalk does not have (method {method})"),
+                    format!(
+                        "the proxy wants a way to log in that poptalk does not have (method {method})"
+                    ),
                     "poptalk knows no login, and user and password (RFC 1929)",
                 ));
             }
@@ -178,8 +210,17 @@ fn refusal(code: u8) -> ProxyError {
         .iter()
         .find(|(known, ..)| *known == code)
         .map_or_else(
-            || ("its code is not one of RFC 1928", "the proxy's log says more"),
+            || {
+                (
+                    "its code is not one of RFC 1928",
+                    "the proxy's log says more",
+                )
+            },
             |(_, what, hint)| (*what, *hint),
         );
-    ProxyError::new(format!("the proxy refuses: {what} (SOCKS reply {code})"), hint).about_target()
+    ProxyError::new(
+        format!("the proxy refuses: {what} (SOCKS reply {code})"),
+        hint,
+    )
+    .about_target()
 }

@@ -66,7 +66,10 @@ fn a_proxy_is_a_url() {
         ("socks5://127.0.0.1:9050", "socks5://127.0.0.1:9050"),
         ("SOCKS5h://proxy.example/", "socks5://proxy.example:1080"),
         ("socks5://alice@[2001:db8::1]:1", "socks5://[2001:db8::1]:1"),
-        ("http://al%40ice@proxy.example:3128", "http://proxy.example:3128"),
+        (
+            "http://al%40ice@proxy.example:3128",
+            "http://proxy.example:3128",
+        ),
         ("http://proxy.example:110", "http://proxy.example:110"),
     ] {
         assert_eq!(read(url), Ok(meant.to_owned()));
@@ -80,7 +83,10 @@ fn a_proxy_is_a_url() {
 fn what_is_no_proxy_is_told() {
     let read = |url: &str| parse(url, None).unwrap_err().what;
     for (url, told) in [
-        ("proxy:1", "--proxy: no `socks5://` or `http://` at its start"),
+        (
+            "proxy:1",
+            "--proxy: no `socks5://` or `http://` at its start",
+        ),
         ("ftp://p:1", "--proxy: `ftp://` is no proxy"),
         ("socks4a://p:1", "--proxy: only version 5 of SOCKS"),
         ("http://p", "--proxy: no port behind `p`"),
@@ -101,7 +107,11 @@ fn what_is_no_proxy_is_told() {
 
 #[test]
 fn a_password_in_the_url_is_refused_and_not_repeated() {
-    for url in ["socks5://alice:geheim@p:1", "ftp://alice:geheim@p:1", "http://alice:@p:1"] {
+    for url in [
+        "socks5://alice:geheim@p:1",
+        "ftp://alice:geheim@p:1",
+        "http://alice:@p:1",
+    ] {
         let error = parse(url, secret("x")).unwrap_err();
         assert!(error.hint.contains(VARIABLE), "{error:?}");
         assert!(!format!("{error:?}").contains("geheim"), "{error:?}");
@@ -112,10 +122,19 @@ fn a_password_in_the_url_is_refused_and_not_repeated() {
 fn socks_sends_the_name_and_leaves_the_greeting_alone() {
     let says = b"\x05\x00\x05\x00\x00\x01\x7f\x00\x00\x01\x12\x34+OK ready\r\n";
     let (sent, end, rest) = talk("socks5://p", None, "pop.example.org", says);
-    assert_eq!(sent, [b"\x05\x01\x00".to_vec(), b"\x05\x01\x00\x03\x0fpop.example.org\x03\xe3".to_vec()]);
+    assert_eq!(
+        sent,
+        [
+            b"\x05\x01\x00".to_vec(),
+            b"\x05\x01\x00\x03\x0fpop.example.org\x03\xe3".to_vec()
+        ]
+    );
     assert_eq!((end, rest), (End::Open, 11));
     // The other kinds of addresses in the reply: a name, and IPv6.
-    for address in [b"\x03\x02ab\x00\x01".to_vec(), [b"\x04".as_slice(), &[0; 18]].concat()] {
+    for address in [
+        b"\x03\x02ab\x00\x01".to_vec(),
+        [b"\x04".as_slice(), &[0; 18]].concat(),
+    ] {
         let says = [b"\x05\x00\x05\x00\x00", address.as_slice(), b"+"].concat();
         let (_, end, rest) = talk("socks5://p", None, "pop.example.org", &says);
         assert_eq!((end, rest), (End::Open, 1));
@@ -125,8 +144,14 @@ fn socks_sends_the_name_and_leaves_the_greeting_alone() {
 #[test]
 fn socks_sends_an_address_as_an_address() {
     for (host, request) in [
-        ("192.0.2.1", b"\x05\x01\x00\x01\xc0\x00\x02\x01\x03\xe3".to_vec()),
-        ("::1", [b"\x05\x01\x00\x04".as_slice(), &[0; 15], b"\x01\x03\xe3"].concat()),
+        (
+            "192.0.2.1",
+            b"\x05\x01\x00\x01\xc0\x00\x02\x01\x03\xe3".to_vec(),
+        ),
+        (
+            "::1",
+            [b"\x05\x01\x00\x04".as_slice(), &[0; 15], b"\x01\x03\xe3"].concat(),
+        ),
     ] {
         let (sent, end, _) = talk("socks5://p", None, host, b"\x05\x00");
         assert_eq!((sent.last(), end), (Some(&request), End::Waits));
@@ -148,10 +173,26 @@ fn socks_logs_in() {
     assert_eq!((end, rest), (End::Open, 0));
     let refused = failure("socks5://alice@p", Some("geheim"), b"\x05\x02\x01\x01");
     assert_eq!(refused.what, "the proxy refuses the user or the password");
-    assert!(failure("socks5://p", None, b"\x05\xff").what.contains("without a login"));
-    assert!(failure("socks5://p", None, b"\x05\x02").what.contains("wants a user"));
-    assert!(failure("socks5://a@p", Some("x"), b"\x05\xff").what.contains("method 255"));
-    assert!(failure("socks5://p", None, b"\x05\x01").what.contains("method 1"));
+    assert!(
+        failure("socks5://p", None, b"\x05\xff")
+            .what
+            .contains("without a login")
+    );
+    assert!(
+        failure("socks5://p", None, b"\x05\x02")
+            .what
+            .contains("wants a user")
+    );
+    assert!(
+        failure("socks5://a@p", Some("x"), b"\x05\xff")
+            .what
+            .contains("method 255")
+    );
+    assert!(
+        failure("socks5://p", None, b"\x05\x01")
+            .what
+            .contains("method 1")
+    );
 }
 
 #[test]
@@ -159,7 +200,10 @@ fn each_socks_reply_has_its_sentence() {
     let mut seen = std::collections::BTreeSet::new();
     for code in 1..=9 {
         let error = failure("socks5://p", None, &[5, 0, 5, code, 0, 1]);
-        assert!(error.what.contains(&format!("(SOCKS reply {code})")), "{error:?}");
+        assert!(
+            error.what.contains(&format!("(SOCKS reply {code})")),
+            "{error:?}"
+        );
         assert!(error.is_about_target && !error.hint.is_empty());
         assert!(seen.insert(error.what));
     }
@@ -168,7 +212,11 @@ fn each_socks_reply_has_its_sentence() {
 #[test]
 fn strangers_are_recognised() {
     for (url, says, hint) in [
-        ("socks5://p", b"HTTP/1.1 400 Bad\r\n\r\n".as_slice(), "try http://"),
+        (
+            "socks5://p",
+            b"HTTP/1.1 400 Bad\r\n\r\n".as_slice(),
+            "try http://",
+        ),
         ("http://p:1", b"\x05\xff", "try socks5://"),
         ("socks5://p", b"\x00\x5b\x00\x00", "SOCKS 4"),
         ("socks5://p", b"+OK ready\r\n", "POP3 server"),
@@ -206,10 +254,17 @@ fn http_logs_in_by_basic_authentication() {
     // RFC 7617 §2: its own example.
     let (sent, end, _) = talk("http://Aladdin@p:1", Some("open sesame"), "h", ok);
     let sent = String::from_utf8(sent.concat()).unwrap();
-    assert!(sent.contains("\r\nProxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n"), "{sent}");
+    assert!(
+        sent.contains("\r\nProxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n"),
+        "{sent}"
+    );
     assert_eq!(end, End::Open);
     let says = b"HTTP/1.1 407 Proxy Authentication Required\r\nX: y\r\n\r\n";
-    assert!(failure("http://p:1", None, says).what.contains("wants a user"));
+    assert!(
+        failure("http://p:1", None, says)
+            .what
+            .contains("wants a user")
+    );
     let refused = failure("http://a@p:1", Some("geheim"), says);
     assert!(refused.what.contains("refuses the user") && !refused.is_about_target);
 }
@@ -217,15 +272,31 @@ fn http_logs_in_by_basic_authentication() {
 #[test]
 fn each_http_status_has_its_sentence() {
     let mut seen = std::collections::BTreeSet::new();
-    for code in [302, 400, 401, 403, 404, 405, 418, 429, 501, 502, 503, 504, 599] {
+    for code in [
+        302, 400, 401, 403, 404, 405, 418, 429, 501, 502, 503, 504, 599,
+    ] {
         let says = format!("HTTP/1.1 {code} Said \x1b[2Jso\r\n\r\n");
         let error = failure("http://p:1", None, says.as_bytes());
-        assert!(error.what.contains(&format!("(HTTP {code} Said ^[[2Jso)")), "{error:?}");
+        assert!(
+            error.what.contains(&format!("(HTTP {code} Said ^[[2Jso)")),
+            "{error:?}"
+        );
         assert!(error.is_about_target && !error.hint.is_empty());
         assert!(seen.insert(error.what));
     }
-    for odd in ["HTTP/1.1\r\n\r\n", "HTTP/1.1 2000 x\r\n\r\n", "HTTP/1.1 +20 x\r\n\r\n", "HTTP/1.1  200\r\n\r\n"] {
-        assert!(matches!(talk("http://p:1", None, "h", odd.as_bytes()).1, End::Fails(_)), "{odd:?}");
+    for odd in [
+        "HTTP/1.1\r\n\r\n",
+        "HTTP/1.1 2000 x\r\n\r\n",
+        "HTTP/1.1 +20 x\r\n\r\n",
+        "HTTP/1.1  200\r\n\r\n",
+    ] {
+        assert!(
+            matches!(
+                talk("http://p:1", None, "h", odd.as_bytes()).1,
+                End::Fails(_)
+            ),
+            "{odd:?}"
+        );
     }
 }
 

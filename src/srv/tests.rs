@@ -53,7 +53,16 @@ fn the_domain_of_an_address_is_behind_its_last_at() {
     assert_eq!(domain("alice@Example.ORG."), Ok("example.org".to_owned()));
     assert_eq!(domain("\"a@b\"@example.org"), Ok("example.org".to_owned()));
     assert_eq!(domain("alice"), Err("`alice` has no `@DOMAIN`".to_owned()));
-    for odd in ["a@", "a@.", "a@x..y", "a@[192.0.2.1]", "a@192.0.2.1", "a@x y", "a@x\\046y", "a@x\r\n"] {
+    for odd in [
+        "a@",
+        "a@.",
+        "a@x..y",
+        "a@[192.0.2.1]",
+        "a@192.0.2.1",
+        "a@x y",
+        "a@x\\046y",
+        "a@x\r\n",
+    ] {
         assert!(domain(odd).is_err(), "{odd:?}");
     }
     assert!(domain(&format!("a@{}", "x.".repeat(150))).is_err());
@@ -70,10 +79,16 @@ fn a_query_asks_one_question() {
 
 #[test]
 fn servers_are_read_as_they_are_listed() {
-    let (one, two) = (record(10, 5, 995, "POP.example.org"), record(0, 0, 9995, "b.example.net"));
+    let (one, two) = (
+        record(10, 5, 995, "POP.example.org"),
+        record(0, 0, 9995, "b.example.net"),
+    );
     assert_eq!(
         records(vec![srv(NAME, &one), srv("_POP3S._tcp.Example.org", &two)]),
-        Ok(Answer::Records(vec![record(10, 5, 995, "pop.example.org"), two.clone()]))
+        Ok(Answer::Records(vec![
+            record(10, 5, 995, "pop.example.org"),
+            two.clone()
+        ]))
     );
 }
 
@@ -88,7 +103,10 @@ fn a_dot_means_not_offered_and_nothing_means_nothing() {
     );
     assert_eq!(records(vec![]), Ok(Answer::Nothing));
     // Of another name, another class, another type.
-    assert_eq!(records(vec![srv("_pop3s._tcp.example.net", &one)]), Ok(Answer::Nothing));
+    assert_eq!(
+        records(vec![srv("_pop3s._tcp.example.net", &one)]),
+        Ok(Answer::Nothing)
+    );
     let mut chaos = srv(NAME, &one);
     chaos.class = CLASS::CH;
     assert_eq!(records(vec![chaos]), Ok(Answer::Nothing));
@@ -126,7 +144,11 @@ fn aliases_are_followed_and_their_circles_are_not() {
         cname(NAME, "b.example"),
     ]);
     assert_eq!(found, Ok(Answer::Records(vec![one.clone()])));
-    let circle = records(vec![cname(NAME, "b.example"), cname("b.example", NAME), srv(NAME, &one)]);
+    let circle = records(vec![
+        cname(NAME, "b.example"),
+        cname("b.example", NAME),
+        srv(NAME, &one),
+    ]);
     assert!(matches!(circle, Err(AnswerError::Broken(_))), "{circle:?}");
     assert_eq!(records(vec![cname(NAME, "b.example")]), Ok(Answer::Nothing));
 }
@@ -137,8 +159,14 @@ fn the_answer_to_another_question_is_none() {
     let good = answer(vec![srv(NAME, &one)], |_| {});
     assert!(read(&good, ID, NAME).is_ok());
     assert_eq!(read(&good, ID ^ 1, NAME), Err(AnswerError::NotOurs));
-    assert_eq!(read(&good, ID, "_pop3._tcp.example.org"), Err(AnswerError::NotOurs));
-    assert_eq!(read(&query(ID, NAME).unwrap(), ID, NAME), Err(AnswerError::NotOurs));
+    assert_eq!(
+        read(&good, ID, "_pop3._tcp.example.org"),
+        Err(AnswerError::NotOurs)
+    );
+    assert_eq!(
+        read(&query(ID, NAME).unwrap(), ID, NAME),
+        Err(AnswerError::NotOurs)
+    );
     let none = answer(vec![srv(NAME, &one)], |packet| packet.questions.clear());
     assert_eq!(read(&none, ID, NAME), Err(AnswerError::NotOurs));
     let two = answer(vec![srv(NAME, &one)], |packet| {
@@ -155,7 +183,9 @@ fn the_answer_to_another_question_is_none() {
 #[test]
 fn what_was_cut_off_is_asked_for_again() {
     let one = record(1, 0, 995, "pop.example.org");
-    let mut octets = answer(vec![srv(NAME, &one)], |packet| packet.set_flags(PacketFlag::TRUNCATION));
+    let mut octets = answer(vec![srv(NAME, &one)], |packet| {
+        packet.set_flags(PacketFlag::TRUNCATION)
+    });
     assert_eq!(read(&octets, ID, NAME), Ok(Answer::Truncated));
     octets.truncate(octets.len() - 7);
     assert_eq!(read(&octets, ID, NAME), Ok(Answer::Truncated));
@@ -169,12 +199,27 @@ fn a_name_that_points_at_itself_is_refused() {
     let fixed = b"\x00\x21\x00\x01\x00\x00\x00\x3c";
     // The owner points at itself; at what follows; into nowhere; and the target at itself.
     for owner in [[0xc0, at], [0xc0, at + 2], [0xff, 0xff]] {
-        let octets = [&head[..], question, &owner, fixed, b"\x00\x09\x00\x00\x00\x00\x03\xe3\x01a\x00"].concat();
+        let octets = [
+            &head[..],
+            question,
+            &owner,
+            fixed,
+            b"\x00\x09\x00\x00\x00\x00\x03\xe3\x01a\x00",
+        ]
+        .concat();
         let result = read(&octets, ID, NAME);
         assert!(matches!(result, Err(AnswerError::Broken(_))), "{result:?}");
     }
     let target = [0xc0, at + 2 + 8 + 2 + 6];
-    let octets = [&head[..], question, b"\xc0\x0c", fixed, b"\x00\x08\x00\x00\x00\x00\x03\xe3", &target].concat();
+    let octets = [
+        &head[..],
+        question,
+        b"\xc0\x0c",
+        fixed,
+        b"\x00\x08\x00\x00\x00\x00\x03\xe3",
+        &target,
+    ]
+    .concat();
     let result = read(&octets, ID, NAME);
     assert!(matches!(result, Err(AnswerError::Broken(_))), "{result:?}");
     // Two that point at each other: the second one looks forward.
@@ -184,14 +229,28 @@ fn a_name_that_points_at_itself_is_refused() {
 
 #[test]
 fn a_target_that_is_no_host_name_is_not_used() {
-    let (odd, good) = (record(0, 0, 995, "a\x1b[2Jb"), record(1, 0, 995, "pop.example.org"));
-    assert!(matches!(records(vec![srv(NAME, &odd)]), Err(AnswerError::Broken(_))));
+    let (odd, good) = (
+        record(0, 0, 995, "a\x1b[2Jb"),
+        record(1, 0, 995, "pop.example.org"),
+    );
+    assert!(matches!(
+        records(vec![srv(NAME, &odd)]),
+        Err(AnswerError::Broken(_))
+    ));
     assert_eq!(
         records(vec![srv(NAME, &odd), srv(NAME, &good)]),
         Ok(Answer::Records(vec![good.clone()]))
     );
+    let address = record(0, 0, 995, "127.0.0.1");
+    assert!(matches!(
+        records(vec![srv(NAME, &address)]),
+        Err(AnswerError::Broken(_))
+    ));
     let no_port = record(0, 0, 0, "pop.example.org");
-    assert!(matches!(records(vec![srv(NAME, &no_port)]), Err(AnswerError::Broken(_))));
+    assert!(matches!(
+        records(vec![srv(NAME, &no_port)]),
+        Err(AnswerError::Broken(_))
+    ));
 }
 
 #[test]
@@ -210,10 +269,16 @@ fn priority_comes_first_then_chance_by_weight() {
         record(10, 40, 1, "small"),
     ];
     let names = |mut chance: Box<dyn FnMut(u32) -> u32>| -> Vec<String> {
-        order(all.clone(), &mut *chance).into_iter().map(|record| record.target).collect()
+        order(all.clone(), &mut *chance)
+            .into_iter()
+            .map(|record| record.target)
+            .collect()
     };
     assert_eq!(names(Box::new(|_| 0)), ["zero", "big", "small", "last"]);
-    assert_eq!(names(Box::new(|most| most)), ["small", "big", "zero", "last"]);
+    assert_eq!(
+        names(Box::new(|most| most)),
+        ["small", "big", "zero", "last"]
+    );
     let mut asked = vec![];
     let ordered = order(all.clone(), &mut |most| {
         asked.push(most);
@@ -222,7 +287,8 @@ fn priority_comes_first_then_chance_by_weight() {
     assert_eq!(asked, [100, 40, 0, 9]);
     assert_eq!(ordered[0].target, "big");
     // Each weight gets its share: 60 of the numbers from 1 to 100 choose `big`.
-    let big = (0..=100).filter(|number| order(all.clone(), &mut |most| (*number).min(most))[0].target == "big");
+    let big = (0..=100)
+        .filter(|number| order(all.clone(), &mut |most| (*number).min(most))[0].target == "big");
     assert_eq!(big.count(), 60);
 }
 

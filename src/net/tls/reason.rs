@@ -118,7 +118,10 @@ pub(super) fn of_names(host: &str, names: &[String]) -> TlsError {
         )
     };
     TlsError {
-        what: format!("the server's certificate is for none of {}", shown.join(", ")),
+        what: format!(
+            "the server's certificate is for none of {}",
+            shown.join(", ")
+        ),
         hint: Some(hint),
     }
 }
