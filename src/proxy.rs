@@ -214,7 +214,7 @@ fn unescape(text: &str) -> Option<String> {
 }
 
 /// What to do next.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub enum Step {
     /// Send these octets.
     Send(Zeroizing<Vec<u8>>),
@@ -222,6 +222,16 @@ pub enum Step {
     Read(usize),
     /// The way is open: from the next octet on it is the server that speaks.
     Open,
+}
+
+impl std::fmt::Debug for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Send(octets) => write!(f, "Send({} octets (hidden))", octets.len()),
+            Self::Read(count) => write!(f, "Read({count})"),
+            Self::Open => f.write_str("Open"),
+        }
+    }
 }
 
 /// The talk with a proxy until the way is open.

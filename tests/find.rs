@@ -297,6 +297,13 @@ fn what_dns_does_not_have_is_told() {
         vec![reply]
     });
     assert!(says(&broken, &[], 3).contains("its answer can't be read"));
+    let closing = dns(|asked| {
+        if asked.is_tcp {
+            return vec![];
+        }
+        vec![asked.reply(|reply| reply.set_flags(PacketFlag::TRUNCATION))]
+    });
+    assert!(says(&closing, &[], 3).contains("it closed the connection in place of an answer"));
     // The port of a server that has gone.
     let gone = UdpSocket::bind("127.0.0.1:0")
         .unwrap()
@@ -380,11 +387,11 @@ fn through_proxy(
     let dns_address: SocketAddr = dns.parse().unwrap();
     let (proxy, asked) = serve_each(2, move |peer| {
         socks(peer, |asked| {
-            if asked.ends_with(":995") {
+            Some(if asked.ends_with(":995") {
                 tls
             } else {
                 dns_address
-            }
+            })
         })
     });
     let home = Home::new();
@@ -494,4 +501,69 @@ fn a_person_is_asked_before_a_server_outside_the_domain() {
     terminal.press("\r");
     terminal.see("not connected");
     assert_eq!(terminal.end().0, 2);
+}
+
+#[test]
+fn a_server_that_the_proxy_does_not_reach_leaves_the_next_one() {
+    let server = secure(&["example.org"]);
+    let tls = server.tls_address().unwrap();
+    let dns = dns(|asked| {
+        vec![asked.servers(
+            "_pop3s",
+            &[(1, 995, "a.example.org"), (2, 996, "b.example.org")],
+        )]
+    });
+    let dns_address: SocketAddr = dns.parse().unwrap();
+    let (proxy, _done) = serve_each(3, move |peer| {
+        socks(peer, |asked| match asked {
+            "a.example.org:995" => None,
+            "b.example.org:996" => Some(tls),
+            _ => Some(dns_address),
+        })
+    });
+    let home = Home::new();
+    let ca = trust(&home, &server);
+    let url = format!("socks5://{proxy}");
+    let args = [
+        "-u",
+        "alice@example.org",
+        "--proxy",
+        &url,
+        "--ca",
+        &ca,
+        "--no-log",
+    ];
+    let output = run(&home, &dns, &args);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(
+        told.contains("a.example.org:995 through socks5://"),
+        "{told}"
+    );
+    assert!(
+        told.contains("(SOCKS reply 4); the next server is tried"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_person_is_told_that_there_is_no_tls() {
+    let (server, _got) = serve(|peer| {
+        peer.answer(|line| {
+            if line == "STLS" {
+                "-ERR no\r\n"
+            } else {
+                "+OK\r\n"
+            }
+            .to_owned()
+        })
+    });
+    let dns = dns(move |asked| vec![asked.servers("_pop3.", &[(0, server.port(), "localhost")])]);
+    let home = Home::new();
+    let args = ["-u", "alice@localhost", "--no-log", "--dns", &dns];
+    let mut terminal = Terminal::new(&home, &args);
+    terminal.see("no TLS: this session is in clear, and only DNS says");
+    terminal.prompt("auth>");
+    terminal.press("\u{4}");
+    terminal.end();
 }

@@ -11,14 +11,14 @@ pub(crate) fn practice() -> Serving {
     Serving::start(ServeOptions::default(), |_| {}).unwrap()
 }
 
-/// A SOCKS proxy without login that leads to `server`, whatever is asked for; it gives what was asked for.
-pub(crate) fn socks(peer: &mut Peer, server: impl FnOnce(&str) -> SocketAddr) -> String {
+/// A SOCKS proxy without login that leads to where `server` says, or nowhere; it gives what was asked for.
+pub(crate) fn socks(peer: &mut Peer, server: impl FnOnce(&str) -> Option<SocketAddr>) -> String {
     assert_eq!(peer.take(3), b"\x05\x01\x00");
     peer.say(b"\x05\x00");
     lead(peer, server)
 }
 
-fn lead(peer: &mut Peer, server: impl FnOnce(&str) -> SocketAddr) -> String {
+fn lead(peer: &mut Peer, server: impl FnOnce(&str) -> Option<SocketAddr>) -> String {
     let head = peer.take(4);
     assert_eq!(head[..3], *b"\x05\x01\x00");
     let host = match head[3] {
@@ -34,8 +34,11 @@ fn lead(peer: &mut Peer, server: impl FnOnce(&str) -> SocketAddr) -> String {
     let port: [u8; 2] = peer.take(2).try_into().unwrap();
     let asked = format!("{host}:{}", u16::from_be_bytes(port));
     let server = server(&asked);
-    peer.say(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00");
-    peer.join(server);
+    let code = if server.is_some() { 0 } else { 4 };
+    peer.say([5, code, 0, 1, 0, 0, 0, 0, 0, 0]);
+    if let Some(server) = server {
+        peer.join(server);
+    }
     asked
 }
 
@@ -61,7 +64,7 @@ fn everything(home: &Home, output: &Output) -> String {
 fn a_socks_proxy_gets_the_name_and_leads_to_the_server() {
     let practice = practice();
     let server = practice.address();
-    let (proxy, asked) = serve(move |peer| socks(peer, |_| server));
+    let (proxy, asked) = serve(move |peer| socks(peer, |_| Some(server)));
     let home = Home::new();
     let url = format!("socks5://{proxy}");
     let output = run(
@@ -85,7 +88,7 @@ fn a_login_at_a_proxy_is_in_no_file() {
         peer.say(b"\x05\x02");
         let login = peer.take(2 + 5 + 1 + 9);
         peer.say(b"\x01\x00");
-        (login, lead(peer, |_| server))
+        (login, lead(peer, |_| Some(server)))
     });
     let home = Home::new();
     let url = format!("socks5h://alice@{proxy}");
@@ -168,10 +171,9 @@ fn tls_and_stls_work_through_a_proxy() {
     let practice = Serving::start(options, |_| {}).unwrap();
     let (plain, tls) = (practice.address(), practice.tls_address().unwrap());
     let (proxy, _) = serve_each(3, move |peer| {
-        socks(
-            peer,
-            |asked| if asked.ends_with(":995") { tls } else { plain },
-        )
+        socks(peer, |asked| {
+            Some(if asked.ends_with(":995") { tls } else { plain })
+        })
     });
     let home = Home::new();
     let ca = home.path().join("ca.pem");

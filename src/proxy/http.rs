@@ -61,20 +61,20 @@ const REPLIES: &[(u16, &str, &str)] = &[
 ];
 
 /// The talk with an HTTP proxy.
-#[derive(Debug)]
 pub(super) struct Talk {
     request: Option<Zeroizing<Vec<u8>>>,
     head: Vec<u8>,
-    /// What must not be shown: the password, and its form in the request.
-    secrets: Secrets,
+    /// What must not be shown: the password, and its form in the request. Empty: there is no login.
+    secrets: Vec<Zeroizing<Vec<u8>>>,
 }
 
-#[derive(Default)]
-struct Secrets(Vec<Zeroizing<Vec<u8>>>);
-
-impl std::fmt::Debug for Secrets {
+impl std::fmt::Debug for Talk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("(hidden)")
+        write!(
+            f,
+            "http::Talk({} octets of a head, (hidden))",
+            self.head.len()
+        )
     }
 }
 
@@ -85,13 +85,13 @@ impl Talk {
         request.extend_from_slice(
             format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").as_bytes(),
         );
-        let mut secrets = Secrets::default();
+        let mut secrets = Vec::new();
         if let Some(login) = login {
             let token = token(login);
             request.extend_from_slice(b"Proxy-Authorization: Basic ");
             request.extend_from_slice(&token);
             request.extend_from_slice(b"\r\n");
-            secrets.0 = vec![login.password.clone(), token];
+            secrets = vec![login.password.clone(), token];
         }
         request.extend_from_slice(b"\r\n");
         Self {
@@ -140,7 +140,7 @@ impl Talk {
             // RFC 9110 §9.3.6: any 2xx opens the tunnel, whatever fields came with it.
             Some(200..=299) => Ok(Step::Open),
             Some(407) => {
-                let (what, hint) = if self.secrets.0.is_empty() {
+                let (what, hint) = if self.secrets.is_empty() {
                     (
                         "the proxy wants a user and a password",
                         format!(
@@ -182,7 +182,7 @@ impl Talk {
                     .windows(secret.len())
                     .any(|part| part == secret.as_slice())
         };
-        if self.secrets.0.iter().any(holds) {
+        if self.secrets.iter().any(holds) {
             return "(hidden)".to_owned();
         }
         shown(octets.get(..REASON_MAX).unwrap_or(octets))

@@ -1,5 +1,6 @@
 //! SOCKS version 5 (RFC 1928), with a user and a password (RFC 1929).
 
+// An address as a value; there is no socket here.
 use core::net::IpAddr;
 
 use zeroize::Zeroizing;
