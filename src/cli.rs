@@ -77,5 +77,10 @@ mod tests {
                 .is_none()
         );
         assert!(read(&["poptalk", "--tls"]).is_err());
+        // The server of a mail address can be looked up.
+        assert!(read(&["poptalk", "-u", "alice@example.org"]).is_ok());
+        assert!(read(&["poptalk", "connect", "-u", "alice@example.org"]).is_ok());
+        assert!(read(&["poptalk", "host", "--dns", "192.0.2.1"]).is_err());
+        assert!(read(&["poptalk", "-u", "a@b", "--dns", "dns.example"]).is_err());
     }
 }

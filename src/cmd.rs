@@ -2,5 +2,6 @@
 
 pub mod connect;
 pub mod explain;
+mod find;
 pub mod practice;
 pub mod serve;

@@ -28,6 +28,7 @@ use crate::report;
 use crate::script::messages;
 use crate::session::{Failure, Plan};
 use crate::style::{Paint, Style};
+use crate::target::Target;
 use crate::tracker::State;
 use crate::typed::{self, Typed};
 use editor::{Editor, Input, Knowledge, SharedKnowledge, know};
@@ -144,6 +145,10 @@ impl Console {
             self.await_reply();
             self.screen.print("stls\n");
             self.send(b"STLS");
+            if self.plan.found.is_some() {
+                self.await_reply();
+                self.tell_clear();
+            }
         }
         if self.plan.args.login {
             self.await_reply();
@@ -239,10 +244,28 @@ impl Console {
         Ok(())
     }
 
+    /// A server that only DNS told of, and no TLS: nothing proves who it is.
+    fn tell_clear(&self) {
+        let is_clear = |now: &Standing| now.ending.is_none() && !now.is_tls;
+        if self.standing().is_some_and(|now| is_clear(&now)) {
+            self.screen.note(
+                Paint::Warning,
+                "no TLS: this session is in clear, and only DNS says that it is the right server; QUIT, or send no password",
+            );
+        }
+    }
+
     fn is_open(&self) -> bool {
         self.connection
             .as_ref()
             .is_some_and(|connection| connection.standing().ending.is_none())
+    }
+
+    /// The server that this is about: the one that was reached.
+    fn target(&self) -> &Target {
+        self.connection
+            .as_ref()
+            .map_or(&self.plan.target, Connection::target)
     }
 
     fn standing(&self) -> Option<Standing> {

@@ -12,7 +12,7 @@
 //!                           |
 //!   TAPE               transcript <----> text (rows of a file)                   pure
 //!                           |
-//!   READING   learnt (what the replies told), typed, help                        pure, computed
+//!   READING   learnt (what the replies told), typed, help, srv, proxy            pure, computed
 //! ```
 //!
 //! The layers look only downwards: facts (`command`), core (`tracker`), tape (`transcript`, `text`, `secret`), `recorder`,
@@ -51,11 +51,14 @@ pub mod secret;
 pub mod serve;
 pub mod server;
 pub mod session;
+pub mod shell;
+pub mod srv;
 pub mod stuffing;
 pub mod style;
 pub mod target;
 pub mod text;
 pub mod tracker;
 pub mod transcript;
+pub mod tunnel;
 pub mod typed;
 pub mod visible;

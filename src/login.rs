@@ -8,6 +8,7 @@ use crate::net::engine::Standing;
 use crate::password::PasswordError;
 use crate::sasl::{self, Credentials, Exchange, Mechanism, SaslError, Turn};
 use crate::session::Plan;
+use crate::target::Target;
 use crate::tracker::{State, Status};
 
 /// What stands for a secret.
@@ -115,6 +116,8 @@ pub trait Talker {
     fn note(&self, text: &str);
     /// How things are; None without a connection.
     fn standing(&self) -> Option<Standing>;
+    /// The server that was reached.
+    fn target(&self) -> Target;
     /// What the server has told.
     fn told(&self) -> Told;
     /// The last challenge of the server, base64, without its `+ `.
@@ -226,12 +229,13 @@ impl<T: Talker> Login<'_, T> {
         };
         match (mechanism, stamp) {
             (Some(mechanism), _) => {
+                let target = self.talker.target();
                 let is_plus = |name: &String| name.ends_with("-PLUS");
                 let credentials = Credentials {
                     user,
                     secret,
-                    host: self.plan.target.host.clone(),
-                    port: self.plan.target.port,
+                    host: target.host,
+                    port: target.port,
                     nonce: nonce()?,
                     binding: told.binding,
                     // RFC 5802 §6: only of a list that we have seen can it be said that something is missing.

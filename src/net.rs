@@ -1,9 +1,12 @@
 //! The network: connecting, TLS, and one thread that owns the connection.
 
 pub mod dial;
+pub mod dns;
 pub mod engine;
 pub mod mistake;
+mod timed;
 pub mod tls;
+mod tunnel;
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;

@@ -2,12 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use zeroize::Zeroizing;
 
 use crate::net::dial::plain;
-use crate::netrc;
+use crate::{netrc, shell};
 
 /// The environment variable that may hold the password.
 pub const VARIABLE: &str = "POPTALK_PASSWORD";
@@ -82,14 +82,7 @@ pub fn find(
 
 /// The first line that a command of the shell prints. It does not get the environment's password.
 fn of_command(command: &str) -> Result<Zeroizing<Vec<u8>>, String> {
-    let (shell, flag) = if cfg!(windows) {
-        ("cmd", "/C")
-    } else {
-        ("sh", "-c")
-    };
-    let output = Command::new(shell)
-        .args([flag, command])
-        .env_remove(VARIABLE)
+    let output = shell::command(command)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()

@@ -33,6 +33,11 @@ pub fn note(what: &str) {
     eprintln!("poptalk: {}", shown(what));
 }
 
+/// A question; the answer is typed behind it.
+pub fn question(what: &str) {
+    eprint!("{}", shown(what));
+}
+
 /// Lines of poptalk's own, as they are.
 pub fn own(text: &str) {
     for line in text.lines() {
@@ -67,6 +72,7 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
         }
         News::TlsFailed(error) => hinted(Paint::Negative, &error.what, error.hint.as_deref()),
         News::Mistake(mistake) => hinted(Paint::Warning, mistake.what, Some(mistake.hint)),
+        News::NotReached(why) => vec![(Paint::Warning, format!("{why}; the next server is tried"))],
         News::TimedOut(limit, awaited) => {
             let what = format!("no reply for {} s, awaiting {}", limit.as_secs_f64(), awaiting(awaited));
             vec![(Paint::Negative, what)]

@@ -20,6 +20,7 @@ use crate::password::{self, PasswordError};
 use crate::recorder::Seen;
 use crate::report;
 use crate::session::{self, Plan};
+use crate::target::Target;
 use crate::tracker::{Cut, State};
 use crate::typed::{self, Action, Own, Typed};
 
@@ -109,6 +110,17 @@ impl Script<'_> {
         self.wait(|now| now.state != State::Greeting)?;
         if self.plan.is_stls {
             self.send(b"STLS")?;
+            if self.plan.found.is_some() {
+                // With --pipeline the reply is not here yet.
+                self.wait(is_settled)?;
+            }
+            if self.plan.found.is_some() && !self.connection.standing().is_tls {
+                report::error(
+                    "no TLS with a server that only DNS told of",
+                    Some("give HOST to go on in clear"),
+                );
+                return Err(Exit::Refused);
+            }
         }
         if self.plan.args.login {
             self.log_in("", Way::Best, "--login")?;
@@ -182,7 +194,8 @@ impl Script<'_> {
                 .map_err(|why| usage(&why, "name another file"))?,
             Action::Pass => {
                 let user = hear(&self.heard).learnt.user.clone().unwrap_or_default();
-                let line = session::pass_line(self.plan, &user, None).map_err(|error| {
+                let host = &self.connection.target().host;
+                let line = session::pass_line(self.plan, host, &user, None).map_err(|error| {
                     usage(&error.to_string(), error.hint().unwrap_or("see --help"))
                 })?;
                 self.send(&line)?;
@@ -384,6 +397,10 @@ impl Talker for Script<'_> {
         Some(self.connection.standing())
     }
 
+    fn target(&self) -> Target {
+        self.connection.target().clone()
+    }
+
     fn told(&self) -> Told {
         let heard = hear(&self.heard);
         Told {
@@ -401,7 +418,12 @@ impl Talker for Script<'_> {
     }
 
     fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
-        let secret = password::find(&self.plan.args.password, &self.plan.target.host, user, None)?;
+        let secret = password::find(
+            &self.plan.args.password,
+            &self.connection.target().host,
+            user,
+            None,
+        )?;
         let order = Order::Remember("password", secret.clone());
         self.connection.order(order);
         Ok(secret)

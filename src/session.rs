@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::command::Shape;
 use crate::exit::Exit;
 use crate::log::{self, LogPlace};
-use crate::net::dial::plain;
+use crate::net::dial::{Route, plain};
 use crate::net::engine::{Connection, OpenError, Order, Waits, Watcher};
 use crate::net::tls::TlsSettings;
 use crate::password::{self, PasswordArgs, PasswordError};
@@ -18,6 +18,7 @@ use crate::recorder::Recorder;
 use crate::secret::Hider;
 use crate::style::ColorChoice;
 use crate::target::Target;
+use crate::tunnel::Proxy;
 
 /// The options of a session, whoever it is with.
 #[derive(Debug, Clone, clap::Args)]
@@ -102,6 +103,12 @@ pub struct Plan {
     pub file_name: String,
     /// Where to connect.
     pub target: Target,
+    /// Other servers for the same maildrop, in the order to try them.
+    pub spares: Vec<Target>,
+    /// The proxy that is to connect.
+    pub proxy: Option<Proxy>,
+    /// How the server was found, as an event of the transcript; None when it was named.
+    pub found: Option<String>,
     /// How to check the server.
     pub tls: TlsSettings,
     /// Send STLS first.
@@ -167,8 +174,20 @@ impl Plan {
                 recorder.set_shape(verb, shape);
             }
         }
+        if let Some(found) = &self.found {
+            recorder.event(found, 0);
+        }
+        if let Some(login) = self.proxy.as_ref().and_then(|proxy| proxy.login.as_ref()) {
+            // A proxy may say it again where the server should speak.
+            recorder.remember("proxy-password", &login.password);
+        }
+        let route = Route {
+            target: &self.target,
+            spares: &self.spares,
+            proxy: self.proxy.as_ref(),
+        };
         Ok(Connection::open(
-            &self.target,
+            route,
             &self.tls,
             self.waits(is_script),
             recorder,
@@ -177,15 +196,16 @@ impl Plan {
     }
 }
 
-/// The line `PASS` with the password of `user`, from where the options say, or by `ask`.
+/// The line `PASS` with the password of `user` on `host`, from where the options say, or by `ask`.
 ///
 /// Errors: there is no password to be had.
 pub fn pass_line(
     plan: &Plan,
+    host: &str,
     user: &str,
     ask: Option<&mut dyn FnMut() -> io::Result<Zeroizing<Vec<u8>>>>,
 ) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
-    let password = password::find(&plan.args.password, &plan.target.host, user, ask)?;
+    let password = password::find(&plan.args.password, host, user, ask)?;
     let mut line = Zeroizing::new(Vec::with_capacity(password.len() + 5));
     line.extend_from_slice(b"PASS ");
     line.extend_from_slice(&password);

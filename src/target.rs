@@ -75,7 +75,10 @@ pub fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Target, Stri
     })
 }
 
-fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
+/// Splits `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the port is None when there is none.
+///
+/// Errors: a sentence that says what is wrong.
+pub fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, behind) = rest
             .split_once(']')

@@ -13,14 +13,15 @@ const LAYERS: &[(&str, &[&str])] = &[
         "reading",
         &[
             "dialogue", "learnt", "typed", "help", "explain", "target", "netrc", "sasl", "mail",
+            "srv", "tunnel",
         ],
     ),
     ("players", &["server"]),
     (
         "edge",
         &[
-            "style", "log", "password", "net", "report", "session", "login", "script", "console",
-            "serve",
+            "style", "log", "password", "shell", "net", "report", "session", "login", "script",
+            "console", "serve",
         ],
     ),
     ("cmd", &["cmd"]),

@@ -1,7 +1,7 @@
 //! What the tests share: a home of their own, servers that are told what to say, and the program.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -28,7 +28,13 @@ impl Home {
     pub(crate) fn poptalk(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_poptalk"));
         command.args(args).env("HOME", self.path());
-        for name in ["XDG_STATE_HOME", "XDG_DATA_HOME", "PAGER", "NO_COLOR"] {
+        for name in [
+            "XDG_STATE_HOME",
+            "XDG_DATA_HOME",
+            "PAGER",
+            "NO_COLOR",
+            "POPTALK_PROXY_PASSWORD",
+        ] {
             command.env_remove(name);
         }
         command
@@ -119,6 +125,26 @@ impl Peer {
         }
     }
 
+    /// So many octets; fewer at the end.
+    pub(crate) fn take(&mut self, count: u64) -> Vec<u8> {
+        let mut octets = Vec::new();
+        let _ = self.reader.by_ref().take(count).read_to_end(&mut octets);
+        octets
+    }
+
+    /// Is one end of a pipe to this server from now on, until both have closed.
+    pub(crate) fn join(&mut self, server: SocketAddr) {
+        let mut there = TcpStream::connect(server).unwrap();
+        let (mut from, mut to) = (there.try_clone().unwrap(), self.stream.try_clone().unwrap());
+        let back = std::thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Write);
+        });
+        let _ = std::io::copy(&mut self.reader, &mut there);
+        let _ = there.shutdown(Shutdown::Write);
+        let _ = back.join();
+    }
+
     /// What is still to come, up to the end.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
@@ -136,8 +162,8 @@ impl Peer {
 pub(crate) struct Serving<T>(Receiver<T>);
 
 impl<T> Serving<T> {
-    /// Waits for the talk to end.
-    pub(crate) fn join(self) -> Result<T, RecvTimeoutError> {
+    /// Waits for the talk to end, or for the next one.
+    pub(crate) fn join(&self) -> Result<T, RecvTimeoutError> {
         self.0.recv_timeout(LIMIT)
     }
 }
@@ -146,15 +172,26 @@ impl<T> Serving<T> {
 pub(crate) fn serve<T: Send + 'static>(
     talk: impl FnOnce(&mut Peer) -> T + Send + 'static,
 ) -> (SocketAddr, Serving<T>) {
+    let mut talk = Some(talk);
+    serve_each(1, move |peer| talk.take().unwrap()(peer))
+}
+
+/// A server for some connections, one after the other, on a free port of the loopback; it gives what each talk gave.
+pub(crate) fn serve_each<T: Send + 'static>(
+    connections: usize,
+    mut talk: impl FnMut(&mut Peer) -> T + Send + 'static,
+) -> (SocketAddr, Serving<T>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (sender, result) = mpsc::channel();
     std::thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
-        stream.set_read_timeout(Some(LIMIT)).unwrap();
-        let reader = BufReader::new(stream.try_clone().unwrap());
-        // A test that does not wait for the end has gone.
-        let _ = sender.send(talk(&mut Peer { reader, stream }));
+        for _ in 0..connections {
+            let (stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            let reader = BufReader::new(stream.try_clone().unwrap());
+            // A test that does not wait for the end has gone.
+            let _ = sender.send(talk(&mut Peer { reader, stream }));
+        }
     });
     (address, Serving(result))
 }

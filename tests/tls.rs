@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 
-use openssl::asn1::Asn1Time;
+use openssl::asn1::{Asn1Object, Asn1Time};
 use openssl::bn::BigNum;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
@@ -27,6 +27,8 @@ pub(crate) struct Made {
 pub(crate) struct Odd {
     /// The host name that it is for.
     pub(crate) name: &'static str,
+    /// The SRV-ID that it has besides.
+    pub(crate) service: Option<&'static str>,
     /// From and to when it is valid, in days from now.
     pub(crate) days: (i64, i64),
     pub(crate) digest: fn() -> MessageDigest,
@@ -35,6 +37,7 @@ pub(crate) struct Odd {
 
 pub(crate) const GOOD: Odd = Odd {
     name: "localhost",
+    service: None,
     days: (-1, 10),
     digest: MessageDigest::sha256,
     is_authority: false,
@@ -77,10 +80,15 @@ pub(crate) fn make(odd: Odd, issuer: Option<&Made>) -> Made {
             .append_extension(BasicConstraints::new().critical().ca().build().unwrap())
             .unwrap();
     } else {
-        let names = SubjectAlternativeName::new()
-            .dns(odd.name)
-            .build(&builder.x509v3_context(None, None))
-            .unwrap();
+        let mut names = SubjectAlternativeName::new();
+        names.dns(odd.name);
+        if let Some(service) = odd.service {
+            // RFC 4985 §2: id-on-dnsSRV, an IA5String (0x16).
+            let id = Asn1Object::from_str("1.3.6.1.5.5.7.8.7").unwrap();
+            let length = u8::try_from(service.len()).unwrap();
+            names.other_name2(id, &[&[0x16, length], service.as_bytes()].concat());
+        }
+        let names = names.build(&builder.x509v3_context(None, None)).unwrap();
         builder.append_extension(names).unwrap();
     }
     builder

@@ -1,22 +1,33 @@
 //! `poptalk HOST`: the console on a server, or a script.
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use zeroize::Zeroizing;
+
+use super::find::{Found, Search, find};
 use crate::console;
 use crate::exit::Exit;
+use crate::net::dns;
 use crate::net::tls::{TlsSettings, Version};
 use crate::report;
 use crate::script;
 use crate::session::{Plan, SessionArgs};
+use crate::srv::Service;
 use crate::target;
+use crate::tunnel::{self, Proxy, ProxyError};
+
+/// How long DNS may take for each question.
+const LOOK_UP_WAIT: Duration = Duration::from_secs(15);
 
 /// The arguments of `connect`.
 #[derive(Debug, clap::Args)]
 pub struct ConnectArgs {
-    /// HOST, HOST:PORT, or a pop3:// or pop3s:// URL
-    // Always there when `connect` runs; not so beside another subcommand.
-    #[arg(value_name = "HOST", required = true)]
+    /// HOST, HOST:PORT, or a pop3:// or pop3s:// URL; without it the server of -u NAME@DOMAIN is looked up in DNS
+    // Not there beside another subcommand either.
+    #[arg(value_name = "HOST", required_unless_present = "user")]
     host: Option<String>,
 
     /// The port [default: 110, or 995 with --tls]
@@ -30,6 +41,15 @@ pub struct ConnectArgs {
     /// Send STLS first
     #[arg(long, group = "security")]
     stls: bool,
+
+    /// Connect through a proxy: socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; its password comes from the variable
+    /// POPTALK_PROXY_PASSWORD
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
+
+    /// The DNS server for the look-up without HOST [default: those of the system]
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = dns::server, conflicts_with = "host")]
+    dns: Option<SocketAddr>,
 
     /// Go on although the server's certificate is not to be trusted
     #[arg(long)]
@@ -62,17 +82,18 @@ pub struct ConnectArgs {
 /// Holds the session.
 #[must_use]
 pub fn run(args: ConnectArgs) -> Exit {
-    let host = args.host.as_deref().unwrap_or_default();
-    let target = match target::parse(host, args.port, args.tls) {
-        Ok(target) => target,
-        Err(why) => {
-            report::error(
-                &why,
-                Some("give HOST, HOST:PORT, [ADDRESS]:PORT or a pop3:// URL"),
-            );
+    let proxy = match args.proxy.as_deref().map(read_proxy).transpose() {
+        Ok(proxy) => proxy,
+        Err(error) => {
+            report::error(&error.what, Some(&error.hint));
             return Exit::Usage;
         }
     };
+    let found = match seek(&args, proxy.as_ref()) {
+        Ok(found) => found,
+        Err(exit) => return exit,
+    };
+    let target = found.target;
     if args.stls && target.is_tls {
         report::error(
             "--stls on a port where TLS is on from the first octet",
@@ -84,18 +105,66 @@ pub fn run(args: ConnectArgs) -> Exit {
         server: target.to_string(),
         file_name: target.host.clone(),
         target,
+        spares: found.spares,
+        proxy,
+        found: (!found.event.is_empty()).then_some(found.event),
         tls: TlsSettings {
             is_insecure: args.insecure,
             ca: args.ca,
             min: args.tls_min,
             max: args.tls_max,
             own_certificate: args.cert.zip(args.key),
+            names: found.names,
             ..TlsSettings::default()
         },
-        is_stls: args.stls,
+        is_stls: args.stls || found.is_stls,
         welcome: None,
         args: args.session,
     })
+}
+
+/// The proxy of a URL, with the password of the environment.
+fn read_proxy(url: &str) -> Result<Proxy, ProxyError> {
+    let password = std::env::var_os(tunnel::VARIABLE)
+        .map(|password| Zeroizing::new(password.into_encoded_bytes()));
+    tunnel::parse(url, password)
+}
+
+/// The server that was named, or the one that DNS knows.
+fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Found, Exit> {
+    let Some(host) = args.host.as_deref() else {
+        let services: &[Service] = match (args.tls, args.stls) {
+            (true, _) => &[Service::Pop3s],
+            (_, true) => &[Service::Pop3],
+            // RFC 8314 §5.1: TLS from the first octet comes first, whatever the priorities say.
+            _ => &[Service::Pop3s, Service::Pop3],
+        };
+        return find(&Search {
+            address: args.session.user.as_deref().unwrap_or_default(),
+            services,
+            dns: args.dns,
+            wait: args.session.timeout.unwrap_or(LOOK_UP_WAIT),
+            proxy,
+            has_person: is_for_person(&args.session),
+        });
+    };
+    let target = target::parse(host, args.port, args.tls).map_err(|why| {
+        let hint = "give HOST, HOST:PORT, [ADDRESS]:PORT or a pop3:// URL";
+        report::error(&why, Some(hint));
+        Exit::Usage
+    })?;
+    Ok(Found {
+        target,
+        spares: Vec::new(),
+        event: String::new(),
+        names: Vec::new(),
+        is_stls: false,
+    })
+}
+
+/// Whether a person types the lines.
+fn is_for_person(args: &SessionArgs) -> bool {
+    args.lines.is_empty() && std::io::stdin().is_terminal()
 }
 
 /// Holds a session: with a person at a terminal, or with a script.
@@ -107,7 +176,7 @@ pub fn hold(plan: Plan) -> Exit {
         report::error(&error.what, error.hint.as_deref());
         return Exit::Usage;
     }
-    if plan.args.lines.is_empty() && std::io::stdin().is_terminal() {
+    if is_for_person(&plan.args) {
         console::run(plan)
     } else {
         script::run(&plan)

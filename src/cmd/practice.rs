@@ -64,6 +64,9 @@ pub fn run(args: PracticeArgs) -> Exit {
             port: address.port(),
             is_tls: args.tls,
         },
+        spares: Vec::new(),
+        proxy: None,
+        found: None,
         // The certificate was made a moment ago, in this process.
         tls: TlsSettings {
             own_pem: serving

@@ -1,7 +1,7 @@
 //! The person's own pager (`$PAGER`), fed with safe text while the reply is still coming.
 
 use std::io::{self, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 #[cfg(unix)]
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub fn page(program: &str, spool: &Spool) -> io::Result<()> {
 }
 
 fn start(program: &str) -> io::Result<Child> {
-    let mut command = shell(program);
+    let mut command = crate::shell::command(program);
     command.stdin(Stdio::piped());
     // It is not to run commands or write files because of what a server sent.
     command.env("LESSSECURE", "1");
@@ -111,20 +111,6 @@ fn write(child: &mut Child, text: &mut String) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-#[cfg(not(windows))]
-fn shell(program: &str) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", program]);
-    command
-}
-
-#[cfg(windows)]
-fn shell(program: &str) -> Command {
-    let mut command = Command::new("cmd");
-    command.args(["/C", program]);
-    command
 }
 
 #[cfg(all(test, unix))]

@@ -10,6 +10,7 @@ use crate::login::{self, LoginError, Talker, Told, Way};
 use crate::net::engine::{Order, Standing};
 use crate::password::{self, PasswordError};
 use crate::style::Paint;
+use crate::target::Target;
 
 impl Console {
     /// Logs in as the command line asked.
@@ -48,6 +49,10 @@ impl Talker for Console {
         Console::standing(self)
     }
 
+    fn target(&self) -> Target {
+        Console::target(self).clone()
+    }
+
     fn told(&self) -> Told {
         let learnt = &know(&self.knowledge).learnt;
         Told {
@@ -75,7 +80,7 @@ impl Talker for Console {
         let mut ask = || terminal::ask_unseen(&prompt);
         let secret = password::find(
             &self.plan.args.password,
-            &self.plan.target.host,
+            &self.target().host,
             user,
             Some(&mut ask),
         )?;

@@ -111,7 +111,8 @@ impl Console {
             .clone()
             .unwrap_or_default();
         let mut ask = || terminal::ask_unseen("password (not shown): ");
-        match session::pass_line(&self.plan, &user, Some(&mut ask)) {
+        let host = self.target().host.clone();
+        match session::pass_line(&self.plan, &host, &user, Some(&mut ask)) {
             Ok(line) => {
                 self.screen.print("pass ••••••\n");
                 self.send(&line);
@@ -191,6 +192,9 @@ impl Console {
             if let Some(hint) = failure.hint() {
                 self.screen.note(Paint::Note, &format!("hint: {hint}"));
             }
+        } else if self.plan.found.is_some() && self.plan.is_stls {
+            self.screen
+                .note(Paint::Note, "in clear so far: type `stls` first");
         }
     }
 
@@ -198,6 +202,10 @@ impl Console {
         self.plan.server = target.to_string();
         self.plan.file_name = target.host.clone();
         self.plan.target = target;
+        // How the one before was found says nothing of this one.
+        self.plan.spares.clear();
+        self.plan.found = None;
+        self.plan.tls.names.clear();
     }
 
     fn send_octets(&mut self, args: &[u8]) {

@@ -1,10 +1,12 @@
-//! Connects to a host: all its addresses in turn, with a short wait for each.
+//! Connects to a host: all its addresses in turn, with a short wait for each; or has a proxy do so.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+use super::tunnel::pass;
 use crate::target::Target;
+use crate::tunnel::{Proxy, ProxyError};
 
 /// How long an address is tried while there is another one behind it.
 const SHORT_WAIT: Duration = Duration::from_secs(3);
@@ -26,13 +28,55 @@ pub enum DialError {
         /// Each address that was tried, and what came of it.
         attempts: Vec<(SocketAddr, io::Error)>,
     },
+    /// There is no connection to the proxy.
+    #[error("proxy {proxy}: {error}")]
+    NoProxy {
+        /// Its URL, without a user.
+        proxy: String,
+        /// Why not.
+        error: Box<DialError>,
+    },
+    /// The proxy opens no way to the server.
+    #[error("{target} through {proxy}: {error}")]
+    Proxy {
+        /// The server.
+        target: String,
+        /// The proxy's URL, without a user.
+        proxy: String,
+        /// Why not.
+        error: ProxyError,
+    },
+    /// None of several servers can be connected to.
+    #[error("{}", each(.0))]
+    All(Vec<DialError>),
 }
 
 impl DialError {
+    /// The last of several failures.
+    #[must_use]
+    pub fn last(&self) -> &Self {
+        match self {
+            Self::All(errors) => errors.last().map_or(self, Self::last),
+            other => other,
+        }
+    }
+
+    /// The proxy fails, whatever the server is.
+    fn is_about_proxy(&self) -> bool {
+        match self {
+            Self::NoProxy { .. } => true,
+            Self::Proxy { error, .. } => !error.is_about_target,
+            _ => false,
+        }
+    }
+
     /// What to try next.
     #[must_use]
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &str {
         match self {
+            Self::NoProxy { .. } => "check the host and the port of --proxy",
+            Self::Proxy { error, .. } => &error.hint,
+            Self::All(errors) => errors.last().map_or("", Self::hint),
             Self::Resolve { .. } => "check the spelling of the host name",
             Self::Connect { attempts } => {
                 let refused = |(_, error): &(SocketAddr, io::Error)| {
@@ -46,6 +90,11 @@ impl DialError {
             }
         }
     }
+}
+
+fn each(errors: &[DialError]) -> String {
+    let shown: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    shown.join("; ")
 }
 
 fn list(attempts: &[(SocketAddr, io::Error)]) -> String {
@@ -65,6 +114,91 @@ pub fn plain(error: &io::Error) -> String {
     chars.next().map_or_else(String::new, |first| {
         first.to_lowercase().chain(chars).collect()
     })
+}
+
+/// Where to go, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Route<'a> {
+    /// The server.
+    pub target: &'a Target,
+    /// Other servers for the same thing, to be tried in this order when there is no connection to the first.
+    pub spares: &'a [Target],
+    /// The proxy that is to connect.
+    pub proxy: Option<&'a Proxy>,
+}
+
+/// A connection, and who is at its end.
+#[derive(Debug)]
+pub struct Dialled {
+    /// The connection. It blocks, and has no time-outs.
+    pub socket: TcpStream,
+    /// The server that was reached.
+    pub target: Target,
+    /// The server's address; behind a proxy what the proxy was told, and which one.
+    pub place: String,
+}
+
+/// Connects to the first server of the route that answers; `wait` is as in [`dial`], and once more for the talk with a proxy.
+///
+/// `tell` is called with each failure that another try follows.
+///
+/// Errors: no server was reached; all tries are told.
+pub fn reach(
+    route: Route<'_>,
+    wait: Duration,
+    tell: &mut dyn FnMut(&DialError),
+) -> Result<Dialled, DialError> {
+    let mut errors = Vec::new();
+    let mut targets = std::iter::once(route.target).chain(route.spares).peekable();
+    while let Some(target) = targets.next() {
+        let result = match route.proxy {
+            None => dial(target, wait).map(|(socket, address)| (socket, address.to_string())),
+            Some(proxy) => dial_through(proxy, target, wait)
+                .map(|socket| (socket, format!("{target} through {proxy}"))),
+        };
+        let error = match result {
+            Ok((socket, place)) => {
+                return Ok(Dialled {
+                    socket,
+                    target: target.clone(),
+                    place,
+                });
+            }
+            Err(error) => error,
+        };
+        let is_last = targets.peek().is_none() || error.is_about_proxy();
+        if !is_last {
+            tell(&error);
+        }
+        errors.push(error);
+        if is_last {
+            break;
+        }
+    }
+    match errors.len() {
+        1 => Err(errors.remove(0)),
+        _ => Err(DialError::All(errors)),
+    }
+}
+
+/// Has a proxy connect to a target.
+///
+/// Errors: no connection to the proxy, or the proxy opens no way.
+pub fn dial_through(
+    proxy: &Proxy,
+    target: &Target,
+    wait: Duration,
+) -> Result<TcpStream, DialError> {
+    let (mut socket, _) = dial(&proxy.place, wait).map_err(|error| DialError::NoProxy {
+        proxy: proxy.to_string(),
+        error: Box::new(error),
+    })?;
+    pass(&mut socket, proxy, target, wait).map_err(|error| DialError::Proxy {
+        target: target.to_string(),
+        proxy: proxy.to_string(),
+        error,
+    })?;
+    Ok(socket)
 }
 
 /// Connects to the first address of the target that answers, IPv6 and IPv4 in turn as the resolver prefers them.

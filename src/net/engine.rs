@@ -13,7 +13,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use zeroize::Zeroizing;
 
 use super::Stream;
-use super::dial::{DialError, dial, plain};
+use super::dial::{DialError, Dialled, Route, plain, reach};
 use super::mistake::Mistake;
 use super::tls::{TlsError, TlsFacts, TlsSettings};
 use crate::command::Shape;
@@ -60,6 +60,8 @@ pub enum News {
     TlsFailed(TlsError),
     /// The peer is something else than POP3 here.
     Mistake(Mistake),
+    /// A server was not reached, and the next one is tried.
+    NotReached(String),
     /// No octet came for this time, although something was awaited.
     TimedOut(Duration, Awaited),
     /// The connection has ended.
@@ -183,6 +185,7 @@ pub struct Connection {
     shared: Arc<Shared>,
     asked: Mutex<u64>,
     thread: Option<JoinHandle<()>>,
+    target: Target,
 }
 
 struct Shared {
@@ -195,18 +198,27 @@ impl Connection {
     ///
     /// Errors: no address answered, or no TLS. What happened is in the recorder's file all the same.
     pub fn open(
-        target: &Target,
+        route: Route<'_>,
         tls: &TlsSettings,
         waits: Waits,
         mut recorder: Recorder,
-        watcher: Box<dyn Watcher>,
+        mut watcher: Box<dyn Watcher>,
     ) -> Result<Self, OpenError> {
         let start = Instant::now();
         let millis = || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (socket, address) = dial(target, waits.connect).inspect_err(|error| {
+        let reached = reach(route, waits.connect, &mut |error| {
             recorder.event(&error.to_string(), millis());
+            watcher.told(News::NotReached(error.to_string()));
+        });
+        let Dialled {
+            socket,
+            target,
+            place,
+        } = reached.inspect_err(|error| {
+            // What others were tried before is there already.
+            recorder.event(&error.last().to_string(), millis());
         })?;
-        recorder.event(&format!("connected {address}"), millis());
+        recorder.event(&format!("connected {place}"), millis());
         socket.set_nonblocking(true)?;
         // Lock-step: a line waits for nothing.
         socket.set_nodelay(true)?;
@@ -255,7 +267,14 @@ impl Connection {
             shared,
             asked: Mutex::new(0),
             thread: Some(thread),
+            target,
         })
+    }
+
+    /// The server at the other end.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// Tells the thread to do something.

@@ -29,6 +29,9 @@ pub struct TlsSettings {
     pub min: Option<Version>,
     /// The highest version to agree to (`--tls-max`).
     pub max: Option<Version>,
+    /// What the certificate may be for, where that is not just the host that was typed: hosts, domains, and SRV-IDs, which
+    /// start with `_`. Empty: the host.
+    pub names: Vec<String>,
     /// A certificate and its key (PEM files, PKCS #8) to show to the server (`--cert`, `--key`).
     pub own_certificate: Option<(PathBuf, PathBuf)>,
 }
@@ -218,6 +221,13 @@ pub fn handshake(
         .flatten()
         .and_then(|leaf| leaf.to_der().ok());
     let certificate = der.as_deref().and_then(Certificate::of_der);
+    if !settings.is_insecure && !settings.names.is_empty() {
+        let is_right = |certificate: &Certificate| certificate.is_for_any(&settings.names);
+        if !certificate.as_ref().is_some_and(is_right) {
+            let _ = stream.shutdown();
+            return Err(reason::of_names(host, &settings.names));
+        }
+    }
     let doubt = if settings.is_insecure {
         reason::doubt(der.as_deref(), host, settings)
     } else {
@@ -249,7 +259,8 @@ fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
     let mut builder = TlsConnector::builder();
     builder
         .danger_accept_invalid_certs(settings.is_insecure)
-        .danger_accept_invalid_hostnames(settings.is_insecure)
+        // Where there are names to choose from, the certificate is compared with them after the handshake.
+        .danger_accept_invalid_hostnames(settings.is_insecure || !settings.names.is_empty())
         .request_alpns(&["pop3"])
         .max_protocol_version(settings.max.map(Into::into));
     if let Some(min) = settings.min {

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 use x509_cert::der::Decode;
+use x509_cert::der::asn1::Ia5String;
 use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
@@ -28,6 +29,8 @@ pub struct Certificate {
     pub signature: String,
     /// The SHA-256 of the certificate (DER), hexadecimal with colons.
     pub fingerprint: String,
+    /// The services of domains that it is for, such as `_pop3s.example.org` (SRV-ID, RFC 4985).
+    pub services: Vec<String>,
     valid: (SystemTime, SystemTime),
 }
 
@@ -50,7 +53,8 @@ impl Certificate {
         Some(Self {
             subject: inner.subject().to_string(),
             issuer: inner.issuer().to_string(),
-            names: names.unwrap_or_default().iter().filter_map(name).collect(),
+            names: names.iter().flatten().filter_map(name).collect(),
+            services: names.iter().flatten().filter_map(service).collect(),
             not_before: day(&validity.not_before),
             not_after: day(&validity.not_after),
             key: key(inner.subject_public_key_info()),
@@ -91,6 +95,25 @@ impl Certificate {
         ]
     }
 
+    /// Whether it is for this host.
+    #[must_use]
+    pub fn is_for(&self, host: &str) -> bool {
+        self.names.iter().any(|name| fits(name, host))
+    }
+
+    /// Whether it is for one of these: a name that starts with `_` is an SRV-ID, all others are hosts or domains.
+    #[must_use]
+    pub fn is_for_any(&self, names: &[String]) -> bool {
+        names.iter().any(|wanted| {
+            let is_it = |service: &String| service.eq_ignore_ascii_case(wanted);
+            if wanted.starts_with('_') {
+                self.services.iter().any(is_it)
+            } else {
+                self.is_for(wanted)
+            }
+        })
+    }
+
     /// What is wrong with the certificate itself, whoever signed it: its dates, and its names for this host.
     #[must_use]
     pub fn own_fault(&self, host: &str, now: SystemTime) -> Option<String> {
@@ -101,7 +124,7 @@ impl Certificate {
             ))
         } else if now > self.valid.1 {
             Some(format!("the certificate expired on {}", self.not_after))
-        } else if !self.names.iter().any(|name| fits(name, host)) {
+        } else if !self.is_for(host) {
             Some(format!("the certificate is not for `{host}`"))
         } else if self.signature.ends_with(UNSAFE) {
             Some(format!(
@@ -181,12 +204,30 @@ fn name(name: &GeneralName) -> Option<String> {
     }
 }
 
-/// Whether a name of a certificate is for this host; `*` only as the whole first label (RFC 7817 §3).
+/// id-on-dnsSRV (RFC 4985 §2).
+const SRV_ID: &str = "1.3.6.1.5.5.7.8.7";
+
+/// The SRV-ID that a name of a certificate is.
+fn service(name: &GeneralName) -> Option<String> {
+    match name {
+        GeneralName::OtherName(other) if other.type_id.to_string() == SRV_ID => {
+            let text = other.value.decode_as::<Ia5String>().ok()?;
+            Some(text.to_string())
+        }
+        _ => None,
+    }
+}
+
+/// Whether a name of a certificate is for this host; `*` only as the whole first label (RFC 7817 §3), and not for all
+/// domains of a top-level one.
 fn fits(name: &str, host: &str) -> bool {
     match name.strip_prefix("*.") {
-        Some(parent) => host
-            .split_once('.')
-            .is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent)),
+        Some(parent) => {
+            parent.contains('.')
+                && host
+                    .split_once('.')
+                    .is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent))
+        }
         None => name.eq_ignore_ascii_case(host),
     }
 }
@@ -201,6 +242,7 @@ mod tests {
         assert!(!fits("*.example.org", "a.pop.example.org"));
         assert!(!fits("*.example.org", "example.org"));
         assert!(fits("POP.example.org", "pop.EXAMPLE.org"));
+        assert!(!fits("*.org", "example.org"));
     }
 
     #[test]

@@ -107,6 +107,25 @@ pub(super) fn of_failure(text: &str, received: &[u8], host: &str) -> TlsError {
     }
 }
 
+/// The sentence for a certificate that is for none of these names, from the server that DNS called `host`.
+pub(super) fn of_names(host: &str, names: &[String]) -> TlsError {
+    let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let hint = if names.iter().any(|name| name == host) {
+        "use the name that the certificate is for, or go on with --insecure".to_owned()
+    } else {
+        format!(
+            "DNS without DNSSEC names `{host}`, and anybody may have put that there; if it is right, give it as HOST"
+        )
+    };
+    TlsError {
+        what: format!(
+            "the server's certificate is for none of {}",
+            shown.join(", ")
+        ),
+        hint: Some(hint),
+    }
+}
+
 /// The code of a fatal alert in clear.
 fn alert(received: &[u8]) -> Option<u8> {
     match received {
@@ -120,7 +139,10 @@ pub(super) fn doubt(der: Option<&[u8]>, host: &str, settings: &TlsSettings) -> O
     let Some(der) = der else {
         return Some("no certificate was shown".to_owned());
     };
-    let own = Certificate::of_der(der).and_then(|read| read.own_fault(host, SystemTime::now()));
+    let own = Certificate::of_der(der).and_then(|read| {
+        let fitting = settings.names.iter().find(|name| read.is_for(name));
+        read.own_fault(fitting.map_or(host, String::as_str), SystemTime::now())
+    });
     match (own, chain_fault(der, settings)) {
         (Some(own), Some(chain)) => Some(format!("{own}; {chain}")),
         (own, chain) => own.or(chain),

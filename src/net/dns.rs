@@ -1,0 +1,271 @@
+//! Asks DNS servers for SRV records: over UDP, and over TCP what is too long for it or goes through a proxy.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+use super::dial::{dial_through, plain};
+use super::timed;
+use crate::srv::{self, Answer, AnswerError};
+use crate::target::Target;
+use crate::tunnel::Proxy;
+
+/// The port of DNS (RFC 1035 §4.2).
+const PORT: u16 = 53;
+
+/// The most octets of an answer over UDP that are read; a query without EDNS gets 512 at most (RFC 1035 §4.2.1).
+const UDP_MAX: usize = 4096;
+
+/// How often each server is asked over UDP: packets get lost.
+const ROUNDS: u32 = 2;
+
+/// The longest wait for one answer over UDP.
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
+
+/// The most servers that are asked, as in the system's own resolver.
+const SERVERS_MAX: usize = 3;
+
+/// Why DNS tells nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct DnsError {
+    /// What happened, one line.
+    pub what: String,
+    /// What to do.
+    pub hint: String,
+}
+
+fn fail<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, DnsError> {
+    Err(DnsError {
+        what: what.into(),
+        hint: hint.into(),
+    })
+}
+
+/// Reads the address of a DNS server: `ADDR`, `ADDR:PORT` or `[ADDR]:PORT`.
+///
+/// Errors: a sentence that says what is wrong.
+pub fn server(text: &str) -> Result<SocketAddr, String> {
+    let address = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
+    if let Ok(address) = address.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, PORT));
+    }
+    text.parse()
+        .map_err(|_| "not an address with or without a port".to_owned())
+}
+
+/// The DNS servers that this machine is told to ask.
+///
+/// Errors: there is no such list.
+pub fn servers() -> Result<Vec<SocketAddr>, DnsError> {
+    if !cfg!(unix) {
+        return fail(
+            "poptalk does not know how this system lists its DNS servers",
+            "name one with --dns ADDRESS, or give HOST",
+        );
+    }
+    match std::fs::read_to_string("/etc/resolv.conf") {
+        Ok(text) => Ok(listed(&text)),
+        // resolv.conf(5): without the file, and without a server in it, the one on this machine is asked.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(listed("")),
+        Err(error) => fail(
+            format!("/etc/resolv.conf: {}", plain(&error)),
+            "name a DNS server with --dns ADDRESS, or give HOST",
+        ),
+    }
+}
+
+/// The servers of the text of a resolv.conf(5).
+fn listed(text: &str) -> Vec<SocketAddr> {
+    let mut found: Vec<SocketAddr> = text
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_ascii_whitespace();
+            let is_server = words.next() == Some("nameserver");
+            is_server.then(|| words.next()?.parse::<IpAddr>().ok())?
+        })
+        .map(|address| SocketAddr::new(address, PORT))
+        .take(SERVERS_MAX)
+        .collect();
+    if found.is_empty() {
+        found.push(SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)));
+    }
+    found
+}
+
+/// Asks the servers in turn for the SRV records of `name` until one answers; `wait` is for all of it.
+///
+/// With a proxy it has to connect to them, and UDP is not used: nothing goes around it.
+///
+/// Errors: no server gave an answer; what each one did is told.
+pub fn ask(
+    servers: &[SocketAddr],
+    name: &str,
+    wait: Duration,
+    proxy: Option<&Proxy>,
+) -> Result<Answer, DnsError> {
+    let due = Instant::now() + wait;
+    let left = || due.saturating_duration_since(Instant::now());
+    let rounds = if proxy.is_some() { 1 } else { ROUNDS };
+    let mut tries_left = rounds * u32::try_from(servers.len()).unwrap_or(u32::MAX);
+    let mut told: Vec<String> = Vec::new();
+    for server in servers.iter().cycle().take(servers.len() * rounds as usize) {
+        // What a server does not use of its share is for the others.
+        let share = left() / tries_left.max(1);
+        tries_left = tries_left.saturating_sub(1);
+        let result = match proxy {
+            Some(proxy) => over_proxy(*server, name, share, proxy),
+            None => match over_udp(*server, name, share.min(ANSWER_WAIT)) {
+                Ok(Answer::Truncated) => over_tcp(*server, name, left()),
+                result => result,
+            },
+        };
+        let why = match result {
+            Ok(Answer::Truncated) => "its answer over TCP is cut short, too".to_owned(),
+            Ok(answer) => return Ok(answer),
+            Err(why) => why,
+        };
+        let line = format!("{server}: {why}");
+        if !told.contains(&line) {
+            told.push(line);
+        }
+    }
+    fail(
+        format!("DNS gives no answer for `{name}`: {}", told.join("; ")),
+        "give HOST, or another DNS server with --dns ADDRESS",
+    )
+}
+
+/// A query with an id that nobody can guess, so that nobody else can answer it.
+fn query(name: &str) -> Result<(u16, Vec<u8>), String> {
+    let mut id = [0; 2];
+    getrandom::fill(&mut id).map_err(|error| format!("no random numbers: {error}"))?;
+    let id = u16::from_be_bytes(id);
+    Ok((id, srv::query(id, name)?))
+}
+
+fn words(error: io::Error) -> String {
+    match error.kind() {
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => "no answer in time".to_owned(),
+        ErrorKind::UnexpectedEof => "it closed the connection in place of an answer".to_owned(),
+        _ => plain(&error),
+    }
+}
+
+fn over_udp(server: SocketAddr, name: &str, wait: Duration) -> Result<Answer, String> {
+    let due = Instant::now() + wait;
+    // The system chooses the port anew for each query, which is harder to guess than the id alone (RFC 5452 §9.2).
+    let own = match server {
+        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    let socket = UdpSocket::bind(own).map_err(words)?;
+    // Connected: the system drops what comes from elsewhere.
+    socket.connect(server).map_err(words)?;
+    let (id, query) = query(name)?;
+    socket.send(&query).map_err(words)?;
+    let mut buffer = [0; UDP_MAX];
+    loop {
+        let left = due.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(words(ErrorKind::TimedOut.into()));
+        }
+        socket.set_read_timeout(Some(left)).map_err(words)?;
+        let count = match socket.recv(&mut buffer) {
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(words(error)),
+        };
+        match srv::read(buffer.get(..count).unwrap_or_default(), id, name) {
+            Err(AnswerError::NotOurs) => {}
+            result => return result.map_err(|error| error.to_string()),
+        }
+    }
+}
+
+fn over_tcp(server: SocketAddr, name: &str, wait: Duration) -> Result<Answer, String> {
+    let due = Instant::now() + wait;
+    if wait.is_zero() {
+        return Err(words(ErrorKind::TimedOut.into()));
+    }
+    let mut socket = TcpStream::connect_timeout(&server, wait).map_err(words)?;
+    on_stream(&mut socket, name, due)
+}
+
+fn over_proxy(
+    server: SocketAddr,
+    name: &str,
+    wait: Duration,
+    proxy: &Proxy,
+) -> Result<Answer, String> {
+    let target = Target {
+        host: server.ip().to_string(),
+        port: server.port(),
+        is_tls: false,
+    };
+    if wait.is_zero() {
+        return Err(words(ErrorKind::TimedOut.into()));
+    }
+    let mut socket = dial_through(proxy, &target, wait).map_err(|error| error.to_string())?;
+    on_stream(&mut socket, name, Instant::now() + wait)
+}
+
+/// RFC 1035 §4.2.2: over TCP two octets with the length stand before query and answer.
+fn on_stream(socket: &mut TcpStream, name: &str, due: Instant) -> Result<Answer, String> {
+    let (id, query) = query(name)?;
+    let length = u16::try_from(query.len()).unwrap_or(u16::MAX);
+    let octets = [&length.to_be_bytes(), query.as_slice()].concat();
+    timed::write(socket, &octets, due).map_err(words)?;
+    let mut length = [0; 2];
+    timed::read(socket, &mut length, due).map_err(words)?;
+    let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
+    timed::read(socket, &mut answer, due).map_err(words)?;
+    srv::read(&answer, id, name).map_err(|error| error.to_string())
+}
+
+/// A number from 0 to `most`, both included, by chance.
+#[must_use]
+pub fn chance(most: u32) -> u32 {
+    let mut octets = [0; 8];
+    // Without chance the first one is taken, which is as good as any.
+    let _ = getrandom::fill(&mut octets);
+    let number = u64::from_be_bytes(octets) % (u64::from(most) + 1);
+    u32::try_from(number).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dns_server_is_an_address() {
+        let read = |text| server(text).map(|address| address.to_string());
+        assert_eq!(read("192.0.2.1"), Ok("192.0.2.1:53".to_owned()));
+        assert_eq!(read("192.0.2.1:5353"), Ok("192.0.2.1:5353".to_owned()));
+        assert_eq!(read("2001:db8::1"), Ok("[2001:db8::1]:53".to_owned()));
+        assert_eq!(read("[2001:db8::1]"), Ok("[2001:db8::1]:53".to_owned()));
+        assert_eq!(read("[2001:db8::1]:54"), Ok("[2001:db8::1]:54".to_owned()));
+        assert!(read("dns.example").is_err() && read("").is_err() && read("1.2.3.4:x").is_err());
+    }
+
+    #[test]
+    fn the_system_lists_its_servers() {
+        let text = "# nameserver 192.0.2.9\nsearch example.org\nnameserver 192.0.2.1 x\n\tnameserver\t2001:db8::1\n\
+            nameserver nonsense\nnameserver 192.0.2.2\nnameserver 192.0.2.3\n";
+        let found: Vec<String> = listed(text).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["192.0.2.1:53", "[2001:db8::1]:53", "192.0.2.2:53"]);
+        assert_eq!(
+            listed("options edns0\n"),
+            [SocketAddr::from(([127, 0, 0, 1], 53))]
+        );
+    }
+
+    #[test]
+    fn chance_stays_within_its_bounds() {
+        assert!((0..100).all(|_| chance(2) <= 2));
+        assert_eq!(chance(0), 0);
+    }
+}

@@ -1,0 +1,21 @@
+//! A command of the platform's shell, which gets none of the passwords in the environment.
+
+use std::process::Command;
+
+use crate::{password, tunnel};
+
+/// The command that runs `program` in the shell.
+#[must_use]
+pub fn command(program: &str) -> Command {
+    let (shell, flag) = if cfg!(windows) {
+        ("cmd", "/C")
+    } else {
+        ("sh", "-c")
+    };
+    let mut command = Command::new(shell);
+    command
+        .args([flag, program])
+        .env_remove(password::VARIABLE)
+        .env_remove(tunnel::VARIABLE);
+    command
+}
