@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "dialogue", "learnt", "typed", "help", "explain", "target", "netrc", "sasl", "mail",
         ],
     ),
+    ("judges", &["finding", "diff"]),
     ("players", &["server"]),
     (
         "edge",
