@@ -1,6 +1,7 @@
 //! One file a subcommand: build, run, report.
 
 pub mod connect;
+pub mod diff;
 pub mod explain;
 mod find;
 pub mod practice;

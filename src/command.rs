@@ -25,6 +25,8 @@ pub struct Command {
     pub pipelines: bool,
     /// The fields of a positive status line, in order, and of each line of a listing; what a comparison looks at.
     pub fields: &'static [&'static str],
+    /// What the data of its multi-line reply, or the message that it sends, is; how a comparison looks at it.
+    pub data: Data,
     /// Where it comes from and whether servers have it.
     pub standing: Standing,
     /// The document and section that define it.
@@ -129,6 +131,21 @@ pub enum Shape {
     Upload,
     /// Not known: taken as one line, and nothing waits for more.
     Unknown,
+}
+
+/// What the data lines of a command are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Data {
+    /// There are none.
+    Nothing,
+    /// Lines whose every octet counts, in order: a message.
+    Lines,
+    /// A listing: each line begins with the fields of the row; what stands behind them is of no meaning.
+    Listing,
+    /// Lines whose order and case mean nothing (RFC 2449 §3).
+    Set,
+    /// Text for people, or what only the vendor knows.
+    Free,
 }
 
 /// What a positive reply changes for the session.
@@ -358,6 +375,21 @@ mod tests {
         let count = verbs.len();
         verbs.dedup();
         assert_eq!(verbs.len(), count);
+    }
+
+    #[test]
+    fn what_data_is_stands_where_there_is_data() {
+        for row in Command::all() {
+            let has_data = [row.bare, row.with_argument]
+                .iter()
+                .any(|shape| matches!(shape, Shape::Multi | Shape::Upload));
+            assert_eq!(has_data, row.data != Data::Nothing, "{}", row.verb);
+            assert!(
+                row.data != Data::Listing || !row.fields.is_empty(),
+                "{}",
+                row.verb
+            );
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod stream;
 mod talk;
 
 pub use event::{Event, EventKind};
+pub(crate) use matcher::flat;
 pub use matcher::{Matcher, fits};
 pub use measure::{Digest, Measures};
 

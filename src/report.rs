@@ -2,6 +2,9 @@
 
 #![allow(clippy::print_stderr, reason = "this is the place where it is done")]
 
+pub mod differences;
+pub mod findings;
+
 use owo_colors::Stream;
 
 use crate::net::engine::{Ending, News};

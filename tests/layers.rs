@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "srv", "tunnel",
         ],
     ),
+    ("judges", &["finding", "diff"]),
     ("players", &["server"]),
     (
         "edge",

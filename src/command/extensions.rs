@@ -1,6 +1,6 @@
 //! The rows of the extensions in force: capabilities, TLS, SASL, UTF-8 and languages.
 
-use super::{Arg, Command, Effect, Kind, Shape, Standing, States};
+use super::{Arg, Command, Data, Effect, Kind, Shape, Standing, States};
 
 pub(super) const ROWS: &[Command] = &[
     Command {
@@ -12,6 +12,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
+        data: Data::Set,
         standing: Standing::Optional,
         source: "RFC 2449 §5",
         help: "ask what the server can do",
@@ -38,6 +39,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Tls,
         pipelines: false,
         fields: &[],
+        data: Data::Nothing,
         standing: Standing::Optional,
         source: "RFC 2595 §4",
         help: "switch this connection to TLS",
@@ -69,6 +71,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Login,
         pipelines: false,
         fields: &[],
+        data: Data::Set,
         standing: Standing::Optional,
         source: "RFC 5034 §4",
         help: "log in by a SASL mechanism, such as PLAIN",
@@ -99,6 +102,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
+        data: Data::Nothing,
         standing: Standing::Optional,
         source: "RFC 6856 §2.1",
         help: "switch the session to UTF-8 mode, before the login",
@@ -123,6 +127,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &["tag"],
+        data: Data::Listing,
         standing: Standing::Optional,
         source: "RFC 6856 §3",
         help: "list or choose the language of the reply texts",

@@ -1,6 +1,6 @@
 //! The rows of older documents: what was in POP3 once, and still answers on some server.
 
-use super::{Arg, Command, Effect, Kind, Shape, Standing, States};
+use super::{Arg, Command, Data, Effect, Kind, Shape, Standing, States};
 
 pub(super) const ROWS: &[Command] = &[
     Command {
@@ -12,6 +12,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &["msg"],
+        data: Data::Nothing,
         standing: Standing::Historic,
         source: "RFC 1460 §5",
         help: "ask for the highest message number fetched so far",
@@ -33,6 +34,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Login,
         pipelines: true,
         fields: &[],
+        data: Data::Nothing,
         standing: Standing::Historic,
         source: "RFC 1225",
         help: "log in by the trust between two hosts; long gone",
@@ -53,6 +55,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
+        data: Data::Free,
         standing: Standing::Historic,
         source: "RFC 1082",
         help: "call an extension of 1988 by its name",
@@ -74,6 +77,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: false,
         fields: &[],
+        data: Data::Lines,
         standing: Standing::Historic,
         source: "draft-hansen-pop3-xtndext",
         help: "send a mail through the POP3 server",
@@ -100,6 +104,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
+        data: Data::Lines,
         standing: Standing::Historic,
         source: "draft-hansen-pop3-xtndext",
         help: "list one header field of all messages",
@@ -121,6 +126,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
+        data: Data::Lines,
         standing: Standing::Historic,
         source: "RFC 1082",
         help: "list the bulletin boards, or open one",
@@ -142,6 +148,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
+        data: Data::Lines,
         standing: Standing::Historic,
         source: "RFC 1082",
         help: "open the archive of a bulletin board",
@@ -159,6 +166,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
+        data: Data::Free,
         standing: Standing::Historic,
         source: "RFC 1082",
         help: "show what is known of a bulletin board",

@@ -1,6 +1,6 @@
 //! The rows of single vendors, and of words that people type here because other protocols have them.
 
-use super::{Arg, Command, Effect, Kind, Shape, Standing, States};
+use super::{Arg, Command, Data, Effect, Kind, Shape, Standing, States};
 
 const MSG: Arg = Arg::required("msg", Kind::Message);
 
@@ -14,6 +14,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
+        data: Data::Lines,
         standing: Standing::Private,
         source: "no RFC: Demon Internet, SDPS",
         help: "show the envelope of a message (Demon Internet)",
@@ -35,6 +36,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
+        data: Data::Nothing,
         standing: Standing::Private,
         source: "no RFC: Dovecot",
         help: "tell the server a client's address, as a proxy",
@@ -55,6 +57,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
+        data: Data::Nothing,
         standing: Standing::Private,
         source: "no RFC: Zimbra",
         help: "tell the server the original IP address, as a proxy",
@@ -73,6 +76,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
+        data: Data::Nothing,
         standing: Standing::Private,
         source: "no RFC: Netscape Messaging Server",
         help: "ask who sent a message, as the server knows it",
@@ -93,6 +97,7 @@ pub(super) const ROWS: &[Command] = &[
         // Nobody knows where its reply ends.
         pipelines: false,
         fields: &[],
+        data: Data::Nothing,
         standing: Standing::Foreign,
         source: "RFC 5321 §4.1.1.8 (SMTP)",
         help: "not POP3; ask CAPA, or type ? for poptalk's help",
@@ -113,6 +118,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: false,
         fields: &[],
+        data: Data::Nothing,
         standing: Standing::Foreign,
         source: "RFC 9051 §6.2.1 (IMAP), RFC 3207 (SMTP)",
         help: "not POP3; its word for this is STLS",

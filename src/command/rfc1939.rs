@@ -1,6 +1,6 @@
 //! The rows of the base protocol (RFC 1939), in the order in which a learner meets them.
 
-use super::{Arg, Command, Effect, Kind, Shape, Standing, States};
+use super::{Arg, Command, Data, Effect, Kind, Shape, Standing, States};
 
 const MSG: Arg = Arg::required("msg", Kind::Message);
 const OPTIONAL_MSG: Arg = Arg::optional("msg", Kind::Message);
@@ -15,6 +15,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
+        data: Data::Nothing,
         // RFC 1939 §4: no login method is required of a server, so long as it has one; the capability USER announces this one.
         standing: Standing::Optional,
         source: "RFC 1939 §7",
@@ -42,6 +43,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Login,
         pipelines: true,
         fields: &[],
+        data: Data::Nothing,
         // As USER: RFC 1939 §4.
         standing: Standing::Optional,
         source: "RFC 1939 §7",
@@ -72,6 +74,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &["messages", "octets"],
+        data: Data::Nothing,
         standing: Standing::Required,
         source: "RFC 1939 §5",
         help: "count the messages and their octets",
@@ -96,6 +99,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &["msg", "octets"],
+        data: Data::Listing,
         standing: Standing::Required,
         source: "RFC 1939 §5",
         help: "list message numbers with their sizes in octets",
@@ -123,6 +127,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
+        data: Data::Lines,
         standing: Standing::Required,
         source: "RFC 1939 §5",
         help: "fetch a whole message",
@@ -150,6 +155,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Delete,
         pipelines: true,
         fields: &[],
+        data: Data::Nothing,
         standing: Standing::Required,
         source: "RFC 1939 §5",
         help: "mark a message as deleted; QUIT removes it",
@@ -174,6 +180,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
+        data: Data::Nothing,
         standing: Standing::Required,
         source: "RFC 1939 §5",
         help: "do nothing, but show that the session is alive",
@@ -196,6 +203,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Reset,
         pipelines: true,
         fields: &[],
+        data: Data::Nothing,
         standing: Standing::Required,
         source: "RFC 1939 §5",
         help: "take back every deletion mark of this session",
@@ -217,6 +225,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Quit,
         pipelines: false,
         fields: &[],
+        data: Data::Nothing,
         standing: Standing::Required,
         source: "RFC 1939 §4, §6",
         help: "end the session; after the login, remove what is marked",
@@ -240,6 +249,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
+        data: Data::Lines,
         standing: Standing::Optional,
         source: "RFC 1939 §7",
         help: "fetch the header and the first lines of the body",
@@ -264,6 +274,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &["msg", "unique-id"],
+        data: Data::Listing,
         standing: Standing::Optional,
         source: "RFC 1939 §7",
         help: "list the unique-ids, which last beyond the session",
@@ -292,6 +303,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Login,
         pipelines: true,
         fields: &[],
+        data: Data::Nothing,
         standing: Standing::Optional,
         source: "RFC 1939 §7",
         help: "log in with a digest in place of the password",

@@ -1,0 +1,179 @@
+//! `poptalk diff A B`: two transcripts, exchange by exchange.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use owo_colors::Stream;
+
+use crate::diff::{self, Level, Options, Recording, Told};
+use crate::exit::Exit;
+use crate::report::differences::{Printer, WIDE};
+use crate::report::findings::{self, Format, Judged};
+use crate::report::{self};
+use crate::style::{ColorChoice, Style};
+
+/// The most findings that are kept for JSON and JUnit; the rest is counted.
+const FINDINGS_MAX: usize = 10_000;
+
+/// How long the lines of one window may be brought side by side.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The arguments of `diff`.
+#[derive(Debug, clap::Args)]
+pub struct DiffArgs {
+    /// The transcript with what is expected; its holes stand for anything
+    #[arg(value_name = "A")]
+    old: PathBuf,
+
+    /// The transcript to compare with it
+    #[arg(value_name = "B")]
+    new: PathBuf,
+
+    /// How closely to compare
+    #[arg(long, value_enum, default_value_t)]
+    level: Level,
+
+    /// Compare messages by their unique-ids, where both recordings have UIDL, whatever their numbers are
+    #[arg(long)]
+    map_uidl: bool,
+
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+
+    /// Print both sides side by side, as on a terminal of 160 columns and more
+    #[arg(long)]
+    side_by_side: bool,
+}
+
+/// Compares two transcripts and prints where they differ.
+#[must_use]
+pub fn run(args: &DiffArgs) -> Exit {
+    let (Some(mut old), Some(mut new)) = (open(&args.old), open(&args.new)) else {
+        return Exit::Usage;
+    };
+    let options = Options {
+        level: args.level,
+        map_uidl: args.map_uidl,
+        deadline: || Some(Instant::now() + PATIENCE),
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let result = match args.format {
+        Format::Text => people(args, &mut old, &mut new, &options, &mut out),
+        Format::Json | Format::Junit => program(args, &mut old, &mut new, &options, &mut out),
+    };
+    // A reader that has enough is no failure.
+    let _ = out.flush();
+    match result {
+        Ok(summary) => {
+            if args.map_uidl && summary.mapped.is_none() {
+                report::note("not both recordings have UIDL: message numbers are compared as they are");
+            }
+            if summary.different == 0 {
+                Exit::Well
+            } else {
+                Exit::Refused
+            }
+        }
+        Err(unreadable) => {
+            let path = if unreadable.is_new {
+                &args.new
+            } else {
+                &args.old
+            };
+            let error = &unreadable.error;
+            report::own(&format!(
+                "error: row {} column {} of {}: {error}",
+                error.row,
+                error.column,
+                path.display()
+            ));
+            Exit::Usage
+        }
+    }
+}
+
+type Comparison = Result<diff::Summary, diff::Unreadable>;
+
+fn people(
+    args: &DiffArgs,
+    old: &mut Recording<File>,
+    new: &mut Recording<File>,
+    options: &Options,
+    out: &mut dyn Write,
+) -> Comparison {
+    let columns = crossterm::terminal::size().map_or(WIDE, |(columns, _)| usize::from(columns));
+    let is_terminal = io::stdout().is_terminal();
+    let width = if args.side_by_side {
+        Some(if is_terminal { columns } else { WIDE })
+    } else {
+        Some(columns).filter(|columns| is_terminal && *columns >= WIDE)
+    };
+    let style = Style::new(ColorChoice::Auto, Stream::Stdout);
+    let mut printer = Printer::new(out, style, width);
+    // When nobody reads any more, the exit code is still to be found.
+    let summary = diff::compare(old, new, options, &mut |told| _ = printer.tell(&told))?;
+    let _ = printer.fold();
+    Ok(summary)
+}
+
+fn program(
+    args: &DiffArgs,
+    old: &mut Recording<File>,
+    new: &mut Recording<File>,
+    options: &Options,
+    out: &mut dyn Write,
+) -> Comparison {
+    let mut judged = Judged {
+        files: [&args.old, &args.new]
+            .map(|path| path.display().to_string())
+            .to_vec(),
+        findings: Vec::new(),
+        beyond: 0,
+    };
+    let summary = diff::compare(old, new, options, &mut |told| {
+        let Told::Differs(change) = told else { return };
+        for finding in change.findings {
+            if judged.findings.len() < FINDINGS_MAX {
+                judged.findings.push(finding);
+            } else {
+                judged.beyond += 1;
+            }
+        }
+    })?;
+    let judged = [judged];
+    // A reader that has enough is no failure.
+    let _ = match args.format {
+        Format::Junit => findings::junit(out, &judged),
+        Format::Json | Format::Text => findings::json(out, &judged),
+    };
+    Ok(summary)
+}
+
+/// Opens a transcript twice. What can't be read twice, such as a pipe, is copied first.
+fn open(path: &Path) -> Option<Recording<File>> {
+    let opened = || -> io::Result<Recording<File>> {
+        let file = File::open(path)?;
+        let kind = file.metadata()?;
+        if kind.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if kind.is_file() {
+            return Ok(Recording::new(file, File::open(path)?));
+        }
+        let copy = tempfile::NamedTempFile::new()?;
+        io::copy(&mut &file, &mut copy.as_file())?;
+        Ok(Recording::new(copy.reopen()?, copy.reopen()?))
+    };
+    match opened() {
+        Ok(recording) => Some(recording),
+        Err(error) => {
+            let why = crate::net::dial::plain(&error);
+            let hint = "name two transcripts, files that end in .pop3";
+            report::error(&format!("{}: {why}", path.display()), Some(hint));
+            None
+        }
+    }
+}

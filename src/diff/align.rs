@@ -1,0 +1,187 @@
+//! Brings two sequences side by side, window by window, with bounded memory and time.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
+
+/// Something that can stand beside its like.
+pub(super) trait Alike {
+    /// Equal keys: the same.
+    fn key(&self) -> &[u8];
+    /// Octets of memory, about.
+    fn weight(&self) -> usize;
+    /// Whether two are the same: by key, or because a hole of one stands for what the other has.
+    fn fits(&self, new: &Self) -> bool;
+}
+
+/// What came out.
+#[derive(Debug)]
+pub(super) enum Run<T> {
+    /// Two that are the same.
+    Both(T, T),
+    /// These of the first stand where those of the second do.
+    Gap(Vec<T>, Vec<T>),
+}
+
+/// How much of each sequence is looked at as a whole. What moved farther is not recognised.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    /// Items.
+    pub(super) items: usize,
+    /// Octets.
+    pub(super) octets: usize,
+}
+
+/// How far ahead an item with holes looks for its like inside a gap.
+const LOOK_AHEAD: usize = 64;
+
+/// Items in pairs, until both sequences end. `deadline` gives the time up to which one window may be looked at; beyond it the
+/// result is coarser.
+pub(super) fn align<T: Alike, E>(
+    old: &mut dyn FnMut() -> Result<Option<T>, E>,
+    new: &mut dyn FnMut() -> Result<Option<T>, E>,
+    window: Window,
+    deadline: fn() -> Option<Instant>,
+    tell: &mut dyn FnMut(Run<T>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut old = Seen::new(old);
+    let mut new = Seen::new(new);
+    loop {
+        old.fill(Window { items: 1, ..window })?;
+        new.fill(Window { items: 1, ..window })?;
+        match (old.items.front(), new.items.front()) {
+            (None, None) => return Ok(()),
+            (Some(first), Some(second)) if first.fits(second) => {
+                if let (Some(first), Some(second)) = (old.pop(), new.pop()) {
+                    tell(Run::Both(first, second))?;
+                }
+                continue;
+            }
+            _ => {}
+        }
+        old.fill(window)?;
+        new.fill(window)?;
+        let is_last = old.has_ended && new.has_ended;
+        for op in ops(&old.items, &new.items, is_last, deadline()) {
+            match op {
+                DiffOp::Equal { len, .. } => {
+                    for _ in 0..len {
+                        if let (Some(first), Some(second)) = (old.pop(), new.pop()) {
+                            tell(Run::Both(first, second))?;
+                        }
+                    }
+                }
+                op => {
+                    let olds = old.take(op.old_range().len());
+                    let news = new.take(op.new_range().len());
+                    gap(olds, news, tell)?;
+                }
+            }
+        }
+    }
+}
+
+/// The steps for a window. Of one that is not the last only those up to the last equal run count, so that what stands in the
+/// next window can still be found; unless that is less than half.
+fn ops<T: Alike>(
+    old: &VecDeque<T>,
+    new: &VecDeque<T>,
+    is_last: bool,
+    deadline: Option<Instant>,
+) -> Vec<DiffOp> {
+    let mut known = HashMap::new();
+    let mut number = |items: &mut dyn Iterator<Item = Vec<u8>>| -> Vec<usize> {
+        items
+            .map(|key| {
+                let next = known.len();
+                *known.entry(key).or_insert(next)
+            })
+            .collect()
+    };
+    let old_ids = number(&mut old.iter().map(|item| item.key().to_vec()));
+    let new_ids = number(&mut new.iter().map(|item| item.key().to_vec()));
+    drop(known);
+    let mut ops = capture_diff_slices_deadline(Algorithm::Myers, &old_ids, &new_ids, deadline);
+    if !is_last
+        && let Some(last) = ops
+            .iter()
+            .rposition(|op| matches!(op, DiffOp::Equal { .. }))
+        && let Some(op) = ops.get(last)
+        && op.old_range().end >= old.len() / 2
+        && op.new_range().end >= new.len() / 2
+    {
+        ops.truncate(last + 1);
+    }
+    ops
+}
+
+/// Items with holes stand for others, in order.
+fn gap<T: Alike, E>(
+    olds: Vec<T>,
+    news: Vec<T>,
+    tell: &mut dyn FnMut(Run<T>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut news = VecDeque::from(news);
+    let mut waiting = Vec::new();
+    for old in olds {
+        let found = news.iter().take(LOOK_AHEAD).position(|new| old.fits(new));
+        let Some(found) = found else {
+            waiting.push(old);
+            continue;
+        };
+        let passed: Vec<T> = news.drain(..found).collect();
+        if !waiting.is_empty() || !passed.is_empty() {
+            tell(Run::Gap(std::mem::take(&mut waiting), passed))?;
+        }
+        if let Some(new) = news.pop_front() {
+            tell(Run::Both(old, new))?;
+        }
+    }
+    if waiting.is_empty() && news.is_empty() {
+        return Ok(());
+    }
+    tell(Run::Gap(waiting, news.into()))
+}
+
+/// The part of a sequence that is looked at.
+struct Seen<'a, T, E> {
+    next: &'a mut dyn FnMut() -> Result<Option<T>, E>,
+    items: VecDeque<T>,
+    octets: usize,
+    has_ended: bool,
+}
+
+impl<'a, T: Alike, E> Seen<'a, T, E> {
+    fn new(next: &'a mut dyn FnMut() -> Result<Option<T>, E>) -> Self {
+        Self {
+            next,
+            items: VecDeque::new(),
+            octets: 0,
+            has_ended: false,
+        }
+    }
+
+    fn fill(&mut self, window: Window) -> Result<(), E> {
+        while !self.has_ended && self.items.len() < window.items && self.octets < window.octets {
+            match (self.next)()? {
+                Some(item) => {
+                    self.octets += item.weight();
+                    self.items.push_back(item);
+                }
+                None => self.has_ended = true,
+            }
+        }
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        let item = self.items.pop_front()?;
+        self.octets = self.octets.saturating_sub(item.weight());
+        Some(item)
+    }
+
+    fn take(&mut self, count: usize) -> Vec<T> {
+        (0..count).map_while(|_| self.pop()).collect()
+    }
+}

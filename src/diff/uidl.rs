@@ -1,0 +1,111 @@
+//! Message numbers of one recording as those of another, by unique-id (RFC 1939 §7).
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io::{Read, Seek};
+
+use super::recording::{Again, next};
+use super::{Unreadable, unreadable};
+use crate::command::Words;
+use crate::dialogue::{Dialogue, Measures, Part, flat};
+use crate::text::ParseError;
+use crate::tracker::Status;
+
+/// The most messages of a recording whose unique-ids are remembered.
+pub const NUMBERS_MAX: usize = 200_000;
+
+/// The most UIDL listings of a recording that are read.
+const LISTINGS_MAX: usize = 1000;
+
+/// Message numbers of the first recording, as those of the second.
+#[derive(Debug)]
+pub(super) struct Numbers {
+    /// None: the second recording has no such message.
+    new_of_old: HashMap<u64, Option<u64>>,
+}
+
+impl Numbers {
+    /// Reads the UIDL replies of both; None when one of them has none.
+    pub(super) fn read<R: Read + Seek>(
+        old: &mut Again<R>,
+        new: &mut Again<R>,
+    ) -> Result<Option<Self>, Unreadable> {
+        let old = unique_ids(old).map_err(|error| unreadable(false, error))?;
+        let new = unique_ids(new).map_err(|error| unreadable(true, error))?;
+        if old.is_empty() || new.is_empty() {
+            return Ok(None);
+        }
+        let by_id: HashMap<&[u8], u64> = new
+            .iter()
+            .map(|(number, id)| (id.as_slice(), *number))
+            .collect();
+        let new_of_old = old
+            .iter()
+            .map(|(number, id)| (*number, by_id.get(id.as_slice()).copied()))
+            .collect();
+        Ok(Some(Self { new_of_old }))
+    }
+
+    /// How many messages both have.
+    pub(super) fn len(&self) -> usize {
+        self.new_of_old.values().flatten().count()
+    }
+
+    /// A number of the first recording as the second has it. A message that it has not stays apart from all that it has.
+    pub(super) fn mapped<'a>(numbers: Option<&Self>, word: &'a [u8]) -> Cow<'a, [u8]> {
+        let number = numbers.and_then(|numbers| {
+            let number = std::str::from_utf8(word).ok()?.parse::<u64>().ok()?;
+            numbers.new_of_old.get(&number)
+        });
+        match number {
+            None => word.into(),
+            Some(Some(number)) => number.to_string().into_bytes().into(),
+            Some(None) => [b"gone ", word].concat().into(),
+        }
+    }
+}
+
+/// The unique-ids of a recording by message number; what was told last counts.
+fn unique_ids<R: Read + Seek>(
+    recording: &mut Again<R>,
+) -> Result<BTreeMap<u64, Vec<u8>>, ParseError> {
+    let mut ids = BTreeMap::new();
+    let mut listings: Vec<Measures> = Vec::new();
+    let mut dialogue = Dialogue::new();
+    let mut ready = VecDeque::new();
+    let mut has_ended = false;
+    let mut stream = recording.whole()?;
+    while let Some(part) = next(&mut stream, &mut dialogue, &mut ready, &mut has_ended)? {
+        let Part::Exchange(exchange) = part else {
+            continue;
+        };
+        let verb = exchange.sent.as_ref().and_then(|sent| sent.command());
+        if verb.is_none_or(|row| row.verb != "UIDL") || exchange.status != Some(Status::Positive) {
+            continue;
+        }
+        match (exchange.data, exchange.status_line) {
+            (Some(data), _) if listings.len() < LISTINGS_MAX => listings.push(data),
+            (None, Some(line)) => remember(&mut ids, Words::of(&flat(&line.pieces)).skip(1)),
+            _ => {}
+        }
+    }
+    drop(stream);
+    for data in listings {
+        let mut lines = recording.lines(&data)?;
+        while let Some(line) = lines.next()? {
+            remember(&mut ids, Words::of(&flat(&line.pieces)));
+        }
+    }
+    Ok(ids)
+}
+
+fn remember<'a>(ids: &mut BTreeMap<u64, Vec<u8>>, mut words: impl Iterator<Item = &'a [u8]>) {
+    let number = words
+        .next()
+        .and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
+    if let (Some(number), Some(id)) = (number, words.next())
+        && (ids.len() < NUMBERS_MAX || ids.contains_key(&number))
+    {
+        ids.insert(number, id.to_vec());
+    }
+}

@@ -1,0 +1,61 @@
+//! What is thought of a transcript: one finding a fact, whoever judges.
+
+use serde::Serialize;
+
+/// A finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Which rule, in kebab-case; never renamed.
+    pub id: &'static str,
+    /// How much it matters.
+    pub level: Level,
+    /// The line of the file, from 1. None where there is none: of a difference, when only the other file has it.
+    pub row: Option<usize>,
+    /// Of a difference: the line of the other file, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_row: Option<usize>,
+    /// What was found, for people. Wire text in it is escaped as by [`crate::visible`].
+    pub message: String,
+    /// What to do, when that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The document and section that say so; empty when none does.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub source: &'static str,
+}
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Worth knowing.
+    Info,
+    /// Two recordings are not the same here.
+    Difference,
+    /// Against a SHOULD.
+    Should,
+    /// Against a MUST.
+    Must,
+    /// It can harm somebody.
+    Security,
+}
+
+impl Level {
+    /// Its name, as in every format.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Difference => "difference",
+            Self::Should => "should",
+            Self::Must => "must",
+            Self::Security => "security",
+        }
+    }
+
+    /// Whether a program that was asked to judge ends with 1 for it.
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        self != Self::Info
+    }
+}

@@ -1,0 +1,158 @@
+//! Findings for people and for programs.
+
+use std::io::{self, Write};
+
+use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+use serde::Serialize;
+
+use crate::finding::{Finding, Level};
+use crate::style::{Paint, Style};
+use crate::visible;
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+    /// JUnit XML, for build servers
+    Junit,
+}
+
+/// What was judged, and what was found in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Judged {
+    /// What was judged: the name of a file, or two of them.
+    pub files: Vec<String>,
+    /// The findings, in the order of the file.
+    pub findings: Vec<Finding>,
+    /// Findings that were counted and not kept.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub beyond: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// Findings for people, one paragraph each: file and row, level, id, message, hint.
+///
+/// Errors: `out` can't be written.
+pub fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Result<()> {
+    let file = judged.files.first().map_or("", String::as_str);
+    for finding in &judged.findings {
+        let row = finding.row.map(|row| format!(":{row}")).unwrap_or_default();
+        let paint = match finding.level {
+            Level::Info => Paint::Note,
+            Level::Difference | Level::Should => Paint::Warning,
+            Level::Must | Level::Security => Paint::Negative,
+        };
+        let level = style.paint(paint, finding.level.name());
+        let place = shown(&format!("{file}{row}"));
+        let id = finding.id;
+        writeln!(out, "{place}: {level} [{id}] {}", shown(&finding.message))?;
+        if let Some(hint) = &finding.hint {
+            writeln!(out, "  hint: {}", shown(hint))?;
+        }
+        if !finding.source.is_empty() {
+            writeln!(out, "  source: {}", finding.source)?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything judged as one JSON object, `{"judged": [...]}`, and a line end.
+///
+/// Errors: `out` can't be written.
+pub fn json(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Report<'a> {
+        judged: &'a [Judged],
+    }
+    serde_json::to_writer_pretty(&mut *out, &Report { judged })?;
+    writeln!(out)
+}
+
+/// Everything judged as JUnit XML: a suite for what was judged, a failed case for each finding, one case that passes where there is
+/// none.
+///
+/// Errors: `out` can't be written.
+pub fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
+    let mut xml = quick_xml::Writer::new_with_indent(&mut *out, b' ', 2);
+    xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    let failed = |one: &Judged| {
+        let failures = one.findings.iter().filter(|one| one.level.is_failure());
+        failures.count()
+    };
+    let total: usize = judged.iter().map(|one| one.findings.len().max(1)).sum();
+    let failures: usize = judged.iter().map(failed).sum();
+    let mut suites = BytesStart::new("testsuites");
+    suites.push_attribute(("name", "poptalk"));
+    suites.push_attribute(("tests", total.to_string().as_str()));
+    suites.push_attribute(("failures", failures.to_string().as_str()));
+    xml.write_event(Event::Start(suites))?;
+    for one in judged {
+        let name = shown(&one.files.join(" and "));
+        let mut suite = BytesStart::new("testsuite");
+        suite.push_attribute(("name", name.as_str()));
+        let count = one.findings.len().max(1);
+        suite.push_attribute(("tests", count.to_string().as_str()));
+        suite.push_attribute(("failures", failed(one).to_string().as_str()));
+        suite.push_attribute(("errors", "0"));
+        xml.write_event(Event::Start(suite))?;
+        if one.findings.is_empty() {
+            xml.write_event(Event::Empty(case(&name, "nothing found")))?;
+        }
+        for finding in &one.findings {
+            let title = format!("{} row {}", finding.id, rows(finding));
+            let test = case(&name, &title);
+            if !finding.level.is_failure() {
+                xml.write_event(Event::Empty(test))?;
+                continue;
+            }
+            xml.write_event(Event::Start(test))?;
+            let message = shown(&finding.message);
+            let mut failure = BytesStart::new("failure");
+            failure.push_attribute(("type", finding.level.name()));
+            failure.push_attribute(("message", message.as_str()));
+            xml.write_event(Event::Start(failure))?;
+            let hint = finding.hint.iter().map(|hint| format!("hint: {hint}"));
+            let source = (!finding.source.is_empty()).then(|| format!("source: {}", finding.source));
+            let more: Vec<String> = hint.chain(source).collect();
+            let more = shown(&more.join("; "));
+            if !more.is_empty() {
+                xml.write_event(Event::Text(BytesText::new(&more)))?;
+            }
+            xml.write_event(Event::End(BytesEnd::new("failure")))?;
+            xml.write_event(Event::End(BytesEnd::new("testcase")))?;
+        }
+        xml.write_event(Event::End(BytesEnd::new("testsuite")))?;
+    }
+    xml.write_event(Event::End(BytesEnd::new("testsuites")))?;
+    writeln!(out)
+}
+
+fn case<'a>(class: &str, name: &str) -> BytesStart<'a> {
+    let mut case = BytesStart::new("testcase");
+    case.push_attribute(("classname", class));
+    case.push_attribute(("name", name));
+    case
+}
+
+/// The rows of a finding, for people: `12`, or `12|14` of a difference.
+fn rows(finding: &Finding) -> String {
+    let row = |row: Option<usize>| row.map_or_else(|| "-".to_owned(), |row| row.to_string());
+    match finding.other_row {
+        Some(_) => format!("{}|{}", row(finding.row), row(finding.other_row)),
+        None => row(finding.row),
+    }
+}
+
+fn shown(text: &str) -> String {
+    let mut shown = String::new();
+    visible::escape(text.as_bytes(), &mut shown);
+    shown
+}
