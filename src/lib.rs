@@ -45,6 +45,7 @@ pub mod mail;
 pub mod net;
 pub mod netrc;
 pub mod password;
+pub mod player;
 pub mod recorder;
 pub mod report;
 pub mod sasl;

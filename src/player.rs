@@ -113,8 +113,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
                 // Any number of lines, so nothing that could be sent.
                 Item::Row(row) if row.pieces == [Piece::Hole(Hole::Rows)] => {}
                 Item::Row(row) => {
-                    let is_response =
-                        row.side == Side::Client && self.tracker.expects_response();
+                    let is_response = row.side == Side::Client && self.tracker.expects_response();
                     let answers = self.count;
                     self.follow(row.side, &wire(&row.pieces, row.end));
                     if row.side == Side::Client {

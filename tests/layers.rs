@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("judges", &["finding", "diff"]),
-    ("players", &["server"]),
+    ("players", &["server", "player"]),
     (
         "edge",
         &[

@@ -333,8 +333,7 @@ impl Differing<'_> {
             (count, same) if count == same => format!("{} differ", lines(count)),
             (count, other) => format!("{} became {other}", lines(count)),
         };
-        self.change
-            .find("diff-data", (Some(old), Some(new)), &what);
+        self.change.find("diff-data", (Some(old), Some(new)), &what);
     }
 }
 
