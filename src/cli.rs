@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{connect, diff, explain, practice, serve};
+use crate::cmd::{connect, diff, explain, practice, replay, serve};
 
 /// A raw console for POP3: type the commands by hand, read every octet of the answers, keep the transcript
 #[derive(Debug, Parser)]
@@ -33,6 +33,8 @@ enum Command {
     Practice(practice::PracticeArgs),
     /// Be a server: the practice maildrop on a port
     Serve(serve::ServeArgs),
+    /// Play the client's side of transcripts again, and compare
+    Replay(replay::ReplayArgs),
     /// Compare two transcripts, exchange by exchange
     Diff(diff::DiffArgs),
     /// Say what a reply, a response code, a capability or a command means
@@ -48,6 +50,7 @@ pub fn run() -> ExitCode {
         Some(Command::Connect(args)) => connect::run(args),
         Some(Command::Practice(args)) => practice::run(args),
         Some(Command::Serve(args)) => serve::run(args),
+        Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
     };

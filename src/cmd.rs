@@ -5,4 +5,5 @@ pub mod diff;
 pub mod explain;
 mod find;
 pub mod practice;
+pub mod replay;
 pub mod serve;

@@ -4,15 +4,15 @@ use std::collections::VecDeque;
 use std::io::{BufRead, ErrorKind, StdinLock, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use crate::command::{Command, Effect, Shape};
 use crate::exit::Exit;
+use crate::heard::{Heard, hear};
 use crate::help;
-use crate::learnt::Learnt;
 use crate::log;
 use crate::login::{self, LoginError, Talker, Told, Way};
 use crate::net::engine::{Connection, Ending, News, Order, Standing, Watcher};
@@ -434,19 +434,6 @@ impl Talker for Script<'_> {
     }
 }
 
-/// What the server has told so far.
-#[derive(Debug, Default)]
-struct Heard {
-    learnt: Learnt,
-    /// The `tls-server-end-point` of the connection (RFC 5929 §4).
-    binding: Option<Vec<u8>>,
-}
-
-fn hear(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
-    // Nothing is left half done under the mutex.
-    heard.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Prints the server's octets, and poptalk's own words elsewhere.
 struct Printer {
     out: std::io::Stdout,
@@ -466,13 +453,11 @@ impl Watcher for Printer {
     }
 
     fn seen(&mut self, seen: Seen) {
-        hear(&self.heard).learnt.see(&seen);
+        hear(&self.heard).see(&seen);
     }
 
     fn told(&mut self, news: News) {
-        if let News::Tls(facts) = &news {
-            hear(&self.heard).binding.clone_from(&facts.end_point);
-        }
+        hear(&self.heard).hear_of(&news);
         // The usual end is no news to a script.
         if !matches!(news, News::Ended(Ending::ByServer(Cut::Nothing))) {
             report::news(&news);

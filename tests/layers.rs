@@ -21,8 +21,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "edge",
         &[
-            "style", "log", "password", "shell", "net", "report", "session", "login", "script",
-            "console", "serve",
+            "style", "log", "password", "shell", "net", "report", "session", "login", "heard",
+            "replay", "script", "console", "serve",
         ],
     ),
     ("cmd", &["cmd"]),
