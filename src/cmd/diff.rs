@@ -69,7 +69,9 @@ pub fn run(args: &DiffArgs) -> Exit {
     match result {
         Ok(summary) => {
             if args.map_uidl && summary.mapped.is_none() {
-                report::note("not both recordings have UIDL: message numbers are compared as they are");
+                report::note(
+                    "not both recordings have UIDL: message numbers are compared as they are",
+                );
             }
             if summary.different == 0 {
                 Exit::Well

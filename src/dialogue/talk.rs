@@ -141,9 +141,7 @@ impl Talk {
                 end,
                 ..
             } => {
-                let origin = self
-                    .stream(side)
-                    .take(octets.len() + end.octets().len());
+                let origin = self.stream(side).take(octets.len() + end.octets().len());
                 if role == Role::Terminator {
                     return self.terminator(side, origin.first, end);
                 }
@@ -153,8 +151,7 @@ impl Talk {
                     Side::Client => &mut self.client_line,
                     Side::Server => &mut self.server_line,
                 };
-                let line =
-                    so_far.get_or_insert_with(|| LineSoFar::new(side, role, place));
+                let line = so_far.get_or_insert_with(|| LineSoFar::new(side, role, place));
                 line.add(octets, origin, end);
                 if end != LineEnd::None
                     && let Some(line) = so_far.take()
@@ -168,7 +165,11 @@ impl Talk {
                     Side::Server => &mut self.reply,
                     Side::Client => &mut self.upload,
                 };
-                measure(data.get_or_insert_with(|| Measuring::new(side)), octets, origin);
+                measure(
+                    data.get_or_insert_with(|| Measuring::new(side)),
+                    octets,
+                    origin,
+                );
             }
             Step::Injected(octets) => {
                 let origin = self.server.take(octets.len());

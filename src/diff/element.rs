@@ -27,10 +27,9 @@ impl Element {
 
     fn command(&self) -> Option<&[Piece]> {
         match &self.part {
-            Part::Exchange(exchange) => exchange
-                .command
-                .as_ref()
-                .map(|line| line.pieces.as_slice()),
+            Part::Exchange(exchange) => {
+                exchange.command.as_ref().map(|line| line.pieces.as_slice())
+            }
             _ => None,
         }
     }

@@ -59,13 +59,12 @@ impl Shown {
 
     /// The line alone, with nothing marked in it.
     pub(super) fn alone(self, is_new: bool) -> Mark {
-        self.mark(
-            is_new,
-            |text| vec![Span {
+        self.mark(is_new, |text| {
+            vec![Span {
                 text,
                 is_changed: false,
-            }],
-        )
+            }]
+        })
     }
 
     fn mark(self, is_new: bool, spans: impl FnOnce(String) -> Vec<Span>) -> Mark {
@@ -93,7 +92,11 @@ pub(super) fn both(old: Shown, new: Shown, deadline: Option<Instant>) -> [Mark; 
     let spans = |words: &[&str], is_new: bool| {
         let mut spans = Vec::new();
         for op in &ops {
-            let range = if is_new { op.new_range() } else { op.old_range() };
+            let range = if is_new {
+                op.new_range()
+            } else {
+                op.old_range()
+            };
             let text: String = words
                 .iter()
                 .skip(range.start)

@@ -167,13 +167,7 @@ impl<R: Read + Seek> Judge<'_, R> {
     }
 
     /// Compares the status lines; false when the data behind them is not worth a look.
-    fn status(
-        &self,
-        old: &Exchange,
-        new: &Exchange,
-        is_open: bool,
-        change: &mut Change,
-    ) -> bool {
+    fn status(&self, old: &Exchange, new: &Exchange, is_open: bool, change: &mut Change) -> bool {
         let lines = (&old.status_line, &new.status_line);
         let row_of = |line: &Option<Line>| line.as_ref().map(|line| line.place.row);
         let rows = (
@@ -210,8 +204,7 @@ impl<R: Read + Seek> Judge<'_, R> {
                 found(change, "diff-field", &format!("`{field}` differs"));
                 return true;
             }
-            if old.status == Some(Status::Negative)
-                && response_code(first) != response_code(second)
+            if old.status == Some(Status::Negative) && response_code(first) != response_code(second)
             {
                 found(change, "diff-field", "the response code differs");
                 return true;
@@ -233,13 +226,7 @@ impl<R: Read + Seek> Judge<'_, R> {
         }
     }
 
-    fn texts_differ(
-        &self,
-        is_greeting: bool,
-        old: &Line,
-        new: &Line,
-        exchange: &Exchange,
-    ) -> bool {
+    fn texts_differ(&self, is_greeting: bool, old: &Line, new: &Line, exchange: &Exchange) -> bool {
         let of = |line: &Line| {
             if is_greeting {
                 without_stamp(&line.pieces)
@@ -265,11 +252,7 @@ impl<R: Read + Seek> Judge<'_, R> {
         };
         let level = self.options.level;
         if level >= Level::Fields && challenges(old) != challenges(new) {
-            let what = format!(
-                "{} challenges became {}",
-                challenges(old),
-                challenges(new)
-            );
+            let what = format!("{} challenges became {}", challenges(old), challenges(new));
             change.find("diff-sasl", (change.old, change.new), &what);
         } else if level == Level::Octets {
             for (old, new) in old.sasl.iter().zip(&new.sasl) {
@@ -344,7 +327,11 @@ impl<R: Read + Seek> Judge<'_, R> {
 
 /// Whether the octets of two lines differ, where neither has a hole.
 fn octets_differ(old: &Line, new: &Line) -> bool {
-    let has_hole = |line: &Line| line.pieces.iter().any(|piece| matches!(piece, Piece::Hole(_)));
+    let has_hole = |line: &Line| {
+        line.pieces
+            .iter()
+            .any(|piece| matches!(piece, Piece::Hole(_)))
+    };
     if old.digest == new.digest {
         return false;
     }
@@ -467,11 +454,14 @@ fn without_stamp(pieces: &[Piece]) -> Vec<Piece> {
         let Piece::Octets(octets) = piece else {
             continue;
         };
-        let stamp = octets.iter().position(|octet| *octet == b'<').and_then(|start| {
-            let length = octets.iter().skip(start).position(|octet| *octet == b'>')?;
-            let range = start..start + length + 1;
-            octets.get(range.clone())?.contains(&b'@').then_some(range)
-        });
+        let stamp = octets
+            .iter()
+            .position(|octet| *octet == b'<')
+            .and_then(|start| {
+                let length = octets.iter().skip(start).position(|octet| *octet == b'>')?;
+                let range = start..start + length + 1;
+                octets.get(range.clone())?.contains(&b'@').then_some(range)
+            });
         if let Some(range) = stamp {
             octets.drain(range);
         }

@@ -186,7 +186,8 @@ impl<R: Read> DataLines<'_, R> {
     }
 
     fn octets(&mut self, octets: &[u8]) {
-        let skipped = usize::try_from(self.to_skip).map_or(octets.len(), |skip| skip.min(octets.len()));
+        let skipped =
+            usize::try_from(self.to_skip).map_or(octets.len(), |skip| skip.min(octets.len()));
         self.to_skip -= skipped as u64;
         let octets = octets.get(skipped..).unwrap_or_default();
         let taken = usize::try_from(self.left).map_or(octets.len(), |left| left.min(octets.len()));

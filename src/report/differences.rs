@@ -68,7 +68,8 @@ impl<'a> Printer<'a> {
 
     fn change(&mut self, change: &Change) -> io::Result<()> {
         for finding in &change.findings {
-            let row = |row: Option<usize>| row.map_or_else(|| "-".to_owned(), |row| row.to_string());
+            let row =
+                |row: Option<usize>| row.map_or_else(|| "-".to_owned(), |row| row.to_string());
             let rows = format!("row {} | {}", row(finding.row), row(finding.other_row));
             let message = self.style.paint(Paint::Prompt, &finding.message);
             let rows = self.style.paint(Paint::Note, &rows);
@@ -124,7 +125,8 @@ impl<'a> Printer<'a> {
             if old.is_none() && new.is_none() {
                 return Ok(());
             }
-            let cells = |mark: Option<&Mark>| mark.map_or_else(Vec::new, |mark| self.cells(mark, column));
+            let cells =
+                |mark: Option<&Mark>| mark.map_or_else(Vec::new, |mark| self.cells(mark, column));
             let (left, right) = (cells(old), cells(new));
             for index in 0..left.len().max(right.len()) {
                 let (text, columns) = left.get(index).cloned().unwrap_or_default();
@@ -165,7 +167,13 @@ impl<'a> Printer<'a> {
                 let width = text.width();
                 let caret = if span.is_changed { "^" } else { " " };
                 for (rows, text) in [
-                    (&mut rows, self.span(&Span { text: text.clone(), ..*span })),
+                    (
+                        &mut rows,
+                        self.span(&Span {
+                            text: text.clone(),
+                            ..*span
+                        }),
+                    ),
                     (&mut under, caret.repeat(width)),
                 ] {
                     if let Some((row, columns)) = rows.last_mut() {

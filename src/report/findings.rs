@@ -120,7 +120,8 @@ pub fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
             failure.push_attribute(("message", message.as_str()));
             xml.write_event(Event::Start(failure))?;
             let hint = finding.hint.iter().map(|hint| format!("hint: {hint}"));
-            let source = (!finding.source.is_empty()).then(|| format!("source: {}", finding.source));
+            let source =
+                (!finding.source.is_empty()).then(|| format!("source: {}", finding.source));
             let more: Vec<String> = hint.chain(source).collect();
             let more = shown(&more.join("; "));
             if !more.is_empty() {
