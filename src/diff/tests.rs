@@ -287,7 +287,7 @@ fn a_difference_names_its_rows_and_the_words() {
     assert_eq!(
         found(old, new, Level::Fields),
         [
-            "diff-field STAT: `octets` differs 2|2",
+            "diff-field STAT: `octets` was `320`, is `328` 2|2",
             "diff-data RETR 1: 1 line differs 5|5",
         ]
     );
