@@ -105,10 +105,11 @@ impl Exchange {
     /// The first row that it has.
     #[must_use]
     pub fn place(&self) -> Place {
-        let lines = [&self.command, &self.status_line];
-        let mut places = lines.into_iter().flatten().map(|line| line.place);
         let data = self.data.as_ref().map(|data| data.first);
-        places.next().or(data).unwrap_or_default()
+        let place = |line: &Line| line.place;
+        let command = self.command.as_ref().map(place);
+        let status = self.status_line.as_ref().map(place);
+        command.or(data).or(status).unwrap_or_default()
     }
 
     /// The verb in upper case with its open arguments, for people; never a secret. Odd octets are escaped.

@@ -12,11 +12,13 @@
 //!                           |
 //!   TAPE               transcript <----> text (rows of a file)                   pure
 //!                           |
-//!   READING   learnt (what the replies told), typed, help, srv, proxy            pure, computed
+//!   READING   learnt (what the replies told), dialogue (commands with replies), typed, help      pure, computed
+//!                           |
+//!   JUDGES               diff, and what they say: finding                        pure
 //! ```
 //!
 //! The layers look only downwards: facts (`command`), core (`tracker`), tape (`transcript`, `text`, `secret`), `recorder`,
-//! reading, players (`server`), edge, `cmd`. `tests/layers.rs` names the layer of each module and enforces it.
+//! reading, judges, players (`server`), edge, `cmd`. `tests/layers.rs` names the layer of each module and enforces it.
 
 #![cfg_attr(
     test,

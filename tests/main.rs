@@ -8,6 +8,7 @@
 )]
 
 mod clients;
+mod diff;
 mod docs;
 mod dovecot;
 mod explain;

@@ -35,17 +35,27 @@ impl Terminal {
 
     /// A terminal with room for a whole session.
     pub(crate) fn tall(home: &Home, args: &[&str]) -> Self {
-        Self::open(home, args, &[], 100)
+        Self::open(home, args, &[], (100, COLUMNS))
+    }
+
+    /// A terminal on which two columns have room.
+    pub(crate) fn wide(home: &Home, args: &[&str]) -> Self {
+        Self::open(home, args, &[], (ROWS, 170))
     }
 
     fn with(home: &Home, args: &[&str], settings: &[(&str, &str)]) -> Self {
-        Self::open(home, args, settings, ROWS)
+        Self::open(home, args, settings, (ROWS, COLUMNS))
     }
 
-    fn open(home: &Home, args: &[&str], settings: &[(&str, &str)], rows: u16) -> Self {
+    fn open(
+        home: &Home,
+        args: &[&str],
+        settings: &[(&str, &str)],
+        (rows, columns): (u16, u16),
+    ) -> Self {
         let size = PtySize {
             rows,
-            cols: COLUMNS,
+            cols: columns,
             pixel_width: 0,
             pixel_height: 0,
         };
@@ -61,7 +71,7 @@ impl Terminal {
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let screen =
-            vt100::Parser::new(rows.try_into().unwrap(), COLUMNS.try_into().unwrap(), 1000);
+            vt100::Parser::new(rows.try_into().unwrap(), columns.try_into().unwrap(), 1000);
         let got = Arc::new((
             Mutex::new(Got {
                 screen,

@@ -329,7 +329,8 @@ impl Differing<'_> {
         let Some((old, new)) = self.first else { return };
         let what = match self.counts {
             (0, count) => format!("{} more in the second", lines(count)),
-            (count, 0) => format!("{} of the first are missing", lines(count)),
+            (count, 0) => format!("{} fewer in the second", lines(count)),
+            (1, 1) => "1 line differs".to_owned(),
             (count, same) if count == same => format!("{} differ", lines(count)),
             (count, other) => format!("{} became {other}", lines(count)),
         };

@@ -73,11 +73,11 @@ impl<R: Read + Seek> Judge<'_, R> {
         let mut change = Change::new(name(old), rows.0, rows.1);
         match (old, new) {
             (Part::Exchange(old), Part::Exchange(new)) => self.exchange(old, new, &mut change)?,
-            (Part::Unrequested(old), Part::Unrequested(new)) => {
-                if self.lines_differ(old, new) && !old.is_any_rows() {
-                    change.find("diff-unrequested", rows, "the line is another one");
-                    change.lines(Some(old), Some(new), self.options);
-                }
+            (Part::Unrequested(old), Part::Unrequested(new))
+                if self.lines_differ(old, new) && !old.is_any_rows() =>
+            {
+                change.find("diff-unrequested", rows, "the line is another one");
+                change.lines(Some(old), Some(new), self.options);
             }
             (Part::Injected(old), Part::Injected(new)) if self.options.level == Level::Octets => {
                 self.data(old, new, Data::Lines, None, &mut change)?;
@@ -201,7 +201,7 @@ impl<R: Read + Seek> Judge<'_, R> {
         if level >= Level::Fields && !fits(&first.pieces, &second.pieces) {
             let fields = self.fields(old);
             if let Some(field) = differing(&first.pieces, &second.pieces, fields, self.numbers) {
-                found(change, "diff-field", &format!("`{field}` differs"));
+                found(change, "diff-field", &field);
                 return true;
             }
             if old.status == Some(Status::Negative) && response_code(first) != response_code(second)
@@ -371,30 +371,41 @@ fn said(status: Option<Status>) -> &'static str {
     }
 }
 
-/// The first field of two status lines that differs. What a hole stands in is taken as right, and what stands behind it.
+/// The first field of two status lines that differs, in words. What a hole stands in is taken as right, and what stands behind it.
 fn differing(
     old: &[Piece],
     new: &[Piece],
     fields: &[&'static str],
     numbers: Option<&Numbers>,
-) -> Option<&'static str> {
+) -> Option<String> {
     let (old, new) = (words(old), words(new));
     for (index, field) in fields.iter().enumerate() {
         let (old, new) = (old.get(index + 1), new.get(index + 1));
         let (Some(old), Some(new)) = (old, new) else {
-            return (old.is_some() != new.is_some()).then_some(field);
+            let which = if old.is_some() { "first" } else { "second" };
+            let is_alone = old.is_some() != new.is_some();
+            return is_alone.then(|| format!("only the {which} has `{field}`"));
         };
         let has_hole = |word: &[Piece]| word.iter().any(|piece| matches!(piece, Piece::Hole(_)));
+        let changed = || format!("`{field}` was `{}`, is `{}`", short(old), short(new));
         if has_hole(old) || has_hole(new) {
-            return (!fits(old, new)).then_some(field);
+            return (!fits(old, new)).then(changed);
         }
         let (old, new) = (flat(old), flat(new));
         let numbers = numbers.filter(|_| *field == "msg");
         if *Numbers::mapped(numbers, &old) != *new {
-            return Some(field);
+            return Some(changed());
         }
     }
     None
+}
+
+/// A word for a message, at most 80 octets of it.
+fn short(word: &[Piece]) -> String {
+    let word = flat(word);
+    let mut shown = String::new();
+    visible::escape(word.get(..80).unwrap_or(&word), &mut shown);
+    shown
 }
 
 /// The words of a line with holes.
