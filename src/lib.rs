@@ -28,6 +28,7 @@
     )
 )]
 
+pub mod bodies;
 pub mod cli;
 pub mod cmd;
 pub mod command;
@@ -35,6 +36,7 @@ pub mod console;
 pub mod exit;
 pub mod explain;
 pub mod help;
+pub mod import;
 pub mod learnt;
 pub mod log;
 pub mod mail;
@@ -42,6 +44,7 @@ pub mod net;
 pub mod netrc;
 pub mod password;
 pub mod recorder;
+pub mod redact;
 pub mod report;
 pub mod sasl;
 pub mod script;

@@ -17,6 +17,7 @@ use crate::password::{self, PasswordArgs, PasswordError};
 use crate::recorder::Recorder;
 use crate::secret::Hider;
 use crate::style::ColorChoice;
+use crate::bodies::Bodies;
 use crate::target::Target;
 
 /// The options of a session, whoever it is with.
@@ -37,6 +38,10 @@ pub struct SessionArgs {
     /// Write passwords and the like in clear into the transcript and onto the screen
     #[arg(long)]
     pub keep_secrets: bool,
+
+    /// What becomes of message data in the transcript: keep, elide, or elide=LINES
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    pub bodies: Bodies,
 
     /// The name to log in with
     #[arg(short = 'u', long, value_name = "USER")]
@@ -145,6 +150,7 @@ impl Plan {
         let now = Timestamp::now();
         let place = self.log_place();
         let mut recorder = Recorder::new(Hider::new(self.args.keep_secrets));
+        recorder.set_bodies(self.args.bodies);
         match log::open(&place, &self.file_name, now) {
             Ok(None) => on_log(Ok(None)),
             Ok(Some(log)) => {
