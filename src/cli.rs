@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{connect, explain, practice, serve};
+use crate::cmd::{connect, explain, import, practice, redact, serve};
 
 /// A raw console for POP3: type the commands by hand, read every octet of the answers, keep the transcript
 #[derive(Debug, Parser)]
@@ -33,6 +33,10 @@ enum Command {
     Practice(practice::PracticeArgs),
     /// Be a server: the practice maildrop on a port
     Serve(serve::ServeArgs),
+    /// Make transcripts of recordings that other programs made
+    Import(import::ImportArgs),
+    /// Hide secrets, message data and names in a transcript
+    Redact(redact::RedactArgs),
     /// Say what a reply, a response code, a capability or a command means
     Explain(explain::ExplainArgs),
 }
@@ -46,6 +50,8 @@ pub fn run() -> ExitCode {
         Some(Command::Connect(args)) => connect::run(args),
         Some(Command::Practice(args)) => practice::run(args),
         Some(Command::Serve(args)) => serve::run(args),
+        Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Redact(args)) => redact::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
     };
     exit.into()

@@ -2,5 +2,7 @@
 
 pub mod connect;
 pub mod explain;
+pub mod import;
 pub mod practice;
+pub mod redact;
 pub mod serve;

@@ -11,6 +11,7 @@ mod clients;
 mod docs;
 mod dovecot;
 mod explain;
+mod import;
 mod layers;
 mod practice;
 mod pty;
