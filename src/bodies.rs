@@ -122,9 +122,21 @@ mod tests {
     fn the_counts_are_those_of_the_octets_in_any_chunking() {
         let data = b"a\r\n..b\r\n\r\n..\r\nno end";
         for (lines, kept, said) in [
-            (0, "", " cut: 5 lines, 20 octets, 18 without the stuffing dots"),
-            (1, "a\r\n", " cut: 4 lines, 17 octets, 15 without the stuffing dots"),
-            (4, "a\r\n..b\r\n\r\n..\r\n", " cut: 1 line, 6 octets, 6 without the stuffing dots"),
+            (
+                0,
+                "",
+                " cut: 5 lines, 20 octets, 18 without the stuffing dots",
+            ),
+            (
+                1,
+                "a\r\n",
+                " cut: 4 lines, 17 octets, 15 without the stuffing dots",
+            ),
+            (
+                4,
+                "a\r\n..b\r\n\r\n..\r\n",
+                " cut: 1 line, 6 octets, 6 without the stuffing dots",
+            ),
         ] {
             for chunk in [1, 3, 100] {
                 let mut elider = Bodies::Elide { lines }.elider().unwrap();

@@ -167,7 +167,10 @@ impl Redactor {
         };
         let names = self.options.has_names.then(|| "names".to_owned());
         let mut said: Vec<String> = before.iter().map(|word| (*word).to_owned()).collect();
-        for word in std::iter::once("secrets".to_owned()).chain(bodies).chain(names) {
+        for word in std::iter::once("secrets".to_owned())
+            .chain(bodies)
+            .chain(names)
+        {
             if !said.contains(&word) {
                 said.push(word);
             }
@@ -203,7 +206,11 @@ impl Redactor {
     }
 
     fn row(&mut self, row: Row, out: &mut Vec<u8>) {
-        if self.line.first().is_some_and(|first| first.side != row.side) {
+        if self
+            .line
+            .first()
+            .is_some_and(|first| first.side != row.side)
+        {
             self.end_line(out);
         }
         if row.pieces == [Piece::Hole(Hole::Rows)] {
@@ -270,7 +277,11 @@ impl Redactor {
             }
             after_ms = 0;
         }
-        self.lost_ms += rows.iter().skip(1).map(|row| row.after_ms).fold(0, u64::saturating_add);
+        self.lost_ms += rows
+            .iter()
+            .skip(1)
+            .map(|row| row.after_ms)
+            .fold(0, u64::saturating_add);
     }
 
     /// Takes one line, or a part of one.
@@ -281,10 +292,7 @@ impl Redactor {
         end: LineEnd,
         out: &mut Vec<u8>,
     ) -> Line {
-        let is_guessed = matches!(
-            self.tracker.state(),
-            State::Greeting | State::Authorization
-        );
+        let is_guessed = matches!(self.tracker.state(), State::Greeting | State::Authorization);
         let mut octets = flat(&pieces);
         octets.extend_from_slice(end.octets());
         // What the tracker holds back may only belong to data.
@@ -292,7 +300,9 @@ impl Redactor {
         let mut elider = None;
         let bodies = self.options.bodies;
         let mut tell = |step: Step<'_>| match step {
-            Step::Line { role: of, first, .. } if role.is_none() => role = Some((of, first)),
+            Step::Line {
+                role: of, first, ..
+            } if role.is_none() => role = Some((of, first)),
             Step::DataStarted(sent) => elider = message_elider(bodies, sent),
             Step::ReplyEnded(Some(sent), status) if starts_upload(sent, status) => {
                 elider = message_elider(bodies, sent);
@@ -318,7 +328,9 @@ impl Redactor {
                 Line::Stays(pieces)
             }
             Some((role, first)) => {
-                let hidden = self.hider.hide_pieces(side, role, pieces, first, is_guessed);
+                let hidden = self
+                    .hider
+                    .hide_pieces(side, role, pieces, first, is_guessed);
                 Line::Stays(if self.options.has_names {
                     self.names.replace(hidden, role, first)
                 } else {
@@ -348,7 +360,9 @@ impl Redactor {
     }
 
     fn print(&mut self, mut row: Row, out: &mut Vec<u8>) {
-        row.after_ms = row.after_ms.saturating_add(std::mem::take(&mut self.lost_ms));
+        row.after_ms = row
+            .after_ms
+            .saturating_add(std::mem::take(&mut self.lost_ms));
         text::print_row(out, &row);
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use crate::bodies::Bodies;
 use crate::command::Shape;
 use crate::exit::Exit;
 use crate::log::{self, LogPlace};
@@ -17,7 +18,6 @@ use crate::password::{self, PasswordArgs, PasswordError};
 use crate::recorder::Recorder;
 use crate::secret::Hider;
 use crate::style::ColorChoice;
-use crate::bodies::Bodies;
 use crate::target::Target;
 
 /// The options of a session, whoever it is with.

@@ -19,7 +19,10 @@ fn recordings() -> Vec<(Format, String, Vec<PathBuf>)> {
     let mut stems = BTreeSet::new();
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|end| end != "pop3" && end != "md") {
+        if path
+            .extension()
+            .is_some_and(|end| end != "pop3" && end != "md")
+        {
             stems.insert(path.file_stem().unwrap().to_string_lossy().into_owned());
         }
     }
@@ -51,7 +54,10 @@ fn each_recording_becomes_the_transcript_beside_it() {
         for source in &sources {
             assert_eq!(Format::recognize(source), Some(format), "{}", source.name);
         }
-        let options = Options { ports: vec![21100], ..Options::default() };
+        let options = Options {
+            ports: vec![21100],
+            ..Options::default()
+        };
         let made = import(format, &sources, &options).unwrap_or_else(|problem| panic!("{problem}"));
         for (number, made) in (1..).zip(&made) {
             let golden = folder().join(format!("{stem}-{number}.pop3"));
@@ -60,9 +66,18 @@ fn each_recording_becomes_the_transcript_beside_it() {
                 std::fs::write(&golden, &made.text).unwrap();
             }
             let want = std::fs::read(&golden).unwrap();
-            assert_eq!(text(&made.text), text(&want), "{stem}: run with POPTALK_BLESS=1");
+            assert_eq!(
+                text(&made.text),
+                text(&want),
+                "{stem}: run with POPTALK_BLESS=1"
+            );
         }
-        assert!(!folder().join(format!("{stem}-{}.pop3", made.len() + 1)).exists(), "{stem}");
+        assert!(
+            !folder()
+                .join(format!("{stem}-{}.pop3", made.len() + 1))
+                .exists(),
+            "{stem}"
+        );
     }
 }
 
@@ -100,7 +115,11 @@ fn several_connections_give_several_files_for_their_owner_alone() {
     }
     let output = home.script(&args, b"");
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("never overwritten"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("never overwritten"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[test]
@@ -112,12 +131,27 @@ fn errors_say_where_what_and_what_next() {
     std::fs::write(&other, "1795426782.965677 +OK\r\n").unwrap();
     let (log, other) = (log.to_str().unwrap(), other.to_str().unwrap());
     for (args, want) in [
-        (&["import", "rawlog", log][..], "x.in: the other side of it is missing\nhint: give both files"),
+        (
+            &["import", "rawlog", log][..],
+            "x.in: the other side of it is missing\nhint: give both files",
+        ),
         (&["import", "rawlog", log, other], "error: line 2 of "),
-        (&["import", "auto", "-"], "error: standard input: no recording that is known\nhint: name the format"),
-        (&["import", "curl", "-"], "error: standard input: no `> ` and `< ` lines\nhint: record with"),
-        (&["import", "pcap", "-"], "error: standard input: no capture in pcap or pcapng form\nhint: "),
-        (&["import", "wireshark", "-"], "not one of auto, s_client, curl"),
+        (
+            &["import", "auto", "-"],
+            "error: standard input: no recording that is known\nhint: name the format",
+        ),
+        (
+            &["import", "curl", "-"],
+            "error: standard input: no `> ` and `< ` lines\nhint: record with",
+        ),
+        (
+            &["import", "pcap", "-"],
+            "error: standard input: no capture in pcap or pcapng form\nhint: ",
+        ),
+        (
+            &["import", "wireshark", "-"],
+            "not one of auto, s_client, curl",
+        ),
     ] {
         let output = home.script(args, b"\x1b[31mnothing\r\n");
         let said = text(&output.stderr);

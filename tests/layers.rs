@@ -12,8 +12,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "reading",
         &[
-            "learnt", "typed", "help", "explain", "target", "netrc", "sasl", "mail",
-            "redact", "import",
+            "learnt", "typed", "help", "explain", "target", "netrc", "sasl", "mail", "redact",
+            "import",
         ],
     ),
     ("players", &["server"]),

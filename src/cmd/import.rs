@@ -132,10 +132,16 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         Box::new(File::open(path).map_err(failure)?)
     };
     let mut octets = Vec::new();
-    input.take(FILE_MAX + 1).read_to_end(&mut octets).map_err(failure)?;
+    input
+        .take(FILE_MAX + 1)
+        .read_to_end(&mut octets)
+        .map_err(failure)?;
     if octets.len() as u64 > FILE_MAX {
         let what = format!("{}: more than {} MiB", name(path), FILE_MAX >> 20);
-        return Err((what, Some("cut it, or filter a capture: tcpdump -r FILE -w LESS tcp port 110")));
+        return Err((
+            what,
+            Some("cut it, or filter a capture: tcpdump -r FILE -w LESS tcp port 110"),
+        ));
     }
     Ok(octets)
 }
@@ -157,7 +163,10 @@ fn write(args: &ImportArgs, made: &[Made]) -> Result<(), Failure> {
             .and_then(|mut file| file.write_all(&talk.text))
             .map_err(|error| {
                 let what = format!("{}: {}", path.display(), plain(&error));
-                (what, Some("a transcript is never overwritten: give another name by -o"))
+                (
+                    what,
+                    Some("a transcript is never overwritten: give another name by -o"),
+                )
             })?;
         report::note(&format!("wrote {}", path.display()));
     }
@@ -172,7 +181,9 @@ fn place(args: &ImportArgs, output: &Path, number: Option<usize>) -> PathBuf {
     } else {
         output.file_stem()
     };
-    let stem = stem.filter(|stem| *stem != "-").unwrap_or(OsStr::new("import"));
+    let stem = stem
+        .filter(|stem| *stem != "-")
+        .unwrap_or(OsStr::new("import"));
     let stem = stem.to_string_lossy();
     let name = match number {
         Some(number) => format!("{stem}-{number}.{}", log::EXTENSION),

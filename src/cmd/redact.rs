@@ -82,7 +82,10 @@ fn work(args: &RedactArgs) -> Result<(), Failure> {
     };
     let unwritten = |error: io::Error| {
         let what = format!("{}: {}", path.display(), plain(&error));
-        (what, Some("a transcript is never overwritten: give another name by -o"))
+        (
+            what,
+            Some("a transcript is never overwritten: give another name by -o"),
+        )
     };
     let mut file = log::create(path).map_err(unwritten)?;
     copy(args, redactor, input, &mut file).inspect_err(|_| {
@@ -101,7 +104,9 @@ fn remember(hider: &mut Hider, path: &Path) -> Result<(), Failure> {
         hider.remember("secret", line.strip_suffix(b"\r").unwrap_or(line));
     }
     if hider.take_short() {
-        report::warning("a secret of less than four octets can't be hidden wherever it comes; it was passed over");
+        report::warning(
+            "a secret of less than four octets can't be hidden wherever it comes; it was passed over",
+        );
     }
     Ok(())
 }
@@ -140,7 +145,10 @@ fn write(args: &RedactArgs, output: &mut dyn Write, out: &mut Vec<u8>) -> Result
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => {
-            let place = args.output.as_deref().unwrap_or(Path::new("standard output"));
+            let place = args
+                .output
+                .as_deref()
+                .unwrap_or(Path::new("standard output"));
             Err((format!("{}: {}", place.display(), plain(&error)), None))
         }
     }

@@ -18,8 +18,8 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     if dump::is_trace(source.octets) {
         return dump::import(source, options);
     }
-    let has_cr = numbered(source.octets)
-        .any(|(_, line)| line.starts_with(b"< ") && line.ends_with(b"\r"));
+    let has_cr =
+        numbered(source.octets).any(|(_, line)| line.starts_with(b"< ") && line.ends_with(b"\r"));
     let imported = if has_cr {
         "curl -v; times and message data are not in it"
     } else {
@@ -39,7 +39,9 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
         // The rest is message data without its stuffing, or what TLS sent: no octets as on the wire.
     }
     let hint = "record with `curl -v ... 2>FILE`, or with --trace-ascii FILE";
-    talks.finish().ok_or_else(|| Problem::new(source, None, "no `> ` and `< ` lines", hint))
+    talks
+        .finish()
+        .ok_or_else(|| Problem::new(source, None, "no `> ` and `< ` lines", hint))
 }
 
 fn said(line: &[u8], mark: u8) -> Option<&[u8]> {
@@ -108,7 +110,9 @@ impl<'a> Talks<'a> {
         if let Some(to) = line.strip_prefix(b"Connected to ") {
             // `mail.example.org (192.0.2.1) port 110 (#0)`
             self.end_talk();
-            let port = behind(to, " port ").map(|port| word(port, b",")).unwrap_or_default();
+            let port = behind(to, " port ")
+                .map(|port| word(port, b","))
+                .unwrap_or_default();
             let host = word(to, b"");
             let address = behind(to, "(").map(|to| word(to, b")")).unwrap_or_default();
             let head = [("server", host_port(&host, &port))];
@@ -119,7 +123,9 @@ impl<'a> Talks<'a> {
         } else if let Some(with) = line.strip_prefix(b"SSL connection using ") {
             // `TLSv1.3 / TLS_AES_256_GCM_SHA384 / X25519 / RSASSA-PSS`
             self.tls.version = Some(word(with, b""));
-            self.tls.cipher = behind(with, " / ").map(|rest| word(rest, b"")).unwrap_or_default();
+            self.tls.cipher = behind(with, " / ")
+                .map(|rest| word(rest, b""))
+                .unwrap_or_default();
         } else if let Some(subject) = line.strip_prefix(b"subject: ") {
             self.tls.subject = text(subject);
         } else if line.starts_with(b"SSL certificate verify ok") {

@@ -62,10 +62,13 @@ fn dumped(line: &[u8], is_hex: bool) -> Option<Vec<u8>> {
 
 fn unhex(columns: &[u8]) -> Vec<u8> {
     let digit = |octet: u8| char::from(octet).to_digit(16);
-    let pairs = columns.chunks(3).take(PER_LINE).map_while(|pair| match pair {
-        [high, low, b' '] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
-        _ => None,
-    });
+    let pairs = columns
+        .chunks(3)
+        .take(PER_LINE)
+        .map_while(|pair| match pair {
+            [high, low, b' '] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
+            _ => None,
+        });
     pairs.collect()
 }
 
@@ -124,7 +127,9 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     }
     end(source, &mut talks, open, is_hex)?;
     let hint = "record with `curl --trace-ascii FILE` or `curl --trace FILE`";
-    talks.finish().ok_or_else(|| Problem::new(source, None, "no `Send header` and `Recv header`", hint))
+    talks
+        .finish()
+        .ok_or_else(|| Problem::new(source, None, "no `Send header` and `Recv header`", hint))
 }
 
 /// A block is complete: its count tells the line end that a text dump leaves out.

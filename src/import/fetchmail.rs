@@ -23,7 +23,9 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
             let server = host_port(host, port);
             let mut new = Talk::new(options, &[("server", server.clone())], IMPORTED);
             if let Some(poll) = poll.take() {
-                new.prose(&format!("fetchmail says: poll started at {poll}, in its own time zone"));
+                new.prose(&format!(
+                    "fetchmail says: poll started at {poll}, in its own time zone"
+                ));
             }
             if outcome.starts_with("connected") {
                 new.event(&format!("connected {server}"));
@@ -33,13 +35,17 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
             let talk = talk.get_or_insert_with(|| Talk::new(options, &[], IMPORTED));
             started_tls(talk, &mut tls);
             talk.line(Side::Client, said, LineEnd::Crlf);
-        } else if let Some(said) = behind(line, "POP3< ").or(line.ends_with(b"POP3<").then_some(b"")) {
+        } else if let Some(said) =
+            behind(line, "POP3< ").or(line.ends_with(b"POP3<").then_some(b""))
+        {
             let talk = talk.get_or_insert_with(|| Talk::new(options, &[], IMPORTED));
             started_tls(talk, &mut tls);
             talk.line(Side::Server, said, LineEnd::Crlf);
         } else if let Some(said) = behind(line, "SSL/TLS: using protocol ") {
             tls.version = Some(word(said, b","));
-            tls.cipher = behind(said, "cipher ").map(|rest| word(rest, b",")).unwrap_or_default();
+            tls.cipher = behind(said, "cipher ")
+                .map(|rest| word(rest, b","))
+                .unwrap_or_default();
         } else if let Some(at) = behind(line, "(protocol POP3) at ")
             && let Some(at) = text(at).strip_suffix(": poll started")
         {
@@ -51,7 +57,12 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     finish(talk, &mut made);
     if made.is_empty() {
         let hint = "record with `fetchmail -vv`: -v once does not show the lines";
-        return Err(Problem::new(source, None, "no `POP3> ` and `POP3< ` lines", hint));
+        return Err(Problem::new(
+            source,
+            None,
+            "no `POP3> ` and `POP3< ` lines",
+            hint,
+        ));
     }
     Ok(made)
 }

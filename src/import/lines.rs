@@ -12,7 +12,10 @@ pub(super) fn numbered(octets: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 
 /// A line without the CRs at its end, and how many these were.
 pub(super) fn without_cr(line: &[u8]) -> (&[u8], usize) {
-    let end = line.iter().rposition(|octet| *octet != b'\r').map_or(0, |at| at + 1);
+    let end = line
+        .iter()
+        .rposition(|octet| *octet != b'\r')
+        .map_or(0, |at| at + 1);
     let (line, crs) = line.split_at(end);
     (line, crs.len())
 }
@@ -42,7 +45,11 @@ pub(super) fn word(octets: &[u8], ends: &[u8]) -> String {
     let end = octets
         .iter()
         .position(|octet| octet.is_ascii_whitespace() || ends.contains(octet));
-    text(octets.get(..end.unwrap_or(octets.len())).unwrap_or_default())
+    text(
+        octets
+            .get(..end.unwrap_or(octets.len()))
+            .unwrap_or_default(),
+    )
 }
 
 /// Host and port as one.
@@ -72,7 +79,10 @@ impl Tls {
             Some("") => "verified".to_owned(),
             Some(why) => format!("unverified ({why})"),
         };
-        let event = format!("tls {} {} {verified} {}", tls.version?, tls.cipher, tls.subject);
+        let event = format!(
+            "tls {} {} {verified} {}",
+            tls.version?, tls.cipher, tls.subject
+        );
         Some(event.trim_end().to_owned())
     }
 }

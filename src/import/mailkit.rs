@@ -7,10 +7,12 @@ use crate::tracker::Side;
 
 /// Whether a file begins as such a log.
 pub(super) fn is_log(head: &[u8]) -> bool {
-    let mut lines = numbered(head).map(|(_, line)| read(line).1).filter(|line| !line.is_empty());
-    lines.next().is_some_and(|line| {
-        line.starts_with(b"Connected to ") || line.starts_with(b"S: +OK")
-    })
+    let mut lines = numbered(head)
+        .map(|(_, line)| read(line).1)
+        .filter(|line| !line.is_empty());
+    lines
+        .next()
+        .is_some_and(|line| line.starts_with(b"Connected to ") || line.starts_with(b"S: +OK"))
 }
 
 /// The time of a line, where the log has them, and the line behind it.
@@ -22,9 +24,8 @@ fn read(line: &[u8]) -> (Option<u64>, &[u8]) {
 }
 
 pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
-    let has_cr = numbered(source.octets).any(|(_, line)| {
-        read(line).1.starts_with(b"S: ") && line.ends_with(b"\r")
-    });
+    let has_cr = numbered(source.octets)
+        .any(|(_, line)| read(line).1.starts_with(b"S: ") && line.ends_with(b"\r"));
     let imported = if has_cr {
         "MailKit ProtocolLogger"
     } else {
@@ -34,7 +35,10 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     let mut talk: Option<Talk> = None;
     for (number, whole) in numbered(source.octets) {
         let (us, line) = read(whole);
-        let said = |mark: &[u8]| line.strip_prefix(mark).or((line == mark.trim_ascii()).then_some(b""));
+        let said = |mark: &[u8]| {
+            line.strip_prefix(mark)
+                .or((line == mark.trim_ascii()).then_some(b""))
+        };
         let server = line.strip_prefix(b"Connected to ");
         if server.is_some() || talk.is_none() {
             if let Some(talk) = talk.take().filter(|talk| !talk.is_empty()) {
@@ -52,7 +56,11 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
             if let Some((started, _)) = &zero {
                 head.push(("started", started.clone()));
             }
-            let times = if us.is_none() { "; times are not in it" } else { "" };
+            let times = if us.is_none() {
+                "; times are not in it"
+            } else {
+                ""
+            };
             let mut new = Talk::new(options, &head, &format!("{imported}{times}"));
             if let Some((_, zero)) = zero {
                 new.started(zero);
@@ -74,7 +82,12 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
             talk.line(Side::Server, said, end);
         } else if server.is_none() && !line.trim_ascii().is_empty() {
             let hint = "each line of MailKit's log begins with `C: `, `S: ` or `Connected to `";
-            return Err(Problem::new(source, Some(number), "neither side says this line", hint));
+            return Err(Problem::new(
+                source,
+                Some(number),
+                "neither side says this line",
+                hint,
+            ));
         }
     }
     made.extend(talk.filter(|talk| !talk.is_empty()).map(Talk::finish));

@@ -54,8 +54,8 @@ pub(super) fn read(
     octets: &[u8],
     tell: &mut dyn FnMut(&Segment<'_>) -> Result<(), String>,
 ) -> Result<Notes, String> {
-    let mut reader =
-        create_reader(BLOCK_MAX, octets).map_err(|_| "no capture in pcap or pcapng form".to_owned())?;
+    let mut reader = create_reader(BLOCK_MAX, octets)
+        .map_err(|_| "no capture in pcap or pcapng form".to_owned())?;
     let mut notes = Notes::default();
     let mut interfaces: Vec<Interface> = Vec::new();
     let mut waits = 0;
@@ -94,7 +94,11 @@ fn take(
     match block {
         PcapBlockOwned::LegacyHeader(header) => interfaces.push(Interface {
             link: header.network,
-            per_second: if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 },
+            per_second: if header.is_nanosecond_precision() {
+                1_000_000_000
+            } else {
+                1_000_000
+            },
             offset: 0,
         }),
         PcapBlockOwned::Legacy(packet) => {
@@ -102,7 +106,8 @@ fn take(
                 return Ok(());
             };
             let units = u64::from(packet.ts_usec);
-            let us = u64::from(packet.ts_sec) * 1_000_000 + units * 1_000_000 / interface.per_second;
+            let us =
+                u64::from(packet.ts_sec) * 1_000_000 + units * 1_000_000 / interface.per_second;
             return packet_of(interface.link, us, packet.data, notes, tell);
         }
         PcapBlockOwned::NG(Block::SectionHeader(_)) => interfaces.clear(),
@@ -150,7 +155,10 @@ fn packet_of(
     let by_type = |at: usize, payload: usize| {
         let number = data.get(at..at + 2)?;
         let ether_type = EtherType(u16::from_be_bytes([*number.first()?, *number.get(1)?]));
-        Some(LaxSlicedPacket::from_ether_type(ether_type, data.get(payload..)?))
+        Some(LaxSlicedPacket::from_ether_type(
+            ether_type,
+            data.get(payload..)?,
+        ))
     };
     // https://www.tcpdump.org/linktypes.html
     let sliced = match link.0 {
@@ -159,7 +167,9 @@ fn packet_of(
         113 => by_type(14, 16),
         276 => by_type(0, 20),
         // BSD loopback: four octets of a family, in either order.
-        0 | 108 => data.get(4..).and_then(|ip| LaxSlicedPacket::from_ip(ip).ok()),
+        0 | 108 => data
+            .get(4..)
+            .and_then(|ip| LaxSlicedPacket::from_ip(ip).ok()),
         // IP alone.
         12 | 14 | 101 | 228 | 229 => LaxSlicedPacket::from_ip(data).ok(),
         _ => {
@@ -169,12 +179,14 @@ fn packet_of(
     };
     let Some(sliced) = sliced else { return Ok(()) };
     let (from, to): (IpAddr, IpAddr) = match &sliced.net {
-        Some(LaxNetSlice::Ipv4(ip)) => {
-            (ip.header().source_addr().into(), ip.header().destination_addr().into())
-        }
-        Some(LaxNetSlice::Ipv6(ip)) => {
-            (ip.header().source_addr().into(), ip.header().destination_addr().into())
-        }
+        Some(LaxNetSlice::Ipv4(ip)) => (
+            ip.header().source_addr().into(),
+            ip.header().destination_addr().into(),
+        ),
+        Some(LaxNetSlice::Ipv6(ip)) => (
+            ip.header().source_addr().into(),
+            ip.header().destination_addr().into(),
+        ),
         _ => return Ok(()),
     };
     let is_fragment = sliced

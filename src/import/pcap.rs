@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use super::packets::{self, Segment};
-use super::tcp::{Flow, Piece};
 use super::talk::Talk;
+use super::tcp::{Flow, Piece};
 use super::{Made, Options, Problem, Source, stamp};
 use crate::tracker::Side;
 
@@ -30,7 +30,8 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     let mut connections: Vec<Connection> = Vec::new();
     let mut other_ports = std::collections::BTreeSet::new();
     let notes = packets::read(source.octets, &mut |segment| {
-        let is_server = |place: &SocketAddr| place.port() == PORT || options.ports.contains(&place.port());
+        let is_server =
+            |place: &SocketAddr| place.port() == PORT || options.ports.contains(&place.port());
         let (client, server) = match (is_server(&segment.to), is_server(&segment.from)) {
             (true, false) => (segment.from, segment.to),
             (false, true) => (segment.to, segment.from),
@@ -72,7 +73,14 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
         }
         Ok(())
     })
-    .map_err(|what| Problem::new(source, None, &what, "give a file of tcpdump or Wireshark; a smaller one if it is large"))?;
+    .map_err(|what| {
+        Problem::new(
+            source,
+            None,
+            &what,
+            "give a file of tcpdump or Wireshark; a smaller one if it is large",
+        )
+    })?;
 
     let mut made = Vec::new();
     for mut connection in connections {
@@ -84,15 +92,24 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     if made.is_empty() {
         let ports: Vec<String> = other_ports.iter().map(u16::to_string).collect();
         let what = if !ports.is_empty() {
-            format!("no POP3 on port 110, but something like it on port {}", ports.join(", "))
+            format!(
+                "no POP3 on port 110, but something like it on port {}",
+                ports.join(", ")
+            )
         } else if notes.unread_links > 0 {
-            "no packets of a link type that is read (Ethernet, Linux cooked, loopback, IP)".to_owned()
+            "no packets of a link type that is read (Ethernet, Linux cooked, loopback, IP)"
+                .to_owned()
         } else if notes.fragments > 0 {
             "no POP3 on port 110 but in fragments, which are not put together".to_owned()
         } else {
             "no POP3 on port 110".to_owned()
         };
-        return Err(Problem::new(source, None, &what, "name other ports by --port PORT"));
+        return Err(Problem::new(
+            source,
+            None,
+            &what,
+            "name other ports by --port PORT",
+        ));
     }
     Ok(made)
 }
@@ -112,13 +129,22 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(client: SocketAddr, server: SocketAddr, segment: &Segment<'_>, options: &Options) -> Self {
+    fn new(
+        client: SocketAddr,
+        server: SocketAddr,
+        segment: &Segment<'_>,
+        options: &Options,
+    ) -> Self {
         let mut head = vec![("server", server.to_string())];
         let zero = stamp::started(segment.us).filter(|_| segment.us > 0);
         if let Some((started, _)) = &zero {
             head.push(("started", started.clone()));
         }
-        let imported = if zero.is_some() { "capture of packets" } else { "capture of packets; times are not in it" };
+        let imported = if zero.is_some() {
+            "capture of packets"
+        } else {
+            "capture of packets; times are not in it"
+        };
         let mut talk = Talk::new(options, &head, imported);
         if let Some((_, zero)) = zero {
             talk.started(zero);
@@ -142,12 +168,20 @@ impl Connection {
 
     /// Whether a segment opens another connection between the same ends.
     fn is_over(&self, segment: &Segment<'_>) -> bool {
-        let own = if segment.from == self.client { &self.sent } else { &self.received };
+        let own = if segment.from == self.client {
+            &self.sent
+        } else {
+            &self.received
+        };
         segment.is_syn && !own.is_new() && (own.is_other_syn(segment.seq) || self.is_closed)
     }
 
     fn segment(&mut self, segment: &Segment<'_>) {
-        let side = if segment.from == self.client { Side::Client } else { Side::Server };
+        let side = if segment.from == self.client {
+            Side::Client
+        } else {
+            Side::Server
+        };
         if segment.us > 0 {
             self.talk.at(segment.us);
         }
@@ -167,13 +201,16 @@ impl Connection {
         if !segment.payload.is_empty() {
             other.settle(&mut |piece| others.push(piece));
         }
-        own.segment(segment.seq, segment.payload, segment.is_fin, &mut |piece| pieces.push(piece));
+        own.segment(segment.seq, segment.payload, segment.is_fin, &mut |piece| {
+            pieces.push(piece)
+        });
         let is_ended = own.is_ended();
         self.say(other_side(side), others);
         self.say(side, pieces);
         if segment.is_rst && !self.is_closed {
             self.end_flows();
-            self.talk.event(&format!("connection lost: reset by {}", name(side)));
+            self.talk
+                .event(&format!("connection lost: reset by {}", name(side)));
             self.is_closed = true;
         } else if is_ended && !self.is_closed {
             self.talk.event(&format!("closed by {}", name(side)));
@@ -187,7 +224,10 @@ impl Connection {
                 Piece::Octets(octets) => self.octets(side, &octets),
                 Piece::Gap(count) if self.is_encrypted => self.count(side, count),
                 Piece::Gap(count) => {
-                    self.talk.prose(&format!("{count} octets of the {} are not in the capture", name(side)));
+                    self.talk.prose(&format!(
+                        "{count} octets of the {} are not in the capture",
+                        name(side)
+                    ));
                     self.talk.hole(side);
                 }
             }
@@ -235,8 +275,13 @@ impl Connection {
     fn finish(&mut self, is_cut: bool) {
         self.end_flows();
         if !self.is_closed {
-            let why = if is_cut { "the capture is cut" } else { "the capture ends" };
-            self.talk.prose(&format!("{why} before the connection does"));
+            let why = if is_cut {
+                "the capture is cut"
+            } else {
+                "the capture ends"
+            };
+            self.talk
+                .prose(&format!("{why} before the connection does"));
         }
     }
 }

@@ -26,11 +26,16 @@ pub(super) fn import(sources: &[Source<'_>], options: &Options) -> Result<Vec<Ma
             let what = "the name ends neither in .in nor in .out";
             return Err(Problem::new(source, None, what, hint));
         };
-        let other = sources.iter().find(|other| {
-            side(other).is_some_and(|(side, other)| side != own && other == stem)
-        });
+        let other = sources
+            .iter()
+            .find(|other| side(other).is_some_and(|(side, other)| side != own && other == stem));
         let Some(other) = other else {
-            return Err(Problem::new(source, None, "the other side of it is missing", hint));
+            return Err(Problem::new(
+                source,
+                None,
+                "the other side of it is missing",
+                hint,
+            ));
         };
         if own == Side::Server {
             made.push(pair(other, source, options)?);
@@ -47,21 +52,32 @@ struct Line<'a> {
 }
 
 /// The lines of one file, with LF; Dovecot's own stamp is in front of each, and only a line that is not the last has an end.
-fn lines<'a>(
-    source: &Source<'a>,
-) -> Result<impl Iterator<Item = Line<'a>> + use<'a>, Problem> {
+fn lines<'a>(source: &Source<'a>) -> Result<impl Iterator<Item = Line<'a>> + use<'a>, Problem> {
     let octets = source.octets;
     let has_times = stamp::unix(octets).is_some();
     let lines = octets.split_inclusive(|octet| *octet == b'\n');
     let wrong = lines.clone().position(|line| stamp::unix(line).is_none());
     if let Some(wrong) = wrong.filter(|_| has_times) {
         let hint = "each line of a rawlog begins with SECONDS.MICROSECONDS";
-        return Err(Problem::new(source, Some(wrong + 1), "a line without its time", hint));
+        return Err(Problem::new(
+            source,
+            Some(wrong + 1),
+            "a line without its time",
+            hint,
+        ));
     }
-    Ok(lines.map(move |line| match stamp::unix(line).filter(|_| has_times) {
-        Some((us, octets)) => Line { us: Some(us), octets },
-        None => Line { us: None, octets: line },
-    }))
+    Ok(
+        lines.map(move |line| match stamp::unix(line).filter(|_| has_times) {
+            Some((us, octets)) => Line {
+                us: Some(us),
+                octets,
+            },
+            None => Line {
+                us: None,
+                octets: line,
+            },
+        }),
+    )
 }
 
 fn pair(client: &Source<'_>, server: &Source<'_>, options: &Options) -> Result<Made, Problem> {
@@ -76,9 +92,9 @@ fn pair(client: &Source<'_>, server: &Source<'_>, options: &Options) -> Result<M
         Some((started, _)) => head.push(("started", started.clone())),
         None => imported += "; times and the order of the two sides are not in it",
     }
-    let is_behind_login = client
-        .peek()
-        .is_some_and(|line| Command::of_line(line.octets).is_some_and(|row| !row.states.authorization));
+    let is_behind_login = client.peek().is_some_and(|line| {
+        Command::of_line(line.octets).is_some_and(|row| !row.states.authorization)
+    });
     let mut talk = Talk::new(options, &head, &imported);
     if let Some((_, zero)) = zero {
         talk.started(zero);

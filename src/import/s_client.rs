@@ -37,8 +37,8 @@ pub(super) fn is_log(head: &[u8]) -> bool {
 }
 
 fn is_own(line: &[u8]) -> bool {
-    let is_error = behind(line, ":error:").is_some()
-        && line.iter().take(8).all(u8::is_ascii_hexdigit);
+    let is_error =
+        behind(line, ":error:").is_some() && line.iter().take(8).all(u8::is_ascii_hexdigit);
     is_error || OWN.iter().any(|own| line.starts_with(own.as_bytes()))
 }
 
@@ -93,6 +93,7 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
         talk: Talk::new(options, &head, imported),
         form,
         is_first: true,
+        is_over: false,
     };
     let has_preamble = tls.version.is_some();
     if let Some(event) = tls.take_event() {
@@ -115,7 +116,12 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     }
     if session.talk.is_empty() {
         let hint = "keep what s_client printed, from `CONNECTED` to `closed`";
-        return Err(Problem::new(source, None, "no greeting of a POP3 server", hint));
+        return Err(Problem::new(
+            source,
+            None,
+            "no greeting of a POP3 server",
+            hint,
+        ));
     }
     Ok(vec![session.talk.finish()])
 }
@@ -126,7 +132,10 @@ fn preamble(
     tls: &mut Tls,
     head: &mut Vec<(&'static str, String)>,
 ) -> usize {
-    let has_report = lines.iter().take(200).any(|(_, line, _)| *line == b"Server certificate");
+    let has_report = lines
+        .iter()
+        .take(200)
+        .any(|(_, line, _)| *line == b"Server certificate");
     let mut is_ending = false;
     for (index, (_, line, _)) in lines.iter().enumerate() {
         if let Some(server) = behind(line, "-connect ")
@@ -138,10 +147,16 @@ fn preamble(
             tls.subject = text(subject);
         } else if let Some(new) = line.strip_prefix(b"New, ") {
             tls.version = Some(word(new, b","));
-            tls.cipher = behind(new, "Cipher is ").map(|rest| word(rest, b"")).unwrap_or_default();
+            tls.cipher = behind(new, "Cipher is ")
+                .map(|rest| word(rest, b""))
+                .unwrap_or_default();
         } else if let Some(code) = behind(line, "Verify return code: ") {
             let code = text(code);
-            tls.doubt = Some(if code.starts_with("0 ") { String::new() } else { code });
+            tls.doubt = Some(if code.starts_with("0 ") {
+                String::new()
+            } else {
+                code
+            });
             is_ending = true;
         }
         let is_over = if has_report {
@@ -160,11 +175,16 @@ struct Session {
     talk: Talk,
     form: Form,
     is_first: bool,
+    /// The session has ended: what follows is the shell's.
+    is_over: bool,
 }
 
 impl Session {
     /// A line of the talk. `next` tells whether s_client took it for itself.
     fn line(&mut self, line: &[u8], crs: usize, next: &[u8]) {
+        if self.is_over {
+            return;
+        }
         let is_first = std::mem::take(&mut self.is_first);
         let is_status = Status::of_line(line) != Status::Malformed;
         let side = match self.form {
@@ -192,7 +212,8 @@ impl Session {
                 _ => false,
             };
             if taken {
-                self.talk.prose("s_client took the next line for itself and did not send it:");
+                self.talk
+                    .prose("s_client took the next line for itself and did not send it:");
                 return self.talk.prose(&text(line));
             }
             return self.talk.line(side, line, end);
@@ -200,7 +221,9 @@ impl Session {
         if is_first && let Some(inner) = second_status(line) {
             let (greeting, rest) = line.split_at(inner);
             // Seen: OpenSSL 3.0.22, -starttls pop3: of the greeting as many octets as the reply to STLS had.
-            self.talk.prose("s_client -starttls shows a part of the greeting, and neither STLS nor its reply");
+            self.talk.prose(
+                "s_client -starttls shows a part of the greeting, and neither STLS nor its reply",
+            );
             let pieces = vec![Piece::Octets(greeting.to_vec()), Piece::Hole(Hole::Text)];
             self.talk.row(Side::Server, pieces, LineEnd::Crlf);
             return self.line(rest, crs, next);
@@ -225,10 +248,12 @@ impl Session {
     fn own(&mut self, line: &[u8]) {
         if line.starts_with(b"closed") {
             self.talk.event("closed by server");
+            self.is_over = true;
         } else if line.starts_with(b"read:errno") {
             self.talk.event(&format!("connection lost: {}", text(line)));
         } else if line.starts_with(b"DONE") {
             self.talk.event("closed by client");
+            self.is_over = true;
         } else if behind(line, ":error:").is_some() {
             self.talk.prose(&text(line));
         }

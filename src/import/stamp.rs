@@ -28,7 +28,11 @@ pub(super) fn clock(line: &[u8]) -> Option<(u64, &[u8])> {
 /// microseconds since 1970, and what stands behind.
 pub(super) fn date(line: &[u8]) -> Option<(u64, &[u8])> {
     let is_stamp = |octet: &u8| octet.is_ascii_digit() || b"-:. TZ".contains(octet);
-    let length = line.iter().take(32).take_while(|octet| is_stamp(octet)).count();
+    let length = line
+        .iter()
+        .take(32)
+        .take_while(|octet| is_stamp(octet))
+        .count();
     let text = std::str::from_utf8(line.get(..length)?).ok()?;
     let text = text.trim_end_matches(['-', ' ']);
     let rest = line.get(text.len()..)?;
@@ -41,10 +45,15 @@ pub(super) fn date(line: &[u8]) -> Option<(u64, &[u8])> {
 pub(super) fn started(us: u64) -> Option<(String, u64)> {
     let second = us / 1_000_000;
     let stamp = Timestamp::from_second(i64::try_from(second).ok()?).ok()?;
-    Some((stamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), second * 1_000_000))
+    Some((
+        stamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        second * 1_000_000,
+    ))
 }
 
 fn number(digits: &[u8], width: std::ops::RangeInclusive<usize>) -> Option<u64> {
     let is_number = width.contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
-    is_number.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten()
+    is_number
+        .then(|| std::str::from_utf8(digits).ok()?.parse().ok())
+        .flatten()
 }

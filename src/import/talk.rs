@@ -47,7 +47,10 @@ impl Talk {
         }
         if options.is_keeping {
             let (name, text) = ("secrets", "kept in clear, by --keep-secrets");
-            talk.item(Item::Head { name: name.to_owned(), text: text.to_owned() });
+            talk.item(Item::Head {
+                name: name.to_owned(),
+                text: text.to_owned(),
+            });
         }
         talk.item(Item::Blank);
         talk
@@ -205,10 +208,13 @@ impl Talk {
 
     /// The pieces of a client line whose secret the program showed as stars: `PASS *`, `AUTH PLAIN ********`.
     fn unmasked(&self, line: &[u8]) -> Vec<Piece> {
-        let is_mask = |octets: &[u8]| {
-            !octets.is_empty() && octets.iter().all(|octet| *octet == b'*')
+        let is_mask =
+            |octets: &[u8]| !octets.is_empty() && octets.iter().all(|octet| *octet == b'*');
+        let role = if self.expects_response() {
+            Role::Response
+        } else {
+            Role::Command
         };
-        let role = if self.expects_response() { Role::Response } else { Role::Command };
         if let Some(found) = place(line, role, false) {
             let (open, secret) = line.split_at(found.from.min(line.len()));
             if is_mask(secret.trim_ascii()) {

@@ -69,7 +69,13 @@ impl Flow {
     }
 
     /// Takes a segment; hands on what is in order now.
-    pub(super) fn segment(&mut self, seq: u32, payload: &[u8], is_fin: bool, tell: &mut dyn FnMut(Piece)) {
+    pub(super) fn segment(
+        &mut self,
+        seq: u32,
+        payload: &[u8],
+        is_fin: bool,
+        tell: &mut dyn FnMut(Piece),
+    ) {
         if self.base.is_none() && (!payload.is_empty() || is_fin) {
             self.base = Some(seq);
         }
@@ -115,7 +121,9 @@ impl Flow {
             if held.is_some_and(|first| first <= self.acked) {
                 self.jump(tell);
             } else {
-                tell(Piece::Gap(self.acked.min(self.end.unwrap_or(u64::MAX)) - self.next));
+                tell(Piece::Gap(
+                    self.acked.min(self.end.unwrap_or(u64::MAX)) - self.next,
+                ));
                 self.next = self.acked.min(self.end.unwrap_or(u64::MAX));
             }
         }
@@ -155,7 +163,11 @@ impl Flow {
     }
 
     fn hand_on(&mut self, tell: &mut dyn FnMut(Piece)) {
-        while let Some(first) = self.held.first_entry().filter(|first| *first.key() <= self.next) {
+        while let Some(first) = self
+            .held
+            .first_entry()
+            .filter(|first| *first.key() <= self.next)
+        {
             let (offset, mut payload) = first.remove_entry();
             self.held_octets -= payload.len();
             let known = usize::try_from(self.next - offset).unwrap_or(usize::MAX);
@@ -194,15 +206,25 @@ mod tests {
         let all = vec![Piece::Octets(b"abcdefgh".to_vec())];
         assert_eq!(run(&[(0, b"abc"), (3, b"def"), (6, b"gh")]), all);
         assert_eq!(run(&[(3, b"def"), (0, b"abc"), (6, b"gh")]), all);
-        assert_eq!(run(&[(0, b"abc"), (0, b"abc"), (1, b"bcdef"), (5, b"fgh")]), all);
-        assert_eq!(run(&[(6, b"gh"), (2, b"cdef"), (1, b"bcdefg"), (0, b"ab")]), all);
+        assert_eq!(
+            run(&[(0, b"abc"), (0, b"abc"), (1, b"bcdef"), (5, b"fgh")]),
+            all
+        );
+        assert_eq!(
+            run(&[(6, b"gh"), (2, b"cdef"), (1, b"bcdefg"), (0, b"ab")]),
+            all
+        );
     }
 
     #[test]
     fn what_is_missing_is_a_gap() {
         assert_eq!(
             run(&[(0, b"ab"), (5, b"fg")]),
-            [Piece::Octets(b"ab".to_vec()), Piece::Gap(3), Piece::Octets(b"fg".to_vec())]
+            [
+                Piece::Octets(b"ab".to_vec()),
+                Piece::Gap(3),
+                Piece::Octets(b"fg".to_vec())
+            ]
         );
     }
 

@@ -119,7 +119,12 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     }
     if made.is_empty() {
         let hint = "record with MOZ_LOG=POP3:5,timestamp and MOZ_LOG_FILE=FILE";
-        return Err(Problem::new(source, None, "no `SEND: ` and `RECV: ` lines", hint));
+        return Err(Problem::new(
+            source,
+            None,
+            "no `SEND: ` and `RECV: ` lines",
+            hint,
+        ));
     }
     Ok(made)
 }

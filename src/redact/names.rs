@@ -78,7 +78,7 @@ impl Names {
                 .rposition(|octet| !b".-".contains(octet))
                 .map_or(0, |last| last + 1);
             let (core, tail) = word.split_at(core);
-            if !is_timestamp && (is_address(core) || self.is_known(core)) {
+            if !is_timestamp && (is_address(core) || is_pseudonym(core) || self.is_known(core)) {
                 let name = self.pseudonym(core);
                 replaced.extend_from_slice(&name);
             } else {
@@ -114,6 +114,12 @@ fn name_place(line: &[u8]) -> Option<(usize, usize)> {
 /// What an address or a name is made of.
 fn is_word(octet: &u8) -> bool {
     octet.is_ascii_alphanumeric() || !octet.is_ascii() || b"._%+-=@".contains(octet)
+}
+
+/// Whether a name was replaced already: it counts as the name that it stands for.
+fn is_pseudonym(word: &[u8]) -> bool {
+    word.strip_prefix(b"user-")
+        .is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
 }
 
 fn is_address(word: &[u8]) -> bool {
