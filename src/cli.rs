@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{connect, diff, explain, practice, replay, serve};
+use crate::cmd::{connect, diff, explain, import, practice, redact, replay, serve};
 
 /// A raw console for POP3: type the commands by hand, read every octet of the answers, keep the transcript
 #[derive(Debug, Parser)]
@@ -37,6 +37,10 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Compare two transcripts, exchange by exchange
     Diff(diff::DiffArgs),
+    /// Make transcripts of recordings that other programs made
+    Import(import::ImportArgs),
+    /// Hide secrets, message data and names in a transcript
+    Redact(redact::RedactArgs),
     /// Say what a reply, a response code, a capability or a command means
     Explain(explain::ExplainArgs),
 }
@@ -52,6 +56,8 @@ pub fn run() -> ExitCode {
         Some(Command::Serve(args)) => serve::run(args),
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Diff(args)) => diff::run(&args),
+        Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Redact(args)) => redact::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
     };
     exit.into()

@@ -4,6 +4,8 @@ pub mod connect;
 pub mod diff;
 pub mod explain;
 mod find;
+pub mod import;
 pub mod practice;
+pub mod redact;
 pub mod replay;
 pub mod serve;

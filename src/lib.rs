@@ -30,6 +30,7 @@
     )
 )]
 
+pub mod bodies;
 pub mod cli;
 pub mod cmd;
 pub mod command;
@@ -41,6 +42,7 @@ pub mod explain;
 pub mod finding;
 pub mod heard;
 pub mod help;
+pub mod import;
 pub mod learnt;
 pub mod log;
 pub mod login;
@@ -50,6 +52,7 @@ pub mod netrc;
 pub mod password;
 pub mod player;
 pub mod recorder;
+pub mod redact;
 pub mod replay;
 pub mod report;
 pub mod sasl;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use crate::bodies::Bodies;
 use crate::command::Shape;
 use crate::exit::Exit;
 use crate::log::{self, LogPlace};
@@ -38,6 +39,10 @@ pub struct SessionArgs {
     /// Write passwords and the like in clear into the transcript and onto the screen
     #[arg(long)]
     pub keep_secrets: bool,
+
+    /// What becomes of message data in the transcript: keep, elide, or elide=LINES
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    pub bodies: Bodies,
 
     /// The name to log in with
     #[arg(short = 'u', long, value_name = "USER")]
@@ -206,6 +211,7 @@ impl Plan {
         let now = Timestamp::now();
         let place = self.log_place();
         let mut recorder = Recorder::new(Hider::new(self.args.keep_secrets));
+        recorder.set_bodies(self.args.bodies);
         match log::open(&place, &self.file_name, now) {
             Ok(None) => on_log(Ok(None)),
             Ok(Some(log)) => {

@@ -7,13 +7,13 @@ use std::path::Path;
 const LAYERS: &[(&str, &[&str])] = &[
     ("facts", &["command", "visible", "exit"]),
     ("core", &["tracker", "stuffing"]),
-    ("tape", &["transcript", "text", "secret"]),
+    ("tape", &["transcript", "text", "secret", "bodies"]),
     ("recorder", &["recorder"]),
     (
         "reading",
         &[
             "dialogue", "learnt", "typed", "help", "explain", "target", "netrc", "sasl", "mail",
-            "srv", "tunnel",
+            "srv", "tunnel", "redact", "import",
         ],
     ),
     ("judges", &["finding", "diff"]),

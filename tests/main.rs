@@ -13,6 +13,7 @@ mod docs;
 mod dovecot;
 mod explain;
 mod find;
+mod import;
 mod layers;
 mod login;
 mod mail;
