@@ -45,6 +45,12 @@ enum Command {
     Explain(explain::ExplainArgs),
 }
 
+/// The command line as clap knows it.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs what the command line asks for.
 #[must_use]
 pub fn run() -> ExitCode {

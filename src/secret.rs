@@ -75,10 +75,33 @@ fn argument_place(row: &Command, line: &[u8]) -> Option<Place> {
     })
 }
 
+/// What people of other protocols type before a password; in no row of the table.
+const FOREIGN: [&[u8]; 3] = [b"PASS", b"PASSWORD", b"PASSWD"];
+
 fn guessed_place(line: &[u8]) -> Option<Place> {
     let mut words = Words::of(line);
     let verb = words.next()?.to_ascii_uppercase();
     let after_verb = words.offset();
+    let is_like = |word: &[u8], meant: &[u8]| typing_errors(&word.to_ascii_uppercase(), meant) <= 2;
+    // IMAP's `LOGIN name password`, and a password that is announced within the line: `user bob pass secret`.
+    let hole = "password";
+    if is_like(&verb, b"PASSWORD") {
+        let from = after_verb + 1;
+        return Some(Place { from, hole });
+    }
+    if verb == b"LOGIN" && words.clone().next().is_some() {
+        words.next();
+        let from = words.offset() + 1;
+        return Some(Place { from, hole });
+    }
+    let mut behind = words.clone();
+    while let Some(word) = behind.next() {
+        let is_announced = FOREIGN.iter().any(|meant| word.eq_ignore_ascii_case(meant));
+        if is_announced && behind.clone().next().is_some() {
+            let from = behind.offset() + 1;
+            return Some(Place { from, hole });
+        }
+    }
     let secret_rows = Command::all().filter_map(|row| {
         row.args.iter().find_map(|arg| match arg.kind {
             Kind::Secret(hole) => Some((row, hole)),
@@ -105,7 +128,8 @@ fn guessed_place(line: &[u8]) -> Option<Place> {
 }
 
 /// How many octets must be put in, left out, changed or swapped with their neighbour to make `b` of `a`.
-fn typing_errors(a: &[u8], b: &[u8]) -> usize {
+#[must_use]
+pub fn typing_errors(a: &[u8], b: &[u8]) -> usize {
     if a.len().abs_diff(b.len()) > 2 {
         return usize::MAX;
     }

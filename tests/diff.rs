@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use crate::pty::Terminal;
 use crate::support::{Home, text};
+use crate::terminal::Terminal;
 
 const OLD: &str =
     "C: STAT\nS: +OK 2 320\nC: RETR 1\nS: +OK\nS: \\x1b[31mred & <b>\nS: .\nC: QUIT\nS: +OK\n";

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use poptalk::tracker::Side;
 
-use crate::pty::Terminal;
 use crate::support::{Home, read, text};
+use crate::terminal::Terminal;
 
 /// A running Dovecot with its folder; ended with it.
 struct Dovecot {

@@ -21,5 +21,7 @@ mod practice;
 mod pty;
 mod scripts;
 mod support;
+mod terminal;
 mod tls;
 mod tunnel;
+mod typing;

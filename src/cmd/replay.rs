@@ -217,8 +217,7 @@ fn bar(answers: u64) -> ProgressBar {
 
 fn print(args: &ReplayArgs, done: &[Done]) -> Exit {
     let mut out = io::stdout().lock();
-    // A reader that has enough is no failure.
-    let _ = match args.format {
+    let mut result = match args.format {
         Format::Text => done.iter().try_for_each(|one| out.write_all(&one.text)),
         Format::Json | Format::Junit => {
             let judged: Vec<Judged> = done.iter().filter_map(|one| one.judged.clone()).collect();
@@ -230,15 +229,17 @@ fn print(args: &ReplayArgs, done: &[Done]) -> Exit {
     };
     if args.format == Format::Text && done.len() > 1 {
         let alike = done.iter().filter(|one| one.is_alike).count();
-        let _ = writeln!(
-            out,
-            "{} files: {alike} as recorded, {} not",
-            done.len(),
-            done.len().saturating_sub(alike)
-        );
+        result = result.and_then(|()| {
+            writeln!(
+                out,
+                "{} files: {alike} as recorded, {} not",
+                done.len(),
+                done.len().saturating_sub(alike)
+            )
+        });
     }
     let worst = done.iter().map(|one| one.exit).max();
-    worst.unwrap_or(Exit::Well)
+    report::written(&result, worst.unwrap_or(Exit::Well))
 }
 
 /// Plays one file and compares.
