@@ -6,6 +6,7 @@
 mod event;
 mod matcher;
 mod measure;
+mod parts;
 mod stream;
 mod talk;
 
@@ -13,12 +14,13 @@ pub use event::{Event, EventKind};
 pub(crate) use matcher::flat;
 pub use matcher::{Matcher, fits};
 pub use measure::{Digest, Measures};
+pub use parts::Parts;
 
 use crate::tracker::{LineEnd, Sent, Side, Status, Tracker};
 use crate::transcript::{Hole, Item, Piece, Row, Transcript};
 use talk::Talk;
 
-/// The most octets of a line that are kept; the digest covers all of them.
+/// The most octets of a line that are kept; the digest covers all of them. Where a line has a hole, only so much can be compared.
 pub const LINE_KEPT: usize = 1024;
 
 /// The most lines of one SASL exchange that are kept.

@@ -317,6 +317,33 @@ fn escapes_of_the_wire_do_not_reach_the_text() {
 }
 
 #[test]
+fn a_secret_that_a_file_has_kept_is_not_shown() {
+    let old = "C: USER a\nS: +OK\nC: PASS hunter2 x\nS: +OK\nC: AUTH PLAIN aHVudGVyMg==\nS: +OK\nC: AUTH LOGIN\nS: + VXNlcm5hbWU6\nC: aHVudGVyMg==\nS: -ERR\n";
+    for new in [
+        "C: QUIT\nS: +OK\n".to_owned(),
+        old.replace("hunter2", "sesame")
+            .replace("aHVudGVyMg", "b3RoZXI"),
+    ] {
+        let (changes, _) = changes(old.as_bytes(), new.as_bytes(), &options(Level::Octets));
+        assert!(changes.len() >= 3);
+        let text = format!("{changes:?}");
+        for secret in ["hunter2", "aHVudGVyMg", "sesame", "b3RoZXI"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+        assert!(text.contains("PASS {{password}}"), "{text}");
+    }
+}
+
+#[test]
+fn a_message_that_does_not_end_is_found_where_its_end_should_be() {
+    let old = "C: XTND XMIT\nS: +OK\nC: a\nC: .\nS: +OK\n";
+    let new = "C: XTND XMIT\nS: +OK\nC: a\nC: ,\nS: +OK\n";
+    let found = found(old, new, Level::Status);
+    let end = "diff-end message sent: the second was cut: no line with one dot ends it 4|4";
+    assert!(found.iter().any(|one| one == end), "{found:?}");
+}
+
+#[test]
 fn numbers_are_mapped_by_unique_id() {
     let old = "C: UIDL\nS: +OK\nS: 1 aa\nS: 2 bb\nS: 3 cc\nS: .\nC: LIST\nS: +OK\nS: 1 10\nS: 2 20\nS: 3 30\nS: .\nC: RETR 1\nS: +OK\nS: A\nS: .\nC: LIST 2\nS: +OK 2 20\n";
     let new = "C: UIDL\nS: +OK\nS: 1 bb\nS: 2 aa\nS: 3 dd\nS: .\nC: LIST\nS: +OK\nS: 1 20\nS: 2 10\nS: 3 40\nS: .\nC: RETR 2\nS: +OK\nS: A\nS: .\nC: LIST 1\nS: +OK 1 20\n";
