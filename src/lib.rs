@@ -12,7 +12,7 @@
 //!                           |
 //!   TAPE               transcript <----> text (rows of a file)                   pure
 //!                           |
-//!   READING   learnt (what the replies told), typed, help                        pure, computed
+//!   READING   learnt (what the replies told), typed, help, redact, import        pure, computed
 //! ```
 //!
 //! The layers look only downwards: facts (`command`), core (`tracker`), tape (`transcript`, `text`, `secret`), `recorder`,
