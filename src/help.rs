@@ -174,7 +174,9 @@ mod tests {
         let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(Command::all().all(|row| joined.contains(row.verb)));
         assert!(OWN.iter().all(|own| joined.contains(own.help)));
-        let own = text.lines().skip_while(|line| !line.starts_with("To poptalk"));
+        let own = text
+            .lines()
+            .skip_while(|line| !line.starts_with("To poptalk"));
         assert!(own.clone().count() > 20);
         for line in own {
             assert!(line.chars().count() <= 80, "{line}");

@@ -12,7 +12,7 @@
 //!                           |
 //!   TAPE               transcript <----> text (rows of a file)                   pure
 //!                           |
-//!   READING   learnt (what the replies told), dialogue (commands with replies), typed, help      pure, computed
+//!   READING   learnt (what the replies told), dialogue (commands with replies), redact, import  pure, computed
 //!                           |
 //!   JUDGES               diff, and what they say: finding                        pure
 //! ```

@@ -6,7 +6,7 @@ use crate::bodies::{Bodies, Elider};
 use crate::recorder::{ROW_MAX, message_elider, starts_upload};
 use crate::secret::{Hider, flat};
 use crate::text;
-use crate::tracker::{Awaited, LineEnd, Role, Side, State, Step, Tracker};
+use crate::tracker::{LineEnd, Role, Side, State, Step, Tracker};
 use crate::transcript::{Hole, Item, Piece, Row};
 use names::Names;
 
@@ -85,23 +85,27 @@ impl Redactor {
     pub fn item(&mut self, item: Item, out: &mut Vec<u8>) {
         self.tell_head(&item, out);
         match item {
-            Item::Row(row) => return self.row(row, out),
-            Item::Head { name, text } => return self.head(name, text, out),
+            Item::Row(row) => self.row(row, out),
+            Item::Head { name, text } => self.head(name, text, out),
             Item::Event(event) => {
                 self.end_line(out);
                 self.end_cut(out);
                 self.happened(&event);
                 let item = Item::Event(self.free_text(&event));
-                return text::print_item(out, &item);
+                text::print_item(out, &item);
             }
             Item::Prose(prose) => {
                 self.end_line(out);
                 let item = Item::Prose(self.free_text(&prose));
-                return text::print_item(out, &item);
-            }
-            item @ (Item::Blank | Item::Unknown(_)) => {
-                self.end_line(out);
                 text::print_item(out, &item);
+            }
+            Item::Unknown(line) => {
+                self.end_line(out);
+                text::print_item(out, &Item::Unknown(self.free_text(&line)));
+            }
+            Item::Blank => {
+                self.end_line(out);
+                text::print_item(out, &Item::Blank);
             }
         }
     }
@@ -228,12 +232,10 @@ impl Redactor {
 
     /// Rows that are not in the file.
     fn hole(&mut self, row: Row, out: &mut Vec<u8>) {
-        let is_data = matches!(self.tracker.awaited(), Some(Awaited::Terminator(_)));
-        if row.side == Side::Server && is_data {
-            self.is_in_hole = true;
-        } else {
+        let is_data = self.tracker.skip_lines(row.side);
+        self.is_in_hole = is_data && row.side == Side::Server;
+        if !is_data {
             self.tracker.forget(&mut |_| {});
-            self.is_in_hole = false;
         }
         self.print(row, out);
     }
@@ -295,6 +297,7 @@ impl Redactor {
         let is_guessed = matches!(self.tracker.state(), State::Greeting | State::Authorization);
         let mut octets = flat(&pieces);
         octets.extend_from_slice(end.octets());
+        let has_octets = pieces.iter().any(|piece| matches!(piece, Piece::Octets(_)));
         // What the tracker holds back may only belong to data.
         let mut role = None;
         let mut elider = None;
@@ -315,9 +318,9 @@ impl Redactor {
         }
         let line = match role {
             None => match &mut self.elider {
-                Some(elider) => match elider.feed(&octets) {
+                Some(elider) => match elider.feed(&counted(&pieces, end)) {
                     (b"", true) => Line::Cut,
-                    (b"", false) if !octets.is_empty() => Line::Gone,
+                    (b"", false) if has_octets || end != LineEnd::None => Line::Gone,
                     _ => Line::Stays(self.data(pieces)),
                 },
                 None => Line::Stays(self.data(pieces)),
@@ -375,6 +378,18 @@ enum Line {
     Cut,
     /// The hole before it stands for it.
     Gone,
+}
+
+/// The octets of a line that are in the file, with its line end.
+fn counted(pieces: &[Piece], end: LineEnd) -> Vec<u8> {
+    let mut octets = Vec::new();
+    for piece in pieces {
+        if let Piece::Octets(piece) = piece {
+            octets.extend_from_slice(piece);
+        }
+    }
+    octets.extend_from_slice(end.octets());
+    octets
 }
 
 fn length(piece: &Piece) -> usize {

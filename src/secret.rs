@@ -411,17 +411,17 @@ impl Hider {
     }
 }
 
-/// An octet that stands for a hole where only octets will do. It is in no verb, no name and no base64.
-const STAND_IN: u8 = 0x1a;
+/// What stands for a hole where only octets will do: in no verb, no name and no base64, and too long to be two typing errors.
+const STAND_IN: &[u8] = &[0x1a; 8];
 
-/// The octets of a line (without line end), one for each hole.
+/// The octets of a line (without line end), with octets that nobody types for each hole.
 #[must_use]
 pub fn flat(pieces: &[Piece]) -> Vec<u8> {
     let mut line = Vec::new();
     for piece in pieces {
         match piece {
             Piece::Octets(octets) => line.extend_from_slice(octets),
-            Piece::Hole(_) => line.push(STAND_IN),
+            Piece::Hole(_) => line.extend_from_slice(STAND_IN),
         }
     }
     line
@@ -434,7 +434,7 @@ fn split(pieces: Vec<Piece>, at: usize) -> (Vec<Piece>, Vec<Piece>) {
     for piece in pieces {
         let length = match &piece {
             Piece::Octets(octets) => octets.len(),
-            Piece::Hole(_) => 1,
+            Piece::Hole(_) => STAND_IN.len(),
         };
         match piece {
             piece if passed >= at => behind.push(piece),

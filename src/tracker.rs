@@ -239,6 +239,15 @@ impl Tracker {
         }
     }
 
+    /// Data lines of this side were left out of a recording: what comes next starts a line. False when none were coming.
+    pub fn skip_lines(&mut self, side: Side) -> bool {
+        let data = match side {
+            Side::Server => &mut self.reply,
+            Side::Client => &mut self.upload,
+        };
+        data.as_mut().map(Data::start_line).is_some()
+    }
+
     /// The rest of the data of the reply that is coming is not known, its terminator included: it was left out of a recording.
     pub fn skip_data(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
         if let Some(mut data) = self.reply.take() {

@@ -160,3 +160,58 @@ fn errors_say_where_what_and_what_next() {
         assert!(!said.contains('\x1b'), "{said}");
     }
 }
+
+#[test]
+fn redact_hides_and_leaves_nothing_half_done() {
+    let home = Home::new();
+    let file = home.path().join("kept.pop3");
+    std::fs::write(&file, "S: +OK\nC: PASS geheim12\nS: +OK my-token\n").unwrap();
+    let secrets = home.path().join("secrets");
+    std::fs::write(&secrets, "my-token\r\nabc\n").unwrap();
+    let (file, secrets) = (file.to_str().unwrap(), secrets.to_str().unwrap());
+    let output = home.script(&["redact", file, "--secret-file", secrets], b"");
+    let want = "#!pop3 1\nredacted: secrets\n\nS: +OK\nC: PASS {{password}}\nS: +OK {{secret}}\n";
+    assert_eq!(text(&output.stdout), want);
+    assert!(text(&output.stderr).starts_with("warning: a secret of less than four octets"));
+    let out = home.path().join("out.pop3");
+    let to = out.to_str().unwrap();
+    let output = home.script(&["redact", file, "-o", to], b"");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(out.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let output = home.script(&["redact", file, "-o", to], b"");
+    assert_eq!(output.status.code(), Some(2));
+    std::fs::remove_file(&out).unwrap();
+    let output = home.script(&["redact", "-", "-o", to], b"S: +OK\nS: \\q\n");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("row 2 of -: unknown escape"));
+    assert!(!out.exists());
+}
+
+#[test]
+fn bodies_are_left_out_while_recording() {
+    let home = Home::new();
+    let args = [
+        "practice",
+        "--bodies",
+        "elide=2",
+        "-c",
+        "user alice",
+        "-c",
+        "pass wonderland",
+        "-c",
+        "retr 1",
+    ];
+    let output = home.script(&args, b"");
+    assert!(text(&output.stdout).contains("you have fetched a message by hand"));
+    let files = home.files();
+    let log = files
+        .iter()
+        .find(|path| path.extension().is_some_and(|end| end == "pop3"))
+        .unwrap();
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(
+        log.contains("S: To: Alice <alice@example.org>\nS: {{...}}\n# cut: 22 lines, 669 octets, "),
+        "{log}"
+    );
+    assert!(!log.contains("Subject"), "{log}");
+}

@@ -1,6 +1,6 @@
 //! The lines of a log, and what stands in them.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use crate::tracker::LineEnd;
 

@@ -1,12 +1,14 @@
 //! POP3 in clear out of a capture of packets: each connection to one of the ports becomes a transcript.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use super::packets::{self, Segment};
 use super::talk::Talk;
 use super::tcp::{Flow, Piece};
 use super::{Made, Options, Problem, Source, stamp};
-use crate::tracker::Side;
+use crate::command::Command;
+use crate::tracker::{LineEnd, Side};
+use crate::transcript::{Hole, Piece as TranscriptPiece};
 
 /// The most connections of one capture.
 pub const TALKS_MAX: usize = 4096;
@@ -126,6 +128,17 @@ struct Connection {
     is_encrypted: bool,
     is_closed: bool,
     has_begun: bool,
+    torn: Torn,
+}
+
+/// Whether the client's next octets may be the rest of a line whose start is not in the capture: it may be a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Torn {
+    No,
+    /// The capture begins here: a line that is a command is whole.
+    Start,
+    /// Octets before it were lost.
+    Lost,
 }
 
 impl Connection {
@@ -163,6 +176,11 @@ impl Connection {
             is_encrypted: false,
             is_closed: false,
             has_begun: false,
+            torn: if segment.is_syn {
+                Torn::No
+            } else {
+                Torn::Start
+            },
         }
     }
 
@@ -229,6 +247,9 @@ impl Connection {
                         name(side)
                     ));
                     self.talk.hole(side);
+                    if side == Side::Client {
+                        self.torn = Torn::Lost;
+                    }
                 }
             }
         }
@@ -247,7 +268,29 @@ impl Connection {
             let event = format!("injected {} octets before the TLS handshake", octets.len());
             self.talk.event(&event);
         }
+        if side == Side::Client && self.torn != Torn::No {
+            return self.torn(octets);
+        }
         self.talk.octets(side, octets);
+    }
+
+    /// Octets of the client that may be the rest of a line.
+    fn torn(&mut self, octets: &[u8]) {
+        let end = memchr::memchr(b'\n', octets).map(|lf| lf + 1);
+        let (rest, behind) = octets.split_at(end.unwrap_or(octets.len()));
+        let is_whole = self.torn == Torn::Start && Command::of_line(rest).is_some();
+        self.torn = match end {
+            Some(_) => Torn::No,
+            None if is_whole => Torn::No,
+            None => return self.torn = Torn::Lost,
+        };
+        if is_whole {
+            self.talk.octets(Side::Client, rest);
+        } else {
+            let hole = TranscriptPiece::Hole(Hole::Text);
+            self.talk.row(Side::Client, vec![hole], LineEnd::Crlf);
+        }
+        self.talk.octets(Side::Client, behind);
     }
 
     fn count(&mut self, side: Side, count: u64) {

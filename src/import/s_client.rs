@@ -212,9 +212,13 @@ impl Session {
                 _ => false,
             };
             if taken {
-                self.talk
-                    .prose("s_client took the next line for itself and did not send it:");
-                return self.talk.prose(&text(line));
+                let what = if self.talk.expects_response() || is_login(line) {
+                    "a secret".to_owned()
+                } else {
+                    text(line)
+                };
+                let own = "s_client took this line for itself and did not send it:";
+                return self.talk.prose(&format!("{own} {what}"));
             }
             return self.talk.line(side, line, end);
         }
@@ -231,6 +235,14 @@ impl Session {
         if is_status && !is_first && self.talk.awaited().is_none() && !self.talk.is_in_data() {
             // What was typed is not in the file.
             self.talk.hole(Side::Client);
+        }
+        if self.form == Form::Copy
+            && let Some(found) = place(line, Role::Command, false)
+        {
+            // Data, or a login that was typed while data was awaited: nobody can tell.
+            let open = line.get(..found.from).unwrap_or_default().to_vec();
+            let hole = Piece::Hole(Hole::Named(found.hole.to_owned()));
+            return self.talk.row(side, vec![Piece::Octets(open), hole], end);
         }
         self.talk.line(side, line, end);
     }

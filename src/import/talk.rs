@@ -1,6 +1,7 @@
 //! One connection that becomes a transcript, as a recording tells of it.
 
 use super::{Made, Options};
+use crate::command::Command;
 use crate::recorder::ROW_MAX;
 use crate::redact::{self, Redactor};
 use crate::secret::{Hider, place};
@@ -150,6 +151,10 @@ impl Talk {
             self.client_speaks();
         }
         let pieces = match side {
+            // A log that begins in the middle of AUTH: a response looks like nothing known.
+            Side::Client if self.rows == 0 && Command::of_line(line).is_none() => {
+                vec![Piece::Hole(Hole::Text)]
+            }
             Side::Client => self.unmasked(line),
             Side::Server => vec![Piece::Octets(line.to_vec())],
         };

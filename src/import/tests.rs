@@ -286,6 +286,38 @@ fn late_double_and_missing_segments() {
 }
 
 #[test]
+fn the_rest_of_a_line_whose_start_was_lost_is_hidden() {
+    let talk = talk(&[
+        (S, "+OK\r\n"),
+        (C, "PASS geheim12\r\nSTAT\r\n"),
+        (S, "+OK\r\n"),
+    ]);
+    let (whole, ends) = segments(&talk, 5);
+    for lost in 1..4 {
+        let mut segments = whole.clone();
+        segments.remove(lost);
+        let file = writer::capture(Link::Ip, false, false, &segments, ends);
+        let text = import_one(Format::Pcap, "x", &file, &Options::default());
+        let said: Vec<&str> = text.lines().filter(|line| line.starts_with('C')).collect();
+        let said = said.join("\n");
+        assert!(
+            !["gehe", "heim", "im12"]
+                .iter()
+                .any(|part| said.contains(part)),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn what_s_client_took_for_itself_is_no_way_out_for_a_secret() {
+    let log = "CONNECTED(00000003)\n+OK\nAUTH PLAIN\n+ \nRGFsaWNlAGdl\nRENEGOTIATING\nPASS geheim12\n+OK\nRETR 1\n+OK\npass geheim34\n";
+    let text = import_one(Format::SClient, "x", log.as_bytes(), &Options::default());
+    assert!(text.contains("did not send it: a secret\n"), "{text}");
+    assert!(!text.contains("geheim") && !text.contains("RGFs"), "{text}");
+}
+
+#[test]
 fn tls_in_a_capture_is_counted_and_left_out() {
     let talk = vec![
         (S, b"+OK\r\n".to_vec()),

@@ -101,14 +101,21 @@ fn rows_without_secrets_stay_as_they_are() {
     assert_eq!(redacted(text.as_bytes(), SECRETS), text);
 }
 
+// A secret that is a verb or the name of a mechanism is hidden there too, and then the talk can't be followed any more; so
+// verbs stand only at the start here.
 fn row() -> impl Strategy<Value = String> {
-    let bits: Vec<&str> = vec![
+    let verbs: Vec<&str> = vec![
+        "",
+        "",
         "USER ",
         "PASS ",
+        "PASS",
         "APOP ",
         "AUTH ",
         "AUTH PLAIN ",
         "AUTH LOGIN",
+        "AUTH LOGIN ",
+        "AUTH CRAM-MD5",
         "RETR 1",
         "LIST",
         "XTND XMIT",
@@ -116,6 +123,11 @@ fn row() -> impl Strategy<Value = String> {
         "QUIT",
         "PAS ",
         "RPOP ",
+        "+OK ",
+        "-ERR ",
+        "+ ",
+    ];
+    let bits: Vec<&str> = vec![
         "alice",
         "bob@example.org",
         "geheim12",
@@ -123,9 +135,6 @@ fn row() -> impl Strategy<Value = String> {
         "Z2VoZWltMTI=",
         "AGFsaWNlAGdlaGVpbTEy",
         "two words",
-        "+OK ",
-        "-ERR ",
-        "+ ",
         ".",
         "..",
         "*",
@@ -139,8 +148,9 @@ fn row() -> impl Strategy<Value = String> {
         "\\xff",
         "user-1",
     ];
-    let text = proptest::collection::vec(proptest::sample::select(bits), 0..4)
-        .prop_map(|bits| bits.concat());
+    let bits = proptest::collection::vec(proptest::sample::select(bits), 0..4);
+    let text = (proptest::sample::select(verbs), bits)
+        .prop_map(|(verb, bits)| format!("{verb}{}", bits.concat()));
     let end = proptest::sample::select(vec!["", "", "", "\\n", "\\-"]);
     let mark = proptest::sample::select(vec!["C", "S", "C@5", "S@7"]);
     let row = (mark, text, end).prop_map(|(mark, text, end)| format!("{mark}: {text}{end}\n"));
@@ -185,7 +195,7 @@ proptest! {
     }
 
     #[test]
-    fn without_secrets_every_octet_stays(rows in proptest::collection::vec("(C|S)(@[1-9])?: ?[a-zQ .+-]{0,12}(\\\\n|\\\\-|\\\\x0a|\\\\r)?\n", 0..12)) {
+    fn without_secrets_every_octet_stays(rows in proptest::collection::vec("(C|S)(@[1-9])?: ?[zQ .+-]{0,12}(\\\\n|\\\\-|\\\\x0a|\\\\r)?\n", 0..12)) {
         let text = rows.concat();
         let Ok(before) = parse(text.as_bytes()) else { return Ok(()) };
         let options = Options::default();
