@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::cmd::{connect, diff, explain, import, practice, redact, replay, serve};
+use crate::exit::Exit;
+use crate::report;
+use crate::secret::typing_errors;
 
 /// A raw console for POP3: type the commands by hand, read every octet of the answers, keep the transcript
 #[derive(Debug, Parser)]
@@ -45,10 +48,26 @@ enum Command {
     Explain(explain::ExplainArgs),
 }
 
-/// The command line as clap knows it.
-#[must_use]
-pub fn command() -> clap::Command {
-    <Cli as clap::CommandFactory>::command()
+/// Connects; a host that is not found may be a subcommand, misspelt.
+fn connect(args: connect::ConnectArgs) -> Exit {
+    let meant = args.host().and_then(meant);
+    let exit = connect::run(args);
+    if let Some(meant) = meant
+        && exit == Exit::NoConnection
+    {
+        report::own(&format!("hint: did you mean `poptalk {meant}`?"));
+    }
+    exit
+}
+
+/// The subcommand that a host without a dot looks like.
+fn meant(host: &str) -> Option<String> {
+    let is_like = |name: &str| (1..=2).contains(&typing_errors(host.as_bytes(), name.as_bytes()));
+    let command = <Cli as clap::CommandFactory>::command();
+    let mut names = command.get_subcommands().map(clap::Command::get_name);
+    names
+        .find(|name| is_like(name) && !host.contains('.'))
+        .map(str::to_owned)
 }
 
 /// Runs what the command line asks for.
@@ -56,7 +75,7 @@ pub fn command() -> clap::Command {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let exit = match cli.command {
-        None => connect::run(cli.connect),
+        None => connect(cli.connect),
         Some(Command::Connect(args)) => connect::run(args),
         Some(Command::Practice(args)) => practice::run(args),
         Some(Command::Serve(args)) => serve::run(args),

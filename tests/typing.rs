@@ -11,6 +11,11 @@ fn an_octet_that_is_not_utf_8_costs_its_line_and_not_the_session() {
     let mut terminal = Terminal::tall(&home, &["practice"]);
     terminal.prompt("auth>");
     terminal.press_octets(b"caf\xe9 x\r");
+    // The rest of what was pasted is gone as well.
+    terminal.wait("the line again", |screen| {
+        screen.matches("> caf").count() == 2
+    });
+    terminal.press("\r");
     terminal.see("lost an octet that is not UTF-8");
     terminal.line("user alice", "auth>");
     terminal.line("pass wonderland", "trans>");
@@ -41,7 +46,7 @@ fn what_is_pasted_in_brackets_is_lines_and_its_password_is_masked() {
     terminal.prompt("auth>");
     terminal.press_octets(b"\x1b[200~user alice\rpass wonderland\x1b[201~");
     terminal.press("\r");
-    terminal.prompt("auth>");
+    terminal.see("+OK send PASS");
     terminal.press("\r");
     terminal.prompt("trans>");
     terminal.press("quit\r");

@@ -13,7 +13,6 @@ use crate::net::dns;
 use crate::net::tls::TlsSettings;
 use crate::report;
 use crate::script;
-use crate::secret::typing_errors;
 use crate::session::{Plan, SessionArgs, TlsArgs};
 use crate::srv::Service;
 use crate::target;
@@ -58,6 +57,14 @@ pub struct ConnectArgs {
     session: SessionArgs,
 }
 
+impl ConnectArgs {
+    /// The server, as typed.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+}
+
 /// Holds the session.
 #[must_use]
 pub fn run(args: ConnectArgs) -> Exit {
@@ -80,8 +87,7 @@ pub fn run(args: ConnectArgs) -> Exit {
         );
         return Exit::Usage;
     }
-    let meant = meant(&target.host);
-    let exit = hold(Plan {
+    hold(Plan {
         server: target.to_string(),
         file_name: target.host.clone(),
         target,
@@ -95,23 +101,7 @@ pub fn run(args: ConnectArgs) -> Exit {
         is_stls: args.stls || found.is_stls,
         welcome: None,
         args: args.session,
-    });
-    if let Some(meant) = meant
-        && exit == Exit::NoConnection
-    {
-        report::own(&format!("hint: did you mean `poptalk {meant}`?"));
-    }
-    exit
-}
-
-/// The subcommand that a host without a dot looks like.
-fn meant(host: &str) -> Option<String> {
-    let is_like = |name: &str| (1..=2).contains(&typing_errors(host.as_bytes(), name.as_bytes()));
-    let command = crate::cli::command();
-    let mut names = command.get_subcommands().map(clap::Command::get_name);
-    names
-        .find(|name| is_like(name) && !host.contains('.'))
-        .map(str::to_owned)
+    })
 }
 
 /// The proxy of a URL, with the password of the environment.

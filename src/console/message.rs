@@ -180,13 +180,8 @@ impl Console {
 
 /// Whether a file of this name can be made.
 fn is_free(path: &str) -> io::Result<()> {
-    if std::fs::symlink_metadata(path).is_ok() {
-        return Err(io::ErrorKind::AlreadyExists.into());
-    }
-    let folder = std::path::Path::new(path).parent();
-    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
-    // It is removed at once.
-    tempfile::tempfile_in(folder.unwrap_or(std::path::Path::new("."))).map(drop)
+    File::create_new(path)?;
+    std::fs::remove_file(path)
 }
 
 /// Writes a file that does not exist yet; returns its octets.
