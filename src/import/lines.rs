@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use crate::tracker::LineEnd;
 
 /// The lines of a file with their numbers, without LF. A CR stays.
-pub(super) fn numbered(octets: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+pub(super) fn numbered(octets: &[u8]) -> impl Iterator<Item = (usize, &[u8])> + Clone {
     let lines = octets.split_inclusive(|octet| *octet == b'\n');
     (1..).zip(lines.map(|line| line.strip_suffix(b"\n").unwrap_or(line)))
 }

@@ -1,6 +1,7 @@
 //! POP3 in clear out of a capture of packets: each connection to one of the ports becomes a transcript.
 
 use core::net::SocketAddr;
+use std::collections::{BTreeSet, HashMap};
 
 use super::packets::{self, Segment};
 use super::talk::Talk;
@@ -30,7 +31,8 @@ pub(super) fn is_capture(head: &[u8]) -> bool {
 
 pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
     let mut connections: Vec<Connection> = Vec::new();
-    let mut other_ports = std::collections::BTreeSet::new();
+    let mut latest: HashMap<(SocketAddr, SocketAddr), usize> = HashMap::new();
+    let mut other_ports = BTreeSet::new();
     let notes = packets::read(source.octets, &mut |segment| {
         let is_server =
             |place: &SocketAddr| place.port() == PORT || options.ports.contains(&place.port());
@@ -47,11 +49,11 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
                 return Ok(());
             }
         };
-        let is_it = |connection: &Connection| {
-            (connection.client, connection.server) == (client, server)
-                || (connection.client, connection.server) == (server, client)
-        };
-        let mut found = connections.iter().rposition(is_it);
+        // Both are servers' ports: in either order.
+        let mut found = latest
+            .get(&(client, server))
+            .or_else(|| latest.get(&(server, client)))
+            .copied();
         let is_again = found
             .and_then(|index| connections.get(index))
             .is_some_and(|connection| connection.is_over(segment));
@@ -67,6 +69,7 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
             }
             None => {
                 connections.push(Connection::new(client, server, segment, options));
+                latest.insert((client, server), connections.len() - 1);
                 connections.len() - 1
             }
         };
@@ -119,7 +122,6 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
 /// One TCP connection.
 struct Connection {
     client: SocketAddr,
-    server: SocketAddr,
     talk: Talk,
     sent: Flow,
     received: Flow,
@@ -168,7 +170,6 @@ impl Connection {
         }
         Self {
             client,
-            server,
             talk,
             sent: Flow::default(),
             received: Flow::default(),

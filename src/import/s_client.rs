@@ -80,15 +80,10 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
             "openssl s_client; line ends, times and who said a line are not in it: the order of the talk tells"
         }
     };
-    let lines: Vec<(usize, &[u8], usize)> = numbered(source.octets)
-        .map(|(number, line)| {
-            let (line, crs) = without_cr(line);
-            (number, line, crs)
-        })
-        .collect();
+    let lines = numbered(source.octets).map(|(_, line)| without_cr(line));
     let mut tls = Tls::default();
     let mut head = Vec::new();
-    let begin = preamble(&lines, &mut tls, &mut head);
+    let begin = preamble(lines.clone(), &mut tls, &mut head);
     let mut session = Session {
         talk: Talk::new(options, &head, imported),
         form,
@@ -102,16 +97,15 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
         session.talk.event("tls unknown");
     }
     let mut in_ticket = false;
-    let mut rest = lines.get(begin..).unwrap_or_default();
-    while let [(_, line, crs), behind @ ..] = rest {
-        rest = behind;
-        let next = behind.first().map(|(_, line, _)| *line).unwrap_or_default();
+    let mut lines = lines.skip(begin).peekable();
+    while let Some((line, crs)) = lines.next() {
+        let next = lines.peek().map(|(line, _)| *line).unwrap_or_default();
         if in_ticket {
             in_ticket = !line.starts_with(b"read R BLOCK");
-        } else if *line == b"---" && next.starts_with(b"Post-Handshake ") {
+        } else if line == b"---" && next.starts_with(b"Post-Handshake ") {
             in_ticket = true;
-        } else if !(has_preamble && *line == b"---" && session.talk.is_empty()) {
-            session.line(line, *crs, next);
+        } else if !(has_preamble && line == b"---" && session.talk.is_empty()) {
+            session.line(line, crs, next);
         }
     }
     if session.talk.is_empty() {
@@ -127,17 +121,19 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
 }
 
 /// Reads what s_client tells before the talk; returns how many lines that is.
-fn preamble(
-    lines: &[(usize, &[u8], usize)],
+fn preamble<'a>(
+    lines: impl Iterator<Item = (&'a [u8], usize)> + Clone,
     tls: &mut Tls,
     head: &mut Vec<(&'static str, String)>,
 ) -> usize {
     let has_report = lines
-        .iter()
+        .clone()
         .take(200)
-        .any(|(_, line, _)| *line == b"Server certificate");
+        .any(|(line, _)| line == b"Server certificate");
+    let mut count = 0;
     let mut is_ending = false;
-    for (index, (_, line, _)) in lines.iter().enumerate() {
+    for (index, (line, _)) in lines.enumerate() {
+        count = index + 1;
         if let Some(server) = behind(line, "-connect ")
             && head.is_empty()
         {
@@ -160,7 +156,7 @@ fn preamble(
             is_ending = true;
         }
         let is_over = if has_report {
-            is_ending && *line == b"---"
+            is_ending && line == b"---"
         } else {
             !is_own(line)
         };
@@ -168,7 +164,7 @@ fn preamble(
             return index + usize::from(has_report);
         }
     }
-    lines.len()
+    count
 }
 
 struct Session {

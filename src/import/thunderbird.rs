@@ -1,6 +1,8 @@
 //! Thunderbird's log of its POP3 module: `SEND: ` and `RECV: ` (`MOZ_LOG=POP3:5`), or `C: ` and `S: ` (`mailnews.pop3.loglevel`).
 //! It has no line ends, and no line that holds a password.
 
+use std::collections::HashMap;
+
 use super::lines::{behind, numbered, text, without_cr};
 use super::talk::Talk;
 use super::{Made, Options, Problem, Source, stamp};
@@ -69,23 +71,25 @@ fn read(line: &[u8]) -> Option<(Option<u64>, String, Said<'_>)> {
 
 pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
     let mut made = Vec::new();
-    let mut talks: Vec<(String, Talk, bool)> = Vec::new();
+    let mut talks: Vec<(Talk, bool)> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
     for (number, line) in numbered(source.octets) {
         let Some((us, connection, said)) = read(line) else {
             continue;
         };
-        let index = match talks.iter().position(|(known, ..)| *known == connection) {
-            Some(index) => index,
+        let index = match known.get(&connection) {
+            Some(index) => *index,
             None if talks.len() == TALKS_MAX => {
                 let what = format!("more than {TALKS_MAX} connections");
                 return Err(Problem::new(source, Some(number), &what, "split the log"));
             }
             None => {
-                talks.push((connection, start(us, options), false));
+                known.insert(connection, talks.len());
+                talks.push((start(us, options), false));
                 talks.len() - 1
             }
         };
-        let Some((_, talk, is_name_sent)) = talks.get_mut(index) else {
+        let Some((talk, is_name_sent)) = talks.get_mut(index) else {
             continue;
         };
         // The same number again is another connection.
@@ -111,7 +115,7 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
             Said::Suppressed => suppressed(talk, std::mem::take(is_name_sent)),
         }
     }
-    for (_, mut talk, _) in talks {
+    for (mut talk, _) in talks {
         if !talk.is_empty() {
             talk.client_speaks();
             made.push(talk.finish());
