@@ -22,7 +22,7 @@ use crate::recorder::Seen;
 use crate::sasl::{self, Credentials, Exchange, Mechanism, SaslError};
 use crate::session::{Failure, Plan};
 use crate::text::{ParseError, Reader};
-use crate::tracker::{LineEnd, State};
+use crate::tracker::{LineEnd, Side, State};
 use crate::transcript::{Hole, Item, Piece};
 
 /// How long the server may take to close after QUIT.
@@ -76,6 +76,8 @@ pub struct Preview {
     pub answers: u64,
     /// The first row that changes the maildrop, or may, and what it says.
     pub change: Option<(usize, String)>,
+    /// It is a piece of a session: its first row is the client's, and no event tells of the connection.
+    pub is_piece: bool,
     /// How many lines the client sent.
     pub lines: u64,
 }
@@ -86,11 +88,15 @@ impl Preview {
     /// Errors: it can't be read.
     pub fn of(path: &Path) -> Result<Self, ReplayError> {
         let mut preview = Self::default();
-        let mut has_rows = false;
+        let (mut has_rows, mut is_connected) = (false, false);
         for item in read(path)? {
             match item.map_err(|error| ReplayError::Parse(path.to_owned(), error))? {
                 Item::Head { name, text } if name == "server" => preview.server = Some(text),
-                Item::Row(_) => has_rows = true,
+                Item::Row(row) => {
+                    preview.is_piece |= !has_rows && !is_connected && row.side == Side::Client;
+                    has_rows = true;
+                }
+                Item::Event(event) if event.starts_with("connected ") => is_connected = true,
                 Item::Event(event) if !has_rows && event.starts_with("tls ") => {
                     preview.is_tls = !event.starts_with("tls failed");
                 }

@@ -120,6 +120,10 @@ pub fn transcript(
                 skip(&mut old, &mut new)?;
             }
             Item::Row(row) => {
+                // What happened now, and is not told in the old one.
+                while let Some(event) = next_of(&mut new, |item| matches!(item, Item::Event(_)))? {
+                    put(&event, out)?;
+                }
                 let Some(Item::Row(now)) = next_of(
                     &mut new,
                     |item| matches!(item, Item::Row(now) if now.side == Side::Server),

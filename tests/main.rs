@@ -19,6 +19,7 @@ mod login;
 mod mail;
 mod practice;
 mod pty;
+mod replay;
 mod scripts;
 mod support;
 mod terminal;
