@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{connect, diff, explain, practice, serve};
+use crate::cmd::{connect, diff, explain, lint, practice, serve};
 
 /// A raw console for POP3: type the commands by hand, read every octet of the answers, keep the transcript
 #[derive(Debug, Parser)]
@@ -35,6 +35,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Compare two transcripts, exchange by exchange
     Diff(diff::DiffArgs),
+    /// Judge transcripts by the rules of the RFCs
+    Lint(lint::LintArgs),
     /// Say what a reply, a response code, a capability or a command means
     Explain(explain::ExplainArgs),
 }
@@ -49,6 +51,7 @@ pub fn run() -> ExitCode {
         Some(Command::Practice(args)) => practice::run(args),
         Some(Command::Serve(args)) => serve::run(args),
         Some(Command::Diff(args)) => diff::run(&args),
+        Some(Command::Lint(args)) => lint::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
     };
     exit.into()

@@ -4,5 +4,6 @@ pub mod connect;
 pub mod diff;
 pub mod explain;
 mod find;
+pub mod lint;
 pub mod practice;
 pub mod serve;

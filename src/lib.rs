@@ -39,6 +39,7 @@ pub mod explain;
 pub mod finding;
 pub mod help;
 pub mod learnt;
+pub mod lint;
 pub mod log;
 pub mod login;
 pub mod mail;
