@@ -348,6 +348,7 @@ impl Ear {
             Part::Unrequested(line) => {
                 let heard = Heard::of(Role::Unrequested, line, None);
                 rules.line(&heard, &self.known, tell);
+                self.known.unrequested(&heard);
             }
             Part::Injected(data) => {
                 let heard = Heard::injected(data.first, data.octets);

@@ -43,6 +43,8 @@ pub struct Last {
     pub is_known: bool,
     /// Whether it was the greeting.
     pub is_greeting: bool,
+    /// Whether all of the reply came.
+    pub is_complete: bool,
     /// The lines of its data.
     pub lines: Option<u64>,
     /// The row in which its reply ended.

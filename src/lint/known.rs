@@ -104,6 +104,8 @@ pub struct Known {
     pub last_number: Option<u64>,
     /// TOP, and no RETR, came since then.
     pub is_only_top_since: bool,
+    /// The server said that it gives up waiting.
+    pub has_given_up: bool,
     /// The listing that is coming, or came last.
     pub listing: Listing,
     has_rows: bool,
@@ -287,6 +289,10 @@ impl Known {
         self.state = Some(state);
     }
 
+    pub(super) fn unrequested(&mut self, heard: &Heard<'_>) {
+        self.has_given_up |= self.odd(heard) == Some(Odd::Autologout);
+    }
+
     pub(super) fn any_rows(&mut self) {
         // Whatever was learnt may be void.
         let is_remote = self.is_remote;
@@ -348,6 +354,7 @@ impl Known {
                 .as_ref()
                 .is_none_or(|sent| sent.command().is_some()),
             is_greeting: exchange.is_greeting,
+            is_complete: ended.is_complete(),
             lines: exchange.data.as_ref().map(|data| data.lines),
             row: self.place.row,
         });

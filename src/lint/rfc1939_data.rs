@@ -232,7 +232,9 @@ pub(super) const RULES: &[Rule] = &[
             Check::Exchange(|ended, _| message(ended)?.nul.clone()),
             Check::Line(|heard, _| {
                 heard.when(
-                    heard.role.is_servers() && heard.text.contains(&0),
+                    heard.role.is_servers()
+                        && heard.text.contains(&0)
+                        && !matches!(heard.text, [0x15 | 0x16, 3, ..]),
                     "an octet 0 in the line",
                 )
             }),

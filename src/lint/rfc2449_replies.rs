@@ -114,8 +114,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "ask for mail less often; LOGIN-DELAY in CAPA tells the seconds",
         also: &[],
         check: &[Check::Exchange(|ended, _| {
-            let is_early =
-                ended.code().is_some_and(|code| code == "LOGIN-DELAY") && ended.verb != "USER";
+            let is_early = ended.code().is_some_and(|code| code == "LOGIN-DELAY")
+                && matches!(ended.verb, "PASS" | "APOP" | "AUTH");
             ended.when(ended.is_err() && is_early, "refused: too early")
         })],
     },
@@ -128,8 +128,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "close the other session, or wait for the server to notice that it is gone; the password is not to blame",
         also: &[],
         check: &[Check::Exchange(|ended, _| {
-            let is_locked =
-                ended.code().is_some_and(|code| code == "IN-USE") && ended.verb != "USER";
+            let is_locked = ended.code().is_some_and(|code| code == "IN-USE")
+                && matches!(ended.verb, "PASS" | "APOP" | "AUTH");
             ended.when(ended.is_err() && is_locked, "the maildrop is locked")
         })],
     },

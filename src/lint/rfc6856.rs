@@ -32,13 +32,18 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             let is_tls = matches!(heard.text, [0x15 | 0x16, 3, ..]);
+            // The reply to LANG is in the new language already.
+            let is_lang = matches!(heard.verb(), "LANG" | "UTF8");
             let valid = std::str::from_utf8(heard.text).is_ok();
             let what = if valid {
                 "octets above 127, valid UTF-8"
             } else {
                 "octets above 127, not UTF-8"
             };
-            heard.when(is_eight_bit(heard) && !known.is_utf8 && !is_tls, what)
+            heard.when(
+                is_eight_bit(heard) && !known.is_utf8 && !is_tls && !is_lang,
+                what,
+            )
         })],
     },
     // RFC 6856 §3.1: with LANG or UTF8 the text is UTF-8.

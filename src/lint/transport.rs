@@ -78,7 +78,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "seen: Redis",
         says: "+OK and -ERR are words of Redis too",
         hint: "wrong port; and a database that anyone can reach should be closed",
-        also: &[],
+        also: &["client-before-greeting"],
         check: &[Check::Line(|heard, _| {
             heard.when(is_redis(heard), "this is a Redis database")
         })],
@@ -375,7 +375,11 @@ pub(super) const RULES: &[Rule] = &[
                 .last
                 .as_ref()
                 .filter(|last| last.verb != "QUIT" && last.status == Some(Status::Positive))?;
-            let is_open = known.is_transaction() && known.waiting.is_empty() && last.is_known;
+            let is_open = known.is_transaction()
+                && known.waiting.is_empty()
+                && last.is_known
+                && last.is_complete
+                && !known.has_given_up;
             (is_end(event) && is_open)
                 .then(|| Spot::at(event.place, "closed, and nobody had asked for it"))
         })],
