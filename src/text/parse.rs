@@ -200,7 +200,16 @@ fn item(line: &str, row: usize, in_head: bool) -> At<Item> {
     }
     if let Some((side, after_ms, at)) = mark(line) {
         let (pieces, end) = pieces(line, at)?;
-        return Ok(Item::Row(Row::new(side, after_ms, pieces, end)));
+        let row = match pieces.len() {
+            0 | 1 => Row {
+                side,
+                after_ms,
+                pieces,
+                end,
+            },
+            _ => Row::new(side, after_ms, pieces, end),
+        };
+        return Ok(Item::Row(row));
     }
     if let Some((name, text)) = line.split_once(": ").filter(|_| in_head)
         && name.len() >= 2
@@ -255,6 +264,12 @@ fn mark(line: &str) -> Option<(Side, u64, usize)> {
 }
 
 fn pieces(line: &str, mut at: usize) -> At<(Vec<Piece>, LineEnd)> {
+    let text = line.get(at..).unwrap_or_default();
+    if memchr::memchr2(b'\\', b'{', text.as_bytes()).is_none() {
+        // Nearly every row of a message: plain text.
+        let plain = (!text.is_empty()).then(|| Piece::Octets(text.as_bytes().to_vec()));
+        return Ok((plain.into_iter().collect(), LineEnd::Crlf));
+    }
     let mut pieces = Vec::new();
     let mut octets = Vec::new();
     let mut end = LineEnd::Crlf;
@@ -286,7 +301,9 @@ fn pieces(line: &str, mut at: usize) -> At<(Vec<Piece>, LineEnd)> {
             }
         }
     }
-    pieces.push(Piece::Octets(octets));
+    if !octets.is_empty() {
+        pieces.push(Piece::Octets(octets));
+    }
     Ok((pieces, end))
 }
 
