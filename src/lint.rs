@@ -201,11 +201,14 @@ pub fn judge<R: BufRead>(
     mut lint: Lint,
 ) -> Result<Vec<Finding>, ParseError> {
     let mut findings = Vec::new();
+    let mut item = Item::Blank;
     loop {
         let offset = reader.offset();
-        let Some(item) = reader.next() else { break };
+        if !reader.read_into(&mut item)? {
+            break;
+        }
         let row = reader.row();
-        lint.feed(Place { row, offset }, &item?, &mut |finding| {
+        lint.feed(Place { row, offset }, &item, &mut |finding| {
             findings.push(finding);
         });
     }

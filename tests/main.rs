@@ -13,6 +13,7 @@ mod dovecot;
 mod explain;
 mod find;
 mod layers;
+mod lint;
 mod login;
 mod mail;
 mod practice;

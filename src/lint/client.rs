@@ -267,11 +267,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "send USER first; after -ERR to PASS too",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_behind = known.is_behind("USER")
-                && known
-                    .last
-                    .as_ref()
-                    .is_some_and(|last| last.status == Some(Status::Positive));
+            let is_refused = |last: &super::known::Last| last.status == Some(Status::Negative);
+            let is_behind = known.is_behind("USER") && !known.last.as_ref().is_some_and(is_refused);
             let is_alone = ended.verb == "PASS" && !is_behind && known.is_authorization();
             ended.command_when(is_alone, "PASS without USER before it")
         })],

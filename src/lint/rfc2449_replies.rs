@@ -122,7 +122,7 @@ pub(super) const RULES: &[Rule] = &[
     // RFC 2449 §8.1.2: the maildrop is locked by another session.
     Rule {
         id: "in-use-lingers",
-        level: Should,
+        level: Info,
         source: "RFC 1939 §4, RFC 2449 §8.1.2",
         says: "a lock goes with the session that held it",
         hint: "close the other session, or wait for the server to notice that it is gone; the password is not to blame",
