@@ -151,15 +151,16 @@ fn list(out: &mut dyn Write, wants: impl Fn(&Rule) -> bool) -> io::Result<()> {
     Ok(())
 }
 
-/// The rule whose id has a word in common with this one, the longest first.
+/// The rule whose id begins as this one does, or has most words in common with it.
 fn near(unknown: &str) -> Option<&'static Rule> {
-    let shared = |rule: &&Rule| {
-        let words = unknown
-            .split('-')
-            .filter(|word| rule.id.split('-').any(|own| own == *word));
-        words.map(str::len).sum::<usize>()
+    let likeness = |rule: &&Rule| {
+        let pairs = unknown.bytes().zip(rule.id.bytes());
+        let start = pairs.take_while(|(a, b)| a == b).count();
+        let words = unknown.split('-');
+        let shared = words.filter(|word| rule.id.split('-').any(|own| own == *word));
+        start.max(shared.map(str::len).sum::<usize>())
     };
     lint::rules()
-        .max_by_key(shared)
-        .filter(|rule| shared(rule) > 0)
+        .max_by_key(likeness)
+        .filter(|rule| likeness(rule) > 2)
 }

@@ -15,10 +15,12 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_login =
                 matches!(ended.verb, "PASS" | "APOP" | "AUTH") && ended.has_credentials();
+            // PASS without USER is refused for another reason.
+            let is_asked = ended.verb != "PASS" || known.is_behind("USER");
             let is_promised = known.announces("AUTH-RESP-CODE") == Some(true);
             let is_refused = ended.is_err() && ended.code().is_none() && !known.is_transaction();
             ended.when(
-                is_login && is_promised && is_refused,
+                is_login && is_asked && is_promised && is_refused,
                 "a login is refused without [AUTH]",
             )
         })],
