@@ -5,6 +5,7 @@ pub mod diff;
 pub mod explain;
 mod find;
 pub mod import;
+pub mod lint;
 pub mod practice;
 pub mod redact;
 pub mod replay;

@@ -16,7 +16,7 @@ pub use matcher::{Matcher, fits};
 pub use measure::{Digest, Measures};
 pub use parts::Parts;
 
-use crate::tracker::{LineEnd, Sent, Side, Status, Tracker};
+use crate::tracker::{LineEnd, Sent, Side, State, Status, Tracker};
 use crate::transcript::{Hole, Item, Piece, Row, Transcript};
 use talk::Talk;
 
@@ -157,12 +157,40 @@ impl Part {
     }
 }
 
+/// What passes while a dialogue is read: its parts, and what is seen before the part that it belongs to is finished.
+#[derive(Debug)]
+pub enum Passing<'a> {
+    /// A part that is finished.
+    Part(Part),
+    /// A command is complete and waits for its reply.
+    Command(&'a Sent, &'a Line),
+    /// The status line of a multi-line reply has come; its data follows.
+    DataStarted(&'a Sent),
+    /// A block of data, line ends and stuffing inside; never two rows at once, seldom parts of two lines.
+    Data {
+        /// Who sent it.
+        side: Side,
+        /// As on the wire.
+        octets: &'a [u8],
+        /// The row in which it starts.
+        place: Place,
+        /// Milliseconds since the first row of the transcript.
+        time_ms: u64,
+    },
+    /// A hole in data.
+    Hole(Side),
+    /// A row `{{...}}` in data.
+    AnyRows,
+    /// The session entered another state.
+    State(State),
+}
+
 /// Reads items into parts.
 ///
 /// A transcript whose first row is the client's, with no `* connected` before it, is a piece of a session: no greeting is
 /// awaited. A status line that starts with a hole is taken as one line; `S: {{...}}` in its place stands for the whole reply
 /// to every command that waits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Dialogue {
     tracker: Tracker,
     talk: Talk,
@@ -170,11 +198,38 @@ pub struct Dialogue {
     has_rows: bool,
 }
 
+impl Default for Dialogue {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Dialogue {
     /// A dialogue that has not begun.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_digests(true)
+    }
+
+    /// The same, for a reader that wants no digests of data: hashing is the slowest part of reading.
+    #[must_use]
+    pub fn without_digests() -> Self {
+        Self::with_digests(false)
+    }
+
+    fn with_digests(has_digests: bool) -> Self {
+        Self {
+            tracker: Tracker::new(),
+            talk: Talk::new(has_digests),
+            is_connected: false,
+            has_rows: false,
+        }
+    }
+
+    /// How many commands wait for the end of their reply.
+    #[must_use]
+    pub fn outstanding(&self) -> usize {
+        self.tracker.outstanding()
     }
 
     /// The parts of a transcript that is in memory; its rows are numbered as in the file that `text::print` makes.
@@ -196,6 +251,15 @@ impl Dialogue {
 
     /// Takes one item and tells each part that is finished by it.
     pub fn feed(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(Part)) {
+        self.watch(place, item, &mut |passing| {
+            if let Passing::Part(part) = passing {
+                tell(part);
+            }
+        });
+    }
+
+    /// Takes one item and tells what passes, finished parts among it.
+    pub fn watch(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(Passing<'_>)) {
         match item {
             Item::Row(row) => self.row(place, row, tell),
             Item::Event(text) => self.event(Event::read(place, text), tell),
@@ -205,12 +269,21 @@ impl Dialogue {
 
     /// The transcript has ended: tells what was not finished.
     pub fn finish(&mut self, tell: &mut dyn FnMut(Part)) {
+        self.watch_end(&mut |passing| {
+            if let Passing::Part(part) = passing {
+                tell(part);
+            }
+        });
+    }
+
+    /// The same as [`Self::finish`], for who watches.
+    pub fn watch_end(&mut self, tell: &mut dyn FnMut(Passing<'_>)) {
         let talk = &mut self.talk;
         self.tracker.finish(&mut |step| talk.step(step, tell));
         talk.drain(true, tell);
     }
 
-    fn row(&mut self, place: Place, row: &Row, tell: &mut dyn FnMut(Part)) {
+    fn row(&mut self, place: Place, row: &Row, tell: &mut dyn FnMut(Passing<'_>)) {
         if !std::mem::replace(&mut self.has_rows, true)
             && row.side == Side::Client
             && !self.is_connected
@@ -229,12 +302,12 @@ impl Dialogue {
     }
 
     /// A row `{{...}}`. Inside data it is remembered; elsewhere each reply that is awaited ends with it.
-    fn any_rows(&mut self, place: Place, side: Side, tell: &mut dyn FnMut(Part)) {
+    fn any_rows(&mut self, place: Place, side: Side, tell: &mut dyn FnMut(Passing<'_>)) {
         if self.talk.hold_any_rows(side, place) {
-            return;
+            return tell(Passing::AnyRows);
         }
         if side == Side::Client {
-            return tell(Part::AnyRows(place));
+            return tell(Passing::Part(Part::AnyRows(place)));
         }
         let waiting = self.tracker.outstanding();
         for _ in 0..waiting.max(1) {
@@ -249,7 +322,7 @@ impl Dialogue {
         }
     }
 
-    fn event(&mut self, event: Event, tell: &mut dyn FnMut(Part)) {
+    fn event(&mut self, event: Event, tell: &mut dyn FnMut(Passing<'_>)) {
         let talk = &mut self.talk;
         match event.kind {
             EventKind::Connected => self.is_connected = true,
@@ -272,7 +345,7 @@ impl Dialogue {
             | EventKind::Injected
             | EventKind::Other => {}
         }
-        tell(Part::Event(event));
+        tell(Passing::Part(Part::Event(event)));
     }
 }
 

@@ -14,6 +14,15 @@ pub struct Finding {
     /// Of a difference: the line of the other file, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_row: Option<usize>,
+    /// The octets of the file before that line. None where there is no row, and of a difference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+    /// The octets that were seen, at most 64 of them, escaped as in a transcript; empty where nothing was sent.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub octets: String,
+    /// How often it was found in the session; what else stands here is of the first time.
+    #[serde(skip_serializing_if = "is_once")]
+    pub count: u64,
     /// What was found, for people. Wire text in it is escaped as by [`crate::visible`].
     pub message: String,
     /// What to do, when that is known.
@@ -24,8 +33,13 @@ pub struct Finding {
     pub source: &'static str,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_once(count: &u64) -> bool {
+    *count == 1
+}
+
 /// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Worth knowing.

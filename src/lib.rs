@@ -44,6 +44,7 @@ pub mod heard;
 pub mod help;
 pub mod import;
 pub mod learnt;
+pub mod lint;
 pub mod log;
 pub mod login;
 pub mod mail;

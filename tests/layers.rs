@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "srv", "tunnel", "redact", "import",
         ],
     ),
-    ("judges", &["finding", "diff"]),
+    ("judges", &["finding", "diff", "lint"]),
     ("players", &["server", "player"]),
     (
         "edge",

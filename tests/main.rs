@@ -15,6 +15,7 @@ mod explain;
 mod find;
 mod import;
 mod layers;
+mod lint;
 mod login;
 mod mail;
 mod practice;

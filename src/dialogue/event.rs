@@ -50,7 +50,7 @@ const STARTS: &[(&str, EventKind)] = &[
 ];
 
 impl Event {
-    pub(super) fn read(place: Place, text: &str) -> Self {
+    pub(crate) fn read(place: Place, text: &str) -> Self {
         let kind = STARTS.iter().find(|(start, _)| text.starts_with(start));
         Self {
             place,

@@ -27,7 +27,7 @@ pub struct Measures {
     pub octets: u64,
     /// Its octets without the stuffing dots (RFC 1939 §3).
     pub message_octets: u64,
-    /// Of its octets as on the wire and its holes, without the terminator.
+    /// Of its octets as on the wire and its holes, without the terminator; zeros from a [`super::Dialogue::without_digests`].
     pub digest: Digest,
     /// How the line with the single dot ended; None when that line did not come.
     pub terminator: Option<LineEnd>,
@@ -50,7 +50,8 @@ pub(super) fn digest_hole(digest: &mut Sha256, hole: &Hole) {
 #[derive(Debug)]
 pub(super) struct Measuring {
     measures: Measures,
-    digest: Sha256,
+    /// None where no digest is wanted.
+    digest: Option<Sha256>,
     /// The last octet was CR.
     is_behind_cr: bool,
     /// The next octet starts a line.
@@ -61,7 +62,7 @@ pub(super) struct Measuring {
 }
 
 impl Measuring {
-    pub(super) fn new(side: Side) -> Self {
+    pub(super) fn new(side: Side, has_digest: bool) -> Self {
         Self {
             measures: Measures {
                 side,
@@ -77,7 +78,7 @@ impl Measuring {
                 has_holes: false,
                 has_any_rows: false,
             },
-            digest: Sha256::new(),
+            digest: has_digest.then(Sha256::new),
             is_behind_cr: false,
             is_line_start: true,
             is_inside: false,
@@ -96,7 +97,9 @@ impl Measuring {
 
     pub(super) fn octets(&mut self, octets: &[u8]) {
         let Some(last) = octets.last() else { return };
-        self.digest.update(octets);
+        if let Some(digest) = &mut self.digest {
+            digest.update(octets);
+        }
         let mut stuffing = u64::from(self.is_line_start && octets.first() == Some(&b'.'));
         self.is_line_start = false;
         for at in memchr_iter(b'\n', octets) {
@@ -117,7 +120,7 @@ impl Measuring {
     }
 
     pub(super) fn hole(&mut self, hole: &Hole) {
-        digest_hole(&mut self.digest, hole);
+        self.digest_hole(hole);
         self.measures.has_holes = true;
         self.measures.octets += 1;
         self.is_behind_cr = false;
@@ -127,7 +130,7 @@ impl Measuring {
 
     pub(super) fn any_rows(&mut self, place: Place) {
         self.at(place, 0, place);
-        digest_hole(&mut self.digest, &Hole::Rows);
+        self.digest_hole(&Hole::Rows);
         self.measures.has_holes = true;
         self.measures.has_any_rows = true;
     }
@@ -142,7 +145,15 @@ impl Measuring {
 
     pub(super) fn finish(mut self) -> Measures {
         self.measures.lines += u64::from(self.is_inside);
-        self.measures.digest = self.digest.finalize().into();
+        if let Some(digest) = self.digest {
+            self.measures.digest = digest.finalize().into();
+        }
         self.measures
+    }
+
+    fn digest_hole(&mut self, hole: &Hole) {
+        if let Some(digest) = &mut self.digest {
+            digest_hole(digest, hole);
+        }
     }
 }

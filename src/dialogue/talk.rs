@@ -6,14 +6,16 @@ use sha2::{Digest as _, Sha256};
 
 use super::measure::{Measuring, digest_hole};
 use super::stream::{NEUTRAL, Origin, PieceOf, Stream, pieces, push_octets};
-use super::{Digest, Exchange, LINE_KEPT, Line, Measures, Part, Place, SASL_KEPT};
+use super::{Digest, Exchange, LINE_KEPT, Line, Measures, Part, Passing, Place, SASL_KEPT};
 use crate::command::Shape;
 use crate::tracker::{LineEnd, Role, Sent, Side, Status, Step};
 use crate::transcript::{Hole, Piece, Row};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Talk {
     now_ms: u64,
+    /// Whether data gets a digest.
+    has_digests: bool,
     client: Stream,
     server: Stream,
     client_line: Option<LineSoFar>,
@@ -77,6 +79,28 @@ impl Open {
 }
 
 impl Talk {
+    pub(super) fn new(has_digests: bool) -> Self {
+        Self {
+            now_ms: 0,
+            has_digests,
+            client: Stream::default(),
+            server: Stream::default(),
+            client_line: None,
+            server_line: None,
+            queue: VecDeque::new(),
+            uncounted: 0,
+            pending: None,
+            is_owed: false,
+            greeting: None,
+            reply: None,
+            is_uploading: false,
+            upload: None,
+            uploaded: None,
+            injected: None,
+            buffer: Vec::new(),
+        }
+    }
+
     pub(super) fn start_row(&mut self, side: Side, place: Place, after_ms: u64) {
         self.now_ms = self.now_ms.saturating_add(after_ms);
         let now_ms = self.now_ms;
@@ -124,15 +148,16 @@ impl Talk {
     pub(super) fn hold_any_rows(&mut self, side: Side, place: Place) -> bool {
         let data = match side {
             Side::Server => self.reply.as_mut(),
-            Side::Client if self.is_uploading => {
-                Some(self.upload.get_or_insert_with(|| Measuring::new(side)))
-            }
+            Side::Client if self.is_uploading => Some(
+                self.upload
+                    .get_or_insert_with(|| Measuring::new(side, true)),
+            ),
             Side::Client => None,
         };
         data.map(|data| data.any_rows(place)).is_some()
     }
 
-    pub(super) fn step(&mut self, step: Step<'_>, tell: &mut dyn FnMut(Part)) {
+    pub(super) fn step(&mut self, step: Step<'_>, tell: &mut dyn FnMut(Passing<'_>)) {
         match step {
             Step::Line {
                 side,
@@ -165,23 +190,40 @@ impl Talk {
                     Side::Server => &mut self.reply,
                     Side::Client => &mut self.upload,
                 };
-                measure(
-                    data.get_or_insert_with(|| Measuring::new(side)),
-                    octets,
-                    origin,
-                );
+                let has_digest = self.has_digests;
+                let data = data.get_or_insert_with(|| Measuring::new(side, has_digest));
+                data.at(origin.first, origin.skipped, origin.last);
+                let (place, time_ms) = (origin.first, origin.last_ms);
+                pieces(octets, origin.holes, |piece| match piece {
+                    PieceOf::Octets(octets) => {
+                        data.octets(octets);
+                        tell(Passing::Data {
+                            side,
+                            octets,
+                            place,
+                            time_ms,
+                        });
+                    }
+                    PieceOf::Hole(hole) => {
+                        data.hole(&hole);
+                        tell(Passing::Hole(side));
+                    }
+                });
             }
             Step::Injected(octets) => {
                 let origin = self.server.take(octets.len());
                 let data = &mut self.injected;
                 measure(
-                    data.get_or_insert_with(|| Measuring::new(Side::Server)),
+                    data.get_or_insert_with(|| Measuring::new(Side::Server, true)),
                     octets,
                     origin,
                 );
             }
             Step::CommandSent(sent) => {
                 let (command, sent_ms) = self.pending.take().unzip();
+                if let Some(line) = &command {
+                    tell(Passing::Command(sent, line));
+                }
                 self.queue.push_back(Open {
                     command,
                     sent: Some(sent.clone()),
@@ -190,48 +232,52 @@ impl Talk {
                     ..Open::default()
                 });
             }
-            Step::DataStarted(_) => self.reply = Some(Measuring::new(Side::Server)),
+            Step::DataStarted(sent) => {
+                self.reply = Some(Measuring::new(Side::Server, self.has_digests));
+                tell(Passing::DataStarted(sent));
+            }
             Step::ReplyEnded(None, status) => {
                 let line = self.greeting.take();
-                tell(greeting(line, Some(status)));
+                tell(Passing::Part(greeting(line, Some(status))));
             }
             Step::ReplyEnded(Some(sent), status) => self.reply_ended(sent, status, tell),
             Step::Challenged => self.is_owed = true,
-            Step::StateChanged(_) | Step::TlsAgreed => {}
+            Step::StateChanged(state) => tell(Passing::State(state)),
+            Step::TlsAgreed => {}
         }
     }
 
     /// Nothing is waited for any more. With `is_end`, lines do not go on either.
-    pub(super) fn drain(&mut self, is_end: bool, tell: &mut dyn FnMut(Part)) {
+    pub(super) fn drain(&mut self, is_end: bool, tell: &mut dyn FnMut(Passing<'_>)) {
         if let Some(cut) = self.server_line.take() {
             let role = cut.role;
             let line = cut.finish(LineEnd::None);
             match self.queue.front_mut() {
                 Some(open) if role == Role::Status => open.status_line = Some(line),
                 Some(open) if role == Role::Continuation => open.add_sasl(line),
-                _ if role == Role::Greeting => tell(greeting(Some(line), None)),
-                _ => tell(Part::Unrequested(line)),
+                _ if role == Role::Greeting => tell(Passing::Part(greeting(Some(line), None))),
+                _ => tell(Passing::Part(Part::Unrequested(line))),
             }
         }
         let mut data = self.reply.take().map(Measuring::finish);
         // The data is that of the oldest command, whose status line was positive.
         for open in std::mem::take(&mut self.queue) {
             let status = data.is_some().then_some(Status::Positive);
-            tell(open.finish(status, data.take()));
+            tell(Passing::Part(open.finish(status, data.take())));
         }
         let upload = self.upload.take().map(Measuring::finish);
         if let Some(upload) = self.uploaded.take().or(upload) {
-            tell(Open::default().finish(None, Some(upload)));
+            tell(Passing::Part(Open::default().finish(None, Some(upload))));
         }
         if is_end && let Some(cut) = self.client_line.take() {
             let open = Open {
                 command: Some(cut.finish(LineEnd::None)),
                 ..Open::default()
             };
-            tell(open.finish(None, None));
+            tell(Passing::Part(open.finish(None, None)));
         }
         if let Some(injected) = self.injected.take() {
-            tell(Part::Injected(injected.finish()));
+            tell(Passing::Part(Part::Injected(injected.finish())));
         }
         self.uncounted = 0;
         self.pending = None;
@@ -259,7 +305,7 @@ impl Talk {
             }
             Side::Client => {
                 let upload = self.upload.take();
-                let mut data = upload.unwrap_or_else(|| Measuring::new(side));
+                let mut data = upload.unwrap_or_else(|| Measuring::new(side, true));
                 data.terminator(place, end);
                 self.uploaded = Some(data.finish());
                 self.is_uploading = false;
@@ -268,7 +314,7 @@ impl Talk {
     }
 
     /// A line is complete.
-    fn line(&mut self, line: Line, role: Role, now_ms: u64, tell: &mut dyn FnMut(Part)) {
+    fn line(&mut self, line: Line, role: Role, now_ms: u64, tell: &mut dyn FnMut(Passing<'_>)) {
         match role {
             Role::Greeting => self.greeting = Some(line),
             Role::Status => {
@@ -289,7 +335,7 @@ impl Talk {
                         .for_each(|line| open.add_sasl(line));
                 }
             }
-            Role::Unrequested => tell(Part::Unrequested(line)),
+            Role::Unrequested => tell(Passing::Part(Part::Unrequested(line))),
             Role::Command => {
                 if self.pending.replace((line, now_ms)).is_some() {
                     self.uncounted += 1;
@@ -310,7 +356,7 @@ impl Talk {
         }
     }
 
-    fn reply_ended(&mut self, sent: &Sent, status: Status, tell: &mut dyn FnMut(Part)) {
+    fn reply_ended(&mut self, sent: &Sent, status: Status, tell: &mut dyn FnMut(Passing<'_>)) {
         let mut open = self.queue.pop_front().unwrap_or_default();
         open.sent.get_or_insert_with(|| sent.clone());
         for early in self.queue.iter_mut().take_while(|open| open.is_early) {
@@ -323,7 +369,7 @@ impl Talk {
         self.is_owed = false;
         self.is_uploading = status == Status::Positive && sent.shape() == Shape::Upload;
         let data = self.reply.take().map(Measuring::finish);
-        tell(open.finish(Some(status), data));
+        tell(Passing::Part(open.finish(Some(status), data)));
     }
 }
 

@@ -38,7 +38,7 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// Findings for people, one paragraph each: file and row, level, id, message, hint.
+/// Findings for people, one paragraph each: file and row, level, id, message, how often; the row as evidence, hint, source.
 ///
 /// Errors: `out` can't be written.
 pub fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Result<()> {
@@ -53,7 +53,18 @@ pub fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Result<()
         let level = style.paint(paint, finding.level.name());
         let place = shown(&format!("{file}{row}"));
         let id = finding.id;
-        writeln!(out, "{place}: {level} [{id}] {}", shown(&finding.message))?;
+        let count = match finding.count {
+            0 | 1 => String::new(),
+            count => format!(" ({count} times)"),
+        };
+        writeln!(
+            out,
+            "{place}: {level} {id}: {}{count}",
+            shown(&finding.message)
+        )?;
+        if !finding.octets.is_empty() {
+            writeln!(out, "  | {}", shown(&finding.octets))?;
+        }
         if let Some(hint) = &finding.hint {
             writeln!(out, "  hint: {}", shown(hint))?;
         }
@@ -164,6 +175,9 @@ mod tests {
 
     fn judged() -> Judged {
         let finding = |id, level, hint: Option<&str>, source| Finding {
+            offset: None,
+            octets: String::new(),
+            count: 1,
             id,
             level,
             row: Some(14),

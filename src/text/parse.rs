@@ -60,7 +60,21 @@ impl<R: BufRead> Reader<R> {
         self.offset
     }
 
-    fn read(&mut self) -> Result<Option<Item>, ParseError> {
+    /// Reads the next item into `item`, whose memory is used again; false at the end, and after an error.
+    ///
+    /// Errors: the line breaks the format, or can't be read.
+    pub fn read_into(&mut self, item: &mut Item) -> Result<bool, ParseError> {
+        if self.has_failed {
+            return Ok(false);
+        }
+        let spare = std::mem::replace(item, Item::Blank);
+        let read = self.read(spare);
+        self.has_failed = read.is_err();
+        Ok(read?.map(|next| *item = next).is_some())
+    }
+
+    /// Reads the next item; `spare` is one that is not needed any more.
+    fn read(&mut self, spare: Item) -> Result<Option<Item>, ParseError> {
         self.line.clear();
         let mut window = std::io::Read::take(&mut self.input, LINE_LIMIT as u64 + 1);
         if let Err(error) = window.read_until(b'\n', &mut self.line) {
@@ -78,6 +92,15 @@ impl<R: BufRead> Reader<R> {
         let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let is_whole = self.line.ends_with(b"\n");
+        if let Some((side, text)) = plain_row(line).filter(|_| is_whole) {
+            self.in_head = false;
+            return Ok(Some(Item::Row(Row {
+                side,
+                after_ms: 0,
+                pieces: again(spare, text),
+                end: LineEnd::Crlf,
+            })));
+        }
         let parse = |line: &[u8]| match std::str::from_utf8(line) {
             // A CR that we write is an escape; one that stands here belongs to the line end.
             Ok(line) => item(line.trim_end_matches('\r'), self.row, self.in_head),
@@ -118,7 +141,7 @@ impl<R: BufRead> Iterator for Reader<R> {
         if self.has_failed {
             return None;
         }
-        let item = self.read().transpose();
+        let item = self.read(Item::Blank).transpose();
         self.has_failed = matches!(item, Some(Err(_)));
         item
     }
@@ -180,6 +203,34 @@ impl Problem {
     }
 }
 
+/// The side and text of a row without time, escapes and holes: nearly every row of a message is one.
+fn plain_row(line: &[u8]) -> Option<(Side, &[u8])> {
+    let (side, text) = match line {
+        [b'S', b':', b' ', text @ ..] => (Side::Server, text),
+        [b'C', b':', b' ', text @ ..] => (Side::Client, text),
+        _ => return None,
+    };
+    let is_plain =
+        memchr::memchr2(b'\\', b'{', text).is_none() && std::str::from_utf8(text).is_ok();
+    (is_plain && !text.is_empty() && !text.ends_with(b"\r")).then_some((side, text))
+}
+
+/// The pieces of a row of plain text, in the memory of an item that is not needed any more.
+fn again(spare: Item, text: &[u8]) -> Vec<Piece> {
+    let Item::Row(Row { mut pieces, .. }) = spare else {
+        return vec![Piece::Octets(text.to_vec())];
+    };
+    pieces.truncate(1);
+    match pieces.first_mut() {
+        Some(Piece::Octets(octets)) => {
+            octets.clear();
+            octets.extend_from_slice(text);
+        }
+        _ => pieces = vec![Piece::Octets(text.to_vec())],
+    }
+    pieces
+}
+
 type At<T> = Result<T, (Problem, usize, usize)>;
 
 fn item(line: &str, row: usize, in_head: bool) -> At<Item> {
@@ -200,7 +251,16 @@ fn item(line: &str, row: usize, in_head: bool) -> At<Item> {
     }
     if let Some((side, after_ms, at)) = mark(line) {
         let (pieces, end) = pieces(line, at)?;
-        return Ok(Item::Row(Row::new(side, after_ms, pieces, end)));
+        let row = match pieces.len() {
+            0 | 1 => Row {
+                side,
+                after_ms,
+                pieces,
+                end,
+            },
+            _ => Row::new(side, after_ms, pieces, end),
+        };
+        return Ok(Item::Row(row));
     }
     if let Some((name, text)) = line.split_once(": ").filter(|_| in_head)
         && name.len() >= 2
@@ -255,6 +315,12 @@ fn mark(line: &str) -> Option<(Side, u64, usize)> {
 }
 
 fn pieces(line: &str, mut at: usize) -> At<(Vec<Piece>, LineEnd)> {
+    let text = line.get(at..).unwrap_or_default();
+    if memchr::memchr2(b'\\', b'{', text.as_bytes()).is_none() {
+        // Nearly every row of a message: plain text.
+        let plain = (!text.is_empty()).then(|| Piece::Octets(text.as_bytes().to_vec()));
+        return Ok((plain.into_iter().collect(), LineEnd::Crlf));
+    }
     let mut pieces = Vec::new();
     let mut octets = Vec::new();
     let mut end = LineEnd::Crlf;
@@ -286,7 +352,9 @@ fn pieces(line: &str, mut at: usize) -> At<(Vec<Piece>, LineEnd)> {
             }
         }
     }
-    pieces.push(Piece::Octets(octets));
+    if !octets.is_empty() {
+        pieces.push(Piece::Octets(octets));
+    }
     Ok((pieces, end))
 }
 

@@ -1,0 +1,166 @@
+//! `poptalk lint FILE...`: the rules over transcripts.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use owo_colors::Stream;
+
+use crate::exit::Exit;
+use crate::finding::Level;
+use crate::lint::{self, Lint, Rule};
+use crate::report::findings::{self, Format, Judged};
+use crate::report::{self};
+use crate::style::{ColorChoice, Style};
+use crate::text::Reader;
+
+/// How much of a file is read at once, in octets.
+const CHUNK: usize = 256 * 1024;
+
+/// The arguments of `lint`.
+#[derive(Debug, clap::Args)]
+pub struct LintArgs {
+    /// The transcripts to judge
+    #[arg(value_name = "FILE", required_unless_present = "list")]
+    files: Vec<PathBuf>,
+
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+
+    /// Judge by this rule only; may be given many times
+    #[arg(long, value_name = "ID")]
+    only: Vec<String>,
+
+    /// Name every rule: id, level, source, what it says
+    #[arg(long)]
+    list: bool,
+
+    /// End with 1 for findings of this level and above
+    #[arg(long, value_enum, value_name = "LEVEL", default_value = "should")]
+    fail_on: Level,
+}
+
+/// Judges transcripts and prints what was found.
+#[must_use]
+pub fn run(args: &LintArgs) -> Exit {
+    if let Some(unknown) = args.only.iter().find(|id| lint::rule(id).is_none()) {
+        let hint = match near(unknown) {
+            Some(rule) => format!(
+                "did you mean `{}`? `poptalk lint --list` names every rule",
+                rule.id
+            ),
+            None => "`poptalk lint --list` names every rule".to_owned(),
+        };
+        report::error(
+            &format!("--only: there is no rule `{unknown}`"),
+            Some(&hint),
+        );
+        return Exit::Usage;
+    }
+    let wants = |rule: &Rule| args.only.is_empty() || args.only.iter().any(|id| id == rule.id);
+    let mut out = BufWriter::new(io::stdout().lock());
+    if args.list {
+        // A reader that has enough is no failure.
+        let _ = list(&mut out, wants).and_then(|()| out.flush());
+        return Exit::Well;
+    }
+    let mut exit = Exit::Well;
+    let mut all = Vec::new();
+    for path in &args.files {
+        match judge(path, wants) {
+            Ok(judged) => {
+                let is_failure = judged.findings.iter().any(|one| one.level >= args.fail_on);
+                exit = exit.max(if is_failure {
+                    Exit::Refused
+                } else {
+                    Exit::Well
+                });
+                if args.format == Format::Text {
+                    let style = Style::new(ColorChoice::Auto, Stream::Stdout);
+                    // When nobody reads any more, the exit code is still to be found.
+                    let _ = findings::text(&mut out, &judged, style);
+                } else {
+                    all.push(judged);
+                }
+            }
+            Err((what, hint)) => {
+                let _ = out.flush();
+                match hint {
+                    Some(hint) => report::error(&what, Some(hint)),
+                    None => report::own(&what),
+                }
+                exit = Exit::Usage;
+            }
+        }
+    }
+    let _ = match args.format {
+        Format::Text => Ok(()),
+        Format::Json => findings::json(&mut out, &all),
+        Format::Junit => findings::junit(&mut out, &all),
+    };
+    let _ = out.flush();
+    exit
+}
+
+/// Judges one file. Errors: what to tell, and a hint where the text has none of its own.
+fn judge(
+    path: &Path,
+    wants: impl Fn(&Rule) -> bool,
+) -> Result<Judged, (String, Option<&'static str>)> {
+    let name = path.display().to_string();
+    let open = || {
+        let file = File::open(path)?;
+        match file.metadata()?.is_dir() {
+            true => Err(io::ErrorKind::IsADirectory.into()),
+            false => Ok(file),
+        }
+    };
+    let file = open().map_err(|error: io::Error| {
+        let why = crate::net::dial::plain(&error);
+        let hint = "name a transcript, a file that ends in .pop3";
+        (format!("{name}: {why}"), Some(hint))
+    })?;
+    let mut reader = Reader::new(BufReader::with_capacity(CHUNK, file));
+    match lint::judge(&mut reader, Lint::with(wants)) {
+        Ok(findings) => Ok(Judged {
+            files: vec![name],
+            findings,
+            beyond: 0,
+        }),
+        Err(error) => {
+            let what = format!(
+                "error: row {} column {} of {name}: {error}",
+                error.row, error.column
+            );
+            Err((what, None))
+        }
+    }
+}
+
+/// One line for each rule: id, level, source, what it says.
+fn list(out: &mut dyn Write, wants: impl Fn(&Rule) -> bool) -> io::Result<()> {
+    for rule in lint::rules().filter(|rule| wants(rule)) {
+        let level = rule.level.name();
+        writeln!(
+            out,
+            "{:<34} {level:<8} {}: {}",
+            rule.id, rule.source, rule.says
+        )?;
+    }
+    Ok(())
+}
+
+/// The rule whose id begins as this one does, or has most words in common with it.
+fn near(unknown: &str) -> Option<&'static Rule> {
+    let likeness = |rule: &&Rule| {
+        let pairs = unknown.bytes().zip(rule.id.bytes());
+        let start = pairs.take_while(|(a, b)| a == b).count();
+        let words = unknown.split('-');
+        let shared = words.filter(|word| rule.id.split('-').any(|own| own == *word));
+        start.max(shared.map(str::len).sum::<usize>())
+    };
+    lint::rules()
+        .max_by_key(likeness)
+        .filter(|rule| likeness(rule) > 2)
+}

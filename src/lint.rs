@@ -1,0 +1,423 @@
+//! The rules over a transcript: what breaks an RFC, and what harms people although no RFC forbids it.
+//!
+//! A rule is a row of a table ([`rules`]) with small checks. [`Lint`] goes over the items once, hands each line and each finished
+//! exchange to the rules together with what is [`Known`] so far, and tells each rule's first finding of a session at once. It
+//! keeps no message: of data there are only facts ([`Body`]), of message numbers at most [`known::MESSAGES_MAX`].
+
+pub mod body;
+mod client;
+pub mod facts;
+pub mod heard;
+pub mod known;
+mod rfc1939;
+mod rfc1939_data;
+mod rfc1939_listing;
+mod rfc1939_mail;
+mod rfc1939_maildrop;
+mod rfc1939_states;
+mod rfc2449;
+mod rfc2449_replies;
+mod rfc2595;
+mod rfc3206;
+mod rfc5034;
+mod rfc6856;
+mod security;
+mod tls;
+mod transport;
+
+use std::io::BufRead;
+
+pub use body::Body;
+pub use heard::{Ended, Heard, List, Role, Spot};
+pub use known::Known;
+
+use crate::dialogue::{Dialogue, Event, Exchange, Line, Part, Passing, Place};
+use crate::finding::{Finding, Level};
+use crate::text::{ParseError, Reader, escape};
+use crate::tracker::Side;
+use crate::transcript::Item;
+
+/// The most octets that a finding shows.
+const SHOWN: usize = 64;
+
+/// One rule.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// Its name in kebab-case; never renamed, never numbered.
+    pub id: &'static str,
+    /// How much it matters when it is broken.
+    pub level: Level,
+    /// The document and section; or what else it comes from.
+    pub source: &'static str,
+    /// What is required, or what it means, in one sentence.
+    pub says: &'static str,
+    /// What the administrator of the server, or the author of the client, should do.
+    pub hint: &'static str,
+    /// Rules that are always broken together with this one.
+    pub also: &'static [&'static str],
+    /// How it is seen.
+    pub check: &'static [Check],
+}
+
+/// How a rule is seen: of what it is shown it says where it is broken, if it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Check {
+    /// Each line as it passes, with its role. A command passes when it is sent; the lines of a reply when the reply ends.
+    Line(fn(&Heard<'_>, &Known) -> Option<Spot>),
+    /// Each finished exchange, the greeting among them, with what was learnt before it.
+    Exchange(fn(&Ended<'_>, &Known) -> Option<Spot>),
+    /// Each event.
+    Event(fn(&Event, &Known) -> Option<Spot>),
+}
+
+/// Every rule, document by document.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    [
+        rfc1939::RULES,
+        rfc1939_states::RULES,
+        rfc1939_data::RULES,
+        rfc1939_listing::RULES,
+        rfc1939_mail::RULES,
+        rfc1939_maildrop::RULES,
+        rfc2449::RULES,
+        rfc2449_replies::RULES,
+        rfc2595::RULES,
+        rfc3206::RULES,
+        rfc5034::RULES,
+        rfc6856::RULES,
+        tls::RULES,
+        transport::RULES,
+        security::RULES,
+        client::RULES,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The rule with this id.
+#[must_use]
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    rules().find(|rule| rule.id == id)
+}
+
+/// Judges one session, item by item, in constant memory.
+///
+/// It is meant for a session that goes on as well as for a file: what [`Lint::feed`] tells is known to be so from that moment.
+#[derive(Debug)]
+pub struct Lint {
+    rules: Rules,
+    dialogue: Dialogue,
+    ear: Ear,
+}
+
+/// The rules that are on, by what they are shown, and how often each was broken.
+#[derive(Debug)]
+struct Rules {
+    lines: Vec<(usize, LineCheck)>,
+    exchanges: Vec<(usize, ExchangeCheck)>,
+    events: Vec<(usize, EventCheck)>,
+    rows: Vec<(&'static Rule, u64)>,
+}
+
+type LineCheck = fn(&Heard<'_>, &Known) -> Option<Spot>;
+type ExchangeCheck = fn(&Ended<'_>, &Known) -> Option<Spot>;
+type EventCheck = fn(&Event, &Known) -> Option<Spot>;
+
+impl Default for Lint {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Lint {
+    /// With all rules.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(|_| true)
+    }
+
+    /// With the rules that `wants` takes.
+    #[must_use]
+    pub fn with(wants: impl Fn(&Rule) -> bool) -> Self {
+        let mut on = Rules {
+            lines: Vec::new(),
+            exchanges: Vec::new(),
+            events: Vec::new(),
+            rows: Vec::new(),
+        };
+        for rule in rules().filter(|rule| wants(rule)) {
+            let index = on.rows.len();
+            on.rows.push((rule, 0));
+            for check in rule.check {
+                match *check {
+                    Check::Line(check) => on.lines.push((index, check)),
+                    Check::Exchange(check) => on.exchanges.push((index, check)),
+                    Check::Event(check) => on.events.push((index, check)),
+                }
+            }
+        }
+        Self {
+            rules: on,
+            dialogue: Dialogue::without_digests(),
+            ear: Ear::default(),
+        }
+    }
+
+    /// Takes the item at this place; tells each rule that is broken for the first time in this session.
+    pub fn feed(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(Finding)) {
+        let Self {
+            rules,
+            dialogue,
+            ear,
+        } = self;
+        ear.start(place, item);
+        dialogue.watch(place, item, &mut |passing| ear.pass(passing, rules, tell));
+    }
+
+    /// The session has ended: judges what was not finished.
+    pub fn finish(&mut self, tell: &mut dyn FnMut(Finding)) {
+        let Self {
+            rules,
+            dialogue,
+            ear,
+        } = self;
+        ear.known.is_over = true;
+        dialogue.watch_end(&mut |passing| ear.pass(passing, rules, tell));
+    }
+
+    /// How often this rule was broken so far.
+    #[must_use]
+    pub fn count(&self, id: &str) -> u64 {
+        let row = self.rules.rows.iter().find(|(rule, _)| rule.id == id);
+        row.map_or(0, |(_, count)| *count)
+    }
+}
+
+/// Judges a whole file: one finding for each rule that is broken, in the order of the file, with its count.
+///
+/// Errors: the first line that can't be read.
+pub fn judge<R: BufRead>(
+    reader: &mut Reader<R>,
+    mut lint: Lint,
+) -> Result<Vec<Finding>, ParseError> {
+    let mut findings = Vec::new();
+    let mut item = Item::Blank;
+    loop {
+        let offset = reader.offset();
+        if !reader.read_into(&mut item)? {
+            break;
+        }
+        let row = reader.row();
+        lint.feed(Place { row, offset }, &item, &mut |finding| {
+            findings.push(finding);
+        });
+    }
+    lint.finish(&mut |finding| findings.push(finding));
+    for finding in &mut findings {
+        finding.count = lint.count(finding.id);
+    }
+    findings.sort_by_key(|finding| finding.row);
+    Ok(findings)
+}
+
+impl Rules {
+    fn found(
+        rows: &mut [(&'static Rule, u64)],
+        index: usize,
+        spot: Spot,
+        tell: &mut dyn FnMut(Finding),
+    ) {
+        let Some((rule, count)) = rows.get_mut(index) else {
+            return;
+        };
+        *count += 1;
+        if *count == 1 {
+            let shown = spot.octets.get(..SHOWN).unwrap_or(&spot.octets);
+            let mut octets = Vec::new();
+            escape(&mut octets, shown);
+            tell(Finding {
+                id: rule.id,
+                level: rule.level,
+                row: Some(spot.place.row),
+                other_row: None,
+                offset: Some(spot.place.offset),
+                octets: String::from_utf8_lossy(&octets).into_owned(),
+                count: 1,
+                message: spot.what,
+                hint: Some(rule.hint.to_owned()),
+                source: rule.source,
+            });
+        }
+    }
+
+    fn line(&mut self, heard: &Heard<'_>, known: &Known, tell: &mut dyn FnMut(Finding)) {
+        for (index, check) in &self.lines {
+            if let Some(spot) = check(heard, known) {
+                Self::found(&mut self.rows, *index, spot, tell);
+            }
+        }
+    }
+
+    fn exchange(&mut self, ended: &Ended<'_>, known: &Known, tell: &mut dyn FnMut(Finding)) {
+        for (index, check) in &self.exchanges {
+            if let Some(spot) = check(ended, known) {
+                Self::found(&mut self.rows, *index, spot, tell);
+            }
+        }
+    }
+
+    fn event(&mut self, event: &Event, known: &Known, tell: &mut dyn FnMut(Finding)) {
+        for (index, check) in &self.events {
+            if let Some(spot) = check(event, known) {
+                Self::found(&mut self.rows, *index, spot, tell);
+            }
+        }
+    }
+}
+
+/// Puts together what the rules are shown.
+#[derive(Debug, Default)]
+struct Ear {
+    known: Known,
+    data: Option<Data>,
+}
+
+/// The data of a reply that is coming.
+#[derive(Debug)]
+enum Data {
+    Message(Body),
+    Listing(heard::Lines),
+}
+
+impl Ear {
+    fn start(&mut self, place: Place, item: &Item) {
+        self.known.start(place, item);
+    }
+
+    fn pass(&mut self, passing: Passing<'_>, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
+        match passing {
+            Passing::Part(part) => self.part(&part, rules, tell),
+            Passing::Command(sent, line) => {
+                let heard = Heard::of(Role::Command, line, Some(sent));
+                rules.line(&heard, &self.known, tell);
+                self.known.command_sent(&heard);
+            }
+            Passing::DataStarted(sent) => {
+                let list = List::of(sent);
+                self.known.start_data(list, sent);
+                self.data = Some(match list {
+                    None => Data::Message(Body::new(self.known.now_ms)),
+                    Some(list) => Data::Listing(heard::Lines::new(list, sent.clone())),
+                });
+            }
+            Passing::Data {
+                side: Side::Server,
+                octets,
+                place,
+                time_ms,
+            } => match &mut self.data {
+                Some(Data::Message(body)) => body.feed(octets, place, time_ms),
+                Some(Data::Listing(lines)) => {
+                    let known = &mut self.known;
+                    lines.feed(octets, place, &mut |heard| {
+                        rules.line(heard, known, tell);
+                        known.listed(heard);
+                    });
+                }
+                None => {}
+            },
+            Passing::Hole(Side::Server) => match &mut self.data {
+                Some(Data::Message(body)) => body.has_holes = true,
+                Some(Data::Listing(lines)) => {
+                    lines.hole();
+                    self.known.listing.has_holes = true;
+                }
+                None => {}
+            },
+            Passing::AnyRows => {
+                self.known.listing.has_holes = true;
+                if let Some(Data::Message(body)) = &mut self.data {
+                    body.has_holes = true;
+                }
+            }
+            Passing::State(state) => self.known.enter(state),
+            Passing::Data { .. } | Passing::Hole(_) => {}
+        }
+    }
+
+    fn part(&mut self, part: &Part, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
+        match part {
+            Part::Exchange(exchange) => self.exchange(exchange, rules, tell),
+            Part::Unrequested(line) => {
+                let heard = Heard::of(Role::Unrequested, line, None);
+                rules.line(&heard, &self.known, tell);
+                self.known.unrequested(&heard);
+            }
+            Part::Injected(data) => {
+                let heard = Heard::injected(data.first, data.octets);
+                rules.line(&heard, &self.known, tell);
+            }
+            Part::Event(event) => {
+                rules.event(event, &self.known, tell);
+                self.known.event(event);
+            }
+            Part::AnyRows(_) => self.known.any_rows(),
+        }
+    }
+
+    fn exchange(&mut self, exchange: &Exchange, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
+        let sent = exchange.sent.as_ref();
+        let is_reply = exchange
+            .data
+            .as_ref()
+            .is_none_or(|data| data.side == Side::Server);
+        let data = if is_reply { self.data.take() } else { None };
+        let mut body = None;
+        match data {
+            Some(Data::Message(message)) => body = Some(message),
+            Some(Data::Listing(mut lines)) => {
+                let known = &mut self.known;
+                lines.finish(&mut |heard| {
+                    rules.line(heard, known, tell);
+                    known.listed(heard);
+                });
+            }
+            None => {}
+        }
+        if let Some(body) = &mut body {
+            body.finish();
+        }
+        let mut line = |role, line: &Line| {
+            rules.line(&Heard::of(role, line, sent), &self.known, tell);
+        };
+        if exchange.command.is_some() && sent.is_none() {
+            // A command that was cut has not passed before.
+            exchange
+                .command
+                .iter()
+                .for_each(|cut| line(Role::Command, cut));
+        }
+        for inside in &exchange.sasl {
+            let role = match inside.side {
+                Side::Client => Role::Response,
+                Side::Server => Role::Challenge,
+            };
+            line(role, inside);
+        }
+        let role = if exchange.is_greeting {
+            Role::Greeting
+        } else {
+            Role::Status
+        };
+        exchange
+            .status_line
+            .iter()
+            .for_each(|status| line(role, status));
+        let ended = Ended::new(exchange, body.as_ref());
+        rules.exchange(&ended, &self.known, tell);
+        self.known.exchange(&ended);
+    }
+}
+
+#[cfg(test)]
+mod tests;

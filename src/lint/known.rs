@@ -1,0 +1,528 @@
+//! What is known of a session so far: what rules look at besides the line or exchange that they judge.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+pub use super::facts::{Fetched, Last, Listing, Message, Odd};
+use super::heard::{field, number, two_numbers};
+use super::{Ended, Heard, List, Role};
+use crate::command::{Effect, Words};
+use crate::dialogue::{Event, EventKind, Place};
+use crate::sasl;
+use crate::tracker::{Sent, Side, State, Status};
+use crate::transcript::{Item, Row};
+
+/// The most messages of which something is kept.
+pub const MESSAGES_MAX: usize = 65_536;
+
+/// How long nothing was sent before a server is taken to have lost its patience, in milliseconds.
+const IDLE_MS: u64 = 30_000;
+
+/// The most capability lines that are kept.
+const CAPABILITIES_MAX: usize = 256;
+
+/// What is known of a session so far.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Milliseconds since the first row.
+    pub now_ms: u64,
+    /// Milliseconds between the row that is read and the one before it.
+    pub gap_ms: u64,
+    /// The row that is read.
+    pub place: Place,
+    /// The event that is read.
+    pub event: Option<EventKind>,
+    /// That event says that the client closed.
+    pub is_closed_by_client: bool,
+    /// The transcript has ended.
+    pub is_over: bool,
+    /// The transcript begins in the middle of a session.
+    pub is_piece: bool,
+    /// The connection stands, to a host that is not this machine.
+    pub is_remote: bool,
+    /// The state; None when the transcript does not tell.
+    pub state: Option<State>,
+    /// TLS is on.
+    pub is_tls: bool,
+    /// TLS was begun by STLS.
+    pub is_by_stls: bool,
+    /// The text of the greeting behind its status indicator.
+    pub greeting: Option<Vec<u8>>,
+    /// Whether a greeting came, good or bad.
+    pub is_greeted: bool,
+    /// Commands that were sent.
+    pub commands: u64,
+    /// Commands that were sent since TLS is on.
+    pub commands_in_tls: u64,
+    /// The verbs of the commands that wait for a reply, in upper case, oldest first.
+    pub waiting: VecDeque<String>,
+    /// A command was sent behind STLS, before its reply or the handshake.
+    pub is_behind_stls: bool,
+    /// STLS was answered `+OK`.
+    pub is_stls_agreed: bool,
+    /// STLS was refused.
+    pub is_stls_refused: bool,
+    /// The capabilities that CAPA told in each phase: at first, inside TLS after STLS, after the login.
+    pub announced: [Option<Vec<String>>; 3],
+    /// The number of that phase.
+    pub phase: usize,
+    /// UTF8 was agreed, or LANG.
+    pub is_utf8: bool,
+    /// UTF8 was agreed.
+    pub has_utf8: bool,
+    /// The exchange before, if any.
+    pub last: Option<Last>,
+    /// USER was answered `+OK`, and no PASS came since.
+    pub has_user: bool,
+    /// USER was answered `+OK` before TLS, and not since.
+    pub has_user_of_before: bool,
+    /// APOP was refused.
+    pub is_apop_refused: bool,
+    /// AUTH with an initial response was refused; the mechanisms.
+    pub refused_with_initial: Vec<String>,
+    /// Verbs that were refused in other letters than upper case, without arguments.
+    pub refused_in_lower: Vec<&'static str>,
+    /// What STAT said when nothing was deleted.
+    pub stat: Option<(u64, u64)>,
+    /// The messages.
+    pub messages: BTreeMap<u64, Message>,
+    /// Not all messages are kept, or not all of a listing was in the transcript.
+    pub is_partial: bool,
+    /// How many messages there are, when a whole listing or STAT told it while nothing was deleted.
+    pub count: Option<u64>,
+    /// A whole LIST came while nothing was deleted: its messages and the sum of their sizes.
+    pub listed: Option<(u64, u64)>,
+    /// A whole UIDL came while nothing was deleted: its messages.
+    pub unique: Option<u64>,
+    /// The messages that are marked as deleted.
+    pub marked: BTreeSet<u64>,
+    /// Marks were taken away by RSET.
+    pub was_reset: bool,
+    /// The unique-ids of the last UIDL, as digests, with their numbers.
+    pub unique_ids: HashMap<u64, u64>,
+    /// What LAST said last.
+    pub last_number: Option<u64>,
+    /// TOP, and no RETR, came since then.
+    pub is_only_top_since: bool,
+    /// The server said that it gives up waiting.
+    pub has_given_up: bool,
+    /// The listing that is coming, or came last.
+    pub listing: Listing,
+    has_rows: bool,
+}
+
+impl Known {
+    /// Begins an item.
+    pub(super) fn start(&mut self, place: Place, item: &Item) {
+        self.place = place;
+        self.event = None;
+        match item {
+            Item::Row(Row { side, after_ms, .. }) => {
+                let is_first = !std::mem::replace(&mut self.has_rows, true);
+                self.is_piece |= is_first && *side == Side::Client && self.state.is_none();
+                self.now_ms = self.now_ms.saturating_add(*after_ms);
+                self.gap_ms = *after_ms;
+            }
+            Item::Event(text) => {
+                self.event = Some(Event::read(place, text).kind);
+                self.is_closed_by_client = text.starts_with("closed by client");
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the session is before its login, and that is sure.
+    #[must_use]
+    pub fn is_authorization(&self) -> bool {
+        self.state == Some(State::Authorization)
+    }
+
+    /// Whether the session is behind its login.
+    #[must_use]
+    pub fn is_transaction(&self) -> bool {
+        self.state == Some(State::Transaction)
+    }
+
+    /// Whether octets go over a network where others can read them.
+    #[must_use]
+    pub fn is_in_clear(&self) -> bool {
+        self.is_remote && !self.is_tls
+    }
+
+    /// The last CAPA reply that holds now.
+    #[must_use]
+    pub fn capabilities(&self) -> Option<&[String]> {
+        let upto = self.announced.get(..=self.phase)?;
+        let from = usize::from(self.is_by_stls);
+        let lists = upto.get(from..).unwrap_or_default();
+        lists.iter().rev().flatten().next().map(Vec::as_slice)
+    }
+
+    /// Whether the last CAPA reply has this tag; None when there was no CAPA.
+    #[must_use]
+    pub fn announces(&self, tag: &str) -> Option<bool> {
+        Some(has_tag(self.capabilities()?, tag))
+    }
+
+    /// The parameters of this tag in the last CAPA reply, in upper case.
+    #[must_use]
+    pub fn parameters(&self, tag: &str) -> Option<Vec<String>> {
+        let lines = self.capabilities()?.iter();
+        let mut lines = lines.filter_map(|line| {
+            let mut words = line.split_ascii_whitespace();
+            words
+                .next()
+                .is_some_and(|word| word.eq_ignore_ascii_case(tag))
+                .then(|| words.map(str::to_ascii_uppercase).collect())
+        });
+        lines.next()
+    }
+
+    /// Whether the verb of the exchange before is this one.
+    #[must_use]
+    pub fn is_behind(&self, verb: &str) -> bool {
+        self.last.as_ref().is_some_and(|last| last.verb == verb)
+    }
+
+    /// Whether the reply to QUIT has come.
+    #[must_use]
+    pub fn has_quit(&self) -> bool {
+        self.last
+            .as_ref()
+            .is_some_and(|last| last.verb == "QUIT" && last.status.is_some())
+    }
+
+    /// What this line is, when it came although nothing was asked.
+    #[must_use]
+    pub fn odd(&self, heard: &Heard<'_>) -> Option<Odd> {
+        if heard.role != Role::Unrequested {
+            return None;
+        }
+        let is_negative = heard.text.starts_with(b"-ERR");
+        let Some(last) = &self.last else {
+            return Some(match self.is_by_stls {
+                true if self.is_behind_stls => Odd::Smuggled,
+                true => Odd::SecondGreeting,
+                false => Odd::Other,
+            });
+        };
+        let is_ok = last.status == Some(Status::Positive);
+        Some(match last.verb {
+            _ if last.is_greeting => Odd::WithGreeting,
+            "QUIT" => Odd::BehindQuit,
+            _ if is_negative && self.gap_ms >= IDLE_MS => Odd::Autologout,
+            "LIST" | "UIDL" if last.has_arguments && is_ok => Odd::ListingOfSingle,
+            _ if !is_ok => Odd::BehindError,
+            _ if super::heard::behind_status(heard.text).is_some() => Odd::StatusTwice,
+            "RETR" | "TOP" => Odd::BehindMessage,
+            _ => Odd::Other,
+        })
+    }
+
+    pub(super) fn command_sent(&mut self, heard: &Heard<'_>) {
+        self.commands += 1;
+        self.commands_in_tls += u64::from(self.is_tls);
+        if self.is_stls_agreed && !self.is_tls || self.waiting.iter().any(|verb| verb == "STLS") {
+            self.is_behind_stls = true;
+        }
+        if self.waiting.len() < MESSAGES_MAX {
+            let verb = heard.sent.map(Sent::verb).unwrap_or_default();
+            self.waiting.push_back(verb);
+        }
+    }
+
+    pub(super) fn start_data(&mut self, list: Option<List>, sent: &Sent) {
+        self.listing = Listing {
+            list,
+            has_argument: !sent.arguments().is_empty(),
+            ..Listing::default()
+        };
+    }
+
+    /// A line of the listing that is coming.
+    pub(super) fn listed(&mut self, heard: &Heard<'_>) {
+        let listing = &mut self.listing;
+        listing.lines += 1;
+        let Some(text) = heard.plain() else {
+            listing.has_holes = true;
+            return;
+        };
+        match heard.role {
+            Role::Listed(List::Capabilities) if listing.capabilities.len() < CAPABILITIES_MAX => {
+                let line = String::from_utf8_lossy(text).trim().to_owned();
+                if !line.is_empty() {
+                    listing.capabilities.push(line);
+                }
+            }
+            Role::Listed(List::Scan) => match two_numbers(text) {
+                Some((message, size, _)) if listing.numbers.len() < MESSAGES_MAX => {
+                    listing.sum = listing.sum.saturating_add(size);
+                    listing.before = message;
+                    listing.numbers.insert(message, size);
+                }
+                _ => listing.is_odd = true,
+            },
+            Role::Listed(List::Unique) => {
+                let (first, rest) = field(text);
+                match number(first) {
+                    Some(message) if listing.numbers.len() < MESSAGES_MAX => {
+                        let id = digest(rest.trim_ascii_start());
+                        listing.before = message;
+                        listing.numbers.insert(message, id);
+                        listing.unique_ids.insert(id, message);
+                    }
+                    _ => listing.is_odd = true,
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn enter(&mut self, state: State) {
+        if state == State::Transaction {
+            self.phase = 2;
+            self.messages.clear();
+            self.marked.clear();
+            self.unique_ids.clear();
+            (self.stat, self.count, self.listed, self.unique) = (None, None, None, None);
+        }
+        self.state = Some(state);
+    }
+
+    pub(super) fn unrequested(&mut self, heard: &Heard<'_>) {
+        self.has_given_up |= self.odd(heard) == Some(Odd::Autologout);
+    }
+
+    pub(super) fn any_rows(&mut self) {
+        // Whatever was learnt may be void.
+        let is_remote = self.is_remote;
+        *self = Self {
+            is_remote,
+            is_tls: self.is_tls,
+            is_greeted: true,
+            is_piece: true,
+            is_partial: true,
+            now_ms: self.now_ms,
+            place: self.place,
+            ..Self::default()
+        };
+    }
+
+    pub(super) fn event(&mut self, event: &Event) {
+        match event.kind {
+            EventKind::Connected => {
+                self.state = Some(State::Greeting);
+                let to = event.text.trim_start_matches("connected ");
+                let is_here = ["127.", "[::1]", "localhost"];
+                self.is_remote = !is_here.iter().any(|start| to.starts_with(start));
+            }
+            EventKind::TlsStarted => {
+                self.is_tls = true;
+                self.is_by_stls = self.is_greeted || self.is_piece;
+                self.commands_in_tls = 0;
+                self.waiting.clear();
+                if self.is_by_stls {
+                    self.phase = 1;
+                    self.greeting = None;
+                    self.has_user_of_before = std::mem::take(&mut self.has_user);
+                    self.last = None;
+                    if self.state == Some(State::Transaction) {
+                        self.state = Some(State::Authorization);
+                    }
+                }
+            }
+            EventKind::TimedOut => self.waiting.clear(),
+            _ => {}
+        }
+    }
+
+    pub(super) fn exchange(&mut self, ended: &Ended<'_>) {
+        let exchange = ended.exchange;
+        if exchange.is_greeting {
+            self.is_greeted = true;
+            self.greeting = ended.text().map(<[u8]>::to_vec);
+        } else {
+            self.waiting.pop_front();
+        }
+        let has_status = exchange.status.is_some();
+        self.last = Some(Last {
+            verb: ended.verb,
+            status: exchange.status,
+            has_arguments: ended.has_arguments(),
+            is_known: exchange
+                .sent
+                .as_ref()
+                .is_none_or(|sent| sent.command().is_some()),
+            is_greeting: exchange.is_greeting,
+            is_complete: ended.is_complete(),
+            lines: exchange.data.as_ref().map(|data| data.lines),
+            row: self.place.row,
+        });
+        if !has_status {
+            return;
+        }
+        if ended.is_ok() {
+            self.agreed(ended);
+        } else {
+            self.refused(ended);
+        }
+    }
+
+    fn refused(&mut self, ended: &Ended<'_>) {
+        match ended.verb {
+            "APOP" => self.is_apop_refused = true,
+            "STLS" => self.is_stls_refused = true,
+            "PASS" | "USER" => self.has_user = false,
+            "AUTH" if ended.has_initial_response() && ended.is_err() => {
+                self.refused_with_initial.extend(ended.mechanism());
+                self.refused_with_initial.truncate(32);
+            }
+            _ => {}
+        }
+        let is_lower = ended.command.iter().any(u8::is_ascii_lowercase);
+        let seen = &mut self.refused_in_lower;
+        if is_lower && ended.is_err() && !ended.has_arguments() && !seen.contains(&ended.verb) {
+            seen.push(ended.verb);
+        }
+    }
+
+    fn agreed(&mut self, ended: &Ended<'_>) {
+        let verb = ended.verb;
+        match verb {
+            "CAPA" if ended.is_complete() && !self.listing.has_holes => {
+                if let Some(place) = self.announced.get_mut(self.phase) {
+                    *place = Some(std::mem::take(&mut self.listing.capabilities));
+                }
+            }
+            "STLS" => self.is_stls_agreed = true,
+            "USER" => {
+                self.has_user = true;
+                self.has_user_of_before = false;
+            }
+            "PASS" | "APOP" => self.has_user = false,
+            "UTF8" => (self.is_utf8, self.has_utf8) = (true, true),
+            "LANG" => self.is_utf8 |= ended.has_arguments(),
+            "STAT" => {
+                let numbers = ended.text().and_then(two_numbers);
+                if let Some((count, octets, _)) = numbers.filter(|_| self.marked.is_empty()) {
+                    self.stat.get_or_insert((count, octets));
+                    self.count.get_or_insert(count);
+                }
+            }
+            "LIST" if !ended.has_arguments() => self.listed_all(ended),
+            "LIST" => {
+                if let Some((message, size, _)) = ended.text().and_then(two_numbers) {
+                    self.message(message, |known| known.size = Some(size));
+                }
+            }
+            "UIDL" if !ended.has_arguments() => self.unique_all(ended),
+            "RETR" | "TOP" => self.fetched(ended),
+            "LAST" => {
+                self.last_number = ended.text().and_then(|text| number(field(text).0));
+                self.is_only_top_since = true;
+            }
+            _ => {}
+        }
+        let effect = ended.exchange.sent.as_ref().and_then(Sent::command);
+        match effect.map(|row| row.effect) {
+            Some(Effect::Delete) if self.marked.len() < MESSAGES_MAX => {
+                self.marked.extend(ended.number());
+            }
+            Some(Effect::Reset) => {
+                self.was_reset |= !self.marked.is_empty();
+                self.marked.clear();
+            }
+            _ => {}
+        }
+    }
+
+    fn listed_all(&mut self, ended: &Ended<'_>) {
+        let is_whole = ended.is_complete() && !self.listing.is_odd && !self.listing.has_holes;
+        self.is_partial |= !is_whole;
+        let listing = std::mem::take(&mut self.listing);
+        for (message, size) in &listing.numbers {
+            self.message(*message, |known| known.size = Some(*size));
+        }
+        if is_whole && self.marked.is_empty() {
+            self.listed = Some((listing.lines, listing.sum));
+            self.count.get_or_insert(listing.lines);
+        }
+    }
+
+    fn unique_all(&mut self, ended: &Ended<'_>) {
+        let is_whole = ended.is_complete() && !self.listing.is_odd && !self.listing.has_holes;
+        let listing = std::mem::take(&mut self.listing);
+        for (message, id) in &listing.numbers {
+            self.message(*message, |known| known.unique_id = Some(*id));
+        }
+        if is_whole && self.marked.is_empty() {
+            self.unique = Some(listing.lines);
+        }
+    }
+
+    fn fetched(&mut self, ended: &Ended<'_>) {
+        let data = ended.exchange.data.as_ref().filter(|data| !data.has_holes);
+        let (Some(body), Some(data), Some(message)) = (ended.body, data, ended.number()) else {
+            return;
+        };
+        if ended.verb == "RETR" {
+            self.is_only_top_since = false;
+        }
+        if !ended.is_complete() {
+            return;
+        }
+        let fetched = Fetched {
+            octets: data.message_octets,
+            body_lines: body.body_lines,
+            header: body.header_digest,
+        };
+        let is_top = ended.verb == "TOP";
+        self.message(message, |known| {
+            if is_top {
+                known.top_header = Some(fetched.header);
+            } else {
+                known.retrieved = Some(fetched);
+            }
+        });
+    }
+
+    fn message(&mut self, message: u64, change: impl FnOnce(&mut Message)) {
+        if self.messages.len() < MESSAGES_MAX || self.messages.contains_key(&message) {
+            change(self.messages.entry(message).or_default());
+        }
+    }
+
+    /// The timestamp of the greeting, when it has the form that one must have.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<&[u8]> {
+        sasl::timestamp(self.greeting.as_deref()?)
+    }
+}
+
+/// Whether one of these capability lines has this tag.
+#[must_use]
+pub fn has_tag(lines: &[String], tag: &str) -> bool {
+    lines
+        .iter()
+        .any(|line| tag_of(line).eq_ignore_ascii_case(tag))
+}
+
+/// The tag of a capability line.
+#[must_use]
+pub fn tag_of(line: &str) -> &str {
+    line.split_ascii_whitespace().next().unwrap_or_default()
+}
+
+/// A digest of octets, for comparing within one session.
+#[must_use]
+pub fn digest(octets: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    octets.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The words of octets, for rules that look at more than two.
+#[must_use]
+pub fn words(octets: &[u8]) -> Vec<&[u8]> {
+    Words::of(octets).collect()
+}

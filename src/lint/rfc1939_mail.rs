@@ -1,0 +1,369 @@
+//! RFC 1939, messages: what RETR and TOP send, against each other and against LIST.
+
+use super::heard::{Ended, field, number};
+use super::rfc1939_data::message;
+use super::{Check, Known, Rule, Spot};
+use crate::finding::Level::{Info, Must, Should};
+
+/// How the octets of a message differ from its size in the listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Size {
+    Same,
+    ExtraBlank,
+    NoFinalLineEnd,
+    TwiceStuffed,
+    Added,
+    Shorter,
+    Other,
+}
+
+/// What RETR brought against what LIST told; None when one of them is not known.
+fn size(ended: &Ended<'_>, known: &Known) -> Option<(Size, u64, u64)> {
+    let body = ended
+        .body
+        .filter(|body| ended.verb == "RETR" && !body.has_holes)?;
+    let data = ended
+        .exchange
+        .data
+        .as_ref()
+        .filter(|_| ended.is_complete())?;
+    let listed = known.messages.get(&ended.number()?)?.size?;
+    let came = data.message_octets;
+    let more = came.saturating_sub(listed);
+    let size = match more {
+        0 if came == listed => Size::Same,
+        0 if listed - came == body.stuffed => Size::Other,
+        0 => Size::Shorter,
+        2 if body.ends_blank && listed > 0 => Size::ExtraBlank,
+        2 => Size::NoFinalLineEnd,
+        _ if more == body.twice_stuffed => Size::TwiceStuffed,
+        _ if more == body.added_octets => Size::Added,
+        _ => Size::Other,
+    };
+    Some((size, listed, came))
+}
+
+fn sized(ended: &Ended<'_>, known: &Known, kind: Size) -> Option<Spot> {
+    let (size, listed, came) = size(ended, known)?;
+    (size == kind).then(|| ended.spot(format!("LIST says {listed} octets, {came} came")))
+}
+
+/// The count of lines that a TOP asks for.
+fn top_lines(ended: &Ended<'_>) -> Option<u64> {
+    let word = ended.arguments().nth(1).filter(|_| ended.verb == "TOP")?;
+    number(word)
+}
+
+pub(super) const RULES: &[Rule] = &[
+    // RFC 1939 §5: LIST gives the exact size; RFC 6856 §2.1 says SHOULD.
+    Rule {
+        id: "size-list-vs-retr",
+        level: Should,
+        source: "RFC 1939 §5, RFC 6856 §2.1",
+        says: "LIST tells the octets that RETR sends, stuffing not counted",
+        hint: "the server counts LF as one octet, counts stuffing, or changes the mail",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            sized(ended, known, Size::Other)
+        })],
+    },
+    // RFC 1939 §11: a line end that the server adds counts too.
+    Rule {
+        id: "size-no-final-newline",
+        level: Info,
+        source: "RFC 1939 §11",
+        says: "a line end that the server adds is counted in the size",
+        hint: "harmless: the stored message has no line end at its end",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            sized(ended, known, Size::NoFinalLineEnd)
+        })],
+    },
+    // RFC 1939 §3: the line end before the terminator is that of the last line.
+    Rule {
+        id: "extra-blank-line-before-end",
+        level: Should,
+        source: "RFC 1939 §3, §11",
+        says: "no empty line is added at the end of a message",
+        hint: "the server adds CRLF before the dot in any case: signatures such as DKIM's may break",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            sized(ended, known, Size::ExtraBlank)
+        })],
+    },
+    // RFC 1939 §3: one dot is put in front, and it does not count.
+    Rule {
+        id: "double-stuffed",
+        level: Should,
+        source: "RFC 1939 §3, §11",
+        says: "a dot is doubled once",
+        hint: "the message was stored with stuffing, or proxy and server both stuff: take it away at delivery",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            sized(ended, known, Size::TwiceStuffed)
+        })],
+    },
+    // RFC 1939 §5: RETR sends the whole message.
+    Rule {
+        id: "retr-truncated",
+        level: Must,
+        source: "RFC 1939 §5",
+        says: "RETR sends the whole message",
+        hint: "do not delete this message: a dot that was not stuffed, a storage error, or a scanner cut it",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            sized(ended, known, Size::Shorter)
+        })],
+    },
+    // RFC 1939 §11: what RETR sends is the message that was counted.
+    Rule {
+        id: "retr-adds-headers",
+        level: Info,
+        source: "RFC 1939 §11",
+        says: "RETR sends the message as it is stored",
+        hint: "the server or a virus scanner adds header fields",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            sized(ended, known, Size::Added)
+        })],
+    },
+    // RFC 1939 §5: a message that is listed can be retrieved.
+    Rule {
+        id: "retr-refused",
+        level: Should,
+        source: "RFC 1939 §5",
+        says: "a message that is listed can be retrieved",
+        hint: "the server can't read this message: its log says why",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let message = ended
+                .number()
+                .filter(|_| ended.verb == "RETR" && ended.is_err())?;
+            let is_there =
+                known.messages.get(&message)?.size.is_some() && !known.marked.contains(&message);
+            ended.when(
+                is_there && ended.code().is_none(),
+                "a message that LIST has is refused",
+            )
+        })],
+    },
+    // RFC 1939 §5: the text behind +OK of RETR is free; a number there should be right all the same.
+    Rule {
+        id: "retr-text-mismatch",
+        level: Info,
+        source: "RFC 1939 §5",
+        says: "a number of octets in the text of RETR is that of the message",
+        hint: "clients must not use the text; the dot alone ends the message",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let body = ended
+                .body
+                .filter(|body| ended.verb == "RETR" && !body.has_holes && ended.is_complete())?;
+            let (told, rest) = field(ended.text()?);
+            let told = number(told).filter(|_| rest.starts_with(b" octets") && body.lines > 0)?;
+            let came = ended.exchange.data.as_ref()?.message_octets;
+            // Where LIST says so too, other rules tell it.
+            let listed = ended
+                .number()
+                .and_then(|number| known.messages.get(&number)?.size);
+            let is_other = told != came && listed != Some(told) && told.abs_diff(came) != 2;
+            is_other.then(|| ended.spot(format!("the text says {told} octets, {came} came")))
+        })],
+    },
+    // RFC 5322 §2.1: an empty line separates header and body.
+    Rule {
+        id: "message-without-blank-line",
+        level: Info,
+        source: "RFC 5322 §2.1",
+        says: "an empty line stands behind the header",
+        hint: "a message of a header only, or a damaged one",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let body = message(ended)
+                .filter(|body| ended.is_complete() && !body.has_holes && body.lines > 0)?;
+            ended.when(
+                !body.has_blank && body.first_dot.is_none(),
+                "no empty line behind the header",
+            )
+        })],
+    },
+    // RFC 1939 §5: messages are mail; UW-IMAP keeps notes of its own as message 1.
+    Rule {
+        id: "internal-data-message",
+        level: Info,
+        source: "seen with UW-IMAP mailboxes",
+        says: "a mailbox's own notes are no message",
+        hint: "another program wrote this into the mailbox: do not delete it",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            ended.when(
+                message(ended)?.is_internal,
+                "the notes of another mail program, not a message",
+            )
+        })],
+    },
+    // RFC 1939 §7: TOP is optional; who announces it has it.
+    Rule {
+        id: "top-missing",
+        level: Should,
+        source: "RFC 1939 §7",
+        says: "TOP works",
+        hint: "some servers switch TOP off so that nobody reads mail with it; clients must use RETR",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let message = ended
+                .number()
+                .filter(|_| ended.verb == "TOP" && ended.is_err())?;
+            let is_there = known
+                .count
+                .is_some_and(|count| (1..=count).contains(&message));
+            let is_announced = known.announces("TOP") == Some(true);
+            let is_small = top_lines(ended).is_some_and(|lines| lines < 1_000_000);
+            let is_sure = is_small && !known.marked.contains(&message) && ended.code().is_none();
+            ended.when(
+                is_there && is_sure && !is_announced && known.is_transaction(),
+                "TOP is refused",
+            )
+        })],
+    },
+    // RFC 1939 §7: TOP sends the header, the blank line, and the first n lines of the body.
+    Rule {
+        id: "top-wrong-line-count",
+        level: Must,
+        source: "RFC 1939 §7",
+        says: "TOP sends as many lines of the body as were asked for",
+        hint: "the server counts lines of the header, or is off by one; clients should use RETR",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let wanted = top_lines(ended).filter(|wanted| *wanted > 0 && ended.is_complete())?;
+            let body = ended.body.filter(|body| !body.has_holes)?;
+            let whole = ended
+                .number()
+                .and_then(|number| known.messages.get(&number)?.retrieved);
+            let is_less =
+                whole.is_some_and(|whole| wanted < whole.body_lines && body.body_lines < wanted);
+            let is_other = body.body_lines > wanted || is_less;
+            is_other.then(|| {
+                ended.spot(format!(
+                    "{wanted} lines were asked for, {} came",
+                    body.body_lines
+                ))
+            })
+        })],
+    },
+    // RFC 1939 §7: TOP with 0 sends the header and the blank line.
+    Rule {
+        id: "top-zero-is-all",
+        level: Must,
+        source: "RFC 1939 §7",
+        says: "TOP with 0 lines sends the header alone",
+        hint: "the server takes 0 for no limit: clients that look at headers fetch everything",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let body = ended
+                .body
+                .filter(|body| top_lines(ended) == Some(0) && !body.has_holes)?;
+            ended.when(
+                body.body_lines > 0,
+                "0 lines were asked for, and the body came",
+            )
+        })],
+    },
+    // RFC 1939 §7: when the count is greater than the lines of the body, the whole message is sent.
+    Rule {
+        id: "top-huge-n-fails",
+        level: Should,
+        source: "RFC 1939 §7",
+        says: "TOP takes any number of lines",
+        hint: "the server's counter overflows; clients should ask for 99999999 lines at most",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let lines = top_lines(ended).filter(|lines| *lines >= 99_999_999)?;
+            let is_refused = ended.is_err() && ended.code().is_none();
+            is_refused.then(|| ended.spot(format!("{lines} lines are refused")))
+        })],
+    },
+    // RFC 1939 §7: the count of lines is not negative.
+    Rule {
+        id: "top-negative-accepted",
+        level: Info,
+        source: "RFC 1939 §7",
+        says: "the lines of TOP are not negative",
+        hint: "harmless; the server takes a negative number for all",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let is_negative = ended.verb == "TOP"
+                && ended
+                    .arguments()
+                    .nth(1)
+                    .is_some_and(|word| word.starts_with(b"-"));
+            ended.when(
+                is_negative && ended.is_ok(),
+                "a negative number of lines is accepted",
+            )
+        })],
+    },
+    // RFC 1939 §7: TOP with more lines than there are sends the whole message.
+    Rule {
+        id: "top-truncated",
+        level: Must,
+        source: "RFC 1939 §7",
+        says: "TOP with more lines than the message has sends all of it",
+        hint: "a proxy cuts long replies to TOP: use RETR",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
+            let body = ended.body.filter(|body| !body.has_holes)?;
+            let whole = known.messages.get(&ended.number()?)?.retrieved?;
+            let is_less = wanted >= whole.body_lines && body.body_lines < whole.body_lines;
+            let what = format!(
+                "{} lines of the body came, the message has {}",
+                body.body_lines, whole.body_lines
+            );
+            is_less.then(|| ended.spot(what))
+        })],
+    },
+    // RFC 1939 §7: TOP sends the headers of the message, which RETR sends too.
+    Rule {
+        id: "top-differs-from-retr",
+        level: Should,
+        source: "RFC 1939 §7",
+        says: "TOP and RETR send the same header",
+        hint: "the server makes the header anew each time: clients should trust RETR alone",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let body = ended
+                .body
+                .filter(|body| ended.is_complete() && !body.has_holes && body.has_blank)?;
+            let before = known.messages.get(&ended.number()?)?;
+            let other = match ended.verb {
+                "TOP" => before.retrieved.map(|whole| whole.header)?,
+                "RETR" => before.top_header?,
+                _ => return None,
+            };
+            ended.when(
+                other != body.header_digest,
+                "TOP and RETR have different headers",
+            )
+        })],
+    },
+    // RFC 1460 §5: LAST tells the highest number that was accessed, by RETR.
+    Rule {
+        id: "top-marks-seen",
+        level: Info,
+        source: "RFC 1460 §5",
+        says: "TOP does not count as an access",
+        hint: "after an interrupted session a message may look as if it was read",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let text = ended
+                .text()
+                .filter(|_| ended.verb == "LAST" && ended.is_ok())?;
+            let is_higher = number(field(text).0)? > known.last_number?;
+            ended.when(
+                is_higher && known.is_only_top_since,
+                "LAST rose although only TOP was used",
+            )
+        })],
+    },
+];

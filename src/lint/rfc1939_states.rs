@@ -1,0 +1,237 @@
+//! RFC 1939, commands and states: what is allowed where, message numbers, APOP.
+
+use super::heard::{code, number};
+use super::rfc1939::starts_with_any;
+use super::{Check, Role, Rule};
+use crate::finding::Level::{Info, Must, Security, Should};
+
+pub(super) const RULES: &[Rule] = &[
+    // RFC 1939 §3: the server MUST answer a command that it does not know with a negative status.
+    Rule {
+        id: "unknown-command-ok",
+        level: Should,
+        source: "RFC 1939 §3",
+        says: "a command that does not exist gets -ERR",
+        hint: "what says yes to nonsense is no mail server: a trap, a captive portal, or a device that echoes",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let sent = ended.exchange.sent.as_ref()?;
+            // Private verbs begin with X.
+            let is_nonsense = sent.command().is_none()
+                && !sent.verb().is_empty()
+                && !sent.verb().starts_with('X');
+            ended.when(
+                is_nonsense && ended.is_ok(),
+                "+OK to a command that does not exist",
+            )
+        })],
+    },
+    // RFC 1939 §3: the server MUST answer a command that does not belong into the state with a negative status.
+    Rule {
+        id: "wrong-state-accepted",
+        level: Should,
+        source: "RFC 1939 §3",
+        says: "a command gets -ERR in the wrong state",
+        hint: "the server must look at the state of the session before it does what is asked",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let row = ended.exchange.sent.as_ref()?.command()?;
+            let is_allowed = match known.state? {
+                crate::tracker::State::Authorization => row.states.authorization,
+                crate::tracker::State::Transaction => row.states.transaction,
+                _ => true,
+            };
+            // These have rules of their own.
+            let is_own = matches!(row.verb, "RETR" | "TOP" | "STLS" | "AUTH" | "NOOP");
+            ended.when(
+                ended.is_ok() && !is_allowed && !is_own,
+                "+OK in the wrong state",
+            )
+        })],
+    },
+    // RFC 1939 §3, §5: NOOP belongs to the TRANSACTION state.
+    Rule {
+        id: "noop-before-login",
+        level: Info,
+        source: "RFC 1939 §5",
+        says: "NOOP is a command of the TRANSACTION state",
+        hint: "harmless; other servers say -ERR to NOOP before the login",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_early = ended.verb == "NOOP" && ended.is_ok() && known.is_authorization();
+            ended.when(is_early, "NOOP works before the login")
+        })],
+    },
+    // RFC 1939 §4, §5: messages are to be had only after the login.
+    Rule {
+        id: "mail-before-login",
+        level: Security,
+        source: "RFC 1939 §5",
+        says: "nobody gets a message before the login",
+        hint: "the server gives mail to strangers: take it off the network",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_mail = matches!(ended.verb, "RETR" | "TOP");
+            ended.when(
+                is_mail && ended.is_ok() && known.is_authorization(),
+                "a message before the login",
+            )
+        })],
+    },
+    // RFC 1939 §3: keywords are case-insensitive.
+    Rule {
+        id: "case-sensitive-commands",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "commands may be in lower case",
+        hint: "the server must compare keywords without regard to case",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_upper = !ended.command.iter().any(u8::is_ascii_lowercase);
+            let was_refused = known.refused_in_lower.contains(&ended.verb);
+            let is_broken = ended.is_ok() && is_upper && was_refused && !ended.has_arguments();
+            ended.when(
+                is_broken && !ended.verb.is_empty(),
+                "the same command in lower case was refused",
+            )
+        })],
+    },
+    // RFC 1939 §5: STAT, LIST, NOOP and RSET are in every server.
+    Rule {
+        id: "required-command-refused",
+        level: Must,
+        source: "RFC 1939 §5",
+        says: "STAT, LIST, NOOP and RSET work in the TRANSACTION state",
+        hint: "every server has these commands: the server's log says why they fail",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_required =
+                matches!(ended.verb, "STAT" | "LIST" | "NOOP" | "RSET") && !ended.has_arguments();
+            let is_trouble = ended.code().is_some_and(|code| code.starts_with("SYS"));
+            let is_lower = ended.command.iter().any(u8::is_ascii_lowercase);
+            let is_broken =
+                is_required && ended.is_err() && known.is_transaction() && !is_trouble && !is_lower;
+            ended.when(is_broken, "a command that every server has is refused")
+        })],
+    },
+    // RFC 1939 §7: the timestamp has the form of a message-id.
+    Rule {
+        id: "apop-timestamp-malformed",
+        level: Should,
+        source: "RFC 1939 §7, CVE-2007-1558",
+        says: "the timestamp of the greeting has the form of a message-id",
+        hint: "do not use APOP here: with an odd timestamp an attacker can find out the password",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = heard.plain().filter(|_| heard.role == Role::Greeting)?;
+            let has_brackets = text.contains(&b'<') && text.contains(&b'>');
+            let is_html = starts_with_any(text, &["<"]);
+            let is_odd = has_brackets && !is_html && crate::sasl::timestamp(text).is_none();
+            heard.when(is_odd, "what stands in angle brackets is no message-id")
+        })],
+    },
+    // RFC 1939 §7: a server that shows a timestamp has APOP.
+    Rule {
+        id: "apop-offered-fails",
+        level: Info,
+        source: "RFC 1939 §7",
+        says: "a timestamp in the greeting means that APOP works",
+        hint: "the server stores passwords as hashes only: it should not show a timestamp",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_login =
+                matches!(ended.verb, "PASS" | "AUTH") && ended.is_ok() && !known.is_transaction();
+            ended.when(
+                is_login && known.is_apop_refused,
+                "APOP was refused, and this login works",
+            )
+        })],
+    },
+    // RFC 1939 §13: a reply to USER that depends on the name tells who has an account.
+    Rule {
+        id: "user-enumeration-text",
+        level: Security,
+        source: "RFC 1939 §13",
+        says: "the reply to USER does not tell whether the name exists",
+        hint: "the server should say +OK to every name, and refuse at PASS",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            // Without TLS, USER may be refused as a whole.
+            let is_offered = known.is_tls || known.announces("USER") == Some(true);
+            let is_bare = ended.verb == "USER" && ended.is_err() && code(ended.status).is_none();
+            let is_early = known.is_authorization() && ended.has_arguments();
+            ended.when(is_bare && is_offered && is_early, "-ERR to USER")
+        })],
+    },
+    // RFC 1939 §4: messages are numbered from 1.
+    Rule {
+        id: "number-zero-accepted",
+        level: Must,
+        source: "RFC 1939 §4",
+        says: "the first message is number 1",
+        hint: "off by one: a DELE 0 may delete message 1",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            ended.when(
+                ended.number() == Some(0) && ended.is_ok(),
+                "message 0 is accepted",
+            )
+        })],
+    },
+    // RFC 1939 §5: a message number refers to a message of the maildrop.
+    Rule {
+        id: "number-wraps",
+        level: Must,
+        source: "RFC 1939 §5",
+        says: "a number beyond 32 bits is no message",
+        hint: "the server cuts numbers off: a DELE may hit another message",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let is_huge = ended
+                .number()
+                .is_some_and(|message| message > u64::from(u32::MAX));
+            ended.when(
+                is_huge && ended.is_ok(),
+                "a number beyond 32 bits is accepted",
+            )
+        })],
+    },
+    // RFC 1939 §5: a message number may not be greater than the number of messages.
+    Rule {
+        id: "number-out-of-range-accepted",
+        level: Must,
+        source: "RFC 1939 §5",
+        says: "a number greater than the count of messages gets -ERR",
+        hint: "the server must compare the number with its count of messages",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let message = ended
+                .number()
+                .filter(|message| *message <= u64::from(u32::MAX))?;
+            let is_beyond = known.count.is_some_and(|count| message > count) && !known.is_partial;
+            ended.when(
+                is_beyond && ended.is_ok(),
+                "there is no message of this number",
+            )
+        })],
+    },
+    // RFC 1939 §3: numbers are written with digits only, and LIST takes one of them.
+    Rule {
+        id: "number-garbage-accepted",
+        level: Info,
+        source: "RFC 1939 §3",
+        says: "a message number is made of digits",
+        hint: "harmless; it hides mistakes of clients",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let is_message = matches!(ended.verb, "LIST" | "RETR" | "DELE" | "UIDL");
+            let mut words = ended.arguments();
+            let is_garbage =
+                words.next().is_some_and(|word| number(word).is_none()) || words.next().is_some();
+            ended.when(
+                is_message && is_garbage && ended.is_ok(),
+                "an odd number is accepted",
+            )
+        })],
+    },
+];

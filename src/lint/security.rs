@@ -1,0 +1,155 @@
+//! What can harm somebody although no RFC forbids it, or although it is not a matter of one document.
+
+use super::{Check, Heard, List, Role, Rule};
+use crate::finding::Level::{Info, Security};
+
+/// Mechanisms that tell the secret to who listens.
+fn is_plain(name: &str) -> bool {
+    crate::sasl::Mechanism::named(name).is_some_and(|row| row.is_plain)
+}
+
+/// The line of a capability in upper case.
+fn capability(heard: &Heard<'_>) -> Option<String> {
+    let text = heard
+        .plain_text()
+        .filter(|_| heard.role == Role::Listed(List::Capabilities))?;
+    Some(text.trim().to_ascii_uppercase())
+}
+
+/// Whether a text of UTF-8 has control characters other than TAB; CR and 0 are other rules'.
+fn has_control(text: &[u8]) -> bool {
+    let is_odd = |octet: &u8| matches!(octet, 1..=8 | 11 | 12 | 14..=31 | 127);
+    let is_c1 = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
+    text.iter().any(is_odd) || std::str::from_utf8(text).is_ok_and(|text| text.chars().any(is_c1))
+}
+
+/// Whether a text has a number with a dot inside, such as of a version or an address.
+fn has_version(text: &str) -> bool {
+    let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let mut parts = text.split('.').peekable();
+    while let Some(part) = parts.next() {
+        if let Some(next) = parts.peek()
+            && is_digit(part.chars().last())
+            && is_digit(next.chars().next())
+        {
+            return true;
+        }
+    }
+    false
+}
+
+pub(super) const RULES: &[Rule] = &[
+    // RFC 2449 §3: a status line is printable text. What is not may drive a terminal.
+    Rule {
+        id: "control-bytes",
+        level: Security,
+        source: "RFC 2449 §3",
+        says: "status lines and listings are printable text",
+        hint: "never show them raw: such octets can drive a terminal; the server must not repeat what a client sends",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let is_tls = matches!(heard.text, [0x15 | 0x16, 3, ..]);
+            heard.when(
+                heard.role.is_servers() && has_control(heard.text) && !is_tls,
+                "control octets in the line",
+            )
+        })],
+    },
+    // RFC 2449 §10: what a banner tells helps attackers.
+    Rule {
+        id: "greeting-leaks",
+        level: Info,
+        source: "RFC 2449 §10",
+        says: "the greeting tells neither versions nor addresses",
+        hint: "harmless, and it helps who looks for old servers: make the greeting plain",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = heard
+                .plain_text()
+                .filter(|_| heard.role == Role::Greeting && heard.text.starts_with(b"+OK"))?;
+            let text = text.split('<').next().unwrap_or_default();
+            heard.when(has_version(text), "a version or an address in the greeting")
+        })],
+    },
+    // RFC 2449 §6.9: IMPLEMENTATION may be left out before the login.
+    Rule {
+        id: "implementation-leaks",
+        level: Info,
+        source: "RFC 2449 §6.9, §10",
+        says: "the version is told to nobody before the login",
+        hint: "harmless, and it helps who looks for old servers: list IMPLEMENTATION behind the login only",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let line = capability(heard)
+                .filter(|line| line.starts_with("IMPLEMENTATION ") && known.is_authorization())?;
+            heard.when(has_version(&line), "a version before the login")
+        })],
+    },
+    // RFC 2595 §2.3, RFC 5034 §4, RFC 8314 §4.1: no password in clear.
+    Rule {
+        id: "plaintext-auth-offered",
+        level: Security,
+        source: "RFC 2595 §2.3, RFC 5034 §4, RFC 8314 §4.1",
+        says: "a server takes passwords inside TLS only",
+        hint: "switch logins in clear off, and require STLS, or close port 110",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let line = capability(heard).filter(|_| known.is_in_clear() && known.phase == 0)?;
+            let mut words = line.split_ascii_whitespace();
+            let is_offered = match words.next() {
+                Some("USER") => true,
+                Some("SASL") => words.any(is_plain),
+                _ => false,
+            };
+            heard.when(is_offered, "a login in clear is offered")
+        })],
+    },
+    // RFC 8314 §4.1: a password in clear is known to everybody on the way.
+    Rule {
+        id: "password-in-clear",
+        level: Security,
+        source: "RFC 8314 §4.1",
+        says: "no password goes over the network in clear",
+        hint: "change this password, and connect with --tls or type STLS before the login",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let is_password =
+                heard.role == Role::Command && heard.verb() == "PASS" && heard.octets > 6;
+            heard.when(is_password && known.is_in_clear(), "a password in clear")
+        })],
+    },
+    // RFC 5034 §4, RFC 4616 §6: PLAIN and its like only inside TLS.
+    Rule {
+        id: "plain-mechanism-in-clear",
+        level: Security,
+        source: "RFC 5034 §4, RFC 4616 §6",
+        says: "PLAIN, LOGIN and tokens are used inside TLS only",
+        hint: "change this password, and connect with --tls or type STLS before the login",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_open =
+                ended.mechanism().is_some_and(|name| is_plain(&name)) && ended.has_credentials();
+            ended.command_when(
+                is_open && known.is_in_clear(),
+                "a mechanism that tells the secret, in clear",
+            )
+        })],
+    },
+    // RFC 2595 §2.4, RFC 8314 §5: who wanted TLS and did not get it must not log in.
+    Rule {
+        id: "login-without-the-tls-asked-for",
+        level: Security,
+        source: "RFC 2595 §2.4, RFC 8314 §5",
+        says: "who asks for TLS and gets none does not log in",
+        hint: "somebody may have refused STLS in the server's place: close, and use port 995",
+        also: &["password-in-clear"],
+        check: &[Check::Line(|heard, known| {
+            let is_login =
+                heard.role == Role::Command && heard.verb() == "PASS" && known.is_in_clear();
+            heard.when(
+                is_login && known.is_stls_refused,
+                "a login in clear behind STLS that was refused",
+            )
+        })],
+    },
+];
