@@ -211,10 +211,10 @@ mod tests {
     fn people_read_place_level_and_what_to_do() {
         let style = Style::new(crate::style::ColorChoice::Never, owo_colors::Stream::Stdout);
         let want = "\
-a.pop3:14: must [dot-stuffing] a dot ^[[2J & <b>
+a.pop3:14: must dot-stuffing: a dot ^[[2J & <b>
   hint: double it
   source: RFC 1939 §3
-a.pop3:14: info [late] a dot ^[[2J & <b>
+a.pop3:14: info late: a dot ^[[2J & <b>
 ";
         assert_eq!(printed(|out| text(out, &judged(), style)), want);
     }
