@@ -285,7 +285,7 @@ struct Ear {
 /// The data of a reply that is coming.
 #[derive(Debug)]
 enum Data {
-    Message(Body),
+    Message(Box<Body>),
     Listing(heard::Lines),
 }
 
@@ -306,7 +306,7 @@ impl Ear {
                 let list = List::of(sent);
                 self.known.start_data(list, sent);
                 self.data = Some(match list {
-                    None => Data::Message(Body::new(self.known.now_ms)),
+                    None => Data::Message(Box::new(Body::new(self.known.now_ms))),
                     Some(list) => Data::Listing(heard::Lines::new(list, sent.clone())),
                 });
             }
@@ -413,7 +413,7 @@ impl Ear {
             .status_line
             .iter()
             .for_each(|status| line(role, status));
-        let ended = Ended::new(exchange, body.as_ref());
+        let ended = Ended::new(exchange, body.as_deref());
         rules.exchange(&ended, &self.known, tell);
         self.known.exchange(&ended);
     }

@@ -76,11 +76,11 @@ impl<R: Read + Seek> Judge<'_, R> {
         let mut change = Change::new(name(old), rows.0, rows.1);
         match (old, new) {
             (Part::Exchange(old), Part::Exchange(new)) => self.exchange(old, new, &mut change)?,
-            (Part::Unrequested(old), Part::Unrequested(new)) => {
-                if self.lines_differ(old, new) && !old.is_any_rows() {
-                    change.find("diff-unrequested", rows, "the line is another one");
-                    change.lines(Some(old), Some(new), self.options);
-                }
+            (Part::Unrequested(old), Part::Unrequested(new))
+                if self.lines_differ(old, new) && !old.is_any_rows() =>
+            {
+                change.find("diff-unrequested", rows, "the line is another one");
+                change.lines(Some(old), Some(new), self.options);
             }
             (Part::Injected(old), Part::Injected(new)) if self.options.level == Level::Octets => {
                 self.data(old, new, Data::Lines, None, &mut change)?;
