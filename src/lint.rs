@@ -94,6 +94,12 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     .flatten()
 }
 
+/// Whether a rule is about what the client does.
+#[must_use]
+pub fn is_about_client(rule: &Rule) -> bool {
+    client::RULES.iter().any(|one| one.id == rule.id)
+}
+
 /// The rule with this id.
 #[must_use]
 pub fn rule(id: &str) -> Option<&'static Rule> {
@@ -285,7 +291,7 @@ struct Ear {
 /// The data of a reply that is coming.
 #[derive(Debug)]
 enum Data {
-    Message(Body),
+    Message(Box<Body>),
     Listing(heard::Lines),
 }
 
@@ -306,7 +312,7 @@ impl Ear {
                 let list = List::of(sent);
                 self.known.start_data(list, sent);
                 self.data = Some(match list {
-                    None => Data::Message(Body::new(self.known.now_ms)),
+                    None => Data::Message(Box::new(Body::new(self.known.now_ms))),
                     Some(list) => Data::Listing(heard::Lines::new(list, sent.clone())),
                 });
             }
@@ -413,7 +419,7 @@ impl Ear {
             .status_line
             .iter()
             .for_each(|status| line(role, status));
-        let ended = Ended::new(exchange, body.as_ref());
+        let ended = Ended::new(exchange, body.as_deref());
         rules.exchange(&ended, &self.known, tell);
         self.known.exchange(&ended);
     }

@@ -161,6 +161,17 @@ fn the_tables_of_the_guide_are_those_of_the_code() {
         );
     }
     table("POP3 commands", &all);
+    let mut rules = String::from("| rule | level | source | says |\n|---|---|---|---|\n");
+    for rule in poptalk::lint::rules() {
+        rules += &format!(
+            "| `{}` | {} | {} | {} |\n",
+            rule.id,
+            rule.level.name(),
+            rule.source,
+            cell(rule.says)
+        );
+    }
+    table("rules", &rules);
 }
 
 #[test]

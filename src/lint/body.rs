@@ -270,7 +270,7 @@ impl Body {
         if field(self).is_none() {
             let spot = Spot {
                 place: self.place,
-                octets: self.line.clone(),
+                octets: without_crlf(&self.line),
                 what: what.to_owned(),
             };
             *field(self) = Some(spot);
@@ -301,7 +301,7 @@ impl Body {
     pub(super) fn last_spot(&self, what: &str) -> Spot {
         Spot {
             place: self.last,
-            octets: self.last_line.clone(),
+            octets: without_crlf(&self.last_line),
             what: what.to_owned(),
         }
     }
@@ -314,4 +314,8 @@ fn without_crs(octets: &[u8]) -> &[u8] {
         rest = before;
     }
     rest
+}
+
+fn without_crlf(line: &[u8]) -> Vec<u8> {
+    line.strip_suffix(b"\r\n").unwrap_or(line).to_vec()
 }

@@ -313,7 +313,7 @@ pub(super) const RULES: &[Rule] = &[
                 let what = "the data begins with a status line";
                 body.first_line.starts_with(b"+OK").then(|| super::Spot {
                     place: body.first.unwrap_or_default(),
-                    octets: body.first_line.clone(),
+                    octets: body.first_line.trim_ascii_end().to_vec(),
                     what: what.to_owned(),
                 })
             }),

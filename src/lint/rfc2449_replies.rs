@@ -80,7 +80,7 @@ pub(super) const RULES: &[Rule] = &[
                 || ended.verb == "USER"
                 || ended.exchange.is_greeting;
             ended.when(
-                !is_foreign && !(is_sign && is_on),
+                !(is_foreign || is_sign && is_on),
                 "a code where it does not belong",
             )
         })],
