@@ -53,6 +53,7 @@ pub const PROBES: &[Probe] = probes![
     "01-greeting",
     "02-capabilities",
     "03-strange-lines",
+    "03-too-early",
     "04-long-line",
     "05-auth",
     "06-languages",

@@ -38,7 +38,10 @@ fn check(args: &[&str]) -> (Option<i32>, String, Vec<bool>) {
     assert_eq!(maildrop.count(), 9);
     let said = text(&output.stdout) + &text(&output.stderr);
     for file in home.files() {
-        assert!(!text(&std::fs::read(file).unwrap()).contains("wonderland"));
+        let file = text(&std::fs::read(file).unwrap());
+        // A message may have the word; no line of the client's has.
+        let mut sent = file.lines().filter(|line| line.starts_with('C'));
+        assert!(!sent.any(|line| line.contains("wonderland")));
     }
     let logged_in = events.iter().map(|event| event.summary.has_logged_in);
     (output.status.code(), said, logged_in.collect())
@@ -52,8 +55,8 @@ fn the_faultless_practice_server_breaks_no_must_and_nothing_of_security() {
         !said.contains("breaks a") && !said.contains("security"),
         "{said}"
     );
-    assert!(said.contains("12 of 12 probes"), "{said}");
-    assert_eq!(logged_in.len(), 12);
+    assert!(said.contains("13 of 13 probes"), "{said}");
+    assert_eq!(logged_in.len(), 13);
     assert_eq!(logged_in.iter().filter(|logged_in| **logged_in).count(), 3);
 }
 
@@ -92,7 +95,7 @@ fn without_a_user_what_needs_one_is_skipped() {
         said.contains("skipped 10-session: it needs a user: -u NAME"),
         "{said}"
     );
-    assert!(said.contains("8 of 12 probes"), "{said}");
+    assert!(said.contains("9 of 13 probes"), "{said}");
 }
 
 #[test]
