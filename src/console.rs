@@ -3,6 +3,7 @@
 mod ask;
 pub mod editor;
 pub mod external_pager;
+mod lines;
 mod login;
 mod meaning;
 mod message;
@@ -13,6 +14,8 @@ pub mod screen;
 pub mod spool;
 pub mod terminal;
 pub mod view;
+
+pub use lines::page_lines;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
