@@ -88,7 +88,7 @@ impl Probe {
     /// How many logins of it fail.
     #[must_use]
     pub fn failed_logins(&self) -> usize {
-        let count = self.head("failed-logins");
+        let count = self.head("fails");
         count.and_then(|count| count.parse().ok()).unwrap_or(0)
     }
 

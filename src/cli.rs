@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::cmd::{
-    check, connect, diff, explain, import, lint, practice, redact, replay, serve, show,
+    check, connect, diff, explain, import, lint, practice, proxy, redact, replay, serve, show,
 };
 use crate::exit::Exit;
 use crate::report;
@@ -38,6 +38,8 @@ enum Command {
     Practice(practice::PracticeArgs),
     /// Be a server: the practice maildrop on a port
     Serve(serve::ServeArgs),
+    /// Stand between a mail client and a server, and record
+    Proxy(proxy::ProxyArgs),
     /// Play the client's side of transcripts again, and compare
     Replay(replay::ReplayArgs),
     /// Show a transcript as on the screen, or take the messages out of it
@@ -87,6 +89,7 @@ pub fn run() -> ExitCode {
         Some(Command::Connect(args)) => connect::run(args),
         Some(Command::Practice(args)) => practice::run(args),
         Some(Command::Serve(args)) => serve::run(args),
+        Some(Command::Proxy(args)) => proxy::run(args),
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Show(args)) => show::run(&args),
         Some(Command::Diff(args)) => diff::run(&args),

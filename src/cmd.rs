@@ -8,6 +8,7 @@ mod find;
 pub mod import;
 pub mod lint;
 pub mod practice;
+pub mod proxy;
 pub mod redact;
 pub mod replay;
 pub mod serve;

@@ -1,6 +1,7 @@
 //! The practice server on the network: listeners, a thread a connection, TLS, the autologout, and an orderly end.
 
 mod connection;
+mod relay;
 mod tape;
 #[cfg_attr(any(windows, target_vendor = "apple"), path = "serve/no_tls.rs")]
 mod tls;
@@ -21,9 +22,11 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::dialogue::Place;
 use crate::log::LogPlace;
+use crate::net::tls::TlsSettings;
 use crate::server::loose::{Index, Items, Tape};
 use crate::server::script::Pace;
 use crate::server::{Account, Ending, Maildrop, Summary, messages};
+use crate::target::Target;
 use crate::text;
 use tls::Acceptor;
 
@@ -53,6 +56,8 @@ pub struct ServeOptions {
     pub maildrop: Maildrop,
     /// A transcript that is played in place of it.
     pub recording: Option<Recording>,
+    /// A server between which and the clients this one stands, in place of all that.
+    pub upstream: Option<Upstream>,
     /// Where the transcript of each visit goes: a folder.
     pub log: LogPlace,
     /// After this time without a command the connection is closed (RFC 1939 §3).
@@ -74,6 +79,7 @@ impl Default for ServeOptions {
             account: Account::practice(),
             maildrop: Maildrop::new(messages::practice()),
             recording: None,
+            upstream: None,
             log: LogPlace::Nowhere,
             autologout: AUTOLOGOUT,
             certificate: Certificate::default(),
@@ -81,6 +87,21 @@ impl Default for ServeOptions {
             most_connections: MOST_CONNECTIONS,
         }
     }
+}
+
+/// The server behind a proxy.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// Where it is; TLS from the first octet, or not.
+    pub target: Target,
+    /// STLS is sent to it before anything else.
+    pub is_stls: bool,
+    /// How it is checked.
+    pub tls: TlsSettings,
+    /// How long a connection to it and a handshake may take.
+    pub wait: Duration,
+    /// Nothing is hidden in the transcripts.
+    pub keeps_secrets: bool,
 }
 
 /// A transcript whose server rows are played.
@@ -266,6 +287,7 @@ struct Shared {
     account: Arc<Account>,
     maildrop: Maildrop,
     recording: Option<Recording>,
+    upstream: Option<Upstream>,
     log: LogPlace,
     autologout: Duration,
     tls: Option<Acceptor>,
@@ -314,6 +336,7 @@ impl Serving {
             account: Arc::new(options.account),
             maildrop: options.maildrop,
             recording: options.recording,
+            upstream: options.upstream,
             log: options.log,
             autologout: options.autologout,
             tls,

@@ -20,6 +20,7 @@ mod lint;
 mod login;
 mod mail;
 mod practice;
+mod proxy;
 mod pty;
 mod replay;
 mod scripts;

@@ -3,7 +3,6 @@
 use std::io::{self, Read, Write};
 
 use super::Certificate;
-use super::wire::Wire;
 
 /// There is none.
 pub(super) enum Acceptor {}
@@ -20,44 +19,48 @@ impl Acceptor {
         match *self {}
     }
 
-    pub(super) fn accept(&self, _: Wire) -> Result<Inside, String> {
+    pub(super) fn accept<S>(
+        &self,
+        _: S,
+        _: &mut dyn FnMut() -> Result<(), String>,
+    ) -> Result<Inside<S>, String> {
         match *self {}
     }
 }
 
 /// There is none.
-pub(super) enum Inside {}
+pub(super) struct Inside<S>(std::convert::Infallible, std::marker::PhantomData<S>);
 
-impl Inside {
-    pub(super) fn wire(&mut self) -> &mut Wire {
-        match *self {}
+impl<S> Inside<S> {
+    pub(super) fn under(&mut self) -> &mut S {
+        match self.0 {}
     }
 
     pub(super) fn client_names(&self) -> Vec<String> {
-        match *self {}
+        match self.0 {}
     }
 
     pub(super) fn facts(&self) -> String {
-        match *self {}
+        match self.0 {}
     }
 
     pub(super) fn notify(&mut self) {
-        match *self {}
+        match self.0 {}
     }
 }
 
-impl Read for Inside {
+impl<S> Read for Inside<S> {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        match *self {}
+        match self.0 {}
     }
 }
 
-impl Write for Inside {
+impl<S> Write for Inside<S> {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        match *self {}
+        match self.0 {}
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match *self {}
+        match self.0 {}
     }
 }

@@ -20,7 +20,6 @@ use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::{X509, X509NameBuilder};
 
 use super::Certificate;
-use super::wire::Wire;
 
 /// For how many days a certificate of our own is valid.
 const DAYS: u32 = 365;
@@ -59,26 +58,33 @@ impl Acceptor {
         self.end_point.clone()
     }
 
-    /// Does the handshake.
+    /// Does the handshake. On a socket that does not block, `wait` is called each time when it can't go on.
     ///
-    /// Errors: why it failed; the connection is closed then.
-    pub(super) fn accept(&self, wire: Wire) -> Result<Inside, String> {
-        self.acceptor
-            .accept(wire)
-            .map(Inside)
-            .map_err(|error| match error {
-                HandshakeError::SetupFailure(error) => {
-                    reason(&error).unwrap_or_else(|| error.to_string())
+    /// Errors: why it failed, or what `wait` says; the connection is closed then.
+    pub(super) fn accept<S: Read + Write>(
+        &self,
+        stream: S,
+        wait: &mut dyn FnMut() -> Result<(), String>,
+    ) -> Result<Inside<S>, String> {
+        let mut attempt = self.acceptor.accept(stream);
+        loop {
+            attempt = match attempt {
+                Ok(stream) => return Ok(Inside(stream)),
+                Err(HandshakeError::SetupFailure(error)) => {
+                    return Err(reason(&error).unwrap_or_else(|| error.to_string()));
                 }
-                HandshakeError::WouldBlock(_) => "not done in time".to_owned(),
-                HandshakeError::Failure(half) => {
-                    let error = half.error();
-                    error
-                        .ssl_error()
+                Err(HandshakeError::WouldBlock(half)) => {
+                    wait()?;
+                    half.handshake()
+                }
+                Err(HandshakeError::Failure(half)) => {
+                    let error = half.error().ssl_error();
+                    return Err(error
                         .and_then(reason)
-                        .unwrap_or_else(|| "the client hung up".to_owned())
+                        .unwrap_or_else(|| "the client hung up".to_owned()));
                 }
-            })
+            };
+        }
     }
 }
 
@@ -194,10 +200,11 @@ fn self_signed(names: &[String]) -> Result<(X509, PKey<Private>), ErrorStack> {
 }
 
 /// A connection inside TLS.
-pub(super) struct Inside(SslStream<Wire>);
+pub(super) struct Inside<S>(SslStream<S>);
 
-impl Inside {
-    pub(super) fn wire(&mut self) -> &mut Wire {
+impl<S: Read + Write> Inside<S> {
+    /// What is under it.
+    pub(super) fn under(&mut self) -> &mut S {
         self.0.get_mut()
     }
 
@@ -234,13 +241,13 @@ impl Inside {
     }
 }
 
-impl Read for Inside {
+impl<S: Read + Write> Read for Inside<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer)
     }
 }
 
-impl Write for Inside {
+impl<S: Read + Write> Write for Inside<S> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         self.0.write(octets)
     }
