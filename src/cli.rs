@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{connect, diff, explain, lint, practice, serve};
+use crate::cmd::{connect, diff, explain, import, lint, practice, redact, replay, serve};
+use crate::exit::Exit;
+use crate::report;
+use crate::secret::typing_errors;
 
 /// A raw console for POP3: type the commands by hand, read every octet of the answers, keep the transcript
 #[derive(Debug, Parser)]
@@ -33,12 +36,40 @@ enum Command {
     Practice(practice::PracticeArgs),
     /// Be a server: the practice maildrop on a port
     Serve(serve::ServeArgs),
+    /// Play the client's side of transcripts again, and compare
+    Replay(replay::ReplayArgs),
     /// Compare two transcripts, exchange by exchange
     Diff(diff::DiffArgs),
     /// Judge transcripts by the rules of the RFCs
     Lint(lint::LintArgs),
+    /// Make transcripts of recordings that other programs made
+    Import(import::ImportArgs),
+    /// Hide secrets, message data and names in a transcript
+    Redact(redact::RedactArgs),
     /// Say what a reply, a response code, a capability or a command means
     Explain(explain::ExplainArgs),
+}
+
+/// Connects; a host that is not found may be a subcommand, misspelt.
+fn connect(args: connect::ConnectArgs) -> Exit {
+    let meant = args.host().and_then(meant);
+    let exit = connect::run(args);
+    if let Some(meant) = meant
+        && exit == Exit::NoConnection
+    {
+        report::own(&format!("hint: did you mean `poptalk {meant}`?"));
+    }
+    exit
+}
+
+/// The subcommand that a host without a dot looks like.
+fn meant(host: &str) -> Option<String> {
+    let is_like = |name: &str| (1..=2).contains(&typing_errors(host.as_bytes(), name.as_bytes()));
+    let command = <Cli as clap::CommandFactory>::command();
+    let mut names = command.get_subcommands().map(clap::Command::get_name);
+    names
+        .find(|name| is_like(name) && !host.contains('.'))
+        .map(str::to_owned)
 }
 
 /// Runs what the command line asks for.
@@ -46,12 +77,15 @@ enum Command {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let exit = match cli.command {
-        None => connect::run(cli.connect),
+        None => connect(cli.connect),
         Some(Command::Connect(args)) => connect::run(args),
         Some(Command::Practice(args)) => practice::run(args),
         Some(Command::Serve(args)) => serve::run(args),
+        Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Lint(args)) => lint::run(&args),
+        Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Redact(args)) => redact::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
     };
     exit.into()

@@ -1,7 +1,9 @@
 //! The console: a person types, every octet goes to the server; a person reads, and every octet came from it.
 
+mod ask;
 pub mod editor;
 pub mod external_pager;
+mod judge;
 mod login;
 mod meaning;
 mod message;
@@ -24,12 +26,13 @@ use crate::exit::Exit;
 use crate::help;
 use crate::log;
 use crate::net::engine::{Connection, Standing};
+use crate::net::mistake::SILENT;
 use crate::report;
 use crate::script::messages;
 use crate::session::{Failure, Plan};
 use crate::style::{Paint, Style};
 use crate::target::Target;
-use crate::tracker::State;
+use crate::tracker::{Awaited, State};
 use crate::typed::{self, Typed};
 use editor::{Editor, Input, Knowledge, SharedKnowledge, know};
 use plain::PlainEditor;
@@ -162,6 +165,23 @@ impl Console {
             }
             let line = match self.ask(&given) {
                 Input::Line(line) => line,
+                Input::Octets(line) => {
+                    given.clear();
+                    self.send_as_typed(&line);
+                    continue;
+                }
+                Input::Damaged(_) => {
+                    given.clear();
+                    self.screen.note(
+                        Paint::Warning,
+                        "not sent: this line lost an octet that is not UTF-8",
+                    );
+                    self.screen.note(
+                        Paint::Note,
+                        r"hint: `:send` sends any octets, such as `:send caf\xe9\r\n`",
+                    );
+                    continue;
+                }
                 Input::Interrupted => {
                     given.clear();
                     self.interrupt_at_prompt();
@@ -182,7 +202,11 @@ impl Console {
                 Typed::Wire(_) => {
                     self.screen.note(
                         Paint::Warning,
-                        "not sent: there is no connection; `:open` connects again",
+                        "not sent: there is no connection; the line is kept",
+                    );
+                    self.screen.note(
+                        Paint::Note,
+                        "hint: Ctrl-C clears it, then `:open` connects again",
                     );
                     given = line;
                 }
@@ -219,6 +243,7 @@ impl Console {
             Arc::clone(&self.knowledge),
             Arc::clone(&self.shown),
             has_pager,
+            &format!("{}:{}", self.plan.target.host, self.plan.target.port),
         );
         let (mut path, mut why) = (None, None);
         let screen = Arc::clone(&self.screen);
@@ -360,20 +385,16 @@ impl Console {
 
     fn tell_awaited(&self, now: &Standing) {
         if let Some(awaited) = &now.awaited {
-            let last: Vec<String> = now
-                .last_octets
-                .iter()
-                .map(|octet| format!("{octet:02x}"))
-                .collect();
-            let last = if last.is_empty() {
-                "none".to_owned()
-            } else {
-                last.join(" ")
-            };
+            let last = report::octets(&now.last_octets);
             self.screen.note(
                 Paint::Note,
                 &format!("awaiting {}, last octets {last}", report::awaiting(awaited)),
             );
+            let is_silent = now.last_octets.is_empty() && !now.is_tls;
+            if *awaited == Awaited::Greeting && is_silent {
+                self.screen
+                    .note(Paint::Note, &format!("hint: {}", SILENT.hint));
+            }
         }
     }
 
@@ -403,31 +424,6 @@ impl Console {
         self.has_stopped_showing = state.mode == Mode::Muted;
         drop(state);
         self.screen.note(Paint::Note, &summary);
-    }
-
-    fn ask(&mut self, given: &str) -> Input {
-        let prompt = self
-            .standing()
-            .map_or_else(|| "closed> ".to_owned(), |now| prompt(&now));
-        // Each line waits for Enter: no one has seen it yet.
-        let ahead = std::mem::take(&mut self.typed_ahead);
-        let (line, rest) = ahead.split_once('\n').unwrap_or((&ahead, ""));
-        self.typed_ahead = rest.to_owned();
-        self.read(&prompt, &format!("{given}{line}"))
-    }
-
-    fn read(&mut self, prompt: &str, given: &str) -> Input {
-        self.screen.set_prompting(true);
-        let style = self.screen.style();
-        let input = match &mut self.keyboard {
-            Keyboard::Editor(editor) => editor.read(prompt, style, given),
-            Keyboard::Plain(editor) => {
-                self.screen.set_prompting(false);
-                editor.read(prompt)
-            }
-        };
-        self.screen.set_prompting(false);
-        input
     }
 
     fn help(&mut self, topic: &str) {

@@ -6,6 +6,7 @@
 mod event;
 mod matcher;
 mod measure;
+mod parts;
 mod stream;
 mod talk;
 
@@ -13,12 +14,13 @@ pub use event::{Event, EventKind};
 pub(crate) use matcher::flat;
 pub use matcher::{Matcher, fits};
 pub use measure::{Digest, Measures};
+pub use parts::Parts;
 
 use crate::tracker::{LineEnd, Sent, Side, State, Status, Tracker};
 use crate::transcript::{Hole, Item, Piece, Row, Transcript};
 use talk::Talk;
 
-/// The most octets of a line that are kept; the digest covers all of them.
+/// The most octets of a line that are kept; the digest covers all of them. Where a line has a hole, only so much can be compared.
 pub const LINE_KEPT: usize = 1024;
 
 /// The most lines of one SASL exchange that are kept.
@@ -105,10 +107,11 @@ impl Exchange {
     /// The first row that it has.
     #[must_use]
     pub fn place(&self) -> Place {
-        let lines = [&self.command, &self.status_line];
-        let mut places = lines.into_iter().flatten().map(|line| line.place);
         let data = self.data.as_ref().map(|data| data.first);
-        places.next().or(data).unwrap_or_default()
+        let place = |line: &Line| line.place;
+        let command = self.command.as_ref().map(place);
+        let status = self.status_line.as_ref().map(place);
+        command.or(data).or(status).unwrap_or_default()
     }
 
     /// The verb in upper case with its open arguments, for people; never a secret. Odd octets are escaped.

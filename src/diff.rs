@@ -12,10 +12,10 @@ mod pair;
 mod recording;
 mod uidl;
 
-use std::io::{Read, Seek};
+use std::io::{BufRead, Read, Seek};
 use std::time::Instant;
 
-use crate::dialogue::Part;
+use crate::dialogue::{EventKind, Part, Parts};
 use crate::finding::Finding;
 use crate::text::ParseError;
 use align::{Run, Window, align};
@@ -130,42 +130,14 @@ pub fn compare<R: Read + Seek>(
         mapped: numbers.as_ref().map(Numbers::len),
         ..Summary::default()
     };
-    let Recording {
-        again: old_again,
-        stream: old_stream,
-        dialogue: old_dialogue,
-        ready: old_ready,
-        has_ended: old_ended,
-    } = old;
-    let Recording {
-        again: new_again,
-        stream: new_stream,
-        dialogue: new_dialogue,
-        ready: new_ready,
-        has_ended: new_ended,
-    } = new;
     let mut judge = Judge {
         options,
         numbers: numbers.as_ref(),
-        old: old_again,
-        new: new_again,
+        old: &mut old.again,
+        new: &mut new.again,
     };
-    let mut next_old = || loop {
-        let part = recording::next(old_stream, old_dialogue, old_ready, old_ended);
-        match part.map_err(|error| unreadable(false, error))? {
-            None => return Ok(None),
-            Some(part) if !is_compared(&part) => {}
-            Some(part) => return Ok(Some(Element::new(part, numbers.as_ref()))),
-        }
-    };
-    let mut next_new = || loop {
-        let part = recording::next(new_stream, new_dialogue, new_ready, new_ended);
-        match part.map_err(|error| unreadable(true, error))? {
-            None => return Ok(None),
-            Some(part) if !is_compared(&part) => {}
-            Some(part) => return Ok(Some(Element::new(part, None))),
-        }
-    };
+    let mut next_old = || element(&mut old.parts, false, numbers.as_ref());
+    let mut next_new = || element(&mut new.parts, true, None);
     let window = Window {
         items: EXCHANGES,
         octets: OCTETS,
@@ -209,13 +181,27 @@ pub fn compare<R: Read + Seek>(
     Ok(summary)
 }
 
+/// The next part that is compared.
+fn element<R: BufRead>(
+    parts: &mut Parts<R>,
+    is_new: bool,
+    numbers: Option<&Numbers>,
+) -> Result<Option<Element>, Unreadable> {
+    for part in parts {
+        let part = part.map_err(|error| unreadable(is_new, error))?;
+        if is_compared(&part) {
+            return Ok(Some(Element::new(part, numbers)));
+        }
+    }
+    Ok(None)
+}
+
 fn unreadable(is_new: bool, error: ParseError) -> Unreadable {
     Unreadable { is_new, error }
 }
 
 /// Connecting and closing are never compared: a reply that was cut tells of itself.
 fn is_compared(part: &Part) -> bool {
-    use crate::dialogue::EventKind;
     match part {
         Part::Event(event) => !matches!(
             event.kind,

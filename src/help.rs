@@ -31,11 +31,20 @@ pub fn overview(now: Option<States>) -> String {
     }
     text.push_str("\nTo poptalk itself:\n");
     for own in OWN {
-        text.push_str(&format!(
-            "  {:<24} {}\n",
-            format!(":{} {}", own.word, own.args),
-            own.help
-        ));
+        let syntax = format!(":{} {}", own.word, own.args);
+        // A long one has its line for itself.
+        if syntax.len() > 24 {
+            text.push_str(&format!("  {syntax}\n"));
+        }
+        let mut head = if syntax.len() > 24 {
+            ""
+        } else {
+            syntax.as_str()
+        };
+        for line in wrap(own.help, 52).lines() {
+            text.push_str(&format!("  {head:<24} {line}\n"));
+            head = "";
+        }
     }
     text.push_str(
         "Every other line goes to the server as typed; `::x` sends `:x`, `??` sends `?`.\n\
@@ -164,7 +173,14 @@ mod tests {
         let text = overview(None);
         let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(Command::all().all(|row| joined.contains(row.verb)));
-        assert!(OWN.iter().all(|own| text.contains(own.help)));
+        assert!(OWN.iter().all(|own| joined.contains(own.help)));
+        let own = text
+            .lines()
+            .skip_while(|line| !line.starts_with("To poptalk"));
+        assert!(own.clone().count() > 20);
+        for line in own {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
     }
 
     #[test]

@@ -12,11 +12,13 @@
 //!                           |
 //!   TAPE               transcript <----> text (rows of a file)                   pure
 //!                           |
-//!   READING   learnt (what the replies told), typed, help, srv, proxy            pure, computed
+//!   READING   learnt (what the replies told), dialogue (commands with replies), redact, import  pure, computed
+//!                           |
+//!   JUDGES               diff, and what they say: finding                        pure
 //! ```
 //!
 //! The layers look only downwards: facts (`command`), core (`tracker`), tape (`transcript`, `text`, `secret`), `recorder`,
-//! reading, players (`server`), edge, `cmd`. `tests/layers.rs` names the layer of each module and enforces it.
+//! reading, judges, players (`server`), edge, `cmd`. `tests/layers.rs` names the layer of each module and enforces it.
 
 #![cfg_attr(
     test,
@@ -28,6 +30,7 @@
     )
 )]
 
+pub mod bodies;
 pub mod cli;
 pub mod cmd;
 pub mod command;
@@ -37,7 +40,9 @@ pub mod diff;
 pub mod exit;
 pub mod explain;
 pub mod finding;
+pub mod heard;
 pub mod help;
+pub mod import;
 pub mod learnt;
 pub mod lint;
 pub mod log;
@@ -48,6 +53,8 @@ pub mod netrc;
 pub mod password;
 pub mod player;
 pub mod recorder;
+pub mod redact;
+pub mod replay;
 pub mod report;
 pub mod sasl;
 pub mod script;
@@ -65,4 +72,5 @@ pub mod tracker;
 pub mod transcript;
 pub mod tunnel;
 pub mod typed;
+pub mod update;
 pub mod visible;

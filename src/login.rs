@@ -398,8 +398,10 @@ impl<T: Talker> Login<'_, T> {
     }
 }
 
-/// Text that was never used before: 144 random bits in base64 without a comma.
-fn nonce() -> Result<String, LoginError> {
+/// Text that was never used before: 144 random bits in base64, which has no comma.
+///
+/// Errors: the system has no random numbers.
+pub fn nonce() -> Result<String, LoginError> {
     use base64::Engine as _;
     let mut octets = [0; 18];
     getrandom::fill(&mut octets)

@@ -79,6 +79,8 @@ pub struct Player<I> {
     count: u64,
     /// Recorded answers, with the row in which each was complete, until they are taken.
     answers: VecDeque<(usize, Answer)>,
+    /// The session began in the transcript: with a row of the server, or with the event.
+    is_connected: bool,
     is_over: bool,
 }
 
@@ -91,6 +93,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
             tracker: Tracker::new(),
             count: 0,
             answers: VecDeque::new(),
+            is_connected: false,
             is_over: false,
         }
     }
@@ -113,6 +116,11 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
                 // Any number of lines, so nothing that could be sent.
                 Item::Row(row) if row.pieces == [Piece::Hole(Hole::Rows)] => {}
                 Item::Row(row) => {
+                    // A piece of a session: the greeting was before it.
+                    if row.side == Side::Client && self.count == 0 && !self.is_connected {
+                        self.follow(Side::Server, b"+OK\r\n");
+                    }
+                    self.is_connected = true;
                     let is_response = row.side == Side::Client && self.tracker.expects_response();
                     let answers = self.count;
                     self.follow(row.side, &wire(&row.pieces, row.end));
@@ -161,7 +169,9 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
     }
 
     fn event(&mut self, event: &str) {
-        if event.starts_with("tls ") && !event.starts_with("tls failed") {
+        if event.starts_with("connected ") {
+            self.is_connected = true;
+        } else if event.starts_with("tls ") && !event.starts_with("tls failed") {
             self.tracker.tls_started();
         } else if event.starts_with("timeout") {
             self.tracker.forget(&mut |_| {});

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::command::Shape;
+use crate::bodies::{Bodies, Elider};
+use crate::command::{Command, Shape};
 use crate::secret::{Hider, VALUE_MIN};
 use crate::text;
 use crate::tracker::{Cut, LineEnd, Role, Sent, Side, State, Status, Step, Tracker};
@@ -55,6 +56,9 @@ pub struct Recorder {
     tracker: Tracker,
     hider: Hider,
     rows: Rows,
+    bodies: Bodies,
+    /// Counts what is left out of the message that is coming.
+    elider: Option<Elider>,
     /// The end of a part of a server line that may be the start of a secret, until more of the line comes.
     held: Vec<u8>,
     seen: Vec<Seen>,
@@ -78,11 +82,18 @@ impl Recorder {
             tracker: Tracker::new(),
             hider,
             rows: Rows::default(),
+            bodies: Bodies::Keep,
+            elider: None,
             held: Vec::new(),
             seen: Vec::new(),
             file: None,
             failure: None,
         }
+    }
+
+    /// Says what becomes of message data in the file; it is shown all the same.
+    pub fn set_bodies(&mut self, bodies: Bodies) {
+        self.bodies = bodies;
     }
 
     /// Writes to `file` from now on, and `head` (name, text) and a blank line first; `None` stops the writing.
@@ -120,6 +131,7 @@ impl Recorder {
         self.steps(|tracker, tell| cut = tracker.finish(tell));
         self.release();
         self.rows.flush_data();
+        self.rows.end_cut(self.elider.as_mut());
         self.deliver(see);
         cut
     }
@@ -128,6 +140,7 @@ impl Recorder {
     pub fn event(&mut self, event: &str, now_ms: u64) {
         self.rows.now_ms = now_ms;
         self.rows.flush_data();
+        self.rows.end_cut(self.elider.as_mut());
         self.rows.event(event);
         self.write();
     }
@@ -182,6 +195,8 @@ impl Recorder {
             rows,
             held,
             seen,
+            bodies,
+            elider,
             ..
         } = self;
         run(tracker, &mut |step| match step {
@@ -192,6 +207,9 @@ impl Recorder {
                 first,
                 end,
             } => {
+                if role == Role::Terminator {
+                    rows.end_cut(elider.take().as_mut());
+                }
                 let line = Line {
                     side,
                     role,
@@ -202,7 +220,14 @@ impl Recorder {
                 seen.extend(line.record(hider, rows, held, is_guessed));
             }
             Step::Data { side, octets } => {
-                rows.data(side, octets);
+                let (stays, begins) = match elider {
+                    Some(elider) => elider.feed(octets),
+                    None => (octets, false),
+                };
+                rows.data(side, stays);
+                if begins {
+                    rows.row(side, vec![Piece::Hole(Hole::Rows)], LineEnd::Crlf);
+                }
                 seen.push(Seen::Data {
                     side,
                     octets: octets.to_vec(),
@@ -218,8 +243,16 @@ impl Recorder {
                 seen.push(Seen::Injected(octets.to_vec()));
             }
             Step::CommandSent(sent) => seen.push(Seen::CommandSent(sent.clone())),
-            Step::DataStarted(sent) => seen.push(Seen::DataStarted(sent.clone())),
-            Step::ReplyEnded(sent, status) => seen.push(Seen::ReplyEnded(sent.cloned(), status)),
+            Step::DataStarted(sent) => {
+                *elider = message_elider(*bodies, sent);
+                seen.push(Seen::DataStarted(sent.clone()));
+            }
+            Step::ReplyEnded(sent, status) => {
+                if let Some(sent) = sent.filter(|sent| starts_upload(sent, status)) {
+                    *elider = message_elider(*bodies, sent);
+                }
+                seen.push(Seen::ReplyEnded(sent.cloned(), status));
+            }
             Step::Challenged => seen.push(Seen::Challenged),
             Step::StateChanged(state) => seen.push(Seen::StateChanged(state)),
             Step::TlsAgreed => seen.push(Seen::TlsAgreed),
@@ -265,6 +298,19 @@ impl Recorder {
         }
         self.rows.text.clear();
     }
+}
+
+/// Whether the client sends a message behind this reply.
+pub(crate) fn starts_upload(sent: &Sent, status: Status) -> bool {
+    sent.shape() == Shape::Upload && status == Status::Positive
+}
+
+/// What leaves out the data that comes with this command, where it is a message and is not to stay.
+pub(crate) fn message_elider(bodies: Bodies, sent: &Sent) -> Option<Elider> {
+    sent.command()
+        .is_some_and(Command::carries_message)
+        .then(|| bodies.elider())
+        .flatten()
 }
 
 /// A line step, on its way into the file.
@@ -345,6 +391,13 @@ impl Rows {
         self.text.extend_from_slice(b"* ");
         text::escape(&mut self.text, event.as_bytes());
         self.text.push(b'\n');
+    }
+
+    /// Tells how much was left out.
+    fn end_cut(&mut self, elider: Option<&mut Elider>) {
+        if let Some(prose) = elider.and_then(Elider::end) {
+            text::print_item(&mut self.text, &Item::Prose(prose));
+        }
     }
 
     fn row(&mut self, side: Side, pieces: Vec<Piece>, end: LineEnd) {

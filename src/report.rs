@@ -7,6 +7,7 @@ pub mod findings;
 
 use owo_colors::Stream;
 
+use crate::exit::Exit;
 use crate::net::engine::{Ending, News};
 use crate::style::{ColorChoice, Paint, Style};
 use crate::tracker::Awaited;
@@ -48,12 +49,28 @@ pub fn own(text: &str) {
     }
 }
 
+/// How a program ends that has printed what it was asked for, and would end with `exit`. A reader that has enough is no
+/// failure; a disk that is full is.
+#[must_use]
+pub fn written(result: &std::io::Result<()>, exit: Exit) -> Exit {
+    match result {
+        Err(failure) if failure.kind() != std::io::ErrorKind::BrokenPipe => {
+            let what = format!("standard output: {}", crate::net::dial::plain(failure));
+            error(&what, Some("print to a place that can be written to"));
+            Exit::Usage
+        }
+        _ => exit,
+    }
+}
+
 /// What happened on a connection.
 pub fn news(news: &News) {
     for (paint, text) in lines(news) {
         match paint {
             Paint::Negative => error(&text, None),
             Paint::Warning => warning(&text),
+            // As behind an error.
+            _ if text.starts_with("hint: ") => eprintln!("{}", shown(&text)),
             _ => note(&text),
         }
     }
@@ -76,9 +93,14 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
         News::TlsFailed(error) => hinted(Paint::Negative, &error.what, error.hint.as_deref()),
         News::Mistake(mistake) => hinted(Paint::Warning, mistake.what, Some(mistake.hint)),
         News::NotReached(why) => vec![(Paint::Warning, format!("{why}; the next server is tried"))],
-        News::TimedOut(limit, awaited) => {
-            let what = format!("no reply for {} s, awaiting {}", limit.as_secs_f64(), awaiting(awaited));
-            vec![(Paint::Negative, what)]
+        News::TimedOut(limit, awaited, last) => {
+            let what = format!(
+                "no reply for {} s, awaiting {}, last octets {}",
+                limit.as_secs_f64(),
+                awaiting(awaited),
+                octets(last)
+            );
+            hinted(Paint::Negative, &what, Some("--timeout SECONDS waits longer"))
         }
         News::Ended(ending) => match ending {
             Ending::ByClient | Ending::TlsFailed => Vec::new(),
@@ -97,6 +119,16 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
             "a secret of less than four octets is hidden where it is typed, not where it comes back".to_owned(),
         )],
     }
+}
+
+/// Octets in hexadecimal, or `none`.
+#[must_use]
+pub fn octets(octets: &[u8]) -> String {
+    if octets.is_empty() {
+        return "none".to_owned();
+    }
+    let hex: Vec<String> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    hex.join(" ")
 }
 
 /// What is awaited, in words.

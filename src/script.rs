@@ -4,17 +4,18 @@ use std::collections::VecDeque;
 use std::io::{BufRead, ErrorKind, StdinLock, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use crate::command::{Command, Effect, Shape};
 use crate::exit::Exit;
+use crate::heard::{Heard, hear};
 use crate::help;
-use crate::learnt::Learnt;
 use crate::log;
 use crate::login::{self, LoginError, Talker, Told, Way};
+use crate::net::dial::plain;
 use crate::net::engine::{Connection, Ending, News, Order, Standing, Watcher};
 use crate::password::{self, PasswordError};
 use crate::recorder::Seen;
@@ -37,10 +38,12 @@ const LONG: Duration = Duration::from_secs(1 << 32);
 #[must_use]
 pub fn run(plan: &Plan) -> Exit {
     let is_pipe_closed = Arc::new(AtomicBool::new(false));
+    let is_full = Arc::new(AtomicBool::new(false));
     let heard = Arc::new(Mutex::new(Heard::default()));
     let watcher = Box::new(Printer {
         out: std::io::stdout(),
         is_pipe_closed: Arc::clone(&is_pipe_closed),
+        is_full: Arc::clone(&is_full),
         heard: Arc::clone(&heard),
     });
     let mut place = None;
@@ -68,12 +71,19 @@ pub fn run(plan: &Plan) -> Exit {
     let lines = if plan.args.lines.is_empty() {
         Lines::Input(std::io::stdin().lock())
     } else {
-        Lines::Given(plan.args.lines.clone().into())
+        // A line that holds several is several.
+        let lines = plan.args.lines.iter().flat_map(|lines| lines.split('\n'));
+        Lines::Given(
+            lines
+                .map(|line| line.strip_suffix('\r').unwrap_or(line).to_owned())
+                .collect(),
+        )
     };
     let mut script = Script {
         plan,
         connection,
         is_pipe_closed,
+        is_full,
         heard,
         has_quit: false,
         refusals: 0,
@@ -94,6 +104,7 @@ struct Script<'a> {
     plan: &'a Plan,
     connection: Connection,
     is_pipe_closed: Arc<AtomicBool>,
+    is_full: Arc<AtomicBool>,
     has_quit: bool,
     /// How many refusals were looked at.
     refusals: u64,
@@ -209,6 +220,7 @@ impl Script<'_> {
             | Action::Open
             | Action::Hex
             | Action::Time
+            | Action::Lint
             | Action::State
             | Action::Tls
             | Action::Why
@@ -277,6 +289,9 @@ impl Script<'_> {
     }
 
     fn check(&mut self, now: &Standing) -> Result<(), Exit> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(Exit::Usage);
+        }
         if self.is_pipe_closed.load(Ordering::Relaxed) {
             return Err(Exit::Well);
         }
@@ -434,23 +449,12 @@ impl Talker for Script<'_> {
     }
 }
 
-/// What the server has told so far.
-#[derive(Debug, Default)]
-struct Heard {
-    learnt: Learnt,
-    /// The `tls-server-end-point` of the connection (RFC 5929 §4).
-    binding: Option<Vec<u8>>,
-}
-
-fn hear(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
-    // Nothing is left half done under the mutex.
-    heard.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Prints the server's octets, and poptalk's own words elsewhere.
 struct Printer {
     out: std::io::Stdout,
     is_pipe_closed: Arc<AtomicBool>,
+    /// It can't be written to, and not because nobody reads.
+    is_full: Arc<AtomicBool>,
     heard: Arc<Mutex<Heard>>,
 }
 
@@ -458,21 +462,23 @@ impl Watcher for Printer {
     fn received(&mut self, octets: &[u8]) {
         let mut out = self.out.lock();
         if let Err(error) = out.write_all(octets).and_then(|()| out.flush()) {
-            if error.kind() != ErrorKind::BrokenPipe {
-                report::error(&format!("standard output: {error}"), None);
+            if error.kind() != ErrorKind::BrokenPipe && !self.is_full.swap(true, Ordering::Relaxed)
+            {
+                report::error(
+                    &format!("standard output: {}", plain(&error)),
+                    Some("the transcript holds what came; write the replies elsewhere"),
+                );
             }
             self.is_pipe_closed.store(true, Ordering::Relaxed);
         }
     }
 
     fn seen(&mut self, seen: Seen) {
-        hear(&self.heard).learnt.see(&seen);
+        hear(&self.heard).see(&seen);
     }
 
     fn told(&mut self, news: News) {
-        if let News::Tls(facts) = &news {
-            hear(&self.heard).binding.clone_from(&facts.end_point);
-        }
+        hear(&self.heard).hear_of(&news);
         // The usual end is no news to a script.
         if !matches!(news, News::Ended(Ending::ByServer(Cut::Nothing))) {
             report::news(&news);

@@ -75,10 +75,33 @@ fn argument_place(row: &Command, line: &[u8]) -> Option<Place> {
     })
 }
 
+/// What people of other protocols type before a password; in no row of the table.
+const FOREIGN: [&[u8]; 3] = [b"PASS", b"PASSWORD", b"PASSWD"];
+
 fn guessed_place(line: &[u8]) -> Option<Place> {
     let mut words = Words::of(line);
     let verb = words.next()?.to_ascii_uppercase();
     let after_verb = words.offset();
+    let is_like = |word: &[u8], meant: &[u8]| typing_errors(&word.to_ascii_uppercase(), meant) <= 2;
+    // IMAP's `LOGIN name password`, and a password that is announced within the line: `user bob pass secret`.
+    let hole = "password";
+    if is_like(&verb, b"PASSWORD") {
+        let from = after_verb + 1;
+        return Some(Place { from, hole });
+    }
+    if verb == b"LOGIN" && words.clone().next().is_some() {
+        words.next();
+        let from = words.offset() + 1;
+        return Some(Place { from, hole });
+    }
+    let mut behind = words.clone();
+    while let Some(word) = behind.next() {
+        let is_announced = FOREIGN.iter().any(|meant| word.eq_ignore_ascii_case(meant));
+        if is_announced && behind.clone().next().is_some() {
+            let from = behind.offset() + 1;
+            return Some(Place { from, hole });
+        }
+    }
     let secret_rows = Command::all().filter_map(|row| {
         row.args.iter().find_map(|arg| match arg.kind {
             Kind::Secret(hole) => Some((row, hole)),
@@ -105,7 +128,8 @@ fn guessed_place(line: &[u8]) -> Option<Place> {
 }
 
 /// How many octets must be put in, left out, changed or swapped with their neighbour to make `b` of `a`.
-fn typing_errors(a: &[u8], b: &[u8]) -> usize {
+#[must_use]
+pub fn typing_errors(a: &[u8], b: &[u8]) -> usize {
     if a.len().abs_diff(b.len()) > 2 {
         return usize::MAX;
     }
@@ -227,6 +251,71 @@ impl Hider {
         self.hide_values(octets)
     }
 
+    /// Like [`Hider::hide`] for a line that has holes already: what they stand for is not known, and is not remembered.
+    pub fn hide_pieces(
+        &mut self,
+        side: Side,
+        role: Role,
+        pieces: Vec<Piece>,
+        first: bool,
+        is_guessed: bool,
+    ) -> Vec<Piece> {
+        let octets: &[u8] = match pieces.as_slice() {
+            [] => b"",
+            [Piece::Octets(octets)] => octets,
+            _ => return self.hide_holed(side, role, pieces, first, is_guessed),
+        };
+        self.hide(side, role, octets, first, is_guessed)
+    }
+
+    fn hide_holed(
+        &mut self,
+        side: Side,
+        role: Role,
+        pieces: Vec<Piece>,
+        first: bool,
+        is_guessed: bool,
+    ) -> Vec<Piece> {
+        if self.is_keeping {
+            return pieces;
+        }
+        let line = flat(&pieces);
+        let found = (side == Side::Client && first)
+            .then(|| place(&line, role, is_guessed))
+            .flatten();
+        if side == Side::Client && first {
+            self.rest_is_secret = found.is_some();
+            // With holes in it a line tells the mechanism, and no secret.
+            self.learn(&line, role, None);
+            self.responses += usize::from(role == Role::Response || found.is_some());
+        } else if side == Side::Client && self.rest_is_secret {
+            return Vec::new();
+        }
+        let Some(Place { from, hole }) = found else {
+            return self.hide_values_in(pieces);
+        };
+        let (open, secret) = split(pieces, from);
+        let mut open = self.hide_values_in(open);
+        open.push(match secret.into_iter().next() {
+            Some(Piece::Hole(Hole::Named(name))) => Piece::Hole(Hole::Named(name)),
+            _ => Piece::Hole(Hole::Named(hole.to_owned())),
+        });
+        open
+    }
+
+    /// The pieces with what was remembered replaced by holes; by value only.
+    #[must_use]
+    pub fn hide_values_in(&self, pieces: Vec<Piece>) -> Vec<Piece> {
+        if self.is_keeping {
+            return pieces;
+        }
+        let hidden = pieces.into_iter().flat_map(|piece| match piece {
+            Piece::Octets(octets) => self.hide_values(&octets),
+            hole @ Piece::Hole(_) => vec![hole],
+        });
+        hidden.collect()
+    }
+
     /// How many octets at the end of a part of a line may be the start of a secret: they must wait for what follows.
     #[must_use]
     pub fn unsure_tail(&self, octets: &[u8]) -> usize {
@@ -320,6 +409,45 @@ impl Hider {
         pieces.retain(|piece| !matches!(piece, Piece::Octets(octets) if octets.is_empty()));
         pieces
     }
+}
+
+/// What stands for a hole where only octets will do: in no verb, no name and no base64, and too long to be two typing errors.
+const STAND_IN: &[u8] = &[0x1a; 8];
+
+/// The octets of a line (without line end), with octets that nobody types for each hole.
+#[must_use]
+pub fn flat(pieces: &[Piece]) -> Vec<u8> {
+    let mut line = Vec::new();
+    for piece in pieces {
+        match piece {
+            Piece::Octets(octets) => line.extend_from_slice(octets),
+            Piece::Hole(_) => line.extend_from_slice(STAND_IN),
+        }
+    }
+    line
+}
+
+/// The pieces before and behind an octet offset of [`flat`].
+fn split(pieces: Vec<Piece>, at: usize) -> (Vec<Piece>, Vec<Piece>) {
+    let (mut before, mut behind) = (Vec::new(), Vec::new());
+    let mut passed = 0;
+    for piece in pieces {
+        let length = match &piece {
+            Piece::Octets(octets) => octets.len(),
+            Piece::Hole(_) => STAND_IN.len(),
+        };
+        match piece {
+            piece if passed >= at => behind.push(piece),
+            Piece::Octets(mut octets) if passed + length > at => {
+                let rest = octets.split_off(at - passed);
+                before.push(Piece::Octets(octets));
+                behind.push(Piece::Octets(rest));
+            }
+            piece => before.push(piece),
+        }
+        passed += length;
+    }
+    (before, behind)
 }
 
 /// The secret in a decoded SASL response, by mechanism; `count` is 1 for the first response of the exchange.

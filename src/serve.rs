@@ -7,7 +7,8 @@ mod tls;
 mod wire;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,9 +19,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use crate::dialogue::Place;
 use crate::log::LogPlace;
+use crate::server::loose::{Index, Items, Tape};
 use crate::server::script::Pace;
 use crate::server::{Account, Ending, Maildrop, Summary, messages};
+use crate::text;
 use tls::Acceptor;
 
 /// How many connections are held at the same time when nothing else is said.
@@ -80,12 +84,29 @@ impl Default for ServeOptions {
 }
 
 /// A transcript whose server rows are played.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Recording {
     /// Its file, which was read once without errors.
     pub path: PathBuf,
     /// How it is played.
     pub pace: Pace,
+    /// Where each reply of it stands, to be given in any order; None: it is played row by row.
+    pub index: Option<Arc<Index>>,
+}
+
+/// The file of a transcript, read from any place on.
+struct TapeFile(PathBuf);
+
+impl Tape for TapeFile {
+    fn from(&self, place: Place) -> Option<Items> {
+        let mut file = BufReader::with_capacity(64 * 1024, File::open(&self.0).ok()?);
+        file.seek(SeekFrom::Start(place.offset)).ok()?;
+        Some(Box::new(text::Reader::resume(
+            file,
+            place.row,
+            place.offset,
+        )))
+    }
 }
 
 /// Where the certificate comes from.

@@ -7,12 +7,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use crate::bodies::Bodies;
 use crate::command::Shape;
 use crate::exit::Exit;
 use crate::log::{self, LogPlace};
 use crate::net::dial::{Route, plain};
 use crate::net::engine::{Connection, OpenError, Order, Waits, Watcher};
-use crate::net::tls::TlsSettings;
+use crate::net::tls::{TlsSettings, Version};
 use crate::password::{self, PasswordArgs, PasswordError};
 use crate::recorder::Recorder;
 use crate::secret::Hider;
@@ -21,7 +22,7 @@ use crate::target::Target;
 use crate::tunnel::Proxy;
 
 /// The options of a session, whoever it is with.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct SessionArgs {
     /// Send this line, lock-step, and leave at the end; may be given many times
     #[arg(short = 'c', long = "command", value_name = "LINE")]
@@ -38,6 +39,10 @@ pub struct SessionArgs {
     /// Write passwords and the like in clear into the transcript and onto the screen
     #[arg(long)]
     pub keep_secrets: bool,
+
+    /// What becomes of message data in the transcript: keep, elide, or elide=LINES
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    pub bodies: Bodies,
 
     /// The name to log in with
     #[arg(short = 'u', long, value_name = "USER")]
@@ -84,7 +89,61 @@ pub struct SessionArgs {
     pub color: ColorChoice,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+impl SessionArgs {
+    /// The verbs whose replies have a shape that was given.
+    #[must_use]
+    pub fn shapes(&self) -> [(&[String], Shape); 2] {
+        [(&self.multi, Shape::Multi), (&self.single, Shape::Single)]
+    }
+}
+
+/// How to check a server, and what to show it.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct TlsArgs {
+    /// Go on although the server's certificate is not to be trusted
+    #[arg(long)]
+    insecure: bool,
+
+    /// Trust the certificates in this PEM file too
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+
+    /// The lowest TLS version to agree to
+    #[arg(long, value_enum, value_name = "VERSION")]
+    tls_min: Option<Version>,
+
+    /// The highest TLS version to agree to
+    #[arg(long, value_enum, value_name = "VERSION")]
+    tls_max: Option<Version>,
+
+    /// Show this certificate (PEM) to the server
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+
+    /// The key of --cert (PEM, PKCS #8)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+}
+
+impl TlsArgs {
+    /// The settings that they say.
+    #[must_use]
+    pub fn settings(self) -> TlsSettings {
+        TlsSettings {
+            is_insecure: self.insecure,
+            ca: self.ca,
+            min: self.tls_min,
+            max: self.tls_max,
+            own_certificate: self.cert.zip(self.key),
+            ..TlsSettings::default()
+        }
+    }
+}
+
+/// Reads a time in seconds, for options.
+///
+/// Errors: it is no time above zero.
+pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
         .map_err(|_| "not a number of seconds".to_owned())?;
@@ -152,6 +211,7 @@ impl Plan {
         let now = Timestamp::now();
         let place = self.log_place();
         let mut recorder = Recorder::new(Hider::new(self.args.keep_secrets));
+        recorder.set_bodies(self.args.bodies);
         match log::open(&place, &self.file_name, now) {
             Ok(None) => on_log(Ok(None)),
             Ok(Some(log)) => {
@@ -166,10 +226,7 @@ impl Plan {
                 on_log(Err(plain(&error)));
             }
         }
-        for (verbs, shape) in [
-            (&self.args.multi, Shape::Multi),
-            (&self.args.single, Shape::Single),
-        ] {
+        for (verbs, shape) in self.args.shapes() {
             for verb in verbs {
                 recorder.set_shape(verb, shape);
             }

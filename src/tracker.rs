@@ -239,6 +239,23 @@ impl Tracker {
         }
     }
 
+    /// Data lines of this side were left out of a recording: what comes next starts a line. False when none were coming.
+    pub fn skip_lines(&mut self, side: Side) -> bool {
+        let data = match side {
+            Side::Server => &mut self.reply,
+            Side::Client => &mut self.upload,
+        };
+        data.as_mut().map(Data::start_line).is_some()
+    }
+
+    /// The rest of the data of the reply that is coming is not known, its terminator included: it was left out of a recording.
+    pub fn skip_data(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+        if let Some(mut data) = self.reply.take() {
+            data.finish(Side::Server, tell);
+            self.end_reply(Status::Positive, tell);
+        }
+    }
+
     /// The TLS handshake is done. What was learnt before is void (RFC 2595 §4), there is no second greeting.
     pub fn tls_started(&mut self) {
         self.clear_waiting();
@@ -312,6 +329,12 @@ impl Tracker {
                 .queue
                 .back()
                 .is_some_and(|sent| sent.effect() == Effect::Tls)
+    }
+
+    /// Whether the server agreed to STLS and no handshake was told of: what it sends now can't be used (RFC 2595 §4).
+    #[must_use]
+    pub fn is_tls_agreed(&self) -> bool {
+        self.agreed
     }
 
     /// What is waited for, None when nothing is.

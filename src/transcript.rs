@@ -22,7 +22,8 @@ impl Transcript {
     #[must_use]
     pub fn octets(&self, side: Side) -> Vec<u8> {
         let mut octets = Vec::new();
-        for row in self.rows().filter(|row| row.side == side) {
+        let is_there = |row: &&Row| row.pieces != [Piece::Hole(Hole::Rows)];
+        for row in self.rows().filter(|row| row.side == side).filter(is_there) {
             for piece in &row.pieces {
                 if let Piece::Octets(piece) = piece {
                     octets.extend_from_slice(piece);

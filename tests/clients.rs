@@ -4,18 +4,53 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
-use poptalk::serve::{Outcome, ServeOptions, Serving};
+use poptalk::dialogue::Parts;
+use poptalk::serve::{Outcome, Recording, ServeOptions, Serving};
+use poptalk::server::loose::Index;
+use poptalk::server::script::Pace;
 use poptalk::server::{Ending, messages};
 
-use crate::support::LIMIT;
+use crate::support::{Home, LIMIT};
 
 /// Has `client` fetch the maildrop in clear, by STLS and over TLS, and gives each message as it left it, with its number, to `original`,
 /// which undoes what that client is known to do.
 fn fetches_all(client: &str, original: impl Fn(usize, Vec<u8>) -> Vec<u8>) {
+    fetches_from(None, client, &original);
+    // And from a recording, in whatever order it asks.
+    let home = Home::new();
+    let path = home.path().join("all.pop3");
+    let lines = "capa\nuser alice\npass wonderland\nstat\nlist\nuidl\nretr 1\nretr 2\nretr 3\nretr 4\nretr 5\nretr 6\nretr 7\nretr 8\nretr 9\nquit\n";
+    home.script(
+        &["practice", "--log", path.to_str().unwrap()],
+        lines.as_bytes(),
+    );
+    let file = std::fs::File::open(&path).unwrap();
+    let index = Index::of(Parts::new(std::io::BufReader::new(file))).unwrap();
+    let recording = Recording {
+        path,
+        pace: Pace::default(),
+        index: Some(Arc::new(index)),
+    };
+    fetches_from(Some(recording), client, &original);
+}
+
+fn fetches_from(
+    recording: Option<Recording>,
+    client: &str,
+    original: &impl Fn(usize, Vec<u8>) -> Vec<u8>,
+) {
     let (sender, events) = mpsc::channel();
+    let ending = match &recording {
+        None => Ending::Updated {
+            deleted: 0,
+            left: 9,
+        },
+        Some(_) => Ending::Played,
+    };
     let options = ServeOptions {
+        recording,
         tls_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
         ..ServeOptions::default()
     };
@@ -52,10 +87,6 @@ fn fetches_all(client: &str, original: impl Fn(usize, Vec<u8>) -> Vec<u8>) {
         let event = events.recv_timeout(LIMIT).unwrap();
         assert_eq!(event.tls.is_some(), mode != "plain", "{event}");
         assert_eq!(event.outcome, Outcome::Ended, "{event}");
-        let ending = Ending::Updated {
-            deleted: 0,
-            left: 9,
-        };
         assert_eq!(event.summary.ending, Some(ending), "{event}");
     }
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use poptalk::command::Command;
 use poptalk::typed::OWN;
 
-use crate::pty::Terminal;
 use crate::support::Home;
+use crate::terminal::Terminal;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use poptalk::tracker::Side;
 
-use crate::pty::Terminal;
 use crate::support::{Home, read, text};
+use crate::terminal::Terminal;
 
 /// A running Dovecot with its folder; ended with it.
 struct Dovecot {
@@ -289,4 +289,45 @@ fn a_wrong_password_is_refused_and_explained() {
     assert!(screen.contains("[AUTH]"), "{screen}");
     terminal.press("quit\r");
     terminal.end();
+}
+
+#[test]
+#[ignore = "needs Dovecot"]
+fn what_is_recorded_on_dovecot_replays_on_dovecot() {
+    let dovecot = Dovecot::start();
+    let home = Home::new();
+    let ca = dovecot.ca();
+    let ca = ca.to_str().unwrap();
+    let secret = dovecot.folder.path().join("secret");
+    std::fs::write(&secret, "secret\n").unwrap();
+    let source = ["-u", "alice", "--password-file", secret.to_str().unwrap()];
+    let plain = format!("localhost:{}", dovecot.port);
+    let tls = format!("localhost:{}", dovecot.tls_port);
+    let by_hand = "capa\nuser alice\npass secret\nstat\nlist\nuidl\nretr 1\ntop 2 3\ndele 1\nlist 99\nrset\nquit\n";
+    let by_scram = ":auth scram-sha-256\nlist\nquit\n";
+    let by_apop = ":apop\nstat\nquit\n";
+    let ways: [(&[&str], &str); 6] = [
+        (&[plain.as_str()], by_hand),
+        (&[plain.as_str(), "--stls", "--ca", ca], by_hand),
+        (&[tls.as_str(), "--tls", "--ca", ca], by_hand),
+        (&[plain.as_str()], by_scram),
+        (&[tls.as_str(), "--tls", "--ca", ca], by_scram),
+        (&[plain.as_str()], by_apop),
+    ];
+    for (index, (args, lines)) in ways.into_iter().enumerate() {
+        let file = home.path().join(format!("{index}.pop3"));
+        let file = file.to_str().unwrap();
+        let all = [args, &source, &["--keep-going", "--log", file]].concat();
+        home.script(&all, lines.as_bytes());
+        let replayed = [&["replay", file, "--ca", ca], &source[..]].concat();
+        let output = home.script(&replayed, b"");
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{lines}: {said}");
+        assert!(said.contains("as recorded"), "{said}");
+        let secret = ["cretsecret", "c2VjcmV0"];
+        for path in home.files() {
+            let file = std::fs::read_to_string(path).unwrap();
+            assert!(!secret.iter().any(|secret| file.contains(secret)));
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! `poptalk explain` from outside.
 
-use crate::pty::Terminal;
 use crate::support::{Home, serve, text};
+use crate::terminal::Terminal;
 
 /// The exit code, standard output and standard error.
 fn explain(args: &[&str]) -> (Option<i32>, String, String) {

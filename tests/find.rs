@@ -8,8 +8,8 @@ use poptalk::serve::{Certificate, ServeOptions, Serving};
 use simple_dns::rdata::{RData, SRV};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, RCODE, ResourceRecord};
 
-use crate::pty::Terminal;
 use crate::support::{Home, serve, serve_each, text};
+use crate::terminal::Terminal;
 use crate::tunnel::{practice, socks};
 
 /// What is asked, and over what.

@@ -7,8 +7,8 @@ use std::process::{Output, Stdio};
 use poptalk::serve::{Certificate, ServeOptions, Serving};
 use poptalk::server::Account;
 
-use crate::pty::Terminal;
 use crate::support::{Home, text};
+use crate::terminal::Terminal;
 use crate::tls::{AUTHORITY, GOOD, Made, Odd, make};
 
 const SECRET: &str = "Geheim-77/wonder";

@@ -8,17 +8,22 @@
 )]
 
 mod clients;
+mod diff;
 mod docs;
 mod dovecot;
 mod explain;
 mod find;
+mod import;
 mod layers;
 mod lint;
 mod login;
 mod mail;
 mod practice;
 mod pty;
+mod replay;
 mod scripts;
 mod support;
+mod terminal;
 mod tls;
 mod tunnel;
+mod typing;

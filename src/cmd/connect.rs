@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -11,10 +10,10 @@ use super::find::{Found, Search, find};
 use crate::console;
 use crate::exit::Exit;
 use crate::net::dns;
-use crate::net::tls::{TlsSettings, Version};
+use crate::net::tls::TlsSettings;
 use crate::report;
 use crate::script;
-use crate::session::{Plan, SessionArgs};
+use crate::session::{Plan, SessionArgs, TlsArgs};
 use crate::srv::Service;
 use crate::target;
 use crate::tunnel::{self, Proxy, ProxyError};
@@ -51,32 +50,19 @@ pub struct ConnectArgs {
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = dns::server, conflicts_with = "host")]
     dns: Option<SocketAddr>,
 
-    /// Go on although the server's certificate is not to be trusted
-    #[arg(long)]
-    insecure: bool,
-
-    /// Trust the certificates in this PEM file too
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
-
-    /// The lowest TLS version to agree to
-    #[arg(long, value_enum, value_name = "VERSION")]
-    tls_min: Option<Version>,
-
-    /// The highest TLS version to agree to
-    #[arg(long, value_enum, value_name = "VERSION")]
-    tls_max: Option<Version>,
-
-    /// Show this certificate (PEM) to the server
-    #[arg(long, value_name = "FILE", requires = "key")]
-    cert: Option<PathBuf>,
-
-    /// The key of --cert (PEM, PKCS #8)
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    key: Option<PathBuf>,
+    #[command(flatten)]
+    tls_args: TlsArgs,
 
     #[command(flatten)]
     session: SessionArgs,
+}
+
+impl ConnectArgs {
+    /// The server, as typed.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
 }
 
 /// Holds the session.
@@ -109,13 +95,8 @@ pub fn run(args: ConnectArgs) -> Exit {
         proxy,
         found: (!found.event.is_empty()).then_some(found.event),
         tls: TlsSettings {
-            is_insecure: args.insecure,
-            ca: args.ca,
-            min: args.tls_min,
-            max: args.tls_max,
-            own_certificate: args.cert.zip(args.key),
             names: found.names,
-            ..TlsSettings::default()
+            ..args.tls_args.settings()
         },
         is_stls: args.stls || found.is_stls,
         welcome: None,

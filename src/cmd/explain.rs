@@ -4,6 +4,7 @@ use std::io::Write;
 
 use crate::exit::Exit;
 use crate::explain::{self, Context};
+use crate::report;
 
 /// The arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -31,13 +32,12 @@ pub fn run(args: &ExplainArgs) -> Exit {
     };
     let explained = explain::explain(&args.text.join(" "), &context);
     let mut out = std::io::stdout().lock();
-    // A reader that has enough is no failure.
-    let _ = out
+    let result = out
         .write_all(explained.text(80).as_bytes())
         .and_then(|()| out.flush());
-    if explained.is_known {
-        Exit::Well
-    } else {
-        Exit::Refused
-    }
+    let exit = match explained.is_known {
+        true => Exit::Well,
+        false => Exit::Refused,
+    };
+    report::written(&result, exit)
 }

@@ -10,14 +10,16 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::dialogue::Parts;
 use crate::exit::Exit;
 use crate::log::{self, LogPlace};
 use crate::net::dial;
 use crate::report;
 use crate::serve::{AUTOLOGOUT, Certificate, Recording, ServeOptions, Serving};
 use crate::server::Account;
+use crate::server::loose::Index;
 use crate::server::script::Pace;
-use crate::text;
+use crate::text::{self, ParseError};
 
 /// How soon an interrupt is noticed.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -34,6 +36,10 @@ pub struct ServeArgs {
     /// With FILE: wait before each line as long as the recorded server did
     #[arg(long, requires = "file")]
     timing: bool,
+
+    /// With FILE: answer by command, in whatever order the client asks
+    #[arg(long, requires = "file", conflicts_with = "timing")]
+    loose: bool,
 
     /// Write a transcript of each visit into this folder
     #[arg(long, value_name = "FOLDER")]
@@ -128,7 +134,7 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     let recording = args
         .file
         .as_deref()
-        .map(|path| recording(path, args.timing))
+        .map(|path| recording(path, args.timing, args.loose))
         .transpose()?;
     let log = match &args.log {
         Some(folder) => {
@@ -195,7 +201,7 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
 }
 
 /// Reads the whole of a transcript once, so that a mistake in it is told now and not to a client.
-fn recording(path: &Path, is_timed: bool) -> Result<Recording, Failure> {
+fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<Recording, Failure> {
     let file = std::fs::File::open(path).map_err(|error| {
         let what = format!("{}: {}", path.display(), dial::plain(&error));
         (
@@ -203,17 +209,26 @@ fn recording(path: &Path, is_timed: bool) -> Result<Recording, Failure> {
             Some("name a transcript, such as those in the state folder"),
         )
     })?;
-    for item in text::Reader::new(io::BufReader::new(file)) {
-        item.map_err(|error| {
-            (
-                format!("row {} of {}: {error}", error.row, path.display()),
-                None,
-            )
-        })?;
-    }
+    let file = io::BufReader::new(file);
+    let wrong = |error: ParseError| {
+        let (row, column) = (error.row, error.column);
+        (
+            format!("row {row} column {column} of {}: {error}", path.display()),
+            None,
+        )
+    };
+    let index = if is_loose {
+        Some(Arc::new(Index::of(Parts::new(file)).map_err(wrong)?))
+    } else {
+        for item in text::Reader::new(file) {
+            item.map_err(wrong)?;
+        }
+        None
+    };
     Ok(Recording {
         path: path.to_owned(),
         pace: Pace { is_timed },
+        index,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The line editor: what Tab offers, what is hinted, what is masked, and F1.
 
 use std::borrow::Cow;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -99,6 +100,10 @@ pub fn know(knowledge: &SharedKnowledge) -> MutexGuard<'_, Knowledge> {
 pub enum Input {
     /// A line.
     Line(String),
+    /// A line with octets that are not UTF-8: it can be sent, but not edited.
+    Octets(Vec<u8>),
+    /// A line that lost an octet which is not UTF-8, and what is left of it.
+    Damaged(String),
     /// Ctrl-C.
     Interrupted,
     /// Ctrl-D on an empty line, or the terminal is gone.
@@ -109,6 +114,8 @@ pub enum Input {
 pub struct Editor {
     rustyline: Rustyline<Assistant, FileHistory>,
     history: Option<PathBuf>,
+    /// The line as it was drawn last.
+    drawn: Arc<Mutex<String>>,
 }
 
 impl Editor {
@@ -132,10 +139,20 @@ impl Editor {
             knowledge: Arc::clone(&knowledge),
             screen: Arc::clone(screen),
         };
-        rustyline.set_helper(Some(Assistant { knowledge, style }));
+        let drawn = Arc::new(Mutex::new(String::new()));
+        rustyline.set_helper(Some(Assistant {
+            knowledge,
+            style,
+            drawn: Arc::clone(&drawn),
+        }));
         rustyline.bind_sequence(
             Event::from(KeyEvent(KeyCode::F(1), Modifiers::NONE)),
             EventHandler::Conditional(Box::new(f1)),
+        );
+        // NUL is an octet like any other.
+        rustyline.bind_sequence(
+            Event::from(KeyEvent::ctrl('@')),
+            EventHandler::Simple(Cmd::SelfInsert(1, '\0')),
         );
         screen.serve(rustyline.create_external_printer()?);
         let history = log::state_folder()
@@ -145,19 +162,34 @@ impl Editor {
             // A first start has none.
             let _ = rustyline.load_history(path);
         }
-        Ok(Self { rustyline, history })
+        Ok(Self {
+            rustyline,
+            history,
+            drawn,
+        })
     }
 
     /// Asks for a line, with `given` in it already.
     pub fn read(&mut self, prompt: &str, style: Style, given: &str) -> Input {
         let painted = style.paint(Paint::Prompt, prompt);
-        let result = self
-            .rustyline
-            .readline_with_initial(&(prompt.to_owned(), painted), (given, ""));
-        match result {
-            Ok(line) => Input::Line(line),
-            Err(ReadlineError::Interrupted) => Input::Interrupted,
-            Err(_) => Input::End,
+        let mut given = given.to_owned();
+        let mut is_damaged = false;
+        loop {
+            let result = self
+                .rustyline
+                .readline_with_initial(&(prompt.to_owned(), painted.clone()), (&given, ""));
+            return match result {
+                Ok(line) if is_damaged => Input::Damaged(line),
+                Ok(line) => Input::Line(line),
+                Err(ReadlineError::Interrupted) => Input::Interrupted,
+                // The library drops an octet that is not UTF-8, and with it the line: it goes on with what was drawn.
+                Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
+                    is_damaged = true;
+                    given.clone_from(&self.drawn.lock().unwrap_or_else(PoisonError::into_inner));
+                    continue;
+                }
+                Err(_) => Input::End,
+            };
         }
     }
 
@@ -183,6 +215,7 @@ impl Editor {
 struct Assistant {
     knowledge: SharedKnowledge,
     style: Style,
+    drawn: Arc<Mutex<String>>,
 }
 
 impl Helper for Assistant {}
@@ -321,17 +354,31 @@ fn syntax_hint(line: &str) -> Option<String> {
     (!hint.is_empty()).then_some(hint)
 }
 
+/// A line with its secret masked.
+fn masked<'l>(line: &'l str, knowledge: &Knowledge) -> Cow<'l, str> {
+    let Some(from) = knowledge.secret_from(line) else {
+        return Cow::Borrowed(line);
+    };
+    let (open, secret) = line.split_at_checked(from).unwrap_or(("", line));
+    // As wide as the secret, or the cursor goes astray.
+    let width = unicode_width::UnicodeWidthStr::width(secret);
+    Cow::Owned(format!("{open}{}", MASK.to_string().repeat(width)))
+}
+
 impl Highlighter for Assistant {
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
-        match know(&self.knowledge).secret_from(line) {
-            None => Cow::Borrowed(line),
-            Some(from) => {
-                let (open, secret) = line.split_at_checked(from).unwrap_or(("", line));
-                // As wide as the secret, or the cursor goes astray.
-                let width = unicode_width::UnicodeWidthStr::width(secret);
-                Cow::Owned(format!("{open}{}", MASK.to_string().repeat(width)))
-            }
+        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        line.clone_into(&mut drawn);
+        let knowledge = know(&self.knowledge);
+        // A terminal that brackets what is pasted can put several lines into one.
+        let masked: Vec<Cow<'_, str>> = line
+            .split('\n')
+            .map(|line| masked(line, &knowledge))
+            .collect();
+        if masked.iter().all(|line| matches!(line, Cow::Borrowed(_))) {
+            return Cow::Borrowed(line);
         }
+        Cow::Owned(masked.join("\n"))
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {

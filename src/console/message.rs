@@ -80,10 +80,20 @@ impl Console {
             Some((number, part)) => (number, Some(part)),
             None => (which, None),
         };
+        let path = path.trim();
+        // Before anything is fetched: on a real server that may mark the message as read.
+        if let Err(error) = is_free(path) {
+            self.screen
+                .note(Paint::Warning, &format!("{path}: {}", plain(&error)));
+            self.screen.note(
+                Paint::Note,
+                "hint: name a file that does not exist yet, in a folder that can be written to",
+            );
+            return;
+        }
         let Some(fetched) = self.fetch(number) else {
             return;
         };
-        let path = path.trim();
         let saved = match part {
             None => write_new(path, |file| {
                 fetched.read(|block| file.write_all(block).map(|()| true))
@@ -166,6 +176,12 @@ impl Console {
         }
         fetched
     }
+}
+
+/// Whether a file of this name can be made.
+fn is_free(path: &str) -> io::Result<()> {
+    File::create_new(path)?;
+    std::fs::remove_file(path)
 }
 
 /// Writes a file that does not exist yet; returns its octets.

@@ -22,6 +22,11 @@ impl Console {
     /// Carries out a command to poptalk.
     pub(super) fn own(&mut self, own: &Own, args: &[u8]) -> Next {
         let text = String::from_utf8_lossy(args.trim_ascii()).into_owned();
+        if own.args.is_empty() && !text.is_empty() {
+            let what = format!("`:{}` takes nothing behind it", own.word);
+            self.screen.note(Paint::Warning, &what);
+            return Next::Go;
+        }
         match own.action {
             Action::Help => self.help(&text),
             Action::Quit => return self.leave(),
@@ -46,6 +51,10 @@ impl Console {
                 let is_on = self.switch(&text, shown(&self.shown).is_timed);
                 shown(&self.shown).is_timed = is_on;
             }
+            Action::Lint => {
+                let is_on = self.switch(&text, !shown(&self.shown).is_lenient);
+                shown(&self.shown).is_lenient = !is_on;
+            }
             Action::State => self.tell_state(),
             Action::Tls => self.tell_tls(),
             Action::Why => self.tell_why(),
@@ -59,7 +68,12 @@ impl Console {
         let is_on = match text {
             "on" => true,
             "off" => false,
-            _ => !is_on,
+            "" => !is_on,
+            other => {
+                let what = format!("`{other}`: only `on`, `off` or nothing");
+                self.screen.note(Paint::Warning, &what);
+                return is_on;
+            }
         };
         self.screen
             .note(Paint::Note, if is_on { "on" } else { "off" });
@@ -209,6 +223,11 @@ impl Console {
     }
 
     fn send_octets(&mut self, args: &[u8]) {
+        if args.is_empty() {
+            let what = r"what? `:send TEXT`, with `\r \n \t \0 \xHH \\` for octets";
+            self.screen.note(Paint::Warning, what);
+            return;
+        }
         match (typed::unescape(args), &self.connection) {
             (Ok(octets), Some(connection)) => connection.order(Order::Send(Zeroizing::new(octets))),
             (Ok(_), None) => self.screen.note(Paint::Warning, "there is no connection"),
@@ -264,13 +283,7 @@ impl Console {
                 Paint::Note,
                 "the server waits for a SASL response; `*` cancels",
             ),
-            None => self.screen.note(
-                Paint::Note,
-                &format!(
-                    "nothing is awaited ({} commands on their way)",
-                    now.outstanding
-                ),
-            ),
+            None => self.screen.note(Paint::Note, "nothing is awaited"),
         }
     }
 }

@@ -20,8 +20,12 @@ impl PlainEditor {
         match result {
             Ok(0) | Err(_) => Input::End,
             Ok(_) => {
-                let text = String::from_utf8_lossy(&line);
-                Input::Line(text.trim_end_matches(['\n', '\r']).to_owned())
+                let line = line.strip_suffix(b"\n").unwrap_or(&line);
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                match std::str::from_utf8(line) {
+                    Ok(text) => Input::Line(text.to_owned()),
+                    Err(_) => Input::Octets(line.to_vec()),
+                }
             }
         }
     }

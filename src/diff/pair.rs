@@ -7,11 +7,11 @@ use super::mark::{Shown, both};
 use super::recording::Again;
 use super::uidl::Numbers;
 use super::{Change, Level, Mark, Options, Unreadable};
-use crate::command::{Command, Data, Shape, Words};
+use crate::command::{Command, Data, Kind, Shape, Words};
 use crate::dialogue::{Event, EventKind, Exchange, Line, Measures, Part, fits, flat};
 use crate::finding::{self, Finding};
 use crate::tracker::{LineEnd, Side, Status};
-use crate::transcript::Piece;
+use crate::transcript::{Hole, Piece};
 use crate::visible;
 
 /// Compares parts.
@@ -56,7 +56,6 @@ impl Change {
     }
 
     fn lines(&mut self, old: Option<&Line>, new: Option<&Line>, options: &Options) {
-        let shown = |line: &Line| Shown::new(line.place.row, line.side, &line.pieces, line.end);
         match (old.map(shown), new.map(shown)) {
             (Some(old), Some(new)) => {
                 self.marks.extend(both(old, new, (options.deadline)()));
@@ -112,8 +111,7 @@ impl<R: Read + Seek> Judge<'_, R> {
             _ => None,
         };
         for line in lines.into_iter().flatten().chain(unrequested) {
-            let shown = Shown::new(line.place.row, line.side, &line.pieces, line.end);
-            change.marks.push(shown.alone(is_new));
+            change.marks.push(shown(line).alone(is_new));
         }
         if let Part::Exchange(exchange) = part
             && let Some(data) = &exchange.data
@@ -150,7 +148,10 @@ impl<R: Read + Seek> Judge<'_, R> {
         };
         let is_open = is_open(&old.status_line) || is_open(&new.status_line);
         let is_same = self.status(old, new, is_open, change);
-        if !is_same || is_open {
+        // What the client sent does not hang on the reply to it.
+        let is_reply =
+            |data: &Option<Measures>| data.as_ref().is_none_or(|data| data.side == Side::Server);
+        if (!is_same || is_open) && (is_reply(&old.data) || is_reply(&new.data)) {
             return Ok(());
         }
         let row = old.sent.as_ref().and_then(|sent| sent.command());
@@ -204,7 +205,7 @@ impl<R: Read + Seek> Judge<'_, R> {
         if level >= Level::Fields && !fits(&first.pieces, &second.pieces) {
             let fields = self.fields(old);
             if let Some(field) = differing(&first.pieces, &second.pieces, fields, self.numbers) {
-                found(change, "diff-field", &format!("`{field}` differs"));
+                found(change, "diff-field", &field);
                 return true;
             }
             if old.status == Some(Status::Negative) && response_code(first) != response_code(second)
@@ -253,21 +254,32 @@ impl<R: Read + Seek> Judge<'_, R> {
             let lines = exchange.sasl.iter();
             lines.filter(|line| line.side == Side::Server).count() as u64 + exchange.sasl_beyond
         };
+        // The first line that only one of them has, beside what the other has there.
+        let shared = old.sasl.len().min(new.sasl.len());
+        let row_of = |exchange: &Exchange| {
+            let line = exchange.sasl.get(shared);
+            let line = line.or(exchange.status_line.as_ref());
+            Some(line.map_or(exchange.place().row, |line| line.place.row))
+        };
+        let rows = (row_of(old), row_of(new));
         let level = self.options.level;
         if level >= Level::Fields && challenges(old) != challenges(new) {
             let what = format!("{} challenges became {}", challenges(old), challenges(new));
-            change.find("diff-sasl", (change.old, change.new), &what);
-        } else if level == Level::Octets {
-            for (old, new) in old.sasl.iter().zip(&new.sasl) {
-                if octets_differ(old, new) {
-                    let rows = (Some(old.place.row), Some(new.place.row));
-                    change.find("diff-octets", rows, "a line of the SASL exchange differs");
+            change.find("diff-sasl", rows, &what);
+        } else if level == Level::Octets && old.sasl.len() != new.sasl.len() {
+            change.find("diff-sasl", rows, "one SASL exchange is longer");
+        }
+        if level < Level::Octets {
+            return;
+        }
+        for (old, new) in old.sasl.iter().zip(&new.sasl) {
+            if octets_differ(old, new) {
+                let rows = (Some(old.place.row), Some(new.place.row));
+                change.find("diff-octets", rows, "a line of the SASL exchange differs");
+                // A response is a secret.
+                if old.side == Side::Server && new.side == Side::Server {
                     change.lines(Some(old), Some(new), self.options);
                 }
-            }
-            if old.sasl.len() != new.sasl.len() {
-                let rows = (change.old, change.new);
-                change.find("diff-sasl", rows, "one SASL exchange is longer");
             }
         }
     }
@@ -342,6 +354,43 @@ fn octets_differ(old: &Line, new: &Line) -> bool {
     !(is_open && old.end == new.end && fits(&old.pieces, &new.pieces))
 }
 
+/// A line for people. A secret that was kept in the file stays there: a report may go far.
+fn shown(line: &Line) -> Shown {
+    let pieces = match line.side {
+        Side::Client => masked(&line.pieces),
+        Side::Server => line.pieces.clone(),
+    };
+    Shown::new(line.place.row, line.side, &pieces, line.end)
+}
+
+/// A client's line with a hole in the place of its secret argument.
+fn masked(pieces: &[Piece]) -> Vec<Piece> {
+    let [Piece::Octets(line)] = pieces else {
+        return pieces.to_vec();
+    };
+    let secret = Command::of_line(line).and_then(|row| {
+        let mut args = row.args.iter().zip(row.verb_words()..);
+        args.find_map(|(arg, index)| match arg.kind {
+            Kind::Secret(name) => Some((name, index)),
+            _ => None,
+        })
+    });
+    let Some((name, index)) = secret else {
+        return pieces.to_vec();
+    };
+    let mut words = Words::of(line);
+    match words.nth(index) {
+        Some(word) => {
+            let start = words.offset() - word.len();
+            vec![
+                Piece::Octets(line.get(..start).unwrap_or_default().to_vec()),
+                Piece::Hole(Hole::Named(name.to_owned())),
+            ]
+        }
+        None => pieces.to_vec(),
+    }
+}
+
 fn name(part: &Part) -> String {
     let name = match part {
         Part::Exchange(exchange) => exchange.name(),
@@ -374,30 +423,41 @@ fn said(status: Option<Status>) -> &'static str {
     }
 }
 
-/// The first field of two status lines that differs. What a hole stands in is taken as right, and what stands behind it.
+/// The first field of two status lines that differs, in words. What a hole stands in is taken as right, and what stands behind it.
 fn differing(
     old: &[Piece],
     new: &[Piece],
     fields: &[&'static str],
     numbers: Option<&Numbers>,
-) -> Option<&'static str> {
+) -> Option<String> {
     let (old, new) = (words(old), words(new));
     for (index, field) in fields.iter().enumerate() {
         let (old, new) = (old.get(index + 1), new.get(index + 1));
         let (Some(old), Some(new)) = (old, new) else {
-            return (old.is_some() != new.is_some()).then_some(field);
+            let which = if old.is_some() { "first" } else { "second" };
+            let is_alone = old.is_some() != new.is_some();
+            return is_alone.then(|| format!("only the {which} has `{field}`"));
         };
         let has_hole = |word: &[Piece]| word.iter().any(|piece| matches!(piece, Piece::Hole(_)));
+        let changed = || format!("`{field}` was `{}`, is `{}`", short(old), short(new));
         if has_hole(old) || has_hole(new) {
-            return (!fits(old, new)).then_some(field);
+            return (!fits(old, new)).then(changed);
         }
         let (old, new) = (flat(old), flat(new));
         let numbers = numbers.filter(|_| *field == "msg");
         if *Numbers::mapped(numbers, &old) != *new {
-            return Some(field);
+            return Some(changed());
         }
     }
     None
+}
+
+/// A word for a message, at most 80 octets of it.
+fn short(word: &[Piece]) -> String {
+    let word = flat(word);
+    let mut shown = String::new();
+    visible::escape(word.get(..80).unwrap_or(&word), &mut shown);
+    shown
 }
 
 /// The words of a line with holes.

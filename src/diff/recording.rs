@@ -1,9 +1,9 @@
 //! A transcript file that is read twice: once as a stream, and again where data differs.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 
-use crate::dialogue::{Dialogue, Measures, Part, Place};
+use crate::dialogue::{Measures, Parts, Place};
 use crate::text::{ParseError, Problem, Reader};
 use crate::tracker::LineEnd;
 use crate::transcript::{Hole, Item, Piece, Row};
@@ -14,10 +14,7 @@ const LINE_MAX: usize = 64 * 1024;
 /// A transcript file.
 #[derive(Debug)]
 pub struct Recording<R> {
-    pub(super) stream: Reader<BufReader<R>>,
-    pub(super) dialogue: Dialogue,
-    pub(super) ready: VecDeque<Part>,
-    pub(super) has_ended: bool,
+    pub(super) parts: Parts<BufReader<R>>,
     pub(super) again: Again<R>,
 }
 
@@ -25,40 +22,10 @@ impl<R: Read + Seek> Recording<R> {
     /// Of two handles on the same file, both at its start.
     pub fn new(stream: R, again: R) -> Self {
         Self {
-            stream: Reader::new(BufReader::new(stream)),
-            dialogue: Dialogue::new(),
-            ready: VecDeque::new(),
-            has_ended: false,
+            parts: Parts::new(BufReader::new(stream)),
             again: Again(again),
         }
     }
-}
-
-/// The next part of a dialogue; None at the end.
-///
-/// Errors: the first line that can't be read.
-pub(super) fn next<R: BufRead>(
-    stream: &mut Reader<R>,
-    dialogue: &mut Dialogue,
-    ready: &mut VecDeque<Part>,
-    has_ended: &mut bool,
-) -> Result<Option<Part>, ParseError> {
-    while ready.is_empty() && !*has_ended {
-        let offset = stream.offset();
-        match stream.next() {
-            Some(item) => {
-                let row = stream.row();
-                dialogue.feed(Place { row, offset }, &item?, &mut |part| {
-                    ready.push_back(part);
-                });
-            }
-            None => {
-                *has_ended = true;
-                dialogue.finish(&mut |part| ready.push_back(part));
-            }
-        }
-    }
-    Ok(ready.pop_front())
 }
 
 /// The file, where it is read a second time.
@@ -66,10 +33,10 @@ pub(super) fn next<R: BufRead>(
 pub(super) struct Again<R>(R);
 
 impl<R: Read + Seek> Again<R> {
-    /// The whole file.
-    pub(super) fn whole(&mut self) -> Result<Reader<BufReader<&mut R>>, ParseError> {
+    /// The parts of the whole file.
+    pub(super) fn parts(&mut self) -> Result<Parts<BufReader<&mut R>>, ParseError> {
         self.seek(Place::default())?;
-        Ok(Reader::new(BufReader::new(&mut self.0)))
+        Ok(Parts::new(BufReader::new(&mut self.0)))
     }
 
     fn seek(&mut self, Place { row, offset }: Place) -> Result<(), ParseError> {

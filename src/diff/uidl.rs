@@ -1,13 +1,13 @@
 //! Message numbers of one recording as those of another, by unique-id (RFC 1939 §7).
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Seek};
 
-use super::recording::{Again, next};
+use super::recording::Again;
 use super::{Unreadable, unreadable};
 use crate::command::Words;
-use crate::dialogue::{Dialogue, Measures, Part, flat};
+use crate::dialogue::{Measures, Part, flat};
 use crate::text::ParseError;
 use crate::tracker::Status;
 
@@ -71,12 +71,8 @@ fn unique_ids<R: Read + Seek>(
 ) -> Result<BTreeMap<u64, Vec<u8>>, ParseError> {
     let mut ids = BTreeMap::new();
     let mut listings: Vec<Measures> = Vec::new();
-    let mut dialogue = Dialogue::new();
-    let mut ready = VecDeque::new();
-    let mut has_ended = false;
-    let mut stream = recording.whole()?;
-    while let Some(part) = next(&mut stream, &mut dialogue, &mut ready, &mut has_ended)? {
-        let Part::Exchange(exchange) = part else {
+    for part in recording.parts()? {
+        let Part::Exchange(exchange) = part? else {
             continue;
         };
         let verb = exchange.sent.as_ref().and_then(|sent| sent.command());
@@ -89,7 +85,6 @@ fn unique_ids<R: Read + Seek>(
             _ => {}
         }
     }
-    drop(stream);
     for data in listings {
         let mut lines = recording.lines(&data)?;
         while let Some(line) = lines.next()? {

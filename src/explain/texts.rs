@@ -39,6 +39,37 @@ const CHECK: &str = "check the name (often the whole mail address), then the pas
 
 /// Every text that poptalk knows.
 pub const ROWS: &[Text] = &[
+    // The order of things.
+    Text {
+        parts: &["log in first"],
+        who: "poptalk's practice server",
+        means: "this command works only behind the login",
+        cause: "the session is in the AUTHORIZATION state (RFC 1939 §4); the prompt says `auth>`.",
+        next: "USER, then PASS; or `:login`.",
+        source: "the practice server's own",
+        seen: "-ERR log in first: USER, then PASS",
+        ..NEGATIVE
+    },
+    Text {
+        parts: &["logged in already"],
+        who: "poptalk's practice server",
+        means: "this command works only before the login",
+        cause: "the session is in the TRANSACTION state (RFC 1939 §5); the prompt says `trans>`.",
+        next: "QUIT, and connect again.",
+        source: "the practice server's own",
+        seen: "-ERR you are logged in already; this command comes before the login",
+        ..NEGATIVE
+    },
+    Text {
+        parts: &["send user first"],
+        who: "poptalk's practice server",
+        means: "PASS came without USER right before it",
+        cause: "PASS is taken only as the next command behind a USER that was accepted (RFC 1939 §7); anything between the two, a refused PASS too, begins it anew.",
+        next: "USER, then PASS.",
+        source: "the practice server's own",
+        seen: "-ERR send USER first; PASS comes right behind it",
+        ..NEGATIVE
+    },
     // Logins.
     Text {
         parts: &["application-specific password required"],

@@ -313,7 +313,7 @@ impl Known {
             EventKind::Connected => {
                 self.state = Some(State::Greeting);
                 let to = event.text.trim_start_matches("connected ");
-                let is_here = ["127.", "[::1]", "localhost"];
+                let is_here = ["127.", "[::1]", "::1", "localhost"];
                 self.is_remote = !is_here.iter().any(|start| to.starts_with(start));
             }
             EventKind::TlsStarted => {

@@ -62,8 +62,8 @@ pub enum News {
     Mistake(Mistake),
     /// A server was not reached, and the next one is tried.
     NotReached(String),
-    /// No octet came for this time, although something was awaited.
-    TimedOut(Duration, Awaited),
+    /// No octet came for this time, although something was awaited; the last octets of the server, four at most.
+    TimedOut(Duration, Awaited, Vec<u8>),
     /// The connection has ended.
     Ended(Ending),
     /// The transcript can't be written any more.

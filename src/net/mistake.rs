@@ -99,9 +99,16 @@ pub fn in_clear(first: &[u8]) -> Option<Mistake> {
         .map(|service| service.mistake)
 }
 
-/// The mistake that the first octets tell of when we began with TLS and the handshake failed.
+/// The mistake that the first octets tell of when the TLS handshake failed: that at the start, or that behind STLS.
 #[must_use]
-pub fn in_tls(first: &[u8]) -> Option<Mistake> {
+pub fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
+    let is_pop3 = first.starts_with(b"+") || first.starts_with(b"-ERR");
+    if is_pop3 && is_stls {
+        return Some(Mistake {
+            what: "the server agreed to STLS and went on in clear",
+            hint: "tell its postmaster; port 995 with --tls may work",
+        });
+    }
     if first.starts_with(b"+OK") || first.starts_with(b"-ERR") {
         return Some(Mistake {
             what: "this port speaks POP3 in clear, not TLS",
@@ -134,8 +141,12 @@ mod tests {
 
     #[test]
     fn a_greeting_inside_the_handshake_is_a_plain_port() {
-        assert!(in_tls(b"+OK ready").is_some_and(|mistake| mistake.what.contains("in clear")));
-        assert!(in_tls(b"* OK IMAP").is_some_and(|mistake| mistake.what.contains("IMAP")));
-        assert_eq!(in_tls(b"\x15\x03\x03\x00\x02\x02\x28"), None);
+        let what = |first: &[u8], is_stls| in_tls(first, is_stls).map(|mistake| mistake.what);
+        assert!(
+            what(b"+OK ready", false).is_some_and(|what| what.contains("speaks POP3 in clear"))
+        );
+        assert!(what(b"+OK ready", true).is_some_and(|what| what.contains("agreed to STLS")));
+        assert!(what(b"* OK IMAP", false).is_some_and(|what| what.contains("IMAP")));
+        assert_eq!(what(b"\x15\x03\x03\x00\x02\x02\x28", false), None);
     }
 }

@@ -185,13 +185,14 @@ impl From<Mistake> for TlsError {
 
 /// Does the handshake on a connected socket that does not block.
 ///
-/// `wait` is called each time the handshake can't go on; it returns when the socket may have become ready.
+/// `is_stls`: the server agreed to it by STLS; otherwise TLS begins at once. `wait` is called each time the handshake can't go on; it returns when the socket may have become ready.
 ///
 /// Errors: the handshake failed, the certificate is not to be trusted, or `wait` gave up.
 pub fn handshake(
     socket: TcpStream,
     host: &str,
     settings: &TlsSettings,
+    is_stls: bool,
     wait: &mut dyn FnMut() -> Result<(), TlsError>,
 ) -> Result<(TlsStream, TlsFacts), TlsError> {
     let connector = connector(settings)?;
@@ -205,6 +206,7 @@ pub fn handshake(
                     &error.to_string(),
                     &tapped.octets(),
                     host,
+                    is_stls,
                 ));
             }
             Err(HandshakeError::WouldBlock(half)) => {

@@ -60,6 +60,35 @@ fn play(recorder: &mut Recorder, talk: &[&str]) {
 }
 
 #[test]
+fn message_data_is_left_out_with_its_counts_where_asked() {
+    let (mut recorder, paper) = recorder();
+    recorder.set_bodies(crate::bodies::Bodies::Elide { lines: 1 });
+    let mut shown = 0;
+    for (side, octets) in [
+        (Side::Server, &b"+OK\r\n"[..]),
+        (Side::Client, b"RETR 1\r\n"),
+        (Side::Server, b"+OK\r\na\r\n..b"),
+        (Side::Server, b"\r\nc\r\n.\r\n"),
+        (Side::Client, b"CAPA\r\n"),
+        (Side::Server, b"+OK\r\nTOP\r\n.\r\n"),
+        (Side::Client, b"TOP 1 0\r\n"),
+        (Side::Server, b"+OK\r\na\r\nb"),
+    ] {
+        recorder.feed(side, octets, 0, &mut |seen| {
+            if let Seen::Data { octets, .. } = seen {
+                shown += octets.len();
+            }
+        });
+    }
+    recorder.finish(0, &mut |_| {});
+    recorder.event("closed by server", 0);
+    let want = "S: +OK\nC: RETR 1\nS: +OK\nS: a\nS: {{...}}\n# cut: 2 lines, 8 octets, 7 without the stuffing dots\nS: .\n\
+C: CAPA\nS: +OK\nS: TOP\nS: .\nC: TOP 1 0\nS: +OK\nS: a\nS: {{...}}\n# cut: 1 line, 1 octets, 1 without the stuffing dots\n* closed by server\n";
+    assert!(paper.text().ends_with(want), "{}", paper.text());
+    assert_eq!(shown, 11 + 5 + 4);
+}
+
+#[test]
 fn a_session_becomes_a_file() {
     let (mut recorder, paper) = recorder();
     recorder.event("connected 192.0.2.1:110", 0);

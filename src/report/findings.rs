@@ -168,3 +168,74 @@ fn shown(text: &str) -> String {
     visible::escape(text.as_bytes(), &mut shown);
     shown
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged() -> Judged {
+        let finding = |id, level, hint: Option<&str>, source| Finding {
+            id,
+            level,
+            row: Some(14),
+            other_row: None,
+            offset: Some(300),
+            octets: ".hidden".to_owned(),
+            count: if level == Level::Must { 2 } else { 1 },
+            message: "a dot \u{1b}[2J & <b>".to_owned(),
+            hint: hint.map(str::to_owned),
+            source,
+        };
+        Judged {
+            files: vec!["a.pop3".to_owned()],
+            findings: vec![
+                finding(
+                    "dot-stuffing",
+                    Level::Must,
+                    Some("double it"),
+                    "RFC 1939 §3",
+                ),
+                finding("late", Level::Info, None, ""),
+            ],
+            beyond: 0,
+        }
+    }
+
+    fn printed(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        print(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn people_read_place_level_and_what_to_do() {
+        let style = Style::new(crate::style::ColorChoice::Never, owo_colors::Stream::Stdout);
+        let want = "\
+a.pop3:14: must dot-stuffing: a dot ^[[2J & <b> (2 times)
+  | .hidden
+  hint: double it
+  source: RFC 1939 §3
+a.pop3:14: info late: a dot ^[[2J & <b>
+  | .hidden
+";
+        assert_eq!(printed(|out| text(out, &judged(), style)), want);
+    }
+
+    #[test]
+    fn programs_read_the_same_findings() {
+        let out = printed(|out| json(out, &[judged()]));
+        let value: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let finding = &value["judged"][0]["findings"][0];
+        assert_eq!(finding["level"], "must");
+        assert_eq!(finding["row"], 14);
+        assert_eq!(finding["source"], "RFC 1939 §3");
+        assert!(!out.contains('\u{1b}'));
+        let out = printed(|out| junit(out, &[judged()]));
+        assert!(out.contains("tests=\"2\" failures=\"1\""), "{out}");
+        assert!(out.contains("a dot ^[[2J &amp; &lt;b&gt;"), "{out}");
+        assert!(
+            out.contains("hint: double it; source: RFC 1939 §3"),
+            "{out}"
+        );
+    }
+}

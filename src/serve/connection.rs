@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::server::loose::Loose;
 use crate::server::script::Script;
 use crate::server::{Model, Peer, Secured, Summary, Tls, Wish};
 use crate::text;
@@ -16,7 +17,7 @@ use crate::tracker::Side;
 use super::tape::Tape;
 use super::tls::Inside;
 use super::wire::{self, Wire};
-use super::{Outcome, ServeEvent, Shared, timestamp};
+use super::{Outcome, ServeEvent, Shared, TapeFile, timestamp};
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(60);
@@ -148,6 +149,16 @@ impl Connection<'_> {
     fn peer(&self, is_tls: bool) -> io::Result<Box<dyn Peer>> {
         let shared = self.shared;
         if let Some(recording) = &shared.recording {
+            if let Some(index) = &recording.index {
+                let tape = Arc::new(TapeFile(recording.path.clone()));
+                let index = Arc::clone(index);
+                return Ok(Box::new(Loose::new(
+                    index,
+                    tape,
+                    shared.tls.is_some(),
+                    is_tls,
+                )));
+            }
             let items = text::Reader::new(BufReader::new(File::open(&recording.path)?));
             return Ok(Box::new(Script::new(items, recording.pace, is_tls)));
         }

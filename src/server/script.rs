@@ -34,6 +34,8 @@ pub struct Script<I> {
     read: usize,
     /// Inside TLS, or TLS was there from the first octet.
     is_tls: bool,
+    /// The session began in the transcript.
+    is_connected: bool,
     /// The wait before the next row is over.
     has_waited: bool,
     /// Nothing but the client's end is awaited.
@@ -61,6 +63,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
             input: Vec::new(),
             read: 0,
             is_tls,
+            is_connected: false,
             has_waited: false,
             is_silent: false,
             phase: Phase::Playing,
@@ -87,6 +90,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
         while let Some(item) = self.item() {
             match item {
                 Item::Row(row) if row.side == Side::Server => {
+                    self.is_connected = true;
                     if self.pace.is_timed && !self.has_waited && row.after_ms > 0 {
                         let wait = Duration::from_millis(row.after_ms);
                         self.ahead = Some(Item::Row(row));
@@ -100,6 +104,10 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
                     }
                 }
                 Item::Row(row) => {
+                    // A piece of a session: the client waits for a greeting all the same.
+                    if !std::mem::replace(&mut self.is_connected, true) {
+                        out.extend_from_slice(b"+OK\r\n");
+                    }
                     self.expect(row);
                     return self.hear(out);
                 }
@@ -142,6 +150,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
             self.phase = Phase::Over;
             return Some(Wish::Close);
         }
+        self.is_connected |= event.starts_with("connected ");
         if event.starts_with("tls ") && !event.starts_with("tls failed") && !self.is_tls {
             self.phase = Phase::Handshake;
             return Some(Wish::StartTls);

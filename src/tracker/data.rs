@@ -86,6 +86,11 @@ impl Data {
         (&[], false)
     }
 
+    /// What comes next starts a line.
+    pub(super) fn start_line(&mut self) {
+        self.at = At::Start;
+    }
+
     /// Hands on what is held: the connection has ended here.
     pub(super) fn finish(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) {
         send(side, Some(self.held()), tell);

@@ -15,7 +15,7 @@ use crate::net::dial::plain;
 use crate::net::mistake;
 use crate::net::tls::{self, TlsError, TlsSettings};
 use crate::recorder::{Recorder, Seen};
-use crate::tracker::{Cut, Side, State, Status};
+use crate::tracker::{Awaited, Cut, Side, State, Status};
 
 /// How many octets one read takes at most.
 const READ_MAX: usize = 128 * 1024;
@@ -240,6 +240,7 @@ impl Engine {
     pub(super) fn start_tls(&mut self, socket: mio::net::TcpStream) -> Result<(), TlsError> {
         let deadline = Instant::now() + self.waits.connect;
         let seconds = self.waits.connect.as_secs();
+        let is_stls = self.recorder.tracker().state() != State::Greeting;
         let Self {
             poll,
             events,
@@ -272,7 +273,7 @@ impl Engine {
                 }
             }
         };
-        let result = tls::handshake(socket, host, tls, &mut wait);
+        let result = tls::handshake(socket, host, tls, is_stls, &mut wait);
         let now_ms = self.now_ms();
         match result {
             Ok((stream, facts)) => {
@@ -308,16 +309,23 @@ impl Engine {
                 self.watcher.told(News::Mistake(mistake::SILENT));
             }
         }
+        let tracker = self.recorder.tracker();
+        let tracker_is_clear = !tracker.is_tls() && tracker.last_octets().is_empty();
         if let Some(limit) = self.waits.reply
             && let Some(awaited) = self.recorder.tracker().awaited()
             && quiet >= limit
         {
+            if awaited == Awaited::Greeting && tracker_is_clear && !self.is_late_told {
+                self.is_late_told = true;
+                self.watcher.told(News::Mistake(mistake::SILENT));
+            }
+            let last = self.recorder.tracker().last_octets().to_vec();
             self.recorder
                 .event(&format!("timeout after {} s", limit.as_secs_f64()), now_ms);
             let watcher = &mut self.watcher;
             self.recorder.forget(now_ms, &mut |seen| watcher.seen(seen));
             self.standing.has_timed_out = true;
-            self.watcher.told(News::TimedOut(limit, awaited));
+            self.watcher.told(News::TimedOut(limit, awaited, last));
         }
         self.tell_log_failure();
         Ok(())

@@ -66,8 +66,8 @@ const REASONS: &[(&str, &str, &str)] = &[
 ];
 
 /// The sentence for a handshake that failed with the library's `text` after `received` octets had come.
-pub(super) fn of_failure(text: &str, received: &[u8], host: &str) -> TlsError {
-    if let Some(mistake) = mistake::in_tls(received) {
+pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool) -> TlsError {
+    if let Some(mistake) = mistake::in_tls(received, is_stls) {
         return mistake.into();
     }
     for (sign, what, hint) in REASONS {
@@ -195,19 +195,30 @@ mod tests {
 
     #[test]
     fn what_the_server_sent_counts_more_than_the_library() {
-        let told = of_failure("wrong version number", b"+OK ready\r\n", "pop.example.org");
+        let told = of_failure(
+            "wrong version number",
+            b"+OK ready\r\n",
+            "pop.example.org",
+            false,
+        );
         assert_eq!(told.what, "this port speaks POP3 in clear, not TLS");
         let told = of_failure(
             "tlsv1 alert",
             b"\x15\x03\x01\x00\x02\x02\x46",
             "pop.example.org",
+            false,
         );
         assert!(told.what.contains("alert 70"), "{told:?}");
-        let told = of_failure("x (hostname mismatch)", b"\x16\x03\x03", "pop.example.org");
+        let told = of_failure(
+            "x (hostname mismatch)",
+            b"\x16\x03\x03",
+            "pop.example.org",
+            false,
+        );
         assert_eq!(
             told.what,
             "the server's certificate is for another name than `pop.example.org`"
         );
-        assert!(of_failure("eof", b"", "h").what.contains("closed"));
+        assert!(of_failure("eof", b"", "h", false).what.contains("closed"));
     }
 }

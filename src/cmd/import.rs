@@ -1,0 +1,198 @@
+//! `poptalk import FORMAT FILE...`: recordings that other programs made, as transcripts.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use crate::exit::Exit;
+use crate::import::{self, FILE_MAX, Format, Made, Options, Source};
+use crate::log;
+use crate::net::dial::plain;
+use crate::report;
+
+/// The word that has the format found out.
+const AUTO: &str = "auto";
+
+/// The arguments of `import`.
+#[derive(Debug, clap::Args)]
+pub struct ImportArgs {
+    /// What made the recording: s_client, curl, fetchmail, rawlog, thunderbird, mailkit, pcap; or auto
+    #[arg(value_name = "FORMAT", value_parser = format)]
+    format: Chosen,
+
+    /// The recordings; `-` is the standard input. Of a rawlog both NAME.in and NAME.out
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    /// Write to FILE, or to new files in the folder FILE, instead of the standard output; several connections give several files
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// In a capture: a server's port, besides 110; may be given many times
+    #[arg(long = "port", value_name = "PORT")]
+    ports: Vec<u16>,
+
+    /// Leave passwords and the like in clear
+    #[arg(long)]
+    keep_secrets: bool,
+}
+
+/// The format, where it was told.
+#[derive(Debug, Clone, Copy)]
+struct Chosen(Option<Format>);
+
+fn format(text: &str) -> Result<Chosen, String> {
+    if text == AUTO {
+        return Ok(Chosen(None));
+    }
+    let names: Vec<String> = Format::value_variants()
+        .iter()
+        .filter_map(ValueEnum::to_possible_value)
+        .map(|value| value.get_name().to_owned())
+        .collect();
+    Format::from_str(&text.replace('-', "_"), true)
+        .map(|format| Chosen(Some(format)))
+        .map_err(|_| format!("not one of {AUTO}, {}", names.join(", ")))
+}
+
+type Failure = (String, Option<&'static str>);
+
+/// Imports, and writes the transcripts.
+#[must_use]
+pub fn run(args: &ImportArgs) -> Exit {
+    match work(args) {
+        Ok(()) => Exit::Well,
+        Err((what, hint)) => {
+            report::error(&what, hint);
+            Exit::Usage
+        }
+    }
+}
+
+fn work(args: &ImportArgs) -> Result<(), Failure> {
+    let read = args.files.iter().map(|path| {
+        let name = name(path);
+        read(path).map(|octets| (name, octets))
+    });
+    let read: Vec<(String, Vec<u8>)> = read.collect::<Result<_, _>>()?;
+    let sources: Vec<Source<'_>> = read
+        .iter()
+        .map(|(name, octets)| Source { name, octets })
+        .collect();
+    let options = Options {
+        ports: args.ports.clone(),
+        is_keeping: args.keep_secrets,
+    };
+    let format = match args.format {
+        Chosen(Some(format)) => format,
+        Chosen(None) => recognize(&sources)?,
+    };
+    let made = import::import(format, &sources, &options)
+        .map_err(|problem| (problem.to_string(), Some(problem.hint)))?;
+    write(args, &made)
+}
+
+/// The format that all files have.
+fn recognize(sources: &[Source<'_>]) -> Result<Format, Failure> {
+    let mut all: Option<Format> = None;
+    for source in sources {
+        let Some(format) = Format::recognize(source) else {
+            let what = format!("{}: no recording that is known", source.name);
+            return Err((what, Some("name the format: poptalk import FORMAT FILE")));
+        };
+        if all.is_some_and(|all| all != format) {
+            let what = format!("{}: another format than the file before it", source.name);
+            return Err((what, Some("import the files of each format by themselves")));
+        }
+        all = Some(format);
+    }
+    all.ok_or_else(|| ("no file".to_owned(), None))
+}
+
+/// A file's name for errors.
+fn name(path: &Path) -> String {
+    if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let failure = |error: io::Error| {
+        let what = format!("{}: {}", name(path), plain(&error));
+        (what, Some("give a file that can be read"))
+    };
+    let input: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(failure)?)
+    };
+    let mut octets = Vec::new();
+    input
+        .take(FILE_MAX + 1)
+        .read_to_end(&mut octets)
+        .map_err(failure)?;
+    if octets.len() as u64 > FILE_MAX {
+        let what = format!("{}: more than {} MiB", name(path), FILE_MAX >> 20);
+        return Err((
+            what,
+            Some("cut it, or filter a capture: tcpdump -r FILE -w LESS tcp port 110"),
+        ));
+    }
+    Ok(octets)
+}
+
+fn write(args: &ImportArgs, made: &[Made]) -> Result<(), Failure> {
+    let Some(output) = &args.output else {
+        let [made] = made else {
+            let what = format!("{} connections, and one standard output", made.len());
+            return Err((what, Some("give a folder for the transcripts: -o FOLDER")));
+        };
+        let mut out = io::stdout().lock();
+        // A reader that has enough is no failure.
+        let _ = out.write_all(&made.text).and_then(|()| out.flush());
+        return Ok(());
+    };
+    for (index, talk) in made.iter().enumerate() {
+        let path = place(args, output, (made.len() > 1).then_some(index + 1));
+        log::create(&path)
+            .and_then(|mut file| file.write_all(&talk.text))
+            .map_err(|error| {
+                let what = format!("{}: {}", path.display(), plain(&error));
+                (
+                    what,
+                    Some("a transcript is never overwritten: give another name by -o"),
+                )
+            })?;
+        report::note(&format!("wrote {}", path.display()));
+    }
+    Ok(())
+}
+
+/// The file of one of several transcripts: `OUT-2.pop3`, or in a folder `CAPTURE-2.pop3`.
+fn place(args: &ImportArgs, output: &Path, number: Option<usize>) -> PathBuf {
+    let is_folder = output.is_dir();
+    let stem = if is_folder {
+        args.files.first().and_then(|path| path.file_stem())
+    } else {
+        output.file_stem()
+    };
+    let stem = stem
+        .filter(|stem| *stem != "-")
+        .unwrap_or(OsStr::new("import"));
+    let stem = stem.to_string_lossy();
+    let name = match number {
+        Some(number) => format!("{stem}-{number}.{}", log::EXTENSION),
+        None if is_folder => format!("{stem}.{}", log::EXTENSION),
+        None => return output.to_owned(),
+    };
+    if is_folder {
+        output.join(name)
+    } else {
+        output.with_file_name(name)
+    }
+}

@@ -1,0 +1,155 @@
+//! `poptalk redact FILE`: a transcript without its secrets, and on request without message data and names.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::bodies::Bodies;
+use crate::exit::Exit;
+use crate::log;
+use crate::net::dial::plain;
+use crate::redact::{Options, Redactor};
+use crate::report;
+use crate::secret::Hider;
+use crate::text::Reader;
+
+/// As much is put together before it is written.
+const BLOCK: usize = 64 * 1024;
+
+/// The arguments of `redact`.
+#[derive(Debug, clap::Args)]
+pub struct RedactArgs {
+    /// The transcript; `-` is the standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Write to a new file instead of the standard output
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+
+    /// Hide what stands on the lines of this file too, wherever it comes
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+
+    /// What becomes of message data: keep, elide, or elide=LINES to keep so many lines of each message
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    bodies: Bodies,
+
+    /// Replace user names, and mail addresses in status lines, by user-1 and so on
+    #[arg(long)]
+    names: bool,
+}
+
+type Failure = (String, Option<&'static str>);
+
+/// Redacts one transcript.
+#[must_use]
+pub fn run(args: &RedactArgs) -> Exit {
+    match work(args) {
+        Ok(()) => Exit::Well,
+        Err((what, hint)) => {
+            report::error(&what, hint);
+            Exit::Usage
+        }
+    }
+}
+
+fn work(args: &RedactArgs) -> Result<(), Failure> {
+    let mut hider = Hider::new(false);
+    if let Some(path) = &args.secret_file {
+        remember(&mut hider, path)?;
+    }
+    let options = Options {
+        bodies: args.bodies,
+        has_names: args.names,
+        is_searching_data: true,
+        is_told: true,
+    };
+    let redactor = Redactor::new(hider, options);
+    let unread = |error: io::Error| {
+        let what = format!("{}: {}", args.file.display(), plain(&error));
+        (what, Some("give a transcript that can be read"))
+    };
+    let input: Box<dyn BufRead> = if args.file == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(BufReader::new(File::open(&args.file).map_err(unread)?))
+    };
+    let Some(path) = &args.output else {
+        return copy(args, redactor, input, &mut io::stdout().lock());
+    };
+    let unwritten = |error: io::Error| {
+        let what = format!("{}: {}", path.display(), plain(&error));
+        (
+            what,
+            Some("a transcript is never overwritten: give another name by -o"),
+        )
+    };
+    let mut file = log::create(path).map_err(unwritten)?;
+    copy(args, redactor, input, &mut file).inspect_err(|_| {
+        // What there is of it may mislead.
+        let _ = std::fs::remove_file(path);
+    })
+}
+
+/// Remembers each line of a file.
+fn remember(hider: &mut Hider, path: &Path) -> Result<(), Failure> {
+    let text = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
+        let what = format!("--secret-file {}: {}", path.display(), plain(&error));
+        (what, Some("give a file with a secret on each line"))
+    })?;
+    for line in text.split(|octet| *octet == b'\n') {
+        hider.remember("secret", line.strip_suffix(b"\r").unwrap_or(line));
+    }
+    if hider.take_short() {
+        report::warning(
+            "a secret of less than four octets can't be hidden wherever it comes; it was passed over",
+        );
+    }
+    Ok(())
+}
+
+fn copy(
+    args: &RedactArgs,
+    mut redactor: Redactor,
+    input: Box<dyn BufRead>,
+    output: &mut dyn Write,
+) -> Result<(), Failure> {
+    let mut out = Vec::new();
+    let mut failure = None;
+    for item in Reader::new(input) {
+        match item {
+            Ok(item) => redactor.item(item, &mut out),
+            Err(error) => {
+                let what = format!("row {} of {}: {error}", error.row, args.file.display());
+                failure = Some((what, None));
+                break;
+            }
+        }
+        if out.len() >= BLOCK && !write(args, output, &mut out)? {
+            return Ok(());
+        }
+    }
+    redactor.finish(&mut out);
+    write(args, output, &mut out)?;
+    failure.map_or(Ok(()), Err)
+}
+
+/// Writes a block; false when nobody reads any more.
+fn write(args: &RedactArgs, output: &mut dyn Write, out: &mut Vec<u8>) -> Result<bool, Failure> {
+    let result = output.write_all(out).and_then(|()| output.flush());
+    out.clear();
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => {
+            let place = args
+                .output
+                .as_deref()
+                .unwrap_or(Path::new("standard output"));
+            Err((format!("{}: {}", place.display(), plain(&error)), None))
+        }
+    }
+}

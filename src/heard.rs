@@ -1,0 +1,50 @@
+//! What the server has told so far, for whoever sends lines without a person: scripts, replays.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::learnt::Learnt;
+use crate::net::engine::News;
+use crate::player::Answer;
+use crate::recorder::Seen;
+
+/// What the server has told.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// Computed from its replies.
+    pub learnt: Learnt,
+    /// The `tls-server-end-point` of the connection (RFC 5929 §4).
+    pub binding: Option<Vec<u8>>,
+    /// Its answers, oldest first, where somebody takes them.
+    pub answers: VecDeque<Answer>,
+    /// Whether somebody takes the answers.
+    pub keeps_answers: bool,
+}
+
+impl Heard {
+    /// Learns from a step.
+    pub fn see(&mut self, seen: &Seen) {
+        self.learnt.see(seen);
+        if !self.keeps_answers {
+            return;
+        }
+        match seen {
+            Seen::ReplyEnded(_, status) => self.answers.push_back(Answer::Reply(*status)),
+            Seen::Challenged => self.answers.push_back(Answer::Challenge),
+            _ => {}
+        }
+    }
+
+    /// Learns from news.
+    pub fn hear_of(&mut self, news: &News) {
+        if let News::Tls(facts) = news {
+            self.binding.clone_from(&facts.end_point);
+        }
+    }
+}
+
+/// What was heard, for one thread at a time.
+pub fn hear(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
+    // Nothing is left half done under the mutex.
+    heard.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,245 @@
+//! One connection that becomes a transcript, as a recording tells of it.
+
+use super::{Made, Options};
+use crate::command::Command;
+use crate::recorder::ROW_MAX;
+use crate::redact::{self, Redactor};
+use crate::secret::{Hider, place};
+use crate::tracker::{Awaited, LineEnd, Role, Side, State};
+use crate::transcript::{Hole, Item, Piece, Row};
+
+/// A transcript that is being made.
+#[derive(Debug)]
+pub(super) struct Talk {
+    redactor: Redactor,
+    text: Vec<u8>,
+    /// The time of what comes next and of the last row, in microseconds since any moment.
+    now_us: Option<u64>,
+    last_ms: u64,
+    zero_us: Option<u64>,
+    /// The start of a line whose end has not come, and who sends it.
+    tail: Vec<u8>,
+    tail_side: Side,
+    rows: u64,
+    /// The last row was a hole of the server.
+    is_behind_hole: bool,
+}
+
+impl Talk {
+    /// A transcript with its head. `imported` tells where it is from and what is not in it; `head` comes before.
+    pub(super) fn new(options: &Options, head: &[(&str, String)], imported: &str) -> Self {
+        let mut talk = Self {
+            redactor: Redactor::new(Hider::new(options.is_keeping), redact::Options::default()),
+            text: Vec::new(),
+            now_us: None,
+            last_ms: 0,
+            zero_us: None,
+            tail: Vec::new(),
+            tail_side: Side::Server,
+            rows: 0,
+            is_behind_hole: false,
+        };
+        talk.item(Item::Prose("!pop3 1".to_owned()));
+        let tool = format!("poptalk {}", env!("CARGO_PKG_VERSION"));
+        let own = [("tool", tool), ("imported", imported.to_owned())];
+        for (name, text) in head.iter().chain(&own) {
+            let (name, text) = ((*name).to_owned(), escaped(text));
+            talk.item(Item::Head { name, text });
+        }
+        if options.is_keeping {
+            let (name, text) = ("secrets", "kept in clear, by --keep-secrets");
+            talk.item(Item::Head {
+                name: name.to_owned(),
+                text: text.to_owned(),
+            });
+        }
+        talk.item(Item::Blank);
+        talk
+    }
+
+    /// What comes next was seen at this time, in microseconds since any moment; the first one is the zero.
+    pub(super) fn at(&mut self, us: u64) {
+        self.zero_us.get_or_insert(us);
+        self.now_us = Some(us);
+    }
+
+    /// What comes next is at this time, counted from `zero` (the head's `started`).
+    pub(super) fn started(&mut self, zero: u64) {
+        self.zero_us = Some(zero);
+    }
+
+    /// The state of the session.
+    pub(super) fn state(&self) -> State {
+        self.redactor.tracker().state()
+    }
+
+    /// What is awaited.
+    pub(super) fn awaited(&self) -> Option<Awaited> {
+        self.redactor.tracker().awaited()
+    }
+
+    /// Whether data lines of the server are awaited.
+    pub(super) fn is_in_data(&self) -> bool {
+        matches!(self.awaited(), Some(Awaited::Terminator(_)))
+    }
+
+    /// Whether the client's next line is a SASL response.
+    pub(super) fn expects_response(&self) -> bool {
+        self.redactor.tracker().expects_response()
+    }
+
+    /// Whether the server agreed to STLS and the handshake comes next.
+    pub(super) fn is_tls_agreed(&self) -> bool {
+        self.redactor.tracker().is_tls_agreed()
+    }
+
+    /// Whether nobody said anything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows == 0 && self.tail.is_empty()
+    }
+
+    /// Octets as on the wire, in any pieces.
+    pub(super) fn octets(&mut self, side: Side, octets: &[u8]) {
+        if side != self.tail_side {
+            self.end_tail();
+            self.tail_side = side;
+        }
+        let mut rest = octets;
+        while let Some(lf) = memchr::memchr(b'\n', rest) {
+            let (line, behind) = rest.split_at(lf + 1);
+            rest = behind;
+            let mut whole = std::mem::take(&mut self.tail);
+            whole.extend_from_slice(line);
+            self.whole(side, &whole);
+        }
+        self.tail.extend_from_slice(rest);
+        while self.tail.len() > ROW_MAX {
+            let behind = self.tail.split_off(ROW_MAX);
+            let row = std::mem::replace(&mut self.tail, behind);
+            self.row(side, vec![Piece::Octets(row)], LineEnd::None);
+        }
+    }
+
+    /// A line with its line end.
+    fn whole(&mut self, side: Side, line: &[u8]) {
+        let (line, end) = match line {
+            [line @ .., b'\r', b'\n'] => (line, LineEnd::Crlf),
+            [line @ .., b'\n'] => (line, LineEnd::Lf),
+            line => (line, LineEnd::None),
+        };
+        for (index, part) in line.chunks(ROW_MAX).enumerate() {
+            let is_last = (index + 1) * ROW_MAX >= line.len();
+            let end = if is_last { end } else { LineEnd::None };
+            self.row(side, vec![Piece::Octets(part.to_vec())], end);
+        }
+        if line.is_empty() {
+            self.row(side, Vec::new(), end);
+        }
+    }
+
+    /// The start of a line does not go on in what comes next.
+    fn end_tail(&mut self) {
+        let tail = std::mem::take(&mut self.tail);
+        if !tail.is_empty() {
+            self.row(self.tail_side, vec![Piece::Octets(tail)], LineEnd::None);
+        }
+    }
+
+    /// A line without its end, as a log shows it. What the log's program masked by stars becomes a hole.
+    pub(super) fn line(&mut self, side: Side, line: &[u8], end: LineEnd) {
+        if side == Side::Client {
+            self.client_speaks();
+        }
+        let pieces = match side {
+            // A log that begins in the middle of AUTH: a response looks like nothing known.
+            Side::Client if self.rows == 0 && Command::of_line(line).is_none() => {
+                vec![Piece::Hole(Hole::Text)]
+            }
+            Side::Client => self.unmasked(line),
+            Side::Server => vec![Piece::Octets(line.to_vec())],
+        };
+        self.end_tail();
+        self.row(side, pieces, end);
+    }
+
+    /// A row that may have holes.
+    pub(super) fn row(&mut self, side: Side, pieces: Vec<Piece>, end: LineEnd) {
+        self.rows += 1;
+        self.is_behind_hole = false;
+        let after_ms = match (self.now_us, self.zero_us) {
+            (Some(now), Some(zero)) => {
+                let now_ms = now.saturating_sub(zero) / 1000;
+                let after_ms = now_ms.saturating_sub(self.last_ms);
+                self.last_ms += after_ms;
+                after_ms
+            }
+            _ => 0,
+        };
+        self.item(Item::Row(Row::new(side, after_ms, pieces, end)));
+    }
+
+    /// Rows are missing here.
+    pub(super) fn hole(&mut self, side: Side) {
+        self.end_tail();
+        self.row(side, vec![Piece::Hole(Hole::Rows)], LineEnd::Crlf);
+        self.is_behind_hole = side == Side::Server;
+    }
+
+    /// In a log that leaves data out: what was awaited when the client speaks again is not in it.
+    pub(super) fn client_speaks(&mut self) {
+        if self.is_in_data() && !self.is_behind_hole {
+            self.hole(Side::Server);
+        }
+    }
+
+    /// Something that happened besides octets.
+    pub(super) fn event(&mut self, event: &str) {
+        self.end_tail();
+        self.item(Item::Event(escaped(event)));
+    }
+
+    /// A word to people.
+    pub(super) fn prose(&mut self, prose: &str) {
+        self.end_tail();
+        self.item(Item::Prose(escaped(&format!(" {prose}"))));
+    }
+
+    /// The transcript is complete.
+    pub(super) fn finish(mut self) -> Made {
+        self.end_tail();
+        self.redactor.finish(&mut self.text);
+        Made { text: self.text }
+    }
+
+    /// The pieces of a client line whose secret the program showed as stars: `PASS *`, `AUTH PLAIN ********`.
+    fn unmasked(&self, line: &[u8]) -> Vec<Piece> {
+        let is_mask =
+            |octets: &[u8]| !octets.is_empty() && octets.iter().all(|octet| *octet == b'*');
+        let role = if self.expects_response() {
+            Role::Response
+        } else {
+            Role::Command
+        };
+        if let Some(found) = place(line, role, false) {
+            let (open, secret) = line.split_at(found.from.min(line.len()));
+            if is_mask(secret.trim_ascii()) {
+                return vec![
+                    Piece::Octets(open.to_vec()),
+                    Piece::Hole(Hole::Named(found.hole.to_owned())),
+                ];
+            }
+        }
+        vec![Piece::Octets(line.to_vec())]
+    }
+
+    fn item(&mut self, item: Item) {
+        self.redactor.item(item, &mut self.text);
+    }
+}
+
+/// Text from a recording, for a head, an event or prose.
+fn escaped(text: &str) -> String {
+    let mut out = Vec::new();
+    crate::text::escape(&mut out, text.as_bytes());
+    String::from_utf8_lossy(&out).into_owned()
+}

@@ -1,0 +1,129 @@
+//! Stable pseudonyms for user names and mail addresses: the first that is met is `user-1`.
+
+use crate::command::{Command, Kind, Words};
+use crate::tracker::Role;
+use crate::transcript::Piece;
+
+/// How many names are remembered; those that come later are all `user-0`.
+const NAMES_MAX: usize = 10_000;
+
+/// A name shorter than this many octets is replaced only where it stands as a name.
+const VALUE_MIN: usize = 3;
+
+/// The names that were met, in order, lower case.
+#[derive(Debug, Default)]
+pub(super) struct Names(Vec<Vec<u8>>);
+
+impl Names {
+    /// The pieces of a line, names replaced.
+    pub(super) fn replace(&mut self, pieces: Vec<Piece>, role: Role, first: bool) -> Vec<Piece> {
+        let mut is_first = first;
+        let replaced = pieces.into_iter().map(|piece| {
+            let starts = std::mem::take(&mut is_first);
+            match piece {
+                Piece::Octets(octets) => Piece::Octets(match role {
+                    Role::Command if starts => self.in_command(octets),
+                    Role::Greeting | Role::Status | Role::Unrequested => {
+                        self.in_status(&octets, role)
+                    }
+                    _ => octets,
+                }),
+                hole @ Piece::Hole(_) => hole,
+            }
+        });
+        replaced.collect()
+    }
+
+    fn pseudonym(&mut self, name: &[u8]) -> Vec<u8> {
+        let name = name.to_ascii_lowercase();
+        let known = self.0.iter().position(|known| *known == name);
+        let number = match known {
+            Some(index) => index + 1,
+            None if self.0.len() == NAMES_MAX => 0,
+            None => {
+                self.0.push(name);
+                self.0.len()
+            }
+        };
+        format!("user-{number}").into_bytes()
+    }
+
+    /// The name that a command carries. The last argument runs to the end of the line.
+    fn in_command(&mut self, line: Vec<u8>) -> Vec<u8> {
+        let Some((from, upto)) = name_place(&line) else {
+            return line;
+        };
+        let name = self.pseudonym(line.get(from..upto).unwrap_or_default());
+        let mut replaced = line.get(..from).unwrap_or_default().to_vec();
+        replaced.extend_from_slice(&name);
+        replaced.extend_from_slice(line.get(upto..).unwrap_or_default());
+        replaced
+    }
+
+    /// Mail addresses, and names that were met. A greeting's `<1896.6971@host>` is a timestamp (RFC 1939 §7).
+    fn in_status(&mut self, line: &[u8], role: Role) -> Vec<u8> {
+        let mut replaced = Vec::new();
+        let mut rest = line;
+        while !rest.is_empty() {
+            let outside = rest.iter().position(is_word).unwrap_or(rest.len());
+            let (gap, behind) = rest.split_at(outside);
+            let length = behind.iter().position(|octet| !is_word(octet));
+            let (word, behind) = behind.split_at(length.unwrap_or(behind.len()));
+            rest = behind;
+            replaced.extend_from_slice(gap);
+            let is_timestamp = gap.ends_with(b"<") && role == Role::Greeting;
+            // A full stop behind a name belongs to the sentence.
+            let core = word
+                .iter()
+                .rposition(|octet| !b".-".contains(octet))
+                .map_or(0, |last| last + 1);
+            let (core, tail) = word.split_at(core);
+            if !is_timestamp && (is_address(core) || is_pseudonym(core) || self.is_known(core)) {
+                let name = self.pseudonym(core);
+                replaced.extend_from_slice(&name);
+            } else {
+                replaced.extend_from_slice(core);
+            }
+            replaced.extend_from_slice(tail);
+        }
+        replaced
+    }
+
+    fn is_known(&self, word: &[u8]) -> bool {
+        word.len() >= VALUE_MIN && self.0.iter().any(|name| name.eq_ignore_ascii_case(word))
+    }
+}
+
+/// Where the name of a command stands in its line.
+fn name_place(line: &[u8]) -> Option<(usize, usize)> {
+    let row = Command::of_line(line)?;
+    let index = row.args.iter().position(|arg| arg.kind == Kind::Name)?;
+    let mut words = Words::of(line);
+    words.by_ref().take(row.verb_words() + index).count();
+    let before = words.offset();
+    let word = words.next()?;
+    let upto = if index + 1 == row.args.len() {
+        line.trim_ascii_end().len()
+    } else {
+        words.offset()
+    };
+    let from = words.offset() - word.len();
+    (before < from && from < upto).then_some((from, upto))
+}
+
+/// What an address or a name is made of.
+fn is_word(octet: &u8) -> bool {
+    octet.is_ascii_alphanumeric() || !octet.is_ascii() || b"._%+-=@".contains(octet)
+}
+
+/// Whether a name was replaced already: it counts as the name that it stands for.
+fn is_pseudonym(word: &[u8]) -> bool {
+    word.strip_prefix(b"user-")
+        .is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
+}
+
+fn is_address(word: &[u8]) -> bool {
+    let mut parts = word.split(|octet| *octet == b'@');
+    let is_full = |part: Option<&[u8]>| part.is_some_and(|part| !part.is_empty());
+    is_full(parts.next()) && is_full(parts.next()) && parts.next().is_none()
+}

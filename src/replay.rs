@@ -1,0 +1,543 @@
+//! Plays the client's rows of a transcript to a server, in lock-step as they were recorded, which gives a new transcript.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::command::{Command, Effect, Words};
+use crate::exit::Exit;
+use crate::heard::{Heard, hear};
+use crate::login;
+use crate::net::dial::plain;
+use crate::net::engine::{Connection, Ending, News, Order, Standing, Watcher};
+use crate::password::{self, PasswordError};
+use crate::player::{Action, Answer, Cue, Player};
+use crate::recorder::Seen;
+use crate::sasl::{self, Credentials, Exchange, Mechanism, SaslError};
+use crate::session::{Failure, Plan};
+use crate::text::{ParseError, Reader};
+use crate::tracker::{LineEnd, Side, State};
+use crate::transcript::{Hole, Item, Piece};
+
+/// How long the server may take to close after QUIT.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Longer than anybody waits; the reply's own time-out strikes first.
+const LONG: Duration = Duration::from_secs(1 << 32);
+
+/// How to play.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// Go on where the conversation leaves the recording.
+    pub keep_going: bool,
+    /// Keep the recorded pauses.
+    pub pace: Option<Pace>,
+    /// What stands for `{{name}}` in a client row.
+    pub values: HashMap<String, String>,
+    /// The password of everybody.
+    pub password: Option<String>,
+    /// Send each hole as its name in braces, for a server that takes anything.
+    pub sends_names: bool,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Values and password may be secret.
+        f.debug_struct("Options")
+            .field("keep_going", &self.keep_going)
+            .field("pace", &self.pace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How recorded pauses are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// How many times faster than recorded.
+    pub speed: f64,
+    /// The longest pause.
+    pub longest: Duration,
+}
+
+/// What a transcript is about, before it is played.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// The head `server`.
+    pub server: Option<String>,
+    /// TLS began before the greeting.
+    pub is_tls: bool,
+    /// How many answers were recorded.
+    pub answers: u64,
+    /// The first row that changes the maildrop, or may, and what it says.
+    pub change: Option<(usize, String)>,
+    /// It is a piece of a session: its first row is the client's, and no event tells of the connection.
+    pub is_piece: bool,
+    /// How many lines the client sent.
+    pub lines: u64,
+}
+
+impl Preview {
+    /// Reads the whole of a transcript.
+    ///
+    /// Errors: it can't be read.
+    pub fn of(path: &Path) -> Result<Self, ReplayError> {
+        let mut preview = Self::default();
+        let (mut has_rows, mut is_connected) = (false, false);
+        for item in read(path)? {
+            match item.map_err(|error| ReplayError::Parse(path.to_owned(), error))? {
+                Item::Head { name, text } if name == "server" => preview.server = Some(text),
+                Item::Row(row) => {
+                    preview.is_piece |= !has_rows && !is_connected && row.side == Side::Client;
+                    has_rows = true;
+                }
+                Item::Event(event) if event.starts_with("connected ") => is_connected = true,
+                Item::Event(event) if !has_rows && event.starts_with("tls ") => {
+                    preview.is_tls = !event.starts_with("tls failed");
+                }
+                _ => {}
+            }
+        }
+        let mut player = Player::new(read(path)?);
+        while let Some(cue) = cue(&mut player, path)? {
+            preview.answers = cue.answers;
+            if let Action::Send {
+                pieces,
+                is_response,
+                ..
+            } = cue.action
+            {
+                preview.lines += 1;
+                if !is_response && preview.change.is_none() {
+                    preview.change = change(&pieces).map(|verb| (cue.row, verb));
+                }
+            }
+        }
+        Ok(preview)
+    }
+}
+
+/// The verb of a line that changes the maildrop, or is not known and so may change it.
+fn change(pieces: &[Piece]) -> Option<String> {
+    let Some(Piece::Octets(line)) = pieces.first() else {
+        return None;
+    };
+    let verb = || {
+        let verb = Words::of(line).next().unwrap_or_default();
+        String::from_utf8_lossy(verb).to_ascii_uppercase()
+    };
+    match Command::of_line(line) {
+        Some(row) if row.effect == Effect::Delete || row.verb == "XTND XMIT" => Some(verb()),
+        Some(_) => None,
+        // An empty line has no verb.
+        None => Some(verb()).filter(|verb| !verb.is_empty()),
+    }
+}
+
+/// Whether a server is this machine.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+/// A replay that came to its end, or as far as the conversation went along with the recording.
+#[derive(Debug)]
+pub struct Played {
+    /// The new transcript.
+    pub log: PathBuf,
+    /// Where the conversation left the recording.
+    pub departure: Option<Departure>,
+    /// The connection ended in a way that has an exit code of its own.
+    pub failure: Option<Exit>,
+}
+
+/// Where a conversation left the recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Departure {
+    /// The recorded row.
+    pub row: usize,
+    /// What the server said then.
+    pub recorded: Answer,
+    /// What it says now.
+    pub live: Answer,
+}
+
+/// Why nothing could be played, or not on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The file can't be read.
+    #[error("{}: {}", .0.display(), plain(.1))]
+    Read(PathBuf, io::Error),
+    /// The file breaks the format.
+    #[error("row {} column {} of {}: {}", .1.row, .1.column, .0.display(), .1)]
+    Parse(PathBuf, ParseError),
+    /// No session.
+    #[error(transparent)]
+    Open(#[from] Failure),
+    /// There is no password to be had.
+    #[error("row {0}: {1}")]
+    Password(usize, PasswordError),
+    /// A mechanism can't go on.
+    #[error("row {0}: {1}")]
+    Sasl(usize, SaslError),
+    /// There is nothing to be sent in a hole's place.
+    #[error("row {0}: nothing is known to send for `{{{{{1}}}}}`")]
+    Hole(usize, String),
+    /// What a hole needs is not there.
+    #[error("row {0}: {1}")]
+    Lacks(usize, &'static str, &'static str),
+}
+
+impl ReplayError {
+    /// The exit code for it.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Open(failure) => failure.exit(),
+            _ => Exit::Usage,
+        }
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Open(failure) => failure.hint(),
+            Self::Password(_, error) => error.hint().map(str::to_owned),
+            Self::Sasl(_, error) => Some(error.hint().to_owned()),
+            Self::Hole(_, name) if name.starts_with('.') => {
+                Some("a client row with `{{..}}` or `{{...}}` can be served, not played".to_owned())
+            }
+            Self::Hole(_, name) => Some(format!("give --set {name}=VALUE")),
+            Self::Lacks(_, _, hint) => Some((*hint).to_owned()),
+            Self::Read(..) => Some("name a transcript, a file that ends in .pop3".to_owned()),
+            Self::Parse(..) => None,
+        }
+    }
+}
+
+/// The items of a transcript.
+///
+/// Errors: the file can't be opened.
+fn read(path: &Path) -> Result<Reader<BufReader<File>>, ReplayError> {
+    let file = File::open(path).map_err(|error| ReplayError::Read(path.to_owned(), error))?;
+    Ok(Reader::new(BufReader::with_capacity(64 * 1024, file)))
+}
+
+type FilePlayer = Player<Reader<BufReader<File>>>;
+
+fn cue(player: &mut FilePlayer, path: &Path) -> Result<Option<Cue>, ReplayError> {
+    player
+        .cue()
+        .map_err(|error| ReplayError::Parse(path.to_owned(), error))
+}
+
+/// Plays a transcript to the server of the plan; `progress` is told how many answers have come.
+///
+/// Errors: the file can't be read, there is no connection, or a secret that must be sent is not to be had. A conversation
+/// that leaves the recording is no error.
+pub fn play(
+    path: &Path,
+    plan: &Plan,
+    options: &Options,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Played, ReplayError> {
+    let heard = Arc::new(Mutex::new(Heard {
+        keeps_answers: true,
+        ..Heard::default()
+    }));
+    let watcher = Box::new(Listener(Arc::clone(&heard)));
+    let mut log = None;
+    let mut trouble = None;
+    let connection = plan.open(true, watcher, &mut |told| match told {
+        Ok(path) => log = path,
+        Err(why) => trouble = Some(why),
+    })?;
+    let Some(log) = log else {
+        let why = io::Error::other(trouble.unwrap_or_default());
+        return Err(Failure::Log(PathBuf::from("(state folder)"), why).into());
+    };
+    let mut player = Player::new(read(path)?);
+    for (verbs, shape) in plan.args.shapes() {
+        for verb in verbs {
+            player.set_shape(verb, shape);
+        }
+    }
+    let mut replay = Replay {
+        plan,
+        options,
+        connection,
+        heard,
+        path,
+        player,
+        user: plan.args.user.clone(),
+        mechanism: None,
+        exchange: None,
+        departure: None,
+    };
+    let result = replay.run(progress);
+    let departure = replay.departure;
+    replay.connection.close();
+    result.map(|failure| Played {
+        log,
+        departure,
+        failure,
+    })
+}
+
+struct Replay<'a> {
+    plan: &'a Plan,
+    options: &'a Options,
+    connection: Connection,
+    heard: Arc<Mutex<Heard>>,
+    path: &'a Path,
+    player: FilePlayer,
+    /// Who logs in, as far as a row or an option has told.
+    user: Option<String>,
+    /// The mechanism of the last AUTH.
+    mechanism: Option<&'static Mechanism>,
+    exchange: Option<Exchange>,
+    departure: Option<Departure>,
+}
+
+impl Replay<'_> {
+    fn run(&mut self, progress: &mut dyn FnMut(u64)) -> Result<Option<Exit>, ReplayError> {
+        while let Some(cue) = cue(&mut self.player, self.path)? {
+            let now = self.connection.wait(LONG, |now| {
+                // An answer that the recording has, and that will not come.
+                let is_all = now.outstanding == 0 && now.state != State::Greeting;
+                now.answers >= cue.answers || now.has_timed_out || is_all || now.is_owed
+            });
+            progress(now.answers);
+            self.compare();
+            if self.departure.is_some() && !self.options.keep_going {
+                return Ok(None);
+            }
+            if let Some(failure) = failure(&now) {
+                return Ok(Some(failure));
+            }
+            if now.ending.is_some() {
+                return Ok(None);
+            }
+            match cue.action {
+                Action::Close => {
+                    if now.state == State::Update {
+                        self.connection.wait(FAREWELL, |_| false);
+                    }
+                }
+                Action::Send {
+                    ref pieces,
+                    end,
+                    is_response,
+                } => {
+                    self.pause(cue.after_ms);
+                    let octets = self.fill(cue.row, pieces, end, is_response)?;
+                    self.connection.order(Order::Send(octets));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Compares the answers that have come with the recorded ones.
+    fn compare(&mut self) {
+        let mut heard = hear(&self.heard);
+        while self.departure.is_none()
+            && let Some(live) = heard.answers.front().copied()
+            && let Some((row, recorded)) = self.player.answer()
+        {
+            heard.answers.pop_front();
+            if live != recorded {
+                self.departure = Some(Departure {
+                    row,
+                    recorded,
+                    live,
+                });
+            }
+        }
+    }
+
+    fn pause(&self, after_ms: u64) {
+        if let Some(pace) = self.options.pace {
+            let pause = Duration::from_millis(after_ms).div_f64(pace.speed);
+            thread::sleep(pause.min(pace.longest));
+        }
+    }
+
+    /// The octets of a row, its holes filled.
+    fn fill(
+        &mut self,
+        row: usize,
+        pieces: &[Piece],
+        end: LineEnd,
+        is_response: bool,
+    ) -> Result<Zeroizing<Vec<u8>>, ReplayError> {
+        if !is_response {
+            self.learn(pieces);
+        }
+        let mut line = Zeroizing::new(Vec::new());
+        for piece in pieces {
+            match piece {
+                Piece::Octets(octets) => line.extend_from_slice(octets),
+                Piece::Hole(hole) if self.options.sends_names => {
+                    line.extend_from_slice(format!("{{{{{}}}}}", hole.name()).as_bytes());
+                }
+                Piece::Hole(hole) => {
+                    let octets = self.hole(row, hole, is_response)?;
+                    line.extend_from_slice(&octets);
+                }
+            }
+        }
+        line.extend_from_slice(end.octets());
+        Ok(line)
+    }
+
+    /// Keeps who logs in, and how.
+    fn learn(&mut self, pieces: &[Piece]) {
+        let Some(Piece::Octets(line)) = pieces.first() else {
+            return;
+        };
+        let Some(command) = Command::of_line(line) else {
+            return;
+        };
+        let argument = Words::of(line).nth(1).map(String::from_utf8_lossy);
+        match (command.verb, argument) {
+            ("USER" | "APOP", Some(name)) => self.user = Some(name.into_owned()),
+            ("AUTH", Some(name)) => {
+                self.mechanism = Mechanism::named(&name);
+                self.exchange = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn hole(
+        &mut self,
+        row: usize,
+        hole: &Hole,
+        is_response: bool,
+    ) -> Result<Zeroizing<Vec<u8>>, ReplayError> {
+        let Hole::Named(name) = hole else {
+            return Err(ReplayError::Hole(row, hole.name().to_owned()));
+        };
+        if let Some(value) = self.options.values.get(name) {
+            return Ok(Zeroizing::new(value.clone().into_bytes()));
+        }
+        match name.as_str() {
+            "password" | "secret" => self.password(row),
+            "digest" => {
+                let secret = self.password(row)?;
+                let stamp = hear(&self.heard).learnt.timestamp.clone();
+                let stamp = stamp.ok_or(ReplayError::Lacks(
+                    row,
+                    "the server's greeting has no timestamp, so there is no APOP (RFC 1939 §7)",
+                    "the recording needs a server with APOP",
+                ))?;
+                Ok(Zeroizing::new(
+                    sasl::apop(&stamp, &secret).as_bytes().to_vec(),
+                ))
+            }
+            "response" => self.response(row, is_response),
+            other => Err(ReplayError::Hole(row, other.to_owned())),
+        }
+    }
+
+    fn password(&self, row: usize) -> Result<Zeroizing<Vec<u8>>, ReplayError> {
+        if let Some(password) = &self.options.password {
+            return Ok(Zeroizing::new(password.clone().into_bytes()));
+        }
+        let user = self.user.as_deref().unwrap_or_default();
+        let host = &self.connection.target().host;
+        let secret = password::find(&self.plan.args.password, host, user, None)
+            .map_err(|error| ReplayError::Password(row, error))?;
+        let order = Order::Remember("password", secret.clone());
+        self.connection.order(order);
+        Ok(secret)
+    }
+
+    /// A SASL response, computed for the challenge of this session.
+    fn response(
+        &mut self,
+        row: usize,
+        is_response: bool,
+    ) -> Result<Zeroizing<Vec<u8>>, ReplayError> {
+        let mechanism = self.mechanism.ok_or(ReplayError::Lacks(
+            row,
+            "poptalk can't compute the responses of this mechanism",
+            "give each as --set response=BASE64",
+        ))?;
+        let broken = |error| ReplayError::Sasl(row, error);
+        let mut turn = None;
+        if self.exchange.is_none() {
+            let user = self.user.clone();
+            let user = user.ok_or(ReplayError::Lacks(
+                row,
+                "the recording does not tell who logged in",
+                "name the user with -u",
+            ))?;
+            let secret = match mechanism.wants_secret() {
+                true => self.password(row)?,
+                false => Zeroizing::default(),
+            };
+            let target = self.connection.target();
+            let credentials = Credentials {
+                user,
+                secret,
+                host: target.host.clone(),
+                port: target.port,
+                nonce: login::nonce().map_err(|_| broken(SaslError::Forbidden))?,
+                binding: hear(&self.heard).binding.clone(),
+                is_plus_missing: false,
+            };
+            let mut exchange = Exchange::new(mechanism, credentials);
+            turn = exchange.initial().map_err(broken)?;
+            self.exchange = Some(exchange);
+        }
+        let exchange = self.exchange.as_mut();
+        let turn = match (turn, exchange) {
+            (Some(turn), _) => turn,
+            (None, Some(exchange)) => {
+                let challenge = std::mem::take(&mut hear(&self.heard).learnt.challenge);
+                exchange.answer(&challenge).map_err(broken)?
+            }
+            (None, None) => return Ok(Zeroizing::default()),
+        };
+        Ok(Zeroizing::new(turn.text(!is_response).as_bytes().to_vec()))
+    }
+}
+
+fn failure(now: &Standing) -> Option<Exit> {
+    if now.has_timed_out {
+        return Some(Exit::TimedOut);
+    }
+    match &now.ending {
+        Some(Ending::TlsFailed) => Some(Exit::Tls),
+        Some(Ending::Lost(..) | Ending::Injected) => Some(Exit::NoConnection),
+        _ => None,
+    }
+}
+
+/// Learns, and shows nothing.
+struct Listener(Arc<Mutex<Heard>>);
+
+impl Watcher for Listener {
+    fn received(&mut self, _: &[u8]) {}
+
+    fn seen(&mut self, seen: Seen) {
+        hear(&self.0).see(&seen);
+    }
+
+    fn told(&mut self, news: News) {
+        hear(&self.0).hear_of(&news);
+    }
+
+    fn settled(&mut self, _: &Standing) {}
+}

@@ -1,0 +1,204 @@
+//! The program in a pseudo-terminal: keys in, a screen and the raw octets out.
+
+use std::io::{Read, Write};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use crate::support::{Home, LIMIT};
+
+const ROWS: u16 = 24;
+const COLUMNS: u16 = 80;
+
+/// What a terminal has got so far.
+struct Got {
+    screen: vt100::Parser,
+    raw: Vec<u8>,
+    is_over: bool,
+}
+
+/// The program in a terminal.
+pub(crate) struct Terminal {
+    got: Arc<(Mutex<Got>, Condvar)>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    _master: Box<dyn MasterPty + Send>,
+}
+
+impl Terminal {
+    pub(crate) fn new(home: &Home, args: &[&str]) -> Self {
+        Self::with(home, args, &[])
+    }
+
+    /// A terminal with room for a whole session.
+    pub(crate) fn tall(home: &Home, args: &[&str]) -> Self {
+        Self::open(home, args, &[], (100, COLUMNS))
+    }
+
+    /// A terminal on which two columns have room.
+    pub(crate) fn wide(home: &Home, args: &[&str]) -> Self {
+        Self::open(home, args, &[], (ROWS, 170))
+    }
+
+    pub(crate) fn with(home: &Home, args: &[&str], settings: &[(&str, &str)]) -> Self {
+        Self::open(home, args, settings, (ROWS, COLUMNS))
+    }
+
+    pub(crate) fn open(
+        home: &Home,
+        args: &[&str],
+        settings: &[(&str, &str)],
+        (rows, columns): (u16, u16),
+    ) -> Self {
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_poptalk"));
+        command.args(args);
+        command.env_clear();
+        command.env("HOME", home.path());
+        command.env("TERM", "xterm");
+        for (name, value) in settings {
+            command.env(name, value);
+        }
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let screen =
+            vt100::Parser::new(rows.try_into().unwrap(), columns.try_into().unwrap(), 1000);
+        let got = Arc::new((
+            Mutex::new(Got {
+                screen,
+                raw: Vec::new(),
+                is_over: false,
+            }),
+            Condvar::new(),
+        ));
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let shared = Arc::clone(&got);
+        std::thread::spawn(move || {
+            let mut octets = [0; 4096];
+            loop {
+                let count = reader.read(&mut octets).unwrap_or(0);
+                let mut got = shared.0.lock().unwrap();
+                got.screen.process(&octets[..count]);
+                got.raw.extend_from_slice(&octets[..count]);
+                got.is_over = count == 0;
+                shared.1.notify_all();
+                if count == 0 {
+                    return;
+                }
+            }
+        });
+        let keys = pair.master.take_writer().unwrap();
+        Self {
+            got,
+            keys,
+            child,
+            _master: pair.master,
+        }
+    }
+
+    /// Waits until the screen is as wanted, and gives back its text.
+    pub(crate) fn wait(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
+        let start = Instant::now();
+        let mut got = self.got.0.lock().unwrap();
+        loop {
+            let contents = got.screen.screen().contents();
+            if is_there(&contents) {
+                return contents;
+            }
+            let left = LIMIT.saturating_sub(start.elapsed());
+            assert!(
+                !left.is_zero() && !got.is_over,
+                "no {what} on the screen:\n{contents}"
+            );
+            got = self.got.1.wait_timeout(got, left).unwrap().0;
+        }
+    }
+
+    pub(crate) fn see(&self, wanted: &str) -> String {
+        self.wait(wanted, |screen| screen.contains(wanted))
+    }
+
+    /// Waits for a prompt on the last line that holds text.
+    pub(crate) fn prompt(&self, wanted: &str) -> String {
+        self.wait(wanted, |screen| {
+            let last = screen.trim_end().lines().last().unwrap_or_default();
+            last.trim_end() == wanted
+        })
+    }
+
+    pub(crate) fn press(&mut self, keys: &str) {
+        self.press_octets(keys.as_bytes());
+    }
+
+    /// Types any octets.
+    pub(crate) fn press_octets(&mut self, keys: &[u8]) {
+        self.keys.write_all(keys).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Types a line and waits for the prompt behind its reply.
+    pub(crate) fn line(&mut self, line: &str, prompt: &str) -> String {
+        let mark = self.raw().len();
+        self.press(&format!("{line}\r"));
+        // The line that was typed has ended, so that the prompt is a new one.
+        self.wait_raw(mark, b"\n");
+        self.prompt(prompt)
+    }
+
+    /// Waits for octets behind the first `mark` ones.
+    fn wait_raw(&self, mark: usize, wanted: &[u8]) {
+        let start = Instant::now();
+        let mut got = self.got.0.lock().unwrap();
+        while !got.raw[mark..]
+            .windows(wanted.len())
+            .any(|window| window == wanted)
+        {
+            let left = LIMIT.saturating_sub(start.elapsed());
+            assert!(!left.is_zero() && !got.is_over, "no {wanted:?} came");
+            got = self.got.1.wait_timeout(got, left).unwrap().0;
+        }
+    }
+
+    pub(crate) fn raw(&self) -> Vec<u8> {
+        self.got.0.lock().unwrap().raw.clone()
+    }
+
+    /// The number of the program's process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
+    /// Waits for the program to end, and gives back what is on the screen then.
+    pub(crate) fn end_screen(mut self) -> String {
+        self.child.wait().unwrap();
+        let (lock, changed) = &*self.got;
+        let got = changed
+            .wait_while(lock.lock().unwrap(), |got| !got.is_over)
+            .unwrap();
+        got.screen.screen().contents()
+    }
+
+    /// Waits for the program to end.
+    pub(crate) fn end(mut self) -> (u32, Vec<u8>) {
+        let status = self.child.wait().unwrap();
+        let (lock, changed) = &*self.got;
+        let got = changed
+            .wait_while(lock.lock().unwrap(), |got| !got.is_over)
+            .unwrap();
+        (status.exit_code(), got.raw.clone())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // It has ended, unless the test has failed.
+        let _ = self.child.kill();
+    }
+}
