@@ -339,7 +339,7 @@ impl Ear {
             }
             Passing::DataStarted(sent) => {
                 let list = List::of(sent);
-                self.known.start_data(list, sent);
+                self.known.start_data(list);
                 self.data = Some(match list {
                     None => Data::Message(Box::new(Body::new(self.known.now_ms))),
                     Some(list) => Data::Listing(heard::Lines::new(list, sent.clone())),
