@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{connect, diff, explain, import, lint, practice, redact, replay, serve};
+use crate::cmd::{check, connect, diff, explain, import, lint, practice, redact, replay, serve};
 use crate::exit::Exit;
 use crate::report;
 use crate::secret::typing_errors;
@@ -40,6 +40,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Compare two transcripts, exchange by exchange
     Diff(diff::DiffArgs),
+    /// Probe a live server and judge its answers by the rules
+    Check(check::CheckArgs),
     /// Judge transcripts by the rules of the RFCs
     Lint(lint::LintArgs),
     /// Make transcripts of recordings that other programs made
@@ -83,6 +85,7 @@ pub fn run() -> ExitCode {
         Some(Command::Serve(args)) => serve::run(args),
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Diff(args)) => diff::run(&args),
+        Some(Command::Check(args)) => check::run(&args),
         Some(Command::Lint(args)) => lint::run(&args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Redact(args)) => redact::run(&args),

@@ -1,5 +1,6 @@
 //! One file a subcommand: build, run, report.
 
+pub mod check;
 pub mod connect;
 pub mod diff;
 pub mod explain;

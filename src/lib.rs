@@ -31,6 +31,7 @@
 )]
 
 pub mod bodies;
+pub mod check;
 pub mod cli;
 pub mod cmd;
 pub mod command;

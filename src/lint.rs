@@ -94,6 +94,12 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     .flatten()
 }
 
+/// Whether a rule is about what the client does.
+#[must_use]
+pub fn is_about_client(rule: &Rule) -> bool {
+    client::RULES.iter().any(|one| one.id == rule.id)
+}
+
 /// The rule with this id.
 #[must_use]
 pub fn rule(id: &str) -> Option<&'static Rule> {

@@ -7,6 +7,7 @@
     reason = "a test that meets the unexpected is to end there"
 )]
 
+mod check;
 mod clients;
 mod diff;
 mod docs;

@@ -1,0 +1,130 @@
+//! A server probed and judged: the faultless practice server, one that is silent, one that is not there.
+
+use std::sync::mpsc;
+
+use poptalk::serve::{ServeOptions, Serving};
+use poptalk::server::{Maildrop, messages};
+
+use crate::support::{Home, serve, text};
+
+/// Checks the practice server with all that it needs; gives its exit code and what it said.
+fn check(args: &[&str]) -> (Option<i32>, String, Vec<bool>) {
+    let (sender, events) = mpsc::channel();
+    let maildrop = Maildrop::new(messages::practice());
+    let options = ServeOptions {
+        maildrop: maildrop.clone(),
+        ..ServeOptions::default()
+    };
+    let serving = Serving::start(options, move |event| drop(sender.send(event))).unwrap();
+    let home = Home::new();
+    let ca = home.path().join("ca.pem");
+    std::fs::write(&ca, serving.certificate_pem().unwrap()).unwrap();
+    let address = serving.address().to_string();
+    let all = [
+        "check",
+        &address,
+        "-u",
+        "alice",
+        "--ca",
+        ca.to_str().unwrap(),
+    ];
+    let output = home
+        .poptalk(&[&all[..], args].concat())
+        .env("POPTALK_PASSWORD", "wonderland")
+        .output()
+        .unwrap();
+    drop(serving);
+    // Nothing was deleted.
+    assert_eq!(maildrop.count(), 9);
+    let said = text(&output.stdout) + &text(&output.stderr);
+    for file in home.files() {
+        let file = text(&std::fs::read(file).unwrap());
+        // A message may have the word; no line of the client's has.
+        let mut sent = file.lines().filter(|line| line.starts_with('C'));
+        assert!(!sent.any(|line| line.contains("wonderland")));
+    }
+    let logged_in = events.iter().map(|event| event.summary.has_logged_in);
+    (output.status.code(), said, logged_in.collect())
+}
+
+#[test]
+fn the_faultless_practice_server_breaks_no_must_and_nothing_of_security() {
+    let (code, said, logged_in) = check(&["-v"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        !said.contains("breaks a") && !said.contains("security"),
+        "{said}"
+    );
+    assert!(said.contains("13 of 13 probes"), "{said}");
+    assert_eq!(logged_in.len(), 13);
+    assert_eq!(logged_in.iter().filter(|logged_in| **logged_in).count(), 3);
+}
+
+#[test]
+fn programs_get_json_or_junit() {
+    let (code, said, _) = check(&["--format", "json"]);
+    assert_eq!(code, Some(0));
+    let json: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert!(json.is_object() || json.is_array());
+    let (code, said, _) = check(&["--format", "junit", "--fail-on", "info"]);
+    assert_eq!(code, Some(1));
+    assert!(said.starts_with("<?xml"), "{said}");
+}
+
+#[test]
+fn only_the_wanted_rules_and_those_there_are() {
+    let (code, said, _) = check(&["--only", "greeting-err"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("0 found something"), "{said}");
+    let (code, said, _) = check(&["--only", "no-such-rule"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("there is no rule `no-such-rule`"), "{said}");
+}
+
+#[test]
+fn without_a_user_what_needs_one_is_skipped() {
+    let serving = Serving::start(ServeOptions::default(), |_| {}).unwrap();
+    let home = Home::new();
+    let address = serving.address().to_string();
+    let output = home.script(
+        &["check", &address, "--insecure", "--fail-on", "security"],
+        b"",
+    );
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("skipped 10-session: it needs a user: -u NAME"),
+        "{said}"
+    );
+    assert!(said.contains("9 of 13 probes"), "{said}");
+}
+
+#[test]
+fn a_server_that_is_not_there_has_the_exit_code_for_it() {
+    let address = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().to_string()
+    };
+    let home = Home::new();
+    let output = home.script(&["check", &address], b"");
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr).matches("error:").count(), 1);
+}
+
+#[test]
+fn a_silent_server_ends_at_the_time_limit() {
+    let (address, server) = serve(|peer| peer.rest());
+    let home = Home::new();
+    let limits = ["--timeout", "0.2", "--time-limit", "0.1"];
+    let output = home.script(
+        &[&["check", &address.to_string()], &limits[..]].concat(),
+        b"",
+    );
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("no-greeting"),
+        "{said}{}",
+        text(&output.stderr)
+    );
+    assert_eq!(output.status.code(), Some(1));
+    drop(server);
+}
