@@ -235,12 +235,6 @@ impl Dialogue {
         }
     }
 
-    /// Whether the data of a multi-line reply is coming.
-    #[must_use]
-    pub fn is_in_data(&self) -> bool {
-        self.tracker.is_in_data()
-    }
-
     /// How many commands wait for the end of their reply.
     #[must_use]
     pub fn outstanding(&self) -> usize {

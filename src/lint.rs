@@ -187,7 +187,7 @@ impl Lint {
         octets: &mut Vec<u8>,
         tell: &mut dyn FnMut(Finding),
     ) {
-        while self.dialogue.is_in_data() {
+        while self.ear.data.is_some() {
             let (row, offset) = (reader.row() + 1, reader.offset());
             octets.clear();
             if reader.read_run(octets) == 0 {

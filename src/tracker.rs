@@ -300,12 +300,6 @@ impl Tracker {
             .saturating_add(usize::try_from(self.uncounted).unwrap_or(usize::MAX))
     }
 
-    /// Whether the data of a multi-line reply is coming.
-    #[must_use]
-    pub fn is_in_data(&self) -> bool {
-        self.reply.is_some()
-    }
-
     /// Whether the server waits for a SASL response.
     #[must_use]
     pub fn is_response_owed(&self) -> bool {
