@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{check, connect, diff, explain, import, lint, practice, redact, replay, serve};
+use crate::cmd::{
+    check, connect, diff, explain, import, lint, practice, redact, replay, serve, show,
+};
 use crate::exit::Exit;
 use crate::report;
 use crate::secret::typing_errors;
@@ -38,6 +40,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Play the client's side of transcripts again, and compare
     Replay(replay::ReplayArgs),
+    /// Show a transcript as on the screen, or take the messages out of it
+    Show(show::ShowArgs),
     /// Compare two transcripts, exchange by exchange
     Diff(diff::DiffArgs),
     /// Probe a live server and judge its answers by the rules
@@ -84,6 +88,7 @@ pub fn run() -> ExitCode {
         Some(Command::Practice(args)) => practice::run(args),
         Some(Command::Serve(args)) => serve::run(args),
         Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Show(args)) => show::run(&args),
         Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Lint(args)) => lint::run(&args),

@@ -11,3 +11,4 @@ pub mod practice;
 pub mod redact;
 pub mod replay;
 pub mod serve;
+pub mod show;

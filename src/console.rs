@@ -4,6 +4,7 @@ mod ask;
 pub mod editor;
 pub mod external_pager;
 mod judge;
+mod lines;
 mod login;
 mod meaning;
 mod message;
@@ -14,6 +15,8 @@ pub mod screen;
 pub mod spool;
 pub mod terminal;
 pub mod view;
+
+pub use lines::page_lines;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;

@@ -64,6 +64,7 @@ pub mod serve;
 pub mod server;
 pub mod session;
 pub mod shell;
+pub mod show;
 pub mod srv;
 pub mod stuffing;
 pub mod style;

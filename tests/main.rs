@@ -23,6 +23,7 @@ mod practice;
 mod pty;
 mod replay;
 mod scripts;
+mod show;
 mod support;
 mod terminal;
 mod tls;

@@ -397,33 +397,6 @@ fn ctrl_c_stops_showing_a_long_reply_and_the_rest_is_recorded() {
 }
 
 #[test]
-fn a_rule_that_is_broken_is_told_once_under_the_reply() {
-    let home = Home::new();
-    let (address, server) = serve(|peer| {
-        peer.answer(|line| match line {
-            "noop" => "+ok\r\n".into(),
-            "rset" => "+OK\n".into(),
-            line => maildrop(line),
-        })
-    });
-    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
-    terminal.prompt("auth>");
-    let screen = terminal.line("noop", "auth>");
-    assert!(screen.contains("lint: must status-lowercase: "), "{screen}");
-    terminal.line("noop", "auth>");
-    terminal.line(":lint off", "auth>");
-    let screen = terminal.line("rset", "auth>");
-    assert!(!screen.contains("bare-lf"), "{screen}");
-    assert_eq!(screen.matches("status-lowercase").count(), 1, "{screen}");
-    terminal.press("quit\r");
-    terminal.end();
-    assert_eq!(
-        text(&server.join().unwrap()),
-        "noop\r\nnoop\r\nrset\r\nquit\r\n"
-    );
-}
-
-#[test]
 fn words_to_poptalk_are_carried_out_and_not_sent() {
     let home = Home::new();
     let (address, server) = serve(|peer| peer.answer(maildrop));
