@@ -3,6 +3,7 @@
 mod ask;
 pub mod editor;
 pub mod external_pager;
+mod judge;
 mod lines;
 mod login;
 mod meaning;
@@ -245,6 +246,7 @@ impl Console {
             Arc::clone(&self.knowledge),
             Arc::clone(&self.shown),
             has_pager,
+            &format!("{}:{}", self.plan.target.host, self.plan.target.port),
         );
         let (mut path, mut why) = (None, None);
         let screen = Arc::clone(&self.screen);

@@ -35,6 +35,15 @@ pub struct Place {
     pub offset: u64,
 }
 
+impl Place {
+    /// Goes on to the next row behind this one, which is `line` (octets, CRLF included) without time and escapes.
+    pub(crate) fn next_row(&mut self, line: &[u8]) {
+        // `S: ` and LF stand in the file, CRLF on the wire.
+        self.row += 1;
+        self.offset += line.len() as u64 + 2;
+    }
+}
+
 /// A line that one side sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {

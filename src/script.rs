@@ -220,6 +220,7 @@ impl Script<'_> {
             | Action::Open
             | Action::Hex
             | Action::Time
+            | Action::Lint
             | Action::State
             | Action::Tls
             | Action::Why

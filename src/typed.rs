@@ -37,6 +37,7 @@ pub enum Action {
     Single,
     Hex,
     Time,
+    Lint,
     State,
     Tls,
     Why,
@@ -173,6 +174,13 @@ pub const OWN: &[Own] = &[
         false,
         Action::Time,
         "show how long each reply took",
+    ),
+    own(
+        "lint",
+        "[on|off]",
+        false,
+        Action::Lint,
+        "say which rules a reply breaks, in a line under it",
     ),
     own(
         "state",

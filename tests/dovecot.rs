@@ -331,3 +331,41 @@ fn what_is_recorded_on_dovecot_replays_on_dovecot() {
         }
     }
 }
+
+#[test]
+#[ignore = "needs Dovecot"]
+fn dovecot_breaks_the_rules_that_it_is_known_to_break() {
+    let dovecot = Dovecot::start();
+    let ca = dovecot.ca();
+    let address = format!("localhost:{}", dovecot.port);
+    let home = Home::new();
+    let log = home.path().join("session.pop3");
+    let script = "CAPA\nUSER alice\nPASS secret\nCAPA\nSTAT\nLIST\nUIDL\nLIST 1\nUIDL 2\nLIST 99\nLIST 0\n\
+                  LIST 4294967297\nTOP 1 0\nRETR 1\nTOP 2 1\nRETR 2\nRETR 3\nTOP 4 99999999\nRETR 4\nRETR 5\nXYZZY\n\
+                  NOOP\nnoop\nDELE 1\nDELE 1\nSTAT\nLIST\nRETR 1\nRSET\nSTAT\nLIST\nQUIT\n";
+    let args = [
+        address.as_str(),
+        "--stls",
+        "--ca",
+        ca.to_str().unwrap(),
+        "--keep-going",
+        "--log",
+        log.to_str().unwrap(),
+    ];
+    let output = home.script(&args, script.as_bytes());
+    let transcript =
+        std::fs::read(&log).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
+    let mut reader = poptalk::text::Reader::new(&transcript[..]);
+    let found = poptalk::lint::judge(&mut reader, poptalk::lint::Lint::new()).unwrap();
+    let found: Vec<String> = found
+        .iter()
+        .map(|one| format!("{} {}", one.level.name(), one.id))
+        .collect();
+    let known = [
+        "info capa-unregistered-tag", // it lists CAPA itself
+        "should capa-differs-after-login",
+        "info status-trailing-space",
+        "info eight-bit-headers",
+    ];
+    assert_eq!(found, known);
+}

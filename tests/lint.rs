@@ -7,7 +7,8 @@ use poptalk::lint::{Lint, judge};
 use poptalk::serve::{ServeOptions, Serving};
 use poptalk::text::Reader;
 
-use crate::support::{Home, text};
+use crate::support::{Home, serve, text};
+use crate::terminal::Terminal;
 
 fn witness(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -188,4 +189,31 @@ fn every_rule_is_listed() {
     assert!(out.lines().any(|line| line.starts_with("bare-lf ")
         && line.contains("must")
         && line.contains("RFC 1939 §3")));
+}
+
+#[test]
+fn a_rule_that_is_broken_is_told_once_under_the_reply() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| {
+        peer.answer(|line| match line {
+            "noop" => "+ok\r\n".into(),
+            "rset" => "+OK\n".into(),
+            _ => "+OK bye\r\n".into(),
+        })
+    });
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    let screen = terminal.line("noop", "auth>");
+    assert!(screen.contains("lint: must status-lowercase: "), "{screen}");
+    terminal.line("noop", "auth>");
+    terminal.line(":lint off", "auth>");
+    let screen = terminal.line("rset", "auth>");
+    assert!(!screen.contains("bare-lf"), "{screen}");
+    assert_eq!(screen.matches("status-lowercase").count(), 1, "{screen}");
+    terminal.press("quit\r");
+    terminal.end();
+    assert_eq!(
+        text(&server.join().unwrap()),
+        "noop\r\nnoop\r\nrset\r\nquit\r\n"
+    );
 }

@@ -51,6 +51,10 @@ impl Console {
                 let is_on = self.switch(&text, shown(&self.shown).is_timed);
                 shown(&self.shown).is_timed = is_on;
             }
+            Action::Lint => {
+                let is_on = self.switch(&text, !shown(&self.shown).is_lenient);
+                shown(&self.shown).is_lenient = !is_on;
+            }
             Action::State => self.tell_state(),
             Action::Tls => self.tell_tls(),
             Action::Why => self.tell_why(),

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::editor::{SharedKnowledge, know};
+use super::judge::Judge;
 use super::screen::Screen;
 use super::spool::Spool;
 use super::terminal;
@@ -41,6 +42,8 @@ pub struct Shown {
     pub is_hex: bool,
     /// Show how long each reply took.
     pub is_timed: bool,
+    /// Say nothing of rules that are broken.
+    pub is_lenient: bool,
     /// The client's last line held a secret.
     pub was_secret: bool,
     /// What is to be done with the data of the next reply.
@@ -72,6 +75,7 @@ impl Shown {
         *self = Self {
             is_hex: self.is_hex,
             is_timed: self.is_timed,
+            is_lenient: self.is_lenient,
             ..Self::default()
         };
     }
@@ -113,16 +117,18 @@ pub struct View {
     rows: usize,
     since: Instant,
     was_unrequested: bool,
+    judge: Judge,
 }
 
 impl View {
-    /// Shows on `screen`; long replies go to a pager when there is one.
+    /// Shows on `screen` a connection to `place`, host and port; long replies go to a pager when there is one.
     #[must_use]
     pub fn new(
         screen: Arc<Screen>,
         knowledge: SharedKnowledge,
         shared: SharedShown,
         has_pager: bool,
+        place: &str,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -136,6 +142,7 @@ impl View {
             rows: 0,
             since: now,
             was_unrequested: false,
+            judge: Judge::new(place),
         }
     }
 
@@ -369,6 +376,22 @@ impl View {
             self.screen
                 .note(Paint::Note, &format!("{} ms", took.as_millis()));
         }
+        self.tell_findings();
+    }
+
+    /// Says which rules were broken, unless the pager has the screen.
+    fn tell_findings(&mut self) {
+        let shared = shown(&self.shared);
+        if matches!(shared.mode, Mode::WantsPager | Mode::Paged) {
+            return;
+        }
+        let is_lenient = shared.is_lenient;
+        drop(shared);
+        for line in self.judge.take() {
+            if !is_lenient {
+                self.screen.note(Paint::Note, &line);
+            }
+        }
     }
 }
 
@@ -405,6 +428,7 @@ impl Watcher for View {
 
     fn seen(&mut self, seen: Seen) {
         know(&self.knowledge).learnt.see(&seen);
+        self.judge.see(&seen);
         match seen {
             Seen::Line {
                 side: Side::Client,
@@ -453,6 +477,9 @@ impl Watcher for View {
                 }
                 self.keep_status(role, &pieces, first);
                 self.line(role, &pieces, first, end);
+                if role == Role::Unrequested && end != LineEnd::None {
+                    self.tell_findings();
+                }
             }
             Seen::Data {
                 side: Side::Server,
@@ -501,12 +528,24 @@ impl Watcher for View {
         for (paint, text) in report::lines(&news) {
             self.screen.note(paint, &text);
         }
+        match &news {
+            News::Tls(facts) => self.judge.event(&facts.event()),
+            News::TlsFailed(error) => self.judge.event(&format!("tls failed: {}", error.what)),
+            News::TimedOut(limit, ..) => {
+                let event = format!("timeout after {} s", limit.as_secs());
+                self.judge.event(&event);
+            }
+            News::Ended(ending) => self.judge.event(&ending.event()),
+            _ => {}
+        }
+        self.tell_findings();
     }
 
     fn settled(&mut self, standing: &Standing) {
         if !self.held.is_empty() && self.held_since.elapsed() >= PATIENCE {
             self.show_held(true);
         }
+        self.tell_findings();
         let mut knowledge = know(&self.knowledge);
         knowledge.state = standing.ending.is_none().then_some(standing.state);
         knowledge.expects_response = standing.expects_response;

@@ -127,24 +127,25 @@ impl Body {
         }
     }
 
-    pub(super) fn feed(&mut self, octets: &[u8], place: Place, time_ms: u64) {
+    /// With `is_run` each line of the octets is a row of the file.
+    pub(super) fn feed(&mut self, octets: &[u8], place: Place, is_run: bool, time_ms: u64) {
         self.first.get_or_insert(place);
         self.took_ms = time_ms.saturating_sub(self.started_ms);
         // What a CR at the end is, only the next octets tell.
         let whole = without_crs(octets);
         let held = std::mem::replace(&mut self.held, octets.len() - whole.len());
         if held == 0 {
-            self.pieces(whole, place);
+            self.pieces(whole, place, is_run);
         } else if whole.is_empty() {
             self.held += held;
         } else {
             let mut joined = vec![b'\r'; held];
             joined.extend_from_slice(whole);
-            self.pieces(&joined, place);
+            self.pieces(&joined, place, is_run);
         }
     }
 
-    fn pieces(&mut self, octets: &[u8], place: Place) {
+    fn pieces(&mut self, octets: &[u8], mut place: Place, is_run: bool) {
         let mut rest = octets;
         while !rest.is_empty() {
             if self.length == 0 {
@@ -155,6 +156,9 @@ impl Body {
                 None => (rest, &b""[..]),
             };
             self.piece(piece);
+            if is_run {
+                place.next_row(piece);
+            }
             rest = behind;
         }
     }

@@ -96,6 +96,4 @@ pub struct Listing {
     pub has_holes: bool,
     /// Capability lines, as they came.
     pub capabilities: Vec<String>,
-    /// The argument of a command such as `LIST 1`.
-    pub has_argument: bool,
 }

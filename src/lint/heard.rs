@@ -406,7 +406,14 @@ impl Lines {
         }
     }
 
-    pub(super) fn feed(&mut self, octets: &[u8], place: Place, tell: &mut dyn FnMut(&Heard<'_>)) {
+    /// With `is_run` each line of the octets is a row of the file.
+    pub(super) fn feed(
+        &mut self,
+        octets: &[u8],
+        mut place: Place,
+        is_run: bool,
+        tell: &mut dyn FnMut(&Heard<'_>),
+    ) {
         let mut rest = octets;
         while !rest.is_empty() {
             if self.octets == 0 {
@@ -426,6 +433,9 @@ impl Lines {
             self.text.extend(piece.iter().take(room));
             if piece.ends_with(b"\n") {
                 self.tell(tell);
+            }
+            if is_run {
+                place.next_row(piece);
             }
             rest = behind;
         }

@@ -1,6 +1,6 @@
 //! What is known of a session so far: what rules look at besides the line or exchange that they judge.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub use super::facts::{Fetched, Last, Listing, Message, Odd};
@@ -98,8 +98,6 @@ pub struct Known {
     pub marked: BTreeSet<u64>,
     /// Marks were taken away by RSET.
     pub was_reset: bool,
-    /// The unique-ids of the last UIDL, as digests, with their numbers.
-    pub unique_ids: HashMap<u64, u64>,
     /// What LAST said last.
     pub last_number: Option<u64>,
     /// TOP, and no RETR, came since then.
@@ -231,10 +229,9 @@ impl Known {
         }
     }
 
-    pub(super) fn start_data(&mut self, list: Option<List>, sent: &Sent) {
+    pub(super) fn start_data(&mut self, list: Option<List>) {
         self.listing = Listing {
             list,
-            has_argument: !sent.arguments().is_empty(),
             ..Listing::default()
         };
     }
@@ -283,7 +280,6 @@ impl Known {
             self.phase = 2;
             self.messages.clear();
             self.marked.clear();
-            self.unique_ids.clear();
             (self.stat, self.count, self.listed, self.unique) = (None, None, None, None);
         }
         self.state = Some(state);
@@ -313,7 +309,7 @@ impl Known {
             EventKind::Connected => {
                 self.state = Some(State::Greeting);
                 let to = event.text.trim_start_matches("connected ");
-                let is_here = ["127.", "[::1]", "localhost"];
+                let is_here = ["127.", "[::1]", "::1", "localhost"];
                 self.is_remote = !is_here.iter().any(|start| to.starts_with(start));
             }
             EventKind::TlsStarted => {

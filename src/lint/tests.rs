@@ -152,6 +152,50 @@ fn the_examples_of_commands_are_faultless() {
     }
 }
 
+#[test]
+fn rows_that_are_read_at_once_are_judged_as_one_by_one() {
+    let mut texts = Vec::new();
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        texts.push(std::fs::read(entry.unwrap().path()).unwrap());
+    }
+    let mut long =
+        "S: +OK\nC: USER a\nS: +OK\nC: APOP a b\nS: +OK\nC: RETR 1\nS: +OK\nS: Subject: x\nS:\n"
+            .to_owned();
+    for row in 0..5000 {
+        let text = match row {
+            1500 => ".odd",
+            2600 => "a\rb {one brace}",
+            3700 => "no\\r CR \\0",
+            _ => "gr\u{fc}\u{df}e",
+        };
+        long += &format!("S: {text}\n");
+    }
+    long += &format!(
+        "S: {}\nS: .\nC: LIST\nS: +OK\nS: 1 20\nS: 2 20\nS: 4 9\nS: .\n",
+        "x".repeat(1500)
+    );
+    texts.push(long.into_bytes());
+    for text in texts {
+        let at_once = judged(&text);
+        let (mut lint, mut one_by_one) = (Lint::new(), Vec::new());
+        let mut reader = Reader::new(&text[..]);
+        loop {
+            let offset = reader.offset();
+            let Some(item) = reader.next() else { break };
+            let row = reader.row();
+            lint.feed(Place { row, offset }, &item.unwrap(), &mut |finding| {
+                one_by_one.push(finding)
+            });
+        }
+        lint.finish(&mut |finding| one_by_one.push(finding));
+        for finding in &mut one_by_one {
+            finding.count = lint.count(finding.id);
+        }
+        one_by_one.sort_by_key(|finding| finding.row);
+        assert_eq!(at_once, one_by_one);
+    }
+}
+
 mod property {
     use proptest::prelude::*;
 

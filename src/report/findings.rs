@@ -175,13 +175,13 @@ mod tests {
 
     fn judged() -> Judged {
         let finding = |id, level, hint: Option<&str>, source| Finding {
-            offset: None,
-            octets: String::new(),
-            count: 1,
             id,
             level,
             row: Some(14),
             other_row: None,
+            offset: Some(300),
+            octets: ".hidden".to_owned(),
+            count: if level == Level::Must { 2 } else { 1 },
             message: "a dot \u{1b}[2J & <b>".to_owned(),
             hint: hint.map(str::to_owned),
             source,
@@ -211,10 +211,12 @@ mod tests {
     fn people_read_place_level_and_what_to_do() {
         let style = Style::new(crate::style::ColorChoice::Never, owo_colors::Stream::Stdout);
         let want = "\
-a.pop3:14: must dot-stuffing: a dot ^[[2J & <b>
+a.pop3:14: must dot-stuffing: a dot ^[[2J & <b> (2 times)
+  | .hidden
   hint: double it
   source: RFC 1939 §3
 a.pop3:14: info late: a dot ^[[2J & <b>
+  | .hidden
 ";
         assert_eq!(printed(|out| text(out, &judged(), style)), want);
     }

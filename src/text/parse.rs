@@ -8,6 +8,9 @@ use crate::transcript::{Hole, Item, Piece, Row, Transcript};
 /// The most octets of a line of a file. We write at most 64 KiB of the wire a line, four octets for one at the worst.
 pub const LINE_LIMIT: usize = 1 << 20;
 
+/// The most rows that are taken as one run.
+const RUN_ROWS: usize = 1024;
+
 /// Parses a whole file that is in memory.
 ///
 /// Errors: the first line that breaks the format.
@@ -71,6 +74,40 @@ impl<R: BufRead> Reader<R> {
         let read = self.read(spare);
         self.has_failed = read.is_err();
         Ok(read?.map(|next| *item = next).is_some())
+    }
+
+    /// Takes the rows that come next as long as each is a plain line of the server that does not begin with a dot, and appends their
+    /// octets, line ends included; returns how many there were. It takes only what is buffered, and stops before anything else.
+    pub fn read_run(&mut self, octets: &mut Vec<u8>) -> usize {
+        let Ok(buffer) = self.input.fill_buf() else {
+            return 0; // reading the next item tells why
+        };
+        let (before, mut rows, mut used) = (octets.len(), 0, 0);
+        let mut rest = buffer;
+        while let Some(lf) = memchr::memchr(b'\n', rest) {
+            let (line, behind) = rest.split_at(lf);
+            let [b'S', b':', b' ', text @ ..] = line else {
+                break;
+            };
+            let is_other = matches!(text, [] | [b'.', ..] | [.., b'\r']);
+            if is_other || memchr::memchr2(b'\\', b'{', text).is_some() || rows == RUN_ROWS {
+                break;
+            }
+            octets.extend_from_slice(text);
+            octets.extend_from_slice(b"\r\n");
+            rest = behind.get(1..).unwrap_or_default();
+            used += lf + 1;
+            rows += 1;
+        }
+        if std::str::from_utf8(octets.get(before..).unwrap_or_default()).is_err() {
+            octets.truncate(before);
+            return 0;
+        }
+        self.input.consume(used);
+        self.row += rows;
+        self.offset += used as u64;
+        self.in_head &= rows == 0;
+        rows
     }
 
     /// Reads the next item; `spare` is one that is not needed any more.
