@@ -7,12 +7,15 @@ use std::process::Command;
 use std::sync::{Arc, mpsc};
 
 use poptalk::dialogue::Parts;
-use poptalk::serve::{Outcome, Recording, ServeOptions, Serving};
+use poptalk::log::LogPlace;
+use poptalk::net::tls::TlsSettings;
+use poptalk::serve::{Outcome, Recording, ServeOptions, Serving, Upstream};
 use poptalk::server::loose::Index;
 use poptalk::server::script::Pace;
 use poptalk::server::{Ending, messages};
+use poptalk::target::Target;
 
-use crate::support::{Home, LIMIT};
+use crate::support::{Home, LIMIT, read};
 
 /// Has `client` fetch the maildrop in clear, by STLS and over TLS, and gives each message as it left it, with its number, to `original`,
 /// which undoes what that client is known to do.
@@ -49,12 +52,67 @@ fn fetches_from(
         },
         Some(_) => Ending::Played,
     };
+    let is_recording = recording.is_some();
     let options = ServeOptions {
         recording,
         tls_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
         ..ServeOptions::default()
     };
     let serving = Serving::start(options, move |event| drop(sender.send(event))).unwrap();
+    fetches(&serving, client, original, &mut |mode| {
+        let event = events.recv_timeout(LIMIT).unwrap();
+        assert_eq!(event.tls.is_some(), mode != "plain", "{event}");
+        assert_eq!(event.outcome, Outcome::Ended, "{event}");
+        assert_eq!(event.summary.ending, Some(ending), "{event}");
+    });
+    if is_recording {
+        return;
+    }
+    // And through a proxy, with TLS on its other leg or without.
+    for leg in ["plain", "stls", "tls"] {
+        let address = match leg {
+            "tls" => serving.tls_address().unwrap(),
+            _ => serving.address(),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let options = ServeOptions {
+            tls_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+            upstream: Some(Upstream {
+                target: Target {
+                    host: address.ip().to_string(),
+                    port: address.port(),
+                    is_tls: leg == "tls",
+                },
+                is_stls: leg == "stls",
+                tls: TlsSettings {
+                    own_pem: serving.certificate_pem().unwrap().as_bytes().to_vec(),
+                    ..TlsSettings::default()
+                },
+                wait: LIMIT,
+                keeps_secrets: false,
+            }),
+            log: LogPlace::Path(folder.path().to_owned()),
+            ..ServeOptions::default()
+        };
+        let proxy = Serving::start(options, |_| {}).unwrap();
+        fetches(&proxy, client, original, &mut |_| {
+            events.recv_timeout(LIMIT).unwrap();
+        });
+        drop(proxy);
+        let transcripts: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert!(transcripts.len() >= 3, "{client}: {leg}");
+        for transcript in transcripts {
+            read(&transcript.unwrap().path());
+        }
+    }
+}
+
+fn fetches(
+    serving: &Serving,
+    client: &str,
+    original: &impl Fn(usize, Vec<u8>) -> Vec<u8>,
+    after: &mut dyn FnMut(&str),
+) {
     let home = tempfile::tempdir().unwrap();
     let ca = home.path().join("ca.pem");
     std::fs::write(&ca, serving.certificate_pem().unwrap()).unwrap();
@@ -84,10 +142,7 @@ fn fetches_from(
                 message.size(),
             );
         }
-        let event = events.recv_timeout(LIMIT).unwrap();
-        assert_eq!(event.tls.is_some(), mode != "plain", "{event}");
-        assert_eq!(event.outcome, Outcome::Ended, "{event}");
-        assert_eq!(event.summary.ending, Some(ending), "{event}");
+        after(mode);
     }
 }
 
