@@ -4,7 +4,7 @@ mod ask;
 pub mod editor;
 pub mod external_pager;
 mod judge;
-mod lines;
+pub mod lines;
 mod login;
 mod meaning;
 mod message;
@@ -15,8 +15,6 @@ pub mod screen;
 pub mod spool;
 pub mod terminal;
 pub mod view;
-
-pub use lines::page_lines;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;

@@ -4,6 +4,7 @@
 //! [`LINE_KEPT`] octets, so that a transcript may be larger than memory. Computed, never stored.
 
 mod event;
+mod follow;
 mod matcher;
 mod measure;
 mod parts;
@@ -11,6 +12,7 @@ mod stream;
 mod talk;
 
 pub use event::{Event, EventKind};
+pub use follow::{Follower, Moment, Phase, Told};
 pub(crate) use matcher::flat;
 pub use matcher::{Matcher, fits};
 pub use measure::{Digest, Measures};

@@ -16,13 +16,13 @@ const LAYERS: &[(&str, &[&str])] = &[
             "srv", "tunnel", "redact", "import",
         ],
     ),
-    ("judges", &["finding", "diff", "lint"]),
+    ("judges", &["finding", "diff", "lint", "show"]),
     ("players", &["server", "player"]),
     (
         "edge",
         &[
             "style", "log", "password", "shell", "net", "report", "session", "login", "heard",
-            "replay", "update", "show", "check", "script", "console", "serve",
+            "replay", "update", "check", "script", "console", "serve",
         ],
     ),
     ("cmd", &["cmd"]),

@@ -1,28 +1,33 @@
 //! `poptalk show FILE`: a transcript for people.
 
-use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use owo_colors::Stream;
 
-use crate::console;
-use crate::dialogue::{Dialogue, Exchange, Part, Place};
+use self::folder::Folder;
+use crate::console::lines;
+use crate::dialogue::{Follower, Told};
 use crate::exit::Exit;
 use crate::lint::{self, Lint};
 use crate::log;
 use crate::net::dial::plain;
 use crate::report;
-use crate::show::Statuses;
-use crate::show::html::Page;
-use crate::show::messages::{Messages, Shelf};
-use crate::show::screen::Screen;
+use crate::show::html::{Page, Survey};
+use crate::show::messages::Messages;
+use crate::show::meter::Meter;
+use crate::show::screen::{Options, Screen};
 use crate::show::svg::Drawing;
 use crate::show::timeline::Timeline;
+use crate::show::{Canvas, Rows, Terminal};
 use crate::style::{ColorChoice, Style};
 use crate::text::{ParseError, Reader};
-use crate::transcript::Item;
+
+mod folder;
+
+/// As much of a file is read at once, in octets.
+const BLOCK: usize = 256 * 1024;
 
 /// The arguments of `show`.
 #[derive(Debug, clap::Args)]
@@ -30,7 +35,7 @@ pub struct ShowArgs {
     /// The transcript
     file: PathBuf,
 
-    /// Also the milliseconds before each row
+    /// Also the milliseconds since the line before
     #[arg(long)]
     times: bool,
 
@@ -38,7 +43,7 @@ pub struct ShowArgs {
     #[arg(long, value_name = "FOLDER", group = "what")]
     messages: Option<PathBuf>,
 
-    /// Draw where the time went
+    /// Draw where the time went: a line an exchange, with bars for the wait and the transfer
     #[arg(long, group = "what")]
     timeline: bool,
 
@@ -46,11 +51,11 @@ pub struct ShowArgs {
     #[arg(long, value_name = "FILE", group = "what")]
     html: Option<PathBuf>,
 
-    /// Write a picture of the session into this file
+    /// Write a picture of a terminal with the start of the session into this file
     #[arg(long, value_name = "FILE", group = "what")]
     svg: Option<PathBuf>,
 
-    /// With --svg: how many lines it has
+    /// With --svg: how many rows it has at most
     #[arg(long, value_name = "COUNT", default_value_t = 40, requires = "svg")]
     rows: usize,
 
@@ -76,16 +81,24 @@ impl From<ParseError> for Trouble {
 /// Shows a transcript.
 #[must_use]
 pub fn run(args: &ShowArgs) -> Exit {
-    let shown = match (&args.messages, &args.html, &args.svg) {
-        (Some(folder), ..) => messages(args, folder),
-        (_, Some(path), _) => html(args, path),
-        (_, _, Some(path)) => svg(args, path),
-        _ if args.timeline => timeline(args),
-        _ => screen(args),
+    let is_paged = io::stdout().is_terminal() && lines::can_page();
+    let is_twice = match (&args.messages, &args.svg) {
+        (None, None) => args.timeline || args.html.is_some() || is_paged,
+        _ => false,
     };
+    let shown = Source::open(&args.file, is_twice)
+        .map_err(Trouble::Read)
+        .and_then(|mut source| match (&args.messages, &args.html, &args.svg) {
+            (Some(folder), ..) => messages(&mut source, folder),
+            (_, Some(path), _) => html(args, &mut source, path),
+            (_, _, Some(path)) => svg(args, &mut source, path),
+            _ if args.timeline => timeline(args, &mut source),
+            _ if is_paged => paged(args, &mut source),
+            _ => screen(args, &mut source),
+        });
     let file = args.file.display();
     match shown {
-        Ok(exit) => exit,
+        Ok(()) => Exit::Well,
         Err(Trouble::Stdout(error)) => report::written(&Err(error), Exit::Well),
         Err(Trouble::Read(error)) => {
             let what = format!("{file}: {}", plain(&error));
@@ -107,209 +120,206 @@ pub fn run(args: &ShowArgs) -> Exit {
     }
 }
 
-fn open(path: &Path) -> Result<BufReader<File>, Trouble> {
-    let file = File::open(path).map_err(Trouble::Read)?;
-    if file.metadata().is_ok_and(|found| found.is_dir()) {
-        return Err(Trouble::Read(io::ErrorKind::IsADirectory.into()));
-    }
-    Ok(BufReader::with_capacity(256 * 1024, file))
+/// A file that may be read twice.
+struct Source {
+    path: PathBuf,
+    first: Option<File>,
+    /// Of what can't be read twice, such as a pipe.
+    copy: Option<tempfile::NamedTempFile>,
 }
 
-fn screen(args: &ShowArgs) -> Result<Exit, Trouble> {
-    let is_terminal = io::stdout().is_terminal();
-    if is_terminal {
+impl Source {
+    fn open(path: &Path, is_twice: bool) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let kind = file.metadata()?;
+        if kind.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let mut source = Self {
+            path: path.to_owned(),
+            first: Some(file),
+            copy: None,
+        };
+        if is_twice && !kind.is_file() {
+            let copy = tempfile::NamedTempFile::new()?;
+            if let Some(mut file) = source.first.take() {
+                io::copy(&mut file, &mut copy.as_file())?;
+            }
+            source.copy = Some(copy);
+        }
+        Ok(source)
+    }
+
+    /// The file, from its start.
+    fn file(&mut self) -> io::Result<BufReader<File>> {
+        let file = match (self.first.take(), &self.copy) {
+            (Some(file), _) => file,
+            (None, Some(copy)) => copy.reopen()?,
+            (None, None) => File::open(&self.path)?,
+        };
+        Ok(BufReader::with_capacity(BLOCK, file))
+    }
+
+    /// Hands on what happens, until `take` has enough; `trouble` is what an error of it is.
+    fn read(
+        &mut self,
+        trouble: impl FnOnce(io::Error) -> Trouble,
+        take: &mut dyn FnMut(&Told<'_>) -> io::Result<bool>,
+    ) -> Result<(), Trouble> {
+        let mut failure = None;
+        let file = self.file().map_err(Trouble::Read)?;
+        let read = Follower::read(file, &mut |told| {
+            take(&told).unwrap_or_else(|error| {
+                failure = Some(error);
+                false
+            })
+        });
+        match failure {
+            Some(failure) => Err(trouble(failure)),
+            None => Ok(read?),
+        }
+    }
+}
+
+/// Shows a transcript on a canvas.
+fn on_canvas<C: Canvas>(canvas: C, options: Options, source: &mut Source) -> Result<C, Trouble> {
+    let mut screen = Screen::new(canvas, options);
+    source.read(Trouble::Stdout, &mut |told| screen.tell(told))?;
+    Ok(screen.into_canvas())
+}
+
+fn options(args: &ShowArgs) -> Options {
+    Options {
+        has_times: args.times,
+        has_notes: true,
+    }
+}
+
+/// The name of the file, without the folder.
+fn name(args: &ShowArgs) -> String {
+    let name = args.file.file_name().unwrap_or(args.file.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+fn screen(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
+    let style = Style::new(args.color, Stream::Stdout);
+    let mut out = BufWriter::with_capacity(BLOCK, io::stdout().lock());
+    let canvas = Terminal::new(&mut out, style.has_colour());
+    let shown = on_canvas(canvas, options(args), source).map(drop);
+    // What stands before an error is shown, too.
+    out.flush().map_err(Trouble::Stdout).and(shown)
+}
+
+/// In the pager, when it does not fit on the terminal.
+fn paged(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
+    let (columns, rows) = lines::screen();
+    let fits = on_canvas(
+        Rows::new(columns, rows.saturating_sub(1)),
+        options(args),
+        source,
+    )
+    .is_ok_and(|rows| !rows.is_full());
+    if fits {
+        return screen(args, source);
+    }
+    let has_colour = Style::new(args.color, Stream::Stdout).has_colour();
+    let title = name(args);
+    let shown = lines::page(&title, has_colour, |out| {
         // In the pager all is text of the file; colours would be octets of it.
-        let style = Style::new(ColorChoice::Never, Stream::Stdout);
-        let mut screen = Screen::new(style, args.times);
-        let mut reader = Reader::new(open(&args.file)?);
-        let title = args.file.display().to_string();
-        let mut next = || match reader.next() {
-            Some(Ok(item)) => Some(Ok(screen.line(&item).unwrap_or_default())),
-            Some(Err(error)) => Some(Err(error)),
-            None => None,
-        };
-        if console::page_lines(&mut next, &title).map_err(Trouble::Stdout)? {
-            return Ok(Exit::Well);
-        }
-    }
-    let style = Style::new(args.color, Stream::Stdout);
-    let mut screen = Screen::new(style, args.times);
-    let mut out = BufWriter::new(io::stdout().lock());
-    for item in Reader::new(open(&args.file)?) {
-        if let Some(line) = screen.line(&item?) {
-            out.write_all(line.as_bytes()).map_err(Trouble::Stdout)?;
-        }
-    }
-    out.flush().map_err(Trouble::Stdout)?;
-    Ok(Exit::Well)
-}
-
-/// Hands on each exchange with the milliseconds from its status line to its end.
-fn exchanges(
-    path: &Path,
-    tell: &mut dyn FnMut(&Exchange, u64) -> io::Result<()>,
-) -> Result<(), Trouble> {
-    let mut reader = Reader::new(open(path)?);
-    let mut dialogue = Dialogue::without_digests();
-    let mut statuses = Statuses::default();
-    // The status lines whose replies have not ended, with their times.
-    let mut begun: VecDeque<(usize, u64)> = VecDeque::new();
-    let mut now_ms = 0;
-    let mut result = Ok(());
-    loop {
-        let offset = reader.offset();
-        let item = reader.next().transpose()?;
-        let row = reader.row();
-        match &item {
-            Some(Item::Row(line)) => {
-                now_ms += line.after_ms;
-                if statuses.row(line).is_some() {
-                    begun.push_back((row, now_ms));
-                }
-            }
-            Some(Item::Event(event)) => statuses.event(event),
-            _ => {}
-        }
-        let mut told = |part: Part| {
-            if let Part::Exchange(exchange) = part
-                && result.is_ok()
-            {
-                let row = exchange
-                    .status_line
-                    .as_ref()
-                    .map_or(0, |line| line.place.row);
-                while begun.front().is_some_and(|(first, _)| *first < row) {
-                    begun.pop_front();
-                }
-                let start = begun.front().filter(|(first, _)| *first == row);
-                let transfer = start.map_or(0, |(_, start)| now_ms - start);
-                result = tell(&exchange, transfer);
-            }
-        };
-        match item {
-            Some(item) => dialogue.feed(Place { row, offset }, &item, &mut told),
-            None => {
-                dialogue.finish(&mut told);
-                return result.map_err(Trouble::Stdout);
-            }
-        }
+        on_canvas(Terminal::new(out, false), options(args), source).map(drop)
+    });
+    match shown.map_err(Trouble::Stdout)? {
+        // The pager was left, or told that there is no room.
+        Err(Trouble::Stdout(_)) | Ok(()) => Ok(()),
+        Err(trouble) => Err(trouble),
     }
 }
 
-fn timeline(args: &ShowArgs) -> Result<Exit, Trouble> {
-    let mut longest = 0;
-    exchanges(&args.file, &mut |exchange, transfer| {
-        longest = longest.max(exchange.reply_ms.unwrap_or(0) + transfer);
-        Ok(())
+fn timeline(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
+    let mut meter = Meter::new();
+    source.read(Trouble::Stdout, &mut |told| {
+        meter.tell(told, &mut |_| {});
+        Ok(true)
     })?;
-    let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
-    let style = Style::new(args.color, Stream::Stdout);
-    let mut drawing = Timeline::new(style, columns, longest);
-    let mut out = BufWriter::new(io::stdout().lock());
-    exchanges(&args.file, &mut |exchange, transfer| {
-        out.write_all(drawing.line(exchange, transfer).as_bytes())
-    })?;
-    out.write_all(drawing.totals().as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(Trouble::Stdout)?;
-    Ok(Exit::Well)
-}
-
-fn new_file(path: &Path) -> Result<BufWriter<File>, Trouble> {
-    let file = log::create(path).map_err(|error| Trouble::Write(path.to_owned(), error))?;
-    Ok(BufWriter::new(file))
-}
-
-fn html(args: &ShowArgs, path: &Path) -> Result<Exit, Trouble> {
-    let findings = lint::judge(&mut Reader::new(open(&args.file)?), Lint::new())?;
-    let mut out = new_file(path)?;
-    let name = args.file.file_name().unwrap_or_default().to_string_lossy();
-    let failed = |error| Trouble::Write(path.to_owned(), error);
-    let mut page = Page::new(&mut out, &name, &findings).map_err(failed)?;
-    for item in Reader::new(open(&args.file)?) {
-        page.item(&item?).map_err(failed)?;
-    }
-    page.finish().and_then(|()| out.flush()).map_err(failed)?;
-    Ok(Exit::Well)
-}
-
-fn svg(args: &ShowArgs, path: &Path) -> Result<Exit, Trouble> {
-    let mut drawing = Drawing::new(args.rows);
-    for item in Reader::new(open(&args.file)?) {
-        drawing.item(&item?);
-    }
-    let mut out = new_file(path)?;
-    out.write_all(drawing.finish().as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| Trouble::Write(path.to_owned(), error))?;
-    Ok(Exit::Well)
-}
-
-/// A folder of messages.
-struct Folder<'a> {
-    path: &'a Path,
-    /// How often each number was fetched.
-    counts: HashMap<u64, u32>,
-    open: Option<(BufWriter<File>, PathBuf)>,
-    whole: usize,
-    cut: usize,
-}
-
-impl Shelf for Folder<'_> {
-    fn begin(&mut self, number: u64) -> io::Result<()> {
-        let count = self.counts.entry(number).or_default();
-        *count += 1;
-        let tail = match *count {
-            1 => String::new(),
-            count => format!("-{count}"),
-        };
-        let path = self.path.join(format!("{number:04}{tail}.eml"));
-        self.open = Some((BufWriter::new(log::create(&path)?), path));
-        Ok(())
-    }
-
-    fn write(&mut self, octets: &[u8]) -> io::Result<()> {
-        match &mut self.open {
-            Some((file, _)) => file.write_all(octets),
-            None => Ok(()),
-        }
-    }
-
-    fn end(&mut self, is_whole: bool) -> io::Result<()> {
-        let Some((mut file, path)) = self.open.take() else {
-            return Ok(());
-        };
-        file.flush()?;
-        if is_whole {
-            self.whole += 1;
-            return Ok(());
-        }
-        self.cut += 1;
-        std::fs::rename(&path, path.with_extension("cut.eml"))
-    }
-}
-
-fn messages(args: &ShowArgs, path: &Path) -> Result<Exit, Trouble> {
-    let failed = |error| Trouble::Write(path.to_owned(), error);
-    log::make_folder(path).map_err(failed)?;
-    let mut folder = Folder {
-        path,
-        counts: HashMap::new(),
-        open: None,
-        whole: 0,
-        cut: 0,
+    let columns = match io::stdout().is_terminal() {
+        true => lines::screen().0,
+        false => 80,
     };
-    let reader = Reader::new(open(&args.file)?);
-    let mut messages = Messages::new(&mut folder);
-    for item in reader {
-        messages.feed(&item?).map_err(failed)?;
+    let style = Style::new(args.color, Stream::Stdout);
+    let mut out = BufWriter::new(io::stdout().lock());
+    let canvas = Terminal::new(&mut out, style.has_colour());
+    let mut drawing = Timeline::new(canvas, columns, meter.totals()).map_err(Trouble::Stdout)?;
+    let mut again = Meter::new();
+    source.read(Trouble::Stdout, &mut |told| {
+        let mut drawn = Ok(());
+        again.tell(told, &mut |lap| {
+            if drawn.is_ok() {
+                drawn = drawing.lap(&lap);
+            }
+        });
+        drawn.map(|()| true)
+    })?;
+    drawing
+        .finish(meter.totals())
+        .map(drop)
+        .and_then(|()| out.flush())
+        .map_err(Trouble::Stdout)
+}
+
+fn html(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble> {
+    let failed = |error| Trouble::Write(path.to_owned(), error);
+    let file = source.file().map_err(Trouble::Read)?;
+    let findings = lint::judge(&mut Reader::new(file), Lint::new())?;
+    let mut survey = Survey::new();
+    source.read(failed, &mut |told| {
+        survey.tell(told);
+        Ok(true)
+    })?;
+    let mut out = BufWriter::new(log::create(path).map_err(failed)?);
+    let mut page = Page::new(&mut out, &name(args), &survey, &findings).map_err(failed)?;
+    source.read(failed, &mut |told| page.tell(told).map(|()| true))?;
+    page.finish().and_then(|()| out.flush()).map_err(failed)
+}
+
+fn svg(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble> {
+    let failed = |error| Trouble::Write(path.to_owned(), error);
+    let options = Options {
+        has_times: args.times,
+        has_notes: false,
+    };
+    let drawing = on_canvas(Drawing::new(args.rows), options, source)?;
+    let svg = drawing.finish(&format!("{}: a POP3 session in poptalk", name(args)));
+    log::create(path)
+        .and_then(|mut file| file.write_all(svg.as_bytes()))
+        .map_err(failed)
+}
+
+fn messages(source: &mut Source, path: &Path) -> Result<(), Trouble> {
+    log::make_folder(path).map_err(|error| Trouble::Write(path.to_owned(), error))?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut folder = Folder::new(path, &mut out);
+    let mut messages = Messages::new();
+    let failed = |path: Option<PathBuf>, error| match path {
+        Some(path) => Trouble::Write(path, error),
+        None => Trouble::Stdout(error),
+    };
+    let mut failure = None;
+    let read = source.read(Trouble::Stdout, &mut |told| {
+        let taken = messages.tell(told, &mut folder);
+        Ok(taken.map_err(|error| failure = Some(error)).is_ok())
+    });
+    // What came of a message before a line that can't be read is kept.
+    let ended = match failure {
+        Some(failure) => Err(failure),
+        None => messages.tell(&Told::Abandoned, &mut folder),
+    };
+    ended.map_err(|error| failed(folder.failed(), error))?;
+    let (whole, cut) = (folder.whole(), folder.cut());
+    out.flush().map_err(Trouble::Stdout)?;
+    let mut said = format!("{} in {}", crate::script::messages(whole), path.display());
+    if cut > 0 {
+        said.push_str(&format!(", and {cut} not whole: *.cut.eml"));
     }
-    messages.finish().map_err(failed)?;
-    let count = crate::script::messages(folder.whole);
-    report::note(&format!("{count} in {}", path.display()));
-    if folder.cut > 0 {
-        let count = crate::script::messages(folder.cut);
-        report::warning(&format!("{count} cut or with parts left out: *.cut.eml"));
-    }
-    Ok(Exit::Well)
+    report::note(&said);
+    read
 }

@@ -1,43 +1,108 @@
-//! Pages lines that are no reply: a transcript from a file.
+//! Pages text that is no reply: a transcript from a file.
 
-use owo_colors::Stream;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::spool::Spool;
 use super::{external_pager, pager, terminal};
-use crate::style::{ColorChoice, Style};
 
-/// Shows lines in the pager, as they come: in `$PAGER`, or the built-in one. False when they fit on the screen, or the
-/// terminal can't page: nothing was shown then.
+/// As much is put into the spool at once.
+const BLOCK: usize = 64 * 1024;
+
+/// The first text is waited for so long.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Whether the terminal can page.
+#[must_use]
+pub fn can_page() -> bool {
+    terminal::can_edit()
+}
+
+/// Columns and rows of the terminal.
+#[must_use]
+pub fn screen() -> (usize, usize) {
+    terminal::size()
+}
+
+/// Shows what `write` writes, lines that end in LF, in `$PAGER` or the built-in pager while it is written. When the person leaves,
+/// writing fails with [`io::ErrorKind::BrokenPipe`]. Returns what `write` returned.
 ///
-/// Errors: the lines can't be had, or the pager fails.
-pub fn page_lines<E: std::fmt::Display>(
-    next: &mut dyn FnMut() -> Option<Result<String, E>>,
+/// Errors: there is no room for the text, or the pager fails.
+pub fn page<T: Send>(
     title: &str,
-) -> std::io::Result<bool> {
-    if !terminal::can_edit() {
-        return Ok(false);
-    }
+    has_colour: bool,
+    write: impl FnOnce(&mut dyn Write) -> T + Send,
+) -> io::Result<T> {
     let spool = Spool::new()?;
-    let mut count = 0;
-    while let Some(line) = next() {
-        // What the file breaks is told when it is printed.
-        let Ok(line) = line else {
-            return Ok(false);
-        };
-        count += line.matches('\n').count();
-        if let Some(error) = spool.append(line.replace('\n', "\r\n").as_bytes()) {
-            return Err(error);
-        }
-    }
-    spool.finish();
-    if count < terminal::size().1 {
-        return Ok(false);
-    }
+    let is_left = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut lines = Lines {
+                spool: &spool,
+                is_left: &is_left,
+                held: Vec::with_capacity(BLOCK),
+            };
+            let written = write(&mut lines);
+            // What can't be kept is told by the pager.
+            let _ = lines.flush();
+            spool.finish();
+            written
+        });
+        // So that the first picture is not an empty one.
+        let _ = spool.wait(0, PATIENCE);
+        let shown = show(&spool, title, has_colour);
+        is_left.store(true, Ordering::Relaxed);
+        let written = writer
+            .join()
+            .map_err(|_| io::Error::other("what was to be shown can't be read"));
+        shown.and(written)
+    })
+}
+
+fn show(spool: &Spool, title: &str, has_colour: bool) -> io::Result<()> {
     let program = std::env::var("PAGER").ok();
     let program = program.filter(|pager| !pager.trim().is_empty());
-    if program.is_some_and(|program| external_pager::page(&program, &spool).is_ok()) {
-        return Ok(true);
+    if program.is_some_and(|program| external_pager::page(&program, spool).is_ok()) {
+        return Ok(());
     }
-    let has_colour = Style::new(ColorChoice::Auto, Stream::Stdout);
-    pager::page(&spool, title, has_colour.has_colour(), &|| false).map(|_| true)
+    pager::page(spool, title, has_colour, &|| false).map(drop)
+}
+
+/// Lines on their way into a spool.
+struct Lines<'a> {
+    spool: &'a Spool,
+    is_left: &'a AtomicBool,
+    held: Vec<u8>,
+}
+
+impl Write for Lines<'_> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        for line in text.split_inclusive(|octet| *octet == b'\n') {
+            match line.strip_suffix(b"\n") {
+                // A bare LF would be shown: in a reply it is worth seeing.
+                Some(line) => {
+                    self.held.extend_from_slice(line);
+                    self.held.extend_from_slice(b"\r\n");
+                }
+                None => self.held.extend_from_slice(line),
+            }
+        }
+        if self.held.len() >= BLOCK {
+            self.flush()?;
+        }
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.is_left.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let failure = self.spool.append(&self.held);
+        self.held.clear();
+        match failure {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
 }

@@ -1,211 +1,448 @@
-//! A page of its own: no script, nothing fetched, bodies folded; for a bug report or a class.
+//! A page for a bug report or a class: one file that fetches nothing and runs nothing, with folded bodies.
+//!
+//! It is XML as well as HTML, so that a parser of XML can prove it well-formed.
 
+mod body;
+mod style;
+mod top;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::{Statuses, safe, text_of};
-use crate::finding::Finding;
-use crate::tracker::{Side, Status};
-use crate::transcript::{Item, Row};
+use super::meter::Meter;
+use super::{Ink, hole, markup, safe};
+use crate::dialogue::{Moment, Told};
+use crate::finding::{Finding, Level};
+use crate::tracker::{LineEnd, Role, Side, Status};
+use crate::transcript::{Hole, Item, Piece};
+use crate::visible;
+use body::Body;
 
-/// Replies of more rows than this are folded.
-const FOLDED: usize = 12;
+/// Of a larger body, in octets as on the wire, only the start is in the page.
+pub const BODY_MAX: u64 = 1024 * 1024;
 
-/// Of one reply at most so many octets of text are in the page.
-const SHOWN: usize = 1024 * 1024;
+/// How much of such a body is, in octets of HTML.
+const BODY_START: usize = 16 * 1024;
 
-const HEAD: &str = r#"<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="referrer" content="no-referrer">
-"#;
+/// All bodies of a page, in octets as on the wire; of those behind there are only the measures.
+pub const BODIES_MAX: u64 = 32 * 1024 * 1024;
 
-const STYLE: &str = r#"<style>
-:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fdfdfb; --dim: #5c5c5c; --good: #14691b; --bad: #a3151f; --edge: #d5d5cf; --client: #0b4a8f; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e6e0; --paper: #17181a; --dim: #a0a09a; --good: #7bd184; --bad: #ff8f8f; --edge: #3a3b3e; --client: #8ec1ff; } }
-body { color: var(--ink); background: var(--paper); font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; color: var(--dim); } dd { margin: 0; }
-ol { list-style: none; padding: 0; font: 14px/1.45 ui-monospace, monospace; border-top: 1px solid var(--edge); }
-li { padding: .1rem 0 .1rem 4.5rem; position: relative; white-space: pre-wrap; overflow-wrap: anywhere; }
-li > time { position: absolute; left: 0; width: 4rem; text-align: right; color: var(--dim); }
-.c { color: var(--client); font-weight: 600; } .c::before { content: "C: "; } .s::before { content: "S: "; }
-.good { color: var(--good); font-weight: 600; } .bad { color: var(--bad); font-weight: 600; } .e { color: var(--dim); font-style: italic; }
-pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; border-left: 2px solid var(--edge); padding-left: .6rem; }
-summary { cursor: pointer; color: var(--dim); }
-@media print { body { max-width: none; margin: 0; } details { display: block; } li { break-inside: avoid; } }
-</style>
-"#;
+/// The most rows of the table; a browser can't take more.
+pub const ROWS_MAX: u64 = 100_000;
 
-/// Writes a page as items come.
-pub struct Page<'a> {
-    out: &'a mut dyn Write,
-    statuses: Statuses,
-    /// Rows of a reply that may be folded: how many, their octets of text, and as much of the text as is kept.
-    rows: usize,
-    octets: usize,
-    data: String,
-    in_list: bool,
+/// A body of more lines is folded at first.
+const FOLDED: u64 = 12;
+
+/// The most octets of a line outside a body that are shown.
+const LINE_SHOWN: usize = 16 * 1024;
+
+/// The most head fields that are shown.
+const HEADS_MAX: usize = 50;
+
+/// What stands at the top of a page: read a transcript once for it, and once more for the page.
+#[derive(Debug, Default)]
+pub struct Survey {
+    heads: Vec<(String, String)>,
+    meter: Meter,
 }
 
-/// Text as it may stand in a page.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
+impl Survey {
+    /// Nothing was read.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
     }
-    escaped
+
+    /// Takes what happens.
+    pub fn tell(&mut self, told: &Told<'_>) {
+        if let Told::Other(Item::Head { name, text }) = told
+            && self.heads.len() < HEADS_MAX
+        {
+            let start: String = text.chars().take(1024).collect();
+            self.heads.push((name.clone(), start));
+        }
+        self.meter.tell(told, &mut |_| {});
+    }
+}
+
+/// Writes a page while things happen.
+pub struct Page<'a> {
+    out: &'a mut dyn Write,
+    /// The rows with findings.
+    found: BTreeMap<usize, Level>,
+    /// The last row that has an anchor.
+    anchored: usize,
+    shown_ms: u64,
+    line: Option<Line>,
+    body: Option<Body>,
+    /// Octets of bodies that are in the page.
+    bodies: u64,
+    rows: u64,
+}
+
+impl std::fmt::Debug for Page<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Page").finish_non_exhaustive()
+    }
+}
+
+/// A line outside a body, as HTML.
+#[derive(Debug)]
+struct Line {
+    side: Side,
+    moment: Moment,
+    html: String,
+    column: usize,
+    octets: usize,
+    left_out: usize,
+    /// The status indicator has not ended.
+    word: Option<Ink>,
 }
 
 impl<'a> Page<'a> {
-    /// Begins a page about the transcript `name`, with what was found in it.
+    /// Begins a page about the transcript `name`.
     ///
     /// Errors: `out` can't be written.
-    pub fn new(out: &'a mut dyn Write, name: &str, findings: &[Finding]) -> io::Result<Self> {
-        let title = escaped(&safe(name));
+    pub fn new(
+        out: &'a mut dyn Write,
+        name: &str,
+        survey: &Survey,
+        findings: &[Finding],
+    ) -> io::Result<Self> {
+        let title = escaped(name);
         write!(
             out,
-            "{HEAD}<title>{title}</title>\n{STYLE}</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
+            "{}<title>{title} - poptalk</title>\n{}</head>\n<body>\n<header>\n<h1>{title}</h1>\n\
+             <p>A POP3 session, recorded by poptalk: what the client (C) and the server (S) sent, octet for octet.</p>\n</header>\n<main>\n",
+            style::HEAD,
+            style::STYLE
         )?;
-        if !findings.is_empty() {
-            write!(out, "<h2>Findings</h2>\n<ul>\n")?;
-            for finding in findings {
-                let row = finding
-                    .row
-                    .map_or(String::new(), |row| format!(" (row {row})"));
-                writeln!(
-                    out,
-                    "<li style=\"padding-left:0\"><b>{}</b> {}: {}{row}</li>",
-                    finding.level.name(),
-                    escaped(finding.id),
-                    escaped(&safe(&finding.message))
-                )?;
-            }
-            writeln!(out, "</ul>")?;
-        }
-        writeln!(out, "<dl>")?;
+        top::summary(out, survey)?;
+        top::list(out, findings)?;
+        write!(
+            out,
+            "<section aria-labelledby=\"session\">\n<h2 id=\"session\">Session</h2>\n<table>\n\
+             <caption class=\"unseen\">The lines of both sides and what happened besides, in order</caption>\n\
+             <thead><tr><th scope=\"col\" class=\"row\">row</th><th scope=\"col\" class=\"time\">after</th>\
+             <th scope=\"col\" class=\"who\">by</th><th scope=\"col\">text</th></tr></thead>\n<tbody>\n"
+        )?;
+        let rows = findings.iter();
         Ok(Self {
             out,
-            statuses: Statuses::default(),
+            found: rows
+                .filter_map(|finding| Some((finding.row?, finding.level)))
+                .collect(),
+            anchored: 0,
+            shown_ms: 0,
+            line: None,
+            body: None,
+            bodies: 0,
             rows: 0,
-            octets: 0,
-            data: String::new(),
-            in_list: false,
         })
     }
 
-    /// Takes an item.
+    /// Takes what happens.
     ///
-    /// Errors: `out` can't be written.
-    pub fn item(&mut self, item: &Item) -> io::Result<()> {
-        match item {
-            Item::Head { name, text } if !self.in_list => {
-                let (name, text) = (escaped(&safe(name)), escaped(&safe(text)));
-                writeln!(self.out, "<dt>{name}</dt><dd>{text}</dd>")
+    /// Errors: the page can't be written.
+    pub fn tell(&mut self, told: &Told<'_>) -> io::Result<()> {
+        match told {
+            Told::Line {
+                side,
+                role,
+                pieces,
+                first,
+                end,
+                moment,
+            } => {
+                self.end_body()?;
+                if *first || self.line.as_ref().is_none_or(|line| line.side != *side) {
+                    self.end_line(LineEnd::None)?;
+                    self.line = Some(Line::new(*side, *role, *moment));
+                }
+                if let Some(line) = &mut self.line {
+                    line.add(*role, pieces);
+                }
+                if *end != LineEnd::None {
+                    self.end_line(*end)?;
+                }
+                Ok(())
             }
-            Item::Blank => Ok(()),
-            Item::Prose(prose) if prose.starts_with('!') => Ok(()),
-            Item::Row(row) => self.row(row),
-            Item::Event(event) => {
-                self.statuses.event(event);
-                self.fold()?;
-                self.list()?;
-                writeln!(self.out, "<li class=\"e\">* {}</li>", escaped(&safe(event)))
+            Told::Data {
+                side,
+                octets,
+                moment,
+            } => self.data(*side, octets, *moment),
+            Told::Injected { octets, moment } => self.data(Side::Server, octets, *moment),
+            Told::Hole { side, hole, moment } => {
+                self.body(*side, *moment)?.hole(hole);
+                Ok(())
             }
-            Item::Prose(text) | Item::Unknown(text) | Item::Head { text, .. } => {
-                self.fold()?;
-                self.list()?;
-                writeln!(self.out, "<li class=\"e\">{}</li>", escaped(&safe(text)))
+            Told::AnyRows {
+                side,
+                is_data: true,
+                moment,
+            } => {
+                self.body(*side, *moment)?.any_rows();
+                Ok(())
             }
-        }
-    }
-
-    fn list(&mut self) -> io::Result<()> {
-        match std::mem::replace(&mut self.in_list, true) {
-            true => Ok(()),
-            false => write!(self.out, "</dl>\n<h2>Session</h2>\n<ol>\n"),
-        }
-    }
-
-    fn row(&mut self, row: &Row) -> io::Result<()> {
-        let status = self.statuses.row(row);
-        let text = escaped(&text_of(row));
-        if row.side == Side::Server && status.is_none() {
-            self.rows += 1;
-            self.octets += text.len() + 1;
-            if self.data.len() + text.len() < SHOWN {
-                self.data.push_str(&text);
-                self.data.push('\n');
+            Told::AnyRows { side, moment, .. } => {
+                self.end_body()?;
+                self.end_line(LineEnd::None)?;
+                let text = format!("<span class=\"d\">{}</span>", hole(&Hole::Rows));
+                self.row(Some(*side), *moment, &text)
             }
-            return Ok(());
-        }
-        self.fold()?;
-        self.list()?;
-        let time = match row.after_ms {
-            0 => String::new(),
-            ms => format!("<time>{ms} ms</time>"),
-        };
-        match (row.side, status) {
-            (Side::Client, _) => {
-                writeln!(self.out, "<li>{time}<span class=\"c\">{text}</span></li>")
+            Told::Abandoned => {
+                self.end_body()?;
+                self.end_line(LineEnd::None)
             }
-            (Side::Server, status) => {
-                let class = match status {
-                    Some(Status::Positive) => "good",
-                    _ => "bad",
+            Told::Event(event) => {
+                let moment = Moment {
+                    place: event.place,
+                    ms: self.shown_ms,
                 };
-                let word = text.find(' ').unwrap_or(text.len());
-                let (indicator, rest) = text.split_at(word);
-                writeln!(
-                    self.out,
-                    "<li>{time}<span class=\"s\"><span class=\"{class}\">{indicator}</span>{rest}</span></li>"
-                )
+                self.end_body()?;
+                self.end_line(LineEnd::None)?;
+                self.note(Some(moment), "*", "event", &event.text)
             }
+            Told::Other(Item::Prose(text)) if !text.starts_with('!') => {
+                self.end_body()?;
+                self.note(None, "#", "remark", text.trim_start())
+            }
+            Told::Other(Item::Unknown(text)) => {
+                self.end_body()?;
+                self.note(None, "?", "not known", text)
+            }
+            _ => Ok(()),
         }
-    }
-
-    /// Writes the rows of a reply behind its status line.
-    fn fold(&mut self) -> io::Result<()> {
-        if self.rows == 0 {
-            return Ok(());
-        }
-        self.list()?;
-        let (rows, octets) = (self.rows, self.octets);
-        let left_out = octets.saturating_sub(self.data.len());
-        let note = match left_out {
-            0 => String::new(),
-            count => format!("({count} octets more are in the transcript)"),
-        };
-        if rows > FOLDED {
-            writeln!(
-                self.out,
-                "<li><details><summary>{rows} lines, {octets} octets</summary><pre>{}{note}</pre></details></li>",
-                self.data
-            )?;
-        } else {
-            writeln!(self.out, "<li><pre>{}{note}</pre></li>", self.data)?;
-        }
-        self.rows = 0;
-        self.octets = 0;
-        self.data.clear();
-        Ok(())
     }
 
     /// Ends the page.
     ///
-    /// Errors: `out` can't be written.
+    /// Errors: the page can't be written.
     pub fn finish(mut self) -> io::Result<()> {
-        self.fold()?;
-        self.list()?;
-        write!(self.out, "</ol>\n</main>\n</body>\n</html>\n")
+        self.end_body()?;
+        self.end_line(LineEnd::None)?;
+        writeln!(self.out, "</tbody>\n</table>")?;
+        if self.rows > ROWS_MAX {
+            let more = self.rows - ROWS_MAX;
+            writeln!(self.out, "<p>{more} rows more are in the transcript.</p>")?;
+        }
+        write!(self.out, "</section>\n</main>\n</body>\n</html>\n")
     }
+
+    fn data(&mut self, side: Side, octets: &[u8], moment: Moment) -> io::Result<()> {
+        // The marks are few; those of the rows before are not asked for again.
+        let found = std::mem::take(&mut self.found);
+        let fed = self
+            .body(side, moment)
+            .and_then(|body| body.feed(octets, moment.place.row, &found));
+        self.found = found;
+        fed
+    }
+
+    /// The body that is going on, or a new one.
+    fn body(&mut self, side: Side, moment: Moment) -> io::Result<&mut Body> {
+        if self.body.as_ref().is_none_or(|body| body.side != side) {
+            self.end_body()?;
+            self.end_line(LineEnd::None)?;
+        }
+        let room = BODIES_MAX.saturating_sub(self.bodies).min(BODY_MAX);
+        Ok(self
+            .body
+            .get_or_insert_with(|| Body::new(side, moment, room)))
+    }
+
+    fn end_body(&mut self) -> io::Result<()> {
+        let Some(mut body) = self.body.take() else {
+            return Ok(());
+        };
+        body.finish()?;
+        let (octets, lines) = (body.octets, body.lines);
+        let is_large = octets > body.room;
+        let mut text = String::new();
+        let is_open = lines <= FOLDED || body.has_mark && !is_large;
+        let open = if is_open { " open=\"open\"" } else { "" };
+        let _ = write!(
+            text,
+            "<details{open}><summary>{octets} octets in {lines} lines"
+        );
+        let shown = match is_large {
+            true => body.start.unwrap_or(0),
+            false => body.html.len(),
+        };
+        match (is_large, shown) {
+            (false, _) => {}
+            (true, 0) => text.push_str(", too much for this page"),
+            (true, _) => text.push_str(", too much for this page but for the start"),
+        }
+        text.push_str("</summary>");
+        for row in &body.unseen {
+            let _ = write!(text, "<span id=\"r{row}\"></span>");
+        }
+        if shown > 0 {
+            text.push_str("<pre dir=\"ltr\">");
+            text.push_str(body.html.get(..shown).unwrap_or_default());
+            text.push_str("</pre>");
+        }
+        if is_large {
+            text.push_str("<p class=\"d\">The rest is in the transcript.</p>");
+        }
+        text.push_str("</details>");
+        self.bodies += if is_large { BODY_START as u64 } else { octets };
+        self.row(Some(body.side), body.moment, &text)
+    }
+
+    fn end_line(&mut self, end: LineEnd) -> io::Result<()> {
+        let Some(mut line) = self.line.take() else {
+            return Ok(());
+        };
+        if line.left_out > 0 {
+            let _ = write!(
+                line.html,
+                "<span class=\"d\"> (and {} octets)</span>",
+                line.left_out
+            );
+        }
+        line.html.push_str(match end {
+            LineEnd::Crlf => "",
+            LineEnd::Lf => "<span class=\"d\"> (ends in LF)</span>",
+            LineEnd::None => "<span class=\"d\"> (no line end)</span>",
+        });
+        let html = format!("<code dir=\"ltr\">{}</code>", line.html);
+        self.row(Some(line.side), line.moment, &html)
+    }
+
+    /// A row of what went over the wire.
+    fn row(&mut self, side: Option<Side>, moment: Moment, html: &str) -> io::Result<()> {
+        let (class, mark, name) = match side {
+            Some(Side::Client) => ("c", "C", "client"),
+            Some(Side::Server) => ("s", "S", "server"),
+            None => ("e", "*", "event"),
+        };
+        self.table_row(class, Some(moment), (mark, name), html)
+    }
+
+    fn note(
+        &mut self,
+        moment: Option<Moment>,
+        mark: &str,
+        name: &str,
+        text: &str,
+    ) -> io::Result<()> {
+        self.table_row("e", moment, (mark, name), &escaped(text))
+    }
+
+    fn table_row(
+        &mut self,
+        class: &str,
+        moment: Option<Moment>,
+        (mark, name): (&str, &str),
+        html: &str,
+    ) -> io::Result<()> {
+        self.rows += 1;
+        if self.rows > ROWS_MAX {
+            return Ok(());
+        }
+        let (mut anchor, mut number, mut time, mut found) = Default::default();
+        if let Some(Moment { place, ms }) = moment {
+            let row = place.row;
+            // A row may hold several lines, and be told late.
+            if row > self.anchored {
+                self.anchored = row;
+                anchor = format!(" id=\"r{row}\"");
+            }
+            number = row.to_string();
+            let after_ms = ms.saturating_sub(self.shown_ms);
+            self.shown_ms = self.shown_ms.max(ms);
+            if after_ms > 0 {
+                time = format!("{after_ms} ms");
+            }
+            // Inside a body the line itself is marked.
+            if self.found.contains_key(&row) && !html.starts_with("<details") {
+                found = " found";
+            }
+        }
+        writeln!(
+            self.out,
+            "<tr class=\"{class}{found}\"{anchor}><td>{number}</td><td>{time}</td><th scope=\"row\">\
+             <span aria-hidden=\"true\">{mark}</span><span class=\"unseen\">{name}</span></th><td>{html}</td></tr>"
+        )
+    }
+}
+
+impl Line {
+    fn new(side: Side, role: Role, moment: Moment) -> Self {
+        let is_status = matches!(role, Role::Greeting | Role::Status);
+        Self {
+            side,
+            moment,
+            html: String::new(),
+            column: 0,
+            octets: 0,
+            left_out: 0,
+            // Which colour it has is known with its first octets.
+            word: is_status.then_some(Ink::Plain),
+        }
+    }
+
+    fn add(&mut self, role: Role, pieces: &[Piece]) {
+        for piece in pieces {
+            match piece {
+                Piece::Octets(octets) => match self.word {
+                    Some(ink) => {
+                        let ink = match ink {
+                            Ink::Plain => Ink::of(Status::of_line(octets)),
+                            ink => ink,
+                        };
+                        let word = memchr::memchr(b' ', octets).unwrap_or(octets.len());
+                        let (word, rest) = octets.split_at(word);
+                        self.word = rest.is_empty().then_some(ink);
+                        self.octets(class(ink), word);
+                        self.octets("", rest);
+                    }
+                    None if role == Role::Terminator => self.octets("d", octets),
+                    None => self.octets("", octets),
+                },
+                Piece::Hole(missing) => {
+                    self.word = None;
+                    self.html.push_str(hole(missing));
+                }
+            }
+        }
+    }
+
+    fn octets(&mut self, class: &str, octets: &[u8]) {
+        let room = LINE_SHOWN.saturating_sub(self.octets);
+        let shown = octets.get(..room).unwrap_or(octets);
+        self.left_out += octets.len() - shown.len();
+        self.octets += shown.len();
+        if shown.is_empty() {
+            return;
+        }
+        let mut text = String::new();
+        self.column = visible::escape_within(shown, self.column..usize::MAX, &mut text);
+        if class.is_empty() {
+            return markup(&text, &mut self.html);
+        }
+        let _ = write!(self.html, "<span class=\"{class}\">");
+        markup(&text, &mut self.html);
+        self.html.push_str("</span>");
+    }
+}
+
+fn class(ink: Ink) -> &'static str {
+    match ink {
+        Ink::Positive => "good",
+        Ink::Negative => "bad",
+        Ink::Odd => "odd",
+        _ => "",
+    }
+}
+
+/// Text as it may stand in a page.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    markup(&safe(text), &mut escaped);
+    escaped
 }

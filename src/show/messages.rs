@@ -1,183 +1,128 @@
 //! Takes the messages out of a transcript: each RETR, un-stuffed, octet for octet.
 
-use std::io::{self, Write};
+use std::io;
 
+use crate::dialogue::Told;
 use crate::stuffing::Unstuffer;
-use crate::tracker::{Role, Side, Status, Step, Tracker};
-use crate::transcript::{Hole, Item, Piece, Row};
+use crate::tracker::{Role, Side};
 
 /// Where messages go.
 pub trait Shelf {
-    /// Begins a message; its number is that of RETR.
+    /// Begins a message; its number is that of RETR, if there was one.
     ///
     /// Errors: it can't be kept.
-    fn begin(&mut self, number: u64) -> io::Result<()>;
+    fn begin(&mut self, number: Option<u64>) -> io::Result<()>;
+
     /// More octets of it.
     ///
     /// Errors: they can't be kept.
     fn write(&mut self, octets: &[u8]) -> io::Result<()>;
-    /// It has ended; `is_whole` when its terminator came and nothing was left out.
+
+    /// It has ended.
     ///
     /// Errors: it can't be kept.
-    fn end(&mut self, is_whole: bool) -> io::Result<()>;
+    fn end(&mut self, state: State) -> io::Result<()>;
 }
 
-/// Reads messages out of items.
-pub struct Messages<'a> {
-    tracker: Tracker,
-    shelf: &'a mut dyn Shelf,
+/// How much of a message a transcript has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// All of it.
+    Whole,
+    /// Parts were left out when it was recorded, or later.
+    Elided,
+    /// Its end did not come.
+    Cut,
+}
+
+impl State {
+    /// Why it is not whole, for people; empty when it is.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Whole => "",
+            Self::Elided => "parts of it were left out of the recording",
+            Self::Cut => "its end did not come",
+        }
+    }
+}
+
+/// Takes the messages out of what happens, in constant memory.
+#[derive(Debug, Default)]
+pub struct Messages {
     unstuffer: Unstuffer,
     block: Vec<u8>,
     is_inside: bool,
-    has_hole: bool,
-    has_begun: bool,
+    is_elided: bool,
+    is_ended: bool,
 }
 
-impl<'a> Messages<'a> {
-    /// Puts them on a shelf.
-    pub fn new(shelf: &'a mut dyn Shelf) -> Self {
-        Self {
-            tracker: Tracker::new(),
-            shelf,
-            unstuffer: Unstuffer::default(),
-            block: Vec::new(),
-            is_inside: false,
-            has_hole: false,
-            has_begun: false,
-        }
+impl Messages {
+    /// Nothing was read.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Takes an item.
+    /// Takes what happens.
     ///
     /// Errors: the shelf's.
-    pub fn feed(&mut self, item: &Item) -> io::Result<()> {
-        match item {
-            Item::Row(row) => self.row(row),
-            Item::Event(event) => {
-                self.has_begun |= event.starts_with("connected ");
-                if event.starts_with("tls ") && !event.starts_with("tls failed") {
-                    self.tracker.tls_started();
-                } else if event.starts_with("timeout") {
-                    self.tracker.forget(&mut |_| {});
-                    return self.end(false);
-                }
+    pub fn tell(&mut self, told: &Told<'_>, shelf: &mut dyn Shelf) -> io::Result<()> {
+        match told {
+            // TOP brings no message: its end may be missing.
+            Told::DataStarted(sent) if sent.verb() == "RETR" => {
+                *self = Self {
+                    block: std::mem::take(&mut self.block),
+                    is_inside: true,
+                    ..Self::default()
+                };
+                shelf.begin(sent.number())
+            }
+            _ if !self.is_inside => Ok(()),
+            Told::Data {
+                side: Side::Server,
+                octets,
+                ..
+            } => {
+                self.block.clear();
+                self.unstuffer.feed(octets, &mut self.block);
+                shelf.write(&self.block)
+            }
+            Told::Hole {
+                side: Side::Server, ..
+            } => {
+                self.is_elided = true;
+                // What follows does not start a line.
+                self.unstuffer.feed(b"x", &mut Vec::new());
                 Ok(())
             }
+            Told::AnyRows {
+                side: Side::Server, ..
+            } => {
+                self.is_elided = true;
+                self.unstuffer = Unstuffer::default();
+                Ok(())
+            }
+            Told::Line {
+                side: Side::Server,
+                role: Role::Terminator,
+                ..
+            } => {
+                self.is_ended = true;
+                Ok(())
+            }
+            Told::ReplyEnded(..) if self.is_ended => self.end(shelf),
+            Told::Abandoned => self.end(shelf),
             _ => Ok(()),
         }
     }
 
-    /// The transcript has ended.
-    ///
-    /// Errors: the shelf's.
-    pub fn finish(&mut self) -> io::Result<()> {
-        self.end(false)
-    }
-
-    fn end(&mut self, is_whole: bool) -> io::Result<()> {
-        match std::mem::replace(&mut self.is_inside, false) {
-            true => self.shelf.end(is_whole && !self.has_hole),
-            false => Ok(()),
-        }
-    }
-
-    fn row(&mut self, row: &Row) -> io::Result<()> {
-        if !std::mem::replace(&mut self.has_begun, true) && row.side == Side::Client {
-            self.tracker.feed(Side::Server, b"+OK\r\n", &mut |_| {});
-        }
-        if row
-            .pieces
-            .iter()
-            .any(|piece| matches!(piece, Piece::Hole(_)))
-            && self.is_inside
-        {
-            self.has_hole = true;
-        }
-        if row.pieces == [Piece::Hole(Hole::Rows)] {
-            return Ok(());
-        }
-        let mut wire = Vec::new();
-        for piece in &row.pieces {
-            match piece {
-                Piece::Octets(octets) => wire.extend_from_slice(octets),
-                Piece::Hole(hole) => {
-                    wire.extend_from_slice(format!("{{{{{}}}}}", hole.name()).as_bytes())
-                }
-            }
-        }
-        wire.extend_from_slice(row.end.octets());
-        let mut result = Ok(());
-        let Self {
-            tracker,
-            shelf,
-            unstuffer,
-            block,
-            is_inside,
-            has_hole,
-            ..
-        } = self;
-        tracker.feed(row.side, &wire, &mut |step| {
-            if result.is_err() {
-                return;
-            }
-            result = match step {
-                Step::DataStarted(sent) if sent.verb() == "RETR" => {
-                    *is_inside = true;
-                    *has_hole = false;
-                    *unstuffer = Unstuffer::default();
-                    shelf.begin(sent.number().unwrap_or(0))
-                }
-                Step::Data {
-                    side: Side::Server,
-                    octets,
-                } if *is_inside => {
-                    block.clear();
-                    unstuffer.feed(octets, block);
-                    shelf.write(block)
-                }
-                Step::Line {
-                    role: Role::Terminator,
-                    side: Side::Server,
-                    ..
-                } if *is_inside => {
-                    *is_inside = false;
-                    shelf.end(!*has_hole)
-                }
-                Step::ReplyEnded(_, Status::Positive) if *is_inside => {
-                    *is_inside = false;
-                    shelf.end(!*has_hole)
-                }
-                _ => Ok(()),
-            };
-        });
-        result
-    }
-}
-
-/// A shelf that is a writer: all messages one after the other, for tests.
-#[derive(Debug, Default)]
-pub struct Heap(
-    /// Each message, its number and whether it is whole.
-    pub Vec<(u64, Vec<u8>, bool)>,
-);
-
-impl Shelf for Heap {
-    fn begin(&mut self, number: u64) -> io::Result<()> {
-        self.0.push((number, Vec::new(), false));
-        Ok(())
-    }
-
-    fn write(&mut self, octets: &[u8]) -> io::Result<()> {
-        match self.0.last_mut() {
-            Some((_, message, _)) => message.write_all(octets),
-            None => Ok(()),
-        }
-    }
-
-    fn end(&mut self, is_whole: bool) -> io::Result<()> {
-        if let Some(last) = self.0.last_mut() {
-            last.2 = is_whole;
-        }
-        Ok(())
+    fn end(&mut self, shelf: &mut dyn Shelf) -> io::Result<()> {
+        self.is_inside = false;
+        shelf.end(match (self.is_elided, self.is_ended) {
+            (true, _) => State::Elided,
+            (false, true) => State::Whole,
+            (false, false) => State::Cut,
+        })
     }
 }

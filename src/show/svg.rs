@@ -1,110 +1,134 @@
-//! A drawing of a session in a terminal, for a page that can show a picture.
+//! A picture of a terminal with the start of a session, for a page that can show a picture. It fetches nothing and runs nothing.
 
-use super::{Statuses, safe, text_of};
-use crate::tracker::{Side, Status};
-use crate::transcript::Item;
+use std::io;
 
-/// The width of a character and the height of a line, in the drawing's units.
+use unicode_width::UnicodeWidthChar;
+
+use super::{Canvas, Ink, markup};
+
+/// The columns of the terminal.
+const COLUMNS: usize = 80;
+
+/// The width of a character and the height of a row, in the picture's units.
 const CELL: (f64, f64) = (8.4, 19.0);
 
-/// The most columns of a line.
-const COLUMNS: usize = 100;
+/// What is around the text: left and right, above, below.
+const MARGIN: (f64, f64, f64) = (20.0, 52.0, 14.0);
 
-/// Collects lines until there are enough.
+const STYLE: &str = "text { font: 14px ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace; fill: #e6e6e0; white-space: pre; } \
+    .c { fill: #ffffff; font-weight: 600; } .p { fill: #7bd184; font-weight: 600; } .n { fill: #ff8f8f; font-weight: 600; } \
+    .o { fill: #e8c46a; } .q { fill: #7cc7d8; } .d { fill: #a0a09a; }";
+
+/// A canvas that becomes a picture.
 #[derive(Debug)]
 pub struct Drawing {
-    lines: Vec<String>,
     most: usize,
-    left_out: usize,
-    statuses: Statuses,
-}
-
-fn escaped(text: &str) -> String {
-    let text: String = text.chars().take(COLUMNS).collect();
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    /// Rows that are full, as XML.
+    rows: Vec<String>,
+    row: String,
+    column: usize,
+    has_more: bool,
 }
 
 impl Drawing {
-    /// Of at most so many lines.
+    /// Of at most so many rows.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self {
-            lines: Vec::new(),
             most,
-            left_out: 0,
-            statuses: Statuses::default(),
+            rows: Vec::new(),
+            row: String::new(),
+            column: 0,
+            has_more: false,
         }
     }
 
-    /// Takes an item.
-    pub fn item(&mut self, item: &Item) {
-        let line = match item {
-            Item::Row(row) => {
-                let status = self.statuses.row(row);
-                let text = text_of(row);
-                match (row.side, status) {
-                    (Side::Client, _) => {
-                        format!(
-                            "<tspan class=\"p\">&gt; </tspan><tspan class=\"c\">{}</tspan>",
-                            escaped(&text)
-                        )
-                    }
-                    (Side::Server, Some(status)) => {
-                        let class = match status {
-                            Status::Positive => "g",
-                            Status::Negative | Status::Malformed => "b",
-                        };
-                        let word = text.find(' ').unwrap_or(text.len());
-                        let (indicator, rest) = text.split_at(word);
-                        format!(
-                            "<tspan class=\"{class}\">{}</tspan>{}",
-                            escaped(indicator),
-                            escaped(rest)
-                        )
-                    }
-                    (Side::Server, None) => escaped(&text),
-                }
-            }
-            Item::Event(event) => {
-                self.statuses.event(event);
-                format!("<tspan class=\"d\">  {}</tspan>", escaped(&safe(event)))
-            }
-            _ => return,
-        };
-        if self.lines.len() < self.most {
-            self.lines.push(line);
+    fn end_row(&mut self) {
+        let row = std::mem::take(&mut self.row);
+        self.column = 0;
+        if self.rows.len() < self.most {
+            self.rows.push(row);
         } else {
-            self.left_out += 1;
+            self.has_more = true;
         }
     }
 
-    /// The drawing.
+    /// The picture. `title` says what it shows, for who does not see it.
     #[must_use]
-    pub fn finish(mut self) -> String {
-        if self.left_out > 0 {
-            let text = format!("  ({} lines more)", self.left_out);
-            self.lines
-                .push(format!("<tspan class=\"d\">{text}</tspan>"));
+    pub fn finish(mut self, title: &str) -> String {
+        if self.column > 0 {
+            self.end_row();
         }
-        let width = COLUMNS as f64 * CELL.0 + 40.0;
-        let height = self.lines.len() as f64 * CELL.1 + 64.0;
+        if self.has_more {
+            self.rows
+                .push("<tspan class=\"d\">  …and more</tspan>".to_owned());
+        }
+        let (side, above, below) = MARGIN;
+        let width = COLUMNS as f64 * CELL.0 + 2.0 * side;
+        let height = above + self.rows.len() as f64 * CELL.1 + below;
+        let mut name = String::new();
+        markup(&super::safe(title), &mut name);
         let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"A POP3 session in poptalk\">\n<style>\
-             text {{ font: 14px ui-monospace, Menlo, Consolas, monospace; fill: #e6e6e0; white-space: pre; }} \
-             .p {{ fill: #a0a09a; }} .c {{ fill: #ffffff; font-weight: 600; }} .g {{ fill: #7bd184; font-weight: 600; }} \
-             .b {{ fill: #ff8f8f; font-weight: 600; }} .d {{ fill: #a0a09a; }}</style>\n\
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\" \
+             role=\"img\">\n<title>{name}</title>\n<style>{STYLE}</style>\n\
              <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#17181a\"/>\n\
-             <circle cx=\"20\" cy=\"18\" r=\"6\" fill=\"#ff8f8f\"/><circle cx=\"40\" cy=\"18\" r=\"6\" fill=\"#e8c46a\"/><circle cx=\"60\" cy=\"18\" r=\"6\" fill=\"#7bd184\"/>\n"
+             <circle cx=\"20\" cy=\"18\" r=\"6\" fill=\"#ff8f8f\"/><circle cx=\"40\" cy=\"18\" r=\"6\" fill=\"#e8c46a\"/>\
+             <circle cx=\"60\" cy=\"18\" r=\"6\" fill=\"#7bd184\"/>\n"
         );
-        for (index, line) in self.lines.iter().enumerate() {
-            let y = 52.0 + index as f64 * CELL.1;
+        for (index, row) in self.rows.iter().enumerate() {
+            let y = above + index as f64 * CELL.1;
             svg.push_str(&format!(
-                "<text x=\"20\" y=\"{y:.0}\" xml:space=\"preserve\">{line}</text>\n"
+                "<text x=\"{side:.0}\" y=\"{y:.0}\" xml:space=\"preserve\">{row}</text>\n"
             ));
         }
         svg.push_str("</svg>\n");
         svg
+    }
+}
+
+impl Canvas for Drawing {
+    fn text(&mut self, ink: Ink, text: &str) -> io::Result<()> {
+        let class = match ink {
+            Ink::Plain => None,
+            Ink::Client => Some("c"),
+            Ink::Positive => Some("p"),
+            Ink::Negative => Some("n"),
+            Ink::Odd => Some("o"),
+            Ink::Challenge => Some("q"),
+            Ink::Note => Some("d"),
+        };
+        let mut rest = text;
+        while !rest.is_empty() && !self.is_full() {
+            let mut room = COLUMNS - self.column;
+            let fitting = rest.char_indices().find(|(_, c)| {
+                let width = c.width().unwrap_or(0);
+                room.checked_sub(width).map(|left| room = left).is_none()
+            });
+            let (row, behind) = rest.split_at(fitting.map_or(rest.len(), |(at, _)| at));
+            if !row.is_empty() {
+                self.column = COLUMNS - room;
+                if let Some(class) = class {
+                    self.row.push_str(&format!("<tspan class=\"{class}\">"));
+                }
+                markup(row, &mut self.row);
+                if class.is_some() {
+                    self.row.push_str("</tspan>");
+                }
+            }
+            rest = behind;
+            if !rest.is_empty() {
+                self.end_row();
+            }
+        }
+        Ok(())
+    }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        self.end_row();
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.has_more
     }
 }

@@ -1,96 +1,205 @@
-//! Where the time went: a line an exchange, with a bar for the wait and one for the transfer.
+//! Where the time went: a waterfall of exchanges, with dots for the wait and `=` for the transfer. It says the same without colour.
 
-use std::fmt::Write;
+use std::io;
 
-use crate::dialogue::Exchange;
-use crate::style::{Paint, Style};
+use super::meter::{Lap, Totals};
+use super::{Canvas, Ink};
+use crate::tracker::Status;
 
-/// How many columns the name of an exchange has.
-const NAME: usize = 22;
+/// The columns of the name of an exchange.
+const NAME: usize = 17;
 
-/// How many columns the figures have.
-const FIGURES: usize = 30;
+/// The columns of all but the bars.
+const FIGURES: usize = NAME + 38;
 
-/// Draws exchanges as they come; totals at the end.
+/// The fewest and the most columns of the bars.
+const BARS: std::ops::RangeInclusive<usize> = 10..=200;
+
+/// Draws exchanges as they end.
 #[derive(Debug)]
-pub struct Timeline {
-    style: Style,
-    bar: usize,
-    /// Milliseconds a column.
-    scale: f64,
-    waited: u64,
-    transferred: u64,
-    octets: u64,
-    exchanges: u64,
-    slowest: (u64, String),
+pub struct Timeline<C> {
+    canvas: C,
+    columns: usize,
+    /// Milliseconds that all columns stand for.
+    all_ms: u64,
 }
 
-impl Timeline {
-    /// For a terminal of `columns`; the longest exchange takes `longest_ms`.
-    #[must_use]
-    pub fn new(style: Style, columns: usize, longest_ms: u64) -> Self {
-        let bar = columns.saturating_sub(NAME + FIGURES).clamp(10, 120);
-        Self {
-            style,
-            bar,
-            // A column is one millisecond at least.
-            scale: (longest_ms as f64 / bar as f64).max(1.0),
-            waited: 0,
-            transferred: 0,
-            octets: 0,
-            exchanges: 0,
-            slowest: (0, String::new()),
-        }
-    }
-
-    /// The line for an exchange, `transfer_ms` from its status line to its end.
-    pub fn line(&mut self, exchange: &Exchange, transfer_ms: u64) -> String {
-        let (wait, transfer) = (exchange.reply_ms.unwrap_or(0), transfer_ms);
-        let data = exchange.data.as_ref().map_or(0, |data| data.octets);
-        let status = exchange.status_line.as_ref().map_or(0, |line| line.octets);
-        let octets = data + status;
-        self.waited += wait;
-        self.transferred += transfer;
-        self.octets += octets;
-        self.exchanges += 1;
-        let name = super::safe(&exchange.name());
-        if wait + transfer >= self.slowest.0 {
-            self.slowest = (wait + transfer, name.clone());
-        }
-        let columns = |ms: u64| {
-            let columns = (ms as f64 / self.scale).ceil();
-            if ms == 0 {
-                0
-            } else {
-                (columns as usize).clamp(1, self.bar)
-            }
-        };
-        let (waits, transfers) = (columns(wait), columns(transfer));
-        let transfers = transfers.min(self.bar.saturating_sub(waits));
-        let blank = " ".repeat(self.bar.saturating_sub(waits + transfers));
-        let name: String = name.chars().take(NAME - 1).collect();
-        format!(
-            "{name:<NAME$}{}{}{blank} {:>7} ms {:>9} octets\n",
-            self.style.paint(Paint::Warning, &".".repeat(waits)),
-            self.style.paint(Paint::Positive, &"=".repeat(transfers)),
-            wait + transfer,
-            octets
-        )
-    }
-
-    /// What it comes to.
-    #[must_use]
-    pub fn totals(&self) -> String {
-        let mut text = String::new();
-        // Writing into a string does not fail.
-        let _ = writeln!(
-            text,
-            "{} exchanges: waiting for replies (.) {} ms, transfer (=) {} ms, {} octets of the server",
-            self.exchanges, self.waited, self.transferred, self.octets
+impl<C: Canvas> Timeline<C> {
+    /// For a screen of `columns`; `totals` are of all the exchanges that will come.
+    ///
+    /// Errors: the canvas can't be written.
+    pub fn new(mut canvas: C, columns: usize, totals: &Totals) -> io::Result<Self> {
+        let columns = columns
+            .saturating_sub(FIGURES)
+            .clamp(*BARS.start(), *BARS.end());
+        let head = format!(
+            "{:NAME$}   {:columns$} {:>6} {:>6} {:>10} {:>9}",
+            "", "", "wait", "data", "octets", "rate"
         );
-        if self.slowest.0 > 0 {
-            let _ = writeln!(text, "slowest: {}, {} ms", self.slowest.1, self.slowest.0);
-        }
-        text
+        canvas.text(Ink::Note, &head)?;
+        canvas.end_line()?;
+        Ok(Self {
+            canvas,
+            columns,
+            all_ms: totals.busy_ms().max(1),
+        })
     }
+
+    /// Draws an exchange.
+    ///
+    /// Errors: the canvas can't be written.
+    pub fn lap(&mut self, lap: &Lap) -> io::Result<()> {
+        let (mark, ink) = match lap.status {
+            Some(status @ Status::Positive) => ('+', Ink::of(status)),
+            Some(status @ Status::Negative) => ('-', Ink::of(status)),
+            Some(status @ Status::Malformed) => ('?', Ink::of(status)),
+            None => ('!', Ink::Negative),
+        };
+        let answered = lap.start_ms.saturating_add(lap.wait_ms);
+        let over = answered.saturating_add(lap.transfer_ms);
+        let first = self.column(lap.start_ms).min(self.columns - 1);
+        let middle = self.edge(first, lap.start_ms, answered);
+        let last = self.edge(middle, answered, over);
+        self.canvas.text(Ink::Plain, &name(&lap.name))?;
+        self.canvas.text(Ink::Plain, " ")?;
+        self.canvas.text(ink, &mark.to_string())?;
+        let blank = |columns: usize| " ".repeat(columns);
+        self.canvas.text(Ink::Plain, &blank(1 + first))?;
+        self.canvas.text(Ink::Odd, &".".repeat(middle - first))?;
+        self.canvas
+            .text(Ink::Positive, &"=".repeat(last - middle))?;
+        let rate = match lap.transfer_ms {
+            0 => String::new(),
+            ms => rate(lap.data_octets, ms),
+        };
+        let figures = format!(
+            "{} {:>6} {:>6} {:>10} {rate:>9}",
+            blank(self.columns - last),
+            milliseconds(lap.wait_ms),
+            milliseconds(lap.transfer_ms),
+            lap.octets,
+        );
+        self.canvas.text(Ink::Plain, figures.trim_end())?;
+        self.canvas.end_line()
+    }
+
+    /// What it comes to, and the canvas.
+    ///
+    /// Errors: the canvas can't be written.
+    pub fn finish(mut self, totals: &Totals) -> io::Result<C> {
+        for line in lines(totals) {
+            self.canvas.text(Ink::Plain, &line)?;
+            self.canvas.end_line()?;
+        }
+        Ok(self.canvas)
+    }
+
+    /// The column of a time.
+    fn column(&self, ms: u64) -> usize {
+        let column = u128::from(ms) * self.columns as u128 / u128::from(self.all_ms);
+        usize::try_from(column).unwrap_or(self.columns)
+    }
+
+    /// The column where what took from one time to another ends, drawn from the column `from`. What took time is seen.
+    fn edge(&self, from: usize, start_ms: u64, end_ms: u64) -> usize {
+        let seen = from + usize::from(end_ms > start_ms);
+        self.column(end_ms).max(seen).min(self.columns)
+    }
+}
+
+/// A name in [`NAME`] columns.
+fn name(name: &str) -> String {
+    let mut shown = String::new();
+    let mut columns = 0;
+    for c in name.chars() {
+        let width = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+        if columns + width > NAME {
+            // The start says which it is.
+            shown.pop();
+            while unicode_width::UnicodeWidthStr::width(shown.as_str()) >= NAME {
+                shown.pop();
+            }
+            shown.push('…');
+            break;
+        }
+        columns += width;
+        shown.push(c);
+    }
+    let columns = unicode_width::UnicodeWidthStr::width(shown.as_str());
+    shown.push_str(&" ".repeat(NAME.saturating_sub(columns)));
+    shown
+}
+
+/// Milliseconds in six columns: from 100 seconds on in seconds, from 100,000 on in hours.
+fn milliseconds(ms: u64) -> String {
+    match ms {
+        0..100_000 => ms.to_string(),
+        100_000..100_000_000 => format!("{} s", ms / 1000),
+        _ => format!("{} h", ms / 3_600_000),
+    }
+}
+
+/// Octets a second, in nine columns.
+fn rate(octets: u64, ms: u64) -> String {
+    let mut rate = octets as f64 * 1000.0 / ms as f64;
+    for unit in ["B/s", "kB/s", "MB/s"] {
+        if rate < 999.5 {
+            let digits = usize::from(rate < 99.95 && unit != "B/s");
+            return format!("{rate:.digits$} {unit}");
+        }
+        rate /= 1000.0;
+    }
+    format!("{rate:.1} GB/s")
+}
+
+/// The totals in words, line by line.
+fn lines(totals: &Totals) -> Vec<String> {
+    let count = |count: u64, one: &str| match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {one}s"),
+    };
+    let mut first = count(totals.exchanges, "exchange");
+    if totals.refused > 0 {
+        first.push_str(&format!(", {} refused (-)", totals.refused));
+    }
+    if totals.unanswered > 0 {
+        first.push_str(&format!(", {} without an answer (!)", totals.unanswered));
+    }
+    let octets = format!(
+        "{} octets came, {} went{}",
+        totals.server_octets,
+        totals.client_octets,
+        if totals.has_holes {
+            ", holes not counted"
+        } else {
+            ""
+        }
+    );
+    let mut lines = vec![String::new(), first, octets];
+    let connect = match totals.has_tls_first {
+        true => "to the greeting: the connection, TLS",
+        false => "to the greeting: the connection",
+    };
+    let times = [
+        ("connect", totals.connect_ms, connect),
+        ("TLS", totals.tls_ms, "from STLS's +OK to the next command"),
+        ("wait", totals.wait_ms, "(.) for status lines"),
+        ("transfer", totals.transfer_ms, "(=) of data"),
+        (
+            "client",
+            totals.idle_ms,
+            "nothing was awaited; not in the bars",
+        ),
+        ("all", totals.all_ms(), ""),
+    ];
+    for (name, ms, what) in times {
+        // Most recordings have no STLS.
+        if name != "TLS" || ms > 0 {
+            lines.push(format!("{name:<9}{ms:>9} ms  {what}").trim_end().to_owned());
+        }
+    }
+    if let Some((name, ms)) = &totals.slowest {
+        lines.push(format!("slowest: {name}, {ms} ms"));
+    }
+    lines
 }

@@ -1,0 +1,97 @@
+//! The top of a page: what the recording comes to, and what was found in it.
+
+use std::io::{self, Write};
+
+use super::{Survey, escaped};
+use crate::finding::Finding;
+use crate::show::meter::Totals;
+
+/// The head fields and the figures.
+pub(super) fn summary(out: &mut dyn Write, survey: &Survey) -> io::Result<()> {
+    write!(
+        out,
+        "<section aria-labelledby=\"summary\">\n<h2 id=\"summary\">Summary</h2>\n<dl>\n"
+    )?;
+    for (name, text) in &survey.heads {
+        writeln!(out, "<dt>{}</dt><dd>{}</dd>", escaped(name), escaped(text))?;
+    }
+    for (name, text) in figures(survey.meter.totals()) {
+        writeln!(out, "<dt>{name}</dt><dd>{}</dd>", escaped(&text))?;
+    }
+    write!(out, "</dl>\n</section>\n")
+}
+
+fn figures(totals: &Totals) -> Vec<(&'static str, String)> {
+    let mut exchanges = totals.exchanges.to_string();
+    if totals.refused > 0 {
+        exchanges.push_str(&format!(", {} of them refused", totals.refused));
+    }
+    if totals.unanswered > 0 {
+        exchanges.push_str(&format!(", {} without an answer", totals.unanswered));
+    }
+    let holes = if totals.has_holes {
+        ", holes not counted"
+    } else {
+        ""
+    };
+    let mut figures = vec![
+        ("exchanges", exchanges),
+        ("messages fetched", totals.messages.to_string()),
+        (
+            "octets",
+            format!(
+                "{} from the server, {} from the client{holes}",
+                totals.server_octets, totals.client_octets
+            ),
+        ),
+        (
+            "time",
+            format!(
+                "{} ms: {} to the greeting, {} waiting for replies, {} of transfer, {} of pauses of the client",
+                totals.all_ms(),
+                totals.connect_ms,
+                totals.tls_ms.saturating_add(totals.wait_ms),
+                totals.transfer_ms,
+                totals.idle_ms
+            ),
+        ),
+    ];
+    if let Some((name, ms)) = &totals.slowest {
+        figures.push(("slowest", format!("{name}, {ms} ms")));
+    }
+    figures
+}
+
+/// What was found.
+pub(super) fn list(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
+    write!(
+        out,
+        "<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Findings</h2>\n"
+    )?;
+    if findings.is_empty() {
+        return write!(out, "<p>Nothing was found.</p>\n</section>\n");
+    }
+    writeln!(out, "<ol class=\"findings\">")?;
+    for finding in findings {
+        let (level, id) = (finding.level.name(), escaped(finding.id));
+        let message = escaped(&finding.message);
+        write!(
+            out,
+            "<li><span class=\"level {level}\">{level}</span> <code>{id}</code>: {message}"
+        )?;
+        if let Some(row) = finding.row {
+            write!(out, " (<a href=\"#r{row}\">row {row}</a>)")?;
+        }
+        if finding.count > 1 {
+            write!(out, ", {} times", finding.count)?;
+        }
+        if let Some(hint) = &finding.hint {
+            write!(out, "<p>{}</p>", escaped(hint))?;
+        }
+        if !finding.source.is_empty() {
+            write!(out, "<p>{}</p>", escaped(finding.source))?;
+        }
+        writeln!(out, "</li>")?;
+    }
+    write!(out, "</ol>\n</section>\n")
+}
