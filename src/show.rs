@@ -175,9 +175,6 @@ pub(crate) fn markup(text: &str, out: &mut String) {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // No characters of XML (XML 1.0 §2.2).
-            '\u{fffe}' => out.push_str("&lt;FFFE&gt;"),
-            '\u{ffff}' => out.push_str("&lt;FFFF&gt;"),
             c => out.push(c),
         }
     }

@@ -190,8 +190,8 @@ fn plain(octets: &[u8]) -> usize {
     whole + rest.iter().take_while(|octet| is_plain(octet)).count()
 }
 
-/// Characters that no one sees, or that change how others are shown: line separators, bidi controls, joiners, fillers,
-/// annotations, tags. Combining characters are seen, and variation selectors do no harm.
+/// Characters that no one sees, that change how others are shown, or that are none: line separators, bidi controls, joiners, fillers,
+/// annotations, tags, the two that XML forbids. Combining characters are seen, and variation selectors do no harm.
 const HIDDEN: &[(char, char)] = &[
     ('\u{80}', '\u{9f}'),
     ('\u{ad}', '\u{ad}'),
@@ -207,6 +207,7 @@ const HIDDEN: &[(char, char)] = &[
     ('\u{feff}', '\u{feff}'),
     ('\u{ffa0}', '\u{ffa0}'),
     ('\u{fff0}', '\u{fffb}'),
+    ('\u{fffe}', '\u{ffff}'),
     ('\u{13430}', '\u{1343f}'),
     ('\u{1bca0}', '\u{1bca3}'),
     ('\u{1d173}', '\u{1d17a}'),

@@ -236,7 +236,7 @@ impl<'a> Page<'a> {
         let found = std::mem::take(&mut self.found);
         let fed = self
             .body(side, moment)
-            .and_then(|body| body.feed(octets, moment.place.row, &found));
+            .and_then(|body| body.feed(octets, moment, &found));
         self.found = found;
         fed
     }
@@ -267,6 +267,10 @@ impl<'a> Page<'a> {
             text,
             "<details{open}><summary>{octets} octets in {lines} lines"
         );
+        match body.last_ms.saturating_sub(body.moment.ms) {
+            0 => {}
+            ms => _ = write!(text, ", in {ms} ms"),
+        }
         let shown = match is_large {
             true => body.start.unwrap_or(0),
             false => body.html.len(),
@@ -290,7 +294,9 @@ impl<'a> Page<'a> {
         }
         text.push_str("</details>");
         self.bodies += if is_large { BODY_START as u64 } else { octets };
-        self.row(Some(body.side), body.moment, &text)
+        self.row(Some(body.side), body.moment, &text)?;
+        self.shown_ms = self.shown_ms.max(body.last_ms);
+        Ok(())
     }
 
     fn end_line(&mut self, end: LineEnd) -> io::Result<()> {

@@ -163,7 +163,10 @@ fn lines(totals: &Totals) -> Vec<String> {
         first.push_str(&format!(", {} refused (-)", totals.refused));
     }
     if totals.unanswered > 0 {
-        first.push_str(&format!(", {} without an answer (!)", totals.unanswered));
+        first.push_str(&format!(
+            ", {} without a whole answer (!)",
+            totals.unanswered
+        ));
     }
     let octets = format!(
         "{} octets came, {} went{}",

@@ -16,6 +16,8 @@ use crate::visible;
 pub(super) struct Body {
     pub(super) side: Side,
     pub(super) moment: Moment,
+    /// When the last of it came, in milliseconds.
+    pub(super) last_ms: u64,
     pub(super) html: String,
     /// The length of `html` where the start of a large body ends.
     pub(super) start: Option<usize>,
@@ -36,6 +38,7 @@ impl Body {
         Self {
             side,
             moment,
+            last_ms: moment.ms,
             html: String::new(),
             start: None,
             column: 0,
@@ -49,14 +52,15 @@ impl Body {
         }
     }
 
-    /// Takes octets that start in this row.
+    /// Takes octets that start there.
     pub(super) fn feed(
         &mut self,
         octets: &[u8],
-        row: usize,
+        moment: Moment,
         found: &BTreeMap<usize, Level>,
     ) -> io::Result<()> {
-        self.row = row;
+        self.row = moment.place.row;
+        self.last_ms = moment.ms;
         self.octets += octets.len() as u64;
         let mut cutter = std::mem::take(&mut self.cutter);
         let result = cutter.feed(octets, &mut |cut| {

@@ -22,7 +22,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; } d
 .level { font-weight: 600; } .must, .security { color: var(--bad); } .should, .difference { color: var(--odd); }
 table { border-collapse: collapse; width: 100%; table-layout: fixed; font: 14px/1.45 ui-monospace, Menlo, Consolas, monospace; border-top: 1px solid var(--edge); }
 th, td { vertical-align: top; text-align: left; padding: .05rem .4rem; font-weight: inherit; }
-thead th { color: var(--dim); font: 13px/1.5 system-ui, sans-serif; }
+thead .row, thead .time { text-align: right; } thead th { color: var(--dim); font: 13px/1.5 system-ui, sans-serif; }
 .row { width: 4.5rem; } .time { width: 6rem; } .who { width: 2.6rem; }
 tbody td:nth-child(1), tbody td:nth-child(2) { color: var(--dim); text-align: right; }
 code, pre { font: inherit; margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: isolate; }

@@ -27,7 +27,7 @@ fn figures(totals: &Totals) -> Vec<(&'static str, String)> {
         exchanges.push_str(&format!(", {} of them refused", totals.refused));
     }
     if totals.unanswered > 0 {
-        exchanges.push_str(&format!(", {} without an answer", totals.unanswered));
+        exchanges.push_str(&format!(", {} without a whole answer", totals.unanswered));
     }
     let holes = if totals.has_holes {
         ", holes not counted"
