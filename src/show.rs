@@ -46,7 +46,8 @@ impl Ink {
     }
 
     /// The codes that switch a terminal to it and back (ECMA-48 SGR).
-    fn codes(self) -> Option<(&'static str, &'static str)> {
+    #[must_use]
+    pub fn codes(self) -> Option<(&'static str, &'static str)> {
         Some(match self {
             Self::Plain => return None,
             Self::Client => ("\x1b[1m", "\x1b[22m"),
@@ -74,6 +75,20 @@ pub trait Canvas {
     /// Whether there is no use in more.
     fn is_full(&self) -> bool {
         false
+    }
+}
+
+impl<C: Canvas> Canvas for &mut C {
+    fn text(&mut self, ink: Ink, text: &str) -> io::Result<()> {
+        (**self).text(ink, text)
+    }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        (**self).end_line()
+    }
+
+    fn is_full(&self) -> bool {
+        (**self).is_full()
     }
 }
 

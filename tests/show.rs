@@ -443,7 +443,24 @@ fn a_long_one_is_paged_and_a_short_one_is_not() {
     assert!(screen.contains("server: mail.example.org:110"), "{screen}");
     assert!(screen.contains("q back"), "{screen}");
     terminal.press("q");
-    assert_eq!(terminal.end().0, 0);
+    let (code, octets) = terminal.end();
+    assert_eq!(code, 0);
+    let shown = text(&octets);
+    for colour in [
+        "S: \u{1b}[32m+OK\u{1b}[39m POP3 ready",
+        "C: \u{1b}[1mSTLS\u{1b}[22m",
+        "\u{1b}[2m  * connected",
+    ] {
+        assert!(shown.contains(colour), "{colour:?} in {shown:?}");
+    }
+    let mut terminal = Terminal::with(
+        &home,
+        &["show", &example("hostile.pop3"), "--times"],
+        &[("NO_COLOR", "1")],
+    );
+    terminal.see("hostile.pop3  lines 1-");
+    terminal.press("q");
+    assert!(!text(&terminal.end().1).contains("[32m"));
     let short = root("transcripts/replay/first.pop3");
     let terminal = Terminal::new(&home, &["show", short.to_str().unwrap()]);
     let (code, octets) = terminal.end();

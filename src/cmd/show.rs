@@ -224,9 +224,8 @@ fn paged(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
     }
     let has_colour = Style::new(args.color, Stream::Stdout).has_colour();
     let title = name(args);
-    let shown = lines::page(&title, has_colour, |out| {
-        // In the pager all is text of the file; colours would be octets of it.
-        on_canvas(Terminal::new(out, false), options(args), source).map(drop)
+    let shown = lines::page(&title, has_colour, |lines| {
+        on_canvas(lines, options(args), source).map(drop)
     });
     match shown.map_err(Trouble::Stdout)? {
         // The pager was left, or told that there is no room.

@@ -16,6 +16,7 @@ pub use alternate::restore;
 
 use super::spool::{Found, Needle, Progress, Spool, Way};
 use super::terminal;
+use crate::show::Ink;
 use alternate::Alternate;
 use entry::{Entry, Typed};
 use keys::Action;
@@ -49,11 +50,25 @@ pub fn page(
     has_colour: bool,
     is_over: &dyn Fn() -> bool,
 ) -> io::Result<Leave> {
+    page_in_colour(spool, title, has_colour, &|_| Ink::Plain, is_over)
+}
+
+/// The same for text in which each line has its ink; `ink` tells it by the number of the line, from 0.
+///
+/// Errors: those of [`page`].
+pub fn page_in_colour(
+    spool: &Spool,
+    title: &str,
+    has_colour: bool,
+    ink: &dyn Fn(u64) -> Ink,
+    is_over: &dyn Fn() -> bool,
+) -> io::Result<Leave> {
     let mut alternate = Alternate::enter()?;
     let mut pager = Pager {
         spool,
         title,
         has_colour,
+        ink,
         is_over,
         size: (0, 0),
         top: Place::default(),
@@ -76,6 +91,7 @@ struct Pager<'a> {
     spool: &'a Spool,
     title: &'a str,
     has_colour: bool,
+    ink: &'a dyn Fn(u64) -> Ink,
     is_over: &'a dyn Fn() -> bool,
     /// Columns and rows of the screen; the last row is the status line.
     size: (usize, usize),
@@ -324,7 +340,8 @@ impl Pager<'_> {
                 .iter()
                 .map(|row| {
                     let margins = self.rows().margins(row.is_continuation);
-                    frame::row(row, margins, self.has_colour)
+                    let ink = self.has_colour.then(|| (self.ink)(row.whole));
+                    frame::row(row, margins, ink)
                 })
                 .collect(),
         };

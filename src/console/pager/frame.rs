@@ -8,26 +8,42 @@ use unicode_width::UnicodeWidthStr;
 use super::keys::KEYS;
 use super::rows::{MARK, Row};
 use crate::console::spool::Progress;
+use crate::show::Ink;
 use crate::visible;
 
 /// What stands at the right of the status line while there is nothing else to say.
 const HINT: &str = "q back  / search  h keys";
 
-/// One row; `margins` are the columns of the mark before it, and those for its octets.
-pub(super) fn row(row: &Row, margins: (usize, usize), has_colour: bool) -> String {
+/// One row; `margins` are the columns of the mark before it, and those for its octets. `ink` tells what its line is; there is
+/// none without colours.
+pub(super) fn row(row: &Row, margins: (usize, usize), ink: Option<Ink>) -> String {
     let (indent, width) = margins;
     let mut text = String::new();
     if row.is_continuation && indent > 0 {
-        if has_colour {
+        if ink.is_some() {
             text += &format!("{}{MARK}{}", Attribute::Dim, Attribute::NormalIntensity);
         } else {
             text += MARK;
         }
     }
+    let codes = ink.and_then(Ink::codes);
+    let painted = ink.map_or(0..0, |ink| painted(row, ink));
     let mut column = 0;
     let mut show = |octets: Range<usize>, text: &mut String| {
-        let octets = row.octets.get(octets).unwrap_or_default();
-        column = visible::escape_within(octets, column..width, text);
+        let edges = [
+            octets.start,
+            painted.start.clamp(octets.start, octets.end),
+            painted.end.clamp(octets.start, octets.end),
+            octets.end,
+        ];
+        let parts = edges.iter().zip(edges.iter().skip(1));
+        for ((from, upto), codes) in parts.zip([None, codes, None]) {
+            let octets = row.octets.get(*from..*upto).unwrap_or_default();
+            let (on, off) = codes.filter(|_| !octets.is_empty()).unwrap_or_default();
+            *text += on;
+            column = visible::escape_within(octets, column..width, text);
+            *text += off;
+        }
     };
     let mut at = 0;
     for found in &row.matches {
@@ -39,6 +55,29 @@ pub(super) fn row(row: &Row, margins: (usize, usize), has_colour: bool) -> Strin
     }
     show(at..row.octets.len(), &mut text);
     text
+}
+
+/// Where the ink of a line of a transcript shows in a row of it.
+fn painted(row: &Row, ink: Ink) -> Range<usize> {
+    let end = row.octets.len();
+    let behind = |mark: &[u8]| {
+        let at = memchr::memmem::find(&row.octets, mark);
+        at.map_or(end, |at| at + mark.len())
+    };
+    match ink {
+        Ink::Plain => 0..0,
+        Ink::Note => 0..end,
+        Ink::Client | Ink::Challenge if row.is_continuation => 0..end,
+        Ink::Client => behind(b"C: ")..end,
+        Ink::Challenge => behind(b"S: ")..end,
+        // Of a status line the indicator.
+        Ink::Positive | Ink::Negative | Ink::Odd if row.is_continuation => 0..0,
+        Ink::Positive | Ink::Negative | Ink::Odd => {
+            let from = behind(b"S: ");
+            let word = row.octets.get(from..).unwrap_or_default();
+            from..memchr::memchr(b' ', word).map_or(end, |at| from + at)
+        }
+    }
 }
 
 /// What the status line tells.
@@ -187,15 +226,39 @@ mod tests {
     fn matches_stand_in_reverse_video() {
         let mut marked = a_row(b"a\tneedle\x1b", false);
         marked.matches.push(2..8);
-        assert_eq!(plain(&row(&marked, (0, 80), false)), "a       [needle]^[");
+        assert_eq!(plain(&row(&marked, (0, 80), None)), "a       [needle]^[");
+    }
+
+    #[test]
+    fn the_ink_of_a_line_shows_where_it_belongs() {
+        let shown = |octets: &[u8], ink| row(&a_row(octets, false), (0, 80), Some(ink));
+        assert_eq!(
+            shown(b"S: +OK S: x", Ink::Positive),
+            "S: \x1b[32m+OK\x1b[39m S: x"
+        );
+        assert_eq!(
+            shown(b"  9 ms  S: -ERR", Ink::Negative),
+            "  9 ms  S: \x1b[31m-ERR\x1b[39m"
+        );
+        assert_eq!(shown(b"S: +OK", Ink::Plain), "S: +OK");
+        assert_eq!(shown(b"C: QUIT", Ink::Client), "C: \x1b[1mQUIT\x1b[22m");
+        assert_eq!(shown(b"  * closed", Ink::Note), "\x1b[2m  * closed\x1b[22m");
+        assert_eq!(shown(b"C:", Ink::Client), "C:");
+        let mut found = a_row(b"S: +OK", false);
+        found.matches.push(4..6);
+        let text = row(&found, (0, 80), Some(Ink::Positive));
+        let wanted = "S: \x1b[32m+\x1b[39m\x1b[7m\x1b[32mOK\x1b[39m\x1b[27m";
+        assert_eq!(text, wanted);
+        let goes_on = a_row(b"+OK", true);
+        assert!(!row(&goes_on, (0, 80), Some(Ink::Positive)).contains("32m"));
     }
 
     #[test]
     fn a_continuation_is_marked_without_colour_too() {
         let goes_on = a_row(b"goes on", true);
-        assert_eq!(row(&goes_on, (2, 78), false), "↳ goes on");
-        assert!(row(&goes_on, (2, 78), true).contains("\x1b[2m↳ \x1b[22mgoes"));
-        assert_eq!(row(&goes_on, (0, 12), true), "goes on");
+        assert_eq!(row(&goes_on, (2, 78), None), "↳ goes on");
+        assert!(row(&goes_on, (2, 78), Some(Ink::Plain)).contains("\x1b[2m↳ \x1b[22mgoes"));
+        assert_eq!(row(&goes_on, (0, 12), Some(Ink::Plain)), "goes on");
     }
 
     #[test]
