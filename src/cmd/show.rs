@@ -114,7 +114,11 @@ pub fn run(args: &ShowArgs) -> Exit {
         }
         Err(Trouble::Write(path, error)) => {
             let what = format!("{}: {}", path.display(), plain(&error));
-            report::error(&what, Some("nothing is overwritten; name another one"));
+            let hint = match error.kind() {
+                io::ErrorKind::AlreadyExists => "nothing is overwritten; name another one",
+                _ => "name a place that can be written to",
+            };
+            report::error(&what, Some(hint));
             Exit::Usage
         }
     }
