@@ -41,6 +41,7 @@ pub mod diff;
 pub mod exit;
 pub mod explain;
 pub mod finding;
+pub mod follow;
 pub mod heard;
 pub mod help;
 pub mod import;

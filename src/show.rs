@@ -7,7 +7,8 @@ pub mod screen;
 pub mod svg;
 pub mod timeline;
 
-use crate::tracker::Status;
+use crate::follow::Follower;
+use crate::tracker::{Role, Side, Status, Step};
 use crate::transcript::{Hole, Piece, Row};
 use crate::visible;
 
@@ -47,43 +48,25 @@ pub fn safe(text: &str) -> String {
 }
 
 /// Follows which rows of the server are status lines, so that a line of a message is never painted as one.
-#[derive(Debug, Default)]
-pub struct Statuses {
-    tracker: crate::tracker::Tracker,
-    has_begun: bool,
+#[derive(Debug)]
+pub struct Statuses(Follower);
+
+impl Default for Statuses {
+    fn default() -> Self {
+        Self(Follower::new(false))
+    }
 }
 
 impl Statuses {
     /// Takes an event.
     pub fn event(&mut self, event: &str) {
-        if event.starts_with("tls ") && !event.starts_with("tls failed") {
-            self.tracker.tls_started();
-        } else if event.starts_with("timeout") {
-            self.tracker.forget(&mut |_| {});
-        } else if event.starts_with("connected ") {
-            self.has_begun = true;
-        }
+        self.0.event(event);
     }
 
     /// Takes a row; what its status line says, if it is one.
     pub fn row(&mut self, row: &Row) -> Option<Status> {
-        use crate::tracker::{Role, Side, Step};
-        if !std::mem::replace(&mut self.has_begun, true) && row.side == Side::Client {
-            self.tracker.feed(Side::Server, b"+OK\r\n", &mut |_| {});
-        }
-        if row.pieces == [Piece::Hole(Hole::Rows)] {
-            return None;
-        }
-        let mut wire = Vec::new();
-        for piece in &row.pieces {
-            wire.extend_from_slice(match piece {
-                Piece::Octets(octets) => octets,
-                Piece::Hole(_) => b"x",
-            });
-        }
-        wire.extend_from_slice(row.end.octets());
         let mut found = None;
-        self.tracker.feed(row.side, &wire, &mut |step| {
+        self.0.row(row, &mut |step| {
             if let Step::Line {
                 role: Role::Greeting | Role::Status,
                 octets,
@@ -94,6 +77,6 @@ impl Statuses {
                 found = Some(Status::of_line(octets));
             }
         });
-        found
+        found.filter(|_| row.side == Side::Server)
     }
 }

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
+use crate::follow::Follower;
 use crate::stuffing::Unstuffer;
-use crate::tracker::{Role, Side, Status, Step, Tracker};
-use crate::transcript::{Hole, Item, Piece, Row};
+use crate::tracker::{Role, Side, Status, Step};
+use crate::transcript::{Item, Piece, Row};
 
 /// Where messages go.
 pub trait Shelf {
@@ -24,26 +25,24 @@ pub trait Shelf {
 
 /// Reads messages out of items.
 pub struct Messages<'a> {
-    tracker: Tracker,
+    follower: Follower,
     shelf: &'a mut dyn Shelf,
     unstuffer: Unstuffer,
     block: Vec<u8>,
     is_inside: bool,
     has_hole: bool,
-    has_begun: bool,
 }
 
 impl<'a> Messages<'a> {
     /// Puts them on a shelf.
     pub fn new(shelf: &'a mut dyn Shelf) -> Self {
         Self {
-            tracker: Tracker::new(),
+            follower: Follower::new(true),
             shelf,
             unstuffer: Unstuffer::default(),
             block: Vec::new(),
             is_inside: false,
             has_hole: false,
-            has_begun: false,
         }
     }
 
@@ -53,16 +52,10 @@ impl<'a> Messages<'a> {
     pub fn feed(&mut self, item: &Item) -> io::Result<()> {
         match item {
             Item::Row(row) => self.row(row),
-            Item::Event(event) => {
-                self.has_begun |= event.starts_with("connected ");
-                if event.starts_with("tls ") && !event.starts_with("tls failed") {
-                    self.tracker.tls_started();
-                } else if event.starts_with("timeout") {
-                    self.tracker.forget(&mut |_| {});
-                    return self.end(false);
-                }
-                Ok(())
-            }
+            Item::Event(event) => match self.follower.event(event) {
+                true => self.end(false),
+                false => Ok(()),
+            },
             _ => Ok(()),
         }
     }
@@ -82,33 +75,14 @@ impl<'a> Messages<'a> {
     }
 
     fn row(&mut self, row: &Row) -> io::Result<()> {
-        if !std::mem::replace(&mut self.has_begun, true) && row.side == Side::Client {
-            self.tracker.feed(Side::Server, b"+OK\r\n", &mut |_| {});
-        }
-        if row
+        let has_hole = row
             .pieces
             .iter()
-            .any(|piece| matches!(piece, Piece::Hole(_)))
-            && self.is_inside
-        {
-            self.has_hole = true;
-        }
-        if row.pieces == [Piece::Hole(Hole::Rows)] {
-            return Ok(());
-        }
-        let mut wire = Vec::new();
-        for piece in &row.pieces {
-            match piece {
-                Piece::Octets(octets) => wire.extend_from_slice(octets),
-                Piece::Hole(hole) => {
-                    wire.extend_from_slice(format!("{{{{{}}}}}", hole.name()).as_bytes())
-                }
-            }
-        }
-        wire.extend_from_slice(row.end.octets());
+            .any(|piece| matches!(piece, Piece::Hole(_)));
+        self.has_hole |= has_hole && self.is_inside;
         let mut result = Ok(());
         let Self {
-            tracker,
+            follower,
             shelf,
             unstuffer,
             block,
@@ -116,7 +90,7 @@ impl<'a> Messages<'a> {
             has_hole,
             ..
         } = self;
-        tracker.feed(row.side, &wire, &mut |step| {
+        follower.row(row, &mut |step| {
             if result.is_err() {
                 return;
             }
