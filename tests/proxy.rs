@@ -39,6 +39,7 @@ impl Proxied {
                 },
                 wait: Duration::from_secs(20),
                 keeps_secrets: false,
+                on_line: None,
             }),
             log: LogPlace::Path(folder.path().to_owned()),
             ..ServeOptions::default()

@@ -65,6 +65,10 @@ pub struct ProxyArgs {
     #[arg(long)]
     no_log: bool,
 
+    /// Show each line as it passes, but for message data
+    #[arg(short = 'v', long)]
+    verbose: bool,
+
     /// Write passwords and the like in clear into the transcripts
     #[arg(long)]
     keep_secrets: bool,
@@ -125,6 +129,7 @@ fn proxy(args: ProxyArgs) -> Result<(), Failure> {
             tls: settings,
             wait: args.timeout.unwrap_or(WAIT),
             keeps_secrets: args.keep_secrets,
+            on_line: args.verbose.then_some(|line| _ = serving::print(line)),
         }),
         log,
         certificate,

@@ -98,7 +98,7 @@ pub(super) fn tell(
 }
 
 /// Prints a line; false when nobody reads any more.
-fn print(line: &str) -> bool {
+pub(super) fn print(line: &str) -> bool {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
 }

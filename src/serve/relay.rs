@@ -19,7 +19,9 @@ use crate::net::{Stream, tls};
 use crate::recorder::{Recorder, Seen};
 use crate::secret::Hider;
 use crate::server::{Ending, Summary};
+use crate::show;
 use crate::tracker::{Awaited, Side, State};
+use crate::transcript::Row;
 
 use leg::{Leg, Outbox};
 
@@ -98,6 +100,7 @@ struct Relay<'a> {
     /// What the server has sent of a line, while CAPA is answered.
     partial: Vec<u8>,
     recorder: Recorder,
+    peer: SocketAddr,
     start: Instant,
     active: Instant,
     client_has_ended: bool,
@@ -145,6 +148,7 @@ impl<'a> Relay<'a> {
             lines: Vec::new(),
             partial: Vec::new(),
             recorder,
+            peer,
             start: Instant::now(),
             active: Instant::now(),
             client_has_ended: false,
@@ -239,7 +243,22 @@ impl<'a> Relay<'a> {
         let now_ms = self.now_ms();
         let mut is_agreed = false;
         let is_injected = &mut self.is_injected;
+        let (on_line, peer) = (self.upstream.on_line, self.peer);
         self.recorder.feed(side, octets, now_ms, &mut |seen| {
+            if let (
+                Some(on_line),
+                Seen::Line {
+                    side, pieces, end, ..
+                },
+            ) = (on_line, &seen)
+            {
+                let row = Row::new(*side, 0, pieces.iter().cloned(), *end);
+                let sign = match side {
+                    Side::Client => 'C',
+                    Side::Server => 'S',
+                };
+                on_line(&format!("{peer} {sign}: {}", show::text_of(&row)));
+            }
             is_agreed |= matches!(seen, Seen::TlsAgreed);
             *is_injected |= matches!(seen, Seen::Injected(_));
         });
@@ -385,10 +404,9 @@ impl<'a> Relay<'a> {
             return Ok(Some(Outcome::Ended));
         }
         if self.client_has_ended && self.to_server.waiting() == 0 {
-            if self.recorder.tracker().outstanding() == 0 {
-                return Ok(Some(Outcome::HungUp));
-            }
-            if self.active.elapsed() > FAREWELL {
+            // What was asked is still answered, for a while.
+            let is_answered = self.recorder.tracker().outstanding() == 0;
+            if is_answered || self.active.elapsed() > FAREWELL {
                 return Ok(Some(Outcome::HungUp));
             }
         }
