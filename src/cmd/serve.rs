@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::serving::{self, Failure};
 use crate::dialogue::Parts;
 use crate::exit::Exit;
-use crate::log::LogPlace;
+use crate::log::{self, LogPlace};
 use crate::net::dial;
 use crate::report;
 use crate::serve::{AUTOLOGOUT, Recording, ServeOptions, Serving};
@@ -157,7 +157,7 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
 
 /// Reads the whole of a transcript once, so that a mistake in it is told now and not to a client.
 fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<Recording, Failure> {
-    let file = std::fs::File::open(path).map_err(|error| {
+    let file = log::read(path).map_err(|error| {
         let what = format!("{}: {}", path.display(), dial::plain(&error));
         (
             what,

@@ -94,9 +94,8 @@ pub fn run(args: &ShowArgs) -> Exit {
         }
         Err(Trouble::Parse(error)) => {
             let (row, column) = (error.row, error.column);
-            report::own(&format!(
-                "error: row {row} column {column} of {file}: {error}"
-            ));
+            let what = format!("row {row} column {column} of {file}: {error}");
+            report::error(&what, None);
             Exit::Usage
         }
         Err(Trouble::Write(path, error)) => {
@@ -108,10 +107,7 @@ pub fn run(args: &ShowArgs) -> Exit {
 }
 
 fn open(path: &Path) -> Result<BufReader<File>, Trouble> {
-    let file = File::open(path).map_err(Trouble::Read)?;
-    if file.metadata().is_ok_and(|found| found.is_dir()) {
-        return Err(Trouble::Read(io::ErrorKind::IsADirectory.into()));
-    }
+    let file = log::read(path).map_err(Trouble::Read)?;
     Ok(BufReader::with_capacity(256 * 1024, file))
 }
 
