@@ -12,4 +12,5 @@ pub mod proxy;
 pub mod redact;
 pub mod replay;
 pub mod serve;
+mod serving;
 pub mod show;

@@ -4,19 +4,19 @@
 //! [`LINE_KEPT`] octets, so that a transcript may be larger than memory. Computed, never stored.
 
 mod event;
-mod follow;
 mod matcher;
 mod measure;
 mod parts;
 mod stream;
 mod talk;
+mod walk;
 
 pub use event::{Event, EventKind};
-pub use follow::{Follower, Moment, Phase, Told};
 pub(crate) use matcher::flat;
 pub use matcher::{Matcher, fits};
 pub use measure::{Digest, Measures};
 pub use parts::Parts;
+pub use walk::{Moment, Phase, Told, Walker};
 
 use crate::tracker::{LineEnd, Sent, Side, State, Status, Tracker};
 use crate::transcript::{Hole, Item, Piece, Row, Transcript};

@@ -1,24 +1,24 @@
 //! poptalk: a raw console for POP3. Type the commands by hand, read every octet of the answers, keep the transcript.
 //!
 //! ```text
-//!            keyboard                                        sockets
-//!                |                                              |
-//!   EDGE   console, script                             net (client), serve       only here: I/O and clock
-//!                 \                                        |          |
-//!                  v                                       v          v
-//!   CORE            tracker.feed(side, octets) <-----------+      server::model  pure, never panics
-//!                           |  steps
+//!          keyboard, script         transcript file             sockets
+//!                |                        |                  (one or both)
+//!   EDGE   console, script         replay, show, check     net (client), serve   only here: I/O and clock
+//!                 \                       |                  /        |
+//!                  v                      v                 v         v
+//!   CORE            tracker.feed(side, octets) <-----------+    server::{model, script, loose}, player
+//!                           |  steps                                 PLAYERS, pure, never panic
 //!                       recorder    hides secrets, appends, then shows           thin
 //!                           |
 //!   TAPE               transcript <----> text (rows of a file)                   pure
 //!                           |
-//!   READING   learnt (what the replies told), dialogue (commands with replies), redact, import  pure, computed
+//!   READING   learnt (what the replies told), dialogue (commands with replies), redact, import   pure, computed
 //!                           |
-//!   JUDGES               diff, and what they say: finding                        pure
+//!   JUDGES               diff, lint, and what they say: finding                  pure
 //! ```
 //!
 //! The layers look only downwards: facts (`command`), core (`tracker`), tape (`transcript`, `text`, `secret`), `recorder`,
-//! reading, judges, players (`server`), edge, `cmd`. `tests/layers.rs` names the layer of each module and enforces it.
+//! reading, judges, players (`server`, `player`), edge, `cmd`. `tests/layers.rs` names the layer of each module and enforces it.
 
 #![cfg_attr(
     test,
@@ -41,6 +41,7 @@ pub mod diff;
 pub mod exit;
 pub mod explain;
 pub mod finding;
+pub mod follow;
 pub mod heard;
 pub mod help;
 pub mod import;

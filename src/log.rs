@@ -91,6 +91,17 @@ fn in_folder(folder: &Path, name: &str, now: Timestamp) -> io::Result<Log> {
     Err(io::Error::from(io::ErrorKind::AlreadyExists))
 }
 
+/// Opens a transcript to read it.
+///
+/// Errors: it can't be opened, or is a folder.
+pub fn read(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    match file.metadata()?.is_dir() {
+        true => Err(io::ErrorKind::IsADirectory.into()),
+        false => Ok(file),
+    }
+}
+
 /// Makes a folder that only its owner can read, with those above it.
 ///
 /// Errors: it can't be made.

@@ -3,12 +3,10 @@
 
 use std::collections::VecDeque;
 
+use crate::follow::Follower;
 use crate::text::ParseError;
-use crate::tracker::{LineEnd, Side, Status, Step, Tracker};
+use crate::tracker::{LineEnd, Side, Status, Step};
 use crate::transcript::{Hole, Item, Piece};
-
-/// What stands in a hole's place while the recording is followed.
-const NEUTRAL: &[u8] = b"x";
 
 /// What the server said to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,12 +73,10 @@ pub enum Action {
 pub struct Player<I> {
     items: I,
     row: usize,
-    tracker: Tracker,
+    follower: Follower,
     count: u64,
     /// Recorded answers, with the row in which each was complete, until they are taken.
     answers: VecDeque<(usize, Answer)>,
-    /// The session began in the transcript: with a row of the server, or with the event.
-    is_connected: bool,
     is_over: bool,
 }
 
@@ -90,17 +86,16 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
         Self {
             items,
             row: 0,
-            tracker: Tracker::new(),
+            follower: Follower::new(false),
             count: 0,
             answers: VecDeque::new(),
-            is_connected: false,
             is_over: false,
         }
     }
 
     /// Replies to `verb` have this shape; see [`Tracker::set_shape`].
     pub fn set_shape(&mut self, verb: &str, shape: crate::command::Shape) {
-        self.tracker.set_shape(verb, shape);
+        self.follower.set_shape(verb, shape);
     }
 
     /// The next cue; None behind the last one.
@@ -116,14 +111,12 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
                 // Any number of lines, so nothing that could be sent.
                 Item::Row(row) if row.pieces == [Piece::Hole(Hole::Rows)] => {}
                 Item::Row(row) => {
-                    // A piece of a session: the greeting was before it.
-                    if row.side == Side::Client && self.count == 0 && !self.is_connected {
-                        self.follow(Side::Server, b"+OK\r\n");
-                    }
-                    self.is_connected = true;
-                    let is_response = row.side == Side::Client && self.tracker.expects_response();
+                    let side = row.side;
+                    self.tell(|follower, tell| follower.begin(side, tell));
+                    let is_response =
+                        row.side == Side::Client && self.follower.tracker().expects_response();
                     let answers = self.count;
-                    self.follow(row.side, &wire(&row.pieces, row.end));
+                    self.tell(|follower, tell| follower.row(&row, tell));
                     if row.side == Side::Client {
                         let (pieces, end) = (row.pieces, row.end);
                         return Ok(Some(Cue {
@@ -138,7 +131,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
                         }));
                     }
                 }
-                Item::Event(event) => self.event(&event),
+                Item::Event(event) => _ = self.follower.event(&event),
                 Item::Head { .. } | Item::Prose(_) | Item::Blank | Item::Unknown(_) => {}
             }
         }
@@ -158,35 +151,14 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
         self.answers.pop_front()
     }
 
-    fn follow(&mut self, side: Side, octets: &[u8]) {
+    /// Follows something, and keeps the answers that it brings.
+    fn tell(&mut self, follow: impl FnOnce(&mut Follower, &mut dyn FnMut(Step<'_>))) {
         let (row, count, answers) = (self.row, &mut self.count, &mut self.answers);
-        self.tracker.feed(side, octets, &mut |step| {
+        follow(&mut self.follower, &mut |step| {
             if let Some(answer) = Answer::of(&step) {
                 *count += 1;
                 answers.push_back((row, answer));
             }
         });
     }
-
-    fn event(&mut self, event: &str) {
-        if event.starts_with("connected ") {
-            self.is_connected = true;
-        } else if event.starts_with("tls ") && !event.starts_with("tls failed") {
-            self.tracker.tls_started();
-        } else if event.starts_with("timeout") {
-            self.tracker.forget(&mut |_| {});
-        }
-    }
-}
-
-fn wire(pieces: &[Piece], end: LineEnd) -> Vec<u8> {
-    let mut octets = Vec::new();
-    for piece in pieces {
-        octets.extend_from_slice(match piece {
-            Piece::Octets(octets) => octets,
-            Piece::Hole(_) => NEUTRAL,
-        });
-    }
-    octets.extend_from_slice(end.octets());
-    octets
 }

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::command::{Command, Effect, Words};
 use crate::exit::Exit;
 use crate::heard::{Heard, hear};
+use crate::log;
 use crate::login;
 use crate::net::dial::plain;
 use crate::net::engine::{Connection, Ending, News, Order, Standing, Watcher};
@@ -228,7 +229,7 @@ impl ReplayError {
 ///
 /// Errors: the file can't be opened.
 fn read(path: &Path) -> Result<Reader<BufReader<File>>, ReplayError> {
-    let file = File::open(path).map_err(|error| ReplayError::Read(path.to_owned(), error))?;
+    let file = log::read(path).map_err(|error| ReplayError::Read(path.to_owned(), error))?;
     Ok(Reader::new(BufReader::with_capacity(64 * 1024, file)))
 }
 

@@ -13,10 +13,15 @@ use crate::style::{ColorChoice, Paint, Style};
 use crate::tracker::Awaited;
 use crate::visible;
 
-/// An error, and what to do.
+/// An error, and what to do. One that shows a place in a file has several lines.
 pub fn error(what: &str, hint: Option<&str>) {
     let style = Style::new(ColorChoice::Auto, Stream::Stderr);
-    eprintln!("{}: {}", style.paint(Paint::Negative, "error"), shown(what));
+    let mut lines = what.lines();
+    let first = shown(lines.next().unwrap_or_default());
+    eprintln!("{}: {first}", style.paint(Paint::Negative, "error"));
+    for line in lines {
+        eprintln!("{}", shown(line));
+    }
     if let Some(hint) = hint {
         eprintln!("hint: {}", shown(hint));
     }

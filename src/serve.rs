@@ -102,6 +102,8 @@ pub struct Upstream {
     pub wait: Duration,
     /// Nothing is hidden in the transcripts.
     pub keeps_secrets: bool,
+    /// Called with each line as it passes, made safe, secrets hidden; message data is left out.
+    pub on_line: Option<fn(&str)>,
 }
 
 /// A transcript whose server rows are played.

@@ -1,5 +1,5 @@
 //! A transcript for people: as on the screen, as a picture of a terminal, as a page, as a picture of where the time went; and
-//! its messages. Each goes over what a [`Follower`](crate::dialogue::Follower) tells once, in constant memory. Nothing of a file
+//! its messages. Each goes over what a [`Walker`](crate::dialogue::Walker) tells once, in constant memory. Nothing of a file
 //! can drive a terminal or a browser.
 
 pub mod html;
@@ -12,7 +12,7 @@ pub mod timeline;
 use std::io::{self, Write};
 
 use crate::tracker::Status;
-use crate::transcript::Hole;
+use crate::transcript::{Hole, Piece, Row};
 use crate::visible;
 
 /// What a text is, which decides how it looks.
@@ -169,6 +169,28 @@ pub fn safe(text: &str) -> String {
     let mut safe = String::new();
     visible::escape(text.as_bytes(), &mut safe);
     safe
+}
+
+/// The most octets of a line outside a page's bodies that are shown.
+const LINE_SHOWN: usize = 16 * 1024;
+
+/// A row as text that is safe for a terminal: escapes seen, secrets as dots.
+#[must_use]
+pub fn text_of(row: &Row) -> String {
+    let mut text = String::new();
+    for piece in &row.pieces {
+        match piece {
+            Piece::Octets(octets) => {
+                let shown = octets.get(..LINE_SHOWN).unwrap_or(octets);
+                visible::escape(shown, &mut text);
+                if shown.len() < octets.len() {
+                    text.push_str(&format!(" (and {} octets)", octets.len() - shown.len()));
+                }
+            }
+            Piece::Hole(missing) => text.push_str(hole(missing)),
+        }
+    }
+    text
 }
 
 /// What stands for a hole.

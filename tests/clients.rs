@@ -90,6 +90,7 @@ fn fetches_from(
                 },
                 wait: LIMIT,
                 keeps_secrets: false,
+                on_line: None,
             }),
             log: LogPlace::Path(folder.path().to_owned()),
             ..ServeOptions::default()

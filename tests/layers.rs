@@ -12,8 +12,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "reading",
         &[
-            "dialogue", "learnt", "typed", "help", "explain", "target", "netrc", "sasl", "mail",
-            "srv", "tunnel", "redact", "import",
+            "dialogue", "follow", "learnt", "typed", "help", "explain", "target", "netrc", "sasl",
+            "mail", "srv", "tunnel", "redact", "import",
         ],
     ),
     ("judges", &["finding", "diff", "lint", "show"]),

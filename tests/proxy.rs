@@ -39,6 +39,7 @@ impl Proxied {
                 },
                 wait: Duration::from_secs(20),
                 keeps_secrets: false,
+                on_line: None,
             }),
             log: LogPlace::Path(folder.path().to_owned()),
             ..ServeOptions::default()
@@ -181,6 +182,9 @@ fn what_comes_behind_stls_before_the_handshake_is_never_used() {
         let _ = reader.read_to_end(&mut rest);
         assert!(!text(&rest).contains("TOP"), "{upstream}: {}", text(&rest));
         assert!(matches!(proxied.event().outcome, Outcome::Lost(_)));
+        // Evidence all the same.
+        let transcript = read(&proxied.transcripts()[0]);
+        assert_eq!(text(&transcript.octets(Side::Client)), "STLS\r\nCAPA\r\n");
     }
 }
 

@@ -64,8 +64,7 @@ pub fn run(args: &DiffArgs) -> Exit {
         Format::Text => people(args, &mut old, &mut new, &options, &mut out),
         Format::Json | Format::Junit => program(args, &mut old, &mut new, &options, &mut out),
     };
-    // A reader that has enough is no failure.
-    let _ = out.flush();
+    let flushed = out.flush();
     match result {
         Ok(summary) => {
             if args.map_uidl && summary.mapped.is_none() {
@@ -73,11 +72,11 @@ pub fn run(args: &DiffArgs) -> Exit {
                     "not both recordings have UIDL: message numbers are compared as they are",
                 );
             }
-            if summary.different == 0 {
-                Exit::Well
-            } else {
-                Exit::Refused
-            }
+            let exit = match summary.different {
+                0 => Exit::Well,
+                _ => Exit::Refused,
+            };
+            report::written(&flushed, exit)
         }
         Err(unreadable) => {
             let path = if unreadable.is_new {
@@ -86,12 +85,9 @@ pub fn run(args: &DiffArgs) -> Exit {
                 &args.old
             };
             let error = &unreadable.error;
-            report::own(&format!(
-                "error: row {} column {} of {}: {error}",
-                error.row,
-                error.column,
-                path.display()
-            ));
+            let (row, column) = (error.row, error.column);
+            let what = format!("row {row} column {column} of {}: {error}", path.display());
+            report::error(&what, None);
             Exit::Usage
         }
     }

@@ -64,7 +64,7 @@ type Failure = (String, Option<&'static str>);
 #[must_use]
 pub fn run(args: &ImportArgs) -> Exit {
     match work(args) {
-        Ok(()) => Exit::Well,
+        Ok(exit) => exit,
         Err((what, hint)) => {
             report::error(&what, hint);
             Exit::Usage
@@ -72,7 +72,7 @@ pub fn run(args: &ImportArgs) -> Exit {
     }
 }
 
-fn work(args: &ImportArgs) -> Result<(), Failure> {
+fn work(args: &ImportArgs) -> Result<Exit, Failure> {
     let read = args.files.iter().map(|path| {
         let name = name(path);
         read(path).map(|octets| (name, octets))
@@ -146,16 +146,15 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(octets)
 }
 
-fn write(args: &ImportArgs, made: &[Made]) -> Result<(), Failure> {
+fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
     let Some(output) = &args.output else {
         let [made] = made else {
             let what = format!("{} connections, and one standard output", made.len());
             return Err((what, Some("give a folder for the transcripts: -o FOLDER")));
         };
         let mut out = io::stdout().lock();
-        // A reader that has enough is no failure.
-        let _ = out.write_all(&made.text).and_then(|()| out.flush());
-        return Ok(());
+        let printed = out.write_all(&made.text).and_then(|()| out.flush());
+        return Ok(report::written(&printed, Exit::Well));
     };
     for (index, talk) in made.iter().enumerate() {
         let path = place(args, output, (made.len() > 1).then_some(index + 1));
@@ -170,7 +169,7 @@ fn write(args: &ImportArgs, made: &[Made]) -> Result<(), Failure> {
             })?;
         report::note(&format!("wrote {}", path.display()));
     }
-    Ok(())
+    Ok(Exit::Well)
 }
 
 /// The file of one of several transcripts: `OUT-2.pop3`, or in a folder `CAPTURE-2.pop3`.

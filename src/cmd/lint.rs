@@ -61,9 +61,8 @@ pub fn run(args: &LintArgs) -> Exit {
     let wants = |rule: &Rule| args.only.is_empty() || args.only.iter().any(|id| id == rule.id);
     let mut out = BufWriter::new(io::stdout().lock());
     if args.list {
-        // A reader that has enough is no failure.
-        let _ = list(&mut out, wants).and_then(|()| out.flush());
-        return Exit::Well;
+        let printed = list(&mut out, wants).and_then(|()| out.flush());
+        return report::written(&printed, Exit::Well);
     }
     let mut exit = Exit::Well;
     let mut all = Vec::new();
@@ -86,10 +85,7 @@ pub fn run(args: &LintArgs) -> Exit {
             }
             Err((what, hint)) => {
                 let _ = out.flush();
-                match hint {
-                    Some(hint) => report::error(&what, Some(hint)),
-                    None => report::own(&what),
-                }
+                report::error(&what, hint);
                 exit = Exit::Usage;
             }
         }
@@ -99,8 +95,7 @@ pub fn run(args: &LintArgs) -> Exit {
         Format::Json => findings::json(&mut out, &all),
         Format::Junit => findings::junit(&mut out, &all),
     };
-    let _ = out.flush();
-    exit
+    report::written(&out.flush(), exit)
 }
 
 /// Judges one file. Errors: what to tell, and a hint where the text has none of its own.
@@ -130,7 +125,7 @@ fn judge(
         }),
         Err(error) => {
             let what = format!(
-                "error: row {} column {} of {name}: {error}",
+                "row {} column {} of {name}: {error}",
                 error.row, error.column
             );
             Err((what, None))

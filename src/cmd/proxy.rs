@@ -1,26 +1,18 @@
 //! `poptalk proxy HOST`: between a mail client and a server, one transcript a connection.
 
-use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::path::PathBuf;
+use std::sync::mpsc;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-
+use super::serving::{self, Failure};
 use crate::exit::Exit;
-use crate::log::{self, LogPlace};
-use crate::net::dial::plain;
+use crate::log::LogPlace;
 use crate::net::tls::read_ca;
 use crate::report;
-use crate::serve::{Certificate, ServeOptions, Serving, Upstream};
+use crate::serve::{ServeOptions, Serving, Upstream};
 use crate::session::{TlsArgs, seconds};
 use crate::target;
-
-/// How soon an interrupt is noticed.
-const GLANCE: Duration = Duration::from_millis(100);
 
 /// How long a connection to the server may take.
 const WAIT: Duration = Duration::from_secs(15);
@@ -73,6 +65,10 @@ pub struct ProxyArgs {
     #[arg(long)]
     no_log: bool,
 
+    /// Show each line as it passes, but for message data
+    #[arg(short = 'v', long)]
+    verbose: bool,
+
     /// Write passwords and the like in clear into the transcripts
     #[arg(long)]
     keep_secrets: bool,
@@ -81,8 +77,6 @@ pub struct ProxyArgs {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
 }
-
-type Failure = (String, Option<&'static str>);
 
 /// Stands between until an interrupt.
 #[must_use]
@@ -97,11 +91,7 @@ pub fn run(args: ProxyArgs) -> Exit {
 }
 
 fn proxy(args: ProxyArgs) -> Result<(), Failure> {
-    let is_interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&is_interrupted))
-            .map_err(|error| (plain(&error), None))?;
-    }
+    let is_interrupted = serving::interrupt()?;
     let target = target::parse(&args.host, None, args.tls).map_err(|why| {
         (
             why,
@@ -117,22 +107,13 @@ fn proxy(args: ProxyArgs) -> Result<(), Failure> {
         // Said now, and not to each client.
         read_ca(path).map_err(|error| (error.what, None))?;
     }
-    let certificate = match (&args.listen_cert, &args.listen_key) {
-        (Some(cert), Some(key)) => Certificate::Given {
-            certificate: read("--listen-cert", cert)?,
-            key: read("--listen-key", key)?,
-        },
-        _ => Certificate::default(),
-    };
+    let certificate = serving::certificate(
+        ("--listen-cert", args.listen_cert.as_ref()),
+        ("--listen-key", args.listen_key.as_ref()),
+    )?;
     let log = match (&args.log, args.no_log) {
         (_, true) => LogPlace::Nowhere,
-        (Some(folder), _) => {
-            log::make_folder(folder).map_err(|error| {
-                let what = format!("--log {}: {}", folder.display(), plain(&error));
-                (what, Some("name a folder that can be written to"))
-            })?;
-            LogPlace::Path(folder.clone())
-        }
+        (Some(folder), _) => serving::folder(folder)?,
         (None, _) => LogPlace::StateFolder,
     };
     if args.keep_secrets {
@@ -148,6 +129,7 @@ fn proxy(args: ProxyArgs) -> Result<(), Failure> {
             tls: settings,
             wait: args.timeout.unwrap_or(WAIT),
             keeps_secrets: args.keep_secrets,
+            on_line: args.verbose.then_some(|line| _ = serving::print(line)),
         }),
         log,
         certificate,
@@ -157,41 +139,9 @@ fn proxy(args: ProxyArgs) -> Result<(), Failure> {
     };
     let (sender, events) = mpsc::channel();
     // The receiver goes when no more is printed.
-    let serving = Serving::start(options, move |event| drop(sender.send(event)))
+    let server = Serving::start(options, move |event| drop(sender.send(event)))
         .map_err(|error| (error.to_string(), error.hint()))?;
-    if let Some(path) = &args.cert_out {
-        let pem = serving.certificate_pem().unwrap_or_default();
-        std::fs::write(path, pem).map_err(|error| {
-            let what = format!("--cert-out {}: {}", path.display(), plain(&error));
-            (what, Some("give a file that can be written"))
-        })?;
-    }
-    let tls = serving.tls_address();
-    let tls = tls.map_or_else(String::new, |address| format!(" tls {address}"));
-    let mut is_heard = print(&format!("ready {}{tls} for {name}", serving.address()));
-    while is_heard && !is_interrupted.load(Ordering::SeqCst) {
-        match events.recv_timeout(GLANCE) {
-            Ok(event) => is_heard = print(&event.to_string()),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-    }
-    drop(serving);
-    for event in events {
-        is_heard = is_heard && print(&event.to_string());
-    }
+    serving::write_certificate(args.cert_out.as_ref(), &server)?;
+    serving::tell(server, &format!("for {name}"), &events, &is_interrupted);
     Ok(())
-}
-
-fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| {
-        let what = format!("{option} {}: {}", path.display(), plain(&error));
-        (what, Some("give a file in PEM form"))
-    })
-}
-
-/// Prints a line; false when nobody reads any more.
-fn print(line: &str) -> bool {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
 }

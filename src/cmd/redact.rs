@@ -1,6 +1,5 @@
 //! `poptalk redact FILE`: a transcript without its secrets, and on request without message data and names.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
@@ -75,7 +74,7 @@ fn work(args: &RedactArgs) -> Result<(), Failure> {
     let input: Box<dyn BufRead> = if args.file == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
-        Box::new(BufReader::new(File::open(&args.file).map_err(unread)?))
+        Box::new(BufReader::new(log::read(&args.file).map_err(unread)?))
     };
     let Some(path) = &args.output else {
         return copy(args, redactor, input, &mut io::stdout().lock());

@@ -1,28 +1,22 @@
 //! `poptalk serve`: the practice server on a port, one line a connection, until it is interrupted.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-
+use super::serving::{self, Failure};
 use crate::dialogue::Parts;
 use crate::exit::Exit;
 use crate::log::{self, LogPlace};
 use crate::net::dial;
 use crate::report;
-use crate::serve::{AUTOLOGOUT, Certificate, Recording, ServeOptions, Serving};
+use crate::serve::{AUTOLOGOUT, Recording, ServeOptions, Serving};
 use crate::server::Account;
 use crate::server::loose::Index;
 use crate::server::script::Pace;
 use crate::text::{self, ParseError};
-
-/// How soon an interrupt is noticed.
-const GLANCE: Duration = Duration::from_millis(100);
 
 /// The longest autologout, in seconds: a year.
 const LONGEST_AUTOLOGOUT: u64 = 366 * 24 * 60 * 60;
@@ -111,25 +105,14 @@ pub fn run(args: ServeArgs) -> Exit {
     }
 }
 
-type Failure = (String, Option<&'static str>);
-
 fn serve(args: ServeArgs) -> Result<Exit, Failure> {
-    let is_interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&is_interrupted))
-            .map_err(|error| (dial::plain(&error), None))?;
-    }
-    let certificate = match (&args.cert, &args.key) {
-        (Some(cert), Some(key)) => Certificate::Given {
-            certificate: read("--cert", cert)?,
-            key: read("--key", key)?,
-        },
-        _ => Certificate::default(),
-    };
+    let is_interrupted = serving::interrupt()?;
+    let certificate =
+        serving::certificate(("--cert", args.cert.as_ref()), ("--key", args.key.as_ref()))?;
     let client_ca = args
         .client_ca
         .as_deref()
-        .map(|path| read("--client-ca", path))
+        .map(|path| serving::read("--client-ca", path))
         .transpose()?;
     let recording = args
         .file
@@ -137,13 +120,7 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         .map(|path| recording(path, args.timing, args.loose))
         .transpose()?;
     let log = match &args.log {
-        Some(folder) => {
-            log::make_folder(folder).map_err(|error| {
-                let what = format!("--log {}: {}", folder.display(), dial::plain(&error));
-                (what, Some("name a folder that can be written to"))
-            })?;
-            LogPlace::Path(folder.clone())
-        }
+        Some(folder) => serving::folder(folder)?,
         None => LogPlace::Nowhere,
     };
     let practice = Account::practice();
@@ -167,42 +144,20 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     let count = options.maildrop.count();
     let (sender, events) = mpsc::channel();
     // The receiver goes when no more is printed.
-    let serving = Serving::start(options, move |event| drop(sender.send(event)))
+    let server = Serving::start(options, move |event| drop(sender.send(event)))
         .map_err(|error| (error.to_string(), error.hint()))?;
-    if let Some(path) = &args.cert_out {
-        let pem = serving.certificate_pem().unwrap_or_default();
-        std::fs::write(path, pem).map_err(|error| {
-            let what = format!("--cert-out {}: {}", path.display(), dial::plain(&error));
-            (what, Some("give a file that can be written"))
-        })?;
-    }
-
-    let tls = serving
-        .tls_address()
-        .map_or_else(String::new, |address| format!(" tls {address}"));
+    serving::write_certificate(args.cert_out.as_ref(), &server)?;
     let what = match &args.file {
         Some(path) => format!("playing {}", path.display()),
         None => format!("user {user} password {password}, {count} messages"),
     };
-    let mut is_heard = print(&format!("ready {}{tls} {what}", serving.address()));
-    while is_heard && !is_interrupted.load(Ordering::SeqCst) {
-        match events.recv_timeout(GLANCE) {
-            Ok(event) => is_heard = print(&event.to_string()),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-    }
-    drop(serving);
-    // What was open is told as well.
-    for event in events {
-        is_heard = is_heard && print(&event.to_string());
-    }
+    serving::tell(server, &what, &events, &is_interrupted);
     Ok(Exit::Well)
 }
 
 /// Reads the whole of a transcript once, so that a mistake in it is told now and not to a client.
 fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<Recording, Failure> {
-    let file = std::fs::File::open(path).map_err(|error| {
+    let file = log::read(path).map_err(|error| {
         let what = format!("{}: {}", path.display(), dial::plain(&error));
         (
             what,
@@ -230,17 +185,4 @@ fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<Recording, F
         pace: Pace { is_timed },
         index,
     })
-}
-
-fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| {
-        let what = format!("{option} {}: {}", path.display(), dial::plain(&error));
-        (what, Some("give a file in PEM form"))
-    })
-}
-
-/// Prints a line; false when nobody reads any more.
-fn print(line: &str) -> bool {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
 }

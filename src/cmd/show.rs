@@ -8,7 +8,7 @@ use owo_colors::Stream;
 
 use self::folder::Folder;
 use crate::console::lines;
-use crate::dialogue::{Follower, Told};
+use crate::dialogue::{Told, Walker};
 use crate::exit::Exit;
 use crate::lint::{self, Lint};
 use crate::log;
@@ -107,9 +107,8 @@ pub fn run(args: &ShowArgs) -> Exit {
         }
         Err(Trouble::Parse(error)) => {
             let (row, column) = (error.row, error.column);
-            report::own(&format!(
-                "error: row {row} column {column} of {file}: {error}"
-            ));
+            let what = format!("row {row} column {column} of {file}: {error}");
+            report::error(&what, None);
             Exit::Usage
         }
         Err(Trouble::Write(path, error)) => {
@@ -134,17 +133,14 @@ struct Source {
 
 impl Source {
     fn open(path: &Path, is_twice: bool) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let kind = file.metadata()?;
-        if kind.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
+        let file = log::read(path)?;
+        let is_file = file.metadata()?.is_file();
         let mut source = Self {
             path: path.to_owned(),
             first: Some(file),
             copy: None,
         };
-        if is_twice && !kind.is_file() {
+        if is_twice && !is_file {
             let copy = tempfile::NamedTempFile::new()?;
             if let Some(mut file) = source.first.take() {
                 io::copy(&mut file, &mut copy.as_file())?;
@@ -172,7 +168,7 @@ impl Source {
     ) -> Result<(), Trouble> {
         let mut failure = None;
         let file = self.file().map_err(Trouble::Read)?;
-        let read = Follower::read(file, &mut |told| {
+        let read = Walker::read(file, &mut |told| {
             take(&told).unwrap_or_else(|error| {
                 failure = Some(error);
                 false

@@ -19,9 +19,11 @@ use crate::net::{Stream, tls};
 use crate::recorder::{Recorder, Seen};
 use crate::secret::Hider;
 use crate::server::{Ending, Summary};
+use crate::show;
 use crate::tracker::{Awaited, Side, State};
+use crate::transcript::Row;
 
-use leg::{Leg, Outbox};
+use leg::{Leg, Outbox, patience};
 
 const CLIENT: Token = Token(0);
 const SERVER: Token = Token(1);
@@ -98,6 +100,7 @@ struct Relay<'a> {
     /// What the server has sent of a line, while CAPA is answered.
     partial: Vec<u8>,
     recorder: Recorder,
+    peer: SocketAddr,
     start: Instant,
     active: Instant,
     client_has_ended: bool,
@@ -145,6 +148,7 @@ impl<'a> Relay<'a> {
             lines: Vec::new(),
             partial: Vec::new(),
             recorder,
+            peer,
             start: Instant::now(),
             active: Instant::now(),
             client_has_ended: false,
@@ -239,29 +243,26 @@ impl<'a> Relay<'a> {
         let now_ms = self.now_ms();
         let mut is_agreed = false;
         let is_injected = &mut self.is_injected;
+        let (on_line, peer) = (self.upstream.on_line, self.peer);
         self.recorder.feed(side, octets, now_ms, &mut |seen| {
+            if let (
+                Some(on_line),
+                Seen::Line {
+                    side, pieces, end, ..
+                },
+            ) = (on_line, &seen)
+            {
+                let row = Row::new(*side, 0, pieces.iter().cloned(), *end);
+                let sign = match side {
+                    Side::Client => 'C',
+                    Side::Server => 'S',
+                };
+                on_line(&format!("{peer} {sign}: {}", show::text_of(&row)));
+            }
             is_agreed |= matches!(seen, Seen::TlsAgreed);
             *is_injected |= matches!(seen, Seen::Injected(_));
         });
         is_agreed
-    }
-
-    /// Waits for the sockets during a handshake.
-    fn waiting<'w>(
-        poll: &'w mut Poll,
-        events: &'w mut Events,
-        wait: Duration,
-        is_stopping: &'w std::sync::atomic::AtomicBool,
-    ) -> impl FnMut() -> Result<(), String> + 'w {
-        let end = Instant::now() + wait;
-        move || {
-            if Instant::now() > end || is_stopping.load(Ordering::SeqCst) {
-                return Err("not done in time".to_owned());
-            }
-            // A failed wait is tried again until the time is up.
-            let _ = poll.poll(events, Some(GLANCE));
-            Ok(())
-        }
     }
 
     fn start_client_tls(&mut self) -> Result<(), String> {
@@ -270,7 +271,7 @@ impl<'a> Relay<'a> {
             return Err("there is no TLS".to_owned());
         };
         let stopping = &self.shared.is_stopping;
-        let mut wait = Self::waiting(
+        let mut wait = patience(
             &mut self.poll,
             &mut self.events,
             self.upstream.wait,
@@ -353,7 +354,7 @@ impl<'a> Relay<'a> {
         let (stream, facts) = {
             let stopping = &self.shared.is_stopping;
             let wait = self.upstream.wait;
-            let mut wait = Self::waiting(&mut self.poll, &mut self.events, wait, stopping);
+            let mut wait = patience(&mut self.poll, &mut self.events, wait, stopping);
             let mut wait = || wait().map_err(|what| tls::TlsError { what, hint: None });
             let host = &self.upstream.target.host;
             tls::handshake(socket, host, &self.upstream.tls, is_stls, &mut wait)
@@ -364,7 +365,7 @@ impl<'a> Relay<'a> {
         Ok(())
     }
 
-    /// One turn: reads and sends what goes, and then waits; the outcome when it was the last.
+    /// One turn: reads and sends what goes, then waits; the outcome when it was the last.
     fn turn(&mut self, buffer: &mut [u8]) -> Result<Option<Outcome>, String> {
         if self.shared.is_stopping.load(Ordering::SeqCst) {
             return Ok(Some(Outcome::Stopped));
@@ -385,10 +386,9 @@ impl<'a> Relay<'a> {
             return Ok(Some(Outcome::Ended));
         }
         if self.client_has_ended && self.to_server.waiting() == 0 {
-            if self.recorder.tracker().outstanding() == 0 {
-                return Ok(Some(Outcome::HungUp));
-            }
-            if self.active.elapsed() > FAREWELL {
+            // What was asked is still answered, for a while.
+            let is_answered = self.recorder.tracker().outstanding() == 0;
+            if is_answered || self.active.elapsed() > FAREWELL {
                 return Ok(Some(Outcome::HungUp));
             }
         }
@@ -484,7 +484,7 @@ impl<'a> Relay<'a> {
         self.record(Side::Client, line);
         let reply: &[u8] = match (self.offers_stls(), self.lines.is_empty()) {
             (true, true) => b"+OK begin the TLS handshake\r\n",
-            (true, false) => return Err("octets came behind STLS, before TLS was on".to_owned()),
+            (true, false) => return Err(self.refuse_rest()),
             (false, _) => b"-ERR TLS is on already\r\n",
         };
         let is_agreed = self.record(Side::Server, reply);
@@ -495,6 +495,17 @@ impl<'a> Relay<'a> {
             self.recorder.tls_started();
         }
         Ok(())
+    }
+
+    /// What the client sent behind STLS is recorded, and never used (RFC 2595 §4).
+    fn refuse_rest(&mut self) -> String {
+        let rest = std::mem::take(&mut self.lines);
+        self.event(&format!(
+            "injected {} octets by the client before the TLS handshake",
+            rest.len()
+        ));
+        self.record(Side::Client, &rest);
+        "octets came behind STLS, before TLS was on".to_owned()
     }
 
     fn read_server(&mut self, buffer: &mut [u8]) -> Result<bool, String> {
@@ -573,7 +584,7 @@ impl<'a> Relay<'a> {
             self.start_server_tls(socket, true)?;
         }
         if !self.lines.is_empty() {
-            return Err("octets came behind STLS, before TLS was on".to_owned());
+            return Err(self.refuse_rest());
         }
         self.start_client_tls()?;
         self.recorder.tls_started();

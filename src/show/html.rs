@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::meter::Meter;
-use super::{Ink, hole, markup, safe};
+use super::{Ink, LINE_SHOWN, hole, markup, safe};
 use crate::dialogue::{Moment, Told};
 use crate::finding::{Finding, Level};
 use crate::tracker::{LineEnd, Role, Side, Status};
@@ -33,9 +33,6 @@ pub const ROWS_MAX: u64 = 100_000;
 
 /// A body of more lines is folded at first.
 const FOLDED: u64 = 12;
-
-/// The most octets of a line outside a body that are shown.
-const LINE_SHOWN: usize = 16 * 1024;
 
 /// The most head fields that are shown.
 const HEADS_MAX: usize = 50;

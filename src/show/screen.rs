@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Canvas, Cut, Ink, LineCutter, hole, safe};
+use super::{Canvas, Cut, Ink, LINE_SHOWN, LineCutter, hole, safe};
 use crate::dialogue::{Moment, Told};
 use crate::tracker::{LineEnd, Role, Side, Status};
 use crate::transcript::{Hole, Item, Piece};
@@ -10,9 +10,6 @@ use crate::visible;
 
 /// The columns of the time before a line.
 const TIME: usize = 11;
-
-/// The most octets of a line that are shown.
-const LINE_SHOWN: usize = 16 * 1024;
 
 /// What of a transcript is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,13 +9,13 @@ use super::screen::{Options, Screen};
 use super::svg::Drawing;
 use super::timeline::Timeline;
 use super::*;
-use crate::dialogue::{Follower, Phase, Told};
+use crate::dialogue::{Phase, Told, Walker};
 use crate::finding::{Finding, Level};
 use crate::tracker::Side;
 
 /// Reads a transcript.
 fn read(text: &[u8], take: &mut dyn FnMut(&Told<'_>)) {
-    let read = Follower::read(text, &mut |told| {
+    let read = Walker::read(text, &mut |told| {
         take(&told);
         true
     });
@@ -74,7 +74,7 @@ fn page(text: &[u8], findings: &[Finding]) -> String {
 
 fn picture(text: &[u8], rows: usize) -> String {
     let mut screen = Screen::new(Drawing::new(rows), ALL);
-    let _ = Follower::read(text, &mut |told| screen.tell(&told).unwrap());
+    let _ = Walker::read(text, &mut |told| screen.tell(&told).unwrap());
     screen.into_canvas().finish("\u{202e}\"><x>")
 }
 
@@ -229,7 +229,7 @@ fn a_screen_is_full_when_its_rows_are() {
     let fill = |lines: usize| {
         let text = "S: +OK\n".repeat(lines);
         let mut screen = Screen::new(Rows::new(80, 5), ALL);
-        let _ = Follower::read(text.as_bytes(), &mut |told| screen.tell(&told).unwrap());
+        let _ = Walker::read(text.as_bytes(), &mut |told| screen.tell(&told).unwrap());
         screen.into_canvas().is_full()
     };
     assert!(!fill(5));
@@ -549,7 +549,7 @@ proptest! {
     }
 
     #[test]
-    fn a_follower_hands_on_every_octet(text in transcript()) {
+    fn a_walker_hands_on_every_octet(text in transcript()) {
         // A row of rows has a line end of its own, and TLS begins a stream anew.
         let lossy = [&b"{{...}}"[..], b"* tls"];
         prop_assume!(!lossy.iter().any(|odd| memchr::memmem::find(&text, odd).is_some()));

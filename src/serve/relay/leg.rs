@@ -1,8 +1,11 @@
 //! The leg to the client, and what waits to be sent on a leg.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use mio::net::TcpStream as Socket;
+use mio::{Events, Poll};
 
 use crate::serve::tls::Inside;
 
@@ -67,5 +70,23 @@ impl Outbox {
         self.octets.clear();
         self.sent = 0;
         Ok(has_sent)
+    }
+}
+
+/// Waits for the sockets during a handshake.
+pub(super) fn patience<'w>(
+    poll: &'w mut Poll,
+    events: &'w mut Events,
+    wait: Duration,
+    is_stopping: &'w AtomicBool,
+) -> impl FnMut() -> Result<(), String> + 'w {
+    let end = Instant::now() + wait;
+    move || {
+        if Instant::now() > end || is_stopping.load(Ordering::SeqCst) {
+            return Err("not done in time".to_owned());
+        }
+        // A failed wait is tried again until the time is up.
+        let _ = poll.poll(events, Some(super::GLANCE));
+        Ok(())
     }
 }

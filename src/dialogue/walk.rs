@@ -107,7 +107,7 @@ pub enum Phase {
 
 /// Reads items into what happens. Unlike [`super::Dialogue`] it hands the data on, and tells each line when it has come.
 #[derive(Debug, Default)]
-pub struct Follower {
+pub struct Walker {
     tracker: Tracker,
     client: Stream,
     server: Stream,
@@ -123,7 +123,7 @@ pub struct Follower {
     wire: Vec<u8>,
 }
 
-impl Follower {
+impl Walker {
     /// Of a transcript that has not begun.
     #[must_use]
     pub fn new() -> Self {
@@ -144,7 +144,7 @@ impl Follower {
         tell: &mut dyn FnMut(Told<'_>) -> bool,
     ) -> Result<(), ParseError> {
         let mut reader = Reader::new(input);
-        let mut follower = Self::new();
+        let mut walker = Self::new();
         let mut item = Item::Blank;
         let mut run = Vec::new();
         let mut goes_on = true;
@@ -153,12 +153,12 @@ impl Follower {
             let (row, offset) = (reader.row() + 1, reader.offset());
             run.clear();
             // Inside data no line of a run can end it, and none tells its time.
-            if follower.is_data && reader.read_run(&mut run) > 0 {
-                follower.run(Place { row, offset }, &run, &mut tell);
+            if walker.is_data && reader.read_run(&mut run) > 0 {
+                walker.run(Place { row, offset }, &run, &mut tell);
             } else if reader.read_into(&mut item)? {
-                follower.feed(Place { row, offset }, &item, &mut tell);
+                walker.feed(Place { row, offset }, &item, &mut tell);
             } else {
-                follower.finish(&mut tell);
+                walker.finish(&mut tell);
                 break;
             }
         }

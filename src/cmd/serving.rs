@@ -1,0 +1,104 @@
+//! What `serve` and `proxy` share: an interrupt, files that are given, and a line for each connection.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::log;
+use crate::log::LogPlace;
+use crate::net::dial::plain;
+use crate::serve::{Certificate, ServeEvent, Serving};
+
+/// How soon an interrupt is noticed.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// What went wrong, and what to do.
+pub(super) type Failure = (String, Option<&'static str>);
+
+/// True once the program is to end.
+pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Failure> {
+    let is_interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&is_interrupted))
+            .map_err(|error| (plain(&error), None))?;
+    }
+    Ok(is_interrupted)
+}
+
+/// The file of an option.
+pub(super) fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| {
+        let what = format!("{option} {}: {}", path.display(), plain(&error));
+        (what, Some("give a file in PEM form"))
+    })
+}
+
+/// The certificate that was given with its key, or one of our own making.
+pub(super) fn certificate(
+    cert: (&str, Option<&PathBuf>),
+    key: (&str, Option<&PathBuf>),
+) -> Result<Certificate, Failure> {
+    match (cert, key) {
+        ((cert_option, Some(cert)), (key_option, Some(key))) => Ok(Certificate::Given {
+            certificate: read(cert_option, cert)?,
+            key: read(key_option, key)?,
+        }),
+        _ => Ok(Certificate::default()),
+    }
+}
+
+/// The folder of `--log`, made when it is not there.
+pub(super) fn folder(path: &Path) -> Result<LogPlace, Failure> {
+    log::make_folder(path).map_err(|error| {
+        let what = format!("--log {}: {}", path.display(), plain(&error));
+        (what, Some("name a folder that can be written to"))
+    })?;
+    Ok(LogPlace::Path(path.to_owned()))
+}
+
+/// Writes the certificate to the file of `--cert-out`.
+pub(super) fn write_certificate(path: Option<&PathBuf>, serving: &Serving) -> Result<(), Failure> {
+    let Some(path) = path else {
+        return Ok(());
+    };
+    let pem = serving.certificate_pem().unwrap_or_default();
+    std::fs::write(path, pem).map_err(|error| {
+        let what = format!("--cert-out {}: {}", path.display(), plain(&error));
+        (what, Some("give a file that can be written"))
+    })
+}
+
+/// Prints where the server listens and what it is, and a line for each connection, until the program is to end.
+pub(super) fn tell(
+    serving: Serving,
+    what: &str,
+    events: &Receiver<ServeEvent>,
+    is_interrupted: &AtomicBool,
+) {
+    let tls = serving.tls_address();
+    let tls = tls.map_or_else(String::new, |address| format!(" tls {address}"));
+    let mut is_heard = print(&format!("ready {}{tls} {what}", serving.address()));
+    while is_heard && !is_interrupted.load(Ordering::SeqCst) {
+        match events.recv_timeout(GLANCE) {
+            Ok(event) => is_heard = print(&event.to_string()),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    drop(serving);
+    // What was open is told as well.
+    for event in events {
+        is_heard = is_heard && print(&event.to_string());
+    }
+}
+
+/// Prints a line; false when nobody reads any more.
+pub(super) fn print(line: &str) -> bool {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
+}
