@@ -93,7 +93,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
         }
     }
 
-    /// Replies to `verb` have this shape; see [`Tracker::set_shape`].
+    /// Replies to `verb` have this shape; see [`Follower::set_shape`].
     pub fn set_shape(&mut self, verb: &str, shape: crate::command::Shape) {
         self.follower.set_shape(verb, shape);
     }
