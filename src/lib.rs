@@ -3,7 +3,7 @@
 //! ```text
 //!          keyboard, script         transcript file             sockets
 //!                |                        |                  (one or both)
-//!   EDGE   console, script         replay, show, check     net (client), serve   only here: I/O and clock
+//!   EDGE   console, script         replay, check           net (client), serve   only here: I/O and clock
 //!                 \                       |                  /        |
 //!                  v                      v                 v         v
 //!   CORE            tracker.feed(side, octets) <-----------+    server::{model, script, loose}, player
@@ -14,7 +14,7 @@
 //!                           |
 //!   READING   learnt (what the replies told), dialogue (commands with replies), redact, import   pure, computed
 //!                           |
-//!   JUDGES               diff, lint, and what they say: finding                  pure
+//!   JUDGES               diff, lint, and what they say: finding; show            pure
 //! ```
 //!
 //! The layers look only downwards: facts (`command`), core (`tracker`), tape (`transcript`, `text`, `secret`), `recorder`,
