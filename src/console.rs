@@ -48,9 +48,6 @@ const TICK: Duration = Duration::from_millis(100);
 /// After so much silence a line that was typed ahead gets the prompt back.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// How long the server may take to close after QUIT.
-const FAREWELL: Duration = Duration::from_secs(3);
-
 /// Holds a session with a person.
 #[must_use]
 pub fn run(plan: Plan) -> Exit {
@@ -498,11 +495,7 @@ impl Console {
         if connection.standing().state != State::Update {
             return false;
         }
-        let now = connection.wait(FAREWELL, |_| false);
-        if now.ending.is_none() {
-            self.screen
-                .note(Paint::Note, "the server does not close after QUIT; closing");
-        }
+        connection.take_leave();
         self.close();
         true
     }

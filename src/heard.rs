@@ -37,8 +37,12 @@ impl Heard {
 
     /// Learns from news.
     pub fn hear_of(&mut self, news: &News) {
-        if let News::Tls(facts) = news {
-            self.binding.clone_from(&facts.end_point);
+        match news {
+            News::Tls(facts) => self.binding.clone_from(&facts.end_point),
+            News::TimedOut(..) | News::KeptOpen(_) if self.keeps_answers => {
+                self.answers.push_back(Answer::Silence)
+            }
+            _ => {}
         }
     }
 }

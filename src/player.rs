@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::follow::Follower;
 use crate::text::ParseError;
-use crate::tracker::{LineEnd, Side, Status, Step};
+use crate::tracker::{LineEnd, Role, Side, Status, Step};
 use crate::transcript::{Hole, Item, Piece};
 
 /// What the server said to something.
@@ -15,6 +15,8 @@ pub enum Answer {
     Challenge,
     /// A reply is complete, or the greeting.
     Reply(Status),
+    /// None came in time.
+    Silence,
 }
 
 impl Answer {
@@ -33,6 +35,7 @@ impl Answer {
     pub fn start(self) -> &'static str {
         match self {
             Self::Challenge => "+ ",
+            Self::Silence => "nothing",
             Self::Reply(Status::Positive) => "+OK",
             Self::Reply(Status::Negative) => "-ERR",
             Self::Reply(Status::Malformed) => "no status indicator",
@@ -45,8 +48,10 @@ impl Answer {
 pub struct Cue {
     /// The row that is to be sent, from 1; for the end, the last row.
     pub row: usize,
-    /// How many answers were recorded before, the greeting counted: so many are to be waited for.
+    /// How many answers were recorded before, the greeting and time-outs counted: so many are to be waited for.
     pub answers: u64,
+    /// How many lines of the server stand before it that are no data, also those that nobody had asked for.
+    pub lines: u64,
     /// Milliseconds since the row before it.
     pub after_ms: u64,
     /// What it is.
@@ -64,9 +69,14 @@ pub enum Action {
         end: LineEnd,
         /// It is a line of the client inside AUTH.
         is_response: bool,
+        /// It stands behind STLS, before the handshake: it was injected there.
+        is_injected: bool,
     },
-    /// The client closed the connection, or the transcript has ended.
-    Close,
+    /// The connection was closed, or the transcript has ended.
+    Close {
+        /// More is to come before: the server closes, or the connection breaks, or a line stays without its end.
+        is_late: bool,
+    },
 }
 
 /// Reads the cues of a transcript.
@@ -75,6 +85,9 @@ pub struct Player<I> {
     row: usize,
     follower: Follower,
     count: u64,
+    lines: u64,
+    is_closed_by_server: bool,
+    is_in_a_line: bool,
     /// Recorded answers, with the row in which each was complete, until they are taken.
     answers: VecDeque<(usize, Answer)>,
     is_over: bool,
@@ -88,6 +101,9 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
             row: 0,
             follower: Follower::new(false),
             count: 0,
+            lines: 0,
+            is_closed_by_server: false,
+            is_in_a_line: false,
             answers: VecDeque::new(),
             is_over: false,
         }
@@ -112,26 +128,37 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
                 Item::Row(row) if row.pieces == [Piece::Hole(Hole::Rows)] => {}
                 Item::Row(row) => {
                     let side = row.side;
+                    self.is_in_a_line = side == Side::Server && row.end == LineEnd::None;
                     self.tell(|follower, tell| follower.begin(side, tell));
                     let is_response =
                         row.side == Side::Client && self.follower.tracker().expects_response();
-                    let answers = self.count;
+                    let is_injected = self.follower.tracker().is_before_tls();
+                    let (answers, lines) = (self.count, self.lines);
                     self.tell(|follower, tell| follower.row(&row, tell));
                     if row.side == Side::Client {
                         let (pieces, end) = (row.pieces, row.end);
                         return Ok(Some(Cue {
                             row: self.row,
                             answers,
+                            lines,
                             after_ms: row.after_ms,
                             action: Action::Send {
                                 pieces,
                                 end,
                                 is_response,
+                                is_injected,
                             },
                         }));
                     }
                 }
-                Item::Event(event) => _ = self.follower.event(&event),
+                Item::Event(event) => {
+                    if self.follower.event(&event) {
+                        self.count += 1;
+                        self.answers.push_back((self.row, Answer::Silence));
+                    }
+                    self.is_closed_by_server |= event.starts_with("closed by server")
+                        || event.starts_with("connection lost");
+                }
                 Item::Head { .. } | Item::Prose(_) | Item::Blank | Item::Unknown(_) => {}
             }
         }
@@ -141,8 +168,11 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
         Ok(Some(Cue {
             row: self.row,
             answers: self.count,
+            lines: self.lines,
             after_ms: 0,
-            action: Action::Close,
+            action: Action::Close {
+                is_late: self.is_closed_by_server || self.is_in_a_line,
+            },
         }))
     }
 
@@ -154,11 +184,19 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
     /// Follows something, and keeps the answers that it brings.
     fn tell(&mut self, follow: impl FnOnce(&mut Follower, &mut dyn FnMut(Step<'_>))) {
         let (row, count, answers) = (self.row, &mut self.count, &mut self.answers);
+        let lines = &mut self.lines;
         follow(&mut self.follower, &mut |step| {
+            *lines += u64::from(is_line(&step));
             if let Some(answer) = Answer::of(&step) {
                 *count += 1;
                 answers.push_back((row, answer));
             }
         });
     }
+}
+
+/// A line of the server that is complete and no data.
+fn is_line(step: &Step<'_>) -> bool {
+    matches!(step, Step::Line { side: Side::Server, role, end, .. }
+        if *role != Role::Terminator && *end != LineEnd::None)
 }

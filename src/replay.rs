@@ -16,7 +16,7 @@ use crate::heard::{Heard, hear};
 use crate::log;
 use crate::login;
 use crate::net::dial::plain;
-use crate::net::engine::{Connection, Ending, News, Order, Standing, Watcher};
+use crate::net::engine::{Connection, Ending, FAREWELL, News, OpenError, Order, Standing, Watcher};
 use crate::password::{self, PasswordError};
 use crate::player::{Action, Answer, Cue, Player};
 use crate::recorder::Seen;
@@ -26,8 +26,8 @@ use crate::text::{ParseError, Reader};
 use crate::tracker::{LineEnd, Side, State};
 use crate::transcript::{Hole, Item, Piece};
 
-/// How long the server may take to close after QUIT.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// How long to wait for lines that the recording has although nobody had asked for them.
+const UNASKED: Duration = Duration::from_secs(1);
 
 /// Longer than anybody waits; the reply's own time-out strikes first.
 const LONG: Duration = Duration::from_secs(1 << 32);
@@ -37,6 +37,8 @@ const LONG: Duration = Duration::from_secs(1 << 32);
 pub struct Options {
     /// Go on where the conversation leaves the recording.
     pub keep_going: bool,
+    /// The recording tells of a handshake that failed.
+    pub expects_tls_failure: bool,
     /// Keep the recorded pauses.
     pub pace: Option<Pace>,
     /// What stands for `{{name}}` in a client row.
@@ -71,6 +73,8 @@ pub struct Pace {
 pub struct Preview {
     /// The head `server`.
     pub server: Option<String>,
+    /// A handshake failed.
+    pub has_tls_failure: bool,
     /// TLS began before the greeting.
     pub is_tls: bool,
     /// How many answers were recorded.
@@ -98,8 +102,9 @@ impl Preview {
                     has_rows = true;
                 }
                 Item::Event(event) if event.starts_with("connected ") => is_connected = true,
-                Item::Event(event) if !has_rows && event.starts_with("tls ") => {
-                    preview.is_tls = !event.starts_with("tls failed");
+                Item::Event(event) if event.starts_with("tls ") => {
+                    preview.is_tls |= !has_rows;
+                    preview.has_tls_failure |= event.starts_with("tls failed");
                 }
                 _ => {}
             }
@@ -258,10 +263,22 @@ pub fn play(
     let watcher = Box::new(Listener(Arc::clone(&heard)));
     let mut log = None;
     let mut trouble = None;
-    let connection = plan.open(true, watcher, &mut |told| match told {
+    let opened = plan.open(true, watcher, &mut |told| match told {
         Ok(path) => log = path,
         Err(why) => trouble = Some(why),
-    })?;
+    });
+    let connection = match (opened, &log) {
+        (Ok(connection), _) => connection,
+        // That there is no TLS may be what was recorded; the new transcript tells.
+        (Err(Failure::Open(OpenError::Tls(_))), Some(log)) if options.expects_tls_failure => {
+            return Ok(Played {
+                log: log.clone(),
+                departure: None,
+                failure: Some(Exit::Tls),
+            });
+        }
+        (Err(failure), _) => return Err(failure.into()),
+    };
     let Some(log) = log else {
         let why = io::Error::other(trouble.unwrap_or_default());
         return Err(Failure::Log(PathBuf::from("(state folder)"), why).into());
@@ -283,6 +300,7 @@ pub fn play(
         mechanism: None,
         exchange: None,
         departure: None,
+        silences: 0,
     };
     let result = replay.run(progress);
     let departure = replay.departure;
@@ -307,6 +325,8 @@ struct Replay<'a> {
     mechanism: Option<&'static Mechanism>,
     exchange: Option<Exchange>,
     departure: Option<Departure>,
+    /// Time-outs that the recording has as well.
+    silences: u64,
 }
 
 impl Replay<'_> {
@@ -314,32 +334,48 @@ impl Replay<'_> {
         while let Some(cue) = cue(&mut self.player, self.path)? {
             let now = self.connection.wait(LONG, |now| {
                 // An answer that the recording has, and that will not come.
-                let is_all = now.outstanding == 0 && now.state != State::Greeting;
-                now.answers >= cue.answers || now.has_timed_out || is_all || now.is_owed
+                let is_all =
+                    now.outstanding == 0 && now.state != State::Greeting && !is_leaving(now);
+                now.answers + silences(now) >= cue.answers || is_all || now.is_owed
             });
             progress(now.answers);
             self.compare();
+            // More time-outs than were recorded.
+            if silences(&now) > self.silences {
+                return Ok(Some(Exit::TimedOut));
+            }
             if self.departure.is_some() && !self.options.keep_going {
                 return Ok(None);
             }
             if let Some(failure) = failure(&now) {
                 return Ok(Some(failure));
             }
+            if self.departure.is_none() && now.lines < cue.lines {
+                self.connection.wait(UNASKED, |now| now.lines >= cue.lines);
+            }
             if now.ending.is_some() {
                 return Ok(None);
             }
             match cue.action {
-                Action::Close => {
+                Action::Close { is_late } => {
                     if now.state == State::Update {
-                        self.connection.wait(FAREWELL, |_| false);
+                        self.connection.take_leave();
+                    } else if is_late {
+                        let now = self.connection.wait(FAREWELL, |_| false);
+                        return Ok(failure(&now));
                     }
                 }
                 Action::Send {
                     ref pieces,
                     end,
                     is_response,
+                    is_injected,
                 } => {
                     self.pause(cue.after_ms);
+                    if is_injected && let Some(line) = plain_line(pieces, end) {
+                        self.connection.order(Order::Inject(line));
+                        continue;
+                    }
                     let octets = self.fill(cue.row, pieces, end, is_response)?;
                     self.connection.order(Order::Send(octets));
                 }
@@ -356,7 +392,9 @@ impl Replay<'_> {
             && let Some((row, recorded)) = self.player.answer()
         {
             heard.answers.pop_front();
-            if live != recorded {
+            if live == recorded {
+                self.silences += u64::from(live == Answer::Silence);
+            } else {
                 self.departure = Some(Departure {
                     row,
                     recorded,
@@ -515,10 +553,30 @@ impl Replay<'_> {
     }
 }
 
-fn failure(now: &Standing) -> Option<Exit> {
-    if now.has_timed_out {
-        return Some(Exit::TimedOut);
+/// A line without holes, and its end. What was hidden in a recording is not sent where everybody on the way may read it.
+fn plain_line(pieces: &[Piece], end: LineEnd) -> Option<Vec<u8>> {
+    let mut line = Vec::new();
+    for piece in pieces {
+        match piece {
+            Piece::Octets(octets) => line.extend_from_slice(octets),
+            Piece::Hole(_) => return None,
+        }
     }
+    line.extend_from_slice(end.octets());
+    Some(line)
+}
+
+/// How many times nothing came.
+fn silences(now: &Standing) -> u64 {
+    now.timeouts + u64::from(now.is_kept_open)
+}
+
+/// Whether the server may still close, or be too late for it.
+fn is_leaving(now: &Standing) -> bool {
+    now.state == State::Update && now.ending.is_none() && !now.is_kept_open
+}
+
+fn failure(now: &Standing) -> Option<Exit> {
     match &now.ending {
         Some(Ending::TlsFailed) => Some(Exit::Tls),
         Some(Ending::Lost(..) | Ending::Injected) => Some(Exit::NoConnection),

@@ -107,6 +107,10 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
             );
             hinted(Paint::Negative, &what, Some("--timeout SECONDS waits longer"))
         }
+        News::KeptOpen(limit) => vec![(
+            Paint::Warning,
+            format!("the server has not closed {} s after QUIT (RFC 1939 §6)", limit.as_secs_f64()),
+        )],
         News::Ended(ending) => match ending {
             Ending::ByClient | Ending::TlsFailed => Vec::new(),
             Ending::Injected => vec![(

@@ -28,9 +28,6 @@ use crate::typed::{self, Action, Own, Typed};
 /// With `--pipeline`, how many commands may be on their way: their replies must fit into the buffers between us.
 const WINDOW: usize = 64;
 
-/// How long the server may take to close after QUIT.
-const FAREWELL: Duration = Duration::from_secs(3);
-
 /// Longer than anybody waits; the reply's own time-out strikes first.
 const LONG: Duration = Duration::from_secs(1 << 32);
 
@@ -283,7 +280,7 @@ impl Script<'_> {
     fn wait(&mut self, is_enough: impl Fn(&Standing) -> bool) -> Result<(), Exit> {
         let is_pipe_closed = Arc::clone(&self.is_pipe_closed);
         let now = self.connection.wait(LONG, |now| {
-            is_enough(now) || now.has_timed_out || is_pipe_closed.load(Ordering::Relaxed)
+            is_enough(now) || now.timeouts > 0 || is_pipe_closed.load(Ordering::Relaxed)
         });
         self.check(&now)
     }
@@ -295,7 +292,7 @@ impl Script<'_> {
         if self.is_pipe_closed.load(Ordering::Relaxed) {
             return Err(Exit::Well);
         }
-        if now.has_timed_out {
+        if now.timeouts > 0 {
             return Err(Exit::TimedOut);
         }
         if now.refusals > self.refusals {
@@ -321,7 +318,7 @@ impl Script<'_> {
         }
         let now = self.connection.standing();
         if now.state == State::Update {
-            self.connection.wait(FAREWELL, |_| false);
+            self.connection.take_leave();
         } else if now.marked > 0 {
             report::warning(&format!(
                 "the script ended without QUIT: {} marked for deletion stay",

@@ -354,6 +354,7 @@ fn play(
     let values: HashMap<String, String> = args.set.iter().cloned().collect();
     let options = Options {
         keep_going: args.keep_going,
+        expects_tls_failure: preview.has_tls_failure,
         pace: args.timing.then(|| Pace {
             speed: args.speed,
             longest: args.max_pause.unwrap_or(Duration::MAX),
@@ -483,8 +484,11 @@ fn compare(
     summary.different -= greetings;
     let _ = printer.fold();
     done.judged = Some(judged);
-    done.is_alike = summary.different == 0 && played.failure.is_none();
-    if summary.different > 0 && done.exit == Exit::Well {
+    done.is_alike = summary.different == 0 && played.departure.is_none();
+    if done.is_alike {
+        // An end that has an exit code of its own, but that was recorded, too.
+        done.exit = Exit::Well;
+    } else if done.exit == Exit::Well {
         done.exit = Exit::Refused;
     }
     if done.is_alike {

@@ -531,7 +531,7 @@ impl Watcher for View {
         match &news {
             News::Tls(facts) => self.judge.event(&facts.event()),
             News::TlsFailed(error) => self.judge.event(&format!("tls failed: {}", error.what)),
-            News::TimedOut(limit, ..) => {
+            News::TimedOut(limit, ..) | News::KeptOpen(limit) => {
                 let event = format!("timeout after {} s", limit.as_secs());
                 self.judge.event(&event);
             }

@@ -132,9 +132,17 @@ pub(super) fn compare<R: Read + Seek>(
         after: (old.1.first.row, new.1.first.row),
     };
     if kinds.is_unordered() {
-        let olds = all(&mut next_old)?;
-        let news = all(&mut next_new)?;
-        let (olds, news) = leftover(olds, news);
+        let mut olds = all(&mut next_old)?;
+        let mut news = all(&mut next_new)?;
+        let (old_any, new_any) = (take_any_rows(&mut olds), take_any_rows(&mut news));
+        let (mut olds, mut news) = leftover(olds, news);
+        // `{{...}}` stands for all that only the other side has.
+        if old_any {
+            news.clear();
+        }
+        if new_any {
+            olds.clear();
+        }
         told.gap(olds, news);
     } else if has_any_rows {
         let olds = all(&mut next_old)?;
@@ -195,6 +203,13 @@ fn all(next: Next<'_>) -> Result<Vec<BodyLine>, Unreadable> {
         lines.push(line);
     }
     Ok(lines)
+}
+
+/// Takes each `{{...}}` out; whether there was one.
+fn take_any_rows(lines: &mut Vec<BodyLine>) -> bool {
+    let count = lines.len();
+    lines.retain(|line| !line.line.is_any_rows());
+    lines.len() < count
 }
 
 /// The most lines with holes of a list without order.

@@ -135,7 +135,7 @@ impl<'a> Talks<'a> {
         } else if line.starts_with(b"Closing connection")
             && let Some(talk) = &mut self.talk
         {
-            talk.client_speaks();
+            talk.nobody_speaks();
             talk.event("closed by client");
         } else if let Some(talk) = &mut self.talk
             && line.starts_with(b"Connection #")
@@ -152,7 +152,7 @@ impl<'a> Talks<'a> {
 
     fn end_talk(&mut self) {
         if let Some(mut talk) = self.talk.take().filter(|talk| !talk.is_empty()) {
-            talk.client_speaks();
+            talk.nobody_speaks();
             self.made.push(talk.finish());
         }
     }

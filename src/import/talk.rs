@@ -185,8 +185,18 @@ impl Talk {
         self.is_behind_hole = side == Side::Server;
     }
 
-    /// In a log that leaves data out: what was awaited when the client speaks again is not in it.
+    /// In a log that leaves data out: what was awaited when the client speaks again is not in it. Its end must have come,
+    /// since these programs wait for it.
     pub(super) fn client_speaks(&mut self) {
+        if self.is_in_data() {
+            self.nobody_speaks();
+            let dot = vec![Piece::Octets(b".".to_vec())];
+            self.row(Side::Server, dot, LineEnd::Crlf);
+        }
+    }
+
+    /// In a log that leaves data out: it is over, or the connection is; whether what was awaited came is not known.
+    pub(super) fn nobody_speaks(&mut self) {
         if self.is_in_data() && !self.is_behind_hole {
             self.hole(Side::Server);
         }

@@ -117,7 +117,7 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     }
     for (mut talk, _) in talks {
         if !talk.is_empty() {
-            talk.client_speaks();
+            talk.nobody_speaks();
             made.push(talk.finish());
         }
     }

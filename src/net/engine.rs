@@ -25,10 +25,15 @@ use thread::Engine;
 const SOCKET: Token = Token(0);
 const ORDERS: Token = Token(1);
 
+/// How long the server may take to close behind its reply to QUIT.
+pub const FAREWELL: Duration = Duration::from_secs(3);
+
 /// What the thread is told to do.
 pub enum Order {
-    /// Send these octets, line end included.
+    /// Send these octets, line end included; behind STLS, once TLS is on.
     Send(Zeroizing<Vec<u8>>),
+    /// Send these octets at once, behind STLS as well: what an attacker on the way would do, and a recording of it.
+    Inject(Vec<u8>),
     /// Remember a secret under the name of its hole.
     Remember(&'static str, Zeroizing<Vec<u8>>),
     /// Replies to this verb have this shape.
@@ -64,6 +69,8 @@ pub enum News {
     NotReached(String),
     /// No octet came for this time, although something was awaited; the last octets of the server, four at most.
     TimedOut(Duration, Awaited, Vec<u8>),
+    /// The server has answered QUIT, and not closed in this time (RFC 1939 §6).
+    KeptOpen(Duration),
     /// The connection has ended.
     Ended(Ending),
     /// The transcript can't be written any more.
@@ -145,8 +152,13 @@ pub struct Standing {
     pub refusals: u64,
     /// When the last octet came or went.
     pub quiet_since: Instant,
-    /// A time-out has struck.
-    pub has_timed_out: bool,
+    /// How many time-outs have struck.
+    pub timeouts: u64,
+    /// The server has answered QUIT, and not closed for [`FAREWELL`].
+    pub is_kept_open: bool,
+    /// How many lines of the server were complete that are no data: greeting, status lines, challenges, and what nobody
+    /// asked for.
+    pub lines: u64,
     /// The connection has ended.
     pub ending: Option<Ending>,
     /// Orders are still to be carried out: what is told here is older than they are.
@@ -310,6 +322,11 @@ impl Connection {
         }
     }
 
+    /// Waits for the server to close behind its reply to QUIT, for [`FAREWELL`] at most.
+    pub fn take_leave(&self) -> Standing {
+        self.wait(2 * FAREWELL, |now| now.is_kept_open)
+    }
+
     /// How things are.
     #[must_use]
     pub fn standing(&self) -> Standing {
@@ -358,7 +375,9 @@ fn standing(recorder: &Recorder) -> Standing {
         last_status: None,
         refusals: 0,
         quiet_since: Instant::now(),
-        has_timed_out: false,
+        timeouts: 0,
+        is_kept_open: false,
+        lines: 0,
         ending: None,
         is_behind: false,
         taken: 0,

@@ -85,6 +85,16 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
         }
     }
 
+    /// The next row or event.
+    fn item_of_note(&mut self) -> Option<Item> {
+        loop {
+            let item = self.item()?;
+            if matches!(item, Item::Row(_) | Item::Event(_)) {
+                return Some(item);
+            }
+        }
+    }
+
     /// Plays rows until the client is to speak, or enough is there to be sent.
     fn play(&mut self, out: &mut Vec<u8>) -> Wish {
         while let Some(item) = self.item() {
@@ -155,8 +165,13 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
             self.phase = Phase::Handshake;
             return Some(Wish::StartTls);
         }
-        // Nothing came then, and the client is to find that out as well.
-        self.is_silent |= event.starts_with("timeout");
+        if event.starts_with("timeout") {
+            // Nothing came then, and the client is to find that out as well: by its next line, or by its end.
+            self.ahead = self.item_of_note();
+            let is_next = matches!(&self.ahead, Some(Item::Row(row)) if row.side == Side::Client);
+            self.is_silent = !is_next;
+            return self.is_silent.then_some(Wish::Read);
+        }
         None
     }
 

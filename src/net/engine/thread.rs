@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll};
 use zeroize::Zeroizing;
 
-use super::{Ending, News, Order, Shared, Standing, Waits, Watcher};
+use super::{Ending, FAREWELL, News, Order, Shared, Standing, Waits, Watcher};
 use crate::net::Stream;
 use crate::net::dial::plain;
 use crate::net::mistake;
 use crate::net::tls::{self, TlsError, TlsSettings};
 use crate::recorder::{Recorder, Seen};
-use crate::tracker::{Awaited, Cut, Side, State, Status};
+use crate::tracker::{Awaited, Cut, LineEnd, Role, Side, State, Status};
 
 /// How many octets one read takes at most.
 const READ_MAX: usize = 128 * 1024;
@@ -100,6 +100,7 @@ impl Engine {
                         self.send(&octets);
                     }
                 }
+                Order::Inject(octets) => self.send(&octets),
                 Order::Remember(hole, secret) => self.recorder.remember(hole, &secret),
                 Order::SetShape(verb, shape) => self.recorder.set_shape(&verb, shape),
                 Order::SetFile(file, head) => self.recorder.set_file(file, &head),
@@ -320,15 +321,32 @@ impl Engine {
                 self.watcher.told(News::Mistake(mistake::SILENT));
             }
             let last = self.recorder.tracker().last_octets().to_vec();
+            // What is held back came before the time-out.
+            let watcher = &mut self.watcher;
+            self.recorder.flush(now_ms, &mut |seen| watcher.seen(seen));
             self.recorder
                 .event(&format!("timeout after {} s", limit.as_secs_f64()), now_ms);
             let watcher = &mut self.watcher;
             self.recorder.forget(now_ms, &mut |seen| watcher.seen(seen));
-            self.standing.has_timed_out = true;
+            self.standing.timeouts += 1;
             self.watcher.told(News::TimedOut(limit, awaited, last));
+        }
+        if !self.standing.is_kept_open && self.is_leaving() && quiet >= FAREWELL {
+            self.standing.is_kept_open = true;
+            self.recorder.event(
+                &format!("timeout after {} s", FAREWELL.as_secs_f64()),
+                now_ms,
+            );
+            self.watcher.told(News::KeptOpen(FAREWELL));
         }
         self.tell_log_failure();
         Ok(())
+    }
+
+    /// Whether all that is left is that the server closes.
+    fn is_leaving(&self) -> bool {
+        let tracker = self.recorder.tracker();
+        tracker.state() == State::Update && tracker.awaited().is_none()
     }
 
     /// How long nothing is due by time; None: for ever.
@@ -338,7 +356,12 @@ impl Engine {
             .then(|| self.standing.quiet_since + GREETING_LATE);
         let reply = self.waits.reply.filter(|_| tracker.awaited().is_some());
         let reply = reply.map(|limit| self.standing.quiet_since + limit);
-        let due = [self.flush_due, late, reply].into_iter().flatten().min()?;
+        let leave = (self.is_leaving() && !self.standing.is_kept_open)
+            .then(|| self.standing.quiet_since + FAREWELL);
+        let due = [self.flush_due, late, reply, leave]
+            .into_iter()
+            .flatten()
+            .min()?;
         Some(due.saturating_duration_since(Instant::now()))
     }
 
@@ -406,6 +429,12 @@ fn count(standing: &mut Standing, seen: &Seen) {
             standing.refusals += u64::from(*status == Status::Negative);
         }
         Seen::Challenged => standing.answers += 1,
+        Seen::Line {
+            side: Side::Server,
+            role,
+            end,
+            ..
+        } if *role != Role::Terminator && *end != LineEnd::None => standing.lines += 1,
         _ => {}
     }
 }
