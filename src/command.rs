@@ -5,6 +5,9 @@ mod extensions;
 mod historic;
 mod private;
 mod rfc1939;
+mod shape;
+
+pub use shape::Shape;
 
 /// One POP3 command: what it looks like, where it is allowed, what its reply looks like, and what a learner should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,21 +119,6 @@ impl States {
         authorization: true,
         transaction: true,
     };
-}
-
-/// How a positive reply goes on after its status line. A negative reply is always one line (RFC 1939 §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Shape {
-    /// One status line.
-    Single,
-    /// A status line, data lines, and a line with one dot.
-    Multi,
-    /// Challenges and responses (RFC 5034 §4), then one status line.
-    Sasl,
-    /// One status line, then the client sends a message that ends with one dot, then one more status line.
-    Upload,
-    /// Not known: taken as one line, and nothing waits for more.
-    Unknown,
 }
 
 /// What the data lines of a command are.

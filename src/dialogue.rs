@@ -18,6 +18,7 @@ pub use measure::{Digest, Measures};
 pub use parts::Parts;
 pub use walk::{Moment, Phase, Told, Walker};
 
+use crate::command::Shape;
 use crate::tracker::{LineEnd, Sent, Side, State, Status, Tracker};
 use crate::transcript::{Hole, Item, Piece, Row, Transcript};
 use talk::Talk;
@@ -334,6 +335,9 @@ impl Dialogue {
     }
 
     fn event(&mut self, event: Event, tell: &mut dyn FnMut(Passing<'_>)) {
+        if let Some((verb, shape)) = Shape::of_event(&event.text) {
+            self.tracker.set_shape(verb, shape);
+        }
         let talk = &mut self.talk;
         match event.kind {
             EventKind::Connected => self.is_connected = true,

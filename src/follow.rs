@@ -1,5 +1,6 @@
 //! Follows the rows of a transcript with a tracker, holes and all: for whoever needs to know what a row is for.
 
+use crate::command::Shape;
 use crate::tracker::{Side, Step, Tracker};
 use crate::transcript::{Hole, Piece, Row};
 
@@ -36,13 +37,16 @@ impl Follower {
     }
 
     /// Replies to `verb` have this shape; see [`Tracker::set_shape`].
-    pub fn set_shape(&mut self, verb: &str, shape: crate::command::Shape) {
+    pub fn set_shape(&mut self, verb: &str, shape: Shape) {
         self.tracker.set_shape(verb, shape);
     }
 
     /// Takes the text of an event; whether it says that nothing is awaited any more.
     pub fn event(&mut self, event: &str) -> bool {
         let is_timeout = event.starts_with("timeout");
+        if let Some((verb, shape)) = Shape::of_event(event) {
+            self.tracker.set_shape(verb, shape);
+        }
         if event.starts_with("connected ") {
             self.has_begun = true;
         } else if event.starts_with("tls ") && !event.starts_with("tls failed") {

@@ -158,9 +158,12 @@ impl Recorder {
         self.tracker.tls_started();
     }
 
-    /// Says what shape replies to `verb` have; see [`Tracker::set_shape`].
-    pub fn set_shape(&mut self, verb: &str, shape: Shape) {
+    /// Says what shape replies to `verb` have; see [`Tracker::set_shape`]. An event tells the readers of the transcript.
+    pub fn set_shape(&mut self, verb: &str, shape: Shape, now_ms: u64) {
         self.tracker.set_shape(verb, shape);
+        if let Some(event) = shape.event(verb) {
+            self.event(&event, now_ms);
+        }
     }
 
     /// Remembers a secret that was given by an option or a prompt.

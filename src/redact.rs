@@ -3,6 +3,7 @@
 mod names;
 
 use crate::bodies::{Bodies, Elider};
+use crate::command::Shape;
 use crate::recorder::{ROW_MAX, message_elider, starts_upload};
 use crate::secret::{Hider, flat};
 use crate::text;
@@ -202,6 +203,9 @@ impl Redactor {
 
     /// What an event means for the conversation.
     fn happened(&mut self, event: &str) {
+        if let Some((verb, shape)) = Shape::of_event(event) {
+            self.tracker.set_shape(verb, shape);
+        }
         if event.starts_with("tls ") && !event.starts_with("tls failed") {
             self.tracker.tls_started();
         } else if event.starts_with("timeout ") {

@@ -228,7 +228,7 @@ impl Plan {
         }
         for (verbs, shape) in self.args.shapes() {
             for verb in verbs {
-                recorder.set_shape(verb, shape);
+                recorder.set_shape(verb, shape, 0);
             }
         }
         if let Some(found) = &self.found {

@@ -129,6 +129,8 @@ pub enum Awaited {
 
 /// The most commands that are remembered while they wait for replies; what goes beyond is taken as single-line.
 const QUEUE_MAX: usize = 65_536;
+/// The most verbs whose shape is told.
+const SHAPES_MAX: usize = 256;
 
 /// Follows one conversation. It sees both sides, because in POP3 the client's line decides how long the reply is.
 #[derive(Debug)]
@@ -268,10 +270,12 @@ impl Tracker {
         }
     }
 
-    /// Says what shape replies to `verb` have from now on (`:multi`, `:single`).
+    /// Says what shape replies to `verb` have from now on (`:multi`, `:single`), for some hundred verbs at most.
     pub fn set_shape(&mut self, verb: &str, shape: Shape) {
-        self.shapes
-            .insert(verb.to_ascii_uppercase().into_bytes(), shape);
+        let verb = verb.to_ascii_uppercase().into_bytes();
+        if self.shapes.len() < SHAPES_MAX || self.shapes.contains_key(&verb) {
+            self.shapes.insert(verb, shape);
+        }
     }
 
     /// The state of the session.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owo_colors::Stream;
 
+use crate::command::Shape;
 use crate::diff::{self, Level, Recording, Told};
 use crate::exit::Exit;
 use crate::log;
@@ -345,8 +346,8 @@ fn play(
             log: args.log.clone(),
             user: args.user.clone(),
             password: args.password.clone(),
-            multi: args.multi.clone(),
-            single: args.single.clone(),
+            multi: [told(preview, Shape::Multi), args.multi.clone()].concat(),
+            single: [told(preview, Shape::Single), args.single.clone()].concat(),
             timeout: args.timeout,
             ..SessionArgs::default()
         },
@@ -365,6 +366,13 @@ fn play(
         password: serving.is_some().then(|| Account::practice().password),
     };
     Ok(replay::play(file, &plan, &options, progress)?)
+}
+
+/// The verbs that the recording took so.
+fn told(preview: &Preview, wanted: Shape) -> Vec<String> {
+    let told = preview.shapes.iter();
+    let told = told.filter(|(_, shape)| *shape == wanted);
+    told.map(|(verb, _)| verb.clone()).collect()
 }
 
 /// Starts a practice server of the replay's own.

@@ -358,6 +358,18 @@ fn without_rows(mut parts: Vec<Part>) -> Vec<Part> {
     parts
 }
 
+#[test]
+fn a_shape_that_was_told_is_kept_to() {
+    let rows = "C: XFOO\nS: +OK\nS: one\nS: .\nC: NOOP\nS: +OK\n";
+    let told_so = told(&format!("* taken as multi-line: XFOO\n{rows}"));
+    assert_eq!(
+        told_so.get(1).map(String::as_str),
+        Some("2 XFOO Positive@3 1 lines 5 octets rows 4-4 end Some(5)")
+    );
+    let not_told = told(rows);
+    assert!(not_told.iter().any(|part| part.contains("unrequested")));
+}
+
 proptest! {
     #[test]
     fn no_transcript_makes_it_panic(items in prop::collection::vec(any_row(), 0..40)) {

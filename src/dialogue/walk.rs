@@ -4,6 +4,7 @@ use std::io::BufRead;
 
 use super::stream::{NEUTRAL, PieceOf, Stream, pieces, push_octets};
 use super::{Event, EventKind, Place};
+use crate::command::Shape;
 use crate::text::{ParseError, Reader};
 use crate::tracker::{LineEnd, Role, Sent, Side, Status, Step, Tracker};
 use crate::transcript::{Hole, Item, Piece, Row};
@@ -280,6 +281,9 @@ impl Walker {
     }
 
     fn event(&mut self, event: Event, tell: &mut dyn FnMut(Told<'_>)) {
+        if let Some((verb, shape)) = Shape::of_event(&event.text) {
+            self.tracker.set_shape(verb, shape);
+        }
         match event.kind {
             EventKind::Connected => self.is_connected = true,
             EventKind::TlsStarted => {

@@ -102,7 +102,10 @@ impl Engine {
                 }
                 Order::Inject(octets) => self.send(&octets),
                 Order::Remember(hole, secret) => self.recorder.remember(hole, &secret),
-                Order::SetShape(verb, shape) => self.recorder.set_shape(&verb, shape),
+                Order::SetShape(verb, shape) => {
+                    let now_ms = self.now_ms();
+                    self.recorder.set_shape(&verb, shape, now_ms);
+                }
                 Order::SetFile(file, head) => self.recorder.set_file(file, &head),
                 Order::Close => return Err(Ending::ByClient),
             }
