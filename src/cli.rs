@@ -2,16 +2,24 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::cmd::{
-    check, connect, diff, explain, import, lint, practice, proxy, redact, replay, serve, show,
+    check, completions, connect, diff, explain, import, lint, man, practice, proxy, redact, replay,
+    serve, show,
 };
 use crate::exit::Exit;
 use crate::report;
 use crate::secret::typing_errors;
 
-/// A raw console for POP3: type the commands by hand, read every octet of the answers, keep the transcript
+/// What stands under the first screen of help.
+const EXAMPLES: &str = "  poptalk practice                           try it without any server
+  poptalk --tls mail.example.org             options: poptalk connect -h
+  poptalk -c capa -c quit mail.example.org   two commands, then leave
+Manual: poptalk man | man -l -   Shells: poptalk completions bash, zsh, ...
+Exit: 0 well, 1 refused or found, 2 usage, 3 connection, 4 TLS, 5 time-out";
+
+/// A raw console for POP3: type it by hand, see every octet, keep the transcript
 #[derive(Debug, Parser)]
 #[command(
     name = "poptalk",
@@ -20,7 +28,8 @@ use crate::secret::typing_errors;
     subcommand_negates_reqs = true,
     arg_required_else_help = true,
     max_term_width = 100,
-    after_help = "Try it without any server: poptalk practice"
+    help_template = "{about}\n{usage-heading} {usage}\n\n{subcommands}{after-help}",
+    after_help = EXAMPLES
 )]
 struct Cli {
     #[command(subcommand)]
@@ -33,29 +42,47 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Open the console on a server, or play a script at it
+    #[command(after_help = connect::EXAMPLES)]
     Connect(connect::ConnectArgs),
     /// Open the console on the built-in practice server
+    #[command(after_help = practice::EXAMPLES)]
     Practice(practice::PracticeArgs),
     /// Be a server: the practice maildrop on a port
+    #[command(after_help = serve::EXAMPLES)]
     Serve(serve::ServeArgs),
     /// Stand between a mail client and a server, and record
+    #[command(after_help = proxy::EXAMPLES)]
     Proxy(proxy::ProxyArgs),
     /// Play the client's side of transcripts again, and compare
+    #[command(after_help = replay::EXAMPLES)]
     Replay(replay::ReplayArgs),
     /// Show a transcript as on the screen, or take the messages out of it
+    #[command(after_help = show::EXAMPLES)]
     Show(show::ShowArgs),
     /// Compare two transcripts, exchange by exchange
+    #[command(after_help = diff::EXAMPLES)]
     Diff(diff::DiffArgs),
     /// Probe a live server and judge its answers by the rules
+    #[command(after_help = check::EXAMPLES)]
     Check(check::CheckArgs),
     /// Judge transcripts by the rules of the RFCs
+    #[command(after_help = lint::EXAMPLES)]
     Lint(lint::LintArgs),
     /// Make transcripts of recordings that other programs made
+    #[command(after_help = import::EXAMPLES)]
     Import(import::ImportArgs),
     /// Hide secrets, message data and names in a transcript
+    #[command(after_help = redact::EXAMPLES)]
     Redact(redact::RedactArgs),
     /// Say what a reply, a response code, a capability or a command means
+    #[command(after_help = explain::EXAMPLES)]
     Explain(explain::ExplainArgs),
+    /// Print what a shell needs to complete poptalk's arguments
+    #[command(hide = true, after_help = completions::EXAMPLES)]
+    Completions(completions::CompletionsArgs),
+    /// Print the manual pages
+    #[command(hide = true, after_help = man::EXAMPLES)]
+    Man(man::ManArgs),
 }
 
 /// Connects; a host that is not found may be a subcommand, misspelt.
@@ -73,7 +100,7 @@ fn connect(args: connect::ConnectArgs) -> Exit {
 /// The subcommand that a host without a dot looks like.
 fn meant(host: &str) -> Option<String> {
     let is_like = |name: &str| (1..=2).contains(&typing_errors(host.as_bytes(), name.as_bytes()));
-    let command = <Cli as clap::CommandFactory>::command();
+    let command = Cli::command();
     let mut names = command.get_subcommands().map(clap::Command::get_name);
     names
         .find(|name| is_like(name) && !host.contains('.'))
@@ -98,6 +125,8 @@ pub fn run() -> ExitCode {
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Redact(args)) => redact::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Completions(args)) => completions::run(&args, Cli::command()),
+        Some(Command::Man(args)) => man::run(&args, Cli::command()),
     };
     exit.into()
 }

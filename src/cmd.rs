@@ -1,12 +1,14 @@
 //! One file a subcommand: build, run, report.
 
 pub mod check;
+pub mod completions;
 pub mod connect;
 pub mod diff;
 pub mod explain;
 mod find;
 pub mod import;
 pub mod lint;
+pub mod man;
 pub mod practice;
 pub mod proxy;
 pub mod redact;

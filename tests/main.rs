@@ -14,6 +14,7 @@ mod docs;
 mod dovecot;
 mod explain;
 mod find;
+mod help;
 mod import;
 mod layers;
 mod lint;

@@ -21,6 +21,13 @@ use crate::session::{Plan, SessionArgs, TlsArgs, seconds};
 use crate::style::{ColorChoice, Paint, Style};
 use crate::target;
 
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk check mail.example.org           without a login
+  poptalk check mail.example.org -u alice  with one; it asks for the password
+  poptalk check mail.example.org --fail-on security --format json";
+
 /// How long each reply may take when nothing else is said.
 const REPLY: Duration = Duration::from_secs(15);
 

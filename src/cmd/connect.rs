@@ -18,6 +18,15 @@ use crate::srv::Service;
 use crate::target;
 use crate::tunnel::{self, Proxy, ProxyError};
 
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk mail.example.org                  type at port 110
+  poptalk --tls mail.example.org            TLS from the first octet, port 995
+  poptalk --stls -u alice --login mail.example.org
+  poptalk -c capa -c quit mail.example.org  two commands, then leave
+  poptalk mail.example.org < lines.txt      a script";
+
 /// How long DNS may take for each question.
 const LOOK_UP_WAIT: Duration = Duration::from_secs(15);
 

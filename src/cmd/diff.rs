@@ -14,6 +14,13 @@ use crate::report::findings::{self, Format, Judged};
 use crate::report::{self};
 use crate::style::{ColorChoice, Style};
 
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk diff before.pop3 after.pop3
+  poptalk diff --level octets before.pop3 after.pop3
+  poptalk diff --format junit before.pop3 after.pop3 > report.xml";
+
 /// The most findings that are kept for JSON and JUnit; the rest is counted.
 const FINDINGS_MAX: usize = 10_000;
 

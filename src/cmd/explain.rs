@@ -6,6 +6,13 @@ use crate::exit::Exit;
 use crate::explain::{self, Context};
 use crate::report;
 
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk explain RETR
+  poptalk explain '-ERR [IN-USE] maildrop is locked'
+  poptalk explain SCRAM-SHA-256";
+
 /// The arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {

@@ -13,6 +13,13 @@ use crate::log;
 use crate::net::dial::plain;
 use crate::report;
 
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk import auto openssl.txt -o session.pop3
+  poptalk import rawlog 20261123.in 20261123.out
+  poptalk import pcap capture.pcap -o folder";
+
 /// The word that has the format found out.
 const AUTO: &str = "auto";
 

@@ -14,6 +14,13 @@ use crate::report::{self};
 use crate::style::{ColorChoice, Style};
 use crate::text::Reader;
 
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk lint recording.pop3
+  poptalk lint --only dot-stuffing *.pop3
+  poptalk lint --list  every rule";
+
 /// How much of a file is read at once, in octets.
 const CHUNK: usize = 256 * 1024;
 

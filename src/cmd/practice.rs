@@ -11,6 +11,13 @@ use crate::serve::{ServeOptions, Serving};
 use crate::session::{Plan, SessionArgs};
 use crate::target::Target;
 
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk practice                  nothing else is needed
+  poptalk practice --tls            the same inside TLS
+  poptalk practice -c capa -c quit  two commands, then leave";
+
 /// The arguments of `practice`.
 #[derive(Debug, clap::Args)]
 pub struct PracticeArgs {

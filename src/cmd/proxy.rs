@@ -14,6 +14,12 @@ use crate::serve::{ServeOptions, Serving, Upstream};
 use crate::session::{TlsArgs, seconds};
 use crate::target;
 
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk proxy mail.example.org --listen 127.0.0.1:1110
+  poptalk proxy pop3s://mail.example.org --listen 127.0.0.1:1110 --log DIR";
+
 /// How long a connection to the server may take.
 const WAIT: Duration = Duration::from_secs(15);
 

@@ -14,6 +14,12 @@ use crate::report;
 use crate::secret::Hider;
 use crate::text::Reader;
 
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk redact recording.pop3 -o shared.pop3
+  poptalk redact --bodies elide=10 --names recording.pop3";
+
 /// As much is put together before it is written.
 const BLOCK: usize = 64 * 1024;
 

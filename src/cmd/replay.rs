@@ -29,6 +29,14 @@ use crate::style::{ColorChoice, Style};
 use crate::target::{self, Target};
 use crate::update;
 
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk replay recording.pop3           at the server that it names
+  poptalk replay recording.pop3 --to localhost:1110
+  poptalk replay tests/*.pop3 --to practice -j 4 --format junit
+  poptalk replay recording.pop3 --update  take over what the server says now";
+
 /// What the head of a transcript calls the practice server.
 const PRACTICE: &str = "practice";
 

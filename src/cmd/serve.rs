@@ -18,6 +18,14 @@ use crate::server::loose::Index;
 use crate::server::script::Pace;
 use crate::text::{self, ParseError};
 
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk serve --listen 127.0.0.1:1110  the practice maildrop
+  poptalk serve --mailbox ~/Maildir      your own mail, which is not changed
+  poptalk serve recording.pop3           play a recording, row by row
+  poptalk serve --loose recording.pop3   for any mail client";
+
 /// The longest autologout, in seconds: a year.
 const LONGEST_AUTOLOGOUT: u64 = 366 * 24 * 60 * 60;
 

@@ -26,6 +26,14 @@ use crate::text::{ParseError, Reader};
 
 mod folder;
 
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk show recording.pop3                   as on the screen
+  poptalk show recording.pop3 --messages mails  one file a message
+  poptalk show recording.pop3 --timeline        where the time went
+  poptalk show recording.pop3 --html page.html  one page for a bug report";
+
 /// As much of a file is read at once, in octets.
 const BLOCK: usize = 256 * 1024;
 
