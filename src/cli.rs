@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{connect, diff, explain, import, practice, redact, replay, serve};
+use crate::cmd::{connect, diff, explain, import, practice, proxy, redact, replay, serve};
 use crate::exit::Exit;
 use crate::report;
 use crate::secret::typing_errors;
@@ -36,6 +36,8 @@ enum Command {
     Practice(practice::PracticeArgs),
     /// Be a server: the practice maildrop on a port
     Serve(serve::ServeArgs),
+    /// Stand between a mail client and a server, and keep a transcript of each connection
+    Proxy(proxy::ProxyArgs),
     /// Play the client's side of transcripts again, and compare
     Replay(replay::ReplayArgs),
     /// Compare two transcripts, exchange by exchange
@@ -79,6 +81,7 @@ pub fn run() -> ExitCode {
         Some(Command::Connect(args)) => connect::run(args),
         Some(Command::Practice(args)) => practice::run(args),
         Some(Command::Serve(args)) => serve::run(args),
+        Some(Command::Proxy(args)) => proxy::run(args),
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Import(args)) => import::run(&args),

@@ -6,6 +6,7 @@ pub mod explain;
 mod find;
 pub mod import;
 pub mod practice;
+pub mod proxy;
 pub mod redact;
 pub mod replay;
 pub mod serve;

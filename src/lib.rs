@@ -3,7 +3,7 @@
 //! ```text
 //!            keyboard                                        sockets
 //!                |                                              |
-//!   EDGE   console, script                             net (client), serve       only here: I/O and clock
+//!   EDGE   console, script                             net (client), serve, proxy   only here: I/O and clock
 //!                 \                                        |          |
 //!                  v                                       v          v
 //!   CORE            tracker.feed(side, octets) <-----------+      server::model  pure, never panics
@@ -51,6 +51,7 @@ pub mod net;
 pub mod netrc;
 pub mod password;
 pub mod player;
+pub mod proxy;
 pub mod recorder;
 pub mod redact;
 pub mod replay;

@@ -3,7 +3,7 @@
 mod connection;
 mod tape;
 #[cfg_attr(any(windows, target_vendor = "apple"), path = "serve/no_tls.rs")]
-mod tls;
+pub(crate) mod tls;
 mod wire;
 
 use std::fmt;
@@ -362,7 +362,10 @@ impl fmt::Debug for Serving {
     }
 }
 
-fn listen(
+/// Listens on an address, and on port 0 tells which port was taken.
+///
+/// Errors: it can't be listened on.
+pub(crate) fn listen(
     poll: &Poll,
     address: SocketAddr,
     token: Token,

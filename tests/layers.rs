@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "edge",
         &[
             "style", "log", "password", "shell", "net", "report", "session", "login", "heard",
-            "replay", "update", "script", "console", "serve",
+            "replay", "update", "script", "console", "serve", "proxy",
         ],
     ),
     ("cmd", &["cmd"]),

@@ -35,7 +35,7 @@ const ENOUGH: usize = 16 * 1024;
 
 enum Stream {
     Plain(Wire),
-    Tls(Inside),
+    Tls(Inside<Wire>),
 }
 
 impl Stream {
