@@ -500,10 +500,7 @@ fn run(
         octets: talk.tape.octets,
         outcome,
     };
-    let is_gentle = matches!(
-        report.outcome,
-        Outcome::NoServer(_) | Outcome::Injected(_) | Outcome::TimedOut
-    );
+    let is_gentle = report.outcome != Outcome::Stopped;
     shared.tell(ProxyEvent::Ended(report));
     talk.close(is_gentle);
 }

@@ -18,6 +18,7 @@ mod layers;
 mod login;
 mod mail;
 mod practice;
+mod proxy;
 mod pty;
 mod scripts;
 mod support;

@@ -94,6 +94,14 @@ impl Leg {
         self.out.extend_from_slice(octets);
     }
 
+    /// The last line of what waits is not sent.
+    pub(super) fn drop_last_line(&mut self) {
+        let waiting = self.out.get(self.sent..).unwrap_or_default();
+        let line = waiting.strip_suffix(b"\n").unwrap_or(waiting);
+        let start = memchr::memrchr(b'\n', line).map_or(0, |lf| lf + 1);
+        self.out.truncate(self.sent + start);
+    }
+
     /// Takes octets to be sent. What can be sent at once is not copied.
     pub(super) fn take(&mut self, octets: &[u8]) -> io::Result<()> {
         let mut rest = octets;

@@ -23,7 +23,7 @@ const HELD_MAX: usize = 64 * 1024;
 /// After so much silence the start of a line is recorded that more was likely to come of.
 const FLUSH_AFTER: Duration = Duration::from_millis(200);
 
-/// How long the client may take to close when the server has.
+/// How long the client may take to close when it is told that it is over.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// How long the server may take to close when the client has.
@@ -148,10 +148,10 @@ impl<'a> Talk<'a> {
     /// How long nothing may move.
     fn patience(&self) -> Duration {
         let limit = self.shared.waits.idle;
-        match (self.server.has_ended, self.client.has_ended) {
-            (true, _) if self.client.is_shut => limit.min(LINGER),
-            (_, true) => limit.min(LAST_REPLIES),
-            _ => limit,
+        if self.client.has_ended {
+            limit.min(LAST_REPLIES)
+        } else {
+            limit
         }
     }
 
@@ -308,6 +308,9 @@ impl<'a> Talk<'a> {
     pub(super) fn tell_client(&mut self, octets: &[u8]) -> Result<(), Outcome> {
         let injected = self.tape.feed(Side::Server, octets);
         if injected > 0 {
+            let used = octets.len().saturating_sub(injected);
+            self.client.keep(octets.get(..used).unwrap_or_default());
+            self.client.drop_last_line();
             return Err(Outcome::Injected(Side::Server));
         }
         if self.tape.tracker().is_tls_agreed() {
@@ -366,12 +369,15 @@ impl<'a> Talk<'a> {
     fn upgrade(&mut self) -> Result<(), Outcome> {
         self.read_client()?;
         if !self.held.is_empty() {
+            self.client.drop_last_line();
             return Err(self.injected_by_client());
         }
         if !self.server.is_tls() {
             // Still nothing of the client's has been handed on inside TLS; it sees the connection end.
-            let secured = self.secure_server(true);
-            secured.map_err(|error| Outcome::NoServer(error.to_string()))?;
+            if let Err(error) = self.secure_server(true) {
+                self.client.drop_last_line();
+                return Err(Outcome::NoServer(error.to_string()));
+            }
         }
         let deadline = Instant::now() + self.shared.waits.handshake;
         loop {
@@ -400,22 +406,16 @@ impl<'a> Talk<'a> {
         Outcome::Injected(Side::Client)
     }
 
-    /// A side that sends no more, and all that it sent was handed on: the other side is told so.
+    /// A side that sends no more, and all that it sent was handed on: the other side is told so. Where it is the server, that
+    /// is the end: what a client says then has nobody to read it.
     fn pass_on_ends(&mut self) -> Result<(), Outcome> {
-        let (is_client_done, is_server_done) = (
-            self.client.has_ended && self.held.is_empty() && self.server.waiting() == 0,
-            self.server.has_ended && self.client.waiting() == 0,
-        );
-        if is_client_done {
+        if self.server.has_ended && self.client.waiting() == 0 {
+            return Err(self.ended.take().unwrap_or(Outcome::ClosedByServer));
+        }
+        if self.client.has_ended && self.held.is_empty() && self.server.waiting() == 0 {
             self.server.shut();
         }
-        if is_server_done {
-            self.client.shut();
-        }
-        match (is_client_done && is_server_done, &mut self.ended) {
-            (true, ended) => Err(ended.take().unwrap_or(Outcome::ClosedByServer)),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// Closes both legs. With `is_gentle` the client gets all that was meant for it.
