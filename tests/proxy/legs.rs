@@ -79,10 +79,18 @@ fn nine_messages_through_every_pair_of_legs() {
                 "{legs}: {}",
                 text(&output.stderr)
             );
+            let logged_in = b"+OK 9 messages (2044967 octets)\r\n";
+            let mut places = output.stdout.windows(logged_in.len());
+            let place = places.position(|octets| octets == logged_in).unwrap();
+            let mut messages = &output.stdout[place + logged_in.len()..];
             for message in &want {
-                let place = memchr::memmem::find(&output.stdout, message);
-                assert!(place.is_some(), "{legs}");
+                let end = messages.iter().position(|octet| *octet == b'\n').unwrap();
+                let (status, behind) = messages.split_at(end + 1);
+                assert!(status.starts_with(b"+OK "), "{legs}");
+                assert!(behind.starts_with(message), "{legs}");
+                messages = &behind[message.len()..];
             }
+            assert_eq!(text(messages), "+OK 9 messages left\r\n");
             let report = proxied.report();
             assert_eq!(report.outcome, Outcome::ClosedByServer, "{legs}");
             // Where the client asks for STLS in clear, the server's leg gets it as well.
