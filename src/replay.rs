@@ -87,12 +87,21 @@ impl Preview {
     pub fn of(path: &Path) -> Result<Self, ReplayError> {
         let mut preview = Self::default();
         let mut has_rows = false;
+        // Of a proxy it is the leg to the server that counts; the one to its client is told first.
+        let (mut tls, mut is_stls) = ("tls ", false);
         for item in read(path)? {
             match item.map_err(|error| ReplayError::Parse(path.to_owned(), error))? {
                 Item::Head { name, text } if name == "server" => preview.server = Some(text),
                 Item::Row(_) => has_rows = true,
-                Item::Event(event) if !has_rows && event.starts_with("tls ") => {
-                    preview.is_tls = !event.starts_with("tls failed");
+                Item::Event(event) if !has_rows => {
+                    if event.starts_with("connected upstream ") {
+                        preview.is_tls = false;
+                        tls = "upstream tls ";
+                    }
+                    is_stls |= event == "upstream C: STLS";
+                    if let Some(text) = event.strip_prefix(tls) {
+                        preview.is_tls = !text.starts_with("failed") && !is_stls;
+                    }
                 }
                 _ => {}
             }

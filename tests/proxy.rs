@@ -73,6 +73,12 @@ impl Proxied {
         }
     }
 
+    /// The only transcript's file.
+    pub(crate) fn file(&self) -> PathBuf {
+        let mut files = std::fs::read_dir(self.folder.path()).unwrap();
+        files.next().unwrap().unwrap().path()
+    }
+
     pub(crate) fn transcripts(&self) -> Vec<Transcript> {
         let files = std::fs::read_dir(self.folder.path()).unwrap();
         let files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
@@ -343,14 +349,14 @@ fn silence_of_both_sides_has_an_end() {
         peer.rest()
     });
     let proxied = Proxied::with(ProxyOptions {
-        idle: Duration::from_millis(300),
+        idle: Duration::from_secs(1),
         ..ProxyOptions::new(target(address, false))
     });
     let mut client = proxied.client();
     assert_eq!(rest(&mut client), "+OK ready\r\n");
     assert_eq!(proxied.report().outcome, Outcome::TimedOut);
     let told = events(&proxied.transcript());
-    assert_eq!(&told[1..], ["timeout after 0.3 s", "closed by proxy"]);
+    assert_eq!(&told[1..], ["timeout after 1 s", "closed by proxy"]);
 }
 
 #[test]
