@@ -3,7 +3,7 @@
 //! ```text
 //!          keyboard, script         transcript file             sockets
 //!                |                        |                  (one or both)
-//!   EDGE   console, script         replay, check           net (client), serve   only here: I/O and clock
+//!   EDGE   console, script         replay, check           net, serve, proxy     only here: I/O and clock
 //!                 \                       |                  /        |
 //!                  v                      v                 v         v
 //!   CORE            tracker.feed(side, octets) <-----------+    server::{model, script, loose}, player
@@ -54,6 +54,8 @@ pub mod net;
 pub mod netrc;
 pub mod password;
 pub mod player;
+pub mod proxied;
+pub mod proxy;
 pub mod recorder;
 pub mod redact;
 pub mod replay;

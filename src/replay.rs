@@ -4,12 +4,13 @@ mod preview;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use crate::command::{Command, Words};
@@ -21,10 +22,11 @@ use crate::net::dial::plain;
 use crate::net::engine::{Connection, Ending, FAREWELL, News, OpenError, Order, Standing, Watcher};
 use crate::password::{self, PasswordError};
 use crate::player::{Action, Answer, Cue, Player};
+use crate::proxied::{self, ServerLeg};
 use crate::recorder::Seen;
 use crate::sasl::{self, Credentials, Exchange, Mechanism, SaslError};
 use crate::session::{Failure, Plan};
-use crate::text::{ParseError, Reader};
+use crate::text::{self, ParseError, Reader};
 use crate::tracker::{LineEnd, State};
 use crate::transcript::{Hole, Piece};
 
@@ -163,6 +165,28 @@ impl ReplayError {
 fn read(path: &Path) -> Result<Reader<BufReader<File>>, ReplayError> {
     let file = log::read(path).map_err(|error| ReplayError::Read(path.to_owned(), error))?;
     Ok(Reader::new(BufReader::with_capacity(64 * 1024, file)))
+}
+
+/// Of a transcript that a proxy made, what passed between it and the server, in a file for the while; see [`ServerLeg`].
+///
+/// Errors: it can't be read, or nothing can be written.
+pub fn server_leg(path: &Path) -> Result<Option<NamedTempFile>, ReplayError> {
+    let broken = |error| ReplayError::Parse(path.to_owned(), error);
+    if !proxied::is_proxied(read(path)?).map_err(broken)? {
+        return Ok(None);
+    }
+    let failed = |error| ReplayError::Read(path.to_owned(), error);
+    let mut out = BufWriter::new(NamedTempFile::new().map_err(failed)?);
+    let mut text = Vec::new();
+    for item in ServerLeg::new(read(path)?) {
+        text.clear();
+        text::print_item(&mut text, &item.map_err(broken)?);
+        out.write_all(&text).map_err(failed)?;
+    }
+    let file = out
+        .into_inner()
+        .map_err(|error| failed(error.into_error()))?;
+    Ok(Some(file))
 }
 
 type FilePlayer = Player<Reader<BufReader<File>>>;

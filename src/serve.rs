@@ -1,10 +1,9 @@
 //! The practice server on the network: listeners, a thread a connection, TLS, the autologout, and an orderly end.
 
 mod connection;
-mod relay;
 mod tape;
 #[cfg_attr(any(windows, target_vendor = "apple"), path = "serve/no_tls.rs")]
-mod tls;
+pub(crate) mod tls;
 mod wire;
 
 use std::fmt;
@@ -22,11 +21,9 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::dialogue::Place;
 use crate::log::LogPlace;
-use crate::net::tls::TlsSettings;
 use crate::server::loose::{Index, Items, Tape};
 use crate::server::script::Pace;
 use crate::server::{Account, Ending, Maildrop, Summary, messages};
-use crate::target::Target;
 use crate::text;
 use tls::Acceptor;
 
@@ -56,8 +53,6 @@ pub struct ServeOptions {
     pub maildrop: Maildrop,
     /// A transcript that is played in place of it.
     pub recording: Option<Recording>,
-    /// A server between which and the clients this one stands, in place of all that.
-    pub upstream: Option<Upstream>,
     /// Where the transcript of each visit goes: a folder.
     pub log: LogPlace,
     /// After this time without a command the connection is closed (RFC 1939 §3).
@@ -79,7 +74,6 @@ impl Default for ServeOptions {
             account: Account::practice(),
             maildrop: Maildrop::new(messages::practice()),
             recording: None,
-            upstream: None,
             log: LogPlace::Nowhere,
             autologout: AUTOLOGOUT,
             certificate: Certificate::default(),
@@ -87,23 +81,6 @@ impl Default for ServeOptions {
             most_connections: MOST_CONNECTIONS,
         }
     }
-}
-
-/// The server behind a proxy.
-#[derive(Debug, Clone)]
-pub struct Upstream {
-    /// Where it is; TLS from the first octet, or not.
-    pub target: Target,
-    /// STLS is sent to it before anything else.
-    pub is_stls: bool,
-    /// How it is checked.
-    pub tls: TlsSettings,
-    /// How long a connection to it and a handshake may take.
-    pub wait: Duration,
-    /// Nothing is hidden in the transcripts.
-    pub keeps_secrets: bool,
-    /// Called with each line as it passes, made safe, secrets hidden; message data is left out.
-    pub on_line: Option<fn(&str)>,
 }
 
 /// A transcript whose server rows are played.
@@ -289,7 +266,6 @@ struct Shared {
     account: Arc<Account>,
     maildrop: Maildrop,
     recording: Option<Recording>,
-    upstream: Option<Upstream>,
     log: LogPlace,
     autologout: Duration,
     tls: Option<Acceptor>,
@@ -338,7 +314,6 @@ impl Serving {
             account: Arc::new(options.account),
             maildrop: options.maildrop,
             recording: options.recording,
-            upstream: options.upstream,
             log: options.log,
             autologout: options.autologout,
             tls,
@@ -408,7 +383,10 @@ impl fmt::Debug for Serving {
     }
 }
 
-fn listen(
+/// Listens on an address, and on port 0 tells which port was taken.
+///
+/// Errors: it can't be listened on.
+pub(crate) fn listen(
     poll: &Poll,
     address: SocketAddr,
     token: Token,

@@ -1,4 +1,4 @@
-//! Clients that others wrote, at the practice server: each fetches all nine messages, and every octet is compared.
+//! Clients that others wrote, at the practice server and at a recording (at Dovecot, through the proxy: `proxy/clients.rs`): each fetches all nine messages, and every octet is compared.
 //! These fail where a client is not installed.
 
 use std::net::SocketAddr;
@@ -7,15 +7,12 @@ use std::process::Command;
 use std::sync::{Arc, mpsc};
 
 use poptalk::dialogue::Parts;
-use poptalk::log::LogPlace;
-use poptalk::net::tls::TlsSettings;
-use poptalk::serve::{Outcome, Recording, ServeOptions, Serving, Upstream};
+use poptalk::serve::{Outcome, Recording, ServeOptions, Serving};
 use poptalk::server::loose::Index;
 use poptalk::server::script::Pace;
 use poptalk::server::{Ending, messages};
-use poptalk::target::Target;
 
-use crate::support::{Home, LIMIT, read};
+use crate::support::{Home, LIMIT};
 
 /// Has `client` fetch the maildrop in clear, by STLS and over TLS, and gives each message as it left it, with its number, to `original`,
 /// which undoes what that client is known to do.
@@ -52,7 +49,6 @@ fn fetches_from(
         },
         Some(_) => Ending::Played,
     };
-    let is_recording = recording.is_some();
     let options = ServeOptions {
         recording,
         tls_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
@@ -65,47 +61,6 @@ fn fetches_from(
         assert_eq!(event.outcome, Outcome::Ended, "{event}");
         assert_eq!(event.summary.ending, Some(ending), "{event}");
     });
-    if is_recording {
-        return;
-    }
-    // And through a proxy, with TLS on its other leg or without.
-    for leg in ["plain", "stls", "tls"] {
-        let address = match leg {
-            "tls" => serving.tls_address().unwrap(),
-            _ => serving.address(),
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let options = ServeOptions {
-            tls_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
-            upstream: Some(Upstream {
-                target: Target {
-                    host: address.ip().to_string(),
-                    port: address.port(),
-                    is_tls: leg == "tls",
-                },
-                is_stls: leg == "stls",
-                tls: TlsSettings {
-                    own_pem: serving.certificate_pem().unwrap().as_bytes().to_vec(),
-                    ..TlsSettings::default()
-                },
-                wait: LIMIT,
-                keeps_secrets: false,
-                on_line: None,
-            }),
-            log: LogPlace::Path(folder.path().to_owned()),
-            ..ServeOptions::default()
-        };
-        let proxy = Serving::start(options, |_| {}).unwrap();
-        fetches(&proxy, client, original, &mut |_| {
-            events.recv_timeout(LIMIT).unwrap();
-        });
-        drop(proxy);
-        let transcripts: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
-        assert!(transcripts.len() >= 3, "{client}: {leg}");
-        for transcript in transcripts {
-            read(&transcript.unwrap().path());
-        }
-    }
 }
 
 fn fetches(

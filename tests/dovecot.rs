@@ -11,15 +11,15 @@ use crate::support::{Home, read, text};
 use crate::terminal::Terminal;
 
 /// A running Dovecot with its folder; ended with it.
-struct Dovecot {
+pub(crate) struct Dovecot {
     folder: tempfile::TempDir,
     child: Child,
-    port: u16,
-    tls_port: u16,
+    pub(crate) port: u16,
+    pub(crate) tls_port: u16,
 }
 
 /// The messages in its maildrop: name and text, LF line ends.
-fn messages() -> Vec<String> {
+pub(crate) fn messages() -> Vec<String> {
     let head = |subject: &str| {
         format!("From: Bob <bob@example.org>\nTo: alice@example.net\nSubject: {subject}\n\n")
     };
@@ -45,7 +45,7 @@ fn free_port() -> u16 {
 }
 
 impl Dovecot {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mail = folder.path().join("messages");
         std::fs::create_dir(&mail).unwrap();
@@ -75,7 +75,7 @@ impl Dovecot {
         }
     }
 
-    fn ca(&self) -> PathBuf {
+    pub(crate) fn ca(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 }

@@ -12,8 +12,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "reading",
         &[
-            "dialogue", "follow", "learnt", "typed", "help", "explain", "target", "netrc", "sasl",
-            "mail", "srv", "tunnel", "redact", "import",
+            "dialogue", "follow", "proxied", "learnt", "typed", "help", "explain", "target",
+            "netrc", "sasl", "mail", "srv", "tunnel", "redact", "import",
         ],
     ),
     ("judges", &["finding", "diff", "lint", "show"]),
@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "edge",
         &[
             "style", "log", "password", "shell", "net", "report", "session", "login", "heard",
-            "replay", "update", "check", "script", "console", "serve",
+            "replay", "update", "check", "script", "console", "serve", "proxy",
         ],
     ),
     ("cmd", &["cmd"]),

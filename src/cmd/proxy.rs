@@ -1,16 +1,23 @@
-//! `poptalk proxy HOST`: between a mail client and a server, one transcript a connection.
+//! `poptalk proxy`: between a mail client and a server, one transcript a connection, until it is interrupted.
 
+use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::mpsc;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use super::serving::{self, Failure};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::bodies::Bodies;
 use crate::exit::Exit;
-use crate::log::LogPlace;
-use crate::net::tls::read_ca;
+use crate::log::{self, LogPlace};
+use crate::net::dial;
+use crate::net::tls;
+use crate::proxy::{IDLE, ProxyEvent, ProxyOptions, Proxying};
 use crate::report;
-use crate::serve::{ServeOptions, Serving, Upstream};
+use crate::serve::Certificate;
 use crate::session::{TlsArgs, seconds};
 use crate::target;
 
@@ -20,38 +27,25 @@ Examples:
   poptalk proxy mail.example.org --listen 127.0.0.1:1110
   poptalk proxy pop3s://mail.example.org --listen 127.0.0.1:1110 --log DIR";
 
-/// How long a connection to the server may take.
-const WAIT: Duration = Duration::from_secs(15);
-
-/// After so long without an octet of either side a connection is closed.
-const IDLE: Duration = Duration::from_secs(30 * 60);
+/// How soon an interrupt is noticed.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// The arguments of `proxy`.
 #[derive(Debug, clap::Args)]
 pub struct ProxyArgs {
     /// The server: HOST, HOST:PORT, or a pop3:// or pop3s:// URL
+    #[arg(value_name = "HOST")]
     host: String,
 
-    /// Where to listen for clear text and STLS; port 0 takes a free one
+    /// Where mail clients connect, for clear text and STLS; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:11110")]
     listen: SocketAddr,
 
-    /// Where to listen for TLS from the first octet
+    /// Where mail clients connect for TLS from the first octet
     #[arg(long, value_name = "ADDR:PORT")]
     tls_listen: Option<SocketAddr>,
 
-    /// TLS to the server from the first octet, as on port 995
-    #[arg(long, group = "security")]
-    tls: bool,
-
-    /// STLS to the server before anything else
-    #[arg(long, group = "security")]
-    stls: bool,
-
-    #[command(flatten)]
-    tls_args: TlsArgs,
-
-    /// The certificate for clients in PEM form, instead of a self-signed one
+    /// A certificate for mail clients in PEM form, instead of a self-signed one
     #[arg(long, value_name = "FILE", requires = "listen_key")]
     listen_cert: Option<PathBuf>,
 
@@ -59,9 +53,20 @@ pub struct ProxyArgs {
     #[arg(long, value_name = "FILE", requires = "listen_cert")]
     listen_key: Option<PathBuf>,
 
-    /// Write the certificate for clients to this file
+    /// Write the certificate for mail clients to this file, for those that are to trust it
     #[arg(long, value_name = "FILE")]
     cert_out: Option<PathBuf>,
+
+    /// TLS with the server from the first octet, as on port 995
+    #[arg(long, group = "security")]
+    tls: bool,
+
+    /// Send STLS to the server before the mail client is greeted
+    #[arg(long, group = "security")]
+    stls: bool,
+
+    #[command(flatten)]
+    tls_args: TlsArgs,
 
     /// Write the transcripts into this folder [default: the state folder]
     #[arg(long, value_name = "FOLDER", conflicts_with = "no_log")]
@@ -71,24 +76,28 @@ pub struct ProxyArgs {
     #[arg(long)]
     no_log: bool,
 
-    /// Show each line as it passes, but for message data
-    #[arg(short = 'v', long)]
-    verbose: bool,
-
-    /// Write passwords and the like in clear into the transcripts
+    /// Write passwords and the like in clear into the transcripts and onto the screen
     #[arg(long)]
     keep_secrets: bool,
 
-    /// Seconds to wait for a connection to the server [default: 15]
+    /// What becomes of message data in the transcripts: keep, elide, or elide=LINES
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    bodies: Bodies,
+
+    /// Show each line as it passes
+    #[arg(short, long)]
+    verbose: bool,
+
+    /// Close a connection on which nothing has moved for this time [default: 1800]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
 }
 
-/// Stands between until an interrupt.
+/// Stands in between until an interrupt.
 #[must_use]
 pub fn run(args: ProxyArgs) -> Exit {
     match proxy(args) {
-        Ok(()) => Exit::Well,
+        Ok(exit) => exit,
         Err((what, hint)) => {
             report::error(&what, hint);
             Exit::Usage
@@ -96,58 +105,123 @@ pub fn run(args: ProxyArgs) -> Exit {
     }
 }
 
-fn proxy(args: ProxyArgs) -> Result<(), Failure> {
-    let is_interrupted = serving::interrupt()?;
-    let target = target::parse(&args.host, None, args.tls).map_err(|why| {
+type Failure = (String, Option<&'static str>);
+
+fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
+    let is_over = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&is_over))
+            .map_err(|error| (dial::plain(&error), None))?;
+    }
+    let target = target::parse(&args.host, None, args.tls).map_err(|what| {
         (
-            why,
-            Some("give HOST, HOST:PORT, [ADDRESS]:PORT or a pop3:// URL"),
+            what,
+            Some("name the server, such as pop.example.org or pop.example.org:110"),
         )
     })?;
     if args.stls && target.is_tls {
-        let what = "--stls to a port where TLS is on from the first octet".to_owned();
-        return Err((what, Some("leave --stls out")));
+        return Err((
+            "--stls on a port where TLS is on from the first octet".to_owned(),
+            Some("leave --stls out"),
+        ));
     }
-    let settings = args.tls_args.clone().settings();
-    if let Some(path) = &settings.ca {
-        // Said now, and not to each client.
-        read_ca(path).map_err(|error| (error.what, None))?;
-    }
-    let certificate = serving::certificate(
-        ("--listen-cert", args.listen_cert.as_ref()),
-        ("--listen-key", args.listen_key.as_ref()),
-    )?;
-    let log = match (&args.log, args.no_log) {
-        (_, true) => LogPlace::Nowhere,
-        (Some(folder), _) => serving::folder(folder)?,
-        (None, _) => LogPlace::StateFolder,
+    let certificate = match (&args.listen_cert, &args.listen_key) {
+        (Some(cert), Some(key)) => Certificate::Given {
+            certificate: read("--listen-cert", cert)?,
+            key: read("--listen-key", key)?,
+        },
+        _ => Certificate::default(),
     };
+    let server_tls = args.tls_args.settings();
+    // A mistake in these files is told now, and not to a mail client.
+    let usable = || -> Result<(), tls::TlsError> {
+        server_tls.ca.as_deref().map(tls::read_ca).transpose()?;
+        if let Some((certificate, key)) = &server_tls.own_certificate {
+            tls::read_identity(certificate, key)?;
+        }
+        Ok(())
+    };
+    usable().map_err(|error| (error.what, Some("give a file in PEM form")))?;
+    let (log, place) = log_place(args.log, args.no_log)?;
     if args.keep_secrets {
-        report::warning("secrets are kept in clear in the transcripts (--keep-secrets)");
+        report::warning("--keep-secrets: passwords are written in clear, and shown with -v");
     }
-    let name = target.to_string();
-    let options = ServeOptions {
+    let shown_target = target.to_string();
+    let options = ProxyOptions {
+        is_stls: args.stls,
+        server_tls,
         listen: args.listen,
         tls_listen: args.tls_listen,
-        upstream: Some(Upstream {
-            target,
-            is_stls: args.stls,
-            tls: settings,
-            wait: args.timeout.unwrap_or(WAIT),
-            keeps_secrets: args.keep_secrets,
-            on_line: args.verbose.then_some(|line| _ = serving::print(line)),
-        }),
-        log,
         certificate,
-        autologout: IDLE,
-        most_connections: 1000,
-        ..ServeOptions::default()
+        log,
+        is_keeping: args.keep_secrets,
+        bodies: args.bodies,
+        is_verbose: args.verbose,
+        idle: args.timeout.unwrap_or(IDLE),
+        ..ProxyOptions::new(target)
     };
-    let (sender, events) = mpsc::channel();
-    // The receiver goes when no more is printed.
-    let server = Serving::start(options, move |event| drop(sender.send(event)))
-        .map_err(|error| (error.to_string(), error.hint()))?;
-    serving::write_certificate(args.cert_out.as_ref(), &server)?;
-    serving::tell(server, &format!("for {name}"), &events, &is_interrupted);
-    Ok(())
+    let is_deaf = Arc::clone(&is_over);
+    let on_event = move |event: ProxyEvent| {
+        if !print(&event.to_string()) {
+            is_deaf.store(true, Ordering::SeqCst);
+        }
+    };
+    let proxying =
+        Proxying::start(options, on_event).map_err(|error| (error.to_string(), error.hint()))?;
+    if let Some(path) = &args.cert_out {
+        let pem = proxying.certificate_pem().unwrap_or_default();
+        std::fs::write(path, pem).map_err(|error| {
+            let what = format!("--cert-out {}: {}", path.display(), dial::plain(&error));
+            (what, Some("give a file that can be written"))
+        })?;
+    }
+    let tls = proxying
+        .tls_address()
+        .map_or_else(String::new, |address| format!(" tls {address}"));
+    let address = proxying.address();
+    if print(&format!("ready {address}{tls} for {shown_target}, {place}")) {
+        while !is_over.load(Ordering::SeqCst) {
+            thread::sleep(GLANCE);
+        }
+    }
+    drop(proxying);
+    Ok(Exit::Well)
+}
+
+/// Where the transcripts go, and how that is told.
+fn log_place(folder: Option<PathBuf>, is_none: bool) -> Result<(LogPlace, String), Failure> {
+    if is_none {
+        return Ok((LogPlace::Nowhere, "no transcripts".to_owned()));
+    }
+    let place = match &folder {
+        Some(folder) => {
+            log::make_folder(folder).map_err(|error| {
+                let what = format!("--log {}: {}", folder.display(), dial::plain(&error));
+                (what, Some("name a folder that can be written to"))
+            })?;
+            LogPlace::Path(folder.clone())
+        }
+        None => LogPlace::StateFolder,
+    };
+    let folder = match folder {
+        Some(folder) => folder,
+        None => log::state_folder().map_err(|error| {
+            let hint = "name a folder with --log, or use --no-log";
+            (dial::plain(&error), Some(hint))
+        })?,
+    };
+    Ok((place, format!("transcripts in {}", log::shorten(&folder))))
+}
+
+fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| {
+        let what = format!("{option} {}: {}", path.display(), dial::plain(&error));
+        (what, Some("give a file in PEM form"))
+    })
+}
+
+/// Prints a line; false when nobody reads any more.
+fn print(line: &str) -> bool {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owo_colors::Stream;
+use tempfile::NamedTempFile;
 
 use crate::command::Shape;
 use crate::diff::{self, Level, Recording, Told};
@@ -172,15 +173,24 @@ pub fn run(args: &ReplayArgs) -> Exit {
         report::error(&what, Some("name a folder that can be written to"));
         return Exit::Usage;
     }
-    let mut previews = Vec::new();
+    let mut jobs = Vec::new();
     for file in &args.files {
-        match Preview::of(file) {
-            Ok(preview) => previews.push(preview),
+        match Job::new(file) {
+            Ok(job) => jobs.push(job),
             Err(error) => return fail(&error),
         }
     }
-    let bar = bar(previews.iter().map(|preview| preview.answers).sum());
-    let jobs: Vec<(&PathBuf, Preview)> = args.files.iter().zip(previews).collect();
+    if args.update
+        && let Some(job) = jobs.iter().find(|job| job.leg.is_some())
+    {
+        let what = format!(
+            "{} was recorded by a proxy, and can't be updated",
+            job.file.display()
+        );
+        report::error(&what, Some("replay it without --update"));
+        return Exit::Usage;
+    }
+    let bar = bar(jobs.iter().map(|job| job.preview.answers).sum());
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<Option<Done>>> = Mutex::new(jobs.iter().map(|_| None).collect());
     std::thread::scope(|scope| {
@@ -188,10 +198,10 @@ pub fn run(args: &ReplayArgs) -> Exit {
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((file, preview)) = jobs.get(index) else {
+                    let Some(job) = jobs.get(index) else {
                         return;
                     };
-                    let result = one(args, file, preview, &bar);
+                    let result = one(args, job, &bar);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     if let Some(place) = done.get_mut(index) {
                         *place = Some(result);
@@ -251,20 +261,43 @@ fn print(args: &ReplayArgs, done: &[Done]) -> Exit {
     report::written(&result, worst.unwrap_or(Exit::Well))
 }
 
+/// A file that is to be played.
+struct Job<'a> {
+    file: &'a Path,
+    /// Of a recording of the proxy, what passed between it and the server.
+    leg: Option<NamedTempFile>,
+    preview: Preview,
+}
+
+impl<'a> Job<'a> {
+    /// Errors: it can't be read.
+    fn new(file: &'a Path) -> Result<Self, ReplayError> {
+        let leg = replay::server_leg(file)?;
+        let preview = Preview::of(leg.as_ref().map_or(file, NamedTempFile::path))?;
+        Ok(Self { file, leg, preview })
+    }
+
+    /// What is played.
+    fn path(&self) -> &Path {
+        self.leg.as_ref().map_or(self.file, NamedTempFile::path)
+    }
+}
+
 /// Plays one file and compares.
-fn one(args: &ReplayArgs, file: &Path, preview: &Preview, bar: &ProgressBar) -> Done {
+fn one(args: &ReplayArgs, job: &Job<'_>, bar: &ProgressBar) -> Done {
+    let preview = &job.preview;
     let before = bar.position();
     let mut told = 0;
     let mut progress = |answers: u64| {
         bar.inc(answers.saturating_sub(told));
         told = told.max(answers);
     };
-    let result = play(args, file, preview, &mut progress);
+    let result = play(args, job, &mut progress);
     if args.jobs == 1 {
         bar.set_position(before + preview.answers);
     }
     match result {
-        Ok(played) => judge(args, file, preview, &played),
+        Ok(played) => judge(args, job, &played),
         Err(Trouble { exit, what, hint }) => {
             bar.suspend(|| report::error(&what, hint.as_deref()));
             Done {
@@ -303,10 +336,10 @@ fn usage(what: String, hint: &str) -> Trouble {
 
 fn play(
     args: &ReplayArgs,
-    file: &Path,
-    preview: &Preview,
+    job: &Job<'_>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Played, Trouble> {
+    let (file, preview) = (job.file, &job.preview);
     let to = args.to.as_deref().or(preview.server.as_deref());
     let Some(to) = to else {
         let what = format!("{}: it does not tell its server", file.display());
@@ -373,7 +406,7 @@ fn play(
         // The practice server's is told to everybody, so nobody needs to be asked.
         password: serving.is_some().then(|| Account::practice().password),
     };
-    Ok(replay::play(file, &plan, &options, progress)?)
+    Ok(replay::play(job.path(), &plan, &options, progress)?)
 }
 
 /// The verbs that the recording took so.
@@ -409,14 +442,15 @@ fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Serving, Target
 }
 
 /// Compares the new transcript with the recording, and brings the recording up to date where that was asked for.
-fn judge(args: &ReplayArgs, file: &Path, preview: &Preview, played: &Played) -> Done {
+fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
+    let file = job.file;
     let mut done = Done {
         exit: played.failure.unwrap_or(Exit::Well),
         text: Vec::new(),
         judged: None,
         is_alike: false,
     };
-    match compare(args, file, preview, played, &mut done) {
+    match compare(args, job, played, &mut done) {
         Ok(()) => {}
         Err(what) => {
             report::error(&what, None);
@@ -444,16 +478,16 @@ fn judge(args: &ReplayArgs, file: &Path, preview: &Preview, played: &Played) -> 
 
 fn compare(
     args: &ReplayArgs,
-    file: &Path,
-    preview: &Preview,
+    job: &Job<'_>,
     played: &Played,
     done: &mut Done,
 ) -> Result<(), String> {
+    let (file, preview) = (job.file, &job.preview);
     let open = |path: &Path| -> Result<Recording<File>, String> {
         let opened = || Ok(Recording::new(File::open(path)?, File::open(path)?));
         opened().map_err(|error: io::Error| format!("{}: {}", path.display(), plain(&error)))
     };
-    let (mut old, mut new) = (open(file)?, open(&played.log)?);
+    let (mut old, mut new) = (open(job.path())?, open(&played.log)?);
     let options = diff::Options {
         level: args.level,
         map_uidl: args.map_uidl,

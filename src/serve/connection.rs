@@ -14,7 +14,6 @@ use crate::server::{Model, Peer, Secured, Summary, Tls, Wish};
 use crate::text;
 use crate::tracker::Side;
 
-use super::relay;
 use super::tape::Tape;
 use super::tls::Inside;
 use super::wire::{self, Wire};
@@ -44,7 +43,7 @@ impl Stream {
     fn wire(&mut self) -> &mut Wire {
         match self {
             Self::Plain(wire) => wire,
-            Self::Tls(inside) => inside.under(),
+            Self::Tls(inside) => inside.wire(),
         }
     }
 
@@ -78,9 +77,6 @@ impl Stream {
 pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, is_tls: bool) {
     // A reply is sent in few pieces; waiting to fill a packet only makes it late. It works without as well.
     let _ = socket.set_nodelay(true);
-    if let Some(upstream) = &shared.upstream {
-        return relay::run(shared, upstream, socket, peer, is_tls);
-    }
     let mut connection = Connection {
         shared,
         stream: None,
@@ -245,10 +241,8 @@ impl Connection<'_> {
             return Err(Outcome::HungUp);
         };
         wire.allow(HANDSHAKE);
-        let mut inside = acceptor
-            .accept(wire, &mut || Err("not done in time".to_owned()))
-            .map_err(Outcome::TlsFailed)?;
-        inside.under().allow(self.shared.autologout);
+        let mut inside = acceptor.accept(wire).map_err(Outcome::TlsFailed)?;
+        inside.wire().allow(self.shared.autologout);
         let facts = inside.facts();
         self.tape.tls_started(&facts);
         self.tls = Some(facts);

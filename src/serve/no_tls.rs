@@ -1,17 +1,20 @@
 //! In place of TLS on platforms whose own TLS library can't be a server of TLS 1.3: there is none, and STLS is not announced.
 
+use std::convert::Infallible;
 use std::io::{self, Read, Write};
+use std::marker::PhantomData;
 
 use super::Certificate;
+use super::wire::Wire;
 
 /// There is none.
-pub(super) enum Acceptor {}
+pub(crate) enum Acceptor {}
 
 impl Acceptor {
     /// None: there is no TLS.
     ///
     /// Errors: never.
-    pub(super) fn new(_: &Certificate, _: Option<&[u8]>) -> Result<Option<(Self, String)>, String> {
+    pub(crate) fn new(_: &Certificate, _: Option<&[u8]>) -> Result<Option<(Self, String)>, String> {
         Ok(None)
     }
 
@@ -19,20 +22,37 @@ impl Acceptor {
         match *self {}
     }
 
-    pub(super) fn accept<S>(
-        &self,
-        _: S,
-        _: &mut dyn FnMut() -> Result<(), String>,
-    ) -> Result<Inside<S>, String> {
+    pub(super) fn accept(&self, _: Wire) -> Result<Inside<Wire>, String> {
+        match *self {}
+    }
+
+    pub(crate) fn begin<S>(&self, _: S) -> Handshake<S> {
         match *self {}
     }
 }
 
 /// There is none.
-pub(super) struct Inside<S>(std::convert::Infallible, std::marker::PhantomData<S>);
+#[allow(dead_code, reason = "the variants of the platforms that have TLS")]
+pub(crate) enum Handshake<S> {
+    Done(Inside<S>),
+    Waiting(Half<S>),
+    Failed(String),
+}
+
+/// There is none.
+pub(crate) struct Half<S>(Infallible, PhantomData<S>);
+
+impl<S> Half<S> {
+    pub(crate) fn go_on(self) -> Handshake<S> {
+        match self.0 {}
+    }
+}
+
+/// There is none.
+pub(crate) struct Inside<S>(Infallible, PhantomData<S>);
 
 impl<S> Inside<S> {
-    pub(super) fn under(&mut self) -> &mut S {
+    pub(crate) fn wire(&mut self) -> &mut S {
         match self.0 {}
     }
 
@@ -40,11 +60,11 @@ impl<S> Inside<S> {
         match self.0 {}
     }
 
-    pub(super) fn facts(&self) -> String {
+    pub(crate) fn facts(&self) -> String {
         match self.0 {}
     }
 
-    pub(super) fn notify(&mut self) {
+    pub(crate) fn notify(&mut self) {
         match self.0 {}
     }
 }

@@ -11,7 +11,8 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{
-    self, AlpnError, HandshakeError, SslAcceptor, SslMethod, SslStream, SslVerifyMode,
+    self, AlpnError, HandshakeError, MidHandshakeSslStream, SslAcceptor, SslMethod, SslStream,
+    SslVerifyMode,
 };
 use openssl::x509::extension::{
     BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName, SubjectKeyIdentifier,
@@ -20,6 +21,7 @@ use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::{X509, X509NameBuilder};
 
 use super::Certificate;
+use super::wire::Wire;
 
 /// For how many days a certificate of our own is valid.
 const DAYS: u32 = 365;
@@ -28,7 +30,7 @@ const DAYS: u32 = 365;
 const PROTOCOLS: &[u8] = b"\x04pop3";
 
 /// What makes a connection one inside TLS.
-pub(super) struct Acceptor {
+pub(crate) struct Acceptor {
     acceptor: SslAcceptor,
     end_point: Option<Vec<u8>>,
 }
@@ -38,7 +40,7 @@ impl Acceptor {
     /// `client_ca` (PEM) clients are asked for a certificate, and one that it did not issue is refused.
     ///
     /// Errors: the PEM can't be read, or the key is that of another certificate.
-    pub(super) fn new(
+    pub(crate) fn new(
         certificate: &Certificate,
         client_ca: Option<&[u8]>,
     ) -> Result<Option<(Self, String)>, String> {
@@ -60,30 +62,53 @@ impl Acceptor {
 
     /// Does the handshake. On a socket that does not block, `wait` is called each time when it can't go on.
     ///
-    /// Errors: why it failed, or what `wait` says; the connection is closed then.
-    pub(super) fn accept<S: Read + Write>(
-        &self,
-        stream: S,
-        wait: &mut dyn FnMut() -> Result<(), String>,
-    ) -> Result<Inside<S>, String> {
-        let mut attempt = self.acceptor.accept(stream);
-        loop {
-            attempt = match attempt {
-                Ok(stream) => return Ok(Inside(stream)),
-                Err(HandshakeError::SetupFailure(error)) => {
-                    return Err(reason(&error).unwrap_or_else(|| error.to_string()));
-                }
-                Err(HandshakeError::WouldBlock(half)) => {
-                    wait()?;
-                    half.handshake()
-                }
-                Err(HandshakeError::Failure(half)) => {
-                    let error = half.error().ssl_error();
-                    return Err(error
-                        .and_then(reason)
-                        .unwrap_or_else(|| "the client hung up".to_owned()));
-                }
-            };
+    /// Errors: why it failed; the connection is closed then.
+    pub(super) fn accept(&self, wire: Wire) -> Result<Inside<Wire>, String> {
+        match self.begin(wire) {
+            Handshake::Done(inside) => Ok(inside),
+            Handshake::Waiting(_) => Err("not done in time".to_owned()),
+            Handshake::Failed(why) => Err(why),
+        }
+    }
+
+    /// Begins the handshake on a stream that may not block.
+    pub(crate) fn begin<S: Read + Write>(&self, stream: S) -> Handshake<S> {
+        Handshake::of(self.acceptor.accept(stream))
+    }
+}
+
+/// How far a handshake is.
+pub(crate) enum Handshake<S> {
+    /// TLS is on.
+    Done(Inside<S>),
+    /// It goes on when the stream is ready.
+    Waiting(Half<S>),
+    /// Why there is no TLS.
+    Failed(String),
+}
+
+/// A handshake in the middle.
+pub(crate) struct Half<S>(MidHandshakeSslStream<S>);
+
+impl<S: Read + Write> Half<S> {
+    /// Goes on with it.
+    pub(crate) fn go_on(self) -> Handshake<S> {
+        Handshake::of(self.0.handshake())
+    }
+}
+
+impl<S> Handshake<S> {
+    fn of(result: Result<SslStream<S>, HandshakeError<S>>) -> Self {
+        match result {
+            Ok(stream) => Self::Done(Inside(stream)),
+            Err(HandshakeError::WouldBlock(half)) => Self::Waiting(Half(half)),
+            Err(HandshakeError::SetupFailure(error)) => {
+                Self::Failed(reason(&error).unwrap_or_else(|| error.to_string()))
+            }
+            Err(HandshakeError::Failure(half)) => {
+                let why = half.error().ssl_error().and_then(reason);
+                Self::Failed(why.unwrap_or_else(|| "the client hung up".to_owned()))
+            }
         }
     }
 }
@@ -200,16 +225,16 @@ fn self_signed(names: &[String]) -> Result<(X509, PKey<Private>), ErrorStack> {
 }
 
 /// A connection inside TLS.
-pub(super) struct Inside<S>(SslStream<S>);
+pub(crate) struct Inside<S>(SslStream<S>);
 
 impl<S: Read + Write> Inside<S> {
-    /// What is under it.
-    pub(super) fn under(&mut self) -> &mut S {
+    /// The stream under it.
+    pub(crate) fn wire(&mut self) -> &mut S {
         self.0.get_mut()
     }
 
     /// Version and cipher, such as `TLSv1.3 TLS_AES_256_GCM_SHA384`.
-    pub(super) fn facts(&self) -> String {
+    pub(crate) fn facts(&self) -> String {
         let ssl = self.0.ssl();
         let cipher = ssl.current_cipher();
         let name = cipher
@@ -235,7 +260,7 @@ impl<S: Read + Write> Inside<S> {
     }
 
     /// RFC 8314 §3.4: sends close_notify, so that the client knows that nothing was cut off.
-    pub(super) fn notify(&mut self) {
+    pub(crate) fn notify(&mut self) {
         // The client may be gone already; then there is nobody to tell.
         let _ = self.0.shutdown();
     }

@@ -1,11 +1,20 @@
 #!/usr/bin/env bash
 # Fetches a whole maildrop with a client that others wrote: fetch-all.sh CLIENT MODE FOLDER PORT TLSPORT CA
-# CLIENT is curl, mpop, fetchmail or poplib; MODE is plain, stls or tls; CA is the PEM file to trust and nothing else.
-# The server is on 127.0.0.1, its user alice with the password wonderland. The messages come to lie in FOLDER/1, FOLDER/2 and
+# CLIENT is curl, mpop, fetchmail, getmail or poplib; MODE is plain, stls or tls; CA is the PEM file to trust and nothing else.
+# The server is on 127.0.0.1, its user alice with the password $PASSWORD (wonderland) and $COUNT (9) messages. The messages come to lie in FOLDER/1, FOLDER/2 and
 # so on, as the client leaves them; nothing is deleted on the server. Fails where the client is missing or does not succeed.
 set -euo pipefail
 client=$1 mode=$2 dir=$(cd "$3" && pwd -P) port=$4 tls_port=$5 ca=$6
-user=alice password=wonderland
+user=alice password=${PASSWORD:-wonderland} count=${COUNT:-9}
+
+# Makes a program that puts its input into the next file.
+save() {
+  cat >"$dir/.save" <<'SAVE'
+number=1
+while [ -e "$1/$number" ]; do number=$((number + 1)); done
+cat >"$1/$number"
+SAVE
+}
 
 need() { command -v "$1" >/dev/null || { echo "$1 is not installed" >&2; exit 1; }; }
 
@@ -16,7 +25,7 @@ curl_() {
     stls) how=(--ssl-reqd --cacert "$ca"); url=pop3://localhost:$port ;;
     tls) how=(--cacert "$ca"); url=pop3s://localhost:$tls_port ;;
   esac
-  curl -q -sS --noproxy '*' --ipv4 "${how[@]}" -u "$user:$password" "$url/[1-9]" -o "$dir/#1"
+  curl -q -sS --noproxy '*' --ipv4 "${how[@]}" -u "$user:$password" "$url/[1-$count]" -o "$dir/#1"
 }
 
 mpop_() {
@@ -45,16 +54,28 @@ fetchmail_() {
     stls) how="port $port" tls="sslproto \"tls1.2+\" sslcertck sslcertfile \"$ca\"" ;;
     tls) how="port $tls_port" tls="ssl sslcertck sslcertfile \"$ca\"" ;;
   esac
-  cat >"$dir/.save" <<'SAVE'
-number=1
-while [ -e "$1/$number" ]; do number=$((number + 1)); done
-cat >"$1/$number"
-SAVE
+  save
   # invisible: no Received field. no stripcr: CRLF stays CRLF.
   printf '%s\n' 'set invisible' \
     "poll localhost protocol pop3 $how username \"$user\" password \"$password\" $tls" \
     "keep fetchall no rewrite no mimedecode no stripcr mda \"sh $dir/.save $dir\"" |
     FETCHMAILHOME=$dir fetchmail -f - --silent --fetchlimit 0 --idfile "$dir/.ids" --pidfile "$dir/.pid"
+}
+
+getmail_() {
+  need getmail
+  case $mode in
+    plain) how=("type = SimplePOP3Retriever" "server = 127.0.0.1" "port = $port") ;;
+    stls) echo "getmail has no STLS" >&2; exit 1 ;;
+    tls) how=("type = SimplePOP3SSLRetriever" "server = localhost" "port = $tls_port" "ca_certs = $ca") ;;
+  esac
+  mkdir "$dir/.home"
+  save
+  # Its own way into a maildir is closed to root.
+  printf '%s\n' "[retriever]" "${how[@]}" "username = $user" "password = $password" \
+    "[destination]" "type = MDA_external" "path = /bin/sh" "arguments = ('$dir/.save', '$dir')" "allow_root_commands = true" \
+    "[options]" "read_all = true" "delete = false" "delivered_to = false" "received = false" >"$dir/.home/rc"
+  getmail --quiet --getmaildir "$dir/.home" --rcfile "$dir/.home/rc"
 }
 
 poplib_() {
@@ -84,6 +105,6 @@ PYTHON
 
 case $mode in plain | stls | tls) ;; *) echo "no mode $mode" >&2; exit 1 ;; esac
 case $client in
-  curl | mpop | fetchmail | poplib) "${client}_" ;;
+  curl | mpop | fetchmail | getmail | poplib) "${client}_" ;;
   *) echo "no client $client" >&2; exit 1 ;;
 esac
