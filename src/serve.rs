@@ -19,6 +19,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use crate::bodies::Bodies;
 use crate::dialogue::Place;
 use crate::log::LogPlace;
 use crate::server::loose::{Index, Items, Tape};
@@ -55,6 +56,8 @@ pub struct ServeOptions {
     pub recording: Option<Recording>,
     /// Where the transcript of each visit goes: a folder.
     pub log: LogPlace,
+    /// What becomes of message data in it.
+    pub bodies: Bodies,
     /// After this time without a command the connection is closed (RFC 1939 §3).
     pub autologout: Duration,
     /// The certificate for TLS.
@@ -75,6 +78,7 @@ impl Default for ServeOptions {
             maildrop: Maildrop::new(messages::practice()),
             recording: None,
             log: LogPlace::Nowhere,
+            bodies: Bodies::Keep,
             autologout: AUTOLOGOUT,
             certificate: Certificate::default(),
             client_ca: None,
@@ -267,6 +271,7 @@ struct Shared {
     maildrop: Maildrop,
     recording: Option<Recording>,
     log: LogPlace,
+    bodies: Bodies,
     autologout: Duration,
     tls: Option<Acceptor>,
     is_stopping: AtomicBool,
@@ -315,6 +320,7 @@ impl Serving {
             maildrop: options.maildrop,
             recording: options.recording,
             log: options.log,
+            bodies: options.bodies,
             autologout: options.autologout,
             tls,
             is_stopping: AtomicBool::new(false),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use poptalk::log::LogPlace;
 use poptalk::replay::Preview;
 use poptalk::serve::{Recording, ServeOptions, Serving};
 use poptalk::server::Maildrop;
@@ -376,4 +377,49 @@ fn loosely_each_command_gets_its_reply_in_any_order() {
         said.ends_with("-ERR not in the recording\r\n+OK 9 messages left\r\n"),
         "{said}"
     );
+}
+
+#[test]
+fn message_data_is_left_out_of_visits_and_replays_where_asked() {
+    let home = Home::new();
+    let path = record(
+        &home,
+        "a.pop3",
+        &[],
+        &["user alice", "pass wonderland", "retr 1", "quit"],
+    );
+    let visits = home.path().join("visits");
+    let options = ServeOptions {
+        log: LogPlace::Path(visits.clone()),
+        bodies: "elide=1".parse().unwrap(),
+        ..ServeOptions::default()
+    };
+    std::fs::create_dir(&visits).unwrap();
+    let serving = Serving::start(options, |_| {}).unwrap();
+    let replays = home.path().join("replays");
+    let args = [
+        path.as_str(),
+        "--to",
+        &serving.address().to_string(),
+        "--set",
+        "password=wonderland",
+        "--bodies",
+        "elide",
+        "--log",
+        replays.to_str().unwrap(),
+    ];
+    let output = replay(&home, &args);
+    let told = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    drop(serving);
+    for (folder, kept) in [(visits, 1), (replays, 0)] {
+        let mut files = std::fs::read_dir(folder).unwrap();
+        let file = std::fs::read_to_string(files.next().unwrap().unwrap().path()).unwrap();
+        assert!(
+            !file.contains("you have fetched a message by hand"),
+            "{file}"
+        );
+        assert!(file.contains("S: {{...}}\n# cut: "), "{file}");
+        assert_eq!(file.matches("S: From: ").count(), kept, "{file}");
+    }
 }

@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owo_colors::Stream;
 use tempfile::NamedTempFile;
 
+use crate::bodies::Bodies;
 use crate::command::Shape;
 use crate::diff::{self, Level, Recording, Told};
 use crate::exit::Exit;
@@ -115,6 +116,10 @@ pub struct ReplayArgs {
     /// Write the new transcripts into this folder
     #[arg(long, value_name = "FOLDER")]
     log: Option<PathBuf>,
+
+    /// What becomes of message data in them: keep, elide, or elide=LINES
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    bodies: Bodies,
 
     /// How closely to compare
     #[arg(long, value_enum, default_value_t)]
@@ -387,6 +392,7 @@ fn play(
             log: args.log.clone(),
             user: args.user.clone(),
             password: args.password.clone(),
+            bodies: args.bodies,
             multi: [told(preview, Shape::Multi), args.multi.clone()].concat(),
             single: [told(preview, Shape::Single), args.single.clone()].concat(),
             timeout: args.timeout,

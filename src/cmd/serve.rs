@@ -7,6 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::serving::{self, Failure};
+use crate::bodies::Bodies;
 use crate::dialogue::Parts;
 use crate::exit::Exit;
 use crate::log::{self, LogPlace};
@@ -46,6 +47,10 @@ pub struct ServeArgs {
     /// Write a transcript of each visit into this folder
     #[arg(long, value_name = "FOLDER")]
     log: Option<PathBuf>,
+
+    /// What becomes of message data in the transcripts of --log: keep, elide, or elide=LINES
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    bodies: Bodies,
 
     /// Where to listen for clear text and STLS; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:11110")]
@@ -138,6 +143,7 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         client_ca,
         recording,
         log,
+        bodies: args.bodies,
         account: Account {
             // Who gives a name or password of their own wants no others beside it.
             is_practice: (&args.user, &args.password) == (&practice.user, &practice.password),

@@ -32,6 +32,7 @@ impl Tape {
         };
         let recorder = log.map(|log| {
             let mut recorder = Recorder::new(Hider::new(false));
+            recorder.set_bodies(shared.bodies);
             let head = log::head("poptalk serve", now, false);
             recorder.set_file(Some(Box::new(log.file)), &head);
             recorder.event(&format!("connected {peer}"), 0);
