@@ -24,6 +24,7 @@ mod practice;
 mod proxy;
 mod pty;
 mod replay;
+mod schemas;
 mod scripts;
 mod show;
 mod support;
