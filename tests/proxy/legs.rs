@@ -1,7 +1,7 @@
 //! TLS on each leg of a proxy, and what comes in clear behind STLS.
 
 use poptalk::net::tls::TlsSettings;
-use poptalk::replay::Preview;
+use poptalk::replay::{Preview, server_leg};
 
 use super::*;
 
@@ -118,7 +118,8 @@ fn nine_messages_through_every_pair_of_legs() {
             let is_ours = server_kind != "clear" && client_kind == "stls";
             assert_eq!(has("the proxy answers STLS"), is_ours, "{legs}");
             // Playing it again begins with the server as the proxy did, not as the client.
-            let preview = Preview::of(&proxied.file()).unwrap();
+            let leg = server_leg(&proxied.file()).unwrap().unwrap();
+            let preview = Preview::of(leg.path()).unwrap();
             assert_eq!(preview.is_tls, server_kind == "tls", "{legs}");
             // STLS is among the capabilities where it can be had, and is left where the server names it.
             let is_added = client_kind == "clear" && server_kind != "clear";
