@@ -22,6 +22,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use crate::bodies::Bodies;
 use crate::dialogue::Place;
 use crate::log::LogPlace;
+use crate::server::fault::Fault;
 use crate::server::loose::{Index, Items, Tape};
 use crate::server::script::Pace;
 use crate::server::{Account, Ending, Maildrop, Summary, messages};
@@ -52,6 +53,8 @@ pub struct ServeOptions {
     pub account: Account,
     /// What is served.
     pub maildrop: Maildrop,
+    /// What it does wrong on purpose.
+    pub faults: Vec<&'static Fault>,
     /// A transcript that is played in place of it.
     pub recording: Option<Recording>,
     /// Where the transcript of each visit goes: a folder.
@@ -76,6 +79,7 @@ impl Default for ServeOptions {
             tls_listen: None,
             account: Account::practice(),
             maildrop: Maildrop::new(messages::practice()),
+            faults: Vec::new(),
             recording: None,
             log: LogPlace::Nowhere,
             bodies: Bodies::Keep,
@@ -269,6 +273,7 @@ impl fmt::Display for ServeEvent {
 struct Shared {
     account: Arc<Account>,
     maildrop: Maildrop,
+    faults: Vec<&'static Fault>,
     recording: Option<Recording>,
     log: LogPlace,
     bodies: Bodies,
@@ -318,6 +323,7 @@ impl Serving {
         let shared = Arc::new(Shared {
             account: Arc::new(options.account),
             maildrop: options.maildrop,
+            faults: options.faults,
             recording: options.recording,
             log: options.log,
             bodies: options.bodies,

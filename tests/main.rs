@@ -13,6 +13,7 @@ mod diff;
 mod docs;
 mod dovecot;
 mod explain;
+mod faults;
 mod find;
 mod help;
 mod import;

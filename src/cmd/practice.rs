@@ -3,11 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::connect;
+use super::{connect, serving};
 use crate::exit::Exit;
 use crate::net::tls::TlsSettings;
 use crate::report;
 use crate::serve::{ServeOptions, Serving};
+use crate::server::fault::Fault;
 use crate::session::{Plan, SessionArgs};
 use crate::target::Target;
 
@@ -16,7 +17,8 @@ pub const EXAMPLES: &str = "\
 Examples:
   poptalk practice                  nothing else is needed
   poptalk practice --tls            the same inside TLS
-  poptalk practice -c capa -c quit  two commands, then leave";
+  poptalk practice -c capa -c quit  two commands, then leave
+  poptalk practice --fault bare-lf  a server that does something wrong";
 
 /// The arguments of `practice`.
 #[derive(Debug, clap::Args)]
@@ -29,6 +31,10 @@ pub struct PracticeArgs {
     #[arg(long, group = "security")]
     stls: bool,
 
+    /// Do this wrong on purpose; may be given many times (`poptalk serve --list-faults` names them)
+    #[arg(long = "fault", value_name = "NAME", value_parser = serving::fault)]
+    faults: Vec<&'static Fault>,
+
     #[command(flatten)]
     session: SessionArgs,
 }
@@ -39,6 +45,7 @@ pub fn run(args: PracticeArgs) -> Exit {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let options = ServeOptions {
         tls_listen: args.tls.then_some(any_port),
+        faults: args.faults,
         // Who reads a long message in the pager types nothing for a while.
         autologout: Duration::from_secs(60 * 60),
         ..ServeOptions::default()

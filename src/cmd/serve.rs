@@ -1,6 +1,6 @@
 //! `poptalk serve`: the practice server on a port, one line a connection, until it is interrupted.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
@@ -15,6 +15,7 @@ use crate::net::dial;
 use crate::report;
 use crate::serve::{AUTOLOGOUT, Recording, ServeOptions, Serving};
 use crate::server::Account;
+use crate::server::fault::{self, Fault};
 use crate::server::loose::Index;
 use crate::server::script::Pace;
 use crate::text::{self, ParseError};
@@ -25,7 +26,8 @@ Examples:
   poptalk serve --listen 127.0.0.1:1110  the practice maildrop
   poptalk serve --mailbox ~/Maildir      your own mail, which is not changed
   poptalk serve recording.pop3           play a recording, row by row
-  poptalk serve --loose recording.pop3   for any mail client";
+  poptalk serve --loose recording.pop3   for any mail client
+  poptalk serve --fault dele-ignored     a server that does something wrong";
 
 /// The longest autologout, in seconds: a year.
 const LONGEST_AUTOLOGOUT: u64 = 366 * 24 * 60 * 60;
@@ -43,6 +45,14 @@ pub struct ServeArgs {
     /// With FILE: answer by command, in whatever order the client asks
     #[arg(long, requires = "file", conflicts_with = "timing")]
     loose: bool,
+
+    /// Do this wrong on purpose; may be given many times (--list-faults names them)
+    #[arg(long = "fault", value_name = "NAME", value_parser = serving::fault)]
+    faults: Vec<&'static Fault>,
+
+    /// Name every fault: what it does, and which rules find it
+    #[arg(long)]
+    list_faults: bool,
 
     /// Write a transcript of each visit into this folder
     #[arg(long, value_name = "FOLDER")]
@@ -119,6 +129,9 @@ pub fn run(args: ServeArgs) -> Exit {
 }
 
 fn serve(args: ServeArgs) -> Result<Exit, Failure> {
+    if args.list_faults {
+        return Ok(list_faults());
+    }
     let is_interrupted = serving::interrupt()?;
     let certificate =
         serving::certificate(("--cert", args.cert.as_ref()), ("--key", args.key.as_ref()))?;
@@ -141,6 +154,7 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         listen: args.listen,
         tls_listen: args.tls_listen,
         client_ca,
+        faults: args.faults,
         recording,
         log,
         bodies: args.bodies,
@@ -167,6 +181,19 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     };
     serving::tell(server, &what, &events, &is_interrupted);
     Ok(Exit::Well)
+}
+
+/// One line a fault.
+fn list_faults() -> Exit {
+    let mut out = io::stdout().lock();
+    let result = fault::all().try_for_each(|fault| {
+        let finds = match fault.finds {
+            [] => fault.because.to_owned(),
+            finds => format!("found by {}", finds.join(", ")),
+        };
+        writeln!(out, "{:<30} {} ({finds})", fault.name, fault.says)
+    });
+    report::written(&result.and_then(|()| out.flush()), Exit::Well)
 }
 
 /// Reads the whole of a transcript once, so that a mistake in it is told now and not to a client.

@@ -12,13 +12,29 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use crate::log;
 use crate::log::LogPlace;
 use crate::net::dial::plain;
+use crate::secret::typing_errors;
 use crate::serve::{Certificate, ServeEvent, Serving};
+use crate::server::fault::{self, Fault};
 
 /// How soon an interrupt is noticed.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// What went wrong, and what to do.
 pub(super) type Failure = (String, Option<&'static str>);
+
+/// The fault of a name.
+pub(super) fn fault(name: &str) -> Result<&'static Fault, String> {
+    if let Some(fault) = fault::named(name) {
+        return Ok(fault);
+    }
+    let mut names = fault::all().map(|fault| fault.name);
+    let meant = names.find(|known| typing_errors(known.as_bytes(), name.as_bytes()) <= 2);
+    let meant = meant.map_or_else(
+        || "`poptalk serve --list-faults` names them all".to_owned(),
+        |meant| format!("did you mean `{meant}`?"),
+    );
+    Err(format!("there is no such fault; {meant}"))
+}
 
 /// True once the program is to end.
 pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Failure> {

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::server::fault::Faulty;
 use crate::server::loose::Loose;
 use crate::server::script::Script;
 use crate::server::{Model, Peer, Secured, Summary, Tls, Wish};
@@ -145,8 +146,17 @@ impl Connection<'_> {
         (peer.summary(), outcome)
     }
 
-    /// Who speaks to the client.
+    /// Who speaks to the client, with the faults that it is to have.
     fn peer(&self, is_tls: bool) -> io::Result<Box<dyn Peer>> {
+        let peer = self.faultless(is_tls)?;
+        let faults = self.shared.faults.clone();
+        if faults.is_empty() {
+            return Ok(peer);
+        }
+        Ok(Box::new(Faulty::new(peer, faults, is_tls)))
+    }
+
+    fn faultless(&self, is_tls: bool) -> io::Result<Box<dyn Peer>> {
         let shared = self.shared;
         if let Some(recording) = &shared.recording {
             if let Some(index) = &recording.index {

@@ -1,0 +1,308 @@
+//! Faults of lines and replies: how they end, how they begin, what is in them. Catalogue section B.
+
+use super::Does::{After, Before, Drop, Edit, Raw, Refuse, Say};
+use super::Part::{Any, Data, Status, Terminator};
+use super::{Fault, Said, Step};
+
+/// The line's text with another end.
+fn ends(said: &Said<'_>, out: &mut Vec<u8>, end: &[u8]) {
+    out.extend_from_slice(said.text);
+    out.extend_from_slice(end);
+}
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "bare-lf",
+        "status lines end with LF alone",
+        &["bare-lf"],
+        &[Step::new(
+            Status,
+            &[],
+            Edit(|said, out| ends(said, out, b"\n")),
+        )],
+    ),
+    Fault::new(
+        "bare-lf-everywhere",
+        "every line ends with LF alone, the last dot too",
+        &["bare-lf"],
+        &[Step::new(
+            Any,
+            &[],
+            Edit(|said, out| ends(said, out, b"\n")),
+        )],
+    ),
+    Fault::new(
+        "bare-lf-in-message",
+        "lines of messages end with LF alone",
+        &["bare-lf-in-message"],
+        &[
+            Step::new(Data, &["RETR"], Edit(|said, out| ends(said, out, b"\n")))
+                .when(|said| said.index == 2),
+        ],
+    ),
+    Fault::new(
+        "bare-cr",
+        "a CR stands alone inside a status line",
+        &["bare-cr"],
+        &[Step::new(Status, &["NOOP"], Raw(b"+OK done\rand done\r\n"))],
+    ),
+    Fault::new(
+        "bare-cr-in-message",
+        "a CR stands alone inside a message",
+        &["bare-cr-in-message"],
+        &[Step::new(
+            Data,
+            &["RETR"],
+            Edit(|said, out| ends(said, out, b"\rmore\r\n")),
+        )
+        .when(|said| said.is_body && !said.text.is_empty())],
+    ),
+    Fault::new(
+        "crcrlf",
+        "lines end with CR CR LF",
+        &["crcrlf"],
+        &[Step::new(
+            Status,
+            &[],
+            Edit(|said, out| ends(said, out, b"\r\r\n")),
+        )],
+    ),
+    Fault::new(
+        "missing-line-ends",
+        "the lines of UIDL run together",
+        &["missing-line-ends"],
+        &[
+            Step::new(Data, &["UIDL"], Edit(|said, out| ends(said, out, b" "))),
+            Step::new(Terminator, &["UIDL"], Before(b"\r\n")),
+        ],
+    ),
+    Fault::new(
+        "missing-terminator",
+        "the dot behind a message does not come",
+        &["missing-terminator"],
+        &[Step::new(Terminator, &["RETR"], Drop)],
+    )
+    .typing(&["USER alice", "PASS wonderland", "RETR 2"]),
+    Fault::new(
+        "terminator-glued",
+        "the dot stands behind the last words of a message",
+        &["terminator-glued"],
+        &[Step::new(Terminator, &["RETR"], Raw(b"the end.\r\n"))],
+    )
+    .typing(&["USER alice", "PASS wonderland", "RETR 2"]),
+    Fault::new(
+        "terminator-no-crlf",
+        "the connection ends behind the dot, without CR LF",
+        &["terminator-no-crlf"],
+        &[Step::new(Terminator, &["RETR"], super::Does::Last(b"."))],
+    ),
+    Fault::new(
+        "terminator-padded",
+        "a blank stands behind the dot",
+        &["terminator-padded"],
+        &[Step::new(Terminator, &["RETR"], Raw(b". \r\n"))],
+    )
+    .typing(&["USER alice", "PASS wonderland", "RETR 2"]),
+    Fault::new(
+        "extra-blank-line-before-end",
+        "an empty line more stands before the dot",
+        &["extra-blank-line-before-end"],
+        &[Step::new(Terminator, &["RETR"], Before(b"\r\n"))],
+    ),
+    Fault::new(
+        "unstuffed-dot-line",
+        "lines that start with a dot are sent as they are",
+        &["unstuffed-dot-line"],
+        &[Step::new(
+            Data,
+            &["RETR"],
+            Edit(|said, out| {
+                let text = said.text.strip_prefix(b".").unwrap_or(said.text);
+                out.extend_from_slice(text);
+                out.extend_from_slice(b"\r\n");
+            }),
+        )],
+    ),
+    Fault::new(
+        "unstuffed-first-octet",
+        "a dot at the very start of a message is not doubled",
+        &["unstuffed-first-octet"],
+        &[Step::new(Data, &["RETR"], Before(b".")).when(|said| said.index == 0)],
+    ),
+    Fault::new(
+        "unstuffed-after-bare-lf",
+        "a dot stands alone between two bare LF inside a message",
+        &["unstuffed-after-bare-lf"],
+        &[Step::new(
+            Data,
+            &["RETR"],
+            Edit(|said, out| ends(said, out, b"\n.\nmore\r\n")),
+        )
+        .when(|said| said.is_body && !said.text.is_empty())],
+    ),
+    Fault::new(
+        "double-stuffed",
+        "dots are doubled twice",
+        &["double-stuffed"],
+        &[Step::new(Data, &["RETR"], Before(b".")).when(|said| said.text.starts_with(b".."))],
+    ),
+    Fault::new(
+        "status-over-512",
+        "a status line has 600 octets",
+        &["status-over-512"],
+        &[Step::new(
+            Status,
+            &["NOOP"],
+            Edit(|_, out| {
+                out.extend_from_slice(b"+OK ");
+                out.extend([b'x'; 594]);
+                out.extend_from_slice(b"\r\n");
+            }),
+        )],
+    ),
+    Fault::new(
+        "long-data-line",
+        "a line of a message has 2,000 octets",
+        &["long-data-line"],
+        &[Step::new(
+            Data,
+            &["RETR"],
+            Edit(|_, out| {
+                out.extend([b'x'; 2000]);
+                out.extend_from_slice(b"\r\n");
+            }),
+        )
+        .when(|said| said.is_body && !said.text.is_empty())],
+    ),
+    Fault::new(
+        "status-lowercase",
+        "status indicators are in lower case",
+        &["status-lowercase"],
+        &[Step::new(
+            Status,
+            &[],
+            Edit(|said, out| {
+                let line = said.str();
+                let line = line.replacen("+OK", "+ok", 1).replacen("-ERR", "-err", 1);
+                out.extend_from_slice(line.as_bytes());
+                out.extend_from_slice(b"\r\n");
+            }),
+        )],
+    ),
+    Fault::new(
+        "status-malformed",
+        "the status indicator is `OK`, without its sign",
+        &["status-malformed"],
+        &[Step::new(Status, &["NOOP"], Say("OK done"))],
+    ),
+    Fault::new(
+        "status-malformed-blank",
+        "a blank stands inside the status indicator",
+        &["status-malformed"],
+        &[Step::new(Status, &["NOOP"], Say("+ OK done"))],
+    ),
+    Fault::new(
+        "status-missing",
+        "STAT is answered without a status indicator",
+        &["status-missing"],
+        &[Step::new(Status, &["STAT"], Say("3 512"))],
+    ),
+    Fault::new(
+        "status-empty",
+        "NOOP is answered by an empty line",
+        &["status-empty"],
+        &[Step::new(Status, &["NOOP"], Say(""))],
+    ),
+    Fault::new(
+        "status-trailing-space",
+        "status lines end with a blank",
+        &["status-trailing-space"],
+        &[Step::new(
+            Status,
+            &[],
+            Edit(|said, out| ends(said, out, b" \r\n")),
+        )],
+    ),
+    Fault::new(
+        "status-twice",
+        "NOOP is answered twice",
+        &["status-twice"],
+        &[Step::new(Status, &["NOOP"], After(b"+OK done\r\n"))],
+    ),
+    Fault::new(
+        "err-after-ok",
+        "behind +OK and the start of a message comes -ERR",
+        &["err-after-ok"],
+        &[Step::new(
+            Terminator,
+            &["RETR"],
+            Before(b"-ERR read error\r\n"),
+        )],
+    ),
+    Fault::new(
+        "single-answered-multi",
+        "LIST with a number is answered by a list",
+        &["single-answered-multi"],
+        &[Step::new(Status, &["LIST"], After(b"1 120\r\n.\r\n"))
+            .when(|said| !said.asked.args.is_empty())],
+    ),
+    Fault::new(
+        "err-multiline",
+        "-ERR is followed by more lines and a dot",
+        &["err-multiline"],
+        &[Step::new(
+            Status,
+            &["XFOO"],
+            Raw(b"-ERR unknown command\r\nask for HELP\r\n.\r\n"),
+        )],
+    )
+    .typing(&["USER alice", "PASS wonderland", "XFOO", "QUIT"]),
+    Fault::new(
+        "nul-octet",
+        "a NUL stands in a status line",
+        &["nul-octet"],
+        &[Step::new(Status, &["NOOP"], Raw(b"+OK done\0\r\n"))],
+    ),
+    Fault::new(
+        "control-bytes",
+        "a status line has an escape sequence for the terminal",
+        &["control-bytes"],
+        &[Step::new(
+            Status,
+            &["NOOP"],
+            Raw(b"+OK \x1b]0;owned\x07done\r\n"),
+        )],
+    ),
+    Fault::new(
+        "eight-bit-status",
+        "a status line has UTF-8 that nobody asked for",
+        &["eight-bit-status"],
+        &[Step::new(
+            Status,
+            &["NOOP"],
+            Say("+OK erledigt, schönen Tag"),
+        )],
+    ),
+    Fault::new(
+        "invalid-utf8-status",
+        "a status line has octets that are not UTF-8",
+        &["invalid-utf8-status"],
+        &[Step::new(Status, &["NOOP"], Raw(b"+OK sch\xf6n\r\n"))],
+    )
+    .typing(&["UTF8", "USER alice", "PASS wonderland", "NOOP", "QUIT"]),
+    Fault::new(
+        "eight-bit-headers",
+        "a message's header has UTF-8, without UTF8 mode",
+        &["eight-bit-headers"],
+        &[
+            Step::new(Data, &["RETR"], Before("Comments: schön\r\n".as_bytes()))
+                .when(|said| said.index == 0),
+        ],
+    ),
+    Fault::new(
+        "retr-refused",
+        "RETR is refused although LIST names the message",
+        &["retr-refused"],
+        &[Step::new(Status, &["RETR"], Refuse("-ERR no such message"))],
+    ),
+];

@@ -1,0 +1,518 @@
+//! Faults of capabilities, response codes, logins and TLS. Catalogue sections H, I, J and L.
+
+use super::Does::{After, Before, Close, Drop, Edit, Refuse, Say, Wait};
+use super::Part::{Data, Greeting, Reply, Status, Terminator};
+use super::{Fault, Said, Step};
+
+const CAPABILITIES: &[&str] = &["CAPA", "USER alice", "PASS wonderland", "CAPA", "QUIT"];
+const WRONG: &[&str] = &["CAPA", "USER alice", "PASS wrong", "QUIT"];
+const UNKNOWN: &[&str] = &["CAPA", "USER nobody", "PASS wrong", "QUIT"];
+const PLAIN: &str = "AUTH PLAIN AGFsaWNlAHdvbmRlcmxhbmQ=";
+const STLS: &[&str] = &[
+    "CAPA",
+    "STLS",
+    "CAPA",
+    "USER alice",
+    "PASS wonderland",
+    "QUIT",
+];
+
+/// The capability line with words behind it.
+fn with(said: &Said<'_>, out: &mut Vec<u8>, more: &str) {
+    out.extend_from_slice(said.text);
+    out.extend_from_slice(more.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Whether it is the line of this capability.
+fn is(said: &Said<'_>, tag: &str) -> bool {
+    said.word(0) == tag
+}
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "capa-unsupported",
+        "CAPA is not known",
+        &["capa-unsupported"],
+        &[Step::new(Status, &["CAPA"], Refuse("-ERR unknown command"))],
+    ),
+    Fault::new(
+        "capa-refused-mid-login",
+        "CAPA is refused between USER and PASS",
+        &["capa-refused-mid-login"],
+        &[Step::new(Status, &["CAPA"], Refuse("-ERR send PASS")).when(|said| said.asked.nth == 2)],
+    )
+    .typing(&[
+        "CAPA",
+        "USER alice",
+        "CAPA",
+        "USER alice",
+        "PASS wonderland",
+        "QUIT",
+    ]),
+    Fault::new(
+        "capa-no-terminator",
+        "the list of capabilities has no dot at its end",
+        &["capa-no-terminator"],
+        &[Step::new(Terminator, &["CAPA"], Drop)],
+    )
+    .typing(&["CAPA", "USER alice", "PASS wonderland"]),
+    Fault::new(
+        "capa-no-status",
+        "the list of capabilities comes without +OK",
+        &["capa-no-status"],
+        &[Step::new(Status, &["CAPA"], Drop)],
+    )
+    .typing(&["CAPA", "QUIT"]),
+    Fault::new(
+        "capa-blank-lines",
+        "empty lines stand among the capabilities",
+        &["capa-blank-lines"],
+        &[Step::new(Data, &["CAPA"], After(b"\r\n")).when(|said| said.index == 1)],
+    )
+    .typing(CAPABILITIES),
+    Fault::new(
+        "capa-malformed-tag",
+        "a capability and its parameter are glued together",
+        &["capa-malformed-tag"],
+        &[Step::new(Data, &["CAPA"], Say("EXPIRENEVER")).when(|said| is(said, "EXPIRE"))],
+    )
+    .typing(CAPABILITIES),
+    Fault::new(
+        "capa-misspelled-tag",
+        "a capability is misspelt",
+        &["capa-misspelled-tag"],
+        &[Step::new(Data, &["CAPA"], Say("PIPELINE")).when(|said| is(said, "PIPELINING"))],
+    )
+    .typing(CAPABILITIES),
+    Fault::new(
+        "capa-unregistered-tag",
+        "a private capability does not begin with X",
+        &["capa-unregistered-tag"],
+        &[Step::new(Data, &["CAPA"], Before(b"MADEUP\r\n")).when(|said| said.index == 0)],
+    )
+    .typing(CAPABILITIES),
+    Fault::new(
+        "capa-duplicate-tag",
+        "a capability is named twice",
+        &["capa-duplicate-tag"],
+        &[Step::new(Data, &["CAPA"], After(b"TOP\r\n")).when(|said| is(said, "TOP"))],
+    )
+    .typing(CAPABILITIES),
+    Fault::new(
+        "capa-line-over-512",
+        "a line of CAPA has 600 octets",
+        &["capa-line-over-512"],
+        &[Step::new(
+            Data,
+            &["CAPA"],
+            Edit(|_, out| {
+                out.extend_from_slice(b"IMPLEMENTATION ");
+                out.extend([b'x'; 585]);
+                out.extend_from_slice(b"\r\n");
+            }),
+        )
+        .when(|said| is(said, "IMPLEMENTATION"))],
+    )
+    .typing(CAPABILITIES),
+    Fault::new(
+        "capa-announces-refused",
+        "UIDL is announced and refused",
+        &["capa-announces-refused"],
+        &[Step::new(Status, &["UIDL"], Refuse("-ERR unknown command"))],
+    ),
+    Fault::new(
+        "capa-hides-working",
+        "UIDL works and is not announced",
+        &["capa-hides-working"],
+        &[Step::new(Data, &["CAPA"], Drop).when(|said| is(said, "UIDL"))],
+    ),
+    Fault::new(
+        "capa-differs-after-login",
+        "behind the login there are other capabilities",
+        &["capa-differs-after-login"],
+        &[Step::new(Data, &["CAPA"], Drop)
+            .when(|said| said.asked.is_logged_in && is(said, "PIPELINING"))],
+    )
+    .typing(CAPABILITIES),
+    Fault::new(
+        "capa-differs-after-tls",
+        "inside TLS there are other capabilities",
+        &["capa-differs-after-tls"],
+        &[Step::new(Data, &["CAPA"], Drop).when(|said| !said.asked.is_tls && is(said, "UIDL"))],
+    )
+    .typing(STLS)
+    .in_clear(),
+    Fault::new(
+        "capa-stls-inside-tls",
+        "STLS is announced inside TLS",
+        &["capa-stls-inside-tls"],
+        &[Step::new(Terminator, &["CAPA"], Before(b"STLS\r\n"))],
+    )
+    .typing(CAPABILITIES),
+    Fault::new(
+        "expire-zero",
+        "EXPIRE 0: messages are deleted when they were fetched",
+        &["expire-zero"],
+        &[Step::new(Data, &["CAPA"], Say("EXPIRE 0")).when(|said| is(said, "EXPIRE"))],
+    )
+    .typing(CAPABILITIES),
+    Fault::new(
+        "implementation-leaks",
+        "IMPLEMENTATION tells version and host",
+        &["implementation-leaks"],
+        &[Step::new(
+            Data,
+            &["CAPA"],
+            Say("IMPLEMENTATION Example-POP3-4.0.5-mail7.example.org"),
+        )
+        .when(|said| is(said, "IMPLEMENTATION"))],
+    )
+    .typing(CAPABILITIES),
+    Fault::new(
+        "utf8-capability-parameter",
+        "the capability UTF8 has a parameter that no RFC knows",
+        &["utf8-capability-parameter"],
+        &[Step::new(Data, &["CAPA"], Say("UTF8 PASSWORD")).when(|said| is(said, "UTF8"))],
+    )
+    .typing(CAPABILITIES),
+    Fault::new(
+        "pipelining-undeclared",
+        "pipelining works and is not announced",
+        &["pipelining-undeclared"],
+        &[Step::new(Data, &["CAPA"], Drop).when(|said| is(said, "PIPELINING"))],
+    )
+    .typing(&[
+        "CAPA",
+        "USER alice",
+        "PASS wonderland",
+        "NOOP\r\nSTAT",
+        "QUIT",
+    ]),
+    Fault::new(
+        "pipelining-drops",
+        "pipelining is announced, and what is sent together is lost but for the first",
+        &["pipelining-drops"],
+        &[Step::new(Reply, &["STAT", "LIST"], Drop)],
+    )
+    .typing(&[
+        "CAPA",
+        "USER alice",
+        "PASS wonderland",
+        "NOOP\r\nSTAT\r\nLIST",
+    ]),
+    Fault::new(
+        "resp-code-without-capa",
+        "response codes are used and not announced",
+        &["resp-code-without-capa"],
+        &[Step::new(Data, &["CAPA"], Drop)
+            .when(|said| said.word(0).ends_with("RESP-CODES") || said.word(0) == "AUTH-RESP-CODE")],
+    )
+    .typing(WRONG),
+    Fault::new(
+        "resp-code-lookalike",
+        "text in brackets stands where a response code would",
+        &["resp-code-lookalike"],
+        &[Step::new(Status, &["NOOP"], Say("-ERR [mail7] not now"))],
+    ),
+    Fault::new(
+        "resp-code-auth-missing",
+        "AUTH-RESP-CODE is announced, and a failed login has no code",
+        &["resp-code-auth-missing"],
+        &[Step::new(Status, &["PASS"], Say("-ERR login failed"))],
+    )
+    .typing(WRONG),
+    Fault::new(
+        "resp-code-on-user",
+        "USER is answered with [AUTH]: it tells who has a mailbox",
+        &["resp-code-on-user"],
+        &[Step::new(
+            Status,
+            &["USER"],
+            Say("-ERR [AUTH] invalid user"),
+        )],
+    )
+    .typing(UNKNOWN),
+    Fault::new(
+        "resp-code-misplaced",
+        "DELE is refused with [IN-USE]",
+        &["resp-code-misplaced"],
+        &[Step::new(
+            Status,
+            &["DELE"],
+            Say("-ERR [IN-USE] no such message"),
+        )],
+    )
+    .typing(&["USER alice", "PASS wonderland", "DELE 9", "QUIT"]),
+    Fault::new(
+        "user-enumeration-text",
+        "USER tells that there is no such mailbox",
+        &["user-enumeration-text"],
+        &[
+            Step::new(Status, &["USER"], Refuse("-ERR no mailbox for that user"))
+                .when(|said| said.asked.args != "alice"),
+        ],
+    )
+    .typing(UNKNOWN),
+    Fault::new(
+        "tarpit",
+        "a failed login is answered after two seconds",
+        &["tarpit"],
+        &[Step::new(Status, &["PASS"], Wait(2000)).when(|said| !said.is_positive)],
+    )
+    .typing(WRONG),
+    Fault::new(
+        "closed-after-failed-login",
+        "a failed login ends the connection",
+        &["closed-after-failed-login"],
+        &[
+            Step::new(Status, &["PASS"], super::Does::Last(b"-ERR [AUTH] no\r\n"))
+                .when(|said| !said.is_positive),
+        ],
+    )
+    .typing(WRONG),
+    Fault::new("accepts-any-password", "every password is right", &[], &[])
+        .hearing(|asked| (asked.verb == "PASS").then(|| "PASS wonderland".to_owned()))
+        .typing(WRONG)
+        .because("only who knows that the password was wrong can tell: `check` sends a wrong one"),
+    Fault::new(
+        "login-delay",
+        "the login is refused: too soon",
+        &["login-delay"],
+        &[Step::new(
+            Status,
+            &["PASS"],
+            Say("-ERR [LOGIN-DELAY] wait a minute"),
+        )],
+    )
+    .typing(CAPABILITIES),
+    Fault::new(
+        "in-use-lingers",
+        "the maildrop is said to be locked",
+        &["in-use-lingers"],
+        &[Step::new(
+            Status,
+            &["PASS"],
+            Say("-ERR [IN-USE] maildrop is locked"),
+        )],
+    )
+    .typing(&[
+        "CAPA",
+        "USER alice",
+        "PASS wonderland",
+        "USER alice",
+        "PASS wonderland",
+        "QUIT",
+    ]),
+    Fault::new(
+        "required-command-refused",
+        "STAT is refused behind the login",
+        &["required-command-refused"],
+        &[Step::new(Status, &["STAT"], Refuse("-ERR not now"))],
+    ),
+    Fault::new(
+        "noop-before-login",
+        "NOOP is taken before the login",
+        &["noop-before-login"],
+        &[Step::new(Status, &["NOOP"], Say("+OK"))],
+    )
+    .typing(&["NOOP", "USER alice", "PASS wonderland", "QUIT"]),
+    Fault::new(
+        "apop-timestamp-malformed",
+        "the timestamp of the greeting is no msg-id",
+        &["apop-timestamp-malformed"],
+        &[Step::new(Greeting, &[], Say("+OK ready <20261123>"))],
+    ),
+    Fault::new(
+        "apop-offered-fails",
+        "APOP is offered and always refused",
+        &["apop-offered-fails"],
+        &[],
+    )
+    .hearing(|asked| (asked.verb == "APOP").then(|| "APOP alice 0".to_owned()))
+    .typing(&[
+        "APOP alice b89b16790fe51d415588ee0740a7b873",
+        "USER alice",
+        "PASS wonderland",
+        "QUIT",
+    ]),
+    Fault::new(
+        "sasl-plus-no-space",
+        "an empty challenge is `+` without its blank",
+        &["sasl-plus-no-space"],
+        &[Step::new(Status, &["AUTH"], Say("+")).when(|said| said.text == b"+ ")],
+    )
+    .typing(&["AUTH PLAIN", "AGFsaWNlAHdvbmRlcmxhbmQ=", "QUIT"]),
+    Fault::new(
+        "sasl-plus-with-text",
+        "an empty challenge has words behind it",
+        &["sasl-plus-with-text"],
+        &[Step::new(Status, &["AUTH"], Say("+ go ahead")).when(|said| said.text == b"+ ")],
+    )
+    .typing(&["AUTH PLAIN", "AGFsaWNlAHdvbmRlcmxhbmQ=", "QUIT"]),
+    Fault::new(
+        "sasl-bad-base64-accepted",
+        "a response that is no base64 is taken",
+        &[],
+        &[],
+    )
+    .hearing(|asked| (asked.line == "AUTH PLAIN !!!!").then(|| PLAIN.to_owned()))
+    .typing(&["AUTH PLAIN !!!!", "QUIT"])
+    .because("what is no base64 is hidden in a transcript as a response is; `sasl-bad-base64-accepted` sees it where secrets are kept"),
+    Fault::new(
+        "sasl-cancel-ignored",
+        "`*` inside AUTH logs in",
+        &["sasl-cancel-ignored"],
+        &[],
+    )
+    .hearing(|asked| {
+        (asked.line == "*" && asked.response > 0).then(|| "AGFsaWNlAHdvbmRlcmxhbmQ=".to_owned())
+    })
+    .typing(&["AUTH PLAIN", "*", "QUIT"]),
+    Fault::new(
+        "sasl-ir-rejected",
+        "AUTH with an initial response is refused",
+        &["sasl-ir-rejected"],
+        &[Step::new(Status, &["AUTH"], Say("-ERR syntax error"))
+            .when(|said| said.asked.args.contains(' '))],
+    )
+    .hearing(|asked| (asked.line == PLAIN).then(|| "AUTH MADEUP".to_owned()))
+    .typing(&[PLAIN, "AUTH PLAIN", "AGFsaWNlAHdvbmRlcmxhbmQ=", "QUIT"]),
+    Fault::new(
+        "sasl-announced-unknown",
+        "PLAIN is announced and not known",
+        &["sasl-announced-unknown"],
+        &[],
+    )
+    .hearing(|asked| (asked.line == "AUTH PLAIN").then(|| "AUTH MADEUP".to_owned()))
+    .typing(&["CAPA", "AUTH PLAIN", "QUIT"]),
+    Fault::new(
+        "sasl-no-mechanism",
+        "SASL is announced without a mechanism",
+        &["sasl-no-mechanism"],
+        &[Step::new(Data, &["CAPA"], Say("SASL")).when(|said| is(said, "SASL"))],
+    )
+    .typing(CAPABILITIES),
+    Fault::new(
+        "sasl-mechanism-name",
+        "a mechanism's name is in lower case",
+        &["sasl-mechanism-name"],
+        &[Step::new(
+            Data,
+            &["CAPA"],
+            Edit(|said, out| with(said, out, " xoauth_bearer.2")),
+        )
+        .when(|said| is(said, "SASL"))],
+    )
+    .typing(CAPABILITIES),
+    Fault::new(
+        "sasl-probe-unsupported",
+        "AUTH alone is refused",
+        &["sasl-probe-unsupported"],
+        &[Step::new(
+            Status,
+            &["AUTH"],
+            Refuse("-ERR which mechanism?"),
+        )],
+    )
+    .typing(&["AUTH", "QUIT"]),
+    Fault::new(
+        "sasl-second-auth",
+        "AUTH is taken behind a login",
+        &["sasl-second-auth"],
+        &[Step::new(Status, &["AUTH"], Say("+ "))],
+    )
+    .typing(&["USER alice", "PASS wonderland", "AUTH PLAIN", "*", "QUIT"]),
+    Fault::new(
+        "sasl-ok-as-challenge",
+        "AUTH is answered with +OK where a challenge is due",
+        &["sasl-ok-as-challenge"],
+        &[Step::new(Status, &["AUTH"], Say("+OK"))],
+    )
+    .typing(&["AUTH NTLM", "QUIT"]),
+    Fault::new(
+        "sasl-ir-server-first-accepted",
+        "CRAM-MD5 takes an initial response",
+        &["sasl-ir-server-first-accepted"],
+        &[],
+    )
+    .hearing(|asked| (asked.line == "AUTH CRAM-MD5 eA==").then(|| "AUTH CRAM-MD5".to_owned()))
+    .typing(&["AUTH CRAM-MD5 eA==", "*", "QUIT"]),
+    Fault::new(
+        "weak-mechanism-only",
+        "only mechanisms that are broken are offered",
+        &["weak-mechanism-only"],
+        &[
+            Step::new(Data, &["CAPA"], Say("SASL NTLM CRAM-MD5")).when(|said| is(said, "SASL")),
+            Step::new(Data, &["CAPA"], Drop).when(|said| is(said, "USER")),
+        ],
+    )
+    .typing(&["CAPA", "QUIT"]),
+    Fault::new(
+        "no-tls-offered",
+        "there is no TLS",
+        &["no-tls-offered"],
+        &[
+            Step::new(Data, &["CAPA"], Drop).when(|said| is(said, "STLS")),
+            Step::new(Status, &["STLS"], Refuse("-ERR unknown command")),
+        ],
+    )
+    .typing(CAPABILITIES)
+    .in_clear(),
+    Fault::new(
+        "stls-stripped",
+        "somebody on the way takes STLS out of the capabilities",
+        &["stls-stripped"],
+        &[Step::new(Data, &["CAPA"], Drop).when(|said| is(said, "STLS") && said.asked.nth > 1)],
+    )
+    .typing(&["CAPA", "CAPA", "QUIT"])
+    .in_clear(),
+    Fault::new(
+        "stls-response-injection",
+        "octets in clear stand behind the +OK to STLS",
+        &["stls-response-injection"],
+        &[Step::new(Status, &["STLS"], After(b"+OK\r\nTOP\r\n.\r\n"))],
+    )
+    .typing(STLS)
+    .in_clear(),
+    Fault::new(
+        "stls-ok-no-handshake",
+        "STLS is answered with +OK, and then the connection is closed",
+        &["stls-ok-no-handshake"],
+        &[Step::new(
+            Status,
+            &["STLS"],
+            super::Does::Last(b"+OK begin\r\n"),
+        )],
+    )
+    .typing(STLS)
+    .in_clear(),
+    Fault::new(
+        "stls-in-transaction",
+        "STLS is taken behind the login",
+        &["stls-in-transaction"],
+        &[Step::new(Status, &["STLS"], Say("+OK begin"))],
+    )
+    .typing(&["USER alice", "PASS wonderland", "STLS"])
+    .in_clear(),
+    Fault::new(
+        "lang-list-malformed",
+        "lines of LANG are no language tags",
+        &["lang-list-malformed"],
+        &[Step::new(Data, &["LANG"], Say("(de) Deutsch")).when(|said| said.index == 1)],
+    )
+    .typing(&["USER alice", "PASS wonderland", "LANG", "QUIT"]),
+    Fault::new(
+        "lang-reply-without-tag",
+        "LANG does not say which language it chose",
+        &["lang-reply-without-tag"],
+        &[Step::new(Status, &["LANG"], Say("+OK"))],
+    )
+    .typing(&["USER alice", "PASS wonderland", "LANG en", "QUIT"]),
+    Fault::new(
+        "silent-login",
+        "PASS ends the connection without a reply",
+        &["closed-before-reply"],
+        &[Step::new(Status, &["PASS"], Close)],
+    ),
+];

@@ -1,0 +1,234 @@
+//! Faults of RETR, TOP, DELE and RSET: the messages, and what becomes of them. Catalogue sections E and F.
+
+use super::Does::{Before, Drop, Edit, Raw, Refuse, Say};
+use super::Part::{Data, Reply, Status, Terminator};
+use super::{Fault, Step};
+
+/// RETR and TOP, before and behind each other.
+const FETCHES: &[&str] = &[
+    "CAPA",
+    "USER alice",
+    "PASS wonderland",
+    "LIST",
+    "RETR 1",
+    "TOP 1 0",
+    "TOP 1 1",
+    "TOP 1 99999",
+    "TOP 1 2147483648",
+    "TOP 1 -1",
+    "QUIT",
+];
+
+const DELETIONS: &[&str] = &[
+    "USER alice",
+    "PASS wonderland",
+    "STAT",
+    "LIST",
+    "UIDL",
+    "DELE 1",
+    "DELE 1",
+    "RETR 1",
+    "STAT",
+    "LIST",
+    "LIST 1",
+    "RSET",
+    "STAT",
+    "LIST",
+    "QUIT",
+];
+
+/// LAST is old, but it tells what TOP does to a message.
+const LASTS: &[&str] = &[
+    "USER alice",
+    "PASS wonderland",
+    "LAST",
+    "TOP 1 0",
+    "LAST",
+    "QUIT",
+];
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "retr-truncated",
+        "a message ends after a few lines, dot and all",
+        &["retr-truncated"],
+        &[Step::new(Data, &["RETR"], Drop).when(|said| said.index > 1)],
+    ),
+    Fault::new(
+        "retr-adds-headers",
+        "the server adds fields to the header of each message",
+        &["retr-adds-headers"],
+        &[Step::new(Data, &["RETR"], Before(b"X-UIDL: 0000000c\r\n")).when(|said| said.index == 0)],
+    ),
+    Fault::new(
+        "retr-text-mismatch",
+        "the status line of RETR tells another size",
+        &["retr-text-mismatch"],
+        &[Step::new(Status, &["RETR"], Say("+OK 7 octets"))],
+    ),
+    Fault::new(
+        "message-without-blank-line",
+        "no empty line parts header and body",
+        &["message-without-blank-line"],
+        &[Step::new(Data, &["RETR"], Drop).when(|said| said.is_body || said.text.is_empty())],
+    ),
+    Fault::new(
+        "internal-data-message",
+        "message 1 is the folder's own data",
+        &["internal-data-message"],
+        &[Step::new(
+            Data,
+            &["RETR"],
+            Before(b"Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\r\nX-IMAP: 1 2\r\n"),
+        )
+        .when(|said| said.index == 0)],
+    ),
+    Fault::new(
+        "top-missing",
+        "TOP is refused",
+        &["top-missing"],
+        &[Step::new(Status, &["TOP"], Refuse("-ERR unknown command"))],
+    )
+    .typing(&["USER alice", "PASS wonderland", "STAT", "TOP 1 0", "QUIT"]),
+    Fault::new(
+        "top-wrong-line-count",
+        "TOP brings one line of the body more than asked for",
+        &["top-wrong-line-count"],
+        &[Step::new(Terminator, &["TOP"], Before(b"one line more\r\n"))
+            .when(|said| said.asked.arg(1) == "1")],
+    )
+    .typing(FETCHES),
+    Fault::new(
+        "top-zero-is-all",
+        "TOP with no lines brings the whole message",
+        &["top-zero-is-all"],
+        &[],
+    )
+    .hearing(|asked| (asked.line == "TOP 1 0").then(|| "TOP 1 99999".to_owned()))
+    .typing(FETCHES),
+    Fault::new(
+        "top-huge-n-fails",
+        "TOP refuses a large number of lines",
+        &["top-huge-n-fails"],
+        &[Step::new(Status, &["TOP"], Refuse("-ERR bad number"))
+            .when(|said| said.asked.arg(1).len() > 4)],
+    )
+    .typing(FETCHES),
+    Fault::new(
+        "top-negative-accepted",
+        "TOP takes -1 lines",
+        &["top-negative-accepted"],
+        &[],
+    )
+    .hearing(|asked| (asked.line == "TOP 1 -1").then(|| "TOP 1 0".to_owned()))
+    .typing(FETCHES),
+    Fault::new(
+        "top-truncated",
+        "TOP with more lines than there are brings less than RETR",
+        &["top-truncated"],
+        &[Step::new(Data, &["TOP"], Drop)
+            .when(|said| said.is_body && said.index > 4 && said.asked.arg(1).len() > 4)],
+    )
+    .typing(FETCHES),
+    Fault::new(
+        "top-differs-from-retr",
+        "TOP shows another header than RETR",
+        &["top-differs-from-retr"],
+        &[Step::new(Data, &["TOP"], Before(b"X-Seen: by TOP\r\n")).when(|said| said.index == 0)],
+    ),
+    Fault::new(
+        "top-unstuffed",
+        "RETR doubles dots, and TOP does not",
+        &["top-unstuffed"],
+        &[Step::new(
+            Data,
+            &["TOP"],
+            Edit(|said, out| {
+                out.extend_from_slice(said.text.strip_prefix(b".").unwrap_or(said.text));
+                out.extend_from_slice(b"\r\n");
+            }),
+        )],
+    )
+    .typing(FETCHES),
+    Fault::new(
+        "top-marks-seen",
+        "TOP counts as having read the message",
+        &["top-marks-seen"],
+        &[
+            Step::new(Status, &["LAST"], Say("+OK 0")).when(|said| said.asked.nth == 1),
+            Step::new(Status, &["LAST"], Say("+OK 1")).when(|said| said.asked.nth > 1),
+        ],
+    )
+    .typing(LASTS),
+    Fault::new(
+        "retr-deletes",
+        "what was fetched is deleted",
+        &[],
+        &[],
+    )
+    .slipping(|asked| (asked.verb == "RETR").then(|| format!("DELE {}", asked.args)))
+    .because("the next session shows it"),
+    Fault::new(
+        "dele-ignored",
+        "DELE is answered with +OK and marks nothing",
+        &[],
+        &[Step::new(Status, &["DELE"], Say("+OK message deleted"))],
+    )
+    .hearing(|asked| (asked.verb == "DELE").then(|| "NOOP".to_owned()))
+    .typing(&["USER alice", "PASS wonderland", "DELE 1", "QUIT"])
+    .because("the next session shows it; in the same one `dele-still-listed` does, as soon as somebody looks"),
+    Fault::new(
+        "dele-still-listed",
+        "a message that is marked stays in LIST",
+        &["dele-still-listed"],
+        &[Step::new(Status, &["DELE"], Say("+OK message deleted"))],
+    )
+    .hearing(|asked| (asked.verb == "DELE").then(|| "NOOP".to_owned()))
+    .typing(&["USER alice", "PASS wonderland", "STAT", "LIST", "DELE 1", "LIST", "QUIT"]),
+    Fault::new(
+        "dele-still-retrievable",
+        "a message that is marked can be fetched",
+        &["dele-still-retrievable"],
+        &[
+            Step::new(Status, &["RETR"], Raw(b"+OK\r\nFrom: Bob <bob@example.org>\r\n\r\ntext\r\n.\r\n"))
+                .when(|said| said.asked.marked.contains(said.asked.arg(0))),
+        ],
+    )
+    .typing(DELETIONS),
+    Fault::new(
+        "dele-twice-ok",
+        "DELE of a message that is marked is answered with +OK",
+        &["dele-twice-ok"],
+        &[Step::new(Status, &["DELE"], Say("+OK message deleted"))],
+    )
+    .typing(DELETIONS),
+    Fault::new(
+        "dele-renumbers",
+        "the other messages get new numbers behind DELE",
+        &["dele-renumbers"],
+        &[Step::new(
+            Data,
+            &["LIST", "UIDL"],
+            Edit(|said, out| {
+                let number: usize = said.word(0).parse().unwrap_or_default();
+                let number = number.saturating_sub(said.asked.marked.len());
+                out.extend_from_slice(format!("{number} {}\r\n", said.word(1)).as_bytes());
+            }),
+        )],
+    )
+    .typing(DELETIONS),
+    Fault::new(
+        "rset-incomplete",
+        "RSET is answered with +OK and takes no mark away",
+        &["rset-incomplete"],
+        &[],
+    )
+    .hearing(|asked| (asked.verb == "RSET").then(|| "NOOP".to_owned()))
+    .typing(DELETIONS),
+    Fault::new(
+        "server-trouble",
+        "the mailbox can't be read for the moment",
+        &["server-trouble"],
+        &[Step::new(Reply, &["RETR"], Refuse("-ERR [SYS/TEMP] try again later"))],
+    ),
+];

@@ -1,0 +1,181 @@
+//! Faults over a socket: what the table says is seen by who connects, nothing hangs, and the options name them.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use poptalk::lint::{Lint, judge};
+use poptalk::serve::{ServeOptions, Serving};
+use poptalk::server::fault::{self, Fault};
+use poptalk::server::{Maildrop, Message};
+use poptalk::text::Reader;
+
+use crate::support::{Home, text};
+
+fn maildrop() -> Maildrop {
+    let message = |subject: &str, body: &str| {
+        let head = "From: Bob <bob@example.org>\r\nDate: Mon, 23 Nov 2026 09:12:44 +0100\r\n";
+        let octets = format!("{head}Subject: {subject}\r\n\r\n{body}\r\n");
+        Message::new(octets.as_bytes(), subject)
+    };
+    Maildrop::new(vec![
+        message("one", "A line.\r\n.signature\r\nThe end"),
+        message("two", "Short"),
+        message("three", "To be deleted"),
+    ])
+}
+
+/// Plays the fault's session at a server that has it; gives the rules that its transcript breaks.
+fn found(fault: &'static Fault) -> Vec<&'static str> {
+    let options = ServeOptions {
+        maildrop: maildrop(),
+        tls_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+        faults: vec![fault],
+        ..ServeOptions::default()
+    };
+    let serving = Serving::start(options, |_| {}).unwrap();
+    let home = Home::new();
+    let ca = home.path().join("ca.pem");
+    std::fs::write(&ca, serving.certificate_pem().unwrap()).unwrap();
+    let log = home.path().join("log.pop3");
+    let (ca, log) = (ca.to_str().unwrap(), log.to_str().unwrap());
+    let address = match fault.is_clear {
+        true => serving.address().to_string(),
+        false => serving.tls_address().unwrap().to_string(),
+    };
+    let mut args = vec![
+        address.as_str(),
+        "--keep-going",
+        "--timeout",
+        "2",
+        "--ca",
+        ca,
+        "--log",
+        log,
+    ];
+    if !fault.is_clear {
+        args.push("--tls");
+    }
+    // What stands on one line of the table is sent together.
+    if fault.session().iter().any(|line| line.contains('\n')) {
+        args.push("--pipeline");
+    }
+    let lines: String = fault
+        .session()
+        .iter()
+        .map(|line| format!("{line}\n"))
+        .collect();
+    home.script(&args, lines.as_bytes());
+    let transcript = std::fs::read(log).unwrap();
+    let findings = judge(&mut Reader::new(&transcript[..]), Lint::new()).unwrap();
+    findings.iter().map(|finding| finding.id).collect()
+}
+
+/// Faults that show here only to who waits longer, or sends what a script does not.
+const LEFT_OUT: &[&str] = &[
+    // They take longer.
+    "greeting-delayed",
+    "quit-slow",
+    "slow-drip",
+    "slow-reply",
+    // The digest is for another greeting.
+    "apop-offered-fails",
+    // A script says nothing before the greeting.
+    "redis-lookalike",
+    // A script sends all lines together, or none.
+    "pipelining-drops",
+    // On this machine nobody listens in.
+    "no-tls-offered",
+];
+
+#[test]
+fn each_fault_is_found_by_who_connects() {
+    let faults: Vec<&'static Fault> = fault::all()
+        .filter(|fault| !LEFT_OUT.contains(&fault.name))
+        .collect();
+    assert!(faults.len() > 160);
+    let some = |faults: &[&'static Fault]| -> Vec<String> {
+        let mut wrong = Vec::new();
+        for fault in faults {
+            let found = found(fault);
+            let missed = fault.finds.iter().filter(|id| !found.contains(id));
+            wrong.extend(missed.map(|id| format!("{}: {id} is not in {found:?}", fault.name)));
+        }
+        wrong
+    };
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let runs: Vec<_> = faults
+            .chunks(faults.len().div_ceil(8))
+            .map(|faults| scope.spawn(move || some(faults)))
+            .collect();
+        let wrong = runs.into_iter().map(|run| run.join().unwrap());
+        wrong.flatten().collect()
+    });
+    assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn faults_are_named_and_a_wrong_name_is_told() {
+    let home = Home::new();
+    let output = home.script(&["serve", "--list-faults"], b"");
+    let list = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(list.lines().count(), fault::all().count());
+    assert!(list.contains("dele-still-listed "), "{list}");
+    for (args, want) in [
+        (
+            ["practice", "--fault", "bare-fl"],
+            "did you mean `bare-lf`?",
+        ),
+        (
+            ["serve", "--fault", "nothing-like-it"],
+            "`poptalk serve --list-faults` names them all",
+        ),
+    ] {
+        let output = home.script(&args, b"");
+        assert_eq!(output.status.code(), Some(2));
+        assert!(
+            text(&output.stderr).contains(want),
+            "{}",
+            text(&output.stderr)
+        );
+    }
+}
+
+#[test]
+fn the_practice_server_and_a_recording_can_have_faults() {
+    let home = Home::new();
+    let args = [
+        "practice",
+        "--fault",
+        "dele-still-listed",
+        "--fault",
+        "bare-lf",
+    ];
+    let output = home.script(
+        &args,
+        b"user alice\npass wonderland\ndele 2\nlist 2\nquit\n",
+    );
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("+OK message deleted\n") && said.contains("+OK 2 "),
+        "{said}"
+    );
+    assert!(!said.contains("+OK message deleted\r\n"), "{said}");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts/commands/STAT.pop3");
+    let options = ServeOptions {
+        recording: Some(poptalk::serve::Recording {
+            path,
+            pace: poptalk::server::script::Pace::default(),
+            index: None,
+        }),
+        faults: vec![fault::named("stat-malformed").unwrap()],
+        ..ServeOptions::default()
+    };
+    let serving = Serving::start(options, |_| {}).unwrap();
+    let output = home.script(&[&serving.address().to_string()], b"STAT\n");
+    assert!(
+        text(&output.stdout).contains("there are 3 messages"),
+        "{}",
+        text(&output.stdout)
+    );
+}
