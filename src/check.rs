@@ -1,12 +1,14 @@
 //! Asks a server what the probes ask, each on a connection of its own, and judges the transcripts by the rules.
 
-use std::collections::{BTreeMap, HashMap};
+pub mod across;
+
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use crate::exit::Exit;
-use crate::finding::{Finding, Level};
+use crate::finding::Finding;
 use crate::lint::{self, Lint};
 use crate::replay::{self, Options, ReplayError};
 use crate::session::Plan;
@@ -222,43 +224,6 @@ fn read(path: &Path) -> Option<Transcript> {
 fn announces_stls(path: &Path) -> bool {
     let reply = read(path).and_then(|transcript| reply_to(&transcript, "CAPA"));
     reply.is_some_and(|lines| lines.iter().any(|line| line.eq_ignore_ascii_case("STLS")))
-}
-
-/// The rules that need more than one session: what two transcripts tell together, as findings about the second.
-pub const ACROSS: [(&str, Level, &str); 1] =
-    [("uidl-changes-between-sessions", Level::Must, "RFC 1939 §7")];
-
-/// Compares the sessions of a run.
-#[must_use]
-pub fn across(played: &BTreeMap<&'static str, PathBuf>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let listing = |name: &str| {
-        let transcript = played.get(name).and_then(|path| read(path))?;
-        let mut lines = reply_to(&transcript, "UIDL")?;
-        lines.remove(0);
-        Some(lines)
-    };
-    let (first, second) = (listing("10-session"), listing("11-deletion"));
-    if let (Some(first), Some(second)) = (first, second) {
-        let same = first.iter().zip(&second).filter(|(a, b)| a == b).count();
-        // New mail may have come: then the lists differ in length, and what was there is still the same.
-        let is_changed = first.len() > 1 && same + 1 < first.len().min(second.len());
-        for (id, level, source) in ACROSS.iter().filter(|_| is_changed) {
-            findings.push(Finding {
-                id,
-                level: *level,
-                row: None,
-                other_row: None,
-                offset: None,
-                octets: second.first().cloned().unwrap_or_default(),
-                count: 1,
-                message: "the unique-ids of the second session are not those of the first".to_owned(),
-                hint: Some("a client that leaves mail on the server fetches all of it again; store the unique-ids".to_owned()),
-                source,
-            });
-        }
-    }
-    findings
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! keeps no message: of data there are only facts ([`Body`]), of message numbers at most [`known::MESSAGES_MAX`].
 
 pub mod body;
+pub mod catalogue;
 mod client;
 pub mod facts;
 pub mod heard;

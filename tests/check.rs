@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use poptalk::serve::{ServeOptions, Serving};
-use poptalk::server::{Maildrop, messages};
+use poptalk::server::{Maildrop, fault, messages};
 
 use crate::support::{Home, serve, text};
 
@@ -127,4 +127,76 @@ fn a_silent_server_ends_at_the_time_limit() {
     );
     assert_eq!(output.status.code(), Some(1));
     drop(server);
+}
+
+/// Checks a server with a fault; gives what was said.
+fn check_with(name: &str) -> String {
+    let options = ServeOptions {
+        faults: vec![fault::named(name).unwrap()],
+        ..ServeOptions::default()
+    };
+    let serving = Serving::start(options, |_| {}).unwrap();
+    let home = Home::new();
+    let ca = home.path().join("ca.pem");
+    std::fs::write(&ca, serving.certificate_pem().unwrap()).unwrap();
+    let address = serving.address().to_string();
+    let args = [
+        "check",
+        &address,
+        "-u",
+        "alice",
+        "--strict",
+        "--timeout",
+        "2",
+        "--ca",
+        ca.to_str().unwrap(),
+    ];
+    let mut program = home.poptalk(&args);
+    let output = program.env("POPTALK_PASSWORD", "wonderland").output();
+    let output = output.unwrap();
+    text(&output.stdout) + &text(&output.stderr)
+}
+
+#[test]
+fn faults_of_a_live_server_are_found() {
+    let wanted = [
+        // What several sessions tell.
+        ("accepts-any-password", "accepts-any-password"),
+        ("retr-deletes", "retr-deletes"),
+        // What one tells, of each part of the table.
+        ("greeting-extra-data", "greeting-extra-data"),
+        ("bare-lf", "bare-lf"),
+        ("terminator-padded", "terminator-padded"),
+        ("status-lowercase", "status-lowercase"),
+        ("capa-malformed-tag", "capa-malformed-tag"),
+        ("stat-list-mismatch", "stat-list-mismatch"),
+        ("list-number-gap", "list-number-gap"),
+        ("uidl-duplicate", "uidl-duplicate"),
+        ("uidl-n-format", "uidl-n-format"),
+        ("top-zero-is-all", "top-zero-is-all"),
+        ("number-garbage-accepted", "number-garbage-accepted"),
+        ("dele-ignored", "dele-still-listed"),
+        ("dele-twice-ok", "dele-twice-ok"),
+        ("rset-incomplete", "rset-incomplete"),
+        ("case-sensitive-commands", "case-sensitive-commands"),
+        ("resp-code-on-user", "resp-code-on-user"),
+        ("stls-response-injection", "stls-response-injection"),
+        ("control-bytes", "control-bytes"),
+    ];
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let runs: Vec<_> = wanted
+            .chunks(5)
+            .map(|some| {
+                scope.spawn(move || {
+                    let said = some.iter().map(|(name, id)| (name, id, check_with(name)));
+                    let wrong = said.filter(|(_, id, said)| !said.contains(&format!("  {id}: ")));
+                    let wrong = wrong.map(|(name, id, said)| format!("{name}: no {id} in\n{said}"));
+                    wrong.collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let wrong = runs.into_iter().map(|run| run.join().unwrap());
+        wrong.flatten().collect()
+    });
+    assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong.join("\n"));
 }

@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use poptalk::command::Command;
+use poptalk::lint::catalogue::{self, Seen};
+use poptalk::server::fault;
 use poptalk::typed::OWN;
 
 use crate::support::Home;
@@ -172,6 +174,44 @@ fn the_tables_of_the_guide_are_those_of_the_code() {
         );
     }
     table("rules", &rules);
+    let mut faults = String::from("| fault | the server | found by |\n|---|---|---|\n");
+    for fault in fault::all() {
+        let finds: Vec<String> = fault.finds.iter().map(|id| format!("`{id}`")).collect();
+        let finds = match fault.because {
+            "" => finds.join(", "),
+            because => because.to_owned(),
+        };
+        faults += &format!(
+            "| `{}` | {} | {} |\n",
+            fault.name,
+            cell(fault.says),
+            cell(&finds)
+        );
+    }
+    table("faults", &faults);
+    table("the catalogue", &catalogue());
+}
+
+/// How each way to misbehave is seen, and whether the practice server can do it.
+fn catalogue() -> String {
+    let mut text = String::from("| what goes wrong | seen by | fault |\n|---|---|---|\n");
+    for id in catalogue::ENTRIES {
+        let by = match catalogue::seen(id) {
+            Seen::ByRule => "its rule".to_owned(),
+            Seen::By(rules) => {
+                let rules: Vec<String> = rules.iter().map(|id| format!("`{id}`")).collect();
+                rules.join(", ")
+            }
+            Seen::Across => "`check`, over several sessions".to_owned(),
+            Seen::Not(why) => format!("nobody here: {why}"),
+        };
+        let mut faults = fault::all().filter(|fault| fault.finds.contains(id) || fault.name == *id);
+        let fault = faults
+            .next()
+            .map_or(String::new(), |fault| format!("`{}`", fault.name));
+        text += &format!("| {id} | {by} | {fault} |\n");
+    }
+    text
 }
 
 #[test]

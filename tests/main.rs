@@ -24,6 +24,7 @@ mod mail;
 mod practice;
 mod proxy;
 mod pty;
+mod real;
 mod replay;
 mod schemas;
 mod scripts;

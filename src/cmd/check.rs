@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use owo_colors::Stream;
 
-use crate::check::{self, Check, FAILED_LOGINS, Need, Outcome, PROBES, Probe};
+use crate::check::across::{self, ACROSS};
+use crate::check::{Check, FAILED_LOGINS, Need, Outcome, PROBES, Probe};
 use crate::exit::Exit;
 use crate::finding::{Finding, Level};
 use crate::lint;
@@ -166,7 +167,7 @@ pub fn run(args: &CheckArgs) -> Exit {
 }
 
 fn is_rule(id: &str) -> bool {
-    lint::rule(id).is_some() || check::ACROSS.iter().any(|row| row.0 == id)
+    lint::rule(id).is_some() || ACROSS.iter().any(|rule| rule.id == id)
 }
 
 /// What came of all probes.
@@ -208,9 +209,9 @@ impl Run {
                 break;
             }
         }
-        for finding in check::across(&run.played) {
+        for finding in across::across(&run.played) {
             if args.only.is_empty() || args.only.iter().any(|id| id == finding.id) {
-                run.findings.push(("two sessions", finding.clone()));
+                run.findings.push(("several sessions", finding.clone()));
                 if let Some(last) = run.judged.last_mut() {
                     last.findings.push(finding);
                 }
@@ -355,11 +356,14 @@ fn list() -> io::Result<()> {
             rule.says
         )?;
     }
-    for (id, level, source) in check::ACROSS {
+    for rule in ACROSS {
         writeln!(
             out,
-            "  {id:<34} {:<8} {source}: unique-ids stay from session to session",
-            level.name()
+            "  {:<34} {:<8} {}: {} (over several sessions)",
+            rule.id,
+            rule.level.name(),
+            rule.source,
+            rule.says
         )?;
     }
     Ok(())

@@ -18,6 +18,8 @@ pub(super) const RULES: &[Rule] = &[
             let was_there = known.announces("STLS") == Some(true) && known.phase == 0;
             let is_gone = ended.verb == "CAPA"
                 && ended.is_complete()
+                // A refused CAPA lists nothing.
+                && ended.is_ok()
                 && !known.listing.has_holes
                 && !super::known::has_tag(&known.listing.capabilities, "STLS");
             ended.when(
