@@ -77,6 +77,7 @@ const LEFT_OUT: &[&str] = &[
     "quit-slow",
     "slow-drip",
     "slow-reply",
+    "tarpit",
     // The digest is for another greeting.
     "apop-offered-fails",
     // A script says nothing before the greeting.
