@@ -1,7 +1,7 @@
 //! Faults: what servers do wrong, each as a row of a table, and a server that does it on purpose around one that is without fault.
 //!
 //! A row says what is HEARD in place of the client's line, and what is SAID in place of the server's: so a server may say that a
-//! message is marked and mark nothing, or fetch and delete in one. The words for it are few ([`Does`]).
+//! message is marked and mark nothing, or fetch and delete in one. The words for it are few (`Does`).
 
 mod connection;
 mod framing;
