@@ -64,7 +64,8 @@ pub const PROBES: &[Probe] = probes![
     "09-wrong-password",
     "10-session",
     "11-deletion",
-    "12-pipelining"
+    "12-pipelining",
+    "13-stls-injection"
 ];
 
 impl Probe {
@@ -92,6 +93,12 @@ impl Probe {
     pub fn failed_logins(&self) -> usize {
         let count = self.head("fails");
         count.and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
+
+    /// Whether a server does well that breaks off its handshake.
+    #[must_use]
+    pub fn may_fail_tls(&self) -> bool {
+        self.head("may").as_deref() == Some("fail tls")
     }
 
     /// Its first line of prose: what it is for.
@@ -176,6 +183,7 @@ impl Check<'_> {
         self.has_stls |= announces_stls(&played.log);
         let findings = judge(&played.log, wants);
         match played.failure {
+            Some(Exit::Tls) if probe.may_fail_tls() => Outcome::Played(played.log, findings),
             Some(exit) => Outcome::Ended(played.log, findings, exit),
             None => Outcome::Played(played.log, findings),
         }

@@ -21,6 +21,7 @@ mod layers;
 mod lint;
 mod login;
 mod mail;
+mod no_starttls;
 mod practice;
 mod proxy;
 mod pty;

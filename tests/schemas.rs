@@ -27,6 +27,11 @@ fn complaint(format: &str, report: &[u8]) -> Option<String> {
                 .arg(schema("junit.xsd"));
             checker
         }
+        "html" => {
+            let mut checker = Command::new("xmllint");
+            checker.arg("--noout");
+            checker
+        }
         _ => {
             let mut checker = Command::new("python3");
             checker.args(["-m", "jsonschema", "-i"]);
@@ -89,6 +94,17 @@ fn junit_reports_keep_to_the_schema() {
         );
     }
     assert!(complaint("junit", b"<testsuites><testcase/></testsuites>").is_some());
+}
+
+#[test]
+#[ignore = "needs xmllint"]
+fn pages_are_well_formed() {
+    for (what, report) in reports("html") {
+        let page = text(&report);
+        assert_eq!(complaint("html", &report), None, "{what}: {page}");
+        assert!(page.starts_with("<!DOCTYPE html>") && !page.contains('\u{1b}'));
+    }
+    assert!(complaint("html", b"<html><p></html>").is_some());
 }
 
 #[test]

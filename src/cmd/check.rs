@@ -263,6 +263,7 @@ fn print(args: &CheckArgs, plan: &Plan, run: &Run) -> Exit {
         Format::Text => people(args, plan, run, &mut out),
         Format::Json => findings::json(&mut out, &run.judged),
         Format::Junit => findings::junit(&mut out, &run.judged),
+        Format::Html => findings::html(&mut out, &run.judged),
     };
     let is_failure = run
         .findings

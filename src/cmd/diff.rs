@@ -69,7 +69,9 @@ pub fn run(args: &DiffArgs) -> Exit {
     let mut out = BufWriter::new(io::stdout().lock());
     let result = match args.format {
         Format::Text => people(args, &mut old, &mut new, &options, &mut out),
-        Format::Json | Format::Junit => program(args, &mut old, &mut new, &options, &mut out),
+        Format::Json | Format::Junit | Format::Html => {
+            program(args, &mut old, &mut new, &options, &mut out)
+        }
     };
     let flushed = out.flush();
     match result {
@@ -152,6 +154,7 @@ fn program(
     // A reader that has enough is no failure.
     let _ = match args.format {
         Format::Junit => findings::junit(out, &judged),
+        Format::Html => findings::html(out, &judged),
         Format::Json | Format::Text => findings::json(out, &judged),
     };
     Ok(summary)

@@ -101,6 +101,7 @@ pub fn run(args: &LintArgs) -> Exit {
         Format::Text => Ok(()),
         Format::Json => findings::json(&mut out, &all),
         Format::Junit => findings::junit(&mut out, &all),
+        Format::Html => findings::html(&mut out, &all),
     };
     report::written(&out.flush(), exit)
 }

@@ -243,10 +243,11 @@ fn print(args: &ReplayArgs, done: &[Done]) -> Exit {
     let mut out = io::stdout().lock();
     let mut result = match args.format {
         Format::Text => done.iter().try_for_each(|one| out.write_all(&one.text)),
-        Format::Json | Format::Junit => {
+        Format::Json | Format::Junit | Format::Html => {
             let judged: Vec<Judged> = done.iter().filter_map(|one| one.judged.clone()).collect();
             match args.format {
                 Format::Junit => findings::junit(&mut out, &judged),
+                Format::Html => findings::html(&mut out, &judged),
                 _ => findings::json(&mut out, &judged),
             }
         }

@@ -129,7 +129,9 @@ pub(super) const RULES: &[Rule] = &[
                 event.kind == EventKind::TlsFailed && known.is_stls_agreed && !known.is_tls;
             let is_about_certificate = super::tls::reason(&event.text).is_some();
             let what = "the handshake failed behind +OK to STLS";
-            (is_failed && !is_about_certificate).then(|| Spot::at(event.place, what))
+            // A server that closes because something was injected behind STLS does well.
+            let is_earned = known.is_behind_stls;
+            (is_failed && !is_about_certificate && !is_earned).then(|| Spot::at(event.place, what))
         })],
     },
     // RFC 2595 §4: STLS is listed only while it is permitted.

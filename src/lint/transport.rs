@@ -342,7 +342,9 @@ pub(super) const RULES: &[Rule] = &[
             let is_silent = ended.exchange.status_line.is_none()
                 && is_cut(known)
                 && ended.exchange.command.is_some();
+            // What was injected behind STLS is not to be answered (RFC 2595 §4).
             let is_other = ended.verb == "QUIT"
+                || (known.is_behind_stls && !known.is_tls)
                 || is_unknown(ended)
                 || has_surplus(ended)
                 || known.gap_ms > 60_000;

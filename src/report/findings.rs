@@ -19,6 +19,8 @@ pub enum Format {
     Json,
     /// JUnit XML, for build servers
     Junit,
+    /// A page for a bug report: one file that fetches nothing and runs nothing
+    Html,
 }
 
 /// What was judged, and what was found in it.
@@ -147,6 +149,16 @@ pub fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     writeln!(out)
 }
 
+/// Everything judged as a page of HTML.
+///
+/// Errors: `out` can't be written.
+pub fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
+    let mut parts = judged
+        .iter()
+        .map(|one| (one.files.join(" and "), one.findings.as_slice()));
+    crate::show::html::report(out, "What poptalk found", &mut parts)
+}
+
 fn case<'a>(class: &str, name: &str) -> BytesStart<'a> {
     let mut case = BytesStart::new("testcase");
     case.push_attribute(("classname", class));
@@ -235,6 +247,17 @@ a.pop3:14: info late: a dot ^[[2J & <b>
         assert!(out.contains("a dot ^[[2J &amp; &lt;b&gt;"), "{out}");
         assert!(
             out.contains("hint: double it; source: RFC 1939 §3"),
+            "{out}"
+        );
+        let out = printed(|out| html(out, &[judged()]));
+        assert!(
+            out.contains(
+                "a dot ^[[2J &amp; &lt;b&gt; (row 14), 2 times<pre>.hidden</pre><p>double it</p>"
+            ),
+            "{out}"
+        );
+        assert!(
+            out.ends_with("</html>\n") && !out.contains('\u{1b}'),
             "{out}"
         );
     }

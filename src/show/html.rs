@@ -37,6 +37,29 @@ const FOLDED: u64 = 12;
 /// The most head fields that are shown.
 const HEADS_MAX: usize = 50;
 
+/// Writes a page of findings alone: of each thing that was judged its name, and what was found in it.
+///
+/// Errors: `out` can't be written.
+pub fn report(
+    out: &mut dyn Write,
+    title: &str,
+    judged: &mut dyn Iterator<Item = (String, &[Finding])>,
+) -> io::Result<()> {
+    let title = escaped(title);
+    write!(
+        out,
+        "{}<title>{title} - poptalk</title>\n{}</head>\n<body>\n<header>\n<h1>{title}</h1>\n</header>\n<main>\n",
+        style::HEAD,
+        style::STYLE
+    )?;
+    for (name, findings) in judged {
+        writeln!(out, "<section>\n<h2>{}</h2>", escaped(&name))?;
+        top::items(out, findings, &|row| format!("row {row}"))?;
+        writeln!(out, "</section>")?;
+    }
+    write!(out, "</main>\n</body>\n</html>\n")
+}
+
 /// What stands at the top of a page: read a transcript once for it, and once more for the page.
 #[derive(Debug, Default)]
 pub struct Survey {

@@ -68,8 +68,19 @@ pub(super) fn list(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> 
         out,
         "<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Findings</h2>\n"
     )?;
+    let row = |row| format!("<a href=\"#r{row}\">row {row}</a>");
+    items(out, findings, &row)?;
+    writeln!(out, "</section>")
+}
+
+/// Findings as a list; `place` says how a row is named.
+pub(super) fn items(
+    out: &mut dyn Write,
+    findings: &[Finding],
+    place: &dyn Fn(usize) -> String,
+) -> io::Result<()> {
     if findings.is_empty() {
-        return write!(out, "<p>Nothing was found.</p>\n</section>\n");
+        return writeln!(out, "<p>Nothing was found.</p>");
     }
     writeln!(out, "<ol class=\"findings\">")?;
     for finding in findings {
@@ -80,10 +91,13 @@ pub(super) fn list(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> 
             "<li><span class=\"level {level}\">{level}</span> <code>{id}</code>: {message}"
         )?;
         if let Some(row) = finding.row {
-            write!(out, " (<a href=\"#r{row}\">row {row}</a>)")?;
+            write!(out, " ({})", place(row))?;
         }
         if finding.count > 1 {
             write!(out, ", {} times", finding.count)?;
+        }
+        if !finding.octets.is_empty() {
+            write!(out, "<pre>{}</pre>", escaped(&finding.octets))?;
         }
         if let Some(hint) = &finding.hint {
             write!(out, "<p>{}</p>", escaped(hint))?;
@@ -93,5 +107,5 @@ pub(super) fn list(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> 
         }
         writeln!(out, "</li>")?;
     }
-    write!(out, "</ol>\n</section>\n")
+    writeln!(out, "</ol>")
 }
