@@ -42,6 +42,7 @@ pub mod exit;
 pub mod explain;
 pub mod finding;
 pub mod follow;
+pub mod goal;
 pub mod heard;
 pub mod help;
 pub mod import;

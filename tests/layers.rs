@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "netrc", "sasl", "mail", "srv", "tunnel", "redact", "import",
         ],
     ),
-    ("judges", &["finding", "diff", "lint", "show"]),
+    ("judges", &["finding", "diff", "lint", "goal", "show"]),
     ("players", &["server", "player"]),
     (
         "edge",

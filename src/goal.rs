@@ -1,0 +1,530 @@
+//! What a lesson wants to have happened: goals, judged on the learner's own session and never on what was typed.
+//!
+//! A goal is a line: steps joined by `then`, and behind ` -- ` what to say of it when it is reached.
+//!
+//! | step | is reached when |
+//! |---|---|
+//! | `+OK VERB [ARGUMENT ...] [in WHERE]` | the server accepts such a command; a number is compared as one |
+//! | `-ERR [[CODE]] VERB [ARGUMENT ...] [in WHERE]` | it refuses one, with this response code (RFC 2449 §8) if one is named |
+//! | `login [by VERB [MECHANISM]] [in WHERE]` | a login succeeds |
+//! | `tls [by STLS]` | TLS is on |
+//! | `quit`, `hung up` | a session after a login ends with QUIT, or without |
+//! | `deleted N`, `left N` | it ends with QUIT and N messages were marked; it ends and the maildrop holds N |
+//! | `pipelined N` | N commands wait for their replies at once |
+//! | `diagnosed ID` | the learner names what is wrong |
+//!
+//! WHERE is `TLS`, `clear`, `AUTHORIZATION` or `TRANSACTION` (RFC 1939 §3).
+
+use std::collections::BTreeSet;
+
+use crate::dialogue::{Dialogue, EventKind, Exchange, Part, Place};
+use crate::tracker::Status;
+use crate::transcript::Item;
+
+/// The longest maildrop whose marks are followed, in messages.
+const MARKS_MAX: usize = 10_000;
+
+/// A goal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goal {
+    steps: Vec<Step>,
+    /// What to say when it is reached.
+    pub says: String,
+}
+
+/// Why a goal can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct GoalError {
+    /// Octets of the text before the place.
+    pub at: usize,
+    /// What is wrong, and what would be right.
+    pub what: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    Reply {
+        status: Status,
+        code: Option<String>,
+        verb: String,
+        arguments: Vec<String>,
+        place: Option<In>,
+    },
+    Login {
+        verb: Option<String>,
+        mechanism: Option<String>,
+        place: Option<In>,
+    },
+    Tls {
+        by_stls: bool,
+    },
+    Quit,
+    HungUp,
+    Deleted(u64),
+    Left(u64),
+    Pipelined(usize),
+    Diagnosed(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum In {
+    Tls,
+    Clear,
+    Authorization,
+    Transaction,
+}
+
+/// Something that happened, as far as goals look at it.
+enum Fact<'a> {
+    Reply(&'a Exchange, Where),
+    Login(&'a Exchange, Where),
+    Tls(bool),
+    /// The session has ended; with QUIT, so many messages were marked. The last is how many are in the maildrop.
+    Ended(Option<u64>, u64),
+    Pipelined(usize),
+    Diagnosed(&'a str),
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Where {
+    is_tls: bool,
+    is_transaction: bool,
+}
+
+impl Goal {
+    /// Reads a goal.
+    ///
+    /// Errors: a step is not known, or has too few or too many words.
+    pub fn parse(text: &str) -> Result<Self, GoalError> {
+        let (steps, says) = text.split_once(" -- ").unwrap_or((text, ""));
+        let mut at = 0;
+        let mut read = Vec::new();
+        for part in steps.split(" then ") {
+            let step = Step::parse(part).map_err(|what| GoalError { at, what })?;
+            read.push(step);
+            at += part.len() + " then ".len();
+        }
+        if says.trim().is_empty() {
+            let what = "nothing to say when it is reached: add ` -- TEXT`".to_owned();
+            return Err(GoalError {
+                at: steps.len(),
+                what,
+            });
+        }
+        Ok(Self {
+            steps: read,
+            says: says.trim().to_owned(),
+        })
+    }
+
+    /// What the learner is to name, where that is part of it.
+    #[must_use]
+    pub fn diagnosis(&self) -> Option<&str> {
+        self.steps.iter().find_map(|step| match step {
+            Step::Diagnosed(id) => Some(id.as_str()),
+            _ => None,
+        })
+    }
+}
+
+impl Step {
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut words: Vec<&str> = text.split_whitespace().collect();
+        let place = match words.as_slice() {
+            [.., "in", name] => {
+                let place = In::parse(name)?;
+                words.truncate(words.len() - 2);
+                Some(place)
+            }
+            _ => None,
+        };
+        let number = |word: &str| {
+            word.parse()
+                .map_err(|_| format!("`{word}` is not a number"))
+        };
+        let owned = |word: &&str| word.to_ascii_uppercase();
+        let is_placed = place.is_some();
+        let step = match words.as_slice() {
+            [sign @ ("+OK" | "-ERR"), rest @ ..] => {
+                let code = rest.first().and_then(|word| {
+                    let code = word.strip_prefix('[')?.strip_suffix(']')?;
+                    Some(code.to_ascii_uppercase())
+                });
+                let rest = rest.get(usize::from(code.is_some())..).unwrap_or_default();
+                let [verb, arguments @ ..] = rest else {
+                    return Err(format!("`{sign}` of which command? `{sign} VERB`"));
+                };
+                let status = if *sign == "+OK" {
+                    Status::Positive
+                } else {
+                    Status::Negative
+                };
+                return Ok(Self::Reply {
+                    status,
+                    code,
+                    verb: verb.to_ascii_uppercase(),
+                    arguments: arguments.iter().map(owned).collect(),
+                    place,
+                });
+            }
+            ["login"] => {
+                return Ok(Self::Login {
+                    verb: None,
+                    mechanism: None,
+                    place,
+                });
+            }
+            ["login", "by", verb, rest @ ..] if rest.len() < 2 => {
+                return Ok(Self::Login {
+                    verb: Some(verb.to_ascii_uppercase()),
+                    mechanism: rest.first().map(owned),
+                    place,
+                });
+            }
+            ["tls"] => Self::Tls { by_stls: false },
+            ["tls", "by", "STLS"] => Self::Tls { by_stls: true },
+            ["quit"] => Self::Quit,
+            ["hung", "up"] => Self::HungUp,
+            ["deleted", count] => Self::Deleted(number(count)?),
+            ["left", count] => Self::Left(number(count)?),
+            ["pipelined", count] => {
+                let count = number(count)?;
+                Self::Pipelined(usize::try_from(count).unwrap_or(usize::MAX))
+            }
+            ["diagnosed", id] => Self::Diagnosed((*id).to_owned()),
+            _ => {
+                return Err(format!(
+                    "`{text}` is no step; `+OK VERB`, `-ERR [CODE] VERB`, `login by VERB`, `tls`, `quit`, `hung up`, \
+                     `deleted N`, `left N`, `pipelined N`, `diagnosed ID` are"
+                ));
+            }
+        };
+        if is_placed {
+            return Err("only a reply and a login can be `in` something".to_owned());
+        }
+        Ok(step)
+    }
+
+    fn is_reached_by(&self, fact: &Fact<'_>) -> bool {
+        match (self, fact) {
+            (
+                Self::Reply {
+                    status,
+                    code,
+                    verb,
+                    arguments,
+                    place,
+                },
+                Fact::Reply(exchange, at),
+            ) => {
+                exchange.status == Some(*status)
+                    && is_verb(exchange, verb)
+                    && arguments_of(exchange).starts_with(arguments)
+                    && code
+                        .as_ref()
+                        .is_none_or(|code| code_of(exchange).as_ref() == Some(code))
+                    && is_in(*place, *at)
+            }
+            (
+                Self::Login {
+                    verb,
+                    mechanism,
+                    place,
+                },
+                Fact::Login(exchange, at),
+            ) => {
+                verb.as_ref().is_none_or(|verb| is_verb(exchange, verb))
+                    && mechanism
+                        .as_ref()
+                        .is_none_or(|name| arguments_of(exchange).first() == Some(name))
+                    && is_in(*place, *at)
+            }
+            (Self::Tls { by_stls }, Fact::Tls(was_stls)) => *was_stls || !by_stls,
+            (Self::Quit, Fact::Ended(Some(_), _)) | (Self::HungUp, Fact::Ended(None, _)) => true,
+            (Self::Deleted(count), Fact::Ended(Some(marked), _)) => count == marked,
+            (Self::Left(count), Fact::Ended(_, left)) => count == left,
+            (Self::Pipelined(count), Fact::Pipelined(now)) => now >= count,
+            (Self::Diagnosed(id), Fact::Diagnosed(named)) => id.eq_ignore_ascii_case(named),
+            _ => false,
+        }
+    }
+}
+
+impl In {
+    fn parse(name: &str) -> Result<Self, String> {
+        match name {
+            "TLS" => Ok(Self::Tls),
+            "clear" => Ok(Self::Clear),
+            "AUTHORIZATION" => Ok(Self::Authorization),
+            "TRANSACTION" => Ok(Self::Transaction),
+            _ => Err(format!(
+                "in `{name}`? TLS, clear, AUTHORIZATION and TRANSACTION are known"
+            )),
+        }
+    }
+}
+
+fn is_in(place: Option<In>, at: Where) -> bool {
+    match place {
+        None => true,
+        Some(In::Tls) => at.is_tls,
+        Some(In::Clear) => !at.is_tls,
+        Some(In::Authorization) => !at.is_transaction,
+        Some(In::Transaction) => at.is_transaction,
+    }
+}
+
+fn is_verb(exchange: &Exchange, verb: &str) -> bool {
+    exchange
+        .sent
+        .as_ref()
+        .is_some_and(|sent| sent.verb() == *verb)
+}
+
+/// The open arguments, in upper case, numbers without leading zeros.
+fn arguments_of(exchange: &Exchange) -> Vec<String> {
+    let text = exchange.sent.as_ref().map(|sent| sent.arguments());
+    let text = String::from_utf8_lossy(text.unwrap_or_default()).to_ascii_uppercase();
+    text.split_whitespace()
+        .map(|word| match word.parse::<u64>() {
+            Ok(number) => number.to_string(),
+            Err(_) => word.to_owned(),
+        })
+        .collect()
+}
+
+/// The response code of a status line (RFC 2449 §8), in upper case.
+fn code_of(exchange: &Exchange) -> Option<String> {
+    let line = exchange.status_line.as_ref()?.head();
+    let line = String::from_utf8_lossy(line).to_ascii_uppercase();
+    let behind = line.split_once(" [")?.1;
+    Some(behind.split_once(']')?.0.to_owned())
+}
+
+/// How far a learner has come.
+#[derive(Debug)]
+pub struct Goals {
+    goals: Vec<Goal>,
+    /// Of each goal the number of steps that are done.
+    done: Vec<usize>,
+    dialogue: Dialogue,
+    marked: BTreeSet<u64>,
+    at: Where,
+    is_stls_agreed: bool,
+    has_quit: bool,
+}
+
+impl Goals {
+    /// Nothing has happened.
+    #[must_use]
+    pub fn new(goals: Vec<Goal>) -> Self {
+        Self {
+            done: vec![0; goals.len()],
+            goals,
+            dialogue: Dialogue::without_digests(),
+            marked: BTreeSet::new(),
+            at: Where::default(),
+            is_stls_agreed: false,
+            has_quit: false,
+        }
+    }
+
+    /// Each goal, and whether it is reached.
+    pub fn all(&self) -> impl Iterator<Item = (&Goal, bool)> {
+        let reached = self.goals.iter().zip(&self.done);
+        reached.map(|(goal, done)| (goal, *done >= goal.steps.len()))
+    }
+
+    /// Whether every goal is reached.
+    #[must_use]
+    pub fn are_reached(&self) -> bool {
+        self.all().all(|(_, is_reached)| is_reached)
+    }
+
+    /// Another connection begins; what was reached stays.
+    pub fn begin_session(&mut self) {
+        self.dialogue = Dialogue::without_digests();
+        self.marked.clear();
+        self.at = Where::default();
+        self.is_stls_agreed = false;
+        self.has_quit = false;
+    }
+
+    /// Takes an item of the session; `left` tells how many messages are in the maildrop now.
+    pub fn feed(&mut self, place: Place, item: &Item, left: &dyn Fn() -> u64) {
+        let mut parts = Vec::new();
+        self.dialogue
+            .feed(place, item, &mut |part| parts.push(part));
+        let waiting = self.dialogue.outstanding();
+        self.take(&Fact::Pipelined(waiting));
+        for part in parts {
+            match part {
+                Part::Exchange(exchange) => self.exchange(&exchange, left),
+                Part::Event(event) => self.event(event.kind, left),
+                _ => {}
+            }
+        }
+    }
+
+    /// The learner names what is wrong; whether that is a goal.
+    pub fn diagnose(&mut self, id: &str) -> bool {
+        let is_it = |goal: &Goal| {
+            goal.diagnosis()
+                .is_some_and(|known| known.eq_ignore_ascii_case(id))
+        };
+        self.take(&Fact::Diagnosed(id));
+        self.goals.iter().any(is_it)
+    }
+
+    fn exchange(&mut self, exchange: &Exchange, left: &dyn Fn() -> u64) {
+        let is_ok = exchange.status == Some(Status::Positive);
+        let at = self.at;
+        self.take(&Fact::Reply(exchange, at));
+        let Some(verb) = exchange.sent.as_ref().map(|sent| sent.verb()) else {
+            return;
+        };
+        if !is_ok {
+            return;
+        }
+        match verb.as_str() {
+            "PASS" | "APOP" | "AUTH" if !at.is_transaction => {
+                // AUTH alone lists mechanisms, and logs nobody in.
+                if verb != "AUTH" || !arguments_of(exchange).is_empty() {
+                    self.take(&Fact::Login(exchange, at));
+                    self.at.is_transaction = true;
+                }
+            }
+            "STLS" => self.is_stls_agreed = true,
+            "DELE" if self.marked.len() < MARKS_MAX => {
+                let number = arguments_of(exchange).first().map(|word| word.parse::<u64>());
+                self.marked.extend(number.and_then(Result::ok));
+            }
+            "RSET" => self.marked.clear(),
+            "QUIT" => {
+                self.has_quit = true;
+                if at.is_transaction {
+                    self.take(&Fact::Ended(Some(self.marked.len() as u64), left()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn event(&mut self, kind: EventKind, left: &dyn Fn() -> u64) {
+        match kind {
+            EventKind::TlsStarted => {
+                self.at.is_tls = true;
+                self.take(&Fact::Tls(self.is_stls_agreed));
+            }
+            EventKind::Closed | EventKind::Lost if !self.has_quit && self.at.is_transaction => {
+                self.take(&Fact::Ended(None, left()));
+            }
+            _ => {}
+        }
+    }
+
+    /// A fact brings each goal on by one step at most.
+    fn take(&mut self, fact: &Fact<'_>) {
+        for (goal, done) in self.goals.iter().zip(&mut self.done) {
+            let next = goal.steps.get(*done);
+            *done += usize::from(next.is_some_and(|step| step.is_reached_by(fact)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text;
+
+    /// Which goals a session reaches.
+    fn reached(goals: &[&str], session: &str, left: u64) -> Vec<bool> {
+        let goals = goals
+            .iter()
+            .map(|goal| Goal::parse(&format!("{goal} -- done")).unwrap());
+        let mut all = Goals::new(goals.collect());
+        let transcript = text::parse(session.as_bytes()).unwrap();
+        for (row, item) in (1..).zip(&transcript.items) {
+            all.feed(Place { row, offset: 0 }, item, &|| left);
+        }
+        all.all().map(|(_, is_reached)| is_reached).collect()
+    }
+
+    const LOGIN: &str =
+        "* connected h:110\nS: +OK\nC: USER a\nS: +OK\nC: PASS {{password}}\nS: +OK\n";
+
+    #[test]
+    fn what_the_server_did_counts_and_not_what_was_typed() {
+        let goals = ["+OK STAT", "+OK RETR 4", "login by PASS", "-ERR LIST 99"];
+        let typed = "* connected h:110\nS: +OK\nC: NOOP STAT\nS: +OK\nC: STAT\nS: -ERR\nC: NOOP RETR 4\nS: +OK\n";
+        assert_eq!(reached(&goals, typed, 0), [false; 4]);
+        let done = "C: stat\nS: +OK 1 2\nC: retr 04\nS: +OK\nS: x\nS: .\nC: LIST 99\nS: -ERR no\n";
+        assert_eq!(reached(&goals, &format!("{LOGIN}{done}"), 0), [true; 4]);
+    }
+
+    #[test]
+    fn steps_come_in_their_order() {
+        let goals = ["+OK DELE 2 then +OK RSET then quit"];
+        let right = format!("{LOGIN}C: DELE 2\nS: +OK\nC: RSET\nS: +OK\nC: QUIT\nS: +OK\n");
+        let wrong = format!("{LOGIN}C: RSET\nS: +OK\nC: DELE 2\nS: +OK\nC: QUIT\nS: +OK\n");
+        assert_eq!(reached(&goals, &right, 9), [true]);
+        assert_eq!(reached(&goals, &wrong, 8), [false]);
+    }
+
+    #[test]
+    fn an_end_tells_what_became_of_the_maildrop() {
+        let goals = [
+            "hung up then quit",
+            "hung up",
+            "deleted 1",
+            "left 8",
+            "quit",
+        ];
+        let quit = format!("{LOGIN}C: DELE 2\nS: +OK\nC: QUIT\nS: +OK\n* closed by server\n");
+        assert_eq!(reached(&goals, &quit, 8), [false, false, true, true, true]);
+        let gone = format!("{LOGIN}C: DELE 2\nS: +OK\n* closed by client\n");
+        assert_eq!(
+            reached(&goals, &gone, 9),
+            [false, true, false, false, false]
+        );
+    }
+
+    #[test]
+    fn where_and_how_matter() {
+        let goals = [
+            "tls by STLS",
+            "login by AUTH PLAIN in TLS",
+            "login in clear",
+            "-ERR [IN-USE] PASS",
+            "pipelined 2",
+            "+OK CAPA in AUTHORIZATION then +OK CAPA in TRANSACTION",
+        ];
+        let session = "* connected h:110\nS: +OK\nC: PASS {{password}}\nS: -ERR [in-use] x\nC: STLS\nS: +OK\n* tls TLSv1.3 X verified CN=h\n\
+                       C: CAPA\nS: +OK\nS: .\nC: AUTH PLAIN {{response}}\nS: +OK\nC: NOOP\nC: CAPA\nS: +OK\nS: +OK\nS: .\n";
+        assert_eq!(
+            reached(&goals, session, 9),
+            [true, true, false, true, true, true]
+        );
+    }
+
+    #[test]
+    fn a_diagnosis_is_a_goal_too() {
+        let goal = Goal::parse("+OK LIST then diagnosed bare-lf -- right").unwrap();
+        let mut goals = Goals::new(vec![goal]);
+        assert!(!goals.diagnose("bare-cr"));
+        assert!(goals.diagnose("bare-lf"));
+        assert!(!goals.are_reached(), "LIST comes before");
+    }
+
+    #[test]
+    fn mistakes_name_the_place() {
+        let wrong = |text: &str| Goal::parse(text).unwrap_err();
+        assert_eq!(wrong("+OK STAT then qiut -- x").at, 14);
+        assert!(wrong("+OK STAT").what.contains("nothing to say"));
+        assert!(wrong("left many -- x").what.contains("not a number"));
+        assert!(wrong("quit in TLS -- x").what.contains("only a reply"));
+        assert!(wrong("+OK CAPA in LIMBO -- x").what.contains("LIMBO"));
+        assert!(wrong("+OK -- x").what.contains("of which command"));
+    }
+}
