@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::cmd::{
-    check, completions, connect, diff, explain, import, lint, man, practice, proxy, redact, replay,
-    serve, show,
+    check, completions, connect, diff, explain, import, learn, lint, man, practice, proxy, redact,
+    replay, serve, show,
 };
 use crate::exit::Exit;
 use crate::report;
@@ -47,6 +47,9 @@ enum Command {
     /// Open the console on the built-in practice server
     #[command(after_help = practice::EXAMPLES)]
     Practice(practice::PracticeArgs),
+    /// Learn POP3 by typing it: lessons in the console
+    #[command(after_help = learn::EXAMPLES)]
+    Learn(learn::LearnArgs),
     /// Be a server: the practice maildrop on a port
     #[command(after_help = serve::EXAMPLES)]
     Serve(serve::ServeArgs),
@@ -115,6 +118,7 @@ pub fn run() -> ExitCode {
         None => connect(cli.connect),
         Some(Command::Connect(args)) => connect::run(args),
         Some(Command::Practice(args)) => practice::run(args),
+        Some(Command::Learn(args)) => learn::run(args),
         Some(Command::Serve(args)) => serve::run(args),
         Some(Command::Proxy(args)) => proxy::run(args),
         Some(Command::Replay(args)) => replay::run(&args),

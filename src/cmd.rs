@@ -7,6 +7,7 @@ pub mod diff;
 pub mod explain;
 mod find;
 pub mod import;
+pub mod learn;
 pub mod lint;
 pub mod man;
 pub mod practice;

@@ -1,6 +1,7 @@
 //! The console: a person types, every octet goes to the server; a person reads, and every octet came from it.
 
 mod ask;
+mod course;
 pub mod editor;
 pub mod external_pager;
 mod judge;
@@ -25,6 +26,7 @@ use owo_colors::Stream;
 
 use crate::exit::Exit;
 use crate::help;
+use crate::learn::course::Course;
 use crate::log;
 use crate::net::engine::{Connection, Standing};
 use crate::net::mistake::SILENT;
@@ -51,6 +53,16 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// Holds a session with a person.
 #[must_use]
 pub fn run(plan: Plan) -> Exit {
+    hold(plan, None)
+}
+
+/// Holds the sessions of a course, whose server each lesson begins anew; of the plan only the options count.
+#[must_use]
+pub fn teach(plan: Plan, course: Course) -> Exit {
+    hold(plan, Some(course))
+}
+
+fn hold(plan: Plan, course: Option<Course>) -> Exit {
     let style = Style::new(plan.args.color, Stream::Stdout);
     let screen = Screen::new(style);
     let interrupts = Interrupts::listen();
@@ -77,6 +89,7 @@ pub fn run(plan: Plan) -> Exit {
         log: None,
         has_stopped_showing: false,
         typed_ahead: String::new(),
+        course,
     };
     let exit = console.talk();
     console.screen.finish();
@@ -97,6 +110,8 @@ struct Console {
     has_stopped_showing: bool,
     /// What was typed behind the key that left the pager: it is meant for the prompt.
     typed_ahead: String,
+    /// The course whose lessons are held here.
+    course: Option<Course>,
 }
 
 /// Where lines come from: an editor, or a terminal that can't be used for one.
@@ -138,7 +153,11 @@ impl Console {
                 "this terminal can't hide what is typed: use :pass for a password",
             );
         }
-        if let Err(failure) = self.open() {
+        if self.course.is_some() {
+            if let Err(exit) = self.begin_lesson() {
+                return exit;
+            }
+        } else if let Err(failure) = self.open() {
             report::error(&failure.to_string(), failure.hint().as_deref());
             return failure.exit();
         }
@@ -159,9 +178,19 @@ impl Console {
         loop {
             self.await_reply();
             if self.has_said_goodbye() {
-                return Exit::Well;
+                if self.course.is_none() {
+                    return Exit::Well;
+                }
+                self.tell_session_over();
             }
+            self.tell_goals();
             let line = match self.ask(&given) {
+                Input::Line(line) if line.is_empty() && self.is_lesson_solved() => {
+                    match self.next_lesson() {
+                        Next::Go => continue,
+                        Next::Leave(exit) => return exit,
+                    }
+                }
                 Input::Line(line) => line,
                 Input::Octets(line) => {
                     given.clear();
@@ -242,6 +271,7 @@ impl Console {
             Arc::clone(&self.shown),
             has_pager,
             &format!("{}:{}", self.plan.target.host, self.plan.target.port),
+            self.course.as_ref().map(|course| course.watched.clone()),
         );
         let (mut path, mut why) = (None, None);
         let screen = Arc::clone(&self.screen);

@@ -397,7 +397,9 @@ impl Goals {
             }
             "STLS" => self.is_stls_agreed = true,
             "DELE" if self.marked.len() < MARKS_MAX => {
-                let number = arguments_of(exchange).first().map(|word| word.parse::<u64>());
+                let number = arguments_of(exchange)
+                    .first()
+                    .map(|word| word.parse::<u64>());
                 self.marked.extend(number.and_then(Result::ok));
             }
             "RSET" => self.marked.clear(),

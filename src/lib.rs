@@ -46,6 +46,7 @@ pub mod goal;
 pub mod heard;
 pub mod help;
 pub mod import;
+pub mod learn;
 pub mod learnt;
 pub mod lint;
 pub mod log;

@@ -221,7 +221,13 @@ impl Script<'_> {
             | Action::State
             | Action::Tls
             | Action::Why
-            | Action::Caps => {}
+            | Action::Caps
+            | Action::Hint
+            | Action::Lesson
+            | Action::Next
+            | Action::Skip
+            | Action::Restart
+            | Action::Diagnose => {}
         }
         Ok(true)
     }

@@ -43,6 +43,12 @@ pub enum Action {
     Why,
     Caps,
     Quit,
+    Hint,
+    Lesson,
+    Next,
+    Skip,
+    Restart,
+    Diagnose,
 }
 
 const fn own(
@@ -210,6 +216,48 @@ pub const OWN: &[Own] = &[
         true,
         Action::Quit,
         "leave poptalk; asks first when deletions are not committed",
+    ),
+    own(
+        "hint",
+        "",
+        false,
+        Action::Hint,
+        "in a lesson: help, a little more each time",
+    ),
+    own(
+        "lesson",
+        "",
+        false,
+        Action::Lesson,
+        "in a lesson: show the task again",
+    ),
+    own(
+        "next",
+        "",
+        false,
+        Action::Next,
+        "in a lesson that is solved: go on to the next one, as Enter does",
+    ),
+    own(
+        "skip",
+        "",
+        false,
+        Action::Skip,
+        "in a lesson: go on without solving it",
+    ),
+    own(
+        "restart",
+        "",
+        false,
+        Action::Restart,
+        "in a lesson: begin it again, with all the mail",
+    ),
+    own(
+        "diagnose",
+        "ID",
+        false,
+        Action::Diagnose,
+        "in a lesson: say what is wrong with the server",
     ),
 ];
 

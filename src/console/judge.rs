@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::dialogue::Place;
 use crate::finding::{Finding, Level};
+use crate::learn::Watched;
 use crate::lint::Lint;
 use crate::recorder::Seen;
 use crate::tracker::LineEnd;
@@ -16,12 +17,17 @@ pub(super) struct Judge {
     row: usize,
     before: Instant,
     found: Vec<Finding>,
+    watched: Option<Watched>,
 }
 
 impl Judge {
-    /// A judge of a connection to `place`, host and port.
-    pub(super) fn new(place: &str) -> Self {
+    /// A judge of a connection to `place`, host and port; it brings on the goals of a lesson besides.
+    pub(super) fn new(place: &str, watched: Option<Watched>) -> Self {
+        if let Some(watched) = &watched {
+            watched.goals().begin_session();
+        }
         let mut judge = Self {
+            watched,
             lint: Lint::new(),
             row: 0,
             before: Instant::now(),
@@ -75,6 +81,9 @@ impl Judge {
             row: self.row,
             offset: 0,
         };
+        if let Some(watched) = &self.watched {
+            watched.feed(place, item);
+        }
         let found = &mut self.found;
         self.lint
             .feed(place, item, &mut |finding| found.push(finding));
@@ -90,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_when_it_has_come() {
-        let mut judge = Judge::new("192.0.2.1:110");
+        let mut judge = Judge::new("192.0.2.1:110", None);
         let mut recorder = Recorder::new(Hider::new(false));
         let mut talk =
             |side, text: &[u8]| recorder.feed(side, text, 0, &mut |seen| judge.see(&seen));

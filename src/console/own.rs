@@ -59,6 +59,7 @@ impl Console {
             Action::Tls => self.tell_tls(),
             Action::Why => self.tell_why(),
             Action::Caps => self.tell_caps(),
+            action => return self.course_word(action, &text),
         }
         Next::Go
     }
@@ -209,6 +210,8 @@ impl Console {
         } else if self.plan.found.is_some() && self.plan.is_stls {
             self.screen
                 .note(Paint::Note, "in clear so far: type `stls` first");
+        } else {
+            self.get_ready();
         }
     }
 

@@ -11,6 +11,7 @@ use super::judge::Judge;
 use super::screen::Screen;
 use super::spool::Spool;
 use super::terminal;
+use crate::learn::Watched;
 use crate::net::engine::{Ending, News, Standing, Watcher};
 use crate::net::tls::TlsFacts;
 use crate::recorder::Seen;
@@ -121,7 +122,8 @@ pub struct View {
 }
 
 impl View {
-    /// Shows on `screen` a connection to `place`, host and port; long replies go to a pager when there is one.
+    /// Shows on `screen` a connection to `place`, host and port; long replies go to a pager when there is one. The goals of a
+    /// lesson are judged besides.
     #[must_use]
     pub fn new(
         screen: Arc<Screen>,
@@ -129,6 +131,7 @@ impl View {
         shared: SharedShown,
         has_pager: bool,
         place: &str,
+        watched: Option<Watched>,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -142,7 +145,7 @@ impl View {
             rows: 0,
             since: now,
             was_unrequested: false,
-            judge: Judge::new(place),
+            judge: Judge::new(place, watched),
         }
     }
 

@@ -1,0 +1,211 @@
+//! The console during a lesson: the task, hints, goals as they are reached, and the way to the next lesson.
+
+use super::terminal;
+use super::view::shown;
+use super::{Console, Next};
+use crate::exit::Exit;
+use crate::help::wrap;
+use crate::learn::course::Course;
+use crate::learn::lesson::WIDEST;
+use crate::lint;
+use crate::report;
+use crate::server::fault;
+use crate::style::Paint;
+use crate::typed::Action;
+
+impl Console {
+    /// Begins the lesson that the course is at: its server, its task, what is done for the learner, the connection.
+    pub(super) fn begin_lesson(&mut self) -> Result<(), Exit> {
+        self.close();
+        let args = self.plan.args.clone();
+        let Some(course) = &mut self.course else {
+            return Ok(());
+        };
+        self.plan = course.begin(args).map_err(|error| {
+            report::error(&error.to_string(), error.hint());
+            Exit::Usage
+        })?;
+        // The rules would name what the learner is to find.
+        shown(&self.shown).is_lenient = course.lesson().diagnosis().is_some();
+        self.tell_task();
+        self.open().map_err(|failure| {
+            report::error(&failure.to_string(), failure.hint().as_deref());
+            failure.exit()
+        })?;
+        self.get_ready();
+        Ok(())
+    }
+
+    /// Sends the lines that the lesson does not leave to the learner.
+    pub(super) fn get_ready(&mut self) {
+        let lines = match &self.course {
+            Some(course) => course.lesson().ready.clone(),
+            None => return,
+        };
+        for line in lines {
+            self.await_reply();
+            let verb = line.split(' ').next().unwrap_or_default();
+            let is_secret = verb.eq_ignore_ascii_case("PASS");
+            let said = if is_secret {
+                "pass ••••••"
+            } else {
+                &line
+            };
+            self.screen.print(&format!("{said}\n"));
+            self.send(line.as_bytes());
+        }
+    }
+
+    fn tell_task(&self) {
+        let Some(course) = &self.course else {
+            return;
+        };
+        let lesson = course.lesson();
+        let (number, count) = course.number();
+        let title = format!("Lesson {number} of {count}: {}", lesson.title);
+        let style = self.screen.style();
+        self.screen
+            .print(&format!("\n{}\n", style.paint(Paint::Positive, &title)));
+        for line in &lesson.prose {
+            self.screen.print(&format!("{line}\n"));
+        }
+        let goals = course.watched.goals();
+        for (goal, is_reached) in goals.all() {
+            let mark = if is_reached { "[done]" } else { "[    ]" };
+            self.tell_own(&format!("{mark} {}", goal.says));
+        }
+        drop(goals);
+        self.tell_own(":hint helps   :lesson shows this again   :skip goes on without");
+    }
+
+    /// A line of the course's, wrapped.
+    fn tell_own(&self, text: &str) {
+        let width = terminal::size().0.clamp(20, WIDEST);
+        for line in wrap(text, width).lines() {
+            self.screen.note(Paint::Note, line);
+        }
+    }
+
+    /// Tells which goals were reached since, and that the lesson is solved.
+    pub(super) fn tell_goals(&mut self) {
+        let Some(course) = &mut self.course else {
+            return;
+        };
+        let news = course.news();
+        if news.is_empty() {
+            return;
+        }
+        let is_solved = course.is_solved();
+        let (number, count) = course.number();
+        let name = course.lesson().name.clone();
+        let trouble = is_solved.then(|| course.progress.add(&name));
+        let style = self.screen.style();
+        for says in news {
+            let line = style.paint(Paint::Positive, "[done]");
+            self.screen.print(&format!("{line} {says}\n"));
+        }
+        if let Some(Err(error)) = trouble {
+            let what = format!("the progress can't be kept: {error}");
+            self.screen.note(Paint::Warning, &what);
+        }
+        if is_solved {
+            let on = match number < count {
+                true => "Enter goes on to the next one",
+                false => "it was the last one; Enter leaves",
+            };
+            let text = format!("lesson {number} is solved; {on}, or try more here");
+            let line = style.paint(Paint::Positive, &text);
+            self.screen.print(&format!("{line}\n"));
+        }
+    }
+
+    /// Whether Enter alone goes on to the next lesson.
+    pub(super) fn is_lesson_solved(&self) -> bool {
+        self.course
+            .as_ref()
+            .is_some_and(|course| course.is_solved())
+    }
+
+    /// The session is over, and the lesson is not.
+    pub(super) fn tell_session_over(&self) {
+        if !self.is_lesson_solved() {
+            self.tell_own("this session is over; `:open` begins another on the same maildrop, `:restart` the lesson");
+        }
+    }
+
+    /// Goes to the next lesson, or leaves behind the last.
+    pub(super) fn next_lesson(&mut self) -> Next {
+        self.close();
+        // What hanging up has done is still told.
+        self.tell_goals();
+        if self.course.as_mut().is_some_and(Course::go_on) {
+            return self.restart();
+        }
+        self.tell_own("that was the last lesson; `poptalk learn --list` shows what is done");
+        Next::Leave(Exit::Well)
+    }
+
+    fn restart(&mut self) -> Next {
+        match self.begin_lesson() {
+            Ok(()) => Next::Go,
+            Err(exit) => Next::Leave(exit),
+        }
+    }
+
+    /// Carries out a word that belongs to a course.
+    pub(super) fn course_word(&mut self, action: Action, text: &str) -> Next {
+        if self.course.is_none() {
+            let what = "this is no lesson; `poptalk learn` begins one";
+            self.screen.note(Paint::Warning, what);
+            return Next::Go;
+        }
+        match action {
+            Action::Hint => self.hint(),
+            Action::Lesson => self.tell_task(),
+            Action::Restart => return self.restart(),
+            Action::Skip => return self.next_lesson(),
+            Action::Next if self.is_lesson_solved() => return self.next_lesson(),
+            Action::Next => self.tell_own("not solved yet; `:skip` goes on without"),
+            _ => self.diagnose(text),
+        }
+        Next::Go
+    }
+
+    fn hint(&mut self) {
+        let Some(course) = &mut self.course else {
+            return;
+        };
+        let hints = &course.lesson().hints;
+        let count = hints.len();
+        let at = course.hints.min(count.saturating_sub(1));
+        let text = hints.get(at).cloned().unwrap_or_default();
+        course.hints = at + 1;
+        let more = if at + 1 < count {
+            "; :hint tells more"
+        } else {
+            ""
+        };
+        self.tell_own(&format!("hint {} of {count}: {text}{more}", at + 1));
+    }
+
+    fn diagnose(&mut self, id: &str) {
+        let Some(course) = &self.course else {
+            return;
+        };
+        if course.lesson().diagnosis().is_none() {
+            self.tell_own("nothing is wrong with the server of this lesson");
+        } else if id.is_empty() {
+            self.tell_own("what is wrong? `:diagnose ID`, such as `:diagnose bare-lf`; `poptalk lint --list` names every id");
+        } else if course.watched.goals().diagnose(id) {
+            if !course.is_solved() {
+                self.tell_own("maybe; now see it happen, and say it again");
+            }
+        } else if lint::rule(id).is_some() || fault::named(id).is_some() {
+            self.tell_own(&format!("no, not {id}; look again, or `:hint`"));
+        } else {
+            self.tell_own(&format!(
+                "there is no id `{id}`; `poptalk lint --list` names every one"
+            ));
+        }
+    }
+}
