@@ -7,13 +7,14 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use crate::dialogue::{Part, Parts};
 use crate::exit::Exit;
 use crate::finding::Finding;
 use crate::lint::{self, Lint};
 use crate::replay::{self, Options, ReplayError};
 use crate::session::Plan;
 use crate::text::{self, Reader};
-use crate::tracker::Side;
+use crate::tracker::{Side, Status};
 use crate::transcript::{Item, Piece, Transcript};
 
 /// The most failed logins that one run makes.
@@ -134,8 +135,12 @@ pub struct Check<'a> {
     pub folder: &'a Path,
     /// Whether the password may be sent without TLS.
     pub may_send_in_clear: bool,
+    /// The password of the user, for the probes that need one.
+    pub password: Option<String>,
     /// What has been learnt: the server announces STLS.
     pub has_stls: bool,
+    /// What has been learnt: the login of a probe did not come about.
+    pub has_no_login: bool,
 }
 
 impl Check<'_> {
@@ -157,6 +162,11 @@ impl Check<'_> {
                 return Outcome::Skipped("it needs a user: -u NAME".to_owned());
             }
             Need::User => {}
+            // One try is enough: more might lock the account.
+            Need::Login if self.has_no_login => {
+                let why = "the login did not come about; is the password right?";
+                return Outcome::Skipped(why.to_owned());
+            }
             Need::Login if is_clear && self.has_stls => text = with_stls(&text),
             Need::Login if is_clear && !self.may_send_in_clear => {
                 let why = "the password would go out in clear; --allow-plaintext sends it";
@@ -174,6 +184,7 @@ impl Check<'_> {
         let options = Options {
             keep_going: true,
             values: HashMap::from([("user".to_owned(), user)]),
+            password: self.password.clone(),
             ..Options::default()
         };
         let played = match replay::play(&path, &plan, &options, &mut |_| {}) {
@@ -181,6 +192,7 @@ impl Check<'_> {
             Err(error) => return Outcome::Failed(error),
         };
         self.has_stls |= announces_stls(&played.log);
+        self.has_no_login |= probe.need() == Need::Login && !has_login(&played.log);
         let findings = judge(&played.log, wants);
         match played.failure {
             Some(Exit::Tls) if probe.may_fail_tls() => Outcome::Played(played.log, findings),
@@ -227,6 +239,21 @@ fn reply_to(transcript: &Transcript, command: &str) -> Option<Vec<String>> {
 
 fn read(path: &Path) -> Option<Transcript> {
     text::parse(&std::fs::read(path).ok()?).ok()
+}
+
+/// Whether a login succeeds in a transcript.
+fn has_login(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    let mut parts = Parts::new(BufReader::new(file)).map_while(Result::ok);
+    parts.any(|part| match part {
+        Part::Exchange(exchange) => {
+            let verb = exchange.sent.as_ref().map(|sent| sent.verb());
+            verb.as_deref() == Some("PASS") && exchange.status == Some(Status::Positive)
+        }
+        _ => false,
+    })
 }
 
 fn announces_stls(path: &Path) -> bool {

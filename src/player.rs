@@ -54,6 +54,8 @@ pub struct Cue {
     pub lines: u64,
     /// Milliseconds since the row before it.
     pub after_ms: u64,
+    /// It stood inside TLS that STLS had begun: without that it is not to be sent.
+    pub needs_tls: bool,
     /// What it is.
     pub action: Action,
 }
@@ -86,6 +88,7 @@ pub struct Player<I> {
     follower: Follower,
     count: u64,
     lines: u64,
+    is_by_stls: bool,
     is_closed_by_server: bool,
     is_in_a_line: bool,
     /// Recorded answers, with the row in which each was complete, until they are taken.
@@ -102,6 +105,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
             follower: Follower::new(false),
             count: 0,
             lines: 0,
+            is_by_stls: false,
             is_closed_by_server: false,
             is_in_a_line: false,
             answers: VecDeque::new(),
@@ -142,6 +146,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
                             answers,
                             lines,
                             after_ms: row.after_ms,
+                            needs_tls: self.is_by_stls,
                             action: Action::Send {
                                 pieces,
                                 end,
@@ -152,10 +157,12 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
                     }
                 }
                 Item::Event(event) => {
+                    let is_before_tls = self.follower.tracker().is_before_tls();
                     if self.follower.event(&event) {
                         self.count += 1;
                         self.answers.push_back((self.row, Answer::Silence));
                     }
+                    self.is_by_stls |= is_before_tls && self.follower.tracker().is_tls();
                     self.is_closed_by_server |= event.starts_with("closed by server")
                         || event.starts_with("connection lost");
                 }
@@ -170,6 +177,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
             answers: self.count,
             lines: self.lines,
             after_ms: 0,
+            needs_tls: false,
             action: Action::Close {
                 is_late: self.is_closed_by_server || self.is_in_a_line,
             },

@@ -307,6 +307,10 @@ impl Replay<'_> {
             if now.ending.is_some() {
                 return Ok(None);
             }
+            // A password that went through TLS does not go out in clear, whoever refuses STLS now.
+            if cue.needs_tls && !now.is_tls {
+                return Ok(self.departure.is_none().then_some(Exit::Tls));
+            }
             match cue.action {
                 Action::Close { is_late } => {
                     if now.state == State::Update {

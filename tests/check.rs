@@ -200,3 +200,28 @@ fn faults_of_a_live_server_are_found() {
     });
     assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong.join("\n"));
 }
+
+#[test]
+fn a_wrong_password_is_tried_once_and_told() {
+    let (sender, events) = mpsc::channel();
+    let serving = Serving::start(ServeOptions::default(), move |event| {
+        drop(sender.send(event))
+    });
+    let serving = serving.unwrap();
+    let home = Home::new();
+    let address = serving.address().to_string();
+    let output = home
+        .poptalk(&["check", &address, "-u", "alice", "--insecure"])
+        .env("POPTALK_PASSWORD", "wrong")
+        .output()
+        .unwrap();
+    drop(serving);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(
+        said.matches("the login did not come about").count(),
+        2,
+        "{said}"
+    );
+    assert!(events.iter().all(|event| !event.summary.has_logged_in));
+}

@@ -3,7 +3,7 @@
 
 use poptalk::serve::{ServeOptions, Serving};
 
-use crate::support::{Home, Peer, serve, text};
+use crate::support::{Home, Peer, serve, serve_each, text};
 
 /// How a meeting went.
 #[derive(Debug)]
@@ -170,4 +170,41 @@ fn capabilities_are_asked_anew_inside_tls() {
     let log = std::fs::read_to_string(log).unwrap();
     let (_, inside) = log.split_once("* tls ").unwrap();
     assert!(inside.contains("CAPA\n"), "{log}");
+}
+
+/// Plays a recording with STLS, and checks, at a server that announces STLS and refuses it.
+#[test]
+fn neither_replay_nor_check_goes_on_in_clear() {
+    let home = Home::new();
+    let recording = home.path().join("recording.pop3");
+    let rows = "S: +OK ready\nC: STLS\nS: +OK begin\n* tls TLSv1.3 X verified CN=h\nC: USER alice\nS: +OK\nC: PASS {{password}}\nS: +OK\n";
+    std::fs::write(&recording, rows).unwrap();
+    let recording = recording.to_str().unwrap();
+    let runs: [&[&str]; 2] = [
+        &["replay", recording, "--keep-going", "--to"],
+        &["check", "-u", "alice", "--timeout", "5"],
+    ];
+    for args in runs {
+        // More connections than either makes.
+        let (address, server) = serve_each(30, |peer: &mut Peer| {
+            peer.answer(|line| match line {
+                "CAPA" => "+OK\r\nUSER\r\nSTLS\r\n.\r\n".to_owned(),
+                "USER alice" => "+OK\r\n".to_owned(),
+                _ => "-ERR no\r\n".to_owned(),
+            })
+        });
+        let output = home
+            .poptalk(&[args, &[&address.to_string()]].concat())
+            .env("POPTALK_PASSWORD", "wonderland")
+            .output()
+            .unwrap();
+        assert_ne!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let mut connections = 0;
+        // The program has ended: what it said is there, or a connection is still being read.
+        while connections < if args[0] == "replay" { 1 } else { 10 } {
+            let sent = text(&server.join().unwrap());
+            assert!(!sent.contains("wonderland"), "{args:?}: {sent}");
+            connections += 1;
+        }
+    }
 }

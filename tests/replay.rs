@@ -423,3 +423,21 @@ fn message_data_is_left_out_of_visits_and_replays_where_asked() {
         assert_eq!(file.matches("S: From: ").count(), kept, "{file}");
     }
 }
+
+#[test]
+fn a_value_is_no_way_to_smuggle_a_command() {
+    let home = Home::new();
+    let file = home.path().join("a.pop3");
+    std::fs::write(&file, "S: +OK\nC: USER {{user}}\nS: +OK\n").unwrap();
+    let output = home.script(
+        &[
+            "replay",
+            file.to_str().unwrap(),
+            "--set",
+            "user=a\r\nDELE 1",
+        ],
+        b"",
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("CR or LF"));
+}

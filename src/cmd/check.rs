@@ -9,12 +9,13 @@ use owo_colors::Stream;
 
 use crate::check::across::{self, ACROSS};
 use crate::check::{Check, FAILED_LOGINS, Need, Outcome, PROBES, Probe};
+use crate::console::terminal;
 use crate::exit::Exit;
 use crate::finding::{Finding, Level};
 use crate::lint;
 use crate::log;
 use crate::net::dial::plain;
-use crate::password::PasswordArgs;
+use crate::password::{PasswordArgs, PasswordError};
 use crate::replay::is_loopback;
 use crate::report;
 use crate::report::findings::{self, Format, Judged};
@@ -156,7 +157,16 @@ pub fn run(args: &CheckArgs) -> Exit {
         },
         target,
     };
+    let password = match password(args, &plan) {
+        Ok(password) => password,
+        Err(error) => {
+            report::error(&error.to_string(), error.hint());
+            return Exit::Usage;
+        }
+    };
     let mut check = Check {
+        password,
+        has_no_login: false,
         may_send_in_clear: args.allow_plaintext || is_loopback(&plan.target.host),
         plan: &plan,
         folder: folder.path(),
@@ -164,6 +174,21 @@ pub fn run(args: &CheckArgs) -> Exit {
     };
     let run = Run::of(args, &mut check);
     print(args, &plan, &run)
+}
+
+/// The password of the user who was named; a person is asked once, for all probes.
+fn password(args: &CheckArgs, plan: &Plan) -> Result<Option<String>, PasswordError> {
+    let Some(user) = &args.user else {
+        return Ok(None);
+    };
+    let mut ask = || terminal::ask_unseen("password (not shown): ");
+    let ask: Option<&mut dyn FnMut() -> _> = if io::stdin().is_terminal() {
+        Some(&mut ask)
+    } else {
+        None
+    };
+    let found = crate::password::find(&args.password, &plan.target.host, user, ask)?;
+    Ok(Some(String::from_utf8_lossy(&found).into_owned()))
 }
 
 fn is_rule(id: &str) -> bool {
@@ -179,6 +204,8 @@ struct Run {
     findings: Vec<(&'static str, Finding)>,
     skipped: Vec<(&'static str, String)>,
     exit: Option<Exit>,
+    /// A user was named, and could not log in.
+    has_no_login: bool,
 }
 
 impl Run {
@@ -204,11 +231,12 @@ impl Run {
             }
             let outcome = check.play(probe, &wants);
             run.take(probe, outcome);
-            // A server that can't be reached is not asked twelve times.
+            // A server that can't be reached is asked once.
             if run.exit.is_some() && run.played.is_empty() {
                 break;
             }
         }
+        run.has_no_login = check.has_no_login;
         for finding in across::across(&run.played) {
             if args.only.is_empty() || args.only.iter().any(|id| id == finding.id) {
                 run.findings.push(("several sessions", finding.clone()));
@@ -234,8 +262,13 @@ impl Run {
             Outcome::Played(path, findings) => (path, findings),
             Outcome::Ended(path, findings, exit) => {
                 // A server that stays silent is a finding, and the other probes go on.
+                let why = match exit {
+                    Exit::Tls => "TLS failed",
+                    Exit::TimedOut => "no reply came in time",
+                    _ => "the connection was lost",
+                };
                 self.skipped
-                    .push((probe.name, format!("it ended early ({exit:?})")));
+                    .push((probe.name, format!("it ended early: {why}")));
                 (path, findings)
             }
         };
@@ -272,6 +305,8 @@ fn print(args: &CheckArgs, plan: &Plan, run: &Run) -> Exit {
     let exit = match (run.exit, is_failure) {
         (Some(exit), _) => exit,
         (None, true) => Exit::Refused,
+        // The server was not judged as far as was asked for.
+        (None, false) if run.has_no_login => Exit::Refused,
         (None, false) => Exit::Well,
     };
     report::written(&result, exit)

@@ -1,6 +1,6 @@
 //! `poptalk redact FILE`: a transcript without its secrets, and on request without message data and names.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -13,6 +13,7 @@ use crate::redact::{Options, Redactor};
 use crate::report;
 use crate::secret::Hider;
 use crate::text::Reader;
+use crate::visible;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -83,7 +84,11 @@ fn work(args: &RedactArgs) -> Result<(), Failure> {
         Box::new(BufReader::new(log::read(&args.file).map_err(unread)?))
     };
     let Some(path) = &args.output else {
-        return copy(args, redactor, input, &mut io::stdout().lock());
+        let out = io::stdout().lock();
+        return match out.is_terminal() {
+            true => copy(args, redactor, input, &mut Safe(out)),
+            false => copy(args, redactor, input, &mut { out }),
+        };
     };
     let unwritten = |error: io::Error| {
         let what = format!("{}: {}", path.display(), plain(&error));
@@ -97,6 +102,28 @@ fn work(args: &RedactArgs) -> Result<(), Failure> {
         // What there is of it may mislead.
         let _ = std::fs::remove_file(path);
     })
+}
+
+/// A terminal: what a recording of a stranger holds besides rows must not drive it. Whole lines are written to it.
+struct Safe<W>(W);
+
+impl<W: Write> Write for Safe<W> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let mut shown = String::new();
+        for line in octets.split_inclusive(|octet| *octet == b'\n') {
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            visible::escape(text, &mut shown);
+            if text.len() < line.len() {
+                shown.push('\n');
+            }
+        }
+        self.0.write_all(shown.as_bytes())?;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Remembers each line of a file.
@@ -156,5 +183,20 @@ fn write(args: &RedactArgs, output: &mut dyn Write, out: &mut Vec<u8>) -> Result
                 .unwrap_or(Path::new("standard output"));
             Err((format!("{}: {}", place.display(), plain(&error)), None))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_nothing_that_drives_it() {
+        let mut out = Vec::new();
+        Safe(&mut out)
+            .write_all("# \u{1b}[2J\u{202e}\nC: NOOP\n".as_bytes())
+            .unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out, "# ^[[2J<202E>\nC: NOOP\n");
     }
 }

@@ -148,6 +148,9 @@ pub struct ReplayArgs {
 
 fn value(text: &str) -> Result<(String, String), &'static str> {
     let (name, value) = text.split_once('=').ok_or("not NAME=VALUE")?;
+    if value.contains(['\r', '\n']) {
+        return Err("a value stands within a line: it can't hold CR or LF");
+    }
     Ok((name.to_owned(), value.to_owned()))
 }
 

@@ -24,7 +24,6 @@ use crate::text::{self, ParseError};
 pub const EXAMPLES: &str = "\
 Examples:
   poptalk serve --listen 127.0.0.1:1110  the practice maildrop
-  poptalk serve --mailbox ~/Maildir      your own mail, which is not changed
   poptalk serve recording.pop3           play a recording, row by row
   poptalk serve --loose recording.pop3   for any mail client
   poptalk serve --fault dele-ignored     a server that does something wrong";

@@ -556,9 +556,14 @@ impl Peer for Faulty {
                 }
                 Wish::Wait(time) => self.acts.push_back(Act::Wait(time)),
                 Wish::StartTls => {
-                    if self.acts.is_empty() {
+                    if !self.acts.is_empty() {
+                        continue;
+                    }
+                    // What stands in clear behind STLS must not be carried out inside TLS (RFC 2595 §4).
+                    if self.input.is_empty() {
                         return Wish::StartTls;
                     }
+                    self.is_over = true;
                 }
                 Wish::Close => {
                     if self.acts.is_empty() {
