@@ -279,8 +279,12 @@ impl Console {
         let opened = self.plan.open(false, Box::new(view), &mut |told| match told {
             Ok(found) => {
                 let place = found.as_ref().map_or("no transcript".to_owned(), |path| format!("transcript {}", log::shorten(path)));
-                let line = format!("{place}     ? help   :quit leave");
-                screen.print(&format!("{}\n", style.paint(Paint::Note, &line)));
+                let help = "? help   :quit leave";
+                let is_wide = place.chars().count() + help.len() + 5 > terminal::size().0;
+                let between = if is_wide { "\n" } else { "     " };
+                for line in format!("{place}{between}{help}").lines() {
+                    screen.print(&format!("{}\n", style.paint(Paint::Note, line)));
+                }
                 if is_keeping {
                     screen.note(Paint::Warning, "secrets are kept in clear, on the screen and in the transcript (--keep-secrets)");
                 }

@@ -388,12 +388,11 @@ impl Goals {
             return;
         }
         match verb.as_str() {
+            // AUTH alone lists mechanisms, and logs nobody in.
+            "AUTH" if arguments_of(exchange).is_empty() => {}
             "PASS" | "APOP" | "AUTH" if !at.is_transaction => {
-                // AUTH alone lists mechanisms, and logs nobody in.
-                if verb != "AUTH" || !arguments_of(exchange).is_empty() {
-                    self.take(&Fact::Login(exchange, at));
-                    self.at.is_transaction = true;
-                }
+                self.take(&Fact::Login(exchange, at));
+                self.at.is_transaction = true;
             }
             "STLS" => self.is_stls_agreed = true,
             "DELE" if self.marked.len() < MARKS_MAX => {

@@ -67,7 +67,6 @@ impl Watched {
     }
 
     /// The goals as they are now.
-    #[must_use]
     pub fn goals(&self) -> MutexGuard<'_, Goals> {
         // A goal is never left half judged.
         self.goals.lock().unwrap_or_else(PoisonError::into_inner)

@@ -90,7 +90,10 @@ fn type_session(block: &str) {
         // A masked word stands for the password of the practice server.
         terminal.press(&format!("{}\r", typed.replace("••••••••••", "wonderland")));
         if pages {
-            terminal.see("q back");
+            // All of the message has come once the pager tells which part of it is shown.
+            terminal.wait("the whole message", |screen| {
+                screen.contains("q back") && !screen.contains("receiving")
+            });
             terminal.press("q");
         }
     }

@@ -18,6 +18,7 @@ mod find;
 mod help;
 mod import;
 mod layers;
+mod learn;
 mod lint;
 mod login;
 mod mail;

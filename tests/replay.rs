@@ -102,7 +102,7 @@ fn served_and_replayed(path: &Path) -> Option<String> {
             .unwrap()
             .contains("\n* timeout")
         {
-            "1"
+            "4"
         } else {
             "30"
         },

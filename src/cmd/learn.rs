@@ -20,11 +20,11 @@ use crate::target::Target;
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
 Examples:
-  poptalk learn                  the first lesson that is not done
-  poptalk learn --list           all of them, and what is done
-  poptalk learn 6                lesson 6; its name does it too
-  poptalk learn FOLDER           the lessons of a class: the .pop3 files in FOLDER
-  poptalk learn --check FOLDER   prove that each can be solved, and only as meant";
+  poptalk learn                 the first lesson that is not done
+  poptalk learn --list          all of them, and what is done
+  poptalk learn 6               lesson 6; its name does it too
+  poptalk learn FOLDER          the lessons of a class, *.pop3
+  poptalk learn --check FOLDER  prove that each can be solved";
 
 /// The arguments of `learn`.
 #[derive(Debug, clap::Args)]
@@ -120,7 +120,7 @@ pub fn run(args: LearnArgs) -> Exit {
         tls: TlsSettings::default(),
         is_stls: false,
         welcome: Some(format!(
-            "poptalk {version}: lessons on a server inside this program; what you type goes there, `:` lines are for poptalk"
+            "poptalk {version}: lessons, on a server inside this program\nWhat you type goes to the server; a line that begins with `:` is for poptalk."
         )),
         args,
     };

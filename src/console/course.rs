@@ -100,9 +100,12 @@ impl Console {
         let name = course.lesson().name.clone();
         let trouble = is_solved.then(|| course.progress.add(&name));
         let style = self.screen.style();
+        let width = terminal::size().0.clamp(20, WIDEST);
         for says in news {
-            let line = style.paint(Paint::Positive, "[done]");
-            self.screen.print(&format!("{line} {says}\n"));
+            for line in wrap(&format!("[done] {says}"), width).lines() {
+                let line = style.paint(Paint::Positive, line);
+                self.screen.print(&format!("{line}\n"));
+            }
         }
         if let Some(Err(error)) = trouble {
             let what = format!("the progress can't be kept: {error}");
@@ -180,12 +183,10 @@ impl Console {
         let at = course.hints.min(count.saturating_sub(1));
         let text = hints.get(at).cloned().unwrap_or_default();
         course.hints = at + 1;
-        let more = if at + 1 < count {
-            "; :hint tells more"
-        } else {
-            ""
-        };
-        self.tell_own(&format!("hint {} of {count}: {text}{more}", at + 1));
+        self.tell_own(&format!("hint {} of {count}: {text}", at + 1));
+        if at + 1 < count {
+            self.tell_own("(:hint tells more)");
+        }
     }
 
     fn diagnose(&mut self, id: &str) {

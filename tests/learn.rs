@@ -1,0 +1,183 @@
+//! Lessons: each is proved, files of one's own are taken, and the console leads through them.
+
+use std::path::PathBuf;
+
+use poptalk::learn::lesson::Lesson;
+use poptalk::learn::{LESSONS, proof};
+
+use crate::support::{Home, text};
+use crate::terminal::Terminal;
+
+/// A lesson of one's own.
+const OWN: &str = "#!pop3 1\nlesson: Mine\ngoal: +OK NOOP in TRANSACTION -- well done\nhint: noop\n\
+                   ready: USER alice\nready: PASS wonderland\n\n# Type noop.\nS: +OK {{..}}\nC: NOOP\nS: +OK {{..}}\n";
+
+fn lesson(home: &Home, name: &str, text: &str) -> PathBuf {
+    let path = home.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// Its solution solves it, an empty session and words without effect do not.
+#[test]
+fn every_lesson_is_proved() {
+    assert!(LESSONS.len() >= 21);
+    let diagnoses = LESSONS
+        .iter()
+        .filter(|(_, text)| text.contains("\nfault: "));
+    assert!(diagnoses.count() >= 5);
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let runs: Vec<_> = LESSONS
+            .chunks(LESSONS.len().div_ceil(4))
+            .map(|some| {
+                scope.spawn(move || {
+                    let prove = |(name, text): &(&str, &str)| {
+                        let lesson = Lesson::parse(name, text).unwrap();
+                        let complaints = proof::complaints(&lesson);
+                        (!complaints.is_empty()).then(|| format!("{name}: {complaints:?}"))
+                    };
+                    some.iter().filter_map(prove).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let wrong = runs.into_iter().map(|run| run.join().unwrap());
+        wrong.flatten().collect()
+    });
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn every_file_is_in_the_course() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("transcripts/lessons");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            entry
+                .unwrap()
+                .path()
+                .file_stem()
+                .unwrap()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    let known: Vec<&str> = LESSONS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, known);
+}
+
+#[test]
+fn a_lesson_that_proves_nothing_is_told() {
+    let complaints = |from: &str, to: &str| {
+        let lesson = Lesson::parse("own", &OWN.replace(from, to)).unwrap();
+        proof::complaints(&lesson).join("; ")
+    };
+    assert_eq!(complaints("", ""), "");
+    // Its solution does something else.
+    assert!(complaints("C: NOOP", "C: STAT").contains("does not reach: well done"));
+    // What is made ready is the goal already.
+    let solved = complaints("+OK NOOP in TRANSACTION", "login");
+    assert!(solved.contains("before anything is done"), "{solved}");
+}
+
+#[test]
+fn files_and_folders_of_ones_own_are_taken() {
+    let home = Home::new();
+    let good = lesson(&home, "1.pop3", OWN);
+    let run = |args: &[&str]| {
+        let output = home.script(&[&["learn"], args].concat(), b"");
+        (
+            output.status.code(),
+            text(&output.stdout) + &text(&output.stderr),
+        )
+    };
+    let good = good.to_str().unwrap();
+    assert_eq!(run(&["--check", good]), (Some(0), "1: proved\n".to_owned()));
+    lesson(&home, "2.pop3", &OWN.replace("C: NOOP", "C: STAT"));
+    let folder = home.path().to_str().unwrap();
+    let (code, said) = run(&["--check", folder]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("1: proved\n2: NOT PROVED\n"), "{said}");
+    let (_, said) = run(&["--list", folder]);
+    assert!(said.contains("0 of 2 done"), "{said}");
+    lesson(&home, "3.pop3", &OWN.replace("goal: +OK NOOP", "goal: +OK"));
+    let (code, said) = run(&["--check", folder]);
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains("3, row 3: column 7:") && said.contains("hint: "),
+        "{said}"
+    );
+    let (code, said) = run(&["nothing"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("no lesson `nothing`"), "{said}");
+    let (code, said) = run(&[]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("at a terminal"), "{said}");
+}
+
+#[test]
+fn a_learner_is_led_from_lesson_to_lesson() {
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &["learn"]);
+    terminal.see("Lesson 1 of ");
+    terminal.prompt("auth>");
+    terminal.press(":next\r");
+    terminal.see("not solved yet");
+    terminal.press(":hint\r");
+    terminal.see("hint 1 of 3");
+    terminal.prompt("auth>");
+    terminal.press("capa\r");
+    terminal.see("[done] the server told what it can do");
+    terminal.press("quit\r");
+    terminal.see("lesson 1 is solved; Enter goes on");
+    terminal.press("\r");
+    terminal.see("Lesson 2 of ");
+    terminal.prompt("auth>");
+    terminal.press("user alice\r");
+    terminal.see("+OK send PASS");
+    terminal.press("pass wonderland\r");
+    terminal.see("lesson 2 is solved");
+    terminal.press(":diagnose bare-lf\r");
+    terminal.see("nothing is wrong with the server");
+    terminal.press(":quit\r");
+    terminal.end();
+    let output = home.script(&["learn", "--list"], b"");
+    let list = text(&output.stdout);
+    assert!(
+        list.contains("  2 done  ") && list.contains("\n2 of "),
+        "{list}"
+    );
+    assert_eq!(
+        home.script(&["learn", "--reset"], b"").status.code(),
+        Some(0)
+    );
+    let output = home.script(&["learn", "--list"], b"");
+    assert!(text(&output.stdout).contains("\n0 of "));
+}
+
+#[test]
+fn what_is_wrong_is_named_only_after_it_was_seen() {
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &["learn", "diagnosis-again"]);
+    terminal.prompt("trans>");
+    terminal.press(":diagnose uidl-duplicate\r");
+    terminal.see("now see it happen");
+    terminal.press(":diagnose bare-lf\r");
+    terminal.see("no, not bare-lf");
+    terminal.press(":diagnose nonsense\r");
+    terminal.see("there is no id");
+    terminal.press("uidl\r");
+    terminal.see("9 same");
+    terminal.press(":diagnose uidl-duplicate\r");
+    terminal.see("is solved");
+}
+
+/// The lesson that the guide shows.
+#[test]
+fn the_lesson_of_the_guide_is_proved() {
+    let guide = include_str!("../GUIDE.md");
+    let (_, behind) = guide.split_once("```text lesson\n").unwrap();
+    let (text, _) = behind.split_once("```").unwrap();
+    let lesson = Lesson::parse("guide", text).unwrap();
+    assert_eq!(proof::complaints(&lesson), Vec::<String>::new());
+}
