@@ -33,7 +33,7 @@ use crate::net::mistake::SILENT;
 use crate::report;
 use crate::script::messages;
 use crate::session::{Failure, Plan};
-use crate::style::{Paint, Style};
+use crate::style::{ColorChoice, Paint, Style};
 use crate::target::Target;
 use crate::tracker::{Awaited, State};
 use crate::typed::{self, Typed};
@@ -63,11 +63,17 @@ pub fn teach(plan: Plan, course: Course) -> Exit {
 }
 
 fn hold(plan: Plan, course: Option<Course>) -> Exit {
-    let style = Style::new(plan.args.color, Stream::Stdout);
+    let is_plain = plan.args.plain;
+    let colour = if is_plain {
+        ColorChoice::Never
+    } else {
+        plan.args.color
+    };
+    let style = Style::new(colour, Stream::Stdout);
     let screen = Screen::new(style);
     let interrupts = Interrupts::listen();
     let knowledge = SharedKnowledge::default();
-    let lines = match Keyboard::new(&knowledge, &screen) {
+    let lines = match Keyboard::new(&knowledge, &screen, is_plain) {
         Ok(lines) => lines,
         Err(error) => {
             report::error(
@@ -130,8 +136,9 @@ impl Keyboard {
     fn new(
         knowledge: &SharedKnowledge,
         screen: &Arc<Screen>,
+        is_plain: bool,
     ) -> Result<Self, rustyline::error::ReadlineError> {
-        if terminal::can_edit() && std::io::stdout().is_terminal() {
+        if !is_plain && terminal::can_edit() && std::io::stdout().is_terminal() {
             Ok(Self::Editor(Box::new(Editor::new(
                 Arc::clone(knowledge),
                 screen,
@@ -150,7 +157,7 @@ impl Console {
         if matches!(self.keyboard, Keyboard::Plain(_)) {
             self.screen.note(
                 Paint::Warning,
-                "this terminal can't hide what is typed: use :pass for a password",
+                "what is typed is shown here: use :pass for a password",
             );
         }
         if self.course.is_some() {
@@ -262,7 +269,9 @@ impl Console {
     /// Connects as planned, and tells where the transcript is.
     fn open(&mut self) -> Result<(), Failure> {
         let style = self.screen.style();
-        let has_pager = std::io::stdout().is_terminal() && terminal::can_edit();
+        let has_pager = matches!(self.keyboard, Keyboard::Editor(_))
+            && std::io::stdout().is_terminal()
+            && terminal::can_edit();
         *know(&self.knowledge) = Knowledge::default();
         shown(&self.shown).forget_reply();
         let view = View::new(

@@ -87,6 +87,10 @@ pub struct SessionArgs {
     /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: ColorChoice,
+
+    /// Lines only, for screen readers: no colours, no pager, no line editor; `:pass` asks for a password unseen
+    #[arg(long)]
+    pub plain: bool,
 }
 
 impl SessionArgs {

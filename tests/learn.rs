@@ -181,3 +181,18 @@ fn the_lesson_of_the_guide_is_proved() {
     let lesson = Lesson::parse("guide", text).unwrap();
     assert_eq!(proof::complaints(&lesson), Vec::<String>::new());
 }
+
+/// What a screen reader reads aloud is text, and nothing that drives a screen.
+#[test]
+fn plain_lines_hold_no_escape() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home, &["learn", "retr", "--plain"]);
+    terminal.prompt("trans>");
+    terminal.line("retr 1", "trans>");
+    terminal.line("list 99", "trans>");
+    terminal.see("[done] you have read the first message");
+    terminal.press(":quit\r");
+    let (code, raw) = terminal.end();
+    assert_eq!(code, 0);
+    assert!(!raw.contains(&0x1b), "{}", text(&raw));
+}

@@ -471,3 +471,26 @@ fn a_long_one_is_paged_and_a_short_one_is_not() {
         "{shown}"
     );
 }
+
+/// The picture in README.md is what poptalk draws of that transcript.
+#[test]
+fn the_picture_of_the_readme_is_up_to_date() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts/show");
+    let home = Home::new();
+    let drawn = home.path().join("drawn.svg");
+    let transcript = folder.join("session.pop3");
+    let args = [
+        "show",
+        transcript.to_str().unwrap(),
+        "--svg",
+        drawn.to_str().unwrap(),
+    ];
+    assert_eq!(home.script(&args, b"").status.code(), Some(0));
+    let kept = folder.join("session.svg");
+    if std::env::var_os("POPTALK_BLESS").is_some() {
+        std::fs::copy(&drawn, &kept).unwrap();
+    }
+    // A checkout on Windows may have other line ends.
+    let kept = std::fs::read_to_string(kept).unwrap().replace("\r\n", "\n");
+    assert_eq!(std::fs::read_to_string(drawn).unwrap(), kept);
+}

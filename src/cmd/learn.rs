@@ -56,6 +56,10 @@ pub struct LearnArgs {
     /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     color: ColorChoice,
+
+    /// Lines only, for screen readers: no colours, no pager, no line editor; `:pass` asks for a password unseen
+    #[arg(long)]
+    plain: bool,
 }
 
 /// Teaches, lists or proves.
@@ -103,6 +107,7 @@ pub fn run(args: LearnArgs) -> Exit {
         log: args.log,
         no_log: args.no_log,
         color: args.color,
+        plain: args.plain,
         ..SessionArgs::default()
     };
     let plan = Plan {
