@@ -87,6 +87,12 @@ impl Lesson {
                     lesson.prose.push(safe(line));
                 }
                 Item::Row(_) => has_rows = true,
+                Item::Unknown(line) => {
+                    let line = safe(&line);
+                    let what =
+                        format!("`{line}` is no head, prose, row or event; a head is `name: TEXT`");
+                    return Err(error(row, what));
+                }
                 _ => {}
             }
         }
@@ -190,7 +196,7 @@ mod tests {
         assert!(wrong("lesson: One\n", "").contains("no title"));
         assert!(wrong("# Type capa.\n", "").contains("no task"));
         assert!(wrong("hint: capa\n", "").contains("no hint"));
-        assert!(wrong("hint: capa", "hint:").contains("row 4: `hint` is empty"));
+        assert!(wrong("hint: capa", "hint:").contains("row 4: `hint:` is no head"));
         assert!(wrong("S: +OK {{..}}\nC: CAPA\n", "").contains("no solution"));
         assert!(wrong("+OK CAPA", "CAPA").contains("row 3: column 7: `CAPA` is no step"));
         assert!(wrong("hint:", "hnit:").contains("`hnit: capa` is not known"));
