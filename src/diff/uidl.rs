@@ -1,7 +1,7 @@
 //! Message numbers of one recording as those of another, by unique-id (RFC 1939 §7).
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{Read, Seek};
 
 use super::recording::Again;
@@ -35,13 +35,15 @@ impl Numbers {
         if old.is_empty() || new.is_empty() {
             return Ok(None);
         }
-        let by_id: HashMap<&[u8], u64> = new
-            .iter()
-            .map(|(number, id)| (id.as_slice(), *number))
-            .collect();
+        // A server may give one unique-id to several messages, although it must not (RFC 1939 §7): they are taken in order.
+        let mut by_id: HashMap<&[u8], VecDeque<u64>> = HashMap::new();
+        for (number, id) in &new {
+            by_id.entry(id).or_default().push_back(*number);
+        }
+        let mut next = |id: &[u8]| by_id.get_mut(id)?.pop_front();
         let new_of_old = old
             .iter()
-            .map(|(number, id)| (*number, by_id.get(id.as_slice()).copied()))
+            .map(|(number, id)| (*number, next(id)))
             .collect();
         Ok(Some(Self { new_of_old }))
     }
