@@ -29,7 +29,6 @@ fuzz_target!(|octets: &[u8]| {
     assert_eq!(quick, slow, "{}", String::from_utf8_lossy(&text));
     for finding in &quick {
         assert!(!finding.octets.contains(char::is_control), "{finding:?}");
-        assert!(!finding.message.contains(char::is_control), "{finding:?}");
     }
     live(octets, &items);
 });

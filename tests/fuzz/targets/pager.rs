@@ -12,9 +12,9 @@ fuzz_target!(|octets: &[u8]| {
     // Short lines and long ones.
     let mut all = Vec::new();
     for slice in knife.slices(octets) {
-        let times = if knife.number(20) == 0 { 3000 } else { 1 };
+        let times = if knife.number(60) == 0 { 3000 } else { 1 };
         all.extend_from_slice(&slice.repeat(times));
-        if all.len() > 100_000 {
+        if all.len() > 40_000 {
             break;
         }
     }

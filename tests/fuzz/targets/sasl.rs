@@ -128,8 +128,10 @@ fn both(mechanism: &'static Mechanism, user: &str, secret: &[u8]) {
             continue;
         }
         assert!(is_right || !is_in, "{}", mechanism.name);
-        // An empty name or password is refused by some.
-        if is_right && !user.is_empty() && !secret.is_empty() {
+        // An empty name or password is refused by some, and control octets by others.
+        let is_plain = |octets: &[u8]| octets.iter().all(|octet| octet.is_ascii_graphic());
+        let is_usual = is_plain(user.as_bytes()) && is_plain(secret);
+        if is_right && is_usual && !user.is_empty() && !secret.is_empty() {
             assert!(
                 is_in,
                 "{} {user:?} {password:?} {verdict:?}",
