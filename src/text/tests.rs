@@ -100,7 +100,10 @@ fn every_prefix_is_a_file() {
 fn an_error_has_no_control_characters_of_the_file() {
     let error = parse(b"S: +OK \x1b[2J \\\x1b\n").unwrap_err().to_string();
     assert!(error.contains("unknown escape"), "{error:?}");
-    assert!(!error.replace('\n', "").contains(char::is_control), "{error:?}");
+    assert!(
+        !error.replace('\n', "").contains(char::is_control),
+        "{error:?}"
+    );
 }
 
 #[test]
