@@ -31,7 +31,10 @@ fuzz_target!(|octets: &[u8]| {
             let columns = String::from_utf8_lossy(line.unwrap()).chars().count();
             assert!((1..=columns + 1).contains(&error.column), "{error:?}");
             let shown = error.to_string();
-            assert!(!is_unsafe(&shown), "{shown:?}");
+            assert!(
+                !shown.replace('\n', "").contains(char::is_control),
+                "{shown:?}"
+            );
             assert_eq!(slow, Err(error));
         }
     }
