@@ -20,6 +20,9 @@ const VALUES_MAX: usize = 64;
 /// A secret longer than this many octets is remembered by its start.
 const VALUE_MAX: usize = 4096;
 
+/// The most octets that wait for what follows.
+const TAIL_MAX: usize = 4 * VALUE_MAX;
+
 /// The secret place of a client line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
@@ -337,10 +340,24 @@ impl Hider {
             .iter()
             .filter_map(|value| starts(&value.plain, true));
         let encoded = self.values.iter().flat_map(|value| &value.encoded);
-        plain
+        let tail = plain
             .chain(encoded.filter_map(|core| starts(core, false)))
-            .max()
-            .unwrap_or(0)
+            .max();
+        tail.map_or(0, |tail| self.tail_without_cut(octets, tail))
+    }
+
+    /// A tail at least as long as `tail` that does not begin in the middle of a secret: what is left of it would not be found.
+    fn tail_without_cut(&self, octets: &[u8], mut tail: usize) -> usize {
+        let mut found = self.found(octets);
+        found.sort_by_key(|(range, _)| std::cmp::Reverse(range.end));
+        for (range, _) in found {
+            let border = octets.len() - tail;
+            if range.start < border && border < range.end {
+                tail = octets.len() - range.start;
+            }
+        }
+        // Secrets that overlap without an end are not waited for: all that are whole are hidden now.
+        if tail > TAIL_MAX { 0 } else { tail }
     }
 
     /// Remembers what a client line tells.
@@ -373,7 +390,8 @@ impl Hider {
         }
     }
 
-    fn hide_values(&self, octets: &[u8]) -> Vec<Piece> {
+    /// Where secrets stand, in any order.
+    fn found(&self, octets: &[u8]) -> Vec<(Range<usize>, &'static str)> {
         let mut found: Vec<(Range<usize>, &'static str)> = Vec::new();
         let lower = if self.values.is_empty() {
             Vec::new()
@@ -390,6 +408,11 @@ impl Hider {
                 }
             }
         }
+        found
+    }
+
+    fn hide_values(&self, octets: &[u8]) -> Vec<Piece> {
+        let mut found = self.found(octets);
         found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
         let mut pieces = Vec::new();
         let mut at = 0;

@@ -43,7 +43,10 @@ fn files(folder: &Path, top: Option<&str>, found: &mut Vec<(String, String)>) {
         let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
         let top = top.unwrap_or(&stem);
         if path.is_dir() {
-            files(&path, Some(top), found);
+            // The fuzzing crate has its own target folder.
+            if !path.ends_with("fuzz/target") {
+                files(&path, Some(top), found);
+            }
         } else if path.extension().is_some_and(|ending| ending == "rs") {
             found.push((top.to_owned(), path.display().to_string()));
         }

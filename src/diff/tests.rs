@@ -344,6 +344,30 @@ fn a_message_that_does_not_end_is_found_where_its_end_should_be() {
 }
 
 #[test]
+fn a_unique_id_that_two_messages_have_is_mapped_in_order() {
+    let file = b"C: UIDL\nS: +OK\nS: 1 aa\nS: 2 aa\nS: .\nC: RETR 1\nS: +OK\nS: A\nS: .\n";
+    let options = Options {
+        map_uidl: true,
+        ..options(Level::Octets)
+    };
+    let (mut old, mut new) = (recording(file), recording(file));
+    let summary = compare(&mut old, &mut new, &options, &mut |_| {}).unwrap();
+    assert_eq!((summary.different, summary.mapped), (0, Some(2)));
+}
+
+#[test]
+fn a_number_that_stays_is_compared_as_it_stands() {
+    let file = b"C: UIDL\nS: +OK\nS: 001 aa\nS: .\nC: LIST 001\nS: +OK 001 10\n";
+    let options = Options {
+        map_uidl: true,
+        ..options(Level::Text)
+    };
+    let (mut old, mut new) = (recording(file), recording(file));
+    let summary = compare(&mut old, &mut new, &options, &mut |_| {}).unwrap();
+    assert_eq!((summary.different, summary.mapped), (0, Some(1)));
+}
+
+#[test]
 fn numbers_are_mapped_by_unique_id() {
     let old = "C: UIDL\nS: +OK\nS: 1 aa\nS: 2 bb\nS: 3 cc\nS: .\nC: LIST\nS: +OK\nS: 1 10\nS: 2 20\nS: 3 30\nS: .\nC: RETR 1\nS: +OK\nS: A\nS: .\nC: LIST 2\nS: +OK 2 20\n";
     let new = "C: UIDL\nS: +OK\nS: 1 bb\nS: 2 aa\nS: 3 dd\nS: .\nC: LIST\nS: +OK\nS: 1 20\nS: 2 10\nS: 3 40\nS: .\nC: RETR 2\nS: +OK\nS: A\nS: .\nC: LIST 1\nS: +OK 1 20\n";

@@ -1,7 +1,7 @@
 //! Message numbers of one recording as those of another, by unique-id (RFC 1939 §7).
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{Read, Seek};
 
 use super::recording::Again;
@@ -35,14 +35,13 @@ impl Numbers {
         if old.is_empty() || new.is_empty() {
             return Ok(None);
         }
-        let by_id: HashMap<&[u8], u64> = new
-            .iter()
-            .map(|(number, id)| (id.as_slice(), *number))
-            .collect();
-        let new_of_old = old
-            .iter()
-            .map(|(number, id)| (*number, by_id.get(id.as_slice()).copied()))
-            .collect();
+        // A server may give one unique-id to several messages, although it must not (RFC 1939 §7): they are taken in order.
+        let mut by_id: HashMap<&[u8], VecDeque<u64>> = HashMap::new();
+        for (number, id) in &new {
+            by_id.entry(id).or_default().push_back(*number);
+        }
+        let mut next = |id: &[u8]| by_id.get_mut(id)?.pop_front();
+        let new_of_old = old.iter().map(|(number, id)| (*number, next(id))).collect();
         Ok(Some(Self { new_of_old }))
     }
 
@@ -53,13 +52,17 @@ impl Numbers {
 
     /// A number of the first recording as the second has it. A message that it has not stays apart from all that it has.
     pub(super) fn mapped<'a>(numbers: Option<&Self>, word: &'a [u8]) -> Cow<'a, [u8]> {
-        let number = numbers.and_then(|numbers| {
-            let number = std::str::from_utf8(word).ok()?.parse::<u64>().ok()?;
-            numbers.new_of_old.get(&number)
-        });
-        match number {
+        let number = std::str::from_utf8(word)
+            .ok()
+            .and_then(|word| word.parse::<u64>().ok());
+        let mapped = number
+            .zip(numbers)
+            .and_then(|(number, numbers)| numbers.new_of_old.get(&number));
+        match mapped {
             None => word.into(),
-            Some(Some(number)) => number.to_string().into_bytes().into(),
+            // As it is written: `001` is told as a difference where the other has `1`, and nowhere else.
+            Some(new) if *new == number => word.into(),
+            Some(Some(new)) => new.to_string().into_bytes().into(),
             Some(None) => [b"gone ", word].concat().into(),
         }
     }

@@ -151,6 +151,26 @@ fn a_secret_cut_in_two_reads_is_hidden() {
 }
 
 #[test]
+fn a_secret_that_comes_by_and_by_is_hidden() {
+    let said = "-ERR no C: XTND then\r\n";
+    for first in 1..said.len() {
+        for second in first..said.len() {
+            let (mut recorder, paper) = recorder();
+            play(
+                &mut recorder,
+                &["S+OK\r\n", "CAUTH LOGIN\r\n", "S+ \r\n", "CC: XTND\r\n"],
+            );
+            for part in [&said[..first], &said[first..second], &said[second..]] {
+                recorder.feed(Side::Server, part.as_bytes(), 0, &mut |_| {});
+                recorder.flush(0, &mut |_| {});
+            }
+            let text = paper.text().replace("\\-\nS: ", "");
+            assert!(!text.contains("XTND"), "{first} {second} {}", paper.text());
+        }
+    }
+}
+
+#[test]
 fn half_a_secret_at_the_end_of_the_connection_is_hidden() {
     let (mut recorder, paper) = recorder();
     play(

@@ -399,6 +399,7 @@ fn pieces(line: &str, mut at: usize) -> At<(Vec<Piece>, LineEnd)> {
 fn unescape(code: &str, octets: &mut Vec<u8>, at: usize) -> At<(usize, LineEnd)> {
     let bad = |width: usize| {
         let shown: String = code.chars().take(width).collect();
+        let shown = shown.replace(char::is_control, "\u{fffd}");
         (
             Problem::UnknownEscape(format!("\\{shown}")),
             at,

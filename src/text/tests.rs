@@ -97,6 +97,16 @@ fn every_prefix_is_a_file() {
 }
 
 #[test]
+fn an_error_has_no_control_characters_of_the_file() {
+    let error = parse(b"S: +OK \x1b[2J \\\x1b\n").unwrap_err().to_string();
+    assert!(error.contains("unknown escape"), "{error:?}");
+    assert!(
+        !error.replace('\n', "").contains(char::is_control),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn errors_say_where_what_and_what_next() {
     let error = |text: &[u8]| parse(text).unwrap_err();
     let unknown = error(b"S: +OK\nS: +OK \\q\n");

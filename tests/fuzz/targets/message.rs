@@ -1,0 +1,108 @@
+//! Any octets as a mail, and the mails in any transcript: safe for the screen, and not much larger than what came.
+
+#![no_main]
+
+use std::io;
+
+use libfuzzer_sys::fuzz_target;
+use poptalk::dialogue::{Told, Walker};
+use poptalk::lint::{self, Lint};
+use poptalk::mail;
+use poptalk::show::html::{Page, Survey};
+use poptalk::show::messages::{Messages, Shelf, State};
+use poptalk::show::screen::{Options, Screen};
+use poptalk::show::{Terminal, svg::Drawing};
+use poptalk::text::Reader;
+use poptalk_fuzz::{is_unsafe, items, print};
+
+fuzz_target!(|octets: &[u8]| {
+    mail_of(octets);
+    let text = print(&items(octets));
+    let mut messages = Messages::new();
+    let mut shelf = Mails::default();
+    let mut survey = Survey::new();
+    walk(&text, &mut |told| {
+        messages.tell(told, &mut shelf).unwrap();
+        survey.tell(told);
+    });
+    assert_eq!(shelf.begun, shelf.ended);
+    let taken: usize = shelf.mails.iter().map(Vec::len).sum();
+    assert!(taken <= text.len() * 2);
+    for mail in shelf.mails.iter().take(4) {
+        mail_of(mail);
+    }
+    screens(&text, &survey);
+});
+
+fn mail_of(octets: &[u8]) {
+    let shown = mail::readable(octets);
+    assert!(!is_unsafe(&shown), "{shown:?}");
+    assert!(
+        shown.len() <= 4096 + octets.len() * 100,
+        "{} of {}",
+        shown.len(),
+        octets.len()
+    );
+    for number in 0..5 {
+        let _ = mail::part(octets, number);
+    }
+}
+
+fn walk(text: &[u8], tell: &mut dyn FnMut(&Told<'_>)) {
+    let walked = Walker::read(text, &mut |told| {
+        tell(&told);
+        true
+    });
+    walked.unwrap();
+}
+
+/// The transcript on a screen, as a page and as a picture.
+fn screens(text: &[u8], survey: &Survey) {
+    let options = Options {
+        has_times: true,
+        has_notes: true,
+    };
+    let mut shown = Vec::new();
+    let mut screen = Screen::new(Terminal::new(&mut shown, false), options);
+    let mut drawing = Screen::new(Drawing::new(40), options);
+    walk(text, &mut |told| {
+        screen.tell(told).unwrap();
+        drawing.tell(told).unwrap();
+    });
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(!is_unsafe(&shown), "{shown:?}");
+    let drawn = drawing.into_canvas().finish("title");
+    assert!(!is_unsafe(&drawn), "{drawn:?}");
+    let findings = lint::judge(&mut Reader::new(text), Lint::new()).unwrap();
+    let mut page_text = Vec::new();
+    let mut page = Page::new(&mut page_text, "title", survey, &findings).unwrap();
+    walk(text, &mut |told| page.tell(told).unwrap());
+    page.finish().unwrap();
+    let page_text = String::from_utf8(page_text).unwrap();
+    assert!(!is_unsafe(&page_text), "{page_text:?}");
+}
+
+#[derive(Default)]
+struct Mails {
+    mails: Vec<Vec<u8>>,
+    begun: usize,
+    ended: usize,
+}
+
+impl Shelf for Mails {
+    fn begin(&mut self, _: Option<u64>) -> io::Result<()> {
+        self.begun += 1;
+        self.mails.push(Vec::new());
+        Ok(())
+    }
+
+    fn write(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.mails.last_mut().unwrap().extend_from_slice(octets);
+        Ok(())
+    }
+
+    fn end(&mut self, _: State) -> io::Result<()> {
+        self.ended += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! Both servers that play a transcript, any transcript, to any client.
+
+#![no_main]
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use libfuzzer_sys::fuzz_target;
+use poptalk::dialogue::{Parts, Place};
+use poptalk::server::loose::{Index, Items, Loose, Tape};
+use poptalk::server::script::{Pace, Script};
+use poptalk::server::{Peer, Secured, Wish};
+use poptalk::text::Reader;
+use poptalk::tracker::Side;
+use poptalk_fuzz::{Knife, halves, items, print, turns};
+
+fuzz_target!(|octets: &[u8]| {
+    let (script, client) = halves(octets);
+    let script = print(&items(script));
+    let own = client_of(&script);
+    // What it asks itself, and what another asks.
+    for client in [own, client_of(client)] {
+        for is_timed in [false, true] {
+            let pace = Pace { is_timed };
+            let peer = || Script::new(Reader::new(Cursor::new(script.clone())), pace, false);
+            let lines = talk(peer(), client.split_inclusive(|octet| *octet == b'\n'));
+            assert_eq!(lines, talk(peer(), Knife::new(octets).slices(&client)));
+        }
+        let index = Arc::new(Index::of(Parts::new(script.as_slice())).unwrap());
+        let tape: Arc<dyn Tape> = Arc::new(File(script.clone()));
+        let peer = || Loose::new(index.clone(), tape.clone(), true, false);
+        let lines = talk(peer(), client.split_inclusive(|octet| *octet == b'\n'));
+        assert_eq!(lines, talk(peer(), Knife::new(octets).slices(&client)));
+    }
+});
+
+fn client_of(octets: &[u8]) -> Vec<u8> {
+    let turns = turns(&items(octets)).into_iter();
+    let turns = turns.filter(|(side, _)| *side == Side::Client);
+    turns.flat_map(|(_, octets)| octets).collect()
+}
+
+struct File(Vec<u8>);
+
+impl Tape for File {
+    fn from(&self, place: Place) -> Option<Items> {
+        let rest = self.0.get(usize::try_from(place.offset).ok()?..)?.to_vec();
+        let reader = Reader::resume(Cursor::new(rest), place.row, place.offset);
+        Some(Box::new(reader))
+    }
+}
+
+/// What the server says. A handshake throws away what came before it, so it ends the talk.
+fn talk<'a>(mut peer: impl Peer, slices: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut slices = slices.into_iter();
+    let mut steps = 0;
+    loop {
+        steps += 1;
+        assert!(steps < 100_000, "it does not end");
+        match peer.next(&mut out) {
+            Wish::Again | Wish::Wait(_) => {}
+            Wish::Read => match slices.next() {
+                Some(slice) => peer.push(slice),
+                None => return out,
+            },
+            Wish::StartTls => {
+                let before = out.len();
+                peer.tls_started(Secured::default());
+                peer.next(&mut out);
+                out.truncate(before);
+                return out;
+            }
+            Wish::Close => return out,
+        }
+    }
+}
