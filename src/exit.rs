@@ -19,6 +19,33 @@ pub enum Exit {
     TimedOut = 5,
 }
 
+impl Exit {
+    /// Every way to end, in the order of the codes.
+    pub const ALL: [Self; 6] = [
+        Self::Well,
+        Self::Refused,
+        Self::Usage,
+        Self::NoConnection,
+        Self::Tls,
+        Self::TimedOut,
+    ];
+
+    /// What it means, for people.
+    #[must_use]
+    pub fn says(self) -> &'static str {
+        match self {
+            Self::Well => "all well",
+            Self::Refused => {
+                "the server said no; of what judges: findings, differences, or a lesson that is not proved"
+            }
+            Self::Usage => "the command line or a file is wrong, or something can't be written",
+            Self::NoConnection => "no connection, or it was lost",
+            Self::Tls => "TLS failed",
+            Self::TimedOut => "a reply did not come in time",
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

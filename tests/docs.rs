@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use poptalk::command::Command;
+use poptalk::exit::Exit;
 use poptalk::lint::catalogue::{self, Seen};
 use poptalk::server::fault;
 use poptalk::typed::OWN;
@@ -192,6 +193,11 @@ fn the_tables_of_the_guide_are_those_of_the_code() {
         );
     }
     table("faults", &faults);
+    let mut codes = String::from("| exit code | means |\n|---|---|\n");
+    for exit in Exit::ALL {
+        codes += &format!("| {} | {} |\n", exit as u8, exit.says());
+    }
+    table("exit codes", &codes);
     table("the catalogue", &catalogue());
 }
 

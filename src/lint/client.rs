@@ -208,7 +208,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "client-lang-before-stls",
         level: Should,
-        source: "RFC 6856 §6",
+        source: "RFC 6856 §7",
         says: "LANG is sent inside TLS",
         hint: "somebody between can choose a language that nobody here reads: send LANG behind STLS",
         also: &[],

@@ -220,11 +220,11 @@ pub(super) const RULES: &[Rule] = &[
             message(ended)?.long_line.clone()
         })],
     },
-    // RFC 5322 §2.2, RFC 6856 §2.1: an octet 0 is allowed neither in messages nor in replies.
+    // RFC 5322 §2.1, RFC 6856 §2.1: an octet 0 is allowed neither in messages nor in replies.
     Rule {
         id: "nul-octet",
         level: Should,
-        source: "RFC 5322 §2.3, RFC 6856 §2.1",
+        source: "RFC 5322 §2.1, RFC 6856 §2.1",
         says: "the server sends no octet 0",
         hint: "a damaged file or binary mail; clients cut the line there or hang",
         also: &[],

@@ -9,7 +9,7 @@ pub(super) const RULES: &[Rule] = &[
     // RFC 1939 §3: the server MUST answer a command that it does not know with a negative status.
     Rule {
         id: "unknown-command-ok",
-        level: Should,
+        level: Must,
         source: "RFC 1939 §3",
         says: "a command that does not exist gets -ERR",
         hint: "what says yes to nonsense is no mail server: a trap, a captive portal, or a device that echoes",
@@ -29,7 +29,7 @@ pub(super) const RULES: &[Rule] = &[
     // RFC 1939 §3: the server MUST answer a command that does not belong into the state with a negative status.
     Rule {
         id: "wrong-state-accepted",
-        level: Should,
+        level: Must,
         source: "RFC 1939 §3",
         says: "a command gets -ERR in the wrong state",
         hint: "the server must look at the state of the session before it does what is asked",

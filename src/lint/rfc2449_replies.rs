@@ -136,7 +136,7 @@ pub(super) const RULES: &[Rule] = &[
     // RFC 2449 §4: a server with CAPA takes commands of up to 255 octets.
     Rule {
         id: "command-255-rejected",
-        level: Should,
+        level: Must,
         source: "RFC 2449 §4",
         says: "a server with CAPA takes commands of up to 255 octets",
         hint: "the server's buffer is too small",
