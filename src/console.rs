@@ -578,27 +578,3 @@ impl Console {
 fn is_idle(now: &Standing) -> bool {
     !now.is_behind && (now.is_owed || (now.outstanding == 0 && now.state != State::Greeting))
 }
-
-/// The prompt: state, TLS, deletions, and `…` while a reply is coming.
-fn prompt(now: &Standing) -> String {
-    let tls = match (now.is_tls, now.is_doubtful) {
-        (false, _) => "",
-        (true, false) => " tls",
-        (true, true) => " tls?",
-    };
-    let state = match (&now.ending, now.state) {
-        (Some(_), _) => return "closed> ".to_owned(),
-        _ if now.expects_response => "sasl",
-        (None, State::Greeting) => "greeting",
-        (None, State::Authorization) => "auth",
-        (None, State::Transaction) => "trans",
-        (None, State::Update) => "update",
-    };
-    let marked = if now.marked > 0 {
-        format!(" +{} del", now.marked)
-    } else {
-        String::new()
-    };
-    let more = if is_idle(now) { "" } else { " …" };
-    format!("{state}{tls}{marked}{more}> ")
-}

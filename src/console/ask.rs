@@ -1,8 +1,10 @@
 //! Asks for a line, and takes what the terminal gives in place of one.
 
 use super::editor::Input;
-use super::{Console, Keyboard, prompt};
+use super::{Console, Keyboard, is_idle};
+use crate::net::engine::Standing;
 use crate::style::Paint;
+use crate::tracker::State;
 use crate::typed::{self, Typed};
 
 impl Console {
@@ -59,4 +61,28 @@ impl Console {
         self.screen.set_prompting(false);
         input
     }
+}
+
+/// The prompt: state, TLS, deletions, and `…` while a reply is coming.
+fn prompt(now: &Standing) -> String {
+    let tls = match (now.is_tls, now.is_doubtful) {
+        (false, _) => "",
+        (true, false) => " tls",
+        (true, true) => " tls?",
+    };
+    let state = match (&now.ending, now.state) {
+        (Some(_), _) => return "closed> ".to_owned(),
+        _ if now.expects_response => "sasl",
+        (None, State::Greeting) => "greeting",
+        (None, State::Authorization) => "auth",
+        (None, State::Transaction) => "trans",
+        (None, State::Update) => "update",
+    };
+    let marked = if now.marked > 0 {
+        format!(" +{} del", now.marked)
+    } else {
+        String::new()
+    };
+    let more = if is_idle(now) { "" } else { " …" };
+    format!("{state}{tls}{marked}{more}> ")
 }
