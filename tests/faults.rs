@@ -46,7 +46,7 @@ fn found(fault: &'static Fault) -> Vec<&'static str> {
         address.as_str(),
         "--keep-going",
         "--timeout",
-        "5",
+        "10",
         "--ca",
         ca,
         "--log",
