@@ -355,7 +355,8 @@ fn octets(row: &Row) -> Vec<u8> {
 impl Playing {
     /// Hands out some of the reply; true when it is over.
     fn next(&mut self, out: &mut Vec<u8>) -> bool {
-        while out.len() < BLOCK {
+        let enough = out.len() + BLOCK;
+        while out.len() < enough {
             let row = match self.items.next() {
                 Some(Ok(Item::Row(row))) if row.side == Side::Server => row,
                 Some(Ok(_)) => continue,
