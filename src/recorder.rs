@@ -117,9 +117,11 @@ impl Recorder {
     }
 
     /// Hands out what was held because more was likely to come; call it when nothing came for a while.
+    ///
+    /// The client's line stays: only its start tells where the secret is, and some clients send each octet as it is typed.
     pub fn flush(&mut self, now_ms: u64, see: &mut dyn FnMut(Seen)) {
         self.rows.now_ms = now_ms;
-        self.steps(|tracker, tell| tracker.flush(tell));
+        self.steps(|tracker, tell| tracker.flush_server(tell));
         self.rows.flush_data();
         self.deliver(see);
     }

@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use crate::command::{Effect, Shape};
 use data::Data;
-use line::Lines;
 pub use line::{LINE_MAX, LineEnd};
+use line::{Lines, is_continuation};
 pub use sent::Sent;
 
 /// Who sent an octet.
@@ -204,6 +204,12 @@ impl Tracker {
     /// Hands out the part of a line that has come so far, for when nothing more comes for a while.
     pub fn flush(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
         self.flush_lines(false, tell);
+    }
+
+    /// The same for the server's line alone.
+    pub fn flush_server(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+        let role = self.server_role();
+        self.server.flush(false, Side::Server, role, tell);
     }
 
     fn flush_lines(&mut self, is_all: bool, tell: &mut dyn FnMut(Step<'_>)) {
@@ -586,14 +592,6 @@ pub enum Cut {
     Line,
     /// In the middle of the data of a multi-line reply.
     Data,
-}
-
-/// Whether a line inside AUTH is a challenge. `+` without the space is sent by some servers, `+OK` ends the exchange.
-fn is_continuation(line: &[u8]) -> bool {
-    let ok = line
-        .get(..3)
-        .is_some_and(|start| start.eq_ignore_ascii_case(b"+OK"));
-    line.first() == Some(&b'+') && !ok
 }
 
 #[cfg(test)]

@@ -171,6 +171,23 @@ fn a_secret_that_comes_by_and_by_is_hidden() {
 }
 
 #[test]
+fn a_secret_that_the_client_sends_octet_by_octet_is_hidden() {
+    let (mut recorder, paper) = recorder();
+    let mut seen = Vec::new();
+    play(&mut recorder, &["S+OK\r\n", "CUSER a\r\n", "S+OK\r\n"]);
+    for octet in "PASS geheim99\r\n".bytes() {
+        recorder.feed(Side::Client, &[octet], 0, &mut |step| seen.push(step));
+        recorder.flush(0, &mut |step| seen.push(step));
+    }
+    assert!(
+        paper.text().ends_with("C: PASS {{password}}\n"),
+        "{}",
+        paper.text()
+    );
+    assert!(!format!("{seen:?}").contains("geheim"));
+}
+
+#[test]
 fn half_a_secret_at_the_end_of_the_connection_is_hidden() {
     let (mut recorder, paper) = recorder();
     play(

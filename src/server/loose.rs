@@ -355,7 +355,8 @@ fn octets(row: &Row) -> Vec<u8> {
 impl Playing {
     /// Hands out some of the reply; true when it is over.
     fn next(&mut self, out: &mut Vec<u8>) -> bool {
-        while out.len() < BLOCK {
+        let enough = out.len() + BLOCK;
+        while out.len() < enough {
             let row = match self.items.next() {
                 Some(Ok(Item::Row(row))) if row.side == Side::Server => row,
                 Some(Ok(_)) => continue,
@@ -486,5 +487,38 @@ impl Peer for Loose {
 
     fn summary(&self) -> Summary {
         self.summary
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::dialogue::Parts;
+    use crate::text::Reader;
+
+    struct Memory;
+
+    const FILE: &[u8] = b"S: +OK\nC: NOOP\nS: +OK done\n";
+
+    impl Tape for Memory {
+        fn from(&self, place: Place) -> Option<Items> {
+            let rest = FILE.get(usize::try_from(place.offset).ok()?..)?;
+            let file = Cursor::new(rest);
+            Some(Box::new(Reader::resume(file, place.row, place.offset)))
+        }
+    }
+
+    #[test]
+    fn a_step_goes_on_however_much_waits_to_be_sent() {
+        let index = Index::of(Parts::new(FILE)).unwrap();
+        let mut peer = Loose::new(Arc::new(index), Arc::new(Memory), false, false);
+        let mut out = vec![b'x'; BLOCK];
+        peer.push(b"NOOP\r\n");
+        for _ in 0..9 {
+            peer.next(&mut out);
+        }
+        assert!(out.ends_with(b"+OK\r\n+OK done\r\n"));
     }
 }

@@ -147,3 +147,11 @@ impl Lines {
         }
     }
 }
+
+/// Whether a line inside AUTH is a challenge. `+` without the space is sent by some servers, `+OK` ends the exchange.
+pub(super) fn is_continuation(line: &[u8]) -> bool {
+    let ok = line
+        .get(..3)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"+OK"));
+    line.first() == Some(&b'+') && !ok
+}

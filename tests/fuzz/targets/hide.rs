@@ -77,6 +77,9 @@ fn secret(octets: &[u8], knife: &mut Knife) {
         line.extend_from_slice(b"\r\n");
         for slice in knife.slices(&line) {
             recorder.feed(Side::Client, slice, 0, &mut |_| {});
+            if knife.number(6) == 0 {
+                recorder.flush(0, &mut |_| {});
+            }
         }
         if index + 1 < lines.len() {
             let reply: &[u8] = if way == 2 { b"+ \r\n" } else { b"+OK\r\n" };
