@@ -526,6 +526,7 @@ impl Console {
     fn close(&mut self) {
         if let Some(connection) = self.connection.take() {
             connection.close();
+            self.tell_closed_by_us();
         }
         know(&self.knowledge).state = None;
     }

@@ -312,7 +312,7 @@ pub struct Goals {
     marked: BTreeSet<u64>,
     at: Where,
     is_stls_agreed: bool,
-    has_quit: bool,
+    is_over: bool,
 }
 
 impl Goals {
@@ -326,7 +326,7 @@ impl Goals {
             marked: BTreeSet::new(),
             at: Where::default(),
             is_stls_agreed: false,
-            has_quit: false,
+            is_over: false,
         }
     }
 
@@ -348,7 +348,7 @@ impl Goals {
         self.marked.clear();
         self.at = Where::default();
         self.is_stls_agreed = false;
-        self.has_quit = false;
+        self.is_over = false;
     }
 
     /// Takes an item of the session; `left` tells how many messages are in the maildrop now.
@@ -403,7 +403,7 @@ impl Goals {
             }
             "RSET" => self.marked.clear(),
             "QUIT" => {
-                self.has_quit = true;
+                self.is_over = true;
                 if at.is_transaction {
                     self.take(&Fact::Ended(Some(self.marked.len() as u64), left()));
                 }
@@ -418,7 +418,8 @@ impl Goals {
                 self.at.is_tls = true;
                 self.take(&Fact::Tls(self.is_stls_agreed));
             }
-            EventKind::Closed | EventKind::Lost if !self.has_quit && self.at.is_transaction => {
+            EventKind::Closed | EventKind::Lost if !self.is_over && self.at.is_transaction => {
+                self.is_over = true;
                 self.take(&Fact::Ended(None, left()));
             }
             _ => {}

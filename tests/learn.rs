@@ -196,3 +196,17 @@ fn plain_lines_hold_no_escape() {
     assert_eq!(code, 0);
     assert!(!raw.contains(&0x1b), "{}", text(&raw));
 }
+
+#[test]
+fn hanging_up_is_seen_as_well() {
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &["learn", "hanging-up"]);
+    terminal.prompt("trans>");
+    terminal.line("dele 1", "trans +1 del>");
+    terminal.line(":close", "closed>");
+    terminal.see("[done] all nine messages are still there");
+    terminal.see("is solved");
+    terminal.line(":open", "trans>");
+    terminal.line("stat", "trans>");
+    terminal.see("+OK 9 ");
+}

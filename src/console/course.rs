@@ -3,6 +3,7 @@
 use super::terminal;
 use super::view::shown;
 use super::{Console, Next};
+use crate::dialogue::Place;
 use crate::exit::Exit;
 use crate::help::wrap;
 use crate::learn::course::Course;
@@ -11,6 +12,7 @@ use crate::lint;
 use crate::report;
 use crate::server::fault;
 use crate::style::Paint;
+use crate::transcript::Item;
 use crate::typed::Action;
 
 impl Console {
@@ -119,6 +121,14 @@ impl Console {
             let text = format!("lesson {number} is solved; {on}, or try more here");
             let line = style.paint(Paint::Positive, &text);
             self.screen.print(&format!("{line}\n"));
+        }
+    }
+
+    /// The learner has closed: of what we do ourselves nobody tells the goals.
+    pub(super) fn tell_closed_by_us(&self) {
+        if let Some(course) = &self.course {
+            let closed = Item::Event("closed by client".to_owned());
+            course.watched.feed(Place::default(), &closed);
         }
     }
 

@@ -64,7 +64,7 @@ pub(super) fn server(
     let address = tls.unwrap_or(serving.address());
     let plan = Plan {
         server: format!("lesson {}", lesson.name),
-        file_name: format!("lesson-{}", lesson.name),
+        file_name: "lesson".to_owned(),
         target: Target {
             host: address.ip().to_string(),
             port: address.port(),
