@@ -201,9 +201,15 @@ impl Verifier {
     fn bearer(&mut self, response: &[u8]) -> Verdict {
         let fields: Vec<&[u8]> = response.split(|octet| *octet == 1).collect();
         let header = fields.first().copied().unwrap_or_default();
-        let user = header
+        let escaped = header
             .strip_prefix(b"n,a=")
             .and_then(|rest| rest.strip_suffix(b","));
+        // RFC 7628 §3.1: the header is that of RFC 5801 §4, its name escaped as in SCRAM.
+        let user = escaped.map(|name| std::str::from_utf8(name).ok().and_then(plain_name));
+        if user == Some(None) {
+            return Verdict::Broken("in a name `,` is `=2C` and `=` is `=3D`");
+        }
+        let user = user.flatten();
         let token = fields.iter().find_map(|field| bearer_token(field));
         if !response.ends_with(b"\x01\x01") || !header.ends_with(b",") {
             return Verdict::Broken(
@@ -212,7 +218,7 @@ impl Verifier {
         }
         // The name may be left out where the token tells it.
         let first = self.known.users.first().cloned().unwrap_or_default();
-        self.token(user.or(Some(first.as_bytes())), token)
+        self.token(Some(user.unwrap_or(first).as_bytes()), token)
     }
 
     fn token(&mut self, user: Option<&[u8]>, token: Option<&[u8]>) -> Verdict {

@@ -303,6 +303,29 @@ fn tokens_and_the_rest() {
 
 /// RFC 5034 §4: the most base64 that an initial response may have.
 #[test]
+fn a_name_with_signs_of_the_header_logs_in_by_a_token() {
+    let name = "a=b,c=2C";
+    let mut client = exchange("OAUTHBEARER", credentials(name, "tok", "n"));
+    let known = server::Known {
+        users: vec![name.to_owned()],
+        password: "tok".to_owned().into(),
+        is_anonymous_allowed: false,
+        certified: Vec::new(),
+        binding: None,
+        nonce: "n".to_owned(),
+        host: "pop.example".to_owned(),
+    };
+    let mechanism = Mechanism::named("OAUTHBEARER").unwrap();
+    let turn = client.initial().unwrap().unwrap();
+    let verdict = server::Verifier::new(mechanism, known.clone()).begin(Some(&turn.response));
+    let user = server::Identity::User(name.to_owned());
+    assert_eq!(verdict, server::Verdict::Right(user));
+    let broken = b"n,a=a=b,\x01auth=Bearer tok\x01\x01";
+    let verdict = server::Verifier::new(mechanism, known).begin(Some(broken));
+    assert!(matches!(verdict, server::Verdict::Broken(_)));
+}
+
+#[test]
 fn the_room_for_an_initial_response() {
     for (mechanism, room) in [
         ("PLAIN", 240),
