@@ -182,6 +182,9 @@ fn faults_of_a_live_server_are_found() {
         ("resp-code-on-user", "resp-code-on-user"),
         ("stls-response-injection", "stls-response-injection"),
         ("control-bytes", "control-bytes"),
+        ("unknown-command-ok", "unknown-command-ok"),
+        ("lang-reply-without-tag", "lang-reply-without-tag"),
+        ("sasl-probe-unsupported", "sasl-probe-unsupported"),
     ];
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let runs: Vec<_> = wanted
