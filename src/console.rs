@@ -322,9 +322,7 @@ impl Console {
     }
 
     fn is_open(&self) -> bool {
-        self.connection
-            .as_ref()
-            .is_some_and(|connection| connection.standing().ending.is_none())
+        self.connection.as_ref().is_some_and(Connection::is_open)
     }
 
     /// The server that this is about: the one that was reached.

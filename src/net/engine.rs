@@ -4,6 +4,7 @@ mod thread;
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -203,6 +204,8 @@ pub struct Connection {
 struct Shared {
     standing: Mutex<Standing>,
     changed: Condvar,
+    /// True from before the end is told to the watcher: who has seen it told can't take the connection for open.
+    has_ended: AtomicBool,
 }
 
 impl Connection {
@@ -243,6 +246,7 @@ impl Connection {
         let shared = Arc::new(Shared {
             standing: Mutex::new(standing(&recorder)),
             changed: Condvar::new(),
+            has_ended: AtomicBool::new(false),
         });
         let mut engine = Engine {
             stream: None,
@@ -331,6 +335,12 @@ impl Connection {
     #[must_use]
     pub fn standing(&self) -> Standing {
         self.shared.lock().clone()
+    }
+
+    /// Whether a line can still be sent.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.shared.has_ended.load(Ordering::Acquire)
     }
 
     /// Closes the connection and waits for the thread to end.

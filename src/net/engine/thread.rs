@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -411,6 +412,7 @@ impl Engine {
         if !is_greeted && ending.is_closed_by_peer() && self.first.is_some() {
             self.watcher.told(News::Mistake(mistake::SILENT));
         }
+        self.shared.has_ended.store(true, Ordering::Release);
         self.watcher.told(News::Ended(ending.clone()));
         self.standing.ending = Some(ending);
         self.share();
