@@ -65,7 +65,14 @@ fn programs_get_json_or_junit() {
     let (code, said, _) = check(&["--format", "json"]);
     assert_eq!(code, Some(0));
     let json: serde_json::Value = serde_json::from_str(&said).unwrap();
-    assert!(json.is_object() || json.is_array());
+    let judged = json["judged"].as_array().unwrap();
+    // Each probe, and what several sessions tell together.
+    assert_eq!(judged.len(), 15, "{said}");
+    assert!(
+        judged
+            .iter()
+            .all(|one| one["verdict"] == "pass" || one["verdict"] == "info")
+    );
     let (code, said, _) = check(&["--format", "junit", "--fail-on", "info"]);
     assert_eq!(code, Some(1));
     assert!(said.starts_with("<?xml"), "{said}");
@@ -130,7 +137,7 @@ fn a_silent_server_ends_at_the_time_limit() {
 }
 
 /// Checks a server with a fault; gives what was said.
-fn check_with(name: &str) -> String {
+fn check_with(name: &str, more: &[&str]) -> String {
     let options = ServeOptions {
         faults: vec![fault::named(name).unwrap()],
         ..ServeOptions::default()
@@ -151,7 +158,7 @@ fn check_with(name: &str) -> String {
         "--ca",
         ca.to_str().unwrap(),
     ];
-    let mut program = home.poptalk(&args);
+    let mut program = home.poptalk(&[&args[..], more].concat());
     let output = program.env("POPTALK_PASSWORD", "wonderland").output();
     let output = output.unwrap();
     text(&output.stdout) + &text(&output.stderr)
@@ -191,7 +198,9 @@ fn faults_of_a_live_server_are_found() {
             .chunks(5)
             .map(|some| {
                 scope.spawn(move || {
-                    let said = some.iter().map(|(name, id)| (name, id, check_with(name)));
+                    let said = some
+                        .iter()
+                        .map(|(name, id)| (name, id, check_with(name, &[])));
                     let wrong = said.filter(|(_, id, said)| !said.contains(&format!("  {id}: ")));
                     let wrong = wrong.map(|(name, id, said)| format!("{name}: no {id} in\n{said}"));
                     wrong.collect::<Vec<_>>()
@@ -202,6 +211,18 @@ fn faults_of_a_live_server_are_found() {
         wrong.flatten().collect()
     });
     assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn how_long_refusals_take_is_compared_on_request() {
+    let said = check_with("user-enumeration-timing", &["--timing", "5", "-v"]);
+    assert!(said.contains("12 logins will fail on purpose"), "{said}");
+    assert!(said.contains("  user-enumeration-timing: "), "{said}");
+    assert!(said.contains("fail       several-sessions"), "{said}");
+    let (code, said, logged_in) = check(&["--timing", "4"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("give a number from 5 to 50"), "{said}");
+    assert!(logged_in.is_empty());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What several sessions of one run tell together, and no single one can.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::{read, reply_to};
@@ -25,8 +25,31 @@ pub struct Across {
     check: fn(&Sessions) -> Option<(String, String)>,
 }
 
-/// The transcripts of a run, by probe.
-type Sessions = BTreeMap<&'static str, Transcript>;
+/// How many failed logins of each kind tell something about time: five against five are apart by chance once in 126 times.
+pub const SAMPLES_MIN: usize = 5;
+
+/// How far apart they are at least, in milliseconds: less may be the way there.
+const APART_MIN: u64 = 5;
+
+/// The transcripts of a run by probe; a probe that was played again has several.
+#[derive(Debug, Default)]
+struct Sessions(Vec<(&'static str, Transcript)>);
+
+impl Sessions {
+    /// The first one of a probe.
+    fn get(&self, probe: &str) -> Option<&Transcript> {
+        self.all(probe).next()
+    }
+
+    fn all(&self, probe: &str) -> impl Iterator<Item = &Transcript> {
+        let all = self.0.iter().filter(move |(name, _)| *name == probe);
+        all.map(|(_, transcript)| transcript)
+    }
+
+    fn values(&self) -> impl Iterator<Item = &Transcript> {
+        self.0.iter().map(|(_, transcript)| transcript)
+    }
+}
 
 /// The rules that need more than one session.
 pub const ACROSS: &[Across] = &[
@@ -80,6 +103,34 @@ pub const ACROSS: &[Across] = &[
             let reply = reply_to_pass(sessions.get("09-wrong-password")?)?;
             let is_taken = reply.starts_with("+OK");
             is_taken.then(|| ("a password that nobody has is taken".to_owned(), reply))
+        },
+    },
+    // RFC 3206 §4 wants [AUTH] to say as little for a wrong name as for a wrong password; how long it takes says it as well.
+    Across {
+        id: "user-enumeration-timing",
+        level: Level::Security,
+        source: "RFC 3206 §4",
+        says: "a login is refused in the same time whether there is such a user or not",
+        hint: "who tries names learns which exist: let the server compute a password's hash for unknown names, too",
+        check: |sessions| {
+            let of = |probe| {
+                let mut times: Vec<u64> = sessions.all(probe).filter_map(refused_after).collect();
+                times.sort_unstable();
+                let middle = times.get(times.len() / 2).copied();
+                middle
+                    .filter(|_| times.len() >= SAMPLES_MIN)
+                    .map(|middle| (times, middle))
+            };
+            let (unknown, usual_unknown) = of("08-unknown-user")?;
+            let (wrong, usual_wrong) = of("09-wrong-password")?;
+            let is_apart = unknown.last() < wrong.first() || wrong.last() < unknown.first();
+            let is_far = usual_unknown.abs_diff(usual_wrong) >= APART_MIN;
+            (is_apart && is_far).then(|| {
+                (
+                    format!("{usual_unknown} ms for a name that there is not, {usual_wrong} ms for one that there is"),
+                    format!("{unknown:?} ms and {wrong:?} ms"),
+                )
+            })
         },
     },
     // RFC 2449 §6.5: the server may refuse a login that comes too soon; clients keep to it.
@@ -169,13 +220,9 @@ pub const ACROSS: &[Across] = &[
 
 /// Compares the sessions of a run; each finding is about no row, since no file has it alone.
 #[must_use]
-pub fn across(played: &BTreeMap<&'static str, PathBuf>) -> Vec<Finding> {
-    let sessions = played.iter();
-    judge(
-        &sessions
-            .filter_map(|(name, path)| Some((*name, read(path)?)))
-            .collect(),
-    )
+pub fn across(played: &[(&'static str, PathBuf)]) -> Vec<Finding> {
+    let read = |(name, path): &(&'static str, PathBuf)| Some((*name, read(path)?));
+    judge(&Sessions(played.iter().filter_map(read).collect()))
 }
 
 fn judge(sessions: &Sessions) -> Vec<Finding> {
@@ -238,6 +285,21 @@ fn reply_to_pass(transcript: &Transcript) -> Option<String> {
     rows.find(|row| row.side == Side::Server).map(text)
 }
 
+/// How long a server took for a login up to its refusal, in milliseconds: its replies together, from USER on.
+fn refused_after(transcript: &Transcript) -> Option<u64> {
+    let starts = |row: &Row, start: &str| text(row).to_ascii_uppercase().starts_with(start);
+    let mut rows = transcript.rows();
+    rows.find(|row| row.side == Side::Client && starts(row, "USER"))?;
+    let mut taken = 0;
+    for row in rows.filter(|row| row.side == Side::Server) {
+        taken += row.after_ms;
+        if starts(row, "-ERR") {
+            return Some(taken);
+        }
+    }
+    None
+}
+
 /// How many messages STAT counted first.
 fn count(transcript: &Transcript) -> Option<u64> {
     let status = reply_to(transcript, "STAT")?.into_iter().next()?;
@@ -263,10 +325,12 @@ mod tests {
 
     fn sessions(files: &[(&'static str, &str)]) -> Sessions {
         let parse = |file: &str| crate::text::parse(file.as_bytes()).unwrap();
-        files
-            .iter()
-            .map(|(name, file)| (*name, parse(file)))
-            .collect()
+        Sessions(
+            files
+                .iter()
+                .map(|(name, file)| (*name, parse(file)))
+                .collect(),
+        )
     }
 
     fn found(files: &[(&'static str, &str)]) -> Vec<&'static str> {
@@ -307,6 +371,37 @@ mod tests {
             found(&files),
             ["accepts-any-password", "login-delay-not-enforced"]
         );
+    }
+
+    #[test]
+    fn refusals_are_timed() {
+        let of = |user: u64, pass: u64| {
+            format!(
+                "S: +OK\nC: USER a\nS@{user}: +OK\nC@9: PASS {{{{password}}}}\nS@{pass}: -ERR\n"
+            )
+        };
+        let (soon, late) = (of(1, 0), of(1, 50));
+        let sample = |unknown: &[&str], wrong: &[&str]| {
+            let unknown = unknown
+                .iter()
+                .map(|file| ("08-unknown-user", (*file).to_owned()));
+            let wrong = wrong
+                .iter()
+                .map(|file| ("09-wrong-password", (*file).to_owned()));
+            let files: Vec<(&'static str, String)> = unknown.chain(wrong).collect();
+            let files: Vec<_> = files
+                .iter()
+                .map(|(name, file)| (*name, file.as_str()))
+                .collect();
+            found(&files)
+        };
+        let (soon, late) = (soon.as_str(), late.as_str());
+        assert_eq!(sample(&[soon; 5], &[late; 5]), ["user-enumeration-timing"]);
+        // Too few; all alike; one that lies among the others; apart, and no more than the way may take.
+        assert!(sample(&[soon; 4], &[late; 4]).is_empty());
+        assert!(sample(&[late; 5], &[late; 5]).is_empty());
+        assert!(sample(&[soon, soon, late, soon, soon], &[late; 5]).is_empty());
+        assert!(sample(&[soon; 5], &[of(1, 3).as_str(); 5]).is_empty());
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! `poptalk check HOST`: asks a live server what the probes ask, and judges the answers.
 
-use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use owo_colors::Stream;
 
-use crate::check::across::{self, ACROSS};
+use crate::check::across::{self, ACROSS, SAMPLES_MIN};
 use crate::check::{Check, FAILED_LOGINS, Need, Outcome, PROBES, Probe};
 use crate::console::terminal;
 use crate::exit::Exit;
@@ -18,7 +17,7 @@ use crate::net::dial::plain;
 use crate::password::{PasswordArgs, PasswordError};
 use crate::replay::is_loopback;
 use crate::report;
-use crate::report::findings::{self, Format, Judged};
+use crate::report::findings::{self, Format, Judged, Verdict};
 use crate::session::{Plan, SessionArgs, TlsArgs, seconds};
 use crate::style::{ColorChoice, Paint, Style};
 use crate::target;
@@ -29,6 +28,9 @@ Examples:
   poptalk check mail.example.org           without a login
   poptalk check mail.example.org -u alice  with one; it asks for the password
   poptalk check mail.example.org --fail-on security --format json";
+
+/// The most samples that `--timing` takes.
+const SAMPLES_MAX: u8 = 50;
 
 /// How long each reply may take when nothing else is said.
 const REPLY: Duration = Duration::from_secs(15);
@@ -57,6 +59,10 @@ pub struct CheckArgs {
     /// Send the password without TLS, where the server has none
     #[arg(long)]
     allow_plaintext: bool,
+
+    /// Fail N more logins of each kind, no such user and wrong password, in random order, and compare how long they take
+    #[arg(long, value_name = "N", requires = "user", value_parser = samples)]
+    timing: Option<u8>,
 
     /// Judge by this rule only; may be given many times
     #[arg(long, value_name = "ID")]
@@ -93,6 +99,14 @@ pub struct CheckArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+fn samples(text: &str) -> Result<u8, String> {
+    let count = text
+        .parse()
+        .ok()
+        .filter(|count| (SAMPLES_MIN..=usize::from(SAMPLES_MAX)).contains(&usize::from(*count)));
+    count.ok_or_else(|| format!("give a number from {SAMPLES_MIN} to {SAMPLES_MAX}"))
 }
 
 /// Checks a server.
@@ -195,14 +209,36 @@ fn is_rule(id: &str) -> bool {
     lint::rule(id).is_some() || ACROSS.iter().any(|rule| rule.id == id)
 }
 
+/// What the rules over several sessions are told under, in place of a probe.
+const SEVERAL: &str = "several-sessions";
+
+/// Why a probe was not begun.
+const LIMIT: &str = "the time limit is reached";
+
+/// The probes whose logins fail: no such user, and a wrong password.
+const FAILING: [&str; 2] = ["08-unknown-user", "09-wrong-password"];
+
+/// These, `count` times each, in random order: so a server that grows slow tells nothing.
+fn timed(count: u8) -> Vec<&'static Probe> {
+    let failing = PROBES.iter().filter(|probe| FAILING.contains(&probe.name));
+    let mut all: Vec<(u64, &Probe)> = failing
+        .flat_map(|probe| (0..count).map(move |_| (0, probe)))
+        .collect();
+    for (order, _) in &mut all {
+        // Without random numbers the order is the one above: worse, and no reason to stop.
+        *order = getrandom::u64().unwrap_or_default();
+    }
+    all.sort_by_key(|(order, _)| *order);
+    all.into_iter().map(|(_, probe)| probe).collect()
+}
+
 /// What came of all probes.
 #[derive(Default)]
 struct Run {
-    played: BTreeMap<&'static str, PathBuf>,
+    played: Vec<(&'static str, PathBuf)>,
     judged: Vec<Judged>,
     /// Each rule that found something, once, with the probe in which it did first.
     findings: Vec<(&'static str, Finding)>,
-    skipped: Vec<(&'static str, String)>,
     exit: Option<Exit>,
     /// A user was named, and could not log in.
     has_no_login: bool,
@@ -216,14 +252,12 @@ impl Run {
         let wants =
             |rule: &lint::Rule| args.only.is_empty() || args.only.iter().any(|id| id == rule.id);
         if args.user.is_some() && args.format == Format::Text {
-            report::note(&format!(
-                "{FAILED_LOGINS} logins will fail on purpose, no more"
-            ));
+            let failing = FAILED_LOGINS + 2 * usize::from(args.timing.unwrap_or(0));
+            report::note(&format!("{failing} logins will fail on purpose, no more"));
         }
         for (number, probe) in (1..).zip(PROBES) {
             if start.elapsed() > args.time_limit {
-                let why = "the time limit is reached".to_owned();
-                run.skipped.push((probe.name, why));
+                run.skip(probe, LIMIT.to_owned());
                 continue;
             }
             if is_told {
@@ -237,29 +271,65 @@ impl Run {
             }
         }
         run.has_no_login = check.has_no_login;
-        for finding in across::across(&run.played) {
-            if args.only.is_empty() || args.only.iter().any(|id| id == finding.id) {
-                run.findings.push(("several sessions", finding.clone()));
-                if let Some(last) = run.judged.last_mut() {
-                    last.findings.push(finding);
+        if let Some(count) = args.timing
+            && run.exit.is_none()
+        {
+            for (number, probe) in (1..).zip(timed(count)) {
+                if start.elapsed() > args.time_limit {
+                    run.skip(probe, LIMIT.to_owned());
+                    break;
+                }
+                if is_told {
+                    report::note(&format!(
+                        "{number} of {}: how long {} takes",
+                        2 * count,
+                        probe.name
+                    ));
+                }
+                if let Outcome::Played(path, _) | Outcome::Ended(path, ..) =
+                    check.play(probe, &|_| false)
+                {
+                    run.played.push((probe.name, path));
                 }
             }
+        }
+        let mut findings = across::across(&run.played);
+        findings
+            .retain(|finding| args.only.is_empty() || args.only.iter().any(|id| id == finding.id));
+        let several = findings.iter().map(|finding| (SEVERAL, finding.clone()));
+        run.findings.extend(several);
+        if !run.played.is_empty() {
+            run.judged.push(Judged {
+                probe: Some(SEVERAL),
+                files: run
+                    .played
+                    .iter()
+                    .map(|(_, path)| path.display().to_string())
+                    .collect(),
+                findings,
+                ..Judged::default()
+            });
         }
         run
     }
 
+    fn skip(&mut self, probe: &Probe, why: String) {
+        self.judged.push(Judged {
+            probe: Some(probe.name),
+            skipped: Some(why),
+            ..Judged::default()
+        });
+    }
+
     fn take(&mut self, probe: &Probe, outcome: Outcome) {
-        let (path, findings) = match outcome {
-            Outcome::Skipped(why) => {
-                self.skipped.push((probe.name, why));
-                return;
-            }
+        let (path, findings, skipped) = match outcome {
+            Outcome::Skipped(why) => return self.skip(probe, why),
             Outcome::Failed(error) => {
                 report::error(&error.to_string(), error.hint().as_deref());
                 self.exit = self.exit.max(Some(error.exit()));
                 return;
             }
-            Outcome::Played(path, findings) => (path, findings),
+            Outcome::Played(path, findings) => (path, findings, None),
             Outcome::Ended(path, findings, exit) => {
                 // A server that stays silent is a finding, and the other probes go on.
                 let why = match exit {
@@ -267,17 +337,17 @@ impl Run {
                     Exit::TimedOut => "no reply came in time",
                     _ => "the connection was lost",
                 };
-                self.skipped
-                    .push((probe.name, format!("it ended early: {why}")));
-                (path, findings)
+                (path, findings, Some(format!("it ended early: {why}")))
             }
         };
         self.judged.push(Judged {
+            probe: Some(probe.name),
+            skipped,
             files: vec![path.display().to_string()],
             findings: findings.clone(),
             beyond: 0,
         });
-        self.played.insert(probe.name, path);
+        self.played.push((probe.name, path));
         for finding in findings {
             if !self
                 .findings
@@ -353,18 +423,50 @@ fn people(args: &CheckArgs, plan: &Plan, run: &Run, out: &mut dyn Write) -> io::
             }
         }
     }
-    for (probe, why) in &run.skipped {
-        writeln!(out, "skipped {probe}: {why}")?;
+    for judged in &run.judged {
+        let probe = judged.probe.unwrap_or_default();
+        if args.verbose {
+            let why = judged
+                .skipped
+                .as_ref()
+                .map_or(String::new(), |why| format!(": {why}"));
+            writeln!(out, "{:<10} {probe}{why}", judged.verdict().name())?;
+        } else if let Some(why) = &judged.skipped {
+            writeln!(out, "skipped {probe}: {why}")?;
+        }
     }
     let rules = lint::rules()
         .filter(|rule| !lint::is_about_client(rule))
         .count();
     let found = run.findings.len();
+    let of_probes = run
+        .judged
+        .iter()
+        .filter(|judged| judged.probe != Some(SEVERAL));
+    let verdicts: Vec<Verdict> = of_probes.map(Judged::verdict).collect();
+    let count = |wanted| {
+        verdicts
+            .iter()
+            .filter(|verdict| **verdict == wanted)
+            .count()
+    };
+    let counts = Verdict::ALL
+        .iter()
+        .map(|verdict| (count(*verdict), verdict.name()));
+    let counts = counts.filter(|(count, _)| *count > 0);
+    let counts: Vec<String> = counts
+        .map(|(count, name)| format!("{count} {name}"))
+        .collect();
+    let rest = if counts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", counts.join(", "))
+    };
     writeln!(
         out,
-        "{}: {} of {} probes, {rules} rules, {found} found something",
+        "{}: {} of {} probes{rest}, {rules} rules, {found} found something",
         plan.target,
-        run.played.len(),
+        verdicts.len() - count(Verdict::Skipped),
         PROBES.len()
     )
 }

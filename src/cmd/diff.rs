@@ -137,8 +137,7 @@ fn program(
         files: [&args.old, &args.new]
             .map(|path| path.display().to_string())
             .to_vec(),
-        findings: Vec::new(),
-        beyond: 0,
+        ..Judged::default()
     };
     let summary = diff::compare(old, new, options, &mut |told| {
         let Told::Differs(change) = told else { return };

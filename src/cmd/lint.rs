@@ -129,7 +129,7 @@ fn judge(
         Ok(findings) => Ok(Judged {
             files: vec![name],
             findings,
-            beyond: 0,
+            ..Judged::default()
         }),
         Err(error) => {
             let what = format!(

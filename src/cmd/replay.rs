@@ -507,8 +507,7 @@ fn compare(
         files: [file, &played.log]
             .map(|path| path.display().to_string())
             .to_vec(),
-        findings: Vec::new(),
-        beyond: 0,
+        ..Judged::default()
     };
     let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
     let width = Some(columns).filter(|columns| io::stdout().is_terminal() && *columns >= WIDE);

@@ -253,12 +253,7 @@ pub const OTHERS: &[(&str, Seen)] = &[
         "uidl-reused",
         Seen::Not("a message would have to be deleted and another one be delivered"),
     ),
-    (
-        "user-enumeration-timing",
-        Seen::Not(
-            "it takes many failed logins to tell; `user-enumeration-text` and `resp-code-on-user` see the words",
-        ),
-    ),
+    ("user-enumeration-timing", Seen::Across),
     (
         "write-deadlock",
         Seen::Not("poptalk reads while it sends, so it never comes to that"),

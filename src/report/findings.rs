@@ -24,9 +24,15 @@ pub enum Format {
 }
 
 /// What was judged, and what was found in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Judged {
-    /// What was judged: the name of a file, or two of them.
+    /// The probe of `check` that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<&'static str>,
+    /// Why nothing, or not all of it, was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
+    /// What was judged: the name of a file, or of several; none where the probe was not played.
     pub files: Vec<String>,
     /// The findings, in the order of the file.
     pub findings: Vec<Finding>,
@@ -38,6 +44,67 @@ pub struct Judged {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+/// What comes of judging, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Nothing was found.
+    Pass,
+    /// Only what is worth knowing.
+    Info,
+    /// A SHOULD is not kept.
+    NonStrict,
+    /// A MUST is not kept, it can harm somebody, or two recordings differ.
+    Fail,
+    /// It was not played.
+    Skipped,
+}
+
+impl Verdict {
+    /// All, in the order in which they are counted for people.
+    pub const ALL: [Self; 5] = [
+        Self::Pass,
+        Self::NonStrict,
+        Self::Fail,
+        Self::Info,
+        Self::Skipped,
+    ];
+
+    /// Its name, as in every format.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Info => "info",
+            Self::NonStrict => "non-strict",
+            Self::Fail => "fail",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl Judged {
+    /// What came of it: what the worst finding makes it.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match self.findings.iter().map(|finding| finding.level).max() {
+            None if self.files.is_empty() => Verdict::Skipped,
+            None => Verdict::Pass,
+            Some(Level::Info) => Verdict::Info,
+            Some(Level::Should) => Verdict::NonStrict,
+            Some(Level::Difference | Level::Must | Level::Security) => Verdict::Fail,
+        }
+    }
+
+    /// What it is called in a report: its probe, or its files.
+    fn name(&self) -> String {
+        match self.probe {
+            Some(probe) => probe.to_owned(),
+            None => self.files.join(" and "),
+        }
+    }
 }
 
 /// Findings for people, one paragraph each: file and row, level, id, message, how often; the row as evidence, hint, source.
@@ -82,15 +149,26 @@ pub fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Result<()
 /// Errors: `out` can't be written.
 pub fn json(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     #[derive(Serialize)]
-    struct Report<'a> {
-        judged: &'a [Judged],
+    struct Entry<'a> {
+        verdict: Verdict,
+        #[serde(flatten)]
+        judged: &'a Judged,
     }
+    #[derive(Serialize)]
+    struct Report<'a> {
+        judged: Vec<Entry<'a>>,
+    }
+    let entries = judged.iter().map(|judged| Entry {
+        verdict: judged.verdict(),
+        judged,
+    });
+    let judged = entries.collect();
     serde_json::to_writer_pretty(&mut *out, &Report { judged })?;
     writeln!(out)
 }
 
 /// Everything judged as JUnit XML: a suite for what was judged, a failed case for each finding, one case that passes where there is
-/// none.
+/// none, and one that is skipped, with the reason, for a probe that was not played.
 ///
 /// Errors: `out` can't be written.
 pub fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
@@ -108,15 +186,24 @@ pub fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     suites.push_attribute(("failures", failures.to_string().as_str()));
     xml.write_event(Event::Start(suites))?;
     for one in judged {
-        let name = shown(&one.files.join(" and "));
+        let name = shown(&one.name());
+        let is_skipped = one.verdict() == Verdict::Skipped;
         let mut suite = BytesStart::new("testsuite");
         suite.push_attribute(("name", name.as_str()));
         let count = one.findings.len().max(1);
         suite.push_attribute(("tests", count.to_string().as_str()));
         suite.push_attribute(("failures", failed(one).to_string().as_str()));
         suite.push_attribute(("errors", "0"));
+        suite.push_attribute(("skipped", if is_skipped { "1" } else { "0" }));
         xml.write_event(Event::Start(suite))?;
-        if one.findings.is_empty() {
+        if is_skipped {
+            let why = shown(one.skipped.as_deref().unwrap_or_default());
+            let mut skipped = BytesStart::new("skipped");
+            skipped.push_attribute(("message", why.as_str()));
+            xml.write_event(Event::Start(case(&name, "not played")))?;
+            xml.write_event(Event::Empty(skipped))?;
+            xml.write_event(Event::End(BytesEnd::new("testcase")))?;
+        } else if one.findings.is_empty() {
             xml.write_event(Event::Empty(case(&name, "nothing found")))?;
         }
         for finding in &one.findings {
@@ -153,9 +240,13 @@ pub fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
 ///
 /// Errors: `out` can't be written.
 pub fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
+    let title = |one: &Judged| match &one.skipped {
+        Some(why) => format!("{}: {} ({why})", one.name(), one.verdict().name()),
+        None => format!("{}: {}", one.name(), one.verdict().name()),
+    };
     let mut parts = judged
         .iter()
-        .map(|one| (one.files.join(" and "), one.findings.as_slice()));
+        .map(|one| (title(one), one.findings.as_slice()));
     crate::show::html::report(out, "What poptalk found", &mut parts)
 }
 
@@ -209,7 +300,7 @@ mod tests {
                 ),
                 finding("late", Level::Info, None, ""),
             ],
-            beyond: 0,
+            ..Judged::default()
         }
     }
 

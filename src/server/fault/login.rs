@@ -255,6 +255,14 @@ pub(super) const FAULTS: &[Fault] = &[
     )
     .typing(UNKNOWN),
     Fault::new(
+        "user-enumeration-timing",
+        "USER is answered 200 ms later where there is such a mailbox",
+        &[],
+        &[Step::new(Status, &["USER"], Wait(200)).when(|said| said.asked.args == "alice")],
+    )
+    .typing(WRONG)
+    .because("one login tells nothing about time: `check --timing 5` compares several"),
+    Fault::new(
         "tarpit",
         "a failed login is answered after two seconds",
         &["tarpit"],
