@@ -1,24 +1,29 @@
 //! Asks a server what the probes ask, each on a connection of its own, and judges the transcripts by the rules.
 
 pub mod across;
+pub mod session;
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use crate::dialogue::{Part, Parts};
 use crate::exit::Exit;
 use crate::finding::Finding;
 use crate::lint::{self, Lint};
-use crate::replay::{self, Options, ReplayError};
-use crate::session::Plan;
+use crate::replay::{self, Limit, Options, ReplayError};
+use crate::session::{Failure, Plan};
 use crate::text::{self, Reader};
-use crate::tracker::{Side, Status};
-use crate::transcript::{Item, Piece, Transcript};
+use crate::tracker::Status;
+use crate::transcript::Item;
+use session::Session;
 
-/// The most failed logins that one run makes.
-pub const FAILED_LOGINS: usize = 2;
+/// How many logins of one run fail on purpose at most. Where the password that is given is wrong, one more does.
+pub const FAILED_LOGINS: usize = 4;
+
+/// How much of a server one probe takes, in octets: a reply without end is not waited for.
+pub const OCTETS_MAX: u64 = 64 * 1024 * 1024;
 
 /// What a probe needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,21 +58,34 @@ macro_rules! probes {
 
 /// Every probe, in the order in which they are played.
 pub const PROBES: &[Probe] = probes![
-    "01-greeting",
-    "02-capabilities",
-    "03-strange-lines",
-    "03-too-early",
-    "04-long-line",
-    "05-auth",
-    "06-languages",
-    "07-stls",
-    "08-unknown-user",
-    "09-wrong-password",
-    "10-session",
-    "11-deletion",
-    "12-pipelining",
-    "13-stls-injection"
+    "greeting",
+    "capabilities",
+    "strange-lines",
+    "too-early",
+    "early-noop",
+    "long-line",
+    "longest-line",
+    "auth",
+    "lang",
+    "utf8",
+    "stls",
+    "stls-injection",
+    "unknown-user",
+    "wrong-password",
+    "session",
+    "deletion",
+    "pipelining",
+    "argument",
+    "sasl",
+    "sasl-initial",
+    "sasl-cancel"
 ];
+
+/// The probe of a name.
+#[must_use]
+pub fn probe(name: &str) -> Option<&'static Probe> {
+    PROBES.iter().find(|probe| probe.name == name)
+}
 
 impl Probe {
     fn head(&self, wanted: &str) -> Option<String> {
@@ -87,6 +105,12 @@ impl Probe {
             Some("login") => Need::Login,
             _ => Need::Nothing,
         }
+    }
+
+    /// The capability that the server must announce for it, and an argument of that.
+    #[must_use]
+    pub fn capability(&self) -> Option<String> {
+        self.head("capability")
     }
 
     /// How many logins of it fail.
@@ -117,14 +141,27 @@ impl Probe {
 /// What came of a probe.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It was played; the transcript, and what was found in it.
-    Played(PathBuf, Vec<Finding>),
-    /// It was played, and the connection ended in a way that has an exit code.
-    Ended(PathBuf, Vec<Finding>, Exit),
+    /// It was played.
+    Played(Run),
     /// It was not played, for this reason.
     Skipped(String),
     /// It could not be played.
     Failed(ReplayError),
+}
+
+/// A probe that was played.
+#[derive(Debug)]
+pub struct Run {
+    /// The transcript.
+    pub log: PathBuf,
+    /// What was found in it.
+    pub findings: Vec<Finding>,
+    /// What it tells to the rules over several sessions.
+    pub session: Session,
+    /// It ended before its time: how, and the exit code for it.
+    pub early: Option<(String, Exit)>,
+    /// There is no TLS, where it should be from the first octet.
+    pub no_tls: Option<Failure>,
 }
 
 /// How to check.
@@ -137,52 +174,72 @@ pub struct Check<'a> {
     pub may_send_in_clear: bool,
     /// The password of the user, for the probes that need one.
     pub password: Option<String>,
-    /// What has been learnt: the server announces STLS.
-    pub has_stls: bool,
-    /// What has been learnt: the login of a probe did not come about.
-    pub has_no_login: bool,
+    /// When all of it ends.
+    pub until: Instant,
+    /// What has been learnt: every capability that was announced, in one of the phases.
+    pub capabilities: Vec<String>,
+    /// What has been learnt: the login of a probe did not come about, and why.
+    pub no_login: Option<String>,
 }
 
 impl Check<'_> {
+    /// Why a probe is not to be played; None: it is.
+    fn unfit(&self, probe: &Probe) -> Option<String> {
+        let has_user = self.plan.args.user.is_some();
+        let is_clear = !self.plan.target.is_tls;
+        let lacks = |capability: &String| !announces(&self.capabilities, capability);
+        let unfit = match probe.need() {
+            Need::Stls if !is_clear => "TLS is on from the first octet",
+            Need::Stls if !announces(&self.capabilities, "STLS") => {
+                "the server does not announce STLS"
+            }
+            Need::User | Need::Login if !has_user => "it needs a user: -u NAME",
+            // One try is enough: more might lock the account.
+            Need::Login if self.no_login.is_some() => {
+                let why = self.no_login.as_deref().unwrap_or_default();
+                return Some(format!("the login did not come about: {why}"));
+            }
+            Need::Login
+                if is_clear
+                    && !announces(&self.capabilities, "STLS")
+                    && !self.may_send_in_clear =>
+            {
+                "the password would go out in clear; --allow-plaintext sends it"
+            }
+            _ => {
+                return probe
+                    .capability()
+                    .filter(lacks)
+                    .map(|capability| format!("the server does not announce {capability}"));
+            }
+        };
+        Some(unfit.to_owned())
+    }
+
     /// Plays one probe and judges it by the rules that `wants` takes.
     pub fn play(&mut self, probe: &Probe, wants: &dyn Fn(&lint::Rule) -> bool) -> Outcome {
-        let user = self.plan.args.user.clone();
-        let is_clear = !self.plan.target.is_tls;
-        let mut text = probe.text.to_owned();
-        match probe.need() {
-            Need::Nothing => {}
-            Need::Stls if !is_clear => {
-                return Outcome::Skipped("TLS is on from the first octet".to_owned());
-            }
-            Need::Stls if !self.has_stls => {
-                return Outcome::Skipped("the server does not announce STLS".to_owned());
-            }
-            Need::Stls => {}
-            Need::User | Need::Login if user.is_none() => {
-                return Outcome::Skipped("it needs a user: -u NAME".to_owned());
-            }
-            Need::User => {}
-            // One try is enough: more might lock the account.
-            Need::Login if self.has_no_login => {
-                let why = "the login did not come about; is the password right?";
-                return Outcome::Skipped(why.to_owned());
-            }
-            Need::Login if is_clear && self.has_stls => text = with_stls(&text),
-            Need::Login if is_clear && !self.may_send_in_clear => {
-                let why = "the password would go out in clear; --allow-plaintext sends it";
-                return Outcome::Skipped(why.to_owned());
-            }
-            Need::Login => {}
+        if let Some(why) = self.unfit(probe) {
+            return Outcome::Skipped(why);
         }
+        let is_inside_stls = probe.need() == Need::Login
+            && !self.plan.target.is_tls
+            && announces(&self.capabilities, "STLS");
+        let text = match is_inside_stls {
+            true => with_stls(probe.text),
+            false => probe.text.to_owned(),
+        };
         let path = self.folder.join(format!("{}.pop3", probe.name));
         if let Err(error) = std::fs::write(&path, text) {
             return Outcome::Failed(ReplayError::Read(path, error));
         }
         let mut plan = self.plan.clone();
         plan.file_name = format!("check-{}-{}", probe.name, self.plan.target.host);
-        let user = user.unwrap_or_default();
+        let user = self.plan.args.user.clone().unwrap_or_default();
         let options = Options {
             keep_going: true,
+            expects_tls_failure: true,
+            until: Some(self.until),
+            most_octets: Some(OCTETS_MAX),
             values: HashMap::from([("user".to_owned(), user)]),
             password: self.password.clone(),
             ..Options::default()
@@ -191,15 +248,73 @@ impl Check<'_> {
             Ok(played) => played,
             Err(error) => return Outcome::Failed(error),
         };
-        self.has_stls |= announces_stls(&played.log);
-        self.has_no_login |= probe.need() == Need::Login && !has_login(&played.log);
-        let findings = judge(&played.log, wants);
-        match played.failure {
-            Some(Exit::Tls) if probe.may_fail_tls() => Outcome::Played(played.log, findings),
-            Some(exit) => Outcome::Ended(played.log, findings, exit),
-            None => Outcome::Played(played.log, findings),
+        let read = || Some(BufReader::new(File::open(&played.log).ok()?));
+        // We wrote it ourselves a moment ago.
+        let session = read()
+            .and_then(|file| Session::read(file).ok())
+            .unwrap_or_default();
+        for line in &session.capabilities {
+            if !self.capabilities.contains(line) {
+                self.capabilities.push(line.clone());
+            }
         }
+        let early = early(played.failure, played.limit)
+            .filter(|(_, exit)| *exit != Exit::Tls || !probe.may_fail_tls());
+        if probe.need() == Need::Login && probe.failed_logins() == 0 && !session.has_login {
+            self.no_login = Some(no_login(&session, early.as_ref()));
+        }
+        // What the probe does wrong, it does on purpose.
+        let lint = Lint::with(|rule| wants(rule) && !lint::is_about_client(rule));
+        let findings = read().and_then(|file| lint::judge(&mut Reader::new(file), lint).ok());
+        Outcome::Played(Run {
+            findings: findings.unwrap_or_default(),
+            session,
+            early,
+            no_tls: played.no_tls,
+            log: played.log,
+        })
     }
+}
+
+/// How a probe ended before its time, and the exit code for it.
+fn early(failure: Option<Exit>, limit: Option<Limit>) -> Option<(String, Exit)> {
+    let why = match (limit, failure?) {
+        (Some(Limit::Time), _) => "the time limit is reached".to_owned(),
+        (Some(Limit::Octets), _) => format!("more than {} MiB came", OCTETS_MAX / 1024 / 1024),
+        (None, Exit::Tls) => "TLS failed".to_owned(),
+        (None, Exit::TimedOut) => "no reply came in time".to_owned(),
+        (None, _) => "the connection was lost".to_owned(),
+    };
+    Some((why, failure?))
+}
+
+/// Why a login did not come about.
+fn no_login(session: &Session, early: Option<&(String, Exit)>) -> String {
+    match (&session.login, early) {
+        (Some((Status::Negative, reply)), _) => {
+            let mut shown = String::new();
+            crate::visible::escape(reply.as_bytes(), &mut shown);
+            format!("{shown} (is the password right?)")
+        }
+        (_, Some((_, Exit::Tls))) => {
+            "TLS failed; --ca FILE names who may sign, --insecure goes on without".to_owned()
+        }
+        (_, Some((why, _))) => why.clone(),
+        _ => "PASS was not answered".to_owned(),
+    }
+}
+
+/// Whether a capability is among those that were announced; with a second word, whether it has this argument. Any case.
+fn announces(lines: &[String], wanted: &str) -> bool {
+    let mut wanted = wanted.split(' ');
+    let (tag, argument) = (wanted.next().unwrap_or_default(), wanted.next());
+    lines.iter().any(|line| {
+        let mut words = line.split(' ');
+        words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case(tag))
+            && argument.is_none_or(|argument| words.any(|word| word.eq_ignore_ascii_case(argument)))
+    })
 }
 
 /// A probe that begins TLS behind the greeting.
@@ -209,62 +324,12 @@ fn with_stls(text: &str) -> String {
     text.replacen(greeting, stls, 1)
 }
 
-/// The findings about the server in a transcript; what the probe does wrong, it does on purpose.
-fn judge(path: &Path, wants: &dyn Fn(&lint::Rule) -> bool) -> Vec<Finding> {
-    let Ok(file) = File::open(path) else {
-        return Vec::new();
-    };
-    let lint = Lint::with(|rule| wants(rule) && !lint::is_about_client(rule));
-    // We wrote it ourselves a moment ago.
-    lint::judge(&mut Reader::new(BufReader::new(file)), lint).unwrap_or_default()
-}
-
-/// The rows of the server up to the end of the reply to `command`, of a transcript that is small.
-fn reply_to(transcript: &Transcript, command: &str) -> Option<Vec<String>> {
-    let line = |pieces: &[Piece]| match pieces {
-        [Piece::Octets(octets)] => String::from_utf8_lossy(octets).into_owned(),
-        _ => String::new(),
-    };
-    let mut rows = transcript.rows();
-    rows.find(|row| row.side == Side::Client && line(&row.pieces).eq_ignore_ascii_case(command))?;
-    let reply: Vec<String> = rows
-        .take_while(|row| row.side == Side::Server)
-        .map(|row| line(&row.pieces))
-        .collect();
-    reply
-        .first()
-        .is_some_and(|status| status.starts_with('+'))
-        .then_some(reply)
-}
-
-fn read(path: &Path) -> Option<Transcript> {
-    text::parse(&std::fs::read(path).ok()?).ok()
-}
-
-/// Whether a login succeeds in a transcript.
-fn has_login(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else {
-        return false;
-    };
-    let mut parts = Parts::new(BufReader::new(file)).map_while(Result::ok);
-    parts.any(|part| match part {
-        Part::Exchange(exchange) => {
-            let verb = exchange.sent.as_ref().map(|sent| sent.verb());
-            verb.as_deref() == Some("PASS") && exchange.status == Some(Status::Positive)
-        }
-        _ => false,
-    })
-}
-
-fn announces_stls(path: &Path) -> bool {
-    let reply = read(path).and_then(|transcript| reply_to(&transcript, "CAPA"));
-    reply.is_some_and(|lines| lines.iter().any(|line| line.eq_ignore_ascii_case("STLS")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::command::{Command, Effect};
+    use crate::tracker::Side;
+    use crate::transcript::Piece;
 
     #[test]
     fn every_probe_is_a_transcript_that_tells_what_it_is_for() {
@@ -275,24 +340,53 @@ mod tests {
         }
         let failed: usize = PROBES.iter().map(Probe::failed_logins).sum();
         assert_eq!(failed, FAILED_LOGINS);
+        let heads = ["needs", "capability", "fails", "may"];
+        for probe in PROBES {
+            let items = text::parse(probe.text.as_bytes())
+                .unwrap()
+                .items
+                .into_iter();
+            let names = items.filter_map(|item| match item {
+                Item::Head { name, .. } => Some(name),
+                _ => None,
+            });
+            assert!(
+                names.into_iter().all(|name| heads.contains(&name.as_str())),
+                "{}",
+                probe.name
+            );
+        }
     }
 
-    /// RFC 1939 §6: without QUIT nothing is removed.
+    /// RFC 1939 §6: without QUIT nothing is removed; RFC 2449 §6.7: with EXPIRE 0 QUIT removes what was fetched.
     #[test]
     fn no_probe_can_delete_anything() {
         for probe in PROBES {
             let transcript = text::parse(probe.text.as_bytes()).unwrap();
-            let mut marked = false;
+            let (mut can_delete, mut is_in) = (false, false);
             for row in transcript.rows().filter(|row| row.side == Side::Client) {
                 let Some(Piece::Octets(line)) = row.pieces.first() else {
                     continue;
                 };
-                match Command::of_line(line).map(|command| command.effect) {
-                    Some(Effect::Delete) => marked = true,
-                    Some(Effect::Quit) => assert!(!marked, "{} may delete", probe.name),
+                let row = Command::of_line(line);
+                match row.map(|command| (command.effect, command.verb)) {
+                    Some((Effect::Login, _)) => is_in = true,
+                    Some((Effect::Delete, _) | (_, "RETR" | "TOP")) => can_delete |= is_in,
+                    Some((Effect::Quit, _)) => assert!(!can_delete, "{} may delete", probe.name),
                     _ => {}
                 }
             }
         }
+    }
+
+    #[test]
+    fn capabilities_are_looked_up_by_word() {
+        let lines = ["SASL CRAM-MD5 plain".to_owned(), "PIPELINING".to_owned()];
+        assert!(announces(&lines, "SASL PLAIN") && announces(&lines, "pipelining"));
+        assert!(
+            !announces(&lines, "SASL LOGIN")
+                && !announces(&lines, "PIPE")
+                && !announces(&lines, "UTF8")
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Plays the client's rows of a transcript to a server, in lock-step as they were recorded, which gives a new transcript.
 
+mod fill;
 mod preview;
 
 use std::collections::HashMap;
@@ -8,32 +9,33 @@ use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-use crate::command::{Command, Words};
 use crate::exit::Exit;
 use crate::heard::{Heard, hear};
 use crate::log;
-use crate::login;
 use crate::net::dial::plain;
 use crate::net::engine::{Connection, Ending, FAREWELL, News, OpenError, Order, Standing, Watcher};
-use crate::password::{self, PasswordError};
+use crate::password::PasswordError;
 use crate::player::{Action, Answer, Cue, Player};
 use crate::proxied::{self, ServerLeg};
 use crate::recorder::Seen;
-use crate::sasl::{self, Credentials, Exchange, Mechanism, SaslError};
+use crate::sasl::{Exchange, Mechanism, SaslError};
 use crate::session::{Failure, Plan};
 use crate::text::{self, ParseError, Reader};
 use crate::tracker::{LineEnd, State};
-use crate::transcript::{Hole, Piece};
+use crate::transcript::Piece;
 
 pub use preview::Preview;
 
 /// How long to wait for lines that the recording has although nobody had asked for them.
 const UNASKED: Duration = Duration::from_secs(1);
+
+/// How many octets of rows that wait for nothing go out together: their replies must fit into the buffers between us.
+const JOINED_MAX: usize = 512;
 
 /// Longer than anybody waits; the reply's own time-out strikes first.
 const LONG: Duration = Duration::from_secs(1 << 32);
@@ -43,8 +45,12 @@ const LONG: Duration = Duration::from_secs(1 << 32);
 pub struct Options {
     /// Go on where the conversation leaves the recording.
     pub keep_going: bool,
-    /// The recording tells of a handshake that failed.
+    /// The recording tells of a handshake that failed, or whoever asks judges that as well.
     pub expects_tls_failure: bool,
+    /// Stop at this moment, whatever is still to come.
+    pub until: Option<Instant>,
+    /// Stop once the server has sent so many octets.
+    pub most_octets: Option<u64>,
     /// Keep the recorded pauses.
     pub pace: Option<Pace>,
     /// What stands for `{{name}}` in a client row.
@@ -92,6 +98,19 @@ pub struct Played {
     pub departure: Option<Departure>,
     /// The connection ended in a way that has an exit code of its own.
     pub failure: Option<Exit>,
+    /// Why there is no TLS, where [`Options::expects_tls_failure`] takes that for an answer.
+    pub no_tls: Option<Failure>,
+    /// It was stopped by a limit of the options.
+    pub limit: Option<Limit>,
+}
+
+/// A limit that stopped a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// The moment has come.
+    Time,
+    /// The server has sent too much.
+    Octets,
 }
 
 /// Where a conversation left the recording.
@@ -221,11 +240,15 @@ pub fn play(
     let connection = match (opened, &log) {
         (Ok(connection), _) => connection,
         // That there is no TLS may be what was recorded; the new transcript tells.
-        (Err(Failure::Open(OpenError::Tls(_))), Some(log)) if options.expects_tls_failure => {
+        (Err(failure @ Failure::Open(OpenError::Tls(_))), Some(log))
+            if options.expects_tls_failure =>
+        {
             return Ok(Played {
                 log: log.clone(),
                 departure: None,
                 failure: Some(Exit::Tls),
+                no_tls: Some(failure),
+                limit: None,
             });
         }
         (Err(failure), _) => return Err(failure.into()),
@@ -252,14 +275,18 @@ pub fn play(
         exchange: None,
         departure: None,
         silences: 0,
+        outgoing: Zeroizing::default(),
+        limit: None,
     };
     let result = replay.run(progress);
-    let departure = replay.departure;
+    let (departure, limit) = (replay.departure, replay.limit);
     replay.connection.close();
     result.map(|failure| Played {
         log,
         departure,
         failure,
+        no_tls: None,
+        limit,
     })
 }
 
@@ -278,18 +305,52 @@ struct Replay<'a> {
     departure: Option<Departure>,
     /// Time-outs that the recording has as well.
     silences: u64,
+    /// Rows that wait for nothing and go out together: so what was pipelined is pipelined, however fast the server is.
+    outgoing: Zeroizing<Vec<u8>>,
+    limit: Option<Limit>,
 }
 
 impl Replay<'_> {
     fn run(&mut self, progress: &mut dyn FnMut(u64)) -> Result<Option<Exit>, ReplayError> {
+        let mut awaited = None;
         while let Some(cue) = cue(&mut self.player, self.path)? {
-            let now = self.connection.wait(LONG, |now| {
+            let is_joined = awaited == Some((cue.answers, cue.lines))
+                && self.options.pace.is_none()
+                && self.outgoing.len() < JOINED_MAX
+                && matches!(
+                    cue.action,
+                    Action::Send {
+                        is_injected: false,
+                        is_response: false,
+                        ..
+                    }
+                );
+            awaited = Some((cue.answers, cue.lines));
+            if let (
+                true,
+                Action::Send {
+                    pieces,
+                    end,
+                    is_response,
+                    ..
+                },
+            ) = (is_joined, &cue.action)
+            {
+                let octets = self.fill(cue.row, pieces, *end, *is_response)?;
+                self.outgoing.extend_from_slice(&octets);
+                continue;
+            }
+            self.send_outgoing();
+            let now = self.wait(&|now| {
                 // An answer that the recording has, and that will not come.
                 let is_all =
                     now.outstanding == 0 && now.state != State::Greeting && !is_leaving(now);
                 now.answers + silences(now) >= cue.answers || is_all || now.is_owed
             });
             progress(now.answers);
+            if self.limit.is_some() {
+                return Ok(Some(Exit::TimedOut));
+            }
             self.compare();
             // More time-outs than were recorded.
             if silences(&now) > self.silences {
@@ -331,12 +392,40 @@ impl Replay<'_> {
                         self.connection.order(Order::Inject(line));
                         continue;
                     }
-                    let octets = self.fill(cue.row, pieces, end, is_response)?;
-                    self.connection.order(Order::Send(octets));
+                    self.outgoing = self.fill(cue.row, pieces, end, is_response)?;
                 }
             }
         }
+        self.send_outgoing();
         Ok(None)
+    }
+
+    fn send_outgoing(&mut self) {
+        let octets = std::mem::take(&mut self.outgoing);
+        if !octets.is_empty() {
+            self.connection.order(Order::Send(octets));
+        }
+    }
+
+    /// Waits, and notes the limit that strikes first.
+    fn wait(&mut self, is_enough: &dyn Fn(&Standing) -> bool) -> Standing {
+        let left = |until: Instant| until.saturating_duration_since(Instant::now());
+        let most = self.options.most_octets.unwrap_or(u64::MAX);
+        let is_too_much = |now: &Standing| now.received > most;
+        let longest = self.options.until.map_or(LONG, left);
+        let now = self
+            .connection
+            .wait(longest, |now| is_enough(now) || is_too_much(now));
+        if is_too_much(&now) {
+            self.limit = Some(Limit::Octets);
+        } else if self
+            .options
+            .until
+            .is_some_and(|until| left(until).is_zero())
+        {
+            self.limit = Some(Limit::Time);
+        }
+        now
     }
 
     /// Compares the answers that have come with the recorded ones.
@@ -364,147 +453,6 @@ impl Replay<'_> {
             let pause = Duration::from_millis(after_ms).div_f64(pace.speed);
             thread::sleep(pause.min(pace.longest));
         }
-    }
-
-    /// The octets of a row, its holes filled.
-    fn fill(
-        &mut self,
-        row: usize,
-        pieces: &[Piece],
-        end: LineEnd,
-        is_response: bool,
-    ) -> Result<Zeroizing<Vec<u8>>, ReplayError> {
-        if !is_response {
-            self.learn(pieces);
-        }
-        let mut line = Zeroizing::new(Vec::new());
-        for piece in pieces {
-            match piece {
-                Piece::Octets(octets) => line.extend_from_slice(octets),
-                Piece::Hole(hole) if self.options.sends_names => {
-                    line.extend_from_slice(format!("{{{{{}}}}}", hole.name()).as_bytes());
-                }
-                Piece::Hole(hole) => {
-                    let octets = self.hole(row, hole, is_response)?;
-                    line.extend_from_slice(&octets);
-                }
-            }
-        }
-        line.extend_from_slice(end.octets());
-        Ok(line)
-    }
-
-    /// Keeps who logs in, and how.
-    fn learn(&mut self, pieces: &[Piece]) {
-        let Some(Piece::Octets(line)) = pieces.first() else {
-            return;
-        };
-        let Some(command) = Command::of_line(line) else {
-            return;
-        };
-        let argument = Words::of(line).nth(1).map(String::from_utf8_lossy);
-        match (command.verb, argument) {
-            ("USER" | "APOP", Some(name)) => self.user = Some(name.into_owned()),
-            ("AUTH", Some(name)) => {
-                self.mechanism = Mechanism::named(&name);
-                self.exchange = None;
-            }
-            _ => {}
-        }
-    }
-
-    fn hole(
-        &mut self,
-        row: usize,
-        hole: &Hole,
-        is_response: bool,
-    ) -> Result<Zeroizing<Vec<u8>>, ReplayError> {
-        let Hole::Named(name) = hole else {
-            return Err(ReplayError::Hole(row, hole.name().to_owned()));
-        };
-        if let Some(value) = self.options.values.get(name) {
-            return Ok(Zeroizing::new(value.clone().into_bytes()));
-        }
-        match name.as_str() {
-            "password" | "secret" => self.password(row),
-            "digest" => {
-                let secret = self.password(row)?;
-                let stamp = hear(&self.heard).learnt.timestamp.clone();
-                let stamp = stamp.ok_or(ReplayError::Lacks(
-                    row,
-                    "the server's greeting has no timestamp, so there is no APOP (RFC 1939 §7)",
-                    "the recording needs a server with APOP",
-                ))?;
-                Ok(Zeroizing::new(
-                    sasl::apop(&stamp, &secret).as_bytes().to_vec(),
-                ))
-            }
-            "response" => self.response(row, is_response),
-            other => Err(ReplayError::Hole(row, other.to_owned())),
-        }
-    }
-
-    fn password(&self, row: usize) -> Result<Zeroizing<Vec<u8>>, ReplayError> {
-        if let Some(password) = &self.options.password {
-            return Ok(Zeroizing::new(password.clone().into_bytes()));
-        }
-        let user = self.user.as_deref().unwrap_or_default();
-        let host = &self.connection.target().host;
-        let secret = password::find(&self.plan.args.password, host, user, None)
-            .map_err(|error| ReplayError::Password(row, error))?;
-        let order = Order::Remember("password", secret.clone());
-        self.connection.order(order);
-        Ok(secret)
-    }
-
-    /// A SASL response, computed for the challenge of this session.
-    fn response(
-        &mut self,
-        row: usize,
-        is_response: bool,
-    ) -> Result<Zeroizing<Vec<u8>>, ReplayError> {
-        let mechanism = self.mechanism.ok_or(ReplayError::Lacks(
-            row,
-            "poptalk can't compute the responses of this mechanism",
-            "give each as --set response=BASE64",
-        ))?;
-        let broken = |error| ReplayError::Sasl(row, error);
-        let mut turn = None;
-        if self.exchange.is_none() {
-            let user = self.user.clone();
-            let user = user.ok_or(ReplayError::Lacks(
-                row,
-                "the recording does not tell who logged in",
-                "name the user with -u",
-            ))?;
-            let secret = match mechanism.wants_secret() {
-                true => self.password(row)?,
-                false => Zeroizing::default(),
-            };
-            let target = self.connection.target();
-            let credentials = Credentials {
-                user,
-                secret,
-                host: target.host.clone(),
-                port: target.port,
-                nonce: login::nonce().map_err(|_| broken(SaslError::Forbidden))?,
-                binding: hear(&self.heard).binding.clone(),
-                is_plus_missing: false,
-            };
-            let mut exchange = Exchange::new(mechanism, credentials);
-            turn = exchange.initial().map_err(broken)?;
-            self.exchange = Some(exchange);
-        }
-        let exchange = self.exchange.as_mut();
-        let turn = match (turn, exchange) {
-            (Some(turn), _) => turn,
-            (None, Some(exchange)) => {
-                let challenge = std::mem::take(&mut hear(&self.heard).learnt.challenge);
-                exchange.answer(&challenge).map_err(broken)?
-            }
-            (None, None) => return Ok(Zeroizing::default()),
-        };
-        Ok(Zeroizing::new(turn.text(!is_response).as_bytes().to_vec()))
     }
 }
 

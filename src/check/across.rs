@@ -1,12 +1,12 @@
 //! What several sessions of one run tell together, and no single one can.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
-use super::{read, reply_to};
+use super::session::Session;
 use crate::finding::{Finding, Level};
-use crate::tracker::Side;
-use crate::transcript::{Piece, Row, Transcript};
+use crate::sasl;
+use crate::text;
+use crate::tracker::Status;
 
 /// A rule over the sessions of a run.
 #[derive(Debug, Clone, Copy)]
@@ -31,23 +31,28 @@ pub const SAMPLES_MIN: usize = 5;
 /// How far apart they are at least, in milliseconds: less may be the way there.
 const APART_MIN: u64 = 5;
 
-/// The transcripts of a run by probe; a probe that was played again has several.
+/// The sessions of a run by probe; a probe that was played again has several.
 #[derive(Debug, Default)]
-struct Sessions(Vec<(&'static str, Transcript)>);
+pub struct Sessions(Vec<(&'static str, Session)>);
 
 impl Sessions {
+    /// Adds one.
+    pub fn push(&mut self, probe: &'static str, session: Session) {
+        self.0.push((probe, session));
+    }
+
     /// The first one of a probe.
-    fn get(&self, probe: &str) -> Option<&Transcript> {
+    fn get(&self, probe: &str) -> Option<&Session> {
         self.all(probe).next()
     }
 
-    fn all(&self, probe: &str) -> impl Iterator<Item = &Transcript> {
+    fn all(&self, probe: &str) -> impl Iterator<Item = &Session> {
         let all = self.0.iter().filter(move |(name, _)| *name == probe);
-        all.map(|(_, transcript)| transcript)
+        all.map(|(_, session)| session)
     }
 
-    fn values(&self) -> impl Iterator<Item = &Transcript> {
-        self.0.iter().map(|(_, transcript)| transcript)
+    fn values(&self) -> impl Iterator<Item = &Session> {
+        self.0.iter().map(|(_, session)| session)
     }
 }
 
@@ -61,11 +66,10 @@ pub const ACROSS: &[Across] = &[
         says: "each connection reaches the same server",
         hint: "a pool of servers of several versions makes faults that come and go; name the greeting when you report one",
         check: |sessions| {
-            let greetings: BTreeSet<String> = sessions
+            let greetings = sessions
                 .values()
-                .filter_map(greeting)
-                .map(|line| words(&line))
-                .collect();
+                .filter_map(|session| session.greeting.as_deref());
+            let greetings: BTreeSet<String> = greetings.map(words).collect();
             let shown = greetings.iter().nth(1)?.clone();
             Some((
                 format!(
@@ -85,11 +89,12 @@ pub const ACROSS: &[Across] = &[
         hint: "who listened to one APOP can send it again: the timestamp must be new for each connection",
         check: |sessions| {
             let mut seen = BTreeSet::new();
-            let mut stamps = sessions
+            let greetings = sessions
                 .values()
-                .filter_map(greeting)
-                .filter_map(|line| stamp(&line));
-            let twice = stamps.find(|stamp| !seen.insert(stamp.clone()))?;
+                .filter_map(|session| session.greeting.as_deref());
+            let mut stamps = greetings.filter_map(|line| sasl::timestamp(line.as_bytes()));
+            let twice = stamps.find(|stamp| !seen.insert(*stamp))?;
+            let twice = String::from_utf8_lossy(twice).into_owned();
             Some(("two greetings have the same timestamp".to_owned(), twice))
         },
     },
@@ -100,9 +105,9 @@ pub const ACROSS: &[Across] = &[
         says: "a wrong password is refused",
         hint: "everybody can read this mailbox: see how the server looks up passwords",
         check: |sessions| {
-            let reply = reply_to_pass(sessions.get("09-wrong-password")?)?;
-            let is_taken = reply.starts_with("+OK");
-            is_taken.then(|| ("a password that nobody has is taken".to_owned(), reply))
+            let (status, reply) = sessions.get("wrong-password")?.login.as_ref()?;
+            let what = "a password that nobody has is taken".to_owned();
+            (*status == Status::Positive).then(|| (what, reply.clone()))
         },
     },
     // RFC 3206 §4 wants [AUTH] to say as little for a wrong name as for a wrong password; how long it takes says it as well.
@@ -114,15 +119,18 @@ pub const ACROSS: &[Across] = &[
         hint: "who tries names learns which exist: let the server compute a password's hash for unknown names, too",
         check: |sessions| {
             let of = |probe| {
-                let mut times: Vec<u64> = sessions.all(probe).filter_map(refused_after).collect();
+                let mut times: Vec<u64> = sessions
+                    .all(probe)
+                    .filter_map(|session| session.refused_ms)
+                    .collect();
                 times.sort_unstable();
                 let middle = times.get(times.len() / 2).copied();
                 middle
                     .filter(|_| times.len() >= SAMPLES_MIN)
                     .map(|middle| (times, middle))
             };
-            let (unknown, usual_unknown) = of("08-unknown-user")?;
-            let (wrong, usual_wrong) = of("09-wrong-password")?;
+            let (unknown, usual_unknown) = of("unknown-user")?;
+            let (wrong, usual_wrong) = of("wrong-password")?;
             let is_apart = unknown.last() < wrong.first() || wrong.last() < unknown.first();
             let is_far = usual_unknown.abs_diff(usual_wrong) >= APART_MIN;
             (is_apart && is_far).then(|| {
@@ -141,8 +149,8 @@ pub const ACROSS: &[Across] = &[
         says: "LOGIN-DELAY is kept to",
         hint: "take LOGIN-DELAY out of the capabilities: it makes clients wait for nothing",
         check: |sessions| {
-            let capabilities = reply_to(sessions.get("10-session")?, "CAPA")?;
-            let delay = capabilities.into_iter().find(|line| {
+            let capabilities = &sessions.get("session")?.capabilities;
+            let delay = capabilities.iter().find(|line| {
                 let mut words = line.split(' ');
                 words.next() == Some("LOGIN-DELAY")
                     && words.next().is_some_and(|seconds| {
@@ -150,12 +158,16 @@ pub const ACROSS: &[Across] = &[
                     })
                     && words.next().is_none()
             })?;
-            let logins = ["10-session", "11-deletion", "12-pipelining"];
-            let taken = logins
-                .iter()
-                .filter_map(|name| reply_to_pass(sessions.get(name)?));
-            let taken = taken.filter(|reply| reply.starts_with("+OK")).count();
-            (taken > 1).then(|| (format!("{taken} logins within seconds were taken"), delay))
+            let taken = sessions
+                .values()
+                .filter(|session| session.has_login)
+                .count();
+            (taken > 1).then(|| {
+                (
+                    format!("{taken} logins within seconds were taken"),
+                    delay.clone(),
+                )
+            })
         },
     },
     // RFC 1939 §7: the unique-id of a message persists across sessions.
@@ -166,21 +178,27 @@ pub const ACROSS: &[Across] = &[
         says: "unique-ids are the same in every session",
         hint: "a client that leaves mail on the server fetches all of it again; store the unique-ids",
         check: |sessions| {
-            let listing = |name| {
-                let mut lines = reply_to(sessions.get(name)?, "UIDL")?;
-                lines.remove(0);
-                Some(lines)
+            let listings: Vec<&BTreeSet<String>> = sessions
+                .values()
+                .filter_map(|session| session.unique_ids.as_ref())
+                .collect();
+            let (first, rest) = listings.split_first()?;
+            // New mail may come and old mail may go meanwhile; that it all does, and leaves as many, is no chance. With one
+            // message it takes a third session to tell.
+            let is_enough = first.len() > 1 || (first.len() == 1 && rest.len() > 1);
+            let is_changed = |pair: &[&BTreeSet<String>]| match pair {
+                [old, new] => old.len() == new.len() && old.is_disjoint(new),
+                _ => false,
             };
-            let (first, second) = (listing("10-session")?, listing("11-deletion")?);
-            let same = first.iter().zip(&second).filter(|(a, b)| a == b).count();
-            // New mail may have come: then the lists differ in length, and what was there is still the same.
-            let is_changed = first.len() > 1 && same + 1 < first.len().min(second.len());
-            let shown = second.first().cloned().unwrap_or_default();
-            is_changed.then(|| {
-                (
-                    "the unique-ids of the second session are not those of the first".to_owned(),
-                    shown,
-                )
+            let is_changed = !rest.is_empty() && listings.windows(2).all(is_changed);
+            let shown = rest
+                .first()
+                .and_then(|ids| ids.first())
+                .cloned()
+                .unwrap_or_default();
+            (is_enough && is_changed).then(|| {
+                let what = "no unique-id of a session is there in the next one";
+                (what.to_owned(), shown)
             })
         },
     },
@@ -191,14 +209,7 @@ pub const ACROSS: &[Across] = &[
         source: "RFC 1939 §5",
         says: "a message that was fetched stays until it is deleted",
         hint: "some providers delete what was fetched; who wants to keep mail on the server must look for a setting",
-        check: |sessions| {
-            fewer(
-                sessions,
-                "10-session",
-                "11-deletion",
-                "fetched, and not marked",
-            )
-        },
+        check: |sessions| fewer(sessions, "session", "deletion", "fetched, and not marked"),
     },
     // RFC 1939 §6: without QUIT the server MUST NOT remove any messages.
     Across {
@@ -207,34 +218,28 @@ pub const ACROSS: &[Across] = &[
         source: "RFC 1939 §6",
         says: "what was marked stays where the session ends without QUIT",
         hint: "mail is lost when a connection breaks: deletions belong into the UPDATE state, behind QUIT",
-        check: |sessions| {
-            fewer(
-                sessions,
-                "11-deletion",
-                "12-pipelining",
-                "marked, without QUIT",
-            )
-        },
+        check: |sessions| fewer(sessions, "deletion", "pipelining", "marked, without QUIT"),
     },
 ];
 
+/// The most octets of the evidence that are shown.
+const SHOWN_MAX: usize = 64;
+
 /// Compares the sessions of a run; each finding is about no row, since no file has it alone.
 #[must_use]
-pub fn across(played: &[(&'static str, PathBuf)]) -> Vec<Finding> {
-    let read = |(name, path): &(&'static str, PathBuf)| Some((*name, read(path)?));
-    judge(&Sessions(played.iter().filter_map(read).collect()))
-}
-
-fn judge(sessions: &Sessions) -> Vec<Finding> {
+pub fn across(sessions: &Sessions) -> Vec<Finding> {
     let found = ACROSS.iter().filter_map(|rule| {
-        let (message, octets) = (rule.check)(sessions)?;
+        let (message, seen) = (rule.check)(sessions)?;
+        let seen = seen.as_bytes();
+        let mut octets = Vec::new();
+        text::escape(&mut octets, seen.get(..SHOWN_MAX).unwrap_or(seen));
         Some(Finding {
             id: rule.id,
             level: rule.level,
             row: None,
             other_row: None,
             offset: None,
-            octets,
+            octets: String::from_utf8_lossy(&octets).into_owned(),
             count: 1,
             message,
             hint: Some(rule.hint.to_owned()),
@@ -242,19 +247,6 @@ fn judge(sessions: &Sessions) -> Vec<Finding> {
         })
     });
     found.collect()
-}
-
-fn text(row: &Row) -> String {
-    let pieces = row.pieces.iter().map(|piece| match piece {
-        Piece::Octets(octets) => String::from_utf8_lossy(octets).into_owned(),
-        Piece::Hole(_) => String::new(),
-    });
-    pieces.collect()
-}
-
-fn greeting(transcript: &Transcript) -> Option<String> {
-    let row = transcript.rows().next()?;
-    (row.side == Side::Server).then(|| text(row))
 }
 
 /// A greeting without its numbers and what stands in angle brackets: what is left is the same each time.
@@ -269,46 +261,9 @@ fn words(greeting: &str) -> String {
     kept.collect()
 }
 
-fn stamp(greeting: &str) -> Option<String> {
-    let start = greeting.find('<')?;
-    let stamp = greeting.get(start..)?;
-    let end = stamp.find('>')?;
-    stamp.get(..=end).map(str::to_owned)
-}
-
-/// The reply to PASS, whatever the password was.
-fn reply_to_pass(transcript: &Transcript) -> Option<String> {
-    let mut rows = transcript.rows();
-    rows.find(|row| {
-        row.side == Side::Client && text(row).to_ascii_uppercase().starts_with("PASS")
-    })?;
-    rows.find(|row| row.side == Side::Server).map(text)
-}
-
-/// How long a server took for a login up to its refusal, in milliseconds: its replies together, from USER on.
-fn refused_after(transcript: &Transcript) -> Option<u64> {
-    let starts = |row: &Row, start: &str| text(row).to_ascii_uppercase().starts_with(start);
-    let mut rows = transcript.rows();
-    rows.find(|row| row.side == Side::Client && starts(row, "USER"))?;
-    let mut taken = 0;
-    for row in rows.filter(|row| row.side == Side::Server) {
-        taken += row.after_ms;
-        if starts(row, "-ERR") {
-            return Some(taken);
-        }
-    }
-    None
-}
-
-/// How many messages STAT counted first.
-fn count(transcript: &Transcript) -> Option<u64> {
-    let status = reply_to(transcript, "STAT")?.into_iter().next()?;
-    status.split(' ').nth(1)?.parse().ok()
-}
-
 /// Whether messages went between two sessions, although nothing was deleted.
 fn fewer(sessions: &Sessions, first: &str, second: &str, what: &str) -> Option<(String, String)> {
-    let (before, after) = (count(sessions.get(first)?)?, count(sessions.get(second)?)?);
+    let (before, after) = (sessions.get(first)?.count?, sessions.get(second)?.count?);
     (after < before).then(|| {
         let message = format!(
             "of {before} messages {} are gone in the next session: {what}",
@@ -324,7 +279,7 @@ mod tests {
     use crate::lint::catalogue::{self, Seen};
 
     fn sessions(files: &[(&'static str, &str)]) -> Sessions {
-        let parse = |file: &str| crate::text::parse(file.as_bytes()).unwrap();
+        let parse = |file: &str| Session::read(file.as_bytes()).unwrap();
         Sessions(
             files
                 .iter()
@@ -334,7 +289,7 @@ mod tests {
     }
 
     fn found(files: &[(&'static str, &str)]) -> Vec<&'static str> {
-        judge(&sessions(files))
+        across(&sessions(files))
             .iter()
             .map(|finding| finding.id)
             .collect()
@@ -343,18 +298,18 @@ mod tests {
     #[test]
     fn greetings_are_compared() {
         let same = [
-            ("01-greeting", "S: +OK a1 ready <1@x>\n"),
-            ("10-session", "S: +OK a2 ready <2@x>\n"),
+            ("greeting", "S: +OK a1 ready <1@x>\n"),
+            ("session", "S: +OK a2 ready <2@x>\n"),
         ];
         assert!(found(&same).is_empty());
         let varies = [
-            ("01-greeting", "S: +OK ready\n"),
-            ("10-session", "S: +OK Dovecot ready.\n"),
+            ("greeting", "S: +OK ready\n"),
+            ("session", "S: +OK Dovecot ready.\n"),
         ];
         assert_eq!(found(&varies), ["greeting-varies"]);
         let reused = [
-            ("01-greeting", "S: +OK <1@x>\n"),
-            ("10-session", "S: +OK <1@x>\n"),
+            ("greeting", "S: +OK <1@x.y>\n"),
+            ("session", "S: +OK <1@x.y>\n"),
         ];
         assert_eq!(found(&reused), ["apop-timestamp-reused"]);
     }
@@ -363,9 +318,9 @@ mod tests {
     fn logins_are_compared() {
         let login = "S: +OK\nC: CAPA\nS: +OK\nS: LOGIN-DELAY 600\nS: .\nC: USER a\nS: +OK\nC: PASS {{password}}\nS: +OK in\n";
         let files = [
-            ("10-session", login),
-            ("11-deletion", login),
-            ("09-wrong-password", login),
+            ("session", login),
+            ("deletion", login),
+            ("wrong-password", login),
         ];
         assert_eq!(
             found(&files),
@@ -384,10 +339,10 @@ mod tests {
         let sample = |unknown: &[&str], wrong: &[&str]| {
             let unknown = unknown
                 .iter()
-                .map(|file| ("08-unknown-user", (*file).to_owned()));
+                .map(|file| ("unknown-user", (*file).to_owned()));
             let wrong = wrong
                 .iter()
-                .map(|file| ("09-wrong-password", (*file).to_owned()));
+                .map(|file| ("wrong-password", (*file).to_owned()));
             let files: Vec<(&'static str, String)> = unknown.chain(wrong).collect();
             let files: Vec<_> = files
                 .iter()
@@ -409,15 +364,15 @@ mod tests {
         let of = |count: u32| format!("S: +OK\nC: STAT\nS: +OK {count} 100\n");
         let (three, two, one) = (of(3), of(2), of(1));
         let files = [
-            ("10-session", three.as_str()),
-            ("11-deletion", &two),
-            ("12-pipelining", &one),
+            ("session", three.as_str()),
+            ("deletion", &two),
+            ("pipelining", &one),
         ];
         assert_eq!(found(&files), ["retr-deletes", "deleted-without-quit"]);
         let files = [
-            ("10-session", one.as_str()),
-            ("11-deletion", &two),
-            ("12-pipelining", &two),
+            ("session", one.as_str()),
+            ("deletion", &two),
+            ("pipelining", &two),
         ];
         assert!(found(&files).is_empty());
     }
@@ -429,12 +384,23 @@ mod tests {
             format!("S: +OK\nC: UIDL\nS: +OK\nS: 1 {a}\nS: 2 {b}\nS: 3 {c}\nS: .\n")
         };
         let (first, second) = (of(["a", "b", "c"]), of(["d", "e", "f"]));
-        let files = [
-            ("10-session", first.as_str()),
-            ("11-deletion", second.as_str()),
-        ];
+        let files = [("session", first.as_str()), ("deletion", second.as_str())];
         assert_eq!(found(&files), ["uidl-changes-between-sessions"]);
-        assert!(found(&[("10-session", &first), ("11-deletion", &first)]).is_empty());
+        assert!(found(&[("session", &first), ("deletion", &first)]).is_empty());
+        // Two went, and two came: the rest is the same.
+        let shifted = of(["c", "d", "e"]);
+        assert!(found(&[("session", &first), ("deletion", &shifted)]).is_empty());
+        // Of one message two sessions tell nothing, and three do.
+        let one = |id: &str| format!("S: +OK\nC: UIDL\nS: +OK\nS: 1 {id}\nS: .\n");
+        let (a, b, c) = (one("a"), one("b"), one("c"));
+        let two = [("session", a.as_str()), ("deletion", b.as_str())];
+        assert!(found(&two).is_empty());
+        let three = [
+            ("session", a.as_str()),
+            ("deletion", &b),
+            ("pipelining", &c),
+        ];
+        assert_eq!(found(&three), ["uidl-changes-between-sessions"]);
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! `poptalk check HOST`: asks a live server what the probes ask, and judges the answers.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use owo_colors::Stream;
 
-use crate::check::across::{self, ACROSS, SAMPLES_MIN};
-use crate::check::{Check, FAILED_LOGINS, Need, Outcome, PROBES, Probe};
+use crate::check::across::{self, ACROSS, SAMPLES_MIN, Sessions};
+use crate::check::{self, Check, FAILED_LOGINS, Need, Outcome, PROBES, Probe};
 use crate::console::terminal;
 use crate::exit::Exit;
 use crate::finding::{Finding, Level};
@@ -17,7 +17,7 @@ use crate::net::dial::plain;
 use crate::password::{PasswordArgs, PasswordError};
 use crate::replay::is_loopback;
 use crate::report;
-use crate::report::findings::{self, Format, Judged, Verdict};
+use crate::report::findings::{self, Format, Judged, Verdict, shown};
 use crate::session::{Plan, SessionArgs, TlsArgs, seconds};
 use crate::style::{ColorChoice, Paint, Style};
 use crate::target;
@@ -50,7 +50,7 @@ pub struct CheckArgs {
     tls_args: TlsArgs,
 
     /// Log in as this user for the probes that need it; they read, and delete nothing
-    #[arg(short = 'u', long, value_name = "USER")]
+    #[arg(short = 'u', long, value_name = "USER", value_parser = one_line)]
     user: Option<String>,
 
     #[command(flatten)]
@@ -92,7 +92,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
 
-    /// Begin no further probe after so many seconds
+    /// Stop after so many seconds, in the middle of a probe, too
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "60")]
     time_limit: Duration,
 
@@ -109,6 +109,14 @@ fn samples(text: &str) -> Result<u8, String> {
     count.ok_or_else(|| format!("give a number from {SAMPLES_MIN} to {SAMPLES_MAX}"))
 }
 
+/// A name that fits into a line.
+pub(super) fn one_line(text: &str) -> Result<String, String> {
+    match text.chars().any(char::is_control) {
+        true => Err("a control character would end the line".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
 /// Checks a server.
 #[must_use]
 pub fn run(args: &CheckArgs) -> Exit {
@@ -116,9 +124,9 @@ pub fn run(args: &CheckArgs) -> Exit {
         return report::written(&list(), Exit::Well);
     }
     if let Some(unknown) = args.only.iter().find(|id| !is_rule(id)) {
-        let what = format!("--only: there is no rule `{unknown}`");
-        report::error(&what, Some("`poptalk check --list` names every rule"));
-        return Exit::Usage;
+        let ids = lint::rules().map(|rule| rule.id);
+        let mut ids = ids.chain(ACROSS.iter().map(|rule| rule.id));
+        return super::lint::no_rule(unknown, &mut ids, "poptalk check --list");
     }
     let host = args.host.as_deref().unwrap_or_default();
     let target = match target::parse(host, None, args.tls) {
@@ -163,7 +171,7 @@ pub fn run(args: &CheckArgs) -> Exit {
         is_stls: false,
         welcome: None,
         args: SessionArgs {
-            log: Some(log),
+            log: Some(log.clone()),
             user: args.user.clone(),
             password: args.password.clone(),
             timeout: Some(args.timeout.unwrap_or(REPLY)),
@@ -180,14 +188,18 @@ pub fn run(args: &CheckArgs) -> Exit {
     };
     let mut check = Check {
         password,
-        has_no_login: false,
+        no_login: None,
         may_send_in_clear: args.allow_plaintext || is_loopback(&plan.target.host),
         plan: &plan,
         folder: folder.path(),
-        has_stls: false,
+        capabilities: Vec::new(),
+        // Beyond what a clock can count nothing is limited.
+        until: Instant::now()
+            .checked_add(args.time_limit)
+            .unwrap_or_else(|| Instant::now() + YEAR),
     };
     let run = Run::of(args, &mut check);
-    print(args, &plan, &run)
+    print(args, &plan, &run, &log)
 }
 
 /// The password of the user who was named; a person is asked once, for all probes.
@@ -212,16 +224,16 @@ fn is_rule(id: &str) -> bool {
 /// What the rules over several sessions are told under, in place of a probe.
 const SEVERAL: &str = "several-sessions";
 
-/// Why a probe was not begun.
-const LIMIT: &str = "the time limit is reached";
+/// As good as for ever.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The probes whose logins fail: no such user, and a wrong password.
-const FAILING: [&str; 2] = ["08-unknown-user", "09-wrong-password"];
+/// The probes whose refusals are timed: no such user, and a wrong password.
+const TIMED: [&str; 2] = ["unknown-user", "wrong-password"];
 
 /// These, `count` times each, in random order: so a server that grows slow tells nothing.
 fn timed(count: u8) -> Vec<&'static Probe> {
-    let failing = PROBES.iter().filter(|probe| FAILING.contains(&probe.name));
-    let mut all: Vec<(u64, &Probe)> = failing
+    let probes = TIMED.iter().filter_map(|name| check::probe(name));
+    let mut all: Vec<(u64, &Probe)> = probes
         .flat_map(|probe| (0..count).map(move |_| (0, probe)))
         .collect();
     for (order, _) in &mut all {
@@ -235,77 +247,77 @@ fn timed(count: u8) -> Vec<&'static Probe> {
 /// What came of all probes.
 #[derive(Default)]
 struct Run {
-    played: Vec<(&'static str, PathBuf)>,
+    sessions: Sessions,
     judged: Vec<Judged>,
     /// Each rule that found something, once, with the probe in which it did first.
     findings: Vec<(&'static str, Finding)>,
+    /// Why the server can't be asked anything.
     exit: Option<Exit>,
-    /// A user was named, and could not log in.
-    has_no_login: bool,
+    /// Not all could be judged: what a caller is told, unless something was found.
+    gap: Option<Exit>,
 }
 
 impl Run {
     fn of(args: &CheckArgs, check: &mut Check<'_>) -> Self {
         let mut run = Self::default();
-        let start = Instant::now();
         let is_told = io::stderr().is_terminal() && args.format == Format::Text;
-        let wants =
-            |rule: &lint::Rule| args.only.is_empty() || args.only.iter().any(|id| id == rule.id);
-        if args.user.is_some() && args.format == Format::Text {
-            let failing = FAILED_LOGINS + 2 * usize::from(args.timing.unwrap_or(0));
-            report::note(&format!("{failing} logins will fail on purpose, no more"));
-        }
-        for (number, probe) in (1..).zip(PROBES) {
-            if start.elapsed() > args.time_limit {
-                run.skip(probe, LIMIT.to_owned());
+        let is_wanted = |id: &str| args.only.is_empty() || args.only.iter().any(|only| only == id);
+        let failing = match args.user {
+            Some(_) => FAILED_LOGINS + TIMED.len() * usize::from(args.timing.unwrap_or(0)),
+            None => PROBES
+                .iter()
+                .filter(|probe| probe.need() == Need::Nothing)
+                .map(Probe::failed_logins)
+                .sum(),
+        };
+        let more = match args.user {
+            Some(_) => ", and one more if the password is wrong",
+            None => "",
+        };
+        report::note(&format!(
+            "failed logins on purpose: {failing} at most{more}"
+        ));
+        let timed = args.timing.map(timed).unwrap_or_default();
+        let all = PROBES.iter().map(|probe| (probe, false));
+        let all: Vec<(&Probe, bool)> = all
+            .chain(timed.into_iter().map(|probe| (probe, true)))
+            .collect();
+        for (number, (probe, is_timed)) in (1..).zip(&all) {
+            if check.until <= Instant::now() {
+                run.gap = Some(Exit::TimedOut);
+                run.skip(probe, "the time limit is reached".to_owned());
                 continue;
             }
             if is_told {
-                report::note(&format!("{number} of {}: {}", PROBES.len(), probe.name));
+                report::note(&format!("{number} of {}: {}", all.len(), probe.name));
             }
-            let outcome = check.play(probe, &wants);
-            run.take(probe, outcome);
+            run.take(
+                probe,
+                check.play(probe, &|rule| !is_timed && is_wanted(rule.id)),
+            );
             // A server that can't be reached is asked once.
-            if run.exit.is_some() && run.played.is_empty() {
+            if run.exit.is_some() {
                 break;
             }
         }
-        run.has_no_login = check.has_no_login;
-        if let Some(count) = args.timing
-            && run.exit.is_none()
-        {
-            for (number, probe) in (1..).zip(timed(count)) {
-                if start.elapsed() > args.time_limit {
-                    run.skip(probe, LIMIT.to_owned());
-                    break;
-                }
-                if is_told {
-                    report::note(&format!(
-                        "{number} of {}: how long {} takes",
-                        2 * count,
-                        probe.name
-                    ));
-                }
-                if let Outcome::Played(path, _) | Outcome::Ended(path, ..) =
-                    check.play(probe, &|_| false)
-                {
-                    run.played.push((probe.name, path));
-                }
-            }
+        // The server was not judged as far as was asked for.
+        run.gap = run
+            .gap
+            .or(check.no_login.is_some().then_some(Exit::Refused));
+        let mut findings = across::across(&run.sessions);
+        findings.retain(|finding| is_wanted(finding.id));
+        for finding in &findings {
+            run.add(SEVERAL, finding);
         }
-        let mut findings = across::across(&run.played);
-        findings
-            .retain(|finding| args.only.is_empty() || args.only.iter().any(|id| id == finding.id));
-        let several = findings.iter().map(|finding| (SEVERAL, finding.clone()));
-        run.findings.extend(several);
-        if !run.played.is_empty() {
+        let files: Vec<String> = run
+            .judged
+            .iter()
+            .flat_map(|judged| judged.files.clone())
+            .collect();
+        if !files.is_empty() {
             run.judged.push(Judged {
                 probe: Some(SEVERAL),
-                files: run
-                    .played
-                    .iter()
-                    .map(|(_, path)| path.display().to_string())
-                    .collect(),
+                files,
                 findings,
                 ..Judged::default()
             });
@@ -322,48 +334,56 @@ impl Run {
     }
 
     fn take(&mut self, probe: &Probe, outcome: Outcome) {
-        let (path, findings, skipped) = match outcome {
+        let played = match outcome {
             Outcome::Skipped(why) => return self.skip(probe, why),
             Outcome::Failed(error) => {
                 report::error(&error.to_string(), error.hint().as_deref());
-                self.exit = self.exit.max(Some(error.exit()));
+                // A server that was there a moment ago may be busy.
+                if self.judged.is_empty() {
+                    self.exit = Some(error.exit());
+                } else {
+                    self.gap = Some(error.exit());
+                    self.skip(probe, error.to_string());
+                }
                 return;
             }
-            Outcome::Played(path, findings) => (path, findings, None),
-            Outcome::Ended(path, findings, exit) => {
-                // A server that stays silent is a finding, and the other probes go on.
-                let why = match exit {
-                    Exit::Tls => "TLS failed",
-                    Exit::TimedOut => "no reply came in time",
-                    _ => "the connection was lost",
-                };
-                (path, findings, Some(format!("it ended early: {why}")))
-            }
+            Outcome::Played(played) => played,
         };
+        if let Some(failure) = &played.no_tls {
+            report::error(&failure.to_string(), failure.hint().as_deref());
+            self.exit = Some(failure.exit());
+        }
+        for finding in &played.findings {
+            self.add(probe.name, finding);
+        }
+        self.sessions.push(probe.name, played.session);
         self.judged.push(Judged {
             probe: Some(probe.name),
-            skipped,
-            files: vec![path.display().to_string()],
-            findings: findings.clone(),
+            skipped: played
+                .early
+                .map(|(why, _)| format!("it ended early: {why}")),
+            files: vec![played.log.display().to_string()],
+            findings: played.findings,
             beyond: 0,
         });
-        self.played.push((probe.name, path));
-        for finding in findings {
-            if !self
-                .findings
-                .iter()
-                .any(|(_, known)| known.id == finding.id)
-            {
-                self.findings.push((probe.name, finding));
-            }
+    }
+
+    /// Keeps a finding for people, who are told of each rule once.
+    fn add(&mut self, probe: &'static str, finding: &Finding) {
+        if !self
+            .findings
+            .iter()
+            .any(|(_, known)| known.id == finding.id)
+        {
+            self.findings.push((probe, finding.clone()));
         }
     }
 }
 
-fn print(args: &CheckArgs, plan: &Plan, run: &Run) -> Exit {
+fn print(args: &CheckArgs, plan: &Plan, run: &Run, log: &Path) -> Exit {
     let mut out = io::stdout().lock();
     let result = match args.format {
-        Format::Text => people(args, plan, run, &mut out),
+        Format::Text => people(args, plan, run, log, &mut out),
         Format::Json => findings::json(&mut out, &run.judged),
         Format::Junit => findings::junit(&mut out, &run.judged),
         Format::Html => findings::html(&mut out, &run.judged),
@@ -375,14 +395,18 @@ fn print(args: &CheckArgs, plan: &Plan, run: &Run) -> Exit {
     let exit = match (run.exit, is_failure) {
         (Some(exit), _) => exit,
         (None, true) => Exit::Refused,
-        // The server was not judged as far as was asked for.
-        (None, false) if run.has_no_login => Exit::Refused,
-        (None, false) => Exit::Well,
+        (None, false) => run.gap.unwrap_or(Exit::Well),
     };
     report::written(&result, exit)
 }
 
-fn people(args: &CheckArgs, plan: &Plan, run: &Run, out: &mut dyn Write) -> io::Result<()> {
+fn people(
+    args: &CheckArgs,
+    plan: &Plan,
+    run: &Run,
+    log: &Path,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let style = Style::new(ColorChoice::Auto, Stream::Stdout);
     let groups = [
         (Level::Security, "security", Paint::Negative),
@@ -407,9 +431,9 @@ fn people(args: &CheckArgs, plan: &Plan, run: &Run, out: &mut dyn Write) -> io::
         };
         writeln!(out, "{}", style.paint(paint, title))?;
         for (probe, finding) in std::iter::once(first).chain(found) {
-            writeln!(out, "  {}: {}", finding.id, finding.message)?;
+            writeln!(out, "  {}: {}", finding.id, shown(&finding.message))?;
             if let Some(hint) = &finding.hint {
-                writeln!(out, "    hint: {hint}")?;
+                writeln!(out, "    hint: {}", shown(hint))?;
             }
             if args.verbose {
                 let row = finding
@@ -418,25 +442,33 @@ fn people(args: &CheckArgs, plan: &Plan, run: &Run, out: &mut dyn Write) -> io::
                 writeln!(
                     out,
                     "    {}; seen in {probe}{row}: {}",
-                    finding.source, finding.octets
+                    finding.source,
+                    shown(&finding.octets)
                 )?;
             }
         }
     }
     for judged in &run.judged {
         let probe = judged.probe.unwrap_or_default();
+        let why = judged.skipped.as_deref().map(shown);
         if args.verbose {
-            let why = judged
-                .skipped
-                .as_ref()
-                .map_or(String::new(), |why| format!(": {why}"));
+            let why = why.map_or(String::new(), |why| format!(": {why}"));
             writeln!(out, "{:<10} {probe}{why}", judged.verdict().name())?;
-        } else if let Some(why) = &judged.skipped {
-            writeln!(out, "skipped {probe}: {why}")?;
+        } else if let Some(why) = why {
+            let skipped = if judged.files.is_empty() {
+                "skipped "
+            } else {
+                ""
+            };
+            writeln!(out, "{skipped}{probe}: {why}")?;
         }
     }
-    let rules = lint::rules()
-        .filter(|rule| !lint::is_about_client(rule))
+    let rules = lint::rules().filter(|rule| !lint::is_about_client(rule));
+    let rules = rules
+        .map(|rule| rule.id)
+        .chain(ACROSS.iter().map(|rule| rule.id));
+    let rules = rules
+        .filter(|id| args.only.is_empty() || args.only.iter().any(|only| only == id))
         .count();
     let found = run.findings.len();
     let of_probes = run
@@ -468,7 +500,11 @@ fn people(args: &CheckArgs, plan: &Plan, run: &Run, out: &mut dyn Write) -> io::
         plan.target,
         verdicts.len() - count(Verdict::Skipped),
         PROBES.len()
-    )
+    )?;
+    if verdicts.len() > count(Verdict::Skipped) {
+        writeln!(out, "transcripts in {}", shown(&log::shorten(log)))?;
+    }
+    Ok(())
 }
 
 fn list() -> io::Result<()> {

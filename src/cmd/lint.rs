@@ -52,18 +52,11 @@ pub struct LintArgs {
 #[must_use]
 pub fn run(args: &LintArgs) -> Exit {
     if let Some(unknown) = args.only.iter().find(|id| lint::rule(id).is_none()) {
-        let hint = match near(unknown) {
-            Some(rule) => format!(
-                "did you mean `{}`? `poptalk lint --list` names every rule",
-                rule.id
-            ),
-            None => "`poptalk lint --list` names every rule".to_owned(),
-        };
-        report::error(
-            &format!("--only: there is no rule `{unknown}`"),
-            Some(&hint),
+        return no_rule(
+            unknown,
+            &mut lint::rules().map(|rule| rule.id),
+            "poptalk lint --list",
         );
-        return Exit::Usage;
     }
     let wants = |rule: &Rule| args.only.is_empty() || args.only.iter().any(|id| id == rule.id);
     let mut out = BufWriter::new(io::stdout().lock());
@@ -154,16 +147,24 @@ fn list(out: &mut dyn Write, wants: impl Fn(&Rule) -> bool) -> io::Result<()> {
     Ok(())
 }
 
-/// The rule whose id begins as this one does, or has most words in common with it.
-fn near(unknown: &str) -> Option<&'static Rule> {
-    let likeness = |rule: &&Rule| {
-        let pairs = unknown.bytes().zip(rule.id.bytes());
+/// Tells that there is no such rule, and which may have been meant: the one whose id begins alike, or has most words in common.
+pub(super) fn no_rule(
+    unknown: &str,
+    ids: &mut dyn Iterator<Item = &'static str>,
+    lists: &str,
+) -> Exit {
+    let likeness = |id: &&str| {
+        let pairs = unknown.bytes().zip(id.bytes());
         let start = pairs.take_while(|(a, b)| a == b).count();
         let words = unknown.split('-');
-        let shared = words.filter(|word| rule.id.split('-').any(|own| own == *word));
+        let shared = words.filter(|word| id.split('-').any(|own| own == *word));
         start.max(shared.map(str::len).sum::<usize>())
     };
-    lint::rules()
-        .max_by_key(likeness)
-        .filter(|rule| likeness(rule) > 2)
+    let near = ids.max_by_key(likeness).filter(|id| likeness(id) > 2);
+    let meant = near.map_or(String::new(), |id| format!("did you mean `{id}`? "));
+    report::error(
+        &format!("--only: there is no rule `{unknown}`"),
+        Some(&format!("{meant}`{lists}` names every rule")),
+    );
+    Exit::Usage
 }

@@ -415,6 +415,7 @@ fn play(
         sends_names: args.send_names,
         // The practice server's is told to everybody, so nobody needs to be asked.
         password: serving.is_some().then(|| Account::practice().password),
+        ..Options::default()
     };
     Ok(replay::play(job.path(), &plan, &options, progress)?)
 }

@@ -315,8 +315,11 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_announced =
                 known.announces(tag_for(ended.verb)?) == Some(true) && ended.verb != "USER";
-            let is_lines =
-                ended.verb == "TOP" && ended.arguments().nth(1).is_none_or(|word| word.len() > 6);
+            let is_lines = ended.verb == "TOP"
+                && ended
+                    .arguments()
+                    .nth(1)
+                    .is_none_or(|word| word.len() > 6 || !word.iter().all(u8::is_ascii_digit));
             ended.when(
                 is_announced && is_refused_as_such(ended, known) && !is_lines,
                 "announced by CAPA, and refused",

@@ -151,6 +151,8 @@ pub struct Standing {
     pub last_status: Option<Status>,
     /// How many replies said `-ERR`.
     pub refusals: u64,
+    /// How many octets of the server have come.
+    pub received: u64,
     /// When the last octet came or went.
     pub quiet_since: Instant,
     /// How many time-outs have struck.
@@ -384,6 +386,7 @@ fn standing(recorder: &Recorder) -> Standing {
         answers: 0,
         last_status: None,
         refusals: 0,
+        received: 0,
         quiet_since: Instant::now(),
         timeouts: 0,
         is_kept_open: false,

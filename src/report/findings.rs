@@ -266,7 +266,9 @@ fn rows(finding: &Finding) -> String {
     }
 }
 
-fn shown(text: &str) -> String {
+/// Text that may hold octets of a server, as a terminal and a reader of XML can take it.
+#[must_use]
+pub fn shown(text: &str) -> String {
     let mut shown = String::new();
     visible::escape(text.as_bytes(), &mut shown);
     shown

@@ -551,8 +551,8 @@ proptest! {
     #[test]
     fn a_walker_hands_on_every_octet(text in transcript()) {
         // A row of rows has a line end of its own, and TLS begins a stream anew.
-        let lossy = [&b"{{...}}"[..], b"* tls"];
-        prop_assume!(!lossy.iter().any(|odd| memchr::memmem::find(&text, odd).is_some()));
+        let text = String::from_utf8(text).unwrap();
+        let text = text.replace("{{...}}", "{{..}}").replace("* tls", "* lts").into_bytes();
         let transcript = crate::text::parse(&text).unwrap();
         for wanted in [Side::Client, Side::Server] {
             let mut octets = Vec::new();

@@ -182,6 +182,7 @@ impl Engine {
     fn take(&mut self, octets: &[u8]) -> Going {
         let now = Instant::now();
         self.standing.quiet_since = now;
+        self.standing.received += octets.len() as u64;
         self.flush_due = Some(now + FLUSH_AFTER);
         let mut is_agreed = false;
         let mut is_injected = false;

@@ -163,11 +163,11 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "retr-deletes",
         "what was fetched is deleted",
-        &[],
+        &["maildrop-changes"],
         &[],
     )
     .slipping(|asked| (asked.verb == "RETR").then(|| format!("DELE {}", asked.args)))
-    .because("the next session shows it"),
+    .typing(&["USER alice", "PASS wonderland", "STAT", "RETR 1", "STAT", "QUIT"]),
     Fault::new(
         "dele-ignored",
         "DELE is answered with +OK and marks nothing",

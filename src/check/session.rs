@@ -1,0 +1,215 @@
+//! One session of a check, as far as rules over several look at it: read from its transcript in constant memory.
+
+use std::collections::BTreeSet;
+use std::io::BufRead;
+
+use crate::command::{Effect, Words};
+use crate::dialogue::{Phase, Told, Walker};
+use crate::text::ParseError;
+use crate::tracker::{Role, Sent, Side, Status};
+use crate::transcript::Piece;
+
+/// The longest line that is looked at, in octets; the RFCs allow 512.
+const LINE_MAX: usize = 1024;
+
+/// The most lines of a listing that are kept.
+const LINES_MAX: usize = 10_000;
+
+/// What one session tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Session {
+    /// The greeting as text, [`LINE_MAX`] octets of it at most.
+    pub greeting: Option<String>,
+    /// The lines of the last CAPA reply (RFC 2449 §5).
+    pub capabilities: Vec<String>,
+    /// Whether a login came about.
+    pub has_login: bool,
+    /// The reply to PASS, and what it says.
+    pub login: Option<(Status, String)>,
+    /// Milliseconds that the server took for its replies from USER on, up to the first refusal.
+    pub refused_ms: Option<u64>,
+    /// How many messages STAT counted first.
+    pub count: Option<u64>,
+    /// The unique-ids of the first listing of them (RFC 1939 §7).
+    pub unique_ids: Option<BTreeSet<String>>,
+}
+
+impl Session {
+    /// Reads a transcript.
+    ///
+    /// Errors: the first line that can't be read.
+    pub fn read(input: impl BufRead) -> Result<Self, ParseError> {
+        let mut reading = Reading::default();
+        Walker::read(input, &mut |told| {
+            reading.take(&told);
+            true
+        })?;
+        Ok(reading.session)
+    }
+}
+
+/// What is wanted of the data that is coming.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Listing {
+    #[default]
+    None,
+    Capabilities,
+    UniqueIds,
+}
+
+#[derive(Default)]
+struct Reading {
+    session: Session,
+    status: String,
+    listing: Listing,
+    line: Vec<u8>,
+    unique_ids: BTreeSet<String>,
+    /// From USER on, until something is refused.
+    waited_ms: Option<u64>,
+}
+
+impl Reading {
+    fn take(&mut self, told: &Told<'_>) {
+        match told {
+            Told::Row {
+                after_ms,
+                phase: Phase::Waiting,
+            } => {
+                if let Some(waited) = &mut self.waited_ms {
+                    *waited += after_ms;
+                }
+            }
+            Told::Line {
+                side: Side::Server,
+                role,
+                pieces,
+                first: true,
+                ..
+            } => self.server_line(*role, pieces),
+            Told::Command(sent) if sent.verb() == "USER" && self.session.refused_ms.is_none() => {
+                self.waited_ms = Some(0);
+            }
+            Told::DataStarted(sent) => self.start(sent),
+            Told::Data {
+                side: Side::Server,
+                octets,
+                ..
+            } if self.listing != Listing::None => self.data(octets),
+            Told::ReplyEnded(Some(sent), status) => self.end(sent, *status),
+            Told::Abandoned => self.listing = Listing::None,
+            _ => {}
+        }
+    }
+
+    fn server_line(&mut self, role: Role, pieces: &[Piece]) {
+        let text = match pieces.first() {
+            Some(Piece::Octets(octets)) => octets.get(..LINE_MAX).unwrap_or(octets),
+            _ => b"",
+        };
+        let text = String::from_utf8_lossy(text).into_owned();
+        match role {
+            Role::Greeting => self.session.greeting = Some(text),
+            Role::Status => self.status = text,
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, sent: &Sent) {
+        self.line.clear();
+        self.listing = match sent.verb().as_str() {
+            "CAPA" => Listing::Capabilities,
+            "UIDL" => Listing::UniqueIds,
+            _ => Listing::None,
+        };
+        match self.listing {
+            Listing::Capabilities => self.session.capabilities.clear(),
+            Listing::UniqueIds => self.unique_ids.clear(),
+            Listing::None => {}
+        }
+    }
+
+    fn data(&mut self, octets: &[u8]) {
+        for octet in octets {
+            if *octet == b'\n' {
+                self.listed();
+                self.line.clear();
+            } else if self.line.len() < LINE_MAX {
+                self.line.push(*octet);
+            }
+        }
+    }
+
+    fn listed(&mut self) {
+        let line = String::from_utf8_lossy(&self.line).trim_end().to_owned();
+        if line == "." {
+            return;
+        }
+        match self.listing {
+            Listing::Capabilities if self.session.capabilities.len() < LINES_MAX => {
+                self.session.capabilities.push(line);
+            }
+            Listing::UniqueIds if self.unique_ids.len() < LINES_MAX => {
+                self.unique_ids
+                    .extend(line.split(' ').nth(1).map(str::to_owned));
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, sent: &Sent, status: Status) {
+        let session = &mut self.session;
+        let is_positive = status == Status::Positive;
+        if status == Status::Negative && session.refused_ms.is_none() {
+            session.refused_ms = self.waited_ms.take();
+        }
+        let effect = sent.command().map(|command| command.effect);
+        session.has_login |= is_positive && effect == Some(Effect::Login);
+        match sent.verb().as_str() {
+            "PASS" => session.login = Some((status, std::mem::take(&mut self.status))),
+            "STAT" if is_positive && session.count.is_none() => {
+                let count = Words::of(self.status.as_bytes()).nth(1);
+                session.count = count.and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
+            }
+            "UIDL" if self.listing == Listing::UniqueIds && session.unique_ids.is_none() => {
+                session.unique_ids = Some(std::mem::take(&mut self.unique_ids));
+            }
+            _ => {}
+        }
+        self.listing = Listing::None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pipelined_replies_belong_to_their_commands() {
+        let text = "S: +OK hi\nC: USER a\nC: PASS {{password}}\nC: STAT\nC: UIDL\nS@5: +OK\nS@7: +OK in\nS: +OK 2 30\nS: +OK\nS: 1 a\nS: 2 b\nS: .\n";
+        let session = Session::read(text.as_bytes()).unwrap();
+        assert!(session.has_login);
+        assert_eq!(session.greeting.as_deref(), Some("+OK hi"));
+        assert_eq!(session.count, Some(2));
+        assert_eq!(session.refused_ms, None);
+        let ids = session.unique_ids.unwrap();
+        assert_eq!(ids.into_iter().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_refusal_is_timed_from_user_on() {
+        let text = "S@90: +OK\nC@80: USER a\nS@5: +OK\nC@70: PASS {{password}}\nS@7: -ERR no\nC@9: QUIT\nS@9: -ERR\n";
+        let session = Session::read(text.as_bytes()).unwrap();
+        assert_eq!(session.refused_ms, Some(12));
+        assert_eq!(
+            session.login,
+            Some((Status::Negative, "-ERR no".to_owned()))
+        );
+    }
+
+    #[test]
+    fn capabilities_are_the_last_ones() {
+        let text = "S: +OK\nC: CAPA\nS: +OK\nS: stls\nS: .\nC: CAPA\nS: +OK\nS: SASL PLAIN\nS: .\n";
+        let session = Session::read(text.as_bytes()).unwrap();
+        assert_eq!(session.capabilities, ["SASL PLAIN"]);
+    }
+}
