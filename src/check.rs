@@ -142,7 +142,7 @@ impl Probe {
 #[derive(Debug)]
 pub enum Outcome {
     /// It was played.
-    Played(Run),
+    Played(Box<Run>),
     /// It was not played, for this reason.
     Skipped(String),
     /// It could not be played.
@@ -266,13 +266,13 @@ impl Check<'_> {
         // What the probe does wrong, it does on purpose.
         let lint = Lint::with(|rule| wants(rule) && !lint::is_about_client(rule));
         let findings = read().and_then(|file| lint::judge(&mut Reader::new(file), lint).ok());
-        Outcome::Played(Run {
+        Outcome::Played(Box::new(Run {
             findings: findings.unwrap_or_default(),
             session,
             early,
             no_tls: played.no_tls,
             log: played.log,
-        })
+        }))
     }
 }
 

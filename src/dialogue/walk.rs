@@ -393,7 +393,14 @@ impl Walker {
                     place: origin.first,
                     ms: origin.last_ms,
                 };
-                tell(Told::Injected { octets, moment });
+                pieces(octets, origin.holes, |piece| match piece {
+                    PieceOf::Octets(octets) => tell(Told::Injected { octets, moment }),
+                    PieceOf::Hole(hole) => tell(Told::Hole {
+                        side: Side::Server,
+                        hole,
+                        moment,
+                    }),
+                });
             }
             Step::CommandSent(sent) => tell(Told::Command(sent)),
             Step::DataStarted(sent) => {
