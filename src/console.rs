@@ -32,7 +32,7 @@ use crate::net::engine::{Connection, Standing};
 use crate::net::mistake::SILENT;
 use crate::report;
 use crate::script::messages;
-use crate::session::{Failure, Plan};
+use crate::session::{self, Failure, Plan};
 use crate::style::{ColorChoice, Paint, Style};
 use crate::target::Target;
 use crate::tracker::{Awaited, State};
@@ -93,13 +93,18 @@ fn hold(plan: Plan, course: Option<Course>) -> Exit {
         keyboard: lines,
         connection: None,
         log: None,
+        has_lost_log: false,
         has_stopped_showing: false,
         typed_ahead: String::new(),
         course,
     };
     let exit = console.talk();
+    console.close_quietly();
     console.screen.finish();
-    exit
+    match exit {
+        Exit::Well if console.has_lost_log => Exit::Usage,
+        exit => exit,
+    }
 }
 
 /// A console and what it is connected to.
@@ -112,6 +117,8 @@ struct Console {
     keyboard: Keyboard,
     connection: Option<Connection>,
     log: Option<PathBuf>,
+    /// A transcript has failed.
+    has_lost_log: bool,
     /// Ctrl-C was pressed once during the reply that is coming.
     has_stopped_showing: bool,
     /// What was typed behind the key that left the pager: it is meant for the prompt.
@@ -522,11 +529,23 @@ impl Console {
     }
 
     fn close(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            connection.close();
+        if self.close_quietly() {
             self.tell_closed_by_us();
         }
         know(&self.knowledge).state = None;
+    }
+
+    /// Closes the connection, and looks at what became of its transcript; returns whether there was one.
+    fn close_quietly(&mut self) -> bool {
+        let Some(connection) = self.connection.take() else {
+            return false;
+        };
+        let end = connection.close();
+        let screen = Arc::clone(&self.screen);
+        let tell = &mut |what: &str| screen.note(Paint::Warning, what);
+        let exit = session::kept(Exit::Well, &end, self.log.as_deref(), tell);
+        self.has_lost_log |= exit != Exit::Well;
+        true
     }
 
     /// QUIT was answered: waits for the server to close, and tells whether the session is over.

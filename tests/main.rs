@@ -9,6 +9,8 @@
 
 mod check;
 mod clients;
+#[cfg(target_os = "linux")]
+mod crash;
 mod diff;
 mod docs;
 mod dovecot;

@@ -184,8 +184,7 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
             thread::sleep(GLANCE);
         }
     }
-    drop(proxying);
-    Ok(Exit::Well)
+    Ok(super::serving::recorded(proxying.stop()))
 }
 
 /// Where the transcripts go, and how that is told.

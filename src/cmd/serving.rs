@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::exit::Exit;
 use crate::log;
 use crate::log::LogPlace;
 use crate::net::dial::plain;
@@ -89,13 +90,13 @@ pub(super) fn write_certificate(path: Option<&PathBuf>, serving: &Serving) -> Re
     })
 }
 
-/// Prints where the server listens and what it is, and a line for each connection, until the program is to end.
+/// Prints where the server listens and what it is, and a line for each connection, until the program is to end; how it ends.
 pub(super) fn tell(
     serving: Serving,
     what: &str,
     events: &Receiver<ServeEvent>,
     is_interrupted: &AtomicBool,
-) {
+) -> Exit {
     let tls = serving.tls_address();
     let tls = tls.map_or_else(String::new, |address| format!(" tls {address}"));
     let mut is_heard = print(&format!("ready {}{tls} {what}", serving.address()));
@@ -106,11 +107,17 @@ pub(super) fn tell(
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    drop(serving);
+    let is_whole = serving.stop();
     // What was open is told as well.
     for event in events {
         is_heard = is_heard && print(&event.to_string());
     }
+    recorded(is_whole)
+}
+
+/// How a server ends whose transcripts are whole, or not: why was told.
+pub(super) fn recorded(is_whole: bool) -> Exit {
+    if is_whole { Exit::Well } else { Exit::Usage }
 }
 
 /// Prints a line; false when nobody reads any more.
