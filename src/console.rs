@@ -5,6 +5,7 @@ mod course;
 pub mod editor;
 pub mod external_pager;
 mod judge;
+mod leave;
 pub mod lines;
 mod login;
 mod meaning;
@@ -31,8 +32,7 @@ use crate::log;
 use crate::net::engine::{Connection, Standing};
 use crate::net::mistake::SILENT;
 use crate::report;
-use crate::script::messages;
-use crate::session::{self, Failure, Plan};
+use crate::session::{Failure, Plan};
 use crate::style::{ColorChoice, Paint, Style};
 use crate::target::Target;
 use crate::tracker::{Awaited, State};
@@ -84,6 +84,8 @@ fn hold(plan: Plan, course: Option<Course>) -> Exit {
         }
     };
     let _quiet = Quiet::start();
+    let again = Arc::clone(&screen);
+    terminal::on_return(move || again.note(Paint::Note, "here again"));
     let mut console = Console {
         plan,
         screen,
@@ -526,69 +528,6 @@ impl Console {
         let has_colour = self.screen.style().has_colour();
         let is_over = || self.interrupts.is_pressed();
         pager::page(spool, title, has_colour, &is_over).map(|leave| leave.typed_ahead)
-    }
-
-    fn close(&mut self) {
-        if self.close_quietly() {
-            self.tell_closed_by_us();
-        }
-        know(&self.knowledge).state = None;
-    }
-
-    /// Closes the connection, and looks at what became of its transcript; returns whether there was one.
-    fn close_quietly(&mut self) -> bool {
-        let Some(connection) = self.connection.take() else {
-            return false;
-        };
-        let end = connection.close();
-        let screen = Arc::clone(&self.screen);
-        let tell = &mut |what: &str| screen.note(Paint::Warning, what);
-        let exit = session::kept(Exit::Well, &end, self.log.as_deref(), tell);
-        self.has_lost_log |= exit != Exit::Well;
-        true
-    }
-
-    /// QUIT was answered: waits for the server to close, and tells whether the session is over.
-    fn has_said_goodbye(&mut self) -> bool {
-        let Some(connection) = &self.connection else {
-            return false;
-        };
-        if connection.standing().state != State::Update {
-            return false;
-        }
-        connection.take_leave();
-        self.close();
-        true
-    }
-
-    /// Leaves; asks first when deletions would be lost.
-    fn leave(&mut self) -> Next {
-        if let Some(now) = self.standing().filter(|now| now.ending.is_none()) {
-            if now.marked > 0 {
-                let text = format!(
-                    "{} marked for deletion: only QUIT deletes, leaving now keeps all",
-                    messages(now.marked)
-                );
-                self.screen.note(Paint::Warning, &text);
-                match self.read("leave without QUIT? [y/N] ", "") {
-                    Input::Line(answer)
-                        if answer.trim_start().to_ascii_lowercase().starts_with('y') => {}
-                    _ => return Next::Go,
-                }
-            }
-            self.screen
-                .note(Paint::Note, "left without QUIT: nothing was deleted");
-        }
-        let was_lost = self
-            .standing()
-            .and_then(|now| now.ending)
-            .is_some_and(|ending| ending.is_loss());
-        self.close();
-        Next::Leave(if was_lost {
-            Exit::NoConnection
-        } else {
-            Exit::Well
-        })
     }
 }
 
