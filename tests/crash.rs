@@ -22,7 +22,7 @@ use crate::support::{Dice, Home, LIMIT, Peer, read, serve, text};
 /// How many moments of each kind of session are tried.
 fn moments() -> usize {
     let given = std::env::var("POPTALK_MOMENTS");
-    given.map_or(12, |given| given.parse().unwrap())
+    given.map_or(40, |given| given.parse().unwrap())
 }
 
 /// Sends a signal to a process, which may be gone.

@@ -18,6 +18,8 @@ mod explain;
 mod faults;
 mod find;
 mod help;
+#[cfg(target_os = "linux")]
+mod hostile_clients;
 mod import;
 mod layers;
 mod learn;

@@ -39,8 +39,8 @@ pub fn watch() {
                     if signal != SIGTSTP {
                         pager::restore();
                         restore();
-                        // Every row is in the file already.
-                        std::process::exit(128 + signal);
+                        // At once, before the thread of the keyboard changes it again. Every row is in the file already.
+                        signal_hook::low_level::exit(128 + signal);
                     }
                     if !IS_OURS.swap(false, Ordering::SeqCst) {
                         stop();
