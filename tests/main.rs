@@ -35,6 +35,7 @@ mod replay;
 mod schemas;
 mod scripts;
 mod show;
+mod soak;
 mod support;
 mod terminal;
 mod tls;
