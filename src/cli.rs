@@ -114,6 +114,10 @@ fn meant(host: &str) -> Option<String> {
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    // A file that is as large as the system lets it be is an error of the write that met the limit, and not the end of us. Spent on
+    // a flag that no one reads: were the signal ignored, the programs that we start would inherit that.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
     let exit = match cli.command {
         None => connect(cli.connect),
         Some(Command::Connect(args)) => connect::run(args),

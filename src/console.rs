@@ -5,6 +5,7 @@ mod course;
 pub mod editor;
 pub mod external_pager;
 mod judge;
+mod leave;
 pub mod lines;
 mod login;
 mod meaning;
@@ -31,7 +32,6 @@ use crate::log;
 use crate::net::engine::{Connection, Standing};
 use crate::net::mistake::SILENT;
 use crate::report;
-use crate::script::messages;
 use crate::session::{Failure, Plan};
 use crate::style::{ColorChoice, Paint, Style};
 use crate::target::Target;
@@ -84,6 +84,8 @@ fn hold(plan: Plan, course: Option<Course>) -> Exit {
         }
     };
     let _quiet = Quiet::start();
+    let again = Arc::clone(&screen);
+    terminal::on_return(move || again.note(Paint::Note, "here again"));
     let mut console = Console {
         plan,
         screen,
@@ -93,13 +95,18 @@ fn hold(plan: Plan, course: Option<Course>) -> Exit {
         keyboard: lines,
         connection: None,
         log: None,
+        has_lost_log: false,
         has_stopped_showing: false,
         typed_ahead: String::new(),
         course,
     };
     let exit = console.talk();
+    console.close_quietly();
     console.screen.finish();
-    exit
+    match exit {
+        Exit::Well if console.has_lost_log => Exit::Usage,
+        exit => exit,
+    }
 }
 
 /// A console and what it is connected to.
@@ -112,6 +119,8 @@ struct Console {
     keyboard: Keyboard,
     connection: Option<Connection>,
     log: Option<PathBuf>,
+    /// A transcript has failed.
+    has_lost_log: bool,
     /// Ctrl-C was pressed once during the reply that is coming.
     has_stopped_showing: bool,
     /// What was typed behind the key that left the pager: it is meant for the prompt.
@@ -519,57 +528,6 @@ impl Console {
         let has_colour = self.screen.style().has_colour();
         let is_over = || self.interrupts.is_pressed();
         pager::page(spool, title, has_colour, &is_over).map(|leave| leave.typed_ahead)
-    }
-
-    fn close(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            connection.close();
-            self.tell_closed_by_us();
-        }
-        know(&self.knowledge).state = None;
-    }
-
-    /// QUIT was answered: waits for the server to close, and tells whether the session is over.
-    fn has_said_goodbye(&mut self) -> bool {
-        let Some(connection) = &self.connection else {
-            return false;
-        };
-        if connection.standing().state != State::Update {
-            return false;
-        }
-        connection.take_leave();
-        self.close();
-        true
-    }
-
-    /// Leaves; asks first when deletions would be lost.
-    fn leave(&mut self) -> Next {
-        if let Some(now) = self.standing().filter(|now| now.ending.is_none()) {
-            if now.marked > 0 {
-                let text = format!(
-                    "{} marked for deletion: only QUIT deletes, leaving now keeps all",
-                    messages(now.marked)
-                );
-                self.screen.note(Paint::Warning, &text);
-                match self.read("leave without QUIT? [y/N] ", "") {
-                    Input::Line(answer)
-                        if answer.trim_start().to_ascii_lowercase().starts_with('y') => {}
-                    _ => return Next::Go,
-                }
-            }
-            self.screen
-                .note(Paint::Note, "left without QUIT: nothing was deleted");
-        }
-        let was_lost = self
-            .standing()
-            .and_then(|now| now.ending)
-            .is_some_and(|ending| ending.is_loss());
-        self.close();
-        Next::Leave(if was_lost {
-            Exit::NoConnection
-        } else {
-            Exit::Well
-        })
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Heard {
     pub binding: Option<Vec<u8>>,
     /// Its answers, oldest first, where somebody takes them.
     pub answers: VecDeque<Answer>,
+    /// Why the transcript can't be written any more.
+    pub log_failure: Option<String>,
     /// Whether somebody takes the answers.
     pub keeps_answers: bool,
 }
@@ -39,6 +41,7 @@ impl Heard {
     pub fn hear_of(&mut self, news: &News) {
         match news {
             News::Tls(facts) => self.binding.clone_from(&facts.end_point),
+            News::LogFailed(why) => self.log_failure = Some(why.clone()),
             News::TimedOut(..) | News::KeptOpen(_) if self.keeps_answers => {
                 self.answers.push_back(Answer::Silence)
             }

@@ -232,6 +232,8 @@ struct Shared {
     is_verbose: bool,
     waits: Waits,
     is_stopping: AtomicBool,
+    /// A transcript could not be made, or not be written to its end.
+    has_lost_log: AtomicBool,
     on_event: Box<dyn Fn(ProxyEvent) + Send + Sync>,
 }
 
@@ -248,6 +250,12 @@ impl Shared {
     #[allow(clippy::unused_self, reason = "as the other things that are told")]
     fn warn(&self, what: String) {
         crate::report::warning(&what);
+    }
+
+    /// A connection has no transcript, or no whole one.
+    fn lose_log(&self, what: String) {
+        self.has_lost_log.store(true, Ordering::SeqCst);
+        self.warn(what);
     }
 }
 
@@ -300,6 +308,7 @@ impl Proxying {
                 idle: options.idle,
             },
             is_stopping: AtomicBool::new(false),
+            has_lost_log: AtomicBool::new(false),
             on_event: Box::new(on_event),
         });
         let listening = Listening {
@@ -339,6 +348,14 @@ impl Proxying {
     #[must_use]
     pub fn certificate_pem(&self) -> Option<&str> {
         self.certificate_pem.as_deref()
+    }
+
+    /// Ends it, as dropping it does; returns whether each connection left a whole transcript where it was to leave one.
+    #[must_use]
+    pub fn stop(self) -> bool {
+        let shared = Arc::clone(&self.shared);
+        drop(self);
+        !shared.has_lost_log.load(Ordering::SeqCst)
     }
 }
 

@@ -24,7 +24,7 @@ use crate::player::{Action, Answer, Cue, Player};
 use crate::proxied::{self, ServerLeg};
 use crate::recorder::Seen;
 use crate::sasl::{Exchange, Mechanism, SaslError};
-use crate::session::{Failure, Plan};
+use crate::session::{self, Failure, Plan};
 use crate::text::{self, ParseError, Reader};
 use crate::tracker::{LineEnd, State};
 use crate::transcript::Piece;
@@ -267,7 +267,7 @@ pub fn play(
         plan,
         options,
         connection,
-        heard,
+        heard: Arc::clone(&heard),
         path,
         player,
         user: plan.args.user.clone(),
@@ -280,7 +280,17 @@ pub fn play(
     };
     let result = replay.run(progress);
     let (departure, limit) = (replay.departure, replay.limit);
-    replay.connection.close();
+    let end = replay.connection.close();
+    let mut why = None;
+    let exit = session::kept(Exit::Well, &end, Some(&log), &mut |what| {
+        why = Some(what.to_owned());
+    });
+    if exit != Exit::Well && result.is_ok() {
+        // With half of it there is nothing to compare.
+        let why = why.or(hear(&heard).log_failure.take());
+        let why = io::Error::other(why.unwrap_or_default());
+        return Err(Failure::Log(log, why).into());
+    }
     result.map(|failure| Played {
         log,
         departure,

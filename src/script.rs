@@ -88,13 +88,12 @@ pub fn run(plan: &Plan) -> Exit {
         early_end: None,
         log: place,
     };
-    match script.play(lines) {
+    let exit = match script.play(lines) {
         Ok(()) => script.leave(),
-        Err(exit) => {
-            script.connection.close();
-            exit
-        }
-    }
+        Err(exit) => exit,
+    };
+    let end = script.connection.close();
+    session::kept(exit, &end, script.log.as_deref(), &mut report::warning)
 }
 
 struct Script<'a> {
@@ -317,9 +316,8 @@ impl Script<'_> {
     }
 
     /// Waits for what is still to come, and says so when QUIT was not sent.
-    fn leave(mut self) -> Exit {
+    fn leave(&mut self) -> Exit {
         if let Err(exit) = self.wait(is_settled) {
-            self.connection.close();
             return exit;
         }
         let now = self.connection.standing();
@@ -333,7 +331,6 @@ impl Script<'_> {
         } else {
             report::note("the script ended without QUIT");
         }
-        self.connection.close();
         if self.was_refused {
             Exit::Refused
         } else {

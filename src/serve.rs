@@ -283,6 +283,8 @@ struct Shared {
     on_event: Box<dyn Fn(ServeEvent) + Send + Sync>,
     /// Told what a visit has to do without.
     on_trouble: fn(String),
+    /// A transcript could not be made, or not be written to its end.
+    has_lost_log: AtomicBool,
 }
 
 /// A server that runs. Dropped, it closes its ports and connections and waits until all of its threads are done; what was
@@ -332,6 +334,7 @@ impl Serving {
             is_stopping: AtomicBool::new(false),
             on_event: Box::new(on_event),
             on_trouble: |what| crate::report::warning(&what),
+            has_lost_log: AtomicBool::new(false),
         });
         let listening = Listening {
             poll,
@@ -370,6 +373,22 @@ impl Serving {
     #[must_use]
     pub fn certificate_pem(&self) -> Option<&str> {
         self.certificate_pem.as_deref()
+    }
+
+    /// Ends it, as dropping it does; returns whether each visit left a whole transcript where it was to leave one.
+    #[must_use]
+    pub fn stop(self) -> bool {
+        let shared = Arc::clone(&self.shared);
+        drop(self);
+        !shared.has_lost_log.load(Ordering::SeqCst)
+    }
+}
+
+impl Shared {
+    /// A visit has no transcript, or no whole one.
+    fn lose_log(&self, what: String) {
+        self.has_lost_log.store(true, Ordering::SeqCst);
+        (self.on_trouble)(what);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the console and scripts share: the options of a session, and opening its connection with its transcript.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use crate::command::Shape;
 use crate::exit::Exit;
 use crate::log::{self, LogPlace};
 use crate::net::dial::{Route, plain};
-use crate::net::engine::{Connection, OpenError, Order, Waits, Watcher};
+use crate::net::engine::{Connection, OpenError, Order, Standing, Waits, Watcher};
 use crate::net::tls::{TlsSettings, Version};
 use crate::password::{self, PasswordArgs, PasswordError};
 use crate::recorder::Recorder;
@@ -291,6 +291,22 @@ pub fn log_elsewhere(
         log::head(&plan.server, now, plan.args.keep_secrets),
     ));
     Ok(path)
+}
+
+/// How a session ends, which would be by `exit`, when its transcript is looked at: one that failed is a failure where all else was
+/// well. `tell` is told what is not known yet: that the file is gone, which a system does not tell to who writes into it.
+pub fn kept(exit: Exit, end: &Standing, log: Option<&Path>, tell: &mut dyn FnMut(&str)) -> Exit {
+    let gone = log.filter(|path| !end.has_log_failed && !path.exists());
+    if let Some(path) = gone {
+        tell(&format!(
+            "the transcript {} is not there any more: it was moved or removed during the session",
+            log::shorten(path)
+        ));
+    }
+    match exit {
+        Exit::Well if end.has_log_failed || gone.is_some() => Exit::Usage,
+        exit => exit,
+    }
 }
 
 /// Why there is no session.

@@ -224,6 +224,30 @@ fn catalogue() -> String {
 }
 
 #[test]
+fn the_guide_tells_what_each_crate_is_for() {
+    let manifest = read("Cargo.toml");
+    let mut used = Vec::new();
+    let mut is_used = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            is_used = line.ends_with("dependencies]") && line != "[dev-dependencies]";
+        } else if let Some((name, _)) = line.split_once(" = ").filter(|_| is_used) {
+            used.push(name.to_owned());
+        }
+    }
+    used.sort();
+    let guide = read("GUIDE.md");
+    let (_, rest) = guide.split_once("<!-- crates -->\n").unwrap();
+    let (table, _) = rest.split_once("<!-- end of crates -->").unwrap();
+    let told: Vec<String> = table
+        .lines()
+        .skip(2)
+        .map(|line| line.split('`').nth(1).unwrap().to_owned())
+        .collect();
+    assert_eq!(told, used);
+}
+
+#[test]
 fn the_example_of_the_format_is_a_transcript() {
     let text = read("transcripts/README.md");
     let example = blocks(&text, "```").remove(0) + "\n";

@@ -9,6 +9,8 @@
 
 mod check;
 mod clients;
+#[cfg(target_os = "linux")]
+mod crash;
 mod diff;
 mod docs;
 mod dovecot;
@@ -16,6 +18,8 @@ mod explain;
 mod faults;
 mod find;
 mod help;
+#[cfg(target_os = "linux")]
+mod hostile_clients;
 mod import;
 mod layers;
 mod learn;
@@ -31,6 +35,7 @@ mod replay;
 mod schemas;
 mod scripts;
 mod show;
+mod soak;
 mod support;
 mod terminal;
 mod tls;

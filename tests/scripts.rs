@@ -528,7 +528,7 @@ fn a_full_disk_is_told_once_and_the_session_goes_on() {
     ];
     let output = Home::new().script(&args, b"");
     assert_eq!(text(&server.join().unwrap()), "NOOP\r\nSTAT\r\n");
-    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.status.code(), Some(2));
     let told = text(&output.stderr);
     assert_eq!(
         told.matches("can't be written any more").count(),

@@ -62,3 +62,19 @@ fn what_is_pasted_in_brackets_is_lines_and_its_password_is_masked() {
     let sent = text(&home.transcript().octets(Side::Client));
     assert_eq!(sent, "user alice\r\npass \r\nquit\r\n");
 }
+
+#[test]
+fn ctrl_d_twice_leaves_without_an_answer() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| peer.answer(|_| "+OK\r\n".into()));
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.line("user alice", "auth>");
+    terminal.line("pass Geheim-77", "trans>");
+    terminal.line("dele 1", "trans +1 del>");
+    terminal.press("\x04");
+    terminal.see("leave without QUIT? [y/N]");
+    terminal.press("\x04");
+    assert_eq!(terminal.end().0, 0);
+    assert!(!text(&server.join().unwrap()).contains("QUIT"));
+}

@@ -179,13 +179,13 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
         .tls_address()
         .map_or_else(String::new, |address| format!(" tls {address}"));
     let address = proxying.address();
+    super::serving::tell_reach([Some(address), proxying.tls_address()]);
     if print(&format!("ready {address}{tls} for {shown_target}, {place}")) {
         while !is_over.load(Ordering::SeqCst) {
             thread::sleep(GLANCE);
         }
     }
-    drop(proxying);
-    Ok(Exit::Well)
+    Ok(super::serving::recorded(proxying.stop()))
 }
 
 /// Where the transcripts go, and how that is told.

@@ -178,8 +178,7 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         Some(path) => format!("playing {}", path.display()),
         None => format!("user {user} password {password}, {count} messages"),
     };
-    serving::tell(server, &what, &events, &is_interrupted);
-    Ok(Exit::Well)
+    Ok(serving::tell(server, &what, &events, &is_interrupted))
 }
 
 /// One line a fault.

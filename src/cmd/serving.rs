@@ -1,6 +1,7 @@
 //! What `serve` and `proxy` share: an interrupt, files that are given, and a line for each connection.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,9 +10,11 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::exit::Exit;
 use crate::log;
 use crate::log::LogPlace;
 use crate::net::dial::plain;
+use crate::report;
 use crate::secret::typing_errors;
 use crate::serve::{Certificate, ServeEvent, Serving};
 use crate::server::fault::{self, Fault};
@@ -89,13 +92,26 @@ pub(super) fn write_certificate(path: Option<&PathBuf>, serving: &Serving) -> Re
     })
 }
 
-/// Prints where the server listens and what it is, and a line for each connection, until the program is to end.
+/// Says loudly that others than this machine can connect, where they can.
+pub(super) fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
+    for address in addresses.into_iter().flatten() {
+        if !address.ip().to_canonical().is_loopback() {
+            report::warning(&format!(
+                "listening on {address}, not for this machine alone: whoever reaches that port can connect, and all that is \
+                 in clear can be read on the way"
+            ));
+        }
+    }
+}
+
+/// Prints where the server listens and what it is, and a line for each connection, until the program is to end; how it ends.
 pub(super) fn tell(
     serving: Serving,
     what: &str,
     events: &Receiver<ServeEvent>,
     is_interrupted: &AtomicBool,
-) {
+) -> Exit {
+    tell_reach([Some(serving.address()), serving.tls_address()]);
     let tls = serving.tls_address();
     let tls = tls.map_or_else(String::new, |address| format!(" tls {address}"));
     let mut is_heard = print(&format!("ready {}{tls} {what}", serving.address()));
@@ -106,11 +122,17 @@ pub(super) fn tell(
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    drop(serving);
+    let is_whole = serving.stop();
     // What was open is told as well.
     for event in events {
         is_heard = is_heard && print(&event.to_string());
     }
+    recorded(is_whole)
+}
+
+/// How a server ends whose transcripts are whole, or not: why was told.
+pub(super) fn recorded(is_whole: bool) -> Exit {
+    if is_whole { Exit::Well } else { Exit::Usage }
 }
 
 /// Prints a line; false when nobody reads any more.

@@ -149,6 +149,11 @@ impl Editor {
             Event::from(KeyEvent(KeyCode::F(1), Modifiers::NONE)),
             EventHandler::Conditional(Box::new(f1)),
         );
+        #[cfg(unix)]
+        rustyline.bind_sequence(
+            Event::from(KeyEvent::ctrl('Z')),
+            EventHandler::Conditional(Box::new(StopKey)),
+        );
         // NUL is an octet like any other.
         rustyline.bind_sequence(
             Event::from(KeyEvent::ctrl('@')),
@@ -412,6 +417,18 @@ impl ConditionalEventHandler for HelpKey {
         };
         self.screen.print(&text);
         Some(Cmd::Noop)
+    }
+}
+
+/// Ctrl-Z: the library would give the terminal back as it is between two prompts, without its echo.
+#[cfg(unix)]
+struct StopKey;
+
+#[cfg(unix)]
+impl ConditionalEventHandler for StopKey {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        super::terminal::suspend();
+        Some(Cmd::Repaint)
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::spool::Spool;
+use super::terminal;
 use crate::tracker::LineEnd;
 use crate::visible;
 
@@ -27,7 +28,7 @@ pub fn page(program: &str, spool: &Spool) -> io::Result<()> {
     // program that is started would inherit that.
     #[cfg(unix)]
     let flag = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::new(false.into()));
-    let result = start(program).and_then(|child| run(child, spool));
+    let result = terminal::lent(|| start(program).and_then(|child| run(child, spool)));
     #[cfg(unix)]
     if let Ok(flag) = flag {
         signal_hook::low_level::unregister(flag);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-pub use alternate::restore;
+pub use alternate::{lend, restore, take_back};
 
 use super::spool::{Found, Needle, Progress, Spool, Way};
 use super::terminal;
@@ -63,6 +63,7 @@ pub fn page_in_colour(
     ink: &dyn Fn(u64) -> Ink,
     is_over: &dyn Fn() -> bool,
 ) -> io::Result<Leave> {
+    terminal::watch();
     let mut alternate = Alternate::enter()?;
     let mut pager = Pager {
         spool,
@@ -207,7 +208,10 @@ impl Pager<'_> {
         let height = self.height();
         self.is_following = action == Action::Bottom
             || self.is_following
-                && matches!(action, Action::Help | Action::Redraw | Action::Unmark);
+                && matches!(
+                    action,
+                    Action::Help | Action::Redraw | Action::Suspend | Action::Unmark
+                );
         match action {
             Action::ScreenDown => self.down(height)?,
             Action::ScreenUp => self.up(height)?,
@@ -223,6 +227,11 @@ impl Pager<'_> {
             Action::Unmark => (self.search, self.found) = (None, None),
             Action::Help => self.mode = Mode::Help,
             Action::Redraw => {
+                self.resize()?;
+                alternate.forget()?;
+            }
+            Action::Suspend => {
+                terminal::suspend();
                 self.resize()?;
                 alternate.forget()?;
             }

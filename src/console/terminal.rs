@@ -1,5 +1,8 @@
 //! What the terminal is asked and told besides text.
 
+#[cfg(unix)]
+mod signals;
+
 use std::io::{self, BufRead, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,6 +58,7 @@ impl Interrupts {
 ///
 /// Errors: the terminal is gone.
 pub fn ask_unseen(prompt: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+    watch();
     let mut out = io::stdout().lock();
     out.write_all(prompt.as_bytes())?;
     out.flush()?;
@@ -70,7 +74,7 @@ pub fn ask_unseen(prompt: &str) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(line)
 }
 
-pub use imp::{Quiet, is_input_waiting, with_echo};
+pub use imp::{Quiet, is_input_waiting, lent, on_return, suspend, watch, with_echo};
 
 #[cfg(unix)]
 mod imp {
@@ -78,30 +82,21 @@ mod imp {
     use rustix::stdio::stdin;
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
+    pub use super::signals::{lent, on_return, suspend, watch};
+
     /// Between two prompts the terminal would echo what is typed ahead, a password too. While this lives it does not.
     #[derive(Debug)]
     pub struct Quiet(Option<Termios>);
 
     impl Quiet {
-        /// Switches the echo off, and puts everything back also when a signal ends the program.
+        /// Switches the echo off, and puts everything back also when a signal ends or stops the program.
         #[must_use]
         pub fn start() -> Self {
             let Ok(before) = tcgetattr(stdin()) else {
                 return Self(None);
             };
+            watch();
             set_echo(&before, false);
-            let saved = before.clone();
-            let signals = [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP];
-            if let Ok(mut signals) = signal_hook::iterator::Signals::new(signals) {
-                drop(std::thread::spawn(move || {
-                    if let Some(signal) = signals.forever().next() {
-                        crate::console::pager::restore();
-                        let _ = tcsetattr(stdin(), OptionalActions::Now, &saved);
-                        // Every row is in the file already.
-                        std::process::exit(128 + signal);
-                    }
-                }));
-            }
             Self(Some(before))
         }
     }
@@ -177,6 +172,20 @@ mod imp {
     /// Runs `read`; the system's console can't be told to hide it from here.
     pub(super) fn unseen<T>(read: impl FnOnce() -> T) -> T {
         read()
+    }
+
+    /// Elsewhere no signal has to be looked out for.
+    pub fn watch() {}
+
+    /// Elsewhere a program is not stopped.
+    pub fn on_return(_: impl Fn() + Send + 'static) {}
+
+    /// Elsewhere a program is not stopped.
+    pub fn suspend() {}
+
+    /// Runs it.
+    pub fn lent<T>(run: impl FnOnce() -> T) -> T {
+        run()
     }
 
     /// Not known elsewhere.

@@ -164,6 +164,8 @@ pub struct Standing {
     pub lines: u64,
     /// The connection has ended.
     pub ending: Option<Ending>,
+    /// The transcript could not be written any more.
+    pub has_log_failed: bool,
     /// Orders are still to be carried out: what is told here is older than they are.
     pub is_behind: bool,
     /// How many orders were carried out.
@@ -345,9 +347,10 @@ impl Connection {
         !self.shared.has_ended.load(Ordering::Acquire)
     }
 
-    /// Closes the connection and waits for the thread to end.
-    pub fn close(mut self) {
+    /// Closes the connection and waits for the thread to end; how things are in the end.
+    pub fn close(mut self) -> Standing {
         self.end();
+        self.standing()
     }
 
     fn end(&mut self) {
@@ -392,6 +395,7 @@ fn standing(recorder: &Recorder) -> Standing {
         is_kept_open: false,
         lines: 0,
         ending: None,
+        has_log_failed: false,
         is_behind: false,
         taken: 0,
     }

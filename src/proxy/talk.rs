@@ -430,7 +430,7 @@ impl<'a> Talk<'a> {
             self.client.shut();
             // Closing with octets unread would be a reset, which can take the last reply away from the client.
             let mut count = 0;
-            while count < MOST_LEFT_OVER {
+            while !self.client.has_ended && count < MOST_LEFT_OVER {
                 match self.client.read(&mut self.buffer) {
                     Came::Octets(more) => count += more,
                     Came::Nothing if matches!(self.wait_until(deadline), Ok(true)) => {}

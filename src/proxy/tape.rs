@@ -18,6 +18,7 @@ const SHOWN_MAX: usize = 8 * 1024;
 /// The transcript of a connection, and what was counted in it.
 pub(super) struct Tape<'a> {
     shared: &'a Shared,
+    peer: String,
     recorder: Recorder,
     start: Instant,
     view: Option<View>,
@@ -40,7 +41,7 @@ impl<'a> Tape<'a> {
                 let head = log::head(&shared.target.to_string(), now, shared.is_keeping);
                 recorder.set_file(Some(Box::new(log.file)), &head);
             }
-            Err(error) => shared.warn(format!(
+            Err(error) => shared.lose_log(format!(
                 "{peer}: no transcript: {}",
                 crate::net::dial::plain(&error)
             )),
@@ -48,6 +49,7 @@ impl<'a> Tape<'a> {
         recorder.event(&format!("connected {peer}"), 0);
         Self {
             shared,
+            peer: peer.to_owned(),
             recorder,
             start: Instant::now(),
             view: shared.is_verbose.then(|| View::new(peer)),
@@ -146,8 +148,10 @@ impl<'a> Tape<'a> {
     fn tell_trouble(&mut self) {
         if let Some(error) = self.recorder.take_failure() {
             let why = crate::net::dial::plain(&error);
-            self.shared
-                .warn(format!("the transcript can't be written any more: {why}"));
+            let peer = &self.peer;
+            self.shared.lose_log(format!(
+                "{peer}: the transcript can't be written any more: {why}"
+            ));
         }
     }
 }

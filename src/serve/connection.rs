@@ -117,7 +117,7 @@ struct Connection<'a> {
     /// None after a handshake that failed.
     stream: Option<Stream>,
     tls: Option<String>,
-    tape: Tape,
+    tape: Tape<'a>,
 }
 
 impl Connection<'_> {

@@ -11,7 +11,9 @@ use crate::secret::Hider;
 use crate::tracker::Side;
 
 /// What is written about one connection; without a folder, nothing.
-pub(super) struct Tape {
+pub(super) struct Tape<'a> {
+    shared: &'a Shared,
+    peer: String,
     recorder: Option<Recorder>,
     start: Instant,
 }
@@ -19,14 +21,14 @@ pub(super) struct Tape {
 /// Nobody watches.
 fn see(_: Seen) {}
 
-impl Tape {
+impl<'a> Tape<'a> {
     /// Opens the transcript of a visit by `peer`. One that can't be made is done without.
-    pub(super) fn new(shared: &Shared, peer: &str) -> Self {
+    pub(super) fn new(shared: &'a Shared, peer: &str) -> Self {
         let now = Timestamp::now();
         let log = match log::open(&shared.log, &format!("visit-{peer}"), now) {
             Ok(log) => log,
             Err(error) => {
-                (shared.on_trouble)(format!("no transcript: {}", super::plain(&error)));
+                shared.lose_log(format!("{peer}: no transcript: {}", super::plain(&error)));
                 None
             }
         };
@@ -39,6 +41,8 @@ impl Tape {
             recorder
         });
         Self {
+            shared,
+            peer: peer.to_owned(),
             recorder,
             start: Instant::now(),
         }
@@ -54,6 +58,7 @@ impl Tape {
         if let Some(recorder) = &mut self.recorder {
             recorder.feed(side, octets, now_ms, &mut see);
         }
+        self.tell_trouble();
     }
 
     /// TLS is on.
@@ -71,6 +76,17 @@ impl Tape {
         if let Some(recorder) = &mut self.recorder {
             recorder.finish(now_ms, &mut see);
             recorder.event(event, now_ms);
+        }
+        self.tell_trouble();
+    }
+
+    /// It is told once: the recorder writes no more.
+    fn tell_trouble(&mut self) {
+        if let Some(error) = self.recorder.as_mut().and_then(Recorder::take_failure) {
+            let (peer, why) = (&self.peer, super::plain(&error));
+            self.shared.lose_log(format!(
+                "{peer}: the transcript can't be written any more: {why}"
+            ));
         }
     }
 }

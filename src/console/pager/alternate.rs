@@ -24,14 +24,7 @@ impl Alternate {
         terminal::enable_raw_mode()?;
         IS_SET.store(true, Ordering::SeqCst);
         let alternate = Self::default();
-        // Without wrapping, a character that the terminal thinks wider than we do can't push the rows down.
-        execute!(
-            io::stdout(),
-            terminal::EnterAlternateScreen,
-            terminal::DisableLineWrap,
-            terminal::Clear(terminal::ClearType::All),
-            cursor::Hide
-        )?;
+        enter()?;
         Ok(alternate)
     }
 
@@ -81,15 +74,45 @@ impl Drop for Alternate {
 pub fn restore() {
     if IS_SET.swap(false, Ordering::SeqCst) {
         // A terminal that is gone needs nothing back.
-        let _ = execute!(
-            io::stdout(),
-            terminal::EndSynchronizedUpdate,
-            terminal::EnableLineWrap,
-            terminal::LeaveAlternateScreen,
-            cursor::Show
-        );
+        let _ = leave();
         let _ = terminal::disable_raw_mode();
     }
+}
+
+/// Leaves the screen for a while if the pager has it; returns whether it has. The modes of the terminal are the caller's.
+pub fn lend() -> bool {
+    let is_ours = IS_SET.swap(false, Ordering::SeqCst);
+    if is_ours {
+        let _ = leave();
+    }
+    is_ours
+}
+
+/// Enters the screen again after [`lend`]. The pager draws it when it hears of a new size.
+pub fn take_back() {
+    let _ = enter();
+    IS_SET.store(true, Ordering::SeqCst);
+}
+
+fn enter() -> io::Result<()> {
+    // Without wrapping, a character that the terminal thinks wider than we do can't push the rows down.
+    execute!(
+        io::stdout(),
+        terminal::EnterAlternateScreen,
+        terminal::DisableLineWrap,
+        terminal::Clear(terminal::ClearType::All),
+        cursor::Hide
+    )
+}
+
+fn leave() -> io::Result<()> {
+    execute!(
+        io::stdout(),
+        terminal::EndSynchronizedUpdate,
+        terminal::EnableLineWrap,
+        terminal::LeaveAlternateScreen,
+        cursor::Show
+    )
 }
 
 fn number(number: usize) -> u16 {

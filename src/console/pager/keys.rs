@@ -19,6 +19,7 @@ pub(super) enum Action {
     Unmark,
     Help,
     Redraw,
+    Suspend,
     Leave,
 }
 
@@ -120,6 +121,11 @@ pub(super) const KEYS: &[Binding] = &[
         keys: &[Control('l'), char('r')],
         action: Action::Redraw,
         help: "draw the screen again",
+    },
+    Binding {
+        keys: &[Control('z')],
+        action: Action::Suspend,
+        help: "stop, until the shell's fg",
     },
     Binding {
         keys: &[char('q'), char('Q'), Control('c')],

@@ -372,6 +372,7 @@ impl Engine {
 
     fn tell_log_failure(&mut self) {
         if let Some(error) = self.recorder.take_failure() {
+            self.standing.has_log_failed = true;
             self.watcher.told(News::LogFailed(plain(&error)));
         }
     }
