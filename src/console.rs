@@ -28,7 +28,7 @@ use crate::exit::Exit;
 use crate::help;
 use crate::learn::course::Course;
 use crate::log;
-use crate::net::engine::{Connection, Standing};
+use crate::net::engine::{Connection, Ending, Standing};
 use crate::net::mistake::SILENT;
 use crate::report;
 use crate::script::messages;
@@ -560,17 +560,22 @@ impl Console {
             self.screen
                 .note(Paint::Note, "left without QUIT: nothing was deleted");
         }
-        let was_lost = self
-            .standing()
-            .and_then(|now| now.ending)
-            .is_some_and(|ending| ending.is_loss());
+        let exit = match self.standing() {
+            Some(now) if now.ending == Some(Ending::TlsFailed) => Exit::Tls,
+            Some(now) if was_lost(&now) => Exit::NoConnection,
+            _ => Exit::Well,
+        };
         self.close();
-        Next::Leave(if was_lost {
-            Exit::NoConnection
-        } else {
-            Exit::Well
-        })
+        Next::Leave(exit)
     }
+}
+
+/// Whether the connection ended before its time.
+fn was_lost(now: &Standing) -> bool {
+    now.ending.as_ref().is_some_and(|ending| {
+        let is_greeted = now.state != State::Greeting;
+        ending.is_loss() || *ending == Ending::Injected || !is_greeted
+    })
 }
 
 /// Whether nothing is awaited from the server.
