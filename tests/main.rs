@@ -22,6 +22,7 @@ mod learn;
 mod lint;
 mod login;
 mod mail;
+mod matrix;
 mod no_starttls;
 mod practice;
 mod proxy;
