@@ -310,7 +310,15 @@ impl Script<'_> {
         match &now.ending {
             Some(Ending::TlsFailed) => Err(Exit::Tls),
             Some(_) if now.state == State::Update && self.has_quit => Ok(()),
-            Some(_) => Err(Exit::NoConnection),
+            // QUIT was answered by something else than `+OK`, and obeyed.
+            Some(Ending::ByServer(Cut::Nothing)) if self.has_quit => Ok(()),
+            Some(ending) => {
+                // An end that nothing is amiss with was not told.
+                if *ending == Ending::ByServer(Cut::Nothing) && now.state != State::Greeting {
+                    report::error("the server closed the connection before QUIT", None);
+                }
+                Err(Exit::NoConnection)
+            }
             None => Ok(()),
         }
     }
@@ -328,7 +336,7 @@ impl Script<'_> {
                 "the script ended without QUIT: {} marked for deletion stay",
                 messages(now.marked)
             ));
-        } else {
+        } else if !self.has_quit {
             report::note("the script ended without QUIT");
         }
         if self.was_refused {

@@ -26,6 +26,7 @@ mod learn;
 mod lint;
 mod login;
 mod mail;
+mod matrix;
 mod no_starttls;
 mod practice;
 mod proxy;

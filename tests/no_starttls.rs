@@ -1,6 +1,9 @@
 //! What somebody between can do to a client that begins TLS by STLS ("Why TLS is better without STARTTLS", 2021): whatever was
 //! put there in clear is told or refused, and never believed.
 
+#[cfg(not(any(windows, target_vendor = "apple")))]
+mod everybody;
+
 use poptalk::serve::{ServeOptions, Serving};
 
 use crate::support::{Home, Peer, serve, serve_each, text};

@@ -166,6 +166,11 @@ impl<T> Serving<T> {
     pub(crate) fn join(&self) -> Result<T, RecvTimeoutError> {
         self.0.recv_timeout(LIMIT)
     }
+
+    /// What the next talk gave, where it ends within a moment.
+    pub(crate) fn next_within(&self, moment: Duration) -> Option<T> {
+        self.0.recv_timeout(moment).ok()
+    }
 }
 
 /// A server for one connection, on a free port of the loopback.

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
@@ -16,6 +16,15 @@ struct Got {
     screen: vt100::Parser,
     raw: Vec<u8>,
     is_over: bool,
+}
+
+/// What a glance at the screen tells.
+pub(crate) enum Look {
+    /// It is as wanted.
+    There(String),
+    NotYet,
+    /// The program has ended.
+    Over,
 }
 
 /// The program in a terminal.
@@ -152,6 +161,29 @@ impl Terminal {
         self.prompt(prompt)
     }
 
+    /// Waits a moment for the screen to be as wanted.
+    pub(crate) fn look(&self, is_there: impl Fn(&str) -> bool, moment: Duration) -> Look {
+        let got = self.got.0.lock().unwrap();
+        let contents = got.screen.screen().contents();
+        if got.is_over {
+            return Look::Over;
+        }
+        if is_there(&contents) {
+            return Look::There(contents);
+        }
+        drop(self.got.1.wait_timeout(got, moment).unwrap());
+        Look::NotYet
+    }
+
+    /// Types a line, and waits until it has ended on the screen or the program has.
+    pub(crate) fn enter(&mut self, line: &str) {
+        let mark = self.raw().len();
+        self.press(&format!("{line}\r"));
+        let got = self.got.0.lock().unwrap();
+        let is_open = |got: &mut Got| !got.is_over && !got.raw[mark..].contains(&b'\n');
+        drop(self.got.1.wait_timeout_while(got, LIMIT, is_open).unwrap());
+    }
+
     /// Waits for octets behind the first `mark` ones.
     fn wait_raw(&self, mark: usize, wanted: &[u8]) {
         let start = Instant::now();
@@ -183,6 +215,19 @@ impl Terminal {
             .wait_while(lock.lock().unwrap(), |got| !got.is_over)
             .unwrap();
         got.screen.screen().contents()
+    }
+
+    /// Waits so long for the program to end; gives its exit code, if it did, and what is on the screen then.
+    pub(crate) fn end_both(mut self, limit: Duration) -> (Option<u32>, String) {
+        let (lock, changed) = &*self.got;
+        let got = lock.lock().unwrap();
+        let (got, _) = changed
+            .wait_timeout_while(got, limit, |got| !got.is_over)
+            .unwrap();
+        let (is_over, screen) = (got.is_over, got.screen.screen().contents());
+        drop(got);
+        let code = is_over.then(|| self.child.wait().unwrap().exit_code());
+        (code, screen)
     }
 
     /// Waits for the program to end.

@@ -568,9 +568,16 @@ fn compare(
             different + summary.alike
         ),
     };
+    let end = match played.failure {
+        _ if done.is_alike => "",
+        Some(Exit::NoConnection) => "; the connection was lost",
+        Some(Exit::TimedOut) => "; a reply did not come in time",
+        Some(Exit::Tls) => "; TLS failed",
+        _ => "",
+    };
     let _ = writeln!(
         done.text,
-        "{}: {verdict} ({})",
+        "{}: {verdict}{end} ({})",
         file.display(),
         log::shorten(&played.log)
     );

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::editor::{Input, know};
 use super::{Console, Next};
 use crate::exit::Exit;
+use crate::net::engine::{Ending, Standing};
 use crate::script::messages;
 use crate::session;
 use crate::style::Paint;
@@ -64,15 +65,20 @@ impl Console {
             self.screen
                 .note(Paint::Note, "left without QUIT: nothing was deleted");
         }
-        let was_lost = self
-            .standing()
-            .and_then(|now| now.ending)
-            .is_some_and(|ending| ending.is_loss());
+        let exit = match self.standing() {
+            Some(now) if now.ending == Some(Ending::TlsFailed) => Exit::Tls,
+            Some(now) if was_lost(&now) => Exit::NoConnection,
+            _ => Exit::Well,
+        };
         self.close();
-        Next::Leave(if was_lost {
-            Exit::NoConnection
-        } else {
-            Exit::Well
-        })
+        Next::Leave(exit)
     }
+}
+
+/// Whether the connection ended before its time.
+fn was_lost(now: &Standing) -> bool {
+    now.ending.as_ref().is_some_and(|ending| {
+        let is_greeted = now.state != State::Greeting;
+        ending.is_loss() || *ending == Ending::Injected || !is_greeted
+    })
 }

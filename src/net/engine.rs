@@ -89,6 +89,8 @@ pub enum Ending {
     ByClient,
     /// It broke, here.
     Lost(String, Cut),
+    /// It broke behind the reply to QUIT, where nothing was left to say: many servers close by a reset.
+    Dropped(String),
     /// The TLS handshake failed.
     TlsFailed,
     /// Octets came between STLS and the handshake.
@@ -108,6 +110,7 @@ impl Ending {
         match self {
             Self::ByServer(cut) => format!("closed by server{}", place(cut)),
             Self::Lost(why, cut) => format!("connection lost{}: {why}", place(cut)),
+            Self::Dropped(why) => format!("connection lost: {why}"),
             Self::ByClient | Self::TlsFailed | Self::Injected => "closed by client".to_owned(),
         }
     }

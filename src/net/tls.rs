@@ -2,7 +2,7 @@
 
 mod certificate;
 mod hello;
-mod reason;
+pub(super) mod reason;
 
 use std::path::{Path, PathBuf};
 

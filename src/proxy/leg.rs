@@ -50,6 +50,8 @@ pub(super) struct Leg {
     /// What is to be sent, from `sent` on.
     out: Vec<u8>,
     sent: usize,
+    /// The end or fault behind what was read last. The system tells a reset only once.
+    ending: Option<Came>,
 }
 
 impl Leg {
@@ -62,6 +64,7 @@ impl Leg {
             is_shut: false,
             out: Vec::new(),
             sent: 0,
+            ending: None,
         }
     }
 
@@ -161,6 +164,10 @@ impl Leg {
 
     /// Reads until `buffer` is full or nothing more has come. An end or a fault behind octets is told by the next read.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Came {
+        if let Some(came) = self.ending.take() {
+            self.has_ended = true;
+            return came;
+        }
         let mut count = 0;
         while self.is_readable
             && !self.has_ended
@@ -176,21 +183,16 @@ impl Leg {
                 Ok(more) if more > 0 => count += more,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.is_readable = false,
-                _ if count > 0 => break,
-                Ok(_) => {
-                    self.has_ended = true;
-                    return Came::End;
-                }
+                Ok(_) => return self.end(count, Came::End),
                 Err(error) => {
-                    self.has_ended = true;
                     // OpenSSL's words for a TCP connection that ends without close_notify; most clients of POP3 do so.
                     let is_end = error.kind() == ErrorKind::UnexpectedEof
                         || error.to_string().contains("unexpected eof");
-                    return if is_end {
-                        Came::End
-                    } else {
-                        Came::Broken(plain(&error))
+                    let came = match is_end {
+                        true => Came::End,
+                        false => Came::Broken(plain(&error)),
                     };
+                    return self.end(count, came);
                 }
             }
         }
@@ -199,6 +201,16 @@ impl Leg {
         } else {
             Came::Nothing
         }
+    }
+
+    /// The other end sends no more; behind octets that is told by the next read.
+    fn end(&mut self, count: usize, came: Came) -> Came {
+        if count == 0 {
+            self.has_ended = true;
+            return came;
+        }
+        self.ending = Some(came);
+        Came::Octets(count)
     }
 
     /// Says that we send no more: close_notify (RFC 8314 §3.4), then the end of our half of the TCP connection.

@@ -245,7 +245,7 @@ impl Engine {
     /// Does the TLS handshake.
     pub(super) fn start_tls(&mut self, socket: mio::net::TcpStream) -> Result<(), TlsError> {
         let deadline = Instant::now() + self.waits.connect;
-        let seconds = self.waits.connect.as_secs();
+        let seconds = self.waits.connect.as_secs_f64();
         let is_stls = self.recorder.tracker().state() != State::Greeting;
         let Self {
             poll,
@@ -262,7 +262,7 @@ impl Engine {
             let _ = poll.poll(events, Some(left.min(FLUSH_AFTER)));
             if left.is_zero() {
                 let what = format!("no answer to the TLS handshake for {seconds} s");
-                let hint = "the port may not speak TLS; try without --tls".to_owned();
+                let hint = tls::reason::hint(is_stls).to_owned();
                 return Err(TlsError {
                     what,
                     hint: Some(hint),
@@ -398,11 +398,13 @@ impl Engine {
 
     fn end(&mut self, ending: Ending) {
         let now_ms = self.now_ms();
-        let watcher = &mut self.watcher;
         let is_greeted = self.recorder.tracker().state() != State::Greeting;
+        let is_leaving = self.is_leaving();
+        let watcher = &mut self.watcher;
         let cut = self.recorder.finish(now_ms, &mut |seen| watcher.seen(seen));
         let ending = match ending {
             Ending::ByServer(_) => Ending::ByServer(cut),
+            Ending::Lost(why, _) if is_leaving && cut == Cut::Nothing => Ending::Dropped(why),
             Ending::Lost(why, _) => Ending::Lost(why, cut),
             ending => ending,
         };

@@ -65,6 +65,26 @@ const REASONS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// What the library says of a connection that ends in the handshake, and what we say.
+const ENDS: &[(&str, &str)] = &[
+    (
+        "unexpected EOF",
+        "the server closed the connection during the TLS handshake",
+    ),
+    (
+        "reset by peer",
+        "the connection was reset during the TLS handshake",
+    ),
+];
+
+/// What to do about a handshake that came to nothing.
+pub(in crate::net) fn hint(is_stls: bool) -> &'static str {
+    match is_stls {
+        true => "the server's log says more; port 995 with --tls may work",
+        false => "the port may not speak TLS; try without --tls, or type STLS",
+    }
+}
+
 /// The sentence for a handshake that failed with the library's `text` after `received` octets had come.
 pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool) -> TlsError {
     if let Some(mistake) = mistake::in_tls(received, is_stls) {
@@ -93,17 +113,18 @@ pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool)
         };
     }
     let is_text = !received.is_empty() && !matches!(received.first(), Some(0x14..=0x18));
-    let what = if received.is_empty() {
+    let what = if received.is_empty() && !text.contains("reset by peer") {
         "the server closed the connection during the TLS handshake".to_owned()
     } else if is_text {
         "the server answered the TLS handshake with something else".to_owned()
+    } else if let Some((_, what)) = ENDS.iter().find(|(sign, _)| text.contains(sign)) {
+        (*what).to_owned()
     } else {
         format!("the TLS handshake failed: {text}")
     };
-    let hint = "the port may not speak TLS; try without --tls, or type STLS".to_owned();
     TlsError {
         what,
-        hint: Some(hint),
+        hint: Some(hint(is_stls).to_owned()),
     }
 }
 

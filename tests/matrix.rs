@@ -1,0 +1,305 @@
+//! The fault matrix: each trouble of a connection at each place of a conversation, and each fault of a server, for each
+//! client. What is to come of a cell is data (`table`, `faults`); the cells are made of it.
+
+#![cfg(not(any(windows, target_vendor = "apple")))]
+
+mod clients;
+mod faults;
+mod peer;
+mod table;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use poptalk::server::fault::{self, Fault};
+use poptalk::text;
+use poptalk::tracker::Side;
+use poptalk::transcript::{Piece, Transcript};
+
+use clients::{Came, Task, through_proxy};
+use faults::Who;
+use peer::{Record, Server};
+use table::{Cell, Client, Trouble};
+
+/// Runs jobs a few at a time; gives what was wrong.
+fn all<T: Sync>(jobs: &[T], run: impl Fn(&T) -> Result<(), String> + Sync) -> Vec<String> {
+    // Most of the time is waiting.
+    const WORKERS: usize = 12;
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    if let Err(what) = run(job) {
+                        wrong.lock().unwrap().push(what);
+                    }
+                }
+            });
+        }
+    });
+    wrong.into_inner().unwrap()
+}
+
+/// Whether a transcript holds what the server wrote: all of it, or its start. A hole stands for what was hidden.
+fn holds(transcript: &Transcript, wrote: &[u8], is_all: bool) -> Result<(), String> {
+    let mut runs: Vec<Vec<u8>> = vec![Vec::new()];
+    for row in transcript.rows().filter(|row| row.side == Side::Server) {
+        for piece in &row.pieces {
+            match piece {
+                Piece::Octets(octets) => runs.last_mut().unwrap().extend_from_slice(octets),
+                Piece::Hole(_) => runs.push(Vec::new()),
+            }
+        }
+        runs.last_mut().unwrap().extend_from_slice(row.end.octets());
+    }
+    let mut rest = wrote;
+    let is_hole_last = runs.len() > 1 && runs.last().unwrap().is_empty();
+    for (index, run) in runs.iter().enumerate().filter(|(_, run)| !run.is_empty()) {
+        let at = match index {
+            0 => rest.starts_with(run).then_some(0),
+            _ => rest.windows(run.len()).position(|window| window == run),
+        };
+        let Some(at) = at else {
+            return Err(format!(
+                "`{}` is not in `{}`",
+                run.escape_ascii(),
+                rest.escape_ascii()
+            ));
+        };
+        rest = &rest[at + run.len()..];
+    }
+    if is_all && !rest.is_empty() && !is_hole_last {
+        return Err(format!(
+            "`{}` is not in the transcript",
+            rest.escape_ascii()
+        ));
+    }
+    Ok(())
+}
+
+/// What must be true of any client, whatever it met.
+fn sound(came: &Came, records: &[Record], is_all: bool) -> Result<(), String> {
+    if came.code < 0 {
+        return Err("it hangs".to_owned());
+    }
+    let out = crate::support::text(&came.out);
+    if came.words.contains("panicked at") || out.contains("panicked at") {
+        return Err("it panics".to_owned());
+    }
+    if came.logs.len() != records.len() {
+        return Err(format!(
+            "{} transcripts of {} connections",
+            came.logs.len(),
+            records.len()
+        ));
+    }
+    for (log, record) in came.logs.iter().zip(records) {
+        let transcript = text::parse(log).map_err(|error| format!("row {}: {error}", error.row))?;
+        holds(&transcript, &record.wrote, is_all)?;
+    }
+    Ok(())
+}
+
+/// All that a client said, of its own and of the server's.
+fn said(came: &Came) -> String {
+    came.words.clone() + &crate::support::text(&came.out)
+}
+
+/// Runs a cell and judges it.
+fn try_cell(cell: &Cell) -> Result<(), String> {
+    let Cell {
+        place,
+        trouble,
+        client,
+    } = *cell;
+    let is_silence = trouble == Trouble::Silence;
+    let timeout = if is_silence { "1" } else { "20" };
+    let trouble_there = (client != Client::Downstream).then_some((place, trouble));
+    let server = Server::start(trouble_there, Vec::new());
+    let task = |client, address, timeout| {
+        Task {
+            client,
+            address,
+            lines: place.session(),
+            timeout,
+            has_happened: &AtomicBool::new(false),
+            is_silence: Some(is_silence),
+        }
+        .run()
+    };
+    let mut of_client = None;
+    let came = match client {
+        Client::Upstream => through_proxy(server.address, timeout, |address| {
+            let came = task(Client::Lines, address, "20");
+            of_client = Some(came);
+        }),
+        Client::Downstream => through_proxy(server.address, timeout, |address| {
+            peer::talk(address, *cell, place.session());
+        }),
+        client => Task {
+            client,
+            address: server.address,
+            lines: place.session(),
+            timeout,
+            has_happened: &server.has_happened,
+            is_silence: Some(is_silence),
+        }
+        .run(),
+    };
+    let has_happened = server.has_happened.load(Ordering::SeqCst);
+    let records = server.finish();
+    let want = cell.want();
+    let said = said(&came);
+    let judge = || {
+        // A reset may take with it what was on the way, and `check` leaves without the last words of a server.
+        sound(
+            &came,
+            &records,
+            trouble != Trouble::Reset && client != Client::Check,
+        )?;
+        if let Some(came) = &of_client {
+            sound(came, &records, false)?;
+        }
+        if client != Client::Downstream && !has_happened {
+            return Err("the trouble did not come about".to_owned());
+        }
+        if !want.exits.iter().any(|exit| came.code == *exit as i32) {
+            return Err(format!("exit {}, not {:?}", came.code, want.exits));
+        }
+        match want.words {
+            [] if came.words.contains("error: ") => Err("an error is told".to_owned()),
+            [_, ..] if !want.words.iter().any(|words| said.contains(words)) => {
+                Err(format!("none of {:?} is said", want.words))
+            }
+            _ => Ok(()),
+        }
+    };
+    judge().map_err(|what| {
+        let logs: Vec<_> = came
+            .logs
+            .iter()
+            .map(|log| crate::support::text(log))
+            .collect();
+        format!(
+            "=== {cell:?}: {what}\n{}\n{}",
+            said.trim(),
+            logs.last().map_or("", String::as_str)
+        )
+    })
+}
+
+/// Runs a client at a server with a fault and judges it.
+fn try_fault((fault, who): &(&'static Fault, Who)) -> Result<(), String> {
+    let want = faults::exit(fault, *who);
+    // Where nobody is to wait in vain, nobody is to be in a hurry.
+    let timeout = if faults::is_slow(fault) { "1" } else { "20" };
+    let server = Server::start(None, vec![fault]);
+    let run = |client, address| {
+        Task {
+            client,
+            address,
+            lines: fault.session(),
+            timeout,
+            has_happened: &server.has_happened,
+            is_silence: None,
+        }
+        .run()
+    };
+    let mut of_proxy = None;
+    let came = match who {
+        Who::Lines => run(Client::Lines, server.address),
+        Who::Script => run(Client::Script, server.address),
+        Who::Replay => run(Client::Replay, server.address),
+        Who::Check => run(Client::Check, server.address),
+        Who::Console => run(Client::Console, server.address),
+        Who::Proxy => {
+            let mut came = None;
+            let told = through_proxy(server.address, "20", |address| {
+                came = Some(run(Client::Lines, address));
+            });
+            of_proxy = Some(told);
+            came.unwrap()
+        }
+    };
+    let records = server.finish();
+    let said = said(&came);
+    let judge = || {
+        sound(&came, &records, false)?;
+        if let Some(proxy) = &of_proxy {
+            sound(proxy, &records, false)?;
+        }
+        if came.code != want {
+            return Err(format!("exit {}, not {want}", came.code));
+        }
+        let is_told = match came.code {
+            // What the server said, or what was found.
+            1 => said.contains("-ERR") || !matches!(who, Who::Lines | Who::Script | Who::Proxy),
+            3..=5 => came.words.contains("error: ") || matches!(who, Who::Replay | Who::Console),
+            _ => true,
+        };
+        match is_told {
+            true => Ok(()),
+            false => Err("it does not tell why".to_owned()),
+        }
+    };
+    judge().map_err(|what| {
+        let logs: Vec<_> = came
+            .logs
+            .iter()
+            .map(|log| crate::support::text(log))
+            .collect();
+        format!(
+            "=== {} {who:?}: {what}\n{}\n{}",
+            fault.name,
+            said.trim(),
+            logs.last().map_or("", String::as_str)
+        )
+    })
+}
+
+/// All cells with a fault, and all with trouble that are not left out.
+fn cells() -> (Vec<(&'static Fault, Who)>, Vec<Cell>) {
+    let all_of = |fault| Who::ALL.map(|who| (fault, who));
+    let troubles = Cell::all().into_iter();
+    let troubles = troubles.filter(|cell| cell.left_out().is_none());
+    (fault::all().flat_map(all_of).collect(), troubles.collect())
+}
+
+/// Runs every so many of the cells: steps that no axis of the matrix can be divided by.
+#[allow(clippy::print_stdout, reason = "the figures of the whole matrix")]
+fn run(of_faults: usize, of_troubles: usize) {
+    let (faults, troubles) = cells();
+    let faults: Vec<_> = faults.into_iter().step_by(of_faults).collect();
+    let troubles: Vec<_> = troubles.into_iter().step_by(of_troubles).collect();
+    let (mut wrong, is_there) = (all(&faults, try_fault), Cell::all().len());
+    wrong.extend(all(&troubles, try_cell));
+    println!(
+        "{} cells with a fault and {} with trouble: {} wrong; {} left out of all",
+        faults.len(),
+        troubles.len(),
+        wrong.len(),
+        is_there - cells().1.len()
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_sample_of_the_matrix() {
+    run(23, 13);
+}
+
+#[test]
+#[ignore = "the whole matrix takes two minutes"]
+fn the_whole_matrix() {
+    run(1, 1);
+}
+
+#[test]
+fn the_tables_name_faults_that_there_are_and_give_reasons() {
+    for (name, _) in faults::EXITS {
+        assert!(fault::named(name).is_some(), "{name}");
+    }
+    for cell in Cell::all() {
+        assert!(cell.left_out().is_none_or(|why| why.len() > 10), "{cell:?}");
+    }
+}
