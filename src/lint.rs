@@ -21,6 +21,7 @@ mod rfc2449_replies;
 mod rfc2595;
 mod rfc3206;
 mod rfc5034;
+mod rfc5322;
 mod rfc6856;
 mod security;
 mod tls;
@@ -85,6 +86,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         rfc2595::RULES,
         rfc3206::RULES,
         rfc5034::RULES,
+        rfc5322::RULES,
         rfc6856::RULES,
         tls::RULES,
         transport::RULES,

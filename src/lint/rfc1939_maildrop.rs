@@ -351,10 +351,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "nobody knows whether the messages were deleted: look in the next session",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_end = matches!(known.event, Some(EventKind::Closed | EventKind::Lost))
-                && !known.is_closed_by_client;
+            let is_silent = ended.verb == "QUIT" && ended.exchange.status.is_none();
             ended.when(
-                ended.verb == "QUIT" && ended.exchange.status.is_none() && is_end,
+                is_silent && super::transport::is_cut(known),
                 "no reply to QUIT",
             )
         })],
