@@ -2,19 +2,21 @@
 //!
 //! A row says what is HEARD in place of the client's line, and what is SAID in place of the server's: so a server may say that a
 //! message is marked and mark nothing, or fetch and delete in one. What is REFUSED is not heard at all, so that it has no effect.
-//! The words for it are few (`Does`).
+//! The words for it are few (`words.rs`).
 
 mod connection;
 mod framing;
 mod listing;
 mod login;
 mod mail;
+mod words;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::{Peer, Secured, Summary, Wish};
 use crate::command::Command;
+use words::{Asked, Does, Part, Said, Step};
 
 /// The longest line that is altered as a whole (octets); of a longer one each part counts as a line.
 const LINE_MAX: usize = 64 * 1024;
@@ -167,166 +169,6 @@ pub fn all() -> impl Iterator<Item = &'static Fault> {
 #[must_use]
 pub fn named(name: &str) -> Option<&'static Fault> {
     all().find(|fault| fault.name == name)
-}
-
-/// What a client's line asks, and what the session has been before it.
-#[derive(Debug, Default)]
-struct Asked {
-    /// In upper case; empty for the greeting, and inside AUTH.
-    verb: String,
-    /// What stands behind the verb.
-    args: String,
-    /// The line.
-    line: String,
-    /// The verb is in the command table.
-    is_known: bool,
-    /// How many times the verb was sent, this time counted.
-    nth: u32,
-    /// USER was answered with `+OK`, and neither a login nor another USER came since.
-    has_user: bool,
-    is_logged_in: bool,
-    /// Failed logins.
-    failures: u32,
-    is_tls: bool,
-    /// TLS began by STLS.
-    is_stls: bool,
-    /// Messages for which DELE was answered with `+OK`.
-    marked: BTreeSet<String>,
-    /// Inside AUTH: the number of the client's response, from 1.
-    response: u32,
-}
-
-impl Asked {
-    fn is(&self, verbs: &[&str]) -> bool {
-        verbs.is_empty() || verbs.contains(&self.verb.as_str())
-    }
-
-    /// Whether it is a try to log in.
-    fn is_login(&self) -> bool {
-        matches!(self.verb.as_str(), "PASS" | "APOP")
-            || (self.verb == "AUTH" && !self.args.is_empty())
-    }
-
-    /// Whether it is a verb that nobody knows.
-    fn is_nonsense(&self) -> bool {
-        !self.is_known && !self.verb.is_empty() && self.response == 0
-    }
-
-    /// The argument of this number, from 0.
-    fn arg(&self, index: usize) -> &str {
-        self.args.split(' ').nth(index).unwrap_or_default()
-    }
-}
-
-/// What a line of the server is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Greeting,
-    /// The first line of a reply, a challenge among them.
-    Status,
-    Data,
-    Terminator,
-    /// Any of them, the greeting not.
-    Reply,
-    /// Any of them.
-    Any,
-}
-
-/// A line of the server that is about to be sent.
-#[derive(Clone, Copy)]
-struct Said<'a> {
-    asked: &'a Asked,
-    part: Part,
-    /// The number of a data line in its reply, from 0.
-    index: usize,
-    /// Without line end.
-    text: &'a [u8],
-    /// The number of the first data line without text was passed: this one is of the message's body.
-    is_body: bool,
-    is_positive: bool,
-}
-
-impl Said<'_> {
-    /// The text, where it is ASCII.
-    fn str(&self) -> &str {
-        std::str::from_utf8(self.text).unwrap_or_default()
-    }
-
-    /// The word of this number, from 0.
-    fn word(&self, index: usize) -> &str {
-        self.str().split(' ').nth(index).unwrap_or_default()
-    }
-}
-
-/// An alteration of what is said.
-#[derive(Debug, Clone, Copy)]
-struct Step {
-    part: Part,
-    /// In replies to these verbs; empty: to any.
-    verbs: &'static [&'static str],
-    when: fn(&Said<'_>) -> bool,
-    /// A refusal stays as it is.
-    is_ok_only: bool,
-    does: Does,
-}
-
-impl Step {
-    const fn new(part: Part, verbs: &'static [&'static str], does: Does) -> Self {
-        Self {
-            part,
-            verbs,
-            when: |_| true,
-            is_ok_only: false,
-            does,
-        }
-    }
-
-    const fn when(self, when: fn(&Said<'_>) -> bool) -> Self {
-        Self { when, ..self }
-    }
-
-    /// Where the reply is positive.
-    const fn where_ok(self) -> Self {
-        Self {
-            is_ok_only: true,
-            ..self
-        }
-    }
-
-    fn fits(&self, said: &Said<'_>) -> bool {
-        let is_part = match self.part {
-            Part::Any => true,
-            Part::Reply => said.part != Part::Greeting,
-            part => part == said.part,
-        };
-        let is_reply = said.is_positive || !self.is_ok_only;
-        is_part && is_reply && said.asked.is(self.verbs) && (self.when)(said)
-    }
-}
-
-/// What becomes of a line.
-#[derive(Debug, Clone, Copy)]
-enum Does {
-    /// These octets in its place, made of it.
-    Edit(fn(&Said<'_>, &mut Vec<u8>)),
-    /// This line in its place.
-    Say(&'static str),
-    /// These octets in its place.
-    Raw(&'static [u8]),
-    /// These octets behind it.
-    After(&'static [u8]),
-    /// These octets before it.
-    Before(&'static [u8]),
-    /// Nothing.
-    Drop,
-    /// Nothing, and the connection is closed.
-    Close,
-    /// These octets in its place, then the connection is closed.
-    Last(&'static [u8]),
-    /// A pause before it, in milliseconds.
-    Wait(u64),
-    /// Nothing, and the server neither says nor hears anything any more.
-    Hang,
 }
 
 /// What is to be sent, or done.

@@ -222,7 +222,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[],
     )
     .refusing(|asked| {
-        (asked.verb == "USER" && asked.args != "alice").then_some("-ERR [AUTH] invalid user")
+        (asked.verb == "USER").then_some("-ERR [AUTH] invalid user")
     })
     .typing(UNKNOWN),
     Fault::new(
