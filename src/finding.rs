@@ -17,13 +17,13 @@ pub struct Finding {
     /// The octets of the file before that line. None where there is no row, and of a difference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
-    /// The octets that were seen, at most 64 of them, escaped as in a transcript; empty where nothing was sent.
+    /// The octets that were seen, the first 64 at most, escaped as in a transcript; empty where nothing was sent.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub octets: String,
     /// How often it was found in the session; what else stands here is of the first time.
     #[serde(skip_serializing_if = "is_once")]
     pub count: u64,
-    /// What was found, for people. Wire text in it is escaped as by [`crate::visible`].
+    /// What was found, for people: one line. Wire text in it is escaped as by [`crate::visible`].
     pub message: String,
     /// What to do, when that is known.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -21,6 +21,7 @@ mod rfc2449_replies;
 mod rfc2595;
 mod rfc3206;
 mod rfc5034;
+mod rfc5322;
 mod rfc6856;
 mod security;
 mod tls;
@@ -37,9 +38,13 @@ use crate::finding::{Finding, Level};
 use crate::text::{ParseError, Reader, escape};
 use crate::tracker::{LineEnd, Side};
 use crate::transcript::{Item, Piece, Row};
+use crate::visible;
 
 /// The most octets that a finding shows.
 const SHOWN: usize = 64;
+
+/// The most characters of a message.
+const MESSAGE_MAX: usize = 400;
 
 /// One rule.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +90,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         rfc2595::RULES,
         rfc3206::RULES,
         rfc5034::RULES,
+        rfc5322::RULES,
         rfc6856::RULES,
         tls::RULES,
         transport::RULES,
@@ -283,7 +289,7 @@ impl Rules {
                 offset: Some(spot.place.offset),
                 octets: String::from_utf8_lossy(&octets).into_owned(),
                 count: 1,
-                message: spot.what,
+                message: message(&spot.what),
                 hint: Some(rule.hint.to_owned()),
                 source: rule.source,
             });
@@ -313,6 +319,17 @@ impl Rules {
             }
         }
     }
+}
+
+/// A message that is safe to show, whatever of the wire is in it, and no longer than a person reads.
+fn message(what: &str) -> String {
+    let mut shown = String::new();
+    visible::escape(what.as_bytes(), &mut shown);
+    if let Some((end, _)) = shown.char_indices().nth(MESSAGE_MAX) {
+        shown.truncate(end);
+        shown.push('…');
+    }
+    shown
 }
 
 /// Puts together what the rules are shown.

@@ -150,7 +150,7 @@ pub fn awaiting(awaited: &Awaited) -> String {
     }
 }
 
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut shown = String::new();
     visible::escape(text.as_bytes(), &mut shown);
     shown

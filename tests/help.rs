@@ -73,6 +73,34 @@ fn every_command_has_a_golden_and_examples() {
     }
 }
 
+/// The words that follow this option in the examples of all commands.
+fn given(option: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for name in subcommands() {
+        let said = help(&[&name, "-h"]);
+        let examples = said.split("Examples:\n").nth(1).unwrap().to_owned();
+        let words: Vec<&str> = examples.split_whitespace().collect();
+        let pairs = words.windows(2).filter(|pair| pair[0] == option);
+        found.extend(pairs.map(|pair| pair[1].to_owned()));
+    }
+    found
+}
+
+#[test]
+fn examples_name_rules_and_faults_that_there_are() {
+    let rules = given("--only");
+    assert!(!rules.is_empty());
+    for rule in rules {
+        assert!(poptalk::lint::rule(&rule).is_some(), "no rule {rule}");
+    }
+    let faults = given("--fault");
+    assert!(!faults.is_empty());
+    for fault in faults {
+        let named = poptalk::server::fault::named(&fault);
+        assert!(named.is_some(), "no fault {fault}");
+    }
+}
+
 #[test]
 fn every_command_has_a_manual_page() {
     let home = Home::new();

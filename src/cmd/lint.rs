@@ -18,7 +18,7 @@ use crate::text::Reader;
 pub const EXAMPLES: &str = "\
 Examples:
   poptalk lint recording.pop3
-  poptalk lint --only dot-stuffing *.pop3
+  poptalk lint --only unstuffed-dot-line *.pop3
   poptalk lint --list  every rule";
 
 /// How much of a file is read at once, in octets.

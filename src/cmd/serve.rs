@@ -185,11 +185,13 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
 fn list_faults() -> Exit {
     let mut out = io::stdout().lock();
     let result = fault::all().try_for_each(|fault| {
-        let finds = match fault.finds {
-            [] => fault.because.to_owned(),
-            finds => format!("found by {}", finds.join(", ")),
-        };
-        writeln!(out, "{:<30} {} ({finds})", fault.name, fault.says)
+        writeln!(
+            out,
+            "{:<30} {} ({})",
+            fault.name,
+            fault.says,
+            fault.found_by()
+        )
     });
     report::written(&result.and_then(|()| out.flush()), Exit::Well)
 }

@@ -1,5 +1,6 @@
 //! What the client does that an RFC forbids.
 
+use super::rfc2449_replies::{is_ahead, is_dropped};
 use super::rfc5034::is_base64;
 use super::{Check, Heard, Known, Role, Rule, Spot};
 use crate::dialogue::EventKind;
@@ -172,6 +173,28 @@ pub(super) const RULES: &[Rule] = &[
                 heard.role == Role::Command && is_behind && !known.is_over,
                 "a command behind QUIT",
             )
+        })],
+    },
+    // RFC 2449 §6.6: a client sends ahead only where PIPELINING is announced; many servers can all the same.
+    Rule {
+        id: "pipelining-undeclared",
+        level: Info,
+        source: "RFC 2449 §6.6",
+        says: "a client sends ahead only when PIPELINING is announced",
+        hint: "a server that does not announce PIPELINING may lose what is sent ahead: the client must wait for each reply",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_ahead = is_ahead(ended, known)
+                && !matches!(known.last.as_ref()?.verb, "STLS" | "AUTH" | "QUIT");
+            let announced = known.announces("PIPELINING");
+            let is_fine = ended.exchange.status.is_some() && announced == Some(false);
+            let is_gone = is_dropped(ended, known) && announced != Some(true);
+            let what = if is_gone {
+                "sent before the reply to the command before it, and never answered"
+            } else {
+                "sent before the reply to the command before it"
+            };
+            ended.command_when(is_ahead && (is_fine || is_gone), what)
         })],
     },
     // RFC 2595 §4: with TLS on, STLS makes no sense.

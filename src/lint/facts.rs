@@ -20,8 +20,13 @@ pub enum Odd {
     Autologout,
     /// It came behind a single-line reply to LIST or UIDL with a number.
     ListingOfSingle,
-    /// It came behind `-ERR`.
+    /// A line that is no status line, behind `-ERR`.
     BehindError,
+    /// `-ERR` behind a reply: the last words of a server that hangs up, or one more status line, as what follows tells.
+    Parting,
+    /// It came behind a reply without status indicator, or behind a command that nobody waited for any more: which reply it belongs
+    /// to is not known.
+    OutOfStep,
     /// It is one more status line.
     StatusTwice,
     /// It came behind a message.

@@ -154,6 +154,20 @@ impl<'a> Heard<'a> {
         behind_status(self.text)
     }
 
+    /// The line of a capability, without blanks around it.
+    #[must_use]
+    pub fn capability(&self) -> Option<&'a str> {
+        let is_listed = self.role == Role::Listed(List::Capabilities);
+        let text = self.plain_text().filter(|_| is_listed)?.trim();
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// Whether it begins as a record of TLS does: an alert, or a handshake.
+    #[must_use]
+    pub fn is_tls_record(&self) -> bool {
+        matches!(self.text, [0x15 | 0x16, 3, ..])
+    }
+
     /// The verb of the command that it is, or that it answers, in upper case; empty when that is not known.
     #[must_use]
     pub fn verb(&self) -> &'static str {
@@ -320,6 +334,13 @@ impl<'a> Ended<'a> {
     #[must_use]
     pub fn code(&self) -> Option<String> {
         code(self.status)
+    }
+
+    /// A digest of the name of a USER; None when it is hidden.
+    #[must_use]
+    pub fn name(&self) -> Option<u64> {
+        let name = self.arguments().next().filter(|_| self.verb == "USER")?;
+        Some(super::known::digest(name))
     }
 
     /// The name of the mechanism of an AUTH, in upper case.

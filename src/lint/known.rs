@@ -21,6 +21,9 @@ const IDLE_MS: u64 = 30_000;
 /// The most capability lines that are kept.
 const CAPABILITIES_MAX: usize = 256;
 
+/// The most names that are kept.
+const NAMES_MAX: usize = 64;
+
 /// What is known of a session so far.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
@@ -50,6 +53,16 @@ pub struct Known {
     pub greeting: Option<Vec<u8>>,
     /// Whether a greeting came, good or bad.
     pub is_greeted: bool,
+    /// The greeting was none of a server that goes on: `-ERR`, or another service. Nobody is owed a reply.
+    pub is_turned_away: bool,
+    /// The reply before had no status indicator: what comes may belong to any command.
+    pub is_out_of_step: bool,
+    /// `-ERR` came behind a reply, and nothing since: where, and its text.
+    pub parting: Option<(Place, Vec<u8>)>,
+    /// Commands that are not in the table and were refused.
+    pub refused_unknown: u64,
+    /// Digests of the names that USER was answered `+OK` for.
+    pub accepted_names: BTreeSet<u64>,
     /// Commands that were sent.
     pub commands: u64,
     /// Commands that were sent since TLS is on.
@@ -205,19 +218,36 @@ impl Known {
             });
         };
         let is_ok = last.status == Some(Status::Positive);
+        let is_status = heard.behind_status().is_some();
         Some(match last.verb {
             _ if last.is_greeting => Odd::WithGreeting,
-            "QUIT" => Odd::BehindQuit,
             _ if is_negative && self.gap_ms >= IDLE_MS => Odd::Autologout,
+            _ if matches!(last.status, None | Some(Status::Malformed)) => Odd::OutOfStep,
+            "QUIT" => Odd::BehindQuit,
+            _ if is_negative && is_status => Odd::Parting,
             "LIST" | "UIDL" if last.has_arguments && is_ok => Odd::ListingOfSingle,
+            _ if is_status => Odd::StatusTwice,
             _ if !is_ok => Odd::BehindError,
-            _ if super::heard::behind_status(heard.text).is_some() => Odd::StatusTwice,
             "RETR" | "TOP" => Odd::BehindMessage,
             _ => Odd::Other,
         })
     }
 
+    /// Whether this line, which stands where a status line would, is rather one of a message that is out of step with its command.
+    #[must_use]
+    pub fn is_data(&self, heard: &Heard<'_>) -> bool {
+        let is_stray = match heard.role {
+            Role::Status => self.is_out_of_step,
+            Role::Unrequested => {
+                matches!(self.odd(heard), Some(Odd::OutOfStep | Odd::BehindMessage))
+            }
+            _ => false,
+        };
+        is_stray && heard.behind_status().is_none()
+    }
+
     pub(super) fn command_sent(&mut self, heard: &Heard<'_>) {
+        self.parting = None;
         self.commands += 1;
         self.commands_in_tls += u64::from(self.is_tls);
         if self.is_stls_agreed && !self.is_tls || self.waiting.iter().any(|verb| verb == "STLS") {
@@ -286,7 +316,9 @@ impl Known {
     }
 
     pub(super) fn unrequested(&mut self, heard: &Heard<'_>) {
-        self.has_given_up |= self.odd(heard) == Some(Odd::Autologout);
+        let odd = self.odd(heard);
+        self.has_given_up |= odd == Some(Odd::Autologout);
+        self.parting = (odd == Some(Odd::Parting)).then(|| (heard.place, heard.text.to_vec()));
     }
 
     pub(super) fn any_rows(&mut self) {
@@ -337,9 +369,14 @@ impl Known {
         if exchange.is_greeting {
             self.is_greeted = true;
             self.greeting = ended.text().map(<[u8]>::to_vec);
+            self.is_turned_away = exchange.status.is_some() && !ended.is_ok();
         } else {
             self.waiting.pop_front();
+            if let Some(status) = exchange.status {
+                self.is_out_of_step = status == Status::Malformed;
+            }
         }
+        self.parting = None;
         let has_status = exchange.status.is_some();
         self.last = Some(Last {
             verb: ended.verb,
@@ -369,6 +406,7 @@ impl Known {
             "APOP" => self.is_apop_refused = true,
             "STLS" => self.is_stls_refused = true,
             "PASS" | "USER" => self.has_user = false,
+            "" if !ended.exchange.is_greeting => self.refused_unknown += u64::from(ended.is_err()),
             "AUTH" if ended.has_initial_response() && ended.is_err() => {
                 self.refused_with_initial.extend(ended.mechanism());
                 self.refused_with_initial.truncate(32);
@@ -394,6 +432,9 @@ impl Known {
             "USER" => {
                 self.has_user = true;
                 self.has_user_of_before = false;
+                if self.accepted_names.len() < NAMES_MAX {
+                    self.accepted_names.extend(ended.name());
+                }
             }
             "PASS" | "APOP" => self.has_user = false,
             "UTF8" => (self.is_utf8, self.has_utf8) = (true, true),

@@ -1,8 +1,9 @@
-//! RFC 1939, the base protocol: greeting, status lines, states.
+//! RFC 1939, the base protocol: greeting, status lines, and what comes unasked.
 
 use super::heard::{behind_status, two_numbers};
 use super::known::Odd;
-use super::{Check, Heard, Known, Role, Rule};
+use super::{Check, Heard, Known, Role, Rule, Spot};
+use crate::dialogue::EventKind;
 use crate::finding::Level::{Info, Must, Should};
 use crate::tracker::LineEnd;
 
@@ -19,6 +20,9 @@ pub(super) enum Fault {
     Malformed,
     Missing,
 }
+
+/// What two replies to one command are.
+const TWICE: &str = "one more status line than commands";
 
 /// How other services greet.
 const OTHERS: &[&str] = &[
@@ -49,7 +53,7 @@ pub(super) fn fault(heard: &Heard<'_>, known: &Known) -> Option<Fault> {
     Some(match text {
         [] if heard.has_holes => return None,
         [] if heard.end == LineEnd::None => return None,
-        [0x15 | 0x16, 0x03, ..] => Fault::Tls,
+        _ if heard.is_tls_record() => Fault::Tls,
         [] => Fault::Empty,
         _ if text.starts_with(b"+OK") && has_indicator => return None,
         _ if text.starts_with(b"-ERR") && has_indicator => return None,
@@ -64,7 +68,7 @@ pub(super) fn fault(heard: &Heard<'_>, known: &Known) -> Option<Fault> {
         _ if heard.role == Role::Greeting && starts_with_any(text, OTHERS) => Fault::OtherProtocol,
         _ if is_echo(heard) => Fault::Echo,
         _ if heard.verb() == "CAPA" => Fault::CapaWithoutStatus,
-        _ if known.waiting.len() > 1 && two_numbers(text).is_some() => Fault::OutOfOrder,
+        _ if is_out_of_order(heard, known) => Fault::OutOfOrder,
         [b'+' | b'-', ..] => Fault::Malformed,
         _ if starts_with_any(&text.to_ascii_uppercase(), &["OK", "ERR"]) => Fault::Malformed,
         _ => Fault::Missing,
@@ -75,6 +79,26 @@ pub(super) fn starts_with_any(text: &[u8], starts: &[&str]) -> bool {
     starts
         .iter()
         .any(|start| text.starts_with(start.as_bytes()))
+}
+
+/// Whether the numbers that a later command asked for stand where another one's reply belongs.
+fn is_out_of_order(heard: &Heard<'_>, known: &Known) -> bool {
+    let is_list = |verb: &str| matches!(verb, "STAT" | "LIST");
+    let mut later = known.waiting.iter().skip(1);
+    !known.is_out_of_step
+        && !is_list(heard.verb())
+        && later.any(|verb| is_list(verb))
+        && two_numbers(heard.text).is_some()
+}
+
+/// The `-ERR` behind a reply, when `is_known` that the server went on, or that it did not.
+fn parting(known: &Known, is_known: bool, what: &str) -> Option<Spot> {
+    let (place, text) = known.parting.as_ref().filter(|_| is_known)?;
+    Some(Spot {
+        place: *place,
+        octets: text.clone(),
+        what: what.to_owned(),
+    })
 }
 
 /// Whether a status line begins with the command that it answers.
@@ -160,7 +184,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server prints LF alone: it must send CRLF behind every line",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let is_bare = heard.role.is_servers() && heard.end == LineEnd::Lf;
+            let is_bare =
+                heard.role.is_servers() && heard.end == LineEnd::Lf && !heard.is_tls_record();
             heard.when(is_bare, "the line ends with LF alone")
         })],
     },
@@ -205,12 +230,13 @@ pub(super) const RULES: &[Rule] = &[
         says: "the first line of a reply has at most 512 octets, CRLF included",
         hint: "the server repeats what the client sent, or has a long banner: shorten it",
         also: &[],
-        check: &[Check::Line(|heard, _| {
+        check: &[Check::Line(|heard, known| {
             let is_first = matches!(
                 heard.role,
                 Role::Greeting | Role::Status | Role::Unrequested
             );
-            let is_long = is_first && !heard.has_holes && heard.octets > 512;
+            let is_long =
+                is_first && !heard.has_holes && heard.octets > 512 && !known.is_data(heard);
             is_long.then(|| heard.spot(format!("the line has {} octets", heard.octets)))
         })],
     },
@@ -274,23 +300,6 @@ pub(super) const RULES: &[Rule] = &[
             )
         })],
     },
-    // RFC 2449 §3: a blank stands behind the status indicator only when text follows.
-    Rule {
-        id: "status-trailing-space",
-        level: Info,
-        source: "RFC 2449 §3",
-        says: "nothing but text stands behind the blank of a status line",
-        hint: "harmless: the server need not send a blank at the end of a line",
-        also: &[],
-        check: &[Check::Line(|heard, _| {
-            let is_first = matches!(heard.role, Role::Greeting | Role::Status);
-            let is_blank = is_first
-                && heard
-                    .plain()
-                    .is_some_and(|text| text.ends_with(b" ") || text.ends_with(b"\t"));
-            heard.when(is_blank, "a blank at the end of the line")
-        })],
-    },
     // RFC 1939 §3: one response for each command.
     Rule {
         id: "status-twice",
@@ -301,10 +310,16 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[
             Check::Line(|heard, known| {
-                heard.when(
-                    known.odd(heard) == Some(Odd::StatusTwice),
-                    "one more status line than commands",
-                )
+                heard.when(known.odd(heard) == Some(Odd::StatusTwice), TWICE)
+            }),
+            // Two behind one another are told apart by what follows.
+            Check::Line(|heard, known| {
+                let goes_on = matches!(heard.role, Role::Command | Role::Unrequested);
+                parting(known, goes_on, TWICE)
+            }),
+            Check::Event(|event, known| {
+                let is_left = event.kind == EventKind::Closed && known.is_closed_by_client;
+                parting(known, is_left, TWICE)
             }),
             Check::Exchange(|ended, _| {
                 let body = ended
@@ -384,12 +399,18 @@ pub(super) const RULES: &[Rule] = &[
         says: "a server that loses its patience closes without a word",
         hint: "friendly, but a client may take the line for the reply to its next command",
         also: &[],
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                known.odd(heard) == Some(Odd::Autologout),
-                "a line before the server gives up waiting",
-            )
-        })],
+        check: &[
+            Check::Line(|heard, known| {
+                heard.when(
+                    known.odd(heard) == Some(Odd::Autologout),
+                    "a line before the server gives up waiting",
+                )
+            }),
+            Check::Event(|event, known| {
+                let is_end = super::transport::is_end(event);
+                parting(known, is_end, "a line before the server hangs up")
+            }),
+        ],
     },
     // RFC 1939 §3: the autologout timer runs for at least ten minutes.
     Rule {

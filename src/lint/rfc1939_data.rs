@@ -1,10 +1,10 @@
-//! RFC 1939, multi-line data: stuffing, terminators, and what stands in messages.
+//! RFC 1939, multi-line data: stuffing, line ends and terminators.
 
 use super::heard::Ended;
 use super::known::Odd;
 use super::{Body, Check, Rule};
 use crate::dialogue::EventKind;
-use crate::finding::Level::{Info, Must, Should};
+use crate::finding::Level::{Must, Should};
 
 /// How the data of a reply stopped without its terminator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,48 +197,6 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server sends what is stored without making CRLF of LF",
         also: &[],
         check: &[Check::Exchange(|ended, _| message(ended)?.bare_lf.clone())],
-    },
-    // RFC 5322 §2.3: CR and LF stand only together in a message.
-    Rule {
-        id: "bare-cr-in-message",
-        level: Info,
-        source: "RFC 5322 §2.3",
-        says: "CR stands only in front of LF in a message",
-        hint: "an odd message; servers pass it on unchanged",
-        also: &[],
-        check: &[Check::Exchange(|ended, _| message(ended)?.bare_cr.clone())],
-    },
-    // RFC 5322 §2.1.1: a line has at most 998 characters. POP3 itself knows no limit.
-    Rule {
-        id: "long-data-line",
-        level: Info,
-        source: "RFC 5322 §2.1.1",
-        says: "a line of a message has at most 998 octets",
-        hint: "the sender's fault; some clients cut or refuse such a message",
-        also: &[],
-        check: &[Check::Exchange(|ended, _| {
-            message(ended)?.long_line.clone()
-        })],
-    },
-    // RFC 5322 §2.1, RFC 6856 §2.1: an octet 0 is allowed neither in messages nor in replies.
-    Rule {
-        id: "nul-octet",
-        level: Should,
-        source: "RFC 5322 §2.1, RFC 6856 §2.1",
-        says: "the server sends no octet 0",
-        hint: "a damaged file or binary mail; clients cut the line there or hang",
-        also: &[],
-        check: &[
-            Check::Exchange(|ended, _| message(ended)?.nul.clone()),
-            Check::Line(|heard, _| {
-                heard.when(
-                    heard.role.is_servers()
-                        && heard.text.contains(&0)
-                        && !matches!(heard.text, [0x15 | 0x16, 3, ..]),
-                    "an octet 0 in the line",
-                )
-            }),
-        ],
     },
     // RFC 1939 §3: an error is told in the status line, before any data.
     Rule {

@@ -6,12 +6,12 @@ use crate::finding::Level::{Info, Must, Should};
 use crate::tracker::LineEnd;
 
 /// Whether this is a line of LIST, or the reply to LIST with a number; with the text that is to be `n size`.
-fn scan<'a>(heard: &Heard<'a>) -> Option<&'a [u8]> {
+pub(super) fn scan<'a>(heard: &Heard<'a>) -> Option<&'a [u8]> {
     listing(heard, List::Scan, "LIST")
 }
 
 /// The same of UIDL.
-fn unique<'a>(heard: &Heard<'a>) -> Option<&'a [u8]> {
+pub(super) fn unique<'a>(heard: &Heard<'a>) -> Option<&'a [u8]> {
     listing(heard, List::Unique, "UIDL")
 }
 
@@ -27,7 +27,7 @@ fn listing<'a>(heard: &Heard<'a>, list: List, verb: &str) -> Option<&'a [u8]> {
 }
 
 /// The text of the reply to STAT.
-fn drop_listing<'a>(heard: &Heard<'a>) -> Option<&'a [u8]> {
+pub(super) fn drop_listing<'a>(heard: &Heard<'a>) -> Option<&'a [u8]> {
     let is_stat =
         heard.role == Role::Status && heard.verb() == "STAT" && heard.text.starts_with(b"+OK");
     heard.plain().filter(|_| is_stat)?;

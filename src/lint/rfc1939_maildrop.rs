@@ -1,6 +1,7 @@
 //! RFC 1939, the maildrop: what STAT, LIST, UIDL, DELE, RSET and QUIT say about it must fit together.
 
 use super::heard::{Ended, field, number, two_numbers};
+use super::rfc1939_listing::{drop_listing, scan, unique};
 use super::{Check, Known, Rule, Spot};
 use crate::dialogue::EventKind;
 use crate::finding::Level::{Info, Must, Should};
@@ -120,13 +121,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server counts with 32 bits: update it",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let text = match heard.role {
-                super::Role::Listed(super::List::Scan) => heard.plain()?,
-                super::Role::Status if matches!(heard.verb(), "STAT" | "LIST") => {
-                    heard.behind_status()?
-                }
-                _ => return None,
-            };
+            let text = scan(heard).or_else(|| drop_listing(heard))?;
             let size = field(field(text).1.strip_prefix(b" ")?).0;
             let is_negative = size.starts_with(b"-") && number(size.get(1..)?).is_some();
             let is_large =
@@ -143,13 +138,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "a delivery that failed, or a full disk: delete the message",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let text = heard
-                .plain()
-                .filter(|_| heard.role == super::Role::Listed(super::List::Scan))?;
-            heard.when(
-                two_numbers(text).is_some_and(|(_, size, _)| size == 0),
-                "a message of 0 octets",
-            )
+            let (_, size, _) = two_numbers(scan(heard)?)?;
+            heard.when(size == 0, "a message of 0 octets")
         })],
     },
     // RFC 1939 §4, §11: within a session a message does not change.
@@ -162,10 +152,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[
             Check::Line(|heard, known| {
-                let text = heard
-                    .plain()
-                    .filter(|_| heard.role == super::Role::Listed(super::List::Scan))?;
-                let (message, size, _) = two_numbers(text)?;
+                let (message, size, _) = two_numbers(scan(heard)?)?;
                 let before = known.messages.get(&message)?.size?;
                 // After DELE the numbers may have moved, which is worse.
                 let is_other = before != size && known.marked.is_empty();
@@ -241,10 +228,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server makes the id of something that reading changes: all mail is fetched again and again",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let text = heard
-                .plain()
-                .filter(|_| heard.role == super::Role::Listed(super::List::Unique))?;
-            let (first, rest) = field(text);
+            let (first, rest) = field(unique(heard)?);
             let before = known.messages.get(&number(first)?)?.unique_id?;
             let is_other = super::known::digest(rest.trim_ascii_start()) != before;
             heard.when(
@@ -351,10 +335,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "nobody knows whether the messages were deleted: look in the next session",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_end = matches!(known.event, Some(EventKind::Closed | EventKind::Lost))
-                && !known.is_closed_by_client;
+            let is_silent = ended.verb == "QUIT" && ended.exchange.status.is_none();
             ended.when(
-                ended.verb == "QUIT" && ended.exchange.status.is_none() && is_end,
+                is_silent && super::transport::is_cut(known),
                 "no reply to QUIT",
             )
         })],

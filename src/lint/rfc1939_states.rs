@@ -5,6 +5,14 @@ use super::rfc1939::starts_with_any;
 use super::{Check, Role, Rule};
 use crate::finding::Level::{Info, Must, Security, Should};
 
+/// Whether a refusal is about the session or the command, by its words, and so not about a name.
+fn is_about_session(status: &[u8]) -> bool {
+    let text = status.to_ascii_lowercase();
+    ["already", "logged in", "command"]
+        .iter()
+        .any(|word| memchr::memmem::find(&text, word.as_bytes()).is_some())
+}
+
 pub(super) const RULES: &[Rule] = &[
     // RFC 1939 §3: the server MUST answer a command that it does not know with a negative status.
     Rule {
@@ -157,10 +165,14 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             // Without TLS, USER may be refused as a whole.
-            let is_offered = known.is_tls || known.announces("USER") == Some(true);
+            let is_offered = known.announces("USER").unwrap_or(known.is_tls);
             let is_bare = ended.verb == "USER" && ended.is_err() && code(ended.status).is_none();
-            let is_early = known.is_authorization() && ended.has_arguments();
-            ended.when(is_bare && is_offered && is_early, "-ERR to USER")
+            let is_early = known.is_authorization() && !is_about_session(ended.status);
+            // A name that was good before is refused for another reason.
+            let is_new = ended
+                .name()
+                .is_some_and(|name| !known.accepted_names.contains(&name));
+            ended.when(is_bare && is_offered && is_early && is_new, "-ERR to USER")
         })],
     },
     // RFC 1939 §4: messages are numbered from 1.

@@ -3,7 +3,7 @@
 use super::Ended;
 use super::known::{has_tag, tag_of};
 use super::rfc1939::{Fault, fault};
-use super::{Check, Heard, Known, List, Role, Rule};
+use super::{Check, Known, List, Role, Rule};
 use crate::dialogue::EventKind;
 use crate::finding::Level::{Info, Must, Security, Should};
 
@@ -23,14 +23,6 @@ const REGISTERED: &[&str] = &[
     "UTF8",
     "LANG",
 ];
-
-/// The line of a capability, without blanks around it.
-fn capability<'a>(heard: &Heard<'a>) -> Option<&'a str> {
-    let text = heard
-        .plain_text()
-        .filter(|_| heard.role == Role::Listed(List::Capabilities))?;
-    Some(text.trim()).filter(|text| !text.is_empty())
-}
 
 fn is_registered(tag: &str) -> bool {
     REGISTERED
@@ -250,7 +242,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, _| {
             heard.when(
-                is_malformed(capability(heard)?),
+                is_malformed(heard.capability()?),
                 "tag and parameter are not as they must be",
             )
         })],
@@ -264,7 +256,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "clients do not know this word: the server must spell it as in the RFC",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let tag = tag_of(capability(heard)?);
+            let tag = tag_of(heard.capability()?);
             let known = meant(tag).filter(|_| !tag.starts_with(['X', 'x']))?;
             Some(heard.spot(format!("`{known}` may be meant")))
         })],
@@ -278,7 +270,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "harmless; clients pass over it",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let line = capability(heard)?;
+            let line = heard.capability()?;
             let tag = tag_of(line);
             let is_private = tag.starts_with(['X', 'x']);
             let is_other = meant(tag).is_none() && !is_malformed(line);
@@ -297,7 +289,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "harmless; clients may look at the first line only",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let line = capability(heard)?;
+            let line = heard.capability()?;
             heard.when(
                 has_tag(&known.listing.capabilities, tag_of(line)),
                 "the same capability again",
@@ -344,10 +336,10 @@ pub(super) const RULES: &[Rule] = &[
             )
         })],
     },
-    // RFC 2449 §5: what is there in the AUTHORIZATION state is announced in both states.
+    // RFC 2449 §5: what is there in the AUTHORIZATION state MUST be announced in both states.
     Rule {
         id: "capa-differs-after-login",
-        level: Should,
+        level: Must,
         source: "RFC 2449 §5, RFC 5034 §3",
         says: "capabilities do not vanish with the login",
         hint: "common, and mostly harmless: a client asks CAPA in both states",
@@ -411,7 +403,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "a client that leaves mail on the server should warn",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let line = capability(heard)?.to_ascii_uppercase();
+            let line = heard.capability()?.to_ascii_uppercase();
             let mut words = line.split_ascii_whitespace();
             heard.when(
                 words.next() == Some("EXPIRE") && words.next() == Some("0"),

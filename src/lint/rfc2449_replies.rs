@@ -1,4 +1,4 @@
-//! RFC 2449: response codes, long commands, pipelining.
+//! RFC 2449: status lines, response codes, long commands, pipelining.
 
 use super::heard::{Ended, code};
 use super::rfc1939::{Fault, fault};
@@ -8,14 +8,14 @@ use crate::explain::codes;
 use crate::finding::Level::{Info, Must, Security, Should};
 
 /// Whether the command was sent before the exchange before it had ended.
-fn is_ahead(ended: &Ended<'_>, known: &Known) -> bool {
+pub(super) fn is_ahead(ended: &Ended<'_>, known: &Known) -> bool {
     let row = ended.exchange.command.as_ref().map(|line| line.place.row);
     let last = known.last.as_ref().filter(|last| !last.is_greeting);
     row.zip(last).is_some_and(|(row, last)| row < last.row)
 }
 
 /// Whether the command was sent ahead and never answered.
-fn is_dropped(ended: &Ended<'_>, known: &Known) -> bool {
+pub(super) fn is_dropped(ended: &Ended<'_>, known: &Known) -> bool {
     let is_open = ended.exchange.status.is_none() && known.event == Some(EventKind::TimedOut);
     let was_answered = known
         .last
@@ -24,11 +24,33 @@ fn is_dropped(ended: &Ended<'_>, known: &Known) -> bool {
     is_open && was_answered && is_ahead(ended, known)
 }
 
+/// The same where PIPELINING is announced: only then the server owes the reply.
+fn is_lost(ended: &Ended<'_>, known: &Known) -> bool {
+    is_dropped(ended, known) && known.announces("PIPELINING") == Some(true)
+}
+
 fn is_behind_login(known: &Known) -> bool {
     known.is_behind("PASS") || known.is_behind("AUTH") || known.is_behind("APOP")
 }
 
 pub(super) const RULES: &[Rule] = &[
+    // RFC 2449 §3: a blank stands behind the status indicator only when text follows.
+    Rule {
+        id: "status-trailing-space",
+        level: Info,
+        source: "RFC 2449 §3",
+        says: "nothing but text stands behind the blank of a status line",
+        hint: "harmless: the server need not send a blank at the end of a line",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let is_first = matches!(heard.role, Role::Greeting | Role::Status);
+            let is_blank = is_first
+                && heard
+                    .plain()
+                    .is_some_and(|text| text.ends_with(b" ") || text.ends_with(b"\t"));
+            heard.when(is_blank, "a blank at the end of the line")
+        })],
+    },
     // RFC 2449 §6.4: a server that sends response codes announces RESP-CODES.
     Rule {
         id: "resp-code-without-capa",
@@ -159,7 +181,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             ended.command_when(
-                is_dropped(ended, known) && !is_behind_login(known),
+                is_lost(ended, known) && !is_behind_login(known),
                 "no reply to a command that was sent ahead",
             )
         })],
@@ -174,7 +196,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             ended.command_when(
-                is_dropped(ended, known) && is_behind_login(known),
+                is_lost(ended, known) && is_behind_login(known),
                 "no reply to what was sent behind PASS",
             )
         })],
@@ -191,25 +213,6 @@ pub(super) const RULES: &[Rule] = &[
             heard.when(
                 fault(heard, known) == Some(Fault::OutOfOrder),
                 "the reply does not fit the command",
-            )
-        })],
-    },
-    // RFC 2449 §6.6: a client sends ahead only where PIPELINING is announced; many servers can all the same.
-    Rule {
-        id: "pipelining-undeclared",
-        level: Info,
-        source: "RFC 2449 §6.6",
-        says: "a client sends ahead only when PIPELINING is announced",
-        hint: "it works here; on another server commands may get lost",
-        also: &[],
-        check: &[Check::Exchange(|ended, known| {
-            let is_ahead = is_ahead(ended, known)
-                && !matches!(known.last.as_ref()?.verb, "STLS" | "AUTH" | "QUIT");
-            let is_fine =
-                ended.exchange.status.is_some() && known.announces("PIPELINING") == Some(false);
-            ended.command_when(
-                is_ahead && is_fine,
-                "sent before the reply to the command before it",
             )
         })],
     },

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Check, Ended, Heard, List, Role, Rule};
+use super::{Check, Ended, Heard, Role, Rule};
 use crate::dialogue::Line;
 use crate::finding::Level::{Info, Must, Security, Should};
 use crate::tracker::Side;
@@ -40,12 +40,9 @@ pub(super) fn is_base64(text: &[u8]) -> bool {
     STANDARD.decode(text).is_ok()
 }
 
-/// The SASL line of the list that is coming, or of LIST AUTH.
+/// The mechanisms, when this line of the list of capabilities is SASL's.
 fn mechanisms(heard: &Heard<'_>) -> Option<Vec<String>> {
-    let text = heard
-        .plain_text()
-        .filter(|_| heard.role == Role::Listed(List::Capabilities))?;
-    let mut words = text.split_ascii_whitespace();
+    let mut words = heard.capability()?.split_ascii_whitespace();
     let tag = words.next()?;
     tag.eq_ignore_ascii_case("SASL")
         .then(|| words.map(str::to_owned).collect())

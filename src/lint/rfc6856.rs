@@ -2,16 +2,16 @@
 
 use super::heard::field;
 use super::rfc1939_data::message;
-use super::{Check, Heard, List, Role, Rule};
+use super::{Check, Heard, Known, List, Role, Rule};
 use crate::finding::Level::{Info, Must, Should};
 
 /// Whether a server line of text holds octets above 127.
-fn is_eight_bit(heard: &Heard<'_>) -> bool {
+fn is_eight_bit(heard: &Heard<'_>, known: &Known) -> bool {
     let is_text = matches!(
         heard.role,
         Role::Greeting | Role::Status | Role::Unrequested
     );
-    is_text && !heard.text.is_ascii()
+    is_text && !heard.text.is_ascii() && !heard.is_tls_record() && !known.is_data(heard)
 }
 
 fn is_tag(word: &[u8]) -> bool {
@@ -31,7 +31,6 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server's texts are translated: send English, or offer LANG",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let is_tls = matches!(heard.text, [0x15 | 0x16, 3, ..]);
             // The reply to LANG is in the new language already.
             let is_lang = matches!(heard.verb(), "LANG" | "UTF8");
             let valid = std::str::from_utf8(heard.text).is_ok();
@@ -41,7 +40,7 @@ pub(super) const RULES: &[Rule] = &[
                 "octets above 127, not UTF-8"
             };
             heard.when(
-                is_eight_bit(heard) && !known.is_utf8 && !is_tls && !is_lang,
+                is_eight_bit(heard, known) && !known.is_utf8 && !is_lang,
                 what,
             )
         })],
@@ -55,7 +54,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server's texts are in another encoding",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let is_invalid = is_eight_bit(heard) && std::str::from_utf8(heard.text).is_err();
+            let is_invalid = is_eight_bit(heard, known) && std::str::from_utf8(heard.text).is_err();
             let is_whole = heard.plain().is_some();
             heard.when(
                 is_invalid && known.is_utf8 && is_whole,
@@ -114,10 +113,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "clients pass over what they do not know",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let text = heard
-                .plain_text()
-                .filter(|_| heard.role == Role::Listed(List::Capabilities))?;
-            let mut words = text.split_ascii_whitespace();
+            let mut words = heard.capability()?.split_ascii_whitespace();
             let is_utf8 = words.next()?.eq_ignore_ascii_case("UTF8");
             let is_odd = words.any(|word| !word.eq_ignore_ascii_case("USER"));
             heard.when(is_utf8 && is_odd, "a parameter that UTF8 does not have")

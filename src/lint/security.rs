@@ -1,19 +1,11 @@
 //! What can harm somebody although no RFC forbids it, or although it is not a matter of one document.
 
-use super::{Check, Heard, List, Role, Rule};
+use super::{Check, Role, Rule};
 use crate::finding::Level::{Info, Security};
 
 /// Mechanisms that tell the secret to who listens.
 fn is_plain(name: &str) -> bool {
     crate::sasl::Mechanism::named(name).is_some_and(|row| row.is_plain)
-}
-
-/// The line of a capability in upper case.
-fn capability(heard: &Heard<'_>) -> Option<String> {
-    let text = heard
-        .plain_text()
-        .filter(|_| heard.role == Role::Listed(List::Capabilities))?;
-    Some(text.trim().to_ascii_uppercase())
 }
 
 /// Whether a text of UTF-8 has control characters other than TAB; CR and 0 are other rules'.
@@ -47,10 +39,11 @@ pub(super) const RULES: &[Rule] = &[
         says: "status lines and listings are printable text",
         hint: "never show them raw: such octets can drive a terminal; the server must not repeat what a client sends",
         also: &[],
-        check: &[Check::Line(|heard, _| {
-            let is_tls = matches!(heard.text, [0x15 | 0x16, 3, ..]);
+        check: &[Check::Line(|heard, known| {
+            let is_text =
+                heard.role.is_servers() && !heard.is_tls_record() && !known.is_data(heard);
             heard.when(
-                heard.role.is_servers() && has_control(heard.text) && !is_tls,
+                is_text && has_control(heard.text),
                 "control octets in the line",
             )
         })],
@@ -80,9 +73,12 @@ pub(super) const RULES: &[Rule] = &[
         hint: "harmless, and it helps who looks for old servers: list IMPLEMENTATION behind the login only",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let line = capability(heard)
-                .filter(|line| line.starts_with("IMPLEMENTATION ") && known.is_authorization())?;
-            heard.when(has_version(&line), "a version before the login")
+            let line = heard
+                .capability()
+                .filter(|_| known.is_authorization())?
+                .to_ascii_uppercase();
+            let is_told = line.starts_with("IMPLEMENTATION ") && has_version(&line);
+            heard.when(is_told, "a version before the login")
         })],
     },
     // RFC 2595 §2.3, RFC 5034 §4, RFC 8314 §4.1: no password in clear.
@@ -94,7 +90,10 @@ pub(super) const RULES: &[Rule] = &[
         hint: "switch logins in clear off, and require STLS, or close port 110",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let line = capability(heard).filter(|_| known.is_in_clear() && known.phase == 0)?;
+            let line = heard
+                .capability()
+                .filter(|_| known.is_in_clear() && known.phase == 0)?
+                .to_ascii_uppercase();
             let mut words = line.split_ascii_whitespace();
             let is_offered = match words.next() {
                 Some("USER") => true,

@@ -196,6 +196,8 @@ fn rows_that_are_read_at_once_are_judged_as_one_by_one() {
     }
 }
 
+mod behind;
+
 mod property {
     use proptest::prelude::*;
 
@@ -295,8 +297,77 @@ mod property {
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
+    /// Words that rules put into their messages or compare, with what a stranger may hide in them.
+    fn hostile() -> impl Strategy<Value = Item> {
+        let words: &[&str] = &[
+            "-ERR [SYS/",
+            "-ERR [",
+            "+OK 2 ",
+            "SASL ",
+            "PIPELININ",
+            "STLS",
+            "1 ",
+            "1 2",
+            "+ ",
+            "",
+            "Status: ",
+        ];
+        let odd = prop_oneof![
+            Just("\u{9b}2J".as_bytes().to_vec()),
+            Just(b"\x9b2J".to_vec()),
+            Just("\u{202e}gro.elpmaxe".as_bytes().to_vec()),
+            Just(b"\x1b]0;owned\x07".to_vec()),
+            Just("\u{2028}\u{ad}\u{feff}".as_bytes().to_vec()),
+            Just(vec![b'x'; 600]),
+            proptest::collection::vec(any::<u8>(), 0..80),
+        ];
+        let line = (proptest::sample::select(words), odd, any::<bool>());
+        let row = line.prop_map(|(word, odd, is_closed)| {
+            let close: &[u8] = if is_closed { b"] x" } else { b"" };
+            let octets = [word.as_bytes(), &odd, close].concat();
+            Item::Row(Row::new(
+                Side::Server,
+                0,
+                [Piece::Octets(octets)],
+                LineEnd::Crlf,
+            ))
+        });
+        let event = proptest::sample::select(&["\u{9b}2J", "\u{202e}x", "\x1b[2J", "x"][..])
+            .prop_map(|text| Item::Event(format!("tls failed: expired certificate of {text}")));
+        prop_oneof![3 => item(), 4 => row, 1 => event]
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_a_stranger_sends_drives_no_terminal(items in proptest::collection::vec(hostile(), 0..40)) {
+            let mut found = Vec::new();
+            let mut lint = Lint::new();
+            let login = b"* connected 192.0.2.1:110\nS: +OK\nC: CAPA\nS: +OK\nS: SASL \\xc2\\x9b2J\nS: .\n";
+            let mut before = crate::text::parse(login).unwrap().items;
+            before.extend(items);
+            for (row, item) in (1..).zip(&before) {
+                lint.feed(Place { row, offset: 0 }, item, &mut |finding| found.push(finding));
+            }
+            lint.finish(&mut |finding| found.push(finding));
+            prop_assert!(!found.is_empty());
+            for finding in found {
+                let mut escaped = String::new();
+                crate::visible::escape(finding.message.as_bytes(), &mut escaped);
+                prop_assert_eq!(&escaped, &finding.message);
+                prop_assert!(finding.message.chars().count() <= MESSAGE_MAX + 1);
+                let row = format!("S: {}\n", finding.octets);
+                let Item::Row(row) = &crate::text::parse(row.as_bytes()).unwrap().items[0] else { unreachable!() };
+                let octets: usize = row.pieces.iter().map(|piece| match piece {
+                    Piece::Octets(octets) => octets.len(),
+                    Piece::Hole(_) => 0,
+                }).sum();
+                prop_assert!(octets <= SHOWN, "{:?}", finding.octets);
+                let is_odd = |c: char| c.is_control() || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+                prop_assert!(!finding.octets.chars().any(is_odd), "{:?}", finding.octets);
+            }
+        }
 
         #[test]
         fn rows_that_are_split_give_the_same_findings(

@@ -33,14 +33,17 @@ pub(super) fn is_stall(ended: &Ended<'_>, known: &Known) -> bool {
 }
 
 /// Whether the event ends the connection, and not at the client's wish.
-fn is_end(event: &Event) -> bool {
+pub(super) fn is_end(event: &Event) -> bool {
     let is_server = event.kind == EventKind::Closed && !event.text.starts_with("closed by client");
     is_server || event.kind == EventKind::Lost
 }
 
-/// Whether the exchange was ended by the end of the connection, and not at the client's wish.
-fn is_cut(known: &Known) -> bool {
-    matches!(known.event, Some(EventKind::Closed | EventKind::Lost)) && !known.is_closed_by_client
+/// Whether the exchange was ended by the end of the connection, and not at the client's wish. What a client sends to a server that
+/// turned it away is its own mistake.
+pub(super) fn is_cut(known: &Known) -> bool {
+    matches!(known.event, Some(EventKind::Closed | EventKind::Lost))
+        && !known.is_closed_by_client
+        && !known.is_turned_away
 }
 
 /// Whether a command is none of the table, or an empty line.
@@ -141,7 +144,9 @@ pub(super) const RULES: &[Rule] = &[
                     .as_ref()
                     .filter(|last| !last.is_known && !last.is_greeting)?;
                 let is_refused = last.status == Some(Status::Negative) && known.waiting.is_empty();
-                (is_end(event) && is_refused)
+                // Who has gone on once closes for another reason: too many of them.
+                let is_first = known.refused_unknown < 2 && !known.is_turned_away;
+                (is_end(event) && is_refused && is_first)
                     .then(|| Spot::at(event.place, "closed behind -ERR to an unknown command"))
             }),
             Check::Exchange(|ended, known| {

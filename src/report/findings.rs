@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use serde::Serialize;
 
+use super::shown;
 use crate::finding::{Finding, Level};
 use crate::style::{Paint, Style};
-use crate::visible;
 
 /// How findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -264,14 +264,6 @@ fn rows(finding: &Finding) -> String {
         Some(_) => format!("{}|{}", row(finding.row), row(finding.other_row)),
         None => row(finding.row),
     }
-}
-
-/// Text that may hold octets of a server, as a terminal and a reader of XML can take it.
-#[must_use]
-pub fn shown(text: &str) -> String {
-    let mut shown = String::new();
-    visible::escape(text.as_bytes(), &mut shown);
-    shown
 }
 
 #[cfg(test)]

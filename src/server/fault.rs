@@ -1,18 +1,22 @@
 //! Faults: what servers do wrong, each as a row of a table, and a server that does it on purpose around one that is without fault.
 //!
 //! A row says what is HEARD in place of the client's line, and what is SAID in place of the server's: so a server may say that a
-//! message is marked and mark nothing, or fetch and delete in one. The words for it are few (`Does`).
+//! message is marked and mark nothing, or fetch and delete in one. What is REFUSED is not heard at all, so that it has no effect.
+//! The words for it are few (`words.rs`).
 
 mod connection;
 mod framing;
 mod listing;
 mod login;
 mod mail;
+mod words;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::{Peer, Secured, Summary, Wish};
+use crate::command::Command;
+use words::{Asked, Does, Part, Said, Step};
 
 /// The longest line that is altered as a whole (octets); of a longer one each part counts as a line.
 const LINE_MAX: usize = 64 * 1024;
@@ -29,13 +33,14 @@ pub struct Fault {
     pub says: &'static str,
     /// The rules that find it in one session.
     pub finds: &'static [&'static str],
-    /// Where no rule can see it in one session: why, and what does.
+    /// Where no rule can see it in one session, or not in each: why, and what does.
     pub because: &'static str,
     /// What a person types to see it; empty: any usual session.
     pub types: &'static [&'static str],
     /// It shows on a connection without TLS only.
     pub is_clear: bool,
     steps: &'static [Step],
+    refuses: Option<fn(&Asked) -> Option<&'static str>>,
     hears: Option<fn(&Asked) -> Option<String>>,
     slips: Option<fn(&Asked) -> Option<String>>,
 }
@@ -55,6 +60,7 @@ impl Fault {
             types: &[],
             is_clear: false,
             steps,
+            refuses: None,
             hears: None,
             slips: None,
         }
@@ -69,6 +75,14 @@ impl Fault {
     const fn in_clear(self) -> Self {
         Self {
             is_clear: true,
+            ..self
+        }
+    }
+
+    /// The server does not hear the client's line; this line is the reply.
+    const fn refusing(self, refuses: fn(&Asked) -> Option<&'static str>) -> Self {
+        Self {
+            refuses: Some(refuses),
             ..self
         }
     }
@@ -89,9 +103,18 @@ impl Fault {
         }
     }
 
-    /// No rule sees it in one session, and why.
+    /// No rule sees it in one session, or not in each, and why.
     const fn because(self, because: &'static str) -> Self {
         Self { because, ..self }
+    }
+
+    /// Who finds it, in words: rules, or why none does.
+    #[must_use]
+    pub fn found_by(&self) -> String {
+        match self.because {
+            "" => format!("found by {}", self.finds.join(", ")),
+            because => because.to_owned(),
+        }
     }
 
     /// What is typed to see it.
@@ -148,141 +171,6 @@ pub fn named(name: &str) -> Option<&'static Fault> {
     all().find(|fault| fault.name == name)
 }
 
-/// What a client's line asks, and what the session has been before it.
-#[derive(Debug, Default)]
-struct Asked {
-    /// In upper case; empty for the greeting, and inside AUTH.
-    verb: String,
-    /// What stands behind the verb.
-    args: String,
-    /// The line.
-    line: String,
-    /// How many times the verb was sent, this time counted.
-    nth: u32,
-    is_logged_in: bool,
-    /// Failed logins.
-    failures: u32,
-    is_tls: bool,
-    /// TLS began by STLS.
-    is_stls: bool,
-    /// Messages for which DELE was answered with `+OK`.
-    marked: BTreeSet<String>,
-    /// Inside AUTH: the number of the client's response, from 1.
-    response: u32,
-}
-
-impl Asked {
-    fn is(&self, verbs: &[&str]) -> bool {
-        verbs.is_empty() || verbs.contains(&self.verb.as_str())
-    }
-
-    /// The argument of this number, from 0.
-    fn arg(&self, index: usize) -> &str {
-        self.args.split(' ').nth(index).unwrap_or_default()
-    }
-}
-
-/// What a line of the server is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Greeting,
-    /// The first line of a reply, a challenge among them.
-    Status,
-    Data,
-    Terminator,
-    /// Any of them, the greeting not.
-    Reply,
-    /// Any of them.
-    Any,
-}
-
-/// A line of the server that is about to be sent.
-#[derive(Clone, Copy)]
-struct Said<'a> {
-    asked: &'a Asked,
-    part: Part,
-    /// The number of a data line in its reply, from 0.
-    index: usize,
-    /// Without line end.
-    text: &'a [u8],
-    /// The number of the first data line without text was passed: this one is of the message's body.
-    is_body: bool,
-    is_positive: bool,
-}
-
-impl Said<'_> {
-    /// The text, where it is ASCII.
-    fn str(&self) -> &str {
-        std::str::from_utf8(self.text).unwrap_or_default()
-    }
-
-    /// The word of this number, from 0.
-    fn word(&self, index: usize) -> &str {
-        self.str().split(' ').nth(index).unwrap_or_default()
-    }
-}
-
-/// An alteration of what is said.
-#[derive(Debug, Clone, Copy)]
-struct Step {
-    part: Part,
-    /// In replies to these verbs; empty: to any.
-    verbs: &'static [&'static str],
-    when: fn(&Said<'_>) -> bool,
-    does: Does,
-}
-
-impl Step {
-    const fn new(part: Part, verbs: &'static [&'static str], does: Does) -> Self {
-        Self {
-            part,
-            verbs,
-            when: |_| true,
-            does,
-        }
-    }
-
-    const fn when(self, when: fn(&Said<'_>) -> bool) -> Self {
-        Self { when, ..self }
-    }
-
-    fn fits(&self, said: &Said<'_>) -> bool {
-        let is_part = match self.part {
-            Part::Any => true,
-            Part::Reply => said.part != Part::Greeting,
-            part => part == said.part,
-        };
-        is_part && said.asked.is(self.verbs) && (self.when)(said)
-    }
-}
-
-/// What becomes of a line.
-#[derive(Debug, Clone, Copy)]
-enum Does {
-    /// These octets in its place, made of it.
-    Edit(fn(&Said<'_>, &mut Vec<u8>)),
-    /// This line in its place.
-    Say(&'static str),
-    /// This line in its place, and the rest of the reply is left out.
-    Refuse(&'static str),
-    /// These octets in its place.
-    Raw(&'static [u8]),
-    /// These octets behind it.
-    After(&'static [u8]),
-    /// These octets before it.
-    Before(&'static [u8]),
-    /// Nothing.
-    Drop,
-    /// Nothing, and the connection is closed.
-    Close,
-    /// These octets in its place, then the connection is closed.
-    Last(&'static [u8]),
-    /// A pause before it, in milliseconds.
-    Wait(u64),
-    /// Nothing, and the server neither says nor hears anything any more.
-    Hang,
-}
-
 /// What is to be sent, or done.
 #[derive(Debug)]
 enum Act {
@@ -307,8 +195,6 @@ pub struct Faulty {
     count: usize,
     is_body: bool,
     is_positive: bool,
-    /// The rest of the reply is left out.
-    is_muted: bool,
     /// A reply that nobody hears is coming.
     is_slipped: bool,
     /// To be heard behind this line.
@@ -335,7 +221,6 @@ impl Faulty {
             count: 0,
             is_body: false,
             is_positive: true,
-            is_muted: false,
             is_slipped: false,
             slip: None,
             acts: VecDeque::new(),
@@ -360,6 +245,13 @@ impl Faulty {
         let line = String::from_utf8_lossy(octets.trim_ascii_end()).into_owned();
         self.ask(line);
         let asked = &self.asked;
+        let refused = self.faults.iter().filter_map(|fault| fault.refuses);
+        // A response inside AUTH is no command.
+        let mut refused = refused.filter(|_| asked.response == 0);
+        if let Some(text) = refused.find_map(|refuses| refuses(asked)) {
+            self.say(format!("{text}\r\n").as_bytes());
+            return true;
+        }
         let heard = self.faults.iter().filter_map(|fault| fault.hears);
         let heard = heard.filter_map(|hears| hears(asked)).next();
         let slips = self.faults.iter().filter_map(|fault| fault.slips);
@@ -375,7 +267,6 @@ impl Faulty {
     fn ask(&mut self, line: String) {
         self.count = 0;
         self.is_body = false;
-        self.is_muted = false;
         if self.asked.response > 0 {
             self.asked.line = line;
             return;
@@ -390,6 +281,7 @@ impl Faulty {
             1
         };
         self.asked.args = args.to_owned();
+        self.asked.is_known = Command::of_line(line.as_bytes()).is_some();
         self.asked.verb = verb;
         self.asked.nth = nth;
         self.asked.line = line;
@@ -438,9 +330,8 @@ impl Faulty {
         };
         let (mut before, mut out, mut after) = (Vec::new(), None, Vec::new());
         let mut last = None;
-        let mut is_muted = self.is_muted;
         let steps = self.faults.iter().flat_map(|fault| fault.steps);
-        for step in steps.filter(|step| !self.is_muted && step.fits(&said)) {
+        for step in steps.filter(|step| step.fits(&said)) {
             match step.does {
                 Does::Edit(edit) => {
                     // What the faults before it have made of the line.
@@ -450,10 +341,6 @@ impl Faulty {
                     edit(&Said { text, ..said }, out.insert(Vec::new()));
                 }
                 Does::Say(text) => out = Some([text.as_bytes(), b"\r\n"].concat()),
-                Does::Refuse(text) => {
-                    out = Some([text.as_bytes(), b"\r\n"].concat());
-                    is_muted = true;
-                }
                 Does::Raw(octets) => out = Some(octets.to_vec()),
                 Does::After(octets) => after.extend_from_slice(octets),
                 Does::Before(octets) => before.extend_from_slice(octets),
@@ -465,13 +352,10 @@ impl Faulty {
             }
         }
         self.is_body |= part == Part::Data && text.is_empty();
-        let was_muted = std::mem::replace(&mut self.is_muted, is_muted);
         self.follow(part, text);
-        if !was_muted {
-            let octets = [before, out.unwrap_or_else(|| line.to_vec()), after].concat();
-            self.send(octets);
-            self.acts.extend(last);
-        }
+        let octets = [before, out.unwrap_or_else(|| line.to_vec()), after].concat();
+        self.send(octets);
+        self.acts.extend(last);
     }
 
     /// Keeps what the inner server has done.
@@ -486,6 +370,9 @@ impl Faulty {
         let was_in_auth = std::mem::take(&mut self.asked.response) > 0;
         let is_login = was_in_auth || ["PASS", "APOP", "AUTH"].contains(&self.asked.verb.as_str());
         let is_positive = text.starts_with(b"+OK");
+        if is_login || self.asked.verb == "USER" {
+            self.asked.has_user = is_positive && !is_login;
+        }
         match self.asked.verb.as_str() {
             _ if is_login && !is_positive => self.asked.failures += 1,
             "AUTH" if self.asked.args.is_empty() => {}

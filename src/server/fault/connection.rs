@@ -1,6 +1,6 @@
 //! Faults of the connection: before the greeting, in it, and at the end. Catalogue sections A, K and M.
 
-use super::Does::{After, Close, Drop, Hang, Last, Raw, Refuse, Say, Wait};
+use super::Does::{After, Close, Drop, Hang, Last, Raw, Say, Wait};
 use super::Part::{Data, Greeting, Reply, Status};
 use super::{Fault, Step};
 
@@ -43,13 +43,11 @@ pub(super) const FAULTS: &[Fault] = &[
         &["redis-lookalike"],
         &[
             Step::new(Greeting, &[], Drop),
-            Step::new(
-                Status,
-                &[],
-                Refuse("-ERR unknown command 'CAPA', with args beginning with: "),
-            ),
         ],
     )
+    .refusing(|asked| {
+        (asked.verb != "QUIT").then_some("-ERR unknown command 'CAPA', with args beginning with: ")
+    })
     .in_clear(),
     Fault::new(
         "tls-on-plain-port",
@@ -96,8 +94,9 @@ pub(super) const FAULTS: &[Fault] = &[
         "quit-err",
         "QUIT is answered with -ERR",
         &["quit-err"],
-        &[Step::new(Status, &["QUIT"], Say("-ERR some messages were not removed"))],
-    ),
+        &[Step::new(Status, &["QUIT"], Last(b"-ERR some messages were not removed\r\n"))],
+    )
+    .hearing(|asked| (asked.verb == "QUIT").then(|| "NOOP".to_owned())),
     Fault::new(
         "quit-slow",
         "QUIT takes eleven seconds",
@@ -161,21 +160,21 @@ pub(super) const FAULTS: &[Fault] = &[
         "unknown-command-closes",
         "a verb that is not known ends the connection",
         &["unknown-command-closes"],
-        &[Step::new(Status, &["XFOO"], Close)],
+        &[Step::new(Status, &[], Close).when(|said| said.asked.is_nonsense())],
     )
     .typing(&["USER alice", "PASS wonderland", "XFOO", "QUIT"]),
     Fault::new(
         "unknown-command-silent",
         "a verb that is not known gets no answer",
         &["unknown-command-silent"],
-        &[Step::new(Status, &["XFOO"], Drop)],
+        &[Step::new(Status, &[], Drop).when(|said| said.asked.is_nonsense())],
     )
     .typing(&["USER alice", "PASS wonderland", "XFOO", "QUIT"]),
     Fault::new(
         "unknown-command-ok",
         "a verb that is not known is answered with +OK",
         &["unknown-command-ok"],
-        &[Step::new(Status, &["FOOBAR"], Say("+OK"))],
+        &[Step::new(Status, &[], Say("+OK")).when(|said| said.asked.is_nonsense())],
     )
     .typing(&["USER alice", "PASS wonderland", "FOOBAR", "QUIT"]),
     Fault::new(
@@ -189,17 +188,20 @@ pub(super) const FAULTS: &[Fault] = &[
         "case-sensitive-commands",
         "verbs in lower case are not known",
         &["case-sensitive-commands"],
-        &[Step::new(Status, &[], Refuse("-ERR unknown command"))
-            .when(|said| said.asked.line.starts_with(|first: char| first.is_ascii_lowercase()))],
+        &[],
     )
+    .refusing(|asked| {
+        let is_lower = asked.line.starts_with(|first: char| first.is_ascii_lowercase());
+        is_lower.then_some("-ERR unknown command")
+    })
     .typing(&["user alice", "USER alice", "PASS wonderland", "stat", "STAT", "QUIT"]),
     Fault::new(
         "command-255-rejected",
         "a line of more than 80 octets is refused",
         &["command-255-rejected"],
-        &[Step::new(Status, &[], Refuse("-ERR line too long"))
-            .when(|said| said.asked.line.len() > 80)],
+        &[],
     )
+    .refusing(|asked| (asked.line.len() > 80).then_some("-ERR line too long"))
     .typing(&[
         "CAPA",
         "USER aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
@@ -245,6 +247,6 @@ pub(super) const FAULTS: &[Fault] = &[
         "plain-garbage",
         "the reply to STAT is noise",
         &["status-missing"],
-        &[Step::new(Status, &["STAT"], Raw(b"3 messages\r\n"))],
+        &[Step::new(Status, &["STAT"], Raw(b"3 messages\r\n")).where_ok()],
     ),
 ];

@@ -1,6 +1,6 @@
 //! Faults of lines and replies: how they end, how they begin, what is in them. Catalogue section B.
 
-use super::Does::{After, Before, Drop, Edit, Raw, Refuse, Say};
+use super::Does::{After, Before, Drop, Edit, Raw, Say};
 use super::Part::{Any, Data, Status, Terminator};
 use super::{Fault, Said, Step};
 
@@ -44,7 +44,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "bare-cr",
         "a CR stands alone inside a status line",
         &["bare-cr"],
-        &[Step::new(Status, &["NOOP"], Raw(b"+OK done\rand done\r\n"))],
+        &[Step::new(Status, &["NOOP"], Raw(b"+OK done\rand done\r\n")).where_ok()],
     ),
     Fault::new(
         "bare-cr-in-message",
@@ -158,7 +158,8 @@ pub(super) const FAULTS: &[Fault] = &[
                 out.extend([b'x'; 594]);
                 out.extend_from_slice(b"\r\n");
             }),
-        )],
+        )
+        .where_ok()],
     ),
     Fault::new(
         "long-data-line",
@@ -193,25 +194,25 @@ pub(super) const FAULTS: &[Fault] = &[
         "status-malformed",
         "the status indicator is `OK`, without its sign",
         &["status-malformed"],
-        &[Step::new(Status, &["NOOP"], Say("OK done"))],
+        &[Step::new(Status, &["NOOP"], Say("OK done")).where_ok()],
     ),
     Fault::new(
         "status-malformed-blank",
         "a blank stands inside the status indicator",
         &["status-malformed"],
-        &[Step::new(Status, &["NOOP"], Say("+ OK done"))],
+        &[Step::new(Status, &["NOOP"], Say("+ OK done")).where_ok()],
     ),
     Fault::new(
         "status-missing",
         "STAT is answered without a status indicator",
         &["status-missing"],
-        &[Step::new(Status, &["STAT"], Say("3 512"))],
+        &[Step::new(Status, &["STAT"], Say("3 512")).where_ok()],
     ),
     Fault::new(
         "status-empty",
         "NOOP is answered by an empty line",
         &["status-empty"],
-        &[Step::new(Status, &["NOOP"], Say(""))],
+        &[Step::new(Status, &["NOOP"], Say("")).where_ok()],
     ),
     Fault::new(
         "status-trailing-space",
@@ -227,7 +228,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "status-twice",
         "NOOP is answered twice",
         &["status-twice"],
-        &[Step::new(Status, &["NOOP"], After(b"+OK done\r\n"))],
+        &[Step::new(Status, &["NOOP"], After(b"+OK done\r\n")).where_ok()],
     ),
     Fault::new(
         "err-after-ok",
@@ -244,50 +245,44 @@ pub(super) const FAULTS: &[Fault] = &[
         "LIST with a number is answered by a list",
         &["single-answered-multi"],
         &[Step::new(Status, &["LIST"], After(b"1 120\r\n.\r\n"))
-            .when(|said| !said.asked.args.is_empty())],
+            .when(|said| !said.asked.args.is_empty())
+            .where_ok()],
     ),
     Fault::new(
         "err-multiline",
-        "-ERR is followed by more lines and a dot",
+        "-ERR to a verb that is not known is followed by more lines and a dot",
         &["err-multiline"],
         &[Step::new(
             Status,
-            &["XFOO"],
+            &[],
             Raw(b"-ERR unknown command\r\nask for HELP\r\n.\r\n"),
-        )],
+        )
+        .when(|said| said.asked.is_nonsense())],
     )
     .typing(&["USER alice", "PASS wonderland", "XFOO", "QUIT"]),
     Fault::new(
         "nul-octet",
         "a NUL stands in a status line",
         &["nul-octet"],
-        &[Step::new(Status, &["NOOP"], Raw(b"+OK done\0\r\n"))],
+        &[Step::new(Status, &["NOOP"], Raw(b"+OK done\0\r\n")).where_ok()],
     ),
     Fault::new(
         "control-bytes",
         "a status line has an escape sequence for the terminal",
         &["control-bytes"],
-        &[Step::new(
-            Status,
-            &["NOOP"],
-            Raw(b"+OK \x1b]0;owned\x07done\r\n"),
-        )],
+        &[Step::new(Status, &["NOOP"], Raw(b"+OK \x1b]0;owned\x07done\r\n")).where_ok()],
     ),
     Fault::new(
         "eight-bit-status",
         "a status line has UTF-8 that nobody asked for",
         &["eight-bit-status"],
-        &[Step::new(
-            Status,
-            &["NOOP"],
-            Say("+OK erledigt, schönen Tag"),
-        )],
+        &[Step::new(Status, &["NOOP"], Say("+OK erledigt, schönen Tag")).where_ok()],
     ),
     Fault::new(
         "invalid-utf8-status",
         "a status line has octets that are not UTF-8",
         &["invalid-utf8-status"],
-        &[Step::new(Status, &["NOOP"], Raw(b"+OK sch\xf6n\r\n"))],
+        &[Step::new(Status, &["NOOP"], Raw(b"+OK sch\xf6n\r\n")).where_ok()],
     )
     .typing(&["UTF8", "USER alice", "PASS wonderland", "NOOP", "QUIT"]),
     Fault::new(
@@ -303,6 +298,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "retr-refused",
         "RETR is refused although LIST names the message",
         &["retr-refused"],
-        &[Step::new(Status, &["RETR"], Refuse("-ERR no such message"))],
-    ),
+        &[],
+    )
+    .refusing(|asked| (asked.verb == "RETR").then_some("-ERR no such message")),
 ];

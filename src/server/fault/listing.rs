@@ -1,11 +1,11 @@
 //! Faults of STAT, LIST and UIDL, and of message numbers. Catalogue sections C and D.
 
-use super::Does::{After, Before, Drop, Edit, Refuse, Say};
+use super::Does::{After, Before, Drop, Edit, Say};
 use super::Part::{Data, Status};
 use super::{Fault, Said, Step};
 
 /// The line with words behind it.
-fn with(said: &Said<'_>, out: &mut Vec<u8>, more: &str) {
+pub(super) fn with(said: &Said<'_>, out: &mut Vec<u8>, more: &str) {
     out.extend_from_slice(said.text);
     out.extend_from_slice(more.as_bytes());
     out.extend_from_slice(b"\r\n");
@@ -28,11 +28,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "stat-malformed",
         "STAT is answered in words",
         &["stat-malformed"],
-        &[Step::new(
-            Status,
-            &["STAT"],
-            Say("+OK there are 3 messages"),
-        )],
+        &[Step::new(Status, &["STAT"], Say("+OK there are 3 messages")).where_ok()],
     ),
     Fault::new(
         "stat-extra-text",
@@ -42,7 +38,8 @@ pub(super) const FAULTS: &[Fault] = &[
             Status,
             &["STAT"],
             Edit(|said, out| with(said, out, " octets in your maildrop")),
-        )],
+        )
+        .where_ok()],
     ),
     Fault::new(
         "stat-list-mismatch",
@@ -51,8 +48,15 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Step::new(
             Status,
             &["STAT"],
-            Edit(|said, out| line(out, &format!("+OK 4 {}", said.word(2)))),
-        )],
+            Edit(|said, out| {
+                let count: u64 = said.word(1).parse().unwrap_or_default();
+                line(
+                    out,
+                    &format!("+OK {} {}", count.saturating_add(1), said.word(2)),
+                );
+            }),
+        )
+        .where_ok()],
     ),
     Fault::new(
         "stat-octets-mismatch",
@@ -62,7 +66,8 @@ pub(super) const FAULTS: &[Fault] = &[
             Status,
             &["STAT"],
             Edit(|said, out| line(out, &format!("+OK {} 17", said.word(1)))),
-        )],
+        )
+        .where_ok()],
     ),
     Fault::new(
         "list-malformed",
@@ -137,13 +142,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "the status line of LIST counts other than its lines",
         &["list-text-count-mismatch"],
         &[Step::new(Status, &["LIST"], Say("+OK 5 messages"))
-            .when(|said| said.asked.args.is_empty())],
+            .when(|said| said.asked.args.is_empty())
+            .where_ok()],
     ),
     Fault::new(
         "list-window",
         "STAT shows exactly the hundred messages that a quota lets through",
         &["list-window"],
-        &[Step::new(Status, &["STAT"], Say("+OK 100 12345"))],
+        &[Step::new(Status, &["STAT"], Say("+OK 100 12345")).where_ok()],
     )
     .typing(&["USER alice", "PASS wonderland", "STAT", "QUIT"]),
     Fault::new(
@@ -214,7 +220,9 @@ pub(super) const FAULTS: &[Fault] = &[
         "maildrop-changes",
         "a message arrives in the middle of a session",
         &["maildrop-changes"],
-        &[Step::new(Status, &["STAT"], Say("+OK 4 2000")).when(|said| said.asked.nth > 1)],
+        &[Step::new(Status, &["STAT"], Say("+OK 4 2000"))
+            .when(|said| said.asked.nth > 1)
+            .where_ok()],
     )
     .typing(&["USER alice", "PASS wonderland", "STAT", "STAT", "QUIT"]),
     Fault::new(
@@ -264,11 +272,11 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["USER alice", "PASS wonderland", "LIST", "RETR 99", "QUIT"]),
     Fault::new(
         "uidl-missing",
-        "UIDL is refused",
+        "UIDL is neither announced nor known",
         &["uidl-missing"],
-        &[Step::new(Status, &["UIDL"], Refuse("-ERR unknown command"))],
+        &[Step::new(Data, &["CAPA"], Drop).when(|said| said.word(0) == "UIDL")],
     )
-    .typing(&["USER alice", "PASS wonderland", "UIDL", "QUIT"]),
+    .refusing(|asked| (asked.verb == "UIDL").then_some("-ERR unknown command")),
     Fault::new(
         "uidl-duplicate",
         "two messages have one unique-id",
@@ -318,7 +326,8 @@ pub(super) const FAULTS: &[Fault] = &[
             &["UIDL"],
             Edit(|said, out| line(out, &format!("+OK {}", said.word(2)))),
         )
-        .when(|said| said.is_positive && !said.asked.args.is_empty())],
+        .when(|said| !said.asked.args.is_empty())
+        .where_ok()],
     ),
     Fault::new(
         "uidl-list-mismatch",

@@ -1,8 +1,8 @@
 //! Faults of RETR, TOP, DELE and RSET: the messages, and what becomes of them. Catalogue sections E and F.
 
-use super::Does::{Before, Drop, Edit, Raw, Refuse, Say};
-use super::Part::{Data, Reply, Status, Terminator};
-use super::{Fault, Step};
+use super::Does::{Before, Drop, Edit, Raw, Say};
+use super::Part::{Data, Status, Terminator};
+use super::{Asked, Fault, Step};
 
 /// RETR and TOP, before and behind each other.
 const FETCHES: &[&str] = &[
@@ -47,6 +47,11 @@ const LASTS: &[&str] = &[
     "QUIT",
 ];
 
+/// In place of DELE: what is refused for the same messages, and marks none.
+fn unmarked(asked: &Asked) -> Option<String> {
+    (asked.verb == "DELE" && !asked.args.is_empty()).then(|| format!("LIST {}", asked.args))
+}
+
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "retr-truncated",
@@ -64,7 +69,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "retr-text-mismatch",
         "the status line of RETR tells another size",
         &["retr-text-mismatch"],
-        &[Step::new(Status, &["RETR"], Say("+OK 7 octets"))],
+        &[Step::new(Status, &["RETR"], Say("+OK 7 octets")).where_ok()],
     ),
     Fault::new(
         "message-without-blank-line",
@@ -85,11 +90,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "top-missing",
-        "TOP is refused",
+        "TOP is neither announced nor known",
         &["top-missing"],
-        &[Step::new(Status, &["TOP"], Refuse("-ERR unknown command"))],
+        &[Step::new(Data, &["CAPA"], Drop).when(|said| said.word(0) == "TOP")],
     )
-    .typing(&["USER alice", "PASS wonderland", "STAT", "TOP 1 0", "QUIT"]),
+    .refusing(|asked| (asked.verb == "TOP").then_some("-ERR unknown command")),
     Fault::new(
         "top-wrong-line-count",
         "TOP brings one line of the body more than asked for",
@@ -110,9 +115,11 @@ pub(super) const FAULTS: &[Fault] = &[
         "top-huge-n-fails",
         "TOP refuses a large number of lines",
         &["top-huge-n-fails"],
-        &[Step::new(Status, &["TOP"], Refuse("-ERR bad number"))
-            .when(|said| said.asked.arg(1).len() > 4)],
+        &[],
     )
+    .refusing(|asked| {
+        (asked.verb == "TOP" && asked.arg(1).len() > 4).then_some("-ERR bad number")
+    })
     .typing(FETCHES),
     Fault::new(
         "top-negative-accepted",
@@ -155,10 +162,16 @@ pub(super) const FAULTS: &[Fault] = &[
         "TOP counts as having read the message",
         &["top-marks-seen"],
         &[
-            Step::new(Status, &["LAST"], Say("+OK 0")).when(|said| said.asked.nth == 1),
-            Step::new(Status, &["LAST"], Say("+OK 1")).when(|said| said.asked.nth > 1),
+            Step::new(Status, &["LAST"], Say("+OK 0"))
+                .when(|said| said.asked.nth == 1)
+                .where_ok(),
+            Step::new(Status, &["LAST"], Say("+OK 1"))
+                .when(|said| said.asked.nth > 1)
+                .where_ok(),
         ],
     )
+    // The server itself may not know LAST.
+    .hearing(|asked| (asked.verb == "LAST").then(|| "NOOP".to_owned()))
     .typing(LASTS),
     Fault::new(
         "retr-deletes",
@@ -172,18 +185,18 @@ pub(super) const FAULTS: &[Fault] = &[
         "dele-ignored",
         "DELE is answered with +OK and marks nothing",
         &[],
-        &[Step::new(Status, &["DELE"], Say("+OK message deleted"))],
+        &[Step::new(Status, &["DELE"], Say("+OK message deleted")).where_ok()],
     )
-    .hearing(|asked| (asked.verb == "DELE").then(|| "NOOP".to_owned()))
+    .hearing(unmarked)
     .typing(&["USER alice", "PASS wonderland", "DELE 1", "QUIT"])
     .because("the next session shows it; in the same one `dele-still-listed` does, as soon as somebody looks"),
     Fault::new(
         "dele-still-listed",
         "a message that is marked stays in LIST",
         &["dele-still-listed"],
-        &[Step::new(Status, &["DELE"], Say("+OK message deleted"))],
+        &[Step::new(Status, &["DELE"], Say("+OK message deleted")).where_ok()],
     )
-    .hearing(|asked| (asked.verb == "DELE").then(|| "NOOP".to_owned()))
+    .hearing(unmarked)
     .typing(&["USER alice", "PASS wonderland", "STAT", "LIST", "DELE 1", "LIST", "QUIT"]),
     Fault::new(
         "dele-still-retrievable",
@@ -199,7 +212,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "dele-twice-ok",
         "DELE of a message that is marked is answered with +OK",
         &["dele-twice-ok"],
-        &[Step::new(Status, &["DELE"], Say("+OK message deleted"))],
+        &[Step::new(Status, &["DELE"], Say("+OK message deleted"))
+            .when(|said| said.asked.marked.contains(said.asked.arg(0)))],
     )
     .typing(DELETIONS),
     Fault::new(
@@ -229,6 +243,10 @@ pub(super) const FAULTS: &[Fault] = &[
         "server-trouble",
         "the mailbox can't be read for the moment",
         &["server-trouble"],
-        &[Step::new(Reply, &["RETR"], Refuse("-ERR [SYS/TEMP] try again later"))],
-    ),
+        &[],
+    )
+    .refusing(|asked| {
+        (asked.verb == "RETR" && asked.is_logged_in)
+            .then_some("-ERR [SYS/TEMP] try again later")
+    }),
 ];

@@ -165,7 +165,7 @@ fn each_fault_is_found_and_its_absence_finds_nothing() {
                 wrong.push(format!("{}: {id} found without the fault", fault.name));
             }
         }
-        if fault.finds.is_empty() == fault.because.is_empty() {
+        if fault.finds.is_empty() && fault.because.is_empty() {
             wrong.push(format!("{}: finds or because", fault.name));
         }
     }
@@ -182,10 +182,7 @@ fn each_fault_has_its_transcript() {
             "{} twice",
             fault.name
         );
-        let finds = match fault.finds {
-            [] => fault.because.to_owned(),
-            finds => format!("found by {}", finds.join(", ")),
-        };
+        let finds = fault.found_by();
         let played = play(&[fault], fault.session(), fault.is_clear);
         let rows = played.strip_prefix("#!pop3 1\n").unwrap_or(&played);
         let text = format!(
@@ -235,3 +232,5 @@ fn two_faults_at_once_are_both_there() {
         "{found:?}"
     );
 }
+
+mod extent;

@@ -1,0 +1,163 @@
+//! The words of which faults are made: what is asked, what is about to be said, and what becomes of it.
+
+use std::collections::BTreeSet;
+
+/// What a client's line asks, and what the session has been before it.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// In upper case; empty for the greeting, and inside AUTH.
+    pub(super) verb: String,
+    /// What stands behind the verb.
+    pub(super) args: String,
+    /// The line.
+    pub(super) line: String,
+    /// The verb is in the command table.
+    pub(super) is_known: bool,
+    /// How many times the verb was sent, this time counted.
+    pub(super) nth: u32,
+    /// USER was answered with `+OK`, and neither a login nor another USER came since.
+    pub(super) has_user: bool,
+    pub(super) is_logged_in: bool,
+    /// Failed logins.
+    pub(super) failures: u32,
+    pub(super) is_tls: bool,
+    /// TLS began by STLS.
+    pub(super) is_stls: bool,
+    /// Messages for which DELE was answered with `+OK`.
+    pub(super) marked: BTreeSet<String>,
+    /// Inside AUTH: the number of the client's response, from 1.
+    pub(super) response: u32,
+}
+
+impl Asked {
+    pub(super) fn is(&self, verbs: &[&str]) -> bool {
+        verbs.is_empty() || verbs.contains(&self.verb.as_str())
+    }
+
+    /// Whether it is a try to log in.
+    pub(super) fn is_login(&self) -> bool {
+        matches!(self.verb.as_str(), "PASS" | "APOP")
+            || (self.verb == "AUTH" && !self.args.is_empty())
+    }
+
+    /// Whether it is a verb that nobody knows.
+    pub(super) fn is_nonsense(&self) -> bool {
+        !self.is_known && !self.verb.is_empty() && self.response == 0
+    }
+
+    /// The argument of this number, from 0.
+    pub(super) fn arg(&self, index: usize) -> &str {
+        self.args.split(' ').nth(index).unwrap_or_default()
+    }
+}
+
+/// What a line of the server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Greeting,
+    /// The first line of a reply, a challenge among them.
+    Status,
+    Data,
+    Terminator,
+    /// Any of them, the greeting not.
+    Reply,
+    /// Any of them.
+    Any,
+}
+
+/// A line of the server that is about to be sent.
+#[derive(Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) asked: &'a Asked,
+    pub(super) part: Part,
+    /// The number of a data line in its reply, from 0.
+    pub(super) index: usize,
+    /// Without line end.
+    pub(super) text: &'a [u8],
+    /// The number of the first data line without text was passed: this one is of the message's body.
+    pub(super) is_body: bool,
+    pub(super) is_positive: bool,
+}
+
+impl Said<'_> {
+    /// The text, where it is ASCII.
+    pub(super) fn str(&self) -> &str {
+        std::str::from_utf8(self.text).unwrap_or_default()
+    }
+
+    /// The word of this number, from 0.
+    pub(super) fn word(&self, index: usize) -> &str {
+        self.str().split(' ').nth(index).unwrap_or_default()
+    }
+}
+
+/// An alteration of what is said.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    pub(super) part: Part,
+    /// In replies to these verbs; empty: to any.
+    pub(super) verbs: &'static [&'static str],
+    pub(super) when: fn(&Said<'_>) -> bool,
+    /// A refusal stays as it is.
+    pub(super) is_ok_only: bool,
+    pub(super) does: Does,
+}
+
+impl Step {
+    pub(super) const fn new(part: Part, verbs: &'static [&'static str], does: Does) -> Self {
+        Self {
+            part,
+            verbs,
+            when: |_| true,
+            is_ok_only: false,
+            does,
+        }
+    }
+
+    pub(super) const fn when(self, when: fn(&Said<'_>) -> bool) -> Self {
+        Self { when, ..self }
+    }
+
+    /// Where the reply is positive.
+    pub(super) const fn where_ok(self) -> Self {
+        Self {
+            is_ok_only: true,
+            ..self
+        }
+    }
+
+    pub(super) fn fits(&self, said: &Said<'_>) -> bool {
+        let is_part = match self.part {
+            Part::Any => true,
+            Part::Reply => said.part != Part::Greeting,
+            part => part == said.part,
+        };
+        let is_reply = said.is_positive || !self.is_ok_only;
+        is_part && is_reply && said.asked.is(self.verbs) && (self.when)(said)
+    }
+}
+
+/// What becomes of a line.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Does {
+    /// These octets in its place, made of it.
+    Edit(fn(&Said<'_>, &mut Vec<u8>)),
+    /// This line in its place.
+    Say(&'static str),
+    /// These octets in its place.
+    Raw(&'static [u8]),
+    /// These octets behind it.
+    After(&'static [u8]),
+    /// These octets before it.
+    Before(&'static [u8]),
+    /// Nothing.
+    Drop,
+    /// Nothing, and the connection is closed.
+    Close,
+    /// These octets in its place, then the connection is closed.
+    Last(&'static [u8]),
+    /// A pause before it, in milliseconds.
+    Wait(u64),
+    /// Nothing, and the server neither says nor hears anything any more.
+    Hang,
+}
