@@ -16,6 +16,7 @@ mod explain;
 mod faults;
 mod find;
 mod help;
+mod hostile;
 mod import;
 mod layers;
 mod learn;

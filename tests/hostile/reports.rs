@@ -1,0 +1,1 @@
+//! Attacks stored in files, and what the judging commands print of them.
