@@ -39,7 +39,7 @@ use crate::tracker::{LineEnd, Side};
 use crate::transcript::{Item, Piece, Row};
 
 /// The most octets that a finding shows.
-const SHOWN: usize = 64;
+pub const SHOWN: usize = 64;
 
 /// One rule.
 #[derive(Debug, Clone, Copy)]

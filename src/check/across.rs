@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use super::{read, reply_to};
 use crate::finding::{Finding, Level};
+use crate::lint::SHOWN;
+use crate::text;
 use crate::tracker::Side;
 use crate::transcript::{Piece, Row, Transcript};
 
@@ -180,14 +182,19 @@ pub fn across(played: &BTreeMap<&'static str, PathBuf>) -> Vec<Finding> {
 
 fn judge(sessions: &Sessions) -> Vec<Finding> {
     let found = ACROSS.iter().filter_map(|rule| {
-        let (message, octets) = (rule.check)(sessions)?;
+        let (message, seen) = (rule.check)(sessions)?;
+        let mut octets = Vec::new();
+        text::escape(
+            &mut octets,
+            seen.as_bytes().get(..SHOWN).unwrap_or(seen.as_bytes()),
+        );
         Some(Finding {
             id: rule.id,
             level: rule.level,
             row: None,
             other_row: None,
             offset: None,
-            octets,
+            octets: String::from_utf8_lossy(&octets).into_owned(),
             count: 1,
             message,
             hint: Some(rule.hint.to_owned()),
@@ -197,7 +204,7 @@ fn judge(sessions: &Sessions) -> Vec<Finding> {
     found.collect()
 }
 
-fn text(row: &Row) -> String {
+fn words_of(row: &Row) -> String {
     let pieces = row.pieces.iter().map(|piece| match piece {
         Piece::Octets(octets) => String::from_utf8_lossy(octets).into_owned(),
         Piece::Hole(_) => String::new(),
@@ -207,7 +214,7 @@ fn text(row: &Row) -> String {
 
 fn greeting(transcript: &Transcript) -> Option<String> {
     let row = transcript.rows().next()?;
-    (row.side == Side::Server).then(|| text(row))
+    (row.side == Side::Server).then(|| words_of(row))
 }
 
 /// A greeting without its numbers and what stands in angle brackets: what is left is the same each time.
@@ -233,9 +240,9 @@ fn stamp(greeting: &str) -> Option<String> {
 fn reply_to_pass(transcript: &Transcript) -> Option<String> {
     let mut rows = transcript.rows();
     rows.find(|row| {
-        row.side == Side::Client && text(row).to_ascii_uppercase().starts_with("PASS")
+        row.side == Side::Client && words_of(row).to_ascii_uppercase().starts_with("PASS")
     })?;
-    rows.find(|row| row.side == Side::Server).map(text)
+    rows.find(|row| row.side == Side::Server).map(words_of)
 }
 
 /// How many messages STAT counted first.

@@ -17,8 +17,8 @@ use crate::log;
 use crate::net::dial::plain;
 use crate::password::{PasswordArgs, PasswordError};
 use crate::replay::is_loopback;
-use crate::report;
 use crate::report::findings::{self, Format, Judged};
+use crate::report::{self, shown};
 use crate::session::{Plan, SessionArgs, TlsArgs, seconds};
 use crate::style::{ColorChoice, Paint, Style};
 use crate::target;
@@ -337,9 +337,9 @@ fn people(args: &CheckArgs, plan: &Plan, run: &Run, out: &mut dyn Write) -> io::
         };
         writeln!(out, "{}", style.paint(paint, title))?;
         for (probe, finding) in std::iter::once(first).chain(found) {
-            writeln!(out, "  {}: {}", finding.id, finding.message)?;
+            writeln!(out, "  {}: {}", finding.id, shown(&finding.message))?;
             if let Some(hint) = &finding.hint {
-                writeln!(out, "    hint: {hint}")?;
+                writeln!(out, "    hint: {}", shown(hint))?;
             }
             if args.verbose {
                 let row = finding
@@ -348,13 +348,14 @@ fn people(args: &CheckArgs, plan: &Plan, run: &Run, out: &mut dyn Write) -> io::
                 writeln!(
                     out,
                     "    {}; seen in {probe}{row}: {}",
-                    finding.source, finding.octets
+                    finding.source,
+                    shown(&finding.octets)
                 )?;
             }
         }
     }
     for (probe, why) in &run.skipped {
-        writeln!(out, "skipped {probe}: {why}")?;
+        writeln!(out, "skipped {probe}: {}", shown(why))?;
     }
     let rules = lint::rules()
         .filter(|rule| !lint::is_about_client(rule))
@@ -363,7 +364,7 @@ fn people(args: &CheckArgs, plan: &Plan, run: &Run, out: &mut dyn Write) -> io::
     writeln!(
         out,
         "{}: {} of {} probes, {rules} rules, {found} found something",
-        plan.target,
+        shown(&plan.target.to_string()),
         run.played.len(),
         PROBES.len()
     )

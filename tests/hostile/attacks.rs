@@ -93,7 +93,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     try_("OSC without end", b"\x1b]0;Zq7 and no end"),
     try_("DCS without end", b"\x1bPq Zq7 and no end"),
     try_("CSI without end", b"\x1b[38;5;"),
-    try_("ESC at the end", b"Zq8\x1b"),
+    try_("ESC at the end", b"Zq8\x1b\x1b"),
     try_("8-bit CSI", b"\x9b2J"),
     try_("8-bit OSC", b"\x9d0;Zq7\x9c"),
     try_("8-bit DCS", b"\x90qZq7\x9c"),

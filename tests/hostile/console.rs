@@ -8,16 +8,16 @@ use crate::support::{Home, Peer, serve, serve_each, text};
 use crate::terminal::Terminal;
 
 /// So many rows that whatever is shown at once fits.
-const TALL: (u16, u16) = (2500, 200);
+pub(super) const TALL: (u16, u16) = (2500, 200);
 
-fn console(home: &Home, address: &str, size: (u16, u16)) -> Terminal {
+pub(super) fn console(home: &Home, address: &str, size: (u16, u16)) -> Terminal {
     let terminal = Terminal::open(home, &[address], &[], size);
     terminal.prompt("auth>");
     terminal
 }
 
 /// Types lines and waits until the last of them was answered; gives what the terminal got meanwhile.
-fn type_lines(terminal: &mut Terminal, lines: &[String]) -> Vec<u8> {
+pub(super) fn type_lines(terminal: &mut Terminal, lines: &[String]) -> Vec<u8> {
     let mark = terminal.raw().len();
     for few in lines.chunks(6) {
         let mark = terminal.raw().len();
@@ -36,7 +36,7 @@ fn attack(word: Option<&str>) -> Option<&'static Attack> {
 }
 
 /// Lines that hold every attack: at the start, in the middle, at the end.
-fn lines(dress: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+pub(super) fn lines(dress: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
     let mut all = b"+OK\r\n".to_vec();
     for attack in ATTACKS {
         all.extend(dress(attack.octets));
@@ -46,7 +46,7 @@ fn lines(dress: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
     all
 }
 
-fn message() -> Vec<u8> {
+pub(super) fn message() -> Vec<u8> {
     let mut all = b"+OK\r\nSubject: a message\r\n".to_vec();
     for attack in ATTACKS {
         all.extend([b"X-", attack.octets, b": ", attack.octets, b"\r\n"].concat());
@@ -127,13 +127,16 @@ fn talk(peer: &mut Peer) {
     }
 }
 
+/// The lines to type for an attack, by its number.
+type Typing = fn(usize) -> Vec<String>;
+
 #[test]
 fn lines_of_a_server_in_the_console() {
     let mut cells = Cells::default();
     let home = Home::new();
     let (address, _server) = serve(talk);
     let mut terminal = console(&home, &address.to_string(), TALL);
-    let places: [(&str, fn(usize) -> Vec<String>); 6] = [
+    let places: [(&str, Typing); 6] = [
         (":why of a status line", |n| {
             vec![format!("stat {n}"), ":why".into()]
         }),
@@ -205,7 +208,7 @@ fn a_greeting_is_looked_at_before_anything_else() {
             .checked_sub(1)
             .and_then(|n| ATTACKS.get(n / 2))
             .map_or(&b"ready"[..], |attack| attack.octets);
-        if number > 0 && number % 2 == 0 {
+        if number > 0 && number.is_multiple_of(2) {
             peer.say([b"+OK ", attack].concat());
             let _ = peer.stream().shutdown(std::net::Shutdown::Write);
         } else {

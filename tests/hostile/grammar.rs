@@ -31,7 +31,12 @@ const MOVES: &[u8] = b"ABCDH";
 
 /// The first thing in `raw` that is none of ours: where, and what.
 pub(super) fn foreign(raw: &[u8], writer: Writer) -> Option<(usize, String)> {
-    let mut at = 0;
+    // What was taken while more was coming may begin and end in the middle of a sequence.
+    let is_part = matches!(writer, Writer::Console | Writer::Beeping);
+    let mut at = raw
+        .iter()
+        .take_while(|octet| is_part && matches!(octet, 0x80..=0xbf))
+        .count();
     while let Some(first) = raw.get(at) {
         let rest = &raw[at..];
         let length = match first {
@@ -45,6 +50,9 @@ pub(super) fn foreign(raw: &[u8], writer: Writer) -> Option<(usize, String)> {
         };
         match length {
             Some(length) => at += length,
+            None if is_part && rest.len() < 8 && matches!(first, b'\r' | 0x1b | 0xc2..) => {
+                return None;
+            }
             None => {
                 let from = at.saturating_sub(30);
                 let context = &raw[from..raw.len().min(at + 30)];
