@@ -1,5 +1,6 @@
 //! The arguments, as typed.
 
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -11,6 +12,7 @@ use crate::cmd::{
 use crate::exit::Exit;
 use crate::report;
 use crate::secret::typing_errors;
+use crate::visible;
 
 /// What stands under the first screen of help.
 const EXAMPLES: &str = "  poptalk practice                           try it without any server
@@ -110,10 +112,38 @@ fn meant(host: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// Prints the help that was asked for, or what is wrong with the arguments. It holds words of whoever made the command line:
+/// what could drive a terminal is made visible in them first.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let given: Vec<OsString> = std::env::args_os().collect();
+    let safe: Vec<OsString> = given.iter().map(|word| safe_word(word)).collect();
+    let is_printed = if given == safe {
+        error.print().is_ok()
+    } else {
+        Cli::try_parse_from(safe).is_err_and(|error| error.print().is_ok())
+    };
+    if !is_printed {
+        report::own(&error.render().to_string());
+    }
+    match error.use_stderr() {
+        true => Exit::Usage.into(),
+        false => Exit::Well.into(),
+    }
+}
+
+fn safe_word(word: &OsStr) -> OsString {
+    let mut safe = String::new();
+    visible::escape(word.as_encoded_bytes(), &mut safe);
+    safe.into()
+}
+
 /// Runs what the command line asks for.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     // A file that is as large as the system lets it be is an error of the write that met the limit, and not the end of us. Spent on
     // a flag that no one reads: were the signal ignored, the programs that we start would inherit that.
     #[cfg(unix)]

@@ -296,7 +296,7 @@ impl Console {
         let is_keeping = self.plan.args.keep_secrets;
         let opened = self.plan.open(false, Box::new(view), &mut |told| match told {
             Ok(found) => {
-                let place = found.as_ref().map_or("no transcript".to_owned(), |path| format!("transcript {}", log::shorten(path)));
+                let place = found.as_ref().map_or("no transcript".to_owned(), |path| format!("transcript {}", report::shown(&log::shorten(path))));
                 let help = "? help   :quit leave";
                 let is_wide = place.chars().count() + help.len() + 5 > terminal::size().0;
                 let between = if is_wide { "\n" } else { "     " };

@@ -2,6 +2,7 @@
 
 use crate::command::{Command, Standing, States};
 use crate::typed::OWN;
+use crate::visible;
 
 /// The list of everything that can be typed; with the state, the commands that are allowed now come with their help.
 #[must_use]
@@ -65,8 +66,10 @@ pub fn topic(topic: &str, width: usize) -> String {
     if let Some(own) = OWN.iter().find(|own| own.word == word) {
         return format!(":{} {}\n  {}\n", own.word, own.args, own.help);
     }
+    let mut safe = String::new();
+    visible::escape(topic.as_bytes(), &mut safe);
     format!(
-        "`{topic}` is not a POP3 command that poptalk knows; it is sent all the same.\nhint: `?` lists the commands\n"
+        "`{safe}` is not a POP3 command that poptalk knows; it is sent all the same.\nhint: `?` lists the commands\n"
     )
 }
 

@@ -41,7 +41,7 @@ use crate::transcript::{Item, Piece, Row};
 use crate::visible;
 
 /// The most octets that a finding shows.
-const SHOWN: usize = 64;
+pub const SHOWN: usize = 64;
 
 /// The most characters of a message.
 const MESSAGE_MAX: usize = 400;

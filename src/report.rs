@@ -150,7 +150,9 @@ pub fn awaiting(awaited: &Awaited) -> String {
     }
 }
 
-pub(crate) fn shown(text: &str) -> String {
+/// A text that is safe for a terminal, on one line.
+#[must_use]
+pub fn shown(text: &str) -> String {
     let mut shown = String::new();
     visible::escape(text.as_bytes(), &mut shown);
     shown

@@ -1,7 +1,7 @@
 //! Script mode: lines from standard input or the command line, in lock-step; replies on standard output, octet for octet.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, ErrorKind, StdinLock, Write};
+use std::io::{BufRead, ErrorKind, IsTerminal, StdinLock, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,6 +24,7 @@ use crate::session::{self, Plan};
 use crate::target::Target;
 use crate::tracker::{Cut, State};
 use crate::typed::{self, Action, Own, Typed};
+use crate::visible;
 
 /// With `--pipeline`, how many commands may be on their way: their replies must fit into the buffers between us.
 const WINDOW: usize = 64;
@@ -38,6 +39,9 @@ pub fn run(plan: &Plan) -> Exit {
     let is_full = Arc::new(AtomicBool::new(false));
     let heard = Arc::new(Mutex::new(Heard::default()));
     let watcher = Box::new(Printer {
+        safe: std::io::stdout()
+            .is_terminal()
+            .then(visible::Lines::default),
         out: std::io::stdout(),
         is_pipe_closed: Arc::clone(&is_pipe_closed),
         is_full: Arc::clone(&is_full),
@@ -460,14 +464,16 @@ impl Talker for Script<'_> {
 /// Prints the server's octets, and poptalk's own words elsewhere.
 struct Printer {
     out: std::io::Stdout,
+    /// On a terminal what would drive it is made visible; nobody reads the octets there.
+    safe: Option<visible::Lines>,
     is_pipe_closed: Arc<AtomicBool>,
     /// It can't be written to, and not because nobody reads.
     is_full: Arc<AtomicBool>,
     heard: Arc<Mutex<Heard>>,
 }
 
-impl Watcher for Printer {
-    fn received(&mut self, octets: &[u8]) {
+impl Printer {
+    fn print(&self, octets: &[u8]) {
         let mut out = self.out.lock();
         if let Err(error) = out.write_all(octets).and_then(|()| out.flush()) {
             if error.kind() != ErrorKind::BrokenPipe && !self.is_full.swap(true, Ordering::Relaxed)
@@ -480,12 +486,28 @@ impl Watcher for Printer {
             self.is_pipe_closed.store(true, Ordering::Relaxed);
         }
     }
+}
+
+impl Watcher for Printer {
+    fn received(&mut self, octets: &[u8]) {
+        let Some(lines) = &mut self.safe else {
+            return self.print(octets);
+        };
+        let mut text = String::new();
+        lines.feed(octets, &mut text);
+        self.print(text.as_bytes());
+    }
 
     fn seen(&mut self, seen: Seen) {
         hear(&self.heard).see(&seen);
     }
 
     fn told(&mut self, news: News) {
+        if let (News::Ended(_), Some(lines)) = (&news, &mut self.safe) {
+            let mut text = String::new();
+            lines.finish(&mut text);
+            self.print(text.as_bytes());
+        }
         hear(&self.heard).hear_of(&news);
         // The usual end is no news to a script.
         if !matches!(news, News::Ended(Ending::ByServer(Cut::Nothing))) {

@@ -71,6 +71,56 @@ pub fn fit(octets: &[u8], width: usize) -> usize {
     fitting
 }
 
+/// Makes a stream of lines safe for a terminal, wherever it is cut: half a character, and a CR that may end a line, wait for the rest.
+#[derive(Debug, Default)]
+pub struct Lines {
+    held: Vec<u8>,
+    column: usize,
+}
+
+impl Lines {
+    /// Appends to `out` what can be shown now. CR LF ends a line, and so does LF alone.
+    pub fn feed(&mut self, octets: &[u8], out: &mut String) {
+        self.held.extend_from_slice(octets);
+        let held = std::mem::take(&mut self.held);
+        let mut rest = held.as_slice();
+        while let Some(lf) = memchr::memchr(b'\n', rest) {
+            let (line, behind) = rest.split_at(lf);
+            self.show(line.strip_suffix(b"\r").unwrap_or(line), out);
+            out.push('\n');
+            self.column = 0;
+            rest = behind.get(1..).unwrap_or_default();
+        }
+        let (now, later) = rest.split_at(rest.len() - cut(rest));
+        self.show(now, out);
+        self.held.extend_from_slice(later);
+    }
+
+    /// Appends what has waited: nothing more comes.
+    pub fn finish(&mut self, out: &mut String) {
+        let held = std::mem::take(&mut self.held);
+        self.show(&held, out);
+    }
+
+    fn show(&mut self, octets: &[u8], out: &mut String) {
+        self.column = escape_within(octets, self.column..usize::MAX, out);
+    }
+}
+
+/// How many octets at the end are a CR, or the start of a character.
+fn cut(octets: &[u8]) -> usize {
+    if octets.ends_with(b"\r") {
+        return 1;
+    }
+    let longest = octets.len().min(3);
+    let is_cut = |length: &usize| {
+        let tail = octets.get(octets.len() - length..).unwrap_or_default();
+        str::from_utf8(tail)
+            .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+    };
+    (1..=longest).find(is_cut).unwrap_or(0)
+}
+
 /// A part of a line with one way to be shown.
 #[derive(Debug, Clone, Copy)]
 enum Piece<'a> {
@@ -215,7 +265,9 @@ const HIDDEN: &[(char, char)] = &[
     ('\u{e01f0}', '\u{e0fff}'),
 ];
 
-fn is_hidden(c: char) -> bool {
+/// Whether a character is not seen, or changes how others are shown.
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
     let after = HIDDEN.partition_point(|(first, _)| *first <= c);
     after
         .checked_sub(1)
@@ -309,6 +361,26 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_stream_may_be_cut_anywhere(octets in octets(), ends in proptest::collection::vec(0..60usize, 0..6)) {
+            let octets: Vec<u8> = octets.iter().map(|octet| if *octet == b'q' { b'\n' } else { *octet }).collect();
+            let mut whole = String::new();
+            for line in octets.split_inclusive(|octet| *octet == b'\n') {
+                let text = line.strip_suffix(b"\r\n").or(line.strip_suffix(b"\n"));
+                escape(text.unwrap_or(line), &mut whole);
+                whole.push_str(if text.is_some() { "\n" } else { "" });
+            }
+            let (mut lines, mut parts, mut rest) = (Lines::default(), String::new(), octets.as_slice());
+            for end in ends {
+                let (part, behind) = rest.split_at(end.min(rest.len()));
+                lines.feed(part, &mut parts);
+                rest = behind;
+            }
+            lines.feed(rest, &mut parts);
+            lines.finish(&mut parts);
+            prop_assert_eq!(parts, whole);
+        }
+
         #[test]
         fn nothing_harmful_comes_out(octets in octets()) {
             let shown = shown(&octets);

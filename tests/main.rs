@@ -18,6 +18,7 @@ mod explain;
 mod faults;
 mod find;
 mod help;
+mod hostile;
 #[cfg(target_os = "linux")]
 mod hostile_clients;
 mod import;

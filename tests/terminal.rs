@@ -185,7 +185,7 @@ impl Terminal {
     }
 
     /// Waits for octets behind the first `mark` ones.
-    fn wait_raw(&self, mark: usize, wanted: &[u8]) {
+    pub(crate) fn wait_raw(&self, mark: usize, wanted: &[u8]) {
         let start = Instant::now();
         let mut got = self.got.0.lock().unwrap();
         while !got.raw[mark..]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::session::Session;
 use crate::finding::{Finding, Level};
+use crate::lint::SHOWN;
 use crate::sasl;
 use crate::text;
 use crate::tracker::Status;
@@ -222,9 +223,6 @@ pub const ACROSS: &[Across] = &[
     },
 ];
 
-/// The most octets of the evidence that are shown.
-const SHOWN_MAX: usize = 64;
-
 /// Compares the sessions of a run; each finding is about no row, since no file has it alone.
 #[must_use]
 pub fn across(sessions: &Sessions) -> Vec<Finding> {
@@ -232,7 +230,7 @@ pub fn across(sessions: &Sessions) -> Vec<Finding> {
         let (message, seen) = (rule.check)(sessions)?;
         let seen = seen.as_bytes();
         let mut octets = Vec::new();
-        text::escape(&mut octets, seen.get(..SHOWN_MAX).unwrap_or(seen));
+        text::escape(&mut octets, seen.get(..SHOWN).unwrap_or(seen));
         Some(Finding {
             id: rule.id,
             level: rule.level,

@@ -2,11 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
+use super::redact::Safe;
 use crate::exit::Exit;
 use crate::import::{self, FILE_MAX, Format, Made, Options, Source};
 use crate::log;
@@ -160,7 +161,11 @@ fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
             return Err((what, Some("give a folder for the transcripts: -o FOLDER")));
         };
         let mut out = io::stdout().lock();
-        let printed = out.write_all(&made.text).and_then(|()| out.flush());
+        let printed = match out.is_terminal() {
+            true => Safe(&mut out).write_all(&made.text),
+            false => out.write_all(&made.text),
+        };
+        let printed = printed.and_then(|()| out.flush());
         return Ok(report::written(&printed, Exit::Well));
     };
     for (index, talk) in made.iter().enumerate() {

@@ -105,7 +105,7 @@ fn work(args: &RedactArgs) -> Result<(), Failure> {
 }
 
 /// A terminal: what a recording of a stranger holds besides rows must not drive it. Whole lines are written to it.
-struct Safe<W>(W);
+pub(super) struct Safe<W>(pub(super) W);
 
 impl<W: Write> Write for Safe<W> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {

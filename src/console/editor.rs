@@ -276,7 +276,9 @@ fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<String>) {
         text.get(..word.len())
             .is_some_and(|head| head.eq_ignore_ascii_case(word))
     };
-    found.retain(start_of);
+    // What a server announces is drawn as it is. Mechanisms and languages are visible ASCII (RFC 4422 §3.1, RFC 5646 §2.1).
+    let is_visible = |text: &String| text.bytes().all(|octet| octet.is_ascii_graphic());
+    found.retain(|text| start_of(text) && is_visible(text));
     found.dedup();
     (start, found)
 }

@@ -9,6 +9,7 @@ use super::view::shown;
 use crate::login::{self, LoginError, Talker, Told, Way};
 use crate::net::engine::{Order, Standing};
 use crate::password::{self, PasswordError};
+use crate::report;
 use crate::style::Paint;
 use crate::target::Target;
 
@@ -35,7 +36,7 @@ impl Console {
 
 impl Talker for Console {
     fn say(&mut self, shown_as: &str, line: &[u8]) -> bool {
-        self.screen.print(&format!("{shown_as}\n"));
+        self.screen.print(&format!("{}\n", report::shown(shown_as)));
         self.send(line);
         self.await_reply();
         true
@@ -76,7 +77,7 @@ impl Talker for Console {
     }
 
     fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
-        let prompt = format!("password of {user} (not shown): ");
+        let prompt = format!("password of {} (not shown): ", report::shown(user));
         let mut ask = || terminal::ask_unseen(&prompt);
         let secret = password::find(
             &self.plan.args.password,

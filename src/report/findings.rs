@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::shown;
 use crate::finding::{Finding, Level};
 use crate::style::{Paint, Style};
+use crate::visible;
 
 /// How findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -163,7 +164,17 @@ pub fn json(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
         judged,
     });
     let judged = entries.collect();
-    serde_json::to_writer_pretty(&mut *out, &Report { judged })?;
+    let text = serde_json::to_string_pretty(&Report { judged })?;
+    // JSON escapes C0; what else could drive a terminal, or is not seen, may be written as an escape (RFC 8259 §7).
+    for c in text.chars() {
+        if c == '\x7f' || visible::is_hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+        } else {
+            write!(out, "{c}")?;
+        }
+    }
     writeln!(out)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::tracker::{LineEnd, Side};
 use crate::transcript::{Item, Piece, Row, Transcript};
+use crate::visible;
 
 /// Prints a whole transcript.
 #[must_use]
@@ -140,9 +141,6 @@ fn hex(out: &mut Vec<u8>, octet: u8) {
 
 /// Characters that are not seen, or that change how others are shown: a file with them as they are could deceive its reader.
 fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+    let selects_a_variant = matches!(c, '\u{180b}'..='\u{180f}' | '\u{e0100}'..='\u{e01ef}');
+    visible::is_hidden(c) || selects_a_variant
 }
