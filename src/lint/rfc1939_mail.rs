@@ -202,7 +202,7 @@ pub(super) const RULES: &[Rule] = &[
             )
         })],
     },
-    // RFC 1939 §7: TOP is optional; who announces it has it.
+    // RFC 1939 §7: TOP is optional. Where it is announced and refused, `capa-announces-refused` says so, which is worse.
     Rule {
         id: "top-missing",
         level: Should,

@@ -181,7 +181,8 @@ pub(super) const RULES: &[Rule] = &[
             is_other.then(|| ended.spot(format!("{before} messages before, {count} now")))
         })],
     },
-    // RFC 1939 §7: UIDL is optional, and without it nothing can be left on the server.
+    // RFC 1939 §7: UIDL is optional, and without it nothing can be left on the server. Where it is announced and refused,
+    // `capa-announces-refused` says so, which is worse.
     Rule {
         id: "uidl-missing",
         level: Should,

@@ -41,6 +41,7 @@ pub struct Fault {
     pub is_clear: bool,
     steps: &'static [Step],
     refuses: Option<fn(&Asked) -> Option<&'static str>>,
+    loses: Option<fn(&Asked) -> bool>,
     hears: Option<fn(&Asked) -> Option<String>>,
     slips: Option<fn(&Asked) -> Option<String>>,
 }
@@ -61,6 +62,7 @@ impl Fault {
             is_clear: false,
             steps,
             refuses: None,
+            loses: None,
             hears: None,
             slips: None,
         }
@@ -83,6 +85,14 @@ impl Fault {
     const fn refusing(self, refuses: fn(&Asked) -> Option<&'static str>) -> Self {
         Self {
             refuses: Some(refuses),
+            ..self
+        }
+    }
+
+    /// What the client sent behind this line, before its reply, is lost.
+    const fn losing(self, loses: fn(&Asked) -> bool) -> Self {
+        Self {
+            loses: Some(loses),
             ..self
         }
     }
@@ -245,6 +255,10 @@ impl Faulty {
         let line = String::from_utf8_lossy(octets.trim_ascii_end()).into_owned();
         self.ask(line);
         let asked = &self.asked;
+        let mut losses = self.faults.iter().filter_map(|fault| fault.loses);
+        if losses.any(|loses| loses(asked)) {
+            self.input.clear();
+        }
         let refused = self.faults.iter().filter_map(|fault| fault.refuses);
         // A response inside AUTH is no command.
         let mut refused = refused.filter(|_| asked.response == 0);

@@ -234,8 +234,9 @@ pub(super) const FAULTS: &[Fault] = &[
         "pipelining-drops-at-login",
         "what is sent behind PASS before its reply is lost",
         &["pipelining-drops-at-login"],
-        &[Step::new(Reply, &["STAT", "LIST"], Drop)],
+        &[],
     )
+    .losing(|asked| asked.verb == "PASS")
     .typing(&["CAPA", "USER alice", "PASS wonderland\r\nSTAT\r\nLIST"]),
     Fault::new(
         "unsolicited-data",

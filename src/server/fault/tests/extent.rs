@@ -178,6 +178,34 @@ fn a_verb_that_is_not_known_is_any() {
 }
 
 #[test]
+fn only_what_is_sent_ahead_is_lost() {
+    let step = [
+        "CAPA",
+        "USER alice",
+        "PASS wonderland",
+        "STAT",
+        "LIST",
+        "NOOP",
+    ];
+    for (name, kept, lost) in [
+        ("pipelining-drops", "NOOP", "NOOP\r\nRSET\r\nNOOP"),
+        (
+            "pipelining-drops-at-login",
+            "PASS wonderland",
+            "PASS wonderland\r\nNOOP\r\nSTAT",
+        ),
+    ] {
+        let fault = named(name).unwrap();
+        assert_eq!(play(&[fault], &step, false), play(&[], &step, false));
+        let mut ahead = step[..2].to_vec();
+        ahead.extend(["PASS wonderland"].iter().filter(|line| **line != kept));
+        ahead.push(lost);
+        let found = found(&play(&[fault], &ahead, false));
+        assert!(found.contains(name), "{name}: {found:?}");
+    }
+}
+
+#[test]
 fn capa_is_refused_between_user_and_pass_only() {
     let fault = named("capa-refused-mid-login").unwrap();
     let lines = [
