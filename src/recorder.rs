@@ -62,6 +62,9 @@ pub struct Recorder {
     /// The end of a part of a server line that may be the start of a secret, until more of the line comes.
     held: Vec<u8>,
     seen: Vec<Seen>,
+    /// Whether the data of the reply that is coming is told: not that of a message which nobody wants to see.
+    tells_data: bool,
+    tells_messages: bool,
     file: Option<Box<dyn Write + Send>>,
     failure: Option<io::Error>,
 }
@@ -86,6 +89,8 @@ impl Recorder {
             elider: None,
             held: Vec::new(),
             seen: Vec::new(),
+            tells_data: true,
+            tells_messages: true,
             file: None,
             failure: None,
         }
@@ -96,8 +101,14 @@ impl Recorder {
         self.bodies = bodies;
     }
 
+    /// Says whether the data of messages is told as [`Seen::Data`]; it is unless told otherwise.
+    pub fn tell_messages(&mut self, tells_messages: bool) {
+        self.tells_messages = tells_messages;
+    }
+
     /// Writes to `file` from now on, and `head` (name, text) and a blank line first; `None` stops the writing.
     pub fn set_file(&mut self, file: Option<Box<dyn Write + Send>>, head: &[(&str, String)]) {
+        self.rows.is_wanted = file.is_some();
         self.file = file;
         self.rows.text.clear();
         self.rows.text.extend_from_slice(text::MAGIC.as_bytes());
@@ -114,6 +125,28 @@ impl Recorder {
         self.rows.now_ms = now_ms;
         self.steps(|tracker, tell| tracker.feed(side, octets, tell));
         self.deliver(see);
+    }
+
+    /// The same, but the rows wait for [`Recorder::write_rows`]: for many lines that are sent together.
+    pub fn feed_ahead(
+        &mut self,
+        side: Side,
+        octets: &[u8],
+        now_ms: u64,
+        see: &mut dyn FnMut(Seen),
+    ) {
+        self.rows.now_ms = now_ms;
+        self.steps(|tracker, tell| tracker.feed(side, octets, tell));
+        for seen in self.seen.drain(..) {
+            see(seen);
+        }
+    }
+
+    /// Writes the rows that wait.
+    pub fn write_rows(&mut self) {
+        if !self.rows.text.is_empty() {
+            self.write();
+        }
     }
 
     /// Hands out what was held because more was likely to come; call it when nothing came for a while.
@@ -202,6 +235,8 @@ impl Recorder {
             seen,
             bodies,
             elider,
+            tells_data,
+            tells_messages,
             ..
         } = self;
         run(tracker, &mut |step| match step {
@@ -231,12 +266,14 @@ impl Recorder {
                 };
                 rows.data(side, stays);
                 if begins {
-                    rows.row(side, vec![Piece::Hole(Hole::Rows)], LineEnd::Crlf);
+                    rows.row(side, &[Piece::Hole(Hole::Rows)], LineEnd::Crlf);
                 }
-                seen.push(Seen::Data {
-                    side,
-                    octets: octets.to_vec(),
-                });
+                if *tells_data {
+                    seen.push(Seen::Data {
+                        side,
+                        octets: octets.to_vec(),
+                    });
+                }
             }
             Step::Injected(octets) => {
                 rows.event(&format!(
@@ -250,6 +287,8 @@ impl Recorder {
             Step::CommandSent(sent) => seen.push(Seen::CommandSent(sent.clone())),
             Step::DataStarted(sent) => {
                 *elider = message_elider(*bodies, sent);
+                *tells_data =
+                    *tells_messages || !sent.command().is_some_and(Command::carries_message);
                 seen.push(Seen::DataStarted(sent.clone()));
             }
             Step::ReplyEnded(sent, status) => {
@@ -276,7 +315,7 @@ impl Recorder {
             Piece::Hole(Hole::Named("secret".to_owned()))
         };
         let (side, role, end) = (Side::Server, Role::Unrequested, LineEnd::None);
-        self.rows.row(side, vec![piece.clone()], end);
+        self.rows.row(side, std::slice::from_ref(&piece), end);
         self.seen.push(Seen::Line {
             side,
             role,
@@ -300,6 +339,7 @@ impl Recorder {
         {
             self.failure = Some(error);
             self.file = None;
+            self.rows.is_wanted = false;
         }
         self.rows.text.clear();
     }
@@ -359,7 +399,7 @@ impl Line<'_> {
         if pieces.is_empty() && end == LineEnd::None {
             return None;
         }
-        rows.row(side, pieces.clone(), end);
+        rows.row(side, &pieces, end);
         Some(Seen::Line {
             side,
             role,
@@ -374,6 +414,8 @@ impl Line<'_> {
 #[derive(Debug, Default)]
 struct Rows {
     text: Vec<u8>,
+    /// Whether they are written anywhere.
+    is_wanted: bool,
     now_ms: u64,
     /// The time of the last row.
     last_ms: u64,
@@ -393,6 +435,9 @@ impl Rows {
     }
 
     fn event(&mut self, event: &str) {
+        if !self.is_wanted {
+            return;
+        }
         self.text.extend_from_slice(b"* ");
         text::escape(&mut self.text, event.as_bytes());
         self.text.push(b'\n');
@@ -405,13 +450,22 @@ impl Rows {
         }
     }
 
-    fn row(&mut self, side: Side, pieces: Vec<Piece>, end: LineEnd) {
+    fn row(&mut self, side: Side, pieces: &[Piece], end: LineEnd) {
+        if !self.is_wanted {
+            return;
+        }
         self.flush_data();
         let after_ms = self.elapsed();
-        text::print_row(&mut self.text, &Row::new(side, after_ms, pieces, end));
+        text::print_row(
+            &mut self.text,
+            &Row::new(side, after_ms, pieces.iter().cloned(), end),
+        );
     }
 
     fn data(&mut self, side: Side, octets: &[u8]) {
+        if !self.is_wanted {
+            return;
+        }
         if self.tail_side.is_some_and(|tail| tail != side) {
             self.flush_data();
         }

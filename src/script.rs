@@ -1,9 +1,11 @@
 //! Script mode: lines from standard input or the command line, in lock-step; replies on standard output, octet for octet.
 
-use std::collections::VecDeque;
-use std::io::{BufRead, ErrorKind, IsTerminal, StdinLock, Write};
+mod lines;
+
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use crate::help;
 use crate::log;
 use crate::login::{self, LoginError, Talker, Told, Way};
 use crate::net::dial::plain;
-use crate::net::engine::{Connection, Ending, News, Order, Standing, Watcher};
+use crate::net::engine::{Connection, Ending, News, Order, Standing, Turns, Watcher};
 use crate::password::{self, PasswordError};
 use crate::recorder::Seen;
 use crate::report;
@@ -25,9 +27,14 @@ use crate::target::Target;
 use crate::tracker::{Cut, State};
 use crate::typed::{self, Action, Own, Typed};
 use crate::visible;
+use lines::{Event, Lines};
 
-/// With `--pipeline`, how many commands may be on their way: their replies must fit into the buffers between us.
-const WINDOW: usize = 64;
+/// With `--pipeline`, how many commands may be on their way. Replies are read all the while, so a server is never stuck with them.
+const WINDOW: usize = 1000;
+
+/// How many octets of lines are handed to the connection together, and how many may wait there.
+const GATHERED_MAX: usize = 16 * 1024;
+const QUEUED_MAX: usize = 64 * 1024;
 
 /// Longer than anybody waits; the reply's own time-out strikes first.
 const LONG: Duration = Duration::from_secs(1 << 32);
@@ -38,6 +45,7 @@ pub fn run(plan: &Plan) -> Exit {
     let is_pipe_closed = Arc::new(AtomicBool::new(false));
     let is_full = Arc::new(AtomicBool::new(false));
     let heard = Arc::new(Mutex::new(Heard::default()));
+    let (lines, sender) = Lines::new(&plan.args.lines);
     let watcher = Box::new(Printer {
         safe: std::io::stdout()
             .is_terminal()
@@ -46,6 +54,7 @@ pub fn run(plan: &Plan) -> Exit {
         is_pipe_closed: Arc::clone(&is_pipe_closed),
         is_full: Arc::clone(&is_full),
         heard: Arc::clone(&heard),
+        lines: sender.clone(),
     });
     let mut place = None;
     let opened = plan.open(true, watcher, &mut |told| match told {
@@ -69,17 +78,10 @@ pub fn run(plan: &Plan) -> Exit {
             return failure.exit();
         }
     };
-    let lines = if plan.args.lines.is_empty() {
-        Lines::Input(std::io::stdin().lock())
-    } else {
-        // A line that holds several is several.
-        let lines = plan.args.lines.iter().flat_map(|lines| lines.split('\n'));
-        Lines::Given(
-            lines
-                .map(|line| line.strip_suffix('\r').unwrap_or(line).to_owned())
-                .collect(),
-        )
-    };
+    if let Err(error) = lines.start(sender) {
+        report::error(&format!("standard input: {}", plain(&error)), None);
+        return Exit::Usage;
+    }
     let mut script = Script {
         plan,
         connection,
@@ -91,6 +93,7 @@ pub fn run(plan: &Plan) -> Exit {
         was_refused: false,
         early_end: None,
         log: place,
+        gathered: Zeroizing::default(),
     };
     let exit = match script.play(lines) {
         Ok(()) => script.leave(),
@@ -114,16 +117,18 @@ struct Script<'a> {
     /// Why a login could not go on.
     early_end: Option<Exit>,
     log: Option<std::path::PathBuf>,
+    /// Lines that are handed to the connection when no more are here.
+    gathered: Zeroizing<Vec<u8>>,
 }
 
 impl Script<'_> {
-    fn play(&mut self, mut lines: Lines<'_>) -> Result<(), Exit> {
+    fn play(&mut self, mut lines: Lines) -> Result<(), Exit> {
         self.wait(|now| now.state != State::Greeting)?;
         if self.plan.is_stls {
             self.send(b"STLS")?;
             if self.plan.found.is_some() {
                 // With --pipeline the reply is not here yet.
-                self.wait(is_settled)?;
+                self.wait(|now| now.queued == 0 && is_settled(now))?;
             }
             if self.plan.found.is_some() && !self.connection.standing().is_tls {
                 report::error(
@@ -137,10 +142,27 @@ impl Script<'_> {
             self.log_in("", Way::Best, "--login")?;
         }
         let mut number = 0;
-        while let Some(line) = lines.next()? {
+        loop {
+            let Some(line) = lines.ready() else {
+                // Nothing more is here: what was gathered goes out before more is waited for.
+                self.hand_over()?;
+                match lines.wait() {
+                    Some(Event::Octets(_) | Event::End) => continue,
+                    Some(Event::Failed(error)) => {
+                        report::error(&format!("standard input: {}", plain(&error)), None);
+                        return Err(Exit::Usage);
+                    }
+                    Some(Event::ConnectionEnded) => return self.check(&self.connection.standing()),
+                    None => return self.drain(),
+                }
+            };
             number += 1;
-            match typed::read(&line, self.plan.args.raw) {
-                Typed::Wire(octets) => self.send(&octets)?,
+            let typed = typed::read(lines.line(line), self.plan.args.raw);
+            if !matches!(typed, Typed::Wire(_)) {
+                self.drain()?;
+            }
+            match typed {
+                Typed::Wire(octets) => self.gather(&octets)?,
                 Typed::Help(b"") => report::own(&help::overview(None)),
                 Typed::Help(topic) => {
                     report::own(&help::topic(&String::from_utf8_lossy(topic), 80))
@@ -163,7 +185,45 @@ impl Script<'_> {
                 }
             }
         }
+    }
+
+    /// Takes a line that is sent when its turn comes.
+    fn gather(&mut self, line: &[u8]) -> Result<(), Exit> {
+        let row = Command::of_line(line);
+        self.has_quit = row.is_some_and(|row| row.effect == Effect::Quit);
+        self.gathered.extend_from_slice(line);
+        self.gathered.extend_from_slice(b"\r\n");
+        if self.gathered.len() >= GATHERED_MAX {
+            self.hand_over()?;
+        }
         Ok(())
+    }
+
+    /// Hands the gathered lines to the connection, once there is room for them.
+    fn hand_over(&mut self) -> Result<(), Exit> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        self.wait(|now| now.queued < QUEUED_MAX)?;
+        let lines = std::mem::take(&mut self.gathered);
+        let args = &self.plan.args;
+        let turns = Turns {
+            window: if args.pipeline { WINDOW } else { 1 },
+            refusals: if args.keep_going {
+                u64::MAX
+            } else {
+                self.refusals
+            },
+        };
+        self.connection.order(Order::SendInTurn(lines, turns));
+        Ok(())
+    }
+
+    /// Waits until all lines so far are sent and, in lock-step, answered.
+    fn drain(&mut self) -> Result<(), Exit> {
+        self.hand_over()?;
+        let is_pipelined = self.plan.args.pipeline;
+        self.wait(|now| now.queued == 0 && (is_pipelined || is_settled(now)))
     }
 
     /// Carries out a command to poptalk; returns whether the script goes on.
@@ -273,16 +333,8 @@ impl Script<'_> {
 
     /// Sends a line when it may be sent, and in lock-step waits for its reply.
     fn send(&mut self, line: &[u8]) -> Result<(), Exit> {
-        let row = Command::of_line(line);
-        self.has_quit = row.is_some_and(|row| row.effect == Effect::Quit);
-        if self.plan.args.pipeline {
-            self.wait(|now| now.is_owed || (now.may_send && now.outstanding < WINDOW))?;
-            self.connection.send_line(line);
-            self.check(&self.connection.standing())
-        } else {
-            self.connection.send_line(line);
-            self.wait(is_settled)
-        }
+        self.gather(line)?;
+        self.drain()
     }
 
     /// Waits, and ends the script where it must not go on.
@@ -313,6 +365,7 @@ impl Script<'_> {
         }
         match &now.ending {
             Some(Ending::TlsFailed) => Err(Exit::Tls),
+            Some(_) if now.queued > 0 => Err(Exit::NoConnection),
             Some(_) if now.state == State::Update && self.has_quit => Ok(()),
             // QUIT was answered by something else than `+OK`, and obeyed.
             Some(Ending::ByServer(Cut::Nothing)) if self.has_quit => Ok(()),
@@ -329,7 +382,7 @@ impl Script<'_> {
 
     /// Waits for what is still to come, and says so when QUIT was not sent.
     fn leave(&mut self) -> Exit {
-        if let Err(exit) = self.wait(is_settled) {
+        if let Err(exit) = self.wait(|now| now.queued == 0 && is_settled(now)) {
             return exit;
         }
         let now = self.connection.standing();
@@ -361,46 +414,11 @@ fn is_settled(now: &Standing) -> bool {
     now.is_owed || now.outstanding == 0
 }
 
-/// Where the lines come from.
-enum Lines<'a> {
-    Given(VecDeque<String>),
-    Input(StdinLock<'a>),
-}
-
-impl Lines<'_> {
-    /// The next line, without its line end: LF, or CR LF.
-    fn next(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, Exit> {
-        let mut line = Zeroizing::new(Vec::new());
-        match self {
-            Self::Given(lines) => {
-                return Ok(lines
-                    .pop_front()
-                    .map(|line| Zeroizing::new(line.into_bytes())));
-            }
-            Self::Input(input) => {
-                if let Err(error) = input.read_until(b'\n', &mut line) {
-                    report::error(&format!("standard input: {error}"), None);
-                    return Err(Exit::Usage);
-                }
-            }
-        }
-        if line.is_empty() {
-            return Ok(None);
-        }
-        if line.last() == Some(&b'\n') {
-            line.pop();
-            if line.last() == Some(&b'\r') {
-                line.pop();
-            }
-        }
-        Ok(Some(line))
-    }
-}
-
 impl Talker for Script<'_> {
     fn say(&mut self, shown_as: &str, line: &[u8]) -> bool {
         report::note(&format!("sending: {shown_as}"));
-        let sent = self.send(line).and_then(|()| self.wait(is_settled));
+        let sent = self.send(line);
+        let sent = sent.and_then(|()| self.wait(|now| now.queued == 0 && is_settled(now)));
         self.early_end = sent.err();
         self.early_end.is_none()
     }
@@ -470,6 +488,8 @@ struct Printer {
     /// It can't be written to, and not because nobody reads.
     is_full: Arc<AtomicBool>,
     heard: Arc<Mutex<Heard>>,
+    /// Where it is told that the connection has ended.
+    lines: SyncSender<Event>,
 }
 
 impl Printer {
@@ -508,11 +528,19 @@ impl Watcher for Printer {
             lines.finish(&mut text);
             self.print(text.as_bytes());
         }
+        if matches!(news, News::Ended(_)) {
+            // Where there is no room lines are there, and whoever takes them finds the end.
+            let _ = self.lines.try_send(Event::ConnectionEnded);
+        }
         hear(&self.heard).hear_of(&news);
         // The usual end is no news to a script.
         if !matches!(news, News::Ended(Ending::ByServer(Cut::Nothing))) {
             report::news(&news);
         }
+    }
+
+    fn wants_more(&self) -> bool {
+        !self.is_pipe_closed.load(Ordering::Relaxed)
     }
 
     fn settled(&mut self, _: &Standing) {}

@@ -216,6 +216,8 @@ impl Plan {
         let place = self.log_place();
         let mut recorder = Recorder::new(Hider::new(self.args.keep_secrets));
         recorder.set_bodies(self.args.bodies);
+        // A script needs to see no mail; what it prints are the octets as they come.
+        recorder.tell_messages(!is_script);
         match log::open(&place, &self.file_name, now) {
             Ok(None) => on_log(Ok(None)),
             Ok(Some(log)) => {

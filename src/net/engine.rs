@@ -4,7 +4,7 @@ mod thread;
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -21,7 +21,7 @@ use crate::command::Shape;
 use crate::recorder::{Recorder, Seen};
 use crate::target::Target;
 use crate::tracker::{Awaited, Cut, State, Status};
-use thread::Engine;
+use thread::{Engine, Queue};
 
 const SOCKET: Token = Token(0);
 const ORDERS: Token = Token(1);
@@ -33,6 +33,8 @@ pub const FAREWELL: Duration = Duration::from_secs(3);
 pub enum Order {
     /// Send these octets, line end included; behind STLS, once TLS is on.
     Send(Zeroizing<Vec<u8>>),
+    /// Send these whole lines, line ends included, each when its turn comes.
+    SendInTurn(Zeroizing<Vec<u8>>, Turns),
     /// Send these octets at once, behind STLS as well: what an attacker on the way would do, and a recording of it.
     Inject(Vec<u8>),
     /// Remember a secret under the name of its hole.
@@ -45,6 +47,15 @@ pub enum Order {
     Close,
 }
 
+/// When the next line of a script has its turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Turns {
+    /// How many commands may be on their way; one is lock-step: each waits for the reply to the last.
+    pub window: usize,
+    /// How many refusals there may have been; behind one more nothing is sent.
+    pub refusals: u64,
+}
+
 /// Who watches a connection. It is called on the thread that owns it, after what it is told stands in the file.
 pub trait Watcher: Send {
     /// Octets of the server, as received.
@@ -53,6 +64,10 @@ pub trait Watcher: Send {
     fn seen(&mut self, seen: Seen);
     /// Something besides octets.
     fn told(&mut self, news: News);
+    /// Whether lines that wait for their turn are still to be sent.
+    fn wants_more(&self) -> bool {
+        true
+    }
     /// Nothing more has come for the moment; `standing` is how things are now.
     fn settled(&mut self, standing: &Standing);
 }
@@ -169,6 +184,8 @@ pub struct Standing {
     pub ending: Option<Ending>,
     /// The transcript could not be written any more.
     pub has_log_failed: bool,
+    /// How many octets of lines wait for their turn.
+    pub queued: usize,
     /// Orders are still to be carried out: what is told here is older than they are.
     pub is_behind: bool,
     /// How many orders were carried out.
@@ -210,6 +227,8 @@ pub struct Connection {
 
 struct Shared {
     standing: Mutex<Standing>,
+    /// How many threads wait for a change: to wake nobody is not for nothing.
+    waiting: AtomicUsize,
     changed: Condvar,
     /// True from before the end is told to the watcher: who has seen it told can't take the connection for open.
     has_ended: AtomicBool,
@@ -252,6 +271,7 @@ impl Connection {
         let (orders, inbox) = mpsc::channel();
         let shared = Arc::new(Shared {
             standing: Mutex::new(standing(&recorder)),
+            waiting: AtomicUsize::new(0),
             changed: Condvar::new(),
             has_ended: AtomicBool::new(false),
         });
@@ -266,6 +286,9 @@ impl Connection {
             late: VecDeque::new(),
             waiting: Vec::new(),
             outbox: Zeroizing::new(Vec::new()),
+            queue: Queue::default(),
+            is_closing: false,
+            has_news: true,
             recorder,
             watcher,
             shared: Arc::clone(&shared),
@@ -322,11 +345,14 @@ impl Connection {
         let guard = self.shared.lock();
         let not_yet =
             |now: &mut Standing| now.ending.is_none() && (now.taken < asked || !is_enough(now));
+        // Under the mutex, so that no change is missed.
+        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
         let (now, _) = self
             .shared
             .changed
             .wait_timeout_while(guard, wait, not_yet)
             .unwrap_or_else(PoisonError::into_inner);
+        self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
         Standing {
             is_behind: now.taken < asked,
             ..now.clone()
@@ -398,6 +424,7 @@ fn standing(recorder: &Recorder) -> Standing {
         is_kept_open: false,
         lines: 0,
         ending: None,
+        queued: 0,
         has_log_failed: false,
         is_behind: false,
         taken: 0,

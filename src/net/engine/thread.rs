@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll};
 use zeroize::Zeroizing;
 
-use super::{Ending, FAREWELL, News, Order, Shared, Standing, Waits, Watcher};
+use super::{Ending, FAREWELL, News, Order, SOCKET, Shared, Standing, Turns, Waits, Watcher};
 use crate::net::Stream;
 use crate::net::dial::plain;
 use crate::net::mistake;
@@ -39,6 +39,12 @@ pub(super) struct Engine {
     /// Lines that may not be sent before the TLS handshake is done.
     pub(super) waiting: Vec<Zeroizing<Vec<u8>>>,
     pub(super) outbox: Zeroizing<Vec<u8>>,
+    /// The lines of a script that wait for their turn.
+    pub(super) queue: Queue,
+    /// The system told that the server has closed its side, or of an error.
+    pub(super) is_closing: bool,
+    /// Something may have come since the last read.
+    pub(super) has_news: bool,
     pub(super) recorder: Recorder,
     pub(super) watcher: Box<dyn Watcher>,
     pub(super) shared: Arc<Shared>,
@@ -49,6 +55,45 @@ pub(super) struct Engine {
     pub(super) is_late_told: bool,
     /// When to hand out what is held back.
     pub(super) flush_due: Option<Instant>,
+}
+
+/// Below so many octets of lines that wait whoever brings them is woken; above, the connection is busy with itself.
+const QUEUE_LOW: usize = 16 * 1024;
+
+/// So many octets go out together at most.
+const OUTBOX_FULL: usize = 16 * 1024;
+
+/// Whole lines that wait for their turn.
+#[derive(Default)]
+pub(super) struct Queue {
+    octets: Zeroizing<Vec<u8>>,
+    /// Where the next line starts.
+    at: usize,
+    turns: Option<Turns>,
+}
+
+impl Queue {
+    fn push(&mut self, lines: Zeroizing<Vec<u8>>, turns: Turns) {
+        if self.left() == 0 {
+            self.octets = lines;
+            self.at = 0;
+        } else {
+            self.octets.extend_from_slice(&lines);
+        }
+        self.turns = Some(turns);
+    }
+
+    fn left(&self) -> usize {
+        self.octets.len() - self.at
+    }
+
+    /// The next line, line end included.
+    fn next(&mut self) -> Option<&[u8]> {
+        let rest = self.octets.get(self.at..)?;
+        let line = rest.get(..=memchr::memchr(b'\n', rest)?)?;
+        self.at += line.len();
+        Some(line)
+    }
 }
 
 /// Whether the thread goes on.
@@ -73,10 +118,20 @@ impl Engine {
     /// Carries out orders, sends, reads, and then waits for more of it.
     fn turn(&mut self, buffer: &mut [u8]) -> Going {
         self.take_orders()?;
+        self.send_in_turn();
         self.write()?;
-        let is_dry = self.read(buffer)?;
+        let mut is_dry = true;
+        if std::mem::take(&mut self.has_news) {
+            is_dry = self.read(buffer)?;
+            self.has_news |= !is_dry;
+            // What has come may give the next line its turn.
+            self.send_in_turn();
+            self.write()?;
+        }
         self.strike()?;
-        self.share();
+        if !self.is_busy() {
+            self.share();
+        }
         let wait = if is_dry {
             self.next_due()
         } else {
@@ -84,9 +139,60 @@ impl Engine {
         };
         match self.poll.poll(&mut self.events, wait) {
             Err(error) if error.kind() != ErrorKind::Interrupted => {
-                Err(Ending::Lost(plain(&error), Cut::Nothing))
+                return Err(Ending::Lost(plain(&error), Cut::Nothing));
             }
-            _ => Ok(()),
+            _ => {}
+        }
+        // Also when it can be written to: TLS may have waited for that before it could read.
+        for event in self.events.iter().filter(|event| event.token() == SOCKET) {
+            self.has_news = true;
+            self.is_closing |= event.is_read_closed() || event.is_error();
+        }
+        Ok(())
+    }
+
+    /// Whether lines go out one after the other, and nobody needs to be told of each.
+    fn is_busy(&self) -> bool {
+        self.queue.left() > QUEUE_LOW && self.has_turn()
+    }
+
+    /// Whether the lines that wait may go on at all.
+    fn has_turn(&self) -> bool {
+        let now = &self.standing;
+        let goes_on = |turns: Turns| now.refusals <= turns.refusals;
+        now.timeouts == 0 && self.queue.turns.is_some_and(goes_on) && self.watcher.wants_more()
+    }
+
+    /// Sends the lines whose turn it is.
+    fn send_in_turn(&mut self) {
+        let Some(turns) = self.queue.turns.filter(|_| self.queue.left() > 0) else {
+            return;
+        };
+        if !self.has_turn() {
+            return;
+        }
+        let now_ms = self.now_ms();
+        while self.outbox.len() < OUTBOX_FULL {
+            let tracker = self.recorder.tracker();
+            let is_settled = tracker.is_response_owed() || tracker.outstanding() == 0;
+            let may_send = match turns.window {
+                1 => is_settled && tracker.state() != State::Greeting && !tracker.is_before_tls(),
+                window => {
+                    tracker.is_response_owed()
+                        || (tracker.may_send() && tracker.outstanding() < window)
+                }
+            };
+            let Some(line) = may_send.then(|| self.queue.next()).flatten() else {
+                break;
+            };
+            let watcher = &mut self.watcher;
+            self.recorder
+                .feed_ahead(Side::Client, line, now_ms, &mut |seen| watcher.seen(seen));
+            self.outbox.extend_from_slice(line);
+            self.standing.quiet_since = Instant::now();
+        }
+        if self.recorder.take_short_secret() {
+            self.watcher.told(News::ShortSecret);
         }
     }
 
@@ -101,6 +207,7 @@ impl Engine {
                         self.send(&octets);
                     }
                 }
+                Order::SendInTurn(lines, turns) => self.queue.push(lines, turns),
                 Order::Inject(octets) => self.send(&octets),
                 Order::Remember(hole, secret) => self.recorder.remember(hole, &secret),
                 Order::SetShape(verb, shape) => {
@@ -131,6 +238,8 @@ impl Engine {
         let Some(stream) = &mut self.stream else {
             return Ok(());
         };
+        // What goes out is in the file.
+        self.recorder.write_rows();
         while !self.outbox.is_empty() {
             match stream.write(&self.outbox) {
                 Ok(count) => {
@@ -150,15 +259,21 @@ impl Engine {
         let mut count = 0;
         let mut end = None;
         let mut is_dry = false;
+        let is_plain = cfg!(unix) && matches!(self.stream, Some(Stream::Plain(_)));
         while let Some(room) = buffer.get_mut(count..).filter(|room| !room.is_empty()) {
             let Some(stream) = &mut self.stream else {
                 return Err(Ending::ByClient);
             };
+            let asked = room.len();
             match stream.read(room) {
                 Ok(0) => end = Some(None),
                 Ok(more) => {
                     count += more;
-                    continue;
+                    // A plain socket that gives less than was asked for has no more, unless its end came with it.
+                    is_dry = is_plain && more < asked && !self.is_closing;
+                    if !is_dry {
+                        continue;
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => is_dry = true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -288,6 +403,7 @@ impl Engine {
                 self.recorder.tls_started();
                 self.standing.is_doubtful = facts.doubt.is_some();
                 self.first = None;
+                self.has_news = true;
                 self.watcher.told(News::Tls(Box::new(facts)));
                 Ok(())
             }
@@ -391,9 +507,15 @@ impl Engine {
         now.awaited = tracker.awaited();
         now.last_octets.clear();
         now.last_octets.extend_from_slice(tracker.last_octets());
+        now.queued = self.queue.left();
         self.watcher.settled(&self.standing);
-        *self.shared.lock() = self.standing.clone();
-        self.shared.changed.notify_all();
+        let mut shared = self.shared.lock();
+        shared.clone_from(&self.standing);
+        let is_awaited = self.shared.waiting.load(Ordering::Relaxed) > 0;
+        drop(shared);
+        if is_awaited {
+            self.shared.changed.notify_all();
+        }
     }
 
     fn end(&mut self, ending: Ending) {

@@ -1,0 +1,132 @@
+//! Where the lines of a script come from: the command line, or standard input, which is read apart so that the end of the
+//! connection is seen while it is silent.
+
+use std::io::{self, Read};
+use std::ops::Range;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use zeroize::Zeroizing;
+
+/// How many octets of standard input are read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// What happens while lines are awaited.
+pub(super) enum Event {
+    /// More octets of standard input.
+    Octets(Zeroizing<Vec<u8>>),
+    /// Standard input has ended.
+    End,
+    /// It can't be read.
+    Failed(io::Error),
+    /// The connection has ended: no line can be sent any more.
+    ConnectionEnded,
+}
+
+/// The lines of a script.
+pub(super) struct Lines {
+    octets: Zeroizing<Vec<u8>>,
+    /// Where the next line starts.
+    at: usize,
+    /// Nothing more comes.
+    is_all: bool,
+    events: Receiver<Event>,
+}
+
+impl Lines {
+    /// Lines that are given; one that holds several is several. None: those of standard input. Also where to tell that the
+    /// connection has ended.
+    pub(super) fn new(given: &[String]) -> (Self, SyncSender<Event>) {
+        let (sender, events) = sync_channel(2);
+        let mut octets = Zeroizing::new(Vec::new());
+        for line in given {
+            octets.extend_from_slice(line.as_bytes());
+            octets.push(b'\n');
+        }
+        let is_all = !given.is_empty();
+        let lines = Self {
+            octets,
+            at: 0,
+            is_all,
+            events,
+        };
+        (lines, sender)
+    }
+
+    /// Begins to read standard input, where the lines come from there.
+    ///
+    /// Errors: there is no thread to be had.
+    pub(super) fn start(&self, sender: SyncSender<Event>) -> io::Result<()> {
+        if self.is_all {
+            return Ok(());
+        }
+        let thread = std::thread::Builder::new().name("standard input".to_owned());
+        thread.spawn(move || read(&sender)).map(drop)
+    }
+
+    /// The next line that is here, without its line end: LF, or CR LF.
+    pub(super) fn ready(&mut self) -> Option<Range<usize>> {
+        let rest = self.octets.get(self.at..).unwrap_or_default();
+        let (length, next) = match memchr::memchr(b'\n', rest) {
+            Some(lf) => (lf, lf + 1),
+            None if self.is_all && !rest.is_empty() => (rest.len(), rest.len()),
+            None => return None,
+        };
+        let is_crlf = rest.get(..length).is_some_and(|line| line.ends_with(b"\r")) && next > length;
+        let line = self.at..self.at + length - usize::from(is_crlf);
+        self.at += next;
+        Some(line)
+    }
+
+    /// The octets of a line that was ready, until more is waited for.
+    pub(super) fn line(&self, line: Range<usize>) -> &[u8] {
+        self.octets.get(line).unwrap_or_default()
+    }
+
+    /// Waits for more; None when there is no more.
+    pub(super) fn wait(&mut self) -> Option<Event> {
+        if self.is_all {
+            return None;
+        }
+        match self.events.recv().unwrap_or(Event::End) {
+            Event::Octets(more) => {
+                if self.at == self.octets.len() {
+                    self.octets = more;
+                } else {
+                    let rest = self.octets.get(self.at..).unwrap_or_default();
+                    let mut joined = Zeroizing::new(Vec::with_capacity(rest.len() + more.len()));
+                    joined.extend_from_slice(rest);
+                    joined.extend_from_slice(&more);
+                    self.octets = joined;
+                }
+                self.at = 0;
+                Some(Event::Octets(Zeroizing::default()))
+            }
+            Event::End => {
+                // A last line without a line end is one.
+                self.is_all = true;
+                Some(Event::End)
+            }
+            other => Some(other),
+        }
+    }
+}
+
+fn read(sender: &SyncSender<Event>) {
+    let mut input = io::stdin().lock();
+    let mut buffer = Zeroizing::new(vec![0; CHUNK]);
+    loop {
+        let event = match input.read(&mut buffer) {
+            Ok(0) => Event::End,
+            Ok(count) => Event::Octets(Zeroizing::new(
+                buffer.get(..count).unwrap_or_default().to_vec(),
+            )),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => Event::Failed(error),
+        };
+        let is_last = !matches!(event, Event::Octets(_));
+        // Nobody reads any more when the script is over.
+        if sender.send(event).is_err() || is_last {
+            return;
+        }
+    }
+}
