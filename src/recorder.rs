@@ -268,11 +268,17 @@ impl Recorder {
                 if begins {
                     rows.row(side, &[Piece::Hole(Hole::Rows)], LineEnd::Crlf);
                 }
-                if *tells_data {
-                    seen.push(Seen::Data {
+                // Each dotted line makes a block of its own; whoever watches is told of as much as came at once.
+                match seen.last_mut() {
+                    _ if !*tells_data => {}
+                    Some(Seen::Data {
+                        side: before,
+                        octets: joined,
+                    }) if *before == side => joined.extend_from_slice(octets),
+                    _ => seen.push(Seen::Data {
                         side,
                         octets: octets.to_vec(),
-                    });
+                    }),
                 }
             }
             Step::Injected(octets) => {

@@ -206,4 +206,5 @@ def main():
                 os.remove(name)
 
 
-main()
+if __name__ == "__main__":
+    main()
