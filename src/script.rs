@@ -118,16 +118,9 @@ impl Script<'_> {
         self.wait(|now| now.state != State::Greeting)?;
         if self.plan.is_stls {
             self.send(b"STLS")?;
-            if self.plan.found.is_some() {
-                // With --pipeline the reply is not here yet.
-                self.wait(is_settled)?;
-            }
-            if self.plan.found.is_some() && !self.connection.standing().is_tls {
-                report::error(
-                    "no TLS with a server that only DNS told of",
-                    Some("give HOST to go on in clear"),
-                );
-                return Err(Exit::Refused);
+            // Whatever the reply was, and with --keep-going too.
+            if !self.connection.standing().is_tls {
+                return Err(self.has_no_tls());
             }
         }
         if self.plan.args.login {
@@ -272,6 +265,10 @@ impl Script<'_> {
     fn send(&mut self, line: &[u8]) -> Result<(), Exit> {
         let row = Command::of_line(line);
         self.has_quit = row.is_some_and(|row| row.effect == Effect::Quit);
+        let is_response = self.connection.standing().expects_response;
+        if !is_response && row.is_some_and(|row| row.effect == Effect::Tls) {
+            return self.start_tls(line);
+        }
         if self.plan.args.pipeline {
             self.wait(|now| now.is_owed || (now.may_send && now.outstanding < WINDOW))?;
             self.connection.send_line(line);
@@ -280,6 +277,35 @@ impl Script<'_> {
             self.connection.send_line(line);
             self.wait(is_settled)
         }
+    }
+
+    /// Sends STLS, and waits for it also with --pipeline: nothing may be sent behind it. What the script says then was meant
+    /// for the inside of TLS, so it does not go on in clear (RFC 8314 §4) but with --keep-going.
+    fn start_tls(&mut self, line: &[u8]) -> Result<(), Exit> {
+        let was_tls = self.connection.standing().is_tls;
+        self.wait(is_settled)?;
+        self.connection.send_line(line);
+        self.wait(is_settled)?;
+        let is_tls = self.connection.standing().is_tls;
+        match is_tls || was_tls || self.plan.args.keep_going {
+            true => Ok(()),
+            false => Err(self.has_no_tls()),
+        }
+    }
+
+    fn has_no_tls(&self) -> Exit {
+        let (what, hint) = match self.plan.found {
+            Some(_) => (
+                "no TLS with a server that only DNS told of",
+                "give HOST to go on in clear",
+            ),
+            None => (
+                "no TLS: the server did not agree to STLS",
+                "nothing more was sent; without STLS the session is in clear",
+            ),
+        };
+        report::error(what, Some(hint));
+        Exit::Refused
     }
 
     /// Waits, and ends the script where it must not go on.
