@@ -204,6 +204,8 @@ struct Run {
     findings: Vec<(&'static str, Finding)>,
     skipped: Vec<(&'static str, String)>,
     exit: Option<Exit>,
+    /// Why the last probe could not be played.
+    failure: String,
     /// A user was named, and could not log in.
     has_no_login: bool,
 }
@@ -255,7 +257,12 @@ impl Run {
                 return;
             }
             Outcome::Failed(error) => {
-                report::error(&error.to_string(), error.hint().as_deref());
+                // Once where it is the same each time.
+                let failure = error.to_string();
+                if self.failure != failure {
+                    report::error(&failure, error.hint().as_deref());
+                    self.failure = failure;
+                }
                 self.exit = self.exit.max(Some(error.exit()));
                 return;
             }
