@@ -292,11 +292,12 @@ fn run(of_faults: usize, of_troubles: usize) {
 
 #[test]
 fn a_sample_of_the_matrix() {
-    run(23, 13);
+    // Cells that take ten seconds are not among them.
+    run(31, 13);
 }
 
 #[test]
-#[ignore = "the whole matrix takes two minutes"]
+#[ignore = "the whole matrix takes two to three minutes"]
 fn the_whole_matrix() {
     run(1, 1);
 }
