@@ -188,7 +188,15 @@ impl Console {
         }
         if self.plan.args.login {
             self.await_reply();
-            self.log_in_as_planned();
+            let is_clear = self.standing().is_some_and(|now| !now.is_tls);
+            if self.plan.is_stls && is_clear {
+                let what = "not logged in: there is no TLS, and --stls asked for it";
+                self.screen.note(Paint::Warning, what);
+                let hint = "hint: `:login` logs in all the same";
+                self.screen.note(Paint::Note, hint);
+            } else {
+                self.log_in_as_planned();
+            }
         }
         let mut given = String::new();
         loop {

@@ -34,6 +34,12 @@ impl Stream {
         }
     }
 
+    /// Whether TLS came to its end without close_notify; to be asked when a read has found the end.
+    #[must_use]
+    pub fn is_unannounced(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.get_ref().has_ended())
+    }
+
     /// Says goodbye: `close_notify` (RFC 8314 §3.4), then the end of the TCP connection. Errors are of no more interest.
     pub fn close(&mut self) {
         if let Self::Tls(stream) = self {

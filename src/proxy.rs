@@ -20,7 +20,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use crate::bodies::Bodies;
 use crate::log::LogPlace;
 use crate::net::engine::Ending;
-use crate::net::tls::TlsSettings;
+use crate::net::tls::{TlsSettings, UNANNOUNCED};
 use crate::serve::tls::Acceptor;
 use crate::serve::{Certificate, MOST_CONNECTIONS, ServeError, listen};
 use crate::target::Target;
@@ -507,6 +507,9 @@ fn run(
     let outcome = talk.hold(is_tls);
     let cut = talk.tape.finish();
     talk.tape.event(&outcome.event(cut));
+    if talk.server.is_unannounced() {
+        talk.tape.event(&format!("upstream {UNANNOUNCED}"));
+    }
     let (client_tls, server_tls) = talk.tls.clone();
     let report = Report {
         peer,

@@ -111,6 +111,10 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
             Paint::Warning,
             format!("the server has not closed {} s after QUIT (RFC 1939 §6)", limit.as_secs_f64()),
         )],
+        News::Unannounced => vec![(
+            Paint::Note,
+            "the server ended TLS without close_notify (RFC 8314 §3.4): nothing proves that all has come".to_owned(),
+        )],
         News::Ended(ending) => match ending {
             Ending::ByClient | Ending::TlsFailed => Vec::new(),
             Ending::Injected => vec![(

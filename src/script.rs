@@ -126,16 +126,9 @@ impl Script<'_> {
         self.wait(|now| now.state != State::Greeting)?;
         if self.plan.is_stls {
             self.send(b"STLS")?;
-            if self.plan.found.is_some() {
-                // With --pipeline the reply is not here yet.
-                self.wait(|now| now.queued == 0 && is_settled(now))?;
-            }
-            if self.plan.found.is_some() && !self.connection.standing().is_tls {
-                report::error(
-                    "no TLS with a server that only DNS told of",
-                    Some("give HOST to go on in clear"),
-                );
-                return Err(Exit::Refused);
+            // Whatever the reply was, and with --keep-going too.
+            if !self.connection.standing().is_tls {
+                return Err(self.has_no_tls());
             }
         }
         if self.plan.args.login {
@@ -190,13 +183,25 @@ impl Script<'_> {
     /// Takes a line that is sent when its turn comes.
     fn gather(&mut self, line: &[u8]) -> Result<(), Exit> {
         let row = Command::of_line(line);
+        if row.is_some_and(|row| row.effect == Effect::Tls) {
+            // What the line is depends on what was answered before.
+            self.settle()?;
+            let now = self.connection.standing();
+            if !now.expects_response && !now.is_tls {
+                return self.start_tls(line);
+            }
+        }
         self.has_quit = row.is_some_and(|row| row.effect == Effect::Quit);
-        self.gathered.extend_from_slice(line);
-        self.gathered.extend_from_slice(b"\r\n");
+        self.push(line);
         if self.gathered.len() >= GATHERED_MAX {
             self.hand_over()?;
         }
         Ok(())
+    }
+
+    fn push(&mut self, line: &[u8]) {
+        self.gathered.extend_from_slice(line);
+        self.gathered.extend_from_slice(b"\r\n");
     }
 
     /// Hands the gathered lines to the connection, once there is room for them.
@@ -217,6 +222,12 @@ impl Script<'_> {
         };
         self.connection.order(Order::SendInTurn(lines, turns));
         Ok(())
+    }
+
+    /// Waits until all lines so far are sent and answered.
+    fn settle(&mut self) -> Result<(), Exit> {
+        self.hand_over()?;
+        self.wait(|now| now.queued == 0 && is_settled(now))
     }
 
     /// Waits until all lines so far are sent and, in lock-step, answered.
@@ -337,6 +348,32 @@ impl Script<'_> {
         self.drain()
     }
 
+    /// Sends STLS, and waits for it also with --pipeline: nothing may be sent behind it. What the script says then was meant
+    /// for the inside of TLS, so it does not go on in clear (RFC 8314 §4) but with --keep-going.
+    fn start_tls(&mut self, line: &[u8]) -> Result<(), Exit> {
+        self.push(line);
+        self.settle()?;
+        match self.connection.standing().is_tls || self.plan.args.keep_going {
+            true => Ok(()),
+            false => Err(self.has_no_tls()),
+        }
+    }
+
+    fn has_no_tls(&self) -> Exit {
+        let (what, hint) = match self.plan.found {
+            Some(_) => (
+                "no TLS with a server that only DNS told of",
+                "give HOST to go on in clear",
+            ),
+            None => (
+                "no TLS: the server did not agree to STLS",
+                "nothing more was sent; without STLS the session is in clear",
+            ),
+        };
+        report::error(what, Some(hint));
+        Exit::Refused
+    }
+
     /// Waits, and ends the script where it must not go on.
     fn wait(&mut self, is_enough: impl Fn(&Standing) -> bool) -> Result<(), Exit> {
         let is_pipe_closed = Arc::clone(&self.is_pipe_closed);
@@ -382,7 +419,7 @@ impl Script<'_> {
 
     /// Waits for what is still to come, and says so when QUIT was not sent.
     fn leave(&mut self) -> Exit {
-        if let Err(exit) = self.wait(|now| now.queued == 0 && is_settled(now)) {
+        if let Err(exit) = self.settle() {
             return exit;
         }
         let now = self.connection.standing();
@@ -418,7 +455,7 @@ impl Talker for Script<'_> {
     fn say(&mut self, shown_as: &str, line: &[u8]) -> bool {
         report::note(&format!("sending: {shown_as}"));
         let sent = self.send(line);
-        let sent = sent.and_then(|()| self.wait(|now| now.queued == 0 && is_settled(now)));
+        let sent = sent.and_then(|()| self.settle());
         self.early_end = sent.err();
         self.early_end.is_none()
     }

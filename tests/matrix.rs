@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use poptalk::server::fault::{self, Fault};
 use poptalk::text;
 use poptalk::tracker::Side;
-use poptalk::transcript::{Piece, Transcript};
+use poptalk::transcript::{Piece, Row, Transcript};
 
 use clients::{Came, Task, through_proxy};
 use faults::Who;
@@ -43,7 +43,8 @@ fn all<T: Sync>(jobs: &[T], run: impl Fn(&T) -> Result<(), String> + Sync) -> Ve
 /// Whether a transcript holds what the server wrote: all of it, or its start. A hole stands for what was hidden.
 fn holds(transcript: &Transcript, wrote: &[u8], is_all: bool) -> Result<(), String> {
     let mut runs: Vec<Vec<u8>> = vec![Vec::new()];
-    for row in transcript.rows().filter(|row| row.side == Side::Server) {
+    let rows = transcript.rows().filter(|row| row.side == Side::Server);
+    for row in rows.filter(|row| !is_proxys(row)) {
         for piece in &row.pieces {
             match piece {
                 Piece::Octets(octets) => runs.last_mut().unwrap().extend_from_slice(octets),
@@ -75,6 +76,12 @@ fn holds(transcript: &Transcript, wrote: &[u8], is_all: bool) -> Result<(), Stri
         ));
     }
     Ok(())
+}
+
+/// Whether it is a proxy that speaks, because it has no server.
+fn is_proxys(row: &Row) -> bool {
+    let start = b"-ERR [SYS/TEMP] no connection to ";
+    matches!(row.pieces.first(), Some(Piece::Octets(octets)) if octets.starts_with(start))
 }
 
 /// What must be true of any client, whatever it met.
@@ -285,11 +292,12 @@ fn run(of_faults: usize, of_troubles: usize) {
 
 #[test]
 fn a_sample_of_the_matrix() {
-    run(23, 13);
+    // Cells that take ten seconds are not among them.
+    run(31, 13);
 }
 
 #[test]
-#[ignore = "the whole matrix takes two minutes"]
+#[ignore = "the whole matrix takes two to three minutes"]
 fn the_whole_matrix() {
     run(1, 1);
 }

@@ -255,6 +255,8 @@ struct Run {
     exit: Option<Exit>,
     /// Not all could be judged: what a caller is told, unless something was found.
     gap: Option<Exit>,
+    /// Why the last probe could not be played.
+    failure: String,
 }
 
 impl Run {
@@ -337,13 +339,18 @@ impl Run {
         let played = match outcome {
             Outcome::Skipped(why) => return self.skip(probe, why),
             Outcome::Failed(error) => {
-                report::error(&error.to_string(), error.hint().as_deref());
+                // Once where it is the same each time.
+                let failure = error.to_string();
+                if self.failure != failure {
+                    report::error(&failure, error.hint().as_deref());
+                    self.failure.clone_from(&failure);
+                }
                 // A server that was there a moment ago may be busy.
                 if self.judged.is_empty() {
                     self.exit = Some(error.exit());
                 } else {
                     self.gap = Some(error.exit());
-                    self.skip(probe, error.to_string());
+                    self.skip(probe, failure);
                 }
                 return;
             }

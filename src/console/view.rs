@@ -13,7 +13,7 @@ use super::spool::Spool;
 use super::terminal;
 use crate::learn::Watched;
 use crate::net::engine::{Ending, News, Standing, Watcher};
-use crate::net::tls::TlsFacts;
+use crate::net::tls::{TlsFacts, UNANNOUNCED};
 use crate::recorder::Seen;
 use crate::report;
 use crate::style::Paint;
@@ -539,6 +539,7 @@ impl Watcher for View {
                 self.judge.event(&event);
             }
             News::Ended(ending) => self.judge.event(&ending.event()),
+            News::Unannounced => self.judge.event(UNANNOUNCED),
             _ => {}
         }
         self.tell_findings();

@@ -239,10 +239,6 @@ pub const OTHERS: &[(&str, Seen)] = &[
     ),
     ("retr-deletes", Seen::Across),
     (
-        "tls-no-close-notify",
-        Seen::Not("the TLS library does not tell whether the end was announced"),
-    ),
-    (
         "uidl-ambiguous",
         Seen::Not(
             "one listing can't show it; where two messages come to have one unique-id, `uidl-duplicate` does",

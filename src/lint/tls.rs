@@ -2,7 +2,7 @@
 
 use super::{Check, Known, Rule, Spot};
 use crate::dialogue::{Event, EventKind};
-use crate::finding::Level::{Must, Security, Should};
+use crate::finding::Level::{Info, Must, Security, Should};
 
 /// Why a certificate is not trusted, or a handshake fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,6 +171,20 @@ pub(super) const RULES: &[Rule] = &[
             let suite = word(event, 2)?;
             (suite.starts_with("TLS_RSA_") && !suite.contains("RC4") && !suite.contains("DES"))
                 .then(|| spot(event))
+        })],
+    },
+    // RFC 8314 §3.4: a side that closes says so inside TLS first, so that nobody can cut the end off unseen.
+    Rule {
+        id: "tls-no-close-notify",
+        level: Info,
+        source: "RFC 8314 §3.4",
+        says: "the end of TLS is announced",
+        hint: "common, and of no harm behind QUIT; elsewhere somebody may have cut the end off",
+        also: &[],
+        check: &[Check::Event(|event, _| {
+            (event.kind == EventKind::Other
+                && event.text.ends_with("ended TLS without close_notify"))
+            .then(|| spot(event))
         })],
     },
     // RFC 8314 §3: on a port for TLS a handshake succeeds.

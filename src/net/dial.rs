@@ -79,11 +79,11 @@ impl DialError {
             Self::All(errors) => errors.last().map_or("", Self::hint),
             Self::Resolve { .. } => "check the spelling of the host name",
             Self::Connect { attempts } => {
-                let refused = |(_, error): &(SocketAddr, io::Error)| {
-                    error.kind() == io::ErrorKind::ConnectionRefused
-                };
-                if attempts.iter().all(refused) {
+                let are_all = |kind| attempts.iter().all(|(_, error)| error.kind() == kind);
+                if are_all(io::ErrorKind::ConnectionRefused) {
                     "nothing listens there; POP3 is on port 110, over TLS on 995 (--tls)"
+                } else if are_all(io::ErrorKind::ConnectionReset) {
+                    "something there ends each connection at once: a server that is too busy, or a filter on the way"
                 } else {
                     "a firewall may swallow the packets; POP3 is on port 110, over TLS on 995 (--tls)"
                 }
@@ -278,5 +278,17 @@ mod tests {
             error,
             Err("could not connect to 127.0.0.1:1: connection refused".to_owned())
         );
+    }
+
+    #[test]
+    fn a_connection_that_is_reset_at_once_is_no_firewall_that_swallows() {
+        let hint = |kind: io::ErrorKind| {
+            let address = SocketAddr::from(([192, 0, 2, 1], 110));
+            let attempts = vec![(address, kind.into())];
+            DialError::Connect { attempts }.hint().to_owned()
+        };
+        assert!(hint(io::ErrorKind::ConnectionReset).contains("ends each connection at once"));
+        assert!(hint(io::ErrorKind::ConnectionRefused).contains("nothing listens"));
+        assert!(hint(io::ErrorKind::TimedOut).contains("swallow"));
     }
 }

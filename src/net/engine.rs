@@ -87,6 +87,8 @@ pub enum News {
     TimedOut(Duration, Awaited, Vec<u8>),
     /// The server has answered QUIT, and not closed in this time (RFC 1939 §6).
     KeptOpen(Duration),
+    /// The server ended TLS without saying so.
+    Unannounced,
     /// The connection has ended.
     Ended(Ending),
     /// The transcript can't be written any more.
@@ -295,6 +297,7 @@ impl Connection {
             standing: shared.lock().clone(),
             start,
             first: Some(Vec::new()),
+            is_unannounced: false,
             is_late_told: false,
             flush_due: None,
         };

@@ -287,6 +287,9 @@ fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
     })
 }
 
+/// The event text of a transcript for a TCP connection that ended inside TLS without close_notify (RFC 8314 §3.4).
+pub const UNANNOUNCED: &str = "ended TLS without close_notify";
+
 /// Reads a certificate and its key.
 ///
 /// Errors: a file can't be read, or the two are no certificate and key in PEM form (the key as PKCS #8).

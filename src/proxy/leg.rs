@@ -72,6 +72,14 @@ impl Leg {
         matches!(self.stream, Stream::Client(_) | Stream::Server(_))
     }
 
+    /// Whether the server has ended TLS without close_notify.
+    pub(super) fn is_unannounced(&self) -> bool {
+        let Stream::Server(stream) = &self.stream else {
+            return false;
+        };
+        self.has_ended && stream.get_ref().has_ended()
+    }
+
     /// Something has happened on the socket. Inside TLS a read may have waited for a chance to send, and the other way round.
     pub(super) fn wake(&mut self) {
         self.is_readable = true;

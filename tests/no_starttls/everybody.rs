@@ -20,9 +20,9 @@ enum Who {
     Login,
     /// STLS as one of the lines.
     Lines,
-    /// `--stls`, and the login on standard input.
+    /// `--stls --keep-going`, and the login on standard input.
     Script,
-    /// The same, and all at once.
+    /// `--stls --pipeline`, and the same.
     Pipeline,
     /// A person, with `--stls --login`.
     Console,
@@ -190,7 +190,8 @@ fn run(who: Who, home: &Home, address: SocketAddr, timeout: &str) -> (Option<i32
     std::fs::create_dir(&log).unwrap();
     let options = ["--timeout", timeout, "--log", log.to_str().unwrap()];
     let recording = home.path().join("recording.pop3");
-    let login = ["--stls", "-u", "alice", "--login"];
+    // That a password may go out in clear does not take back that there is to be TLS.
+    let login = ["--stls", "-u", "alice", "--login", "--allow-plaintext"];
     let host = host.as_str();
     let (args, input): (Vec<&str>, &str) = match who {
         Who::Login => ([&[host][..], &login, &["-cSTAT"]].concat(), ""),
@@ -198,7 +199,10 @@ fn run(who: Who, home: &Home, address: SocketAddr, timeout: &str) -> (Option<i32
             vec![host, "-cSTLS", "-cUSER alice", "-cPASS wonderland"],
             "",
         ),
-        Who::Script => (vec![host, "--stls"], "USER alice\nPASS wonderland\n"),
+        Who::Script => (
+            vec![host, "--stls", "--keep-going"],
+            "USER alice\nPASS wonderland\n",
+        ),
         Who::Pipeline => (
             vec![host, "--stls", "--pipeline"],
             "USER alice\nPASS wonderland\n",

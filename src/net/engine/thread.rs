@@ -53,6 +53,8 @@ pub(super) struct Engine {
     /// The first octets of the server, until they told who it is.
     pub(super) first: Option<Vec<u8>>,
     pub(super) is_late_told: bool,
+    /// TLS ended without close_notify.
+    pub(super) is_unannounced: bool,
     /// When to hand out what is held back.
     pub(super) flush_due: Option<Instant>,
 }
@@ -277,11 +279,13 @@ impl Engine {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => is_dry = true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => end = Some(None),
+                Err(error) if is_end(&error) => end = Some(None),
                 Err(error) => end = Some(Some(plain(&error))),
             }
             break;
         }
+        self.is_unannounced =
+            end == Some(None) && self.stream.as_ref().is_some_and(Stream::is_unannounced);
         if let Some(octets) = buffer.get(..count).filter(|octets| !octets.is_empty()) {
             self.take(octets)?;
         }
@@ -531,6 +535,9 @@ impl Engine {
             ending => ending,
         };
         self.recorder.event(&ending.event(), now_ms);
+        if self.is_unannounced {
+            self.recorder.event(tls::UNANNOUNCED, now_ms);
+        }
         self.tell_log_failure();
         if let Some(mut stream) = self.stream.take() {
             stream.close();
@@ -540,6 +547,9 @@ impl Engine {
         }
         self.shared.has_ended.store(true, Ordering::Release);
         self.watcher.told(News::Ended(ending.clone()));
+        if self.is_unannounced {
+            self.watcher.told(News::Unannounced);
+        }
         self.standing.ending = Some(ending);
         self.share();
     }
@@ -549,6 +559,11 @@ impl Ending {
     fn is_closed_by_peer(&self) -> bool {
         matches!(self, Self::ByServer(_) | Self::Lost(..))
     }
+}
+
+/// Whether an error is no more than the end of the TCP connection inside TLS; OpenSSL's words.
+fn is_end(error: &std::io::Error) -> bool {
+    error.kind() == ErrorKind::UnexpectedEof || error.to_string().contains("unexpected eof")
 }
 
 /// Keeps count of the replies.

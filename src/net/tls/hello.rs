@@ -18,6 +18,7 @@ const TAPPED_MAX: usize = 64 * 1024;
 pub struct Tap {
     socket: TcpStream,
     tapped: Option<Tapped>,
+    has_ended: bool,
 }
 
 /// What a tap has heard; it outlives a handshake that failed.
@@ -46,6 +47,7 @@ impl Tap {
             Self {
                 socket,
                 tapped: Some(tapped.clone()),
+                has_ended: false,
             },
             tapped,
         )
@@ -54,6 +56,13 @@ impl Tap {
     /// Keeps nothing from now on.
     pub(super) fn stop(&mut self) {
         self.tapped = None;
+    }
+
+    /// Whether the TCP connection was read to its end. Who hears close_notify reads no further (RFC 8314 §3.4), so an end of
+    /// TLS that finds this was not announced; libraries do not tell the one from the other.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     /// The socket.
@@ -66,6 +75,7 @@ impl Tap {
 impl Read for Tap {
     fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
         let count = self.socket.read(octets)?;
+        self.has_ended |= count == 0 && !octets.is_empty();
         if let Some(tapped) = &self.tapped {
             let mut kept = tapped.0.lock().unwrap_or_else(PoisonError::into_inner);
             let room = TAPPED_MAX.saturating_sub(kept.len());

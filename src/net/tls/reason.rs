@@ -59,6 +59,16 @@ const REASONS: &[(&str, &str, &str)] = &[
         "its administrator must have a new one issued; --insecure goes on",
     ),
     (
+        "certificate signature failure",
+        "the certificate was not signed by the authority that it names",
+        "an authority of this name has another key; give the right one with --ca FILE, or go on with --insecure",
+    ),
+    (
+        "excessive message size",
+        "the server sends more certificates than anybody needs",
+        "its administrator must shorten the chain: its own certificate, and who signed it",
+    ),
+    (
         "unsupported protocol",
         "the server offers only a TLS version that is no longer safe",
         "it needs TLS 1.2 or later (RFC 8314 §4)",
@@ -120,12 +130,19 @@ pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool)
     } else if let Some((_, what)) = ENDS.iter().find(|(sign, _)| text.contains(sign)) {
         (*what).to_owned()
     } else {
-        format!("the TLS handshake failed: {text}")
+        format!("the TLS handshake failed: {}", words(text))
     };
     TlsError {
         what,
         hint: Some(hint(is_stls).to_owned()),
     }
+}
+
+/// The words for people in an error of OpenSSL's, `error:CODE:library:function:words:file:line:...`; other text as it is.
+fn words(text: &str) -> &str {
+    let fields = text.strip_prefix("error:").map(|rest| rest.split(':'));
+    let words = fields.and_then(|mut fields| fields.nth(3));
+    words.filter(|words| !words.is_empty()).unwrap_or(text)
 }
 
 /// The sentence for a certificate that is for none of these names, from the server that DNS called `host`.
@@ -241,5 +258,10 @@ mod tests {
             "the server's certificate is for another name than `pop.example.org`"
         );
         assert!(of_failure("eof", b"", "h", false).what.contains("closed"));
+        let text = "error:0A0000F4:SSL routines:state:unexpected message:../a.c:396:, error:x";
+        assert_eq!(
+            of_failure(text, b"\x16\x03\x03", "h", false).what,
+            "the TLS handshake failed: unexpected message"
+        );
     }
 }
