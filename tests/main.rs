@@ -26,6 +26,8 @@ mod learn;
 mod lint;
 mod login;
 mod mail;
+#[cfg(unix)]
+mod mailbox;
 mod no_starttls;
 mod practice;
 mod proxy;
