@@ -35,10 +35,8 @@ static IS_LENT: AtomicBool = AtomicBool::new(false);
 pub fn watch() {
     static WATCH: Once = Once::new();
     WATCH.call_once(|| {
-        let Ok(before) = tcgetattr(stdin()) else {
-            return;
-        };
-        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        // Where standard input is a file, only the pager changes the terminal.
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = tcgetattr(stdin()).ok();
         if let Ok(mut signals) = Signals::new([SIGTERM, SIGHUP, SIGTSTP]) {
             drop(thread::spawn(move || {
                 for signal in signals.forever() {
@@ -111,10 +109,16 @@ fn stop() {
     let _held = changing();
     let now = tcgetattr(stdin());
     let was_paging = pager::lend();
-    restore(&stdin());
+    if now.is_ok() {
+        restore(&stdin());
+    } else if was_paging {
+        let _ = crossterm::terminal::disable_raw_mode();
+    }
     let _ = raise(SIGTTIN);
     if let Ok(now) = now {
         let _ = tcsetattr(stdin(), OptionalActions::Now, &now);
+    } else if was_paging {
+        let _ = crossterm::terminal::enable_raw_mode();
     }
     if was_paging {
         pager::take_back();
