@@ -153,7 +153,10 @@ impl Server {
                 self.kind,
                 self.open_files()
             );
-            self.behaves();
+            // As long as the others are not over, it may be one too many.
+            let mut client = self.connect();
+            let _ = client.write_all(b"QUIT\r\n");
+            let _ = rest(client);
         }
     }
 
