@@ -52,6 +52,7 @@ pub mod lint;
 pub mod log;
 pub mod login;
 pub mod mail;
+pub mod mailbox;
 pub mod net;
 pub mod netrc;
 pub mod password;

@@ -18,6 +18,8 @@ pub enum LogPlace {
     StateFolder,
     /// This file, which must not exist yet; or a new file in this folder.
     Path(PathBuf),
+    /// A new file in this folder, which is made when it is not there, or not any more.
+    Folder(PathBuf),
     /// Nowhere.
     Nowhere,
 }
@@ -49,6 +51,7 @@ pub fn open(place: &LogPlace, name: &str, now: Timestamp) -> io::Result<Option<L
     match place {
         LogPlace::Nowhere => Ok(None),
         LogPlace::StateFolder => in_folder(&state_folder()?, name, now).map(Some),
+        LogPlace::Folder(path) => in_folder(path, name, now).map(Some),
         LogPlace::Path(path) if path.is_dir() => in_folder(path, name, now).map(Some),
         LogPlace::Path(path) => {
             // A pipe or a device holds no evidence that could be lost.

@@ -10,7 +10,7 @@ pub mod script;
 
 use std::time::Duration;
 
-pub use maildrop::{Lock, Maildrop, Message};
+pub use maildrop::{Closed, Lock, Maildrop, Message, Store, Untold};
 pub use model::{Account, Model, Tls};
 
 /// The server's side of one connection: octets in, octets out, and a wish.

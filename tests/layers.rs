@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "edge",
         &[
             "style", "log", "password", "shell", "net", "report", "session", "login", "heard",
-            "replay", "update", "check", "learn", "script", "console", "serve", "proxy",
+            "replay", "update", "check", "learn", "script", "console", "mailbox", "serve", "proxy",
         ],
     ),
     ("cmd", &["cmd"]),

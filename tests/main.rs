@@ -27,6 +27,8 @@ mod learn;
 mod lint;
 mod login;
 mod mail;
+#[cfg(unix)]
+mod mailbox;
 mod matrix;
 mod no_starttls;
 mod practice;

@@ -199,7 +199,7 @@ fn log_place(folder: Option<PathBuf>, is_none: bool) -> Result<(LogPlace, String
                 let what = format!("--log {}: {}", folder.display(), dial::plain(&error));
                 (what, Some("name a folder that can be written to"))
             })?;
-            LogPlace::Path(folder.clone())
+            LogPlace::Folder(folder.clone())
         }
         None => LogPlace::StateFolder,
     };

@@ -11,13 +11,14 @@ use crate::bodies::Bodies;
 use crate::dialogue::Parts;
 use crate::exit::Exit;
 use crate::log::{self, LogPlace};
+use crate::mailbox::Mailbox;
 use crate::net::dial;
 use crate::report;
 use crate::serve::{AUTOLOGOUT, Recording, ServeOptions, Serving};
-use crate::server::Account;
 use crate::server::fault::{self, Fault};
 use crate::server::loose::Index;
 use crate::server::script::Pace;
+use crate::server::{Account, Maildrop, Untold};
 use crate::text::{self, ParseError};
 
 /// What stands under the help.
@@ -52,6 +53,14 @@ pub struct ServeArgs {
     /// Name every fault: what it does, and which rules find it
     #[arg(long)]
     list_faults: bool,
+
+    /// Serve the messages of this Maildir or mbox file; nothing in it is changed
+    #[arg(long, value_name = "PATH", conflicts_with = "file")]
+    mailbox: Option<PathBuf>,
+
+    /// With --mailbox: remove from it what clients delete
+    #[arg(long, requires = "mailbox")]
+    allow_delete: bool,
 
     /// Write a transcript of each visit into this folder
     #[arg(long, value_name = "FOLDER")]
@@ -148,6 +157,10 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         Some(folder) => serving::folder(folder)?,
         None => LogPlace::Nowhere,
     };
+    let maildrop = match &args.mailbox {
+        Some(path) => mailbox(path, args.allow_delete)?,
+        None => ServeOptions::default().maildrop,
+    };
     let practice = Account::practice();
     let options = ServeOptions {
         listen: args.listen,
@@ -155,6 +168,7 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         client_ca,
         faults: args.faults,
         recording,
+        maildrop,
         log,
         bodies: args.bodies,
         account: Account {
@@ -167,6 +181,11 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         certificate,
         ..ServeOptions::default()
     };
+    if args.mailbox.is_some() && options.account.is_practice {
+        report::warning(
+            "everybody knows this name and password: who can connect can read that mail; --password gives another",
+        );
+    }
     let Account { user, password, .. } = options.account.clone();
     let count = options.maildrop.count();
     let (sender, events) = mpsc::channel();
@@ -179,6 +198,25 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         None => format!("user {user} password {password}, {count} messages"),
     };
     Ok(serving::tell(server, &what, &events, &is_interrupted))
+}
+
+/// The messages of a mailbox.
+fn mailbox(path: &Path, may_delete: bool) -> Result<Maildrop, Failure> {
+    let mailbox = Mailbox::open(path, may_delete).map_err(|why| {
+        (
+            format!("--mailbox {}: {why}", path.display()),
+            Some("name a Maildir, a folder with `cur` and `new` in it, or an mbox file"),
+        )
+    })?;
+    Maildrop::kept_in(Arc::new(mailbox)).map_err(|Untold| {
+        (
+            format!(
+                "--mailbox {}: no messages of it can be served",
+                path.display()
+            ),
+            None,
+        )
+    })
 }
 
 /// One line a fault.

@@ -77,7 +77,7 @@ pub(super) fn folder(path: &Path) -> Result<LogPlace, Failure> {
         let what = format!("--log {}: {}", path.display(), plain(&error));
         (what, Some("name a folder that can be written to"))
     })?;
-    Ok(LogPlace::Path(path.to_owned()))
+    Ok(LogPlace::Folder(path.to_owned()))
 }
 
 /// Writes the certificate to the file of `--cert-out`.

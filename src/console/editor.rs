@@ -183,6 +183,9 @@ impl Editor {
             let result = self
                 .rustyline
                 .readline_with_initial(&(prompt.to_owned(), painted.clone()), (&given, ""));
+            // Where a signal ends the program, there is nothing more to do here.
+            #[cfg(unix)]
+            drop(super::terminal::changing());
             return match result {
                 Ok(line) if is_damaged => Input::Damaged(line),
                 Ok(line) => Input::Line(line),

@@ -74,7 +74,7 @@ pub fn ask_unseen(prompt: &str) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(line)
 }
 
-pub use imp::{Quiet, is_input_waiting, lent, on_return, suspend, watch, with_echo};
+pub use imp::{Quiet, changing, is_input_waiting, lent, on_return, suspend, watch, with_echo};
 
 #[cfg(unix)]
 mod imp {
@@ -82,7 +82,7 @@ mod imp {
     use rustix::stdio::stdin;
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-    pub use super::signals::{lent, on_return, suspend, watch};
+    pub use super::signals::{changing, lent, on_return, suspend, watch};
 
     /// Between two prompts the terminal would echo what is typed ahead, a password too. While this lives it does not.
     #[derive(Debug)]
@@ -104,6 +104,7 @@ mod imp {
     impl Drop for Quiet {
         fn drop(&mut self) {
             if let Some(before) = &self.0 {
+                let _held = changing();
                 let _ = tcsetattr(stdin(), OptionalActions::Now, before);
             }
         }
@@ -126,12 +127,14 @@ mod imp {
         }
         let result = read();
         if let Some(before) = &before {
+            let _held = changing();
             let _ = tcsetattr(stdin(), OptionalActions::Now, before);
         }
         result
     }
 
     fn set_echo(before: &Termios, is_on: bool) {
+        let _held = changing();
         let mut modes = before.clone();
         modes.local_modes.set(LocalModes::ECHO, is_on);
         let _ = tcsetattr(stdin(), OptionalActions::Now, &modes);
@@ -176,6 +179,9 @@ mod imp {
 
     /// Elsewhere no signal has to be looked out for.
     pub fn watch() {}
+
+    /// Elsewhere no signal thread changes the terminal.
+    pub fn changing() {}
 
     /// Elsewhere a program is not stopped.
     pub fn on_return(_: impl Fn() + Send + 'static) {}

@@ -71,6 +71,32 @@ impl fmt::Debug for Message {
     }
 }
 
+/// Where the messages of a maildrop are kept, when it is not in memory alone.
+pub trait Store: Send + Sync + fmt::Debug {
+    /// The messages that are there now, in order.
+    ///
+    /// Errors: they can't be read.
+    fn read(&self) -> Result<Vec<Message>, Untold>;
+
+    /// Removes messages for good. Each is either there or gone, whatever happens meanwhile.
+    ///
+    /// Errors: not all could be removed.
+    fn remove(&self, messages: &[&Message]) -> Result<(), Untold>;
+}
+
+/// Something went wrong in a store, and whoever runs the server was told what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Untold;
+
+/// Why a maildrop can't be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// Another session has the lock.
+    InUse,
+    /// Its messages can't be read.
+    Unreadable,
+}
+
 /// A maildrop. Clones are the same maildrop.
 #[derive(Debug, Clone, Default)]
 pub struct Maildrop(Arc<Mutex<Inside>>);
@@ -79,6 +105,7 @@ pub struct Maildrop(Arc<Mutex<Inside>>);
 struct Inside {
     messages: Vec<Arc<Message>>,
     is_locked: bool,
+    store: Option<Arc<dyn Store>>,
 }
 
 impl Maildrop {
@@ -89,7 +116,17 @@ impl Maildrop {
         Self(Arc::new(Mutex::new(Inside {
             messages,
             is_locked: false,
+            store: None,
         })))
+    }
+
+    /// A maildrop whose messages are read from a store for each session, and are removed there.
+    ///
+    /// Errors: they can't be read now.
+    pub fn kept_in(store: Arc<dyn Store>) -> Result<Self, Untold> {
+        let maildrop = Self::new(store.read()?);
+        maildrop.inside().store = Some(store);
+        Ok(maildrop)
     }
 
     /// How many messages are in it now.
@@ -98,18 +135,27 @@ impl Maildrop {
         self.inside().messages.len()
     }
 
-    /// Takes the exclusive lock (RFC 1939 §4); None while another session has it.
-    #[must_use]
-    pub fn lock(&self) -> Option<Lock> {
+    /// Takes the exclusive lock (RFC 1939 §4).
+    ///
+    /// Errors: another session has it, or the messages can't be read.
+    pub fn lock(&self) -> Result<Lock, Closed> {
         let mut inside = self.inside();
         if inside.is_locked {
-            return None;
+            return Err(Closed::InUse);
         }
         inside.is_locked = true;
-        Some(Lock {
+        let mut lock = Lock {
             maildrop: self.clone(),
             messages: inside.messages.clone(),
-        })
+        };
+        let store = inside.store.clone();
+        drop(inside);
+        if let Some(store) = store {
+            let messages = store.read().map_err(|Untold| Closed::Unreadable)?;
+            lock.messages = messages.into_iter().map(Arc::new).collect();
+            self.inside().messages.clone_from(&lock.messages);
+        }
+        Ok(lock)
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -133,15 +179,27 @@ impl Lock {
     }
 
     /// Removes the messages whose place is `true` in `marks`, releases the lock, and tells how many messages are left.
-    #[must_use]
-    pub fn commit(self, marks: &[bool]) -> usize {
+    ///
+    /// Errors: not all could be removed; how many messages are left.
+    pub fn commit(self, marks: &[bool]) -> Result<usize, usize> {
+        let store = self.maildrop.inside().store.clone();
+        if let Some(store) = store {
+            let marked = self.messages.iter().zip(marks);
+            let marked: Vec<&Message> = marked
+                .filter_map(|(message, is_marked)| is_marked.then_some(message.as_ref()))
+                .collect();
+            if !marked.is_empty() && store.remove(&marked).is_err() {
+                let left = store.read().map_or(self.messages.len(), |left| left.len());
+                return Err(left);
+            }
+        }
         let mut inside = self.maildrop.inside();
         let mut marks = marks.iter();
         // Behind the end of the marks is what came since the lock was taken.
         inside
             .messages
             .retain(|_| !marks.next().copied().unwrap_or(false));
-        inside.messages.len()
+        Ok(inside.messages.len())
     }
 }
 
@@ -198,18 +256,18 @@ mod tests {
     fn one_lock_at_a_time_and_dropping_it_removes_nothing() {
         let maildrop = Maildrop::new(vec![message("one\n"), message("two\n")]);
         let lock = maildrop.lock().unwrap();
-        assert!(maildrop.clone().lock().is_none());
+        assert_eq!(maildrop.clone().lock().err(), Some(Closed::InUse));
         drop(lock);
         assert_eq!(maildrop.count(), 2);
-        assert!(maildrop.lock().is_some());
+        assert!(maildrop.lock().is_ok());
     }
 
     #[test]
     fn committing_removes_what_is_marked_and_releases() {
         let maildrop = Maildrop::new(vec![message("one\n"), message("two\n"), message("three\n")]);
-        assert_eq!(maildrop.lock().unwrap().commit(&[true, false, true]), 1);
+        assert_eq!(maildrop.lock().unwrap().commit(&[true, false, true]), Ok(1));
         let lock = maildrop.lock().unwrap();
         assert_eq!(lock.messages().first().unwrap().octets(), b"two\r\n");
-        assert_eq!(lock.commit(&[]), 1);
+        assert_eq!(lock.commit(&[]), Ok(1));
     }
 }

@@ -250,3 +250,27 @@ fn servers_go_on_without_transcripts_and_the_exit_code_says_so() {
         }
     }
 }
+
+#[test]
+fn visits_are_served_when_the_folder_for_transcripts_is_no_folder_any_more() {
+    let home = Home::new();
+    let logs = home.path().join("logs");
+    let args = ["--listen", "127.0.0.1:0", "--log", logs.to_str().unwrap()];
+    let mut command = home.poptalk(&[&["serve"][..], &args].concat());
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (mut server, address) = ready(command.stdin(Stdio::null()).spawn().unwrap());
+    fetch(&address);
+    // Only its removal is missed: it is made anew for the next visit.
+    std::fs::remove_dir_all(&logs).unwrap();
+    fetch(&address);
+    assert_eq!(std::fs::read_dir(&logs).unwrap().count(), 1);
+    std::fs::remove_dir_all(&logs).unwrap();
+    std::fs::write(&logs, "no folder").unwrap();
+    fetch(&address);
+    crate::crash::send("TERM", server.id());
+    let mut told = String::new();
+    let mut errors = server.stderr.take().unwrap();
+    errors.read_to_string(&mut told).unwrap();
+    assert_eq!(told.matches("no transcript: ").count(), 1, "{told}");
+    assert_eq!(server.wait().unwrap().code(), Some(2));
+}

@@ -98,3 +98,26 @@ fn ctrl_z_in_the_pager_gives_the_terminal_back_and_fg_takes_it_again() {
 fn a_signal_in_the_pager_gives_the_terminal_back_and_fg_takes_it_again() {
     stopped("TSTP", true);
 }
+
+/// `show` in its pager, with the recording as a file or on standard input, ended or stopped and ended by a signal.
+#[test]
+fn the_pager_of_show_gives_the_terminal_back_too() {
+    let home = Home::new();
+    let file = home.path().join("long.pop3");
+    let rows: String = (0..200).map(|row| format!("S: row {row}\n")).collect();
+    std::fs::write(&file, format!("C: RETR 1\nS: +OK\n{rows}S: .\n")).unwrap();
+    for call in [
+        "exec \"$0\" show \"$1\"",
+        "exec \"$0\" show /dev/stdin <\"$1\"",
+    ] {
+        for signal in ["TERM", "HUP"] {
+            let poptalk = env!("CARGO_BIN_EXE_poptalk");
+            let program = ["sh", "-c", call, poptalk, file.to_str().unwrap()];
+            let session = Session::start(&home, &program, End::Not, 0);
+            assert!(session.see("q back"), "{call}");
+            send(signal, session.process());
+            let (code, _) = session.end(End::By(signal));
+            assert_eq!(code, if signal == "TERM" { 143 } else { 129 }, "{call}");
+        }
+    }
+}

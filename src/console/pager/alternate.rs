@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossterm::style::Print;
 use crossterm::{cursor, execute, queue, terminal};
 
+use crate::console::terminal::changing;
+
 /// Whether the terminal is as the pager has set it.
 static IS_SET: AtomicBool = AtomicBool::new(false);
 
@@ -21,6 +23,7 @@ pub(super) struct Alternate {
 impl Alternate {
     /// Enters it.
     pub(super) fn enter() -> io::Result<Self> {
+        let _held = changing();
         terminal::enable_raw_mode()?;
         IS_SET.store(true, Ordering::SeqCst);
         let alternate = Self::default();
@@ -66,6 +69,7 @@ impl Alternate {
 
 impl Drop for Alternate {
     fn drop(&mut self) {
+        let _held = changing();
         restore();
     }
 }

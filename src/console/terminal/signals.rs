@@ -1,11 +1,14 @@
 //! While the terminal is ours, a signal that ends or stops the program gives it back first as it was.
 
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 
+use rustix::io::dup;
 use rustix::process::{Signal, kill_current_process_group};
-use rustix::stdio::stdin;
+use rustix::stdio::{dup2_stdin, stdin};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGTERM, SIGTSTP, SIGTTIN, SIGWINCH};
 use signal_hook::iterator::Signals;
@@ -15,6 +18,9 @@ use crate::console::pager;
 
 /// How the terminal was before us.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+/// Held while the modes of the terminal are changed.
+static MODES: Mutex<()> = Mutex::new(());
 
 /// Shows again what the shell has written over, once the program goes on.
 static ON_RETURN: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
@@ -29,18 +35,13 @@ static IS_LENT: AtomicBool = AtomicBool::new(false);
 pub fn watch() {
     static WATCH: Once = Once::new();
     WATCH.call_once(|| {
-        let Ok(before) = tcgetattr(stdin()) else {
-            return;
-        };
-        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        // Where standard input is a file, only the pager changes the terminal.
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = tcgetattr(stdin()).ok();
         if let Ok(mut signals) = Signals::new([SIGTERM, SIGHUP, SIGTSTP]) {
             drop(thread::spawn(move || {
                 for signal in signals.forever() {
                     if signal != SIGTSTP {
-                        pager::restore();
-                        restore();
-                        // At once, before the thread of the keyboard changes it again. Every row is in the file already.
-                        signal_hook::low_level::exit(128 + signal);
+                        leave(128 + signal);
                     }
                     if !IS_OURS.swap(false, Ordering::SeqCst) {
                         stop();
@@ -53,6 +54,27 @@ pub fn watch() {
             }));
         }
     });
+}
+
+/// Ends the program with this exit code. Every row is in the file already.
+fn leave(code: i32) -> ! {
+    // For good: whoever else wants to change the terminal waits for the end.
+    let _held = changing();
+    pager::restore();
+    // The library that edits lines does not ask. What it would change from now on is no terminal.
+    let terminal = dup(stdin());
+    if let Ok(nothing) = File::open("/dev/null") {
+        let _ = dup2_stdin(nothing);
+    }
+    if let Ok(terminal) = terminal {
+        restore(&terminal);
+    }
+    signal_hook::low_level::exit(code)
+}
+
+/// To be held while the modes of the terminal are changed: never while something is waited for.
+pub fn changing() -> MutexGuard<'static, ()> {
+    MODES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Says what to do when a signal has stopped the program, and it goes on.
@@ -84,12 +106,19 @@ fn stop() {
         let _ = raise(SIGTTIN);
         return;
     }
+    let _held = changing();
     let now = tcgetattr(stdin());
     let was_paging = pager::lend();
-    restore();
+    if now.is_ok() {
+        restore(&stdin());
+    } else if was_paging {
+        let _ = crossterm::terminal::disable_raw_mode();
+    }
     let _ = raise(SIGTTIN);
     if let Ok(now) = now {
         let _ = tcsetattr(stdin(), OptionalActions::Now, &now);
+    } else if was_paging {
+        let _ = crossterm::terminal::enable_raw_mode();
     }
     if was_paging {
         pager::take_back();
@@ -99,9 +128,9 @@ fn stop() {
 }
 
 /// The terminal as it was before us.
-fn restore() {
+fn restore(terminal: &impl AsFd) {
     if let Some(before) = &*BEFORE.lock().unwrap_or_else(PoisonError::into_inner) {
         // Where it is gone, there is nothing to give back.
-        let _ = tcsetattr(stdin(), OptionalActions::Now, before);
+        let _ = tcsetattr(terminal, OptionalActions::Now, before);
     }
 }

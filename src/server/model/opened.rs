@@ -71,10 +71,15 @@ impl Opened {
         self.marks.fill(false);
     }
 
-    /// Removes what is marked and releases the lock; tells how many messages were removed and how many are left.
-    pub(super) fn commit(self) -> (usize, usize) {
+    /// Removes what is marked and releases the lock; tells how many messages were removed, how many are left, and whether what
+    /// was marked is gone.
+    pub(super) fn commit(self) -> (usize, usize, bool) {
+        let count = self.marks.len();
         let deleted = self.marks.iter().filter(|is_marked| **is_marked).count();
-        (deleted, self.lock.commit(&self.marks))
+        match self.lock.commit(&self.marks) {
+            Ok(left) => (deleted, left, true),
+            Err(left) => (count.saturating_sub(left), left, false),
+        }
     }
 }
 

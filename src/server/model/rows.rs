@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::command::Command;
 use crate::sasl;
-use crate::server::maildrop::Message;
+use crate::server::maildrop::{Closed, Message};
 
 use super::opened::{Missing, Opened, decimal};
 use super::reply::{Data, Listing, Reply};
@@ -210,8 +210,12 @@ pub(super) fn log_in_as(model: &mut Model, user: Option<&[u8]>) -> Reply {
             .with_code(refusal.code);
     }
     // RFC 1939 §4: no login without the exclusive lock. RFC 2449 §8.1.1: the code tells that the password was right.
-    let Some(lock) = model.maildrop.lock() else {
-        return model.err(&texts::IN_USE, &[]).with_code("[IN-USE]");
+    let lock = match model.maildrop.lock() {
+        Ok(lock) => lock,
+        Err(Closed::InUse) => return model.err(&texts::IN_USE, &[]).with_code("[IN-USE]"),
+        Err(Closed::Unreadable) => {
+            return model.err(&texts::UNREADABLE, &[]).with_code("[SYS/TEMP]");
+        }
     };
     model.opened = Some(Opened::new(lock));
     model.summary.has_logged_in = true;
@@ -389,8 +393,12 @@ fn quit(model: &mut Model, _: &[&[u8]]) -> Reply {
         model.summary.ending = Some(Ending::Quit);
         return model.ok(&texts::BYE, &[]);
     };
-    let (deleted, left) = opened.commit();
+    let (deleted, left, is_done) = opened.commit();
     model.summary.ending = Some(Ending::Updated { deleted, left });
+    if !is_done {
+        // RFC 1939 §6: the server may say that some are still there.
+        return model.err(&texts::NOT_REMOVED, &[]).with_code("[SYS/TEMP]");
+    }
     match left {
         1 => model.ok(&texts::ONE_LEFT, &[]),
         left => model.ok(&texts::LEFT, &[&left]),

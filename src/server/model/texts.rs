@@ -85,6 +85,8 @@ texts! {
     NOT_UTF8 = "a name is UTF-8", "ein Name ist UTF-8";
     IN_USE = "another session holds this maildrop; QUIT there, or wait",
         "eine andere Sitzung hält dieses Postfach; dort QUIT, oder warten";
+    UNREADABLE = "the maildrop can't be read for the moment", "das Postfach ist zur Zeit nicht lesbar";
+    NOT_REMOVED = "some deleted messages not removed", "nicht alle gelöschten Nachrichten wurden entfernt";
     LOG_IN_FIRST = "log in first: USER, then PASS", "zuerst anmelden: USER, dann PASS";
     LOGGED_IN_ALREADY = "you are logged in already; this command comes before the login",
         "schon angemeldet; dieser Befehl kommt vor der Anmeldung";
