@@ -7,6 +7,7 @@ pub mod external_pager;
 mod judge;
 pub mod lines;
 mod login;
+mod masking;
 mod meaning;
 mod message;
 mod own;
@@ -338,6 +339,7 @@ impl Console {
 
     fn send(&mut self, line: &[u8]) {
         self.has_stopped_showing = false;
+        know(&self.knowledge).is_inside_line = false;
         if let Some(connection) = &self.connection {
             connection.send_line(line);
         }

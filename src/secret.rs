@@ -364,9 +364,11 @@ impl Hider {
     fn learn(&mut self, line: &[u8], role: Role, found: Option<Place>) {
         if role == Role::Command {
             let mut words = Words::of(line);
+            // A response that was found behind another verb was meant for AUTH.
+            let is_meant = found.is_some_and(|place| place.hole == "response");
             let is_auth = words
                 .next()
-                .is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH"));
+                .is_some_and(|verb| is_meant || verb.eq_ignore_ascii_case(b"AUTH"));
             self.mechanism = words
                 .next()
                 .filter(|_| is_auth)
@@ -379,14 +381,48 @@ impl Hider {
         };
         let secret = line.get(from..).unwrap_or_default();
         self.remember(hole, secret);
-        // A password typed with blanks around it comes back without them.
+        // A password typed with blanks around it, or a sign before it, comes back without them.
         self.remember(hole, secret.trim_ascii());
+        let is_sign = |octet: &u8| octet.is_ascii_whitespace() || b":=".contains(octet);
+        let sign = secret.iter().take_while(|octet| is_sign(octet)).count();
+        self.remember(hole, secret.get(sign..).unwrap_or_default());
+        // So does one whose verb had a letter too many.
+        let is_glued = from
+            .checked_sub(1)
+            .and_then(|at| line.get(at))
+            .is_some_and(|octet| !octet.is_ascii_whitespace());
+        if let Some(blank) = secret
+            .iter()
+            .position(u8::is_ascii_whitespace)
+            .filter(|_| is_glued)
+        {
+            self.remember(hole, secret.get(blank..).unwrap_or_default().trim_ascii());
+        }
+        self.learn_last_word(hole, secret);
         if hole == "response" {
             self.responses += 1;
             if let Ok(decoded) = STANDARD.decode(secret.trim_ascii()) {
                 let decoded = Zeroizing::new(decoded);
                 self.remember(hole, sasl_secret(&self.mechanism, self.responses, &decoded));
             }
+        }
+    }
+
+    /// A response is one word. Where there are more, the verb was guessed (`AUHT PLAIN response`), or a password stands in clear:
+    /// the last word is the secret, and it may come back alone.
+    fn learn_last_word(&mut self, hole: &'static str, secret: &[u8]) {
+        let mut words = Words::of(secret).collect::<Vec<_>>().into_iter().rev();
+        let (Some(last), Some(before)) = (words.next(), words.next()) else {
+            return;
+        };
+        if hole != "response" && STANDARD.decode(last).is_err() {
+            return;
+        }
+        self.remember(hole, last);
+        if let Ok(decoded) = STANDARD.decode(last) {
+            let decoded = Zeroizing::new(decoded);
+            let mechanism = before.to_ascii_uppercase();
+            self.remember(hole, sasl_secret(&mechanism, 2, &decoded));
         }
     }
 

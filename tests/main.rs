@@ -31,6 +31,7 @@ mod real;
 mod replay;
 mod schemas;
 mod scripts;
+mod secrets;
 mod show;
 mod support;
 mod terminal;

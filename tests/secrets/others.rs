@@ -1,0 +1,1 @@
+//! Secrets from every source, through every other part of the program.

@@ -1,0 +1,1 @@
+//! Secrets on their way through the recorder, cut anywhere.
