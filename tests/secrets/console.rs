@@ -50,6 +50,9 @@ pub(super) fn parrot(peer: &mut Peer, secret: &str, greeting: &str) {
             }
         };
         peer.say(said);
+        if verb == "quit" {
+            return;
+        }
     }
 }
 
@@ -141,9 +144,6 @@ fn what_a_script_sends() {
                 &[&[address.as_str(), "--keep-going", "--timeout", "3"], extra].concat(),
                 typed.as_bytes(),
             );
-            if output.status.code() == Some(5) {
-                eprintln!("SLOW {} {extra:?} {}", way.name, text(&output.stderr));
-            }
             search.look(
                 way.name,
                 &format!("stderr {extra:?}"),
