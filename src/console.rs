@@ -339,7 +339,7 @@ impl Console {
 
     fn send(&mut self, line: &[u8]) {
         self.has_stopped_showing = false;
-        know(&self.knowledge).is_inside_line = false;
+        know(&self.knowledge).note_sent(line);
         if let Some(connection) = &self.connection {
             connection.send_line(line);
         }

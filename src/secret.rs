@@ -58,6 +58,14 @@ pub fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<Place> {
     (!is_open).then_some(found)
 }
 
+/// Whether a line (octets without line end) that is no command looks like a SASL response: one word of base64. Behind an AUTH that
+/// was refused it is one, pasted or sent ahead.
+#[must_use]
+pub fn is_stray_response(line: &[u8]) -> bool {
+    let word = line.trim_ascii();
+    word.len() >= 8 && Command::of_line(line).is_none() && STANDARD.decode(word).is_ok()
+}
+
 /// Whether a line has more words than its command takes: the verb may be another one, misspelt (`RPOP alice DIGEST`).
 fn has_too_much(row: &Command, line: &[u8]) -> bool {
     Words::of(line).count() > row.verb_words() + row.args.len()
@@ -162,6 +170,8 @@ pub struct Hider {
     /// The SASL mechanism of the exchange that is going on, upper case, and how many responses were seen.
     mechanism: Vec<u8>,
     responses: usize,
+    /// AUTH was the last command that is known.
+    follows_auth: bool,
     /// The rest of the current client line is secret.
     rest_is_secret: bool,
     has_short: bool,
@@ -190,6 +200,7 @@ impl Hider {
             values: VecDeque::new(),
             mechanism: Vec::new(),
             responses: 0,
+            follows_auth: false,
             rest_is_secret: false,
             has_short: false,
         }
@@ -238,8 +249,15 @@ impl Hider {
         if side == Side::Client {
             if first {
                 self.rest_is_secret = false;
-                let found = place(octets, role, is_guessed);
-                self.learn(octets, role, found);
+                let is_stray = is_guessed
+                    && self.follows_auth
+                    && role == Role::Command
+                    && is_stray_response(octets);
+                let found = match is_stray {
+                    true => place(octets, Role::Response, is_guessed),
+                    false => place(octets, role, is_guessed),
+                };
+                self.learn(octets, if is_stray { Role::Response } else { role }, found);
                 if let Some(Place { from, hole }) = found {
                     self.rest_is_secret = true;
                     let (open, _) = octets.split_at(from.min(octets.len()));
@@ -375,6 +393,7 @@ impl Hider {
                 .unwrap_or_default()
                 .to_ascii_uppercase();
             self.responses = 0;
+            self.follows_auth = is_auth || self.follows_auth && Command::of_line(line).is_none();
         }
         let Some(Place { from, hole }) = found else {
             return;

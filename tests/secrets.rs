@@ -108,6 +108,10 @@ const WAYS: &[Way] = &[
         "a response that was not asked for",
         &["auth plain", "*", "pass {}"],
     ),
+    way(
+        "responses behind an AUTH that is refused",
+        &["auth x login", "{b:alice}", "{b}"],
+    ),
     way("what begins with a colon", &["::pass {}"]),
     way(":send", &[r":send PASS {}\r\n"]),
     way(":send, many lines", &[r":send USER alice\r\nPASS {}\r\n"]),

@@ -44,6 +44,8 @@ pub struct Knowledge {
     pub expects_response: bool,
     /// `:send` has begun a line, and its end was not sent.
     pub is_inside_line: bool,
+    /// AUTH was the last command that was typed.
+    pub follows_auth: bool,
 }
 
 impl Knowledge {
@@ -66,10 +68,17 @@ impl Knowledge {
         }
     }
 
+    /// Takes note of a line that goes out.
+    pub fn note_sent(&mut self, line: &[u8]) {
+        let is_auth = |row: &Command| row.verb == "AUTH";
+        self.is_inside_line = false;
+        self.follows_auth = Command::of_line(line).map_or(self.follows_auth, is_auth);
+    }
+
     /// The offset in octets at which a line becomes secret. Guesses are right everywhere on the way to the screen.
     #[must_use]
     pub fn secret_from(&self, line: &str) -> Option<usize> {
-        masking::secret_from(line, self.role(), self.is_inside_line)
+        masking::secret_from(line, self.role(), self.is_inside_line, self.follows_auth)
     }
 }
 

@@ -7,8 +7,14 @@ use crate::typed::{self, Action, Typed};
 
 /// The offset in octets at which a typed line becomes secret; None when it does not.
 ///
-/// `role` is what the line is for; `is_inside` says that `:send` has begun a line whose end was not sent.
-pub(super) fn secret_from(line: &str, role: Role, is_inside: bool) -> Option<usize> {
+/// `role` is what the line is for; `is_inside` says that `:send` has begun a line whose end was not sent; `follows_auth` that
+/// AUTH was the last command.
+pub(super) fn secret_from(
+    line: &str,
+    role: Role,
+    is_inside: bool,
+    follows_auth: bool,
+) -> Option<usize> {
     let behind = |text: &[u8]| line.len() - text.len();
     match typed::read(line.as_bytes(), false) {
         Typed::Own(own, text) => {
@@ -26,10 +32,21 @@ pub(super) fn secret_from(line: &str, role: Role, is_inside: bool) -> Option<usi
         }
         Typed::Help(topic) => in_topic(topic).map(|from| behind(topic) + from),
         Typed::Wire(_) | Typed::NotOwn(_) if is_inside => Some(0),
+        Typed::Wire(line) if follows_auth && may_become_response(&line) => Some(0),
         Typed::Wire(_) | Typed::NotOwn(_) => {
             secret::place(line.as_bytes(), role, true).map(|place| place.from)
         }
     }
+}
+
+/// Whether a line can become a response that nobody asked for, from its first key on: it is no command, and becomes none.
+fn may_become_response(line: &[u8]) -> bool {
+    let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/=".contains(octet);
+    let is_start = |row: &Command| {
+        let start = row.verb.as_bytes().get(..line.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(line))
+    };
+    Command::of_line(line).is_none() && line.iter().all(is_digit) && !Command::all().any(is_start)
 }
 
 /// Where words start that are no options.
@@ -120,7 +137,7 @@ mod tests {
     use super::*;
 
     fn from(line: &str) -> Option<usize> {
-        secret_from(line, Role::Command, false)
+        secret_from(line, Role::Command, false, false)
     }
 
     #[test]
@@ -129,12 +146,17 @@ mod tests {
         assert_eq!(from(r":send NOOP\x0aPASS geheim"), Some(19));
         assert_eq!(from(r":send AUTH LOGIN\r\nYWxp"), Some(20));
         assert_eq!(from(r":send NOOP\r\n\x"), None);
-        assert_eq!(secret_from(r":send heim\r\n", Role::Command, true), Some(6));
-        assert_eq!(secret_from("heim", Role::Command, true), Some(0));
+        assert_eq!(
+            secret_from(r":send heim\r\n", Role::Command, true, false),
+            Some(6)
+        );
+        assert_eq!(secret_from("heim", Role::Command, true, false), Some(0));
     }
 
     #[test]
     fn a_password_that_is_told_to_poptalk_is_masked() {
+        assert_eq!(secret_from("Z2VoZWlt", Role::Command, false, true), Some(0));
+        assert_eq!(secret_from("stat", Role::Command, false, true), None);
         assert_eq!(from(":pass geheim"), Some(6));
         assert_eq!(from(":pass"), None);
         assert_eq!(from(":login alice"), None);

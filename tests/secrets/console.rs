@@ -38,6 +38,7 @@ pub(super) fn parrot(peer: &mut Peer, secret: &str, greeting: &str) {
                 owes = 1;
                 "+ \r\n".to_owned()
             }
+            "auth" if line == "auth x login" => "-ERR unknown\r\n".to_owned(),
             "quit" | "noop" | "user" => format!("+OK {line}\r\n"),
             "pass" if line == "pass open sesame" => "+OK in\r\n".to_owned(),
             "capa" => {
