@@ -17,8 +17,10 @@ pub(super) enum Writer {
     Beeping,
 }
 
-/// The colours: on and off, of `style.rs` and the pager.
-const COLOURS: &[&str] = &["0", "1", "2", "7", "22", "27", "31", "32", "33", "36", "39"];
+/// The colours: on and off, of `style.rs`, the pager and clap.
+const COLOURS: &[&str] = &[
+    "0", "1", "2", "4", "7", "22", "27", "31", "32", "33", "36", "39",
+];
 
 /// Control sequences without numbers that the console may write: erase, the cursor to the left, and what the pager sets and
 /// sets back.
