@@ -8,6 +8,7 @@ mod judge;
 mod leave;
 pub mod lines;
 mod login;
+mod masking;
 mod meaning;
 mod message;
 mod own;
@@ -355,6 +356,7 @@ impl Console {
 
     fn send(&mut self, line: &[u8]) {
         self.has_stopped_showing = false;
+        know(&self.knowledge).note_sent(line);
         if let Some(connection) = &self.connection {
             connection.send_line(line);
         }

@@ -154,7 +154,8 @@ impl Wanted {
                     wanted.mechanism = Some(word.to_ascii_uppercase());
                 }
                 word if wanted.user.is_none() => wanted.user = Some(word.to_owned()),
-                word => return Err(format!("`{word}` is one word too much")),
+                // It may be a password, which is asked for and never typed here.
+                _ => return Err("one word too much behind the user".to_owned()),
             }
         }
         Ok(wanted)

@@ -58,6 +58,14 @@ pub fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<Place> {
     (!is_open).then_some(found)
 }
 
+/// Whether a line (octets without line end) that is no command looks like a SASL response: one word of base64. Behind an AUTH that
+/// was refused it is one, pasted or sent ahead.
+#[must_use]
+pub fn is_stray_response(line: &[u8]) -> bool {
+    let word = line.trim_ascii();
+    word.len() >= 8 && Command::of_line(line).is_none() && STANDARD.decode(word).is_ok()
+}
+
 /// Whether a line has more words than its command takes: the verb may be another one, misspelt (`RPOP alice DIGEST`).
 fn has_too_much(row: &Command, line: &[u8]) -> bool {
     Words::of(line).count() > row.verb_words() + row.args.len()
@@ -162,6 +170,8 @@ pub struct Hider {
     /// The SASL mechanism of the exchange that is going on, upper case, and how many responses were seen.
     mechanism: Vec<u8>,
     responses: usize,
+    /// AUTH was the last command that is known.
+    follows_auth: bool,
     /// The rest of the current client line is secret.
     rest_is_secret: bool,
     has_short: bool,
@@ -190,6 +200,7 @@ impl Hider {
             values: VecDeque::new(),
             mechanism: Vec::new(),
             responses: 0,
+            follows_auth: false,
             rest_is_secret: false,
             has_short: false,
         }
@@ -238,8 +249,15 @@ impl Hider {
         if side == Side::Client {
             if first {
                 self.rest_is_secret = false;
-                let found = place(octets, role, is_guessed);
-                self.learn(octets, role, found);
+                let is_stray = is_guessed
+                    && self.follows_auth
+                    && role == Role::Command
+                    && is_stray_response(octets);
+                let found = match is_stray {
+                    true => place(octets, Role::Response, is_guessed),
+                    false => place(octets, role, is_guessed),
+                };
+                self.learn(octets, if is_stray { Role::Response } else { role }, found);
                 if let Some(Place { from, hole }) = found {
                     self.rest_is_secret = true;
                     let (open, _) = octets.split_at(from.min(octets.len()));
@@ -364,29 +382,66 @@ impl Hider {
     fn learn(&mut self, line: &[u8], role: Role, found: Option<Place>) {
         if role == Role::Command {
             let mut words = Words::of(line);
+            // A response that was found behind another verb was meant for AUTH.
+            let is_meant = found.is_some_and(|place| place.hole == "response");
             let is_auth = words
                 .next()
-                .is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH"));
+                .is_some_and(|verb| is_meant || verb.eq_ignore_ascii_case(b"AUTH"));
             self.mechanism = words
                 .next()
                 .filter(|_| is_auth)
                 .unwrap_or_default()
                 .to_ascii_uppercase();
             self.responses = 0;
+            self.follows_auth = is_auth || self.follows_auth && Command::of_line(line).is_none();
         }
         let Some(Place { from, hole }) = found else {
             return;
         };
         let secret = line.get(from..).unwrap_or_default();
         self.remember(hole, secret);
-        // A password typed with blanks around it comes back without them.
+        // A password typed with blanks around it, or a sign before it, comes back without them.
         self.remember(hole, secret.trim_ascii());
+        let is_sign = |octet: &u8| octet.is_ascii_whitespace() || b":=".contains(octet);
+        let sign = secret.iter().take_while(|octet| is_sign(octet)).count();
+        self.remember(hole, secret.get(sign..).unwrap_or_default());
+        // So does one whose verb had a letter too many.
+        let is_glued = from
+            .checked_sub(1)
+            .and_then(|at| line.get(at))
+            .is_some_and(|octet| !octet.is_ascii_whitespace());
+        if let Some(blank) = secret
+            .iter()
+            .position(u8::is_ascii_whitespace)
+            .filter(|_| is_glued)
+        {
+            self.remember(hole, secret.get(blank..).unwrap_or_default().trim_ascii());
+        }
+        self.learn_last_word(hole, secret);
         if hole == "response" {
             self.responses += 1;
             if let Ok(decoded) = STANDARD.decode(secret.trim_ascii()) {
                 let decoded = Zeroizing::new(decoded);
                 self.remember(hole, sasl_secret(&self.mechanism, self.responses, &decoded));
             }
+        }
+    }
+
+    /// A response is one word. Where there are more, the verb was guessed (`AUHT PLAIN response`), or a password stands in clear:
+    /// the last word is the secret, and it may come back alone.
+    fn learn_last_word(&mut self, hole: &'static str, secret: &[u8]) {
+        let mut words = Words::of(secret).collect::<Vec<_>>().into_iter().rev();
+        let (Some(last), Some(before)) = (words.next(), words.next()) else {
+            return;
+        };
+        if hole != "response" && STANDARD.decode(last).is_err() {
+            return;
+        }
+        self.remember(hole, last);
+        if let Ok(decoded) = STANDARD.decode(last) {
+            let decoded = Zeroizing::new(decoded);
+            let mechanism = before.to_ascii_uppercase();
+            self.remember(hole, sasl_secret(&mechanism, 2, &decoded));
         }
     }
 

@@ -57,7 +57,7 @@ pub fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Target, Stri
     };
     let (host, own_port) = split_port(rest)?;
     if host.is_empty() {
-        return Err(format!("no host in `{text}`"));
+        return Err(format!("no host in `{}`", without_password(text)));
     }
     let port = match (own_port, port) {
         (Some(own), Some(other)) if own != other => {
@@ -73,6 +73,17 @@ pub fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Target, Stri
         port,
         is_tls,
     })
+}
+
+/// A URL as it may be repeated: a password behind the user is left out.
+fn without_password(text: &str) -> String {
+    let Some((before, host)) = text.rsplit_once('@') else {
+        return text.to_owned();
+    };
+    let from = before.find("://").map_or(0, |at| at + 3);
+    let (scheme, user) = before.split_at(from);
+    let user = user.split(':').next().unwrap_or_default();
+    format!("{scheme}{user}@{host}")
 }
 
 /// Splits `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the port is None when there is none.
@@ -130,6 +141,8 @@ mod tests {
         );
         assert_eq!(read("host:seven"), "`seven` is no port");
         assert_eq!(read(":110"), "no host in `:110`");
+        let told = "no host in `pop3://alice@`";
+        assert_eq!(read("pop3://alice:geheim@"), told);
         assert_eq!(
             parse("h:1", Some(2), false),
             Err("two ports: 1 and 2".to_owned())

@@ -38,6 +38,7 @@ mod real;
 mod replay;
 mod schemas;
 mod scripts;
+mod secrets;
 mod show;
 mod soak;
 mod support;

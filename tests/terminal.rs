@@ -198,6 +198,20 @@ impl Terminal {
         }
     }
 
+    /// Waits for octets; false when the program has ended without them.
+    pub(crate) fn has_come(&self, wanted: &[u8]) -> bool {
+        let mut got = self.got.0.lock().unwrap();
+        loop {
+            let is_there = got.raw.windows(wanted.len()).any(|window| window == wanted);
+            if is_there || got.is_over {
+                return is_there;
+            }
+            let (next, wait) = self.got.1.wait_timeout(got, LIMIT).unwrap();
+            assert!(!wait.timed_out(), "no {wanted:?} and no end came");
+            got = next;
+        }
+    }
+
     pub(crate) fn raw(&self) -> Vec<u8> {
         self.got.0.lock().unwrap().raw.clone()
     }

@@ -17,15 +17,15 @@ use rustyline::{
     Event, EventContext, EventHandler, Helper, KeyCode, KeyEvent, Modifiers, RepeatCount,
 };
 
+use super::masking;
 use super::screen::Screen;
 use crate::command::{Command, Kind, States, Words};
 use crate::help;
 use crate::learnt::Learnt;
 use crate::log;
-use crate::secret;
 use crate::style::{Paint, Style};
 use crate::tracker::{Role, State};
-use crate::typed::{self, Action, OWN, Typed};
+use crate::typed::OWN;
 
 /// The sign that stands for a masked character.
 const MASK: char = '•';
@@ -42,6 +42,10 @@ pub struct Knowledge {
     pub state: Option<State>,
     /// The next line is a SASL response.
     pub expects_response: bool,
+    /// `:send` has begun a line, and its end was not sent.
+    pub is_inside_line: bool,
+    /// AUTH was the last command that was typed.
+    pub follows_auth: bool,
 }
 
 impl Knowledge {
@@ -64,26 +68,17 @@ impl Knowledge {
         }
     }
 
+    /// Takes note of a line that goes out.
+    pub fn note_sent(&mut self, line: &[u8]) {
+        let is_auth = |row: &Command| row.verb == "AUTH";
+        self.is_inside_line = false;
+        self.follows_auth = Command::of_line(line).map_or(self.follows_auth, is_auth);
+    }
+
     /// The offset in octets at which a line becomes secret. Guesses are right everywhere on the way to the screen.
     #[must_use]
     pub fn secret_from(&self, line: &str) -> Option<usize> {
-        match typed::read(line.as_bytes(), false) {
-            // What `:send` sends may be any lines; each could be the one with a secret.
-            Typed::Own(own, text) if own.action == Action::Send => {
-                let before = line.len() - text.len();
-                let starts = memchr::memmem::find_iter(text, br"\n").map(|at| at + 2);
-                std::iter::once(0).chain(starts).find_map(|start| {
-                    let rest = text.get(start..).unwrap_or_default();
-                    let place = secret::place(rest, self.role(), true)?;
-                    Some(before + start + place.from)
-                })
-            }
-            // What else is for poptalk is no guess at a login.
-            Typed::Own(..) | Typed::Help(_) => None,
-            Typed::Wire(_) | Typed::NotOwn(_) => {
-                secret::place(line.as_bytes(), self.role(), true).map(|place| place.from)
-            }
-        }
+        masking::secret_from(line, self.role(), self.is_inside_line, self.follows_auth)
     }
 }
 

@@ -232,7 +232,10 @@ impl Console {
             return;
         }
         match (typed::unescape(args), &self.connection) {
-            (Ok(octets), Some(connection)) => connection.order(Order::Send(Zeroizing::new(octets))),
+            (Ok(octets), Some(connection)) => {
+                know(&self.knowledge).is_inside_line = !octets.ends_with(b"\n");
+                connection.order(Order::Send(Zeroizing::new(octets)));
+            }
             (Ok(_), None) => self.screen.note(Paint::Warning, "there is no connection"),
             (Err(at), _) => {
                 let text = format!(

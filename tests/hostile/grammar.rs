@@ -17,8 +17,10 @@ pub(super) enum Writer {
     Beeping,
 }
 
-/// The colours: on and off, of `style.rs` and the pager.
-const COLOURS: &[&str] = &["0", "1", "2", "7", "22", "27", "31", "32", "33", "36", "39"];
+/// The colours: on and off, of `style.rs`, the pager and clap.
+const COLOURS: &[&str] = &[
+    "0", "1", "2", "4", "7", "22", "27", "31", "32", "33", "36", "39",
+];
 
 /// Control sequences without numbers that the console may write: erase, the cursor to the left, and what the pager sets and
 /// sets back.
@@ -50,9 +52,7 @@ pub(super) fn foreign(raw: &[u8], writer: Writer) -> Option<(usize, String)> {
         };
         match length {
             Some(length) => at += length,
-            None if is_part && rest.len() < 8 && matches!(first, b'\r' | 0x1b | 0xc2..) => {
-                return None;
-            }
+            None if is_part && is_cut(rest) => return None,
             None => {
                 let from = at.saturating_sub(30);
                 let context = &raw[from..raw.len().min(at + 30)];
@@ -61,6 +61,18 @@ pub(super) fn foreign(raw: &[u8], writer: Writer) -> Option<(usize, String)> {
         }
     }
     None
+}
+
+/// Whether this is the start of a sequence of ours, or of a character, and nothing else.
+fn is_cut(rest: &[u8]) -> bool {
+    let behind = rest.strip_prefix(b"\r").unwrap_or(rest);
+    let is_number = |octet: &u8| octet.is_ascii_digit() || b";?".contains(octet);
+    match behind {
+        [] | [0x1b] => true,
+        [0x1b, b'[', numbers @ ..] => numbers.iter().all(is_number),
+        _ => std::str::from_utf8(rest)
+            .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none()),
+    }
 }
 
 /// A CR ends a line, or comes before what redraws one: never before text.

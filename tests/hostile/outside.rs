@@ -137,20 +137,23 @@ fn a_certificate() {
 #[test]
 fn a_refusal_of_tls_and_of_a_proxy() {
     let mut cells = Cells::default();
-    let (address, _server) = serve_each(3 * ATTACKS.len(), {
-        let mut number = 0;
+    // An HTTP proxy's words are shown, of a SOCKS proxy the first octet, of a refused handshake nothing.
+    let mut firsts: Vec<Attack> = ATTACKS.to_vec();
+    firsts.dedup_by_key(|attack| attack.octets[0]);
+    let socks_from = ATTACKS.len();
+    let tls_from = socks_from + firsts.len();
+    let (address, _server) = serve_each(tls_from + 1, {
+        let (mut number, firsts) = (0, firsts.clone());
         move |peer| {
-            let octets = ATTACKS[number / 3].octets;
-            match number % 3 {
-                0 => peer.say([b"-ERR ", octets, b"\r\n"].concat()),
-                1 => {
-                    while peer.hear().len() > 2 {}
-                    peer.say([b"HTTP/1.1 403 ", octets, b"\r\n\r\n"].concat());
-                }
-                _ => {
-                    peer.take(3);
-                    peer.say(octets);
-                }
+            if let Some(attack) = ATTACKS.get(number) {
+                while peer.hear().len() > 2 {}
+                peer.say([b"HTTP/1.1 403 ", attack.octets, b"\r\n\r\n"].concat());
+            } else if let Some(attack) = firsts.get(number - ATTACKS.len()) {
+                peer.take(3);
+                peer.say(attack.octets);
+            } else {
+                let all: Vec<&[u8]> = ATTACKS.iter().map(|attack| attack.octets).collect();
+                peer.say([b"-ERR ", all.concat().as_slice(), b"\r\n"].concat());
             }
             number += 1;
         }
@@ -158,17 +161,26 @@ fn a_refusal_of_tls_and_of_a_proxy() {
     let address = address.to_string();
     let (http, socks) = (format!("http://{address}"), format!("socks5://{address}"));
     let home = Home::new();
+    let mut look = |place: &str, attacks: &[Attack], args: &[&str]| {
+        let output = home.script(&[args, &["--no-log", "-c", "noop"]].concat(), b"");
+        assert!(!output.status.success(), "{place} {}", text(&output.stderr));
+        cells.look(place, attacks, Writer::Pipe, &output.stderr);
+    };
     for attack in ATTACKS {
-        for (place, args) in [
-            ("refused handshake", &[address.as_str(), "--tls"][..]),
-            ("HTTP proxy", &["pop.example.org", "--proxy", &http]),
-            ("SOCKS proxy", &["pop.example.org", "--proxy", &socks]),
-        ] {
-            let output = home.script(&[args, &["--no-log", "-c", "noop"]].concat(), b"");
-            assert!(!output.status.success(), "{place} {}", text(&output.stderr));
-            cells.look(place, &[*attack], Writer::Pipe, &output.stderr);
-        }
+        look(
+            "HTTP proxy",
+            &[*attack],
+            &["pop.example.org", "--proxy", &http],
+        );
     }
+    for attack in &firsts {
+        look(
+            "SOCKS proxy",
+            &[*attack],
+            &["pop.example.org", "--proxy", &socks],
+        );
+    }
+    look("refused handshake", ATTACKS, &[&address, "--tls"]);
     cells.end("refusals");
 }
 
@@ -178,10 +190,17 @@ fn the_command_line() {
     let home = Home::new();
     // A proxy that leads nowhere: no name is looked up.
     let place = ["--proxy", "socks5://127.0.0.1:9", "--no-log", "-c", "noop"];
-    for attack in ATTACKS.iter().filter(|attack| !attack.octets.contains(&0)) {
-        let with = |before: &str, after: &str| {
-            [before.as_bytes(), attack.octets, after.as_bytes()].concat()
-        };
+    let no_nul = ATTACKS
+        .iter()
+        .filter(|attack| !attack.octets.contains(&0))
+        .copied();
+    // What is not UTF-8 is refused for that.
+    let (good, bad): (Vec<Attack>, Vec<Attack>) =
+        no_nul.partition(|attack| std::str::from_utf8(attack.octets).is_ok());
+    for attacks in good.chunks(8).chain(bad.chunks(8)) {
+        let all: Vec<&[u8]> = attacks.iter().map(|attack| attack.octets).collect();
+        let all = all.concat();
+        let with = |before: &str, after: &str| [before.as_bytes(), &all, after.as_bytes()].concat();
         let lines: [(&str, &[&[u8]]); 12] = [
             ("host", &[&with("", "")]),
             ("port", &[&with("localhost:", "")]),
@@ -209,8 +228,17 @@ fn the_command_line() {
                 program.args(place);
             }
             let output = program.stdin(std::process::Stdio::null()).output().unwrap();
-            cells.look(what, &[*attack], Writer::Pipe, &output.stderr);
-            cells.look(what, &[*attack], Writer::Pipe, &output.stdout);
+            cells.look(what, attacks, Writer::Pipe, &output.stderr);
+            cells.look(what, attacks, Writer::Pipe, &output.stdout);
+        }
+        if let Ok(word) = std::str::from_utf8(&all) {
+            for line in [
+                &[format!("--x{word}").as_str()][..],
+                &["localhost", "--timeout", word],
+            ] {
+                let (_, raw) = Terminal::open(&home, line, &[], TALL).end();
+                cells.look("arguments on a terminal", attacks, Writer::Lines, &raw);
+            }
         }
     }
     cells.end("command line");

@@ -122,7 +122,7 @@ fn on_terminal(
             (9000, 150)
         };
         let mut terminal = Terminal::open(home, command, &[], size);
-        if command[0] == "show" && command.len() < 4 {
+        if command[0] == "show" && terminal.has_come(b"\x1b[?1049h") {
             // What is paged is left; the pager has a test of its own.
             terminal.press(" G\x02gq");
         }

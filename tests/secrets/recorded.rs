@@ -1,0 +1,161 @@
+//! Secrets on their way through the recorder, cut anywhere; and what is no secret, which stays as it is.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use poptalk::recorder::{Recorder, Seen};
+use poptalk::secret::Hider;
+use poptalk::tracker::Side;
+use poptalk::transcript::Piece;
+
+use super::{STANDARD, Search, WAYS, echoes, lines, secret};
+use base64::Engine as _;
+
+/// A file in memory.
+#[derive(Debug, Clone, Default)]
+struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Memory {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a way says on the wire, and what is answered.
+fn wire(way: &super::Way, secret: &str) -> Vec<(Side, Vec<u8>)> {
+    let mut talk = Vec::new();
+    for line in lines(way, secret) {
+        let sent = match line.strip_prefix(":send ") {
+            Some(text) => poptalk::typed::unescape(text.as_bytes()).unwrap(),
+            None => format!("{}\r\n", line.strip_prefix(':').unwrap_or(&line)).into_bytes(),
+        };
+        let is_whole = sent.ends_with(b"\n");
+        talk.push((Side::Client, sent));
+        if is_whole {
+            let word = line.split(' ').nth(1).unwrap_or_default();
+            let is_open = line.starts_with("auth") && line.split(' ').count() == 2
+                || way.name.contains("SCRAM") && word.contains("scram");
+            let said = match line.as_str() {
+                _ if is_open => "+ \r\n".to_owned(),
+                line if line == "alice"
+                    || line == STANDARD.encode("alice")
+                    || way.name.contains("with a name") && line.starts_with("auth") =>
+                {
+                    "+ UGFzc3dvcmQ6\r\n".to_owned()
+                }
+                line => format!("-ERR you said {line}\r\n"),
+            };
+            talk.push((Side::Server, said.into_bytes()));
+        }
+    }
+    // An exchange that is still open ends with this.
+    talk.push((Side::Client, b"*\r\n".to_vec()));
+    talk.push((Side::Server, b"-ERR\r\n".to_vec()));
+    talk
+}
+
+#[test]
+fn an_echo_that_is_cut_at_every_octet() {
+    let mut search = Search::default();
+    for (number, way) in WAYS.iter().enumerate().filter(|(_, way)| way.in_scripts) {
+        let secret = secret(number);
+        let talk = wire(way, &secret);
+        for echo in echoes(&secret) {
+            let echo = format!("-ERR see {echo} there\r\n").into_bytes();
+            for cut in 1..echo.len() {
+                // With a pause in the middle, in which what is there is shown.
+                let file = Memory::default();
+                let mut recorder = Recorder::new(Hider::new(false));
+                recorder.set_file(Some(Box::new(file.clone())), &[("server", "x".to_owned())]);
+                let mut shown = Vec::new();
+                let mut see = |seen: Seen| {
+                    if let Seen::Line { pieces, .. } = seen {
+                        for piece in pieces {
+                            if let Piece::Octets(octets) = piece {
+                                shown.extend(octets);
+                            }
+                        }
+                    }
+                };
+                recorder.feed(Side::Server, b"+OK ready\r\n", 0, &mut see);
+                for (side, octets) in &talk {
+                    recorder.feed(*side, octets, 1, &mut see);
+                }
+                recorder.feed(Side::Client, b"echo\r\n", 2, &mut see);
+                recorder.feed(Side::Server, &echo[..cut], 3, &mut see);
+                if cut % 2 == 0 {
+                    recorder.flush(300, &mut see);
+                }
+                recorder.feed(Side::Server, &echo[cut..], 301, &mut see);
+                recorder.finish(400, &mut see);
+                search.look(
+                    way.name,
+                    &format!("file, cut at {cut}"),
+                    &secret,
+                    &file.0.lock().unwrap(),
+                );
+                search.look(way.name, &format!("screen, cut at {cut}"), &secret, &shown);
+            }
+        }
+    }
+    search.end("recorder");
+}
+
+/// Transcripts of this project without secrets in them: of real servers, and of other programs.
+fn without_secrets() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for folder in ["transcripts/real", "tests/import"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            found.push(entry.unwrap().path());
+        }
+    }
+    found.retain(|path| path.extension().is_some_and(|ending| ending == "pop3"));
+    found.sort();
+    found
+}
+
+#[test]
+fn what_is_no_secret_is_not_hidden() {
+    let mut hidden = Vec::new();
+    let files = without_secrets();
+    assert!(files.len() >= 10);
+    for path in &files {
+        let before = crate::support::read(path);
+        let file = Memory::default();
+        let mut recorder = Recorder::new(Hider::new(false));
+        recorder.set_file(Some(Box::new(file.clone())), &[]);
+        let mut holes = 0;
+        for row in before.rows() {
+            // What was hidden once stays a hole; the recorder knows nothing of it, and gets other octets there.
+            let mut octets = Vec::new();
+            for piece in &row.pieces {
+                match piece {
+                    Piece::Octets(piece) => octets.extend_from_slice(piece),
+                    Piece::Hole(_) if row.side == Side::Client => {
+                        holes += 1;
+                        octets.extend_from_slice(b"=");
+                    }
+                    Piece::Hole(_) => octets.extend_from_slice(b"="),
+                }
+            }
+            octets.extend_from_slice(row.end.octets());
+            recorder.feed(row.side, &octets, 0, &mut |_| {});
+        }
+        recorder.finish(0, &mut |_| {});
+        let text = String::from_utf8(file.0.lock().unwrap().clone()).unwrap();
+        let after = text.matches("{{").count();
+        if after > holes {
+            hidden.push(format!(
+                "{}: {after} holes, {holes} before\n{text}",
+                path.display()
+            ));
+        }
+    }
+    assert!(hidden.is_empty(), "{}", hidden.join("\n"));
+}
