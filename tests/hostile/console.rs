@@ -79,7 +79,7 @@ fn answer(line: &str) -> Vec<u8> {
     let verb = words.next().unwrap_or_default();
     let word = words.next();
     let octets = attack(word).map_or(&b""[..], |attack| attack.octets);
-    match verb {
+    match verb.to_ascii_lowercase().as_str() {
         "noop" => b"+OK that is the end\r\n".to_vec(),
         "stat" => [b"+OK ", octets, b"\r\n"].concat(),
         "rset" => [b"-ERR [", octets, b"] ", octets, b" end\r\n"].concat(),

@@ -11,7 +11,7 @@ use crate::terminal::Terminal;
 fn long(peer: &mut Peer) {
     peer.say("+OK ready\r\n");
     loop {
-        match text(&peer.hear()).trim_end() {
+        match text(&peer.hear()).trim_end().to_ascii_lowercase().as_str() {
             "" => return,
             "retr 1" => peer.say(message()),
             "retr 2" => {
