@@ -211,17 +211,20 @@ impl Script<'_> {
         }
         self.wait(|now| now.queued < QUEUED_MAX)?;
         let lines = std::mem::take(&mut self.gathered);
-        let args = &self.plan.args;
         let turns = Turns {
-            window: if args.pipeline { WINDOW } else { 1 },
-            refusals: if args.keep_going {
-                u64::MAX
-            } else {
-                self.refusals
-            },
+            window: if self.plan.args.pipeline { WINDOW } else { 1 },
+            refusals: self.most_refusals(),
         };
         self.connection.order(Order::SendInTurn(lines, turns));
         Ok(())
+    }
+
+    /// How many refusals there may be before the script ends.
+    fn most_refusals(&self) -> u64 {
+        match self.plan.args.keep_going {
+            true => u64::MAX,
+            false => self.refusals,
+        }
     }
 
     /// Waits until all lines so far are sent and answered.
@@ -377,8 +380,13 @@ impl Script<'_> {
     /// Waits, and ends the script where it must not go on.
     fn wait(&mut self, is_enough: impl Fn(&Standing) -> bool) -> Result<(), Exit> {
         let is_pipe_closed = Arc::clone(&self.is_pipe_closed);
+        // Behind a refusal that ends the script no line has its turn any more.
+        let refusals = self.most_refusals();
         let now = self.connection.wait(LONG, |now| {
-            is_enough(now) || now.timeouts > 0 || is_pipe_closed.load(Ordering::Relaxed)
+            is_enough(now)
+                || now.timeouts > 0
+                || now.refusals > refusals
+                || is_pipe_closed.load(Ordering::Relaxed)
         });
         self.check(&now)
     }

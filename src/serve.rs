@@ -30,7 +30,7 @@ use crate::text;
 use tls::Acceptor;
 
 /// How many connections are held at the same time when nothing else is said.
-pub const MOST_CONNECTIONS: usize = 100;
+pub const MOST_CONNECTIONS: usize = 250;
 
 /// The shortest autologout that RFC 1939 §3 allows, and ours when nothing else is said.
 pub const AUTOLOGOUT: Duration = Duration::from_secs(600);

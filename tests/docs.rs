@@ -230,7 +230,7 @@ fn the_guide_tells_what_each_crate_is_for() {
     let mut is_used = false;
     for line in manifest.lines() {
         if line.starts_with('[') {
-            is_used = line.ends_with("dependencies]") && line != "[dev-dependencies]";
+            is_used = line.ends_with("dependencies]") && !line.contains("dev-dependencies");
         } else if let Some((name, _)) = line.split_once(" = ").filter(|_| is_used) {
             used.push(name.to_owned());
         }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use poptalk::check::{PROBES, Probe};
 use poptalk::log::LogPlace;
 use poptalk::net::tls::TlsSettings;
 use poptalk::proxy::{ProxyEvent, ProxyOptions, Proxying};
@@ -146,13 +147,12 @@ impl Task<'_> {
 pub(crate) fn logs(folder: &Path) -> Vec<Vec<u8>> {
     let files = std::fs::read_dir(folder).unwrap();
     let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-    // Behind the time, which may be that of the same second.
+    // Behind the time, which may be that of the same second; those of a check in the order of the probes.
     files.sort_by_key(|file| {
-        file.file_name()
-            .unwrap()
-            .to_string_lossy()
-            .into_owned()
-            .split_off(21)
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let is_of = |probe: &Probe| name.contains(&format!("check-{}-127", probe.name));
+        let probe = PROBES.iter().position(is_of);
+        (probe, name.clone().split_off(21))
     });
     files
         .iter()
