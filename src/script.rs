@@ -145,7 +145,7 @@ impl Script<'_> {
                         report::error(&format!("standard input: {}", plain(&error)), None);
                         return Err(Exit::Usage);
                     }
-                    Some(Event::ConnectionEnded) => return self.check(&self.connection.standing()),
+                    Some(Event::ConnectionEnded) => return self.wait(|_| true),
                     None => return self.drain(),
                 }
             };
@@ -410,13 +410,16 @@ impl Script<'_> {
         }
         match &now.ending {
             Some(Ending::TlsFailed) => Err(Exit::Tls),
-            Some(_) if now.queued > 0 => Err(Exit::NoConnection),
-            Some(_) if now.state == State::Update && self.has_quit => Ok(()),
-            // QUIT was answered by something else than `+OK`, and obeyed.
-            Some(Ending::ByServer(Cut::Nothing)) if self.has_quit => Ok(()),
             Some(ending) => {
+                // Lines that wait, in the queue or before it, were not sent: QUIT may be among them.
+                let has_quit = self.has_quit && now.queued == 0 && !now.is_behind;
+                let is_usual = *ending == Ending::ByServer(Cut::Nothing);
+                // QUIT may be answered by something else than `+OK`, and obeyed.
+                if has_quit && (is_usual || now.state == State::Update) {
+                    return Ok(());
+                }
                 // An end that nothing is amiss with was not told.
-                if *ending == Ending::ByServer(Cut::Nothing) && now.state != State::Greeting {
+                if is_usual && now.state != State::Greeting {
                     report::error("the server closed the connection before QUIT", None);
                 }
                 Err(Exit::NoConnection)

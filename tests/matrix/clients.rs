@@ -150,8 +150,12 @@ pub(crate) fn logs(folder: &Path) -> Vec<Vec<u8>> {
     // Behind the time, which may be that of the same second; those of a check in the order of the probes.
     files.sort_by_key(|file| {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
-        let is_of = |probe: &Probe| name.contains(&format!("check-{}-127", probe.name));
-        let probe = PROBES.iter().position(is_of);
+        let is_of = |probe: &&Probe| name.contains(&format!("-check-{}-", probe.name));
+        let probe = PROBES
+            .iter()
+            .filter(is_of)
+            .max_by_key(|probe| probe.name.len());
+        let probe = probe.and_then(|probe| PROBES.iter().position(|one| one.name == probe.name));
         (probe, name.clone().split_off(21))
     });
     files
