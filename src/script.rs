@@ -138,7 +138,7 @@ impl Script<'_> {
         loop {
             let Some(line) = lines.ready() else {
                 // Nothing more is here: what was gathered goes out before more is waited for.
-                self.hand_over()?;
+                self.hand_over(0)?;
                 match lines.wait() {
                     Some(Event::Octets(_) | Event::End) => continue,
                     Some(Event::Failed(error)) => {
@@ -194,7 +194,7 @@ impl Script<'_> {
         self.has_quit = row.is_some_and(|row| row.effect == Effect::Quit);
         self.push(line);
         if self.gathered.len() >= GATHERED_MAX {
-            self.hand_over()?;
+            self.hand_over(GATHERED_MAX)?;
         }
         Ok(())
     }
@@ -204,8 +204,8 @@ impl Script<'_> {
         self.gathered.extend_from_slice(b"\r\n");
     }
 
-    /// Hands the gathered lines to the connection, once there is room for them.
-    fn hand_over(&mut self) -> Result<(), Exit> {
+    /// Hands the gathered lines to the connection, once there is room for them; `low` as in [`Turns`].
+    fn hand_over(&mut self, low: usize) -> Result<(), Exit> {
         if self.gathered.is_empty() {
             return Ok(());
         }
@@ -214,6 +214,7 @@ impl Script<'_> {
         let turns = Turns {
             window: if self.plan.args.pipeline { WINDOW } else { 1 },
             refusals: self.most_refusals(),
+            low,
         };
         self.connection.order(Order::SendInTurn(lines, turns));
         Ok(())
@@ -229,13 +230,13 @@ impl Script<'_> {
 
     /// Waits until all lines so far are sent and answered.
     fn settle(&mut self) -> Result<(), Exit> {
-        self.hand_over()?;
+        self.hand_over(0)?;
         self.wait(|now| now.queued == 0 && is_settled(now))
     }
 
     /// Waits until all lines so far are sent and, in lock-step, answered.
     fn drain(&mut self) -> Result<(), Exit> {
-        self.hand_over()?;
+        self.hand_over(0)?;
         let is_pipelined = self.plan.args.pipeline;
         self.wait(|now| now.queued == 0 && (is_pipelined || is_settled(now)))
     }

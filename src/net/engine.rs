@@ -54,6 +54,8 @@ pub struct Turns {
     pub window: usize,
     /// How many refusals there may have been; behind one more nothing is sent.
     pub refusals: u64,
+    /// Who waits is woken when no more octets than this wait for their turn; above, the connection is busy with itself.
+    pub low: usize,
 }
 
 /// Who watches a connection. It is called on the thread that owns it, after what it is told stands in the file.

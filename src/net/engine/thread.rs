@@ -59,9 +59,6 @@ pub(super) struct Engine {
     pub(super) flush_due: Option<Instant>,
 }
 
-/// Below so many octets of lines that wait whoever brings them is woken; above, the connection is busy with itself.
-const QUEUE_LOW: usize = 16 * 1024;
-
 /// So many octets go out together at most.
 const OUTBOX_FULL: usize = 16 * 1024;
 
@@ -155,7 +152,8 @@ impl Engine {
 
     /// Whether lines go out one after the other, and nobody needs to be told of each.
     fn is_busy(&self) -> bool {
-        self.queue.left() > QUEUE_LOW && self.has_turn()
+        let low = self.queue.turns.map_or(0, |turns| turns.low);
+        self.queue.left() > low && self.has_turn()
     }
 
     /// Whether the lines that wait may go on at all.
