@@ -7,7 +7,7 @@ mod console;
 mod disk;
 mod stop;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use std::sync::mpsc;
 use poptalk::tracker::Side;
 use poptalk::transcript::{Item, Transcript};
 
-use crate::support::{Dice, Home, LIMIT, Peer, read, serve, text};
+use crate::support::{Dice, Home, LIMIT, Peer, read, serve, started, text};
 
 /// How many moments of each kind of session are tried.
 fn moments() -> usize {
@@ -243,24 +243,6 @@ fn a_replay_is_ended_by_a_signal_at_any_moment() {
     }
 }
 
-/// Starts a server of ours; it, and its address.
-fn start(home: &Home, args: &[&str]) -> (Child, String) {
-    let mut child = home
-        .poptalk(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    lines.read_line(&mut line).unwrap();
-    let address = line.split(' ').nth(1).unwrap().to_owned();
-    // Nobody reads it, but it is to have somebody to print to.
-    std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-    (child, address)
-}
-
 #[test]
 fn servers_are_ended_by_a_signal_at_any_moment() {
     let mut dice = Dice::default();
@@ -274,10 +256,10 @@ fn servers_are_ended_by_a_signal_at_any_moment() {
             let (address, behind) = serve(|peer| peer.answer(maildrop));
             let address = address.to_string();
             let (child, address) =
-                start(&home, &[&["proxy", address.as_str()][..], &listen].concat());
+                started(&mut home.poptalk(&[&["proxy", address.as_str()][..], &listen].concat()));
             (Some(behind), child, address)
         } else {
-            let (child, address) = start(&home, &[&["serve"][..], &listen].concat());
+            let (child, address) = started(&mut home.poptalk(&[&["serve"][..], &listen].concat()));
             (None, child, address)
         };
         let mut client = TcpStream::connect(address).unwrap();

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use poptalk::serve::MOST_CONNECTIONS;
 
-use crate::support::{Home, LIMIT};
+use crate::support::{Home, LIMIT, listening};
 
 /// How many connections one after the other.
 fn connections() -> usize {
@@ -77,17 +77,7 @@ impl Server {
         };
         args.extend(["--listen", "127.0.0.1:0", "--log", logs.to_str().unwrap()]);
         args.extend(more);
-        let mut child = home
-            .poptalk(&args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
-        let address = line.split(' ').nth(1).unwrap().to_owned();
+        let (child, address, out) = listening(&mut home.poptalk(&args));
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
             for line in out.lines() {

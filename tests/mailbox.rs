@@ -6,10 +6,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::time::Instant;
 
-use crate::support::{Dice, Home, LIMIT};
+use crate::support::{Dice, Home, LIMIT, started};
 
 /// The kinds of mailboxes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,18 +103,7 @@ impl Server {
         if may_delete {
             args.push("--allow-delete");
         }
-        let mut child = home
-            .poptalk(&args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
-        let address = line.split(' ').nth(1).unwrap().to_owned();
-        std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
+        let (child, address) = started(&mut home.poptalk(&args));
         Self { child, address }
     }
 

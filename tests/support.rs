@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -228,4 +228,36 @@ impl Dice {
     pub(crate) fn octet(&mut self) -> u8 {
         self.roll(256) as u8
     }
+}
+
+/// The address that a server of ours tells, and what it goes on to print.
+fn told(server: &mut Child) -> (String, BufReader<ChildStdout>) {
+    let mut out = BufReader::new(server.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    (line.split(' ').nth(1).unwrap().to_owned(), out)
+}
+
+fn spawned(server: &mut Command) -> Child {
+    let server = server.stdin(Stdio::null()).stdout(Stdio::piped());
+    server.stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Starts a server of ours: it, its address, and what it goes on to print.
+pub(crate) fn listening(server: &mut Command) -> (Child, String, BufReader<ChildStdout>) {
+    let mut server = spawned(server);
+    let (address, out) = told(&mut server);
+    (server, address, out)
+}
+
+/// The same, where nobody reads what it prints.
+pub(crate) fn started(server: &mut Command) -> (Child, String) {
+    ready(spawned(server))
+}
+
+/// The address of a server that was started. It is to have somebody to print to all the same.
+pub(crate) fn ready(mut server: Child) -> (Child, String) {
+    let (address, mut out) = told(&mut server);
+    std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
+    (server, address)
 }

@@ -1,15 +1,15 @@
 //! The transcript can't be written: the disk is full, there is a limit, the folder is no folder, the file is taken away. It is told
 //! once, the session goes on, and the exit code says so.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use poptalk::tracker::Side;
 
-use crate::support::{Home, LIMIT, Peer, read, serve, text};
+use crate::support::{Home, LIMIT, Peer, read, ready, serve, text};
 use crate::terminal::Terminal;
 
 /// What is told of a transcript that failed.
@@ -194,17 +194,6 @@ fn a_replay_whose_transcript_fails_is_not_compared() {
         assert!(told.contains("transcript "), "{told}");
         assert_eq!(text(&output.stdout), "");
     }
-}
-
-/// A server of ours that is ready, its address, and what it goes on to print.
-fn ready(mut child: Child) -> (Child, String) {
-    let mut lines = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    lines.read_line(&mut line).unwrap();
-    let address = line.split(' ').nth(1).unwrap().to_owned();
-    // Nobody reads it, but it is to have somebody to print to.
-    std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-    (child, address)
 }
 
 /// Fetches a message that is longer than the limit, twice, and leaves.
