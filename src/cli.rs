@@ -125,6 +125,10 @@ fn refuse(error: &clap::Error) -> ExitCode {
     if !is_printed {
         report::own(&error.render().to_string());
     }
+    let first = given.get(1).and_then(|word| word.to_str());
+    if let Some(meant) = first.and_then(meant).filter(|_| error.use_stderr()) {
+        report::own(&format!("hint: did you mean `poptalk {meant}`?"));
+    }
     match error.use_stderr() {
         true => Exit::Usage.into(),
         false => Exit::Well.into(),

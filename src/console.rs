@@ -252,6 +252,10 @@ impl Console {
                     self.remember(&line);
                 }
                 Typed::Wire(_) => {
+                    // Its end may be told, and not all be done yet: the prompt is to know of it.
+                    if let Some(connection) = &self.connection {
+                        connection.wait(SILENCE, |now| now.ending.is_some());
+                    }
                     self.screen.note(
                         Paint::Warning,
                         "not sent: there is no connection; the line is kept",
@@ -267,9 +271,12 @@ impl Console {
                     self.help(&String::from_utf8_lossy(topic));
                 }
                 Typed::NotOwn(word) => {
+                    let meant = typed::meant(word);
+                    let meant =
+                        meant.map_or(String::new(), |meant| format!("did you mean `:{meant}`? "));
                     let word = String::from_utf8_lossy(word);
                     let text = format!(
-                        "no command `:{word}`; `:help` lists them, `::{word}` sends it to the server"
+                        "no command `:{word}`; {meant}`:help` lists them, `::{word}` sends it to the server"
                     );
                     self.screen.note(Paint::Warning, &text);
                 }

@@ -20,7 +20,11 @@ pub fn overview(now: Option<States>) -> String {
         } else {
             ' '
         };
-        text.push_str(&format!(" {mark} {:<33} {}\n", row.syntax(), row.help));
+        let mut head = format!("{mark} {}", row.syntax());
+        for line in wrap(row.help, 41).lines() {
+            text.push_str(&format!(" {head:<35} {line}\n"));
+            head.clear();
+        }
     }
     let rest: Vec<&str> = Command::all()
         .filter(|row| is_rare(row))

@@ -161,14 +161,14 @@ impl Script<'_> {
                     report::own(&help::topic(&String::from_utf8_lossy(topic), 80))
                 }
                 Typed::NotOwn(word) => {
+                    let meant = typed::meant(word);
+                    let meant =
+                        meant.map_or(String::new(), |meant| format!("did you mean `:{meant}`? "));
                     let word = String::from_utf8_lossy(word);
-                    let what = format!("line {number}: no command `:{word}`");
-                    report::error(
-                        &what,
-                        Some(&format!(
-                            "`::{word}` sends it to the server; `:help` lists the commands"
-                        )),
+                    let hint = format!(
+                        "{meant}`::{word}` sends it to the server; `:help` lists the commands"
                     );
+                    report::error(&format!("line {number}: no command `:{word}`"), Some(&hint));
                     return Err(Exit::Usage);
                 }
                 Typed::Own(own, args) => {

@@ -29,6 +29,8 @@ pub enum Paint {
     Warning,
     /// A word of poptalk's.
     Note,
+    /// A word that is another one in the other recording.
+    Changed,
     /// The prompt.
     Prompt,
 }
@@ -74,6 +76,8 @@ impl Style {
             Paint::Challenge => text.cyan().to_string(),
             Paint::Warning => text.yellow().to_string(),
             Paint::Note => text.dimmed().to_string(),
+            // Seen on white, and without colours, too.
+            Paint::Changed => text.yellow().underline().to_string(),
             Paint::Prompt => text.bold().to_string(),
         }
     }

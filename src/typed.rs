@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::secret::typing_errors;
+
 /// A command to poptalk itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Own {
@@ -261,6 +263,15 @@ pub const OWN: &[Own] = &[
     ),
 ];
 
+/// The word to poptalk that was meant by one that is none, where only typing errors stand between them.
+#[must_use]
+pub fn meant(word: &[u8]) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase();
+    let errors = |own: &&Own| typing_errors(&word, own.word.as_bytes());
+    let near = OWN.iter().min_by_key(errors)?;
+    (word.len() > 2 && errors(&near) <= 2).then_some(near.word)
+}
+
 /// What a typed line means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Typed<'a> {
@@ -382,6 +393,8 @@ mod tests {
             )
         ));
         assert_eq!(read(b":nonsense 1", false), Typed::NotOwn(b"nonsense"));
+        assert_eq!(meant(b"qiut"), Some("quit"));
+        assert_eq!(meant(b"nonsense"), None);
         assert_eq!(read(b"? retr ", false), Typed::Help(b"retr"));
         assert_eq!(read(b"?", false), Typed::Help(b""));
     }

@@ -11,7 +11,7 @@ use crate::report;
 pub const EXAMPLES: &str = "\
 Examples:
   poptalk completions bash > ~/.local/share/bash-completion/completions/poptalk
-  poptalk completions zsh > ~/.zfunc/_poptalk  with ~/.zfunc in $fpath
+  poptalk completions zsh > ~/.zfunc/_poptalk   # with ~/.zfunc in $fpath
   poptalk completions fish > ~/.config/fish/completions/poptalk.fish";
 
 /// The arguments of `completions`.

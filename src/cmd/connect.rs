@@ -30,6 +30,14 @@ Examples:
 /// How long DNS may take for each question.
 const LOOK_UP_WAIT: Duration = Duration::from_secs(15);
 
+/// A port that is given as a word of its own.
+fn port(text: &str) -> Result<u16, String> {
+    let port = text.parse().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| {
+        "a port is a number from 1 to 65535; behind a host nothing else is taken".to_owned()
+    })
+}
+
 /// The arguments of `connect`.
 #[derive(Debug, clap::Args)]
 pub struct ConnectArgs {
@@ -39,7 +47,7 @@ pub struct ConnectArgs {
     host: Option<String>,
 
     /// The port [default: 110, or 995 with --tls]
-    #[arg(value_name = "PORT")]
+    #[arg(value_name = "PORT", value_parser = port)]
     port: Option<u16>,
 
     /// TLS from the first octet, as on port 995

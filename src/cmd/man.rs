@@ -40,8 +40,9 @@ pub fn run(args: &ManArgs, command: clap::Command) -> Exit {
         Some(name) => pages(command).find(|page| page.get_name() == format!("poptalk-{name}")),
     };
     let Some(page) = page else {
+        let name = args.subcommand.as_deref().unwrap_or_default();
         report::error(
-            "there is no such subcommand",
+            &format!("there is no subcommand `{name}`"),
             Some("poptalk --help names them all"),
         );
         return Exit::Usage;
@@ -66,6 +67,13 @@ fn pages(mut command: clap::Command) -> impl Iterator<Item = clap::Command> {
 }
 
 fn write_all(folder: &Path, command: clap::Command) -> Exit {
+    if let Err(error) = fs::create_dir_all(folder) {
+        report::error(
+            &format!("{}: {}", folder.display(), plain(&error)),
+            Some("name a folder that you can write to"),
+        );
+        return Exit::Usage;
+    }
     let all = std::iter::once(command.clone()).chain(pages(command));
     for page in all {
         let path = folder.join(format!("{}.1", page.get_name()));

@@ -8,8 +8,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rustyline::ExternalPrinter;
 
+use unicode_width::UnicodeWidthChar;
+
+use super::terminal;
 use crate::style::{Paint, Style};
 use crate::visible;
+
+/// What stands before poptalk's own lines.
+const MARGIN: &str = "  ";
 
 /// Where text goes: straight out, or above the prompt while a line is being typed.
 #[derive(Debug)]
@@ -29,6 +35,30 @@ struct State {
     is_inside_line: bool,
     /// Texts for above the prompt, or for when the pager was left.
     queue: VecDeque<String>,
+}
+
+/// A line in rows of at most `columns`, cut at blanks where there are any.
+fn rows(line: &str, columns: usize) -> Vec<&str> {
+    let mut rows = Vec::new();
+    let mut rest = line;
+    while let Some(end) = overflow(rest, columns.max(20)) {
+        let (row, _) = rest.split_at(end);
+        let cut = row.rfind(' ').filter(|blank| *blank > 0).unwrap_or(end);
+        let (row, behind) = rest.split_at(cut);
+        rows.push(row.trim_end());
+        rest = behind.trim_start();
+    }
+    rows.push(rest);
+    rows
+}
+
+/// The octet at which a text goes beyond so many columns.
+fn overflow(text: &str, columns: usize) -> Option<usize> {
+    let mut column = 0;
+    text.char_indices().find_map(|(at, letter)| {
+        column += letter.width().unwrap_or(0);
+        (column > columns).then_some(at)
+    })
 }
 
 impl Screen {
@@ -60,11 +90,15 @@ impl Screen {
         }
     }
 
-    /// Prints a line of poptalk's own, made safe.
+    /// Prints a line of poptalk's own, made safe, on as many rows as it needs; words are not cut.
     pub fn note(&self, paint: Paint, text: &str) {
-        let mut safe = String::from("  ");
+        let mut safe = String::new();
         visible::escape(text.as_bytes(), &mut safe);
-        self.print(&format!("{}\n", self.style.paint(paint, &safe)));
+        let columns = terminal::size().0.saturating_sub(MARGIN.len());
+        let rows = rows(&safe, columns).into_iter();
+        let rows =
+            rows.map(|row| format!("{}\n", self.style.paint(paint, &format!("{MARGIN}{row}"))));
+        self.print(&rows.collect::<String>());
     }
 
     /// Says whether a line is being typed. What waited to be shown above it is shown now when it is not.
@@ -139,4 +173,18 @@ fn put(state: &mut State, text: &str) {
     let mut out = std::io::stdout().lock();
     // A screen that is gone ends the program where the keyboard is read.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_cut_between_words() {
+        let line = "one two three four five six seven";
+        assert_eq!(rows(line, 20), ["one two three four", "five six seven"]);
+        assert_eq!(rows("short", 20), ["short"]);
+        let long = "x".repeat(45);
+        assert_eq!(rows(&long, 20).concat(), long);
+    }
 }

@@ -108,7 +108,7 @@ impl<'a> Printer<'a> {
 
     fn span(&self, span: &Span) -> String {
         let paint = if span.is_changed {
-            Paint::Warning
+            Paint::Changed
         } else {
             Paint::Plain
         };
