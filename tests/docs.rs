@@ -142,6 +142,23 @@ fn table(mark: &str, want: &str) {
     }
 }
 
+/// Each command with what it looks like on the wire, from `transcripts/commands/`.
+fn exchanges() -> String {
+    let mut text = String::new();
+    for row in Command::all() {
+        let name = row.verb.trim_start_matches('*').replace(' ', "-");
+        let file = read(&format!("transcripts/commands/{name}.pop3"));
+        let rows = file.trim_start_matches("#!pop3 1\n").trim();
+        text += &format!(
+            "### {}\n\n`{}` ({})\n\n```text\n{rows}\n```\n\n",
+            row.verb,
+            row.syntax(),
+            row.source
+        );
+    }
+    text
+}
+
 #[test]
 fn the_tables_of_the_guide_are_those_of_the_code() {
     let cell = |text: &str| text.replace('|', "\\|");
@@ -167,6 +184,7 @@ fn the_tables_of_the_guide_are_those_of_the_code() {
         );
     }
     table("POP3 commands", &all);
+    table("exchanges", &exchanges());
     let mut rules = String::from("| rule | level | source | says |\n|---|---|---|---|\n");
     for rule in poptalk::lint::rules() {
         rules += &format!(
