@@ -412,8 +412,11 @@ impl Filter {
 
     /// A line as it is sent.
     fn changed(&self, line: Vec<u8>, is_status: bool) -> Vec<u8> {
-        let is_sasl = line.to_ascii_uppercase().starts_with(b"SASL ");
-        if is_status || !is_sasl || !matches!(self, Self::Capabilities { .. }) {
+        let is_sasl = || {
+            line.get(..5)
+                .is_some_and(|tag| tag.eq_ignore_ascii_case(b"SASL "))
+        };
+        if is_status || !matches!(self, Self::Capabilities { .. }) || !is_sasl() {
             return line;
         }
         let known = MECHANISMS.iter().map(|(name, _)| name.as_bytes());
