@@ -32,6 +32,33 @@ fn console_blocks_print_what_they_show() {
     cases.run();
 }
 
+#[test]
+fn a_false_line_in_a_console_block_is_noticed() {
+    let home = Home::new();
+    let block = "```console\n$ poptalk --version\npoptalk 0.1.0\n\n```\n";
+    let is_well = |text: &str| {
+        let file = home.path().join("block.md");
+        std::fs::write(&file, text).unwrap();
+        std::panic::catch_unwind(|| {
+            let cases = trycmd::TestCases::new();
+            cases
+                .register_bin("poptalk", Path::new(env!("CARGO_BIN_EXE_poptalk")))
+                .case(file.to_str().unwrap());
+            cases.run();
+        })
+        .is_ok()
+    };
+    assert!(is_well(block));
+    assert!(!is_well(&block.replace("0.1.0", "0.1.1")));
+}
+
+#[test]
+#[should_panic(expected = "shown: +OK 8 messages")]
+fn a_false_line_in_a_session_is_noticed() {
+    let session = blocks(&read("README.md"), "```text session").remove(0);
+    type_session(&session.replace("+OK 9 messages", "+OK 8 messages"));
+}
+
 /// The blocks of a Markdown file that begin with this fence.
 fn blocks(text: &str, fence: &str) -> Vec<String> {
     let mut found = Vec::new();
