@@ -92,10 +92,11 @@ enum Command {
 
 /// Connects; a host that is not found may be a subcommand, misspelt.
 fn connect(args: connect::ConnectArgs) -> Exit {
-    let meant = args.host().and_then(meant);
+    let host = args.host().map(str::to_owned);
     let exit = connect::run(args);
-    if let Some(meant) = meant
-        && exit == Exit::NoConnection
+    // The table of subcommands takes a while to make.
+    if exit == Exit::NoConnection
+        && let Some(meant) = host.as_deref().and_then(meant)
     {
         report::own(&format!("hint: did you mean `poptalk {meant}`?"));
     }
