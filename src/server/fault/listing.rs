@@ -280,7 +280,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "uidl-duplicate",
         "two messages have one unique-id",
-        &["uidl-duplicate"],
+        &["uidl-duplicate", "uidl-shared-by-different"],
         &[Step::new(
             Data,
             &["UIDL"],
