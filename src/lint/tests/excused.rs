@@ -100,3 +100,23 @@ fn copies_may_share_a_unique_id() {
         assert!(has(&other, id), "{other}");
     }
 }
+
+#[test]
+fn each_reason_against_a_certificate_is_told() {
+    let of = |why: &str| {
+        let text = format!(
+            "* connected 192.0.2.1:995\n* tls TLSv1.3 TLS_AES_256_GCM_SHA384 unverified ({why}) CN=not for (signed by itself) \nS: +OK\n"
+        );
+        let found = judged(text.as_bytes());
+        let ids = found.iter().map(|one| one.id);
+        ids.filter(|id| id.starts_with("tls-")).collect::<Vec<_>>()
+    };
+    let name = "the server's certificate is for another name than `a.example`";
+    let own = "the server's certificate is signed by itself";
+    assert_eq!(of(name), ["tls-cert-name-mismatch"]);
+    assert_eq!(of(own), ["tls-cert-untrusted"]);
+    let both = of(&format!("{name}; {own}"));
+    assert_eq!(both, ["tls-cert-name-mismatch", "tls-cert-untrusted"]);
+    let old = "the server's certificate has expired; the server's certificate is signed by itself";
+    assert_eq!(of(old), ["tls-cert-expired", "tls-cert-untrusted"]);
+}
