@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::finding::Finding;
 use crate::lint::{self, Lint};
 use crate::replay::{self, Limit, Options, ReplayError};
+use crate::sasl;
 use crate::session::{Failure, Plan};
 use crate::text::{self, Reader};
 use crate::tracker::Status;
@@ -20,10 +21,13 @@ use crate::transcript::Item;
 use session::Session;
 
 /// How many logins of one run fail on purpose at most. Where the password that is given is wrong, one more does.
-pub const FAILED_LOGINS: usize = 4;
+pub const FAILED_LOGINS: usize = 5;
 
 /// How much of a server one probe takes, in octets: a reply without end is not waited for.
 pub const OCTETS_MAX: u64 = 64 * 1024 * 1024;
+
+/// How much all probes of a run take, in octets of their transcripts.
+pub const OCTETS_OF_A_RUN: u64 = 4 * OCTETS_MAX;
 
 /// What a probe needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub enum Need {
     User,
     /// A user's name and password.
     Login,
+    /// The same, on a connection in clear to this machine, and a server that agrees to STLS.
+    ClearLogin,
 }
 
 /// A probe: a transcript whose client rows are played.
@@ -75,10 +81,13 @@ pub const PROBES: &[Probe] = probes![
     "session",
     "deletion",
     "pipelining",
+    "pipelining-login",
+    "stls-late",
     "argument",
     "sasl",
     "sasl-initial",
-    "sasl-cancel"
+    "sasl-cancel",
+    "apop"
 ];
 
 /// The probe of a name.
@@ -103,6 +112,7 @@ impl Probe {
             Some("stls") => Need::Stls,
             Some("user") => Need::User,
             Some("login") => Need::Login,
+            Some("clear login") => Need::ClearLogin,
             _ => Need::Nothing,
         }
     }
@@ -111,6 +121,12 @@ impl Probe {
     #[must_use]
     pub fn capability(&self) -> Option<String> {
         self.head("capability")
+    }
+
+    /// Whether the greeting must have a timestamp for it (RFC 1939 §7).
+    #[must_use]
+    pub fn needs_timestamp(&self) -> bool {
+        self.head("greeting").as_deref() == Some("timestamp")
     }
 
     /// How many logins of it fail.
@@ -174,8 +190,14 @@ pub struct Check<'a> {
     pub may_send_in_clear: bool,
     /// The password of the user, for the probes that need one.
     pub password: Option<String>,
+    /// The server is on this machine.
+    pub is_here: bool,
     /// When all of it ends.
     pub until: Instant,
+    /// How many octets may still come.
+    pub octets_left: u64,
+    /// What has been learnt: a greeting had a timestamp.
+    pub has_timestamp: bool,
     /// What has been learnt: every capability that was announced, in one of the phases.
     pub capabilities: Vec<String>,
     /// What has been learnt: the login of a probe did not come about, and why.
@@ -183,19 +205,24 @@ pub struct Check<'a> {
 }
 
 impl Check<'_> {
+    /// Whether logins are inside TLS that STLS begins.
+    fn begins_tls(&self) -> bool {
+        !self.plan.target.is_tls && announces(&self.capabilities, "STLS")
+    }
+
     /// Why a probe is not to be played; None: it is.
     fn unfit(&self, probe: &Probe) -> Option<String> {
         let has_user = self.plan.args.user.is_some();
         let is_clear = !self.plan.target.is_tls;
         let lacks = |capability: &String| !announces(&self.capabilities, capability);
         let unfit = match probe.need() {
-            Need::Stls if !is_clear => "TLS is on from the first octet",
-            Need::Stls if !announces(&self.capabilities, "STLS") => {
+            Need::Stls | Need::ClearLogin if !is_clear => "TLS is on from the first octet",
+            Need::Stls | Need::ClearLogin if !announces(&self.capabilities, "STLS") => {
                 "the server does not announce STLS"
             }
-            Need::User | Need::Login if !has_user => "it needs a user: -u NAME",
+            Need::User | Need::Login | Need::ClearLogin if !has_user => "it needs a user: -u NAME",
             // One try is enough: more might lock the account.
-            Need::Login if self.no_login.is_some() => {
+            Need::Login | Need::ClearLogin if self.no_login.is_some() => {
                 let why = self.no_login.as_deref().unwrap_or_default();
                 return Some(format!("the login did not come about: {why}"));
             }
@@ -205,6 +232,15 @@ impl Check<'_> {
                     && !self.may_send_in_clear =>
             {
                 "the password would go out in clear; --allow-plaintext sends it"
+            }
+            // Whoever has TLS need not send a password without.
+            Need::ClearLogin if !self.is_here => {
+                "the password would go out in clear, and the server has TLS"
+            }
+            _ if probe.needs_timestamp() && !self.has_timestamp => "the greeting has no timestamp",
+            // What the server said in clear does not count inside TLS.
+            _ if probe.needs_timestamp() && self.begins_tls() && !self.is_here => {
+                "the greeting came in clear; port 995 with --tls has it inside TLS"
             }
             _ => {
                 return probe
@@ -221,9 +257,8 @@ impl Check<'_> {
         if let Some(why) = self.unfit(probe) {
             return Outcome::Skipped(why);
         }
-        let is_inside_stls = probe.need() == Need::Login
-            && !self.plan.target.is_tls
-            && announces(&self.capabilities, "STLS");
+        let is_inside_stls =
+            probe.need() == Need::Login && self.begins_tls() && !probe.needs_timestamp();
         let text = match is_inside_stls {
             true => with_stls(probe.text),
             false => probe.text.to_owned(),
@@ -235,11 +270,13 @@ impl Check<'_> {
         let mut plan = self.plan.clone();
         plan.file_name = format!("check-{}-{}", probe.name, self.plan.target.host);
         let user = self.plan.args.user.clone().unwrap_or_default();
+        let most = self.octets_left.min(OCTETS_MAX);
         let options = Options {
             keep_going: true,
             expects_tls_failure: true,
             until: Some(self.until),
-            most_octets: Some(OCTETS_MAX),
+            most_octets: Some(most),
+            answers_only: true,
             values: HashMap::from([("user".to_owned(), user)]),
             password: self.password.clone(),
             ..Options::default()
@@ -253,12 +290,16 @@ impl Check<'_> {
         let session = read()
             .and_then(|file| Session::read(file).ok())
             .unwrap_or_default();
+        let octets = std::fs::metadata(&played.log).map_or(0, |data| data.len());
+        self.octets_left = self.octets_left.saturating_sub(octets);
+        let greeting = session.greeting.as_deref().unwrap_or_default();
+        self.has_timestamp |= sasl::timestamp(greeting.as_bytes()).is_some();
         for line in &session.capabilities {
             if !self.capabilities.contains(line) {
                 self.capabilities.push(line.clone());
             }
         }
-        let early = early(played.failure, played.limit)
+        let early = early(played.failure, played.limit, most)
             .filter(|(_, exit)| *exit != Exit::Tls || !probe.may_fail_tls());
         if probe.need() == Need::Login && probe.failed_logins() == 0 && !session.has_login {
             self.no_login = Some(no_login(&session, early.as_ref()));
@@ -277,10 +318,10 @@ impl Check<'_> {
 }
 
 /// How a probe ended before its time, and the exit code for it.
-fn early(failure: Option<Exit>, limit: Option<Limit>) -> Option<(String, Exit)> {
+fn early(failure: Option<Exit>, limit: Option<Limit>, most: u64) -> Option<(String, Exit)> {
     let why = match (limit, failure?) {
         (Some(Limit::Time), _) => "the time limit is reached".to_owned(),
-        (Some(Limit::Octets), _) => format!("more than {} MiB came", OCTETS_MAX / 1024 / 1024),
+        (Some(Limit::Octets), _) => format!("more than {} MiB came", most / 1024 / 1024),
         (None, Exit::Tls) => "TLS failed".to_owned(),
         (None, Exit::TimedOut) => "no reply came in time".to_owned(),
         (None, _) => "the connection was lost".to_owned(),
@@ -328,6 +369,8 @@ fn with_stls(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::command::{Command, Effect};
+    use crate::lint::catalogue::{self, Seen};
+    use crate::lint::known::NOBODY;
     use crate::tracker::Side;
     use crate::transcript::Piece;
 
@@ -340,7 +383,17 @@ mod tests {
         }
         let failed: usize = PROBES.iter().map(Probe::failed_logins).sum();
         assert_eq!(failed, FAILED_LOGINS);
-        let heads = ["needs", "capability", "fails", "may"];
+        let why = match catalogue::seen("ban-after-failures") {
+            Seen::Not(why) => why,
+            _ => "",
+        };
+        assert!(
+            why.contains(&format!("makes {FAILED_LOGINS} at most")),
+            "{why}"
+        );
+        let longest = probe("longest-line").unwrap();
+        assert!(longest.text.contains(&format!("C: USER {NOBODY}\n")));
+        let heads = ["needs", "capability", "fails", "may", "greeting"];
         for probe in PROBES {
             let items = text::parse(probe.text.as_bytes())
                 .unwrap()

@@ -51,6 +51,8 @@ pub struct Options {
     pub until: Option<Instant>,
     /// Stop once the server has sent so many octets.
     pub most_octets: Option<u64>,
+    /// A line of the client inside AUTH is sent only where the server has asked for it: elsewhere it would be a command.
+    pub answers_only: bool,
     /// Keep the recorded pauses.
     pub pace: Option<Pace>,
     /// What stands for `{{name}}` in a client row.
@@ -397,6 +399,9 @@ impl Replay<'_> {
                     is_response,
                     is_injected,
                 } => {
+                    if is_response && self.options.answers_only && !now.is_owed {
+                        continue;
+                    }
                     self.pause(cue.after_ms);
                     if is_injected && let Some(line) = plain_line(pieces, end) {
                         self.connection.order(Order::Inject(line));

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use poptalk::serve::{ServeOptions, Serving};
 use poptalk::server::{Maildrop, fault, messages};
 
-use crate::support::{Home, serve, text};
+use crate::support::{Home, serve, serve_each, text};
 
 /// Checks the practice server with all that it needs; gives its exit code and what it said.
 fn check(args: &[&str]) -> (Option<i32>, String, Vec<bool>) {
@@ -55,9 +55,9 @@ fn the_faultless_practice_server_breaks_no_must_and_nothing_of_security() {
         !said.contains("breaks a") && !said.contains("security"),
         "{said}"
     );
-    assert!(said.contains("21 of 21 probes"), "{said}");
-    assert_eq!(logged_in.len(), 21);
-    assert_eq!(logged_in.iter().filter(|logged_in| **logged_in).count(), 6);
+    assert!(said.contains("24 of 24 probes"), "{said}");
+    assert_eq!(logged_in.len(), 24);
+    assert_eq!(logged_in.iter().filter(|logged_in| **logged_in).count(), 9);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn programs_get_json_or_junit() {
     let json: serde_json::Value = values.next().unwrap().unwrap();
     let judged = json["judged"].as_array().unwrap();
     // Each probe, and what several sessions tell together.
-    assert_eq!(judged.len(), 22, "{said}");
+    assert_eq!(judged.len(), 25, "{said}");
     assert!(
         judged
             .iter()
@@ -104,7 +104,7 @@ fn without_a_user_what_needs_one_is_skipped() {
         said.contains("skipped session: it needs a user: -u NAME"),
         "{said}"
     );
-    assert!(said.contains("13 of 21 probes"), "{said}");
+    assert!(said.contains("13 of 24 probes"), "{said}");
 }
 
 #[test]
@@ -123,19 +123,54 @@ fn a_server_that_is_not_there_has_the_exit_code_for_it() {
 fn a_silent_server_ends_at_the_time_limit() {
     let (address, server) = serve(|peer| peer.rest());
     let home = Home::new();
-    let limits = ["--timeout", "0.2", "--time-limit", "0.1"];
+    // It may well greet later.
+    let limits = ["--timeout", "20", "--time-limit", "0.1"];
     let output = home.script(
         &[&["check", &address.to_string()], &limits[..]].concat(),
         b"",
     );
     let said = text(&output.stdout);
+    assert!(!said.contains("no-greeting"), "{said}");
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    drop(server);
+}
+
+#[test]
+fn a_silent_server_is_asked_twice() {
+    let (address, server) = serve_each(3, |peer| peer.rest());
+    let home = Home::new();
+    let args = ["check", &address.to_string(), "--timeout", "0.2"];
+    let output = home.script(&args, b"");
+    let said = text(&output.stdout);
+    assert!(said.contains("no-greeting: no greeting came"), "{said}");
+    let skipped = "skipped strange-lines: the server does not greet";
     assert!(
-        said.contains("no-greeting"),
-        "{said}{}",
-        text(&output.stderr)
+        said.contains(skipped) && said.contains(": 2 of 24 probes"),
+        "{said}"
     );
     assert_eq!(output.status.code(), Some(1));
     drop(server);
+}
+
+#[test]
+fn a_password_that_does_not_fit_into_a_line_is_refused_before_anything_is_sent() {
+    let home = Home::new();
+    let file = home.path().join("password");
+    std::fs::write(&file, "won\rderland\n").unwrap();
+    let file = file.to_str().unwrap();
+    let args = [
+        "check",
+        "127.0.0.1:1",
+        "-u",
+        "alice",
+        "--password-file",
+        file,
+    ];
+    let output = home.script(&args, b"");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("the password has a CR or LF"), "{said}");
+    assert!(!said.contains("derland"), "{said}");
 }
 
 /// Checks a server with a fault; gives what was said.
@@ -195,6 +230,15 @@ fn faults_of_a_live_server_are_found() {
         ("unknown-command-ok", "unknown-command-ok"),
         ("lang-reply-without-tag", "lang-reply-without-tag"),
         ("sasl-probe-unsupported", "sasl-probe-unsupported"),
+        ("sasl-ir-rejected", "sasl-ir-rejected"),
+        ("apop-offered-fails", "apop-offered-fails"),
+        ("stls-in-transaction", "stls-in-transaction"),
+        ("pipelining-drops-at-login", "pipelining-drops-at-login"),
+        ("top-unstuffed", "top-unstuffed"),
+        (
+            "number-out-of-range-accepted",
+            "number-out-of-range-accepted",
+        ),
     ];
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let runs: Vec<_> = wanted
@@ -220,7 +264,7 @@ fn faults_of_a_live_server_are_found() {
 fn how_long_refusals_take_is_compared_on_request() {
     let said = check_with("user-enumeration-timing", &["--timing", "5", "-v"]);
     assert!(
-        said.contains("failed logins on purpose: 14 at most"),
+        said.contains("failed logins on purpose: 15 at most"),
         "{said}"
     );
     assert!(said.contains("  user-enumeration-timing: "), "{said}");
@@ -251,7 +295,7 @@ fn a_wrong_password_is_tried_once_and_told() {
     assert_eq!(
         said.matches("the login did not come about: -ERR [AUTH]")
             .count(),
-        6,
+        9,
         "{said}"
     );
     assert!(events.iter().all(|event| !event.summary.has_logged_in));

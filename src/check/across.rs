@@ -42,6 +42,12 @@ impl Sessions {
         self.0.push((probe, session));
     }
 
+    /// Whether the server greeted in none of the first two, and so will not greet in the next one.
+    #[must_use]
+    pub fn are_silent(&self) -> bool {
+        self.0.len() >= 2 && self.values().all(|session| session.greeting.is_none())
+    }
+
     /// The first one of a probe.
     fn get(&self, probe: &str) -> Option<&Session> {
         self.all(probe).next()

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use owo_colors::Stream;
 
 use crate::check::across::{self, ACROSS, SAMPLES_MIN, Sessions};
-use crate::check::{self, Check, FAILED_LOGINS, Need, Outcome, PROBES, Probe};
+use crate::check::{self, Check, FAILED_LOGINS, Need, OCTETS_OF_A_RUN, Outcome, PROBES, Probe};
 use crate::console::terminal;
 use crate::exit::Exit;
 use crate::finding::{Finding, Level};
@@ -186,10 +186,24 @@ pub fn run(args: &CheckArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    if password
+        .as_deref()
+        .is_some_and(|text| text.contains(['\r', '\n']))
+    {
+        report::error(
+            "the password has a CR or LF inside, and that would end the line",
+            Some("give one that fits into a line; poptalk takes the first line of a file"),
+        );
+        return Exit::Usage;
+    }
+    let is_here = is_loopback(&plan.target.host);
     let mut check = Check {
         password,
         no_login: None,
-        may_send_in_clear: args.allow_plaintext || is_loopback(&plan.target.host),
+        may_send_in_clear: args.allow_plaintext || is_here,
+        is_here,
+        octets_left: OCTETS_OF_A_RUN,
+        has_timestamp: false,
         plan: &plan,
         folder: folder.path(),
         capabilities: Vec::new(),
@@ -288,6 +302,17 @@ impl Run {
             if check.until <= Instant::now() {
                 run.gap = Some(Exit::TimedOut);
                 run.skip(probe, "the time limit is reached".to_owned());
+                continue;
+            }
+            if check.octets_left == 0 {
+                run.gap = Some(Exit::TimedOut);
+                let most = OCTETS_OF_A_RUN / 1024 / 1024;
+                run.skip(probe, format!("more than {most} MiB came in all"));
+                continue;
+            }
+            if run.sessions.are_silent() {
+                run.gap = Some(Exit::TimedOut);
+                run.skip(probe, "the server does not greet".to_owned());
                 continue;
             }
             if is_told {
@@ -429,7 +454,15 @@ fn people(
         if level == Level::Info && !args.strict && !args.verbose {
             let count = found.count();
             if count > 0 {
-                writeln!(out, "{count} more are worth knowing (--strict shows them)")?;
+                let (are, them) = if count == 1 {
+                    ("is", "it")
+                } else {
+                    ("are", "them")
+                };
+                writeln!(
+                    out,
+                    "{count} more {are} worth knowing (--strict shows {them})"
+                )?;
             }
             continue;
         }
@@ -503,7 +536,7 @@ fn people(
     };
     writeln!(
         out,
-        "{}: {} of {} probes{rest}, {rules} rules, {found} found something",
+        "{}: {} of {} probes{rest}, {rules} rules about servers, {found} found something",
         plan.target,
         verdicts.len() - count(Verdict::Skipped),
         PROBES.len()
@@ -523,6 +556,9 @@ fn list() -> io::Result<()> {
             Need::Stls => "   (in clear, where STLS is announced)",
             Need::User => "   (-u)",
             Need::Login => "   (-u and a password)",
+            Need::ClearLogin => {
+                "   (-u and a password, in clear on this machine, where STLS is announced)"
+            }
         };
         writeln!(out, "  {:<18} {}{need}", probe.name, probe.about())?;
     }

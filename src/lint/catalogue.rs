@@ -204,7 +204,7 @@ pub const OTHERS: &[(&str, Seen)] = &[
     ("apop-timestamp-reused", Seen::Across),
     (
         "ban-after-failures",
-        Seen::Not("only many failed logins show it, and `check` makes two at most"),
+        Seen::Not("only many failed logins show it, and `check` makes 5 at most"),
     ),
     (
         "capa-expire-contradiction",

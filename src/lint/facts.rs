@@ -70,7 +70,7 @@ pub struct Message {
 }
 
 /// What RETR brought.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fetched {
     /// Octets without stuffing.
     pub octets: u64,

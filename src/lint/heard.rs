@@ -1,10 +1,13 @@
 //! What a rule is shown: a line with its role, or a finished exchange; and how it says where a rule is broken.
 
-use super::Body;
+use super::{Body, Known};
 use crate::command::{Command, Data, Words};
 use crate::dialogue::{Exchange, LINE_KEPT, Line, Place};
 use crate::tracker::{LineEnd, Sent, Side, Status};
 use crate::transcript::Piece;
+
+/// The lines of a list of capabilities that are judged by their words; real lists have two dozen.
+const NAMED_MAX: u64 = 1000;
 
 /// What a line is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +163,13 @@ impl<'a> Heard<'a> {
         let is_listed = self.role == Role::Listed(List::Capabilities);
         let text = self.plain_text().filter(|_| is_listed)?.trim();
         Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// The same, as long as the list is one that people read: a list without end must not take for ever to judge.
+    #[must_use]
+    pub fn named_capability(&self, known: &Known) -> Option<&'a str> {
+        self.capability()
+            .filter(|_| known.listing.lines < NAMED_MAX)
     }
 
     /// Whether it begins as a record of TLS does: an alert, or a handshake.

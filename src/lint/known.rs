@@ -24,6 +24,9 @@ const CAPABILITIES_MAX: usize = 256;
 /// The most names that are kept.
 const NAMES_MAX: usize = 64;
 
+/// A name that no server has a mailbox for: the probes ask for it.
+pub const NOBODY: &str = "poptalk-no-such-user";
+
 /// What is known of a session so far.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
@@ -63,6 +66,8 @@ pub struct Known {
     pub refused_unknown: u64,
     /// Digests of the names that USER was answered `+OK` for.
     pub accepted_names: BTreeSet<u64>,
+    /// USER was answered `+OK` behind another USER, for a name that nobody has ([`NOBODY`]).
+    pub takes_nobody: bool,
     /// Commands that were sent.
     pub commands: u64,
     /// Commands that were sent since TLS is on.
@@ -107,6 +112,8 @@ pub struct Known {
     pub listed: Option<(u64, u64)>,
     /// A whole UIDL came while nothing was deleted: its messages.
     pub unique: Option<u64>,
+    /// Messages that a whole or partial UIDL told to have a unique-id that another one has: each with one of those.
+    pub twins: BTreeMap<u64, u64>,
     /// The messages that are marked as deleted.
     pub marked: BTreeSet<u64>,
     /// Marks were taken away by RSET.
@@ -193,6 +200,14 @@ impl Known {
     #[must_use]
     pub fn is_behind(&self, verb: &str) -> bool {
         self.last.as_ref().is_some_and(|last| last.verb == verb)
+    }
+
+    /// Whether the exchange before was refused.
+    #[must_use]
+    pub fn is_behind_refusal(&self) -> bool {
+        self.last
+            .as_ref()
+            .is_some_and(|last| last.status == Some(Status::Negative))
     }
 
     /// Whether the reply to QUIT has come.
@@ -310,6 +325,7 @@ impl Known {
             self.phase = 2;
             self.messages.clear();
             self.marked.clear();
+            self.twins.clear();
             (self.stat, self.count, self.listed, self.unique) = (None, None, None, None);
         }
         self.state = Some(state);
@@ -430,6 +446,8 @@ impl Known {
             }
             "STLS" => self.is_stls_agreed = true,
             "USER" => {
+                let is_nobody = ended.name() == Some(digest(NOBODY.as_bytes()));
+                self.takes_nobody |= self.has_user && is_nobody;
                 self.has_user = true;
                 self.has_user_of_before = false;
                 if self.accepted_names.len() < NAMES_MAX {
@@ -489,8 +507,14 @@ impl Known {
     fn unique_all(&mut self, ended: &Ended<'_>) {
         let is_whole = ended.is_complete() && !self.listing.is_odd && !self.listing.has_holes;
         let listing = std::mem::take(&mut self.listing);
+        self.twins.clear();
         for (message, id) in &listing.numbers {
             self.message(*message, |known| known.unique_id = Some(*id));
+            let last = listing.unique_ids.get(id).copied();
+            if let Some(last) = last.filter(|last| last != message) {
+                self.twins.insert(*message, last);
+                self.twins.insert(last, *message);
+            }
         }
         if is_whole && self.marked.is_empty() {
             self.unique = Some(listing.lines);

@@ -127,7 +127,10 @@ pub(super) const RULES: &[Rule] = &[
             let is_end = matches!(event.kind, Closed | Lost | TimedOut);
             let is_silent =
                 known.state == Some(crate::tracker::State::Greeting) && !known.is_greeted;
-            (is_end && is_silent).then(|| super::Spot::at(event.place, "no greeting came"))
+            // Who leaves did not wait, or not for long enough.
+            let is_ours = known.is_closed_by_client;
+            (is_end && is_silent && !is_ours)
+                .then(|| super::Spot::at(event.place, "no greeting came"))
         })],
     },
     // RFC 1939 §4: the greeting is a positive response. Servers refuse with -ERR all the same, when they are full or shut.

@@ -1,7 +1,8 @@
 //! RFC 1939 §5, §7: the listings of STAT, LIST and UIDL, line by line.
 
+use super::facts::Fetched;
 use super::heard::{Heard, field, number, two_numbers};
-use super::{Check, List, Role, Rule};
+use super::{Check, Known, List, Role, Rule};
 use crate::finding::Level::{Info, Must, Should};
 use crate::tracker::LineEnd;
 
@@ -54,6 +55,26 @@ fn is_run_together(text: &[u8], octets: u64) -> bool {
     let words = super::known::words(text);
     let numbers = words.iter().filter(|word| number(word).is_some()).count();
     octets > 200 || (words.len() > 3 && numbers > 2)
+}
+
+/// The message of this line of UIDL, and the one that the listing has told the same unique-id for.
+fn twin(heard: &Heard<'_>, known: &Known) -> Option<(u64, u64)> {
+    let text = unique(heard).filter(|_| heard.role != Role::Status)?;
+    let id = field(text).1.trim_ascii_start();
+    let other = known
+        .listing
+        .unique_ids
+        .get(&super::known::digest(id))
+        .filter(|_| !id.is_empty())?;
+    let message = number(field(text).0)?;
+    (message != *other).then_some((message, *other))
+}
+
+/// That two messages of one unique-id are not of one size.
+fn differ(message: u64, size: u64, other: u64, size_of_other: u64) -> Option<String> {
+    (size != size_of_other).then(|| {
+        format!("messages {other} and {message} have one unique-id, and {size_of_other} and {size} octets")
+    })
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -321,22 +342,63 @@ pub(super) const RULES: &[Rule] = &[
             )
         })],
     },
-    // RFC 1939 §7: an id is of one message; only copies of the same message may share one.
+    // RFC 1939 §7: an id is of one message; only copies that are the same octet for octet may share one.
+    // Seen: popa3d 1.0.3 (real/popa-session.pop3), which makes the id of the message.
     Rule {
         id: "uidl-duplicate",
-        level: Must,
+        level: Info,
         source: "RFC 1939 §7",
-        says: "each message has a unique-id of its own",
-        hint: "clients never fetch the second message: let the server make the id of more than a few headers",
+        says: "each message has a unique-id of its own, unless it is the same as another one octet for octet",
+        hint: "clients fetch one of the two; look whether they are the same message: if not, one of them is never seen",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let text = unique(heard).filter(|_| heard.role != Role::Status)?;
-            let id = field(text).1.trim_ascii_start();
-            let other = known.listing.unique_ids.get(&super::known::digest(id))?;
-            let is_other =
-                number(field(text).0).is_some_and(|message| message != *other) && !id.is_empty();
-            is_other.then(|| heard.spot(format!("the same unique-id as message {other}")))
+            let (_, other) = twin(heard, known)?;
+            Some(heard.spot(format!("the same unique-id as message {other}")))
         })],
+    },
+    // RFC 1939 §7: messages that differ have unique-ids that differ.
+    Rule {
+        id: "uidl-shared-by-different",
+        level: Must,
+        source: "RFC 1939 §7",
+        says: "messages that differ have different unique-ids",
+        hint: "clients never fetch the second message: let the server make the id of more than a few headers",
+        also: &["uidl-duplicate"],
+        check: &[
+            Check::Line(|heard, known| {
+                let (message, other) = twin(heard, known)?;
+                let size = |message| known.messages.get(&message)?.size;
+                let what = differ(message, size(message)?, other, size(other)?)?;
+                Some(heard.spot(what))
+            }),
+            // The sizes, or the messages themselves, may come behind the unique-ids.
+            Check::Exchange(|ended, known| {
+                if ended.verb != "LIST" || ended.has_arguments() || !ended.is_complete() {
+                    return None;
+                }
+                let sizes = &known.listing.numbers;
+                let mut found = known.twins.iter().filter_map(|(message, other)| {
+                    differ(*message, *sizes.get(message)?, *other, *sizes.get(other)?)
+                });
+                found.next().map(|what| ended.spot(what))
+            }),
+            Check::Exchange(|ended, known| {
+                let message = ended.number().filter(|_| ended.verb == "RETR")?;
+                let other = known.twins.get(&message)?;
+                let before = known.messages.get(other)?.retrieved?;
+                let data = ended.exchange.data.as_ref().filter(|data| !data.has_holes);
+                let now = Fetched {
+                    octets: data?.message_octets,
+                    body_lines: ended.body?.body_lines,
+                    header: ended.body?.header_digest,
+                };
+                (ended.is_ok() && ended.is_complete() && now != before).then(|| {
+                    ended.spot(format!(
+                        "messages {other} and {message} have one unique-id, and differ"
+                    ))
+                })
+            }),
+        ],
     },
     // RFC 1939 §3: the data of a listing is complete lines.
     Rule {

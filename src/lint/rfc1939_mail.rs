@@ -277,9 +277,9 @@ pub(super) const RULES: &[Rule] = &[
         says: "TOP takes any number of lines",
         hint: "the server's counter overflows; clients should ask for 99999999 lines at most",
         also: &[],
-        check: &[Check::Exchange(|ended, _| {
+        check: &[Check::Exchange(|ended, known| {
             let lines = top_lines(ended).filter(|lines| *lines >= 99_999_999)?;
-            let is_refused = ended.is_err() && ended.code().is_none();
+            let is_refused = ended.is_err() && ended.code().is_none() && !known.is_authorization();
             is_refused.then(|| ended.spot(format!("{lines} lines are refused")))
         })],
     },

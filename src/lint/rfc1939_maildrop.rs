@@ -337,8 +337,14 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.verb == "QUIT" && ended.exchange.status.is_none();
+            // A server that hangs up behind a failed login need not have read the QUIT.
+            let is_login = known
+                .last
+                .as_ref()
+                .is_some_and(|last| matches!(last.verb, "USER" | "PASS" | "APOP" | "AUTH"));
+            let is_refused = is_login && known.is_behind_refusal();
             ended.when(
-                is_silent && super::transport::is_cut(known),
+                is_silent && !is_refused && super::transport::is_cut(known),
                 "no reply to QUIT",
             )
         })],

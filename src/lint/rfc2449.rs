@@ -68,7 +68,9 @@ fn meant(tag: &str) -> Option<&'static str> {
     let known = REGISTERED.iter().filter(|known| known.len() > 3);
     let mut known = known.filter(|known| {
         let is_start = tag.len() > 4 && known.starts_with(&tag);
-        is_start || distance(known.as_bytes(), tag.as_bytes()) <= known.len() / 3
+        let most = known.len() / 3;
+        let is_near = tag.len().abs_diff(known.len()) <= most;
+        is_start || is_near && distance(known.as_bytes(), tag.as_bytes()) <= most
     });
     known.next().copied()
 }
@@ -240,9 +242,9 @@ pub(super) const RULES: &[Rule] = &[
         says: "a capability line is a tag, and its parameters behind spaces",
         hint: "a slip in the server: clients do not see this capability",
         also: &[],
-        check: &[Check::Line(|heard, _| {
+        check: &[Check::Line(|heard, known| {
             heard.when(
-                is_malformed(heard.capability()?),
+                is_malformed(heard.named_capability(known)?),
                 "tag and parameter are not as they must be",
             )
         })],
@@ -255,8 +257,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "capabilities are spelt as they are registered",
         hint: "clients do not know this word: the server must spell it as in the RFC",
         also: &[],
-        check: &[Check::Line(|heard, _| {
-            let tag = tag_of(heard.capability()?);
+        check: &[Check::Line(|heard, known| {
+            let tag = tag_of(heard.named_capability(known)?);
             let known = meant(tag).filter(|_| !tag.starts_with(['X', 'x']))?;
             Some(heard.spot(format!("`{known}` may be meant")))
         })],
@@ -269,8 +271,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "private capabilities begin with X",
         hint: "harmless; clients pass over it",
         also: &[],
-        check: &[Check::Line(|heard, _| {
-            let line = heard.capability()?;
+        check: &[Check::Line(|heard, known| {
+            let line = heard.named_capability(known)?;
             let tag = tag_of(line);
             let is_private = tag.starts_with(['X', 'x']);
             let is_other = meant(tag).is_none() && !is_malformed(line);
@@ -289,7 +291,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "harmless; clients may look at the first line only",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let line = heard.capability()?;
+            let line = heard.named_capability(known)?;
             heard.when(
                 has_tag(&known.listing.capabilities, tag_of(line)),
                 "the same capability again",
@@ -402,8 +404,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "EXPIRE 0 says that messages which were retrieved may be deleted at QUIT",
         hint: "a client that leaves mail on the server should warn",
         also: &[],
-        check: &[Check::Line(|heard, _| {
-            let line = heard.capability()?.to_ascii_uppercase();
+        check: &[Check::Line(|heard, known| {
+            let line = heard.named_capability(known)?.to_ascii_uppercase();
             let mut words = line.split_ascii_whitespace();
             heard.when(
                 words.next() == Some("EXPIRE") && words.next() == Some("0"),

@@ -29,6 +29,16 @@ fn is_lost(ended: &Ended<'_>, known: &Known) -> bool {
     is_dropped(ended, known) && known.announces("PIPELINING") == Some(true)
 }
 
+/// Whether a text says that something is too long.
+fn speaks_of_length(text: &[u8]) -> bool {
+    let text = text.to_ascii_lowercase();
+    let mut words = text.split(|octet| !octet.is_ascii_alphanumeric());
+    let signs = [
+        "long", "longer", "length", "size", "exceeds", "overflow", "limit",
+    ];
+    words.any(|word| signs.iter().any(|sign| sign.as_bytes() == word))
+}
+
 fn is_behind_login(known: &Known) -> bool {
     known.is_behind("PASS") || known.is_behind("AUTH") || known.is_behind("APOP")
 }
@@ -167,7 +177,9 @@ pub(super) const RULES: &[Rule] = &[
             let octets = ended.exchange.command.as_ref()?.octets;
             let has_capa = known.announced.iter().any(Option::is_some);
             let is_long = (100..=255).contains(&octets) && ended.verb == "USER" && has_capa;
-            (is_long && ended.is_err())
+            // There is no such mailbox either: some servers refuse every name that they do not know.
+            let is_length = known.takes_nobody || ended.text().is_some_and(speaks_of_length);
+            (is_long && ended.is_err() && is_length)
                 .then(|| ended.spot(format!("a command of {octets} octets is refused")))
         })],
     },

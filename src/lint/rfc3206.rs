@@ -15,8 +15,9 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_login =
                 matches!(ended.verb, "PASS" | "APOP" | "AUTH") && ended.has_credentials();
-            // PASS without USER is refused for another reason.
-            let is_asked = ended.verb != "PASS" || known.is_behind("USER");
+            // PASS without USER is refused for another reason, and so it is where USER was refused.
+            let is_asked =
+                ended.verb != "PASS" || known.is_behind("USER") && !known.is_behind_refusal();
             let is_promised = known.announces("AUTH-RESP-CODE") == Some(true);
             let is_refused = ended.is_err() && ended.code().is_none() && !known.is_transaction();
             ended.when(

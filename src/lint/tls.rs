@@ -20,7 +20,10 @@ const WORDS: &[(Reason, &[&str])] = &[
         Reason::Expired,
         &["expired", "not valid yet", "not yet valid"],
     ),
-    (Reason::Name, &["for another name", "not for", "mismatch"]),
+    (
+        Reason::Name,
+        &["for another name", "for none of", "not for", "mismatch"],
+    ),
     (Reason::Weak, &["no longer safe", "too weak"]),
     (
         Reason::Untrusted,
@@ -35,7 +38,19 @@ const WORDS: &[(Reason, &[&str])] = &[
     ),
 ];
 
-/// The reason in the text of an event.
+/// What the event says against the certificate; the subject of it, behind that, may have any words.
+fn doubts(event: &Event) -> Option<&str> {
+    match event.kind {
+        EventKind::TlsFailed => Some(&event.text),
+        EventKind::TlsStarted => {
+            let (_, told) = event.text.split_once(" unverified ")?;
+            Some(told.split_once(") ").map_or(told, |(why, _)| why))
+        }
+        _ => None,
+    }
+}
+
+/// The first reason in the text of an event.
 pub(super) fn reason(text: &str) -> Option<Reason> {
     let is_old = [
         "TLS version",
@@ -52,13 +67,15 @@ pub(super) fn reason(text: &str) -> Option<Reason> {
 
 /// Why the certificate of this event is not trusted.
 fn doubt(event: &Event) -> Option<Reason> {
-    let is_failed = event.kind == EventKind::TlsFailed;
-    let is_unverified = event.kind == EventKind::TlsStarted && event.text.contains(" unverified ");
-    reason(&event.text).filter(|_| is_failed || is_unverified)
+    reason(doubts(event)?)
 }
 
 fn doubted(event: &Event, reason: Reason) -> Option<Spot> {
-    (doubt(event) == Some(reason)).then(|| spot(event))
+    let text = doubts(event).filter(|text| self::reason(text) != Some(Reason::Version))?;
+    // A certificate may be bad in several ways.
+    let mut rows = WORDS.iter().filter(|(of, _)| *of == reason);
+    let is_told = rows.any(|(_, words)| words.iter().any(|word| text.contains(word)));
+    is_told.then(|| spot(event))
 }
 
 fn spot(event: &Event) -> Spot {
@@ -100,7 +117,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Security,
         source: "RFC 8314 §5.3, §5.4",
         says: "the certificate leads to an authority that clients know",
-        hint: "send the whole chain; or a virus scanner on this machine stands between",
+        hint: "the server needs a certificate of an authority that clients know, with the whole chain; who looks gives the right one with --ca FILE, or goes on with --insecure; a virus scanner on this machine may stand between",
         also: &[],
         check: &[Check::Event(|event, _| doubted(event, Reason::Untrusted))],
     },

@@ -387,6 +387,12 @@ impl Faulty {
         if is_login || self.asked.verb == "USER" {
             self.asked.has_user = is_positive && !is_login;
         }
+        // The reply to the login tells how many messages there are, and so does STAT.
+        if is_positive && (is_login || self.asked.verb == "STAT") && self.asked.marked.is_empty() {
+            let words = text.split(|octet| *octet == b' ');
+            let mut numbers = words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok());
+            self.asked.count = numbers.next().unwrap_or(self.asked.count);
+        }
         match self.asked.verb.as_str() {
             _ if is_login && !is_positive => self.asked.failures += 1,
             "AUTH" if self.asked.args.is_empty() => {}

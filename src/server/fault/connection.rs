@@ -137,8 +137,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "a large message stops after a few lines, and nothing more comes",
         &["stall-large-data"],
         &[
-            Step::new(Data, &["LIST"], Say("1 90000")).when(|said| said.index == 0),
-            Step::new(Data, &["RETR"], Hang).when(|said| said.index == 3),
+            Step::new(Data, &["LIST"], Say("1 90000")).when(|said| said.word(0) == "1"),
+            Step::new(Status, &["LIST"], Say("+OK 1 90000"))
+                .when(|said| said.asked.arg(0) == "1")
+                .where_ok(),
+            Step::new(Data, &["RETR"], Hang)
+                .when(|said| said.index == 3 && said.asked.arg(0) == "1"),
         ],
     )
     .typing(&["USER alice", "PASS wonderland", "LIST", "RETR 1"]),

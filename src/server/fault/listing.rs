@@ -23,6 +23,16 @@ fn number(said: &str, taken: &'static str, asked: &super::Asked) -> Option<Strin
         .then(|| format!("{} {taken}", asked.verb))
 }
 
+/// The last message in place of one that is beyond.
+fn beyond(asked: &super::Asked) -> Option<String> {
+    let (number, rest) = asked.args.split_once(' ').unwrap_or((&asked.args, ""));
+    let is_number = !number.is_empty() && number.bytes().all(|octet| octet.is_ascii_digit());
+    let is_beyond = is_number && number.parse().unwrap_or(u64::MAX) > asked.count;
+    let is_asked = matches!(asked.verb.as_str(), "LIST" | "RETR" | "TOP" | "UIDL");
+    let line = || format!("{} {} {rest}", asked.verb, asked.count);
+    (is_asked && is_beyond && asked.count > 0).then(|| line().trim_end().to_owned())
+}
+
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "stat-malformed",
@@ -268,7 +278,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["number-out-of-range-accepted"],
         &[],
     )
-    .hearing(|asked| number("99", "3", asked))
+    .hearing(beyond)
     .typing(&["USER alice", "PASS wonderland", "LIST", "RETR 99", "QUIT"]),
     Fault::new(
         "uidl-missing",
@@ -280,7 +290,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "uidl-duplicate",
         "two messages have one unique-id",
-        &["uidl-duplicate"],
+        &["uidl-duplicate", "uidl-shared-by-different"],
         &[Step::new(
             Data,
             &["UIDL"],

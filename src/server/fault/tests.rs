@@ -233,4 +233,35 @@ fn two_faults_at_once_are_both_there() {
     );
 }
 
+#[test]
+fn a_fault_tells_the_same_lie_each_time() {
+    let play = |name: &str, lines: &[&str]| {
+        let login = ["USER alice", "PASS wonderland"];
+        play(&[named(name).unwrap()], &[&login, lines].concat(), false)
+    };
+    let large = play(
+        "stall-large-data",
+        &["LIST", "LIST 1", "DELE 1", "LIST", "LIST 1"],
+    );
+    assert!(large.contains("S: +OK 1 90000\n"), "{large}");
+    assert_eq!(large.matches("S: 1 90000\n").count(), 1, "{large}");
+    assert!(
+        large.contains("C: LIST 1\nS: -ERR message 1 is marked"),
+        "{large}"
+    );
+    for number in ["4", "99", "999999999", "99999999999999999999999"] {
+        let last = play(
+            "number-out-of-range-accepted",
+            &[&format!("LIST {number}"), &format!("TOP {number} 0")],
+        );
+        assert!(last.contains("S: +OK 3 "), "{last}");
+        assert!(last.contains("Subject: three"), "{last}");
+    }
+    let there = play("number-out-of-range-accepted", &["LIST 2", "LIST 0"]);
+    assert!(
+        there.contains("S: +OK 2 ") && there.contains("S: -ERR"),
+        "{there}"
+    );
+}
+
 mod extent;

@@ -23,6 +23,8 @@ pub(super) struct Asked {
     pub(super) is_tls: bool,
     /// TLS began by STLS.
     pub(super) is_stls: bool,
+    /// How many messages there are; 0 where nothing has told it.
+    pub(super) count: u64,
     /// Messages for which DELE was answered with `+OK`.
     pub(super) marked: BTreeSet<String>,
     /// Inside AUTH: the number of the client's response, from 1.
