@@ -363,7 +363,7 @@ fn dovecot_breaks_the_rules_that_it_is_known_to_break() {
         .collect();
     let known = [
         "info capa-unregistered-tag", // it lists CAPA itself
-        "should capa-differs-after-login",
+        "must capa-differs-after-login",
         "info status-trailing-space",
         "info eight-bit-headers",
     ];

@@ -291,6 +291,7 @@ impl Connection {
             waiting: Vec::new(),
             outbox: Zeroizing::new(Vec::new()),
             queue: Queue::default(),
+            reset: None,
             is_closing: false,
             has_news: true,
             recorder,

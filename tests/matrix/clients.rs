@@ -80,7 +80,7 @@ impl Task<'_> {
                 run(with(&["replay", recording, "--to", &host]), b"")
             }
             Client::Check => {
-                let mut command = with(&["check", &host, "-u", "alice"]);
+                let mut command = with(&["check", &host, "-u", "alice", "--time-limit", "40"]);
                 command.env("POPTALK_PASSWORD", "wonderland");
                 run(command, b"")
             }

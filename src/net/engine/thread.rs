@@ -41,6 +41,8 @@ pub(super) struct Engine {
     pub(super) outbox: Zeroizing<Vec<u8>>,
     /// The lines of a script that wait for their turn.
     pub(super) queue: Queue,
+    /// The system told of a reset while something was written.
+    pub(super) reset: Option<String>,
     /// The system told that the server has closed its side, or of an error.
     pub(super) is_closing: bool,
     /// Something may have come since the last read.
@@ -247,8 +249,14 @@ impl Engine {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // What the server said before it closed is still to be read; reading finds the end.
-                Err(_) => self.outbox.clear(),
+                // What the server said before it closed is still to be read; reading finds the end. The system tells of a reset
+                // only once.
+                Err(error) => {
+                    self.outbox.clear();
+                    if error.kind() == ErrorKind::ConnectionReset {
+                        self.reset = Some(plain(&error));
+                    }
+                }
             }
         }
         Ok(())
@@ -266,7 +274,7 @@ impl Engine {
             };
             let asked = room.len();
             match stream.read(room) {
-                Ok(0) => end = Some(None),
+                Ok(0) => end = Some(self.reset.take()),
                 Ok(more) => {
                     count += more;
                     // A plain socket that gives less than was asked for has no more, unless its end came with it.
