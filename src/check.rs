@@ -196,6 +196,8 @@ pub struct Check<'a> {
     pub until: Instant,
     /// How many octets may still come.
     pub octets_left: u64,
+    /// What has been learnt: so many times the server did not close behind QUIT.
+    pub kept_open: u64,
     /// What has been learnt: a greeting had a timestamp.
     pub has_timestamp: bool,
     /// What has been learnt: every capability that was announced, in one of the phases.
@@ -277,6 +279,7 @@ impl Check<'_> {
             until: Some(self.until),
             most_octets: Some(most),
             answers_only: true,
+            leaves_at_once: self.kept_open >= 2,
             values: HashMap::from([("user".to_owned(), user)]),
             password: self.password.clone(),
             ..Options::default()
@@ -305,10 +308,15 @@ impl Check<'_> {
             self.no_login = Some(no_login(&session, early.as_ref()));
         }
         // What the probe does wrong, it does on purpose.
-        let lint = Lint::with(|rule| wants(rule) && !lint::is_about_client(rule));
+        let is_kept = |id: &str| id == "quit-keeps-open";
+        let lint =
+            Lint::with(|rule| (wants(rule) || is_kept(rule.id)) && !lint::is_about_client(rule));
         let findings = read().and_then(|file| lint::judge(&mut Reader::new(file), lint).ok());
+        let mut findings = findings.unwrap_or_default();
+        self.kept_open += u64::from(findings.iter().any(|finding| is_kept(finding.id)));
+        findings.retain(|finding| lint::rule(finding.id).is_some_and(wants));
         Outcome::Played(Box::new(Run {
-            findings: findings.unwrap_or_default(),
+            findings,
             session,
             early,
             no_tls: played.no_tls,

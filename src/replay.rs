@@ -53,6 +53,8 @@ pub struct Options {
     pub most_octets: Option<u64>,
     /// A line of the client inside AUTH is sent only where the server has asked for it: elsewhere it would be a command.
     pub answers_only: bool,
+    /// The server is known to keep sessions that are over: it is not waited for behind QUIT.
+    pub leaves_at_once: bool,
     /// Keep the recorded pauses.
     pub pace: Option<Pace>,
     /// What stands for `{{name}}` in a client row.
@@ -386,7 +388,9 @@ impl Replay<'_> {
             }
             match cue.action {
                 Action::Close { is_late } => {
-                    if now.state == State::Update {
+                    if now.state == State::Update && self.options.leaves_at_once {
+                        return Ok(None);
+                    } else if now.state == State::Update {
                         self.connection.take_leave();
                     } else if is_late {
                         let now = self.connection.wait(FAREWELL, |_| false);

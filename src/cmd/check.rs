@@ -203,6 +203,7 @@ pub fn run(args: &CheckArgs) -> Exit {
         may_send_in_clear: args.allow_plaintext || is_here,
         is_here,
         octets_left: OCTETS_OF_A_RUN,
+        kept_open: 0,
         has_timestamp: false,
         plan: &plan,
         folder: folder.path(),
