@@ -160,8 +160,12 @@ fn what_is_wrong_is_named_only_after_it_was_seen() {
     let home = Home::new();
     let mut terminal = Terminal::tall(&home, &["learn", "diagnosis-again"]);
     terminal.prompt("trans>");
-    terminal.press(":diagnose uidl-duplicate\r");
-    terminal.see("now see it happen");
+    let screen = terminal.see("you named what is wrong");
+    assert!(!screen.contains("one unique-id for several"), "{screen}");
+    terminal.line(":diagnose", "trans>");
+    terminal.see("such as `:diagnose greeting-err`");
+    terminal.line(":diagnose uidl-duplicate", "trans>");
+    terminal.see("first `+OK UIDL`, then type");
     terminal.press(":diagnose bare-lf\r");
     terminal.see("no, not bare-lf");
     terminal.press(":diagnose nonsense\r");
@@ -169,7 +173,27 @@ fn what_is_wrong_is_named_only_after_it_was_seen() {
     terminal.press("uidl\r");
     terminal.see("9 same");
     terminal.press(":diagnose uidl-duplicate\r");
+    terminal.see("[done] right: one unique-id for several messages");
     terminal.see("is solved");
+}
+
+/// What the server does wrong is seen in several ways, and each has an id.
+#[test]
+fn every_right_name_of_what_is_wrong_is_taken() {
+    let home = Home::new();
+    for id in [
+        "dele-ignored",
+        "dele-still-listed",
+        "dele-still-retrievable",
+        "dele-twice-ok",
+    ] {
+        let mut terminal = Terminal::tall(&home, &["learn", "diagnosis-delete"]);
+        terminal.prompt("trans>");
+        terminal.line("dele 2", "trans +1 del>");
+        terminal.line("quit", "closed>");
+        terminal.press(&format!(":diagnose {id}\r"));
+        terminal.see("[done] right: DELE is answered with +OK");
+    }
 }
 
 /// The lesson that the guide shows.

@@ -5,6 +5,7 @@ use super::view::shown;
 use super::{Console, Next};
 use crate::dialogue::Place;
 use crate::exit::Exit;
+use crate::goal::Goal;
 use crate::help::wrap;
 use crate::learn::course::Course;
 use crate::learn::lesson::WIDEST;
@@ -14,6 +15,12 @@ use crate::server::fault;
 use crate::style::Paint;
 use crate::transcript::Item;
 use crate::typed::Action;
+
+/// An id as an example. It is the answer of no lesson.
+const EXAMPLE_ID: &str = "greeting-err";
+
+/// Where the ids are.
+const IDS: &str = "in another terminal `poptalk lint --list` names those of rules, `poptalk serve --list-faults` those of faults";
 
 impl Console {
     /// Begins the lesson that the course is at: its server, its task, what is done for the learner, the connection.
@@ -28,7 +35,7 @@ impl Console {
             Exit::Usage
         })?;
         // The rules would name what the learner is to find.
-        shown(&self.shown).is_lenient = course.lesson().diagnosis().is_some();
+        shown(&self.shown).is_lenient = !course.lesson().diagnosis().is_empty();
         self.tell_task();
         self.open().map_err(|failure| {
             report::error(&failure.to_string(), failure.hint().as_deref());
@@ -74,7 +81,7 @@ impl Console {
         let goals = course.watched.goals();
         for (goal, is_reached) in goals.all() {
             let mark = if is_reached { "[done]" } else { "[    ]" };
-            self.tell_own(&format!("{mark} {}", goal.says));
+            self.tell_own(&format!("{mark} {}", says(goal, is_reached)));
         }
         drop(goals);
         self.tell_own(":hint helps   :lesson shows this again   :skip goes on without");
@@ -203,20 +210,60 @@ impl Console {
         let Some(course) = &self.course else {
             return;
         };
-        if course.lesson().diagnosis().is_none() {
+        if course.lesson().diagnosis().is_empty() {
             self.tell_own("nothing is wrong with the server of this lesson");
         } else if id.is_empty() {
-            self.tell_own("what is wrong? `:diagnose ID`, such as `:diagnose bare-lf`; `poptalk lint --list` names every id");
+            let text =
+                format!("what is wrong? `:diagnose ID`, such as `:diagnose {EXAMPLE_ID}`; {IDS}");
+            self.tell_own(&text);
         } else if course.watched.goals().diagnose(id) {
-            if !course.is_solved() {
-                self.tell_own("maybe; now see it happen, and say it again");
-            }
+            self.tell_what_is_open(id);
         } else if lint::rule(id).is_some() || fault::named(id).is_some() {
             self.tell_own(&format!("no, not {id}; look again, or `:hint`"));
         } else {
-            self.tell_own(&format!(
-                "there is no id `{id}`; `poptalk lint --list` names every one"
-            ));
+            self.tell_own(&format!("there is no id `{id}`; {IDS}"));
         }
+    }
+
+    /// What was named is right, and something else is to be done yet.
+    fn tell_what_is_open(&self, id: &str) {
+        let Some(course) = self.course.as_ref().filter(|course| !course.is_solved()) else {
+            return;
+        };
+        let goals = course.watched.goals();
+        let steps = goals.before_diagnosis(id);
+        let text = if steps.is_empty() {
+            let open = goals.all().filter(|(_, is_reached)| !is_reached);
+            let open: Vec<&str> = open.map(|(goal, _)| says(goal, false)).collect();
+            format!("that counts; still open: {}", open.join("; "))
+        } else {
+            let steps: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
+            format!(
+                "it does not count before you have seen it: first {}, then type `:diagnose {id}` again",
+                steps.join(", then ")
+            )
+        };
+        drop(goals);
+        self.tell_own(&text);
+    }
+}
+
+/// What to say of a goal. That of a diagnosis is its answer, so it waits until it is reached.
+fn says(goal: &Goal, is_reached: bool) -> &str {
+    match !is_reached && !goal.diagnosis().is_empty() {
+        true => "you named what is wrong",
+        false => &goal.says,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::LESSONS;
+
+    #[test]
+    fn the_example_of_an_id_is_no_answer() {
+        assert!(lint::rule(EXAMPLE_ID).is_some());
+        assert!(LESSONS.iter().all(|(_, text)| !text.contains(EXAMPLE_ID)));
     }
 }

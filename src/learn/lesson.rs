@@ -141,10 +141,11 @@ impl Lesson {
         Goals::new(self.goals.clone())
     }
 
-    /// What the learner is to name, where that is a goal.
+    /// What the learner is to name, by any of these ids; none where that is no goal.
     #[must_use]
-    pub fn diagnosis(&self) -> Option<&str> {
-        self.goals.iter().find_map(Goal::diagnosis)
+    pub fn diagnosis(&self) -> &[String] {
+        let mut ids = self.goals.iter().map(Goal::diagnosis);
+        ids.find(|ids| !ids.is_empty()).unwrap_or_default()
     }
 
     /// Its solution: the rows and events of each session, behind the greeting. Each but the first begins with `* connected`.

@@ -96,7 +96,7 @@ fn play(lesson: &Lesson, attempt: Attempt) -> Result<Goals, String> {
     }
     // Who has only guessed has not looked.
     if attempt != Attempt::Words
-        && let Some(id) = lesson.diagnosis()
+        && let Some(id) = lesson.diagnosis().first()
     {
         goals.diagnose(id);
     }
