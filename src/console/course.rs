@@ -1,5 +1,6 @@
 //! The console during a lesson: the task, hints, goals as they are reached, and the way to the next lesson.
 
+use super::ask::prompt;
 use super::terminal;
 use super::view::shown;
 use super::{Console, Next};
@@ -55,12 +56,15 @@ impl Console {
             self.await_reply();
             let verb = line.split(' ').next().unwrap_or_default();
             let is_secret = verb.eq_ignore_ascii_case("PASS");
-            let said = if is_secret {
-                "pass ••••••"
-            } else {
-                &line
+            let said = match line.split_once(' ') {
+                Some((_, secret)) if is_secret => {
+                    format!("{verb} {}", "•".repeat(secret.chars().count()))
+                }
+                _ => line.clone(),
             };
-            self.screen.print(&format!("{said}\n"));
+            let prompt = self.standing().map(|now| prompt(&now));
+            let prompt = prompt.unwrap_or_default();
+            self.screen.print(&format!("{prompt}{said}\n"));
             self.send(line.as_bytes());
         }
     }
@@ -81,7 +85,10 @@ impl Console {
         let goals = course.watched.goals();
         for (goal, is_reached) in goals.all() {
             let mark = if is_reached { "[done]" } else { "[    ]" };
-            self.tell_own(&format!("{mark} {}", says(goal, is_reached)));
+            let text = format!("{mark} {}", says(goal, is_reached));
+            for line in hanging(&text, room()) {
+                self.screen.note(Paint::Note, &line);
+            }
         }
         drop(goals);
         self.tell_own(":hint helps   :lesson shows this again   :skip goes on without");
@@ -89,8 +96,7 @@ impl Console {
 
     /// A line of the course's, wrapped.
     fn tell_own(&self, text: &str) {
-        let width = terminal::size().0.clamp(20, WIDEST);
-        for line in wrap(text, width).lines() {
+        for line in wrap(text, room()).lines() {
             self.screen.note(Paint::Note, line);
         }
     }
@@ -106,13 +112,12 @@ impl Console {
         }
         let is_solved = course.is_solved();
         let (number, count) = course.number();
-        let name = course.lesson().name.clone();
-        let trouble = is_solved.then(|| course.progress.add(&name));
+        let key = course.lesson().key.clone();
+        let trouble = is_solved.then(|| course.progress.add(&key));
         let style = self.screen.style();
-        let width = terminal::size().0.clamp(20, WIDEST);
         for says in news {
-            for line in wrap(&format!("[done] {says}"), width).lines() {
-                let line = style.paint(Paint::Positive, line);
+            for line in hanging(&format!("[done] {says}"), room()) {
+                let line = style.paint(Paint::Positive, &line);
                 self.screen.print(&format!("{line}\n"));
             }
         }
@@ -150,6 +155,24 @@ impl Console {
     pub(super) fn tell_session_over(&self) {
         if !self.is_lesson_solved() {
             self.tell_own("this session is over; `:open` begins another on the same maildrop, `:restart` the lesson");
+        }
+    }
+
+    /// Enter alone at a closed connection, in a lesson that is not solved: what helps. False where this is not so.
+    pub(super) fn tell_way_on(&self) -> bool {
+        let is_here = self.course.is_some() && !self.is_open();
+        if is_here {
+            self.tell_own("no connection, and the lesson is not solved: `:restart` begins it again, with all the mail; `:open` connects to the maildrop as it is");
+        }
+        is_here
+    }
+
+    /// The learner leaves: how many lessons are done, and how to go on.
+    pub(super) fn tell_progress(&self) {
+        if let Some(course) = &self.course {
+            let (done, count) = course.done();
+            let text = format!("{done} of {count} lessons done; `{}` goes on", course.call);
+            self.tell_own(&text);
         }
     }
 
@@ -248,6 +271,24 @@ impl Console {
     }
 }
 
+/// How wide our own lines may be, in columns.
+fn room() -> usize {
+    terminal::size().0.clamp(20, WIDEST)
+}
+
+/// Wraps the text behind a mark; what goes on stands under the text.
+fn hanging(text: &str, width: usize) -> Vec<String> {
+    let indent = "[done] ".len();
+    let (mark, says) = text.split_at_checked(indent).unwrap_or(("", text));
+    let wrapped = wrap(says, width.saturating_sub(indent));
+    let lines = wrapped.lines().enumerate();
+    let lines = lines.map(|(at, line)| match at {
+        0 => format!("{mark}{line}"),
+        _ => format!("{:indent$}{line}", ""),
+    });
+    lines.collect()
+}
+
 /// What to say of a goal. That of a diagnosis is its answer, so it waits until it is reached.
 fn says(goal: &Goal, is_reached: bool) -> &str {
     match !is_reached && !goal.diagnosis().is_empty() {
@@ -260,6 +301,14 @@ fn says(goal: &Goal, is_reached: bool) -> &str {
 mod tests {
     use super::*;
     use crate::learn::LESSONS;
+
+    #[test]
+    fn what_goes_on_stands_under_its_text() {
+        assert_eq!(
+            hanging("[done] one two three", 14),
+            ["[done] one two", "       three"]
+        );
+    }
 
     #[test]
     fn the_example_of_an_id_is_no_answer() {
