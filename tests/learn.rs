@@ -83,7 +83,7 @@ fn a_lesson_that_proves_nothing_is_told() {
     );
     // The server refuses what the solution has accepted.
     let no = complaints("C: NOOP", "C: LIST 99");
-    assert!(no.contains("row 10, `C: LIST 99`: the server answers `-ERR no such message`, the solution says `+OK "), "{no}");
+    assert!(no.contains("row 10, `C: LIST 99`: the server answers `-ERR no such message`, the solution says `+OK`"), "{no}");
     // So it does with what is sent before the learner begins.
     let no = complaints("ready: USER", "ready: NOPE\nready: USER");
     assert!(

@@ -74,7 +74,7 @@ pub fn run(args: LearnArgs) -> Exit {
         }
     };
     // A file that is wrong takes nothing from the others.
-    for (what, hint) in &found.wrong {
+    for (what, hint) in found.wrong.iter().filter(|_| !args.reset) {
         report::error(what, Some(hint));
     }
     let exit = match found.wrong.is_empty() {

@@ -84,9 +84,8 @@ impl Console {
         }
         let goals = course.watched.goals();
         for (goal, is_reached) in goals.all() {
-            let mark = if is_reached { "[done]" } else { "[    ]" };
-            let text = format!("{mark} {}", says(goal, is_reached));
-            for line in hanging(&text, room()) {
+            let mark = if is_reached { "[done]" } else { "[ ]" };
+            for line in hanging(mark, says(goal, is_reached), room()) {
                 self.screen.note(Paint::Note, &line);
             }
         }
@@ -116,7 +115,7 @@ impl Console {
         let trouble = is_solved.then(|| course.progress.add(&key));
         let style = self.screen.style();
         for says in news {
-            for line in hanging(&format!("[done] {says}"), room()) {
+            for line in hanging("[done]", &says, room()) {
                 let line = style.paint(Paint::Positive, &line);
                 self.screen.print(&format!("{line}\n"));
             }
@@ -277,13 +276,12 @@ fn room() -> usize {
 }
 
 /// Wraps the text behind a mark; what goes on stands under the text.
-fn hanging(text: &str, width: usize) -> Vec<String> {
-    let indent = "[done] ".len();
-    let (mark, says) = text.split_at_checked(indent).unwrap_or(("", text));
+fn hanging(mark: &str, says: &str, width: usize) -> Vec<String> {
+    let indent = mark.len() + 1;
     let wrapped = wrap(says, width.saturating_sub(indent));
     let lines = wrapped.lines().enumerate();
     let lines = lines.map(|(at, line)| match at {
-        0 => format!("{mark}{line}"),
+        0 => format!("{mark} {line}"),
         _ => format!("{:indent$}{line}", ""),
     });
     lines.collect()
@@ -305,7 +303,7 @@ mod tests {
     #[test]
     fn what_goes_on_stands_under_its_text() {
         assert_eq!(
-            hanging("[done] one two three", 14),
+            hanging("[done]", "one two three", 14),
             ["[done] one two", "       three"]
         );
     }

@@ -88,7 +88,7 @@ fn answer(exchange: &Exchange) -> String {
     visible::escape(line.unwrap_or_default(), &mut text);
     match text.is_empty() {
         true => "nothing".to_owned(),
-        false => format!("`{text}`"),
+        false => format!("`{}`", text.trim_end()),
     }
 }
 
