@@ -46,6 +46,16 @@ fn every_lesson_is_proved() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
+/// Who has asked for every hint is told what to type.
+#[test]
+fn the_last_hint_is_what_to_type() {
+    for (name, text) in LESSONS {
+        let lesson = Lesson::parse(name, text).unwrap();
+        let last = lesson.hints.last().unwrap();
+        assert!(last.starts_with("Type "), "{name}: {last}");
+    }
+}
+
 #[test]
 fn every_file_is_in_the_course() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("transcripts/lessons");

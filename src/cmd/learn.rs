@@ -174,7 +174,11 @@ fn find(wanted: Option<&Path>) -> Result<Found, Failure> {
         return Ok(found);
     };
     if wanted.is_dir() || wanted.is_file() {
-        found.call = format!("poptalk learn {}", wanted.display());
+        let path = report::shown(&wanted.display().to_string());
+        found.call = match path.contains(char::is_whitespace) {
+            true => format!("poptalk learn \"{path}\""),
+            false => format!("poptalk learn {path}"),
+        };
     }
     if wanted.is_dir() {
         let failed = |error: io::Error| {
