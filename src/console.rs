@@ -216,6 +216,7 @@ impl Console {
                         Next::Leave(exit) => return exit,
                     }
                 }
+                Input::Line(line) if line.is_empty() && self.tell_way_on() => continue,
                 Input::Line(line) => line,
                 Input::Octets(line) => {
                     given.clear();

@@ -11,7 +11,7 @@
 //! | `quit`, `hung up` | a session after a login ends with QUIT, or without |
 //! | `deleted N`, `left N` | it ends with QUIT and N messages were marked; it ends and the maildrop holds N |
 //! | `pipelined N` | N commands wait for their replies at once |
-//! | `diagnosed ID` | the learner names what is wrong |
+//! | `diagnosed ID [or ID ...]` | the learner names what is wrong, by one of these ids |
 //!
 //! WHERE is `TLS`, `clear`, `AUTHORIZATION` or `TRANSACTION` (RFC 1939 §3).
 
@@ -28,6 +28,8 @@ const MARKS_MAX: usize = 10_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Goal {
     steps: Vec<Step>,
+    /// Each step as it was written.
+    texts: Vec<String>,
     /// What to say when it is reached.
     pub says: String,
 }
@@ -64,7 +66,7 @@ enum Step {
     Deleted(u64),
     Left(u64),
     Pipelined(usize),
-    Diagnosed(String),
+    Diagnosed(Vec<String>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,9 +102,11 @@ impl Goal {
         let (steps, says) = text.split_once(" -- ").unwrap_or((text, ""));
         let mut at = 0;
         let mut read = Vec::new();
+        let mut texts = Vec::new();
         for part in steps.split(" then ") {
             let step = Step::parse(part).map_err(|what| GoalError { at, what })?;
             read.push(step);
+            texts.push(part.trim().to_owned());
             at += part.len() + " then ".len();
         }
         if says.trim().is_empty() {
@@ -114,17 +118,24 @@ impl Goal {
         }
         Ok(Self {
             steps: read,
+            texts,
             says: says.trim().to_owned(),
         })
     }
 
-    /// What the learner is to name, where that is part of it.
+    /// The ids by which the learner may name what is wrong; none where that is no part of it.
     #[must_use]
-    pub fn diagnosis(&self) -> Option<&str> {
-        self.steps.iter().find_map(|step| match step {
-            Step::Diagnosed(id) => Some(id.as_str()),
+    pub fn diagnosis(&self) -> &[String] {
+        let ids = self.steps.iter().find_map(|step| match step {
+            Step::Diagnosed(ids) => Some(ids.as_slice()),
             _ => None,
-        })
+        });
+        ids.unwrap_or_default()
+    }
+
+    fn is_named_by(&self, id: &str) -> bool {
+        let mut ids = self.diagnosis().iter();
+        ids.any(|known| known.eq_ignore_ascii_case(id))
     }
 }
 
@@ -145,6 +156,11 @@ impl Step {
         };
         let owned = |word: &&str| word.to_ascii_uppercase();
         let is_placed = place.is_some();
+        let is_diagnosis = words.first() == Some(&"diagnosed");
+        if !is_diagnosis && words.contains(&"or") {
+            let what = "`or` stands between the ids of `diagnosed` only; a goal is one way, `then` joins its steps";
+            return Err(what.to_owned());
+        }
         let step = match words.as_slice() {
             [sign @ ("+OK" | "-ERR"), rest @ ..] => {
                 let code = rest.first().and_then(|word| {
@@ -192,11 +208,11 @@ impl Step {
                 let count = number(count)?;
                 Self::Pipelined(usize::try_from(count).unwrap_or(usize::MAX))
             }
-            ["diagnosed", id] => Self::Diagnosed((*id).to_owned()),
+            ["diagnosed", ids @ ..] => Self::Diagnosed(named(ids)?),
             _ => {
                 return Err(format!(
                     "`{text}` is no step; `+OK VERB`, `-ERR [CODE] VERB`, `login by VERB`, `tls`, `quit`, `hung up`, \
-                     `deleted N`, `left N`, `pipelined N`, `diagnosed ID` are"
+                     `deleted N`, `left N`, `pipelined N`, `diagnosed ID [or ID]` are"
                 ));
             }
         };
@@ -245,9 +261,28 @@ impl Step {
             (Self::Deleted(count), Fact::Ended(Some(marked), _)) => count == marked,
             (Self::Left(count), Fact::Ended(_, left)) => count == left,
             (Self::Pipelined(count), Fact::Pipelined(now)) => now >= count,
-            (Self::Diagnosed(id), Fact::Diagnosed(named)) => id.eq_ignore_ascii_case(named),
+            (Self::Diagnosed(ids), Fact::Diagnosed(named)) => {
+                ids.iter().any(|id| id.eq_ignore_ascii_case(named))
+            }
             _ => false,
         }
+    }
+}
+
+/// The ids of a diagnosis: every second word is `or`.
+fn named(words: &[&str]) -> Result<Vec<String>, String> {
+    let mut ids = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        match (at % 2, *word) {
+            (0, "or") => break,
+            (0, id) => ids.push(id.to_owned()),
+            (_, "or") => {}
+            (_, other) => return Err(format!("`{other}`? `diagnosed ID or ID` joins ids by `or`")),
+        }
+    }
+    match words.len() == (2 * ids.len()).wrapping_sub(1) {
+        true => Ok(ids),
+        false => Err("an id is missing: `diagnosed ID or ID`".to_owned()),
     }
 }
 
@@ -336,6 +371,12 @@ impl Goals {
         reached.map(|(goal, done)| (goal, *done >= goal.steps.len()))
     }
 
+    /// The number of each goal that is not reached, from 0, with the step that it waits for as it was written.
+    pub fn open(&self) -> impl Iterator<Item = (usize, &Goal, &str)> {
+        let goals = self.goals.iter().zip(&self.done).enumerate();
+        goals.filter_map(|(at, (goal, done))| Some((at, goal, goal.texts.get(*done)?.as_str())))
+    }
+
     /// Whether every goal is reached.
     #[must_use]
     pub fn are_reached(&self) -> bool {
@@ -369,12 +410,21 @@ impl Goals {
 
     /// The learner names what is wrong; whether that is a goal.
     pub fn diagnose(&mut self, id: &str) -> bool {
-        let is_it = |goal: &Goal| {
-            goal.diagnosis()
-                .is_some_and(|known| known.eq_ignore_ascii_case(id))
-        };
         self.take(&Fact::Diagnosed(id));
-        self.goals.iter().any(is_it)
+        self.goals.iter().any(|goal| goal.is_named_by(id))
+    }
+
+    /// What is to happen before it counts that this id is named: the open steps in front of it, as they were written.
+    #[must_use]
+    pub fn before_diagnosis(&self, id: &str) -> Vec<&str> {
+        let named = self.goals.iter().zip(&self.done);
+        let open = named
+            .filter(|(goal, _)| goal.is_named_by(id))
+            .flat_map(|(goal, done)| {
+                let steps = goal.steps.iter().zip(&goal.texts).skip(*done);
+                steps.take_while(|(step, _)| !matches!(step, Step::Diagnosed(_)))
+            });
+        open.map(|(_, text)| text.as_str()).collect()
     }
 
     fn exchange(&mut self, exchange: &Exchange, left: &dyn Fn() -> u64) {
@@ -436,97 +486,4 @@ impl Goals {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::text;
-
-    /// Which goals a session reaches.
-    fn reached(goals: &[&str], session: &str, left: u64) -> Vec<bool> {
-        let goals = goals
-            .iter()
-            .map(|goal| Goal::parse(&format!("{goal} -- done")).unwrap());
-        let mut all = Goals::new(goals.collect());
-        let transcript = text::parse(session.as_bytes()).unwrap();
-        for (row, item) in (1..).zip(&transcript.items) {
-            all.feed(Place { row, offset: 0 }, item, &|| left);
-        }
-        all.all().map(|(_, is_reached)| is_reached).collect()
-    }
-
-    const LOGIN: &str =
-        "* connected h:110\nS: +OK\nC: USER a\nS: +OK\nC: PASS {{password}}\nS: +OK\n";
-
-    #[test]
-    fn what_the_server_did_counts_and_not_what_was_typed() {
-        let goals = ["+OK STAT", "+OK RETR 4", "login by PASS", "-ERR LIST 99"];
-        let typed = "* connected h:110\nS: +OK\nC: NOOP STAT\nS: +OK\nC: STAT\nS: -ERR\nC: NOOP RETR 4\nS: +OK\n";
-        assert_eq!(reached(&goals, typed, 0), [false; 4]);
-        let done = "C: stat\nS: +OK 1 2\nC: retr 04\nS: +OK\nS: x\nS: .\nC: LIST 99\nS: -ERR no\n";
-        assert_eq!(reached(&goals, &format!("{LOGIN}{done}"), 0), [true; 4]);
-    }
-
-    #[test]
-    fn steps_come_in_their_order() {
-        let goals = ["+OK DELE 2 then +OK RSET then quit"];
-        let right = format!("{LOGIN}C: DELE 2\nS: +OK\nC: RSET\nS: +OK\nC: QUIT\nS: +OK\n");
-        let wrong = format!("{LOGIN}C: RSET\nS: +OK\nC: DELE 2\nS: +OK\nC: QUIT\nS: +OK\n");
-        assert_eq!(reached(&goals, &right, 9), [true]);
-        assert_eq!(reached(&goals, &wrong, 8), [false]);
-    }
-
-    #[test]
-    fn an_end_tells_what_became_of_the_maildrop() {
-        let goals = [
-            "hung up then quit",
-            "hung up",
-            "deleted 1",
-            "left 8",
-            "quit",
-        ];
-        let quit = format!("{LOGIN}C: DELE 2\nS: +OK\nC: QUIT\nS: +OK\n* closed by server\n");
-        assert_eq!(reached(&goals, &quit, 8), [false, false, true, true, true]);
-        let gone = format!("{LOGIN}C: DELE 2\nS: +OK\n* closed by client\n");
-        assert_eq!(
-            reached(&goals, &gone, 9),
-            [false, true, false, false, false]
-        );
-    }
-
-    #[test]
-    fn where_and_how_matter() {
-        let goals = [
-            "tls by STLS",
-            "login by AUTH PLAIN in TLS",
-            "login in clear",
-            "-ERR [IN-USE] PASS",
-            "pipelined 2",
-            "+OK CAPA in AUTHORIZATION then +OK CAPA in TRANSACTION",
-        ];
-        let session = "* connected h:110\nS: +OK\nC: PASS {{password}}\nS: -ERR [in-use] x\nC: STLS\nS: +OK\n* tls TLSv1.3 X verified CN=h\n\
-                       C: CAPA\nS: +OK\nS: .\nC: AUTH PLAIN {{response}}\nS: +OK\nC: NOOP\nC: CAPA\nS: +OK\nS: +OK\nS: .\n";
-        assert_eq!(
-            reached(&goals, session, 9),
-            [true, true, false, true, true, true]
-        );
-    }
-
-    #[test]
-    fn a_diagnosis_is_a_goal_too() {
-        let goal = Goal::parse("+OK LIST then diagnosed bare-lf -- right").unwrap();
-        let mut goals = Goals::new(vec![goal]);
-        assert!(!goals.diagnose("bare-cr"));
-        assert!(goals.diagnose("bare-lf"));
-        assert!(!goals.are_reached(), "LIST comes before");
-    }
-
-    #[test]
-    fn mistakes_name_the_place() {
-        let wrong = |text: &str| Goal::parse(text).unwrap_err();
-        assert_eq!(wrong("+OK STAT then qiut -- x").at, 14);
-        assert!(wrong("+OK STAT").what.contains("nothing to say"));
-        assert!(wrong("left many -- x").what.contains("not a number"));
-        assert!(wrong("quit in TLS -- x").what.contains("only a reply"));
-        assert!(wrong("+OK CAPA in LIMBO -- x").what.contains("LIMBO"));
-        assert!(wrong("+OK -- x").what.contains("of which command"));
-    }
-}
+mod tests;

@@ -46,6 +46,16 @@ fn every_lesson_is_proved() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
+/// Who has asked for every hint is told what to type.
+#[test]
+fn the_last_hint_is_what_to_type() {
+    for (name, text) in LESSONS {
+        let lesson = Lesson::parse(name, text).unwrap();
+        let last = lesson.hints.last().unwrap();
+        assert!(last.starts_with("Type "), "{name}: {last}");
+    }
+}
+
 #[test]
 fn every_file_is_in_the_course() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("transcripts/lessons");
@@ -74,7 +84,22 @@ fn a_lesson_that_proves_nothing_is_told() {
     };
     assert_eq!(complaints("", ""), "");
     // Its solution does something else.
-    assert!(complaints("C: NOOP", "C: STAT").contains("does not reach: well done"));
+    let other = complaints("C: NOOP", "C: STAT");
+    assert!(
+        other.contains(
+            "row 3: its solution does not reach: well done; `+OK NOOP in TRANSACTION` did not come"
+        ),
+        "{other}"
+    );
+    // The server refuses what the solution has accepted.
+    let no = complaints("C: NOOP", "C: LIST 99");
+    assert!(no.contains("row 10, `C: LIST 99`: the server answers `-ERR no such message`, the solution says `+OK`"), "{no}");
+    // So it does with what is sent before the learner begins.
+    let no = complaints("ready: USER", "ready: NOPE\nready: USER");
+    assert!(
+        no.contains("row 5: what makes it ready is refused: `-ERR "),
+        "{no}"
+    );
     // What is made ready is the goal already.
     let solved = complaints("+OK NOOP in TRANSACTION", "login");
     assert!(solved.contains("before anything is done"), "{solved}");
@@ -98,13 +123,49 @@ fn files_and_folders_of_ones_own_are_taken() {
     let (code, said) = run(&["--check", folder]);
     assert_eq!(code, Some(1));
     assert!(said.contains("1: proved\n2: NOT PROVED\n"), "{said}");
+    assert!(
+        said.contains("\nhint: `poptalk learn FILE` plays"),
+        "{said}"
+    );
     let (_, said) = run(&["--list", folder]);
     assert!(said.contains("0 of 2 done"), "{said}");
     lesson(&home, "3.pop3", &OWN.replace("goal: +OK NOOP", "goal: +OK"));
     let (code, said) = run(&["--check", folder]);
     assert_eq!(code, Some(2));
+    // The others are proved all the same.
+    assert!(said.contains("1: proved\n2: NOT PROVED\n"), "{said}");
     assert!(
-        said.contains("3, row 3: column 7:") && said.contains("hint: "),
+        said.contains("3.pop3:3: `+OK` of which command?") && said.contains("     |       ^^^"),
+        "{said}"
+    );
+    assert!(
+        said.contains("hint: the chapter `Lessons, and how to write one` of GUIDE.md"),
+        "{said}"
+    );
+    assert_eq!(
+        run(&["--check", "7"]),
+        (Some(0), "07-hanging-up: proved\n".to_owned())
+    );
+    assert_eq!(
+        run(&["--check", "Hanging-Up"]),
+        (Some(0), "07-hanging-up: proved\n".to_owned())
+    );
+    assert_eq!(
+        run(&["--check", "why hanging up keeps the MAIL"]).0,
+        Some(0)
+    );
+    let (code, said) = run(&["hanging-upp"]);
+    assert!(
+        code == Some(2) && said.contains("did you mean `hanging-up`?"),
+        "{said}"
+    );
+    let (_, said) = run(&["--list"]);
+    assert!(
+        said.contains("  7      07-hanging-up       Why hanging up"),
+        "{said}"
+    );
+    assert!(
+        said.lines().all(|line| line.chars().count() <= 80),
         "{said}"
     );
     let (code, said) = run(&["nothing"]);
@@ -140,16 +201,19 @@ fn a_learner_is_led_from_lesson_to_lesson() {
     terminal.press(":diagnose bare-lf\r");
     terminal.see("nothing is wrong with the server");
     terminal.press(":quit\r");
+    terminal.see("2 of 24 lessons done; `poptalk learn` goes on");
     terminal.end();
     let output = home.script(&["learn", "--list"], b"");
     let list = text(&output.stdout);
     assert!(
-        list.contains("  2 done  ") && list.contains("\n2 of "),
+        list.contains("  2 done 02-login ") && list.contains("\n2 of "),
         "{list}"
     );
+    let output = home.script(&["learn", "--reset"], b"");
+    assert_eq!(output.status.code(), Some(0));
     assert_eq!(
-        home.script(&["learn", "--reset"], b"").status.code(),
-        Some(0)
+        text(&output.stdout),
+        "forgotten that these 2 were done: 01-greeting, 02-login\n"
     );
     let output = home.script(&["learn", "--list"], b"");
     assert!(text(&output.stdout).contains("\n0 of "));
@@ -160,8 +224,12 @@ fn what_is_wrong_is_named_only_after_it_was_seen() {
     let home = Home::new();
     let mut terminal = Terminal::tall(&home, &["learn", "diagnosis-again"]);
     terminal.prompt("trans>");
-    terminal.press(":diagnose uidl-duplicate\r");
-    terminal.see("now see it happen");
+    let screen = terminal.see("you named what is wrong");
+    assert!(!screen.contains("one unique-id for several"), "{screen}");
+    terminal.line(":diagnose", "trans>");
+    terminal.see("such as `:diagnose greeting-err`");
+    terminal.line(":diagnose uidl-duplicate", "trans>");
+    terminal.see("first `+OK UIDL`, then type");
     terminal.press(":diagnose bare-lf\r");
     terminal.see("no, not bare-lf");
     terminal.press(":diagnose nonsense\r");
@@ -169,7 +237,27 @@ fn what_is_wrong_is_named_only_after_it_was_seen() {
     terminal.press("uidl\r");
     terminal.see("9 same");
     terminal.press(":diagnose uidl-duplicate\r");
+    terminal.see("[done] right: one unique-id for several messages");
     terminal.see("is solved");
+}
+
+/// What the server does wrong is seen in several ways, and each has an id.
+#[test]
+fn every_right_name_of_what_is_wrong_is_taken() {
+    let home = Home::new();
+    for id in [
+        "dele-ignored",
+        "dele-still-listed",
+        "dele-still-retrievable",
+        "dele-twice-ok",
+    ] {
+        let mut terminal = Terminal::tall(&home, &["learn", "diagnosis-delete"]);
+        terminal.prompt("trans>");
+        terminal.line("dele 2", "trans +1 del>");
+        terminal.line("quit", "closed>");
+        terminal.press(&format!(":diagnose {id}\r"));
+        terminal.see("[done] right: DELE is answered with +OK");
+    }
 }
 
 /// The lesson that the guide shows.
@@ -209,4 +297,53 @@ fn hanging_up_is_seen_as_well() {
     terminal.line(":open", "trans>");
     terminal.line("stat", "trans>");
     terminal.see("+OK 9 ");
+}
+
+/// A lesson of a class may have the name of one of the course, or of another class.
+#[test]
+fn what_is_done_is_kept_by_folder() {
+    let home = Home::new();
+    let folders = ["one", "two"].map(|name| home.path().join(name));
+    for folder in &folders {
+        std::fs::create_dir(folder).unwrap();
+        std::fs::write(folder.join("01-greeting.pop3"), OWN).unwrap();
+    }
+    let [one, two] = [&folders[0], &folders[1]].map(|folder| folder.to_str().unwrap());
+    for course in [&["learn", one][..], &["learn", "1"]] {
+        let mut terminal = Terminal::tall(&home, course);
+        terminal.wait("prompt", |screen| screen.trim_end().ends_with('>'));
+        terminal.press(match course[1] {
+            "1" => "capa\rquit\r",
+            _ => "noop\r",
+        });
+        terminal.see("lesson 1 is solved");
+        terminal.press(":quit\r");
+        terminal.end();
+    }
+    let run = |args: &[&str]| text(&home.script(&[&["learn"], args].concat(), b"").stdout);
+    assert!(run(&["--list", one]).contains("1 of 1 done"));
+    assert!(run(&["--list", two]).contains("0 of 1 done"));
+    assert!(run(&["--reset", two]).starts_with("nothing to forget"));
+    assert_eq!(
+        run(&["--reset", one]),
+        "forgotten that it was done: 01-greeting\n"
+    );
+    assert!(run(&["--list", one]).contains("0 of 1 done"));
+    assert!(run(&["--list"]).contains("1 of 24 done"));
+}
+
+#[test]
+fn a_session_that_is_over_says_how_to_go_on() {
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &["learn", "stat-list"]);
+    let screen = terminal.prompt("trans>");
+    assert!(
+        screen.contains("auth> USER alice\n") && screen.contains("auth> PASS ••••••••••\n"),
+        "{screen}"
+    );
+    terminal.line("quit", "closed>");
+    terminal.line("", "closed>");
+    let screen = terminal.see("`:restart` begins it again");
+    assert!(!screen.contains("not sent"), "{screen}");
+    terminal.line(":restart", "trans>");
 }

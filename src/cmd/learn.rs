@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::console;
 use crate::exit::Exit;
 use crate::learn::course::Course;
-use crate::learn::lesson::Lesson;
+use crate::learn::lesson::{Lesson, meant};
 use crate::learn::progress::Progress;
 use crate::learn::{LESSONS, proof};
 use crate::net::dial::plain;
@@ -41,7 +41,7 @@ pub struct LearnArgs {
     #[arg(long, conflicts_with = "reset")]
     check: bool,
 
-    /// Forget which lessons are done
+    /// Forget which lessons of this course are done
     #[arg(long)]
     reset: bool,
 
@@ -66,27 +66,42 @@ pub struct LearnArgs {
 #[must_use]
 pub fn run(args: LearnArgs) -> Exit {
     let mut progress = Progress::read();
-    if args.reset {
-        return match progress.reset() {
-            Ok(()) => Exit::Well,
-            Err(error) => {
-                report::error(&plain(&error), None);
-                Exit::Usage
-            }
-        };
-    }
-    let (lessons, at) = match find(args.lesson.as_deref()) {
+    let found = match find(args.lesson.as_deref()) {
         Ok(found) => found,
         Err((what, hint)) => {
-            report::error(&what, Some(hint));
+            report::error(&what, Some(&hint));
             return Exit::Usage;
         }
     };
+    // A file that is wrong takes nothing from the others.
+    for (what, hint) in found.wrong.iter().filter(|_| !args.reset) {
+        report::error(what, Some(hint));
+    }
+    let exit = match found.wrong.is_empty() {
+        true => Exit::Well,
+        false => Exit::Usage,
+    };
+    if args.reset {
+        return reset(&found, &mut progress);
+    }
     if args.list {
-        return report::written(&list(&lessons, &progress), Exit::Well);
+        return report::written(&list(&found.lessons, &progress), exit);
     }
     if args.check {
-        return check(&lessons);
+        let proved = check(match found.at {
+            Some(at) => found.lessons.get(at..=at).unwrap_or_default(),
+            None => &found.lessons,
+        });
+        return match exit {
+            Exit::Well => proved,
+            wrong => wrong,
+        };
+    }
+    let Found {
+        lessons, at, call, ..
+    } = found;
+    if lessons.is_empty() {
+        return Exit::Usage;
     }
     if !io::stdin().is_terminal() {
         report::error(
@@ -95,11 +110,9 @@ pub fn run(args: LearnArgs) -> Exit {
         );
         return Exit::Usage;
     }
-    let first_open = lessons
-        .iter()
-        .position(|lesson| !progress.has(&lesson.name));
+    let first_open = lessons.iter().position(|lesson| !progress.has(&lesson.key));
     let at = at.or(first_open).unwrap_or(0);
-    let Some(course) = Course::new(lessons, at, progress) else {
+    let Some(course) = Course::new(lessons, at, progress, call) else {
         return Exit::Usage;
     };
     let version = env!("CARGO_PKG_VERSION");
@@ -132,57 +145,142 @@ pub fn run(args: LearnArgs) -> Exit {
     console::teach(plan, course)
 }
 
-type Found = (Vec<Lesson>, Option<usize>);
-type Failure = (String, &'static str);
+/// What was found where it was looked.
+struct Found {
+    lessons: Vec<Lesson>,
+    /// The one to begin with, where one was named.
+    at: Option<usize>,
+    /// What is wrong with each file that is no lesson.
+    wrong: Vec<Failure>,
+    /// The folder, as progress knows it.
+    folder: Option<PathBuf>,
+    /// The command line that goes on with these.
+    call: String,
+}
+
+type Failure = (String, String);
 
 /// The lessons that are meant, and the one to begin with where one was named.
 fn find(wanted: Option<&Path>) -> Result<Found, Failure> {
-    let Some(wanted) = wanted else {
-        return Ok((built_in()?, None));
+    let mut found = Found {
+        lessons: Vec::new(),
+        at: None,
+        wrong: Vec::new(),
+        folder: None,
+        call: "poptalk learn".to_owned(),
     };
+    let Some(wanted) = wanted else {
+        found.lessons = built_in()?;
+        return Ok(found);
+    };
+    if wanted.is_dir() || wanted.is_file() {
+        let path = report::shown(&wanted.display().to_string());
+        found.call = match path.contains(char::is_whitespace) {
+            true => format!("poptalk learn \"{path}\""),
+            false => format!("poptalk learn {path}"),
+        };
+    }
     if wanted.is_dir() {
-        let files = files(wanted).map_err(|error| {
+        let failed = |error: io::Error| {
             let what = format!("{}: {}", wanted.display(), plain(&error));
-            (what, "give a folder that can be read")
-        })?;
-        let lessons: Vec<Lesson> = files
-            .iter()
-            .map(|file| read(file))
-            .collect::<Result<_, _>>()?;
-        return match lessons.is_empty() {
+            (what, "give a folder that can be read".to_owned())
+        };
+        let folder = std::fs::canonicalize(wanted).map_err(failed)?;
+        found.folder = Some(PathBuf::from(report::shown(&folder.to_string_lossy())));
+        for file in files(wanted).map_err(failed)? {
+            match read(&file) {
+                Ok(lesson) => found.lessons.push(lesson),
+                Err(failure) => found.wrong.push(failure),
+            }
+        }
+        return match found.lessons.is_empty() && found.wrong.is_empty() {
             true => Err((
                 format!("{}: no lesson in it", wanted.display()),
-                "lessons are files whose names end in .pop3",
+                "lessons are files whose names end in .pop3".to_owned(),
             )),
-            false => Ok((lessons, None)),
+            false => Ok(found),
         };
     }
     if wanted.is_file() {
-        return Ok((vec![read(wanted)?], Some(0)));
+        found.lessons.push(read(wanted)?);
+        found.at = Some(0);
+        return Ok(found);
     }
-    let name = wanted.to_string_lossy();
-    let lessons = built_in()?;
+    found.lessons = built_in()?;
+    found.at = Some(named(&wanted.to_string_lossy(), &found.lessons)?);
+    Ok(found)
+}
+
+/// The name of a lesson without its number.
+fn bare(lesson: &Lesson) -> &str {
+    lesson.name.split_once('-').map_or("", |(_, bare)| bare)
+}
+
+/// The lesson of a number, a name or a title, in any case.
+fn named(name: &str, lessons: &[Lesson]) -> Result<usize, Failure> {
     let by_number = name.parse::<usize>().ok().and_then(|number| {
         let at = number.checked_sub(1)?;
         (at < lessons.len()).then_some(at)
     });
-    let by_name = lessons.iter().position(|lesson| {
-        let bare = lesson.name.split_once('-').map_or("", |(_, bare)| bare);
-        *name == lesson.name || *name == *bare
-    });
-    match by_number.or(by_name) {
-        Some(at) => Ok((lessons, Some(at))),
-        None => Err((
-            format!("there is no lesson `{name}`"),
-            "`poptalk learn --list` names them; a file or a folder of files does it too",
-        )),
+    let wanted = name.to_lowercase();
+    let names =
+        |lesson: &Lesson| [&lesson.name, bare(lesson), &lesson.title].map(str::to_lowercase);
+    let by_name = lessons.iter().position(|one| names(one).contains(&wanted));
+    if let Some(at) = by_number.or(by_name) {
+        return Ok(at);
     }
+    let mut near = meant(name, lessons.iter().map(bare));
+    if near.is_empty() {
+        let mut like = lessons
+            .iter()
+            .filter(|one| names(one).iter().any(|own| own.contains(&wanted)));
+        near = like.next().map_or(String::new(), |one| {
+            format!("did you mean `{}`? ", bare(one))
+        });
+    }
+    let hint =
+        format!("{near}`poptalk learn --list` names them; a file or a folder of files does it too");
+    Err((format!("there is no lesson `{name}`"), hint))
 }
 
 fn built_in() -> Result<Vec<Lesson>, Failure> {
     let lessons = LESSONS.iter().map(|(name, text)| Lesson::parse(name, text));
     let lessons: Result<_, _> = lessons.collect();
-    lessons.map_err(|error| (error.to_string(), "this is a defect of poptalk"))
+    lessons.map_err(|error| (error.to_string(), "this is a defect of poptalk".to_owned()))
+}
+
+/// Forgets what is done of the lessons that are meant, and tells what that was.
+fn reset(found: &Found, progress: &mut Progress) -> Exit {
+    let one = found.at.and_then(|at| found.lessons.get(at));
+    let is_meant = |key: &str| match (one, &found.folder) {
+        (Some(lesson), _) => key == lesson.key,
+        (None, Some(folder)) => Path::new(key).parent() == Some(folder),
+        (None, None) => !Path::new(key).is_absolute(),
+    };
+    let forgotten = match progress.forget(is_meant) {
+        Ok(forgotten) => forgotten,
+        Err(error) => {
+            let what = format!("the progress can't be written: {}", plain(&error));
+            report::error(&what, None);
+            return Exit::Usage;
+        }
+    };
+    let names = forgotten
+        .iter()
+        .filter_map(|key| Path::new(key).file_name());
+    let names: Vec<String> = names
+        .map(|name| report::shown(&name.to_string_lossy()))
+        .collect();
+    let text = match names.as_slice() {
+        [] => "nothing to forget: none of these lessons was done".to_owned(),
+        [name] => format!("forgotten that it was done: {name}"),
+        names => format!(
+            "forgotten that these {} were done: {}",
+            names.len(),
+            names.join(", ")
+        ),
+    };
+    report::written(&writeln!(io::stdout().lock(), "{text}"), Exit::Well)
 }
 
 /// The files of a folder that may be lessons, by name.
@@ -199,24 +297,41 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 fn read(path: &Path) -> Result<Lesson, Failure> {
-    let hint = "GUIDE.md tells how a lesson is written";
+    let hint =
+        "the chapter `Lessons, and how to write one` of GUIDE.md tells how a lesson is written";
+    let failed = |what: String| (what, hint.to_owned());
     let text = std::fs::read_to_string(path)
-        .map_err(|error| (format!("{}: {}", path.display(), plain(&error)), hint))?;
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    Lesson::parse(&name, &text).map_err(|error| (error.to_string(), hint))
+        .map_err(|error| failed(format!("{}: {}", path.display(), plain(&error))))?;
+    let stem = path.file_stem().unwrap_or_default();
+    let mut lesson = Lesson::parse(&stem.to_string_lossy(), &text).map_err(|mut error| {
+        error.name = path.display().to_string();
+        failed(error.to_string())
+    })?;
+    // Lessons of different folders may have one name.
+    if let Ok(whole) = std::fs::canonicalize(path) {
+        let folder = whole.parent().unwrap_or(Path::new("/"));
+        lesson.key = report::shown(&folder.join(stem).to_string_lossy());
+    }
+    Ok(lesson)
 }
+
+/// The widest name for which the titles are moved, in characters.
+const NAME_MAX: usize = 30;
 
 fn list(lessons: &[Lesson], progress: &Progress) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    let widths = lessons.iter().map(|lesson| lesson.name.chars().count());
+    let width = widths.max().unwrap_or(0).min(NAME_MAX);
     for (number, lesson) in (1..).zip(lessons) {
-        let mark = if progress.has(&lesson.name) {
+        let mark = if progress.has(&lesson.key) {
             "done"
         } else {
             "    "
         };
-        writeln!(out, "{number:>3} {mark}  {}", lesson.title)?;
+        let (name, title) = (report::shown(&lesson.name), &lesson.title);
+        writeln!(out, "{number:>3} {mark} {name:<width$} {title}")?;
     }
-    let done = lessons.iter().filter(|one| progress.has(&one.name)).count();
+    let done = lessons.iter().filter(|one| progress.has(&one.key)).count();
     writeln!(out, "{done} of {} done", lessons.len())
 }
 
@@ -224,6 +339,7 @@ fn check(lessons: &[Lesson]) -> Exit {
     let mut out = io::stdout().lock();
     let mut exit = Exit::Well;
     let mut told = Ok(());
+    let mut is_proved = true;
     for lesson in lessons {
         let complaints = proof::complaints(lesson);
         let verdict = if complaints.is_empty() {
@@ -235,7 +351,12 @@ fn check(lessons: &[Lesson]) -> Exit {
         for complaint in complaints {
             exit = Exit::Refused;
             told = told.and_then(|()| writeln!(out, "  {complaint}"));
+            is_proved = false;
         }
+    }
+    if !is_proved {
+        let hint = "hint: `poptalk learn FILE` plays a lesson by hand; mend the goal, or the rows of the solution, and check again";
+        told = told.and_then(|()| writeln!(out, "{hint}"));
     }
     report::written(&told, exit)
 }

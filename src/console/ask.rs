@@ -64,7 +64,7 @@ impl Console {
 }
 
 /// The prompt: state, TLS, deletions, and `…` while a reply is coming.
-fn prompt(now: &Standing) -> String {
+pub(super) fn prompt(now: &Standing) -> String {
     let tls = match (now.is_tls, now.is_doubtful) {
         (false, _) => "",
         (true, false) => " tls",

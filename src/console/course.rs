@@ -1,10 +1,12 @@
 //! The console during a lesson: the task, hints, goals as they are reached, and the way to the next lesson.
 
+use super::ask::prompt;
 use super::terminal;
 use super::view::shown;
 use super::{Console, Next};
 use crate::dialogue::Place;
 use crate::exit::Exit;
+use crate::goal::Goal;
 use crate::help::wrap;
 use crate::learn::course::Course;
 use crate::learn::lesson::WIDEST;
@@ -14,6 +16,12 @@ use crate::server::fault;
 use crate::style::Paint;
 use crate::transcript::Item;
 use crate::typed::Action;
+
+/// An id as an example. It is the answer of no lesson.
+const EXAMPLE_ID: &str = "greeting-err";
+
+/// Where the ids are.
+const IDS: &str = "in another terminal `poptalk lint --list` names those of rules, `poptalk serve --list-faults` those of faults";
 
 impl Console {
     /// Begins the lesson that the course is at: its server, its task, what is done for the learner, the connection.
@@ -28,7 +36,7 @@ impl Console {
             Exit::Usage
         })?;
         // The rules would name what the learner is to find.
-        shown(&self.shown).is_lenient = course.lesson().diagnosis().is_some();
+        shown(&self.shown).is_lenient = !course.lesson().diagnosis().is_empty();
         self.tell_task();
         self.open().map_err(|failure| {
             report::error(&failure.to_string(), failure.hint().as_deref());
@@ -48,12 +56,15 @@ impl Console {
             self.await_reply();
             let verb = line.split(' ').next().unwrap_or_default();
             let is_secret = verb.eq_ignore_ascii_case("PASS");
-            let said = if is_secret {
-                "pass ••••••"
-            } else {
-                &line
+            let said = match line.split_once(' ') {
+                Some((_, secret)) if is_secret => {
+                    format!("{verb} {}", "•".repeat(secret.chars().count()))
+                }
+                _ => line.clone(),
             };
-            self.screen.print(&format!("{said}\n"));
+            let prompt = self.standing().map(|now| prompt(&now));
+            let prompt = prompt.unwrap_or_default();
+            self.screen.print(&format!("{prompt}{said}\n"));
             self.send(line.as_bytes());
         }
     }
@@ -73,8 +84,10 @@ impl Console {
         }
         let goals = course.watched.goals();
         for (goal, is_reached) in goals.all() {
-            let mark = if is_reached { "[done]" } else { "[    ]" };
-            self.tell_own(&format!("{mark} {}", goal.says));
+            let mark = if is_reached { "[done]" } else { "[ ]" };
+            for line in hanging(mark, says(goal, is_reached), room()) {
+                self.screen.note(Paint::Note, &line);
+            }
         }
         drop(goals);
         self.tell_own(":hint helps   :lesson shows this again   :skip goes on without");
@@ -82,8 +95,7 @@ impl Console {
 
     /// A line of the course's, wrapped.
     fn tell_own(&self, text: &str) {
-        let width = terminal::size().0.clamp(20, WIDEST);
-        for line in wrap(text, width).lines() {
+        for line in wrap(text, room()).lines() {
             self.screen.note(Paint::Note, line);
         }
     }
@@ -99,13 +111,12 @@ impl Console {
         }
         let is_solved = course.is_solved();
         let (number, count) = course.number();
-        let name = course.lesson().name.clone();
-        let trouble = is_solved.then(|| course.progress.add(&name));
+        let key = course.lesson().key.clone();
+        let trouble = is_solved.then(|| course.progress.add(&key));
         let style = self.screen.style();
-        let width = terminal::size().0.clamp(20, WIDEST);
         for says in news {
-            for line in wrap(&format!("[done] {says}"), width).lines() {
-                let line = style.paint(Paint::Positive, line);
+            for line in hanging("[done]", &says, room()) {
+                let line = style.paint(Paint::Positive, &line);
                 self.screen.print(&format!("{line}\n"));
             }
         }
@@ -143,6 +154,24 @@ impl Console {
     pub(super) fn tell_session_over(&self) {
         if !self.is_lesson_solved() {
             self.tell_own("this session is over; `:open` begins another on the same maildrop, `:restart` the lesson");
+        }
+    }
+
+    /// Enter alone at a closed connection, in a lesson that is not solved: what helps. False where this is not so.
+    pub(super) fn tell_way_on(&self) -> bool {
+        let is_here = self.course.is_some() && !self.is_open();
+        if is_here {
+            self.tell_own("no connection, and the lesson is not solved: `:restart` begins it again, with all the mail; `:open` connects to the maildrop as it is");
+        }
+        is_here
+    }
+
+    /// The learner leaves: how many lessons are done, and how to go on.
+    pub(super) fn tell_progress(&self) {
+        if let Some(course) = &self.course {
+            let (done, count) = course.done();
+            let text = format!("{done} of {count} lessons done; `{}` goes on", course.call);
+            self.tell_own(&text);
         }
     }
 
@@ -203,20 +232,85 @@ impl Console {
         let Some(course) = &self.course else {
             return;
         };
-        if course.lesson().diagnosis().is_none() {
+        if course.lesson().diagnosis().is_empty() {
             self.tell_own("nothing is wrong with the server of this lesson");
         } else if id.is_empty() {
-            self.tell_own("what is wrong? `:diagnose ID`, such as `:diagnose bare-lf`; `poptalk lint --list` names every id");
+            let text =
+                format!("what is wrong? `:diagnose ID`, such as `:diagnose {EXAMPLE_ID}`; {IDS}");
+            self.tell_own(&text);
         } else if course.watched.goals().diagnose(id) {
-            if !course.is_solved() {
-                self.tell_own("maybe; now see it happen, and say it again");
-            }
+            self.tell_what_is_open(id);
         } else if lint::rule(id).is_some() || fault::named(id).is_some() {
             self.tell_own(&format!("no, not {id}; look again, or `:hint`"));
         } else {
-            self.tell_own(&format!(
-                "there is no id `{id}`; `poptalk lint --list` names every one"
-            ));
+            self.tell_own(&format!("there is no id `{id}`; {IDS}"));
         }
+    }
+
+    /// What was named is right, and something else is to be done yet.
+    fn tell_what_is_open(&self, id: &str) {
+        let Some(course) = self.course.as_ref().filter(|course| !course.is_solved()) else {
+            return;
+        };
+        let goals = course.watched.goals();
+        let steps = goals.before_diagnosis(id);
+        let text = if steps.is_empty() {
+            let open = goals.all().filter(|(_, is_reached)| !is_reached);
+            let open: Vec<&str> = open.map(|(goal, _)| says(goal, false)).collect();
+            format!("that counts; still open: {}", open.join("; "))
+        } else {
+            let steps: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
+            format!(
+                "it does not count before you have seen it: first {}, then type `:diagnose {id}` again",
+                steps.join(", then ")
+            )
+        };
+        drop(goals);
+        self.tell_own(&text);
+    }
+}
+
+/// How wide our own lines may be, in columns.
+fn room() -> usize {
+    terminal::size().0.clamp(20, WIDEST)
+}
+
+/// Wraps the text behind a mark; what goes on stands under the text.
+fn hanging(mark: &str, says: &str, width: usize) -> Vec<String> {
+    let indent = mark.len() + 1;
+    let wrapped = wrap(says, width.saturating_sub(indent));
+    let lines = wrapped.lines().enumerate();
+    let lines = lines.map(|(at, line)| match at {
+        0 => format!("{mark} {line}"),
+        _ => format!("{:indent$}{line}", ""),
+    });
+    lines.collect()
+}
+
+/// What to say of a goal. That of a diagnosis is its answer, so it waits until it is reached.
+fn says(goal: &Goal, is_reached: bool) -> &str {
+    match !is_reached && !goal.diagnosis().is_empty() {
+        true => "you named what is wrong",
+        false => &goal.says,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::LESSONS;
+
+    #[test]
+    fn what_goes_on_stands_under_its_text() {
+        assert_eq!(
+            hanging("[done]", "one two three", 14),
+            ["[done] one two", "       three"]
+        );
+    }
+
+    #[test]
+    fn the_example_of_an_id_is_no_answer() {
+        assert!(lint::rule(EXAMPLE_ID).is_some());
+        assert!(LESSONS.iter().all(|(_, text)| !text.contains(EXAMPLE_ID)));
     }
 }

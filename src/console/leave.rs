@@ -65,6 +65,7 @@ impl Console {
             self.screen
                 .note(Paint::Note, "left without QUIT: nothing was deleted");
         }
+        self.tell_progress();
         let exit = match self.standing() {
             Some(now) if now.ending == Some(Ending::TlsFailed) => Exit::Tls,
             Some(now) if was_lost(&now) => Exit::NoConnection,

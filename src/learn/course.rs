@@ -19,6 +19,8 @@ pub struct Course {
     at: usize,
     /// What was done before and since.
     pub progress: Progress,
+    /// The command line that goes on with it.
+    pub call: String,
     /// How many hints of this lesson were shown.
     pub hints: usize,
     /// How many of its goals were told to be reached.
@@ -91,12 +93,13 @@ pub(super) fn server(
 impl Course {
     /// A course at its lesson number `at`, from 0; None where there is none.
     #[must_use]
-    pub fn new(lessons: Vec<Lesson>, at: usize, progress: Progress) -> Option<Self> {
+    pub fn new(lessons: Vec<Lesson>, at: usize, progress: Progress, call: String) -> Option<Self> {
         let goals = lessons.get(at)?.begin();
         Some(Self {
             lessons,
             at,
             progress,
+            call,
             hints: 0,
             told: Vec::new(),
             watched: Watched::new(goals, Maildrop::default()),
@@ -133,6 +136,16 @@ impl Course {
     #[must_use]
     pub fn number(&self) -> (usize, usize) {
         (self.at + 1, self.lessons.len())
+    }
+
+    /// How many lessons are done, and how many there are.
+    #[must_use]
+    pub fn done(&self) -> (usize, usize) {
+        let done = self
+            .lessons
+            .iter()
+            .filter(|one| self.progress.has(&one.key));
+        (done.count(), self.lessons.len())
     }
 
     /// Goes to the next lesson; false behind the last.

@@ -1,4 +1,4 @@
-//! Which lessons are done: a file in the state folder with one name a line.
+//! Which lessons are done: a file in the state folder with one key a line: a name of the built-in course, or a path.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -31,18 +31,18 @@ impl Progress {
 
     /// Whether a lesson is done.
     #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        self.done.iter().any(|done| done == name)
+    pub fn has(&self, key: &str) -> bool {
+        self.done.iter().any(|done| done == key)
     }
 
     /// A lesson is done.
     ///
     /// Errors: the file can't be written; it counts for this run all the same.
-    pub fn add(&mut self, name: &str) -> io::Result<()> {
-        if self.has(name) {
+    pub fn add(&mut self, key: &str) -> io::Result<()> {
+        if self.has(key) {
             return Ok(());
         }
-        self.done.push(name.to_owned());
+        self.done.push(key.to_owned());
         let Some(path) = &self.path else {
             return Err(io::Error::other("there is no home folder"));
         };
@@ -53,17 +53,23 @@ impl Progress {
             .append(true)
             .create(true)
             .open(path)?;
-        writeln!(file, "{name}")
+        writeln!(file, "{key}")
     }
 
-    /// Forgets everything.
+    /// Forgets some lessons; returns which of them were done.
     ///
-    /// Errors: the file can't be removed.
-    pub fn reset(&mut self) -> io::Result<()> {
-        self.done.clear();
-        match self.path.as_ref().map(std::fs::remove_file) {
-            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+    /// Errors: the file can't be written; it is as it was then.
+    pub fn forget(&mut self, is_meant: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            self.done.iter().cloned().partition(|key| is_meant(key));
+        if let Some(path) = self.path.as_ref().filter(|_| !gone.is_empty()) {
+            let lines: String = kept.iter().map(|key| format!("{key}\n")).collect();
+            // Whole or not at all: a full disk costs no progress.
+            let new = path.with_extension("new");
+            std::fs::write(&new, lines)?;
+            std::fs::rename(&new, path)?;
         }
+        self.done = kept;
+        Ok(gone)
     }
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use super::course::server;
 use super::lesson::Lesson;
-use crate::dialogue::Place;
+use crate::dialogue::{Dialogue, Exchange, Line, Part, Place};
 use crate::goal::Goals;
 use crate::replay::{self, Options};
 use crate::session::SessionArgs;
 use crate::text::{self, Reader};
-use crate::tracker::Side;
+use crate::tracker::{Side, Status};
 use crate::transcript::{Item, Piece, Row};
+use crate::visible;
 
 /// How long each reply may take; a server of our own answers at once.
 const REPLY: Duration = Duration::from_secs(10);
@@ -34,14 +35,19 @@ enum Attempt {
 #[must_use]
 pub fn complaints(lesson: &Lesson) -> Vec<String> {
     let mut complaints = Vec::new();
+    let mut is_refused = false;
     for attempt in [Attempt::Empty, Attempt::Words, Attempt::Solution] {
-        let goals = match play(lesson, attempt) {
-            Ok(goals) => goals,
+        let (goals, answers) = match play(lesson, attempt) {
+            Ok(played) => played,
             Err(why) => {
                 complaints.push(why);
                 continue;
             }
         };
+        if let Some(refused) = refused(lesson, &answers).filter(|_| attempt == Attempt::Empty) {
+            complaints.push(refused);
+            is_refused = true;
+        }
         match (attempt, goals.are_reached()) {
             (Attempt::Empty, true) => {
                 complaints.push("it is solved before anything is done".to_owned())
@@ -50,9 +56,14 @@ pub fn complaints(lesson: &Lesson) -> Vec<String> {
                 complaints.push("it is solved by words that have no effect".to_owned());
             }
             (Attempt::Solution, false) => {
-                let open = goals.all().filter(|(_, is_reached)| !is_reached);
-                let open: Vec<&str> = open.map(|(goal, _)| goal.says.as_str()).collect();
-                complaints.push(format!("its solution does not reach: {}", open.join("; ")));
+                complaints.extend(departure(lesson, &answers).filter(|_| !is_refused));
+                for (at, goal, step) in goals.open() {
+                    let row = row_of(lesson, "goal: ", at);
+                    let says = &goal.says;
+                    complaints.push(format!(
+                        "row {row}: its solution does not reach: {says}; `{step}` did not come"
+                    ));
+                }
             }
             _ => {}
         }
@@ -60,8 +71,105 @@ pub fn complaints(lesson: &Lesson) -> Vec<String> {
     complaints
 }
 
+/// The answers of each session, in order.
+type Answers = Vec<Vec<Exchange>>;
+
+/// The row of the head of this name with the number `at`, from 0.
+fn row_of(lesson: &Lesson, head: &str, at: usize) -> usize {
+    let rows = (1..).zip(lesson.text.lines());
+    let mut rows = rows.filter(|(_, line)| line.starts_with(head));
+    rows.nth(at).map_or(0, |(row, _)| row)
+}
+
+/// The status line of an answer, safe to show.
+fn answer(exchange: &Exchange) -> String {
+    let mut text = String::new();
+    let line = exchange.status_line.as_ref().map(Line::head);
+    visible::escape(line.unwrap_or_default(), &mut text);
+    match text.is_empty() {
+        true => "nothing".to_owned(),
+        false => format!("`{}`", text.trim_end()),
+    }
+}
+
+/// A line that is sent before the learner begins, and that the server refuses.
+fn refused(lesson: &Lesson, answers: &Answers) -> Option<String> {
+    let made = answers.first()?.iter().take(lesson.ready.len());
+    let no = made
+        .enumerate()
+        .find(|(_, exchange)| exchange.status == Some(Status::Negative));
+    let (at, exchange) = no?;
+    let row = row_of(lesson, "ready: ", at);
+    Some(format!(
+        "row {row}: what makes it ready is refused: {}",
+        answer(exchange)
+    ))
+}
+
+/// The first row of the solution that the server answers otherwise than the solution says.
+fn departure(lesson: &Lesson, answers: &Answers) -> Option<String> {
+    for (wanted, came) in expected(lesson).iter().zip(answers) {
+        let mut came = came.iter().skip(lesson.ready.len());
+        for exchange in wanted {
+            let row = exchange.place().row;
+            let line = lesson
+                .text
+                .lines()
+                .nth(row.saturating_sub(1))
+                .unwrap_or_default();
+            let mut shown = String::new();
+            visible::escape(line.as_bytes(), &mut shown);
+            match came.next() {
+                Some(other) if other.status == exchange.status => {}
+                Some(other) => {
+                    let (other, own) = (answer(other), answer(exchange));
+                    return Some(format!(
+                        "row {row}, `{shown}`: the server answers {other}, the solution says {own}"
+                    ));
+                }
+                None => {
+                    return Some(format!(
+                        "row {row}, `{shown}`: it was not sent, the session was over"
+                    ));
+                }
+            }
+        }
+    }
+    None
+}
+
+/// The solution's own exchanges of each session, with their rows.
+fn expected(lesson: &Lesson) -> Answers {
+    let mut sessions = vec![Vec::new()];
+    let mut dialogue = Dialogue::without_digests();
+    let mut items = Reader::new(lesson.text.as_bytes());
+    while let Some(Ok(item)) = items.next() {
+        if matches!(&item, Item::Event(event) if event.starts_with("connected")) {
+            sessions.push(Vec::new());
+            dialogue = Dialogue::without_digests();
+        }
+        let place = Place {
+            row: items.row(),
+            offset: 0,
+        };
+        if let Some(session) = sessions.last_mut() {
+            dialogue.feed(place, &item, &mut |part| keep(session, part));
+        }
+    }
+    sessions
+}
+
+/// Keeps the answer to a command.
+fn keep(session: &mut Vec<Exchange>, part: Part) {
+    if let Part::Exchange(exchange) = part
+        && exchange.sent.is_some()
+    {
+        session.push(*exchange);
+    }
+}
+
 /// Plays an attempt at a server of the lesson, and judges what came.
-fn play(lesson: &Lesson, attempt: Attempt) -> Result<Goals, String> {
+fn play(lesson: &Lesson, attempt: Attempt) -> Result<(Goals, Answers), String> {
     let plain = |error: std::io::Error| crate::net::dial::plain(&error);
     let folder = tempfile::tempdir().map_err(plain)?;
     let args = SessionArgs {
@@ -78,6 +186,7 @@ fn play(lesson: &Lesson, attempt: Attempt) -> Result<Goals, String> {
         ..Options::default()
     };
     let mut goals = lesson.begin();
+    let mut answers = Vec::new();
     for session in lesson.solution() {
         let path = folder.path().join("attempt.pop3");
         std::fs::write(&path, script(lesson, attempt, session)).map_err(plain)?;
@@ -85,6 +194,8 @@ fn play(lesson: &Lesson, attempt: Attempt) -> Result<Goals, String> {
             replay::play(&path, &plan, &options, &mut |_| {}).map_err(|error| error.to_string())?;
         let mut items = Reader::new(BufReader::new(File::open(&played.log).map_err(plain)?));
         goals.begin_session();
+        let mut dialogue = Dialogue::without_digests();
+        let mut session = Vec::new();
         while let Some(item) = items.next() {
             let place = Place {
                 row: items.row(),
@@ -92,15 +203,17 @@ fn play(lesson: &Lesson, attempt: Attempt) -> Result<Goals, String> {
             };
             let item = item.map_err(|error| error.to_string())?;
             goals.feed(place, &item, &|| maildrop.count() as u64);
+            dialogue.feed(place, &item, &mut |part| keep(&mut session, part));
         }
+        answers.push(session);
     }
     // Who has only guessed has not looked.
     if attempt != Attempt::Words
-        && let Some(id) = lesson.diagnosis()
+        && let Some(id) = lesson.diagnosis().first()
     {
         goals.diagnose(id);
     }
-    Ok(goals)
+    Ok((goals, answers))
 }
 
 /// A session of an attempt, as a transcript to be played.
