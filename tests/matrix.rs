@@ -240,7 +240,10 @@ fn try_fault((fault, who): &(&'static Fault, Who)) -> Result<(), String> {
         if let Some(proxy) = &of_proxy {
             sound(proxy, &records, false)?;
         }
-        if came.code != want {
+        // Whether the next line goes out before the end of the connection is seen is chance.
+        let is_chance =
+            *who == Who::Console && came.code == 3 && faults::CLOSES.contains(&fault.name);
+        if came.code != want && !is_chance {
             return Err(format!("exit {}, not {want}", came.code));
         }
         let is_told = match came.code {
