@@ -139,8 +139,8 @@ pub(crate) const EXITS: &[(&str, [i32; 6])] = &[
     ("silent-login", [3, 3, -1, -1, 3, 3]),
 ];
 
-/// Faults that end the connection behind a whole reply: a person may have typed the next line by then, or not.
-pub(crate) const CLOSES: &[&str] = &["closed-after-failed-login"];
+/// Faults that end the connection behind a whole line: the next one may have gone out by then, or the script may be over.
+pub(crate) const CLOSES: &[&str] = &["greeting-err", "closed-after-failed-login"];
 
 /// The exit code that a client is to have: by the table, or by rule.
 pub(crate) fn exit(fault: &Fault, who: Who) -> i32 {
