@@ -18,7 +18,7 @@ const LINES_MAX: usize = 10_000;
 /// What one session tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Session {
-    /// The greeting as text, [`LINE_MAX`] octets of it at most.
+    /// The greeting as text, 1,024 octets of it at most.
     pub greeting: Option<String>,
     /// The lines of the last CAPA reply (RFC 2449 §5).
     pub capabilities: Vec<String>,
