@@ -1,6 +1,7 @@
 //! The thread that owns a connection: it reads, records, shows, and sends what it is told to.
 
 mod thread;
+mod turns;
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -21,7 +22,8 @@ use crate::command::Shape;
 use crate::recorder::{Recorder, Seen};
 use crate::target::Target;
 use crate::tracker::{Awaited, Cut, State, Status};
-use thread::{Engine, Queue};
+use thread::Engine;
+use turns::Queue;
 
 const SOCKET: Token = Token(0);
 const ORDERS: Token = Token(1);

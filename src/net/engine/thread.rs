@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll};
 use zeroize::Zeroizing;
 
-use super::{Ending, FAREWELL, News, Order, SOCKET, Shared, Standing, Turns, Waits, Watcher};
+use super::turns::Queue;
+use super::{Ending, FAREWELL, News, Order, SOCKET, Shared, Standing, Waits, Watcher};
 use crate::net::Stream;
 use crate::net::dial::plain;
 use crate::net::mistake;
@@ -61,42 +62,6 @@ pub(super) struct Engine {
     pub(super) flush_due: Option<Instant>,
 }
 
-/// So many octets go out together at most.
-const OUTBOX_FULL: usize = 16 * 1024;
-
-/// Whole lines that wait for their turn.
-#[derive(Default)]
-pub(super) struct Queue {
-    octets: Zeroizing<Vec<u8>>,
-    /// Where the next line starts.
-    at: usize,
-    turns: Option<Turns>,
-}
-
-impl Queue {
-    fn push(&mut self, lines: Zeroizing<Vec<u8>>, turns: Turns) {
-        if self.left() == 0 {
-            self.octets = lines;
-            self.at = 0;
-        } else {
-            self.octets.extend_from_slice(&lines);
-        }
-        self.turns = Some(turns);
-    }
-
-    fn left(&self) -> usize {
-        self.octets.len() - self.at
-    }
-
-    /// The next line, line end included.
-    fn next(&mut self) -> Option<&[u8]> {
-        let rest = self.octets.get(self.at..)?;
-        let line = rest.get(..=memchr::memchr(b'\n', rest)?)?;
-        self.at += line.len();
-        Some(line)
-    }
-}
-
 /// Whether the thread goes on.
 type Going = Result<(), Ending>;
 
@@ -112,7 +77,7 @@ impl Engine {
         self.end(ending);
     }
 
-    fn now_ms(&self) -> u64 {
+    pub(super) fn now_ms(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
@@ -150,52 +115,6 @@ impl Engine {
             self.is_closing |= event.is_read_closed() || event.is_error();
         }
         Ok(())
-    }
-
-    /// Whether lines go out one after the other, and nobody needs to be told of each.
-    fn is_busy(&self) -> bool {
-        let low = self.queue.turns.map_or(0, |turns| turns.low);
-        self.queue.left() > low && self.has_turn()
-    }
-
-    /// Whether the lines that wait may go on at all.
-    fn has_turn(&self) -> bool {
-        let now = &self.standing;
-        let goes_on = |turns: Turns| now.refusals <= turns.refusals;
-        now.timeouts == 0 && self.queue.turns.is_some_and(goes_on) && self.watcher.wants_more()
-    }
-
-    /// Sends the lines whose turn it is.
-    fn send_in_turn(&mut self) {
-        let Some(turns) = self.queue.turns.filter(|_| self.queue.left() > 0) else {
-            return;
-        };
-        if !self.has_turn() {
-            return;
-        }
-        let now_ms = self.now_ms();
-        while self.outbox.len() < OUTBOX_FULL {
-            let tracker = self.recorder.tracker();
-            let is_settled = tracker.is_response_owed() || tracker.outstanding() == 0;
-            let may_send = match turns.window {
-                1 => is_settled && tracker.state() != State::Greeting && !tracker.is_before_tls(),
-                window => {
-                    tracker.is_response_owed()
-                        || (tracker.may_send() && tracker.outstanding() < window)
-                }
-            };
-            let Some(line) = may_send.then(|| self.queue.next()).flatten() else {
-                break;
-            };
-            let watcher = &mut self.watcher;
-            self.recorder
-                .feed_ahead(Side::Client, line, now_ms, &mut |seen| watcher.seen(seen));
-            self.outbox.extend_from_slice(line);
-            self.standing.quiet_since = Instant::now();
-        }
-        if self.recorder.take_short_secret() {
-            self.watcher.told(News::ShortSecret);
-        }
     }
 
     fn take_orders(&mut self) -> Going {
