@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
+use clap::builder::Resettable;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::cmd::{
@@ -45,49 +46,78 @@ struct Cli {
 enum Command {
     /// Open the console on a server, or play a script at it
     #[command(after_help = connect::EXAMPLES)]
-    Connect(connect::ConnectArgs),
+    Connect(Later<connect::ConnectArgs>),
     /// Open the console on the built-in practice server
     #[command(after_help = practice::EXAMPLES)]
-    Practice(practice::PracticeArgs),
+    Practice(Later<practice::PracticeArgs>),
     /// Learn POP3 by typing it: lessons in the console
     #[command(after_help = learn::EXAMPLES)]
-    Learn(learn::LearnArgs),
+    Learn(Later<learn::LearnArgs>),
     /// Be a server: the practice maildrop on a port
     #[command(after_help = serve::EXAMPLES)]
-    Serve(serve::ServeArgs),
+    Serve(Later<serve::ServeArgs>),
     /// Stand between a mail client and a server, and record
     #[command(after_help = proxy::EXAMPLES)]
-    Proxy(proxy::ProxyArgs),
+    Proxy(Later<proxy::ProxyArgs>),
     /// Play the client's side of transcripts again, and compare
     #[command(after_help = replay::EXAMPLES)]
-    Replay(replay::ReplayArgs),
+    Replay(Later<replay::ReplayArgs>),
     /// Show a transcript as on the screen, or take the messages out of it
     #[command(after_help = show::EXAMPLES)]
-    Show(show::ShowArgs),
+    Show(Later<show::ShowArgs>),
     /// Compare two transcripts, exchange by exchange
     #[command(after_help = diff::EXAMPLES)]
-    Diff(diff::DiffArgs),
+    Diff(Later<diff::DiffArgs>),
     /// Probe a live server and judge its answers by the rules
     #[command(after_help = check::EXAMPLES)]
-    Check(check::CheckArgs),
+    Check(Later<check::CheckArgs>),
     /// Judge transcripts by the rules of the RFCs
     #[command(after_help = lint::EXAMPLES)]
-    Lint(lint::LintArgs),
+    Lint(Later<lint::LintArgs>),
     /// Make transcripts of recordings that other programs made
     #[command(after_help = import::EXAMPLES)]
-    Import(import::ImportArgs),
+    Import(Later<import::ImportArgs>),
     /// Hide secrets, message data and names in a transcript
     #[command(after_help = redact::EXAMPLES)]
-    Redact(redact::RedactArgs),
+    Redact(Later<redact::RedactArgs>),
     /// Say what a reply, a response code, a capability or a command means
     #[command(after_help = explain::EXAMPLES)]
-    Explain(explain::ExplainArgs),
+    Explain(Later<explain::ExplainArgs>),
     /// Print what a shell needs to complete poptalk's arguments
     #[command(hide = true, after_help = completions::EXAMPLES)]
-    Completions(completions::CompletionsArgs),
+    Completions(Later<completions::CompletionsArgs>),
     /// Print the manual pages
     #[command(hide = true, after_help = man::EXAMPLES)]
-    Man(man::ManArgs),
+    Man(Later<man::ManArgs>),
+}
+
+/// The arguments of a subcommand. Their table is made only when the subcommand is there: a start should not wait for the others.
+#[derive(Debug)]
+struct Later<T>(T);
+
+impl<T: clap::Args> clap::Args for Later<T> {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command.defer(|command| {
+            // What the subcommand is for stands beside its name; the table has a text of its own.
+            let about = Resettable::from(command.get_about().cloned());
+            let long_about = Resettable::from(command.get_long_about().cloned());
+            T::augment_args(command).about(about).long_about(long_about)
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<T: clap::FromArgMatches> clap::FromArgMatches for Later<T> {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        T::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
 }
 
 /// Connects; a host that is not found may be a subcommand, misspelt.
@@ -155,21 +185,21 @@ pub fn run() -> ExitCode {
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
     let exit = match cli.command {
         None => connect(cli.connect),
-        Some(Command::Connect(args)) => connect::run(args),
-        Some(Command::Practice(args)) => practice::run(args),
-        Some(Command::Learn(args)) => learn::run(args),
-        Some(Command::Serve(args)) => serve::run(args),
-        Some(Command::Proxy(args)) => proxy::run(args),
-        Some(Command::Replay(args)) => replay::run(&args),
-        Some(Command::Show(args)) => show::run(&args),
-        Some(Command::Diff(args)) => diff::run(&args),
-        Some(Command::Check(args)) => check::run(&args),
-        Some(Command::Lint(args)) => lint::run(&args),
-        Some(Command::Import(args)) => import::run(&args),
-        Some(Command::Redact(args)) => redact::run(&args),
-        Some(Command::Explain(args)) => explain::run(&args),
-        Some(Command::Completions(args)) => completions::run(&args, Cli::command()),
-        Some(Command::Man(args)) => man::run(&args, Cli::command()),
+        Some(Command::Connect(Later(args))) => connect::run(args),
+        Some(Command::Practice(Later(args))) => practice::run(args),
+        Some(Command::Learn(Later(args))) => learn::run(args),
+        Some(Command::Serve(Later(args))) => serve::run(args),
+        Some(Command::Proxy(Later(args))) => proxy::run(args),
+        Some(Command::Replay(Later(args))) => replay::run(&args),
+        Some(Command::Show(Later(args))) => show::run(&args),
+        Some(Command::Diff(Later(args))) => diff::run(&args),
+        Some(Command::Check(Later(args))) => check::run(&args),
+        Some(Command::Lint(Later(args))) => lint::run(&args),
+        Some(Command::Import(Later(args))) => import::run(&args),
+        Some(Command::Redact(Later(args))) => redact::run(&args),
+        Some(Command::Explain(Later(args))) => explain::run(&args),
+        Some(Command::Completions(Later(args))) => completions::run(&args, Cli::command()),
+        Some(Command::Man(Later(args))) => man::run(&args, Cli::command()),
     };
     exit.into()
 }
