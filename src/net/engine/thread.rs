@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll};
 use zeroize::Zeroizing;
 
-use super::turns::Queue;
+use super::turns::{Nearness, Queue};
 use super::{Ending, FAREWELL, News, Order, SOCKET, Shared, Standing, Waits, Watcher};
 use crate::net::Stream;
 use crate::net::dial::plain;
@@ -19,7 +19,9 @@ use crate::net::tls::{self, TlsError, TlsSettings};
 use crate::recorder::{Recorder, Seen};
 use crate::tracker::{Awaited, Cut, LineEnd, Role, Side, State, Status};
 
-/// How many octets one read takes at most.
+/// How many octets one read takes at most, at first and once so many came together: a short session should not wait for the
+/// memory of a long one.
+const READ_FIRST: usize = 8 * 1024;
 const READ_MAX: usize = 128 * 1024;
 /// After so much silence what was held back, because more was likely to come, is handed out.
 const FLUSH_AFTER: Duration = Duration::from_millis(200);
@@ -42,6 +44,7 @@ pub(super) struct Engine {
     pub(super) outbox: Zeroizing<Vec<u8>>,
     /// The lines of a script that wait for their turn.
     pub(super) queue: Queue,
+    pub(super) nearness: Nearness,
     /// The system told of a reset while something was written.
     pub(super) reset: Option<String>,
     /// The system told that the server has closed its side, or of an error.
@@ -68,7 +71,7 @@ type Going = Result<(), Ending>;
 impl Engine {
     /// Runs until the connection ends.
     pub(super) fn run(mut self) {
-        let mut buffer = vec![0; READ_MAX];
+        let mut buffer = vec![0; READ_FIRST];
         let ending = loop {
             if let Err(ending) = self.turn(&mut buffer) {
                 break ending;
@@ -82,21 +85,29 @@ impl Engine {
     }
 
     /// Carries out orders, sends, reads, and then waits for more of it.
-    fn turn(&mut self, buffer: &mut [u8]) -> Going {
+    fn turn(&mut self, buffer: &mut Vec<u8>) -> Going {
         self.take_orders()?;
         self.send_in_turn();
         self.write()?;
         let mut is_dry = true;
         if std::mem::take(&mut self.has_news) {
             is_dry = self.read(buffer)?;
+            if !is_dry && buffer.len() < READ_MAX {
+                buffer.resize(READ_MAX, 0);
+            }
             self.has_news |= !is_dry;
             // What has come may give the next line its turn.
             self.send_in_turn();
             self.write()?;
         }
         self.strike()?;
-        if !self.is_busy() {
+        if !self.is_busy() && !self.is_as_before() {
             self.share();
+        }
+        if is_dry && self.looks_again() {
+            std::thread::yield_now();
+            self.has_news = true;
+            return Ok(());
         }
         let wait = if is_dry {
             self.next_due()

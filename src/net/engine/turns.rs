@@ -1,6 +1,6 @@
 //! The lines of a script, each sent when its turn comes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
@@ -10,6 +10,31 @@ use crate::tracker::{Side, State};
 
 /// So many octets go out together at most.
 const OUTBOX_FULL: usize = 16 * 1024;
+
+/// When something has happened, the thread looks for more again and again for so long before it goes to sleep: to be woken takes
+/// longer than a server that is near takes to answer.
+const NEAR: Duration = Duration::from_micros(50);
+/// So often that may be in vain before it is given up.
+const PATIENCE: u8 = 8;
+
+/// Whether more comes before the thread would be asleep.
+pub(super) struct Nearness {
+    patience: u8,
+    /// How things were when it was last looked; None: the thread has slept since.
+    looked: Option<Moment>,
+}
+
+/// What changes when something happens: how many octets came, how many orders, and how many octets wait for their turn.
+type Moment = (u64, u64, usize);
+
+impl Default for Nearness {
+    fn default() -> Self {
+        Self {
+            patience: PATIENCE,
+            looked: None,
+        }
+    }
+}
 
 /// Whole lines that wait for their turn.
 #[derive(Default)]
@@ -49,6 +74,44 @@ impl Engine {
     pub(super) fn is_busy(&self) -> bool {
         let low = self.queue.turns.map_or(0, |turns| turns.low);
         self.queue.left() > low && self.has_turn()
+    }
+
+    fn moment(&self) -> Moment {
+        (
+            self.standing.received,
+            self.standing.taken,
+            self.queue.left(),
+        )
+    }
+
+    /// Whether nothing has happened since it was last looked.
+    pub(super) fn is_as_before(&self) -> bool {
+        self.nearness.looked == Some(self.moment())
+    }
+
+    /// Whether to look again instead of going to sleep.
+    pub(super) fn looks_again(&mut self) -> bool {
+        let moment = self.moment();
+        let is_early = self.standing.quiet_since.elapsed() < NEAR;
+        let near = &mut self.nearness;
+        if near.patience == 0 {
+            near.looked = None;
+            return false;
+        }
+        match (is_early, near.looked) {
+            (true, before) => {
+                if before.is_some_and(|before| before.0 != moment.0) {
+                    near.patience = PATIENCE;
+                }
+                near.looked = Some(moment);
+            }
+            (false, Some(_)) => {
+                near.patience -= 1;
+                near.looked = None;
+            }
+            (false, None) => {}
+        }
+        is_early
     }
 
     /// Whether the lines that wait may go on at all.
