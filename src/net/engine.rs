@@ -23,7 +23,7 @@ use crate::recorder::{Recorder, Seen};
 use crate::target::Target;
 use crate::tracker::{Awaited, Cut, State, Status};
 use thread::Engine;
-use turns::Queue;
+use turns::{Nearness, Queue};
 
 const SOCKET: Token = Token(0);
 const ORDERS: Token = Token(1);
@@ -293,6 +293,7 @@ impl Connection {
             waiting: Vec::new(),
             outbox: Zeroizing::new(Vec::new()),
             queue: Queue::default(),
+            nearness: Nearness::default(),
             reset: None,
             is_closing: false,
             has_news: true,
