@@ -193,7 +193,7 @@ pub fn run() -> ExitCode {
         Some(Command::Replay(Later(args))) => replay::run(&args),
         Some(Command::Show(Later(args))) => show::run(&args),
         Some(Command::Diff(Later(args))) => diff::run(&args),
-        Some(Command::Check(Later(args))) => check::run(&args),
+        Some(Command::Check(Later(args))) => check::run(args),
         Some(Command::Lint(Later(args))) => lint::run(&args),
         Some(Command::Import(Later(args))) => import::run(&args),
         Some(Command::Redact(Later(args))) => redact::run(&args),

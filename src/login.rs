@@ -67,6 +67,9 @@ pub enum LoginError {
     /// Who is to log in is not known.
     #[error("no user name, nothing sent")]
     NoUser,
+    /// The user name would end the line that it stands in.
+    #[error("a line end or NUL in the user name, nothing sent")]
+    BadUser,
     /// The mechanism can't go on.
     #[error("{}{error}", if *.was_cancelled { "cancelled: " } else { "" })]
     Sasl {
@@ -99,7 +102,7 @@ impl LoginError {
             Self::Unproved => {
                 Some("change nothing until you know who this is; `:tls` shows the certificate")
             }
-            Self::Usage(_) | Self::Stopped => None,
+            Self::Usage(_) | Self::BadUser | Self::Stopped => None,
         }
     }
 }
@@ -260,7 +263,11 @@ impl<T: Talker> Login<'_, T> {
     ) -> Result<String, LoginError> {
         let named = self.wanted.user.clone();
         if let Some(user) = named.or_else(|| self.plan.args.user.clone()).or(known) {
-            return Ok(user);
+            // It may come from a URL that a stranger made: a line of its own is not to be sent.
+            return match user.contains(['\r', '\n', '\0']) {
+                true => Err(LoginError::BadUser),
+                false => Ok(user),
+            };
         }
         if mechanism.is_some_and(|row| !row.wants_secret()) {
             return Ok(String::new());

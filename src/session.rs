@@ -49,7 +49,7 @@ pub struct SessionArgs {
     pub user: Option<String>,
 
     /// Log in at once as --user, by the strongest way that the server offers, and show how each line is made
-    #[arg(long, requires = "user")]
+    #[arg(long)]
     pub login: bool,
 
     /// Log in without TLS in a way that everybody can read, and do not ask

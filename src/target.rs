@@ -50,14 +50,18 @@ pub fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Target, Stri
     } else {
         rest
     };
-    let rest = if scheme.is_some() {
-        rest.rsplit_once('@').map_or(rest, |(_, host)| host)
-    } else {
-        rest
+    let rest = match rest.rsplit_once('@').filter(|_| scheme.is_some()) {
+        Some((user, _)) if user.contains(':') => {
+            return Err(
+                "a password in the URL, where every user of this machine can read it".to_owned(),
+            );
+        }
+        Some((_, host)) => host,
+        None => rest,
     };
     let (host, own_port) = split_port(rest)?;
     if host.is_empty() {
-        return Err(format!("no host in `{}`", without_password(text)));
+        return Err(format!("no host in `{text}`"));
     }
     let port = match (own_port, port) {
         (Some(own), Some(other)) if own != other => {
@@ -75,15 +79,37 @@ pub fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Target, Stri
     })
 }
 
-/// A URL as it may be repeated: a password behind the user is left out.
-fn without_password(text: &str) -> String {
-    let Some((before, host)) = text.rsplit_once('@') else {
-        return text.to_owned();
-    };
-    let from = before.find("://").map_or(0, |at| at + 3);
-    let (scheme, user) = before.split_at(from);
-    let user = user.split(':').next().unwrap_or_default();
-    format!("{scheme}{user}@{host}")
+/// The user whom a URL names (RFC 2384 §3). The way to log in, behind a `;`, is left out: who connects says it.
+#[must_use]
+pub fn user(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("://")?;
+    let (user, _) = rest.split(['/', '?', '#']).next()?.rsplit_once('@')?;
+    let user = user.split([';', ':']).next()?;
+    Some(without_percents(user)).filter(|user| !user.is_empty())
+}
+
+/// Octets that are written as `%` and two hexadecimal digits (RFC 3986 §2.1), as themselves; what is no such thing stays.
+fn without_percents(text: &str) -> String {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('%') {
+        octets.extend_from_slice(before.as_bytes());
+        let digits = behind
+            .get(..2)
+            .filter(|two| two.bytes().all(|c| c.is_ascii_hexdigit()));
+        match digits.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(octet) => {
+                octets.push(octet);
+                rest = behind.get(2..).unwrap_or_default();
+            }
+            None => {
+                octets.push(b'%');
+                rest = behind;
+            }
+        }
+    }
+    octets.extend_from_slice(rest.as_bytes());
+    String::from_utf8_lossy(&octets).into_owned()
 }
 
 /// Splits `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the port is None when there is none.
@@ -134,6 +160,20 @@ mod tests {
     }
 
     #[test]
+    fn a_url_names_a_user() {
+        for (text, user) in [
+            ("pop3://alice@pop.example.org", Some("alice")),
+            ("pops://a%40b;AUTH=*@host:995/", Some("a@b")),
+            ("pop3://100%25%zz%@host", Some("100%%zz%")),
+            ("pop3://;auth=APOP@host", None),
+            ("pop3://host/a@b", None),
+            ("alice@host", None),
+        ] {
+            assert_eq!(super::user(text).as_deref(), user, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_server_is_told() {
         assert_eq!(
             read("imap://x"),
@@ -141,8 +181,9 @@ mod tests {
         );
         assert_eq!(read("host:seven"), "`seven` is no port");
         assert_eq!(read(":110"), "no host in `:110`");
-        let told = "no host in `pop3://alice@`";
-        assert_eq!(read("pop3://alice:geheim@"), told);
+        assert_eq!(read("pop3://alice@"), "no host in `pop3://alice@`");
+        let told = read("pop3://alice:geheim@host");
+        assert!(told.starts_with("a password in the URL"), "{told}");
         assert_eq!(
             parse("h:1", Some(2), false),
             Err("two ports: 1 and 2".to_owned())

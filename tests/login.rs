@@ -181,6 +181,31 @@ fn nothing_plain_goes_out_in_clear_unasked() {
 }
 
 #[test]
+fn a_url_names_who_logs_in_and_no_line_of_its_own() {
+    let server = Server::new(None);
+    let address = server.serving.tls_address().unwrap();
+    let (ca, home) = (server.path("ca.pem"), Home::new());
+    let log_in = |user: &str| {
+        let url = format!("pop3s://{user}@{address}/");
+        let lines = ["-c", ":auth plain", "-c", "quit"];
+        home.poptalk(&[&["--ca", &ca, "--no-log", &url], &lines[..]].concat())
+            .env("POPTALK_PASSWORD", SECRET)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    };
+    let output = log_in("%61lice;AUTH=*");
+    assert!(text(&output.stdout).contains("+OK 9 "), "{output:?}");
+    let output = log_in("alice%0D%0ADELE%201");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let told = text(&output.stderr);
+    assert!(
+        told.contains("a line end or NUL in the user name"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_certificate_of_the_clients_logs_it_in() {
     let authority = make(AUTHORITY, None);
     let server = Server::new(Some(authority.certificate.to_pem().unwrap()));

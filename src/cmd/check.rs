@@ -38,7 +38,7 @@ const REPLY: Duration = Duration::from_secs(15);
 /// The arguments of `check`.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
-    /// HOST, HOST:PORT, or a pop3:// or pop3s:// URL
+    /// HOST, HOST:PORT, or a URL: pop3://[USER@]HOST, pop3s://[USER@]HOST
     #[arg(value_name = "HOST", required_unless_present = "list")]
     host: Option<String>,
 
@@ -119,7 +119,10 @@ pub(super) fn one_line(text: &str) -> Result<String, String> {
 
 /// Checks a server.
 #[must_use]
-pub fn run(args: &CheckArgs) -> Exit {
+pub fn run(mut args: CheckArgs) -> Exit {
+    let named = args.host.as_deref().and_then(target::user);
+    args.user = args.user.or(named);
+    let args = &args;
     if args.list {
         return report::written(&list(), Exit::Well);
     }

@@ -41,7 +41,7 @@ fn port(text: &str) -> Result<u16, String> {
 /// The arguments of `connect`.
 #[derive(Debug, clap::Args)]
 pub struct ConnectArgs {
-    /// HOST, HOST:PORT, or a pop3:// or pop3s:// URL; without it the server of -u NAME@DOMAIN is looked up in DNS
+    /// HOST, HOST:PORT, or a URL: pop3://[USER@]HOST, pop3s://[USER@]HOST; without it the server of -u NAME@DOMAIN is looked up in DNS
     // Not there beside another subcommand either.
     #[arg(value_name = "HOST", required_unless_present = "user")]
     host: Option<String>,
@@ -84,7 +84,9 @@ impl ConnectArgs {
 
 /// Holds the session.
 #[must_use]
-pub fn run(args: ConnectArgs) -> Exit {
+pub fn run(mut args: ConnectArgs) -> Exit {
+    let named = args.host.as_deref().and_then(target::user);
+    args.session.user = args.session.user.or(named);
     let proxy = match args.proxy.as_deref().map(read_proxy).transpose() {
         Ok(proxy) => proxy,
         Err(error) => {

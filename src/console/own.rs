@@ -184,7 +184,11 @@ impl Console {
         }
         if !text.is_empty() {
             match target::parse(text, None, self.plan.target.is_tls) {
-                Ok(target) => self.set_target(target),
+                Ok(target) => {
+                    self.set_target(target);
+                    let named = target::user(text);
+                    self.plan.args.user = named.or(self.plan.args.user.take());
+                }
                 Err(why) => {
                     self.screen.note(Paint::Warning, &why);
                     return;
