@@ -109,11 +109,11 @@ impl Tape for TapeFile {
     fn from(&self, place: Place) -> Option<Items> {
         let mut file = BufReader::with_capacity(64 * 1024, File::open(&self.0).ok()?);
         file.seek(SeekFrom::Start(place.offset)).ok()?;
-        Some(Box::new(text::Reader::resume(
-            file,
+        Some(text::Reader::resume(
+            Box::new(file),
             place.row,
             place.offset,
-        )))
+        ))
     }
 }
 

@@ -2,11 +2,12 @@
 //! recorded for it. No socket, no clock; bodies are read from the transcript when they are asked for.
 
 use std::collections::HashMap;
+use std::io::BufRead;
 use std::sync::Arc;
 
 use crate::command::{Command, Effect, Words};
 use crate::dialogue::{Part, Place};
-use crate::text::ParseError;
+use crate::text::{ParseError, Reader};
 use crate::tracker::{LineEnd, Side, Status};
 use crate::transcript::{Hole, Item, Piece, Row};
 
@@ -26,7 +27,7 @@ const MECHANISMS: [(&str, &[&str]); 5] = [
 ];
 
 /// The items of a transcript from a place on.
-pub type Items = Box<dyn Iterator<Item = Result<Item, ParseError>> + Send>;
+pub type Items = Reader<Box<dyn BufRead + Send>>;
 
 /// Where the items come from.
 pub trait Tape: Send + Sync {
@@ -357,6 +358,11 @@ impl Playing {
     fn next(&mut self, out: &mut Vec<u8>) -> bool {
         let enough = out.len() + BLOCK;
         while out.len() < enough {
+            // Most of a message is plain lines, which need not be looked at one by one.
+            let is_plain = self.has_data && self.is_inside && matches!(self.filter, Filter::All);
+            if is_plain && self.is_line_start && self.items.read_run(out) > 0 {
+                continue;
+            }
             let row = match self.items.next() {
                 Some(Ok(Item::Row(row))) if row.side == Side::Server => row,
                 Some(Ok(_)) => continue,
@@ -499,7 +505,6 @@ mod tests {
 
     use super::*;
     use crate::dialogue::Parts;
-    use crate::text::Reader;
 
     struct Memory;
 
@@ -508,8 +513,8 @@ mod tests {
     impl Tape for Memory {
         fn from(&self, place: Place) -> Option<Items> {
             let rest = FILE.get(usize::try_from(place.offset).ok()?..)?;
-            let file = Cursor::new(rest);
-            Some(Box::new(Reader::resume(file, place.row, place.offset)))
+            let file = Box::new(Cursor::new(rest));
+            Some(Reader::resume(file, place.row, place.offset))
         }
     }
 

@@ -45,8 +45,8 @@ struct File(Vec<u8>);
 impl Tape for File {
     fn from(&self, place: Place) -> Option<Items> {
         let rest = self.0.get(usize::try_from(place.offset).ok()?..)?.to_vec();
-        let reader = Reader::resume(Cursor::new(rest), place.row, place.offset);
-        Some(Box::new(reader))
+        let file = Box::new(Cursor::new(rest));
+        Some(Reader::resume(file, place.row, place.offset))
     }
 }
 
