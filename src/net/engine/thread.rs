@@ -101,10 +101,13 @@ impl Engine {
             self.write()?;
         }
         self.strike()?;
-        if !self.is_busy() && !self.is_as_before() {
+        // Before it sleeps, and when something has happened.
+        let is_as_before = self.is_as_before();
+        let looks_again = is_dry && self.looks_again();
+        if !self.is_busy() && !(looks_again && is_as_before) {
             self.share();
         }
-        if is_dry && self.looks_again() {
+        if looks_again {
             std::thread::yield_now();
             self.has_news = true;
             return Ok(());
@@ -207,8 +210,9 @@ impl Engine {
                 Ok(0) => end = Some(self.reset.take()),
                 Ok(more) => {
                     count += more;
-                    // A plain socket that gives less than was asked for has no more, unless its end came with it.
-                    is_dry = is_plain && more < asked && !self.is_closing;
+                    // A plain socket that gives less than was asked for has no more, unless its end came with it; and of that
+                    // nothing is known where nobody waited for it.
+                    is_dry = is_plain && more < asked && !self.is_closing && !self.has_looked();
                     if !is_dry {
                         continue;
                     }

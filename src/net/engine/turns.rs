@@ -11,8 +11,8 @@ use crate::tracker::{Side, State};
 /// So many octets go out together at most.
 const OUTBOX_FULL: usize = 16 * 1024;
 
-/// When something has happened, the thread looks for more again and again for so long before it goes to sleep: to be woken takes
-/// longer than a server that is near takes to answer.
+/// While a script is played, and something has just happened, the thread looks for more again and again for so long before it goes to
+/// sleep: to be woken takes longer than a server that is near takes to answer.
 const NEAR: Duration = Duration::from_micros(50);
 /// So often that may be in vain before it is given up.
 const PATIENCE: u8 = 8;
@@ -84,6 +84,11 @@ impl Engine {
         )
     }
 
+    /// Whether it is looked for more without sleep in between.
+    pub(super) fn has_looked(&self) -> bool {
+        self.nearness.looked.is_some()
+    }
+
     /// Whether nothing has happened since it was last looked.
     pub(super) fn is_as_before(&self) -> bool {
         self.nearness.looked == Some(self.moment())
@@ -94,7 +99,7 @@ impl Engine {
         let moment = self.moment();
         let is_early = self.standing.quiet_since.elapsed() < NEAR;
         let near = &mut self.nearness;
-        if near.patience == 0 {
+        if near.patience == 0 || self.queue.turns.is_none() {
             near.looked = None;
             return false;
         }
