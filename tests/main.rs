@@ -22,6 +22,7 @@ mod hostile;
 #[cfg(target_os = "linux")]
 mod hostile_clients;
 mod import;
+mod inetd;
 mod layers;
 mod learn;
 mod lint;
