@@ -104,7 +104,8 @@ impl Engine {
         // Before it sleeps, and when something has happened.
         let is_as_before = self.is_as_before();
         let looks_again = is_dry && self.looks_again();
-        if !self.is_busy() && !(looks_again && is_as_before) {
+        let is_to_share = !looks_again || !is_as_before;
+        if is_to_share && !self.is_busy() {
             self.share();
         }
         if looks_again {
