@@ -56,6 +56,7 @@ pub mod mailbox;
 pub mod net;
 pub mod netrc;
 pub mod password;
+pub mod percent;
 pub mod player;
 pub mod proxied;
 pub mod proxy;

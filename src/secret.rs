@@ -1,7 +1,6 @@
 //! Hides secrets: by the place where they stand, and by value when they come back.
 
-use std::collections::VecDeque;
-use std::ops::Range;
+mod values;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,18 +9,13 @@ use zeroize::Zeroizing;
 use crate::command::{Command, Kind, Words};
 use crate::tracker::{Role, Side};
 use crate::transcript::{Hole, Piece};
+use values::Values;
 
 /// A secret shorter than this many octets is hidden only where it stands: by value it would be found everywhere.
 pub const VALUE_MIN: usize = 4;
 
-/// How many secrets are remembered, the latest ones.
-const VALUES_MAX: usize = 64;
-
 /// A secret longer than this many octets is remembered by its start.
 const VALUE_MAX: usize = 4096;
-
-/// The most octets that wait for what follows.
-const TAIL_MAX: usize = 4 * VALUE_MAX;
 
 /// The secret place of a client line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +160,7 @@ pub fn typing_errors(a: &[u8], b: &[u8]) -> usize {
 /// Hides the secrets of one connection.
 pub struct Hider {
     is_keeping: bool,
-    values: VecDeque<Value>,
+    values: Values,
     /// The SASL mechanism of the exchange that is going on, upper case, and how many responses were seen.
     mechanism: Vec<u8>,
     responses: usize,
@@ -175,14 +169,6 @@ pub struct Hider {
     /// The rest of the current client line is secret.
     rest_is_secret: bool,
     has_short: bool,
-}
-
-/// A secret that may come back.
-struct Value {
-    hole: &'static str,
-    /// The secret, lower case, and what is the same of its base64 wherever it stands in a base64 text.
-    plain: Zeroizing<Vec<u8>>,
-    encoded: Vec<Zeroizing<Vec<u8>>>,
 }
 
 impl std::fmt::Debug for Hider {
@@ -197,7 +183,7 @@ impl Hider {
     pub fn new(is_keeping: bool) -> Self {
         Self {
             is_keeping,
-            values: VecDeque::new(),
+            values: Values::default(),
             mechanism: Vec::new(),
             responses: 0,
             follows_auth: false,
@@ -213,18 +199,9 @@ impl Hider {
             self.has_short |= !secret.is_empty();
             return;
         }
-        let plain = Zeroizing::new(secret.to_ascii_lowercase());
-        if self.is_keeping || self.values.iter().any(|value| value.plain == plain) {
-            return;
+        if !self.is_keeping {
+            self.values.add(hole, secret);
         }
-        if self.values.len() == VALUES_MAX {
-            self.values.pop_front();
-        }
-        self.values.push_back(Value {
-            hole,
-            plain,
-            encoded: cores(secret),
-        });
     }
 
     /// Whether a secret was too short to be hidden by value; said once.
@@ -340,42 +317,7 @@ impl Hider {
     /// How many octets at the end of a part of a line may be the start of a secret: they must wait for what follows.
     #[must_use]
     pub fn unsure_tail(&self, octets: &[u8]) -> usize {
-        let starts = |needle: &[u8], is_plain: bool| {
-            (1..needle.len().min(octets.len() + 1))
-                .rev()
-                .find(|length| {
-                    let tail = octets.get(octets.len() - length..).unwrap_or_default();
-                    let head = needle.get(..*length).unwrap_or_default();
-                    if is_plain {
-                        tail.eq_ignore_ascii_case(head)
-                    } else {
-                        tail == head
-                    }
-                })
-        };
-        let plain = self
-            .values
-            .iter()
-            .filter_map(|value| starts(&value.plain, true));
-        let encoded = self.values.iter().flat_map(|value| &value.encoded);
-        let tail = plain
-            .chain(encoded.filter_map(|core| starts(core, false)))
-            .max();
-        tail.map_or(0, |tail| self.tail_without_cut(octets, tail))
-    }
-
-    /// A tail at least as long as `tail` that does not begin in the middle of a secret: what is left of it would not be found.
-    fn tail_without_cut(&self, octets: &[u8], mut tail: usize) -> usize {
-        let mut found = self.found(octets);
-        found.sort_by_key(|(range, _)| std::cmp::Reverse(range.end));
-        for (range, _) in found {
-            let border = octets.len() - tail;
-            if range.start < border && border < range.end {
-                tail = octets.len() - range.start;
-            }
-        }
-        // Secrets that overlap without an end are not waited for: all that are whole are hidden now.
-        if tail > TAIL_MAX { 0 } else { tail }
+        self.values.unsure_tail(octets)
     }
 
     /// Remembers what a client line tells.
@@ -445,29 +387,8 @@ impl Hider {
         }
     }
 
-    /// Where secrets stand, in any order.
-    fn found(&self, octets: &[u8]) -> Vec<(Range<usize>, &'static str)> {
-        let mut found: Vec<(Range<usize>, &'static str)> = Vec::new();
-        let lower = if self.values.is_empty() {
-            Vec::new()
-        } else {
-            octets.to_ascii_lowercase()
-        };
-        for value in &self.values {
-            for at in memchr::memmem::find_iter(&lower, value.plain.as_slice()) {
-                found.push((at..at + value.plain.len(), value.hole));
-            }
-            for core in &value.encoded {
-                for at in memchr::memmem::find_iter(octets, core.as_slice()) {
-                    found.push((base64_run(octets, at..at + core.len()), value.hole));
-                }
-            }
-        }
-        found
-    }
-
     fn hide_values(&self, octets: &[u8]) -> Vec<Piece> {
-        let mut found = self.found(octets);
+        let mut found = self.values.found(octets);
         found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
         let mut pieces = Vec::new();
         let mut at = 0;
@@ -549,41 +470,6 @@ fn sasl_secret<'a>(mechanism: &[u8], count: usize, decoded: &'a [u8]) -> &'a [u8
         },
         _ => decoded,
     }
-}
-
-/// What the base64 of any text with `secret` in it has in common, for the three places at which `secret` can stand in a group.
-fn cores(secret: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
-    let mut cores = Vec::new();
-    for shift in 0..3 {
-        let mut text = Zeroizing::new(vec![0; shift]);
-        text.extend_from_slice(secret);
-        let encoded = Zeroizing::new(STANDARD.encode(text.as_slice()).into_bytes());
-        // Digits that also hold bits of what stands before or behind are left out.
-        let from = (shift * 8).div_ceil(6);
-        let upto = text.len() * 8 / 6;
-        if let Some(core) = encoded
-            .get(from..upto)
-            .filter(|core| core.len() >= VALUE_MIN)
-        {
-            cores.push(Zeroizing::new(core.to_vec()));
-        }
-    }
-    cores
-}
-
-/// The whole run of base64 digits around a place.
-fn base64_run(octets: &[u8], place: Range<usize>) -> Range<usize> {
-    let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/=".contains(octet);
-    let before = octets.get(..place.start).unwrap_or_default();
-    let behind = octets.get(place.end..).unwrap_or_default();
-    let start = place.start
-        - before
-            .iter()
-            .rev()
-            .take_while(|octet| is_digit(octet))
-            .count();
-    let end = place.end + behind.iter().take_while(|octet| is_digit(octet)).count();
-    start..end
 }
 
 #[cfg(test)]

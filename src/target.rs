@@ -1,5 +1,7 @@
 //! Reads what a person calls a server: a host, `host:port`, `[address]:port`, or a URL.
 
+use crate::percent;
+
 /// Host and port, and whether TLS starts at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -85,31 +87,8 @@ pub fn user(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("://")?;
     let (user, _) = rest.split(['/', '?', '#']).next()?.rsplit_once('@')?;
     let user = user.split([';', ':']).next()?;
-    Some(without_percents(user)).filter(|user| !user.is_empty())
-}
-
-/// Octets that are written as `%` and two hexadecimal digits (RFC 3986 §2.1), as themselves; what is no such thing stays.
-fn without_percents(text: &str) -> String {
-    let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once('%') {
-        octets.extend_from_slice(before.as_bytes());
-        let digits = behind
-            .get(..2)
-            .filter(|two| two.bytes().all(|c| c.is_ascii_hexdigit()));
-        match digits.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(octet) => {
-                octets.push(octet);
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            None => {
-                octets.push(b'%');
-                rest = behind;
-            }
-        }
-    }
-    octets.extend_from_slice(rest.as_bytes());
-    String::from_utf8_lossy(&octets).into_owned()
+    let (user, _) = percent::decode(user.as_bytes());
+    Some(String::from_utf8_lossy(&user).into_owned()).filter(|user| !user.is_empty())
 }
 
 /// Splits `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the port is None when there is none.

@@ -189,7 +189,14 @@ fn lines(way: &Way, secret: &str) -> Vec<String> {
 }
 
 /// A secret as it may come back.
-fn echoes(secret: &str) -> [String; 6] {
+fn echoes(secret: &str) -> [String; 9] {
+    let encode = |text: &str, is_plain: fn(&u8) -> bool| -> String {
+        let one = |octet: u8| match is_plain(&octet) {
+            true => char::from(octet).to_string(),
+            false => format!("%{octet:02X}"),
+        };
+        text.bytes().map(one).collect()
+    };
     [
         secret.to_owned(),
         secret.to_ascii_uppercase(),
@@ -197,7 +204,24 @@ fn echoes(secret: &str) -> [String; 6] {
         STANDARD.encode(secret),
         STANDARD.encode(format!("x{secret}")),
         STANDARD.encode(format!("xy{secret} and more")),
+        encode(secret, u8::is_ascii_alphanumeric),
+        encode(secret, |_| false).to_ascii_lowercase(),
+        encode(&STANDARD.encode(secret), u8::is_ascii_alphanumeric),
     ]
+}
+
+/// Octets with what is percent-encoded in them as it is meant.
+fn without_percents(octets: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let mut rest = octets;
+    while let Some((first, behind)) = rest.split_first() {
+        let digits = behind.get(..2).filter(|_| *first == b'%');
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        let octet = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        plain.push(octet.unwrap_or(*first));
+        rest = &behind[if octet.is_some() { 2 } else { 0 }..];
+    }
+    plain
 }
 
 /// What must not be found: the secret in lower case, and what its base64 has in common at each alignment.
@@ -228,6 +252,17 @@ impl Search {
     fn look(&mut self, way: &str, place: &str, secret: &str, octets: &[u8]) {
         self.cells += 1;
         self.octets += octets.len();
+        // As it stands, and as it is meant.
+        let mut all = vec![octets.to_vec()];
+        if octets.contains(&b'%') {
+            all.push(without_percents(octets));
+        }
+        for octets in &all {
+            self.look_plain(way, place, secret, octets);
+        }
+    }
+
+    fn look_plain(&mut self, way: &str, place: &str, secret: &str, octets: &[u8]) {
         let lower = octets.to_ascii_lowercase();
         for (index, needle) in needles(secret).iter().enumerate() {
             let octets = if index == 0 { lower.as_slice() } else { octets };

@@ -103,6 +103,25 @@ fn it_is_found_in_base64_at_every_place() {
 }
 
 #[test]
+fn it_is_found_in_percent_encoding() {
+    let mut hider = Hider::new(false);
+    client(&mut hider, "PASS 50% geheim/99");
+    for told in [
+        "50%25%20geheim%2F99",
+        "50% %67EHEIM%2f99",
+        "%35%30% geheim/99",
+    ] {
+        let told = server(&mut hider, &format!("-ERR 100% of {told}%2"));
+        assert_eq!(told, "-ERR 100% of {{password}}%2");
+    }
+    let encoded = STANDARD
+        .encode("\0alice\x0050% geheim/99")
+        .replace('=', "%3D");
+    let told = server(&mut hider, &format!("-ERR ?login={encoded}&x"));
+    assert_eq!(told, "-ERR ?login={{password}}&x");
+}
+
+#[test]
 fn a_sasl_response_hides_itself_and_what_it_carries() {
     let mut hider = Hider::new(false);
     client(&mut hider, "AUTH PLAIN");
@@ -165,6 +184,11 @@ fn the_start_of_a_secret_at_the_end_of_a_part_must_wait() {
     assert_eq!(hider.unsure_tail(b"-ERR gehe"), 4);
     assert_eq!(hider.unsure_tail(b"-ERR GEH"), 3);
     assert_eq!(hider.unsure_tail(b"-ERR no"), 0);
+    for tail in ["%67", "%67E%6", "ge%68%", "%"] {
+        let part = format!("-ERR {tail}");
+        assert_eq!(hider.unsure_tail(part.as_bytes()), tail.len(), "{tail}");
+    }
+    assert_eq!(Hider::new(false).unsure_tail(b"100%"), 0);
 }
 
 #[test]
