@@ -1,12 +1,18 @@
 //! A Maildir or an mbox file as the practice server's maildrop. Nothing in it is changed, except that deleted messages are removed
-//! where that was allowed; then each is either there or gone, whenever the program is killed.
+//! where that was allowed; then each is either there or gone, whenever the program is killed. A message stays in its file: in
+//! memory are blocks of it only, and only while they are sent.
+
+mod kept;
+mod maildir;
+mod mbox;
+mod wire;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
@@ -14,8 +20,9 @@ use crate::net::dial::plain;
 use crate::report;
 use crate::server::{Message, Store, Untold};
 
-/// The folders of a Maildir in which messages lie.
-const FOLDERS: [&str; 2] = ["cur", "new"];
+use kept::{Kept, Stamp};
+use maildir::{Entry, FOLDERS};
+use mbox::Found;
 
 /// How a message of an mbox file begins; a blank line stands before.
 const FROM: &[u8] = b"From ";
@@ -25,6 +32,9 @@ const ID_MAX: usize = 70;
 
 /// A message that gets other flags while it is read has another name: then all is read again, so often.
 const RETRIES: usize = 3;
+
+/// How many octets of a file are in memory at a time.
+const BLOCK: usize = 64 * 1024;
 
 /// What a mailbox is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +48,7 @@ enum Kind {
 /// A mailbox of the person's own.
 #[derive(Debug)]
 pub struct Mailbox {
-    path: PathBuf,
+    path: Arc<Path>,
     kind: Kind,
     may_delete: bool,
     /// Where nothing may be deleted: what was deleted as far as clients are concerned, until the program ends.
@@ -57,7 +67,7 @@ impl Mailbox {
             true => return Err("a folder without `cur` in it is no Maildir".to_owned()),
         };
         Ok(Self {
-            path: path.to_owned(),
+            path: path.into(),
             kind,
             may_delete,
             hidden: Mutex::default(),
@@ -68,24 +78,28 @@ impl Mailbox {
         match self.kind {
             Kind::Maildir => {
                 let read = || -> io::Result<Vec<Message>> {
-                    let files = maildir(&self.path)?.into_iter();
+                    let files = with_ids(maildir::list(&self.path)?).into_iter();
                     files
-                        .map(|(id, path)| Ok(Message::new(on_the_wire(&fs::read(path)?), id)))
+                        .map(|(id, entry)| Ok(message(Kept::of_maildir(&self.path, entry)?, id)))
                         .collect()
                 };
                 let mut result = read();
                 for _ in 0..RETRIES {
                     match &result {
-                        Err(error) if error.kind() == io::ErrorKind::NotFound => result = read(),
+                        Err(error) if error.kind() == ErrorKind::NotFound => result = read(),
                         _ => break,
                     }
                 }
                 result
             }
             Kind::Mbox => {
-                let file = fs::read(&self.path)?;
-                let found = mbox(&file)?;
-                Ok(found.into_iter().map(|found| found.message).collect())
+                let file = File::open(&self.path)?;
+                // Taken before it is read: what changes meanwhile is noticed later.
+                let stamp = Stamp::of(&file)?;
+                let (found, _) = mbox::scan(file)?;
+                let found = with_hashes(found).into_iter();
+                let kept = |found: &Found| Kept::of_mbox(&self.path, stamp, found);
+                Ok(found.map(|(id, found)| message(kept(&found), id)).collect())
             }
         }
     }
@@ -93,9 +107,9 @@ impl Mailbox {
     fn delete(&self, ids: &HashSet<&str>) -> io::Result<()> {
         match self.kind {
             Kind::Maildir => {
-                for (id, path) in maildir(&self.path)? {
+                for (id, entry) in with_ids(maildir::list(&self.path)?) {
                     if ids.contains(id.as_str()) {
-                        match fs::remove_file(path) {
+                        match fs::remove_file(entry.path) {
                             // Somebody else has removed it.
                             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                             result => result?,
@@ -121,15 +135,14 @@ impl Mailbox {
             TryLockError::Error(error) => error,
         })?;
         let before = old.metadata()?;
-        let mut file = Vec::new();
-        old.read_to_end(&mut file)?;
+        let (found, length) = mbox::scan(&old)?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        let mut new = tempfile::Builder::new()
+        let new = tempfile::Builder::new()
             .prefix(".poptalk-")
             .tempfile_in(folder)?;
-        for found in mbox(&file)? {
-            if !ids.contains(found.message.unique_id()) {
-                new.write_all(file.get(found.place).unwrap_or_default())?;
+        for (id, found) in with_hashes(found) {
+            if !ids.contains(id.as_str()) {
+                copy(&mut old, found.place, new.as_file())?;
             }
         }
         keep_owner(new.as_file(), &before)?;
@@ -137,20 +150,11 @@ impl Mailbox {
         new.as_file().sync_all()?;
         // Who delivers with another lock, or none, has made it longer.
         let now = fs::metadata(&path)?;
-        if now.len() != file.len() as u64 || now.modified()? != before.modified()? {
-            return Err(io::Error::other("the file has changed meanwhile"));
+        if now.len() != length || now.modified()? != before.modified()? {
+            return Err(changed_meanwhile());
         }
         new.persist(&path)?;
         sync(folder)
-    }
-
-    fn tell(&self, what: &str, error: &io::Error) -> Untold {
-        report::warning(&format!(
-            "{}: {what}: {}",
-            self.path.display(),
-            plain(error)
-        ));
-        Untold
     }
 }
 
@@ -158,7 +162,7 @@ impl Store for Mailbox {
     fn read(&self) -> Result<Vec<Message>, Untold> {
         let mut messages = self
             .all()
-            .map_err(|error| self.tell("can't be read", &error))?;
+            .map_err(|error| tell(&self.path, "can't be read", &error))?;
         let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
         messages.retain(|message| !hidden.contains(message.unique_id()));
         Ok(messages)
@@ -172,8 +176,46 @@ impl Store for Mailbox {
             return Ok(());
         }
         self.delete(&ids.collect())
-            .map_err(|error| self.tell("deleted messages are not all removed", &error))
+            .map_err(|error| tell(&self.path, "deleted messages are not all removed", &error))
     }
+}
+
+fn message(kept: Kept, id: String) -> Message {
+    let size = kept.size;
+    Message::kept_in(Arc::new(kept), size, id)
+}
+
+/// Tells whoever runs the server what is wrong with a mailbox, or with a file of it.
+fn tell(path: &Path, what: &str, error: &io::Error) -> Untold {
+    report::warning(&format!("{}: {what}: {}", path.display(), plain(error)));
+    Untold
+}
+
+/// Reads to the end, block by block.
+fn blocks(mut file: impl Read, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let mut block = vec![0; BLOCK];
+    loop {
+        match file.read(&mut block) {
+            Ok(0) => return Ok(()),
+            Ok(count) => take(block.get(..count).unwrap_or_default())?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Writes what stands at a place of one file behind what is in another.
+fn copy(from: &mut File, place: Range<u64>, mut to: &File) -> io::Result<()> {
+    let length = place.end.saturating_sub(place.start);
+    from.seek(SeekFrom::Start(place.start))?;
+    if io::copy(&mut from.take(length), &mut to)? != length {
+        return Err(changed_meanwhile());
+    }
+    Ok(())
+}
+
+fn changed_meanwhile() -> io::Error {
+    io::Error::other("the file has changed meanwhile")
 }
 
 /// Gives a file to whom the one before belonged: an administrator must not take a mailbox away from its owner.
@@ -203,92 +245,29 @@ fn sync(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// The messages of a Maildir, oldest name first: unique-id, and where it lies now.
-fn maildir(path: &Path) -> io::Result<Vec<(String, PathBuf)>> {
-    let mut found = Vec::new();
-    for folder in FOLDERS {
-        let entries = match fs::read_dir(path.join(folder)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if !name.starts_with('.') && entry.path().is_file() {
-                // What stands behind the colon are flags, which change.
-                let base = name.split(':').next().unwrap_or_default().to_owned();
-                found.push((base, entry.path()));
-            }
-        }
-    }
-    found.sort();
+/// The messages of a Maildir with their unique-ids.
+fn with_ids(entries: Vec<Entry>) -> Vec<(String, Entry)> {
     let mut ids = Ids::default();
-    let named = found.into_iter().map(|(base, path)| {
+    let named = entries.into_iter().map(|entry| {
+        let base = &entry.base;
         let is_id = (1..=ID_MAX).contains(&base.len())
             && base.bytes().all(|octet| octet.is_ascii_graphic());
-        let id = if is_id { base } else { hashed(base.as_bytes()) };
-        (ids.another(id), path)
+        let id = match is_id {
+            true => base.clone(),
+            false => hashed(base.as_bytes()),
+        };
+        (ids.another(id), entry)
     });
-    Ok(named.collect())
+    named.collect()
 }
 
-/// A message in an mbox file.
-struct Found {
-    message: Message,
-    /// Where it stands, its `From ` line and the blank line behind it included.
-    place: Range<usize>,
-}
-
-/// The messages of an mbox file.
-///
-/// Errors: it does not begin as one.
-fn mbox(file: &[u8]) -> io::Result<Vec<Found>> {
-    if !file.is_empty() && !file.starts_with(FROM) {
-        return Err(io::Error::other(
-            "no mbox file: it does not begin with `From `",
-        ));
-    }
-    let mut starts = Vec::new();
-    let (mut at, mut is_blank) = (0, true);
-    for line in file.split_inclusive(|octet| *octet == b'\n') {
-        if is_blank && line.starts_with(FROM) {
-            starts.push(at);
-        }
-        is_blank = matches!(line, b"\n" | b"\r\n");
-        at += line.len();
-    }
-    let ends = starts.iter().skip(1).copied().chain([file.len()]);
+/// The messages of an mbox file with their unique-ids.
+fn with_hashes(found: Vec<Found>) -> Vec<(String, Found)> {
     let mut ids = Ids::default();
-    let found = starts.iter().zip(ends).map(|(start, end)| {
-        let place = *start..end;
-        let mut lines = file
-            .get(place.clone())
-            .unwrap_or_default()
-            .split_inclusive(|octet| *octet == b'\n')
-            .skip(1)
-            .collect::<Vec<_>>();
-        // The blank line belongs to the file.
-        if matches!(lines.last(), Some(&b"\n" | &b"\r\n")) {
-            lines.pop();
-        }
-        let mut octets = Vec::with_capacity(place.len());
-        for line in lines {
-            let quotes = line.iter().take_while(|octet| **octet == b'>').count();
-            let is_quoted = quotes > 0
-                && line
-                    .get(quotes..)
-                    .is_some_and(|rest| rest.starts_with(FROM));
-            octets.extend_from_slice(line.get(usize::from(is_quoted)..).unwrap_or_default());
-        }
-        let octets = on_the_wire(&octets);
-        let id = ids.another(hashed(&octets));
-        Found {
-            message: Message::new(octets, id),
-            place,
-        }
-    });
-    Ok(found.collect())
+    let named = found
+        .into_iter()
+        .map(|found| (ids.another(in_hex(&found.hash)), found));
+    named.collect()
 }
 
 /// Unique-ids, all of them different.
@@ -307,65 +286,14 @@ impl Ids {
 }
 
 fn hashed(octets: &[u8]) -> String {
-    let digest = Sha256::digest(octets);
-    digest
-        .iter()
-        .take(20)
-        .map(|octet| format!("{octet:02x}"))
-        .collect()
+    in_hex(&Sha256::digest(octets))
 }
 
-/// Octets of a file with CR LF at the end of each line.
-fn on_the_wire(octets: &[u8]) -> Vec<u8> {
-    let mut wire = Vec::with_capacity(octets.len() + octets.len() / 32);
-    for line in octets.split_inclusive(|octet| *octet == b'\n') {
-        match line {
-            [text @ .., b'\r', b'\n'] | [text @ .., b'\n'] => {
-                wire.extend_from_slice(text);
-                wire.extend_from_slice(b"\r\n");
-            }
-            text => wire.extend_from_slice(text),
-        }
-    }
-    wire
+/// The start of a hash as text.
+fn in_hex(hash: &[u8]) -> String {
+    let octets = hash.iter().take(20);
+    octets.map(|octet| format!("{octet:02x}")).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_mbox_file_is_taken_apart_and_its_quotes_are_taken_away() {
-        let file = b"From a Mon\nSubject: 1\n\n>From here\n>>From there\nFrom inside\n\nFrom b Tue\nSubject: 2\n\nend\n";
-        let found = mbox(file).unwrap();
-        let texts: Vec<_> = found
-            .iter()
-            .map(|found| String::from_utf8_lossy(found.message.octets()))
-            .collect();
-        assert_eq!(
-            texts,
-            [
-                "Subject: 1\r\n\r\nFrom here\r\n>From there\r\nFrom inside\r\n",
-                "Subject: 2\r\n\r\nend\r\n"
-            ]
-        );
-        let whole: Vec<u8> = found
-            .iter()
-            .flat_map(|found| file[found.place.clone()].to_vec())
-            .collect();
-        assert_eq!(whole, file);
-        assert!(mbox(b"").unwrap().is_empty());
-        assert!(mbox(b"Subject: 1\n").is_err());
-    }
-
-    #[test]
-    fn messages_that_are_the_same_have_unique_ids_all_the_same() {
-        let found = mbox(b"From a\nx\n\nFrom a\nx\n\nFrom a\nx\n").unwrap();
-        let ids: HashSet<_> = found
-            .iter()
-            .map(|found| found.message.unique_id())
-            .collect();
-        assert_eq!(ids.len(), 3);
-        assert!(ids.iter().all(|id| id.len() <= ID_MAX));
-    }
-}
+mod tests;

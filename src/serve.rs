@@ -251,6 +251,9 @@ impl fmt::Display for ServeEvent {
             (Outcome::Ended, Some(Ending::Injected)) => {
                 write!(f, ", commands behind STLS in clear: closed")
             }
+            (Outcome::Ended, Some(Ending::BrokenOff)) => {
+                write!(f, ", a message broke off: closed, nothing deleted")
+            }
             (Outcome::Ended, Some(Ending::Played)) => write!(f, ", played to the end"),
             (Outcome::Ended, Some(Ending::Left { row })) => {
                 write!(f, ", left the recording at row {row}")

@@ -10,7 +10,7 @@ pub mod script;
 
 use std::time::Duration;
 
-pub use maildrop::{Closed, Lock, Maildrop, Message, Store, Untold};
+pub use maildrop::{Closed, Lock, Maildrop, Message, Source, Store, Untold};
 pub use model::{Account, Model, Tls};
 
 /// The server's side of one connection: octets in, octets out, and a wish.
@@ -69,6 +69,8 @@ pub enum Ending {
     },
     /// Commands stood behind STLS, before the handshake.
     Injected,
+    /// A message could not be read to its end, and the reply broke off.
+    BrokenOff,
     /// The recording was played to its end.
     Played,
     /// The client said something else than the recording.

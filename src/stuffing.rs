@@ -1,4 +1,49 @@
-//! Takes the stuffing dots out of data lines again (RFC 1939 §3), in any chunking.
+//! Puts the stuffing dots into data lines, and takes them out again (RFC 1939 §3), in any chunking.
+
+use memchr::memmem;
+
+/// Stuffs the data of one multi-line reply; the terminator line is not its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Stuffer(Border);
+
+/// What stands before the next octet.
+#[derive(Debug, Clone, Copy, Default)]
+enum Border {
+    /// A line end, or nothing at all.
+    #[default]
+    LineStart,
+    /// CR.
+    Cr,
+    /// Any other octet.
+    Text,
+}
+
+impl Stuffer {
+    /// Appends the octets to `out`, with one dot more where a line begins with one. Only CR LF ends a line.
+    pub fn feed(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+        let mut from = 0;
+        let mut dot = |place: usize| {
+            out.extend_from_slice(octets.get(from..place).unwrap_or_default());
+            out.push(b'.');
+            from = place;
+        };
+        match (self.0, octets) {
+            (Border::LineStart, [b'.', ..]) => dot(0),
+            (Border::Cr, [b'\n', b'.', ..]) => dot(1),
+            _ => {}
+        }
+        for found in memmem::find_iter(octets, b"\r\n.") {
+            dot(found + 2);
+        }
+        out.extend_from_slice(octets.get(from..).unwrap_or_default());
+        self.0 = match (self.0, octets) {
+            (border, []) => border,
+            (_, [.., b'\r', b'\n']) | (Border::Cr, [b'\n']) => Border::LineStart,
+            (_, [.., b'\r']) => Border::Cr,
+            _ => Border::Text,
+        };
+    }
+}
 
 /// Un-stuffs the data of one multi-line reply, without its terminator line.
 #[derive(Debug)]
@@ -34,19 +79,43 @@ impl Unstuffer {
 
 #[cfg(test)]
 mod tests {
-    use super::Unstuffer;
+    use super::{Stuffer, Unstuffer};
+
+    /// Data on the wire, and the message.
+    const PAIRS: [(&str, &str); 14] = [
+        ("", ""),
+        ("\r\n", "\r\n"),
+        ("..\r\n", ".\r\n"),
+        ("...\r\n", "..\r\n"),
+        ("..a\r\nb.\r\n", ".a\r\nb.\r\n"),
+        ("a\r\n..\r\nb\r\n", "a\r\n.\r\nb\r\n"),
+        ("..\r\r\n", ".\r\r\n"),
+        ("a\n.\nb\r\n", "a\n.\nb\r\n"),
+        ("\n.\r\n", "\n.\r\n"),
+        ("..\r\n..\r\n..\r\n", ".\r\n.\r\n.\r\n"),
+        ("a\r.\r\n", "a\r.\r\n"),
+        ("a\r\r\n..\r\n", "a\r\r\n.\r\n"),
+        ("\r\n..\r\n", "\r\n.\r\n"),
+        ("a.\r\n..b.\r\n", "a.\r\n.b.\r\n"),
+    ];
+
+    #[test]
+    fn each_line_that_begins_with_a_dot_gets_one_and_no_other() {
+        for (wire, message) in PAIRS {
+            for chunk in [1, 2, 3, 4, 100] {
+                let (mut stuffer, mut out) = (Stuffer::default(), Vec::new());
+                for piece in message.as_bytes().chunks(chunk) {
+                    stuffer.feed(piece, &mut out);
+                    stuffer.feed(b"", &mut out);
+                }
+                assert_eq!(out, wire.as_bytes(), "{message:?} by {chunk}");
+            }
+        }
+    }
 
     #[test]
     fn each_stuffing_dot_goes_and_no_other() {
-        for (wire, message) in [
-            ("", ""),
-            ("..\r\n", ".\r\n"),
-            ("...\r\n", "..\r\n"),
-            ("..a\r\nb.\r\n", ".a\r\nb.\r\n"),
-            ("a\r\n..\r\nb\r\n", "a\r\n.\r\nb\r\n"),
-            ("..\r\r\n", ".\r\r\n"),
-            ("a\n.\nb\r\n", "a\n.\nb\r\n"),
-        ] {
+        for (wire, message) in PAIRS {
             for chunk in [1, 2, 100] {
                 let mut unstuffer = Unstuffer::default();
                 let mut out = Vec::new();

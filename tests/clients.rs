@@ -138,7 +138,7 @@ fn fetchmail_fetches_every_octet_but_one() {
             .windows(10)
             .position(|octets| octets == b"........10");
         let lost = line.unwrap() + FITTING;
-        assert_eq!(octets.len(), message.size() + 3);
+        assert_eq!(octets.len() as u64, message.size() + 3);
         assert_eq!(octets.get(lost + 2..lost + 4), Some(&b"\r\n"[..]));
         octets.splice(lost..lost + 4, [message.octets()[lost]]);
         octets

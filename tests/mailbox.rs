@@ -1,6 +1,8 @@
 //! A Maildir or an mbox file is served: nothing in it is changed unless that was allowed, and then each message is either there or
 //! gone, also when the program is killed while it removes some. `POPTALK_MOMENTS=500` kills it so often.
 
+mod streams;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;

@@ -1,6 +1,7 @@
 //! A maildrop: its messages, the exclusive lock on it, and the removal of what was marked.
 
 use std::fmt;
+use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use memchr::memmem;
@@ -8,9 +9,34 @@ use memchr::memmem;
 /// A message in a maildrop.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    octets: Vec<u8>,
+    body: Body,
     unique_id: String,
 }
+
+#[derive(Clone)]
+enum Body {
+    InMemory(Vec<u8>),
+    Elsewhere { source: Arc<dyn Source>, size: u64 },
+}
+
+impl PartialEq for Body {
+    /// Nothing is read: of what is elsewhere, only the same is equal.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::InMemory(one), Self::InMemory(other)) => one == other,
+            (
+                Self::Elsewhere { source, size },
+                Self::Elsewhere {
+                    source: other,
+                    size: its,
+                },
+            ) => Arc::ptr_eq(source, other) && size == its,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Body {}
 
 impl Message {
     /// A message of `octets`: as on the wire, but not stuffed. Where the last line has no CRLF, it gets one, since a reply
@@ -22,21 +48,45 @@ impl Message {
             octets.extend_from_slice(b"\r\n");
         }
         Self {
-            octets,
+            body: Body::InMemory(octets),
             unique_id: unique_id.into(),
         }
     }
 
-    /// The octets as on the wire, but not stuffed.
+    /// A message that is not in memory, of `size` octets: as on the wire, stuffing not counted. It is read when it is asked for.
+    #[must_use]
+    pub fn kept_in(source: Arc<dyn Source>, size: u64, unique_id: impl Into<String>) -> Self {
+        Self {
+            body: Body::Elsewhere { source, size },
+            unique_id: unique_id.into(),
+        }
+    }
+
+    /// The octets as on the wire, but not stuffed; of a message that is not in memory, none.
     #[must_use]
     pub fn octets(&self) -> &[u8] {
-        &self.octets
+        match &self.body {
+            Body::InMemory(octets) => octets,
+            Body::Elsewhere { .. } => b"",
+        }
+    }
+
+    /// Where the octets come from, of a message that is not in memory.
+    #[must_use]
+    pub fn source(&self) -> Option<&dyn Source> {
+        match &self.body {
+            Body::InMemory(_) => None,
+            Body::Elsewhere { source, .. } => Some(source.as_ref()),
+        }
     }
 
     /// The exact size in octets, every line end two, stuffing not counted (RFC 1939 §11).
     #[must_use]
-    pub fn size(&self) -> usize {
-        self.octets.len()
+    pub fn size(&self) -> u64 {
+        match &self.body {
+            Body::InMemory(octets) => octets.len() as u64,
+            Body::Elsewhere { size, .. } => *size,
+        }
     }
 
     /// The unique-id: 1 to 70 characters from `!` to `~` (RFC 1939 §7).
@@ -45,23 +95,24 @@ impl Message {
         &self.unique_id
     }
 
-    /// How many octets the header, the blank line and `lines` lines of the body have (RFC 1939 §7, TOP). A message without
-    /// a blank line is all header.
+    /// How many of the `octets` are the header, the blank line and `lines` lines of the body (RFC 1939 §7, TOP). A message
+    /// without a blank line is all header.
     #[must_use]
     pub fn top(&self, lines: u64) -> usize {
-        let body = if self.octets.starts_with(b"\r\n") {
+        let octets = self.octets();
+        let body = if octets.starts_with(b"\r\n") {
             2
         } else {
-            memmem::find(&self.octets, b"\r\n\r\n").map_or(self.size(), |at| at + 4)
+            memmem::find(octets, b"\r\n\r\n").map_or(octets.len(), |at| at + 4)
         };
         let Some(last) = lines.checked_sub(1) else {
             return body;
         };
-        let rest = self.octets.get(body..).unwrap_or_default();
+        let rest = octets.get(body..).unwrap_or_default();
         memmem::find_iter(rest, b"\r\n")
             .zip(0..)
             .find(|(_, index)| *index == last)
-            .map_or(self.size(), |(at, _)| body + at + 2)
+            .map_or(octets.len(), |(at, _)| body + at + 2)
     }
 }
 
@@ -69,6 +120,15 @@ impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({} octets)", self.unique_id, self.size())
     }
+}
+
+/// Where a message is kept that is not in memory.
+pub trait Source: Send + Sync + fmt::Debug {
+    /// The octets from the start: as on the wire, not stuffed, as many as the size of the message. Nothing of them is kept in memory
+    /// but a block. A read that fails is one that whoever runs the server was told of.
+    ///
+    /// Errors: it can't be read, or is not the message any more that it was.
+    fn open(&self) -> Result<Box<dyn Read + Send>, Untold>;
 }
 
 /// Where the messages of a maildrop are kept, when it is not in memory alone.

@@ -5,6 +5,7 @@ mod auth;
 mod opened;
 mod reply;
 mod rows;
+mod stream;
 mod texts;
 
 use std::fmt;
@@ -280,8 +281,15 @@ impl Peer for Model {
             Phase::Commands | Phase::Dropping => {}
         }
         if let Some(mut data) = self.data.take() {
-            if !data.write(self.opened.as_ref(), out) {
-                self.data = Some(data);
+            match data.write(self.opened.as_ref(), out) {
+                Ok(true) => {}
+                Ok(false) => self.data = Some(data),
+                // A message breaks off. Without the termination octet the client knows that it is not whole.
+                Err(_) => {
+                    self.phase = Phase::Over;
+                    self.summary.ending = Some(Ending::BrokenOff);
+                    return Wish::Close;
+                }
             }
             return Wish::Again;
         }

@@ -38,9 +38,9 @@ impl Opened {
     }
 
     /// How many messages are not marked, and how many octets they have.
-    pub(super) fn total(&self) -> (usize, usize) {
+    pub(super) fn total(&self) -> (usize, u64) {
         self.kept().fold((0, 0), |(count, octets), (_, message)| {
-            (count + 1, octets + message.size())
+            (count + 1, octets.saturating_add(message.size()))
         })
     }
 

@@ -1,15 +1,16 @@
 //! A reply: its status line, and the data lines behind it, handed out in blocks.
 
+use std::io;
 use std::sync::Arc;
 
-use memchr::memmem;
-
-use crate::server::maildrop::Message;
+use crate::server::maildrop::{Message, Untold};
+use crate::stuffing::Stuffer;
 
 use super::opened::Opened;
+use super::stream::Stream;
 
 /// About how many octets of data one step brings.
-const BLOCK: usize = 16 * 1024;
+pub(super) const BLOCK: usize = 16 * 1024;
 
 /// A reply to one command.
 pub(super) struct Reply {
@@ -79,12 +80,15 @@ pub(super) enum Data {
     Lines(Vec<String>),
     /// One line for each message that is not marked, from the one with this number on.
     Listing(Listing, usize),
-    /// The octets of a message from `at` to `end`, where a line ends.
+    /// The octets of a message in memory from `at` to `end`, where a line ends.
     Message {
         message: Arc<Message>,
         at: usize,
         end: usize,
+        stuffer: Stuffer,
     },
+    /// The octets of a message that is kept elsewhere.
+    Stream(Stream),
 }
 
 /// What a listing tells of each message behind its number.
@@ -105,8 +109,25 @@ impl Listing {
 }
 
 impl Data {
+    /// The octets of a message; with `lines` so many of the body only (RFC 1939 §7, TOP).
+    ///
+    /// Errors: it can't be read.
+    pub(super) fn of(message: &Arc<Message>, lines: Option<u64>) -> Result<Self, Untold> {
+        if let Some(source) = message.source() {
+            return Ok(Self::Stream(Stream::new(source.open()?, lines)));
+        }
+        Ok(Self::Message {
+            message: Arc::clone(message),
+            at: 0,
+            end: lines.map_or(message.octets().len(), |lines| message.top(lines)),
+            stuffer: Stuffer::default(),
+        })
+    }
+
     /// Writes the next block; true when the end was written with it.
-    pub(super) fn write(&mut self, opened: Option<&Opened>, out: &mut Vec<u8>) -> bool {
+    ///
+    /// Errors: a message can't be read to its end.
+    pub(super) fn write(&mut self, opened: Option<&Opened>, out: &mut Vec<u8>) -> io::Result<bool> {
         let is_done = match self {
             Self::Lines(lines) => {
                 for line in lines {
@@ -116,17 +137,23 @@ impl Data {
                 true
             }
             Self::Listing(listing, from) => list(*listing, from, opened, out),
-            Self::Message { message, at, end } => {
+            Self::Message {
+                message,
+                at,
+                end,
+                stuffer,
+            } => {
                 let next = at.saturating_add(BLOCK).min(*end);
-                stuff(message.octets(), *at, next, out);
+                stuffer.feed(message.octets().get(*at..next).unwrap_or_default(), out);
                 *at = next;
                 next == *end
             }
+            Self::Stream(stream) => stream.write(out)?,
         };
         if is_done {
             out.extend_from_slice(b".\r\n");
         }
-        is_done
+        Ok(is_done)
     }
 }
 
@@ -144,73 +171,4 @@ fn list(listing: Listing, from: &mut usize, opened: Option<&Opened>, out: &mut V
         out.extend_from_slice(b"\r\n");
     }
     true
-}
-
-/// Writes the octets from `at` to `end`, with one dot more where a line begins with one (RFC 1939 §3). The first octet of a
-/// message begins a line as well; only CRLF ends one.
-fn stuff(octets: &[u8], at: usize, end: usize, out: &mut Vec<u8>) {
-    let mut from = at;
-    let mut dot = |place: usize| {
-        out.extend_from_slice(octets.get(from..place).unwrap_or_default());
-        out.push(b'.');
-        from = place;
-    };
-    if at == 0 && end > 0 && octets.starts_with(b".") {
-        dot(0);
-    }
-    // The line end before a dot may stand in the block before this one.
-    let start = at.saturating_sub(2);
-    let window = octets.get(start..end).unwrap_or_default();
-    for found in memmem::find_iter(window, b"\r\n.") {
-        dot(start + found + 2);
-    }
-    out.extend_from_slice(octets.get(from..end).unwrap_or_default());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The data of RETR for a message, with blocks of `block` octets.
-    fn on_the_wire(octets: &[u8], block: usize) -> Vec<u8> {
-        let message = Message::new(octets, "id");
-        let mut out = vec![];
-        let mut at = 0;
-        while at < message.size() {
-            let end = (at + block).min(message.size());
-            stuff(message.octets(), at, end, &mut out);
-            at = end;
-        }
-        out.extend_from_slice(b".\r\n");
-        out
-    }
-
-    #[test]
-    fn every_message_is_stuffed_as_the_protocol_says() {
-        let vectors: [(&[u8], &[u8]); 14] = [
-            (b"", b".\r\n"),
-            (b"\r\n", b"\r\n.\r\n"),
-            (b".\r\n", b"..\r\n.\r\n"),
-            (b"..\r\n", b"...\r\n.\r\n"),
-            (b".a\r\n", b"..a\r\n.\r\n"),
-            (b"a\r\n.\r\nb\r\n", b"a\r\n..\r\nb\r\n.\r\n"),
-            (b".\r\r\n", b"..\r\r\n.\r\n"),
-            (b"a\n.\nb\r\n", b"a\n.\nb\r\n.\r\n"),
-            (b"no newline", b"no newline\r\n.\r\n"),
-            (b".", b"..\r\n.\r\n"),
-            (b".\r\n.\r\n.\r\n", b"..\r\n..\r\n..\r\n.\r\n"),
-            (b"a\r.\r\n", b"a\r.\r\n.\r\n"),
-            (b"\r\n.\r\n", b"\r\n..\r\n.\r\n"),
-            (b"a.\r\n.b.\r\n", b"a.\r\n..b.\r\n.\r\n"),
-        ];
-        for (message, wire) in vectors {
-            for block in [1, 2, 3, 4, 1000] {
-                assert_eq!(
-                    on_the_wire(message, block).escape_ascii().to_string(),
-                    wire.escape_ascii().to_string(),
-                    "blocks of {block}"
-                );
-            }
-        }
-    }
 }

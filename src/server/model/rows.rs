@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::command::Command;
 use crate::sasl;
-use crate::server::maildrop::{Closed, Message};
+use crate::server::maildrop::{Closed, Message, Untold};
 
 use super::opened::{Missing, Opened, decimal};
 use super::reply::{Data, Listing, Reply};
@@ -319,13 +319,9 @@ fn listing(model: &Model, args: &[&[u8]], listing: Listing) -> Reply {
 }
 
 fn retr(model: &mut Model, args: &[&[u8]]) -> Reply {
-    with_message(model, first(args), |_, message| {
-        let size = message.size();
-        model.ok(&texts::OCTETS, &[&size]).with_data(Data::Message {
-            message: Arc::clone(message),
-            at: 0,
-            end: size,
-        })
+    with_message(model, first(args), |number, message| {
+        let reply = model.ok(&texts::OCTETS, &[&message.size()]);
+        with_octets(model, reply, number, Data::of(message, None))
     })
 }
 
@@ -334,14 +330,20 @@ fn top(model: &mut Model, args: &[&[u8]]) -> Reply {
         return model.err(&texts::NOT_A_NUMBER, &[]);
     };
     with_message(model, first(args), |number, message| {
-        model
-            .ok(&texts::TOP_FOLLOWS, &[&number])
-            .with_data(Data::Message {
-                message: Arc::clone(message),
-                at: 0,
-                end: message.top(lines),
-            })
+        let reply = model.ok(&texts::TOP_FOLLOWS, &[&number]);
+        with_octets(model, reply, number, Data::of(message, Some(lines)))
     })
+}
+
+/// The reply with the octets of a message, or a refusal: once `+OK` is sent, only closing can tell that they don't come.
+fn with_octets(model: &Model, reply: Reply, number: usize, data: Result<Data, Untold>) -> Reply {
+    match data {
+        Ok(data) => reply.with_data(data),
+        // RFC 3206 §4: another session may find it again, or another message in its place.
+        Err(Untold) => model
+            .err(&texts::MESSAGE_UNREADABLE, &[&number])
+            .with_code("[SYS/TEMP]"),
+    }
 }
 
 fn dele(model: &mut Model, args: &[&[u8]]) -> Reply {

@@ -1,6 +1,7 @@
 //! Conversations with the model, as octets.
 
 mod auth;
+mod sources;
 mod wire;
 
 use super::rows::ROWS;
@@ -104,7 +105,7 @@ fn the_session_of_the_design_goes_as_it_says() {
     let maildrop = practice();
     let mut talk = Talk::new(&maildrop);
     assert_eq!(talk.say("user alice"), "+OK send PASS");
-    let octets: usize = messages::practice().iter().map(Message::size).sum();
+    let octets: u64 = messages::practice().iter().map(Message::size).sum();
     assert_eq!(
         talk.say("pass wonderland"),
         format!("+OK 9 messages ({octets} octets)")

@@ -105,6 +105,8 @@ texts! {
     NO_SUCH_MESSAGE = "no such message", "keine solche Nachricht";
     DELETED_MESSAGE = "message {} is marked as deleted; RSET takes the marks away",
         "Nachricht {} ist als gelöscht markiert; RSET nimmt die Marken weg";
+    MESSAGE_UNREADABLE = "message {} can't be read now; it is gone or has changed since the login, or its disk has trouble",
+        "Nachricht {} ist jetzt nicht lesbar: seit der Anmeldung entfernt oder geändert, oder die Platte macht Ärger";
     NOT_A_NUMBER = "a number is made of digits only", "eine Zahl hat nur Ziffern";
 
     CAPABILITIES_FOLLOW = "capabilities follow", "es folgen die Fähigkeiten";

@@ -1,0 +1,62 @@
+//! The files of a Maildir.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The folders in which messages lie.
+pub(super) const FOLDERS: [&str; 2] = ["cur", "new"];
+
+/// A message of a Maildir.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Entry {
+    /// The name without its flags: they change, and it does not.
+    pub(super) base: String,
+    /// Where it lies now.
+    pub(super) path: PathBuf,
+}
+
+/// The messages, oldest name first.
+pub(super) fn list(root: &Path) -> io::Result<Vec<Entry>> {
+    let mut found = Vec::new();
+    each(root, |entry| {
+        if !entry.base.starts_with('.') && entry.path.is_file() {
+            found.push(entry);
+        }
+    })?;
+    found.sort();
+    Ok(found)
+}
+
+/// Where the messages with this name lie now, whatever their flags.
+pub(super) fn find(root: &Path, base: &str) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    each(root, |entry| {
+        if entry.base == base {
+            found.push(entry.path);
+        }
+    })?;
+    Ok(found)
+}
+
+fn each(root: &Path, mut tell: impl FnMut(Entry)) -> io::Result<()> {
+    for folder in FOLDERS {
+        let entries = match fs::read_dir(root.join(folder)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            tell(Entry {
+                base: base(&entry.file_name().to_string_lossy()).to_owned(),
+                path: entry.path(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What stands behind the colon are flags.
+fn base(name: &str) -> &str {
+    name.split(':').next().unwrap_or_default()
+}

@@ -1,0 +1,353 @@
+//! An mbox file taken apart, in blocks: where each message stands, its size, and the hash that its unique-id is made of.
+
+use std::io::{self, Read};
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+
+use super::wire::Wire;
+use super::{FROM, blocks};
+
+/// The hash of the octets of a message on the wire. The line end that a last line lacks in the file is not among them: a
+/// unique-id stays what it is once it was told (RFC 1939 §7), from one version to the next as well.
+pub(super) type Hash = [u8; 32];
+
+/// A message in an mbox file. Places are in octets from the start of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Where it stands, its `From ` line and the blank line behind it included.
+    pub(super) place: Range<u64>,
+    /// Where its own lines stand.
+    pub(super) lines: Range<u64>,
+    /// Its size on the wire.
+    pub(super) size: u64,
+    pub(super) hash: Hash,
+}
+
+/// The messages of an mbox file, and how many octets it has.
+///
+/// Errors: it can't be read, or does not begin as one.
+pub(super) fn scan(file: impl Read) -> io::Result<(Vec<Found>, u64)> {
+    let mut scan = Scan::default();
+    blocks(file, |octets| scan.feed(octets))?;
+    scan.finish()
+}
+
+/// Measures the lines of a message.
+#[derive(Debug)]
+pub(super) struct Measure {
+    wire: Wire,
+    size: u64,
+    hash: Sha256,
+}
+
+impl Measure {
+    pub(super) fn new() -> Self {
+        Self {
+            wire: Wire::quoted(),
+            size: 0,
+            hash: Sha256::new(),
+        }
+    }
+
+    pub(super) fn feed(&mut self, octets: &[u8]) {
+        let Self { wire, size, hash } = self;
+        wire.feed(octets, &mut |octets| {
+            *size += octets.len() as u64;
+            hash.update(octets);
+        });
+    }
+
+    /// Size and hash on the wire.
+    pub(super) fn finish(self) -> (u64, Hash) {
+        let Self {
+            mut wire,
+            mut size,
+            mut hash,
+        } = self;
+        wire.let_go(&mut |octets| {
+            size += octets.len() as u64;
+            hash.update(octets);
+        });
+        wire.finish(&mut |octets| size += octets.len() as u64);
+        (size, hash.finalize().into())
+    }
+}
+
+/// A file that is being taken apart. No more of it is held than the start of a line.
+#[derive(Debug, Default)]
+struct Scan {
+    /// How many octets have passed.
+    at: u64,
+    line: Line,
+    /// A blank line that has passed: it belongs to the file where a message ends behind it, else to the message.
+    blank: Option<&'static [u8]>,
+    open: Option<Open>,
+    found: Vec<Found>,
+}
+
+/// What has passed of the line.
+#[derive(Debug, Clone, Copy, Default)]
+enum Line {
+    #[default]
+    Nothing,
+    /// CR, which may be the first half of a blank line; held.
+    Cr,
+    /// So many octets of `From `, where a message may begin; held.
+    From(usize),
+    /// The start of the line that begins a message.
+    Separator,
+    /// The start of a line of a message.
+    Text,
+}
+
+/// The message that is passing.
+#[derive(Debug)]
+struct Open {
+    /// Where its `From ` line begins.
+    start: u64,
+    lines: Range<u64>,
+    measure: Measure,
+}
+
+impl Open {
+    fn feed(&mut self, octets: &[u8]) {
+        self.lines.end += octets.len() as u64;
+        self.measure.feed(octets);
+    }
+}
+
+impl Scan {
+    fn feed(&mut self, octets: &[u8]) -> io::Result<()> {
+        let mut rest = octets;
+        while let [first, behind @ ..] = rest {
+            let count = match (self.line, *first) {
+                (Line::Nothing, b'\n') => self.blank(b"\n")?,
+                (Line::Cr, b'\n') => self.blank(b"\r\n")?,
+                (Line::Nothing, b'\r') => {
+                    self.line = Line::Cr;
+                    1
+                }
+                (Line::Nothing, b'F') if self.may_begin() => {
+                    self.line = Line::From(1);
+                    1
+                }
+                (Line::From(count), first) if FROM.get(count) == Some(&first) => {
+                    self.line = Line::From(count + 1);
+                    if count + 1 == FROM.len() {
+                        self.begin(self.at - count as u64);
+                    }
+                    1
+                }
+                (Line::Nothing | Line::Cr | Line::From(_), _) => {
+                    self.let_go()?;
+                    self.line = Line::Text;
+                    0
+                }
+                (Line::Separator | Line::Text, _) => self.pass(rest)?,
+            };
+            self.at += count as u64;
+            rest = rest.get(count..).unwrap_or(behind);
+        }
+        Ok(())
+    }
+
+    /// A message begins behind a blank line, or with the file.
+    fn may_begin(&self) -> bool {
+        self.blank.is_some() || self.at == 0
+    }
+
+    /// A message begins at `start`; the one before ends there.
+    fn begin(&mut self, start: u64) {
+        self.close(start);
+        self.blank = None;
+        self.line = Line::Separator;
+        let behind = start + FROM.len() as u64;
+        self.open = Some(Open {
+            start,
+            lines: behind..behind,
+            measure: Measure::new(),
+        });
+    }
+
+    /// A blank line has passed with its last octet, which is counted.
+    fn blank(&mut self, line: &'static [u8]) -> io::Result<usize> {
+        self.let_blank_go()?;
+        self.blank = Some(line);
+        self.line = Line::Nothing;
+        Ok(1)
+    }
+
+    /// Takes octets of a line up to its end, and counts them.
+    fn pass(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let end = memchr::memchr(b'\n', octets);
+        let count = end.map_or(octets.len(), |at| at + 1);
+        if matches!(self.line, Line::Text) {
+            self.message()?
+                .feed(octets.get(..count).unwrap_or_default());
+        } else {
+            let behind = self.at + count as u64;
+            self.message()?.lines = behind..behind;
+        }
+        if end.is_some() {
+            self.line = Line::Nothing;
+        }
+        Ok(count)
+    }
+
+    /// What was held is text of the message.
+    fn let_go(&mut self) -> io::Result<()> {
+        self.let_blank_go()?;
+        let held = match self.line {
+            Line::Cr => b"\r",
+            Line::From(count) => FROM.get(..count).unwrap_or_default(),
+            Line::Nothing | Line::Separator | Line::Text => b"",
+        };
+        self.message()?.feed(held);
+        Ok(())
+    }
+
+    fn let_blank_go(&mut self) -> io::Result<()> {
+        let blank = self.blank.take().unwrap_or_default();
+        self.message()?.feed(blank);
+        Ok(())
+    }
+
+    /// The message that is passing.
+    ///
+    /// Errors: there is none, so the file does not begin with one.
+    fn message(&mut self) -> io::Result<&mut Open> {
+        let none = || io::Error::other("no mbox file: it does not begin with `From `");
+        self.open.as_mut().ok_or_else(none)
+    }
+
+    fn close(&mut self, end: u64) {
+        if let Some(open) = self.open.take() {
+            let (size, hash) = open.measure.finish();
+            self.found.push(Found {
+                place: open.start..end,
+                lines: open.lines,
+                size,
+                hash,
+            });
+        }
+    }
+
+    /// What was found, and how many octets have passed.
+    fn finish(mut self) -> io::Result<(Vec<Found>, u64)> {
+        if matches!(self.line, Line::Cr | Line::From(_)) {
+            self.let_go()?;
+        }
+        self.close(self.at);
+        Ok((self.found, self.at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::wire::tests::{file, reference, slices};
+    use super::*;
+
+    fn scanned<'a>(slices: impl Iterator<Item = &'a [u8]>) -> Option<Vec<Found>> {
+        let mut scan = Scan::default();
+        for slice in slices {
+            scan.feed(slice).ok()?;
+        }
+        scan.finish().ok().map(|(found, _)| found)
+    }
+
+    /// The same, with the whole file in memory.
+    fn whole(file: &[u8]) -> Option<Vec<Found>> {
+        if !file.is_empty() && !file.starts_with(FROM) {
+            return None;
+        }
+        let mut starts = Vec::new();
+        let (mut at, mut is_blank) = (0, true);
+        for line in file.split_inclusive(|octet| *octet == b'\n') {
+            if is_blank && line.starts_with(FROM) {
+                starts.push(at);
+            }
+            is_blank = matches!(line, b"\n" | b"\r\n");
+            at += line.len();
+        }
+        let ends = starts.iter().skip(1).copied().chain([file.len()]);
+        let found = starts.iter().zip(ends).map(|(start, end)| {
+            let lines: Vec<_> = file[*start..end]
+                .split_inclusive(|octet| *octet == b'\n')
+                .collect();
+            let first = start + lines[0].len();
+            let last = match lines.last().copied() {
+                Some(line @ (b"\n" | b"\r\n")) => end - line.len(),
+                _ => end,
+            };
+            let octets = reference(&file[first..last], true);
+            let is_ended = last == first || file[..last].ends_with(b"\n");
+            let hashed = octets.len() - if is_ended { 0 } else { 2 };
+            Found {
+                place: *start as u64..end as u64,
+                lines: first as u64..last as u64,
+                size: octets.len() as u64,
+                hash: Sha256::digest(&octets[..hashed]).into(),
+            }
+        });
+        Some(found.collect())
+    }
+
+    fn agrees(file: &[u8], sizes: &[usize]) {
+        let found = scanned(slices(file, sizes));
+        assert_eq!(found, whole(file), "{}", file.escape_ascii());
+    }
+
+    #[test]
+    fn the_blank_line_before_a_message_and_at_the_end_is_the_files() {
+        for file in [
+            "",
+            "From ",
+            "From a",
+            "From a\n",
+            "From a\n\n",
+            "From a\r\n\r\n",
+            "From a\nx",
+            "From a\nx\n\n\n",
+            "From a\nx\n\r",
+            "From a\nx\n\nFro",
+            "From a\nx\n\nFrom b\ny\n",
+            "From a\n\nFrom b\n\nFrom c\n",
+            "From a\nx\n\n\n\nFrom b\r\n",
+            "From a\nFrom b\nx\n",
+            "Fro",
+            "from a\n",
+            "\nFrom a\n",
+            "\r",
+            "x",
+        ] {
+            agrees(file.as_bytes(), &[1]);
+            agrees(file.as_bytes(), &[100]);
+        }
+    }
+
+    #[test]
+    fn places_that_follow_each_other_are_the_whole_file() {
+        let file = b"From a\nx\n\nFrom b\n\n\nFrom c\ny";
+        let (found, length) = scan(&file[..]).unwrap();
+        let mut at = 0;
+        for found in &found {
+            assert_eq!(found.place.start, at);
+            at = found.place.end;
+        }
+        assert_eq!((at, length, found.len()), (file.len() as u64, at, 3));
+    }
+
+    proptest! {
+        #[test]
+        fn the_slices_do_not_matter(
+            rest in file(),
+            sizes in proptest::collection::vec(1_usize..9, 1..6),
+        ) {
+            agrees(&rest, &sizes);
+            agrees(&[b"From a\n", &rest[..]].concat(), &sizes);
+        }
+    }
+}
