@@ -153,6 +153,8 @@ enum Filter {
     Top {
         is_body: bool,
         lines: u64,
+        /// Whether the line that has begun is among them.
+        is_wanted: bool,
     },
     /// CAPA: no STLS where it is not permitted, and only mechanisms that can be played.
     Capabilities {
@@ -271,8 +273,12 @@ impl Loose {
                 let whole = [b"RETR ", number.as_slice()].concat();
                 match (self.recorded(&whole), lines) {
                     (Some(reply), Some(lines)) => {
-                        let is_body = false;
-                        self.play(reply, Filter::Top { is_body, lines }, out);
+                        let top = Filter::Top {
+                            is_body: false,
+                            lines,
+                            is_wanted: false,
+                        };
+                        self.play(reply, top, out);
                     }
                     _ => not_recorded(out),
                 }
@@ -369,7 +375,11 @@ impl Playing {
                 Some(Err(_)) | None => {
                     // The recording was cut here; the client is to get a whole reply.
                     if self.has_data && self.is_inside {
-                        out.extend_from_slice(b"\r\n.\r\n");
+                        let end: &[u8] = match self.is_line_start {
+                            true => b".\r\n",
+                            false => b"\r\n.\r\n",
+                        };
+                        out.extend_from_slice(end);
                     }
                     return true;
                 }
@@ -403,14 +413,21 @@ impl Filter {
     fn is_sent(&mut self, line: &[u8], is_start: bool) -> bool {
         match self {
             Self::All => true,
-            Self::Top { is_body, lines } => {
+            Self::Top {
+                is_body,
+                lines,
+                is_wanted,
+            } => {
                 if !*is_body {
                     *is_body = is_start && line.is_empty();
                     return true;
                 }
-                let is_sent = *lines > 0;
-                *lines -= u64::from(is_sent && is_start);
-                is_sent
+                // A long line stands in several rows: all of them, or none.
+                if is_start {
+                    *is_wanted = *lines > 0;
+                    *lines -= u64::from(*is_wanted);
+                }
+                *is_wanted
             }
             Self::Capabilities { is_tls } => !(*is_tls && line.eq_ignore_ascii_case(b"STLS")),
         }
@@ -506,22 +523,58 @@ mod tests {
     use super::*;
     use crate::dialogue::Parts;
 
-    struct Memory;
-
-    const FILE: &[u8] = b"S: +OK\nC: NOOP\nS: +OK done\n";
+    struct Memory(&'static [u8]);
 
     impl Tape for Memory {
         fn from(&self, place: Place) -> Option<Items> {
-            let rest = FILE.get(usize::try_from(place.offset).ok()?..)?;
+            let rest = self.0.get(usize::try_from(place.offset).ok()?..)?;
             let file = Box::new(Cursor::new(rest));
             Some(Reader::resume(file, place.row, place.offset))
         }
     }
 
+    fn peer(file: &'static [u8]) -> Loose {
+        let index = Index::of(Parts::new(file)).unwrap();
+        Loose::new(Arc::new(index), Arc::new(Memory(file)), false, false)
+    }
+
+    /// What is said behind the greeting.
+    fn answer(file: &'static [u8], line: &str) -> String {
+        let (mut peer, mut out) = (peer(file), Vec::new());
+        peer.push(line.as_bytes());
+        for _ in 0..20 {
+            peer.next(&mut out);
+        }
+        let said = String::from_utf8(out).unwrap();
+        said.split_once("\r\n").unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn a_long_line_of_a_message_stays_whole_in_its_top() {
+        let file =
+            b"S: +OK\nC: RETR 1\nS: +OK\nS: a: b\nS:\nS: long\\-\nS:  tail\nS: second\nS: .\n";
+        for (lines, want) in [
+            (0, ""),
+            (1, "long tail\r\n"),
+            (2, "long tail\r\nsecond\r\n"),
+        ] {
+            let said = answer(file, &format!("TOP 1 {lines}\r\n"));
+            assert_eq!(said, format!("+OK\r\na: b\r\n\r\n{want}.\r\n"));
+        }
+    }
+
+    #[test]
+    fn a_message_that_was_cut_gets_its_end() {
+        for (row, line) in [("S: half\n", "half\r\n"), ("S: half\\-\n", "half\r\n")] {
+            let file = format!("S: +OK\nC: RETR 1\nS: +OK\n{row}* closed by server\n").leak();
+            let said = answer(file.as_bytes(), "RETR 1\r\n");
+            assert_eq!(said, format!("+OK\r\n{line}.\r\n"));
+        }
+    }
+
     #[test]
     fn a_step_goes_on_however_much_waits_to_be_sent() {
-        let index = Index::of(Parts::new(FILE)).unwrap();
-        let mut peer = Loose::new(Arc::new(index), Arc::new(Memory), false, false);
+        let mut peer = peer(b"S: +OK\nC: NOOP\nS: +OK done\n");
         let mut out = vec![b'x'; BLOCK];
         peer.push(b"NOOP\r\n");
         for _ in 0..9 {
