@@ -98,7 +98,7 @@ struct Later<T>(T);
 impl<T: clap::Args> clap::Args for Later<T> {
     fn augment_args(command: clap::Command) -> clap::Command {
         command.defer(|command| {
-            // What the subcommand is for stands beside its name; the table has a text of its own.
+            // The comment on the struct of the arguments would replace what the subcommand is said to do.
             let about = Resettable::from(command.get_about().cloned());
             let long_about = Resettable::from(command.get_long_about().cloned());
             T::augment_args(command).about(about).long_about(long_about)
@@ -126,16 +126,17 @@ fn connect(args: connect::ConnectArgs) -> Exit {
     let exit = connect::run(args);
     // The table of subcommands takes a while to make.
     if exit == Exit::NoConnection
-        && let Some(meant) = host.as_deref().and_then(meant)
+        && let Some(meant) = host.as_deref().and_then(|host| meant(host, 0))
     {
         report::own(&format!("hint: did you mean `poptalk {meant}`?"));
     }
     exit
 }
 
-/// The subcommand that a host without a dot looks like.
-fn meant(host: &str) -> Option<String> {
-    let is_like = |name: &str| (1..=2).contains(&typing_errors(host.as_bytes(), name.as_bytes()));
+/// The subcommand that a host without a dot looks like, with at least so many typing errors.
+fn meant(host: &str, least: usize) -> Option<String> {
+    let is_like =
+        |name: &str| (least..=2).contains(&typing_errors(host.as_bytes(), name.as_bytes()));
     let command = Cli::command();
     let mut names = command.get_subcommands().map(clap::Command::get_name);
     names
@@ -157,7 +158,10 @@ fn refuse(error: &clap::Error) -> ExitCode {
         report::own(&error.render().to_string());
     }
     let first = given.get(1).and_then(|word| word.to_str());
-    if let Some(meant) = first.and_then(meant).filter(|_| error.use_stderr()) {
+    if let Some(meant) = first
+        .and_then(|word| meant(word, 1))
+        .filter(|_| error.use_stderr())
+    {
         report::own(&format!("hint: did you mean `poptalk {meant}`?"));
     }
     match error.use_stderr() {

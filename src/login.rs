@@ -65,11 +65,8 @@ pub enum LoginError {
     #[error(transparent)]
     Password(#[from] PasswordError),
     /// Who is to log in is not known.
-    #[error("no user name, nothing sent")]
+    #[error("no user name, so no login was sent")]
     NoUser,
-    /// The user name would end the line that it stands in.
-    #[error("a line end or NUL in the user name, nothing sent")]
-    BadUser,
     /// The mechanism can't go on.
     #[error("{}{error}", if *.was_cancelled { "cancelled: " } else { "" })]
     Sasl {
@@ -97,12 +94,14 @@ impl LoginError {
                 Some("`stls` or --tls begins TLS; --allow-plaintext sends it all the same")
             }
             Self::Password(error) => error.hint(),
-            Self::NoUser => Some("name the user behind the word, or by -u"),
+            Self::NoUser => {
+                Some("name the user by -u, in a URL (pop3://USER@HOST), or behind `:login`")
+            }
             Self::Sasl { error, .. } => Some(error.hint()),
             Self::Unproved => {
                 Some("change nothing until you know who this is; `:tls` shows the certificate")
             }
-            Self::Usage(_) | Self::BadUser | Self::Stopped => None,
+            Self::Usage(_) | Self::Stopped => None,
         }
     }
 }
@@ -262,12 +261,9 @@ impl<T: Talker> Login<'_, T> {
         known: Option<String>,
     ) -> Result<String, LoginError> {
         let named = self.wanted.user.clone();
-        if let Some(user) = named.or_else(|| self.plan.args.user.clone()).or(known) {
-            // It may come from a URL that a stranger made: a line of its own is not to be sent.
-            return match user.contains(['\r', '\n', '\0']) {
-                true => Err(LoginError::BadUser),
-                false => Ok(user),
-            };
+        let given = self.plan.user().map(str::to_owned);
+        if let Some(user) = named.or(given).or(known) {
+            return Ok(user);
         }
         if mechanism.is_some_and(|row| !row.wants_secret()) {
             return Ok(String::new());

@@ -18,7 +18,7 @@ use crate::password::{self, PasswordArgs, PasswordError};
 use crate::recorder::Recorder;
 use crate::secret::Hider;
 use crate::style::ColorChoice;
-use crate::target::Target;
+use crate::target::{Target, user_name};
 use crate::tunnel::Proxy;
 
 /// The options of a session, whoever it is with.
@@ -45,10 +45,10 @@ pub struct SessionArgs {
     pub bodies: Bodies,
 
     /// The name to log in with
-    #[arg(short = 'u', long, value_name = "USER")]
+    #[arg(short = 'u', long, value_name = "USER", value_parser = user_name)]
     pub user: Option<String>,
 
-    /// Log in at once as --user, by the strongest way that the server offers, and show how each line is made
+    /// Log in at once, as the user of -u or of the URL, by the strongest way that the server offers, and show how each line is made
     #[arg(long)]
     pub login: bool,
 
@@ -172,6 +172,8 @@ pub struct Plan {
     pub proxy: Option<Proxy>,
     /// How the server was found, as an event of the transcript; None when it was named.
     pub found: Option<String>,
+    /// The user who was named with the target, and not with an earlier one.
+    pub user: Option<String>,
     /// How to check the server.
     pub tls: TlsSettings,
     /// Send STLS first.
@@ -183,6 +185,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The user who is to log in, as far as is known: the one of the target, or that of `-u`.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref().or(self.args.user.as_deref())
+    }
+
     /// Where the transcript goes.
     #[must_use]
     pub fn log_place(&self) -> LogPlace {

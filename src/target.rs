@@ -28,10 +28,75 @@ impl std::fmt::Display for Target {
     }
 }
 
+/// A target as it was named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The target.
+    pub target: Target,
+    /// The user in front of it, in a URL.
+    pub user: Option<String>,
+}
+
+/// Why a text names no target. The text is not repeated: it may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// Another protocol.
+    #[error("`{0}://` is no scheme of POP3; `pop3://` and `pop3s://` are")]
+    Scheme(String),
+    /// There is no host in it.
+    #[error("no host in the name of the server")]
+    NoHost,
+    /// A user stands before something that is no URL.
+    #[error("`@` is in no host name")]
+    At,
+    /// A password stands behind the user.
+    #[error("a password in the URL, where others may read it")]
+    Password,
+    /// The user is no name that a line can hold.
+    #[error("the user in the URL: {NO_NAME}")]
+    User,
+    /// What stands behind the colon is no port.
+    #[error("no port from 1 to 65535 behind the `:`")]
+    Port,
+    /// Brackets without an end.
+    #[error("no `]` behind the address")]
+    Bracket,
+    /// Two ports were given.
+    #[error("two ports: {0} and {1}")]
+    TwoPorts(u16, u16),
+}
+
+impl TargetError {
+    /// What to do.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::At => "name the user with -u, or in a URL: pop3://USER@HOST",
+            Self::Password => {
+                "write only USER@; the password is asked for, or comes from where the options say"
+            }
+            Self::User => "write it as it is sent, without a line end",
+            _ => "give HOST, HOST:PORT, [ADDRESS]:PORT or a URL: pop3://[USER@]HOST",
+        }
+    }
+}
+
+const NO_NAME: &str = "a control character would end the line";
+
+/// A user name that fits into a line.
+///
+/// Errors: it does not.
+pub fn user_name(text: &str) -> Result<String, String> {
+    match text.chars().any(char::is_control) {
+        true => Err(NO_NAME.to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
 /// Reads a target. `port` was given apart; `is_tls` asks for TLS from the first octet.
 ///
-/// Errors: a sentence that says what is wrong.
-pub fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Target, String> {
+/// Errors: it is none.
+pub fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Named, TargetError> {
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) => (Some(scheme.to_ascii_lowercase()), rest),
         None => (None, text),
@@ -40,55 +105,52 @@ pub fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Target, Stri
         None => is_tls,
         Some("pop3" | "pop") => is_tls,
         Some("pop3s" | "pops") => true,
-        Some(other) => {
-            return Err(format!(
-                "`{other}://` is no scheme of POP3; `pop3://` and `pop3s://` are"
-            ));
-        }
+        Some(other) => return Err(TargetError::Scheme(other.to_owned())),
     };
     // RFC 2384: a URL may name a user and end in a slash.
-    let rest = if scheme.is_some() {
-        rest.split(['/', '?', '#']).next().unwrap_or(rest)
-    } else {
-        rest
-    };
-    let rest = match rest.rsplit_once('@').filter(|_| scheme.is_some()) {
-        Some((user, _)) if user.contains(':') => {
-            return Err(
-                "a password in the URL, where every user of this machine can read it".to_owned(),
-            );
-        }
-        Some((_, host)) => host,
+    let rest = match scheme {
+        Some(_) => rest.split(['/', '?', '#']).next().unwrap_or(rest),
         None => rest,
     };
-    let (host, own_port) = split_port(rest)?;
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some(_) if scheme.is_none() => return Err(TargetError::At),
+        Some((user, host)) => (url_user(user)?, host),
+        None => (None, rest),
+    };
+    let (host, own_port) =
+        split_port(rest).map_err(|_| match rest.starts_with('[') && !rest.contains(']') {
+            true => TargetError::Bracket,
+            false => TargetError::Port,
+        })?;
     if host.is_empty() {
-        return Err(format!("no host in `{text}`"));
+        return Err(TargetError::NoHost);
     }
     let port = match (own_port, port) {
         (Some(own), Some(other)) if own != other => {
-            return Err(format!("two ports: {own} and {other}"));
+            return Err(TargetError::TwoPorts(own, other));
         }
         (own, other) => own.or(other),
     };
     // 995 is the port of TLS: there nothing else makes sense.
     let is_tls = is_tls || (scheme.is_none() && port == Some(TLS_PORT));
     let port = port.unwrap_or(if is_tls { TLS_PORT } else { PORT });
-    Ok(Target {
+    let target = Target {
         host: host.to_owned(),
         port,
         is_tls,
-    })
+    };
+    Ok(Named { target, user })
 }
 
-/// The user whom a URL names (RFC 2384 §3). The way to log in, behind a `;`, is left out: who connects says it.
-#[must_use]
-pub fn user(text: &str) -> Option<String> {
-    let (_, rest) = text.split_once("://")?;
-    let (user, _) = rest.split(['/', '?', '#']).next()?.rsplit_once('@')?;
-    let user = user.split([';', ':']).next()?;
+/// The user of a URL (RFC 2384 §3). How to log in, behind a `;`, is not ours to read: who connects says it.
+fn url_user(text: &str) -> Result<Option<String>, TargetError> {
+    if text.contains(':') {
+        return Err(TargetError::Password);
+    }
+    let user = text.split(';').next().unwrap_or_default();
     let (user, _) = percent::decode(user.as_bytes());
-    Some(String::from_utf8_lossy(&user).into_owned()).filter(|user| !user.is_empty())
+    let user = user_name(&String::from_utf8_lossy(&user)).map_err(|_| TargetError::User)?;
+    Ok(Some(user).filter(|user| !user.is_empty()))
 }
 
 /// Splits `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the port is None when there is none.
@@ -114,12 +176,16 @@ pub fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{TargetError, parse};
 
     fn read(text: &str) -> String {
         parse(text, None, false).map_or_else(
-            |why| why,
-            |t| format!("{t} {}", if t.is_tls { "tls" } else { "clear" }),
+            |error| error.to_string(),
+            |named| {
+                let user = named.user.map_or(String::new(), |user| format!(" {user}"));
+                let tls = if named.target.is_tls { "tls" } else { "clear" };
+                format!("{} {tls}{user}", named.target)
+            },
         )
     }
 
@@ -131,41 +197,40 @@ mod tests {
             ("pop.example.org:995", "pop.example.org:995 tls"),
             ("::1", "[::1]:110 clear"),
             ("[2001:db8::1]:995", "[2001:db8::1]:995 tls"),
-            ("pop3s://alice@pop.example.org/", "pop.example.org:995 tls"),
             ("pop://pop.example.org:8110", "pop.example.org:8110 clear"),
+            ("pop3s://alice@host/", "host:995 tls alice"),
+            ("pops://a%40b;AUTH=*@host:995/", "host:995 tls a@b"),
+            ("pop3://100%25%zz%@host", "host:110 clear 100%%zz%"),
+            ("pop3://;auth=APOP@host", "host:110 clear"),
+            ("pop3://host/a@b", "host:110 clear"),
         ] {
             assert_eq!(read(text), meant);
         }
     }
 
     #[test]
-    fn a_url_names_a_user() {
-        for (text, user) in [
-            ("pop3://alice@pop.example.org", Some("alice")),
-            ("pops://a%40b;AUTH=*@host:995/", Some("a@b")),
-            ("pop3://100%25%zz%@host", Some("100%%zz%")),
-            ("pop3://;auth=APOP@host", None),
-            ("pop3://host/a@b", None),
-            ("alice@host", None),
+    fn what_is_no_server_is_told_and_never_repeated() {
+        for (text, error) in [
+            ("imap://x", TargetError::Scheme("imap".to_owned())),
+            ("host:seven", TargetError::Port),
+            ("pop3://host:geheim", TargetError::Port),
+            ("[::1]:x", TargetError::Port),
+            ("[::1", TargetError::Bracket),
+            (":110", TargetError::NoHost),
+            ("pop3://alice@", TargetError::NoHost),
+            ("pop3://alice:geheim@host", TargetError::Password),
+            ("alice:geheim@host:110", TargetError::At),
+            ("pop3:alice:geheim@host", TargetError::At),
+            ("pop3://al%0dice@host", TargetError::User),
+            ("pop3://al%00ice@host", TargetError::User),
         ] {
-            assert_eq!(super::user(text).as_deref(), user, "{text}");
+            let told = read(text);
+            assert_eq!(told, error.to_string(), "{text}");
+            assert!(!told.contains("geheim"));
         }
-    }
-
-    #[test]
-    fn what_is_no_server_is_told() {
-        assert_eq!(
-            read("imap://x"),
-            "`imap://` is no scheme of POP3; `pop3://` and `pop3s://` are"
-        );
-        assert_eq!(read("host:seven"), "`seven` is no port");
-        assert_eq!(read(":110"), "no host in `:110`");
-        assert_eq!(read("pop3://alice@"), "no host in `pop3://alice@`");
-        let told = read("pop3://alice:geheim@host");
-        assert!(told.starts_with("a password in the URL"), "{told}");
         assert_eq!(
             parse("h:1", Some(2), false),
-            Err("two ports: 1 and 2".to_owned())
+            Err(TargetError::TwoPorts(1, 2))
         );
     }
 }

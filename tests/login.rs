@@ -198,11 +198,35 @@ fn a_url_names_who_logs_in_and_no_line_of_its_own() {
     assert!(text(&output.stdout).contains("+OK 9 "), "{output:?}");
     let output = log_in("alice%0D%0ADELE%201");
     assert_eq!(output.status.code(), Some(2), "{output:?}");
-    let told = text(&output.stderr);
-    assert!(
-        told.contains("a line end or NUL in the user name"),
-        "{told}"
-    );
+    assert_eq!(text(&output.stdout), "", "nothing was sent");
+    // The one who was named before is not told to another server.
+    let home = Home::new();
+    let address = server.serving.address();
+    let start = format!("pop3://carol@{address}");
+    let mut terminal = Terminal::tall(&home, &[&start]);
+    for (open, user) in [
+        (String::new(), "carol"),
+        (format!(":open pop3://bob@{address}"), "bob"),
+    ] {
+        terminal.prompt("auth>");
+        if !open.is_empty() {
+            terminal.press(&format!(":close\r{open}\r"));
+        }
+        terminal.prompt("auth>");
+        terminal.press(":login\r");
+        terminal.see(&format!("password of {user}"));
+        terminal.press("wrong\r");
+    }
+    terminal.press(&format!(":close\r:open {address}\r:login\r"));
+    terminal.see("user name:");
+    terminal.press("\r:quit\r");
+    terminal.end();
+    // Nor is somebody in what has no scheme, and a password least of all.
+    let output = home.script(&["alice:geheimnis@127.0.0.1:1"], b"");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(!text(&output.stderr).contains("geheimnis"), "{output:?}");
+    let check = home.script(&["check", "pop3://al%00ice@127.0.0.1:1"], b"");
+    assert_eq!(check.status.code(), Some(2), "{check:?}");
 }
 
 #[test]

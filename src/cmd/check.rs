@@ -50,7 +50,7 @@ pub struct CheckArgs {
     tls_args: TlsArgs,
 
     /// Log in as this user for the probes that need it; they read, and delete nothing
-    #[arg(short = 'u', long, value_name = "USER", value_parser = one_line)]
+    #[arg(short = 'u', long, value_name = "USER", value_parser = target::user_name)]
     user: Option<String>,
 
     #[command(flatten)]
@@ -109,20 +109,9 @@ fn samples(text: &str) -> Result<u8, String> {
     count.ok_or_else(|| format!("give a number from {SAMPLES_MIN} to {SAMPLES_MAX}"))
 }
 
-/// A name that fits into a line.
-pub(super) fn one_line(text: &str) -> Result<String, String> {
-    match text.chars().any(char::is_control) {
-        true => Err("a control character would end the line".to_owned()),
-        false => Ok(text.to_owned()),
-    }
-}
-
 /// Checks a server.
 #[must_use]
 pub fn run(mut args: CheckArgs) -> Exit {
-    let named = args.host.as_deref().and_then(target::user);
-    args.user = args.user.or(named);
-    let args = &args;
     if args.list {
         return report::written(&list(), Exit::Well);
     }
@@ -133,15 +122,16 @@ pub fn run(mut args: CheckArgs) -> Exit {
     }
     let host = args.host.as_deref().unwrap_or_default();
     let target = match target::parse(host, None, args.tls) {
-        Ok(target) => target,
-        Err(why) => {
-            report::error(
-                &why,
-                Some("give HOST, HOST:PORT, [ADDRESS]:PORT or a pop3:// URL"),
-            );
+        Ok(named) => {
+            args.user = args.user.or(named.user);
+            named.target
+        }
+        Err(error) => {
+            report::error(&error.to_string(), Some(error.hint()));
             return Exit::Usage;
         }
     };
+    let args = &args;
     let log = match &args.log {
         Some(folder) => folder.clone(),
         None => match log::state_folder() {
@@ -170,6 +160,7 @@ pub fn run(mut args: CheckArgs) -> Exit {
         spares: Vec::new(),
         proxy: None,
         found: None,
+        user: None,
         tls: args.tls_args.clone().settings(),
         is_stls: false,
         welcome: None,

@@ -84,9 +84,7 @@ impl ConnectArgs {
 
 /// Holds the session.
 #[must_use]
-pub fn run(mut args: ConnectArgs) -> Exit {
-    let named = args.host.as_deref().and_then(target::user);
-    args.session.user = args.session.user.or(named);
+pub fn run(args: ConnectArgs) -> Exit {
     let proxy = match args.proxy.as_deref().map(read_proxy).transpose() {
         Ok(proxy) => proxy,
         Err(error) => {
@@ -113,6 +111,7 @@ pub fn run(mut args: ConnectArgs) -> Exit {
         spares: found.spares,
         proxy,
         found: (!found.event.is_empty()).then_some(found.event),
+        user: found.user.filter(|_| args.session.user.is_none()),
         tls: TlsSettings {
             names: found.names,
             ..args.tls_args.settings()
@@ -148,13 +147,13 @@ fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Found, Exit> {
             has_person: is_for_person(&args.session),
         });
     };
-    let target = target::parse(host, args.port, args.tls).map_err(|why| {
-        let hint = "give HOST, HOST:PORT, [ADDRESS]:PORT or a pop3:// URL";
-        report::error(&why, Some(hint));
+    let named = target::parse(host, args.port, args.tls).map_err(|error| {
+        report::error(&error.to_string(), Some(error.hint()));
         Exit::Usage
     })?;
     Ok(Found {
-        target,
+        target: named.target,
+        user: named.user,
         spares: Vec::new(),
         event: String::new(),
         names: Vec::new(),

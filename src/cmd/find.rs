@@ -33,6 +33,8 @@ pub(super) struct Search<'a> {
 pub(super) struct Found {
     /// The server to try first.
     pub(super) target: Target,
+    /// The user that was named with it.
+    pub(super) user: Option<String>,
     /// The others, in the order to try them.
     pub(super) spares: Vec<Target>,
     /// What was found, as an event of the transcript.
@@ -172,6 +174,7 @@ fn choose(
             "found {target} by {name} SRV, priority {}, weight {}, DNS without DNSSEC",
             first.priority, first.weight
         ),
+        user: None,
         spares: targets.into_iter().skip(1).collect(),
         target,
         names,

@@ -135,6 +135,7 @@ pub fn run(args: LearnArgs) -> Exit {
         spares: Vec::new(),
         proxy: None,
         found: None,
+        user: None,
         tls: TlsSettings::default(),
         is_stls: false,
         welcome: Some(format!(

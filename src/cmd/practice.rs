@@ -81,6 +81,7 @@ pub fn run(args: PracticeArgs) -> Exit {
         spares: Vec::new(),
         proxy: None,
         found: None,
+        user: None,
         // The certificate was made a moment ago, in this process.
         tls: TlsSettings {
             own_pem: serving

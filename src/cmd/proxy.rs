@@ -113,12 +113,15 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
         signal_hook::flag::register(signal, Arc::clone(&is_over))
             .map_err(|error| (dial::plain(&error), None))?;
     }
-    let target = target::parse(&args.host, None, args.tls).map_err(|what| {
-        (
-            what,
-            Some("name the server, such as pop.example.org or pop.example.org:110"),
-        )
-    })?;
+    let named = target::parse(&args.host, None, args.tls)
+        .map_err(|error| (error.to_string(), Some(error.hint())))?;
+    if named.user.is_some() {
+        return Err((
+            "a user in the URL: the clients of the proxy log in, not the proxy".to_owned(),
+            Some("leave USER@ out"),
+        ));
+    }
+    let target = named.target;
     if args.stls && target.is_tls {
         return Err((
             "--stls on a port where TLS is on from the first octet".to_owned(),

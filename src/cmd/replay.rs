@@ -356,16 +356,20 @@ fn play(
     };
     let is_tls = args.tls || (preview.is_tls && !args.clear);
     let mut serving = None;
+    let mut user = args.user.clone();
     let mut settings = args.tls_args.clone().settings();
     let target = if to == PRACTICE {
         let (server, target) = practice(is_tls, &mut settings)?;
         serving = Some(server);
         target
     } else {
-        let mut target = target::parse(to, None, is_tls)
-            .map_err(|why| usage(why, "give HOST, HOST:PORT, [ADDRESS]:PORT or a pop3:// URL"))?;
-        target.is_tls &= !args.clear;
-        target
+        let named = target::parse(to, None, is_tls)
+            .map_err(|error| usage(error.to_string(), error.hint()))?;
+        user = user.or(named.user);
+        Target {
+            is_tls: named.target.is_tls && !args.clear,
+            ..named.target
+        }
     };
     if let Some((row, verb)) = &preview.change
         && !args.allow_changes
@@ -389,12 +393,13 @@ fn play(
         spares: Vec::new(),
         proxy: None,
         found: None,
+        user: None,
         tls: settings,
         is_stls: false,
         welcome: None,
         args: SessionArgs {
             log: args.log.clone(),
-            user: args.user.clone(),
+            user,
             password: args.password.clone(),
             bodies: args.bodies,
             multi: [told(preview, Shape::Multi), args.multi.clone()].concat(),

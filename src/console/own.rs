@@ -184,13 +184,14 @@ impl Console {
         }
         if !text.is_empty() {
             match target::parse(text, None, self.plan.target.is_tls) {
-                Ok(target) => {
-                    self.set_target(target);
-                    let named = target::user(text);
-                    self.plan.args.user = named.or(self.plan.args.user.take());
+                Ok(named) => {
+                    self.set_target(named.target);
+                    self.plan.user = named.user;
                 }
-                Err(why) => {
-                    self.screen.note(Paint::Warning, &why);
+                Err(error) => {
+                    self.screen.note(Paint::Warning, &error.to_string());
+                    let hint = format!("hint: {}", error.hint());
+                    self.screen.note(Paint::Note, &hint);
                     return;
                 }
             }

@@ -95,10 +95,19 @@ impl Screen {
         let mut safe = String::new();
         visible::escape(text.as_bytes(), &mut safe);
         let columns = terminal::size().0.saturating_sub(MARGIN.len());
-        let rows = rows(&safe, columns).into_iter();
-        let rows =
-            rows.map(|row| format!("{}\n", self.style.paint(paint, &format!("{MARGIN}{row}"))));
-        self.print(&rows.collect::<String>());
+        // A line of the server's that has no end yet is none of ours.
+        let mut text = match self.lock().is_inside_line {
+            true => "\n".to_owned(),
+            false => String::new(),
+        };
+        for row in rows(&safe, columns) {
+            text += &self
+                .style
+                .paint(paint, &format!("{MARGIN}{row}"))
+                .to_string();
+            text.push('\n');
+        }
+        self.print(&text);
     }
 
     /// Says whether a line is being typed. What waited to be shown above it is shown now when it is not.

@@ -75,6 +75,7 @@ pub(super) fn server(
         spares: Vec::new(),
         proxy: None,
         found: None,
+        user: None,
         // The certificate was made a moment ago, in this process.
         tls: TlsSettings {
             own_pem: serving

@@ -112,18 +112,18 @@ impl Values {
         if self.0.is_empty() {
             return Vec::new();
         }
-        let mut found = self.found_plain(octets);
+        let mut found = self.found_undone(octets);
         if memchr::memchr(b'%', octets).is_some() {
             let (decoded, places) = percent::decode(octets);
             let place = |at: usize| places.get(at).copied().unwrap_or(octets.len());
-            let more = self.found_plain(&decoded).into_iter();
+            let more = self.found_undone(&decoded).into_iter();
             found.extend(more.map(|(range, hole)| (place(range.start)..place(range.end), hole)));
         }
         found
     }
 
-    /// The same of what is not percent-encoded.
-    fn found_plain(&self, octets: &[u8]) -> Vec<(Range<usize>, &'static str)> {
+    /// The same, but for percent-encoding, which must be undone before.
+    fn found_undone(&self, octets: &[u8]) -> Vec<(Range<usize>, &'static str)> {
         let mut found: Vec<(Range<usize>, &'static str)> = Vec::new();
         let lower = octets.to_ascii_lowercase();
         for value in &self.0 {

@@ -19,10 +19,10 @@ use crate::net::tls::{self, TlsError, TlsSettings};
 use crate::recorder::{Recorder, Seen};
 use crate::tracker::{Awaited, Cut, LineEnd, Role, Side, State, Status};
 
-/// How many octets one read takes at most, at first and once so many came together: a short session should not wait for the
-/// memory of a long one.
-const READ_FIRST: usize = 8 * 1024;
+/// How many octets one read takes at most.
 const READ_MAX: usize = 128 * 1024;
+/// The same until so many came together: a short session should not wait for the memory of a long one.
+const READ_FIRST: usize = 8 * 1024;
 /// After so much silence what was held back, because more was likely to come, is handed out.
 const FLUSH_AFTER: Duration = Duration::from_millis(200);
 /// After so much silence from the start it is said that no greeting comes.
@@ -101,14 +101,13 @@ impl Engine {
             self.write()?;
         }
         self.strike()?;
-        // Before it sleeps, and when something has happened.
-        let is_as_before = self.is_as_before();
-        let looks_again = is_dry && self.looks_again();
-        let is_to_share = !looks_again || !is_as_before;
-        if is_to_share && !self.is_busy() {
+        // In this order: what is compared is what was noted when it was looked the last time.
+        let has_news = self.has_changed();
+        let stays_awake = is_dry && self.stay_awake();
+        if (has_news || !stays_awake) && !self.is_busy() {
             self.share();
         }
-        if looks_again {
+        if stays_awake {
             std::thread::yield_now();
             self.has_news = true;
             return Ok(());
@@ -213,7 +212,7 @@ impl Engine {
                     count += more;
                     // A plain socket that gives less than was asked for has no more, unless its end came with it; and of that
                     // nothing is known where nobody waited for it.
-                    is_dry = is_plain && more < asked && !self.is_closing && !self.has_looked();
+                    is_dry = is_plain && more < asked && !self.is_closing && !self.is_awake();
                     if !is_dry {
                         continue;
                     }

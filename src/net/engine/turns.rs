@@ -24,8 +24,16 @@ pub(super) struct Nearness {
     looked: Option<Moment>,
 }
 
-/// What changes when something happens: how many octets came, how many orders, and how many octets wait for their turn.
-type Moment = (u64, u64, usize);
+/// What changes when something happens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Moment {
+    /// How many octets came.
+    received: u64,
+    /// How many orders were taken.
+    orders: u64,
+    /// How many octets wait for their turn.
+    queued: usize,
+}
 
 impl Default for Nearness {
     fn default() -> Self {
@@ -77,25 +85,25 @@ impl Engine {
     }
 
     fn moment(&self) -> Moment {
-        (
-            self.standing.received,
-            self.standing.taken,
-            self.queue.left(),
-        )
+        Moment {
+            received: self.standing.received,
+            orders: self.standing.taken,
+            queued: self.queue.left(),
+        }
     }
 
-    /// Whether it is looked for more without sleep in between.
-    pub(super) fn has_looked(&self) -> bool {
+    /// Whether the thread has not slept since it looked the last time: it has not heard of the end of the connection then.
+    pub(super) fn is_awake(&self) -> bool {
         self.nearness.looked.is_some()
     }
 
-    /// Whether nothing has happened since it was last looked.
-    pub(super) fn is_as_before(&self) -> bool {
-        self.nearness.looked == Some(self.moment())
+    /// Whether something has happened since it looked the last time.
+    pub(super) fn has_changed(&self) -> bool {
+        self.nearness.looked != Some(self.moment())
     }
 
-    /// Whether to look again instead of going to sleep.
-    pub(super) fn looks_again(&mut self) -> bool {
+    /// Notes how things are, and tells whether to look again instead of going to sleep.
+    pub(super) fn stay_awake(&mut self) -> bool {
         let moment = self.moment();
         let is_early = self.standing.quiet_since.elapsed() < NEAR;
         let near = &mut self.nearness;
@@ -105,7 +113,7 @@ impl Engine {
         }
         match (is_early, near.looked) {
             (true, before) => {
-                if before.is_some_and(|before| before.0 != moment.0) {
+                if before.is_some_and(|before| before.received != moment.received) {
                     near.patience = PATIENCE;
                 }
                 near.looked = Some(moment);
