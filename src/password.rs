@@ -36,6 +36,9 @@ pub enum PasswordError {
     /// `~/.netrc` is not in its form.
     #[error("~/.netrc: {0}")]
     Netrc(String),
+    /// The person who was asked pressed Ctrl-C.
+    #[error("no password, no login")]
+    Cancelled,
     /// Nobody can be asked.
     #[error("no password for `{0}`")]
     Nowhere(String),
@@ -50,7 +53,7 @@ impl PasswordError {
                 "give --password-command, --password-file, the variable POPTALK_PASSWORD, or a line in ~/.netrc",
             ),
             Self::Netrc(_) => Some("its form is `machine HOST login USER password PASSWORD`"),
-            Self::Command(_) | Self::File(..) => None,
+            Self::Command(_) | Self::File(..) | Self::Cancelled => None,
         }
     }
 }
@@ -76,8 +79,11 @@ pub fn find(
     if let Some(password) = of_netrc(host, user)? {
         return Ok(password);
     }
-    ask.and_then(|ask| ask().ok())
-        .ok_or_else(|| PasswordError::Nowhere(user.to_owned()))
+    let asked = ask.map_or(Err(io::ErrorKind::NotFound.into()), |ask| ask());
+    asked.map_err(|error| match error.kind() {
+        io::ErrorKind::Interrupted => PasswordError::Cancelled,
+        _ => PasswordError::Nowhere(user.to_owned()),
+    })
 }
 
 /// The first line that a command of the shell prints. It does not get the environment's password.

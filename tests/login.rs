@@ -215,11 +215,17 @@ fn a_url_names_who_logs_in_and_no_line_of_its_own() {
         terminal.prompt("auth>");
         terminal.press(":login\r");
         terminal.see(&format!("password of {user}"));
-        terminal.press("wrong\r");
+        // Ctrl-C gives the prompt back.
+        terminal.press("\u{3}");
     }
-    terminal.press(&format!(":close\r:open {address}\r:login\r"));
+    terminal.prompt("auth>");
+    terminal.press(&format!(":close\r:open {address}\r"));
+    terminal.prompt("auth>");
+    terminal.press(":login\r");
     terminal.see("user name:");
-    terminal.press("\r:quit\r");
+    terminal.press("\r");
+    terminal.prompt("auth>");
+    terminal.press(":quit\r");
     terminal.end();
     // Nor is somebody in what has no scheme, and a password least of all.
     let output = home.script(&["alice:geheimnis@127.0.0.1:1"], b"");

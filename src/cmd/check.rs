@@ -8,7 +8,7 @@ use owo_colors::Stream;
 
 use crate::check::across::{self, ACROSS, SAMPLES_MIN, Sessions};
 use crate::check::{self, Check, FAILED_LOGINS, Need, OCTETS_OF_A_RUN, Outcome, PROBES, Probe};
-use crate::console::terminal;
+use crate::console::terminal::{self, Interrupts};
 use crate::exit::Exit;
 use crate::finding::{Finding, Level};
 use crate::lint;
@@ -216,7 +216,7 @@ fn password(args: &CheckArgs, plan: &Plan) -> Result<Option<String>, PasswordErr
     let Some(user) = &args.user else {
         return Ok(None);
     };
-    let mut ask = || terminal::ask_unseen("password (not shown): ");
+    let mut ask = || Interrupts::during(|it| terminal::ask_unseen("password (not shown): ", it));
     let ask: Option<&mut dyn FnMut() -> _> = if io::stdin().is_terminal() {
         Some(&mut ask)
     } else {

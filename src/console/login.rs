@@ -78,7 +78,8 @@ impl Talker for Console {
 
     fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
         let prompt = format!("password of {} (not shown): ", report::shown(user));
-        let mut ask = || terminal::ask_unseen(&prompt);
+        let interrupts = self.interrupts.clone();
+        let mut ask = || terminal::ask_unseen(&prompt, &interrupts);
         let secret = password::find(
             &self.plan.args.password,
             &self.target().host,

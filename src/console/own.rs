@@ -125,7 +125,8 @@ impl Console {
             .user
             .clone()
             .unwrap_or_default();
-        let mut ask = || terminal::ask_unseen("password (not shown): ");
+        let interrupts = self.interrupts.clone();
+        let mut ask = || terminal::ask_unseen("password (not shown): ", &interrupts);
         let host = self.target().host.clone();
         match session::pass_line(&self.plan, &host, &user, Some(&mut ask)) {
             Ok(line) => {

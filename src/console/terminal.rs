@@ -6,6 +6,7 @@ mod signals;
 use std::io::{self, BufRead, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -41,6 +42,17 @@ impl Interrupts {
         Self(flag)
     }
 
+    /// Listens to Ctrl-C while `run` goes on; behind that it ends the program again.
+    pub fn during<T>(run: impl FnOnce(&Self) -> T) -> T {
+        let interrupts = Self::listen();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let signal = signal_hook::consts::SIGINT;
+        let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_over));
+        let result = run(&interrupts);
+        is_over.store(true, Ordering::Relaxed);
+        result
+    }
+
     /// Whether it was pressed; asked anew, it is not.
     #[must_use]
     pub fn take(&self) -> bool {
@@ -54,17 +66,30 @@ impl Interrupts {
     }
 }
 
+/// How often it is looked for Ctrl-C while a secret is awaited; where the system tells of it, it is noticed at once.
+const WAKE: Duration = Duration::from_millis(200);
+
 /// Asks for a secret; nothing of it is shown.
 ///
-/// Errors: the terminal is gone.
-pub fn ask_unseen(prompt: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+/// Errors: the terminal is gone, or Ctrl-C was pressed ([`io::ErrorKind::Interrupted`]).
+pub fn ask_unseen(prompt: &str, interrupts: &Interrupts) -> io::Result<Zeroizing<Vec<u8>>> {
     watch();
+    let _ = interrupts.take();
     let mut out = io::stdout().lock();
     out.write_all(prompt.as_bytes())?;
     out.flush()?;
     let mut line = Zeroizing::new(Vec::new());
-    let count = imp::unseen(|| io::stdin().lock().read_until(b'\n', &mut line))?;
+    let count = imp::unseen(|| {
+        // Reading alone would go on after Ctrl-C.
+        while !imp::is_input_waiting_for(WAKE) {
+            if interrupts.take() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+        }
+        io::stdin().lock().read_until(b'\n', &mut line)
+    });
     out.write_all(b"\n")?;
+    let count = count?;
     if count == 0 {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
     }
@@ -78,6 +103,8 @@ pub use imp::{Quiet, changing, is_input_waiting, lent, on_return, suspend, watch
 
 #[cfg(unix)]
 mod imp {
+    use std::time::Duration;
+
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::stdio::stdin;
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -143,13 +170,15 @@ mod imp {
     /// Whether a line was typed ahead.
     #[must_use]
     pub fn is_input_waiting() -> bool {
+        is_input_waiting_for(Duration::ZERO)
+    }
+
+    /// Whether a line, or the end, is there after `time`; a signal ends the wait early.
+    pub(super) fn is_input_waiting_for(time: Duration) -> bool {
         let stdin = stdin();
         let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
-        let now = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        matches!(poll(&mut fds, Some(&now)), Ok(count) if count > 0)
+        let time = Timespec::try_from(time).ok();
+        matches!(poll(&mut fds, time.as_ref()), Ok(count) if count > 0)
     }
 }
 
@@ -198,5 +227,10 @@ mod imp {
     #[must_use]
     pub fn is_input_waiting() -> bool {
         false
+    }
+
+    /// Elsewhere it is read without a look at what waits; Ctrl-C ends the read.
+    pub(super) fn is_input_waiting_for(_: std::time::Duration) -> bool {
+        true
     }
 }
