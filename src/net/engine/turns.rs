@@ -107,7 +107,7 @@ impl Engine {
         let moment = self.moment();
         let is_early = self.standing.quiet_since.elapsed() < NEAR;
         let near = &mut self.nearness;
-        if near.patience == 0 || self.queue.turns.is_none() {
+        if near.patience == 0 || self.waits.reply.is_none() {
             near.looked = None;
             return false;
         }
