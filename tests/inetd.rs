@@ -102,6 +102,7 @@ fn try_out(name: &'static str) -> String {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let args = ["check", &address, "-u", "alice", "--timeout", "5"];
     let output = server.run(&home, &args);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
     let mailbox = std::fs::read_to_string(server.folder.path().join("mail/alice")).unwrap();
     let is_own = |line: &&str| !line.starts_with("X-") && !line.starts_with("Status: ");
     let kept: String = mailbox.split_inclusive('\n').filter(is_own).collect();

@@ -234,6 +234,8 @@ fn what_is_wrong_is_named_only_after_it_was_seen() {
     terminal.see("no, not bare-lf");
     terminal.press(":diagnose nonsense\r");
     terminal.see("there is no id");
+    terminal.press(":diagnose uidl-duplicte\r");
+    terminal.see("did you mean `:diagnose uidl-duplicate`?");
     terminal.press("uidl\r");
     terminal.see("9 same");
     terminal.press(":diagnose uidl-duplicate\r");

@@ -12,6 +12,7 @@ use crate::learn::course::Course;
 use crate::learn::lesson::WIDEST;
 use crate::lint;
 use crate::report;
+use crate::secret::typing_errors;
 use crate::server::fault;
 use crate::style::Paint;
 use crate::transcript::Item;
@@ -22,6 +23,15 @@ const EXAMPLE_ID: &str = "greeting-err";
 
 /// Where the ids are.
 const IDS: &str = "in another terminal `poptalk lint --list` names those of rules, `poptalk serve --list-faults` those of faults";
+
+/// The id of a rule or a fault that is at most two typing errors away.
+fn nearest(id: &str) -> Option<&'static str> {
+    let rules = lint::rules().map(|rule| rule.id);
+    let ids = rules.chain(fault::all().map(|fault| fault.name));
+    let errors = |name: &str| typing_errors(id.as_bytes(), name.as_bytes());
+    ids.filter(|name| errors(name) <= 2)
+        .min_by_key(|name| errors(name))
+}
 
 impl Console {
     /// Begins the lesson that the course is at: its server, its task, what is done for the learner, the connection.
@@ -243,7 +253,11 @@ impl Console {
         } else if lint::rule(id).is_some() || fault::named(id).is_some() {
             self.tell_own(&format!("no, not {id}; look again, or `:hint`"));
         } else {
-            self.tell_own(&format!("there is no id `{id}`; {IDS}"));
+            let what = match nearest(id) {
+                Some(meant) => format!("did you mean `:diagnose {meant}`?"),
+                None => IDS.to_owned(),
+            };
+            self.tell_own(&format!("there is no id `{id}`; {what}"));
         }
     }
 
