@@ -216,7 +216,8 @@ impl Console {
         } else if self.plan.found.is_some() && self.plan.is_stls {
             self.screen
                 .note(Paint::Note, "in clear so far: type `stls` first");
-        } else {
+        } else if text.is_empty() {
+            // The server of the lesson, if there is one; no other is told its account.
             self.get_ready();
         }
     }
