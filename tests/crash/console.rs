@@ -240,7 +240,8 @@ fn talk(session: &mut Session) -> bool {
         && session.line("list", "trans>")
         && {
             session.press("retr 1\r");
-            session.see("q back")
+            // All of it: a search tells what was not found so far.
+            session.see("q back") && session.see(" of 802 ")
         }
         && {
             session.press("G/200700\r");

@@ -21,7 +21,7 @@ use crate::tracker::{Awaited, Cut, LineEnd, Role, Side, State, Status};
 
 /// How many octets one read takes at most.
 const READ_MAX: usize = 128 * 1024;
-/// The same until so many came together: a short session should not wait for the memory of a long one.
+/// The same in a script until so many came together: a short one should not wait for the memory of a long one.
 const READ_FIRST: usize = 8 * 1024;
 /// After so much silence what was held back, because more was likely to come, is handed out.
 const FLUSH_AFTER: Duration = Duration::from_millis(200);
@@ -71,7 +71,8 @@ type Going = Result<(), Ending>;
 impl Engine {
     /// Runs until the connection ends.
     pub(super) fn run(mut self) {
-        let mut buffer = vec![0; READ_FIRST];
+        let is_script = self.waits.reply.is_some();
+        let mut buffer = vec![0; if is_script { READ_FIRST } else { READ_MAX }];
         let ending = loop {
             if let Err(ending) = self.turn(&mut buffer) {
                 break ending;
