@@ -97,7 +97,8 @@ pub fn user_name(text: &str) -> Result<String, String> {
 ///
 /// Errors: it is none.
 pub fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Named, TargetError> {
-    let (scheme, rest) = match text.split_once("://") {
+    let is_scheme = |word: &str| word.bytes().all(|octet| octet.is_ascii_alphanumeric());
+    let (scheme, rest) = match text.split_once("://").filter(|(word, _)| is_scheme(word)) {
         Some((scheme, rest)) => (Some(scheme.to_ascii_lowercase()), rest),
         None => (None, text),
     };
@@ -221,6 +222,7 @@ mod tests {
             ("pop3://alice:geheim@host", TargetError::Password),
             ("alice:geheim@host:110", TargetError::At),
             ("pop3:alice:geheim@host", TargetError::At),
+            ("alice:geheim@host://x", TargetError::At),
             ("pop3://al%0dice@host", TargetError::User),
             ("pop3://al%00ice@host", TargetError::User),
         ] {

@@ -1,5 +1,6 @@
 //! The thread that owns a connection: it reads, records, shows, and sends what it is told to.
 
+mod near;
 mod thread;
 mod turns;
 
@@ -22,8 +23,9 @@ use crate::command::Shape;
 use crate::recorder::{Recorder, Seen};
 use crate::target::Target;
 use crate::tracker::{Awaited, Cut, State, Status};
+use near::Nearness;
 use thread::Engine;
-use turns::{Nearness, Queue};
+use turns::Queue;
 
 const SOCKET: Token = Token(0);
 const ORDERS: Token = Token(1);
@@ -221,6 +223,13 @@ pub struct Waits {
     pub reply: Option<Duration>,
 }
 
+impl Waits {
+    /// Whether a program waits: a person is given all the time.
+    fn are_of_a_script(&self) -> bool {
+        self.reply.is_some()
+    }
+}
+
 /// An open connection, seen from the other threads.
 pub struct Connection {
     orders: Sender<Order>,
@@ -293,7 +302,7 @@ impl Connection {
             waiting: Vec::new(),
             outbox: Zeroizing::new(Vec::new()),
             queue: Queue::default(),
-            nearness: Nearness::default(),
+            nearness: Nearness::new(waits.are_of_a_script()),
             reset: None,
             is_closing: false,
             has_news: true,

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll};
 use zeroize::Zeroizing;
 
-use super::turns::{Nearness, Queue};
+use super::near::Nearness;
+use super::turns::Queue;
 use super::{Ending, FAREWELL, News, Order, SOCKET, Shared, Standing, Waits, Watcher};
 use crate::net::Stream;
 use crate::net::dial::plain;
@@ -71,7 +72,7 @@ type Going = Result<(), Ending>;
 impl Engine {
     /// Runs until the connection ends.
     pub(super) fn run(mut self) {
-        let is_script = self.waits.reply.is_some();
+        let is_script = self.waits.are_of_a_script();
         let mut buffer = vec![0; if is_script { READ_FIRST } else { READ_MAX }];
         let ending = loop {
             if let Err(ending) = self.turn(&mut buffer) {
@@ -103,8 +104,9 @@ impl Engine {
         }
         self.strike()?;
         // In this order: what is compared is what was noted when it was looked the last time.
-        let has_news = self.has_changed();
-        let stays_awake = is_dry && self.stay_awake();
+        let (now, quiet) = (self.moment(), self.standing.quiet_since.elapsed());
+        let has_news = self.nearness.has_changed(now);
+        let stays_awake = is_dry && self.nearness.stay_awake(now, quiet);
         if (has_news || !stays_awake) && !self.is_busy() {
             self.share();
         }
@@ -213,7 +215,8 @@ impl Engine {
                     count += more;
                     // A plain socket that gives less than was asked for has no more, unless its end came with it; and of that
                     // nothing is known where nobody waited for it.
-                    is_dry = is_plain && more < asked && !self.is_closing && !self.is_awake();
+                    is_dry =
+                        is_plain && more < asked && !self.is_closing && !self.nearness.is_awake();
                     if !is_dry {
                         continue;
                     }

@@ -1,48 +1,16 @@
 //! The lines of a script, each sent when its turn comes.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use zeroize::Zeroizing;
 
+use super::near::Moment;
 use super::thread::Engine;
 use super::{News, Turns};
 use crate::tracker::{Side, State};
 
 /// So many octets go out together at most.
 const OUTBOX_FULL: usize = 16 * 1024;
-
-/// While a script is played, and something has just happened, the thread looks for more again and again for so long before it goes to
-/// sleep: to be woken takes longer than a server that is near takes to answer.
-const NEAR: Duration = Duration::from_micros(50);
-/// So often that may be in vain before it is given up.
-const PATIENCE: u8 = 8;
-
-/// Whether more comes before the thread would be asleep.
-pub(super) struct Nearness {
-    patience: u8,
-    /// How things were when it was last looked; None: the thread has slept since.
-    looked: Option<Moment>,
-}
-
-/// What changes when something happens.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Moment {
-    /// How many octets came.
-    received: u64,
-    /// How many orders were taken.
-    orders: u64,
-    /// How many octets wait for their turn.
-    queued: usize,
-}
-
-impl Default for Nearness {
-    fn default() -> Self {
-        Self {
-            patience: PATIENCE,
-            looked: None,
-        }
-    }
-}
 
 /// Whole lines that wait for their turn.
 #[derive(Default)]
@@ -84,47 +52,13 @@ impl Engine {
         self.queue.left() > low && self.has_turn()
     }
 
-    fn moment(&self) -> Moment {
+    /// How things are now.
+    pub(super) fn moment(&self) -> Moment {
         Moment {
             received: self.standing.received,
             orders: self.standing.taken,
             queued: self.queue.left(),
         }
-    }
-
-    /// Whether the thread has not slept since it looked the last time: it has not heard of the end of the connection then.
-    pub(super) fn is_awake(&self) -> bool {
-        self.nearness.looked.is_some()
-    }
-
-    /// Whether something has happened since it looked the last time.
-    pub(super) fn has_changed(&self) -> bool {
-        self.nearness.looked != Some(self.moment())
-    }
-
-    /// Notes how things are, and tells whether to look again instead of going to sleep.
-    pub(super) fn stay_awake(&mut self) -> bool {
-        let moment = self.moment();
-        let is_early = self.standing.quiet_since.elapsed() < NEAR;
-        let near = &mut self.nearness;
-        if near.patience == 0 || self.waits.reply.is_none() {
-            near.looked = None;
-            return false;
-        }
-        match (is_early, near.looked) {
-            (true, before) => {
-                if before.is_some_and(|before| before.received != moment.received) {
-                    near.patience = PATIENCE;
-                }
-                near.looked = Some(moment);
-            }
-            (false, Some(_)) => {
-                near.patience -= 1;
-                near.looked = None;
-            }
-            (false, None) => {}
-        }
-        is_early
     }
 
     /// Whether the lines that wait may go on at all.

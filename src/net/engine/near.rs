@@ -1,0 +1,104 @@
+//! Whether the thread of a connection sleeps until more comes, or looks again at once.
+
+use std::time::Duration;
+
+/// While a script is played, and something has just happened, the thread looks for more again and again for so long before it goes to
+/// sleep: to be woken takes longer than a server that is near takes to answer.
+const NEAR: Duration = Duration::from_micros(50);
+/// So often that may be in vain before it is given up.
+const PATIENCE: u8 = 8;
+
+/// Whether more comes before the thread would be asleep.
+pub(super) struct Nearness {
+    patience: u8,
+    /// How things were when it was last looked; None: the thread has slept since.
+    looked: Option<Moment>,
+}
+
+/// What changes when something happens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// How many octets came.
+    pub(super) received: u64,
+    /// How many orders were taken.
+    pub(super) orders: u64,
+    /// How many octets wait for their turn.
+    pub(super) queued: usize,
+}
+
+impl Nearness {
+    /// For a script, or for a person: to look again for them is not worth it.
+    pub(super) fn new(is_script: bool) -> Self {
+        Self {
+            patience: if is_script { PATIENCE } else { 0 },
+            looked: None,
+        }
+    }
+
+    /// Whether the thread has not slept since it looked the last time: it has not heard of the end of the connection then.
+    pub(super) fn is_awake(&self) -> bool {
+        self.looked.is_some()
+    }
+
+    /// Whether something has happened since it looked the last time.
+    pub(super) fn has_changed(&self, now: Moment) -> bool {
+        self.looked != Some(now)
+    }
+
+    /// Notes how things are `now`, and tells whether to look again instead of going to sleep; `quiet`: for how long nothing has come
+    /// and nothing was sent.
+    pub(super) fn stay_awake(&mut self, now: Moment, quiet: Duration) -> bool {
+        if self.patience == 0 {
+            self.looked = None;
+            return false;
+        }
+        let is_early = quiet < NEAR;
+        match self.looked {
+            Some(before) if is_early && before.received != now.received => self.patience = PATIENCE,
+            Some(_) if !is_early => self.patience -= 1,
+            _ => {}
+        }
+        self.looked = is_early.then_some(now);
+        is_early
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(received: u64) -> Moment {
+        Moment {
+            received,
+            orders: 0,
+            queued: 0,
+        }
+    }
+
+    #[test]
+    fn a_far_server_is_not_looked_for_for_ever() {
+        let mut near = Nearness::new(true);
+        for round in 0..u64::from(PATIENCE) {
+            assert!(near.stay_awake(at(round), Duration::ZERO) && near.is_awake());
+            assert!(!near.stay_awake(at(round), NEAR) && !near.is_awake());
+        }
+        assert!(!near.stay_awake(at(99), Duration::ZERO));
+    }
+
+    #[test]
+    fn an_answer_in_time_gives_new_patience() {
+        let mut near = Nearness::new(true);
+        for round in 0..100 {
+            assert!(near.stay_awake(at(round), Duration::ZERO));
+            assert!(near.has_changed(at(round + 1)) && !near.has_changed(at(round)));
+            assert!(near.stay_awake(at(round + 1), Duration::ZERO));
+            assert!(!near.stay_awake(at(round + 1), NEAR));
+        }
+    }
+
+    #[test]
+    fn for_a_person_it_sleeps_at_once() {
+        let mut near = Nearness::new(false);
+        assert!(!near.stay_awake(at(1), Duration::ZERO) && !near.is_awake());
+    }
+}
