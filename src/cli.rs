@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::builder::Resettable;
 use clap::{CommandFactory, Parser, Subcommand};
+use owo_colors::Stream;
 
 use crate::cmd::{
     check, completions, connect, diff, explain, import, learn, lint, man, practice, proxy, redact,
@@ -13,6 +14,8 @@ use crate::cmd::{
 use crate::exit::Exit;
 use crate::report;
 use crate::secret::typing_errors;
+use crate::stdio;
+use crate::style::{ColorChoice, Style};
 use crate::visible;
 
 /// What stands under the first screen of help.
@@ -149,14 +152,14 @@ fn meant(host: &str, least: usize) -> Option<String> {
 fn refuse(error: &clap::Error) -> ExitCode {
     let given: Vec<OsString> = std::env::args_os().collect();
     let safe: Vec<OsString> = given.iter().map(|word| safe_word(word)).collect();
-    let is_printed = if given == safe {
-        error.print().is_ok()
+    let exit = if given == safe {
+        print(error)
+    } else if let Err(error) = Cli::try_parse_from(safe) {
+        print(&error)
     } else {
-        Cli::try_parse_from(safe).is_err_and(|error| error.print().is_ok())
-    };
-    if !is_printed {
         report::own(&error.render().to_string());
-    }
+        Exit::Usage
+    };
     let first = given.get(1).and_then(|word| word.to_str());
     if let Some(meant) = first
         .and_then(|word| meant(word, 1))
@@ -164,10 +167,25 @@ fn refuse(error: &clap::Error) -> ExitCode {
     {
         report::own(&format!("hint: did you mean `poptalk {meant}`?"));
     }
-    match error.use_stderr() {
-        true => Exit::Usage.into(),
-        false => Exit::Well.into(),
+    exit.into()
+}
+
+/// Prints what clap has to say: help on standard output, an error on standard error.
+fn print(error: &clap::Error) -> Exit {
+    let stream = match error.use_stderr() {
+        true => Stream::Stderr,
+        false => Stream::Stdout,
+    };
+    let has_colour = Style::new(ColorChoice::Auto, stream).has_colour();
+    let text = match has_colour {
+        true => error.render().ansi().to_string(),
+        false => error.render().to_string(),
+    };
+    if error.use_stderr() {
+        stdio::say(&text);
+        return Exit::Usage;
     }
+    report::written(&stdio::print(text.as_bytes()), Exit::Well)
 }
 
 fn safe_word(word: &OsStr) -> OsString {

@@ -19,7 +19,6 @@ pub mod spool;
 pub mod terminal;
 pub mod view;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +33,7 @@ use crate::net::engine::{Connection, Standing};
 use crate::net::mistake::SILENT;
 use crate::report;
 use crate::session::{Failure, Plan};
+use crate::stdio;
 use crate::style::{ColorChoice, Paint, Style};
 use crate::target::Target;
 use crate::tracker::{Awaited, State};
@@ -148,7 +148,7 @@ impl Keyboard {
         screen: &Arc<Screen>,
         is_plain: bool,
     ) -> Result<Self, rustyline::error::ReadlineError> {
-        if !is_plain && terminal::can_edit() && std::io::stdout().is_terminal() {
+        if !is_plain && terminal::can_edit() && stdio::is_output_terminal() {
             Ok(Self::Editor(Box::new(Editor::new(
                 Arc::clone(knowledge),
                 screen,
@@ -296,7 +296,7 @@ impl Console {
     fn open(&mut self) -> Result<(), Failure> {
         let style = self.screen.style();
         let has_pager = matches!(self.keyboard, Keyboard::Editor(_))
-            && std::io::stdout().is_terminal()
+            && stdio::is_output_terminal()
             && terminal::can_edit();
         *know(&self.knowledge) = Knowledge::default();
         shown(&self.shown).forget_reply();

@@ -73,6 +73,7 @@ pub mod session;
 pub mod shell;
 pub mod show;
 pub mod srv;
+pub mod stdio;
 pub mod stuffing;
 pub mod style;
 pub mod target;

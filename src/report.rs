@@ -1,14 +1,15 @@
 //! Poptalk's own words on standard error, for scripts and for what goes wrong before and after a console.
 
-#![allow(clippy::print_stderr, reason = "this is the place where it is done")]
-
 pub mod differences;
 pub mod findings;
+
+use std::io::Write;
 
 use owo_colors::Stream;
 
 use crate::exit::Exit;
 use crate::net::engine::{Ending, News};
+use crate::stdio;
 use crate::style::{ColorChoice, Paint, Style};
 use crate::tracker::Awaited;
 use crate::visible;
@@ -18,48 +19,47 @@ pub fn error(what: &str, hint: Option<&str>) {
     let style = Style::new(ColorChoice::Auto, Stream::Stderr);
     let mut lines = what.lines();
     let first = shown(lines.next().unwrap_or_default());
-    eprintln!("{}: {first}", style.paint(Paint::Negative, "error"));
+    let mut text = format!("{}: {first}\n", style.paint(Paint::Negative, "error"));
     for line in lines {
-        eprintln!("{}", shown(line));
+        text += &format!("{}\n", shown(line));
     }
     if let Some(hint) = hint {
-        eprintln!("hint: {}", shown(hint));
+        text += &format!("hint: {}\n", shown(hint));
     }
+    stdio::say(&text);
 }
 
 /// Something to be aware of.
 pub fn warning(what: &str) {
     let style = Style::new(ColorChoice::Auto, Stream::Stderr);
-    eprintln!(
-        "{}: {}",
-        style.paint(Paint::Warning, "warning"),
-        shown(what)
-    );
+    let warning = style.paint(Paint::Warning, "warning");
+    stdio::say(&format!("{warning}: {}\n", shown(what)));
 }
 
 /// Something worth knowing.
 pub fn note(what: &str) {
-    eprintln!("poptalk: {}", shown(what));
+    stdio::say(&format!("poptalk: {}\n", shown(what)));
 }
 
 /// A question; the answer is typed behind it.
 pub fn question(what: &str) {
-    eprint!("{}", shown(what));
+    stdio::say(&shown(what));
 }
 
 /// Lines of poptalk's own, as they are.
 pub fn own(text: &str) {
-    for line in text.lines() {
-        eprintln!("{}", shown(line));
-    }
+    let lines = text.lines().map(|line| shown(line) + "\n");
+    stdio::say(&lines.collect::<String>());
 }
 
 /// How a program ends that has printed what it was asked for, and would end with `exit`. A reader that has enough is no
 /// failure; a disk that is full is.
 #[must_use]
 pub fn written(result: &std::io::Result<()>, exit: Exit) -> Exit {
-    match result {
-        Err(failure) if failure.kind() != std::io::ErrorKind::BrokenPipe => {
+    // What waits for the end of a line is to arrive as well.
+    let flushed = stdio::output().flush();
+    match result.as_ref().err().or(flushed.as_ref().err()) {
+        Some(failure) if failure.kind() != std::io::ErrorKind::BrokenPipe => {
             let what = format!("standard output: {}", crate::net::dial::plain(failure));
             error(&what, Some("print to a place that can be written to"));
             Exit::Usage
@@ -75,7 +75,7 @@ pub fn news(news: &News) {
             Paint::Negative => error(&text, None),
             Paint::Warning => warning(&text),
             // As behind an error.
-            _ if text.starts_with("hint: ") => eprintln!("{}", shown(&text)),
+            _ if text.starts_with("hint: ") => stdio::say(&format!("{}\n", shown(&text))),
             _ => note(&text),
         }
     }

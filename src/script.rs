@@ -2,7 +2,7 @@
 
 mod lines;
 
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -23,6 +23,7 @@ use crate::password::{self, PasswordError};
 use crate::recorder::Seen;
 use crate::report;
 use crate::session::{self, Plan};
+use crate::stdio;
 use crate::target::Target;
 use crate::tracker::{Cut, State};
 use crate::typed::{self, Action, Own, Typed};
@@ -47,10 +48,7 @@ pub fn run(plan: &Plan) -> Exit {
     let heard = Arc::new(Mutex::new(Heard::default()));
     let (lines, sender) = Lines::new(&plan.args.lines);
     let watcher = Box::new(Printer {
-        safe: std::io::stdout()
-            .is_terminal()
-            .then(visible::Lines::default),
-        out: std::io::stdout(),
+        safe: stdio::is_output_terminal().then(visible::Lines::default),
         is_pipe_closed: Arc::clone(&is_pipe_closed),
         is_full: Arc::clone(&is_full),
         heard: Arc::clone(&heard),
@@ -530,7 +528,6 @@ impl Talker for Script<'_> {
 
 /// Prints the server's octets, and poptalk's own words elsewhere.
 struct Printer {
-    out: std::io::Stdout,
     /// On a terminal what would drive it is made visible; nobody reads the octets there.
     safe: Option<visible::Lines>,
     is_pipe_closed: Arc<AtomicBool>,
@@ -543,8 +540,7 @@ struct Printer {
 
 impl Printer {
     fn print(&self, octets: &[u8]) {
-        let mut out = self.out.lock();
-        if let Err(error) = out.write_all(octets).and_then(|()| out.flush()) {
+        if let Err(error) = stdio::print(octets) {
             if error.kind() != ErrorKind::BrokenPipe && !self.is_full.swap(true, Ordering::Relaxed)
             {
                 report::error(
@@ -554,6 +550,13 @@ impl Printer {
             }
             self.is_pipe_closed.store(true, Ordering::Relaxed);
         }
+    }
+}
+
+impl Drop for Printer {
+    fn drop(&mut self) {
+        // Also when a panic ends the thread of the connection: standard input may be silent for ever.
+        let _ = self.lines.try_send(Event::ConnectionEnded);
     }
 }
 

@@ -21,8 +21,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "edge",
         &[
-            "style", "log", "password", "shell", "net", "report", "session", "login", "heard",
-            "replay", "update", "check", "learn", "script", "console", "mailbox", "serve", "proxy",
+            "stdio", "style", "log", "password", "shell", "net", "report", "session", "login",
+            "heard", "replay", "update", "check", "learn", "script", "console", "mailbox", "serve",
+            "proxy",
         ],
     ),
     ("cmd", &["cmd"]),
@@ -120,5 +121,56 @@ fn a_file_of_more_than_600_lines_is_two() {
     for (_, path) in sources().into_iter().chain(files_of_tests) {
         let lines = fs::read_to_string(&path).unwrap().lines().count();
         assert!(lines <= 600, "{path} has {lines} lines");
+    }
+}
+
+/// Ways to standard output and standard error that have no place outside `src/stdio.rs`: the macros panic when the reader has
+/// gone, and the handles let errors get lost.
+const WAYS_OUT: &[&str] = &[
+    "print!(",
+    "println!(",
+    "dbg!(",
+    "stdout()",
+    "stderr()",
+    "io::Stdout",
+    "io::Stderr",
+    "clippy::print_",
+    "clippy::dbg_macro",
+    "/dev/std",
+    "/dev/fd",
+    "/dev/tty",
+    // Of clap.
+    ".print()",
+    "print_help",
+    "print_long_help",
+    "Cli::parse()",
+];
+
+#[test]
+fn only_one_file_writes_to_standard_output_and_standard_error() {
+    for (_, path) in sources() {
+        let path = Path::new(&path);
+        if path.ends_with("src/stdio.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(path).unwrap();
+        for (row, line) in (1..).zip(text.lines()) {
+            if line.trim_start().starts_with("//") {
+                continue;
+            }
+            // `use_stderr` and the like only ask.
+            for way in WAYS_OUT {
+                let is_word =
+                    |at: usize| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+                let is_used = line
+                    .match_indices(way)
+                    .any(|(at, _)| !way.starts_with(char::is_alphanumeric) || is_word(at));
+                assert!(
+                    !is_used,
+                    "{}:{row} has `{way}`: use crate::stdio or crate::report",
+                    path.display()
+                );
+            }
+        }
     }
 }

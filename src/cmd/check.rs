@@ -19,6 +19,7 @@ use crate::replay::is_loopback;
 use crate::report::findings::{self, Format, Judged, Verdict};
 use crate::report::{self, shown};
 use crate::session::{Plan, SessionArgs, TlsArgs, seconds};
+use crate::stdio;
 use crate::style::{ColorChoice, Paint, Style};
 use crate::target;
 
@@ -271,7 +272,7 @@ struct Run {
 impl Run {
     fn of(args: &CheckArgs, check: &mut Check<'_>) -> Self {
         let mut run = Self::default();
-        let is_told = io::stderr().is_terminal() && args.format == Format::Text;
+        let is_told = stdio::is_error_terminal() && args.format == Format::Text;
         let is_wanted = |id: &str| args.only.is_empty() || args.only.iter().any(|only| only == id);
         let failing = match args.user {
             Some(_) => FAILED_LOGINS + TIMED.len() * usize::from(args.timing.unwrap_or(0)),
@@ -408,7 +409,7 @@ impl Run {
 }
 
 fn print(args: &CheckArgs, plan: &Plan, run: &Run, log: &Path) -> Exit {
-    let mut out = io::stdout().lock();
+    let mut out = stdio::output();
     let result = match args.format {
         Format::Text => people(args, plan, run, log, &mut out),
         Format::Json => findings::json(&mut out, &run.judged),
@@ -543,7 +544,7 @@ fn people(
 }
 
 fn list() -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = stdio::output();
     writeln!(out, "probes")?;
     for probe in PROBES {
         let need = match probe.need() {

@@ -6,6 +6,7 @@ use clap_complete::{Shell, generate};
 
 use crate::exit::Exit;
 use crate::report;
+use crate::stdio;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -26,7 +27,7 @@ pub struct CompletionsArgs {
 pub fn run(args: &CompletionsArgs, mut command: clap::Command) -> Exit {
     let mut text = Vec::new();
     generate(args.shell, &mut command, "poptalk", &mut text);
-    let mut out = std::io::stdout().lock();
+    let mut out = stdio::output();
     let result = out.write_all(&text).and_then(|()| out.flush());
     report::written(&result, Exit::Well)
 }

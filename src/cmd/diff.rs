@@ -1,7 +1,7 @@
 //! `poptalk diff A B`: two transcripts, exchange by exchange.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::report::differences::{Printer, WIDE};
 use crate::report::findings::{self, Format, Judged};
 use crate::report::{self};
+use crate::stdio;
 use crate::style::{ColorChoice, Style};
 
 /// What stands under the help.
@@ -66,7 +67,7 @@ pub fn run(args: &DiffArgs) -> Exit {
         map_uidl: args.map_uidl,
         deadline: || Some(Instant::now() + PATIENCE),
     };
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(stdio::output());
     let result = match args.format {
         Format::Text => people(args, &mut old, &mut new, &options, &mut out),
         Format::Json | Format::Junit | Format::Html => {
@@ -112,7 +113,7 @@ fn people(
     out: &mut dyn Write,
 ) -> Comparison {
     let columns = crossterm::terminal::size().map_or(WIDE, |(columns, _)| usize::from(columns));
-    let is_terminal = io::stdout().is_terminal();
+    let is_terminal = stdio::is_output_terminal();
     let width = if args.side_by_side {
         Some(if is_terminal { columns } else { WIDE })
     } else {

@@ -5,6 +5,7 @@ use std::io::Write;
 use crate::exit::Exit;
 use crate::explain::{self, Context};
 use crate::report;
+use crate::stdio;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -38,7 +39,7 @@ pub fn run(args: &ExplainArgs) -> Exit {
         ..Context::default()
     };
     let explained = explain::explain(&args.text.join(" "), &context);
-    let mut out = std::io::stdout().lock();
+    let mut out = stdio::output();
     let result = out
         .write_all(explained.text(80).as_bytes())
         .and_then(|()| out.flush());

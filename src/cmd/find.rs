@@ -1,6 +1,6 @@
 //! Finds the server of a mail address where no host was given (RFC 6186).
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -189,7 +189,6 @@ fn may_leave(outside: &Target, domain: &str) -> bool {
         outside.host
     ));
     report::question(&format!("connect to `{}`? [y/N] ", outside.host));
-    let _ = std::io::stderr().flush();
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     read.is_ok() && answer.trim().to_ascii_lowercase().starts_with('y')

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -13,6 +13,7 @@ use crate::import::{self, FILE_MAX, Format, Made, Options, Source};
 use crate::log;
 use crate::net::dial::plain;
 use crate::report;
+use crate::stdio;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -160,8 +161,8 @@ fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
             let what = format!("{} connections, and one standard output", made.len());
             return Err((what, Some("give a folder for the transcripts: -o FOLDER")));
         };
-        let mut out = io::stdout().lock();
-        let printed = match out.is_terminal() {
+        let mut out = stdio::output();
+        let printed = match stdio::is_output_terminal() {
             true => Safe(&mut out).write_all(&made.text),
             false => out.write_all(&made.text),
         };

@@ -14,6 +14,7 @@ use crate::net::dial::plain;
 use crate::net::tls::TlsSettings;
 use crate::report;
 use crate::session::{Plan, SessionArgs};
+use crate::stdio;
 use crate::style::ColorChoice;
 use crate::target::Target;
 
@@ -281,7 +282,7 @@ fn reset(found: &Found, progress: &mut Progress) -> Exit {
             names.join(", ")
         ),
     };
-    report::written(&writeln!(io::stdout().lock(), "{text}"), Exit::Well)
+    report::written(&writeln!(stdio::output(), "{text}"), Exit::Well)
 }
 
 /// The files of a folder that may be lessons, by name.
@@ -320,7 +321,7 @@ fn read(path: &Path) -> Result<Lesson, Failure> {
 const NAME_MAX: usize = 30;
 
 fn list(lessons: &[Lesson], progress: &Progress) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = stdio::output();
     let widths = lessons.iter().map(|lesson| lesson.name.chars().count());
     let width = widths.max().unwrap_or(0).min(NAME_MAX);
     for (number, lesson) in (1..).zip(lessons) {
@@ -337,7 +338,7 @@ fn list(lessons: &[Lesson], progress: &Progress) -> io::Result<()> {
 }
 
 fn check(lessons: &[Lesson]) -> Exit {
-    let mut out = io::stdout().lock();
+    let mut out = stdio::output();
     let mut exit = Exit::Well;
     let mut told = Ok(());
     let mut is_proved = true;

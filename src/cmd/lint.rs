@@ -11,6 +11,7 @@ use crate::finding::Level;
 use crate::lint::{self, Lint, Rule};
 use crate::report::findings::{self, Format, Judged};
 use crate::report::{self};
+use crate::stdio;
 use crate::style::{ColorChoice, Style};
 use crate::text::Reader;
 
@@ -59,7 +60,7 @@ pub fn run(args: &LintArgs) -> Exit {
         );
     }
     let wants = |rule: &Rule| args.only.is_empty() || args.only.iter().any(|id| id == rule.id);
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(stdio::output());
     if args.list {
         let printed = list(&mut out, wants).and_then(|()| out.flush());
         return report::written(&printed, Exit::Well);

@@ -1,7 +1,7 @@
 //! `poptalk man`: the manual pages, made of the same table as the help.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap_mangen::Man;
@@ -9,6 +9,7 @@ use clap_mangen::Man;
 use crate::exit::Exit;
 use crate::net::dial::plain;
 use crate::report;
+use crate::stdio;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -47,7 +48,7 @@ pub fn run(args: &ManArgs, command: clap::Command) -> Exit {
         );
         return Exit::Usage;
     };
-    let mut out = io::stdout().lock();
+    let mut out = stdio::output();
     let result = Man::new(page).render(&mut out).and_then(|()| out.flush());
     report::written(&result, Exit::Well)
 }

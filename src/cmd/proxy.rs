@@ -1,15 +1,15 @@
 //! `poptalk proxy`: between a mail client and a server, one transcript a connection, until it is interrupted.
 
-use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use super::serving;
 use crate::bodies::Bodies;
 use crate::exit::Exit;
 use crate::log::{self, LogPlace};
@@ -19,6 +19,7 @@ use crate::proxy::{IDLE, ProxyEvent, ProxyOptions, Proxying};
 use crate::report;
 use crate::serve::Certificate;
 use crate::session::{TlsArgs, seconds};
+use crate::stdio;
 use crate::target;
 
 /// What stands under the help.
@@ -163,9 +164,11 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
         idle: args.timeout.unwrap_or(IDLE),
         ..ProxyOptions::new(target)
     };
-    let is_deaf = Arc::clone(&is_over);
+    let printed = Arc::new(Mutex::new(Ok(())));
+    let (is_deaf, outcome) = (Arc::clone(&is_over), Arc::clone(&printed));
     let on_event = move |event: ProxyEvent| {
-        if !print(&event.to_string()) {
+        if let Err(error) = serving::print(&event.to_string()) {
+            *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
             is_deaf.store(true, Ordering::SeqCst);
         }
     };
@@ -182,13 +185,18 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
         .tls_address()
         .map_or_else(String::new, |address| format!(" tls {address}"));
     let address = proxying.address();
-    super::serving::tell_reach([Some(address), proxying.tls_address()]);
-    if print(&format!("ready {address}{tls} for {shown_target}, {place}")) {
-        while !is_over.load(Ordering::SeqCst) {
-            thread::sleep(GLANCE);
+    serving::tell_reach([Some(address), proxying.tls_address()]);
+    match serving::print(&format!("ready {address}{tls} for {shown_target}, {place}")) {
+        Ok(()) => {
+            while !is_over.load(Ordering::SeqCst) && !stdio::has_lost_reader() {
+                thread::sleep(GLANCE);
+            }
         }
+        Err(error) => *printed.lock().unwrap_or_else(PoisonError::into_inner) = Err(error),
     }
-    Ok(super::serving::recorded(proxying.stop()))
+    let exit = serving::recorded(proxying.stop());
+    let printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(report::written(&printed, exit))
 }
 
 /// Where the transcripts go, and how that is told.
@@ -221,10 +229,4 @@ fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
         let what = format!("{option} {}: {}", path.display(), dial::plain(&error));
         (what, Some("give a file in PEM form"))
     })
-}
-
-/// Prints a line; false when nobody reads any more.
-fn print(line: &str) -> bool {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
 }

@@ -1,6 +1,6 @@
 //! `poptalk redact FILE`: a transcript without its secrets, and on request without message data and names.
 
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -12,6 +12,7 @@ use crate::net::dial::plain;
 use crate::redact::{Options, Redactor};
 use crate::report;
 use crate::secret::Hider;
+use crate::stdio;
 use crate::text::Reader;
 use crate::visible;
 
@@ -84,8 +85,8 @@ fn work(args: &RedactArgs) -> Result<(), Failure> {
         Box::new(BufReader::new(log::read(&args.file).map_err(unread)?))
     };
     let Some(path) = &args.output else {
-        let out = io::stdout().lock();
-        return match out.is_terminal() {
+        let out = stdio::output();
+        return match stdio::is_output_terminal() {
             true => copy(args, redactor, input, &mut Safe(out)),
             false => copy(args, redactor, input, &mut { out }),
         };

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::Stream;
 use tempfile::NamedTempFile;
 
@@ -27,6 +27,7 @@ use crate::report::findings::{self, Format, Judged};
 use crate::serve::{ServeOptions, Serving};
 use crate::server::Account;
 use crate::session::{Plan, SessionArgs, TlsArgs, seconds};
+use crate::stdio;
 use crate::style::{ColorChoice, Style};
 use crate::target::{self, Target};
 use crate::update;
@@ -230,11 +231,7 @@ fn fail(error: &ReplayError) -> Exit {
 }
 
 fn bar(answers: u64) -> ProgressBar {
-    let target = match io::stderr().is_terminal() {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    };
-    let bar = ProgressBar::with_draw_target(Some(answers), target);
+    let bar = ProgressBar::with_draw_target(Some(answers), stdio::progress());
     // Without a style of its own it looks otherwise, but works.
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} replies, {eta} left") {
         bar.set_style(style);
@@ -243,7 +240,7 @@ fn bar(answers: u64) -> ProgressBar {
 }
 
 fn print(args: &ReplayArgs, done: &[Done]) -> Exit {
-    let mut out = io::stdout().lock();
+    let mut out = stdio::output();
     let mut result = match args.format {
         Format::Text => done.iter().try_for_each(|one| out.write_all(&one.text)),
         Format::Json | Format::Junit | Format::Html => {
@@ -516,7 +513,7 @@ fn compare(
         ..Judged::default()
     };
     let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
-    let width = Some(columns).filter(|columns| io::stdout().is_terminal() && *columns >= WIDE);
+    let width = Some(columns).filter(|columns| stdio::is_output_terminal() && *columns >= WIDE);
     let mut printer = Printer::new(
         &mut done.text,
         Style::new(ColorChoice::Auto, Stream::Stdout),

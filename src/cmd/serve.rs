@@ -19,6 +19,7 @@ use crate::server::fault::{self, Fault};
 use crate::server::loose::Index;
 use crate::server::script::Pace;
 use crate::server::{Account, Maildrop, Untold};
+use crate::stdio;
 use crate::text::{self, ParseError};
 
 /// What stands under the help.
@@ -221,7 +222,7 @@ fn mailbox(path: &Path, may_delete: bool) -> Result<Maildrop, Failure> {
 
 /// One line a fault.
 fn list_faults() -> Exit {
-    let mut out = io::stdout().lock();
+    let mut out = stdio::output();
     let result = fault::all().try_for_each(|fault| {
         writeln!(
             out,

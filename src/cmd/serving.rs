@@ -1,6 +1,6 @@
 //! What `serve` and `proxy` share: an interrupt, files that are given, and a line for each connection.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use crate::report;
 use crate::secret::typing_errors;
 use crate::serve::{Certificate, ServeEvent, Serving};
 use crate::server::fault::{self, Fault};
+use crate::stdio;
 
 /// How soon an interrupt is noticed.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -104,7 +105,8 @@ pub(super) fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
     }
 }
 
-/// Prints where the server listens and what it is, and a line for each connection, until the program is to end; how it ends.
+/// Prints where the server listens and what it is, and a line for each connection, until the program is to end or nobody reads
+/// the lines; returns the exit code.
 pub(super) fn tell(
     serving: Serving,
     what: &str,
@@ -114,10 +116,11 @@ pub(super) fn tell(
     tell_reach([Some(serving.address()), serving.tls_address()]);
     let tls = serving.tls_address();
     let tls = tls.map_or_else(String::new, |address| format!(" tls {address}"));
-    let mut is_heard = print(&format!("ready {}{tls} {what}", serving.address()));
-    while is_heard && !is_interrupted.load(Ordering::SeqCst) {
+    let mut printed = print(&format!("ready {}{tls} {what}", serving.address()));
+    let is_over = || is_interrupted.load(Ordering::SeqCst) || stdio::has_lost_reader();
+    while printed.is_ok() && !is_over() {
         match events.recv_timeout(GLANCE) {
-            Ok(event) => is_heard = print(&event.to_string()),
+            Ok(event) => printed = print(&event.to_string()),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -125,9 +128,9 @@ pub(super) fn tell(
     let is_whole = serving.stop();
     // What was open is told as well.
     for event in events {
-        is_heard = is_heard && print(&event.to_string());
+        printed = printed.and_then(|()| print(&event.to_string()));
     }
-    recorded(is_whole)
+    report::written(&printed, recorded(is_whole))
 }
 
 /// How a server ends whose transcripts are whole, or not: why was told.
@@ -135,8 +138,9 @@ pub(super) fn recorded(is_whole: bool) -> Exit {
     if is_whole { Exit::Well } else { Exit::Usage }
 }
 
-/// Prints a line; false when nobody reads any more.
-pub(super) fn print(line: &str) -> bool {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
+/// Prints a line at once.
+///
+/// Errors: the reader has gone, or there is no room; both end a server.
+pub(super) fn print(line: &str) -> io::Result<()> {
+    stdio::print(format!("{line}\n").as_bytes())
 }

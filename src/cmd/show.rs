@@ -1,7 +1,7 @@
 //! `poptalk show FILE`: a transcript for people.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, IsTerminal, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use owo_colors::Stream;
@@ -21,6 +21,7 @@ use crate::show::screen::{Options, Screen};
 use crate::show::svg::Drawing;
 use crate::show::timeline::Timeline;
 use crate::show::{Canvas, Rows, Terminal};
+use crate::stdio;
 use crate::style::{ColorChoice, Style};
 use crate::text::{ParseError, Reader};
 
@@ -89,7 +90,7 @@ impl From<ParseError> for Trouble {
 /// Shows a transcript.
 #[must_use]
 pub fn run(args: &ShowArgs) -> Exit {
-    let is_paged = io::stdout().is_terminal() && lines::can_page();
+    let is_paged = stdio::is_output_terminal() && lines::can_page();
     let is_twice = match (&args.messages, &args.svg) {
         (None, None) => args.timeline || args.html.is_some() || is_paged,
         _ => false,
@@ -211,7 +212,7 @@ fn name(args: &ShowArgs) -> String {
 
 fn screen(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
     let style = Style::new(args.color, Stream::Stdout);
-    let mut out = BufWriter::with_capacity(BLOCK, io::stdout().lock());
+    let mut out = BufWriter::with_capacity(BLOCK, stdio::output());
     let canvas = Terminal::new(&mut out, style.has_colour());
     let shown = on_canvas(canvas, options(args), source).map(drop);
     // What stands before an error is shown, too.
@@ -248,12 +249,12 @@ fn timeline(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
         meter.tell(told, &mut |_| {});
         Ok(true)
     })?;
-    let columns = match io::stdout().is_terminal() {
+    let columns = match stdio::is_output_terminal() {
         true => lines::screen().0,
         false => 80,
     };
     let style = Style::new(args.color, Stream::Stdout);
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(stdio::output());
     let canvas = Terminal::new(&mut out, style.has_colour());
     let mut drawing = Timeline::new(canvas, columns, meter.totals()).map_err(Trouble::Stdout)?;
     let mut again = Meter::new();
@@ -303,7 +304,7 @@ fn svg(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble>
 
 fn messages(source: &mut Source, path: &Path) -> Result<(), Trouble> {
     log::make_folder(path).map_err(|error| Trouble::Write(path.to_owned(), error))?;
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(stdio::output());
     let mut folder = Folder::new(path, &mut out);
     let mut messages = Messages::new();
     let failed = |path: Option<PathBuf>, error| match path {

@@ -47,10 +47,11 @@ pub fn page<T: Send>(
                 held_inks: Vec::new(),
                 ink: None,
             };
+            // Also when a panic ends this thread: the pager waits for the end of the text.
+            let _end = EndGuard(&text);
             let written = write(&mut lines);
             // What can't be kept is told by the pager.
             let _ = lines.flush();
-            text.finish();
             written
         });
         // So that the first picture is not an empty one.
@@ -62,6 +63,15 @@ pub fn page<T: Send>(
             .map_err(|_| io::Error::other("what was to be shown can't be read"));
         shown.and(written)
     })
+}
+
+/// Says that nothing more will come.
+struct EndGuard<'a>(&'a Spool);
+
+impl Drop for EndGuard<'_> {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
 }
 
 fn show(text: &Spool, inks: &Spool, title: &str, has_colour: bool) -> io::Result<()> {

@@ -1,9 +1,10 @@
 //! Reads lines on a terminal that can't edit them.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 
 use super::editor::Input;
 use super::terminal;
+use crate::stdio;
 
 /// Asks for lines without any editing.
 #[derive(Debug)]
@@ -12,9 +13,10 @@ pub(super) struct PlainEditor;
 impl PlainEditor {
     /// Asks for a line. What is typed is echoed by the terminal.
     pub(super) fn read(&mut self, prompt: &str) -> Input {
-        let mut out = std::io::stdout().lock();
-        // A screen that is gone is noticed by the reading.
-        let _ = out.write_all(prompt.as_bytes()).and_then(|()| out.flush());
+        // Nobody can answer a prompt that nobody sees.
+        if stdio::print(prompt.as_bytes()).is_err() {
+            return Input::End;
+        }
         let mut line = Vec::new();
         let result = terminal::with_echo(|| std::io::stdin().lock().read_until(b'\n', &mut line));
         match result {

@@ -1,9 +1,6 @@
 //! The screen, shared by the thread that reads the network and the one that reads the keyboard.
 
-#![allow(clippy::print_stdout, reason = "this is the place where it is done")]
-
 use std::collections::VecDeque;
-use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rustyline::ExternalPrinter;
@@ -11,6 +8,7 @@ use rustyline::ExternalPrinter;
 use unicode_width::UnicodeWidthChar;
 
 use super::terminal;
+use crate::stdio;
 use crate::style::{Paint, Style};
 use crate::visible;
 
@@ -179,9 +177,8 @@ fn flush(state: &mut State) {
 
 fn put(state: &mut State, text: &str) {
     state.is_inside_line = !text.is_empty() && !text.ends_with('\n');
-    let mut out = std::io::stdout().lock();
     // A screen that is gone ends the program where the keyboard is read.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = stdio::print(text.as_bytes());
 }
 
 #[cfg(test)]

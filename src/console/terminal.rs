@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::stdio;
+
 /// Columns and rows; 80 and 24 where they can't be known.
 #[must_use]
 pub fn size() -> (usize, usize) {
@@ -75,7 +77,7 @@ const WAKE: Duration = Duration::from_millis(200);
 pub fn ask_unseen(prompt: &str, interrupts: &Interrupts) -> io::Result<Zeroizing<Vec<u8>>> {
     watch();
     let _ = interrupts.take();
-    let mut out = io::stdout().lock();
+    let mut out = stdio::output();
     out.write_all(prompt.as_bytes())?;
     out.flush()?;
     let mut line = Zeroizing::new(Vec::new());

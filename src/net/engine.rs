@@ -322,9 +322,13 @@ impl Connection {
             engine.stream = Some(Stream::Plain(socket));
         }
         engine.share();
+        let guard = EndGuard(Arc::clone(&shared));
         let thread = std::thread::Builder::new()
             .name("connection".to_owned())
-            .spawn(move || engine.run())?;
+            .spawn(move || {
+                let _guard = guard;
+                engine.run();
+            })?;
         Ok(Self {
             orders,
             waker,
@@ -414,6 +418,22 @@ impl Drop for Connection {
     }
 }
 
+/// Ends a connection whose thread is gone without having said so: it panicked, and another thread may wait for it.
+struct EndGuard(Arc<Shared>);
+
+impl Drop for EndGuard {
+    fn drop(&mut self) {
+        let mut now = self.0.lock();
+        if now.ending.is_none() {
+            let why = "a defect of poptalk ended its thread".to_owned();
+            now.ending = Some(Ending::Lost(why, Cut::Nothing));
+        }
+        drop(now);
+        self.0.has_ended.store(true, Ordering::Release);
+        self.0.changed.notify_all();
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
@@ -446,5 +466,50 @@ fn standing(recorder: &Recorder) -> Standing {
         has_log_failed: false,
         is_behind: false,
         taken: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Hider;
+
+    struct Panics;
+
+    impl Watcher for Panics {
+        fn received(&mut self, _: &[u8]) {
+            panic!("a panic of this test's own");
+        }
+
+        fn seen(&mut self, _: Seen) {}
+        fn told(&mut self, _: News) {}
+        fn settled(&mut self, _: &Standing) {}
+    }
+
+    #[test]
+    fn a_panic_on_the_thread_of_a_connection_ends_the_connection() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = Target {
+            host: "127.0.0.1".to_owned(),
+            port: listener.local_addr().unwrap().port(),
+            is_tls: false,
+        };
+        let route = Route {
+            target: &target,
+            spares: &[],
+            proxy: None,
+        };
+        let waits = Waits {
+            connect: Duration::from_secs(20),
+            reply: None,
+        };
+        let recorder = Recorder::new(Hider::new(false));
+        let tls = TlsSettings::default();
+        let connection = Connection::open(route, &tls, waits, recorder, Box::new(Panics)).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        peer.write_all(b"+OK ready\r\n").unwrap();
+        let now = connection.wait(Duration::from_secs(60), |_| false);
+        assert!(matches!(now.ending, Some(Ending::Lost(..))));
+        assert!(!connection.is_open());
     }
 }

@@ -7,6 +7,7 @@ use crossterm::style::Print;
 use crossterm::{cursor, execute, queue, terminal};
 
 use crate::console::terminal::changing;
+use crate::stdio;
 
 /// Whether the terminal is as the pager has set it.
 static IS_SET: AtomicBool = AtomicBool::new(false);
@@ -55,7 +56,7 @@ impl Alternate {
         queue!(out, terminal::EndSynchronizedUpdate)?;
         self.drawn = rows;
         self.cursor = cursor;
-        let mut stdout = io::stdout().lock();
+        let mut stdout = stdio::output();
         stdout.write_all(&out)?;
         stdout.flush()
     }
@@ -63,7 +64,7 @@ impl Alternate {
     /// Everything is to be drawn anew.
     pub(super) fn forget(&mut self) -> io::Result<()> {
         self.drawn.clear();
-        execute!(io::stdout(), terminal::Clear(terminal::ClearType::All))
+        execute!(stdio::output(), terminal::Clear(terminal::ClearType::All))
     }
 }
 
@@ -101,7 +102,7 @@ pub fn take_back() {
 fn enter() -> io::Result<()> {
     // Without wrapping, a character that the terminal thinks wider than we do can't push the rows down.
     execute!(
-        io::stdout(),
+        stdio::output(),
         terminal::EnterAlternateScreen,
         terminal::DisableLineWrap,
         terminal::Clear(terminal::ClearType::All),
@@ -111,7 +112,7 @@ fn enter() -> io::Result<()> {
 
 fn leave() -> io::Result<()> {
     execute!(
-        io::stdout(),
+        stdio::output(),
         terminal::EndSynchronizedUpdate,
         terminal::EnableLineWrap,
         terminal::LeaveAlternateScreen,
