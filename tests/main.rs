@@ -42,6 +42,7 @@ mod scripts;
 mod secrets;
 mod show;
 mod soak;
+mod streams;
 mod support;
 mod terminal;
 mod tls;
