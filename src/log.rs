@@ -1,5 +1,6 @@
 //! Where transcripts are written: a new file for each connection, for its owner alone.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ pub enum LogPlace {
     /// A new file in the state folder.
     #[default]
     StateFolder,
-    /// This file, which must not exist yet; or a new file in this folder.
+    /// This file, which must not exist yet; or a new file in this folder: see [`is_folder`].
     Path(PathBuf),
     /// A new file in this folder, which is made when it is not there, or not any more.
     Folder(PathBuf),
@@ -52,7 +53,7 @@ pub fn open(place: &LogPlace, name: &str, now: Timestamp) -> io::Result<Option<L
         LogPlace::Nowhere => Ok(None),
         LogPlace::StateFolder => in_folder(&state_folder()?, name, now).map(Some),
         LogPlace::Folder(path) => in_folder(path, name, now).map(Some),
-        LogPlace::Path(path) if path.is_dir() => in_folder(path, name, now).map(Some),
+        LogPlace::Path(path) if is_folder(path) => in_folder(path, name, now).map(Some),
         LogPlace::Path(path) => {
             // A pipe or a device holds no evidence that could be lost.
             let is_special = path.metadata().is_ok_and(|found| !found.is_file());
@@ -105,10 +106,47 @@ pub fn read(path: &Path) -> io::Result<File> {
     }
 }
 
+/// Whether a path that was given for output is a folder: one that exists, or a path that ends in a slash.
+#[must_use]
+pub fn is_folder(path: &Path) -> bool {
+    let ends_in_slash = path.to_string_lossy().ends_with(std::path::is_separator);
+    ends_in_slash || path.is_dir()
+}
+
+/// Returns the file that a path for output stands for: `name` in it if it is a folder ([`is_folder`]), or else the path itself.
+#[must_use]
+pub fn file_at(path: &Path, name: impl AsRef<OsStr>) -> PathBuf {
+    match is_folder(path) {
+        true => path.join(name.as_ref()),
+        false => path.to_owned(),
+    }
+}
+
+/// Says that a file is where a folder is wanted: at this path, or above it.
+///
+/// Errors: that it is so.
+pub fn expect_no_file(folder: &Path) -> io::Result<()> {
+    // Without a slash at the end, which a file can't have.
+    let folder: PathBuf = folder.components().collect();
+    let mut there = folder.ancestors().filter(|path| path.exists());
+    match there.next() {
+        Some(path) if !path.is_dir() => {
+            let what = if path == folder {
+                "a file, not a folder".to_owned()
+            } else {
+                format!("`{}` is a file, not a folder", path.display())
+            };
+            Err(io::Error::new(io::ErrorKind::NotADirectory, what))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Makes a folder that only its owner can read, with those above it.
 ///
 /// Errors: it can't be made.
 pub fn make_folder(folder: &Path) -> io::Result<()> {
+    expect_no_file(folder)?;
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -116,10 +154,31 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Makes a new file that only its owner can read.
+/// What to do about a file for output that can't be made.
+#[must_use]
+pub fn other_place(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => "nothing is overwritten: give another name",
+        io::ErrorKind::NotADirectory => "give another name for the folder",
+        _ => "name a place that can be written to",
+    }
+}
+
+/// Makes the folder of a file.
+///
+/// Errors: it can't be made.
+pub fn make_folder_of(file: &Path) -> io::Result<()> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => make_folder(folder),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a new file that only its owner can read, and its folder.
 ///
 /// Errors: it can't be made, or something is there already.
 pub fn create(path: &Path) -> io::Result<File> {
+    make_folder_of(path)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -180,6 +239,47 @@ mod tests {
                 "1970-01-01T00-00-00Z-a_b_110-2.pop3"
             ]
         );
+        Ok(())
+    }
+
+    #[test]
+    fn a_path_that_ends_in_a_slash_is_a_folder() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let at = |path: &str| folder.path().join(path);
+        std::fs::write(at("file"), "evidence")?;
+        for (path, file) in [
+            ("new/er/", "new/er/x.pop3"),
+            ("", "x.pop3"),
+            ("new", "new"),
+            ("new/y.pop3", "new/y.pop3"),
+        ] {
+            assert_eq!(file_at(&at(path), "x.pop3"), at(file));
+        }
+        create(&at("new/er/x.pop3"))?;
+        assert!(at("new/er/x.pop3").is_file());
+        for (path, why) in [
+            ("file/", "a file, not a folder".to_owned()),
+            (
+                "file/x/y/",
+                format!("`{}` is a file, not a folder", at("file").display()),
+            ),
+        ] {
+            let error = make_folder(&at(path)).map_err(|error| error.to_string());
+            assert_eq!(error, Err(why));
+        }
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_is_made_is_for_its_owner_alone() -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir()?;
+        let new = folder.path().join("new/er");
+        create(&new.join("x.pop3"))?;
+        for path in [new.as_path(), &folder.path().join("new")] {
+            assert_eq!(path.metadata()?.permissions().mode() & 0o777, 0o700);
+        }
         Ok(())
     }
 

@@ -28,7 +28,7 @@ pub struct SessionArgs {
     #[arg(short = 'c', long = "command", value_name = "LINE")]
     pub lines: Vec<String>,
 
-    /// Write the transcript to FILE, or to a new file in the folder FILE
+    /// Write the transcript to FILE, or to a new file in the folder FILE/
     #[arg(long, value_name = "FILE", conflicts_with = "no_log")]
     pub log: Option<PathBuf>,
 
@@ -347,6 +347,9 @@ impl Failure {
         match self {
             Self::Log(_, error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Some("a transcript is never overwritten; name another file with --log".to_owned())
+            }
+            Self::Log(_, error) if error.kind() == io::ErrorKind::NotADirectory => {
+                Some(log::other_place(error).to_owned())
             }
             Self::Log(..) => {
                 Some("name a file in a folder that you can write to, or use --no-log".to_owned())

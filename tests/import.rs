@@ -105,7 +105,7 @@ fn several_connections_give_several_files_for_their_owner_alone() {
     let args = ["import", "auto", capture, "--port", "21100"];
     let output = home.script(&args, b"");
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("hint: give a folder for the transcripts: -o FOLDER"));
+    assert!(text(&output.stderr).contains("hint: give a folder for the transcripts: -o FOLDER/"));
     let args = [&args[..], &["-o", out.to_str().unwrap()]].concat();
     let output = home.script(&args, b"");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -116,7 +116,7 @@ fn several_connections_give_several_files_for_their_owner_alone() {
     let output = home.script(&args, b"");
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        text(&output.stderr).contains("never overwritten"),
+        text(&output.stderr).contains("nothing is overwritten"),
         "{}",
         text(&output.stderr)
     );

@@ -20,7 +20,7 @@ pub const EXAMPLES: &str = "\
 Examples:
   poptalk import auto openssl.txt -o session.pop3
   poptalk import rawlog 20261123.in 20261123.out
-  poptalk import pcap capture.pcap -o folder";
+  poptalk import pcap capture.pcap -o folder/";
 
 /// The word that has the format found out.
 const AUTO: &str = "auto";
@@ -36,7 +36,7 @@ pub struct ImportArgs {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
-    /// Write to FILE, or to new files in the folder FILE, instead of the standard output; several connections give several files
+    /// Write to FILE, or to new files in the folder FILE/, instead of the standard output; several connections give several files
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -159,7 +159,7 @@ fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
     let Some(output) = &args.output else {
         let [made] = made else {
             let what = format!("{} connections, and one standard output", made.len());
-            return Err((what, Some("give a folder for the transcripts: -o FOLDER")));
+            return Err((what, Some("give a folder for the transcripts: -o FOLDER/")));
         };
         let mut out = stdio::output();
         let printed = match stdio::is_output_terminal() {
@@ -175,10 +175,7 @@ fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
             .and_then(|mut file| file.write_all(&talk.text))
             .map_err(|error| {
                 let what = format!("{}: {}", path.display(), plain(&error));
-                (
-                    what,
-                    Some("a transcript is never overwritten: give another name by -o"),
-                )
+                (what, Some(log::other_place(&error)))
             })?;
         report::note(&format!("wrote {}", path.display()));
     }
@@ -187,7 +184,7 @@ fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
 
 /// The file of one of several transcripts: `OUT-2.pop3`, or in a folder `CAPTURE-2.pop3`.
 fn place(args: &ImportArgs, output: &Path, number: Option<usize>) -> PathBuf {
-    let is_folder = output.is_dir();
+    let is_folder = log::is_folder(output);
     let stem = if is_folder {
         args.files.first().and_then(|path| path.file_stem())
     } else {

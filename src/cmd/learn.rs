@@ -10,6 +10,7 @@ use crate::learn::course::Course;
 use crate::learn::lesson::{Lesson, meant};
 use crate::learn::progress::Progress;
 use crate::learn::{LESSONS, proof};
+use crate::log;
 use crate::net::dial::plain;
 use crate::net::tls::TlsSettings;
 use crate::report;
@@ -116,6 +117,13 @@ pub fn run(args: LearnArgs) -> Exit {
     let Some(course) = Course::new(lessons, at, progress, call) else {
         return Exit::Usage;
     };
+    if let Some(folder) = &args.log
+        && let Err(error) = log::make_folder(folder)
+    {
+        let what = format!("--log {}: {}", folder.display(), plain(&error));
+        report::error(&what, Some(log::other_place(&error)));
+        return Exit::Usage;
+    }
     let version = env!("CARGO_PKG_VERSION");
     let args = SessionArgs {
         log: args.log,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap_mangen::Man;
 
 use crate::exit::Exit;
+use crate::log;
 use crate::net::dial::plain;
 use crate::report;
 use crate::stdio;
@@ -68,7 +69,7 @@ fn pages(mut command: clap::Command) -> impl Iterator<Item = clap::Command> {
 }
 
 fn write_all(folder: &Path, command: clap::Command) -> Exit {
-    if let Err(error) = fs::create_dir_all(folder) {
+    if let Err(error) = log::expect_no_file(folder).and_then(|()| fs::create_dir_all(folder)) {
         report::error(
             &format!("{}: {}", folder.display(), plain(&error)),
             Some("name a folder that you can write to"),

@@ -67,7 +67,7 @@ pub fn run(args: PracticeArgs) -> Exit {
     .unwrap_or(serving.address());
     let version = env!("CARGO_PKG_VERSION");
     let welcome = format!(
-        "poptalk {version}: practice server on {address}, user {}, password {}, {count} messages",
+        "poptalk {version}: practice server on {address}, {count} messages\nlog in as {}, password {}",
         account.user, account.password
     );
     connect::hold(Plan {

@@ -39,11 +39,11 @@ pub struct ProxyArgs {
     host: String,
 
     /// Where mail clients connect, for clear text and STLS; port 0 takes a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:11110")]
+    #[arg(long, alias = "port", value_name = "[ADDR:]PORT", value_parser = serving::listen, default_value = "127.0.0.1:11110")]
     listen: SocketAddr,
 
     /// Where mail clients connect for TLS from the first octet
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = serving::listen)]
     tls_listen: Option<SocketAddr>,
 
     /// A certificate for mail clients in PEM form, instead of a self-signed one
@@ -176,10 +176,12 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
         Proxying::start(options, on_event).map_err(|error| (error.to_string(), error.hint()))?;
     if let Some(path) = &args.cert_out {
         let pem = proxying.certificate_pem().unwrap_or_default();
-        std::fs::write(path, pem).map_err(|error| {
-            let what = format!("--cert-out {}: {}", path.display(), dial::plain(&error));
-            (what, Some("give a file that can be written"))
-        })?;
+        log::make_folder_of(path)
+            .and_then(|()| std::fs::write(path, pem))
+            .map_err(|error| {
+                let what = format!("--cert-out {}: {}", path.display(), dial::plain(&error));
+                (what, Some("give a file that can be written"))
+            })?;
     }
     let tls = proxying
         .tls_address()

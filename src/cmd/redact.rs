@@ -1,5 +1,6 @@
 //! `poptalk redact FILE`: a transcript without its secrets, and on request without message data and names.
 
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
@@ -32,7 +33,7 @@ pub struct RedactArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Write to a new file instead of the standard output
+    /// Write to a new file, or to one in the folder OUT/, instead of the standard output
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
 
@@ -91,17 +92,19 @@ fn work(args: &RedactArgs) -> Result<(), Failure> {
             false => copy(args, redactor, input, &mut { out }),
         };
     };
+    let name = match args.file == Path::new("-") {
+        true => OsString::from("redacted.pop3"),
+        false => args.file.file_name().unwrap_or_default().to_owned(),
+    };
+    let path = log::file_at(path, name);
     let unwritten = |error: io::Error| {
         let what = format!("{}: {}", path.display(), plain(&error));
-        (
-            what,
-            Some("a transcript is never overwritten: give another name by -o"),
-        )
+        (what, Some(log::other_place(&error)))
     };
-    let mut file = log::create(path).map_err(unwritten)?;
+    let mut file = log::create(&path).map_err(unwritten)?;
     copy(args, redactor, input, &mut file).inspect_err(|_| {
         // What there is of it may mislead.
-        let _ = std::fs::remove_file(path);
+        let _ = std::fs::remove_file(&path);
     })
 }
 

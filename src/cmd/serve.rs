@@ -72,11 +72,11 @@ pub struct ServeArgs {
     bodies: Bodies,
 
     /// Where to listen for clear text and STLS; port 0 takes a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:11110")]
+    #[arg(long, alias = "port", value_name = "[ADDR:]PORT", value_parser = serving::listen, default_value = "127.0.0.1:11110")]
     listen: SocketAddr,
 
     /// Where to listen for TLS from the first octet
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = serving::listen)]
     tls_listen: Option<SocketAddr>,
 
     /// The name to log in with
@@ -239,10 +239,14 @@ fn list_faults() -> Exit {
 fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<Recording, Failure> {
     let file = log::read(path).map_err(|error| {
         let what = format!("{}: {}", path.display(), dial::plain(&error));
-        (
-            what,
-            Some("name a transcript, such as those in the state folder"),
-        )
+        let is_port = path
+            .to_str()
+            .is_some_and(|text| serving::listen(text).is_ok());
+        let hint = match is_port {
+            true => "--listen gives the port, such as --listen 1110",
+            false => "name a transcript, such as those in the state folder",
+        };
+        (what, Some(hint))
     })?;
     let file = io::BufReader::new(file);
     let wrong = |error: ParseError| {

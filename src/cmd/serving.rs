@@ -1,7 +1,7 @@
 //! What `serve` and `proxy` share: an interrupt, files that are given, and a line for each connection.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +38,26 @@ pub(super) fn fault(name: &str) -> Result<&'static Fault, String> {
         |meant| format!("did you mean `{meant}`?"),
     );
     Err(format!("there is no such fault; {meant}"))
+}
+
+/// Reads where to listen: ADDR:PORT; or PORT or :PORT, which is this machine alone.
+///
+/// Errors: it is neither.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, &'static str> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let port = text.strip_prefix("localhost:").unwrap_or(text);
+    let port = port.strip_prefix(':').unwrap_or(port);
+    let is_number = !port.is_empty() && port.bytes().all(|octet| octet.is_ascii_digit());
+    match port.parse() {
+        Ok(port) if is_number => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        _ if is_number => Err("a port is a number from 0 to 65535"),
+        _ if text.parse::<IpAddr>().is_ok() => Err("the port is missing; 127.0.0.1:1110 has one"),
+        _ => Err(
+            "give a port, such as 1110, or an address of this machine and a port, such as 127.0.0.1:1110 or [::1]:1110",
+        ),
+    }
 }
 
 /// True once the program is to end.
@@ -87,10 +107,12 @@ pub(super) fn write_certificate(path: Option<&PathBuf>, serving: &Serving) -> Re
         return Ok(());
     };
     let pem = serving.certificate_pem().unwrap_or_default();
-    std::fs::write(path, pem).map_err(|error| {
-        let what = format!("--cert-out {}: {}", path.display(), plain(&error));
-        (what, Some("give a file that can be written"))
-    })
+    log::make_folder_of(path)
+        .and_then(|()| std::fs::write(path, pem))
+        .map_err(|error| {
+            let what = format!("--cert-out {}: {}", path.display(), plain(&error));
+            (what, Some("give a file that can be written"))
+        })
 }
 
 /// Says loudly that others than this machine can connect, where they can.
@@ -143,4 +165,34 @@ pub(super) fn recorded(is_whole: bool) -> Exit {
 /// Errors: the reader has gone, or there is no room; both end a server.
 pub(super) fn print(line: &str) -> io::Result<()> {
     stdio::print(format!("{line}\n").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listen;
+
+    #[test]
+    fn a_port_alone_is_listened_to_on_this_machine_alone() {
+        for text in ["1110", ":1110", "127.0.0.1:1110", "localhost:1110"] {
+            assert_eq!(
+                listen(text),
+                Ok("127.0.0.1:1110".parse().unwrap()),
+                "{text}"
+            );
+        }
+        assert_eq!(listen("[::1]:0"), Ok("[::1]:0".parse().unwrap()));
+        for text in [
+            "",
+            ":",
+            "+1",
+            "65536",
+            "127.0.0.1",
+            "::1",
+            "host:1110",
+            "127.0.0.1:",
+            "::1110",
+        ] {
+            assert!(listen(text).is_err(), "{text}");
+        }
+    }
 }

@@ -56,11 +56,11 @@ pub struct ShowArgs {
     #[arg(long, group = "what")]
     timeline: bool,
 
-    /// Write a page of its own into this file, with what the rules find
+    /// Write a page of its own into this file, or into the folder FILE/, with what the rules find
     #[arg(long, value_name = "FILE", group = "what")]
     html: Option<PathBuf>,
 
-    /// Write a picture of a terminal with the start of the session into this file
+    /// Write a picture of a terminal with the start of the session into this file, or into the folder FILE/
     #[arg(long, value_name = "FILE", group = "what")]
     svg: Option<PathBuf>,
 
@@ -122,11 +122,7 @@ pub fn run(args: &ShowArgs) -> Exit {
         }
         Err(Trouble::Write(path, error)) => {
             let what = format!("{}: {}", path.display(), plain(&error));
-            let hint = match error.kind() {
-                io::ErrorKind::AlreadyExists => "nothing is overwritten; name another one",
-                _ => "name a place that can be written to",
-            };
-            report::error(&what, Some(hint));
+            report::error(&what, Some(log::other_place(&error)));
             Exit::Usage
         }
     }
@@ -274,7 +270,14 @@ fn timeline(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
         .map_err(Trouble::Stdout)
 }
 
+/// The file for a page or a picture: one that was named, or in a folder one that is named after the transcript.
+fn file_for(args: &ShowArgs, path: &Path, extension: &str) -> PathBuf {
+    let name = Path::new(&name(args)).with_extension(extension);
+    log::file_at(path, name)
+}
+
 fn html(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble> {
+    let path = &file_for(args, path, "html");
     let failed = |error| Trouble::Write(path.to_owned(), error);
     let file = source.file().map_err(Trouble::Read)?;
     let findings = lint::judge(&mut Reader::new(file), Lint::new())?;
@@ -290,6 +293,7 @@ fn html(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble
 }
 
 fn svg(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble> {
+    let path = &file_for(args, path, "svg");
     let failed = |error| Trouble::Write(path.to_owned(), error);
     let options = Options {
         has_times: args.times,

@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Console;
 use super::spool::Spool;
 use super::view::{Mode, Shown, shown};
+use crate::log;
 use crate::mail::{self, DECODED_MAX};
 use crate::net::dial::plain;
 use crate::stuffing::Unstuffer;
@@ -80,11 +82,18 @@ impl Console {
             Some((number, part)) => (number, Some(part)),
             None => (which, None),
         };
-        let path = path.trim();
+        let name = match part {
+            None => format!("{number}.eml"),
+            Some(part) => format!("{number}.{part}"),
+        };
+        let path = log::file_at(Path::new(path.trim()), name);
+        let path = path.as_path();
         // Before anything is fetched: on a real server that may mark the message as read.
         if let Err(error) = is_free(path) {
-            self.screen
-                .note(Paint::Warning, &format!("{path}: {}", plain(&error)));
+            self.screen.note(
+                Paint::Warning,
+                &format!("{}: {}", path.display(), plain(&error)),
+            );
             self.screen.note(
                 Paint::Note,
                 "hint: name a file that does not exist yet, in a folder that can be written to",
@@ -117,12 +126,14 @@ impl Console {
             }
         };
         match saved {
-            Ok(octets) => self
-                .screen
-                .note(Paint::Note, &format!("{octets} octets in {path}")),
-            Err(error) => self
-                .screen
-                .note(Paint::Warning, &format!("{path}: {}", plain(&error))),
+            Ok(octets) => self.screen.note(
+                Paint::Note,
+                &format!("{octets} octets in {}", path.display()),
+            ),
+            Err(error) => self.screen.note(
+                Paint::Warning,
+                &format!("{}: {}", path.display(), plain(&error)),
+            ),
         }
     }
 
@@ -179,14 +190,14 @@ impl Console {
 }
 
 /// Whether a file of this name can be made.
-fn is_free(path: &str) -> io::Result<()> {
-    File::create_new(path)?;
+fn is_free(path: &Path) -> io::Result<()> {
+    log::create(path)?;
     std::fs::remove_file(path)
 }
 
 /// Writes a file that does not exist yet; returns its octets.
-fn write_new(path: &str, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<u64> {
-    let mut file = File::create_new(path)?;
+fn write_new(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<u64> {
+    let mut file = log::create(path)?;
     write(&mut file)?;
     file.sync_all()?;
     file.metadata().map(|found| found.len())
