@@ -484,19 +484,17 @@ fn people(
             }
         }
     }
-    for judged in &run.judged {
-        let probe = judged.probe.unwrap_or_default();
-        let why = judged.skipped.as_deref().map(shown);
-        if args.verbose {
+    if args.verbose {
+        for judged in &run.judged {
+            let probe = judged.probe.unwrap_or_default();
+            let why = judged.skipped.as_deref().map(shown);
             let why = why.map_or(String::new(), |why| format!(": {why}"));
             writeln!(out, "{:<10} {probe}{why}", judged.verdict().name())?;
-        } else if let Some(why) = why {
-            let skipped = if judged.files.is_empty() {
-                "skipped "
-            } else {
-                ""
-            };
-            writeln!(out, "{skipped}{probe}: {why}")?;
+        }
+    } else {
+        for (why, probes, is_played) in gaps(&run.judged) {
+            let skipped = if is_played { "" } else { "skipped " };
+            writeln!(out, "{skipped}{}: {}", probes.join(", "), shown(why))?;
         }
     }
     let rules = lint::rules().filter(|rule| !lint::is_about_client(rule));
@@ -541,6 +539,24 @@ fn people(
         writeln!(out, "transcripts in {}", shown(&log::shorten(log)))?;
     }
     Ok(())
+}
+
+/// The reasons for which probes were skipped or stopped, each once with the names of its probes, and whether these were played
+/// in part.
+fn gaps(judged: &[Judged]) -> Vec<(&str, Vec<&'static str>, bool)> {
+    let mut gaps: Vec<(&str, Vec<&'static str>, bool)> = Vec::new();
+    for one in judged {
+        let (Some(why), Some(probe)) = (one.skipped.as_deref(), one.probe) else {
+            continue;
+        };
+        let is_played = !one.files.is_empty();
+        let mut known = gaps.iter_mut();
+        match known.find(|(reason, _, played)| (*reason, *played) == (why, is_played)) {
+            Some((_, probes, _)) => probes.push(probe),
+            None => gaps.push((why, vec![probe], is_played)),
+        }
+    }
+    gaps
 }
 
 fn list() -> io::Result<()> {
