@@ -31,7 +31,7 @@ use crate::help;
 use crate::learn::course::Course;
 use crate::log;
 use crate::net::engine::{Connection, Standing};
-use crate::net::mistake::SILENT;
+use crate::net::mistake::SILENT_HINT;
 use crate::report;
 use crate::session::{Failure, Plan};
 use crate::style::{ColorChoice, Paint, Style};
@@ -459,7 +459,7 @@ impl Console {
             let is_silent = now.last_octets.is_empty() && !now.is_tls;
             if *awaited == Awaited::Greeting && is_silent {
                 self.screen
-                    .note(Paint::Note, &format!("hint: {}", SILENT.hint));
+                    .note(Paint::Note, &format!("hint: {SILENT_HINT}"));
             }
         }
     }

@@ -96,7 +96,10 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
             vec![(paint, facts.line())]
         }
         News::TlsFailed(error) => hinted(Paint::Negative, &error.what, error.hint.as_deref()),
-        News::Mistake(mistake) => hinted(Paint::Warning, mistake.what, Some(mistake.hint)),
+        News::Silent(mistake) => hinted(Paint::Warning, &mistake.what, Some(mistake.hint)),
+        News::NotPop3(greeting) => greeting.mistake().map_or_else(Vec::new, |mistake| {
+            hinted(Paint::Warning, &mistake.what, Some(mistake.hint))
+        }),
         News::NotReached(why) => vec![(Paint::Warning, format!("{why}; the next server is tried"))],
         News::TimedOut(limit, awaited, last) => {
             let what = format!(

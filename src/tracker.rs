@@ -56,11 +56,11 @@ pub enum State {
 /// What a status line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// `+OK`, in any case, or something else that starts with `+`.
+    /// `+OK`, in any case. Servers must send upper case (RFC 1939 §3); clients take either.
     Positive,
-    /// `-ERR`, in any case, or something else that starts with `-`.
+    /// `-ERR`, in any case.
     Negative,
-    /// No status indicator. Taken as a reply of one line.
+    /// Neither, so not a yes: `+yes`, `foo`, an empty line. Taken as a reply of one line.
     Malformed,
 }
 
@@ -68,10 +68,16 @@ impl Status {
     /// Reads the status indicator of a line (octets).
     #[must_use]
     pub fn of_line(line: &[u8]) -> Self {
-        match line.first() {
-            Some(b'+') => Self::Positive,
-            Some(b'-') => Self::Negative,
-            _ => Self::Malformed,
+        let starts = |word: &[u8]| {
+            line.get(..word.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(word))
+        };
+        if starts(b"+OK") {
+            Self::Positive
+        } else if starts(b"-ERR") {
+            Self::Negative
+        } else {
+            Self::Malformed
         }
     }
 }
@@ -438,14 +444,17 @@ impl Tracker {
             part.tell(Side::Client, role, tell);
         }
         if has_ended {
+            let is_cancelled = self.client.head() == b"*";
             let sent = match role {
-                Role::Response => Sent::response(),
+                Role::Response => Sent::response(is_cancelled),
                 _ => Sent::of_line(self.client.head(), &self.shapes),
             };
             self.client.next_line();
             let answers = role == Role::Response && std::mem::take(&mut self.owed);
             if !answers {
                 self.push(sent, tell);
+            } else if let Some(auth) = self.queue.front_mut() {
+                auth.take_response(&sent);
             }
         }
         rest
@@ -507,7 +516,11 @@ impl Tracker {
 
     fn challenge(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
         if self.queue.get(1).is_some_and(Sent::is_response) {
-            self.queue.remove(1); // it was sent before it was asked for
+            // It was sent before it was asked for.
+            let response = self.queue.remove(1);
+            if let (Some(auth), Some(response)) = (self.queue.front_mut(), response) {
+                auth.take_response(&response);
+            }
         } else {
             self.owed = true;
             tell(Step::Challenged);
@@ -553,7 +566,7 @@ impl Tracker {
             self.queue.push_back(Sent::nameless(Shape::Unknown));
         }
         tell(Step::ReplyEnded(Some(&sent), status));
-        if status == Status::Positive {
+        if status == Status::Positive && !sent.lacks_credentials() {
             self.apply(&sent, tell);
         }
     }
