@@ -9,6 +9,7 @@ use owo_colors::Stream;
 
 use crate::exit::Exit;
 use crate::net::engine::{Ending, News};
+use crate::net::mistake::SILENT_HINT;
 use crate::style::{ColorChoice, Paint, Style};
 use crate::tracker::Awaited;
 use crate::visible;
@@ -108,7 +109,11 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
                 awaiting(awaited),
                 octets(last)
             );
-            hinted(Paint::Negative, &what, Some("--timeout SECONDS waits longer"))
+            let hint = match awaited {
+                Awaited::Greeting if last.is_empty() => SILENT_HINT,
+                _ => "--timeout SECONDS waits longer",
+            };
+            hinted(Paint::Negative, &what, Some(hint))
         }
         News::KeptOpen(limit) => vec![(
             Paint::Warning,

@@ -3,6 +3,7 @@
 mod data;
 mod line;
 mod sent;
+mod status;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -11,6 +12,7 @@ use data::Data;
 pub use line::{LINE_MAX, LineEnd};
 use line::{Lines, is_continuation};
 pub use sent::Sent;
+pub use status::Status;
 
 /// Who sent an octet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,35 +53,6 @@ pub enum State {
     Transaction,
     /// QUIT was answered; the server closes.
     Update,
-}
-
-/// What a status line says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Status {
-    /// `+OK`, in any case. Servers must send upper case (RFC 1939 §3); clients take either.
-    Positive,
-    /// `-ERR`, in any case.
-    Negative,
-    /// Neither, so not a yes: `+yes`, `foo`, an empty line. Taken as a reply of one line.
-    Malformed,
-}
-
-impl Status {
-    /// Reads the status indicator of a line (octets).
-    #[must_use]
-    pub fn of_line(line: &[u8]) -> Self {
-        let starts = |word: &[u8]| {
-            line.get(..word.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(word))
-        };
-        if starts(b"+OK") {
-            Self::Positive
-        } else if starts(b"-ERR") {
-            Self::Negative
-        } else {
-            Self::Malformed
-        }
-    }
 }
 
 /// One step of the conversation. The octets of all steps of one side, in order and with their line ends, are exactly the

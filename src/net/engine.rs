@@ -183,6 +183,8 @@ pub struct Standing {
     pub refusals: u64,
     /// Why the last of them was not.
     pub last_refusal: Option<Refusal>,
+    /// The command that it answered, where the table has it.
+    pub refused_verb: Option<&'static str>,
     /// What the server's first line was.
     pub greeting: Greeting,
     /// STLS was sent.
@@ -447,6 +449,7 @@ fn standing(recorder: &Recorder) -> Standing {
         last_status: None,
         refusals: 0,
         last_refusal: None,
+        refused_verb: None,
         greeting: Greeting::Awaited,
         is_tls_asked: false,
         received: 0,

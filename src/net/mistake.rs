@@ -42,7 +42,7 @@ pub fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
 }
 
 /// What to do about a connection that was closed, or stays silent, without a greeting.
-pub const SILENT_HINT: &str = "a port for TLS waits silently for the client; try --tls";
+pub const SILENT_HINT: &str = "ports for TLS, web servers and databases wait for the client to speak: check the port, or try --tls";
 
 /// The mistake of a connection that was closed, or stays silent, without a greeting.
 #[must_use]

@@ -19,7 +19,7 @@ use crate::net::mistake;
 use crate::net::tls::{self, TlsError, TlsSettings};
 use crate::recorder::{Recorder, Seen};
 use crate::service::Service;
-use crate::tracker::{Awaited, Cut, LineEnd, Role, Side, State};
+use crate::tracker::{Cut, LineEnd, Role, Side, State};
 
 /// How many octets one read takes at most.
 const READ_MAX: usize = 128 * 1024;
@@ -252,7 +252,7 @@ impl Engine {
         self.standing.received += octets.len() as u64;
         self.flush_due = Some(now + FLUSH_AFTER);
         let mut is_agreed = false;
-        let mut is_injected = false;
+        let mut injected = 0;
         let now_ms = self.now_ms();
         let Self {
             recorder,
@@ -263,16 +263,19 @@ impl Engine {
         recorder.feed(Side::Server, octets, now_ms, &mut |seen| {
             match &seen {
                 Seen::TlsAgreed => is_agreed = true,
-                Seen::Injected(_) => is_injected = true,
+                Seen::Injected(octets) => injected += octets.len(),
                 _ => {}
             }
             count(standing, &seen);
             watcher.seen(seen);
         });
-        self.watcher.received(octets);
+        // What was injected is never used, so it is not handed on as a reply either; nothing else comes after it.
+        let usable = octets.len().saturating_sub(injected);
+        self.watcher
+            .received(octets.get(..usable).unwrap_or_default());
         self.know(octets);
         self.tell_log_failure();
-        if is_injected {
+        if injected > 0 {
             return Err(Ending::Injected);
         }
         if is_agreed && let Some(Stream::Plain(socket)) = self.stream.take() {
@@ -387,16 +390,12 @@ impl Engine {
                 self.watcher.told(News::Silent(mistake::silent()));
             }
         }
-        let tracker = self.recorder.tracker();
-        let tracker_is_clear = !tracker.is_tls() && tracker.last_octets().is_empty();
         if let Some(limit) = self.waits.reply
             && let Some(awaited) = self.recorder.tracker().awaited()
             && quiet >= limit
         {
-            if awaited == Awaited::Greeting && tracker_is_clear && !self.is_late_told {
-                self.is_late_told = true;
-                self.watcher.told(News::Silent(mistake::silent()));
-            }
+            // The time-out says it, too.
+            self.is_late_told = true;
             let last = self.recorder.tracker().last_octets().to_vec();
             // What is held back came before the time-out.
             let watcher = &mut self.watcher;

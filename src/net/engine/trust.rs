@@ -1,11 +1,12 @@
 //! What keeps a session from its next line: a reply that is not a yes, a greeting that is not POP3's, TLS that was asked for
 //! and is not there.
 
-use super::{Mistake, Standing};
+use super::Standing;
 use crate::command::Effect;
+use crate::net::mistake::Mistake;
 use crate::recorder::Seen;
 use crate::service::Service;
-use crate::tracker::Status;
+use crate::tracker::{Sent, Status};
 
 /// What the server's first line was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// What happened, as the end of "STAT: ...".
+    /// Returns what happened, as the text after "STAT: ".
     #[must_use]
     pub fn says(self) -> &'static str {
         match self {
@@ -122,7 +123,7 @@ impl Standing {
     }
 
     /// Learns from a complete reply; the greeting is one.
-    pub(super) fn note_reply(&mut self, sent: Option<&crate::tracker::Sent>, status: Status) {
+    pub(super) fn note_reply(&mut self, sent: Option<&Sent>, status: Status) {
         if sent.is_none() && self.greeting == Greeting::Awaited {
             self.greeting = match status {
                 Status::Malformed => Greeting::Odd,
@@ -139,5 +140,6 @@ impl Standing {
         };
         self.refusals += 1;
         self.last_refusal = Some(refusal);
+        self.refused_verb = sent.and_then(|sent| sent.command()).map(|row| row.verb);
     }
 }
