@@ -69,7 +69,7 @@ pub struct SessionArgs {
     #[arg(long)]
     pub pipeline: bool,
 
-    /// In a script: go on after -ERR
+    /// In a script: continue after a reply that is not +OK; the exit code is 1
     #[arg(long)]
     pub keep_going: bool,
 
