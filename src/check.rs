@@ -12,6 +12,7 @@ use std::time::Instant;
 use crate::exit::Exit;
 use crate::finding::Finding;
 use crate::lint::{self, Lint};
+use crate::net::mistake::Mistake;
 use crate::replay::{self, Limit, Options, ReplayError};
 use crate::sasl;
 use crate::session::{Failure, Plan};
@@ -178,6 +179,8 @@ pub struct Run {
     pub early: Option<(String, Exit)>,
     /// There is no TLS, where it should be from the first octet.
     pub no_tls: Option<Failure>,
+    /// The server is not POP3: nothing was sent to it.
+    pub not_pop3: Option<Mistake>,
 }
 
 /// How to check.
@@ -320,6 +323,7 @@ impl Check<'_> {
             session,
             early,
             no_tls: played.no_tls,
+            not_pop3: played.not_pop3,
             log: played.log,
         }))
     }
@@ -331,6 +335,7 @@ fn early(failure: Option<Exit>, limit: Option<Limit>, most: u64) -> Option<(Stri
         (Some(Limit::Time), _) => "the time limit is reached".to_owned(),
         (Some(Limit::Octets), _) => format!("more than {} MiB came", most / 1024 / 1024),
         (None, Exit::Tls) => "TLS failed".to_owned(),
+        (None, Exit::Refused) => "this is not a POP3 server".to_owned(),
         (None, Exit::TimedOut) => "no reply came in time".to_owned(),
         (None, _) => "the connection was lost".to_owned(),
     };
@@ -345,6 +350,7 @@ fn no_login(session: &Session, early: Option<&(String, Exit)>) -> String {
             crate::visible::escape(reply.as_bytes(), &mut shown);
             format!("{shown} (is the password right?)")
         }
+        (Some((Status::Malformed, _)), _) => "the reply to PASS is neither +OK nor -ERR".to_owned(),
         (_, Some((_, Exit::Tls))) => {
             "TLS failed; --ca FILE names who may sign, --insecure goes on without".to_owned()
         }

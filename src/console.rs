@@ -30,7 +30,7 @@ use crate::help;
 use crate::learn::course::Course;
 use crate::log;
 use crate::net::engine::{Connection, Standing};
-use crate::net::mistake::SILENT;
+use crate::net::mistake::SILENT_HINT;
 use crate::report;
 use crate::session::{Failure, Plan};
 use crate::stdio;
@@ -97,6 +97,7 @@ fn hold(plan: Plan, course: Option<Course>) -> Exit {
         connection: None,
         log: None,
         has_lost_log: false,
+        wants_tls: false,
         has_stopped_showing: false,
         typed_ahead: String::new(),
         course,
@@ -122,6 +123,8 @@ struct Console {
     log: Option<PathBuf>,
     /// A transcript has failed.
     has_lost_log: bool,
+    /// TLS was asked for on a connection before this one, to the same server.
+    wants_tls: bool,
     /// Ctrl-C was pressed once during the reply that is coming.
     has_stopped_showing: bool,
     /// What was typed behind the key that left the pager: it is meant for the prompt.
@@ -178,27 +181,7 @@ impl Console {
             report::error(&failure.to_string(), failure.hint().as_deref());
             return failure.exit();
         }
-        if self.plan.is_stls {
-            self.await_reply();
-            self.screen.print("stls\n");
-            self.send(b"STLS");
-            if self.plan.found.is_some() {
-                self.await_reply();
-                self.tell_clear();
-            }
-        }
-        if self.plan.args.login {
-            self.await_reply();
-            let is_clear = self.standing().is_some_and(|now| !now.is_tls);
-            if self.plan.is_stls && is_clear {
-                let what = "not logged in: there is no TLS, and --stls asked for it";
-                self.screen.note(Paint::Warning, what);
-                let hint = "hint: `:login` logs in all the same";
-                self.screen.note(Paint::Note, hint);
-            } else {
-                self.log_in_as_planned();
-            }
-        }
+        self.begin_as_planned();
         let mut given = String::new();
         loop {
             self.await_reply();
@@ -249,8 +232,10 @@ impl Console {
             match typed::read(line.as_bytes(), self.plan.args.raw) {
                 Typed::Wire(octets) if self.is_open() => {
                     let octets = octets.into_owned();
-                    self.send(&octets);
-                    self.remember(&line);
+                    if self.may_send_typed(&octets) {
+                        self.send(&octets);
+                        self.remember(&line);
+                    }
                 }
                 Typed::Wire(_) => {
                     // Its end may be told, and not all be done yet: the prompt is to know of it.
@@ -336,17 +321,6 @@ impl Console {
         Ok(())
     }
 
-    /// A server that only DNS told of, and no TLS: nothing proves who it is.
-    fn tell_clear(&self) {
-        let is_clear = |now: &Standing| now.ending.is_none() && !now.is_tls;
-        if self.standing().is_some_and(|now| is_clear(&now)) {
-            self.screen.note(
-                Paint::Warning,
-                "no TLS: this session is in clear, and only DNS says that it is the right server; QUIT, or send no password",
-            );
-        }
-    }
-
     fn is_open(&self) -> bool {
         self.connection.as_ref().is_some_and(Connection::is_open)
     }
@@ -359,7 +333,9 @@ impl Console {
     }
 
     fn standing(&self) -> Option<Standing> {
-        self.connection.as_ref().map(Connection::standing)
+        let mut now = self.connection.as_ref().map(Connection::standing)?;
+        now.is_tls_asked |= self.wants_tls;
+        Some(now)
     }
 
     fn send(&mut self, line: &[u8]) {
@@ -459,7 +435,7 @@ impl Console {
             let is_silent = now.last_octets.is_empty() && !now.is_tls;
             if *awaited == Awaited::Greeting && is_silent {
                 self.screen
-                    .note(Paint::Note, &format!("hint: {}", SILENT.hint));
+                    .note(Paint::Note, &format!("hint: {SILENT_HINT}"));
             }
         }
     }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// All well.
     Well = 0,
-    /// The server said no.
+    /// The server refused, or did not answer as POP3 does: anything but `+OK`.
     Refused = 1,
     /// The command line or a file is wrong.
     Usage = 2,
@@ -36,7 +36,7 @@ impl Exit {
         match self {
             Self::Well => "all well",
             Self::Refused => {
-                "the server said no; of what judges: findings, differences, or a lesson that is not proved"
+                "the server refused, or is not POP3; of what judges: findings, differences, or a lesson that is not proved"
             }
             Self::Usage => "the command line or a file is wrong, or something can't be written",
             Self::NoConnection => "no connection, or it was lost",

@@ -69,6 +69,7 @@ pub mod script;
 pub mod secret;
 pub mod serve;
 pub mod server;
+pub mod service;
 pub mod session;
 pub mod shell;
 pub mod show;

@@ -4,7 +4,7 @@
 use zeroize::Zeroizing;
 
 use crate::learnt::Learnt;
-use crate::net::engine::Standing;
+use crate::net::engine::{Refusal, Risk, Standing};
 use crate::password::PasswordError;
 use crate::sasl::{self, Credentials, Exchange, Mechanism, SaslError, Turn};
 use crate::session::Plan;
@@ -61,6 +61,12 @@ pub enum LoginError {
     /// A password would go out in clear.
     #[error("not sent: there is no TLS, and everybody on the way could read the password")]
     InClear,
+    /// A secret would go where it should not, unasked.
+    #[error("not sent: {}", .0.says())]
+    Risk(Risk),
+    /// `+OK` to AUTH before any credentials were sent.
+    #[error("not logged in: {}", Refusal::NoChallenge.says())]
+    NoChallenge,
     /// There is no password to be had.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -93,6 +99,7 @@ impl LoginError {
             Self::InClear => {
                 Some("`stls` or --tls begins TLS; --allow-plaintext sends it all the same")
             }
+            Self::Risk(risk) => Some(risk.hint()),
             Self::Password(error) => error.hint(),
             Self::NoUser => {
                 Some("name the user by -u, in a URL (pop3://USER@HOST), or behind `:login`")
@@ -101,7 +108,7 @@ impl LoginError {
             Self::Unproved => {
                 Some("change nothing until you know who this is; `:tls` shows the certificate")
             }
-            Self::Usage(_) | Self::Stopped => None,
+            Self::NoChallenge | Self::Usage(_) | Self::Stopped => None,
         }
     }
 }
@@ -132,6 +139,8 @@ pub trait Talker {
     fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError>;
     /// Asks whether a password may go out in clear.
     fn may_send_in_clear(&mut self) -> bool;
+    /// Asks whether a secret, or a digest of it, may go out in spite of this.
+    fn may_risk(&mut self, risk: Risk) -> bool;
 }
 
 /// What was typed behind the word.
@@ -197,6 +206,12 @@ impl<T: Talker> Login<'_, T> {
                 "a login is possible only when connected and not logged in (RFC 1939 §4)",
             );
         }
+        let risk = self.talker.standing().and_then(|now| now.risk());
+        if let Some(risk) = risk.filter(|_| !self.wanted.is_dry)
+            && !self.talker.may_risk(risk)
+        {
+            return Err(LoginError::Risk(risk));
+        }
         let named = match (way, &self.wanted.mechanism) {
             (Way::Sasl, None) => return usage("which mechanism? `:auth MECHANISM [USER]`"),
             (Way::Sasl, Some(name)) => Some(Mechanism::named(name).ok_or_else(|| {
@@ -221,7 +236,8 @@ impl<T: Talker> Login<'_, T> {
         let mechanism =
             mechanism.filter(|row| named.is_some() || is_tls || !row.is_plain || stamp.is_none());
         let is_plain = mechanism.map_or(way == Way::Best && stamp.is_none(), |row| row.is_plain);
-        let is_allowed = self.plan.args.allow_plaintext || self.wanted.is_dry;
+        // Asked once is enough.
+        let is_allowed = self.plan.args.allow_plaintext || self.wanted.is_dry || risk.is_some();
         if is_plain && !is_tls && !is_allowed && !self.talker.may_send_in_clear() {
             return Err(LoginError::InClear);
         }
@@ -304,6 +320,7 @@ impl<T: Talker> Login<'_, T> {
             self.explain_dry(name, first.as_ref(), is_one_line);
             return Ok(());
         }
+        let refusals = self.talker.standing().map_or(0, |now| now.refusals);
         let mut waiting = None;
         match first {
             Some(turn) if is_one_line => {
@@ -343,6 +360,12 @@ impl<T: Talker> Login<'_, T> {
                     });
                 }
             }
+        }
+        let has_no_challenge = |now: Standing| {
+            now.refusals > refusals && now.last_refusal == Some(Refusal::NoChallenge)
+        };
+        if self.talker.standing().is_some_and(has_no_challenge) {
+            return Err(LoginError::NoChallenge);
         }
         let is_in = |now: Standing| now.state == State::Transaction;
         match self.talker.standing().is_some_and(is_in) && exchange.is_verified() == Some(false) {
@@ -391,8 +414,12 @@ impl<T: Talker> Login<'_, T> {
             return Ok(());
         }
         self.say(&format!("USER {user}"), &format!("USER {user}"))?;
-        let is_accepted = |now: Standing| now.last_status == Some(Status::Positive);
-        if self.talker.standing().is_some_and(is_accepted) {
+        let status = self.talker.standing().and_then(|now| now.last_status);
+        if status == Some(Status::Malformed) {
+            let what = format!("USER: {}, so PASS is not sent", Refusal::Malformed.says());
+            self.talker.note(&what);
+        }
+        if status == Some(Status::Positive) {
             let line = Zeroizing::new([b"PASS ", secret].concat());
             if !self.talker.say(&format!("PASS {HIDDEN}"), &line) {
                 return Err(LoginError::Stopped);

@@ -18,7 +18,10 @@ use crate::exit::Exit;
 use crate::heard::{Heard, hear};
 use crate::log;
 use crate::net::dial::plain;
-use crate::net::engine::{Connection, Ending, FAREWELL, News, OpenError, Order, Standing, Watcher};
+use crate::net::engine::{
+    Connection, Ending, FAREWELL, Greeting, News, OpenError, Order, Risk, Standing, Watcher,
+};
+use crate::net::mistake::Mistake;
 use crate::password::PasswordError;
 use crate::player::{Action, Answer, Cue, Player};
 use crate::proxied::{self, ServerLeg};
@@ -106,6 +109,8 @@ pub struct Played {
     pub no_tls: Option<Failure>,
     /// It was stopped by a limit of the options.
     pub limit: Option<Limit>,
+    /// The server is not POP3, where [`Options::answers_only`] takes that for an answer.
+    pub not_pop3: Option<Mistake>,
 }
 
 /// A limit that stopped a replay.
@@ -146,6 +151,12 @@ pub enum ReplayError {
     /// A mechanism can't go on.
     #[error("row {0}: {1}")]
     Sasl(usize, SaslError),
+    /// The server is not POP3: nothing was sent to it.
+    #[error("{}; nothing was sent", .0.what)]
+    NotPop3(Mistake),
+    /// A secret would go to a server whose greeting is not POP3's.
+    #[error("row {0}: not sent: {risk}", risk = .1.says())]
+    Risk(usize, Risk),
     /// There is nothing to be sent in a hole's place.
     #[error("row {0}: nothing is known to send for `{{{{{1}}}}}`")]
     Hole(usize, String),
@@ -160,6 +171,7 @@ impl ReplayError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Open(failure) => failure.exit(),
+            Self::NotPop3(_) | Self::Risk(..) => Exit::Refused,
             _ => Exit::Usage,
         }
     }
@@ -169,6 +181,8 @@ impl ReplayError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Open(failure) => failure.hint(),
+            Self::NotPop3(mistake) => Some(mistake.hint.to_owned()),
+            Self::Risk(_, risk) => Some(risk.hint().to_owned()),
             Self::Password(_, error) => error.hint().map(str::to_owned),
             Self::Sasl(_, error) => Some(error.hint().to_owned()),
             Self::Hole(_, name) if name.starts_with('.') => {
@@ -253,6 +267,7 @@ pub fn play(
                 failure: Some(Exit::Tls),
                 no_tls: Some(failure),
                 limit: None,
+                not_pop3: None,
             });
         }
         (Err(failure), _) => return Err(failure.into()),
@@ -295,12 +310,19 @@ pub fn play(
         let why = io::Error::other(why.unwrap_or_default());
         return Err(Failure::Log(log, why).into());
     }
-    result.map(|failure| Played {
+    let (failure, not_pop3) = match result {
+        Err(ReplayError::NotPop3(mistake)) if options.answers_only => {
+            (Some(Exit::Refused), Some(mistake))
+        }
+        result => (result?, None),
+    };
+    Ok(Played {
         log,
         departure,
         failure,
         no_tls: None,
         limit,
+        not_pop3,
     })
 }
 
@@ -359,11 +381,21 @@ impl Replay<'_> {
                 // An answer that the recording has, and that will not come.
                 let is_all =
                     now.outstanding == 0 && now.state != State::Greeting && !is_leaving(now);
-                now.answers + silences(now) >= cue.answers || is_all || now.is_owed
+                is_other(now, self.options)
+                    || now.answers + silences(now) >= cue.answers
+                    || is_all
+                    || now.is_owed
             });
             progress(now.answers);
             if self.limit.is_some() {
                 return Ok(Some(Exit::TimedOut));
+            }
+            if let Some(mistake) = now
+                .greeting
+                .mistake()
+                .filter(|_| is_other(&now, self.options))
+            {
+                return Err(ReplayError::NotPop3(mistake));
             }
             self.compare();
             // More time-outs than were recorded.
@@ -486,6 +518,16 @@ fn plain_line(pieces: &[Piece], end: LineEnd) -> Option<Vec<u8>> {
     }
     line.extend_from_slice(end.octets());
     Some(line)
+}
+
+/// Whether the server is something else, and nothing is to be sent to it. A greeting that is only odd may be what was recorded;
+/// probes have no such recording.
+fn is_other(now: &Standing, options: &Options) -> bool {
+    match now.greeting {
+        Greeting::Other(_) => true,
+        Greeting::Odd => options.answers_only,
+        Greeting::Awaited | Greeting::Pop3 => false,
+    }
 }
 
 /// How many times nothing came.

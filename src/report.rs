@@ -9,6 +9,7 @@ use owo_colors::Stream;
 
 use crate::exit::Exit;
 use crate::net::engine::{Ending, News};
+use crate::net::mistake::SILENT_HINT;
 use crate::stdio;
 use crate::style::{ColorChoice, Paint, Style};
 use crate::tracker::Awaited;
@@ -96,7 +97,10 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
             vec![(paint, facts.line())]
         }
         News::TlsFailed(error) => hinted(Paint::Negative, &error.what, error.hint.as_deref()),
-        News::Mistake(mistake) => hinted(Paint::Warning, mistake.what, Some(mistake.hint)),
+        News::Silent(mistake) => hinted(Paint::Warning, &mistake.what, Some(mistake.hint)),
+        News::NotPop3(greeting) => greeting.mistake().map_or_else(Vec::new, |mistake| {
+            hinted(Paint::Warning, &mistake.what, Some(mistake.hint))
+        }),
         News::NotReached(why) => vec![(Paint::Warning, format!("{why}; the next server is tried"))],
         News::TimedOut(limit, awaited, last) => {
             let what = format!(
@@ -105,7 +109,11 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
                 awaiting(awaited),
                 octets(last)
             );
-            hinted(Paint::Negative, &what, Some("--timeout SECONDS waits longer"))
+            let hint = match awaited {
+                Awaited::Greeting if last.is_empty() => SILENT_HINT,
+                _ => "--timeout SECONDS waits longer",
+            };
+            hinted(Paint::Negative, &what, Some(hint))
         }
         News::KeptOpen(limit) => vec![(
             Paint::Warning,

@@ -1,11 +1,13 @@
 //! Script mode: lines from standard input or the command line, in lock-step; replies on standard output, octet for octet.
 
 mod lines;
+mod login;
+mod place;
+mod printer;
+mod stop;
 
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,19 +18,19 @@ use crate::exit::Exit;
 use crate::heard::{Heard, hear};
 use crate::help;
 use crate::log;
-use crate::login::{self, LoginError, Talker, Told, Way};
+use crate::login::Way;
 use crate::net::dial::plain;
-use crate::net::engine::{Connection, Ending, News, Order, Standing, Turns, Watcher};
-use crate::password::{self, PasswordError};
-use crate::recorder::Seen;
+use crate::net::engine::{Connection, Ending, Greeting, Order, Risk, Standing, Turns};
 use crate::report;
-use crate::session::{self, Plan};
+use crate::session::{self, NO_TLS, Plan};
 use crate::stdio;
-use crate::target::Target;
 use crate::tracker::{Cut, State};
 use crate::typed::{self, Action, Own, Typed};
 use crate::visible;
 use lines::{Event, Lines};
+use place::Waiting;
+use printer::Printer;
+use stop::Stop;
 
 /// With `--pipeline`, how many commands may be on their way. Replies are read all the while, so a server is never stuck with them.
 const WINDOW: usize = 1000;
@@ -46,13 +48,14 @@ pub fn run(plan: &Plan) -> Exit {
     let is_pipe_closed = Arc::new(AtomicBool::new(false));
     let is_full = Arc::new(AtomicBool::new(false));
     let heard = Arc::new(Mutex::new(Heard::default()));
-    let (lines, sender) = Lines::new(&plan.args.lines);
+    let (mut lines, sender) = Lines::new(&plan.args.lines);
     let watcher = Box::new(Printer {
         safe: stdio::is_output_terminal().then(visible::Lines::default),
         is_pipe_closed: Arc::clone(&is_pipe_closed),
         is_full: Arc::clone(&is_full),
         heard: Arc::clone(&heard),
         lines: sender.clone(),
+        keeps_going: plan.args.keep_going,
     });
     let mut place = None;
     let opened = plan.open(true, watcher, &mut |told| match told {
@@ -92,11 +95,17 @@ pub fn run(plan: &Plan) -> Exit {
         early_end: None,
         log: place,
         gathered: Zeroizing::default(),
+        waiting: Waiting::default(),
+        place: None,
+        stopped: None,
     };
-    let exit = match script.play(lines) {
+    let exit = match script.play(&mut lines) {
         Ok(()) => script.leave(),
         Err(exit) => exit,
     };
+    if let Some(stop) = script.stopped.take() {
+        stop.report(script.waiting.count(), &mut lines);
+    }
     let end = script.connection.close();
     session::kept(exit, &end, script.log.as_deref(), &mut report::warning)
 }
@@ -117,20 +126,28 @@ struct Script<'a> {
     log: Option<std::path::PathBuf>,
     /// Lines that are handed to the connection when no more are here.
     gathered: Zeroizing<Vec<u8>>,
+    waiting: Waiting,
+    /// What sends lines of its own at the moment, such as `--login`.
+    place: Option<String>,
+    /// Why the script has stopped, where that is still to be said.
+    stopped: Option<Stop>,
 }
 
 impl Script<'_> {
-    fn play(&mut self, mut lines: Lines) -> Result<(), Exit> {
-        self.wait(|now| now.state != State::Greeting)?;
+    fn play(&mut self, lines: &mut Lines) -> Result<(), Exit> {
+        self.wait(Standing::is_greeted)?;
         if self.plan.is_stls {
-            self.send(b"STLS")?;
+            self.push(b"STLS", None);
+            let sent = self.settle();
             // Whatever the reply was, and with --keep-going too.
-            if !self.connection.standing().is_tls {
+            let is_answered = matches!(sent, Ok(()) | Err(Exit::Refused));
+            if is_answered && !self.connection.standing().is_tls {
                 return Err(self.has_no_tls());
             }
+            sent?;
         }
         if self.plan.args.login {
-            self.log_in("", Way::Best, "--login")?;
+            self.log_in("", Way::Best, "--login".to_owned())?;
         }
         let mut number = 0;
         loop {
@@ -153,7 +170,7 @@ impl Script<'_> {
                 self.drain()?;
             }
             match typed {
-                Typed::Wire(octets) => self.gather(&octets)?,
+                Typed::Wire(octets) => self.gather(&octets, number)?,
                 Typed::Help(b"") => report::own(&help::overview(None)),
                 Typed::Help(topic) => {
                     report::own(&help::topic(&String::from_utf8_lossy(topic), 80))
@@ -170,36 +187,88 @@ impl Script<'_> {
                     return Err(Exit::Usage);
                 }
                 Typed::Own(own, args) => {
+                    self.place = Some(format!("line {number}, \":{}\"", own.word));
                     if !self.own(own, args, number)? {
                         return Ok(());
                     }
+                    self.place = None;
                 }
             }
         }
     }
 
     /// Takes a line that is sent when its turn comes.
-    fn gather(&mut self, line: &[u8]) -> Result<(), Exit> {
+    fn gather(&mut self, line: &[u8], number: usize) -> Result<(), Exit> {
         let row = Command::of_line(line);
         if row.is_some_and(|row| row.effect == Effect::Tls) {
-            // What the line is depends on what was answered before.
+            // What the line is depends on what was answered before, and nothing may be sent after it (RFC 2595 §4). What the
+            // script says then was meant for the inside of TLS: it does not go on without but with --keep-going (RFC 8314 §4).
             self.settle()?;
             let now = self.connection.standing();
-            if !now.expects_response && !now.is_tls {
-                return self.start_tls(line);
-            }
+            let begins_tls = !now.expects_response && !now.is_tls;
+            self.push(line, Some(number));
+            return match begins_tls {
+                true => self.settle(),
+                false => Ok(()),
+            };
         }
+        self.guard(line, number)?;
         self.has_quit = row.is_some_and(|row| row.effect == Effect::Quit);
-        self.push(line);
+        self.push(line, Some(number));
         if self.gathered.len() >= GATHERED_MAX {
             self.hand_over(GATHERED_MAX)?;
         }
         Ok(())
     }
 
-    fn push(&mut self, line: &[u8]) {
+    /// Ends the script before a secret goes where it should not (RFC 8314 §4).
+    fn guard(&mut self, line: &[u8], number: usize) -> Result<(), Exit> {
+        if !self.is_risky() || !session::sends_secret(line) {
+            return Ok(());
+        }
+        self.drain()?;
+        match self.connection.standing().expects_response {
+            // The exchange that it belongs to was allowed.
+            true => Ok(()),
+            false => self.keep_secret(&place::name(number, line)),
+        }
+    }
+
+    /// Whether a secret may not be sent as things are.
+    fn is_risky(&self) -> bool {
+        let risk = self.connection.standing().risk();
+        risk.is_some_and(|risk| !self.allows(risk))
+    }
+
+    /// Whether an option allows it: without TLS, but never where the greeting is not POP3's.
+    fn allows(&self, risk: Risk) -> bool {
+        risk == Risk::NoTls && self.plan.args.allow_plaintext
+    }
+
+    /// Ends the script where a secret may not be sent.
+    fn keep_secret(&mut self, place: &str) -> Result<(), Exit> {
+        match self
+            .connection
+            .standing()
+            .risk()
+            .filter(|risk| !self.allows(*risk))
+        {
+            Some(risk) => {
+                let what = format!("{place}: not sent: {}", risk.says());
+                report::error(&what, Some(risk.hint()));
+                Err(Exit::Refused)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Adds a line to those that wait; without a number it is not one of the script.
+    fn push(&mut self, line: &[u8], number: Option<usize>) {
         self.gathered.extend_from_slice(line);
         self.gathered.extend_from_slice(b"\r\n");
+        if let Some(number) = number {
+            self.waiting.push(place::name(number, line), line.len() + 2);
+        }
     }
 
     /// Hands the gathered lines to the connection, once there is room for them; `low` as in [`Turns`].
@@ -208,6 +277,7 @@ impl Script<'_> {
             return Ok(());
         }
         self.wait(|now| now.queued < QUEUED_MAX)?;
+        self.note_sent(&self.connection.standing());
         let lines = std::mem::take(&mut self.gathered);
         let turns = Turns {
             window: if self.plan.args.pipeline { WINDOW } else { 1 },
@@ -263,6 +333,13 @@ impl Script<'_> {
             Action::Single => self.connection.order(Order::SetShape(text, Shape::Single)),
             Action::Send => match typed::unescape(args) {
                 Ok(octets) => {
+                    if self.is_risky()
+                        && octets
+                            .split(|octet| *octet == b'\n')
+                            .any(|line| session::sends_secret(line.trim_ascii_end()))
+                    {
+                        self.keep_secret(&format!("line {number}, \":send\""))?;
+                    }
                     self.connection.order(Order::Send(Zeroizing::new(octets)));
                     self.wait(is_settled)?;
                 }
@@ -277,16 +354,29 @@ impl Script<'_> {
                 .set_log(&text)
                 .map_err(|why| usage(&why, "name another file"))?,
             Action::Pass => {
+                self.keep_secret(&format!("line {number}, \":pass\""))?;
                 let user = hear(&self.heard).learnt.user.clone().unwrap_or_default();
                 let host = &self.connection.target().host;
                 let line = session::pass_line(self.plan, host, &user, None).map_err(|error| {
                     usage(&error.to_string(), error.hint().unwrap_or("see --help"))
                 })?;
-                self.send(&line)?;
+                self.send_now(&line)?;
             }
-            Action::Login => self.log_in(&text, Way::Best, &format!("line {number}"))?,
-            Action::Auth => self.log_in(&text, Way::Sasl, &format!("line {number}"))?,
-            Action::Apop => self.log_in(&text, Way::Apop, &format!("line {number}"))?,
+            Action::Login => self.log_in(
+                &text,
+                Way::Best,
+                format!("line {number}, \":{}\"", own.word),
+            )?,
+            Action::Auth => self.log_in(
+                &text,
+                Way::Sasl,
+                format!("line {number}, \":{}\"", own.word),
+            )?,
+            Action::Apop => self.log_in(
+                &text,
+                Way::Apop,
+                format!("line {number}, \":{}\"", own.word),
+            )?,
             Action::Page
             | Action::View
             | Action::Save
@@ -308,23 +398,6 @@ impl Script<'_> {
         Ok(true)
     }
 
-    /// Logs in; `place` is where that was asked for.
-    fn log_in(&mut self, text: &str, way: Way, place: &str) -> Result<(), Exit> {
-        let plan = self.plan;
-        self.wait(is_settled)?;
-        let Err(error) = login::log_in(self, plan, text, way) else {
-            return Ok(());
-        };
-        if let Some(exit) = self.early_end.take() {
-            return Err(exit);
-        }
-        report::error(&format!("{place}: {error}"), error.hint());
-        Err(match error {
-            LoginError::Unproved | LoginError::Sasl { .. } => Exit::Refused,
-            _ => Exit::Usage,
-        })
-    }
-
     fn set_log(&mut self, text: &str) -> Result<(), String> {
         match text {
             "" => match &self.log {
@@ -344,34 +417,31 @@ impl Script<'_> {
         Ok(())
     }
 
-    /// Sends a line when it may be sent, and in lock-step waits for its reply.
-    fn send(&mut self, line: &[u8]) -> Result<(), Exit> {
-        self.gather(line)?;
+    /// Sends a line that is not one of the script's, and in lock-step waits for its reply.
+    fn send_now(&mut self, line: &[u8]) -> Result<(), Exit> {
+        self.has_quit = Command::of_line(line).is_some_and(|row| row.effect == Effect::Quit);
+        self.push(line, None);
         self.drain()
     }
 
-    /// Sends STLS, and waits for it also with --pipeline: nothing may be sent behind it. What the script says then was meant
-    /// for the inside of TLS, so it does not go on in clear (RFC 8314 §4) but with --keep-going.
-    fn start_tls(&mut self, line: &[u8]) -> Result<(), Exit> {
-        self.push(line);
-        self.settle()?;
-        match self.connection.standing().is_tls || self.plan.args.keep_going {
-            true => Ok(()),
-            false => Err(self.has_no_tls()),
-        }
+    /// Notes which of the lines have been sent.
+    fn note_sent(&mut self, now: &Standing) {
+        let left = now.queued.saturating_add(self.gathered.len());
+        self.waiting.sent_but(left);
     }
 
-    fn has_no_tls(&self) -> Exit {
+    fn has_no_tls(&mut self) -> Exit {
         let (what, hint) = match self.plan.found {
             Some(_) => (
                 "no TLS with a server that only DNS told of",
                 "give HOST to go on in clear",
             ),
             None => (
-                "no TLS: the server did not agree to STLS",
+                NO_TLS,
                 "nothing more was sent; without STLS the session is in clear",
             ),
         };
+        self.stopped = None;
         report::error(what, Some(hint));
         Exit::Refused
     }
@@ -397,6 +467,11 @@ impl Script<'_> {
         if self.is_pipe_closed.load(Ordering::Relaxed) {
             return Err(Exit::Well);
         }
+        self.note_sent(now);
+        if let Greeting::Other(_) = now.greeting {
+            self.stopped = self.stop(now);
+            return Err(Exit::Refused);
+        }
         if now.timeouts > 0 {
             return Err(Exit::TimedOut);
         }
@@ -404,6 +479,7 @@ impl Script<'_> {
             self.refusals = now.refusals;
             self.was_refused = true;
             if !self.plan.args.keep_going {
+                self.stopped = self.stop(now);
                 return Err(Exit::Refused);
             }
         }
@@ -459,141 +535,4 @@ pub fn messages(count: usize) -> String {
 
 fn is_settled(now: &Standing) -> bool {
     now.is_owed || now.outstanding == 0
-}
-
-impl Talker for Script<'_> {
-    fn say(&mut self, shown_as: &str, line: &[u8]) -> bool {
-        report::note(&format!("sending: {shown_as}"));
-        let sent = self.send(line);
-        let sent = sent.and_then(|()| self.settle());
-        self.early_end = sent.err();
-        self.early_end.is_none()
-    }
-
-    fn ask_capabilities(&mut self) -> bool {
-        let was_refused = self.was_refused;
-        let may_go_on = self.say("CAPA", b"CAPA");
-        if self.early_end == Some(Exit::Refused) {
-            self.was_refused = was_refused;
-            self.early_end = None;
-            return true;
-        }
-        may_go_on
-    }
-
-    fn note(&self, text: &str) {
-        report::note(text);
-    }
-
-    fn standing(&self) -> Option<Standing> {
-        Some(self.connection.standing())
-    }
-
-    fn target(&self) -> Target {
-        self.connection.target().clone()
-    }
-
-    fn told(&self) -> Told {
-        let heard = hear(&self.heard);
-        Told {
-            binding: heard.binding.clone(),
-            ..Told::from(&heard.learnt)
-        }
-    }
-
-    fn challenge(&mut self) -> Vec<u8> {
-        std::mem::take(&mut hear(&self.heard).learnt.challenge)
-    }
-
-    fn ask_user(&mut self) -> Option<String> {
-        None
-    }
-
-    fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
-        let secret = password::find(
-            &self.plan.args.password,
-            &self.connection.target().host,
-            user,
-            None,
-        )?;
-        let order = Order::Remember("password", secret.clone());
-        self.connection.order(order);
-        Ok(secret)
-    }
-
-    fn may_send_in_clear(&mut self) -> bool {
-        false
-    }
-}
-
-/// Prints the server's octets, and poptalk's own words elsewhere.
-struct Printer {
-    /// On a terminal what would drive it is made visible; nobody reads the octets there.
-    safe: Option<visible::Lines>,
-    is_pipe_closed: Arc<AtomicBool>,
-    /// It can't be written to, and not because nobody reads.
-    is_full: Arc<AtomicBool>,
-    heard: Arc<Mutex<Heard>>,
-    /// Where it is told that the connection has ended.
-    lines: SyncSender<Event>,
-}
-
-impl Printer {
-    fn print(&self, octets: &[u8]) {
-        if let Err(error) = stdio::print(octets) {
-            if error.kind() != ErrorKind::BrokenPipe && !self.is_full.swap(true, Ordering::Relaxed)
-            {
-                report::error(
-                    &format!("standard output: {}", plain(&error)),
-                    Some("the transcript holds what came; write the replies elsewhere"),
-                );
-            }
-            self.is_pipe_closed.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Drop for Printer {
-    fn drop(&mut self) {
-        // Also when a panic ends the thread of the connection: standard input may be silent for ever.
-        let _ = self.lines.try_send(Event::ConnectionEnded);
-    }
-}
-
-impl Watcher for Printer {
-    fn received(&mut self, octets: &[u8]) {
-        let Some(lines) = &mut self.safe else {
-            return self.print(octets);
-        };
-        let mut text = String::new();
-        lines.feed(octets, &mut text);
-        self.print(text.as_bytes());
-    }
-
-    fn seen(&mut self, seen: Seen) {
-        hear(&self.heard).see(&seen);
-    }
-
-    fn told(&mut self, news: News) {
-        if let (News::Ended(_), Some(lines)) = (&news, &mut self.safe) {
-            let mut text = String::new();
-            lines.finish(&mut text);
-            self.print(text.as_bytes());
-        }
-        if matches!(news, News::Ended(_)) {
-            // Where there is no room lines are there, and whoever takes them finds the end.
-            let _ = self.lines.try_send(Event::ConnectionEnded);
-        }
-        hear(&self.heard).hear_of(&news);
-        // The usual end is no news to a script.
-        if !matches!(news, News::Ended(Ending::ByServer(Cut::Nothing))) {
-            report::news(&news);
-        }
-    }
-
-    fn wants_more(&self) -> bool {
-        !self.is_pipe_closed.load(Ordering::Relaxed)
-    }
-
-    fn settled(&mut self, _: &Standing) {}
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::bodies::Bodies;
-use crate::command::Shape;
+use crate::command::{Command, Effect, Shape};
 use crate::exit::Exit;
 use crate::log::{self, LogPlace};
 use crate::net::dial::{Route, plain};
@@ -16,9 +16,10 @@ use crate::net::engine::{Connection, OpenError, Order, Standing, Waits, Watcher}
 use crate::net::tls::{TlsSettings, Version};
 use crate::password::{self, PasswordArgs, PasswordError};
 use crate::recorder::Recorder;
-use crate::secret::Hider;
+use crate::secret::{self, Hider};
 use crate::style::ColorChoice;
 use crate::target::{Target, user_name};
+use crate::tracker::Role;
 use crate::tunnel::Proxy;
 
 /// The options of a session, whoever it is with.
@@ -68,7 +69,7 @@ pub struct SessionArgs {
     #[arg(long)]
     pub pipeline: bool,
 
-    /// In a script: go on after -ERR
+    /// In a script: continue after a reply that is not +OK; the exit code is 1
     #[arg(long)]
     pub keep_going: bool,
 
@@ -265,6 +266,19 @@ impl Plan {
             watcher,
         )?)
     }
+}
+
+/// What is said where STLS was asked for and there is no TLS.
+pub const NO_TLS: &str = "no TLS: the server did not agree to STLS";
+
+/// Whether a line of the client sends a secret, or begins an exchange that will.
+#[must_use]
+pub fn sends_secret(line: &[u8]) -> bool {
+    let begins_exchange =
+        |row: &Command| row.effect == Effect::Login && row.shape(line) == Shape::Sasl;
+    Command::of_line(line).is_some_and(begins_exchange)
+        || secret::place(line, Role::Command, true).is_some()
+        || secret::is_stray_response(line)
 }
 
 /// The line `PASS` with the password of `user` on `host`, from where the options say, or by `ask`.

@@ -61,6 +61,9 @@ pub enum TargetError {
     /// Brackets without an end.
     #[error("no `]` behind the address")]
     Bracket,
+    /// A URL goes on after its host.
+    #[error("a POP3 URL ends after the host: it has no path and no query (RFC 2384 §3)")]
+    Path,
     /// Two ports were given.
     #[error("two ports: {0} and {1}")]
     TwoPorts(u16, u16),
@@ -75,6 +78,7 @@ impl TargetError {
             Self::Password => {
                 "write only USER@; the password is asked for, or comes from where the options say"
             }
+            Self::Path => "give pop3://[USER@]HOST; `-c 'retr 1'` fetches message 1",
             Self::User => "write it as it is sent, without a line end",
             _ => "give HOST, HOST:PORT, [ADDRESS]:PORT or a URL: pop3://[USER@]HOST",
         }
@@ -108,9 +112,16 @@ pub fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Named, Targe
         Some("pop3s" | "pops") => true,
         Some(other) => return Err(TargetError::Scheme(other.to_owned())),
     };
-    // RFC 2384: a URL may name a user and end in a slash.
+    // RFC 2384 §3: a URL may name a user and end in a slash. For curl a path is a message number; to drop it would mislead.
     let rest = match scheme {
-        Some(_) => rest.split(['/', '?', '#']).next().unwrap_or(rest),
+        Some(_) => {
+            let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let (rest, path) = rest.split_at(host_end);
+            if !matches!(path, "" | "/") {
+                return Err(TargetError::Path);
+            }
+            rest
+        }
         None => rest,
     };
     let (user, rest) = match rest.rsplit_once('@') {
@@ -203,7 +214,6 @@ mod tests {
             ("pops://a%40b;AUTH=*@host:995/", "host:995 tls a@b"),
             ("pop3://100%25%zz%@host", "host:110 clear 100%%zz%"),
             ("pop3://;auth=APOP@host", "host:110 clear"),
-            ("pop3://host/a@b", "host:110 clear"),
         ] {
             assert_eq!(read(text), meant);
         }
@@ -223,6 +233,10 @@ mod tests {
             ("alice:geheim@host:110", TargetError::At),
             ("pop3:alice:geheim@host", TargetError::At),
             ("alice:geheim@host://x", TargetError::At),
+            ("pop3://host/1", TargetError::Path),
+            ("pop3://host/%0d%0a/875", TargetError::Path),
+            ("pop3://host?1", TargetError::Path),
+            ("pop3://host/a@b", TargetError::Path),
             ("pop3://al%0dice@host", TargetError::User),
             ("pop3://al%00ice@host", TargetError::User),
         ] {

@@ -3,6 +3,7 @@
 mod data;
 mod line;
 mod sent;
+mod status;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -11,6 +12,7 @@ use data::Data;
 pub use line::{LINE_MAX, LineEnd};
 use line::{Lines, is_continuation};
 pub use sent::Sent;
+pub use status::Status;
 
 /// Who sent an octet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,29 +53,6 @@ pub enum State {
     Transaction,
     /// QUIT was answered; the server closes.
     Update,
-}
-
-/// What a status line says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Status {
-    /// `+OK`, in any case, or something else that starts with `+`.
-    Positive,
-    /// `-ERR`, in any case, or something else that starts with `-`.
-    Negative,
-    /// No status indicator. Taken as a reply of one line.
-    Malformed,
-}
-
-impl Status {
-    /// Reads the status indicator of a line (octets).
-    #[must_use]
-    pub fn of_line(line: &[u8]) -> Self {
-        match line.first() {
-            Some(b'+') => Self::Positive,
-            Some(b'-') => Self::Negative,
-            _ => Self::Malformed,
-        }
-    }
 }
 
 /// One step of the conversation. The octets of all steps of one side, in order and with their line ends, are exactly the
@@ -438,14 +417,17 @@ impl Tracker {
             part.tell(Side::Client, role, tell);
         }
         if has_ended {
+            let is_cancelled = self.client.head() == b"*";
             let sent = match role {
-                Role::Response => Sent::response(),
+                Role::Response => Sent::response(is_cancelled),
                 _ => Sent::of_line(self.client.head(), &self.shapes),
             };
             self.client.next_line();
             let answers = role == Role::Response && std::mem::take(&mut self.owed);
             if !answers {
                 self.push(sent, tell);
+            } else if let Some(auth) = self.queue.front_mut() {
+                auth.take_response(&sent);
             }
         }
         rest
@@ -507,7 +489,11 @@ impl Tracker {
 
     fn challenge(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
         if self.queue.get(1).is_some_and(Sent::is_response) {
-            self.queue.remove(1); // it was sent before it was asked for
+            // It was sent before it was asked for.
+            let response = self.queue.remove(1);
+            if let (Some(auth), Some(response)) = (self.queue.front_mut(), response) {
+                auth.take_response(&response);
+            }
         } else {
             self.owed = true;
             tell(Step::Challenged);
@@ -553,7 +539,7 @@ impl Tracker {
             self.queue.push_back(Sent::nameless(Shape::Unknown));
         }
         tell(Step::ReplyEnded(Some(&sent), status));
-        if status == Status::Positive {
+        if status == Status::Positive && !sent.lacks_credentials() {
             self.apply(&sent, tell);
         }
     }

@@ -159,7 +159,10 @@ fn nothing_plain_goes_out_in_clear_unasked() {
     let (output, home) = server.run("clear", &[], &[":auth plain", "quit"], SECRET);
     assert_eq!(output.status.code(), Some(2));
     let told = text(&output.stderr);
-    assert!(told.contains("line 1: not sent: there is no TLS"), "{told}");
+    assert!(
+        told.contains("line 1, \":auth\": not sent: there is no TLS"),
+        "{told}"
+    );
     assert!(
         told.contains("hint: ") && told.contains("--allow-plaintext"),
         "{told}"

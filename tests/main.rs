@@ -32,6 +32,7 @@ mod mail;
 mod mailbox;
 mod matrix;
 mod no_starttls;
+mod not_a_yes;
 mod output_paths;
 mod practice;
 mod proxy;

@@ -381,6 +381,10 @@ impl Run {
             report::error(&failure.to_string(), failure.hint().as_deref());
             self.exit = Some(failure.exit());
         }
+        if let Some(mistake) = &played.not_pop3 {
+            report::error(&mistake.what, Some(mistake.hint));
+            self.exit = Some(Exit::Refused);
+        }
         for finding in &played.findings {
             self.add(probe.name, finding);
         }

@@ -32,7 +32,9 @@ impl Console {
         match typed::read(line, self.plan.args.raw) {
             Typed::Wire(octets) if self.is_open() => {
                 let octets = octets.into_owned();
-                self.send(&octets);
+                if self.may_send_typed(&octets) {
+                    self.send(&octets);
+                }
             }
             Typed::Wire(_) => self.tell_closed(),
             _ => self

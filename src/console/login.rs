@@ -7,13 +7,78 @@ use super::editor::{Input, know};
 use super::terminal;
 use super::view::shown;
 use crate::login::{self, LoginError, Talker, Told, Way};
-use crate::net::engine::{Order, Standing};
+use crate::net::engine::{Order, Risk, Standing};
 use crate::password::{self, PasswordError};
 use crate::report;
+use crate::session::{self, NO_TLS};
 use crate::style::Paint;
 use crate::target::Target;
 
 impl Console {
+    /// Begins TLS and logs in, as the command line asked; neither at a server that is not POP3.
+    pub(super) fn begin_as_planned(&mut self) {
+        if !self.plan.is_stls && !self.plan.args.login {
+            return;
+        }
+        self.await_reply();
+        let is_other = |now: &Standing| now.greeting.mistake().is_some();
+        if self.standing().as_ref().is_some_and(is_other) {
+            let what = "nothing was sent: this is not a POP3 greeting";
+            self.screen.note(Paint::Warning, what);
+            return;
+        }
+        let is_clear = |now: &Standing| now.ending.is_none() && !now.is_tls;
+        if self.plan.is_stls {
+            self.screen.print("stls\n");
+            self.send(b"STLS");
+            self.await_reply();
+            if self.standing().as_ref().is_some_and(is_clear) {
+                let what = match self.plan.found {
+                    // Nothing proves who it is.
+                    Some(_) => {
+                        "no TLS: this session is in clear, and only DNS says that it is the right server; QUIT, or send no password"
+                    }
+                    None => NO_TLS,
+                };
+                self.screen.note(Paint::Warning, what);
+            }
+        }
+        if !self.plan.args.login {
+            return;
+        }
+        if self.plan.is_stls && self.standing().is_some_and(|now| !now.is_tls) {
+            let what = "not logged in: there is no TLS, and --stls asked for it";
+            self.screen.note(Paint::Warning, what);
+            let hint = "hint: `:login` asks, and logs in without";
+            self.screen.note(Paint::Note, hint);
+        } else {
+            self.log_in_as_planned();
+        }
+    }
+
+    /// Asks before a line that was typed goes out, where it holds a secret that should not; true when nothing is against it.
+    pub(super) fn may_send_typed(&mut self, line: &[u8]) -> bool {
+        let now = self.standing();
+        let is_response = now.is_some_and(|now| now.expects_response);
+        // The exchange that a response belongs to was allowed.
+        is_response || !session::sends_secret(line) || self.may_send_secret()
+    }
+
+    /// Asks before a secret goes where it should not; true when nothing is against it.
+    pub(super) fn may_send_secret(&mut self) -> bool {
+        let risk = self.standing().and_then(|now| now.risk());
+        let is_allowed = risk.is_none_or(|risk| self.may_risk(risk));
+        if !is_allowed {
+            self.screen.note(Paint::Note, "not sent");
+        }
+        is_allowed
+    }
+
+    fn is_agreed(&mut self) -> bool {
+        let answer = self.read("send it all the same? [y/N] ", "");
+        matches!(answer, Input::Line(answer) if answer.trim_start().to_ascii_lowercase().starts_with('y'))
+    }
+
     /// Logs in as the command line asked.
     pub(super) fn log_in_as_planned(&mut self) {
         self.login_by_word("", Way::Best);
@@ -97,7 +162,14 @@ impl Talker for Console {
             Paint::Warning,
             "there is no TLS: everybody on the way can read the password (`stls` begins it)",
         );
-        let answer = self.read("send it all the same? [y/N] ", "");
-        matches!(answer, Input::Line(answer) if answer.trim_start().to_ascii_lowercase().starts_with('y'))
+        self.is_agreed()
+    }
+
+    fn may_risk(&mut self, risk: Risk) -> bool {
+        if risk == Risk::NoTls && self.plan.args.allow_plaintext {
+            return true;
+        }
+        self.screen.note(Paint::Warning, risk.says());
+        self.is_agreed()
     }
 }

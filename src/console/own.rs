@@ -120,6 +120,9 @@ impl Console {
             );
             return;
         }
+        if !self.may_send_secret() {
+            return;
+        }
         let user = know(&self.knowledge)
             .learnt
             .user
@@ -197,6 +200,8 @@ impl Console {
                 }
             }
         }
+        let had_tls_asked = self.standing().is_some_and(|now| now.is_tls_asked);
+        self.wants_tls = text.is_empty() && (had_tls_asked || self.plan.is_stls);
         self.close();
         // The transcript that was named is taken; each connection has its own.
         if self
@@ -238,7 +243,14 @@ impl Console {
             self.screen.note(Paint::Warning, what);
             return;
         }
-        match (typed::unescape(args), &self.connection) {
+        let octets = typed::unescape(args);
+        let mut lines = octets
+            .iter()
+            .flat_map(|octets| octets.split(|octet| *octet == b'\n'));
+        if self.is_open() && !lines.all(|line| self.may_send_typed(line.trim_ascii_end())) {
+            return;
+        }
+        match (octets, &self.connection) {
             (Ok(octets), Some(connection)) => {
                 know(&self.knowledge).is_inside_line = !octets.ends_with(b"\n");
                 connection.order(Order::Send(Zeroizing::new(octets)));

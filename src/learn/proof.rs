@@ -95,9 +95,11 @@ fn answer(exchange: &Exchange) -> String {
 /// A line that is sent before the learner begins, and that the server refuses.
 fn refused(lesson: &Lesson, answers: &Answers) -> Option<String> {
     let made = answers.first()?.iter().take(lesson.ready.len());
-    let no = made
-        .enumerate()
-        .find(|(_, exchange)| exchange.status == Some(Status::Negative));
+    let no = made.enumerate().find(|(_, exchange)| {
+        exchange
+            .status
+            .is_some_and(|status| status != Status::Positive)
+    });
     let (at, exchange) = no?;
     let row = row_of(lesson, "ready: ", at);
     Some(format!(

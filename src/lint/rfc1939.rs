@@ -5,6 +5,7 @@ use super::known::Odd;
 use super::{Check, Heard, Known, Role, Rule, Spot};
 use crate::dialogue::EventKind;
 use crate::finding::Level::{Info, Must, Should};
+use crate::service::Service;
 use crate::tracker::LineEnd;
 
 /// What is wrong with the start of a status line or greeting.
@@ -23,25 +24,6 @@ pub(super) enum Fault {
 
 /// What two replies to one command are.
 const TWICE: &str = "one more status line than commands";
-
-/// How other services greet.
-const OTHERS: &[&str] = &[
-    "* OK",
-    "* PREAUTH",
-    "* BYE",
-    "220 ",
-    "220-",
-    "421 ",
-    "554 ",
-    "200 ",
-    "201 ",
-    "SSH-",
-    "HTTP/",
-    "<!DOCTYPE",
-    "<html",
-    "RFB ",
-    "\"IMPLEMENTATION\"",
-];
 
 /// What is wrong with the start of this line; None when nothing is.
 pub(super) fn fault(heard: &Heard<'_>, known: &Known) -> Option<Fault> {
@@ -65,7 +47,9 @@ pub(super) fn fault(heard: &Heard<'_>, known: &Known) -> Option<Fault> {
             }
             Fault::Malformed
         }
-        _ if heard.role == Role::Greeting && starts_with_any(text, OTHERS) => Fault::OtherProtocol,
+        _ if heard.role == Role::Greeting && Service::of_start(text).is_some() => {
+            Fault::OtherProtocol
+        }
         _ if is_echo(heard) => Fault::Echo,
         _ if heard.verb() == "CAPA" => Fault::CapaWithoutStatus,
         _ if is_out_of_order(heard, known) => Fault::OutOfOrder,

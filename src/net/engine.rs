@@ -2,6 +2,7 @@
 
 mod near;
 mod thread;
+mod trust;
 mod turns;
 
 use std::collections::VecDeque;
@@ -25,6 +26,7 @@ use crate::target::Target;
 use crate::tracker::{Awaited, Cut, State, Status};
 use near::Nearness;
 use thread::Engine;
+pub use trust::{Greeting, Refusal, Risk};
 use turns::Queue;
 
 const SOCKET: Token = Token(0);
@@ -85,8 +87,10 @@ pub enum News {
     Tls(Box<TlsFacts>),
     /// There is no TLS; the connection is closed.
     TlsFailed(TlsError),
-    /// The peer is something else than POP3 here.
-    Mistake(Mistake),
+    /// No greeting came.
+    Silent(Mistake),
+    /// The greeting is not POP3's; see [`Greeting::mistake`].
+    NotPop3(Greeting),
     /// A server was not reached, and the next one is tried.
     NotReached(String),
     /// No octet came for this time, although something was awaited; the last octets of the server, four at most.
@@ -175,8 +179,16 @@ pub struct Standing {
     pub answers: u64,
     /// What the last complete reply said; None before the first.
     pub last_status: Option<Status>,
-    /// How many replies said `-ERR`.
+    /// How many replies were not a yes, the greeting counted.
     pub refusals: u64,
+    /// Why the last of them was not.
+    pub last_refusal: Option<Refusal>,
+    /// The command that it answered, where the table has it.
+    pub refused_verb: Option<&'static str>,
+    /// What the server's first line was.
+    pub greeting: Greeting,
+    /// STLS was sent.
+    pub is_tls_asked: bool,
     /// How many octets of the server have come.
     pub received: u64,
     /// When the last octet came or went.
@@ -456,6 +468,10 @@ fn standing(recorder: &Recorder) -> Standing {
         answers: 0,
         last_status: None,
         refusals: 0,
+        last_refusal: None,
+        refused_verb: None,
+        greeting: Greeting::Awaited,
+        is_tls_asked: false,
         received: 0,
         quiet_since: Instant::now(),
         timeouts: 0,

@@ -177,7 +177,7 @@ pub struct TlsError {
 impl From<Mistake> for TlsError {
     fn from(mistake: Mistake) -> Self {
         Self {
-            what: mistake.what.to_owned(),
+            what: mistake.what,
             hint: Some(mistake.hint.to_owned()),
         }
     }

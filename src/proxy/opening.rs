@@ -9,8 +9,10 @@ use super::leg::{Came, Stream};
 use super::talk::Talk;
 use super::{Outcome, SERVER};
 use crate::net::dial::{dial, plain};
+use crate::net::mistake::Mistake;
 use crate::net::tls::{self, TlsError};
 use crate::serve::tls::Handshake;
+use crate::service::Service;
 use crate::tracker::{Side, Status};
 
 /// The longest greeting, and reply to our own STLS, in octets.
@@ -71,7 +73,14 @@ impl Talk<'_> {
         if Status::of_line(&greeting) != Status::Positive {
             // It is the client that was refused; what is said in clear behind that is nobody's.
             self.tell_client(&greeting)?;
-            return Err(Outcome::NoServer("the greeting says no".to_owned()));
+            let why = match (Service::of_start(&greeting), Status::of_line(&greeting)) {
+                (Some(service), _) => Mistake::from(service).what,
+                (None, Status::Malformed) => {
+                    "the greeting is neither +OK nor -ERR; STLS was not sent".to_owned()
+                }
+                (None, _) => "the greeting says no".to_owned(),
+            };
+            return Err(Outcome::NoServer(why));
         }
         self.tape.event("upstream C: STLS");
         self.tell_server(b"STLS\r\n");

@@ -6,7 +6,7 @@ use super::{Replay, ReplayError};
 use crate::command::{Command, Words};
 use crate::heard::hear;
 use crate::login;
-use crate::net::engine::Order;
+use crate::net::engine::{Order, Risk};
 use crate::password;
 use crate::sasl::{self, Credentials, Exchange, Mechanism, SaslError};
 use crate::tracker::LineEnd;
@@ -78,6 +78,10 @@ impl Replay<'_> {
         };
         if let Some(value) = self.options.values.get(name) {
             return Ok(Zeroizing::new(value.clone().into_bytes()));
+        }
+        let risk = self.connection.standing().risk();
+        if let Some(risk @ Risk::NotPop3) = risk {
+            return Err(ReplayError::Risk(row, risk));
         }
         match name.as_str() {
             "password" | "secret" => self.password(row),

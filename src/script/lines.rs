@@ -4,11 +4,16 @@
 use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 /// How many octets of standard input are read at once.
 const CHUNK: usize = 16 * 1024;
+
+/// How many pieces of standard input are looked at for lines that are not sent any more, and how long each may take to come.
+const CHUNKS_COUNTED: usize = 64;
+const COUNT_WAIT: Duration = Duration::from_millis(50);
 
 /// What happens while lines are awaited.
 pub(super) enum Event {
@@ -80,6 +85,30 @@ impl Lines {
     /// The octets of a line that was ready, until more is waited for.
     pub(super) fn line(&self, line: Range<usize>) -> &[u8] {
         self.octets.get(line).unwrap_or_default()
+    }
+
+    /// Counts the lines that were not taken. Of standard input as far as it comes within a moment; the second value is whether
+    /// that is all.
+    pub(super) fn left(&mut self) -> (usize, bool) {
+        let count = |octets: &[u8]| memchr::memchr_iter(b'\n', octets).count();
+        let rest = self.octets.get(self.at..).unwrap_or_default();
+        let (mut lines, mut is_inside) =
+            (count(rest), rest.last().is_some_and(|last| *last != b'\n'));
+        for _ in 0..CHUNKS_COUNTED {
+            if self.is_all {
+                break;
+            }
+            match self.events.recv_timeout(COUNT_WAIT) {
+                Ok(Event::Octets(more)) => {
+                    lines += count(&more);
+                    is_inside = more.last().is_some_and(|last| *last != b'\n');
+                }
+                Ok(Event::End) => self.is_all = true,
+                Ok(Event::ConnectionEnded) => {}
+                Ok(Event::Failed(_)) | Err(_) => break,
+            }
+        }
+        (lines + usize::from(is_inside), self.is_all)
     }
 
     /// Waits for more; None when there is no more.

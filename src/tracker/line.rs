@@ -148,10 +148,19 @@ impl Lines {
     }
 }
 
-/// Whether a line inside AUTH is a challenge. `+` without the space is sent by some servers, `+OK` ends the exchange.
+/// Whether a line inside AUTH is a challenge (RFC 5034 §4: `+`, a space, base64). Some servers leave the space out; what comes
+/// without it is a challenge only if it can be base64, and is no status indicator, as `+OK` and some servers' `+ERR` are.
 pub(super) fn is_continuation(line: &[u8]) -> bool {
-    let ok = line
-        .get(..3)
-        .is_some_and(|start| start.eq_ignore_ascii_case(b"+OK"));
-    line.first() == Some(&b'+') && !ok
+    let Some(text) = line.strip_prefix(b"+") else {
+        return false;
+    };
+    let is_word = |word: &[u8]| {
+        text.get(..word.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(word))
+    };
+    let is_base64 = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/=\r".contains(octet);
+    match text.first() {
+        None | Some(b' ') => true,
+        Some(_) => !is_word(b"OK") && !is_word(b"ERR") && text.iter().all(is_base64),
+    }
 }

@@ -17,6 +17,8 @@ pub struct Sent {
     /// More lines of the client belong to this one: AUTH that is not complete with its initial response.
     takes_responses: bool,
     is_response: bool,
+    /// A line of the client that can log in was sent: for AUTH an initial response or an answer to a challenge.
+    has_credentials: bool,
 }
 
 impl Sent {
@@ -45,7 +47,8 @@ impl Sent {
             arguments.extend_from_slice(word);
         }
         let mechanism = words.next().unwrap_or_default();
-        let is_complete = words.next().is_some()
+        let has_initial = words.next().is_some();
+        let is_complete = has_initial
             && ONE_STEP_MECHANISMS
                 .iter()
                 .any(|name| name.as_bytes().eq_ignore_ascii_case(mechanism));
@@ -58,14 +61,16 @@ impl Sent {
             shape,
             takes_responses: shape == Shape::Sasl && !is_complete,
             is_response: false,
+            has_credentials: shape != Shape::Sasl || has_initial,
         }
     }
 
-    /// A SASL response that was sent before the server asked for it.
-    pub(super) fn response() -> Self {
+    /// A SASL response. `is_cancelled`: it is the `*` that ends the exchange (RFC 5034 §4).
+    pub(super) fn response(is_cancelled: bool) -> Self {
         Self {
             takes_responses: true,
             is_response: true,
+            has_credentials: !is_cancelled,
             ..Self::nameless(Shape::Unknown)
         }
     }
@@ -79,6 +84,7 @@ impl Sent {
             shape,
             takes_responses: false,
             is_response: false,
+            has_credentials: true,
         }
     }
 
@@ -113,7 +119,18 @@ impl Sent {
         std::str::from_utf8(word).ok()?.parse().ok()
     }
 
-    pub(super) fn effect(&self) -> Effect {
+    /// Whether this is an AUTH for which no credentials were sent, or they were cancelled: `+OK` to it is not a login.
+    #[must_use]
+    pub fn lacks_credentials(&self) -> bool {
+        self.shape == Shape::Sasl && !self.has_credentials
+    }
+
+    /// The client's answer to a challenge of this AUTH.
+    pub(super) fn take_response(&mut self, response: &Self) {
+        self.has_credentials = response.has_credentials;
+    }
+
+    pub(crate) fn effect(&self) -> Effect {
         match self.command {
             // The bare AUTH only lists mechanisms.
             Some(row) if row.effect == Effect::Login && self.shape == Shape::Multi => {

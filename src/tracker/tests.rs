@@ -235,6 +235,41 @@ fn a_complete_initial_response_lets_the_next_line_be_a_command() {
     assert_eq!(talk.tracker.outstanding(), 0);
 }
 
+/// Seen: curl's test server, for a mechanism that it lacks.
+#[test]
+fn ok_before_any_credentials_is_no_login() {
+    for (client, server) in [
+        ("AUTH LOGIN\r\n", "+OK\r\n"),
+        ("AUTH PLAIN\r\nAGEAYg==\r\n", "+OK\r\n-ERR\r\n"),
+    ] {
+        let mut talk = Talk::default();
+        talk.server("+OK\r\n").client(client).server(server);
+        assert_eq!(talk.tracker.state(), State::Authorization, "{client}");
+        assert_eq!(talk.tracker.outstanding(), 0);
+    }
+    let mut talk = Talk::default();
+    talk.server("+OK\r\n").client("AUTH LOGIN\r\n");
+    talk.server("+ VXNlcm5hbWU6\r\n").client("*\r\n");
+    talk.server("+OK cancelled\r\n");
+    assert_eq!(talk.tracker.state(), State::Authorization);
+}
+
+#[test]
+fn a_plus_without_ok_ends_an_exchange_unless_it_can_be_a_challenge() {
+    use Role::{Continuation, Status};
+    for (line, role) in [
+        ("+ERR no inbox", Status),
+        ("+no such user", Status),
+        ("+VXNlcm5hbWU6", Continuation),
+        ("+", Continuation),
+    ] {
+        let mut talk = Talk::default();
+        talk.server("+OK\r\n").client("AUTH LOGIN\r\n");
+        talk.server(&format!("{line}\r\n"));
+        assert_eq!(talk.roles().last(), Some(&role), "{line}");
+    }
+}
+
 #[test]
 fn the_bare_auth_lists_and_logs_nobody_in() {
     let mut talk = Talk::default();

@@ -12,13 +12,14 @@ use zeroize::Zeroizing;
 
 use super::near::Nearness;
 use super::turns::Queue;
-use super::{Ending, FAREWELL, News, Order, SOCKET, Shared, Standing, Waits, Watcher};
+use super::{Ending, FAREWELL, Greeting, News, Order, SOCKET, Shared, Standing, Waits, Watcher};
 use crate::net::Stream;
 use crate::net::dial::plain;
 use crate::net::mistake;
 use crate::net::tls::{self, TlsError, TlsSettings};
 use crate::recorder::{Recorder, Seen};
-use crate::tracker::{Awaited, Cut, LineEnd, Role, Side, State, Status};
+use crate::service::Service;
+use crate::tracker::{Cut, LineEnd, Role, Side, State};
 
 /// How many octets one read takes at most.
 const READ_MAX: usize = 128 * 1024;
@@ -161,9 +162,12 @@ impl Engine {
 
     fn send(&mut self, octets: &[u8]) {
         let now_ms = self.now_ms();
-        let watcher = &mut self.watcher;
+        let (watcher, standing) = (&mut self.watcher, &mut self.standing);
         self.recorder
-            .feed(Side::Client, octets, now_ms, &mut |seen| watcher.seen(seen));
+            .feed(Side::Client, octets, now_ms, &mut |seen| {
+                standing.note_sent(&seen);
+                watcher.seen(seen);
+            });
         self.outbox.extend_from_slice(octets);
         self.standing.quiet_since = Instant::now();
         if self.recorder.take_short_secret() {
@@ -248,7 +252,7 @@ impl Engine {
         self.standing.received += octets.len() as u64;
         self.flush_due = Some(now + FLUSH_AFTER);
         let mut is_agreed = false;
-        let mut is_injected = false;
+        let mut injected = 0;
         let now_ms = self.now_ms();
         let Self {
             recorder,
@@ -259,16 +263,19 @@ impl Engine {
         recorder.feed(Side::Server, octets, now_ms, &mut |seen| {
             match &seen {
                 Seen::TlsAgreed => is_agreed = true,
-                Seen::Injected(_) => is_injected = true,
+                Seen::Injected(octets) => injected += octets.len(),
                 _ => {}
             }
             count(standing, &seen);
             watcher.seen(seen);
         });
-        self.watcher.received(octets);
+        // What was injected is never used, so it is not handed on as a reply either; nothing else comes after it.
+        let usable = octets.len().saturating_sub(injected);
+        self.watcher
+            .received(octets.get(..usable).unwrap_or_default());
         self.know(octets);
         self.tell_log_failure();
-        if is_injected {
+        if injected > 0 {
             return Err(Ending::Injected);
         }
         if is_agreed && let Some(Stream::Plain(socket)) = self.stream.take() {
@@ -292,16 +299,18 @@ impl Engine {
         }
     }
 
-    /// Looks at the first octets for a usual mistake.
+    /// Looks at the first octets for a greeting that is not POP3's.
     fn know(&mut self, octets: &[u8]) {
-        if let Some(first) = &mut self.first {
-            first.extend(octets.iter().take(64));
-            if let Some(mistake) = mistake::in_clear(first) {
-                self.watcher.told(News::Mistake(mistake));
-                self.first = None;
-            } else if first.len() >= 64 || self.standing.answers > 0 {
-                self.first = None;
-            }
+        let Some(first) = &mut self.first else { return };
+        first.extend(octets.iter().take(64));
+        if let Some(service) = Service::of_start(first) {
+            self.standing.greeting = Greeting::Other(service);
+        } else if first.len() < 64 && self.standing.answers == 0 {
+            return;
+        }
+        self.first = None;
+        if self.standing.greeting.mistake().is_some() {
+            self.watcher.told(News::NotPop3(self.standing.greeting));
         }
     }
 
@@ -350,7 +359,9 @@ impl Engine {
                 self.recorder.event(&facts.event(), now_ms);
                 self.recorder.tls_started();
                 self.standing.is_doubtful = facts.doubt.is_some();
-                self.first = None;
+                if is_stls {
+                    self.first = None;
+                }
                 self.has_news = true;
                 self.watcher.told(News::Tls(Box::new(facts)));
                 Ok(())
@@ -376,19 +387,15 @@ impl Engine {
         if !self.is_late_told && tracker.state() == State::Greeting && quiet >= GREETING_LATE {
             self.is_late_told = true;
             if !tracker.is_tls() {
-                self.watcher.told(News::Mistake(mistake::SILENT));
+                self.watcher.told(News::Silent(mistake::silent()));
             }
         }
-        let tracker = self.recorder.tracker();
-        let tracker_is_clear = !tracker.is_tls() && tracker.last_octets().is_empty();
         if let Some(limit) = self.waits.reply
             && let Some(awaited) = self.recorder.tracker().awaited()
             && quiet >= limit
         {
-            if awaited == Awaited::Greeting && tracker_is_clear && !self.is_late_told {
-                self.is_late_told = true;
-                self.watcher.told(News::Mistake(mistake::SILENT));
-            }
+            // The time-out says it, too.
+            self.is_late_told = true;
             let last = self.recorder.tracker().last_octets().to_vec();
             // What is held back came before the time-out.
             let watcher = &mut self.watcher;
@@ -486,8 +493,9 @@ impl Engine {
         if let Some(mut stream) = self.stream.take() {
             stream.close();
         }
-        if !is_greeted && ending.is_closed_by_peer() && self.first.is_some() {
-            self.watcher.told(News::Mistake(mistake::SILENT));
+        let is_clear = !self.recorder.tracker().is_tls();
+        if !is_greeted && is_clear && ending.is_closed_by_peer() && self.first.is_some() {
+            self.watcher.told(News::Silent(mistake::silent()));
         }
         self.shared.has_ended.store(true, Ordering::Release);
         self.watcher.told(News::Ended(ending.clone()));
@@ -513,10 +521,10 @@ fn is_end(error: &std::io::Error) -> bool {
 /// Keeps count of the replies.
 fn count(standing: &mut Standing, seen: &Seen) {
     match seen {
-        Seen::ReplyEnded(_, status) => {
+        Seen::ReplyEnded(sent, status) => {
             standing.answers += 1;
             standing.last_status = Some(*status);
-            standing.refusals += u64::from(*status == Status::Negative);
+            standing.note_reply(sent.as_ref(), *status);
         }
         Seen::Challenged => standing.answers += 1,
         Seen::Line {

@@ -90,9 +90,12 @@ impl Engine {
             let Some(line) = may_send.then(|| self.queue.next()).flatten() else {
                 break;
             };
-            let watcher = &mut self.watcher;
+            let (watcher, standing) = (&mut self.watcher, &mut self.standing);
             self.recorder
-                .feed_ahead(Side::Client, line, now_ms, &mut |seen| watcher.seen(seen));
+                .feed_ahead(Side::Client, line, now_ms, &mut |seen| {
+                    standing.note_sent(&seen);
+                    watcher.seen(seen);
+                });
             self.outbox.extend_from_slice(line);
             self.standing.quiet_since = Instant::now();
         }

@@ -1,0 +1,145 @@
+//! What keeps a session from its next line: a reply that is not a yes, a greeting that is not POP3's, TLS that was asked for
+//! and is not there.
+
+use super::Standing;
+use crate::command::Effect;
+use crate::net::mistake::Mistake;
+use crate::recorder::Seen;
+use crate::service::Service;
+use crate::tracker::{Sent, Status};
+
+/// What the server's first line was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Greeting {
+    /// It has not come.
+    Awaited,
+    /// `+OK` or `-ERR`.
+    Pop3,
+    /// Neither, and of no service that is known.
+    Odd,
+    /// That of another service.
+    Other(&'static Service),
+}
+
+impl Greeting {
+    /// Returns what is wrong with it, and what to do; None when it is POP3's, or has not come.
+    #[must_use]
+    pub fn mistake(self) -> Option<Mistake> {
+        match self {
+            Self::Awaited | Self::Pop3 => None,
+            Self::Odd => Some(Mistake {
+                what: "the first line of the server is not a POP3 greeting: neither +OK nor -ERR"
+                    .to_owned(),
+                hint: "check host and port; a banner before the greeting is not POP3 (RFC 1939 §4)",
+            }),
+            Self::Other(service) => Some(service.into()),
+        }
+    }
+}
+
+/// Why a reply is not a yes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// `-ERR`.
+    Negative,
+    /// Neither `+OK` nor `-ERR`.
+    Malformed,
+    /// `+OK` to AUTH, where a challenge is due: no credentials were sent.
+    NoChallenge,
+}
+
+impl Refusal {
+    /// Returns what happened, as the text after "STAT: ".
+    #[must_use]
+    pub fn says(self) -> &'static str {
+        match self {
+            Self::Negative => "refused",
+            Self::Malformed => "the reply is neither +OK nor -ERR",
+            Self::NoChallenge => {
+                "+OK came before any credentials were sent, so this is not a login (RFC 5034 §4)"
+            }
+        }
+    }
+}
+
+/// Why a secret is not to go out without a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Risk {
+    /// The greeting is not POP3's.
+    NotPop3,
+    /// No greeting has come.
+    NoGreeting,
+    /// TLS was asked for, and is not on.
+    NoTls,
+}
+
+impl Risk {
+    /// What it is, a sentence without full stop.
+    #[must_use]
+    pub fn says(self) -> &'static str {
+        match self {
+            Self::NotPop3 => "the greeting of this server is not POP3's",
+            Self::NoGreeting => "this server has not greeted, so it may not be POP3",
+            Self::NoTls => "there is no TLS, although it was asked for by STLS",
+        }
+    }
+
+    /// What to do in a script.
+    #[must_use]
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::NotPop3 | Self::NoGreeting => {
+                "check host and port: POP3 is on 110, over TLS on 995"
+            }
+            Self::NoTls => {
+                "--allow-plaintext sends it unencrypted: anyone on the network path can read it"
+            }
+        }
+    }
+}
+
+impl Standing {
+    /// Returns why a secret is not to go out without a question; None when nothing is against it.
+    #[must_use]
+    pub fn risk(&self) -> Option<Risk> {
+        match self.greeting {
+            Greeting::Odd | Greeting::Other(_) => Some(Risk::NotPop3),
+            Greeting::Awaited => Some(Risk::NoGreeting),
+            Greeting::Pop3 => (self.is_tls_asked && !self.is_tls).then_some(Risk::NoTls),
+        }
+    }
+
+    /// Whether the greeting has come, or is known not to be POP3's.
+    #[must_use]
+    pub fn is_greeted(&self) -> bool {
+        self.greeting != Greeting::Awaited
+    }
+
+    /// Learns from what was sent.
+    pub(super) fn note_sent(&mut self, seen: &Seen) {
+        if let Seen::CommandSent(sent) = seen {
+            self.is_tls_asked |= sent.effect() == Effect::Tls;
+        }
+    }
+
+    /// Learns from a complete reply; the greeting is one.
+    pub(super) fn note_reply(&mut self, sent: Option<&Sent>, status: Status) {
+        if sent.is_none() && self.greeting == Greeting::Awaited {
+            self.greeting = match status {
+                Status::Malformed => Greeting::Odd,
+                Status::Positive | Status::Negative => Greeting::Pop3,
+            };
+        }
+        let refusal = match status {
+            Status::Positive if sent.is_some_and(|sent| sent.lacks_credentials()) => {
+                Refusal::NoChallenge
+            }
+            Status::Positive => return,
+            Status::Negative => Refusal::Negative,
+            Status::Malformed => Refusal::Malformed,
+        };
+        self.refusals += 1;
+        self.last_refusal = Some(refusal);
+        self.refused_verb = sent.and_then(|sent| sent.command()).map(|row| row.verb);
+    }
+}

@@ -1,0 +1,106 @@
+//! Logging in from a script: nobody is asked, and what is missing ends it.
+
+use zeroize::Zeroizing;
+
+use super::{Script, is_settled};
+use crate::exit::Exit;
+use crate::heard::hear;
+use crate::login::{self, LoginError, Talker, Told, Way};
+use crate::net::engine::{Order, Risk, Standing};
+use crate::password::{self, PasswordError};
+use crate::report;
+use crate::target::Target;
+
+impl Script<'_> {
+    /// Logs in; `place` is where that was asked for.
+    pub(super) fn log_in(&mut self, text: &str, way: Way, place: String) -> Result<(), Exit> {
+        let plan = self.plan;
+        self.wait(is_settled)?;
+        self.place = Some(place.clone());
+        let Err(error) = login::log_in(self, plan, text, way) else {
+            self.place = None;
+            return Ok(());
+        };
+        if let Some(exit) = self.early_end.take() {
+            return Err(exit);
+        }
+        report::error(&format!("{place}: {error}"), error.hint());
+        Err(match error {
+            LoginError::Unproved
+            | LoginError::Sasl { .. }
+            | LoginError::Risk(_)
+            | LoginError::NoChallenge => Exit::Refused,
+            _ => Exit::Usage,
+        })
+    }
+}
+
+impl Talker for Script<'_> {
+    fn say(&mut self, shown_as: &str, line: &[u8]) -> bool {
+        report::note(&format!("sending: {shown_as}"));
+        let sent = self.send_now(line);
+        let sent = sent.and_then(|()| self.settle());
+        self.early_end = sent.err();
+        self.early_end.is_none()
+    }
+
+    fn ask_capabilities(&mut self) -> bool {
+        let was_refused = self.was_refused;
+        let may_go_on = self.say("CAPA", b"CAPA");
+        if self.early_end == Some(Exit::Refused) {
+            self.was_refused = was_refused;
+            self.early_end = None;
+            self.stopped = None;
+            return true;
+        }
+        may_go_on
+    }
+
+    fn note(&self, text: &str) {
+        report::note(text);
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        Some(self.connection.standing())
+    }
+
+    fn target(&self) -> Target {
+        self.connection.target().clone()
+    }
+
+    fn told(&self) -> Told {
+        let heard = hear(&self.heard);
+        Told {
+            binding: heard.binding.clone(),
+            ..Told::from(&heard.learnt)
+        }
+    }
+
+    fn challenge(&mut self) -> Vec<u8> {
+        std::mem::take(&mut hear(&self.heard).learnt.challenge)
+    }
+
+    fn ask_user(&mut self) -> Option<String> {
+        None
+    }
+
+    fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
+        let secret = password::find(
+            &self.plan.args.password,
+            &self.connection.target().host,
+            user,
+            None,
+        )?;
+        let order = Order::Remember("password", secret.clone());
+        self.connection.order(order);
+        Ok(secret)
+    }
+
+    fn may_send_in_clear(&mut self) -> bool {
+        false
+    }
+
+    fn may_risk(&mut self, risk: Risk) -> bool {
+        self.allows(risk)
+    }
+}

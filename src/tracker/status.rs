@@ -1,0 +1,54 @@
+//! Reads status indicators: the one place that says what is a yes.
+
+/// What a status line says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// `+OK`, in any case. Servers must send upper case (RFC 1939 §3); clients take either.
+    Positive,
+    /// `-ERR`, in any case.
+    Negative,
+    /// Neither, so not a yes: `+yes`, `foo`, an empty line. Taken as a reply of one line.
+    Malformed,
+}
+
+impl Status {
+    /// Reads the status indicator of a line (octets).
+    #[must_use]
+    pub fn of_line(line: &[u8]) -> Self {
+        let starts = |word: &[u8]| {
+            line.get(..word.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(word))
+        };
+        if starts(b"+OK") {
+            Self::Positive
+        } else if starts(b"-ERR") {
+            Self::Negative
+        } else {
+            Self::Malformed
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plus_ok_is_a_yes() {
+        for line in ["+OK", "+OK ready", "+ok", "+OKready"] {
+            assert_eq!(Status::of_line(line.as_bytes()), Status::Positive, "{line}");
+        }
+        for line in ["-ERR", "-err no"] {
+            assert_eq!(Status::of_line(line.as_bytes()), Status::Negative, "{line}");
+        }
+        for line in [
+            "", "+", "+ ", "+yes", "+ERR", "-NO", "foo", "OK", " +OK", "* OK", "220 x",
+        ] {
+            assert_eq!(
+                Status::of_line(line.as_bytes()),
+                Status::Malformed,
+                "{line}"
+            );
+        }
+    }
+}
