@@ -1,11 +1,12 @@
 //! Says what a reply, a response code, a capability, a mechanism or a command means. What is not known is told as not known.
 //!
-//! A server may write what it likes behind the status indicator, for people and in any language: only texts that were seen
-//! are explained, from a table, and each row names its source.
+//! A server may write anything after the status indicator, for people and in any language: only texts that were seen are
+//! explained, from a table, whole, and each row names its source. What resembles a row gets a hint, never a server's name.
 
 pub mod capabilities;
 pub mod codes;
 pub mod compare;
+mod malformed;
 pub mod mechanisms;
 pub mod profiles;
 mod reply;

@@ -23,7 +23,7 @@ fn a_reply_is_explained_whole_or_in_words() {
     let (code, whole, errors) = explain(&["-ERR [IN-USE] Mailbox in use"]);
     assert_eq!((code, errors.as_str()), (Some(0), ""));
     assert!(whole.contains("the login was right, but the maildrop is locked"));
-    assert!(whole.contains("GNU pop3d") && whole.contains("source: RFC 2449 §8.1.2"));
+    assert!(whole.contains("GNU Mailutils pop3d") && whole.contains("source: RFC 2449 §8.1.2"));
     let (_, words, _) = explain(&["-ERR", "[IN-USE]", "Mailbox", "in", "use"]);
     assert_eq!(words, whole);
 }
@@ -87,7 +87,7 @@ fn the_console_explains_the_last_reply_and_compares_capabilities() {
     terminal.line("user alice", "auth>");
     terminal.line("pass wrong-one", "auth>");
     terminal.line(":why", "auth>");
-    let screen = terminal.see("`not ••••••`: a text that poptalk doesn't know");
+    let screen = terminal.see("the credentials were refused");
     assert!(screen.contains("to PASS: the server says no"), "{screen}");
     assert!(
         screen.contains("`[AUTH]`: `AUTH`, the credentials were refused"),

@@ -7,7 +7,7 @@ pub struct Profile {
     pub name: &'static str,
     /// Other names that people use for it.
     pub also: &'static [&'static str],
-    /// What stands in its greeting, in its reply to the login, or behind IMPLEMENTATION; each is a sign of its own.
+    /// Its greeting, its reply to the login, or its IMPLEMENTATION line, each as a whole, in the notation of the texts.
     pub signs: &'static [&'static str],
     /// What to expect.
     pub expect: &'static str,
@@ -22,7 +22,7 @@ pub const ROWS: &[Profile] = &[
     Profile {
         name: "Gmail",
         also: &["Google", "pop.gmail.com"],
-        signs: &["Gpop ready"],
+        signs: &["Gpop ready for requests from {w} {w}"],
         expect: "TLS on port 995 only, no STLS. A session shows about 250 conversations. By the account's settings, \
                  what was fetched may be missing in the next session, and DELE may archive instead. CAPA says EXPIRE 0, \
                  which is not so, LOGIN-DELAY 300, and PIPELINING only after the login.",
@@ -38,7 +38,7 @@ pub const ROWS: &[Profile] = &[
             "Office 365",
             "outlook.office365.com",
         ],
-        signs: &["The Microsoft Exchange POP3 service is ready"],
+        signs: &["The Microsoft Exchange POP3 service is ready. [{w}]"],
         expect: "the brackets in the greeting hold a host name in base64 (UTF-16), not a response code. The login is \
                  XOAUTH2. Now and then a reply is an empty line.",
         next: "send `AUTH XOAUTH2` alone and the token on a line of its own; on one line it is too long for this server.",
@@ -47,7 +47,10 @@ pub const ROWS: &[Profile] = &[
     Profile {
         name: "Exchange 2003",
         also: &["Exchange 5.5", "Exchange 2000", "Exchange"],
-        signs: &["Microsoft Exchange Server 2003 POP3 server"],
+        signs: &[
+            "Microsoft Exchange Server 2003 POP3 server version {w} ({w}) ready.",
+            "Microsoft Exchange 2000 POP3 server version {w} ({w}) ready.",
+        ],
         expect: "LIST tells the size in the database, not the octets of RETR. The NTLM challenge comes as `+OK`. \
                  Exchange 2000 glues the final dot to the text. The headers of TOP and RETR differ.",
         next: "don't trust the sizes. The administrator can switch on exact sizes, and more, in the registry value \
@@ -57,7 +60,10 @@ pub const ROWS: &[Profile] = &[
     Profile {
         name: "Yahoo",
         also: &["AOL", "Verizon", "jpop"],
-        signs: &["JPOP server ready", "jpop-0.1"],
+        signs: &[
+            "Maildrop ready, (JPOP server ready).",
+            "IMPLEMENTATION jpop-{w}",
+        ],
         expect: "UIDL works although CAPA did not list it.",
         next: "try UIDL even though it isn't announced.",
         source: "NeoMutt issue 1427",
@@ -65,7 +71,10 @@ pub const ROWS: &[Profile] = &[
     Profile {
         name: "Comcast",
         also: &["Maillennium"],
-        signs: &["Maillennium POP3/PROXY"],
+        signs: &[
+            "Maillennium POP3/PROXY server #{n}",
+            "Maillennium POP3/PROXY",
+        ],
         expect: "a proxy stands in front, and TOP is cut after 64 to 82 kB.",
         next: "fetch long messages with RETR.",
         source: "fetchmail",
@@ -73,7 +82,13 @@ pub const ROWS: &[Profile] = &[
     Profile {
         name: "Dovecot",
         also: &[],
-        signs: &["Dovecot ready", "Dovecot ("],
+        signs: &[
+            "{?[XCLIENT] }Dovecot ready.",
+            "{?[XCLIENT] }Dovecot ({w}) ready.",
+            "{?[XCLIENT] }Dovecot ready. <{w}>",
+            "{?[XCLIENT] }Dovecot ({w}) ready. <{w}>",
+            "IMPLEMENTATION Dovecot",
+        ],
         expect: "no lock by default: two sessions can be open at once. After the login CAPA is shorter. Each wrong \
                  password makes the next answer slower. It closes after 3 bad commands before the login and 20 after \
                  it, and after the login it sends back bad arguments as they were. It says something before it \
@@ -84,7 +99,11 @@ pub const ROWS: &[Profile] = &[
     Profile {
         name: "Courier",
         also: &["Courier Mail Server"],
-        signs: &["Hello there.", "Courier Mail Server"],
+        signs: &[
+            "Hello there.",
+            "Hello there. <{w}>",
+            "IMPLEMENTATION Courier Mail Server",
+        ],
         expect: "numbers are read very kindly: trailing letters are passed over and large ones wrap at 32 bits. What is \
                  sent behind PASS without waiting is lost, though PIPELINING is announced. The announced LOGIN-DELAY is \
                  not enforced. There are no response codes. Ids look like `UID1-1795422173`.",
@@ -103,7 +122,11 @@ pub const ROWS: &[Profile] = &[
     Profile {
         name: "GNU pop3d",
         also: &["GNU Mailutils", "Mailutils"],
-        signs: &["POP3 Ready <", "GNU Mailutils"],
+        signs: &[
+            "POP3 Ready <{w}>",
+            "IMPLEMENTATION GNU Mailutils {w}",
+            "IMPLEMENTATION GNU Mailutils",
+        ],
         expect: "CAPA has EXPIRENEVER, and is refused between USER and PASS. A second DELE of the same message is accepted. \
                  A locked maildrop is told by [IN-USE]. Lines of 512 octets and more come back. An unknown name is \
                  refused faster than a wrong password.",
@@ -113,7 +136,11 @@ pub const ROWS: &[Profile] = &[
     Profile {
         name: "Cyrus",
         also: &[],
-        signs: &["Cyrus POP3"],
+        signs: &[
+            "{w} Cyrus POP3 {w} server ready <{w}>",
+            "{w} Cyrus POP3 {w} server ready",
+            "IMPLEMENTATION Cyrus POP3 {w}",
+        ],
         expect: "[LOGIN-DELAY] speaks of minutes. The form of unique-ids is a setting. A NUL cuts a line. STLS vanishes \
                  from CAPA after the login.",
         next: "nothing.",
@@ -131,7 +158,10 @@ pub const ROWS: &[Profile] = &[
     Profile {
         name: "Stalwart",
         also: &[],
-        signs: &["Stalwart POP3", "Stalwart Server"],
+        signs: &[
+            "Stalwart POP3 at your service.",
+            "IMPLEMENTATION Stalwart Server",
+        ],
         expect: "TOP counts the header's lines too, and TOP n 0 gives everything. Message 0 is message 1. Deleted messages \
                  are still listed. Its SASL challenge is `+` without the blank. UTF8 works only after the login.",
         next: "fetch with RETR, and don't count on TOP.",
@@ -140,7 +170,11 @@ pub const ROWS: &[Profile] = &[
     Profile {
         name: "Mailpit",
         also: &[],
-        signs: &["Mailpit POP3 server", "IMPLEMENTATION Mailpit"],
+        signs: &[
+            "Mailpit POP3 server",
+            "Mailpit ({*}) POP3 server",
+            "IMPLEMENTATION Mailpit",
+        ],
         expect: "a tool for testing: it shows the newest 100 messages. TOP gives the whole message, unstuffed. Deleted ones \
                  are still listed. RETR has an empty line too many. A PASS with blanks closes the connection.",
         next: "nothing; it is not meant for real mail.",
@@ -176,12 +210,12 @@ pub fn named(name: &str) -> Option<&'static Profile> {
     })
 }
 
-/// The row one of whose signs stands in a text.
+/// The row that has a sign which is the whole text.
 #[must_use]
-pub fn in_text(text: &str) -> Option<&'static Profile> {
+pub fn of_text(text: &str) -> Option<&'static Profile> {
     ROWS.iter().find(|row| {
         row.signs
             .iter()
-            .any(|sign| super::texts::contains(text, sign))
+            .any(|sign| super::texts::is_whole(sign, text))
     })
 }

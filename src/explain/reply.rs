@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Context, Explained, Part, capital, codes, profiles, quoted, said, texts};
+use super::{Context, Explained, Part, capital, codes, malformed, profiles, quoted, said, texts};
 use crate::command::{Command, Effect, Shape};
 use crate::tracker::{State, Status};
 
@@ -13,35 +13,47 @@ pub(super) fn explain(line: &str, context: &Context) -> Option<Explained> {
         Some((word, rest)) => (word, rest.trim()),
         None => (line, ""),
     };
-    if word == "+" {
+    // RFC 5034 §4: a challenge is base64, which `OK` and a blank can't be; RFC 1082 prints `+ OK` for `+OK`.
+    if word == "+" && rest.split_whitespace().next() != Some("OK") {
         return Some(challenge(rest));
     }
     let sign = match word.to_ascii_uppercase().as_str() {
         "+OK" => Status::Positive,
         "-ERR" => Status::Negative,
-        _ => return None,
+        _ => return malformed::explain(line, context),
     };
-    let mut parts = vec![indicator(word, sign, rest, context)];
-    let mut is_known = rest.is_empty();
-    let text = match code_of(rest) {
-        Some((code, text)) => {
-            let (part, known) = explain_code(code, Some(sign), context);
-            // Text in brackets can be a known text that only looks like a code.
-            if known || texts::find(rest, Some(sign)).is_none() {
-                parts.push(part);
-            }
-            is_known |= known;
-            if known { text } else { rest }
-        }
-        None => rest,
+    let code = code_of(rest);
+    let explained_code = code.map(|(code, _)| explain_code(code, Some(sign), context));
+    let has_known_code = matches!(explained_code, Some((_, true)));
+    let bare = match code {
+        Some((_, text)) if has_known_code => text,
+        _ => rest,
     };
-    match text_part(text, sign, context) {
-        Some(part) => {
-            is_known = true;
-            parts.push(part);
-        }
-        None if text.is_empty() => {}
-        None => parts.push(unknown_text(text)),
+    let found = texts::find(rest, bare, Some(sign), context.state.is_some());
+    let is_of_client = found.as_ref().is_some_and(texts::Found::is_of_client);
+    let mut parts = Vec::new();
+    if !is_of_client {
+        parts.push(indicator(word, sign, rest, context));
+    }
+    // Text in brackets can be a known text that only looks like a code.
+    if let Some((part, is_known)) = explained_code
+        && (is_known || found.is_none())
+    {
+        parts.push(part);
+    }
+    let known = match found {
+        Some(found) => Some(known_text(bare, &found)),
+        None => positive_text(bare, rest, sign, context),
+    };
+    let is_known = rest.is_empty() || has_known_code || known.is_some();
+    match known {
+        Some(part) => parts.push(part),
+        // The code has said it; and where nothing stands, there is nothing to explain.
+        None if has_known_code || bare.is_empty() => {}
+        None => parts.push(match (sign, texts::hint(rest)) {
+            (Status::Negative, Some(meaning)) => hinted(bare, meaning),
+            _ => unknown_text(bare),
+        }),
     }
     Some(Explained { parts, is_known })
 }
@@ -133,27 +145,71 @@ fn misplaced(row: &codes::Code, sign: Option<Status>, context: &Context) -> Stri
     }
 }
 
-/// Explains the text behind a status indicator, when it is known.
-pub(super) fn text_part(text: &str, sign: Status, context: &Context) -> Option<Part> {
-    if let Some(row) = texts::find(text, Some(sign)) {
-        return Some(known_text(text, row));
+/// Explains a positive text that is a server's greeting, or numbers.
+fn positive_text(bare: &str, rest: &str, sign: Status, context: &Context) -> Option<Part> {
+    if sign != Status::Positive {
+        return None;
     }
-    if let Some(row) = profiles::in_text(text) {
-        return Some(profile(row));
-    }
-    (sign == Status::Positive)
-        .then(|| numbers(text, context.command()))
-        .flatten()
+    let row = profiles::of_text(rest).or_else(|| profiles::of_text(bare));
+    row.map(|row| alike(bare, row))
+        .or_else(|| numbers(bare, context.command()))
 }
 
-pub(super) fn known_text(text: &str, row: &texts::Text) -> Part {
-    let who = match row.who {
-        "" => String::new(),
-        who => format!(" ({who})"),
+/// Explains a text that a row knows whole.
+pub(super) fn known_text(text: &str, found: &texts::Found) -> Part {
+    let names: Vec<&str> = found
+        .origins
+        .iter()
+        .map(|origin| origin.who)
+        .filter(|who| !who.is_empty())
+        .collect();
+    let verb = if found.is_of_client() {
+        "printed by"
+    } else {
+        "seen with"
     };
+    let is_common = found.origins.len() > names.len();
+    let who = match (names.as_slice(), is_common) {
+        ([], _) => String::new(),
+        (names, true) => format!(" ({verb} {} and others)", listed(names)),
+        (names, false) => format!(" ({verb} {})", listed(names)),
+    };
+    let mut sources: Vec<&str> = found.origins.iter().map(|origin| origin.source).collect();
+    sources.dedup();
     said(
-        format!("{}{who}: {}", quoted(text), row.means),
-        row.cause,
+        format!("{}{who}: {}", quoted(text), found.meaning.means),
+        found.meaning.cause,
+        found.meaning.next,
+        &sources.join("; "),
+    )
+}
+
+/// Names in a row: `a, b, c`.
+fn listed(names: &[&str]) -> String {
+    names.join(", ")
+}
+
+/// A text that no row knows whole, but whose words often mean something.
+fn hinted(text: &str, meaning: &texts::Meaning) -> Part {
+    said(
+        format!("{}: not a text that poptalk knows as a whole", quoted(text)),
+        &format!(
+            "Words like these often mean: {}. It may be something else here.",
+            meaning.means
+        ),
+        meaning.next,
+        "",
+    )
+}
+
+/// A greeting or an IMPLEMENTATION line that is worded as that of a known server.
+pub(super) fn alike(text: &str, row: &profiles::Profile) -> Part {
+    said(
+        format!("{}: worded as {} words it", quoted(text), row.name),
+        &format!(
+            "Any server can use the same words. If it is {}, expect this: {}",
+            row.name, row.expect
+        ),
         row.next,
         row.source,
     )
@@ -217,8 +273,8 @@ fn numbers(text: &str, command: Option<&Command>) -> Option<Part> {
 fn unknown_text(text: &str) -> Part {
     said(
         format!("{}: a text that poptalk doesn't know", quoted(text)),
-        "A server may write here what it likes, for people and in any language; so no guess is made. Read it as it stands.",
-        "ask the provider's help pages, or the administrator, for just these words.",
+        "A server may write anything here, for people and in any language. poptalk does not guess; take it literally.",
+        "look for these words in the provider's help pages, or ask the administrator.",
         "RFC 1939 §3",
     )
 }
@@ -227,7 +283,7 @@ fn unknown_text(text: &str) -> Part {
 fn indicator(word: &str, sign: Status, rest: &str, context: &Context) -> Part {
     let row = context.command();
     let (title, mut cause) = match sign {
-        Status::Positive => ("the server says yes", positive(row, context)),
+        Status::Positive => ("the server says yes", positive(row, rest, context)),
         _ => ("the server says no", negative(row, rest, context)),
     };
     let to = match (row, &context.verb, context.state) {
@@ -237,8 +293,17 @@ fn indicator(word: &str, sign: Status, rest: &str, context: &Context) -> Part {
         (None, None, _) => String::new(),
     };
     // RFC 1939 §3: the indicators are sent in upper case.
-    if word.bytes().any(|octet| octet.is_ascii_lowercase()) {
-        cause.push_str(" A server must write it in upper case; not every program reads it so.");
+    let is_exact = !word.bytes().any(|octet| octet.is_ascii_lowercase());
+    let title = match (is_exact, sign) {
+        (true, _) => title,
+        (false, Status::Positive) => "meant as +OK, in the wrong case",
+        (false, _) => "meant as -ERR, in the wrong case",
+    };
+    if !is_exact {
+        cause.insert_str(
+            0,
+            "A server must write it in upper case; not every program reads it so, and such a one may report an error or wait. Read as it is meant: ",
+        );
     }
     said(
         format!("{}{to}: {title}", quoted(word)),
@@ -248,13 +313,16 @@ fn indicator(word: &str, sign: Status, rest: &str, context: &Context) -> Part {
     )
 }
 
-fn positive(row: Option<&Command>, context: &Context) -> String {
+fn positive(row: Option<&Command>, rest: &str, context: &Context) -> String {
     let Some(row) = row else {
         return match context.state {
+            _ if rest.is_empty() && context.state != Some(State::Greeting) => {
+                "The command was accepted.".to_owned()
+            }
             Some(State::Greeting) => {
                 "The server is ready; the next step is the login, best after STLS.".to_owned()
             }
-            _ => "The command was accepted. What stands behind it is mostly decoration.".to_owned(),
+            _ => "The command was accepted. Any text after it is for people.".to_owned(),
         };
     };
     let effect = match row.effect {
@@ -289,9 +357,7 @@ fn negative(row: Option<&Command>, rest: &str, context: &Context) -> String {
         (None, Some(State::Greeting)) if context.verb.is_none() => {
             return "The server does not want this connection. It may close now.".to_owned();
         }
-        _ => {
-            "The command was refused and changed nothing; this line is all of the reply.".to_owned()
-        }
+        _ => "The command was refused, or failed; this line is all of the reply.".to_owned(),
     };
     if let (Some(row), Some(state)) = (row, context.state) {
         let is_allowed = match state {
@@ -312,7 +378,7 @@ fn negative(row: Option<&Command>, rest: &str, context: &Context) -> String {
         }
     }
     if context.is_tls == Some(false) && row.is_some_and(|row| row.verb == "PASS") {
-        text.push_str(" There is no TLS: the password was on the wire in clear all the same.");
+        text.push_str(" There is no TLS: the password crossed the network unencrypted.");
     }
     if rest.is_empty() {
         text.push_str(" The server gives no reason.");

@@ -4,7 +4,6 @@ use super::{
     Context, Explained, Part, capabilities, codes, mechanisms, profiles, quoted, reply, said, texts,
 };
 use crate::command::Command;
-use crate::tracker::Status;
 
 /// Explains a text that has no status indicator.
 pub(super) fn explain(text: &str, context: &Context) -> Explained {
@@ -49,8 +48,9 @@ pub(super) fn explain(text: &str, context: &Context) -> Explained {
     }
     parts.extend(profiles::named(text).map(reply::profile));
     if parts.is_empty() {
-        parts.extend(texts::find(text, None).map(|row| reply::known_text(text, row)));
-        parts.extend(profiles::in_text(text).map(reply::profile));
+        let found = texts::find(text, text, None, false);
+        parts.extend(found.map(|found| reply::known_text(text, &found)));
+        parts.extend(profiles::of_text(text).map(|row| reply::alike(text, row)));
     }
     let is_known = !parts.is_empty();
     if !is_known {
@@ -98,8 +98,9 @@ fn capability(row: &capabilities::Capability, words: &[&str]) -> Part {
 
 fn row_of_implementation(row: &capabilities::Capability, text: &str) -> Option<Part> {
     (row.tag == "IMPLEMENTATION")
-        .then(|| reply::text_part(text, Status::Positive, &Context::default()))
+        .then(|| profiles::of_text(text))
         .flatten()
+        .map(|row| reply::alike(text, row))
 }
 
 fn mechanism(name: &str) -> Option<Part> {
@@ -124,7 +125,7 @@ fn unknown(text: &str, words: &[&str]) -> Part {
     said(
         format!("{}: not known", quoted(text)),
         cause,
-        "a reply is best given whole, from its +OK or -ERR on.",
+        "give the whole reply, including +OK or -ERR.",
         "",
     )
 }

@@ -163,6 +163,31 @@ mod tests {
     }
 
     #[test]
+    fn every_text_is_explained_in_every_language() {
+        use crate::explain::{Context, explain};
+        for text in ALL {
+            for (language, tag, _) in Language::ALL {
+                let first: &dyn Display = match text.en {
+                    en if en.starts_with("{} tells") => &"PLAIN",
+                    en if en.starts_with("{} English") => &tag,
+                    en if en.ends_with("ready {}") => &"<1896.697170952@practice.example>",
+                    en if en.ends_with(": {}") => &"PLAIN is: NUL, name, NUL, password",
+                    _ => &17,
+                };
+                let text = text.filled(language, &[first, &320]);
+                let known = ["+OK", "-ERR"].into_iter().filter(|status| {
+                    let explained = explain(&format!("{status} {text}"), &Context::default());
+                    let shown = explained.text(80);
+                    explained.is_known
+                        && !shown.contains("doesn't know")
+                        && !shown.contains("often mean")
+                });
+                assert!(known.count() > 0, "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn a_range_finds_its_language() {
         let tag = |range: &[u8]| Language::matching(range).map(|(_, tag)| tag);
         assert_eq!(tag(b"de"), Some("de"));
