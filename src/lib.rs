@@ -53,6 +53,7 @@ pub mod log;
 pub mod login;
 pub mod mail;
 pub mod mailbox;
+pub mod mistake;
 pub mod net;
 pub mod netrc;
 pub mod password;

@@ -3,7 +3,7 @@
 pub mod dial;
 pub mod dns;
 pub mod engine;
-pub mod mistake;
+pub use crate::mistake;
 mod timed;
 pub mod tls;
 mod tunnel;

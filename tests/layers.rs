@@ -5,7 +5,10 @@ use std::path::Path;
 
 /// The layers from the bottom; a module may use those of its own layer and of the layers below.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("facts", &["command", "visible", "exit", "percent"]),
+    (
+        "facts",
+        &["command", "visible", "exit", "percent", "mistake"],
+    ),
     ("core", &["tracker", "stuffing"]),
     ("tape", &["transcript", "text", "secret", "bodies"]),
     ("recorder", &["recorder"]),

@@ -26,14 +26,14 @@ const SERVICES: &[Service] = &[
         },
     },
     Service {
-        starts: &[b"* OK", b"* PREAUTH", b"* BYE"],
+        starts: &[b"* OK", b"* PREAUTH", b"* BYE", b"* CAPABILITY", b". OK"],
         mistake: Mistake {
             what: "this is an IMAP server, not POP3",
             hint: "POP3 is on port 110, over TLS on 995; IMAP is on 143 and 993",
         },
     },
     Service {
-        starts: &[b"220 ", b"220-", b"421 ", b"554 "],
+        starts: &[b"220 ", b"220-", b"250 ", b"250-", b"421 ", b"554 "],
         mistake: Mistake {
             what: "this is an SMTP or FTP server, not POP3",
             hint: "POP3 is on port 110, over TLS on 995; SMTP is on 25, 465 and 587",
