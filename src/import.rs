@@ -5,44 +5,42 @@
 //! about five octets for each of theirs; [`PACKETS_AHEAD_MAX`] bounds what is held of a capture.
 
 mod curl;
+mod dialects;
 mod dump;
+mod exchange;
 mod fetchmail;
+mod formats;
 mod lines;
-mod mailkit;
+mod marked;
 mod packets;
+mod paste;
+mod patterns;
 mod pcap;
 mod rawlog;
 mod s_client;
 mod stamp;
 mod talk;
 mod tcp;
+mod telnet;
+mod terminal;
 mod thunderbird;
+
+pub use formats::Format;
+pub use patterns::{PatternError, Patterns};
 
 pub use pcap::TALKS_MAX;
 pub use tcp::PACKETS_AHEAD_MAX;
 
+use crate::service::Service;
+use marked::Marks;
+use paste::Unwrapped;
+
+/// Octets in which the sign of a format is looked for, at first and in a long file.
+const HEAD: usize = 64 * 1024;
+const LONG_HEAD: usize = 4 * 1024 * 1024;
+
 /// The most octets of a file that is read.
 pub const FILE_MAX: u64 = 128 * 1024 * 1024;
-
-/// The program that made a recording, or its form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum Format {
-    /// What `openssl s_client` wrote, or a copy of its terminal
-    SClient,
-    /// `curl -v`, --trace-ascii or --trace
-    Curl,
-    /// `fetchmail -vv`
-    Fetchmail,
-    /// A pair of files of Dovecot's rawlog: NAME.in and NAME.out
-    Rawlog,
-    /// Thunderbird's log of its POP3 module
-    Thunderbird,
-    /// MailKit's ProtocolLogger
-    Mailkit,
-    /// A capture of packets, pcap or pcapng, with POP3 in clear
-    Pcap,
-}
 
 /// A file that was read.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +65,8 @@ pub struct Options {
 pub struct Made {
     /// The text of its file.
     pub text: Vec<u8>,
+    /// The server was not a POP3 server, by the first line it sent.
+    service: Option<&'static Service>,
 }
 
 /// Why a file can't be imported.
@@ -102,22 +102,54 @@ impl Problem {
 }
 
 impl Format {
-    /// The format of a file, by what stands in its first lines; None when it is none of these.
+    /// The format of a file, by what stands in its lines; None when it is none of these.
     #[must_use]
     pub fn recognize(source: &Source<'_>) -> Option<Self> {
-        let head = source.octets.get(..64 * 1024).unwrap_or(source.octets);
-        let has = |needle: &str| memchr::memmem::find(head, needle.as_bytes()).is_some();
+        let octets = source.octets;
+        if pcap::is_capture(octets.get(..HEAD).unwrap_or(octets)) {
+            return Some(Self::Pcap);
+        }
+        if rawlog::is_rawlog(source) {
+            return Some(Self::Rawlog);
+        }
+        let unquoted = Unwrapped::unquoted(octets);
+        let found = unquoted.and_then(|text| Self::of_text(&text.octets));
+        found.or_else(|| Self::of_text(&Unwrapped::plain(octets).octets))
+    }
+
+    /// The format of a text. A long log may begin with something else.
+    fn of_text(text: &[u8]) -> Option<Self> {
+        let part = |length: usize| text.get(..length).unwrap_or(text);
+        let is_long = text.len() > HEAD;
+        Self::of_part(part(HEAD)).or_else(|| is_long.then(|| Self::of_part(part(LONG_HEAD)))?)
+    }
+
+    fn of_part(part: &[u8]) -> Option<Self> {
+        let has = |needle: &str| memchr::memmem::find(part, needle.as_bytes()).is_some();
+        let marked = dialects::of_text(part, None).map(|row| row.dialect.format);
+        // What marks each line is surer than what a line may happen to say.
+        let is_sure = marked.is_some_and(|format| !matches!(format, Self::Mailkit));
         let tests: [(Self, bool); 7] = [
-            (Self::Pcap, pcap::is_capture(head)),
-            (Self::Rawlog, rawlog::is_rawlog(source)),
-            (Self::Fetchmail, has("POP3< ") || has("POP3> ")),
-            (Self::Thunderbird, thunderbird::is_log(head)),
-            (Self::Mailkit, mailkit::is_log(head)),
-            (Self::Curl, curl::is_log(head)),
-            (Self::SClient, s_client::is_log(head)),
+            (Self::Exchange, exchange::is_log(part)),
+            (
+                Self::Fetchmail,
+                !is_sure && (has("POP3< ") || has("POP3> ")),
+            ),
+            (Self::Thunderbird, !is_sure && thunderbird::is_log(part)),
+            (Self::Curl, !is_sure && curl::is_log(part)),
+            (
+                Self::GnutlsCli,
+                marked.is_none() && telnet::is_gnutls_log(part),
+            ),
+            (Self::SClient, marked.is_none() && s_client::is_log(part)),
+            (
+                Self::Telnet,
+                marked.is_none() && telnet::is_telnet_log(part),
+            ),
         ];
         let found = tests.into_iter().find(|(_, is_it)| *is_it);
-        found.map(|(format, _)| format)
+        let found = found.map(|(format, _)| format).or(marked);
+        found.or_else(|| telnet::is_session(part).then_some(Self::Terminal))
     }
 }
 
@@ -129,22 +161,115 @@ pub fn import(
     sources: &[Source<'_>],
     options: &Options,
 ) -> Result<Vec<Made>, Problem> {
-    if format == Format::Rawlog {
-        return rawlog::import(sources, options);
+    match format {
+        Format::Rawlog => rawlog::import(sources, options),
+        Format::Pcap => each(sources, |source| pcap::import(source, options)),
+        Format::Lines => Err(Problem {
+            file: "lines".to_owned(),
+            line: None,
+            what: "the marks of the two sides are not given".to_owned(),
+            hint: "give --client REGEX and --server REGEX, each with a group around what was sent",
+        }),
+        format => each(sources, |source| text(format, source, options)),
     }
+}
+
+/// Makes transcripts of logs of which the user gives the marks.
+///
+/// Errors: no line has a mark, or no line is of POP3.
+pub fn import_lines(
+    patterns: &Patterns,
+    sources: &[Source<'_>],
+    options: &Options,
+) -> Result<Vec<Made>, Problem> {
+    each(sources, |source| {
+        unwrapped(
+            source,
+            |text| patterns.has_mark(text),
+            |source| marked::import(source, options, &patterns.marks()),
+        )
+    })
+}
+
+/// The other protocol whose session a text is: its server says so in the first line that looks like a server's.
+#[must_use]
+pub fn other_protocol(source: &Source<'_>) -> Option<&'static Service> {
+    let text = Unwrapped::plain(source.octets);
+    let head = text.octets.get(..HEAD).unwrap_or(&text.octets);
+    // Marks that logs put in front of what the server sent.
+    let marks: &[u8] = b"<>SCR: \t-";
+    let bare = |line: &[u8]| {
+        let at = line.iter().position(|octet| !marks.contains(octet));
+        line.get(at.unwrap_or(line.len())..)
+            .unwrap_or_default()
+            .to_vec()
+    };
+    let mut lines = lines::numbered(head).map(|(_, line)| line);
+    lines.find_map(|line| Service::of_line(line).or_else(|| Service::of_line(&bare(line))))
+}
+
+fn each(
+    sources: &[Source<'_>],
+    import: impl Fn(&Source<'_>) -> Result<Vec<Made>, Problem>,
+) -> Result<Vec<Made>, Problem> {
     let mut made = Vec::new();
     for source in sources {
-        let of_file = match format {
-            Format::SClient => s_client::import(source, options),
-            Format::Curl => curl::import(source, options),
-            Format::Fetchmail => fetchmail::import(source, options),
-            Format::Thunderbird => thunderbird::import(source, options),
-            Format::Mailkit => mailkit::import(source, options),
-            Format::Pcap | Format::Rawlog => pcap::import(source, options),
-        }?;
-        made.extend(of_file);
+        made.extend(import(source)?);
     }
     Ok(made)
+}
+
+/// A text, of which only the connections to POP3 servers count.
+fn text(format: Format, source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
+    let is_format = |text: &[u8]| Format::of_text(text) == Some(format);
+    unwrapped(source, is_format, |source| match format {
+        Format::SClient => s_client::import(source, options),
+        Format::GnutlsCli => telnet::gnutls(source, options),
+        Format::Telnet => telnet::telnet(source, options),
+        Format::Terminal => telnet::copy(source, options),
+        Format::Curl => curl::import(source, options),
+        Format::Fetchmail => fetchmail::import(source, options),
+        Format::Thunderbird => thunderbird::import(source, options),
+        Format::Exchange => exchange::import(source, options),
+        format => {
+            let row = dialects::of_text(source.octets, Some(format))
+                .or_else(|| dialects::of_format(format));
+            match row {
+                Some(row) => marked::import(source, options, &Marks::of(row)),
+                None => Ok(Vec::new()),
+            }
+        }
+    })
+}
+
+/// Imports a text as its program wrote it: without quoting and the like, if then it is of the format.
+fn unwrapped(
+    source: &Source<'_>,
+    is_format: impl Fn(&[u8]) -> bool,
+    import: impl Fn(&Source<'_>) -> Result<Vec<Made>, Problem>,
+) -> Result<Vec<Made>, Problem> {
+    let text = Unwrapped::unquoted(source.octets).filter(|text| is_format(&text.octets));
+    let text = text.unwrap_or_else(|| Unwrapped::plain(source.octets));
+    let inner = Source {
+        name: source.name,
+        octets: &text.octets,
+    };
+    let made = import(&inner).map_err(|problem| Problem {
+        line: problem.line.map(|line| text.number(line)),
+        ..problem
+    })?;
+    let other = made.iter().find_map(|made| made.service);
+    let made: Vec<Made> = made
+        .into_iter()
+        .filter(|made| made.service.is_none())
+        .collect();
+    match other {
+        Some(service) if made.is_empty() => {
+            let what = format!("this is {}", service.name);
+            Err(Problem::new(source, None, &what, service.hint))
+        }
+        _ => Ok(made),
+    }
 }
 
 #[cfg(test)]

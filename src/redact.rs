@@ -187,7 +187,7 @@ impl Redactor {
     }
 
     /// Text of a head, an event or prose, without the secrets that were seen.
-    fn free_text(&self, text: &str) -> String {
+    pub(crate) fn free_text(&self, text: &str) -> String {
         let pieces = vec![Piece::Octets(text.as_bytes().to_vec())];
         let mut hidden = Vec::new();
         for piece in self.hider.hide_values_in(pieces) {

@@ -94,9 +94,15 @@ const SERVICES: &[Service] = &[
 const REPLY_CODES: Service = service("a server of SMTP, FTP, NNTP or the like, not POP3", &[]);
 
 impl Service {
-    /// Returns the service that starts to talk like this; None when it may be POP3, or is not known.
+    /// Returns the service that greets like this; None when it may be POP3, or is not known.
     #[must_use]
     pub fn of_start(first: &[u8]) -> Option<&'static Self> {
+        Self::of_line(first).or_else(|| has_reply_code(first).then_some(&REPLY_CODES))
+    }
+
+    /// Returns the service that is known by such a line, wherever it occurs: a number alone proves nothing there.
+    #[must_use]
+    pub fn of_line(first: &[u8]) -> Option<&'static Self> {
         let starts = |start: &&[u8]| {
             first
                 .get(..start.len())
@@ -105,7 +111,6 @@ impl Service {
         SERVICES
             .iter()
             .find(|service| service.starts.iter().any(|start| starts(start)))
-            .or_else(|| has_reply_code(first).then_some(&REPLY_CODES))
     }
 }
 

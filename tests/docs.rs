@@ -292,6 +292,26 @@ fn the_guide_tells_what_each_crate_is_for() {
     assert_eq!(told, used);
 }
 
+/// The table of formats that can be imported is made from their rows.
+#[test]
+fn the_guide_has_the_formats_of_import() {
+    use clap::ValueEnum;
+    let mut table = "| format | what it reads | what is not in it |\n|---|---|---|\n".to_owned();
+    for format in poptalk::import::Format::value_variants() {
+        let (name, reads, lacks) = (format.name(), format.reads(), format.lacks());
+        table += &format!("| `{name}` | {reads} | {lacks} |\n");
+    }
+    let guide = read("GUIDE.md");
+    let (before, rest) = guide.split_once("<!-- formats -->\n").unwrap();
+    let (now, after) = rest.split_once("<!-- end of formats -->").unwrap();
+    if std::env::var_os("POPTALK_BLESS").is_some() {
+        let new = format!("{before}<!-- formats -->\n{table}<!-- end of formats -->{after}");
+        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/GUIDE.md"), new).unwrap();
+    } else {
+        assert_eq!(now, table, "run with POPTALK_BLESS=1");
+    }
+}
+
 #[test]
 fn the_example_of_the_format_is_a_transcript() {
     let text = read("transcripts/README.md");

@@ -21,7 +21,7 @@ fn recordings() -> Vec<(Format, String, Vec<PathBuf>)> {
         let path = entry.unwrap().path();
         if path
             .extension()
-            .is_some_and(|end| end != "pop3" && end != "md")
+            .is_some_and(|end| end != "pop3" && end != "md" && end != "log")
         {
             stems.insert(path.file_stem().unwrap().to_string_lossy().into_owned());
         }
@@ -96,6 +96,38 @@ fn no_secret_of_a_recording_is_in_its_transcript() {
     }
 }
 
+/// What the rules say of each sample. `findings.md` has them all: each is to be read, and none is false.
+#[test]
+fn the_findings_of_each_recording_are_known() {
+    let mut found = String::new();
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "pop3"))
+        .collect();
+    paths.sort();
+    let home = Home::new();
+    for path in paths {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let output = home.script(&["lint", path.to_str().unwrap()], b"");
+        let said = text(&output.stdout);
+        let lines = said.lines().filter(|line| line.starts_with('/'));
+        for line in lines {
+            let (_, finding) = line.split_once(".pop3:").unwrap();
+            found += &format!("{name}:{finding}\n");
+        }
+    }
+    let golden = folder().join("findings.md");
+    if std::env::var_os("POPTALK_BLESS").is_some() {
+        std::fs::write(&golden, &found).unwrap();
+    }
+    assert_eq!(
+        found,
+        std::fs::read_to_string(&golden).unwrap(),
+        "run with POPTALK_BLESS=1"
+    );
+}
+
 #[test]
 fn several_connections_give_several_files_for_their_owner_alone() {
     let home = Home::new();
@@ -138,7 +170,7 @@ fn errors_say_where_what_and_what_next() {
         (&["import", "rawlog", log, other], "error: line 2 of "),
         (
             &["import", "auto", "-"],
-            "error: standard input: no recording that is known\nhint: name the format",
+            "error: standard input: none of the formats that are known: s_client, gnutls_cli, telnet",
         ),
         (
             &["import", "curl", "-"],
@@ -149,8 +181,20 @@ fn errors_say_where_what_and_what_next() {
             "error: standard input: no capture in pcap or pcapng form\nhint: ",
         ),
         (
+            &["import", "lines", "-"],
+            "error: lines needs --client and --server\nhint: poptalk import lines --client ",
+        ),
+        (
+            &["import", "lines", "--client", "(", "--server", "(.*)", "-"],
+            "error: `(` is not a regular expression: unclosed group\nhint: ",
+        ),
+        (
+            &["import", "lines", "--client", "^C", "--server", "(.*)", "-"],
+            "error: `^C` needs one group around what was sent, as in `^C: (.*)$`\nhint: ",
+        ),
+        (
             &["import", "wireshark", "-"],
-            "not one of auto, s_client, curl",
+            "not one of auto, s_client, gnutls_cli, telnet",
         ),
     ] {
         let output = home.script(args, b"\x1b[31mnothing\r\n");

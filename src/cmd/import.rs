@@ -9,7 +9,7 @@ use clap::ValueEnum;
 
 use super::redact::Safe;
 use crate::exit::Exit;
-use crate::import::{self, FILE_MAX, Format, Made, Options, Source};
+use crate::import::{self, FILE_MAX, Format, Made, Options, Patterns, Source};
 use crate::log;
 use crate::net::dial::plain;
 use crate::report;
@@ -20,6 +20,7 @@ pub const EXAMPLES: &str = "\
 Examples:
   poptalk import auto openssl.txt -o session.pop3
   poptalk import rawlog 20261123.in 20261123.out
+  poptalk import lines --client '^> (.*)$' --server '^< (.*)$' session.log
   poptalk import pcap capture.pcap -o folder/";
 
 /// The word that has the format found out.
@@ -28,8 +29,8 @@ const AUTO: &str = "auto";
 /// The arguments of `import`.
 #[derive(Debug, clap::Args)]
 pub struct ImportArgs {
-    /// What made the recording: s_client, curl, fetchmail, rawlog, thunderbird, mailkit, pcap; or auto
-    #[arg(value_name = "FORMAT", value_parser = format)]
+    /// What made the recording, or auto to find it out
+    #[arg(value_name = "FORMAT", value_parser = format, help = format_help())]
     format: Chosen,
 
     /// The recordings; `-` is the standard input. Of a rawlog both NAME.in and NAME.out
@@ -44,9 +45,24 @@ pub struct ImportArgs {
     #[arg(long = "port", value_name = "PORT")]
     ports: Vec<u16>,
 
+    /// With lines: what the client's lines look like, with a group around what was sent
+    #[arg(long, value_name = "REGEX")]
+    client: Option<String>,
+
+    /// With lines: what the server's lines look like, likewise
+    #[arg(long, value_name = "REGEX")]
+    server: Option<String>,
+
     /// Leave passwords and the like in clear
     #[arg(long)]
     keep_secrets: bool,
+}
+
+fn format_help() -> String {
+    format!(
+        "What made the recording: {}; or auto",
+        Format::names().join(", ")
+    )
 }
 
 /// The format, where it was told.
@@ -57,17 +73,33 @@ fn format(text: &str) -> Result<Chosen, String> {
     if text == AUTO {
         return Ok(Chosen(None));
     }
-    let names: Vec<String> = Format::value_variants()
-        .iter()
-        .filter_map(ValueEnum::to_possible_value)
-        .map(|value| value.get_name().to_owned())
-        .collect();
     Format::from_str(&text.replace('-', "_"), true)
         .map(|format| Chosen(Some(format)))
-        .map_err(|_| format!("not one of {AUTO}, {}", names.join(", ")))
+        .map_err(|_| format!("not one of {AUTO}, {}", Format::names().join(", ")))
 }
 
 type Failure = (String, Option<&'static str>);
+
+const LINES_HINT: &str = "poptalk import lines --client '^> (.*)$' --server '^< (.*)$' FILE";
+
+/// The patterns of `lines`; None for another format.
+fn patterns(args: &ImportArgs) -> Result<Option<Patterns>, Failure> {
+    let is_lines = matches!(args.format, Chosen(Some(Format::Lines)));
+    match (is_lines, &args.client, &args.server) {
+        (false, None, None) => Ok(None),
+        (true, Some(client), Some(server)) => Patterns::new(client, server)
+            .map(Some)
+            .map_err(|error| (error.to_string(), Some(LINES_HINT))),
+        (true, ..) => Err((
+            "lines needs --client and --server".to_owned(),
+            Some(LINES_HINT),
+        )),
+        (false, ..) => Err((
+            "--client and --server go with the format lines".to_owned(),
+            Some(LINES_HINT),
+        )),
+    }
+}
 
 /// Imports, and writes the transcripts.
 #[must_use]
@@ -82,6 +114,7 @@ pub fn run(args: &ImportArgs) -> Exit {
 }
 
 fn work(args: &ImportArgs) -> Result<Exit, Failure> {
+    let patterns = patterns(args)?;
     let read = args.files.iter().map(|path| {
         let name = name(path);
         read(path).map(|octets| (name, octets))
@@ -95,12 +128,12 @@ fn work(args: &ImportArgs) -> Result<Exit, Failure> {
         ports: args.ports.clone(),
         is_keeping: args.keep_secrets,
     };
-    let format = match args.format {
-        Chosen(Some(format)) => format,
-        Chosen(None) => recognize(&sources)?,
+    let made = match (&patterns, args.format) {
+        (Some(patterns), _) => import::import_lines(patterns, &sources, &options),
+        (None, Chosen(Some(format))) => import::import(format, &sources, &options),
+        (None, Chosen(None)) => import::import(recognize(&sources)?, &sources, &options),
     };
-    let made = import::import(format, &sources, &options)
-        .map_err(|problem| (problem.to_string(), Some(problem.hint)))?;
+    let made = made.map_err(|problem| (problem.to_string(), Some(problem.hint)))?;
     write(args, &made)
 }
 
@@ -109,8 +142,7 @@ fn recognize(sources: &[Source<'_>]) -> Result<Format, Failure> {
     let mut all: Option<Format> = None;
     for source in sources {
         let Some(format) = Format::recognize(source) else {
-            let what = format!("{}: no recording that is known", source.name);
-            return Err((what, Some("name the format: poptalk import FORMAT FILE")));
+            return Err(unknown(source));
         };
         if all.is_some_and(|all| all != format) {
             let what = format!("{}: another format than the file before it", source.name);
@@ -119,6 +151,29 @@ fn recognize(sources: &[Source<'_>]) -> Result<Format, Failure> {
         all = Some(format);
     }
     all.ok_or_else(|| ("no file".to_owned(), None))
+}
+
+/// A file of no format: that of another protocol, or one to be named.
+fn unknown(source: &Source<'_>) -> Failure {
+    let what = match import::other_protocol(source) {
+        Some(service) => {
+            return (
+                format!("{}: this is {}", source.name, service.name),
+                Some(service.hint),
+            );
+        }
+        None => format!(
+            "{}: none of the formats that are known: {}",
+            source.name,
+            Format::names().join(", ")
+        ),
+    };
+    (
+        what,
+        Some(
+            "name the format, or give the marks of its lines: poptalk import lines --client REGEX --server REGEX",
+        ),
+    )
 }
 
 /// A file's name for errors.

@@ -45,10 +45,18 @@ fn block(line: &[u8]) -> Option<(Option<u64>, Block<'_>)> {
     Some((us, block))
 }
 
-/// Whether a file begins as such a trace.
+/// The lines before a trace that may be of something else.
+const BEFORE_MAX: usize = 200;
+
+/// The first line that opens a block.
+fn first(octets: &[u8]) -> Option<&[u8]> {
+    let lines = numbered(octets).map(|(_, line)| without_cr(line).0);
+    lines.take(BEFORE_MAX).find(|line| block(line).is_some())
+}
+
+/// Whether a file is such a trace.
 pub(super) fn is_trace(octets: &[u8]) -> bool {
-    let mut lines = numbered(octets);
-    lines.next().is_some_and(|(_, line)| block(line).is_some())
+    first(octets).is_some()
 }
 
 /// The octets of a line of a dump: behind `0040: `, in hex or as text.
@@ -91,9 +99,7 @@ fn is_hex(octets: &[u8]) -> bool {
 
 pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
     let is_hex = is_hex(source.octets);
-    let has_times = numbered(source.octets)
-        .next()
-        .is_some_and(|(_, line)| stamp::clock(line).is_some());
+    let has_times = first(source.octets).is_some_and(|line| stamp::clock(line).is_some());
     let imported = match (is_hex, has_times) {
         (true, true) => "curl --trace; the date and message data are not in it",
         (true, false) => "curl --trace; times and message data are not in it",

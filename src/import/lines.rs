@@ -75,7 +75,7 @@ impl Tls {
     pub(super) fn take_event(&mut self) -> Option<String> {
         let tls = std::mem::take(self);
         let verified = match tls.doubt.as_deref() {
-            None => "unverified (not told)".to_owned(),
+            None => "unknown".to_owned(),
             Some("") => "verified".to_owned(),
             Some(why) => format!("unverified ({why})"),
         };

@@ -1,14 +1,11 @@
-//! What `openssl s_client` wrote on its terminal, or into a file: its own lines, the server's, and the typed ones where they were
-//! echoed.
+//! `openssl s_client`, of OpenSSL 0.9.8 to 3: its own lines, whole or cut down to a few as in forums, and how it failed.
 
-use super::lines::{Tls, behind, numbered, text, without_cr, word};
-use super::talk::Talk;
+use super::lines::{Tls, behind, host_port, numbered, text, without_cr, word};
+use super::stamp;
+use super::terminal::{self, News, Opening, Program};
 use super::{Made, Options, Problem, Source};
-use crate::secret::place;
-use crate::tracker::{Awaited, LineEnd, Role, Side, Status};
-use crate::transcript::{Hole, Piece};
 
-/// Lines of s_client's own, by their starts.
+/// Lines of s_client's own during a session, by their starts.
 const OWN: &[&str] = &[
     "CONNECTED(",
     "Connecting to ",
@@ -19,6 +16,7 @@ const OWN: &[&str] = &[
     "closed",
     "read:errno",
     "write:errno",
+    "connect:errno",
     "RENEGOTIATING",
     "KEYUPDATE",
     "Script started on",
@@ -27,257 +25,252 @@ const OWN: &[&str] = &[
     "# ",
 ];
 
-/// Whether a file begins as such a session.
+/// Lines that only s_client prints.
+const SIGNS: &[&str] = &[
+    "CONNECTED(",
+    "CONNECTION ESTABLISHED",
+    "depth=",
+    "Can't use SSL_get_servername",
+    "connect:errno=",
+    "read:errno=",
+    "write:errno=",
+    "RENEGOTIATING",
+    "Verify return code: ",
+    "SSL handshake has read ",
+    "New, TLSv1",
+    "New, (NONE)",
+];
+
+const PROGRAM: Program = Program {
+    name: "openssl s_client",
+    is_own,
+    news,
+    took,
+};
+
+/// Whether a text has a line of s_client's.
 pub(super) fn is_log(head: &[u8]) -> bool {
-    numbered(head).take(8).any(|(_, line)| {
-        ["CONNECTED(", "depth=", "Can't use SSL_get_servername"]
-            .iter()
-            .any(|own| line.starts_with(own.as_bytes()))
-    })
+    let is_sign = |line: &[u8]| {
+        let line = stamp::front(line).map_or(line, |(_, rest)| rest);
+        let bare = line.trim_ascii();
+        SIGNS.iter().any(|sign| bare.starts_with(sign.as_bytes()))
+            || is_error(bare)
+            || bare == b"DONE"
+    };
+    numbered(head).any(|(_, line)| is_sign(line))
+}
+
+/// `80FB...:error:0A00042E:SSL routines:...` or, of older ones, `140...:error:1408F10B:SSL routines:...`.
+fn is_error(line: &[u8]) -> bool {
+    behind(line, ":error:").is_some() && line.iter().take(5).all(u8::is_ascii_hexdigit)
 }
 
 fn is_own(line: &[u8]) -> bool {
-    let is_error =
-        behind(line, ":error:").is_some() && line.iter().take(8).all(u8::is_ascii_hexdigit);
-    is_error || OWN.iter().any(|own| line.starts_with(own.as_bytes()))
+    let line = stamp::front(line).map_or(line, |(_, rest)| rest);
+    let (line, _) = without_cr(line);
+    is_error(line) || OWN.iter().any(|own| line.starts_with(own.as_bytes()))
 }
 
-/// How the file shows who said a line: a terminal turns LF into CR LF, so that a CR too many is the server's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    /// A file or pipe: only what was received is in it.
-    Pipe,
-    /// What `script` keeps of a terminal: lines with this many CRs are not the server's.
-    Terminal(usize),
-    /// A copy without CRs: the talk itself must tell.
-    Copy,
+fn news(line: &[u8]) -> News {
+    if line.starts_with(b"closed") {
+        News::Over("closed by server".to_owned())
+    } else if line.starts_with(b"read:errno=0") {
+        // The server closed without a close_notify.
+        News::Over("closed by server".to_owned())
+    } else if line.starts_with(b"read:errno") || line.starts_with(b"write:errno") {
+        News::Over(format!("connection lost: {}", text(line)))
+    } else if line.starts_with(b"DONE") {
+        News::Over("closed by client".to_owned())
+    } else if is_error(line) {
+        News::Prose
+    } else {
+        News::Nothing
+    }
 }
 
-impl Form {
-    fn of(octets: &[u8]) -> Self {
-        let crs = |line| without_cr(line).1;
-        // What `script` itself writes does not go through the terminal.
-        let lines = || {
-            let lines = numbered(octets).map(|(_, line)| line);
-            lines.filter(|line| !line.starts_with(b"Script ") && !line.is_empty())
-        };
-        let own = lines().find(|line| is_own(line)).map(crs);
-        let least = own.or_else(|| lines().map(crs).min()).unwrap_or_default();
-        match (least, lines().map(crs).max()) {
-            (least, Some(most)) if most <= least => Self::Copy,
-            (0, _) => Self::Pipe,
-            (least, _) => Self::Terminal(least),
-        }
+/// Whether s_client took a typed line for a command of its own.
+fn took(line: &[u8], next: &[u8]) -> bool {
+    match line.first() {
+        Some(b'Q') => next.starts_with(b"DONE"),
+        Some(b'R') => next.starts_with(b"RENEGOTIATING"),
+        Some(b'K' | b'k') => next.starts_with(b"KEYUPDATE"),
+        _ => false,
     }
 }
 
 pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
-    let form = Form::of(source.octets);
-    let imported = match form {
-        Form::Pipe => "openssl s_client; what was typed and times are not in it",
-        Form::Terminal(_) => "openssl s_client; line ends of the client and times are not in it",
-        Form::Copy => {
-            "openssl s_client; line ends, times and who said a line are not in it: the order of the talk tells"
-        }
-    };
-    let lines = numbered(source.octets).map(|(_, line)| without_cr(line));
-    let mut tls = Tls::default();
-    let mut head = Vec::new();
-    let begin = preamble(lines.clone(), &mut tls, &mut head);
-    let mut session = Session {
-        talk: Talk::new(options, &head, imported),
-        form,
-        is_first: true,
-        is_over: false,
-    };
-    let has_preamble = tls.version.is_some();
-    if let Some(event) = tls.take_event() {
-        session.talk.event(&event);
-    } else {
-        session.talk.event("tls unknown");
-    }
-    let mut in_ticket = false;
-    let mut lines = lines.skip(begin).peekable();
-    while let Some((line, crs)) = lines.next() {
-        let next = lines.peek().map(|(line, _)| *line).unwrap_or_default();
-        if in_ticket {
-            in_ticket = !line.starts_with(b"read R BLOCK");
-        } else if line == b"---" && next.starts_with(b"Post-Handshake ") {
-            in_ticket = true;
-        } else if !(has_preamble && line == b"---" && session.talk.is_empty()) {
-            session.line(line, crs, next);
-        }
-    }
-    if session.talk.is_empty() {
-        let hint = "keep what s_client printed, from `CONNECTED` to `closed`";
-        return Err(Problem::new(
-            source,
-            None,
-            "no greeting of a POP3 server",
-            hint,
-        ));
-    }
-    Ok(vec![session.talk.finish()])
+    let (lines, has_session) = terminal::opening_lines(source.octets, &PROGRAM);
+    let report = Report::of(&lines);
+    let is_failed = !has_session && report.failure.is_some();
+    let made = terminal::import(
+        source,
+        options,
+        &PROGRAM,
+        &report.opening(is_failed),
+        lines.len(),
+    );
+    made.map(|made| vec![made]).ok_or_else(|| {
+        let (what, hint) = if report.tls.version.is_some() {
+            (
+                "TLS was set up, but no line of a POP3 server follows",
+                "let s_client wait for the greeting, and keep what it printed up to `closed`",
+            )
+        } else {
+            (
+                "no greeting of a POP3 server",
+                "keep what s_client printed, from `CONNECTED` to `closed`",
+            )
+        };
+        Problem::new(source, None, what, hint)
+    })
 }
 
-/// Reads what s_client tells before the talk; returns how many lines that is.
-fn preamble<'a>(
-    lines: impl Iterator<Item = (&'a [u8], usize)> + Clone,
-    tls: &mut Tls,
-    head: &mut Vec<(&'static str, String)>,
-) -> usize {
-    let has_report = lines
-        .clone()
-        .take(200)
-        .any(|(line, _)| line == b"Server certificate");
-    let mut count = 0;
-    let mut is_ending = false;
-    for (index, (line, _)) in lines.enumerate() {
-        count = index + 1;
-        if let Some(server) = behind(line, "-connect ")
-            && head.is_empty()
-        {
-            head.push(("server", word(server, b"\"'")));
+/// What s_client says before the session.
+#[derive(Debug, Default)]
+struct Report {
+    server: Option<String>,
+    address: Option<String>,
+    is_connected: bool,
+    tls: Tls,
+    failure: Option<String>,
+}
+
+impl Report {
+    fn of(lines: &[&[u8]]) -> Self {
+        let mut report = Self::default();
+        for line in lines {
+            report.line(line.trim_ascii());
         }
-        if let Some(subject) = line.strip_prefix(b"subject=") {
-            tls.subject = text(subject);
-        } else if let Some(new) = line.strip_prefix(b"New, ") {
-            tls.version = Some(word(new, b","));
-            tls.cipher = behind(new, "Cipher is ")
-                .map(|rest| word(rest, b""))
-                .unwrap_or_default();
+        if let Some(failure) = &mut report.failure
+            && failure.starts_with("could not connect")
+        {
+            let place = report.server.as_deref().or(report.address.as_deref());
+            *failure = failure.replacen(
+                "connect",
+                &format!("connect to {}", place.unwrap_or("the server")),
+                1,
+            );
+        }
+        report
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        let after = |mark: &str| line.strip_prefix(mark.as_bytes());
+        if let Some(server) = behind(line, "-connect ")
+            && self.server.is_none()
+        {
+            self.server = Some(word(server, b"\"'"));
+        } else if let Some(address) = after("Connecting to ") {
+            self.address = Some(word(address, b""));
+        } else if line.starts_with(b"CONNECTED(") || line.starts_with(b"CONNECTION ESTABLISHED") {
+            self.is_connected = true;
+        } else if let Some(subject) = after("subject=").or_else(|| after("Peer certificate: ")) {
+            self.tls.subject = text(subject);
+        } else if let Some(new) = after("New, ").or_else(|| after("Reused, ")) {
+            // OpenSSL 1.0 and 1.1 name here the version that brought the cipher, as `TLSv1/SSLv3`: `Protocol` has the session's.
+            let version = word(new, b",");
+            let cipher = behind(new, "Cipher is ").map(|rest| word(rest, b""));
+            if cipher.as_deref() != Some("(NONE)") {
+                self.tls.version.get_or_insert(version);
+                self.tls.cipher = cipher.unwrap_or_default();
+            }
+        } else if let Some(version) =
+            field(line, "Protocol").or_else(|| after("Protocol version: "))
+        {
+            // `Protocol  : TLSv1.2` is printed after a failed handshake, too.
+            if self.tls.version.is_some() || self.failure.is_none() {
+                self.tls.version = Some(text(version));
+            }
+        } else if let Some(cipher) = field(line, "Cipher").or_else(|| after("Ciphersuite: ")) {
+            match text(cipher).as_str() {
+                "0000" | "(NONE)" => self.tls.version = None,
+                cipher => cipher.clone_into(&mut self.tls.cipher),
+            }
         } else if let Some(code) = behind(line, "Verify return code: ") {
             let code = text(code);
-            tls.doubt = Some(if code.starts_with("0 ") {
-                String::new()
-            } else {
-                code
-            });
-            is_ending = true;
-        }
-        let is_over = if has_report {
-            is_ending && line == b"---"
-        } else {
-            !is_own(line)
-        };
-        if is_over {
-            return index + usize::from(has_report);
+            let is_verified = code.starts_with("0 ");
+            self.tls.doubt = Some(if is_verified { String::new() } else { code });
+        } else if let Some(verdict) = after("Verification: ") {
+            if verdict.starts_with(b"OK") {
+                self.tls.doubt = Some(String::new());
+            }
+        } else if let Some(why) = after("Verification error: ").or_else(|| after("verify error:")) {
+            self.tls.doubt.get_or_insert(text(why));
+        } else if is_error(line) {
+            self.error(line);
+        } else if let Some(number) = after("connect:errno=") {
+            if self.failure.is_none() {
+                self.failure = Some(format!("could not connect: errno {}", word(number, b"")));
+            }
+        } else if line.starts_with(b"write:errno") || line.starts_with(b"read:errno") {
+            self.failure
+                .get_or_insert(format!("connection lost: {}", text(line)));
         }
     }
-    count
-}
 
-struct Session {
-    talk: Talk,
-    form: Form,
-    is_first: bool,
-    /// The session has ended: what follows is the shell's.
-    is_over: bool,
-}
-
-impl Session {
-    /// A line of the talk. `next` tells whether s_client took it for itself.
-    fn line(&mut self, line: &[u8], crs: usize, next: &[u8]) {
-        if self.is_over {
+    /// The reason in an error of OpenSSL's.
+    fn error(&mut self, line: &[u8]) {
+        let line = text(line);
+        // `ID:error:CODE:LIBRARY:FUNCTION:REASON:FILE:LINE:...`, of which the function may be empty.
+        let fields: Vec<&str> = line.split(':').collect();
+        let at = fields
+            .iter()
+            .position(|field| *field == "error")
+            .unwrap_or_default();
+        let field = |after: usize| fields.get(at + after).copied().unwrap_or_default();
+        let (library, function, reason) = (field(2), field(3), field(4));
+        if reason.is_empty() {
             return;
         }
-        let is_first = std::mem::take(&mut self.is_first);
-        let is_status = Status::of_line(line) != Status::Malformed;
-        let side = match self.form {
-            Form::Pipe if crs == 0 && is_own(line) => return self.own(line),
-            // Nobody but the client says such a line; taken for the server's, it would show the secret.
-            Form::Pipe if crs == 0 && is_login(line) => Side::Client,
-            Form::Pipe => Side::Server,
-            Form::Terminal(least) if crs > least => Side::Server,
-            Form::Terminal(least) if is_own(line) || crs < least => return self.own(line),
-            // The greeting may come while the terminal is still set up.
-            Form::Terminal(_) if is_first && is_status => Side::Server,
-            Form::Terminal(_) => Side::Client,
-            Form::Copy if is_own(line) && !self.talk.is_in_data() => return self.own(line),
-            Form::Copy => self.side(is_status),
+        let is_system = library == "system library";
+        let is_about_tcp = ["BIO", "lookup", "addrinfo"]
+            .iter()
+            .any(|word| function.contains(word) || library.contains(word));
+        let failure = if is_system || is_about_tcp {
+            format!("could not connect: {}", reason.to_ascii_lowercase())
+        } else {
+            format!("tls failed: {reason}")
         };
-        let end = match self.form {
-            Form::Pipe if crs == 0 => LineEnd::Lf,
-            _ => LineEnd::Crlf,
-        };
-        if side == Side::Client {
-            let taken = match line.first() {
-                Some(b'Q') => next.starts_with(b"DONE"),
-                Some(b'R') => next.starts_with(b"RENEGOTIATING"),
-                Some(b'K' | b'k') => next.starts_with(b"KEYUPDATE"),
-                _ => false,
-            };
-            if taken {
-                let what = if self.talk.expects_response() || is_login(line) {
-                    "a secret".to_owned()
-                } else {
-                    text(line)
-                };
-                let own = "s_client took this line for itself and did not send it:";
-                return self.talk.prose(&format!("{own} {what}"));
-            }
-            return self.talk.line(side, line, end);
-        }
-        if is_first && let Some(inner) = second_status(line) {
-            let (greeting, rest) = line.split_at(inner);
-            // Seen: OpenSSL 3.0.22, -starttls pop3: of the greeting as many octets as the reply to STLS had.
-            self.talk.prose(
-                "s_client -starttls shows a part of the greeting, and neither STLS nor its reply",
-            );
-            let pieces = vec![Piece::Octets(greeting.to_vec()), Piece::Hole(Hole::Text)];
-            self.talk.row(Side::Server, pieces, LineEnd::Crlf);
-            return self.line(rest, crs, next);
-        }
-        if is_status && !is_first && self.talk.awaited().is_none() && !self.talk.is_in_data() {
-            // What was typed is not in the file.
-            self.talk.hole(Side::Client);
-        }
-        if self.form == Form::Copy
-            && let Some(found) = place(line, Role::Command, false)
-        {
-            // Data, or a login that was typed while data was awaited: nobody can tell.
-            let open = line.get(..found.from).unwrap_or_default().to_vec();
-            let hole = Piece::Hole(Hole::Named(found.hole.to_owned()));
-            return self.talk.row(side, vec![Piece::Octets(open), hole], end);
-        }
-        self.talk.line(side, line, end);
+        self.failure.get_or_insert(failure);
     }
 
-    /// Who said a line, by the order of the talk.
-    fn side(&self, is_status: bool) -> Side {
-        match self.talk.awaited() {
-            Some(Awaited::Terminator(_) | Awaited::Greeting) => Side::Server,
-            _ if is_status => Side::Server,
-            _ => Side::Client,
+    fn opening(&self, is_failed: bool) -> Opening {
+        let mut opening = Opening {
+            is_failed,
+            ..Opening::default()
+        };
+        opening
+            .head
+            .extend(self.server.clone().map(|server| ("server", server)));
+        let place = match (&self.server, &self.address) {
+            (Some(server), Some(address)) => server
+                .rsplit_once(':')
+                .map(|(_, port)| host_port(address, port)),
+            (server, _) => server.clone(),
+        };
+        if let Some(place) = place.filter(|_| self.is_connected) {
+            opening.events.push(format!("connected {place}"));
         }
-    }
-
-    /// A line of s_client's own.
-    fn own(&mut self, line: &[u8]) {
-        if line.starts_with(b"closed") {
-            self.talk.event("closed by server");
-            self.is_over = true;
-        } else if line.starts_with(b"read:errno") {
-            self.talk.event(&format!("connection lost: {}", text(line)));
-        } else if line.starts_with(b"DONE") {
-            self.talk.event("closed by client");
-            self.is_over = true;
-        } else if behind(line, ":error:").is_some() {
-            self.talk.prose(&text(line));
+        if is_failed {
+            opening.events.extend(self.failure.clone());
+            return opening;
         }
+        let mut tls = Tls {
+            version: self.tls.version.clone(),
+            cipher: self.tls.cipher.clone(),
+            subject: self.tls.subject.clone(),
+            doubt: self.tls.doubt.clone(),
+        };
+        let event = tls.take_event();
+        opening
+            .events
+            .push(event.unwrap_or_else(|| "tls unknown".to_owned()));
+        opening
     }
 }
 
-/// Whether a line carries a secret.
-fn is_login(line: &[u8]) -> bool {
-    place(line, Role::Command, false).is_some()
-}
-
-/// Where a second status line begins inside a first one.
-fn second_status(line: &[u8]) -> Option<usize> {
-    let starts = ["+OK", "-ERR"].map(|status| {
-        let rest = line.get(3..)?;
-        memchr::memmem::find(rest, status.as_bytes()).map(|at| at + 3)
-    });
-    starts.into_iter().flatten().min()
+/// What follows `name` and a colon, as in `    Protocol  : TLSv1.2`.
+fn field<'a>(line: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let rest = line.strip_prefix(name.as_bytes())?.trim_ascii_start();
+    rest.strip_prefix(b":").map(<[u8]>::trim_ascii)
 }

@@ -57,3 +57,94 @@ fn number(digits: &[u8], width: std::ops::RangeInclusive<usize>) -> Option<u64> 
         .then(|| std::str::from_utf8(digits).ok()?.parse().ok())
         .flatten()
 }
+
+/// A time as a log shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Time {
+    /// Microseconds since 1970 or, without a date, since midnight.
+    pub(super) us: u64,
+    /// The log names the day.
+    pub(super) has_date: bool,
+    /// The log says that it is UTC.
+    pub(super) is_utc: bool,
+}
+
+/// Reads a time in any form that logs have: `2026-11-23T08:40:12.123Z`, `2026-11-23 08:40:12,123`, `23/11/2026 08:40:12 AM`, `08:40:12`.
+/// Of a date whose order of day and month is not sure only the clock is read.
+pub(super) fn any(text: &[u8]) -> Option<Time> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    let is_utc = text.ends_with('Z') || text.ends_with("UTC");
+    let bare = text
+        .trim_end_matches("UTC")
+        .trim_end()
+        .trim_end_matches('Z');
+    let bare = bare.replace(',', ".");
+    if let Some((date, clock)) = bare.split_once(['T', ' '])
+        && date.len() == 10
+        && date.as_bytes().get(..4)?.iter().all(u8::is_ascii_digit)
+    {
+        let date = date.replace(['.', '/'], "-");
+        if let Ok(stamp) = format!("{date}T{clock}Z").parse::<Timestamp>() {
+            let us = u64::try_from(stamp.as_microsecond()).ok()?;
+            return Some(Time {
+                us,
+                has_date: true,
+                is_utc,
+            });
+        }
+    }
+    let is_afternoon = bare.ends_with("PM");
+    let clock = bare
+        .split_ascii_whitespace()
+        .rfind(|word| word.contains(':'))?;
+    let mut parts = clock.split(':');
+    let mut next = |most: u64| {
+        let part: u64 = parts.next()?.parse().ok()?;
+        (part < most).then_some(part)
+    };
+    let (hours, minutes) = (next(24)?, next(60)?);
+    let hours = if is_afternoon && hours < 12 {
+        hours + 12
+    } else {
+        hours
+    };
+    let seconds = parts.next().unwrap_or("0");
+    let (seconds, fraction) = seconds.split_once('.').unwrap_or((seconds, ""));
+    let seconds: u64 = seconds.parse().ok().filter(|seconds| *seconds < 61)?;
+    let digits: String = fraction.chars().chain("000000".chars()).take(6).collect();
+    let micros: u64 = digits.parse().ok()?;
+    let us = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + micros;
+    Some(Time {
+        us,
+        has_date: false,
+        is_utc: false,
+    })
+}
+
+/// Reads a time in front of a line, as `ts` or a terminal's logging puts it there, in brackets or not; returns what follows it.
+pub(super) fn front(line: &[u8]) -> Option<(Time, &[u8])> {
+    let is_stamp = |octet: &u8| octet.is_ascii_digit() || b"-:.,/[] TZ".contains(octet);
+    // The octets of a time may begin what was said (a listing), so that the shortest time counts.
+    let most = line
+        .iter()
+        .take(36)
+        .take_while(|octet| is_stamp(octet))
+        .count();
+    let head = line.get(..most)?;
+    let colon = head.iter().position(|octet| *octet == b':')?;
+    let clock = head.get(colon..)?;
+    let end = clock
+        .iter()
+        .position(|octet| b" ]".contains(octet))
+        .map(|at| at + colon)?;
+    let end = end + usize::from(head.get(end) == Some(&b']'));
+    let stamp: Vec<u8> = head
+        .get(..end)?
+        .iter()
+        .copied()
+        .filter(|octet| !b"[]".contains(octet))
+        .collect();
+    let time = any(&stamp)?;
+    let rest = line.get(end..)?;
+    Some((time, rest.strip_prefix(b" ").unwrap_or(rest)))
+}

@@ -2,6 +2,7 @@
 
 use super::{Made, Options};
 use crate::command::Command;
+use crate::service::Service;
 use crate::recorder::ROW_MAX;
 use crate::redact::{self, Redactor};
 use crate::secret::{Hider, place};
@@ -21,9 +22,34 @@ pub(super) struct Talk {
     tail: Vec<u8>,
     tail_side: Side,
     rows: u64,
+    is_keeping: bool,
     /// The last row was a hole of the server.
     is_behind_hole: bool,
+    /// Rows of the client are missing, the login perhaps among them.
+    is_behind_client_hole: bool,
+    /// The server has said something; and it was not POP3.
+    is_greeted: bool,
+    service: Option<&'static Service>,
+    /// The end of the head in `text`.
+    head_len: usize,
 }
+
+/// The most characters of a foreign line that are kept.
+const FOREIGN_LEN: usize = 400;
+
+/// Words for a secret that programs put in its place.
+const MASKS: &[&str] = &[
+    "XX_DELETED_XX",
+    "<omitted>",
+    "<hidden>",
+    "<password>",
+    "<password hidden>",
+    "(hidden)",
+    "(password hidden)",
+    "[hidden]",
+    "[redacted]",
+    "[omitted]",
+];
 
 impl Talk {
     /// A transcript with its head. `imported` tells where it is from and what is not in it; `head` comes before.
@@ -37,7 +63,12 @@ impl Talk {
             tail: Vec::new(),
             tail_side: Side::Server,
             rows: 0,
+            is_keeping: options.is_keeping,
             is_behind_hole: false,
+            is_behind_client_hole: false,
+            is_greeted: false,
+            service: None,
+            head_len: 0,
         };
         talk.item(Item::Prose("!pop3 1".to_owned()));
         let tool = format!("poptalk {}", env!("CARGO_PKG_VERSION"));
@@ -54,6 +85,7 @@ impl Talk {
             });
         }
         talk.item(Item::Blank);
+        talk.head_len = talk.text.len();
         talk
     }
 
@@ -166,6 +198,13 @@ impl Talk {
     pub(super) fn row(&mut self, side: Side, pieces: Vec<Piece>, end: LineEnd) {
         self.rows += 1;
         self.is_behind_hole = false;
+        if side == Side::Server && !self.is_greeted {
+            self.is_greeted = true;
+            self.service = match pieces.first() {
+                Some(Piece::Octets(octets)) => Service::of_start(octets),
+                _ => None,
+            };
+        }
         let after_ms = match (self.now_us, self.zero_us) {
             (Some(now), Some(zero)) => {
                 let now_ms = now.saturating_sub(zero) / 1000;
@@ -183,6 +222,12 @@ impl Talk {
         self.end_tail();
         self.row(side, vec![Piece::Hole(Hole::Rows)], LineEnd::Crlf);
         self.is_behind_hole = side == Side::Server;
+        self.is_behind_client_hole |= side == Side::Client;
+    }
+
+    /// Whether rows of the client are missing somewhere before.
+    pub(super) fn is_behind_client_hole(&self) -> bool {
+        self.is_behind_client_hole
     }
 
     /// In a log that leaves data out: what was awaited when the client speaks again is not in it. Its end must have come,
@@ -214,17 +259,66 @@ impl Talk {
         self.item(Item::Prose(escaped(&format!(" {prose}"))));
     }
 
+    /// A line that neither side said, as prose. What may be a secret is left out.
+    pub(super) fn foreign(&mut self, line: &str) {
+        if line.trim().is_empty() {
+            return;
+        }
+        let is_doubtful = !self.is_keeping && names_secret(line);
+        if is_doubtful {
+            self.prose("a line that may hold a secret was left out here");
+        } else {
+            let short: String = line.chars().take(FOREIGN_LEN).collect();
+            self.prose(&short);
+        }
+    }
+
     /// The transcript is complete.
     pub(super) fn finish(mut self) -> Made {
         self.end_tail();
         self.redactor.finish(&mut self.text);
-        Made { text: self.text }
+        self.hide_in_prose();
+        Made {
+            text: self.text,
+            service: self.service,
+        }
+    }
+
+    /// A foreign line may show a secret before it is said.
+    fn hide_in_prose(&mut self) {
+        let (head, body) = self.text.split_at(self.head_len.min(self.text.len()));
+        if !body
+            .split(|octet| *octet == b'\n')
+            .any(|line| line.starts_with(b"# "))
+        {
+            return;
+        }
+        let mut text = head.to_vec();
+        for line in body.split_inclusive(|octet| *octet == b'\n') {
+            match std::str::from_utf8(line) {
+                Ok(prose) if prose.starts_with("# ") => {
+                    text.extend_from_slice(self.redactor.free_text(prose).as_bytes());
+                }
+                _ => text.extend_from_slice(line),
+            }
+        }
+        self.text = text;
     }
 
     /// The pieces of a client line whose secret the program showed as stars: `PASS *`, `AUTH PLAIN ********`.
     fn unmasked(&self, line: &[u8]) -> Vec<Piece> {
-        let is_mask =
-            |octets: &[u8]| !octets.is_empty() && octets.iter().all(|octet| *octet == b'*');
+        let is_mask = |octets: &[u8]| {
+            let is_row = |mark: &[u8]| {
+                !octets.is_empty() && octets.chunks(mark.len()).all(|part| part == mark)
+            };
+            // Seen: `....` in Perl's Net::Cmd, `XX_DELETED_XX` in Wormly's test.
+            is_row(b"*")
+                || is_row(b".")
+                || is_row("\u{2022}".as_bytes())
+                || MASKS
+                    .iter()
+                    .any(|mask| octets.eq_ignore_ascii_case(mask.as_bytes()))
+        };
         let role = if self.expects_response() {
             Role::Response
         } else {
@@ -245,6 +339,29 @@ impl Talk {
     fn item(&mut self, item: Item) {
         self.redactor.item(item, &mut self.text);
     }
+}
+
+/// Whether a line names a password or the like, so that it may show it.
+fn names_secret(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    let words = [
+        "passw",
+        "pass ",
+        "pass:",
+        "pass=",
+        "pwd",
+        "secret",
+        "token",
+        "authoriz",
+        "credential",
+    ];
+    words.iter().any(|word| {
+        line.match_indices(word).any(|(at, _)| {
+            let rest = line.get(at..).unwrap_or_default();
+            // A value follows: a colon, an equals sign, or a word in quotes.
+            rest.contains(['=', ':', '"', '\'']) || rest.starts_with("pass ")
+        })
+    })
 }
 
 /// Text from a recording, for a head, an event or prose.

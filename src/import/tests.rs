@@ -8,6 +8,8 @@ use crate::text::parse;
 use crate::tracker::Side;
 use crate::transcript::Item;
 
+mod pastes;
+
 /// Writes captures: what is sent, as packets, with a header of choice.
 mod writer {
     use etherparse::PacketBuilder;
