@@ -1,25 +1,31 @@
 //! Recordings that other programs made, as transcripts. Pure: octets of files in, texts of transcripts out.
 //!
 //! What a recording does not tell is not made up: a head says what is missing, and holes stand where octets were left out.
-//! Secrets are hidden as in a live recording. In memory at once are the files ([`FILE_MAX`] each) and the transcripts, at most
-//! about five octets for each of theirs; [`PACKETS_AHEAD_MAX`] bounds what is held of a capture.
+//! Secrets are hidden as in a live recording. In memory at once are the files ([`FILE_MAX`] each), of a capture at most two octets
+//! more for each of the file, and the transcripts, at most about five octets for each of theirs.
 
+mod conversation;
 mod curl;
 mod dump;
 mod fetchmail;
+mod fragments;
+mod frames;
 mod lines;
+mod link;
 mod mailkit;
 mod packets;
 mod pcap;
 mod rawlog;
 mod s_client;
+mod sessions;
 mod stamp;
 mod talk;
 mod tcp;
 mod thunderbird;
 
+use std::borrow::Cow;
+
 pub use pcap::TALKS_MAX;
-pub use tcp::PACKETS_AHEAD_MAX;
 
 /// The most octets of a file that is read.
 pub const FILE_MAX: u64 = 128 * 1024 * 1024;
@@ -80,7 +86,7 @@ pub struct Problem {
     /// What is wrong.
     pub what: String,
     /// What to do.
-    pub hint: &'static str,
+    pub hint: Cow<'static, str>,
 }
 
 fn place(file: &str, line: Option<usize>) -> String {
@@ -91,12 +97,17 @@ fn place(file: &str, line: Option<usize>) -> String {
 }
 
 impl Problem {
-    fn new(source: &Source<'_>, line: Option<usize>, what: &str, hint: &'static str) -> Self {
+    fn new(
+        source: &Source<'_>,
+        line: Option<usize>,
+        what: &str,
+        hint: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
             file: source.name.to_owned(),
             line,
             what: what.to_owned(),
-            hint,
+            hint: hint.into(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `poptalk import FORMAT FILE...`: recordings that other programs made, as transcripts.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
@@ -66,7 +67,7 @@ fn format(text: &str) -> Result<Chosen, String> {
         .map_err(|_| format!("not one of {AUTO}, {}", names.join(", ")))
 }
 
-type Failure = (String, Option<&'static str>);
+type Failure = (String, Option<Cow<'static, str>>);
 
 /// Imports, and writes the transcripts.
 #[must_use]
@@ -74,7 +75,7 @@ pub fn run(args: &ImportArgs) -> Exit {
     match work(args) {
         Ok(exit) => exit,
         Err((what, hint)) => {
-            report::error(&what, hint);
+            report::error(&what, hint.as_deref());
             Exit::Usage
         }
     }
@@ -109,11 +110,17 @@ fn recognize(sources: &[Source<'_>]) -> Result<Format, Failure> {
     for source in sources {
         let Some(format) = Format::recognize(source) else {
             let what = format!("{}: no recording that is known", source.name);
-            return Err((what, Some("name the format: poptalk import FORMAT FILE")));
+            return Err((
+                what,
+                Some("name the format: poptalk import FORMAT FILE".into()),
+            ));
         };
         if all.is_some_and(|all| all != format) {
             let what = format!("{}: another format than the file before it", source.name);
-            return Err((what, Some("import the files of each format by themselves")));
+            return Err((
+                what,
+                Some("import the files of each format by themselves".into()),
+            ));
         }
         all = Some(format);
     }
@@ -132,7 +139,7 @@ fn name(path: &Path) -> String {
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let failure = |error: io::Error| {
         let what = format!("{}: {}", name(path), plain(&error));
-        (what, Some("give a file that can be read"))
+        (what, Some("give a file that can be read".into()))
     };
     let input: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
@@ -148,7 +155,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         let what = format!("{}: more than {} MiB", name(path), FILE_MAX >> 20);
         return Err((
             what,
-            Some("cut it, or filter a capture: tcpdump -r FILE -w LESS tcp port 110"),
+            Some("cut it, or filter a capture: tcpdump -r FILE -w LESS tcp port 110".into()),
         ));
     }
     Ok(octets)
@@ -158,7 +165,10 @@ fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
     let Some(output) = &args.output else {
         let [made] = made else {
             let what = format!("{} connections, and one standard output", made.len());
-            return Err((what, Some("give a folder for the transcripts: -o FOLDER")));
+            return Err((
+                what,
+                Some("give a folder for the transcripts: -o FOLDER".into()),
+            ));
         };
         let mut out = io::stdout().lock();
         let printed = match out.is_terminal() {
@@ -176,7 +186,7 @@ fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
                 let what = format!("{}: {}", path.display(), plain(&error));
                 (
                     what,
-                    Some("a transcript is never overwritten: give another name by -o"),
+                    Some("a transcript is never overwritten: give another name by -o".into()),
                 )
             })?;
         report::note(&format!("wrote {}", path.display()));
