@@ -22,10 +22,12 @@ mod stamp;
 mod talk;
 mod tcp;
 mod thunderbird;
+mod unpack;
 
 use std::borrow::Cow;
 
 pub use pcap::TALKS_MAX;
+pub use unpack::{Unpacked, unpack, unpacked_name};
 
 /// The most octets of a file that is read.
 pub const FILE_MAX: u64 = 128 * 1024 * 1024;

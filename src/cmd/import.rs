@@ -84,7 +84,9 @@ pub fn run(args: &ImportArgs) -> Exit {
 fn work(args: &ImportArgs) -> Result<Exit, Failure> {
     let read = args.files.iter().map(|path| {
         let name = name(path);
-        read(path).map(|octets| (name, octets))
+        read(path)
+            .and_then(|octets| unpacked(&name, octets))
+            .map(|octets| (name, octets))
     });
     let read: Vec<(String, Vec<u8>)> = read.collect::<Result<_, _>>()?;
     let sources: Vec<Source<'_>> = read
@@ -161,6 +163,24 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(octets)
 }
 
+/// The octets of a file as they were before gzip.
+fn unpacked(name: &str, octets: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    let source = Source {
+        name,
+        octets: &octets,
+    };
+    let unpacked =
+        import::unpack(&source).map_err(|problem| (problem.to_string(), Some(problem.hint)))?;
+    if unpacked.is_cut {
+        let what = format!("{name}: the end of the gzip data is missing or damaged");
+        report::warning(&what);
+    }
+    Ok(match unpacked.octets {
+        Cow::Owned(octets) => octets,
+        Cow::Borrowed(_) => octets,
+    })
+}
+
 fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
     let Some(output) = &args.output else {
         let [made] = made else {
@@ -198,7 +218,13 @@ fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
 fn place(args: &ImportArgs, output: &Path, number: Option<usize>) -> PathBuf {
     let is_folder = output.is_dir();
     let stem = if is_folder {
-        args.files.first().and_then(|path| path.file_stem())
+        // Of `x.pcap.gz` the name is `x`.
+        let first = args.files.first().and_then(|path| path.file_name());
+        first
+            .and_then(OsStr::to_str)
+            .map(|name| OsStr::new(import::unpacked_name(name)))
+            .or(first)
+            .and_then(|name| Path::new(name).file_stem())
     } else {
         output.file_stem()
     };

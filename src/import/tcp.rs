@@ -51,7 +51,7 @@ pub(super) struct Gap {
     pub(super) count: u64,
     /// The packet is in the file, cut short by the snapshot length.
     pub(super) is_cut: bool,
-    /// Only an acknowledgement shows it, and its last number may be that of a FIN.
+    /// Only later numbers show it, and its last one may be that of a FIN.
     pub(super) may_be_close: bool,
 }
 
@@ -224,15 +224,17 @@ impl<'a> Stream<'a> {
                 .map(|place| (place.segment.us, place.segment.number))
                 .min(),
         };
-        let sent_end = own()
-            .filter(|place| !place.segment.is_rst)
-            .map(Placed::end)
-            .max()
-            .unwrap_or(start);
+        let is_sent = |place: &&Placed<'_>| {
+            !place.segment.is_rst && (place.segment.length > 0 || place.segment.is_fin)
+        };
+        let sent_end = own().filter(is_sent).map(Placed::end).max();
+        let sent_end = sent_end.unwrap_or(start);
         stream.lay(own(), start, sent_end.max(start));
         let end = stream.parts.last().map_or(start, |part| part.to);
-        // An acknowledgement of FIN has one number more.
-        let acked = acks().max().unwrap_or(end);
+        // What is acknowledged, and what has gone by when no octets are sent: either may count a FIN.
+        let gone = own().filter(|place| !place.segment.is_rst);
+        let gone = gone.map(|place| place.offset);
+        let acked = acks().chain(gone).max().unwrap_or(end);
         if fin.is_none() && acked > end {
             stream.parts.push(Part {
                 from: end,
