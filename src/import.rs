@@ -162,3 +162,5 @@ pub fn import(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_tcp;

@@ -91,6 +91,95 @@ fn a_disturbed_capture_gives_the_same_transcripts() {
     println!("{all} disturbed captures, {packets} packets, all as untouched");
 }
 
+/// A capture of IP packets: what the client and the server at a port say in turn, the server first.
+fn capture(link: u8, port: u16, turns: &[&[u8]]) -> Vec<u8> {
+    let mut file = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0".to_vec();
+    file.extend([link, 0, 0, 0]);
+    let mut sent = [1, 1];
+    for (number, turn) in turns.iter().enumerate() {
+        let own = number % 2;
+        let (from, to, ports) = match own {
+            0 => ([10, 0, 0, 2], [10, 0, 0, 1], (port, 40000)),
+            _ => ([10, 0, 0, 1], [10, 0, 0, 2], (40000, port)),
+        };
+        let packet = etherparse::PacketBuilder::ipv4(from, to, 64);
+        let packet = packet
+            .tcp(ports.0, ports.1, sent[own], 100)
+            .ack(sent[1 - own]);
+        sent[own] += turn.len() as u32;
+        let length = packet.size(turn.len()) as u32;
+        for word in [1_795_451_677, 0, length, length] {
+            file.extend(u32::to_le_bytes(word));
+        }
+        packet.write(&mut file, turn).unwrap();
+    }
+    file
+}
+
+fn refused(octets: &[u8], ports: &[u16]) -> (String, String) {
+    let options = Options {
+        ports: ports.to_vec(),
+        ..Options::default()
+    };
+    let source = Source { name: "x", octets };
+    let problem = import(Format::Pcap, &[source], &options).unwrap_err();
+    (problem.to_string(), problem.hint.into_owned())
+}
+
+#[test]
+fn a_capture_without_pop3_is_refused_with_what_is_there() {
+    const RAW: u8 = 101;
+    let tls: &[&[u8]] = &[b"", b"\x16\x03\x01\0\x04hello", b"\x16\x03\x03\0\x04hello"];
+    let keys = "a capture does not have the keys: record such a session by `poptalk proxy`";
+    assert_eq!(
+        refused(&capture(RAW, 995, tls), &[]),
+        (
+            "x: no POP3 on port 110: port 995 is there, and is TLS".to_owned(),
+            keys.to_owned()
+        )
+    );
+    assert_eq!(
+        refused(&capture(RAW, 995, tls), &[995]),
+        (
+            "x: no unencrypted POP3: port 995 is there, and is TLS".to_owned(),
+            keys.to_owned()
+        )
+    );
+    let (what, hint) = refused(&capture(RAW, 2110, &[b"+OK ready\r\n"]), &[]);
+    assert_eq!(
+        what,
+        "x: no POP3 on port 110, but something like it on port 2110"
+    );
+    assert_eq!(hint, "import it by --port 2110");
+    let (what, _) = refused(&capture(RAW, 80, &[b"", b"GET / HTTP/1.0\r\n"]), &[]);
+    assert_eq!(what, "x: no POP3 on port 110, only port 80");
+    let (what, _) = refused(&capture(RAW, 110, &[b"", b""]), &[]);
+    assert_eq!(what, "x: connections to port 110, but none of their octets");
+    let (what, hint) = refused(&capture(189, 110, &[b"+OK\r\n"]), &[]);
+    assert_eq!(what, "x: packets of link type 189 (USB), which is not read");
+    assert!(hint.contains("tcpdump -i any"), "{hint}");
+    let (what, _) = refused(&capture(RAW, 110, &[]), &[]);
+    assert_eq!(what, "x: no POP3 on port 110: no TCP at all");
+}
+
+#[test]
+fn a_session_that_goes_to_tls_is_closed_last() {
+    let (name, octets) = files()
+        .into_iter()
+        .find(|(name, _)| name == "stls.pcap")
+        .unwrap();
+    let text = transcripts(&name, &octets).concat();
+    let events: Vec<&str> = text.lines().filter(|line| line.starts_with('*')).collect();
+    assert!(
+        matches!(events[..], [_, "* tls unknown", last] if last.starts_with("* closed by")),
+        "{text}"
+    );
+    assert!(
+        text.lines().last().unwrap().starts_with("* closed by"),
+        "{text}"
+    );
+}
+
 /// What tshark follows of each side in all connections of a file: the octets, sorted by connection.
 fn followed(path: &std::path::Path, connections: usize) -> Vec<[Vec<u8>; 2]> {
     let mut all: Vec<_> = (0..connections)

@@ -20,7 +20,7 @@ pub(super) struct Conversation {
     encrypted: [u64; 2],
     is_encrypted: bool,
     is_closed: bool,
-    /// How it was closed, to be told after all octets.
+    /// How it was closed, to be written after all octets.
     close: Option<String>,
     has_begun: bool,
     has_gap: bool,
@@ -75,14 +75,14 @@ impl Conversation {
         }
     }
 
-    /// Fragments of a side are in the capture without the first one, so nobody knows whether they belong here.
+    /// Fragments of a side are in the capture without the first one, so it is unknown whether they belong here.
     pub(super) fn has_headless(&mut self, side: Side) {
         if let Some(headless) = self.headless.get_mut(index(side)) {
             *headless = true;
         }
     }
 
-    /// Whether octets in clear came.
+    /// Whether unencrypted octets came.
     pub(super) fn has_clear(&self) -> bool {
         self.has_begun
     }

@@ -273,3 +273,102 @@ fn little(octets: &[u8], at: usize) -> Option<usize> {
     let field = octets.get(at..at + 2)?;
     Some(usize::from(u16::from_le_bytes(field.try_into().ok()?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes headers off until an IP packet is there.
+    fn peel(link: i32, frame: &[u8]) -> Option<Vec<u8>> {
+        let mut layer = Layer::Link(link, frame);
+        for _ in 0..16 {
+            layer = match layer {
+                Layer::Ip(packet) => return Some(packet.to_vec()),
+                outer => inner(outer)?,
+            };
+        }
+        None
+    }
+
+    fn frame(parts: &[&[u8]]) -> Vec<u8> {
+        [&parts.concat()[..], b"\x45packet"].concat()
+    }
+
+    #[test]
+    fn each_link_type_gives_its_packet() {
+        let addresses: &[u8] = &[2; 12];
+        let snap: &[u8] = &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
+        let data: &[u8] = &[0x88, 1];
+        let frames: &[(i32, &[&[u8]])] = &[
+            (1, &[addresses, &[8, 0]]),
+            (1, &[addresses, &[0x88, 0xa8, 0, 1, 0x81, 0, 0, 2, 8, 0]]),
+            (1, &[addresses, &[0, 40], snap]),
+            (1, &[addresses, &[0x88, 0x64, 0x11, 0, 0, 1, 0, 9, 0, 0x21]]),
+            (1, &[addresses, &[0x88, 0x47, 0, 0, 0, 64, 0, 0, 1, 64]]),
+            (
+                1,
+                &[
+                    addresses,
+                    &[0x88, 0x47, 0, 0, 1, 64, 0, 0, 0, 0],
+                    addresses,
+                    &[8, 0],
+                ],
+            ),
+            (0, &[&[2, 0, 0, 0]]),
+            (108, &[&[0, 0, 0, 2]]),
+            (9, &[&[0xff, 3, 0, 0x21]]),
+            (9, &[&[0x21]]),
+            (50, &[&[0xff, 3, 0, 0x21]]),
+            (50, &[&[0x0f, 0, 8, 0]]),
+            (51, &[&[0x11, 0, 0, 1, 0, 9, 0, 0x21]]),
+            (101, &[]),
+            (104, &[&[0x8f, 0, 8, 0]]),
+            (105, &[data, &[0; 24], snap]),
+            (127, &[&[0, 0, 8, 0, 0, 0, 0, 0], data, &[0; 24], snap]),
+            (113, &[&[0; 14], &[8, 0]]),
+            (276, &[&[8, 0], &[0; 18]]),
+            (166, &[&[1, 3, 0, 0x21]]),
+            (192, &[&[0, 0, 8, 0, 101, 0, 0, 0]]),
+            (204, &[&[1, 0xff, 3, 0, 0x21]]),
+            (239, &[&[2, 0, 0, 0, 8, 0, 1, 0, 8, 0, 0, 0, 12, 0, 9, 0]]),
+        ];
+        for (link, parts) in frames {
+            let frame = frame(parts);
+            assert_eq!(
+                peel(*link, &frame).as_deref(),
+                Some(&b"\x45packet"[..]),
+                "{link} {parts:?}"
+            );
+            for cut in 0..frame.len() {
+                peel(*link, &frame[..cut]);
+            }
+        }
+        assert_eq!(inner(Layer::Link(189, b"x")), Some(Layer::Unread(189)));
+        assert_eq!(name(189), "189 (USB)");
+    }
+
+    #[test]
+    fn tunnels_give_what_is_in_them() {
+        let packet = b"\x45packet";
+        let ethernet = frame(&[&[2; 12], &[8, 0]]);
+        let gre = frame(&[&[0xb0, 0, 8, 0], &[0; 12]]);
+        assert_eq!(inner(Layer::Gre(&gre)), Some(Layer::Type(0x0800, packet)));
+        let vxlan = [
+            &[0, 9, 0x12, 0xb5, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 1, 0][..],
+            &ethernet,
+        ]
+        .concat();
+        assert_eq!(inner(Layer::Udp(&vxlan)), Some(Layer::Ethernet(&ethernet)));
+        let geneve = [
+            &[
+                0, 9, 0x17, 0xc1, 0, 0, 0, 0, 1, 0, 0x65, 0x58, 0, 0, 1, 0, 9, 9, 9, 9,
+            ][..],
+            &ethernet,
+        ]
+        .concat();
+        assert_eq!(
+            inner(Layer::Udp(&geneve)),
+            Some(Layer::Type(0x6558, &ethernet))
+        );
+    }
+}

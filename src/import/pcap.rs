@@ -1,4 +1,4 @@
-//! POP3 in clear out of a capture of packets: each connection to one of the ports becomes a transcript.
+//! Unencrypted POP3 out of a capture of packets: each connection to one of the ports becomes a transcript.
 
 use core::net::{IpAddr, SocketAddr};
 use std::borrow::Cow;
@@ -121,7 +121,7 @@ fn why_nothing(
     }
     if !tls_ports.is_empty() {
         let what = format!(
-            "no POP3 in clear: {} is there, and is TLS",
+            "no unencrypted POP3: {} is there, and is TLS",
             ports(tls_ports)
         );
         return (what, NO_KEYS.into());
