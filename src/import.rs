@@ -1,16 +1,20 @@
 //! Recordings that other programs made, as transcripts. Pure: octets of files in, texts of transcripts out.
 //!
 //! What a recording does not tell is not made up: a head says what is missing, and holes stand where octets were left out.
-//! Secrets are hidden as in a live recording. In memory at once are the files ([`FILE_MAX`] each) and the transcripts, at most
-//! about five octets for each of theirs; [`PACKETS_AHEAD_MAX`] bounds what is held of a capture.
+//! Secrets are hidden as in a live recording. In memory at once are the files ([`FILE_MAX`] each), of a capture at most two octets
+//! more for each of the file, and the transcripts, at most about five octets for each of theirs.
 
+mod conversation;
 mod curl;
 mod dialects;
 mod dump;
 mod exchange;
 mod fetchmail;
 mod formats;
+mod fragments;
+mod frames;
 mod lines;
+mod link;
 mod marked;
 mod packets;
 mod paste;
@@ -18,18 +22,22 @@ mod patterns;
 mod pcap;
 mod rawlog;
 mod s_client;
+mod sessions;
 mod stamp;
 mod talk;
 mod tcp;
 mod telnet;
 mod terminal;
 mod thunderbird;
+mod unpack;
+
+use std::borrow::Cow;
 
 pub use formats::Format;
 pub use patterns::{PatternError, Patterns};
 
 pub use pcap::TALKS_MAX;
-pub use tcp::PACKETS_AHEAD_MAX;
+pub use unpack::{Unpacked, unpack, unpacked_name};
 
 use crate::service::Service;
 use marked::Marks;
@@ -80,7 +88,7 @@ pub struct Problem {
     /// What is wrong.
     pub what: String,
     /// What to do.
-    pub hint: &'static str,
+    pub hint: Cow<'static, str>,
 }
 
 fn place(file: &str, line: Option<usize>) -> String {
@@ -91,12 +99,17 @@ fn place(file: &str, line: Option<usize>) -> String {
 }
 
 impl Problem {
-    fn new(source: &Source<'_>, line: Option<usize>, what: &str, hint: &'static str) -> Self {
+    fn new(
+        source: &Source<'_>,
+        line: Option<usize>,
+        what: &str,
+        hint: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
             file: source.name.to_owned(),
             line,
             what: what.to_owned(),
-            hint,
+            hint: hint.into(),
         }
     }
 }
@@ -168,7 +181,8 @@ pub fn import(
             file: "lines".to_owned(),
             line: None,
             what: "the marks of the two sides are not given".to_owned(),
-            hint: "give --client REGEX and --server REGEX, each with a group around what was sent",
+            hint: "give --client REGEX and --server REGEX, each with a group around what was sent"
+                .into(),
         }),
         format => each(sources, |source| text(format, source, options)),
     }
@@ -274,3 +288,5 @@ fn unwrapped(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_tcp;

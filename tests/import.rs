@@ -155,6 +155,49 @@ fn several_connections_give_several_files_for_their_owner_alone() {
 }
 
 #[test]
+fn a_recording_that_was_compressed_is_read_or_its_program_named() {
+    let home = Home::new();
+    let plain = std::fs::read(folder().join("curl-7.88.1-v.txt")).unwrap();
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packer, &plain).unwrap();
+    let packed = packer.finish().unwrap();
+    let path = home.path().join("x.txt.gz");
+    let import = |octets: &[u8], output: &[&str]| {
+        std::fs::write(&path, octets).unwrap();
+        home.script(
+            &[&["import", "auto", path.to_str().unwrap()], output].concat(),
+            b"",
+        )
+    };
+    let want = std::fs::read(folder().join("curl-7.88.1-v-1.pop3")).unwrap();
+    let output = import(&packed, &[]);
+    assert_eq!(
+        text(&output.stdout).lines().count(),
+        text(&want).lines().count()
+    );
+    assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+    let to = home.path().to_str().unwrap();
+    assert_eq!(import(&packed, &["-o", to]).status.code(), Some(0));
+    assert!(home.path().join("x.pop3").exists());
+    let output = import(&packed[..packed.len() - 20], &[]);
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("the end of the gzip data is missing or damaged"),
+        "{said}"
+    );
+    assert!(text(&output.stdout).contains("S: +OK"));
+    let output = import(b"\x28\xb5\x2f\xfd...", &[]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        said.contains(
+            "x.txt.gz: compressed by zstd, which is not read\nhint: unpack it first: zstd -d FILE"
+        ),
+        "{said}"
+    );
+}
+
+#[test]
 fn errors_say_where_what_and_what_next() {
     let home = Home::new();
     let log = home.path().join("x.in");

@@ -7,6 +7,7 @@
     reason = "a test that meets the unexpected is to end there"
 )]
 
+mod captures;
 mod check;
 mod clients;
 #[cfg(target_os = "linux")]

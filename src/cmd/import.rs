@@ -1,5 +1,6 @@
 //! `poptalk import FORMAT FILE...`: recordings that other programs made, as transcripts.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -78,7 +79,7 @@ fn format(text: &str) -> Result<Chosen, String> {
         .map_err(|_| format!("not one of {AUTO}, {}", Format::names().join(", ")))
 }
 
-type Failure = (String, Option<&'static str>);
+type Failure = (String, Option<Cow<'static, str>>);
 
 const LINES_HINT: &str = "poptalk import lines --client '^> (.*)$' --server '^< (.*)$' FILE";
 
@@ -89,14 +90,14 @@ fn patterns(args: &ImportArgs) -> Result<Option<Patterns>, Failure> {
         (false, None, None) => Ok(None),
         (true, Some(client), Some(server)) => Patterns::new(client, server)
             .map(Some)
-            .map_err(|error| (error.to_string(), Some(LINES_HINT))),
+            .map_err(|error| (error.to_string(), Some(LINES_HINT.into()))),
         (true, ..) => Err((
             "lines needs --client and --server".to_owned(),
-            Some(LINES_HINT),
+            Some(LINES_HINT.into()),
         )),
         (false, ..) => Err((
             "--client and --server go with the format lines".to_owned(),
-            Some(LINES_HINT),
+            Some(LINES_HINT.into()),
         )),
     }
 }
@@ -107,7 +108,7 @@ pub fn run(args: &ImportArgs) -> Exit {
     match work(args) {
         Ok(exit) => exit,
         Err((what, hint)) => {
-            report::error(&what, hint);
+            report::error(&what, hint.as_deref());
             Exit::Usage
         }
     }
@@ -117,7 +118,9 @@ fn work(args: &ImportArgs) -> Result<Exit, Failure> {
     let patterns = patterns(args)?;
     let read = args.files.iter().map(|path| {
         let name = name(path);
-        read(path).map(|octets| (name, octets))
+        read(path)
+            .and_then(|octets| unpacked(&name, octets))
+            .map(|octets| (name, octets))
     });
     let read: Vec<(String, Vec<u8>)> = read.collect::<Result<_, _>>()?;
     let sources: Vec<Source<'_>> = read
@@ -146,7 +149,10 @@ fn recognize(sources: &[Source<'_>]) -> Result<Format, Failure> {
         };
         if all.is_some_and(|all| all != format) {
             let what = format!("{}: another format than the file before it", source.name);
-            return Err((what, Some("import the files of each format by themselves")));
+            return Err((
+                what,
+                Some("import the files of each format by themselves".into()),
+            ));
         }
         all = Some(format);
     }
@@ -159,7 +165,7 @@ fn unknown(source: &Source<'_>) -> Failure {
         Some(service) => {
             return (
                 format!("{}: this is {}", source.name, service.name),
-                Some(service.hint),
+                Some(service.hint.into()),
             );
         }
         None => format!(
@@ -171,7 +177,8 @@ fn unknown(source: &Source<'_>) -> Failure {
     (
         what,
         Some(
-            "name the format, or give the marks of its lines: poptalk import lines --client REGEX --server REGEX",
+            "name the format, or give the marks of its lines: poptalk import lines --client REGEX --server REGEX"
+                .into(),
         ),
     )
 }
@@ -188,7 +195,7 @@ fn name(path: &Path) -> String {
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let failure = |error: io::Error| {
         let what = format!("{}: {}", name(path), plain(&error));
-        (what, Some("give a file that can be read"))
+        (what, Some("give a file that can be read".into()))
     };
     let input: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
@@ -204,17 +211,38 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         let what = format!("{}: more than {} MiB", name(path), FILE_MAX >> 20);
         return Err((
             what,
-            Some("cut it, or filter a capture: tcpdump -r FILE -w LESS tcp port 110"),
+            Some("cut it, or filter a capture: tcpdump -r FILE -w LESS tcp port 110".into()),
         ));
     }
     Ok(octets)
+}
+
+/// The octets of a file as they were before gzip.
+fn unpacked(name: &str, octets: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    let source = Source {
+        name,
+        octets: &octets,
+    };
+    let unpacked =
+        import::unpack(&source).map_err(|problem| (problem.to_string(), Some(problem.hint)))?;
+    if unpacked.is_cut {
+        let what = format!("{name}: the end of the gzip data is missing or damaged");
+        report::warning(&what);
+    }
+    Ok(match unpacked.octets {
+        Cow::Owned(octets) => octets,
+        Cow::Borrowed(_) => octets,
+    })
 }
 
 fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
     let Some(output) = &args.output else {
         let [made] = made else {
             let what = format!("{} connections, and one standard output", made.len());
-            return Err((what, Some("give a folder for the transcripts: -o FOLDER/")));
+            return Err((
+                what,
+                Some("give a folder for the transcripts: -o FOLDER/".into()),
+            ));
         };
         let mut out = stdio::output();
         let printed = match stdio::is_output_terminal() {
@@ -230,7 +258,7 @@ fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
             .and_then(|mut file| file.write_all(&talk.text))
             .map_err(|error| {
                 let what = format!("{}: {}", path.display(), plain(&error));
-                (what, Some(log::other_place(&error)))
+                (what, Some(log::other_place(&error).into()))
             })?;
         report::note(&format!("wrote {}", path.display()));
     }
@@ -241,7 +269,13 @@ fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
 fn place(args: &ImportArgs, output: &Path, number: Option<usize>) -> PathBuf {
     let is_folder = log::is_folder(output);
     let stem = if is_folder {
-        args.files.first().and_then(|path| path.file_stem())
+        // Of `x.pcap.gz` the name is `x`.
+        let first = args.files.first().and_then(|path| path.file_name());
+        first
+            .and_then(OsStr::to_str)
+            .map(|name| OsStr::new(import::unpacked_name(name)))
+            .or(first)
+            .and_then(|name| Path::new(name).file_stem())
     } else {
         output.file_stem()
     };

@@ -151,8 +151,8 @@ impl Format {
                 "line ends; times and data as far as the patterns find them",
             ),
             Self::Pcap => (
-                "pcap and pcapng with unencrypted POP3: IPv4 and IPv6 on Ethernet, Linux cooked, loopback, or bare",
-                "what is inside TLS, and lost packets: both are counted",
+                "pcap and pcapng with unencrypted POP3: IPv4 and IPv6 on Ethernet, Linux cooked, PPP, loopback, 802.11, or bare; in VLANs, MPLS, PPPoE, GRE, VXLAN and the like",
+                "what TLS encrypts, and lost packets: both are counted",
             ),
         }
     }

@@ -1,21 +1,26 @@
-//! POP3 in clear out of a capture of packets: each connection to one of the ports becomes a transcript.
+//! Unencrypted POP3 out of a capture of packets: each connection to one of the ports becomes a transcript.
 
-use core::net::SocketAddr;
-use std::collections::{BTreeSet, HashMap};
+use core::net::{IpAddr, SocketAddr};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 
-use super::packets::{self, Segment};
-use super::talk::Talk;
-use super::tcp::{Flow, Piece};
-use super::{Made, Options, Problem, Source, stamp};
-use crate::command::Command;
-use crate::tracker::{LineEnd, Side};
-use crate::transcript::{Hole, Piece as TranscriptPiece};
+use super::conversation::Conversation;
+use super::frames::{Notes, Segment};
+use super::sessions::{Session, sessions};
+use super::tcp::{Captured, other, passages};
+use super::{Made, Options, Problem, Source, link, packets};
+use crate::tracker::Side;
 
 /// The most connections of one capture.
 pub const TALKS_MAX: usize = 4096;
 
-/// The port of POP3 (RFC 1939 §3).
+/// The port of POP3 (RFC 1939 §3), and that of POP3 over TLS (RFC 8314 §3.3).
 const PORT: u16 = 110;
+const TLS_PORT: u16 = 995;
+
+/// Other ports that are remembered, and named in a message.
+const PORTS_MAX: usize = 1024;
+const PORTS_NAMED: usize = 8;
 
 /// Whether octets begin as a capture.
 pub(super) fn is_capture(head: &[u8]) -> bool {
@@ -30,316 +35,283 @@ pub(super) fn is_capture(head: &[u8]) -> bool {
 }
 
 pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
-    let mut connections: Vec<Connection> = Vec::new();
-    let mut latest: HashMap<(SocketAddr, SocketAddr), usize> = HashMap::new();
-    let mut other_ports = BTreeSet::new();
+    let mut pairs = Pairs::default();
+    let mut others = OtherPorts::default();
+    let is_server = |place: &SocketAddr| is_port(options, place.port());
     let notes = packets::read(source.octets, &mut |segment| {
-        let is_server =
-            |place: &SocketAddr| place.port() == PORT || options.ports.contains(&place.port());
-        let (client, server) = match (is_server(&segment.to), is_server(&segment.from)) {
-            (true, false) => (segment.from, segment.to),
-            (false, true) => (segment.to, segment.from),
-            // Both or none: who opened it is the client.
-            (true, true) if segment.is_syn && segment.ack.is_some() => (segment.to, segment.from),
-            (true, true) => (segment.from, segment.to),
-            (false, false) => {
-                if segment.payload.starts_with(b"+OK") && other_ports.len() < 8 {
-                    other_ports.insert(segment.from.port());
-                }
-                return Ok(());
-            }
-        };
-        // Both are servers' ports: in either order.
-        let mut found = latest
-            .get(&(client, server))
-            .or_else(|| latest.get(&(server, client)))
-            .copied();
-        let is_again = found
-            .and_then(|index| connections.get(index))
-            .is_some_and(|connection| connection.is_over(segment));
-        if is_again {
-            found = None;
+        if is_server(&segment.from) || is_server(&segment.to) {
+            pairs.add(segment);
+        } else {
+            others.add(segment);
         }
-        let index = match found {
-            Some(index) => index,
-            // The last words of a connection that was not seen.
-            None if segment.payload.is_empty() && !segment.is_syn => return Ok(()),
-            None if connections.len() == TALKS_MAX => {
-                return Err(format!("more than {TALKS_MAX} connections"));
-            }
-            None => {
-                connections.push(Connection::new(client, server, segment, options));
-                latest.insert((client, server), connections.len() - 1);
-                connections.len() - 1
-            }
-        };
-        if let Some(connection) = connections.get_mut(index) {
-            connection.segment(segment);
-        }
-        Ok(())
     })
     .map_err(|what| {
-        Problem::new(
-            source,
-            None,
-            &what,
-            "give a file of tcpdump or Wireshark; a smaller one if it is large",
-        )
+        let hint = "give a file of tcpdump or Wireshark";
+        Problem::new(source, None, &what, hint)
     })?;
 
+    let is_there = !pairs.all.is_empty();
+    let mut connections: Vec<(Ends, Session)> = Vec::new();
+    for pair in pairs.all {
+        let (ends, segments) = pair.oriented(&is_server);
+        for session in sessions(segments) {
+            if connections.len() == TALKS_MAX {
+                let what = format!("more than {TALKS_MAX} connections");
+                let hint = "take some of them: tcpdump -r FILE -w LESS host HOST";
+                return Err(Problem::new(source, None, &what, hint));
+            }
+            connections.push((ends, session));
+        }
+    }
+    let first = |session: &Session| session.segments.first().map(|segment| segment.number);
+    connections.sort_by_key(|(_, session)| first(session));
+
     let mut made = Vec::new();
-    for mut connection in connections {
-        connection.finish(notes.is_cut);
-        if !connection.talk.is_empty() {
-            made.push(connection.talk.finish());
-        }
-    }
-    if made.is_empty() {
-        let ports: Vec<String> = other_ports.iter().map(u16::to_string).collect();
-        let what = if !ports.is_empty() {
-            format!(
-                "no POP3 on port 110, but something like it on port {}",
-                ports.join(", ")
-            )
-        } else if notes.unread_links > 0 {
-            "no packets of a link type that is read (Ethernet, Linux cooked, loopback, IP)"
-                .to_owned()
-        } else if notes.fragments > 0 {
-            "no POP3 on port 110 but in fragments, which are not put together".to_owned()
-        } else {
-            "no POP3 on port 110".to_owned()
-        };
-        return Err(Problem::new(
-            source,
-            None,
-            &what,
-            "name other ports by --port PORT",
-        ));
-    }
-    Ok(made)
-}
-
-/// One TCP connection.
-struct Connection {
-    client: SocketAddr,
-    talk: Talk,
-    sent: Flow,
-    received: Flow,
-    /// Octets of either side that are TLS.
-    encrypted: [u64; 2],
-    is_encrypted: bool,
-    is_closed: bool,
-    has_begun: bool,
-    torn: Torn,
-}
-
-/// Whether the client's next octets may be the rest of a line whose start is not in the capture: it may be a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Torn {
-    No,
-    /// The capture begins here: a line that is a command is whole.
-    Start,
-    /// Octets before it were lost.
-    Lost,
-}
-
-impl Connection {
-    fn new(
-        client: SocketAddr,
-        server: SocketAddr,
-        segment: &Segment<'_>,
-        options: &Options,
-    ) -> Self {
-        let mut head = vec![("server", server.to_string())];
-        let zero = stamp::started(segment.us).filter(|_| segment.us > 0);
-        if let Some((started, _)) = &zero {
-            head.push(("started", started.clone()));
-        }
-        let imported = if zero.is_some() {
-            "capture of packets"
-        } else {
-            "capture of packets; times are not in it"
-        };
-        let mut talk = Talk::new(options, &head, imported);
-        if let Some((_, zero)) = zero {
-            talk.started(zero);
-        }
-        talk.event(&format!("connected {server}"));
-        if !segment.is_syn {
-            talk.prose("the capture begins in the middle of the connection");
-        }
-        Self {
-            client,
-            talk,
-            sent: Flow::default(),
-            received: Flow::default(),
-            encrypted: [0; 2],
-            is_encrypted: false,
-            is_closed: false,
-            has_begun: false,
-            torn: if segment.is_syn {
-                Torn::No
-            } else {
-                Torn::Start
-            },
-        }
-    }
-
-    /// Whether a segment opens another connection between the same ends.
-    fn is_over(&self, segment: &Segment<'_>) -> bool {
-        let own = if segment.from == self.client {
-            &self.sent
-        } else {
-            &self.received
-        };
-        segment.is_syn && !own.is_new() && (own.is_other_syn(segment.seq) || self.is_closed)
-    }
-
-    fn segment(&mut self, segment: &Segment<'_>) {
-        let side = if segment.from == self.client {
-            Side::Client
-        } else {
-            Side::Server
-        };
-        if segment.us > 0 {
-            self.talk.at(segment.us);
-        }
-        let (own, other) = match side {
-            Side::Client => (&mut self.sent, &mut self.received),
-            Side::Server => (&mut self.received, &mut self.sent),
-        };
-        if segment.is_syn {
-            return own.syn(segment.seq);
-        }
-        let mut pieces = Vec::new();
-        let mut others = Vec::new();
-        if let Some(ack) = segment.ack {
-            other.ack(ack);
-        }
-        // Who speaks has heard what came before: what of it is not here will not come.
-        if !segment.payload.is_empty() {
-            other.settle(&mut |piece| others.push(piece));
-        }
-        own.segment(segment.seq, segment.payload, segment.is_fin, &mut |piece| {
-            pieces.push(piece)
-        });
-        let is_ended = own.is_ended();
-        self.say(other_side(side), others);
-        self.say(side, pieces);
-        if segment.is_rst && !self.is_closed {
-            self.end_flows();
-            self.talk
-                .event(&format!("connection lost: reset by {}", name(side)));
-            self.is_closed = true;
-        } else if is_ended && !self.is_closed {
-            self.talk.event(&format!("closed by {}", name(side)));
-            self.is_closed = true;
-        }
-    }
-
-    fn say(&mut self, side: Side, pieces: Vec<Piece>) {
-        for piece in pieces {
-            match piece {
-                Piece::Octets(octets) => self.octets(side, &octets),
-                Piece::Gap(count) if self.is_encrypted => self.count(side, count),
-                Piece::Gap(count) => {
-                    self.talk.prose(&format!(
-                        "{count} octets of the {} are not in the capture",
-                        name(side)
-                    ));
-                    self.talk.hole(side);
-                    if side == Side::Client {
-                        self.torn = Torn::Lost;
-                    }
-                }
+    let mut tls_ports = Vec::new();
+    let mut is_any_clear = false;
+    for (ends, session) in &connections {
+        let passages = passages(&session.segments, session.isn);
+        let mut conversation = Conversation::new(ends.server, session, options);
+        for side in [Side::Client, Side::Server] {
+            if notes.headless.contains(&ends.of(side)) {
+                conversation.has_headless(side);
             }
         }
+        conversation.passages(&passages);
+        is_any_clear |= conversation.has_clear();
+        if conversation.is_encrypted() && !tls_ports.contains(&ends.server.port()) {
+            tls_ports.push(ends.server.port());
+        }
+        made.extend(conversation.finish(notes.is_cut));
     }
-
-    fn octets(&mut self, side: Side, octets: &[u8]) {
-        // RFC 8446 §5.1: a handshake record, of a version 3.x, is the first that a client sends.
-        let is_hello = side == Side::Client && octets.starts_with(&[22, 3]);
-        let may_begin = self.talk.is_tls_agreed() || !self.has_begun;
-        if self.is_encrypted || (is_hello && may_begin) {
-            self.is_encrypted = true;
-            return self.count(side, octets.len() as u64);
-        }
-        self.has_begun = true;
-        if side == Side::Server && self.talk.is_tls_agreed() {
-            let event = format!("injected {} octets before the TLS handshake", octets.len());
-            self.talk.event(&event);
-        }
-        if side == Side::Client && self.torn != Torn::No {
-            return self.torn(octets);
-        }
-        self.talk.octets(side, octets);
+    if is_any_clear && !made.is_empty() {
+        return Ok(made);
     }
+    let (what, hint) = why_nothing(options, is_there, &tls_ports, &others, &notes);
+    Err(Problem::new(source, None, &what, hint))
+}
 
-    /// Octets of the client that may be the rest of a line.
-    fn torn(&mut self, octets: &[u8]) {
-        let end = memchr::memchr(b'\n', octets).map(|lf| lf + 1);
-        let (rest, behind) = octets.split_at(end.unwrap_or(octets.len()));
-        let is_whole = self.torn == Torn::Start && Command::of_line(rest).is_some();
-        self.torn = match end {
-            Some(_) => Torn::No,
-            None if is_whole => Torn::No,
-            None => return self.torn = Torn::Lost,
+fn is_port(options: &Options, port: u16) -> bool {
+    port == PORT || options.ports.contains(&port)
+}
+
+/// Why a capture gives no transcript, and what to do.
+fn why_nothing(
+    options: &Options,
+    is_there: bool,
+    tls_ports: &[u16],
+    others: &OtherPorts,
+    notes: &Notes,
+) -> (String, Cow<'static, str>) {
+    const NO_KEYS: &str =
+        "a capture does not have the keys: record such a session by `poptalk proxy`";
+    let own: Vec<u16> = [PORT].iter().chain(&options.ports).copied().collect();
+    let own = ports(&own);
+    let like_pop3 = others.named(|port| port.is_like_pop3);
+    if !like_pop3.is_empty() {
+        let what = format!(
+            "no POP3 on {own}, but something like it on {}",
+            ports(&like_pop3)
+        );
+        let arguments: Vec<String> = like_pop3
+            .iter()
+            .map(|port| format!("--port {port}"))
+            .collect();
+        return (what, format!("import it by {}", arguments.join(" ")).into());
+    }
+    if !tls_ports.is_empty() {
+        let what = format!(
+            "no unencrypted POP3: {} is there, and is TLS",
+            ports(tls_ports)
+        );
+        return (what, NO_KEYS.into());
+    }
+    if let Some(port) = others.all.get(&TLS_PORT) {
+        let is = if port.is_tls { "is TLS" } else { "is for TLS" };
+        let what = format!("no POP3 on {own}: port {TLS_PORT} is there, and {is}");
+        return (what, NO_KEYS.into());
+    }
+    if is_there {
+        let what = format!("connections to {own}, but none of their octets");
+        return (what, "record while a session runs".into());
+    }
+    if others.all.is_empty() && !notes.unread_links.is_empty() {
+        let links: Vec<String> = notes
+            .unread_links
+            .iter()
+            .take(PORTS_NAMED)
+            .map(|link| link::name(*link))
+            .collect();
+        let what = format!(
+            "packets of link type {}, which is not read",
+            links.join(", ")
+        );
+        let hint = "read are Ethernet, Linux cooked, PPP, loopback, 802.11 and IP: record with tcpdump -i any";
+        return (what, hint.into());
+    }
+    if others.all.is_empty() && !notes.headless.is_empty() {
+        let what = format!("no POP3 on {own}, but IP fragments whose first one is missing");
+        return (
+            what,
+            "record without a filter of ports: only the first fragment has them".into(),
+        );
+    }
+    let named = others.named(|_| true);
+    if named.is_empty() {
+        return (
+            format!("no POP3 on {own}: no TCP at all"),
+            "record while a session runs".into(),
+        );
+    }
+    let more = if others.all.len() > named.len() {
+        " and others"
+    } else {
+        ""
+    };
+    let what = format!("no POP3 on {own}, only {}{more}", ports(&named));
+    (what, "name other ports by --port PORT".into())
+}
+
+/// Ports in words.
+fn ports(ports: &[u16]) -> String {
+    let words: Vec<String> = ports.iter().map(u16::to_string).collect();
+    let noun = if ports.len() == 1 { "port" } else { "ports" };
+    format!("{noun} {}", words.join(", "))
+}
+
+/// The two ends of a connection.
+#[derive(Debug, Clone, Copy)]
+struct Ends {
+    client: SocketAddr,
+    server: SocketAddr,
+}
+
+impl Ends {
+    /// From where to where a side sends.
+    fn of(&self, side: Side) -> (IpAddr, IpAddr) {
+        match side {
+            Side::Client => (self.client.ip(), self.server.ip()),
+            Side::Server => (self.server.ip(), self.client.ip()),
+        }
+    }
+}
+
+/// The segments between two ends, of which the first is taken for the client.
+struct Pair {
+    ends: (SocketAddr, SocketAddr),
+    segments: Vec<Captured>,
+}
+
+impl Pair {
+    /// Finds out which end is the client.
+    fn oriented(mut self, is_server: &dyn Fn(&SocketAddr) -> bool) -> (Ends, Vec<Captured>) {
+        let (first, second) = self.ends;
+        let is_client_first = match (is_server(&first), is_server(&second)) {
+            (false, true) => true,
+            (true, false) => false,
+            // Both ports are servers': the client sends the first SYN, and does not greet.
+            _ => {
+                let opens = |segment: &&Captured| segment.is_syn;
+                let greets = |segment: &&Captured| {
+                    segment.payload.starts_with(b"+OK") || segment.payload.starts_with(b"-ERR")
+                };
+                let of_syn = self.segments.iter().find(opens).map(|segment| {
+                    let is_answer = segment.ack.is_some();
+                    (segment.side == Side::Client) != is_answer
+                });
+                let of_greeting = || {
+                    let greeting = self.segments.iter().find(greets);
+                    greeting.map(|segment| segment.side == Side::Server)
+                };
+                of_syn.or_else(of_greeting).unwrap_or(true)
+            }
         };
-        if is_whole {
-            self.talk.octets(Side::Client, rest);
-        } else {
-            let hole = TranscriptPiece::Hole(Hole::Text);
-            self.talk.row(Side::Client, vec![hole], LineEnd::Crlf);
+        if is_client_first {
+            let (client, server) = (first, second);
+            return (Ends { client, server }, self.segments);
         }
-        self.talk.octets(Side::Client, behind);
-    }
-
-    fn count(&mut self, side: Side, count: u64) {
-        let [sent, received] = &mut self.encrypted;
-        *(if side == Side::Client { sent } else { received }) += count;
-    }
-
-    fn end_flows(&mut self) {
-        let (mut received, mut sent) = (Vec::new(), Vec::new());
-        self.received.finish(&mut |piece| received.push(piece));
-        self.sent.finish(&mut |piece| sent.push(piece));
-        self.say(Side::Server, received);
-        self.say(Side::Client, sent);
-        let [sent, received] = std::mem::take(&mut self.encrypted);
-        if self.is_encrypted && sent + received > 0 {
-            self.talk.event("tls unknown");
-            self.talk.prose(&format!(
-                "encrypted: {sent} octets of the client, {received} of the server; a capture does not have the keys"
-            ));
-            self.talk.hole(Side::Client);
-            self.talk.hole(Side::Server);
+        for segment in &mut self.segments {
+            segment.side = other(segment.side);
         }
+        let (client, server) = (second, first);
+        (Ends { client, server }, self.segments)
     }
+}
 
-    fn finish(&mut self, is_cut: bool) {
-        self.end_flows();
-        if !self.is_closed {
-            let why = if is_cut {
-                "the capture is cut"
-            } else {
-                "the capture ends"
-            };
-            self.talk
-                .prose(&format!("{why} before the connection does"));
+/// The segments to or from a port of POP3.
+#[derive(Default)]
+struct Pairs {
+    all: Vec<Pair>,
+    by_ends: HashMap<(SocketAddr, SocketAddr), usize>,
+    count: u32,
+}
+
+impl Pairs {
+    fn add(&mut self, segment: &Segment<'_>) {
+        let (from, to) = (segment.from, segment.to);
+        let known = self.by_ends.get(&(from, to)).map(|at| (*at, Side::Client));
+        let turned = || self.by_ends.get(&(to, from)).map(|at| (*at, Side::Server));
+        let (at, side) = known.or_else(turned).unwrap_or_else(|| {
+            self.by_ends.insert((from, to), self.all.len());
+            self.all.push(Pair {
+                ends: (from, to),
+                segments: Vec::new(),
+            });
+            (self.all.len() - 1, Side::Client)
+        });
+        let captured = Captured {
+            number: self.count,
+            us: segment.us,
+            side,
+            seq: segment.seq,
+            ack: segment.ack,
+            is_syn: segment.is_syn,
+            is_fin: segment.is_fin,
+            is_rst: segment.is_rst,
+            length: segment.length,
+            payload: segment.payload.into(),
+        };
+        self.count = self.count.saturating_add(1);
+        if let Some(pair) = self.all.get_mut(at) {
+            pair.segments.push(captured);
         }
     }
 }
 
-fn name(side: Side) -> &'static str {
-    match side {
-        Side::Client => "client",
-        Side::Server => "server",
-    }
+/// What was seen on a port that was not asked for.
+#[derive(Debug, Clone, Copy, Default)]
+struct OtherPort {
+    is_like_pop3: bool,
+    is_tls: bool,
 }
 
-fn other_side(side: Side) -> Side {
-    match side {
-        Side::Client => Side::Server,
-        Side::Server => Side::Client,
+/// The ports of servers that were not asked for.
+#[derive(Debug, Default)]
+struct OtherPorts {
+    all: BTreeMap<u16, OtherPort>,
+}
+
+impl OtherPorts {
+    fn add(&mut self, segment: &Segment<'_>) {
+        let (from, to) = (segment.from.port(), segment.to.port());
+        let is_like_pop3 = segment.payload.starts_with(b"+OK");
+        let server = match (segment.is_syn, segment.ack) {
+            (true, None) => to,
+            (true, Some(_)) => from,
+            _ if is_like_pop3 => from,
+            // Servers mostly have the lower one.
+            _ => from.min(to),
+        };
+        if self.all.len() >= PORTS_MAX && !self.all.contains_key(&server) {
+            return;
+        }
+        let port = self.all.entry(server).or_default();
+        port.is_like_pop3 |= is_like_pop3;
+        port.is_tls |= matches!(segment.payload, [22, 3, 0..=4, ..]);
+    }
+
+    fn named(&self, is_named: impl Fn(&OtherPort) -> bool) -> Vec<u16> {
+        let found = self.all.iter().filter(|(_, port)| is_named(port));
+        found.map(|(port, _)| *port).take(PORTS_NAMED).collect()
     }
 }

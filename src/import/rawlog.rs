@@ -1,7 +1,7 @@
 //! Dovecot's rawlog: NAME.in is what the client sent, NAME.out what the server did, each line with its time.
 
 use super::talk::Talk;
-use super::{Made, Options, Problem, Source, stamp};
+use super::{Made, Options, Problem, Source, stamp, unpacked_name};
 use crate::command::Command;
 use crate::tracker::Side;
 
@@ -13,7 +13,7 @@ pub(super) fn is_rawlog(source: &Source<'_>) -> bool {
 
 /// The side of a file, and what it has in common with that of the other side.
 fn side<'a>(source: &Source<'a>) -> Option<(Side, &'a str)> {
-    let name = source.name;
+    let name = unpacked_name(source.name);
     let of = |end, side| name.strip_suffix(end).map(|stem| (side, stem));
     of(".in", Side::Client).or_else(|| of(".out", Side::Server))
 }

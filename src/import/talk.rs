@@ -2,10 +2,10 @@
 
 use super::{Made, Options};
 use crate::command::Command;
-use crate::service::Service;
 use crate::recorder::ROW_MAX;
 use crate::redact::{self, Redactor};
 use crate::secret::{Hider, place};
+use crate::service::Service;
 use crate::tracker::{Awaited, LineEnd, Role, Side, State};
 use crate::transcript::{Hole, Item, Piece, Row};
 

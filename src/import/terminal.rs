@@ -6,8 +6,8 @@ use super::stamp;
 use super::talk::Talk;
 use super::{Made, Options, Source};
 use crate::command::Command;
-use crate::service::Service;
 use crate::secret::place;
+use crate::service::Service;
 use crate::tracker::{Awaited, LineEnd, Role, Side, State, Status};
 use crate::transcript::{Hole, Piece};
 

@@ -284,7 +284,7 @@ fn late_double_and_missing_segments() {
         text.contains("# 6 octets of the server are not in the capture\nS: {{...}}\n"),
         "{text}"
     );
-    assert!(text.contains("S: 3 30\nS: .\n"), "{text}");
+    assert!(text.contains(": 3 30\nS@1: .\n"), "{text}");
 }
 
 #[test]
