@@ -78,3 +78,102 @@ fn ctrl_d_twice_leaves_without_an_answer() {
     assert_eq!(terminal.end().0, 0);
     assert!(!text(&server.join().unwrap()).contains("QUIT"));
 }
+
+#[test]
+fn a_line_that_was_not_sent_is_in_the_history_and_the_prompt_is_empty() {
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &["practice"]);
+    terminal.prompt("auth>");
+    terminal.line(":close", "closed>");
+    terminal.line("capa", "closed>");
+    terminal.see("the Up key brings the line back");
+    // A secret is in no history, and so not brought back.
+    terminal.line("pass wonderland", "closed>");
+    terminal.line("", "closed>");
+    terminal.wait("a note for each line", |screen| {
+        let note = "not connected, so nothing was sent; `:open` reconnects";
+        screen.matches(note).count() == 3
+    });
+    terminal.line(":open", "auth>");
+    terminal.press("\x1b[A\x1b[A");
+    terminal.wait("the line", |screen| {
+        let last = screen.trim_end().lines().last().unwrap_or_default();
+        last.starts_with("auth> capa")
+    });
+    terminal.press("\r");
+    terminal.see("+OK capabilities follow");
+    terminal.press("quit\r");
+    assert_eq!(terminal.end().0, 0);
+    for file in home.files() {
+        assert!(!text(&std::fs::read(file).unwrap()).contains("wonderland"));
+    }
+}
+
+#[test]
+fn a_question_mark_asks_for_help_with_or_without_a_blank() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| peer.answer(|_| "+OK\r\n".into()));
+    let mut terminal = Terminal::tall(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    for line in ["?noop", "? NOOP", "?NOOP"] {
+        let screen = terminal.line(line, "auth>");
+        let help = screen.rsplit(&format!("> {line}\n")).next().unwrap();
+        assert!(help.starts_with("NOOP  do nothing"), "{screen}");
+    }
+    let screen = terminal.line("?rter", "auth>");
+    assert!(screen.contains("hint: did you mean `? retr`?"), "{screen}");
+    terminal.line("??", "auth>");
+    terminal.press("quit\r");
+    assert_eq!(terminal.end().0, 0);
+    assert_eq!(text(&server.join().unwrap()), "?\r\nquit\r\n");
+}
+
+#[test]
+fn f1_at_an_empty_prompt_opens_the_pager() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home, &["practice"]);
+    terminal.prompt("auth>");
+    terminal.press("\x1bOP");
+    terminal.see("help  lines 1-23 of");
+    terminal.press("q");
+    terminal.prompt("auth>");
+    // A line that is no command is kept.
+    terminal.press("xfoo 1\x1bOP");
+    terminal.see("help  lines 1-23 of");
+    terminal.press("q");
+    terminal.prompt("auth> xfoo 1");
+    terminal.press("\x15quit\r");
+    assert_eq!(terminal.end().0, 0);
+}
+
+/// Types lines at the practice server: the last one opens the pager, with this text in it.
+fn is_paged(lines: &[&str], size: (u16, u16), wanted: &str) {
+    let home = Home::new();
+    let mut terminal = Terminal::open(&home, &["practice"], &[], size);
+    terminal.prompt("auth>");
+    let (last, lines) = lines.split_last().unwrap();
+    for line in lines {
+        terminal.enter(line);
+        terminal.wait("prompt", |screen| screen.trim_end().ends_with('>'));
+    }
+    terminal.press(&format!("{last}\r"));
+    terminal.wait(wanted, |screen| {
+        screen.contains(wanted) && screen.contains("q back")
+    });
+    terminal.press("q");
+    terminal.wait("prompt", |screen| screen.trim_end().ends_with('>'));
+}
+
+#[test]
+fn what_one_command_prints_is_paged_by_rows_of_the_screen() {
+    let login = ["user alice", "pass wonderland"];
+    let typed = |lines: &[&'static str]| [&login, lines].concat();
+    // Few lines, and one of them fills a hundred rows.
+    is_paged(&typed(&[":view 8"]), (40, 120), "message 8  lines 1-");
+    let octets = "0000  54 6f 3a 20 41 6c";
+    is_paged(&typed(&[":hex on", "retr 9"]), (24, 80), octets);
+    is_paged(&["capa", ":caps"], (24, 80), "capabilities  lines 1-");
+    is_paged(&["stls", ":tls"], (10, 80), "TLS  lines 1-");
+    is_paged(&["stat", ":why"], (8, 80), "why  lines 1-");
+    is_paged(&["?retr"], (24, 80), "help  lines 1-");
+}
