@@ -4,6 +4,7 @@ mod ask;
 mod course;
 pub mod editor;
 pub mod external_pager;
+mod hex;
 mod judge;
 mod leave;
 pub mod lines;
@@ -13,6 +14,7 @@ mod meaning;
 mod message;
 mod own;
 pub mod pager;
+mod paging;
 mod plain;
 pub mod screen;
 pub mod spool;
@@ -26,7 +28,6 @@ use std::time::Duration;
 use owo_colors::Stream;
 
 use crate::exit::Exit;
-use crate::help;
 use crate::learn::course::Course;
 use crate::log;
 use crate::net::engine::{Connection, Standing};
@@ -41,7 +42,6 @@ use crate::typed::{self, Typed};
 use editor::{Editor, Input, Knowledge, SharedKnowledge, know};
 use plain::PlainEditor;
 use screen::Screen;
-use spool::Spool;
 use terminal::{Interrupts, Quiet};
 use view::{Mode, SharedShown, View, shown};
 
@@ -182,7 +182,6 @@ impl Console {
             return failure.exit();
         }
         self.begin_as_planned();
-        let mut given = String::new();
         loop {
             self.await_reply();
             if self.has_said_goodbye() {
@@ -192,22 +191,23 @@ impl Console {
                 self.tell_session_over();
             }
             self.tell_goals();
-            let line = match self.ask(&given) {
+            let line = match self.ask() {
                 Input::Line(line) if line.is_empty() && self.is_lesson_solved() => {
                     match self.next_lesson() {
                         Next::Go => continue,
                         Next::Leave(exit) => return exit,
                     }
                 }
-                Input::Line(line) if line.is_empty() && self.tell_way_on() => continue,
+                Input::Line(line) if line.is_empty() && !self.is_open() => {
+                    self.tell_way_on();
+                    continue;
+                }
                 Input::Line(line) => line,
                 Input::Octets(line) => {
-                    given.clear();
                     self.send_as_typed(&line);
                     continue;
                 }
                 Input::Damaged(_) => {
-                    given.clear();
                     self.screen.note(
                         Paint::Warning,
                         "not sent: this line lost an octet that is not UTF-8",
@@ -219,7 +219,6 @@ impl Console {
                     continue;
                 }
                 Input::Interrupted => {
-                    given.clear();
                     self.interrupt_at_prompt();
                     continue;
                 }
@@ -228,7 +227,6 @@ impl Console {
                     Next::Leave(exit) => return exit,
                 },
             };
-            given.clear();
             match typed::read(line.as_bytes(), self.plan.args.raw) {
                 Typed::Wire(octets) if self.is_open() => {
                     let octets = octets.into_owned();
@@ -237,20 +235,9 @@ impl Console {
                         self.remember(&line);
                     }
                 }
-                Typed::Wire(_) => {
-                    // Its end may be told, and not all be done yet: the prompt is to know of it.
-                    if let Some(connection) = &self.connection {
-                        connection.wait(SILENCE, |now| now.ending.is_some());
-                    }
-                    self.screen.note(
-                        Paint::Warning,
-                        "not sent: there is no connection; the line is kept",
-                    );
-                    self.screen.note(
-                        Paint::Note,
-                        "hint: Ctrl-C clears it, then `:open` connects again",
-                    );
-                    given = line;
+                Typed::Wire(octets) => {
+                    let octets = octets.into_owned();
+                    self.type_at_closed(&line, &octets);
                 }
                 Typed::Help(topic) => {
                     self.remember(&line);
@@ -280,9 +267,7 @@ impl Console {
     /// Connects as planned, and tells where the transcript is.
     fn open(&mut self) -> Result<(), Failure> {
         let style = self.screen.style();
-        let has_pager = matches!(self.keyboard, Keyboard::Editor(_))
-            && stdio::is_output_terminal()
-            && terminal::can_edit();
+        let has_pager = self.has_pager();
         *know(&self.knowledge) = Knowledge::default();
         shown(&self.shown).forget_reply();
         let view = View::new(
@@ -359,6 +344,18 @@ impl Console {
         if !line.is_empty() && !was_secret && know(&self.knowledge).secret_from(line).is_none() {
             editor.remember(line);
         }
+    }
+
+    /// Puts a line that was not sent into the history, unless it holds a secret; returns whether it is there.
+    fn remember_unsent(&mut self, line: &str) -> bool {
+        let Keyboard::Editor(editor) = &mut self.keyboard else {
+            return false;
+        };
+        let is_open = know(&self.knowledge).secret_from(line).is_none();
+        if is_open {
+            editor.remember(line);
+        }
+        is_open
     }
 
     /// Waits until the server has answered; opens the pager for a long reply; Ctrl-C and Enter end the wait.
@@ -438,90 +435,6 @@ impl Console {
                     .note(Paint::Note, &format!("hint: {SILENT_HINT}"));
             }
         }
-    }
-
-    /// Shows the last long reply in the pager.
-    fn page(&mut self) {
-        let (spool, title) = {
-            let mut state = shown(&self.shown);
-            if state.took.is_none() || state.mode == Mode::WantsPager {
-                state.mode = Mode::Paged;
-            }
-            (state.spool.clone(), state.title.clone())
-        };
-        let Some(spool) = spool else {
-            self.screen.note(Paint::Note, "no multi-line reply yet");
-            return;
-        };
-        self.show_spool(&spool, &title);
-        // A Ctrl-C that ended the pager is no wish to close the connection.
-        let _ = self.interrupts.take();
-        let mut state = shown(&self.shown);
-        let summary = view::summary(&state);
-        state.mode = if state.took.is_some() {
-            Mode::Screen
-        } else {
-            Mode::Muted
-        };
-        self.has_stopped_showing = state.mode == Mode::Muted;
-        drop(state);
-        self.screen.note(Paint::Note, &summary);
-    }
-
-    fn help(&mut self, topic: &str) {
-        let text = if topic.is_empty() {
-            help::overview(Some(know(&self.knowledge).states()))
-        } else {
-            help::topic(topic, terminal::size().0)
-        };
-        self.show_text(&text, "help");
-    }
-
-    /// Shows text of ours: in the pager when it does not fit on the screen.
-    fn show_text(&mut self, text: &str, title: &str) {
-        let rows = text.lines().count();
-        let is_long = rows + 1 > terminal::size().1 && matches!(self.keyboard, Keyboard::Editor(_));
-        let is_paged = is_long
-            && Spool::new().is_ok_and(|spool| {
-                // A bare LF would be shown: in a reply it is worth seeing.
-                spool.append(text.replace('\n', "\r\n").as_bytes());
-                spool.finish();
-                self.show_spool(&spool, title)
-            });
-        if !is_paged {
-            self.screen.print(text);
-        }
-    }
-
-    /// Shows a spool in the pager of choice; returns whether it went well.
-    fn show_spool(&mut self, spool: &Spool, title: &str) -> bool {
-        self.screen.set_covered(true);
-        let result = self.show_spool_alone(spool, title);
-        self.screen.set_covered(false);
-        match result {
-            Ok(typed_ahead) => {
-                self.typed_ahead.push_str(&typed_ahead);
-                true
-            }
-            Err(error) => {
-                self.screen
-                    .note(Paint::Warning, &format!("the pager failed: {error}"));
-                false
-            }
-        }
-    }
-
-    /// Shows a spool while nothing else is printed; returns what was typed ahead.
-    fn show_spool_alone(&self, spool: &Spool, title: &str) -> std::io::Result<String> {
-        let program = std::env::var("PAGER")
-            .ok()
-            .filter(|pager| !pager.trim().is_empty());
-        if program.is_some_and(|program| external_pager::page(&program, spool).is_ok()) {
-            return Ok(String::new());
-        }
-        let has_colour = self.screen.style().has_colour();
-        let is_over = || self.interrupts.is_pressed();
-        pager::page(spool, title, has_colour, &is_over).map(|leave| leave.typed_ahead)
     }
 }
 

@@ -13,12 +13,13 @@
 //! | `pipelined N` | N commands wait for their replies at once |
 //! | `diagnosed ID [or ID ...]` | the learner names what is wrong, by one of these ids |
 //!
-//! WHERE is `TLS`, `clear`, `AUTHORIZATION` or `TRANSACTION` (RFC 1939 §3).
+//! WHERE is `TLS`, `clear`, `AUTHORIZATION` or `TRANSACTION` (RFC 1939 §3). A verb `*` is any verb. A number `N+` is N or more,
+//! and the argument `alone` means that there is none. Steps joined by `or` are ways to the same: one of them is enough.
 
 use std::collections::BTreeSet;
 
 use crate::dialogue::{Dialogue, EventKind, Exchange, Part, Place};
-use crate::tracker::Status;
+use crate::tracker::{Sent, Status};
 use crate::transcript::Item;
 
 /// The longest maildrop whose marks are followed, in messages.
@@ -50,7 +51,9 @@ enum Step {
         status: Status,
         code: Option<String>,
         verb: String,
-        arguments: Vec<String>,
+        arguments: Vec<Argument>,
+        /// There are no more arguments than these.
+        is_alone: bool,
         place: Option<In>,
     },
     Login {
@@ -67,6 +70,33 @@ enum Step {
     Left(u64),
     Pipelined(usize),
     Diagnosed(Vec<String>),
+    /// One of these.
+    Any(Vec<Step>),
+}
+
+/// An argument that a command must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Argument {
+    /// This word, in upper case, a number without leading zeros.
+    Word(String),
+    /// A number, at least this one.
+    Least(u64),
+}
+
+impl Argument {
+    fn parse(word: &str) -> Self {
+        let least = word
+            .strip_suffix('+')
+            .and_then(|number| number.parse().ok());
+        least.map_or_else(|| Self::Word(word.to_ascii_uppercase()), Self::Least)
+    }
+
+    fn is(&self, word: &str) -> bool {
+        match self {
+            Self::Word(wanted) => wanted == word,
+            Self::Least(least) => word.parse::<u64>().is_ok_and(|number| number >= *least),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +171,14 @@ impl Goal {
 
 impl Step {
     fn parse(text: &str) -> Result<Self, String> {
+        if text.trim_start().starts_with("diagnosed") || !text.contains(" or ") {
+            return Self::parse_one(text);
+        }
+        let ways: Result<Vec<Self>, String> = text.split(" or ").map(Self::parse_one).collect();
+        ways.map(Self::Any)
+    }
+
+    fn parse_one(text: &str) -> Result<Self, String> {
         let mut words: Vec<&str> = text.split_whitespace().collect();
         let place = match words.as_slice() {
             [.., "in", name] => {
@@ -156,11 +194,6 @@ impl Step {
         };
         let owned = |word: &&str| word.to_ascii_uppercase();
         let is_placed = place.is_some();
-        let is_diagnosis = words.first() == Some(&"diagnosed");
-        if !is_diagnosis && words.contains(&"or") {
-            let what = "`or` stands between the ids of `diagnosed` only; a goal is one way, `then` joins its steps";
-            return Err(what.to_owned());
-        }
         let step = match words.as_slice() {
             [sign @ ("+OK" | "-ERR"), rest @ ..] => {
                 let code = rest.first().and_then(|word| {
@@ -171,6 +204,10 @@ impl Step {
                 let [verb, arguments @ ..] = rest else {
                     return Err(format!("`{sign}` of which command? `{sign} VERB`"));
                 };
+                let (arguments, is_alone) = match arguments {
+                    [arguments @ .., "alone"] => (arguments, true),
+                    arguments => (arguments, false),
+                };
                 let status = if *sign == "+OK" {
                     Status::Positive
                 } else {
@@ -180,7 +217,8 @@ impl Step {
                     status,
                     code,
                     verb: verb.to_ascii_uppercase(),
-                    arguments: arguments.iter().map(owned).collect(),
+                    arguments: arguments.iter().map(|word| Argument::parse(word)).collect(),
+                    is_alone,
                     place,
                 });
             }
@@ -230,13 +268,14 @@ impl Step {
                     code,
                     verb,
                     arguments,
+                    is_alone,
                     place,
                 },
                 Fact::Reply(exchange, at),
             ) => {
                 exchange.status == Some(*status)
                     && is_verb(exchange, verb)
-                    && arguments_of(exchange).starts_with(arguments)
+                    && has_arguments(exchange, arguments, *is_alone)
                     && code
                         .as_ref()
                         .is_none_or(|code| code_of(exchange).as_ref() == Some(code))
@@ -264,6 +303,7 @@ impl Step {
             (Self::Diagnosed(ids), Fact::Diagnosed(named)) => {
                 ids.iter().any(|id| id.eq_ignore_ascii_case(named))
             }
+            (Self::Any(ways), fact) => ways.iter().any(|way| way.is_reached_by(fact)),
             _ => false,
         }
     }
@@ -311,10 +351,22 @@ fn is_in(place: Option<In>, at: Where) -> bool {
 }
 
 fn is_verb(exchange: &Exchange, verb: &str) -> bool {
-    exchange
-        .sent
-        .as_ref()
-        .is_some_and(|sent| sent.verb() == *verb)
+    let is_it = |sent: &Sent| verb == "*" || sent.verb() == *verb;
+    exchange.sent.as_ref().is_some_and(is_it)
+}
+
+/// Whether a command begins with these arguments, and has no others if `is_alone`.
+fn has_arguments(exchange: &Exchange, wanted: &[Argument], is_alone: bool) -> bool {
+    let came = arguments_of(exchange);
+    let is_enough = match is_alone {
+        true => came.len() == wanted.len(),
+        false => came.len() >= wanted.len(),
+    };
+    is_enough
+        && wanted
+            .iter()
+            .zip(&came)
+            .all(|(wanted, word)| wanted.is(word))
 }
 
 /// The open arguments, in upper case, numbers without leading zeros.
@@ -424,7 +476,9 @@ impl Goals {
                 let steps = goal.steps.iter().zip(&goal.texts).skip(*done);
                 steps.take_while(|(step, _)| !matches!(step, Step::Diagnosed(_)))
             });
-        open.map(|(_, text)| text.as_str()).collect()
+        // Of several ways the first is the plainest.
+        let steps = open.map(|(_, text)| text.split(" or ").next().unwrap_or(text));
+        steps.map(|step| step.trim_end_matches(" alone")).collect()
     }
 
     fn exchange(&mut self, exchange: &Exchange, left: &dyn Fn() -> u64) {

@@ -1,13 +1,14 @@
 //! Help as text: from the command table, and from the table of poptalk's own commands.
 
 use crate::command::{Command, Standing, States};
-use crate::typed::OWN;
+use crate::secret::typing_errors;
+use crate::typed::{self, OWN};
 use crate::visible;
 
 /// The list of everything that can be typed; with the state, the commands that are allowed now come with their help.
 #[must_use]
 pub fn overview(now: Option<States>) -> String {
-    let mut text = String::from("POP3 commands; `? RETR` tells all of one.\n");
+    let mut text = String::from("POP3 commands; `?retr` explains one.\n");
     let is_rare = |row: &Command| {
         matches!(
             row.standing,
@@ -71,10 +72,31 @@ pub fn topic(topic: &str, width: usize) -> String {
         return format!(":{} {}\n  {}\n", own.word, own.args, own.help);
     }
     let mut safe = String::new();
-    visible::escape(topic.as_bytes(), &mut safe);
+    // The rest of the line may be a secret.
+    let word = topic.split_whitespace().next().unwrap_or_default();
+    visible::escape(word.as_bytes(), &mut safe);
+    let near = near(topic).map_or(String::new(), |near| format!("did you mean `? {near}`? "));
     format!(
-        "`{safe}` is not a POP3 command that poptalk knows; it is sent all the same.\nhint: `?` lists the commands\n"
+        "`{safe}` is not a POP3 command that poptalk knows\nhint: {near}`?` lists the commands\n"
     )
+}
+
+/// The topic that was probably meant by a word that is none: a verb, or a command to poptalk if it begins with a colon.
+fn near(topic: &str) -> Option<String> {
+    let word = topic.split_whitespace().next()?;
+    if let Some(own) = word.strip_prefix(':') {
+        return typed::meant(own.as_bytes()).map(|meant| format!(":{meant}"));
+    }
+    let word = word.to_ascii_uppercase();
+    let errors = |verb: &str| typing_errors(word.as_bytes(), verb.as_bytes());
+    let verbs = Command::all().map(|row| row.verb);
+    // In a shorter word two typing errors leave nothing.
+    let most = if word.len() > 3 { 2 } else { 1 };
+    let verb = verbs.min_by_key(|verb| errors(verb))?;
+    let is_near = word.len() > 2 && errors(verb) <= most;
+    is_near
+        .then(|| verb.to_ascii_lowercase())
+        .or_else(|| typed::meant(word.as_bytes()).map(|meant| format!(":{meant}")))
 }
 
 /// The most needed of one command: syntax, source, and the first paragraph, wrapped at `width` columns.
@@ -191,7 +213,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_topic_is_told_as_such() {
+    fn an_unknown_topic_is_named_with_what_may_have_been_meant() {
         assert!(topic("xfoo", 80).contains("`xfoo` is not a POP3 command"));
+        assert!(!topic("pas geheim", 80).contains("geheim"));
+        assert!(!topic("nonsense", 80).contains("did you mean"));
+        assert!(topic("rter", 80).contains("did you mean `? retr`?"));
+        assert!(topic("LSIT 3", 80).contains("did you mean `? list`?"));
+        assert!(topic(":veiw", 80).contains("did you mean `? :view`?"));
+        assert!(topic("veiw", 80).contains("did you mean `? :view`?"));
     }
 }

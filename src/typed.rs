@@ -76,7 +76,7 @@ pub const OWN: &[Own] = &[
         "[COMMAND]",
         true,
         Action::Help,
-        "this list, or help for a POP3 command (also: `? RETR`, F1)",
+        "this list, or help for a POP3 command (also: `?retr`, F1)",
     ),
     own(
         "pass",
@@ -310,8 +310,7 @@ pub fn read(line: &[u8], is_raw: bool) -> Typed<'_> {
                 None => Typed::NotOwn(word),
             }
         }
-        [b'?'] => Typed::Help(b""),
-        [b'?', b' ' | b'\t', topic @ ..] => Typed::Help(topic.trim_ascii()),
+        [b'?', topic @ ..] => Typed::Help(topic.trim_ascii()),
         _ => Typed::Wire(Cow::Borrowed(line)),
     }
 }
@@ -370,13 +369,15 @@ mod tests {
             b"C",
             b"K",
             b"\xff\xfb\x01",
-            b"?list",
+            b" ?list",
             b"PASS a b#c",
         ] {
             assert_eq!(wire(line).as_deref(), Some(line));
         }
         assert_eq!(wire(b"::x").as_deref(), Some(&b":x"[..]));
         assert_eq!(wire(b"??").as_deref(), Some(&b"?"[..]));
+        assert_eq!(wire(b"??retr").as_deref(), Some(&b"?retr"[..]));
+        assert_eq!(read(b"?retr", true), Typed::Wire(Cow::Borrowed(b"?retr")));
         assert_eq!(read(b":quit", true), Typed::Wire(Cow::Borrowed(b":quit")));
     }
 
@@ -395,8 +396,17 @@ mod tests {
         assert_eq!(read(b":nonsense 1", false), Typed::NotOwn(b"nonsense"));
         assert_eq!(meant(b"qiut"), Some("quit"));
         assert_eq!(meant(b"nonsense"), None);
-        assert_eq!(read(b"? retr ", false), Typed::Help(b"retr"));
+    }
+
+    #[test]
+    fn a_line_that_starts_with_a_question_mark_asks_for_help() {
+        for line in [&b"?retr"[..], b"? retr", b"?\tretr", b"?  retr "] {
+            assert_eq!(read(line, false), Typed::Help(b"retr"));
+        }
+        assert_eq!(read(b"?RETR", false), Typed::Help(b"RETR"));
+        assert_eq!(read(b"?:view", false), Typed::Help(b":view"));
         assert_eq!(read(b"?", false), Typed::Help(b""));
+        assert_eq!(read(b"? ", false), Typed::Help(b""));
     }
 
     #[test]

@@ -345,7 +345,55 @@ fn a_session_that_is_over_says_how_to_go_on() {
     );
     terminal.line("quit", "closed>");
     terminal.line("", "closed>");
-    let screen = terminal.see("`:restart` begins it again");
-    assert!(!screen.contains("not sent"), "{screen}");
+    terminal.see("not connected, so nothing was sent; `:open`");
     terminal.line(":restart", "trans>");
+}
+
+#[test]
+fn a_learner_who_has_quit_goes_on_by_typing() {
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &["learn", "1"]);
+    terminal.prompt("auth>");
+    terminal.line("quit", "closed>");
+    terminal.see("[done] you said good-bye");
+    terminal.press("capa\r");
+    terminal.see("reconnects to the maildrop as it is");
+    terminal.see("[done] the server told what it can do");
+    terminal.see("lesson 1 is solved");
+    terminal.prompt("auth>");
+    terminal.press(":quit\r");
+    terminal.see("1 of 24 lessons done");
+    terminal.end();
+    // What the lesson logs in is logged in again.
+    let mut terminal = Terminal::tall(&home, &["learn", "stat-list"]);
+    terminal.prompt("trans>");
+    terminal.line("quit", "closed>");
+    terminal.line("stat", "trans>");
+    terminal.see("[done] STAT told how many");
+}
+
+#[test]
+fn skipping_and_leaving_claim_no_goal() {
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &["learn", "hanging-up"]);
+    terminal.prompt("trans>");
+    terminal.press(":skip\r");
+    let screen = terminal.see("Lesson 8 of ");
+    assert!(!screen.contains("[done]"), "{screen}");
+    drop(terminal);
+    // To leave is to hang up: that counts where mail was marked.
+    for (line, is_done) in [("noop", false), ("dele 1", true)] {
+        let mut terminal = Terminal::tall(&home, &["learn", "hanging-up"]);
+        terminal.prompt("trans>");
+        terminal.press(&format!("{line}\r"));
+        terminal.see("+OK");
+        terminal.press(":quit\r");
+        if is_done {
+            terminal.see("leave without QUIT? [y/N]");
+            terminal.press("y\r");
+        }
+        let screen = terminal.end_screen();
+        assert_eq!(screen.contains("[done]"), is_done, "{screen}");
+        assert_eq!(screen.contains("lesson 7 is solved\n"), is_done, "{screen}");
+    }
 }

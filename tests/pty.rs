@@ -129,7 +129,7 @@ fn colours_tell_ok_from_err_and_can_be_forbidden() {
 }
 
 #[test]
-fn a_server_that_gives_up_is_seen_at_once_and_the_line_is_kept() {
+fn a_server_that_gives_up_is_seen_at_once_and_the_line_goes_to_the_history() {
     let home = Home::new();
     let (tell, told) = std::sync::mpsc::channel();
     let (address, server) = serve(move |peer| {
@@ -151,7 +151,9 @@ fn a_server_that_gives_up_is_seen_at_once_and_the_line_is_kept() {
     assert!(place("-ERR idle for too long") < place("closed by server"));
     assert!(place("closed by server") < screen.rfind("user ali").unwrap());
     terminal.press("ce\r");
-    terminal.see("not sent: there is no connection");
+    terminal.see("not connected, so nothing was sent; `:open` reconnects");
+    terminal.prompt("closed>");
+    terminal.press("\x1b[A");
     terminal.prompt("closed> user alice");
     terminal.press("\x15\x04");
     assert_eq!(terminal.end().0, 0);

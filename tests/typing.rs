@@ -1,8 +1,8 @@
-//! What a terminal can send besides keys: octets that are no text, and pasted blocks.
+//! Lines that are typed: where they go, what they open, and what a terminal can send besides keys.
 
 use poptalk::tracker::Side;
 
-use crate::support::{Home, serve, text};
+use crate::support::{Home, serve, started, text};
 use crate::terminal::Terminal;
 
 #[test]
@@ -77,4 +77,155 @@ fn ctrl_d_twice_leaves_without_an_answer() {
     terminal.press("\x04");
     assert_eq!(terminal.end().0, 0);
     assert!(!text(&server.join().unwrap()).contains("QUIT"));
+}
+
+#[test]
+fn a_line_that_was_not_sent_is_in_the_history_and_the_prompt_is_empty() {
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &["practice"]);
+    terminal.prompt("auth>");
+    terminal.line(":close", "closed>");
+    terminal.line("capa", "closed>");
+    terminal.see("the Up key brings the line back");
+    // A secret is in no history, and so not brought back.
+    terminal.line("pass wonderland", "closed>");
+    terminal.line("", "closed>");
+    terminal.wait("a note for each line", |screen| {
+        let note = "not connected, so nothing was sent; `:open` reconnects";
+        screen.matches(note).count() == 3
+    });
+    terminal.line(":open", "auth>");
+    terminal.press("\x1b[A\x1b[A");
+    terminal.wait("the line", |screen| {
+        let last = screen.trim_end().lines().last().unwrap_or_default();
+        last.starts_with("auth> capa")
+    });
+    terminal.press("\r");
+    terminal.see("+OK capabilities follow");
+    terminal.press("quit\r");
+    assert_eq!(terminal.end().0, 0);
+    for file in home.files() {
+        assert!(!text(&std::fs::read(file).unwrap()).contains("wonderland"));
+    }
+}
+
+#[test]
+fn a_question_mark_asks_for_help_with_or_without_a_blank() {
+    let home = Home::new();
+    let (address, server) = serve(|peer| peer.answer(|_| "+OK\r\n".into()));
+    let mut terminal = Terminal::tall(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    for line in ["?noop", "? NOOP", "?NOOP"] {
+        let screen = terminal.line(line, "auth>");
+        let help = screen.rsplit(&format!("> {line}\n")).next().unwrap();
+        assert!(help.starts_with("NOOP  do nothing"), "{screen}");
+    }
+    let screen = terminal.line("?rter", "auth>");
+    assert!(screen.contains("hint: did you mean `? retr`?"), "{screen}");
+    terminal.line("??", "auth>");
+    terminal.press("quit\r");
+    assert_eq!(terminal.end().0, 0);
+    assert_eq!(text(&server.join().unwrap()), "?\r\nquit\r\n");
+}
+
+#[test]
+fn f1_at_an_empty_prompt_opens_the_pager() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home, &["practice"]);
+    terminal.prompt("auth>");
+    terminal.press("\x1bOP");
+    terminal.see("help  lines 1-23 of");
+    terminal.press("q");
+    terminal.prompt("auth>");
+    // A line that is no command is kept.
+    terminal.press("xfoo 1\x1bOP");
+    terminal.see("help  lines 1-23 of");
+    terminal.press("q");
+    terminal.prompt("auth> xfoo 1");
+    terminal.press("\x15quit\r");
+    assert_eq!(terminal.end().0, 0);
+}
+
+/// Types lines at the practice server: the last one opens the pager, with this text in it.
+fn is_paged(lines: &[&str], size: (u16, u16), wanted: &str) {
+    let home = Home::new();
+    let mut terminal = Terminal::open(&home, &["practice"], &[], size);
+    terminal.prompt("auth>");
+    let (last, lines) = lines.split_last().unwrap();
+    for line in lines {
+        terminal.enter(line);
+        terminal.wait("prompt", |screen| screen.trim_end().ends_with('>'));
+    }
+    terminal.press(&format!("{last}\r"));
+    terminal.wait(wanted, |screen| {
+        screen.contains(wanted) && screen.contains("q back")
+    });
+    terminal.press("q");
+    terminal.wait("prompt", |screen| screen.trim_end().ends_with('>'));
+}
+
+#[test]
+fn what_one_command_prints_is_paged_by_rows_of_the_screen() {
+    let login = ["user alice", "pass wonderland"];
+    let typed = |lines: &[&'static str]| [&login, lines].concat();
+    // Few lines, and one of them fills a hundred rows.
+    is_paged(&typed(&[":view 8"]), (40, 120), "message 8  lines 1-");
+    let octets = "0000  54 6f 3a 20 41 6c";
+    is_paged(&typed(&[":hex on", "retr 9"]), (24, 80), octets);
+    is_paged(&["capa", ":caps"], (24, 80), "capabilities  lines 1-");
+    is_paged(&["stls", ":tls"], (10, 80), "TLS  lines 1-");
+    is_paged(&["stat", ":why"], (8, 80), "why  lines 1-");
+    is_paged(&["?retr"], (24, 80), "help  lines 1-");
+}
+
+/// The server's own certificate, which no authority has signed; in TLS 1.2 it is not encrypted.
+#[test]
+fn a_handshake_that_failed_is_explained_and_shown() {
+    for (version, wanted) in [
+        ("1.2", "fingerprint  SHA-256"),
+        ("1.3", "TLS 1.3 encrypts the certificate"),
+    ] {
+        let home = Home::new();
+        let mut server = home.poptalk(&["serve", "--listen", "127.0.0.1:0"]);
+        let (mut server, address) = started(&mut server);
+        let mut terminal = Terminal::tall(&home, &[&address, "--tls-max", version]);
+        terminal.prompt("auth>");
+        terminal.line("stls", "closed>");
+        terminal.see("lint: security tls-cert-untrusted (RFC");
+        let screen = terminal.see("`:why` explains what went wrong");
+        let reason = "the server's certificate is signed by itself";
+        assert_eq!(screen.matches(reason).count(), 1, "{screen}");
+        let screen = terminal.line(":why", "closed>");
+        assert!(
+            screen.contains(&format!("TLS failed: {reason}")),
+            "{screen}"
+        );
+        assert!(!screen.contains("the server says yes"), "{screen}");
+        let screen = terminal.line(":tls", "closed>");
+        assert!(
+            screen.contains(&format!("TLS FAILED: {reason}")),
+            "{screen}"
+        );
+        assert!(screen.contains(wanted), "{screen}");
+        server.kill().unwrap();
+        server.wait().unwrap();
+    }
+}
+
+#[test]
+fn the_first_refusal_of_a_session_mentions_why() {
+    for args in [&["practice"][..], &["practice", "--plain"]] {
+        let home = Home::new();
+        let mut terminal = Terminal::tall(&home, args);
+        terminal.prompt("auth>");
+        terminal.line("noop", "auth>");
+        terminal.line("stat", "auth>");
+        terminal.line(":close", "closed>");
+        terminal.line(":open", "auth>");
+        let screen = terminal.line("stat", "auth>");
+        let mentioned = screen.matches("`:why` explains what went wrong").count();
+        assert_eq!(mentioned, 1, "{screen}");
+    }
+    let output = Home::new().script(&["practice"], b"stat\nnoop\n");
+    assert!(!text(&output.stderr).contains(":why"));
 }

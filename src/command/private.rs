@@ -102,7 +102,7 @@ pub(super) const ROWS: &[Command] = &[
         source: "RFC 5321 §4.1.1.8 (SMTP)",
         help: "not POP3; ask CAPA, or type ? for poptalk's help",
         about: "SMTP has this command, POP3 has not. What the server can do is told by `CAPA`; what you can \
-                type is told by `?`, which poptalk answers itself (`? RETR` for one command).\n\n\
+                type is told by `?`, which poptalk answers itself (`?retr` for one command).\n\n\
                 You may send it all the same, and most servers say `-ERR`. A few (Mercury/32 is one) do answer `+OK` \
                 and then a list that ends in a line with one dot. No document says so, hence poptalk takes one line \
                 as the reply and shows the rest as octets that nobody asked for; with `--multi HELP` it reads up to \

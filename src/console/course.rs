@@ -36,7 +36,7 @@ fn nearest(id: &str) -> Option<&'static str> {
 impl Console {
     /// Begins the lesson that the course is at: its server, its task, what is done for the learner, the connection.
     pub(super) fn begin_lesson(&mut self) -> Result<(), Exit> {
-        self.close();
+        self.close_quietly();
         let args = self.plan.args.clone();
         let Some(course) = &mut self.course else {
             return Ok(());
@@ -110,17 +110,41 @@ impl Console {
         }
     }
 
-    /// Tells which goals were reached since, and that the lesson is solved.
+    /// Says which goals were reached since, and how to go on when the lesson is solved.
     pub(super) fn tell_goals(&mut self) {
-        let Some(course) = &mut self.course else {
+        let Some((number, count)) = self.tell_reached() else {
             return;
         };
+        let on = match number < count {
+            true => "Enter goes on to the next one",
+            false => "it was the last one; Enter leaves",
+        };
+        self.tell_solved(&format!(
+            "lesson {number} is solved; {on}, or try more here"
+        ));
+    }
+
+    /// Says which goals were reached by leaving.
+    pub(super) fn tell_last_goals(&mut self) {
+        if let Some((number, _)) = self.tell_reached() {
+            self.tell_solved(&format!("lesson {number} is solved"));
+        }
+    }
+
+    fn tell_solved(&self, text: &str) {
+        let line = self.screen.style().paint(Paint::Positive, text);
+        self.screen.print(&format!("{line}\n"));
+    }
+
+    /// Says which goals were reached since. Returns the number of the lesson and the count of all when that solved it.
+    fn tell_reached(&mut self) -> Option<(usize, usize)> {
+        let course = self.course.as_mut()?;
         let news = course.news();
         if news.is_empty() {
-            return;
+            return None;
         }
         let is_solved = course.is_solved();
-        let (number, count) = course.number();
+        let number = course.number();
         let key = course.lesson().key.clone();
         let trouble = is_solved.then(|| course.progress.add(&key));
         let style = self.screen.style();
@@ -134,15 +158,7 @@ impl Console {
             let what = format!("the progress can't be kept: {error}");
             self.screen.note(Paint::Warning, &what);
         }
-        if is_solved {
-            let on = match number < count {
-                true => "Enter goes on to the next one",
-                false => "it was the last one; Enter leaves",
-            };
-            let text = format!("lesson {number} is solved; {on}, or try more here");
-            let line = style.paint(Paint::Positive, &text);
-            self.screen.print(&format!("{line}\n"));
-        }
+        is_solved.then_some(number)
     }
 
     /// The learner has closed: of what we do ourselves nobody tells the goals.
@@ -163,17 +179,37 @@ impl Console {
     /// The session is over, and the lesson is not.
     pub(super) fn tell_session_over(&self) {
         if !self.is_lesson_solved() {
-            self.tell_own("this session is over; `:open` begins another on the same maildrop, `:restart` the lesson");
+            self.tell_own("this session is over: the next line that you type begins another one on the same maildrop; `:restart` begins the lesson again");
         }
     }
 
-    /// Enter alone at a closed connection, in a lesson that is not solved: what helps. False where this is not so.
-    pub(super) fn tell_way_on(&self) -> bool {
-        let is_here = self.course.is_some() && !self.is_open();
-        if is_here {
-            self.tell_own("no connection, and the lesson is not solved: `:restart` begins it again, with all the mail; `:open` connects to the maildrop as it is");
+    /// Enter alone at a closed connection: what helps.
+    pub(super) fn tell_way_on(&self) {
+        if self.is_at_lesson() {
+            self.tell_own("not connected, so nothing was sent; `:open`, or any line for the server, reconnects to the maildrop as it is; `:restart` begins the lesson again, with all the mail");
+        } else {
+            self.tell_closed();
         }
-        is_here
+    }
+
+    /// Whether the server that is planned is that of the lesson.
+    pub(super) fn is_at_lesson(&self) -> bool {
+        self.course
+            .as_ref()
+            .is_some_and(|course| course.is_at(&self.plan.target))
+    }
+
+    /// Begins another session with the server of the lesson, where there is a lesson; returns whether there is one now.
+    pub(super) fn reopen_lesson(&mut self) -> bool {
+        if !self.is_at_lesson() {
+            return false;
+        }
+        self.tell_own("the last session is over, so poptalk reconnects to the maildrop as it is");
+        let is_open = self.reopen();
+        if is_open {
+            self.get_ready();
+        }
+        is_open
     }
 
     /// The learner leaves: how many lessons are done, and how to go on.
@@ -185,11 +221,10 @@ impl Console {
         }
     }
 
-    /// Goes to the next lesson, or leaves behind the last.
+    /// Goes to the next lesson, or leaves after the last.
     pub(super) fn next_lesson(&mut self) -> Next {
-        self.close();
-        // What hanging up has done is still told.
-        self.tell_goals();
+        // This closes a session in place of the learner, so it counts for no goal.
+        self.close_quietly();
         if self.course.as_mut().is_some_and(Course::go_on) {
             return self.restart();
         }

@@ -17,18 +17,18 @@ use rustyline::{
     Event, EventContext, EventHandler, Helper, KeyCode, KeyEvent, Modifiers, RepeatCount,
 };
 
-use super::masking;
 use super::screen::Screen;
+use super::{masking, paging};
 use crate::command::{Command, Kind, States, Words};
 use crate::help;
 use crate::learnt::Learnt;
 use crate::log;
 use crate::style::{Paint, Style};
 use crate::tracker::{Role, State};
-use crate::typed::OWN;
+use crate::typed::{self, OWN, Typed};
 
 /// The sign that stands for a masked character.
-const MASK: char = '•';
+pub(super) const MASK: char = '•';
 
 /// How many lines of history are kept.
 const HISTORY: usize = 1000;
@@ -105,12 +105,23 @@ pub enum Input {
     End,
 }
 
+/// F1 was pressed, and the help does not fit above the prompt.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LongHelp {
+    /// The help.
+    pub text: String,
+    /// The line that is being typed.
+    pub line: String,
+}
+
 /// The line editor.
 pub struct Editor {
     rustyline: Rustyline<Assistant, FileHistory>,
     history: Option<PathBuf>,
     /// The line as it was drawn last.
     drawn: Arc<Mutex<String>>,
+    /// Help that F1 asked for, too long to be shown above the prompt.
+    long_help: Arc<Mutex<Option<String>>>,
 }
 
 impl Editor {
@@ -130,9 +141,11 @@ impl Editor {
         let mut rustyline = Rustyline::with_config(config)?;
         rustyline.set_max_history_size(HISTORY)?;
         let style = screen.style();
+        let long_help = Arc::default();
         let f1 = HelpKey {
             knowledge: Arc::clone(&knowledge),
             screen: Arc::clone(screen),
+            long_help: Arc::clone(&long_help),
         };
         let drawn = Arc::new(Mutex::new(String::new()));
         rustyline.set_helper(Some(Assistant {
@@ -166,11 +179,14 @@ impl Editor {
             rustyline,
             history,
             drawn,
+            long_help,
         })
     }
 
     /// Asks for a line, with `given` in it already.
-    pub fn read(&mut self, prompt: &str, style: Style, given: &str) -> Input {
+    ///
+    /// Errors: help is to be shown first, and the line to be asked for again.
+    pub fn read(&mut self, prompt: &str, style: Style, given: &str) -> Result<Input, LongHelp> {
         let painted = style.paint(Paint::Prompt, prompt);
         let mut given = given.to_owned();
         let mut is_damaged = false;
@@ -181,7 +197,18 @@ impl Editor {
             // Where a signal ends the program, there is nothing more to do here.
             #[cfg(unix)]
             drop(super::terminal::changing());
-            return match result {
+            let help = {
+                let mut help = self
+                    .long_help
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                help.take()
+            };
+            if let (Ok(line), Some(text)) = (&result, help) {
+                let line = line.clone();
+                return Err(LongHelp { text, line });
+            }
+            return Ok(match result {
                 Ok(line) if is_damaged => Input::Damaged(line),
                 Ok(line) => Input::Line(line),
                 Err(ReadlineError::Interrupted) => Input::Interrupted,
@@ -192,7 +219,7 @@ impl Editor {
                     continue;
                 }
                 Err(_) => Input::End,
-            };
+            });
         }
     }
 
@@ -245,7 +272,8 @@ fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<String>) {
     }
     let start = typed.rfind([' ', '\t']).map_or(0, |at| at + 1);
     let (before, word) = typed.split_at(start);
-    let is_lower = word.chars().next().is_none_or(char::is_lowercase)
+    let letters = word.trim_start_matches('?');
+    let is_lower = letters.chars().next().is_none_or(char::is_lowercase)
         && before
             .chars()
             .next()
@@ -260,6 +288,9 @@ fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<String>) {
     let now = knowledge.states();
     let mut found: Vec<String> = match before.trim() {
         "" if word.starts_with(':') => OWN.iter().map(|own| format!(":{}", own.word)).collect(),
+        "" if word.starts_with('?') => Command::all()
+            .map(|row| format!("?{}", cased(row.verb)))
+            .collect(),
         "" => Command::all()
             .filter(|row| {
                 (row.states.authorization && now.authorization)
@@ -396,10 +427,29 @@ impl Highlighter for Assistant {
     }
 }
 
-/// F1: help for the command being typed, above the prompt; the line stays as it is.
+/// F1: help for the command being typed. The line stays as it is: what fits is shown above it; for what does not, the line
+/// ends here and is given back to the editor after the pager.
 struct HelpKey {
     knowledge: SharedKnowledge,
     screen: Arc<Screen>,
+    long_help: Arc<Mutex<Option<String>>>,
+}
+
+impl HelpKey {
+    fn text(&self, line: &str) -> String {
+        let width = super::terminal::size().0;
+        match (
+            Command::of_line(line.as_bytes()),
+            typed::read(line.as_bytes(), false),
+        ) {
+            (Some(row), _) => help::short(row, width),
+            (None, Typed::Help(topic)) if !topic.is_empty() => {
+                help::topic(&String::from_utf8_lossy(topic), width)
+            }
+            (None, Typed::Own(own, _)) => help::topic(&format!(":{}", own.word), width),
+            (None, _) => help::overview(Some(know(&self.knowledge).states())),
+        }
+    }
 }
 
 impl ConditionalEventHandler for HelpKey {
@@ -410,13 +460,17 @@ impl ConditionalEventHandler for HelpKey {
         _: bool,
         context: &EventContext<'_>,
     ) -> Option<Cmd> {
-        let line = context.line();
-        let text = match Command::of_line(line.as_bytes()) {
-            Some(row) => help::short(row, super::terminal::size().0),
-            None => help::overview(Some(know(&self.knowledge).states())),
-        };
-        self.screen.print(&text);
-        Some(Cmd::Noop)
+        let text = self.text(context.line());
+        if paging::fits(&text) {
+            self.screen.print(&text);
+            return Some(Cmd::Noop);
+        }
+        let mut long_help = self
+            .long_help
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *long_help = Some(text);
+        Some(Cmd::AcceptLine)
     }
 }
 
@@ -471,6 +525,8 @@ mod tests {
             ["CRAM-MD5"]
         );
         assert!(candidates(":lo", &trans).1.contains(&":log".to_owned()));
+        assert_eq!(candidates("?ret", &trans), (0, vec!["?retr".to_owned()]));
+        assert_eq!(candidates("?RSE", &trans).1, ["?RSET"]);
     }
 
     #[test]

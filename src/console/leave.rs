@@ -65,13 +65,15 @@ impl Console {
             self.screen
                 .note(Paint::Note, "left without QUIT: nothing was deleted");
         }
-        self.tell_progress();
         let exit = match self.standing() {
             Some(now) if now.ending == Some(Ending::TlsFailed) => Exit::Tls,
             Some(now) if was_lost(&now) => Exit::NoConnection,
             _ => Exit::Well,
         };
+        // A learner who hangs up by leaving has hung up.
         self.close();
+        self.tell_last_goals();
+        self.tell_progress();
         Next::Leave(exit)
     }
 }

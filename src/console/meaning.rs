@@ -2,15 +2,23 @@
 
 use super::Console;
 use super::editor::know;
+use super::paging::Output;
 use super::terminal;
 use super::view::shown;
 use crate::explain::compare::{Answer, Change, compare};
-use crate::explain::{Context, explain};
+use crate::explain::{Context, explain, why_no_tls};
 use crate::style::Paint;
 
 impl Console {
     /// Explains the last status line.
-    pub(super) fn tell_why(&self) {
+    pub(super) fn tell_why(&mut self) {
+        let failure = shown(&self.shown).tls_failure.clone();
+        if let Some(failure) = failure {
+            let explained = why_no_tls(&failure.what, failure.hint.as_deref());
+            let text = explained.text(terminal::size().0);
+            self.show_text(text, "why");
+            return;
+        }
         let Some(last) = shown(&self.shown).last.clone() else {
             self.screen.note(Paint::Note, "there was no reply yet");
             return;
@@ -21,18 +29,26 @@ impl Console {
             is_tls: self.standing().map(|now| now.is_tls),
             has_codes: self.has_codes(),
         };
-        self.screen
-            .print(&explain(&last.line, &context).text(terminal::size().0));
+        let text = explain(&last.line, &context).text(terminal::size().0);
+        self.show_text(text, "why");
     }
 
     /// Tells all about TLS on this connection.
-    pub(super) fn tell_tls(&self) {
+    pub(super) fn tell_tls(&mut self) {
         let is_tls = self.standing().is_some_and(|now| now.is_tls);
-        match shown(&self.shown).tls.clone().filter(|_| is_tls) {
+        let failure = shown(&self.shown).tls_failure.clone();
+        if let Some(failure) = failure {
+            let note = |line| Output::Note(Paint::Plain, line);
+            let output: Vec<Output> = failure.details().into_iter().map(note).collect();
+            self.show(&output, "TLS");
+            return;
+        }
+        let facts = shown(&self.shown).tls.clone().filter(|_| is_tls);
+        match facts {
             Some(facts) => {
-                for line in facts.details() {
-                    self.screen.note(Paint::Plain, &line);
-                }
+                let note = |line| Output::Note(Paint::Plain, line);
+                let output: Vec<Output> = facts.details().into_iter().map(note).collect();
+                self.show(&output, "TLS");
             }
             None => self.screen.note(
                 Paint::Note,
@@ -53,10 +69,10 @@ impl Console {
     }
 
     /// Compares what the server announced in each phase.
-    pub(super) fn tell_caps(&self) {
+    pub(super) fn tell_caps(&mut self) {
         let announced = know(&self.knowledge).learnt.announced.clone();
         let is_tls = self.standing().is_some_and(|now| now.is_tls);
-        let [first, tls, _] = &announced;
+        let [_, tls, _] = &announced;
         // On port 995 there is no phase without TLS, and no STLS.
         let at_first = if is_tls && tls.is_none() && self.plan.target.is_tls {
             "before the login"
@@ -80,14 +96,16 @@ impl Console {
                 })
             })
             .collect();
-        if !answers.is_empty() {
-            self.screen.print(&compare(&answers, terminal::size().0));
-        }
-        let hint = match (answers.len(), first) {
-            (0, _) => "no list of capabilities yet: `capa` asks for it",
-            (1, _) => "`capa` again, inside TLS and after the login, tells what changes",
-            _ => return,
+        let hint = match answers.len() {
+            0 => Some("no list of capabilities yet: `capa` asks for it"),
+            1 => Some("`capa` again, inside TLS and after login, shows what changes"),
+            _ => None,
         };
-        self.screen.note(Paint::Note, hint);
+        let mut output = Vec::new();
+        if !answers.is_empty() {
+            output.push(Output::Text(compare(&answers, terminal::size().0)));
+        }
+        output.extend(hint.map(|hint| Output::Note(Paint::Note, hint.to_owned())));
+        self.show(&output, "capabilities");
     }
 }

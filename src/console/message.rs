@@ -63,7 +63,7 @@ impl Console {
             .and_then(|fetched| self.start_of(&fetched))
         {
             self.show_text(
-                &mail::readable(&message),
+                mail::readable(&message),
                 &format!("message {}", text.trim()),
             );
         }
@@ -165,10 +165,7 @@ impl Console {
             return Some(fetched);
         }
         if !self.is_open() {
-            self.screen.note(
-                Paint::Warning,
-                "there is no connection; `:open` connects again",
-            );
+            self.tell_closed();
             return None;
         }
         if let Some(now) = self.standing().filter(|now| now.outstanding > 0) {

@@ -10,8 +10,8 @@ use super::view::shown;
 use super::{Console, Next};
 use crate::command::Shape;
 use crate::login::Way;
-use crate::net::engine::Order;
-use crate::session;
+use crate::net::engine::{OpenError, Order};
+use crate::session::{self, Failure};
 use crate::style::Paint;
 use crate::target;
 use crate::target::Target;
@@ -105,7 +105,7 @@ impl Console {
             self.close();
             self.screen.note(
                 Paint::Note,
-                "closed without QUIT: nothing was deleted; `:open` connects again",
+                "closed without QUIT: nothing was deleted; `:open` reconnects",
             );
         } else {
             self.screen.note(Paint::Note, "there is no connection");
@@ -114,10 +114,7 @@ impl Console {
 
     fn pass(&mut self) {
         if !self.is_open() {
-            self.screen.note(
-                Paint::Warning,
-                "there is no connection; `:open` connects again",
-            );
+            self.tell_closed();
             return;
         }
         if !self.may_send_secret() {
@@ -202,29 +199,35 @@ impl Console {
         }
         let had_tls_asked = self.standing().is_some_and(|now| now.is_tls_asked);
         self.wants_tls = text.is_empty() && (had_tls_asked || self.plan.is_stls);
-        self.close();
-        // The transcript that was named is taken; each connection has its own.
-        if self
-            .plan
-            .args
-            .log
-            .as_ref()
-            .is_some_and(|path| path.is_file())
-        {
-            self.plan.args.log = None;
+        if !self.reopen() {
+            return;
         }
-        if let Err(failure) = self.open() {
-            self.screen.note(Paint::Negative, &failure.to_string());
-            if let Some(hint) = failure.hint() {
-                self.screen.note(Paint::Note, &format!("hint: {hint}"));
-            }
-        } else if self.plan.found.is_some() && self.plan.is_stls {
+        if self.plan.found.is_some() && self.plan.is_stls {
             self.screen
                 .note(Paint::Note, "in clear so far: type `stls` first");
-        } else if text.is_empty() {
-            // The server of the lesson, if there is one; no other is told its account.
+        } else if self.is_at_lesson() {
+            // No other server gets the account of the lesson.
             self.get_ready();
         }
+    }
+
+    /// Connects again as planned; says why not where that fails.
+    pub(super) fn reopen(&mut self) -> bool {
+        self.close();
+        // The transcript that was named is taken; each connection has its own.
+        let log = &mut self.plan.args.log;
+        *log = log.take().filter(|path| !path.is_file());
+        let Err(failure) = self.open() else {
+            return true;
+        };
+        self.screen.note(Paint::Negative, &failure.to_string());
+        if let Some(hint) = failure.hint() {
+            self.screen.note(Paint::Note, &format!("hint: {hint}"));
+        }
+        if let Failure::Open(OpenError::Tls(error)) = failure {
+            shown(&self.shown).tls_failure = Some(error);
+        }
+        false
     }
 
     fn set_target(&mut self, target: Target) {

@@ -50,6 +50,16 @@ fn rows(line: &str, columns: usize) -> Vec<&str> {
     rows
 }
 
+/// A text made safe, in rows with the margin of poptalk's own lines.
+pub(super) fn in_margin(text: &str, columns: usize) -> String {
+    let mut safe = String::new();
+    visible::escape(text.as_bytes(), &mut safe);
+    rows(&safe, columns.saturating_sub(MARGIN.len()))
+        .into_iter()
+        .map(|row| format!("{MARGIN}{row}\n"))
+        .collect()
+}
+
 /// The octet at which a text goes beyond so many columns.
 fn overflow(text: &str, columns: usize) -> Option<usize> {
     let mut column = 0;
@@ -90,19 +100,14 @@ impl Screen {
 
     /// Prints a line of poptalk's own, made safe, on as many rows as it needs; words are not cut.
     pub fn note(&self, paint: Paint, text: &str) {
-        let mut safe = String::new();
-        visible::escape(text.as_bytes(), &mut safe);
-        let columns = terminal::size().0.saturating_sub(MARGIN.len());
+        let rows = in_margin(text, terminal::size().0);
         // A line of the server's that has no end yet is none of ours.
         let mut text = match self.lock().is_inside_line {
             true => "\n".to_owned(),
             false => String::new(),
         };
-        for row in rows(&safe, columns) {
-            text += &self
-                .style
-                .paint(paint, &format!("{MARGIN}{row}"))
-                .to_string();
+        for row in rows.lines() {
+            text += &self.style.paint(paint, row);
             text.push('\n');
         }
         self.print(&text);

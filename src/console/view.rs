@@ -7,13 +7,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::editor::{SharedKnowledge, know};
+use super::hex;
 use super::judge::Judge;
+use super::paging;
 use super::screen::Screen;
 use super::spool::Spool;
 use super::terminal;
 use crate::learn::Watched;
 use crate::net::engine::{Ending, News, Standing, Watcher};
-use crate::net::tls::{TlsFacts, UNANNOUNCED};
+use crate::net::tls::{TlsError, TlsFacts, UNANNOUNCED};
 use crate::recorder::Seen;
 use crate::report;
 use crate::style::Paint;
@@ -57,6 +59,10 @@ pub struct Shown {
     pub last: Option<LastReply>,
     /// What was agreed when TLS began, for `:tls`.
     pub tls: Option<Box<TlsFacts>>,
+    /// Why TLS failed on this connection, for `:tls` and `:why`.
+    pub tls_failure: Option<TlsError>,
+    /// `:why` was mentioned: once a session is enough.
+    pub is_why_known: bool,
 }
 
 /// A status line, and what it was said to.
@@ -77,6 +83,7 @@ impl Shown {
             is_hex: self.is_hex,
             is_timed: self.is_timed,
             is_lenient: self.is_lenient,
+            is_why_known: self.is_why_known,
             ..Self::default()
         };
     }
@@ -209,22 +216,8 @@ impl View {
     }
 
     fn hex(&self, octets: &[u8]) {
-        for (index, row) in octets.chunks(16).take(64).enumerate() {
-            let hex: Vec<String> = row.iter().map(|octet| format!("{octet:02x}")).collect();
-            let text: String = row
-                .iter()
-                .map(|octet| {
-                    if octet.is_ascii_graphic() || *octet == b' ' {
-                        char::from(*octet)
-                    } else {
-                        '.'
-                    }
-                })
-                .collect();
-            self.screen.note(
-                Paint::Note,
-                &format!("{:04x}  {:<47}  {text}", index * 16, hex.join(" ")),
-            );
+        for row in hex::rows(octets).take(hex::ROWS_MAX) {
+            self.screen.note(Paint::Note, &row);
         }
     }
 
@@ -271,7 +264,6 @@ impl View {
             visible::escape(sent.arguments(), &mut title);
         }
         self.held.clear();
-        self.rows = 1;
         let mut shared = shown(&self.shared);
         shared.spool = match Spool::new() {
             Ok(spool) => Some(Arc::new(spool)),
@@ -285,6 +277,7 @@ impl View {
             self.status.extend_from_slice(b"\r\n");
             spool.append(&self.status);
         }
+        self.rows = rows_of(&self.status, terminal::size().0, shared.is_hex);
         shared.mode = shared.next_mode;
         shared.is_whole = false;
         shared.head = self.status.len() as u64;
@@ -313,13 +306,16 @@ impl View {
             return;
         }
         let can_page = self.has_pager && shared.spool.is_some();
+        let is_hex = shared.is_hex;
+        // The terminator and the prompt; the octets of the one, and the time.
+        let below = 2 + usize::from(is_hex) + usize::from(shared.is_timed);
         drop(shared);
         if self.held.is_empty() {
             self.held_since = Instant::now();
         }
         self.held.extend_from_slice(octets);
         let (columns, rows) = terminal::size();
-        if can_page && self.rows + rows_of(&self.held, columns) + 2 > rows {
+        if can_page && self.rows + rows_of(&self.held, columns, is_hex) + below > rows {
             self.held.clear();
             shown(&self.shared).mode = Mode::WantsPager;
         } else if !can_page {
@@ -336,13 +332,11 @@ impl View {
         };
         let rest = self.held.split_off(upto);
         let held = std::mem::replace(&mut self.held, rest);
-        self.rows += rows_of(&held, terminal::size().0);
         let is_hex = shown(&self.shared).is_hex;
+        self.rows += rows_of(&held, terminal::size().0, is_hex);
         let mut text = String::new();
         for line in held.split_inclusive(|octet| *octet == b'\n') {
-            let bare = line
-                .strip_suffix(b"\r\n")
-                .or_else(|| line.strip_suffix(b"\n"));
+            let bare = bare(line);
             visible::escape(bare.unwrap_or(line), &mut text);
             if bare.is_some() {
                 text.push('\n');
@@ -382,6 +376,14 @@ impl View {
         self.tell_findings();
     }
 
+    /// Mentions `:why`, after the first refusal of a console session.
+    fn mention_why(&self) {
+        if !std::mem::replace(&mut shown(&self.shared).is_why_known, true) {
+            self.screen
+                .note(Paint::Note, "`:why` explains what went wrong");
+        }
+    }
+
     /// Says which rules were broken, unless the pager has the screen.
     fn tell_findings(&mut self) {
         let shared = shown(&self.shared);
@@ -418,12 +420,22 @@ pub fn summary(shown: &Shown) -> String {
     }
 }
 
-/// How many rows of the screen lines fill, roughly: an octet a column.
-fn rows_of(lines: &[u8], columns: usize) -> usize {
-    lines
-        .split_inclusive(|octet| *octet == b'\n')
-        .map(|line| line.len().saturating_sub(2).div_ceil(columns.max(1)).max(1))
-        .sum()
+/// How many rows of the screen the lines of a reply fill, with their octets under them if `is_hex`.
+fn rows_of(lines: &[u8], columns: usize, is_hex: bool) -> usize {
+    let mut text = String::new();
+    let rows = lines.split_inclusive(|octet| *octet == b'\n').map(|line| {
+        text.clear();
+        visible::escape(bare(line).unwrap_or(line), &mut text);
+        let dump = if is_hex { hex::rows_of(line.len()) } else { 0 };
+        paging::rows_of(&text, columns).max(1) + dump
+    });
+    rows.sum()
+}
+
+/// A line without its line end; None where that has not come.
+fn bare(line: &[u8]) -> Option<&[u8]> {
+    line.strip_suffix(b"\r\n")
+        .or_else(|| line.strip_suffix(b"\n"))
 }
 
 impl Watcher for View {
@@ -501,11 +513,14 @@ impl Watcher for View {
                 self.keep_verb(&sent);
                 self.start_data(&sent);
             }
-            Seen::ReplyEnded(sent, _) => {
+            Seen::ReplyEnded(sent, status) => {
                 if let Some(sent) = &sent {
                     self.keep_verb(sent);
                 }
                 self.end_reply(sent.as_ref());
+                if status == Status::Negative {
+                    self.mention_why();
+                }
             }
             Seen::Challenged | Seen::TlsAgreed => {}
         }
@@ -533,7 +548,10 @@ impl Watcher for View {
         }
         match &news {
             News::Tls(facts) => self.judge.event(&facts.event()),
-            News::TlsFailed(error) => self.judge.event(&format!("tls failed: {}", error.what)),
+            News::TlsFailed(error) => {
+                shown(&self.shared).tls_failure = Some(error.clone());
+                self.judge.event(&format!("tls failed: {}", error.what));
+            }
             News::TimedOut(limit, ..) | News::KeptOpen(limit) => {
                 let event = format!("timeout after {} s", limit.as_secs());
                 self.judge.event(&event);
@@ -543,6 +561,9 @@ impl Watcher for View {
             _ => {}
         }
         self.tell_findings();
+        if matches!(news, News::TlsFailed(_)) {
+            self.mention_why();
+        }
     }
 
     fn settled(&mut self, standing: &Standing) {

@@ -28,6 +28,8 @@ pub struct Course {
     /// Its goals.
     pub watched: Watched,
     serving: Option<Serving>,
+    /// The server of the lesson.
+    target: Option<Target>,
 }
 
 impl std::fmt::Debug for Course {
@@ -105,6 +107,7 @@ impl Course {
             told: Vec::new(),
             watched: Watched::new(goals, Maildrop::default()),
             serving: None,
+            target: None,
         })
     }
 
@@ -117,6 +120,7 @@ impl Course {
         self.serving = None;
         let (serving, maildrop, plan) = server(&lesson, args)?;
         self.serving = Some(serving);
+        self.target = Some(plan.target.clone());
         self.watched = Watched::new(lesson.begin(), maildrop);
         self.hints = 0;
         self.told = vec![false; lesson.goals.len()];
@@ -131,6 +135,12 @@ impl Course {
     )]
     pub fn lesson(&self) -> &Lesson {
         &self.lessons[self.at]
+    }
+
+    /// Whether this is the server of the lesson.
+    #[must_use]
+    pub fn is_at(&self, target: &Target) -> bool {
+        self.target.as_ref() == Some(target)
     }
 
     /// Its number, from 1, and how many there are.

@@ -4,7 +4,7 @@ use crate::goal::{Goal, Goals};
 use crate::lint;
 use crate::secret::typing_errors;
 use crate::server::fault::{self, Fault};
-use crate::text::{self, Reader};
+use crate::text::Reader;
 use crate::transcript::Item;
 use crate::visible;
 
@@ -247,27 +247,40 @@ impl Lesson {
         ids.find(|ids| !ids.is_empty()).unwrap_or_default()
     }
 
-    /// Its solution: the rows and events of each session, behind the greeting. Each but the first begins with `* connected`.
-    pub(super) fn solution(&self) -> Vec<Vec<Item>> {
-        let items = text::parse(self.text.as_bytes()).unwrap_or_default().items;
-        let mut sessions = vec![Vec::new()];
-        for item in items {
-            match (item, sessions.last_mut()) {
-                (Item::Event(event), _) if event.starts_with("connected") => {
-                    sessions.push(Vec::new());
+    /// Its solutions, each with the row before its own: the first, and each after `* another way`.
+    pub(super) fn solutions(&self) -> Vec<(usize, Solution)> {
+        let mut ways = vec![(0, vec![Vec::new()])];
+        let mut items = Reader::new(self.text.as_bytes());
+        while let Some(Ok(item)) = items.next() {
+            let Some((_, way)) = ways.last_mut() else {
+                break;
+            };
+            match item {
+                Item::Event(event) if event.starts_with(ANOTHER_WAY) => {
+                    ways.push((items.row(), vec![Vec::new()]));
                 }
-                (item @ (Item::Row(_) | Item::Event(_)), Some(session)) => session.push(item),
+                Item::Event(event) if event.starts_with("connected") => way.push(Vec::new()),
+                item @ (Item::Row(_) | Item::Event(_)) => {
+                    way.last_mut()
+                        .into_iter()
+                        .for_each(|session| session.push(item.clone()));
+                }
                 _ => {}
             }
         }
-        for session in &mut sessions {
-            if !session.is_empty() {
-                session.remove(0);
-            }
+        // Each session begins with a greeting.
+        for session in ways.iter_mut().flat_map(|(_, way)| way) {
+            session.drain(..session.len().min(1));
         }
-        sessions
+        ways
     }
 }
+
+/// A solution: the rows and events of each session, after the greeting. Each but the first begins with `* connected`.
+pub(super) type Solution = Vec<Vec<Item>>;
+
+/// The event that begins another solution, on a server of its own.
+pub(super) const ANOTHER_WAY: &str = "another way";
 
 /// How many octets the first characters of a line have.
 fn octets(line: &str, characters: usize) -> usize {
@@ -314,7 +327,16 @@ mod tests {
     fn a_lesson_is_read_and_what_it_lacks_is_named() {
         let lesson = Lesson::parse("x", GOOD).unwrap();
         assert_eq!((lesson.title.as_str(), lesson.prose.len()), ("One", 1));
-        assert_eq!(lesson.solution().concat().len(), 1);
+        let ways = |text: &str| Lesson::parse("x", text).unwrap().solutions();
+        assert_eq!(ways(GOOD).len(), 1);
+        assert_eq!(ways(GOOD)[0].1.concat().len(), 1);
+        let two =
+            format!("{GOOD}S: +OK\n\n* another way: in lower case\nS: +OK\nC: capa\nS: +OK\n");
+        let two: Vec<_> = ways(&two)
+            .iter()
+            .map(|(row, way)| (*row, way.concat().len()))
+            .collect();
+        assert_eq!(two, [(0, 2), (11, 2)]);
         assert!(wrong("lesson: One\n", "").contains("no title"));
         assert!(wrong("# Type capa.\n", "").contains("no task"));
         assert!(wrong("hint: capa\n", "").contains("no hint"));

@@ -7,7 +7,7 @@ use std::io::BufReader;
 use std::time::Duration;
 
 use super::course::server;
-use super::lesson::Lesson;
+use super::lesson::{ANOTHER_WAY, Lesson, Solution};
 use crate::dialogue::{Dialogue, Exchange, Line, Part, Place};
 use crate::goal::Goals;
 use crate::replay::{self, Options};
@@ -35,9 +35,15 @@ enum Attempt {
 #[must_use]
 pub fn complaints(lesson: &Lesson) -> Vec<String> {
     let mut complaints = Vec::new();
+    let ways = lesson.solutions();
     let mut is_refused = false;
-    for attempt in [Attempt::Empty, Attempt::Words, Attempt::Solution] {
-        let (goals, answers) = match play(lesson, attempt) {
+    let first = ways.first().into_iter();
+    let attempts = first
+        .map(|way| (Attempt::Empty, way))
+        .chain(ways.iter().map(|way| (Attempt::Words, way)))
+        .chain(ways.iter().map(|way| (Attempt::Solution, way)));
+    for (attempt, (from, way)) in attempts {
+        let (goals, answers) = match play(lesson, attempt, way) {
             Ok(played) => played,
             Err(why) => {
                 complaints.push(why);
@@ -56,12 +62,15 @@ pub fn complaints(lesson: &Lesson) -> Vec<String> {
                 complaints.push("it is solved by words that have no effect".to_owned());
             }
             (Attempt::Solution, false) => {
-                complaints.extend(departure(lesson, &answers).filter(|_| !is_refused));
+                complaints.extend(departure(lesson, *from, &answers).filter(|_| !is_refused));
                 for (at, goal, step) in goals.open() {
-                    let row = row_of(lesson, "goal: ", at);
                     let says = &goal.says;
+                    let (row, which) = match from {
+                        0 => (row_of(lesson, "goal: ", at), "its solution"),
+                        from => (*from, "this way"),
+                    };
                     complaints.push(format!(
-                        "row {row}: its solution does not reach: {says}; `{step}` did not come"
+                        "row {row}: {which} does not reach: {says}; `{step}` did not come"
                     ));
                 }
             }
@@ -109,8 +118,8 @@ fn refused(lesson: &Lesson, answers: &Answers) -> Option<String> {
 }
 
 /// The first row of the solution that the server answers otherwise than the solution says.
-fn departure(lesson: &Lesson, answers: &Answers) -> Option<String> {
-    for (wanted, came) in expected(lesson).iter().zip(answers) {
+fn departure(lesson: &Lesson, from: usize, answers: &Answers) -> Option<String> {
+    for (wanted, came) in expected(lesson, from).iter().zip(answers) {
         let mut came = came.iter().skip(lesson.ready.len());
         for exchange in wanted {
             let row = exchange.place().row;
@@ -140,12 +149,18 @@ fn departure(lesson: &Lesson, answers: &Answers) -> Option<String> {
     None
 }
 
-/// The solution's own exchanges of each session, with their rows.
-fn expected(lesson: &Lesson) -> Answers {
+/// The own exchanges of each session of the solution after row `from`, with their rows.
+fn expected(lesson: &Lesson, from: usize) -> Answers {
     let mut sessions = vec![Vec::new()];
     let mut dialogue = Dialogue::without_digests();
     let mut items = Reader::new(lesson.text.as_bytes());
     while let Some(Ok(item)) = items.next() {
+        if items.row() <= from {
+            continue;
+        }
+        if matches!(&item, Item::Event(event) if event.starts_with(ANOTHER_WAY)) {
+            break;
+        }
         if matches!(&item, Item::Event(event) if event.starts_with("connected")) {
             sessions.push(Vec::new());
             dialogue = Dialogue::without_digests();
@@ -171,7 +186,7 @@ fn keep(session: &mut Vec<Exchange>, part: Part) {
 }
 
 /// Plays an attempt at a server of the lesson, and judges what came.
-fn play(lesson: &Lesson, attempt: Attempt) -> Result<(Goals, Answers), String> {
+fn play(lesson: &Lesson, attempt: Attempt, way: &Solution) -> Result<(Goals, Answers), String> {
     let plain = |error: std::io::Error| crate::net::dial::plain(&error);
     let folder = tempfile::tempdir().map_err(plain)?;
     let args = SessionArgs {
@@ -189,7 +204,7 @@ fn play(lesson: &Lesson, attempt: Attempt) -> Result<(Goals, Answers), String> {
     };
     let mut goals = lesson.begin();
     let mut answers = Vec::new();
-    for session in lesson.solution() {
+    for session in way.clone() {
         let path = folder.path().join("attempt.pop3");
         std::fs::write(&path, script(lesson, attempt, session)).map_err(plain)?;
         let played =
