@@ -47,7 +47,7 @@ const SERVICES: &[Service] = &[
         hint: "POP3 is on port 110, over TLS on 995; SMTP is on 25, 465 and 587",
         ..service(
             "an SMTP or FTP server, not POP3",
-            &[b"220 ", b"220-", b"421 ", b"554 "],
+            &[b"220 ", b"220-", b"250 ", b"250-", b"421 ", b"554 "],
         )
     },
     // RFC 3977 §5.1.
