@@ -376,7 +376,6 @@ impl Dialogue {
                 self.tracker.flush(&mut |step| talk.step(step, tell));
                 self.tracker.tls_started();
                 talk.drain(true, tell);
-                talk.step(Step::InStep, tell);
             }
             EventKind::TimedOut => {
                 self.tracker.forget(&mut |step| talk.step(step, tell));

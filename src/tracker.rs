@@ -162,7 +162,6 @@ impl Tracker {
         self.clear_waiting();
         self.server = Lines::default();
         self.client = Lines::default();
-        self.gap = Gap::default();
         self.tls = true;
         self.marked.clear();
         if self.state != State::Greeting {
@@ -349,7 +348,8 @@ impl Tracker {
             if role == Role::Command && is_behind_server {
                 let has_answered = std::mem::take(&mut self.gap.has_answered);
                 if self.gap.is_open {
-                    self.gap.overlaps |= has_answered && !self.queue.is_empty();
+                    let open = usize::from(self.reply.is_some());
+                    self.gap.overlaps |= has_answered && self.queue.len() > open;
                     self.drop_waiting(tell);
                 } else {
                     self.gap.overlaps |= !self.queue.is_empty();

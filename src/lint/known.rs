@@ -433,7 +433,6 @@ impl Known {
             }
             EventKind::TlsStarted => {
                 self.is_tls = true;
-                self.is_lost = false;
                 self.is_by_stls = self.is_greeted || self.is_piece;
                 self.commands_in_tls = 0;
                 self.waiting.clear();

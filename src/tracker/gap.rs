@@ -87,6 +87,7 @@ impl Tracker {
     pub fn skip_lines(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) -> bool {
         self.gap.is_open = true;
         self.gap.is_start = false;
+        self.gap.has_answered = false;
         for sent in &mut self.queue {
             sent.tear();
         }
@@ -178,7 +179,7 @@ impl Tracker {
             };
             tell(Step::InStep);
         } else {
-            self.gap.has_answered |= is_reply;
+            self.gap.has_answered |= self.gap.is_open && is_reply;
         }
     }
 
