@@ -19,7 +19,7 @@ pub use parts::Parts;
 pub use walk::{Moment, Phase, Told, Walker};
 
 use crate::command::Shape;
-use crate::tracker::{LineEnd, Sent, Side, State, Status, Tracker};
+use crate::tracker::{LineEnd, Sent, Side, State, Status, Step, Tracker};
 use crate::transcript::{Hole, Item, Piece, Row, Transcript};
 use talk::Talk;
 
@@ -113,6 +113,10 @@ pub struct Exchange {
     pub data: Option<Measures>,
     /// Milliseconds from the command to the status line.
     pub reply_ms: Option<u64>,
+    /// The recording has a gap before the status line: whether it belongs to this command, or what else came, is not known.
+    pub is_torn: bool,
+    /// The status line was taken for the greeting until the reply went on: no greeting came. Only likely where this `is_torn`.
+    pub has_no_greeting: bool,
 }
 
 impl Exchange {
@@ -193,6 +197,10 @@ pub enum Passing<'a> {
     Hole(Side),
     /// A row `{{...}}` in data.
     AnyRows,
+    /// Rows are missing: which command the next line of the server answers is not known.
+    OutOfStep,
+    /// The status line that comes next answers the command that waits longest, for sure.
+    InStep,
     /// The session entered another state.
     State(State),
 }
@@ -200,7 +208,8 @@ pub enum Passing<'a> {
 /// Reads items into parts.
 ///
 /// A transcript whose first row is the client's, with no `* connected` before it, is a piece of a session: no greeting is
-/// awaited. A status line that starts with a hole is taken as one line; `S: {{...}}` in its place stands for the whole reply
+/// awaited. Where the server's row is the first, it may be a greeting or not. After a gap (a row `{{...}}`) the pairing goes on as it
+/// would without; it is sure again when a status line answers a command that was sent after the gap. A status line that starts with a hole is taken as one line; `S: {{...}}` in its place stands for the whole reply
 /// to every command that waits.
 #[derive(Debug)]
 pub struct Dialogue {
@@ -296,11 +305,11 @@ impl Dialogue {
     }
 
     fn row(&mut self, place: Place, row: &Row, tell: &mut dyn FnMut(Passing<'_>)) {
-        if !std::mem::replace(&mut self.has_rows, true)
-            && row.side == Side::Client
-            && !self.is_connected
-        {
-            self.tracker.feed(Side::Server, b"+OK\r\n", &mut |_| {});
+        if !std::mem::replace(&mut self.has_rows, true) && !self.is_connected {
+            let talk = &mut self.talk;
+            talk.begin_anywhere();
+            self.tracker
+                .begin_anywhere(row.side, &mut |step| talk.step(step, tell));
         }
         self.talk.start_row(row.side, place, row.after_ms);
         if row.pieces == [Piece::Hole(Hole::Rows)] {
@@ -313,24 +322,45 @@ impl Dialogue {
         talk.give_back(octets);
     }
 
+    /// Octets of this side are missing.
+    fn lose(&mut self, side: Side, tell: &mut dyn FnMut(Passing<'_>)) -> bool {
+        let talk = &mut self.talk;
+        let is_data = self
+            .tracker
+            .skip_lines(side, &mut |step| talk.step(step, tell));
+        if side == Side::Client {
+            talk.cut_client_line(tell);
+        }
+        is_data
+    }
+
     /// A row `{{...}}`. Inside data it is remembered; elsewhere each reply that is awaited ends with it.
     fn any_rows(&mut self, place: Place, side: Side, tell: &mut dyn FnMut(Passing<'_>)) {
-        if self.talk.hold_any_rows(side, place) {
-            return tell(Passing::AnyRows);
+        if side == Side::Client || self.tracker.is_in_data() {
+            self.lose(side, tell);
+            if self.talk.hold_any_rows(side, place) {
+                tell(Passing::AnyRows);
+            } else {
+                tell(Passing::Part(Part::AnyRows(place)));
+            }
+            return;
         }
-        if side == Side::Client {
-            return tell(Passing::Part(Part::AnyRows(place)));
-        }
+        self.talk.step(Step::OutOfStep, tell);
         let waiting = self.tracker.outstanding();
+        self.tracker.answer_in_gap(true);
         for _ in 0..waiting.max(1) {
             let octets = self.talk.wire_of_any_rows();
             let talk = &mut self.talk;
             self.tracker
                 .feed(side, octets, &mut |step| talk.step(step, tell));
-            if self.tracker.outstanding() == 0 {
+            if self.tracker.outstanding() == 0 || self.tracker.is_in_data() {
                 break;
             }
             self.talk.start_row(side, place, 0);
+        }
+        self.tracker.answer_in_gap(false);
+        if self.lose(side, tell) && self.talk.hold_any_rows(side, place) {
+            tell(Passing::AnyRows);
         }
     }
 

@@ -358,7 +358,12 @@ impl Ear {
             Passing::Part(part) => self.part(&part, rules, tell),
             Passing::Command(sent, line) => {
                 let heard = Heard::of(Role::Command, line, Some(sent));
-                rules.line(&heard, &self.known, tell);
+                // After a gap a line may be a response, or some of a message.
+                let is_odd = self.known.is_lost || self.known.is_explained;
+                let is_command = !is_odd || sent.command().is_some();
+                if is_command && !sent.is_torn() {
+                    rules.line(&heard, &self.known, tell);
+                }
                 self.known.command_sent(&heard);
             }
             Passing::DataStarted(sent) => {
@@ -395,10 +400,14 @@ impl Ear {
             },
             Passing::AnyRows => {
                 self.known.listing.has_holes = true;
-                if let Some(Data::Message(body)) = &mut self.data {
-                    body.has_holes = true;
+                match &mut self.data {
+                    Some(Data::Message(body)) => body.tear(),
+                    Some(Data::Listing(lines)) => lines.tear(),
+                    None => {}
                 }
             }
+            Passing::OutOfStep => self.known.lose(self.data.is_some()),
+            Passing::InStep => self.known.is_lost = false,
             Passing::State(state) => self.known.enter(state),
             Passing::Data { .. } | Passing::Hole(_) => {}
         }
@@ -407,9 +416,12 @@ impl Ear {
     fn part(&mut self, part: &Part, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
         match part {
             Part::Exchange(exchange) => self.exchange(exchange, rules, tell),
+            Part::Injected(_) if self.known.is_lost => {}
             Part::Unrequested(line) => {
                 let heard = Heard::of(Role::Unrequested, line, None);
-                rules.line(&heard, &self.known, tell);
+                if !self.known.is_lost && !self.known.is_explained {
+                    rules.line(&heard, &self.known, tell);
+                }
                 self.known.unrequested(&heard);
             }
             Part::Injected(data) => {
@@ -426,6 +438,20 @@ impl Ear {
 
     fn exchange(&mut self, exchange: &Exchange, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
         let sent = exchange.sent.as_ref();
+        if exchange.is_torn && !rfc1939::is_foreign_greeting(exchange) {
+            self.data = None;
+            return self.known.torn(&Ended::new(exchange, None));
+        }
+        if self.known.is_explained {
+            let ended = Ended::new(exchange, None);
+            let is_command = sent.is_some_and(|sent| sent.command().is_some());
+            if is_command && ended.has_status_indicator() {
+                self.known.is_explained = false;
+            } else {
+                self.data = None;
+                return self.known.exchange(&ended);
+            }
+        }
         let is_reply = exchange
             .data
             .as_ref()

@@ -306,6 +306,11 @@ impl Recorder {
             Step::Challenged => seen.push(Seen::Challenged),
             Step::StateChanged(state) => seen.push(Seen::StateChanged(state)),
             Step::TlsAgreed => seen.push(Seen::TlsAgreed),
+            Step::NoGreeting
+            | Step::TerminatorMissing
+            | Step::Dropped
+            | Step::OutOfStep
+            | Step::InStep => {}
         });
     }
 

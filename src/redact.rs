@@ -236,7 +236,7 @@ impl Redactor {
 
     /// Rows that are not in the file.
     fn hole(&mut self, row: Row, out: &mut Vec<u8>) {
-        let is_data = self.tracker.skip_lines(row.side);
+        let is_data = self.tracker.skip_lines(row.side, &mut |_| {});
         self.is_in_hole = is_data && row.side == Side::Server;
         if !is_data {
             self.tracker.forget(&mut |_| {});

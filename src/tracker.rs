@@ -1,99 +1,22 @@
 //! Follows one POP3 conversation from the octets of both sides. No I/O, no clock: feed it, read the steps.
 
 mod data;
+mod gap;
 mod line;
 mod sent;
 mod status;
+mod step;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use crate::command::{Effect, Shape};
 use data::Data;
+use gap::{FirstReply, Gap};
 pub use line::{LINE_MAX, LineEnd};
 use line::{Lines, is_continuation};
 pub use sent::Sent;
 pub use status::Status;
-
-/// Who sent an octet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// The one who connected and types commands.
-    Client,
-    /// The one who answers.
-    Server,
-}
-
-/// What a line is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// The server's first line (RFC 1939 §4).
-    Greeting,
-    /// The first line of a reply.
-    Status,
-    /// A challenge of the server inside AUTH: `+`, a space, base64 (RFC 5034 §4).
-    Continuation,
-    /// The line with one dot that ends a multi-line reply, or a message that the client sends.
-    Terminator,
-    /// What the server sends although nothing was asked.
-    Unrequested,
-    /// A command of the client.
-    Command,
-    /// The client's answer to a challenge inside AUTH.
-    Response,
-}
-
-/// The states of a session (RFC 1939 §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum State {
-    /// Connected; the greeting has not come.
-    Greeting,
-    /// Greeted, not logged in.
-    Authorization,
-    /// Logged in.
-    Transaction,
-    /// QUIT was answered; the server closes.
-    Update,
-}
-
-/// One step of the conversation. The octets of all steps of one side, in order and with their line ends, are exactly the
-/// octets that were fed for that side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step<'a> {
-    /// A line, or a part of one that is longer than [`LINE_MAX`] octets or was flushed.
-    Line {
-        /// Who sent it.
-        side: Side,
-        /// What it is for.
-        role: Role,
-        /// Its octets, as on the wire, without the line end.
-        octets: &'a [u8],
-        /// Whether the line starts here.
-        first: bool,
-        /// How it ends; `LineEnd::None` when the next step goes on with the same line.
-        end: LineEnd,
-    },
-    /// Octets of the data lines of a multi-line reply, or of a message that the client sends: stuffed as on the wire, line ends inside.
-    Data {
-        /// Who sent them.
-        side: Side,
-        /// As on the wire.
-        octets: &'a [u8],
-    },
-    /// Octets of the server that came between its `+OK` to STLS and the TLS handshake. They are never used (RFC 2595 §4).
-    Injected(&'a [u8]),
-    /// A command is complete and waits for its reply.
-    CommandSent(&'a Sent),
-    /// The status line of a multi-line reply has come; data follows.
-    DataStarted(&'a Sent),
-    /// The reply to this command is complete. `None`: it was the greeting.
-    ReplyEnded(Option<&'a Sent>, Status),
-    /// The server waits for a response inside AUTH.
-    Challenged,
-    /// The session entered another state.
-    StateChanged(State),
-    /// The server agreed to STLS: the TLS handshake comes next.
-    TlsAgreed,
-}
+pub use step::{Role, Side, State, Step};
 
 /// What the tracker waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +56,7 @@ pub struct Tracker {
     /// The client is sending a message (XTND XMIT).
     upload: Option<Data>,
     last_octets: Vec<u8>,
+    gap: Gap,
 }
 
 impl Default for Tracker {
@@ -159,6 +83,7 @@ impl Tracker {
             reply: None,
             upload: None,
             last_octets: Vec::new(),
+            gap: Gap::default(),
         }
     }
 
@@ -224,15 +149,6 @@ impl Tracker {
         if self.state == State::Greeting {
             self.state = State::Authorization;
         }
-    }
-
-    /// Data lines of this side were left out of a recording: what comes next starts a line. False when none were coming.
-    pub fn skip_lines(&mut self, side: Side) -> bool {
-        let data = match side {
-            Side::Server => &mut self.reply,
-            Side::Client => &mut self.upload,
-        };
-        data.as_mut().map(Data::start_line).is_some()
     }
 
     /// The rest of the data of the reply that is coming is not known, its terminator included: it was left out of a recording.
@@ -396,6 +312,7 @@ impl Tracker {
             Some(sent) if sent.shape() == Shape::Sasl && is_continuation(self.server.head()) => {
                 Role::Continuation
             }
+            Some(_) if self.gap.is_open && !self.may_answer() => Role::Unrequested,
             Some(_) => Role::Status,
         }
     }
@@ -418,11 +335,29 @@ impl Tracker {
         }
         if has_ended {
             let is_cancelled = self.client.head() == b"*";
-            let sent = match role {
+            let mut sent = match role {
                 Role::Response => Sent::response(is_cancelled),
                 _ => Sent::of_line(self.client.head(), &self.shapes),
             };
             self.client.next_line();
+            let is_torn = std::mem::take(&mut self.gap.is_client_torn);
+            if is_torn || self.is_torn_start(&sent) {
+                sent.tear();
+            }
+            if role == Role::Command {
+                self.take_first_reply(tell);
+            }
+            let is_behind_server = std::mem::take(&mut self.gap.has_server_spoken);
+            if role == Role::Command && is_behind_server {
+                let has_answered = std::mem::take(&mut self.gap.has_answered);
+                if self.gap.is_open {
+                    let open = usize::from(self.reply.is_some());
+                    self.gap.overlaps |= has_answered && self.queue.len() > open;
+                    self.drop_waiting(tell);
+                } else {
+                    self.gap.overlaps |= !self.queue.is_empty();
+                }
+            }
             let answers = role == Role::Response && std::mem::take(&mut self.owed);
             if !answers {
                 self.push(sent, tell);
@@ -450,27 +385,34 @@ impl Tracker {
             tell(Step::Injected(octets));
             return &[];
         }
-        if let Some(reply) = &mut self.reply {
-            let (rest, ended) = reply.feed(Side::Server, octets, tell);
-            if ended {
-                self.reply = None;
-                self.end_reply(Status::Positive, tell);
-            }
-            return rest;
+        self.gap.has_server_spoken = true;
+        if self.reply.is_some() {
+            return self.feed_data(octets, tell);
         }
         let rest = self.server.feed(octets);
         let role = self.server_role();
         let end = self.server.end();
+        if end != LineEnd::None {
+            if role != Role::Greeting && self.is_list_without_greeting(tell) {
+                return rest;
+            }
+            self.find_step(role, tell);
+        }
         if let Some(part) = self.server.part() {
             part.tell(Side::Server, role, tell);
         }
         if end != LineEnd::None {
             let status = Status::of_line(self.server.head());
+            let is_ok = self.server.head().starts_with(b"+OK");
             self.server.next_line();
             match role {
                 Role::Greeting => {
+                    let bare_lf = end == LineEnd::Lf;
+                    self.gap.first_reply =
+                        (!self.queue.is_empty()).then_some(FirstReply { status, bare_lf });
                     tell(Step::ReplyEnded(None, status));
                     self.enter(State::Authorization, tell);
+                    self.first_line(is_ok, tell);
                 }
                 Role::Continuation => self.challenge(tell),
                 Role::Status => self.answer(status, end == LineEnd::Lf, tell),

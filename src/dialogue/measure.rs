@@ -37,6 +37,8 @@ pub struct Measures {
     pub has_holes: bool,
     /// Whether it has a row `{{...}}`.
     pub has_any_rows: bool,
+    /// A status line came in place of the terminator.
+    pub lacks_terminator: bool,
 }
 
 /// Puts a hole into a digest, so that it differs from any usual text.
@@ -77,6 +79,7 @@ impl Measuring {
                 terminator_row: None,
                 has_holes: false,
                 has_any_rows: false,
+                lacks_terminator: false,
             },
             digest: has_digest.then(Sha256::new),
             is_behind_cr: false,
@@ -141,6 +144,11 @@ impl Measuring {
         }
         self.measures.terminator = Some(end);
         self.measures.terminator_row = Some(place.row);
+    }
+
+    /// The reply to the next command begins, and no terminator has come.
+    pub(super) fn lacks_terminator(&mut self) {
+        self.measures.lacks_terminator = true;
     }
 
     pub(super) fn finish(mut self) -> Measures {

@@ -28,7 +28,13 @@ pub(super) struct Talk {
     pending: Option<(Line, u64)>,
     /// The server has challenged and the client has not answered.
     is_owed: bool,
+    /// After a gap it is not known which command the server answers.
+    is_lost: bool,
     greeting: Option<Line>,
+    /// What may be the greeting although a command was waiting, its status, and when it came. It is kept until that is clear.
+    first_reply: Option<(Line, Status, u64)>,
+    /// The recording may begin in the middle of the session.
+    begins_anywhere: bool,
     reply: Option<Measuring>,
     /// The server takes a message.
     is_uploading: bool,
@@ -51,6 +57,10 @@ struct Open {
     upload: Option<Measures>,
     /// A SASL response that was sent before the server asked for it.
     is_early: bool,
+    /// The recording has a gap before its status line.
+    is_torn: bool,
+    /// Its status line was taken for the greeting.
+    has_no_greeting: bool,
 }
 
 impl Open {
@@ -74,6 +84,8 @@ impl Open {
             sasl: self.sasl,
             sasl_beyond: self.sasl_beyond,
             data: self.upload.or(data),
+            is_torn: self.is_torn,
+            has_no_greeting: self.has_no_greeting,
         }))
     }
 }
@@ -91,7 +103,10 @@ impl Talk {
             uncounted: 0,
             pending: None,
             is_owed: false,
+            is_lost: false,
             greeting: None,
+            first_reply: None,
+            begins_anywhere: false,
             reply: None,
             is_uploading: false,
             upload: None,
@@ -157,6 +172,34 @@ impl Talk {
         data.map(|data| data.any_rows(place)).is_some()
     }
 
+    /// The recording may begin in the middle of the session: only `+OK` is taken for a greeting.
+    pub(super) fn begin_anywhere(&mut self) {
+        self.begins_anywhere = true;
+    }
+
+    /// The greeting has come.
+    fn greet(
+        &mut self,
+        line: Option<Line>,
+        status: Option<Status>,
+        tell: &mut dyn FnMut(Passing<'_>),
+    ) {
+        let is_ok = |line: &Line| line.head().starts_with(b"+OK");
+        let is_other = self.begins_anywhere && !line.as_ref().is_some_and(is_ok);
+        tell(Passing::Part(greeting(
+            line,
+            status,
+            self.is_lost || is_other,
+        )));
+    }
+
+    /// What came first was the greeting, as far as is known.
+    fn greet_late(&mut self, tell: &mut dyn FnMut(Passing<'_>)) {
+        if let Some((line, status, _)) = self.first_reply.take() {
+            self.greet(Some(line), Some(status), tell);
+        }
+    }
+
     pub(super) fn step(&mut self, step: Step<'_>, tell: &mut dyn FnMut(Passing<'_>)) {
         match step {
             Step::Line {
@@ -220,6 +263,7 @@ impl Talk {
                 );
             }
             Step::CommandSent(sent) => {
+                self.greet_late(tell);
                 let (command, sent_ms) = self.pending.take().unzip();
                 if let Some(line) = &command {
                     tell(Passing::Command(sent, line));
@@ -236,32 +280,82 @@ impl Talk {
                 self.reply = Some(Measuring::new(Side::Server, self.has_digests));
                 tell(Passing::DataStarted(sent));
             }
-            Step::ReplyEnded(None, status) => {
-                let line = self.greeting.take();
-                tell(Passing::Part(greeting(line, Some(status))));
-            }
+            Step::ReplyEnded(None, status) => match self.greeting.take() {
+                Some(line) if !self.queue.is_empty() => {
+                    self.first_reply = Some((line, status, self.now_ms));
+                }
+                line => self.greet(line, Some(status), tell),
+            },
             Step::ReplyEnded(Some(sent), status) => self.reply_ended(sent, status, tell),
             Step::Challenged => self.is_owed = true,
             Step::StateChanged(state) => tell(Passing::State(state)),
             Step::TlsAgreed => {}
+            Step::NoGreeting => {
+                let first = self.first_reply.take();
+                if let Some((open, (line, _, ms))) = self.queue.front_mut().zip(first) {
+                    open.status_line = Some(line);
+                    open.status_ms = ms;
+                    open.has_no_greeting = true;
+                }
+            }
+            Step::TerminatorMissing => {
+                if let Some(data) = &mut self.reply {
+                    data.lacks_terminator();
+                }
+            }
+            Step::Dropped => {
+                if let Some(mut open) = self.queue.remove(usize::from(self.reply.is_some())) {
+                    open.is_torn = true;
+                    self.uncounted = 0;
+                    self.is_owed = false;
+                    tell(Passing::Part(open.finish(None, None)));
+                }
+            }
+            Step::OutOfStep => {
+                // Whether the first line was the greeting, the next step says.
+                self.is_lost = true;
+                let waiting = self.queue.iter_mut();
+                for open in waiting.filter(|open| open.status_line.is_none()) {
+                    open.is_torn = true;
+                }
+                tell(Passing::OutOfStep);
+            }
+            Step::InStep => {
+                self.is_lost = false;
+                tell(Passing::InStep);
+            }
+        }
+    }
+
+    /// The client's line does not go on: its rest is missing from the recording.
+    pub(super) fn cut_client_line(&mut self, tell: &mut dyn FnMut(Passing<'_>)) {
+        if let Some(cut) = self.client_line.take() {
+            let open = Open {
+                command: Some(cut.finish(LineEnd::None)),
+                is_torn: true,
+                ..Open::default()
+            };
+            tell(Passing::Part(open.finish(None, None)));
         }
     }
 
     /// Nothing is waited for any more. With `is_end`, lines do not go on either.
     pub(super) fn drain(&mut self, is_end: bool, tell: &mut dyn FnMut(Passing<'_>)) {
+        self.greet_late(tell);
         if let Some(cut) = self.server_line.take() {
             let role = cut.role;
             let line = cut.finish(LineEnd::None);
             match self.queue.front_mut() {
                 Some(open) if role == Role::Status => open.status_line = Some(line),
                 Some(open) if role == Role::Continuation => open.add_sasl(line),
-                _ if role == Role::Greeting => tell(Passing::Part(greeting(Some(line), None))),
+                _ if role == Role::Greeting => self.greet(Some(line), None, tell),
                 _ => tell(Passing::Part(Part::Unrequested(line))),
             }
         }
         let mut data = self.reply.take().map(Measuring::finish);
         // The data is that of the oldest command, whose status line was positive.
-        for open in std::mem::take(&mut self.queue) {
+        for mut open in std::mem::take(&mut self.queue) {
+            open.is_torn |= self.is_lost && data.is_none();
             let status = data.is_some().then_some(Status::Positive);
             tell(Passing::Part(open.finish(status, data.take())));
         }
@@ -315,12 +409,16 @@ impl Talk {
 
     /// A line is complete.
     fn line(&mut self, line: Line, role: Role, now_ms: u64, tell: &mut dyn FnMut(Passing<'_>)) {
+        if !matches!(role, Role::Greeting | Role::Command) {
+            self.greet_late(tell);
+        }
         match role {
             Role::Greeting => self.greeting = Some(line),
             Role::Status => {
                 if let Some(open) = self.queue.front_mut() {
                     open.status_line = Some(line);
                     open.status_ms = now_ms;
+                    open.is_torn |= self.is_lost;
                 }
             }
             Role::Continuation => {
@@ -328,6 +426,7 @@ impl Talk {
                 let is_early = self.queue.get(1).is_some_and(|next| next.is_early);
                 let early = if is_early { self.queue.remove(1) } else { None };
                 if let Some(open) = self.queue.front_mut() {
+                    open.is_torn |= self.is_lost;
                     open.add_sasl(line);
                     early
                         .and_then(|early| early.command)
@@ -373,11 +472,12 @@ impl Talk {
     }
 }
 
-fn greeting(line: Option<Line>, status: Option<Status>) -> Part {
+fn greeting(line: Option<Line>, status: Option<Status>, is_torn: bool) -> Part {
     let Part::Exchange(mut exchange) = Open::default().finish(status, None) else {
         return Part::AnyRows(Place::default());
     };
     exchange.is_greeting = true;
+    exchange.is_torn = is_torn;
     exchange.status_line = line;
     Part::Exchange(exchange)
 }

@@ -253,7 +253,12 @@ impl Walker {
 
     /// A row `{{...}}`. Where data is coming it is some of it; elsewhere it stands for all replies that are awaited.
     fn any_rows(&mut self, side: Side, moment: Moment, tell: &mut dyn FnMut(Told<'_>)) {
-        let is_data = self.tracker.skip_lines(side);
+        let mut is_data = false;
+        if self.tracker.is_in_data() || side == Side::Client {
+            self.steps(tell, |tracker, step| {
+                is_data = tracker.skip_lines(side, step);
+            });
+        }
         tell(Told::AnyRows {
             side,
             is_data,
@@ -262,6 +267,7 @@ impl Walker {
         if is_data || side == Side::Client {
             return;
         }
+        self.tracker.answer_in_gap(true);
         for _ in 0..self.tracker.outstanding().max(1) {
             // What is told of the line is of no line in the file.
             let mut quiet = |told: Told<'_>| {
@@ -274,10 +280,14 @@ impl Walker {
             self.steps(&mut quiet, |tracker, step| {
                 tracker.feed(Side::Server, &[NEUTRAL, b'\r', b'\n'], step);
             });
-            if self.tracker.outstanding() == 0 {
+            if self.tracker.outstanding() == 0 || self.tracker.is_in_data() {
                 break;
             }
         }
+        self.tracker.answer_in_gap(false);
+        self.steps(tell, |tracker, step| {
+            tracker.skip_lines(side, step);
+        });
     }
 
     fn event(&mut self, event: Event, tell: &mut dyn FnMut(Told<'_>)) {
@@ -414,7 +424,13 @@ impl Walker {
                 tell(Told::ReplyEnded(sent, status));
             }
             Step::TlsAgreed => *is_handshake = true,
-            Step::Challenged | Step::StateChanged(_) => {}
+            Step::Challenged
+            | Step::StateChanged(_)
+            | Step::NoGreeting
+            | Step::TerminatorMissing
+            | Step::Dropped
+            | Step::OutOfStep
+            | Step::InStep => {}
         });
     }
 }

@@ -86,6 +86,8 @@ pub struct Body {
     /// CRs at the end of what came; not looked at yet.
     held: usize,
     is_behind_bare_lf: bool,
+    /// Rows are missing: what comes now need not be of this message.
+    is_torn: bool,
 }
 
 impl Body {
@@ -124,11 +126,24 @@ impl Body {
             length: 0,
             held: 0,
             is_behind_bare_lf: false,
+            is_torn: false,
         }
+    }
+
+    /// Rows are missing here, perhaps from the middle of a line.
+    pub(super) fn tear(&mut self) {
+        self.has_holes = true;
+        self.is_torn = true;
+        self.line.clear();
+        self.length = 0;
+        self.held = 0;
     }
 
     /// With `is_run` each line of the octets is a row of the file.
     pub(super) fn feed(&mut self, octets: &[u8], place: Place, is_run: bool, time_ms: u64) {
+        if self.is_torn {
+            return;
+        }
         self.first.get_or_insert(place);
         self.took_ms = time_ms.saturating_sub(self.started_ms);
         // What a CR at the end is, only the next octets tell.

@@ -1,5 +1,6 @@
 //! What the client does that an RFC forbids.
 
+use super::rfc2449::tag_for;
 use super::rfc2449_replies::{is_ahead, is_dropped};
 use super::rfc5034::is_base64;
 use super::{Check, Heard, Known, Role, Rule, Spot};
@@ -363,6 +364,28 @@ pub(super) const RULES: &[Rule] = &[
             // An initial response without SASL is worse.
             let is_worse = known.announces("SASL") == Some(false) && ended.has_initial_response();
             ended.command_when(!is_listed && !is_worse, "a mechanism that was not listed")
+        })],
+    },
+    // RFC 2595 §4, RFC 6856 §2, §3: these commands came after CAPA, and where they work CAPA lists them. TOP and UIDL are older: a client may
+    // try them (RFC 1939 §7).
+    Rule {
+        id: "client-command-unannounced",
+        level: Should,
+        source: "RFC 2449 §3, RFC 2595 §4, RFC 6856 §2, §3",
+        says: "STLS, UTF8 and LANG are sent where CAPA lists them",
+        hint: "the server does not offer this here: leave the command out; if TLS is on already, outside this recording, do not ask for it",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let row = heard
+                .sent
+                .filter(|_| heard.role == Role::Command)?
+                .command()?;
+            let tag = tag_for(row.verb).filter(|_| !row.source.starts_with("RFC 1939"))?;
+            // The list may differ in each phase; inside TLS, STLS is worse.
+            let list = known.announced.get(known.phase)?.as_ref()?;
+            let is_listed = super::known::has_tag(list, tag);
+            let is_worse = row.verb == "STLS" && known.is_tls;
+            heard.when(!is_listed && !is_worse, "a command that CAPA does not list")
         })],
     },
     // RFC 5034 §4: servers without the SASL capability know no initial response.

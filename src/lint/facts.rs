@@ -50,6 +50,10 @@ pub struct Last {
     pub is_greeting: bool,
     /// Whether all of the reply came.
     pub is_complete: bool,
+    /// Whether the client has sent credentials with it.
+    pub has_credentials: bool,
+    /// Whether a server may do without it.
+    pub is_optional: bool,
     /// The lines of its data.
     pub lines: Option<u64>,
     /// The row in which its reply ended.

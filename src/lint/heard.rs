@@ -138,11 +138,12 @@ impl<'a> Heard<'a> {
         }
     }
 
-    /// All its octets without the line end; None when it has holes or is too long to be kept.
+    /// All its octets without the line end; None when it was cut, has holes, or is too long to be kept.
     #[must_use]
     pub fn plain(&self) -> Option<&'a [u8]> {
         let is_whole = (self.text.len() + self.end.octets().len()) as u64 == self.octets;
-        (is_whole && !self.has_holes).then_some(self.text)
+        let is_cut = self.end == LineEnd::None;
+        (is_whole && !is_cut && !self.has_holes).then_some(self.text)
     }
 
     /// The same as text, when it is UTF-8.
@@ -307,6 +308,27 @@ impl<'a> Ended<'a> {
         self.exchange.status.is_some() && data.is_none_or(|data| data.terminator.is_some())
     }
 
+    /// Whether rows of its data are missing from the transcript, its end perhaps among them.
+    #[must_use]
+    pub fn has_gap(&self) -> bool {
+        let data = self.exchange.data.as_ref();
+        data.is_some_and(|data| data.has_any_rows)
+    }
+
+    /// Whether a status line came in place of the terminator.
+    #[must_use]
+    pub fn lacks_terminator(&self) -> bool {
+        let data = self.exchange.data.as_ref();
+        data.is_some_and(|data| data.lacks_terminator)
+    }
+
+    /// Whether the status line is `+OK` or `-ERR`, exactly.
+    #[must_use]
+    pub fn has_status_indicator(&self) -> bool {
+        let is_exact = self.status.starts_with(b"+OK") || self.status.starts_with(b"-ERR");
+        is_exact && behind_status(self.status).is_some()
+    }
+
     /// Whether the command has arguments.
     #[must_use]
     pub fn has_arguments(&self) -> bool {
@@ -423,6 +445,8 @@ pub(super) struct Lines {
     text: Vec<u8>,
     octets: u64,
     has_holes: bool,
+    /// Rows are missing: what comes now need not be of this listing.
+    is_torn: bool,
 }
 
 impl Lines {
@@ -434,6 +458,7 @@ impl Lines {
             text: Vec::new(),
             octets: 0,
             has_holes: false,
+            is_torn: false,
         }
     }
 
@@ -445,7 +470,7 @@ impl Lines {
         is_run: bool,
         tell: &mut dyn FnMut(&Heard<'_>),
     ) {
-        let mut rest = octets;
+        let mut rest = if self.is_torn { b"" } else { octets };
         while !rest.is_empty() {
             if self.octets == 0 {
                 self.place = place;
@@ -473,8 +498,18 @@ impl Lines {
     }
 
     pub(super) fn hole(&mut self) {
+        if self.is_torn {
+            return;
+        }
         self.octets += 1;
         self.has_holes = true;
+    }
+
+    /// Rows are missing here, perhaps from the middle of a line.
+    pub(super) fn tear(&mut self) {
+        self.is_torn = true;
+        self.octets = 0;
+        self.text.clear();
     }
 
     /// Tells a line that was cut.

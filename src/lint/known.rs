@@ -1,12 +1,14 @@
 //! What is known of a session so far: what rules look at besides the line or exchange that they judge.
 
+mod exchange;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub use super::facts::{Fetched, Last, Listing, Message, Odd};
 use super::heard::{field, number, two_numbers};
-use super::{Ended, Heard, List, Role};
-use crate::command::{Effect, Words};
+use super::{Heard, List, Role};
+use crate::command::{States, Words};
 use crate::dialogue::{Event, EventKind, Place};
 use crate::sasl;
 use crate::tracker::{Sent, Side, State, Status};
@@ -46,6 +48,19 @@ pub struct Known {
     pub is_piece: bool,
     /// The connection stands, to a host that is not this machine.
     pub is_remote: bool,
+    /// Rows are missing, and which command the server answers is not known since.
+    pub is_lost: bool,
+    /// Something was wrong that explains what comes next: a greeting of another protocol, `+OK` where a challenge is due. Until a proper
+    /// reply to a command that exists.
+    pub is_explained: bool,
+    /// `+OK` to AUTH was no login: the state is not known.
+    has_bogus_login: bool,
+    /// No greeting came, as it seems: the row of the first reply, which may have been one after all.
+    pub first_reply: Option<Place>,
+    /// The row of the last command.
+    pub command_row: usize,
+    /// The reply to the next command came inside a message that has no terminator.
+    pub is_answered_in_message: bool,
     /// The state; None when the transcript does not tell.
     pub state: Option<State>,
     /// TLS is on.
@@ -127,6 +142,10 @@ pub struct Known {
     /// The listing that is coming, or came last.
     pub listing: Listing,
     has_rows: bool,
+    /// The transcript may begin in the middle of a session: only the first command shows more.
+    may_be_piece: bool,
+    /// The login was seen, and all that came after it.
+    pub has_login: bool,
 }
 
 impl Known {
@@ -210,6 +229,15 @@ impl Known {
             .is_some_and(|last| last.status == Some(Status::Negative))
     }
 
+    /// Whether an optional command was refused right before, and no credentials with it.
+    #[must_use]
+    pub fn is_behind_refused_option(&self) -> bool {
+        self.last.as_ref().is_some_and(|last| {
+            let is_refused = last.status == Some(Status::Negative);
+            is_refused && last.is_optional && !(last.verb == "AUTH" && last.has_credentials)
+        })
+    }
+
     /// Whether the reply to QUIT has come.
     #[must_use]
     pub fn has_quit(&self) -> bool {
@@ -263,6 +291,14 @@ impl Known {
 
     pub(super) fn command_sent(&mut self, heard: &Heard<'_>) {
         self.parting = None;
+        self.command_row = heard.place.row;
+        if std::mem::take(&mut self.may_be_piece)
+            && let Some(row) = heard.sent.and_then(Sent::command)
+            && row.states == States::AUTHORIZATION
+            && row.verb != "PASS"
+        {
+            self.state = Some(State::Authorization);
+        }
         self.commands += 1;
         self.commands_in_tls += u64::from(self.is_tls);
         if self.is_stls_agreed && !self.is_tls || self.waiting.iter().any(|verb| verb == "STLS") {
@@ -321,8 +357,18 @@ impl Known {
     }
 
     pub(super) fn enter(&mut self, state: State) {
+        if std::mem::take(&mut self.has_bogus_login) && state == State::Transaction {
+            self.state = None;
+            return;
+        }
+        if state == State::Authorization && self.state.is_none() {
+            self.may_be_piece = !self.is_piece;
+            self.is_partial = true;
+            return;
+        }
         if state == State::Transaction {
             self.phase = 2;
+            (self.has_login, self.is_partial) = (true, false);
             self.messages.clear();
             self.marked.clear();
             self.twins.clear();
@@ -332,9 +378,26 @@ impl Known {
     }
 
     pub(super) fn unrequested(&mut self, heard: &Heard<'_>) {
+        if self.is_lost {
+            // One reply more than commands: there was a greeting.
+            self.first_reply = None;
+            return;
+        }
+        if self.is_explained {
+            return;
+        }
         let odd = self.odd(heard);
         self.has_given_up |= odd == Some(Odd::Autologout);
         self.parting = (odd == Some(Odd::Parting)).then(|| (heard.place, heard.text.to_vec()));
+    }
+
+    /// Rows are missing; `is_in_data` of a reply.
+    pub(super) fn lose(&mut self, is_in_data: bool) {
+        self.is_lost = true;
+        // Where a reply was awaited, its exchange says what is void.
+        if !is_in_data && self.waiting.is_empty() && !self.may_be_piece {
+            self.any_rows();
+        }
     }
 
     pub(super) fn any_rows(&mut self) {
@@ -342,6 +405,14 @@ impl Known {
         let is_remote = self.is_remote;
         *self = Self {
             is_remote,
+            is_lost: self.is_lost,
+            has_rows: self.has_rows,
+            waiting: std::mem::take(&mut self.waiting),
+            gap_ms: self.gap_ms,
+            event: self.event,
+            is_closed_by_client: self.is_closed_by_client,
+            is_over: self.is_over,
+            is_by_stls: self.is_by_stls,
             is_tls: self.is_tls,
             is_greeted: true,
             is_piece: true,
@@ -377,179 +448,6 @@ impl Known {
             }
             EventKind::TimedOut => self.waiting.clear(),
             _ => {}
-        }
-    }
-
-    pub(super) fn exchange(&mut self, ended: &Ended<'_>) {
-        let exchange = ended.exchange;
-        if exchange.is_greeting {
-            self.is_greeted = true;
-            self.greeting = ended.text().map(<[u8]>::to_vec);
-            self.is_turned_away = exchange.status.is_some() && !ended.is_ok();
-        } else {
-            self.waiting.pop_front();
-            if let Some(status) = exchange.status {
-                self.is_out_of_step = status == Status::Malformed;
-            }
-        }
-        self.parting = None;
-        let has_status = exchange.status.is_some();
-        self.last = Some(Last {
-            verb: ended.verb,
-            status: exchange.status,
-            has_arguments: ended.has_arguments(),
-            is_known: exchange
-                .sent
-                .as_ref()
-                .is_none_or(|sent| sent.command().is_some()),
-            is_greeting: exchange.is_greeting,
-            is_complete: ended.is_complete(),
-            lines: exchange.data.as_ref().map(|data| data.lines),
-            row: self.place.row,
-        });
-        if !has_status {
-            return;
-        }
-        if ended.is_ok() {
-            self.agreed(ended);
-        } else {
-            self.refused(ended);
-        }
-    }
-
-    fn refused(&mut self, ended: &Ended<'_>) {
-        match ended.verb {
-            "APOP" => self.is_apop_refused = true,
-            "STLS" => self.is_stls_refused = true,
-            "PASS" | "USER" => self.has_user = false,
-            "" if !ended.exchange.is_greeting => self.refused_unknown += u64::from(ended.is_err()),
-            "AUTH" if ended.has_initial_response() && ended.is_err() => {
-                self.refused_with_initial.extend(ended.mechanism());
-                self.refused_with_initial.truncate(32);
-            }
-            _ => {}
-        }
-        let is_lower = ended.command.iter().any(u8::is_ascii_lowercase);
-        let seen = &mut self.refused_in_lower;
-        if is_lower && ended.is_err() && !ended.has_arguments() && !seen.contains(&ended.verb) {
-            seen.push(ended.verb);
-        }
-    }
-
-    fn agreed(&mut self, ended: &Ended<'_>) {
-        let verb = ended.verb;
-        match verb {
-            "CAPA" if ended.is_complete() && !self.listing.has_holes => {
-                if let Some(place) = self.announced.get_mut(self.phase) {
-                    *place = Some(std::mem::take(&mut self.listing.capabilities));
-                }
-            }
-            "STLS" => self.is_stls_agreed = true,
-            "USER" => {
-                let is_nobody = ended.name() == Some(digest(NOBODY.as_bytes()));
-                self.takes_nobody |= self.has_user && is_nobody;
-                self.has_user = true;
-                self.has_user_of_before = false;
-                if self.accepted_names.len() < NAMES_MAX {
-                    self.accepted_names.extend(ended.name());
-                }
-            }
-            "PASS" | "APOP" => self.has_user = false,
-            "UTF8" => (self.is_utf8, self.has_utf8) = (true, true),
-            "LANG" => self.is_utf8 |= ended.has_arguments(),
-            "STAT" => {
-                let numbers = ended.text().and_then(two_numbers);
-                if let Some((count, octets, _)) = numbers.filter(|_| self.marked.is_empty()) {
-                    self.stat.get_or_insert((count, octets));
-                    self.count.get_or_insert(count);
-                }
-            }
-            "LIST" if !ended.has_arguments() => self.listed_all(ended),
-            "LIST" => {
-                if let Some((message, size, _)) = ended.text().and_then(two_numbers) {
-                    self.message(message, |known| known.size = Some(size));
-                }
-            }
-            "UIDL" if !ended.has_arguments() => self.unique_all(ended),
-            "RETR" | "TOP" => self.fetched(ended),
-            "LAST" => {
-                self.last_number = ended.text().and_then(|text| number(field(text).0));
-                self.is_only_top_since = true;
-            }
-            _ => {}
-        }
-        let effect = ended.exchange.sent.as_ref().and_then(Sent::command);
-        match effect.map(|row| row.effect) {
-            Some(Effect::Delete) if self.marked.len() < MESSAGES_MAX => {
-                self.marked.extend(ended.number());
-            }
-            Some(Effect::Reset) => {
-                self.was_reset |= !self.marked.is_empty();
-                self.marked.clear();
-            }
-            _ => {}
-        }
-    }
-
-    fn listed_all(&mut self, ended: &Ended<'_>) {
-        let is_whole = ended.is_complete() && !self.listing.is_odd && !self.listing.has_holes;
-        self.is_partial |= !is_whole;
-        let listing = std::mem::take(&mut self.listing);
-        for (message, size) in &listing.numbers {
-            self.message(*message, |known| known.size = Some(*size));
-        }
-        if is_whole && self.marked.is_empty() {
-            self.listed = Some((listing.lines, listing.sum));
-            self.count.get_or_insert(listing.lines);
-        }
-    }
-
-    fn unique_all(&mut self, ended: &Ended<'_>) {
-        let is_whole = ended.is_complete() && !self.listing.is_odd && !self.listing.has_holes;
-        let listing = std::mem::take(&mut self.listing);
-        self.twins.clear();
-        for (message, id) in &listing.numbers {
-            self.message(*message, |known| known.unique_id = Some(*id));
-            let last = listing.unique_ids.get(id).copied();
-            if let Some(last) = last.filter(|last| last != message) {
-                self.twins.insert(*message, last);
-                self.twins.insert(last, *message);
-            }
-        }
-        if is_whole && self.marked.is_empty() {
-            self.unique = Some(listing.lines);
-        }
-    }
-
-    fn fetched(&mut self, ended: &Ended<'_>) {
-        let data = ended.exchange.data.as_ref().filter(|data| !data.has_holes);
-        let (Some(body), Some(data), Some(message)) = (ended.body, data, ended.number()) else {
-            return;
-        };
-        if ended.verb == "RETR" {
-            self.is_only_top_since = false;
-        }
-        if !ended.is_complete() {
-            return;
-        }
-        let fetched = Fetched {
-            octets: data.message_octets,
-            body_lines: body.body_lines,
-            header: body.header_digest,
-        };
-        let is_top = ended.verb == "TOP";
-        self.message(message, |known| {
-            if is_top {
-                known.top_header = Some(fetched.header);
-            } else {
-                known.retrieved = Some(fetched);
-            }
-        });
-    }
-
-    fn message(&mut self, message: u64, change: impl FnOnce(&mut Message)) {
-        if self.messages.len() < MESSAGES_MAX || self.messages.contains_key(&message) {
-            change(self.messages.entry(message).or_default());
         }
     }
 

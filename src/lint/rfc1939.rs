@@ -30,7 +30,10 @@ pub(super) fn fault(heard: &Heard<'_>, known: &Known) -> Option<Fault> {
     if !matches!(heard.role, Role::Greeting | Role::Status) {
         return None;
     }
-    let text = heard.text;
+    // The CR of a line end that was cut.
+    let is_cut = heard.end == LineEnd::None;
+    let whole = heard.text.strip_suffix(b"\r").filter(|_| is_cut);
+    let text = whole.unwrap_or(heard.text);
     let has_indicator = behind_status(text).is_some();
     Some(match text {
         [] if heard.has_holes => return None,
@@ -57,6 +60,12 @@ pub(super) fn fault(heard: &Heard<'_>, known: &Known) -> Option<Fault> {
         _ if starts_with_any(&text.to_ascii_uppercase(), &["OK", "ERR"]) => Fault::Malformed,
         _ => Fault::Missing,
     })
+}
+
+/// Whether this is the greeting of another protocol, wherever the recording begins.
+pub(super) fn is_foreign_greeting(exchange: &crate::dialogue::Exchange) -> bool {
+    let line = exchange.status_line.as_ref();
+    exchange.is_greeting && line.is_some_and(|line| Service::of_start(line.head()).is_some())
 }
 
 pub(super) fn starts_with_any(text: &[u8], starts: &[&str]) -> bool {
@@ -106,16 +115,31 @@ pub(super) const RULES: &[Rule] = &[
         says: "the server speaks first, with one line of greeting",
         hint: "check port and service: a port for TLS waits for the client (connect with --tls), and so does a web server",
         also: &[],
-        check: &[Check::Event(|event, known| {
-            use crate::dialogue::EventKind::{Closed, Lost, TimedOut};
-            let is_end = matches!(event.kind, Closed | Lost | TimedOut);
-            let is_silent =
-                known.state == Some(crate::tracker::State::Greeting) && !known.is_greeted;
-            // Who leaves did not wait, or not for long enough.
-            let is_ours = known.is_closed_by_client;
-            (is_end && is_silent && !is_ours)
-                .then(|| super::Spot::at(event.place, "no greeting came"))
-        })],
+        check: &[
+            Check::Exchange(|ended, _| {
+                let what = "the first line answers a command: no greeting came before it";
+                ended.when(ended.exchange.has_no_greeting, what)
+            }),
+            // A late greeting makes one line more than there are commands.
+            Check::Event(|event, known| {
+                let is_end = event.kind == EventKind::Closed && known.waiting.is_empty();
+                let place = known.first_reply.filter(|_| is_end)?;
+                Some(Spot::at(
+                    place,
+                    "as many replies as commands, and no greeting",
+                ))
+            }),
+            Check::Event(|event, known| {
+                use crate::dialogue::EventKind::{Closed, Lost, TimedOut};
+                let is_end = matches!(event.kind, Closed | Lost | TimedOut);
+                let is_silent =
+                    known.state == Some(crate::tracker::State::Greeting) && !known.is_greeted;
+                // Who leaves did not wait, or not for long enough.
+                let is_ours = known.is_closed_by_client;
+                (is_end && is_silent && !is_ours)
+                    .then(|| super::Spot::at(event.place, "no greeting came"))
+            }),
+        ],
     },
     // RFC 1939 §4: the greeting is a positive response. Servers refuse with -ERR all the same, when they are full or shut.
     Rule {
@@ -125,8 +149,10 @@ pub(super) const RULES: &[Rule] = &[
         says: "the greeting is a positive response",
         hint: "the server refuses this address, or everybody: wait, try from another address, or read its log",
         also: &[],
-        check: &[Check::Line(|heard, _| {
+        check: &[Check::Line(|heard, known| {
+            // Where the client spoke first, it may be the reply.
             let is_err = heard.role == Role::Greeting
+                && known.waiting.is_empty()
                 && heard.text.to_ascii_uppercase().starts_with(b"-ERR");
             let is_redis = super::transport::is_redis(heard);
             heard.when(is_err && !is_redis, "the greeting is -ERR")

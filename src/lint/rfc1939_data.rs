@@ -2,7 +2,7 @@
 
 use super::heard::Ended;
 use super::known::Odd;
-use super::{Body, Check, Rule};
+use super::{Body, Check, Known, Rule};
 use crate::dialogue::EventKind;
 use crate::finding::Level::{Must, Should};
 
@@ -22,7 +22,11 @@ pub(super) enum Stop {
 /// How a message stopped that has no terminator.
 pub(super) fn stop(ended: &Ended<'_>) -> Option<Stop> {
     let data = ended.exchange.data.as_ref()?;
-    if data.terminator.is_some() || !ended.is_ok() || data.side == crate::tracker::Side::Client {
+    if ended.has_gap()
+        || data.terminator.is_some()
+        || !ended.is_ok()
+        || data.side == crate::tracker::Side::Client
+    {
         return None;
     }
     let Some(body) = ended.body else {
@@ -38,6 +42,19 @@ pub(super) fn stop(ended: &Ended<'_>) -> Option<Stop> {
         [.., b'.'] if line.len() < 120 => Stop::Glued,
         _ => Stop::Open,
     })
+}
+
+/// Whether a message that has no end is followed by the reply to the next command. A message may have such lines; but the client sent
+/// its next command, this one line came, and then the connection was closed.
+pub(super) fn is_answered_inside(ended: &Ended<'_>, known: &Known) -> bool {
+    let is_end = matches!(known.event, Some(EventKind::Closed));
+    let Some(body) = message(ended).filter(|_| is_end && stop(ended) == Some(Stop::Open)) else {
+        return false;
+    };
+    let is_next = known.waiting.len() == 2 && body.last.row == known.command_row + 1;
+    let is_status = body.last_line.starts_with(b"+OK") || body.last_line.starts_with(b"-ERR");
+    let line = body.last_line.trim_ascii_end();
+    is_next && is_status && !body.is_cut && super::heard::behind_status(line).is_some()
 }
 
 /// The message of RETR or TOP.
@@ -58,6 +75,14 @@ pub(super) const RULES: &[Rule] = &[
             let is_late = known.event == Some(EventKind::TimedOut) && ended.verb != "CAPA";
             let is_open =
                 stop(ended) == Some(Stop::Open) && !super::transport::is_stall(ended, known);
+            if is_answered_inside(ended, known) {
+                let what = "the last line of the message answers the next command";
+                return Some(ended.body?.last_spot(what));
+            }
+            if ended.lacks_terminator() {
+                let what = "a status line comes inside the listing: it answers the next command";
+                return Some(ended.spot(what));
+            }
             ended.when(is_late && is_open, "the reply never ends")
         })],
     },
@@ -206,9 +231,10 @@ pub(super) const RULES: &[Rule] = &[
         says: "an error is told before the data, not behind it",
         hint: "the server failed in the middle: do not keep this message, and do not delete it",
         also: &[],
-        check: &[Check::Exchange(|ended, _| {
+        check: &[Check::Exchange(|ended, known| {
             let body = message(ended)?;
-            let is_error = body.last_line.starts_with(b"-ERR ");
+            let is_error =
+                body.last_line.starts_with(b"-ERR ") && !is_answered_inside(ended, known);
             is_error.then(|| body.last_spot("the data ends with -ERR"))
         })],
     },

@@ -242,8 +242,10 @@ pub(super) const RULES: &[Rule] = &[
                 .or_else(|| unique(heard))
                 .filter(|_| heard.role != Role::Status)?;
             let message = number(field(text).0)?;
-            let is_sure =
-                known.marked.is_empty() && !known.listing.has_holes && !known.listing.is_odd;
+            let is_sure = known.has_login
+                && known.marked.is_empty()
+                && !known.listing.has_holes
+                && !known.listing.is_odd;
             let is_twice = known.listing.numbers.contains_key(&message);
             let is_gap = message != known.listing.before.saturating_add(1);
             heard.when(
@@ -287,7 +289,40 @@ pub(super) const RULES: &[Rule] = &[
             )
         })],
     },
-    // RFC 1939 §7: a unique-id has one to 70 characters.
+    // RFC 1939 §7: a unique-id listing is the message number, a space, the unique-id.
+    Rule {
+        id: "uidl-malformed",
+        level: Must,
+        source: "RFC 1939 §7",
+        says: "a unique-id listing begins with the message number",
+        hint: "clients can't tell which message the line is for: the server must send the number, a space, and the unique-id",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = unique(heard).filter(|_| heard.role != Role::Status)?;
+            let words = super::known::words(text);
+            let first = words.first()?;
+            heard.when(
+                number(first).is_none() && !is_run_together(text, heard.octets),
+                "the line does not begin with a number",
+            )
+        })],
+    },
+    // RFC 1939 §7: a unique-id has one to 70 characters, so it is never empty.
+    Rule {
+        id: "uidl-without-id",
+        level: Must,
+        source: "RFC 1939 §7",
+        says: "a unique-id follows the message number",
+        hint: "clients can't tell whether they have this message: the server must give each message a unique-id",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = unique(heard)?;
+            let words = super::known::words(text);
+            let is_bare = matches!(words.as_slice(), [first] if number(first).is_some());
+            heard.when(is_bare, "a message number without a unique-id")
+        })],
+    },
+    // RFC 1939 §7: a unique-id has at most 70 characters.
     Rule {
         id: "uidl-too-long",
         level: Must,
@@ -309,7 +344,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-illegal-chars",
         level: Must,
         source: "RFC 1939 §7",
-        says: "a unique-id is made of the characters from 0x21 to 0x7E, and not empty",
+        says: "a unique-id is made of the characters from 0x21 to 0x7E",
         hint: "clients cut such an id: the server must make it of printable ASCII",
         also: &[],
         check: &[Check::Line(|heard, _| {
@@ -317,10 +352,9 @@ pub(super) const RULES: &[Rule] = &[
             let (message, rest) = field(text);
             number(message)?;
             let id = field(rest.trim_ascii_start()).0;
-            let is_odd = id.is_empty()
-                || id
-                    .iter()
-                    .any(|octet| !octet.is_ascii_graphic() && *octet != b'\t');
+            let is_odd = id
+                .iter()
+                .any(|octet| !octet.is_ascii_graphic() && *octet != b'\t');
             heard.when(is_odd, "not a unique-id")
         })],
     },

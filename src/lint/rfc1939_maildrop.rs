@@ -342,7 +342,9 @@ pub(super) const RULES: &[Rule] = &[
                 .last
                 .as_ref()
                 .is_some_and(|last| matches!(last.verb, "USER" | "PASS" | "APOP" | "AUTH"));
-            let is_refused = is_login && known.is_behind_refusal();
+            let is_refused = is_login && known.is_behind_refusal()
+                || known.is_behind_refused_option()
+                || known.is_answered_in_message;
             ended.when(
                 is_silent && !is_refused && super::transport::is_cut(known),
                 "no reply to QUIT",

@@ -93,7 +93,7 @@ fn distance(one: &[u8], other: &[u8]) -> usize {
 }
 
 /// The capability that stands for a command.
-fn tag_for(verb: &str) -> Option<&'static str> {
+pub(super) fn tag_for(verb: &str) -> Option<&'static str> {
     ["TOP", "UIDL", "STLS", "UTF8", "LANG", "USER"]
         .into_iter()
         .find(|tag| *tag == verb)
@@ -182,7 +182,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "clients wait for ever: the server must send the dot",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_open = ended.verb == "CAPA" && ended.is_ok() && !ended.is_complete();
+            let is_open =
+                ended.verb == "CAPA" && ended.is_ok() && !ended.is_complete() && !ended.has_gap();
             ended.when(
                 is_open && known.event == Some(EventKind::TimedOut),
                 "the list never ends",

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Check, Ended, Heard, Role, Rule};
+use super::{Check, Ended, Heard, Known, Role, Rule};
 use crate::dialogue::Line;
 use crate::finding::Level::{Info, Must, Security, Should};
 use crate::tracker::Side;
@@ -34,6 +34,12 @@ fn responses<'a>(ended: &Ended<'a>) -> impl Iterator<Item = &'a Line> + use<'a> 
         .sasl
         .iter()
         .filter(|line| line.side == Side::Client)
+}
+
+/// Whether `+OK` came where a challenge was due: the client has proved nothing.
+pub(super) fn is_ok_as_challenge(ended: &Ended<'_>, known: &Known) -> bool {
+    let is_bare = ended.mechanism().is_some() && !ended.has_initial_response();
+    is_bare && ended.is_ok() && ended.exchange.sasl.is_empty() && !known.is_transaction()
 }
 
 pub(super) fn is_base64(text: &[u8]) -> bool {
@@ -97,11 +103,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "nothing was proved yet: the client believes that it is logged in; ask STAT, and do not use this mechanism",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_bare = ended.mechanism().is_some() && !ended.has_initial_response();
-            let is_done =
-                ended.is_ok() && ended.exchange.sasl.is_empty() && !known.is_transaction();
             ended.when(
-                is_bare && is_done,
+                is_ok_as_challenge(ended, known),
                 "+OK before the client has sent anything",
             )
         })],

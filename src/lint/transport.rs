@@ -25,7 +25,7 @@ pub(super) fn is_stall(ended: &Ended<'_>, known: &Known) -> bool {
     let listed = ended
         .number()
         .and_then(|number| known.messages.get(&number)?.size);
-    let is_message = matches!(ended.verb, "RETR" | "TOP");
+    let is_message = matches!(ended.verb, "RETR" | "TOP") && !ended.has_gap();
     is_message
         && data.zip(listed).is_some_and(|(data, size)| {
             data.octets <= 4500 && size > data.octets.saturating_add(1000)
@@ -44,6 +44,7 @@ pub(super) fn is_cut(known: &Known) -> bool {
     matches!(known.event, Some(EventKind::Closed | EventKind::Lost))
         && !known.is_closed_by_client
         && !known.is_turned_away
+        && (known.is_greeted || known.is_piece)
 }
 
 /// Whether a command is none of the table, or an empty line.
@@ -145,13 +146,16 @@ pub(super) const RULES: &[Rule] = &[
                     .filter(|last| !last.is_known && !last.is_greeting)?;
                 let is_refused = last.status == Some(Status::Negative) && known.waiting.is_empty();
                 // Who has gone on once closes for another reason: too many of them.
-                let is_first = known.refused_unknown < 2 && !known.is_turned_away;
+                let is_first =
+                    known.refused_unknown < 2 && !known.is_turned_away && !known.is_explained;
                 (is_end(event) && is_refused && is_first)
                     .then(|| Spot::at(event.place, "closed behind -ERR to an unknown command"))
             }),
             Check::Exchange(|ended, known| {
-                let is_silent =
-                    is_unknown(ended) && ended.exchange.status_line.is_none() && is_cut(known);
+                let is_silent = is_unknown(ended)
+                    && ended.exchange.status_line.is_none()
+                    && is_cut(known)
+                    && !known.is_behind_refused_option();
                 let is_short = ended
                     .exchange
                     .command
@@ -205,8 +209,10 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_open =
                 ended.exchange.status.is_none() && known.event == Some(EventKind::TimedOut);
-            let is_known =
-                ended.exchange.command.is_some() && !is_unknown(ended) && known.gap_ms <= 60_000;
+            let is_known = ended.exchange.command.is_some()
+                && !is_unknown(ended)
+                && known.gap_ms <= 60_000
+                && (known.is_greeted || known.is_piece);
             // What was sent ahead is another rule's.
             let before = known.last.as_ref().map_or(0, |last| last.row);
             let row = ended
@@ -321,7 +327,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_line_cut =
                 ended.exchange.status.is_none() && ended.exchange.status_line.is_some();
-            let is_data_cut = ended.is_ok() && !ended.is_complete();
+            let is_data_cut = ended.is_ok() && !ended.is_complete() && !ended.has_gap();
             let is_other =
                 super::rfc1939_data::stop(ended) == Some(super::rfc1939_data::Stop::DotWithoutEnd);
             let is_upload = ended
@@ -330,7 +336,11 @@ pub(super) const RULES: &[Rule] = &[
                 .as_ref()
                 .is_some_and(|data| data.side == Side::Client);
             ended.when(
-                (is_line_cut || is_data_cut) && is_cut(known) && !is_other && !is_upload,
+                (is_line_cut || is_data_cut)
+                    && is_cut(known)
+                    && !is_other
+                    && !is_upload
+                    && !super::rfc1939_data::is_answered_inside(ended, known),
                 "closed in the middle of a reply",
             )
         })],
@@ -349,6 +359,8 @@ pub(super) const RULES: &[Rule] = &[
                 && ended.exchange.command.is_some();
             // What was injected behind STLS is not to be answered (RFC 2595 §4).
             let is_other = ended.verb == "QUIT"
+                || known.is_behind_refused_option()
+                || known.is_answered_in_message
                 || (known.is_behind_stls && !known.is_tls)
                 || is_unknown(ended)
                 || has_surplus(ended)
@@ -386,10 +398,37 @@ pub(super) const RULES: &[Rule] = &[
                 && known.waiting.is_empty()
                 && last.is_known
                 && last.is_complete
-                && !known.has_given_up;
+                && !known.has_given_up
+                && !known.is_lost;
             (is_end(event) && is_open)
                 .then(|| Spot::at(event.place, "closed, and nobody had asked for it"))
         })],
+    },
+    // RFC 1939 §3: a command that the server does not have gets -ERR, and the session goes on.
+    // Seen: proxies and old servers that hang up at the first word of an extension.
+    Rule {
+        id: "closed-after-refusal",
+        level: Should,
+        source: "RFC 1939 §3",
+        says: "the session goes on after an optional command was refused",
+        hint: "clients ask what a server can do before they log in: the server should say -ERR and wait for the next command",
+        also: &[],
+        check: &[
+            Check::Event(|event, known| {
+                let is_refused = known.is_behind_refused_option() && known.waiting.is_empty();
+                let what = "closed right after an optional command was refused";
+                (is_end(event) && is_refused).then(|| Spot::at(event.place, what))
+            }),
+            // The next command may have crossed the close.
+            Check::Exchange(|ended, known| {
+                let is_silent =
+                    ended.exchange.status_line.is_none() && ended.exchange.command.is_some();
+                ended.command_when(
+                    is_silent && is_cut(known) && known.is_behind_refused_option(),
+                    "closed after the command before it was refused",
+                )
+            }),
+        ],
     },
     // RFC 1939 §4: after a failed login the server may close.
     Rule {
@@ -404,7 +443,9 @@ pub(super) const RULES: &[Rule] = &[
                 .last
                 .as_ref()
                 .filter(|last| matches!(last.verb, "PASS" | "APOP" | "AUTH"))?;
-            let is_failed = last.status == Some(Status::Negative) && known.waiting.is_empty();
+            let is_failed = last.status == Some(Status::Negative)
+                && known.waiting.is_empty()
+                && !known.is_behind_refused_option();
             (is_end(event) && is_failed)
                 .then(|| Spot::at(event.place, "closed behind a login that failed"))
         })],

@@ -2,6 +2,7 @@
 
 use memchr::memmem::Finder;
 
+use super::line::is_status_start;
 use super::{LineEnd, Role, Side, Step};
 
 /// Where the scan stands.
@@ -28,6 +29,21 @@ pub(super) struct Data {
     at: At,
     bare_lf: bool,
     finder: Finder<'static>,
+    /// The start of a line that may turn out to be a status line; held, and only with [`Data::feed_watching`].
+    head: Vec<u8>,
+    /// Some of it is missing from the recording.
+    is_torn: bool,
+}
+
+/// Where data stopped.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Not yet.
+    Open,
+    /// At its terminator.
+    Terminator,
+    /// At a status line, which starts with these octets.
+    Status(Vec<u8>),
 }
 
 impl Data {
@@ -37,6 +53,67 @@ impl Data {
             at: At::Start,
             bare_lf,
             finder: Finder::new(needle).into_owned(),
+            head: Vec::new(),
+            is_torn: false,
+        }
+    }
+
+    /// Whether some of it is missing from the recording.
+    pub(super) fn is_torn(&self) -> bool {
+        self.is_torn
+    }
+
+    /// Lines are missing here, from the middle of one to the middle of another one perhaps.
+    pub(super) fn tear(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) {
+        self.finish(side, tell);
+        self.at = At::Start;
+        self.is_torn = true;
+    }
+
+    /// Takes octets line by line, and stops at a line that starts as a status line does.
+    pub(super) fn feed_watching<'a>(
+        &mut self,
+        side: Side,
+        octets: &'a [u8],
+        tell: &mut dyn FnMut(Step<'_>),
+    ) -> (&'a [u8], Stop) {
+        let mut rest = octets;
+        while let Some((&octet, behind)) = rest.split_first() {
+            if self.at == At::Start {
+                self.head.push(octet);
+                match is_status_start(&self.head) {
+                    Some(true) => {
+                        self.head.pop();
+                        return (rest, Stop::Status(std::mem::take(&mut self.head)));
+                    }
+                    None => {
+                        rest = behind;
+                        continue;
+                    }
+                    Some(false) => {
+                        self.head.pop();
+                        self.release(side, tell);
+                    }
+                }
+            }
+            let upto = memchr::memchr(b'\n', rest).map_or(rest.len(), |lf| lf + 1);
+            let (line, after) = rest.split_at(upto);
+            let (left, is_ended) = self.feed(side, line, tell);
+            rest = after;
+            if is_ended {
+                debug_assert!(left.is_empty());
+                return (rest, Stop::Terminator);
+            }
+        }
+        (rest, Stop::Open)
+    }
+
+    /// Hands on the start of a line that is no status line.
+    fn release(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) {
+        let head = std::mem::take(&mut self.head);
+        if !head.is_empty() {
+            self.at = At::Text;
+            send(side, Some(&head), tell);
         }
     }
 
@@ -47,6 +124,9 @@ impl Data {
         octets: &'a [u8],
         tell: &mut dyn FnMut(Step<'_>),
     ) -> (&'a [u8], bool) {
+        if !self.head.is_empty() {
+            self.release(side, tell);
+        }
         // The octets from here on were not handed on yet. What is held is not among them.
         let mut from = 0;
         let mut at = 0;
@@ -86,13 +166,9 @@ impl Data {
         (&[], false)
     }
 
-    /// What comes next starts a line.
-    pub(super) fn start_line(&mut self) {
-        self.at = At::Start;
-    }
-
     /// Hands on what is held: the connection has ended here.
     pub(super) fn finish(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) {
+        self.release(side, tell);
         send(side, Some(self.held()), tell);
         self.at = At::Text;
     }

@@ -119,6 +119,11 @@ impl Lines {
         self.begun || !self.octets.is_empty()
     }
 
+    /// Whether a part of the line was handed out.
+    pub(super) fn is_handed_out(&self) -> bool {
+        self.begun
+    }
+
     /// Forgets the line that has ended.
     pub(super) fn next_line(&mut self) {
         self.octets.clear();
@@ -162,5 +167,28 @@ pub(super) fn is_continuation(line: &[u8]) -> bool {
     match text.first() {
         None | Some(b' ') => true,
         Some(_) => !is_word(b"OK") && !is_word(b"ERR") && text.iter().all(is_base64),
+    }
+}
+
+/// Whether a line that starts with these octets is a status line: `+OK` or `-ERR`, and a blank or the line end. None while more of it is
+/// needed to know.
+pub(super) fn is_status_start(head: &[u8]) -> Option<bool> {
+    for word in [&b"+OK"[..], b"-ERR"] {
+        match head.get(word.len()) {
+            Some(next) if head.starts_with(word) => {
+                return Some(matches!(next, b' ' | b'\r' | b'\n'));
+            }
+            None if word.starts_with(head) => return None,
+            _ => {}
+        }
+    }
+    Some(false)
+}
+
+/// Whether a whole line, without its end, is a status line.
+pub(super) fn is_status_line(line: &[u8]) -> bool {
+    match is_status_start(line) {
+        Some(is_status) => is_status,
+        None => line == b"+OK" || line == b"-ERR",
     }
 }

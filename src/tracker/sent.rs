@@ -19,6 +19,8 @@ pub struct Sent {
     is_response: bool,
     /// A line of the client that can log in was sent: for AUTH an initial response or an answer to a challenge.
     has_credentials: bool,
+    /// The start of the line may be missing from the recording, or the reply to it.
+    is_torn: bool,
 }
 
 impl Sent {
@@ -62,6 +64,7 @@ impl Sent {
             takes_responses: shape == Shape::Sasl && !is_complete,
             is_response: false,
             has_credentials: shape != Shape::Sasl || has_initial,
+            is_torn: false,
         }
     }
 
@@ -85,6 +88,7 @@ impl Sent {
             takes_responses: false,
             is_response: false,
             has_credentials: true,
+            is_torn: false,
         }
     }
 
@@ -139,6 +143,30 @@ impl Sent {
             Some(row) => row.effect,
             None => Effect::Nothing,
         }
+    }
+
+    /// A gap of the recording follows, or its start may be missing in one.
+    pub(super) fn tear(&mut self) {
+        self.is_torn = true;
+    }
+
+    /// Whether the start of the line may be missing from the recording, or its reply.
+    #[must_use]
+    pub fn is_torn(&self) -> bool {
+        self.is_torn
+    }
+
+    /// Whether its reply, where it begins with a status line, shows which command is answered after a gap. What is no command of the
+    /// table may be a response, unless `any` will do.
+    pub(super) fn is_anchor(&self, any: bool) -> bool {
+        !self.is_torn && !self.is_response && (any || self.command.is_some())
+    }
+
+    /// Whether each line of a multi-line reply to it has a format of its own, so that a status line is none of them.
+    pub(super) fn is_listing(&self) -> bool {
+        use crate::command::Data::{Listing, Set};
+        self.command
+            .is_some_and(|row| matches!(row.data, Listing | Set))
     }
 
     pub(super) fn pipelines(&self) -> bool {
