@@ -1,10 +1,10 @@
 //! `poptalk check HOST`: asks a live server what the probes ask, and judges the answers.
 
-use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+mod printed;
 
-use owo_colors::Stream;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use crate::check::across::{self, ACROSS, SAMPLES_MIN, Sessions};
 use crate::check::{self, Check, FAILED_LOGINS, Need, OCTETS_OF_A_RUN, Outcome, PROBES, Probe};
@@ -16,11 +16,10 @@ use crate::log;
 use crate::net::dial::plain;
 use crate::password::{PasswordArgs, PasswordError};
 use crate::replay::is_loopback;
-use crate::report::findings::{self, Format, Judged, Verdict};
-use crate::report::{self, shown};
+use crate::report;
+use crate::report::findings::{Format, Judged};
 use crate::session::{Plan, SessionArgs, TlsArgs, seconds};
 use crate::stdio;
-use crate::style::{ColorChoice, Paint, Style};
 use crate::target;
 
 /// What stands under the help.
@@ -114,7 +113,7 @@ fn samples(text: &str) -> Result<u8, String> {
 #[must_use]
 pub fn run(mut args: CheckArgs) -> Exit {
     if args.list {
-        return report::written(&list(), Exit::Well);
+        return report::written(&printed::list(), Exit::Well);
     }
     if let Some(unknown) = args.only.iter().find(|id| !is_rule(id)) {
         let ids = lint::rules().map(|rule| rule.id);
@@ -209,7 +208,7 @@ pub fn run(mut args: CheckArgs) -> Exit {
             .unwrap_or_else(|| Instant::now() + YEAR),
     };
     let run = Run::of(args, &mut check);
-    print(args, &plan, &run, &log)
+    printed::print(args, &plan, &run, &log)
 }
 
 /// The password of the user who was named; a person is asked once, for all probes.
@@ -410,194 +409,4 @@ impl Run {
             self.findings.push((probe, finding.clone()));
         }
     }
-}
-
-fn print(args: &CheckArgs, plan: &Plan, run: &Run, log: &Path) -> Exit {
-    let mut out = stdio::output();
-    let result = match args.format {
-        Format::Text => people(args, plan, run, log, &mut out),
-        Format::Json => findings::json(&mut out, &run.judged),
-        Format::Junit => findings::junit(&mut out, &run.judged),
-        Format::Html => findings::html(&mut out, &run.judged),
-    };
-    let is_failure = run
-        .findings
-        .iter()
-        .any(|(_, finding)| finding.level >= args.fail_on);
-    let exit = match (run.exit, is_failure) {
-        (Some(exit), _) => exit,
-        (None, true) => Exit::Refused,
-        (None, false) => run.gap.unwrap_or(Exit::Well),
-    };
-    report::written(&result, exit)
-}
-
-fn people(
-    args: &CheckArgs,
-    plan: &Plan,
-    run: &Run,
-    log: &Path,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let style = Style::new(ColorChoice::Auto, Stream::Stdout);
-    let groups = [
-        (Level::Security, "security", Paint::Negative),
-        (Level::Must, "breaks a MUST", Paint::Negative),
-        (Level::Should, "breaks a SHOULD", Paint::Warning),
-        (Level::Info, "worth knowing", Paint::Note),
-    ];
-    for (level, title, paint) in groups {
-        let mut found = run
-            .findings
-            .iter()
-            .filter(|(_, finding)| finding.level == level);
-        if level == Level::Info && !args.strict && !args.verbose {
-            let count = found.count();
-            if count > 0 {
-                let (are, them) = if count == 1 {
-                    ("is", "it")
-                } else {
-                    ("are", "them")
-                };
-                writeln!(
-                    out,
-                    "{count} more {are} worth knowing (--strict shows {them})"
-                )?;
-            }
-            continue;
-        }
-        let Some(first) = found.next() else {
-            continue;
-        };
-        writeln!(out, "{}", style.paint(paint, title))?;
-        for (probe, finding) in std::iter::once(first).chain(found) {
-            writeln!(out, "  {}: {}", finding.id, shown(&finding.message))?;
-            if let Some(hint) = &finding.hint {
-                writeln!(out, "    hint: {}", shown(hint))?;
-            }
-            if args.verbose {
-                let row = finding
-                    .row
-                    .map_or(String::new(), |row| format!(", row {row}"));
-                writeln!(
-                    out,
-                    "    {}; seen in {probe}{row}: {}",
-                    finding.source,
-                    shown(&finding.octets)
-                )?;
-            }
-        }
-    }
-    if args.verbose {
-        for judged in &run.judged {
-            let probe = judged.probe.unwrap_or_default();
-            let why = judged.skipped.as_deref().map(shown);
-            let why = why.map_or(String::new(), |why| format!(": {why}"));
-            writeln!(out, "{:<10} {probe}{why}", judged.verdict().name())?;
-        }
-    } else {
-        for (why, probes, is_played) in gaps(&run.judged) {
-            let skipped = if is_played { "" } else { "skipped " };
-            writeln!(out, "{skipped}{}: {}", probes.join(", "), shown(why))?;
-        }
-    }
-    let rules = lint::rules().filter(|rule| !lint::is_about_client(rule));
-    let rules = rules
-        .map(|rule| rule.id)
-        .chain(ACROSS.iter().map(|rule| rule.id));
-    let rules = rules
-        .filter(|id| args.only.is_empty() || args.only.iter().any(|only| only == id))
-        .count();
-    let found = run.findings.len();
-    let of_probes = run
-        .judged
-        .iter()
-        .filter(|judged| judged.probe != Some(SEVERAL));
-    let verdicts: Vec<Verdict> = of_probes.map(Judged::verdict).collect();
-    let count = |wanted| {
-        verdicts
-            .iter()
-            .filter(|verdict| **verdict == wanted)
-            .count()
-    };
-    let counts = Verdict::ALL
-        .iter()
-        .map(|verdict| (count(*verdict), verdict.name()));
-    let counts = counts.filter(|(count, _)| *count > 0);
-    let counts: Vec<String> = counts
-        .map(|(count, name)| format!("{count} {name}"))
-        .collect();
-    let rest = if counts.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", counts.join(", "))
-    };
-    writeln!(
-        out,
-        "{}: {} of {} probes{rest}, {rules} rules about servers, {found} found something",
-        plan.target,
-        verdicts.len() - count(Verdict::Skipped),
-        PROBES.len()
-    )?;
-    if verdicts.len() > count(Verdict::Skipped) {
-        writeln!(out, "transcripts in {}", shown(&log::shorten(log)))?;
-    }
-    Ok(())
-}
-
-/// The reasons for which probes were skipped or stopped, each once with the names of its probes, and whether these were played
-/// in part.
-fn gaps(judged: &[Judged]) -> Vec<(&str, Vec<&'static str>, bool)> {
-    let mut gaps: Vec<(&str, Vec<&'static str>, bool)> = Vec::new();
-    for one in judged {
-        let (Some(why), Some(probe)) = (one.skipped.as_deref(), one.probe) else {
-            continue;
-        };
-        let is_played = !one.files.is_empty();
-        let mut known = gaps.iter_mut();
-        match known.find(|(reason, _, played)| (*reason, *played) == (why, is_played)) {
-            Some((_, probes, _)) => probes.push(probe),
-            None => gaps.push((why, vec![probe], is_played)),
-        }
-    }
-    gaps
-}
-
-fn list() -> io::Result<()> {
-    let mut out = stdio::output();
-    writeln!(out, "probes")?;
-    for probe in PROBES {
-        let need = match probe.need() {
-            Need::Nothing => "",
-            Need::Stls => "   (in clear, where STLS is announced)",
-            Need::User => "   (-u)",
-            Need::Login => "   (-u and a password)",
-            Need::ClearLogin => {
-                "   (-u and a password, in clear on this machine, where STLS is announced)"
-            }
-        };
-        writeln!(out, "  {:<18} {}{need}", probe.name, probe.about())?;
-    }
-    writeln!(out, "rules")?;
-    for rule in lint::rules().filter(|rule| !lint::is_about_client(rule)) {
-        writeln!(
-            out,
-            "  {:<34} {:<8} {}: {}",
-            rule.id,
-            rule.level.name(),
-            rule.source,
-            rule.says
-        )?;
-    }
-    for rule in ACROSS {
-        writeln!(
-            out,
-            "  {:<34} {:<8} {}: {} (over several sessions)",
-            rule.id,
-            rule.level.name(),
-            rule.source,
-            rule.says
-        )?;
-    }
-    Ok(())
 }

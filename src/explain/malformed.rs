@@ -1,65 +1,22 @@
 //! A reply that begins with neither `+OK` nor `-ERR`.
 
+use crate::service::Service;
+
 use super::{Context, Explained, Part, quoted, reply, said, texts};
 
-/// A kind of line that was met where a status indicator was due.
-struct Kind {
-    /// How it begins; compared without regard to case.
-    starts: &'static [&'static str],
-    what: &'static str,
-    next: &'static str,
-}
-
-const OTHER_PORT: &str = "check host and port: POP3 is on 110, or 995 with TLS.";
 const ASK_AGAIN: &str =
     "QUIT and connect again; if it stays, show the transcript to the administrator.";
-
-/// Other services, by the start of their greetings and replies.
-const SERVICES: &[Kind] = &[
-    Kind {
-        starts: &["* OK", "* PREAUTH", "* BYE", "* BAD", "* NO"],
-        what: "IMAP servers speak like this",
-        next: OTHER_PORT,
-    },
-    Kind {
-        starts: &[
-            "220 ", "220-", "221 ", "250 ", "250-", "421 ", "500 ", "502 ", "530 ", "554 ",
-        ],
-        what: "SMTP and FTP servers speak like this, in numbers",
-        next: OTHER_PORT,
-    },
-    Kind {
-        starts: &["200 ", "201 ", "400 ", "480 "],
-        what: "news servers (NNTP) speak like this, in numbers",
-        next: OTHER_PORT,
-    },
-    Kind {
-        starts: &["SSH-"],
-        what: "SSH servers greet like this",
-        next: OTHER_PORT,
-    },
-    Kind {
-        starts: &["HTTP/", "<!DOCTYPE", "<html"],
-        what: "web servers speak like this",
-        next: OTHER_PORT,
-    },
-];
 
 /// Explains a line that has no status indicator; None where it may be a word of the protocol and no reply at all.
 pub(super) fn explain(line: &str, context: &Context) -> Option<Explained> {
     let is_reply = context.verb.is_some() || context.state.is_some();
     let first = line.split_whitespace().next().unwrap_or_default();
-    let kind = SERVICES.iter().find(|kind| {
-        kind.starts.iter().any(|start| {
-            line.get(..start.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(start))
-        })
-    });
+    let service = Service::of_start(line.as_bytes());
     let has_sign = first.starts_with(['+', '-']);
     let is_near = ["OK", "ERR", "ERROR"]
         .iter()
         .any(|word| word.eq_ignore_ascii_case(first));
-    if !(is_reply || has_sign || is_near || kind.is_some() || line.is_empty()) {
+    if !(is_reply || has_sign || is_near || service.is_some() || line.is_empty()) {
         return None;
     }
     let reading = match first.bytes().next() {
@@ -74,8 +31,14 @@ pub(super) fn explain(line: &str, context: &Context) -> Option<Explained> {
         }
         Some(_) => "A client reports an error, or waits for a reply that it can read.",
     };
-    let (what, next) = match kind {
-        Some(kind) => (format!(" {}.", super::capital(kind.what)), kind.next),
+    let (what, next) = match service {
+        Some(service) => {
+            let name = service.name.trim_end_matches(", not POP3");
+            (
+                format!(" {} begins like this.", super::capital(name)),
+                service.hint,
+            )
+        }
         None => (String::new(), ASK_AGAIN),
     };
     let shown = if line.is_empty() {
