@@ -11,7 +11,8 @@ mod stream;
 mod talk;
 mod walk;
 
-pub use event::{Event, EventKind};
+pub use crate::event::EventKind;
+pub use event::Event;
 pub(crate) use matcher::flat;
 pub use matcher::{Matcher, fits};
 pub use measure::{Digest, Measures};
@@ -388,6 +389,7 @@ impl Dialogue {
             EventKind::NotConnected
             | EventKind::TlsFailed
             | EventKind::Injected
+            | EventKind::Malformed
             | EventKind::Other => {}
         }
         tell(Passing::Part(Part::Event(event)));

@@ -205,7 +205,11 @@ fn is_compared(part: &Part) -> bool {
     match part {
         Part::Event(event) => !matches!(
             event.kind,
-            EventKind::Connected | EventKind::Closed | EventKind::Lost | EventKind::Other
+            EventKind::Connected
+                | EventKind::Closed
+                | EventKind::Lost
+                | EventKind::Malformed
+                | EventKind::Other
         ),
         _ => true,
     }

@@ -10,6 +10,7 @@ mod client;
 pub mod facts;
 pub mod heard;
 pub mod known;
+mod malformed;
 mod rfc1939;
 mod rfc1939_data;
 mod rfc1939_listing;

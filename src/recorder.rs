@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use crate::bodies::{Bodies, Elider};
 use crate::command::{Command, Shape};
-use crate::secret::{Hider, VALUE_MIN};
+use crate::event::{self, Malformed};
+use crate::secret::Hider;
 use crate::text;
 use crate::tracker::{Cut, LineEnd, Role, Sent, Side, State, Status, Step, Tracker};
 use crate::transcript::{Hole, Item, Piece, Row};
@@ -37,6 +38,8 @@ pub enum Seen {
     },
     /// Octets that came between the `+OK` to STLS and the handshake.
     Injected(Vec<u8>),
+    /// An event that the recorder found out itself: the line before held a malformed secret.
+    Malformed(Malformed),
     /// A command waits for its reply.
     CommandSent(Sent),
     /// Data lines follow.
@@ -258,6 +261,14 @@ impl Recorder {
                     end,
                 };
                 seen.extend(line.record(hider, rows, held, is_guessed));
+                let malformed = hider.take_malformed();
+                // The shape of a line that was cut is not known.
+                if end != LineEnd::None {
+                    for malformed in malformed {
+                        rows.event(malformed.event());
+                        seen.push(Seen::Malformed(malformed));
+                    }
+                }
             }
             Step::Data { side, octets } => {
                 let (stays, begins) = match elider {
@@ -320,17 +331,13 @@ impl Recorder {
         if held.is_empty() {
             return;
         }
-        let piece = if held.len() < VALUE_MIN {
-            Piece::Octets(held)
-        } else {
-            Piece::Hole(Hole::Named("secret".to_owned()))
-        };
+        let pieces = self.hider.hide_rest(&held);
         let (side, role, end) = (Side::Server, Role::Unrequested, LineEnd::None);
-        self.rows.row(side, std::slice::from_ref(&piece), end);
+        self.rows.row(side, &pieces, end);
         self.seen.push(Seen::Line {
             side,
             role,
-            pieces: vec![piece],
+            pieces,
             first: false,
             end,
         });
@@ -449,9 +456,12 @@ impl Rows {
         if !self.is_wanted {
             return;
         }
-        self.text.extend_from_slice(b"* ");
-        text::escape(&mut self.text, event.as_bytes());
-        self.text.push(b'\n');
+        let mut text = Vec::new();
+        text::escape(&mut text, event.as_bytes());
+        let text = String::from_utf8_lossy(&text);
+        let after_ms = self.now_ms.saturating_sub(self.last_ms);
+        let event = Item::Event(event::with_time(&text, after_ms));
+        text::print_item(&mut self.text, &event);
     }
 
     /// Tells how much was left out.

@@ -4,6 +4,7 @@ mod names;
 
 use crate::bodies::{Bodies, Elider};
 use crate::command::Shape;
+use crate::event::{Malformed, split_time, with_time};
 use crate::recorder::{ROW_MAX, message_elider, starts_upload};
 use crate::secret::{Hider, flat};
 use crate::text;
@@ -92,8 +93,12 @@ impl Redactor {
                 self.end_line(out);
                 self.end_cut(out);
                 self.happened(&event);
-                let item = Item::Event(self.free_text(&event));
-                text::print_item(out, &item);
+                // What is said of a secret's shape is in words of poptalk's own.
+                let text = match Malformed::of_event(&event) {
+                    Some(_) => event,
+                    None => self.timed(&event),
+                };
+                text::print_item(out, &Item::Event(text));
             }
             Item::Prose(prose) => {
                 self.end_line(out);
@@ -201,6 +206,16 @@ impl Redactor {
         String::from_utf8_lossy(&hidden).into_owned()
     }
 
+    /// Returns the text of an event without secrets, with its time counted from the last row that stays.
+    fn timed(&self, event: &str) -> String {
+        let (text, after_ms) = split_time(event);
+        let text = self.free_text(text);
+        match after_ms {
+            Some(after_ms) => with_time(&text, after_ms.saturating_add(self.lost_ms)),
+            None => text,
+        }
+    }
+
     /// What an event means for the conversation.
     fn happened(&mut self, event: &str) {
         if let Some((verb, shape)) = Shape::of_event(event) {
@@ -262,7 +277,9 @@ impl Redactor {
         let mut lines = lines(joined.clone(), end);
         let is_one = lines.len() == 1;
         for (pieces, end) in lines.drain(..) {
-            match self.line_pieces(side, pieces, end, out) {
+            let line = self.line_pieces(side, pieces, end, out);
+            let malformed = self.hider.take_malformed();
+            match line {
                 Line::Gone => self.lost_ms += after_ms,
                 Line::Cut => {
                     let hole = [Piece::Hole(Hole::Rows)];
@@ -278,6 +295,10 @@ impl Redactor {
                     let row = Row::new(side, after_ms, pieces, end);
                     if !row.pieces.is_empty() || row.end != LineEnd::None {
                         self.print(row, out);
+                    }
+                    // The shape of a line that was cut is not known.
+                    for malformed in malformed.iter().filter(|_| end != LineEnd::None) {
+                        text::print_item(out, &Item::Event(malformed.event().to_owned()));
                     }
                 }
             }
@@ -339,7 +360,8 @@ impl Redactor {
                     .hider
                     .hide_pieces(side, role, pieces, first, is_guessed);
                 Line::Stays(if self.options.has_names {
-                    self.names.replace(hidden, role, first)
+                    let replaced = self.names.replace(hidden, role, first);
+                    self.hider.hide_words(replaced, names::is_pseudonym)
                 } else {
                     hidden
                 })

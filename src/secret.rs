@@ -1,14 +1,23 @@
 //! Hides secrets: by the place where they stand, and by value when they come back.
 
+mod place;
+mod sasl;
 mod values;
+
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::command::{Command, Kind, Words};
+use crate::event::Malformed;
 use crate::tracker::{Role, Side};
 use crate::transcript::{Hole, Piece};
+pub use place::{Place, is_stray_response, place, typing_errors};
+
+use place::argument_place;
+use sasl::{names_in, secret_in};
 use values::Values;
 
 /// A secret shorter than this many octets is hidden only where it stands: by value it would be found everywhere.
@@ -17,145 +26,8 @@ pub const VALUE_MIN: usize = 4;
 /// A secret longer than this many octets is remembered by its start.
 const VALUE_MAX: usize = 4096;
 
-/// The secret place of a client line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// The octet offset at which the secret starts; it goes to the end of the line.
-    pub from: usize,
-    /// The name of the hole that stands for it.
-    pub hole: &'static str,
-}
-
-/// The secret place of a client line (octets without line end): the password, the digest or the response.
-///
-/// `is_guessed` also finds them behind verbs that are at most two typing errors from those that take a secret, and behind
-/// such a verb without the blank (`PAS secret`, `PASSsecret`): right before a login, where nobody types such a verb on purpose.
-#[must_use]
-pub fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<Place> {
-    let found = match role {
-        Role::Response => Some(Place {
-            from: 0,
-            hole: "response",
-        }),
-        Role::Command => match Command::of_line(line) {
-            Some(row) => argument_place(row, line)
-                .or_else(|| guessed_place(line).filter(|_| is_guessed && has_too_much(row, line))),
-            None if is_guessed => guessed_place(line),
-            None => None,
-        },
-        _ => None,
-    }?;
-    let secret = line.get(found.from..).unwrap_or_default();
-    // An empty response is `=` on the AUTH line and an empty line later; `*` cancels (RFC 5034 §4).
-    let is_open = secret.iter().all(u8::is_ascii_whitespace)
-        || (found.hole == "response" && matches!(secret, b"*" | b"="));
-    (!is_open).then_some(found)
-}
-
-/// Whether a line (octets without line end) that is no command looks like a SASL response: one word of base64. Behind an AUTH that
-/// was refused it is one, pasted or sent ahead.
-#[must_use]
-pub fn is_stray_response(line: &[u8]) -> bool {
-    let word = line.trim_ascii();
-    word.len() >= 8 && Command::of_line(line).is_none() && STANDARD.decode(word).is_ok()
-}
-
-/// Whether a line has more words than its command takes: the verb may be another one, misspelt (`RPOP alice DIGEST`).
-fn has_too_much(row: &Command, line: &[u8]) -> bool {
-    Words::of(line).count() > row.verb_words() + row.args.len()
-}
-
-fn argument_place(row: &Command, line: &[u8]) -> Option<Place> {
-    let at = |arg: &crate::command::Arg| matches!(arg.kind, Kind::Secret(_));
-    let index = row.args.iter().position(at)?;
-    let Kind::Secret(hole) = row.args.get(index)?.kind else {
-        return None;
-    };
-    let mut words = Words::of(line);
-    words.by_ref().take(row.verb_words() + index).count();
-    // One blank ends the argument before it; what follows belongs to the secret, more blanks too (RFC 1939 §7, PASS).
-    Some(Place {
-        from: words.offset() + 1,
-        hole,
-    })
-}
-
-/// What people of other protocols type before a password; in no row of the table.
-const FOREIGN: [&[u8]; 3] = [b"PASS", b"PASSWORD", b"PASSWD"];
-
-fn guessed_place(line: &[u8]) -> Option<Place> {
-    let mut words = Words::of(line);
-    let verb = words.next()?.to_ascii_uppercase();
-    let after_verb = words.offset();
-    let is_like = |word: &[u8], meant: &[u8]| typing_errors(&word.to_ascii_uppercase(), meant) <= 2;
-    // IMAP's `LOGIN name password`, and a password that is announced within the line: `user bob pass secret`.
-    let hole = "password";
-    if is_like(&verb, b"PASSWORD") {
-        let from = after_verb + 1;
-        return Some(Place { from, hole });
-    }
-    if verb == b"LOGIN" && words.clone().next().is_some() {
-        words.next();
-        let from = words.offset() + 1;
-        return Some(Place { from, hole });
-    }
-    let mut behind = words.clone();
-    while let Some(word) = behind.next() {
-        let is_announced = FOREIGN.iter().any(|meant| word.eq_ignore_ascii_case(meant));
-        if is_announced && behind.clone().next().is_some() {
-            let from = behind.offset() + 1;
-            return Some(Place { from, hole });
-        }
-    }
-    let secret_rows = Command::all().filter_map(|row| {
-        row.args.iter().find_map(|arg| match arg.kind {
-            Kind::Secret(hole) => Some((row, hole)),
-            _ => None,
-        })
-    });
-    for (row, hole) in secret_rows {
-        let meant = row.verb.as_bytes();
-        if verb.starts_with(meant) {
-            return Some(Place {
-                from: after_verb - (verb.len() - meant.len()),
-                hole,
-            });
-        }
-        if typing_errors(&verb, meant) <= 2 {
-            let place = argument_place(row, line).filter(|place| place.from < line.len());
-            return Some(place.unwrap_or(Place {
-                from: after_verb + 1,
-                hole,
-            }));
-        }
-    }
-    None
-}
-
-/// How many octets must be put in, left out, changed or swapped with their neighbour to make `b` of `a`.
-#[must_use]
-pub fn typing_errors(a: &[u8], b: &[u8]) -> usize {
-    if a.len().abs_diff(b.len()) > 2 {
-        return usize::MAX;
-    }
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let cost = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX - 9);
-            let mut best = (cost(&last, j) + usize::from(x != y))
-                .min(cost(&last, j + 1) + 1)
-                .min(cost(&row, j) + 1);
-            if j > 0 && i > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x) {
-                best = best.min(cost(&before_last, j - 1) + 1);
-            }
-            row.push(best);
-        }
-        before_last = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or(usize::MAX)
-}
+/// How many octets of a line that were handed out are kept: what they say decides about what follows.
+const BEFORE_MAX: usize = 96;
 
 /// Hides the secrets of one connection.
 pub struct Hider {
@@ -169,6 +41,11 @@ pub struct Hider {
     /// The rest of the current client line is secret.
     rest_is_secret: bool,
     has_short: bool,
+    /// What the client wrote before the secret that is being learnt.
+    before_secret: Vec<u8>,
+    /// The end of what was handed out of the server line that is going on.
+    before: Vec<u8>,
+    malformed: Vec<Malformed>,
 }
 
 impl std::fmt::Debug for Hider {
@@ -189,6 +66,9 @@ impl Hider {
             follows_auth: false,
             rest_is_secret: false,
             has_short: false,
+            before_secret: Vec::new(),
+            before: Vec::new(),
+            malformed: Vec::new(),
         }
     }
 
@@ -200,13 +80,29 @@ impl Hider {
             return;
         }
         if !self.is_keeping {
-            self.values.add(hole, secret);
+            self.values.add(hole, secret, &self.before_secret);
         }
     }
 
     /// Whether a secret was too short to be hidden by value; said once.
     pub fn take_short(&mut self) -> bool {
         std::mem::take(&mut self.has_short)
+    }
+
+    /// Returns what was malformed of the secret in the line that was hidden last, as far as it has come.
+    pub fn take_malformed(&mut self) -> Vec<Malformed> {
+        std::mem::take(&mut self.malformed)
+    }
+
+    /// The pieces of the rest of a server line that was cut. A start of a secret that is long enough to help is hidden, too.
+    #[must_use]
+    pub fn hide_rest(&self, rest: &[u8]) -> Vec<Piece> {
+        let pieces = self.hide_values(rest, &self.before);
+        let is_open = matches!(pieces.last(), Some(Piece::Octets(_)));
+        match is_open && rest.len() >= VALUE_MIN && self.values.is_start(rest, &self.before) {
+            true => vec![Piece::Hole(Hole::Named("secret".to_owned()))],
+            false => pieces,
+        }
     }
 
     /// The pieces of a line, or of a part of one (octets without line end), secrets replaced by holes.
@@ -226,6 +122,7 @@ impl Hider {
         if side == Side::Client {
             if first {
                 self.rest_is_secret = false;
+                self.malformed.clear();
                 let is_stray = is_guessed
                     && self.follows_auth
                     && role == Role::Command
@@ -238,15 +135,51 @@ impl Hider {
                 if let Some(Place { from, hole }) = found {
                     self.rest_is_secret = true;
                     let (open, _) = octets.split_at(from.min(octets.len()));
-                    let mut pieces = self.hide_values(open);
+                    let mut pieces = self.hide_arguments(open, role);
                     pieces.push(Piece::Hole(Hole::Named(hole.to_owned())));
                     return pieces;
                 }
+                return self.hide_arguments(octets, role);
             } else if self.rest_is_secret {
                 return Vec::new();
             }
+            return self.hide_values(octets, b"");
         }
-        self.hide_values(octets)
+        let before = match first {
+            true => Vec::new(),
+            false => std::mem::take(&mut self.before),
+        };
+        let pieces = self.hide_values(octets, &before);
+        self.before = before;
+        self.before.extend_from_slice(octets);
+        let long = self.before.len().saturating_sub(BEFORE_MAX);
+        self.before.drain(..long);
+        pieces
+    }
+
+    /// The pieces of a client line. The verb of a command says what the line is, and is no secret.
+    fn hide_arguments(&self, line: &[u8], role: Role) -> Vec<Piece> {
+        let row = Command::of_line(line).filter(|_| role == Role::Command);
+        let mut words = Words::of(line);
+        words
+            .by_ref()
+            .take(row.map_or(0, Command::verb_words))
+            .count();
+        // The blank after the verb belongs to it.
+        let end = match line.get(words.offset()) {
+            Some(blank) if row.is_some() && blank.is_ascii_whitespace() => words.offset() + 1,
+            _ => words.offset(),
+        };
+        let (verb, rest) = line.split_at(end.min(line.len()));
+        let mut pieces = vec![Piece::Octets(verb.to_vec())];
+        for piece in self.hide_values(rest, verb) {
+            match (pieces.last_mut(), piece) {
+                (Some(Piece::Octets(before)), Piece::Octets(octets)) => before.extend(octets),
+                (_, piece) => pieces.push(piece),
+            }
+        }
+        pieces.retain(|piece| !matches!(piece, Piece::Octets(octets) if octets.is_empty()));
+        pieces
     }
 
     /// Like [`Hider::hide`] for a line that has holes already: what they stand for is not known, and is not remembered.
@@ -308,7 +241,28 @@ impl Hider {
             return pieces;
         }
         let hidden = pieces.into_iter().flat_map(|piece| match piece {
-            Piece::Octets(octets) => self.hide_values(&octets),
+            Piece::Octets(octets) => self.hide_values(&octets, b""),
+            hole @ Piece::Hole(_) => vec![hole],
+        });
+        hidden.collect()
+    }
+
+    /// The pieces of a line without names: whole words become holes that have a secret inside which was left as a part of a name.
+    /// `is_kept` says of a word that it stands for a name.
+    #[must_use]
+    pub fn hide_words(&self, pieces: Vec<Piece>, is_kept: fn(&[u8]) -> bool) -> Vec<Piece> {
+        if self.is_keeping {
+            return pieces;
+        }
+        let hidden = pieces.into_iter().flat_map(|piece| match piece {
+            Piece::Octets(octets) => {
+                let mut found = self.values.found_in_words(&octets);
+                found.retain(|(range, _)| {
+                    let word = octets.get(range.clone()).unwrap_or_default();
+                    !is_kept(word) && Command::of_line(word).is_none()
+                });
+                with_holes(&octets, found)
+            }
             hole @ Piece::Hole(_) => vec![hole],
         });
         hidden.collect()
@@ -322,7 +276,9 @@ impl Hider {
 
     /// Remembers what a client line tells.
     fn learn(&mut self, line: &[u8], role: Role, found: Option<Place>) {
+        self.learn_names(line, role, found);
         if role == Role::Command {
+            self.values.forget_sasl_names();
             let mut words = Words::of(line);
             // A response that was found behind another verb was meant for AUTH.
             let is_meant = found.is_some_and(|place| place.hole == "response");
@@ -340,6 +296,81 @@ impl Hider {
         let Some(Place { from, hole }) = found else {
             return;
         };
+        let secret = line.get(from..).unwrap_or_default();
+        self.malformed = self.malformed_in(line, role, from, hole);
+        if hole == "response" {
+            self.learn_sasl_names(secret);
+        }
+        let before = line.get(..from).unwrap_or_default();
+        let long = before.len().saturating_sub(BEFORE_MAX / 2);
+        self.before_secret = before.get(long..).unwrap_or_default().to_vec();
+        self.learn_secret(line, from, hole);
+        self.before_secret.clear();
+    }
+
+    /// The names that a client line shows.
+    fn learn_names(&mut self, line: &[u8], role: Role, found: Option<Place>) {
+        let open = line.get(..found.map_or(line.len(), |place| place.from));
+        let open = open.unwrap_or_default();
+        let row = Command::of_line(open).filter(|_| role == Role::Command);
+        let index = row.and_then(|row| row.args.iter().position(|arg| arg.kind == Kind::Name));
+        let mut words = Words::of(open);
+        match (row, index) {
+            (Some(row), Some(index)) => {
+                words.by_ref().take(row.verb_words() + index).count();
+            }
+            // `LOGIN name password` of IMAP, and misspelt verbs.
+            (None, _) if found.is_some_and(|place| place.hole != "response") => {
+                words.next();
+            }
+            _ => return,
+        }
+        let start = words.offset();
+        words.for_each(|word| self.values.add_name(word));
+        // A name of several words.
+        let all = open.get(start..).unwrap_or_default().trim_ascii();
+        self.values.add_name(all);
+    }
+
+    /// The names in a SASL response.
+    fn learn_sasl_names(&mut self, response: &[u8]) {
+        if let Ok(decoded) = STANDARD.decode(response.trim_ascii()) {
+            let decoded = Zeroizing::new(decoded);
+            for name in names_in(&self.mechanism, self.responses + 1, &decoded) {
+                self.values.add_sasl_name(name);
+            }
+        }
+    }
+
+    /// What is malformed of a secret whose place is certain.
+    fn malformed_in(
+        &self,
+        line: &[u8],
+        role: Role,
+        from: usize,
+        hole: &'static str,
+    ) -> Vec<Malformed> {
+        let secret = line.get(from..).unwrap_or_default();
+        if role == Role::Response {
+            return Malformed::of_response(secret).into_iter().collect();
+        }
+        let row = Command::of_line(line);
+        let is_certain =
+            row.and_then(|row| argument_place(row, line)) == Some(Place { from, hole });
+        match hole {
+            _ if !is_certain => Vec::new(),
+            "password" => Malformed::of_password(secret).collect(),
+            "digest" => Malformed::of_digest(secret).into_iter().collect(),
+            "response" => {
+                let octets = line.len() + "\r\n".len();
+                Malformed::of_initial_response(secret, &self.mechanism, octets).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Remembers a secret in every form in which it may come back.
+    fn learn_secret(&mut self, line: &[u8], from: usize, hole: &'static str) {
         let secret = line.get(from..).unwrap_or_default();
         self.remember(hole, secret);
         // A password typed with blanks around it, or a sign before it, comes back without them.
@@ -364,7 +395,7 @@ impl Hider {
             self.responses += 1;
             if let Ok(decoded) = STANDARD.decode(secret.trim_ascii()) {
                 let decoded = Zeroizing::new(decoded);
-                self.remember(hole, sasl_secret(&self.mechanism, self.responses, &decoded));
+                self.remember(hole, secret_in(&self.mechanism, self.responses, &decoded));
             }
         }
     }
@@ -383,31 +414,46 @@ impl Hider {
         if let Ok(decoded) = STANDARD.decode(last) {
             let decoded = Zeroizing::new(decoded);
             let mechanism = before.to_ascii_uppercase();
-            self.remember(hole, sasl_secret(&mechanism, 2, &decoded));
+            self.remember(hole, secret_in(&mechanism, 2, &decoded));
         }
     }
 
-    fn hide_values(&self, octets: &[u8]) -> Vec<Piece> {
-        let mut found = self.values.found(octets);
-        found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
-        let mut pieces = Vec::new();
-        let mut at = 0;
-        for (range, hole) in found {
-            if range.end <= at {
-                continue;
-            }
-            if range.start >= at {
-                pieces.push(Piece::Octets(
-                    octets.get(at..range.start).unwrap_or_default().to_vec(),
-                ));
-                pieces.push(Piece::Hole(Hole::Named(hole.to_owned())));
-            }
-            at = range.end;
+    /// The pieces of octets that come after `before` on their line.
+    fn hide_values(&self, octets: &[u8], before: &[u8]) -> Vec<Piece> {
+        if before.is_empty() {
+            return with_holes(octets, self.values.found(octets));
         }
-        pieces.push(Piece::Octets(octets.get(at..).unwrap_or_default().to_vec()));
-        pieces.retain(|piece| !matches!(piece, Piece::Octets(octets) if octets.is_empty()));
-        pieces
+        let line = Zeroizing::new([before, octets].concat());
+        let found = self.values.found(&line).into_iter();
+        let found = found.filter(|(range, _)| range.end > before.len());
+        let found = found.map(|(range, hole)| {
+            let start = range.start.saturating_sub(before.len());
+            (start..range.end - before.len(), hole)
+        });
+        with_holes(octets, found.collect())
     }
+}
+
+/// The pieces of octets with holes at these places, which may overlap.
+fn with_holes(octets: &[u8], mut found: Vec<(Range<usize>, &'static str)>) -> Vec<Piece> {
+    found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    for (range, hole) in found {
+        if range.end <= at {
+            continue;
+        }
+        if range.start >= at {
+            pieces.push(Piece::Octets(
+                octets.get(at..range.start).unwrap_or_default().to_vec(),
+            ));
+            pieces.push(Piece::Hole(Hole::Named(hole.to_owned())));
+        }
+        at = range.end;
+    }
+    pieces.push(Piece::Octets(octets.get(at..).unwrap_or_default().to_vec()));
+    pieces.retain(|piece| !matches!(piece, Piece::Octets(octets) if octets.is_empty()));
+    pieces
 }
 
 /// What stands for a hole where only octets will do: in no verb, no name and no base64, and too long to be two typing errors.
@@ -447,29 +493,6 @@ fn split(pieces: Vec<Piece>, at: usize) -> (Vec<Piece>, Vec<Piece>) {
         passed += length;
     }
     (before, behind)
-}
-
-/// The secret in a decoded SASL response, by mechanism; `count` is 1 for the first response of the exchange.
-fn sasl_secret<'a>(mechanism: &[u8], count: usize, decoded: &'a [u8]) -> &'a [u8] {
-    let behind = |mark: &[u8]| {
-        memchr::memmem::rfind(decoded, mark).map_or(decoded, |at| {
-            decoded.get(at + mark.len()..).unwrap_or_default()
-        })
-    };
-    match mechanism {
-        b"PLAIN" => behind(b"\0"),
-        b"LOGIN" if count == 1 => b"", // the name
-        b"XOAUTH2" | b"OAUTHBEARER" => {
-            let token = behind(b"auth=Bearer ");
-            token.split(|octet| *octet == 1).next().unwrap_or_default()
-        }
-        b"CRAM-MD5" | b"CRAM-SHA1" | b"CRAM-SHA256" => behind(b" "),
-        _ if mechanism.starts_with(b"SCRAM-") => match memchr::memmem::rfind(decoded, b",p=") {
-            Some(at) => decoded.get(at + 3..).unwrap_or_default(),
-            None => b"", // the first message: name and nonce
-        },
-        _ => decoded,
-    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@ use std::path::Path;
 const LAYERS: &[(&str, &[&str])] = &[
     (
         "facts",
-        &["command", "visible", "exit", "percent", "service"],
+        &[
+            "command", "visible", "exit", "percent", "service", "figures",
+        ],
     ),
     ("core", &["tracker", "stuffing"]),
-    ("tape", &["transcript", "text", "secret", "bodies"]),
+    ("tape", &["transcript", "text", "event", "secret", "bodies"]),
     ("recorder", &["recorder"]),
     (
         "reading",

@@ -50,6 +50,7 @@ impl Judge {
                 let side = crate::tracker::Side::Server;
                 (side, vec![Piece::Octets(octets.clone())], LineEnd::None)
             }
+            Seen::Malformed(malformed) => return self.event(malformed.event()),
             _ => return,
         };
         let now = Instant::now();

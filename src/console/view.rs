@@ -522,7 +522,7 @@ impl Watcher for View {
                     self.mention_why();
                 }
             }
-            Seen::Challenged | Seen::TlsAgreed => {}
+            Seen::Challenged | Seen::TlsAgreed | Seen::Malformed(_) => {}
         }
     }
 

@@ -23,7 +23,14 @@ pub struct Moment {
 pub enum Told<'a> {
     /// A row comes; its octets are told as soon as it is clear what they are.
     Row {
-        /// Milliseconds since the row before.
+        /// Milliseconds since the row before, or since [`Told::Passed`] where that came behind it.
+        after_ms: u64,
+        /// What these milliseconds were for.
+        phase: Phase,
+    },
+    /// An event comes that has a time.
+    Passed {
+        /// Milliseconds since the row, or the event with a time, before.
         after_ms: u64,
         /// What these milliseconds were for.
         phase: Phase,
@@ -96,7 +103,7 @@ pub enum Told<'a> {
 pub enum Phase {
     /// The connection, TLS where it comes first, and the greeting.
     Connecting,
-    /// From the server's `+OK` to STLS to the first row behind the handshake.
+    /// From the server's `+OK` to STLS to the end of the handshake; in a transcript that has no time of it, to the next row.
     Handshake,
     /// For the status line of a reply.
     Waiting,
@@ -113,6 +120,8 @@ pub struct Walker {
     client: Stream,
     server: Stream,
     now_ms: u64,
+    /// How much of `now_ms` passed after the last row.
+    since_row_ms: u64,
     is_connected: bool,
     has_rows: bool,
     has_heard: bool,
@@ -212,11 +221,10 @@ impl Walker {
         self.has_rows = true;
         self.is_handshake = false;
         self.has_heard |= row.side == Side::Server || !self.is_connected;
-        self.now_ms = self.now_ms.saturating_add(row.after_ms);
-        tell(Told::Row {
-            after_ms: row.after_ms,
-            phase,
-        });
+        let since_ms = std::mem::take(&mut self.since_row_ms);
+        let after_ms = row.after_ms.saturating_sub(since_ms);
+        self.now_ms = self.now_ms.saturating_add(after_ms);
+        tell(Told::Row { after_ms, phase });
         let now_ms = self.now_ms;
         if row.pieces == [Piece::Hole(Hole::Rows)] {
             return self.any_rows(row.side, Moment { place, ms: now_ms }, tell);
@@ -294,6 +302,16 @@ impl Walker {
         if let Some((verb, shape)) = Shape::of_event(&event.text) {
             self.tracker.set_shape(verb, shape);
         }
+        if let Some(after_ms) = event.after_ms {
+            let more_ms = after_ms.saturating_sub(self.since_row_ms);
+            self.since_row_ms = self.since_row_ms.max(after_ms);
+            self.now_ms = self.now_ms.saturating_add(more_ms);
+            tell(Told::Passed {
+                after_ms: more_ms,
+                phase: self.phase(),
+            });
+            self.is_handshake = false;
+        }
         match event.kind {
             EventKind::Connected => self.is_connected = true,
             EventKind::TlsStarted => {
@@ -311,6 +329,7 @@ impl Walker {
             EventKind::NotConnected
             | EventKind::TlsFailed
             | EventKind::Injected
+            | EventKind::Malformed
             | EventKind::Other => {}
         }
         tell(Told::Event(event));

@@ -404,6 +404,7 @@ fn name(part: &Part) -> String {
             EventKind::Injected => "octets before the TLS handshake",
             EventKind::Connected => "connected",
             EventKind::Closed | EventKind::Lost => "closed",
+            EventKind::Malformed => "a malformed secret",
             EventKind::Other => "event",
         }
         .to_owned(),

@@ -58,6 +58,8 @@ pub(super) struct Talks<'a> {
     imported: &'a str,
     talk: Option<Talk>,
     tls: Tls,
+    /// When the log spoke of TLS last.
+    tls_us: Option<u64>,
     made: Vec<Made>,
     us: Option<u64>,
 }
@@ -69,6 +71,7 @@ impl<'a> Talks<'a> {
             imported,
             talk: None,
             tls: Tls::default(),
+            tls_us: None,
             made: Vec::new(),
             us: None,
         }
@@ -95,9 +98,13 @@ impl<'a> Talks<'a> {
     /// A line of one side.
     pub(super) fn line(&mut self, side: Side, line: &[u8], end: LineEnd) {
         let event = self.tls.take_event();
+        let tls_us = self.tls_us;
         let talk = self.talk();
         if let Some(event) = event {
-            talk.event(&event);
+            match tls_us {
+                Some(us) => talk.event_at(&event, us),
+                None => talk.event(&event),
+            }
         } else if talk.is_tls_agreed() {
             talk.event("tls unknown");
         }
@@ -107,6 +114,9 @@ impl<'a> Talks<'a> {
     /// What curl tells besides.
     pub(super) fn info(&mut self, line: &[u8]) {
         let line = line.trim_ascii();
+        if line.starts_with(b"SSL ") || line.starts_with(b"subject: ") {
+            self.tls_us = self.us;
+        }
         if let Some(to) = line.strip_prefix(b"Connected to ") {
             // `mail.example.org (192.0.2.1) port 110 (#0)`
             self.end_talk();

@@ -2,6 +2,7 @@
 
 use super::{Made, Options};
 use crate::command::Command;
+use crate::event::{with_time, without_time};
 use crate::recorder::ROW_MAX;
 use crate::redact::{self, Redactor};
 use crate::secret::{Hider, place};
@@ -250,7 +251,15 @@ impl Talk {
     /// Something that happened besides octets.
     pub(super) fn event(&mut self, event: &str) {
         self.end_tail();
-        self.item(Item::Event(escaped(event)));
+        self.item(Item::Event(without_time(&escaped(event))));
+    }
+
+    /// The same at a time in microseconds, counted as in [`Self::at`].
+    pub(super) fn event_at(&mut self, event: &str, us: u64) {
+        self.end_tail();
+        let zero = *self.zero_us.get_or_insert(us);
+        let after_ms = (us.saturating_sub(zero) / 1000).saturating_sub(self.last_ms);
+        self.item(Item::Event(with_time(&escaped(event), after_ms)));
     }
 
     /// A word to people.

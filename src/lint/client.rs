@@ -5,6 +5,7 @@ use super::rfc2449_replies::{is_ahead, is_dropped};
 use super::rfc5034::is_base64;
 use super::{Check, Heard, Known, Role, Rule, Spot};
 use crate::dialogue::EventKind;
+use crate::event::{Flaw, Secret};
 use crate::finding::Level::{Info, Must, Security, Should};
 use crate::tracker::{LineEnd, Status};
 
@@ -16,6 +17,12 @@ fn command<'a>(heard: &Heard<'a>) -> Option<&'a [u8]> {
 /// Whether a command of this verb waits for its reply.
 fn is_waiting(known: &Known, verb: &str) -> bool {
     known.waiting.iter().any(|waiting| waiting == verb)
+}
+
+/// Whether CAPA lists `UTF8 USER` (RFC 6856 §2.1).
+fn allows_utf8_names(known: &Known) -> bool {
+    let words = known.parameters("UTF8");
+    words.is_some_and(|words| words.iter().any(|word| word == "USER"))
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -76,11 +83,17 @@ pub(super) const RULES: &[Rule] = &[
         says: "AUTH with an initial response has at most 255 octets",
         hint: "send AUTH alone, and the response when the server asks for it",
         also: &[],
-        check: &[Check::Line(|heard, _| {
-            command(heard)
-                .filter(|_| !heard.has_holes && heard.verb() == "AUTH" && heard.octets > 255)?;
-            Some(heard.spot(format!("the line has {} octets", heard.octets)))
-        })],
+        check: &[
+            Check::Line(|heard, _| {
+                command(heard)
+                    .filter(|_| !heard.has_holes && heard.verb() == "AUTH" && heard.octets > 255)?;
+                Some(heard.spot(format!("the line has {} octets", heard.octets)))
+            }),
+            Check::Event(|event, known| {
+                let what = "the line has more than 255 octets";
+                known.malformed(event, Secret::InitialResponse, Flaw::LongLine, what)
+            }),
+        ],
     },
     // RFC 1939 §3: a command ends with CRLF.
     Rule {
@@ -253,17 +266,22 @@ pub(super) const RULES: &[Rule] = &[
         says: "a name or password is ASCII unless CAPA lists UTF8 USER",
         hint: "this server may take such a name for another one: use ASCII",
         also: &[],
-        check: &[Check::Line(|heard, known| {
-            let is_name =
-                matches!(heard.verb(), "USER" | "PASS" | "APOP") && heard.role == Role::Command;
-            let is_allowed = known
-                .parameters("UTF8")
-                .is_some_and(|words| words.iter().any(|word| word == "USER"));
-            heard.when(
-                is_name && !heard.text.is_ascii() && !is_allowed,
-                "octets above 127",
-            )
-        })],
+        check: &[
+            Check::Line(|heard, known| {
+                let is_name =
+                    matches!(heard.verb(), "USER" | "PASS" | "APOP") && heard.role == Role::Command;
+                heard.when(
+                    is_name && !heard.text.is_ascii() && !allows_utf8_names(known),
+                    "octets above 127",
+                )
+            }),
+            Check::Event(|event, known| {
+                let what = "a password with octets above 127";
+                known
+                    .malformed(event, Secret::Password, Flaw::NotAscii, what)
+                    .filter(|_| !allows_utf8_names(known))
+            }),
+        ],
     },
     // RFC 1939 §3: keywords and arguments are printable ASCII.
     Rule {
@@ -336,16 +354,23 @@ pub(super) const RULES: &[Rule] = &[
         says: "the digest of APOP is 32 hexadecimal digits in lower case",
         hint: "the digest is that of MD5 over the timestamp with its brackets and the password",
         also: &[],
-        check: &[Check::Line(|heard, _| {
-            heard
-                .plain()
-                .filter(|_| heard.role == Role::Command && heard.verb() == "APOP")?;
-            let digest = heard.arguments().nth(1).unwrap_or_default();
-            let is_hex = digest
-                .iter()
-                .all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'));
-            heard.when(digest.len() != 32 || !is_hex, "not a digest")
-        })],
+        check: &[
+            Check::Line(|heard, _| {
+                heard
+                    .plain()
+                    .filter(|_| heard.role == Role::Command && heard.verb() == "APOP")?;
+                let digest = heard.arguments().nth(1).unwrap_or_default();
+                let is_hex = digest
+                    .iter()
+                    .all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'));
+                heard.when(digest.len() != 32 || !is_hex, "not a digest")
+            }),
+            Check::Event(|event, known| {
+                let is = |flaw, what| known.malformed(event, Secret::Digest, flaw, what);
+                is(Flaw::NotHexadecimal, "not a digest")
+                    .or_else(|| is(Flaw::UpperCase, "a digest that is not in lower case"))
+            }),
+        ],
     },
     // RFC 5034 §3: without the SASL capability AUTH is not to be tried.
     Rule {
@@ -426,6 +451,15 @@ pub(super) const RULES: &[Rule] = &[
                     initial != b"=" && !is_base64(initial),
                     "the initial response is not base64",
                 )
+            }),
+            Check::Event(|event, known| {
+                let is = |secret, what| known.malformed(event, secret, Flaw::NotBase64, what);
+                is(Secret::Response, "not base64").or_else(|| {
+                    is(
+                        Secret::InitialResponse,
+                        "the initial response is not base64",
+                    )
+                })
             }),
         ],
     },

@@ -146,6 +146,10 @@ pub struct Known {
     may_be_piece: bool,
     /// The login was seen, and all that came after it.
     pub has_login: bool,
+    /// The row of the client that came last.
+    pub(super) client_row: Place,
+    /// The row of the last SASL response that was malformed and hidden.
+    pub(super) malformed_response: Option<Place>,
 }
 
 impl Known {
@@ -156,6 +160,9 @@ impl Known {
         match item {
             Item::Row(Row { side, after_ms, .. }) => {
                 let is_first = !std::mem::replace(&mut self.has_rows, true);
+                if *side == Side::Client {
+                    self.client_row = place;
+                }
                 self.is_piece |= is_first && *side == Side::Client && self.state.is_none();
                 self.now_ms = self.now_ms.saturating_add(*after_ms);
                 self.gap_ms = *after_ms;
@@ -447,6 +454,7 @@ impl Known {
                 }
             }
             EventKind::TimedOut => self.waiting.clear(),
+            EventKind::Malformed => self.secret_was_malformed(event),
             _ => {}
         }
     }

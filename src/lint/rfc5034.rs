@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Check, Ended, Heard, Known, Role, Rule};
-use crate::dialogue::Line;
+use crate::dialogue::{Line, Place};
 use crate::finding::Level::{Info, Must, Security, Should};
 use crate::tracker::Side;
 
@@ -40,6 +40,24 @@ fn responses<'a>(ended: &Ended<'a>) -> impl Iterator<Item = &'a Line> + use<'a> 
 pub(super) fn is_ok_as_challenge(ended: &Ended<'_>, known: &Known) -> bool {
     let is_bare = ended.mechanism().is_some() && !ended.has_initial_response();
     is_bare && ended.is_ok() && ended.exchange.sasl.is_empty() && !known.is_transaction()
+}
+
+/// The row of a response that is not base64, the initial one among them; hidden ones have an event that says so.
+fn bad_response(ended: &Ended<'_>, known: &Known) -> Option<Place> {
+    let command = ended.exchange.command.as_ref()?;
+    ended.mechanism()?;
+    let end = ended.exchange.status_line.as_ref()?.place;
+    let hidden = known.malformed_response;
+    if let Some(place) = hidden.filter(|place| (command.place..end).contains(place)) {
+        return Some(place);
+    }
+    let is_plain = |line: &Line| line.is_whole() && line.pieces.len() <= 1;
+    let initial = ended.arguments().nth(1).filter(|_| is_plain(command));
+    if initial.is_some_and(|initial| initial != b"=" && !is_base64(initial)) {
+        return Some(command.place);
+    }
+    let is_bad = |line: &&Line| is_plain(line) && line.head() != b"*" && !is_base64(line.head());
+    responses(ended).find(is_bad).map(|line| line.place)
 }
 
 pub(super) fn is_base64(text: &[u8]) -> bool {
@@ -117,22 +135,23 @@ pub(super) const RULES: &[Rule] = &[
         says: "the server refuses what is not base64",
         hint: "the server's decoder is too lenient",
         also: &["client-bad-base64"],
-        check: &[Check::Exchange(|ended, _| {
-            let is_hidden = ended
+        check: &[Check::Exchange(|ended, known| {
+            let place = bad_response(ended, known)?;
+            // A mechanism with a token tells an error in one more challenge (RFC 7628 §3.2.3).
+            let tells_errors = crate::sasl::Mechanism::named(&ended.mechanism()?)
+                .is_some_and(|mechanism| mechanism.wants_token);
+            let goes_on = ended
                 .exchange
-                .command
-                .as_ref()
-                .is_some_and(|line| line.pieces.len() > 1);
-            let initial = ended
-                .arguments()
-                .nth(1)
-                .filter(|_| ended.verb == "AUTH" && !is_hidden)?;
-            let is_bad = initial != b"=" && !is_base64(initial);
-            let is_taken = ended.is_ok() || !ended.exchange.sasl.is_empty();
-            ended.command_when(
-                is_bad && is_taken,
-                "an initial response that is not base64 is taken",
-            )
+                .sasl
+                .iter()
+                .any(|line| line.side == Side::Server && line.place > place);
+            let is_initial =
+                (ended.exchange.command.as_ref()).is_some_and(|line| line.place == place);
+            let what = match is_initial {
+                true => "an initial response that is not base64 is taken",
+                false => "a response that is not base64 is taken",
+            };
+            ended.command_when(ended.is_ok() || goes_on && !tells_errors, what)
         })],
     },
     // RFC 5034 §4: a client that sends "*" gets -ERR.

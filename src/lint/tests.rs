@@ -51,6 +51,74 @@ fn the_good_witness_of_a_rule_has_no_finding_that_matters() {
 }
 
 #[test]
+fn the_shape_of_a_hidden_secret_is_judged_by_its_event() {
+    let start = "* connected 127.0.0.1:110\nS: +OK <1.2@x.example>\n";
+    for (rows, want) in [
+        (
+            "C: APOP a {{digest}}\n* malformed digest: not 32 hexadecimal digits\nS: -ERR\n",
+            "client-apop-digest 3",
+        ),
+        (
+            "C: APOP a {{digest}}\n* malformed digest: not in lower case\nS: -ERR\n",
+            "client-apop-digest 3",
+        ),
+        (
+            "C: USER a\nS: +OK\nC: PASS {{password}}\n* malformed password: not ASCII\nS: -ERR\n",
+            "client-non-ascii-name 5",
+        ),
+        (
+            "C: AUTH PLAIN {{response}}\n* malformed initial response: not base64\nS: -ERR\n",
+            "client-bad-base64 3",
+        ),
+        (
+            "C: AUTH PLAIN {{response}}\n* malformed initial response: not base64\nS: +OK\n",
+            "client-bad-base64 3, sasl-bad-base64-accepted 3",
+        ),
+        (
+            "C: AUTH PLAIN\nS: + \\-\nS: \nC: {{response}}\n* malformed response: not base64\nS: +OK\n",
+            "client-bad-base64 6, sasl-bad-base64-accepted 3",
+        ),
+        (
+            "C: AUTH PLAIN\nS: + \\-\nS: \nC: !!\nS: +OK\n",
+            "sasl-bad-base64-accepted 3, client-bad-base64 6",
+        ),
+        (
+            "C: AUTH LOGIN\nS: + VXNlcm5hbWU6\nC: {{response}}\n* malformed response: not base64\nS: + UGFzc3dvcmQ6\nC: *\nS: -ERR\n",
+            "client-bad-base64 5, sasl-bad-base64-accepted 3",
+        ),
+        (
+            "C: AUTH XOAUTH2 {{response}}\n* malformed initial response: not base64\nS: + e30=\nC:\nS: -ERR\n",
+            "client-bad-base64 3",
+        ),
+        (
+            "C: AUTH XOAUTH2 {{response}}\n* malformed initial response: its line has more than 255 octets\nS: -ERR\n",
+            "client-initial-response-too-long 3",
+        ),
+        (
+            "C: PASS {{password}}\n* malformed password: of a later version\nS: -ERR\n",
+            "",
+        ),
+    ] {
+        let wanted = [
+            "client-apop-digest",
+            "client-non-ascii-name",
+            "client-bad-base64",
+            "sasl-bad-base64-accepted",
+            "client-initial-response-too-long",
+        ];
+        let found = judged(format!("{start}{rows}").as_bytes());
+        let found = found.iter().filter(|one| wanted.contains(&one.id));
+        let mut found: Vec<_> = found
+            .map(|one| format!("{} {}", one.id, one.row.unwrap()))
+            .collect();
+        let mut want: Vec<_> = want.split(", ").filter(|one| !one.is_empty()).collect();
+        found.sort();
+        want.sort_unstable();
+        assert_eq!(found, want, "{rows}");
+    }
+}
+
+#[test]
 fn every_witness_belongs_to_a_rule_and_is_printed_as_it_is() {
     for entry in std::fs::read_dir(folder()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();

@@ -112,6 +112,40 @@ fn a_session_becomes_a_file() {
 }
 
 #[test]
+fn a_malformed_secret_leaves_an_event_behind_its_row() {
+    let (mut recorder, paper) = recorder();
+    let talk = [
+        "S+OK <1@x>\r\n",
+        "CAPOP bob alice@example.com\r\n",
+        "S-ERR no\r\n",
+        "CAUTH PLAIN\r\n",
+        "S+ \r\n",
+        "C!!\r\n",
+        "S+OK\r\n",
+        "CPASS gr\u{fc}n",
+    ];
+    play(&mut recorder, &talk);
+    recorder.finish(70, &mut |_| {});
+    let want = "C@10: APOP bob {{digest}}\n* malformed digest: not 32 hexadecimal digits\nS@10: -ERR no\n\
+        C@10: AUTH PLAIN\nS@10: +\\s\nC@10: {{response}}\n* malformed response: not base64\nS@10: +OK\n";
+    let text = paper.text();
+    assert!(text.contains(want), "{text}");
+    // A line that was cut may go on.
+    assert!(text.ends_with("C@10: PASS {{password}}\\-\n"), "{text}");
+}
+
+#[test]
+fn a_handshake_has_its_time() {
+    let (mut recorder, paper) = recorder();
+    play(&mut recorder, &["S+OK\r\n", "CSTLS\r\n", "S+OK\r\n"]);
+    recorder.event("tls TLSv1.3 X verified CN=a @9", 32);
+    recorder.tls_started();
+    recorder.feed(Side::Client, b"CAPA\r\n", 1215, &mut |_| {});
+    let want = "S@10: +OK\n* tls TLSv1.3 X verified CN=a @9 @12\nC@1195: CAPA\n";
+    assert!(paper.text().ends_with(want), "{}", paper.text());
+}
+
+#[test]
 fn what_is_seen_is_in_the_file_already() {
     let (mut recorder, paper) = recorder();
     let mut seen = 0;

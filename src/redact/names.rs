@@ -36,7 +36,7 @@ impl Names {
 
     fn pseudonym(&mut self, name: &[u8]) -> Vec<u8> {
         let name = name.to_ascii_lowercase();
-        let known = self.0.iter().position(|known| *known == name);
+        let known = self.position(&name);
         let number = match known {
             Some(index) => index + 1,
             None if self.0.len() == NAMES_MAX => 0,
@@ -90,7 +90,17 @@ impl Names {
     }
 
     fn is_known(&self, word: &[u8]) -> bool {
-        word.len() >= VALUE_MIN && self.0.iter().any(|name| name.eq_ignore_ascii_case(word))
+        word.len() >= VALUE_MIN && self.position(&word.to_ascii_lowercase()).is_some()
+    }
+
+    /// The index of a name in lower case. The local part of an address counts as the address: servers say either.
+    fn position(&self, name: &[u8]) -> Option<usize> {
+        let is_local = |known: &Vec<u8>| {
+            let rest = known.strip_prefix(name).filter(|_| name.len() >= VALUE_MIN);
+            rest.is_some_and(|rest| rest.starts_with(b"@"))
+        };
+        let whole = self.0.iter().position(|known| known == name);
+        whole.or_else(|| self.0.iter().position(is_local))
     }
 }
 
@@ -117,7 +127,7 @@ fn is_word(octet: &u8) -> bool {
 }
 
 /// Whether a name was replaced already: it counts as the name that it stands for.
-fn is_pseudonym(word: &[u8]) -> bool {
+pub(super) fn is_pseudonym(word: &[u8]) -> bool {
     word.strip_prefix(b"user-")
         .is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
 }

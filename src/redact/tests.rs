@@ -61,7 +61,7 @@ fn data_that_another_program_left_out_does_not_hide_what_comes_behind_it() {
 
 #[test]
 fn names_have_the_same_pseudonym_everywhere() {
-    let before = "S: +OK <1.2@host.example>\nC: USER Alice\nS: +OK alice, not malice\nC: APOP bob@x.example 0123456789abcdef\n\
+    let before = "S: +OK <1.2@host.example>\nC: USER Alice\nS: +OK alice, not malice\nC: APOP bob@x.example 0123456789abcdef0123456789abcdef\n\
 S: +OK maildrop of bob@x.example. Hello ALICE\nC: RETR 1\nS: +OK\nS: To: alice\nS: .\n";
     let after = "#!pop3 1\nredacted: secrets, names\n\nS: +OK <1.2@host.example>\nC: USER user-1\nS: +OK user-1, not malice\nC: APOP user-2 {{digest}}\n\
 S: +OK maildrop of user-2. Hello user-1\nC: RETR 1\nS: +OK\nS: To: alice\nS: .\n";
@@ -71,6 +71,44 @@ S: +OK maildrop of user-2. Hello user-1\nC: RETR 1\nS: +OK\nS: To: alice\nS: .\n
     };
     assert_eq!(redacted(before.as_bytes(), options), after);
     assert_eq!(redacted(after.as_bytes(), options), after);
+}
+
+#[test]
+fn a_password_that_is_in_the_name_does_not_cut_the_name() {
+    let before = "* connected 192.0.2.1:110\nS: +OK\nC: USER alice@example.org\nS: +OK\nC: PASS alice\n\
+S: +OK mailbox \"alice@example.org\" has 2 messages\nC: XFOO\nS: -ERR alice, xalice-box and PASS alice\n";
+    let after = redacted(before.as_bytes(), SECRETS);
+    let want = "C: USER alice@example.org\nS: +OK\nC: PASS {{password}}\nS: +OK mailbox \"alice@example.org\" has 2 messages\n\
+C: XFOO\nS: -ERR alice, xalice-box and PASS {{password}}\n";
+    assert!(after.ends_with(want), "{after}");
+    let options = Options {
+        has_names: true,
+        ..SECRETS
+    };
+    let after = redacted(before.as_bytes(), options);
+    let want = "C: USER user-1\nS: +OK\nC: PASS {{password}}\nS: +OK mailbox \"user-1\" has 2 messages\n\
+C: XFOO\nS: -ERR user-1, {{password}} and PASS {{password}}\n";
+    assert!(after.ends_with(want), "{after}");
+    assert_eq!(redacted(after.as_bytes(), options), after);
+}
+
+#[test]
+fn the_shape_of_a_secret_stays_when_it_is_hidden() {
+    let before = "S: +OK <1@x>\nC: APOP bob alice@example.com\nS: -ERR no\nC: AUTH LOGIN\nS: + x\nC: hexadecimal\nS: -ERR\n\
+C: PASS {{password}}\n* malformed password: not ASCII\nS: -ERR\nC: APOP b hexa\\-\n* malformed digest: not 32 hexadecimal digits\n";
+    let want = "S: +OK <1@x>\nC: APOP bob {{digest}}\n* malformed digest: not 32 hexadecimal digits\nS: -ERR no\nC: AUTH LOGIN\nS: + x\n\
+C: {{response}}\n* malformed response: not base64\nS: -ERR\n\
+C: PASS {{password}}\n* malformed password: not ASCII\nS: -ERR\nC: APOP b {{digest}}\\-\n* malformed digest: not 32 hexadecimal digits\n";
+    let after = redacted(before.as_bytes(), SECRETS);
+    assert!(after.ends_with(want), "{after}");
+    assert_eq!(redacted(after.as_bytes(), SECRETS), after);
+}
+
+#[test]
+fn the_time_of_a_handshake_is_counted_from_the_last_row_that_stays() {
+    let text = "S: +OK\nC: RETR 1\nS: +OK\nS@1: a\nS@2: b\nS@3: c\n* tls failed: x @4\n";
+    let after = redacted(text.as_bytes(), ALL);
+    assert!(after.contains("* tls failed: x @7\n"), "{after}");
 }
 
 #[test]

@@ -204,3 +204,156 @@ fn debugging_shows_no_secret() {
     client(&mut hider, "PASS geheim99");
     assert!(!format!("{hider:?}").contains("geheim99"));
 }
+
+/// What is shown of a session in which `password` follows `name`, and of what the server says then.
+fn session(name: &str, password: &str, said: &str) -> Vec<String> {
+    let mut hider = Hider::new(false);
+    vec![
+        client(&mut hider, &format!("USER {name}")),
+        client(&mut hider, &format!("PASS {password}")),
+        server(&mut hider, said),
+        client(&mut hider, &format!("XFOO {said}")),
+    ]
+}
+
+/// Names, and passwords that are the name, a part of it, or have it inside.
+const ALIKE: [(&str, &str); 7] = [
+    ("alice", "alice"),
+    ("alice@example.org", "alice"),
+    ("alice@example.org", "ALICE@example.org"),
+    ("alice@example.org", "example"),
+    ("bob.smith@example.org", "bob.smith"),
+    ("malicent", "alice"),
+    ("alice", "alice1"),
+];
+
+#[test]
+fn a_password_that_is_in_the_name_is_shown_as_any_other_one() {
+    for (name, password) in ALIKE {
+        let other = "Zq7unlike";
+        let local = name.split('@').next().unwrap();
+        let encoded = STANDARD.encode(name);
+        for said in [
+            format!("+OK mailbox \"{name}\" has 2 messages"),
+            format!("+OK {local}'s mailbox"),
+            format!("-ERR you said USER {name}."),
+            format!("+OK {}", name.replace('@', "%40")),
+            format!("-ERR 100% of {name}, {encoded} and ?u={encoded}&x"),
+            format!("-ERR /var/mail/{local}: locked"),
+        ] {
+            let shown = session(name, password, &said);
+            assert_eq!(shown, session(name, other, &said), "{name}, {password}");
+            assert!(shown[2].contains(said.as_str()), "{shown:?}");
+        }
+        // What repeats the password is hidden as any other one is.
+        for said in [
+            "-ERR you said PASS {}",
+            "-ERR wrong password: '{}'",
+            "-ERR the password is {}.",
+            "-ERR user=x pass={}&y",
+            "-ERR %50ASS {}",
+        ] {
+            let shown = session(name, password, &said.replace("{}", password));
+            let want = session(name, other, &said.replace("{}", other));
+            assert_eq!(shown, want, "{name}, {password}");
+            assert!(shown[2].contains("{{password}}"), "{shown:?}");
+        }
+        let plain = |password| STANDARD.encode(format!("\0{name}\0{password}"));
+        let shown = session(name, password, &format!("-ERR got {}", plain(password)));
+        let want = session(name, other, &format!("-ERR got {}", plain(other)));
+        assert_eq!(shown, want, "{name}, {password}");
+    }
+}
+
+#[test]
+fn a_password_known_before_the_name_does_not_show_in_it() {
+    for (name, password) in ALIKE {
+        let mut hider = Hider::new(false);
+        hider.remember("password", password.as_bytes());
+        let line = format!("USER {name}");
+        assert_eq!(client(&mut hider, &line), line, "{password}");
+        let line = format!("+OK {name}");
+        assert_eq!(server(&mut hider, &line), line, "{password}");
+    }
+    // The verb says what the line is.
+    let mut hider = Hider::new(false);
+    hider.remember("password", b"user");
+    assert_eq!(client(&mut hider, "USER bob"), "USER bob");
+}
+
+#[test]
+fn a_name_in_a_sasl_response_counts_for_its_own_exchange() {
+    let mut hider = Hider::new(false);
+    client(&mut hider, "AUTH PLAIN");
+    response(&mut hider, &STANDARD.encode("\0alice@example.org\0alice"));
+    let said = "+OK alice@example.org logged in";
+    assert_eq!(server(&mut hider, said), said);
+    // A password that was typed in the place of the name stays one.
+    let mut hider = Hider::new(false);
+    client(&mut hider, "AUTH LOGIN");
+    response(&mut hider, &STANDARD.encode("geheim99"));
+    response(&mut hider, &STANDARD.encode("geheim99x"));
+    client(&mut hider, "AUTH LOGIN");
+    response(&mut hider, &STANDARD.encode("alice"));
+    response(&mut hider, &STANDARD.encode("geheim99"));
+    assert_eq!(server(&mut hider, "-ERR geheim99"), "-ERR {{response}}");
+}
+
+#[test]
+fn the_shape_of_a_secret_is_judged_before_it_is_hidden() {
+    for (line, want) in [
+        (
+            "APOP System.Text.UTF8Encoding alice@example.com",
+            "malformed digest: not 32 hexadecimal digits",
+        ),
+        (
+            "APOP a C4C9334BAC560ECC979E58001B3E22FB",
+            "malformed digest: not in lower case",
+        ),
+        ("AUTH PLAIN !!!!", "malformed initial response: not base64"),
+        ("PASS grüße", "malformed password: not ASCII"),
+        ("PASS  x ", "malformed password: a space before or after it"),
+        ("PASS a\tb", "malformed password: control octets"),
+        ("APOP a c4c9334bac560ecc979e58001b3e22fb", ""),
+        ("AUTH PLAIN AHRpbQB0YW5z", ""),
+        ("PASS two words", ""),
+        // What was meant is a guess.
+        ("APO alice alice", ""),
+    ] {
+        let mut hider = Hider::new(false);
+        client(&mut hider, line);
+        let events: Vec<_> = hider
+            .take_malformed()
+            .iter()
+            .map(|one| one.event())
+            .collect();
+        assert_eq!(events.join(", "), want, "{line}");
+        assert!(hider.take_malformed().is_empty());
+    }
+    let mut hider = Hider::new(false);
+    client(&mut hider, "AUTH LOGIN");
+    response(&mut hider, "alice");
+    assert_eq!(hider.take_malformed().len(), 1);
+    let mut hider = Hider::new(true);
+    client(&mut hider, "APOP a b");
+    assert!(hider.take_malformed().is_empty());
+}
+
+#[test]
+fn the_rest_of_a_line_that_was_cut_is_hidden_where_it_is_said_to_be_the_password() {
+    let rest = |before: &str, rest: &str| {
+        let mut hider = Hider::new(false);
+        client(&mut hider, "USER alice@example.org");
+        client(&mut hider, "PASS alice");
+        client(&mut hider, "PASS geheim99");
+        server(&mut hider, "+OK");
+        hider.hide(Side::Server, Role::Status, before.as_bytes(), false, true);
+        shown(&hider.hide_rest(rest.as_bytes()))
+    };
+    assert_eq!(rest("-ERR you said PASS ", "alice"), "{{password}}");
+    assert_eq!(rest("-ERR you said PASS ", "alic"), "{{secret}}");
+    assert_eq!(rest("+OK mailbox of ", "alice"), "alice");
+    assert_eq!(rest("+OK mailbox of ", "alic"), "alic");
+    assert_eq!(rest("+OK ", "gehei"), "{{secret}}");
+    assert_eq!(rest("+OK ", "geh"), "geh");
+}

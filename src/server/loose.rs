@@ -1,18 +1,24 @@
 //! Answers by command from a transcript, whatever the order in which a client asks: each command gets the reply that was
 //! recorded for it. No socket, no clock; bodies are read from the transcript when they are asked for.
 
+mod index;
+mod playing;
+
 use std::collections::HashMap;
 use std::io::BufRead;
 use std::sync::Arc;
 
-use crate::command::{Command, Effect, Words};
-use crate::dialogue::{Part, Place};
-use crate::text::{ParseError, Reader};
-use crate::tracker::{LineEnd, Side, Status};
-use crate::transcript::{Hole, Item, Piece, Row};
+use crate::command::{Command, Effect};
+use crate::dialogue::Place;
+use crate::text::Reader;
+use crate::tracker::Side;
+use crate::transcript::Item;
 
 use super::model::LONGEST_LINE;
 use super::{Ending, Peer, Secured, Summary, Wish};
+pub use index::Index;
+use index::{Reply, key};
+use playing::{Filter, Playing, octets};
 
 /// About how many octets one step brings.
 const BLOCK: usize = 16 * 1024;
@@ -35,79 +41,15 @@ pub trait Tape: Send + Sync {
     fn from(&self, place: Place) -> Option<Items>;
 }
 
-/// What was recorded: where each reply stands, not the replies themselves.
-#[derive(Debug, Clone, Default)]
-pub struct Index {
-    greeting: Option<Place>,
-    /// By verb, upper case, and arguments.
-    replies: HashMap<Vec<u8>, Vec<Reply>>,
-    /// The reply to the first login that was accepted.
-    login: Option<Reply>,
-    /// Replies to CAPA before the login, and behind it.
-    capabilities: [Option<Reply>; 2],
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Reply {
-    place: Place,
-    has_data: bool,
-}
-
-impl Index {
-    /// Reads the parts of a dialogue.
-    ///
-    /// Errors: the transcript breaks the format.
-    pub fn of(parts: impl Iterator<Item = Result<Part, ParseError>>) -> Result<Self, ParseError> {
-        let mut index = Self::default();
-        for part in parts {
-            let Part::Exchange(exchange) = part? else {
-                continue;
-            };
-            let Some(status_line) = &exchange.status_line else {
-                continue;
-            };
-            let reply = Reply {
-                place: status_line.place,
-                has_data: exchange.data.is_some(),
-            };
-            if exchange.is_greeting {
-                index.greeting = Some(reply.place);
-                continue;
-            }
-            let Some(command) = &exchange.command else {
-                continue;
-            };
-            let row = Command::of_line(command.head());
-            let is_positive = exchange.status == Some(Status::Positive);
-            if row.is_some_and(|row| row.effect == Effect::Login) && !reply.has_data {
-                if is_positive {
-                    index.login.get_or_insert(reply);
-                }
-                continue;
-            }
-            if row.is_some_and(|row| row.verb == "CAPA") && is_positive {
-                let place = usize::from(index.login.is_some());
-                if let Some(place) = index.capabilities.get_mut(place) {
-                    place.get_or_insert(reply);
-                }
-            }
-            if let [Piece::Octets(line)] = command.pieces.as_slice() {
-                index.replies.entry(key(line)).or_default().push(reply);
-            }
-        }
-        Ok(index)
-    }
-}
-
-/// A command line as it is looked up: the verb in upper case, one space between words.
-fn key(line: &[u8]) -> Vec<u8> {
-    let mut words = Words::of(line);
-    let mut key = words.next().unwrap_or_default().to_ascii_uppercase();
-    for word in words {
-        key.push(b' ');
-        key.extend_from_slice(word);
-    }
-    key
+/// What the client's next line is, besides a command.
+enum Owed {
+    Nothing,
+    /// A line of a message; where the reply to the message stands.
+    Message(Option<Place>),
+    /// A response; the challenges that are still to be sent, before a login that was not recorded.
+    Response(std::vec::IntoIter<&'static str>),
+    /// A response; the challenges and the reply that were recorded.
+    Recorded(std::vec::IntoIter<Place>, Reply),
 }
 
 /// One client that is answered.
@@ -117,8 +59,7 @@ pub struct Loose {
     /// How often each command was asked.
     asked: HashMap<Vec<u8>, usize>,
     playing: Option<Playing>,
-    /// The challenges of AUTH that are still to be sent.
-    challenges: Option<std::vec::IntoIter<&'static str>>,
+    owed: Owed,
     is_tls: bool,
     has_tls: bool,
     input: Vec<u8>,
@@ -135,33 +76,6 @@ enum Phase {
     Over,
 }
 
-/// A reply on its way out.
-struct Playing {
-    items: Items,
-    has_data: bool,
-    is_line_start: bool,
-    /// The status line is out.
-    is_inside: bool,
-    /// What a line of data must be to be sent.
-    filter: Filter,
-}
-
-/// Which lines of the data are sent.
-enum Filter {
-    All,
-    /// TOP: the header, and so many lines of the body.
-    Top {
-        is_body: bool,
-        lines: u64,
-        /// Whether the line that has begun is among them.
-        is_wanted: bool,
-    },
-    /// CAPA: no STLS where it is not permitted, and only mechanisms that can be played.
-    Capabilities {
-        is_tls: bool,
-    },
-}
-
 impl Loose {
     /// Answers one client. `has_tls`: STLS can be carried out; `is_tls`: the connection is inside TLS already.
     #[must_use]
@@ -171,7 +85,7 @@ impl Loose {
             tape,
             asked: HashMap::new(),
             playing: None,
-            challenges: None,
+            owed: Owed::Nothing,
             is_tls,
             has_tls,
             input: Vec::new(),
@@ -181,12 +95,16 @@ impl Loose {
         }
     }
 
-    fn play(&mut self, reply: Reply, filter: Filter, out: &mut Vec<u8>) {
-        match self.tape.from(reply.place) {
+    fn play(&mut self, reply: &Reply, filter: Filter, out: &mut Vec<u8>) {
+        self.play_from(reply.place, reply.has_data, filter, out);
+    }
+
+    fn play_from(&mut self, place: Place, has_data: bool, filter: Filter, out: &mut Vec<u8>) {
+        match self.tape.from(place) {
             Some(items) => {
                 self.playing = Some(Playing {
                     items,
-                    has_data: reply.has_data,
+                    has_data,
                     is_line_start: true,
                     is_inside: false,
                     filter,
@@ -197,62 +115,123 @@ impl Loose {
     }
 
     /// The reply that was recorded for a command: the first time the first one, and the last one again and again.
-    fn recorded(&mut self, key: &[u8]) -> Option<Reply> {
-        let replies = self.index.replies.get(key)?;
-        let count = self.asked.entry(key.to_vec()).or_default();
-        let reply = replies.get(*count).or(replies.last()).copied();
+    fn recorded(&mut self, line: &[u8]) -> Option<Reply> {
+        let key = self.index.key(line)?;
+        let replies = self.index.replies(&key);
+        let count = self.asked.entry(key).or_default();
+        let reply = replies.get(*count).or(replies.last()).cloned();
         *count += 1;
         reply
     }
 
     fn answer(&mut self, line: &[u8], out: &mut Vec<u8>) {
-        if let Some(mut challenges) = self.challenges.take() {
-            if line == b"*" {
-                out.extend_from_slice(b"-ERR cancelled\r\n");
-            } else if let Some(challenge) = challenges.next() {
-                challenge_with(challenge, out);
-                self.challenges = Some(challenges);
-            } else {
-                self.log_in(out);
-            }
-            return;
+        match std::mem::replace(&mut self.owed, Owed::Nothing) {
+            Owed::Nothing => self.command(line, out),
+            Owed::Message(reply) if line == b"." => match reply {
+                Some(place) => self.play_from(place, false, Filter::All, out),
+                None => out.extend_from_slice(b"+OK\r\n"),
+            },
+            Owed::Message(reply) => self.owed = Owed::Message(reply),
+            Owed::Response(mut challenges) => match challenges.next() {
+                _ if line == b"*" => out.extend_from_slice(b"-ERR cancelled\r\n"),
+                Some(challenge) => {
+                    challenge_with(challenge, out);
+                    self.owed = Owed::Response(challenges);
+                }
+                None => self.log_in(out),
+            },
+            Owed::Recorded(mut challenges, reply) => match challenges.next() {
+                // What was recorded of a login that went on is no answer to one that is cancelled.
+                _ if line == b"*" && !reply.is_cancelled => {
+                    out.extend_from_slice(b"-ERR cancelled\r\n");
+                }
+                Some(place) => {
+                    self.play_from(place, false, Filter::All, out);
+                    self.owed = Owed::Recorded(challenges, reply);
+                }
+                None => {
+                    self.summary.has_logged_in |= reply.is_positive;
+                    self.play(&reply, Filter::All, out);
+                }
+            },
         }
+    }
+
+    fn command(&mut self, line: &[u8], out: &mut Vec<u8>) {
         let key = key(line);
         let mut words = key.split(|octet| *octet == b' ');
         let verb = words.next().unwrap_or_default().to_vec();
         let arguments: Vec<Vec<u8>> = words.map(<[u8]>::to_vec).collect();
-        match verb.as_slice() {
-            b"CAPA" => {
-                let place = usize::from(self.summary.has_logged_in);
-                let found = self.index.capabilities.get(place).copied().flatten();
-                let found = found.or(self.index.capabilities.iter().flatten().next().copied());
-                match found {
-                    Some(reply) => {
-                        let is_tls = self.is_tls || !self.has_tls;
-                        self.play(reply, Filter::Capabilities { is_tls }, out);
-                    }
-                    None => not_recorded(out),
-                }
+        let row = Command::of_line(line);
+        if verb == b"CAPA" && arguments.is_empty() {
+            return self.capabilities(out);
+        }
+        if verb == b"STLS" && arguments.is_empty() {
+            return self.stls(line, out);
+        }
+        match self.recorded(line) {
+            Some(reply) => self.repeat(reply, row, out),
+            None => match verb.as_slice() {
+                b"USER" | b"QUIT" => out.extend_from_slice(b"+OK\r\n"),
+                b"PASS" | b"APOP" => self.log_in(out),
+                b"AUTH" => self.auth(&arguments, out),
+                _ => self.derived(&verb, &arguments, out),
+            },
+        }
+        if verb == b"QUIT" {
+            self.phase = Phase::Over;
+            self.summary.ending = Some(Ending::Played);
+        }
+    }
+
+    /// Gives the reply that was recorded.
+    fn repeat(&mut self, reply: Reply, row: Option<&Command>, out: &mut Vec<u8>) {
+        if let Some(upload) = reply.upload {
+            self.owed = Owed::Message(upload);
+        }
+        let mut challenges = reply.challenges.clone().into_iter();
+        if let Some(place) = challenges.next() {
+            self.play_from(place, false, Filter::All, out);
+            self.owed = Owed::Recorded(challenges, reply);
+            return;
+        }
+        let is_login = row.is_some_and(|row| row.effect == Effect::Login) && !reply.has_data;
+        self.summary.has_logged_in |= is_login && reply.is_positive;
+        self.play(&reply, Filter::All, out);
+    }
+
+    fn capabilities(&mut self, out: &mut Vec<u8>) {
+        let has_logged_in = self.summary.has_logged_in;
+        let replies = self.index.capabilities(has_logged_in);
+        let asked: &[u8] = if has_logged_in { b"CAPA 2" } else { b"CAPA 1" };
+        let count = self.asked.entry(asked.to_vec()).or_default();
+        let reply = replies.get(*count).or(replies.last()).cloned();
+        *count += 1;
+        match reply {
+            Some(reply) if reply.has_data => {
+                let is_tls = self.is_tls || !self.has_tls;
+                self.play(&reply, Filter::Capabilities { is_tls }, out);
             }
-            b"STLS" if self.has_tls && !self.is_tls => {
+            Some(reply) => self.play(&reply, Filter::All, out),
+            None => not_recorded(out),
+        }
+    }
+
+    /// STLS is agreed to only where a handshake can follow.
+    fn stls(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        let reply = self.recorded(line);
+        match reply {
+            Some(reply) if !reply.is_positive => self.play(&reply, Filter::All, out),
+            Some(reply) if self.has_tls && !self.is_tls => {
+                self.play(&reply, Filter::All, out);
+                self.phase = Phase::Handshake;
+            }
+            None if self.has_tls && !self.is_tls => {
                 out.extend_from_slice(b"+OK begin the TLS handshake\r\n");
                 self.phase = Phase::Handshake;
             }
-            b"USER" => out.extend_from_slice(b"+OK\r\n"),
-            b"PASS" | b"APOP" => self.log_in(out),
-            b"AUTH" => self.auth(&arguments, out),
-            b"QUIT" => {
-                match self.recorded(&key) {
-                    Some(reply) => self.play(reply, Filter::All, out),
-                    None => out.extend_from_slice(b"+OK\r\n"),
-                }
-                self.phase = Phase::Over;
-                self.summary.ending = Some(Ending::Played);
-            }
-            _ => match self.recorded(&key) {
-                Some(reply) => self.play(reply, Filter::All, out),
-                None => self.derived(&verb, &arguments, out),
-            },
+            Some(_) => out.extend_from_slice(b"-ERR no TLS here\r\n"),
+            None => not_recorded(out),
         }
     }
 
@@ -278,7 +257,7 @@ impl Loose {
                             lines,
                             is_wanted: false,
                         };
-                        self.play(reply, top, out);
+                        self.play(&reply, top, out);
                     }
                     _ => not_recorded(out),
                 }
@@ -289,7 +268,7 @@ impl Loose {
 
     /// The line of a listing that begins with a number.
     fn line_of(&self, verb: &[u8], number: &[u8]) -> Option<Vec<u8>> {
-        let reply = self.index.replies.get(verb)?.last()?;
+        let reply = self.index.replies(verb).last()?;
         let mut items = self.tape.from(reply.place)?;
         loop {
             let Ok(Item::Row(row)) = items.next()? else {
@@ -321,7 +300,7 @@ impl Loose {
         match challenges.next() {
             Some(challenge) => {
                 challenge_with(challenge, out);
-                self.challenges = Some(challenges);
+                self.owed = Owed::Response(challenges);
             }
             None if *name == "CRAM-MD5" => {
                 out.extend_from_slice(b"-ERR the server speaks first in this mechanism\r\n");
@@ -332,8 +311,8 @@ impl Loose {
 
     fn log_in(&mut self, out: &mut Vec<u8>) {
         self.summary.has_logged_in = true;
-        match self.index.login {
-            Some(reply) => self.play(reply, Filter::All, out),
+        match self.index.login.clone() {
+            Some(reply) => self.play(&reply, Filter::All, out),
             None => out.extend_from_slice(b"+OK\r\n"),
         }
     }
@@ -347,112 +326,6 @@ fn challenge_with(text: &str, out: &mut Vec<u8>) {
 
 fn not_recorded(out: &mut Vec<u8>) {
     out.extend_from_slice(b"-ERR not in the recording\r\n");
-}
-
-fn octets(row: &Row) -> Vec<u8> {
-    let mut octets = Vec::new();
-    for piece in &row.pieces {
-        if let Piece::Octets(piece) = piece {
-            octets.extend_from_slice(piece);
-        }
-    }
-    octets
-}
-
-impl Playing {
-    /// Hands out some of the reply; true when it is over.
-    fn next(&mut self, out: &mut Vec<u8>) -> bool {
-        let enough = out.len() + BLOCK;
-        while out.len() < enough {
-            // Most of a message is plain lines, which need not be looked at one by one.
-            let is_plain = self.has_data && self.is_inside && matches!(self.filter, Filter::All);
-            if is_plain && self.is_line_start && self.items.read_run(out) > 0 {
-                continue;
-            }
-            let row = match self.items.next() {
-                Some(Ok(Item::Row(row))) if row.side == Side::Server => row,
-                Some(Ok(_)) => continue,
-                Some(Err(_)) | None => {
-                    // The recording was cut here; the client is to get a whole reply.
-                    if self.has_data && self.is_inside {
-                        let end: &[u8] = match self.is_line_start {
-                            true => b".\r\n",
-                            false => b"\r\n.\r\n",
-                        };
-                        out.extend_from_slice(end);
-                    }
-                    return true;
-                }
-            };
-            if row.pieces == [Piece::Hole(Hole::Rows)] {
-                continue;
-            }
-            let is_start = std::mem::replace(&mut self.is_line_start, row.end != LineEnd::None);
-            let line = octets(&row);
-            let is_status = !std::mem::replace(&mut self.is_inside, true);
-            let is_end = is_start && line == b"." && row.end != LineEnd::None;
-            if is_status || is_end || self.filter.is_sent(&line, is_start) {
-                let line = self.filter.changed(line, is_status);
-                out.extend_from_slice(&line);
-                out.extend_from_slice(row.end.octets());
-            }
-            let is_over = if self.has_data {
-                is_end && !is_status
-            } else {
-                self.is_line_start
-            };
-            if is_over {
-                return true;
-            }
-        }
-        false
-    }
-}
-
-impl Filter {
-    fn is_sent(&mut self, line: &[u8], is_start: bool) -> bool {
-        match self {
-            Self::All => true,
-            Self::Top {
-                is_body,
-                lines,
-                is_wanted,
-            } => {
-                if !*is_body {
-                    *is_body = is_start && line.is_empty();
-                    return true;
-                }
-                // A long line stands in several rows: all of them, or none.
-                if is_start {
-                    *is_wanted = *lines > 0;
-                    *lines -= u64::from(*is_wanted);
-                }
-                *is_wanted
-            }
-            Self::Capabilities { is_tls } => !(*is_tls && line.eq_ignore_ascii_case(b"STLS")),
-        }
-    }
-
-    /// A line as it is sent.
-    fn changed(&self, line: Vec<u8>, is_status: bool) -> Vec<u8> {
-        let is_sasl = || {
-            line.get(..5)
-                .is_some_and(|tag| tag.eq_ignore_ascii_case(b"SASL "))
-        };
-        if is_status || !matches!(self, Self::Capabilities { .. }) || !is_sasl() {
-            return line;
-        }
-        let known = MECHANISMS.iter().map(|(name, _)| name.as_bytes());
-        let mut kept = b"SASL".to_vec();
-        for name in known.filter(|name| {
-            let mut words = line.split(|octet| *octet == b' ');
-            words.any(|word| word.eq_ignore_ascii_case(name))
-        }) {
-            kept.push(b' ');
-            kept.extend_from_slice(name);
-        }
-        kept
-    }
 }
 
 impl Peer for Loose {
@@ -475,10 +348,7 @@ impl Peer for Loose {
             Phase::Greeting => {
                 self.phase = Phase::Talking;
                 match self.index.greeting {
-                    Some(place) => {
-                        let has_data = false;
-                        self.play(Reply { place, has_data }, Filter::All, out);
-                    }
+                    Some(place) => self.play_from(place, false, Filter::All, out),
                     None => out.extend_from_slice(b"+OK ready\r\n"),
                 }
                 return Wish::Again;
@@ -517,69 +387,4 @@ impl Peer for Loose {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Cursor;
-
-    use super::*;
-    use crate::dialogue::Parts;
-
-    struct Memory(&'static [u8]);
-
-    impl Tape for Memory {
-        fn from(&self, place: Place) -> Option<Items> {
-            let rest = self.0.get(usize::try_from(place.offset).ok()?..)?;
-            let file = Box::new(Cursor::new(rest));
-            Some(Reader::resume(file, place.row, place.offset))
-        }
-    }
-
-    fn peer(file: &'static [u8]) -> Loose {
-        let index = Index::of(Parts::new(file)).unwrap();
-        Loose::new(Arc::new(index), Arc::new(Memory(file)), false, false)
-    }
-
-    /// What is said behind the greeting.
-    fn answer(file: &'static [u8], line: &str) -> String {
-        let (mut peer, mut out) = (peer(file), Vec::new());
-        peer.push(line.as_bytes());
-        for _ in 0..20 {
-            peer.next(&mut out);
-        }
-        let said = String::from_utf8(out).unwrap();
-        said.split_once("\r\n").unwrap().1.to_owned()
-    }
-
-    #[test]
-    fn a_long_line_of_a_message_stays_whole_in_its_top() {
-        let file =
-            b"S: +OK\nC: RETR 1\nS: +OK\nS: a: b\nS:\nS: long\\-\nS:  tail\nS: second\nS: .\n";
-        for (lines, want) in [
-            (0, ""),
-            (1, "long tail\r\n"),
-            (2, "long tail\r\nsecond\r\n"),
-        ] {
-            let said = answer(file, &format!("TOP 1 {lines}\r\n"));
-            assert_eq!(said, format!("+OK\r\na: b\r\n\r\n{want}.\r\n"));
-        }
-    }
-
-    #[test]
-    fn a_message_that_was_cut_gets_its_end() {
-        for (row, line) in [("S: half\n", "half\r\n"), ("S: half\\-\n", "half\r\n")] {
-            let file = format!("S: +OK\nC: RETR 1\nS: +OK\n{row}* closed by server\n").leak();
-            let said = answer(file.as_bytes(), "RETR 1\r\n");
-            assert_eq!(said, format!("+OK\r\n{line}.\r\n"));
-        }
-    }
-
-    #[test]
-    fn a_step_goes_on_however_much_waits_to_be_sent() {
-        let mut peer = peer(b"S: +OK\nC: NOOP\nS: +OK done\n");
-        let mut out = vec![b'x'; BLOCK];
-        peer.push(b"NOOP\r\n");
-        for _ in 0..9 {
-            peer.next(&mut out);
-        }
-        assert!(out.ends_with(b"+OK\r\n+OK done\r\n"));
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use super::meter::Meter;
 use super::{Ink, LINE_SHOWN, hole, markup, safe};
 use crate::dialogue::{Moment, Told};
+use crate::figures;
 use crate::finding::{Finding, Level};
 use crate::tracker::{LineEnd, Role, Side, Status};
 use crate::transcript::{Hole, Item, Piece};
@@ -94,6 +95,8 @@ pub struct Page<'a> {
     /// The last row that has an anchor.
     anchored: usize,
     shown_ms: u64,
+    /// The time of the event that comes next, in milliseconds since what came before.
+    passed_ms: u64,
     line: Option<Line>,
     body: Option<Body>,
     /// Octets of bodies that are in the page.
@@ -155,6 +158,7 @@ impl<'a> Page<'a> {
                 .collect(),
             anchored: 0,
             shown_ms: 0,
+            passed_ms: 0,
             line: None,
             body: None,
             bodies: 0,
@@ -216,10 +220,15 @@ impl<'a> Page<'a> {
                 self.end_body()?;
                 self.end_line(LineEnd::None)
             }
+            Told::Passed { after_ms, .. } => {
+                self.passed_ms = *after_ms;
+                Ok(())
+            }
             Told::Event(event) => {
+                let passed_ms = std::mem::take(&mut self.passed_ms);
                 let moment = Moment {
                     place: event.place,
-                    ms: self.shown_ms,
+                    ms: self.shown_ms.saturating_add(passed_ms),
                 };
                 self.end_body()?;
                 self.end_line(LineEnd::None)?;
@@ -285,11 +294,13 @@ impl<'a> Page<'a> {
         let open = if is_open { " open=\"open\"" } else { "" };
         let _ = write!(
             text,
-            "<details{open}><summary>{octets} octets in {lines} lines"
+            "<details{open}><summary>{} octets in {} lines",
+            figures::count(octets),
+            figures::count(lines)
         );
         match body.last_ms.saturating_sub(body.moment.ms) {
             0 => {}
-            ms => _ = write!(text, ", in {ms} ms"),
+            ms => _ = write!(text, ", in {}", figures::duration(ms)),
         }
         let shown = match is_large {
             true => body.start.unwrap_or(0),
@@ -382,7 +393,7 @@ impl<'a> Page<'a> {
             let after_ms = ms.saturating_sub(self.shown_ms);
             self.shown_ms = self.shown_ms.max(ms);
             if after_ms > 0 {
-                time = format!("{after_ms} ms");
+                time = figures::duration(after_ms);
             }
             // Inside a body the line itself is marked.
             if self.found.contains_key(&row) && !html.starts_with("<details") {

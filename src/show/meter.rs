@@ -44,7 +44,7 @@ pub struct Totals {
     pub server_octets: u64,
     /// From the start to the first row of the server: the connection, TLS where it comes first, the greeting.
     pub connect_ms: u64,
-    /// From the server's `+OK` to STLS to the row behind the handshake.
+    /// From the server's `+OK` to STLS to the end of the handshake, or to the next row where its time is not known.
     pub tls_ms: u64,
     /// While a status line was awaited.
     pub wait_ms: u64,
@@ -52,6 +52,8 @@ pub struct Totals {
     pub transfer_ms: u64,
     /// While nothing was awaited of the server.
     pub idle_ms: u64,
+    /// Whether `tls_ms` ends with the handshake: the transcript has its time.
+    pub is_tls_timed: bool,
     /// Whether TLS came before the greeting.
     pub has_tls_first: bool,
     /// Whether holes were met, whose octets are not counted.
@@ -127,6 +129,10 @@ impl Meter {
         match told {
             Told::Row { after_ms, phase } => {
                 self.has_rows = true;
+                self.pass(*after_ms, *phase);
+            }
+            Told::Passed { after_ms, phase } => {
+                self.totals.is_tls_timed |= *phase == Phase::Handshake;
                 self.pass(*after_ms, *phase);
             }
             Told::Line {

@@ -4,6 +4,7 @@ use std::io;
 
 use super::{Canvas, Cut, Ink, LINE_SHOWN, LineCutter, hole, safe};
 use crate::dialogue::{Moment, Told};
+use crate::figures;
 use crate::tracker::{LineEnd, Role, Side, Status};
 use crate::transcript::{Hole, Item, Piece};
 use crate::visible;
@@ -27,6 +28,8 @@ pub struct Screen<C> {
     options: Options,
     /// When the line before was sent.
     shown_ms: u64,
+    /// The time of the event that comes next, in milliseconds since what came before.
+    passed_ms: u64,
     data: LineCutter,
     data_side: Side,
     line: Option<Line>,
@@ -53,6 +56,7 @@ impl<C: Canvas> Screen<C> {
             canvas,
             options,
             shown_ms: 0,
+            passed_ms: 0,
             data: LineCutter::default(),
             data_side: Side::Server,
             line: None,
@@ -101,6 +105,7 @@ impl<C: Canvas> Screen<C> {
                 self.end_data()?;
                 self.end(LineEnd::None)?;
             }
+            Told::Passed { after_ms, .. } => self.passed_ms = *after_ms,
             Told::Event(event) => self.note(&format!("* {}", safe(&event.text)))?,
             Told::Other(item) => self.other(item)?,
             Told::Row { .. } | Told::Command(_) | Told::DataStarted(_) | Told::ReplyEnded(..) => {}
@@ -226,10 +231,7 @@ impl<C: Canvas> Screen<C> {
         self.end(LineEnd::None)?;
         self.blank()?;
         if self.options.has_times {
-            let time = match moment.ms.saturating_sub(self.shown_ms) {
-                0 => " ".repeat(TIME),
-                ms => format!("{:>width$}  ", format!("{ms} ms"), width = TIME - 2),
-            };
+            let time = time(moment.ms.saturating_sub(self.shown_ms));
             self.canvas.text(Ink::Note, &time)?;
         }
         self.shown_ms = self.shown_ms.max(moment.ms);
@@ -306,9 +308,11 @@ impl<C: Canvas> Screen<C> {
     fn note(&mut self, text: &str) -> io::Result<()> {
         self.end(LineEnd::None)?;
         self.blank()?;
+        let passed_ms = std::mem::take(&mut self.passed_ms);
         if self.options.has_times {
-            self.canvas.text(Ink::Plain, &" ".repeat(TIME))?;
+            self.canvas.text(Ink::Note, &time(passed_ms))?;
         }
+        self.shown_ms = self.shown_ms.saturating_add(passed_ms);
         self.canvas.text(Ink::Note, &format!("  {text}"))?;
         self.has_lines = true;
         self.canvas.end_line()
@@ -320,5 +324,13 @@ impl<C: Canvas> Screen<C> {
             true => self.canvas.end_line(),
             false => Ok(()),
         }
+    }
+}
+
+/// A time in [`TIME`] columns, or in a few more where it is long.
+fn time(ms: u64) -> String {
+    match ms {
+        0 => " ".repeat(TIME),
+        ms => format!("{:>width$}  ", figures::duration(ms), width = TIME - 2),
     }
 }

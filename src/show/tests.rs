@@ -194,6 +194,19 @@ fn time_goes_to_what_was_waited_for() {
 }
 
 #[test]
+fn the_time_of_a_handshake_ends_where_its_event_says() {
+    let text = b"* connected 1\nS@7: +OK\nC@100: STLS\nS@3: +OK\n* tls v c verified CN=a @12\nC@1215: CAPA\nS@5: +OK\nS: .\n";
+    let (laps, totals) = measured(text);
+    let times = (totals.tls_ms, totals.wait_ms, totals.idle_ms);
+    assert_eq!(times, (12, 3 + 5, 100 + 1203));
+    assert!(totals.is_tls_timed);
+    assert_eq!((laps[2].start_ms, laps[2].wait_ms), (7 + 3 + 12, 5));
+    // A handshake that comes first is of the connection.
+    let (_, totals) = measured(b"* connected 1\n* tls v c verified CN=a @30\nS@37: +OK\n");
+    assert_eq!((totals.connect_ms, totals.tls_ms), (37, 0));
+}
+
+#[test]
 fn pipelined_commands_wait_together() {
     let text = b"S: +OK\nC: NOOP\nC: LIST\nC: DELE 1\nS@9: +OK\nS: +OK\nS@3: .\nS@1: -ERR\n";
     let (laps, totals) = measured(text);
@@ -533,7 +546,7 @@ proptest! {
     fn times_add_up_and_each_message_ends_once(text in transcript()) {
         let mut all = 0_u64;
         let mut phases = Vec::new();
-        read(&text, &mut |told| if let Told::Row { after_ms, phase } = told {
+        read(&text, &mut |told| if let Told::Row { after_ms, phase } | Told::Passed { after_ms, phase } = told {
             all = all.saturating_add(*after_ms);
             phases.push(*phase);
         });

@@ -4,6 +4,7 @@ use std::io;
 
 use super::meter::{Lap, Totals};
 use super::{Canvas, Ink};
+use crate::figures;
 use crate::tracker::Status;
 
 /// The columns of the name of an exchange.
@@ -77,7 +78,7 @@ impl<C: Canvas> Timeline<C> {
             blank(self.columns - last),
             milliseconds(lap.wait_ms),
             milliseconds(lap.transfer_ms),
-            lap.octets,
+            figures::count(lap.octets),
         );
         self.canvas.text(Ink::Plain, figures.trim_end())?;
         self.canvas.end_line()
@@ -156,22 +157,22 @@ fn rate(octets: u64, ms: u64) -> String {
 fn lines(totals: &Totals) -> Vec<String> {
     let count = |count: u64, one: &str| match count {
         1 => format!("1 {one}"),
-        count => format!("{count} {one}s"),
+        count => format!("{} {one}s", figures::count(count)),
     };
     let mut first = count(totals.exchanges, "exchange");
     if totals.refused > 0 {
-        first.push_str(&format!(", {} refused (-)", totals.refused));
+        first.push_str(&format!(", {} refused (-)", figures::count(totals.refused)));
     }
     if totals.unanswered > 0 {
         first.push_str(&format!(
             ", {} without a whole answer (!)",
-            totals.unanswered
+            figures::count(totals.unanswered)
         ));
     }
     let octets = format!(
         "{} octets came, {} went{}",
-        totals.server_octets,
-        totals.client_octets,
+        figures::count(totals.server_octets),
+        figures::count(totals.client_octets),
         if totals.has_holes {
             ", holes not counted"
         } else {
@@ -183,9 +184,13 @@ fn lines(totals: &Totals) -> Vec<String> {
         true => "to the greeting: the connection, TLS",
         false => "to the greeting: the connection",
     };
+    let tls = match totals.is_tls_timed {
+        true => "from STLS's +OK to the end of the handshake",
+        false => "from STLS's +OK to the next command",
+    };
     let times = [
         ("connect", totals.connect_ms, connect),
-        ("TLS", totals.tls_ms, "from STLS's +OK to the next command"),
+        ("TLS", totals.tls_ms, tls),
         ("wait", totals.wait_ms, "(.) for status lines"),
         ("transfer", totals.transfer_ms, "(=) of data"),
         (
@@ -198,11 +203,12 @@ fn lines(totals: &Totals) -> Vec<String> {
     for (name, ms, what) in times {
         // Most recordings have no STLS.
         if name != "TLS" || ms > 0 {
-            lines.push(format!("{name:<9}{ms:>9} ms  {what}").trim_end().to_owned());
+            let time = figures::duration(ms);
+            lines.push(format!("{name:<9}{time:>12}  {what}").trim_end().to_owned());
         }
     }
     if let Some((name, ms)) = &totals.slowest {
-        lines.push(format!("slowest: {name}, {ms} ms"));
+        lines.push(format!("slowest: {name}, {}", figures::duration(*ms)));
     }
     lines
 }

@@ -106,6 +106,110 @@ fn an_echo_that_is_cut_at_every_octet() {
     search.end("recorder");
 }
 
+/// A name, a password that is in it or has it inside, and how the server repeats the two.
+type Alike = (&'static str, &'static str);
+
+const ALIKE: &[Alike] = &[
+    ("alice", "alice"),
+    ("alice@example.org", "alice"),
+    ("alice@example.org", "Alice@Example.org"),
+    ("alice@example.org", "example"),
+    ("malicent", "alice"),
+    ("alice", "alice1"),
+];
+
+/// Ways to say a name and a password, and lines with which a server repeats them: `{n}` is the name, `{p}` the password.
+const LOGINS: &[&[&str]] = &[
+    &["user {n}", "pass {p}"],
+    &["pass {p}", "user {n}"],
+    &["auth plain {b:\0{n}\0{p}}"],
+    &["auth plain", "{b:\0{n}\0{p}}"],
+    &["auth login", "{b:{n}}", "{b:{p}}"],
+];
+
+const REPEATED: &[&str] = &[
+    "+OK mailbox \"{n}\" has 2 messages",
+    "+OK {n}",
+    "-ERR you said user {n}, PASS {p}",
+    "-ERR password: {p}",
+    "-ERR got {b:\0{n}\0{p}}",
+    "-ERR got {b:{n}} of {n}",
+    "-ERR PASS {p}.",
+];
+
+fn filled(pattern: &str, (name, password): (&str, &str)) -> String {
+    let text = pattern.replace("{n}", name).replace("{p}", password);
+    match text.split_once("{b:") {
+        None => text,
+        Some((before, rest)) => {
+            let (inner, behind) = rest.split_once('}').unwrap();
+            format!("{before}{}{behind}", STANDARD.encode(inner))
+        }
+    }
+}
+
+/// What is recorded of a login and of a line that repeats it, in two parts; the rows of the line put together.
+fn recorded(login: &[&str], repeated: &str, pair: (&str, &str), cut: Option<f64>) -> String {
+    let file = Memory::default();
+    let mut recorder = Recorder::new(Hider::new(false));
+    recorder.set_file(Some(Box::new(file.clone())), &[]);
+    let see = &mut |_| {};
+    recorder.feed(Side::Server, b"+OK\r\n", 0, see);
+    for line in login {
+        recorder.feed(
+            Side::Client,
+            format!("{}\r\n", filled(line, pair)).as_bytes(),
+            0,
+            see,
+        );
+        let answer: &[u8] = match login[0].starts_with("auth") && line != login.last().unwrap() {
+            true => b"+ \r\n",
+            false => b"-ERR\r\n",
+        };
+        recorder.feed(Side::Server, answer, 0, see);
+    }
+    recorder.feed(Side::Client, b"echo\r\n", 0, see);
+    let line = format!("{}\r\n", filled(repeated, pair));
+    let at = cut.map_or(0, |cut| (line.len() as f64 * cut) as usize);
+    recorder.feed(Side::Server, &line.as_bytes()[..at], 0, see);
+    recorder.flush(0, see);
+    recorder.feed(Side::Server, &line.as_bytes()[at..], 0, see);
+    recorder.finish(0, see);
+    let text = String::from_utf8(file.0.lock().unwrap().clone()).unwrap();
+    text.replace("\\-\nS: ", "")
+}
+
+#[test]
+fn a_password_that_is_in_the_name_is_recorded_as_any_other_one() {
+    let mut wrong = Vec::new();
+    let mut cells = 0;
+    for pair in ALIKE {
+        // Nothing in what is recorded depends on which password it was.
+        let other = (pair.0, "Zq7unlike");
+        for login in LOGINS {
+            for repeated in REPEATED {
+                let want = recorded(login, repeated, other, None);
+                for cut in 0..60 {
+                    let got = recorded(login, repeated, *pair, Some(f64::from(cut) / 60.0));
+                    cells += 1;
+                    if got != want {
+                        wrong.push(format!("{pair:?} {login:?} cut {cut}:\n{got}\nnot\n{want}"));
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    let count = format!("name is password: {cells} cells\n");
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), count.as_bytes());
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(4)].join("\n")
+    );
+}
+
 /// Transcripts of this project without secrets in them: of real servers, and of other programs.
 fn without_secrets() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -307,14 +307,14 @@ fn nothing_is_blamed_on_octets_that_were_cut_out() {
             }
         }
     }
-    println!("{all} cuts of {} recordings", clean.len());
     let shown: Vec<String> = wrong
         .iter()
         .map(|((name, id), (count, text))| format!("{name}: {id}, {count} times: {text}"))
         .collect();
     assert!(
         wrong.is_empty(),
-        "{}\n{}",
+        "{all} cuts of {} recordings: {}\n{}",
+        clean.len(),
         shown.join("\n\n"),
         wrong
             .iter()

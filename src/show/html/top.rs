@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Survey, escaped};
+use crate::figures::{count, duration};
 use crate::finding::Finding;
 use crate::show::meter::Totals;
 
@@ -22,42 +23,49 @@ pub(super) fn summary(out: &mut dyn Write, survey: &Survey) -> io::Result<()> {
 }
 
 fn figures(totals: &Totals) -> Vec<(&'static str, String)> {
-    let mut exchanges = totals.exchanges.to_string();
+    let mut exchanges = count(totals.exchanges);
     if totals.refused > 0 {
-        exchanges.push_str(&format!(", {} of them refused", totals.refused));
+        exchanges.push_str(&format!(", {} of them refused", count(totals.refused)));
     }
     if totals.unanswered > 0 {
-        exchanges.push_str(&format!(", {} without a whole answer", totals.unanswered));
+        let unanswered = count(totals.unanswered);
+        exchanges.push_str(&format!(", {unanswered} without a whole answer"));
     }
     let holes = if totals.has_holes {
         ", holes not counted"
     } else {
         ""
     };
+    let tls = match totals.tls_ms {
+        0 => String::new(),
+        ms if totals.is_tls_timed => format!("{} for the TLS handshake, ", duration(ms)),
+        ms => format!("{} from STLS to the next command, ", duration(ms)),
+    };
     let mut figures = vec![
         ("exchanges", exchanges),
-        ("messages fetched", totals.messages.to_string()),
+        ("messages fetched", count(totals.messages)),
         (
             "octets",
             format!(
                 "{} from the server, {} from the client{holes}",
-                totals.server_octets, totals.client_octets
+                count(totals.server_octets),
+                count(totals.client_octets)
             ),
         ),
         (
             "time",
             format!(
-                "{} ms: {} to the greeting, {} waiting for replies, {} of transfer, {} of pauses of the client",
-                totals.all_ms(),
-                totals.connect_ms,
-                totals.tls_ms.saturating_add(totals.wait_ms),
-                totals.transfer_ms,
-                totals.idle_ms
+                "{}: {} to the greeting, {tls}{} waiting for replies, {} of transfer, {} of pauses of the client",
+                duration(totals.all_ms()),
+                duration(totals.connect_ms),
+                duration(totals.wait_ms),
+                duration(totals.transfer_ms),
+                duration(totals.idle_ms)
             ),
         ),
     ];
     if let Some((name, ms)) = &totals.slowest {
-        figures.push(("slowest", format!("{name}, {ms} ms")));
+        figures.push(("slowest", format!("{name}, {}", duration(*ms))));
     }
     figures
 }

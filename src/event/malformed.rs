@@ -1,0 +1,266 @@
+//! What is kept of a secret that did not have its shape. It says nothing that helps to guess the secret: no octet, no length.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// A secret that the client sent, or what it sent in the secret's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Secret {
+    /// The argument of PASS.
+    Password,
+    /// The digest of APOP.
+    Digest,
+    /// The initial response of AUTH.
+    InitialResponse,
+    /// A later response of AUTH, on a line of its own.
+    Response,
+}
+
+/// How it breaks its shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Flaw {
+    /// Anything but 32 hexadecimal digits (RFC 1939 §7).
+    NotHexadecimal,
+    /// 32 hexadecimal digits, but not all in lower case (RFC 1939 §7).
+    UpperCase,
+    /// Not base64 (RFC 5034 §4).
+    NotBase64,
+    /// The line of AUTH has more than 255 octets (RFC 5034 §4). Only of a token: with a password the length would help to guess it.
+    LongLine,
+    /// C0 controls or DEL.
+    Controls,
+    /// Octets above 127 (RFC 6856 §2.1).
+    NotAscii,
+    /// A space before it or after it, which some servers take for a part of it and some do not (RFC 1939 §7).
+    Spaces,
+}
+
+/// A secret and its flaw: `malformed digest: not 32 hexadecimal digits`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Malformed {
+    /// What was malformed.
+    pub secret: Secret,
+    /// In which way.
+    pub flaw: Flaw,
+}
+
+/// Every event of this kind, with its words.
+const WORDS: &[(Secret, Flaw, &str)] = &[
+    (
+        Secret::Password,
+        Flaw::Controls,
+        "malformed password: control octets",
+    ),
+    (
+        Secret::Password,
+        Flaw::NotAscii,
+        "malformed password: not ASCII",
+    ),
+    (
+        Secret::Password,
+        Flaw::Spaces,
+        "malformed password: a space before or after it",
+    ),
+    (
+        Secret::Digest,
+        Flaw::NotHexadecimal,
+        "malformed digest: not 32 hexadecimal digits",
+    ),
+    (
+        Secret::Digest,
+        Flaw::UpperCase,
+        "malformed digest: not in lower case",
+    ),
+    (
+        Secret::InitialResponse,
+        Flaw::NotBase64,
+        "malformed initial response: not base64",
+    ),
+    (
+        Secret::InitialResponse,
+        Flaw::LongLine,
+        "malformed initial response: its line has more than 255 octets",
+    ),
+    (
+        Secret::Response,
+        Flaw::NotBase64,
+        "malformed response: not base64",
+    ),
+];
+
+/// The mechanisms whose secret is a token, which no one guesses.
+const TOKENS: &[&[u8]] = &[b"OAUTHBEARER", b"XOAUTH2"];
+
+impl Malformed {
+    /// Returns the text of the event.
+    #[must_use]
+    pub fn event(self) -> &'static str {
+        let row = WORDS
+            .iter()
+            .find(|(secret, flaw, _)| (*secret, *flaw) == (self.secret, self.flaw));
+        row.map_or("malformed secret", |(_, _, words)| words)
+    }
+
+    /// Returns what the text of an event says of a secret; None for another event.
+    #[must_use]
+    pub fn of_event(text: &str) -> Option<Self> {
+        let row = WORDS.iter().find(|(_, _, words)| *words == text);
+        row.map(|(secret, flaw, _)| Self {
+            secret: *secret,
+            flaw: *flaw,
+        })
+    }
+
+    /// Returns the flaws of an argument of PASS.
+    pub fn of_password(password: &[u8]) -> impl Iterator<Item = Self> {
+        let flaws = [
+            (Flaw::Controls, password.iter().any(u8::is_ascii_control)),
+            (Flaw::NotAscii, !password.is_ascii()),
+            (
+                Flaw::Spaces,
+                password.starts_with(b" ") || password.ends_with(b" "),
+            ),
+        ];
+        let found = flaws.into_iter().filter(|(_, is_there)| *is_there);
+        found.map(|(flaw, _)| Self {
+            secret: Secret::Password,
+            flaw,
+        })
+    }
+
+    /// Returns the flaw of what came as the digest of APOP.
+    #[must_use]
+    pub fn of_digest(digest: &[u8]) -> Option<Self> {
+        let digest = digest.trim_ascii();
+        let flaw = if digest.len() != 32 || !digest.iter().all(u8::is_ascii_hexdigit) {
+            Flaw::NotHexadecimal
+        } else if digest.iter().any(u8::is_ascii_uppercase) {
+            Flaw::UpperCase
+        } else {
+            return None;
+        };
+        Some(Self {
+            secret: Secret::Digest,
+            flaw,
+        })
+    }
+
+    /// Returns the flaws of an initial response; `line` is the octets of its whole line, CRLF included.
+    pub fn of_initial_response(
+        response: &[u8],
+        mechanism: &[u8],
+        line: usize,
+    ) -> impl Iterator<Item = Self> {
+        let is_token = TOKENS
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(mechanism));
+        let flaws = [
+            (Flaw::NotBase64, !is_base64(response.trim_ascii())),
+            (Flaw::LongLine, is_token && line > 255),
+        ];
+        let found = flaws.into_iter().filter(|(_, is_there)| *is_there);
+        found.map(|(flaw, _)| Self {
+            secret: Secret::InitialResponse,
+            flaw,
+        })
+    }
+
+    /// Returns the flaw of a response on a line of its own.
+    #[must_use]
+    pub fn of_response(response: &[u8]) -> Option<Self> {
+        let flaw = Flaw::NotBase64;
+        (!is_base64(response)).then_some(Self {
+            secret: Secret::Response,
+            flaw,
+        })
+    }
+}
+
+/// Whether a text is base64 (RFC 4648 §4), padding included.
+#[must_use]
+fn is_base64(text: &[u8]) -> bool {
+    STANDARD.decode(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_is_parsed_as_the_same() {
+        for (secret, flaw, words) in WORDS {
+            let malformed = Malformed {
+                secret: *secret,
+                flaw: *flaw,
+            };
+            assert_eq!(malformed.event(), *words);
+            assert_eq!(Malformed::of_event(words), Some(malformed));
+            assert_eq!(
+                super::super::EventKind::of(words),
+                super::super::EventKind::Malformed
+            );
+        }
+        assert_eq!(Malformed::of_event("malformed digest: odd"), None);
+    }
+
+    #[test]
+    fn a_digest_is_32_hexadecimal_digits_in_lower_case() {
+        let flaw = |digest: &str| Malformed::of_digest(digest.as_bytes()).map(|one| one.flaw);
+        assert_eq!(flaw("c4c9334bac560ecc979e58001b3e22fb"), None);
+        assert_eq!(
+            flaw("C4C9334bac560ecc979e58001b3e22fb"),
+            Some(Flaw::UpperCase)
+        );
+        for digest in [
+            "alice@example.com",
+            "c4c9334b",
+            "c4c9334bac560ecc979e58001b3e22fg",
+            "c4c9334bac560ecc979e58001b3e22fb a",
+        ] {
+            assert_eq!(flaw(digest), Some(Flaw::NotHexadecimal), "{digest}");
+        }
+    }
+
+    #[test]
+    fn a_password_may_have_several_flaws() {
+        let flaws = |password: &str| {
+            Malformed::of_password(password.as_bytes())
+                .map(|one| one.flaw)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(flaws("two words"), []);
+        assert_eq!(flaws(" a"), [Flaw::Spaces]);
+        assert_eq!(
+            flaws("é\u{7f} "),
+            [Flaw::Controls, Flaw::NotAscii, Flaw::Spaces]
+        );
+    }
+
+    #[test]
+    fn only_of_a_token_is_it_said_that_it_is_long() {
+        let long = STANDARD.encode([b'x'; 240]);
+        let flaws = |mechanism: &str| {
+            let line = "AUTH  ".len() + mechanism.len() + long.len() + 2;
+            Malformed::of_initial_response(long.as_bytes(), mechanism.as_bytes(), line).count()
+        };
+        assert_eq!((flaws("xoauth2"), flaws("PLAIN")), (1, 0));
+    }
+
+    #[test]
+    fn a_response_is_base64_with_its_padding() {
+        for (text, is_fine) in [
+            ("YQ==", true),
+            ("", true),
+            ("YQ", false),
+            ("alice", false),
+            ("YQ== ", false),
+            ("YR==", false),
+        ] {
+            assert_eq!(
+                Malformed::of_response(text.as_bytes()).is_none(),
+                is_fine,
+                "{text}"
+            );
+        }
+    }
+}
