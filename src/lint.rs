@@ -228,6 +228,7 @@ impl Lint {
         } = self;
         ear.known.is_over = true;
         dialogue.watch_end(&mut |passing| ear.pass(passing, rules, tell));
+        ear.release(tell);
     }
 
     /// How often this rule was broken so far.
@@ -268,6 +269,13 @@ pub fn judge<R: BufRead>(
 }
 
 impl Rules {
+    /// What was found was not told, and is taken back.
+    fn forget(&mut self) {
+        for (_, count) in &mut self.rows {
+            *count = 0;
+        }
+    }
+
     fn found(
         rows: &mut [(&'static Rule, u64)],
         index: usize,
@@ -338,6 +346,10 @@ fn message(what: &str) -> String {
 struct Ear {
     known: Known,
     data: Option<Data>,
+    /// The transcript begins with a command, and others before it may wait for their replies: what is found is held until the client
+    /// has gone on behind one reply.
+    is_start: bool,
+    held: Vec<Finding>,
     /// Each line of the block that passes is a row.
     is_run: bool,
 }
@@ -351,10 +363,39 @@ enum Data {
 
 impl Ear {
     fn start(&mut self, place: Place, item: &Item) {
+        let is_piece = self.known.is_piece;
         self.known.start(place, item);
+        self.is_start |= self.known.is_piece && !is_piece && self.known.commands == 0;
     }
 
     fn pass(&mut self, passing: Passing<'_>, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
+        match &passing {
+            Passing::Command(..) if self.known.commands > 0 => self.release(tell),
+            Passing::Part(Part::Event(_)) => self.release(tell),
+            Passing::Part(Part::Unrequested(_)) if self.is_start => {
+                // More replies than commands: the first one was another command's.
+                self.held.clear();
+                rules.forget();
+                return self.known.any_rows();
+            }
+            _ => {}
+        }
+        if self.is_start {
+            let mut held = std::mem::take(&mut self.held);
+            self.hear(passing, rules, &mut |finding| held.push(finding));
+            self.held = held;
+        } else {
+            self.hear(passing, rules, tell);
+        }
+    }
+
+    /// Tells what was held.
+    fn release(&mut self, tell: &mut dyn FnMut(Finding)) {
+        self.is_start = false;
+        self.held.drain(..).for_each(tell);
+    }
+
+    fn hear(&mut self, passing: Passing<'_>, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
         match passing {
             Passing::Part(part) => self.part(&part, rules, tell),
             Passing::Command(sent, line) => {
@@ -370,6 +411,9 @@ impl Ear {
             Passing::DataStarted(sent) => {
                 let list = List::of(sent);
                 self.known.start_data(list);
+                if self.known.is_lost {
+                    return;
+                }
                 self.data = Some(match list {
                     None => Data::Message(Box::new(Body::new(self.known.now_ms))),
                     Some(list) => Data::Listing(heard::Lines::new(list, sent.clone())),

@@ -348,6 +348,9 @@ impl Tracker {
                 self.take_first_reply(tell);
             }
             let is_behind_server = std::mem::take(&mut self.gap.has_server_spoken);
+            if role == Role::Command {
+                self.gap.is_burst = !is_behind_server && !self.queue.is_empty();
+            }
             if role == Role::Command && is_behind_server {
                 let has_answered = std::mem::take(&mut self.gap.has_answered);
                 if self.gap.is_open {

@@ -112,10 +112,13 @@ pub struct Heard<'a> {
 
 impl<'a> Heard<'a> {
     pub(super) fn of(role: Role, line: &'a Line, sent: Option<&'a Sent>) -> Self {
+        // The CR may be that of a line end that was cut.
+        let whole = line.head().strip_suffix(b"\r");
+        let whole = whole.filter(|_| line.end == LineEnd::None && line.pieces.len() == 1);
         Self {
             role,
             place: line.place,
-            text: line.head(),
+            text: whole.unwrap_or(line.head()),
             has_holes: line
                 .pieces
                 .iter()

@@ -30,10 +30,7 @@ pub(super) fn fault(heard: &Heard<'_>, known: &Known) -> Option<Fault> {
     if !matches!(heard.role, Role::Greeting | Role::Status) {
         return None;
     }
-    // The CR of a line end that was cut.
-    let is_cut = heard.end == LineEnd::None;
-    let whole = heard.text.strip_suffix(b"\r").filter(|_| is_cut);
-    let text = whole.unwrap_or(heard.text);
+    let text = heard.text;
     let has_indicator = behind_status(text).is_some();
     Some(match text {
         [] if heard.has_holes => return None,

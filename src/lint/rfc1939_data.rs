@@ -109,10 +109,11 @@ pub(super) const RULES: &[Rule] = &[
         says: "CRLF follows the dot that ends a reply",
         hint: "the server must send CRLF behind the dot",
         also: &[],
-        check: &[Check::Exchange(|ended, _| {
+        check: &[Check::Exchange(|ended, known| {
+            // Where the recording ends, more may have come.
             let body = ended
                 .body
-                .filter(|_| stop(ended) == Some(Stop::DotWithoutEnd))?;
+                .filter(|_| stop(ended) == Some(Stop::DotWithoutEnd) && known.event.is_some())?;
             Some(body.last_spot("a dot, and no CRLF behind it"))
         })],
     },
@@ -124,8 +125,11 @@ pub(super) const RULES: &[Rule] = &[
         says: "nothing stands between the dot that ends a reply and its CRLF",
         hint: "strict clients wait for ever: the server must send the dot alone",
         also: &[],
-        check: &[Check::Exchange(|ended, _| {
-            let body = ended.body.filter(|_| stop(ended) == Some(Stop::Padded))?;
+        check: &[Check::Exchange(|ended, known| {
+            let body = ended.body.filter(|body| {
+                let is_whole = !body.is_cut || known.event.is_some();
+                stop(ended) == Some(Stop::Padded) && is_whole
+            })?;
             Some(body.last_spot("the dot has blanks behind it"))
         })],
     },

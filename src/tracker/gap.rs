@@ -18,6 +18,8 @@ pub(super) struct Gap {
     is_start: bool,
     /// A status line has come since the client's last line, and answered a command.
     pub(super) has_answered: bool,
+    /// The client has sent several commands without waiting: whose reply comes is not known.
+    pub(super) is_burst: bool,
     /// The client's next line may have lost its start.
     pub(super) is_client_torn: bool,
     /// The server has sent something since the client's last line.
@@ -158,7 +160,11 @@ impl Tracker {
     /// Whether the line of the server may be a reply after a gap. A lone hole stands for one, too.
     pub(super) fn may_answer(&self) -> bool {
         let head = self.server.head();
-        let is_near = self.gap.is_start && Status::of_line(head) != Status::Malformed;
+        let is_near = self.gap.is_start
+            && [&b"+OK"[..], b"+", b"-ERR"].iter().any(|word| {
+                let start = head.get(..word.len());
+                start.is_some_and(|start| start.eq_ignore_ascii_case(word))
+            });
         self.gap.is_answering || is_near || is_status_line(head) || head == HOLE
     }
 
@@ -170,6 +176,7 @@ impl Tracker {
             && !self.gap.is_answering
             && self.server.head() != HOLE
             // The reply to one of many may be missing.
+            && !self.gap.is_burst
             && self.queue.len() == 1
             && self.queue.front().is_some_and(|sent| sent.is_anchor(self.gap.is_start));
         if self.gap.is_open && is_sure {
