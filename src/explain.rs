@@ -113,6 +113,31 @@ pub fn explain(text: &str, context: &Context) -> Explained {
     reply::explain(text, context).unwrap_or_else(|| word::explain(text, context))
 }
 
+/// Explains why there is no TLS: `what` happened in the handshake, and `next` is what to do.
+#[must_use]
+pub fn why_no_tls(what: &str, next: Option<&str>) -> Explained {
+    let closed = "Without a finished handshake there is no TLS, so poptalk closed the connection and sent nothing more. \
+                  A `+OK` to STLS only says that the server is ready to begin.";
+    let (cause, source) = if what.contains("certificate") {
+        let proof = "Encryption alone does not show who is at the other end: an attacker on the network path can encrypt, too. \
+                     The proof is a certificate for the name of the server, valid today, and signed by an authority that this machine trusts.";
+        (format!("{proof} {closed}"), "RFC 7817 §3, RFC 8314 §5")
+    } else {
+        (closed.to_owned(), "RFC 2595 §4")
+    };
+    let mut safe = String::new();
+    visible::escape(what.as_bytes(), &mut safe);
+    let mut to_do = next.unwrap_or_default().to_owned();
+    if !to_do.is_empty() {
+        to_do.push_str("; ");
+    }
+    to_do.push_str("`:tls` shows what is known of the handshake");
+    Explained {
+        parts: vec![said(format!("TLS failed: {safe}"), &cause, &to_do, source)],
+        is_known: true,
+    }
+}
+
 /// A paragraph, two columns to the right; nothing for an empty one.
 fn indented(paragraph: &str, width: usize) -> String {
     if paragraph.is_empty() {

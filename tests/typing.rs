@@ -1,8 +1,8 @@
-//! What a terminal can send besides keys: octets that are no text, and pasted blocks.
+//! Lines that are typed: where they go, what they open, and what a terminal can send besides keys.
 
 use poptalk::tracker::Side;
 
-use crate::support::{Home, serve, text};
+use crate::support::{Home, serve, started, text};
 use crate::terminal::Terminal;
 
 #[test]
@@ -176,4 +176,56 @@ fn what_one_command_prints_is_paged_by_rows_of_the_screen() {
     is_paged(&["stls", ":tls"], (10, 80), "TLS  lines 1-");
     is_paged(&["stat", ":why"], (8, 80), "why  lines 1-");
     is_paged(&["?retr"], (24, 80), "help  lines 1-");
+}
+
+/// The server's own certificate, which no authority has signed; in TLS 1.2 it is not encrypted.
+#[test]
+fn a_handshake_that_failed_is_explained_and_shown() {
+    for (version, wanted) in [
+        ("1.2", "fingerprint  SHA-256"),
+        ("1.3", "TLS 1.3 encrypts the certificate"),
+    ] {
+        let home = Home::new();
+        let mut server = home.poptalk(&["serve", "--listen", "127.0.0.1:0"]);
+        let (mut server, address) = started(&mut server);
+        let mut terminal = Terminal::tall(&home, &[&address, "--tls-max", version]);
+        terminal.prompt("auth>");
+        terminal.line("stls", "closed>");
+        terminal.see("lint: security tls-cert-untrusted (RFC");
+        let screen = terminal.see("`:why` explains what went wrong");
+        let reason = "the server's certificate is signed by itself";
+        assert_eq!(screen.matches(reason).count(), 1, "{screen}");
+        let screen = terminal.line(":why", "closed>");
+        assert!(
+            screen.contains(&format!("TLS failed: {reason}")),
+            "{screen}"
+        );
+        assert!(!screen.contains("the server says yes"), "{screen}");
+        let screen = terminal.line(":tls", "closed>");
+        assert!(
+            screen.contains(&format!("TLS FAILED: {reason}")),
+            "{screen}"
+        );
+        assert!(screen.contains(wanted), "{screen}");
+        server.kill().unwrap();
+        server.wait().unwrap();
+    }
+}
+
+#[test]
+fn the_first_refusal_of_a_session_mentions_why() {
+    for args in [&["practice"][..], &["practice", "--plain"]] {
+        let home = Home::new();
+        let mut terminal = Terminal::tall(&home, args);
+        terminal.prompt("auth>");
+        terminal.line("noop", "auth>");
+        terminal.line("stat", "auth>");
+        terminal.line(":close", "closed>");
+        terminal.line(":open", "auth>");
+        let screen = terminal.line("stat", "auth>");
+        let mentioned = screen.matches("`:why` explains what went wrong").count();
+        assert_eq!(mentioned, 1, "{screen}");
+    }
+    let output = Home::new().script(&["practice"], b"stat\nnoop\n");
+    assert!(!text(&output.stderr).contains(":why"));
 }

@@ -6,12 +6,19 @@ use super::paging::Output;
 use super::terminal;
 use super::view::shown;
 use crate::explain::compare::{Answer, Change, compare};
-use crate::explain::{Context, explain};
+use crate::explain::{Context, explain, why_no_tls};
 use crate::style::Paint;
 
 impl Console {
     /// Explains the last status line.
     pub(super) fn tell_why(&mut self) {
+        let failure = shown(&self.shown).tls_failure.clone();
+        if let Some(failure) = failure {
+            let explained = why_no_tls(&failure.what, failure.hint.as_deref());
+            let text = explained.text(terminal::size().0);
+            self.show_text(text, "why");
+            return;
+        }
         let Some(last) = shown(&self.shown).last.clone() else {
             self.screen.note(Paint::Note, "there was no reply yet");
             return;
@@ -29,6 +36,13 @@ impl Console {
     /// Tells all about TLS on this connection.
     pub(super) fn tell_tls(&mut self) {
         let is_tls = self.standing().is_some_and(|now| now.is_tls);
+        let failure = shown(&self.shown).tls_failure.clone();
+        if let Some(failure) = failure {
+            let note = |line| Output::Note(Paint::Plain, line);
+            let output: Vec<Output> = failure.details().into_iter().map(note).collect();
+            self.show(&output, "TLS");
+            return;
+        }
         let facts = shown(&self.shown).tls.clone().filter(|_| is_tls);
         match facts {
             Some(facts) => {

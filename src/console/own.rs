@@ -10,8 +10,8 @@ use super::view::shown;
 use super::{Console, Next};
 use crate::command::Shape;
 use crate::login::Way;
-use crate::net::engine::Order;
-use crate::session;
+use crate::net::engine::{OpenError, Order};
+use crate::session::{self, Failure};
 use crate::style::Paint;
 use crate::target;
 use crate::target::Target;
@@ -218,6 +218,9 @@ impl Console {
         self.screen.note(Paint::Negative, &failure.to_string());
         if let Some(hint) = failure.hint() {
             self.screen.note(Paint::Note, &format!("hint: {hint}"));
+        }
+        if let Failure::Open(OpenError::Tls(error)) = failure {
+            shown(&self.shown).tls_failure = Some(error);
         }
         false
     }

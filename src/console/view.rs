@@ -15,7 +15,7 @@ use super::spool::Spool;
 use super::terminal;
 use crate::learn::Watched;
 use crate::net::engine::{Ending, News, Standing, Watcher};
-use crate::net::tls::{TlsFacts, UNANNOUNCED};
+use crate::net::tls::{TlsError, TlsFacts, UNANNOUNCED};
 use crate::recorder::Seen;
 use crate::report;
 use crate::style::Paint;
@@ -59,6 +59,10 @@ pub struct Shown {
     pub last: Option<LastReply>,
     /// What was agreed when TLS began, for `:tls`.
     pub tls: Option<Box<TlsFacts>>,
+    /// Why TLS failed on this connection, for `:tls` and `:why`.
+    pub tls_failure: Option<TlsError>,
+    /// `:why` was mentioned: once a session is enough.
+    pub is_why_known: bool,
 }
 
 /// A status line, and what it was said to.
@@ -79,6 +83,7 @@ impl Shown {
             is_hex: self.is_hex,
             is_timed: self.is_timed,
             is_lenient: self.is_lenient,
+            is_why_known: self.is_why_known,
             ..Self::default()
         };
     }
@@ -371,6 +376,14 @@ impl View {
         self.tell_findings();
     }
 
+    /// Mentions `:why`, after the first refusal of a console session.
+    fn mention_why(&self) {
+        if !std::mem::replace(&mut shown(&self.shared).is_why_known, true) {
+            self.screen
+                .note(Paint::Note, "`:why` explains what went wrong");
+        }
+    }
+
     /// Says which rules were broken, unless the pager has the screen.
     fn tell_findings(&mut self) {
         let shared = shown(&self.shared);
@@ -500,11 +513,14 @@ impl Watcher for View {
                 self.keep_verb(&sent);
                 self.start_data(&sent);
             }
-            Seen::ReplyEnded(sent, _) => {
+            Seen::ReplyEnded(sent, status) => {
                 if let Some(sent) = &sent {
                     self.keep_verb(sent);
                 }
                 self.end_reply(sent.as_ref());
+                if status == Status::Negative {
+                    self.mention_why();
+                }
             }
             Seen::Challenged | Seen::TlsAgreed => {}
         }
@@ -532,7 +548,10 @@ impl Watcher for View {
         }
         match &news {
             News::Tls(facts) => self.judge.event(&facts.event()),
-            News::TlsFailed(error) => self.judge.event(&format!("tls failed: {}", error.what)),
+            News::TlsFailed(error) => {
+                shown(&self.shared).tls_failure = Some(error.clone());
+                self.judge.event(&format!("tls failed: {}", error.what));
+            }
             News::TimedOut(limit, ..) | News::KeptOpen(limit) => {
                 let event = format!("timeout after {} s", limit.as_secs());
                 self.judge.event(&event);
@@ -542,6 +561,9 @@ impl Watcher for View {
             _ => {}
         }
         self.tell_findings();
+        if matches!(news, News::TlsFailed(_)) {
+            self.mention_why();
+        }
     }
 
     fn settled(&mut self, standing: &Standing) {

@@ -115,19 +115,7 @@ impl TlsFacts {
                 None => "no application protocol agreed (ALPN)".to_owned(),
             },
         ];
-        for (index, certificate) in self.chain.iter().enumerate() {
-            lines.push(if index == 0 {
-                "the server's certificate".to_owned()
-            } else {
-                format!("signed by, {index}")
-            });
-            lines.extend(
-                certificate
-                    .details()
-                    .into_iter()
-                    .map(|line| format!("  {line}")),
-            );
-        }
+        lines.extend(certificates(&self.chain));
         if self.version == "TLSv1.3" {
             lines.push(
                 "TLS 1.3 encrypts the other certificates of the chain; --tls-max 1.2 shows them"
@@ -172,6 +160,67 @@ pub struct TlsError {
     pub what: String,
     /// What to do.
     pub hint: Option<String>,
+    /// What the server sent of the handshake before it failed.
+    pub heard: Option<Box<Broken>>,
+}
+
+/// What is known of a handshake that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// `TLSv1.3` and so on, where the server chose one.
+    pub version: Option<String>,
+    /// The certificates that were sent unencrypted, the server's own first.
+    pub chain: Vec<Certificate>,
+}
+
+impl Broken {
+    fn of_octets(octets: &[u8]) -> Option<Box<Self>> {
+        let heard = hello::listen(octets);
+        let chain = heard.chain.iter();
+        let version = (heard != hello::Heard::default()).then_some(heard.version);
+        Some(Box::new(Self {
+            version,
+            chain: chain.filter_map(|der| Certificate::of_der(der)).collect(),
+        }))
+        .filter(|broken| broken.version.is_some())
+    }
+}
+
+impl TlsError {
+    /// Everything that is known, for `:tls`.
+    #[must_use]
+    pub fn details(&self) -> Vec<String> {
+        let mut lines = vec![format!("TLS FAILED: {}", self.what)];
+        lines.extend(self.hint.as_ref().map(|hint| format!("hint: {hint}")));
+        let Some(heard) = &self.heard else {
+            return lines;
+        };
+        let version = heard.version.as_deref().unwrap_or("TLS");
+        lines.push(format!("the server chose {version}"));
+        lines.extend(certificates(&heard.chain));
+        if heard.chain.is_empty() && version == "TLSv1.3" {
+            lines.push(
+                "TLS 1.3 encrypts the certificate, and poptalk does not keep one that it refused; --tls-max 1.2 shows it here"
+                    .to_owned(),
+            );
+        }
+        lines
+    }
+}
+
+/// Certificates with all that there is to say of each, the server's own first.
+fn certificates(chain: &[Certificate]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, certificate) in chain.iter().enumerate() {
+        lines.push(if index == 0 {
+            "the server's certificate".to_owned()
+        } else {
+            format!("signed by, {index}")
+        });
+        let details = certificate.details().into_iter();
+        lines.extend(details.map(|line| format!("  {line}")));
+    }
+    lines
 }
 
 impl From<Mistake> for TlsError {
@@ -179,6 +228,7 @@ impl From<Mistake> for TlsError {
         Self {
             what: mistake.what.to_owned(),
             hint: Some(mistake.hint.to_owned()),
+            heard: None,
         }
     }
 }
@@ -202,12 +252,12 @@ pub fn handshake(
         match attempt {
             Ok(stream) => break stream,
             Err(HandshakeError::Failure(error)) => {
-                return Err(reason::of_failure(
-                    &error.to_string(),
-                    &tapped.octets(),
-                    host,
-                    is_stls,
-                ));
+                let octets = tapped.octets();
+                let failed = reason::of_failure(&error.to_string(), &octets, host, is_stls);
+                return Err(TlsError {
+                    heard: Broken::of_octets(&octets),
+                    ..failed
+                });
             }
             Err(HandshakeError::WouldBlock(half)) => {
                 wait()?;
@@ -227,7 +277,14 @@ pub fn handshake(
         let is_right = |certificate: &Certificate| certificate.is_for_any(&settings.names);
         if !certificate.as_ref().is_some_and(is_right) {
             let _ = stream.shutdown();
-            return Err(reason::of_names(host, &settings.names));
+            let broken = Broken {
+                version: Some(heard.version),
+                chain: certificate.into_iter().collect(),
+            };
+            return Err(TlsError {
+                heard: Some(Box::new(broken)),
+                ..reason::of_names(host, &settings.names)
+            });
         }
     }
     let doubt = if settings.is_insecure {
@@ -284,6 +341,7 @@ fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
     builder.build().map_err(|error| TlsError {
         what: error.to_string(),
         hint: None,
+        heard: None,
     })
 }
 
@@ -300,6 +358,7 @@ pub fn read_identity(certificate: &Path, key: &Path) -> Result<native_tls::Ident
             "give --cert and --key as PEM, the key as PKCS #8 (`openssl pkcs8 -topk8 -nodes`)"
                 .to_owned(),
         ),
+        heard: None,
     };
     let read =
         |path: &Path| std::fs::read(path).map_err(|error| fail(path, super::dial::plain(&error)));
@@ -315,6 +374,7 @@ pub fn read_ca(path: &Path) -> Result<Vec<native_tls::Certificate>, TlsError> {
     let fail = |what: String| TlsError {
         what: format!("--ca {}: {what}", path.display()),
         hint: Some("give a file with certificates in PEM form".to_owned()),
+        heard: None,
     };
     let pem = std::fs::read(path).map_err(|error| fail(super::dial::plain(&error)))?;
     let found =

@@ -169,7 +169,11 @@ impl Talk<'_> {
             } else {
                 return Ok(());
             };
-            Err(TlsError { what, hint: None })
+            Err(TlsError {
+                what,
+                hint: None,
+                heard: None,
+            })
         };
         let host = &shared.target.host;
         match tls::handshake(socket, host, &shared.server_tls, is_stls, &mut wait) {

@@ -329,12 +329,14 @@ impl Engine {
                 return Err(TlsError {
                     what,
                     hint: Some(hint),
+                    heard: None,
                 });
             }
             match inbox.try_recv() {
                 Ok(Order::Close) => Err(TlsError {
                     what: "interrupted".to_owned(),
                     hint: None,
+                    heard: None,
                 }),
                 order => {
                     late.extend(order);

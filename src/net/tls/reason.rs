@@ -106,6 +106,7 @@ pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool)
             return TlsError {
                 what,
                 hint: Some((*hint).to_owned()),
+                heard: None,
             };
         }
     }
@@ -120,6 +121,7 @@ pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool)
         return TlsError {
             what,
             hint: Some(hint.to_owned()),
+            heard: None,
         };
     }
     let is_text = !received.is_empty() && !matches!(received.first(), Some(0x14..=0x18));
@@ -135,6 +137,7 @@ pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool)
     TlsError {
         what,
         hint: Some(hint(is_stls).to_owned()),
+        heard: None,
     }
 }
 
@@ -161,6 +164,7 @@ pub(super) fn of_names(host: &str, names: &[String]) -> TlsError {
             shown.join(", ")
         ),
         hint: Some(hint),
+        heard: None,
     }
 }
 
