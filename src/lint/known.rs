@@ -53,8 +53,6 @@ pub struct Known {
     /// Something was wrong that explains what comes next: a greeting of another protocol, `+OK` where a challenge is due. Until a proper
     /// reply to a command that exists.
     pub is_explained: bool,
-    /// `+OK` to AUTH was no login: the state is not known.
-    has_bogus_login: bool,
     /// No greeting came, as it seems: the row of the first reply, which may have been one after all.
     pub first_reply: Option<Place>,
     /// The row of the last command.
@@ -364,10 +362,6 @@ impl Known {
     }
 
     pub(super) fn enter(&mut self, state: State) {
-        if std::mem::take(&mut self.has_bogus_login) && state == State::Transaction {
-            self.state = None;
-            return;
-        }
         if state == State::Authorization && self.state.is_none() {
             self.may_be_piece = !self.is_piece;
             self.is_partial = true;

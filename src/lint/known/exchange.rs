@@ -34,7 +34,8 @@ impl Known {
         let exchange = ended.exchange;
         self.is_answered_in_message = rfc1939_data::is_answered_inside(ended, self);
         if rfc5034::is_ok_as_challenge(ended, self) {
-            (self.is_explained, self.has_bogus_login) = (true, true);
+            // Whether the server takes the client for logged in is not known from here on.
+            (self.is_explained, self.state) = (true, None);
         } else if rfc1939::is_foreign_greeting(exchange) {
             self.is_explained = true;
         }
