@@ -302,9 +302,9 @@ fn a_large_body_is_in_the_page_by_its_start() {
     let page = written(&home, &write(&home, "large.pop3", file), "--html");
     check_page(&page);
     assert!(
-        page.contains("2002000 octets in 2000 lines, too much for this page but for the start")
+        page.contains("2,002,000 octets in 2,000 lines, too much for this page but for the start")
     );
-    assert!(page.contains("<summary>1001000 octets in 1000 lines</summary>"));
+    assert!(page.contains("<summary>1,001,000 octets in 1,000 lines</summary>"));
     assert!(page.len() < 6_000_000, "{}", page.len());
 }
 
