@@ -234,12 +234,15 @@ impl Known {
             .is_some_and(|last| last.status == Some(Status::Negative))
     }
 
-    /// Whether an optional command was refused right before, and no credentials with it.
+    /// Whether an optional command was refused right before, and no credentials with it. STLS with a command right after it
+    /// looks like an attack (RFC 2595 §4), so a server may well close then.
     #[must_use]
     pub fn is_behind_refused_option(&self) -> bool {
         self.last.as_ref().is_some_and(|last| {
             let is_refused = last.status == Some(Status::Negative);
-            is_refused && last.is_optional && !(last.verb == "AUTH" && last.has_credentials)
+            let is_attack = last.verb == "STLS" && self.is_behind_stls;
+            let has_credentials = last.verb == "AUTH" && last.has_credentials;
+            is_refused && last.is_optional && !is_attack && !has_credentials
         })
     }
 

@@ -297,3 +297,9 @@ fn closing_after_a_refusal_is_one_event() {
     let text = "* connected 127.0.0.1:110\nS: +OK ready\nC: AUTH PLAIN {{response}}\nS: -ERR no\n* closed by server\n";
     assert_eq!(found(text), []);
 }
+
+#[test]
+fn a_server_may_close_where_a_command_comes_right_after_stls() {
+    let text = "S: +OK ready\nC: STLS\nC: NOOP\nS: -ERR not now\n* closed by server\n";
+    assert_eq!(found(text), [("client-pipelined-behind-stls", 3)]);
+}
