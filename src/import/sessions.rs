@@ -120,10 +120,10 @@ impl Openings {
         // A SYN that acknowledges none may be half of a simultaneous open (RFC 9293 §3.5).
         let half = || {
             let last = self.all.len().checked_sub(1)?;
-            let is_half = match (self.all.get(last)?, client, server) {
-                ([None, Some(_)], Some(_), None) | ([Some(_), None], None, Some(_)) => true,
-                _ => false,
-            };
+            let is_half = matches!(
+                (self.all.get(last)?, client, server),
+                ([None, Some(_)], Some(_), None) | ([Some(_), None], None, Some(_))
+            );
             is_half.then_some(last)
         };
         let at = match known.or_else(half) {
