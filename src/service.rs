@@ -110,7 +110,7 @@ impl Service {
         };
         SERVICES
             .iter()
-            .find(|service| service.starts.iter().any(|start| starts(start)))
+            .find(|service| service.starts.iter().any(starts))
     }
 }
 

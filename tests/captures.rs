@@ -2,6 +2,8 @@
 //! late, in fragments of IP, in other frames. What `import` makes of them is what it makes of the untouched file.
 //! `cargo test` tries a few disturbances of each; with the variable POPTALK_MATRIX two hundred.
 
+#![allow(clippy::print_stdout, reason = "the figures of what was tried")]
+
 mod disturbed;
 
 use std::path::PathBuf;
