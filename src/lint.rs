@@ -102,7 +102,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     .flatten()
 }
 
-/// Whether a rule is about what the client does.
+/// Whether a rule is about what the client does: `client.rs` has these, and no other file has one.
 #[must_use]
 pub fn is_about_client(rule: &Rule) -> bool {
     client::RULES.iter().any(|one| one.id == rule.id)
@@ -415,7 +415,10 @@ impl Ear {
                     return;
                 }
                 self.data = Some(match list {
-                    None => Data::Message(Box::new(Body::new(self.known.now_ms))),
+                    None => {
+                        let wanted = heard::top_lines(sent);
+                        Data::Message(Box::new(Body::new(self.known.now_ms, wanted)))
+                    }
                     Some(list) => Data::Listing(heard::Lines::new(list, sent.clone())),
                 });
             }

@@ -71,8 +71,16 @@ pub struct Body {
     pub nul: Option<Spot>,
     /// A line longer than 998 octets.
     pub long_line: Option<Spot>,
+    /// The first line behind the header that is one too many.
+    pub excess: Option<Spot>,
+    /// A header field that servers add.
+    pub added_at: Option<Spot>,
+    /// A line that starts with three dots.
+    pub twice_stuffed_at: Option<Spot>,
     /// An octet above 127 in the header.
     pub eight_bit: Option<Spot>,
+    /// How many lines behind the header were asked for; None: all.
+    wanted: Option<u64>,
     /// Milliseconds from its first to its last row.
     pub took_ms: u64,
     /// Whether the transcript leaves out some of it.
@@ -91,8 +99,10 @@ pub struct Body {
 }
 
 impl Body {
-    pub(super) fn new(now_ms: u64) -> Self {
+    /// `wanted` is the number of lines behind the header that were asked for; None: all.
+    pub(super) fn new(now_ms: u64, wanted: Option<u64>) -> Self {
         Self {
+            wanted,
             lines: 0,
             body_lines: 0,
             has_blank: false,
@@ -115,6 +125,9 @@ impl Body {
             cr_crlf: None,
             nul: None,
             long_line: None,
+            excess: None,
+            added_at: None,
+            twice_stuffed_at: None,
             eight_bit: None,
             took_ms: 0,
             has_holes: false,
@@ -228,9 +241,14 @@ impl Body {
             );
         }
         if self.in_header {
-            self.header_line(is_blank);
+            // Seen: Twisted ends each line of the header with CR CR LF, the empty one too.
+            let is_odd_blank = is_cr_crlf && self.line.iter().all(|octet| b"\r\n".contains(octet));
+            self.header_line(is_blank || is_odd_blank);
         } else {
             self.body_lines += 1;
+            if self.wanted.is_some_and(|wanted| self.body_lines > wanted) {
+                self.note(|body| &mut body.excess, "more lines than were asked for");
+            }
         }
         if self.line.starts_with(b".") {
             self.dots();
@@ -258,11 +276,11 @@ impl Body {
             let head = self.line.get(..word.len());
             head.is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
         };
-        if ADDED.iter().any(|word| starts(word)) {
+        let is_added = ADDED.iter().any(|word| starts(word));
+        self.is_internal |= starts("X-IMAP:") || starts("Subject: DON'T DELETE THIS MESSAGE");
+        if is_added {
             self.added_octets += self.length;
-        }
-        if starts("X-IMAP:") || starts("Subject: DON'T DELETE THIS MESSAGE") {
-            self.is_internal = true;
+            self.note(|body| &mut body.added_at, "a field that servers add");
         }
     }
 
@@ -270,7 +288,10 @@ impl Body {
     fn dots(&mut self) {
         let is_two = self.line.starts_with(b"..");
         self.stuffed += u64::from(is_two);
-        self.twice_stuffed += u64::from(self.line.starts_with(b"..."));
+        if self.line.starts_with(b"...") {
+            self.twice_stuffed += 1;
+            self.note(|body| &mut body.twice_stuffed_at, "stuffed twice");
+        }
         if self.is_behind_bare_lf {
             if matches!(self.line.as_slice(), b".\n" | b".\r\n") {
                 let what = "a dot alone behind a bare LF: some readers end the message here";

@@ -1,8 +1,9 @@
-//! What the client does that an RFC forbids.
+//! What the client does that an RFC forbids, or that gives its password away. `check` leaves these rules out: its probes are the client.
 
 use super::rfc2449::tag_for;
 use super::rfc2449_replies::{is_ahead, is_dropped};
 use super::rfc5034::is_base64;
+use super::security::is_plain;
 use super::{Check, Heard, Known, Role, Rule, Spot};
 use crate::dialogue::EventKind;
 use crate::event::{Flaw, Secret};
@@ -517,6 +518,54 @@ pub(super) const RULES: &[Rule] = &[
             heard.when(
                 is_short && !is_own && heard.end != LineEnd::None,
                 "an argument is missing",
+            )
+        })],
+    },
+    // RFC 8314 §4.1: a password in clear is known to everybody on the way.
+    Rule {
+        id: "password-in-clear",
+        level: Security,
+        source: "RFC 8314 §4.1",
+        says: "no password goes over the network in clear",
+        hint: "change this password, and connect with --tls or type STLS before the login",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let is_password =
+                heard.role == Role::Command && heard.verb() == "PASS" && heard.octets > 6;
+            heard.when(is_password && known.is_in_clear(), "a password in clear")
+        })],
+    },
+    // RFC 5034 §4, RFC 4616 §6: PLAIN and its like only inside TLS.
+    Rule {
+        id: "plain-mechanism-in-clear",
+        level: Security,
+        source: "RFC 5034 §4, RFC 4616 §6",
+        says: "PLAIN, LOGIN and tokens are used inside TLS only",
+        hint: "change this password, and connect with --tls or type STLS before the login",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_open =
+                ended.mechanism().is_some_and(|name| is_plain(&name)) && ended.has_credentials();
+            ended.command_when(
+                is_open && known.is_in_clear(),
+                "a mechanism that tells the secret, in clear",
+            )
+        })],
+    },
+    // RFC 2595 §2.4, RFC 8314 §5: who wanted TLS and did not get it must not log in.
+    Rule {
+        id: "login-without-the-tls-asked-for",
+        level: Security,
+        source: "RFC 2595 §2.4, RFC 8314 §5",
+        says: "who asks for TLS and gets none does not log in",
+        hint: "somebody may have refused STLS in the server's place: close, and use port 995",
+        also: &["password-in-clear"],
+        check: &[Check::Line(|heard, known| {
+            let is_login =
+                heard.role == Role::Command && heard.verb() == "PASS" && known.is_in_clear();
+            heard.when(
+                is_login && known.is_stls_refused,
+                "a login in clear behind STLS that was refused",
             )
         })],
     },

@@ -54,6 +54,10 @@ pub struct Last {
     pub has_credentials: bool,
     /// Whether a server may do without it.
     pub is_optional: bool,
+    /// Whether the command line had more than 512 octets.
+    pub is_oversize: bool,
+    /// Whether the reply began with the command.
+    pub is_echo: bool,
     /// The lines of its data.
     pub lines: Option<u64>,
     /// The row in which its reply ended.
@@ -71,6 +75,8 @@ pub struct Message {
     pub retrieved: Option<Fetched>,
     /// What TOP brought, as far as the header goes.
     pub top_header: Option<u64>,
+    /// TOP with a usual number of lines was answered `+OK`.
+    pub takes_top: bool,
 }
 
 /// What RETR brought.
@@ -80,6 +86,8 @@ pub struct Fetched {
     pub octets: u64,
     /// Lines behind the header.
     pub body_lines: u64,
+    /// Whether the last line is empty.
+    pub ends_blank: bool,
     /// A digest of the header.
     pub header: u64,
 }

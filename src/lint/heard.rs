@@ -248,6 +248,13 @@ pub fn number(word: &[u8]) -> Option<u64> {
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
+/// The lines behind the header that a TOP asks for.
+pub(super) fn top_lines(sent: &Sent) -> Option<u64> {
+    let is_top = sent.command().is_some_and(|row| row.verb == "TOP");
+    let word = Words::of(sent.arguments()).nth(1).filter(|_| is_top)?;
+    number(word)
+}
+
 /// Two numbers at the start of a text, with exactly one blank between, and what follows.
 #[must_use]
 pub fn two_numbers(text: &[u8]) -> Option<(u64, u64, &[u8])> {
@@ -330,6 +337,13 @@ impl<'a> Ended<'a> {
     pub fn has_status_indicator(&self) -> bool {
         let is_exact = self.status.starts_with(b"+OK") || self.status.starts_with(b"-ERR");
         is_exact && behind_status(self.status).is_some()
+    }
+
+    /// Whether the command line has more than 512 octets, CRLF included.
+    #[must_use]
+    pub fn is_oversize(&self) -> bool {
+        let line = self.exchange.command.as_ref();
+        line.is_some_and(|line| line.octets > 512)
     }
 
     /// Whether the command has arguments.
@@ -421,6 +435,18 @@ impl<'a> Ended<'a> {
             octets: seen.to_vec(),
             what: what.into(),
         }
+    }
+
+    /// A spot at the line of a body that is one more than TOP was to bring; without one, at the status line.
+    pub fn at_excess(&self, what: &str) -> Spot {
+        let excess = self.body.and_then(|body| body.excess.clone());
+        excess.map_or_else(
+            || self.spot(what),
+            |spot| Spot {
+                what: what.to_owned(),
+                ..spot
+            },
+        )
     }
 
     /// A spot at the status line, if `is_broken`.

@@ -23,6 +23,12 @@ const IDLE_MS: u64 = 30_000;
 /// The most capability lines that are kept.
 const CAPABILITIES_MAX: usize = 256;
 
+/// More lines than a client asks TOP for, except to try the server.
+pub const HUGE_LINES: u64 = 99_999_999;
+
+/// So many refusals may make a server close; the strictest that was seen closes at the fifth.
+const ERRORS_MIN: u64 = 3;
+
 /// The most names that are kept.
 const NAMES_MAX: usize = 64;
 
@@ -103,6 +109,10 @@ pub struct Known {
     pub has_utf8: bool,
     /// The exchange before, if any.
     pub last: Option<Last>,
+    /// How often the server said `-ERR`.
+    pub refusals: u64,
+    /// How often USER was answered.
+    pub users: u64,
     /// USER was answered `+OK`, and no PASS came since.
     pub has_user: bool,
     /// USER was answered `+OK` before TLS, and not since.
@@ -218,6 +228,43 @@ impl Known {
                 .then(|| words.map(str::to_ascii_uppercase).collect())
         });
         lines.next()
+    }
+
+    /// Whether there is, or may be, a message of this number that is not marked as deleted.
+    #[must_use]
+    pub fn has_message(&self, message: u64) -> bool {
+        let is_number = (1..=u64::from(u32::MAX)).contains(&message);
+        is_number
+            && self.count.is_none_or(|count| message <= count)
+            && !self.marked.contains(&message)
+    }
+
+    /// Whether this line is the rest of a reply that began with the command.
+    #[must_use]
+    pub fn is_echoed(&self, heard: &Heard<'_>) -> bool {
+        let is_rest = heard.role == Role::Unrequested && heard.behind_status().is_none();
+        is_rest && self.last.as_ref().is_some_and(|last| last.is_echo)
+    }
+
+    /// Whether a refusal came right before, and others before that: many servers close after a few. Refused credentials are not among them,
+    /// and neither are optional commands: rules of their own judge these.
+    #[must_use]
+    pub fn is_behind_errors(&self) -> bool {
+        let is_other = |last: &Last| {
+            let is_login = matches!(last.verb, "PASS" | "APOP" | "AUTH");
+            !is_login && !last.is_greeting && !last.is_oversize
+        };
+        self.refusals >= ERRORS_MIN
+            && self.is_behind_refusal()
+            && !self.is_behind_refused_option()
+            && self.last.as_ref().is_some_and(is_other)
+    }
+
+    /// Whether the command before was far too long, and was refused.
+    #[must_use]
+    pub fn is_behind_oversize(&self) -> bool {
+        let is_oversize = self.last.as_ref().is_some_and(|last| last.is_oversize);
+        is_oversize && self.is_behind_refusal()
     }
 
     /// Whether the verb of the exchange before is this one.

@@ -6,7 +6,7 @@ use super::{Check, Heard, Known, Role, Rule, Spot};
 use crate::dialogue::EventKind;
 use crate::finding::Level::{Info, Must, Should};
 use crate::service::Service;
-use crate::tracker::LineEnd;
+use crate::tracker::{LineEnd, Sent};
 
 /// What is wrong with the start of a status line or greeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(super) fn fault(heard: &Heard<'_>, known: &Known) -> Option<Fault> {
         _ if heard.role == Role::Greeting && Service::of_start(text).is_some() => {
             Fault::OtherProtocol
         }
-        _ if is_echo(heard) => Fault::Echo,
+        _ if is_echo(heard.sent, heard.text) => Fault::Echo,
         _ if heard.verb() == "CAPA" => Fault::CapaWithoutStatus,
         _ if is_out_of_order(heard, known) => Fault::OutOfOrder,
         [b'+' | b'-', ..] => Fault::Malformed,
@@ -92,15 +92,20 @@ fn parting(known: &Known, is_known: bool, what: &str) -> Option<Spot> {
 }
 
 /// Whether a status line begins with the command that it answers.
-fn is_echo(heard: &Heard<'_>) -> bool {
-    let Some(sent) = heard.sent else { return false };
+pub(super) fn is_echo(sent: Option<&Sent>, text: &[u8]) -> bool {
+    let Some(sent) = sent else { return false };
     let verb = sent.verb();
-    let Some((head, rest)) = heard.text.split_at_checked(verb.len()) else {
+    let Some((head, rest)) = text.split_at_checked(verb.len()) else {
         return false;
     };
     !verb.is_empty()
         && head.eq_ignore_ascii_case(verb.as_bytes())
         && matches!(rest.first(), None | Some(b' ' | b'+' | b'-'))
+}
+
+/// Whether a line is the client's own, sent back: its line end and length are not the server's.
+fn is_of_echo(heard: &Heard<'_>, known: &Known) -> bool {
+    fault(heard, known) == Some(Fault::Echo) || known.is_echoed(heard)
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -223,10 +228,11 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server adds CRLF to lines that end with CRLF already: it must store or convert line ends once",
         also: &[],
         check: &[
-            Check::Line(|heard, _| {
+            Check::Line(|heard, known| {
                 let is_double = heard.role.is_servers()
                     && heard.end == LineEnd::Crlf
-                    && heard.text.ends_with(b"\r");
+                    && heard.text.ends_with(b"\r")
+                    && !is_of_echo(heard, known);
                 heard.when(is_double, "the line ends with CR CR LF")
             }),
             Check::Exchange(|ended, _| ended.body?.cr_crlf.clone()),
@@ -245,8 +251,8 @@ pub(super) const RULES: &[Rule] = &[
                 heard.role,
                 Role::Greeting | Role::Status | Role::Unrequested
             );
-            let is_long =
-                is_first && !heard.has_holes && heard.octets > 512 && !known.is_data(heard);
+            let is_other = known.is_data(heard) || is_of_echo(heard, known);
+            let is_long = is_first && !heard.has_holes && heard.octets > 512 && !is_other;
             is_long.then(|| heard.spot(format!("the line has {} octets", heard.octets)))
         })],
     },
@@ -443,7 +449,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "the server does not send the command back",
-        hint: "a line editor or a terminal server is in the way; an echo of PASS would show the password",
+        hint: "the server, or a terminal server in front of it, sends back what it reads: an echo of PASS would show the password",
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(

@@ -1,6 +1,7 @@
 //! RFC 1939, messages: what RETR and TOP send, against each other and against LIST.
 
 use super::heard::{Ended, field, number};
+use super::known::HUGE_LINES;
 use super::rfc1939_data::message;
 use super::{Check, Known, Rule, Spot};
 use crate::finding::Level::{Info, Must, Should};
@@ -45,7 +46,35 @@ fn size(ended: &Ended<'_>, known: &Known) -> Option<(Size, u64, u64)> {
 
 fn sized(ended: &Ended<'_>, known: &Known, kind: Size) -> Option<Spot> {
     let (size, listed, came) = size(ended, known)?;
-    (size == kind).then(|| ended.spot(format!("LIST says {listed} octets, {came} came")))
+    let what = format!("LIST says {listed} octets, {came} came");
+    let wrong = ended.body.and_then(|body| match kind {
+        Size::TwiceStuffed => body.twice_stuffed_at.clone(),
+        Size::Added => body.added_at.clone(),
+        Size::ExtraBlank | Size::NoFinalLineEnd | Size::Shorter if body.lines > 0 => {
+            Some(body.last_spot(""))
+        }
+        _ => None,
+    });
+    (size == kind).then(|| match wrong {
+        Some(spot) => Spot { what, ..spot },
+        None => ended.spot(what),
+    })
+}
+
+/// An empty line at the end of what TOP brought, which is not of the message.
+fn blank_of_top(ended: &Ended<'_>, known: &Known) -> Option<Spot> {
+    let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
+    let body = ended
+        .body
+        .filter(|body| !body.has_holes && body.ends_blank)?;
+    let whole = ended
+        .number()
+        .and_then(|number| known.messages.get(&number)?.retrieved);
+    let is_longer = whole.is_some_and(|whole| {
+        wanted > whole.body_lines && body.body_lines == whole.body_lines + 1 && !whole.ends_blank
+    });
+    let is_added = wanted == 0 && body.body_lines == 1 || is_longer;
+    is_added.then(|| body.last_spot("TOP ends with an empty line that is not of the message"))
 }
 
 /// The count of lines that a TOP asks for.
@@ -88,7 +117,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server adds CRLF before the dot in any case: signatures such as DKIM's may break",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            sized(ended, known, Size::ExtraBlank)
+            let added = sized(ended, known, Size::ExtraBlank);
+            added.or_else(|| blank_of_top(ended, known))
         })],
     },
     // RFC 1939 §3: one dot is put in front, and it does not count.
@@ -182,7 +212,7 @@ pub(super) const RULES: &[Rule] = &[
             let body = message(ended)
                 .filter(|body| ended.is_complete() && !body.has_holes && body.lines > 0)?;
             ended.when(
-                !body.has_blank && body.first_dot.is_none(),
+                !body.has_blank && body.first_dot.is_none() && body.cr_crlf.is_none(),
                 "no empty line behind the header",
             )
         })],
@@ -243,12 +273,8 @@ pub(super) const RULES: &[Rule] = &[
             let is_less =
                 whole.is_some_and(|whole| wanted < whole.body_lines && body.body_lines < wanted);
             let is_other = body.body_lines > wanted || is_less;
-            is_other.then(|| {
-                ended.spot(format!(
-                    "{wanted} lines were asked for, {} came",
-                    body.body_lines
-                ))
-            })
+            let what = format!("{wanted} lines were asked for, {} came", body.body_lines);
+            is_other.then(|| ended.at_excess(&what))
         })],
     },
     // RFC 1939 §7: TOP with 0 sends the header and the blank line.
@@ -263,10 +289,10 @@ pub(super) const RULES: &[Rule] = &[
             let body = ended
                 .body
                 .filter(|body| top_lines(ended) == Some(0) && !body.has_holes)?;
-            ended.when(
-                body.body_lines > 0,
-                "0 lines were asked for, and the body came",
-            )
+            // One empty line is one that was added, and not the body.
+            let is_added = body.body_lines == 1 && body.ends_blank;
+            let is_all = body.body_lines > 0 && !is_added;
+            is_all.then(|| ended.at_excess("0 lines were asked for, and the body came"))
         })],
     },
     // RFC 1939 §7: when the count is greater than the lines of the body, the whole message is sent.
@@ -278,8 +304,14 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server's counter overflows; clients should ask for 99999999 lines at most",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let lines = top_lines(ended).filter(|lines| *lines >= 99_999_999)?;
+            let lines = top_lines(ended).filter(|lines| *lines >= HUGE_LINES)?;
             let is_refused = ended.is_err() && ended.code().is_none() && !known.is_authorization();
+            // Where fewer lines are refused too, or there is no such message, it is not the number.
+            let message = ended
+                .number()
+                .filter(|message| known.has_message(*message))?;
+            let takes_fewer = known.messages.get(&message)?.takes_top;
+            let is_refused = is_refused && takes_fewer;
             is_refused.then(|| ended.spot(format!("{lines} lines are refused")))
         })],
     },
@@ -315,12 +347,15 @@ pub(super) const RULES: &[Rule] = &[
             let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
             let body = ended.body.filter(|body| !body.has_holes)?;
             let whole = known.messages.get(&ended.number()?)?.retrieved?;
-            let is_less = wanted >= whole.body_lines && body.body_lines < whole.body_lines;
+            // An empty line that RETR alone adds is not cut off.
+            let is_added = whole.ends_blank && body.body_lines + 1 == whole.body_lines;
+            let is_less =
+                wanted >= whole.body_lines && body.body_lines < whole.body_lines && !is_added;
             let what = format!(
                 "{} lines of the body came, the message has {}",
                 body.body_lines, whole.body_lines
             );
-            is_less.then(|| ended.spot(what))
+            is_less.then(|| body.last_spot(&what))
         })],
     },
     // RFC 1939 §7: TOP sends the headers of the message, which RETR sends too.

@@ -24,6 +24,11 @@ fn is_listing(ended: &Ended<'_>, known: &Known) -> bool {
     matches!(ended.verb, "LIST" | "UIDL") && ended.is_ok() && !ended.has_arguments() && is_whole
 }
 
+/// Whether a scan listing is of a message that there may be.
+fn is_message(text: &[u8], known: &Known) -> bool {
+    number(field(text).0).is_none_or(|message| known.has_message(message))
+}
+
 /// The numbers of a STAT reply.
 fn stat(ended: &Ended<'_>) -> Option<(u64, u64)> {
     let text = ended
@@ -120,8 +125,9 @@ pub(super) const RULES: &[Rule] = &[
         says: "a size is not negative, and fits 31 bits",
         hint: "the server counts with 32 bits: update it",
         also: &[],
-        check: &[Check::Line(|heard, _| {
-            let text = scan(heard).or_else(|| drop_listing(heard))?;
+        check: &[Check::Line(|heard, known| {
+            let listed = scan(heard).filter(|text| is_message(text, known));
+            let text = listed.or_else(|| drop_listing(heard))?;
             let size = field(field(text).1.strip_prefix(b" ")?).0;
             let is_negative = size.starts_with(b"-") && number(size.get(1..)?).is_some();
             let is_large =
@@ -137,8 +143,9 @@ pub(super) const RULES: &[Rule] = &[
         says: "a message is not empty",
         hint: "a delivery that failed, or a full disk: delete the message",
         also: &[],
-        check: &[Check::Line(|heard, _| {
-            let (_, size, _) = two_numbers(scan(heard)?)?;
+        check: &[Check::Line(|heard, known| {
+            let text = scan(heard).filter(|text| is_message(text, known))?;
+            let (_, size, _) = two_numbers(text)?;
             heard.when(size == 0, "a message of 0 octets")
         })],
     },
@@ -274,13 +281,13 @@ pub(super) const RULES: &[Rule] = &[
             ended.when(is_use && is_marked, "+OK for a deleted message")
         })],
     },
-    // RFC 1939 §5: a second DELE of the same message is an error.
+    // RFC 1939 §5: any reference to a deleted message is an error; a second DELE is one.
     Rule {
         id: "dele-twice-ok",
-        level: Should,
+        level: Must,
         source: "RFC 1939 §5",
-        says: "a message is deleted once",
-        hint: "harmless mostly; counters may go down twice",
+        says: "DELE of a deleted message gets -ERR, as every other use of it",
+        hint: "the server must look at the mark: counters may go down twice",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_marked = ended
@@ -333,7 +340,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 1939 §6",
         says: "QUIT is answered before the server closes",
-        hint: "nobody knows whether the messages were deleted: look in the next session",
+        hint: "after a DELE: look in the next session whether the message is gone; otherwise nothing is lost",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.verb == "QUIT" && ended.exchange.status.is_none();
@@ -343,6 +350,8 @@ pub(super) const RULES: &[Rule] = &[
                 .as_ref()
                 .is_some_and(|last| matches!(last.verb, "USER" | "PASS" | "APOP" | "AUTH"));
             let is_refused = is_login && known.is_behind_refusal()
+                || known.is_behind_oversize()
+                || known.is_behind_errors()
                 || known.is_behind_refused_option()
                 || known.is_answered_in_message;
             ended.when(
@@ -356,8 +365,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "quit-err",
         level: Must,
         source: "RFC 1939 §6",
-        says: "QUIT removes what was deleted",
-        hint: "the server could not write the maildrop: disk full, quota, or read-only",
+        says: "QUIT is answered with +OK, and removes what was deleted",
+        hint: "after a DELE: the server could not write the maildrop (disk full, quota, read-only); before login the server does not know QUIT",
         also: &[],
         check: &[Check::Exchange(|ended, _| {
             ended.when(

@@ -1,8 +1,8 @@
 //! RFC 1939, commands and states: what is allowed where, message numbers, APOP.
 
-use super::heard::{code, number};
+use super::heard::{Ended, code, field, number};
 use super::rfc1939::starts_with_any;
-use super::{Check, Role, Rule};
+use super::{Check, Known, Role, Rule};
 use crate::finding::Level::{Info, Must, Security, Should};
 
 /// Whether a refusal is about the session or the command, by its words, and so not about a name.
@@ -11,6 +11,28 @@ fn is_about_session(status: &[u8]) -> bool {
     ["already", "logged in", "command"]
         .iter()
         .any(|word| memchr::memmem::find(&text, word.as_bytes()).is_some())
+}
+
+/// The message that came where one was asked for whose number does not fit 32 bits.
+fn wrapped(ended: &Ended<'_>, known: &Known) -> Option<u64> {
+    let asked = ended.number().filter(|_| ended.is_ok())?;
+    if asked <= u64::from(u32::MAX) {
+        return None;
+    }
+    match ended.verb {
+        "LIST" | "UIDL" => {
+            let came = number(field(ended.text()?).0)?;
+            (came < asked).then_some(came)
+        }
+        "RETR" | "TOP" => {
+            let message = asked & u64::from(u32::MAX);
+            let whole = known.messages.get(&message)?;
+            let headers = [whole.retrieved.map(|whole| whole.header), whole.top_header];
+            let header = ended.body.filter(|body| body.lines > 0)?.header_digest;
+            headers.contains(&Some(header)).then_some(message)
+        }
+        _ => None,
+    }
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -167,7 +189,9 @@ pub(super) const RULES: &[Rule] = &[
             // Without TLS, USER may be refused as a whole.
             let is_offered = known.announces("USER").unwrap_or(known.is_tls);
             let is_bare = ended.verb == "USER" && ended.is_err() && code(ended.status).is_none();
-            let is_early = known.is_authorization() && !is_about_session(ended.status);
+            // Behind another USER the server may wait for PASS alone (RFC 1939 §7).
+            let is_early =
+                known.is_authorization() && !known.has_user && !is_about_session(ended.status);
             // A name that was good before is refused for another reason.
             let is_new = ended
                 .name()
@@ -198,14 +222,11 @@ pub(super) const RULES: &[Rule] = &[
         says: "a number beyond 32 bits is no message",
         hint: "the server cuts numbers off: a DELE may hit another message",
         also: &[],
-        check: &[Check::Exchange(|ended, _| {
-            let is_huge = ended
-                .number()
-                .is_some_and(|message| message > u64::from(u32::MAX));
-            ended.when(
-                is_huge && ended.is_ok(),
-                "a number beyond 32 bits is accepted",
-            )
+        check: &[Check::Exchange(|ended, known| {
+            let message = wrapped(ended, known)?;
+            Some(ended.spot(format!(
+                "a number beyond 32 bits is taken for message {message}"
+            )))
         })],
     },
     // RFC 1939 §5: a message number may not be greater than the number of messages.
@@ -217,12 +238,12 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server must compare the number with its count of messages",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let message = ended
-                .number()
-                .filter(|message| *message <= u64::from(u32::MAX))?;
+            let message = ended.number()?;
+            // No maildrop has that many.
+            let is_huge = message > u64::from(u32::MAX);
             let is_beyond = known.count.is_some_and(|count| message > count) && !known.is_partial;
             ended.when(
-                is_beyond && ended.is_ok(),
+                (is_beyond || is_huge) && ended.is_ok() && wrapped(ended, known).is_none(),
                 "there is no message of this number",
             )
         })],

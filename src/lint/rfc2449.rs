@@ -157,13 +157,13 @@ pub(super) const RULES: &[Rule] = &[
             ended.when(is_refused && !known.has_user, "CAPA is refused")
         })],
     },
-    // RFC 2449 §5: CAPA is allowed in the AUTHORIZATION state as a whole.
+    // RFC 2449 §5 allows CAPA in the AUTHORIZATION state; RFC 1939 §7 lets only PASS or QUIT follow USER.
     Rule {
         id: "capa-refused-mid-login",
-        level: Should,
-        source: "RFC 2449 §5",
-        says: "CAPA works between USER and PASS too",
-        hint: "the server waits for PASS only: a client asks CAPA before USER",
+        level: Info,
+        source: "RFC 1939 §7, RFC 2449 §5",
+        says: "CAPA may work between USER and PASS too",
+        hint: "harmless: RFC 1939 lets only PASS or QUIT follow USER; a client asks CAPA before USER",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_refused = ended.verb == "CAPA" && ended.is_err() && known.has_user;
@@ -310,13 +310,15 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_announced =
                 known.announces(tag_for(ended.verb)?) == Some(true) && ended.verb != "USER";
+            // `capa-stls-inside-tls` reports that it is listed there; to refuse it is right.
+            let is_stls_again = ended.verb == "STLS" && known.is_tls;
             let is_lines = ended.verb == "TOP"
                 && ended
                     .arguments()
                     .nth(1)
                     .is_none_or(|word| word.len() > 6 || !word.iter().all(u8::is_ascii_digit));
             ended.when(
-                is_announced && is_refused_as_such(ended, known) && !is_lines,
+                is_announced && is_refused_as_such(ended, known) && !is_lines && !is_stls_again,
                 "announced by CAPA, and refused",
             )
         })],

@@ -131,8 +131,10 @@ pub(super) const RULES: &[Rule] = &[
                 .is_some_and(|code| matches!(code.as_str(), "AUTH" | "LOGIN-DELAY" | "IN-USE"));
             // Without TLS, USER may be refused as a whole.
             let is_offered = known.is_tls || known.announces("USER") == Some(true);
+            // Seen: Cyrus refuses a second USER for the order, with the same code for every name.
+            let is_first = known.users == 0;
             ended.when(
-                ended.verb == "USER" && ended.is_err() && is_told && is_offered,
+                ended.verb == "USER" && ended.is_err() && is_told && is_offered && is_first,
                 "a code about the account, to USER",
             )
         })],

@@ -27,20 +27,28 @@ pub(super) const RULES: &[Rule] = &[
             message(ended)?.long_line.clone()
         })],
     },
-    // RFC 5322 §2.1, RFC 6856 §2.1: an octet 0 is allowed neither in messages nor in replies.
+    // RFC 5322 §2.1, RFC 6856 §2.1: an octet 0 is not allowed in messages. A server that passes one on is not to blame.
+    Rule {
+        id: "nul-in-message",
+        level: Info,
+        source: "RFC 5322 §2.1, RFC 6856 §2.1",
+        says: "a message has no octet 0",
+        hint: "the sender's fault: a damaged file or binary mail; some clients cut the line there or hang",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| message(ended)?.nul.clone())],
+    },
+    // RFC 2449 §3, RFC 6856 §2.1: an octet 0 is not allowed in status lines and listings.
     Rule {
         id: "nul-octet",
         level: Should,
-        source: "RFC 5322 §2.1, RFC 6856 §2.1",
-        says: "the server sends no octet 0",
-        hint: "a damaged file or binary mail; clients cut the line there or hang",
+        source: "RFC 2449 §3, RFC 6856 §2.1",
+        says: "the server sends no octet 0 in status lines and listings",
+        hint: "the server repeats what a client or a file gave it; clients cut the line there or hang",
         also: &[],
-        check: &[
-            Check::Exchange(|ended, _| message(ended)?.nul.clone()),
-            Check::Line(|heard, _| {
-                let is_text = heard.role.is_servers() && !heard.is_tls_record();
-                heard.when(is_text && heard.text.contains(&0), "an octet 0 in the line")
-            }),
-        ],
+        check: &[Check::Line(|heard, known| {
+            let is_text =
+                heard.role.is_servers() && !heard.is_tls_record() && !known.is_data(heard);
+            heard.when(is_text && heard.text.contains(&0), "an octet 0 in the line")
+        })],
     },
 ];

@@ -3,8 +3,8 @@
 use super::{Check, Role, Rule};
 use crate::finding::Level::{Info, Security};
 
-/// Mechanisms that tell the secret to who listens.
-fn is_plain(name: &str) -> bool {
+/// Mechanisms that send the secret itself.
+pub(super) fn is_plain(name: &str) -> bool {
     crate::sasl::Mechanism::named(name).is_some_and(|row| row.is_plain)
 }
 
@@ -101,54 +101,6 @@ pub(super) const RULES: &[Rule] = &[
                 _ => false,
             };
             heard.when(is_offered, "a login in clear is offered")
-        })],
-    },
-    // RFC 8314 §4.1: a password in clear is known to everybody on the way.
-    Rule {
-        id: "password-in-clear",
-        level: Security,
-        source: "RFC 8314 §4.1",
-        says: "no password goes over the network in clear",
-        hint: "change this password, and connect with --tls or type STLS before the login",
-        also: &[],
-        check: &[Check::Line(|heard, known| {
-            let is_password =
-                heard.role == Role::Command && heard.verb() == "PASS" && heard.octets > 6;
-            heard.when(is_password && known.is_in_clear(), "a password in clear")
-        })],
-    },
-    // RFC 5034 §4, RFC 4616 §6: PLAIN and its like only inside TLS.
-    Rule {
-        id: "plain-mechanism-in-clear",
-        level: Security,
-        source: "RFC 5034 §4, RFC 4616 §6",
-        says: "PLAIN, LOGIN and tokens are used inside TLS only",
-        hint: "change this password, and connect with --tls or type STLS before the login",
-        also: &[],
-        check: &[Check::Exchange(|ended, known| {
-            let is_open =
-                ended.mechanism().is_some_and(|name| is_plain(&name)) && ended.has_credentials();
-            ended.command_when(
-                is_open && known.is_in_clear(),
-                "a mechanism that tells the secret, in clear",
-            )
-        })],
-    },
-    // RFC 2595 §2.4, RFC 8314 §5: who wanted TLS and did not get it must not log in.
-    Rule {
-        id: "login-without-the-tls-asked-for",
-        level: Security,
-        source: "RFC 2595 §2.4, RFC 8314 §5",
-        says: "who asks for TLS and gets none does not log in",
-        hint: "somebody may have refused STLS in the server's place: close, and use port 995",
-        also: &["password-in-clear"],
-        check: &[Check::Line(|heard, known| {
-            let is_login =
-                heard.role == Role::Command && heard.verb() == "PASS" && known.is_in_clear();
-            heard.when(
-                is_login && known.is_stls_refused,
-                "a login in clear behind STLS that was refused",
-            )
         })],
     },
 ];

@@ -53,6 +53,11 @@ fn is_unknown(ended: &Ended<'_>) -> bool {
     sent.is_some_and(|sent| sent.command().is_none()) && !ended.exchange.is_greeting
 }
 
+/// Whether the server closes for what was refused before, and not for this command.
+fn is_excused(known: &Known) -> bool {
+    known.is_behind_oversize() || known.is_behind_errors()
+}
+
 /// Whether a command that takes no argument has one.
 fn has_surplus(ended: &Ended<'_>) -> bool {
     matches!(
@@ -146,8 +151,11 @@ pub(super) const RULES: &[Rule] = &[
                     .filter(|last| !last.is_known && !last.is_greeting)?;
                 let is_refused = last.status == Some(Status::Negative) && known.waiting.is_empty();
                 // Who has gone on once closes for another reason: too many of them.
-                let is_first =
-                    known.refused_unknown < 2 && !known.is_turned_away && !known.is_explained;
+                let is_first = known.refused_unknown < 2
+                    && !known.is_turned_away
+                    && !known.is_explained
+                    && !last.is_oversize
+                    && !known.is_behind_errors();
                 (is_end(event) && is_refused && is_first)
                     .then(|| Spot::at(event.place, "closed behind -ERR to an unknown command"))
             }),
@@ -156,13 +164,8 @@ pub(super) const RULES: &[Rule] = &[
                     && ended.exchange.status_line.is_none()
                     && is_cut(known)
                     && !known.is_behind_refused_option();
-                let is_short = ended
-                    .exchange
-                    .command
-                    .as_ref()
-                    .is_some_and(|line| line.octets <= 512);
                 ended.command_when(
-                    is_silent && is_short,
+                    is_silent && !ended.is_oversize() && !is_excused(known),
                     "closed in place of a reply to an unknown command",
                 )
             }),
@@ -236,17 +239,21 @@ pub(super) const RULES: &[Rule] = &[
         says: "a server may close when a command is far too long",
         hint: "a good defence; keep commands below 255 octets",
         also: &["client-line-too-long"],
-        check: &[Check::Exchange(|ended, known| {
-            let is_long = ended
-                .exchange
-                .command
-                .as_ref()
-                .is_some_and(|line| line.octets > 512);
-            ended.command_when(
-                is_long && ended.exchange.status.is_none() && is_cut(known),
-                "closed at a long command",
-            )
-        })],
+        check: &[
+            Check::Exchange(|ended, known| {
+                let is_long = ended.is_oversize() || known.is_behind_oversize();
+                ended.command_when(
+                    is_long && ended.exchange.status.is_none() && is_cut(known),
+                    "closed at a long command",
+                )
+            }),
+            // Seen: nginx refuses the line first. Whether the next command crosses the close is chance.
+            Check::Event(|event, known| {
+                let is_refused = known.is_behind_oversize() && known.waiting.is_empty();
+                let what = "closed after a long command was refused";
+                (is_end(event) && is_refused).then(|| Spot::at(event.place, what))
+            }),
+        ],
     },
     // A connection that was idle may be gone without notice.
     Rule {
@@ -360,16 +367,13 @@ pub(super) const RULES: &[Rule] = &[
             // What was injected behind STLS is not to be answered (RFC 2595 §4).
             let is_other = ended.verb == "QUIT"
                 || known.is_behind_refused_option()
+                || known.is_behind_errors()
                 || known.is_answered_in_message
                 || (known.is_behind_stls && !known.is_tls)
                 || is_unknown(ended)
                 || has_surplus(ended)
                 || known.gap_ms > 60_000;
-            let is_long = ended
-                .exchange
-                .command
-                .as_ref()
-                .is_some_and(|line| line.octets > 512);
+            let is_long = ended.is_oversize() || known.is_behind_oversize();
             // Behind QUIT, and behind another one that was not answered, nothing is expected.
             let is_first = known
                 .last
@@ -427,6 +431,30 @@ pub(super) const RULES: &[Rule] = &[
                     is_silent && is_cut(known) && known.is_behind_refused_option(),
                     "closed after the command before it was refused",
                 )
+            }),
+        ],
+    },
+    // No RFC says how many errors a server must bear.
+    // Seen: solid-pop3d closes at the fifth, nginx at "too many invalid commands".
+    Rule {
+        id: "closed-after-errors",
+        level: Info,
+        source: "seen: nginx, solid-pop3d",
+        says: "a server may close after several commands that it refused",
+        hint: "a defence against scanners: look at the commands before, and connect again for the rest",
+        also: &[],
+        check: &[
+            Check::Event(|event, known| {
+                let is_refused = known.is_behind_errors() && known.waiting.is_empty();
+                let what = format!("closed after {} refused commands", known.refusals);
+                (is_end(event) && is_refused).then(|| Spot::at(event.place, what))
+            }),
+            // The next command may have crossed the close.
+            Check::Exchange(|ended, known| {
+                let is_silent =
+                    ended.exchange.status_line.is_none() && ended.exchange.command.is_some();
+                let what = "closed after several refused commands";
+                ended.command_when(is_silent && is_cut(known) && known.is_behind_errors(), what)
             }),
         ],
     },

@@ -2,7 +2,7 @@
 
 use super::super::heard::{field, number, two_numbers};
 use super::super::{Ended, rfc1939, rfc1939_data, rfc5034};
-use super::{Fetched, Known, Last, MESSAGES_MAX, Message, NAMES_MAX, NOBODY, digest};
+use super::{Fetched, HUGE_LINES, Known, Last, MESSAGES_MAX, Message, NAMES_MAX, NOBODY, digest};
 use crate::command::{Command, Effect, Standing, States};
 use crate::tracker::{Sent, Status};
 
@@ -51,6 +51,8 @@ impl Known {
             }
         }
         self.parting = None;
+        self.users += u64::from(ended.verb == "USER");
+        self.refusals += u64::from(ended.is_err());
         let has_status = exchange.status.is_some();
         self.last = Some(Last {
             verb: ended.verb,
@@ -68,6 +70,8 @@ impl Known {
                 .as_ref()
                 .and_then(Sent::command)
                 .is_some_and(is_optional),
+            is_oversize: ended.is_oversize(),
+            is_echo: rfc1939::is_echo(exchange.sent.as_ref(), ended.status),
             lines: exchange.data.as_ref().map(|data| data.lines),
             row: self.place.row,
         });
@@ -131,7 +135,8 @@ impl Known {
             }
             "LIST" if !ended.has_arguments() => self.listed_all(ended),
             "LIST" => {
-                if let Some((message, size, _)) = ended.text().and_then(two_numbers) {
+                let scan = ended.text().and_then(two_numbers);
+                if let Some((message, size, _)) = scan.filter(|scan| self.has_message(scan.0)) {
                     self.message(message, |known| known.size = Some(size));
                 }
             }
@@ -167,7 +172,9 @@ impl Known {
             return;
         }
         let listing = std::mem::take(&mut self.listing);
-        for (message, size) in &listing.numbers {
+        // Where messages are marked as deleted, the numbers may have moved.
+        let numbers = listing.numbers.iter().filter(|_| self.marked.is_empty());
+        for (message, size) in numbers.collect::<Vec<_>>() {
             self.message(*message, |known| known.size = Some(*size));
         }
         if is_whole && self.marked.is_empty() {
@@ -198,16 +205,22 @@ impl Known {
 
     fn fetched(&mut self, ended: &Ended<'_>) {
         self.is_only_top_since &= ended.verb != "RETR";
+        if let Some(message) = ended.number().filter(|_| ended.verb == "TOP") {
+            let lines = ended.arguments().nth(1).and_then(number);
+            let is_usual = lines.is_some_and(|lines| lines < HUGE_LINES);
+            self.message(message, |known| known.takes_top |= is_usual);
+        }
         let data = ended.exchange.data.as_ref().filter(|data| !data.has_holes);
         let (Some(body), Some(data), Some(message)) = (ended.body, data, ended.number()) else {
             return;
         };
-        if !ended.is_complete() {
+        if !ended.is_complete() || !self.has_message(message) {
             return;
         }
         let fetched = Fetched {
             octets: data.message_octets,
             body_lines: body.body_lines,
+            ends_blank: body.ends_blank,
             header: body.header_digest,
         };
         let is_top = ended.verb == "TOP";

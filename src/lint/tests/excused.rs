@@ -58,9 +58,11 @@ fn a_server_that_hangs_up_behind_a_failed_login_owes_nothing() {
 #[test]
 fn what_is_refused_before_the_login_is_not_refused_for_its_numbers() {
     let login = "S: +OK\nC: USER a\nS: +OK\nC: PASS {{password}}\n";
+    let few = "C: TOP 1 0\nS: +OK\nS: Subject: x\nS:\nS: .\n";
     let top = "C: TOP 1 99999999\nS: -ERR no\n";
     let id = "top-huge-n-fails";
-    assert!(has(&format!("{login}S: +OK\n{top}"), id));
+    assert!(has(&format!("{login}S: +OK\n{few}{top}"), id));
+    assert!(!has(&format!("{login}S: +OK\n{top}"), id));
     assert!(!has(&format!("{login}S: -ERR no\n{top}"), id));
 }
 
