@@ -6,6 +6,12 @@ use super::{Fetched, HUGE_LINES, Known, Last, MESSAGES_MAX, Message, NAMES_MAX, 
 use crate::command::{Command, Effect, Standing, States};
 use crate::tracker::{Sent, Status};
 
+/// Whether this command leaves the session in TRANSACTION, where alone it is allowed.
+fn is_after_login(ended: &Ended<'_>) -> bool {
+    let row = ended.exchange.sent.as_ref().and_then(Sent::command);
+    row.is_some_and(|row| row.effect == Effect::Nothing && row.states == States::TRANSACTION)
+}
+
 impl Known {
     /// An exchange of which something is missing: whether its reply was positive is not known.
     pub(in crate::lint) fn torn(&mut self, ended: &Ended<'_>) {
@@ -17,10 +23,7 @@ impl Known {
         }
         self.parting = None;
         self.last = None;
-        let row = ended.exchange.sent.as_ref().and_then(Sent::command);
-        let is_plain = row
-            .is_some_and(|row| row.effect == Effect::Nothing && row.states == States::TRANSACTION);
-        if !is_plain {
+        if !is_after_login(ended) {
             self.any_rows();
         }
         // Where a reply is missing, the first line was a greeting.
@@ -82,6 +85,10 @@ impl Known {
             self.agreed(ended);
         } else {
             self.refused(ended);
+        }
+        // The rows that are missing may hold a login as well.
+        if ended.has_gap() && !is_after_login(ended) {
+            self.any_rows();
         }
     }
 

@@ -303,3 +303,16 @@ fn a_server_may_close_where_a_command_comes_right_after_stls() {
     let text = "S: +OK ready\nC: STLS\nC: NOOP\nS: -ERR not now\n* closed by server\n";
     assert_eq!(found(text), [("client-pipelined-behind-stls", 3)]);
 }
+
+#[test]
+fn a_gap_in_a_listing_before_login_may_hold_the_login() {
+    for verb in ["CAPA", "LANG", "AUTH"] {
+        let text = format!(
+            "* connected 127.0.0.1:110\nS: +OK ready\nC: {verb}\nS: +OK\nS: TOP\nS: {{{{...}}}}\n\
+             C: STAT\nS: +OK 1 10\nC: RETR 1\nS: +OK\nS: x: y\nS: .\n"
+        );
+        let mut ids = found(&text);
+        ids.retain(|(id, _)| !matches!(*id, "message-without-blank-line" | "size-list-vs-retr"));
+        assert_eq!(ids, [], "{verb}");
+    }
+}
