@@ -2,7 +2,7 @@
 
 use super::heard::{Ended, code, field, number};
 use super::rfc1939::starts_with_any;
-use super::{Check, Known, Role, Rule};
+use super::{Check, Role, Rule};
 use crate::finding::Level::{Info, Must, Security, Should};
 
 /// Whether a refusal is about the session or the command, by its words, and so not about a name.
@@ -13,26 +13,16 @@ fn is_about_session(status: &[u8]) -> bool {
         .any(|word| memchr::memmem::find(&text, word.as_bytes()).is_some())
 }
 
-/// The message that came where one was asked for whose number does not fit 32 bits.
-fn wrapped(ended: &Ended<'_>, known: &Known) -> Option<u64> {
-    let asked = ended.number().filter(|_| ended.is_ok())?;
-    if asked <= u64::from(u32::MAX) {
-        return None;
-    }
-    match ended.verb {
-        "LIST" | "UIDL" => {
-            let came = number(field(ended.text()?).0)?;
-            (came < asked).then_some(came)
-        }
-        "RETR" | "TOP" => {
-            let message = asked & u64::from(u32::MAX);
-            let whole = known.messages.get(&message)?;
-            let headers = [whole.retrieved.map(|whole| whole.header), whole.top_header];
-            let header = ended.body.filter(|body| body.lines > 0)?.header_digest;
-            headers.contains(&Some(header)).then_some(message)
-        }
-        _ => None,
-    }
+/// The message that LIST or UIDL told of, where one was asked for whose number does not fit 32 bits. A server that gives out one text for
+/// every number does not cut numbers off, so what RETR brings shows nothing.
+fn wrapped(ended: &Ended<'_>) -> Option<u64> {
+    let is_listing = matches!(ended.verb, "LIST" | "UIDL") && ended.is_ok();
+    let is_huge = |asked: &u64| *asked > u64::from(u32::MAX);
+    let asked = ended
+        .number()
+        .filter(|asked| is_listing && is_huge(asked))?;
+    let came = number(field(ended.text()?).0)?;
+    (came < asked).then_some(came)
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -222,8 +212,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "a number beyond 32 bits is no message",
         hint: "the server cuts numbers off: a DELE may hit another message",
         also: &[],
-        check: &[Check::Exchange(|ended, known| {
-            let message = wrapped(ended, known)?;
+        check: &[Check::Exchange(|ended, _| {
+            let message = wrapped(ended)?;
             Some(ended.spot(format!(
                 "a number beyond 32 bits is taken for message {message}"
             )))
@@ -243,7 +233,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_huge = message > u64::from(u32::MAX);
             let is_beyond = known.count.is_some_and(|count| message > count) && !known.is_partial;
             ended.when(
-                (is_beyond || is_huge) && ended.is_ok() && wrapped(ended, known).is_none(),
+                (is_beyond || is_huge) && ended.is_ok() && wrapped(ended).is_none(),
                 "there is no message of this number",
             )
         })],

@@ -261,7 +261,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "USER alice",
         "PASS wonderland",
         "LIST",
-        "RETR 4294967297",
+        "LIST 4294967297",
         "QUIT",
     ]),
     Fault::new(
