@@ -76,7 +76,6 @@ pub const PROBES: &[Probe] = probes![
     "lang",
     "utf8",
     "stls",
-    "stls-injection",
     "unknown-user",
     "wrong-password",
     "session",
@@ -88,7 +87,8 @@ pub const PROBES: &[Probe] = probes![
     "sasl",
     "sasl-initial",
     "sasl-cancel",
-    "apop"
+    "apop",
+    "stls-injection"
 ];
 
 /// The probe of a name.
@@ -137,7 +137,7 @@ impl Probe {
         count.and_then(|count| count.parse().ok()).unwrap_or(0)
     }
 
-    /// Whether a server does well that breaks off its handshake.
+    /// Whether a failed handshake is the server's right, so that nothing was tested.
     #[must_use]
     pub fn may_fail_tls(&self) -> bool {
         self.head("may").as_deref() == Some("fail tls")
@@ -177,6 +177,8 @@ pub struct Run {
     pub session: Session,
     /// It ended before its time: how, and the exit code for it.
     pub early: Option<(String, Exit)>,
+    /// What it is for could not be tested, and why.
+    pub untested: Option<String>,
     /// There is no TLS, where it should be from the first octet.
     pub no_tls: Option<Failure>,
     /// The server is not POP3: nothing was sent to it.
@@ -305,8 +307,14 @@ impl Check<'_> {
                 self.capabilities.push(line.clone());
             }
         }
-        let early = early(played.failure, played.limit, most)
-            .filter(|(_, exit)| *exit != Exit::Tls || !probe.may_fail_tls());
+        let mut early = early(played.failure, played.limit, most);
+        let mut untested = None;
+        if probe.may_fail_tls() {
+            if probe.need() == Need::Stls && !session.has_tls {
+                untested = Some(untested_without_tls(&session, early.as_ref()));
+            }
+            early = early.filter(|(_, exit)| *exit != Exit::Tls);
+        }
         if probe.need() == Need::Login && probe.failed_logins() == 0 && !session.has_login {
             self.no_login = Some(no_login(&session, early.as_ref()));
         }
@@ -322,6 +330,7 @@ impl Check<'_> {
             findings,
             session,
             early,
+            untested,
             no_tls: played.no_tls,
             not_pop3: played.not_pop3,
             log: played.log,
@@ -342,13 +351,29 @@ fn early(failure: Option<Exit>, limit: Option<Limit>, most: u64) -> Option<(Stri
     Some((why, failure?))
 }
 
+/// Why a probe tested nothing that needs a TLS handshake.
+fn untested_without_tls(session: &Session, early: Option<&(String, Exit)>) -> String {
+    let why = match (&session.stls_refusal, &session.tls_failure, early) {
+        (Some(reply), ..) => format!("STLS was refused: {}", shown_reply(reply)),
+        (_, Some(failure), _) => failure.clone(),
+        (_, _, Some((why, _))) => why.clone(),
+        _ => "the connection ended before the TLS handshake".to_owned(),
+    };
+    format!("not tested: {why}")
+}
+
+/// A reply of the server as it may be printed.
+fn shown_reply(reply: &str) -> String {
+    let mut shown = String::new();
+    crate::visible::escape(reply.as_bytes(), &mut shown);
+    shown
+}
+
 /// Why a login did not come about.
 fn no_login(session: &Session, early: Option<&(String, Exit)>) -> String {
     match (&session.login, early) {
         (Some((Status::Negative, reply)), _) => {
-            let mut shown = String::new();
-            crate::visible::escape(reply.as_bytes(), &mut shown);
-            format!("{shown} (is the password right?)")
+            format!("{} (is the password right?)", shown_reply(reply))
         }
         (Some((Status::Malformed, _)), _) => "the reply to PASS is neither +OK nor -ERR".to_owned(),
         (_, Some((_, Exit::Tls))) => {

@@ -37,6 +37,9 @@ pub use preview::Preview;
 /// How long to wait for lines that the recording has although nobody had asked for them.
 const UNASKED: Duration = Duration::from_secs(1);
 
+/// How long to wait for the rest of a reply whose first line nobody had asked for.
+const REST_OF_INJECTED: Duration = Duration::from_millis(300);
+
 /// How many octets of rows that wait for nothing go out together: their replies must fit into the buffers between us.
 const JOINED_MAX: usize = 512;
 
@@ -349,18 +352,22 @@ struct Replay<'a> {
 impl Replay<'_> {
     fn run(&mut self, progress: &mut dyn FnMut(u64)) -> Result<Option<Exit>, ReplayError> {
         let mut awaited = None;
+        // An injected line that is written with STLS goes out before the handshake, however fast the server is.
+        let (mut ends_in_stls, mut has_injected) = (false, false);
         while let Some(cue) = cue(&mut self.player, self.path)? {
             let is_joined = awaited == Some((cue.answers, cue.lines))
                 && self.options.pace.is_none()
                 && self.outgoing.len() < JOINED_MAX
-                && matches!(
-                    cue.action,
+                && match &cue.action {
                     Action::Send {
-                        is_injected: false,
-                        is_response: false,
+                        pieces,
+                        end,
+                        is_injected: true,
                         ..
-                    }
-                );
+                    } => ends_in_stls && plain_line(pieces, *end).is_some(),
+                    Action::Send { is_response, .. } => !is_response,
+                    Action::Close { .. } => false,
+                };
             awaited = Some((cue.answers, cue.lines));
             if let (
                 true,
@@ -368,10 +375,11 @@ impl Replay<'_> {
                     pieces,
                     end,
                     is_response,
-                    ..
+                    is_injected,
                 },
             ) = (is_joined, &cue.action)
             {
+                has_injected |= is_injected;
                 let octets = self.fill(cue.row, pieces, *end, *is_response)?;
                 self.outgoing.extend_from_slice(&octets);
                 continue;
@@ -411,7 +419,11 @@ impl Replay<'_> {
             if self.departure.is_none() && now.lines < cue.lines {
                 self.connection.wait(UNASKED, |now| now.lines >= cue.lines);
             }
-            if now.ending.is_some() {
+            if has_injected && now.is_tls {
+                has_injected = false;
+                self.listen_inside_tls(now.lines);
+            }
+            if self.connection.standing().ending.is_some() {
                 return Ok(None);
             }
             // A password that went through TLS does not go out in clear, whoever refuses STLS now.
@@ -440,15 +452,25 @@ impl Replay<'_> {
                     }
                     self.pause(cue.after_ms);
                     if is_injected && let Some(line) = plain_line(pieces, end) {
+                        (ends_in_stls, has_injected) = (false, true);
                         self.connection.order(Order::Inject(line));
                         continue;
                     }
+                    ends_in_stls = !is_injected;
                     self.outgoing = self.fill(cue.row, pieces, end, is_response)?;
                 }
             }
         }
         self.send_outgoing();
         Ok(None)
+    }
+
+    /// Reads on inside TLS for a while: a reply to what was injected must not be taken for that to the next command.
+    fn listen_inside_tls(&self, lines: u64) {
+        let now = self.connection.wait(UNASKED, |now| now.lines > lines);
+        if now.lines > lines {
+            self.connection.wait(REST_OF_INJECTED, |_| false);
+        }
     }
 
     fn send_outgoing(&mut self) {

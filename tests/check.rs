@@ -2,8 +2,10 @@
 
 use std::sync::mpsc;
 
+use poptalk::lint::{self, Lint};
 use poptalk::serve::{ServeOptions, Serving};
 use poptalk::server::{Maildrop, fault, messages};
+use poptalk::text::Reader;
 
 use crate::support::{Home, serve, serve_each, text};
 
@@ -55,7 +57,10 @@ fn the_faultless_practice_server_breaks_no_must_and_nothing_of_security() {
         !said.contains("breaks a") && !said.contains("security"),
         "{said}"
     );
-    assert!(said.contains("24 of 24 probes"), "{said}");
+    // The practice server closes where a command was injected after STLS.
+    assert!(said.contains("23 of 24 probes"), "{said}");
+    let skipped = "skipped    stls-injection: not tested: tls failed: ";
+    assert!(said.contains(skipped), "{said}");
     assert_eq!(logged_in.len(), 24);
     assert_eq!(logged_in.iter().filter(|logged_in| **logged_in).count(), 9);
 }
@@ -70,11 +75,9 @@ fn programs_get_json_or_junit() {
     let judged = json["judged"].as_array().unwrap();
     // Each probe, and what several sessions tell together.
     assert_eq!(judged.len(), 25, "{said}");
-    assert!(
-        judged
-            .iter()
-            .all(|one| one["verdict"] == "pass" || one["verdict"] == "info")
-    );
+    assert!(judged.iter().all(|one| one["verdict"] == "pass"
+        || one["verdict"] == "info"
+        || one["probe"] == "stls-injection"));
     let (code, said, _) = check(&["--format", "junit", "--fail-on", "info"]);
     assert_eq!(code, Some(1));
     assert!(said.starts_with("<?xml"), "{said}");
@@ -148,7 +151,7 @@ fn a_silent_server_is_asked_twice() {
     let output = home.script(&args, b"");
     let said = text(&output.stdout);
     assert!(said.contains("no-greeting: no greeting came"), "{said}");
-    let skipped = "apop: the server does not greet";
+    let skipped = "stls-injection: the server does not greet";
     assert!(
         said.contains(skipped) && said.contains(": 2 of 24 probes"),
         "{said}"
@@ -308,4 +311,56 @@ fn a_wrong_password_is_tried_once_and_told() {
         "{said}"
     );
     assert!(events.iter().all(|event| !event.summary.has_logged_in));
+}
+
+/// Whether the probe `stls-injection` finds something at a server with this fault, run by run.
+fn injections(fault: &str, runs: usize) -> Vec<bool> {
+    let options = ServeOptions {
+        faults: vec![fault::named(fault).unwrap()],
+        ..ServeOptions::default()
+    };
+    let serving = Serving::start(options, |_| {}).unwrap();
+    let home = Home::new();
+    let probe = home.path().join("probe.pop3");
+    std::fs::write(
+        &probe,
+        poptalk::check::probe("stls-injection").unwrap().text,
+    )
+    .unwrap();
+    let (probe, to) = (probe.to_str().unwrap(), serving.address().to_string());
+    let play = &|number: usize| {
+        let log = home.path().join(format!("run-{number}"));
+        let folder = log.to_str().unwrap();
+        let args = ["--insecure", "--keep-going", "--log", folder];
+        home.script(&[&["replay", probe, "--to", &to], &args[..]].concat(), b"");
+        let file = std::fs::read_dir(&log).unwrap().next().unwrap().unwrap();
+        let file = std::fs::read_to_string(file.path()).unwrap();
+        assert!(file.contains("\n* tls TLS"), "{file}");
+        assert!(file.contains("C: STLS\nC: CAPA\nS"), "{file}");
+        // QUIT has a reply of its own.
+        let reply = file.split("QUIT\n").nth(1).unwrap();
+        assert!(reply.starts_with('S') && reply.contains(": +OK"), "{file}");
+        let found = lint::judge(&mut Reader::new(file.as_bytes()), Lint::new()).unwrap();
+        found.iter().any(|one| one.id == "stls-command-injection")
+    };
+    std::thread::scope(|scope| {
+        let runs = (0..runs).map(|number| scope.spawn(move || play(number)));
+        let runs: Vec<_> = runs.collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn an_injected_command_is_found_each_time_and_its_absence_as_well() {
+    let found = injections("stls-command-injection", 50);
+    assert_eq!(found, [true; 50]);
+    let found = injections("stls-discards-leftover", 50);
+    assert_eq!(found, [false; 50]);
+    let said = check_with(
+        "stls-command-injection",
+        &["--only", "stls-command-injection"],
+    );
+    assert!(said.contains("  stls-command-injection: "), "{said}");
+    let said = check_with("stls-discards-leftover", &["-v"]);
+    assert!(said.contains("pass       stls-injection\n"), "{said}");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::BufRead;
 
 use crate::command::{Effect, Words};
-use crate::dialogue::{Phase, Told, Walker};
+use crate::dialogue::{EventKind, Phase, Told, Walker};
 use crate::text::ParseError;
 use crate::tracker::{Role, Sent, Side, Status};
 use crate::transcript::Piece;
@@ -28,6 +28,12 @@ pub struct Session {
     pub login: Option<(Status, String)>,
     /// Milliseconds that the server took for its replies from USER on, up to the first refusal.
     pub refused_ms: Option<u64>,
+    /// Whether a TLS handshake was done.
+    pub has_tls: bool,
+    /// The event of a TLS handshake that failed.
+    pub tls_failure: Option<String>,
+    /// The refusal of STLS.
+    pub stls_refusal: Option<String>,
     /// How many messages STAT counted first.
     pub count: Option<u64>,
     /// The unique-ids of the first listing of them (RFC 1939 §7).
@@ -96,6 +102,11 @@ impl Reading {
                 ..
             } if self.listing != Listing::None => self.data(octets),
             Told::ReplyEnded(Some(sent), status) => self.end(sent, *status),
+            Told::Event(event) => match event.kind {
+                EventKind::TlsStarted => self.session.has_tls = true,
+                EventKind::TlsFailed => self.session.tls_failure = Some(event.text.clone()),
+                _ => {}
+            },
             Told::Abandoned => self.listing = Listing::None,
             _ => {}
         }
@@ -165,6 +176,9 @@ impl Reading {
         let effect = sent.command().map(|command| command.effect);
         session.has_login |= is_positive && effect == Some(Effect::Login);
         match sent.verb().as_str() {
+            "STLS" if !is_positive && session.stls_refusal.is_none() => {
+                session.stls_refusal = Some(std::mem::take(&mut self.status));
+            }
             "PASS" => session.login = Some((status, std::mem::take(&mut self.status))),
             "STAT" if is_positive && session.count.is_none() => {
                 let count = Words::of(self.status.as_bytes()).nth(1);

@@ -388,11 +388,13 @@ impl Run {
             self.add(probe.name, finding);
         }
         self.sessions.push(probe.name, played.session);
+        let is_untested = played.untested.is_some();
+        let early = played.early;
+        let early = early.map(|(why, _)| format!("it ended early: {why}"));
         self.judged.push(Judged {
             probe: Some(probe.name),
-            skipped: played
-                .early
-                .map(|(why, _)| format!("it ended early: {why}")),
+            skipped: played.untested.or(early),
+            is_untested,
             files: vec![played.log.display().to_string()],
             findings: played.findings,
             beyond: 0,

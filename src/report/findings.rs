@@ -37,6 +37,9 @@ pub struct Judged {
     pub files: Vec<String>,
     /// The findings, in the order of the file.
     pub findings: Vec<Finding>,
+    /// It was played, and what it is for could not be tested.
+    #[serde(skip)]
+    pub is_untested: bool,
     /// Findings that were counted and not kept.
     #[serde(skip_serializing_if = "is_zero")]
     pub beyond: u64,
@@ -91,7 +94,7 @@ impl Judged {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         match self.findings.iter().map(|finding| finding.level).max() {
-            None if self.files.is_empty() => Verdict::Skipped,
+            None if self.files.is_empty() || self.is_untested => Verdict::Skipped,
             None => Verdict::Pass,
             Some(Level::Info) => Verdict::Info,
             Some(Level::Should) => Verdict::NonStrict,

@@ -44,6 +44,18 @@ pub struct Fault {
     loses: Option<fn(&Asked) -> bool>,
     hears: Option<fn(&Asked) -> Option<String>>,
     slips: Option<fn(&Asked) -> Option<String>>,
+    behind_stls: Leftover,
+}
+
+/// What a server does with the lines that came unencrypted after STLS, before the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leftover {
+    /// It closes.
+    Close,
+    /// It forgets them.
+    Discard,
+    /// It carries them out inside TLS.
+    CarryOut,
 }
 
 impl Fault {
@@ -65,6 +77,7 @@ impl Fault {
             loses: None,
             hears: None,
             slips: None,
+            behind_stls: Leftover::Close,
         }
     }
 
@@ -109,6 +122,14 @@ impl Fault {
     const fn slipping(self, slips: fn(&Asked) -> Option<String>) -> Self {
         Self {
             slips: Some(slips),
+            ..self
+        }
+    }
+
+    /// What came unencrypted after STLS is treated like this.
+    const fn after_stls(self, behind_stls: Leftover) -> Self {
+        Self {
+            behind_stls,
             ..self
         }
     }
@@ -467,7 +488,15 @@ impl Peer for Faulty {
                         continue;
                     }
                     // What stands in clear behind STLS must not be carried out inside TLS (RFC 2595 §4).
-                    if self.input.is_empty() {
+                    let does = |leftover| {
+                        let mut faults = self.faults.iter();
+                        faults.any(|fault| fault.behind_stls == leftover)
+                    };
+                    let is_carried_out = does(Leftover::CarryOut);
+                    if !is_carried_out && does(Leftover::Discard) {
+                        self.input.clear();
+                    }
+                    if is_carried_out || self.input.is_empty() {
                         return Wish::StartTls;
                     }
                     self.is_over = true;

@@ -159,7 +159,7 @@ fn gaps(judged: &[Judged]) -> Vec<(&str, Vec<&'static str>, bool)> {
         let (Some(why), Some(probe)) = (one.skipped.as_deref(), one.probe) else {
             continue;
         };
-        let is_played = !one.files.is_empty();
+        let is_played = !one.files.is_empty() && !one.is_untested;
         let mut known = gaps.iter_mut();
         match known.find(|(reason, _, played)| (*reason, *played) == (why, is_played)) {
             Some((_, probes, _)) => probes.push(probe),

@@ -3,7 +3,7 @@
 use super::Does::{After, Before, Close, Drop, Edit, Say, Wait};
 use super::Part::{Data, Greeting, Status, Terminator};
 use super::listing::with;
-use super::{Fault, Said, Step};
+use super::{Fault, Leftover, Said, Step};
 
 const CAPABILITIES: &[&str] = &["CAPA", "USER alice", "PASS wonderland", "CAPA", "QUIT"];
 const WRONG: &[&str] = &["CAPA", "USER alice", "PASS wrong", "QUIT"];
@@ -472,6 +472,25 @@ pub(super) const FAULTS: &[Fault] = &[
     )
     .typing(STLS)
     .in_clear(),
+    Fault::new(
+        "stls-command-injection",
+        "a command that came unencrypted after STLS is carried out inside TLS",
+        &["stls-command-injection"],
+        &[],
+    )
+    .after_stls(Leftover::CarryOut)
+    .typing(&["STLS", "CAPA", "QUIT"])
+    .in_clear(),
+    Fault::new(
+        "stls-discards-leftover",
+        "a command that came unencrypted after STLS is discarded",
+        &[],
+        &[],
+    )
+    .after_stls(Leftover::Discard)
+    .typing(&["STLS", "CAPA", "QUIT"])
+    .in_clear()
+    .because("nothing is wrong with it: the practice server closes instead"),
     Fault::new(
         "stls-ok-no-handshake",
         "STLS is answered with +OK, and then the connection is closed",

@@ -74,6 +74,9 @@ fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
     }
     let (mut now_ms, mut lines) = (0, lines.iter());
     let mut out = Vec::new();
+    let is_attacked = faults
+        .iter()
+        .any(|fault| fault.behind_stls != Leftover::Close);
     let mut is_injected = false;
     let mut see = |seen: Seen| is_injected |= matches!(seen, Seen::Injected(_));
     for _ in 0..100_000 {
@@ -122,7 +125,11 @@ fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
                     is_closed_by_us = true;
                     break;
                 };
-                let octets = format!("{line}\r\n");
+                let mut octets = format!("{line}\r\n");
+                // In one write, as an attacker on the network path adds it.
+                if *line == "STLS" && is_attacked {
+                    octets.extend(lines.next().map(|line| format!("{line}\r\n")));
+                }
                 recorder.feed(Side::Client, octets.as_bytes(), now_ms, &mut see);
                 peer.push(octets.as_bytes());
             }
