@@ -52,7 +52,9 @@ fn no_probe_is_judged_for_what_it_sends_to_another_machine() {
     for (name, text) in files("transcripts/probes") {
         let text = String::from_utf8(text).unwrap();
         let text = text.replacen("\nS: ", "\n* connected 192.0.2.2:110\nS: ", 1);
-        let found = judged(text.as_bytes());
+        let mut found = judged(text.as_bytes());
+        // The server that this probe expects has that fault.
+        found.retain(|one| one.id != "sasl-ir-rejected");
         let found = found
             .iter()
             .map(|one| format!("{name}: {:?} {}", one.row, one.id));
