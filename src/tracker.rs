@@ -211,6 +211,13 @@ impl Tracker {
         self.owed
     }
 
+    /// Whether the next reply to come is that to an AUTH: challenges may come before it.
+    #[must_use]
+    pub fn is_in_sasl(&self) -> bool {
+        let sent = self.queue.front();
+        sent.is_some_and(|sent| sent.shape() == Shape::Sasl)
+    }
+
     /// Whether the client's next line is a SASL response.
     #[must_use]
     pub fn expects_response(&self) -> bool {

@@ -121,6 +121,11 @@ impl Talk {
         self.redactor.tracker().expects_response()
     }
 
+    /// Whether the reply to an AUTH is awaited, so that challenges may come.
+    pub(super) fn is_in_sasl(&self) -> bool {
+        self.redactor.tracker().is_in_sasl()
+    }
+
     /// Whether the server agreed to STLS and the handshake comes next.
     pub(super) fn is_tls_agreed(&self) -> bool {
         self.redactor.tracker().is_tls_agreed()

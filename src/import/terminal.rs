@@ -213,7 +213,7 @@ impl Session<'_> {
                 self.talk.hole(Side::Server);
                 Side::Client
             }
-            Form::Copy => self.side(is_status),
+            Form::Copy => self.side(line, is_status),
         };
         let end = match self.form {
             Form::Pipe if crs == 0 => LineEnd::Lf,
@@ -250,7 +250,8 @@ impl Session<'_> {
             self.talk.row(Side::Server, pieces, LineEnd::Crlf);
             return self.line(rest, crs, next);
         }
-        if is_status && !is_first && self.talk.awaited().is_none() && !self.talk.is_in_data() {
+        let is_reply = is_status || self.is_challenge(line);
+        if is_reply && !is_first && self.talk.awaited().is_none() && !self.talk.is_in_data() {
             // What was typed is not in the file.
             self.talk.hole(Side::Client);
         }
@@ -266,12 +267,18 @@ impl Session<'_> {
     }
 
     /// The side of a line, by the order of the talk.
-    fn side(&self, is_status: bool) -> Side {
+    fn side(&self, line: &[u8], is_status: bool) -> Side {
         match self.talk.awaited() {
             Some(Awaited::Terminator(_) | Awaited::Greeting) => Side::Server,
-            _ if is_status => Side::Server,
+            _ if is_status || self.is_challenge(line) => Side::Server,
             _ => Side::Client,
         }
+    }
+
+    /// Whether a line is a challenge of the AUTH that is going on. No base64 begins with `+` and a space, so it is one even
+    /// where the response to the last one is missing; `+` without a space may begin a response that is owed.
+    fn is_challenge(&self, line: &[u8]) -> bool {
+        self.talk.is_in_sasl() && (line == b"+" || line.starts_with(b"+ "))
     }
 
     fn own(&mut self, line: &[u8]) {

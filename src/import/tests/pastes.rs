@@ -299,3 +299,68 @@ fn the_marks_of_any_log_can_be_given() {
         assert!(Patterns::new(wrong, "^(.*)$").is_err(), "{wrong}");
     }
 }
+
+/// Where no mark says who sent a line, a `+` inside AUTH is the server's, and what follows is a response.
+#[test]
+fn the_challenges_of_a_copy_are_the_servers() {
+    let fronts = [
+        (Format::Terminal, ""),
+        (
+            Format::SClient,
+            "CONNECTED(00000003)\n---\nNew, TLSv1.3, Cipher is TLS_AES_256_GCM_SHA384\n---\n",
+        ),
+        (
+            Format::Telnet,
+            "Trying 192.0.2.1...\nConnected to 192.0.2.1.\nEscape character is '^]'.\n",
+        ),
+        (
+            Format::GnutlsCli,
+            "- Handshake was completed\n\n- Simple Client Mode:\n\n",
+        ),
+    ];
+    // Each line with its side in front; what is in brackets is a secret.
+    for talk in [
+        // LOGIN.
+        "S: +OK|C: AUTH LOGIN|S: + VXNlcm5hbWU6|C: [Ym9i]|S: + UGFzc3dvcmQ6|C: [aHVudGVyMnNlY3JldA==]|S: +OK|C: QUIT|S: +OK",
+        // CRAM-MD5.
+        "S: +OK|C: auth cram-md5|S: + PDE4OTYuNjk3QHg+|C: [dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw]|S: +OK|C: STAT|S: +OK 0 0",
+        // PLAIN, with an empty challenge whose space was lost on the way.
+        "S: +OK|C: AUTH PLAIN|S: +|C: [AGJvYgBodW50ZXIyc2VjcmV0]|S: +OK|C: LIST|S: +OK|S: 1 5|S: .|C: QUIT|S: +OK",
+        "S: +OK|C: AUTH PLAIN|S: + |C: [AGJvYgBodW50ZXIyc2VjcmV0]|S: -ERR|C: QUIT|S: +OK",
+        // Cancelled.
+        "S: +OK|C: AUTH LOGIN|S: + VXNlcm5hbWU6|C: [Ym9i]|S: + UGFzc3dvcmQ6|C: *|S: -ERR|C: QUIT|S: +OK",
+        // Refused at once, then another mechanism, and that twice.
+        "S: +OK|C: AUTH LOGIN|S: -ERR|C: AUTH PLAIN|S: +|C: [AGJvYgBodW50ZXIxd3Jvbmc=]|S: -ERR|C: AUTH PLAIN|S: +|C: [AGJvYgBodW50ZXIyc2VjcmV0]|S: +OK|C: QUIT|S: +OK",
+        // The initial response was not enough.
+        "S: +OK|C: AUTH LOGIN [Ym9i]|S: + UGFzc3dvcmQ6|C: [aHVudGVyMnNlY3JldA==]|S: -ERR|C: USER [bob]|S: +OK",
+        // The copy begins inside the session.
+        "C: AUTH LOGIN|S: + VXNlcm5hbWU6|C: [Ym9i]|S: + UGFzc3dvcmQ6|C: [aHVudGVyMnNlY3JldA==]|S: +OK|C: QUIT|S: +OK",
+        // The response was not echoed.
+        "S: +OK|C: AUTH LOGIN|S: + VXNlcm5hbWU6|C: {{rows}}|S: + UGFzc3dvcmQ6|C: {{rows}}|S: +OK|C: QUIT|S: +OK",
+    ] {
+        let said = |row: &&str| *row != "C: {{rows}}";
+        let log: String = talk
+            .split('|')
+            .filter(said)
+            .map(|row| row.get(3..).unwrap().replace(['[', ']'], "") + "\n")
+            .collect();
+        let secrets: Vec<&str> = talk
+            .split('[')
+            .skip(1)
+            .map(|rest| rest.split_once(']').unwrap().0)
+            .filter(|secret| *secret != "bob")
+            .collect();
+        for (format, front) in fronts {
+            let whole = format!("{front}{log}");
+            let made = bodies(format, whole.as_bytes()).unwrap().concat();
+            let sides = |row: &str| row.starts_with(['C', 'S']).then(|| row[..1].to_owned());
+            let found: String = made.lines().filter_map(sides).collect();
+            let want: String = talk.split('|').filter_map(sides).collect();
+            assert!(found.ends_with(&want), "{format:?}, {talk}\n{made}");
+            assert!(!made.contains("malformed"), "{format:?}\n{made}");
+            for secret in &secrets {
+                assert!(!made.contains(secret), "{format:?}\n{made}");
+            }
+        }
+    }
+}
