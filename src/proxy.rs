@@ -23,6 +23,7 @@ use crate::net::engine::Ending;
 use crate::net::tls::{TlsSettings, UNANNOUNCED};
 use crate::serve::tls::Acceptor;
 use crate::serve::{Certificate, MOST_CONNECTIONS, ServeError, listen};
+use crate::service::Service;
 use crate::target::Target;
 use crate::tracker::{Cut, Side};
 use talk::Talk;
@@ -145,6 +146,8 @@ pub enum Outcome {
     TlsFailed(String),
     /// There is no connection to the server, or no TLS on it; why.
     NoServer(String),
+    /// The server greets as another service; nothing of the client was sent to it.
+    OtherService(&'static Service),
     /// This side sent octets between STLS and the handshake.
     Injected(Side),
     /// The connection to the server broke; why.
@@ -163,6 +166,7 @@ impl Outcome {
             Self::TimedOut
             | Self::Refused
             | Self::NoServer(_)
+            | Self::OtherService(_)
             | Self::Injected(_)
             | Self::Stopped => "closed by proxy".to_owned(),
         }
@@ -200,6 +204,7 @@ impl fmt::Display for Report {
             Outcome::Refused => write!(f, ", refused: too many connections"),
             Outcome::TlsFailed(why) => write!(f, ", TLS failed: {why}"),
             Outcome::NoServer(why) => write!(f, ", no server: {why}"),
+            Outcome::OtherService(service) => write!(f, ", this is {}", service.name),
             Outcome::Injected(Side::Client) => {
                 write!(f, ", commands behind STLS in clear: closed")
             }
@@ -505,6 +510,11 @@ fn run(
     let tape = Tape::new(shared, &peer.to_string());
     let mut talk = Talk::new(shared, tape, poll, socket, dialling);
     let outcome = talk.hold(is_tls);
+    if let Outcome::OtherService(service) = &outcome {
+        let what = format!("{}: this is {}", shared.target, service.name);
+        crate::report::error(&what, Some(service.hint));
+    }
+    talk.record_held();
     let cut = talk.tape.finish();
     talk.tape.event(&outcome.event(cut));
     if talk.server.is_unannounced() {

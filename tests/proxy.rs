@@ -152,8 +152,11 @@ fn octets_that_are_no_pop3_pass_in_both_directions() {
     let want = noise.clone();
     let said = noise.clone();
     let (address, server) = serve(move |peer| {
+        // Nothing of a client goes out before the first line of a greeting, whatever that is.
+        let greeting = said.iter().position(|octet| *octet == b'\n').unwrap() + 1;
+        peer.say(&said[..greeting]);
         let heard = peer.take(said.len() as u64);
-        peer.say(&said);
+        peer.say(&said[greeting..]);
         heard
     });
     let proxied = Proxied::before(address);
@@ -416,10 +419,7 @@ fn the_program_shows_the_lines_hides_secrets_and_ends_by_a_signal() {
             break;
         }
     }
-    let killed = std::process::Command::new("kill")
-        .arg(child.id().to_string())
-        .status();
-    assert!(killed.unwrap().success());
+    crate::support::terminate(&child);
     assert!(child.wait().unwrap().success());
     for want in [
         format!("{me}: connected\n"),

@@ -255,6 +255,13 @@ pub(crate) fn started(server: &mut Command) -> (Child, String) {
     ready(spawned(server))
 }
 
+/// Asks a server of ours to end, as a service manager does.
+#[cfg(unix)]
+pub(crate) fn terminate(server: &Child) {
+    let killed = Command::new("kill").arg(server.id().to_string()).status();
+    assert!(killed.unwrap().success());
+}
+
 /// The address of a server that was started. It is to have somebody to print to all the same.
 pub(crate) fn ready(mut server: Child) -> (Child, String) {
     let (address, mut out) = told(&mut server);

@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::log::{self, LogPlace};
 use crate::net::dial;
 use crate::net::tls;
-use crate::proxy::{IDLE, ProxyEvent, ProxyOptions, Proxying};
+use crate::proxy::{IDLE, Outcome, ProxyEvent, ProxyOptions, Proxying};
 use crate::report;
 use crate::serve::Certificate;
 use crate::session::{TlsArgs, seconds};
@@ -166,7 +166,14 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
     };
     let printed = Arc::new(Mutex::new(Ok(())));
     let (is_deaf, outcome) = (Arc::clone(&is_over), Arc::clone(&printed));
+    let has_met_other = Arc::new(AtomicBool::new(false));
+    let met = Arc::clone(&has_met_other);
     let on_event = move |event: ProxyEvent| {
+        if let ProxyEvent::Ended(report) = &event
+            && matches!(report.outcome, Outcome::OtherService(_))
+        {
+            met.store(true, Ordering::SeqCst);
+        }
         if let Err(error) = serving::print(&event.to_string()) {
             *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
             is_deaf.store(true, Ordering::SeqCst);
@@ -196,7 +203,10 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
         }
         Err(error) => *printed.lock().unwrap_or_else(PoisonError::into_inner) = Err(error),
     }
-    let exit = serving::recorded(proxying.stop());
+    let exit = match serving::recorded(proxying.stop()) {
+        Exit::Well if has_met_other.load(Ordering::SeqCst) => Exit::Refused,
+        exit => exit,
+    };
     let printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(report::written(&printed, exit))
 }

@@ -9,7 +9,6 @@ use super::leg::{Came, Stream};
 use super::talk::Talk;
 use super::{Outcome, SERVER};
 use crate::net::dial::{dial, plain};
-use crate::net::mistake::Mistake;
 use crate::net::tls::{self, TlsError};
 use crate::serve::tls::Handshake;
 use crate::service::Service;
@@ -73,15 +72,18 @@ impl Talk<'_> {
         if Status::of_line(&greeting) != Status::Positive {
             // It is the client that was refused; what is said in clear behind that is nobody's.
             self.tell_client(&greeting)?;
-            let why = match (Service::of_start(&greeting), Status::of_line(&greeting)) {
-                (Some(service), _) => Mistake::from(service).what,
-                (None, Status::Malformed) => {
+            if let Some(service) = Service::of_start(&greeting) {
+                return Err(Outcome::OtherService(service));
+            }
+            let why = match Status::of_line(&greeting) {
+                Status::Malformed => {
                     "the greeting is neither +OK nor -ERR; STLS was not sent".to_owned()
                 }
-                (None, _) => "the greeting says no".to_owned(),
+                _ => "the greeting says no".to_owned(),
             };
             return Err(Outcome::NoServer(why));
         }
+        self.is_greeted = true;
         self.tape.event("upstream C: STLS");
         self.tell_server(b"STLS\r\n");
         let reply = self.own_line("a reply to STLS")?;
@@ -124,7 +126,8 @@ impl Talk<'_> {
             }
         };
         let behind = line.split_off(end);
-        if behind.is_empty() {
+        // Other services greet in several lines.
+        if behind.is_empty() || Service::of_start(&line).is_some() {
             return Ok(line);
         }
         self.tape.event(&format!(

@@ -12,6 +12,7 @@ use super::stls::{self, Capabilities};
 use super::tape::Tape;
 use super::{CLIENT, Outcome, SERVER, Shared};
 use crate::net::dial::plain;
+use crate::service::Service;
 use crate::tracker::{Awaited, Side, State};
 
 /// How many octets are read at once.
@@ -19,6 +20,9 @@ const READ_MAX: usize = 128 * 1024;
 
 /// So many octets of the client may wait for the reply to STLS, or for the end of a line that may be STLS.
 const HELD_MAX: usize = 64 * 1024;
+
+/// So much of a greeting is looked at for its first line.
+const GREETING_MAX: usize = 4096;
 
 /// After so much silence the start of a line is recorded that more was likely to come of.
 const FLUSH_AFTER: Duration = Duration::from_millis(200);
@@ -48,6 +52,10 @@ pub(super) struct Talk<'a> {
     held: Vec<u8>,
     /// Whether a line starts in `held`.
     is_line_start: bool,
+    /// The server's greeting so far, until its first line is known.
+    greeting: Vec<u8>,
+    /// The greeting's first line is known, and is not another service's: the client may be heard.
+    pub(super) is_greeted: bool,
     /// The client's STLS is ours to answer.
     is_stls_ours: bool,
     capabilities: Capabilities,
@@ -77,6 +85,8 @@ impl<'a> Talk<'a> {
             dialling,
             held: Vec::new(),
             is_line_start: true,
+            greeting: Vec::new(),
+            is_greeted: false,
             is_stls_ours: false,
             capabilities: Capabilities::default(),
             buffer: vec![0; READ_MAX],
@@ -182,7 +192,8 @@ impl<'a> Talk<'a> {
         if self.held.len() < HELD_MAX && self.server.has_room() {
             has_moved = self.read_client()?;
         }
-        while !self.held.is_empty()
+        while self.is_greeted
+            && !self.held.is_empty()
             && !self.tape.tracker().is_before_tls()
             && self.server.has_room()
         {
@@ -261,6 +272,13 @@ impl<'a> Talk<'a> {
 
     fn take_server(&mut self, octets: &[u8]) -> Result<(), Outcome> {
         self.flush_due = Some(Instant::now() + FLUSH_AFTER);
+        if !self.is_greeted
+            && let Err(other) = self.look_at_greeting(octets)
+        {
+            // The client may see it; nothing that the client says is handed on.
+            self.tell_client(octets)?;
+            return Err(other);
+        }
         let mut rest = octets;
         while !rest.is_empty() {
             if !self.adds_stls() {
@@ -283,6 +301,21 @@ impl<'a> Talk<'a> {
             return self.upgrade();
         }
         self.answer_stls()
+    }
+
+    /// Looks for another service in the first line of the greeting.
+    ///
+    /// Errors: the server is another service.
+    fn look_at_greeting(&mut self, octets: &[u8]) -> Result<(), Outcome> {
+        let room = GREETING_MAX.saturating_sub(self.greeting.len());
+        let part = octets.get(..room).unwrap_or(octets);
+        self.greeting.extend_from_slice(part);
+        if let Some(service) = Service::of_start(&self.greeting) {
+            return Err(Outcome::OtherService(service));
+        }
+        let is_whole = memchr::memchr(b'\n', &self.greeting).is_some();
+        self.is_greeted = is_whole || self.greeting.len() >= GREETING_MAX;
+        Ok(())
     }
 
     /// Whether the capabilities, should they come, are to have STLS added: where TLS is on with the server, the client may have
@@ -416,6 +449,19 @@ impl<'a> Talk<'a> {
             self.server.shut();
         }
         Ok(())
+    }
+
+    /// Records what the client sent and the server never got, where it came to an end first.
+    pub(super) fn record_held(&mut self) {
+        let octets = std::mem::take(&mut self.held);
+        if octets.is_empty() {
+            return;
+        }
+        let (count, plural) = (octets.len(), if octets.len() == 1 { "" } else { "s" });
+        self.tape.event(&format!(
+            "client sent {count} octet{plural} that were not passed on"
+        ));
+        self.tape.feed(Side::Client, &octets);
     }
 
     /// Closes both legs. With `is_gentle` the client gets all that was meant for it.
