@@ -299,3 +299,79 @@ fn the_marks_of_any_log_can_be_given() {
         assert!(Patterns::new(wrong, "^(.*)$").is_err(), "{wrong}");
     }
 }
+
+/// Where no mark says who sent a line, a `+` inside AUTH is the server's, and the line after it is a response.
+///
+/// `talk` has a line a row, its side in front. No octet of `secrets` may be in what was made.
+fn reads_an_unmarked_copy(talk: &[&str], secrets: &[&str]) {
+    const S_CLIENT: &str =
+        "CONNECTED(00000003)\n---\nNew, TLSv1.3, Cipher is TLS_AES_256_GCM_SHA384\n---\n";
+    const TELNET: &str =
+        "Trying 192.0.2.1...\nConnected to 192.0.2.1.\nEscape character is '^]'.\n";
+    const GNUTLS: &str = "- Handshake was completed\n\n- Simple Client Mode:\n\n";
+    let sides = |line: &str| line.starts_with(['C', 'S']).then(|| line[..1].to_owned());
+    let want: String = talk.iter().copied().filter_map(sides).collect();
+    let lines: Vec<&str> = talk.iter().filter_map(|line| line.get(3..)).collect();
+    read_as(Format::Terminal, "", &lines, &want, secrets);
+    read_as(Format::SClient, S_CLIENT, &lines, &want, secrets);
+    read_as(Format::Telnet, TELNET, &lines, &want, secrets);
+    read_as(Format::GnutlsCli, GNUTLS, &lines, &want, secrets);
+}
+
+fn read_as(format: Format, front: &str, lines: &[&str], want: &str, secrets: &[&str]) {
+    let copy = front.to_owned() + &lines.join("\n") + "\n";
+    let made = bodies(format, copy.as_bytes()).unwrap().concat();
+    let sides = |line: &str| line.starts_with(['C', 'S']).then(|| line[..1].to_owned());
+    let found: String = made.lines().filter_map(sides).collect();
+    assert!(found.ends_with(want), "{format:?}, {lines:?}\n{made}");
+    assert!(!made.contains("malformed"), "{format:?}\n{made}");
+    for secret in secrets {
+        assert!(!made.contains(secret), "{format:?}\n{made}");
+    }
+}
+
+#[test]
+fn challenges_of_login_in_a_copy() {
+    let talk = "S: +OK|C: AUTH LOGIN|S: + VXNlcm5hbWU6|C: Ym9i|S: + UGFzc3dvcmQ6|C: aHVudGVyMnNlY3JldA==|S: +OK|C: QUIT|S: +OK";
+    let talk: Vec<&str> = talk.split('|').collect();
+    reads_an_unmarked_copy(&talk, &["aHVudGVyMnNlY3JldA"]);
+}
+
+#[test]
+fn a_challenge_of_cram_md5_in_a_copy() {
+    let talk = "S: +OK|C: auth cram-md5|S: + PDE4OTYuNjk3QHg+|C: dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw|S: +OK|C: STAT|S: +OK 0 0";
+    let talk: Vec<&str> = talk.split('|').collect();
+    reads_an_unmarked_copy(&talk, &["dGltIGI5MTNhNjAy"]);
+}
+
+#[test]
+fn an_empty_challenge_in_a_copy_with_and_without_its_space() {
+    for challenge in ["S: +", "S: + "] {
+        let talk = format!(
+            "S: +OK|C: AUTH PLAIN|{challenge}|C: AGJvYgBodW50ZXIyc2VjcmV0|S: +OK|C: LIST|S: +OK|S: 1 5|S: .|C: QUIT|S: +OK"
+        );
+        let talk: Vec<&str> = talk.split('|').collect();
+        reads_an_unmarked_copy(&talk, &["AGJvYgBodW50ZXIy"]);
+    }
+}
+
+#[test]
+fn an_exchange_that_is_cancelled_in_a_copy() {
+    let talk = "S: +OK|C: AUTH LOGIN|S: + VXNlcm5hbWU6|C: Ym9i|S: + UGFzc3dvcmQ6|C: *|S: -ERR|C: QUIT|S: +OK";
+    let talk: Vec<&str> = talk.split('|').collect();
+    reads_an_unmarked_copy(&talk, &[]);
+}
+
+#[test]
+fn several_mechanisms_tried_in_a_copy() {
+    let talk = "S: +OK|C: AUTH LOGIN|S: -ERR|C: AUTH PLAIN|S: +|C: AGJvYgBodW50ZXIxd3Jvbmc=|S: -ERR|C: AUTH PLAIN|S: +|C: AGJvYgBodW50ZXIyc2VjcmV0|S: +OK|C: QUIT|S: +OK";
+    let talk: Vec<&str> = talk.split('|').collect();
+    reads_an_unmarked_copy(&talk, &["AGJvYgBodW50ZXIx", "AGJvYgBodW50ZXIy"]);
+}
+
+#[test]
+fn an_initial_response_that_was_not_enough_in_a_copy() {
+    let talk = "S: +OK|C: AUTH LOGIN Ym9i|S: + UGFzc3dvcmQ6|C: aHVudGVyMnNlY3JldA==|S: -ERR|C: USER bob|S: +OK";
+    let talk: Vec<&str> = talk.split('|').collect();
+    reads_an_unmarked_copy(&talk, &["aHVudGVyMnNlY3JldA"]);
+}

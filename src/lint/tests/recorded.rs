@@ -36,7 +36,8 @@ fn each_recording_has_the_findings_of_its_head() {
         let mut want: Vec<&str> = head.split(' ').filter(|word| *word != "none").collect();
         let found = judged(&text);
         let mut ids: Vec<&str> = found.iter().map(|one| one.id).collect();
-        (want.sort_unstable(), ids.sort_unstable());
+        want.sort_unstable();
+        ids.sort_unstable();
         if ids != want {
             let found = found.iter().map(|one| format!("{:?} {}", one.row, one.id));
             wrong.push(format!("{name}: {:?}", found.collect::<Vec<_>>()));
