@@ -141,7 +141,7 @@ impl Format {
         let has = |needle: &str| memchr::memmem::find(part, needle.as_bytes()).is_some();
         let marked = dialects::of_text(part, None).map(|row| row.dialect.format);
         // What marks each line is surer than what a line may happen to say.
-        let is_sure = marked.is_some_and(|format| !matches!(format, Self::Mailkit));
+        let is_sure = marked.is_some_and(|format| !matches!(format, Self::Mailkit | Self::Arrows));
         let tests: [(Self, bool); 7] = [
             (Self::Exchange, exchange::is_log(part)),
             (

@@ -174,13 +174,8 @@ fn unknown(source: &Source<'_>) -> Failure {
             Format::names().join(", ")
         ),
     };
-    (
-        what,
-        Some(
-            "name the format, or give the marks of its lines: poptalk import lines --client REGEX --server REGEX"
-                .into(),
-        ),
-    )
+    let hint = format!("name the format, or describe how the log marks its lines: {LINES_HINT}");
+    (what, Some(hint.into()))
 }
 
 /// A file's name for errors.

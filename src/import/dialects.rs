@@ -286,6 +286,33 @@ const DIALECTS: &[Dialect] = &[
         ..BASE
     },
     Dialect {
+        format: Format::Arrows,
+        program: "a log with arrows",
+        sign: r"^{t}(?:<-|<<<?|<=) ?(?:\+OK|-ERR)",
+        client: r"^{t}(?:->|>>>?|=>) ?(?P<line>.*)$",
+        server: r"^{t}(?:<-|<<<?|<=) ?(?P<line>.*)$",
+        is_continued: true,
+        ..BASE
+    },
+    Dialect {
+        format: Format::Arrows,
+        program: "a server's log with arrows",
+        sign: r"^{t}(?:->|>>>?|=>) ?(?:\+OK|-ERR)",
+        client: r"^{t}(?:<-|<<<?|<=) ?(?P<line>.*)$",
+        server: r"^{t}(?:->|>>>?|=>) ?(?P<line>.*)$",
+        is_continued: true,
+        ..BASE
+    },
+    Dialect {
+        format: Format::Arrows,
+        program: "a log with `client` and `server` before each line",
+        sign: r"^{t}(?i:\[?(?:server|srv)\]? ?[>:]|\[(?:server|srv)\]) ?(?:\+OK|-ERR)",
+        client: r"^{t}(?i:\[?(?:client|clt|cli)\]? ?[>:]|\[(?:client|clt|cli)\]) ?(?P<line>.*)$",
+        server: r"^{t}(?i:\[?(?:server|srv)\]? ?[>:]|\[(?:server|srv)\]) ?(?P<line>.*)$",
+        is_continued: true,
+        ..BASE
+    },
+    Dialect {
         format: Format::Mailkit,
         program: "a log with `C: ` and `S: `, as MailKit's ProtocolLogger writes it",
         sign: r"^{t}S: (?:\+OK|-ERR)",

@@ -31,6 +31,7 @@ pub enum Format {
     Hmailserver,
     Davmail,
     Exchange,
+    Arrows,
     Lines,
     Pcap,
 }
@@ -106,7 +107,7 @@ impl Format {
             Self::Yam => ("the log of YAM (`SERVER[0033]: `)", "line ends, times"),
             Self::Mailkit => (
                 "`ProtocolLogger` of MailKit, and other logs with `C: ` and `S: `",
-                "times, unless it was told to write them",
+                "times, unless each line has one",
             ),
             Self::Javamail => (
                 "the debug log of JavaMail and Jakarta Mail",
@@ -145,6 +146,10 @@ impl Format {
             Self::Exchange => (
                 "the POP3 log of Exchange (CSV)",
                 "greetings, data, passwords, the text of most replies",
+            ),
+            Self::Arrows => (
+                "logs with `->` and `<-`, `>>` and `<<`, or `client>` and `server>`",
+                "line ends, times unless each line has one",
             ),
             Self::Lines => (
                 "any log, by `--client REGEX` and `--server REGEX`",

@@ -159,6 +159,8 @@ impl<R: BufRead> Reader<R> {
         let line = self.line.get(..end).unwrap_or_default();
         let line = String::from_utf8_lossy(line);
         let line = line.trim_end().replace(char::is_control, "\u{fffd}");
+        let marked = |place: usize| (at..at.saturating_add(width)).contains(&place);
+        let line = masked(&line, marked);
         let before = self.line.get(..at).unwrap_or_default();
         let column = String::from_utf8_lossy(before).chars().count() + 1;
         ParseError {
@@ -182,6 +184,22 @@ impl<R: BufRead> Iterator for Reader<R> {
         self.has_failed = matches!(item, Some(Err(_)));
         item
     }
+}
+
+/// Masks the arguments of a client row, where a recording from elsewhere may have a password: all but the keyword, which has
+/// three or four letters (RFC 1939 §3), and the octets that `is_shown` names.
+fn masked(line: &str, is_shown: impl Fn(usize) -> bool) -> String {
+    let Some((mark, text)) = line.split_once(": ").filter(|_| line.starts_with('C')) else {
+        return line.to_owned();
+    };
+    let word = text.split(' ').next().unwrap_or_default();
+    let is_keyword = word.len() <= 4 && word.bytes().all(|octet| octet.is_ascii_alphabetic());
+    let start = mark.len() + 2 + if is_keyword { word.len() } else { 0 };
+    let mask = |(at, c): (usize, char)| {
+        let is_open = at < start || c == ' ' || is_shown(at);
+        if is_open { c } else { '\u{2022}' }
+    };
+    line.char_indices().map(mask).collect()
 }
 
 /// A line that breaks the format. Shown, it names the row and marks the place; the file's name is the caller's.

@@ -107,6 +107,16 @@ fn an_error_has_no_control_characters_of_the_file() {
 }
 
 #[test]
+fn an_error_masks_the_arguments_of_a_client_row() {
+    let shown = |text: &[u8]| parse(text).unwrap_err().to_string();
+    let error = shown(b"C: PASS geheim12\\q\n");
+    assert!(error.contains("1 | C: PASS ••••••••\\q\n"), "{error}");
+    // The keyword is missing, and the line may be a response.
+    let error = shown(b"C@12: Z2VoZWltMTI= \\q\n");
+    assert!(error.contains("1 | C@12: •••••••••••• \\q\n"), "{error}");
+}
+
+#[test]
 fn errors_say_where_what_and_what_next() {
     let error = |text: &[u8]| parse(text).unwrap_err();
     let unknown = error(b"S: +OK\nS: +OK \\q\n");

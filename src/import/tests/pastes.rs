@@ -162,6 +162,7 @@ fn lines_of_an_application_become_prose() {
                     | Format::Terminal
                     | Format::Javamail
                     | Format::Indy
+                    | Format::Arrows
                     | Format::Curl
             );
             if is_marked {
@@ -374,4 +375,32 @@ fn an_initial_response_that_was_not_enough_in_a_copy() {
     let talk = "S: +OK|C: AUTH LOGIN Ym9i|S: + UGFzc3dvcmQ6|C: aHVudGVyMnNlY3JldA==|S: -ERR|C: USER bob|S: +OK";
     let talk: Vec<&str> = talk.split('|').collect();
     reads_an_unmarked_copy(&talk, &["aHVudGVyMnNlY3JldA"]);
+}
+
+#[test]
+fn arrows_and_names_mark_the_sides() {
+    for (client, server) in [
+        ("-> ", "<- "),
+        (">> ", "<< "),
+        (">>> ", "<<< "),
+        ("=> ", "<= "),
+        // A server's log: what it sent has the arrow that points away.
+        ("<- ", "-> "),
+        ("client> ", "server> "),
+        ("Client: ", "Server: "),
+        ("[client] ", "[server] "),
+    ] {
+        let log = format!(
+            "{server}+OK ready\n{client}USER bob\n{server}+OK\n{client}PASS geheim12\n{server}+OK\n{client}STAT\n{server}+OK 0 0\n"
+        );
+        let source = Source {
+            name: "x",
+            octets: log.as_bytes(),
+        };
+        assert_eq!(Format::recognize(&source), Some(Format::Arrows), "{log}");
+        let made = rows(&bodies(Format::Arrows, log.as_bytes()).unwrap()).join("\n");
+        let want =
+            "S: +OK ready\nC: USER bob\nS: +OK\nC: PASS {{password}}\nS: +OK\nC: STAT\nS: +OK 0 0";
+        assert!(made.ends_with(want), "{made}");
+    }
 }

@@ -496,7 +496,8 @@ impl Engine {
             stream.close();
         }
         let is_clear = !self.recorder.tracker().is_tls();
-        if !is_greeted && is_clear && ending.is_closed_by_peer() && self.first.is_some() {
+        let is_silent = !is_greeted && self.first.is_some() && !self.is_late_told;
+        if is_silent && is_clear && ending.is_closed_by_peer() {
             self.watcher.told(News::Silent(mistake::silent()));
         }
         self.shared.has_ended.store(true, Ordering::Release);
