@@ -178,7 +178,7 @@ fn nothing_plain_goes_out_in_clear_unasked() {
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stdout);
     assert!(
-        said.contains("-ERR PLAIN tells the secret to who listens; STLS first"),
+        said.contains("-ERR PLAIN would send the secret in cleartext; send STLS first"),
         "{said}"
     );
 }

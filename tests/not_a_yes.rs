@@ -595,10 +595,10 @@ fn the_console_asks_before_a_secret_goes_where_it_should_not() {
             ":apop alice",
             "AUTH PLAIN",
         ] {
-            terminal.line(line, "send it all the same? [y/N]");
+            terminal.line(line, "send it anyway? [y/N]");
             terminal.line("n", "auth>");
         }
-        terminal.line("pass wonderland", "send it all the same? [y/N]");
+        terminal.line("pass wonderland", "send it anyway? [y/N]");
         terminal.line("y", "trans>");
         terminal.enter(":quit");
         drop(terminal);

@@ -509,7 +509,7 @@ fn a_login_is_shown_line_by_line_and_nothing_secret_of_it() {
     terminal.line("capa", "auth>");
     // Without TLS a password in clear is asked about; no is the answer of an empty line.
     terminal.press(":auth plain --two-lines\r");
-    terminal.see("send it all the same? [y/N]");
+    terminal.see("send it anyway? [y/N]");
     terminal.line("n", "auth>");
     terminal.see("not sent");
     terminal.press(":auth plain --two-lines\r");

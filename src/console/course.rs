@@ -179,7 +179,7 @@ impl Console {
     /// The session is over, and the lesson is not.
     pub(super) fn tell_session_over(&self) {
         if !self.is_lesson_solved() {
-            self.tell_own("this session is over: the next line that you type begins another one on the same maildrop; `:restart` begins the lesson again");
+            self.tell_own("this session is over: the next line that you type starts a new one on the same maildrop; `:restart` starts the lesson again");
         }
     }
 

@@ -75,7 +75,7 @@ impl Console {
     }
 
     fn is_agreed(&mut self) -> bool {
-        let answer = self.read("send it all the same? [y/N] ", "");
+        let answer = self.read("send it anyway? [y/N] ", "");
         matches!(answer, Input::Line(answer) if answer.trim_start().to_ascii_lowercase().starts_with('y'))
     }
 

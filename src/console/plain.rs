@@ -13,7 +13,7 @@ pub(super) struct PlainEditor;
 impl PlainEditor {
     /// Asks for a line. What is typed is echoed by the terminal.
     pub(super) fn read(&mut self, prompt: &str) -> Input {
-        // Nobody can answer a prompt that nobody sees.
+        // A prompt that is not visible cannot be answered.
         if stdio::print(prompt.as_bytes()).is_err() {
             return Input::End;
         }

@@ -145,7 +145,7 @@ impl<'a> Talks<'a> {
         } else if line.starts_with(b"Closing connection")
             && let Some(talk) = &mut self.talk
         {
-            talk.nobody_speaks();
+            talk.data_left_out();
             talk.event("closed by client");
         } else if let Some(talk) = &mut self.talk
             && line.starts_with(b"Connection #")
@@ -162,7 +162,7 @@ impl<'a> Talks<'a> {
 
     fn end_talk(&mut self) {
         if let Some(mut talk) = self.talk.take().filter(|talk| !talk.is_empty()) {
-            talk.nobody_speaks();
+            talk.data_left_out();
             self.made.push(talk.finish());
         }
     }

@@ -78,7 +78,7 @@ fn started_tls(talk: &mut Talk, tls: &mut Tls) {
 
 fn finish(talk: Option<Talk>, made: &mut Vec<Made>) {
     if let Some(mut talk) = talk.filter(|talk| !talk.is_empty()) {
-        talk.nobody_speaks();
+        talk.data_left_out();
         made.push(talk.finish());
     }
 }

@@ -447,7 +447,7 @@ impl Reader<'_> {
         if !self.extent.has_server {
             talk.hole(Side::Server);
         } else if self.marks.lacks_data {
-            talk.nobody_speaks();
+            talk.data_left_out();
         }
         self.made.push(talk.finish());
     }

@@ -240,14 +240,14 @@ impl Talk {
     /// since these programs wait for it.
     pub(super) fn client_speaks(&mut self) {
         if self.is_in_data() {
-            self.nobody_speaks();
+            self.data_left_out();
             let dot = vec![Piece::Octets(b".".to_vec())];
             self.row(Side::Server, dot, LineEnd::Crlf);
         }
     }
 
     /// In a log that leaves data out: it is over, or the connection is; whether what was awaited came is not known.
-    pub(super) fn nobody_speaks(&mut self) {
+    pub(super) fn data_left_out(&mut self) {
         if self.is_in_data() && !self.is_behind_hole {
             self.hole(Side::Server);
         }

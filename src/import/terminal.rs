@@ -47,7 +47,7 @@ enum Form {
     Pipe,
     /// What `script` keeps of a terminal: lines with this many CRs are not the server's.
     Terminal(usize),
-    /// A copy without CRs: the order of the talk must show it.
+    /// A copy without CRs: the order of the lines must show it.
     Copy,
 }
 
@@ -78,11 +78,11 @@ impl Form {
             Self::Terminal(_) => format!("{name}; line ends of the client{times} are not in it"),
             Self::Copy if has_times => {
                 format!(
-                    "{name}; line ends and who said a line are not in it: the order of the talk tells"
+                    "{name}; line ends are not in it; the order of the lines decides who said each"
                 )
             }
             Self::Copy => format!(
-                "{name}; line ends, times and who said a line are not in it: the order of the talk tells"
+                "{name}; line ends and times are not in it; the order of the lines decides who said each"
             ),
         }
     }
@@ -266,7 +266,7 @@ impl Session<'_> {
         self.talk.line(side, line, end);
     }
 
-    /// The side of a line, by the order of the talk.
+    /// The side of a line, by the order of the lines.
     fn side(&self, line: &[u8], is_status: bool) -> Side {
         match self.talk.awaited() {
             Some(Awaited::Terminator(_) | Awaited::Greeting) => Side::Server,

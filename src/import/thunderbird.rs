@@ -117,7 +117,7 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     }
     for (mut talk, _) in talks {
         if !talk.is_empty() {
-            talk.nobody_speaks();
+            talk.data_left_out();
             made.push(talk.finish());
         }
     }

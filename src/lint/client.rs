@@ -301,12 +301,12 @@ pub(super) const RULES: &[Rule] = &[
             heard.when(is_odd, "octets that are no printable ASCII")
         })],
     },
-    // RFC 1939 §7: PASS comes right behind a USER that was accepted.
+    // RFC 1939 §7: PASS comes right after a USER that was accepted.
     Rule {
         id: "client-pass-without-user",
         level: Must,
         source: "RFC 1939 §7",
-        says: "PASS comes right behind +OK to USER",
+        says: "PASS follows +OK to USER",
         hint: "send USER first; after -ERR to PASS too",
         also: &[],
         check: &[Check::Exchange(|ended, known| {

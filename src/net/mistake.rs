@@ -26,13 +26,13 @@ pub fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
     let is_pop3 = first.starts_with(b"+") || first.starts_with(b"-ERR");
     if is_pop3 && is_stls {
         return Some(Mistake {
-            what: "the server agreed to STLS and went on in clear".to_owned(),
+            what: "the server agreed to STLS and continued in cleartext".to_owned(),
             hint: "tell its postmaster; port 995 with --tls may work",
         });
     }
     if first.starts_with(b"+OK") || first.starts_with(b"-ERR") {
         return Some(Mistake {
-            what: "this port speaks POP3 in clear, not TLS".to_owned(),
+            what: "this port speaks POP3 in cleartext, not TLS".to_owned(),
             hint: "connect without --tls and type STLS, or use port 995",
         });
     }
@@ -61,7 +61,7 @@ mod tests {
     fn a_greeting_inside_the_handshake_is_a_plain_port() {
         let what = |first: &[u8], is_stls| in_tls(first, is_stls).map(|mistake| mistake.what);
         assert!(
-            what(b"+OK ready", false).is_some_and(|what| what.contains("speaks POP3 in clear"))
+            what(b"+OK ready", false).is_some_and(|what| what.contains("speaks POP3 in cleartext"))
         );
         assert!(what(b"+OK ready", true).is_some_and(|what| what.contains("agreed to STLS")));
         assert!(what(b"* OK IMAP", false).is_some_and(|what| what.contains("IMAP")));

@@ -342,7 +342,11 @@ fn response_injection_in_a_segment_of_its_own() {
     everybody(&Attack {
         stls: "+OK begin\r\n",
         hello: "+OK logged in\r\n+OK 1 100\r\n",
-        told: &["went on in clear", "TLS failed", "stls-ok-no-handshake"],
+        told: &[
+            "continued in cleartext",
+            "TLS failed",
+            "stls-ok-no-handshake",
+        ],
         ..NONE
     });
 }

@@ -175,11 +175,11 @@ pub(super) fn list() -> io::Result<()> {
     for probe in PROBES {
         let need = match probe.need() {
             Need::Nothing => "",
-            Need::Stls => "   (in clear, where STLS is announced)",
+            Need::Stls => "   (in cleartext, where STLS is announced)",
             Need::User => "   (-u)",
             Need::Login => "   (-u and a password)",
             Need::ClearLogin => {
-                "   (-u and a password, in clear on this machine, where STLS is announced)"
+                "   (-u and a password, in cleartext on this machine, where STLS is announced)"
             }
         };
         writeln!(out, "  {:<18} {}{need}", probe.name, probe.about())?;

@@ -174,10 +174,7 @@ const PRACTICE: Origin = Origin {
     texts: &[
         ("+OK poptalk practice server ready {w}", &GREETING),
         ("+OK send PASS", &SEND_PASS),
-        (
-            "-ERR send USER first; PASS comes right behind it",
-            &USER_FIRST,
-        ),
+        ("-ERR send USER first, then PASS", &USER_FIRST),
         ("-ERR {?[AUTH] }wrong name or password", &REFUSED),
         ("-ERR a name is UTF-8", &SYNTAX),
         (
@@ -240,7 +237,7 @@ const PRACTICE: Origin = Origin {
             &NO_MECHANISM,
         ),
         (
-            "-ERR {w} tells the secret to who listens; STLS first",
+            "-ERR {w} would send the secret in cleartext; send STLS first",
             &NEEDS_TLS,
         ),
         ("-ERR this is not base64", &NOT_BASE64),

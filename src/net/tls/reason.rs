@@ -243,7 +243,7 @@ mod tests {
             "pop.example.org",
             false,
         );
-        assert_eq!(told.what, "this port speaks POP3 in clear, not TLS");
+        assert_eq!(told.what, "this port speaks POP3 in cleartext, not TLS");
         let told = of_failure(
             "tlsv1 alert",
             b"\x15\x03\x01\x00\x02\x02\x46",

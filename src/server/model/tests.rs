@@ -398,7 +398,7 @@ fn an_unknown_word_is_refused_with_a_hint() {
         ("AUTH NTLM", "no such mechanism"),
         (
             "AUTH PLAIN",
-            "PLAIN tells the secret to who listens; STLS first",
+            "PLAIN would send the secret in cleartext; send STLS first",
         ),
         ("", "an empty line"),
         (" STAT", "an empty line"),

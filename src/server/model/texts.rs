@@ -80,7 +80,7 @@ texts! {
     GREETING = "poptalk practice server ready {}", "poptalk-Übungsserver bereit {}";
 
     SEND_PASS = "send PASS", "jetzt PASS senden";
-    SEND_USER_FIRST = "send USER first; PASS comes right behind it", "zuerst USER; PASS kommt gleich danach";
+    SEND_USER_FIRST = "send USER first, then PASS", "zuerst USER; PASS kommt gleich danach";
     WRONG_LOGIN = "wrong name or password", "Name oder Passwort falsch";
     NOT_UTF8 = "a name is UTF-8", "ein Name ist UTF-8";
     IN_USE = "another session holds this maildrop; QUIT there, or wait",
@@ -128,7 +128,7 @@ texts! {
     STARTTLS_IS_FOREIGN = "unknown command (in POP3 the word is STLS)", "unbekannter Befehl (in POP3 heißt er STLS)";
     MECHANISMS_FOLLOW = "mechanisms follow", "es folgen die Mechanismen";
     NO_SUCH_MECHANISM = "no such mechanism; SASL in CAPA lists them", "kein solcher Mechanismus; SASL in CAPA zählt sie auf";
-    MECHANISM_NEEDS_TLS = "{} tells the secret to who listens; STLS first",
+    MECHANISM_NEEDS_TLS = "{} would send the secret in cleartext; send STLS first",
         "{} verrät das Geheimnis dem, der mithört; zuerst STLS";
     NOT_BASE64 = "this is not base64", "das ist kein Base64";
     CANCELLED = "cancelled", "abgebrochen";
