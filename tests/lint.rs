@@ -165,6 +165,16 @@ fn mistakes_on_the_command_line_say_what_to_do() {
 }
 
 #[test]
+fn an_empty_file_is_not_called_clean() {
+    let home = Home::new();
+    let path = home.path().join("empty.pop3");
+    std::fs::write(&path, "").unwrap();
+    let (code, out, said) = run(&[path.to_str().unwrap()]);
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(said.contains("the file is empty"), "{said}");
+}
+
+#[test]
 fn programs_get_json_and_junit() {
     let bad = witness("status-lowercase.bad.pop3");
     let (code, out, _) = run(&[&bad, "--format", "json"]);

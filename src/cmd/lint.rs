@@ -120,6 +120,8 @@ fn judge(
     })?;
     let mut reader = Reader::new(BufReader::with_capacity(CHUNK, file));
     match lint::judge(&mut reader, Lint::with(wants)) {
+        // No finding would say that all is well.
+        Ok(_) if reader.row() == 0 => Err((format!("{name}: the file is empty"), None)),
         Ok(findings) => Ok(Judged {
             files: vec![name],
             findings,

@@ -348,7 +348,7 @@ fn play(
     let (file, preview) = (job.file, &job.preview);
     let to = args.to.as_deref().or(preview.server.as_deref());
     let Some(to) = to else {
-        let what = format!("{}: it does not tell its server", file.display());
+        let what = format!("{}: the recording does not name its server", file.display());
         return Err(usage(what, "give --to HOST"));
     };
     let is_tls = args.tls || (preview.is_tls && !args.clear);
