@@ -27,6 +27,7 @@ mod rfc6856;
 mod security;
 mod tls;
 mod transport;
+pub mod waiting;
 
 use std::io::BufRead;
 

@@ -12,11 +12,13 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
 use crate::net::dial::plain;
+use crate::regular::{self, Links};
 use crate::report;
 use crate::server::{Message, Store, Untold};
 
@@ -53,6 +55,8 @@ pub struct Mailbox {
     may_delete: bool,
     /// Where nothing may be deleted: what was deleted as far as clients are concerned, until the program ends.
     hidden: Mutex<HashSet<String>>,
+    /// The user was told that links are left out.
+    are_links_told: AtomicBool,
 }
 
 impl Mailbox {
@@ -71,6 +75,7 @@ impl Mailbox {
             kind,
             may_delete,
             hidden: Mutex::default(),
+            are_links_told: AtomicBool::default(),
         })
     }
 
@@ -78,7 +83,9 @@ impl Mailbox {
         match self.kind {
             Kind::Maildir => {
                 let read = || -> io::Result<Vec<Message>> {
-                    let files = with_ids(maildir::list(&self.path)?).into_iter();
+                    let listing = maildir::list(&self.path)?;
+                    self.tell_links(listing.links);
+                    let files = with_ids(listing.entries).into_iter();
                     files
                         .map(|(id, entry)| Ok(message(Kept::of_maildir(&self.path, entry)?, id)))
                         .collect()
@@ -93,7 +100,7 @@ impl Mailbox {
                 result
             }
             Kind::Mbox => {
-                let file = File::open(&self.path)?;
+                let file = regular::open(&self.path, Links::Follow)?;
                 // Taken before it is read: what changes meanwhile is noticed later.
                 let stamp = Stamp::of(&file)?;
                 let (found, _) = mbox::scan(file)?;
@@ -104,10 +111,21 @@ impl Mailbox {
         }
     }
 
+    fn tell_links(&self, links: usize) {
+        if links == 0 || self.are_links_told.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let plural = if links == 1 { "" } else { "s" };
+        report::warning(&format!(
+            "{}: left out {links} symbolic link{plural}: links in a Maildir are not followed",
+            self.path.display()
+        ));
+    }
+
     fn delete(&self, ids: &HashSet<&str>) -> io::Result<()> {
         match self.kind {
             Kind::Maildir => {
-                for (id, entry) in with_ids(maildir::list(&self.path)?) {
+                for (id, entry) in with_ids(maildir::list(&self.path)?.entries) {
                     if ids.contains(id.as_str()) {
                         match fs::remove_file(entry.path) {
                             // Somebody else has removed it.

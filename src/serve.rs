@@ -7,7 +7,6 @@ pub(crate) mod tls;
 mod wire;
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -22,6 +21,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use crate::bodies::Bodies;
 use crate::dialogue::Place;
 use crate::log::LogPlace;
+use crate::regular::{self, Links};
 use crate::server::fault::Fault;
 use crate::server::loose::{Index, Items, Tape};
 use crate::server::script::Pace;
@@ -107,7 +107,8 @@ struct TapeFile(PathBuf);
 
 impl Tape for TapeFile {
     fn from(&self, place: Place) -> Option<Items> {
-        let mut file = BufReader::with_capacity(64 * 1024, File::open(&self.0).ok()?);
+        let mut file =
+            BufReader::with_capacity(64 * 1024, regular::open(&self.0, Links::Follow).ok()?);
         file.seek(SeekFrom::Start(place.offset)).ok()?;
         Some(text::Reader::resume(
             Box::new(file),

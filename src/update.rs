@@ -16,6 +16,10 @@ use crate::transcript::{Hole, Item, Piece, Row};
 ///
 /// Errors: a file can't be read or written.
 pub fn file(old: &Path, new: &Path) -> Result<bool, String> {
+    // Where it is a link, the file that it means is replaced.
+    let old = &old
+        .canonicalize()
+        .map_err(|error| format!("{}: {}", old.display(), plain(&error)))?;
     let open = |path: &Path| -> Result<_, String> {
         let file =
             File::open(path).map_err(|error| format!("{}: {}", path.display(), plain(&error)))?;

@@ -15,6 +15,7 @@ mod crash;
 mod diff;
 mod docs;
 mod dovecot;
+mod endings;
 mod explain;
 mod faults;
 mod find;

@@ -21,6 +21,7 @@ use crate::report::findings::{Format, Judged};
 use crate::session::{Plan, SessionArgs, TlsArgs, seconds};
 use crate::stdio;
 use crate::target;
+use crate::temporary;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -142,7 +143,7 @@ pub fn run(mut args: CheckArgs) -> Exit {
             }
         },
     };
-    let folder = log::make_folder(&log).and_then(|()| tempfile::tempdir());
+    let folder = log::make_folder(&log).and_then(|()| temporary::Folder::new());
     let folder = match folder {
         Ok(folder) => folder,
         Err(error) => {

@@ -1,7 +1,6 @@
 //! `poptalk diff A B`: two transcripts, exchange by exchange.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use crate::report::findings::{self, Format, Judged};
 use crate::report::{self};
 use crate::stdio;
 use crate::style::{ColorChoice, Style};
+use crate::twice::{Reading, Twice};
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -107,8 +107,8 @@ type Comparison = Result<diff::Summary, diff::Unreadable>;
 
 fn people(
     args: &DiffArgs,
-    old: &mut Recording<File>,
-    new: &mut Recording<File>,
+    old: &mut Recording<Reading>,
+    new: &mut Recording<Reading>,
     options: &Options,
     out: &mut dyn Write,
 ) -> Comparison {
@@ -129,8 +129,8 @@ fn people(
 
 fn program(
     args: &DiffArgs,
-    old: &mut Recording<File>,
-    new: &mut Recording<File>,
+    old: &mut Recording<Reading>,
+    new: &mut Recording<Reading>,
     options: &Options,
     out: &mut dyn Write,
 ) -> Comparison {
@@ -160,22 +160,10 @@ fn program(
     Ok(summary)
 }
 
-/// Opens a transcript twice. What can't be read twice, such as a pipe, is copied first.
-fn open(path: &Path) -> Option<Recording<File>> {
-    let opened = || -> io::Result<Recording<File>> {
-        let file = File::open(path)?;
-        let kind = file.metadata()?;
-        if kind.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        if kind.is_file() {
-            return Ok(Recording::new(file, File::open(path)?));
-        }
-        let copy = tempfile::NamedTempFile::new()?;
-        io::copy(&mut &file, &mut copy.as_file())?;
-        Ok(Recording::new(copy.reopen()?, copy.reopen()?))
-    };
-    match opened() {
+/// Opens a transcript to read it twice.
+fn open(path: &Path) -> Option<Recording<Reading>> {
+    let opened = Twice::open(path).map(|file| Recording::new(file.reader(), file.reader()));
+    match opened {
         Ok(recording) => Some(recording),
         Err(error) => {
             let why = crate::net::dial::plain(&error);

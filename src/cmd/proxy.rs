@@ -7,8 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-
 use super::serving;
 use crate::bodies::Bodies;
 use crate::exit::Exit;
@@ -109,11 +107,6 @@ pub fn run(args: ProxyArgs) -> Exit {
 type Failure = (String, Option<&'static str>);
 
 fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
-    let is_over = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&is_over))
-            .map_err(|error| (dial::plain(&error), None))?;
-    }
     let named = target::parse(&args.host, None, args.tls)
         .map_err(|error| (error.to_string(), Some(error.hint())))?;
     if named.user.is_some() {
@@ -164,6 +157,8 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
         idle: args.timeout.unwrap_or(IDLE),
         ..ProxyOptions::new(target)
     };
+    // All files are read: from here on a signal is noticed.
+    let is_over = serving::interrupt()?;
     let printed = Arc::new(Mutex::new(Ok(())));
     let (is_deaf, outcome) = (Arc::clone(&is_over), Arc::clone(&printed));
     let has_met_other = Arc::new(AtomicBool::new(false));

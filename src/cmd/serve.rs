@@ -10,9 +10,10 @@ use super::serving::{self, Failure};
 use crate::bodies::Bodies;
 use crate::dialogue::Parts;
 use crate::exit::Exit;
-use crate::log::{self, LogPlace};
+use crate::log::LogPlace;
 use crate::mailbox::Mailbox;
 use crate::net::dial;
+use crate::regular::{self, Links};
 use crate::report;
 use crate::serve::{AUTOLOGOUT, Recording, ServeOptions, Serving};
 use crate::server::fault::{self, Fault};
@@ -141,7 +142,6 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     if args.list_faults {
         return Ok(list_faults());
     }
-    let is_interrupted = serving::interrupt()?;
     let certificate =
         serving::certificate(("--cert", args.cert.as_ref()), ("--key", args.key.as_ref()))?;
     let client_ca = args
@@ -190,6 +190,8 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     let Account { user, password, .. } = options.account.clone();
     let count = options.maildrop.count();
     let (sender, events) = mpsc::channel();
+    // All files are read: from here on a signal is noticed.
+    let is_interrupted = serving::interrupt()?;
     // The receiver goes when no more is printed.
     let server = Serving::start(options, move |event| drop(sender.send(event)))
         .map_err(|error| (error.to_string(), error.hint()))?;
@@ -237,7 +239,8 @@ fn list_faults() -> Exit {
 
 /// Reads the whole of a transcript once, so that a mistake in it is told now and not to a client.
 fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<Recording, Failure> {
-    let file = log::read(path).map_err(|error| {
+    // It is read again for each client.
+    let file = regular::open(path, Links::Follow).map_err(|error| {
         let what = format!("{}: {}", path.display(), dial::plain(&error));
         let is_port = path
             .to_str()

@@ -1,7 +1,7 @@
 //! `poptalk show FILE`: a transcript for people.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use owo_colors::Stream;
@@ -24,6 +24,7 @@ use crate::show::{Canvas, Rows, Terminal};
 use crate::stdio;
 use crate::style::{ColorChoice, Style};
 use crate::text::{ParseError, Reader};
+use crate::twice::Twice;
 
 mod folder;
 
@@ -128,41 +129,30 @@ pub fn run(args: &ShowArgs) -> Exit {
     }
 }
 
-/// A file that may be read twice.
-struct Source {
-    path: PathBuf,
-    first: Option<File>,
-    /// Of what can't be read twice, such as a pipe.
-    copy: Option<tempfile::NamedTempFile>,
+/// A file that is read once, or twice.
+enum Source {
+    Once(Option<File>),
+    Twice(Twice),
 }
 
 impl Source {
     fn open(path: &Path, is_twice: bool) -> io::Result<Self> {
-        let file = log::read(path)?;
-        let is_file = file.metadata()?.is_file();
-        let mut source = Self {
-            path: path.to_owned(),
-            first: Some(file),
-            copy: None,
-        };
-        if is_twice && !is_file {
-            let copy = tempfile::NamedTempFile::new()?;
-            if let Some(mut file) = source.first.take() {
-                io::copy(&mut file, &mut copy.as_file())?;
-            }
-            source.copy = Some(copy);
+        match is_twice {
+            true => Twice::open(path).map(Self::Twice),
+            false => log::read(path).map(|file| Self::Once(Some(file))),
         }
-        Ok(source)
     }
 
     /// The file, from its start.
-    fn file(&mut self) -> io::Result<BufReader<File>> {
-        let file = match (self.first.take(), &self.copy) {
-            (Some(file), _) => file,
-            (None, Some(copy)) => copy.reopen()?,
-            (None, None) => File::open(&self.path)?,
+    fn file(&mut self) -> BufReader<Box<dyn Read>> {
+        let file: Box<dyn Read> = match self {
+            Self::Once(file) => match file.take() {
+                Some(file) => Box::new(file),
+                None => Box::new(io::empty()),
+            },
+            Self::Twice(file) => Box::new(file.reader()),
         };
-        Ok(BufReader::with_capacity(BLOCK, file))
+        BufReader::with_capacity(BLOCK, file)
     }
 
     /// Hands on what happens, until `take` has enough; `trouble` is what an error of it is.
@@ -172,7 +162,7 @@ impl Source {
         take: &mut dyn FnMut(&Told<'_>) -> io::Result<bool>,
     ) -> Result<(), Trouble> {
         let mut failure = None;
-        let file = self.file().map_err(Trouble::Read)?;
+        let file = self.file();
         let read = Walker::read(file, &mut |told| {
             take(&told).unwrap_or_else(|error| {
                 failure = Some(error);
@@ -279,7 +269,7 @@ fn file_for(args: &ShowArgs, path: &Path, extension: &str) -> PathBuf {
 fn html(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble> {
     let path = &file_for(args, path, "html");
     let failed = |error| Trouble::Write(path.to_owned(), error);
-    let file = source.file().map_err(Trouble::Read)?;
+    let file = source.file();
     let findings = lint::judge(&mut Reader::new(file), Lint::new())?;
     let mut survey = Survey::new();
     source.read(failed, &mut |told| {

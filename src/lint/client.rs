@@ -17,7 +17,7 @@ fn command<'a>(heard: &Heard<'a>) -> Option<&'a [u8]> {
 
 /// Whether a command of this verb waits for its reply.
 fn is_waiting(known: &Known, verb: &str) -> bool {
-    known.waiting.iter().any(|waiting| waiting == verb)
+    known.waiting.has(verb)
 }
 
 /// Whether CAPA lists `UTF8 USER` (RFC 6856 §2.1).

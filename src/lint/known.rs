@@ -2,11 +2,12 @@
 
 mod exchange;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub use super::facts::{Fetched, Last, Listing, Message, Odd};
 use super::heard::{field, number, two_numbers};
+use super::waiting::Waiting;
 use super::{Heard, List, Role};
 use crate::command::{States, Words};
 use crate::dialogue::{Event, EventKind, Place};
@@ -92,7 +93,7 @@ pub struct Known {
     /// Commands that were sent since TLS is on.
     pub commands_in_tls: u64,
     /// The verbs of the commands that wait for a reply, in upper case, oldest first.
-    pub waiting: VecDeque<String>,
+    pub waiting: Waiting,
     /// A command was sent behind STLS, before its reply or the handshake.
     pub is_behind_stls: bool,
     /// STLS was answered `+OK`.
@@ -356,12 +357,12 @@ impl Known {
         }
         self.commands += 1;
         self.commands_in_tls += u64::from(self.is_tls);
-        if self.is_stls_agreed && !self.is_tls || self.waiting.iter().any(|verb| verb == "STLS") {
+        if self.is_stls_agreed && !self.is_tls || self.waiting.has("STLS") {
             self.is_behind_stls = true;
         }
         if self.waiting.len() < MESSAGES_MAX {
             let verb = heard.sent.map(Sent::verb).unwrap_or_default();
-            self.waiting.push_back(verb);
+            self.waiting.push(verb);
         }
     }
 

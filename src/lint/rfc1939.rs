@@ -74,10 +74,9 @@ pub(super) fn starts_with_any(text: &[u8], starts: &[&str]) -> bool {
 /// Whether the numbers that a later command asked for stand where another one's reply belongs.
 fn is_out_of_order(heard: &Heard<'_>, known: &Known) -> bool {
     let is_list = |verb: &str| matches!(verb, "STAT" | "LIST");
-    let mut later = known.waiting.iter().skip(1);
     !known.is_out_of_step
         && !is_list(heard.verb())
-        && later.any(|verb| is_list(verb))
+        && (known.waiting.has_later("STAT") || known.waiting.has_later("LIST"))
         && two_numbers(heard.text).is_some()
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::regular::{self, Links};
 use crate::server::{Source, Untold};
 
 use super::maildir::{self, Entry};
@@ -54,7 +55,7 @@ enum Home {
 impl Kept {
     /// Reads a message of a Maildir once, for its size.
     pub(super) fn of_maildir(root: &Arc<Path>, entry: Entry) -> io::Result<Self> {
-        let file = File::open(&entry.path)?;
+        let file = regular::open(&entry.path, Links::Refuse)?;
         // Taken before it is read: what changes meanwhile is noticed later.
         let stamp = Stamp::of(&file)?;
         let (mut wire, mut length, mut size) = (Wire::plain(), 0, 0);
@@ -114,15 +115,15 @@ impl Kept {
     fn file(&self) -> io::Result<File> {
         let (root, entry) = match &self.home {
             Home::Maildir { root, entry } => (root, entry),
-            Home::Mbox { path, .. } => return File::open(path),
+            Home::Mbox { path, .. } => return regular::open(path, Links::Follow),
         };
-        let mut result = File::open(&entry.path);
+        let mut result = regular::open(&entry.path, Links::Refuse);
         if !matches!(&result, Err(error) if error.kind() == ErrorKind::NotFound) {
             return result;
         }
         // It has got other flags.
         for path in maildir::find(root, &entry.base)? {
-            result = File::open(path);
+            result = regular::open(&path, Links::Refuse);
             let is_it = |file| Stamp::of(file).is_ok_and(|now| now == self.stamp);
             if result.as_ref().is_ok_and(is_it) {
                 break;

@@ -16,15 +16,33 @@ pub(super) struct Entry {
     pub(super) path: PathBuf,
 }
 
-/// The messages, oldest name first.
-pub(super) fn list(root: &Path) -> io::Result<Vec<Entry>> {
-    let mut found = Vec::new();
+/// What a Maildir holds.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// The messages, oldest name first.
+    pub(super) entries: Vec<Entry>,
+    /// How many links there are. None is followed: a Maildir from elsewhere could name any file of the user.
+    pub(super) links: usize,
+}
+
+pub(super) fn list(root: &Path) -> io::Result<Listing> {
+    let mut found = Listing::default();
+    for folder in FOLDERS {
+        let is_link = |found: fs::Metadata| found.is_symlink();
+        found.links += usize::from(root.join(folder).symlink_metadata().is_ok_and(is_link));
+    }
     each(root, |entry| {
-        if !entry.base.starts_with('.') && entry.path.is_file() {
-            found.push(entry);
+        if entry.base.starts_with('.') {
+            return;
+        }
+        match entry.path.symlink_metadata() {
+            Ok(what) if what.is_file() => found.entries.push(entry),
+            Ok(what) if what.is_symlink() => found.links += 1,
+            // A folder, a FIFO, or gone since.
+            _ => {}
         }
     })?;
-    found.sort();
+    found.entries.sort();
     Ok(found)
 }
 
@@ -41,7 +59,14 @@ pub(super) fn find(root: &Path, base: &str) -> io::Result<Vec<PathBuf>> {
 
 fn each(root: &Path, mut tell: impl FnMut(Entry)) -> io::Result<()> {
     for folder in FOLDERS {
-        let entries = match fs::read_dir(root.join(folder)) {
+        let folder = root.join(folder);
+        if folder
+            .symlink_metadata()
+            .is_ok_and(|found| found.is_symlink())
+        {
+            continue;
+        }
+        let entries = match fs::read_dir(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             entries => entries?,
         };

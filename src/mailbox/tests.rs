@@ -271,3 +271,36 @@ fn removing_keeps_each_other_message_octet_for_octet() {
         assert!(fs::read(&path).unwrap() == kept.concat(), "{marks:b}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn links_in_a_maildir_are_not_followed() {
+    use std::os::unix::fs::symlink;
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("secret"), "not a mail\n").unwrap();
+    let folder = maildir_of(&[("cur/1:2,S", b"Subject: 1\n")]);
+    let inside = |name: &str| folder.path().join(name);
+    symlink(outside.path().join("secret"), inside("new/2")).unwrap();
+    let mailbox = mailbox(folder.path());
+    assert_eq!(texts(&mailbox.all().unwrap()), ["Subject: 1\r\n"]);
+    assert!(mailbox.are_links_told.load(Ordering::Relaxed));
+    // A folder of it may be a link as well.
+    fs::remove_dir_all(inside("new")).unwrap();
+    symlink(outside.path(), inside("new")).unwrap();
+    assert_eq!(texts(&mailbox.all().unwrap()), ["Subject: 1\r\n"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_message_that_becomes_a_fifo_or_a_link_after_the_login_is_refused_at_once() {
+    let folder = maildir_of(&[("cur/1:2,S", b"Subject: 1\n")]);
+    let path = folder.path().join("cur/1:2,S");
+    let messages = mailbox(folder.path()).all().unwrap();
+    fs::remove_file(&path).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    assert_eq!(octets(&messages[0]), None);
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
+    assert_eq!(octets(&messages[0]), None);
+}

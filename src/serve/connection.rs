@@ -1,6 +1,5 @@
 //! One connection: the model between the octets that come and those that go.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::regular::{self, Links};
 use crate::server::fault::Faulty;
 use crate::server::loose::Loose;
 use crate::server::script::Script;
@@ -169,7 +169,8 @@ impl Connection<'_> {
                     is_tls,
                 )));
             }
-            let items = text::Reader::new(BufReader::new(File::open(&recording.path)?));
+            let file = regular::open(&recording.path, Links::Follow)?;
+            let items = text::Reader::new(BufReader::new(file));
             return Ok(Box::new(Script::new(items, recording.pace, is_tls)));
         }
         let mut seed = [0; 32];

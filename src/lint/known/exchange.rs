@@ -19,7 +19,7 @@ impl Known {
         if ended.exchange.is_greeting {
             self.is_greeted = true;
         } else if ended.exchange.sent.is_some() {
-            self.waiting.pop_front();
+            self.waiting.pop();
         }
         self.parting = None;
         self.last = None;
@@ -48,7 +48,7 @@ impl Known {
             self.is_turned_away = exchange.status.is_some() && !ended.is_ok();
         } else {
             self.is_greeted |= exchange.has_no_greeting;
-            self.waiting.pop_front();
+            self.waiting.pop();
             if let Some(status) = exchange.status {
                 self.is_out_of_step = status == Status::Malformed;
             }

@@ -1,5 +1,6 @@
 //! Reads from a certificate what people want to know of it.
 
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
@@ -17,7 +18,7 @@ pub struct Certificate {
     pub subject: String,
     /// Who signed it.
     pub issuer: String,
-    /// The host names and addresses that it is for (RFC 7817).
+    /// The host names (dNSName) and addresses (iPAddress) that it is for (RFC 7817), as they are written in it.
     pub names: Vec<String>,
     /// From when it is valid, `YYYY-MM-DD`.
     pub not_before: String,
@@ -31,6 +32,10 @@ pub struct Certificate {
     pub fingerprint: String,
     /// The services of domains that it is for, such as `_pop3s.example.org` (SRV-ID, RFC 4985).
     pub services: Vec<String>,
+    /// Those of `names` that are host names.
+    hosts: Vec<String>,
+    /// Those of `names` that are addresses.
+    addresses: Vec<IpAddr>,
     valid: (SystemTime, SystemTime),
 }
 
@@ -54,6 +59,8 @@ impl Certificate {
             subject: inner.subject().to_string(),
             issuer: inner.issuer().to_string(),
             names: names.iter().flatten().filter_map(name).collect(),
+            hosts: names.iter().flatten().filter_map(host_name).collect(),
+            addresses: names.iter().flatten().filter_map(address).collect(),
             services: names.iter().flatten().filter_map(service).collect(),
             not_before: day(&validity.not_before),
             not_after: day(&validity.not_after),
@@ -95,10 +102,14 @@ impl Certificate {
         ]
     }
 
-    /// Whether it is for this host.
+    /// Whether it is for this host. An address is only compared with the addresses in it: a host name that looks like one, or a
+    /// wildcard, proves nothing (RFC 6125 §B.2, RFC 9110 §4.3.5).
     #[must_use]
     pub fn is_for(&self, host: &str) -> bool {
-        self.names.iter().any(|name| fits(name, host))
+        match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(address) => self.addresses.contains(&address),
+            Err(_) => self.hosts.iter().any(|name| fits(name, host)),
+        }
     }
 
     /// Whether it is for one of these: a name that starts with `_` is an SRV-ID, all others are hosts or domains.
@@ -189,19 +200,24 @@ fn fingerprint(der: &[u8]) -> String {
 }
 
 fn name(name: &GeneralName) -> Option<String> {
+    host_name(name).or_else(|| address(name).map(|address| address.to_string()))
+}
+
+fn host_name(name: &GeneralName) -> Option<String> {
     match name {
         GeneralName::DnsName(name) => Some(name.to_string()),
-        GeneralName::IpAddress(octets) => match octets.as_bytes().len() {
-            4 => <[u8; 4]>::try_from(octets.as_bytes())
-                .ok()
-                .map(|four| std::net::Ipv4Addr::from(four).to_string()),
-            16 => <[u8; 16]>::try_from(octets.as_bytes())
-                .ok()
-                .map(|six| std::net::Ipv6Addr::from(six).to_string()),
-            _ => None,
-        },
         _ => None,
     }
+}
+
+fn address(name: &GeneralName) -> Option<IpAddr> {
+    let GeneralName::IpAddress(octets) = name else {
+        return None;
+    };
+    let octets = octets.as_bytes();
+    let four = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from))
+        .ok()
 }
 
 /// id-on-dnsSRV (RFC 4985 §2).
@@ -243,6 +259,29 @@ mod tests {
         assert!(!fits("*.example.org", "example.org"));
         assert!(fits("POP.example.org", "pop.EXAMPLE.org"));
         assert!(!fits("*.org", "example.org"));
+    }
+
+    #[test]
+    fn an_address_is_compared_with_addresses_only() {
+        let hosts = vec!["*.0.0.1".to_owned(), "127.0.0.1".to_owned()];
+        let mut certificate = Certificate {
+            subject: String::new(),
+            issuer: String::new(),
+            names: Vec::new(),
+            not_before: String::new(),
+            not_after: String::new(),
+            key: String::new(),
+            signature: String::new(),
+            fingerprint: String::new(),
+            services: Vec::new(),
+            hosts,
+            addresses: vec!["::1".parse().unwrap()],
+            valid: (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH),
+        };
+        assert!(!certificate.is_for("127.0.0.1"));
+        assert!(certificate.is_for("0:0::1") && certificate.is_for("[::1]"));
+        certificate.addresses.push("127.0.0.1".parse().unwrap());
+        assert!(certificate.is_for("127.0.0.1"));
     }
 
     #[test]
