@@ -20,7 +20,7 @@ use crate::help;
 use crate::log;
 use crate::login::Way;
 use crate::net::dial::plain;
-use crate::net::engine::{Connection, Ending, Greeting, Order, Risk, Standing, Turns};
+use crate::net::engine::{Connection, Ending, Greeting, Order, Refusal, Risk, Standing, Turns};
 use crate::report;
 use crate::session::{self, NO_TLS, Plan};
 use crate::stdio;
@@ -92,6 +92,7 @@ pub fn run(plan: &Plan) -> Exit {
         has_quit: false,
         refusals: 0,
         was_refused: false,
+        has_warned: false,
         early_end: None,
         log: place,
         gathered: Zeroizing::default(),
@@ -120,6 +121,8 @@ struct Script<'a> {
     refusals: u64,
     /// Whether one of them counts.
     was_refused: bool,
+    /// A reply without a status indicator was reported.
+    has_warned: bool,
     heard: Arc<Mutex<Heard>>,
     /// Why a login could not go on.
     early_end: Option<Exit>,
@@ -478,6 +481,15 @@ impl Script<'_> {
         if now.refusals > self.refusals {
             self.refusals = now.refusals;
             self.was_refused = true;
+            // `-ERR` speaks for itself; what else counts as a refusal is said once.
+            if self.plan.args.keep_going
+                && !self.has_warned
+                && now.last_refusal.is_some_and(|why| why != Refusal::Negative)
+                && let Some(stop) = self.stop(now)
+            {
+                self.has_warned = true;
+                stop.warn();
+            }
             if !self.plan.args.keep_going {
                 self.stopped = self.stop(now);
                 return Err(Exit::Refused);

@@ -69,6 +69,25 @@ pub struct ServeOptions {
     pub client_ca: Option<Vec<u8>>,
     /// How many connections are held at the same time; one more is refused.
     pub most_connections: usize,
+    /// What slows down and ends the guessing of passwords.
+    pub brake: Brake,
+}
+
+/// What slows down and ends the guessing of passwords on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Brake {
+    /// How long the reply to a wrong name or password is held back.
+    pub pause: Duration,
+    /// After how many of them the connection is closed.
+    pub tries: u32,
+}
+
+impl Brake {
+    /// None: the reply comes at once, any number of times.
+    pub const NONE: Self = Self {
+        pause: Duration::ZERO,
+        tries: u32::MAX,
+    };
 }
 
 impl Default for ServeOptions {
@@ -87,6 +106,7 @@ impl Default for ServeOptions {
             certificate: Certificate::default(),
             client_ca: None,
             most_connections: MOST_CONNECTIONS,
+            brake: Brake::NONE,
         }
     }
 }
@@ -225,6 +245,8 @@ pub enum Outcome {
     TlsFailed(String),
     /// The connection broke; the text is the system's.
     Lost(String),
+    /// The password was wrong too often.
+    Guessing,
     /// The server was stopped.
     Stopped,
 }
@@ -238,6 +260,7 @@ impl fmt::Display for ServeEvent {
         let Summary {
             commands,
             has_logged_in,
+            failed_logins,
             ending,
         } = self.summary;
         let plural = if commands == 1 { "" } else { "s" };
@@ -268,6 +291,7 @@ impl fmt::Display for ServeEvent {
             (Outcome::Refused, _) => write!(f, ", refused: too many connections"),
             (Outcome::TlsFailed(why), _) => write!(f, ", TLS failed: {why}"),
             (Outcome::Lost(why), _) => write!(f, ", lost: {why}"),
+            (Outcome::Guessing, _) => write!(f, ", {failed_logins} failed logins: closed"),
             (Outcome::Stopped, _) => write!(f, ", server stopped"),
         }
     }
@@ -282,6 +306,7 @@ struct Shared {
     log: LogPlace,
     bodies: Bodies,
     autologout: Duration,
+    brake: Brake,
     tls: Option<Acceptor>,
     is_stopping: AtomicBool,
     on_event: Box<dyn Fn(ServeEvent) + Send + Sync>,
@@ -334,6 +359,7 @@ impl Serving {
             log: options.log,
             bodies: options.bodies,
             autologout: options.autologout,
+            brake: options.brake,
             tls,
             is_stopping: AtomicBool::new(false),
             on_event: Box::new(on_event),

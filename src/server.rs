@@ -87,6 +87,8 @@ pub struct Summary {
     pub commands: u64,
     /// Whether there was a login.
     pub has_logged_in: bool,
+    /// How many logins were refused for a wrong name or password.
+    pub failed_logins: u32,
     /// How it ended; None while it goes on, and for a connection that was lost.
     pub ending: Option<Ending>,
 }

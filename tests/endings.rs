@@ -2,10 +2,14 @@
 
 #![cfg(unix)]
 
-use std::net::TcpListener;
+use std::io::{BufRead, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use crate::support::{Home, text};
+use poptalk::serve::{Brake, ServeOptions, Serving};
+
+use crate::support::{Home, LIMIT, listening, text};
 
 fn make_fifo(path: &std::path::Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
@@ -69,4 +73,53 @@ fn an_update_through_a_link_changes_what_the_link_names() {
     assert!(link.symlink_metadata().unwrap().is_symlink(), "{said}");
     let now = std::fs::read_to_string(&file).unwrap();
     assert!(!now.contains("old"), "{said}\n{now}");
+}
+
+#[test]
+fn guessing_is_slowed_down_and_ended() {
+    let server = Serving::start(
+        ServeOptions {
+            brake: Brake {
+                pause: Duration::from_millis(1),
+                tries: 3,
+            },
+            ..ServeOptions::default()
+        },
+        |_| {},
+    )
+    .unwrap();
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let tries = "USER alice\r\nPASS wrong\r\n".repeat(9);
+    stream.write_all(tries.as_bytes()).unwrap();
+    let mut came = String::new();
+    stream.read_to_string(&mut came).unwrap();
+    assert_eq!(came.matches("-ERR [AUTH] ").count(), 3, "{came}");
+}
+
+#[test]
+fn a_recording_that_is_served_does_not_use_commands_from_before_tls() {
+    let home = Home::new();
+    let path = home.path().join("stls.pop3");
+    std::fs::write(
+        &path,
+        "S: +OK\nC: STLS\nS: +OK\n* tls TLSv1.3 x\nC: USER mrose\nS: +OK\n",
+    )
+    .unwrap();
+    let path = path.display().to_string();
+    for way in [&["serve", &path][..], &["serve", &path, "--loose"]] {
+        let args = [way, &["--listen", "127.0.0.1:0"]].concat();
+        let (mut server, address, mut out) = listening(&mut home.poptalk(&args));
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.write_all(b"STLS\r\nUSER mrose\r\n").unwrap();
+        let mut came = String::new();
+        stream.read_to_string(&mut came).unwrap();
+        assert!(came.ends_with("+OK\r\n"), "{came}");
+        let mut said = String::new();
+        out.read_line(&mut said).unwrap();
+        assert!(said.contains("commands behind STLS"), "{said}");
+        server.kill().unwrap();
+        server.wait().unwrap();
+    }
 }

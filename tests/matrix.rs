@@ -247,7 +247,10 @@ fn try_fault((fault, who): &(&'static Fault, Who)) -> Result<(), String> {
         }
         let is_told = match came.code {
             // What the server said, or what was found.
-            1 => said.contains("-ERR") || !matches!(who, Who::Lines | Who::Script | Who::Proxy),
+            1 => {
+                let is_typed = matches!(who, Who::Lines | Who::Script | Who::Proxy);
+                said.contains("-ERR") || came.words.contains("error: ") || !is_typed
+            }
             3..=5 => came.words.contains("error: ") || matches!(who, Who::Replay | Who::Console),
             _ => true,
         };

@@ -15,7 +15,7 @@ use crate::net::dial;
 use crate::net::tls;
 use crate::proxy::{IDLE, Outcome, ProxyEvent, ProxyOptions, Proxying};
 use crate::report;
-use crate::serve::Certificate;
+use crate::serve::{Certificate, MOST_CONNECTIONS};
 use crate::session::{TlsArgs, seconds};
 use crate::stdio;
 use crate::target;
@@ -87,6 +87,10 @@ pub struct ProxyArgs {
     #[arg(short, long)]
     verbose: bool,
 
+    /// Refuse more connections than this at the same time
+    #[arg(long, value_name = "N", default_value_t = MOST_CONNECTIONS, value_parser = serving::connections)]
+    connections: usize,
+
     /// Close a connection on which nothing has moved for this time [default: 1800]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
@@ -155,6 +159,7 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
         bodies: args.bodies,
         is_verbose: args.verbose,
         idle: args.timeout.unwrap_or(IDLE),
+        most_connections: args.connections,
         ..ProxyOptions::new(target)
     };
     // All files are read: from here on a signal is noticed.

@@ -15,7 +15,7 @@ use crate::mailbox::Mailbox;
 use crate::net::dial;
 use crate::regular::{self, Links};
 use crate::report;
-use crate::serve::{AUTOLOGOUT, Recording, ServeOptions, Serving};
+use crate::serve::{AUTOLOGOUT, Brake, MOST_CONNECTIONS, Recording, ServeOptions, Serving};
 use crate::server::fault::{self, Fault};
 use crate::server::loose::Index;
 use crate::server::script::Pace;
@@ -92,6 +92,20 @@ pub struct ServeArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = AUTOLOGOUT.as_secs(),
           value_parser = clap::value_parser!(u64).range(1..=LONGEST_AUTOLOGOUT))]
     autologout: u64,
+
+    /// Hold the reply to a wrong name or password back for this time
+    #[arg(long, value_name = "SECONDS", default_value_t = 1,
+          value_parser = clap::value_parser!(u64).range(..=60))]
+    login_pause: u64,
+
+    /// Close a connection after this number of failed logins
+    #[arg(long, value_name = "N", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    login_tries: u32,
+
+    /// Refuse more connections than this at the same time
+    #[arg(long, value_name = "N", default_value_t = MOST_CONNECTIONS, value_parser = serving::connections)]
+    connections: usize,
 
     /// A certificate for TLS in PEM form, instead of a self-signed one
     #[arg(long, value_name = "FILE", requires = "key")]
@@ -180,7 +194,11 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         },
         autologout: Duration::from_secs(args.autologout),
         certificate,
-        ..ServeOptions::default()
+        most_connections: args.connections,
+        brake: Brake {
+            pause: Duration::from_secs(args.login_pause),
+            tries: args.login_tries,
+        },
     };
     if args.mailbox.is_some() && options.account.is_practice {
         report::warning(

@@ -70,6 +70,14 @@ pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Failure> {
     Ok(is_interrupted)
 }
 
+/// How many connections there may be.
+pub(super) fn connections(text: &str) -> Result<usize, &'static str> {
+    match text.parse() {
+        Ok(count @ 1..=10_000) => Ok(count),
+        _ => Err("a number from 1 to 10000"),
+    }
+}
+
 /// The file of an option.
 pub(super) fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| {

@@ -15,6 +15,11 @@ pub(super) struct Stop {
 }
 
 impl Stop {
+    /// Says why, where the script goes on.
+    pub(super) fn warn(self) {
+        report::warning(&self.what);
+    }
+
     /// Says it, and how many lines were not sent: `waiting` that had been taken, and those that are left.
     pub(super) fn report(self, waiting: usize, lines: &mut Lines) {
         let (left, is_all) = lines.left();

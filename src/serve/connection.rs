@@ -192,13 +192,25 @@ impl Connection<'_> {
     fn talk(&mut self, peer: &mut dyn Peer) -> Result<(), Outcome> {
         let mut out = Vec::new();
         let mut buffer = [0; 4096];
+        let mut failed_logins = 0;
         loop {
             let wish = peer.next(&mut out);
-            if wish != Wish::Again || out.len() >= ENOUGH {
+            let brake = self.shared.brake;
+            let summary = peer.summary();
+            let has_failed = summary.failed_logins > failed_logins;
+            failed_logins = summary.failed_logins;
+            if has_failed {
+                self.pause(brake.pause)?;
+            }
+            let is_guessing = failed_logins >= brake.tries;
+            if wish != Wish::Again || out.len() >= ENOUGH || is_guessing {
                 self.tape.feed(Side::Server, &out);
                 self.stream()?
                     .send(&mut out)
                     .map_err(|error| failure(&error))?;
+            }
+            if is_guessing {
+                return Err(Outcome::Guessing);
             }
             match wish {
                 // RFC 1939 §3: a command begins the time anew; half a line does not.

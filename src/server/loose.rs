@@ -344,6 +344,12 @@ impl Peer for Loose {
         }
         match self.phase {
             Phase::Over => return Wish::Close,
+            // RFC 2595 §4: what was sent in cleartext after STLS is not for the session inside TLS.
+            Phase::Handshake if self.read < self.input.len() => {
+                self.summary.ending = Some(Ending::Injected);
+                self.phase = Phase::Over;
+                return Wish::Close;
+            }
             Phase::Handshake => return Wish::StartTls,
             Phase::Greeting => {
                 self.phase = Phase::Talking;

@@ -162,6 +162,12 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
         }
         self.is_connected |= event.starts_with("connected ");
         if event.starts_with("tls ") && !event.starts_with("tls failed") && !self.is_tls {
+            // RFC 2595 §4: what was sent in cleartext after STLS is not for the session inside TLS.
+            if self.read < self.input.len() {
+                self.summary.ending = Some(Ending::Injected);
+                self.phase = Phase::Over;
+                return Some(Wish::Close);
+            }
             self.phase = Phase::Handshake;
             return Some(Wish::StartTls);
         }

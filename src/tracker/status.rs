@@ -12,12 +12,16 @@ pub enum Status {
 }
 
 impl Status {
-    /// Reads the status indicator of a line (octets).
+    /// Reads the status indicator of a line (octets). A blank or the end of the line should follow it (RFC 1939 §3). Another mark is
+    /// passed over; a letter or a digit makes it a different word, such as `+OKAY`.
     #[must_use]
     pub fn of_line(line: &[u8]) -> Self {
         let starts = |word: &[u8]| {
-            line.get(..word.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(word))
+            line.split_at_checked(word.len())
+                .is_some_and(|(start, rest)| {
+                    let is_longer = rest.first().is_some_and(u8::is_ascii_alphanumeric);
+                    start.eq_ignore_ascii_case(word) && !is_longer
+                })
         };
         if starts(b"+OK") {
             Self::Positive
@@ -35,14 +39,15 @@ mod tests {
 
     #[test]
     fn only_plus_ok_is_a_yes() {
-        for line in ["+OK", "+OK ready", "+ok", "+OKready"] {
+        for line in ["+OK", "+OK ready", "+ok", "+OK\r\n", "+OK, ready"] {
             assert_eq!(Status::of_line(line.as_bytes()), Status::Positive, "{line}");
         }
         for line in ["-ERR", "-err no"] {
             assert_eq!(Status::of_line(line.as_bytes()), Status::Negative, "{line}");
         }
         for line in [
-            "", "+", "+ ", "+yes", "+ERR", "-NO", "foo", "OK", " +OK", "* OK", "220 x",
+            "", "+", "+ ", "+yes", "+OKAY", "+OKready", "+OK7", "+ERR", "-NO", "foo", "OK", " +OK",
+            "* OK", "220 x",
         ] {
             assert_eq!(
                 Status::of_line(line.as_bytes()),

@@ -23,6 +23,9 @@ use super::table::Client;
 use crate::support::{Home, LIMIT, text};
 use crate::terminal::{Look, Terminal};
 
+/// How long a screen is waited for before it is thought over.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// How a client went.
 #[derive(Debug, Default)]
 pub(crate) struct Came {
@@ -102,7 +105,13 @@ impl Task<'_> {
                 let last = screen.trim_end().lines().last().unwrap_or_default();
                 last.trim_end().ends_with('>') || last.starts_with("closed>")
             };
-            match terminal.look(at_prompt, Duration::from_millis(50)) {
+            let is_asked = |screen: &str| screen.trim_end().ends_with("[y/N]");
+            let looked = terminal.look(|screen| at_prompt(screen) || is_asked(screen), LOOK);
+            match looked {
+                Look::There(screen) if is_asked(&screen) => {
+                    (has_interrupted, looks) = (false, 0);
+                    terminal.enter("n");
+                }
                 Look::There(screen) => {
                     let is_closed = screen
                         .trim_end()

@@ -199,6 +199,7 @@ fn apop(model: &mut Model, args: &[&[u8]]) -> Reply {
 /// The end of every login: of the user who has proved to be the one, or of nobody.
 pub(super) fn log_in_as(model: &mut Model, user: Option<&[u8]>) -> Reply {
     let Some(user) = user else {
+        model.summary.failed_logins = model.summary.failed_logins.saturating_add(1);
         // RFC 3206 §4: with AUTH-RESP-CODE announced, each refusal of name and password says so.
         return model.err(&texts::WRONG_LOGIN, &[]).with_code("[AUTH]");
     };

@@ -121,6 +121,7 @@ fn the_session_of_the_design_goes_as_it_says() {
         Summary {
             commands: 6,
             has_logged_in: true,
+            failed_logins: 0,
             ending: Some(Ending::Updated {
                 deleted: 1,
                 left: 8
