@@ -92,6 +92,7 @@ pub fn run(plan: &Plan) -> Exit {
         has_quit: false,
         refusals: 0,
         was_refused: false,
+        was_refused_before: false,
         early_end: None,
         log: place,
         gathered: Zeroizing::default(),
@@ -120,6 +121,8 @@ struct Script<'a> {
     refusals: u64,
     /// Whether one of them counts.
     was_refused: bool,
+    /// The same when the login began that is going on.
+    was_refused_before: bool,
     heard: Arc<Mutex<Heard>>,
     /// Why a login could not go on.
     early_end: Option<Exit>,

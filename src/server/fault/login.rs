@@ -330,6 +330,26 @@ pub(super) const FAULTS: &[Fault] = &[
         "QUIT",
     ]),
     Fault::new(
+        "scram-plus-refused",
+        "the forms of SCRAM that bind to TLS are offered and always refused",
+        &[],
+        &[],
+    )
+    // Seen: Cyrus 3.6, which knows the binding `tls-unique` only.
+    .refusing(|asked| {
+        let mechanism = asked.args.split(' ').next().unwrap_or_default();
+        let is_bound = asked.verb == "AUTH" && mechanism.to_ascii_uppercase().ends_with("-PLUS");
+        is_bound.then_some("-ERR [AUTH] authenticating: bad protocol / cancel")
+    })
+    .because("whether the password was right is in no recording")
+    .typing(&[
+        "CAPA",
+        "AUTH SCRAM-SHA-256-PLUS",
+        "USER alice",
+        "PASS wonderland",
+        "QUIT",
+    ]),
+    Fault::new(
         "sasl-plus-no-space",
         "an empty challenge is `+` without its blank",
         &["sasl-plus-no-space"],
