@@ -269,6 +269,18 @@ mod tests {
     }
 
     #[test]
+    fn a_timestamp_of_before_tls_is_void() {
+        let mut learnt = Learnt::default();
+        let mut recorder = Recorder::new(Hider::new(false));
+        recorder.feed(Side::Server, b"+OK ready <1@h>\r\n", 0, &mut |seen| {
+            learnt.see(&seen);
+        });
+        assert!(learnt.timestamp.is_some() && !learnt.has_void_timestamp);
+        learnt.see(&Seen::TlsAgreed);
+        assert!(learnt.timestamp.is_none() && learnt.has_void_timestamp);
+    }
+
+    #[test]
     fn what_each_phase_announced_is_kept_for_comparison() {
         let mut learnt = Learnt::default();
         let mut recorder = Recorder::new(Hider::new(false));

@@ -285,12 +285,9 @@ impl<T: Talker> Login<'_, T> {
                 refused: tried.len(),
                 is_doubtful: verdict == Verdict::Doubtful,
                 is_in_clear: next.is_plain() && !now.is_tls,
+                explanation: refused.explains(next),
                 gives_up_proof: attempt.is_bound() && now.is_doubtful,
             };
-            if let Some(explanation) = refused.explains(next) {
-                self.talker
-                    .note(&format!("next: {}, {explanation}", next.name()));
-            }
             if !self.talker.may_try(&further) {
                 let names: Vec<&str> = std::iter::once(next)
                     .chain(left)

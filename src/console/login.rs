@@ -174,6 +174,10 @@ impl Talker for Console {
             self.screen.note(Paint::Warning, warning);
         }
         let name = next.name;
+        if let Some(explanation) = next.explanation {
+            let text = format!("next: {name}, {explanation}");
+            self.screen.note(Paint::Note, &text);
+        }
         let prompt = format!("try {name}? If refused, it is one more failed login. [y/N] ");
         self.is_yes(&prompt)
     }

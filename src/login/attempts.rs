@@ -92,6 +92,8 @@ pub struct Next {
     pub is_doubtful: bool,
     /// The password would go out where anyone on the network path can read it.
     pub is_in_clear: bool,
+    /// Why it is what it is, where that would surprise.
+    pub explanation: Option<&'static str>,
     /// It gives up a binding to TLS with a server that was not verified.
     pub gives_up_proof: bool,
 }
@@ -106,7 +108,7 @@ impl Next {
             );
         }
         self.gives_up_proof.then_some(
-            "the certificate of this server was not verified, so it may be an attacker who refuses the binding, which would show that",
+            "the certificate of this server was not verified, and an attacker in between would refuse the binding, because it exposes them",
         )
     }
 }

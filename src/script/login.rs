@@ -117,6 +117,9 @@ impl Talker for Script<'_> {
         report::note(&format!(
             "trying {name}, login {count} of {TRIES_MAX} at most"
         ));
+        if let Some(explanation) = next.explanation {
+            report::note(explanation);
+        }
         true
     }
 
