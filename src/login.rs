@@ -232,18 +232,17 @@ impl<T: Talker> Login<'_, T> {
             true => self.talker.secret(&user)?,
             false => Zeroizing::default(),
         };
-        self.try_each(first, ways.as_slice(), (&user, &secret), &told)
+        self.try_each(first, ways.collect(), (&user, &secret), &told)
     }
 
     /// Tries one way after the other, as long as a refusal leaves doubt whether it is the password's.
     fn try_each(
         &mut self,
         first: Attempt,
-        others: &[Attempt],
+        mut others: Vec<Attempt>,
         (user, secret): (&str, &Zeroizing<Vec<u8>>),
         told: &Told,
     ) -> Result<(), LoginError> {
-        let mut others = others.iter().copied();
         let mut attempt = first;
         let mut tried = vec![first.name()];
         loop {
@@ -275,25 +274,29 @@ impl<T: Talker> Login<'_, T> {
             if is_over || matches!(verdict, Verdict::Wrong | Verdict::Elsewhere) {
                 return result;
             }
-            let mut left = others.clone().filter(|next| may_follow(attempt, *next));
-            let Some(next) = left.next() else {
+            others.retain(|next| may_follow(attempt, *next));
+            // The last try of a script is one that needs no certain form of the password at the server.
+            let is_plain_safe = (now.is_tls && !now.is_doubtful) || self.plan.args.allow_plaintext;
+            let wants_plain = tried.len() + 1 >= TRIES_MAX && is_plain_safe;
+            let plain = others
+                .iter()
+                .position(|next| wants_plain && next.is_plain());
+            let index = plain.unwrap_or(0);
+            let Some(next) = others.get(index).copied() else {
                 self.conclude(&tried, &[]);
                 return result;
             };
+            let weakens = attempt.is_bound() || (next.is_plain() && !attempt.is_plain());
             let further = Next {
                 name: next.name(),
                 refused: tried.len(),
                 is_doubtful: verdict == Verdict::Doubtful,
                 is_in_clear: next.is_plain() && !now.is_tls,
                 explanation: refused.explains(next),
-                gives_up_proof: attempt.is_bound() && now.is_doubtful,
+                gives_up_proof: weakens && now.is_doubtful,
             };
             if !self.talker.may_try(&further) {
-                let names: Vec<&str> = std::iter::once(next)
-                    .chain(left)
-                    .map(Attempt::name)
-                    .collect();
-                self.conclude(&tried, &names);
+                self.conclude(&tried, &others);
                 return result;
             }
             if !self.talker.goes_on() {
@@ -303,13 +306,13 @@ impl<T: Talker> Login<'_, T> {
                 self.talker.note(&error.to_string());
             }
             tried.push(next.name());
-            others.by_ref().find(|other| *other == next);
+            others.remove(index);
             attempt = next;
         }
     }
 
     /// Says at the end what is known, so that nobody takes the password for wrong without need.
-    fn conclude(&self, tried: &[&str], left: &[&str]) {
+    fn conclude(&self, tried: &[&str], left: &[Attempt]) {
         if tried.len() > 1 {
             self.talker.note(&format!(
                 "{} logins were refused ({}): the name or the password may be wrong, or may not",
@@ -317,7 +320,7 @@ impl<T: Talker> Login<'_, T> {
                 tried.join(", ")
             ));
         }
-        let left: Vec<String> = left.iter().map(|name| by_hand(name)).collect();
+        let left: Vec<String> = left.iter().map(|way| by_hand(way.name())).collect();
         if !left.is_empty() {
             self.talker.note(&format!("not tried: {}", left.join(", ")));
         }

@@ -94,7 +94,7 @@ pub struct Next {
     pub is_in_clear: bool,
     /// Why it is what it is, where that would surprise.
     pub explanation: Option<&'static str>,
-    /// It gives up a binding to TLS with a server that was not verified.
+    /// It is weaker than what was refused, by a server that was not verified: a binding or a digest is given up.
     pub gives_up_proof: bool,
 }
 
@@ -108,7 +108,7 @@ impl Next {
             );
         }
         self.gives_up_proof.then_some(
-            "the certificate of this server was not verified, and an attacker in between would refuse the binding, because it exposes them",
+            "the certificate of this server was not verified, and an attacker in between would refuse what is safe to get what is not",
         )
     }
 }
@@ -129,7 +129,7 @@ pub(super) struct Refused<'a> {
 /// What a refusal says of the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Name or password are wrong: the server says so of a way that it certainly has.
+    /// Name or password are wrong: the server says so, and could judge it.
     Wrong,
     /// The server had the password itself, and says no more than no.
     Doubtful,
@@ -144,8 +144,8 @@ pub(super) enum Verdict {
 impl Refused<'_> {
     /// Returns what it says of the password.
     ///
-    /// `[AUTH]` alone proves nothing: RFC 3206 §4 gives it for every trouble with credentials, and Cyrus says it of a kind of
-    /// binding that it does not know, Dovecot of an APOP for which it has only a hash of the password.
+    /// `[AUTH]` alone proves nothing: RFC 3206 §4 gives it for every trouble with credentials. Cyrus says it of a kind of
+    /// binding that it does not know, and Dovecot of a digest where it keeps only a hash of the password.
     #[must_use]
     pub(super) fn verdict(&self) -> Verdict {
         if let Some("IN-USE" | "LOGIN-DELAY" | "SYS/TEMP") = self.code {
@@ -169,13 +169,12 @@ impl Refused<'_> {
                 _ => Verdict::Nothing,
             };
         }
-        if self.attempt.is_bound() || self.attempt == Attempt::Apop {
-            return Verdict::Unclear;
-        }
-        match (self.code, self.attempt.is_plain()) {
-            (Some("AUTH"), _) => Verdict::Wrong,
-            (_, true) => Verdict::Doubtful,
-            (_, false) => Verdict::Unclear,
+        // The password itself, or a proof that the server has made a challenge for.
+        let is_judged = self.attempt.is_plain() || self.attempt.is_scram();
+        match self.code {
+            Some("AUTH") if is_judged && !self.attempt.is_bound() => Verdict::Wrong,
+            _ if self.attempt.is_plain() => Verdict::Doubtful,
+            _ => Verdict::Unclear,
         }
     }
 
@@ -204,7 +203,7 @@ impl Refused<'_> {
                 "{name}: this may not be the password: many servers greet with a timestamp and can't do APOP, for which they need the password itself (RFC 1939 §7)"
             ),
             Verdict::Unclear => format!(
-                "{name}: this may not be the password: the server may not have what it needs for this mechanism"
+                "{name}: this may not be the password: the server may keep it in a form that this mechanism can't use"
             ),
         }
     }
@@ -292,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_proves_a_wrong_password_only_of_a_way_that_the_server_has() {
+    fn a_code_proves_a_wrong_password_only_where_the_server_could_judge_it() {
         let auth = Some("AUTH");
         assert_eq!(
             verdict(sasl("SCRAM-SHA-256-PLUS"), auth, 1),
@@ -303,10 +302,10 @@ mod tests {
             Verdict::Unclear
         );
         assert_eq!(verdict(Attempt::Apop, auth, 1), Verdict::Unclear);
+        assert_eq!(verdict(sasl("CRAM-MD5"), auth, 1), Verdict::Unclear);
         assert_eq!(verdict(sasl("SCRAM-SHA-256"), auth, 1), Verdict::Unclear);
         for (attempt, responses) in [
             (sasl("SCRAM-SHA-256"), 2),
-            (sasl("CRAM-MD5"), 1),
             (sasl("PLAIN"), 1),
             (sasl("LOGIN"), 2),
             (Attempt::UserAndPass, 1),
