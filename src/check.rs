@@ -357,13 +357,26 @@ fn early(failure: Option<Exit>, limit: Option<Limit>, most: u64) -> Option<(Stri
 
 /// Why a probe tested nothing that needs a TLS handshake.
 fn untested_without_tls(session: &Session, early: Option<&(String, Exit)>) -> String {
+    let cleartext = said_before_tls(session);
     let why = match (&session.stls_refusal, &session.tls_failure, early) {
         (Some(reply), ..) => format!("STLS was refused: {}", shown_reply(reply)),
+        (_, Some(failure), _) if cleartext.is_some() => {
+            format!("{failure}; {}", cleartext.unwrap_or_default())
+        }
         (_, Some(failure), _) => failure.clone(),
         (_, _, Some((why, _))) => why.clone(),
         _ => "the connection ended before the TLS handshake".to_owned(),
     };
     format!("not tested: {why}")
+}
+
+/// What the server said in cleartext in place of the handshake, which is why there is no TLS.
+fn said_before_tls(session: &Session) -> Option<String> {
+    let said = session.cleartext.as_ref()?;
+    Some(format!(
+        "the server said in cleartext: {}",
+        shown_reply(said)
+    ))
 }
 
 /// A reply of the server as it may be printed.
@@ -380,6 +393,10 @@ fn no_login(session: &Session, early: Option<&(String, Exit)>) -> String {
             format!("{} (is the password right?)", shown_reply(reply))
         }
         (Some((Status::Malformed, _)), _) => "the reply to PASS is neither +OK nor -ERR".to_owned(),
+        (_, Some((_, Exit::Tls))) if session.cleartext.is_some() => {
+            let said = said_before_tls(session).unwrap_or_default();
+            format!("TLS failed; {said}")
+        }
         (_, Some((_, Exit::Tls))) => {
             "TLS failed; --ca FILE names who may sign, --insecure goes on without".to_owned()
         }

@@ -33,6 +33,8 @@ pub struct Learnt {
     phase: Phase,
     /// The timestamp of the greeting, for APOP (RFC 1939 §7), when it has the form that one must have.
     pub timestamp: Option<Vec<u8>>,
+    /// The greeting had such a timestamp, and TLS began after it (RFC 2595 §4).
+    pub has_void_timestamp: bool,
     /// The last challenge inside AUTH (RFC 5034 §4): base64, without its `+ `, as far as it is kept.
     pub challenge: Vec<u8>,
     /// The name that USER gave last.
@@ -144,12 +146,19 @@ impl Learnt {
             Seen::TlsAgreed => {
                 *self = Self {
                     announced: std::mem::take(&mut self.announced),
+                    has_void_timestamp: self.timestamp.is_some(),
                     phase: Phase::Tls,
                     ..Self::default()
                 };
             }
             _ => {}
         }
+    }
+
+    /// Returns the last status line, as far as it is kept.
+    #[must_use]
+    pub fn status_line(&self) -> &[u8] {
+        &self.status
     }
 
     fn start(&mut self, sent: &Sent) {
@@ -257,6 +266,18 @@ mod tests {
         talk(Side::Client, b"rset\r\n");
         talk(Side::Server, b"+OK\r\n");
         assert_eq!(learnt.messages.len(), 3);
+    }
+
+    #[test]
+    fn a_timestamp_of_before_tls_is_void() {
+        let mut learnt = Learnt::default();
+        let mut recorder = Recorder::new(Hider::new(false));
+        recorder.feed(Side::Server, b"+OK ready <1@h>\r\n", 0, &mut |seen| {
+            learnt.see(&seen);
+        });
+        assert!(learnt.timestamp.is_some() && !learnt.has_void_timestamp);
+        learnt.see(&Seen::TlsAgreed);
+        assert!(learnt.timestamp.is_none() && learnt.has_void_timestamp);
     }
 
     #[test]

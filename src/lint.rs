@@ -474,7 +474,7 @@ impl Ear {
                 self.known.unrequested(&heard);
             }
             Part::Injected(data) => {
-                let heard = Heard::injected(data.first, data.octets);
+                let heard = Heard::injected(data);
                 rules.line(&heard, &self.known, tell);
             }
             Part::Event(event) => {

@@ -1,15 +1,22 @@
 //! `:login`, `:auth`, `:apop` and `--login`: logs in, and shows how each line is made before it goes out. The console and
 //! scripts differ only in how they ask and tell.
 
+mod attempts;
+mod error;
+
 use zeroize::Zeroizing;
 
 use crate::learnt::Learnt;
 use crate::net::engine::{Refusal, Risk, Standing};
 use crate::password::PasswordError;
-use crate::sasl::{self, Credentials, Exchange, Mechanism, SaslError, Turn};
+use crate::sasl::{self, Credentials, Exchange, Mechanism, Turn};
 use crate::session::Plan;
 use crate::target::Target;
 use crate::tracker::{State, Status};
+
+use attempts::{Attempt, Refused, Verdict, may_follow, offered};
+pub use attempts::{Next, TRIES_MAX};
+pub use error::LoginError;
 
 /// What stands for a secret.
 const HIDDEN: &str = "••••••";
@@ -28,87 +35,41 @@ pub enum Way {
 /// What the server has told so far, as far as a login needs it.
 #[derive(Debug, Clone, Default)]
 pub struct Told {
-    /// Whether CAPA was answered.
-    pub has_capabilities: bool,
+    /// The lines of CAPA's reply; none before it was answered.
+    pub capabilities: Vec<String>,
     /// The mechanisms that it announced, upper case.
     pub mechanisms: Vec<String>,
     /// The greeting's timestamp, for APOP (RFC 1939 §7).
     pub timestamp: Option<Vec<u8>>,
+    /// The greeting had one, before TLS: it is void (RFC 2595 §4).
+    pub has_void_timestamp: bool,
+    /// The last status line.
+    pub status_line: Vec<u8>,
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
     pub binding: Option<Vec<u8>>,
     /// The name that was given to USER last.
     pub user: Option<String>,
 }
 
-impl From<&Learnt> for Told {
-    fn from(learnt: &Learnt) -> Self {
-        Self {
-            has_capabilities: !learnt.capabilities.is_empty(),
-            mechanisms: learnt.mechanisms.clone(),
-            timestamp: learnt.timestamp.clone(),
-            binding: None,
-            user: learnt.user.clone(),
-        }
+impl Told {
+    /// Whether there may be USER and PASS: it is announced, or nothing is (RFC 2449 §6.2).
+    fn offers_user(&self) -> bool {
+        let tag = |line: &String| line.split_ascii_whitespace().next().map(str::to_owned);
+        let mut tags = self.capabilities.iter().filter_map(tag);
+        self.capabilities.is_empty() || tags.any(|tag| tag.eq_ignore_ascii_case("USER"))
     }
 }
 
-/// Why there was no login, or none to rely on.
-#[derive(Debug, thiserror::Error)]
-pub enum LoginError {
-    /// The line to poptalk can't be understood, or does not fit this moment.
-    #[error("{0}")]
-    Usage(String),
-    /// A password would go out in clear.
-    #[error("not sent: there is no TLS, and everybody on the way could read the password")]
-    InClear,
-    /// A secret would go where it should not, unasked.
-    #[error("not sent: {}", .0.says())]
-    Risk(Risk),
-    /// `+OK` to AUTH before any credentials were sent.
-    #[error("not logged in: {}", Refusal::NoChallenge.says())]
-    NoChallenge,
-    /// There is no password to be had.
-    #[error(transparent)]
-    Password(#[from] PasswordError),
-    /// Who is to log in is not known.
-    #[error("no user name, so no login was sent")]
-    NoUser,
-    /// The mechanism can't go on.
-    #[error("{}{error}", if *.was_cancelled { "cancelled: " } else { "" })]
-    Sasl {
-        /// Why.
-        error: SaslError,
-        /// The server was told so by `*`.
-        was_cancelled: bool,
-    },
-    /// Logged in by SCRAM, without the server's signature (RFC 5802 §3).
-    #[error(
-        "logged in, but the server never proved that it knows the password: it may be an impostor (RFC 5802 §3)"
-    )]
-    Unproved,
-    /// The conversation has ended, or is not to go on.
-    #[error("the login ended early")]
-    Stopped,
-}
-
-impl LoginError {
-    /// What to do.
-    #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::InClear => {
-                Some("`stls` or --tls begins TLS; --allow-plaintext sends it all the same")
-            }
-            Self::Risk(risk) => Some(risk.hint()),
-            Self::Password(error) => error.hint(),
-            Self::NoUser => {
-                Some("name the user by -u, in a URL (pop3://USER@HOST), or behind `:login`")
-            }
-            Self::Sasl { error, .. } => Some(error.hint()),
-            Self::Unproved => {
-                Some("change nothing until you know who this is; `:tls` shows the certificate")
-            }
-            Self::NoChallenge | Self::Usage(_) | Self::Stopped => None,
+impl From<&Learnt> for Told {
+    fn from(learnt: &Learnt) -> Self {
+        Self {
+            capabilities: learnt.capabilities.clone(),
+            mechanisms: learnt.mechanisms.clone(),
+            timestamp: learnt.timestamp.clone(),
+            has_void_timestamp: learnt.has_void_timestamp,
+            status_line: learnt.status_line().to_vec(),
+            binding: None,
+            user: learnt.user.clone(),
         }
     }
 }
@@ -141,6 +102,12 @@ pub trait Talker {
     fn may_send_in_clear(&mut self) -> bool;
     /// Asks whether a secret, or a digest of it, may go out in spite of this.
     fn may_risk(&mut self, risk: Risk) -> bool;
+    /// Asks whether another way is to be tried.
+    fn may_try(&mut self, next: &Next) -> bool;
+    /// A refusal is no reason to stop: another way comes next. False when the conversation is not to go on.
+    fn goes_on(&mut self) -> bool {
+        true
+    }
 }
 
 /// What was typed behind the word.
@@ -187,6 +154,7 @@ pub fn log_in(
         talker,
         plan,
         wanted,
+        responses: 0,
     }
     .run(way)
 }
@@ -195,6 +163,8 @@ struct Login<'a, T> {
     talker: &'a mut T,
     plan: &'a Plan,
     wanted: Wanted,
+    /// How many responses, digests or passwords were sent in the way that is tried.
+    responses: usize,
 }
 
 impl<T: Talker> Login<'_, T> {
@@ -222,52 +192,166 @@ impl<T: Talker> Login<'_, T> {
             _ => None,
         };
         if way == Way::Best
-            && !self.talker.told().has_capabilities
+            && self.talker.told().capabilities.is_empty()
             && !self.talker.ask_capabilities()
         {
             return Err(LoginError::Stopped);
         }
         let told = self.talker.told();
-        let best = Mechanism::strongest(&told.mechanisms, told.binding.is_some());
-        let mechanism = named.or(best.filter(|_| way == Way::Best));
         let is_tls = self.talker.standing().is_some_and(|now| now.is_tls);
-        let stamp = told.timestamp;
-        // Without TLS a digest is better than a password that everybody can read.
-        let mechanism =
-            mechanism.filter(|row| named.is_some() || is_tls || !row.is_plain || stamp.is_none());
-        let is_plain = mechanism.map_or(way == Way::Best && stamp.is_none(), |row| row.is_plain);
+        let mut ways = match (named, way) {
+            (Some(mechanism), _) => vec![Attempt::Sasl(mechanism)],
+            (None, Way::Apop) if told.timestamp.is_some() => vec![Attempt::Apop],
+            (None, Way::Apop) if told.has_void_timestamp => {
+                return usage(
+                    "the greeting's timestamp came before TLS, so it is void, and there is no APOP (RFC 2595 §4); `:login` takes another way",
+                );
+            }
+            (None, Way::Apop) => {
+                return usage(
+                    "the greeting has no timestamp of the form `<text@text>`, so there is no APOP (RFC 1939 §7)",
+                );
+            }
+            (None, _) => offered(&told, is_tls),
+        }
+        .into_iter();
+        let Some(first) = ways.next() else {
+            return Err(LoginError::Stopped);
+        };
         // Asked once is enough.
         let is_allowed = self.plan.args.allow_plaintext || self.wanted.is_dry || risk.is_some();
-        if is_plain && !is_tls && !is_allowed && !self.talker.may_send_in_clear() {
+        if first.is_plain() && !is_tls && !is_allowed && !self.talker.may_send_in_clear() {
             return Err(LoginError::InClear);
         }
-        let user = self.user(mechanism, told.user)?;
+        let mechanism = match first {
+            Attempt::Sasl(mechanism) => Some(mechanism),
+            _ => None,
+        };
+        let user = self.user(mechanism, told.user.clone())?;
         let secret = match mechanism.is_none_or(Mechanism::wants_secret) {
             true => self.talker.secret(&user)?,
             false => Zeroizing::default(),
         };
-        match (mechanism, stamp) {
-            (Some(mechanism), _) => {
+        self.try_each(first, ways.collect(), (&user, &secret), &told)
+    }
+
+    /// Tries one way after the other, as long as a refusal leaves doubt whether it is the password's.
+    fn try_each(
+        &mut self,
+        first: Attempt,
+        mut others: Vec<Attempt>,
+        (user, secret): (&str, &Zeroizing<Vec<u8>>),
+        told: &Told,
+    ) -> Result<(), LoginError> {
+        let mut attempt = first;
+        let mut tried = vec![first.name()];
+        loop {
+            let refusals = self.talker.standing().map_or(0, |now| now.refusals);
+            self.responses = 0;
+            let result = self.attempt(attempt, (user, secret), told);
+            let error = match &result {
+                Ok(()) | Err(LoginError::Stopped) => None,
+                Err(LoginError::Sasl { error, .. }) if error.leaves_other_ways() => Some(error),
+                Err(_) => return result,
+            };
+            let Some(now) = self.talker.standing().filter(|_| !self.wanted.is_dry) else {
+                return result;
+            };
+            let is_refused = now.refusals > refusals && now.last_refusal == Some(Refusal::Negative);
+            if now.state != State::Authorization || !(is_refused || error.is_some()) {
+                return result;
+            }
+            let code = attempts::code(&self.talker.told().status_line).filter(|_| is_refused);
+            let refused = Refused {
+                attempt,
+                code: code.as_deref(),
+                responses: self.responses,
+                error,
+            };
+            self.talker.note(&refused.says());
+            let is_over = now.ending.is_some() || now.outstanding > 0;
+            let verdict = refused.verdict();
+            if is_over || matches!(verdict, Verdict::Wrong | Verdict::Elsewhere) {
+                return result;
+            }
+            others.retain(|next| may_follow(attempt, *next));
+            // The last try of a script is one that needs no certain form of the password at the server.
+            let is_plain_safe = (now.is_tls && !now.is_doubtful) || self.plan.args.allow_plaintext;
+            let wants_plain = tried.len() + 1 >= TRIES_MAX && is_plain_safe;
+            let plain = others
+                .iter()
+                .position(|next| wants_plain && next.is_plain());
+            let index = plain.unwrap_or(0);
+            let Some(next) = others.get(index).copied() else {
+                self.conclude(&tried, &[]);
+                return result;
+            };
+            let weakens = attempt.is_bound() || (next.is_plain() && !attempt.is_plain());
+            let further = Next {
+                name: next.name(),
+                refused: tried.len(),
+                is_doubtful: verdict == Verdict::Doubtful,
+                is_in_clear: next.is_plain() && !now.is_tls,
+                explanation: refused.explains(next),
+                gives_up_proof: weakens && now.is_doubtful,
+            };
+            if !self.talker.may_try(&further) {
+                self.conclude(&tried, &others);
+                return result;
+            }
+            if !self.talker.goes_on() {
+                return result;
+            }
+            if let Some(error) = error {
+                self.talker.note(&error.to_string());
+            }
+            tried.push(next.name());
+            others.remove(index);
+            attempt = next;
+        }
+    }
+
+    /// Says at the end what is known, so that nobody takes the password for wrong without need.
+    fn conclude(&self, tried: &[&str], left: &[Attempt]) {
+        if tried.len() > 1 {
+            self.talker.note(&format!(
+                "{} logins were refused ({}): the name or the password may be wrong, or may not",
+                tried.len(),
+                tried.join(", ")
+            ));
+        }
+        let left: Vec<String> = left.iter().map(|way| by_hand(way.name())).collect();
+        if !left.is_empty() {
+            self.talker.note(&format!("not tried: {}", left.join(", ")));
+        }
+    }
+
+    /// Tries one way.
+    fn attempt(
+        &mut self,
+        attempt: Attempt,
+        (user, secret): (&str, &Zeroizing<Vec<u8>>),
+        told: &Told,
+    ) -> Result<(), LoginError> {
+        match (attempt, &told.timestamp) {
+            (Attempt::Sasl(mechanism), _) => {
                 let target = self.talker.target();
                 let is_plus = |name: &String| name.ends_with("-PLUS");
                 let credentials = Credentials {
-                    user,
-                    secret,
+                    user: user.to_owned(),
+                    secret: secret.clone(),
                     host: target.host,
                     port: target.port,
                     nonce: nonce()?,
-                    binding: told.binding,
+                    binding: told.binding.clone(),
                     // RFC 5802 §6: only of a list that we have seen can it be said that something is missing.
                     is_plus_missing: !told.mechanisms.is_empty()
                         && !told.mechanisms.iter().any(is_plus),
                 };
                 self.sasl(mechanism, credentials)
             }
-            (None, Some(stamp)) => self.apop(&user, &secret, &stamp),
-            (None, None) if way == Way::Apop => usage(
-                "the greeting has no timestamp of the form `<text@text>`, so there is no APOP (RFC 1939 §7)",
-            ),
-            (None, None) => self.user_and_pass(&user, &secret),
+            (Attempt::Apop, Some(stamp)) => self.apop(user, secret, stamp),
+            (Attempt::Apop | Attempt::UserAndPass, _) => self.user_and_pass(user, secret),
         }
     }
 
@@ -326,6 +410,7 @@ impl<T: Talker> Login<'_, T> {
             Some(turn) if is_one_line => {
                 self.explain(&turn.parts);
                 let line = Zeroizing::new(format!("AUTH {name} {}", *turn.text(true)));
+                self.responses += 1;
                 self.say(&format!("AUTH {name} {HIDDEN}"), &line)?;
             }
             first => {
@@ -349,6 +434,7 @@ impl<T: Talker> Login<'_, T> {
                     } else {
                         HIDDEN
                     };
+                    self.responses += 1;
                     self.say(shown_as, &text)?;
                 }
                 Err(error) => {
@@ -404,6 +490,7 @@ impl<T: Talker> Login<'_, T> {
         }
         let digest = sasl::apop(stamp, secret);
         let line = Zeroizing::new(format!("APOP {user} {}", *digest));
+        self.responses += 1;
         self.say(&shown_as, &line)
     }
 
@@ -421,11 +508,21 @@ impl<T: Talker> Login<'_, T> {
         }
         if status == Some(Status::Positive) {
             let line = Zeroizing::new([b"PASS ", secret].concat());
+            self.responses += 1;
             if !self.talker.say(&format!("PASS {HIDDEN}"), &line) {
                 return Err(LoginError::Stopped);
             }
         }
         Ok(())
+    }
+}
+
+/// How a way is chosen by a person.
+fn by_hand(name: &str) -> String {
+    match name {
+        "APOP" => "`:apop`".to_owned(),
+        name if Mechanism::named(name).is_some() => format!("`:auth {name}`"),
+        name => name.to_owned(),
     }
 }
 

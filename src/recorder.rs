@@ -191,6 +191,43 @@ impl Recorder {
         self.deliver(see);
     }
 
+    /// Records what the server said in cleartext where the TLS handshake was due; returns it with each secret as a hole.
+    ///
+    /// The tracker does not see it, so it is no reply to anything.
+    pub fn said_before_tls(&mut self, octets: &[u8], now_ms: u64) -> Vec<u8> {
+        self.rows.now_ms = now_ms;
+        for line in octets.split_inclusive(|octet| *octet == b'\n') {
+            let (octets, end) = split_end(line);
+            let line = Line {
+                side: Side::Server,
+                role: Role::Unrequested,
+                octets,
+                first: true,
+                end,
+            };
+            let seen = line.record(&mut self.hider, &mut self.rows, &mut self.held, false);
+            self.seen.extend(seen);
+        }
+        self.release();
+        self.write();
+        let mut hidden = Vec::new();
+        for seen in self.seen.drain(..) {
+            let Seen::Line { pieces, end, .. } = seen else {
+                continue;
+            };
+            for piece in pieces {
+                match piece {
+                    Piece::Octets(octets) => hidden.extend(octets),
+                    Piece::Hole(hole) => {
+                        hidden.extend_from_slice(format!("{{{{{}}}}}", hole.name()).as_bytes());
+                    }
+                }
+            }
+            hidden.extend_from_slice(end.octets());
+        }
+        hidden
+    }
+
     /// The TLS handshake is done; see [`Tracker::tls_started`].
     pub fn tls_started(&mut self) {
         self.tracker.tls_started();
@@ -543,12 +580,17 @@ impl Rows {
 
 /// Prints octets that end with their line end, or without one when the line goes on.
 fn print_line(out: &mut Vec<u8>, side: Side, after_ms: u64, line: &[u8]) {
-    let (octets, end) = match line {
+    let (octets, end) = split_end(line);
+    text::print_octets(out, side, after_ms, octets, end);
+}
+
+/// Splits octets from their line end.
+fn split_end(line: &[u8]) -> (&[u8], LineEnd) {
+    match line {
         [octets @ .., b'\r', b'\n'] => (octets, LineEnd::Crlf),
         [octets @ .., b'\n'] => (octets, LineEnd::Lf),
         octets => (octets, LineEnd::None),
-    };
-    text::print_octets(out, side, after_ms, octets, end);
+    }
 }
 
 #[cfg(test)]

@@ -96,7 +96,13 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
             let paint = if facts.doubt.is_some() { Paint::Warning } else { Paint::Note };
             vec![(paint, facts.line())]
         }
-        News::TlsFailed(error) => hinted(Paint::Negative, &error.what, error.hint.as_deref()),
+        News::TlsFailed(error) => {
+            let mut lines: Vec<_> = hinted(Paint::Negative, &error.what, error.hint.as_deref());
+            // Before the hint, which belongs to the error.
+            let said = error.said().into_iter().map(|said| (Paint::Note, said));
+            lines.splice(1..1, said);
+            lines
+        }
         News::Silent(mistake) => hinted(Paint::Warning, &mistake.what, Some(mistake.hint)),
         News::NotPop3(greeting) => greeting.mistake().map_or_else(Vec::new, |mistake| {
             hinted(Paint::Warning, &mistake.what, Some(mistake.hint))

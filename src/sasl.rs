@@ -71,9 +71,9 @@ impl Mechanism {
             .find(|row| row.name.eq_ignore_ascii_case(name))
     }
 
-    /// The strongest of the announced mechanisms that works with a password; those with a binding to TLS only where there is one.
-    #[must_use]
-    pub fn strongest(announced: &[String], has_binding: bool) -> Option<&'static Self> {
+    /// The announced mechanisms that work with a password, the strongest first; those with a binding to TLS only where there
+    /// is one.
+    pub fn offered(announced: &[String], has_binding: bool) -> impl Iterator<Item = &'static Self> {
         let is_announced = |row: &&Self| {
             announced
                 .iter()
@@ -82,8 +82,8 @@ impl Mechanism {
         MECHANISMS
             .iter()
             .filter(|row| !row.wants_token && !matches!(row.name, "EXTERNAL" | "ANONYMOUS"))
-            .filter(|row| has_binding || !row.name.ends_with("-PLUS"))
-            .find(is_announced)
+            .filter(move |row| has_binding || !row.name.ends_with("-PLUS"))
+            .filter(is_announced)
     }
 
     /// Whether it needs a secret.
@@ -189,6 +189,16 @@ pub enum SaslError {
 }
 
 impl SaslError {
+    /// Whether it is this mechanism that can't go on, so that another one may log in: not a server that breaks its rules or
+    /// does not know the password, which may be an impostor.
+    #[must_use]
+    pub fn leaves_other_ways(&self) -> bool {
+        matches!(
+            self,
+            Self::Told(_) | Self::NoBinding | Self::Separator(..) | Self::Forbidden
+        )
+    }
+
     /// What to do.
     #[must_use]
     pub fn hint(&self) -> &'static str {

@@ -93,6 +93,7 @@ pub fn run(plan: &Plan) -> Exit {
         refusals: 0,
         was_refused: false,
         has_warned: false,
+        was_refused_before: false,
         early_end: None,
         log: place,
         gathered: Zeroizing::default(),
@@ -123,6 +124,8 @@ struct Script<'a> {
     was_refused: bool,
     /// A reply without a status indicator was reported.
     has_warned: bool,
+    /// The same when the login began that is going on.
+    was_refused_before: bool,
     heard: Arc<Mutex<Heard>>,
     /// Why a login could not go on.
     early_end: Option<Exit>,

@@ -2,6 +2,8 @@
 
 #![cfg(not(any(windows, target_vendor = "apple")))]
 
+mod further;
+
 use std::process::{Output, Stdio};
 
 use poptalk::serve::{Certificate, ServeOptions, Serving};
@@ -21,21 +23,25 @@ struct Server {
 
 impl Server {
     fn new(client_ca: Option<Vec<u8>>) -> Self {
-        let home = Home::new();
-        let serving = Serving::start(
-            ServeOptions {
-                tls_listen: Some("127.0.0.1:0".parse().unwrap()),
-                certificate: Certificate::default(),
-                client_ca,
-                account: Account {
-                    password: SECRET.to_owned(),
-                    ..Account::practice()
-                },
-                ..ServeOptions::default()
+        Self::with(Self::options(client_ca))
+    }
+
+    fn options(client_ca: Option<Vec<u8>>) -> ServeOptions {
+        ServeOptions {
+            tls_listen: Some("127.0.0.1:0".parse().unwrap()),
+            certificate: Certificate::default(),
+            client_ca,
+            account: Account {
+                password: SECRET.to_owned(),
+                ..Account::practice()
             },
-            |_| {},
-        )
-        .unwrap();
+            ..ServeOptions::default()
+        }
+    }
+
+    fn with(options: ServeOptions) -> Self {
+        let home = Home::new();
+        let serving = Serving::start(options, |_| {}).unwrap();
         let pem = serving.certificate_pem().unwrap();
         std::fs::write(home.path().join("ca.pem"), pem).unwrap();
         Self { serving, home }

@@ -7,6 +7,7 @@ mod everybody;
 use poptalk::serve::{ServeOptions, Serving};
 
 use crate::support::{Home, Peer, serve, serve_each, text};
+use crate::terminal::Terminal;
 
 /// How a meeting went.
 #[derive(Debug)]
@@ -98,6 +99,87 @@ fn an_answer_in_clear_to_the_handshake_ends_the_session() {
     met.nothing_leaked();
     assert_eq!(met.code, Some(4), "{met:?}");
     assert!(!met.out.contains("logged in"), "{met:?}");
+    // It is shown and recorded all the same.
+    for said in ["+OK logged in", "+OK 1 100"] {
+        let shown = format!("poptalk: the server said in cleartext: {said}\n");
+        assert!(met.words.contains(&shown), "{met:?}");
+    }
+    let rows = "+OK logged in\nS: +OK 1 100\n* tls failed: ";
+    assert!(met.log.contains(rows), "{met:?}");
+}
+
+// Seen: Courier 1.0.16, whose session cache could not be written.
+const COURIER: &str = "-ERR STARTTLS failed: couriersslimapcache: Permission denied\r\n";
+
+/// Agrees to STLS, and says in cleartext why there is no TLS.
+fn courier(peer: &mut Peer) -> Vec<u8> {
+    peer.say("+OK ready\r\n");
+    let mut all = Vec::new();
+    loop {
+        let line = peer.hear();
+        all.extend_from_slice(&line);
+        match text(&line).trim_end() {
+            "" => return all,
+            "STLS" => break,
+            "CAPA" => peer.say("+OK\r\nUSER\r\nSTLS\r\n.\r\n"),
+            _ => peer.say("-ERR no\r\n"),
+        }
+    }
+    peer.say("+OK begin\r\n");
+    all.extend(peer.take(5));
+    peer.say(COURIER);
+    all.extend(peer.rest());
+    all
+}
+
+#[test]
+fn the_reason_that_comes_in_place_of_the_handshake_is_shown() {
+    let reason = "-ERR STARTTLS failed: couriersslimapcache: Permission denied";
+    let met = meet(&BY_STLS, courier);
+    met.nothing_leaked();
+    assert!(
+        met.words.contains(&format!("cleartext: {reason}\n")),
+        "{met:?}"
+    );
+    assert!(
+        met.log.contains("Permission denied\n* tls failed: "),
+        "{met:?}"
+    );
+    assert!(!met.out.contains("STARTTLS"), "{met:?}");
+}
+
+#[test]
+fn a_person_sees_the_reason_that_comes_in_place_of_the_handshake() {
+    let (address, _server) = serve(courier);
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &[&address.to_string(), "--stls"]);
+    terminal.see("the server said in cleartext: -ERR STARTTLS failed: couriersslimapcache");
+    terminal.prompt("closed>");
+    terminal.press(":quit\r");
+    terminal.end();
+}
+
+#[test]
+fn check_quotes_the_reason_and_advises_no_certificate() {
+    let (address, _server) = serve_each(60, courier);
+    let home = Home::new();
+    let address = address.to_string();
+    let output = home
+        .poptalk(&["check", "-u", "alice", "--timeout", "5", &address])
+        .env("POPTALK_PASSWORD", "geheim-77")
+        .output()
+        .unwrap();
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert!(said.contains("stls-ok-no-handshake"), "{said}");
+    assert!(!said.contains("stls-response-injection"), "{said}");
+    assert!(
+        said.contains("TLS failed; the server said in cleartext: -ERR STARTTLS failed"),
+        "{said}"
+    );
+    assert!(
+        !said.contains("--insecure") && !said.contains("--ca"),
+        "{said}"
+    );
 }
 
 #[test]

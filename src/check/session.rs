@@ -32,6 +32,8 @@ pub struct Session {
     pub has_tls: bool,
     /// The event of a TLS handshake that failed.
     pub tls_failure: Option<String>,
+    /// The first line that the server said in cleartext in place of the handshake.
+    pub cleartext: Option<String>,
     /// The refusal of STLS.
     pub stls_refusal: Option<String>,
     /// How many messages STAT counted first.
@@ -70,6 +72,8 @@ struct Reading {
     listing: Listing,
     line: Vec<u8>,
     unique_ids: BTreeSet<String>,
+    /// What came between the `+OK` to STLS and the handshake.
+    before_tls: Vec<u8>,
     /// From USER on, until something is refused.
     waited_ms: Option<u64>,
 }
@@ -104,12 +108,25 @@ impl Reading {
             Told::ReplyEnded(Some(sent), status) => self.end(sent, *status),
             Told::Event(event) => match event.kind {
                 EventKind::TlsStarted => self.session.has_tls = true,
-                EventKind::TlsFailed => self.session.tls_failure = Some(event.text.clone()),
+                EventKind::TlsFailed => self.tls_failed(&event.text),
                 _ => {}
             },
+            Told::Injected { octets, .. } => {
+                let room = LINE_MAX.saturating_sub(self.before_tls.len());
+                self.before_tls.extend(octets.iter().take(room));
+            }
             Told::Abandoned => self.listing = Listing::None,
             _ => {}
         }
+    }
+
+    fn tls_failed(&mut self, event: &str) {
+        self.session.tls_failure = Some(event.to_owned());
+        let said = std::mem::take(&mut self.before_tls);
+        let line = said.split(|octet| *octet == b'\n').next();
+        let line = line.filter(|line| !line.is_empty());
+        self.session.cleartext =
+            line.map(|line| String::from_utf8_lossy(line).trim_end().to_owned());
     }
 
     fn server_line(&mut self, role: Role, pieces: &[Piece]) {

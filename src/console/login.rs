@@ -6,7 +6,7 @@ use super::Console;
 use super::editor::{Input, know};
 use super::terminal;
 use super::view::shown;
-use crate::login::{self, LoginError, Talker, Told, Way};
+use crate::login::{self, LoginError, Next, Talker, Told, Way};
 use crate::net::engine::{Order, Risk, Standing};
 use crate::password::{self, PasswordError};
 use crate::report;
@@ -75,7 +75,11 @@ impl Console {
     }
 
     fn is_agreed(&mut self) -> bool {
-        let answer = self.read("send it anyway? [y/N] ", "");
+        self.is_yes("send it anyway? [y/N] ")
+    }
+
+    fn is_yes(&mut self, prompt: &str) -> bool {
+        let answer = self.read(prompt, "");
         matches!(answer, Input::Line(answer) if answer.trim_start().to_ascii_lowercase().starts_with('y'))
     }
 
@@ -163,6 +167,19 @@ impl Talker for Console {
             "there is no TLS: everybody on the way can read the password (`stls` begins it)",
         );
         self.is_agreed()
+    }
+
+    fn may_try(&mut self, next: &Next) -> bool {
+        if let Some(warning) = next.warning() {
+            self.screen.note(Paint::Warning, warning);
+        }
+        let name = next.name;
+        if let Some(explanation) = next.explanation {
+            let text = format!("next: {name}, {explanation}");
+            self.screen.note(Paint::Note, &text);
+        }
+        let prompt = format!("try {name}? If refused, it is one more failed login. [y/N] ");
+        self.is_yes(&prompt)
     }
 
     fn may_risk(&mut self, risk: Risk) -> bool {

@@ -25,6 +25,8 @@ pub struct Measures {
     pub lines: u64,
     /// Its octets as on the wire, stuffing included, without the terminator; a hole counts as one.
     pub octets: u64,
+    /// Its first four octets, zeros where there are fewer.
+    pub head: [u8; 4],
     /// Its octets without the stuffing dots (RFC 1939 §3).
     pub message_octets: u64,
     /// Of its octets as on the wire and its holes, without the terminator; zeros from a [`super::Dialogue::without_digests`].
@@ -73,6 +75,7 @@ impl Measuring {
                 last_row: 0,
                 lines: 0,
                 octets: 0,
+                head: [0; 4],
                 message_octets: 0,
                 digest: Digest::default(),
                 terminator: None,
@@ -118,6 +121,11 @@ impl Measuring {
         }
         self.is_behind_cr = *last == b'\r';
         self.is_inside = *last != b'\n';
+        let before = usize::try_from(self.measures.octets).unwrap_or(usize::MAX);
+        let head = self.measures.head.iter_mut().skip(before);
+        for (place, octet) in head.zip(octets) {
+            *place = *octet;
+        }
         self.measures.octets += octets.len() as u64;
         self.measures.message_octets += octets.len() as u64 - stuffing;
     }

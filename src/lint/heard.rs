@@ -2,7 +2,7 @@
 
 use super::{Body, Known};
 use crate::command::{Command, Data, Words};
-use crate::dialogue::{Exchange, LINE_KEPT, Line, Place};
+use crate::dialogue::{Exchange, LINE_KEPT, Line, Measures, Place};
 use crate::tracker::{LineEnd, Sent, Side, Status};
 use crate::transcript::Piece;
 
@@ -129,13 +129,14 @@ impl<'a> Heard<'a> {
         }
     }
 
-    pub(super) fn injected(place: Place, octets: u64) -> Self {
+    /// The text is no more than its first octets.
+    pub(super) fn injected(data: &'a Measures) -> Self {
         Self {
             role: Role::Injected,
-            place,
-            text: b"",
+            place: data.first,
+            text: &data.head,
             has_holes: false,
-            octets,
+            octets: data.octets,
             end: LineEnd::None,
             sent: None,
         }

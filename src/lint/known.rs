@@ -98,6 +98,8 @@ pub struct Known {
     pub is_behind_stls: bool,
     /// STLS was answered `+OK`.
     pub is_stls_agreed: bool,
+    /// The recording says that octets came together with that `+OK`, before the client began its handshake.
+    pub has_injection: bool,
     /// STLS was refused.
     pub is_stls_refused: bool,
     /// The capabilities that CAPA told in each phase: at first, inside TLS after STLS, after the login.
@@ -499,6 +501,7 @@ impl Known {
                 }
             }
             EventKind::TimedOut => self.waiting.clear(),
+            EventKind::Injected => self.has_injection = true,
             EventKind::Malformed => self.secret_was_malformed(event),
             _ => {}
         }

@@ -36,9 +36,12 @@ pub(super) const RULES: &[Rule] = &[
         says: "nothing stands between the server's +OK to STLS and the handshake",
         hint: "somebody may have put replies there: never use these octets, and close",
         also: &[],
-        check: &[Check::Line(|heard, _| {
+        check: &[Check::Line(|heard, known| {
             let what = format!("{} octets in clear before the handshake", heard.octets);
-            (heard.role == Role::Injected).then(|| heard.spot(what))
+            // Seen: Courier 1.0.16 answers a handshake that it can't do with `-ERR STARTTLS failed`, in cleartext. That deceives
+            // no client, and the rule about the failed handshake names it.
+            let is_refusal = heard.text == b"-ERR" && !known.has_injection;
+            (heard.role == Role::Injected && !is_refusal).then(|| heard.spot(what))
         })],
     },
     // RFC 2595 §4: what was sent in clear does not count inside TLS.

@@ -486,46 +486,4 @@ fn standing(recorder: &Recorder) -> Standing {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::secret::Hider;
-
-    struct Panics;
-
-    impl Watcher for Panics {
-        fn received(&mut self, _: &[u8]) {
-            panic!("a panic of this test's own");
-        }
-
-        fn seen(&mut self, _: Seen) {}
-        fn told(&mut self, _: News) {}
-        fn settled(&mut self, _: &Standing) {}
-    }
-
-    #[test]
-    fn a_panic_on_the_thread_of_a_connection_ends_the_connection() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let target = Target {
-            host: "127.0.0.1".to_owned(),
-            port: listener.local_addr().unwrap().port(),
-            is_tls: false,
-        };
-        let route = Route {
-            target: &target,
-            spares: &[],
-            proxy: None,
-        };
-        let waits = Waits {
-            connect: Duration::from_secs(20),
-            reply: None,
-        };
-        let recorder = Recorder::new(Hider::new(false));
-        let tls = TlsSettings::default();
-        let connection = Connection::open(route, &tls, waits, recorder, Box::new(Panics)).unwrap();
-        let (mut peer, _) = listener.accept().unwrap();
-        peer.write_all(b"+OK ready\r\n").unwrap();
-        let now = connection.wait(Duration::from_secs(60), |_| false);
-        assert!(matches!(now.ending, Some(Ending::Lost(..))));
-        assert!(!connection.is_open());
-    }
-}
+mod tests;

@@ -10,8 +10,13 @@ use mio::net::TcpStream;
 use native_tls::{HandshakeError, TlsConnector};
 
 use super::mistake::{self, Mistake};
+use crate::visible;
 pub use certificate::Certificate;
 use hello::Tap;
+
+/// How many lines that a server said in place of a handshake are shown, and how many octets of each.
+const SAID_LINES: usize = 5;
+const SAID_SHOWN: usize = 512;
 
 /// A connection inside TLS.
 pub type TlsStream = native_tls::TlsStream<Tap>;
@@ -171,31 +176,57 @@ pub struct Broken {
     pub version: Option<String>,
     /// The certificates that were sent unencrypted, the server's own first.
     pub chain: Vec<Certificate>,
+    /// What the server said in cleartext after its `+OK` to STLS, line ends included, 8 KiB at most. It is for people only:
+    /// whoever is on the network path can have written it.
+    pub said: Vec<u8>,
 }
 
 impl Broken {
-    fn of_octets(octets: &[u8]) -> Option<Box<Self>> {
+    fn of_octets(octets: &[u8], is_stls: bool) -> Option<Box<Self>> {
         let heard = hello::listen(octets);
         let chain = heard.chain.iter();
         let version = (heard != hello::Heard::default()).then_some(heard.version);
+        let is_said = is_stls && hello::is_text(octets);
         Some(Box::new(Self {
             version,
             chain: chain.filter_map(|der| Certificate::of_der(der)).collect(),
+            said: octets.iter().copied().filter(|_| is_said).collect(),
         }))
-        .filter(|broken| broken.version.is_some())
+        .filter(|broken| broken.version.is_some() || is_said)
     }
 }
 
 impl TlsError {
+    /// Returns the lines that the server said in cleartext in place of the handshake, each as it may be printed. The
+    /// transcript has them all; these are the first.
+    #[must_use]
+    pub fn said(&self) -> Vec<String> {
+        let said = self.heard.as_ref().map_or(&b""[..], |heard| &heard.said);
+        let lines = said.split_inclusive(|octet| *octet == b'\n');
+        let shown = lines.take(SAID_LINES).map(|line| {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let mut shown = String::new();
+            visible::escape(line.get(..SAID_SHOWN).unwrap_or(line), &mut shown);
+            let more = if line.len() > SAID_SHOWN { " ..." } else { "" };
+            format!("the server said in cleartext: {shown}{more}")
+        });
+        shown.collect()
+    }
+
     /// Everything that is known, for `:tls`.
     #[must_use]
     pub fn details(&self) -> Vec<String> {
         let mut lines = vec![format!("TLS FAILED: {}", self.what)];
         lines.extend(self.hint.as_ref().map(|hint| format!("hint: {hint}")));
-        let Some(heard) = &self.heard else {
+        lines.extend(self.said());
+        let Some((heard, version)) = self
+            .heard
+            .as_ref()
+            .and_then(|heard| Some((heard, heard.version.as_deref()?)))
+        else {
             return lines;
         };
-        let version = heard.version.as_deref().unwrap_or("TLS");
         lines.push(format!("the server chose {version}"));
         lines.extend(certificates(&heard.chain));
         if heard.chain.is_empty() && version == "TLSv1.3" {
@@ -246,7 +277,7 @@ pub fn handshake(
     wait: &mut dyn FnMut() -> Result<(), TlsError>,
 ) -> Result<(TlsStream, TlsFacts), TlsError> {
     let connector = connector(settings)?;
-    let (tap, tapped) = Tap::new(socket);
+    let (tap, tapped) = Tap::new(socket, is_stls);
     let mut attempt = connector.connect(host, tap);
     let mut stream = loop {
         match attempt {
@@ -255,12 +286,16 @@ pub fn handshake(
                 let octets = tapped.octets();
                 let failed = reason::of_failure(&error.to_string(), &octets, host, is_stls);
                 return Err(TlsError {
-                    heard: Broken::of_octets(&octets),
+                    heard: Broken::of_octets(&octets, is_stls),
                     ..failed
                 });
             }
             Err(HandshakeError::WouldBlock(half)) => {
-                wait()?;
+                // What was said before the time was up stays known.
+                wait().map_err(|error| TlsError {
+                    heard: Broken::of_octets(&tapped.octets(), is_stls),
+                    ..error
+                })?;
                 attempt = half.handshake();
             }
         }
@@ -280,6 +315,7 @@ pub fn handshake(
             let broken = Broken {
                 version: Some(heard.version),
                 chain: certificate.into_iter().collect(),
+                said: Vec::new(),
             };
             return Err(TlsError {
                 heard: Some(Box::new(broken)),

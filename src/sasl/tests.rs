@@ -344,7 +344,9 @@ fn the_room_for_an_initial_response() {
 fn the_strongest_that_is_offered_is_taken() {
     let strongest = |names: &[&str], has_binding| {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        Mechanism::strongest(&names, has_binding).map(|row| row.name)
+        Mechanism::offered(&names, has_binding)
+            .next()
+            .map(|row| row.name)
     };
     let all = [
         "LOGIN",

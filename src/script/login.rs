@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::{Script, is_settled};
 use crate::exit::Exit;
 use crate::heard::hear;
-use crate::login::{self, LoginError, Talker, Told, Way};
+use crate::login::{self, LoginError, Next, TRIES_MAX, Talker, Told, Way};
 use crate::net::engine::{Order, Risk, Standing};
 use crate::password::{self, PasswordError};
 use crate::report;
@@ -16,20 +16,27 @@ impl Script<'_> {
     pub(super) fn log_in(&mut self, text: &str, way: Way, place: String) -> Result<(), Exit> {
         let plan = self.plan;
         self.wait(is_settled)?;
+        self.was_refused_before = self.was_refused;
         self.place = Some(place.clone());
         let Err(error) = login::log_in(self, plan, text, way) else {
             self.place = None;
             return Ok(());
         };
-        if let Some(exit) = self.early_end.take() {
+        let early_end = self.early_end.take();
+        if let (LoginError::Stopped, Some(exit)) = (&error, early_end) {
             return Err(exit);
         }
         report::error(&format!("{place}: {error}"), error.hint());
-        Err(match error {
-            LoginError::Unproved
-            | LoginError::Sasl { .. }
-            | LoginError::Risk(_)
-            | LoginError::NoChallenge => Exit::Refused,
+        // A server that is told `*` refuses: that is not why.
+        Err(match (early_end, error) {
+            (Some(exit), _) => exit,
+            (
+                None,
+                LoginError::Unproved
+                | LoginError::Sasl { .. }
+                | LoginError::Risk(_)
+                | LoginError::NoChallenge,
+            ) => Exit::Refused,
             _ => Exit::Usage,
         })
     }
@@ -45,15 +52,8 @@ impl Talker for Script<'_> {
     }
 
     fn ask_capabilities(&mut self) -> bool {
-        let was_refused = self.was_refused;
-        let may_go_on = self.say("CAPA", b"CAPA");
-        if self.early_end == Some(Exit::Refused) {
-            self.was_refused = was_refused;
-            self.early_end = None;
-            self.stopped = None;
-            return true;
-        }
-        may_go_on
+        self.say("CAPA", b"CAPA");
+        self.goes_on()
     }
 
     fn note(&self, text: &str) {
@@ -98,6 +98,38 @@ impl Talker for Script<'_> {
 
     fn may_send_in_clear(&mut self) -> bool {
         false
+    }
+
+    /// Nobody can be asked: a further try must be safe, and likely to be of use.
+    fn may_try(&mut self, next: &Next) -> bool {
+        let is_allowed =
+            next.warning().is_none() || (next.is_in_clear && self.plan.args.allow_plaintext);
+        let name = next.name;
+        if !is_allowed {
+            let warning = next.warning().unwrap_or_default();
+            report::note(&format!("{name} is not tried: {warning}"));
+            return false;
+        }
+        if next.is_doubtful || next.refused >= TRIES_MAX {
+            return false;
+        }
+        let count = next.refused + 1;
+        report::note(&format!(
+            "trying {name}, login {count} of {TRIES_MAX} at most"
+        ));
+        if let Some(explanation) = next.explanation {
+            report::note(explanation);
+        }
+        true
+    }
+
+    fn goes_on(&mut self) -> bool {
+        if matches!(self.early_end, None | Some(Exit::Refused)) {
+            self.was_refused = self.was_refused_before;
+            self.early_end = None;
+            self.stopped = None;
+        }
+        self.early_end.is_none()
     }
 
     fn may_risk(&mut self, risk: Risk) -> bool {

@@ -34,6 +34,21 @@ fn encrypted_rows_after_a_tls_row_are_no_finding() {
 }
 
 #[test]
+fn a_refusal_in_place_of_the_handshake_is_no_injection() {
+    let begin = "* connected 192.0.2.1:110\nS: +OK ready\nC: STLS\nS: +OK begin\n";
+    let failed =
+        "* tls failed: the server agreed to STLS and went on in clear\n* closed by client\n";
+    let refused = format!("{begin}S: -ERR STARTTLS failed: Permission denied\n{failed}");
+    assert_eq!(found(&refused), [("stls-ok-no-handshake", 6)]);
+    let replies = format!("{begin}S: +OK logged in\n{failed}");
+    assert!(found(&replies).contains(&("stls-response-injection", 5)));
+    // What came together with the `+OK` was there before the server could fail.
+    let early = "* injected 8 octets before the TLS handshake\nS: -ERR x\n";
+    let early = format!("{begin}{early}* closed by client\n");
+    assert_eq!(found(&early), [("stls-response-injection", 6)]);
+}
+
+#[test]
 fn a_gap_may_hold_the_end_of_a_reply() {
     for gap in [
         "S: 2 ab\\-\nS: {{...}}\n",

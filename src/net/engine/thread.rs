@@ -368,7 +368,12 @@ impl Engine {
                 self.watcher.told(News::Tls(Box::new(facts)));
                 Ok(())
             }
-            Err(error) => {
+            Err(mut error) => {
+                // Recorded and shown, never taken for a reply: it did not come inside TLS (RFC 2595 §4).
+                if let Some(heard) = error.heard.as_mut().filter(|heard| !heard.said.is_empty()) {
+                    self.standing.received += heard.said.len() as u64;
+                    heard.said = self.recorder.said_before_tls(&heard.said, now_ms);
+                }
                 self.recorder.event(&format!("tls failed: {error}"), now_ms);
                 Err(error)
             }

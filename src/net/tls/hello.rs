@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use tls_parser::{
@@ -13,12 +14,33 @@ use tls_parser::{
 /// The most octets of a handshake that are kept.
 const TAPPED_MAX: usize = 64 * 1024;
 
+/// The most octets of cleartext that are taken in place of a handshake.
+const SAID_MAX: usize = 8 * 1024;
+
+/// How long the rest of a line may take that came in place of a handshake.
+const LINE_WAIT: Duration = Duration::from_secs(1);
+
 /// A socket whose received octets are kept until [`Tap::stop`].
 #[derive(Debug)]
 pub struct Tap {
     socket: TcpStream,
     tapped: Option<Tapped>,
     has_ended: bool,
+    /// Whether cleartext in place of a handshake is read to the end of its line.
+    reads_text: bool,
+    text: Option<Text>,
+}
+
+/// Cleartext in place of a handshake, read ahead of the library: it gives up after five octets, and the line that says why
+/// there is no TLS would be lost.
+#[derive(Debug)]
+struct Text {
+    /// What the library has not taken yet.
+    ahead: Vec<u8>,
+    /// How many octets have come.
+    count: usize,
+    is_line: bool,
+    since: Instant,
 }
 
 /// What a tap has heard; it outlives a handshake that failed.
@@ -41,13 +63,16 @@ impl Tapped {
 }
 
 impl Tap {
-    pub(super) fn new(socket: TcpStream) -> (Self, Tapped) {
+    /// `reads_text`: cleartext in place of a handshake is read to the end of its line, 8 KiB at most.
+    pub(super) fn new(socket: TcpStream, reads_text: bool) -> (Self, Tapped) {
         let tapped = Tapped::default();
         (
             Self {
                 socket,
                 tapped: Some(tapped.clone()),
                 has_ended: false,
+                reads_text,
+                text: None,
             },
             tapped,
         )
@@ -56,6 +81,7 @@ impl Tap {
     /// Keeps nothing from now on.
     pub(super) fn stop(&mut self) {
         self.tapped = None;
+        self.reads_text = false;
     }
 
     /// Whether the TCP connection was read to its end. Who hears close_notify reads no further (RFC 8314 §3.4), so an end of
@@ -72,8 +98,8 @@ impl Tap {
     }
 }
 
-impl Read for Tap {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+impl Tap {
+    fn read_socket(&mut self, octets: &mut [u8]) -> io::Result<usize> {
         let count = self.socket.read(octets)?;
         self.has_ended |= count == 0 && !octets.is_empty();
         if let Some(tapped) = &self.tapped {
@@ -82,6 +108,81 @@ impl Read for Tap {
             kept.extend_from_slice(octets.get(..count.min(room)).unwrap_or_default());
         }
         Ok(count)
+    }
+
+    /// Reads the line that has begun.
+    ///
+    /// Errors: its end has not come yet.
+    fn read_line(&mut self, text: &mut Text) -> io::Result<()> {
+        let mut buffer = [0; 1024];
+        loop {
+            let room = SAID_MAX.saturating_sub(text.count).min(buffer.len());
+            let Some(room) = buffer.get_mut(..room).filter(|room| !room.is_empty()) else {
+                return Ok(());
+            };
+            match self.read_socket(room) {
+                Ok(0) => return Ok(()),
+                Ok(count) => text.push(room.get(..count).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let is_over = text.is_line || text.since.elapsed() >= LINE_WAIT;
+                    return if is_over { Ok(()) } else { Err(error) };
+                }
+                // The end is found by who reads on.
+                Err(_) => return Ok(()),
+            }
+        }
+    }
+}
+
+impl Text {
+    fn push(&mut self, octets: &[u8]) {
+        self.ahead.extend_from_slice(octets);
+        self.count += octets.len();
+        self.is_line = octets.last() == Some(&b'\n');
+    }
+
+    fn give(&mut self, octets: &mut [u8]) -> usize {
+        let count = self.ahead.len().min(octets.len());
+        for (place, octet) in octets.iter_mut().zip(self.ahead.drain(..count)) {
+            *place = octet;
+        }
+        count
+    }
+}
+
+/// Whether octets in place of a handshake are not those of TLS: no record begins so (RFC 8446 §5.1).
+pub(super) fn is_text(octets: &[u8]) -> bool {
+    octets
+        .first()
+        .is_some_and(|octet| !matches!(octet, 0x14..=0x18))
+}
+
+impl Read for Tap {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        if let Some(mut text) = self.text.take() {
+            let read = self.read_line(&mut text);
+            let count = read.map(|()| text.give(octets));
+            self.text = Some(text);
+            return match count {
+                Ok(0) => self.read_socket(octets),
+                count => count,
+            };
+        }
+        let count = self.read_socket(octets)?;
+        let come = octets.get(..count).unwrap_or_default();
+        if !std::mem::take(&mut self.reads_text) || !is_text(come) {
+            return Ok(count);
+        }
+        let mut text = Text {
+            ahead: Vec::new(),
+            count: 0,
+            is_line: false,
+            since: Instant::now(),
+        };
+        text.push(come);
+        self.text = Some(text);
+        self.read(octets)
     }
 }
 

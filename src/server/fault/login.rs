@@ -330,6 +330,49 @@ pub(super) const FAULTS: &[Fault] = &[
         "QUIT",
     ]),
     Fault::new(
+        "scram-plus-refused",
+        "the forms of SCRAM that bind to TLS are offered and always refused",
+        &[],
+        &[],
+    )
+    // Seen: Cyrus 3.6, which knows the binding `tls-unique` only.
+    .refusing(|asked| {
+        let mechanism = asked.args.split(' ').next().unwrap_or_default();
+        let is_bound = asked.verb == "AUTH" && mechanism.to_ascii_uppercase().ends_with("-PLUS");
+        is_bound.then_some("-ERR [AUTH] authenticating: bad protocol / cancel")
+    })
+    .because("whether the password was right is in no recording")
+    .typing(&[
+        "CAPA",
+        "AUTH SCRAM-SHA-256-PLUS",
+        "USER alice",
+        "PASS wonderland",
+        "QUIT",
+    ]),
+    Fault::new(
+        "digests-refused",
+        "logins by a digest are offered and always refused, as where only hashes of passwords are kept",
+        &["apop-offered-fails"],
+        &[],
+    )
+    // Seen: Dovecot 2.3 with passwords in SHA512-CRYPT.
+    .refusing(|asked| {
+        let mechanism = asked.args.to_ascii_uppercase();
+        let is_digest = match asked.verb.as_str() {
+            "APOP" => true,
+            "AUTH" => mechanism.starts_with("SCRAM-") || mechanism.starts_with("CRAM-"),
+            _ => false,
+        };
+        is_digest.then_some("-ERR [AUTH] Authentication failed.")
+    })
+    .typing(&[
+        "APOP alice b89b16790fe51d415588ee0740a7b873",
+        "AUTH CRAM-MD5",
+        "USER alice",
+        "PASS wonderland",
+        "QUIT",
+    ]),
+    Fault::new(
         "sasl-plus-no-space",
         "an empty challenge is `+` without its blank",
         &["sasl-plus-no-space"],
