@@ -41,7 +41,7 @@ pub enum Need {
     User,
     /// A user's name and password.
     Login,
-    /// The same, on a connection in clear to this machine, and a server that agrees to STLS.
+    /// The same, on an unencrypted connection, and a server that agrees to STLS.
     ClearLogin,
 }
 
@@ -79,6 +79,8 @@ pub const PROBES: &[Probe] = probes![
     "unknown-user",
     "wrong-password",
     "session",
+    "numbers",
+    "number-garbage",
     "deletion",
     "pipelining",
     "pipelining-login",
@@ -88,6 +90,8 @@ pub const PROBES: &[Probe] = probes![
     "sasl-initial",
     "sasl-cancel",
     "apop",
+    "capa-mid-login",
+    "missing-argument",
     "stls-injection"
 ];
 
@@ -195,8 +199,8 @@ pub struct Check<'a> {
     pub may_send_in_clear: bool,
     /// The password of the user, for the probes that need one.
     pub password: Option<String>,
-    /// The server is on this machine.
-    pub is_here: bool,
+    /// Whether the password may be sent without TLS although the server has TLS: that was asked for.
+    pub allows_plaintext: bool,
     /// When all of it ends.
     pub until: Instant,
     /// How many octets may still come.
@@ -207,6 +211,8 @@ pub struct Check<'a> {
     pub has_timestamp: bool,
     /// What has been learnt: every capability that was announced, in one of the phases.
     pub capabilities: Vec<String>,
+    /// What has been learnt: CAPA was refused, and never answered.
+    pub has_no_capa: bool,
     /// What has been learnt: the login of a probe did not come about, and why.
     pub no_login: Option<String>,
 }
@@ -240,14 +246,14 @@ impl Check<'_> {
             {
                 "the password would go out in clear; --allow-plaintext sends it"
             }
-            // Whoever has TLS need not send a password without.
-            Need::ClearLogin if !self.is_here => {
-                "the password would go out in clear, and the server has TLS"
+            // An address of this machine may be a tunnel to a different one.
+            Need::ClearLogin if !self.allows_plaintext => {
+                "the password would go out unencrypted, and the server has TLS; --allow-plaintext sends it"
             }
             _ if probe.needs_timestamp() && !self.has_timestamp => "the greeting has no timestamp",
             // What the server said in clear does not count inside TLS.
-            _ if probe.needs_timestamp() && self.begins_tls() && !self.is_here => {
-                "the greeting came in clear; port 995 with --tls has it inside TLS"
+            _ if probe.needs_timestamp() && self.begins_tls() && !self.allows_plaintext => {
+                "the greeting came unencrypted, and the server has TLS; use port 995 with --tls, or --allow-plaintext"
             }
             _ => {
                 return probe
@@ -285,6 +291,7 @@ impl Check<'_> {
             most_octets: Some(most),
             answers_only: true,
             leaves_at_once: self.kept_open >= 2,
+            has_no_capa: self.has_no_capa,
             values: HashMap::from([("user".to_owned(), user)]),
             password: self.password.clone(),
             ..Options::default()
@@ -302,6 +309,8 @@ impl Check<'_> {
         self.octets_left = self.octets_left.saturating_sub(octets);
         let greeting = session.greeting.as_deref().unwrap_or_default();
         self.has_timestamp |= sasl::timestamp(greeting.as_bytes()).is_some();
+        self.has_no_capa |= session.is_capa_refused && self.capabilities.is_empty();
+        self.has_no_capa &= session.capabilities.is_empty();
         for line in &session.capabilities {
             if !self.capabilities.contains(line) {
                 self.capabilities.push(line.clone());
@@ -309,6 +318,21 @@ impl Check<'_> {
         }
         let mut early = early(played.failure, played.limit, most);
         let mut untested = None;
+        // A session that was played to its purpose may end as it likes.
+        early = early.filter(|(_, exit)| *exit != Exit::NoConnection || !played.unsent.is_empty());
+        if let Some(what) = unsent(&played.unsent) {
+            let (why, exit) = early.take().unwrap_or_else(|| match &session.login {
+                Some((Status::Negative, reply)) => (
+                    format!("the login was refused: {}", shown_reply(reply)),
+                    Exit::Refused,
+                ),
+                _ => (
+                    "the server closed the connection".to_owned(),
+                    Exit::NoConnection,
+                ),
+            });
+            early = Some((format!("{why}; {what}"), exit));
+        }
         if probe.may_fail_tls() {
             if probe.need() == Need::Stls && !session.has_tls {
                 untested = Some(untested_without_tls(&session, early.as_ref()));
@@ -355,6 +379,11 @@ fn early(failure: Option<Exit>, limit: Option<Limit>, most: u64) -> Option<(Stri
     Some((why, failure?))
 }
 
+/// Names the commands of a probe that were not sent.
+fn unsent(verbs: &[String]) -> Option<String> {
+    (!verbs.is_empty()).then(|| format!("not tested: {}", verbs.join(", ")))
+}
+
 /// Why a probe tested nothing that needs a TLS handshake.
 fn untested_without_tls(session: &Session, early: Option<&(String, Exit)>) -> String {
     let why = match (&session.stls_refusal, &session.tls_failure, early) {
@@ -375,7 +404,16 @@ fn shown_reply(reply: &str) -> String {
 
 /// Why a login did not come about.
 fn no_login(session: &Session, early: Option<&(String, Exit)>) -> String {
+    if let Some(reply) = &session.stls_refusal {
+        return format!("STLS was refused: {}", shown_reply(reply));
+    }
+    if let (Some(reply), None) = (&session.user_refusal, &session.login) {
+        return format!("USER was refused: {}", shown_reply(reply));
+    }
     match (&session.login, early) {
+        (Some((Status::Negative, reply)), _) if session.user_refusal.is_some() => {
+            format!("USER was refused, and PASS: {}", shown_reply(reply))
+        }
         (Some((Status::Negative, reply)), _) => {
             format!("{} (is the password right?)", shown_reply(reply))
         }

@@ -7,6 +7,7 @@ use crate::learnt::Learnt;
 use crate::net::engine::News;
 use crate::player::Answer;
 use crate::recorder::Seen;
+use crate::tracker::Status;
 
 /// What the server has told.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Heard {
     pub binding: Option<Vec<u8>>,
     /// Its answers, oldest first, where somebody takes them.
     pub answers: VecDeque<Answer>,
+    /// CAPA was refused, outside TLS or inside it, as it is now.
+    pub is_capa_refused: bool,
     /// Why the transcript can't be written any more.
     pub log_failure: Option<String>,
     /// Whether somebody takes the answers.
@@ -27,6 +30,9 @@ impl Heard {
     /// Learns from a step.
     pub fn see(&mut self, seen: &Seen) {
         self.learnt.see(seen);
+        if let Seen::ReplyEnded(Some(sent), Status::Negative) = seen {
+            self.is_capa_refused |= sent.verb() == "CAPA";
+        }
         if !self.keeps_answers {
             return;
         }
@@ -40,7 +46,10 @@ impl Heard {
     /// Learns from news.
     pub fn hear_of(&mut self, news: &News) {
         match news {
-            News::Tls(facts) => self.binding.clone_from(&facts.end_point),
+            News::Tls(facts) => {
+                self.is_capa_refused = false;
+                self.binding.clone_from(&facts.end_point);
+            }
             News::LogFailed(why) => self.log_failure = Some(why.clone()),
             News::TimedOut(..) | News::KeptOpen(_) if self.keeps_answers => {
                 self.answers.push_back(Answer::Silence)

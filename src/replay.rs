@@ -3,6 +3,7 @@
 mod error;
 mod fill;
 mod preview;
+mod spare;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -61,6 +62,8 @@ pub struct Options {
     pub answers_only: bool,
     /// The server is known to keep sessions that are over: it is not waited for behind QUIT.
     pub leaves_at_once: bool,
+    /// The server is known to refuse CAPA: probes do not ask again, unless inside TLS.
+    pub has_no_capa: bool,
     /// Keep the recorded pauses.
     pub pace: Option<Pace>,
     /// What stands for `{{name}}` in a client row.
@@ -112,6 +115,8 @@ pub struct Played {
     pub no_tls: Option<Failure>,
     /// It was stopped by a limit of the options.
     pub limit: Option<Limit>,
+    /// The commands that were not sent because the session or its login ended, where [`Options::answers_only`] is set; without QUIT.
+    pub unsent: Vec<String>,
     /// The server is not POP3, where [`Options::answers_only`] takes that for an answer.
     pub not_pop3: Option<Mistake>,
 }
@@ -186,6 +191,7 @@ pub fn play(
 ) -> Result<Played, ReplayError> {
     let heard = Arc::new(Mutex::new(Heard {
         keeps_answers: true,
+        is_capa_refused: options.has_no_capa,
         ..Heard::default()
     }));
     let watcher = Box::new(Listener(Arc::clone(&heard)));
@@ -207,6 +213,7 @@ pub fn play(
                 failure: Some(Exit::Tls),
                 no_tls: Some(failure),
                 limit: None,
+                unsent: Vec::new(),
                 not_pop3: None,
             });
         }
@@ -236,8 +243,12 @@ pub fn play(
         silences: 0,
         outgoing: Zeroizing::default(),
         limit: None,
+        unsent: Vec::new(),
+        in_hand: None,
     };
     let result = replay.run(progress);
+    replay.note_rest();
+    let unsent = std::mem::take(&mut replay.unsent);
     let (departure, limit) = (replay.departure, replay.limit);
     let end = replay.connection.close();
     let mut why = None;
@@ -262,6 +273,7 @@ pub fn play(
         failure,
         no_tls: None,
         limit,
+        unsent,
         not_pop3,
     })
 }
@@ -284,6 +296,10 @@ struct Replay<'a> {
     /// Rows that wait for nothing and go out together: so what was pipelined is pipelined, however fast the server is.
     outgoing: Zeroizing<Vec<u8>>,
     limit: Option<Limit>,
+    /// The commands that were not sent for want of a session or a login.
+    unsent: Vec<String>,
+    /// The command whose turn it is, until it is sent.
+    in_hand: Option<String>,
 }
 
 impl Replay<'_> {
@@ -292,6 +308,7 @@ impl Replay<'_> {
         // An injected line that is written with STLS goes out before the handshake, however fast the server is.
         let (mut ends_in_stls, mut has_injected) = (false, false);
         while let Some(cue) = cue(&mut self.player, self.path)? {
+            self.in_hand = spare::label(&cue.action);
             let is_joined = awaited == Some((cue.answers, cue.lines))
                 && self.options.pace.is_none()
                 && self.outgoing.len() < JOINED_MAX
@@ -387,6 +404,18 @@ impl Replay<'_> {
                     if is_response && self.options.answers_only && !now.is_owed {
                         continue;
                     }
+                    if self.options.answers_only && !is_response {
+                        if cue.is_logged_in
+                            && now.state == State::Authorization
+                            && !spare::is_login(pieces)
+                        {
+                            self.unsent.extend(self.in_hand.take());
+                            continue;
+                        }
+                        if spare::is_spared(pieces, &hear(&self.heard)) {
+                            continue;
+                        }
+                    }
                     self.pause(cue.after_ms);
                     if is_injected && let Some(line) = plain_line(pieces, end) {
                         (ends_in_stls, has_injected) = (false, true);
@@ -399,6 +428,7 @@ impl Replay<'_> {
             }
         }
         self.send_outgoing();
+        self.in_hand = None;
         Ok(None)
     }
 

@@ -32,6 +32,10 @@ pub struct Session {
     pub has_tls: bool,
     /// The event of a TLS handshake that failed.
     pub tls_failure: Option<String>,
+    /// Whether CAPA was refused.
+    pub is_capa_refused: bool,
+    /// The refusal of USER before the login.
+    pub user_refusal: Option<String>,
     /// The refusal of STLS.
     pub stls_refusal: Option<String>,
     /// How many messages STAT counted first.
@@ -176,6 +180,10 @@ impl Reading {
         let effect = sent.command().map(|command| command.effect);
         session.has_login |= is_positive && effect == Some(Effect::Login);
         match sent.verb().as_str() {
+            "CAPA" => session.is_capa_refused |= status == Status::Negative,
+            "USER" if status == Status::Negative && !session.has_login => {
+                session.user_refusal = Some(std::mem::take(&mut self.status));
+            }
             "STLS" if !is_positive && session.stls_refusal.is_none() => {
                 session.stls_refusal = Some(std::mem::take(&mut self.status));
             }

@@ -56,7 +56,7 @@ pub struct CheckArgs {
     #[command(flatten)]
     password: PasswordArgs,
 
-    /// Send the password without TLS, where the server has none
+    /// Send the password without TLS: where the server has none, and in the probes apop and stls-late
     #[arg(long)]
     allow_plaintext: bool,
 
@@ -195,7 +195,8 @@ pub fn run(mut args: CheckArgs) -> Exit {
         password,
         no_login: None,
         may_send_in_clear: args.allow_plaintext || is_here,
-        is_here,
+        allows_plaintext: args.allow_plaintext,
+        has_no_capa: false,
         octets_left: OCTETS_OF_A_RUN,
         kept_open: 0,
         has_timestamp: false,
@@ -264,6 +265,8 @@ struct Run {
     exit: Option<Exit>,
     /// Not all could be judged: what a caller is told, unless something was found.
     gap: Option<Exit>,
+    /// Why the login did not come about.
+    no_login: Option<String>,
     /// Why the last probe could not be played.
     failure: String,
 }
@@ -288,6 +291,11 @@ impl Run {
         report::note(&format!(
             "failed logins on purpose: {failing} at most{more}"
         ));
+        if args.user.is_some() {
+            report::note(
+                "fetches up to 10 messages: a server that keeps flags marks them as read; deletes none",
+            );
+        }
         let timed = args.timing.map(timed).unwrap_or_default();
         let all = PROBES.iter().map(|probe| (probe, false));
         let all: Vec<(&Probe, bool)> = all
@@ -323,6 +331,7 @@ impl Run {
             }
         }
         // The server was not judged as far as was asked for.
+        run.no_login.clone_from(&check.no_login);
         run.gap = run
             .gap
             .or(check.no_login.is_some().then_some(Exit::Refused));

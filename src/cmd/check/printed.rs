@@ -94,6 +94,10 @@ fn people(
             }
         }
     }
+    if let Some(why) = &run.no_login {
+        let user = args.user.as_deref().unwrap_or_default();
+        writeln!(out, "no login as {}: {}", shown(user), shown(why))?;
+    }
     if args.verbose {
         for judged in &run.judged {
             let probe = judged.probe.unwrap_or_default();
@@ -179,8 +183,14 @@ pub(super) fn list() -> io::Result<()> {
             Need::User => "   (-u)",
             Need::Login => "   (-u and a password)",
             Need::ClearLogin => {
-                "   (-u and a password, in clear on this machine, where STLS is announced)"
+                "   (-u, a password and --allow-plaintext, where STLS is announced)"
             }
+        };
+        let need = match probe.needs_timestamp() {
+            true => {
+                "   (-u and a password; without TLS on a port with STLS, by --allow-plaintext only)"
+            }
+            false => need,
         };
         writeln!(out, "  {:<18} {}{need}", probe.name, probe.about())?;
     }
