@@ -1,23 +1,19 @@
 //! Asks a server what the probes ask, each on a connection of its own, and judges the transcripts by the rules.
 
 pub mod across;
+mod playing;
+mod reasons;
+mod rest;
 pub mod session;
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::exit::Exit;
-use crate::finding::{Finding, Level};
-use crate::lint::{self, Lint};
+use crate::finding::Finding;
 use crate::net::mistake::Mistake;
-use crate::replay::{self, Limit, Options, ReplayError};
-use crate::sasl;
+use crate::replay::ReplayError;
 use crate::session::{Failure, Plan};
-use crate::text::{self, Reader};
-use crate::tracker::Status;
+use crate::text;
 use crate::transcript::Item;
 use session::Session;
 
@@ -71,13 +67,13 @@ pub const PROBES: &[Probe] = probes![
     "too-early",
     "early-noop",
     "long-line",
-    "longest-line",
     "auth",
     "lang",
     "utf8",
     "stls",
     "unknown-user",
     "wrong-password",
+    "longest-line",
     "session",
     "numbers",
     "number-garbage",
@@ -162,8 +158,8 @@ impl Probe {
 /// What came of a probe.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It was played.
-    Played(Box<Run>),
+    /// It was played, in several sessions where one ended before its time.
+    Played(Vec<Run>),
     /// It was not played, for this reason.
     Skipped(String),
     /// It could not be played.
@@ -179,8 +175,10 @@ pub struct Run {
     pub findings: Vec<Finding>,
     /// What it tells to the rules over several sessions.
     pub session: Session,
-    /// It ended before its time: how, and the exit code for it.
-    pub early: Option<(String, Exit)>,
+    /// It ended before its time: how, and what was not tested for that.
+    pub early: Option<String>,
+    /// It ended before its time, and the rest was done in the next one.
+    pub note: Option<String>,
     /// What it is for could not be tested, and why.
     pub untested: Option<String>,
     /// There is no TLS, where it should be from the first octet.
@@ -201,12 +199,18 @@ pub struct Check<'a> {
     pub password: Option<String>,
     /// Whether the password may be sent without TLS although the server has TLS: that was asked for.
     pub allows_plaintext: bool,
+    /// How long to wait for what is still on its way, where a reply cannot be the one to its command.
+    pub settle: Duration,
     /// When all of it ends.
     pub until: Instant,
     /// How many octets may still come.
     pub octets_left: u64,
     /// What has been learnt: so many times the server did not close behind QUIT.
     pub kept_open: u64,
+    /// What has been learnt: the server answers a command twice now and then.
+    pub answers_twice: bool,
+    /// What has been learnt: USER was answered `+OK` for a name that nobody has.
+    pub takes_nobody: bool,
     /// What has been learnt: a greeting had a timestamp.
     pub has_timestamp: bool,
     /// What has been learnt: every capability that was announced, in one of the phases.
@@ -264,166 +268,6 @@ impl Check<'_> {
         };
         Some(unfit.to_owned())
     }
-
-    /// Plays one probe and judges it by the rules that `wants` takes.
-    pub fn play(&mut self, probe: &Probe, wants: &dyn Fn(&lint::Rule) -> bool) -> Outcome {
-        if let Some(why) = self.unfit(probe) {
-            return Outcome::Skipped(why);
-        }
-        let is_inside_stls =
-            probe.need() == Need::Login && self.begins_tls() && !probe.needs_timestamp();
-        let text = match is_inside_stls {
-            true => with_stls(probe.text),
-            false => probe.text.to_owned(),
-        };
-        let path = self.folder.join(format!("{}.pop3", probe.name));
-        if let Err(error) = std::fs::write(&path, text) {
-            return Outcome::Failed(ReplayError::Read(path, error));
-        }
-        let mut plan = self.plan.clone();
-        plan.file_name = format!("check-{}-{}", probe.name, self.plan.target.host);
-        let user = self.plan.args.user.clone().unwrap_or_default();
-        let most = self.octets_left.min(OCTETS_MAX);
-        let options = Options {
-            keep_going: true,
-            expects_tls_failure: true,
-            until: Some(self.until),
-            most_octets: Some(most),
-            answers_only: true,
-            leaves_at_once: self.kept_open >= 2,
-            has_no_capa: self.has_no_capa,
-            values: HashMap::from([("user".to_owned(), user)]),
-            password: self.password.clone(),
-            ..Options::default()
-        };
-        let played = match replay::play(&path, &plan, &options, &mut |_| {}) {
-            Ok(played) => played,
-            Err(error) => return Outcome::Failed(error),
-        };
-        let read = || Some(BufReader::new(File::open(&played.log).ok()?));
-        // We wrote it ourselves a moment ago.
-        let session = read()
-            .and_then(|file| Session::read(file).ok())
-            .unwrap_or_default();
-        let octets = std::fs::metadata(&played.log).map_or(0, |data| data.len());
-        self.octets_left = self.octets_left.saturating_sub(octets);
-        let greeting = session.greeting.as_deref().unwrap_or_default();
-        self.has_timestamp |= sasl::timestamp(greeting.as_bytes()).is_some();
-        self.has_no_capa |= session.is_capa_refused && self.capabilities.is_empty();
-        self.has_no_capa &= session.capabilities.is_empty();
-        for line in &session.capabilities {
-            if !self.capabilities.contains(line) {
-                self.capabilities.push(line.clone());
-            }
-        }
-        let mut early = early(played.failure, played.limit, most);
-        let mut untested = None;
-        // A session that was played to its purpose may end as it likes.
-        early = early.filter(|(_, exit)| *exit != Exit::NoConnection || !played.unsent.is_empty());
-        if let Some(what) = unsent(&played.unsent) {
-            let (why, exit) = early.take().unwrap_or_else(|| match &session.login {
-                Some((Status::Negative, reply)) => (
-                    format!("the login was refused: {}", shown_reply(reply)),
-                    Exit::Refused,
-                ),
-                _ => (
-                    "the server closed the connection".to_owned(),
-                    Exit::NoConnection,
-                ),
-            });
-            early = Some((format!("{why}; {what}"), exit));
-        }
-        if probe.may_fail_tls() {
-            if probe.need() == Need::Stls && !session.has_tls {
-                untested = Some(untested_without_tls(&session, early.as_ref()));
-            }
-            early = early.filter(|(_, exit)| *exit != Exit::Tls);
-        }
-        if probe.need() == Need::Login && probe.failed_logins() == 0 && !session.has_login {
-            self.no_login = Some(no_login(&session, early.as_ref()));
-        }
-        // What the probe does wrong, it does on purpose.
-        let is_kept = |id: &str| id == "quit-keeps-open";
-        let lint =
-            Lint::with(|rule| (wants(rule) || is_kept(rule.id)) && !lint::is_about_client(rule));
-        let findings = read().and_then(|file| lint::judge(&mut Reader::new(file), lint).ok());
-        let mut findings = findings.unwrap_or_default();
-        self.kept_open += u64::from(findings.iter().any(|finding| is_kept(finding.id)));
-        findings.retain(|finding| lint::rule(finding.id).is_some_and(wants));
-        if untested.is_some() {
-            // A server may well close on a command that an attacker could have put there.
-            findings.retain(|finding| finding.level == Level::Security);
-        }
-        Outcome::Played(Box::new(Run {
-            findings,
-            session,
-            early,
-            untested,
-            no_tls: played.no_tls,
-            not_pop3: played.not_pop3,
-            log: played.log,
-        }))
-    }
-}
-
-/// How a probe ended before its time, and the exit code for it.
-fn early(failure: Option<Exit>, limit: Option<Limit>, most: u64) -> Option<(String, Exit)> {
-    let why = match (limit, failure?) {
-        (Some(Limit::Time), _) => "the time limit is reached".to_owned(),
-        (Some(Limit::Octets), _) => format!("more than {} MiB came", most / 1024 / 1024),
-        (None, Exit::Tls) => "TLS failed".to_owned(),
-        (None, Exit::Refused) => "this is not a POP3 server".to_owned(),
-        (None, Exit::TimedOut) => "no reply came in time".to_owned(),
-        (None, _) => "the connection was lost".to_owned(),
-    };
-    Some((why, failure?))
-}
-
-/// Names the commands of a probe that were not sent.
-fn unsent(verbs: &[String]) -> Option<String> {
-    (!verbs.is_empty()).then(|| format!("not tested: {}", verbs.join(", ")))
-}
-
-/// Why a probe tested nothing that needs a TLS handshake.
-fn untested_without_tls(session: &Session, early: Option<&(String, Exit)>) -> String {
-    let why = match (&session.stls_refusal, &session.tls_failure, early) {
-        (Some(reply), ..) => format!("STLS was refused: {}", shown_reply(reply)),
-        (_, Some(failure), _) => failure.clone(),
-        (_, _, Some((why, _))) => why.clone(),
-        _ => "the connection ended before the TLS handshake".to_owned(),
-    };
-    format!("not tested: {why}")
-}
-
-/// A reply of the server as it may be printed.
-fn shown_reply(reply: &str) -> String {
-    let mut shown = String::new();
-    crate::visible::escape(reply.as_bytes(), &mut shown);
-    shown
-}
-
-/// Why a login did not come about.
-fn no_login(session: &Session, early: Option<&(String, Exit)>) -> String {
-    if let Some(reply) = &session.stls_refusal {
-        return format!("STLS was refused: {}", shown_reply(reply));
-    }
-    if let (Some(reply), None) = (&session.user_refusal, &session.login) {
-        return format!("USER was refused: {}", shown_reply(reply));
-    }
-    match (&session.login, early) {
-        (Some((Status::Negative, reply)), _) if session.user_refusal.is_some() => {
-            format!("USER was refused, and PASS: {}", shown_reply(reply))
-        }
-        (Some((Status::Negative, reply)), _) => {
-            format!("{} (is the password right?)", shown_reply(reply))
-        }
-        (Some((Status::Malformed, _)), _) => "the reply to PASS is neither +OK nor -ERR".to_owned(),
-        (_, Some((_, Exit::Tls))) => {
-            "TLS failed; --ca FILE names who may sign, --insecure goes on without".to_owned()
-        }
-        (_, Some((why, _))) => why.clone(),
-        _ => "PASS was not answered".to_owned(),
-    }
 }
 
 /// Whether a capability is among those that were announced; with a second word, whether it has this argument. Any case.
@@ -437,13 +281,6 @@ fn announces(lines: &[String], wanted: &str) -> bool {
             .is_some_and(|word| word.eq_ignore_ascii_case(tag))
             && argument.is_none_or(|argument| words.any(|word| word.eq_ignore_ascii_case(argument)))
     })
-}
-
-/// A probe that begins TLS behind the greeting.
-fn with_stls(text: &str) -> String {
-    let greeting = "S: +OK {{..}}\n";
-    let stls = "S: +OK {{..}}\nC: STLS\nS: +OK {{..}}\n* tls {{..}}\n";
-    text.replacen(greeting, stls, 1)
 }
 
 #[cfg(test)]
@@ -472,8 +309,10 @@ mod tests {
             why.contains(&format!("makes {FAILED_LOGINS} at most")),
             "{why}"
         );
-        let longest = probe("longest-line").unwrap();
-        assert!(longest.text.contains(&format!("C: USER {NOBODY}\n")));
+        let nobody = probe("unknown-user").unwrap();
+        assert!(nobody.text.contains(&format!("C: USER {NOBODY}\n")));
+        let place = |name| PROBES.iter().position(|probe| probe.name == name);
+        assert!(place("unknown-user") < place("longest-line"));
         let heads = ["needs", "capability", "fails", "may", "greeting"];
         for probe in PROBES {
             let items = text::parse(probe.text.as_bytes())

@@ -1,5 +1,7 @@
 //! What the server has told so far, for whoever sends lines without a person: scripts, replays.
 
+mod alignment;
+
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,6 +10,8 @@ use crate::net::engine::News;
 use crate::player::Answer;
 use crate::recorder::Seen;
 use crate::tracker::Status;
+
+pub use alignment::Alignment;
 
 /// What the server has told.
 #[derive(Debug, Default)]
@@ -18,6 +22,8 @@ pub struct Heard {
     pub binding: Option<Vec<u8>>,
     /// Its answers, oldest first, where somebody takes them.
     pub answers: VecDeque<Answer>,
+    /// Whether its replies still fit the commands.
+    pub alignment: Alignment,
     /// CAPA was refused, outside TLS or inside it, as it is now.
     pub is_capa_refused: bool,
     /// Why the transcript can't be written any more.
@@ -30,6 +36,7 @@ impl Heard {
     /// Learns from a step.
     pub fn see(&mut self, seen: &Seen) {
         self.learnt.see(seen);
+        self.alignment.see(seen);
         if let Seen::ReplyEnded(Some(sent), Status::Negative) = seen {
             self.is_capa_refused |= sent.verb() == "CAPA";
         }

@@ -2,6 +2,7 @@
 
 mod error;
 mod fill;
+mod played;
 mod preview;
 mod spare;
 
@@ -22,7 +23,6 @@ use crate::log;
 use crate::net::engine::{
     Connection, Ending, FAREWELL, Greeting, News, OpenError, Order, Standing, Watcher,
 };
-use crate::net::mistake::Mistake;
 use crate::player::{Action, Answer, Cue, Player};
 use crate::proxied::{self, ServerLeg};
 use crate::recorder::Seen;
@@ -33,6 +33,7 @@ use crate::tracker::{LineEnd, State};
 use crate::transcript::Piece;
 
 pub use error::ReplayError;
+pub use played::{Departure, Limit, Played};
 pub use preview::Preview;
 
 /// How long to wait for lines that the recording has although nobody had asked for them.
@@ -40,6 +41,10 @@ const UNASKED: Duration = Duration::from_secs(1);
 
 /// How long to wait for the rest of a reply whose first line nobody had asked for.
 const REST_OF_INJECTED: Duration = Duration::from_millis(300);
+
+/// How long to wait for what is still on its way, where a reply cannot be the one to its command. A server that writes a line
+/// in two parts may hold the second back until the first is acknowledged, which takes up to 40 ms.
+pub const SETTLE: Duration = Duration::from_millis(100);
 
 /// How many octets of rows that wait for nothing go out together: their replies must fit into the buffers between us.
 const JOINED_MAX: usize = 512;
@@ -64,6 +69,10 @@ pub struct Options {
     pub leaves_at_once: bool,
     /// The server is known to refuse CAPA: probes do not ask again, unless inside TLS.
     pub has_no_capa: bool,
+    /// How long to wait for more where a reply cannot be the one to its command, and [`Options::answers_only`] is set.
+    pub settle: Duration,
+    /// Wait so after each reply to a login: the server is known to answer too often, or a refusal must not be missed.
+    pub is_wary: bool,
     /// Keep the recorded pauses.
     pub pace: Option<Pace>,
     /// What stands for `{{name}}` in a client row.
@@ -100,45 +109,6 @@ pub fn is_loopback(host: &str) -> bool {
         || host
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
-}
-
-/// A replay that came to its end, or as far as the conversation went along with the recording.
-#[derive(Debug)]
-pub struct Played {
-    /// The new transcript.
-    pub log: PathBuf,
-    /// Where the conversation left the recording.
-    pub departure: Option<Departure>,
-    /// The connection ended in a way that has an exit code of its own.
-    pub failure: Option<Exit>,
-    /// Why there is no TLS, where [`Options::expects_tls_failure`] takes that for an answer.
-    pub no_tls: Option<Failure>,
-    /// It was stopped by a limit of the options.
-    pub limit: Option<Limit>,
-    /// The commands that were not sent because the session or its login ended, where [`Options::answers_only`] is set; without QUIT.
-    pub unsent: Vec<String>,
-    /// The server is not POP3, where [`Options::answers_only`] takes that for an answer.
-    pub not_pop3: Option<Mistake>,
-}
-
-/// A limit that stopped a replay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// The moment has come.
-    Time,
-    /// The server has sent too much.
-    Octets,
-}
-
-/// Where a conversation left the recording.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Departure {
-    /// The recorded row.
-    pub row: usize,
-    /// What the server said then.
-    pub recorded: Answer,
-    /// What it says now.
-    pub live: Answer,
 }
 
 /// The items of a transcript.
@@ -214,6 +184,9 @@ pub fn play(
                 no_tls: Some(failure),
                 limit: None,
                 unsent: Vec::new(),
+                rest_row: None,
+                last_sent: None,
+                is_out_of_step: false,
                 not_pop3: None,
             });
         }
@@ -244,12 +217,15 @@ pub fn play(
         outgoing: Zeroizing::default(),
         limit: None,
         unsent: Vec::new(),
+        rest_row: None,
         in_hand: None,
+        last_sent: None,
     };
     let result = replay.run(progress);
     replay.note_rest();
     let unsent = std::mem::take(&mut replay.unsent);
     let (departure, limit) = (replay.departure, replay.limit);
+    let (rest_row, last_sent) = (replay.rest_row, replay.last_sent.take());
     let end = replay.connection.close();
     let mut why = None;
     let exit = session::kept(Exit::Well, &end, Some(&log), &mut |what| {
@@ -274,6 +250,9 @@ pub fn play(
         no_tls: None,
         limit,
         unsent,
+        rest_row,
+        last_sent,
+        is_out_of_step: matches!(end.ending, Some(Ending::OutOfStep)),
         not_pop3,
     })
 }
@@ -298,17 +277,20 @@ struct Replay<'a> {
     limit: Option<Limit>,
     /// The commands that were not sent for want of a session or a login.
     unsent: Vec<String>,
-    /// The command whose turn it is, until it is sent.
-    in_hand: Option<String>,
+    /// The first row that was not sent because the session ended.
+    rest_row: Option<usize>,
+    /// The command whose turn it is, with its row, until it is sent.
+    in_hand: Option<(usize, String)>,
+    last_sent: Option<String>,
 }
 
 impl Replay<'_> {
     fn run(&mut self, progress: &mut dyn FnMut(u64)) -> Result<Option<Exit>, ReplayError> {
         let mut awaited = None;
         // An injected line that is written with STLS goes out before the handshake, however fast the server is.
-        let (mut ends_in_stls, mut has_injected) = (false, false);
+        let (mut ends_in_stls, mut has_injected, mut was_injected) = (false, false, false);
         while let Some(cue) = cue(&mut self.player, self.path)? {
-            self.in_hand = spare::label(&cue.action);
+            self.in_hand = spare::label(&cue.action).map(|label| (cue.row, label));
             let is_joined = awaited == Some((cue.answers, cue.lines))
                 && self.options.pace.is_none()
                 && self.outgoing.len() < JOINED_MAX
@@ -334,8 +316,10 @@ impl Replay<'_> {
             ) = (is_joined, &cue.action)
             {
                 has_injected |= is_injected;
+                was_injected |= is_injected;
                 let octets = self.fill(cue.row, pieces, *end, *is_response)?;
                 self.outgoing.extend_from_slice(&octets);
+                self.note_sent();
                 continue;
             }
             self.send_outgoing();
@@ -370,12 +354,18 @@ impl Replay<'_> {
             if let Some(failure) = failure(&now) {
                 return Ok(Some(failure));
             }
-            if self.departure.is_none() && now.lines < cue.lines {
+            // A probe has no such lines, and leaves out commands whose replies it has.
+            let may_be_unasked = self.departure.is_none() && !self.options.answers_only;
+            if may_be_unasked && now.lines < cue.lines {
                 self.connection.wait(UNASKED, |now| now.lines >= cue.lines);
             }
             if has_injected && now.is_tls {
                 has_injected = false;
                 self.listen_inside_tls(now.lines);
+            }
+            if !was_injected && self.is_out_of_step(&now) {
+                self.connection.order(Order::CloseOutOfStep);
+                return Ok(None);
             }
             if self.connection.standing().ending.is_some() {
                 return Ok(None);
@@ -409,7 +399,8 @@ impl Replay<'_> {
                             && now.state == State::Authorization
                             && !spare::is_login(pieces)
                         {
-                            self.unsent.extend(self.in_hand.take());
+                            let label = self.in_hand.take().map(|(_, label)| label);
+                            self.unsent.extend(label);
                             continue;
                         }
                         if spare::is_spared(pieces, &hear(&self.heard)) {
@@ -418,12 +409,13 @@ impl Replay<'_> {
                     }
                     self.pause(cue.after_ms);
                     if is_injected && let Some(line) = plain_line(pieces, end) {
-                        (ends_in_stls, has_injected) = (false, true);
+                        (ends_in_stls, has_injected, was_injected) = (false, true, true);
                         self.connection.order(Order::Inject(line));
                         continue;
                     }
                     ends_in_stls = !is_injected;
                     self.outgoing = self.fill(cue.row, pieces, end, is_response)?;
+                    self.note_sent();
                 }
             }
         }
@@ -438,6 +430,11 @@ impl Replay<'_> {
         if now.lines > lines {
             self.connection.wait(REST_OF_INJECTED, |_| false);
         }
+    }
+
+    fn note_sent(&mut self) {
+        let label = self.in_hand.take().map(|(_, label)| label);
+        self.last_sent = label.or(self.last_sent.take());
     }
 
     fn send_outgoing(&mut self) {

@@ -15,7 +15,7 @@ use crate::lint;
 use crate::log;
 use crate::net::dial::plain;
 use crate::password::{PasswordArgs, PasswordError};
-use crate::replay::is_loopback;
+use crate::replay::{SETTLE, is_loopback};
 use crate::report;
 use crate::report::findings::{Format, Judged};
 use crate::session::{Plan, SessionArgs, TlsArgs, seconds};
@@ -95,6 +95,10 @@ pub struct CheckArgs {
     /// Stop after so many seconds, in the middle of a probe, too
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "60")]
     time_limit: Duration,
+
+    /// Milliseconds to wait for more where a reply cannot be the one to its command
+    #[arg(long, hide = true, value_name = "MS")]
+    settle: Option<u64>,
 
     /// How to print
     #[arg(long, value_enum, default_value_t)]
@@ -199,6 +203,9 @@ pub fn run(mut args: CheckArgs) -> Exit {
         has_no_capa: false,
         octets_left: OCTETS_OF_A_RUN,
         kept_open: 0,
+        answers_twice: false,
+        takes_nobody: false,
+        settle: args.settle.map_or(SETTLE, Duration::from_millis),
         has_timestamp: false,
         plan: &plan,
         folder: folder.path(),
@@ -385,6 +392,12 @@ impl Run {
             }
             Outcome::Played(played) => played,
         };
+        for one in played {
+            self.take_session(probe, one);
+        }
+    }
+
+    fn take_session(&mut self, probe: &Probe, played: check::Run) {
         if let Some(failure) = &played.no_tls {
             report::error(&failure.to_string(), failure.hint().as_deref());
             self.exit = Some(failure.exit());
@@ -398,11 +411,11 @@ impl Run {
         }
         self.sessions.push(probe.name, played.session);
         let is_untested = played.untested.is_some();
-        let early = played.early;
-        let early = early.map(|(why, _)| format!("it ended early: {why}"));
+        let early = played.early.map(|why| format!("it ended early: {why}"));
         self.judged.push(Judged {
             probe: Some(probe.name),
             skipped: played.untested.or(early),
+            note: played.note,
             is_untested,
             files: vec![played.log.display().to_string()],
             findings: played.findings,

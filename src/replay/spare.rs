@@ -2,27 +2,67 @@
 
 use super::{Replay, cue};
 use crate::command::Words;
-use crate::heard::Heard;
+use crate::heard::{Heard, hear};
+use crate::net::engine::Standing;
 use crate::player::Action;
+use crate::tracker::State;
 use crate::transcript::Piece;
 
 /// Beyond this number a probe asks for a message on purpose that does not exist.
 const FETCHED_MAX: u64 = 10;
 
+/// How often more is waited for, as long as more comes.
+const SETTLES_MAX: usize = 20;
+
+/// The most characters of a command that a report shows.
+const LABEL_MAX: usize = 40;
+
 impl Replay<'_> {
+    /// Waits for what is still on its way where the last reply cannot be the one to its command. Returns whether the replies are
+    /// out of step: then nothing more is to be sent on this connection.
+    pub(super) fn is_out_of_step(&self, now: &Standing) -> bool {
+        let is_open =
+            now.ending.is_none() && matches!(now.state, State::Authorization | State::Transaction);
+        if !self.options.answers_only || !is_open || now.outstanding > 0 || now.is_owed {
+            return false;
+        }
+        if !hear(&self.heard)
+            .alignment
+            .is_doubtful(self.options.is_wary)
+        {
+            return false;
+        }
+        let mut lines = now.lines;
+        for _ in 0..SETTLES_MAX {
+            let later = self
+                .connection
+                .wait(self.options.settle, |later| later.lines > lines);
+            if later.lines == lines || later.ending.is_some() {
+                break;
+            }
+            lines = later.lines;
+        }
+        let is_open = self.connection.standing().ending.is_none();
+        let heard = hear(&self.heard);
+        // A login goes on: what was on its way has come, and without a login there would be nothing to test.
+        is_open && heard.alignment.is_lost() && !heard.alignment.is_about_login()
+    }
+
     /// Notes what was not sent when the session ended.
     pub(super) fn note_rest(&mut self) {
         if !self.options.answers_only {
             return;
         }
-        self.unsent.extend(self.in_hand.take());
+        let mut rest: Vec<(usize, String)> = self.in_hand.take().into_iter().collect();
         while let Ok(Some(cue)) = cue(&mut self.player, self.path) {
-            self.unsent.extend(label(&cue.action));
+            rest.extend(label(&cue.action).map(|label| (cue.row, label)));
         }
+        self.rest_row = rest.first().map(|(row, _)| *row);
+        self.unsent.extend(rest.into_iter().map(|(_, label)| label));
     }
 }
 
-/// A command as a report names it; None for QUIT and for what is not a command.
+/// A command as a report names it; None for QUIT, and for an answer inside AUTH.
 pub(super) fn label(action: &Action) -> Option<String> {
     let Action::Send {
         pieces,
@@ -33,7 +73,14 @@ pub(super) fn label(action: &Action) -> Option<String> {
         return None;
     };
     let line = String::from_utf8_lossy(first(pieces)).trim().to_owned();
-    (!line.is_empty() && line != "QUIT").then_some(line)
+    let is_long = line.chars().count() > LABEL_MAX;
+    match line.as_str() {
+        "QUIT" => None,
+        "" if pieces.is_empty() => Some("an empty line".to_owned()),
+        "" => None,
+        _ if is_long => Some(line.chars().take(LABEL_MAX).chain(['…']).collect()),
+        _ => Some(line),
+    }
 }
 
 /// Whether a line belongs to a login, or ends the session.

@@ -22,7 +22,7 @@ pub(super) fn print(args: &CheckArgs, plan: &Plan, run: &Run, log: &Path) -> Exi
     let mut out = stdio::output();
     let result = match args.format {
         Format::Text => people(args, plan, run, log, &mut out),
-        Format::Json => findings::json(&mut out, &run.judged),
+        Format::Json => findings::json(&mut out, &run.judged, run.no_login.as_deref()),
         Format::Junit => findings::junit(&mut out, &run.judged),
         Format::Html => findings::html(&mut out, &run.judged),
     };
@@ -101,7 +101,8 @@ fn people(
     if args.verbose {
         for judged in &run.judged {
             let probe = judged.probe.unwrap_or_default();
-            let why = judged.skipped.as_deref().map(shown);
+            let why = judged.skipped.as_deref().or(judged.note.as_deref());
+            let why = why.map(shown);
             let why = why.map_or(String::new(), |why| format!(": {why}"));
             writeln!(out, "{:<10} {probe}{why}", judged.verdict().name())?;
         }
@@ -119,11 +120,7 @@ fn people(
         .filter(|id| args.only.is_empty() || args.only.iter().any(|only| only == id))
         .count();
     let found = run.findings.len();
-    let of_probes = run
-        .judged
-        .iter()
-        .filter(|judged| judged.probe != Some(SEVERAL));
-    let verdicts: Vec<Verdict> = of_probes.map(Judged::verdict).collect();
+    let verdicts = verdicts(&run.judged);
     let count = |wanted| {
         verdicts
             .iter()
@@ -153,6 +150,27 @@ fn people(
         writeln!(out, "transcripts in {}", shown(&log::shorten(log)))?;
     }
     Ok(())
+}
+
+/// The verdict of each probe: the worst of its sessions.
+fn verdicts(judged: &[Judged]) -> Vec<Verdict> {
+    let rank = |verdict| match verdict {
+        Verdict::Skipped => 0,
+        Verdict::Pass => 1,
+        Verdict::Info => 2,
+        Verdict::NonStrict => 3,
+        Verdict::Fail => 4,
+    };
+    let mut found: Vec<(&str, Verdict)> = Vec::new();
+    for one in judged.iter().filter(|one| one.probe != Some(SEVERAL)) {
+        let (name, verdict) = (one.probe.unwrap_or_default(), one.verdict());
+        match found.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, worst)) if rank(verdict) > rank(*worst) => *worst = verdict,
+            Some(_) => {}
+            None => found.push((name, verdict)),
+        }
+    }
+    found.into_iter().map(|(_, verdict)| verdict).collect()
 }
 
 /// The reasons for which probes were skipped or stopped, each once with the names of its probes, and whether these were played
