@@ -220,6 +220,7 @@ pub fn play(
         rest_row: None,
         in_hand: None,
         last_sent: None,
+        vain_waits: 0,
     };
     let result = replay.run(progress);
     replay.note_rest();
@@ -282,6 +283,8 @@ struct Replay<'a> {
     /// The command whose turn it is, with its row, until it is sent.
     in_hand: Option<(usize, String)>,
     last_sent: Option<String>,
+    /// How often nothing came behind a reply without status indicator.
+    vain_waits: u64,
 }
 
 impl Replay<'_> {

@@ -4,6 +4,9 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use poptalk::serve::{ServeOptions, Serving};
+use poptalk::server::fault;
+
 use crate::support::{Home, Peer, serve_each, text};
 
 /// More connections than a check makes.
@@ -135,9 +138,14 @@ fn server(
 fn check(address: SocketAddr, password: &str, args: &[&str]) -> String {
     let home = Home::new();
     let host = address.to_string();
-    let all = ["check", &host, "-u", "alice", "--settle", "300"];
+    let all = ["check", &host, "-u", "alice"];
+    // Long enough for a busy machine.
+    let settle = match args.contains(&"--settle") {
+        true => &[][..],
+        false => &["--settle", "200"],
+    };
     let output = home
-        .poptalk(&[&all[..], args].concat())
+        .poptalk(&[&all[..], settle, args].concat())
         .env("POPTALK_PASSWORD", password)
         .output()
         .unwrap();
@@ -324,4 +332,66 @@ fn a_server_that_closes_at_a_line_of_255_octets() {
     let address = server(|line, _| (line.len() > 128).then(|| Does::Closes(String::new())));
     let said = check(address, "wonderland", &["--only", "command-255-rejected"]);
     assert_eq!(found(&said, SERIOUS), ["command-255-rejected"], "{said}");
+}
+
+/// Faults of each kind: what comes from one run of `check` comes from each.
+const FAULTS: &[&str] = &[
+    "status-twice",
+    "status-missing",
+    "single-answered-multi",
+    "err-multiline",
+    "unsolicited-data",
+    "input-echoed",
+    "capa-no-status",
+    "greeting-extra-data",
+    "bare-lf",
+    "stat-list-mismatch",
+    "list-number-gap",
+    "uidl-duplicate",
+    "top-zero-is-all",
+    "number-wraps",
+    "number-garbage-accepted",
+    "dele-ignored",
+    "closed-after-failed-login",
+    "server-crashes-on-args",
+    "unknown-command-closes",
+    "command-255-rejected",
+];
+
+#[test]
+fn three_checks_of_a_server_find_the_same() {
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let runs: Vec<_> = FAULTS
+            .chunks(3)
+            .map(|some| {
+                scope.spawn(move || {
+                    let different = some.iter().filter_map(|name| differences(name));
+                    different.collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let wrong = runs.into_iter().map(|run| run.join().unwrap());
+        wrong.flatten().collect()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The reports of two checks that differ, of three.
+fn differences(name: &str) -> Option<String> {
+    let named = |name| fault::named(name).unwrap_or_else(|| panic!("no fault {name}"));
+    let options = ServeOptions {
+        // Without TLS it takes a third of the time.
+        faults: vec![named(name), named("no-tls-offered")],
+        ..ServeOptions::default()
+    };
+    let serving = Serving::start(options, |_| {}).unwrap();
+    // This server sends what it has to say twice in one write.
+    let args = ["-v", "--strict", "--timeout", "2", "--settle", "50"];
+    let mut reports: Vec<String> = Vec::new();
+    for _ in 0..3 {
+        reports.push(check(serving.address(), "wonderland", &args));
+    }
+    assert!(reports[0].contains(" probes ("), "{}", reports[0]);
+    reports.dedup();
+    (reports.len() > 1).then(|| format!("{name}: {}", reports.join("\nand\n")))
 }

@@ -49,14 +49,25 @@ impl Alignment {
     #[must_use]
     pub fn is_doubtful(&self, is_wary: bool) -> bool {
         let (Some(sent), Some(status)) = (&self.sent, self.status) else {
-            return self.strays > 0;
+            // What came with the greeting is no reply.
+            return false;
         };
+        if self.is_echo() && self.stray_statuses == 1 {
+            // The true reply has come.
+            return false;
+        }
         let is_refused_login = status == Status::Negative && is_login(sent);
         self.strays > 0
             || status == Status::Malformed
             || is_refused_login
             || (is_wary && is_login(sent))
             || self.lacks_numbers()
+    }
+
+    /// Whether there is no other reason to wait than a reply without status indicator: a server may send nothing else.
+    #[must_use]
+    pub fn is_only_malformed(&self) -> bool {
+        self.strays == 0 && self.status == Some(Status::Malformed)
     }
 
     /// Whether the server has answered once too often, or with a listing where one line belongs: which reply belongs to which
@@ -165,12 +176,15 @@ mod tests {
             ("LIST 1", "+OK 1 120 octets\r\n"),
             ("LIST 0", "-ERR no such message\r\n"),
             ("UIDL 1", "+OK 1 abc\r\n"),
+            ("FOO", "FOO\r\n-ERR unknown\r\n"),
             ("LIST", "+OK\r\n1 120\r\n.\r\n"),
         ] {
             let alignment = after(command, reply);
             assert!(!alignment.is_doubtful(false), "{command}: {reply}");
             assert!(!alignment.is_lost(), "{command}: {reply}");
         }
+        let echo = after("FOO", "FOO\r\n");
+        assert!(echo.is_doubtful(false) && echo.is_only_malformed());
         assert!(after("USER a", "+OK\r\n").is_doubtful(true));
     }
 
@@ -184,7 +198,6 @@ mod tests {
             ("LIST 0", "+OK 3 messages\r\n", false),
             ("LIST 0", "+OK 3 messages\r\n1 53\r\n2 53\r\n.\r\n", true),
             ("FOO", "-ERR unknown\r\ntry HELP\r\n", false),
-            ("FOO", "FOO\r\n-ERR unknown\r\n", false),
             ("CAPA", "TOP\r\nUIDL\r\n.\r\n", false),
             ("RETR 1", "+OK\r\na\r\n.\r\n+OK in the mail\r\n.\r\n", false),
         ] {

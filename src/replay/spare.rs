@@ -14,34 +14,41 @@ const FETCHED_MAX: u64 = 10;
 /// How often more is waited for, as long as more comes.
 const SETTLES_MAX: usize = 20;
 
+/// So many replies without a status indicator show that this server has none, and that waiting brings nothing.
+const VAIN_WAITS_MAX: u64 = 2;
+
 /// The most characters of a command that a report shows.
 const LABEL_MAX: usize = 40;
 
 impl Replay<'_> {
     /// Waits for what is still on its way where the last reply cannot be the one to its command. Returns whether the replies are
     /// out of step: then nothing more is to be sent on this connection.
-    pub(super) fn is_out_of_step(&self, now: &Standing) -> bool {
+    pub(super) fn is_out_of_step(&mut self, now: &Standing) -> bool {
         let is_open =
             now.ending.is_none() && matches!(now.state, State::Authorization | State::Transaction);
         if !self.options.answers_only || !is_open || now.outstanding > 0 || now.is_owed {
             return false;
         }
-        if !hear(&self.heard)
-            .alignment
-            .is_doubtful(self.options.is_wary)
-        {
+        let is_malformed = hear(&self.heard).alignment.is_only_malformed();
+        if is_malformed && self.vain_waits >= VAIN_WAITS_MAX {
             return false;
         }
         let mut lines = now.lines;
         for _ in 0..SETTLES_MAX {
-            let later = self
-                .connection
-                .wait(self.options.settle, |later| later.lines > lines);
+            if !hear(&self.heard)
+                .alignment
+                .is_doubtful(self.options.is_wary)
+            {
+                return false;
+            }
+            let settle = self.options.settle;
+            let later = self.connection.wait(settle, |later| later.lines > lines);
             if later.lines == lines || later.ending.is_some() {
                 break;
             }
             lines = later.lines;
         }
+        self.vain_waits += u64::from(is_malformed && lines == now.lines);
         let is_open = self.connection.standing().ending.is_none();
         let heard = hear(&self.heard);
         // A login goes on: what was on its way has come, and without a login there would be nothing to test.
