@@ -44,7 +44,7 @@ impl Check<'_> {
         let mut runs: Vec<Run> = Vec::new();
         loop {
             let is_first = runs.is_empty();
-            let mut part = match self.part(probe, &text, is_first, wants) {
+            let mut part = match self.part(probe, &text, runs.len(), wants) {
                 Ok(part) => part,
                 Err(error) if is_first => return Outcome::Failed(error),
                 Err(error) => {
@@ -77,18 +77,22 @@ impl Check<'_> {
         }
     }
 
-    /// Plays one session of a probe.
+    /// Plays one session of a probe; `before`: how many it has had.
     fn part(
         &mut self,
         probe: &Probe,
         text: &str,
-        is_first: bool,
+        before: usize,
         wants: &dyn Fn(&lint::Rule) -> bool,
     ) -> Result<Part, ReplayError> {
         let path = self.folder.join(format!("{}.pop3", probe.name));
         std::fs::write(&path, text).map_err(|error| ReplayError::Read(path.clone(), error))?;
         let mut plan = self.plan.clone();
-        plan.file_name = format!("check-{}-{}", probe.name, self.plan.target.host);
+        let rest = match before {
+            0 => String::new(),
+            number => format!("rest-{number}-"),
+        };
+        plan.file_name = format!("check-{}-{rest}{}", probe.name, self.plan.target.host);
         let user = self.plan.args.user.clone().unwrap_or_default();
         let most = self.octets_left.min(OCTETS_MAX);
         let options = Options {
@@ -122,7 +126,7 @@ impl Check<'_> {
             why = why.filter(|_| played.failure != Some(Exit::Tls));
         }
         let has_failed = probe.need() == Need::Login && probe.failed_logins() == 0;
-        if has_failed && is_first && !session.has_login {
+        if has_failed && before == 0 && !session.has_login {
             let is_tls = played.failure == Some(Exit::Tls);
             self.no_login = Some(reasons::no_login(&session, why.as_deref(), is_tls));
         }
