@@ -19,12 +19,12 @@ pub(super) fn early(played: &Played, session: &Session, most: u64) -> Option<Str
     Some(match (played.limit, played.failure) {
         (Some(Limit::Time), _) => "the time limit is reached".to_owned(),
         (Some(Limit::Octets), _) => format!("more than {} MiB came", most / 1024 / 1024),
-        _ if played.is_out_of_step => format!("the replies are out of step{after}"),
         (None, Some(Exit::Tls)) => "TLS failed".to_owned(),
         (None, Some(Exit::Refused)) => "this is not a POP3 server".to_owned(),
         (None, Some(Exit::TimedOut)) => format!("no reply came in time{after}"),
         // A session that was played to its purpose may end as it likes.
         _ if is_all => return None,
+        _ if played.is_out_of_step => format!("the replies are out of step{after}"),
         (None, Some(_)) => format!("the connection was lost{after}"),
         (None, None) => match &session.login {
             Some((Status::Negative, reply)) => {
