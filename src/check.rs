@@ -143,6 +143,13 @@ impl Probe {
         self.head("may").as_deref() == Some("fail tls")
     }
 
+    /// Whether it may fetch a message, which a server that keeps flags then marks as read.
+    #[must_use]
+    pub fn fetches(&self) -> bool {
+        let is_fetch = |line: &str| line.starts_with("C: RETR ");
+        self.need() == Need::Login && self.text.lines().any(is_fetch)
+    }
+
     /// Its first line of prose: what it is for.
     #[must_use]
     pub fn about(&self) -> String {
@@ -350,6 +357,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_probe_that_fetches_is_known() {
+        let fetches = |name| probe(name).unwrap().fetches();
+        assert!(fetches("session") && fetches("numbers"));
+        // Before the login nothing is fetched, and TOP marks nothing.
+        assert!(!fetches("too-early") && !fetches("sasl") && !fetches("pipelining"));
     }
 
     #[test]

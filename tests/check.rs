@@ -94,6 +94,20 @@ fn only_the_wanted_rules_and_those_there_are() {
 }
 
 #[test]
+fn the_list_names_what_marks_mail_as_read() {
+    let output = Home::new().script(&["check", "--list"], b"");
+    let said = text(&output.stdout);
+    let of = |name: &str| said.lines().find(|line| line.starts_with(name));
+    assert!(
+        of("  session ")
+            .unwrap()
+            .ends_with("(may mark mail as read)"),
+        "{said}"
+    );
+    assert!(!of("  pipelining ").unwrap().contains("mark"), "{said}");
+}
+
+#[test]
 fn without_a_user_what_needs_one_is_skipped() {
     let serving = Serving::start(ServeOptions::default(), |_| {}).unwrap();
     let home = Home::new();

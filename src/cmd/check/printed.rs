@@ -210,7 +210,11 @@ pub(super) fn list() -> io::Result<()> {
             }
             false => need,
         };
-        writeln!(out, "  {:<18} {}{need}", probe.name, probe.about())?;
+        let fetches = match probe.fetches() {
+            true => "   (may mark mail as read)",
+            false => "",
+        };
+        writeln!(out, "  {:<18} {}{need}{fetches}", probe.name, probe.about())?;
     }
     writeln!(out, "rules")?;
     for rule in lint::rules().filter(|rule| !lint::is_about_client(rule)) {
