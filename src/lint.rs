@@ -7,6 +7,7 @@
 pub mod body;
 pub mod catalogue;
 mod client;
+mod cut;
 pub mod facts;
 pub mod heard;
 pub mod known;
@@ -32,6 +33,7 @@ pub mod waiting;
 use std::io::BufRead;
 
 pub use body::Body;
+pub use cut::NAMES;
 pub use heard::{Ended, Heard, List, Role, Spot};
 pub use known::Known;
 
@@ -178,6 +180,11 @@ impl Lint {
         }
     }
 
+    /// Another session has shown whether USER is answered `+OK` for a name that nobody has.
+    pub fn assume_user_is_taken(&mut self, is_taken: bool) {
+        self.ear.known.takes_nobody |= is_taken;
+    }
+
     /// Takes the item at this place; tells each rule that is broken for the first time in this session.
     pub fn feed(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(Finding)) {
         let Self {
@@ -250,6 +257,7 @@ pub fn judge<R: BufRead>(
     let mut findings = Vec::new();
     let mut item = Item::Blank;
     let mut run = Vec::new();
+    let mut cut = cut::Cut::default();
     loop {
         lint.read_run(reader, &mut run, &mut |finding| findings.push(finding));
         let offset = reader.offset();
@@ -257,6 +265,7 @@ pub fn judge<R: BufRead>(
             break;
         }
         let row = reader.row();
+        cut.see(row, &item);
         lint.feed(Place { row, offset }, &item, &mut |finding| {
             findings.push(finding);
         });
@@ -266,6 +275,7 @@ pub fn judge<R: BufRead>(
         finding.count = lint.count(finding.id);
     }
     findings.sort_by_key(|finding| finding.row);
+    cut.apply(&mut findings);
     Ok(findings)
 }
 

@@ -51,30 +51,30 @@ fn check(args: &[&str]) -> (Option<i32>, String, Vec<bool>) {
 
 #[test]
 fn the_faultless_practice_server_breaks_no_must_and_nothing_of_security() {
-    let (code, said, logged_in) = check(&["-v"]);
+    let (code, said, logged_in) = check(&["-v", "--allow-plaintext"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(
         !said.contains("breaks a") && !said.contains("security"),
         "{said}"
     );
     // The practice server refuses STLS where a command was injected after it.
-    assert!(said.contains("23 of 24 probes"), "{said}");
+    assert!(said.contains("27 of 28 probes"), "{said}");
     let skipped = "skipped    stls-injection: not tested: STLS was refused: -ERR ";
     assert!(said.contains(skipped), "{said}");
-    assert_eq!(logged_in.len(), 24);
-    assert_eq!(logged_in.iter().filter(|logged_in| **logged_in).count(), 9);
+    assert_eq!(logged_in.len(), 28);
+    assert_eq!(logged_in.iter().filter(|logged_in| **logged_in).count(), 12);
 }
 
 #[test]
 fn programs_get_json_or_junit() {
-    let (code, said, _) = check(&["--format", "json"]);
+    let (code, said, _) = check(&["--format", "json", "--allow-plaintext"]);
     assert_eq!(code, Some(0));
     // What stands on standard error comes behind.
     let mut values = serde_json::Deserializer::from_str(&said).into_iter();
     let json: serde_json::Value = values.next().unwrap().unwrap();
     let judged = json["judged"].as_array().unwrap();
     // Each probe, and what several sessions tell together.
-    assert_eq!(judged.len(), 25, "{said}");
+    assert_eq!(judged.len(), 29, "{said}");
     assert!(judged.iter().all(|one| one["verdict"] == "pass"
         || one["verdict"] == "info"
         || one["probe"] == "stls-injection"));
@@ -91,6 +91,20 @@ fn only_the_wanted_rules_and_those_there_are() {
     let (code, said, _) = check(&["--only", "no-such-rule"]);
     assert_eq!(code, Some(2));
     assert!(said.contains("there is no rule `no-such-rule`"), "{said}");
+}
+
+#[test]
+fn the_list_names_what_marks_mail_as_read() {
+    let output = Home::new().script(&["check", "--list"], b"");
+    let said = text(&output.stdout);
+    let of = |name: &str| said.lines().find(|line| line.starts_with(name));
+    assert!(
+        of("  session ")
+            .unwrap()
+            .ends_with("(may mark mail as read)"),
+        "{said}"
+    );
+    assert!(!of("  pipelining ").unwrap().contains("mark"), "{said}");
 }
 
 #[test]
@@ -112,7 +126,7 @@ fn without_a_user_what_needs_one_is_skipped() {
         "{said}"
     );
     assert_eq!(lines.next(), None, "{said}");
-    assert!(said.contains("12 of 24 probes"), "{said}");
+    assert!(said.contains("12 of 28 probes"), "{said}");
 }
 
 #[test]
@@ -153,7 +167,7 @@ fn a_silent_server_is_asked_twice() {
     assert!(said.contains("no-greeting: no greeting came"), "{said}");
     let skipped = "stls-injection: the server does not greet";
     assert!(
-        said.contains(skipped) && said.contains(": 2 of 24 probes"),
+        said.contains(skipped) && said.contains(": 2 of 28 probes"),
         "{said}"
     );
     assert_eq!(output.status.code(), Some(1));
@@ -200,6 +214,7 @@ fn check_with(name: &str, more: &[&str]) -> String {
         "--strict",
         "--timeout",
         "2",
+        "--allow-plaintext",
         "--ca",
         ca.to_str().unwrap(),
     ];
@@ -307,9 +322,14 @@ fn a_wrong_password_is_tried_once_and_told() {
     assert_eq!(skipped.len(), 1, "{said}");
     assert_eq!(
         skipped[0].split(": ").next().unwrap().split(", ").count(),
-        9,
+        12,
         "{said}"
     );
+    let line = "no login as alice: -ERR [AUTH] ";
+    let is_said = said
+        .lines()
+        .any(|one| one.starts_with(line) && one.ends_with("(is the password right?)"));
+    assert!(is_said, "{said}");
     assert!(events.iter().all(|event| !event.summary.has_logged_in));
 }
 

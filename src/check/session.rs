@@ -5,6 +5,7 @@ use std::io::BufRead;
 
 use crate::command::{Effect, Words};
 use crate::dialogue::{EventKind, Phase, Told, Walker};
+use crate::lint::known::NOBODY;
 use crate::text::ParseError;
 use crate::tracker::{Role, Sent, Side, Status};
 use crate::transcript::Piece;
@@ -26,6 +27,10 @@ pub struct Session {
     pub has_login: bool,
     /// The reply to PASS, and what it says.
     pub login: Option<(Status, String)>,
+    /// PASS was answered twice, once with `+OK` and once with `-ERR`: then neither counts.
+    pub is_login_contradicted: bool,
+    /// USER was answered `+OK` for a name that nobody has.
+    pub takes_nobody: bool,
     /// Milliseconds that the server took for its replies from USER on, up to the first refusal.
     pub refused_ms: Option<u64>,
     /// Whether a TLS handshake was done.
@@ -34,6 +39,10 @@ pub struct Session {
     pub tls_failure: Option<String>,
     /// The first line that the server said in cleartext in place of the handshake.
     pub cleartext: Option<String>,
+    /// Whether CAPA was refused.
+    pub is_capa_refused: bool,
+    /// The refusal of USER before the login.
+    pub user_refusal: Option<String>,
     /// The refusal of STLS.
     pub stls_refusal: Option<String>,
     /// How many messages STAT counted first.
@@ -69,6 +78,8 @@ enum Listing {
 struct Reading {
     session: Session,
     status: String,
+    /// The verb of the last command that was answered, and how.
+    last: (String, Option<Status>),
     listing: Listing,
     line: Vec<u8>,
     unique_ids: BTreeSet<String>,
@@ -138,6 +149,29 @@ impl Reading {
         match role {
             Role::Greeting => self.session.greeting = Some(text),
             Role::Status => self.status = text,
+            Role::Unrequested => self.second(&text),
+            _ => {}
+        }
+    }
+
+    /// A line that nothing asked for: it may be a second reply.
+    fn second(&mut self, text: &str) {
+        let second = match text {
+            _ if text.starts_with("+OK") => Status::Positive,
+            _ if text.starts_with("-ERR") => Status::Negative,
+            _ => return,
+        };
+        let (verb, first) = &self.last;
+        if *first == Some(second) {
+            return;
+        }
+        let session = &mut self.session;
+        match verb.as_str() {
+            "USER" => session.takes_nobody = false,
+            "PASS" => {
+                (session.login, session.has_login) = (None, false);
+                session.is_login_contradicted = true;
+            }
             _ => {}
         }
     }
@@ -192,7 +226,15 @@ impl Reading {
         }
         let effect = sent.command().map(|command| command.effect);
         session.has_login |= is_positive && effect == Some(Effect::Login);
+        self.last = (sent.verb(), Some(status));
         match sent.verb().as_str() {
+            "USER" if is_positive && sent.arguments() == NOBODY.as_bytes() => {
+                session.takes_nobody = true;
+            }
+            "CAPA" => session.is_capa_refused |= status == Status::Negative,
+            "USER" if status == Status::Negative && !session.has_login => {
+                session.user_refusal = Some(std::mem::take(&mut self.status));
+            }
             "STLS" if !is_positive && session.stls_refusal.is_none() => {
                 session.stls_refusal = Some(std::mem::take(&mut self.status));
             }
@@ -235,6 +277,22 @@ mod tests {
             session.login,
             Some((Status::Negative, "-ERR no".to_owned()))
         );
+    }
+
+    #[test]
+    fn a_login_that_is_answered_twice_counts_where_both_agree() {
+        let of = |second: &str| {
+            let login = "S: +OK\nC: USER poptalk-no-such-user\nS: +OK\nC: PASS x\nS: +OK\n";
+            Session::read(format!("{login}{second}C: QUIT\nS: +OK\n").as_bytes()).unwrap()
+        };
+        let once = of("");
+        assert!(once.has_login && once.takes_nobody && once.login.is_some());
+        assert!(of("S: +OK in\n").has_login);
+        let contradicted = of("S: -ERR no\n");
+        assert!(!contradicted.has_login && contradicted.is_login_contradicted);
+        assert_eq!(contradicted.login, None);
+        let text = "S: +OK\nC: USER poptalk-no-such-user\nS: +OK\nS: -ERR no\n";
+        assert!(!Session::read(text.as_bytes()).unwrap().takes_nobody);
     }
 
     #[test]

@@ -248,7 +248,7 @@ fn print(args: &ReplayArgs, done: &[Done]) -> Exit {
             match args.format {
                 Format::Junit => findings::junit(&mut out, &judged),
                 Format::Html => findings::html(&mut out, &judged),
-                _ => findings::json(&mut out, &judged),
+                _ => findings::json(&mut out, &judged, None),
             }
         }
     };

@@ -86,7 +86,7 @@ pub struct Known {
     pub refused_unknown: u64,
     /// Digests of the names that USER was answered `+OK` for.
     pub accepted_names: BTreeSet<u64>,
-    /// USER was answered `+OK` behind another USER, for a name that nobody has ([`NOBODY`]).
+    /// USER was answered `+OK` for a name that nobody has ([`NOBODY`]), behind another USER or in another session.
     pub takes_nobody: bool,
     /// Commands that were sent.
     pub commands: u64,

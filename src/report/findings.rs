@@ -33,6 +33,9 @@ pub struct Judged {
     /// Why nothing, or not all of it, was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
+    /// What else is to be known of it: its session ended early, and the next entry has the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// What was judged: the name of a file, or of several; none where the probe was not played.
     pub files: Vec<String>,
     /// The findings, in the order of the file.
@@ -148,10 +151,10 @@ pub fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Result<()
     Ok(())
 }
 
-/// Everything judged as one JSON object, `{"judged": [...]}`, and a line end.
+/// Everything judged as one JSON object, `{"judged": [...]}`, and a line end. `no_login`: why a login that was wanted failed.
 ///
 /// Errors: `out` can't be written.
-pub fn json(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
+pub fn json(out: &mut dyn Write, judged: &[Judged], no_login: Option<&str>) -> io::Result<()> {
     #[derive(Serialize)]
     struct Entry<'a> {
         verdict: Verdict,
@@ -160,6 +163,8 @@ pub fn json(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     }
     #[derive(Serialize)]
     struct Report<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        no_login: Option<&'a str>,
         judged: Vec<Entry<'a>>,
     }
     let entries = judged.iter().map(|judged| Entry {
@@ -167,7 +172,7 @@ pub fn json(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
         judged,
     });
     let judged = entries.collect();
-    let text = serde_json::to_string_pretty(&Report { judged })?;
+    let text = serde_json::to_string_pretty(&Report { no_login, judged })?;
     // JSON escapes C0; what else could drive a terminal, or is not seen, may be written as an escape (RFC 8259 §7).
     for c in text.chars() {
         if c == '\x7f' || visible::is_hidden(c) {
@@ -334,7 +339,7 @@ a.pop3:14: info late: a dot ^[[2J & <b>
 
     #[test]
     fn programs_read_the_same_findings() {
-        let out = printed(|out| json(out, &[judged()]));
+        let out = printed(|out| json(out, &[judged()], None));
         let value: serde_json::Value = serde_json::from_str(&out).unwrap();
         let finding = &value["judged"][0]["findings"][0];
         assert_eq!(finding["level"], "must");

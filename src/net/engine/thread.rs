@@ -155,6 +155,7 @@ impl Engine {
                 }
                 Order::SetFile(file, head) => self.recorder.set_file(file, &head),
                 Order::Close => return Err(Ending::ByClient),
+                Order::CloseOutOfStep => return Err(Ending::OutOfStep),
             }
         }
         Ok(())
