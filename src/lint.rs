@@ -11,6 +11,7 @@ pub mod facts;
 pub mod heard;
 pub mod known;
 mod malformed;
+mod rfc1460;
 mod rfc1939;
 mod rfc1939_data;
 mod rfc1939_listing;
@@ -80,6 +81,7 @@ pub enum Check {
 /// Every rule, document by document.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     [
+        rfc1460::RULES,
         rfc1939::RULES,
         rfc1939_states::RULES,
         rfc1939_data::RULES,
@@ -499,6 +501,11 @@ impl Ear {
                 self.data = None;
                 return self.known.exchange(&ended);
             }
+        }
+        if self.known.is_behind_unanswered_lf() {
+            // The server takes both lines for one.
+            self.data = None;
+            return self.known.exchange(&Ended::new(exchange, None));
         }
         let is_reply = exchange
             .data

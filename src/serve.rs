@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -277,6 +277,8 @@ struct Shared {
     account: Arc<Account>,
     maildrop: Maildrop,
     faults: Vec<&'static Fault>,
+    /// How many connections a server with faults has had.
+    visits: AtomicU32,
     recording: Option<Recording>,
     log: LogPlace,
     bodies: Bodies,
@@ -329,6 +331,7 @@ impl Serving {
             account: Arc::new(options.account),
             maildrop: options.maildrop,
             faults: options.faults,
+            visits: AtomicU32::new(0),
             recording: options.recording,
             log: options.log,
             bodies: options.bodies,

@@ -346,6 +346,13 @@ impl<'a> Ended<'a> {
         line.is_some_and(|line| line.octets > 512)
     }
 
+    /// Whether the command line ends with LF alone.
+    #[must_use]
+    pub fn is_bare_lf(&self) -> bool {
+        let line = self.exchange.command.as_ref();
+        line.is_some_and(|line| line.end == LineEnd::Lf)
+    }
+
     /// Whether the command has arguments.
     #[must_use]
     pub fn has_arguments(&self) -> bool {

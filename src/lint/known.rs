@@ -119,6 +119,12 @@ pub struct Known {
     pub has_user_of_before: bool,
     /// APOP was refused.
     pub is_apop_refused: bool,
+    /// CAPA was refused.
+    pub is_capa_refused: bool,
+    /// The commands for a login that the server does not have, by its refusals.
+    pub missing_logins: Vec<&'static str>,
+    /// The mechanisms that AUTH without arguments listed.
+    pub auth_listed: Vec<String>,
     /// AUTH with an initial response was refused; the mechanisms.
     pub refused_with_initial: Vec<String>,
     /// Verbs that were refused in other letters than upper case, without arguments.
@@ -145,6 +151,8 @@ pub struct Known {
     pub last_number: Option<u64>,
     /// TOP, and no RETR, came since then.
     pub is_only_top_since: bool,
+    /// The highest message that RETR brought since the login or RSET.
+    pub highest_retrieved: u64,
     /// The server said that it gives up waiting.
     pub has_given_up: bool,
     /// The listing that is coming, or came last.
@@ -258,6 +266,13 @@ impl Known {
             && self.is_behind_refusal()
             && !self.is_behind_refused_option()
             && self.last.as_ref().is_some_and(is_other)
+    }
+
+    /// Whether the command before ended with LF alone and was not answered: the server still waits for the CRLF.
+    #[must_use]
+    pub fn is_behind_unanswered_lf(&self) -> bool {
+        let is_open = |last: &Last| last.is_bare_lf && last.status.is_none();
+        self.last.as_ref().is_some_and(is_open)
     }
 
     /// Whether the command before was far too long, and was refused.
@@ -387,6 +402,14 @@ impl Known {
                     listing.capabilities.push(line);
                 }
             }
+            Role::Listed(List::Other)
+                if heard.verb() == "AUTH" && listing.capabilities.len() < CAPABILITIES_MAX =>
+            {
+                let name = String::from_utf8_lossy(text).trim().to_ascii_uppercase();
+                listing
+                    .capabilities
+                    .extend(Some(name).filter(|name| !name.is_empty()));
+            }
             Role::Listed(List::Scan) => match two_numbers(text) {
                 Some((message, size, _)) if listing.numbers.len() < MESSAGES_MAX => {
                     listing.sum = listing.sum.saturating_add(size);
@@ -490,6 +513,8 @@ impl Known {
                 if self.is_by_stls {
                     self.phase = 1;
                     self.greeting = None;
+                    self.missing_logins.clear();
+                    self.auth_listed.clear();
                     self.has_user_of_before = std::mem::take(&mut self.has_user);
                     self.last = None;
                     if self.state == Some(State::Transaction) {

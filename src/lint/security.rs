@@ -89,18 +89,30 @@ pub(super) const RULES: &[Rule] = &[
         says: "a server takes passwords inside TLS only",
         hint: "switch logins in clear off, and require STLS, or close port 110",
         also: &[],
-        check: &[Check::Line(|heard, known| {
-            let line = heard
-                .capability()
-                .filter(|_| known.is_in_clear() && known.phase == 0)?
-                .to_ascii_uppercase();
-            let mut words = line.split_ascii_whitespace();
-            let is_offered = match words.next() {
-                Some("USER") => true,
-                Some("SASL") => words.any(is_plain),
-                _ => false,
-            };
-            heard.when(is_offered, "a login in clear is offered")
-        })],
+        check: &[
+            Check::Line(|heard, known| {
+                let line = heard
+                    .capability()
+                    .filter(|_| known.is_in_clear() && known.phase == 0)?
+                    .to_ascii_uppercase();
+                let mut words = line.split_ascii_whitespace();
+                let is_offered = match words.next() {
+                    Some("USER") => true,
+                    Some("SASL") => words.any(is_plain),
+                    _ => false,
+                };
+                heard.when(is_offered, "a login in clear is offered")
+            }),
+            // Without CAPA, the reply to USER shows it: the next line of a client is the password.
+            Check::Exchange(|ended, known| {
+                let is_taken = ended.verb == "USER" && ended.is_ok() && known.is_authorization();
+                let is_untold =
+                    known.is_capa_refused && known.announced.iter().all(Option::is_none);
+                ended.when(
+                    is_taken && is_untold && known.is_in_clear(),
+                    "USER is accepted without TLS",
+                )
+            }),
+        ],
     },
 ];

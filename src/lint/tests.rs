@@ -267,6 +267,7 @@ fn rows_that_are_read_at_once_are_judged_as_one_by_one() {
 mod behind;
 mod cuts;
 mod excused;
+mod offers;
 mod recorded;
 mod step;
 
