@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::exit::Exit;
 use crate::finding::{Finding, Level};
@@ -37,6 +37,8 @@ pub enum Need {
     Nothing,
     /// A server that agrees to STLS, and a connection in clear.
     Stls,
+    /// A server that does not announce STLS, and a connection in clear.
+    NoStls,
     /// A user's name.
     User,
     /// A user's name and password.
@@ -76,10 +78,14 @@ pub const PROBES: &[Probe] = probes![
     "lang",
     "utf8",
     "stls",
+    "stls-unlisted",
+    "control-octets",
     "unknown-user",
     "wrong-password",
     "session",
     "deletion",
+    "late",
+    "last",
     "pipelining",
     "pipelining-login",
     "stls-late",
@@ -88,6 +94,7 @@ pub const PROBES: &[Probe] = probes![
     "sasl-initial",
     "sasl-cancel",
     "apop",
+    "lf-command",
     "stls-injection"
 ];
 
@@ -111,6 +118,7 @@ impl Probe {
     pub fn need(&self) -> Need {
         match self.head("needs").as_deref() {
             Some("stls") => Need::Stls,
+            Some("no stls") => Need::NoStls,
             Some("user") => Need::User,
             Some("login") => Need::Login,
             Some("clear login") => Need::ClearLogin,
@@ -135,6 +143,13 @@ impl Probe {
     pub fn failed_logins(&self) -> usize {
         let count = self.head("fails");
         count.and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
+
+    /// How long it waits for a reply at most, where silence is an answer.
+    #[must_use]
+    pub fn patience(&self) -> Option<Duration> {
+        let seconds = self.head("patience")?.parse().ok()?;
+        Some(Duration::from_secs(seconds))
     }
 
     /// Whether a failed handshake is the server's right, so that nothing was tested.
@@ -227,6 +242,10 @@ impl Check<'_> {
             Need::Stls | Need::ClearLogin if !announces(&self.capabilities, "STLS") => {
                 "the server does not announce STLS"
             }
+            Need::NoStls if !is_clear => "TLS is on from the first octet",
+            Need::NoStls if announces(&self.capabilities, "STLS") => {
+                "the server announces STLS, and another probe uses it"
+            }
             Need::User | Need::Login | Need::ClearLogin if !has_user => "it needs a user: -u NAME",
             // One try is enough: more might lock the account.
             Need::Login | Need::ClearLogin if self.no_login.is_some() => {
@@ -276,6 +295,10 @@ impl Check<'_> {
         }
         let mut plan = self.plan.clone();
         plan.file_name = format!("check-{}-{}", probe.name, self.plan.target.host);
+        if let Some(patience) = probe.patience() {
+            let usual = plan.args.timeout.unwrap_or(patience);
+            plan.args.timeout = Some(usual.min(patience));
+        }
         let user = self.plan.args.user.clone().unwrap_or_default();
         let most = self.octets_left.min(OCTETS_MAX);
         let options = Options {
@@ -307,7 +330,9 @@ impl Check<'_> {
                 self.capabilities.push(line.clone());
             }
         }
-        let mut early = early(played.failure, played.limit, most);
+        let is_silence = probe.patience().is_some() && played.limit.is_none();
+        let mut early = early(played.failure, played.limit, most)
+            .filter(|(_, exit)| !(is_silence && *exit == Exit::TimedOut));
         let mut untested = None;
         if probe.may_fail_tls() {
             if probe.need() == Need::Stls && !session.has_tls {
@@ -436,7 +461,14 @@ mod tests {
         );
         let longest = probe("longest-line").unwrap();
         assert!(longest.text.contains(&format!("C: USER {NOBODY}\n")));
-        let heads = ["needs", "capability", "fails", "may", "greeting"];
+        let heads = [
+            "needs",
+            "capability",
+            "fails",
+            "may",
+            "greeting",
+            "patience",
+        ];
         for probe in PROBES {
             let items = text::parse(probe.text.as_bytes())
                 .unwrap()

@@ -176,6 +176,7 @@ pub(super) fn list() -> io::Result<()> {
         let need = match probe.need() {
             Need::Nothing => "",
             Need::Stls => "   (in clear, where STLS is announced)",
+            Need::NoStls => "   (in clear, where STLS is not announced)",
             Need::User => "   (-u)",
             Need::Login => "   (-u and a password)",
             Need::ClearLogin => {
