@@ -316,6 +316,7 @@ pub fn across(sessions: &Sessions) -> Vec<Finding> {
             offset: None,
             octets: String::from_utf8_lossy(&octets).into_owned(),
             count: 1,
+            more: Vec::new(),
             message,
             hint: Some(rule.hint.to_owned()),
             source: rule.source,

@@ -32,6 +32,9 @@ const ERRORS_MIN: u64 = 3;
 /// The most names that are kept.
 const NAMES_MAX: usize = 64;
 
+/// Of how many messages the header lines are kept.
+const HEADERS_MAX: usize = 16;
+
 /// A name that no server has a mailbox for: the probes ask for it.
 pub const NOBODY: &str = "poptalk-no-such-user";
 
@@ -133,6 +136,8 @@ pub struct Known {
     pub stat: Option<(u64, u64)>,
     /// The messages.
     pub messages: BTreeMap<u64, Message>,
+    /// The header lines of the messages that came last, as digests.
+    pub headers: VecDeque<(u64, Vec<u64>)>,
     /// Not all messages are kept, or not all of a listing was in the transcript.
     pub is_partial: bool,
     /// How many messages there are, when a whole listing or STAT told it while nothing was deleted.

@@ -91,6 +91,18 @@ fn more_than_top(ended: &Ended<'_>, known: &Known) -> Option<(i128, Fetched)> {
     (is_all && more != 0).then_some((more, whole))
 }
 
+/// The first line of the header that came that is not as it was in the other reply.
+fn other_header_line(ended: &Ended<'_>, known: &Known) -> Option<Spot> {
+    let message = ended.number()?;
+    let (_, before) = known
+        .headers
+        .iter()
+        .find(|(number, _)| *number == message)?;
+    let mut lines = (0..).zip(&ended.body?.header_lines);
+    let (_, (_, spot)) = lines.find(|(index, (digest, _))| before.get(*index) != Some(digest))?;
+    Some(spot.clone())
+}
+
 /// Which of TOP and RETR doubled each dot once more than the other.
 fn twice_stuffed(ended: &Ended<'_>, known: &Known) -> Option<&'static str> {
     let (more, whole) = more_than_top(ended, known)?;
@@ -259,10 +271,9 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, _| {
             let body = message(ended)
                 .filter(|body| ended.is_complete() && !body.has_holes && body.lines > 0)?;
-            ended.when(
-                !body.has_blank && body.first_dot.is_none() && body.cr_crlf.is_none(),
-                "no empty line behind the header",
-            )
+            let is_other = body.first_dot.is_some() || body.cr_crlf.is_some();
+            let what = "the message ends here, and no empty line came before";
+            (!body.has_blank && !is_other).then(|| body.last_spot(what))
         })],
     },
     // RFC 1939 §5: messages are mail; UW-IMAP keeps notes of its own as message 1.
@@ -273,12 +284,7 @@ pub(super) const RULES: &[Rule] = &[
         says: "a mailbox's own notes are no message",
         hint: "another program wrote this into the mailbox: do not delete it",
         also: &[],
-        check: &[Check::Exchange(|ended, _| {
-            ended.when(
-                message(ended)?.is_internal,
-                "the notes of another mail program, not a message",
-            )
-        })],
+        check: &[Check::Exchange(|ended, _| message(ended)?.internal.clone())],
     },
     // RFC 1939 §7: TOP is optional. Where it is announced and refused, `capa-announces-refused` says so, which is worse.
     Rule {
@@ -426,7 +432,9 @@ pub(super) const RULES: &[Rule] = &[
                     _ => return None,
                 };
                 let is_other = other != body.header_digest && twice_stuffed(ended, known).is_none();
-                ended.when(is_other, "TOP and RETR have different headers")
+                let line = other_header_line(ended, known).unwrap_or_else(|| ended.spot(""));
+                let what = "TOP and RETR have different headers".to_owned();
+                is_other.then_some(Spot { what, ..line })
             }),
             Check::Exchange(|ended, known| {
                 let (more, whole) = more_than_top(ended, known)?;

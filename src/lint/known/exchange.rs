@@ -2,7 +2,9 @@
 
 use super::super::heard::{field, number, two_numbers};
 use super::super::{Ended, rfc1939, rfc1939_data, rfc1939_states, rfc5034};
-use super::{Fetched, HUGE_LINES, Known, Last, MESSAGES_MAX, Message, NAMES_MAX, NOBODY, digest};
+use super::{
+    Fetched, HEADERS_MAX, HUGE_LINES, Known, Last, MESSAGES_MAX, Message, NAMES_MAX, NOBODY, digest,
+};
 use crate::command::{Command, Effect, Standing, States};
 use crate::tracker::{Sent, Status};
 
@@ -241,6 +243,12 @@ impl Known {
             ends_blank: body.ends_blank,
             header: body.header_digest,
         };
+        self.headers.retain(|(number, _)| *number != message);
+        if self.headers.len() >= HEADERS_MAX {
+            self.headers.pop_front();
+        }
+        let lines = body.header_lines.iter().map(|(digest, _)| *digest);
+        self.headers.push_back((message, lines.collect()));
         let is_top = ended.verb == "TOP";
         if !is_top {
             self.highest_retrieved = self.highest_retrieved.max(message);

@@ -105,4 +105,42 @@ fn rules_about_messages_show_the_wrong_line() {
         of(&format!("{}{added}", list(14)), "retr-adds-headers"),
         shown(11, "X-UIDL: 7")
     );
+    let of_top = "C: TOP 1 9\nS: +OK\nS: Subject: x\nS: X-Seen: by TOP\nS:\nS: one\nS: two\nS: .\n";
+    assert_eq!(
+        of(
+            &format!("C: RETR 1\n{top}{of_top}"),
+            "top-differs-from-retr"
+        ),
+        shown(16, "X-Seen: by TOP")
+    );
+    let notes = "C: RETR 1\nS: +OK\nS: Subject: x\nS: X-IMAP: 1 2\nS:\nS: .\n";
+    assert_eq!(of(notes, "internal-data-message"), shown(9, "X-IMAP: 1 2"));
+    let no_blank = "C: RETR 1\nS: +OK\nS: Subject: x\nS: To: y\nS: .\n";
+    assert_eq!(
+        of(no_blank, "message-without-blank-line"),
+        shown(9, "To: y")
+    );
+}
+
+/// Seen: nginx lists EXPIRE and LOGIN-DELAY without what belongs to them.
+#[test]
+fn each_line_that_is_wrong_is_shown() {
+    let capa = "C: CAPA\nS: +OK\nS: EXPIRE\nS: UIDL\nS: LOGIN-DELAY\nS: EXPIRE\nS: .\n";
+    let found = judged(format!("S: +OK\n{capa}").as_bytes());
+    let one = found.iter().find(|one| one.id == "capa-malformed-tag");
+    let one = one.unwrap();
+    assert_eq!((one.octets.as_str(), one.count), ("EXPIRE", 3));
+    let more: Vec<_> = one
+        .more
+        .iter()
+        .map(|one| (one.row, one.octets.as_str()))
+        .collect();
+    assert_eq!(more, [(Some(6), "LOGIN-DELAY")]);
+    // As many as a person reads, however many there are.
+    let lines: String = (0..100)
+        .map(|number| format!("S: EXPIRE{number}\n"))
+        .collect();
+    let found = judged(format!("S: +OK\nC: CAPA\nS: +OK\n{lines}S: .\n").as_bytes());
+    let one = found.iter().find(|one| one.id == "capa-malformed-tag");
+    assert_eq!(one.map(|one| (one.count, one.more.len())), Some((100, 7)));
 }
