@@ -1,5 +1,6 @@
 //! A server probed and judged: the faultless practice server, one that is silent, one that is not there.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc;
 
 use poptalk::check::PROBES;
@@ -85,6 +86,22 @@ fn programs_get_json_or_junit() {
         || one["verdict"] == "info"
         || one["probe"] == "stls-injection"
         || one["probe"] == "stls-unlisted"));
+    // What several probes found is told once, and each of them is named.
+    let all = |field: &str| {
+        let lists = judged.iter().filter_map(|one| one[field].as_array());
+        lists.flatten().cloned().collect::<Vec<_>>()
+    };
+    let (findings, repeats) = (all("findings"), all("repeats"));
+    let ids: BTreeSet<&str> = findings
+        .iter()
+        .filter_map(|one| one["id"].as_str())
+        .collect();
+    assert_eq!(ids.len(), findings.len(), "{said}");
+    assert!(!repeats.is_empty(), "{said}");
+    assert!(repeats.iter().all(|id| ids.contains(id.as_str().unwrap())));
+    let places = findings.iter().filter_map(|one| one["more"].as_array());
+    let probes = places.flatten().filter(|place| place["probe"].is_string());
+    assert!(probes.count() >= repeats.len(), "{said}");
     let (code, said, _) = check(&["--format", "junit", "--fail-on", "info"]);
     assert_eq!(code, Some(1));
     assert!(said.starts_with("<?xml"), "{said}");

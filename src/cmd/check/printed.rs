@@ -22,7 +22,7 @@ pub(super) fn print(args: &CheckArgs, plan: &Plan, run: &Run, log: &Path) -> Exi
     let mut out = stdio::output();
     let result = match args.format {
         Format::Text => people(args, plan, run, log, &mut out),
-        Format::Json => findings::json(&mut out, &run.judged),
+        Format::Json => findings::json(&mut out, &findings::grouped(&run.judged)),
         Format::Junit => findings::junit(&mut out, &run.judged),
         Format::Html => findings::html(&mut out, &run.judged),
     };
@@ -91,6 +91,12 @@ fn people(
                     finding.source,
                     shown(&finding.octets)
                 )?;
+                for sight in &finding.more {
+                    let row = sight
+                        .row
+                        .map_or(String::new(), |row| format!("row {row}: "));
+                    writeln!(out, "    and {row}{}", shown(&sight.octets))?;
+                }
             }
         }
     }
