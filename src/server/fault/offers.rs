@@ -129,7 +129,7 @@ pub(super) const FAULTS: &[Fault] = &[
         )
         .when(|said| said.asked.is_nonsense())],
     )
-    .typing(&["FOO \x1b[31mred\x0cpage", "QUIT"]),
+    .typing(&["FOO\x1b[31mred \x0cpage", "QUIT"]),
     Fault::new(
         "lf-command-ignored",
         "a line that ends with LF alone is not answered: the server waits for CRLF",
