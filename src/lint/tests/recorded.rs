@@ -122,6 +122,18 @@ fn rules_about_messages_show_the_wrong_line() {
     );
 }
 
+/// Seen: Twisted sends an unknown command back at the end of a long line.
+#[test]
+fn a_control_octet_is_shown_however_late_it_comes() {
+    let long = "x".repeat(200);
+    let found = judged(format!("S: +OK\nC: XFOO\nS: -ERR {long}\\x1b[31m\n").as_bytes());
+    let one = found.iter().find(|one| one.id == "control-bytes").unwrap();
+    assert!(one.octets.starts_with("xxx") && one.octets.ends_with("x\\x1b[31m"));
+    let found = judged(b"S: +OK\nC: XFOO\nS: -ERR \\x1b[31m\n");
+    let one = found.iter().find(|one| one.id == "control-bytes").unwrap();
+    assert_eq!(one.octets, "-ERR \\x1b[31m");
+}
+
 /// Seen: nginx lists EXPIRE and LOGIN-DELAY without what belongs to them.
 #[test]
 fn each_line_that_is_wrong_is_shown() {
