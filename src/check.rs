@@ -95,6 +95,7 @@ pub const PROBES: &[Probe] = probes![
     "sasl-cancel",
     "apop",
     "lf-command",
+    "nul-command",
     "stls-injection"
 ];
 

@@ -470,7 +470,7 @@ impl Ear {
                 return self.known.exchange(&ended);
             }
         }
-        if self.known.is_behind_unanswered_lf() {
+        if self.known.is_behind_garbled() {
             // The server takes both lines for one.
             self.data = None;
             return self.known.exchange(&Ended::new(exchange, None));

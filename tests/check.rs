@@ -137,7 +137,7 @@ fn without_a_user_what_needs_one_is_skipped() {
     );
     assert_eq!(lines.next(), None, "{said}");
     assert!(
-        said.contains(&format!("14 of {} probes", PROBES.len())),
+        said.contains(&format!("15 of {} probes", PROBES.len())),
         "{said}"
     );
 }
@@ -284,6 +284,7 @@ fn faults_of_a_live_server_are_found() {
         ("auth-lists-more", "capa-hides-working"),
         ("control-octets-echoed", "control-bytes"),
         ("lf-command-ignored", "lf-command-unanswered"),
+        ("nul-command-ignored", "nul-command-unanswered"),
         ("last-disagrees", "last-disagrees"),
         ("top-adds-blank-line", "extra-blank-line-before-end"),
         ("top-doubles-dots-again", "double-stuffed"),

@@ -90,8 +90,9 @@ const LEFT_OUT: &[&str] = &[
     // On this machine nobody listens in.
     "no-tls-offered",
     "neither-capa-nor-stls",
-    // A script sends CRLF.
+    // A script sends CRLF, and no octet 0.
     "lf-command-ignored",
+    "nul-command-ignored",
 ];
 
 #[test]

@@ -58,8 +58,8 @@ pub struct Last {
     pub is_oversize: bool,
     /// Whether the reply began with the command.
     pub is_echo: bool,
-    /// Whether the command ended with LF alone.
-    pub is_bare_lf: bool,
+    /// Whether the command ended with LF alone, or has an octet 0.
+    pub is_garbled: bool,
     /// The lines of its data.
     pub lines: Option<u64>,
     /// The row in which its reply ended.

@@ -273,10 +273,11 @@ impl Known {
             && self.last.as_ref().is_some_and(is_other)
     }
 
-    /// Whether the command before ended with LF alone and was not answered: the server still waits for the CRLF.
+    /// Whether the command before ended with LF alone, or had an octet 0, and was not answered: the server may take the next line for
+    /// the rest of it.
     #[must_use]
-    pub fn is_behind_unanswered_lf(&self) -> bool {
-        let is_open = |last: &Last| last.is_bare_lf && last.status.is_none();
+    pub fn is_behind_garbled(&self) -> bool {
+        let is_open = |last: &Last| last.is_garbled && last.status.is_none();
         self.last.as_ref().is_some_and(is_open)
     }
 

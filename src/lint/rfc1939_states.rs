@@ -241,6 +241,24 @@ pub(super) const RULES: &[Rule] = &[
             )
         })],
     },
+    // RFC 1939 §3: keywords and arguments are printable ASCII. In C, an octet 0 ends a text.
+    // Seen: Courier reads no further than the octet 0, and takes the next line for the rest.
+    Rule {
+        id: "nul-command-unanswered",
+        level: Info,
+        source: "RFC 1939 §3",
+        says: "a command with an octet 0 may be lost",
+        hint: "the client's fault; a server should answer -ERR all the same, so that the replies behind it fit their commands",
+        also: &["client-non-ascii-command"],
+        check: &[Check::Exchange(|ended, known| {
+            let is_silent = ended.command.contains(&0) && ended.exchange.status_line.is_none();
+            let is_over = known.event.is_some() && !known.is_closed_by_client;
+            ended.command_when(
+                is_silent && is_over && !ended.is_bare_lf(),
+                "a command with an octet 0 is not answered",
+            )
+        })],
+    },
     // RFC 1939 §13: a reply to USER that depends on the name tells who has an account.
     Rule {
         id: "user-enumeration-text",

@@ -164,8 +164,9 @@ pub(super) const RULES: &[Rule] = &[
                     && ended.exchange.status_line.is_none()
                     && is_cut(known)
                     && !known.is_behind_refused_option();
+                let is_whole = !ended.is_oversize() && !ended.is_garbled();
                 ended.command_when(
-                    is_silent && !ended.is_oversize() && !is_excused(known),
+                    is_silent && is_whole && !is_excused(known),
                     "closed in place of a reply to an unknown command",
                 )
             }),
@@ -181,7 +182,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_silent =
-                is_unknown(ended) && ended.exchange.status.is_none() && !ended.is_bare_lf();
+                is_unknown(ended) && ended.exchange.status.is_none() && !ended.is_garbled();
             ended.command_when(
                 is_silent && known.event == Some(EventKind::TimedOut),
                 "no reply to an unknown command",
@@ -215,7 +216,7 @@ pub(super) const RULES: &[Rule] = &[
                 ended.exchange.status.is_none() && known.event == Some(EventKind::TimedOut);
             let is_known = ended.exchange.command.is_some()
                 && !is_unknown(ended)
-                && !ended.is_bare_lf()
+                && !ended.is_garbled()
                 && known.gap_ms <= 60_000
                 && (known.is_greeted || known.is_piece);
             // What was sent ahead is another rule's.
@@ -373,7 +374,7 @@ pub(super) const RULES: &[Rule] = &[
                 || known.is_answered_in_message
                 || (known.is_behind_stls && !known.is_tls)
                 || is_unknown(ended)
-                || ended.is_bare_lf()
+                || ended.is_garbled()
                 || has_surplus(ended)
                 || known.gap_ms > 60_000;
             let is_long = ended.is_oversize() || known.is_behind_oversize();

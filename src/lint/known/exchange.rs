@@ -76,7 +76,7 @@ impl Known {
                 .and_then(Sent::command)
                 .is_some_and(is_optional),
             is_oversize: ended.is_oversize(),
-            is_bare_lf: ended.is_bare_lf(),
+            is_garbled: ended.is_garbled(),
             is_echo: rfc1939::is_echo(exchange.sent.as_ref(), ended.status),
             lines: exchange.data.as_ref().map(|data| data.lines),
             row: self.place.row,

@@ -104,6 +104,18 @@ fn a_line_that_waits_for_its_cr_takes_the_next_one_with_it() {
 }
 
 #[test]
+fn a_command_with_an_octet_0_may_be_lost() {
+    let start = format!("{TLS}S: +OK ready\n");
+    let silent = format!("{start}C: XFOO a\\0b\n* timeout after 30 s\n");
+    assert_eq!(found(&silent), ["nul-command-unanswered"]);
+    let next = format!("{silent}C: CAPA\nS: -ERR unknown command bCAPA\n* closed by client\n");
+    assert_eq!(found(&next), ["nul-command-unanswered"]);
+    let closes = format!("{start}C: XFOO a\\0b\n* closed by server before a reply\n");
+    assert_eq!(found(&closes), ["nul-command-unanswered"]);
+    assert!(found(&format!("{start}C: XFOO a\\0b\nS: -ERR unknown command\n")).is_empty());
+}
+
+#[test]
 fn last_follows_retr_until_rset() {
     let start = format!("{TLS}S: +OK ready\n{LOGIN}");
     let retr = "C: RETR 2\nS: +OK\nS: Subject: x\nS:\nS: y\nS: .\n";

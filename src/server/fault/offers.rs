@@ -139,6 +139,13 @@ pub(super) const FAULTS: &[Fault] = &[
     .wanting_crlf()
     .typing(&["CAPA\n"]),
     Fault::new(
+        "nul-command-ignored",
+        "a command with an octet 0 is not answered",
+        &["nul-command-unanswered"],
+        &[Step::new(Status, &[], Drop).when(|said| said.asked.line.contains('\0'))],
+    )
+    .typing(&["XFOO a\0b"]),
+    Fault::new(
         "last-disagrees",
         "LAST works, and says 0 whatever was fetched",
         &["last-works", "last-disagrees"],
