@@ -141,10 +141,11 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "nul-command-ignored",
         "a command with an octet 0 is not answered",
-        &["nul-command-unanswered"],
+        &[],
         &[Step::new(Status, &[], Drop).when(|said| said.asked.line.contains('\0'))],
     )
-    .typing(&["XFOO a\0b"]),
+    .typing(&["CAPA", "QUIT"])
+    .because("a line that is typed has no octet 0: the probe `nul-command` of `check` sends one"),
     Fault::new(
         "last-disagrees",
         "LAST works, and says 0 whatever was fetched",
