@@ -33,6 +33,8 @@ pub enum Need {
     Nothing,
     /// A server that agrees to STLS, and a connection in clear.
     Stls,
+    /// A server that does not announce STLS, and a connection in clear.
+    NoStls,
     /// A user's name.
     User,
     /// A user's name and password.
@@ -71,6 +73,8 @@ pub const PROBES: &[Probe] = probes![
     "lang",
     "utf8",
     "stls",
+    "stls-unlisted",
+    "control-octets",
     "unknown-user",
     "wrong-password",
     "longest-line",
@@ -78,6 +82,8 @@ pub const PROBES: &[Probe] = probes![
     "numbers",
     "number-garbage",
     "deletion",
+    "late",
+    "last",
     "pipelining",
     "pipelining-login",
     "stls-late",
@@ -86,6 +92,8 @@ pub const PROBES: &[Probe] = probes![
     "sasl-initial",
     "sasl-cancel",
     "apop",
+    "lf-command",
+    "nul-command",
     "capa-mid-login",
     "missing-argument",
     "stls-injection"
@@ -111,6 +119,7 @@ impl Probe {
     pub fn need(&self) -> Need {
         match self.head("needs").as_deref() {
             Some("stls") => Need::Stls,
+            Some("no stls") => Need::NoStls,
             Some("user") => Need::User,
             Some("login") => Need::Login,
             Some("clear login") => Need::ClearLogin,
@@ -135,6 +144,13 @@ impl Probe {
     pub fn failed_logins(&self) -> usize {
         let count = self.head("fails");
         count.and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
+
+    /// How long it waits for a reply at most, where silence is an answer.
+    #[must_use]
+    pub fn patience(&self) -> Option<Duration> {
+        let seconds = self.head("patience")?.parse().ok()?;
+        Some(Duration::from_secs(seconds))
     }
 
     /// Whether a failed handshake is the server's right, so that nothing was tested.
@@ -244,6 +260,10 @@ impl Check<'_> {
             Need::Stls | Need::ClearLogin if !announces(&self.capabilities, "STLS") => {
                 "the server does not announce STLS"
             }
+            Need::NoStls if !is_clear => "TLS is on from the first octet",
+            Need::NoStls if announces(&self.capabilities, "STLS") => {
+                "the server announces STLS, and another probe uses it"
+            }
             Need::User | Need::Login | Need::ClearLogin if !has_user => "it needs a user: -u NAME",
             // One try is enough: more might lock the account.
             Need::Login | Need::ClearLogin if self.no_login.is_some() => {
@@ -320,7 +340,14 @@ mod tests {
         assert!(nobody.text.contains(&format!("C: USER {NOBODY}\n")));
         let place = |name| PROBES.iter().position(|probe| probe.name == name);
         assert!(place("unknown-user") < place("longest-line"));
-        let heads = ["needs", "capability", "fails", "may", "greeting"];
+        let heads = [
+            "needs",
+            "capability",
+            "fails",
+            "may",
+            "greeting",
+            "patience",
+        ];
         for probe in PROBES {
             let items = text::parse(probe.text.as_bytes())
                 .unwrap()

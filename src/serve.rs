@@ -10,7 +10,7 @@ use std::fmt;
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -302,6 +302,8 @@ struct Shared {
     account: Arc<Account>,
     maildrop: Maildrop,
     faults: Vec<&'static Fault>,
+    /// How many connections a server with faults has had.
+    visits: AtomicU32,
     recording: Option<Recording>,
     log: LogPlace,
     bodies: Bodies,
@@ -355,6 +357,7 @@ impl Serving {
             account: Arc::new(options.account),
             maildrop: options.maildrop,
             faults: options.faults,
+            visits: AtomicU32::new(0),
             recording: options.recording,
             log: options.log,
             bodies: options.bodies,

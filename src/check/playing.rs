@@ -93,6 +93,10 @@ impl Check<'_> {
             number => format!("rest-{number}-"),
         };
         plan.file_name = format!("check-{}-{rest}{}", probe.name, self.plan.target.host);
+        if let Some(patience) = probe.patience() {
+            let usual = plan.args.timeout.unwrap_or(patience);
+            plan.args.timeout = Some(usual.min(patience));
+        }
         let user = self.plan.args.user.clone().unwrap_or_default();
         let most = self.octets_left.min(OCTETS_MAX);
         let options = Options {
@@ -130,7 +134,13 @@ impl Check<'_> {
             let is_tls = played.failure == Some(Exit::Tls);
             self.no_login = Some(reasons::no_login(&session, why.as_deref(), is_tls));
         }
+        // A probe that waits for a silence is done with it.
+        let is_silence = probe.patience().is_some()
+            && played.limit.is_none()
+            && played.failure == Some(Exit::TimedOut);
+        why = why.filter(|_| !is_silence);
         let what = match played.unsent.as_slice() {
+            _ if is_silence => String::new(),
             [] => String::new(),
             unsent => reasons::untested(unsent, &session),
         };

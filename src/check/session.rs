@@ -8,7 +8,7 @@ use crate::dialogue::{EventKind, Phase, Told, Walker};
 use crate::lint::known::NOBODY;
 use crate::text::ParseError;
 use crate::tracker::{Role, Sent, Side, Status};
-use crate::transcript::Piece;
+use crate::transcript::{Item, Piece};
 
 /// The longest line that is looked at, in octets; the RFCs allow 512.
 const LINE_MAX: usize = 1024;
@@ -25,6 +25,9 @@ pub struct Session {
     pub capabilities: Vec<String>,
     /// Whether a login came about.
     pub has_login: bool,
+    /// When it came about: milliseconds of the clock from when the command was sent to when its reply was there, both at most a
+    /// second late. None where the transcript does not say when it started.
+    pub login_at: Option<(u64, u64)>,
     /// The reply to PASS, and what it says.
     pub login: Option<(Status, String)>,
     /// PASS was answered twice, once with `+OK` and once with `-ERR`: then neither counts.
@@ -43,7 +46,7 @@ pub struct Session {
     pub is_capa_refused: bool,
     /// The refusal of USER before the login.
     pub user_refusal: Option<String>,
-    /// The refusal of STLS.
+    /// The refusal of STLS, where TLS was not on and nobody was logged in.
     pub stls_refusal: Option<String>,
     /// How many messages STAT counted first.
     pub count: Option<u64>,
@@ -87,18 +90,27 @@ struct Reading {
     before_tls: Vec<u8>,
     /// From USER on, until something is refused.
     waited_ms: Option<u64>,
+    /// Milliseconds of the clock: the row that is read; None where the start is not known.
+    now_ms: Option<u64>,
+    /// The last command, and its row before that where a login takes several.
+    sent_ms: Option<u64>,
 }
 
 impl Reading {
     fn take(&mut self, told: &Told<'_>) {
         match told {
-            Told::Row {
-                after_ms,
-                phase: Phase::Waiting,
-            } => {
-                if let Some(waited) = &mut self.waited_ms {
+            Told::Row { after_ms, phase } => {
+                self.now_ms = self.now_ms.map(|now| now.saturating_add(*after_ms));
+                if let (Some(waited), Phase::Waiting) = (&mut self.waited_ms, phase) {
                     *waited += after_ms;
                 }
+            }
+            Told::Passed { after_ms, .. } => {
+                self.now_ms = self.now_ms.map(|now| now.saturating_add(*after_ms));
+            }
+            Told::Other(Item::Head { name, text }) if name == "started" => {
+                let started = text.parse::<jiff::Timestamp>().ok();
+                self.now_ms = started.and_then(|start| u64::try_from(start.as_millisecond()).ok());
             }
             Told::Line {
                 side: Side::Server,
@@ -107,8 +119,11 @@ impl Reading {
                 first: true,
                 ..
             } => self.server_line(*role, pieces),
-            Told::Command(sent) if sent.verb() == "USER" && self.session.refused_ms.is_none() => {
-                self.waited_ms = Some(0);
+            Told::Command(sent) => {
+                self.sent_ms = self.now_ms;
+                if sent.verb() == "USER" && self.session.refused_ms.is_none() {
+                    self.waited_ms = Some(0);
+                }
             }
             Told::DataStarted(sent) => self.start(sent),
             Told::Data {
@@ -225,7 +240,10 @@ impl Reading {
             session.refused_ms = self.waited_ms.take();
         }
         let effect = sent.command().map(|command| command.effect);
-        session.has_login |= is_positive && effect == Some(Effect::Login);
+        if is_positive && effect == Some(Effect::Login) && !session.has_login {
+            session.has_login = true;
+            session.login_at = self.sent_ms.zip(self.now_ms);
+        }
         self.last = (sent.verb(), Some(status));
         match sent.verb().as_str() {
             "USER" if is_positive && sent.arguments() == NOBODY.as_bytes() => {
@@ -235,7 +253,12 @@ impl Reading {
             "USER" if status == Status::Negative && !session.has_login => {
                 session.user_refusal = Some(std::mem::take(&mut self.status));
             }
-            "STLS" if !is_positive && session.stls_refusal.is_none() => {
+            "STLS"
+                if !is_positive
+                    && !session.has_tls
+                    && !session.has_login
+                    && session.stls_refusal.is_none() =>
+            {
                 session.stls_refusal = Some(std::mem::take(&mut self.status));
             }
             "PASS" => session.login = Some((status, std::mem::take(&mut self.status))),

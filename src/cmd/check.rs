@@ -420,7 +420,7 @@ impl Run {
             is_untested,
             files: vec![played.log.display().to_string()],
             findings: played.findings,
-            beyond: 0,
+            ..Judged::default()
         });
     }
 

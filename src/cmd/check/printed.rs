@@ -22,7 +22,10 @@ pub(super) fn print(args: &CheckArgs, plan: &Plan, run: &Run, log: &Path) -> Exi
     let mut out = stdio::output();
     let result = match args.format {
         Format::Text => people(args, plan, run, log, &mut out),
-        Format::Json => findings::json(&mut out, &run.judged, run.no_login.as_deref()),
+        Format::Json => {
+            let grouped = findings::grouped(&run.judged);
+            findings::json(&mut out, &grouped, run.no_login.as_deref())
+        }
         Format::Junit => findings::junit(&mut out, &run.judged),
         Format::Html => findings::html(&mut out, &run.judged),
     };
@@ -91,6 +94,12 @@ fn people(
                     finding.source,
                     shown(&finding.octets)
                 )?;
+                for sight in &finding.more {
+                    let row = sight
+                        .row
+                        .map_or(String::new(), |row| format!("row {row}: "));
+                    writeln!(out, "    and {row}{}", shown(&sight.octets))?;
+                }
             }
         }
     }
@@ -198,6 +207,7 @@ pub(super) fn list() -> io::Result<()> {
         let need = match probe.need() {
             Need::Nothing => "",
             Need::Stls => "   (in cleartext, where STLS is announced)",
+            Need::NoStls => "   (in cleartext, where STLS is not announced)",
             Need::User => "   (-u)",
             Need::Login => "   (-u and a password)",
             Need::ClearLogin => {
