@@ -17,6 +17,9 @@ use crate::text;
 use crate::transcript::Item;
 use session::Session;
 
+/// After this many sessions in a row whose greeting is `-ERR`, the rest of the probes is left out: no password goes to such a server.
+const REFUSED_SESSIONS_MAX: u64 = 2;
+
 /// How many logins of one run fail on purpose at most. Where the password that is given is wrong, one more does.
 pub const FAILED_LOGINS: usize = 5;
 
@@ -230,6 +233,8 @@ pub struct Check<'a> {
     pub octets_left: u64,
     /// What has been learnt: so many times the server did not close behind QUIT.
     pub kept_open: u64,
+    /// How many sessions in a row began with `-ERR`, and what it said.
+    pub refused_sessions: (u64, String),
     /// What has been learnt: the server answers a command twice now and then.
     pub answers_twice: bool,
     /// What has been learnt: USER was answered `+OK` for a name that nobody has.
@@ -252,6 +257,11 @@ impl Check<'_> {
 
     /// Why a probe is not to be played; None: it is.
     fn unfit(&self, probe: &Probe) -> Option<String> {
+        let (refused, text) = &self.refused_sessions;
+        if *refused >= REFUSED_SESSIONS_MAX {
+            let text = reasons::shown_reply(text);
+            return Some(format!("the server refuses sessions: {text}"));
+        }
         let has_user = self.plan.args.user.is_some();
         let is_clear = !self.plan.target.is_tls;
         let lacks = |capability: &String| !announces(&self.capabilities, capability);

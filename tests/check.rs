@@ -426,3 +426,24 @@ fn an_injected_command_is_found_each_time_and_its_absence_as_well() {
     let said = check_with("stls-discards-leftover", &["-v"]);
     assert!(said.contains("pass       stls-injection\n"), "{said}");
 }
+
+#[test]
+fn a_server_that_refuses_sessions_gets_no_password() {
+    let (address, server) = serve_each(2, |peer| {
+        peer.say("-ERR [SYS/TEMP] too many connections\r\n");
+        peer.answer(|_| "-ERR go away\r\n".to_owned())
+    });
+    let address = address.to_string();
+    let output = Home::new()
+        .poptalk(&["check", &address, "-u", "alice", "--allow-plaintext"])
+        .env("POPTALK_PASSWORD", "wonderland")
+        .output()
+        .unwrap();
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let why = "the server refuses sessions: -ERR [SYS/TEMP] too many connections";
+    assert!(said.contains(why), "{said}");
+    for _ in 0..2 {
+        assert!(!text(&server.join().unwrap()).contains("PASS"));
+    }
+}

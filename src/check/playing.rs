@@ -14,6 +14,7 @@ use crate::lint::{self, Lint, NAMES};
 use crate::replay::{self, Options, Played, ReplayError};
 use crate::sasl;
 use crate::text::Reader;
+use crate::tracker::Status;
 
 /// The most sessions of one probe: a server that ends each of them is not asked without end.
 const SESSIONS_MAX: usize = 4;
@@ -186,6 +187,13 @@ impl Check<'_> {
         let octets = std::fs::metadata(&played.log).map_or(0, |data| data.len());
         self.octets_left = self.octets_left.saturating_sub(octets);
         let greeting = session.greeting.as_deref().unwrap_or_default();
+        match Status::of_line(greeting.as_bytes()) {
+            Status::Negative => {
+                self.refused_sessions.0 += 1;
+                self.refused_sessions.1 = greeting.to_owned();
+            }
+            _ => self.refused_sessions.0 = 0,
+        }
         self.has_timestamp |= sasl::timestamp(greeting.as_bytes()).is_some();
         self.has_no_capa |= session.is_capa_refused && self.capabilities.is_empty();
         self.has_no_capa &= session.capabilities.is_empty();

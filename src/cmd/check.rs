@@ -204,6 +204,7 @@ pub fn run(mut args: CheckArgs) -> Exit {
         has_no_capa: false,
         octets_left: OCTETS_OF_A_RUN,
         kept_open: 0,
+        refused_sessions: (0, String::new()),
         answers_twice: false,
         takes_nobody: false,
         settle: args.settle.map_or(SETTLE, Duration::from_millis),
