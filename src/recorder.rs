@@ -232,7 +232,6 @@ impl Recorder {
     where
         F: FnOnce(&mut Tracker, &mut dyn FnMut(Step<'_>)),
     {
-        let is_guessed = matches!(self.tracker.state(), State::Greeting | State::Authorization);
         let Self {
             tracker,
             hider,
@@ -263,7 +262,7 @@ impl Recorder {
                     first,
                     end,
                 };
-                seen.extend(line.record(hider, rows, held, is_guessed));
+                seen.extend(line.record(hider, rows, held));
                 let malformed = hider.take_malformed();
                 // The shape of a line that was cut is not known.
                 if end != LineEnd::None {
@@ -389,13 +388,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn record(
-        self,
-        hider: &mut Hider,
-        rows: &mut Rows,
-        held: &mut Vec<u8>,
-        is_guessed: bool,
-    ) -> Option<Seen> {
+    fn record(self, hider: &mut Hider, rows: &mut Rows, held: &mut Vec<u8>) -> Option<Seen> {
         let Self {
             side,
             role,
@@ -411,11 +404,11 @@ impl Line<'_> {
                 0
             };
             let tail = held.split_off(held.len() - keep);
-            let pieces = hider.hide(side, role, held, first, is_guessed);
+            let pieces = hider.hide(side, role, held, first);
             *held = tail;
             pieces
         } else {
-            hider.hide(side, role, octets, first, is_guessed)
+            hider.hide(side, role, octets, first)
         };
         if pieces.is_empty() && end == LineEnd::None {
             return None;
@@ -431,5 +424,7 @@ impl Line<'_> {
     }
 }
 
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod tests;

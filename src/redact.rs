@@ -8,7 +8,7 @@ use crate::event::{Malformed, split_time, with_time};
 use crate::recorder::{ROW_MAX, message_elider, starts_upload};
 use crate::secret::{Hider, flat};
 use crate::text;
-use crate::tracker::{LineEnd, Role, Side, State, Step, Tracker};
+use crate::tracker::{LineEnd, Role, Side, Step, Tracker};
 use crate::transcript::{Hole, Item, Piece, Row};
 use names::Names;
 
@@ -319,7 +319,6 @@ impl Redactor {
         end: LineEnd,
         out: &mut Vec<u8>,
     ) -> Line {
-        let is_guessed = matches!(self.tracker.state(), State::Greeting | State::Authorization);
         let mut octets = flat(&pieces);
         octets.extend_from_slice(end.octets());
         let has_octets = pieces.iter().any(|piece| matches!(piece, Piece::Octets(_)));
@@ -356,9 +355,7 @@ impl Redactor {
                 Line::Stays(pieces)
             }
             Some((role, first)) => {
-                let hidden = self
-                    .hider
-                    .hide_pieces(side, role, pieces, first, is_guessed);
+                let hidden = self.hider.hide_pieces(side, role, pieces, first);
                 Line::Stays(if self.options.has_names {
                     let replaced = self.names.replace(hidden, role, first);
                     self.hider.hide_words(replaced, names::is_pseudonym)

@@ -278,7 +278,7 @@ pub fn sends_secret(line: &[u8]) -> bool {
         |row: &Command| row.effect == Effect::Login && row.shape(line) == Shape::Sasl;
     Command::of_line(line).is_some_and(begins_exchange)
         || secret::place(line, Role::Command, true).is_some()
-        || secret::is_stray_response(line)
+        || secret::is_response(line)
 }
 
 /// The line `PASS` with the password of `user` on `host`, from where the options say, or by `ask`.
