@@ -1,5 +1,6 @@
 //! Records one connection as it happens: octets through the tracker, secrets out, rows into the file, then to whoever watches.
 
+mod listing;
 mod rows;
 
 use std::io::{self, Write};
@@ -11,6 +12,7 @@ use crate::secret::Hider;
 use crate::text;
 use crate::tracker::{Cut, LineEnd, Role, Sent, Side, State, Status, Step, Tracker};
 use crate::transcript::{Hole, Item, Piece};
+use listing::Listing;
 use rows::Rows;
 
 /// The most octets of one row; a longer line is split by rows that end in `\-`.
@@ -36,11 +38,16 @@ pub enum Seen {
     Data {
         /// Who sent them.
         side: Side,
-        /// As on the wire, stuffed.
+        /// As on the wire, stuffed; where it is no message, the name of a hole in place of each secret.
         octets: Vec<u8>,
     },
     /// Octets that came between the `+OK` to STLS and the handshake.
-    Injected(Vec<u8>),
+    Injected {
+        /// How many there were.
+        count: usize,
+        /// The octets, the name of a hole in place of each secret.
+        octets: Vec<u8>,
+    },
     /// An event that the recorder found out itself: the line before held a malformed secret.
     Malformed(Malformed),
     /// A command waits for its reply.
@@ -68,6 +75,9 @@ pub struct Recorder {
     /// The end of a part of a server line that may be the start of a secret, until more of the line comes.
     held: Vec<u8>,
     seen: Vec<Seen>,
+    /// The data that is coming, where it is no message.
+    listing: Listing,
+    is_listing: bool,
     /// Whether the data of the reply that is coming is told: not that of a message which nobody wants to see.
     tells_data: bool,
     tells_messages: bool,
@@ -95,6 +105,8 @@ impl Recorder {
             elider: None,
             held: Vec::new(),
             seen: Vec::new(),
+            listing: Listing::default(),
+            is_listing: false,
             tells_data: true,
             tells_messages: true,
             file: None,
@@ -161,6 +173,7 @@ impl Recorder {
     pub fn flush(&mut self, now_ms: u64, see: &mut dyn FnMut(Seen)) {
         self.rows.now_ms = now_ms;
         self.steps(|tracker, tell| tracker.flush_server(tell));
+        self.hand_out_data(Listing::flush);
         self.rows.flush_data();
         self.deliver(see);
     }
@@ -180,6 +193,7 @@ impl Recorder {
     /// Records an event.
     pub fn event(&mut self, event: &str, now_ms: u64) {
         self.rows.now_ms = now_ms;
+        self.hand_out_data(Listing::flush);
         self.rows.flush_data();
         self.rows.end_cut(self.elider.as_mut());
         self.rows.event(event);
@@ -240,6 +254,8 @@ impl Recorder {
             seen,
             bodies,
             elider,
+            listing,
+            is_listing,
             tells_data,
             tells_messages,
             ..
@@ -272,6 +288,14 @@ impl Recorder {
                     }
                 }
             }
+            Step::Data {
+                side: side @ Side::Server,
+                octets,
+            } if *is_listing => {
+                let mut shown = Vec::new();
+                listing.feed(octets, hider, rows, &mut shown);
+                see_data(seen, side, &shown);
+            }
             Step::Data { side, octets } => {
                 let (stays, begins) = match elider {
                     Some(elider) => elider.feed(octets),
@@ -281,17 +305,8 @@ impl Recorder {
                 if begins {
                     rows.row(side, &[Piece::Hole(Hole::Rows)], LineEnd::Crlf);
                 }
-                // Each dotted line makes a block of its own; whoever watches is told of as much as came at once.
-                match seen.last_mut() {
-                    _ if !*tells_data => {}
-                    Some(Seen::Data {
-                        side: before,
-                        octets: joined,
-                    }) if *before == side => joined.extend_from_slice(octets),
-                    _ => seen.push(Seen::Data {
-                        side,
-                        octets: octets.to_vec(),
-                    }),
+                if *tells_data {
+                    see_data(seen, side, octets);
                 }
             }
             Step::Injected(octets) => {
@@ -299,15 +314,21 @@ impl Recorder {
                     "injected {} octets before the TLS handshake",
                     octets.len()
                 ));
-                rows.data(Side::Server, octets);
+                let mut shown = Vec::new();
+                let mut injected = Listing::default();
+                injected.feed(octets, hider, rows, &mut shown);
+                injected.finish(hider, rows, &mut shown);
                 rows.flush_data();
-                seen.push(Seen::Injected(octets.to_vec()));
+                seen.push(Seen::Injected {
+                    count: octets.len(),
+                    octets: shown,
+                });
             }
             Step::CommandSent(sent) => seen.push(Seen::CommandSent(sent.clone())),
             Step::DataStarted(sent) => {
                 *elider = message_elider(*bodies, sent);
-                *tells_data =
-                    *tells_messages || !sent.command().is_some_and(Command::carries_message);
+                *is_listing = !sent.command().is_some_and(Command::carries_message);
+                *tells_data = *tells_messages || *is_listing;
                 seen.push(Seen::DataStarted(sent.clone()));
             }
             Step::ReplyEnded(sent, status) => {
@@ -329,6 +350,7 @@ impl Recorder {
 
     /// Hands out the held end of a line that will not go on. So much of a secret that it could be told is hidden.
     fn release(&mut self) {
+        self.hand_out_data(Listing::finish);
         let held = std::mem::take(&mut self.held);
         if held.is_empty() {
             return;
@@ -343,6 +365,18 @@ impl Recorder {
             first: false,
             end,
         });
+    }
+
+    /// Hands out what was held of data.
+    fn hand_out_data(&mut self, run: fn(&mut Listing, &mut Hider, &mut Rows, &mut Vec<u8>)) {
+        let mut shown = Vec::new();
+        run(
+            &mut self.listing,
+            &mut self.hider,
+            &mut self.rows,
+            &mut shown,
+        );
+        see_data(&mut self.seen, Side::Server, &shown);
     }
 
     /// One write, then whoever watches: what was shown is in the file.
@@ -362,6 +396,21 @@ impl Recorder {
             self.rows.is_wanted = false;
         }
         self.rows.text.clear();
+    }
+}
+
+/// Each dotted line makes a block of its own; whoever watches is shown as much as came at once.
+fn see_data(seen: &mut Vec<Seen>, side: Side, octets: &[u8]) {
+    match seen.last_mut() {
+        _ if octets.is_empty() => {}
+        Some(Seen::Data {
+            side: before,
+            octets: joined,
+        }) if *before == side => joined.extend_from_slice(octets),
+        _ => seen.push(Seen::Data {
+            side,
+            octets: octets.to_vec(),
+        }),
     }
 }
 

@@ -3,7 +3,7 @@
 mod names;
 
 use crate::bodies::{Bodies, Elider};
-use crate::command::Shape;
+use crate::command::{Command, Shape};
 use crate::event::{Malformed, split_time, with_time};
 use crate::recorder::{ROW_MAX, message_elider, starts_upload};
 use crate::secret::{Hider, flat};
@@ -22,7 +22,7 @@ pub struct Options {
     pub bodies: Bodies,
     /// User names, and mail addresses in status lines, become `user-1` and so on.
     pub has_names: bool,
-    /// Message data is searched for the secrets that were seen before it; live recording does not do so.
+    /// Message data is searched for secrets; live recording does not do so, and searches other data.
     pub is_searching_data: bool,
     /// The file's head tells what was taken out.
     pub is_told: bool,
@@ -36,6 +36,8 @@ pub struct Redactor {
     hider: Hider,
     names: Names,
     elider: Option<Elider>,
+    /// The data that is coming is a message.
+    is_message: bool,
     /// Rows of one line that has not ended, and how many octets they have.
     line: Vec<Row>,
     line_len: usize,
@@ -69,6 +71,7 @@ impl Redactor {
             hider,
             names: Names::default(),
             elider: None,
+            is_message: false,
             line: Vec::new(),
             line_len: 0,
             lost_ms: 0,
@@ -325,14 +328,19 @@ impl Redactor {
         // What the tracker holds back may only belong to data.
         let mut role = None;
         let mut elider = None;
+        let mut is_message = self.is_message;
         let bodies = self.options.bodies;
         let mut tell = |step: Step<'_>| match step {
             Step::Line {
                 role: of, first, ..
             } if role.is_none() => role = Some((of, first)),
-            Step::DataStarted(sent) => elider = message_elider(bodies, sent),
+            Step::DataStarted(sent) => {
+                elider = message_elider(bodies, sent);
+                is_message = sent.command().is_some_and(Command::carries_message);
+            }
             Step::ReplyEnded(Some(sent), status) if starts_upload(sent, status) => {
                 elider = message_elider(bodies, sent);
+                is_message = true;
             }
             _ => {}
         };
@@ -367,11 +375,12 @@ impl Redactor {
         if elider.is_some() {
             self.elider = elider;
         }
+        self.is_message = is_message;
         line
     }
 
     fn data(&self, pieces: Vec<Piece>) -> Vec<Piece> {
-        if self.options.is_searching_data {
+        if self.options.is_searching_data || !self.is_message {
             self.hider.hide_values_in(pieces)
         } else {
             pieces

@@ -98,6 +98,12 @@ impl Hider {
         std::mem::take(&mut self.has_short)
     }
 
+    /// Whether there is anything to hide by value.
+    #[must_use]
+    pub fn has_values(&self) -> bool {
+        self.values.len() > 0
+    }
+
     /// Returns what was malformed of the secret in the line that was hidden last, as far as it has come.
     pub fn take_malformed(&mut self) -> Vec<Malformed> {
         std::mem::take(&mut self.malformed)

@@ -512,7 +512,7 @@ impl Watcher for View {
                 octets,
             } => self.data(&octets),
             Seen::Data { .. } | Seen::CommandSent(_) | Seen::StateChanged(_) => {}
-            Seen::Injected(octets) => {
+            Seen::Injected { octets, .. } => {
                 let mut text = String::new();
                 visible::escape(&octets, &mut text);
                 self.screen.note(

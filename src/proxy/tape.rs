@@ -72,8 +72,8 @@ impl<'a> Tape<'a> {
         let mut injected = 0;
         self.record(|recorder, now_ms, see| {
             recorder.feed(side, octets, now_ms, &mut |seen| {
-                if let Seen::Injected(octets) = &seen {
-                    injected += octets.len();
+                if let Seen::Injected { count, .. } = &seen {
+                    injected += count;
                 }
                 see(seen);
             });
@@ -199,7 +199,7 @@ impl View {
                     }
                 }
             }
-            Seen::Injected(octets) => self.put(Side::Server, octets, shown),
+            Seen::Injected { octets, .. } => self.put(Side::Server, octets, shown),
             _ => {}
         }
     }

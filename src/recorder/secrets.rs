@@ -49,6 +49,60 @@ fn check(talks: &[&[&str]]) {
 }
 
 #[test]
+fn a_listing_repeats_the_password() {
+    for command in ["CAPA", "LIST", "UIDL", "LANG", "AUTH", "HELP"] {
+        let command = format!("C{command}");
+        check(&[
+            &[
+                "Cpass Zebra77Quux",
+                "S-ERR",
+                &command,
+                "S+OK",
+                "SX-LAST zebra77quux",
+                "S.",
+            ],
+            &[
+                "Cpass Zebra77Quux",
+                "S+OK",
+                &command,
+                "S+OK",
+                "S1 WmVicmE3N1F1dXg=",
+                "S.",
+            ],
+        ]);
+    }
+}
+
+#[test]
+fn a_listing_that_comes_in_pieces_repeats_the_password() {
+    for cut in 1..22 {
+        let paper = Paper::default();
+        let mut recorder = Recorder::new(Hider::new(false));
+        recorder.set_file(Some(Box::new(paper.clone())), &[]);
+        let data = "X-LAST Zebra77Quux end";
+        let answer = [
+            "S+OK\r\n",
+            "Cpass Zebra77Quux\r\n",
+            "S-ERR\r\n",
+            "Ccapa\r\n",
+            "S+OK\r\n",
+        ];
+        for text in answer {
+            play(&mut recorder, &[text]);
+        }
+        play(&mut recorder, &[&format!("S{}", &data[..cut])]);
+        recorder.flush(0, &mut |_| {});
+        play(&mut recorder, &[&format!("S{}\r\n.\r\n", &data[cut..])]);
+        recorder.finish(0, &mut |_| {});
+        let text = paper.text().replace("\\-\nS: ", "").replace("\\s", " ");
+        assert!(
+            text.contains("S: X-LAST {{password}} end\n"),
+            "{cut}: {text}"
+        );
+    }
+}
+
+#[test]
 fn message_data_stays_as_it_is() {
     let text = recorded(&[
         "Cpass Zebra77Quux",
@@ -319,6 +373,22 @@ fn a_password_is_repeated_in_another_coat() {
             "{coat}: {text}"
         );
     }
+}
+
+#[test]
+fn octets_before_the_handshake_repeat_the_password() {
+    let talk = [
+        "Cpass Zebra77Quux",
+        "S-ERR",
+        "Cstls",
+        "S+OK\r\n+OK x Zebra77Quux",
+    ];
+    check(&[&talk]);
+    let text = recorded(&talk);
+    assert!(
+        text.contains("* injected 19 octets before the TLS handshake\nS: +OK x {{password}}\n"),
+        "{text}"
+    );
 }
 
 #[test]
