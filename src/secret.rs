@@ -4,6 +4,7 @@ mod guess;
 mod line;
 mod place;
 mod sasl;
+mod store;
 mod values;
 
 use zeroize::Zeroizing;
@@ -15,10 +16,12 @@ use crate::transcript::{Hole, Piece};
 pub use guess::{Guess, is_response};
 pub use line::flat;
 pub use place::{Place, place, typing_errors};
+pub use store::Secrets;
 
 use line::{joined, split, with_holes};
 use place::argument_place;
 use sasl::{names_in, secret_in, unquoted};
+use store::Secret;
 use values::{Found, Values, decode};
 
 /// A secret shorter than this many octets is hidden only where it stands: by value it would be found everywhere.
@@ -34,6 +37,10 @@ const BEFORE_MAX: usize = 96;
 pub struct Hider {
     is_keeping: bool,
     values: Values,
+    /// Where other connections find what is learnt here.
+    store: Option<Secrets>,
+    /// The user who was named last, in lower case.
+    user: Vec<u8>,
     /// The SASL mechanism of the exchange that is going on, upper case, and how many responses were seen.
     mechanism: Vec<u8>,
     responses: usize,
@@ -63,6 +70,8 @@ impl Hider {
         Self {
             is_keeping,
             values: Values::default(),
+            store: None,
+            user: Vec::new(),
             mechanism: Vec::new(),
             responses: 0,
             guess: Guess::default(),
@@ -72,6 +81,42 @@ impl Hider {
             before: Vec::new(),
             is_in_secret: false,
             malformed: Vec::new(),
+        }
+    }
+
+    /// The same; what other connections with this store have learnt is hidden from the start, or where its user is named.
+    #[must_use]
+    pub fn sharing(is_keeping: bool, secrets: &Secrets) -> Self {
+        let mut hider = Self::new(is_keeping);
+        if is_keeping {
+            return hider;
+        }
+        let (names, known) = secrets.at_start();
+        for name in &names {
+            hider.values.add_name(name);
+        }
+        hider.add_known(known);
+        hider.store = Some(secrets.clone());
+        hider
+    }
+
+    fn add_known(&mut self, known: Vec<Secret>) {
+        for secret in known {
+            self.values
+                .add(secret.hole, &secret.octets, &secret.before, secret.is_given);
+        }
+    }
+
+    /// The user of the conversation is named.
+    fn name_user(&mut self, name: &[u8]) {
+        let Some(store) = self.store.clone() else {
+            return;
+        };
+        let name = name.get(..VALUE_MAX).unwrap_or(name).to_ascii_lowercase();
+        store.add_name(&name);
+        if !name.is_empty() && self.user != name {
+            self.add_known(store.of_user(&name));
+            self.user = name;
         }
     }
 
@@ -86,6 +131,16 @@ impl Hider {
             self.has_short |= !secret.is_empty();
         } else if !self.is_keeping {
             self.values.add(hole, secret, &self.before_secret, is_given);
+            if let Some(store) = &self.store {
+                let kept = secret.get(..=VALUE_MAX).unwrap_or(secret);
+                store.add(Secret {
+                    hole,
+                    octets: Zeroizing::new(kept.to_vec()),
+                    before: Zeroizing::new(self.before_secret.clone()),
+                    user: self.user.clone(),
+                    is_given,
+                });
+            }
         }
     }
 
@@ -363,6 +418,7 @@ impl Hider {
         // A name of several words.
         let all = open.get(start..).unwrap_or_default().trim_ascii();
         self.values.add_name(all);
+        self.name_user(all);
     }
 
     /// The names in a SASL response.
@@ -370,6 +426,7 @@ impl Hider {
         if let Some(decoded) = decode(response) {
             for name in names_in(&self.mechanism, self.responses + 1, &decoded) {
                 self.values.add_sasl_name(name);
+                self.name_user(name);
             }
         }
     }

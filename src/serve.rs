@@ -22,6 +22,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use crate::bodies::Bodies;
 use crate::dialogue::Place;
 use crate::log::LogPlace;
+use crate::secret::Secrets;
 use crate::server::fault::Fault;
 use crate::server::loose::{Index, Items, Tape};
 use crate::server::script::Pace;
@@ -279,6 +280,7 @@ struct Shared {
     faults: Vec<&'static Fault>,
     recording: Option<Recording>,
     log: LogPlace,
+    secrets: Secrets,
     bodies: Bodies,
     autologout: Duration,
     tls: Option<Acceptor>,
@@ -331,6 +333,7 @@ impl Serving {
             faults: options.faults,
             recording: options.recording,
             log: options.log,
+            secrets: Secrets::by_user(),
             bodies: options.bodies,
             autologout: options.autologout,
             tls,
