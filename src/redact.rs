@@ -119,6 +119,12 @@ impl Redactor {
         }
     }
 
+    /// What was learnt, for reading the same transcript again from its start: what comes before a secret is searched for it, too.
+    #[must_use]
+    pub fn into_hider(self) -> Hider {
+        self.hider.again()
+    }
+
     /// The file has ended.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         self.end_line(out);

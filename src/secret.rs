@@ -100,6 +100,16 @@ impl Hider {
         hider
     }
 
+    /// The same values for the same conversation, from its start.
+    #[must_use]
+    pub fn again(self) -> Self {
+        Self {
+            values: self.values,
+            store: self.store,
+            ..Self::new(self.is_keeping)
+        }
+    }
+
     fn add_known(&mut self, known: Vec<Secret>) {
         for secret in known {
             self.values
