@@ -22,6 +22,7 @@ use crate::bodies::Bodies;
 use crate::dialogue::Place;
 use crate::log::LogPlace;
 use crate::regular::{self, Links};
+use crate::secret::Secrets;
 use crate::server::fault::Fault;
 use crate::server::loose::{Index, Items, Tape};
 use crate::server::script::Pace;
@@ -306,6 +307,7 @@ struct Shared {
     visits: AtomicU32,
     recording: Option<Recording>,
     log: LogPlace,
+    secrets: Secrets,
     bodies: Bodies,
     autologout: Duration,
     brake: Brake,
@@ -360,6 +362,7 @@ impl Serving {
             visits: AtomicU32::new(0),
             recording: options.recording,
             log: options.log,
+            secrets: Secrets::by_user(),
             bodies: options.bodies,
             autologout: options.autologout,
             brake: options.brake,

@@ -18,6 +18,7 @@ use crate::password::{PasswordArgs, PasswordError};
 use crate::replay::{SETTLE, is_loopback};
 use crate::report;
 use crate::report::findings::{Format, Judged};
+use crate::secret::Secrets;
 use crate::session::{Plan, SessionArgs, TlsArgs, seconds};
 use crate::stdio;
 use crate::target;
@@ -163,6 +164,7 @@ pub fn run(mut args: CheckArgs) -> Exit {
         server: target.to_string(),
         file_name: target.host.clone(),
         spares: Vec::new(),
+        secrets: Secrets::default(),
         proxy: None,
         found: None,
         user: None,

@@ -24,6 +24,7 @@ use crate::replay::{self, Options, Pace, Played, Preview, ReplayError, is_loopba
 use crate::report;
 use crate::report::differences::{Printer, WIDE};
 use crate::report::findings::{self, Format, Judged};
+use crate::secret::Secrets;
 use crate::serve::{ServeOptions, Serving};
 use crate::server::Account;
 use crate::session::{Plan, SessionArgs, TlsArgs, seconds};
@@ -388,6 +389,7 @@ fn play(
         file_name: format!("replay-{}", target.host),
         target,
         spares: Vec::new(),
+        secrets: Secrets::default(),
         proxy: None,
         found: None,
         user: None,

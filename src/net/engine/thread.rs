@@ -264,7 +264,7 @@ impl Engine {
         recorder.feed(Side::Server, octets, now_ms, &mut |seen| {
             match &seen {
                 Seen::TlsAgreed => is_agreed = true,
-                Seen::Injected(octets) => injected += octets.len(),
+                Seen::Injected { count, .. } => injected += count,
                 _ => {}
             }
             count(standing, &seen);

@@ -78,7 +78,7 @@ fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
         .iter()
         .any(|fault| fault.behind_stls != Leftover::Close);
     let mut is_injected = false;
-    let mut see = |seen: Seen| is_injected |= matches!(seen, Seen::Injected(_));
+    let mut see = |seen: Seen| is_injected |= matches!(seen, Seen::Injected { .. });
     for _ in 0..100_000 {
         out.clear();
         let wish = peer.next(&mut out);
