@@ -371,6 +371,9 @@ impl Redactor {
             Some((role, first)) => {
                 let hidden = self.hider.hide_pieces(side, role, pieces, first);
                 Line::Stays(if self.options.has_names {
+                    for name in self.hider.sasl_names() {
+                        self.names.meet(name);
+                    }
                     let replaced = self.names.replace(hidden, role, first);
                     self.hider.hide_words(replaced, names::is_pseudonym)
                 } else {

@@ -431,6 +431,11 @@ impl Hider {
         self.name_user(all);
     }
 
+    /// The names in the responses of the SASL exchange that is going on, in lower case.
+    pub(crate) fn sasl_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.values.sasl_names()
+    }
+
     /// The names in a SASL response.
     fn learn_sasl_names(&mut self, response: &[u8]) {
         if let Some(decoded) = decode(response) {

@@ -207,6 +207,11 @@ impl Values {
         self.sasl_names.push(Zeroizing::new(name));
     }
 
+    /// The names of the SASL exchange that is going on, in lower case.
+    pub(super) fn sasl_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.sasl_names.iter().map(|name| name.as_slice())
+    }
+
     /// A SASL exchange begins or is over.
     pub(super) fn forget_sasl_names(&mut self) {
         self.sasl_names.clear();
