@@ -7,8 +7,6 @@ use crate::tracker::Role;
 /// Marks that people put where they left lines out.
 const SNIPS: &[&str] = &[
     "...",
-    "....",
-    ".....",
     "\u{2026}",
     "[...]",
     "[..]",
@@ -16,7 +14,6 @@ const SNIPS: &[&str] = &[
     "(...)",
     "<...>",
     "{...}",
-    "snip",
     "[snip]",
     "<snip>",
     "(snip)",
@@ -33,7 +30,6 @@ const SNIPS: &[&str] = &[
     "[gek\u{fc}rzt]",
     "[coup\u{e9}]",
     "[cortado]",
-    "8<",
     "--8<--",
     "----8<----",
 ];

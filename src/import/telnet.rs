@@ -118,11 +118,8 @@ pub(super) fn is_gnutls_log(head: &[u8]) -> bool {
             "- Peer has closed the GnuTLS connection",
             "*** Starting TLS handshake",
             "- Handshake was completed",
-            "- Got a certificate list of ",
-            "*** Fatal error: ",
-            "Resolving '",
         ],
-    )
+    ) || (has(head, &["Resolving '"]) && has(head, &["Connecting to '"]))
 }
 
 /// Whether a text has a status line at the start of a line, and a command or another one.

@@ -148,16 +148,28 @@ pub(super) fn parts<'a>(
     let mut parts = Vec::new();
     // Where the part begins, where the line before does if it is the command, and whether a session was seen.
     let (mut start, mut before, mut has_session) = (0, None, false);
+    // A message may quote a session: whether one was asked for, and whether it is coming.
+    let (mut is_asked, mut is_message) = (false, false);
     let mut at = 0;
     for (_, whole) in numbered(octets) {
         let next = (at + whole.len() + 1).min(octets.len());
         let (_, line, _) = bare(whole, has_times);
+        if is_message {
+            is_message = line != b".";
+            at = next;
+            continue;
+        }
         if has_session && connects(line, octets.get(next..).unwrap_or_default()) {
             let cut = before.unwrap_or(at);
             parts.push(octets.get(start..cut).unwrap_or_default());
             (start, has_session) = (cut, false);
         }
         has_session |= begins(line);
+        is_message = is_asked && line.starts_with(b"+OK");
+        if !line.trim_ascii().is_empty() {
+            let verb = Command::of_line(line).map(|command| command.verb);
+            is_asked = matches!(verb, Some("RETR" | "TOP"));
+        }
         before = behind(line, command).map(|_| at);
         at = next;
     }
@@ -198,12 +210,19 @@ pub(super) fn import(
     let lines = numbered(source.octets).map(|(_, line)| bare(line, has_times));
     let mut lines = lines.skip(begin);
     while let Some((time, line, crs)) = lines.next() {
-        let mut ahead = lines.clone().map(|(_, line, _)| line).take(AHEAD_MAX);
+        let mut ahead = lines
+            .clone()
+            .map(|(_, line, crs)| (line, crs))
+            .take(AHEAD_MAX);
+        let next = ahead.clone().next();
+        let said = ahead.find(|(line, _)| !line.trim_ascii().is_empty());
         let ahead = Ahead {
-            next: ahead.clone().next().unwrap_or_default(),
-            said: ahead
-                .find(|line| !line.trim_ascii().is_empty())
-                .unwrap_or_default(),
+            next: next.map_or(b"", |(line, _)| line),
+            said: said.map_or(b"", |(line, _)| line),
+            is_server: match (form, said) {
+                (Form::Terminal(least), Some((_, crs))) => crs > least,
+                _ => false,
+            },
         };
         if let Some(time) = time {
             session.talk.at(time.us);
@@ -226,13 +245,15 @@ struct Ahead<'a> {
     next: &'a [u8],
     /// The next line that is not blank.
     said: &'a [u8],
+    /// Its CRs show that the server said it.
+    is_server: bool,
 }
 
 impl Ahead<'_> {
     /// Whether the server answers next.
     fn is_reply(&self) -> bool {
         let starts = |mark: &[u8]| self.said.starts_with(mark);
-        starts(b"+OK") || starts(b"-ERR") || starts(b"+ ") || self.said == b"+"
+        self.is_server || starts(b"+OK") || starts(b"-ERR") || starts(b"+ ") || self.said == b"+"
     }
 }
 

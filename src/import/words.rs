@@ -1,5 +1,7 @@
 //! What telnet and nc say around a session, in English, French, German and Spanish.
 
+use std::sync::LazyLock;
+
 /// They try an address or a host.
 const TRYING: &[&str] = &[
     "Trying ",
@@ -96,49 +98,81 @@ pub(super) enum Said {
     Prompt,
 }
 
+/// Which list a phrase is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Refused,
+    Lost,
+    Left,
+    Escape,
+    Trying,
+    Connected,
+    Wrong,
+    Prompt,
+}
+
+/// All phrases, as lines are compared with them; the first that fits is right.
+static PHRASES: LazyLock<Vec<(Kind, String)>> = LazyLock::new(|| {
+    let lists: [(Kind, &[&str]); 8] = [
+        (Kind::Refused, REFUSED),
+        (Kind::Lost, LOST),
+        (Kind::Left, LEFT),
+        (Kind::Escape, ESCAPE),
+        (Kind::Trying, TRYING),
+        (Kind::Connected, CONNECTED),
+        (Kind::Wrong, &["telnet: "]),
+        (Kind::Prompt, &["telnet> "]),
+    ];
+    let all = lists.into_iter();
+    all.flat_map(|(kind, list)| list.iter().map(move |phrase| (kind, plain(phrase))))
+        .collect()
+});
+
+/// The phrase that a line begins with, and what follows.
+fn phrase(line: &str) -> Option<(Kind, &str)> {
+    let mut phrases = PHRASES.iter();
+    phrases.find_map(|(kind, phrase)| Some((*kind, line.strip_prefix(phrase.as_str())?)))
+}
+
 impl Said {
     /// Reads a line. Letters that are not ASCII match any: a console writes them in its own encoding.
     pub(super) fn of(line: &[u8]) -> Option<Self> {
         let line = line.trim_ascii();
-        if line.len() > LINE_MAX {
+        // All phrases begin with a letter; most lines of a message are longer, or begin otherwise.
+        if line.len() > LINE_MAX || !line.first()?.is_ascii_alphabetic() {
             return None;
         }
         let line = plain(&String::from_utf8_lossy(line));
-        let after = |starts: &[&str]| {
-            let mut starts = starts.iter();
-            starts.find_map(|start| line.strip_prefix(&plain(start)).map(str::to_owned))
-        };
-        let within = |phrases: &[&str]| {
-            let mut phrases = phrases.iter();
-            phrases.find_map(|phrase| line.split_once(&plain(phrase)))
-        };
-        if let Some((front, rest)) = within(REFUSED) {
-            let host = TRYING
-                .iter()
-                .find_map(|start| front.strip_prefix(&plain(start)));
-            let digits = rest.split(|c: char| !c.is_ascii_digit());
-            return Some(Self::Refused {
-                host: host.unwrap_or_default().trim_end_matches('.').to_owned(),
-                port: digits.map(str::to_owned).find(|word| !word.is_empty()),
-                why: rest.rsplit_once(": ").map_or("", |(_, why)| why).to_owned(),
-            });
-        }
-        if after(LOST).is_some() || line.contains(" closed by foreign host") {
+        if line.starts_with("Connection to ") && line.contains(" closed by foreign host") {
             return Some(Self::Lost);
         }
-        if after(LEFT).is_some() {
-            return Some(Self::Left);
+        let (kind, rest) = phrase(&line)?;
+        Some(match kind {
+            Kind::Refused => Self::refused("", rest),
+            // Windows goes on in the same line: `Connecting To X...Could not open ...`.
+            Kind::Trying => match rest.split_once("...") {
+                Some((host, more)) => match phrase(more) {
+                    Some((Kind::Refused, rest)) => Self::refused(host, rest),
+                    _ => Self::Trying(rest.to_owned()),
+                },
+                None => Self::Trying(rest.to_owned()),
+            },
+            Kind::Lost => Self::Lost,
+            Kind::Left => Self::Left,
+            Kind::Escape => Self::Escape,
+            Kind::Connected => Self::Connected(rest.to_owned()),
+            Kind::Wrong => Self::Wrong(rest.to_owned()),
+            Kind::Prompt => Self::Prompt,
+        })
+    }
+
+    fn refused(host: &str, rest: &str) -> Self {
+        let mut digits = rest.split(|c: char| !c.is_ascii_digit());
+        Self::Refused {
+            host: host.to_owned(),
+            port: digits.find(|word| !word.is_empty()).map(str::to_owned),
+            why: rest.rsplit_once(": ").map_or("", |(_, why)| why).to_owned(),
         }
-        if after(ESCAPE).is_some() {
-            return Some(Self::Escape);
-        }
-        let wrong = || after(&["telnet: "]).map(Self::Wrong);
-        let prompt = || after(&["telnet> "]).map(|_| Self::Prompt);
-        let found = after(TRYING).map(Self::Trying);
-        found
-            .or_else(|| after(CONNECTED).map(Self::Connected))
-            .or_else(wrong)
-            .or_else(prompt)
     }
 }
 

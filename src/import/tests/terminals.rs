@@ -304,3 +304,21 @@ fn a_capture_that_begins_later_says_so_by_holes() {
         "{text}"
     );
 }
+
+#[test]
+fn a_message_that_quotes_a_session_is_one_message() {
+    let front = "Trying 192.0.2.1...\nConnected to x.\nEscape character is '^]'.\n";
+    let quoted = format!("{front}{LOGIN}Connection closed by foreign host.\n");
+    let log = format!("{front}+OK\nretr 1\n+OK\n{quoted}.\nquit\n+OK bye\n");
+    let made = one(Format::Telnet, &log);
+    assert!(made.contains("S: Trying 192.0.2.1...\n"), "{made}");
+    assert!(made.ends_with("S: .\nC: quit\nS: +OK bye\n"), "{made}");
+}
+
+#[test]
+fn what_script_kept_as_typed_is_typed_whatever_the_server_answers() {
+    let log = "Escape character is '^]'.\r\n+OK ready\r\r\nhelo\r\n500 what\r\r\nfoo bar baz qux\r\n-ERR\r\r\n";
+    let made = one(Format::Telnet, log);
+    let want = "S: +OK ready\nC: helo\nS: 500 what\nC: foo bar baz qux\nS: -ERR\n";
+    assert_eq!(made, want);
+}
