@@ -346,7 +346,12 @@ fn gnutls_opening(lines: &[&[u8]], has_session: bool, octets: &[u8]) -> Opening 
             .events
             .extend(event.or((!is_later).then(|| "tls unknown".to_owned())));
     } else if let Some(failure) = failure {
-        opening.events.push(failure);
+        // The client refused: what it says of the certificate is the reason.
+        let doubt = tls.doubt.filter(|doubt| !doubt.is_empty());
+        opening.events.push(match doubt {
+            Some(doubt) if failure.ends_with(" certificate") => format!("{failure} ({doubt})"),
+            _ => failure,
+        });
         opening.is_failed = true;
     }
     opening

@@ -224,8 +224,8 @@ fn sessions_that_failed_are_transcripts() {
         ),
         (
             Format::GnutlsCli,
-            "Resolving 'x:995'...\nConnecting to '192.0.2.7:995'...\n*** Fatal error: Error in the certificate.\n",
-            "* connected 192.0.2.7:995\n* tls failed: Error in the certificate\n",
+            "Resolving 'x:995'...\nConnecting to '192.0.2.7:995'...\n- Status: The certificate is NOT trusted. The certificate issuer is unknown. \n*** Fatal error: Error in the certificate.\n",
+            "* connected 192.0.2.7:995\n* tls failed: Error in the certificate (The certificate is NOT trusted. The certificate issuer is unknown)\n",
         ),
     ] {
         assert_eq!(one(format, log), want, "{log}");
