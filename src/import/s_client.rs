@@ -156,20 +156,18 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     if !all.is_empty() {
         return Ok(all);
     }
-    Err({
-        let (what, hint) = if report.tls.version.is_some() {
-            (
-                "TLS was set up, but no line of a POP3 server follows",
-                "let s_client wait for the greeting, and keep what it printed up to `closed`",
-            )
-        } else {
-            (
-                "no greeting of a POP3 server",
-                "keep what s_client printed, from `CONNECTED` to `closed`",
-            )
-        };
-        Problem::new(source, None, what, hint)
-    })
+    let (what, hint) = if report.tls.version.is_some() {
+        (
+            "TLS was set up, but no line of a POP3 server follows",
+            "let s_client wait for the greeting, and keep what it printed up to `closed`",
+        )
+    } else {
+        (
+            "no greeting of a POP3 server",
+            "keep what s_client printed, from `CONNECTED` to `closed`",
+        )
+    };
+    Err(Problem::new(source, None, what, hint))
 }
 
 /// What s_client says before the session.

@@ -236,6 +236,9 @@ pub(super) fn import(
 /// The start of a report of s_client's that has the keys of a later session.
 const TICKET: &[u8] = b"Post-Handshake ";
 
+/// The longest greeting in which a command is looked for.
+const GLUED_MAX: usize = 1024;
+
 /// Blank lines after a line that are looked over.
 const AHEAD_MAX: usize = 32;
 
@@ -443,7 +446,7 @@ impl Session<'_> {
             return Some(greeting.len());
         }
         // A reply without a command before it: that was typed in the greeting's line.
-        if self.form == Form::Pipe || !ahead.is_reply() {
+        if self.form == Form::Pipe || !ahead.is_reply() || line.len() > GLUED_MAX {
             return None;
         }
         let mut found = None;

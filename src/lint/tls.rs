@@ -266,6 +266,7 @@ fn is_plain(event: &Event) -> bool {
         "in clear",
         "POP3 without",
         "wrong version number",
+        "unexpected TLS packet",
         "+OK",
     ]
     .iter()

@@ -322,3 +322,12 @@ fn what_script_kept_as_typed_is_typed_whatever_the_server_answers() {
     let want = "S: +OK ready\nC: helo\nS: 500 what\nC: foo bar baz qux\nS: -ERR\n";
     assert_eq!(made, want);
 }
+
+#[test]
+fn a_greeting_too_long_for_one_is_not_searched_for_commands() {
+    let long = "PASS ".repeat(100_000);
+    let log = format!("$ openssl s_client -starttls pop3\nCONNECTED(00000003)\n+OK {long}\n+OK\n");
+    let made = one(Format::SClient, &log);
+    assert!(!made.contains("{{..}}"));
+    assert!(made.ends_with("C: {{...}}\nS: +OK\n"));
+}
