@@ -197,6 +197,7 @@ pub(super) fn import(
         is_starttls: opening.is_starttls,
         is_keeping: options.is_keeping,
         is_snipped: false,
+        owes_response: false,
         until: None,
     };
     for event in &opening.events {
@@ -270,6 +271,8 @@ struct Session<'a> {
     is_keeping: bool,
     /// The paste leaves lines out somewhere before.
     is_snipped: bool,
+    /// The client's next line is a response to a challenge whose AUTH is not there.
+    owes_response: bool,
     /// The session has ended: what follows is the shell's.
     is_over: bool,
     /// The start of the line that ends a report of the program's.
@@ -321,6 +324,7 @@ impl Session<'_> {
                 return self.talk.hole(Side::Server);
             }
             Form::Copy if is_typed => Side::Client,
+            Form::Copy if self.is_stray_challenge(line) => Side::Server,
             Form::Copy => self.side(line, is_status, ahead),
         };
         if is_typed && side == Side::Client && self.form != Form::Pipe {
@@ -344,12 +348,19 @@ impl Session<'_> {
                 let own = format!("{name} took this line for itself and did not send it:");
                 return self.talk.prose(&format!("{own} {what}"));
             }
+            if std::mem::take(&mut self.owes_response)
+                && !self.is_keeping
+                && Command::of_line(line).is_none()
+            {
+                let hole = Piece::Hole(Hole::Named("response".to_owned()));
+                return self.talk.row(side, vec![hole], end);
+            }
             if self.form != Form::Pipe && self.is_foreign(line, ahead) {
                 return self.foreign(line);
             }
             return self.talk.line(side, line, end);
         }
-        if is_first && let Some(inner) = self.glued(line, ahead) {
+        if is_first && let Some(inner) = self.glued(line, crs, ahead) {
             let (greeting, rest) = line.split_at(inner);
             self.talk.prose(
                 "s_client -starttls shows a part of the greeting, and neither STLS nor its reply",
@@ -358,7 +369,8 @@ impl Session<'_> {
             self.talk.row(Side::Server, pieces, LineEnd::Crlf);
             return self.line(rest, crs, ahead);
         }
-        let is_reply = is_status || self.is_challenge(line);
+        self.owes_response = self.is_stray_challenge(line);
+        let is_reply = is_status || self.is_challenge(line) || self.owes_response;
         if is_reply && !is_first && self.talk.awaited().is_none() && !self.talk.is_in_data() {
             // What was typed is not in the file.
             self.talk.hole(Side::Client);
@@ -433,7 +445,7 @@ impl Session<'_> {
     }
 
     /// Where another line begins that is glued to the greeting.
-    fn glued(&self, line: &[u8], ahead: Ahead<'_>) -> Option<usize> {
+    fn glued(&self, line: &[u8], crs: usize, ahead: Ahead<'_>) -> Option<usize> {
         if let Some(at) = second_status(line) {
             return Some(at);
         }
@@ -445,8 +457,14 @@ impl Session<'_> {
         {
             return Some(greeting.len());
         }
-        // A reply without a command before it: that was typed in the greeting's line.
-        if self.form == Form::Pipe || !ahead.is_reply() || line.len() > GLUED_MAX {
+        // A reply without a command before it: that was typed in the greeting's line. A login is hidden in any case.
+        let is_whole = match self.form {
+            Form::Pipe => true,
+            Form::Terminal(least) => crs > least,
+            Form::Copy => false,
+        };
+        let is_likely = ahead.is_reply() || self.is_starttls;
+        if is_whole || !is_likely || line.len() > GLUED_MAX {
             return None;
         }
         let mut found = None;
@@ -459,11 +477,18 @@ impl Session<'_> {
             if is_login(rest) || (self.is_starttls && command.verb == "USER" && has_word) {
                 return Some(at);
             }
-            if self.is_starttls {
+            if self.is_starttls && ahead.is_reply() {
                 found = Some(at);
             }
         }
         found
+    }
+
+    /// Whether a line is a challenge of an AUTH that is not in the recording: a response follows, and is a secret.
+    fn is_stray_challenge(&self, line: &[u8]) -> bool {
+        let is_known = self.talk.is_in_sasl() || self.talk.is_in_data();
+        let text = line.strip_prefix(b"+ ").unwrap_or_default();
+        !is_known && (line == b"+" || (line.starts_with(b"+ ") && !text.contains(&b' ')))
     }
 
     fn own(&mut self, line: &[u8]) {

@@ -331,3 +331,56 @@ fn a_greeting_too_long_for_one_is_not_searched_for_commands() {
     assert!(!made.contains("{{..}}"));
     assert!(made.ends_with("C: {{...}}\nS: +OK\n"));
 }
+
+/// A line that is missing or strange at any place of a login, and no secret comes out.
+#[test]
+fn a_login_with_a_line_lost_or_added_stays_hidden() {
+    let starttls = "$ openssl s_client -starttls pop3 -connect x:110\nCONNECTED(00000003)\n---\n";
+    for (front, talk) in [
+        (
+            "",
+            "+OK|AUTH LOGIN|+ VXNlcm5hbWU6|Ym9i|+ UGFzc3dvcmQ6|aHVudGVyMnNlY3JldA==|+OK|QUIT|+OK",
+        ),
+        (
+            "",
+            "+OK|AUTH PLAIN|+ |AGJvYgBodW50ZXIyc2VjcmV0|+OK|QUIT|+OK",
+        ),
+        (
+            "",
+            "+OK|user bob|+OK|pas hunter2secret|-ERR|pass hunter2secret|+OK|quit|+OK",
+        ),
+        (
+            starttls,
+            "+OK rAUTH PLAIN AGJvYgBodW50ZXIyc2VjcmV0|+OK|stat|+OK 0 0",
+        ),
+        (starttls, "+OK rpass hunter2secret|+OK|stat|+OK 0 0"),
+    ] {
+        let lines: Vec<&str> = talk.split('|').collect();
+        for (at, lost) in (1..=lines.len()).flat_map(|at| [(at, 0), (at, 1)]) {
+            let rest = lines.get(at + lost..).unwrap_or_default();
+            for added in ["[Test] something else", "...", "", "^C", "exit"] {
+                let talk = [&lines[..at], &[added], rest].concat().join("\n");
+                let log = format!("{front}{talk}\n");
+                let source = [Source {
+                    name: "x",
+                    octets: log.as_bytes(),
+                }];
+                let format = if front.is_empty() {
+                    Format::Terminal
+                } else {
+                    Format::SClient
+                };
+                let Ok(made) = import(format, &source, &Options::default()) else {
+                    continue;
+                };
+                let made: String = made
+                    .iter()
+                    .map(|made| String::from_utf8_lossy(&made.text))
+                    .collect();
+                for secret in ["aHVudGVyMnNl", "AGJvYgBo", "hunter2"] {
+                    assert!(!made.contains(secret), "{log}\n{made}");
+                }
+            }
+        }
+    }
+}
