@@ -22,7 +22,13 @@ const WORDS: &[(Reason, &[&str])] = &[
     ),
     (
         Reason::Name,
-        &["for another name", "for none of", "not for", "mismatch"],
+        &[
+            "for another name",
+            "for none of",
+            "not for",
+            "mismatch",
+            "does not match the expected",
+        ],
     ),
     (Reason::Weak, &["no longer safe", "too weak"]),
     (
@@ -33,6 +39,7 @@ const WORDS: &[(Reason, &[&str])] = &[
             "authority",
             "leaves out",
             "unknown CA",
+            "issuer is unknown",
             "not trust",
         ],
     ),
@@ -276,6 +283,7 @@ fn is_plain(event: &Event) -> bool {
         "in clear",
         "POP3 without",
         "wrong version number",
+        "unexpected TLS packet",
         "+OK",
     ]
     .iter()
