@@ -38,8 +38,8 @@ fn stopped(how: &str, in_pager: bool) {
             session.press("retr 1\r");
             assert!(session.see("q back"));
         } else {
-            session.press("xyzzy");
-            assert!(session.prompt("auth> xyzzy"));
+            session.press("noop 5");
+            assert!(session.prompt("auth> noop 5"));
         }
         let mark = session.mark();
         match how {
@@ -65,14 +65,14 @@ fn stopped(how: &str, in_pager: bool) {
             assert!(session.prompt("auth>"), "{how}");
         } else {
             assert!(session.came(mark, "auth> "), "{how}");
-            assert!(session.prompt("auth> xyzzy"), "{how}");
+            assert!(session.prompt("auth> noop 5"), "{how}");
             assert!(session.line("", "auth>"), "{how}");
         }
     }
     session.press(":quit\r");
     assert!(session.see("all is as it was"));
     session.end(End::Not);
-    let line = if in_pager { "retr 1\r\n" } else { "xyzzy\r\n" };
+    let line = if in_pager { "retr 1\r\n" } else { "noop 5\r\n" };
     let sent = format!("user alice\r\n{}", line.repeat(3));
     assert_eq!(text(&server.join().unwrap()), sent);
     let kept = crate::support::read(&log).octets(Side::Client);
