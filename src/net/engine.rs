@@ -93,7 +93,8 @@ pub enum News {
     NotPop3(Greeting),
     /// A server was not reached, and the next one is tried.
     NotReached(String),
-    /// No octet came for this time, although something was awaited; the last octets of the server, four at most.
+    /// A greeting or a status line was not complete after this time, or no octet of data came for so long; the last octets of the
+    /// server, four at most.
     TimedOut(Duration, Awaited, Vec<u8>),
     /// The server has answered QUIT, and not closed in this time (RFC 1939 §6).
     KeptOpen(Duration),
@@ -231,7 +232,7 @@ pub enum OpenError {
 pub struct Waits {
     /// For each address, and for a TLS handshake.
     pub connect: Duration,
-    /// For the next octet of a reply; None: for ever.
+    /// For a greeting or a status line to be complete, and for the next octet of data; None: for ever.
     pub reply: Option<Duration>,
 }
 
@@ -323,6 +324,7 @@ impl Connection {
             shared: Arc::clone(&shared),
             standing: shared.lock().clone(),
             start,
+            asked_since: Instant::now(),
             first: Some(Vec::new()),
             is_unannounced: false,
             is_late_told: false,
