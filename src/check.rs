@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::exit::Exit;
+use crate::figures;
 use crate::finding::{Finding, Level};
 use crate::lint::{self, Lint};
 use crate::net::mistake::Mistake;
@@ -24,11 +25,14 @@ use session::Session;
 /// How many logins of one run fail on purpose at most. Where the password that is given is wrong, one more does.
 pub const FAILED_LOGINS: usize = 5;
 
-/// How much of a server one probe takes, in octets: a reply without end is not waited for.
+/// How much of a server one probe takes when nothing else is said, in octets: a reply without end is not waited for.
 pub const OCTETS_MAX: u64 = 64 * 1024 * 1024;
 
-/// How much all probes of a run take, in octets of their transcripts.
-pub const OCTETS_OF_A_RUN: u64 = 4 * OCTETS_MAX;
+/// How much all probes of a run take, in octets of their transcripts, where one takes `most`.
+#[must_use]
+pub fn octets_of_a_run(most: u64) -> u64 {
+    most.saturating_mul(4)
+}
 
 /// What a probe needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,6 +203,8 @@ pub struct Check<'a> {
     pub is_here: bool,
     /// When all of it ends.
     pub until: Instant,
+    /// How many octets one probe takes.
+    pub most: u64,
     /// How many octets may still come.
     pub octets_left: u64,
     /// What has been learnt: so many times the server did not close behind QUIT.
@@ -277,12 +283,12 @@ impl Check<'_> {
         let mut plan = self.plan.clone();
         plan.file_name = format!("check-{}-{}", probe.name, self.plan.target.host);
         let user = self.plan.args.user.clone().unwrap_or_default();
-        let most = self.octets_left.min(OCTETS_MAX);
+        let most = self.octets_left.min(self.most);
+        plan.args.max_size = Some(most);
         let options = Options {
             keep_going: true,
             expects_tls_failure: true,
             until: Some(self.until),
-            most_octets: Some(most),
             answers_only: true,
             leaves_at_once: self.kept_open >= 2,
             values: HashMap::from([("user".to_owned(), user)]),
@@ -344,15 +350,19 @@ impl Check<'_> {
 
 /// How a probe ended before its time, and the exit code for it.
 fn early(failure: Option<Exit>, limit: Option<Limit>, most: u64) -> Option<(String, Exit)> {
-    let why = match (limit, failure?) {
+    let exit = match (failure?, limit) {
+        (_, Some(_)) => Exit::TimedOut,
+        (failure, None) => failure,
+    };
+    let why = match (limit, exit) {
         (Some(Limit::Time), _) => "the time limit is reached".to_owned(),
-        (Some(Limit::Octets), _) => format!("more than {} MiB came", most / 1024 / 1024),
+        (Some(Limit::Octets), _) => format!("more than {} came", figures::size(most)),
         (None, Exit::Tls) => "TLS failed".to_owned(),
         (None, Exit::Refused) => "this is not a POP3 server".to_owned(),
         (None, Exit::TimedOut) => "no reply came in time".to_owned(),
         (None, _) => "the connection was lost".to_owned(),
     };
-    Some((why, failure?))
+    Some((why, exit))
 }
 
 /// Why a probe tested nothing that needs a TLS handshake.

@@ -7,9 +7,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::check::across::{self, ACROSS, SAMPLES_MIN, Sessions};
-use crate::check::{self, Check, FAILED_LOGINS, Need, OCTETS_OF_A_RUN, Outcome, PROBES, Probe};
+use crate::check::{
+    self, Check, FAILED_LOGINS, Need, OCTETS_MAX, Outcome, PROBES, Probe, octets_of_a_run,
+};
 use crate::console::terminal::{self, Interrupts};
 use crate::exit::Exit;
+use crate::figures::{self, read_size};
 use crate::finding::{Finding, Level};
 use crate::lint;
 use crate::log;
@@ -96,6 +99,10 @@ pub struct CheckArgs {
     /// Stop after so many seconds, in the middle of a probe, too
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "60")]
     time_limit: Duration,
+
+    /// Take no more than this of one session, and four times as much in all: octets, or with K, M or G [default: 64M]
+    #[arg(long, value_name = "SIZE", value_parser = read_size)]
+    max_size: Option<u64>,
 
     /// How to print
     #[arg(long, value_enum, default_value_t)]
@@ -192,12 +199,14 @@ pub fn run(mut args: CheckArgs) -> Exit {
         return Exit::Usage;
     }
     let is_here = is_loopback(&plan.target.host);
+    let most = args.max_size.unwrap_or(OCTETS_MAX);
     let mut check = Check {
         password,
         no_login: None,
         may_send_in_clear: args.allow_plaintext || is_here,
         is_here,
-        octets_left: OCTETS_OF_A_RUN,
+        most,
+        octets_left: octets_of_a_run(most),
         kept_open: 0,
         has_timestamp: false,
         plan: &plan,
@@ -302,8 +311,8 @@ impl Run {
             }
             if check.octets_left == 0 {
                 run.gap = Some(Exit::TimedOut);
-                let most = OCTETS_OF_A_RUN / 1024 / 1024;
-                run.skip(probe, format!("more than {most} MiB came in all"));
+                let most = figures::size(octets_of_a_run(check.most));
+                run.skip(probe, format!("more than {most} came in all"));
                 continue;
             }
             if run.sessions.are_silent() {

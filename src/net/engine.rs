@@ -21,6 +21,7 @@ use super::dial::{DialError, Dialled, Route, plain, reach};
 use super::mistake::Mistake;
 use super::tls::{TlsError, TlsFacts, TlsSettings};
 use crate::command::Shape;
+use crate::figures;
 use crate::recorder::{Recorder, Seen};
 use crate::target::Target;
 use crate::tracker::{Awaited, Cut, State, Status};
@@ -123,6 +124,8 @@ pub enum Ending {
     TlsFailed,
     /// Octets came between STLS and the handshake.
     Injected,
+    /// More octets came than are to be stored; we closed it.
+    TooMuch(u64),
 }
 
 impl Ending {
@@ -139,7 +142,21 @@ impl Ending {
             Self::ByServer(cut) => format!("closed by server{}", place(cut)),
             Self::Lost(why, cut) => format!("connection lost{}: {why}", place(cut)),
             Self::Dropped(why) => format!("connection lost: {why}"),
-            Self::ByClient | Self::TlsFailed | Self::Injected => "closed by client".to_owned(),
+            Self::ByClient | Self::TlsFailed | Self::Injected | Self::TooMuch(_) => {
+                "closed by client".to_owned()
+            }
+        }
+    }
+
+    /// What is to be told before [`Ending::event`].
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::TooMuch(most) => Some(format!(
+                "more than {} came from the server",
+                figures::size(*most)
+            )),
+            _ => None,
         }
     }
 
@@ -148,7 +165,7 @@ impl Ending {
     pub fn is_loss(&self) -> bool {
         matches!(
             self,
-            Self::ByServer(Cut::Reply | Cut::Line | Cut::Data) | Self::Lost(..)
+            Self::ByServer(Cut::Reply | Cut::Line | Cut::Data) | Self::Lost(..) | Self::TooMuch(_)
         )
     }
 }
@@ -227,13 +244,15 @@ pub enum OpenError {
     Io(#[from] io::Error),
 }
 
-/// How long to wait for what.
+/// How long to wait for what, and for how much.
 #[derive(Debug, Clone, Copy)]
 pub struct Waits {
     /// For each address, and for a TLS handshake.
     pub connect: Duration,
     /// For a greeting or a status line to be complete, and for the next octet of data; None: for ever.
     pub reply: Option<Duration>,
+    /// How many octets of the server are taken; behind more of them the connection is closed.
+    pub octets: u64,
 }
 
 impl Waits {

@@ -290,6 +290,9 @@ impl Engine {
                 Ending::TlsFailed
             })?;
         }
+        if self.standing.received > self.waits.octets {
+            return Err(Ending::TooMuch(self.waits.octets));
+        }
         for octets in self.waiting_lines() {
             self.send(&octets);
         }
@@ -509,7 +512,9 @@ impl Engine {
             Ending::Lost(why, _) => Ending::Lost(why, cut),
             ending => ending,
         };
-        self.recorder.event(&ending.event(), now_ms);
+        for event in ending.reason().into_iter().chain([ending.event()]) {
+            self.recorder.event(&event, now_ms);
+        }
         if self.is_unannounced {
             self.recorder.event(tls::UNANNOUNCED, now_ms);
         }
