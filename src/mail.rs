@@ -11,6 +11,8 @@ pub const DECODED_MAX: usize = 16 * 1024 * 1024;
 const MULTIPARTS_MAX: usize = 1000;
 
 /// The same for pairs of hyphens. A line between parts has one (RFC 2046 §5.1.1), and so have comments in HTML and rulers.
+/// What a message in base64 holds is not counted (RFC 2046 §5.2.1 forbids to encode one): there [`DECODED_MAX`] is the bound, and
+/// the most that was seen are 480 MiB.
 const HYPHENS_MAX: usize = 100_000;
 
 /// How many parts of a message are listed.
