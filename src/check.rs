@@ -1,26 +1,24 @@
 //! Asks a server what the probes ask, each on a connection of its own, and judges the transcripts by the rules.
 
 pub mod across;
+mod playing;
+mod reasons;
+mod rest;
 pub mod session;
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::exit::Exit;
-use crate::figures;
-use crate::finding::{Finding, Level};
-use crate::lint::{self, Lint};
+use crate::finding::Finding;
 use crate::net::mistake::Mistake;
-use crate::replay::{self, Limit, Options, ReplayError};
-use crate::sasl;
+use crate::replay::ReplayError;
 use crate::session::{Failure, Plan};
-use crate::text::{self, Reader};
-use crate::tracker::Status;
+use crate::text;
 use crate::transcript::Item;
 use session::Session;
+
+/// After this many sessions in a row whose greeting is `-ERR`, the rest of the probes is left out: no password goes to such a server.
+const REFUSED_SESSIONS_MAX: u64 = 2;
 
 /// How many logins of one run fail on purpose at most. Where the password that is given is wrong, one more does.
 pub const FAILED_LOGINS: usize = 5;
@@ -41,11 +39,13 @@ pub enum Need {
     Nothing,
     /// A server that agrees to STLS, and a connection in clear.
     Stls,
+    /// A server that does not announce STLS, and a connection in clear.
+    NoStls,
     /// A user's name.
     User,
     /// A user's name and password.
     Login,
-    /// The same, on a connection in clear to this machine, and a server that agrees to STLS.
+    /// The same, on an unencrypted connection, and a server that agrees to STLS.
     ClearLogin,
 }
 
@@ -75,15 +75,21 @@ pub const PROBES: &[Probe] = probes![
     "too-early",
     "early-noop",
     "long-line",
-    "longest-line",
     "auth",
     "lang",
     "utf8",
     "stls",
+    "stls-unlisted",
+    "control-octets",
     "unknown-user",
     "wrong-password",
+    "longest-line",
     "session",
+    "numbers",
+    "number-garbage",
     "deletion",
+    "late",
+    "last",
     "pipelining",
     "pipelining-login",
     "stls-late",
@@ -92,6 +98,10 @@ pub const PROBES: &[Probe] = probes![
     "sasl-initial",
     "sasl-cancel",
     "apop",
+    "lf-command",
+    "nul-command",
+    "capa-mid-login",
+    "missing-argument",
     "stls-injection"
 ];
 
@@ -115,6 +125,7 @@ impl Probe {
     pub fn need(&self) -> Need {
         match self.head("needs").as_deref() {
             Some("stls") => Need::Stls,
+            Some("no stls") => Need::NoStls,
             Some("user") => Need::User,
             Some("login") => Need::Login,
             Some("clear login") => Need::ClearLogin,
@@ -141,10 +152,24 @@ impl Probe {
         count.and_then(|count| count.parse().ok()).unwrap_or(0)
     }
 
+    /// How long it waits for a reply at most, where silence is an answer.
+    #[must_use]
+    pub fn patience(&self) -> Option<Duration> {
+        let seconds = self.head("patience")?.parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+
     /// Whether a failed handshake is the server's right, so that nothing was tested.
     #[must_use]
     pub fn may_fail_tls(&self) -> bool {
         self.head("may").as_deref() == Some("fail tls")
+    }
+
+    /// Whether it may fetch a message, which a server that keeps flags then marks as read.
+    #[must_use]
+    pub fn fetches(&self) -> bool {
+        let is_fetch = |line: &str| line.starts_with("C: RETR ");
+        self.need() == Need::Login && self.text.lines().any(is_fetch)
     }
 
     /// Its first line of prose: what it is for.
@@ -162,8 +187,8 @@ impl Probe {
 /// What came of a probe.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It was played.
-    Played(Box<Run>),
+    /// It was played, in several sessions where one ended before its time.
+    Played(Vec<Run>),
     /// It was not played, for this reason.
     Skipped(String),
     /// It could not be played.
@@ -179,8 +204,10 @@ pub struct Run {
     pub findings: Vec<Finding>,
     /// What it tells to the rules over several sessions.
     pub session: Session,
-    /// It ended before its time: how, and the exit code for it.
-    pub early: Option<(String, Exit)>,
+    /// It ended before its time: how, and what was not tested for that.
+    pub early: Option<String>,
+    /// It ended before its time, and the rest was done in the next one.
+    pub note: Option<String>,
     /// What it is for could not be tested, and why.
     pub untested: Option<String>,
     /// There is no TLS, where it should be from the first octet.
@@ -199,8 +226,10 @@ pub struct Check<'a> {
     pub may_send_in_clear: bool,
     /// The password of the user, for the probes that need one.
     pub password: Option<String>,
-    /// The server is on this machine.
-    pub is_here: bool,
+    /// Whether the password may be sent without TLS although the server has TLS: that was asked for.
+    pub allows_plaintext: bool,
+    /// How long to wait for what is still on its way, where a reply cannot be the one to its command.
+    pub settle: Duration,
     /// When all of it ends.
     pub until: Instant,
     /// How many octets one probe takes.
@@ -209,10 +238,18 @@ pub struct Check<'a> {
     pub octets_left: u64,
     /// What has been learnt: so many times the server did not close behind QUIT.
     pub kept_open: u64,
+    /// How many sessions in a row began with `-ERR`, and what it said.
+    pub refused_sessions: (u64, String),
+    /// What has been learnt: the server answers a command twice now and then.
+    pub answers_twice: bool,
+    /// What has been learnt: USER was answered `+OK` for a name that nobody has.
+    pub takes_nobody: bool,
     /// What has been learnt: a greeting had a timestamp.
     pub has_timestamp: bool,
     /// What has been learnt: every capability that was announced, in one of the phases.
     pub capabilities: Vec<String>,
+    /// What has been learnt: CAPA was refused, and never answered.
+    pub has_no_capa: bool,
     /// What has been learnt: the login of a probe did not come about, and why.
     pub no_login: Option<String>,
 }
@@ -225,6 +262,11 @@ impl Check<'_> {
 
     /// Why a probe is not to be played; None: it is.
     fn unfit(&self, probe: &Probe) -> Option<String> {
+        let (refused, text) = &self.refused_sessions;
+        if *refused >= REFUSED_SESSIONS_MAX {
+            let text = reasons::shown_reply(text);
+            return Some(format!("the server refuses sessions: {text}"));
+        }
         let has_user = self.plan.args.user.is_some();
         let is_clear = !self.plan.target.is_tls;
         let lacks = |capability: &String| !announces(&self.capabilities, capability);
@@ -232,6 +274,10 @@ impl Check<'_> {
             Need::Stls | Need::ClearLogin if !is_clear => "TLS is on from the first octet",
             Need::Stls | Need::ClearLogin if !announces(&self.capabilities, "STLS") => {
                 "the server does not announce STLS"
+            }
+            Need::NoStls if !is_clear => "TLS is on from the first octet",
+            Need::NoStls if announces(&self.capabilities, "STLS") => {
+                "the server announces STLS, and another probe uses it"
             }
             Need::User | Need::Login | Need::ClearLogin if !has_user => "it needs a user: -u NAME",
             // One try is enough: more might lock the account.
@@ -246,14 +292,14 @@ impl Check<'_> {
             {
                 "the password would go out in clear; --allow-plaintext sends it"
             }
-            // Whoever has TLS need not send a password without.
-            Need::ClearLogin if !self.is_here => {
-                "the password would go out in clear, and the server has TLS"
+            // An address of this machine may be a tunnel to a different one.
+            Need::ClearLogin if !self.allows_plaintext => {
+                "the password would go out unencrypted, and the server has TLS; --allow-plaintext sends it"
             }
             _ if probe.needs_timestamp() && !self.has_timestamp => "the greeting has no timestamp",
             // What the server said in clear does not count inside TLS.
-            _ if probe.needs_timestamp() && self.begins_tls() && !self.is_here => {
-                "the greeting came in clear; port 995 with --tls has it inside TLS"
+            _ if probe.needs_timestamp() && self.begins_tls() && !self.allows_plaintext => {
+                "the greeting came unencrypted, and the server has TLS; use port 995 with --tls, or --allow-plaintext"
             }
             _ => {
                 return probe
@@ -263,155 +309,6 @@ impl Check<'_> {
             }
         };
         Some(unfit.to_owned())
-    }
-
-    /// Plays one probe and judges it by the rules that `wants` takes.
-    pub fn play(&mut self, probe: &Probe, wants: &dyn Fn(&lint::Rule) -> bool) -> Outcome {
-        if let Some(why) = self.unfit(probe) {
-            return Outcome::Skipped(why);
-        }
-        let is_inside_stls =
-            probe.need() == Need::Login && self.begins_tls() && !probe.needs_timestamp();
-        let text = match is_inside_stls {
-            true => with_stls(probe.text),
-            false => probe.text.to_owned(),
-        };
-        let path = self.folder.join(format!("{}.pop3", probe.name));
-        if let Err(error) = std::fs::write(&path, text) {
-            return Outcome::Failed(ReplayError::Read(path, error));
-        }
-        let mut plan = self.plan.clone();
-        plan.file_name = format!("check-{}-{}", probe.name, self.plan.target.host);
-        let user = self.plan.args.user.clone().unwrap_or_default();
-        let most = self.octets_left.min(self.most);
-        plan.args.max_size = Some(most);
-        let options = Options {
-            keep_going: true,
-            expects_tls_failure: true,
-            until: Some(self.until),
-            answers_only: true,
-            leaves_at_once: self.kept_open >= 2,
-            values: HashMap::from([("user".to_owned(), user)]),
-            password: self.password.clone(),
-            ..Options::default()
-        };
-        let played = match replay::play(&path, &plan, &options, &mut |_| {}) {
-            Ok(played) => played,
-            Err(error) => return Outcome::Failed(error),
-        };
-        let read = || Some(BufReader::new(File::open(&played.log).ok()?));
-        // We wrote it ourselves a moment ago.
-        let session = read()
-            .and_then(|file| Session::read(file).ok())
-            .unwrap_or_default();
-        let octets = std::fs::metadata(&played.log).map_or(0, |data| data.len());
-        self.octets_left = self.octets_left.saturating_sub(octets);
-        let greeting = session.greeting.as_deref().unwrap_or_default();
-        self.has_timestamp |= sasl::timestamp(greeting.as_bytes()).is_some();
-        for line in &session.capabilities {
-            if !self.capabilities.contains(line) {
-                self.capabilities.push(line.clone());
-            }
-        }
-        let mut early = early(played.failure, played.limit, most);
-        let mut untested = None;
-        if probe.may_fail_tls() {
-            if probe.need() == Need::Stls && !session.has_tls {
-                untested = Some(untested_without_tls(&session, early.as_ref()));
-            }
-            early = early.filter(|(_, exit)| *exit != Exit::Tls);
-        }
-        if probe.need() == Need::Login && probe.failed_logins() == 0 && !session.has_login {
-            self.no_login = Some(no_login(&session, early.as_ref()));
-        }
-        // What the probe does wrong, it does on purpose.
-        let is_kept = |id: &str| id == "quit-keeps-open";
-        let lint =
-            Lint::with(|rule| (wants(rule) || is_kept(rule.id)) && !lint::is_about_client(rule));
-        let findings = read().and_then(|file| lint::judge(&mut Reader::new(file), lint).ok());
-        let mut findings = findings.unwrap_or_default();
-        self.kept_open += u64::from(findings.iter().any(|finding| is_kept(finding.id)));
-        findings.retain(|finding| lint::rule(finding.id).is_some_and(wants));
-        if untested.is_some() {
-            // A server may well close on a command that an attacker could have put there.
-            findings.retain(|finding| finding.level == Level::Security);
-        }
-        Outcome::Played(Box::new(Run {
-            findings,
-            session,
-            early,
-            untested,
-            no_tls: played.no_tls,
-            not_pop3: played.not_pop3,
-            log: played.log,
-        }))
-    }
-}
-
-/// How a probe ended before its time, and the exit code for it.
-fn early(failure: Option<Exit>, limit: Option<Limit>, most: u64) -> Option<(String, Exit)> {
-    let exit = match (failure?, limit) {
-        (_, Some(_)) => Exit::TimedOut,
-        (failure, None) => failure,
-    };
-    let why = match (limit, exit) {
-        (Some(Limit::Time), _) => "the time limit is reached".to_owned(),
-        (Some(Limit::Octets), _) => format!("more than {} came", figures::size(most)),
-        (None, Exit::Tls) => "TLS failed".to_owned(),
-        (None, Exit::Refused) => "this is not a POP3 server".to_owned(),
-        (None, Exit::TimedOut) => "no reply came in time".to_owned(),
-        (None, _) => "the connection was lost".to_owned(),
-    };
-    Some((why, exit))
-}
-
-/// Why a probe tested nothing that needs a TLS handshake.
-fn untested_without_tls(session: &Session, early: Option<&(String, Exit)>) -> String {
-    let cleartext = said_before_tls(session);
-    let why = match (&session.stls_refusal, &session.tls_failure, early) {
-        (Some(reply), ..) => format!("STLS was refused: {}", shown_reply(reply)),
-        (_, Some(failure), _) if cleartext.is_some() => {
-            format!("{failure}; {}", cleartext.unwrap_or_default())
-        }
-        (_, Some(failure), _) => failure.clone(),
-        (_, _, Some((why, _))) => why.clone(),
-        _ => "the connection ended before the TLS handshake".to_owned(),
-    };
-    format!("not tested: {why}")
-}
-
-/// What the server said in cleartext in place of the handshake, which is why there is no TLS.
-fn said_before_tls(session: &Session) -> Option<String> {
-    let said = session.cleartext.as_ref()?;
-    Some(format!(
-        "the server said in cleartext: {}",
-        shown_reply(said)
-    ))
-}
-
-/// A reply of the server as it may be printed.
-fn shown_reply(reply: &str) -> String {
-    let mut shown = String::new();
-    crate::visible::escape(reply.as_bytes(), &mut shown);
-    shown
-}
-
-/// Why a login did not come about.
-fn no_login(session: &Session, early: Option<&(String, Exit)>) -> String {
-    match (&session.login, early) {
-        (Some((Status::Negative, reply)), _) => {
-            format!("{} (is the password right?)", shown_reply(reply))
-        }
-        (Some((Status::Malformed, _)), _) => "the reply to PASS is neither +OK nor -ERR".to_owned(),
-        (_, Some((_, Exit::Tls))) if session.cleartext.is_some() => {
-            let said = said_before_tls(session).unwrap_or_default();
-            format!("TLS failed; {said}")
-        }
-        (_, Some((_, Exit::Tls))) => {
-            "TLS failed; --ca FILE names who may sign, --insecure goes on without".to_owned()
-        }
-        (_, Some((why, _))) => why.clone(),
-        _ => "PASS was not answered".to_owned(),
     }
 }
 
@@ -426,13 +323,6 @@ fn announces(lines: &[String], wanted: &str) -> bool {
             .is_some_and(|word| word.eq_ignore_ascii_case(tag))
             && argument.is_none_or(|argument| words.any(|word| word.eq_ignore_ascii_case(argument)))
     })
-}
-
-/// A probe that begins TLS behind the greeting.
-fn with_stls(text: &str) -> String {
-    let greeting = "S: +OK {{..}}\n";
-    let stls = "S: +OK {{..}}\nC: STLS\nS: +OK {{..}}\n* tls {{..}}\n";
-    text.replacen(greeting, stls, 1)
 }
 
 #[cfg(test)]
@@ -461,9 +351,18 @@ mod tests {
             why.contains(&format!("makes {FAILED_LOGINS} at most")),
             "{why}"
         );
-        let longest = probe("longest-line").unwrap();
-        assert!(longest.text.contains(&format!("C: USER {NOBODY}\n")));
-        let heads = ["needs", "capability", "fails", "may", "greeting"];
+        let nobody = probe("unknown-user").unwrap();
+        assert!(nobody.text.contains(&format!("C: USER {NOBODY}\n")));
+        let place = |name| PROBES.iter().position(|probe| probe.name == name);
+        assert!(place("unknown-user") < place("longest-line"));
+        let heads = [
+            "needs",
+            "capability",
+            "fails",
+            "may",
+            "greeting",
+            "patience",
+        ];
         for probe in PROBES {
             let items = text::parse(probe.text.as_bytes())
                 .unwrap()
@@ -500,6 +399,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_probe_that_fetches_is_known() {
+        let fetches = |name| probe(name).unwrap().fetches();
+        assert!(fetches("session") && fetches("numbers"));
+        // Before the login nothing is fetched, and TOP marks nothing.
+        assert!(!fetches("too-early") && !fetches("sasl") && !fetches("pipelining"));
     }
 
     #[test]

@@ -326,7 +326,7 @@ impl Console {
 
     fn send(&mut self, line: &[u8]) {
         self.has_stopped_showing = false;
-        know(&self.knowledge).note_sent(line);
+        know(&self.knowledge).note_sent();
         if let Some(connection) = &self.connection {
             connection.send_line(line);
         }

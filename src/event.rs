@@ -5,6 +5,9 @@ mod malformed;
 
 pub use malformed::{Flaw, Malformed, Secret};
 
+/// What follows `closed by client: ` where the client left because the replies did not fit the commands any more.
+pub const OUT_OF_STEP: &str = "the replies are out of step";
+
 /// What kind of event it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EventKind {

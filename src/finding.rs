@@ -23,6 +23,9 @@ pub struct Finding {
     /// How often it was found in the session; what else stands here is of the first time.
     #[serde(skip_serializing_if = "is_once")]
     pub count: u64,
+    /// Where else it was seen: with other octets in the same session, and in other probes of a check.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<Sight>,
     /// What was found, for people: one line. Wire text in it is escaped as by [`crate::visible`].
     pub message: String,
     /// What to do, when that is known.
@@ -31,6 +34,19 @@ pub struct Finding {
     /// The document and section that say so; empty when none does.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub source: &'static str,
+}
+
+/// One more place at which something was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sight {
+    /// The probe of a check; None: the one of the finding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<&'static str>,
+    /// The line of the file, from 1.
+    pub row: Option<usize>,
+    /// The octets, as those of the finding.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub octets: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]

@@ -1,5 +1,7 @@
 //! What the server has told so far, for whoever sends lines without a person: scripts, replays.
 
+mod alignment;
+
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,6 +9,9 @@ use crate::learnt::Learnt;
 use crate::net::engine::News;
 use crate::player::Answer;
 use crate::recorder::Seen;
+use crate::tracker::Status;
+
+pub use alignment::Alignment;
 
 /// What the server has told.
 #[derive(Debug, Default)]
@@ -17,6 +22,10 @@ pub struct Heard {
     pub binding: Option<Vec<u8>>,
     /// Its answers, oldest first, where somebody takes them.
     pub answers: VecDeque<Answer>,
+    /// Whether its replies still fit the commands.
+    pub alignment: Alignment,
+    /// CAPA was refused, outside TLS or inside it, as it is now.
+    pub is_capa_refused: bool,
     /// Why the transcript can't be written any more.
     pub log_failure: Option<String>,
     /// Whether somebody takes the answers.
@@ -27,6 +36,10 @@ impl Heard {
     /// Learns from a step.
     pub fn see(&mut self, seen: &Seen) {
         self.learnt.see(seen);
+        self.alignment.see(seen);
+        if let Seen::ReplyEnded(Some(sent), Status::Negative) = seen {
+            self.is_capa_refused |= sent.verb() == "CAPA";
+        }
         if !self.keeps_answers {
             return;
         }
@@ -40,7 +53,10 @@ impl Heard {
     /// Learns from news.
     pub fn hear_of(&mut self, news: &News) {
         match news {
-            News::Tls(facts) => self.binding.clone_from(&facts.end_point),
+            News::Tls(facts) => {
+                self.is_capa_refused = false;
+                self.binding.clone_from(&facts.end_point);
+            }
             News::LogFailed(why) => self.log_failure = Some(why.clone()),
             News::TimedOut(..) | News::KeptOpen(_) if self.keeps_answers => {
                 self.answers.push_back(Answer::Silence)

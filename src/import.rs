@@ -10,6 +10,7 @@ mod dialects;
 mod dump;
 mod exchange;
 mod fetchmail;
+mod foreign;
 mod formats;
 mod fragments;
 mod frames;
@@ -21,6 +22,7 @@ mod paste;
 mod patterns;
 mod pcap;
 mod rawlog;
+mod reformat;
 mod s_client;
 mod sessions;
 mod stamp;
@@ -30,6 +32,7 @@ mod telnet;
 mod terminal;
 mod thunderbird;
 mod unpack;
+mod words;
 
 use std::borrow::Cow;
 
@@ -237,10 +240,14 @@ fn each(
 fn text(format: Format, source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
     let is_format = |text: &[u8]| Format::of_text(text) == Some(format);
     unwrapped(source, is_format, |source| match format {
-        Format::SClient => s_client::import(source, options),
-        Format::GnutlsCli => telnet::gnutls(source, options),
-        Format::Telnet => telnet::telnet(source, options),
-        Format::Terminal => telnet::copy(source, options),
+        Format::SClient | Format::GnutlsCli | Format::Telnet | Format::Terminal => {
+            let octets = reformat::undone(source.octets);
+            let source = Source {
+                octets: &octets,
+                ..*source
+            };
+            terminal_text(format, &source, options)
+        }
         Format::Curl => curl::import(source, options),
         Format::Fetchmail => fetchmail::import(source, options),
         Format::Thunderbird => thunderbird::import(source, options),
@@ -254,6 +261,20 @@ fn text(format: Format, source: &Source<'_>, options: &Options) -> Result<Vec<Ma
             }
         }
     })
+}
+
+/// What a terminal showed.
+fn terminal_text(
+    format: Format,
+    source: &Source<'_>,
+    options: &Options,
+) -> Result<Vec<Made>, Problem> {
+    match format {
+        Format::SClient => s_client::import(source, options),
+        Format::GnutlsCli => telnet::gnutls(source, options),
+        Format::Telnet => telnet::telnet(source, options),
+        _ => telnet::copy(source, options),
+    }
 }
 
 /// Imports a text as its program wrote it: without quoting and the like, if then it is of the format.

@@ -5,12 +5,15 @@
 //! keeps no message: of data there are only facts ([`Body`]), of message numbers at most [`known::MESSAGES_MAX`].
 
 pub mod body;
+mod broken;
 pub mod catalogue;
 mod client;
+mod cut;
 pub mod facts;
 pub mod heard;
 pub mod known;
 mod malformed;
+mod rfc1460;
 mod rfc1939;
 mod rfc1939_data;
 mod rfc1939_listing;
@@ -32,21 +35,19 @@ pub mod waiting;
 use std::io::BufRead;
 
 pub use body::Body;
+use broken::Broken;
+pub use cut::NAMES;
 pub use heard::{Ended, Heard, List, Role, Spot};
 pub use known::Known;
 
 use crate::dialogue::{Dialogue, Event, Exchange, Line, Part, Passing, Place};
-use crate::finding::{Finding, Level};
-use crate::text::{ParseError, Reader, escape};
+use crate::finding::{Finding, Level, Sight};
+use crate::text::{ParseError, Reader};
 use crate::tracker::{LineEnd, Side};
 use crate::transcript::{Item, Piece, Row};
-use crate::visible;
 
 /// The most octets that a finding shows.
 pub const SHOWN: usize = 64;
-
-/// The most characters of a message.
-const MESSAGE_MAX: usize = 400;
 
 /// One rule.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +82,7 @@ pub enum Check {
 /// Every rule, document by document.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     [
+        rfc1460::RULES,
         rfc1939::RULES,
         rfc1939_states::RULES,
         rfc1939_data::RULES,
@@ -131,7 +133,7 @@ struct Rules {
     lines: Vec<(usize, LineCheck)>,
     exchanges: Vec<(usize, ExchangeCheck)>,
     events: Vec<(usize, EventCheck)>,
-    rows: Vec<(&'static Rule, u64)>,
+    rows: Vec<Broken>,
 }
 
 type LineCheck = fn(&Heard<'_>, &Known) -> Option<Spot>;
@@ -162,7 +164,7 @@ impl Lint {
         };
         for rule in rules().filter(|rule| wants(rule)) {
             let index = on.rows.len();
-            on.rows.push((rule, 0));
+            on.rows.push(Broken::new(rule));
             for check in rule.check {
                 match *check {
                     Check::Line(check) => on.lines.push((index, check)),
@@ -176,6 +178,11 @@ impl Lint {
             dialogue: Dialogue::without_digests(),
             ear: Ear::default(),
         }
+    }
+
+    /// Another session has shown whether USER is answered `+OK` for a name that nobody has.
+    pub fn assume_user_is_taken(&mut self, is_taken: bool) {
+        self.ear.known.takes_nobody |= is_taken;
     }
 
     /// Takes the item at this place; tells each rule that is broken for the first time in this session.
@@ -235,8 +242,17 @@ impl Lint {
     /// How often this rule was broken so far.
     #[must_use]
     pub fn count(&self, id: &str) -> u64 {
-        let row = self.rules.rows.iter().find(|(rule, _)| rule.id == id);
-        row.map_or(0, |(_, count)| *count)
+        self.broken(id).map_or(0, |broken| broken.count)
+    }
+
+    fn broken(&self, id: &str) -> Option<&Broken> {
+        self.rules.rows.iter().find(|broken| broken.rule.id == id)
+    }
+
+    /// Where this rule was broken besides the first time, as far as the octets there are others.
+    #[must_use]
+    pub fn more(&self, id: &str) -> Vec<Sight> {
+        self.broken(id).map_or_else(Vec::new, Broken::more)
     }
 }
 
@@ -250,6 +266,7 @@ pub fn judge<R: BufRead>(
     let mut findings = Vec::new();
     let mut item = Item::Blank;
     let mut run = Vec::new();
+    let mut cut = cut::Cut::default();
     loop {
         lint.read_run(reader, &mut run, &mut |finding| findings.push(finding));
         let offset = reader.offset();
@@ -257,6 +274,7 @@ pub fn judge<R: BufRead>(
             break;
         }
         let row = reader.row();
+        cut.see(row, &item);
         lint.feed(Place { row, offset }, &item, &mut |finding| {
             findings.push(finding);
         });
@@ -264,52 +282,25 @@ pub fn judge<R: BufRead>(
     lint.finish(&mut |finding| findings.push(finding));
     for finding in &mut findings {
         finding.count = lint.count(finding.id);
+        finding.more = lint.more(finding.id);
     }
     findings.sort_by_key(|finding| finding.row);
+    cut.apply(&mut findings);
     Ok(findings)
 }
 
 impl Rules {
     /// What was found was not told, and is taken back.
     fn forget(&mut self) {
-        for (_, count) in &mut self.rows {
-            *count = 0;
-        }
-    }
-
-    fn found(
-        rows: &mut [(&'static Rule, u64)],
-        index: usize,
-        spot: Spot,
-        tell: &mut dyn FnMut(Finding),
-    ) {
-        let Some((rule, count)) = rows.get_mut(index) else {
-            return;
-        };
-        *count += 1;
-        if *count == 1 {
-            let shown = spot.octets.get(..SHOWN).unwrap_or(&spot.octets);
-            let mut octets = Vec::new();
-            escape(&mut octets, shown);
-            tell(Finding {
-                id: rule.id,
-                level: rule.level,
-                row: Some(spot.place.row),
-                other_row: None,
-                offset: Some(spot.place.offset),
-                octets: String::from_utf8_lossy(&octets).into_owned(),
-                count: 1,
-                message: message(&spot.what),
-                hint: Some(rule.hint.to_owned()),
-                source: rule.source,
-            });
+        for broken in &mut self.rows {
+            *broken = Broken::new(broken.rule);
         }
     }
 
     fn line(&mut self, heard: &Heard<'_>, known: &Known, tell: &mut dyn FnMut(Finding)) {
         for (index, check) in &self.lines {
             if let Some(spot) = check(heard, known) {
-                Self::found(&mut self.rows, *index, spot, tell);
+                Broken::find(&mut self.rows, *index, spot, tell);
             }
         }
     }
@@ -317,7 +308,7 @@ impl Rules {
     fn exchange(&mut self, ended: &Ended<'_>, known: &Known, tell: &mut dyn FnMut(Finding)) {
         for (index, check) in &self.exchanges {
             if let Some(spot) = check(ended, known) {
-                Self::found(&mut self.rows, *index, spot, tell);
+                Broken::find(&mut self.rows, *index, spot, tell);
             }
         }
     }
@@ -325,21 +316,10 @@ impl Rules {
     fn event(&mut self, event: &Event, known: &Known, tell: &mut dyn FnMut(Finding)) {
         for (index, check) in &self.events {
             if let Some(spot) = check(event, known) {
-                Self::found(&mut self.rows, *index, spot, tell);
+                Broken::find(&mut self.rows, *index, spot, tell);
             }
         }
     }
-}
-
-/// A message that is safe to show, whatever of the wire is in it, and no longer than a person reads.
-fn message(what: &str) -> String {
-    let mut shown = String::new();
-    visible::escape(what.as_bytes(), &mut shown);
-    if let Some((end, _)) = shown.char_indices().nth(MESSAGE_MAX) {
-        shown.truncate(end);
-        shown.push('…');
-    }
-    shown
 }
 
 /// Puts together what the rules are shown.
@@ -500,6 +480,11 @@ impl Ear {
                 self.data = None;
                 return self.known.exchange(&ended);
             }
+        }
+        if self.known.is_behind_garbled() {
+            // The server takes both lines for one.
+            self.data = None;
+            return self.known.exchange(&Ended::new(exchange, None));
         }
         let is_reply = exchange
             .data

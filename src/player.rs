@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::follow::Follower;
 use crate::text::ParseError;
-use crate::tracker::{LineEnd, Role, Side, Status, Step};
+use crate::tracker::{LineEnd, Role, Side, State, Status, Step};
 use crate::transcript::{Hole, Item, Piece};
 
 /// What the server said to something.
@@ -56,6 +56,8 @@ pub struct Cue {
     pub after_ms: u64,
     /// It stood inside TLS that STLS had begun: without that it is not to be sent.
     pub needs_tls: bool,
+    /// A login had succeeded before it.
+    pub is_logged_in: bool,
     /// What it is.
     pub action: Action,
 }
@@ -138,6 +140,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
                         row.side == Side::Client && self.follower.tracker().expects_response();
                     let is_injected = self.follower.tracker().is_before_tls();
                     let (answers, lines) = (self.count, self.lines);
+                    let is_logged_in = self.follower.tracker().state() == State::Transaction;
                     self.tell(|follower, tell| follower.row(&row, tell));
                     if row.side == Side::Client {
                         let (pieces, end) = (row.pieces, row.end);
@@ -147,6 +150,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
                             lines,
                             after_ms: row.after_ms,
                             needs_tls: self.is_by_stls,
+                            is_logged_in,
                             action: Action::Send {
                                 pieces,
                                 end,
@@ -178,6 +182,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
             lines: self.lines,
             after_ms: 0,
             needs_tls: false,
+            is_logged_in: false,
             action: Action::Close {
                 is_late: self.is_closed_by_server || self.is_in_a_line,
             },

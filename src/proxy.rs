@@ -21,6 +21,7 @@ use crate::bodies::Bodies;
 use crate::log::LogPlace;
 use crate::net::engine::Ending;
 use crate::net::tls::{TlsSettings, UNANNOUNCED};
+use crate::secret::Secrets;
 use crate::serve::tls::Acceptor;
 use crate::serve::{Certificate, MOST_CONNECTIONS, ServeError, listen};
 use crate::service::Service;
@@ -241,6 +242,7 @@ struct Shared {
     acceptor: Option<Acceptor>,
     log: LogPlace,
     is_keeping: bool,
+    secrets: Secrets,
     bodies: Bodies,
     is_verbose: bool,
     waits: Waits,
@@ -314,6 +316,7 @@ impl Proxying {
             acceptor,
             log: options.log,
             is_keeping: options.is_keeping,
+            secrets: Secrets::by_user(),
             bodies: options.bodies,
             is_verbose: options.is_verbose,
             max_size: options.max_size,

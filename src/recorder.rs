@@ -1,14 +1,19 @@
 //! Records one connection as it happens: octets through the tracker, secrets out, rows into the file, then to whoever watches.
 
+mod listing;
+mod rows;
+
 use std::io::{self, Write};
 
 use crate::bodies::{Bodies, Elider};
 use crate::command::{Command, Shape};
-use crate::event::{self, Malformed};
+use crate::event::Malformed;
 use crate::secret::Hider;
 use crate::text;
 use crate::tracker::{Cut, LineEnd, Role, Sent, Side, State, Status, Step, Tracker};
-use crate::transcript::{Hole, Item, Piece, Row};
+use crate::transcript::{Hole, Item, Piece};
+use listing::Listing;
+use rows::{Rows, split_end};
 
 /// The most octets of one row; a longer line is split by rows that end in `\-`.
 pub const ROW_MAX: usize = 64 * 1024;
@@ -33,11 +38,16 @@ pub enum Seen {
     Data {
         /// Who sent them.
         side: Side,
-        /// As on the wire, stuffed.
+        /// As on the wire, stuffed; where it is no message, the name of a hole in place of each secret.
         octets: Vec<u8>,
     },
     /// Octets that came between the `+OK` to STLS and the handshake.
-    Injected(Vec<u8>),
+    Injected {
+        /// How many there were.
+        count: usize,
+        /// The octets, the name of a hole in place of each secret.
+        octets: Vec<u8>,
+    },
     /// An event that the recorder found out itself: the line before held a malformed secret.
     Malformed(Malformed),
     /// A command waits for its reply.
@@ -65,6 +75,9 @@ pub struct Recorder {
     /// The end of a part of a server line that may be the start of a secret, until more of the line comes.
     held: Vec<u8>,
     seen: Vec<Seen>,
+    /// The data that is coming, where it is no message.
+    listing: Listing,
+    is_listing: bool,
     /// Whether the data of the reply that is coming is told: not that of a message which nobody wants to see.
     tells_data: bool,
     tells_messages: bool,
@@ -92,6 +105,8 @@ impl Recorder {
             elider: None,
             held: Vec::new(),
             seen: Vec::new(),
+            listing: Listing::default(),
+            is_listing: false,
             tells_data: true,
             tells_messages: true,
             file: None,
@@ -158,6 +173,7 @@ impl Recorder {
     pub fn flush(&mut self, now_ms: u64, see: &mut dyn FnMut(Seen)) {
         self.rows.now_ms = now_ms;
         self.steps(|tracker, tell| tracker.flush_server(tell));
+        self.hand_out_data(Listing::flush);
         self.rows.flush_data();
         self.deliver(see);
     }
@@ -177,6 +193,7 @@ impl Recorder {
     /// Records an event.
     pub fn event(&mut self, event: &str, now_ms: u64) {
         self.rows.now_ms = now_ms;
+        self.hand_out_data(Listing::flush);
         self.rows.flush_data();
         self.rows.end_cut(self.elider.as_mut());
         self.rows.event(event);
@@ -205,7 +222,7 @@ impl Recorder {
                 first: true,
                 end,
             };
-            let seen = line.record(&mut self.hider, &mut self.rows, &mut self.held, false);
+            let seen = line.record(&mut self.hider, &mut self.rows, &mut self.held);
             self.seen.extend(seen);
         }
         self.release();
@@ -266,7 +283,6 @@ impl Recorder {
     where
         F: FnOnce(&mut Tracker, &mut dyn FnMut(Step<'_>)),
     {
-        let is_guessed = matches!(self.tracker.state(), State::Greeting | State::Authorization);
         let Self {
             tracker,
             hider,
@@ -275,6 +291,8 @@ impl Recorder {
             seen,
             bodies,
             elider,
+            listing,
+            is_listing,
             tells_data,
             tells_messages,
             ..
@@ -297,7 +315,7 @@ impl Recorder {
                     first,
                     end,
                 };
-                seen.extend(line.record(hider, rows, held, is_guessed));
+                seen.extend(line.record(hider, rows, held));
                 let malformed = hider.take_malformed();
                 // The shape of a line that was cut is not known.
                 if end != LineEnd::None {
@@ -306,6 +324,14 @@ impl Recorder {
                         seen.push(Seen::Malformed(malformed));
                     }
                 }
+            }
+            Step::Data {
+                side: side @ Side::Server,
+                octets,
+            } if *is_listing => {
+                let mut shown = Vec::new();
+                listing.feed(octets, hider, rows, &mut shown);
+                see_data(seen, side, &shown);
             }
             Step::Data { side, octets } => {
                 let (stays, begins) = match elider {
@@ -316,17 +342,8 @@ impl Recorder {
                 if begins {
                     rows.row(side, &[Piece::Hole(Hole::Rows)], LineEnd::Crlf);
                 }
-                // Each dotted line makes a block of its own; whoever watches is told of as much as came at once.
-                match seen.last_mut() {
-                    _ if !*tells_data => {}
-                    Some(Seen::Data {
-                        side: before,
-                        octets: joined,
-                    }) if *before == side => joined.extend_from_slice(octets),
-                    _ => seen.push(Seen::Data {
-                        side,
-                        octets: octets.to_vec(),
-                    }),
+                if *tells_data {
+                    see_data(seen, side, octets);
                 }
             }
             Step::Injected(octets) => {
@@ -334,15 +351,21 @@ impl Recorder {
                     "injected {} octets before the TLS handshake",
                     octets.len()
                 ));
-                rows.data(Side::Server, octets);
+                let mut shown = Vec::new();
+                let mut injected = Listing::default();
+                injected.feed(octets, hider, rows, &mut shown);
+                injected.finish(hider, rows, &mut shown);
                 rows.flush_data();
-                seen.push(Seen::Injected(octets.to_vec()));
+                seen.push(Seen::Injected {
+                    count: octets.len(),
+                    octets: shown,
+                });
             }
             Step::CommandSent(sent) => seen.push(Seen::CommandSent(sent.clone())),
             Step::DataStarted(sent) => {
                 *elider = message_elider(*bodies, sent);
-                *tells_data =
-                    *tells_messages || !sent.command().is_some_and(Command::carries_message);
+                *is_listing = !sent.command().is_some_and(Command::carries_message);
+                *tells_data = *tells_messages || *is_listing;
                 seen.push(Seen::DataStarted(sent.clone()));
             }
             Step::ReplyEnded(sent, status) => {
@@ -364,6 +387,7 @@ impl Recorder {
 
     /// Hands out the held end of a line that will not go on. So much of a secret that it could be told is hidden.
     fn release(&mut self) {
+        self.hand_out_data(Listing::finish);
         let held = std::mem::take(&mut self.held);
         if held.is_empty() {
             return;
@@ -378,6 +402,18 @@ impl Recorder {
             first: false,
             end,
         });
+    }
+
+    /// Hands out what was held of data.
+    fn hand_out_data(&mut self, run: fn(&mut Listing, &mut Hider, &mut Rows, &mut Vec<u8>)) {
+        let mut shown = Vec::new();
+        run(
+            &mut self.listing,
+            &mut self.hider,
+            &mut self.rows,
+            &mut shown,
+        );
+        see_data(&mut self.seen, Side::Server, &shown);
     }
 
     /// One write, then whoever watches: what was shown is in the file.
@@ -397,6 +433,21 @@ impl Recorder {
             self.rows.is_wanted = false;
         }
         self.rows.text.clear();
+    }
+}
+
+/// Each dotted line makes a block of its own; whoever watches is shown as much as came at once.
+fn see_data(seen: &mut Vec<Seen>, side: Side, octets: &[u8]) {
+    match seen.last_mut() {
+        _ if octets.is_empty() => {}
+        Some(Seen::Data {
+            side: before,
+            octets: joined,
+        }) if *before == side => joined.extend_from_slice(octets),
+        _ => seen.push(Seen::Data {
+            side,
+            octets: octets.to_vec(),
+        }),
     }
 }
 
@@ -423,13 +474,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn record(
-        self,
-        hider: &mut Hider,
-        rows: &mut Rows,
-        held: &mut Vec<u8>,
-        is_guessed: bool,
-    ) -> Option<Seen> {
+    fn record(self, hider: &mut Hider, rows: &mut Rows, held: &mut Vec<u8>) -> Option<Seen> {
         let Self {
             side,
             role,
@@ -445,11 +490,11 @@ impl Line<'_> {
                 0
             };
             let tail = held.split_off(held.len() - keep);
-            let pieces = hider.hide(side, role, held, first, is_guessed);
+            let pieces = hider.hide(side, role, held, first);
             *held = tail;
             pieces
         } else {
-            hider.hide(side, role, octets, first, is_guessed)
+            hider.hide(side, role, octets, first)
         };
         if pieces.is_empty() && end == LineEnd::None {
             return None;
@@ -465,133 +510,7 @@ impl Line<'_> {
     }
 }
 
-/// Rows that wait to be written.
-#[derive(Debug, Default)]
-struct Rows {
-    text: Vec<u8>,
-    /// Whether they are written anywhere.
-    is_wanted: bool,
-    now_ms: u64,
-    /// The time of the last row.
-    last_ms: u64,
-    /// The start of a data line whose end has not come.
-    tail: Vec<u8>,
-    tail_side: Option<Side>,
-}
-
-impl Rows {
-    fn head(&mut self, name: &str, text: &str) {
-        let mut line = Vec::new();
-        text::escape(&mut line, text.as_bytes());
-        self.text.extend_from_slice(name.as_bytes());
-        self.text.extend_from_slice(b": ");
-        self.text.extend_from_slice(&line);
-        self.text.push(b'\n');
-    }
-
-    fn event(&mut self, event: &str) {
-        if !self.is_wanted {
-            return;
-        }
-        let mut text = Vec::new();
-        text::escape(&mut text, event.as_bytes());
-        let text = String::from_utf8_lossy(&text);
-        let after_ms = self.now_ms.saturating_sub(self.last_ms);
-        let event = Item::Event(event::with_time(&text, after_ms));
-        text::print_item(&mut self.text, &event);
-    }
-
-    /// Tells how much was left out.
-    fn end_cut(&mut self, elider: Option<&mut Elider>) {
-        if let Some(prose) = elider.and_then(Elider::end) {
-            text::print_item(&mut self.text, &Item::Prose(prose));
-        }
-    }
-
-    fn row(&mut self, side: Side, pieces: &[Piece], end: LineEnd) {
-        if !self.is_wanted {
-            return;
-        }
-        self.flush_data();
-        let after_ms = self.elapsed();
-        text::print_row(
-            &mut self.text,
-            &Row::new(side, after_ms, pieces.iter().cloned(), end),
-        );
-    }
-
-    fn data(&mut self, side: Side, octets: &[u8]) {
-        if !self.is_wanted {
-            return;
-        }
-        if self.tail_side.is_some_and(|tail| tail != side) {
-            self.flush_data();
-        }
-        let mut after_ms = self.elapsed();
-        let mut rest = octets;
-        while let Some(lf) = memchr::memchr(b'\n', rest) {
-            let (line, behind) = rest.split_at(lf + 1);
-            rest = behind;
-            if self.tail.is_empty() && line.len() <= ROW_MAX {
-                print_line(&mut self.text, side, after_ms, line);
-            } else {
-                self.tail.extend_from_slice(line);
-                self.print_tail(side, after_ms, 0);
-            }
-            after_ms = 0;
-        }
-        self.tail.extend_from_slice(rest);
-        if self.tail.len() > ROW_MAX {
-            self.print_tail(side, after_ms, ROW_MAX);
-        } else if rest.len() == octets.len() && !rest.is_empty() {
-            // No row was written: its time is still to be told.
-            self.last_ms -= after_ms;
-        }
-        self.tail_side = (!self.tail.is_empty()).then_some(side);
-    }
-
-    /// Prints the tail as rows of at most `ROW_MAX` octets while it holds more than `upto`.
-    fn print_tail(&mut self, side: Side, mut after_ms: u64, upto: usize) {
-        let tail = std::mem::take(&mut self.tail);
-        let mut rest = tail.as_slice();
-        while rest.len() > upto {
-            let (row, behind) = rest.split_at(rest.len().min(ROW_MAX));
-            print_line(&mut self.text, side, after_ms, row);
-            after_ms = 0;
-            rest = behind;
-        }
-        self.tail.extend_from_slice(rest);
-    }
-
-    /// Writes the start of a data line whose end has not come.
-    fn flush_data(&mut self) {
-        if let Some(side) = self.tail_side.take() {
-            let after_ms = self.elapsed();
-            self.print_tail(side, after_ms, 0);
-        }
-    }
-
-    fn elapsed(&mut self) -> u64 {
-        let after_ms = self.now_ms.saturating_sub(self.last_ms);
-        self.last_ms += after_ms;
-        after_ms
-    }
-}
-
-/// Prints octets that end with their line end, or without one when the line goes on.
-fn print_line(out: &mut Vec<u8>, side: Side, after_ms: u64, line: &[u8]) {
-    let (octets, end) = split_end(line);
-    text::print_octets(out, side, after_ms, octets, end);
-}
-
-/// Splits octets from their line end.
-fn split_end(line: &[u8]) -> (&[u8], LineEnd) {
-    match line {
-        [octets @ .., b'\r', b'\n'] => (octets, LineEnd::Crlf),
-        [octets @ .., b'\n'] => (octets, LineEnd::Lf),
-        octets => (octets, LineEnd::None),
-    }
-}
-
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod tests;

@@ -3,12 +3,12 @@
 mod names;
 
 use crate::bodies::{Bodies, Elider};
-use crate::command::Shape;
+use crate::command::{Command, Shape};
 use crate::event::{Malformed, split_time, with_time};
 use crate::recorder::{ROW_MAX, message_elider, starts_upload};
 use crate::secret::{Hider, flat};
 use crate::text;
-use crate::tracker::{LineEnd, Role, Side, State, Step, Tracker};
+use crate::tracker::{LineEnd, Role, Side, Step, Tracker};
 use crate::transcript::{Hole, Item, Piece, Row};
 use names::Names;
 
@@ -22,7 +22,7 @@ pub struct Options {
     pub bodies: Bodies,
     /// User names, and mail addresses in status lines, become `user-1` and so on.
     pub has_names: bool,
-    /// Message data is searched for the secrets that were seen before it; live recording does not do so.
+    /// Message data is searched for secrets; live recording does not do so, and searches other data.
     pub is_searching_data: bool,
     /// The file's head tells what was taken out.
     pub is_told: bool,
@@ -36,6 +36,8 @@ pub struct Redactor {
     hider: Hider,
     names: Names,
     elider: Option<Elider>,
+    /// The data that is coming is a message.
+    is_message: bool,
     /// Rows of one line that has not ended, and how many octets they have.
     line: Vec<Row>,
     line_len: usize,
@@ -69,6 +71,7 @@ impl Redactor {
             hider,
             names: Names::default(),
             elider: None,
+            is_message: false,
             line: Vec::new(),
             line_len: 0,
             lost_ms: 0,
@@ -114,6 +117,12 @@ impl Redactor {
                 text::print_item(out, &Item::Blank);
             }
         }
+    }
+
+    /// What was learnt, for reading the same transcript again from its start: what comes before a secret is searched for it, too.
+    #[must_use]
+    pub fn into_hider(self) -> Hider {
+        self.hider.again()
     }
 
     /// The file has ended.
@@ -319,21 +328,25 @@ impl Redactor {
         end: LineEnd,
         out: &mut Vec<u8>,
     ) -> Line {
-        let is_guessed = matches!(self.tracker.state(), State::Greeting | State::Authorization);
         let mut octets = flat(&pieces);
         octets.extend_from_slice(end.octets());
         let has_octets = pieces.iter().any(|piece| matches!(piece, Piece::Octets(_)));
         // What the tracker holds back may only belong to data.
         let mut role = None;
         let mut elider = None;
+        let mut is_message = self.is_message;
         let bodies = self.options.bodies;
         let mut tell = |step: Step<'_>| match step {
             Step::Line {
                 role: of, first, ..
             } if role.is_none() => role = Some((of, first)),
-            Step::DataStarted(sent) => elider = message_elider(bodies, sent),
+            Step::DataStarted(sent) => {
+                elider = message_elider(bodies, sent);
+                is_message = sent.command().is_some_and(Command::carries_message);
+            }
             Step::ReplyEnded(Some(sent), status) if starts_upload(sent, status) => {
                 elider = message_elider(bodies, sent);
+                is_message = true;
             }
             _ => {}
         };
@@ -356,10 +369,11 @@ impl Redactor {
                 Line::Stays(pieces)
             }
             Some((role, first)) => {
-                let hidden = self
-                    .hider
-                    .hide_pieces(side, role, pieces, first, is_guessed);
+                let hidden = self.hider.hide_pieces(side, role, pieces, first);
                 Line::Stays(if self.options.has_names {
+                    for name in self.hider.sasl_names() {
+                        self.names.meet(name);
+                    }
                     let replaced = self.names.replace(hidden, role, first);
                     self.hider.hide_words(replaced, names::is_pseudonym)
                 } else {
@@ -370,11 +384,12 @@ impl Redactor {
         if elider.is_some() {
             self.elider = elider;
         }
+        self.is_message = is_message;
         line
     }
 
     fn data(&self, pieces: Vec<Piece>) -> Vec<Piece> {
-        if self.options.is_searching_data {
+        if self.options.is_searching_data || !self.is_message {
             self.hider.hide_values_in(pieces)
         } else {
             pieces

@@ -1,7 +1,10 @@
 //! Plays the client's rows of a transcript to a server, in lock-step as they were recorded, which gives a new transcript.
 
+mod error;
 mod fill;
+mod played;
 mod preview;
+mod spare;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,21 +20,20 @@ use zeroize::Zeroizing;
 use crate::exit::Exit;
 use crate::heard::{Heard, hear};
 use crate::log;
-use crate::net::dial::plain;
 use crate::net::engine::{
-    Connection, Ending, FAREWELL, Greeting, News, OpenError, Order, Risk, Standing, Watcher,
+    Connection, Ending, FAREWELL, Greeting, News, OpenError, Order, Standing, Watcher,
 };
-use crate::net::mistake::Mistake;
-use crate::password::PasswordError;
 use crate::player::{Action, Answer, Cue, Player};
 use crate::proxied::{self, ServerLeg};
 use crate::recorder::Seen;
-use crate::sasl::{Exchange, Mechanism, SaslError};
+use crate::sasl::{Exchange, Mechanism};
 use crate::session::{self, Failure, Plan};
-use crate::text::{self, ParseError, Reader};
+use crate::text::{self, Reader};
 use crate::tracker::{LineEnd, State};
 use crate::transcript::Piece;
 
+pub use error::ReplayError;
+pub use played::{Departure, Limit, Played};
 pub use preview::Preview;
 
 /// How long to wait for lines that the recording has although nobody had asked for them.
@@ -39,6 +41,10 @@ const UNASKED: Duration = Duration::from_secs(1);
 
 /// How long to wait for the rest of a reply whose first line nobody had asked for.
 const REST_OF_INJECTED: Duration = Duration::from_millis(300);
+
+/// How long to wait for what is still on its way, where a reply cannot be the one to its command. A server that writes a line
+/// in two parts may hold the second back until the first is acknowledged, which takes up to 40 ms.
+pub const SETTLE: Duration = Duration::from_millis(100);
 
 /// How many octets of rows that wait for nothing go out together: their replies must fit into the buffers between us.
 const JOINED_MAX: usize = 512;
@@ -59,6 +65,12 @@ pub struct Options {
     pub answers_only: bool,
     /// The server is known to keep sessions that are over: it is not waited for behind QUIT.
     pub leaves_at_once: bool,
+    /// The server is known to refuse CAPA: probes do not ask again, unless inside TLS.
+    pub has_no_capa: bool,
+    /// How long to wait for more where a reply cannot be the one to its command, and [`Options::answers_only`] is set.
+    pub settle: Duration,
+    /// Wait so after each reply to a login: the server is known to answer too often, or a refusal must not be missed.
+    pub is_wary: bool,
     /// Keep the recorded pauses.
     pub pace: Option<Pace>,
     /// What stands for `{{name}}` in a client row.
@@ -95,106 +107,6 @@ pub fn is_loopback(host: &str) -> bool {
         || host
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
-}
-
-/// A replay that came to its end, or as far as the conversation went along with the recording.
-#[derive(Debug)]
-pub struct Played {
-    /// The new transcript.
-    pub log: PathBuf,
-    /// Where the conversation left the recording.
-    pub departure: Option<Departure>,
-    /// The connection ended in a way that has an exit code of its own.
-    pub failure: Option<Exit>,
-    /// Why there is no TLS, where [`Options::expects_tls_failure`] takes that for an answer.
-    pub no_tls: Option<Failure>,
-    /// It was stopped by a limit of the options.
-    pub limit: Option<Limit>,
-    /// The server is not POP3, where [`Options::answers_only`] takes that for an answer.
-    pub not_pop3: Option<Mistake>,
-}
-
-/// A limit that stopped a replay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// The moment has come.
-    Time,
-    /// The server has sent more than [`crate::session::SessionArgs::max_size`].
-    Octets,
-}
-
-/// Where a conversation left the recording.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Departure {
-    /// The recorded row.
-    pub row: usize,
-    /// What the server said then.
-    pub recorded: Answer,
-    /// What it says now.
-    pub live: Answer,
-}
-
-/// Why nothing could be played, or not on.
-#[derive(Debug, thiserror::Error)]
-pub enum ReplayError {
-    /// The file can't be read.
-    #[error("{}: {}", .0.display(), plain(.1))]
-    Read(PathBuf, io::Error),
-    /// The file breaks the format.
-    #[error("row {} column {} of {}: {}", .1.row, .1.column, .0.display(), .1)]
-    Parse(PathBuf, ParseError),
-    /// No session.
-    #[error(transparent)]
-    Open(#[from] Failure),
-    /// There is no password to be had.
-    #[error("row {0}: {1}")]
-    Password(usize, PasswordError),
-    /// A mechanism can't go on.
-    #[error("row {0}: {1}")]
-    Sasl(usize, SaslError),
-    /// The server is not POP3: nothing was sent to it.
-    #[error("{}; nothing was sent", .0.what)]
-    NotPop3(Mistake),
-    /// A secret would go to a server whose greeting is not POP3's.
-    #[error("row {0}: not sent: {risk}", risk = .1.says())]
-    Risk(usize, Risk),
-    /// There is nothing to be sent in a hole's place.
-    #[error("row {0}: nothing is known to send for `{{{{{1}}}}}`")]
-    Hole(usize, String),
-    /// What a hole needs is not there.
-    #[error("row {0}: {1}")]
-    Lacks(usize, &'static str, &'static str),
-}
-
-impl ReplayError {
-    /// The exit code for it.
-    #[must_use]
-    pub fn exit(&self) -> Exit {
-        match self {
-            Self::Open(failure) => failure.exit(),
-            Self::NotPop3(_) | Self::Risk(..) => Exit::Refused,
-            _ => Exit::Usage,
-        }
-    }
-
-    /// What to do.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Open(failure) => failure.hint(),
-            Self::NotPop3(mistake) => Some(mistake.hint.to_owned()),
-            Self::Risk(_, risk) => Some(risk.hint().to_owned()),
-            Self::Password(_, error) => error.hint().map(str::to_owned),
-            Self::Sasl(_, error) => Some(error.hint().to_owned()),
-            Self::Hole(_, name) if name.starts_with('.') => {
-                Some("a client row with `{{..}}` or `{{...}}` can be served, not played".to_owned())
-            }
-            Self::Hole(_, name) => Some(format!("give --set {name}=VALUE")),
-            Self::Lacks(_, _, hint) => Some((*hint).to_owned()),
-            Self::Read(..) => Some("name a transcript, a file that ends in .pop3".to_owned()),
-            Self::Parse(..) => None,
-        }
-    }
 }
 
 /// The items of a transcript.
@@ -247,6 +159,7 @@ pub fn play(
 ) -> Result<Played, ReplayError> {
     let heard = Arc::new(Mutex::new(Heard {
         keeps_answers: true,
+        is_capa_refused: options.has_no_capa,
         ..Heard::default()
     }));
     let watcher = Box::new(Listener(Arc::clone(&heard)));
@@ -268,6 +181,10 @@ pub fn play(
                 failure: Some(Exit::Tls),
                 no_tls: Some(failure),
                 limit: None,
+                unsent: Vec::new(),
+                rest_row: None,
+                last_sent: None,
+                is_out_of_step: false,
                 not_pop3: None,
             });
         }
@@ -297,9 +214,17 @@ pub fn play(
         silences: 0,
         outgoing: Zeroizing::default(),
         limit: None,
+        unsent: Vec::new(),
+        rest_row: None,
+        in_hand: None,
+        last_sent: None,
+        vain_waits: 0,
     };
     let result = replay.run(progress);
+    replay.note_rest();
+    let unsent = std::mem::take(&mut replay.unsent);
     let (departure, limit) = (replay.departure, replay.limit);
+    let (rest_row, last_sent) = (replay.rest_row, replay.last_sent.take());
     let end = replay.connection.close();
     let mut why = None;
     let exit = session::kept(Exit::Well, &end, Some(&log), &mut |what| {
@@ -323,6 +248,10 @@ pub fn play(
         failure,
         no_tls: None,
         limit,
+        unsent,
+        rest_row,
+        last_sent,
+        is_out_of_step: matches!(end.ending, Some(Ending::OutOfStep)),
         not_pop3,
     })
 }
@@ -345,14 +274,24 @@ struct Replay<'a> {
     /// Rows that wait for nothing and go out together: so what was pipelined is pipelined, however fast the server is.
     outgoing: Zeroizing<Vec<u8>>,
     limit: Option<Limit>,
+    /// The commands that were not sent for want of a session or a login.
+    unsent: Vec<String>,
+    /// The first row that was not sent because the session ended.
+    rest_row: Option<usize>,
+    /// The command whose turn it is, with its row, until it is sent.
+    in_hand: Option<(usize, String)>,
+    last_sent: Option<String>,
+    /// How often nothing came behind a reply without status indicator.
+    vain_waits: u64,
 }
 
 impl Replay<'_> {
     fn run(&mut self, progress: &mut dyn FnMut(u64)) -> Result<Option<Exit>, ReplayError> {
         let mut awaited = None;
         // An injected line that is written with STLS goes out before the handshake, however fast the server is.
-        let (mut ends_in_stls, mut has_injected) = (false, false);
+        let (mut ends_in_stls, mut has_injected, mut was_injected) = (false, false, false);
         while let Some(cue) = cue(&mut self.player, self.path)? {
+            self.in_hand = spare::label(&cue.action).map(|label| (cue.row, label));
             let is_joined = awaited == Some((cue.answers, cue.lines))
                 && self.options.pace.is_none()
                 && self.outgoing.len() < JOINED_MAX
@@ -378,8 +317,10 @@ impl Replay<'_> {
             ) = (is_joined, &cue.action)
             {
                 has_injected |= is_injected;
+                was_injected |= is_injected;
                 let octets = self.fill(cue.row, pieces, *end, *is_response)?;
                 self.outgoing.extend_from_slice(&octets);
+                self.note_sent();
                 continue;
             }
             self.send_outgoing();
@@ -416,12 +357,18 @@ impl Replay<'_> {
             if let Some(failure) = failure(&now) {
                 return Ok(Some(failure));
             }
-            if self.departure.is_none() && now.lines < cue.lines {
+            // A probe has no such lines, and leaves out commands whose replies it has.
+            let may_be_unasked = self.departure.is_none() && !self.options.answers_only;
+            if may_be_unasked && now.lines < cue.lines {
                 self.connection.wait(UNASKED, |now| now.lines >= cue.lines);
             }
             if has_injected && now.is_tls {
                 has_injected = false;
                 self.listen_inside_tls(now.lines);
+            }
+            if !was_injected && self.is_out_of_step(&now) {
+                self.connection.order(Order::CloseOutOfStep);
+                return Ok(None);
             }
             if self.connection.standing().ending.is_some() {
                 return Ok(None);
@@ -450,18 +397,33 @@ impl Replay<'_> {
                     if is_response && self.options.answers_only && !now.is_owed {
                         continue;
                     }
+                    if self.options.answers_only && !is_response {
+                        if cue.is_logged_in
+                            && now.state == State::Authorization
+                            && !spare::is_login(pieces)
+                        {
+                            let label = self.in_hand.take().map(|(_, label)| label);
+                            self.unsent.extend(label);
+                            continue;
+                        }
+                        if spare::is_spared(pieces, &hear(&self.heard)) {
+                            continue;
+                        }
+                    }
                     self.pause(cue.after_ms);
                     if is_injected && let Some(line) = plain_line(pieces, end) {
-                        (ends_in_stls, has_injected) = (false, true);
+                        (ends_in_stls, has_injected, was_injected) = (false, true, true);
                         self.connection.order(Order::Inject(line));
                         continue;
                     }
                     ends_in_stls = !is_injected;
                     self.outgoing = self.fill(cue.row, pieces, end, is_response)?;
+                    self.note_sent();
                 }
             }
         }
         self.send_outgoing();
+        self.in_hand = None;
         Ok(None)
     }
 
@@ -471,6 +433,11 @@ impl Replay<'_> {
         if now.lines > lines {
             self.connection.wait(REST_OF_INJECTED, |_| false);
         }
+    }
+
+    fn note_sent(&mut self) {
+        let label = self.in_hand.take().map(|(_, label)| label);
+        self.last_sent = label.or(self.last_sent.take());
     }
 
     fn send_outgoing(&mut self) {

@@ -134,7 +134,7 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
             "the server ended TLS without close_notify (RFC 8314 §3.4): nothing proves that all has come".to_owned(),
         )],
         News::Ended(ending) => match ending {
-            Ending::ByClient | Ending::TlsFailed => Vec::new(),
+            Ending::ByClient | Ending::OutOfStep | Ending::TlsFailed => Vec::new(),
             Ending::Injected => vec![(
                 Paint::Negative,
                 "octets came between STLS and the TLS handshake: somebody may have put them there; closed".to_owned(),

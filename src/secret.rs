@@ -1,24 +1,28 @@
 //! Hides secrets: by the place where they stand, and by value when they come back.
 
+mod guess;
+mod line;
 mod place;
 mod sasl;
+mod store;
 mod values;
 
-use std::ops::Range;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::command::{Command, Kind, Words};
 use crate::event::Malformed;
 use crate::tracker::{Role, Side};
 use crate::transcript::{Hole, Piece};
-pub use place::{Place, is_stray_response, place, typing_errors};
+pub use guess::{Guess, is_response};
+pub use line::flat;
+pub use place::{Place, place, typing_errors};
+pub use store::Secrets;
 
+use line::{joined, split, with_holes};
 use place::argument_place;
-use sasl::{names_in, secret_in};
-use values::Values;
+use sasl::{names_in, secret_in, unquoted};
+use store::Secret;
+use values::{Found, Values, decode};
 
 /// A secret shorter than this many octets is hidden only where it stands: by value it would be found everywhere.
 pub const VALUE_MIN: usize = 4;
@@ -33,11 +37,14 @@ const BEFORE_MAX: usize = 96;
 pub struct Hider {
     is_keeping: bool,
     values: Values,
+    /// Where other connections find what is learnt here.
+    store: Option<Secrets>,
+    /// The user who was named last, in lower case.
+    user: Vec<u8>,
     /// The SASL mechanism of the exchange that is going on, upper case, and how many responses were seen.
     mechanism: Vec<u8>,
     responses: usize,
-    /// AUTH was the last command that is known.
-    follows_auth: bool,
+    guess: Guess,
     /// The rest of the current client line is secret.
     rest_is_secret: bool,
     has_short: bool,
@@ -45,6 +52,8 @@ pub struct Hider {
     before_secret: Vec<u8>,
     /// The end of what was handed out of the server line that is going on.
     before: Vec<u8>,
+    /// It ended with a secret of which only the start is known: what comes next may go on with it.
+    is_in_secret: bool,
     malformed: Vec<Malformed>,
 }
 
@@ -61,32 +70,103 @@ impl Hider {
         Self {
             is_keeping,
             values: Values::default(),
+            store: None,
+            user: Vec::new(),
             mechanism: Vec::new(),
             responses: 0,
-            follows_auth: false,
+            guess: Guess::default(),
             rest_is_secret: false,
             has_short: false,
             before_secret: Vec::new(),
             before: Vec::new(),
+            is_in_secret: false,
             malformed: Vec::new(),
         }
     }
 
-    /// Remembers a secret, to be hidden wherever it comes back. `hole` names what stands for it.
+    /// The same; what other connections with this store have learnt is hidden from the start, or where its user is named.
+    #[must_use]
+    pub fn sharing(is_keeping: bool, secrets: &Secrets) -> Self {
+        let mut hider = Self::new(is_keeping);
+        if is_keeping {
+            return hider;
+        }
+        let (names, known) = secrets.at_start();
+        for name in &names {
+            hider.values.add_name(name);
+        }
+        hider.add_known(known);
+        hider.store = Some(secrets.clone());
+        hider
+    }
+
+    /// The same values for the same conversation, from its start.
+    #[must_use]
+    pub fn again(self) -> Self {
+        Self {
+            values: self.values,
+            store: self.store,
+            ..Self::new(self.is_keeping)
+        }
+    }
+
+    fn add_known(&mut self, known: Vec<Secret>) {
+        for secret in known {
+            self.values
+                .add(secret.hole, &secret.octets, &secret.before, secret.is_given);
+        }
+    }
+
+    /// The user of the conversation is named.
+    fn name_user(&mut self, name: &[u8]) {
+        let Some(store) = self.store.clone() else {
+            return;
+        };
+        let name = name.get(..VALUE_MAX).unwrap_or(name).to_ascii_lowercase();
+        store.add_name(&name);
+        if !name.is_empty() && self.user != name {
+            self.add_known(store.of_user(&name));
+            self.user = name;
+        }
+    }
+
+    /// Remembers a secret that an option or a prompt gave, to be hidden wherever it comes back; it is never forgotten. `hole` names
+    /// what stands for it.
     pub fn remember(&mut self, hole: &'static str, secret: &[u8]) {
-        let secret = secret.get(..VALUE_MAX).unwrap_or(secret);
+        self.remember_as(hole, secret, true);
+    }
+
+    fn remember_as(&mut self, hole: &'static str, secret: &[u8], is_given: bool) {
         if secret.len() < VALUE_MIN {
             self.has_short |= !secret.is_empty();
-            return;
+        } else if !self.is_keeping {
+            self.values.add(hole, secret, &self.before_secret, is_given);
+            if let Some(store) = &self.store {
+                let kept = secret.get(..=VALUE_MAX).unwrap_or(secret);
+                store.add(Secret {
+                    hole,
+                    octets: Zeroizing::new(kept.to_vec()),
+                    before: Zeroizing::new(self.before_secret.clone()),
+                    user: self.user.clone(),
+                    is_given,
+                });
+            }
         }
-        if !self.is_keeping {
-            self.values.add(hole, secret, &self.before_secret);
-        }
+    }
+
+    fn remember_typed(&mut self, hole: &'static str, secret: &[u8]) {
+        self.remember_as(hole, secret, false);
     }
 
     /// Whether a secret was too short to be hidden by value; said once.
     pub fn take_short(&mut self) -> bool {
         std::mem::take(&mut self.has_short)
+    }
+
+    /// Whether there is anything to hide by value.
+    #[must_use]
+    pub fn has_values(&self) -> bool {
+        self.values.len() > 0
     }
 
     /// Returns what was malformed of the secret in the line that was hidden last, as far as it has come.
@@ -105,51 +185,63 @@ impl Hider {
         }
     }
 
-    /// The pieces of a line, or of a part of one (octets without line end), secrets replaced by holes.
-    ///
-    /// `first`: the line starts here. `is_guessed` as in [`place`].
-    pub fn hide(
-        &mut self,
-        side: Side,
-        role: Role,
-        octets: &[u8],
-        first: bool,
-        is_guessed: bool,
-    ) -> Vec<Piece> {
+    /// The pieces of a line, or of a part of one (octets without line end), secrets replaced by holes. `first`: the line starts here.
+    pub fn hide(&mut self, side: Side, role: Role, octets: &[u8], first: bool) -> Vec<Piece> {
         if self.is_keeping || role == Role::Terminator {
             return vec![Piece::Octets(octets.to_vec())];
         }
-        if side == Side::Client {
-            if first {
-                self.rest_is_secret = false;
-                self.malformed.clear();
-                let is_stray = is_guessed
-                    && self.follows_auth
-                    && role == Role::Command
-                    && is_stray_response(octets);
-                let found = match is_stray {
-                    true => place(octets, Role::Response, is_guessed),
-                    false => place(octets, role, is_guessed),
-                };
-                self.learn(octets, if is_stray { Role::Response } else { role }, found);
-                if let Some(Place { from, hole }) = found {
-                    self.rest_is_secret = true;
-                    let (open, _) = octets.split_at(from.min(octets.len()));
-                    let mut pieces = self.hide_arguments(open, role);
-                    pieces.push(Piece::Hole(Hole::Named(hole.to_owned())));
-                    return pieces;
-                }
-                return self.hide_arguments(octets, role);
-            } else if self.rest_is_secret {
-                return Vec::new();
+        if side == Side::Server {
+            if role == Role::Status {
+                self.guess.note_status(octets, first);
             }
-            return self.hide_values(octets, b"");
+            return self.hide_server(octets, first);
+        }
+        if !first {
+            return match self.rest_is_secret {
+                true => Vec::new(),
+                false => self.hide_values(octets, b""),
+            };
+        }
+        self.rest_is_secret = false;
+        self.malformed.clear();
+        let found = self.guess.place(octets, role);
+        let is_stray = found.is_some_and(|place| Guess::is_stray(octets, place));
+        self.learn(octets, if is_stray { Role::Response } else { role }, found);
+        self.guess.note_sent(octets, role);
+        let Some(Place { from, hole }) = found else {
+            return self.hide_arguments(octets, role);
+        };
+        self.rest_is_secret = true;
+        let (open, _) = octets.split_at(from.min(octets.len()));
+        let mut pieces = self.hide_arguments(open, role);
+        pieces.push(Piece::Hole(Hole::Named(hole.to_owned())));
+        pieces
+    }
+
+    /// The pieces of a part of a line of the server: of its reply, or of its data.
+    pub fn hide_server(&mut self, octets: &[u8], first: bool) -> Vec<Piece> {
+        if self.is_keeping {
+            return vec![Piece::Octets(octets.to_vec())];
         }
         let before = match first {
             true => Vec::new(),
             false => std::mem::take(&mut self.before),
         };
-        let pieces = self.hide_values(octets, &before);
+        let in_secret = match std::mem::take(&mut self.is_in_secret) && !first {
+            true => octets.iter().position(u8::is_ascii_whitespace),
+            false => Some(0),
+        };
+        let (_, open) = octets.split_at(in_secret.unwrap_or(octets.len()));
+        // A status indicator is never hidden.
+        let indicators = [&b"+OK"[..], b"-ERR"].into_iter();
+        let indicator = indicators.filter(|word| first && open.starts_with(word));
+        let (indicator, open) = open.split_at(indicator.map(<[u8]>::len).sum());
+        let (pieces, is_in_secret) = match indicator {
+            b"" => self.hide_open(open, &before),
+            indicator => self.hide_open(open, indicator),
+        };
+        let pieces = joined(indicator, pieces);
+        self.is_in_secret = is_in_secret || in_secret.is_none();
         self.before = before;
         self.before.extend_from_slice(octets);
         let long = self.before.len().saturating_sub(BEFORE_MAX);
@@ -171,15 +263,7 @@ impl Hider {
             _ => words.offset(),
         };
         let (verb, rest) = line.split_at(end.min(line.len()));
-        let mut pieces = vec![Piece::Octets(verb.to_vec())];
-        for piece in self.hide_values(rest, verb) {
-            match (pieces.last_mut(), piece) {
-                (Some(Piece::Octets(before)), Piece::Octets(octets)) => before.extend(octets),
-                (_, piece) => pieces.push(piece),
-            }
-        }
-        pieces.retain(|piece| !matches!(piece, Piece::Octets(octets) if octets.is_empty()));
-        pieces
+        joined(verb, self.hide_values(rest, verb))
     }
 
     /// Like [`Hider::hide`] for a line that has holes already: what they stand for is not known, and is not remembered.
@@ -189,14 +273,13 @@ impl Hider {
         role: Role,
         pieces: Vec<Piece>,
         first: bool,
-        is_guessed: bool,
     ) -> Vec<Piece> {
         let octets: &[u8] = match pieces.as_slice() {
             [] => b"",
             [Piece::Octets(octets)] => octets,
-            _ => return self.hide_holed(side, role, pieces, first, is_guessed),
+            _ => return self.hide_holed(side, role, pieces, first),
         };
-        self.hide(side, role, octets, first, is_guessed)
+        self.hide(side, role, octets, first)
     }
 
     fn hide_holed(
@@ -205,28 +288,41 @@ impl Hider {
         role: Role,
         pieces: Vec<Piece>,
         first: bool,
-        is_guessed: bool,
     ) -> Vec<Piece> {
         if self.is_keeping {
             return pieces;
         }
         let line = flat(&pieces);
-        let found = (side == Side::Client && first)
-            .then(|| place(&line, role, is_guessed))
-            .flatten();
-        if side == Side::Client && first {
+        let is_start = side == Side::Client && first;
+        let found = is_start.then(|| self.guess.place(&line, role)).flatten();
+        if is_start {
             self.rest_is_secret = found.is_some();
-            // With holes in it a line tells the mechanism, and no secret.
-            self.learn(&line, role, None);
+            // With holes in it a line shows names and the mechanism, and no secret.
+            self.learn_names(&line, role, found);
+            self.learn_secrets(&line, role, None);
             self.responses += usize::from(role == Role::Response || found.is_some());
+            self.guess.note_sent(&line, role);
         } else if side == Side::Client && self.rest_is_secret {
             return Vec::new();
+        } else if side == Side::Server && role == Role::Status {
+            self.guess.note_status(&line, first);
         }
+        let hide = |pieces: Vec<Piece>| {
+            let mut pieces = pieces.into_iter();
+            match pieces.next() {
+                Some(Piece::Octets(octets)) if is_start => {
+                    let mut hidden = self.hide_arguments(&octets, role);
+                    hidden.extend(self.hide_values_in(pieces.collect()));
+                    hidden
+                }
+                first => self.hide_values_in(first.into_iter().chain(pieces).collect()),
+            }
+        };
         let Some(Place { from, hole }) = found else {
-            return self.hide_values_in(pieces);
+            return hide(pieces);
         };
         let (open, secret) = split(pieces, from);
-        let mut open = self.hide_values_in(open);
+        let mut open = hide(open);
         open.push(match secret.into_iter().next() {
             Some(Piece::Hole(Hole::Named(name))) => Piece::Hole(Hole::Named(name)),
             _ => Piece::Hole(Hole::Named(hole.to_owned())),
@@ -257,8 +353,8 @@ impl Hider {
         let hidden = pieces.into_iter().flat_map(|piece| match piece {
             Piece::Octets(octets) => {
                 let mut found = self.values.found_in_words(&octets);
-                found.retain(|(range, _)| {
-                    let word = octets.get(range.clone()).unwrap_or_default();
+                found.retain(|found| {
+                    let word = octets.get(found.range.clone()).unwrap_or_default();
                     !is_kept(word) && Command::of_line(word).is_none()
                 });
                 with_holes(&octets, found)
@@ -277,21 +373,23 @@ impl Hider {
     /// Remembers what a client line tells.
     fn learn(&mut self, line: &[u8], role: Role, found: Option<Place>) {
         self.learn_names(line, role, found);
+        self.learn_secrets(line, role, found);
+    }
+
+    fn learn_secrets(&mut self, line: &[u8], role: Role, found: Option<Place>) {
         if role == Role::Command {
             self.values.forget_sasl_names();
             let mut words = Words::of(line);
             // A response that was found behind another verb was meant for AUTH.
             let is_meant = found.is_some_and(|place| place.hole == "response");
-            let is_auth = words
-                .next()
-                .is_some_and(|verb| is_meant || verb.eq_ignore_ascii_case(b"AUTH"));
+            let verb = words.next();
+            let is_auth = is_meant || verb.is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH"));
             self.mechanism = words
                 .next()
                 .filter(|_| is_auth)
                 .unwrap_or_default()
                 .to_ascii_uppercase();
             self.responses = 0;
-            self.follows_auth = is_auth || self.follows_auth && Command::of_line(line).is_none();
         }
         let Some(Place { from, hole }) = found else {
             return;
@@ -330,14 +428,20 @@ impl Hider {
         // A name of several words.
         let all = open.get(start..).unwrap_or_default().trim_ascii();
         self.values.add_name(all);
+        self.name_user(all);
+    }
+
+    /// The names in the responses of the SASL exchange that is going on, in lower case.
+    pub(crate) fn sasl_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.values.sasl_names()
     }
 
     /// The names in a SASL response.
     fn learn_sasl_names(&mut self, response: &[u8]) {
-        if let Ok(decoded) = STANDARD.decode(response.trim_ascii()) {
-            let decoded = Zeroizing::new(decoded);
+        if let Some(decoded) = decode(response) {
             for name in names_in(&self.mechanism, self.responses + 1, &decoded) {
                 self.values.add_sasl_name(name);
+                self.name_user(name);
             }
         }
     }
@@ -372,30 +476,35 @@ impl Hider {
     /// Remembers a secret in every form in which it may come back.
     fn learn_secret(&mut self, line: &[u8], from: usize, hole: &'static str) {
         let secret = line.get(from..).unwrap_or_default();
-        self.remember(hole, secret);
-        // A password typed with blanks around it, or a sign before it, comes back without them.
-        self.remember(hole, secret.trim_ascii());
+        self.remember_typed(hole, secret);
+        // A password typed with blanks around it, a sign before it, or in quotes comes back without them.
+        self.remember_typed(hole, secret.trim_ascii());
+        self.remember_typed(hole, unquoted(secret));
         let is_sign = |octet: &u8| octet.is_ascii_whitespace() || b":=".contains(octet);
         let sign = secret.iter().take_while(|octet| is_sign(octet)).count();
-        self.remember(hole, secret.get(sign..).unwrap_or_default());
+        self.remember_typed(hole, secret.get(sign..).unwrap_or_default());
         // So does one whose verb had a letter too many.
-        let is_glued = from
-            .checked_sub(1)
-            .and_then(|at| line.get(at))
-            .is_some_and(|octet| !octet.is_ascii_whitespace());
+        let before = from.checked_sub(1).and_then(|at| line.get(at));
+        let is_glued = before.is_some_and(|octet| !octet.is_ascii_whitespace());
         if let Some(blank) = secret
             .iter()
             .position(u8::is_ascii_whitespace)
             .filter(|_| is_glued)
         {
-            self.remember(hole, secret.get(blank..).unwrap_or_default().trim_ascii());
+            self.remember_typed(hole, secret.get(blank..).unwrap_or_default().trim_ascii());
+        }
+        // A whole line that is a secret may have its verb glued to it.
+        if let Some(place) = place(line, Role::Command, true).filter(|place| place.from > from) {
+            self.remember_typed(hole, line.get(place.from..).unwrap_or_default());
+        }
+        for word in Words::of(secret).filter(|word| looks_random(word)) {
+            self.remember_typed(hole, word);
         }
         self.learn_last_word(hole, secret);
         if hole == "response" {
             self.responses += 1;
-            if let Ok(decoded) = STANDARD.decode(secret.trim_ascii()) {
-                let decoded = Zeroizing::new(decoded);
-                self.remember(hole, secret_in(&self.mechanism, self.responses, &decoded));
+            if let Some(decoded) = decode(secret) {
+                self.remember_typed(hole, secret_in(&self.mechanism, self.responses, &decoded));
             }
         }
     }
@@ -407,92 +516,49 @@ impl Hider {
         let (Some(last), Some(before)) = (words.next(), words.next()) else {
             return;
         };
-        if hole != "response" && STANDARD.decode(last).is_err() {
+        let is_padded = last.len() % 4 == 0;
+        let decoded = decode(last).filter(|_| is_padded);
+        if hole != "response" && decoded.is_none() {
             return;
         }
-        self.remember(hole, last);
-        if let Ok(decoded) = STANDARD.decode(last) {
-            let decoded = Zeroizing::new(decoded);
+        self.remember_typed(hole, last);
+        if let Some(decoded) = decoded {
             let mechanism = before.to_ascii_uppercase();
-            self.remember(hole, secret_in(&mechanism, 2, &decoded));
+            self.remember_typed(hole, secret_in(&mechanism, 2, &decoded));
         }
     }
 
     /// The pieces of octets that come after `before` on their line.
     fn hide_values(&self, octets: &[u8], before: &[u8]) -> Vec<Piece> {
-        if before.is_empty() {
-            return with_holes(octets, self.values.found(octets));
-        }
-        let line = Zeroizing::new([before, octets].concat());
-        let found = self.values.found(&line).into_iter();
-        let found = found.filter(|(range, _)| range.end > before.len());
-        let found = found.map(|(range, hole)| {
-            let start = range.start.saturating_sub(before.len());
-            (start..range.end - before.len(), hole)
-        });
-        with_holes(octets, found.collect())
+        self.hide_open(octets, before).0
     }
-}
 
-/// The pieces of octets with holes at these places, which may overlap.
-fn with_holes(octets: &[u8], mut found: Vec<(Range<usize>, &'static str)>) -> Vec<Piece> {
-    found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
-    let mut pieces = Vec::new();
-    let mut at = 0;
-    for (range, hole) in found {
-        if range.end <= at {
-            continue;
-        }
-        if range.start >= at {
-            pieces.push(Piece::Octets(
-                octets.get(at..range.start).unwrap_or_default().to_vec(),
-            ));
-            pieces.push(Piece::Hole(Hole::Named(hole.to_owned())));
-        }
-        at = range.end;
-    }
-    pieces.push(Piece::Octets(octets.get(at..).unwrap_or_default().to_vec()));
-    pieces.retain(|piece| !matches!(piece, Piece::Octets(octets) if octets.is_empty()));
-    pieces
-}
-
-/// What stands for a hole where only octets will do: in no verb, no name and no base64, and too long to be two typing errors.
-const STAND_IN: &[u8] = &[0x1a; 8];
-
-/// The octets of a line (without line end), with octets that nobody types for each hole.
-#[must_use]
-pub fn flat(pieces: &[Piece]) -> Vec<u8> {
-    let mut line = Vec::new();
-    for piece in pieces {
-        match piece {
-            Piece::Octets(octets) => line.extend_from_slice(octets),
-            Piece::Hole(_) => line.extend_from_slice(STAND_IN),
-        }
-    }
-    line
-}
-
-/// The pieces before and behind an octet offset of [`flat`].
-fn split(pieces: Vec<Piece>, at: usize) -> (Vec<Piece>, Vec<Piece>) {
-    let (mut before, mut behind) = (Vec::new(), Vec::new());
-    let mut passed = 0;
-    for piece in pieces {
-        let length = match &piece {
-            Piece::Octets(octets) => octets.len(),
-            Piece::Hole(_) => STAND_IN.len(),
-        };
-        match piece {
-            piece if passed >= at => behind.push(piece),
-            Piece::Octets(mut octets) if passed + length > at => {
-                let rest = octets.split_off(at - passed);
-                before.push(Piece::Octets(octets));
-                behind.push(Piece::Octets(rest));
+    /// The same; and whether they end with a secret of which only the start is known.
+    fn hide_open(&self, octets: &[u8], before: &[u8]) -> (Vec<Piece>, bool) {
+        let found = match before {
+            b"" => self.values.found(octets),
+            before => {
+                let line = Zeroizing::new([before, octets].concat());
+                let mut found = self.values.found(&line);
+                found.retain(|found| found.range.end > before.len());
+                for Found { range, .. } in &mut found {
+                    range.start = range.start.saturating_sub(before.len());
+                    range.end -= before.len();
+                }
+                found
             }
-            piece => before.push(piece),
-        }
-        passed += length;
+        };
+        let is_at_end = |found: &Found| found.is_cut && found.range.end == octets.len();
+        let is_in_secret = found.iter().any(is_at_end);
+        (with_holes(octets, found), is_in_secret)
     }
-    (before, behind)
+}
+
+/// Whether a word of a password of several words would not be found by chance in what a server says.
+fn looks_random(word: &[u8]) -> bool {
+    let has_letter = word.iter().any(u8::is_ascii_alphabetic);
+    let has_other = word.iter().any(|octet| !octet.is_ascii_alphabetic());
+    word.len() >= 8 && has_letter && has_other
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::fmt;
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -22,6 +22,7 @@ use crate::bodies::Bodies;
 use crate::dialogue::Place;
 use crate::log::LogPlace;
 use crate::regular::{self, Links};
+use crate::secret::Secrets;
 use crate::server::fault::Fault;
 use crate::server::loose::{Index, Items, Tape};
 use crate::server::script::Pace;
@@ -302,8 +303,11 @@ struct Shared {
     account: Arc<Account>,
     maildrop: Maildrop,
     faults: Vec<&'static Fault>,
+    /// How many connections a server with faults has had.
+    visits: AtomicU32,
     recording: Option<Recording>,
     log: LogPlace,
+    secrets: Secrets,
     bodies: Bodies,
     autologout: Duration,
     brake: Brake,
@@ -355,8 +359,10 @@ impl Serving {
             account: Arc::new(options.account),
             maildrop: options.maildrop,
             faults: options.faults,
+            visits: AtomicU32::new(0),
             recording: options.recording,
             log: options.log,
+            secrets: Secrets::by_user(),
             bodies: options.bodies,
             autologout: options.autologout,
             brake: options.brake,

@@ -17,7 +17,7 @@ use crate::net::engine::{Connection, OpenError, Order, Standing, Waits, Watcher}
 use crate::net::tls::{TlsSettings, Version};
 use crate::password::{self, PasswordArgs, PasswordError};
 use crate::recorder::Recorder;
-use crate::secret::{self, Hider};
+use crate::secret::{self, Hider, Secrets};
 use crate::style::ColorChoice;
 use crate::target::{Target, user_name};
 use crate::tracker::Role;
@@ -187,6 +187,8 @@ pub struct Plan {
     pub tls: TlsSettings,
     /// Send STLS first.
     pub is_stls: bool,
+    /// What was secret on the connections before this one.
+    pub secrets: Secrets,
     /// Lines of poptalk's own to begin with.
     pub welcome: Option<String>,
     /// The options.
@@ -232,7 +234,7 @@ impl Plan {
     ) -> Result<Connection, Failure> {
         let now = Timestamp::now();
         let place = self.log_place();
-        let mut recorder = Recorder::new(Hider::new(self.args.keep_secrets));
+        let mut recorder = Recorder::new(Hider::sharing(self.args.keep_secrets, &self.secrets));
         recorder.set_bodies(self.args.bodies);
         // A script needs to see no mail; what it prints are the octets as they come.
         recorder.tell_messages(!is_script);
@@ -287,7 +289,7 @@ pub fn sends_secret(line: &[u8]) -> bool {
         |row: &Command| row.effect == Effect::Login && row.shape(line) == Shape::Sasl;
     Command::of_line(line).is_some_and(begins_exchange)
         || secret::place(line, Role::Command, true).is_some()
-        || secret::is_stray_response(line)
+        || secret::is_response(line)
 }
 
 /// The line `PASS` with the password of `user` on `host`, from where the options say, or by `ask`.

@@ -6,10 +6,13 @@
 
 mod disturbed;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use poptalk::finding::{Finding, Level};
 use poptalk::import::{Format, Options, Source, import};
-use poptalk::text::parse;
+use poptalk::lint::{Lint, judge};
+use poptalk::text::{Reader, parse};
 use poptalk::tracker::Side;
 
 use disturbed::Capture;
@@ -93,6 +96,42 @@ fn a_disturbed_capture_gives_the_same_transcripts() {
     println!("{all} disturbed captures, {packets} packets, all as untouched");
 }
 
+/// What is wrong with the transcripts of a capture, apart from what is only worth knowing.
+fn blamed(octets: &[u8]) -> Option<BTreeSet<&'static str>> {
+    let source = Source { name: "x", octets };
+    let options = Options {
+        ports: vec![2110],
+        ..Options::default()
+    };
+    let mut blamed = BTreeSet::new();
+    for made in import(Format::Pcap, &[source], &options).ok()? {
+        let found = judge(&mut Reader::new(&made.text[..]), Lint::new()).unwrap();
+        let bad = |finding: &&Finding| matches!(finding.level, Level::Must | Level::Security);
+        blamed.extend(found.iter().filter(bad).map(|finding| finding.id));
+    }
+    Some(blamed)
+}
+
+#[test]
+fn a_capture_that_begins_at_any_packet_is_blamed_for_nothing_that_is_not_in_it() {
+    let mut count = 0;
+    for (name, octets) in files() {
+        let is_pcap = octets.starts_with(b"\xd4\xc3\xb2\xa1");
+        let all = blamed(&octets).unwrap();
+        // Of pcapng the blocks before the packets would have to stay.
+        let mut at = if is_pcap { 24 } else { continue };
+        while let Some(length) = octets.get(at + 8..at + 12) {
+            at += 16 + u32::from_le_bytes(length.try_into().unwrap()) as usize;
+            let rest = [&octets[..24], octets.get(at..).unwrap_or_default()].concat();
+            if let Some(found) = blamed(&rest) {
+                assert!(found.is_subset(&all), "{name} from octet {at}: {found:?}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 50, "{count}");
+}
+
 /// A capture of IP packets: what the client and the server at a port say in turn, the server first.
 fn capture(link: u8, port: u16, turns: &[&[u8]]) -> Vec<u8> {
     let mut file = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0".to_vec();
@@ -162,6 +201,16 @@ fn a_capture_without_pop3_is_refused_with_what_is_there() {
     assert!(hint.contains("tcpdump -i any"), "{hint}");
     let (what, _) = refused(&capture(RAW, 110, &[]), &[]);
     assert_eq!(what, "x: no POP3 on port 110: no TCP at all");
+    // Ports are there, and no more of the header of TCP.
+    let mut cut = capture(RAW, 110, &[b"+OK ready\r\n"]);
+    cut.truncate(24 + 16 + 26);
+    cut[24 + 8] = 26;
+    let (what, hint) = refused(&cut, &[]);
+    assert_eq!(
+        what,
+        "x: no POP3 on port 110 can be seen: the packets are cut inside the header of TCP"
+    );
+    assert_eq!(hint, "record whole packets: tcpdump -s 0");
 }
 
 #[test]

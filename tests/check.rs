@@ -1,7 +1,9 @@
 //! A server probed and judged: the faultless practice server, one that is silent, one that is not there.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc;
 
+use poptalk::check::PROBES;
 use poptalk::lint::{self, Lint};
 use poptalk::serve::{ServeOptions, Serving};
 use poptalk::server::{Maildrop, fault, messages};
@@ -51,33 +53,55 @@ fn check(args: &[&str]) -> (Option<i32>, String, Vec<bool>) {
 
 #[test]
 fn the_faultless_practice_server_breaks_no_must_and_nothing_of_security() {
-    let (code, said, logged_in) = check(&["-v"]);
+    let (code, said, logged_in) = check(&["-v", "--allow-plaintext"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(
         !said.contains("breaks a") && !said.contains("security"),
         "{said}"
     );
     // The practice server refuses STLS where a command was injected after it.
-    assert!(said.contains("23 of 24 probes"), "{said}");
+    let all = PROBES.len();
+    // Without a second way into TLS, `stls-unlisted` has nothing to try either.
+    assert!(
+        said.contains(&format!("{} of {all} probes", all - 2)),
+        "{said}"
+    );
     let skipped = "skipped    stls-injection: not tested: STLS was refused: -ERR ";
     assert!(said.contains(skipped), "{said}");
-    assert_eq!(logged_in.len(), 24);
-    assert_eq!(logged_in.iter().filter(|logged_in| **logged_in).count(), 9);
+    assert_eq!(logged_in.len(), all - 1);
+    assert_eq!(logged_in.iter().filter(|logged_in| **logged_in).count(), 14);
 }
 
 #[test]
 fn programs_get_json_or_junit() {
-    let (code, said, _) = check(&["--format", "json"]);
+    let (code, said, _) = check(&["--format", "json", "--allow-plaintext"]);
     assert_eq!(code, Some(0));
     // What stands on standard error comes behind.
     let mut values = serde_json::Deserializer::from_str(&said).into_iter();
     let json: serde_json::Value = values.next().unwrap().unwrap();
     let judged = json["judged"].as_array().unwrap();
     // Each probe, and what several sessions tell together.
-    assert_eq!(judged.len(), 25, "{said}");
+    assert_eq!(judged.len(), PROBES.len() + 1, "{said}");
     assert!(judged.iter().all(|one| one["verdict"] == "pass"
         || one["verdict"] == "info"
-        || one["probe"] == "stls-injection"));
+        || one["probe"] == "stls-injection"
+        || one["probe"] == "stls-unlisted"));
+    // What several probes found is told once, and each of them is named.
+    let all = |field: &str| {
+        let lists = judged.iter().filter_map(|one| one[field].as_array());
+        lists.flatten().cloned().collect::<Vec<_>>()
+    };
+    let (findings, repeats) = (all("findings"), all("repeats"));
+    let ids: BTreeSet<&str> = findings
+        .iter()
+        .filter_map(|one| one["id"].as_str())
+        .collect();
+    assert_eq!(ids.len(), findings.len(), "{said}");
+    assert!(!repeats.is_empty(), "{said}");
+    assert!(repeats.iter().all(|id| ids.contains(id.as_str().unwrap())));
+    let places = findings.iter().filter_map(|one| one["more"].as_array());
+    let probes = places.flatten().filter(|place| place["probe"].is_string());
+    assert!(probes.count() >= repeats.len(), "{said}");
     let (code, said, _) = check(&["--format", "junit", "--fail-on", "info"]);
     assert_eq!(code, Some(1));
     assert!(said.starts_with("<?xml"), "{said}");
@@ -91,6 +115,20 @@ fn only_the_wanted_rules_and_those_there_are() {
     let (code, said, _) = check(&["--only", "no-such-rule"]);
     assert_eq!(code, Some(2));
     assert!(said.contains("there is no rule `no-such-rule`"), "{said}");
+}
+
+#[test]
+fn the_list_names_what_marks_mail_as_read() {
+    let output = Home::new().script(&["check", "--list"], b"");
+    let said = text(&output.stdout);
+    let of = |name: &str| said.lines().find(|line| line.starts_with(name));
+    assert!(
+        of("  session ")
+            .unwrap()
+            .ends_with("(may mark mail as read)"),
+        "{said}"
+    );
+    assert!(!of("  pipelining ").unwrap().contains("mark"), "{said}");
 }
 
 #[test]
@@ -112,7 +150,10 @@ fn without_a_user_what_needs_one_is_skipped() {
         "{said}"
     );
     assert_eq!(lines.next(), None, "{said}");
-    assert!(said.contains("12 of 24 probes"), "{said}");
+    assert!(
+        said.contains(&format!("15 of {} probes", PROBES.len())),
+        "{said}"
+    );
 }
 
 #[test]
@@ -153,7 +194,7 @@ fn a_silent_server_is_asked_twice() {
     assert!(said.contains("no-greeting: no greeting came"), "{said}");
     let skipped = "stls-injection: the server does not greet";
     assert!(
-        said.contains(skipped) && said.contains(": 2 of 24 probes"),
+        said.contains(skipped) && said.contains(&format!(": 2 of {} probes", PROBES.len())),
         "{said}"
     );
     assert_eq!(output.status.code(), Some(1));
@@ -200,6 +241,7 @@ fn check_with(name: &str, more: &[&str]) -> String {
         "--strict",
         "--timeout",
         "2",
+        "--allow-plaintext",
         "--ca",
         ca.to_str().unwrap(),
     ];
@@ -247,6 +289,21 @@ fn faults_of_a_live_server_are_found() {
             "number-out-of-range-accepted",
             "number-out-of-range-accepted",
         ),
+        ("no-login-offered", "no-login-offered"),
+        ("stls-refused-later", "stls-refused-later"),
+        ("login-delay-not-enforced", "login-delay-not-enforced"),
+        ("messages-come-and-go", "uidl-comes-back"),
+        ("messages-come-and-go", "maildrop-varies"),
+        ("utf8-accepted-late", "wrong-state-accepted"),
+        ("auth-lists-late", "wrong-state-accepted"),
+        ("auth-lists-more", "capa-hides-working"),
+        ("control-octets-echoed", "control-bytes"),
+        ("lf-command-ignored", "lf-command-unanswered"),
+        ("nul-command-ignored", "nul-command-unanswered"),
+        ("last-disagrees", "last-disagrees"),
+        ("top-adds-blank-line", "extra-blank-line-before-end"),
+        ("top-doubles-dots-again", "double-stuffed"),
+        ("dele-still-named", "dele-still-listed"),
     ];
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let runs: Vec<_> = wanted
@@ -307,9 +364,14 @@ fn a_wrong_password_is_tried_once_and_told() {
     assert_eq!(skipped.len(), 1, "{said}");
     assert_eq!(
         skipped[0].split(": ").next().unwrap().split(", ").count(),
-        9,
+        14,
         "{said}"
     );
+    let line = "no login as alice: -ERR [AUTH] ";
+    let is_said = said
+        .lines()
+        .any(|one| one.starts_with(line) && one.ends_with("(is the password right?)"));
+    assert!(is_said, "{said}");
     assert!(events.iter().all(|event| !event.summary.has_logged_in));
 }
 
@@ -363,4 +425,25 @@ fn an_injected_command_is_found_each_time_and_its_absence_as_well() {
     assert!(said.contains("  stls-command-injection: "), "{said}");
     let said = check_with("stls-discards-leftover", &["-v"]);
     assert!(said.contains("pass       stls-injection\n"), "{said}");
+}
+
+#[test]
+fn a_server_that_refuses_sessions_gets_no_password() {
+    let (address, server) = serve_each(2, |peer| {
+        peer.say("-ERR [SYS/TEMP] too many connections\r\n");
+        peer.answer(|_| "-ERR go away\r\n".to_owned())
+    });
+    let address = address.to_string();
+    let output = Home::new()
+        .poptalk(&["check", &address, "-u", "alice", "--allow-plaintext"])
+        .env("POPTALK_PASSWORD", "wonderland")
+        .output()
+        .unwrap();
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let why = "the server refuses sessions: -ERR [SYS/TEMP] too many connections";
+    assert!(said.contains(why), "{said}");
+    for _ in 0..2 {
+        assert!(!text(&server.join().unwrap()).contains("PASS"));
+    }
 }

@@ -89,6 +89,9 @@ const LEFT_OUT: &[&str] = &[
     "stls-command-injection",
     // On this machine nobody listens in.
     "no-tls-offered",
+    "neither-capa-nor-stls",
+    // A script sends CRLF.
+    "lf-command-ignored",
 ];
 
 #[test]

@@ -87,6 +87,9 @@ fn no_secret_of_a_recording_is_in_its_transcript() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|end| end == "pop3") {
             let made = std::fs::read_to_string(&path).unwrap();
+            for key in ["AGFsaWNl", "Resumption PSK", "Master-Key"] {
+                assert!(!made.contains(key), "{}: {key}", path.display());
+            }
             for line in made.lines().filter(|line| line.starts_with('C')) {
                 for secret in ["wonderland", "secret", "wrong", "YWxpY2Ug"] {
                     assert!(!line.contains(secret), "{}: {line}", path.display());

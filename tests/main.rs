@@ -9,6 +9,7 @@
 
 mod captures;
 mod check;
+mod check_reports;
 mod clients;
 #[cfg(target_os = "linux")]
 mod crash;

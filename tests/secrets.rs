@@ -8,10 +8,10 @@ use std::io::Write;
 use std::path::Path;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 
-/// A way in which a person can tell a secret: the lines, in which `{}` stands for it, `{b}` for its base64, and
-/// `{b:TEXT}` for the base64 of a text.
+/// A way in which a person can tell a secret: the lines, in which `{}` stands for it, `{b}` for its base64, `{b:TEXT}` for the
+/// base64 of a text, and `{n:TEXT}` for that without padding.
 #[derive(Debug, Clone, Copy)]
 struct Way {
     name: &'static str,
@@ -60,10 +60,52 @@ const WAYS: &[Way] = &[
         "USER and PASS after the login",
         &["user alice", "pass open sesame", "pass {}"],
     ),
+    way("the password alone after USER", &["user alice", "{}"]),
+    way(
+        "the password alone after PASS",
+        &["user alice", "pass", "{}"],
+    ),
+    way("the password glued, after USER", &["user alice", "pass{}"]),
+    way("USER with the password", &["user alice {}"]),
+    way("RPOP after USER", &["user alice", "rpop {}"]),
+    way("p ass", &["p ass {}"]),
+    way("PASS in quotes", &["pass \"{}\""]),
+    way("PASS with a word too much", &["pass {} please"]),
+    way(
+        "a slip after the login",
+        &["user alice", "pass open sesame", "pas {}"],
+    ),
+    way("LOGIN of IMAP with its tag", &["a1 login alice {}"]),
+    way("LOGIN of IMAP in quotes", &["a1 login \"alice\" \"{}\""]),
+    way(
+        "AUTHENTICATE of IMAP with its tag",
+        &["a1 authenticate plain {b:\0alice\0{}}"],
+    ),
+    way("XCLIENT", &["xclient LOGIN=alice PASS={}"]),
+    way(
+        "a password with its name",
+        &["login user=alice password={}"],
+    ),
     way("APOP", &["apop alice {}"]),
     way("APO", &["apo alice {}"]),
     way("RPOP for APOP", &["rpop alice {}"]),
     way("AUTH PLAIN", &["auth plain {b:\0alice\0{}}"]),
+    way(
+        "AUTH PLAIN without padding",
+        &["auth plain {n:\0alice\0{}}"],
+    ),
+    way(
+        "AUTH of a mechanism like PLAIN",
+        &["auth x-plain {b:\0alice\0{}}"],
+    ),
+    way(
+        "AUTH DIGEST-MD5",
+        &["auth digest-md5 {b:username=\"alice\",response={},qop=auth}"],
+    ),
+    way(
+        "AUTH XOAUTH2 in small letters",
+        &["auth xoauth2 {b:user=alice\u{1}auth=bearer {}\u{1}\u{1}}"],
+    ),
     way(
         "AUTH PLAIN in two lines",
         &["auth plain", "{b:\0alice\0{}}"],
@@ -112,7 +154,32 @@ const WAYS: &[Way] = &[
         "responses behind an AUTH that is refused",
         &["auth x login", "{b:alice}", "{b}"],
     ),
+    way(
+        "the password behind an AUTH that is refused",
+        &["auth x login", "alice", "{}"],
+    ),
+    way(
+        "a response after the login",
+        &[
+            "user alice",
+            "pass open sesame",
+            "auth x plain",
+            "{b:\0alice\0{}}",
+        ],
+    ),
+    way(
+        "AUTH LOGIN that is answered by +OK",
+        &["auth y login", "{b:alice}", "{b}"],
+    ),
     way("what begins with a colon", &["::pass {}"]),
+    way(
+        ":send with a byte order mark",
+        &[r":send \xef\xbb\xbfPASS {}\r\n"],
+    ),
+    way(
+        ":send with an option of telnet",
+        &[r":send \xff\xfb\x01PASS {}\r\n"],
+    ),
     way(":send", &[r":send PASS {}\r\n"]),
     way(":send, many lines", &[r":send USER alice\r\nPASS {}\r\n"]),
     way(":send, an escaped verb", &[r":send \x50\x41SS {}\r\n"]),
@@ -166,12 +233,22 @@ fn line(pattern: &str, secret: &str) -> String {
     let filled = pattern
         .replace("{b}", &STANDARD.encode(secret))
         .replace("{}", secret);
-    match filled.split_once("{b:") {
-        None => filled,
-        Some((before, rest)) => {
+    for (mark, engine) in [("{b:", STANDARD), ("{n:", STANDARD_NO_PAD)] {
+        if let Some((before, rest)) = filled.split_once(mark) {
             let (inner, behind) = rest.split_once('}').unwrap();
-            format!("{before}{}{behind}", STANDARD.encode(inner))
+            return format!("{before}{}{behind}", engine.encode(inner));
         }
+    }
+    filled
+}
+
+/// What a server says to a line, where the way wants a certain answer.
+fn answer(line: &str) -> Option<&'static str> {
+    match line {
+        "user alice" | "auth y login" => Some("+OK\r\n"),
+        "pass open sesame" => Some("+OK in\r\n"),
+        line if line.starts_with("auth x ") => Some("-ERR unknown\r\n"),
+        _ => None,
     }
 }
 
@@ -189,7 +266,7 @@ fn lines(way: &Way, secret: &str) -> Vec<String> {
 }
 
 /// A secret as it may come back.
-fn echoes(secret: &str) -> [String; 9] {
+fn echoes(secret: &str) -> [String; 15] {
     let encode = |text: &str, is_plain: fn(&u8) -> bool| -> String {
         let one = |octet: u8| match is_plain(&octet) {
             true => char::from(octet).to_string(),
@@ -207,7 +284,32 @@ fn echoes(secret: &str) -> [String; 9] {
         encode(secret, u8::is_ascii_alphanumeric),
         encode(secret, |_| false).to_ascii_lowercase(),
         encode(&STANDARD.encode(secret), u8::is_ascii_alphanumeric),
+        URL_SAFE.encode(format!("\u{3ff}>>~{secret}~>>?")),
+        STANDARD.encode(secret.to_ascii_uppercase()),
+        STANDARD.encode(secret.to_ascii_lowercase()),
+        hexadecimal(secret),
+        hexadecimal(secret).to_ascii_uppercase(),
+        secret.bytes().map(|octet| format!("&#{octet};")).collect(),
     ]
+}
+
+fn hexadecimal(text: &str) -> String {
+    text.bytes().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// Octets with what is referred to by number in them as it is meant (HTML).
+fn without_references(octets: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    for part in octets.split_inclusive(|octet| *octet == b';') {
+        let start = memchr::memmem::rfind(part, b"&#").unwrap_or(part.len());
+        let digits = std::str::from_utf8(&part[start..]).unwrap_or_default();
+        let number = digits.trim_start_matches("&#").trim_end_matches(';');
+        match number.parse::<u8>() {
+            Ok(octet) => plain.extend([&part[..start], &[octet]].concat()),
+            Err(_) => plain.extend_from_slice(part),
+        }
+    }
+    plain
 }
 
 /// Octets with what is percent-encoded in them as it is meant.
@@ -224,19 +326,19 @@ fn without_percents(octets: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// What must not be found: the secret in lower case, and what its base64 has in common at each alignment.
-fn needles(secret: &str) -> Vec<Vec<u8>> {
-    let core = |shift: usize| {
+/// What must not be found in any case: the secret, and its hexadecimal digits; and what its base64 has in common at each
+/// alignment.
+fn needles(secret: &str) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let core = |secret: &str, shift: usize| {
         let text = [&b"\0\0"[..shift], secret.as_bytes()].concat();
         let encoded = STANDARD.encode(&text);
         encoded.as_bytes()[(shift * 8).div_ceil(6)..text.len() * 8 / 6].to_vec()
     };
-    vec![
-        secret.to_ascii_lowercase().into_bytes(),
-        core(0),
-        core(1),
-        core(2),
-    ]
+    let (upper, lower) = (secret.to_ascii_uppercase(), secret.to_ascii_lowercase());
+    let forms = [secret, &upper, &lower];
+    let cores = forms.map(|form| [core(form, 0), core(form, 1), core(form, 2)]);
+    let plain = vec![lower.clone().into_bytes(), hexadecimal(secret).into_bytes()];
+    (plain, cores.into_iter().flatten().collect())
 }
 
 /// What was searched, and what was found.
@@ -257,6 +359,9 @@ impl Search {
         if octets.contains(&b'%') {
             all.push(without_percents(octets));
         }
+        if memchr::memmem::find(octets, b"&#").is_some() {
+            all.push(without_references(octets));
+        }
         for octets in &all {
             self.look_plain(way, place, secret, octets);
         }
@@ -264,12 +369,14 @@ impl Search {
 
     fn look_plain(&mut self, way: &str, place: &str, secret: &str, octets: &[u8]) {
         let lower = octets.to_ascii_lowercase();
-        for (index, needle) in needles(secret).iter().enumerate() {
-            let octets = if index == 0 { lower.as_slice() } else { octets };
-            if let Some(at) = memchr::memmem::find(octets, needle) {
-                let context = &octets[at.saturating_sub(50)..octets.len().min(at + 40)];
-                self.leaks
-                    .push(format!("{way}, {place}: {}", context.escape_ascii()));
+        let (plain, cores) = needles(secret);
+        for (octets, needles) in [(lower.as_slice(), plain), (octets, cores)] {
+            for needle in needles {
+                if let Some(at) = memchr::memmem::find(octets, &needle) {
+                    let context = &octets[at.saturating_sub(50)..octets.len().min(at + 40)];
+                    self.leaks
+                        .push(format!("{way}, {place}: {}", context.escape_ascii()));
+                }
             }
         }
     }

@@ -32,6 +32,9 @@ pub const SAMPLES_MIN: usize = 5;
 /// How far apart they are at least, in milliseconds: less may be the way there.
 const APART_MIN: u64 = 5;
 
+/// How much later a session may have begun than its transcript says, in milliseconds.
+const CLOCK_MS: u64 = 1000;
+
 /// The sessions of a run by probe; a probe that was played again has several.
 #[derive(Debug, Default)]
 pub struct Sessions(Vec<(&'static str, Session)>);
@@ -56,6 +59,11 @@ impl Sessions {
     fn all(&self, probe: &str) -> impl Iterator<Item = &Session> {
         let all = self.0.iter().filter(move |(name, _)| *name == probe);
         all.map(|(_, session)| session)
+    }
+
+    /// How many messages STAT counted, session by session.
+    fn counts(&self) -> impl Iterator<Item = u64> {
+        self.values().filter_map(|session| session.count)
     }
 
     fn values(&self) -> impl Iterator<Item = &Session> {
@@ -157,24 +165,87 @@ pub const ACROSS: &[Across] = &[
         hint: "take LOGIN-DELAY out of the capabilities: it makes clients wait for nothing",
         check: |sessions| {
             let capabilities = &sessions.get("session")?.capabilities;
-            let delay = capabilities.iter().find(|line| {
+            let (line, seconds) = capabilities.iter().find_map(|line| {
                 let mut words = line.split(' ');
-                words.next() == Some("LOGIN-DELAY")
-                    && words.next().is_some_and(|seconds| {
-                        seconds.parse().is_ok_and(|seconds: u64| seconds >= 60)
-                    })
-                    && words.next().is_none()
+                let is_it = words.next()? == "LOGIN-DELAY";
+                let seconds = words.next()?.parse::<u64>().ok().filter(|_| is_it)?;
+                words.next().is_none().then_some((line, seconds))
             })?;
-            let taken = sessions
+            // A transcript says to the second when it started.
+            let least_ms = seconds.saturating_mul(1000).saturating_sub(CLOCK_MS);
+            let mut times: Vec<(u64, u64)> = sessions
                 .values()
-                .filter(|session| session.has_login)
-                .count();
-            (taken > 1).then(|| {
-                (
-                    format!("{taken} logins within seconds were taken"),
-                    delay.clone(),
-                )
-            })
+                .filter_map(|session| session.login_at)
+                .collect();
+            times.sort_unstable();
+            let early = times.windows(2).filter(|pair| match pair {
+                [(sent, _), (_, taken)] => taken.saturating_sub(*sent) < least_ms,
+                _ => false,
+            });
+            let count = early.count();
+            let what = format!(
+                "{} logins were taken, {count} of them too soon",
+                times.len()
+            );
+            (count > 0).then(|| (what, line.clone()))
+        },
+    },
+    // RFC 2595 §4: a server that has TLS agrees to STLS.
+    // Seen: a session cache that can't be written, a process limit, a pool of which one server has no certificate.
+    Across {
+        id: "stls-refused-later",
+        level: Level::Should,
+        source: "RFC 2595 §4",
+        says: "STLS works on each connection",
+        hint: "one server of a pool has no TLS, or a limit is reached: its log says more; or somebody on the network path refuses it in the server's place",
+        check: |sessions| {
+            // After the probes that need it nothing is refused for what was sent.
+            let is_fair = |name: &str| !matches!(name, "stls-injection" | "stls-unlisted");
+            let mut refused = sessions.0.iter().filter(|(name, _)| is_fair(name));
+            let has_worked = sessions.values().any(|session| session.has_tls);
+            let (name, reply) = refused.find_map(|(name, session)| {
+                session.stls_refusal.as_ref().map(|reply| (name, reply))
+            })?;
+            let what = format!("STLS worked on one connection and was refused on another: {name}");
+            has_worked.then(|| (what, reply.clone()))
+        },
+    },
+    // RFC 1939 §7: a unique-id is never used again in a maildrop, and a message keeps it as long as it is there.
+    // Seen: INetSim, which shows other messages at each login.
+    Across {
+        id: "uidl-comes-back",
+        level: Level::Should,
+        source: "RFC 1939 §7",
+        says: "a unique-id that is gone does not come back",
+        hint: "the server does not show the same maildrop each time: several servers without common storage, or none that is real",
+        check: |sessions| {
+            let listings: Vec<&BTreeSet<String>> = sessions
+                .values()
+                .filter_map(|session| session.unique_ids.as_ref())
+                .collect();
+            let (mut seen, mut gone) = (BTreeSet::new(), BTreeSet::new());
+            let mut back = None;
+            for listing in listings {
+                back = back.or_else(|| listing.iter().find(|id| gone.contains(*id)));
+                gone.extend(seen.iter().copied().filter(|id| !listing.contains(*id)));
+                seen.extend(listing.iter());
+            }
+            let what = "a unique-id was missing in one session and is there in a later one";
+            back.map(|id| (what.to_owned(), id.clone()))
+        },
+    },
+    // RFC 1939 §5: only DELE and QUIT remove messages; new ones may come.
+    Across {
+        id: "maildrop-varies",
+        level: Level::Info,
+        source: "RFC 1939 §4",
+        says: "messages do not go and come from session to session",
+        hint: "somebody else reads this mailbox now, or each connection reaches a server with a maildrop of its own",
+        check: |sessions| {
+            let counts: Vec<u64> = sessions.counts().collect();
+            let shown: Vec<String> = counts.iter().map(u64::to_string).collect();
+            let what = "the number of messages goes down and up from session to session";
+            is_unsteady(&counts).then(|| (what.to_owned(), shown.join(", ")))
         },
     },
     // RFC 1939 §7: the unique-id of a message persists across sessions.
@@ -245,6 +316,7 @@ pub fn across(sessions: &Sessions) -> Vec<Finding> {
             offset: None,
             octets: String::from_utf8_lossy(&octets).into_owned(),
             count: 1,
+            more: Vec::new(),
             message,
             hint: Some(rule.hint.to_owned()),
             source: rule.source,
@@ -265,10 +337,20 @@ fn words(greeting: &str) -> String {
     kept.collect()
 }
 
-/// Whether messages went between two sessions, although nothing was deleted.
+/// Whether numbers go down and up again, or up and down.
+fn is_unsteady(counts: &[u64]) -> bool {
+    let has = |is_so: fn(u64, u64) -> bool| {
+        let mut pairs = counts.windows(2);
+        pairs.any(|pair| matches!(pair, [old, new] if is_so(*old, *new)))
+    };
+    has(|old, new| new < old) && has(|old, new| new > old)
+}
+
+/// Whether messages went between two sessions, although nothing was deleted. Where they come and go, that says nothing.
 fn fewer(sessions: &Sessions, first: &str, second: &str, what: &str) -> Option<(String, String)> {
     let (before, after) = (sessions.get(first)?.count?, sessions.get(second)?.count?);
-    (after < before).then(|| {
+    let is_steady = !is_unsteady(&sessions.counts().collect::<Vec<_>>());
+    (after < before && is_steady).then(|| {
         let message = format!(
             "of {before} messages {} are gone in the next session: {what}",
             before - after
@@ -320,16 +402,63 @@ mod tests {
 
     #[test]
     fn logins_are_compared() {
-        let login = "S: +OK\nC: CAPA\nS: +OK\nS: LOGIN-DELAY 600\nS: .\nC: USER a\nS: +OK\nC: PASS {{password}}\nS: +OK in\n";
+        let of = |started: &str, delay: &str| {
+            format!(
+                "started: 2026-11-23T08:{started}Z\n\nS: +OK\nC: CAPA\nS: +OK\nS: LOGIN-DELAY {delay}\nS: .\n\
+                 C: USER a\nS: +OK\nC: PASS {{{{password}}}}\nS@50: +OK in\n"
+            )
+        };
+        let (one, two, late) = (of("40:00", "10"), of("40:03", "10"), of("40:10", "10"));
         let files = [
-            ("session", login),
-            ("deletion", login),
-            ("wrong-password", login),
+            ("session", one.as_str()),
+            ("deletion", &two),
+            ("wrong-password", &two),
         ];
         assert_eq!(
             found(&files),
             ["accepts-any-password", "login-delay-not-enforced"]
         );
+        // Late enough, or not sure: transcripts say to the second when they began.
+        assert!(found(&[("session", &one), ("deletion", &late)]).is_empty());
+        let nearly = of("40:09", "10");
+        assert!(found(&[("session", &one), ("deletion", &nearly)]).is_empty());
+        let (none, for_user) = (of("40:00", "0"), of("40:00", "600 USER"));
+        assert!(found(&[("session", &none), ("deletion", &none)]).is_empty());
+        assert!(found(&[("session", &for_user), ("deletion", &for_user)]).is_empty());
+    }
+
+    #[test]
+    fn tls_that_comes_and_goes_is_named() {
+        let works = "* connected 192.0.2.1:110\nS: +OK\nC: STLS\nS: +OK\n* tls TLSv1.3 X verified CN=x\nC: STLS\nS: -ERR\n";
+        let refuses = "* connected 192.0.2.1:110\nS: +OK\nC: STLS\nS: -ERR no TLS\n";
+        let files = [("stls", works), ("session", refuses)];
+        assert_eq!(found(&files), ["stls-refused-later"]);
+        assert!(found(&[("stls", works), ("stls-injection", refuses)]).is_empty());
+        assert!(found(&[("stls", works), ("session", works)]).is_empty());
+        assert!(found(&[("stls", refuses), ("session", refuses)]).is_empty());
+    }
+
+    #[test]
+    fn messages_that_come_and_go_are_seen() {
+        let of = |ids: &[&str]| {
+            let lines = (1..)
+                .zip(ids)
+                .map(|(number, id)| format!("S: {number} {id}\n"));
+            let lines: String = lines.collect();
+            let count = ids.len();
+            format!("S: +OK\nC: STAT\nS: +OK {count} 100\nC: UIDL\nS: +OK\n{lines}S: .\n")
+        };
+        let (all, fewer, more) = (of(&["a", "b"]), of(&["a"]), of(&["a", "b", "c"]));
+        let files = [
+            ("session", all.as_str()),
+            ("deletion", &fewer),
+            ("late", &all),
+        ];
+        // Neither RETR nor the end without QUIT deleted anything.
+        assert_eq!(found(&files), ["uidl-comes-back", "maildrop-varies"]);
+        // New mail, or mail that somebody deleted.
+        assert!(found(&[("session", &all), ("late", &all), ("last", &more)]).is_empty());
+        assert!(found(&[("session", &more), ("late", &all), ("last", &fewer)]).is_empty());
     }
 
     #[test]

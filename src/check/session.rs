@@ -5,9 +5,10 @@ use std::io::BufRead;
 
 use crate::command::{Effect, Words};
 use crate::dialogue::{EventKind, Phase, Told, Walker};
+use crate::lint::known::NOBODY;
 use crate::text::ParseError;
 use crate::tracker::{Role, Sent, Side, Status};
-use crate::transcript::Piece;
+use crate::transcript::{Item, Piece};
 
 /// The longest line that is looked at, in octets; the RFCs allow 512.
 const LINE_MAX: usize = 1024;
@@ -24,8 +25,15 @@ pub struct Session {
     pub capabilities: Vec<String>,
     /// Whether a login came about.
     pub has_login: bool,
+    /// When it came about: milliseconds of the clock from when the command was sent to when its reply was there, both at most a
+    /// second late. None where the transcript does not say when it started.
+    pub login_at: Option<(u64, u64)>,
     /// The reply to PASS, and what it says.
     pub login: Option<(Status, String)>,
+    /// PASS was answered twice, once with `+OK` and once with `-ERR`: then neither counts.
+    pub is_login_contradicted: bool,
+    /// USER was answered `+OK` for a name that nobody has.
+    pub takes_nobody: bool,
     /// Milliseconds that the server took for its replies from USER on, up to the first refusal.
     pub refused_ms: Option<u64>,
     /// Whether a TLS handshake was done.
@@ -34,7 +42,11 @@ pub struct Session {
     pub tls_failure: Option<String>,
     /// The first line that the server said in cleartext in place of the handshake.
     pub cleartext: Option<String>,
-    /// The refusal of STLS.
+    /// Whether CAPA was refused.
+    pub is_capa_refused: bool,
+    /// The refusal of USER before the login.
+    pub user_refusal: Option<String>,
+    /// The refusal of STLS, where TLS was not on and nobody was logged in.
     pub stls_refusal: Option<String>,
     /// How many messages STAT counted first.
     pub count: Option<u64>,
@@ -69,6 +81,8 @@ enum Listing {
 struct Reading {
     session: Session,
     status: String,
+    /// The verb of the last command that was answered, and how.
+    last: (String, Option<Status>),
     listing: Listing,
     line: Vec<u8>,
     unique_ids: BTreeSet<String>,
@@ -76,18 +90,27 @@ struct Reading {
     before_tls: Vec<u8>,
     /// From USER on, until something is refused.
     waited_ms: Option<u64>,
+    /// Milliseconds of the clock: the row that is read; None where the start is not known.
+    now_ms: Option<u64>,
+    /// The last command, and its row before that where a login takes several.
+    sent_ms: Option<u64>,
 }
 
 impl Reading {
     fn take(&mut self, told: &Told<'_>) {
         match told {
-            Told::Row {
-                after_ms,
-                phase: Phase::Waiting,
-            } => {
-                if let Some(waited) = &mut self.waited_ms {
+            Told::Row { after_ms, phase } => {
+                self.now_ms = self.now_ms.map(|now| now.saturating_add(*after_ms));
+                if let (Some(waited), Phase::Waiting) = (&mut self.waited_ms, phase) {
                     *waited += after_ms;
                 }
+            }
+            Told::Passed { after_ms, .. } => {
+                self.now_ms = self.now_ms.map(|now| now.saturating_add(*after_ms));
+            }
+            Told::Other(Item::Head { name, text }) if name == "started" => {
+                let started = text.parse::<jiff::Timestamp>().ok();
+                self.now_ms = started.and_then(|start| u64::try_from(start.as_millisecond()).ok());
             }
             Told::Line {
                 side: Side::Server,
@@ -96,8 +119,11 @@ impl Reading {
                 first: true,
                 ..
             } => self.server_line(*role, pieces),
-            Told::Command(sent) if sent.verb() == "USER" && self.session.refused_ms.is_none() => {
-                self.waited_ms = Some(0);
+            Told::Command(sent) => {
+                self.sent_ms = self.now_ms;
+                if sent.verb() == "USER" && self.session.refused_ms.is_none() {
+                    self.waited_ms = Some(0);
+                }
             }
             Told::DataStarted(sent) => self.start(sent),
             Told::Data {
@@ -138,6 +164,29 @@ impl Reading {
         match role {
             Role::Greeting => self.session.greeting = Some(text),
             Role::Status => self.status = text,
+            Role::Unrequested => self.second(&text),
+            _ => {}
+        }
+    }
+
+    /// A line that nothing asked for: it may be a second reply.
+    fn second(&mut self, text: &str) {
+        let second = match text {
+            _ if text.starts_with("+OK") => Status::Positive,
+            _ if text.starts_with("-ERR") => Status::Negative,
+            _ => return,
+        };
+        let (verb, first) = &self.last;
+        if *first == Some(second) {
+            return;
+        }
+        let session = &mut self.session;
+        match verb.as_str() {
+            "USER" => session.takes_nobody = false,
+            "PASS" => {
+                (session.login, session.has_login) = (None, false);
+                session.is_login_contradicted = true;
+            }
             _ => {}
         }
     }
@@ -191,9 +240,25 @@ impl Reading {
             session.refused_ms = self.waited_ms.take();
         }
         let effect = sent.command().map(|command| command.effect);
-        session.has_login |= is_positive && effect == Some(Effect::Login);
+        if is_positive && effect == Some(Effect::Login) && !session.has_login {
+            session.has_login = true;
+            session.login_at = self.sent_ms.zip(self.now_ms);
+        }
+        self.last = (sent.verb(), Some(status));
         match sent.verb().as_str() {
-            "STLS" if !is_positive && session.stls_refusal.is_none() => {
+            "USER" if is_positive && sent.arguments() == NOBODY.as_bytes() => {
+                session.takes_nobody = true;
+            }
+            "CAPA" => session.is_capa_refused |= status == Status::Negative,
+            "USER" if status == Status::Negative && !session.has_login => {
+                session.user_refusal = Some(std::mem::take(&mut self.status));
+            }
+            "STLS"
+                if !is_positive
+                    && !session.has_tls
+                    && !session.has_login
+                    && session.stls_refusal.is_none() =>
+            {
                 session.stls_refusal = Some(std::mem::take(&mut self.status));
             }
             "PASS" => session.login = Some((status, std::mem::take(&mut self.status))),
@@ -235,6 +300,22 @@ mod tests {
             session.login,
             Some((Status::Negative, "-ERR no".to_owned()))
         );
+    }
+
+    #[test]
+    fn a_login_that_is_answered_twice_counts_where_both_agree() {
+        let of = |second: &str| {
+            let login = "S: +OK\nC: USER poptalk-no-such-user\nS: +OK\nC: PASS x\nS: +OK\n";
+            Session::read(format!("{login}{second}C: QUIT\nS: +OK\n").as_bytes()).unwrap()
+        };
+        let once = of("");
+        assert!(once.has_login && once.takes_nobody && once.login.is_some());
+        assert!(of("S: +OK in\n").has_login);
+        let contradicted = of("S: -ERR no\n");
+        assert!(!contradicted.has_login && contradicted.is_login_contradicted);
+        assert_eq!(contradicted.login, None);
+        let text = "S: +OK\nC: USER poptalk-no-such-user\nS: +OK\nS: -ERR no\n";
+        assert!(!Session::read(text.as_bytes()).unwrap().takes_nobody);
     }
 
     #[test]

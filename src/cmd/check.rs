@@ -18,9 +18,10 @@ use crate::lint;
 use crate::log;
 use crate::net::dial::plain;
 use crate::password::{PasswordArgs, PasswordError};
-use crate::replay::is_loopback;
+use crate::replay::{SETTLE, is_loopback};
 use crate::report;
 use crate::report::findings::{Format, Judged};
+use crate::secret::Secrets;
 use crate::session::{Plan, SessionArgs, TlsArgs, seconds};
 use crate::stdio;
 use crate::target;
@@ -60,7 +61,7 @@ pub struct CheckArgs {
     #[command(flatten)]
     password: PasswordArgs,
 
-    /// Send the password without TLS, where the server has none
+    /// Send the password without TLS: where the server has none, and in the probes apop and stls-late
     #[arg(long)]
     allow_plaintext: bool,
 
@@ -103,6 +104,10 @@ pub struct CheckArgs {
     /// Take no more than this of one session, and four times as much in all: octets, or with K, M or G [default: 64M]
     #[arg(long, value_name = "SIZE", value_parser = read_size)]
     max_size: Option<u64>,
+
+    /// Milliseconds to wait for more where a reply cannot be the one to its command
+    #[arg(long, hide = true, value_name = "MS")]
+    settle: Option<u64>,
 
     /// How to print
     #[arg(long, value_enum, default_value_t)]
@@ -166,6 +171,7 @@ pub fn run(mut args: CheckArgs) -> Exit {
         server: target.to_string(),
         file_name: target.host.clone(),
         spares: Vec::new(),
+        secrets: Secrets::default(),
         proxy: None,
         found: None,
         user: None,
@@ -204,10 +210,15 @@ pub fn run(mut args: CheckArgs) -> Exit {
         password,
         no_login: None,
         may_send_in_clear: args.allow_plaintext || is_here,
-        is_here,
+        allows_plaintext: args.allow_plaintext,
+        has_no_capa: false,
         most,
         octets_left: octets_of_a_run(most),
         kept_open: 0,
+        refused_sessions: (0, String::new()),
+        answers_twice: false,
+        takes_nobody: false,
+        settle: args.settle.map_or(SETTLE, Duration::from_millis),
         has_timestamp: false,
         plan: &plan,
         folder: folder.path(),
@@ -274,6 +285,8 @@ struct Run {
     exit: Option<Exit>,
     /// Not all could be judged: what a caller is told, unless something was found.
     gap: Option<Exit>,
+    /// Why the login did not come about.
+    no_login: Option<String>,
     /// Why the last probe could not be played.
     failure: String,
 }
@@ -298,6 +311,11 @@ impl Run {
         report::note(&format!(
             "failed logins on purpose: {failing} at most{more}"
         ));
+        if args.user.is_some() {
+            report::note(
+                "fetches up to 10 messages: a server that keeps flags marks them as read; deletes none",
+            );
+        }
         let timed = args.timing.map(timed).unwrap_or_default();
         let all = PROBES.iter().map(|probe| (probe, false));
         let all: Vec<(&Probe, bool)> = all
@@ -333,6 +351,7 @@ impl Run {
             }
         }
         // The server was not judged as far as was asked for.
+        run.no_login.clone_from(&check.no_login);
         run.gap = run
             .gap
             .or(check.no_login.is_some().then_some(Exit::Refused));
@@ -386,6 +405,12 @@ impl Run {
             }
             Outcome::Played(played) => played,
         };
+        for one in played {
+            self.take_session(probe, one);
+        }
+    }
+
+    fn take_session(&mut self, probe: &Probe, played: check::Run) {
         if let Some(failure) = &played.no_tls {
             report::error(&failure.to_string(), failure.hint().as_deref());
             self.exit = Some(failure.exit());
@@ -399,15 +424,15 @@ impl Run {
         }
         self.sessions.push(probe.name, played.session);
         let is_untested = played.untested.is_some();
-        let early = played.early;
-        let early = early.map(|(why, _)| format!("it ended early: {why}"));
+        let early = played.early.map(|why| format!("it ended early: {why}"));
         self.judged.push(Judged {
             probe: Some(probe.name),
             skipped: played.untested.or(early),
+            note: played.note,
             is_untested,
             files: vec![played.log.display().to_string()],
             findings: played.findings,
-            beyond: 0,
+            ..Judged::default()
         });
     }
 

@@ -13,6 +13,7 @@ use crate::net::dns;
 use crate::net::tls::TlsSettings;
 use crate::report;
 use crate::script;
+use crate::secret::Secrets;
 use crate::session::{Plan, SessionArgs, TlsArgs};
 use crate::srv::Service;
 use crate::target;
@@ -109,6 +110,7 @@ pub fn run(args: ConnectArgs) -> Exit {
         file_name: target.host.clone(),
         target,
         spares: found.spares,
+        secrets: Secrets::default(),
         proxy,
         found: (!found.event.is_empty()).then_some(found.event),
         user: found.user.filter(|_| args.session.user.is_none()),

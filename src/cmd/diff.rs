@@ -155,7 +155,7 @@ fn program(
     let _ = match args.format {
         Format::Junit => findings::junit(out, &judged),
         Format::Html => findings::html(out, &judged),
-        Format::Json | Format::Text => findings::json(out, &judged),
+        Format::Json | Format::Text => findings::json(out, &judged, None),
     };
     Ok(summary)
 }

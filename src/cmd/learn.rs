@@ -14,6 +14,7 @@ use crate::log;
 use crate::net::dial::plain;
 use crate::net::tls::TlsSettings;
 use crate::report;
+use crate::secret::Secrets;
 use crate::session::{Plan, SessionArgs};
 use crate::stdio;
 use crate::style::ColorChoice;
@@ -142,6 +143,7 @@ pub fn run(args: LearnArgs) -> Exit {
             is_tls: false,
         },
         spares: Vec::new(),
+        secrets: Secrets::default(),
         proxy: None,
         found: None,
         user: None,

@@ -93,7 +93,7 @@ pub fn run(args: &LintArgs) -> Exit {
     }
     let _ = match args.format {
         Format::Text => Ok(()),
-        Format::Json => findings::json(&mut out, &all),
+        Format::Json => findings::json(&mut out, &all, None),
         Format::Junit => findings::junit(&mut out, &all),
         Format::Html => findings::html(&mut out, &all),
     };

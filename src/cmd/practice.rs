@@ -7,6 +7,7 @@ use super::{connect, serving};
 use crate::exit::Exit;
 use crate::net::tls::TlsSettings;
 use crate::report;
+use crate::secret::Secrets;
 use crate::serve::{ServeOptions, Serving};
 use crate::server::fault::Fault;
 use crate::session::{Plan, SessionArgs};
@@ -79,6 +80,7 @@ pub fn run(args: PracticeArgs) -> Exit {
             is_tls: args.tls,
         },
         spares: Vec::new(),
+        secrets: Secrets::default(),
         proxy: None,
         found: None,
         user: None,

@@ -1,7 +1,8 @@
 //! `poptalk redact FILE`: a transcript without its secrets, and on request without message data and names.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, Write};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -22,6 +23,9 @@ pub const EXAMPLES: &str = "\
 Examples:
   poptalk redact recording.pop3 -o shared.pop3
   poptalk redact --bodies elide=10 --names recording.pop3";
+
+/// The most octets that are read from a pipe: they are kept in a file without a name, to be read twice.
+const PIPE_MAX: u64 = 1024 * 1024 * 1024;
 
 /// As much is put together before it is written.
 const BLOCK: usize = 64 * 1024;
@@ -75,16 +79,18 @@ fn work(args: &RedactArgs) -> Result<(), Failure> {
         is_searching_data: true,
         is_told: true,
     };
-    let redactor = Redactor::new(hider, options);
     let unread = |error: io::Error| {
         let what = format!("{}: {}", args.file.display(), plain(&error));
-        (what, Some("give a transcript that can be read"))
+        let hint = match error.kind() {
+            io::ErrorKind::FileTooLarge => "write it into a file, and give that",
+            _ => "give a transcript that can be read",
+        };
+        (what, Some(hint))
     };
-    let input: Box<dyn BufRead> = if args.file == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(BufReader::new(log::read(&args.file).map_err(unread)?))
-    };
+    let mut input = twice(&args.file).map_err(unread)?;
+    let hider = collect(Redactor::new(hider, options), &input);
+    input.rewind().map_err(unread)?;
+    let redactor = Redactor::new(hider, options);
     let Some(path) = &args.output else {
         let out = stdio::output();
         return match stdio::is_output_terminal() {
@@ -106,6 +112,39 @@ fn work(args: &RedactArgs) -> Result<(), Failure> {
         // What there is of it may mislead.
         let _ = std::fs::remove_file(&path);
     })
+}
+
+/// A transcript that can be read twice: the file, or what comes from a pipe.
+fn twice(path: &Path) -> io::Result<File> {
+    if path == Path::new("-") {
+        return spooled(&mut io::stdin().lock(), PIPE_MAX);
+    }
+    let mut file = log::read(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => spooled(&mut file, PIPE_MAX),
+    }
+}
+
+fn spooled(input: &mut dyn Read, most: u64) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    if io::copy(&mut input.take(most + 1), &mut file)? > most {
+        let what = format!("more than {} MiB from a pipe", most >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    file.rewind()?;
+    Ok(file)
+}
+
+/// Reads the transcript for its secrets. What can't be read is reported when it is read again.
+fn collect(mut redactor: Redactor, input: &File) -> Hider {
+    let mut out = Vec::new();
+    for item in Reader::new(BufReader::new(input)).map_while(Result::ok) {
+        redactor.item(item, &mut out);
+        out.clear();
+    }
+    redactor.finish(&mut out);
+    redactor.into_hider()
 }
 
 /// A terminal: what a recording of a stranger holds besides rows must not drive it. Whole lines are written to it.
@@ -150,12 +189,12 @@ fn remember(hider: &mut Hider, path: &Path) -> Result<(), Failure> {
 fn copy(
     args: &RedactArgs,
     mut redactor: Redactor,
-    input: Box<dyn BufRead>,
+    input: File,
     output: &mut dyn Write,
 ) -> Result<(), Failure> {
     let mut out = Vec::new();
     let mut failure = None;
-    for item in Reader::new(input) {
+    for item in Reader::new(BufReader::new(input)) {
         match item {
             Ok(item) => redactor.item(item, &mut out),
             Err(error) => {
@@ -193,6 +232,42 @@ fn write(args: &RedactArgs, output: &mut dyn Write, out: &mut Vec<u8>) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pipe_is_read_up_to_a_bound() {
+        let mut text = String::new();
+        spooled(&mut &b"C: NOOP"[..], 7)
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
+        assert_eq!(text, "C: NOOP");
+        let error = spooled(&mut &b"C: NOOP"[..], 6).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn what_comes_before_a_secret_is_searched_for_it() {
+        let text = "#!pop3 1\nserver: pop3://bob:geheim12@h\nnote: geheim12\n\n# he used geheim12\n\
+            S: +OK Z2VoZWltMTI= before\nC: PASS geheim12\nS: +OK\n";
+        let options = Options {
+            is_searching_data: true,
+            is_told: true,
+            ..Options::default()
+        };
+        let mut file = spooled(&mut text.as_bytes(), 1000).unwrap();
+        let hider = collect(Redactor::new(Hider::new(false), options), &file);
+        file.rewind().unwrap();
+        let mut redactor = Redactor::new(hider, options);
+        let mut out = Vec::new();
+        for item in Reader::new(BufReader::new(file)) {
+            redactor.item(item.unwrap(), &mut out);
+        }
+        redactor.finish(&mut out);
+        let out = String::from_utf8(out).unwrap();
+        let want = "#!pop3 1\nserver: pop3://bob:{{password}}@h\nnote: {{password}}\nredacted: secrets\n\n\
+            # he used {{password}}\nS: +OK {{password}} before\nC: PASS {{password}}\nS: +OK\n";
+        assert_eq!(out, want);
+    }
 
     #[test]
     fn a_terminal_gets_nothing_that_drives_it() {

@@ -25,6 +25,7 @@ use crate::replay::{self, Limit, Options, Pace, Played, Preview, ReplayError, is
 use crate::report;
 use crate::report::differences::{Printer, WIDE};
 use crate::report::findings::{self, Format, Judged};
+use crate::secret::Secrets;
 use crate::serve::{ServeOptions, Serving};
 use crate::server::Account;
 use crate::session::{MAX_SIZE, Plan, SessionArgs, TlsArgs, seconds};
@@ -253,7 +254,7 @@ fn print(args: &ReplayArgs, done: &[Done]) -> Exit {
             match args.format {
                 Format::Junit => findings::junit(&mut out, &judged),
                 Format::Html => findings::html(&mut out, &judged),
-                _ => findings::json(&mut out, &judged),
+                _ => findings::json(&mut out, &judged, None),
             }
         }
     };
@@ -393,6 +394,7 @@ fn play(
         file_name: format!("replay-{}", target.host),
         target,
         spares: Vec::new(),
+        secrets: Secrets::default(),
         proxy: None,
         found: None,
         user: None,

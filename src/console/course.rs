@@ -14,6 +14,7 @@ use crate::lint;
 use crate::report;
 use crate::secret::typing_errors;
 use crate::server::fault;
+use crate::session::Plan;
 use crate::style::Paint;
 use crate::transcript::Item;
 use crate::typed::Action;
@@ -41,10 +42,12 @@ impl Console {
         let Some(course) = &mut self.course else {
             return Ok(());
         };
-        self.plan = course.begin(args).map_err(|error| {
+        let plan = course.begin(args).map_err(|error| {
             report::error(&error.to_string(), error.hint());
             Exit::Usage
         })?;
+        let secrets = std::mem::take(&mut self.plan.secrets);
+        self.plan = Plan { secrets, ..plan };
         // The rules would name what the learner is to find.
         shown(&self.shown).is_lenient = !course.lesson().diagnosis().is_empty();
         self.tell_task();

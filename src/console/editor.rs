@@ -25,6 +25,7 @@ use crate::command::{Command, Kind, States, Words};
 use crate::help;
 use crate::learnt::Learnt;
 use crate::log;
+use crate::secret::Guess;
 use crate::style::{Paint, Style};
 use crate::tracker::{Role, State};
 use crate::typed::{self, OWN, Typed};
@@ -44,8 +45,8 @@ pub struct Knowledge {
     pub expects_response: bool,
     /// `:send` has begun a line, and its end was not sent.
     pub is_inside_line: bool,
-    /// AUTH was the last command that was typed.
-    pub follows_auth: bool,
+    /// What was sent and answered, as far as it says which line is a secret.
+    pub guess: Guess,
 }
 
 impl Knowledge {
@@ -68,17 +69,15 @@ impl Knowledge {
         }
     }
 
-    /// Takes note of a line that goes out.
-    pub fn note_sent(&mut self, line: &[u8]) {
-        let is_auth = |row: &Command| row.verb == "AUTH";
+    /// Takes note that a line goes out.
+    pub fn note_sent(&mut self) {
         self.is_inside_line = false;
-        self.follows_auth = Command::of_line(line).map_or(self.follows_auth, is_auth);
     }
 
     /// The offset in octets at which a line becomes secret. Guesses are right everywhere on the way to the screen.
     #[must_use]
     pub fn secret_from(&self, line: &str) -> Option<usize> {
-        masking::secret_from(line, self.role(), self.is_inside_line, self.follows_auth)
+        masking::secret_from(line, self.role(), self.is_inside_line, &self.guess)
     }
 }
 

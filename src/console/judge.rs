@@ -46,7 +46,7 @@ impl Judge {
             Seen::Data { side, octets } => {
                 (*side, vec![Piece::Octets(octets.clone())], LineEnd::None)
             }
-            Seen::Injected(octets) => {
+            Seen::Injected { octets, .. } => {
                 let side = crate::tracker::Side::Server;
                 (side, vec![Piece::Octets(octets.clone())], LineEnd::None)
             }

@@ -13,6 +13,7 @@ use crate::report;
 use crate::session::{self, NO_TLS};
 use crate::style::Paint;
 use crate::target::Target;
+use crate::tracker::Role;
 
 impl Console {
     /// Begins TLS and logs in, as the command line asked; neither at a server that is not POP3.
@@ -61,7 +62,14 @@ impl Console {
         let now = self.standing();
         let is_response = now.is_some_and(|now| now.expects_response);
         // The exchange that a response belongs to was allowed.
-        is_response || !session::sends_secret(line) || self.may_send_secret()
+        let is_guessed = || {
+            know(&self.knowledge)
+                .guess
+                .place(line, Role::Command)
+                .is_some()
+        };
+        let is_secret = !is_response && (session::sends_secret(line) || is_guessed());
+        !is_secret || self.may_send_secret()
     }
 
     /// Asks before a secret goes where it should not; true when nothing is against it.

@@ -1,20 +1,15 @@
 //! Where a line that is being typed becomes secret: on its way to the server, and where a person tells poptalk too much.
 
 use crate::command::Command;
-use crate::secret;
+use crate::secret::{self, Guess};
 use crate::tracker::Role;
 use crate::typed::{self, Action, Typed};
 
 /// The offset in octets at which a typed line becomes secret; None when it does not.
 ///
-/// `role` is what the line is for; `is_inside` says that `:send` has begun a line whose end was not sent; `follows_auth` that
-/// AUTH was the last command.
-pub(super) fn secret_from(
-    line: &str,
-    role: Role,
-    is_inside: bool,
-    follows_auth: bool,
-) -> Option<usize> {
+/// `role` is what the line is for; `is_inside` says that `:send` has begun a line whose end was not sent; `guess` knows what was
+/// sent before.
+pub(super) fn secret_from(line: &str, role: Role, is_inside: bool, guess: &Guess) -> Option<usize> {
     let behind = |text: &[u8]| line.len() - text.len();
     match typed::read(line.as_bytes(), false) {
         Typed::Own(own, text) => {
@@ -32,21 +27,26 @@ pub(super) fn secret_from(
         }
         Typed::Help(topic) => in_topic(topic).map(|from| behind(topic) + from),
         Typed::Wire(_) | Typed::NotOwn(_) if is_inside => Some(0),
-        Typed::Wire(line) if follows_auth && may_become_response(&line) => Some(0),
-        Typed::Wire(_) | Typed::NotOwn(_) => {
-            secret::place(line.as_bytes(), role, true).map(|place| place.from)
+        Typed::Wire(_) => {
+            let octets = line.as_bytes();
+            let found = match guess.place(octets, role) {
+                None if role == Role::Command && guess.may_be_response(octets) => 0,
+                found => found?.from,
+            };
+            let is_whole = role == Role::Command && found == 0;
+            (!is_whole || !may_become_command(octets)).then_some(found)
         }
+        Typed::NotOwn(_) => secret::place(line.as_bytes(), role, true).map(|place| place.from),
     }
 }
 
-/// Whether a line can become a response that nobody asked for, from its first key on: it is no command, and becomes none.
-fn may_become_response(line: &[u8]) -> bool {
-    let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/=".contains(octet);
+/// Whether more keys can make a command of a line: its first ones are shown.
+fn may_become_command(line: &[u8]) -> bool {
     let is_start = |row: &Command| {
         let start = row.verb.as_bytes().get(..line.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(line))
     };
-    Command::of_line(line).is_none() && line.iter().all(is_digit) && !Command::all().any(is_start)
+    Command::all().any(is_start)
 }
 
 /// Where words start that are no options.
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     fn from(line: &str) -> Option<usize> {
-        secret_from(line, Role::Command, false, false)
+        secret_from(line, Role::Command, false, &Guess::default())
     }
 
     #[test]
@@ -147,16 +147,33 @@ mod tests {
         assert_eq!(from(r":send AUTH LOGIN\r\nYWxp"), Some(20));
         assert_eq!(from(r":send NOOP\r\n\x"), None);
         assert_eq!(
-            secret_from(r":send heim\r\n", Role::Command, true, false),
+            secret_from(r":send heim\r\n", Role::Command, true, &Guess::default()),
             Some(6)
         );
-        assert_eq!(secret_from("heim", Role::Command, true, false), Some(0));
+        let guess = Guess::default();
+        assert_eq!(secret_from("heim", Role::Command, true, &guess), Some(0));
     }
 
     #[test]
     fn a_password_that_is_told_to_poptalk_is_masked() {
-        assert_eq!(secret_from("Z2VoZWlt", Role::Command, false, true), Some(0));
-        assert_eq!(secret_from("stat", Role::Command, false, true), None);
+        for before in ["auth login", "user alice", "pass"] {
+            let mut guess = Guess::default();
+            guess.note_sent(before.as_bytes(), Role::Command);
+            let from = |line| secret_from(line, Role::Command, false, &guess);
+            assert_eq!(from("Z2VoZWlt"), Some(0), "{before}");
+            assert_eq!(from("stat"), None, "{before}");
+            // It may become STAT.
+            assert_eq!(from("st"), None, "{before}");
+            assert_eq!(from("stx"), Some(0), "{before}");
+        }
+        let mut guess = Guess::default();
+        guess.note_sent(b"auth plain AGEAYg==", Role::Command);
+        guess.note_status(b"+OK", true);
+        // More keys make a response of it.
+        for (line, want) in [("Z2VoZWltMTIzN", Some(0)), ("xfoo bar", None)] {
+            let from = secret_from(line, Role::Command, false, &guess);
+            assert_eq!(from, want, "{line}");
+        }
         assert_eq!(from(":pass geheim"), Some(6));
         assert_eq!(from(":pass"), None);
         assert_eq!(from(":login alice"), None);

@@ -18,6 +18,7 @@ use crate::net::engine::{Ending, News, Standing, Watcher};
 use crate::net::tls::{TlsError, TlsFacts, UNANNOUNCED};
 use crate::recorder::Seen;
 use crate::report;
+use crate::secret;
 use crate::style::Paint;
 use crate::tracker::{LineEnd, Role, Sent, Side, State, Status};
 use crate::transcript::Piece;
@@ -447,9 +448,15 @@ impl Watcher for View {
         match seen {
             Seen::Line {
                 side: Side::Client,
+                role,
                 pieces,
+                first,
                 ..
             } => {
+                if first {
+                    let line = secret::flat(&pieces);
+                    know(&self.knowledge).guess.note_sent(&line, role);
+                }
                 let has_hole = pieces.iter().any(|piece| matches!(piece, Piece::Hole(_)));
                 shown(&self.shared).was_secret = has_hole;
                 self.since = Instant::now();
@@ -482,6 +489,10 @@ impl Watcher for View {
                 end,
                 ..
             } => {
+                if role == Role::Status {
+                    let line = secret::flat(&pieces);
+                    know(&self.knowledge).guess.note_status(&line, first);
+                }
                 if role == Role::Status && first {
                     self.status.clear();
                     for piece in &pieces {
@@ -501,7 +512,7 @@ impl Watcher for View {
                 octets,
             } => self.data(&octets),
             Seen::Data { .. } | Seen::CommandSent(_) | Seen::StateChanged(_) => {}
-            Seen::Injected(octets) => {
+            Seen::Injected { octets, .. } => {
                 let mut text = String::new();
                 visible::escape(&octets, &mut text);
                 self.screen.note(

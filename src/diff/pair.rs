@@ -49,6 +49,7 @@ impl Change {
             offset: None,
             octets: String::new(),
             count: 1,
+            more: Vec::new(),
             message: format!("{}: {what}", self.name),
             hint: None,
             source: "",

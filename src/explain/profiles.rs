@@ -45,6 +45,20 @@ pub const ROWS: &[Profile] = &[
         source: "vmime issue 267, getmail6 issue 256, mpop issue 11, MailKit issue 1636",
     },
     Profile {
+        name: "Exchange Server",
+        also: &[
+            "Exchange 2010",
+            "Exchange 2013",
+            "Exchange 2016",
+            "Exchange 2019",
+        ],
+        signs: &["The Microsoft Exchange POP3 service is ready."],
+        expect: "POP3 has to be switched on, for the server and for the mailbox. USER and AUTH PLAIN are refused without TLS, \
+                 unless its LoginType allows them. LIST may estimate the sizes.",
+        next: "use TLS. For exact sizes the administrator sets EnableExactRFC822Size.",
+        source: "Microsoft Learn, Set-PopSettings",
+    },
+    Profile {
         name: "Exchange 2003",
         also: &["Exchange 5.5", "Exchange 2000", "Exchange"],
         signs: &[

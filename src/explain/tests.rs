@@ -205,6 +205,31 @@ fn the_profiles_of_the_catalogue_are_all_there() {
     }
 }
 
+/// Exchange refuses passwords and tokens by the same words.
+#[test]
+fn the_refusal_of_exchange_is_not_always_that_of_a_token() {
+    let text = "-ERR Authentication failure: unknown user name or bad password.";
+    let found = flat(&answer(text));
+    assert!(found.contains("the login was refused"), "{found}");
+    assert!(
+        found.contains("After a password:") && found.contains("After XOAUTH2:"),
+        "{found}"
+    );
+}
+
+#[test]
+fn the_greeting_of_exchange_is_known_with_and_without_brackets() {
+    let online = flat(&answer(
+        "+OK The Microsoft Exchange POP3 service is ready. [UwBDAA==]",
+    ));
+    let own = flat(&answer("+OK The Microsoft Exchange POP3 service is ready."));
+    assert!(
+        online.contains("Exchange Online") && !own.contains("Exchange Online"),
+        "{own}"
+    );
+    assert!(own.contains("Exchange Server"), "{own}");
+}
+
 #[test]
 fn an_unknown_text_is_not_guessed_at() {
     for text in [

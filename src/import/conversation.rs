@@ -7,7 +7,7 @@ use super::talk::Talk;
 use super::tcp::{Gap, Passage, What, index};
 use super::{Made, Options, stamp};
 use crate::command::Command;
-use crate::tracker::{LineEnd, Side};
+use crate::tracker::{LineEnd, Side, State};
 use crate::transcript::{Hole, Piece};
 
 /// How far it is looked ahead for the octets after a segment's.
@@ -23,6 +23,8 @@ pub(super) struct Conversation {
     /// How it was closed, to be written after all octets.
     close: Option<String>,
     has_begun: bool,
+    /// What came before the capture is still to be written as holes.
+    lacks_start: bool,
     has_gap: bool,
     torn: Torn,
     /// The sides of which fragments were left out.
@@ -35,7 +37,7 @@ enum Torn {
     No,
     /// The capture begins here: a line that is a command is whole.
     Start,
-    /// Octets before it were lost.
+    /// Octets before it were lost. After login a line that is a command is whole, and holds no secret.
     Lost,
 }
 
@@ -69,7 +71,8 @@ impl Conversation {
             is_closed: false,
             close: None,
             has_begun: false,
-            has_gap: false,
+            lacks_start: !has_start,
+            has_gap: !has_start,
             torn: if has_start { Torn::No } else { Torn::Start },
             headless: [false; 2],
         }
@@ -111,6 +114,14 @@ impl Conversation {
         }
     }
 
+    /// Nothing is known of what was said before the capture: not whether a greeting or a login came.
+    fn begin(&mut self) {
+        if std::mem::take(&mut self.lacks_start) {
+            self.talk.hole(Side::Server);
+            self.talk.hole(Side::Client);
+        }
+    }
+
     fn closed(&mut self, event: String) {
         if self.is_closed {
             return;
@@ -128,6 +139,7 @@ impl Conversation {
         if self.is_encrypted {
             return self.count(side, gap.count);
         }
+        self.begin();
         let (count, name) = (gap.count, name(side));
         let (octets, are) = match count {
             1 => ("octet", "is"),
@@ -165,11 +177,14 @@ impl Conversation {
     fn octets(&mut self, side: Side, octets: &[u8], is_record: bool) {
         let is_agreed = self.talk.is_tls_agreed();
         let may_begin = !self.has_begun || self.has_gap || (is_agreed && side == Side::Client);
-        if self.is_encrypted || (is_record && may_begin) {
+        // The capture may begin inside a record.
+        let is_inside = self.lacks_start && is_binary(octets);
+        if self.is_encrypted || is_inside || (is_record && may_begin) {
             self.is_encrypted = true;
             return self.count(side, octets.len() as u64);
         }
         self.has_begun = true;
+        self.begin();
         if side == Side::Server && is_agreed {
             let event = format!("injected {} octets before the TLS handshake", octets.len());
             self.talk.event(&event);
@@ -184,7 +199,10 @@ impl Conversation {
     fn torn(&mut self, octets: &[u8]) {
         let end = memchr::memchr(b'\n', octets).map(|lf| lf + 1);
         let (rest, behind) = octets.split_at(end.unwrap_or(octets.len()));
-        let is_whole = self.torn == Torn::Start && Command::of_line(rest).is_some();
+        let is_after_login =
+            self.talk.state() == State::Transaction && !self.talk.expects_response();
+        let is_whole =
+            (self.torn == Torn::Start || is_after_login) && Command::of_line(rest).is_some();
         self.torn = match end {
             Some(_) => Torn::No,
             None if is_whole => Torn::No,
@@ -220,13 +238,11 @@ impl Conversation {
             self.talk.event(&event);
         }
         if !self.is_closed {
-            let why = if is_cut {
-                "the capture is cut"
+            self.talk.prose(if is_cut {
+                "the capture is cut before the connection ends"
             } else {
-                "the capture ends"
-            };
-            self.talk
-                .prose(&format!("{why} before the connection does"));
+                "the capture ends before the connection does"
+            });
         }
         (!self.talk.is_empty()).then(|| self.talk.finish())
     }
@@ -252,6 +268,12 @@ fn start(passages: &[Passage<'_>]) -> Vec<u8> {
         }
     }
     start
+}
+
+/// Whether octets are no text: more control octets than one in twenty. A few are a probe, or show nothing.
+fn is_binary(octets: &[u8]) -> bool {
+    let is_control = |octet: &&u8| octet.is_ascii_control() && !b"\t\r\n".contains(octet);
+    octets.iter().filter(is_control).count() * 20 > octets.len().max(20)
 }
 
 /// Whether octets begin as a TLS record of a version that there is (RFC 8446 §5.1).

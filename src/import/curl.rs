@@ -1,7 +1,11 @@
 //! `curl -v`: `> ` and `< ` lines. Message data goes another way, and is not among them. Traces are in `dump`.
 
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
 use super::dump;
-use super::lines::{Tls, behind, host_port, numbered, text, wire_line, word};
+use super::lines::{Tls, behind, host_port, numbered, text, wire_line, without_cr, word};
 use super::talk::Talk;
 use super::{Made, Options, Problem, Source};
 use crate::tracker::{LineEnd, Side};
@@ -27,6 +31,7 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     };
     let mut talks = Talks::new(options, imported);
     for (_, line) in numbered(source.octets) {
+        let line = without_meter(line);
         if let Some(said) = said(line, b'>') {
             let (said, end) = wire_line(said, has_cr);
             talks.line(Side::Client, said, end);
@@ -42,6 +47,25 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     talks
         .finish()
         .ok_or_else(|| Problem::new(source, None, "no `> ` and `< ` lines", hint))
+}
+
+/// A row of the progress meter: percentages and octets (three times), two speeds, three times of day, the speed now.
+static METER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let (share, size) = (r" *\d+ +", r"[\d.]+[kMGTP]? +");
+    let sizes = format!("(?:{share}{size}){{3}}{size}{size}");
+    Regex::new(&format!(r"(?-u)^{sizes}(?:[-\d:dh]+ +){{3}}[\d.]+[kMGTP]?")).ok()
+});
+
+/// A line without what the progress meter wrote in front of it: it ends its rows with CR, not with LF.
+fn without_meter(line: &[u8]) -> &[u8] {
+    let (bare, _) = without_cr(line);
+    let at = bare.iter().rposition(|octet| *octet == b'\r');
+    let rest = line.get(at.map_or(0, |at| at + 1)..).unwrap_or(line);
+    // Only a row of the meter comes before a CR inside a line that curl itself wrote.
+    let Some(row) = METER.as_ref().and_then(|meter| meter.find(rest)) else {
+        return line;
+    };
+    rest.get(row.end()..).unwrap_or_default()
 }
 
 fn said(line: &[u8], mark: u8) -> Option<&[u8]> {
@@ -142,7 +166,8 @@ impl<'a> Talks<'a> {
             self.tls.doubt = Some(String::new());
         } else if let Some(why) = line.strip_prefix(b"SSL certificate verify result: ") {
             self.tls.doubt = Some(text(why));
-        } else if line.starts_with(b"Closing connection")
+        } else if (line.starts_with(b"Closing connection")
+            || line.starts_with(b"closing connection"))
             && let Some(talk) = &mut self.talk
         {
             talk.data_left_out();

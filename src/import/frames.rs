@@ -52,6 +52,8 @@ pub(super) struct Notes {
     pub(super) unread_links: BTreeSet<i32>,
     /// Fragments of IP without the first one, which says the ports: from where to where.
     pub(super) headless: BTreeSet<(IpAddr, IpAddr)>,
+    /// TCP segments that are cut inside their header.
+    pub(super) has_cut_tcp: bool,
     /// The file ends in the middle of a packet, or goes on with something else.
     pub(super) is_cut: bool,
 }
@@ -202,7 +204,10 @@ impl<'t> Frames<'t> {
             let words = |at: usize| octets.get(at).map(|octet| usize::from(*octet));
             match protocol {
                 protocol::TCP => {
-                    let segment = segment(self.us, ends, payload)?;
+                    let Some(segment) = segment(self.us, ends, payload) else {
+                        self.notes.has_cut_tcp |= octets.len() < payload.length;
+                        return None;
+                    };
                     (self.emit)(&segment);
                     return Some(());
                 }

@@ -157,6 +157,11 @@ fn why_nothing(
         );
     }
     let named = others.named(|_| true);
+    if named.is_empty() && notes.has_cut_tcp {
+        let what =
+            format!("no POP3 on {own} can be seen: the packets are cut inside the header of TCP");
+        return (what, "record whole packets: tcpdump -s 0".into());
+    }
     if named.is_empty() {
         return (
             format!("no POP3 on {own}: no TCP at all"),

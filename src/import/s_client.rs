@@ -19,6 +19,23 @@ const OWN: &[&str] = &[
     "connect:errno",
     "RENEGOTIATING",
     "KEYUPDATE",
+    "---",
+    "SSL-Session:",
+    "    Protocol  : ",
+    "    Cipher    : ",
+    "    Session-ID",
+    "    Resumption PSK: ",
+    "    Master-Key: ",
+    "    PSK identity",
+    "    SRP username: ",
+    "    TLS session ticket",
+    "    Start Time: ",
+    "    Timeout   : ",
+    "    Verify return code: ",
+    "    Extended master secret: ",
+    "    Max Early Data: ",
+    "Post-Handshake New Session Ticket arrived:",
+    "read R BLOCK",
     "Script started on",
     "Script done on",
     "$ ",
@@ -46,6 +63,7 @@ const PROGRAM: Program = Program {
     is_own,
     news,
     took,
+    glues: true,
 };
 
 /// Whether a text has a line of s_client's.
@@ -62,13 +80,31 @@ pub(super) fn is_log(head: &[u8]) -> bool {
 
 /// `80FB...:error:0A00042E:SSL routines:...` or, of older ones, `140...:error:1408F10B:SSL routines:...`.
 fn is_error(line: &[u8]) -> bool {
-    behind(line, ":error:").is_some() && line.iter().take(5).all(u8::is_ascii_hexdigit)
+    let id = line
+        .split(|octet| *octet == b':')
+        .next()
+        .unwrap_or_default();
+    let is_id = (3..=32).contains(&id.len()) && id.iter().all(u8::is_ascii_hexdigit);
+    is_id
+        && line
+            .get(id.len()..)
+            .is_some_and(|rest| rest.starts_with(b":error:"))
 }
 
 fn is_own(line: &[u8]) -> bool {
     let line = stamp::front(line).map_or(line, |(_, rest)| rest);
     let (line, _) = without_cr(line);
-    is_error(line) || OWN.iter().any(|own| line.starts_with(own.as_bytes()))
+    is_error(line) || is_dump(line) || OWN.iter().any(|own| line.starts_with(own.as_bytes()))
+}
+
+/// A line of a session ticket: `    0010 - 55 ee 7c ...`.
+fn is_dump(line: &[u8]) -> bool {
+    let offset = line
+        .strip_prefix(b"    ")
+        .and_then(|rest| rest.split_at_checked(4));
+    offset.is_some_and(|(offset, rest)| {
+        offset.iter().all(u8::is_ascii_hexdigit) && rest.starts_with(b" - ")
+    })
 }
 
 fn news(line: &[u8]) -> News {
@@ -99,30 +135,39 @@ fn took(line: &[u8], next: &[u8]) -> bool {
 }
 
 pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
-    let (lines, has_session) = terminal::opening_lines(source.octets, &PROGRAM);
-    let report = Report::of(&lines);
-    let is_failed = !has_session && report.failure.is_some();
-    let made = terminal::import(
-        source,
-        options,
-        &PROGRAM,
-        &report.opening(is_failed),
-        lines.len(),
-    );
-    made.map(|made| vec![made]).ok_or_else(|| {
-        let (what, hint) = if report.tls.version.is_some() {
-            (
-                "TLS was set up, but no line of a POP3 server follows",
-                "let s_client wait for the greeting, and keep what it printed up to `closed`",
-            )
-        } else {
-            (
-                "no greeting of a POP3 server",
-                "keep what s_client printed, from `CONNECTED` to `closed`",
-            )
-        };
-        Problem::new(source, None, what, hint)
-    })
+    let parts = terminal::parts(source.octets, "s_client", |line, _| {
+        line.starts_with(b"CONNECTED(")
+    });
+    let one = |octets| {
+        let (lines, has_session) = terminal::opening_lines(octets, &PROGRAM);
+        let report = Report::of(&lines);
+        let is_failed = !has_session && report.failure.is_some();
+        let opening = report.opening(is_failed);
+        let part = Source { octets, ..*source };
+        let made = terminal::import(&part, options, &PROGRAM, &opening, lines.len());
+        (made, report)
+    };
+    let (mut all, mut report) = (Vec::new(), Report::default());
+    for part in parts {
+        let (made, found) = one(part);
+        all.extend(made);
+        report = found;
+    }
+    if !all.is_empty() {
+        return Ok(all);
+    }
+    let (what, hint) = if report.tls.version.is_some() {
+        (
+            "TLS was set up, but no line of a POP3 server follows",
+            "let s_client wait for the greeting, and keep what it printed up to `closed`",
+        )
+    } else {
+        (
+            "no greeting of a POP3 server",
+            "keep what s_client printed, from `CONNECTED` to `closed`",
+        )
+    };
+    Err(Problem::new(source, None, what, hint))
 }
 
 /// What s_client says before the session.
@@ -131,6 +176,7 @@ struct Report {
     server: Option<String>,
     address: Option<String>,
     is_connected: bool,
+    is_starttls: bool,
     tls: Tls,
     failure: Option<String>,
 }
@@ -156,6 +202,7 @@ impl Report {
 
     fn line(&mut self, line: &[u8]) {
         let after = |mark: &str| line.strip_prefix(mark.as_bytes());
+        self.is_starttls |= behind(line, "-starttls pop3").is_some();
         if let Some(server) = behind(line, "-connect ")
             && self.server.is_none()
         {
@@ -237,6 +284,7 @@ impl Report {
     fn opening(&self, is_failed: bool) -> Opening {
         let mut opening = Opening {
             is_failed,
+            is_starttls: self.is_starttls,
             ..Opening::default()
         };
         opening

@@ -9,6 +9,7 @@ use crate::tracker::Side;
 use crate::transcript::Item;
 
 mod pastes;
+mod terminals;
 
 /// Writes captures: what is sent, as packets, with a header of choice.
 mod writer {

@@ -7,6 +7,7 @@ use super::Watched;
 use super::lesson::Lesson;
 use super::progress::Progress;
 use crate::net::tls::TlsSettings;
+use crate::secret::Secrets;
 use crate::serve::{ServeError, ServeOptions, Serving};
 use crate::server::maildrop::Maildrop;
 use crate::server::messages;
@@ -75,6 +76,7 @@ pub(super) fn server(
             is_tls: lesson.is_tls,
         },
         spares: Vec::new(),
+        secrets: Secrets::default(),
         proxy: None,
         found: None,
         user: None,

@@ -13,6 +13,9 @@ const LINE_KEPT: usize = 128;
 /// The longest line that a message may have, line end included (RFC 5322 §2.1.1).
 const LINE_LIMIT: u64 = 1000;
 
+/// The most lines of a header that are kept; only their starts are.
+const HEADER_LINES_MAX: usize = 64;
+
 /// Header fields that servers and filters add.
 const ADDED: &[&str] = &[
     "X-UIDL:",
@@ -35,10 +38,12 @@ pub struct Body {
     pub has_blank: bool,
     /// A digest of the header, up to the empty line.
     pub header_digest: u64,
+    /// The first lines of the header: a digest of each, and where it is.
+    pub header_lines: Vec<(u64, Spot)>,
     /// The octets of header fields that servers add.
     pub added_octets: u64,
-    /// Whether the header is that of a mailbox's own notes.
-    pub is_internal: bool,
+    /// A header field of a mailbox's own notes.
+    pub internal: Option<Spot>,
     /// Lines on the wire that start with two dots.
     pub stuffed: u64,
     /// Lines on the wire that start with three dots.
@@ -107,8 +112,9 @@ impl Body {
             body_lines: 0,
             has_blank: false,
             header_digest: 0,
+            header_lines: Vec::new(),
             added_octets: 0,
-            is_internal: false,
+            internal: None,
             stuffed: 0,
             twice_stuffed: 0,
             first_line: Vec::new(),
@@ -267,6 +273,17 @@ impl Body {
     }
 
     fn header_line(&mut self, is_blank: bool) {
+        if self.header_lines.len() < HEADER_LINES_MAX {
+            let mut hasher = DefaultHasher::new();
+            hasher.write(&self.line);
+            hasher.write_u64(self.length);
+            let spot = Spot {
+                place: self.place,
+                octets: without_crlf(&self.line),
+                what: String::new(),
+            };
+            self.header_lines.push((hasher.finish(), spot));
+        }
         if is_blank {
             self.in_header = false;
             self.has_blank = true;
@@ -277,10 +294,14 @@ impl Body {
             head.is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
         };
         let is_added = ADDED.iter().any(|word| starts(word));
-        self.is_internal |= starts("X-IMAP:") || starts("Subject: DON'T DELETE THIS MESSAGE");
+        let is_internal = starts("X-IMAP:") || starts("Subject: DON'T DELETE THIS MESSAGE");
         if is_added {
             self.added_octets += self.length;
             self.note(|body| &mut body.added_at, "a field that servers add");
+        }
+        if is_internal {
+            let what = "the notes of another mail program, not a message";
+            self.note(|body| &mut body.internal, what);
         }
     }
 

@@ -83,6 +83,7 @@ pub const ENTRIES: &[&str] = &[
     "uidl-list-mismatch",
     "uidl-unstable-in-session",
     "uidl-changes-between-sessions",
+    "uidl-comes-back",
     "uidl-reused",
     "uidl-ambiguous",
     "top-missing",
@@ -103,6 +104,7 @@ pub const ENTRIES: &[&str] = &[
     "dele-twice-ok",
     "dele-renumbers",
     "dele-ignored",
+    "maildrop-varies",
     "deleted-without-quit",
     "rset-incomplete",
     "quit-no-reply",
@@ -164,6 +166,7 @@ pub const ENTRIES: &[&str] = &[
     "sasl-scram-weak",
     "weak-mechanism-only",
     "stls-stripped",
+    "stls-refused-later",
     "stls-response-injection",
     "stls-command-injection",
     "stls-keeps-pre-tls-state",
@@ -237,7 +240,9 @@ pub const OTHERS: &[(&str, Seen)] = &[
             "it depends on the password; type it with `:pass` and compare with `:auth plain`",
         ),
     ),
+    ("maildrop-varies", Seen::Across),
     ("retr-deletes", Seen::Across),
+    ("stls-refused-later", Seen::Across),
     (
         "uidl-ambiguous",
         Seen::Not(
@@ -245,6 +250,7 @@ pub const OTHERS: &[(&str, Seen)] = &[
         ),
     ),
     ("uidl-changes-between-sessions", Seen::Across),
+    ("uidl-comes-back", Seen::Across),
     (
         "uidl-reused",
         Seen::Not("a message would have to be deleted and another one be delivered"),

@@ -103,7 +103,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a command ends with CRLF",
         hint: "send CR and LF; strict servers wait for ever",
-        also: &[],
+        also: &["lf-command-taken"],
         check: &[Check::Line(|heard, _| {
             heard.when(
                 !heard.role.is_servers() && heard.end == LineEnd::Lf,

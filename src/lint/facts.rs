@@ -58,6 +58,8 @@ pub struct Last {
     pub is_oversize: bool,
     /// Whether the reply began with the command.
     pub is_echo: bool,
+    /// Whether the command ended with LF alone, or has an octet 0.
+    pub is_garbled: bool,
     /// The lines of its data.
     pub lines: Option<u64>,
     /// The row in which its reply ended.
@@ -86,6 +88,8 @@ pub struct Fetched {
     pub octets: u64,
     /// Lines behind the header.
     pub body_lines: u64,
+    /// Lines that start with three dots on the wire.
+    pub twice_stuffed: u64,
     /// Whether the last line is empty.
     pub ends_blank: bool,
     /// A digest of the header.

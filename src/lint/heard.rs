@@ -347,6 +347,19 @@ impl<'a> Ended<'a> {
         line.is_some_and(|line| line.octets > 512)
     }
 
+    /// Whether the command line ends with LF alone.
+    #[must_use]
+    pub fn is_bare_lf(&self) -> bool {
+        let line = self.exchange.command.as_ref();
+        line.is_some_and(|line| line.end == LineEnd::Lf)
+    }
+
+    /// Whether the command line is none that a server must understand: LF alone ends it, or an octet 0 is in it.
+    #[must_use]
+    pub fn is_garbled(&self) -> bool {
+        self.is_bare_lf() || self.command.contains(&0)
+    }
+
     /// Whether the command has arguments.
     #[must_use]
     pub fn has_arguments(&self) -> bool {

@@ -2,7 +2,7 @@
 
 mod exchange;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub use super::facts::{Fetched, Last, Listing, Message, Odd};
@@ -32,6 +32,9 @@ const ERRORS_MIN: u64 = 3;
 
 /// The most names that are kept.
 const NAMES_MAX: usize = 64;
+
+/// Of how many messages the header lines are kept.
+const HEADERS_MAX: usize = 16;
 
 /// A name that no server has a mailbox for: the probes ask for it.
 pub const NOBODY: &str = "poptalk-no-such-user";
@@ -86,7 +89,7 @@ pub struct Known {
     pub refused_unknown: u64,
     /// Digests of the names that USER was answered `+OK` for.
     pub accepted_names: BTreeSet<u64>,
-    /// USER was answered `+OK` behind another USER, for a name that nobody has ([`NOBODY`]).
+    /// USER was answered `+OK` for a name that nobody has ([`NOBODY`]), behind another USER or in another session.
     pub takes_nobody: bool,
     /// Commands that were sent.
     pub commands: u64,
@@ -122,6 +125,12 @@ pub struct Known {
     pub has_user_of_before: bool,
     /// APOP was refused.
     pub is_apop_refused: bool,
+    /// CAPA was refused.
+    pub is_capa_refused: bool,
+    /// The commands for a login that the server does not have, by its refusals.
+    pub missing_logins: Vec<&'static str>,
+    /// The mechanisms that AUTH without arguments listed.
+    pub auth_listed: Vec<String>,
     /// AUTH with an initial response was refused; the mechanisms.
     pub refused_with_initial: Vec<String>,
     /// Verbs that were refused in other letters than upper case, without arguments.
@@ -130,6 +139,8 @@ pub struct Known {
     pub stat: Option<(u64, u64)>,
     /// The messages.
     pub messages: BTreeMap<u64, Message>,
+    /// The header lines of the messages that came last, as digests.
+    pub headers: VecDeque<(u64, Vec<u64>)>,
     /// Not all messages are kept, or not all of a listing was in the transcript.
     pub is_partial: bool,
     /// How many messages there are, when a whole listing or STAT told it while nothing was deleted.
@@ -148,6 +159,8 @@ pub struct Known {
     pub last_number: Option<u64>,
     /// TOP, and no RETR, came since then.
     pub is_only_top_since: bool,
+    /// The highest message that RETR brought since the login or RSET.
+    pub highest_retrieved: u64,
     /// The server said that it gives up waiting.
     pub has_given_up: bool,
     /// The listing that is coming, or came last.
@@ -261,6 +274,14 @@ impl Known {
             && self.is_behind_refusal()
             && !self.is_behind_refused_option()
             && self.last.as_ref().is_some_and(is_other)
+    }
+
+    /// Whether the command before ended with LF alone, or had an octet 0, and was not answered: the server may take the next line for
+    /// the rest of it.
+    #[must_use]
+    pub fn is_behind_garbled(&self) -> bool {
+        let is_open = |last: &Last| last.is_garbled && last.status.is_none();
+        self.last.as_ref().is_some_and(is_open)
     }
 
     /// Whether the command before was far too long, and was refused.
@@ -390,6 +411,14 @@ impl Known {
                     listing.capabilities.push(line);
                 }
             }
+            Role::Listed(List::Other)
+                if heard.verb() == "AUTH" && listing.capabilities.len() < CAPABILITIES_MAX =>
+            {
+                let name = String::from_utf8_lossy(text).trim().to_ascii_uppercase();
+                listing
+                    .capabilities
+                    .extend(Some(name).filter(|name| !name.is_empty()));
+            }
             Role::Listed(List::Scan) => match two_numbers(text) {
                 Some((message, size, _)) if listing.numbers.len() < MESSAGES_MAX => {
                     listing.sum = listing.sum.saturating_add(size);
@@ -493,6 +522,8 @@ impl Known {
                 if self.is_by_stls {
                     self.phase = 1;
                     self.greeting = None;
+                    self.missing_logins.clear();
+                    self.auth_listed.clear();
                     self.has_user_of_before = std::mem::take(&mut self.has_user);
                     self.last = None;
                     if self.state == Some(State::Transaction) {

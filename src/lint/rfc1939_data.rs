@@ -237,12 +237,30 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let body = message(ended)?;
-            let is_error =
-                body.last_line.starts_with(b"-ERR ") && !is_answered_inside(ended, known);
+            let is_error = body.last_line.starts_with(b"-ERR ")
+                && !is_answered_inside(ended, known)
+                && !is_whole(ended, known);
             is_error.then(|| body.last_spot("the data ends with -ERR"))
         })],
     },
 ];
+
+/// Whether as many octets came as LIST counted, or STAT of the only message, so that the last line is the message's.
+fn is_whole(ended: &Ended<'_>, known: &Known) -> bool {
+    let Some(data) = ended
+        .exchange
+        .data
+        .as_ref()
+        .filter(|_| ended.verb == "RETR")
+    else {
+        return false;
+    };
+    let message = ended
+        .number()
+        .and_then(|number| known.messages.get(&number));
+    let listed = message.and_then(|message| message.size);
+    listed == Some(data.message_octets) || known.stat == Some((1, data.message_octets))
+}
 
 /// Whether the single dot is that of a terminator with blanks.
 fn is_padded(ended: &Ended<'_>) -> bool {

@@ -424,6 +424,7 @@ pub(super) const RULES: &[Rule] = &[
                 let now = Fetched {
                     octets: data?.message_octets,
                     body_lines: ended.body?.body_lines,
+                    twice_stuffed: ended.body?.twice_stuffed,
                     ends_blank: ended.body?.ends_blank,
                     header: ended.body?.header_digest,
                 };

@@ -1,7 +1,7 @@
 //! RFC 1939, messages: what RETR and TOP send, against each other and against LIST.
 
 use super::heard::{Ended, field, number};
-use super::known::HUGE_LINES;
+use super::known::{Fetched, HUGE_LINES};
 use super::rfc1939_data::message;
 use super::{Check, Known, Rule, Spot};
 use crate::finding::Level::{Info, Must, Should};
@@ -77,6 +77,57 @@ fn blank_of_top(ended: &Ended<'_>, known: &Known) -> Option<Spot> {
     is_added.then(|| body.last_spot("TOP ends with an empty line that is not of the message"))
 }
 
+/// What TOP brought of all lines against what RETR brought before: how many octets more RETR has, of as many lines.
+fn more_than_top(ended: &Ended<'_>, known: &Known) -> Option<(i128, Fetched)> {
+    let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
+    // Where a dot stands alone, stuffing is missing, and octets say nothing.
+    let body = ended
+        .body
+        .filter(|body| !body.has_holes && body.single_dot.is_none() && body.first_dot.is_none())?;
+    let whole = known.messages.get(&ended.number()?)?.retrieved?;
+    let is_all = wanted >= whole.body_lines && body.body_lines == whole.body_lines;
+    let came = ended.exchange.data.as_ref()?.message_octets;
+    let more = i128::from(whole.octets) - i128::from(came);
+    (is_all && more != 0).then_some((more, whole))
+}
+
+/// The first line of the header that came that is not as it was in the other reply.
+fn other_header_line(ended: &Ended<'_>, known: &Known) -> Option<Spot> {
+    let message = ended.number()?;
+    let (_, before) = known
+        .headers
+        .iter()
+        .find(|(number, _)| *number == message)?;
+    let mut lines = (0..).zip(&ended.body?.header_lines);
+    let (_, (_, spot)) = lines.find(|(index, (digest, _))| before.get(*index) != Some(digest))?;
+    Some(spot.clone())
+}
+
+/// Which of TOP and RETR doubled each dot once more than the other.
+fn twice_stuffed(ended: &Ended<'_>, known: &Known) -> Option<&'static str> {
+    let (more, whole) = more_than_top(ended, known)?;
+    let of_top = ended.body?.twice_stuffed;
+    if more > 0 && more == i128::from(whole.twice_stuffed) {
+        Some("RETR doubles dots once more than TOP")
+    } else if more < 0 && -more == i128::from(of_top) {
+        Some("TOP doubles dots once more than RETR")
+    } else {
+        None
+    }
+}
+
+/// The empty line at the end of what RETR brought that TOP of all lines does not have.
+fn blank_of_retr(ended: &Ended<'_>, known: &Known) -> Option<Spot> {
+    let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
+    let body = ended
+        .body
+        .filter(|body| !body.has_holes && !body.ends_blank && body.lines > 0)?;
+    let whole = known.messages.get(&ended.number()?)?.retrieved?;
+    let is_shorter = whole.ends_blank && body.body_lines + 1 == whole.body_lines;
+    (is_shorter && wanted >= whole.body_lines)
+        .then(|| body.last_spot("RETR has an empty line behind this one, and TOP has not"))
+}
+
 /// The count of lines that a TOP asks for.
 fn top_lines(ended: &Ended<'_>) -> Option<u64> {
     let word = ended.arguments().nth(1).filter(|_| ended.verb == "TOP")?;
@@ -118,7 +169,8 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let added = sized(ended, known, Size::ExtraBlank);
-            added.or_else(|| blank_of_top(ended, known))
+            let of_top = added.or_else(|| blank_of_top(ended, known));
+            of_top.or_else(|| blank_of_retr(ended, known))
         })],
     },
     // RFC 1939 §3: one dot is put in front, and it does not count.
@@ -129,9 +181,17 @@ pub(super) const RULES: &[Rule] = &[
         says: "a dot is doubled once",
         hint: "the message was stored with stuffing, or proxy and server both stuff: take it away at delivery",
         also: &[],
-        check: &[Check::Exchange(|ended, known| {
-            sized(ended, known, Size::TwiceStuffed)
-        })],
+        check: &[
+            Check::Exchange(|ended, known| sized(ended, known, Size::TwiceStuffed)),
+            // Where the size counts the dots too, TOP and RETR may differ.
+            Check::Exchange(|ended, known| {
+                let what = twice_stuffed(ended, known)?;
+                let line = ended.body.and_then(|body| body.twice_stuffed_at.clone());
+                let line = line.unwrap_or_else(|| ended.spot(""));
+                let what = what.to_owned();
+                Some(Spot { what, ..line })
+            }),
+        ],
     },
     // RFC 1939 §5: RETR sends the whole message.
     Rule {
@@ -211,10 +271,9 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, _| {
             let body = message(ended)
                 .filter(|body| ended.is_complete() && !body.has_holes && body.lines > 0)?;
-            ended.when(
-                !body.has_blank && body.first_dot.is_none() && body.cr_crlf.is_none(),
-                "no empty line behind the header",
-            )
+            let is_other = body.first_dot.is_some() || body.cr_crlf.is_some();
+            let what = "the message ends here, and no empty line came before";
+            (!body.has_blank && !is_other).then(|| body.last_spot(what))
         })],
     },
     // RFC 1939 §5: messages are mail; UW-IMAP keeps notes of its own as message 1.
@@ -225,12 +284,7 @@ pub(super) const RULES: &[Rule] = &[
         says: "a mailbox's own notes are no message",
         hint: "another program wrote this into the mailbox: do not delete it",
         also: &[],
-        check: &[Check::Exchange(|ended, _| {
-            ended.when(
-                message(ended)?.is_internal,
-                "the notes of another mail program, not a message",
-            )
-        })],
+        check: &[Check::Exchange(|ended, _| message(ended)?.internal.clone())],
     },
     // RFC 1939 §7: TOP is optional. Where it is announced and refused, `capa-announces-refused` says so, which is worse.
     Rule {
@@ -363,24 +417,41 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-differs-from-retr",
         level: Should,
         source: "RFC 1939 §7",
-        says: "TOP and RETR send the same header",
-        hint: "the server makes the header anew each time: clients should trust RETR alone",
+        says: "TOP and RETR send the same lines",
+        hint: "the server makes the message anew each time: clients should trust RETR alone",
         also: &[],
-        check: &[Check::Exchange(|ended, known| {
-            let body = ended
-                .body
-                .filter(|body| ended.is_complete() && !body.has_holes && body.has_blank)?;
-            let before = known.messages.get(&ended.number()?)?;
-            let other = match ended.verb {
-                "TOP" => before.retrieved.map(|whole| whole.header)?,
-                "RETR" => before.top_header?,
-                _ => return None,
-            };
-            ended.when(
-                other != body.header_digest,
-                "TOP and RETR have different headers",
-            )
-        })],
+        check: &[
+            Check::Exchange(|ended, known| {
+                let body = ended
+                    .body
+                    .filter(|body| ended.is_complete() && !body.has_holes && body.has_blank)?;
+                let before = known.messages.get(&ended.number()?)?;
+                let other = match ended.verb {
+                    "TOP" => before.retrieved.map(|whole| whole.header)?,
+                    "RETR" => before.top_header?,
+                    _ => return None,
+                };
+                let is_other = other != body.header_digest && twice_stuffed(ended, known).is_none();
+                let line = other_header_line(ended, known).unwrap_or_else(|| ended.spot(""));
+                let what = "TOP and RETR have different headers".to_owned();
+                is_other.then_some(Spot { what, ..line })
+            }),
+            Check::Exchange(|ended, known| {
+                let (more, whole) = more_than_top(ended, known)?;
+                let is_same_header = whole.header == ended.body?.header_digest;
+                let octets = more.unsigned_abs();
+                let (longer, shorter) = match more > 0 {
+                    true => ("RETR", "TOP"),
+                    false => ("TOP", "RETR"),
+                };
+                (is_same_header && twice_stuffed(ended, known).is_none()).then(|| {
+                    let what = format!(
+                        "as many lines, and {longer} sends {octets} octets more than {shorter}"
+                    );
+                    ended.spot(what)
+                })
+            }),
+        ],
     },
     // RFC 1460 §5: LAST tells the highest number that was accessed, by RETR.
     Rule {
@@ -389,7 +460,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1460 §5",
         says: "TOP does not count as an access",
         hint: "after an interrupted session a message may look as if it was read",
-        also: &[],
+        also: &["last-works"],
         check: &[Check::Exchange(|ended, known| {
             let text = ended
                 .text()

@@ -260,6 +260,15 @@ pub(super) const RULES: &[Rule] = &[
                     .marked
                     .iter()
                     .any(|marked| known.listing.numbers.contains_key(marked));
+            // Seen: Twisted answers LIST of a deleted message with `+OK 1 0`.
+            let is_named = matches!(ended.verb, "LIST" | "UIDL") && ended.is_ok();
+            let is_told = ended
+                .number()
+                .is_some_and(|message| is_named && known.marked.contains(&message));
+            if is_told {
+                let what = format!("{} still answers for a deleted message", ended.verb);
+                return Some(ended.spot(what));
+            }
             let is_counted = stat(ended)
                 .is_some_and(|(count, _)| known.count == Some(count) && !known.marked.is_empty());
             ended.when(is_shown || is_counted, "a deleted message is still there")
@@ -270,15 +279,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "dele-still-retrievable",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a deleted message can't be used any more",
+        says: "a deleted message can't be fetched any more",
         hint: "the server does not look at the marks before QUIT",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_use = matches!(ended.verb, "RETR" | "TOP" | "LIST" | "UIDL") && ended.is_ok();
+            let is_use = matches!(ended.verb, "RETR" | "TOP") && ended.is_ok();
             let is_marked = ended
                 .number()
                 .is_some_and(|message| known.marked.contains(&message));
-            ended.when(is_use && is_marked, "+OK for a deleted message")
+            ended.when(is_use && is_marked, "a deleted message is sent")
         })],
     },
     // RFC 1939 §5: any reference to a deleted message is an error; a second DELE is one.

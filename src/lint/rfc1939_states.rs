@@ -2,7 +2,7 @@
 
 use super::heard::{Ended, code, field, number};
 use super::rfc1939::starts_with_any;
-use super::{Check, Role, Rule};
+use super::{Check, Known, Role, Rule};
 use crate::finding::Level::{Info, Must, Security, Should};
 
 /// Whether a refusal is about the session or the command, by its words, and so not about a name.
@@ -11,6 +11,31 @@ fn is_about_session(status: &[u8]) -> bool {
     ["already", "logged in", "command"]
         .iter()
         .any(|word| memchr::memmem::find(&text, word.as_bytes()).is_some())
+}
+
+/// Whether a server that says this does not have the command for a login, or has it switched off.
+pub(super) fn is_missing_login(ended: &Ended<'_>, known: &Known) -> bool {
+    let is_login = matches!(ended.verb, "USER" | "APOP") && !known.has_user;
+    let text = ended.status.to_ascii_lowercase();
+    // "No such user" is about the name.
+    let is_about_command = ["command", "not implemented", "not supported", "unsupported"]
+        .iter()
+        .any(|word| memchr::memmem::find(&text, word.as_bytes()).is_some());
+    is_login && ended.is_err() && ended.code().is_none() && is_about_command
+}
+
+/// Whether no way to log in is left, when this command is refused.
+fn is_shut(ended: &Ended<'_>, known: &Known) -> bool {
+    let lacks = |verb| ended.verb == verb || known.missing_logins.contains(&verb);
+    let has_sasl = known
+        .parameters("SASL")
+        .is_some_and(|names| !names.is_empty())
+        || !known.auth_listed.is_empty();
+    // Without TLS a server may well want STLS first.
+    let wants_tls = !known.is_tls && known.announces("STLS") != Some(false);
+    let is_user_listed = known.announces("USER") != Some(false);
+    let has_other = has_sasl || wants_tls || is_user_listed;
+    lacks("USER") && (lacks("APOP") || known.timestamp().is_none()) && !has_other
 }
 
 /// The message that LIST or UIDL told of, where one was asked for whose number does not fit 32 bits. A server that gives out one text for
@@ -62,7 +87,8 @@ pub(super) const RULES: &[Rule] = &[
                 _ => true,
             };
             // These have rules of their own.
-            let is_own = matches!(row.verb, "RETR" | "TOP" | "STLS" | "AUTH" | "NOOP");
+            let is_own = matches!(row.verb, "RETR" | "TOP" | "STLS" | "NOOP")
+                || row.verb == "AUTH" && ended.mechanism().is_some();
             ended.when(
                 ended.is_ok() && !is_allowed && !is_own,
                 "+OK in the wrong state",
@@ -164,6 +190,72 @@ pub(super) const RULES: &[Rule] = &[
             ended.when(
                 is_login && known.is_apop_refused,
                 "APOP was refused, and this login works",
+            )
+        })],
+    },
+    // RFC 1939 §4: a POP3 server must of course support at least one authentication mechanism.
+    // Seen: INetSim on its TLS port, where USER is an unknown command.
+    Rule {
+        id: "no-login-offered",
+        level: Should,
+        source: "RFC 1939 §4",
+        says: "there is a way to log in",
+        hint: "nobody can log in on this port: switch on USER, APOP or a SASL mechanism, or close the port",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_refused = is_missing_login(ended, known) && known.is_authorization();
+            let is_whole = known.is_greeted && !known.is_piece;
+            ended.when(
+                is_refused && is_whole && is_shut(ended, known),
+                "USER is refused, and neither APOP nor SASL is offered",
+            )
+        })],
+    },
+    // RFC 1939 §3: commands end with CRLF. A server that takes LF too is kind to people who type into netcat.
+    Rule {
+        id: "lf-command-taken",
+        level: Info,
+        source: "RFC 1939 §3",
+        says: "a command ends with CRLF",
+        hint: "harmless: the server is lenient; other servers wait for the CR",
+        also: &["client-bare-lf"],
+        check: &[Check::Exchange(|ended, _| {
+            let is_answered = ended.is_bare_lf() && ended.exchange.status.is_some();
+            ended.command_when(is_answered, "a command that ends with LF alone is answered")
+        })],
+    },
+    // Seen: solid-pop3d, Twisted, pydummy.
+    Rule {
+        id: "lf-command-unanswered",
+        level: Info,
+        source: "RFC 1939 §3",
+        says: "a command that ends with LF alone is not complete",
+        hint: "the client's fault: it must send CRLF; tools such as netcat send LF alone unless told otherwise",
+        also: &["client-bare-lf"],
+        check: &[Check::Exchange(|ended, known| {
+            let is_silent = ended.is_bare_lf() && ended.exchange.status_line.is_none();
+            let is_over = known.event.is_some() && !known.is_closed_by_client;
+            ended.command_when(
+                is_silent && is_over,
+                "a command that ends with LF alone is not answered",
+            )
+        })],
+    },
+    // RFC 1939 §3: keywords and arguments are printable ASCII. In C, an octet 0 ends a text.
+    // Seen: Courier reads no further than the octet 0, and takes the next line for the rest.
+    Rule {
+        id: "nul-command-unanswered",
+        level: Info,
+        source: "RFC 1939 §3",
+        says: "a command with an octet 0 may be lost",
+        hint: "the client's fault; a server should answer -ERR all the same, so that the replies behind it fit their commands",
+        also: &["client-non-ascii-command"],
+        check: &[Check::Exchange(|ended, known| {
+            let is_silent = ended.command.contains(&0) && ended.exchange.status_line.is_none();
+            let is_over = known.event.is_some() && !known.is_closed_by_client;
+            ended.command_when(
+                is_silent && is_over && !ended.is_bare_lf(),
+                "a command with an octet 0 is not answered",
             )
         })],
     },

@@ -331,15 +331,38 @@ pub(super) const RULES: &[Rule] = &[
         says: "CAPA lists what works",
         hint: "clients that believe CAPA do not use it: list it",
         also: &[],
-        check: &[Check::Exchange(|ended, known| {
-            let is_hidden = known.announces(tag_for(ended.verb)?) == Some(false);
-            // After the login servers leave USER and STLS out.
-            ended.when(
-                is_hidden && ended.is_ok() && known.phase < 2
-                    || is_hidden && ended.is_ok() && matches!(ended.verb, "TOP" | "UIDL"),
-                "works, and CAPA does not list it",
-            )
-        })],
+        check: &[
+            Check::Exchange(|ended, known| {
+                let is_hidden = known.announces(tag_for(ended.verb)?) == Some(false);
+                // After the login servers leave USER and STLS out.
+                ended.when(
+                    is_hidden && ended.is_ok() && known.phase < 2
+                        || is_hidden && ended.is_ok() && matches!(ended.verb, "TOP" | "UIDL"),
+                    "works, and CAPA does not list it",
+                )
+            }),
+            // RFC 5034 §3: mechanisms are parameters of SASL. AUTH alone lists them where a server is older than that.
+            Check::Exchange(|ended, known| {
+                let is_list = ended.verb == "AUTH" && !ended.has_arguments() && ended.is_ok();
+                let is_whole = ended.is_complete() && !known.listing.has_holes;
+                known
+                    .capabilities()
+                    .filter(|_| is_list && is_whole && known.phase < 2)?;
+                let told = known.parameters("SASL").unwrap_or_default();
+                let listed = known.listing.capabilities.iter();
+                let hidden: Vec<&str> = listed
+                    .filter(|name| {
+                        crate::sasl::Mechanism::named(name).is_some() && !told.contains(name)
+                    })
+                    .map(String::as_str)
+                    .collect();
+                let what = format!(
+                    "AUTH lists {}, and SASL in CAPA does not",
+                    hidden.join(", ")
+                );
+                (!hidden.is_empty()).then(|| ended.spot(what))
+            }),
+        ],
     },
     // RFC 2449 §5: what is there in the AUTHORIZATION state MUST be announced in both states.
     Rule {

@@ -181,8 +181,14 @@ pub(super) const RULES: &[Rule] = &[
             let is_long = (100..=255).contains(&octets) && ended.verb == "USER" && has_capa;
             // There is no such mailbox either: some servers refuse every name that they do not know.
             let is_length = known.takes_nobody || ended.text().is_some_and(speaks_of_length);
-            (is_long && ended.is_err() && is_length)
-                .then(|| ended.spot(format!("a command of {octets} octets is refused")))
+            let is_refused = ended.is_err() && is_length;
+            let is_cut = ended.exchange.status_line.is_none() && super::transport::is_cut(known);
+            let what = match is_refused {
+                true => "is refused",
+                false => "ends the connection",
+            };
+            (is_long && (is_refused || (is_cut && known.takes_nobody)))
+                .then(|| ended.spot(format!("a command of {octets} octets {what}")))
         })],
     },
     // RFC 2449 §6.6: the server processes each command in turn.

@@ -216,9 +216,11 @@ pub(super) const RULES: &[Rule] = &[
         says: "AUTH alone lists mechanisms on some servers",
         hint: "nothing to do: CAPA lists them",
         also: &[],
-        check: &[Check::Exchange(|ended, _| {
+        check: &[Check::Exchange(|ended, known| {
+            let is_refused = ended.verb == "AUTH" && ended.is_err() && ended.mechanism().is_none();
+            // After the login it has to be.
             ended.when(
-                ended.verb == "AUTH" && ended.is_err() && ended.mechanism().is_none(),
+                is_refused && known.is_authorization(),
                 "AUTH alone is refused",
             )
         })],

@@ -3,16 +3,35 @@
 use super::{Check, Role, Rule};
 use crate::finding::Level::{Info, Security};
 
+/// How many octets before a control octet are shown.
+const BEFORE_CONTROL: usize = 32;
+
 /// Mechanisms that send the secret itself.
 pub(super) fn is_plain(name: &str) -> bool {
     crate::sasl::Mechanism::named(name).is_some_and(|row| row.is_plain)
 }
 
+/// CR and 0 are other rules', and TAB is harmless.
+fn is_control(octet: u8) -> bool {
+    matches!(octet, 1..=8 | 11 | 12 | 14..=31 | 127)
+}
+
 /// Whether a text of UTF-8 has control characters other than TAB; CR and 0 are other rules'.
 fn has_control(text: &[u8]) -> bool {
-    let is_odd = |octet: &u8| matches!(octet, 1..=8 | 11 | 12 | 14..=31 | 127);
     let is_c1 = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
-    text.iter().any(is_odd) || std::str::from_utf8(text).is_ok_and(|text| text.chars().any(is_c1))
+    text.iter().copied().any(is_control)
+        || std::str::from_utf8(text).is_ok_and(|text| text.chars().any(is_c1))
+}
+
+/// The octets of a line from a little before the first control octet: what is shown of a line is its start.
+fn near_control(text: &[u8]) -> &[u8] {
+    let c0 = text.iter().copied().position(is_control);
+    // In UTF-8 the C1 controls are two octets.
+    let is_c1 = |pair: &[u8]| matches!(pair, [0xc2, 0x80..=0x9f]);
+    let c1 = text.windows(2).position(is_c1);
+    let first = c0.into_iter().chain(c1).min();
+    let start = first.unwrap_or_default().saturating_sub(BEFORE_CONTROL);
+    text.get(start..).unwrap_or(text)
 }
 
 /// Whether a text has a number with a dot inside, such as of a version or an address.
@@ -42,10 +61,10 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             let is_text =
                 heard.role.is_servers() && !heard.is_tls_record() && !known.is_data(heard);
-            heard.when(
-                is_text && has_control(heard.text),
-                "control octets in the line",
-            )
+            (is_text && has_control(heard.text)).then(|| super::Spot {
+                octets: near_control(heard.text).to_vec(),
+                ..heard.spot("control octets in the line")
+            })
         })],
     },
     // RFC 2449 §10: what a banner tells helps attackers.
@@ -89,18 +108,30 @@ pub(super) const RULES: &[Rule] = &[
         says: "a server takes passwords inside TLS only",
         hint: "switch logins in clear off, and require STLS, or close port 110",
         also: &[],
-        check: &[Check::Line(|heard, known| {
-            let line = heard
-                .capability()
-                .filter(|_| known.is_in_clear() && known.phase == 0)?
-                .to_ascii_uppercase();
-            let mut words = line.split_ascii_whitespace();
-            let is_offered = match words.next() {
-                Some("USER") => true,
-                Some("SASL") => words.any(is_plain),
-                _ => false,
-            };
-            heard.when(is_offered, "a login in clear is offered")
-        })],
+        check: &[
+            Check::Line(|heard, known| {
+                let line = heard
+                    .capability()
+                    .filter(|_| known.is_in_clear() && known.phase == 0)?
+                    .to_ascii_uppercase();
+                let mut words = line.split_ascii_whitespace();
+                let is_offered = match words.next() {
+                    Some("USER") => true,
+                    Some("SASL") => words.any(is_plain),
+                    _ => false,
+                };
+                heard.when(is_offered, "a login in clear is offered")
+            }),
+            // Without CAPA, the reply to USER shows it: the next line of a client is the password.
+            Check::Exchange(|ended, known| {
+                let is_taken = ended.verb == "USER" && ended.is_ok() && known.is_authorization();
+                let is_untold =
+                    known.is_capa_refused && known.announced.iter().all(Option::is_none);
+                ended.when(
+                    is_taken && is_untold && known.is_in_clear(),
+                    "USER is accepted without TLS",
+                )
+            }),
+        ],
     },
 ];

@@ -258,6 +258,7 @@ fn rows_that_are_read_at_once_are_judged_as_one_by_one() {
         lint.finish(&mut |finding| one_by_one.push(finding));
         for finding in &mut one_by_one {
             finding.count = lint.count(finding.id);
+            finding.more = lint.more(finding.id);
         }
         one_by_one.sort_by_key(|finding| finding.row);
         assert_eq!(at_once, one_by_one);
@@ -267,6 +268,7 @@ fn rows_that_are_read_at_once_are_judged_as_one_by_one() {
 mod behind;
 mod cuts;
 mod excused;
+mod offers;
 mod recorded;
 mod step;
 
@@ -428,7 +430,7 @@ mod property {
                 let mut escaped = String::new();
                 crate::visible::escape(finding.message.as_bytes(), &mut escaped);
                 prop_assert_eq!(&escaped, &finding.message);
-                prop_assert!(finding.message.chars().count() <= MESSAGE_MAX + 1);
+                prop_assert!(finding.message.chars().count() <= broken::MESSAGE_MAX + 1);
                 let row = format!("S: {}\n", finding.octets);
                 let Item::Row(row) = &crate::text::parse(row.as_bytes()).unwrap().items[0] else { unreachable!() };
                 let octets: usize = row.pieces.iter().map(|piece| match piece {

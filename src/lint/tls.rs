@@ -22,7 +22,13 @@ const WORDS: &[(Reason, &[&str])] = &[
     ),
     (
         Reason::Name,
-        &["for another name", "for none of", "not for", "mismatch"],
+        &[
+            "for another name",
+            "for none of",
+            "not for",
+            "mismatch",
+            "does not match the expected",
+        ],
     ),
     (Reason::Weak, &["no longer safe", "too weak"]),
     (
@@ -33,6 +39,7 @@ const WORDS: &[(Reason, &[&str])] = &[
             "authority",
             "leaves out",
             "unknown CA",
+            "issuer is unknown",
             "not trust",
         ],
     ),
@@ -238,16 +245,33 @@ pub(super) const RULES: &[Rule] = &[
         says: "a server that is reached in clear offers STLS",
         hint: "set TLS up, at best on port 995",
         also: &[],
-        check: &[Check::Exchange(|ended, known| {
-            let is_first =
-                ended.verb == "CAPA" && ended.is_ok() && ended.is_complete() && known.phase == 0;
-            let is_open =
-                known.is_in_clear() && !known.listing.has_holes && is_first && !was_offered(known);
-            ended.when(
-                is_open && !super::known::has_tag(&known.listing.capabilities, "STLS"),
-                "no STLS in the list",
-            )
-        })],
+        check: &[
+            Check::Exchange(|ended, known| {
+                let is_first = ended.verb == "CAPA"
+                    && ended.is_ok()
+                    && ended.is_complete()
+                    && known.phase == 0;
+                let is_open = known.is_in_clear()
+                    && !known.listing.has_holes
+                    && is_first
+                    && !was_offered(known);
+                ended.when(
+                    is_open && !super::known::has_tag(&known.listing.capabilities, "STLS"),
+                    "no STLS in the list",
+                )
+            }),
+            // Seen: popa3d has neither CAPA nor STLS.
+            Check::Exchange(|ended, known| {
+                let is_refused = ended.verb == "STLS" && ended.is_err() && ended.code().is_none();
+                let is_open = known.is_in_clear() && known.is_authorization();
+                let is_untold =
+                    known.is_capa_refused && known.announced.iter().all(Option::is_none);
+                ended.when(
+                    is_refused && is_open && is_untold,
+                    "STLS is refused, and so is CAPA",
+                )
+            }),
+        ],
     },
 ];
 
@@ -259,6 +283,7 @@ fn is_plain(event: &Event) -> bool {
         "in clear",
         "POP3 without",
         "wrong version number",
+        "unexpected TLS packet",
         "+OK",
     ]
     .iter()

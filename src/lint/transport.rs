@@ -164,8 +164,9 @@ pub(super) const RULES: &[Rule] = &[
                     && ended.exchange.status_line.is_none()
                     && is_cut(known)
                     && !known.is_behind_refused_option();
+                let is_whole = !ended.is_oversize() && !ended.is_garbled();
                 ended.command_when(
-                    is_silent && !ended.is_oversize() && !is_excused(known),
+                    is_silent && is_whole && !is_excused(known),
                     "closed in place of a reply to an unknown command",
                 )
             }),
@@ -180,7 +181,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server, or a filter in front of it, drops the command",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_silent = is_unknown(ended) && ended.exchange.status.is_none();
+            let is_silent =
+                is_unknown(ended) && ended.exchange.status.is_none() && !ended.is_garbled();
             ended.command_when(
                 is_silent && known.event == Some(EventKind::TimedOut),
                 "no reply to an unknown command",
@@ -214,6 +216,7 @@ pub(super) const RULES: &[Rule] = &[
                 ended.exchange.status.is_none() && known.event == Some(EventKind::TimedOut);
             let is_known = ended.exchange.command.is_some()
                 && !is_unknown(ended)
+                && !ended.is_garbled()
                 && known.gap_ms <= 60_000
                 && (known.is_greeted || known.is_piece);
             // What was sent ahead is another rule's.
@@ -371,6 +374,7 @@ pub(super) const RULES: &[Rule] = &[
                 || known.is_answered_in_message
                 || (known.is_behind_stls && !known.is_tls)
                 || is_unknown(ended)
+                || ended.is_garbled()
                 || has_surplus(ended)
                 || known.gap_ms > 60_000;
             let is_long = ended.is_oversize() || known.is_behind_oversize();

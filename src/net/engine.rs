@@ -21,6 +21,7 @@ use super::dial::{DialError, Dialled, Route, plain, reach};
 use super::mistake::Mistake;
 use super::tls::{TlsError, TlsFacts, TlsSettings};
 use crate::command::Shape;
+use crate::event::OUT_OF_STEP;
 use crate::figures;
 use crate::recorder::{Recorder, Seen};
 use crate::target::Target;
@@ -52,6 +53,8 @@ pub enum Order {
     SetFile(Option<Box<dyn Write + Send>>, Vec<(&'static str, String)>),
     /// Close the connection.
     Close,
+    /// The same, because the replies do not fit the commands any more.
+    CloseOutOfStep,
 }
 
 /// When the next line of a script has its turn.
@@ -116,6 +119,8 @@ pub enum Ending {
     ByServer(Cut),
     /// We closed it.
     ByClient,
+    /// We closed, because the replies did not fit the commands any more.
+    OutOfStep,
     /// It broke, here.
     Lost(String, Cut),
     /// It broke behind the reply to QUIT, where nothing was left to say: many servers close by a reset.
@@ -142,6 +147,7 @@ impl Ending {
             Self::ByServer(cut) => format!("closed by server{}", place(cut)),
             Self::Lost(why, cut) => format!("connection lost{}: {why}", place(cut)),
             Self::Dropped(why) => format!("connection lost: {why}"),
+            Self::OutOfStep => format!("closed by client: {OUT_OF_STEP}"),
             Self::ByClient | Self::TlsFailed | Self::Injected | Self::TooMuch(_) => {
                 "closed by client".to_owned()
             }

@@ -35,7 +35,7 @@ impl<'a> Tape<'a> {
     /// Opens the transcript of `peer`'s connection. One that can't be made is done without.
     pub(super) fn new(shared: &'a Shared, peer: &str) -> Self {
         let now = Timestamp::now();
-        let mut recorder = Recorder::new(Hider::new(shared.is_keeping));
+        let mut recorder = Recorder::new(Hider::sharing(shared.is_keeping, &shared.secrets));
         recorder.set_bodies(shared.bodies);
         match log::open(&shared.log, &format!("proxy-{peer}"), now) {
             Ok(None) => {}
@@ -80,8 +80,8 @@ impl<'a> Tape<'a> {
         let mut injected = 0;
         self.record(|recorder, now_ms, see| {
             recorder.feed(side, octets, now_ms, &mut |seen| {
-                if let Seen::Injected(octets) = &seen {
-                    injected += octets.len();
+                if let Seen::Injected { count, .. } = &seen {
+                    injected += count;
                 }
                 see(seen);
             });
@@ -208,7 +208,7 @@ impl View {
                     }
                 }
             }
-            Seen::Injected(octets) => self.put(Side::Server, octets, shown),
+            Seen::Injected { octets, .. } => self.put(Side::Server, octets, shown),
             _ => {}
         }
     }

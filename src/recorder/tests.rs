@@ -10,14 +10,14 @@ use crate::transcript::Transcript;
 
 /// A file that can be looked into.
 #[derive(Clone, Default)]
-struct Paper(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Paper(Arc<Mutex<Vec<u8>>>);
 
 impl Paper {
     fn octets(&self) -> Vec<u8> {
         self.0.lock().unwrap().clone()
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8(self.octets()).unwrap()
     }
 
@@ -48,7 +48,7 @@ fn recorder() -> (Recorder, Paper) {
 }
 
 /// Feeds a conversation; `C` and `S` in front of each text.
-fn play(recorder: &mut Recorder, talk: &[&str]) {
+pub(super) fn play(recorder: &mut Recorder, talk: &[&str]) {
     for (now, text) in (0..).zip(talk) {
         let side = if text.starts_with('C') {
             Side::Client

@@ -10,9 +10,14 @@ const NAMES_MAX: usize = 10_000;
 /// A name shorter than this many octets is replaced only where it stands as a name.
 const VALUE_MIN: usize = 3;
 
-/// The names that were met, in order, lower case.
+/// The names that were met, lower case.
 #[derive(Debug, Default)]
-pub(super) struct Names(Vec<Vec<u8>>);
+pub(super) struct Names {
+    /// Those that stood in a line, in order.
+    shown: Vec<Vec<u8>>,
+    /// Those that a response carried. They get a number when they stand in a line: what was redacted before has no others.
+    carried: Vec<Vec<u8>>,
+}
 
 impl Names {
     /// The pieces of a line, names replaced.
@@ -34,15 +39,23 @@ impl Names {
         replaced.collect()
     }
 
+    /// Remembers a name that a response carries, in lower case.
+    pub(super) fn meet(&mut self, name: &[u8]) {
+        let is_new = !self.carried.iter().any(|known| known == name);
+        if name.len() >= VALUE_MIN && is_new && self.carried.len() < NAMES_MAX {
+            self.carried.push(name.to_vec());
+        }
+    }
+
     fn pseudonym(&mut self, name: &[u8]) -> Vec<u8> {
         let name = name.to_ascii_lowercase();
         let known = self.position(&name);
         let number = match known {
             Some(index) => index + 1,
-            None if self.0.len() == NAMES_MAX => 0,
+            None if self.shown.len() == NAMES_MAX => 0,
             None => {
-                self.0.push(name);
-                self.0.len()
+                self.shown.push(name);
+                self.shown.len()
             }
         };
         format!("user-{number}").into_bytes()
@@ -90,7 +103,9 @@ impl Names {
     }
 
     fn is_known(&self, word: &[u8]) -> bool {
-        word.len() >= VALUE_MIN && self.position(&word.to_ascii_lowercase()).is_some()
+        let word = word.to_ascii_lowercase();
+        let is_met = self.position(&word).is_some() || self.carried.contains(&word);
+        word.len() >= VALUE_MIN && is_met
     }
 
     /// The index of a name in lower case. The local part of an address counts as the address: servers say either.
@@ -99,8 +114,8 @@ impl Names {
             let rest = known.strip_prefix(name).filter(|_| name.len() >= VALUE_MIN);
             rest.is_some_and(|rest| rest.starts_with(b"@"))
         };
-        let whole = self.0.iter().position(|known| known == name);
-        whole.or_else(|| self.0.iter().position(is_local))
+        let whole = self.shown.iter().position(|known| known == name);
+        whole.or_else(|| self.shown.iter().position(is_local))
     }
 }
 

@@ -6,7 +6,7 @@ use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use serde::Serialize;
 
 use super::shown;
-use crate::finding::{Finding, Level};
+use crate::finding::{Finding, Level, Sight};
 use crate::style::{Paint, Style};
 use crate::visible;
 
@@ -33,6 +33,9 @@ pub struct Judged {
     /// Why nothing, or not all of it, was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
+    /// What else is to be known of it: its session ended early, and the next entry has the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// What was judged: the name of a file, or of several; none where the probe was not played.
     pub files: Vec<String>,
     /// The findings, in the order of the file.
@@ -40,6 +43,12 @@ pub struct Judged {
     /// It was played, and what it is for could not be tested.
     #[serde(skip)]
     pub is_untested: bool,
+    /// The rules that found something which an earlier entry tells, and the worst level of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repeats: Vec<&'static str>,
+    /// The worst level of what is told by an earlier entry.
+    #[serde(skip)]
+    pub repeated: Option<Level>,
     /// Findings that were counted and not kept.
     #[serde(skip_serializing_if = "is_zero")]
     pub beyond: u64,
@@ -93,7 +102,8 @@ impl Judged {
     /// What came of it: what the worst finding makes it.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        match self.findings.iter().map(|finding| finding.level).max() {
+        let own = self.findings.iter().map(|finding| finding.level).max();
+        match own.max(self.repeated) {
             None if self.files.is_empty() || self.is_untested => Verdict::Skipped,
             None => Verdict::Pass,
             Some(Level::Info) => Verdict::Info,
@@ -138,6 +148,11 @@ pub fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Result<()
         if !finding.octets.is_empty() {
             writeln!(out, "  | {}", shown(&finding.octets))?;
         }
+        for sight in &finding.more {
+            let row = sight.row.map(|row| format!(" (row {row})"));
+            let row = row.unwrap_or_default();
+            writeln!(out, "  | {}{row}", shown(&sight.octets))?;
+        }
         if let Some(hint) = &finding.hint {
             writeln!(out, "  hint: {}", shown(hint))?;
         }
@@ -148,10 +163,44 @@ pub fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Result<()
     Ok(())
 }
 
-/// Everything judged as one JSON object, `{"judged": [...]}`, and a line end.
+/// The same with each finding once, where it was found first, and a list of where else it was found.
+#[must_use]
+pub fn grouped(judged: &[Judged]) -> Vec<Judged> {
+    let mut grouped: Vec<Judged> = Vec::new();
+    for one in judged {
+        let mut one = one.clone();
+        let findings = std::mem::take(&mut one.findings);
+        for finding in findings {
+            let before = grouped.iter_mut().flat_map(|entry| &mut entry.findings);
+            let Some(first) = before.into_iter().find(|first| first.id == finding.id) else {
+                one.findings.push(finding);
+                continue;
+            };
+            one.repeats.push(finding.id);
+            one.repeated = one.repeated.max(Some(finding.level));
+            let row = finding.row;
+            let here = Sight {
+                probe: one.probe,
+                row,
+                octets: finding.octets,
+            };
+            first.more.push(here);
+            first
+                .more
+                .extend(finding.more.into_iter().map(|sight| Sight {
+                    probe: one.probe,
+                    ..sight
+                }));
+        }
+        grouped.push(one);
+    }
+    grouped
+}
+
+/// Everything judged as one JSON object, `{"judged": [...]}`, and a line end. `no_login`: why a login that was wanted failed.
 ///
 /// Errors: `out` can't be written.
-pub fn json(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
+pub fn json(out: &mut dyn Write, judged: &[Judged], no_login: Option<&str>) -> io::Result<()> {
     #[derive(Serialize)]
     struct Entry<'a> {
         verdict: Verdict,
@@ -160,6 +209,8 @@ pub fn json(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     }
     #[derive(Serialize)]
     struct Report<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        no_login: Option<&'a str>,
         judged: Vec<Entry<'a>>,
     }
     let entries = judged.iter().map(|judged| Entry {
@@ -167,7 +218,7 @@ pub fn json(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
         judged,
     });
     let judged = entries.collect();
-    let text = serde_json::to_string_pretty(&Report { judged })?;
+    let text = serde_json::to_string_pretty(&Report { no_login, judged })?;
     // JSON escapes C0; what else could drive a terminal, or is not seen, may be written as an escape (RFC 8259 §7).
     for c in text.chars() {
         if c == '\x7f' || visible::is_hidden(c) {
@@ -293,6 +344,7 @@ mod tests {
             offset: Some(300),
             octets: ".hidden".to_owned(),
             count: if level == Level::Must { 2 } else { 1 },
+            more: Vec::new(),
             message: "a dot \u{1b}[2J & <b>".to_owned(),
             hint: hint.map(str::to_owned),
             source,
@@ -333,8 +385,47 @@ a.pop3:14: info late: a dot ^[[2J & <b>
     }
 
     #[test]
+    fn what_several_probes_found_is_told_once_with_each_place() {
+        let sight = |probe, row, octets: &str| Sight {
+            probe,
+            row: Some(row),
+            octets: octets.to_owned(),
+        };
+        let mut first = Judged {
+            probe: Some("greeting"),
+            ..judged()
+        };
+        first.findings[0].more = vec![sight(None, 20, ".other")];
+        let mut second = Judged {
+            probe: Some("session"),
+            ..first.clone()
+        };
+        second.findings[1].id = "early";
+        let untold = Judged {
+            probe: Some("auth"),
+            ..Judged::default()
+        };
+        let grouped = grouped(&[first, untold, second]);
+        let ids = |one: &Judged| one.findings.iter().map(|one| one.id).collect::<Vec<_>>();
+        assert_eq!(ids(&grouped[0]), ["dot-stuffing", "late"]);
+        assert_eq!(ids(&grouped[2]), ["early"]);
+        assert_eq!(grouped[2].repeats, ["dot-stuffing"]);
+        let verdicts: Vec<Verdict> = grouped.iter().map(Judged::verdict).collect();
+        assert_eq!(verdicts, [Verdict::Fail, Verdict::Skipped, Verdict::Fail]);
+        assert_eq!(
+            grouped[0].findings[0].more,
+            [
+                sight(None, 20, ".other"),
+                sight(Some("session"), 14, ".hidden"),
+                sight(Some("session"), 20, ".other"),
+            ]
+        );
+        assert!(grouped[0].findings[1].more.is_empty());
+    }
+
+    #[test]
     fn programs_read_the_same_findings() {
-        let out = printed(|out| json(out, &[judged()]));
+        let out = printed(|out| json(out, &[judged()], None));
         let value: serde_json::Value = serde_json::from_str(&out).unwrap();
         let finding = &value["judged"][0]["findings"][0];
         assert_eq!(finding["level"], "must");

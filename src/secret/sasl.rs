@@ -8,18 +8,38 @@ pub(super) fn secret_in<'a>(mechanism: &[u8], count: usize, decoded: &'a [u8]) -
         })
     };
     match mechanism {
-        b"PLAIN" => behind(b"\0"),
         b"LOGIN" if count == 1 => b"", // the name
         b"XOAUTH2" | b"OAUTHBEARER" => {
-            let token = behind(b"auth=Bearer ");
+            // RFC 6750 §2.1 has `Bearer`; schemes are compared without regard to case.
+            let mark = b"auth=bearer ";
+            let start = memchr::memmem::rfind(&decoded.to_ascii_lowercase(), mark);
+            let token = start.map_or(decoded, |at| {
+                decoded.get(at + mark.len()..).unwrap_or_default()
+            });
             token.split(|octet| *octet == 1).next().unwrap_or_default()
+        }
+        // RFC 2831 §2.1.2: `response=` and 32 digits, in a list with commas.
+        b"DIGEST-MD5" => {
+            let digits = behind(b"response=");
+            let digits = digits.split(|octet| *octet == b',').next();
+            unquoted(digits.unwrap_or_default())
         }
         b"CRAM-MD5" | b"CRAM-SHA1" | b"CRAM-SHA256" => behind(b" "),
         _ if mechanism.starts_with(b"SCRAM-") => match memchr::memmem::rfind(decoded, b",p=") {
             Some(at) => decoded.get(at + 3..).unwrap_or_default(),
             None => b"", // the first message: name and nonce
         },
-        _ => decoded,
+        // PLAIN, and what looks like it: the last field.
+        _ => behind(b"\0"),
+    }
+}
+
+/// Text without the quotes around it.
+pub(super) fn unquoted(text: &[u8]) -> &[u8] {
+    let pairs = [(b'"', b'"'), (b'\'', b'\''), (b'`', b'`'), (b'<', b'>')];
+    match text.trim_ascii() {
+        [first, inner @ .., last] if pairs.contains(&(*first, *last)) => inner,
+        text => text,
     }
 }
 
@@ -40,6 +60,7 @@ pub(super) fn names_in<'a>(mechanism: &[u8], count: usize, decoded: &'a [u8]) ->
             decoded.get(..end).into_iter().collect()
         }
         _ if mechanism.starts_with(b"SCRAM-") => field(b"n=", b",").into_iter().collect(),
+        b"DIGEST-MD5" => field(b"username=\"", b"\"").into_iter().collect(),
         _ => Vec::new(),
     };
     names.into_iter().filter(|name| !name.is_empty()).collect()

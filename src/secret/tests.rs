@@ -1,5 +1,8 @@
 //! What is hidden, and what is not.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 
 fn shown(pieces: &[Piece]) -> String {
@@ -13,15 +16,15 @@ fn shown(pieces: &[Piece]) -> String {
 }
 
 fn client(hider: &mut Hider, line: &str) -> String {
-    shown(&hider.hide(Side::Client, Role::Command, line.as_bytes(), true, true))
+    shown(&hider.hide(Side::Client, Role::Command, line.as_bytes(), true))
 }
 
 fn response(hider: &mut Hider, line: &str) -> String {
-    shown(&hider.hide(Side::Client, Role::Response, line.as_bytes(), true, true))
+    shown(&hider.hide(Side::Client, Role::Response, line.as_bytes(), true))
 }
 
 fn server(hider: &mut Hider, line: &str) -> String {
-    shown(&hider.hide(Side::Server, Role::Status, line.as_bytes(), true, true))
+    shown(&hider.hide(Side::Server, Role::Status, line.as_bytes(), true))
 }
 
 #[test]
@@ -168,8 +171,8 @@ fn a_secret_of_three_octets_is_hidden_where_it_stands() {
 #[test]
 fn a_long_secret_is_one_hole_however_many_parts_it_comes_in() {
     let mut hider = Hider::new(false);
-    let first = hider.hide(Side::Client, Role::Command, b"PASS aaaa", true, true);
-    let next = hider.hide(Side::Client, Role::Command, b"aaaabbbb", false, true);
+    let first = hider.hide(Side::Client, Role::Command, b"PASS aaaa", true);
+    let next = hider.hide(Side::Client, Role::Command, b"aaaabbbb", false);
     assert_eq!(
         (shown(&first).as_str(), next.len()),
         ("PASS {{password}}", 0)
@@ -347,7 +350,7 @@ fn the_rest_of_a_line_that_was_cut_is_hidden_where_it_is_said_to_be_the_password
         client(&mut hider, "PASS alice");
         client(&mut hider, "PASS geheim99");
         server(&mut hider, "+OK");
-        hider.hide(Side::Server, Role::Status, before.as_bytes(), false, true);
+        hider.hide(Side::Server, Role::Status, before.as_bytes(), false);
         shown(&hider.hide_rest(rest.as_bytes()))
     };
     assert_eq!(rest("-ERR you said PASS ", "alice"), "{{password}}");

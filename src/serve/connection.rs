@@ -153,7 +153,9 @@ impl Connection<'_> {
         if faults.is_empty() {
             return Ok(peer);
         }
-        Ok(Box::new(Faulty::new(peer, faults, is_tls)))
+        let before = self.shared.visits.fetch_add(1, Ordering::SeqCst);
+        let visit = before.saturating_add(1);
+        Ok(Box::new(Faulty::new(peer, faults, is_tls).on_visit(visit)))
     }
 
     fn faultless(&self, is_tls: bool) -> io::Result<Box<dyn Peer>> {

@@ -33,7 +33,7 @@ impl<'a> Tape<'a> {
             }
         };
         let recorder = log.map(|log| {
-            let mut recorder = Recorder::new(Hider::new(false));
+            let mut recorder = Recorder::new(Hider::sharing(false, &shared.secrets));
             recorder.set_bodies(shared.bodies);
             let head = log::head("poptalk serve", now, false);
             recorder.set_file(Some(Box::new(log.file)), &head);

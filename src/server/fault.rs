@@ -9,6 +9,7 @@ mod framing;
 mod listing;
 mod login;
 mod mail;
+mod offers;
 mod words;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -45,6 +46,8 @@ pub struct Fault {
     hears: Option<fn(&Asked) -> Option<String>>,
     slips: Option<fn(&Asked) -> Option<String>>,
     behind_stls: Leftover,
+    /// Only CRLF ends a line of the client.
+    wants_crlf: bool,
 }
 
 /// What a server does with the lines that came unencrypted after STLS, before the handshake.
@@ -78,6 +81,7 @@ impl Fault {
             hears: None,
             slips: None,
             behind_stls: Leftover::Close,
+            wants_crlf: false,
         }
     }
 
@@ -130,6 +134,14 @@ impl Fault {
     const fn after_stls(self, behind_stls: Leftover) -> Self {
         Self {
             behind_stls,
+            ..self
+        }
+    }
+
+    /// Only CRLF ends a line of the client.
+    const fn wanting_crlf(self) -> Self {
+        Self {
+            wants_crlf: true,
             ..self
         }
     }
@@ -191,6 +203,7 @@ pub fn all() -> impl Iterator<Item = &'static Fault> {
         listing::FAULTS,
         mail::FAULTS,
         login::FAULTS,
+        offers::FAULTS,
     ]
     .into_iter()
     .flatten()
@@ -244,6 +257,7 @@ impl Faulty {
             faults,
             asked: Asked {
                 is_tls,
+                visit: 1,
                 ..Asked::default()
             },
             counts: BTreeMap::new(),
@@ -260,6 +274,13 @@ impl Faulty {
         }
     }
 
+    /// The number of this connection among those of the server, from 1: some faults show in every second one.
+    #[must_use]
+    pub fn on_visit(mut self, visit: u32) -> Self {
+        self.asked.visit = visit;
+        self
+    }
+
     /// Hands the next line of the client to the inner server; false when there is none.
     fn hand(&mut self) -> bool {
         if let Some(line) = self.slip.take() {
@@ -268,7 +289,10 @@ impl Faulty {
             return true;
         }
         self.is_slipped = false;
-        let end = memchr::memchr(b'\n', &self.input).map(|at| at + 1);
+        let end = match self.faults.iter().any(|fault| fault.wants_crlf) {
+            true => memchr::memmem::find(&self.input, b"\r\n").map(|at| at + 2),
+            false => memchr::memchr(b'\n', &self.input).map(|at| at + 1),
+        };
         let Some(end) = end.or((self.input.len() > LINE_MAX).then_some(self.input.len())) else {
             return false;
         };

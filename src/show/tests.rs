@@ -271,6 +271,7 @@ fn findings_stand_in_the_page_and_at_their_lines() {
         offset: None,
         octets: String::new(),
         count: 2,
+        more: Vec::new(),
         message: message.to_owned(),
         hint: Some("<hint>".to_owned()),
         source: "RFC 1939 §3",

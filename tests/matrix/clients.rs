@@ -83,7 +83,15 @@ impl Task<'_> {
                 run(with(&["replay", recording, "--to", &host]), b"")
             }
             Client::Check => {
-                let mut command = with(&["check", &host, "-u", "alice", "--time-limit", "40"]);
+                let mut command = with(&[
+                    "check",
+                    &host,
+                    "-u",
+                    "alice",
+                    "--time-limit",
+                    "40",
+                    "--allow-plaintext",
+                ]);
                 command.env("POPTALK_PASSWORD", "wonderland");
                 run(command, b"")
             }

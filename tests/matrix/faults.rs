@@ -146,6 +146,18 @@ pub(crate) const EXITS: &[(&str, [i32; 6])] = &[
     ("unstuffed-after-bare-lf", [-1, -1, -1, 1, -1, -1]),
     ("pipelining-drops", [-1, -1, 5, -1, -1, -1]),
     ("silent-login", [3, 3, -1, -1, 3, 3]),
+    ("no-login-offered", [1, 1, -1, 1, 1, -1]),
+    ("neither-capa-nor-stls", [1, 1, -1, -1, 1, -1]),
+    ("last-disagrees", [0, 0, -1, -1, 0, -1]),
+    ("dele-still-named", [0, 0, -1, -1, 0, -1]),
+    ("control-octets-echoed", [-1, -1, 0, -1, -1, -1]),
+    ("top-adds-blank-line", [-1, -1, -1, 1, -1, -1]),
+    // A script ends its line with CRLF, and then there is an empty one.
+    ("lf-command-ignored", [-1, 1, 0, -1, -1, -1]),
+    // They show on a second connection only, or to a line that nobody types.
+    ("stls-refused-later", [-1, -1, 0, -1, -1, -1]),
+    ("messages-come-and-go", [-1, -1, 0, -1, -1, -1]),
+    ("nul-command-ignored", [-1, -1, 0, -1, -1, -1]),
 ];
 
 /// Faults that end the connection behind a whole line: the next one may have gone out by then, or the script may be over.

@@ -1,6 +1,6 @@
 //! Secrets that are typed in the console, and given to a script.
 
-use super::{STANDARD, Search, WAYS, all, echoes, lines, secret};
+use super::{STANDARD, Search, WAYS, all, answer, echoes, lines, secret};
 use base64::Engine as _;
 
 use crate::support::{Home, Peer, serve_each, text};
@@ -30,6 +30,7 @@ pub(super) fn parrot(peer: &mut Peer, secret: &str, greeting: &str) {
                     _ => format!("+ {}\r\n", STANDARD.encode("Password:")),
                 }
             }
+            _ if answer(line).is_some() => answer(line).unwrap_or_default().to_owned(),
             "auth" if line.to_ascii_lowercase().starts_with("auth login") => {
                 owes = if two_lines { 2 } else { 1 };
                 "+ \r\n".to_owned()
@@ -38,13 +39,12 @@ pub(super) fn parrot(peer: &mut Peer, secret: &str, greeting: &str) {
                 owes = 1;
                 "+ \r\n".to_owned()
             }
-            "auth" if line == "auth x login" => "-ERR unknown\r\n".to_owned(),
             "quit" | "noop" | "user" => format!("+OK {line}\r\n"),
-            "pass" if line == "pass open sesame" => "+OK in\r\n".to_owned(),
             "capa" => {
                 "+OK\r\nUSER\r\nSASL PLAIN LOGIN CRAM-MD5 XOAUTH2 OAUTHBEARER\r\n.\r\n".to_owned()
             }
             "echo" => format!("-ERR {}\r\n", echoes(secret).join(" ")),
+            "list" | "uidl" => format!("+OK\r\n1 {}\r\n.\r\n", echoes(secret).join(" ")),
             _ => {
                 owes = 0;
                 format!("-ERR you said {line}\r\n")
@@ -72,10 +72,14 @@ fn what_is_typed_in_the_console() {
     let (address, _server) = serve_each(1 + 2 * WAYS.len(), move |peer| {
         let number = count;
         count += 1;
+        // What was sent on the connection before is in the greeting of this one.
+        let before = number.checked_sub(2).map(|before| before / 2);
+        let before = before.filter(|before| WAYS[*before].in_scripts);
+        let before = before.map_or_else(String::new, |before| echoes(&secret(before)).join(" "));
         parrot(
             peer,
             &secret(number.saturating_sub(1) / 2),
-            "+OK <1.2@x.example>\r\n",
+            &format!("+OK <1.2@x.example> {before}\r\n"),
         );
     });
     let address = address.to_string();
@@ -104,7 +108,11 @@ fn what_is_typed_in_the_console() {
             terminal.press("\r:zzasked\r");
             settle(&terminal, mark, "`:zzasked`");
             // What poptalk itself was told has never gone out, and does not come back.
-            let echo = if way.in_scripts { "*\recho\r" } else { "" };
+            let echo = if way.in_scripts {
+                "*\recho\rlist\r"
+            } else {
+                ""
+            };
             terminal.press(echo);
             terminal.press(":why\r\x10\x10\x10\x10\x10\x15:zzover\r");
             settle(&terminal, mark, "no command `:zzover`");
@@ -139,7 +147,7 @@ fn what_a_script_sends() {
     for (number, way) in ways.iter().enumerate() {
         let secret = secret(number);
         let home = Home::new();
-        let typed = lines(way, &secret).join("\n") + "\n*\necho\nquit\n";
+        let typed = lines(way, &secret).join("\n") + "\n*\necho\nlist\nquit\n";
         for extra in [&[][..], &["--pipeline"]] {
             let output = home.script(
                 &[&[address.as_str(), "--keep-going", "--timeout", "3"], extra].concat(),

@@ -8,7 +8,7 @@ use poptalk::secret::Hider;
 use poptalk::tracker::Side;
 use poptalk::transcript::Piece;
 
-use super::{STANDARD, Search, WAYS, echoes, lines, secret};
+use super::{STANDARD, Search, WAYS, answer, echoes, lines, secret};
 use base64::Engine as _;
 
 /// A file in memory.
@@ -41,6 +41,7 @@ fn wire(way: &super::Way, secret: &str) -> Vec<(Side, Vec<u8>)> {
             let is_open = line.starts_with("auth") && line.split(' ').count() == 2
                 || way.name.contains("SCRAM") && word.contains("scram");
             let said = match line.as_str() {
+                line if answer(line).is_some() => answer(line).unwrap_or_default().to_owned(),
                 _ if is_open => "+ \r\n".to_owned(),
                 line if line == "alice"
                     || line == STANDARD.encode("alice")
@@ -216,16 +217,23 @@ fn a_password_that_is_in_the_name_is_recorded_as_any_other_one() {
     );
 }
 
-/// Transcripts of this project without secrets in them: of real servers, and of other programs.
+/// Transcripts of this project without secrets in them: of real servers, of other programs, of this one.
 fn without_secrets() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    for folder in ["transcripts/real", "tests/import"] {
-        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+    let transcripts = [
+        "commands", "diff", "faults", "probes", "real", "replay", "show",
+    ];
+    let folders = transcripts.map(|name| root.join("transcripts").join(name));
+    for folder in folders.iter().chain([&root.join("tests/import")]) {
+        for entry in std::fs::read_dir(folder).unwrap() {
             found.push(entry.unwrap().path());
         }
     }
     found.retain(|path| path.extension().is_some_and(|ending| ending == "pop3"));
+    // One has a name of two words, to attack who looks at it, the other a password of its own.
+    let others = ["show/hostile.pop3", "probes/unknown-user.pop3"];
+    found.retain(|path| !others.iter().any(|other| path.ends_with(other)));
     found.sort();
     found
 }
@@ -234,7 +242,7 @@ fn without_secrets() -> Vec<PathBuf> {
 fn what_is_no_secret_is_not_hidden() {
     let mut hidden = Vec::new();
     let files = without_secrets();
-    assert!(files.len() >= 10);
+    assert!(files.len() >= 300, "{}", files.len());
     for path in &files {
         let before = crate::support::read(path);
         let file = Memory::default();

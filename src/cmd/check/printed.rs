@@ -22,7 +22,10 @@ pub(super) fn print(args: &CheckArgs, plan: &Plan, run: &Run, log: &Path) -> Exi
     let mut out = stdio::output();
     let result = match args.format {
         Format::Text => people(args, plan, run, log, &mut out),
-        Format::Json => findings::json(&mut out, &run.judged),
+        Format::Json => {
+            let grouped = findings::grouped(&run.judged);
+            findings::json(&mut out, &grouped, run.no_login.as_deref())
+        }
         Format::Junit => findings::junit(&mut out, &run.judged),
         Format::Html => findings::html(&mut out, &run.judged),
     };
@@ -91,13 +94,24 @@ fn people(
                     finding.source,
                     shown(&finding.octets)
                 )?;
+                for sight in &finding.more {
+                    let row = sight
+                        .row
+                        .map_or(String::new(), |row| format!("row {row}: "));
+                    writeln!(out, "    and {row}{}", shown(&sight.octets))?;
+                }
             }
         }
+    }
+    if let Some(why) = &run.no_login {
+        let user = args.user.as_deref().unwrap_or_default();
+        writeln!(out, "no login as {}: {}", shown(user), shown(why))?;
     }
     if args.verbose {
         for judged in &run.judged {
             let probe = judged.probe.unwrap_or_default();
-            let why = judged.skipped.as_deref().map(shown);
+            let why = judged.skipped.as_deref().or(judged.note.as_deref());
+            let why = why.map(shown);
             let why = why.map_or(String::new(), |why| format!(": {why}"));
             writeln!(out, "{:<10} {probe}{why}", judged.verdict().name())?;
         }
@@ -115,11 +129,7 @@ fn people(
         .filter(|id| args.only.is_empty() || args.only.iter().any(|only| only == id))
         .count();
     let found = run.findings.len();
-    let of_probes = run
-        .judged
-        .iter()
-        .filter(|judged| judged.probe != Some(SEVERAL));
-    let verdicts: Vec<Verdict> = of_probes.map(Judged::verdict).collect();
+    let verdicts = verdicts(&run.judged);
     let count = |wanted| {
         verdicts
             .iter()
@@ -151,6 +161,27 @@ fn people(
     Ok(())
 }
 
+/// The verdict of each probe: the worst of its sessions.
+fn verdicts(judged: &[Judged]) -> Vec<Verdict> {
+    let rank = |verdict| match verdict {
+        Verdict::Skipped => 0,
+        Verdict::Pass => 1,
+        Verdict::Info => 2,
+        Verdict::NonStrict => 3,
+        Verdict::Fail => 4,
+    };
+    let mut found: Vec<(&str, Verdict)> = Vec::new();
+    for one in judged.iter().filter(|one| one.probe != Some(SEVERAL)) {
+        let (name, verdict) = (one.probe.unwrap_or_default(), one.verdict());
+        match found.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, worst)) if rank(verdict) > rank(*worst) => *worst = verdict,
+            Some(_) => {}
+            None => found.push((name, verdict)),
+        }
+    }
+    found.into_iter().map(|(_, verdict)| verdict).collect()
+}
+
 /// The reasons for which probes were skipped or stopped, each once with the names of its probes, and whether these were played
 /// in part.
 fn gaps(judged: &[Judged]) -> Vec<(&str, Vec<&'static str>, bool)> {
@@ -176,13 +207,24 @@ pub(super) fn list() -> io::Result<()> {
         let need = match probe.need() {
             Need::Nothing => "",
             Need::Stls => "   (in cleartext, where STLS is announced)",
+            Need::NoStls => "   (in cleartext, where STLS is not announced)",
             Need::User => "   (-u)",
             Need::Login => "   (-u and a password)",
             Need::ClearLogin => {
-                "   (-u and a password, in cleartext on this machine, where STLS is announced)"
+                "   (-u, a password and --allow-plaintext, where STLS is announced)"
             }
         };
-        writeln!(out, "  {:<18} {}{need}", probe.name, probe.about())?;
+        let need = match probe.needs_timestamp() {
+            true => {
+                "   (-u and a password; without TLS on a port with STLS, by --allow-plaintext only)"
+            }
+            false => need,
+        };
+        let fetches = match probe.fetches() {
+            true => "   (may mark mail as read)",
+            false => "",
+        };
+        writeln!(out, "  {:<18} {}{need}{fetches}", probe.name, probe.about())?;
     }
     writeln!(out, "rules")?;
     for rule in lint::rules().filter(|rule| !lint::is_about_client(rule)) {

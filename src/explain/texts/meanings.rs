@@ -223,6 +223,9 @@ meanings! {
     GMAIL_POP_OFF = "POP is off in the settings of this Gmail account",
         "the login itself was right.",
         "switch POP on: Gmail, Settings, Forwarding and POP/IMAP.";
+    GMAIL_DOMAIN_OFF = "POP is off for the whole domain",
+        "the administrator of this Google Workspace has switched POP off. The password is not the problem.",
+        "ask the administrator of the domain to switch POP on, or use IMAP or the web mail.";
     GMAIL_LIMIT = "Gmail limits this account for now",
         "too many commands or too much data by POP in a day. The credentials are not the problem.",
         "wait up to a day, and poll less often.";
@@ -243,9 +246,12 @@ meanings! {
         "name or password is wrong; or the password is right and may not be used: Exchange Online takes no passwords \
          for POP3 any more. It was also seen for a while after very many requests.",
         "log in by XOAUTH2 where the server is Exchange Online; else check name, password, and that POP3 is on for the mailbox.";
-    EXCHANGE_TOKEN = "the OAuth token was refused",
-        "the token is for another mailbox or another service, is too old, or the application has no permission for POP3.",
-        "get a new token with the scope for POP, for just this mailbox; the administrator must have allowed the application.";
+    EXCHANGE_TOKEN = "the login was refused",
+        "Exchange says this to any kind of login. After a password: name or password is wrong, or passwords are not allowed. \
+         After XOAUTH2: the token is for another mailbox or another service, is too old, or the application has no permission \
+         for POP3.",
+        "with a password: check both, and whether this server takes passwords at all. With XOAUTH2: get a new token with the \
+         scope for POP, for just this mailbox; the administrator must have allowed the application.";
     EXCHANGE_LINE = "the line was not understood, and the connection ends",
         "usually a token after `AUTH XOAUTH2` on the same line: it is longer than this server reads.",
         "connect again, send `AUTH XOAUTH2` alone, wait for `+`, then send the token on a line of its own.";

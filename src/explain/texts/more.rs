@@ -318,6 +318,11 @@ const GMAIL: Origin = Origin {
             &GMAIL_POP_OFF,
         ),
         (
+            "-ERR {?[SYS/PERM] }POP access is disabled for your domain.{? Please contact your domain administrator for questions \
+             about this feature.}",
+            &GMAIL_DOMAIN_OFF,
+        ),
+        (
             "-ERR [SYS/TEMP] Temporary system problem. Please try again later.",
             &TROUBLE,
         ),

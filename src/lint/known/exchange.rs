@@ -1,8 +1,10 @@
 //! What a finished exchange adds to what is known, and what one with a gap takes away.
 
 use super::super::heard::{field, number, two_numbers};
-use super::super::{Ended, rfc1939, rfc1939_data, rfc5034};
-use super::{Fetched, HUGE_LINES, Known, Last, MESSAGES_MAX, Message, NAMES_MAX, NOBODY, digest};
+use super::super::{Ended, rfc1939, rfc1939_data, rfc1939_states, rfc5034};
+use super::{
+    Fetched, HEADERS_MAX, HUGE_LINES, Known, Last, MESSAGES_MAX, Message, NAMES_MAX, NOBODY, digest,
+};
 use crate::command::{Command, Effect, Standing, States};
 use crate::tracker::{Sent, Status};
 
@@ -74,6 +76,7 @@ impl Known {
                 .and_then(Sent::command)
                 .is_some_and(is_optional),
             is_oversize: ended.is_oversize(),
+            is_garbled: ended.is_garbled(),
             is_echo: rfc1939::is_echo(exchange.sent.as_ref(), ended.status),
             lines: exchange.data.as_ref().map(|data| data.lines),
             row: self.place.row,
@@ -93,8 +96,13 @@ impl Known {
     }
 
     fn refused(&mut self, ended: &Ended<'_>) {
+        self.is_apop_refused |= ended.verb == "APOP";
+        let is_new = !self.missing_logins.contains(&ended.verb);
+        if is_new && rfc1939_states::is_missing_login(ended, self) {
+            self.missing_logins.push(ended.verb);
+        }
         match ended.verb {
-            "APOP" => self.is_apop_refused = true,
+            "CAPA" => self.is_capa_refused |= ended.is_err(),
             "STLS" => self.is_stls_refused = true,
             "PASS" | "USER" => self.has_user = false,
             "" if !ended.exchange.is_greeting => self.refused_unknown += u64::from(ended.is_err()),
@@ -119,6 +127,9 @@ impl Known {
                 if let Some(place) = self.announced.get_mut(self.phase) {
                     *place = Some(std::mem::take(&mut self.listing.capabilities));
                 }
+            }
+            "AUTH" if !ended.has_arguments() && ended.is_complete() => {
+                self.auth_listed = std::mem::take(&mut self.listing.capabilities);
             }
             "STLS" => self.is_stls_agreed = true,
             "USER" => {
@@ -165,6 +176,7 @@ impl Known {
                     // What was marked before is not known.
                     (self.stat, self.count, self.listed, self.unique) = (None, None, None, None);
                 }
+                self.highest_retrieved = 0;
                 self.was_reset |= !self.marked.is_empty();
                 self.marked.clear();
             }
@@ -227,10 +239,20 @@ impl Known {
         let fetched = Fetched {
             octets: data.message_octets,
             body_lines: body.body_lines,
+            twice_stuffed: body.twice_stuffed,
             ends_blank: body.ends_blank,
             header: body.header_digest,
         };
+        self.headers.retain(|(number, _)| *number != message);
+        if self.headers.len() >= HEADERS_MAX {
+            self.headers.pop_front();
+        }
+        let lines = body.header_lines.iter().map(|(digest, _)| *digest);
+        self.headers.push_back((message, lines.collect()));
         let is_top = ended.verb == "TOP";
+        if !is_top {
+            self.highest_retrieved = self.highest_retrieved.max(message);
+        }
         self.message(message, |known| {
             if is_top {
                 known.top_header = Some(fetched.header);

@@ -57,6 +57,16 @@ const RIGHT: &[(&str, &str, &str)] = &[
         "shows the refusal",
     ),
     (
+        "probes/late.pop3",
+        "client-non-ascii-command",
+        "asks the server what it does then",
+    ),
+    (
+        "probes/lf-command.pop3",
+        "client-bare-lf",
+        "asks the server what it does then",
+    ),
+    (
         "probes/stls-injection.pop3",
         "client-pipelined-behind-stls",
         "asks the server what it does then",

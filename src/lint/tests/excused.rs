@@ -28,6 +28,20 @@ fn who_leaves_was_not_kept_waiting() {
     assert!(of("* closed by server\n") && of("* connection lost: reset\n"));
 }
 
+/// A mail about POP3 may end with a line like a reply: its size in the listing shows that it is whole.
+#[test]
+fn a_message_whose_size_is_right_may_end_with_err() {
+    let of = |listed: &str| {
+        let text = format!(
+            "S: +OK\nC: USER a\nS: +OK\nC: PASS {{{{password}}}}\nS: +OK\n{listed}C: RETR 1\nS: +OK\nS: Subject: log\nS:\nS: -ERR fail x\nS: .\n"
+        );
+        has(&text, "err-after-ok")
+    };
+    assert!(!of("C: LIST\nS: +OK\nS: 1 29\nS: .\n") && !of("C: LIST 1\nS: +OK 1 29\n"));
+    assert!(!of("C: STAT\nS: +OK 1 29\n") && of("C: STAT\nS: +OK 2 29\n"));
+    assert!(of("") && of("C: LIST\nS: +OK\nS: 1 30\nS: .\n"));
+}
+
 #[test]
 fn a_long_name_may_be_refused_for_what_it_is() {
     let of = |before: &str, reply: &str| {

@@ -157,6 +157,7 @@ impl Engine {
                 }
                 Order::SetFile(file, head) => self.recorder.set_file(file, &head),
                 Order::Close => return Err(Ending::ByClient),
+                Order::CloseOutOfStep => return Err(Ending::OutOfStep),
             }
         }
         Ok(())
@@ -267,7 +268,7 @@ impl Engine {
         recorder.feed(Side::Server, octets, now_ms, &mut |seen| {
             match &seen {
                 Seen::TlsAgreed => is_agreed = true,
-                Seen::Injected(octets) => injected += octets.len(),
+                Seen::Injected { count, .. } => injected += count,
                 // From here on the next status line is awaited.
                 Seen::ReplyEnded(..) | Seen::Challenged => *asked_since = now,
                 _ => {}

@@ -13,7 +13,7 @@ const PASSWORDS: &[&[u8]] = &[b"pass", b"passwd", b"password", b"passphrase", b"
 /// What may stand between such a word and the password.
 const SIGNS: &[u8] = b" \t:=\"'`<([{";
 
-/// Base64 that was cut out of a text.
+/// Base64 that was cut out of a text, or has no padding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -76,6 +76,17 @@ pub(super) fn word_around(octets: &[u8], place: Range<usize>) -> Range<usize> {
     start..place.end + behind.iter().take_while(is_word).count()
 }
 
+/// What base64 says, with padding or without, in either alphabet (RFC 4648 §4, §5); None when it is none.
+pub(in crate::secret) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let digit = |octet: &u8| match octet {
+        b'-' => b'+',
+        b'_' => b'/',
+        octet => *octet,
+    };
+    let digits = Zeroizing::new(text.trim_ascii().iter().map(digit).collect::<Vec<u8>>());
+    LENIENT.decode(digits.as_slice()).ok().map(Zeroizing::new)
+}
+
 /// What a run of base64 digits says; a group of digits starts at `group`, or a multiple of four away.
 pub(super) fn decoded(
     octets: &[u8],
@@ -88,8 +99,7 @@ pub(super) fn decoded(
     let digits = digits.get(..digits.len() - padding.count())?;
     // One digit of a group is no octet.
     let whole = digits.len() - usize::from(digits.len() % 4 == 1);
-    let text = LENIENT.decode(digits.get(..whole)?).ok()?;
-    Some(Zeroizing::new(text))
+    decode(digits.get(..whole)?)
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
         .iter()
         .any(|fault| fault.behind_stls != Leftover::Close);
     let mut is_injected = false;
-    let mut see = |seen: Seen| is_injected |= matches!(seen, Seen::Injected(_));
+    let mut see = |seen: Seen| is_injected |= matches!(seen, Seen::Injected { .. });
     for _ in 0..100_000 {
         out.clear();
         let wish = peer.next(&mut out);
@@ -125,7 +125,10 @@ fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
                     is_closed_by_us = true;
                     break;
                 };
-                let mut octets = format!("{line}\r\n");
+                let mut octets = match line.ends_with('\n') {
+                    true => (*line).to_owned(),
+                    false => format!("{line}\r\n"),
+                };
                 // In one write, as an attacker on the network path adds it.
                 if *line == "STLS" && is_attacked {
                     octets.extend(lines.next().map(|line| format!("{line}\r\n")));

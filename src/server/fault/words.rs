@@ -21,6 +21,8 @@ pub(super) struct Asked {
     /// Failed logins.
     pub(super) failures: u32,
     pub(super) is_tls: bool,
+    /// The number of the connection at this server, from 1.
+    pub(super) visit: u32,
     /// TLS began by STLS.
     pub(super) is_stls: bool,
     /// How many messages there are; 0 where nothing has told it.

@@ -79,7 +79,7 @@ impl Judge {
                 side, pieces, end, ..
             } => (side, pieces, end),
             Seen::Data { side, octets } => (side, vec![Piece::Octets(octets)], LineEnd::None),
-            Seen::Injected(octets) => (Side::Server, vec![Piece::Octets(octets)], LineEnd::None),
+            Seen::Injected { octets, .. } => (Side::Server, vec![Piece::Octets(octets)], LineEnd::None),
             _ => return,
         };
         self.feed(&Item::Row(Row::new(side, 0, pieces, end)));

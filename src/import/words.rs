@@ -1,0 +1,192 @@
+//! What telnet and nc say around a session, in English, French, German and Spanish.
+
+use std::sync::LazyLock;
+
+/// They try an address or a host.
+const TRYING: &[&str] = &[
+    "Trying ",
+    "Connecting To ",
+    "Versuche ",
+    "Verbindungsaufbau zu ",
+    "Verbindungsaufbau mit ",
+    "Essai de ",
+    "Connexion \u{e0} ",
+    "Probando ",
+    "Intentando ",
+    "Conectando a ",
+    "Conect\u{e1}ndose a ",
+];
+
+/// They are connected.
+const CONNECTED: &[&str] = &[
+    "Connected to ",
+    "Verbunden mit ",
+    "Connect\u{e9} \u{e0} ",
+    "Conectado a ",
+    "Ncat: Connected to ",
+    "ncat: connected to ",
+];
+
+const ESCAPE: &[&str] = &[
+    "Escape character is ",
+    "Escape-Zeichen ist ",
+    "Das Escape-Zeichen ist ",
+    "Le caract\u{e8}re d'\u{e9}chappement est ",
+    "Caract\u{e8}re d'\u{e9}chappement : ",
+    "El car\u{e1}cter de escape es ",
+    "El car\u{e1}cter de escape es: ",
+];
+
+/// The server closed.
+const LOST: &[&str] = &[
+    "Connection closed by foreign host",
+    "Connection to host lost",
+    "Verbindung zu Host verloren",
+    "Verbindung zum Host verloren",
+    "Verbindung durch fremden Host ",
+    "Verbindung vom fremden Host ",
+    "Verbindung von Gegenstelle ",
+    "Connexion ferm\u{e9}e par ",
+    "Perte de la connexion \u{e0} l'h\u{f4}te",
+    "Connexion \u{e0} l'h\u{f4}te perdue",
+    "Conexi\u{f3}n cerrada por ",
+    "Se ha perdido la conexi\u{f3}n con el host",
+    "Se perdi\u{f3} la conexi\u{f3}n con el host",
+    "Ncat: Connection closed",
+];
+
+/// The user closed, at the prompt of telnet.
+const LEFT: &[&str] = &[
+    "Connection closed.",
+    "Verbindung geschlossen.",
+    "Verbindung beendet.",
+    "Connexion ferm\u{e9}e.",
+    "Conexi\u{f3}n cerrada.",
+];
+
+/// Windows could not connect: the port and why follow.
+const REFUSED: &[&str] = &[
+    "Could not open connection to the host",
+    "Es konnte keine Verbindung mit dem Host hergestellt werden",
+    "Impossible d'ouvrir une connexion \u{e0} l'h\u{f4}te",
+    "No se puede abrir la conexi\u{f3}n al host",
+    "No se pudo abrir la conexi\u{f3}n al host",
+];
+
+/// The longest line that is one of these.
+const LINE_MAX: usize = 256;
+
+/// What such a line says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Said {
+    /// The rest of the line: an address, or a host and dots.
+    Trying(String),
+    /// Likewise.
+    Connected(String),
+    Escape,
+    Lost,
+    Left,
+    /// Where it was tried, which port, and why not.
+    Refused {
+        host: String,
+        port: Option<String>,
+        why: String,
+    },
+    /// `telnet: ` and what is wrong.
+    Wrong(String),
+    /// `telnet> `, its prompt.
+    Prompt,
+}
+
+/// Which list a phrase is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Refused,
+    Lost,
+    Left,
+    Escape,
+    Trying,
+    Connected,
+    Wrong,
+    Prompt,
+}
+
+/// All phrases, as lines are compared with them; the first that fits is right.
+static PHRASES: LazyLock<Vec<(Kind, String)>> = LazyLock::new(|| {
+    let lists: [(Kind, &[&str]); 8] = [
+        (Kind::Refused, REFUSED),
+        (Kind::Lost, LOST),
+        (Kind::Left, LEFT),
+        (Kind::Escape, ESCAPE),
+        (Kind::Trying, TRYING),
+        (Kind::Connected, CONNECTED),
+        (Kind::Wrong, &["telnet: "]),
+        (Kind::Prompt, &["telnet> "]),
+    ];
+    let all = lists.into_iter();
+    all.flat_map(|(kind, list)| list.iter().map(move |phrase| (kind, plain(phrase))))
+        .collect()
+});
+
+/// The phrase that a line begins with, and what follows.
+fn phrase(line: &str) -> Option<(Kind, &str)> {
+    let mut phrases = PHRASES.iter();
+    phrases.find_map(|(kind, phrase)| Some((*kind, line.strip_prefix(phrase.as_str())?)))
+}
+
+impl Said {
+    /// Reads a line. Letters that are not ASCII match any: a console writes them in its own encoding.
+    pub(super) fn of(line: &[u8]) -> Option<Self> {
+        let line = line.trim_ascii();
+        // All phrases begin with a letter; most lines of a message are longer, or begin otherwise.
+        if line.len() > LINE_MAX || !line.first()?.is_ascii_alphabetic() {
+            return None;
+        }
+        let line = plain(&String::from_utf8_lossy(line));
+        if line.starts_with("Connection to ") && line.contains(" closed by foreign host") {
+            return Some(Self::Lost);
+        }
+        let (kind, rest) = phrase(&line)?;
+        Some(match kind {
+            Kind::Refused => Self::refused("", rest),
+            // Windows goes on in the same line: `Connecting To X...Could not open ...`.
+            Kind::Trying => match rest.split_once("...") {
+                Some((host, more)) => match phrase(more) {
+                    Some((Kind::Refused, rest)) => Self::refused(host, rest),
+                    _ => Self::Trying(rest.to_owned()),
+                },
+                None => Self::Trying(rest.to_owned()),
+            },
+            Kind::Lost => Self::Lost,
+            Kind::Left => Self::Left,
+            Kind::Escape => Self::Escape,
+            Kind::Connected => Self::Connected(rest.to_owned()),
+            Kind::Wrong => Self::Wrong(rest.to_owned()),
+            Kind::Prompt => Self::Prompt,
+        })
+    }
+
+    fn refused(host: &str, rest: &str) -> Self {
+        let mut digits = rest.split(|c: char| !c.is_ascii_digit());
+        Self::Refused {
+            host: host.to_owned(),
+            port: digits.find(|word| !word.is_empty()).map(str::to_owned),
+            why: rest.rsplit_once(": ").map_or("", |(_, why)| why).to_owned(),
+        }
+    }
+}
+
+/// A text in which one mark stands for each run of characters that are not ASCII.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut was_ascii = true;
+    for c in text.chars() {
+        if c.is_ascii() {
+            plain.push(c);
+        } else if was_ascii {
+            plain.push('?');
+        }
+        was_ascii = c.is_ascii();
+    }
+    plain
+}

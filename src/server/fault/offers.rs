@@ -1,0 +1,202 @@
+//! Faults of what a server offers and takes: ways to log in, TLS, old and late commands; and of what TOP and RETR say of one message.
+
+use super::Does::{Before, Drop, Edit, Say};
+use super::Part::{Data, Greeting, Status, Terminator};
+use super::{Fault, Step};
+
+const UNKNOWN: &str = "-ERR unknown command";
+
+/// RETR, then TOP of all lines, and no LIST before: only the two can be compared.
+const BOTH: &[&str] = &[
+    "CAPA",
+    "USER alice",
+    "PASS wonderland",
+    "RETR 1",
+    "TOP 1 99999",
+    "QUIT",
+];
+
+const LATE: &[&str] = &["USER alice", "PASS wonderland", "UTF8", "AUTH", "QUIT"];
+
+/// Whether it is the line of the last message, and this connection is not to show it.
+fn is_away(said: &super::Said<'_>) -> bool {
+    let is_odd = said.asked.visit % 2 == 1;
+    !is_odd && said.asked.args.is_empty() && said.word(0).parse() == Ok(said.asked.count)
+}
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "no-login-offered",
+        "there is no way to log in: neither USER nor APOP nor AUTH",
+        &["no-login-offered"],
+        &[
+            Step::new(Greeting, &[], Say("+OK ready")),
+            Step::new(Data, &["CAPA"], Drop).when(|said| matches!(said.word(0), "USER" | "SASL")),
+        ],
+    )
+    .refusing(|asked| {
+        matches!(asked.verb.as_str(), "USER" | "PASS" | "APOP" | "AUTH").then_some(UNKNOWN)
+    })
+    .typing(&["CAPA", "USER alice", "QUIT"]),
+    Fault::new(
+        "neither-capa-nor-stls",
+        "CAPA and STLS are unknown commands, and logins are unencrypted",
+        &["capa-unsupported", "no-tls-offered"],
+        &[],
+    )
+    .refusing(|asked| matches!(asked.verb.as_str(), "CAPA" | "STLS").then_some(UNKNOWN))
+    .typing(&["CAPA", "STLS", "USER alice", "QUIT"])
+    .in_clear(),
+    Fault::new(
+        "stls-refused-later",
+        "STLS is refused on every second connection",
+        &[],
+        &[],
+    )
+    .refusing(|asked| {
+        (asked.verb == "STLS" && asked.visit % 2 == 0).then_some("-ERR TLS is not available")
+    })
+    .typing(&["STLS", "QUIT"])
+    .in_clear()
+    .because("it takes two connections: `stls-refused-later` of `check` compares them"),
+    Fault::new(
+        "login-delay-not-enforced",
+        "LOGIN-DELAY 10 is announced, and the next login is taken at once",
+        &[],
+        &[Step::new(Data, &["CAPA"], Say("LOGIN-DELAY 10"))
+            .when(|said| said.word(0) == "LOGIN-DELAY")],
+    )
+    .typing(&["CAPA", "QUIT"])
+    .because("it takes two logins: `login-delay-not-enforced` of `check` compares when they were"),
+    Fault::new(
+        "messages-come-and-go",
+        "every second connection does not show the last message",
+        &[],
+        &[
+            Step::new(Data, &["LIST", "UIDL"], Drop).when(is_away),
+            Step::new(
+                Status,
+                &["STAT"],
+                Edit(|said, out| {
+                    let count = said.asked.count.saturating_sub(1);
+                    out.extend_from_slice(format!("+OK {count} {}\r\n", said.word(2)).as_bytes());
+                }),
+            )
+            .when(|said| said.asked.visit % 2 == 0)
+            .where_ok(),
+        ],
+    )
+    .typing(&["USER alice", "PASS wonderland", "UIDL", "QUIT"])
+    .because("it takes three logins: `uidl-comes-back` of `check` compares their listings"),
+    Fault::new(
+        "utf8-accepted-late",
+        "UTF8 is accepted after the login",
+        &["wrong-state-accepted"],
+        &[Step::new(Status, &["UTF8"], Say("+OK")).when(|said| said.asked.is_logged_in)],
+    )
+    .typing(LATE),
+    Fault::new(
+        "auth-lists-late",
+        "AUTH lists its mechanisms after the login too",
+        &["wrong-state-accepted"],
+        &[Step::new(
+            Status,
+            &["AUTH"],
+            super::Does::Raw(b"+OK\r\nCRAM-MD5\r\n.\r\n"),
+        )
+        .when(|said| said.asked.is_logged_in && said.asked.args.is_empty())],
+    )
+    .typing(LATE),
+    Fault::new(
+        "auth-lists-more",
+        "AUTH lists mechanisms that CAPA does not have",
+        &["capa-hides-working"],
+        &[Step::new(Data, &["CAPA"], Drop).when(|said| said.word(0) == "SASL")],
+    )
+    .typing(&["CAPA", "AUTH", "QUIT"]),
+    Fault::new(
+        "control-octets-echoed",
+        "an unknown command is sent back as it came, control octets and all",
+        &["control-bytes"],
+        &[Step::new(
+            Status,
+            &[],
+            Edit(|said, out| {
+                out.extend_from_slice(b"-ERR unknown command: ");
+                out.extend_from_slice(said.asked.line.as_bytes());
+                out.extend_from_slice(b"\r\n");
+            }),
+        )
+        .when(|said| said.asked.is_nonsense())],
+    )
+    .typing(&["FOO\x1b[31mred \x0cpage", "QUIT"]),
+    Fault::new(
+        "lf-command-ignored",
+        "a line that ends with LF alone is not answered: the server waits for CRLF",
+        &["lf-command-unanswered"],
+        &[],
+    )
+    .wanting_crlf()
+    .typing(&["CAPA\n"]),
+    Fault::new(
+        "nul-command-ignored",
+        "a command with an octet 0 is not answered",
+        &[],
+        &[Step::new(Status, &[], Drop).when(|said| said.asked.line.contains('\0'))],
+    )
+    .typing(&["CAPA", "QUIT"])
+    .because("a line that is typed has no octet 0: the probe `nul-command` of `check` sends one"),
+    Fault::new(
+        "last-disagrees",
+        "LAST works, and says 0 whatever was fetched",
+        &["last-works", "last-disagrees"],
+        &[Step::new(Status, &["LAST"], Say("+OK 0")).where_ok()],
+    )
+    // The server itself does not know LAST.
+    .hearing(|asked| (asked.verb == "LAST").then(|| "NOOP".to_owned()))
+    .typing(&["USER alice", "PASS wonderland", "RETR 2", "LAST", "QUIT"]),
+    Fault::new(
+        "retr-adds-blank-line",
+        "RETR adds an empty line, and TOP does not",
+        &["extra-blank-line-before-end"],
+        &[Step::new(Terminator, &["RETR"], Before(b"\r\n"))],
+    )
+    .typing(BOTH),
+    Fault::new(
+        "top-adds-blank-line",
+        "TOP adds an empty line, and RETR does not",
+        &["extra-blank-line-before-end"],
+        &[Step::new(Terminator, &["TOP"], Before(b"\r\n"))],
+    )
+    .typing(BOTH),
+    Fault::new(
+        "retr-doubles-dots-again",
+        "RETR doubles dots that are doubled already, and TOP does not",
+        &["double-stuffed"],
+        &[Step::new(Data, &["RETR"], Before(b".")).when(|said| said.text.starts_with(b".."))],
+    )
+    .typing(BOTH),
+    Fault::new(
+        "top-doubles-dots-again",
+        "TOP doubles dots that are doubled already, and RETR does not",
+        &["double-stuffed"],
+        &[Step::new(Data, &["TOP"], Before(b".")).when(|said| said.text.starts_with(b".."))],
+    )
+    .typing(BOTH),
+    Fault::new(
+        "top-changes-body",
+        "TOP sends a line of the body in other words than RETR",
+        &["top-differs-from-retr"],
+        &[Step::new(Data, &["TOP"], Say("A line in other words."))
+            .when(|said| said.text == b"A line.")],
+    )
+    .typing(BOTH),
+    Fault::new(
+        "dele-still-named",
+        "LIST of a message that is marked tells of 0 octets",
+        &["dele-still-listed"],
+        &[Step::new(Status, &["LIST"], Say("+OK 1 0"))
+            .when(|said| said.asked.marked.contains(said.asked.arg(0)))],
+    )
+    .typing(&["USER alice", "PASS wonderland", "DELE 1", "LIST 1", "QUIT"]),
+];
