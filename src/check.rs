@@ -23,11 +23,14 @@ const REFUSED_SESSIONS_MAX: u64 = 2;
 /// How many logins of one run fail on purpose at most. Where the password that is given is wrong, one more does.
 pub const FAILED_LOGINS: usize = 5;
 
-/// How much of a server one probe takes, in octets: a reply without end is not waited for.
+/// How much of a server one probe takes when nothing else is said, in octets: a reply without end is not waited for.
 pub const OCTETS_MAX: u64 = 64 * 1024 * 1024;
 
-/// How much all probes of a run take, in octets of their transcripts.
-pub const OCTETS_OF_A_RUN: u64 = 4 * OCTETS_MAX;
+/// How much all probes of a run take, in octets of their transcripts, where one takes `most`.
+#[must_use]
+pub fn octets_of_a_run(most: u64) -> u64 {
+    most.saturating_mul(4)
+}
 
 /// What a probe needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,6 +232,8 @@ pub struct Check<'a> {
     pub settle: Duration,
     /// When all of it ends.
     pub until: Instant,
+    /// How many octets one probe takes.
+    pub most: u64,
     /// How many octets may still come.
     pub octets_left: u64,
     /// What has been learnt: so many times the server did not close behind QUIT.

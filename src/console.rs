@@ -2,6 +2,7 @@
 
 mod ask;
 mod course;
+mod drawn;
 pub mod editor;
 pub mod external_pager;
 mod hex;

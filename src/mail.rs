@@ -7,6 +7,14 @@ use crate::visible;
 /// Of a message that is larger, in octets, only so much is decoded.
 pub const DECODED_MAX: usize = 16 * 1024 * 1024;
 
+/// Of a message with more multiparts, one inside the other or not, only the start is decoded: each part takes memory.
+const MULTIPARTS_MAX: usize = 1000;
+
+/// The same for pairs of hyphens. A line between parts has one (RFC 2046 §5.1.1), and so have comments in HTML and rulers.
+/// What a message in base64 holds is not counted (RFC 2046 §5.2.1 forbids to encode one): there [`DECODED_MAX`] is the bound, and
+/// the most that was seen are 480 MiB.
+const HYPHENS_MAX: usize = 100_000;
+
 /// How many parts of a message are listed.
 const PARTS_MAX: usize = 100;
 
@@ -18,7 +26,8 @@ const DEPTH_MAX: usize = 5;
 /// `message` holds its octets as the sender made them, not stuffed; at most [`DECODED_MAX`] of them are looked at.
 #[must_use]
 pub fn readable(message: &[u8]) -> String {
-    let looked_at = message.get(..DECODED_MAX).unwrap_or(message);
+    let start = start(message);
+    let looked_at = start.octets;
     let mut text = String::new();
     if let Some(parsed) = MessageParser::default().parse(looked_at) {
         whole(&parsed, 0, &mut text);
@@ -26,18 +35,52 @@ pub fn readable(message: &[u8]) -> String {
         text.push_str("(this is no mail; as it is:)\n\n");
         lines(&String::from_utf8_lossy(looked_at), &mut text);
     }
-    if looked_at.len() < message.len() {
+    if let Some(why) = start.cut {
         text.push_str(&format!(
-            "\n(only the first {DECODED_MAX} octets were decoded)\n"
+            "\n(only the first {} octets were decoded: {why})\n",
+            looked_at.len()
         ));
     }
     text
 }
 
+/// As much of a message as is decoded.
+struct Start<'m> {
+    octets: &'m [u8],
+    /// Why it is not all; None: it is.
+    cut: Option<&'static str>,
+}
+
+fn start(message: &[u8]) -> Start<'_> {
+    let within = message.get(..DECODED_MAX).unwrap_or(message);
+    let multipart = regex::bytes::Regex::new("(?i-u)boundary").ok();
+    let multipart = multipart.and_then(|word| {
+        word.find_iter(within)
+            .nth(MULTIPARTS_MAX)
+            .map(|found| found.start())
+    });
+    let hyphens = memchr::memmem::find_iter(within, "--").nth(HYPHENS_MAX);
+    let cuts = [
+        (multipart, "it has too many multiparts"),
+        (hyphens, "it has too many parts"),
+        (
+            (within.len() < message.len()).then_some(within.len()),
+            "it is too long",
+        ),
+    ];
+    let cut = cuts.into_iter().filter_map(|(at, why)| Some((at?, why)));
+    let cut = cut.min_by_key(|(at, _)| *at);
+    let octets = cut.and_then(|(at, _)| within.get(..at)).unwrap_or(within);
+    Start {
+        octets,
+        cut: cut.map(|(_, why)| why),
+    }
+}
+
 /// The content of the part with this number (as [`readable`] counts them), decoded; None when there is none.
 #[must_use]
 pub fn part(message: &[u8], number: usize) -> Option<Vec<u8>> {
-    let looked_at = message.get(..DECODED_MAX).unwrap_or(message);
+    let looked_at = start(message).octets;
     let parsed = MessageParser::default().parse(looked_at)?;
     let part = parsed.parts.get(number)?;
     (!matches!(part.body, PartType::Multipart(_))).then(|| part.contents().to_vec())
@@ -167,7 +210,7 @@ fn lines(body: &str, text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::{part, readable};
+    use super::{DECODED_MAX, part, readable, start};
 
     #[test]
     fn headers_text_and_parts_are_decoded() {
@@ -218,5 +261,24 @@ mod tests {
             })
             .collect();
         assert!(readable(deep.as_bytes()).contains("Part"));
+    }
+
+    #[test]
+    fn of_a_message_with_too_many_parts_only_the_start_is_decoded() {
+        let multipart = "Content-Type: multipart/mixed; Boundary=b\r\n\r\n--b\r\n";
+        let parts = format!("{multipart}{}", "\r\n--b\r\n".repeat(200_000));
+        for (mail, why) in [
+            (multipart.repeat(200_000), "too many multiparts"),
+            (parts, "too many parts"),
+            ("-".repeat(1 << 20), "too many parts"),
+            ("x\r\n".repeat(DECODED_MAX / 2), "too long"),
+        ] {
+            let text = readable(mail.as_bytes());
+            assert!(text.len() < mail.len() + 1000);
+            assert!(text.trim_end().ends_with(&format!("{why})")), "{why}");
+            let decoded = start(mail.as_bytes()).octets.len();
+            assert!(decoded <= DECODED_MAX && decoded < mail.len());
+        }
+        assert!(start(b"--b\r\n\r\nboundary").cut.is_none());
     }
 }

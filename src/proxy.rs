@@ -25,6 +25,7 @@ use crate::secret::Secrets;
 use crate::serve::tls::Acceptor;
 use crate::serve::{Certificate, MOST_CONNECTIONS, ServeError, listen};
 use crate::service::Service;
+use crate::session::MAX_SIZE;
 use crate::target::Target;
 use crate::tracker::{Cut, Side};
 use talk::Talk;
@@ -77,6 +78,8 @@ pub struct ProxyOptions {
     pub is_verbose: bool,
     /// After this time without an octet either way the connection is closed.
     pub idle: Duration,
+    /// So many octets of both sides pass on one connection; behind more of them it is closed.
+    pub max_size: u64,
     /// How many connections are held at the same time; one more is refused.
     pub most_connections: usize,
 }
@@ -97,6 +100,7 @@ impl ProxyOptions {
             bodies: Bodies::Keep,
             is_verbose: false,
             idle: IDLE,
+            max_size: MAX_SIZE,
             most_connections: MOST_CONNECTIONS,
         }
     }
@@ -141,6 +145,8 @@ pub enum Outcome {
     ClosedByServer,
     /// Nothing came for too long, from either side.
     TimedOut,
+    /// More octets have passed than are to be stored.
+    TooMuch,
     /// There were too many connections.
     Refused,
     /// The handshake with the client failed; why.
@@ -165,6 +171,7 @@ impl Outcome {
             Self::ClosedByServer => Ending::ByServer(cut).event(),
             Self::Lost(why) => Ending::Lost(why.clone(), cut).event(),
             Self::TimedOut
+            | Self::TooMuch
             | Self::Refused
             | Self::NoServer(_)
             | Self::OtherService(_)
@@ -202,6 +209,7 @@ impl fmt::Display for Report {
             Outcome::ClosedByClient => write!(f, ", closed by client"),
             Outcome::ClosedByServer => write!(f, ", closed by server"),
             Outcome::TimedOut => write!(f, ", timed out"),
+            Outcome::TooMuch => write!(f, ", more than --max-size: closed"),
             Outcome::Refused => write!(f, ", refused: too many connections"),
             Outcome::TlsFailed(why) => write!(f, ", TLS failed: {why}"),
             Outcome::NoServer(why) => write!(f, ", no server: {why}"),
@@ -238,6 +246,7 @@ struct Shared {
     bodies: Bodies,
     is_verbose: bool,
     waits: Waits,
+    max_size: u64,
     is_stopping: AtomicBool,
     /// A transcript could not be made, or not be written to its end.
     has_lost_log: AtomicBool,
@@ -310,6 +319,7 @@ impl Proxying {
             secrets: Secrets::by_user(),
             bodies: options.bodies,
             is_verbose: options.is_verbose,
+            max_size: options.max_size,
             waits: Waits {
                 connect: CONNECT.min(options.idle),
                 handshake: HANDSHAKE.min(options.idle),

@@ -61,8 +61,6 @@ pub struct Options {
     pub expects_tls_failure: bool,
     /// Stop at this moment, whatever is still to come.
     pub until: Option<Instant>,
-    /// Stop once the server has sent so many octets.
-    pub most_octets: Option<u64>,
     /// A line of the client inside AUTH is sent only where the server has asked for it: elsewhere it would be a command.
     pub answers_only: bool,
     /// The server is known to keep sessions that are over: it is not waited for behind QUIT.
@@ -336,8 +334,10 @@ impl Replay<'_> {
                     || now.is_owed
             });
             progress(now.answers);
-            if self.limit.is_some() {
-                return Ok(Some(Exit::TimedOut));
+            match self.limit {
+                Some(Limit::Time) => return Ok(Some(Exit::TimedOut)),
+                Some(Limit::Octets) => return Ok(Some(Exit::NoConnection)),
+                None => {}
             }
             if let Some(mistake) = now
                 .greeting
@@ -450,13 +450,9 @@ impl Replay<'_> {
     /// Waits, and notes the limit that strikes first.
     fn wait(&mut self, is_enough: &dyn Fn(&Standing) -> bool) -> Standing {
         let left = |until: Instant| until.saturating_duration_since(Instant::now());
-        let most = self.options.most_octets.unwrap_or(u64::MAX);
-        let is_too_much = |now: &Standing| now.received > most;
         let longest = self.options.until.map_or(LONG, left);
-        let now = self
-            .connection
-            .wait(longest, |now| is_enough(now) || is_too_much(now));
-        if is_too_much(&now) {
+        let now = self.connection.wait(longest, is_enough);
+        if matches!(now.ending, Some(Ending::TooMuch(_))) {
             self.limit = Some(Limit::Octets);
         } else if self
             .options
@@ -532,7 +528,7 @@ fn is_leaving(now: &Standing) -> bool {
 fn failure(now: &Standing) -> Option<Exit> {
     match &now.ending {
         Some(Ending::TlsFailed) => Some(Exit::Tls),
-        Some(Ending::Lost(..) | Ending::Injected) => Some(Exit::NoConnection),
+        Some(Ending::Lost(..) | Ending::Injected | Ending::TooMuch(_)) => Some(Exit::NoConnection),
         _ => None,
     }
 }

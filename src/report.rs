@@ -8,6 +8,7 @@ use std::io::Write;
 use owo_colors::Stream;
 
 use crate::exit::Exit;
+use crate::figures;
 use crate::net::engine::{Ending, News};
 use crate::net::mistake::SILENT_HINT;
 use crate::stdio;
@@ -82,6 +83,9 @@ pub fn news(news: &News) {
     }
 }
 
+/// What to do where a server sends more than is taken.
+pub const MORE_HINT: &str = "--max-size SIZE takes more";
+
 /// What happened on a connection, as lines for people.
 #[must_use]
 pub fn lines(news: &News) -> Vec<(Paint, String)> {
@@ -135,6 +139,10 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
                 Paint::Negative,
                 "octets came between STLS and the TLS handshake: somebody may have put them there; closed".to_owned(),
             )],
+            Ending::TooMuch(most) => {
+                let what = format!("more than {} came from the server; closed", figures::size(*most));
+                hinted(Paint::Negative, &what, Some(MORE_HINT))
+            }
             ending if ending.is_loss() => vec![(Paint::Negative, ending.event())],
             ending => vec![(Paint::Note, ending.event())],
         },

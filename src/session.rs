@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::bodies::Bodies;
 use crate::command::{Command, Effect, Shape};
 use crate::exit::Exit;
+use crate::figures::read_size;
 use crate::log::{self, LogPlace};
 use crate::net::dial::{Route, plain};
 use crate::net::engine::{Connection, OpenError, Order, Standing, Waits, Watcher};
@@ -21,6 +22,9 @@ use crate::style::ColorChoice;
 use crate::target::{Target, user_name};
 use crate::tracker::Role;
 use crate::tunnel::Proxy;
+
+/// How many octets of the other side one connection takes when nothing else is said. All of them may be stored.
+pub const MAX_SIZE: u64 = 4 << 30;
 
 /// The options of a session, whoever it is with.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -84,6 +88,10 @@ pub struct SessionArgs {
     /// Seconds to wait for a connection, and in a script for each reply [default: 15, and 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<Duration>,
+
+    /// Close the connection when the server has sent more than this: octets, or with K, M or G [default: 4G]
+    #[arg(long, value_name = "SIZE", value_parser = read_size)]
+    pub max_size: Option<u64>,
 
     /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
@@ -211,6 +219,7 @@ impl Plan {
         Waits {
             connect: given.unwrap_or(Duration::from_secs(15)),
             reply: is_script.then(|| given.unwrap_or(Duration::from_secs(60))),
+            octets: self.args.max_size.unwrap_or(MAX_SIZE),
         }
     }
 

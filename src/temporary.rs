@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// A folder that is removed when it is dropped, and when INT, TERM, or HUP from its terminal end the program.
+/// A folder that is removed when it is dropped, and when INT, TERM or HUP end the program.
 #[derive(Debug)]
 pub struct Folder {
     folder: Arc<TempDir>,
@@ -22,10 +22,13 @@ impl Folder {
     ///
     /// Errors: it can't be made.
     pub fn new() -> io::Result<Self> {
+        // First: a signal that comes while it is made waits.
+        #[cfg(unix)]
+        let signals = signals::catch()?;
         let folder = Arc::new(tempfile::tempdir()?);
         let is_ending = Arc::default();
         #[cfg(unix)]
-        signals::watch(Arc::downgrade(&folder), Arc::clone(&is_ending))?;
+        signals::watch(signals, Arc::downgrade(&folder), Arc::clone(&is_ending))?;
         Ok(Self { folder, is_ending })
     }
 
@@ -57,20 +60,42 @@ mod signals {
     use signal_hook::low_level::emulate_default_handler;
     use tempfile::TempDir;
 
-    /// Waits in a thread for a signal that ends the program, and removes the folder before it does.
-    pub(super) fn watch(folder: Weak<TempDir>, is_ending: Arc<AtomicBool>) -> io::Result<()> {
-        // `nohup` ignores HUP, and takes standard input off the terminal.
-        let has_terminal = io::stdin().is_terminal();
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
-        if has_terminal {
+    /// How often a folder is removed into which a file is written meanwhile.
+    const TRIES: usize = 10;
+
+    /// From here on the signals wait for [`watch`].
+    pub(super) fn catch() -> io::Result<Signals> {
+        let signals = Signals::new([SIGINT, SIGTERM])?;
+        if !is_hangup_ignored() {
             signals.add_signal(SIGHUP)?;
         }
+        Ok(signals)
+    }
+
+    /// Whether the program was started to go on after HUP, as by `nohup`: a handler would undo that.
+    fn is_hangup_ignored() -> bool {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        match ignored.map(|mask| u64::from_str_radix(mask.trim(), 16)) {
+            Some(Ok(mask)) => mask & 1 << (SIGHUP - 1) != 0,
+            // Elsewhere it is not told. `nohup` takes standard input off the terminal.
+            _ => !io::stdin().is_terminal(),
+        }
+    }
+
+    /// Waits in a thread for a signal that ends the program, and removes the folder before it does.
+    pub(super) fn watch(
+        mut signals: Signals,
+        folder: Weak<TempDir>,
+        is_ending: Arc<AtomicBool>,
+    ) -> io::Result<()> {
         let wait = move || {
             for signal in signals.forever() {
                 is_ending.store(true, Ordering::SeqCst);
                 if let Some(folder) = folder.upgrade() {
                     // What can't be removed stays; the program ends in any case.
-                    let _ = std::fs::remove_dir_all(folder.path());
+                    let is_left = |_: &usize| std::fs::remove_dir_all(folder.path()).is_err();
+                    let _ = (0..TRIES).take_while(is_left).count();
                 }
                 let _ = emulate_default_handler(signal);
                 is_ending.store(false, Ordering::SeqCst);

@@ -2,14 +2,21 @@
 
 #![cfg(unix)]
 
+#[cfg(target_os = "linux")]
+mod random;
+
 use std::io::{BufRead, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use poptalk::recorder::Recorder;
+use poptalk::secret::Hider;
 use poptalk::serve::{Brake, ServeOptions, Serving};
+use poptalk::tracker::Side;
+use poptalk::transcript::Item;
 
-use crate::support::{Home, LIMIT, listening, text};
+use crate::support::{Home, LIMIT, listening, read, text};
 
 fn make_fifo(path: &std::path::Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
@@ -17,7 +24,7 @@ fn make_fifo(path: &std::path::Path) {
 
 #[test]
 fn a_check_that_is_ended_by_a_signal_leaves_nothing_in_the_folder_for_temporary_files() {
-    for signal in ["-TERM", "-INT"] {
+    for signal in ["-TERM", "-INT", "-HUP"] {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let home = Home::new();
         let temporary = home.path().join("tmp");
@@ -122,4 +129,33 @@ fn a_recording_that_is_served_does_not_use_commands_from_before_tls() {
         server.kill().unwrap();
         server.wait().unwrap();
     }
+}
+
+/// The times of a session come from a clock that never goes back (`Instant`), whatever is done to the time of day. Should it once,
+/// no row has a time below zero, and the clock is believed again when it is where it was.
+#[test]
+fn a_clock_that_goes_back_makes_no_time_below_zero() {
+    let home = Home::new();
+    let path = home.path().join("x.pop3");
+    let mut recorder = Recorder::new(Hider::new(false));
+    recorder.set_file(Some(Box::new(std::fs::File::create(&path).unwrap())), &[]);
+    let talk: [(Side, &[u8], u64); 5] = [
+        (Side::Server, b"+OK\r\n", 5000),
+        (Side::Client, b"RETR 1\r\n", 1000),
+        (Side::Server, b"+OK\r\nx\r\n", 0),
+        (Side::Server, b"y\r\n.\r\n", 4999),
+        (Side::Client, b"QUIT\r\n", 5007),
+    ];
+    for (side, octets, now_ms) in talk {
+        recorder.feed(side, octets, now_ms, &mut |_| {});
+    }
+    recorder.event("tls failed: x", 2);
+    let transcript = read(&path);
+    let times = transcript.items.iter().filter_map(|item| match item {
+        Item::Row(row) => Some(row.after_ms),
+        _ => None,
+    });
+    assert_eq!(times.collect::<Vec<_>>(), [5000, 0, 0, 0, 0, 0, 7]);
+    let event = Item::Event("tls failed: x @0".to_owned());
+    assert!(transcript.items.contains(&event));
 }

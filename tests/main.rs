@@ -28,6 +28,7 @@ mod import;
 mod inetd;
 mod layers;
 mod learn;
+mod limits;
 mod lint;
 mod login;
 mod mail;

@@ -57,7 +57,7 @@ impl Proxied {
         Self::with(ProxyOptions::new(target(address, false)))
     }
 
-    fn client(&self) -> TcpStream {
+    pub(crate) fn client(&self) -> TcpStream {
         let stream = TcpStream::connect(self.proxy.address()).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         stream.set_write_timeout(Some(LIMIT)).unwrap();

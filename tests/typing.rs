@@ -229,3 +229,37 @@ fn the_first_refusal_of_a_session_mentions_why() {
     let output = Home::new().script(&["practice"], b"stat\nnoop\n");
     assert!(!text(&output.stderr).contains(":why"));
 }
+
+#[test]
+fn control_characters_that_are_typed_or_recalled_do_not_drive_the_terminal() {
+    let home = Home::new();
+    let folder = home.path().join(".local/state/poptalk");
+    std::fs::create_dir_all(&folder).unwrap();
+    let history = folder.join("history");
+    std::fs::write(&history, "#V2\nnoop\nnoop \x1b]0;old\x07\n").unwrap();
+    let (address, server) = serve(|peer| peer.answer(|_| "+OK\r\n".into()));
+    let mut terminal = Terminal::new(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.press("echo \x16\x1b]0;new\x16\x07 end");
+    terminal.see("auth> echo 0;new end   is sent as echo ^[]0;new^G end");
+    // In the middle of the line, too; the cursor is where the editor counts it.
+    terminal.press("\x1b[D\x1b[D\x1b[Dthe ");
+    terminal.see("auth> echo 0;new the end   is sent as echo ^[]0;new^G the end");
+    terminal.line("", "auth>");
+    // A masked line has no hint that would show it.
+    terminal.line("pass \x16\x1b]0;hush\x16\x07", "trans>");
+    // Up: what is older than the line before the secret one.
+    terminal.press("\x1b[A");
+    terminal.see("trans> noop   do nothing");
+    terminal.press("\x15quit\r");
+    let (_, raw) = terminal.end();
+    let raw = text(&raw);
+    assert!(!raw.contains("\x1b]") && !raw.contains('\x07'), "{raw:?}");
+    let sent = "echo \x1b]0;new\x07 the end\r\npass \x1b]0;hush\x07\r\nquit\r\n";
+    assert_eq!(text(&server.join().unwrap()), sent);
+    let kept = std::fs::read_to_string(history).unwrap();
+    assert!(
+        !kept.contains('\x1b') && kept.contains("noop\n"),
+        "{kept:?}"
+    );
+}

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::rest::{self, with_stls};
 use super::session::Session;
-use super::{Check, Need, OCTETS_MAX, Outcome, Probe, Run, reasons};
+use super::{Check, Need, Outcome, Probe, Run, reasons};
 use crate::exit::Exit;
 use crate::finding::Level;
 use crate::lint::{self, Lint, NAMES};
@@ -99,12 +99,12 @@ impl Check<'_> {
             plan.args.timeout = Some(usual.min(patience));
         }
         let user = self.plan.args.user.clone().unwrap_or_default();
-        let most = self.octets_left.min(OCTETS_MAX);
+        let most = self.octets_left.min(self.most);
+        plan.args.max_size = Some(most);
         let options = Options {
             keep_going: true,
             expects_tls_failure: true,
             until: Some(self.until),
-            most_octets: Some(most),
             answers_only: true,
             settle: self.settle,
             // A second reply to USER must not pass for that to a wrong password.

@@ -2,6 +2,7 @@
 
 use super::session::Session;
 use crate::exit::Exit;
+use crate::figures;
 use crate::replay::{Limit, Played};
 use crate::tracker::Status;
 
@@ -18,7 +19,7 @@ pub(super) fn early(played: &Played, session: &Session, most: u64) -> Option<Str
     let is_all = played.unsent.is_empty();
     Some(match (played.limit, played.failure) {
         (Some(Limit::Time), _) => "the time limit is reached".to_owned(),
-        (Some(Limit::Octets), _) => format!("more than {} MiB came", most / 1024 / 1024),
+        (Some(Limit::Octets), _) => format!("more than {} came", figures::size(most)),
         (None, Some(Exit::Tls)) => "TLS failed".to_owned(),
         (None, Some(Exit::Refused)) => "this is not a POP3 server".to_owned(),
         (None, Some(Exit::TimedOut)) => format!("no reply came in time{after}"),

@@ -7,9 +7,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::check::across::{self, ACROSS, SAMPLES_MIN, Sessions};
-use crate::check::{self, Check, FAILED_LOGINS, Need, OCTETS_OF_A_RUN, Outcome, PROBES, Probe};
+use crate::check::{
+    self, Check, FAILED_LOGINS, Need, OCTETS_MAX, Outcome, PROBES, Probe, octets_of_a_run,
+};
 use crate::console::terminal::{self, Interrupts};
 use crate::exit::Exit;
+use crate::figures::{self, read_size};
 use crate::finding::{Finding, Level};
 use crate::lint;
 use crate::log;
@@ -97,6 +100,10 @@ pub struct CheckArgs {
     /// Stop after so many seconds, in the middle of a probe, too
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "60")]
     time_limit: Duration,
+
+    /// Take no more than this of one session, and four times as much in all: octets, or with K, M or G [default: 64M]
+    #[arg(long, value_name = "SIZE", value_parser = read_size)]
+    max_size: Option<u64>,
 
     /// Milliseconds to wait for more where a reply cannot be the one to its command
     #[arg(long, hide = true, value_name = "MS")]
@@ -198,13 +205,15 @@ pub fn run(mut args: CheckArgs) -> Exit {
         return Exit::Usage;
     }
     let is_here = is_loopback(&plan.target.host);
+    let most = args.max_size.unwrap_or(OCTETS_MAX);
     let mut check = Check {
         password,
         no_login: None,
         may_send_in_clear: args.allow_plaintext || is_here,
         allows_plaintext: args.allow_plaintext,
         has_no_capa: false,
-        octets_left: OCTETS_OF_A_RUN,
+        most,
+        octets_left: octets_of_a_run(most),
         kept_open: 0,
         refused_sessions: (0, String::new()),
         answers_twice: false,
@@ -320,8 +329,8 @@ impl Run {
             }
             if check.octets_left == 0 {
                 run.gap = Some(Exit::TimedOut);
-                let most = OCTETS_OF_A_RUN / 1024 / 1024;
-                run.skip(probe, format!("more than {most} MiB came in all"));
+                let most = figures::size(octets_of_a_run(check.most));
+                run.skip(probe, format!("more than {most} came in all"));
                 continue;
             }
             if run.sessions.are_silent() {

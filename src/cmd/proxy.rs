@@ -10,13 +10,14 @@ use std::time::Duration;
 use super::serving;
 use crate::bodies::Bodies;
 use crate::exit::Exit;
+use crate::figures::read_size;
 use crate::log::{self, LogPlace};
 use crate::net::dial;
 use crate::net::tls;
 use crate::proxy::{IDLE, Outcome, ProxyEvent, ProxyOptions, Proxying};
 use crate::report;
 use crate::serve::{Certificate, MOST_CONNECTIONS};
-use crate::session::{TlsArgs, seconds};
+use crate::session::{MAX_SIZE, TlsArgs, seconds};
 use crate::stdio;
 use crate::target;
 
@@ -94,6 +95,10 @@ pub struct ProxyArgs {
     /// Close a connection on which nothing has moved for this time [default: 1800]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
+
+    /// Close a connection on which more than this has passed: octets, or with K, M or G [default: 4G]
+    #[arg(long, value_name = "SIZE", value_parser = read_size)]
+    max_size: Option<u64>,
 }
 
 /// Stands in between until an interrupt.
@@ -159,6 +164,7 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
         bodies: args.bodies,
         is_verbose: args.verbose,
         idle: args.timeout.unwrap_or(IDLE),
+        max_size: args.max_size.unwrap_or(MAX_SIZE),
         most_connections: args.connections,
         ..ProxyOptions::new(target)
     };

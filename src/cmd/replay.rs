@@ -16,18 +16,19 @@ use crate::bodies::Bodies;
 use crate::command::Shape;
 use crate::diff::{self, Level, Recording, Told};
 use crate::exit::Exit;
+use crate::figures::{self, read_size};
 use crate::log;
 use crate::net::dial::plain;
 use crate::net::tls::TlsSettings;
 use crate::password::PasswordArgs;
-use crate::replay::{self, Options, Pace, Played, Preview, ReplayError, is_loopback};
+use crate::replay::{self, Limit, Options, Pace, Played, Preview, ReplayError, is_loopback};
 use crate::report;
 use crate::report::differences::{Printer, WIDE};
 use crate::report::findings::{self, Format, Judged};
 use crate::secret::Secrets;
 use crate::serve::{ServeOptions, Serving};
 use crate::server::Account;
-use crate::session::{Plan, SessionArgs, TlsArgs, seconds};
+use crate::session::{MAX_SIZE, Plan, SessionArgs, TlsArgs, seconds};
 use crate::stdio;
 use crate::style::{ColorChoice, Style};
 use crate::target::{self, Target};
@@ -142,6 +143,10 @@ pub struct ReplayArgs {
     /// Seconds to wait for a connection, and for each reply [default: 15, and 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
+
+    /// Close a connection when the server has sent more than this: octets, or with K, M or G [default: 4G]
+    #[arg(long, value_name = "SIZE", value_parser = read_size)]
+    max_size: Option<u64>,
 
     /// How to print
     #[arg(long, value_enum, default_value_t)]
@@ -404,6 +409,7 @@ fn play(
             multi: [told(preview, Shape::Multi), args.multi.clone()].concat(),
             single: [told(preview, Shape::Single), args.single.clone()].concat(),
             timeout: args.timeout,
+            max_size: args.max_size,
             ..SessionArgs::default()
         },
     };
@@ -459,6 +465,11 @@ fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Serving, Target
 /// Compares the new transcript with the recording, and brings the recording up to date where that was asked for.
 fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
     let file = job.file;
+    if played.limit == Some(Limit::Octets) {
+        let most = figures::size(args.max_size.unwrap_or(MAX_SIZE));
+        let what = format!("{}: more than {most} came from the server", file.display());
+        report::error(&what, Some(report::MORE_HINT));
+    }
     let mut done = Done {
         exit: played.failure.unwrap_or(Exit::Well),
         text: Vec::new(),

@@ -1,6 +1,7 @@
 //! Asks for a line, and takes what the terminal gives in place of one.
 
-use super::editor::{Input, LongHelp, MASK, know};
+use super::drawn::MASK;
+use super::editor::{Input, LongHelp, know};
 use super::{Console, Keyboard, SILENCE, is_idle};
 use crate::net::engine::Standing;
 use crate::style::Paint;

@@ -1,8 +1,8 @@
-//! The line editor: what Tab offers, what is hinted, what is masked, and F1.
+//! The line editor: what Tab offers, what is hinted, and F1.
 
 use std::borrow::Cow;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustyline::completion::Completer;
@@ -14,9 +14,11 @@ use rustyline::history::{FileHistory, History};
 use rustyline::validate::Validator;
 use rustyline::{
     Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Context, Editor as Rustyline,
-    Event, EventContext, EventHandler, Helper, KeyCode, KeyEvent, Modifiers, RepeatCount,
+    Event, EventContext, EventHandler, GraphemeClusterMode, Helper, KeyCode, KeyEvent, Modifiers,
+    RepeatCount,
 };
 
+use super::drawn::{Pen, has_controls};
 use super::screen::Screen;
 use super::{masking, paging};
 use crate::command::{Command, Kind, States, Words};
@@ -27,9 +29,7 @@ use crate::secret::Guess;
 use crate::style::{Paint, Style};
 use crate::tracker::{Role, State};
 use crate::typed::{self, OWN, Typed};
-
-/// The sign that stands for a masked character.
-pub(super) const MASK: char = '•';
+use crate::visible;
 
 /// How many lines of history are kept.
 const HISTORY: usize = 1000;
@@ -137,6 +137,7 @@ impl Editor {
             // Always: without colours the library would not mask either. What NO_COLOR forbids is left out below.
             .color_mode(ColorMode::Forced)
             .build();
+        let mode = config.grapheme_cluster_mode();
         let mut rustyline = Rustyline::with_config(config)?;
         rustyline.set_max_history_size(HISTORY)?;
         let style = screen.style();
@@ -151,6 +152,7 @@ impl Editor {
             knowledge,
             style,
             drawn: Arc::clone(&drawn),
+            mode,
         }));
         rustyline.bind_sequence(
             Event::from(KeyEvent(KeyCode::F(1), Modifiers::NONE)),
@@ -173,6 +175,7 @@ impl Editor {
         if let Some(path) = &history {
             // A first start has none.
             let _ = rustyline.load_history(path);
+            clean(&mut rustyline, path);
         }
         Ok(Self {
             rustyline,
@@ -222,8 +225,11 @@ impl Editor {
         }
     }
 
-    /// Adds a line to the history; the caller has seen to it that it holds no secret.
+    /// Adds a line to the history, unless it has control characters; the caller has seen to it that it holds no secret.
     pub fn remember(&mut self, line: &str) {
+        if has_controls(line) {
+            return;
+        }
         let is_new = self.rustyline.add_history_entry(line).unwrap_or(false);
         if let Some(path) = self.history.as_ref().filter(|_| is_new) {
             if let Some(folder) = path.parent() {
@@ -241,9 +247,27 @@ impl Editor {
     }
 }
 
+/// Takes lines with control characters out of the history, and out of its file: they could drive whatever shows it.
+fn clean(rustyline: &mut Rustyline<Assistant, FileHistory>, path: &Path) {
+    let history = rustyline.history();
+    if !history.iter().any(|line| has_controls(line)) {
+        return;
+    }
+    let lines = history.iter().filter(|line| !has_controls(line));
+    let lines: Vec<String> = lines.cloned().collect();
+    // Nothing of it fails in memory; a file that can't be written is cleaned the next time.
+    let _ = rustyline.clear_history();
+    for line in &lines {
+        let _ = rustyline.add_history_entry(line);
+    }
+    let _ = rustyline.save_history(path);
+}
+
 struct Assistant {
     knowledge: SharedKnowledge,
     style: Style,
+    /// How the editor counts columns.
+    mode: GraphemeClusterMode,
     drawn: Arc<Mutex<String>>,
 }
 
@@ -350,11 +374,25 @@ impl Hinter for Assistant {
     type Hint = Syntax;
 
     fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<Syntax> {
-        if pos < line.len() || know(&self.knowledge).expects_response {
+        let knowledge = know(&self.knowledge);
+        if has_controls(line) {
+            let is_open = line
+                .split('\n')
+                .all(|line| knowledge.secret_from(line).is_none());
+            return is_open.then(|| Syntax(controls_hint(line)));
+        }
+        if pos < line.len() || knowledge.expects_response {
             return None;
         }
         syntax_hint(line).map(Syntax)
     }
+}
+
+/// The whole line, for it can't be drawn with all that is in it.
+fn controls_hint(line: &str) -> String {
+    let mut hint = "   is sent as ".to_owned();
+    visible::escape(line.as_bytes(), &mut hint);
+    hint
 }
 
 /// The arguments that are still to be typed, and what the command does while only its verb stands there.
@@ -389,31 +427,21 @@ fn syntax_hint(line: &str) -> Option<String> {
     (!hint.is_empty()).then_some(hint)
 }
 
-/// A line with its secret masked.
-fn masked<'l>(line: &'l str, knowledge: &Knowledge) -> Cow<'l, str> {
-    let Some(from) = knowledge.secret_from(line) else {
-        return Cow::Borrowed(line);
-    };
-    let (open, secret) = line.split_at_checked(from).unwrap_or(("", line));
-    // As wide as the secret, or the cursor goes astray.
-    let width = unicode_width::UnicodeWidthStr::width(secret);
-    Cow::Owned(format!("{open}{}", MASK.to_string().repeat(width)))
-}
-
 impl Highlighter for Assistant {
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
         let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
         line.clone_into(&mut drawn);
         let knowledge = know(&self.knowledge);
         // A terminal that brackets what is pasted can put several lines into one.
-        let masked: Vec<Cow<'_, str>> = line
+        let mut pen = Pen::new(self.mode);
+        let lines: Vec<Cow<'_, str>> = line
             .split('\n')
-            .map(|line| masked(line, &knowledge))
+            .map(|line| pen.line(line, knowledge.secret_from(line)))
             .collect();
-        if masked.iter().all(|line| matches!(line, Cow::Borrowed(_))) {
+        if lines.iter().all(|line| matches!(line, Cow::Borrowed(_))) {
             return Cow::Borrowed(line);
         }
-        Cow::Owned(masked.join("\n"))
+        Cow::Owned(lines.join("\n"))
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {

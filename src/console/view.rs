@@ -567,7 +567,11 @@ impl Watcher for View {
                 let event = format!("timeout after {} s", limit.as_secs());
                 self.judge.event(&event);
             }
-            News::Ended(ending) => self.judge.event(&ending.event()),
+            News::Ended(ending) => {
+                for event in ending.reason().into_iter().chain([ending.event()]) {
+                    self.judge.event(&event);
+                }
+            }
             News::Unannounced => self.judge.event(UNANNOUNCED),
             _ => {}
         }

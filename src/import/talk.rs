@@ -165,13 +165,18 @@ impl Talk {
             [line @ .., b'\n'] => (line, LineEnd::Lf),
             line => (line, LineEnd::None),
         };
+        self.parts(side, line, end);
+        if line.is_empty() {
+            self.row(side, Vec::new(), end);
+        }
+    }
+
+    /// A line as rows, none of them longer than those of a live recording.
+    fn parts(&mut self, side: Side, line: &[u8], end: LineEnd) {
         for (index, part) in line.chunks(ROW_MAX).enumerate() {
             let is_last = (index + 1) * ROW_MAX >= line.len();
             let end = if is_last { end } else { LineEnd::None };
             self.row(side, vec![Piece::Octets(part.to_vec())], end);
-        }
-        if line.is_empty() {
-            self.row(side, Vec::new(), end);
         }
     }
 
@@ -197,7 +202,10 @@ impl Talk {
             Side::Server => vec![Piece::Octets(line.to_vec())],
         };
         self.end_tail();
-        self.row(side, pieces, end);
+        match pieces.as_slice() {
+            [Piece::Octets(octets)] if octets.len() > ROW_MAX => self.parts(side, octets, end),
+            _ => self.row(side, pieces, end),
+        }
     }
 
     /// A row that may have holes.

@@ -496,3 +496,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_long_line_becomes_rows_of_the_usual_length() {
+    let long = "x".repeat(3 * crate::recorder::ROW_MAX + 7);
+    let log = format!(
+        "* Connected to mail.example.org (192.0.2.1) port 110\r\n< +OK {long}\r\n> NOOP {long}\r\n"
+    );
+    let text = import_one(Format::Curl, "x", log.as_bytes(), &KEEPING);
+    let parsed = parse(text.as_bytes()).unwrap();
+    let rows = text.lines().map(str::len);
+    assert!(rows.max().unwrap() < crate::recorder::ROW_MAX + 100);
+    for (side, line) in [
+        (S, format!("+OK {long}\r\n")),
+        (C, format!("NOOP {long}\r\n")),
+    ] {
+        assert!(parsed.octets(side) == line.as_bytes());
+    }
+}

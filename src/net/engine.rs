@@ -22,6 +22,7 @@ use super::mistake::Mistake;
 use super::tls::{TlsError, TlsFacts, TlsSettings};
 use crate::command::Shape;
 use crate::event::OUT_OF_STEP;
+use crate::figures;
 use crate::recorder::{Recorder, Seen};
 use crate::target::Target;
 use crate::tracker::{Awaited, Cut, State, Status};
@@ -96,7 +97,8 @@ pub enum News {
     NotPop3(Greeting),
     /// A server was not reached, and the next one is tried.
     NotReached(String),
-    /// No octet came for this time, although something was awaited; the last octets of the server, four at most.
+    /// A greeting or a status line was not complete after this time, or no octet of data came for so long; the last octets of the
+    /// server, four at most.
     TimedOut(Duration, Awaited, Vec<u8>),
     /// The server has answered QUIT, and not closed in this time (RFC 1939 §6).
     KeptOpen(Duration),
@@ -127,6 +129,8 @@ pub enum Ending {
     TlsFailed,
     /// Octets came between STLS and the handshake.
     Injected,
+    /// More octets came than are to be stored; we closed it.
+    TooMuch(u64),
 }
 
 impl Ending {
@@ -144,7 +148,21 @@ impl Ending {
             Self::Lost(why, cut) => format!("connection lost{}: {why}", place(cut)),
             Self::Dropped(why) => format!("connection lost: {why}"),
             Self::OutOfStep => format!("closed by client: {OUT_OF_STEP}"),
-            Self::ByClient | Self::TlsFailed | Self::Injected => "closed by client".to_owned(),
+            Self::ByClient | Self::TlsFailed | Self::Injected | Self::TooMuch(_) => {
+                "closed by client".to_owned()
+            }
+        }
+    }
+
+    /// What is to be told before [`Ending::event`].
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::TooMuch(most) => Some(format!(
+                "more than {} came from the server",
+                figures::size(*most)
+            )),
+            _ => None,
         }
     }
 
@@ -153,7 +171,7 @@ impl Ending {
     pub fn is_loss(&self) -> bool {
         matches!(
             self,
-            Self::ByServer(Cut::Reply | Cut::Line | Cut::Data) | Self::Lost(..)
+            Self::ByServer(Cut::Reply | Cut::Line | Cut::Data) | Self::Lost(..) | Self::TooMuch(_)
         )
     }
 }
@@ -232,13 +250,15 @@ pub enum OpenError {
     Io(#[from] io::Error),
 }
 
-/// How long to wait for what.
+/// How long to wait for what, and for how much.
 #[derive(Debug, Clone, Copy)]
 pub struct Waits {
     /// For each address, and for a TLS handshake.
     pub connect: Duration,
-    /// For the next octet of a reply; None: for ever.
+    /// For a greeting or a status line to be complete, and for the next octet of data; None: for ever.
     pub reply: Option<Duration>,
+    /// How many octets of the server are taken; behind more of them the connection is closed.
+    pub octets: u64,
 }
 
 impl Waits {
@@ -329,6 +349,7 @@ impl Connection {
             shared: Arc::clone(&shared),
             standing: shared.lock().clone(),
             start,
+            asked_since: Instant::now(),
             first: Some(Vec::new()),
             is_unannounced: false,
             is_late_told: false,

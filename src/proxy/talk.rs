@@ -11,6 +11,7 @@ use super::leg::{Came, Leg, Stream};
 use super::stls::{self, Capabilities};
 use super::tape::Tape;
 use super::{CLIENT, Outcome, SERVER, Shared};
+use crate::figures;
 use crate::net::dial::plain;
 use crate::service::Service;
 use crate::tracker::{Awaited, Side, State};
@@ -130,6 +131,12 @@ impl<'a> Talk<'a> {
             Err(_) => self.stop_sending(),
         }
         has_moved |= self.client.send().map_err(|_| self.client_gone())?;
+        if self.tape.is_full() {
+            let most = figures::size(self.shared.max_size);
+            self.tape
+                .event(&format!("more than {most} have passed (--max-size)"));
+            return Err(Outcome::TooMuch);
+        }
         if has_moved {
             self.last_moved = Instant::now();
             return Ok(());

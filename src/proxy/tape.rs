@@ -27,6 +27,8 @@ pub(super) struct Tape<'a> {
     pub(super) has_logged_in: bool,
     /// Octets for the client.
     pub(super) octets: u64,
+    /// Octets of both sides.
+    passed: u64,
 }
 
 impl<'a> Tape<'a> {
@@ -56,7 +58,13 @@ impl<'a> Tape<'a> {
             commands: 0,
             has_logged_in: false,
             octets: 0,
+            passed: 0,
         }
+    }
+
+    /// Whether no more octets are to pass.
+    pub(super) fn is_full(&self) -> bool {
+        self.passed > self.shared.max_size
     }
 
     pub(super) fn tracker(&self) -> &Tracker {
@@ -78,8 +86,9 @@ impl<'a> Tape<'a> {
                 see(seen);
             });
         });
+        let count = octets.len() as u64;
+        self.passed = self.passed.saturating_add(count);
         if side == Side::Server {
-            let count = u64::try_from(octets.len()).unwrap_or_default();
             self.octets = self.octets.saturating_add(count);
         }
         injected

@@ -37,7 +37,7 @@ pub struct Played {
 pub enum Limit {
     /// The moment has come.
     Time,
-    /// The server has sent too much.
+    /// The server has sent more than [`crate::session::SessionArgs::max_size`].
     Octets,
 }
 

@@ -20,6 +20,7 @@ fn open(recorder: Recorder, watcher: Box<dyn Watcher>) -> (Connection, TcpStream
     let waits = Waits {
         connect: Duration::from_secs(20),
         reply: None,
+        octets: u64::MAX,
     };
     let tls = TlsSettings::default();
     let connection = Connection::open(route, &tls, waits, recorder, watcher).unwrap();

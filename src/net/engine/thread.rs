@@ -19,7 +19,7 @@ use crate::net::mistake;
 use crate::net::tls::{self, TlsError, TlsSettings};
 use crate::recorder::{Recorder, Seen};
 use crate::service::Service;
-use crate::tracker::{Cut, LineEnd, Role, Side, State};
+use crate::tracker::{Awaited, Cut, LineEnd, Role, Side, State};
 
 /// How many octets one read takes at most.
 const READ_MAX: usize = 128 * 1024;
@@ -58,6 +58,8 @@ pub(super) struct Engine {
     pub(super) shared: Arc<Shared>,
     pub(super) standing: Standing,
     pub(super) start: Instant,
+    /// Since when the greeting or the status line that comes next is awaited.
+    pub(super) asked_since: Instant,
     /// The first octets of the server, until they told who it is.
     pub(super) first: Option<Vec<u8>>,
     pub(super) is_late_told: bool,
@@ -171,6 +173,7 @@ impl Engine {
             });
         self.outbox.extend_from_slice(octets);
         self.standing.quiet_since = Instant::now();
+        self.asked_since = self.standing.quiet_since;
         if self.recorder.take_short_secret() {
             self.watcher.told(News::ShortSecret);
         }
@@ -259,12 +262,15 @@ impl Engine {
             recorder,
             watcher,
             standing,
+            asked_since,
             ..
         } = self;
         recorder.feed(Side::Server, octets, now_ms, &mut |seen| {
             match &seen {
                 Seen::TlsAgreed => is_agreed = true,
                 Seen::Injected { count, .. } => injected += count,
+                // From here on the next status line is awaited.
+                Seen::ReplyEnded(..) | Seen::Challenged => *asked_since = now,
                 _ => {}
             }
             count(standing, &seen);
@@ -284,6 +290,9 @@ impl Engine {
                 self.watcher.told(News::TlsFailed(error));
                 Ending::TlsFailed
             })?;
+        }
+        if self.standing.received > self.waits.octets {
+            return Err(Ending::TooMuch(self.waits.octets));
         }
         for octets in self.waiting_lines() {
             self.send(&octets);
@@ -366,6 +375,8 @@ impl Engine {
                     self.first = None;
                 }
                 self.has_news = true;
+                // The greeting may still come.
+                self.asked_since = Instant::now();
                 self.watcher.told(News::Tls(Box::new(facts)));
                 Ok(())
             }
@@ -400,7 +411,7 @@ impl Engine {
         }
         if let Some(limit) = self.waits.reply
             && let Some(awaited) = self.recorder.tracker().awaited()
-            && quiet >= limit
+            && now.saturating_duration_since(self.awaited_since(&awaited)) >= limit
         {
             // The time-out says it, too.
             self.is_late_told = true;
@@ -433,13 +444,22 @@ impl Engine {
         tracker.state() == State::Update && tracker.awaited().is_none()
     }
 
+    /// From when on a reply may take so long. Data is as long as it is, and while it comes all is well. One line is short: a server
+    /// that sends it octet by octet gains no time.
+    fn awaited_since(&self, awaited: &Awaited) -> Instant {
+        match awaited {
+            Awaited::Greeting | Awaited::Status(_) => self.asked_since,
+            Awaited::Terminator(_) => self.standing.quiet_since,
+        }
+    }
+
     /// How long nothing is due by time; None: for ever.
     fn next_due(&self) -> Option<Duration> {
         let tracker = self.recorder.tracker();
         let late = (tracker.state() == State::Greeting && !self.is_late_told)
             .then(|| self.standing.quiet_since + GREETING_LATE);
-        let reply = self.waits.reply.filter(|_| tracker.awaited().is_some());
-        let reply = reply.map(|limit| self.standing.quiet_since + limit);
+        let awaited = self.waits.reply.zip(tracker.awaited());
+        let reply = awaited.map(|(limit, awaited)| self.awaited_since(&awaited) + limit);
         let leave = (self.is_leaving() && !self.standing.is_kept_open)
             .then(|| self.standing.quiet_since + FAREWELL);
         let due = [self.flush_due, late, reply, leave]
@@ -493,7 +513,9 @@ impl Engine {
             Ending::Lost(why, _) => Ending::Lost(why, cut),
             ending => ending,
         };
-        self.recorder.event(&ending.event(), now_ms);
+        for event in ending.reason().into_iter().chain([ending.event()]) {
+            self.recorder.event(&event, now_ms);
+        }
         if self.is_unannounced {
             self.recorder.event(tls::UNANNOUNCED, now_ms);
         }

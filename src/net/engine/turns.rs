@@ -98,6 +98,7 @@ impl Engine {
                 });
             self.outbox.extend_from_slice(line);
             self.standing.quiet_since = Instant::now();
+            self.asked_since = self.standing.quiet_since;
         }
         if self.recorder.take_short_secret() {
             self.watcher.told(News::ShortSecret);
