@@ -26,11 +26,10 @@ impl Cut {
         match item {
             Item::Row(Row {
                 side: Side::Client, ..
-            }) => {
-                if std::mem::take(&mut self.is_answered) {
-                    self.first = row;
-                }
-            }
+            }) if std::mem::take(&mut self.is_answered) => self.first = row,
+            Item::Row(Row {
+                side: Side::Client, ..
+            }) => {}
             Item::Row(_) => self.is_answered = true,
             Item::Event(text) => {
                 self.is_out |=

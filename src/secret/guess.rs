@@ -171,6 +171,6 @@ pub fn is_response(line: &[u8]) -> bool {
     // A verb that is in no table is most often in one case.
     let is_verb =
         !word.iter().any(u8::is_ascii_uppercase) || !word.iter().any(u8::is_ascii_lowercase);
-    let is_digits = word.len() % 4 == 0 || !is_verb;
+    let is_digits = word.len().is_multiple_of(4) || !is_verb;
     word.len() >= 8 && is_digits && Command::of_line(line).is_none() && decode(word).is_some()
 }

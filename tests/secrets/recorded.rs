@@ -62,13 +62,18 @@ fn wire(way: &super::Way, secret: &str) -> Vec<(Side, Vec<u8>)> {
 
 #[test]
 fn an_echo_that_is_cut_at_every_octet() {
+    // Each third place for each way, in turn; with the variable POPTALK_MATRIX all of them.
+    let step = match std::env::var_os("POPTALK_MATRIX") {
+        Some(_) => 1,
+        None => 3,
+    };
     let mut search = Search::default();
     for (number, way) in WAYS.iter().enumerate().filter(|(_, way)| way.in_scripts) {
         let secret = secret(number);
         let talk = wire(way, &secret);
         for echo in echoes(&secret) {
             let echo = format!("-ERR see {echo} there\r\n").into_bytes();
-            for cut in 1..echo.len() {
+            for cut in (1..echo.len()).filter(|cut| (cut + number) % step == 0) {
                 // With a pause in the middle, in which what is there is shown.
                 let file = Memory::default();
                 let mut recorder = Recorder::new(Hider::new(false));
