@@ -42,6 +42,7 @@ impl Cut {
     /// Leaves one finding of those from the place on. What can harm people is never left out.
     pub(super) fn apply(&self, findings: &mut Vec<Finding>) {
         if !self.is_out {
+            shifted(findings);
             return;
         }
         let is_before = |finding: &Finding| finding.row.is_some_and(|row| row < self.first);
@@ -63,6 +64,57 @@ impl Cut {
             let is_kept = is_before(one) || one.level == Level::Security || kept == Some(index);
             index += 1;
             is_kept
+        });
+    }
+}
+
+/// The rules that replies break when they stand behind a different command.
+const MISFITS: &[&str] = &[
+    "list-malformed",
+    "number-out-of-range-accepted",
+    "number-zero-accepted",
+    "quit-err",
+    "required-command-refused",
+    "stat-malformed",
+    "status-missing",
+    "uidl-malformed",
+    "unknown-command-ok",
+    "wrong-state-accepted",
+];
+
+/// A recording whose replies were one too many from some place on: QUIT has a reply to spare, and several before it do not fit. One
+/// finding says so, and nothing else is blamed on the replies in between. What can harm people stays, and what the client did.
+fn shifted(findings: &mut Vec<Finding>) {
+    let is_spare = |one: &&Finding| {
+        let is_status = one.octets.starts_with("+OK") || one.octets.starts_with("-ERR");
+        one.id == "data-after-quit" && is_status
+    };
+    let Some(spare) = findings.iter().find(is_spare).cloned() else {
+        return;
+    };
+    let misfits = || findings.iter().filter(|one| MISFITS.contains(&one.id));
+    let Some(first) = misfits().filter_map(|one| one.row).min() else {
+        return;
+    };
+    // One reply that does not fit may be a fault of its own, beside a farewell in two lines.
+    if misfits().map(|one| one.count).sum::<u64>() < 2 {
+        return;
+    }
+    let is_before = |one: &Finding| one.row.is_some_and(|row| row < first);
+    let is_named = |one: &Finding| is_before(one) && NAMES.contains(&one.id);
+    let has_name = findings.iter().any(is_named);
+    findings.retain(|one| {
+        let is_clients = super::rule(one.id).is_some_and(super::is_about_client);
+        is_before(one) || is_clients || matches!(one.level, Level::Security | Level::Info)
+    });
+    if let Some(rule) = super::rule("status-twice").filter(|_| !has_name) {
+        findings.push(Finding {
+            id: rule.id,
+            level: rule.level,
+            message: format!("more replies than commands: from row {first} on they do not fit"),
+            hint: Some(rule.hint.to_owned()),
+            source: rule.source,
+            ..spare
         });
     }
 }
@@ -90,6 +142,27 @@ mod tests {
         let (all, one) = found(&format!("{login}{listing}"));
         assert!(all.len() > 1 && all.contains(&"list-malformed"), "{all:?}");
         assert_eq!(one, ["single-answered-multi"]);
+    }
+
+    #[test]
+    fn a_recording_whose_replies_are_one_too_many_is_one_fault() {
+        // Seen: INetSim 1.3.2, LIST 0; what it sent after the next command had gone out.
+        let login = "C: USER a\nS: +OK\nC: PASS {{password}}\nS: +OK\n";
+        let listing = "C: LIST 0\nS: +OK 2 messages\nC: LIST 999999999\nS: 1 53\nS: 2 70\nS: .\n";
+        let rest = "C: NOOP\nS: -ERR no such message\nC: STAT\nS: +OK\nC: QUIT\nS: +OK 2 123\nS: +OK bye\n";
+        let (found, _) = found(&format!("{login}{listing}{rest}"));
+        let musts: Vec<_> = found
+            .iter()
+            .filter(|id| crate::lint::rule(id).unwrap().level > super::Level::Info)
+            .collect();
+        assert_eq!(musts, [&"status-twice"], "{found:?}");
+    }
+
+    #[test]
+    fn a_farewell_in_two_lines_hides_no_fault() {
+        let rows = "C: USER a\nS: +OK\nC: PASS {{password}}\nS: +OK\nC: STAT\nS: +OK many\nC: QUIT\nS: +OK\nS: +OK bye\n";
+        let (found, _) = found(rows);
+        assert!(found.contains(&"stat-malformed") && found.contains(&"data-after-quit"));
     }
 
     #[test]
