@@ -314,6 +314,12 @@ proptest! {
         }
         recorder.finish(0, &mut |_| {});
         let read = paper.read();
+        // Once in some thousand lines noise looks like a slip with a secret after it, such as `AO x` for APOP.
+        let is_hole = |piece: &Piece| matches!(piece, Piece::Hole(_));
+        prop_assume!(!read.items.iter().any(|item| match item {
+            Item::Row(row) => row.pieces.iter().any(is_hole),
+            _ => false,
+        }));
         prop_assert_eq!(read.octets(Side::Client), &sent[0][..]);
         prop_assert_eq!(read.octets(Side::Server), &sent[1][..]);
     }
