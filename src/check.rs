@@ -238,6 +238,12 @@ pub struct Check<'a> {
     pub octets_left: u64,
     /// What has been learnt: so many times the server did not close behind QUIT.
     pub kept_open: u64,
+    /// What CAPA listed in sessions without a login.
+    pub before_login: Vec<String>,
+    /// USER was refused where a login was wanted, so the password was not tried.
+    pub is_user_refused: bool,
+    /// The highest count of messages that STAT gave; None: it was not asked.
+    pub messages: Option<u64>,
     /// How many sessions in a row began with `-ERR`, and what it said.
     pub refused_sessions: (u64, String),
     /// What has been learnt: the server answers a command twice now and then.
@@ -267,6 +273,19 @@ impl Check<'_> {
             let text = reasons::shown_reply(text);
             return Some(format!("the server refuses sessions: {text}"));
         }
+        if self.has_no_capa && probe.name == "capa-mid-login" {
+            return Some("CAPA is refused".to_owned());
+        }
+        let announces_pipelining = |lines| announces(lines, "PIPELINING");
+        if probe.name == "pipelining-login"
+            && announces_pipelining(&self.capabilities)
+            && !announces_pipelining(&self.before_login)
+        {
+            return Some("the server does not announce PIPELINING before the login".to_owned());
+        }
+        // APOP is a login of its own.
+        let may_log_in = self.no_login.is_none()
+            || self.is_user_refused && probe.needs_timestamp() && self.has_timestamp;
         let has_user = self.plan.args.user.is_some();
         let is_clear = !self.plan.target.is_tls;
         let lacks = |capability: &String| !announces(&self.capabilities, capability);
@@ -281,7 +300,7 @@ impl Check<'_> {
             }
             Need::User | Need::Login | Need::ClearLogin if !has_user => "it needs a user: -u NAME",
             // One try is enough: more might lock the account.
-            Need::Login | Need::ClearLogin if self.no_login.is_some() => {
+            Need::Login | Need::ClearLogin if !may_log_in => {
                 let why = self.no_login.as_deref().unwrap_or_default();
                 return Some(format!("the login did not come about: {why}"));
             }

@@ -214,7 +214,8 @@ pub const ACROSS: &[Across] = &[
     // Seen: INetSim, which shows other messages at each login.
     Across {
         id: "uidl-comes-back",
-        level: Level::Should,
+        // The section forbids to give it to a different message, and that is not seen here.
+        level: Level::Info,
         source: "RFC 1939 §7",
         says: "a unique-id that is gone does not come back",
         hint: "the server does not show the same maildrop each time: several servers without common storage, or none that is real",

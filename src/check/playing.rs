@@ -110,7 +110,8 @@ impl Check<'_> {
             // A second reply to USER must not pass for that to a wrong password.
             is_wary: self.answers_twice || probe.failed_logins() > 0,
             leaves_at_once: self.kept_open >= 2,
-            has_no_capa: self.has_no_capa,
+            // This one is about how the line ends.
+            has_no_capa: self.has_no_capa && probe.name != "lf-command",
             values: HashMap::from([("user".to_owned(), user)]),
             password: self.password.clone(),
             ..Options::default()
@@ -133,6 +134,7 @@ impl Check<'_> {
         let has_failed = probe.need() == Need::Login && probe.failed_logins() == 0;
         if has_failed && before == 0 && !session.has_login {
             let is_tls = played.failure == Some(Exit::Tls);
+            self.is_user_refused = session.user_refusal.is_some() && session.login.is_none();
             self.no_login = Some(reasons::no_login(&session, why.as_deref(), is_tls));
         }
         // A probe that waits for a silence is done with it.
@@ -199,6 +201,12 @@ impl Check<'_> {
         self.has_no_capa &= session.capabilities.is_empty();
         self.takes_nobody |= session.takes_nobody;
         self.answers_twice |= played.is_out_of_step;
+        self.messages = self.messages.max(session.count);
+        for line in session.capabilities.iter().filter(|_| !session.has_login) {
+            if !self.before_login.contains(line) {
+                self.before_login.push(line.clone());
+            }
+        }
         for line in &session.capabilities {
             if !self.capabilities.contains(line) {
                 self.capabilities.push(line.clone());

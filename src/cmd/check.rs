@@ -215,6 +215,9 @@ pub fn run(mut args: CheckArgs) -> Exit {
         most,
         octets_left: octets_of_a_run(most),
         kept_open: 0,
+        before_login: Vec::new(),
+        is_user_refused: false,
+        messages: None,
         refused_sessions: (0, String::new()),
         answers_twice: false,
         takes_nobody: false,
@@ -287,6 +290,8 @@ struct Run {
     gap: Option<Exit>,
     /// Why the login did not come about.
     no_login: Option<String>,
+    /// The maildrop has no message.
+    is_empty: bool,
     /// Why the last probe could not be played.
     failure: String,
 }
@@ -352,6 +357,7 @@ impl Run {
         }
         // The server was not judged as far as was asked for.
         run.no_login.clone_from(&check.no_login);
+        run.is_empty = check.messages == Some(0);
         run.gap = run
             .gap
             .or(check.no_login.is_some().then_some(Exit::Refused));

@@ -323,6 +323,10 @@ pub(super) const RULES: &[Rule] = &[
             let message = ended.number()?;
             // No maildrop has that many.
             let is_huge = message > u64::from(u32::MAX);
+            // Of a number that wraps RETR sends a message that there is: `number-wraps` is the rule for that.
+            if is_huge && !matches!(ended.verb, "LIST" | "UIDL") {
+                return None;
+            }
             let is_beyond = known.count.is_some_and(|count| message > count) && !known.is_partial;
             ended.when(
                 (is_beyond || is_huge) && ended.is_ok() && wrapped(ended).is_none(),

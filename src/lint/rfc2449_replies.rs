@@ -29,6 +29,9 @@ fn is_lost(ended: &Ended<'_>, known: &Known) -> bool {
     is_dropped(ended, known) && known.announces("PIPELINING") == Some(true)
 }
 
+/// The longest name that somebody may have, in octets.
+const NAME_MAX: usize = 64;
+
 /// Whether a text says that something is too long.
 fn speaks_of_length(text: &[u8]) -> bool {
     let text = text.to_ascii_lowercase();
@@ -37,6 +40,17 @@ fn speaks_of_length(text: &[u8]) -> bool {
         "long", "longer", "length", "size", "exceeds", "overflow", "limit",
     ];
     words.any(|word| signs.iter().any(|sign| sign.as_bytes() == word))
+}
+
+fn speaks_of_name(text: &[u8]) -> bool {
+    let text = text.to_ascii_lowercase();
+    let mut words = text.split(|octet| !octet.is_ascii_alphanumeric());
+    words.any(|word| {
+        matches!(
+            word,
+            b"user" | b"username" | b"name" | b"mailbox" | b"account"
+        )
+    })
 }
 
 fn is_behind_login(known: &Known) -> bool {
@@ -133,8 +147,14 @@ pub(super) const RULES: &[Rule] = &[
             let is_offered = known.is_tls || known.announces("USER") == Some(true);
             // Seen: Cyrus refuses a second USER for the order, with the same code for every name.
             let is_first = known.users == 0;
+            // Nobody has a name of such a length, so its refusal tells nothing about an account.
+            let is_plausible = ended
+                .arguments()
+                .next()
+                .is_some_and(|name| name.len() <= NAME_MAX);
+            let is_judged = ended.verb == "USER" && is_first && is_plausible && is_offered;
             ended.when(
-                ended.verb == "USER" && ended.is_err() && is_told && is_offered && is_first,
+                is_judged && ended.is_err() && is_told,
                 "a code about the account, to USER",
             )
         })],
@@ -180,7 +200,10 @@ pub(super) const RULES: &[Rule] = &[
             let has_capa = known.announced.iter().any(Option::is_some);
             let is_long = (100..=255).contains(&octets) && ended.verb == "USER" && has_capa;
             // There is no such mailbox either: some servers refuse every name that they do not know.
-            let is_length = known.takes_nobody || ended.text().is_some_and(speaks_of_length);
+            // Seen: Cyrus 3.6 takes any name but one of such a length: `-ERR [AUTH] Invalid user`.
+            let is_name = ended.code().is_some() || ended.text().is_some_and(speaks_of_name);
+            let is_length = known.takes_nobody && !is_name;
+            let is_length = is_length || ended.text().is_some_and(speaks_of_length);
             let is_refused = ended.is_err() && is_length;
             let is_cut = ended.exchange.status_line.is_none() && super::transport::is_cut(known);
             let what = match is_refused {

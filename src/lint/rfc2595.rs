@@ -23,7 +23,8 @@ pub(super) const RULES: &[Rule] = &[
                 && !known.listing.has_holes
                 && !super::known::has_tag(&known.listing.capabilities, "STLS");
             ended.when(
-                was_there && is_gone && !known.is_tls,
+                // Seen: nginx 1.22 takes it out of the list itself once USER was sent.
+                was_there && is_gone && !known.is_tls && known.users == 0,
                 "STLS was in the list before, and is gone",
             )
         })],

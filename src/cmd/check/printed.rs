@@ -103,6 +103,10 @@ fn people(
             }
         }
     }
+    if run.is_empty {
+        let what = "the maildrop is empty: what needs a message was not tested";
+        writeln!(out, "{what}")?;
+    }
     if let Some(why) = &run.no_login {
         let user = args.user.as_deref().unwrap_or_default();
         writeln!(out, "no login as {}: {}", shown(user), shown(why))?;
