@@ -523,10 +523,6 @@ fn run(
     let tape = Tape::new(shared, &peer.to_string());
     let mut talk = Talk::new(shared, tape, poll, socket, dialling);
     let outcome = talk.hold(is_tls);
-    if let Outcome::OtherService(service) = &outcome {
-        let what = format!("{}: this is {}", shared.target, service.name);
-        crate::report::error(&what, Some(service.hint));
-    }
     talk.record_held();
     let cut = talk.tape.finish();
     talk.tape.event(&outcome.event(cut));

@@ -174,11 +174,14 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
     let (is_deaf, outcome) = (Arc::clone(&is_over), Arc::clone(&printed));
     let has_met_other = Arc::new(AtomicBool::new(false));
     let met = Arc::clone(&has_met_other);
+    let server = shown_target.clone();
     let on_event = move |event: ProxyEvent| {
-        if let ProxyEvent::Ended(report) = &event
-            && matches!(report.outcome, Outcome::OtherService(_))
+        if let ProxyEvent::Ended(ended) = &event
+            && let Outcome::OtherService(service) = &ended.outcome
         {
             met.store(true, Ordering::SeqCst);
+            let what = format!("{server}: this is {}", service.name);
+            report::error(&what, Some(service.hint));
         }
         if let Err(error) = serving::print(&event.to_string()) {
             *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
