@@ -16,11 +16,11 @@ pub struct Played {
     pub departure: Option<Departure>,
     /// The connection ended in a way that has an exit code of its own.
     pub failure: Option<Exit>,
-    /// Why there is no TLS, where [`Options::expects_tls_failure`] takes that for an answer.
+    /// Why there is no TLS, where [`super::Options::expects_tls_failure`] takes that for an answer.
     pub no_tls: Option<Failure>,
     /// It was stopped by a limit of the options.
     pub limit: Option<Limit>,
-    /// The commands that were not sent because the session or its login ended, where [`Options::answers_only`] is set; without QUIT.
+    /// The commands that were not sent because the session or its login ended, where [`super::Options::answers_only`] is set; without QUIT.
     pub unsent: Vec<String>,
     /// The first row that was not sent because the session ended.
     pub rest_row: Option<usize>,
@@ -28,7 +28,7 @@ pub struct Played {
     pub last_sent: Option<String>,
     /// The server answered once too often, and was left: its replies did not fit the commands any more.
     pub is_out_of_step: bool,
-    /// The server is not POP3, where [`Options::answers_only`] takes that for an answer.
+    /// The server is not POP3, where [`super::Options::answers_only`] takes that for an answer.
     pub not_pop3: Option<Mistake>,
 }
 
