@@ -86,6 +86,19 @@ pub fn find(
     })
 }
 
+/// The password that a file or the environment holds, so that it is hidden from the first octet on, before it is needed. A command may
+/// ask a person, and a pipe can be read once: their password is hidden from its first use on.
+#[must_use]
+pub fn at_hand(args: &PasswordArgs) -> Option<Zeroizing<Vec<u8>>> {
+    match (&args.password_command, &args.password_file) {
+        (Some(_), _) => None,
+        (None, Some(path)) => path.is_file().then(|| of_file(path).ok())?,
+        (None, None) => {
+            std::env::var_os(VARIABLE).map(|value| Zeroizing::new(value.into_encoded_bytes()))
+        }
+    }
+}
+
 /// The first line that a command of the shell prints. It does not get the environment's password.
 fn of_command(command: &str) -> Result<Zeroizing<Vec<u8>>, String> {
     let output = shell::command(command)

@@ -264,6 +264,9 @@ impl Plan {
             // A proxy may say it again where the server should speak.
             recorder.remember("proxy-password", &login.password);
         }
+        if let Some(password) = password::at_hand(&self.args.password) {
+            recorder.remember("password", &password);
+        }
         let route = Route {
             target: &self.target,
             spares: &self.spares,

@@ -383,3 +383,30 @@ fn recordings_made_elsewhere() {
     }
     search.end("recordings");
 }
+
+#[test]
+fn a_server_that_knows_the_password_before_it_is_sent() {
+    const SECRET: &str = "Zebra77Quux";
+    for with_file in [false, true] {
+        let (address, _server) = crate::support::serve(|peer| {
+            peer.say(&format!("+OK ready, last time {SECRET}\r\n"));
+            peer.answer(|_| format!("+OK {SECRET}\r\n"))
+        });
+        let home = crate::support::Home::new();
+        let (log, file) = (home.path().join("log.pop3"), home.path().join("password"));
+        std::fs::write(&file, format!("{SECRET}\n")).unwrap();
+        let (address, log) = (address.to_string(), log.display().to_string());
+        let mut program = home.poptalk(&[&address, "--log", &log, "-cnoop", "-cquit"]);
+        match with_file {
+            true => program.arg("--password-file").arg(&file),
+            false => program.env("POPTALK_PASSWORD", SECRET),
+        };
+        assert!(program.output().unwrap().status.success());
+        let text = std::fs::read_to_string(&log).unwrap();
+        assert!(
+            text.contains(": +OK ready, last time {{password}}"),
+            "{text}"
+        );
+        assert!(!text.contains(SECRET), "{text}");
+    }
+}
