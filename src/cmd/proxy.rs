@@ -168,8 +168,7 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
         most_connections: args.connections,
         ..ProxyOptions::new(target)
     };
-    // All files are read: from here on a signal is noticed.
-    let is_over = serving::interrupt()?;
+    let is_over = Arc::new(AtomicBool::new(false));
     let printed = Arc::new(Mutex::new(Ok(())));
     let (is_deaf, outcome) = (Arc::clone(&is_over), Arc::clone(&printed));
     let has_met_other = Arc::new(AtomicBool::new(false));
@@ -199,6 +198,7 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
                 (what, Some("give a file that can be written"))
             })?;
     }
+    serving::catch(&is_over)?;
     let tls = proxying
         .tls_address()
         .map_or_else(String::new, |address| format!(" tls {address}"));

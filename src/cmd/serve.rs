@@ -208,12 +208,11 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     let Account { user, password, .. } = options.account.clone();
     let count = options.maildrop.count();
     let (sender, events) = mpsc::channel();
-    // All files are read: from here on a signal is noticed.
-    let is_interrupted = serving::interrupt()?;
     // The receiver goes when no more is printed.
     let server = Serving::start(options, move |event| drop(sender.send(event)))
         .map_err(|error| (error.to_string(), error.hint()))?;
     serving::write_certificate(args.cert_out.as_ref(), &server)?;
+    let is_interrupted = serving::interrupt()?;
     let what = match &args.file {
         Some(path) => format!("playing {}", path.display()),
         None => format!("user {user} password {password}, {count} messages"),

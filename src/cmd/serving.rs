@@ -63,11 +63,17 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, &'static str> {
 /// True once the program is to end.
 pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Failure> {
     let is_interrupted = Arc::new(AtomicBool::new(false));
+    catch(&is_interrupted)?;
+    Ok(is_interrupted)
+}
+
+/// Sets a flag at an interrupt, from now on. To be called when all files are open: a FIFO among them can wait for ever.
+pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
     for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&is_interrupted))
+        signal_hook::flag::register(signal, Arc::clone(is_interrupted))
             .map_err(|error| (plain(&error), None))?;
     }
-    Ok(is_interrupted)
+    Ok(())
 }
 
 /// How many connections there may be.
