@@ -389,7 +389,7 @@ fn a_server_that_knows_the_password_before_it_is_sent() {
     const SECRET: &str = "Zebra77Quux";
     for with_file in [false, true] {
         let (address, _server) = crate::support::serve(|peer| {
-            peer.say(&format!("+OK ready, last time {SECRET}\r\n"));
+            peer.say(format!("+OK ready, last time {SECRET}\r\n"));
             peer.answer(|_| format!("+OK {SECRET}\r\n"))
         });
         let home = crate::support::Home::new();
