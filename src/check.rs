@@ -139,6 +139,22 @@ impl Probe {
         self.head("capability")
     }
 
+    /// Whether that capability counts only where it is announced before the login: a server behind another one may list its own later.
+    #[must_use]
+    pub fn needs_it_before_login(&self) -> bool {
+        self.head("announced").as_deref() == Some("before the login")
+    }
+
+    /// What becomes of its CAPA at a server that refuses it.
+    #[must_use]
+    pub fn without_capa(&self) -> WithoutCapa {
+        match self.head("without-capa").as_deref() {
+            Some("skip") => WithoutCapa::Skip,
+            Some("send") => WithoutCapa::Send,
+            _ => WithoutCapa::Spare,
+        }
+    }
+
     /// Whether the greeting must have a timestamp for it (RFC 1939 §7).
     #[must_use]
     pub fn needs_timestamp(&self) -> bool {
@@ -182,6 +198,17 @@ impl Probe {
         });
         prose.collect::<Vec<_>>().join(" ")
     }
+}
+
+/// What becomes of the CAPA of a probe where the server refuses that command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithoutCapa {
+    /// It is not sent: each refusal may count towards an end of the session.
+    Spare,
+    /// It is sent: the probe is about the line, not about the list.
+    Send,
+    /// The probe is left out: it is about CAPA.
+    Skip,
 }
 
 /// What came of a probe.
@@ -273,15 +300,16 @@ impl Check<'_> {
             let text = reasons::shown_reply(text);
             return Some(format!("the server refuses sessions: {text}"));
         }
-        if self.has_no_capa && probe.name == "capa-mid-login" {
+        if self.has_no_capa && probe.without_capa() == WithoutCapa::Skip {
             return Some("CAPA is refused".to_owned());
         }
-        let announces_pipelining = |lines| announces(lines, "PIPELINING");
-        if probe.name == "pipelining-login"
-            && announces_pipelining(&self.capabilities)
-            && !announces_pipelining(&self.before_login)
-        {
-            return Some("the server does not announce PIPELINING before the login".to_owned());
+        let is_late = |capability: &String| {
+            announces(&self.capabilities, capability) && !announces(&self.before_login, capability)
+        };
+        let capability = probe.capability().filter(is_late);
+        if let Some(capability) = capability.filter(|_| probe.needs_it_before_login()) {
+            let why = format!("the server does not announce {capability} before the login");
+            return Some(why);
         }
         // APOP is a login of its own.
         let may_log_in = self.no_login.is_none()
@@ -381,6 +409,8 @@ mod tests {
             "may",
             "greeting",
             "patience",
+            "announced",
+            "without-capa",
         ];
         for probe in PROBES {
             let items = text::parse(probe.text.as_bytes())

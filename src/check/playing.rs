@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::rest::{self, with_stls};
 use super::session::Session;
-use super::{Check, Need, Outcome, Probe, Run, reasons};
+use super::{Check, Need, Outcome, Probe, Run, WithoutCapa, reasons};
 use crate::exit::Exit;
 use crate::finding::Level;
 use crate::lint::{self, Lint, NAMES};
@@ -110,8 +110,7 @@ impl Check<'_> {
             // A second reply to USER must not pass for that to a wrong password.
             is_wary: self.answers_twice || probe.failed_logins() > 0,
             leaves_at_once: self.kept_open >= 2,
-            // This one is about how the line ends.
-            has_no_capa: self.has_no_capa && probe.name != "lf-command",
+            has_no_capa: self.has_no_capa && probe.without_capa() != WithoutCapa::Send,
             values: HashMap::from([("user".to_owned(), user)]),
             password: self.password.clone(),
             ..Options::default()
