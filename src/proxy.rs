@@ -262,16 +262,10 @@ impl Shared {
         (self.on_event)(event);
     }
 
-    /// Something that a connection has to do without.
-    #[allow(clippy::unused_self, reason = "as the other things that are told")]
-    fn warn(&self, what: String) {
-        crate::report::warning(&what);
-    }
-
     /// A connection has no transcript, or no whole one.
-    fn lose_log(&self, what: String) {
+    fn lose_log(&self, what: &str) {
         self.has_lost_log.store(true, Ordering::SeqCst);
-        self.warn(what);
+        crate::report::warning(what);
     }
 }
 

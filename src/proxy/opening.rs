@@ -199,7 +199,7 @@ impl Talk<'_> {
             Err(error) => {
                 self.tape.event(&format!("upstream tls failed: {error}"));
                 if let Some(hint) = &error.hint {
-                    shared.warn(format!("{}: {error}; {hint}", shared.target));
+                    crate::report::warning(&format!("{}: {error}; {hint}", shared.target));
                 }
                 Err(error)
             }

@@ -43,7 +43,7 @@ impl<'a> Tape<'a> {
                 let head = log::head(&shared.target.to_string(), now, shared.is_keeping);
                 recorder.set_file(Some(Box::new(log.file)), &head);
             }
-            Err(error) => shared.lose_log(format!(
+            Err(error) => shared.lose_log(&format!(
                 "{peer}: no transcript: {}",
                 crate::net::dial::plain(&error)
             )),
@@ -158,7 +158,7 @@ impl<'a> Tape<'a> {
         if let Some(error) = self.recorder.take_failure() {
             let why = crate::net::dial::plain(&error);
             let peer = &self.peer;
-            self.shared.lose_log(format!(
+            self.shared.lose_log(&format!(
                 "{peer}: the transcript can't be written any more: {why}"
             ));
         }
