@@ -526,13 +526,16 @@ pub(super) const RULES: &[Rule] = &[
         id: "password-in-clear",
         level: Security,
         source: "RFC 8314 §4.1",
-        says: "no password goes over the network in clear",
+        says: "no password crosses the network in cleartext",
         hint: "change this password, and connect with --tls or type STLS before the login",
         also: &[],
         check: &[Check::Line(|heard, known| {
             let is_password =
                 heard.role == Role::Command && heard.verb() == "PASS" && heard.octets > 6;
-            heard.when(is_password && known.is_in_clear(), "a password in clear")
+            heard.when(
+                is_password && known.is_in_clear(),
+                "a password in cleartext",
+            )
         })],
     },
     // RFC 5034 §4, RFC 4616 §6: PLAIN and its like only inside TLS.
@@ -548,7 +551,7 @@ pub(super) const RULES: &[Rule] = &[
                 ended.mechanism().is_some_and(|name| is_plain(&name)) && ended.has_credentials();
             ended.command_when(
                 is_open && known.is_in_clear(),
-                "a mechanism that tells the secret, in clear",
+                "a mechanism that sends the secret itself, in cleartext",
             )
         })],
     },
@@ -565,7 +568,7 @@ pub(super) const RULES: &[Rule] = &[
                 heard.role == Role::Command && heard.verb() == "PASS" && known.is_in_clear();
             heard.when(
                 is_login && known.is_stls_refused,
-                "a login in clear behind STLS that was refused",
+                "a login in cleartext after STLS was refused",
             )
         })],
     },

@@ -200,7 +200,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 1939 §4",
         says: "there is a way to log in",
-        hint: "nobody can log in on this port: switch on USER, APOP or a SASL mechanism, or close the port",
+        hint: "no login is possible on this port: enable USER, APOP or a SASL mechanism, or close the port",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_refused = is_missing_login(ended, known) && known.is_authorization();
@@ -248,7 +248,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 1939 §3",
         says: "a command with an octet 0 may be lost",
-        hint: "the client's fault; a server should answer -ERR all the same, so that the replies behind it fit their commands",
+        hint: "the client's fault; a server should still answer -ERR, so that later replies match their commands",
         also: &["client-non-ascii-command"],
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.command.contains(&0) && ended.exchange.status_line.is_none();

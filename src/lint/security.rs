@@ -106,7 +106,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Security,
         source: "RFC 2595 §2.3, RFC 5034 §4, RFC 8314 §4.1",
         says: "a server takes passwords inside TLS only",
-        hint: "switch logins in clear off, and require STLS, or close port 110",
+        hint: "turn off cleartext logins and require STLS, or close port 110",
         also: &[],
         check: &[
             Check::Line(|heard, known| {
@@ -120,7 +120,7 @@ pub(super) const RULES: &[Rule] = &[
                     Some("SASL") => words.any(is_plain),
                     _ => false,
                 };
-                heard.when(is_offered, "a login in clear is offered")
+                heard.when(is_offered, "a cleartext login is offered")
             }),
             // Without CAPA, the reply to USER shows it: the next line of a client is the password.
             Check::Exchange(|ended, known| {
