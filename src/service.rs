@@ -114,18 +114,18 @@ impl Service {
     }
 }
 
-/// Whether a line starts with a reply code of three digits (RFC 5321 §4.2).
+/// The reply codes that open a connection, or refuse it at once (RFC 5321 §4.2, RFC 959 §4.2, RFC 3977 §3.2.1). Any number would
+/// not do: a recording that begins in the middle of a line may begin with one.
+const GREETING_CODES: &[&[u8]] = &[
+    b"120", b"200", b"201", b"220", b"400", b"421", b"450", b"451", b"500", b"502", b"503", b"521",
+    b"530", b"550", b"554",
+];
+
+/// Whether a line starts with a reply code that can greet.
 fn has_reply_code(line: &[u8]) -> bool {
-    matches!(
-        line,
-        [
-            b'1'..=b'5',
-            b'0'..=b'9',
-            b'0'..=b'9',
-            b' ' | b'-' | b'\r' | b'\n',
-            ..
-        ]
-    )
+    line.split_at_checked(3).is_some_and(|(code, rest)| {
+        GREETING_CODES.contains(&code) && matches!(rest, [b' ' | b'-' | b'\r' | b'\n', ..])
+    })
 }
 
 #[cfg(test)]
@@ -155,6 +155,9 @@ mod tests {
             "12 x",
             "2200",
             "666 x",
+            // The ends of `EXPIRE 300 USER` and of `SCRAM-SHA-256 PLAIN`.
+            "300 USER\r\n",
+            "256 PLAIN\r\n",
             "hello",
         ] {
             assert_eq!(Service::of_start(line.as_bytes()), None);
