@@ -9,11 +9,11 @@ mod disturbed;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use poptalk::finding::{Finding, Level};
-use poptalk::import::{Format, Options, Source, import};
-use poptalk::lint::{Lint, judge};
-use poptalk::text::{Reader, parse};
-use poptalk::tracker::Side;
+use poptalk::analysis::finding::{Finding, Level};
+use poptalk::analysis::lint::{Lint, judge};
+use poptalk::pop3::tracker::Side;
+use poptalk::reading::import::{Format, Options, Source, import};
+use poptalk::transcript::text::{Reader, parse};
 
 use disturbed::Capture;
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::mpsc;
 
-use poptalk::check::PROBES;
-use poptalk::lint::{self, Lint};
-use poptalk::serve::{ServeOptions, Serving};
-use poptalk::server::{Maildrop, fault, messages};
-use poptalk::text::Reader;
+use poptalk::analysis::lint::{self, Lint};
+use poptalk::modes::check::PROBES;
+use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::servers::{Maildrop, fault, messages};
+use poptalk::transcript::text::Reader;
 
 use crate::support::{Home, serve, serve_each, text};
 
@@ -392,7 +392,7 @@ fn injections(fault: &str, runs: usize) -> Vec<bool> {
     let probe = home.path().join("probe.pop3");
     std::fs::write(
         &probe,
-        poptalk::check::probe("stls-injection").unwrap().text,
+        poptalk::modes::check::probe("stls-injection").unwrap().text,
     )
     .unwrap();
     let (probe, to) = (probe.to_str().unwrap(), serving.address().to_string());

@@ -4,8 +4,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use poptalk::serve::{ServeOptions, Serving};
-use poptalk::server::fault;
+use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::servers::fault;
 
 use crate::support::{Home, Peer, serve_each, text};
 

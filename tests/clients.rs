@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, mpsc};
 
-use poptalk::dialogue::Parts;
-use poptalk::serve::{Outcome, Recording, ServeOptions, Serving};
-use poptalk::server::loose::Index;
-use poptalk::server::script::Pace;
-use poptalk::server::{Ending, messages};
+use poptalk::modes::serve::{Outcome, Recording, ServeOptions, Serving};
+use poptalk::reading::dialogue::Parts;
+use poptalk::servers::loose::Index;
+use poptalk::servers::script::Pace;
+use poptalk::servers::{Ending, messages};
 
 use crate::support::{Home, LIMIT};
 

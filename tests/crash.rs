@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 
-use poptalk::tracker::Side;
+use poptalk::pop3::tracker::Side;
 use poptalk::transcript::{Item, Transcript};
 
 use crate::support::{Dice, Home, LIMIT, Peer, read, serve, started, text};

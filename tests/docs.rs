@@ -3,11 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use poptalk::command::Command;
-use poptalk::exit::Exit;
-use poptalk::lint::catalogue::{self, Seen};
-use poptalk::server::fault;
-use poptalk::typed::OWN;
+use poptalk::analysis::console_input::OWN;
+use poptalk::analysis::lint::catalogue::{self, Seen};
+use poptalk::base::exit::Exit;
+use poptalk::pop3::command::Command;
+use poptalk::servers::fault;
 
 use crate::support::Home;
 use crate::terminal::Terminal;
@@ -213,7 +213,7 @@ fn the_tables_of_the_guide_are_those_of_the_code() {
     table("POP3 commands", &all);
     table("exchanges", &exchanges());
     let mut rules = String::from("| rule | level | source | says |\n|---|---|---|---|\n");
-    for rule in poptalk::lint::rules() {
+    for rule in poptalk::analysis::lint::rules() {
         rules += &format!(
             "| `{}` | {} | {} | {} |\n",
             rule.id,
@@ -297,7 +297,7 @@ fn the_guide_tells_what_each_crate_is_for() {
 fn the_guide_has_the_formats_of_import() {
     use clap::ValueEnum;
     let mut table = "| format | what it reads | what is not in it |\n|---|---|---|\n".to_owned();
-    for format in poptalk::import::Format::value_variants() {
+    for format in poptalk::reading::import::Format::value_variants() {
         let (name, reads, lacks) = (format.name(), format.reads(), format.lacks());
         table += &format!("| `{name}` | {reads} | {lacks} |\n");
     }
@@ -316,8 +316,9 @@ fn the_guide_has_the_formats_of_import() {
 fn the_example_of_the_format_is_a_transcript() {
     let text = read("transcripts/README.md");
     let example = blocks(&text, "```").remove(0) + "\n";
-    let parsed = poptalk::text::parse(example.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(poptalk::text::print(&parsed), example);
+    let parsed = poptalk::transcript::text::parse(example.as_bytes())
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(poptalk::transcript::text::print(&parsed), example);
     let is_unknown =
         |item: &poptalk::transcript::Item| matches!(item, poptalk::transcript::Item::Unknown(_));
     assert!(!parsed.items.iter().any(is_unknown));

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use poptalk::tracker::Side;
+use poptalk::pop3::tracker::Side;
 
 use crate::support::{Home, read, text};
 use crate::terminal::Terminal;
@@ -355,8 +355,9 @@ fn dovecot_breaks_the_rules_that_it_is_known_to_break() {
     let output = home.script(&args, script.as_bytes());
     let transcript =
         std::fs::read(&log).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
-    let mut reader = poptalk::text::Reader::new(&transcript[..]);
-    let found = poptalk::lint::judge(&mut reader, poptalk::lint::Lint::new()).unwrap();
+    let mut reader = poptalk::transcript::text::Reader::new(&transcript[..]);
+    let found =
+        poptalk::analysis::lint::judge(&mut reader, poptalk::analysis::lint::Lint::new()).unwrap();
     let found: Vec<String> = found
         .iter()
         .map(|one| format!("{} {}", one.level.name(), one.id))

@@ -10,11 +10,11 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use poptalk::recorder::Recorder;
-use poptalk::secret::Hider;
-use poptalk::serve::{Brake, ServeOptions, Serving};
-use poptalk::tracker::Side;
+use poptalk::modes::serve::{Brake, ServeOptions, Serving};
+use poptalk::pop3::tracker::Side;
 use poptalk::transcript::Item;
+use poptalk::transcript::recorder::Recorder;
+use poptalk::transcript::secret::Hider;
 
 use crate::support::{Home, LIMIT, listening, read, text};
 

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use poptalk::lint::{Lint, judge};
-use poptalk::serve::{ServeOptions, Serving};
-use poptalk::server::fault::{self, Fault};
-use poptalk::server::{Maildrop, Message};
-use poptalk::text::Reader;
+use poptalk::analysis::lint::{Lint, judge};
+use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::servers::fault::{self, Fault};
+use poptalk::servers::{Maildrop, Message};
+use poptalk::transcript::text::Reader;
 
 use crate::support::{Home, text};
 
@@ -176,9 +176,9 @@ fn the_practice_server_and_a_recording_can_have_faults() {
     assert!(!said.contains("+OK message deleted\r\n"), "{said}");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts/commands/STAT.pop3");
     let options = ServeOptions {
-        recording: Some(poptalk::serve::Recording {
+        recording: Some(poptalk::modes::serve::Recording {
             path,
-            pace: poptalk::server::script::Pace::default(),
+            pace: poptalk::servers::script::Pace::default(),
             index: None,
         }),
         faults: vec![fault::named("stat-malformed").unwrap()],

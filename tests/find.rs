@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::Output;
 
-use poptalk::serve::{Certificate, ServeOptions, Serving};
+use poptalk::modes::serve::{Certificate, ServeOptions, Serving};
 use simple_dns::rdata::{RData, SRV};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, RCODE, ResourceRecord};
 

@@ -91,12 +91,15 @@ fn examples_name_rules_and_faults_that_there_are() {
     let rules = given("--only");
     assert!(!rules.is_empty());
     for rule in rules {
-        assert!(poptalk::lint::rule(&rule).is_some(), "no rule {rule}");
+        assert!(
+            poptalk::analysis::lint::rule(&rule).is_some(),
+            "no rule {rule}"
+        );
     }
     let faults = given("--fault");
     assert!(!faults.is_empty());
     for fault in faults {
-        let named = poptalk::server::fault::named(&fault);
+        let named = poptalk::servers::fault::named(&fault);
         assert!(named.is_some(), "no fault {fault}");
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use poptalk::import::{Format, Options, Source, import};
+use poptalk::reading::import::{Format, Options, Source, import};
 
 use crate::support::{Home, text};
 
@@ -61,7 +61,8 @@ fn each_recording_becomes_the_transcript_beside_it() {
         let made = import(format, &sources, &options).unwrap_or_else(|problem| panic!("{problem}"));
         for (number, made) in (1..).zip(&made) {
             let golden = folder().join(format!("{stem}-{number}.pop3"));
-            poptalk::text::parse(&made.text).unwrap_or_else(|error| panic!("{stem}: {error}"));
+            poptalk::transcript::text::parse(&made.text)
+                .unwrap_or_else(|error| panic!("{stem}: {error}"));
             if std::env::var_os("POPTALK_BLESS").is_some() {
                 std::fs::write(&golden, &made.text).unwrap();
             }

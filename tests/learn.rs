@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use poptalk::learn::lesson::Lesson;
-use poptalk::learn::{LESSONS, proof};
+use poptalk::modes::learn::lesson::Lesson;
+use poptalk::modes::learn::{LESSONS, proof};
 
 use crate::support::{Home, text};
 use crate::terminal::Terminal;

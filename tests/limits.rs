@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::Output;
 use std::time::Duration;
 
-use poptalk::proxy::{Outcome, ProxyOptions};
+use poptalk::modes::proxy::{Outcome, ProxyOptions};
 use poptalk::transcript::Transcript;
 
 use crate::proxy::{Proxied, events, target};

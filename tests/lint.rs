@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use poptalk::finding::Level;
-use poptalk::lint::{Lint, judge};
-use poptalk::serve::{ServeOptions, Serving};
-use poptalk::text::Reader;
+use poptalk::analysis::finding::Level;
+use poptalk::analysis::lint::{Lint, judge};
+use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::transcript::text::Reader;
 
 use crate::support::{Home, serve, text};
 use crate::terminal::Terminal;
@@ -195,7 +195,10 @@ fn programs_get_json_and_junit() {
 fn every_rule_is_listed() {
     let (code, out, _) = run(&["--list"]);
     assert_eq!(code, Some(0));
-    assert_eq!(out.lines().count(), poptalk::lint::rules().count());
+    assert_eq!(
+        out.lines().count(),
+        poptalk::analysis::lint::rules().count()
+    );
     assert!(out.lines().any(|line| line.starts_with("bare-lf ")
         && line.contains("must")
         && line.contains("RFC 1939 §3")));

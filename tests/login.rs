@@ -6,8 +6,8 @@ mod further;
 
 use std::process::{Output, Stdio};
 
-use poptalk::serve::{Certificate, ServeOptions, Serving};
-use poptalk::server::Account;
+use poptalk::modes::serve::{Certificate, ServeOptions, Serving};
+use poptalk::servers::Account;
 
 use crate::support::{Home, text};
 use crate::terminal::Terminal;
@@ -154,7 +154,7 @@ fn login_takes_the_strongest_that_is_offered() {
         assert!(text(&output.stdout).contains("-ERR [AUTH] wrong name or password"));
         assert_eq!(
             home.transcript().rows().last().unwrap().side,
-            poptalk::tracker::Side::Server
+            poptalk::pop3::tracker::Side::Server
         );
     }
 }
@@ -173,7 +173,9 @@ fn nothing_plain_goes_out_in_clear_unasked() {
         told.contains("hint: ") && told.contains("--allow-plaintext"),
         "{told}"
     );
-    let sent = home.transcript().octets(poptalk::tracker::Side::Client);
+    let sent = home
+        .transcript()
+        .octets(poptalk::pop3::tracker::Side::Client);
     assert_eq!(text(&sent), "");
     let (output, _) = server.run(
         "clear",

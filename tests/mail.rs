@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use poptalk::mail::{part, readable};
+use poptalk::analysis::mail::{part, readable};
 
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mail")

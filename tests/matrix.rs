@@ -11,9 +11,9 @@ mod table;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use poptalk::server::fault::{self, Fault};
-use poptalk::text;
-use poptalk::tracker::Side;
+use poptalk::pop3::tracker::Side;
+use poptalk::servers::fault::{self, Fault};
+use poptalk::transcript::text;
 use poptalk::transcript::{Piece, Row, Transcript};
 
 use clients::{Came, Task, through_proxy};

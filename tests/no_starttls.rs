@@ -4,7 +4,7 @@
 #[cfg(not(any(windows, target_vendor = "apple")))]
 mod everybody;
 
-use poptalk::serve::{ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Serving};
 
 use crate::support::{Home, Peer, serve, serve_each, text};
 use crate::terminal::Terminal;

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use poptalk::serve::{Certificate, Outcome, ServeError, ServeEvent, ServeOptions, Serving};
-use poptalk::server::{Ending, Maildrop, Message, messages};
+use poptalk::modes::serve::{Certificate, Outcome, ServeError, ServeEvent, ServeOptions, Serving};
+use poptalk::servers::{Ending, Maildrop, Message, messages};
 
 use crate::support::{Home, LIMIT};
 

@@ -12,12 +12,12 @@ use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use poptalk::log::LogPlace;
-use poptalk::proxy::{Outcome, ProxyEvent, ProxyOptions, Proxying, Report};
-use poptalk::serve::{ServeOptions, Serving};
-use poptalk::server::messages;
-use poptalk::target::Target;
-use poptalk::tracker::Side;
+use poptalk::modes::proxy::{Outcome, ProxyEvent, ProxyOptions, Proxying, Report};
+use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::net::target::Target;
+use poptalk::pop3::tracker::Side;
+use poptalk::servers::messages;
+use poptalk::transcript::file::LogPlace;
 use poptalk::transcript::{Item, Transcript};
 
 use crate::support::{Home, LIMIT, read, serve, text};

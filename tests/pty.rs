@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use poptalk::tracker::Side;
+use poptalk::pop3::tracker::Side;
 use poptalk::transcript::Item;
 
 use crate::support::{Home, LIMIT, read, serve, text};
@@ -545,7 +545,7 @@ fn messages_are_saved_octet_for_octet_and_viewed_decoded() {
     terminal.prompt("auth>");
     terminal.line("user alice", "auth>");
     terminal.line("pass wonderland", "trans>");
-    let messages = poptalk::server::messages::practice();
+    let messages = poptalk::servers::messages::practice();
     for number in [3, 7, 8] {
         let file = home.path().join(format!("{number}.eml"));
         terminal.line(&format!(":save {number} {}", file.display()), "trans>");

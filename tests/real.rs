@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use poptalk::lint::{Lint, judge};
-use poptalk::text::{self, Reader};
+use poptalk::analysis::lint::{Lint, judge};
 use poptalk::transcript::Item;
+use poptalk::transcript::text::{self, Reader};
 
 fn recordings() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts/real");

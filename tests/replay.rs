@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use poptalk::log::LogPlace;
-use poptalk::replay::Preview;
-use poptalk::serve::{Recording, ServeOptions, Serving};
-use poptalk::server::Maildrop;
-use poptalk::server::messages;
-use poptalk::server::script::Pace;
-use poptalk::tracker::Side;
+use poptalk::modes::replay::Preview;
+use poptalk::modes::serve::{Recording, ServeOptions, Serving};
+use poptalk::pop3::tracker::Side;
+use poptalk::servers::Maildrop;
+use poptalk::servers::messages;
+use poptalk::servers::script::Pace;
+use poptalk::transcript::file::LogPlace;
 
 use crate::support::{Home, read, text};
 
@@ -343,7 +343,7 @@ fn a_visit_is_recorded() {
     let folder = home.path().join("visits");
     std::fs::create_dir(&folder).unwrap();
     let options = ServeOptions {
-        log: poptalk::log::LogPlace::Path(folder.clone()),
+        log: poptalk::transcript::file::LogPlace::Path(folder.clone()),
         ..ServeOptions::default()
     };
     let serving = Serving::start(options, |_| {}).unwrap();

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use poptalk::serve::{ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Serving};
 
 use crate::support::{Home, text};
 

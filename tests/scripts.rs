@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::Stdio;
 
-use poptalk::tracker::Side;
+use poptalk::pop3::tracker::Side;
 
 use crate::support::{Dice, Home, read, serve, text};
 

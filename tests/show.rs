@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use poptalk::server::messages;
+use poptalk::servers::messages;
 use quick_xml::events::{BytesStart, Event};
 
 use crate::support::{Home, text};

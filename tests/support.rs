@@ -88,7 +88,8 @@ impl Home {
 
 /// Reads a transcript.
 pub(crate) fn read(path: &Path) -> Transcript {
-    poptalk::text::parse(&std::fs::read(path).unwrap()).unwrap_or_else(|error| panic!("{error}"))
+    poptalk::transcript::text::parse(&std::fs::read(path).unwrap())
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A connection, seen from a server of the test's.

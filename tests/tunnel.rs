@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::process::{Output, Stdio};
 
-use poptalk::serve::{ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Serving};
 
 use crate::support::{Home, Peer, serve, serve_each, text};
 
@@ -161,7 +161,7 @@ fn an_http_proxy_leads_to_the_server() {
 #[cfg(not(any(windows, target_vendor = "apple")))]
 #[test]
 fn tls_and_stls_work_through_a_proxy() {
-    use poptalk::serve::Certificate;
+    use poptalk::modes::serve::Certificate;
 
     let options = ServeOptions {
         certificate: Certificate::SelfSigned(vec!["pop.example.org".to_owned()]),

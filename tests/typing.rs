@@ -1,6 +1,6 @@
 //! Lines that are typed: where they go, what they open, and what a terminal can send besides keys.
 
-use poptalk::tracker::Side;
+use poptalk::pop3::tracker::Side;
 
 use crate::support::{Home, serve, started, text};
 use crate::terminal::Terminal;

@@ -4,9 +4,9 @@ use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use super::tunnel::pass;
-use crate::target::Target;
-use crate::tunnel::{Proxy, ProxyError};
+use super::proxy_handshake::pass;
+use crate::net::target::Target;
+use crate::net::upstream_proxy::{Proxy, ProxyError};
 
 /// How long an address is tried while there is another one behind it.
 const SHORT_WAIT: Duration = Duration::from_secs(3);

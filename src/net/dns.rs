@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::dial::{dial_through, plain};
 use super::timed;
-use crate::srv::{self, Answer, AnswerError};
-use crate::target::Target;
-use crate::tunnel::Proxy;
+use crate::net::srv::{self, Answer, AnswerError};
+use crate::net::target::Target;
+use crate::net::upstream_proxy::Proxy;
 
 /// The port of DNS (RFC 1035 §4.2).
 const PORT: u16 = 53;

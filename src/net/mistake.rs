@@ -1,6 +1,6 @@
 //! Says a common mistake about the port in a sentence, from the first octets that the server sends.
 
-use crate::service::Service;
+use crate::base::service::Service;
 
 /// A common mistake, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]

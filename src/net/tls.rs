@@ -10,7 +10,7 @@ use mio::net::TcpStream;
 use native_tls::{HandshakeError, TlsConnector};
 
 use super::mistake::{self, Mistake};
-use crate::visible;
+use crate::base::escape;
 pub use certificate::Certificate;
 use hello::Tap;
 
@@ -207,7 +207,7 @@ impl TlsError {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let mut shown = String::new();
-            visible::escape(line.get(..SAID_SHOWN).unwrap_or(line), &mut shown);
+            escape::escape(line.get(..SAID_SHOWN).unwrap_or(line), &mut shown);
             let more = if line.len() > SAID_SHOWN { " ..." } else { "" };
             format!("the server said in cleartext: {shown}{more}")
         });

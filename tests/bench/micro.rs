@@ -10,15 +10,15 @@ use std::io::Cursor;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use poptalk::console::spool::Spool;
-use poptalk::diff::{self, Recording};
-use poptalk::lint::{self, Lint};
-use poptalk::recorder::Recorder;
-use poptalk::secret::Hider;
-use poptalk::text::{self, Reader};
-use poptalk::tracker::{Side, Tracker};
+use poptalk::analysis::diff::{self, Recording};
+use poptalk::analysis::lint::{self, Lint};
+use poptalk::base::escape;
+use poptalk::modes::console::spool::Spool;
+use poptalk::pop3::tracker::{Side, Tracker};
 use poptalk::transcript::Item;
-use poptalk::visible;
+use poptalk::transcript::recorder::Recorder;
+use poptalk::transcript::secret::Hider;
+use poptalk::transcript::text::{self, Reader};
 
 fn main() {
     divan::main();
@@ -56,7 +56,13 @@ fn transcript(mib: usize) -> Vec<u8> {
     for (side, octets) in session(mib) {
         for line in octets.split_inclusive(|octet| *octet == b'\n') {
             let line = line.strip_suffix(b"\r\n").unwrap_or(line);
-            text::print_octets(&mut file, side, 0, line, poptalk::tracker::LineEnd::Crlf);
+            text::print_octets(
+                &mut file,
+                side,
+                0,
+                line,
+                poptalk::pop3::tracker::LineEnd::Crlf,
+            );
         }
     }
     file
@@ -166,7 +172,7 @@ fn display_escapes_a_line(bencher: Bencher<'_, '_>) {
         .counter(BytesCount::of_many::<u8>(line.len()))
         .bench(|| {
             let mut shown = String::new();
-            visible::escape(divan::black_box(line), &mut shown);
+            escape::escape(divan::black_box(line), &mut shown);
             shown
         });
 }

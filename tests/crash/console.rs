@@ -308,7 +308,7 @@ fn hold(how: End, moment: usize) -> usize {
         End::By(_) => {}
     }
     let seen = numbers(&raw);
-    let kept = only_transcript(home.path()).octets(poptalk::tracker::Side::Server);
+    let kept = only_transcript(home.path()).octets(poptalk::pop3::tracker::Side::Server);
     let lost: Vec<String> = seen.difference(&numbers(&kept)).cloned().collect();
     assert!(lost.is_empty(), "{how:?} {moment}: {lost:?}");
     for file in home.files() {

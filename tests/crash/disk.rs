@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use poptalk::tracker::Side;
+use poptalk::pop3::tracker::Side;
 
 use crate::support::{Home, LIMIT, Peer, read, ready, serve, text};
 use crate::terminal::Terminal;

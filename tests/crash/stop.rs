@@ -1,6 +1,6 @@
 //! The program is stopped, by Ctrl-Z or by a signal, and goes on: the shell has the terminal as it was, and then we have it again.
 
-use poptalk::tracker::Side;
+use poptalk::pop3::tracker::Side;
 
 use super::console::{End, Session};
 use super::{maildrop, send};

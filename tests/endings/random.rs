@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
-use poptalk::check;
-use poptalk::serve::{ServeEvent, ServeOptions, Serving};
+use poptalk::modes::check;
+use poptalk::modes::serve::{ServeEvent, ServeOptions, Serving};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{Dice, Home, LIMIT, read, started};

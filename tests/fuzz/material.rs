@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use poptalk::text;
-use poptalk::tracker::{LineEnd, Side};
+use poptalk::transcript::text;
+use poptalk::pop3::tracker::{LineEnd, Side};
 use poptalk::transcript::{Item, Piece, Row};
 
 /// Octets as items, whatever they are: a line that breaks the format is one of the server, as it is. So a transcript is good

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use poptalk::text;
-use poptalk::tracker::{LineEnd, Side};
+use poptalk::pop3::tracker::{LineEnd, Side};
+use poptalk::transcript::text;
 use poptalk::transcript::{Item, Piece, Row, Transcript};
 
 use super::{ATTACKS, Attack, Cells, Writer, texts};

@@ -2,8 +2,8 @@
 
 use std::process::{Output, Stdio};
 
-use poptalk::serve::{ServeOptions, Serving};
-use poptalk::server::fault;
+use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::servers::fault;
 
 use super::{SECRET, Server};
 use crate::support::{Home, Peer, serve, text};

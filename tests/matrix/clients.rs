@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use poptalk::check::{PROBES, Probe};
-use poptalk::log::LogPlace;
+use poptalk::modes::check::{PROBES, Probe};
+use poptalk::modes::proxy::{ProxyEvent, ProxyOptions, Proxying};
+use poptalk::modes::serve::Certificate;
+use poptalk::net::target::Target;
 use poptalk::net::tls::TlsSettings;
-use poptalk::proxy::{ProxyEvent, ProxyOptions, Proxying};
-use poptalk::serve::Certificate;
-use poptalk::server::{Secured, Wish};
-use poptalk::target::Target;
-use poptalk::tracker::{LineEnd, Side};
+use poptalk::pop3::tracker::{LineEnd, Side};
+use poptalk::servers::{Secured, Wish};
+use poptalk::transcript::file::LogPlace;
 use poptalk::transcript::{Item, Piece, Row, Transcript};
 
 use super::peer::{certificates, maildrop, model};
@@ -259,7 +259,7 @@ pub(crate) fn record(lines: &[&str]) -> String {
             }
         }
     }
-    poptalk::text::print(&Transcript { items })
+    poptalk::transcript::text::print(&Transcript { items })
 }
 
 /// A proxy in front of a server while `talk` talks through it. The code is 0; the words are what it reports.
@@ -278,7 +278,7 @@ pub(crate) fn through_proxy(server: SocketAddr, idle: &str, talk: impl FnOnce(So
     };
     let options = ProxyOptions {
         log: LogPlace::Path(folder.clone()),
-        idle: poptalk::session::seconds(idle).unwrap(),
+        idle: poptalk::modes::plan::seconds(idle).unwrap(),
         certificate: Certificate::Given {
             certificate: own.certificate.to_pem().unwrap(),
             key: own.key.private_key_to_pem_pkcs8().unwrap(),

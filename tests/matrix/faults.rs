@@ -1,8 +1,8 @@
 //! What each fault of a server comes to, client by client.
 
-use poptalk::finding::Level;
-use poptalk::lint;
-use poptalk::server::fault::Fault;
+use poptalk::analysis::finding::Level;
+use poptalk::analysis::lint;
+use poptalk::servers::fault::Fault;
 
 use super::clients::record;
 

@@ -8,8 +8,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVerifyMode};
-use poptalk::server::fault::{Fault, Faulty};
-use poptalk::server::{Account, Maildrop, Message, Model, Peer, Secured, Tls, Wish};
+use poptalk::servers::fault::{Fault, Faulty};
+use poptalk::servers::{Account, Maildrop, Message, Model, Peer, Secured, Tls, Wish};
 
 use super::table::{Cell, Place, Trouble};
 use crate::support::LIMIT;

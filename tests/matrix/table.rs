@@ -1,6 +1,6 @@
 //! The matrix as data: places, troubles and clients, what is to come of each by rule, and the exceptions.
 
-use poptalk::exit::Exit;
+use poptalk::base::exit::Exit;
 
 /// What is done to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

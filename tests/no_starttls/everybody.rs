@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVerifyMode};
-use poptalk::proxy::ProxyOptions;
-use poptalk::session::seconds;
+use poptalk::modes::plan::seconds;
+use poptalk::modes::proxy::ProxyOptions;
 
 use crate::proxy::{Proxied, target};
 use crate::support::{Home, LIMIT, Peer, read, serve_each, text};

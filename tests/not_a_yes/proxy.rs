@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::Duration;
 
-use poptalk::proxy::{Outcome, ProxyOptions};
-use poptalk::tracker::Side;
+use poptalk::modes::proxy::{Outcome, ProxyOptions};
+use poptalk::pop3::tracker::Side;
 
 use super::SERVICES;
 use crate::proxy::{Proxied, target};

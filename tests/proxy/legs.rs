@@ -1,7 +1,7 @@
 //! TLS on each leg of a proxy, and what comes in clear behind STLS.
 
+use poptalk::modes::replay::{Preview, server_leg};
 use poptalk::net::tls::TlsSettings;
-use poptalk::replay::{Preview, server_leg};
 
 use super::*;
 

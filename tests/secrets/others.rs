@@ -3,10 +3,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
-use poptalk::log::LogPlace;
-use poptalk::proxy::ProxyOptions;
-use poptalk::serve::{ServeOptions, Serving};
-use poptalk::server::Account;
+use poptalk::modes::proxy::ProxyOptions;
+use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::servers::Account;
+use poptalk::transcript::file::LogPlace;
 
 use super::console::parrot;
 use super::{STANDARD, Search, WAYS, answer, echoes, lines, secret};
@@ -39,7 +39,7 @@ const LOGINS: &[&str] = &[
 
 /// The digests that are as good as the secret: none is to be found either.
 fn digest() -> String {
-    let digest = poptalk::sasl::apop(b"<1.2@x.example>", SECRET.as_bytes());
+    let digest = poptalk::pop3::sasl::apop(b"<1.2@x.example>", SECRET.as_bytes());
     digest.to_string()
 }
 

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use poptalk::recorder::{Recorder, Seen};
-use poptalk::secret::Hider;
-use poptalk::tracker::Side;
+use poptalk::pop3::tracker::Side;
 use poptalk::transcript::Piece;
+use poptalk::transcript::recorder::{Recorder, Seen};
+use poptalk::transcript::secret::Hider;
 
 use super::{STANDARD, Search, WAYS, answer, echoes, lines, secret};
 use base64::Engine as _;
@@ -31,7 +31,7 @@ fn wire(way: &super::Way, secret: &str) -> Vec<(Side, Vec<u8>)> {
     let mut talk = Vec::new();
     for line in lines(way, secret) {
         let sent = match line.strip_prefix(":send ") {
-            Some(text) => poptalk::typed::unescape(text.as_bytes()).unwrap(),
+            Some(text) => poptalk::analysis::console_input::unescape(text.as_bytes()).unwrap(),
             None => format!("{}\r\n", line.strip_prefix(':').unwrap_or(&line)).into_bytes(),
         };
         let is_whole = sent.ends_with(b"\n");

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use poptalk::modes::proxy::{Outcome, ProxyOptions};
+use poptalk::net::target::Target;
 use poptalk::net::tls::TlsSettings;
-use poptalk::proxy::{Outcome, ProxyOptions};
-use poptalk::target::Target;
 
 use super::*;
 use crate::proxy::Proxied;

@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
 use openssl::ssl::SslContextBuilder;
-use poptalk::proxy::{Outcome, ProxyOptions};
-use poptalk::target::Target;
+use poptalk::modes::proxy::{Outcome, ProxyOptions};
+use poptalk::net::target::Target;
 
 use super::*;
 use crate::proxy::Proxied;

@@ -2,7 +2,7 @@ use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::secret::Hider;
+use crate::transcript::secret::Hider;
 
 /// Opens a connection to a listener, and waits for the server's side of it.
 fn open(recorder: Recorder, watcher: Box<dyn Watcher>) -> (Connection, TcpStream) {

@@ -13,13 +13,13 @@ use zeroize::Zeroizing;
 use super::near::Nearness;
 use super::turns::Queue;
 use super::{Ending, FAREWELL, Greeting, News, Order, SOCKET, Shared, Standing, Waits, Watcher};
+use crate::base::service::Service;
 use crate::net::Stream;
 use crate::net::dial::plain;
 use crate::net::mistake;
 use crate::net::tls::{self, TlsError, TlsSettings};
-use crate::recorder::{Recorder, Seen};
-use crate::service::Service;
-use crate::tracker::{Awaited, Cut, LineEnd, Role, Side, State};
+use crate::pop3::tracker::{Awaited, Cut, LineEnd, Role, Side, State};
+use crate::transcript::recorder::{Recorder, Seen};
 
 /// How many octets one read takes at most.
 const READ_MAX: usize = 128 * 1024;

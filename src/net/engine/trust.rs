@@ -2,11 +2,11 @@
 //! and is not there.
 
 use super::Standing;
-use crate::command::Effect;
+use crate::base::service::Service;
 use crate::net::mistake::Mistake;
-use crate::recorder::Seen;
-use crate::service::Service;
-use crate::tracker::{Sent, Status};
+use crate::pop3::command::Effect;
+use crate::pop3::tracker::{Sent, Status};
+use crate::transcript::recorder::Seen;
 
 /// What the server's first line was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

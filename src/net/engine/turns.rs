@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::near::Moment;
 use super::thread::Engine;
 use super::{News, Turns};
-use crate::tracker::{Side, State};
+use crate::pop3::tracker::{Side, State};
 
 /// So many octets go out together at most.
 const OUTBOX_FULL: usize = 16 * 1024;

@@ -1,0 +1,423 @@
+//! What a typed line means: octets for the server, a word to poptalk, or a question.
+
+use std::borrow::Cow;
+
+use crate::transcript::secret::typing_errors;
+
+/// A command to poptalk itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Own {
+    /// Its word, behind the colon.
+    pub word: &'static str,
+    /// Its arguments, as help shows them.
+    pub args: &'static str,
+    /// What it does, one line.
+    pub help: &'static str,
+    /// Whether a script may use it.
+    pub in_scripts: bool,
+    /// Which one it is.
+    pub action: Action,
+}
+
+/// What a command to poptalk does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the table says what each does")]
+pub enum Action {
+    Help,
+    Pass,
+    Login,
+    Auth,
+    Apop,
+    Page,
+    View,
+    Save,
+    Log,
+    Open,
+    Close,
+    Send,
+    Multi,
+    Single,
+    Hex,
+    Time,
+    Lint,
+    State,
+    Tls,
+    Why,
+    Caps,
+    Quit,
+    Hint,
+    Lesson,
+    Next,
+    Skip,
+    Restart,
+    Diagnose,
+}
+
+const fn own(
+    word: &'static str,
+    args: &'static str,
+    in_scripts: bool,
+    action: Action,
+    help: &'static str,
+) -> Own {
+    Own {
+        word,
+        args,
+        help,
+        in_scripts,
+        action,
+    }
+}
+
+/// Every command to poptalk.
+pub const OWN: &[Own] = &[
+    own(
+        "help",
+        "[COMMAND]",
+        true,
+        Action::Help,
+        "this list, or help for a POP3 command (also: `?retr`, F1)",
+    ),
+    own(
+        "pass",
+        "",
+        true,
+        Action::Pass,
+        "send PASS with the password of --password-command and the like, or ask for it unseen",
+    ),
+    own(
+        "login",
+        "[USER] [--dry]",
+        true,
+        Action::Login,
+        "log in by the strongest way that the server offers, and show how each line is made",
+    ),
+    own(
+        "auth",
+        "MECHANISM [USER] [--dry] [--two-lines]",
+        true,
+        Action::Auth,
+        "log in by this SASL mechanism, and show how each line is made; --dry only shows",
+    ),
+    own(
+        "apop",
+        "[USER] [--dry]",
+        true,
+        Action::Apop,
+        "log in by APOP, and show how the digest is made",
+    ),
+    own(
+        "page",
+        "",
+        false,
+        Action::Page,
+        "show the last multi-line reply again in the pager",
+    ),
+    own(
+        "view",
+        "N",
+        false,
+        Action::View,
+        "fetch message N and show it decoded: headers, parts, text",
+    ),
+    own(
+        "save",
+        "N[.PART] FILE",
+        false,
+        Action::Save,
+        "fetch message N into FILE, octet for octet, the stuffing dots taken out; or a part of it, decoded",
+    ),
+    own(
+        "log",
+        "[FILE|off]",
+        true,
+        Action::Log,
+        "tell where the transcript is; go on in FILE; or stop it",
+    ),
+    own(
+        "open",
+        "[HOST[:PORT]]",
+        false,
+        Action::Open,
+        "connect again, or to another server in the same way",
+    ),
+    own(
+        "close",
+        "",
+        true,
+        Action::Close,
+        "close the connection without QUIT: nothing is deleted",
+    ),
+    own(
+        "send",
+        "TEXT",
+        true,
+        Action::Send,
+        r"send octets just so: \r \n \t \0 \xHH \\ stand for octets, no CRLF is added",
+    ),
+    own(
+        "multi",
+        "VERB",
+        true,
+        Action::Multi,
+        "replies to VERB go on until a line with one dot",
+    ),
+    own(
+        "single",
+        "VERB",
+        true,
+        Action::Single,
+        "replies to VERB are one line",
+    ),
+    own(
+        "hex",
+        "[on|off]",
+        false,
+        Action::Hex,
+        "show each line also as octets",
+    ),
+    own(
+        "time",
+        "[on|off]",
+        false,
+        Action::Time,
+        "show how long each reply took",
+    ),
+    own(
+        "lint",
+        "[on|off]",
+        false,
+        Action::Lint,
+        "say which rules a reply breaks, in a line under it",
+    ),
+    own(
+        "state",
+        "",
+        false,
+        Action::State,
+        "tell state, TLS, deletions and what is awaited",
+    ),
+    own("why", "", false, Action::Why, "explain the last reply"),
+    own(
+        "caps",
+        "",
+        false,
+        Action::Caps,
+        "compare the CAPA replies before TLS, inside TLS and after the login",
+    ),
+    own(
+        "tls",
+        "",
+        false,
+        Action::Tls,
+        "tell all about TLS: version, cipher, key exchange, certificates, and what is wrong",
+    ),
+    own(
+        "quit",
+        "",
+        true,
+        Action::Quit,
+        "leave poptalk; asks first when deletions are not committed",
+    ),
+    own(
+        "hint",
+        "",
+        false,
+        Action::Hint,
+        "in a lesson: help, a little more each time",
+    ),
+    own(
+        "lesson",
+        "",
+        false,
+        Action::Lesson,
+        "in a lesson: show the task again",
+    ),
+    own(
+        "next",
+        "",
+        false,
+        Action::Next,
+        "in a lesson that is solved: go on to the next one, as Enter does",
+    ),
+    own(
+        "skip",
+        "",
+        false,
+        Action::Skip,
+        "in a lesson: go on without solving it",
+    ),
+    own(
+        "restart",
+        "",
+        false,
+        Action::Restart,
+        "in a lesson: begin it again, with all the mail",
+    ),
+    own(
+        "diagnose",
+        "ID",
+        false,
+        Action::Diagnose,
+        "in a lesson: say what is wrong with the server",
+    ),
+];
+
+/// The word to poptalk that was meant by one that is none, where only typing errors stand between them.
+#[must_use]
+pub fn meant(word: &[u8]) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase();
+    let errors = |own: &&Own| typing_errors(&word, own.word.as_bytes());
+    let near = OWN.iter().min_by_key(errors)?;
+    (word.len() > 2 && errors(&near) <= 2).then_some(near.word)
+}
+
+/// What a typed line means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Typed<'a> {
+    /// These octets and CRLF go to the server.
+    Wire(Cow<'a, [u8]>),
+    /// A command to poptalk, with what stands behind its word.
+    Own(&'static Own, &'a [u8]),
+    /// A colon and a word that is not in the table.
+    NotOwn(&'a [u8]),
+    /// Help on this topic; an empty one asks for the list.
+    Help(&'a [u8]),
+}
+
+/// Reads a typed line (octets, without line end). With `is_raw` everything goes to the server.
+#[must_use]
+pub fn read(line: &[u8], is_raw: bool) -> Typed<'_> {
+    if is_raw {
+        return Typed::Wire(Cow::Borrowed(line));
+    }
+    match line {
+        // Doubled, the first octet is for the server.
+        [b':', b':', ..] | [b'?', b'?', ..] => {
+            Typed::Wire(Cow::Borrowed(line.get(1..).unwrap_or_default()))
+        }
+        [b':', rest @ ..] => {
+            let end = rest
+                .iter()
+                .position(u8::is_ascii_whitespace)
+                .unwrap_or(rest.len());
+            let (word, args) = rest.split_at(end);
+            match OWN
+                .iter()
+                .find(|own| own.word.as_bytes().eq_ignore_ascii_case(word))
+            {
+                Some(own) => Typed::Own(own, args.get(1..).unwrap_or_default()),
+                None => Typed::NotOwn(word),
+            }
+        }
+        [b'?', topic @ ..] => Typed::Help(topic.trim_ascii()),
+        _ => Typed::Wire(Cow::Borrowed(line)),
+    }
+}
+
+/// The octets that the argument of `:send` stands for.
+///
+/// Errors: the place of an escape that is not known, in octets from 0.
+pub fn unescape(text: &[u8]) -> Result<Vec<u8>, usize> {
+    let mut octets = Vec::new();
+    let mut at = 0;
+    while let Some(octet) = text.get(at) {
+        if *octet != b'\\' {
+            octets.push(*octet);
+            at += 1;
+            continue;
+        }
+        let hex = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
+        let (octet, width) = match text.get(at + 1).ok_or(at)? {
+            b'r' => (b'\r', 2),
+            b'n' => (b'\n', 2),
+            b't' => (b'\t', 2),
+            b'0' => (b'\0', 2),
+            b'\\' => (b'\\', 2),
+            b'x' => {
+                let digits = text
+                    .get(at + 2..at + 4)
+                    .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+                (digits.and_then(hex).ok_or(at)?, 4)
+            }
+            _ => return Err(at),
+        };
+        octets.push(octet);
+        at += width;
+    }
+    Ok(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wire(line: &[u8]) -> Option<Vec<u8>> {
+        match read(line, false) {
+            Typed::Wire(octets) => Some(octets.into_owned()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn everything_but_colon_and_question_mark_goes_out_as_typed() {
+        for line in [
+            &b"list"[..],
+            b"",
+            b" USER x",
+            b"Q",
+            b"C",
+            b"K",
+            b"\xff\xfb\x01",
+            b" ?list",
+            b"PASS a b#c",
+        ] {
+            assert_eq!(wire(line).as_deref(), Some(line));
+        }
+        assert_eq!(wire(b"::x").as_deref(), Some(&b":x"[..]));
+        assert_eq!(wire(b"??").as_deref(), Some(&b"?"[..]));
+        assert_eq!(wire(b"??retr").as_deref(), Some(&b"?retr"[..]));
+        assert_eq!(read(b"?retr", true), Typed::Wire(Cow::Borrowed(b"?retr")));
+        assert_eq!(read(b":quit", true), Typed::Wire(Cow::Borrowed(b":quit")));
+    }
+
+    #[test]
+    fn a_word_to_poptalk_is_known_by_its_row() {
+        assert!(matches!(
+            read(b":LOG a b", false),
+            Typed::Own(
+                Own {
+                    action: Action::Log,
+                    ..
+                },
+                b"a b"
+            )
+        ));
+        assert_eq!(read(b":nonsense 1", false), Typed::NotOwn(b"nonsense"));
+        assert_eq!(meant(b"qiut"), Some("quit"));
+        assert_eq!(meant(b"nonsense"), None);
+    }
+
+    #[test]
+    fn a_line_that_starts_with_a_question_mark_asks_for_help() {
+        for line in [&b"?retr"[..], b"? retr", b"?\tretr", b"?  retr "] {
+            assert_eq!(read(line, false), Typed::Help(b"retr"));
+        }
+        assert_eq!(read(b"?RETR", false), Typed::Help(b"RETR"));
+        assert_eq!(read(b"?:view", false), Typed::Help(b":view"));
+        assert_eq!(read(b"?", false), Typed::Help(b""));
+        assert_eq!(read(b"? ", false), Typed::Help(b""));
+    }
+
+    #[test]
+    fn escapes_of_send() {
+        assert_eq!(
+            unescape(br"NOOP\r\n\x00\\").as_deref(),
+            Ok(&b"NOOP\r\n\0\\"[..])
+        );
+        assert_eq!(unescape(br"ab\q"), Err(2));
+        assert_eq!(unescape(br"\x4"), Err(0));
+        assert_eq!(unescape(br"\x+4"), Err(0));
+        assert_eq!(unescape(br"\"), Err(0));
+    }
+}

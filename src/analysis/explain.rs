@@ -1,0 +1,183 @@
+//! Says what a reply, a response code, a capability, a mechanism or a command means. What is not known is told as not known.
+//!
+//! A server may write anything after the status indicator, for people and in any language: only texts that were seen are
+//! explained, from a table, whole, and each row names its source. What resembles a row gets a hint, never a server's name.
+
+pub mod capabilities;
+pub mod codes;
+pub mod compare;
+mod malformed;
+pub mod mechanisms;
+pub mod profiles;
+mod reply;
+pub mod texts;
+mod word;
+
+use crate::analysis::help;
+use crate::base::escape;
+use crate::pop3::command::Command;
+use crate::pop3::tracker::State;
+
+/// The most characters of a foreign text that are repeated in a title.
+const QUOTED: usize = 56;
+
+/// The widest that an explanation is, in columns.
+const WIDEST: usize = 80;
+
+/// What is known of the place of a reply in its session. Everything may be unknown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Context {
+    /// The verb of the command that was answered.
+    pub verb: Option<String>,
+    /// The state in which it was answered.
+    pub state: Option<State>,
+    /// Whether TLS is on.
+    pub is_tls: Option<bool>,
+    /// Whether CAPA announced RESP-CODES (RFC 2449 §6.4).
+    pub has_codes: Option<bool>,
+}
+
+impl Context {
+    /// The row of the command that was answered.
+    fn command(&self) -> Option<&'static Command> {
+        self.verb.as_deref().and_then(Command::named)
+    }
+}
+
+/// One thing that is explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// What it is and what it says, one line.
+    pub title: String,
+    /// How it comes to that.
+    pub cause: String,
+    /// What to do; empty: nothing.
+    pub next: String,
+    /// The document that defines it, or where it was seen; empty: none.
+    pub source: String,
+}
+
+/// A part of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Something explained.
+    Said(Explanation),
+    /// A command, whose row has it all.
+    Command(&'static Command),
+}
+
+/// An answer: all that there is to say of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// Its parts, the outermost first.
+    pub parts: Vec<Part>,
+    /// Whether the meaning is known; a status indicator alone does not make an unknown text known.
+    pub is_known: bool,
+}
+
+impl Explained {
+    /// The answer as lines of at most `width` columns, without any control character but LF.
+    #[must_use]
+    pub fn text(&self, width: usize) -> String {
+        let width = width.clamp(20, WIDEST);
+        let mut text = String::new();
+        for part in &self.parts {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            match part {
+                Part::Command(row) => text.push_str(&help::command(row, width)),
+                Part::Said(said) => {
+                    text.push_str(&help::wrap(&said.title, width));
+                    let source = match said.source.as_str() {
+                        "" => String::new(),
+                        source => format!("source: {source}"),
+                    };
+                    let next = match said.next.as_str() {
+                        "" => String::new(),
+                        next => format!("next: {next}"),
+                    };
+                    for paragraph in [&said.cause, &next, &source] {
+                        text.push_str(&indented(paragraph, width));
+                    }
+                }
+            }
+        }
+        text
+    }
+}
+
+/// Explains a text: a whole reply line, or a word of the protocol. A line end and blanks around it are passed over.
+#[must_use]
+pub fn explain(text: &str, context: &Context) -> Explained {
+    let text = text.trim();
+    reply::explain(text, context).unwrap_or_else(|| word::explain(text, context))
+}
+
+/// Explains why there is no TLS: `what` happened in the handshake, and `next` is what to do.
+#[must_use]
+pub fn why_no_tls(what: &str, next: Option<&str>) -> Explained {
+    let closed = "Without a finished handshake there is no TLS, so poptalk closed the connection and sent nothing more. \
+                  A `+OK` to STLS only says that the server is ready to begin.";
+    let (cause, source) = if what.contains("certificate") {
+        let proof = "Encryption alone does not show who is at the other end: an attacker on the network path can encrypt, too. \
+                     The proof is a certificate for the name of the server, valid today, and signed by an authority that this machine trusts.";
+        (format!("{proof} {closed}"), "RFC 7817 §3, RFC 8314 §5")
+    } else {
+        (closed.to_owned(), "RFC 2595 §4")
+    };
+    let mut safe = String::new();
+    escape::escape(what.as_bytes(), &mut safe);
+    let mut to_do = next.unwrap_or_default().to_owned();
+    if !to_do.is_empty() {
+        to_do.push_str("; ");
+    }
+    to_do.push_str("`:tls` shows what is known of the handshake");
+    Explained {
+        parts: vec![said(format!("TLS failed: {safe}"), &cause, &to_do, source)],
+        is_known: true,
+    }
+}
+
+/// A paragraph, two columns to the right; nothing for an empty one.
+fn indented(paragraph: &str, width: usize) -> String {
+    if paragraph.is_empty() {
+        return String::new();
+    }
+    help::wrap(paragraph, width - 2)
+        .lines()
+        .map(|line| format!("  {line}\n"))
+        .collect()
+}
+
+/// A foreign text, made safe and short, in backticks.
+fn quoted(text: &str) -> String {
+    let mut safe = String::new();
+    escape::escape(text.as_bytes(), &mut safe);
+    let mut short: String = safe.chars().take(QUOTED).collect();
+    if short.len() < safe.len() {
+        short.push('…');
+    }
+    format!("`{short}`")
+}
+
+fn said(title: String, cause: &str, next: &str, source: &str) -> Part {
+    Part::Said(Explanation {
+        title,
+        cause: capital(cause),
+        next: next.to_owned(),
+        source: source.to_owned(),
+    })
+}
+
+/// With a capital letter at its start.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

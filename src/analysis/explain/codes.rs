@@ -1,0 +1,137 @@
+//! The response codes: what stands in brackets behind a status indicator (RFC 2449 §8).
+
+use crate::pop3::tracker::Status;
+
+/// A response code that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// Its levels, which a slash separates on the wire.
+    pub levels: &'static [&'static str],
+    /// The status indicator that it stands behind.
+    pub sign: Status,
+    /// The commands to whose replies it belongs; empty: any, the greeting included.
+    pub on: &'static [&'static str],
+    /// What it says, in a few words.
+    pub means: &'static str,
+    /// How it comes to that.
+    pub cause: &'static str,
+    /// What to do.
+    pub next: &'static str,
+    /// The document and section that define it, or where it was seen.
+    pub source: &'static str,
+}
+
+impl Code {
+    /// Its name as on the wire, without brackets.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.levels.join("/")
+    }
+}
+
+/// Every response code that poptalk knows.
+pub const ROWS: &[Code] = &[
+    Code {
+        levels: &["IN-USE"],
+        sign: Status::Negative,
+        on: &["PASS", "APOP", "AUTH"],
+        means: "the login was right, but the maildrop is locked",
+        cause: "another session has this maildrop open: a second mail program, or a session of yours that was lost \
+                and that the server has not given up yet.",
+        next: "close the other session, or wait: a lock that was left behind goes after some minutes, up to half an \
+               hour. The password is not to blame.",
+        source: "RFC 2449 §8.1.2",
+    },
+    Code {
+        levels: &["LOGIN-DELAY"],
+        sign: Status::Negative,
+        on: &["USER", "PASS", "APOP", "AUTH"],
+        means: "it is too early to log in again",
+        cause: "the server wants a pause between two logins of one user, and the last login is not that long ago.",
+        next: "wait. The LOGIN-DELAY line of CAPA tells the pause in seconds.",
+        source: "RFC 2449 §8.1.1",
+    },
+    Code {
+        levels: &["AUTH"],
+        sign: Status::Negative,
+        on: &["PASS", "APOP", "AUTH"],
+        means: "the credentials were refused",
+        cause: "name or password is wrong, or a rule forbids this way of logging in: without TLS, by POP3 at all, or \
+                with the main password where one for programs is wanted. It is not a failure of the server.",
+        next: "check name and password; then whether TLS is on, and whether the provider's settings allow POP3.",
+        source: "RFC 3206 §5",
+    },
+    Code {
+        levels: &["SYS"],
+        sign: Status::Negative,
+        on: &[],
+        means: "the server has trouble of its own",
+        cause: "something in the server failed. The second level, TEMP or PERM, would say whether it passes by itself.",
+        next: "try again later; if it stays, tell the administrator. The password is not to blame.",
+        source: "RFC 3206 §4",
+    },
+    Code {
+        levels: &["SYS", "TEMP"],
+        sign: Status::Negative,
+        on: &[],
+        means: "the server has trouble that should pass",
+        cause: "something that the server needs, such as its user database or its disk, does not answer just now.",
+        next: "try again later. The password is not to blame, so there is no need to type another one.",
+        source: "RFC 3206 §4",
+    },
+    Code {
+        levels: &["SYS", "PERM"],
+        sign: Status::Negative,
+        on: &[],
+        means: "the server has trouble that somebody must repair",
+        cause: "something in the server is broken or set up wrongly; trying again will not help.",
+        next: "tell the administrator, best with the transcript.",
+        source: "RFC 3206 §4",
+    },
+    Code {
+        levels: &["UTF8"],
+        sign: Status::Negative,
+        on: &["LIST", "TOP", "RETR"],
+        means: "this message needs UTF-8 mode",
+        cause: "the message has addresses or header fields in UTF-8, and the session is not in UTF-8 mode.",
+        next: "begin a new session, and send UTF8 before the login.",
+        source: "RFC 6856 §5",
+    },
+    Code {
+        levels: &["REFERRAL"],
+        sign: Status::Negative,
+        on: &["PASS", "APOP", "AUTH"],
+        means: "the maildrop is on another host",
+        cause: "this server does not hold the maildrop and names the one that does, as a URL behind the slash.",
+        next: "look at the host before you go there: before TLS anybody on the way could have written it.",
+        source: "private: Dovecot",
+    },
+    Code {
+        levels: &["XCLIENT"],
+        sign: Status::Positive,
+        on: &[],
+        means: "the server trusts this address as a proxy",
+        cause: "the server lists your address among its own proxies, and takes the XCLIENT command from it.",
+        next: "nothing to do, unless you are a proxy: see `? XCLIENT`.",
+        source: "private: Dovecot",
+    },
+];
+
+/// The row for a code (without brackets): the one that shares most levels with it, and how many of its levels are known.
+///
+/// RFC 2449 §8: a client that does not know a level may go by those before it. Case does not matter.
+#[must_use]
+pub fn find(code: &str) -> Option<(&'static Code, usize)> {
+    let fits = |row: &&Code| {
+        let mut levels = code.split('/');
+        row.levels.iter().all(|known| {
+            levels
+                .next()
+                .is_some_and(|level| level.eq_ignore_ascii_case(known))
+        })
+    };
+    ROWS.iter()
+        .filter(fits)
+        .max_by_key(|row| row.levels.len())
+        .map(|row| (row, row.levels.len()))
+}

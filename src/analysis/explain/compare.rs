@@ -1,0 +1,118 @@
+//! Compares CAPA answers of one session: what appeared, what vanished, and what each change means.
+
+use super::{capabilities, indented, quoted};
+use crate::analysis::help;
+
+/// What lies between two answers to CAPA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The start of TLS.
+    Tls,
+    /// The login.
+    Login,
+}
+
+/// One answer to CAPA: what it is called, what came before it, its lines.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// When it was given, in words.
+    pub when: &'a str,
+    /// What lies between the answer before it and this one; with several, the last.
+    pub change: Change,
+    /// Its lines.
+    pub lines: &'a [String],
+}
+
+/// The first answer explained line by line, then what each later one changed. Lines of at most `width` columns.
+#[must_use]
+pub fn compare(answers: &[Answer<'_>], width: usize) -> String {
+    let width = width.clamp(20, super::WIDEST);
+    let mut text = String::new();
+    let mut before: Option<&Answer<'_>> = None;
+    for answer in answers {
+        match before {
+            None => {
+                text.push_str(&help::wrap(&format!("{}:", answer.when), width));
+                for line in answer.lines {
+                    text.push_str(&entry("", line, means(line), width));
+                }
+            }
+            Some(before) => {
+                let title = format!("{}, compared with {}:", answer.when, before.when);
+                text.push_str(&help::wrap(&title, width));
+                text.push_str(&differences(before.lines, answer, width));
+            }
+        }
+        before = Some(answer);
+    }
+    text
+}
+
+fn differences(before: &[String], answer: &Answer<'_>, width: usize) -> String {
+    let mut text = String::new();
+    for line in answer.lines {
+        match before
+            .iter()
+            .find(|old| tag(old).eq_ignore_ascii_case(tag(line)))
+        {
+            None => text.push_str(&entry(
+                "appeared: ",
+                line,
+                &changed(line, answer.change),
+                width,
+            )),
+            Some(old) if !old.eq_ignore_ascii_case(line) => {
+                let what = format!("It was {}. {}", quoted(old), changed(line, answer.change));
+                text.push_str(&entry("changed: ", line, &what, width));
+            }
+            Some(_) => {}
+        }
+    }
+    for old in before {
+        if !answer
+            .lines
+            .iter()
+            .any(|line| tag(line).eq_ignore_ascii_case(tag(old)))
+        {
+            text.push_str(&entry(
+                "vanished: ",
+                old,
+                &changed(old, answer.change),
+                width,
+            ));
+        }
+    }
+    if text.is_empty() {
+        text.push_str("  nothing changed\n");
+    }
+    text
+}
+
+fn entry(what: &str, line: &str, means: &str, width: usize) -> String {
+    let head = indented(&format!("{what}{}", quoted(line)), width);
+    head + &indented(means, width - 2)
+        .lines()
+        .map(|line| format!("  {line}\n"))
+        .collect::<String>()
+}
+
+fn tag(line: &str) -> &str {
+    line.split_whitespace().next().unwrap_or_default()
+}
+
+fn means(line: &str) -> &'static str {
+    capabilities::find(tag(line)).map_or("A capability that poptalk doesn't know.", |row| row.means)
+}
+
+/// What a capability means, and what it means that it changed.
+fn changed(line: &str, change: Change) -> String {
+    let why = capabilities::find(tag(line)).map_or("", |row| match change {
+        Change::Tls => row.tls,
+        Change::Login => row.login,
+    });
+    let why = match why {
+        "" => "Nothing is known of why this changes here.",
+        why => why,
+    };
+    format!("{} {why}", means(line))
+}

@@ -1,0 +1,442 @@
+//! A reply line: its status indicator, its response code, its text.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Context, Explained, Part, capital, codes, malformed, profiles, quoted, said, texts};
+use crate::pop3::command::{Command, Effect, Shape};
+use crate::pop3::tracker::{State, Status};
+
+/// Explains a reply line; None when the text has no status indicator.
+pub(super) fn explain(line: &str, context: &Context) -> Option<Explained> {
+    let (word, rest) = match line.split_once([' ', '\t']) {
+        Some((word, rest)) => (word, rest.trim()),
+        None => (line, ""),
+    };
+    // RFC 5034 §4: a challenge is base64, which `OK` and a blank can't be; RFC 1082 prints `+ OK` for `+OK`.
+    if word == "+" && rest.split_whitespace().next() != Some("OK") {
+        return Some(challenge(rest));
+    }
+    let sign = match word.to_ascii_uppercase().as_str() {
+        "+OK" => Status::Positive,
+        "-ERR" => Status::Negative,
+        _ => return malformed::explain(line, context),
+    };
+    let code = code_of(rest);
+    let explained_code = code.map(|(code, _)| explain_code(code, Some(sign), context));
+    let has_known_code = matches!(explained_code, Some((_, true)));
+    let bare = match code {
+        Some((_, text)) if has_known_code => text,
+        _ => rest,
+    };
+    let found = texts::find(rest, bare, Some(sign), context.state.is_some());
+    let is_of_client = found.as_ref().is_some_and(texts::Found::is_of_client);
+    let mut parts = Vec::new();
+    if !is_of_client {
+        parts.push(indicator(word, sign, rest, context));
+    }
+    // Text in brackets can be a known text that only looks like a code.
+    if let Some((part, is_known)) = explained_code
+        && (is_known || found.is_none())
+    {
+        parts.push(part);
+    }
+    let known = match found {
+        Some(found) => Some(known_text(bare, &found)),
+        None => positive_text(bare, rest, sign, context),
+    };
+    let is_known = rest.is_empty() || has_known_code || known.is_some();
+    match known {
+        Some(part) => parts.push(part),
+        // The code has said it; and where nothing stands, there is nothing to explain.
+        None if has_known_code || bare.is_empty() => {}
+        None => parts.push(match (sign, texts::hint(rest)) {
+            (Status::Negative, Some(meaning)) => hinted(bare, meaning),
+            _ => unknown_text(bare),
+        }),
+    }
+    Some(Explained { parts, is_known })
+}
+
+/// What stands in brackets at the start of a text, and what stands behind it.
+fn code_of(text: &str) -> Option<(&str, &str)> {
+    let (code, rest) = text.strip_prefix('[')?.split_once(']')?;
+    Some((code, rest.trim_start()))
+}
+
+/// Explains a response code, and tells whether it is known. Without a sign it stands alone, in no reply.
+pub(super) fn explain_code(code: &str, sign: Option<Status>, context: &Context) -> (Part, bool) {
+    let shown = quoted(&format!("[{code}]"));
+    // RFC 2449 §8: a code consists of levels without blanks; and only RESP-CODES makes a bracket a code for certain.
+    let is_certain = context.has_codes == Some(true);
+    let doubt = match context.has_codes {
+        _ if sign.is_none() => "",
+        Some(true) => "",
+        Some(false) => {
+            " CAPA did not announce RESP-CODES, so this only looks like a response code."
+        }
+        None => {
+            " It looks like a response code; it certainly is one only where CAPA announces RESP-CODES."
+        }
+    };
+    let Some((row, levels)) = codes::find(code) else {
+        let cause = if code.contains(' ') || code.is_empty() {
+            "A response code has no blanks, so this is a text like any other."
+        } else if is_certain {
+            "A response code that poptalk doesn't know. A program may pass over it; a person can read the text."
+        } else {
+            "It is no response code that poptalk knows, and perhaps none at all: any text may begin with a bracket."
+        };
+        let title = if is_certain && !code.contains(' ') {
+            format!("{shown}: an unknown response code")
+        } else {
+            format!("{shown}: text in brackets")
+        };
+        return (said(title, cause, "", "RFC 2449 §8"), false);
+    };
+    let looks = if is_certain || sign.is_none() {
+        ""
+    } else {
+        "looks like "
+    };
+    let mut cause = capital(row.cause);
+    let details: Vec<&str> = code.split('/').skip(levels).collect();
+    if row.levels == ["REFERRAL"] {
+        if !details.is_empty() {
+            cause.push_str(&format!(" Here: {}.", quoted(&details.join("/"))));
+        }
+    } else if !details.is_empty() {
+        cause.push_str(&format!(
+            " The detail {} is not known and may be passed over.",
+            quoted(&details.join("/"))
+        ));
+    }
+    cause.push_str(doubt);
+    cause.push_str(&misplaced(row, sign, context));
+    let title = format!("{shown}: {looks}`{}`, {}", row.name(), row.means);
+    (said(title, &cause, row.next, row.source), true)
+}
+
+/// A sentence on a code that does not belong where it stands.
+fn misplaced(row: &codes::Code, sign: Option<Status>, context: &Context) -> String {
+    if let Some(sign) = sign
+        && sign != row.sign
+    {
+        let right = if row.sign == Status::Positive {
+            "+OK"
+        } else {
+            "-ERR"
+        };
+        return format!(" It belongs behind {right}, so something is odd here.");
+    }
+    match context.verb.as_deref() {
+        // RFC 3206 §5, RFC 2449 §8.1.1: a server that has a code for USER tells strangers which names exist.
+        Some("USER") if row.on.contains(&"PASS") => {
+            " In reply to USER it tells strangers which names exist; it belongs to the reply to PASS.".to_owned()
+        }
+        Some(verb) if !row.on.is_empty() && !row.on.contains(&verb) => {
+            format!(
+                " It is not meant for replies to {}, but to {}.",
+                quoted(verb),
+                row.on.join(", ")
+            )
+        }
+        _ => String::new(),
+    }
+}
+
+/// Explains a positive text that is a server's greeting, or numbers.
+fn positive_text(bare: &str, rest: &str, sign: Status, context: &Context) -> Option<Part> {
+    if sign != Status::Positive {
+        return None;
+    }
+    let row = profiles::of_text(rest).or_else(|| profiles::of_text(bare));
+    row.map(|row| alike(bare, row))
+        .or_else(|| numbers(bare, context.command()))
+}
+
+/// Explains a text that a row knows whole.
+pub(super) fn known_text(text: &str, found: &texts::Found) -> Part {
+    let names: Vec<&str> = found
+        .origins
+        .iter()
+        .map(|origin| origin.who)
+        .filter(|who| !who.is_empty())
+        .collect();
+    let verb = if found.is_of_client() {
+        "printed by"
+    } else {
+        "seen with"
+    };
+    let is_common = found.origins.len() > names.len();
+    let who = match (names.as_slice(), is_common) {
+        ([], _) => String::new(),
+        (names, true) => format!(" ({verb} {} and others)", listed(names)),
+        (names, false) => format!(" ({verb} {})", listed(names)),
+    };
+    let mut sources: Vec<&str> = found.origins.iter().map(|origin| origin.source).collect();
+    sources.dedup();
+    said(
+        format!("{}{who}: {}", quoted(text), found.meaning.means),
+        found.meaning.cause,
+        found.meaning.next,
+        &sources.join("; "),
+    )
+}
+
+/// Names in a row: `a, b, c`.
+fn listed(names: &[&str]) -> String {
+    names.join(", ")
+}
+
+/// A text that no row knows whole, but whose words often mean something.
+fn hinted(text: &str, meaning: &texts::Meaning) -> Part {
+    said(
+        format!("{}: not a text that poptalk knows as a whole", quoted(text)),
+        &format!(
+            "Words like these often mean: {}. It may be something else here.",
+            meaning.means
+        ),
+        meaning.next,
+        "",
+    )
+}
+
+/// A greeting or an IMPLEMENTATION line that is worded as that of a known server.
+pub(super) fn alike(text: &str, row: &profiles::Profile) -> Part {
+    said(
+        format!("{}: worded as {} words it", quoted(text), row.name),
+        &format!(
+            "Any server can use the same words. If it is {}, expect this: {}",
+            row.name, row.expect
+        ),
+        row.next,
+        row.source,
+    )
+}
+
+pub(super) fn profile(row: &profiles::Profile) -> Part {
+    said(
+        format!("{}: what to expect", row.name),
+        row.expect,
+        row.next,
+        row.source,
+    )
+}
+
+/// Explains numbers at the start of a positive text by the fields of the command's row.
+fn numbers(text: &str, command: Option<&Command>) -> Option<Part> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let is_number = |word: &&str| word.bytes().all(|octet| octet.is_ascii_digit());
+    words.first().filter(|word| is_number(word))?;
+    let title = quoted(text);
+    let Some(row) = command else {
+        let next = words.get(1).is_some_and(is_number);
+        let cause = if next {
+            "Two numbers are messages and octets after STAT, or a message number and its octets after LIST n."
+        } else {
+            "A number first: behind UIDL n it is the message number; behind RETR and others it is decoration."
+        };
+        return Some(said(
+            format!("{title}: numbers"),
+            cause,
+            "",
+            "RFC 1939 §5, §7",
+        ));
+    };
+    if row.fields.is_empty() || words.len() < row.fields.len() {
+        let cause = format!(
+            "Behind {} a number is decoration: nothing may depend on it.",
+            row.verb
+        );
+        return Some(said(format!("{title}: a text"), &cause, "", row.source));
+    }
+    let fields: Vec<String> = row
+        .fields
+        .iter()
+        .zip(&words)
+        .map(|(name, word)| format!("{name} {}", quoted(word)))
+        .collect();
+    let cause = format!(
+        "Behind {}: {}. What follows is decoration.",
+        row.verb,
+        fields.join(", ")
+    );
+    Some(said(
+        format!("{title}: the answer itself"),
+        &cause,
+        "",
+        row.source,
+    ))
+}
+
+fn unknown_text(text: &str) -> Part {
+    said(
+        format!("{}: a text that poptalk doesn't know", quoted(text)),
+        "A server may write anything here, for people and in any language. poptalk does not guess; take it literally.",
+        "look for these words in the provider's help pages, or ask the administrator.",
+        "RFC 1939 §3",
+    )
+}
+
+/// Explains the status indicator by the command that was answered.
+fn indicator(word: &str, sign: Status, rest: &str, context: &Context) -> Part {
+    let row = context.command();
+    let (title, mut cause) = match sign {
+        Status::Positive => ("the server says yes", positive(row, rest, context)),
+        _ => ("the server says no", negative(row, rest, context)),
+    };
+    let to = match (row, &context.verb, context.state) {
+        (Some(row), ..) => format!(" to {}", row.verb),
+        (None, Some(verb), _) => format!(" to {}", quoted(verb)),
+        (None, None, Some(State::Greeting)) => " (the greeting)".to_owned(),
+        (None, None, _) => String::new(),
+    };
+    // RFC 1939 §3: the indicators are sent in upper case.
+    let is_exact = !word.bytes().any(|octet| octet.is_ascii_lowercase());
+    let title = match (is_exact, sign) {
+        (true, _) => title,
+        (false, Status::Positive) => "meant as +OK, in the wrong case",
+        (false, _) => "meant as -ERR, in the wrong case",
+    };
+    if !is_exact {
+        cause.insert_str(
+            0,
+            "A server must write it in upper case; not every program reads it so, and such a one may report an error or wait. Read as it is meant: ",
+        );
+    }
+    said(
+        format!("{}{to}: {title}", quoted(word)),
+        &cause,
+        "",
+        "RFC 1939 §3",
+    )
+}
+
+fn positive(row: Option<&Command>, rest: &str, context: &Context) -> String {
+    let Some(row) = row else {
+        return match context.state {
+            _ if rest.is_empty() && context.state != Some(State::Greeting) => {
+                "The command was accepted.".to_owned()
+            }
+            Some(State::Greeting) => {
+                "The server is ready; the next step is the login, best after STLS.".to_owned()
+            }
+            _ => "The command was accepted. Any text after it is for people.".to_owned(),
+        };
+    };
+    let effect = match row.effect {
+        Effect::Login if context.is_tls == Some(false) && matches!(row.verb, "PASS" | "AUTH") => {
+            "The login was right. There is no TLS: others on the way can have read it."
+        }
+        Effect::Login => "The login was right, and the maildrop is open.",
+        Effect::Delete => "The message is marked. Nothing is gone before QUIT; RSET takes it back.",
+        Effect::Reset => "No message is marked as deleted any more.",
+        Effect::Quit if context.state == Some(State::Transaction) => {
+            "What was marked is deleted, and the session is over."
+        }
+        Effect::Quit => "The session is over; nothing was deleted.",
+        Effect::Tls => "The TLS handshake comes next.",
+        // RFC 1939 §7, §13: the reply to USER proves nothing.
+        Effect::Nothing if row.verb == "USER" => {
+            "The name was noted; that does not prove that there is such a user."
+        }
+        Effect::Nothing => "The command was accepted.",
+    };
+    let more = match (row.bare, row.with_argument) {
+        (Shape::Multi, Shape::Multi) => " The data follow, up to a line with one dot.",
+        (Shape::Multi, _) => " Without an argument, data follow up to a line with one dot.",
+        (_, Shape::Multi) => " Data follow, up to a line with one dot.",
+        _ => "",
+    };
+    format!("{effect}{more}")
+}
+
+fn negative(row: Option<&Command>, rest: &str, context: &Context) -> String {
+    let mut text = match (row, context.state) {
+        (None, Some(State::Greeting)) if context.verb.is_none() => {
+            return "The server does not want this connection. It may close now.".to_owned();
+        }
+        _ => "The command was refused, or failed; this line is all of the reply.".to_owned(),
+    };
+    if let (Some(row), Some(state)) = (row, context.state) {
+        let is_allowed = match state {
+            State::Authorization => row.states.authorization,
+            State::Transaction => row.states.transaction,
+            State::Greeting | State::Update => true,
+        };
+        if !is_allowed {
+            let place = if row.states.authorization {
+                "before the login"
+            } else {
+                "after the login"
+            };
+            text.push_str(&format!(
+                " {} belongs {place}: that may be all there is to it.",
+                row.verb
+            ));
+        }
+    }
+    if context.is_tls == Some(false) && row.is_some_and(|row| row.verb == "PASS") {
+        text.push_str(" There is no TLS: the password crossed the network unencrypted.");
+    }
+    if rest.is_empty() {
+        text.push_str(" The server gives no reason.");
+    }
+    text
+}
+
+/// Explains a challenge inside AUTH (RFC 5034 §4).
+fn challenge(data: &str) -> Explained {
+    let (what, next) = if data.is_empty() {
+        (
+            "It is empty: the server has nothing to say first.",
+            "send the response in base64, or `*` to give up.",
+        )
+    } else {
+        (
+            "It is a line of base64 to which the mechanism has an answer.",
+            "answer in base64; send `*` to give up.",
+        )
+    };
+    let mut parts = vec![said(
+        "`+`: the server waits for a SASL response".to_owned(),
+        what,
+        next,
+        "RFC 5034 §4",
+    )];
+    if data.is_empty() {
+        return Explained {
+            parts,
+            is_known: true,
+        };
+    }
+    let decoded = STANDARD
+        .decode(data)
+        .ok()
+        .and_then(|octets| String::from_utf8(octets).ok())
+        .filter(|text| !text.contains(|c: char| c.is_control() && c != '\0'));
+    let is_known = decoded.is_some();
+    parts.push(match decoded {
+        // RFC 7628 §3.2.3: a failure comes as JSON in a challenge.
+        Some(text) if text.starts_with('{') => said(
+            format!("{}: the token was refused", quoted(&text)),
+            "The server tells the failure of an OAuth login in a challenge, as JSON; `-ERR` comes only after one more line.",
+            "send an empty line for XOAUTH2, `AQ==` for OAUTHBEARER; then get a new token.",
+            "RFC 7628 §3.2.3",
+        ),
+        Some(text) => said(
+            format!("{}: the challenge in clear", quoted(text.trim_end_matches('\0'))),
+            "With LOGIN it asks for the name, then for the password; with CRAM-MD5 and SCRAM it goes into the computation.",
+            "",
+            "RFC 5034 §4",
+        ),
+        None => said(
+            format!("{}: a challenge that is no text", quoted(data)),
+            "Not base64, or octets that only the mechanism understands, as with NTLM and GSSAPI.",
+            "",
+            "RFC 5034 §4",
+        ),
+    });
+    Explained { parts, is_known }
+}

@@ -1,0 +1,186 @@
+//! The texts that servers send after the status indicator, as far as they are public: one row each, with its source.
+//!
+//! A row is a whole text. What only resembles a row, or holds its words, gets a hint and never the name of a server.
+
+mod common;
+mod free;
+mod hints;
+mod meanings;
+mod more;
+mod pattern;
+
+use crate::pop3::tracker::Status;
+
+pub use meanings::Meaning;
+
+/// A program or provider, and the texts that it was seen to send.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Its name; empty for words that many use.
+    pub who: &'static str,
+    /// Where the texts were read, and when.
+    pub source: &'static str,
+    /// Whether it is a client, which prints the text as if it came from a server.
+    pub is_client: bool,
+    /// Whole lines, status indicator included, in the notation of `pattern.rs`. Of a named origin they are compared with
+    /// their case and punctuation; of a nameless one without regard to case, to a last `.` or `!`, and to a known response code.
+    pub texts: &'static [(&'static str, &'static Meaning)],
+}
+
+impl Origin {
+    fn is_common(&self) -> bool {
+        self.who.is_empty()
+    }
+}
+
+/// What is known of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What it means.
+    pub meaning: &'static Meaning,
+    /// All that were seen to send it; a nameless one among them means many.
+    pub origins: Vec<&'static Origin>,
+}
+
+impl Found {
+    /// Whether only clients are known to print it.
+    #[must_use]
+    pub fn is_of_client(&self) -> bool {
+        self.origins.iter().all(|origin| origin.is_client)
+    }
+}
+
+/// Every origin.
+pub fn origins() -> impl Iterator<Item = &'static Origin> {
+    [common::ORIGINS, free::ORIGINS, more::ORIGINS]
+        .into_iter()
+        .flatten()
+        .copied()
+}
+
+/// The status indicator of a row, and its text.
+fn split(line: &str) -> (Option<Status>, &str) {
+    if let Some(text) = line.strip_prefix("+OK ") {
+        return (Some(Status::Positive), text);
+    }
+    if let Some(text) = line.strip_prefix("-ERR ") {
+        return (Some(Status::Negative), text);
+    }
+    (None, line)
+}
+
+/// The rows that describe the whole of a text. `text` has its response code, `bare` is without it where that code is known.
+/// Without a sign the text may belong to any; `from_wire` leaves out what clients say.
+#[must_use]
+pub fn find(text: &str, bare: &str, sign: Option<Status>, from_wire: bool) -> Option<Found> {
+    let mut rows = Vec::new();
+    for origin in origins().filter(|origin| !(from_wire && origin.is_client)) {
+        for (line, meaning) in origin.texts {
+            let (row_sign, row_text) = split(line);
+            let is_meant = match sign {
+                Some(sign) => row_sign == Some(sign),
+                None => true,
+            };
+            let fits = if origin.is_common() {
+                [text, bare].iter().any(|text| {
+                    pattern::is_whole(row_text, text, true)
+                        || pattern::is_whole(row_text, text.trim_end_matches(['.', '!']), true)
+                })
+            } else {
+                pattern::is_whole(row_text, text, false)
+            };
+            if is_meant && fits {
+                rows.push((pattern::weight(row_text), origin, *meaning));
+            }
+        }
+    }
+    // The most literal row says most; a row of a named origin is more special than a common one.
+    let best = rows
+        .iter()
+        .max_by_key(|(weight, origin, _)| (*weight, !origin.is_common()))?;
+    let meaning = best.2;
+    Some(Found {
+        meaning,
+        origins: rows
+            .iter()
+            .filter(|(_, _, other)| std::ptr::eq(*other, meaning))
+            .map(|(_, origin, _)| *origin)
+            .collect(),
+    })
+}
+
+/// What a whole line means that has no valid status indicator, but was seen.
+#[must_use]
+pub fn find_line(line: &str) -> Option<Found> {
+    let (origin, (_, meaning)) = origins()
+        .filter(|origin| !origin.is_client)
+        .flat_map(|origin| origin.texts.iter().map(move |row| (origin, row)))
+        .find(|(_, (row, _))| split(row).0.is_none() && pattern::is_whole(row, line, false))?;
+    Some(Found {
+        meaning,
+        origins: vec![origin],
+    })
+}
+
+/// What a refusal that no row knows often means: by a row from which only case, code or punctuation differ, else by its words.
+#[must_use]
+pub fn hint(text: &str) -> Option<&'static Meaning> {
+    let text = without_code(text).trim_end_matches(['.', '!']);
+    let near = origins()
+        .filter(|origin| !origin.is_client)
+        .flat_map(|origin| origin.texts)
+        .find(|(line, _)| {
+            let (sign, row) = split(line);
+            let row = without_code(row).trim_end_matches(['.', '!']);
+            sign == Some(Status::Negative)
+                && pattern::weight(row) > 5
+                && pattern::is_whole(row, text, true)
+        })
+        .map(|(_, meaning)| *meaning)
+        .filter(|meaning| is_shared(meaning));
+    near.or_else(|| hints::hint(text))
+}
+
+/// Whether texts of several origins have this meaning; one of a single server says too much of that server for a hint.
+fn is_shared(meaning: &'static Meaning) -> bool {
+    let has = |origin: &&Origin| {
+        origin
+            .texts
+            .iter()
+            .any(|(_, other)| std::ptr::eq(*other, meaning))
+    };
+    origins().filter(has).count() > 1
+}
+
+/// A text, or a row's text, without what stands in brackets at its start.
+fn without_code(text: &str) -> &str {
+    let text = text.strip_prefix("{?").unwrap_or(text);
+    let Some(inner) = text.strip_prefix('[') else {
+        return text;
+    };
+    match inner.split_once(']') {
+        Some((_, rest)) => rest.trim_start().trim_start_matches('}'),
+        None => text,
+    }
+}
+
+/// Whether a text is, as a whole, what a pattern describes.
+pub(super) fn is_whole(pattern: &str, text: &str) -> bool {
+    pattern::is_whole(pattern, text, false)
+}
+
+/// A row as a line, with every optional part or without any.
+#[must_use]
+pub fn example(row: &str, with_optional: bool) -> String {
+    pattern::example(row, with_optional)
+}
+
+/// Whether `part` is in `text`, without regard to the case of ASCII letters.
+pub(super) fn contains(text: &str, part: &str) -> bool {
+    text.as_bytes()
+        .windows(part.len().max(1))
+        .any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

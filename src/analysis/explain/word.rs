@@ -1,0 +1,131 @@
+//! A word of the protocol: a command, a capability, a response code, a mechanism, a server's name. One word can be several.
+
+use super::{
+    Context, Explained, Part, capabilities, codes, mechanisms, profiles, quoted, reply, said, texts,
+};
+use crate::pop3::command::Command;
+
+/// Explains a text that has no status indicator.
+pub(super) fn explain(text: &str, context: &Context) -> Explained {
+    let mut parts = Vec::new();
+    if let Some(code) = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
+        let (part, is_known) = reply::explain_code(code, None, context);
+        return Explained {
+            parts: vec![part],
+            is_known,
+        };
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let first = words.first().copied().unwrap_or_default();
+    parts.extend(command(text, &words).map(Part::Command));
+    if let Some(row) = capabilities::find(first).filter(|row| takes(row, &words)) {
+        parts.push(capability(row, &words));
+        parts.extend(row_of_implementation(row, text));
+        if row.tag == "SASL" {
+            let known = words.iter().skip(1).filter_map(|name| mechanism(name));
+            parts.extend(known);
+        }
+    }
+    if let [word] = words.as_slice() {
+        if codes::find(word).is_some() {
+            parts.push(reply::explain_code(word, None, context).0);
+        }
+        parts.extend(mechanism(word));
+        if word
+            .get(..7)
+            .is_some_and(|head| head.eq_ignore_ascii_case("recent:"))
+        {
+            parts.push(said(
+                format!("{}: Gmail's recent mode", quoted(word)),
+                "Put before the user name, it shows the mail of the last 30 days in every session, also what was fetched already.",
+                "use it when several programs fetch from one account.",
+                "Gmail help; Stack Overflow 4530781",
+            ));
+        }
+    }
+    parts.extend(profiles::named(text).map(reply::profile));
+    if parts.is_empty() {
+        let found = texts::find(text, text, None, false);
+        parts.extend(found.map(|found| reply::known_text(text, &found)));
+        parts.extend(profiles::of_text(text).map(|row| reply::alike(text, row)));
+    }
+    let is_known = !parts.is_empty();
+    if !is_known {
+        parts.push(unknown(text, &words));
+    }
+    Explained { parts, is_known }
+}
+
+/// The command that a text is, with its arguments; a sentence that happens to begin with a verb is none.
+fn command(text: &str, words: &[&str]) -> Option<&'static Command> {
+    Command::of_line(text.as_bytes()).filter(|row| words.len() <= row.verb_words() + row.args.len())
+}
+
+/// Whether a line can be this capability: words behind the tag only where it has parameters.
+fn takes(row: &capabilities::Capability, words: &[&str]) -> bool {
+    words.len() == 1 || !row.params.is_empty()
+}
+
+fn capability(row: &capabilities::Capability, words: &[&str]) -> Part {
+    let line = [row.tag, row.params].join(" ");
+    let mut means = row.means.to_owned();
+    for (value, says) in row.values {
+        if words
+            .iter()
+            .skip(1)
+            .any(|word| word.eq_ignore_ascii_case(value))
+        {
+            means.push(' ');
+            means.push_str(says);
+        }
+    }
+    for change in [row.tls, row.login] {
+        if !change.is_empty() {
+            means.push(' ');
+            means.push_str(change);
+        }
+    }
+    said(
+        format!("`{}`: a capability", line.trim()),
+        &means,
+        "",
+        row.source,
+    )
+}
+
+fn row_of_implementation(row: &capabilities::Capability, text: &str) -> Option<Part> {
+    (row.tag == "IMPLEMENTATION")
+        .then(|| profiles::of_text(text))
+        .flatten()
+        .map(|row| reply::alike(text, row))
+}
+
+fn mechanism(name: &str) -> Option<Part> {
+    let row = mechanisms::find(name)?;
+    Some(said(
+        format!("`{}`: a SASL mechanism", row.name),
+        row.means,
+        row.next,
+        row.source,
+    ))
+}
+
+fn unknown(text: &str, words: &[&str]) -> Part {
+    // RFC 2449 §6: private tags begin with X.
+    let is_private =
+        words.len() == 1 && text.len() > 1 && text.starts_with(['X', 'x']) && text.is_ascii();
+    let cause = if is_private {
+        "No command, capability, response code or mechanism that poptalk knows. Names that start with X are private: only their maker can tell."
+    } else {
+        "No command, capability, response code, mechanism or usual text that poptalk knows; no guess is made."
+    };
+    said(
+        format!("{}: not known", quoted(text)),
+        cause,
+        "give the whole reply, including +OK or -ERR.",
+        "",
+    )
+}

@@ -1,0 +1,542 @@
+//! The rules over a transcript: what breaks an RFC, and what harms people although no RFC forbids it.
+//!
+//! A rule is a row of a table ([`rules`]) with small checks. [`Lint`] goes over the items once, hands each line and each finished
+//! exchange to the rules together with what is [`Known`] so far, and tells each rule's first finding of a session at once. It
+//! keeps no message: of data there are only facts ([`Body`]), of message numbers at most [`known::MESSAGES_MAX`].
+
+pub mod body;
+mod broken;
+pub mod catalogue;
+mod client;
+mod cut;
+pub mod facts;
+pub mod heard;
+pub mod known;
+mod malformed;
+mod rfc1460;
+mod rfc1939;
+mod rfc1939_data;
+mod rfc1939_listing;
+mod rfc1939_mail;
+mod rfc1939_maildrop;
+mod rfc1939_states;
+mod rfc2449;
+mod rfc2449_replies;
+mod rfc2595;
+mod rfc3206;
+mod rfc5034;
+mod rfc5322;
+mod rfc6856;
+mod security;
+mod tls;
+mod transport;
+pub mod waiting;
+
+use std::io::BufRead;
+
+pub use body::Body;
+use broken::Broken;
+pub use cut::NAMES;
+pub use heard::{Ended, Heard, List, Role, Spot};
+pub use known::Known;
+
+use crate::analysis::finding::{Finding, Level, Sight};
+use crate::pop3::tracker::{LineEnd, Side};
+use crate::reading::dialogue::{Dialogue, Event, Exchange, Line, Part, Passing, Place};
+use crate::transcript::text::{ParseError, Reader};
+use crate::transcript::{Item, Piece, Row};
+
+/// The most octets that a finding shows.
+pub const SHOWN: usize = 64;
+
+/// One rule.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// Its name in kebab-case; never renamed, never numbered.
+    pub id: &'static str,
+    /// How much it matters when it is broken.
+    pub level: Level,
+    /// The document and section; or what else it comes from.
+    pub source: &'static str,
+    /// What is required, or what it means, in one sentence.
+    pub says: &'static str,
+    /// What the administrator of the server, or the author of the client, should do.
+    pub hint: &'static str,
+    /// Rules that are always broken together with this one.
+    pub also: &'static [&'static str],
+    /// How it is seen.
+    pub check: &'static [Check],
+}
+
+/// How a rule is seen: of what it is shown it says where it is broken, if it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Check {
+    /// Each line as it passes, with its role. A command passes when it is sent; the lines of a reply when the reply ends.
+    Line(fn(&Heard<'_>, &Known) -> Option<Spot>),
+    /// Each finished exchange, the greeting among them, with what was learnt before it.
+    Exchange(fn(&Ended<'_>, &Known) -> Option<Spot>),
+    /// Each event.
+    Event(fn(&Event, &Known) -> Option<Spot>),
+}
+
+/// Every rule, document by document.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    [
+        rfc1460::RULES,
+        rfc1939::RULES,
+        rfc1939_states::RULES,
+        rfc1939_data::RULES,
+        rfc1939_listing::RULES,
+        rfc1939_mail::RULES,
+        rfc1939_maildrop::RULES,
+        rfc2449::RULES,
+        rfc2449_replies::RULES,
+        rfc2595::RULES,
+        rfc3206::RULES,
+        rfc5034::RULES,
+        rfc5322::RULES,
+        rfc6856::RULES,
+        tls::RULES,
+        transport::RULES,
+        security::RULES,
+        client::RULES,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Whether a rule is about what the client does: `client.rs` has these, and no other file has one.
+#[must_use]
+pub fn is_about_client(rule: &Rule) -> bool {
+    client::RULES.iter().any(|one| one.id == rule.id)
+}
+
+/// The rule with this id.
+#[must_use]
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    rules().find(|rule| rule.id == id)
+}
+
+/// Judges one session, item by item, in constant memory.
+///
+/// It is meant for a session that goes on as well as for a file: what [`Lint::feed`] tells is known to be so from that moment.
+#[derive(Debug)]
+pub struct Lint {
+    rules: Rules,
+    dialogue: Dialogue,
+    ear: Ear,
+}
+
+/// The rules that are on, by what they are shown, and how often each was broken.
+#[derive(Debug)]
+struct Rules {
+    lines: Vec<(usize, LineCheck)>,
+    exchanges: Vec<(usize, ExchangeCheck)>,
+    events: Vec<(usize, EventCheck)>,
+    rows: Vec<Broken>,
+}
+
+type LineCheck = fn(&Heard<'_>, &Known) -> Option<Spot>;
+type ExchangeCheck = fn(&Ended<'_>, &Known) -> Option<Spot>;
+type EventCheck = fn(&Event, &Known) -> Option<Spot>;
+
+impl Default for Lint {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Lint {
+    /// With all rules.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(|_| true)
+    }
+
+    /// With the rules that `wants` takes.
+    #[must_use]
+    pub fn with(wants: impl Fn(&Rule) -> bool) -> Self {
+        let mut on = Rules {
+            lines: Vec::new(),
+            exchanges: Vec::new(),
+            events: Vec::new(),
+            rows: Vec::new(),
+        };
+        for rule in rules().filter(|rule| wants(rule)) {
+            let index = on.rows.len();
+            on.rows.push(Broken::new(rule));
+            for check in rule.check {
+                match *check {
+                    Check::Line(check) => on.lines.push((index, check)),
+                    Check::Exchange(check) => on.exchanges.push((index, check)),
+                    Check::Event(check) => on.events.push((index, check)),
+                }
+            }
+        }
+        Self {
+            rules: on,
+            dialogue: Dialogue::without_digests(),
+            ear: Ear::default(),
+        }
+    }
+
+    /// Another session has shown whether USER is answered `+OK` for a name that nobody has.
+    pub fn assume_user_is_taken(&mut self, is_taken: bool) {
+        self.ear.known.takes_nobody |= is_taken;
+    }
+
+    /// Takes the item at this place; tells each rule that is broken for the first time in this session.
+    pub fn feed(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(Finding)) {
+        let Self {
+            rules,
+            dialogue,
+            ear,
+        } = self;
+        ear.start(place, item);
+        dialogue.watch(place, item, &mut |passing| ear.pass(passing, rules, tell));
+    }
+
+    /// Takes the plain rows of a message that come next as one block, which is much faster than one by one.
+    fn read_run<R: BufRead>(
+        &mut self,
+        reader: &mut Reader<R>,
+        octets: &mut Vec<u8>,
+        tell: &mut dyn FnMut(Finding),
+    ) {
+        while self.ear.data.is_some() {
+            let (row, offset) = (reader.row() + 1, reader.offset());
+            octets.clear();
+            if reader.read_run(octets) == 0 {
+                return;
+            }
+            let pieces = vec![Piece::Octets(std::mem::take(octets))];
+            let mut item = Item::Row(Row {
+                side: Side::Server,
+                after_ms: 0,
+                pieces,
+                end: LineEnd::None,
+            });
+            self.ear.is_run = true;
+            self.feed(Place { row, offset }, &item, tell);
+            self.ear.is_run = false;
+            if let Item::Row(row) = &mut item
+                && let Some(Piece::Octets(spare)) = row.pieces.pop()
+            {
+                *octets = spare;
+            }
+        }
+    }
+
+    /// The session has ended: judges what was not finished.
+    pub fn finish(&mut self, tell: &mut dyn FnMut(Finding)) {
+        let Self {
+            rules,
+            dialogue,
+            ear,
+        } = self;
+        ear.known.is_over = true;
+        dialogue.watch_end(&mut |passing| ear.pass(passing, rules, tell));
+        ear.release(tell);
+    }
+
+    /// How often this rule was broken so far.
+    #[must_use]
+    pub fn count(&self, id: &str) -> u64 {
+        self.broken(id).map_or(0, |broken| broken.count)
+    }
+
+    fn broken(&self, id: &str) -> Option<&Broken> {
+        self.rules.rows.iter().find(|broken| broken.rule.id == id)
+    }
+
+    /// Where this rule was broken besides the first time, as far as the octets there are others.
+    #[must_use]
+    pub fn more(&self, id: &str) -> Vec<Sight> {
+        self.broken(id).map_or_else(Vec::new, Broken::more)
+    }
+}
+
+/// Judges a whole file: one finding for each rule that is broken, in the order of the file, with its count.
+///
+/// Errors: the first line that can't be read.
+pub fn judge<R: BufRead>(
+    reader: &mut Reader<R>,
+    mut lint: Lint,
+) -> Result<Vec<Finding>, ParseError> {
+    let mut findings = Vec::new();
+    let mut item = Item::Blank;
+    let mut run = Vec::new();
+    let mut cut = cut::Cut::default();
+    loop {
+        lint.read_run(reader, &mut run, &mut |finding| findings.push(finding));
+        let offset = reader.offset();
+        if !reader.read_into(&mut item)? {
+            break;
+        }
+        let row = reader.row();
+        cut.see(row, &item);
+        lint.feed(Place { row, offset }, &item, &mut |finding| {
+            findings.push(finding);
+        });
+    }
+    lint.finish(&mut |finding| findings.push(finding));
+    for finding in &mut findings {
+        finding.count = lint.count(finding.id);
+        finding.more = lint.more(finding.id);
+    }
+    findings.sort_by_key(|finding| finding.row);
+    cut.apply(&mut findings);
+    Ok(findings)
+}
+
+impl Rules {
+    /// What was found was not told, and is taken back.
+    fn forget(&mut self) {
+        for broken in &mut self.rows {
+            *broken = Broken::new(broken.rule);
+        }
+    }
+
+    fn line(&mut self, heard: &Heard<'_>, known: &Known, tell: &mut dyn FnMut(Finding)) {
+        for (index, check) in &self.lines {
+            if let Some(spot) = check(heard, known) {
+                Broken::find(&mut self.rows, *index, spot, tell);
+            }
+        }
+    }
+
+    fn exchange(&mut self, ended: &Ended<'_>, known: &Known, tell: &mut dyn FnMut(Finding)) {
+        for (index, check) in &self.exchanges {
+            if let Some(spot) = check(ended, known) {
+                Broken::find(&mut self.rows, *index, spot, tell);
+            }
+        }
+    }
+
+    fn event(&mut self, event: &Event, known: &Known, tell: &mut dyn FnMut(Finding)) {
+        for (index, check) in &self.events {
+            if let Some(spot) = check(event, known) {
+                Broken::find(&mut self.rows, *index, spot, tell);
+            }
+        }
+    }
+}
+
+/// Puts together what the rules are shown.
+#[derive(Debug, Default)]
+struct Ear {
+    known: Known,
+    data: Option<Data>,
+    /// The transcript begins with a command, and others before it may wait for their replies: what is found is held until the client
+    /// has gone on behind one reply.
+    is_start: bool,
+    held: Vec<Finding>,
+    /// Each line of the block that passes is a row.
+    is_run: bool,
+}
+
+/// The data of a reply that is coming.
+#[derive(Debug)]
+enum Data {
+    Message(Box<Body>),
+    Listing(heard::Lines),
+}
+
+impl Ear {
+    fn start(&mut self, place: Place, item: &Item) {
+        let is_piece = self.known.is_piece;
+        self.known.start(place, item);
+        self.is_start |= self.known.is_piece && !is_piece && self.known.commands == 0;
+    }
+
+    fn pass(&mut self, passing: Passing<'_>, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
+        match &passing {
+            Passing::Command(..) if self.known.commands > 0 => self.release(tell),
+            Passing::Part(Part::Event(_)) => self.release(tell),
+            Passing::Part(Part::Unrequested(_)) if self.is_start => {
+                // More replies than commands: the first one was another command's.
+                self.held.clear();
+                rules.forget();
+                return self.known.any_rows();
+            }
+            _ => {}
+        }
+        if self.is_start {
+            let mut held = std::mem::take(&mut self.held);
+            self.hear(passing, rules, &mut |finding| held.push(finding));
+            self.held = held;
+        } else {
+            self.hear(passing, rules, tell);
+        }
+    }
+
+    /// Tells what was held.
+    fn release(&mut self, tell: &mut dyn FnMut(Finding)) {
+        self.is_start = false;
+        self.held.drain(..).for_each(tell);
+    }
+
+    fn hear(&mut self, passing: Passing<'_>, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
+        match passing {
+            Passing::Part(part) => self.part(&part, rules, tell),
+            Passing::Command(sent, line) => {
+                let heard = Heard::of(Role::Command, line, Some(sent));
+                // After a gap a line may be a response, or some of a message.
+                let is_odd = self.known.is_lost || self.known.is_explained;
+                let is_command = !is_odd || sent.command().is_some();
+                if is_command && !sent.is_torn() {
+                    rules.line(&heard, &self.known, tell);
+                }
+                self.known.command_sent(&heard);
+            }
+            Passing::DataStarted(sent) => {
+                let list = List::of(sent);
+                self.known.start_data(list);
+                if self.known.is_lost {
+                    return;
+                }
+                self.data = Some(match list {
+                    None => {
+                        let wanted = heard::top_lines(sent);
+                        Data::Message(Box::new(Body::new(self.known.now_ms, wanted)))
+                    }
+                    Some(list) => Data::Listing(heard::Lines::new(list, sent.clone())),
+                });
+            }
+            Passing::Data {
+                side: Side::Server,
+                octets,
+                place,
+                time_ms,
+            } => match &mut self.data {
+                Some(Data::Message(body)) => body.feed(octets, place, self.is_run, time_ms),
+                Some(Data::Listing(lines)) => {
+                    let known = &mut self.known;
+                    lines.feed(octets, place, self.is_run, &mut |heard| {
+                        rules.line(heard, known, tell);
+                        known.listed(heard);
+                    });
+                }
+                None => {}
+            },
+            Passing::Hole(Side::Server) => match &mut self.data {
+                Some(Data::Message(body)) => body.has_holes = true,
+                Some(Data::Listing(lines)) => {
+                    lines.hole();
+                    self.known.listing.has_holes = true;
+                }
+                None => {}
+            },
+            Passing::AnyRows => {
+                self.known.listing.has_holes = true;
+                match &mut self.data {
+                    Some(Data::Message(body)) => body.tear(),
+                    Some(Data::Listing(lines)) => lines.tear(),
+                    None => {}
+                }
+            }
+            Passing::OutOfStep => self.known.lose(self.data.is_some()),
+            Passing::InStep => self.known.is_lost = false,
+            Passing::State(state) => self.known.enter(state),
+            Passing::Data { .. } | Passing::Hole(_) => {}
+        }
+    }
+
+    fn part(&mut self, part: &Part, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
+        match part {
+            Part::Exchange(exchange) => self.exchange(exchange, rules, tell),
+            Part::Injected(_) if self.known.is_lost => {}
+            Part::Unrequested(line) => {
+                let heard = Heard::of(Role::Unrequested, line, None);
+                if !self.known.is_lost && !self.known.is_explained {
+                    rules.line(&heard, &self.known, tell);
+                }
+                self.known.unrequested(&heard);
+            }
+            Part::Injected(data) => {
+                let heard = Heard::injected(data);
+                rules.line(&heard, &self.known, tell);
+            }
+            Part::Event(event) => {
+                rules.event(event, &self.known, tell);
+                self.known.event(event);
+            }
+            Part::AnyRows(_) => self.known.any_rows(),
+        }
+    }
+
+    fn exchange(&mut self, exchange: &Exchange, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
+        let sent = exchange.sent.as_ref();
+        if exchange.is_torn && !rfc1939::is_foreign_greeting(exchange) {
+            self.data = None;
+            return self.known.torn(&Ended::new(exchange, None));
+        }
+        if self.known.is_explained {
+            let ended = Ended::new(exchange, None);
+            let is_command = sent.is_some_and(|sent| sent.command().is_some());
+            if is_command && ended.has_status_indicator() {
+                self.known.is_explained = false;
+            } else {
+                self.data = None;
+                return self.known.exchange(&ended);
+            }
+        }
+        if self.known.is_behind_garbled() {
+            // The server takes both lines for one.
+            self.data = None;
+            return self.known.exchange(&Ended::new(exchange, None));
+        }
+        let is_reply = exchange
+            .data
+            .as_ref()
+            .is_none_or(|data| data.side == Side::Server);
+        let data = if is_reply { self.data.take() } else { None };
+        let mut body = None;
+        match data {
+            Some(Data::Message(message)) => body = Some(message),
+            Some(Data::Listing(mut lines)) => {
+                let known = &mut self.known;
+                lines.finish(&mut |heard| {
+                    rules.line(heard, known, tell);
+                    known.listed(heard);
+                });
+            }
+            None => {}
+        }
+        if let Some(body) = &mut body {
+            body.finish();
+        }
+        let mut line = |role, line: &Line| {
+            rules.line(&Heard::of(role, line, sent), &self.known, tell);
+        };
+        if exchange.command.is_some() && sent.is_none() {
+            // A command that was cut has not passed before.
+            exchange
+                .command
+                .iter()
+                .for_each(|cut| line(Role::Command, cut));
+        }
+        for inside in &exchange.sasl {
+            let role = match inside.side {
+                Side::Client => Role::Response,
+                Side::Server => Role::Challenge,
+            };
+            line(role, inside);
+        }
+        let role = if exchange.is_greeting {
+            Role::Greeting
+        } else {
+            Role::Status
+        };
+        exchange
+            .status_line
+            .iter()
+            .for_each(|status| line(role, status));
+        let ended = Ended::new(exchange, body.as_deref());
+        rules.exchange(&ended, &self.known, tell);
+        self.known.exchange(&ended);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,382 @@
+//! Facts about a message, found as it passes. Nothing of it is kept but the starts of two lines.
+
+use std::hash::{DefaultHasher, Hasher};
+
+use memchr::{memchr, memchr2};
+
+use super::Spot;
+use crate::reading::dialogue::Place;
+
+/// The most octets of a line that are kept.
+const LINE_KEPT: usize = 128;
+
+/// The longest line that a message may have, line end included (RFC 5322 §2.1.1).
+const LINE_LIMIT: u64 = 1000;
+
+/// The most lines of a header that are kept; only their starts are.
+const HEADER_LINES_MAX: usize = 64;
+
+/// Header fields that servers and filters add.
+const ADDED: &[&str] = &[
+    "X-UIDL:",
+    "X-Mozilla",
+    "X-Antivirus",
+    "X-AVG",
+    "X-Spam",
+    "Status:",
+    "X-Status:",
+];
+
+/// What is known of the data of RETR or TOP, or of other data that is no listing.
+#[derive(Debug)]
+pub struct Body {
+    /// Its lines, a bare LF counted as a line end too.
+    pub lines: u64,
+    /// The lines behind the first empty one.
+    pub body_lines: u64,
+    /// Whether there was an empty line.
+    pub has_blank: bool,
+    /// A digest of the header, up to the empty line.
+    pub header_digest: u64,
+    /// The first lines of the header: a digest of each, and where it is.
+    pub header_lines: Vec<(u64, Spot)>,
+    /// The octets of header fields that servers add.
+    pub added_octets: u64,
+    /// A header field of a mailbox's own notes.
+    pub internal: Option<Spot>,
+    /// Lines on the wire that start with two dots.
+    pub stuffed: u64,
+    /// Lines on the wire that start with three dots.
+    pub twice_stuffed: u64,
+    /// The start of its first line.
+    pub first_line: Vec<u8>,
+    /// Where it starts.
+    pub first: Option<Place>,
+    /// The start of its last line.
+    pub last_line: Vec<u8>,
+    /// Where the last line starts.
+    pub last: Place,
+    /// Whether the last line had no end.
+    pub is_cut: bool,
+    /// Whether the last line is empty, and the one before had an end.
+    pub ends_blank: bool,
+    /// The first line starts with a single dot.
+    pub first_dot: Option<Spot>,
+    /// Another line starts with a single dot.
+    pub single_dot: Option<Spot>,
+    /// A dot alone behind a bare LF.
+    pub lf_dot: Option<Spot>,
+    /// A line ends with a bare LF.
+    pub bare_lf: Option<Spot>,
+    /// A CR without LF.
+    pub bare_cr: Option<Spot>,
+    /// A line ends with CR CR LF.
+    pub cr_crlf: Option<Spot>,
+    /// An octet 0.
+    pub nul: Option<Spot>,
+    /// A line longer than 998 octets.
+    pub long_line: Option<Spot>,
+    /// The first line behind the header that is one too many.
+    pub excess: Option<Spot>,
+    /// A header field that servers add.
+    pub added_at: Option<Spot>,
+    /// A line that starts with three dots.
+    pub twice_stuffed_at: Option<Spot>,
+    /// An octet above 127 in the header.
+    pub eight_bit: Option<Spot>,
+    /// How many lines behind the header were asked for; None: all.
+    wanted: Option<u64>,
+    /// Milliseconds from its first to its last row.
+    pub took_ms: u64,
+    /// Whether the transcript leaves out some of it.
+    pub has_holes: bool,
+    started_ms: u64,
+    hasher: DefaultHasher,
+    in_header: bool,
+    place: Place,
+    line: Vec<u8>,
+    length: u64,
+    /// CRs at the end of what came; not looked at yet.
+    held: usize,
+    is_behind_bare_lf: bool,
+    /// Rows are missing: what comes now need not be of this message.
+    is_torn: bool,
+}
+
+impl Body {
+    /// `wanted` is the number of lines behind the header that were asked for; None: all.
+    pub(super) fn new(now_ms: u64, wanted: Option<u64>) -> Self {
+        Self {
+            wanted,
+            lines: 0,
+            body_lines: 0,
+            has_blank: false,
+            header_digest: 0,
+            header_lines: Vec::new(),
+            added_octets: 0,
+            internal: None,
+            stuffed: 0,
+            twice_stuffed: 0,
+            first_line: Vec::new(),
+            first: None,
+            last_line: Vec::new(),
+            last: Place::default(),
+            is_cut: false,
+            ends_blank: false,
+            first_dot: None,
+            single_dot: None,
+            lf_dot: None,
+            bare_lf: None,
+            bare_cr: None,
+            cr_crlf: None,
+            nul: None,
+            long_line: None,
+            excess: None,
+            added_at: None,
+            twice_stuffed_at: None,
+            eight_bit: None,
+            took_ms: 0,
+            has_holes: false,
+            started_ms: now_ms,
+            hasher: DefaultHasher::new(),
+            in_header: true,
+            place: Place::default(),
+            line: Vec::new(),
+            length: 0,
+            held: 0,
+            is_behind_bare_lf: false,
+            is_torn: false,
+        }
+    }
+
+    /// Rows are missing here, perhaps from the middle of a line.
+    pub(super) fn tear(&mut self) {
+        self.has_holes = true;
+        self.is_torn = true;
+        self.line.clear();
+        self.length = 0;
+        self.held = 0;
+    }
+
+    /// With `is_run` each line of the octets is a row of the file.
+    pub(super) fn feed(&mut self, octets: &[u8], place: Place, is_run: bool, time_ms: u64) {
+        if self.is_torn {
+            return;
+        }
+        self.first.get_or_insert(place);
+        self.took_ms = time_ms.saturating_sub(self.started_ms);
+        // What a CR at the end is, only the next octets tell.
+        let whole = without_crs(octets);
+        let held = std::mem::replace(&mut self.held, octets.len() - whole.len());
+        if held == 0 {
+            self.pieces(whole, place, is_run);
+        } else if whole.is_empty() {
+            self.held += held;
+        } else {
+            let mut joined = vec![b'\r'; held];
+            joined.extend_from_slice(whole);
+            self.pieces(&joined, place, is_run);
+        }
+    }
+
+    fn pieces(&mut self, octets: &[u8], mut place: Place, is_run: bool) {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            if self.length == 0 {
+                self.place = place;
+            }
+            let (piece, behind) = match memchr(b'\n', rest) {
+                Some(at) => rest.split_at(at + 1),
+                None => (rest, &b""[..]),
+            };
+            self.piece(piece);
+            if is_run {
+                place.next_row(piece);
+            }
+            rest = behind;
+        }
+    }
+
+    /// A part of a line, or its end.
+    fn piece(&mut self, piece: &[u8]) {
+        let room = LINE_KEPT.saturating_sub(self.line.len());
+        self.line
+            .extend_from_slice(piece.get(..room).unwrap_or(piece));
+        let mut odd = piece.strip_suffix(b"\n").unwrap_or(piece);
+        odd = odd.strip_suffix(b"\r").unwrap_or(odd);
+        while let Some(at) = memchr2(b'\r', 0, odd) {
+            let rest = odd.get(at + 1..).unwrap_or_default();
+            match odd.get(at) {
+                Some(0) => self.note(|body| &mut body.nul, "an octet 0 inside the message"),
+                // CR CR LF is another rule's.
+                _ if rest.is_empty() && piece.ends_with(b"\r\r\n") => {}
+                _ => self.note(|body| &mut body.bare_cr, "CR without LF inside the message"),
+            }
+            odd = rest;
+        }
+        if self.in_header {
+            self.hasher.write(piece);
+            if !piece.is_ascii() {
+                self.note(
+                    |body| &mut body.eight_bit,
+                    "octets above 127 in the header although UTF8 was not sent",
+                );
+            }
+        }
+        self.length += piece.len() as u64;
+        match piece {
+            [.., b'\r', b'\n'] => self.end_line(2, piece.ends_with(b"\r\r\n")),
+            [.., b'\n'] => self.end_line(1, false),
+            _ => {}
+        }
+    }
+
+    fn end_line(&mut self, end: u64, is_cr_crlf: bool) {
+        self.lines += 1;
+        let is_blank = self.length == end;
+        if is_cr_crlf {
+            self.note(
+                |body| &mut body.cr_crlf,
+                "a line of the message ends with CR CR LF",
+            );
+        }
+        if self.length > LINE_LIMIT {
+            self.note(
+                |body| &mut body.long_line,
+                "a line of the message has more than 998 octets",
+            );
+        }
+        if self.in_header {
+            // Seen: Twisted ends each line of the header with CR CR LF, the empty one too.
+            let is_odd_blank = is_cr_crlf && self.line.iter().all(|octet| b"\r\n".contains(octet));
+            self.header_line(is_blank || is_odd_blank);
+        } else {
+            self.body_lines += 1;
+            if self.wanted.is_some_and(|wanted| self.body_lines > wanted) {
+                self.note(|body| &mut body.excess, "more lines than were asked for");
+            }
+        }
+        if self.line.starts_with(b".") {
+            self.dots();
+        }
+        if end == 1 {
+            self.note(
+                |body| &mut body.bare_lf,
+                "a line of the message ends with LF alone",
+            );
+        }
+        self.is_behind_bare_lf = end == 1;
+        self.ends_blank = is_blank && self.lines > 1;
+        self.keep();
+        self.line.clear();
+        self.length = 0;
+    }
+
+    fn header_line(&mut self, is_blank: bool) {
+        if self.header_lines.len() < HEADER_LINES_MAX {
+            let mut hasher = DefaultHasher::new();
+            hasher.write(&self.line);
+            hasher.write_u64(self.length);
+            let spot = Spot {
+                place: self.place,
+                octets: without_crlf(&self.line),
+                what: String::new(),
+            };
+            self.header_lines.push((hasher.finish(), spot));
+        }
+        if is_blank {
+            self.in_header = false;
+            self.has_blank = true;
+            return;
+        }
+        let starts = |word: &str| {
+            let head = self.line.get(..word.len());
+            head.is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+        };
+        let is_added = ADDED.iter().any(|word| starts(word));
+        let is_internal = starts("X-IMAP:") || starts("Subject: DON'T DELETE THIS MESSAGE");
+        if is_added {
+            self.added_octets += self.length;
+            self.note(|body| &mut body.added_at, "a field that servers add");
+        }
+        if is_internal {
+            let what = "the notes of another mail program, not a message";
+            self.note(|body| &mut body.internal, what);
+        }
+    }
+
+    /// The line starts with a dot and is not the terminator.
+    fn dots(&mut self) {
+        let is_two = self.line.starts_with(b"..");
+        self.stuffed += u64::from(is_two);
+        if self.line.starts_with(b"...") {
+            self.twice_stuffed += 1;
+            self.note(|body| &mut body.twice_stuffed_at, "stuffed twice");
+        }
+        if self.is_behind_bare_lf {
+            if matches!(self.line.as_slice(), b".\n" | b".\r\n") {
+                let what = "a dot alone behind a bare LF: some readers end the message here";
+                self.note(|body| &mut body.lf_dot, what);
+            }
+        } else if !is_two && self.lines == 1 {
+            let what = "the first line of the message starts with a single dot";
+            self.note(|body| &mut body.first_dot, what);
+        } else if !is_two {
+            let what = "a line inside the message starts with a single dot";
+            self.note(|body| &mut body.single_dot, what);
+        }
+    }
+
+    fn note(&mut self, field: impl Fn(&mut Self) -> &mut Option<Spot>, what: &str) {
+        if field(self).is_none() {
+            let spot = Spot {
+                place: self.place,
+                octets: without_crlf(&self.line),
+                what: what.to_owned(),
+            };
+            *field(self) = Some(spot);
+        }
+    }
+
+    fn keep(&mut self) {
+        if self.lines <= 1 && self.first_line.is_empty() {
+            self.first_line.clone_from(&self.line);
+        }
+        self.last_line.clone_from(&self.line);
+        self.last = self.place;
+    }
+
+    pub(super) fn finish(&mut self) {
+        for _ in 0..std::mem::take(&mut self.held) {
+            self.piece(b"\r");
+        }
+        if self.length > 0 {
+            self.is_cut = true;
+            self.ends_blank = false;
+            self.keep();
+        }
+        self.header_digest = self.hasher.finish();
+    }
+
+    /// A spot at its last line.
+    pub(super) fn last_spot(&self, what: &str) -> Spot {
+        Spot {
+            place: self.last,
+            octets: without_crlf(&self.last_line),
+            what: what.to_owned(),
+        }
+    }
+}
+
+/// Octets without the CRs at their end.
+fn without_crs(octets: &[u8]) -> &[u8] {
+    let mut rest = octets;
+    while let Some(before) = rest.strip_suffix(b"\r") {
+        rest = before;
+    }
+    rest
+}
+
+fn without_crlf(line: &[u8]) -> Vec<u8> {
+    line.strip_suffix(b"\r\n").unwrap_or(line).to_vec()
+}

@@ -1,0 +1,89 @@
+//! How often a rule was broken in a session, and where.
+
+use super::{Rule, SHOWN, Spot};
+use crate::analysis::finding::{Finding, Sight};
+use crate::base::escape;
+use crate::transcript::text::escape;
+
+/// The most places at which a rule is broken that are kept, each with octets of its own.
+const SIGHTS_MAX: usize = 8;
+
+/// The most characters of a message.
+pub(super) const MESSAGE_MAX: usize = 400;
+
+/// How often a rule was broken, and where.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub(super) rule: &'static Rule,
+    pub(super) count: u64,
+    /// The first places with octets that differ: row and octets.
+    sights: Vec<(usize, Vec<u8>)>,
+}
+
+impl Broken {
+    pub(super) fn new(rule: &'static Rule) -> Self {
+        Self {
+            rule,
+            count: 0,
+            sights: Vec::new(),
+        }
+    }
+
+    /// Counts one more spot; tells the first one.
+    pub(super) fn find(rows: &mut [Self], index: usize, spot: Spot, tell: &mut dyn FnMut(Finding)) {
+        let Some(broken) = rows.get_mut(index) else {
+            return;
+        };
+        broken.count += 1;
+        let shown = spot.octets.get(..SHOWN).unwrap_or(&spot.octets);
+        let sights = &mut broken.sights;
+        let is_new = sights.len() < SIGHTS_MAX && sights.iter().all(|(_, octets)| octets != shown);
+        if is_new {
+            sights.push((spot.place.row, shown.to_vec()));
+        }
+        if broken.count == 1 {
+            let rule = broken.rule;
+            tell(Finding {
+                id: rule.id,
+                level: rule.level,
+                row: Some(spot.place.row),
+                other_row: None,
+                offset: Some(spot.place.offset),
+                octets: escaped(shown),
+                count: 1,
+                more: Vec::new(),
+                message: message(&spot.what),
+                hint: Some(rule.hint.to_owned()),
+                source: rule.source,
+            });
+        }
+    }
+
+    /// The places besides the first one, as far as the octets there are others.
+    pub(super) fn more(&self) -> Vec<Sight> {
+        let more = self.sights.iter().skip(1).map(|(row, octets)| Sight {
+            probe: None,
+            row: Some(*row),
+            octets: escaped(octets),
+        });
+        more.collect()
+    }
+}
+
+/// Octets as a transcript has them.
+fn escaped(octets: &[u8]) -> String {
+    let mut text = Vec::new();
+    escape(&mut text, octets);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// A message that is safe to show, whatever of the wire is in it, and no longer than a person reads.
+fn message(what: &str) -> String {
+    let mut shown = String::new();
+    escape::escape(what.as_bytes(), &mut shown);
+    if let Some((end, _)) = shown.char_indices().nth(MESSAGE_MAX) {
+        shown.truncate(end);
+        shown.push('…');
+    }
+    shown
+}

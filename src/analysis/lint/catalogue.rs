@@ -1,0 +1,291 @@
+//! How each way in which servers misbehave is accounted for: most have a rule of their name, the others stand here with the reason.
+
+/// How something is seen that no rule of its name sees in one session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// By a rule of its name.
+    ByRule,
+    /// By rules of other names.
+    By(&'static [&'static str]),
+    /// By `check`, over several sessions.
+    Across,
+    /// Not by a client that only reads, and why.
+    Not(&'static str),
+}
+
+/// Every way that is known, in the order of a conversation.
+pub const ENTRIES: &[&str] = &[
+    "no-greeting",
+    "greeting-delayed",
+    "greeting-err",
+    "greeting-wrong-protocol",
+    "redis-lookalike",
+    "tls-on-plain-port",
+    "plain-on-tls-port",
+    "greeting-extra-data",
+    "greeting-rewritten-by-proxy",
+    "greeting-leaks",
+    "greeting-varies",
+    "bare-lf",
+    "bare-cr",
+    "crcrlf",
+    "missing-line-ends",
+    "missing-terminator",
+    "terminator-glued",
+    "terminator-no-crlf",
+    "terminator-padded",
+    "extra-blank-line-before-end",
+    "unstuffed-dot-line",
+    "unstuffed-first-octet",
+    "unstuffed-after-bare-lf",
+    "double-stuffed",
+    "status-over-512",
+    "long-data-line",
+    "status-lowercase",
+    "status-malformed",
+    "status-missing",
+    "status-empty",
+    "status-trailing-space",
+    "status-twice",
+    "err-after-ok",
+    "single-answered-multi",
+    "err-multiline",
+    "unsolicited-data",
+    "data-after-quit",
+    "nul-octet",
+    "control-bytes",
+    "eight-bit-status",
+    "eight-bit-headers",
+    "stat-malformed",
+    "stat-extra-text",
+    "stat-list-mismatch",
+    "list-malformed",
+    "list-extra-columns",
+    "list-multiple-spaces",
+    "list-number-gap",
+    "list-duplicate-number",
+    "list-text-count-mismatch",
+    "list-window",
+    "size-list-vs-retr",
+    "size-no-final-newline",
+    "size-zero",
+    "size-huge",
+    "size-changes",
+    "number-zero-accepted",
+    "number-wraps",
+    "number-garbage-accepted",
+    "uidl-missing",
+    "uidl-duplicate",
+    "uidl-too-long",
+    "uidl-illegal-chars",
+    "uidl-extra-text",
+    "uidl-n-format",
+    "uidl-list-mismatch",
+    "uidl-unstable-in-session",
+    "uidl-changes-between-sessions",
+    "uidl-comes-back",
+    "uidl-reused",
+    "uidl-ambiguous",
+    "top-missing",
+    "top-wrong-line-count",
+    "top-zero-is-all",
+    "top-huge-n-fails",
+    "top-negative-accepted",
+    "top-truncated",
+    "top-differs-from-retr",
+    "top-unstuffed",
+    "top-marks-seen",
+    "retr-truncated",
+    "retr-adds-headers",
+    "retr-deletes",
+    "internal-data-message",
+    "dele-still-listed",
+    "dele-still-retrievable",
+    "dele-twice-ok",
+    "dele-renumbers",
+    "dele-ignored",
+    "maildrop-varies",
+    "deleted-without-quit",
+    "rset-incomplete",
+    "quit-no-reply",
+    "quit-err",
+    "quit-keeps-open",
+    "quit-slow",
+    "unknown-command-closes",
+    "unknown-command-silent",
+    "unknown-command-ok",
+    "server-crashes-on-args",
+    "wrong-state-accepted",
+    "case-sensitive-commands",
+    "command-255-rejected",
+    "input-echoed",
+    "oversize-command-reset",
+    "no-exclusive-lock",
+    "in-use-lingers",
+    "pass-spaces-broken",
+    "login-delay",
+    "login-delay-not-enforced",
+    "capa-unsupported",
+    "capa-refused-mid-login",
+    "capa-no-terminator",
+    "capa-no-status",
+    "capa-blank-lines",
+    "capa-malformed-tag",
+    "capa-misspelled-tag",
+    "capa-unregistered-tag",
+    "capa-announces-refused",
+    "capa-hides-working",
+    "capa-differs-after-login",
+    "capa-differs-after-tls",
+    "capa-stls-inside-tls",
+    "capa-expire-contradiction",
+    "resp-code-without-capa",
+    "resp-code-lookalike",
+    "resp-code-auth-missing",
+    "resp-code-on-user",
+    "plaintext-auth-offered",
+    "cleartext-refusal-leaks",
+    "user-enumeration-text",
+    "user-enumeration-timing",
+    "tarpit",
+    "ban-after-failures",
+    "accepts-any-password",
+    "apop-timestamp-malformed",
+    "apop-timestamp-reused",
+    "apop-offered-fails",
+    "sasl-plus-no-space",
+    "sasl-plus-with-text",
+    "sasl-ok-as-challenge",
+    "sasl-bad-base64-accepted",
+    "sasl-cancel-ignored",
+    "sasl-ir-rejected",
+    "sasl-ir-server-first-accepted",
+    "sasl-probe-unsupported",
+    "sasl-second-auth",
+    "sasl-scram-server-unverified",
+    "sasl-scram-weak",
+    "weak-mechanism-only",
+    "stls-stripped",
+    "stls-refused-later",
+    "stls-response-injection",
+    "stls-command-injection",
+    "stls-keeps-pre-tls-state",
+    "stls-in-transaction",
+    "stls-second-greeting",
+    "stls-ok-no-handshake",
+    "tls-cert-expired",
+    "tls-cert-name-mismatch",
+    "tls-cert-untrusted",
+    "tls-cert-weak",
+    "tls-old-version",
+    "tls-no-close-notify",
+    "autologout-early",
+    "autologout-talks",
+    "nat-idle-drop",
+    "slow-drip",
+    "stall-large-data",
+    "rst-instead-of-fin",
+    "half-close-breaks",
+    "connection-cut-mid-reply",
+    "pipelining-drops",
+    "pipelining-drops-at-login",
+    "pipelining-out-of-order",
+    "pipelining-undeclared",
+    "write-deadlock",
+];
+
+/// How an entry is seen.
+#[must_use]
+pub fn seen(id: &str) -> Seen {
+    let other = OTHERS.iter().find(|(name, _)| *name == id);
+    other.map_or(Seen::ByRule, |(_, seen)| *seen)
+}
+
+/// Every entry without a rule of its name.
+pub const OTHERS: &[(&str, Seen)] = &[
+    ("accepts-any-password", Seen::Across),
+    ("apop-timestamp-reused", Seen::Across),
+    (
+        "ban-after-failures",
+        Seen::Not("only many failed logins show it, and `check` makes 5 at most"),
+    ),
+    (
+        "capa-expire-contradiction",
+        Seen::Not("EXPIRE speaks of days; `expire-zero` sees the one that is at once"),
+    ),
+    (
+        "cleartext-refusal-leaks",
+        Seen::Not(
+            "the right password would have to be sent in clear to a server that refuses that",
+        ),
+    ),
+    (
+        "dele-ignored",
+        Seen::By(&["dele-still-listed", "dele-still-retrievable"]),
+    ),
+    ("deleted-without-quit", Seen::Across),
+    ("greeting-varies", Seen::Across),
+    (
+        "half-close-breaks",
+        Seen::Not("poptalk does not close its half before it has all replies"),
+    ),
+    ("login-delay-not-enforced", Seen::Across),
+    (
+        "no-exclusive-lock",
+        Seen::Not("`check` holds one session at a time, so as not to lock a person out"),
+    ),
+    (
+        "pass-spaces-broken",
+        Seen::Not(
+            "it depends on the password; type it with `:pass` and compare with `:auth plain`",
+        ),
+    ),
+    ("maildrop-varies", Seen::Across),
+    ("retr-deletes", Seen::Across),
+    ("stls-refused-later", Seen::Across),
+    (
+        "uidl-ambiguous",
+        Seen::Not(
+            "one listing can't show it; where two messages come to have one unique-id, `uidl-duplicate` does",
+        ),
+    ),
+    ("uidl-changes-between-sessions", Seen::Across),
+    ("uidl-comes-back", Seen::Across),
+    (
+        "uidl-reused",
+        Seen::Not("a message would have to be deleted and another one be delivered"),
+    ),
+    ("user-enumeration-timing", Seen::Across),
+    (
+        "write-deadlock",
+        Seen::Not("poptalk reads while it sends, so it never comes to that"),
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::lint::rule;
+
+    #[test]
+    fn every_entry_is_accounted_for() {
+        for (index, id) in ENTRIES.iter().enumerate() {
+            assert!(
+                !ENTRIES.iter().take(index).any(|other| other == id),
+                "{id} twice"
+            );
+            match seen(id) {
+                Seen::ByRule => assert!(rule(id).is_some(), "{id} has no rule and no reason"),
+                Seen::By(rules) => {
+                    assert!(rules.iter().all(|id| rule(id).is_some()), "{id}");
+                }
+                Seen::Across => {}
+                Seen::Not(why) => assert!(why.len() > 20, "{id}"),
+            }
+            if seen(id) != Seen::ByRule {
+                assert!(rule(id).is_none(), "{id} has a rule now");
+            }
+        }
+        assert!(OTHERS.iter().all(|(id, _)| ENTRIES.contains(id)));
+    }
+}

@@ -1,0 +1,120 @@
+//! The parts of what is known of a session.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::List;
+use crate::pop3::tracker::Status;
+
+/// What a line is that came although nothing was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Odd {
+    /// It came with the greeting.
+    WithGreeting,
+    /// It came inside TLS before the first command there.
+    SecondGreeting,
+    /// The same, where the client had sent a command behind STLS in clear.
+    Smuggled,
+    /// It came behind the reply to QUIT.
+    BehindQuit,
+    /// `-ERR` after half a minute and more without a command.
+    Autologout,
+    /// It came behind a single-line reply to LIST or UIDL with a number.
+    ListingOfSingle,
+    /// A line that is no status line, behind `-ERR`.
+    BehindError,
+    /// `-ERR` behind a reply: the last words of a server that hangs up, or one more status line, as what follows tells.
+    Parting,
+    /// It came behind a reply without status indicator, or behind a command that nobody waited for any more: which reply it belongs
+    /// to is not known.
+    OutOfStep,
+    /// It is one more status line.
+    StatusTwice,
+    /// It came behind a message.
+    BehindMessage,
+    /// Anything else.
+    Other,
+}
+
+/// The exchange before.
+#[derive(Debug, Clone)]
+pub struct Last {
+    /// The verb as in the table; empty for an unknown command and for the greeting.
+    pub verb: &'static str,
+    /// What the reply was.
+    pub status: Option<Status>,
+    /// Whether the command had arguments.
+    pub has_arguments: bool,
+    /// Whether it is a command of the table.
+    pub is_known: bool,
+    /// Whether it was the greeting.
+    pub is_greeting: bool,
+    /// Whether all of the reply came.
+    pub is_complete: bool,
+    /// Whether the client has sent credentials with it.
+    pub has_credentials: bool,
+    /// Whether a server may do without it.
+    pub is_optional: bool,
+    /// Whether the command line had more than 512 octets.
+    pub is_oversize: bool,
+    /// Whether the reply began with the command.
+    pub is_echo: bool,
+    /// Whether the command ended with LF alone, or has an octet 0.
+    pub is_garbled: bool,
+    /// The lines of its data.
+    pub lines: Option<u64>,
+    /// The row in which its reply ended.
+    pub row: usize,
+}
+
+/// What is known of a message.
+#[derive(Debug, Clone, Default)]
+pub struct Message {
+    /// Its size as LIST told it, in octets.
+    pub size: Option<u64>,
+    /// A digest of its unique-id.
+    pub unique_id: Option<u64>,
+    /// What RETR brought.
+    pub retrieved: Option<Fetched>,
+    /// What TOP brought, as far as the header goes.
+    pub top_header: Option<u64>,
+    /// TOP with a usual number of lines was answered `+OK`.
+    pub takes_top: bool,
+}
+
+/// What RETR brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fetched {
+    /// Octets without stuffing.
+    pub octets: u64,
+    /// Lines behind the header.
+    pub body_lines: u64,
+    /// Lines that start with three dots on the wire.
+    pub twice_stuffed: u64,
+    /// Whether the last line is empty.
+    pub ends_blank: bool,
+    /// A digest of the header.
+    pub header: u64,
+}
+
+/// A listing so far.
+#[derive(Debug, Clone, Default)]
+pub struct Listing {
+    /// What it lists.
+    pub list: Option<List>,
+    /// Its lines.
+    pub lines: u64,
+    /// The number of each line that has one, with its size or the digest of its unique-id.
+    pub numbers: BTreeMap<u64, u64>,
+    /// The digests of the unique-ids.
+    pub unique_ids: HashMap<u64, u64>,
+    /// The sum of the sizes.
+    pub sum: u64,
+    /// The number of the line before.
+    pub before: u64,
+    /// A line was not understood, or too many came.
+    pub is_odd: bool,
+    /// The transcript leaves something out.
+    pub has_holes: bool,
+    /// Capability lines, as they came.
+    pub capabilities: Vec<String>,
+}

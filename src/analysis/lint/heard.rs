@@ -1,0 +1,584 @@
+//! What a rule is shown: a line with its role, or a finished exchange; and how it says where a rule is broken.
+
+use super::{Body, Known};
+use crate::pop3::command::{Command, Data, Words};
+use crate::pop3::tracker::{LineEnd, Sent, Side, Status};
+use crate::reading::dialogue::{Exchange, LINE_KEPT, Line, Measures, Place};
+use crate::transcript::Piece;
+
+/// The lines of a list of capabilities that are judged by their words; real lists have two dozen.
+const NAMED_MAX: u64 = 1000;
+
+/// What a line is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The server's first line.
+    Greeting,
+    /// The first line of a reply.
+    Status,
+    /// A challenge of the server inside AUTH.
+    Challenge,
+    /// What the server sends although nothing was asked.
+    Unrequested,
+    /// Octets between the server's `+OK` to STLS and the handshake; the text is empty.
+    Injected,
+    /// A line of a listing.
+    Listed(List),
+    /// A command of the client.
+    Command,
+    /// The client's answer to a challenge.
+    Response,
+}
+
+impl Role {
+    /// Whether the server sent it.
+    #[must_use]
+    pub fn is_servers(self) -> bool {
+        !matches!(self, Self::Command | Self::Response)
+    }
+}
+
+/// What a listing lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    /// CAPA (RFC 2449 §5).
+    Capabilities,
+    /// LIST: scan listings (RFC 1939 §5).
+    Scan,
+    /// UIDL: unique-id listings (RFC 1939 §7).
+    Unique,
+    /// LANG (RFC 6856 §3.2).
+    Languages,
+    /// Another one.
+    Other,
+}
+
+impl List {
+    /// What the multi-line reply to this command lists; None when it is a message.
+    #[must_use]
+    pub fn of(sent: &Sent) -> Option<Self> {
+        match sent.command().map(|row| (row.verb, row.data)) {
+            Some(("CAPA", _)) => Some(Self::Capabilities),
+            Some(("LIST", _)) => Some(Self::Scan),
+            Some(("UIDL", _)) => Some(Self::Unique),
+            Some(("LANG", _)) => Some(Self::Languages),
+            Some((_, Data::Lines)) => None,
+            _ => Some(Self::Other),
+        }
+    }
+}
+
+/// Where a rule is broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// The row.
+    pub place: Place,
+    /// The octets that were seen.
+    pub octets: Vec<u8>,
+    /// What was found, for people.
+    pub what: String,
+}
+
+impl Spot {
+    /// A spot without octets.
+    #[must_use]
+    pub fn at(place: Place, what: impl Into<String>) -> Self {
+        Self {
+            place,
+            octets: Vec::new(),
+            what: what.into(),
+        }
+    }
+}
+
+/// A line that passes.
+#[derive(Debug, Clone, Copy)]
+pub struct Heard<'a> {
+    /// What it is for.
+    pub role: Role,
+    /// Where it starts.
+    pub place: Place,
+    /// Its octets before the first hole, as on the wire, without the line end; at most [`LINE_KEPT`].
+    pub text: &'a [u8],
+    /// Whether it has holes.
+    pub has_holes: bool,
+    /// All its octets on the wire, line end included.
+    pub octets: u64,
+    /// How it ends.
+    pub end: LineEnd,
+    /// The command that it is, or to whose reply it belongs.
+    pub sent: Option<&'a Sent>,
+}
+
+impl<'a> Heard<'a> {
+    pub(super) fn of(role: Role, line: &'a Line, sent: Option<&'a Sent>) -> Self {
+        // The CR may be that of a line end that was cut.
+        let whole = line.head().strip_suffix(b"\r");
+        let whole = whole.filter(|_| line.end == LineEnd::None && line.pieces.len() == 1);
+        Self {
+            role,
+            place: line.place,
+            text: whole.unwrap_or(line.head()),
+            has_holes: line
+                .pieces
+                .iter()
+                .any(|piece| matches!(piece, Piece::Hole(_))),
+            octets: line.octets,
+            end: line.end,
+            sent,
+        }
+    }
+
+    /// The text is no more than its first octets.
+    pub(super) fn injected(data: &'a Measures) -> Self {
+        Self {
+            role: Role::Injected,
+            place: data.first,
+            text: &data.head,
+            has_holes: false,
+            octets: data.octets,
+            end: LineEnd::None,
+            sent: None,
+        }
+    }
+
+    /// All its octets without the line end; None when it was cut, has holes, or is too long to be kept.
+    #[must_use]
+    pub fn plain(&self) -> Option<&'a [u8]> {
+        let is_whole = (self.text.len() + self.end.octets().len()) as u64 == self.octets;
+        let is_cut = self.end == LineEnd::None;
+        (is_whole && !is_cut && !self.has_holes).then_some(self.text)
+    }
+
+    /// The same as text, when it is UTF-8.
+    #[must_use]
+    pub fn plain_text(&self) -> Option<&'a str> {
+        std::str::from_utf8(self.plain()?).ok()
+    }
+
+    /// What stands behind the status indicator, without the blank between; None where the line has none.
+    #[must_use]
+    pub fn behind_status(&self) -> Option<&'a [u8]> {
+        behind_status(self.text)
+    }
+
+    /// The line of a capability, without blanks around it.
+    #[must_use]
+    pub fn capability(&self) -> Option<&'a str> {
+        let is_listed = self.role == Role::Listed(List::Capabilities);
+        let text = self.plain_text().filter(|_| is_listed)?.trim();
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// The same, as long as the list is one that people read: a list without end must not take for ever to judge.
+    #[must_use]
+    pub fn named_capability(&self, known: &Known) -> Option<&'a str> {
+        self.capability()
+            .filter(|_| known.listing.lines < NAMED_MAX)
+    }
+
+    /// Whether it begins as a record of TLS does: an alert, or a handshake.
+    #[must_use]
+    pub fn is_tls_record(&self) -> bool {
+        matches!(self.text, [0x15 | 0x16, 3, ..])
+    }
+
+    /// The verb of the command that it is, or that it answers, in upper case; empty when that is not known.
+    #[must_use]
+    pub fn verb(&self) -> &'static str {
+        verb(self.sent)
+    }
+
+    /// The words of a command behind its verb, as far as no hole stands before them.
+    pub fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let verb_words = self
+            .sent
+            .and_then(Sent::command)
+            .map_or(1, Command::verb_words);
+        Words::of(self.text).skip(verb_words)
+    }
+
+    /// A spot here.
+    pub fn spot(&self, what: impl Into<String>) -> Spot {
+        Spot {
+            place: self.place,
+            octets: self.text.to_vec(),
+            what: what.into(),
+        }
+    }
+
+    /// A spot here, if `is_broken`.
+    pub fn when(&self, is_broken: bool, what: &str) -> Option<Spot> {
+        is_broken.then(|| self.spot(what))
+    }
+}
+
+/// The verb of a command of the table; empty for another one.
+fn verb(sent: Option<&Sent>) -> &'static str {
+    sent.and_then(Sent::command).map_or("", |row| row.verb)
+}
+
+/// What stands behind `+OK` or `-ERR` and a blank.
+#[must_use]
+pub fn behind_status(line: &[u8]) -> Option<&[u8]> {
+    let start = |word: &str| {
+        let (head, rest) = line.split_at_checked(word.len())?;
+        head.eq_ignore_ascii_case(word.as_bytes()).then_some(rest)
+    };
+    let rest = start("+OK").or_else(|| start("-ERR"))?;
+    match rest.split_first() {
+        None => Some(rest),
+        Some((b' ', rest)) => Some(rest),
+        Some(_) => None,
+    }
+}
+
+/// The response code in brackets at the start of a status line's text, in upper case.
+#[must_use]
+pub fn code(line: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(behind_status(line)?).ok()?;
+    let (code, _) = text.strip_prefix('[')?.split_once(']')?;
+    Some(code.to_ascii_uppercase())
+}
+
+/// A number of digits only.
+#[must_use]
+pub fn number(word: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(word).ok()?;
+    let is_number = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+    is_number.then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+/// The lines behind the header that a TOP asks for.
+pub(super) fn top_lines(sent: &Sent) -> Option<u64> {
+    let is_top = sent.command().is_some_and(|row| row.verb == "TOP");
+    let word = Words::of(sent.arguments()).nth(1).filter(|_| is_top)?;
+    number(word)
+}
+
+/// Two numbers at the start of a text, with exactly one blank between, and what follows.
+#[must_use]
+pub fn two_numbers(text: &[u8]) -> Option<(u64, u64, &[u8])> {
+    let (first, rest) = field(text);
+    let (second, rest) = field(rest.strip_prefix(b" ")?);
+    Some((number(first)?, number(second)?, rest))
+}
+
+/// The octets up to the next blank, and the rest with that blank.
+#[must_use]
+pub fn field(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text
+        .iter()
+        .position(|octet| *octet == b' ')
+        .unwrap_or(text.len());
+    text.split_at(end)
+}
+
+/// An exchange that has ended.
+#[derive(Debug)]
+pub struct Ended<'a> {
+    /// All of it.
+    pub exchange: &'a Exchange,
+    /// What is known of the message that came.
+    pub body: Option<&'a Body>,
+    /// The verb as in the table; empty for an unknown command and for the greeting.
+    pub verb: &'static str,
+    /// The command line before its first hole.
+    pub command: &'a [u8],
+    /// The status line before its first hole.
+    pub status: &'a [u8],
+}
+
+impl<'a> Ended<'a> {
+    pub(super) fn new(exchange: &'a Exchange, body: Option<&'a Body>) -> Self {
+        Self {
+            body,
+            verb: verb(exchange.sent.as_ref()),
+            command: exchange.command.as_ref().map_or(b"", Line::head),
+            status: exchange.status_line.as_ref().map_or(b"", Line::head),
+            exchange,
+        }
+    }
+
+    /// Whether the reply is positive.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.exchange.status == Some(Status::Positive)
+    }
+
+    /// Whether the reply is negative.
+    #[must_use]
+    pub fn is_err(&self) -> bool {
+        self.exchange.status == Some(Status::Negative)
+    }
+
+    /// Whether the whole reply came: the status line, and the terminator where one belongs.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let data = self.exchange.data.as_ref();
+        self.exchange.status.is_some() && data.is_none_or(|data| data.terminator.is_some())
+    }
+
+    /// Whether rows of its data are missing from the transcript, its end perhaps among them.
+    #[must_use]
+    pub fn has_gap(&self) -> bool {
+        let data = self.exchange.data.as_ref();
+        data.is_some_and(|data| data.has_any_rows)
+    }
+
+    /// Whether a status line came in place of the terminator.
+    #[must_use]
+    pub fn lacks_terminator(&self) -> bool {
+        let data = self.exchange.data.as_ref();
+        data.is_some_and(|data| data.lacks_terminator)
+    }
+
+    /// Whether the status line is `+OK` or `-ERR`, exactly.
+    #[must_use]
+    pub fn has_status_indicator(&self) -> bool {
+        let is_exact = self.status.starts_with(b"+OK") || self.status.starts_with(b"-ERR");
+        is_exact && behind_status(self.status).is_some()
+    }
+
+    /// Whether the command line has more than 512 octets, CRLF included.
+    #[must_use]
+    pub fn is_oversize(&self) -> bool {
+        let line = self.exchange.command.as_ref();
+        line.is_some_and(|line| line.octets > 512)
+    }
+
+    /// Whether the command line ends with LF alone.
+    #[must_use]
+    pub fn is_bare_lf(&self) -> bool {
+        let line = self.exchange.command.as_ref();
+        line.is_some_and(|line| line.end == LineEnd::Lf)
+    }
+
+    /// Whether the command line is none that a server must understand: LF alone ends it, or an octet 0 is in it.
+    #[must_use]
+    pub fn is_garbled(&self) -> bool {
+        self.is_bare_lf() || self.command.contains(&0)
+    }
+
+    /// Whether the command has arguments.
+    #[must_use]
+    pub fn has_arguments(&self) -> bool {
+        self.arguments().next().is_some()
+    }
+
+    /// The words behind the verb, as far as no hole stands before them.
+    pub fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let row = self.exchange.sent.as_ref().and_then(Sent::command);
+        Words::of(self.command).skip(row.map_or(1, Command::verb_words))
+    }
+
+    /// The message number that the command names.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        let is_message = matches!(self.verb, "LIST" | "RETR" | "DELE" | "TOP" | "UIDL");
+        self.arguments()
+            .next()
+            .filter(|_| is_message)
+            .and_then(number)
+    }
+
+    /// The text behind the status indicator; None when the line has holes.
+    #[must_use]
+    pub fn text(&self) -> Option<&'a [u8]> {
+        let line = self.exchange.status_line.as_ref()?;
+        let is_plain = line
+            .pieces
+            .iter()
+            .all(|piece| matches!(piece, Piece::Octets(_)));
+        behind_status(self.status).filter(|_| is_plain && line.is_whole())
+    }
+
+    /// The response code, in upper case.
+    #[must_use]
+    pub fn code(&self) -> Option<String> {
+        code(self.status)
+    }
+
+    /// A digest of the name of a USER; None when it is hidden.
+    #[must_use]
+    pub fn name(&self) -> Option<u64> {
+        let name = self.arguments().next().filter(|_| self.verb == "USER")?;
+        Some(super::known::digest(name))
+    }
+
+    /// The name of the mechanism of an AUTH, in upper case.
+    #[must_use]
+    pub fn mechanism(&self) -> Option<String> {
+        let name = self.arguments().next().filter(|_| self.verb == "AUTH")?;
+        Some(String::from_utf8_lossy(name).to_ascii_uppercase())
+    }
+
+    /// Whether an AUTH has an initial response, hidden or not.
+    #[must_use]
+    pub fn has_initial_response(&self) -> bool {
+        let line = self.exchange.command.as_ref();
+        self.verb == "AUTH"
+            && (self.arguments().nth(1).is_some() || line.is_some_and(|line| line.pieces.len() > 1))
+    }
+
+    /// Whether the client has sent credentials: PASS, APOP, or AUTH with a response.
+    #[must_use]
+    pub fn has_credentials(&self) -> bool {
+        let mut inside = self.exchange.sasl.iter();
+        let is_answered = inside.any(|line| line.side == Side::Client && line.head() != b"*");
+        self.verb != "AUTH" || self.has_initial_response() || is_answered
+    }
+
+    /// Where the status line stands, or the command when there is none.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        let lines = [&self.exchange.status_line, &self.exchange.command];
+        let line = lines.into_iter().flatten().next();
+        line.map_or_else(|| self.exchange.place(), |line| line.place)
+    }
+
+    /// A spot at the status line.
+    pub fn spot(&self, what: impl Into<String>) -> Spot {
+        let seen = if self.exchange.status_line.is_some() {
+            self.status
+        } else {
+            self.command
+        };
+        Spot {
+            place: self.place(),
+            octets: seen.to_vec(),
+            what: what.into(),
+        }
+    }
+
+    /// A spot at the line of a body that is one more than TOP was to bring; without one, at the status line.
+    pub fn at_excess(&self, what: &str) -> Spot {
+        let excess = self.body.and_then(|body| body.excess.clone());
+        excess.map_or_else(
+            || self.spot(what),
+            |spot| Spot {
+                what: what.to_owned(),
+                ..spot
+            },
+        )
+    }
+
+    /// A spot at the status line, if `is_broken`.
+    pub fn when(&self, is_broken: bool, what: &str) -> Option<Spot> {
+        is_broken.then(|| self.spot(what))
+    }
+
+    /// A spot at the command, if `is_broken`.
+    pub fn command_when(&self, is_broken: bool, what: &str) -> Option<Spot> {
+        let place = self.exchange.command.as_ref().map(|line| line.place);
+        is_broken.then(|| Spot {
+            place: place.unwrap_or_else(|| self.place()),
+            octets: self.command.to_vec(),
+            what: what.to_owned(),
+        })
+    }
+}
+
+/// Puts the lines of a listing together.
+#[derive(Debug)]
+pub(super) struct Lines {
+    list: List,
+    sent: Sent,
+    place: Place,
+    text: Vec<u8>,
+    octets: u64,
+    has_holes: bool,
+    /// Rows are missing: what comes now need not be of this listing.
+    is_torn: bool,
+}
+
+impl Lines {
+    pub(super) fn new(list: List, sent: Sent) -> Self {
+        Self {
+            list,
+            sent,
+            place: Place::default(),
+            text: Vec::new(),
+            octets: 0,
+            has_holes: false,
+            is_torn: false,
+        }
+    }
+
+    /// With `is_run` each line of the octets is a row of the file.
+    pub(super) fn feed(
+        &mut self,
+        octets: &[u8],
+        mut place: Place,
+        is_run: bool,
+        tell: &mut dyn FnMut(&Heard<'_>),
+    ) {
+        let mut rest = if self.is_torn { b"" } else { octets };
+        while !rest.is_empty() {
+            if self.octets == 0 {
+                self.place = place;
+            }
+            let (piece, behind) = match memchr::memchr(b'\n', rest) {
+                Some(at) => rest.split_at(at + 1),
+                None => (rest, &b""[..]),
+            };
+            self.octets += piece.len() as u64;
+            // Two more than a line may have, so that the line end is seen.
+            let room = if self.has_holes {
+                0
+            } else {
+                LINE_KEPT + 2 - self.text.len()
+            };
+            self.text.extend(piece.iter().take(room));
+            if piece.ends_with(b"\n") {
+                self.tell(tell);
+            }
+            if is_run {
+                place.next_row(piece);
+            }
+            rest = behind;
+        }
+    }
+
+    pub(super) fn hole(&mut self) {
+        if self.is_torn {
+            return;
+        }
+        self.octets += 1;
+        self.has_holes = true;
+    }
+
+    /// Rows are missing here, perhaps from the middle of a line.
+    pub(super) fn tear(&mut self) {
+        self.is_torn = true;
+        self.octets = 0;
+        self.text.clear();
+    }
+
+    /// Tells a line that was cut.
+    pub(super) fn finish(&mut self, tell: &mut dyn FnMut(&Heard<'_>)) {
+        if self.octets > 0 {
+            self.tell(tell);
+        }
+    }
+
+    fn tell(&mut self, tell: &mut dyn FnMut(&Heard<'_>)) {
+        let (text, end) = match self.text.as_slice() {
+            [text @ .., b'\r', b'\n'] => (text, LineEnd::Crlf),
+            [text @ .., b'\n'] => (text, LineEnd::Lf),
+            text => (text, LineEnd::None),
+        };
+        tell(&Heard {
+            role: Role::Listed(self.list),
+            place: self.place,
+            text,
+            has_holes: self.has_holes,
+            octets: self.octets,
+            end,
+            sent: Some(&self.sent),
+        });
+        self.text.clear();
+        self.octets = 0;
+        self.has_holes = false;
+    }
+}

@@ -1,0 +1,574 @@
+//! What is known of a session so far: what rules look at besides the line or exchange that they judge.
+
+mod exchange;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+pub use super::facts::{Fetched, Last, Listing, Message, Odd};
+use super::heard::{field, number, two_numbers};
+use super::waiting::Waiting;
+use super::{Heard, List, Role};
+use crate::pop3::command::{States, Words};
+use crate::pop3::sasl;
+use crate::pop3::tracker::{Sent, Side, State, Status};
+use crate::reading::dialogue::{Event, EventKind, Place};
+use crate::transcript::{Item, Row};
+
+/// The most messages of which something is kept.
+pub const MESSAGES_MAX: usize = 65_536;
+
+/// How long nothing was sent before a server is taken to have lost its patience, in milliseconds.
+const IDLE_MS: u64 = 30_000;
+
+/// The most capability lines that are kept.
+const CAPABILITIES_MAX: usize = 256;
+
+/// More lines than a client asks TOP for, except to try the server.
+pub const HUGE_LINES: u64 = 99_999_999;
+
+/// So many refusals may make a server close; the strictest that was seen closes at the fifth.
+const ERRORS_MIN: u64 = 3;
+
+/// The most names that are kept.
+const NAMES_MAX: usize = 64;
+
+/// Of how many messages the header lines are kept.
+const HEADERS_MAX: usize = 16;
+
+/// A name that no server has a mailbox for: the probes ask for it.
+pub const NOBODY: &str = "poptalk-no-such-user";
+
+/// What is known of a session so far.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Milliseconds since the first row.
+    pub now_ms: u64,
+    /// Milliseconds between the row that is read and the one before it.
+    pub gap_ms: u64,
+    /// The row that is read.
+    pub place: Place,
+    /// The event that is read.
+    pub event: Option<EventKind>,
+    /// That event says that the client closed.
+    pub is_closed_by_client: bool,
+    /// The transcript has ended.
+    pub is_over: bool,
+    /// The transcript begins in the middle of a session.
+    pub is_piece: bool,
+    /// The connection stands, to a host that is not this machine.
+    pub is_remote: bool,
+    /// Rows are missing, and which command the server answers is not known since.
+    pub is_lost: bool,
+    /// Something was wrong that explains what comes next: a greeting of another protocol, `+OK` where a challenge is due. Until a proper
+    /// reply to a command that exists.
+    pub is_explained: bool,
+    /// No greeting came, as it seems: the row of the first reply, which may have been one after all.
+    pub first_reply: Option<Place>,
+    /// The row of the last command.
+    pub command_row: usize,
+    /// The reply to the next command came inside a message that has no terminator.
+    pub is_answered_in_message: bool,
+    /// The state; None when the transcript does not tell.
+    pub state: Option<State>,
+    /// TLS is on.
+    pub is_tls: bool,
+    /// TLS was begun by STLS.
+    pub is_by_stls: bool,
+    /// The text of the greeting behind its status indicator.
+    pub greeting: Option<Vec<u8>>,
+    /// Whether a greeting came, good or bad.
+    pub is_greeted: bool,
+    /// The greeting was none of a server that goes on: `-ERR`, or another service. Nobody is owed a reply.
+    pub is_turned_away: bool,
+    /// The reply before had no status indicator: what comes may belong to any command.
+    pub is_out_of_step: bool,
+    /// `-ERR` came behind a reply, and nothing since: where, and its text.
+    pub parting: Option<(Place, Vec<u8>)>,
+    /// Commands that are not in the table and were refused.
+    pub refused_unknown: u64,
+    /// Digests of the names that USER was answered `+OK` for.
+    pub accepted_names: BTreeSet<u64>,
+    /// USER was answered `+OK` for a name that nobody has ([`NOBODY`]), behind another USER or in another session.
+    pub takes_nobody: bool,
+    /// Commands that were sent.
+    pub commands: u64,
+    /// Commands that were sent since TLS is on.
+    pub commands_in_tls: u64,
+    /// The verbs of the commands that wait for a reply, in upper case, oldest first.
+    pub waiting: Waiting,
+    /// A command was sent behind STLS, before its reply or the handshake.
+    pub is_behind_stls: bool,
+    /// STLS was answered `+OK`.
+    pub is_stls_agreed: bool,
+    /// The recording says that octets came together with that `+OK`, before the client began its handshake.
+    pub has_injection: bool,
+    /// STLS was refused.
+    pub is_stls_refused: bool,
+    /// The capabilities that CAPA told in each phase: at first, inside TLS after STLS, after the login.
+    pub announced: [Option<Vec<String>>; 3],
+    /// The number of that phase.
+    pub phase: usize,
+    /// UTF8 was agreed, or LANG.
+    pub is_utf8: bool,
+    /// UTF8 was agreed.
+    pub has_utf8: bool,
+    /// The exchange before, if any.
+    pub last: Option<Last>,
+    /// How often the server said `-ERR`.
+    pub refusals: u64,
+    /// How often USER was answered.
+    pub users: u64,
+    /// USER was answered `+OK`, and no PASS came since.
+    pub has_user: bool,
+    /// USER was answered `+OK` before TLS, and not since.
+    pub has_user_of_before: bool,
+    /// APOP was refused.
+    pub is_apop_refused: bool,
+    /// CAPA was refused.
+    pub is_capa_refused: bool,
+    /// The commands for a login that the server does not have, by its refusals.
+    pub missing_logins: Vec<&'static str>,
+    /// The mechanisms that AUTH without arguments listed.
+    pub auth_listed: Vec<String>,
+    /// AUTH with an initial response was refused; the mechanisms.
+    pub refused_with_initial: Vec<String>,
+    /// Verbs that were refused in other letters than upper case, without arguments.
+    pub refused_in_lower: Vec<&'static str>,
+    /// What STAT said when nothing was deleted.
+    pub stat: Option<(u64, u64)>,
+    /// The messages.
+    pub messages: BTreeMap<u64, Message>,
+    /// The header lines of the messages that came last, as digests.
+    pub headers: VecDeque<(u64, Vec<u64>)>,
+    /// Not all messages are kept, or not all of a listing was in the transcript.
+    pub is_partial: bool,
+    /// How many messages there are, when a whole listing or STAT told it while nothing was deleted.
+    pub count: Option<u64>,
+    /// A whole LIST came while nothing was deleted: its messages and the sum of their sizes.
+    pub listed: Option<(u64, u64)>,
+    /// A whole UIDL came while nothing was deleted: its messages.
+    pub unique: Option<u64>,
+    /// Messages that a whole or partial UIDL told to have a unique-id that another one has: each with one of those.
+    pub twins: BTreeMap<u64, u64>,
+    /// The messages that are marked as deleted.
+    pub marked: BTreeSet<u64>,
+    /// Marks were taken away by RSET.
+    pub was_reset: bool,
+    /// What LAST said last.
+    pub last_number: Option<u64>,
+    /// TOP, and no RETR, came since then.
+    pub is_only_top_since: bool,
+    /// The highest message that RETR brought since the login or RSET.
+    pub highest_retrieved: u64,
+    /// The server said that it gives up waiting.
+    pub has_given_up: bool,
+    /// The listing that is coming, or came last.
+    pub listing: Listing,
+    has_rows: bool,
+    /// The transcript may begin in the middle of a session: only the first command shows more.
+    may_be_piece: bool,
+    /// The login was seen, and all that came after it.
+    pub has_login: bool,
+    /// The row of the client that came last.
+    pub(super) client_row: Place,
+    /// The row of the last SASL response that was malformed and hidden.
+    pub(super) malformed_response: Option<Place>,
+}
+
+impl Known {
+    /// Begins an item.
+    pub(super) fn start(&mut self, place: Place, item: &Item) {
+        self.place = place;
+        self.event = None;
+        match item {
+            Item::Row(Row { side, after_ms, .. }) => {
+                let is_first = !std::mem::replace(&mut self.has_rows, true);
+                if *side == Side::Client {
+                    self.client_row = place;
+                }
+                self.is_piece |= is_first && *side == Side::Client && self.state.is_none();
+                self.now_ms = self.now_ms.saturating_add(*after_ms);
+                self.gap_ms = *after_ms;
+            }
+            Item::Event(text) => {
+                self.event = Some(Event::read(place, text).kind);
+                self.is_closed_by_client = text.starts_with("closed by client");
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the session is before its login, and that is sure.
+    #[must_use]
+    pub fn is_authorization(&self) -> bool {
+        self.state == Some(State::Authorization)
+    }
+
+    /// Whether the session is behind its login.
+    #[must_use]
+    pub fn is_transaction(&self) -> bool {
+        self.state == Some(State::Transaction)
+    }
+
+    /// Whether octets go over a network where others can read them.
+    #[must_use]
+    pub fn is_in_clear(&self) -> bool {
+        self.is_remote && !self.is_tls
+    }
+
+    /// The last CAPA reply that holds now.
+    #[must_use]
+    pub fn capabilities(&self) -> Option<&[String]> {
+        let upto = self.announced.get(..=self.phase)?;
+        let from = usize::from(self.is_by_stls);
+        let lists = upto.get(from..).unwrap_or_default();
+        lists.iter().rev().flatten().next().map(Vec::as_slice)
+    }
+
+    /// Whether the last CAPA reply has this tag; None when there was no CAPA.
+    #[must_use]
+    pub fn announces(&self, tag: &str) -> Option<bool> {
+        Some(has_tag(self.capabilities()?, tag))
+    }
+
+    /// The parameters of this tag in the last CAPA reply, in upper case.
+    #[must_use]
+    pub fn parameters(&self, tag: &str) -> Option<Vec<String>> {
+        let lines = self.capabilities()?.iter();
+        let mut lines = lines.filter_map(|line| {
+            let mut words = line.split_ascii_whitespace();
+            words
+                .next()
+                .is_some_and(|word| word.eq_ignore_ascii_case(tag))
+                .then(|| words.map(str::to_ascii_uppercase).collect())
+        });
+        lines.next()
+    }
+
+    /// Whether there is, or may be, a message of this number that is not marked as deleted.
+    #[must_use]
+    pub fn has_message(&self, message: u64) -> bool {
+        let is_number = (1..=u64::from(u32::MAX)).contains(&message);
+        is_number
+            && self.count.is_none_or(|count| message <= count)
+            && !self.marked.contains(&message)
+    }
+
+    /// Whether this line is the rest of a reply that began with the command.
+    #[must_use]
+    pub fn is_echoed(&self, heard: &Heard<'_>) -> bool {
+        let is_rest = heard.role == Role::Unrequested && heard.behind_status().is_none();
+        is_rest && self.last.as_ref().is_some_and(|last| last.is_echo)
+    }
+
+    /// Whether a refusal came right before, and others before that: many servers close after a few. Refused credentials are not among them,
+    /// and neither are optional commands: rules of their own judge these.
+    #[must_use]
+    pub fn is_behind_errors(&self) -> bool {
+        let is_other = |last: &Last| {
+            let is_login = matches!(last.verb, "PASS" | "APOP" | "AUTH");
+            !is_login && !last.is_greeting && !last.is_oversize
+        };
+        self.refusals >= ERRORS_MIN
+            && self.is_behind_refusal()
+            && !self.is_behind_refused_option()
+            && self.last.as_ref().is_some_and(is_other)
+    }
+
+    /// Whether the command before ended with LF alone, or had an octet 0, and was not answered: the server may take the next line for
+    /// the rest of it.
+    #[must_use]
+    pub fn is_behind_garbled(&self) -> bool {
+        let is_open = |last: &Last| last.is_garbled && last.status.is_none();
+        self.last.as_ref().is_some_and(is_open)
+    }
+
+    /// Whether the command before was far too long, and was refused.
+    #[must_use]
+    pub fn is_behind_oversize(&self) -> bool {
+        let is_oversize = self.last.as_ref().is_some_and(|last| last.is_oversize);
+        is_oversize && self.is_behind_refusal()
+    }
+
+    /// Whether the verb of the exchange before is this one.
+    #[must_use]
+    pub fn is_behind(&self, verb: &str) -> bool {
+        self.last.as_ref().is_some_and(|last| last.verb == verb)
+    }
+
+    /// Whether the exchange before was refused.
+    #[must_use]
+    pub fn is_behind_refusal(&self) -> bool {
+        self.last
+            .as_ref()
+            .is_some_and(|last| last.status == Some(Status::Negative))
+    }
+
+    /// Whether an optional command was refused right before, and no credentials with it. STLS with a command right after it
+    /// looks like an attack (RFC 2595 §4), so a server may well close then.
+    #[must_use]
+    pub fn is_behind_refused_option(&self) -> bool {
+        self.last.as_ref().is_some_and(|last| {
+            let is_refused = last.status == Some(Status::Negative);
+            let is_attack = last.verb == "STLS" && self.is_behind_stls;
+            let has_credentials = last.verb == "AUTH" && last.has_credentials;
+            is_refused && last.is_optional && !is_attack && !has_credentials
+        })
+    }
+
+    /// Whether the reply to QUIT has come.
+    #[must_use]
+    pub fn has_quit(&self) -> bool {
+        self.last
+            .as_ref()
+            .is_some_and(|last| last.verb == "QUIT" && last.status.is_some())
+    }
+
+    /// What this line is, when it came although nothing was asked.
+    #[must_use]
+    pub fn odd(&self, heard: &Heard<'_>) -> Option<Odd> {
+        if heard.role != Role::Unrequested {
+            return None;
+        }
+        let is_negative = heard.text.starts_with(b"-ERR");
+        let Some(last) = &self.last else {
+            return Some(match self.is_by_stls {
+                true if self.is_behind_stls => Odd::Smuggled,
+                true => Odd::SecondGreeting,
+                false => Odd::Other,
+            });
+        };
+        let is_ok = last.status == Some(Status::Positive);
+        let is_status = heard.behind_status().is_some();
+        Some(match last.verb {
+            _ if last.is_greeting => Odd::WithGreeting,
+            _ if is_negative && self.gap_ms >= IDLE_MS => Odd::Autologout,
+            _ if matches!(last.status, None | Some(Status::Malformed)) => Odd::OutOfStep,
+            "QUIT" => Odd::BehindQuit,
+            _ if is_negative && is_status => Odd::Parting,
+            "LIST" | "UIDL" if last.has_arguments && is_ok => Odd::ListingOfSingle,
+            _ if is_status => Odd::StatusTwice,
+            _ if !is_ok => Odd::BehindError,
+            "RETR" | "TOP" => Odd::BehindMessage,
+            _ => Odd::Other,
+        })
+    }
+
+    /// Whether this line, which stands where a status line would, is rather one of a message that is out of step with its command.
+    #[must_use]
+    pub fn is_data(&self, heard: &Heard<'_>) -> bool {
+        let is_stray = match heard.role {
+            Role::Status => self.is_out_of_step,
+            Role::Unrequested => {
+                matches!(self.odd(heard), Some(Odd::OutOfStep | Odd::BehindMessage))
+            }
+            _ => false,
+        };
+        is_stray && heard.behind_status().is_none()
+    }
+
+    pub(super) fn command_sent(&mut self, heard: &Heard<'_>) {
+        self.parting = None;
+        self.command_row = heard.place.row;
+        if std::mem::take(&mut self.may_be_piece)
+            && let Some(row) = heard.sent.and_then(Sent::command)
+            && row.states == States::AUTHORIZATION
+            && row.verb != "PASS"
+        {
+            self.state = Some(State::Authorization);
+        }
+        self.commands += 1;
+        self.commands_in_tls += u64::from(self.is_tls);
+        if self.is_stls_agreed && !self.is_tls || self.waiting.has("STLS") {
+            self.is_behind_stls = true;
+        }
+        if self.waiting.len() < MESSAGES_MAX {
+            let verb = heard.sent.map(Sent::verb).unwrap_or_default();
+            self.waiting.push(verb);
+        }
+    }
+
+    pub(super) fn start_data(&mut self, list: Option<List>) {
+        self.listing = Listing {
+            list,
+            ..Listing::default()
+        };
+    }
+
+    /// A line of the listing that is coming.
+    pub(super) fn listed(&mut self, heard: &Heard<'_>) {
+        let listing = &mut self.listing;
+        listing.lines += 1;
+        let Some(text) = heard.plain() else {
+            listing.has_holes = true;
+            return;
+        };
+        match heard.role {
+            Role::Listed(List::Capabilities) if listing.capabilities.len() < CAPABILITIES_MAX => {
+                let line = String::from_utf8_lossy(text).trim().to_owned();
+                if !line.is_empty() {
+                    listing.capabilities.push(line);
+                }
+            }
+            Role::Listed(List::Other)
+                if heard.verb() == "AUTH" && listing.capabilities.len() < CAPABILITIES_MAX =>
+            {
+                let name = String::from_utf8_lossy(text).trim().to_ascii_uppercase();
+                listing
+                    .capabilities
+                    .extend(Some(name).filter(|name| !name.is_empty()));
+            }
+            Role::Listed(List::Scan) => match two_numbers(text) {
+                Some((message, size, _)) if listing.numbers.len() < MESSAGES_MAX => {
+                    listing.sum = listing.sum.saturating_add(size);
+                    listing.before = message;
+                    listing.numbers.insert(message, size);
+                }
+                _ => listing.is_odd = true,
+            },
+            Role::Listed(List::Unique) => {
+                let (first, rest) = field(text);
+                match number(first) {
+                    Some(message) if listing.numbers.len() < MESSAGES_MAX => {
+                        let id = digest(rest.trim_ascii_start());
+                        listing.before = message;
+                        listing.numbers.insert(message, id);
+                        listing.unique_ids.insert(id, message);
+                    }
+                    _ => listing.is_odd = true,
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn enter(&mut self, state: State) {
+        if state == State::Authorization && self.state.is_none() {
+            self.may_be_piece = !self.is_piece;
+            self.is_partial = true;
+            return;
+        }
+        if state == State::Transaction {
+            self.phase = 2;
+            (self.has_login, self.is_partial) = (true, false);
+            self.messages.clear();
+            self.marked.clear();
+            self.twins.clear();
+            (self.stat, self.count, self.listed, self.unique) = (None, None, None, None);
+        }
+        self.state = Some(state);
+    }
+
+    pub(super) fn unrequested(&mut self, heard: &Heard<'_>) {
+        if self.is_lost {
+            // One reply more than commands: there was a greeting.
+            self.first_reply = None;
+            return;
+        }
+        if self.is_explained {
+            return;
+        }
+        let odd = self.odd(heard);
+        self.has_given_up |= odd == Some(Odd::Autologout);
+        self.parting = (odd == Some(Odd::Parting)).then(|| (heard.place, heard.text.to_vec()));
+    }
+
+    /// Rows are missing; `is_in_data` of a reply.
+    pub(super) fn lose(&mut self, is_in_data: bool) {
+        self.is_lost = true;
+        // Where a reply was awaited, its exchange says what is void.
+        if !is_in_data && self.waiting.is_empty() && !self.may_be_piece {
+            self.any_rows();
+        }
+    }
+
+    pub(super) fn any_rows(&mut self) {
+        // Whatever was learnt may be void.
+        let is_remote = self.is_remote;
+        *self = Self {
+            is_remote,
+            is_lost: self.is_lost,
+            has_rows: self.has_rows,
+            waiting: std::mem::take(&mut self.waiting),
+            gap_ms: self.gap_ms,
+            event: self.event,
+            is_closed_by_client: self.is_closed_by_client,
+            is_over: self.is_over,
+            is_by_stls: self.is_by_stls,
+            is_tls: self.is_tls,
+            is_greeted: true,
+            is_piece: true,
+            is_partial: true,
+            now_ms: self.now_ms,
+            place: self.place,
+            ..Self::default()
+        };
+    }
+
+    pub(super) fn event(&mut self, event: &Event) {
+        match event.kind {
+            EventKind::Connected => {
+                self.state = Some(State::Greeting);
+                let to = event.text.trim_start_matches("connected ");
+                let is_here = ["127.", "[::1]", "::1", "localhost"];
+                self.is_remote = !is_here.iter().any(|start| to.starts_with(start));
+            }
+            EventKind::TlsStarted => {
+                self.is_tls = true;
+                self.is_by_stls = self.is_greeted || self.is_piece;
+                self.commands_in_tls = 0;
+                self.waiting.clear();
+                if self.is_by_stls {
+                    self.phase = 1;
+                    self.greeting = None;
+                    self.missing_logins.clear();
+                    self.auth_listed.clear();
+                    self.has_user_of_before = std::mem::take(&mut self.has_user);
+                    self.last = None;
+                    if self.state == Some(State::Transaction) {
+                        self.state = Some(State::Authorization);
+                    }
+                }
+            }
+            EventKind::TimedOut => self.waiting.clear(),
+            EventKind::Injected => self.has_injection = true,
+            EventKind::Malformed => self.secret_was_malformed(event),
+            _ => {}
+        }
+    }
+
+    /// The timestamp of the greeting, when it has the form that one must have.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<&[u8]> {
+        sasl::timestamp(self.greeting.as_deref()?)
+    }
+}
+
+/// Whether one of these capability lines has this tag.
+#[must_use]
+pub fn has_tag(lines: &[String], tag: &str) -> bool {
+    lines
+        .iter()
+        .any(|line| tag_of(line).eq_ignore_ascii_case(tag))
+}
+
+/// The tag of a capability line.
+#[must_use]
+pub fn tag_of(line: &str) -> &str {
+    line.split_ascii_whitespace().next().unwrap_or_default()
+}
+
+/// A digest of octets, for comparing within one session.
+#[must_use]
+pub fn digest(octets: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    octets.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The words of octets, for rules that look at more than two.
+#[must_use]
+pub fn words(octets: &[u8]) -> Vec<&[u8]> {
+    Words::of(octets).collect()
+}

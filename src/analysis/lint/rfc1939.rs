@@ -1,0 +1,460 @@
+//! RFC 1939, the base protocol: greeting, status lines, and what comes unasked.
+
+use super::heard::{behind_status, two_numbers};
+use super::known::Odd;
+use super::{Check, Heard, Known, Role, Rule, Spot};
+use crate::analysis::finding::Level::{Info, Must, Should};
+use crate::base::service::Service;
+use crate::pop3::tracker::{LineEnd, Sent};
+use crate::reading::dialogue::EventKind;
+
+/// What is wrong with the start of a status line or greeting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    Tls,
+    Empty,
+    OtherProtocol,
+    Lowercase,
+    Echo,
+    CapaWithoutStatus,
+    OutOfOrder,
+    Malformed,
+    Missing,
+}
+
+/// What two replies to one command are.
+const TWICE: &str = "one more status line than commands";
+
+/// What is wrong with the start of this line; None when nothing is.
+pub(super) fn fault(heard: &Heard<'_>, known: &Known) -> Option<Fault> {
+    if !matches!(heard.role, Role::Greeting | Role::Status) {
+        return None;
+    }
+    let text = heard.text;
+    let has_indicator = behind_status(text).is_some();
+    Some(match text {
+        [] if heard.has_holes => return None,
+        [] if heard.end == LineEnd::None => return None,
+        _ if heard.is_tls_record() => Fault::Tls,
+        [] => Fault::Empty,
+        _ if text.starts_with(b"+OK") && has_indicator => return None,
+        _ if text.starts_with(b"-ERR") && has_indicator => return None,
+        _ if has_indicator => Fault::Lowercase,
+        // It was cut, or goes on with a hole.
+        _ if b"+OK".starts_with(text) || b"-ERR".starts_with(text) => {
+            if heard.end == LineEnd::None || heard.has_holes {
+                return None;
+            }
+            Fault::Malformed
+        }
+        _ if heard.role == Role::Greeting && Service::of_start(text).is_some() => {
+            Fault::OtherProtocol
+        }
+        _ if is_echo(heard.sent, heard.text) => Fault::Echo,
+        _ if heard.verb() == "CAPA" => Fault::CapaWithoutStatus,
+        _ if is_out_of_order(heard, known) => Fault::OutOfOrder,
+        [b'+' | b'-', ..] => Fault::Malformed,
+        _ if starts_with_any(&text.to_ascii_uppercase(), &["OK", "ERR"]) => Fault::Malformed,
+        _ => Fault::Missing,
+    })
+}
+
+/// Whether this is the greeting of another protocol, wherever the recording begins.
+pub(super) fn is_foreign_greeting(exchange: &crate::reading::dialogue::Exchange) -> bool {
+    let line = exchange.status_line.as_ref();
+    exchange.is_greeting && line.is_some_and(|line| Service::of_start(line.head()).is_some())
+}
+
+pub(super) fn starts_with_any(text: &[u8], starts: &[&str]) -> bool {
+    starts
+        .iter()
+        .any(|start| text.starts_with(start.as_bytes()))
+}
+
+/// Whether the numbers that a later command asked for stand where another one's reply belongs.
+fn is_out_of_order(heard: &Heard<'_>, known: &Known) -> bool {
+    let is_list = |verb: &str| matches!(verb, "STAT" | "LIST");
+    !known.is_out_of_step
+        && !is_list(heard.verb())
+        && (known.waiting.has_later("STAT") || known.waiting.has_later("LIST"))
+        && two_numbers(heard.text).is_some()
+}
+
+/// The `-ERR` behind a reply, when `is_known` that the server went on, or that it did not.
+fn parting(known: &Known, is_known: bool, what: &str) -> Option<Spot> {
+    let (place, text) = known.parting.as_ref().filter(|_| is_known)?;
+    Some(Spot {
+        place: *place,
+        octets: text.clone(),
+        what: what.to_owned(),
+    })
+}
+
+/// Whether a status line begins with the command that it answers.
+pub(super) fn is_echo(sent: Option<&Sent>, text: &[u8]) -> bool {
+    let Some(sent) = sent else { return false };
+    let verb = sent.verb();
+    let Some((head, rest)) = text.split_at_checked(verb.len()) else {
+        return false;
+    };
+    !verb.is_empty()
+        && head.eq_ignore_ascii_case(verb.as_bytes())
+        && matches!(rest.first(), None | Some(b' ' | b'+' | b'-'))
+}
+
+/// Whether a line is the client's own, sent back: its line end and length are not the server's.
+fn is_of_echo(heard: &Heard<'_>, known: &Known) -> bool {
+    fault(heard, known) == Some(Fault::Echo) || known.is_echoed(heard)
+}
+
+pub(super) const RULES: &[Rule] = &[
+    // RFC 1939 §4: the server sends one line of greeting as soon as the connection stands; the client waits for it.
+    Rule {
+        id: "no-greeting",
+        level: Must,
+        source: "RFC 1939 §4",
+        says: "the server speaks first, with one line of greeting",
+        hint: "check port and service: a port for TLS waits for the client (connect with --tls), and so does a web server",
+        also: &[],
+        check: &[
+            Check::Exchange(|ended, _| {
+                let what = "the first line answers a command: no greeting came before it";
+                ended.when(ended.exchange.has_no_greeting, what)
+            }),
+            // A late greeting makes one line more than there are commands.
+            Check::Event(|event, known| {
+                let is_end = event.kind == EventKind::Closed && known.waiting.is_empty();
+                let place = known.first_reply.filter(|_| is_end)?;
+                Some(Spot::at(
+                    place,
+                    "as many replies as commands, and no greeting",
+                ))
+            }),
+            Check::Event(|event, known| {
+                use crate::reading::dialogue::EventKind::{Closed, Lost, TimedOut};
+                let is_end = matches!(event.kind, Closed | Lost | TimedOut);
+                let is_silent =
+                    known.state == Some(crate::pop3::tracker::State::Greeting) && !known.is_greeted;
+                // Who leaves did not wait, or not for long enough.
+                let is_ours = known.is_closed_by_client;
+                (is_end && is_silent && !is_ours)
+                    .then(|| super::Spot::at(event.place, "no greeting came"))
+            }),
+        ],
+    },
+    // RFC 1939 §4: the greeting is a positive response. Servers refuse with -ERR all the same, when they are full or shut.
+    Rule {
+        id: "greeting-err",
+        level: Must,
+        source: "RFC 1939 §4",
+        says: "the greeting is a positive response",
+        hint: "the server refuses this address, or everybody: wait, try from another address, or read its log",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            // Where the client spoke first, it may be the reply.
+            let is_err = heard.role == Role::Greeting
+                && known.waiting.is_empty()
+                && heard.text.to_ascii_uppercase().starts_with(b"-ERR");
+            let is_redis = super::transport::is_redis(heard);
+            heard.when(is_err && !is_redis, "the greeting is -ERR")
+        })],
+    },
+    // RFC 1939 §3, §4: a greeting begins with `+OK`; these first words are those of other protocols.
+    Rule {
+        id: "greeting-wrong-protocol",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "a POP3 server greets with +OK; other words are those of another service",
+        hint: "POP3 is on port 110, over TLS on 995; check the port, and where it is forwarded to",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            heard.when(
+                fault(heard, known) == Some(Fault::OtherProtocol),
+                "another service answers",
+            )
+        })],
+    },
+    // RFC 1939 §4: the greeting is one line; the client speaks next.
+    Rule {
+        id: "greeting-extra-data",
+        level: Must,
+        source: "RFC 1939 §4",
+        says: "the greeting is one line, and the client speaks next",
+        hint: "do not send a password: somebody may have put replies there before they were asked for",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            heard.when(
+                known.odd(heard) == Some(Odd::WithGreeting),
+                "more than one line of greeting",
+            )
+        })],
+    },
+    // RFC 1939 §3: all responses end with a CRLF pair.
+    Rule {
+        id: "bare-lf",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "lines of the server end with CRLF",
+        hint: "the server prints LF alone: it must send CRLF behind every line",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let is_bare =
+                heard.role.is_servers() && heard.end == LineEnd::Lf && !heard.is_tls_record();
+            heard.when(is_bare, "the line ends with LF alone")
+        })],
+    },
+    // RFC 1939 §3: CR is sent as part of a CRLF pair only.
+    Rule {
+        id: "bare-cr",
+        level: Should,
+        source: "RFC 1939 §3",
+        says: "a CR stands only in front of an LF",
+        hint: "the server takes CR for a line end, or cuts lines: it must send CRLF",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let line = heard.text.strip_suffix(b"\r").unwrap_or(heard.text);
+            let is_bare =
+                heard.role.is_servers() && heard.plain().is_some() && line.contains(&b'\r');
+            heard.when(is_bare, "a CR inside the line")
+        })],
+    },
+    // RFC 1939 §3: one CRLF ends a line. CR CR LF comes from adding CRLF to a line that has one.
+    Rule {
+        id: "crcrlf",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "a line ends with CRLF, not with CR CR LF",
+        hint: "the server adds CRLF to lines that end with CRLF already: it must store or convert line ends once",
+        also: &[],
+        check: &[
+            Check::Line(|heard, known| {
+                let is_double = heard.role.is_servers()
+                    && heard.end == LineEnd::Crlf
+                    && heard.text.ends_with(b"\r")
+                    && !is_of_echo(heard, known);
+                heard.when(is_double, "the line ends with CR CR LF")
+            }),
+            Check::Exchange(|ended, _| ended.body?.cr_crlf.clone()),
+        ],
+    },
+    // RFC 1939 §3: responses may be up to 512 characters long, the terminating CRLF among them.
+    Rule {
+        id: "status-over-512",
+        level: Should,
+        source: "RFC 1939 §3, RFC 2449 §4",
+        says: "the first line of a reply has at most 512 octets, CRLF included",
+        hint: "the server repeats what the client sent, or has a long banner: shorten it",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let is_first = matches!(
+                heard.role,
+                Role::Greeting | Role::Status | Role::Unrequested
+            );
+            let is_other = known.is_data(heard) || is_of_echo(heard, known);
+            let is_long = is_first && !heard.has_holes && heard.octets > 512 && !is_other;
+            is_long.then(|| heard.spot(format!("the line has {} octets", heard.octets)))
+        })],
+    },
+    // RFC 1939 §3: servers MUST send the status indicators in upper case.
+    Rule {
+        id: "status-lowercase",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "+OK and -ERR are in upper case",
+        hint: "clients that compare octets take this for no reply at all: the server must send upper case",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            heard.when(
+                fault(heard, known) == Some(Fault::Lowercase),
+                "the status indicator is not in upper case",
+            )
+        })],
+    },
+    // RFC 1939 §3: there are two status indicators, `+OK` and `-ERR`, with a blank or the line end behind them.
+    Rule {
+        id: "status-malformed",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "a reply begins with +OK or -ERR, and a blank or the line end follows",
+        hint: "the server's reply is nearly a status line: it must send exactly +OK or -ERR",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            heard.when(
+                fault(heard, known) == Some(Fault::Malformed),
+                "neither +OK nor -ERR",
+            )
+        })],
+    },
+    // RFC 1939 §3: every response begins with a status indicator.
+    Rule {
+        id: "status-missing",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "every reply begins with a status indicator",
+        hint: "the reply is out of step or has no status: connect anew, and look for a message that was not dot-stuffed",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            heard.when(
+                fault(heard, known) == Some(Fault::Missing),
+                "the reply has no status indicator",
+            )
+        })],
+    },
+    // RFC 1939 §3: an empty line is no response.
+    Rule {
+        id: "status-empty",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "an empty line is no reply",
+        hint: "the server failed while it answered: try again on a new connection, and look at the message that was asked for",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            heard.when(
+                fault(heard, known) == Some(Fault::Empty),
+                "an empty line in place of a reply",
+            )
+        })],
+    },
+    // RFC 1939 §3: one response for each command.
+    Rule {
+        id: "status-twice",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "each command gets one status line",
+        hint: "server and proxy both answer, or the server answers twice: replies do not fit the commands any more",
+        also: &[],
+        check: &[
+            Check::Line(|heard, known| {
+                heard.when(known.odd(heard) == Some(Odd::StatusTwice), TWICE)
+            }),
+            // Two behind one another are told apart by what follows.
+            Check::Line(|heard, known| {
+                let goes_on = matches!(heard.role, Role::Command | Role::Unrequested);
+                parting(known, goes_on, TWICE)
+            }),
+            Check::Event(|event, known| {
+                let is_left = event.kind == EventKind::Closed && known.is_closed_by_client;
+                parting(known, is_left, TWICE)
+            }),
+            Check::Exchange(|ended, _| {
+                let body = ended
+                    .body
+                    .filter(|_| matches!(ended.verb, "RETR" | "TOP"))?;
+                let what = "the data begins with a status line";
+                body.first_line.starts_with(b"+OK").then(|| super::Spot {
+                    place: body.first.unwrap_or_default(),
+                    octets: body.first_line.trim_ascii_end().to_vec(),
+                    what: what.to_owned(),
+                })
+            }),
+        ],
+    },
+    // RFC 1939 §5, §7: with a number LIST and UIDL are answered by one line.
+    Rule {
+        id: "single-answered-multi",
+        level: Must,
+        source: "RFC 1939 §5, §7",
+        says: "LIST and UIDL with a number are answered by one line",
+        hint: "the server does not look at the argument and sends the whole listing: update it",
+        also: &["list-malformed"],
+        check: &[Check::Line(|heard, known| {
+            heard.when(
+                known.odd(heard) == Some(Odd::ListingOfSingle),
+                "a listing although one message was asked for",
+            )
+        })],
+    },
+    // RFC 1939 §3: only some positive replies are of several lines; -ERR is always one line.
+    Rule {
+        id: "err-multiline",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "an error is one line",
+        hint: "clients take the second line for the next reply: the server must say all in one line",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            heard.when(
+                known.odd(heard) == Some(Odd::BehindError),
+                "another line behind -ERR",
+            )
+        })],
+    },
+    // RFC 1939 §3: client and server exchange commands and responses; the server sends nothing of its own accord.
+    Rule {
+        id: "unsolicited-data",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "the server sends only what was asked for",
+        hint: "the session is out of step: look at the reply before it",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            heard.when(known.odd(heard) == Some(Odd::Other), "nothing was asked")
+        })],
+    },
+    // RFC 1939 §6: after the reply to QUIT the server closes.
+    Rule {
+        id: "data-after-quit",
+        level: Should,
+        source: "RFC 1939 §6",
+        says: "nothing comes behind the reply to QUIT",
+        hint: "harmless mostly: a server that answers commands behind QUIT, or a proxy that adds a line",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            heard.when(
+                known.odd(heard) == Some(Odd::BehindQuit),
+                "the server goes on behind its reply to QUIT",
+            )
+        })],
+    },
+    // RFC 1939 §3: after ten minutes without a command the server closes, without sending any response.
+    Rule {
+        id: "autologout-talks",
+        level: Info,
+        source: "RFC 1939 §3",
+        says: "a server that loses its patience closes without a word",
+        hint: "friendly, but a client may take the line for the reply to its next command",
+        also: &[],
+        check: &[
+            Check::Line(|heard, known| {
+                heard.when(
+                    known.odd(heard) == Some(Odd::Autologout),
+                    "a line before the server gives up waiting",
+                )
+            }),
+            Check::Event(|event, known| {
+                let is_end = super::transport::is_end(event);
+                parting(known, is_end, "a line before the server hangs up")
+            }),
+        ],
+    },
+    // RFC 1939 §3: the autologout timer runs for at least ten minutes.
+    Rule {
+        id: "autologout-early",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "a session may be idle for ten minutes",
+        hint: "raise the server's time limit; until then a client sends NOOP every half minute",
+        also: &["autologout-talks"],
+        check: &[Check::Line(|heard, known| {
+            let is_early = known.odd(heard) == Some(Odd::Autologout)
+                && known.is_transaction()
+                && known.gap_ms < 600_000;
+            is_early.then(|| heard.spot(format!("given up after {} s", known.gap_ms / 1000)))
+        })],
+    },
+    // RFC 1939 §3: a reply begins with the status indicator, not with the command.
+    Rule {
+        id: "input-echoed",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "the server does not send the command back",
+        hint: "the server, or a terminal server in front of it, sends back what it reads: an echo of PASS would show the password",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            heard.when(
+                fault(heard, known) == Some(Fault::Echo),
+                "the reply begins with the command",
+            )
+        })],
+    },
+];

@@ -1,0 +1,268 @@
+//! RFC 1939, multi-line data: stuffing, line ends and terminators.
+
+use super::heard::Ended;
+use super::known::Odd;
+use super::{Body, Check, Known, Rule};
+use crate::analysis::finding::Level::{Must, Should};
+use crate::reading::dialogue::EventKind;
+
+/// How the data of a reply stopped without its terminator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// A text line ends with a dot: the terminator may be glued to it.
+    Glued,
+    /// The last octet is a dot alone on its line.
+    DotWithoutEnd,
+    /// The last line is a dot and blanks.
+    Padded,
+    /// Anything else.
+    Open,
+}
+
+/// How a message stopped that has no terminator.
+pub(super) fn stop(ended: &Ended<'_>) -> Option<Stop> {
+    let data = ended.exchange.data.as_ref()?;
+    if ended.has_gap()
+        || data.terminator.is_some()
+        || !ended.is_ok()
+        || data.side == crate::pop3::tracker::Side::Client
+    {
+        return None;
+    }
+    let Some(body) = ended.body else {
+        return Some(Stop::Open);
+    };
+    let line = body.last_line.as_slice();
+    let text = line.strip_suffix(b"\r\n").unwrap_or(line);
+    Some(match text {
+        b"." | b".\r" => Stop::DotWithoutEnd,
+        [b'.', blanks @ ..] if blanks.iter().all(|octet| matches!(octet, b' ' | b'\t')) => {
+            Stop::Padded
+        }
+        [.., b'.'] if line.len() < 120 => Stop::Glued,
+        _ => Stop::Open,
+    })
+}
+
+/// Whether a message that has no end is followed by the reply to the next command. A message may have such lines; but the client sent
+/// its next command, this one line came, and then the connection was closed.
+pub(super) fn is_answered_inside(ended: &Ended<'_>, known: &Known) -> bool {
+    let is_end = matches!(known.event, Some(EventKind::Closed));
+    let Some(body) = message(ended).filter(|_| is_end && stop(ended) == Some(Stop::Open)) else {
+        return false;
+    };
+    let is_next = known.waiting.len() == 2 && body.last.row == known.command_row + 1;
+    let is_status = body.last_line.starts_with(b"+OK") || body.last_line.starts_with(b"-ERR");
+    let line = body.last_line.trim_ascii_end();
+    is_next && is_status && !body.is_cut && super::heard::behind_status(line).is_some()
+}
+
+/// The message of RETR or TOP.
+pub(super) fn message<'a>(ended: &'a Ended<'_>) -> Option<&'a Body> {
+    ended.body.filter(|_| matches!(ended.verb, "RETR" | "TOP"))
+}
+
+pub(super) const RULES: &[Rule] = &[
+    // RFC 1939 §3: a multi-line reply ends with CRLF, a dot, CRLF.
+    Rule {
+        id: "missing-terminator",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "a multi-line reply ends with a dot alone on a line",
+        hint: "the server stopped in the middle, or answers a multi-line command with one line: ask again on a new connection",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_late = known.event == Some(EventKind::TimedOut) && ended.verb != "CAPA";
+            let is_open =
+                stop(ended) == Some(Stop::Open) && !super::transport::is_stall(ended, known);
+            if is_answered_inside(ended, known) {
+                let what = "the last line of the message answers the next command";
+                return Some(ended.body?.last_spot(what));
+            }
+            if ended.lacks_terminator() {
+                let what = "a status line comes inside the listing: it answers the next command";
+                return Some(ended.spot(what));
+            }
+            ended.when(is_late && is_open, "the reply never ends")
+        })],
+    },
+    // RFC 1939 §3: the terminator is a line of its own.
+    Rule {
+        id: "terminator-glued",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "the dot that ends a reply stands on a line of its own",
+        hint: "the message has no line end at its end: the server must add one before the dot",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_glued =
+                stop(ended) == Some(Stop::Glued) && known.event == Some(EventKind::TimedOut);
+            let body = ended.body.filter(|_| is_glued)?;
+            Some(body.last_spot("the last line ends with a dot, and nothing follows"))
+        })],
+    },
+    // RFC 1939 §3: the terminator ends with CRLF as every line.
+    Rule {
+        id: "terminator-no-crlf",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "CRLF follows the dot that ends a reply",
+        hint: "the server must send CRLF behind the dot",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            // Where the recording ends, more may have come.
+            let body = ended
+                .body
+                .filter(|_| stop(ended) == Some(Stop::DotWithoutEnd) && known.event.is_some())?;
+            Some(body.last_spot("a dot, and no CRLF behind it"))
+        })],
+    },
+    // RFC 1939 §3: the terminator is a dot and CRLF, without blanks.
+    Rule {
+        id: "terminator-padded",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "nothing stands between the dot that ends a reply and its CRLF",
+        hint: "strict clients wait for ever: the server must send the dot alone",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let body = ended.body.filter(|body| {
+                let is_whole = !body.is_cut || known.event.is_some();
+                stop(ended) == Some(Stop::Padded) && is_whole
+            })?;
+            Some(body.last_spot("the dot has blanks behind it"))
+        })],
+    },
+    // RFC 1939 §3: a line that begins with the termination octet is sent with that octet doubled.
+    Rule {
+        id: "unstuffed-dot-line",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "a data line that starts with a dot gets a second one",
+        hint: "messages are cut at such a line, and the replies behind it are misread: the server must prefix a dot",
+        also: &[],
+        check: &[
+            Check::Exchange(|ended, _| {
+                let body = ended
+                    .body
+                    .filter(|_| ended.verb != "TOP" && !is_padded(ended))?;
+                body.single_dot.clone()
+            }),
+            Check::Line(|heard, known| {
+                let last = known
+                    .last
+                    .as_ref()
+                    .filter(|last| last.verb == "RETR" && last.lines != Some(0))?;
+                let is_mail = known.odd(heard) == Some(Odd::BehindMessage) && !last.is_greeting;
+                heard.when(is_mail, "the message goes on behind its terminator")
+            }),
+        ],
+    },
+    // RFC 1939 §3: the first line of the data is a line as any other.
+    Rule {
+        id: "unstuffed-first-octet",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "a dot at the very start of a message is doubled too",
+        hint: "the server looks for a dot behind LF only: who sends such a message can forge replies; update it",
+        also: &[],
+        check: &[
+            Check::Exchange(|ended, _| {
+                let body = ended.body.filter(|_| !is_padded(ended))?;
+                body.first_dot.clone()
+            }),
+            Check::Line(|heard, known| {
+                let last = known.last.as_ref()?;
+                let is_empty = matches!(last.verb, "RETR" | "TOP") && last.lines == Some(0);
+                let is_mail = known.odd(heard) == Some(Odd::BehindMessage);
+                heard.when(
+                    is_empty && is_mail,
+                    "the message goes on behind a terminator that came at once",
+                )
+            }),
+        ],
+    },
+    // RFC 1939 §3: TOP is a multi-line reply, and stuffed as every one.
+    Rule {
+        id: "top-unstuffed",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "the lines of TOP are dot-stuffed as those of RETR are",
+        hint: "the server stuffs RETR and forgets TOP: update it",
+        also: &[],
+        check: &[
+            Check::Exchange(|ended, _| {
+                let body = ended
+                    .body
+                    .filter(|_| ended.verb == "TOP" && !is_padded(ended))?;
+                body.single_dot.clone()
+            }),
+            Check::Line(|heard, known| {
+                let last = known
+                    .last
+                    .as_ref()
+                    .filter(|last| last.verb == "TOP" && last.lines != Some(0))?;
+                let is_mail = known.odd(heard) == Some(Odd::BehindMessage) && !last.is_greeting;
+                heard.when(is_mail, "the data goes on behind its terminator")
+            }),
+        ],
+    },
+    // RFC 1939 §3: only CRLF ends a line; a reader that takes LF too ends the message elsewhere.
+    Rule {
+        id: "unstuffed-after-bare-lf",
+        level: Should,
+        source: "RFC 1939 §3",
+        says: "no line end but CRLF stands in a message, so that all readers see its end at the same place",
+        hint: "the server should store CRLF, and stuff behind every LF",
+        also: &["bare-lf-in-message"],
+        check: &[Check::Exchange(|ended, _| ended.body?.lf_dot.clone())],
+    },
+    // RFC 1939 §3, RFC 5322 §2.3: lines of a message end with CRLF.
+    Rule {
+        id: "bare-lf-in-message",
+        level: Should,
+        source: "RFC 1939 §3",
+        says: "lines of a message end with CRLF",
+        hint: "the server sends what is stored without making CRLF of LF",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| message(ended)?.bare_lf.clone())],
+    },
+    // RFC 1939 §3: an error is told in the status line, before any data.
+    Rule {
+        id: "err-after-ok",
+        level: Must,
+        source: "RFC 1939 §3",
+        says: "an error is told before the data, not behind it",
+        hint: "the server failed in the middle: do not keep this message, and do not delete it",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let body = message(ended)?;
+            let is_error = body.last_line.starts_with(b"-ERR ")
+                && !is_answered_inside(ended, known)
+                && !is_whole(ended, known);
+            is_error.then(|| body.last_spot("the data ends with -ERR"))
+        })],
+    },
+];
+
+/// Whether as many octets came as LIST counted, or STAT of the only message, so that the last line is the message's.
+fn is_whole(ended: &Ended<'_>, known: &Known) -> bool {
+    let Some(data) = ended
+        .exchange
+        .data
+        .as_ref()
+        .filter(|_| ended.verb == "RETR")
+    else {
+        return false;
+    };
+    let message = ended
+        .number()
+        .and_then(|number| known.messages.get(&number));
+    let listed = message.and_then(|message| message.size);
+    listed == Some(data.message_octets) || known.stat == Some((1, data.message_octets))
+}
+
+/// Whether the single dot is that of a terminator with blanks.
+fn is_padded(ended: &Ended<'_>) -> bool {
+    stop(ended) == Some(Stop::Padded)
+}

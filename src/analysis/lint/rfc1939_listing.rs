@@ -1,0 +1,455 @@
+//! RFC 1939 §5, §7: the listings of STAT, LIST and UIDL, line by line.
+
+use super::facts::Fetched;
+use super::heard::{Heard, field, number, two_numbers};
+use super::{Check, Known, List, Role, Rule};
+use crate::analysis::finding::Level::{Info, Must, Should};
+use crate::pop3::tracker::LineEnd;
+
+/// Whether this is a line of LIST, or the reply to LIST with a number; with the text that is to be `n size`.
+pub(super) fn scan<'a>(heard: &Heard<'a>) -> Option<&'a [u8]> {
+    listing(heard, List::Scan, "LIST")
+}
+
+/// The same of UIDL.
+pub(super) fn unique<'a>(heard: &Heard<'a>) -> Option<&'a [u8]> {
+    listing(heard, List::Unique, "UIDL")
+}
+
+fn listing<'a>(heard: &Heard<'a>, list: List, verb: &str) -> Option<&'a [u8]> {
+    let text = heard.plain()?;
+    if heard.role == Role::Listed(list) {
+        return Some(text);
+    }
+    let is_single =
+        heard.role == Role::Status && heard.verb() == verb && !heard.sent?.arguments().is_empty();
+    let is_ok = text.starts_with(b"+OK");
+    heard.behind_status().filter(|_| is_single && is_ok)
+}
+
+/// The text of the reply to STAT.
+pub(super) fn drop_listing<'a>(heard: &Heard<'a>) -> Option<&'a [u8]> {
+    let is_stat =
+        heard.role == Role::Status && heard.verb() == "STAT" && heard.text.starts_with(b"+OK");
+    heard.plain().filter(|_| is_stat)?;
+    heard.behind_status()
+}
+
+/// Whether blanks are not as the format has them: one between two fields.
+fn has_odd_blanks(text: &[u8]) -> bool {
+    text.starts_with(b" ") || text.contains(&b'\t') || memchr::memmem::find(text, b"  ").is_some()
+}
+
+/// The text with one blank in place of many.
+fn squeezed(text: &[u8]) -> Vec<u8> {
+    super::known::words(text).join(&b' ')
+}
+
+fn is_negative(word: &[u8]) -> bool {
+    word.strip_prefix(b"-")
+        .is_some_and(|digits| number(digits).is_some())
+}
+
+/// A run of one record behind another without line end.
+fn is_run_together(text: &[u8], octets: u64) -> bool {
+    let words = super::known::words(text);
+    let numbers = words.iter().filter(|word| number(word).is_some()).count();
+    octets > 200 || (words.len() > 3 && numbers > 2)
+}
+
+/// The message of this line of UIDL, and the one that the listing has told the same unique-id for.
+fn twin(heard: &Heard<'_>, known: &Known) -> Option<(u64, u64)> {
+    let text = unique(heard).filter(|_| heard.role != Role::Status)?;
+    let id = field(text).1.trim_ascii_start();
+    let other = known
+        .listing
+        .unique_ids
+        .get(&super::known::digest(id))
+        .filter(|_| !id.is_empty())?;
+    let message = number(field(text).0)?;
+    (message != *other).then_some((message, *other))
+}
+
+/// That two messages of one unique-id are not of one size.
+fn differ(message: u64, size: u64, other: u64, size_of_other: u64) -> Option<String> {
+    (size != size_of_other).then(|| {
+        format!("messages {other} and {message} have one unique-id, and {size_of_other} and {size} octets")
+    })
+}
+
+pub(super) const RULES: &[Rule] = &[
+    // RFC 1939 §5: each scan listing is a line.
+    Rule {
+        id: "missing-line-ends",
+        level: Must,
+        source: "RFC 1939 §5, §7",
+        says: "each message of a listing is on a line of its own",
+        hint: "the server forgets the line ends of its listing",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = scan(heard).or_else(|| unique(heard))?;
+            let is_listed = matches!(heard.role, Role::Listed(_));
+            heard.when(
+                is_listed && is_run_together(text, heard.octets),
+                "more than one message in a line",
+            )
+        })],
+    },
+    // RFC 1939 §5: the reply to STAT is `+OK`, a space, the count, a space, the octets.
+    Rule {
+        id: "stat-malformed",
+        level: Must,
+        source: "RFC 1939 §5",
+        says: "the reply to STAT is +OK, the count, and the size in octets, with one space between",
+        hint: "clients stop here: the server must send two numbers",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = drop_listing(heard)?;
+            let is_huge = field(text)
+                .1
+                .strip_prefix(b" ")
+                .is_some_and(|rest| is_negative(field(rest).0));
+            heard.when(two_numbers(text).is_none() && !is_huge, "not two numbers")
+        })],
+    },
+    // RFC 1939 §5: nothing is to follow the size but the end of the line.
+    Rule {
+        id: "stat-extra-text",
+        level: Info,
+        source: "RFC 1939 §5",
+        says: "nothing stands behind the two numbers of STAT",
+        hint: "harmless, and strongly discouraged",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let (_, _, rest) = two_numbers(drop_listing(heard)?)?;
+            heard.when(!rest.is_empty(), "text behind the two numbers")
+        })],
+    },
+    // RFC 1939 §5: a scan listing is the message number, a space, the exact size in octets.
+    Rule {
+        id: "list-malformed",
+        level: Must,
+        source: "RFC 1939 §5",
+        says: "a scan listing is the message number, one space, and the size in octets",
+        hint: "clients can't read the listing: the server must send two numbers",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = scan(heard)?;
+            let is_huge = field(text)
+                .1
+                .strip_prefix(b" ")
+                .is_some_and(|rest| is_negative(field(rest).0));
+            let is_other = has_odd_blanks(text) && two_numbers(&squeezed(text)).is_some();
+            let is_long = heard.role != Role::Status && is_run_together(text, heard.octets);
+            let is_broken = two_numbers(text).is_none()
+                && !is_huge
+                && !is_other
+                && !is_long
+                && !text.is_empty();
+            let is_bare = heard.role == Role::Status && text.is_empty();
+            heard.when(is_broken || is_bare, "not a number and a size")
+        })],
+    },
+    // RFC 1939 §5: the reply to LIST with a number tells about that message.
+    Rule {
+        id: "list-wrong-number",
+        level: Must,
+        source: "RFC 1939 §5",
+        says: "the reply to LIST with a number begins with that number",
+        hint: "the server answers for another message: do not delete anything here",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let asked = ended
+                .number()
+                .filter(|_| ended.verb == "LIST" && ended.is_ok())?;
+            let (told, _, _) = two_numbers(ended.text()?)?;
+            // Zero and beyond 32 bits are other rules'.
+            let is_other = asked != told && (1..=u64::from(u32::MAX)).contains(&asked);
+            ended.when(is_other, "another number than was asked for")
+        })],
+    },
+    // RFC 1939 §5: nothing is to follow the size of a scan listing.
+    Rule {
+        id: "list-extra-columns",
+        level: Info,
+        source: "RFC 1939 §5",
+        says: "nothing stands behind the size of a scan listing",
+        hint: "strongly discouraged; clients pass over it",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = scan(heard)?;
+            let (_, _, rest) = two_numbers(text)?;
+            let is_more =
+                rest.iter().any(|octet| *octet != b' ') && !is_run_together(text, heard.octets);
+            heard.when(is_more, "more than two fields")
+        })],
+    },
+    // RFC 1939 §5, §7: exactly one space stands between the fields.
+    Rule {
+        id: "list-multiple-spaces",
+        level: Should,
+        source: "RFC 1939 §5, §7",
+        says: "one space stands between the fields of a listing",
+        hint: "the server pads its columns; some clients take the blanks for a part of the unique-id",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = scan(heard).or_else(|| unique(heard))?;
+            let text = text.strip_suffix(b" ").unwrap_or(text);
+            heard.when(has_odd_blanks(text), "more than one blank, or a TAB")
+        })],
+    },
+    // RFC 1939 §5: a scan listing ends behind the size.
+    Rule {
+        id: "list-trailing-space",
+        level: Should,
+        source: "RFC 1939 §5",
+        says: "no blank stands at the end of a scan listing",
+        hint: "the server should not send a blank at the end of a line",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text =
+                scan(heard).filter(|text| text.ends_with(b" ") && two_numbers(text).is_some())?;
+            heard.when(!text.is_empty(), "a blank at the end of the line")
+        })],
+    },
+    // RFC 1939 §5: numbers are in base 10, without more.
+    Rule {
+        id: "list-leading-zero",
+        level: Info,
+        source: "RFC 1939 §4",
+        says: "message numbers have no zeros in front",
+        hint: "harmless; clients that compare text do not find the message",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = scan(heard).or_else(|| unique(heard))?;
+            let (first, _) = field(text);
+            heard.when(
+                first.len() > 1 && first.starts_with(b"0") && number(first).is_some(),
+                "a zero in front",
+            )
+        })],
+    },
+    // RFC 1939 §4: messages are numbered from 1, one by one; numbers of deleted ones stay reserved.
+    Rule {
+        id: "list-number-gap",
+        level: Must,
+        source: "RFC 1939 §4",
+        says: "messages are numbered from 1 without gaps, in order",
+        hint: "the server numbers by its own ids, or lost messages in between: rebuild its index",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let text = scan(heard)
+                .or_else(|| unique(heard))
+                .filter(|_| heard.role != Role::Status)?;
+            let message = number(field(text).0)?;
+            let is_sure = known.has_login
+                && known.marked.is_empty()
+                && !known.listing.has_holes
+                && !known.listing.is_odd;
+            let is_twice = known.listing.numbers.contains_key(&message);
+            let is_gap = message != known.listing.before.saturating_add(1);
+            heard.when(
+                is_sure && is_gap && !is_twice,
+                "not the number that comes next",
+            )
+        })],
+    },
+    // RFC 1939 §4: each message has one number.
+    Rule {
+        id: "list-duplicate-number",
+        level: Must,
+        source: "RFC 1939 §4",
+        says: "each number stands once in a listing",
+        hint: "the index of the maildrop is damaged: rebuild it",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let text = scan(heard)
+                .or_else(|| unique(heard))
+                .filter(|_| heard.role != Role::Status)?;
+            let is_twice = known.listing.numbers.contains_key(&number(field(text).0)?);
+            heard.when(is_twice, "the same number again")
+        })],
+    },
+    // RFC 1939 §7: the reply to UIDL with a number is that number and the unique-id.
+    Rule {
+        id: "uidl-n-format",
+        level: Must,
+        source: "RFC 1939 §7",
+        says: "the reply to UIDL with a number is that number, one space, and the unique-id",
+        hint: "clients give up here: a known mistake of libraries; update the server",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let asked = ended
+                .number()
+                .filter(|_| ended.verb == "UIDL" && ended.is_ok() && ended.has_arguments())?;
+            let told = number(field(ended.text()?).0);
+            ended.when(
+                told != Some(asked) && asked > 0,
+                "not the number that was asked for",
+            )
+        })],
+    },
+    // RFC 1939 §7: a unique-id listing is the message number, a space, the unique-id.
+    Rule {
+        id: "uidl-malformed",
+        level: Must,
+        source: "RFC 1939 §7",
+        says: "a unique-id listing begins with the message number",
+        hint: "clients can't tell which message the line is for: the server must send the number, a space, and the unique-id",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = unique(heard).filter(|_| heard.role != Role::Status)?;
+            let words = super::known::words(text);
+            let first = words.first()?;
+            heard.when(
+                number(first).is_none() && !is_run_together(text, heard.octets),
+                "the line does not begin with a number",
+            )
+        })],
+    },
+    // RFC 1939 §7: a unique-id has one to 70 characters, so it is never empty.
+    Rule {
+        id: "uidl-without-id",
+        level: Must,
+        source: "RFC 1939 §7",
+        says: "a unique-id follows the message number",
+        hint: "clients can't tell whether they have this message: the server must give each message a unique-id",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = unique(heard)?;
+            let words = super::known::words(text);
+            let is_bare = matches!(words.as_slice(), [first] if number(first).is_some());
+            heard.when(is_bare, "a message number without a unique-id")
+        })],
+    },
+    // RFC 1939 §7: a unique-id has at most 70 characters.
+    Rule {
+        id: "uidl-too-long",
+        level: Must,
+        source: "RFC 1939 §7",
+        says: "a unique-id has at most 70 characters",
+        hint: "the server takes a file name or a Message-ID as it is: it should hash it; clients have overflown here",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let id = field(unique(heard)?).1.strip_prefix(b" ")?;
+            let is_run = heard.octets > 200;
+            heard.when(
+                field(id).0.len() > 70 && !is_run,
+                "a unique-id of more than 70 characters",
+            )
+        })],
+    },
+    // RFC 1939 §7: its characters are from 0x21 to 0x7E.
+    Rule {
+        id: "uidl-illegal-chars",
+        level: Must,
+        source: "RFC 1939 §7",
+        says: "a unique-id is made of the characters from 0x21 to 0x7E",
+        hint: "clients cut such an id: the server must make it of printable ASCII",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = unique(heard)?;
+            let (message, rest) = field(text);
+            number(message)?;
+            let id = field(rest.trim_ascii_start()).0;
+            let is_odd = id
+                .iter()
+                .any(|octet| !octet.is_ascii_graphic() && *octet != b'\t');
+            heard.when(is_odd, "not a unique-id")
+        })],
+    },
+    // RFC 1939 §7: no information follows the unique-id.
+    Rule {
+        id: "uidl-extra-text",
+        level: Must,
+        source: "RFC 1939 §7",
+        says: "nothing stands behind the unique-id",
+        hint: "clients take it for a part of the id: the server must end the line there",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = unique(heard).filter(|text| number(field(text).0).is_some())?;
+            let id = field(text).1.trim_ascii_start();
+            let is_run = heard.role != Role::Status && is_run_together(text, heard.octets);
+            heard.when(
+                !field(id).1.is_empty() && !is_run,
+                "something follows the unique-id",
+            )
+        })],
+    },
+    // RFC 1939 §7: an id is of one message; only copies that are the same octet for octet may share one.
+    // Seen: popa3d 1.0.3 (real/popa-session.pop3), which makes the id of the message.
+    Rule {
+        id: "uidl-duplicate",
+        level: Info,
+        source: "RFC 1939 §7",
+        says: "each message has a unique-id of its own, unless it is the same as another one octet for octet",
+        hint: "clients fetch one of the two; look whether they are the same message: if not, one of them is never seen",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let (_, other) = twin(heard, known)?;
+            Some(heard.spot(format!("the same unique-id as message {other}")))
+        })],
+    },
+    // RFC 1939 §7: messages that differ have unique-ids that differ.
+    Rule {
+        id: "uidl-shared-by-different",
+        level: Must,
+        source: "RFC 1939 §7",
+        says: "messages that differ have different unique-ids",
+        hint: "clients never fetch the second message: let the server make the id of more than a few headers",
+        also: &["uidl-duplicate"],
+        check: &[
+            Check::Line(|heard, known| {
+                let (message, other) = twin(heard, known)?;
+                let size = |message| known.messages.get(&message)?.size;
+                let what = differ(message, size(message)?, other, size(other)?)?;
+                Some(heard.spot(what))
+            }),
+            // The sizes, or the messages themselves, may come behind the unique-ids.
+            Check::Exchange(|ended, known| {
+                if ended.verb != "LIST" || ended.has_arguments() || !ended.is_complete() {
+                    return None;
+                }
+                let sizes = &known.listing.numbers;
+                let mut found = known.twins.iter().filter_map(|(message, other)| {
+                    differ(*message, *sizes.get(message)?, *other, *sizes.get(other)?)
+                });
+                found.next().map(|what| ended.spot(what))
+            }),
+            Check::Exchange(|ended, known| {
+                let message = ended.number().filter(|_| ended.verb == "RETR")?;
+                let other = known.twins.get(&message)?;
+                let before = known.messages.get(other)?.retrieved?;
+                let data = ended.exchange.data.as_ref().filter(|data| !data.has_holes);
+                let now = Fetched {
+                    octets: data?.message_octets,
+                    body_lines: ended.body?.body_lines,
+                    twice_stuffed: ended.body?.twice_stuffed,
+                    ends_blank: ended.body?.ends_blank,
+                    header: ended.body?.header_digest,
+                };
+                (ended.is_ok() && ended.is_complete() && now != before).then(|| {
+                    ended.spot(format!(
+                        "messages {other} and {message} have one unique-id, and differ"
+                    ))
+                })
+            }),
+        ],
+    },
+    // RFC 1939 §3: the data of a listing is complete lines.
+    Rule {
+        id: "list-line-empty",
+        level: Must,
+        source: "RFC 1939 §5, §7",
+        says: "a listing has no empty lines",
+        hint: "the server sends a line end too many",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let is_listing = matches!(heard.role, Role::Listed(List::Scan | List::Unique));
+            heard.when(
+                is_listing && heard.plain() == Some(b"") && heard.end != LineEnd::None,
+                "an empty line",
+            )
+        })],
+    },
+];

@@ -1,0 +1,413 @@
+//! RFC 1939, the maildrop: what STAT, LIST, UIDL, DELE, RSET and QUIT say about it must fit together.
+
+use super::heard::{Ended, field, number, two_numbers};
+use super::rfc1939_listing::{drop_listing, scan, unique};
+use super::{Check, Known, Rule, Spot};
+use crate::analysis::finding::Level::{Info, Must, Should};
+use crate::reading::dialogue::EventKind;
+
+/// Whether the listing that has just come shows the messages behind a deleted one with lower numbers.
+fn is_renumbered(known: &Known) -> bool {
+    let numbers = &known.listing.numbers;
+    let left = numbers.len() as u64;
+    let is_dense = numbers
+        .keys()
+        .zip(1..)
+        .all(|(number, place)| *number == place);
+    let is_all = known.count == Some(left + known.marked.len() as u64);
+    is_dense && is_all && known.marked.iter().any(|marked| *marked <= left)
+}
+
+/// Whether a whole listing of messages has just come.
+fn is_listing(ended: &Ended<'_>, known: &Known) -> bool {
+    let is_whole = ended.is_complete() && !known.listing.has_holes && !known.listing.is_odd;
+    matches!(ended.verb, "LIST" | "UIDL") && ended.is_ok() && !ended.has_arguments() && is_whole
+}
+
+/// Whether a scan listing is of a message that there may be.
+fn is_message(text: &[u8], known: &Known) -> bool {
+    number(field(text).0).is_none_or(|message| known.has_message(message))
+}
+
+/// The numbers of a STAT reply.
+fn stat(ended: &Ended<'_>) -> Option<(u64, u64)> {
+    let text = ended
+        .text()
+        .filter(|_| ended.verb == "STAT" && ended.is_ok())?;
+    two_numbers(text).map(|(count, octets, _)| (count, octets))
+}
+
+pub(super) const RULES: &[Rule] = &[
+    // RFC 1939 §5: STAT counts the messages that LIST lists.
+    Rule {
+        id: "stat-list-mismatch",
+        level: Should,
+        source: "RFC 1939 §5",
+        says: "STAT and LIST know the same messages",
+        hint: "two counters of the server differ: rebuild its index",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_clean = known.marked.is_empty();
+            let (stat, listed) = if is_listing(ended, known) && ended.verb == "LIST" {
+                (known.stat.map(|(count, _)| count)?, known.listing.lines)
+            } else {
+                (
+                    stat(ended).map(|(count, _)| count)?,
+                    known.listed.map(|(lines, _)| lines)?,
+                )
+            };
+            let is_other = is_clean && stat != listed && !known.was_reset;
+            is_other.then(|| ended.spot(format!("STAT says {stat} messages, LIST has {listed}")))
+        })],
+    },
+    // RFC 1939 §5, RFC 6856 §2.1: the sum of the sizes may differ from the octets of STAT.
+    Rule {
+        id: "stat-octets-mismatch",
+        level: Info,
+        source: "RFC 1939 §5, RFC 6856 §2.1",
+        says: "the octets of STAT are the sum of the sizes in LIST",
+        hint: "cached totals, or a sum that does not fit 32 bits; clients use it for progress only",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_list =
+                is_listing(ended, known) && ended.verb == "LIST" && known.marked.is_empty();
+            let (count, octets) = known.stat.filter(|_| is_list)?;
+            let is_other = count == known.listing.lines && octets != known.listing.sum;
+            is_other.then(|| {
+                ended.spot(format!(
+                    "STAT says {octets} octets, the sizes sum to {}",
+                    known.listing.sum
+                ))
+            })
+        })],
+    },
+    // RFC 1939 §5: what stands behind +OK of a listing is free text; a number in it should be right all the same.
+    Rule {
+        id: "list-text-count-mismatch",
+        level: Info,
+        source: "RFC 1939 §5",
+        says: "a count in the text of LIST is that of the lines",
+        hint: "a counter that is behind; clients must not use the text",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_list = is_listing(ended, known) && ended.verb == "LIST";
+            let told = number(field(ended.text().filter(|_| is_list)?).0)?;
+            let is_other = told != known.listing.lines;
+            is_other.then(|| {
+                ended.spot(format!(
+                    "the text says {told}, the lines are {}",
+                    known.listing.lines
+                ))
+            })
+        })],
+    },
+    // RFC 1939 §4: the maildrop is all there is; some providers show a window of it.
+    Rule {
+        id: "list-window",
+        level: Info,
+        source: "seen at providers",
+        says: "a maildrop of exactly 100, 250, 500 or 1000 messages may be a part of a larger one",
+        hint: "fetch, QUIT and log in again: if there are as many messages again, the provider shows a window",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let count = stat(ended).map(|(count, _)| count)?;
+            ended.when(
+                matches!(count, 100 | 250 | 500 | 1000) && known.stat.is_none(),
+                "a round number of messages",
+            )
+        })],
+    },
+    // RFC 1939 §11: sizes are counted in octets; beyond 31 bits many programs count wrong.
+    Rule {
+        id: "size-huge",
+        level: Should,
+        source: "seen in servers with 32-bit counters",
+        says: "a size is not negative, and fits 31 bits",
+        hint: "the server counts with 32 bits: update it",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let listed = scan(heard).filter(|text| is_message(text, known));
+            let text = listed.or_else(|| drop_listing(heard))?;
+            let size = field(field(text).1.strip_prefix(b" ")?).0;
+            let is_negative = size.starts_with(b"-") && number(size.get(1..)?).is_some();
+            let is_large =
+                heard.verb() == "LIST" && number(size).is_some_and(|size| size > i32::MAX as u64);
+            heard.when(is_negative || is_large, "a size beyond 31 bits")
+        })],
+    },
+    // RFC 1939 §11: a message has at least a header.
+    Rule {
+        id: "size-zero",
+        level: Info,
+        source: "RFC 1939 §11",
+        says: "a message is not empty",
+        hint: "a delivery that failed, or a full disk: delete the message",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let text = scan(heard).filter(|text| is_message(text, known))?;
+            let (_, size, _) = two_numbers(text)?;
+            heard.when(size == 0, "a message of 0 octets")
+        })],
+    },
+    // RFC 1939 §4, §11: within a session a message does not change.
+    Rule {
+        id: "size-changes",
+        level: Should,
+        source: "RFC 1939 §4, §11",
+        says: "a message keeps its size during the session",
+        hint: "the server writes into the mail (X-UIDL, Status) while it is read",
+        also: &[],
+        check: &[
+            Check::Line(|heard, known| {
+                let (message, size, _) = two_numbers(scan(heard)?)?;
+                let before = known.messages.get(&message)?.size?;
+                // After DELE the numbers may have moved, which is worse.
+                let is_other = before != size && known.marked.is_empty();
+                is_other.then(|| heard.spot(format!("{before} octets before, {size} now")))
+            }),
+            Check::Exchange(|ended, known| {
+                let (count, octets) = stat(ended)?;
+                let (count_before, before) = known.stat.filter(|_| known.marked.is_empty())?;
+                let is_other = count == count_before && octets != before;
+                is_other.then(|| ended.spot(format!("{before} octets before, {octets} now")))
+            }),
+        ],
+    },
+    // RFC 1939 §4: the maildrop is locked; nothing comes and goes during a session.
+    Rule {
+        id: "maildrop-changes",
+        level: Must,
+        source: "RFC 1939 §4",
+        says: "the count of messages stays the same during a session",
+        hint: "the server does not keep its view of the maildrop: numbers may mean other messages now",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let (count, _) = stat(ended)?;
+            let (before, _) = known.stat.filter(|_| known.marked.is_empty())?;
+            let is_other = count != before && !(known.was_reset && count < before);
+            is_other.then(|| ended.spot(format!("{before} messages before, {count} now")))
+        })],
+    },
+    // RFC 1939 §7: UIDL is optional, and without it nothing can be left on the server. Where it is announced and refused,
+    // `capa-announces-refused` says so, which is worse.
+    Rule {
+        id: "uidl-missing",
+        level: Should,
+        source: "RFC 1939 §7",
+        says: "UIDL works",
+        hint: "clients can't leave mail on this server; use another one, or IMAP",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_refused = ended.verb == "UIDL" && ended.is_err() && !ended.has_arguments();
+            let is_announced = known.announces("UIDL") == Some(true);
+            let is_broken =
+                is_refused && known.is_transaction() && known.count != Some(0) && !is_announced;
+            ended.when(is_broken && ended.code().is_none(), "UIDL is refused")
+        })],
+    },
+    // RFC 1939 §5, §7: LIST and UIDL list the same messages.
+    Rule {
+        id: "uidl-list-mismatch",
+        level: Must,
+        source: "RFC 1939 §5, §7",
+        says: "LIST and UIDL have the same messages",
+        hint: "two indexes of the server differ: rebuild them",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_sure = is_listing(ended, known) && known.marked.is_empty() && !known.was_reset;
+            let other = match ended.verb {
+                "UIDL" => known.listed.map(|(lines, _)| lines),
+                _ => known.unique,
+            };
+            let other = other.filter(|_| is_sure)?;
+            let what = format!(
+                "{} messages here, {other} in the other listing",
+                known.listing.lines
+            );
+            (other != known.listing.lines).then(|| ended.spot(what))
+        })],
+    },
+    // RFC 1939 §7: a unique-id is persistent.
+    Rule {
+        id: "uidl-unstable-in-session",
+        level: Must,
+        source: "RFC 1939 §7",
+        says: "a message keeps its unique-id",
+        hint: "the server makes the id of something that reading changes: all mail is fetched again and again",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let (first, rest) = field(unique(heard)?);
+            let before = known.messages.get(&number(first)?)?.unique_id?;
+            let is_other = super::known::digest(rest.trim_ascii_start()) != before;
+            heard.when(
+                is_other && known.marked.is_empty(),
+                "another unique-id than before",
+            )
+        })],
+    },
+    // RFC 1939 §5: a deleted message is neither listed nor counted.
+    Rule {
+        id: "dele-still-listed",
+        level: Must,
+        source: "RFC 1939 §5",
+        says: "a deleted message is neither listed nor counted",
+        hint: "the server does not look at the marks before QUIT",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_shown = is_listing(ended, known)
+                && !is_renumbered(known)
+                && known
+                    .marked
+                    .iter()
+                    .any(|marked| known.listing.numbers.contains_key(marked));
+            // Seen: Twisted answers LIST of a deleted message with `+OK 1 0`.
+            let is_named = matches!(ended.verb, "LIST" | "UIDL") && ended.is_ok();
+            let is_told = ended
+                .number()
+                .is_some_and(|message| is_named && known.marked.contains(&message));
+            if is_told {
+                let what = format!("{} still answers for a deleted message", ended.verb);
+                return Some(ended.spot(what));
+            }
+            let is_counted = stat(ended)
+                .is_some_and(|(count, _)| known.count == Some(count) && !known.marked.is_empty());
+            ended.when(is_shown || is_counted, "a deleted message is still there")
+        })],
+    },
+    // RFC 1939 §5: a reference to a deleted message is an error.
+    Rule {
+        id: "dele-still-retrievable",
+        level: Must,
+        source: "RFC 1939 §5",
+        says: "a deleted message can't be fetched any more",
+        hint: "the server does not look at the marks before QUIT",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_use = matches!(ended.verb, "RETR" | "TOP") && ended.is_ok();
+            let is_marked = ended
+                .number()
+                .is_some_and(|message| known.marked.contains(&message));
+            ended.when(is_use && is_marked, "a deleted message is sent")
+        })],
+    },
+    // RFC 1939 §5: any reference to a deleted message is an error; a second DELE is one.
+    Rule {
+        id: "dele-twice-ok",
+        level: Must,
+        source: "RFC 1939 §5",
+        says: "DELE of a deleted message gets -ERR, as every other use of it",
+        hint: "the server must look at the mark: counters may go down twice",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_marked = ended
+                .number()
+                .is_some_and(|message| known.marked.contains(&message));
+            ended.when(
+                ended.verb == "DELE" && ended.is_ok() && is_marked,
+                "deleted for the second time",
+            )
+        })],
+    },
+    // RFC 1939 §5: message numbers do not change during a session.
+    Rule {
+        id: "dele-renumbers",
+        level: Must,
+        source: "RFC 1939 §5",
+        says: "numbers stay the same when a message is deleted",
+        hint: "stop deleting here: a client deletes the wrong messages",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_broken =
+                is_listing(ended, known) && !known.marked.is_empty() && is_renumbered(known);
+            ended.when(is_broken, "messages moved to lower numbers")
+        })],
+    },
+    // RFC 1939 §5: RSET takes all marks away.
+    Rule {
+        id: "rset-incomplete",
+        level: Must,
+        source: "RFC 1939 §5",
+        says: "after RSET no message is deleted",
+        hint: "mail is lost at QUIT: hang up instead",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let now = match stat(ended) {
+                Some((count, _)) => count,
+                None if is_listing(ended, known) => known.listing.lines,
+                None => return None,
+            };
+            let before = known
+                .count
+                .filter(|_| known.was_reset && known.marked.is_empty())?;
+            (now < before)
+                .then(|| ended.spot(format!("{before} messages before, {now} after RSET")))
+        })],
+    },
+    // RFC 1939 §6: QUIT is answered.
+    Rule {
+        id: "quit-no-reply",
+        level: Should,
+        source: "RFC 1939 §6",
+        says: "QUIT is answered before the server closes",
+        hint: "after a DELE: look in the next session whether the message is gone; otherwise nothing is lost",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_silent = ended.verb == "QUIT" && ended.exchange.status.is_none();
+            // A server that hangs up behind a failed login need not have read the QUIT.
+            let is_login = known
+                .last
+                .as_ref()
+                .is_some_and(|last| matches!(last.verb, "USER" | "PASS" | "APOP" | "AUTH"));
+            let is_refused = is_login && known.is_behind_refusal()
+                || known.is_behind_oversize()
+                || known.is_behind_errors()
+                || known.is_behind_refused_option()
+                || known.is_answered_in_message;
+            ended.when(
+                is_silent && !is_refused && super::transport::is_cut(known),
+                "no reply to QUIT",
+            )
+        })],
+    },
+    // RFC 1939 §6: -ERR to QUIT means that some messages were not removed.
+    Rule {
+        id: "quit-err",
+        level: Must,
+        source: "RFC 1939 §6",
+        says: "QUIT is answered with +OK, and removes what was deleted",
+        hint: "after a DELE: the server could not write the maildrop (disk full, quota, read-only); before login the server does not know QUIT",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            ended.when(
+                ended.verb == "QUIT" && ended.is_err(),
+                "QUIT is answered with -ERR",
+            )
+        })],
+    },
+    // RFC 1939 §6: after the reply to QUIT the server closes the connection.
+    Rule {
+        id: "quit-keeps-open",
+        level: Should,
+        source: "RFC 1939 §6",
+        says: "the server closes after QUIT",
+        hint: "the server keeps sessions that are over: its connections run out",
+        also: &[],
+        check: &[Check::Event(|event, known| {
+            let is_late = event.kind == EventKind::TimedOut && known.has_quit();
+            is_late.then(|| Spot::at(event.place, "the connection stays open after QUIT"))
+        })],
+    },
+    // RFC 1939 §6: the UPDATE state may take its time.
+    Rule {
+        id: "quit-slow",
+        level: Info,
+        source: "RFC 1939 §6",
+        says: "QUIT may take long when a large mailbox is written anew",
+        hint: "wait for the reply, ten minutes if need be; who hangs up does not know what was deleted",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let took = ended.exchange.reply_ms.filter(|_| ended.verb == "QUIT")?;
+            (took > 10_000).then(|| ended.spot(format!("QUIT took {} s", took / 1000)))
+        })],
+    },
+];

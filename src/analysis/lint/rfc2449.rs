@@ -1,0 +1,444 @@
+//! RFC 2449: CAPA.
+
+use super::Ended;
+use super::known::{has_tag, tag_of};
+use super::rfc1939::{Fault, fault};
+use super::{Check, Known, List, Role, Rule};
+use crate::analysis::finding::Level::{Info, Must, Security, Should};
+use crate::reading::dialogue::EventKind;
+
+/// Tags that are registered with IANA.
+const REGISTERED: &[&str] = &[
+    "TOP",
+    "USER",
+    "SASL",
+    "RESP-CODES",
+    "LOGIN-DELAY",
+    "PIPELINING",
+    "EXPIRE",
+    "UIDL",
+    "IMPLEMENTATION",
+    "STLS",
+    "AUTH-RESP-CODE",
+    "UTF8",
+    "LANG",
+];
+
+fn is_registered(tag: &str) -> bool {
+    REGISTERED
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(tag))
+}
+
+/// Whether a tag has a registered one glued to its parameter, or a known one has a bad parameter.
+fn is_malformed(line: &str) -> bool {
+    let tag = tag_of(line).to_ascii_uppercase();
+    let first = line
+        .split_ascii_whitespace()
+        .nth(1)
+        .unwrap_or_default()
+        .to_ascii_uppercase();
+    let is_number =
+        |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+    match tag.as_str() {
+        "EXPIRE" => !(is_number(&first) || first == "NEVER"),
+        "LOGIN-DELAY" => !is_number(&first),
+        _ if is_registered(&tag) => false,
+        _ => {
+            let takes = ["EXPIRE", "LOGIN-DELAY", "SASL", "IMPLEMENTATION"];
+            let glued = takes.iter().any(|known| tag.starts_with(known)) || tag.contains('.');
+            glued
+                || REGISTERED.iter().any(|known| {
+                    tag.strip_prefix(known)
+                        .is_some_and(|rest| rest.starts_with(['=', ':', ',']))
+                })
+        }
+    }
+}
+
+/// The registered tag that this one may have been meant to be.
+fn meant(tag: &str) -> Option<&'static str> {
+    let tag = tag.to_ascii_uppercase();
+    if is_registered(&tag) || is_malformed(&tag) {
+        return None;
+    }
+    if tag == "STARTTLS" {
+        return Some("STLS");
+    }
+    let known = REGISTERED.iter().filter(|known| known.len() > 3);
+    let mut known = known.filter(|known| {
+        let is_start = tag.len() > 4 && known.starts_with(&tag);
+        let most = known.len() / 3;
+        let is_near = tag.len().abs_diff(known.len()) <= most;
+        is_start || is_near && distance(known.as_bytes(), tag.as_bytes()) <= most
+    });
+    known.next().copied()
+}
+
+/// How many octets must be put in, taken out or changed.
+fn distance(one: &[u8], other: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (index, a) in one.iter().enumerate() {
+        let mut before = index;
+        let mut left = index + 1;
+        let mut next = vec![left];
+        for (b, above) in other.iter().zip(row.iter().skip(1)) {
+            left = (before + usize::from(a != b)).min(above + 1).min(left + 1);
+            before = *above;
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// The capability that stands for a command.
+pub(super) fn tag_for(verb: &str) -> Option<&'static str> {
+    ["TOP", "UIDL", "STLS", "UTF8", "LANG", "USER"]
+        .into_iter()
+        .find(|tag| *tag == verb)
+}
+
+/// Whether a refusal says that the command does not exist, rather than that it can't be done now.
+fn is_refused_as_such(ended: &Ended<'_>, known: &Known) -> bool {
+    let row = ended.exchange.sent.as_ref().and_then(|sent| sent.command());
+    let is_place = match known.state {
+        Some(crate::pop3::tracker::State::Authorization) => {
+            row.is_some_and(|row| row.states.authorization)
+        }
+        Some(crate::pop3::tracker::State::Transaction) => {
+            row.is_some_and(|row| row.states.transaction)
+        }
+        _ => false,
+    };
+    let is_there = match ended.number() {
+        Some(message) => {
+            known
+                .count
+                .is_some_and(|count| (1..=count).contains(&message))
+                && !known.marked.contains(&message)
+        }
+        None => !ended.has_arguments(),
+    };
+    ended.is_err() && is_place && is_there && ended.code().is_none()
+}
+
+/// What was announced before and is not any more, or the other way round, between the first phase and the login.
+fn lost(ended: &Ended<'_>, known: &Known, phase: usize) -> Option<Vec<String>> {
+    let is_now =
+        ended.verb == "CAPA" && ended.is_ok() && ended.is_complete() && known.phase == phase;
+    let before = known
+        .announced
+        .get(..phase)?
+        .iter()
+        .rev()
+        .flatten()
+        .next()
+        .filter(|_| is_now)?;
+    if known.announced.get(phase)?.is_some() || known.listing.has_holes {
+        return None;
+    }
+    let now = &known.listing.capabilities;
+    let tags = before.iter().map(|line| tag_of(line).to_ascii_uppercase());
+    Some(tags.filter(|tag| !has_tag(now, tag)).collect())
+}
+
+pub(super) const RULES: &[Rule] = &[
+    // RFC 2449 §5: CAPA is optional; who has STLS has it too (RFC 2595 §4).
+    Rule {
+        id: "capa-unsupported",
+        level: Info,
+        source: "RFC 2449 §5",
+        says: "CAPA tells what the server can do",
+        hint: "an old server; a client must try each command",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_refused = ended.verb == "CAPA"
+                && ended.is_err()
+                && known.announced.iter().all(Option::is_none);
+            ended.when(is_refused && !known.has_user, "CAPA is refused")
+        })],
+    },
+    // RFC 2449 §5 allows CAPA in the AUTHORIZATION state; RFC 1939 §7 lets only PASS or QUIT follow USER.
+    Rule {
+        id: "capa-refused-mid-login",
+        level: Info,
+        source: "RFC 1939 §7, RFC 2449 §5",
+        says: "CAPA may work between USER and PASS too",
+        hint: "harmless: RFC 1939 lets only PASS or QUIT follow USER; a client asks CAPA before USER",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_refused = ended.verb == "CAPA" && ended.is_err() && known.has_user;
+            ended.when(
+                is_refused && known.announced.iter().any(Option::is_some),
+                "CAPA is refused behind USER",
+            )
+        })],
+    },
+    // RFC 2449 §5: the list of capabilities is a multi-line reply and ends with a dot.
+    Rule {
+        id: "capa-no-terminator",
+        level: Must,
+        source: "RFC 2449 §5",
+        says: "the list of capabilities ends with a dot alone on a line",
+        hint: "clients wait for ever: the server must send the dot",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_open =
+                ended.verb == "CAPA" && ended.is_ok() && !ended.is_complete() && !ended.has_gap();
+            ended.when(
+                is_open && known.event == Some(EventKind::TimedOut),
+                "the list never ends",
+            )
+        })],
+    },
+    // RFC 2449 §5: a status line stands before the list.
+    Rule {
+        id: "capa-no-status",
+        level: Must,
+        source: "RFC 2449 §5",
+        says: "the reply to CAPA begins with +OK",
+        hint: "the server forgets the status line",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            heard.when(
+                fault(heard, known) == Some(Fault::CapaWithoutStatus),
+                "a list without status line",
+            )
+        })],
+    },
+    // RFC 2449 §3: a capability line has a tag.
+    Rule {
+        id: "capa-blank-lines",
+        level: Should,
+        source: "RFC 2449 §3",
+        says: "no empty line stands in the list of capabilities",
+        hint: "the server sends a line end too many",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let is_capability = heard.role == Role::Listed(List::Capabilities) && !heard.has_holes;
+            let is_blank = heard
+                .text
+                .iter()
+                .all(|octet| matches!(octet, b' ' | b'\t' | b'\r'));
+            heard.when(is_capability && is_blank, "an empty line")
+        })],
+    },
+    // RFC 2449 §5: a capability line has at most 512 octets.
+    Rule {
+        id: "capa-line-over-512",
+        level: Must,
+        source: "RFC 2449 §5",
+        says: "a capability line has at most 512 octets, CRLF included",
+        hint: "the server must shorten the line",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let is_long = heard.role == Role::Listed(List::Capabilities) && heard.octets > 512;
+            is_long.then(|| heard.spot(format!("the line has {} octets", heard.octets)))
+        })],
+    },
+    // RFC 2449 §3, §6: a tag, then parameters behind a space each.
+    Rule {
+        id: "capa-malformed-tag",
+        level: Must,
+        source: "RFC 2449 §3, §6",
+        says: "a capability line is a tag, and its parameters behind spaces",
+        hint: "a slip in the server: clients do not see this capability",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            heard.when(
+                is_malformed(heard.named_capability(known)?),
+                "tag and parameter are not as they must be",
+            )
+        })],
+    },
+    // RFC 2449 §6: clients look for the registered word.
+    Rule {
+        id: "capa-misspelled-tag",
+        level: Should,
+        source: "IANA, POP3 capabilities",
+        says: "capabilities are spelt as they are registered",
+        hint: "clients do not know this word: the server must spell it as in the RFC",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let tag = tag_of(heard.named_capability(known)?);
+            let known = meant(tag).filter(|_| !tag.starts_with(['X', 'x']))?;
+            Some(heard.spot(format!("`{known}` may be meant")))
+        })],
+    },
+    // RFC 2449 §6: tags that begin with X are for private use; others are registered.
+    Rule {
+        id: "capa-unregistered-tag",
+        level: Info,
+        source: "RFC 2449 §9",
+        says: "private capabilities begin with X",
+        hint: "harmless; clients pass over it",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let line = heard.named_capability(known)?;
+            let tag = tag_of(line);
+            let is_private = tag.starts_with(['X', 'x']);
+            let is_other = meant(tag).is_none() && !is_malformed(line);
+            heard.when(
+                is_other && !is_private && !is_registered(tag),
+                "not registered, and not private",
+            )
+        })],
+    },
+    // RFC 2449 §5: each capability is listed once.
+    Rule {
+        id: "capa-duplicate-tag",
+        level: Info,
+        source: "RFC 2449 §5",
+        says: "each capability stands once in the list",
+        hint: "harmless; clients may look at the first line only",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let line = heard.named_capability(known)?;
+            heard.when(
+                has_tag(&known.listing.capabilities, tag_of(line)),
+                "the same capability again",
+            )
+        })],
+    },
+    // RFC 2449 §5: what is listed works.
+    Rule {
+        id: "capa-announces-refused",
+        level: Must,
+        source: "RFC 2449 §5",
+        says: "what CAPA lists works",
+        hint: "the list is fixed text, or that of a proxy: it must say what works",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_announced =
+                known.announces(tag_for(ended.verb)?) == Some(true) && ended.verb != "USER";
+            // `capa-stls-inside-tls` reports that it is listed there; to refuse it is right.
+            let is_stls_again = ended.verb == "STLS" && known.is_tls;
+            let is_lines = ended.verb == "TOP"
+                && ended
+                    .arguments()
+                    .nth(1)
+                    .is_none_or(|word| word.len() > 6 || !word.iter().all(u8::is_ascii_digit));
+            ended.when(
+                is_announced && is_refused_as_such(ended, known) && !is_lines && !is_stls_again,
+                "announced by CAPA, and refused",
+            )
+        })],
+    },
+    // RFC 2449 §5: what works is listed.
+    Rule {
+        id: "capa-hides-working",
+        level: Info,
+        source: "RFC 2449 §5",
+        says: "CAPA lists what works",
+        hint: "clients that believe CAPA do not use it: list it",
+        also: &[],
+        check: &[
+            Check::Exchange(|ended, known| {
+                let is_hidden = known.announces(tag_for(ended.verb)?) == Some(false);
+                // After the login servers leave USER and STLS out.
+                ended.when(
+                    is_hidden && ended.is_ok() && known.phase < 2
+                        || is_hidden && ended.is_ok() && matches!(ended.verb, "TOP" | "UIDL"),
+                    "works, and CAPA does not list it",
+                )
+            }),
+            // RFC 5034 §3: mechanisms are parameters of SASL. AUTH alone lists them where a server is older than that.
+            Check::Exchange(|ended, known| {
+                let is_list = ended.verb == "AUTH" && !ended.has_arguments() && ended.is_ok();
+                let is_whole = ended.is_complete() && !known.listing.has_holes;
+                known
+                    .capabilities()
+                    .filter(|_| is_list && is_whole && known.phase < 2)?;
+                let told = known.parameters("SASL").unwrap_or_default();
+                let listed = known.listing.capabilities.iter();
+                let hidden: Vec<&str> = listed
+                    .filter(|name| {
+                        crate::pop3::sasl::Mechanism::named(name).is_some() && !told.contains(name)
+                    })
+                    .map(String::as_str)
+                    .collect();
+                let what = format!(
+                    "AUTH lists {}, and SASL in CAPA does not",
+                    hidden.join(", ")
+                );
+                (!hidden.is_empty()).then(|| ended.spot(what))
+            }),
+        ],
+    },
+    // RFC 2449 §5: what is there in the AUTHORIZATION state MUST be announced in both states.
+    Rule {
+        id: "capa-differs-after-login",
+        level: Must,
+        source: "RFC 2449 §5, RFC 5034 §3",
+        says: "capabilities do not vanish with the login",
+        hint: "common, and mostly harmless: a client asks CAPA in both states",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let mut gone = lost(ended, known, 2)?;
+            gone.retain(|tag| {
+                !matches!(
+                    tag.as_str(),
+                    "STLS" | "IMPLEMENTATION" | "LOGIN-DELAY" | "EXPIRE"
+                )
+            });
+            (!gone.is_empty())
+                .then(|| ended.spot(format!("gone since the login: {}", gone.join(", "))))
+        })],
+    },
+    // RFC 2449 §5, RFC 2595 §4: the list may change with TLS.
+    Rule {
+        id: "capa-differs-after-tls",
+        level: Info,
+        source: "RFC 2595 §4",
+        says: "the list of capabilities may change with TLS, so it is asked for again",
+        hint: "as intended, when ways to log in appear that need TLS",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let before = known
+                .announced
+                .first()?
+                .as_ref()
+                .filter(|_| known.phase == 1)?;
+            lost(ended, known, 1)?;
+            let now = &known.listing.capabilities;
+            let is_new = |line: &&String| !has_tag(before, tag_of(line));
+            let new: Vec<&str> = now.iter().filter(is_new).map(|line| tag_of(line)).collect();
+            (!new.is_empty()).then(|| ended.spot(format!("new inside TLS: {}", new.join(", "))))
+        })],
+    },
+    // RFC 2595 §9: who sits between can change the list before TLS, not inside.
+    Rule {
+        id: "capa-weaker-in-tls",
+        level: Security,
+        source: "RFC 2595 §9",
+        says: "what CAPA lists before TLS is there inside TLS too",
+        hint: "somebody may have changed the first list; compare from another network",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let gone = lost(ended, known, 1)?;
+            let is_login = |tag: &String| matches!(tag.as_str(), "SASL" | "USER");
+            ended.when(
+                gone.iter().any(is_login),
+                "a way to log in is gone inside TLS",
+            )
+        })],
+    },
+    // RFC 2449 §6.7: EXPIRE 0 means that mail may not be left on the server.
+    Rule {
+        id: "expire-zero",
+        level: Info,
+        source: "RFC 2449 §6.7",
+        says: "EXPIRE 0 says that messages which were retrieved may be deleted at QUIT",
+        hint: "a client that leaves mail on the server should warn",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let line = heard.named_capability(known)?.to_ascii_uppercase();
+            let mut words = line.split_ascii_whitespace();
+            heard.when(
+                words.next() == Some("EXPIRE") && words.next() == Some("0"),
+                "messages may go once they are read",
+            )
+        })],
+    },
+];

@@ -1,0 +1,262 @@
+//! RFC 2449: status lines, response codes, long commands, pipelining.
+
+use super::heard::{Ended, code};
+use super::rfc1939::{Fault, fault};
+use super::{Check, Known, Role, Rule};
+use crate::analysis::explain::codes;
+use crate::analysis::finding::Level::{Info, Must, Security, Should};
+use crate::reading::dialogue::EventKind;
+
+/// Whether the command was sent before the exchange before it had ended.
+pub(super) fn is_ahead(ended: &Ended<'_>, known: &Known) -> bool {
+    let row = ended.exchange.command.as_ref().map(|line| line.place.row);
+    let last = known.last.as_ref().filter(|last| !last.is_greeting);
+    row.zip(last).is_some_and(|(row, last)| row < last.row)
+}
+
+/// Whether the command was sent ahead and never answered.
+pub(super) fn is_dropped(ended: &Ended<'_>, known: &Known) -> bool {
+    let is_open = ended.exchange.status.is_none() && known.event == Some(EventKind::TimedOut);
+    let was_answered = known
+        .last
+        .as_ref()
+        .is_some_and(|last| last.status.is_some());
+    is_open && was_answered && is_ahead(ended, known)
+}
+
+/// The same where PIPELINING is announced: only then the server owes the reply.
+fn is_lost(ended: &Ended<'_>, known: &Known) -> bool {
+    is_dropped(ended, known) && known.announces("PIPELINING") == Some(true)
+}
+
+/// The longest name that somebody may have, in octets.
+const NAME_MAX: usize = 64;
+
+/// Whether a text says that something is too long.
+fn speaks_of_length(text: &[u8]) -> bool {
+    let text = text.to_ascii_lowercase();
+    let mut words = text.split(|octet| !octet.is_ascii_alphanumeric());
+    let signs = [
+        "long", "longer", "length", "size", "exceeds", "overflow", "limit",
+    ];
+    words.any(|word| signs.iter().any(|sign| sign.as_bytes() == word))
+}
+
+fn speaks_of_name(text: &[u8]) -> bool {
+    let text = text.to_ascii_lowercase();
+    let mut words = text.split(|octet| !octet.is_ascii_alphanumeric());
+    words.any(|word| {
+        matches!(
+            word,
+            b"user" | b"username" | b"name" | b"mailbox" | b"account"
+        )
+    })
+}
+
+fn is_behind_login(known: &Known) -> bool {
+    known.is_behind("PASS") || known.is_behind("AUTH") || known.is_behind("APOP")
+}
+
+pub(super) const RULES: &[Rule] = &[
+    // RFC 2449 §3: a blank stands behind the status indicator only when text follows.
+    Rule {
+        id: "status-trailing-space",
+        level: Info,
+        source: "RFC 2449 §3",
+        says: "nothing but text stands behind the blank of a status line",
+        hint: "harmless: the server need not send a blank at the end of a line",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let is_first = matches!(heard.role, Role::Greeting | Role::Status);
+            let is_blank = is_first
+                && heard
+                    .plain()
+                    .is_some_and(|text| text.ends_with(b" ") || text.ends_with(b"\t"));
+            heard.when(is_blank, "a blank at the end of the line")
+        })],
+    },
+    // RFC 2449 §6.4: a server that sends response codes announces RESP-CODES.
+    Rule {
+        id: "resp-code-without-capa",
+        level: Info,
+        source: "RFC 2449 §6.4",
+        says: "a server that sends response codes lists RESP-CODES",
+        hint: "clients may take the code for text: list RESP-CODES",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_code = codes::find(&ended.code()?).is_some();
+            ended.when(
+                is_code && known.announces("RESP-CODES") == Some(false),
+                "a code, and no RESP-CODES in CAPA",
+            )
+        })],
+    },
+    // RFC 2449 §8: text that begins with a bracket is a response code.
+    Rule {
+        id: "resp-code-lookalike",
+        level: Info,
+        source: "RFC 2449 §8",
+        says: "text that begins with a bracket is a response code",
+        hint: "harmless; programs must not take it for a code",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let is_first = matches!(heard.role, Role::Status | Role::Greeting);
+            let code = code(heard.text).filter(|_| is_first)?;
+            heard.when(
+                codes::find(&code).is_none(),
+                "brackets, and no code that is known",
+            )
+        })],
+    },
+    // RFC 2449 §8, RFC 3206: each code belongs to some commands, and to -ERR.
+    Rule {
+        id: "resp-code-misplaced",
+        level: Should,
+        source: "RFC 2449 §8.1, RFC 3206 §4, §5, RFC 6856 §5",
+        says: "a response code stands behind the status indicator and on the commands that it is for",
+        hint: "clients draw wrong conclusions: the server must send another code, or none",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let (row, _) = codes::find(&ended.code()?)?;
+            let is_foreign = !row.source.starts_with("RFC");
+            let is_sign = ended.exchange.status == Some(row.sign);
+            // To USER is worse, and another rule's.
+            let is_on = row.on.is_empty()
+                || row.on.contains(&ended.verb)
+                || ended.verb == "USER"
+                || ended.exchange.is_greeting;
+            ended.when(
+                !(is_foreign || is_sign && is_on),
+                "a code where it does not belong",
+            )
+        })],
+    },
+    // RFC 2449 §8.1.1, RFC 3206 §5: these codes to USER tell that the name exists, or not.
+    Rule {
+        id: "resp-code-on-user",
+        level: Security,
+        source: "RFC 2449 §8.1.1, RFC 3206 §5",
+        says: "AUTH and LOGIN-DELAY are not sent to USER",
+        hint: "the code tells who has an account: the server should wait for PASS",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_told = ended
+                .code()
+                .is_some_and(|code| matches!(code.as_str(), "AUTH" | "LOGIN-DELAY" | "IN-USE"));
+            // Without TLS, USER may be refused as a whole.
+            let is_offered = known.is_tls || known.announces("USER") == Some(true);
+            // Seen: Cyrus refuses a second USER for the order, with the same code for every name.
+            let is_first = known.users == 0;
+            // Nobody has a name of such a length, so its refusal tells nothing about an account.
+            let is_plausible = ended
+                .arguments()
+                .next()
+                .is_some_and(|name| name.len() <= NAME_MAX);
+            let is_judged = ended.verb == "USER" && is_first && is_plausible && is_offered;
+            ended.when(
+                is_judged && ended.is_err() && is_told,
+                "a code about the account, to USER",
+            )
+        })],
+    },
+    // RFC 2449 §8.1.1: too early for a login.
+    Rule {
+        id: "login-delay",
+        level: Info,
+        source: "RFC 2449 §6.5, §8.1.1",
+        says: "the server wants a pause between two logins",
+        hint: "ask for mail less often; LOGIN-DELAY in CAPA tells the seconds",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let is_early = ended.code().is_some_and(|code| code == "LOGIN-DELAY")
+                && matches!(ended.verb, "PASS" | "APOP" | "AUTH");
+            ended.when(ended.is_err() && is_early, "refused: too early")
+        })],
+    },
+    // RFC 2449 §8.1.2: the maildrop is locked by another session.
+    Rule {
+        id: "in-use-lingers",
+        level: Info,
+        source: "RFC 1939 §4, RFC 2449 §8.1.2",
+        says: "a lock goes with the session that held it",
+        hint: "close the other session, or wait for the server to notice that it is gone; the password is not to blame",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let is_locked = ended.code().is_some_and(|code| code == "IN-USE")
+                && matches!(ended.verb, "PASS" | "APOP" | "AUTH");
+            ended.when(ended.is_err() && is_locked, "the maildrop is locked")
+        })],
+    },
+    // RFC 2449 §4: a server with CAPA takes commands of up to 255 octets.
+    Rule {
+        id: "command-255-rejected",
+        level: Must,
+        source: "RFC 2449 §4",
+        says: "a server with CAPA takes commands of up to 255 octets",
+        hint: "the server's buffer is too small",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let octets = ended.exchange.command.as_ref()?.octets;
+            let has_capa = known.announced.iter().any(Option::is_some);
+            let is_long = (100..=255).contains(&octets) && ended.verb == "USER" && has_capa;
+            // There is no such mailbox either: some servers refuse every name that they do not know.
+            // Seen: Cyrus 3.6 takes any name but one of such a length: `-ERR [AUTH] Invalid user`.
+            let is_name = ended.code().is_some() || ended.text().is_some_and(speaks_of_name);
+            let is_length = known.takes_nobody && !is_name;
+            let is_length = is_length || ended.text().is_some_and(speaks_of_length);
+            let is_refused = ended.is_err() && is_length;
+            let is_cut = ended.exchange.status_line.is_none() && super::transport::is_cut(known);
+            let what = match is_refused {
+                true => "is refused",
+                false => "ends the connection",
+            };
+            (is_long && (is_refused || (is_cut && known.takes_nobody)))
+                .then(|| ended.spot(format!("a command of {octets} octets {what}")))
+        })],
+    },
+    // RFC 2449 §6.6: the server processes each command in turn.
+    Rule {
+        id: "pipelining-drops",
+        level: Must,
+        source: "RFC 2449 §6.6",
+        says: "with PIPELINING every command is answered",
+        hint: "the server loses what comes behind a command: clients must wait for each reply",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            ended.command_when(
+                is_lost(ended, known) && !is_behind_login(known),
+                "no reply to a command that was sent ahead",
+            )
+        })],
+    },
+    // RFC 2449 §6.6: that holds behind PASS too.
+    Rule {
+        id: "pipelining-drops-at-login",
+        level: Must,
+        source: "RFC 2449 §6.6",
+        says: "what is sent behind PASS is answered too",
+        hint: "the server's login program forgets what it has read: clients must wait for the reply to PASS",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            ended.command_when(
+                is_lost(ended, known) && is_behind_login(known),
+                "no reply to what was sent behind PASS",
+            )
+        })],
+    },
+    // RFC 2449 §6.6: replies come in the order of the commands.
+    Rule {
+        id: "pipelining-out-of-order",
+        level: Must,
+        source: "RFC 2449 §6.6",
+        says: "replies come in the order of the commands",
+        hint: "the server works on several commands at once: clients must wait for each reply",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            heard.when(
+                fault(heard, known) == Some(Fault::OutOfOrder),
+                "the reply does not fit the command",
+            )
+        })],
+    },
+];

@@ -1,0 +1,157 @@
+//! RFC 2595: STLS.
+
+use super::known::Odd;
+use super::{Check, List, Role, Rule, Spot};
+use crate::analysis::finding::Level::{Must, Security, Should};
+use crate::reading::dialogue::EventKind;
+
+pub(super) const RULES: &[Rule] = &[
+    // RFC 2595 §9: who sits between can take STLS out of the list, or answer -ERR in the server's place.
+    Rule {
+        id: "stls-stripped",
+        level: Security,
+        source: "RFC 2595 §9, RFC 8314 §4",
+        says: "STLS does not vanish",
+        hint: "somebody may have taken it away: do not log in, and compare from another network or on port 995",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let was_there = known.announces("STLS") == Some(true) && known.phase == 0;
+            let is_gone = ended.verb == "CAPA"
+                && ended.is_complete()
+                // A refused CAPA lists nothing.
+                && ended.is_ok()
+                && !known.listing.has_holes
+                && !super::known::has_tag(&known.listing.capabilities, "STLS");
+            ended.when(
+                // Seen: nginx 1.22 takes it out of the list itself once USER was sent.
+                was_there && is_gone && !known.is_tls && known.users == 0,
+                "STLS was in the list before, and is gone",
+            )
+        })],
+    },
+    // RFC 2595 §4: the handshake begins right behind the CRLF of the server's +OK.
+    Rule {
+        id: "stls-response-injection",
+        level: Security,
+        source: "RFC 2595 §4",
+        says: "nothing stands between the server's +OK to STLS and the handshake",
+        hint: "somebody may have put replies there: never use these octets, and close",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let what = format!("{} octets in clear before the handshake", heard.octets);
+            // Seen: Courier 1.0.16 answers a handshake that it can't do with `-ERR STARTTLS failed`, in cleartext. That deceives
+            // no client, and the rule about the failed handshake names it.
+            let is_refusal = heard.text == b"-ERR" && !known.has_injection;
+            (heard.role == Role::Injected && !is_refusal).then(|| heard.spot(what))
+        })],
+    },
+    // RFC 2595 §4: what was sent in clear does not count inside TLS.
+    Rule {
+        id: "stls-command-injection",
+        level: Security,
+        source: "CVE-2011-0411, RFC 2595 §4",
+        says: "a command that came in clear behind STLS is not carried out inside TLS",
+        hint: "somebody between can put commands into the session: update the server, or use port 995",
+        also: &["client-pipelined-behind-stls"],
+        check: &[Check::Line(|heard, known| {
+            heard.when(
+                known.odd(heard) == Some(Odd::Smuggled),
+                "a reply inside TLS to what was sent in clear",
+            )
+        })],
+    },
+    // RFC 2595 §4: what was learnt before TLS is forgotten by both sides.
+    Rule {
+        id: "stls-keeps-pre-tls-state",
+        level: Should,
+        source: "RFC 2595 §4",
+        says: "a USER in clear is forgotten when TLS begins",
+        hint: "somebody between can choose the name: the server must begin anew behind STLS",
+        also: &["client-pass-without-user"],
+        check: &[Check::Exchange(|ended, known| {
+            let is_kept = ended.verb == "PASS" && known.is_by_stls && known.has_user_of_before;
+            ended.when(
+                is_kept && ended.is_ok(),
+                "PASS works with the USER of before TLS",
+            )
+        })],
+    },
+    // RFC 2595 §4: STLS belongs to the AUTHORIZATION state.
+    Rule {
+        id: "stls-in-transaction",
+        level: Should,
+        source: "RFC 2595 §4",
+        says: "STLS comes before the login",
+        hint: "the server must refuse STLS once somebody is logged in",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_late =
+                ended.verb == "STLS" && ended.is_ok() && known.is_transaction() && !known.is_tls;
+            ended.when(is_late, "STLS is accepted behind the login")
+        })],
+    },
+    // RFC 2595 §4: with TLS on, STLS is not permitted.
+    Rule {
+        id: "stls-twice-accepted",
+        level: Must,
+        source: "RFC 2595 §4",
+        says: "STLS inside TLS is refused",
+        hint: "the server must say -ERR: TLS is on",
+        also: &["client-stls-in-tls"],
+        check: &[Check::Exchange(|ended, known| {
+            ended.when(
+                ended.verb == "STLS" && ended.is_ok() && known.is_tls,
+                "STLS is accepted inside TLS",
+            )
+        })],
+    },
+    // RFC 2595 §4: the session goes on behind the handshake; there is no second greeting.
+    Rule {
+        id: "stls-second-greeting",
+        level: Should,
+        source: "RFC 2595 §4",
+        says: "no greeting comes inside TLS behind STLS",
+        hint: "TLS is made by a wrapper that is set up wrong; replies do not fit the commands any more",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            heard.when(
+                known.odd(heard) == Some(Odd::SecondGreeting),
+                "a greeting inside TLS",
+            )
+        })],
+    },
+    // RFC 2595 §4: behind +OK to STLS the handshake follows.
+    Rule {
+        id: "stls-ok-no-handshake",
+        level: Must,
+        source: "RFC 2595 §4, RFC 8314 §4",
+        says: "a server that says +OK to STLS can do TLS",
+        hint: "no certificate, or its key can't be read: the server's log says more",
+        also: &[],
+        check: &[Check::Event(|event, known| {
+            let is_failed =
+                event.kind == EventKind::TlsFailed && known.is_stls_agreed && !known.is_tls;
+            let is_about_certificate = super::tls::reason(&event.text).is_some();
+            let what = "the handshake failed behind +OK to STLS";
+            // A server that closes because something was injected behind STLS does well.
+            let is_earned = known.is_behind_stls;
+            (is_failed && !is_about_certificate && !is_earned).then(|| Spot::at(event.place, what))
+        })],
+    },
+    // RFC 2595 §4: STLS is listed only while it is permitted.
+    Rule {
+        id: "capa-stls-inside-tls",
+        level: Should,
+        source: "RFC 2595 §4",
+        says: "STLS is not listed inside TLS",
+        hint: "the list is fixed text, or a proxy in front does TLS: leave STLS out once TLS is on",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let is_capability = heard.role == Role::Listed(List::Capabilities) && known.is_tls;
+            heard.when(
+                is_capability && heard.text.eq_ignore_ascii_case(b"STLS"),
+                "STLS inside TLS",
+            )
+        })],
+    },
+];

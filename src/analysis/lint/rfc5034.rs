@@ -1,0 +1,375 @@
+//! RFC 5034: AUTH.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Check, Ended, Heard, Known, Role, Rule};
+use crate::analysis::finding::Level::{Info, Must, Security, Should};
+use crate::pop3::tracker::Side;
+use crate::reading::dialogue::{Line, Place};
+
+/// Mechanisms in which the server speaks first (RFC 4422 §5).
+const SERVER_FIRST: &[&str] = &["CRAM-MD5", "DIGEST-MD5", "CRAM-SHA1", "CRAM-SHA256"];
+
+/// Mechanisms that are weak or old.
+const WEAK: &[&str] = &["CRAM-MD5", "DIGEST-MD5", "NTLM", "LOGIN", "CRAM-SHA1"];
+
+/// The challenges of an exchange, without `+ `; None for one with holes.
+fn challenges<'a>(ended: &Ended<'a>) -> Vec<Option<&'a [u8]>> {
+    let lines = ended
+        .exchange
+        .sasl
+        .iter()
+        .filter(|line| line.side == Side::Server);
+    let text = |line: &'a Line| {
+        let plain = line.is_whole() && line.pieces.len() <= 1;
+        plain.then(|| line.head().strip_prefix(b"+ ").unwrap_or_default())
+    };
+    lines.map(text).collect()
+}
+
+fn responses<'a>(ended: &Ended<'a>) -> impl Iterator<Item = &'a Line> + use<'a> {
+    let exchange = ended.exchange;
+    exchange
+        .sasl
+        .iter()
+        .filter(|line| line.side == Side::Client)
+}
+
+/// Whether `+OK` came where a challenge was due: the client has proved nothing.
+pub(super) fn is_ok_as_challenge(ended: &Ended<'_>, known: &Known) -> bool {
+    let is_bare = ended.mechanism().is_some() && !ended.has_initial_response();
+    is_bare && ended.is_ok() && ended.exchange.sasl.is_empty() && !known.is_transaction()
+}
+
+/// The row of a response that is not base64, the initial one among them; hidden ones have an event that says so.
+fn bad_response(ended: &Ended<'_>, known: &Known) -> Option<Place> {
+    let command = ended.exchange.command.as_ref()?;
+    ended.mechanism()?;
+    let end = ended.exchange.status_line.as_ref()?.place;
+    let hidden = known.malformed_response;
+    if let Some(place) = hidden.filter(|place| (command.place..end).contains(place)) {
+        return Some(place);
+    }
+    let is_plain = |line: &Line| line.is_whole() && line.pieces.len() <= 1;
+    let initial = ended.arguments().nth(1).filter(|_| is_plain(command));
+    if initial.is_some_and(|initial| initial != b"=" && !is_base64(initial)) {
+        return Some(command.place);
+    }
+    let is_bad = |line: &&Line| is_plain(line) && line.head() != b"*" && !is_base64(line.head());
+    responses(ended).find(is_bad).map(|line| line.place)
+}
+
+pub(super) fn is_base64(text: &[u8]) -> bool {
+    STANDARD.decode(text).is_ok()
+}
+
+/// The mechanisms, when this line of the list of capabilities is SASL's.
+fn mechanisms(heard: &Heard<'_>) -> Option<Vec<String>> {
+    let mut words = heard.capability()?.split_ascii_whitespace();
+    let tag = words.next()?;
+    tag.eq_ignore_ascii_case("SASL")
+        .then(|| words.map(str::to_owned).collect())
+}
+
+/// The parameter of a server-first-message of SCRAM (RFC 5802 §7).
+fn scram_parameter(challenge: &[u8], name: char) -> Option<String> {
+    let text = String::from_utf8(STANDARD.decode(challenge).ok()?).ok()?;
+    let mut fields = text.split(',');
+    let field = fields.find(|field| field.starts_with(name) && field.get(1..2) == Some("="))?;
+    field.get(2..).map(str::to_owned)
+}
+
+pub(super) const RULES: &[Rule] = &[
+    // RFC 5034 §4: a challenge is "+", a space, base64; an empty one is "+ ".
+    Rule {
+        id: "sasl-plus-no-space",
+        level: Should,
+        source: "RFC 5034 §4",
+        says: "a space stands behind the + of a challenge, even of an empty one",
+        hint: "strict clients give up: the server must send a plus sign and a space",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let is_bare =
+                heard.role == Role::Challenge && !heard.text.starts_with(b"+ ") && !heard.has_holes;
+            heard.when(is_bare, "no space behind the plus sign")
+        })],
+    },
+    // RFC 5034 §4: nothing but base64 stands behind it.
+    Rule {
+        id: "sasl-plus-with-text",
+        level: Should,
+        source: "RFC 5034 §4",
+        says: "a challenge is base64 and nothing else",
+        hint: "clients cancel here: the server must not send text in a challenge",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let line = heard.plain().filter(|_| heard.role == Role::Challenge)?;
+            let text = line.strip_prefix(b"+")?;
+            heard.when(
+                !is_base64(text.strip_prefix(b" ").unwrap_or(text)),
+                "the challenge is not base64",
+            )
+        })],
+    },
+    // RFC 5034 §4: +OK ends the exchange; a challenge begins with a plus sign and a space.
+    Rule {
+        id: "sasl-ok-as-challenge",
+        level: Must,
+        source: "RFC 5034 §4",
+        says: "+OK means that the login is done",
+        hint: "nothing was proved yet: the client believes that it is logged in; ask STAT, and do not use this mechanism",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            ended.when(
+                is_ok_as_challenge(ended, known),
+                "+OK before the client has sent anything",
+            )
+        })],
+    },
+    // RFC 5034 §4: what is not base64 is refused.
+    Rule {
+        id: "sasl-bad-base64-accepted",
+        level: Should,
+        source: "RFC 5034 §4",
+        says: "the server refuses what is not base64",
+        hint: "the server's decoder is too lenient",
+        also: &["client-bad-base64"],
+        check: &[Check::Exchange(|ended, known| {
+            let place = bad_response(ended, known)?;
+            // A mechanism with a token tells an error in one more challenge (RFC 7628 §3.2.3).
+            let tells_errors = crate::pop3::sasl::Mechanism::named(&ended.mechanism()?)
+                .is_some_and(|mechanism| mechanism.wants_token);
+            let goes_on = ended
+                .exchange
+                .sasl
+                .iter()
+                .any(|line| line.side == Side::Server && line.place > place);
+            let is_initial =
+                (ended.exchange.command.as_ref()).is_some_and(|line| line.place == place);
+            let what = match is_initial {
+                true => "an initial response that is not base64 is taken",
+                false => "a response that is not base64 is taken",
+            };
+            ended.command_when(ended.is_ok() || goes_on && !tells_errors, what)
+        })],
+    },
+    // RFC 5034 §4: a client that sends "*" gets -ERR.
+    Rule {
+        id: "sasl-cancel-ignored",
+        level: Must,
+        source: "RFC 5034 §4",
+        says: "an asterisk ends the exchange with -ERR",
+        hint: "the connection can't be used any more: connect anew",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let mut lines = ended.exchange.sasl.iter();
+            let is_cancelled = lines.any(|line| line.side == Side::Client && line.head() == b"*");
+            let is_ignored = lines.next().is_some() || !ended.is_err();
+            ended.when(
+                is_cancelled && is_ignored,
+                "the asterisk was not answered by -ERR",
+            )
+        })],
+    },
+    // RFC 5034 §4: a server with SASL takes an initial response.
+    Rule {
+        id: "sasl-ir-rejected",
+        level: Should,
+        source: "RFC 5034 §3, §4",
+        says: "a server that lists SASL takes an initial response",
+        hint: "an old server, or a short limit of its lines: clients send the response when they are asked for it",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let mechanism = ended
+                .mechanism()
+                .filter(|_| ended.is_ok() && !ended.has_initial_response())?;
+            let was_refused = known.refused_with_initial.contains(&mechanism);
+            ended.when(
+                was_refused && !ended.exchange.sasl.is_empty(),
+                "refused with an initial response, taken without",
+            )
+        })],
+    },
+    // RFC 5034 §4: a mechanism in which the server speaks first has no initial response.
+    Rule {
+        id: "sasl-ir-server-first-accepted",
+        level: Info,
+        source: "RFC 5034 §4",
+        says: "an initial response is refused where the server speaks first",
+        hint: "harmless",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let mechanism = ended.mechanism().filter(|_| ended.has_initial_response())?;
+            let is_first = SERVER_FIRST.contains(&mechanism.as_str());
+            ended.when(
+                is_first && !ended.exchange.sasl.is_empty(),
+                "a challenge although there was an initial response",
+            )
+        })],
+    },
+    // AUTH alone is in no RFC; some servers list their mechanisms.
+    Rule {
+        id: "sasl-probe-unsupported",
+        level: Info,
+        source: "in no RFC",
+        says: "AUTH alone lists mechanisms on some servers",
+        hint: "nothing to do: CAPA lists them",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_refused = ended.verb == "AUTH" && ended.is_err() && ended.mechanism().is_none();
+            // After the login it has to be.
+            ended.when(
+                is_refused && known.is_authorization(),
+                "AUTH alone is refused",
+            )
+        })],
+    },
+    // RFC 5034 §4: after one AUTH that succeeded, every other is refused.
+    Rule {
+        id: "sasl-second-auth",
+        level: Must,
+        source: "RFC 5034 §4",
+        says: "AUTH is refused once somebody is logged in",
+        hint: "the server must say -ERR",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let is_again = ended.mechanism().is_some() && known.is_transaction();
+            ended.when(
+                is_again && (ended.is_ok() || !ended.exchange.sasl.is_empty()),
+                "AUTH behind the login",
+            )
+        })],
+    },
+    // RFC 5802 §3, §5: the server proves with `v=` that it knows the password.
+    Rule {
+        id: "sasl-scram-server-unverified",
+        level: Security,
+        source: "RFC 5802 §3, §5",
+        says: "with SCRAM the server proves that it knows the password too",
+        hint: "the server may be somebody else: do not trust this login",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let is_scram = ended
+                .mechanism()
+                .is_some_and(|name| name.starts_with("SCRAM-"))
+                && ended.is_ok();
+            let told = challenges(ended);
+            let is_proved = told.iter().any(|text| match text {
+                Some(text) => scram_parameter(text, 'v').is_some(),
+                None => true,
+            });
+            ended.when(
+                is_scram && !told.is_empty() && !is_proved,
+                "+OK without the server's signature",
+            )
+        })],
+    },
+    // RFC 5802 §5.1, RFC 7677 §4: 4096 iterations at least.
+    Rule {
+        id: "sasl-scram-weak",
+        level: Should,
+        source: "RFC 5802 §5.1, RFC 7677 §4",
+        says: "SCRAM has 4096 iterations at least",
+        hint: "a stolen password file is quickly broken: raise the count, and store the passwords anew",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let is_scram = ended
+                .mechanism()
+                .is_some_and(|name| name.starts_with("SCRAM-"));
+            let first = challenges(ended)
+                .into_iter()
+                .flatten()
+                .next()
+                .filter(|_| is_scram)?;
+            let count: u64 = scram_parameter(first, 'i')?.parse().ok()?;
+            (count < 4096).then(|| ended.spot(format!("{count} iterations")))
+        })],
+    },
+    // RFC 6331, RFC 6151: these are broken or historic; PLAIN inside TLS is what every server has.
+    Rule {
+        id: "weak-mechanism-only",
+        level: Info,
+        source: "RFC 6331, RFC 6151",
+        says: "a server has a mechanism that is not weak",
+        hint: "add SCRAM-SHA-256, or PLAIN inside TLS",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let names = mechanisms(heard)?;
+            let is_weak = |name: &String| WEAK.iter().any(|weak| weak.eq_ignore_ascii_case(name));
+            heard.when(
+                !names.is_empty() && names.iter().all(is_weak),
+                "weak mechanisms only",
+            )
+        })],
+    },
+    // RFC 5034 §3: the SASL capability lists mechanisms.
+    Rule {
+        id: "sasl-no-mechanism",
+        level: Info,
+        source: "RFC 5034 §3",
+        says: "SASL in CAPA lists a mechanism at least",
+        hint: "harmless; without TLS all may be switched off: leave the line out",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            heard.when(mechanisms(heard)?.is_empty(), "no mechanism")
+        })],
+    },
+    // RFC 4422 §3.1: a name has 1 to 20 upper-case letters, digits, hyphens and underscores.
+    Rule {
+        id: "sasl-mechanism-name",
+        level: Must,
+        source: "RFC 4422 §3.1",
+        says: "the name of a mechanism has 1 to 20 upper-case letters, digits, - and _",
+        hint: "clients do not find this mechanism",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let names = mechanisms(heard)?;
+            let is_plain =
+                |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "-_".contains(c);
+            let is_odd = |name: &&String| name.len() > 20 || !name.chars().all(is_plain);
+            let odd = names.iter().find(is_odd)?;
+            Some(heard.spot(format!("`{odd}` is no name of a mechanism")))
+        })],
+    },
+    // RFC 4505: anybody may log in without a password.
+    Rule {
+        id: "anonymous-offered",
+        level: Info,
+        source: "RFC 4505",
+        says: "ANONYMOUS lets in who has no account",
+        hint: "as intended on a server for the public; else switch it off",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let names = mechanisms(heard)?;
+            heard.when(
+                names
+                    .iter()
+                    .any(|name| name.eq_ignore_ascii_case("ANONYMOUS")),
+                "ANONYMOUS is offered",
+            )
+        })],
+    },
+    // RFC 5034 §4: a refusal of the mechanism that CAPA lists.
+    Rule {
+        id: "sasl-announced-unknown",
+        level: Must,
+        source: "RFC 5034 §3",
+        says: "a mechanism that SASL lists works",
+        hint: "the list is fixed text, or that of a proxy: it must say what works",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let mechanism = ended.mechanism().filter(|_| known.is_authorization())?;
+            let is_listed = known
+                .parameters("SASL")
+                .is_some_and(|names| names.contains(&mechanism));
+            let is_bare = !ended.has_initial_response() && responses(ended).next().is_none();
+            let is_refused =
+                ended.is_err() && ended.exchange.sasl.is_empty() && ended.code().is_none();
+            ended.when(
+                is_listed && is_bare && is_refused,
+                "listed, and refused at once",
+            )
+        })],
+    },
+];

@@ -1,0 +1,122 @@
+//! RFC 6856: UTF8 and LANG.
+
+use super::heard::field;
+use super::rfc1939_data::message;
+use super::{Check, Heard, Known, List, Role, Rule};
+use crate::analysis::finding::Level::{Info, Must, Should};
+
+/// Whether a server line of text holds octets above 127.
+fn is_eight_bit(heard: &Heard<'_>, known: &Known) -> bool {
+    let is_text = matches!(
+        heard.role,
+        Role::Greeting | Role::Status | Role::Unrequested
+    );
+    is_text && !heard.text.is_ascii() && !heard.is_tls_record() && !known.is_data(heard)
+}
+
+fn is_tag(word: &[u8]) -> bool {
+    !word.is_empty()
+        && word
+            .iter()
+            .all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-')
+}
+
+pub(super) const RULES: &[Rule] = &[
+    // RFC 1939 §3, RFC 6856 §3: text is ASCII until LANG or UTF8 was agreed.
+    Rule {
+        id: "eight-bit-status",
+        level: Should,
+        source: "RFC 1939 §3, RFC 6856 §3",
+        says: "text is ASCII until UTF8 or LANG was agreed",
+        hint: "the server's texts are translated: send English, or offer LANG",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            // The reply to LANG is in the new language already.
+            let is_lang = matches!(heard.verb(), "LANG" | "UTF8");
+            let valid = std::str::from_utf8(heard.text).is_ok();
+            let what = if valid {
+                "octets above 127, valid UTF-8"
+            } else {
+                "octets above 127, not UTF-8"
+            };
+            heard.when(
+                is_eight_bit(heard, known) && !known.is_utf8 && !is_lang,
+                what,
+            )
+        })],
+    },
+    // RFC 6856 §3.1: with LANG or UTF8 the text is UTF-8.
+    Rule {
+        id: "invalid-utf8-status",
+        level: Must,
+        source: "RFC 6856 §2.1, §3.1",
+        says: "behind UTF8 or LANG text is UTF-8",
+        hint: "the server's texts are in another encoding",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let is_invalid = is_eight_bit(heard, known) && std::str::from_utf8(heard.text).is_err();
+            let is_whole = heard.plain().is_some();
+            heard.when(
+                is_invalid && known.is_utf8 && is_whole,
+                "octets that are not UTF-8",
+            )
+        })],
+    },
+    // RFC 6856 §2, §4: without UTF8 the server sends no header with octets above 127.
+    Rule {
+        id: "eight-bit-headers",
+        level: Info,
+        source: "RFC 6856 §2, §4",
+        says: "without UTF8 a header is ASCII",
+        hint: "international or broken mail: the server should send a surrogate, or -ERR [UTF8]",
+        also: &[],
+        check: &[Check::Exchange(|ended, known| {
+            let spot = message(ended)?.eight_bit.clone();
+            spot.filter(|_| !known.has_utf8)
+        })],
+    },
+    // RFC 6856 §3: the reply to LANG with a tag begins with that tag.
+    Rule {
+        id: "lang-reply-without-tag",
+        level: Must,
+        source: "RFC 6856 §3.2",
+        says: "the reply to LANG with a tag is +OK and the tag of the language",
+        hint: "clients do not know which language is on: the server must send the tag",
+        also: &[],
+        check: &[Check::Exchange(|ended, _| {
+            let is_set = ended.verb == "LANG" && ended.has_arguments() && ended.is_ok();
+            let text = ended.text().filter(|_| is_set)?;
+            ended.when(!is_tag(field(text).0), "no tag of a language")
+        })],
+    },
+    // RFC 6856 §3: each line of the list is a tag, and what it is called.
+    Rule {
+        id: "lang-list-malformed",
+        level: Must,
+        source: "RFC 6856 §3.2",
+        says: "each line of the list of languages begins with a tag",
+        hint: "the server must send the tag, a space, and the name of the language",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = heard
+                .plain()
+                .filter(|_| heard.role == Role::Listed(List::Languages))?;
+            heard.when(!is_tag(field(text).0), "no tag of a language")
+        })],
+    },
+    // RFC 6856 §2.1: UTF8 USER lets names and passwords be UTF-8; nothing else is a parameter.
+    Rule {
+        id: "utf8-capability-parameter",
+        level: Should,
+        source: "RFC 6856 §2.1",
+        says: "the parameter of UTF8 is USER, or none",
+        hint: "clients pass over what they do not know",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let mut words = heard.capability()?.split_ascii_whitespace();
+            let is_utf8 = words.next()?.eq_ignore_ascii_case("UTF8");
+            let is_odd = words.any(|word| !word.eq_ignore_ascii_case("USER"));
+            heard.when(is_utf8 && is_odd, "a parameter that UTF8 does not have")
+        })],
+    },
+];

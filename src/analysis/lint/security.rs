@@ -1,0 +1,137 @@
+//! What can harm somebody although no RFC forbids it, or although it is not a matter of one document.
+
+use super::{Check, Role, Rule};
+use crate::analysis::finding::Level::{Info, Security};
+
+/// How many octets before a control octet are shown.
+const BEFORE_CONTROL: usize = 32;
+
+/// Mechanisms that send the secret itself.
+pub(super) fn is_plain(name: &str) -> bool {
+    crate::pop3::sasl::Mechanism::named(name).is_some_and(|row| row.is_plain)
+}
+
+/// CR and 0 are other rules', and TAB is harmless.
+fn is_control(octet: u8) -> bool {
+    matches!(octet, 1..=8 | 11 | 12 | 14..=31 | 127)
+}
+
+/// Whether a text of UTF-8 has control characters other than TAB; CR and 0 are other rules'.
+fn has_control(text: &[u8]) -> bool {
+    let is_c1 = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
+    text.iter().copied().any(is_control)
+        || std::str::from_utf8(text).is_ok_and(|text| text.chars().any(is_c1))
+}
+
+/// The octets of a line from a little before the first control octet: what is shown of a line is its start.
+fn near_control(text: &[u8]) -> &[u8] {
+    let c0 = text.iter().copied().position(is_control);
+    // In UTF-8 the C1 controls are two octets.
+    let is_c1 = |pair: &[u8]| matches!(pair, [0xc2, 0x80..=0x9f]);
+    let c1 = text.windows(2).position(is_c1);
+    let first = c0.into_iter().chain(c1).min();
+    let start = first.unwrap_or_default().saturating_sub(BEFORE_CONTROL);
+    text.get(start..).unwrap_or(text)
+}
+
+/// Whether a text has a number with a dot inside, such as of a version or an address.
+fn has_version(text: &str) -> bool {
+    let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let mut parts = text.split('.').peekable();
+    while let Some(part) = parts.next() {
+        if let Some(next) = parts.peek()
+            && is_digit(part.chars().last())
+            && is_digit(next.chars().next())
+        {
+            return true;
+        }
+    }
+    false
+}
+
+pub(super) const RULES: &[Rule] = &[
+    // RFC 2449 §3: a status line is printable text. What is not may drive a terminal.
+    Rule {
+        id: "control-bytes",
+        level: Security,
+        source: "RFC 2449 §3",
+        says: "status lines and listings are printable text",
+        hint: "never show them raw: such octets can drive a terminal; the server must not repeat what a client sends",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let is_text =
+                heard.role.is_servers() && !heard.is_tls_record() && !known.is_data(heard);
+            (is_text && has_control(heard.text)).then(|| super::Spot {
+                octets: near_control(heard.text).to_vec(),
+                ..heard.spot("control octets in the line")
+            })
+        })],
+    },
+    // RFC 2449 §10: what a banner tells helps attackers.
+    Rule {
+        id: "greeting-leaks",
+        level: Info,
+        source: "RFC 2449 §10",
+        says: "the greeting tells neither versions nor addresses",
+        hint: "harmless, and it helps who looks for old servers: make the greeting plain",
+        also: &[],
+        check: &[Check::Line(|heard, _| {
+            let text = heard
+                .plain_text()
+                .filter(|_| heard.role == Role::Greeting && heard.text.starts_with(b"+OK"))?;
+            let text = text.split('<').next().unwrap_or_default();
+            heard.when(has_version(text), "a version or an address in the greeting")
+        })],
+    },
+    // RFC 2449 §6.9: IMPLEMENTATION may be left out before the login.
+    Rule {
+        id: "implementation-leaks",
+        level: Info,
+        source: "RFC 2449 §6.9, §10",
+        says: "the version is told to nobody before the login",
+        hint: "harmless, and it helps who looks for old servers: list IMPLEMENTATION behind the login only",
+        also: &[],
+        check: &[Check::Line(|heard, known| {
+            let line = heard
+                .capability()
+                .filter(|_| known.is_authorization())?
+                .to_ascii_uppercase();
+            let is_told = line.starts_with("IMPLEMENTATION ") && has_version(&line);
+            heard.when(is_told, "a version before the login")
+        })],
+    },
+    // RFC 2595 §2.3, RFC 5034 §4, RFC 8314 §4.1: no password in clear.
+    Rule {
+        id: "plaintext-auth-offered",
+        level: Security,
+        source: "RFC 2595 §2.3, RFC 5034 §4, RFC 8314 §4.1",
+        says: "a server takes passwords inside TLS only",
+        hint: "turn off cleartext logins and require STLS, or close port 110",
+        also: &[],
+        check: &[
+            Check::Line(|heard, known| {
+                let line = heard
+                    .capability()
+                    .filter(|_| known.is_in_clear() && known.phase == 0)?
+                    .to_ascii_uppercase();
+                let mut words = line.split_ascii_whitespace();
+                let is_offered = match words.next() {
+                    Some("USER") => true,
+                    Some("SASL") => words.any(is_plain),
+                    _ => false,
+                };
+                heard.when(is_offered, "a cleartext login is offered")
+            }),
+            // Without CAPA, the reply to USER shows it: the next line of a client is the password.
+            Check::Exchange(|ended, known| {
+                let is_taken = ended.verb == "USER" && ended.is_ok() && known.is_authorization();
+                let is_untold =
+                    known.is_capa_refused && known.announced.iter().all(Option::is_none);
+                ended.when(
+                    is_taken && is_untold && known.is_in_clear(),
+                    "USER is accepted without TLS",
+                )
+            }),
+        ],
+    },
+];

@@ -1,0 +1,299 @@
+//! RFC 8314, RFC 8997, RFC 7817: TLS and certificates, as the events tell of them.
+
+use super::{Check, Known, Rule, Spot};
+use crate::analysis::finding::Level::{Info, Must, Security, Should};
+use crate::reading::dialogue::{Event, EventKind};
+
+/// Why a certificate is not trusted, or a handshake fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    Expired,
+    Name,
+    Untrusted,
+    Weak,
+    Version,
+}
+
+/// The words of each reason, in our own sentences and in those of the TLS library.
+const WORDS: &[(Reason, &[&str])] = &[
+    (
+        Reason::Expired,
+        &["expired", "not valid yet", "not yet valid"],
+    ),
+    (
+        Reason::Name,
+        &[
+            "for another name",
+            "for none of",
+            "not for",
+            "mismatch",
+            "does not match the expected",
+        ],
+    ),
+    (Reason::Weak, &["no longer safe", "too weak"]),
+    (
+        Reason::Untrusted,
+        &[
+            "signed by itself",
+            "self-signed",
+            "authority",
+            "leaves out",
+            "unknown CA",
+            "issuer is unknown",
+            "not trust",
+        ],
+    ),
+];
+
+/// What the event says against the certificate; the subject of it, behind that, may have any words.
+fn doubts(event: &Event) -> Option<&str> {
+    match event.kind {
+        EventKind::TlsFailed => Some(&event.text),
+        EventKind::TlsStarted => {
+            let (_, told) = event.text.split_once(" unverified ")?;
+            Some(told.split_once(") ").map_or(told, |(why, _)| why))
+        }
+        _ => None,
+    }
+}
+
+/// The first reason in the text of an event.
+pub(super) fn reason(text: &str) -> Option<Reason> {
+    let is_old = [
+        "TLS version",
+        "alert 70",
+        "protocol version",
+        "unsupported protocol",
+    ];
+    if is_old.iter().any(|word| text.contains(word)) {
+        return Some(Reason::Version);
+    }
+    let fits = |(_, words): &&(Reason, &[&str])| words.iter().any(|word| text.contains(word));
+    WORDS.iter().find(fits).map(|(reason, _)| *reason)
+}
+
+/// Why the certificate of this event is not trusted.
+fn doubt(event: &Event) -> Option<Reason> {
+    reason(doubts(event)?)
+}
+
+fn doubted(event: &Event, reason: Reason) -> Option<Spot> {
+    let text = doubts(event).filter(|text| self::reason(text) != Some(Reason::Version))?;
+    // A certificate may be bad in several ways.
+    let mut rows = WORDS.iter().filter(|(of, _)| *of == reason);
+    let is_told = rows.any(|(_, words)| words.iter().any(|word| text.contains(word)));
+    is_told.then(|| spot(event))
+}
+
+fn spot(event: &Event) -> Spot {
+    Spot::at(event.place, event.text.clone())
+}
+
+/// A word of the event that tells of TLS that is on: 1 is the version, 2 the cipher suite.
+fn word(event: &Event, index: usize) -> Option<&str> {
+    let mut words = event.text.split(' ');
+    words
+        .nth(index)
+        .filter(|_| event.kind == EventKind::TlsStarted)
+}
+
+pub(super) const RULES: &[Rule] = &[
+    // RFC 5280 §4.1.2.5: a certificate has a first and a last day.
+    Rule {
+        id: "tls-cert-expired",
+        level: Security,
+        source: "RFC 5280 §4.1.2.5, RFC 7817",
+        says: "the certificate is valid today",
+        hint: "renew it, and make the mail server read it again: often only the web server does",
+        also: &[],
+        check: &[Check::Event(|event, _| doubted(event, Reason::Expired))],
+    },
+    // RFC 7817 §3: the certificate names the host that the user gave.
+    Rule {
+        id: "tls-cert-name-mismatch",
+        level: Security,
+        source: "RFC 7817 §3",
+        says: "the certificate is for the name that the client used",
+        hint: "use the provider's name of the host, or put this name into the certificate",
+        also: &[],
+        check: &[Check::Event(|event, _| doubted(event, Reason::Name))],
+    },
+    // RFC 8314 §5.3: the certificate leads to an authority that clients trust.
+    Rule {
+        id: "tls-cert-untrusted",
+        level: Security,
+        source: "RFC 8314 §5.3, §5.4",
+        says: "the certificate leads to an authority that clients know",
+        hint: "the server needs a certificate of an authority that clients know, with the whole chain; who looks gives the right one with --ca FILE, or goes on with --insecure; a virus scanner on this machine may stand between",
+        also: &[],
+        check: &[Check::Event(|event, _| doubted(event, Reason::Untrusted))],
+    },
+    // RFC 9325 §4: keys and signatures of today.
+    Rule {
+        id: "tls-cert-weak",
+        level: Should,
+        source: "RFC 7817, RFC 9325 §4",
+        says: "the certificate is signed in a way that is safe today",
+        hint: "have a new certificate issued",
+        also: &[],
+        check: &[Check::Event(|event, _| doubted(event, Reason::Weak))],
+    },
+    // RFC 7817: who goes on without a check talks to anybody.
+    Rule {
+        id: "tls-unverified",
+        level: Security,
+        source: "RFC 8314 §5.3, RFC 7817",
+        says: "the certificate is checked",
+        hint: "give the authority's certificate with --ca in place of --insecure",
+        also: &[],
+        check: &[Check::Event(|event, _| {
+            let is_open =
+                event.kind == EventKind::TlsStarted && event.text.contains(" unverified ");
+            (is_open && doubt(event).is_none()).then(|| spot(event))
+        })],
+    },
+    // RFC 8314 §4, RFC 8997: TLS 1.2 or later.
+    Rule {
+        id: "tls-old-version",
+        level: Security,
+        source: "RFC 8314 §4, RFC 8997",
+        says: "TLS is of version 1.2 or later",
+        hint: "update the server, or switch TLS 1.2 and 1.3 on",
+        also: &[],
+        check: &[Check::Event(|event, _| {
+            let is_old = word(event, 1).is_some_and(|word| {
+                matches!(word, "TLSv1" | "TLSv1.0" | "TLSv1.1" | "SSLv3" | "SSLv2")
+            });
+            (is_old || doubt(event) == Some(Reason::Version)).then(|| spot(event))
+        })],
+    },
+    // RFC 9325 §4.1: no cipher suites without encryption, for export, or with RC4 and the like.
+    Rule {
+        id: "tls-weak-cipher",
+        level: Security,
+        source: "RFC 9325 §4.1",
+        says: "the cipher suite is not a broken one",
+        hint: "switch this suite off at the server",
+        also: &[],
+        check: &[Check::Event(|event, _| {
+            let suite = word(event, 2)?;
+            let is_broken = ["NULL", "EXPORT", "RC4", "DES", "MD5", "anon"]
+                .iter()
+                .any(|word| suite.contains(word));
+            is_broken.then(|| spot(event))
+        })],
+    },
+    // RFC 9325 §4.1: suites with forward secrecy.
+    Rule {
+        id: "tls-no-forward-secrecy",
+        level: Should,
+        source: "RFC 9325 §4.1",
+        says: "who gets the server's key later can't read this session",
+        hint: "switch on suites with ECDHE, and TLS 1.3",
+        also: &[],
+        check: &[Check::Event(|event, _| {
+            let suite = word(event, 2)?;
+            (suite.starts_with("TLS_RSA_") && !suite.contains("RC4") && !suite.contains("DES"))
+                .then(|| spot(event))
+        })],
+    },
+    // RFC 8314 §3.4: a side that closes says so inside TLS first, so that nobody can cut the end off unseen.
+    Rule {
+        id: "tls-no-close-notify",
+        level: Info,
+        source: "RFC 8314 §3.4",
+        says: "the end of TLS is announced",
+        hint: "common, and of no harm behind QUIT; elsewhere somebody may have cut the end off",
+        also: &[],
+        check: &[Check::Event(|event, _| {
+            (event.kind == EventKind::Other
+                && event.text.ends_with("ended TLS without close_notify"))
+            .then(|| spot(event))
+        })],
+    },
+    // RFC 8314 §3: on a port for TLS a handshake succeeds.
+    Rule {
+        id: "tls-handshake-failed",
+        level: Must,
+        source: "RFC 8314 §3",
+        says: "the handshake succeeds",
+        hint: "the port may not speak TLS, or has no certificate: the server's log says more",
+        also: &[],
+        check: &[Check::Event(|event, known| {
+            let is_failed = event.kind == EventKind::TlsFailed && !known.is_stls_agreed;
+            (is_failed && doubt(event).is_none() && !is_plain(event)).then(|| spot(event))
+        })],
+    },
+    // RFC 8314 §3.1: on port 995 TLS begins with the first octet.
+    Rule {
+        id: "plain-on-tls-port",
+        level: Must,
+        source: "RFC 8314 §3.1",
+        says: "port 995 speaks TLS from the first octet",
+        hint: "TLS is not on at this port: type STLS on a connection in clear, or set the port right",
+        also: &[],
+        check: &[Check::Event(|event, known| {
+            (event.kind == EventKind::TlsFailed && is_plain(event) && !known.is_stls_agreed)
+                .then(|| spot(event))
+        })],
+    },
+    // RFC 8314 §3, §4: a server has TLS, from the first octet or by STLS.
+    Rule {
+        id: "no-tls-offered",
+        level: Should,
+        source: "RFC 8314 §3, §4",
+        says: "a server that is reached in clear offers STLS",
+        hint: "set TLS up, at best on port 995",
+        also: &[],
+        check: &[
+            Check::Exchange(|ended, known| {
+                let is_first = ended.verb == "CAPA"
+                    && ended.is_ok()
+                    && ended.is_complete()
+                    && known.phase == 0;
+                let is_open = known.is_in_clear()
+                    && !known.listing.has_holes
+                    && is_first
+                    && !was_offered(known);
+                ended.when(
+                    is_open && !super::known::has_tag(&known.listing.capabilities, "STLS"),
+                    "no STLS in the list",
+                )
+            }),
+            // Seen: popa3d has neither CAPA nor STLS.
+            Check::Exchange(|ended, known| {
+                let is_refused = ended.verb == "STLS" && ended.is_err() && ended.code().is_none();
+                let is_open = known.is_in_clear() && known.is_authorization();
+                let is_untold =
+                    known.is_capa_refused && known.announced.iter().all(Option::is_none);
+                ended.when(
+                    is_refused && is_open && is_untold,
+                    "STLS is refused, and so is CAPA",
+                )
+            }),
+        ],
+    },
+];
+
+/// Whether the server answered a handshake with text.
+fn is_plain(event: &Event) -> bool {
+    [
+        "something else",
+        "without TLS",
+        "in clear",
+        "POP3 without",
+        "wrong version number",
+        "unexpected TLS packet",
+        "+OK",
+    ]
+    .iter()
+    .any(|word| event.text.contains(word))
+}
+
+fn was_offered(known: &Known) -> bool {
+    known
+        .announced
+        .iter()
+        .flatten()
+        .any(|lines| super::known::has_tag(lines, "STLS"))
+}

@@ -1,0 +1,295 @@
+//! A transcript for people: as on the screen, as a picture of a terminal, as a page, as a picture of where the time went; and
+//! its messages. Each goes over what a [`Walker`](crate::reading::dialogue::Walker) tells once, in constant memory. Nothing of a file
+//! can drive a terminal or a browser.
+
+pub mod html;
+pub mod messages;
+pub mod meter;
+pub mod screen;
+pub mod svg;
+pub mod timeline;
+
+use std::io::{self, Write};
+
+use crate::base::escape;
+use crate::pop3::tracker::Status;
+use crate::transcript::{Hole, Piece, Row};
+
+/// What a text is, which decides how it looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ink {
+    /// As it is.
+    Plain,
+    /// What the client sent.
+    Client,
+    /// `+OK`.
+    Positive,
+    /// `-ERR`.
+    Negative,
+    /// A status line without either; a wait.
+    Odd,
+    /// A challenge of the server.
+    Challenge,
+    /// A word of poptalk's, an event, prose.
+    Note,
+}
+
+impl Ink {
+    /// That of a status indicator.
+    #[must_use]
+    pub fn of(status: Status) -> Self {
+        match status {
+            Status::Positive => Self::Positive,
+            Status::Negative => Self::Negative,
+            Status::Malformed => Self::Odd,
+        }
+    }
+
+    /// The codes that switch a terminal to it and back (ECMA-48 SGR).
+    #[must_use]
+    pub fn codes(self) -> Option<(&'static str, &'static str)> {
+        Some(match self {
+            Self::Plain => return None,
+            Self::Client => ("\x1b[1m", "\x1b[22m"),
+            Self::Positive => ("\x1b[32m", "\x1b[39m"),
+            Self::Negative => ("\x1b[31m", "\x1b[39m"),
+            Self::Odd => ("\x1b[33m", "\x1b[39m"),
+            Self::Challenge => ("\x1b[36m", "\x1b[39m"),
+            Self::Note => ("\x1b[2m", "\x1b[22m"),
+        })
+    }
+}
+
+/// Where lines of safe text go.
+pub trait Canvas {
+    /// Takes a part of a line: text without control characters.
+    ///
+    /// Errors: it can't be written.
+    fn text(&mut self, ink: Ink, text: &str) -> io::Result<()>;
+
+    /// Ends the line.
+    ///
+    /// Errors: it can't be written.
+    fn end_line(&mut self) -> io::Result<()>;
+
+    /// Whether there is no use in more.
+    fn is_full(&self) -> bool {
+        false
+    }
+}
+
+impl<C: Canvas> Canvas for &mut C {
+    fn text(&mut self, ink: Ink, text: &str) -> io::Result<()> {
+        (**self).text(ink, text)
+    }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        (**self).end_line()
+    }
+
+    fn is_full(&self) -> bool {
+        (**self).is_full()
+    }
+}
+
+/// A terminal, or a file that is like one.
+pub struct Terminal<'a> {
+    out: &'a mut dyn Write,
+    has_colour: bool,
+}
+
+impl std::fmt::Debug for Terminal<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Terminal").finish_non_exhaustive()
+    }
+}
+
+impl<'a> Terminal<'a> {
+    /// With colours or without.
+    pub fn new(out: &'a mut dyn Write, has_colour: bool) -> Self {
+        Self { out, has_colour }
+    }
+}
+
+impl Canvas for Terminal<'_> {
+    fn text(&mut self, ink: Ink, text: &str) -> io::Result<()> {
+        match ink.codes().filter(|_| self.has_colour && !text.is_empty()) {
+            Some((on, off)) => write!(self.out, "{on}{text}{off}"),
+            None => self.out.write_all(text.as_bytes()),
+        }
+    }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        self.out.write_all(b"\n")
+    }
+}
+
+/// Counts the rows that lines fill on a screen, until there are more than it has.
+#[derive(Debug)]
+pub struct Rows {
+    columns: usize,
+    most: usize,
+    rows: usize,
+    column: usize,
+}
+
+impl Rows {
+    /// For a screen of so many columns and rows.
+    #[must_use]
+    pub fn new(columns: usize, most: usize) -> Self {
+        Self {
+            columns: columns.max(1),
+            most,
+            rows: 0,
+            column: 0,
+        }
+    }
+}
+
+impl Canvas for Rows {
+    fn text(&mut self, _: Ink, text: &str) -> io::Result<()> {
+        self.column += unicode_width::UnicodeWidthStr::width(text);
+        Ok(())
+    }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        let column = std::mem::take(&mut self.column);
+        self.rows += column.div_ceil(self.columns).max(1);
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows + self.column / self.columns > self.most
+    }
+}
+
+/// Text of an event, of prose, of a head or of a name, made safe.
+#[must_use]
+pub fn safe(text: &str) -> String {
+    let mut safe = String::new();
+    escape::escape(text.as_bytes(), &mut safe);
+    safe
+}
+
+/// The most octets of a line outside a page's bodies that are shown.
+const LINE_SHOWN: usize = 16 * 1024;
+
+/// A row as text that is safe for a terminal: escapes seen, secrets as dots.
+#[must_use]
+pub fn text_of(row: &Row) -> String {
+    let mut text = String::new();
+    for piece in &row.pieces {
+        match piece {
+            Piece::Octets(octets) => {
+                let shown = octets.get(..LINE_SHOWN).unwrap_or(octets);
+                escape::escape(shown, &mut text);
+                if shown.len() < octets.len() {
+                    text.push_str(&format!(" (and {} octets)", octets.len() - shown.len()));
+                }
+            }
+            Piece::Hole(missing) => text.push_str(hole(missing)),
+        }
+    }
+    text
+}
+
+/// What stands for a hole.
+#[must_use]
+pub fn hole(hole: &Hole) -> &'static str {
+    match hole {
+        Hole::Named(_) => "••••••",
+        Hole::Text => "{{..}}",
+        Hole::Rows => "{{...}}",
+    }
+}
+
+/// Appends safe text as it may stand in HTML and in XML, in an attribute too.
+pub(crate) fn markup(text: &str, out: &mut String) {
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+}
+
+/// Cuts data into lines, wherever its blocks begin and end.
+#[derive(Debug, Default)]
+struct LineCutter {
+    /// The last octet was CR: it may belong to the line end.
+    has_cr: bool,
+    /// The line has begun.
+    is_inside: bool,
+}
+
+/// A part of a line of data.
+#[derive(Debug, PartialEq, Eq)]
+enum Cut<'a> {
+    /// Octets inside a line; `true` when the line starts with them.
+    Text(&'a [u8], bool),
+    /// CR LF.
+    Crlf,
+    /// LF alone.
+    Lf,
+}
+
+impl LineCutter {
+    fn feed<'a>(
+        &mut self,
+        octets: &'a [u8],
+        tell: &mut dyn FnMut(Cut<'a>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if octets.is_empty() {
+            return Ok(());
+        }
+        for line in octets.split_inclusive(|octet| *octet == b'\n') {
+            let bare = line.strip_suffix(b"\n");
+            let text = bare.unwrap_or(line);
+            if self.has_cr && !text.is_empty() {
+                self.text(b"\r", tell)?;
+                self.has_cr = false;
+            }
+            let without = text.strip_suffix(b"\r");
+            self.has_cr |= without.is_some();
+            let text = without.unwrap_or(text);
+            if !text.is_empty() {
+                self.text(text, tell)?;
+            }
+            if bare.is_some() {
+                if !self.is_inside {
+                    self.text(b"", tell)?;
+                }
+                self.is_inside = false;
+                tell(match std::mem::take(&mut self.has_cr) {
+                    true => Cut::Crlf,
+                    false => Cut::Lf,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn text<'a>(
+        &mut self,
+        octets: &'a [u8],
+        tell: &mut dyn FnMut(Cut<'a>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let first = !std::mem::replace(&mut self.is_inside, true);
+        tell(Cut::Text(octets, first))
+    }
+
+    /// What was held when the data ends in the middle of a line; whether it does.
+    fn finish(&mut self, tell: &mut dyn FnMut(Cut<'static>) -> io::Result<()>) -> io::Result<bool> {
+        if std::mem::take(&mut self.has_cr) {
+            self.text(b"\r", tell)?;
+        }
+        Ok(std::mem::take(&mut self.is_inside))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,285 @@
+//! What a recording comes to: each exchange with its times, and where the time went.
+
+use std::collections::VecDeque;
+
+use crate::analysis::show::safe;
+use crate::base::escape;
+use crate::pop3::tracker::{Role, Sent, Side, Status};
+use crate::reading::dialogue::{EventKind, Phase, Told};
+use crate::transcript::Piece;
+
+/// A command with its reply, or the greeting, in figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lap {
+    /// The verb and its open arguments, safe; never a secret.
+    pub name: String,
+    /// What the status line said; None when none came.
+    pub status: Option<Status>,
+    /// When it was sent: milliseconds on the clock that stands still while nothing is awaited of the server.
+    pub start_ms: u64,
+    /// Milliseconds to the status line, or to where nothing was awaited any more.
+    pub wait_ms: u64,
+    /// Milliseconds from the status line to the end.
+    pub transfer_ms: u64,
+    /// Octets of the reply, the status line among them.
+    pub octets: u64,
+    /// Octets of its data, stuffed.
+    pub data_octets: u64,
+}
+
+/// What all of it comes to. Times are in milliseconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Exchanges, the greeting among them.
+    pub exchanges: u64,
+    /// Of these, refused with `-ERR`.
+    pub refused: u64,
+    /// Of these, without a whole reply.
+    pub unanswered: u64,
+    /// Whole messages that RETR brought.
+    pub messages: u64,
+    /// Octets of the client, without holes.
+    pub client_octets: u64,
+    /// Octets of the server, without holes.
+    pub server_octets: u64,
+    /// From the start to the first row of the server: the connection, TLS where it comes first, the greeting.
+    pub connect_ms: u64,
+    /// From the server's `+OK` to STLS to the end of the handshake, or to the next row where its time is not known.
+    pub tls_ms: u64,
+    /// While a status line was awaited.
+    pub wait_ms: u64,
+    /// While data came, or went.
+    pub transfer_ms: u64,
+    /// While nothing was awaited of the server.
+    pub idle_ms: u64,
+    /// Whether `tls_ms` ends with the handshake: the transcript has its time.
+    pub is_tls_timed: bool,
+    /// Whether TLS came before the greeting.
+    pub has_tls_first: bool,
+    /// Whether holes were met, whose octets are not counted.
+    pub has_holes: bool,
+    /// The exchange that took longest, and how long.
+    pub slowest: Option<(String, u64)>,
+}
+
+impl Totals {
+    /// How long the recording is, in milliseconds.
+    #[must_use]
+    pub fn all_ms(&self) -> u64 {
+        [
+            self.connect_ms,
+            self.tls_ms,
+            self.wait_ms,
+            self.transfer_ms,
+            self.idle_ms,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
+    }
+
+    /// The same without the time in which nothing was awaited.
+    #[must_use]
+    pub fn busy_ms(&self) -> u64 {
+        self.all_ms().saturating_sub(self.idle_ms)
+    }
+}
+
+/// Measures what happens.
+#[derive(Debug, Default)]
+pub struct Meter {
+    totals: Totals,
+    /// Milliseconds without idle ones.
+    busy_ms: u64,
+    has_rows: bool,
+    has_greeting: bool,
+    queue: VecDeque<Open>,
+    /// Commands that are not kept, because too many wait.
+    beyond: u64,
+}
+
+/// The most commands whose times are kept while they wait for replies.
+const QUEUE_MAX: usize = 65_536;
+
+#[derive(Debug, Default)]
+struct Open {
+    name: String,
+    is_retr: bool,
+    start_ms: u64,
+    answered_ms: Option<u64>,
+    octets: u64,
+    data_octets: u64,
+    is_elided: bool,
+}
+
+impl Meter {
+    /// Nothing was measured.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What it comes to so far.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Takes what happens, and tells each exchange that is over.
+    pub fn tell(&mut self, told: &Told<'_>, lap: &mut dyn FnMut(Lap)) {
+        match told {
+            Told::Row { after_ms, phase } => {
+                self.has_rows = true;
+                self.pass(*after_ms, *phase);
+            }
+            Told::Passed { after_ms, phase } => {
+                self.totals.is_tls_timed |= *phase == Phase::Handshake;
+                self.pass(*after_ms, *phase);
+            }
+            Told::Line {
+                side,
+                role,
+                pieces,
+                end,
+                ..
+            } => {
+                let octets = pieces.iter().map(|piece| match piece {
+                    Piece::Octets(octets) => octets.len(),
+                    Piece::Hole(_) => 0,
+                });
+                let all = octets.sum::<usize>() + end.octets().len();
+                self.count(*side, all);
+                self.totals.has_holes |= pieces.iter().any(|piece| matches!(piece, Piece::Hole(_)));
+                match role {
+                    Role::Greeting => self.greeting(all as u64),
+                    Role::Status | Role::Continuation => {
+                        if let Some(open) = self.queue.front_mut() {
+                            open.octets += all as u64;
+                            if *role == Role::Status {
+                                open.answered_ms = Some(self.busy_ms);
+                            }
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            Told::Data { side, octets, .. } => {
+                self.count(*side, octets.len());
+                if let Some(open) = self.queue.front_mut().filter(|_| *side == Side::Server) {
+                    open.octets += octets.len() as u64;
+                    open.data_octets += octets.len() as u64;
+                }
+            }
+            Told::Injected { octets, .. } => self.count(Side::Server, octets.len()),
+            Told::Hole { side, .. } | Told::AnyRows { side, .. } => {
+                self.totals.has_holes = true;
+                if let Some(open) = self.queue.front_mut().filter(|_| *side == Side::Server) {
+                    open.is_elided = true;
+                }
+            }
+            Told::Command(sent) => self.command(sent),
+            Told::ReplyEnded(None, status) => {
+                self.greeting(0);
+                self.end(Some(*status), lap);
+            }
+            Told::ReplyEnded(Some(_), status) => self.end(Some(*status), lap),
+            Told::Abandoned => {
+                while !self.queue.is_empty() {
+                    self.end(None, lap);
+                }
+                self.beyond = 0;
+            }
+            Told::Event(event) => {
+                let is_first = !self.has_rows && event.kind == EventKind::TlsStarted;
+                self.totals.has_tls_first |= is_first;
+            }
+            Told::DataStarted(_) | Told::Other(_) => {}
+        }
+    }
+
+    fn pass(&mut self, after_ms: u64, phase: Phase) {
+        let totals = &mut self.totals;
+        let total = match phase {
+            Phase::Connecting => &mut totals.connect_ms,
+            Phase::Handshake => &mut totals.tls_ms,
+            Phase::Waiting => &mut totals.wait_ms,
+            Phase::Transfer => &mut totals.transfer_ms,
+            Phase::Idle => &mut totals.idle_ms,
+        };
+        *total = total.saturating_add(after_ms);
+        if phase != Phase::Idle {
+            self.busy_ms = self.busy_ms.saturating_add(after_ms);
+        }
+    }
+
+    fn count(&mut self, side: Side, octets: usize) {
+        let total = match side {
+            Side::Client => &mut self.totals.client_octets,
+            Side::Server => &mut self.totals.server_octets,
+        };
+        *total += octets as u64;
+    }
+
+    /// Octets of the greeting, the exchange that comes first.
+    fn greeting(&mut self, octets: u64) {
+        if !std::mem::replace(&mut self.has_greeting, true) {
+            self.queue.push_front(Open {
+                name: "greeting".to_owned(),
+                ..Open::default()
+            });
+        }
+        if let Some(open) = self.queue.front_mut() {
+            open.answered_ms = Some(self.busy_ms);
+            open.octets += octets;
+        }
+    }
+
+    fn command(&mut self, sent: &Sent) {
+        if self.queue.len() >= QUEUE_MAX {
+            self.beyond += 1;
+            return;
+        }
+        let mut name = safe(&sent.verb());
+        if !sent.arguments().is_empty() {
+            name.push(' ');
+            escape::escape(sent.arguments(), &mut name);
+        }
+        self.queue.push_back(Open {
+            name,
+            is_retr: sent.verb() == "RETR",
+            start_ms: self.busy_ms,
+            ..Open::default()
+        });
+    }
+
+    /// The oldest exchange is over.
+    fn end(&mut self, status: Option<Status>, lap: &mut dyn FnMut(Lap)) {
+        let Some(open) = self.queue.pop_front() else {
+            // A reply to a command that was not kept.
+            self.beyond = self.beyond.saturating_sub(1);
+            return;
+        };
+        let answered_ms = open.answered_ms.unwrap_or(self.busy_ms);
+        let wait_ms = answered_ms.saturating_sub(open.start_ms);
+        let transfer_ms = self.busy_ms.saturating_sub(answered_ms);
+        let totals = &mut self.totals;
+        totals.exchanges += 1;
+        totals.refused += u64::from(status == Some(Status::Negative));
+        totals.unanswered += u64::from(status.is_none());
+        totals.messages +=
+            u64::from(status == Some(Status::Positive) && open.is_retr && !open.is_elided);
+        let took = wait_ms + transfer_ms;
+        let slowest = totals.slowest.as_ref().map_or(0, |(_, took)| *took);
+        if took > slowest {
+            totals.slowest = Some((open.name.clone(), took));
+        }
+        lap(Lap {
+            name: open.name,
+            status,
+            start_ms: open.start_ms,
+            wait_ms,
+            transfer_ms,
+            octets: open.octets,
+            data_octets: open.data_octets,
+        });
+    }
+}

@@ -1,0 +1,336 @@
+//! As on the screen: one line an item, `C:` and `S:` before what went over the wire.
+
+use std::io;
+
+use super::{Canvas, Cut, Ink, LINE_SHOWN, LineCutter, hole, safe};
+use crate::base::escape;
+use crate::base::figures;
+use crate::pop3::tracker::{LineEnd, Role, Side, Status};
+use crate::reading::dialogue::{Moment, Told};
+use crate::transcript::{Hole, Item, Piece};
+
+/// The columns of the time before a line.
+const TIME: usize = 11;
+
+/// What of a transcript is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// The milliseconds since the line before.
+    pub has_times: bool,
+    /// The head, prose, and lines that are not known.
+    pub has_notes: bool,
+}
+
+/// Shows what happens on a canvas.
+#[derive(Debug)]
+pub struct Screen<C> {
+    canvas: C,
+    options: Options,
+    /// When the line before was sent.
+    shown_ms: u64,
+    /// The time of the event that comes next, in milliseconds since what came before.
+    passed_ms: u64,
+    data: LineCutter,
+    data_side: Side,
+    line: Option<Line>,
+    has_lines: bool,
+    wants_blank: bool,
+}
+
+/// A line that has not ended.
+#[derive(Debug)]
+struct Line {
+    side: Side,
+    is_empty: bool,
+    column: usize,
+    octets: usize,
+    left_out: usize,
+    /// The status indicator has not ended.
+    word: Option<Ink>,
+}
+
+impl<C: Canvas> Screen<C> {
+    /// On this canvas.
+    pub fn new(canvas: C, options: Options) -> Self {
+        Self {
+            canvas,
+            options,
+            shown_ms: 0,
+            passed_ms: 0,
+            data: LineCutter::default(),
+            data_side: Side::Server,
+            line: None,
+            has_lines: false,
+            wants_blank: false,
+        }
+    }
+
+    /// What it is shown on.
+    pub fn canvas(&self) -> &C {
+        &self.canvas
+    }
+
+    /// The same, at the end.
+    pub fn into_canvas(self) -> C {
+        self.canvas
+    }
+
+    /// Takes what happens; false when the canvas is full.
+    ///
+    /// Errors: the canvas can't be written.
+    pub fn tell(&mut self, told: &Told<'_>) -> io::Result<bool> {
+        match told {
+            Told::Line {
+                side,
+                role,
+                pieces,
+                first,
+                end,
+                moment,
+            } => self.wire_line(*side, *role, pieces, *first, *end, *moment)?,
+            Told::Data {
+                side,
+                octets,
+                moment,
+            } => self.block(*side, octets, *moment)?,
+            Told::Injected { octets, moment } => self.block(Side::Server, octets, *moment)?,
+            Told::Hole { side, hole, moment } => self.data_hole(*side, hole, *moment)?,
+            Told::AnyRows { side, moment, .. } => {
+                self.end_data()?;
+                self.begin(*side, *moment)?;
+                self.put(Ink::Note, hole(&Hole::Rows))?;
+                self.end(LineEnd::Crlf)?;
+            }
+            Told::Abandoned => {
+                self.end_data()?;
+                self.end(LineEnd::None)?;
+            }
+            Told::Passed { after_ms, .. } => self.passed_ms = *after_ms,
+            Told::Event(event) => self.note(&format!("* {}", safe(&event.text)))?,
+            Told::Other(item) => self.other(item)?,
+            Told::Row { .. } | Told::Command(_) | Told::DataStarted(_) | Told::ReplyEnded(..) => {}
+        }
+        Ok(!self.canvas.is_full())
+    }
+
+    fn other(&mut self, item: &Item) -> io::Result<()> {
+        if !self.options.has_notes {
+            return Ok(());
+        }
+        match item {
+            Item::Head { name, text } => self.note(&format!("{}: {}", safe(name), safe(text))),
+            Item::Prose(prose) if prose.starts_with('!') => Ok(()),
+            Item::Prose(prose) => self.note(&format!("#{}", safe(prose))),
+            Item::Unknown(line) => self.note(&safe(line)),
+            Item::Blank => {
+                self.wants_blank = self.has_lines;
+                Ok(())
+            }
+            Item::Row(_) | Item::Event(_) => Ok(()),
+        }
+    }
+
+    fn wire_line(
+        &mut self,
+        side: Side,
+        role: Role,
+        pieces: &[Piece],
+        first: bool,
+        end: LineEnd,
+        moment: Moment,
+    ) -> io::Result<()> {
+        if first || self.line.as_ref().is_none_or(|line| line.side != side) {
+            self.end_data()?;
+            self.begin(side, moment)?;
+        }
+        let is_status = matches!(role, Role::Greeting | Role::Status);
+        let ink = match role {
+            Role::Command | Role::Response => Ink::Client,
+            Role::Terminator => Ink::Note,
+            Role::Continuation => Ink::Challenge,
+            _ => Ink::Plain,
+        };
+        for (index, piece) in pieces.iter().enumerate() {
+            match piece {
+                Piece::Octets(octets) if is_status && first && index == 0 => {
+                    if let Some(line) = &mut self.line {
+                        line.word = Some(Ink::of(Status::of_line(octets)));
+                    }
+                    self.status(octets)?;
+                }
+                Piece::Octets(octets) if is_status => self.status(octets)?,
+                Piece::Octets(octets) => self.octets(ink, octets)?,
+                Piece::Hole(missing) => self.put(ink, hole(missing))?,
+            }
+        }
+        if end != LineEnd::None {
+            self.end(end)?;
+        }
+        Ok(())
+    }
+
+    /// Octets of a status line: its first word is in colour.
+    fn status(&mut self, octets: &[u8]) -> io::Result<()> {
+        let Some(ink) = self.line.as_ref().and_then(|line| line.word) else {
+            return self.octets(Ink::Plain, octets);
+        };
+        let word = memchr::memchr(b' ', octets);
+        let (word, rest) = octets.split_at(word.unwrap_or(octets.len()));
+        self.octets(ink, word)?;
+        if !rest.is_empty() {
+            if let Some(line) = &mut self.line {
+                line.word = None;
+            }
+            self.octets(Ink::Plain, rest)?;
+        }
+        Ok(())
+    }
+
+    /// Octets of data.
+    fn block(&mut self, side: Side, octets: &[u8], moment: Moment) -> io::Result<()> {
+        self.data_side = side;
+        let mut data = std::mem::take(&mut self.data);
+        let result = data.feed(octets, &mut |cut| match cut {
+            Cut::Text(text, first) => {
+                if first {
+                    self.begin(side, moment)?;
+                }
+                self.octets(Ink::Plain, text)
+            }
+            Cut::Crlf => self.end(LineEnd::Crlf),
+            Cut::Lf => self.end(LineEnd::Lf),
+        });
+        self.data = data;
+        result
+    }
+
+    fn data_hole(&mut self, side: Side, missing: &Hole, moment: Moment) -> io::Result<()> {
+        self.data_side = side;
+        if !std::mem::replace(&mut self.data.is_inside, true) {
+            self.begin(side, moment)?;
+        }
+        self.put(Ink::Plain, hole(missing))
+    }
+
+    /// The data is over, perhaps in the middle of a line.
+    fn end_data(&mut self) -> io::Result<()> {
+        let mut data = std::mem::take(&mut self.data);
+        let is_cut = data.finish(&mut |cut| match cut {
+            Cut::Text(text, _) => self.octets(Ink::Plain, text),
+            Cut::Crlf | Cut::Lf => Ok(()),
+        })?;
+        if is_cut {
+            self.end(LineEnd::None)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Begins a line; one that has not ended is ended.
+    fn begin(&mut self, side: Side, moment: Moment) -> io::Result<()> {
+        self.end(LineEnd::None)?;
+        self.blank()?;
+        if self.options.has_times {
+            let time = time(moment.ms.saturating_sub(self.shown_ms));
+            self.canvas.text(Ink::Note, &time)?;
+        }
+        self.shown_ms = self.shown_ms.max(moment.ms);
+        // An empty line has no blank behind its mark, as in a transcript.
+        let mark = match side {
+            Side::Client => "C:",
+            Side::Server => "S:",
+        };
+        self.canvas.text(Ink::Plain, mark)?;
+        self.line = Some(Line {
+            side,
+            is_empty: true,
+            column: 0,
+            octets: 0,
+            left_out: 0,
+            word: None,
+        });
+        Ok(())
+    }
+
+    /// The blank behind the mark of the line.
+    fn start(&mut self) -> io::Result<()> {
+        let line = self.line.as_mut();
+        match line.is_some_and(|line| std::mem::take(&mut line.is_empty)) {
+            true => self.canvas.text(Ink::Plain, " "),
+            false => Ok(()),
+        }
+    }
+
+    fn octets(&mut self, ink: Ink, octets: &[u8]) -> io::Result<()> {
+        if octets.is_empty() {
+            return Ok(());
+        }
+        self.start()?;
+        let Some(line) = &mut self.line else {
+            return Ok(());
+        };
+        let room = LINE_SHOWN.saturating_sub(line.octets);
+        let shown = octets.get(..room).unwrap_or(octets);
+        line.left_out += octets.len() - shown.len();
+        line.octets += shown.len();
+        let mut text = String::new();
+        line.column = escape::escape_within(shown, line.column..usize::MAX, &mut text);
+        self.canvas.text(ink, &text)
+    }
+
+    fn put(&mut self, ink: Ink, text: &str) -> io::Result<()> {
+        self.start()?;
+        if let Some(line) = &mut self.line {
+            line.column += unicode_width::UnicodeWidthStr::width(text);
+        }
+        self.canvas.text(ink, text)
+    }
+
+    /// Ends the line, if one has begun.
+    fn end(&mut self, end: LineEnd) -> io::Result<()> {
+        let Some(line) = self.line.take() else {
+            return Ok(());
+        };
+        if line.left_out > 0 {
+            let text = format!(" (and {} octets)", line.left_out);
+            self.canvas.text(Ink::Note, &text)?;
+        }
+        match end {
+            LineEnd::Crlf => {}
+            LineEnd::Lf => self.canvas.text(Ink::Note, " (ends in LF)")?,
+            LineEnd::None => self.canvas.text(Ink::Note, " (no line end)")?,
+        }
+        self.has_lines = true;
+        self.canvas.end_line()
+    }
+
+    /// A line of poptalk's, or about the recording.
+    fn note(&mut self, text: &str) -> io::Result<()> {
+        self.end(LineEnd::None)?;
+        self.blank()?;
+        let passed_ms = std::mem::take(&mut self.passed_ms);
+        if self.options.has_times {
+            self.canvas.text(Ink::Note, &time(passed_ms))?;
+        }
+        self.shown_ms = self.shown_ms.saturating_add(passed_ms);
+        self.canvas.text(Ink::Note, &format!("  {text}"))?;
+        self.has_lines = true;
+        self.canvas.end_line()
+    }
+
+    /// The blank line that stands before what comes now.
+    fn blank(&mut self) -> io::Result<()> {
+        match std::mem::take(&mut self.wants_blank) {
+            true => self.canvas.end_line(),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A time in [`TIME`] columns, or in a few more where it is long.
+fn time(ms: u64) -> String {
+    match ms {
+        0 => " ".repeat(TIME),
+        ms => format!("{:>width$}  ", figures::duration(ms), width = TIME - 2),
+    }
+}

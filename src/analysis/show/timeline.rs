@@ -1,0 +1,214 @@
+//! Where the time went: a waterfall of exchanges, with dots for the wait and `=` for the transfer. It says the same without colour.
+
+use std::io;
+
+use super::meter::{Lap, Totals};
+use super::{Canvas, Ink};
+use crate::base::figures;
+use crate::pop3::tracker::Status;
+
+/// The columns of the name of an exchange.
+const NAME: usize = 17;
+
+/// The columns of all but the bars.
+const FIGURES: usize = NAME + 38;
+
+/// The fewest and the most columns of the bars.
+const BARS: std::ops::RangeInclusive<usize> = 10..=200;
+
+/// Draws exchanges as they end.
+#[derive(Debug)]
+pub struct Timeline<C> {
+    canvas: C,
+    columns: usize,
+    /// Milliseconds that all columns stand for.
+    all_ms: u64,
+}
+
+impl<C: Canvas> Timeline<C> {
+    /// For a screen of `columns`; `totals` are of all the exchanges that will come.
+    ///
+    /// Errors: the canvas can't be written.
+    pub fn new(mut canvas: C, columns: usize, totals: &Totals) -> io::Result<Self> {
+        let columns = columns
+            .saturating_sub(FIGURES)
+            .clamp(*BARS.start(), *BARS.end());
+        let head = format!(
+            "{:NAME$}   {:columns$} {:>6} {:>6} {:>10} {:>9}",
+            "", "", "wait", "data", "octets", "rate"
+        );
+        canvas.text(Ink::Note, &head)?;
+        canvas.end_line()?;
+        Ok(Self {
+            canvas,
+            columns,
+            all_ms: totals.busy_ms().max(1),
+        })
+    }
+
+    /// Draws an exchange.
+    ///
+    /// Errors: the canvas can't be written.
+    pub fn lap(&mut self, lap: &Lap) -> io::Result<()> {
+        let (mark, ink) = match lap.status {
+            Some(status @ Status::Positive) => ('+', Ink::of(status)),
+            Some(status @ Status::Negative) => ('-', Ink::of(status)),
+            Some(status @ Status::Malformed) => ('?', Ink::of(status)),
+            None => ('!', Ink::Negative),
+        };
+        let answered = lap.start_ms.saturating_add(lap.wait_ms);
+        let over = answered.saturating_add(lap.transfer_ms);
+        let first = self.column(lap.start_ms).min(self.columns - 1);
+        let middle = self.edge(first, lap.start_ms, answered);
+        let last = self.edge(middle, answered, over);
+        self.canvas.text(Ink::Plain, &name(&lap.name))?;
+        self.canvas.text(Ink::Plain, " ")?;
+        self.canvas.text(ink, &mark.to_string())?;
+        let blank = |columns: usize| " ".repeat(columns);
+        self.canvas.text(Ink::Plain, &blank(1 + first))?;
+        self.canvas.text(Ink::Odd, &".".repeat(middle - first))?;
+        self.canvas
+            .text(Ink::Positive, &"=".repeat(last - middle))?;
+        let rate = match lap.transfer_ms {
+            0 => String::new(),
+            ms => rate(lap.data_octets, ms),
+        };
+        let figures = format!(
+            "{} {:>6} {:>6} {:>10} {rate:>9}",
+            blank(self.columns - last),
+            milliseconds(lap.wait_ms),
+            milliseconds(lap.transfer_ms),
+            figures::count(lap.octets),
+        );
+        self.canvas.text(Ink::Plain, figures.trim_end())?;
+        self.canvas.end_line()
+    }
+
+    /// What it comes to, and the canvas.
+    ///
+    /// Errors: the canvas can't be written.
+    pub fn finish(mut self, totals: &Totals) -> io::Result<C> {
+        for line in lines(totals) {
+            self.canvas.text(Ink::Plain, &line)?;
+            self.canvas.end_line()?;
+        }
+        Ok(self.canvas)
+    }
+
+    /// The column of a time.
+    fn column(&self, ms: u64) -> usize {
+        let column = u128::from(ms) * self.columns as u128 / u128::from(self.all_ms);
+        usize::try_from(column).unwrap_or(self.columns)
+    }
+
+    /// The column where what took from one time to another ends, drawn from the column `from`. What took time is seen.
+    fn edge(&self, from: usize, start_ms: u64, end_ms: u64) -> usize {
+        let seen = from + usize::from(end_ms > start_ms);
+        self.column(end_ms).max(seen).min(self.columns)
+    }
+}
+
+/// A name in [`NAME`] columns.
+fn name(name: &str) -> String {
+    let mut shown = String::new();
+    let mut columns = 0;
+    for c in name.chars() {
+        let width = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+        if columns + width > NAME {
+            // The start says which it is.
+            shown.pop();
+            while unicode_width::UnicodeWidthStr::width(shown.as_str()) >= NAME {
+                shown.pop();
+            }
+            shown.push('…');
+            break;
+        }
+        columns += width;
+        shown.push(c);
+    }
+    let columns = unicode_width::UnicodeWidthStr::width(shown.as_str());
+    shown.push_str(&" ".repeat(NAME.saturating_sub(columns)));
+    shown
+}
+
+/// Milliseconds in six columns: from 100 seconds on in seconds, from 100,000 on in hours.
+fn milliseconds(ms: u64) -> String {
+    match ms {
+        0..100_000 => ms.to_string(),
+        100_000..100_000_000 => format!("{} s", ms / 1000),
+        _ => format!("{} h", ms / 3_600_000),
+    }
+}
+
+/// Octets a second, in nine columns.
+fn rate(octets: u64, ms: u64) -> String {
+    let mut rate = octets as f64 * 1000.0 / ms as f64;
+    for unit in ["B/s", "kB/s", "MB/s"] {
+        if rate < 999.5 {
+            let digits = usize::from(rate < 99.95 && unit != "B/s");
+            return format!("{rate:.digits$} {unit}");
+        }
+        rate /= 1000.0;
+    }
+    format!("{rate:.1} GB/s")
+}
+
+/// The totals in words, line by line.
+fn lines(totals: &Totals) -> Vec<String> {
+    let count = |count: u64, one: &str| match count {
+        1 => format!("1 {one}"),
+        count => format!("{} {one}s", figures::count(count)),
+    };
+    let mut first = count(totals.exchanges, "exchange");
+    if totals.refused > 0 {
+        first.push_str(&format!(", {} refused (-)", figures::count(totals.refused)));
+    }
+    if totals.unanswered > 0 {
+        first.push_str(&format!(
+            ", {} without a whole answer (!)",
+            figures::count(totals.unanswered)
+        ));
+    }
+    let octets = format!(
+        "{} octets came, {} went{}",
+        figures::count(totals.server_octets),
+        figures::count(totals.client_octets),
+        if totals.has_holes {
+            ", holes not counted"
+        } else {
+            ""
+        }
+    );
+    let mut lines = vec![String::new(), first, octets];
+    let connect = match totals.has_tls_first {
+        true => "to the greeting: the connection, TLS",
+        false => "to the greeting: the connection",
+    };
+    let tls = match totals.is_tls_timed {
+        true => "from STLS's +OK to the end of the handshake",
+        false => "from STLS's +OK to the next command",
+    };
+    let times = [
+        ("connect", totals.connect_ms, connect),
+        ("TLS", totals.tls_ms, tls),
+        ("wait", totals.wait_ms, "(.) for status lines"),
+        ("transfer", totals.transfer_ms, "(=) of data"),
+        (
+            "client",
+            totals.idle_ms,
+            "nothing was awaited; not in the bars",
+        ),
+        ("all", totals.all_ms(), ""),
+    ];
+    for (name, ms, what) in times {
+        // Most recordings have no STLS.
+        if name != "TLS" || ms > 0 {
+            let time = figures::duration(ms);
+            lines.push(format!("{name:<9}{time:>12}  {what}").trim_end().to_owned());
+        }
+    }
+    if let Some((name, ms)) = &totals.slowest {
+        lines.push(format!("slowest: {name}, {}", figures::duration(*ms)));
+    }
+    lines
+}

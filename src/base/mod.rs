@@ -1,0 +1,12 @@
+//! What has no POP3 in it: escaping for the screen, exit codes, colours, files, poptalk's own words.
+
+pub mod escape;
+pub mod exit;
+pub mod figures;
+pub mod percent;
+pub mod regular;
+pub mod reread;
+pub mod service;
+pub mod stdio;
+pub mod style;
+pub mod temporary;

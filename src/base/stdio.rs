@@ -1,0 +1,93 @@
+//! Standard output and standard error: everything that poptalk prints leaves through here.
+//!
+//! The reader of either stream may go away at any time. The macros of the standard library panic then, in whatever thread
+//! happens to print, so no other file uses them or the handles of the two streams (`tests/layers.rs` checks that). Only the
+//! line editor, which is another crate, writes to the terminal by itself.
+
+use std::io::{self, IsTerminal, StdoutLock, Write};
+
+use indicatif::ProgressDrawTarget;
+
+/// Standard output, locked. Its errors are the caller's: see [`crate::modes::report::written`].
+#[derive(Debug)]
+pub struct Output(StdoutLock<'static>);
+
+/// Returns standard output, which no other thread can write to until the value is dropped.
+#[must_use]
+pub fn output() -> Output {
+    Output(io::stdout().lock())
+}
+
+impl Write for Output {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Writes to standard output, and hands it on at once.
+///
+/// Errors: the reader has gone ([`io::ErrorKind::BrokenPipe`]), or there is no room.
+pub fn print(octets: &[u8]) -> io::Result<()> {
+    let mut out = output();
+    out.write_all(octets)?;
+    out.flush()
+}
+
+/// Writes a message to standard error, in one piece. A message without a reader is lost, and the program continues without
+/// it: nothing depends on messages, and there is no other place to complain.
+pub fn say(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Whether standard output is a terminal.
+#[must_use]
+pub fn is_output_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Whether standard error is a terminal.
+#[must_use]
+pub fn is_error_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Returns where a progress bar is drawn: on standard error, if that is a terminal. The bar ignores errors.
+#[must_use]
+pub fn progress() -> ProgressDrawTarget {
+    match is_error_terminal() {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    }
+}
+
+/// Whether the reader of standard output is known to have gone, without a write. False where the system does not say.
+#[must_use]
+pub fn has_lost_reader() -> bool {
+    imp::has_lost_reader()
+}
+
+#[cfg(unix)]
+mod imp {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::stdio::stdout;
+
+    pub(super) fn has_lost_reader() -> bool {
+        let stdout = stdout();
+        // An error of a pipe without a reader is reported whether or not it is asked for.
+        let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+        let now = Timespec::default();
+        poll(&mut fds, Some(&now)).is_ok()
+            && fds.iter().any(|fd| fd.revents().contains(PollFlags::ERR))
+    }
+}
+
+#[cfg(not(unix))]
+mod imp {
+    pub(super) fn has_lost_reader() -> bool {
+        false
+    }
+}

@@ -1,0 +1,455 @@
+//! `poptalk check HOST`: asks a live server what the probes ask, and judges the answers.
+
+mod printed;
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::analysis::finding::{Finding, Level};
+use crate::analysis::lint;
+use crate::base::exit::Exit;
+use crate::base::figures::{self, read_size};
+use crate::base::stdio;
+use crate::base::temporary;
+use crate::modes::check::across::{self, ACROSS, SAMPLES_MIN, Sessions};
+use crate::modes::check::{
+    self, Check, FAILED_LOGINS, Need, OCTETS_MAX, Outcome, PROBES, Probe, octets_of_a_run,
+};
+use crate::modes::console::terminal::{self, Interrupts};
+use crate::modes::plan::{Plan, SessionArgs, TlsArgs, seconds};
+use crate::modes::replay::{SETTLE, is_loopback};
+use crate::modes::report;
+use crate::modes::report::findings::{Format, Judged};
+use crate::net::dial::plain;
+use crate::net::password::{PasswordArgs, PasswordError};
+use crate::net::target;
+use crate::transcript::file;
+use crate::transcript::secret::Secrets;
+
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk check mail.example.org           without a login
+  poptalk check mail.example.org -u alice  with one; it asks for the password
+  poptalk check mail.example.org --fail-on security --format json";
+
+/// The most samples that `--timing` takes.
+const SAMPLES_MAX: u8 = 50;
+
+/// How long each reply may take when nothing else is said.
+const REPLY: Duration = Duration::from_secs(15);
+
+/// The arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// HOST, HOST:PORT, or a URL: pop3://[USER@]HOST, pop3s://[USER@]HOST
+    #[arg(value_name = "HOST", required_unless_present = "list")]
+    host: Option<String>,
+
+    /// TLS from the first octet, as on port 995
+    #[arg(long)]
+    tls: bool,
+
+    #[command(flatten)]
+    tls_args: TlsArgs,
+
+    /// Log in as this user for the probes that need it; they read, and delete nothing
+    #[arg(short = 'u', long, value_name = "USER", value_parser = target::user_name)]
+    user: Option<String>,
+
+    #[command(flatten)]
+    password: PasswordArgs,
+
+    /// Send the password without TLS: where the server has none, and in the probes apop and stls-late
+    #[arg(long)]
+    allow_plaintext: bool,
+
+    /// Fail N more logins of each kind, no such user and wrong password, in random order, and compare how long they take
+    #[arg(long, value_name = "N", requires = "user", value_parser = samples)]
+    timing: Option<u8>,
+
+    /// Judge by this rule only; may be given many times
+    #[arg(long, value_name = "ID")]
+    only: Vec<String>,
+
+    /// Name the probes and the rules, and connect to nothing
+    #[arg(long)]
+    list: bool,
+
+    /// Tell of findings of level info as well
+    #[arg(long)]
+    strict: bool,
+
+    /// Show what was seen for each finding
+    #[arg(short = 'v', long)]
+    verbose: bool,
+
+    /// End with 1 for findings of this level and above
+    #[arg(long, value_enum, value_name = "LEVEL", default_value = "must")]
+    fail_on: Level,
+
+    /// Write the transcripts into this folder [default: the state folder]
+    #[arg(long, value_name = "FOLDER")]
+    log: Option<PathBuf>,
+
+    /// Seconds to wait for a connection and for each reply [default: 15]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
+
+    /// Stop after so many seconds, in the middle of a probe, too
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "60")]
+    time_limit: Duration,
+
+    /// Take no more than this of one session, and four times as much in all: octets, or with K, M or G [default: 64M]
+    #[arg(long, value_name = "SIZE", value_parser = read_size)]
+    max_size: Option<u64>,
+
+    /// Milliseconds to wait for more where a reply cannot be the one to its command
+    #[arg(long, hide = true, value_name = "MS")]
+    settle: Option<u64>,
+
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+fn samples(text: &str) -> Result<u8, String> {
+    let count = text
+        .parse()
+        .ok()
+        .filter(|count| (SAMPLES_MIN..=usize::from(SAMPLES_MAX)).contains(&usize::from(*count)));
+    count.ok_or_else(|| format!("give a number from {SAMPLES_MIN} to {SAMPLES_MAX}"))
+}
+
+/// Checks a server.
+#[must_use]
+pub fn run(mut args: CheckArgs) -> Exit {
+    if args.list {
+        return report::written(&printed::list(), Exit::Well);
+    }
+    if let Some(unknown) = args.only.iter().find(|id| !is_rule(id)) {
+        let ids = lint::rules().map(|rule| rule.id);
+        let mut ids = ids.chain(ACROSS.iter().map(|rule| rule.id));
+        return super::lint::no_rule(unknown, &mut ids, "poptalk check --list");
+    }
+    let host = args.host.as_deref().unwrap_or_default();
+    let target = match target::parse(host, None, args.tls) {
+        Ok(named) => {
+            args.user = args.user.or(named.user);
+            named.target
+        }
+        Err(error) => {
+            report::error(&error.to_string(), Some(error.hint()));
+            return Exit::Usage;
+        }
+    };
+    let args = &args;
+    let log = match &args.log {
+        Some(folder) => folder.clone(),
+        None => match file::state_folder() {
+            Ok(folder) => folder,
+            Err(error) => {
+                report::error(&plain(&error), Some("name a folder with --log"));
+                return Exit::Usage;
+            }
+        },
+    };
+    let folder = file::make_folder(&log).and_then(|()| temporary::Folder::new());
+    let folder = match folder {
+        Ok(folder) => folder,
+        Err(error) => {
+            let what = format!("{}: {}", log.display(), plain(&error));
+            report::error(
+                &what,
+                Some("name a folder that can be written to with --log"),
+            );
+            return Exit::Usage;
+        }
+    };
+    let plan = Plan {
+        server: target.to_string(),
+        file_name: target.host.clone(),
+        spares: Vec::new(),
+        secrets: Secrets::default(),
+        proxy: None,
+        found: None,
+        user: None,
+        tls: args.tls_args.clone().settings(),
+        is_stls: false,
+        welcome: None,
+        args: SessionArgs {
+            log: Some(log.clone()),
+            user: args.user.clone(),
+            password: args.password.clone(),
+            timeout: Some(args.timeout.unwrap_or(REPLY)),
+            ..SessionArgs::default()
+        },
+        target,
+    };
+    let password = match password(args, &plan) {
+        Ok(password) => password,
+        Err(error) => {
+            report::error(&error.to_string(), error.hint());
+            return Exit::Usage;
+        }
+    };
+    if password
+        .as_deref()
+        .is_some_and(|text| text.contains(['\r', '\n']))
+    {
+        report::error(
+            "the password has a CR or LF inside, and that would end the line",
+            Some("give one that fits into a line; poptalk takes the first line of a file"),
+        );
+        return Exit::Usage;
+    }
+    let is_here = is_loopback(&plan.target.host);
+    let most = args.max_size.unwrap_or(OCTETS_MAX);
+    let mut check = Check {
+        password,
+        no_login: None,
+        may_send_in_clear: args.allow_plaintext || is_here,
+        allows_plaintext: args.allow_plaintext,
+        has_no_capa: false,
+        most,
+        octets_left: octets_of_a_run(most),
+        kept_open: 0,
+        before_login: Vec::new(),
+        is_user_refused: false,
+        messages: None,
+        refused_sessions: (0, String::new()),
+        answers_twice: false,
+        takes_nobody: false,
+        settle: args.settle.map_or(SETTLE, Duration::from_millis),
+        has_timestamp: false,
+        plan: &plan,
+        folder: folder.path(),
+        capabilities: Vec::new(),
+        // Beyond what a clock can count nothing is limited.
+        until: Instant::now()
+            .checked_add(args.time_limit)
+            .unwrap_or_else(|| Instant::now() + YEAR),
+    };
+    let run = Run::of(args, &mut check);
+    printed::print(args, &plan, &run, &log)
+}
+
+/// The password of the user who was named; a person is asked once, for all probes.
+fn password(args: &CheckArgs, plan: &Plan) -> Result<Option<String>, PasswordError> {
+    let Some(user) = &args.user else {
+        return Ok(None);
+    };
+    let mut ask = || Interrupts::during(|it| terminal::ask_unseen("password (not shown): ", it));
+    let ask: Option<&mut dyn FnMut() -> _> = if io::stdin().is_terminal() {
+        Some(&mut ask)
+    } else {
+        None
+    };
+    let found = crate::net::password::find(&args.password, &plan.target.host, user, ask)?;
+    Ok(Some(String::from_utf8_lossy(&found).into_owned()))
+}
+
+fn is_rule(id: &str) -> bool {
+    lint::rule(id).is_some() || ACROSS.iter().any(|rule| rule.id == id)
+}
+
+/// What the rules over several sessions are told under, in place of a probe.
+const SEVERAL: &str = "several-sessions";
+
+/// As good as for ever.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The probes whose refusals are timed: no such user, and a wrong password.
+const TIMED: [&str; 2] = ["unknown-user", "wrong-password"];
+
+/// These, `count` times each, in random order: so a server that grows slow tells nothing.
+fn timed(count: u8) -> Vec<&'static Probe> {
+    let probes = TIMED.iter().filter_map(|name| check::probe(name));
+    let mut all: Vec<(u64, &Probe)> = probes
+        .flat_map(|probe| (0..count).map(move |_| (0, probe)))
+        .collect();
+    for (order, _) in &mut all {
+        // Without random numbers the order is the one above: worse, and no reason to stop.
+        *order = getrandom::u64().unwrap_or_default();
+    }
+    all.sort_by_key(|(order, _)| *order);
+    all.into_iter().map(|(_, probe)| probe).collect()
+}
+
+/// What came of all probes.
+#[derive(Default)]
+struct Run {
+    sessions: Sessions,
+    judged: Vec<Judged>,
+    /// Each rule that found something, once, with the probe in which it did first.
+    findings: Vec<(&'static str, Finding)>,
+    /// Why the server can't be asked anything.
+    exit: Option<Exit>,
+    /// Not all could be judged: what a caller is told, unless something was found.
+    gap: Option<Exit>,
+    /// Why the login did not come about.
+    no_login: Option<String>,
+    /// The maildrop has no message.
+    is_empty: bool,
+    /// Why the last probe could not be played.
+    failure: String,
+}
+
+impl Run {
+    fn of(args: &CheckArgs, check: &mut Check<'_>) -> Self {
+        let mut run = Self::default();
+        let is_told = stdio::is_error_terminal() && args.format == Format::Text;
+        let is_wanted = |id: &str| args.only.is_empty() || args.only.iter().any(|only| only == id);
+        let failing = match args.user {
+            Some(_) => FAILED_LOGINS + TIMED.len() * usize::from(args.timing.unwrap_or(0)),
+            None => PROBES
+                .iter()
+                .filter(|probe| probe.need() == Need::Nothing)
+                .map(Probe::failed_logins)
+                .sum(),
+        };
+        let more = match args.user {
+            Some(_) => ", and one more if the password is wrong",
+            None => "",
+        };
+        report::note(&format!(
+            "failed logins on purpose: {failing} at most{more}"
+        ));
+        if args.user.is_some() {
+            report::note(
+                "fetches up to 10 messages: a server that keeps flags marks them as read; deletes none",
+            );
+        }
+        let timed = args.timing.map(timed).unwrap_or_default();
+        let all = PROBES.iter().map(|probe| (probe, false));
+        let all: Vec<(&Probe, bool)> = all
+            .chain(timed.into_iter().map(|probe| (probe, true)))
+            .collect();
+        for (number, (probe, is_timed)) in (1..).zip(&all) {
+            if check.until <= Instant::now() {
+                run.gap = Some(Exit::TimedOut);
+                run.skip(probe, "the time limit is reached".to_owned());
+                continue;
+            }
+            if check.octets_left == 0 {
+                run.gap = Some(Exit::TimedOut);
+                let most = figures::size(octets_of_a_run(check.most));
+                run.skip(probe, format!("more than {most} came in all"));
+                continue;
+            }
+            if run.sessions.are_silent() {
+                run.gap = Some(Exit::TimedOut);
+                run.skip(probe, "the server does not greet".to_owned());
+                continue;
+            }
+            if is_told {
+                report::note(&format!("{number} of {}: {}", all.len(), probe.name));
+            }
+            run.take(
+                probe,
+                check.play(probe, &|rule| !is_timed && is_wanted(rule.id)),
+            );
+            // A server that can't be reached is asked once.
+            if run.exit.is_some() {
+                break;
+            }
+        }
+        // The server was not judged as far as was asked for.
+        run.no_login.clone_from(&check.no_login);
+        run.is_empty = check.messages == Some(0);
+        run.gap = run
+            .gap
+            .or(check.no_login.is_some().then_some(Exit::Refused));
+        let mut findings = across::across(&run.sessions);
+        findings.retain(|finding| is_wanted(finding.id));
+        for finding in &findings {
+            run.add(SEVERAL, finding);
+        }
+        let files: Vec<String> = run
+            .judged
+            .iter()
+            .flat_map(|judged| judged.files.clone())
+            .collect();
+        if !files.is_empty() {
+            run.judged.push(Judged {
+                probe: Some(SEVERAL),
+                files,
+                findings,
+                ..Judged::default()
+            });
+        }
+        run
+    }
+
+    fn skip(&mut self, probe: &Probe, why: String) {
+        self.judged.push(Judged {
+            probe: Some(probe.name),
+            skipped: Some(why),
+            ..Judged::default()
+        });
+    }
+
+    fn take(&mut self, probe: &Probe, outcome: Outcome) {
+        let played = match outcome {
+            Outcome::Skipped(why) => return self.skip(probe, why),
+            Outcome::Failed(error) => {
+                // Once where it is the same each time.
+                let failure = error.to_string();
+                if self.failure != failure {
+                    report::error(&failure, error.hint().as_deref());
+                    self.failure.clone_from(&failure);
+                }
+                // A server that was there a moment ago may be busy.
+                if self.judged.is_empty() {
+                    self.exit = Some(error.exit());
+                } else {
+                    self.gap = Some(error.exit());
+                    self.skip(probe, failure);
+                }
+                return;
+            }
+            Outcome::Played(played) => played,
+        };
+        for one in played {
+            self.take_session(probe, one);
+        }
+    }
+
+    fn take_session(&mut self, probe: &Probe, played: check::Run) {
+        if let Some(failure) = &played.no_tls {
+            report::error(&failure.to_string(), failure.hint().as_deref());
+            self.exit = Some(failure.exit());
+        }
+        if let Some(mistake) = &played.not_pop3 {
+            report::error(&mistake.what, Some(mistake.hint));
+            self.exit = Some(Exit::Refused);
+        }
+        for finding in &played.findings {
+            self.add(probe.name, finding);
+        }
+        self.sessions.push(probe.name, played.session);
+        let is_untested = played.untested.is_some();
+        let early = played.early.map(|why| format!("it ended early: {why}"));
+        self.judged.push(Judged {
+            probe: Some(probe.name),
+            skipped: played.untested.or(early),
+            note: played.note,
+            is_untested,
+            files: vec![played.log.display().to_string()],
+            findings: played.findings,
+            ..Judged::default()
+        });
+    }
+
+    /// Keeps a finding for people, who are told of each rule once.
+    fn add(&mut self, probe: &'static str, finding: &Finding) {
+        if !self
+            .findings
+            .iter()
+            .any(|(_, known)| known.id == finding.id)
+        {
+            self.findings.push((probe, finding.clone()));
+        }
+    }
+}

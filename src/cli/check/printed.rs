@@ -1,0 +1,255 @@
+//! What `check` prints: its report, and the list of probes and rules.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use owo_colors::Stream;
+
+use super::{CheckArgs, Run, SEVERAL};
+use crate::analysis::finding::Level;
+use crate::analysis::lint;
+use crate::base::exit::Exit;
+use crate::base::stdio;
+use crate::base::style::{ColorChoice, Paint, Style};
+use crate::modes::check::across::ACROSS;
+use crate::modes::check::{Need, PROBES};
+use crate::modes::plan::Plan;
+use crate::modes::report::findings::{self, Format, Judged, Verdict};
+use crate::modes::report::{self, shown};
+use crate::transcript::file;
+
+pub(super) fn print(args: &CheckArgs, plan: &Plan, run: &Run, log: &Path) -> Exit {
+    let mut out = stdio::output();
+    let result = match args.format {
+        Format::Text => people(args, plan, run, log, &mut out),
+        Format::Json => {
+            let grouped = findings::grouped(&run.judged);
+            findings::json(&mut out, &grouped, run.no_login.as_deref())
+        }
+        Format::Junit => findings::junit(&mut out, &run.judged),
+        Format::Html => findings::html(&mut out, &run.judged),
+    };
+    let is_failure = run
+        .findings
+        .iter()
+        .any(|(_, finding)| finding.level >= args.fail_on);
+    let exit = match (run.exit, is_failure) {
+        (Some(exit), _) => exit,
+        (None, true) => Exit::Refused,
+        (None, false) => run.gap.unwrap_or(Exit::Well),
+    };
+    report::written(&result, exit)
+}
+
+fn people(
+    args: &CheckArgs,
+    plan: &Plan,
+    run: &Run,
+    log: &Path,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let style = Style::new(ColorChoice::Auto, Stream::Stdout);
+    let groups = [
+        (Level::Security, "security", Paint::Negative),
+        (Level::Must, "breaks a MUST", Paint::Negative),
+        (Level::Should, "breaks a SHOULD", Paint::Warning),
+        (Level::Info, "worth knowing", Paint::Note),
+    ];
+    for (level, title, paint) in groups {
+        let mut found = run
+            .findings
+            .iter()
+            .filter(|(_, finding)| finding.level == level);
+        if level == Level::Info && !args.strict && !args.verbose {
+            let count = found.count();
+            if count > 0 {
+                let (are, them) = if count == 1 {
+                    ("is", "it")
+                } else {
+                    ("are", "them")
+                };
+                writeln!(
+                    out,
+                    "{count} more {are} worth knowing (--strict shows {them})"
+                )?;
+            }
+            continue;
+        }
+        let Some(first) = found.next() else {
+            continue;
+        };
+        writeln!(out, "{}", style.paint(paint, title))?;
+        for (probe, finding) in std::iter::once(first).chain(found) {
+            writeln!(out, "  {}: {}", finding.id, shown(&finding.message))?;
+            if let Some(hint) = &finding.hint {
+                writeln!(out, "    hint: {}", shown(hint))?;
+            }
+            if args.verbose {
+                let row = finding
+                    .row
+                    .map_or(String::new(), |row| format!(", row {row}"));
+                writeln!(
+                    out,
+                    "    {}; seen in {probe}{row}: {}",
+                    finding.source,
+                    shown(&finding.octets)
+                )?;
+                for sight in &finding.more {
+                    let row = sight
+                        .row
+                        .map_or(String::new(), |row| format!("row {row}: "));
+                    writeln!(out, "    and {row}{}", shown(&sight.octets))?;
+                }
+            }
+        }
+    }
+    if run.is_empty {
+        let what = "the maildrop is empty: what needs a message was not tested";
+        writeln!(out, "{what}")?;
+    }
+    if let Some(why) = &run.no_login {
+        let user = args.user.as_deref().unwrap_or_default();
+        writeln!(out, "no login as {}: {}", shown(user), shown(why))?;
+    }
+    if args.verbose {
+        for judged in &run.judged {
+            let probe = judged.probe.unwrap_or_default();
+            let why = judged.skipped.as_deref().or(judged.note.as_deref());
+            let why = why.map(shown);
+            let why = why.map_or(String::new(), |why| format!(": {why}"));
+            writeln!(out, "{:<10} {probe}{why}", judged.verdict().name())?;
+        }
+    } else {
+        for (why, probes, is_played) in gaps(&run.judged) {
+            let skipped = if is_played { "" } else { "skipped " };
+            writeln!(out, "{skipped}{}: {}", probes.join(", "), shown(why))?;
+        }
+    }
+    let rules = lint::rules().filter(|rule| !lint::is_about_client(rule));
+    let rules = rules
+        .map(|rule| rule.id)
+        .chain(ACROSS.iter().map(|rule| rule.id));
+    let rules = rules
+        .filter(|id| args.only.is_empty() || args.only.iter().any(|only| only == id))
+        .count();
+    let found = run.findings.len();
+    let verdicts = verdicts(&run.judged);
+    let count = |wanted| {
+        verdicts
+            .iter()
+            .filter(|verdict| **verdict == wanted)
+            .count()
+    };
+    let counts = Verdict::ALL
+        .iter()
+        .map(|verdict| (count(*verdict), verdict.name()));
+    let counts = counts.filter(|(count, _)| *count > 0);
+    let counts: Vec<String> = counts
+        .map(|(count, name)| format!("{count} {name}"))
+        .collect();
+    let rest = if counts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", counts.join(", "))
+    };
+    writeln!(
+        out,
+        "{}: {} of {} probes{rest}, {rules} rules about servers, {found} found something",
+        plan.target,
+        verdicts.len() - count(Verdict::Skipped),
+        PROBES.len()
+    )?;
+    if verdicts.len() > count(Verdict::Skipped) {
+        writeln!(out, "transcripts in {}", shown(&file::shorten(log)))?;
+    }
+    Ok(())
+}
+
+/// The verdict of each probe: the worst of its sessions.
+fn verdicts(judged: &[Judged]) -> Vec<Verdict> {
+    let rank = |verdict| match verdict {
+        Verdict::Skipped => 0,
+        Verdict::Pass => 1,
+        Verdict::Info => 2,
+        Verdict::NonStrict => 3,
+        Verdict::Fail => 4,
+    };
+    let mut found: Vec<(&str, Verdict)> = Vec::new();
+    for one in judged.iter().filter(|one| one.probe != Some(SEVERAL)) {
+        let (name, verdict) = (one.probe.unwrap_or_default(), one.verdict());
+        match found.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, worst)) if rank(verdict) > rank(*worst) => *worst = verdict,
+            Some(_) => {}
+            None => found.push((name, verdict)),
+        }
+    }
+    found.into_iter().map(|(_, verdict)| verdict).collect()
+}
+
+/// The reasons for which probes were skipped or stopped, each once with the names of its probes, and whether these were played
+/// in part.
+fn gaps(judged: &[Judged]) -> Vec<(&str, Vec<&'static str>, bool)> {
+    let mut gaps: Vec<(&str, Vec<&'static str>, bool)> = Vec::new();
+    for one in judged {
+        let (Some(why), Some(probe)) = (one.skipped.as_deref(), one.probe) else {
+            continue;
+        };
+        let is_played = !one.files.is_empty() && !one.is_untested;
+        let mut known = gaps.iter_mut();
+        match known.find(|(reason, _, played)| (*reason, *played) == (why, is_played)) {
+            Some((_, probes, _)) => probes.push(probe),
+            None => gaps.push((why, vec![probe], is_played)),
+        }
+    }
+    gaps
+}
+
+pub(super) fn list() -> io::Result<()> {
+    let mut out = stdio::output();
+    writeln!(out, "probes")?;
+    for probe in PROBES {
+        let need = match probe.need() {
+            Need::Nothing => "",
+            Need::Stls => "   (in cleartext, where STLS is announced)",
+            Need::NoStls => "   (in cleartext, where STLS is not announced)",
+            Need::User => "   (-u)",
+            Need::Login => "   (-u and a password)",
+            Need::ClearLogin => {
+                "   (-u, a password and --allow-plaintext, where STLS is announced)"
+            }
+        };
+        let need = match probe.needs_timestamp() {
+            true => {
+                "   (-u and a password; without TLS on a port with STLS, by --allow-plaintext only)"
+            }
+            false => need,
+        };
+        let fetches = match probe.fetches() {
+            true => "   (may mark mail as read)",
+            false => "",
+        };
+        writeln!(out, "  {:<18} {}{need}{fetches}", probe.name, probe.about())?;
+    }
+    writeln!(out, "rules")?;
+    for rule in lint::rules().filter(|rule| !lint::is_about_client(rule)) {
+        writeln!(
+            out,
+            "  {:<34} {:<8} {}: {}",
+            rule.id,
+            rule.level.name(),
+            rule.source,
+            rule.says
+        )?;
+    }
+    for rule in ACROSS {
+        writeln!(
+            out,
+            "  {:<34} {:<8} {}: {} (over several sessions)",
+            rule.id,
+            rule.level.name(),
+            rule.source,
+            rule.says
+        )?;
+    }
+    Ok(())
+}

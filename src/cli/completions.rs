@@ -1,0 +1,33 @@
+//! `poptalk completions SHELL`: what a shell needs to complete the arguments.
+
+use std::io::Write;
+
+use clap_complete::{Shell, generate};
+
+use crate::base::exit::Exit;
+use crate::base::stdio;
+use crate::modes::report;
+
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk completions bash > ~/.local/share/bash-completion/completions/poptalk
+  poptalk completions zsh > ~/.zfunc/_poptalk   # with ~/.zfunc in $fpath
+  poptalk completions fish > ~/.config/fish/completions/poptalk.fish";
+
+/// The arguments of `completions`.
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
+/// Prints the completions of a command line.
+#[must_use]
+pub fn run(args: &CompletionsArgs, mut command: clap::Command) -> Exit {
+    let mut text = Vec::new();
+    generate(args.shell, &mut command, "poptalk", &mut text);
+    let mut out = stdio::output();
+    let result = out.write_all(&text).and_then(|()| out.flush());
+    report::written(&result, Exit::Well)
+}

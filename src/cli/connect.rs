@@ -1,0 +1,185 @@
+//! `poptalk HOST`: the console on a server, or a script.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::find::{Found, Search, find};
+use crate::base::exit::Exit;
+use crate::modes::console;
+use crate::modes::plan::{Plan, SessionArgs, TlsArgs};
+use crate::modes::report;
+use crate::modes::script;
+use crate::net::dns;
+use crate::net::srv::Service;
+use crate::net::target;
+use crate::net::tls::TlsSettings;
+use crate::net::upstream_proxy::{self, Proxy, ProxyError};
+use crate::transcript::secret::Secrets;
+
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk mail.example.org                  type at port 110
+  poptalk --tls mail.example.org            TLS from the first octet, port 995
+  poptalk --stls -u alice --login mail.example.org
+  poptalk -c capa -c quit mail.example.org  two commands, then leave
+  poptalk mail.example.org < lines.txt      a script";
+
+/// How long DNS may take for each question.
+const LOOK_UP_WAIT: Duration = Duration::from_secs(15);
+
+/// A port that is given as a word of its own.
+fn port(text: &str) -> Result<u16, String> {
+    let port = text.parse().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| {
+        "a port is a number from 1 to 65535; behind a host nothing else is taken".to_owned()
+    })
+}
+
+/// The arguments of `connect`.
+#[derive(Debug, clap::Args)]
+pub struct ConnectArgs {
+    /// HOST, HOST:PORT, or a URL: pop3://[USER@]HOST, pop3s://[USER@]HOST; without it the server of -u NAME@DOMAIN is looked up in DNS
+    // Not there beside another subcommand either.
+    #[arg(value_name = "HOST", required_unless_present = "user")]
+    host: Option<String>,
+
+    /// The port [default: 110, or 995 with --tls]
+    #[arg(value_name = "PORT", value_parser = port)]
+    port: Option<u16>,
+
+    /// TLS from the first octet, as on port 995
+    #[arg(long, group = "security")]
+    tls: bool,
+
+    /// Send STLS first
+    #[arg(long, group = "security")]
+    stls: bool,
+
+    /// Connect through a proxy: socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; its password comes from the variable
+    /// POPTALK_PROXY_PASSWORD
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
+
+    /// The DNS server for the look-up without HOST [default: those of the system]
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = dns::server, conflicts_with = "host")]
+    dns: Option<SocketAddr>,
+
+    #[command(flatten)]
+    tls_args: TlsArgs,
+
+    #[command(flatten)]
+    session: SessionArgs,
+}
+
+impl ConnectArgs {
+    /// The server, as typed.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+}
+
+/// Holds the session.
+#[must_use]
+pub fn run(args: ConnectArgs) -> Exit {
+    let proxy = match args.proxy.as_deref().map(read_proxy).transpose() {
+        Ok(proxy) => proxy,
+        Err(error) => {
+            report::error(&error.what, Some(&error.hint));
+            return Exit::Usage;
+        }
+    };
+    let found = match seek(&args, proxy.as_ref()) {
+        Ok(found) => found,
+        Err(exit) => return exit,
+    };
+    let target = found.target;
+    if args.stls && target.is_tls {
+        report::error(
+            "--stls on a port where TLS is on from the first octet",
+            Some("leave --stls out"),
+        );
+        return Exit::Usage;
+    }
+    hold(Plan {
+        server: target.to_string(),
+        file_name: target.host.clone(),
+        target,
+        spares: found.spares,
+        secrets: Secrets::default(),
+        proxy,
+        found: (!found.event.is_empty()).then_some(found.event),
+        user: found.user.filter(|_| args.session.user.is_none()),
+        tls: TlsSettings {
+            names: found.names,
+            ..args.tls_args.settings()
+        },
+        is_stls: args.stls || found.is_stls,
+        welcome: None,
+        args: args.session,
+    })
+}
+
+/// The proxy of a URL, with the password of the environment.
+fn read_proxy(url: &str) -> Result<Proxy, ProxyError> {
+    let password = std::env::var_os(upstream_proxy::VARIABLE)
+        .map(|password| Zeroizing::new(password.into_encoded_bytes()));
+    upstream_proxy::parse(url, password)
+}
+
+/// The server that was named, or the one that DNS knows.
+fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Found, Exit> {
+    let Some(host) = args.host.as_deref() else {
+        let services: &[Service] = match (args.tls, args.stls) {
+            (true, _) => &[Service::Pop3s],
+            (_, true) => &[Service::Pop3],
+            // RFC 8314 §5.1: TLS from the first octet comes first, whatever the priorities say.
+            _ => &[Service::Pop3s, Service::Pop3],
+        };
+        return find(&Search {
+            address: args.session.user.as_deref().unwrap_or_default(),
+            services,
+            dns: args.dns,
+            wait: args.session.timeout.unwrap_or(LOOK_UP_WAIT),
+            proxy,
+            has_person: is_for_person(&args.session),
+        });
+    };
+    let named = target::parse(host, args.port, args.tls).map_err(|error| {
+        report::error(&error.to_string(), Some(error.hint()));
+        Exit::Usage
+    })?;
+    Ok(Found {
+        target: named.target,
+        user: named.user,
+        spares: Vec::new(),
+        event: String::new(),
+        names: Vec::new(),
+        is_stls: false,
+    })
+}
+
+/// Whether a person types the lines.
+fn is_for_person(args: &SessionArgs) -> bool {
+    args.lines.is_empty() && std::io::stdin().is_terminal()
+}
+
+/// Holds a session: with a person at a terminal, or with a script.
+#[must_use]
+pub fn hold(plan: Plan) -> Exit {
+    if let Some(path) = &plan.tls.ca
+        && let Err(error) = crate::net::tls::read_ca(path)
+    {
+        report::error(&error.what, error.hint.as_deref());
+        return Exit::Usage;
+    }
+    if is_for_person(&plan.args) {
+        console::run(plan)
+    } else {
+        script::run(&plan)
+    }
+}

@@ -1,0 +1,51 @@
+//! `poptalk explain TEXT`: what a reply, a response code, a capability or a command means.
+
+use std::io::Write;
+
+use crate::analysis::explain::{self, Context};
+use crate::base::exit::Exit;
+use crate::base::stdio;
+use crate::modes::report;
+
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk explain RETR
+  poptalk explain '-ERR [IN-USE] maildrop is locked'
+  poptalk explain SCRAM-SHA-256";
+
+/// The arguments of `explain`.
+#[derive(Debug, clap::Args)]
+pub struct ExplainArgs {
+    /// The command that was answered
+    #[arg(long, value_name = "VERB")]
+    to: Option<String>,
+
+    /// A reply line, or a word: a command, a capability, a response code, a mechanism, a server's name
+    #[arg(
+        value_name = "TEXT",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    text: Vec<String>,
+}
+
+/// Prints the explanation; the exit code tells whether there was one.
+#[must_use]
+pub fn run(args: &ExplainArgs) -> Exit {
+    let context = Context {
+        verb: args.to.as_ref().map(|verb| verb.to_ascii_uppercase()),
+        ..Context::default()
+    };
+    let explained = explain::explain(&args.text.join(" "), &context);
+    let mut out = stdio::output();
+    let result = out
+        .write_all(explained.text(80).as_bytes())
+        .and_then(|()| out.flush());
+    let exit = match explained.is_known {
+        true => Exit::Well,
+        false => Exit::Refused,
+    };
+    report::written(&result, exit)
+}

@@ -1,0 +1,195 @@
+//! Finds the server of a mail address where no host was given (RFC 6186).
+
+use std::io::BufRead;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::base::exit::Exit;
+use crate::modes::report;
+use crate::net::dns::{self, DnsError};
+use crate::net::srv::{self, Answer, Record, Service};
+use crate::net::target::Target;
+use crate::net::upstream_proxy::Proxy;
+
+/// What to look for, and where to ask.
+#[derive(Debug)]
+pub(super) struct Search<'a> {
+    /// The mail address; the user's text.
+    pub(super) address: &'a str,
+    /// The services to ask for, in this order.
+    pub(super) services: &'a [Service],
+    /// The DNS servers; None: those of the system.
+    pub(super) dns: Option<SocketAddr>,
+    /// How long to wait for each service.
+    pub(super) wait: Duration,
+    /// The proxy that connects, to the DNS server too.
+    pub(super) proxy: Option<&'a Proxy>,
+    /// A person is there to be asked.
+    pub(super) has_person: bool,
+}
+
+/// The servers of a mail domain.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The server to try first.
+    pub(super) target: Target,
+    /// The user that was named with it.
+    pub(super) user: Option<String>,
+    /// The others, in the order to try them.
+    pub(super) spares: Vec<Target>,
+    /// What was found, as an event of the transcript.
+    pub(super) event: String,
+    /// What the certificate may be for.
+    pub(super) names: Vec<String>,
+    /// STLS is to follow.
+    pub(super) is_stls: bool,
+}
+
+/// Looks for the servers, and tells what was found and what it is worth.
+///
+/// Errors: there is none, or the person does not want it; that was told already.
+pub(super) fn find(search: &Search<'_>) -> Result<Found, Exit> {
+    let domain = srv::domain(search.address).map_err(|why| {
+        let what = format!("no HOST, and none can be looked up: {why}");
+        report::error(&what, Some(HINT));
+        Exit::Usage
+    })?;
+    let tell = |error: DnsError| {
+        report::error(&error.what, Some(&error.hint));
+        Exit::NoConnection
+    };
+    let servers = match search.dns {
+        Some(server) => vec![server],
+        None if search.proxy.is_some() => {
+            report::error(
+                "the look-up of the server would go around the proxy",
+                Some("give HOST, or --dns ADDRESS: that one is asked through the proxy"),
+            );
+            return Err(Exit::Usage);
+        }
+        None => dns::servers().map_err(tell)?,
+    };
+    let mut refused = Vec::new();
+    for service in search.services {
+        let name = service.name(&domain);
+        let answer = dns::ask(&servers, &name, search.wait, search.proxy).map_err(tell)?;
+        match answer {
+            Answer::Records(records) => {
+                let ordered = srv::order(records, &mut dns::chance);
+                return choose(search, *service, &domain, ordered);
+            }
+            Answer::NotOffered => refused.push(*service),
+            Answer::Nothing | Answer::Truncated => {}
+        }
+    }
+    let asked: Vec<String> = search
+        .services
+        .iter()
+        .map(|service| format!("`{}`", service.name(&domain)))
+        .collect();
+    let what = if refused.is_empty() {
+        format!("DNS has no SRV record {}", asked.join(" or "))
+    } else {
+        let ways: Vec<&str> = refused.iter().map(|service| way(*service)).collect();
+        format!(
+            "`{domain}` says in DNS that it does not offer {} (SRV target `.`)",
+            ways.join(", nor ")
+        )
+    };
+    report::error(&what, Some(HINT));
+    Err(Exit::NoConnection)
+}
+
+const HINT: &str =
+    "give HOST; the mail provider tells its name, and it is often `pop.DOMAIN` or `mail.DOMAIN`";
+
+fn way(service: Service) -> &'static str {
+    match service {
+        Service::Pop3s => "POP3 over TLS",
+        Service::Pop3 => "POP3",
+    }
+}
+
+/// Tells what was found, and asks where the domain can't vouch for it.
+fn choose(
+    search: &Search<'_>,
+    service: Service,
+    domain: &str,
+    records: Vec<Record>,
+) -> Result<Found, Exit> {
+    let targets: Vec<Target> = records
+        .iter()
+        .map(|record| Target {
+            host: record.target.clone(),
+            port: record.port,
+            is_tls: service == Service::Pop3s,
+        })
+        .collect();
+    let (Some(first), Some(target)) = (records.first(), targets.first().cloned()) else {
+        return Err(Exit::NoConnection);
+    };
+    let name = service.name(domain);
+    let why = match (targets.len(), service) {
+        (1, Service::Pop3s) => "TLS from the first octet".to_owned(),
+        (1, Service::Pop3) => "in clear at first, STLS follows".to_owned(),
+        (count, Service::Pop3s) => {
+            format!("TLS from the first octet; the first of {count} by priority and weight")
+        }
+        (count, Service::Pop3) => {
+            format!("in clear at first, STLS follows; the first of {count} by priority and weight")
+        }
+    };
+    report::note(&format!("{target}, by {name} SRV: {why}"));
+    // RFC 6186 §6, RFC 7817 §3: the domain that was asked for vouches for the server, by a DNS-ID or an SRV-ID.
+    let mut names = vec![domain.to_owned(), service.srv_id(domain)];
+    let outside = targets
+        .iter()
+        .find(|target| !srv::is_within(&target.host, domain));
+    match outside {
+        // DNS is not signed, but a server in the domain is what the domain's owner has a certificate for.
+        None => names.extend(targets.iter().map(|target| target.host.clone())),
+        Some(outside) if search.has_person => {
+            if !may_leave(outside, domain) {
+                report::note("not connected");
+                return Err(Exit::Usage);
+            }
+            names.extend(targets.iter().map(|target| target.host.clone()));
+        }
+        // Nobody is there to be asked: only the domain's own word counts.
+        Some(_) => names.extend(
+            targets
+                .iter()
+                .filter(|target| srv::is_within(&target.host, domain))
+                .map(|target| target.host.clone()),
+        ),
+    }
+    names.dedup();
+    let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    report::note(&format!(
+        "DNS was asked without DNSSEC, so the certificate must be for {}",
+        shown.join(" or ")
+    ));
+    Ok(Found {
+        event: format!(
+            "found {target} by {name} SRV, priority {}, weight {}, DNS without DNSSEC",
+            first.priority, first.weight
+        ),
+        user: None,
+        spares: targets.into_iter().skip(1).collect(),
+        target,
+        names,
+        is_stls: service == Service::Pop3,
+    })
+}
+
+/// RFC 6186 §6: a server outside the domain is to be confirmed.
+fn may_leave(outside: &Target, domain: &str) -> bool {
+    report::warning(&format!(
+        "`{}` is outside `{domain}`, and anybody may have put it into DNS that is not signed",
+        outside.host
+    ));
+    report::question(&format!("connect to `{}`? [y/N] ", outside.host));
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && answer.trim().to_ascii_lowercase().starts_with('y')
+}

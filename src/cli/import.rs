@@ -1,0 +1,291 @@
+//! `poptalk import FORMAT FILE...`: recordings that other programs made, as transcripts.
+
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::redact::Safe;
+use crate::base::exit::Exit;
+use crate::base::stdio;
+use crate::modes::report;
+use crate::net::dial::plain;
+use crate::reading::import::{self, FILE_MAX, Format, Made, Options, Patterns, Source};
+use crate::transcript::file;
+
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk import auto openssl.txt -o session.pop3
+  poptalk import rawlog 20261123.in 20261123.out
+  poptalk import lines --client '^> (.*)$' --server '^< (.*)$' session.log
+  poptalk import pcap capture.pcap -o folder/";
+
+/// The word that has the format found out.
+const AUTO: &str = "auto";
+
+/// The arguments of `import`.
+#[derive(Debug, clap::Args)]
+pub struct ImportArgs {
+    /// What made the recording, or auto to find it out
+    #[arg(value_name = "FORMAT", value_parser = format, help = format_help())]
+    format: Chosen,
+
+    /// The recordings; `-` is the standard input. Of a rawlog both NAME.in and NAME.out
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    /// Write to FILE, or to new files in the folder FILE/, instead of the standard output; several connections give several files
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// In a capture: a server's port, besides 110; may be given many times
+    #[arg(long = "port", value_name = "PORT")]
+    ports: Vec<u16>,
+
+    /// With lines: what the client's lines look like, with a group around what was sent
+    #[arg(long, value_name = "REGEX")]
+    client: Option<String>,
+
+    /// With lines: what the server's lines look like, likewise
+    #[arg(long, value_name = "REGEX")]
+    server: Option<String>,
+
+    /// Leave passwords and the like in clear
+    #[arg(long)]
+    keep_secrets: bool,
+}
+
+fn format_help() -> String {
+    format!(
+        "What made the recording: {}; or auto",
+        Format::names().join(", ")
+    )
+}
+
+/// The format, where it was told.
+#[derive(Debug, Clone, Copy)]
+struct Chosen(Option<Format>);
+
+fn format(text: &str) -> Result<Chosen, String> {
+    if text == AUTO {
+        return Ok(Chosen(None));
+    }
+    Format::from_str(&text.replace('-', "_"), true)
+        .map(|format| Chosen(Some(format)))
+        .map_err(|_| format!("not one of {AUTO}, {}", Format::names().join(", ")))
+}
+
+type Failure = (String, Option<Cow<'static, str>>);
+
+const LINES_HINT: &str = "poptalk import lines --client '^> (.*)$' --server '^< (.*)$' FILE";
+
+/// The patterns of `lines`; None for another format.
+fn patterns(args: &ImportArgs) -> Result<Option<Patterns>, Failure> {
+    let is_lines = matches!(args.format, Chosen(Some(Format::Lines)));
+    match (is_lines, &args.client, &args.server) {
+        (false, None, None) => Ok(None),
+        (true, Some(client), Some(server)) => Patterns::new(client, server)
+            .map(Some)
+            .map_err(|error| (error.to_string(), Some(LINES_HINT.into()))),
+        (true, ..) => Err((
+            "lines needs --client and --server".to_owned(),
+            Some(LINES_HINT.into()),
+        )),
+        (false, ..) => Err((
+            "--client and --server go with the format lines".to_owned(),
+            Some(LINES_HINT.into()),
+        )),
+    }
+}
+
+/// Imports, and writes the transcripts.
+#[must_use]
+pub fn run(args: &ImportArgs) -> Exit {
+    match work(args) {
+        Ok(exit) => exit,
+        Err((what, hint)) => {
+            report::error(&what, hint.as_deref());
+            Exit::Usage
+        }
+    }
+}
+
+fn work(args: &ImportArgs) -> Result<Exit, Failure> {
+    let patterns = patterns(args)?;
+    let read = args.files.iter().map(|path| {
+        let name = name(path);
+        read(path)
+            .and_then(|octets| unpacked(&name, octets))
+            .map(|octets| (name, octets))
+    });
+    let read: Vec<(String, Vec<u8>)> = read.collect::<Result<_, _>>()?;
+    let sources: Vec<Source<'_>> = read
+        .iter()
+        .map(|(name, octets)| Source { name, octets })
+        .collect();
+    let options = Options {
+        ports: args.ports.clone(),
+        is_keeping: args.keep_secrets,
+    };
+    let made = match (&patterns, args.format) {
+        (Some(patterns), _) => import::import_lines(patterns, &sources, &options),
+        (None, Chosen(Some(format))) => import::import(format, &sources, &options),
+        (None, Chosen(None)) => import::import(recognize(&sources)?, &sources, &options),
+    };
+    let made = made.map_err(|problem| (problem.to_string(), Some(problem.hint)))?;
+    write(args, &made)
+}
+
+/// The format that all files have.
+fn recognize(sources: &[Source<'_>]) -> Result<Format, Failure> {
+    let mut all: Option<Format> = None;
+    for source in sources {
+        let Some(format) = Format::recognize(source) else {
+            return Err(unknown(source));
+        };
+        if all.is_some_and(|all| all != format) {
+            let what = format!("{}: another format than the file before it", source.name);
+            return Err((
+                what,
+                Some("import the files of each format by themselves".into()),
+            ));
+        }
+        all = Some(format);
+    }
+    all.ok_or_else(|| ("no file".to_owned(), None))
+}
+
+/// A file of no format: that of another protocol, or one to be named.
+fn unknown(source: &Source<'_>) -> Failure {
+    let what = match import::other_protocol(source) {
+        Some(service) => {
+            return (
+                format!("{}: this is {}", source.name, service.name),
+                Some(service.hint.into()),
+            );
+        }
+        None => format!(
+            "{}: none of the formats that are known: {}",
+            source.name,
+            Format::names().join(", ")
+        ),
+    };
+    let hint = format!("name the format, or describe how the log marks its lines: {LINES_HINT}");
+    (what, Some(hint.into()))
+}
+
+/// A file's name for errors.
+fn name(path: &Path) -> String {
+    if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let failure = |error: io::Error| {
+        let what = format!("{}: {}", name(path), plain(&error));
+        (what, Some("give a file that can be read".into()))
+    };
+    let input: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(failure)?)
+    };
+    let mut octets = Vec::new();
+    input
+        .take(FILE_MAX + 1)
+        .read_to_end(&mut octets)
+        .map_err(failure)?;
+    if octets.len() as u64 > FILE_MAX {
+        let what = format!("{}: more than {} MiB", name(path), FILE_MAX >> 20);
+        return Err((
+            what,
+            Some("cut it, or filter a capture: tcpdump -r FILE -w LESS tcp port 110".into()),
+        ));
+    }
+    Ok(octets)
+}
+
+/// The octets of a file as they were before gzip.
+fn unpacked(name: &str, octets: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    let source = Source {
+        name,
+        octets: &octets,
+    };
+    let unpacked =
+        import::unpack(&source).map_err(|problem| (problem.to_string(), Some(problem.hint)))?;
+    if unpacked.is_cut {
+        let what = format!("{name}: the end of the gzip data is missing or damaged");
+        report::warning(&what);
+    }
+    Ok(match unpacked.octets {
+        Cow::Owned(octets) => octets,
+        Cow::Borrowed(_) => octets,
+    })
+}
+
+fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
+    let Some(output) = &args.output else {
+        let [made] = made else {
+            let what = format!("{} connections, and one standard output", made.len());
+            return Err((
+                what,
+                Some("give a folder for the transcripts: -o FOLDER/".into()),
+            ));
+        };
+        let mut out = stdio::output();
+        let printed = match stdio::is_output_terminal() {
+            true => Safe(&mut out).write_all(&made.text),
+            false => out.write_all(&made.text),
+        };
+        let printed = printed.and_then(|()| out.flush());
+        return Ok(report::written(&printed, Exit::Well));
+    };
+    for (index, talk) in made.iter().enumerate() {
+        let path = place(args, output, (made.len() > 1).then_some(index + 1));
+        file::create(&path)
+            .and_then(|mut file| file.write_all(&talk.text))
+            .map_err(|error| {
+                let what = format!("{}: {}", path.display(), plain(&error));
+                (what, Some(file::other_place(&error).into()))
+            })?;
+        report::note(&format!("wrote {}", path.display()));
+    }
+    Ok(Exit::Well)
+}
+
+/// The file of one of several transcripts: `OUT-2.pop3`, or in a folder `CAPTURE-2.pop3`.
+fn place(args: &ImportArgs, output: &Path, number: Option<usize>) -> PathBuf {
+    let is_folder = file::is_folder(output);
+    let stem = if is_folder {
+        // Of `x.pcap.gz` the name is `x`.
+        let first = args.files.first().and_then(|path| path.file_name());
+        first
+            .and_then(OsStr::to_str)
+            .map(|name| OsStr::new(import::unpacked_name(name)))
+            .or(first)
+            .and_then(|name| Path::new(name).file_stem())
+    } else {
+        output.file_stem()
+    };
+    let stem = stem
+        .filter(|stem| *stem != "-")
+        .unwrap_or(OsStr::new("import"));
+    let stem = stem.to_string_lossy();
+    let name = match number {
+        Some(number) => format!("{stem}-{number}.{}", file::EXTENSION),
+        None if is_folder => format!("{stem}.{}", file::EXTENSION),
+        None => return output.to_owned(),
+    };
+    if is_folder {
+        output.join(name)
+    } else {
+        output.with_file_name(name)
+    }
+}

@@ -1,0 +1,374 @@
+//! `poptalk learn`: lessons in the console, on the built-in server.
+
+use std::ffi::OsStr;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use crate::base::exit::Exit;
+use crate::base::stdio;
+use crate::base::style::ColorChoice;
+use crate::modes::console;
+use crate::modes::learn::course::Course;
+use crate::modes::learn::lesson::{Lesson, meant};
+use crate::modes::learn::progress::Progress;
+use crate::modes::learn::{LESSONS, proof};
+use crate::modes::plan::{Plan, SessionArgs};
+use crate::modes::report;
+use crate::net::dial::plain;
+use crate::net::target::Target;
+use crate::net::tls::TlsSettings;
+use crate::transcript::file;
+use crate::transcript::secret::Secrets;
+
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk learn                 the first lesson that is not done
+  poptalk learn --list          all of them, and what is done
+  poptalk learn 6               lesson 6; its name does it too
+  poptalk learn FOLDER          the lessons of a class, *.pop3
+  poptalk learn --check FOLDER  prove that each can be solved";
+
+/// The arguments of `learn`.
+#[derive(Debug, clap::Args)]
+pub struct LearnArgs {
+    /// A lesson's number or name, a file, or a folder of files
+    #[arg(value_name = "LESSON")]
+    lesson: Option<PathBuf>,
+
+    /// Name the lessons, and say which are done
+    #[arg(long, conflicts_with_all = ["check", "reset"])]
+    list: bool,
+
+    /// Prove each lesson: its solution solves it, nothing else does
+    #[arg(long, conflicts_with = "reset")]
+    check: bool,
+
+    /// Forget which lessons of this course are done
+    #[arg(long)]
+    reset: bool,
+
+    /// Write the transcripts to new files in this folder [default: the state folder]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "no_log")]
+    log: Option<PathBuf>,
+
+    /// Write no transcripts
+    #[arg(long)]
+    no_log: bool,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    color: ColorChoice,
+
+    /// Lines only, for screen readers: no colours, no pager, no line editor; `:pass` asks for a password unseen
+    #[arg(long)]
+    plain: bool,
+}
+
+/// Teaches, lists or proves.
+#[must_use]
+pub fn run(args: LearnArgs) -> Exit {
+    let mut progress = Progress::read();
+    let found = match find(args.lesson.as_deref()) {
+        Ok(found) => found,
+        Err((what, hint)) => {
+            report::error(&what, Some(&hint));
+            return Exit::Usage;
+        }
+    };
+    // A file that is wrong takes nothing from the others.
+    for (what, hint) in found.wrong.iter().filter(|_| !args.reset) {
+        report::error(what, Some(hint));
+    }
+    let exit = match found.wrong.is_empty() {
+        true => Exit::Well,
+        false => Exit::Usage,
+    };
+    if args.reset {
+        return reset(&found, &mut progress);
+    }
+    if args.list {
+        return report::written(&list(&found.lessons, &progress), exit);
+    }
+    if args.check {
+        let proved = check(match found.at {
+            Some(at) => found.lessons.get(at..=at).unwrap_or_default(),
+            None => &found.lessons,
+        });
+        return match exit {
+            Exit::Well => proved,
+            wrong => wrong,
+        };
+    }
+    let Found {
+        lessons, at, call, ..
+    } = found;
+    if lessons.is_empty() {
+        return Exit::Usage;
+    }
+    if !io::stdin().is_terminal() {
+        report::error(
+            "lessons are for a person at a terminal",
+            Some("`poptalk practice` takes a script, on the same server"),
+        );
+        return Exit::Usage;
+    }
+    let first_open = lessons.iter().position(|lesson| !progress.has(&lesson.key));
+    let at = at.or(first_open).unwrap_or(0);
+    let Some(course) = Course::new(lessons, at, progress, call) else {
+        return Exit::Usage;
+    };
+    if let Some(folder) = &args.log
+        && let Err(error) = file::make_folder(folder)
+    {
+        let what = format!("--log {}: {}", folder.display(), plain(&error));
+        report::error(&what, Some(file::other_place(&error)));
+        return Exit::Usage;
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    let args = SessionArgs {
+        log: args.log,
+        no_log: args.no_log,
+        color: args.color,
+        plain: args.plain,
+        ..SessionArgs::default()
+    };
+    let plan = Plan {
+        server: "learn".to_owned(),
+        file_name: "learn".to_owned(),
+        // Each lesson has a server of its own.
+        target: Target {
+            host: "127.0.0.1".to_owned(),
+            port: 0,
+            is_tls: false,
+        },
+        spares: Vec::new(),
+        secrets: Secrets::default(),
+        proxy: None,
+        found: None,
+        user: None,
+        tls: TlsSettings::default(),
+        is_stls: false,
+        welcome: Some(format!(
+            "poptalk {version}: lessons, on a server inside this program\nWhat you type goes to the server; a line that begins with `:` is for poptalk."
+        )),
+        args,
+    };
+    console::teach(plan, course)
+}
+
+/// What was found where it was looked.
+struct Found {
+    lessons: Vec<Lesson>,
+    /// The one to begin with, where one was named.
+    at: Option<usize>,
+    /// What is wrong with each file that is no lesson.
+    wrong: Vec<Failure>,
+    /// The folder, as progress knows it.
+    folder: Option<PathBuf>,
+    /// The command line that goes on with these.
+    call: String,
+}
+
+type Failure = (String, String);
+
+/// The lessons that are meant, and the one to begin with where one was named.
+fn find(wanted: Option<&Path>) -> Result<Found, Failure> {
+    let mut found = Found {
+        lessons: Vec::new(),
+        at: None,
+        wrong: Vec::new(),
+        folder: None,
+        call: "poptalk learn".to_owned(),
+    };
+    let Some(wanted) = wanted else {
+        found.lessons = built_in()?;
+        return Ok(found);
+    };
+    if wanted.is_dir() || wanted.is_file() {
+        let path = report::shown(&wanted.display().to_string());
+        found.call = match path.contains(char::is_whitespace) {
+            true => format!("poptalk learn \"{path}\""),
+            false => format!("poptalk learn {path}"),
+        };
+    }
+    if wanted.is_dir() {
+        let failed = |error: io::Error| {
+            let what = format!("{}: {}", wanted.display(), plain(&error));
+            (what, "give a folder that can be read".to_owned())
+        };
+        let folder = std::fs::canonicalize(wanted).map_err(failed)?;
+        found.folder = Some(PathBuf::from(report::shown(&folder.to_string_lossy())));
+        for file in files(wanted).map_err(failed)? {
+            match read(&file) {
+                Ok(lesson) => found.lessons.push(lesson),
+                Err(failure) => found.wrong.push(failure),
+            }
+        }
+        return match found.lessons.is_empty() && found.wrong.is_empty() {
+            true => Err((
+                format!("{}: no lesson in it", wanted.display()),
+                "lessons are files whose names end in .pop3".to_owned(),
+            )),
+            false => Ok(found),
+        };
+    }
+    if wanted.is_file() {
+        found.lessons.push(read(wanted)?);
+        found.at = Some(0);
+        return Ok(found);
+    }
+    found.lessons = built_in()?;
+    found.at = Some(named(&wanted.to_string_lossy(), &found.lessons)?);
+    Ok(found)
+}
+
+/// The name of a lesson without its number.
+fn bare(lesson: &Lesson) -> &str {
+    lesson.name.split_once('-').map_or("", |(_, bare)| bare)
+}
+
+/// The lesson of a number, a name or a title, in any case.
+fn named(name: &str, lessons: &[Lesson]) -> Result<usize, Failure> {
+    let by_number = name.parse::<usize>().ok().and_then(|number| {
+        let at = number.checked_sub(1)?;
+        (at < lessons.len()).then_some(at)
+    });
+    let wanted = name.to_lowercase();
+    let names =
+        |lesson: &Lesson| [&lesson.name, bare(lesson), &lesson.title].map(str::to_lowercase);
+    let by_name = lessons.iter().position(|one| names(one).contains(&wanted));
+    if let Some(at) = by_number.or(by_name) {
+        return Ok(at);
+    }
+    let mut near = meant(name, lessons.iter().map(bare));
+    if near.is_empty() {
+        let mut like = lessons
+            .iter()
+            .filter(|one| names(one).iter().any(|own| own.contains(&wanted)));
+        near = like.next().map_or(String::new(), |one| {
+            format!("did you mean `{}`? ", bare(one))
+        });
+    }
+    let hint =
+        format!("{near}`poptalk learn --list` names them; a file or a folder of files does it too");
+    Err((format!("there is no lesson `{name}`"), hint))
+}
+
+fn built_in() -> Result<Vec<Lesson>, Failure> {
+    let lessons = LESSONS.iter().map(|(name, text)| Lesson::parse(name, text));
+    let lessons: Result<_, _> = lessons.collect();
+    lessons.map_err(|error| (error.to_string(), "this is a defect of poptalk".to_owned()))
+}
+
+/// Forgets what is done of the lessons that are meant, and tells what that was.
+fn reset(found: &Found, progress: &mut Progress) -> Exit {
+    let one = found.at.and_then(|at| found.lessons.get(at));
+    let is_meant = |key: &str| match (one, &found.folder) {
+        (Some(lesson), _) => key == lesson.key,
+        (None, Some(folder)) => Path::new(key).parent() == Some(folder),
+        (None, None) => !Path::new(key).is_absolute(),
+    };
+    let forgotten = match progress.forget(is_meant) {
+        Ok(forgotten) => forgotten,
+        Err(error) => {
+            let what = format!("the progress can't be written: {}", plain(&error));
+            report::error(&what, None);
+            return Exit::Usage;
+        }
+    };
+    let names = forgotten
+        .iter()
+        .filter_map(|key| Path::new(key).file_name());
+    let names: Vec<String> = names
+        .map(|name| report::shown(&name.to_string_lossy()))
+        .collect();
+    let text = match names.as_slice() {
+        [] => "nothing to forget: none of these lessons was done".to_owned(),
+        [name] => format!("forgotten that it was done: {name}"),
+        names => format!(
+            "forgotten that these {} were done: {}",
+            names.len(),
+            names.join(", ")
+        ),
+    };
+    report::written(&writeln!(stdio::output(), "{text}"), Exit::Well)
+}
+
+/// The files of a folder that may be lessons, by name.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension() == Some(OsStr::new("pop3")) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<Lesson, Failure> {
+    let hint =
+        "the chapter `Lessons, and how to write one` of GUIDE.md tells how a lesson is written";
+    let failed = |what: String| (what, hint.to_owned());
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| failed(format!("{}: {}", path.display(), plain(&error))))?;
+    let stem = path.file_stem().unwrap_or_default();
+    let mut lesson = Lesson::parse(&stem.to_string_lossy(), &text).map_err(|mut error| {
+        error.name = path.display().to_string();
+        failed(error.to_string())
+    })?;
+    // Lessons of different folders may have one name.
+    if let Ok(whole) = std::fs::canonicalize(path) {
+        let folder = whole.parent().unwrap_or(Path::new("/"));
+        lesson.key = report::shown(&folder.join(stem).to_string_lossy());
+    }
+    Ok(lesson)
+}
+
+/// The widest name for which the titles are moved, in characters.
+const NAME_MAX: usize = 30;
+
+fn list(lessons: &[Lesson], progress: &Progress) -> io::Result<()> {
+    let mut out = stdio::output();
+    let widths = lessons.iter().map(|lesson| lesson.name.chars().count());
+    let width = widths.max().unwrap_or(0).min(NAME_MAX);
+    for (number, lesson) in (1..).zip(lessons) {
+        let mark = if progress.has(&lesson.key) {
+            "done"
+        } else {
+            "    "
+        };
+        let (name, title) = (report::shown(&lesson.name), &lesson.title);
+        writeln!(out, "{number:>3} {mark} {name:<width$} {title}")?;
+    }
+    let done = lessons.iter().filter(|one| progress.has(&one.key)).count();
+    writeln!(out, "{done} of {} done", lessons.len())
+}
+
+fn check(lessons: &[Lesson]) -> Exit {
+    let mut out = stdio::output();
+    let mut exit = Exit::Well;
+    let mut told = Ok(());
+    let mut is_proved = true;
+    for lesson in lessons {
+        let complaints = proof::complaints(lesson);
+        let verdict = if complaints.is_empty() {
+            "proved"
+        } else {
+            "NOT PROVED"
+        };
+        told = told.and_then(|()| writeln!(out, "{}: {verdict}", lesson.name));
+        for complaint in complaints {
+            exit = Exit::Refused;
+            told = told.and_then(|()| writeln!(out, "  {complaint}"));
+            is_proved = false;
+        }
+    }
+    if !is_proved {
+        let hint = "hint: `poptalk learn FILE` plays a lesson by hand; mend the goal, or the rows of the solution, and check again";
+        told = told.and_then(|()| writeln!(out, "{hint}"));
+    }
+    report::written(&told, exit)
+}

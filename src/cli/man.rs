@@ -1,0 +1,95 @@
+//! `poptalk man`: the manual pages, made of the same table as the help.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap_mangen::Man;
+
+use crate::base::exit::Exit;
+use crate::base::stdio;
+use crate::modes::report;
+use crate::net::dial::plain;
+use crate::transcript::file;
+
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk man | man -l -                     read the page of poptalk
+  poptalk man replay | man -l -              that of a subcommand
+  poptalk man --dir ~/.local/share/man/man1  write them all";
+
+/// The arguments of `man`.
+#[derive(Debug, clap::Args)]
+pub struct ManArgs {
+    /// The page of this subcommand
+    #[arg(value_name = "SUBCOMMAND", conflicts_with = "dir")]
+    subcommand: Option<String>,
+
+    /// Write all pages into this folder: poptalk.1, poptalk-replay.1, ...
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+}
+
+/// Prints a page of a command line, or writes all.
+#[must_use]
+pub fn run(args: &ManArgs, command: clap::Command) -> Exit {
+    if let Some(folder) = &args.dir {
+        return write_all(folder, command);
+    }
+    let page = match &args.subcommand {
+        None => Some(command),
+        Some(name) => pages(command).find(|page| page.get_name() == format!("poptalk-{name}")),
+    };
+    let Some(page) = page else {
+        let name = args.subcommand.as_deref().unwrap_or_default();
+        report::error(
+            &format!("there is no subcommand `{name}`"),
+            Some("poptalk --help names them all"),
+        );
+        return Exit::Usage;
+    };
+    let mut out = stdio::output();
+    let result = Man::new(page).render(&mut out).and_then(|()| out.flush());
+    report::written(&result, Exit::Well)
+}
+
+/// The subcommands, each named as its page is.
+fn pages(mut command: clap::Command) -> impl Iterator<Item = clap::Command> {
+    command.build();
+    let version = command.get_version().unwrap_or_default().to_owned();
+    let subcommands: Vec<clap::Command> = command.get_subcommands().cloned().collect();
+    let pages = subcommands
+        .into_iter()
+        .filter(|page| page.get_name() != "help");
+    pages.map(move |page| {
+        let name = format!("poptalk-{}", page.get_name());
+        page.name(name).version(version.clone())
+    })
+}
+
+fn write_all(folder: &Path, command: clap::Command) -> Exit {
+    if let Err(error) = file::expect_no_file(folder).and_then(|()| fs::create_dir_all(folder)) {
+        report::error(
+            &format!("{}: {}", folder.display(), plain(&error)),
+            Some("name a folder that you can write to"),
+        );
+        return Exit::Usage;
+    }
+    let all = std::iter::once(command.clone()).chain(pages(command));
+    for page in all {
+        let path = folder.join(format!("{}.1", page.get_name()));
+        let mut text = Vec::new();
+        let written = Man::new(page)
+            .render(&mut text)
+            .and_then(|()| fs::write(&path, &text));
+        if let Err(error) = written {
+            report::error(
+                &format!("{}: {}", path.display(), plain(&error)),
+                Some("name a folder that you can write to"),
+            );
+            return Exit::Usage;
+        }
+    }
+    Exit::Well
+}

@@ -1,0 +1,275 @@
+//! The arguments, as typed.
+
+pub mod check;
+pub mod completions;
+pub mod connect;
+pub mod diff;
+pub mod explain;
+mod find;
+pub mod import;
+pub mod learn;
+pub mod lint;
+pub mod man;
+pub mod practice;
+pub mod proxy;
+pub mod redact;
+pub mod replay;
+pub mod serve;
+mod serving;
+pub mod show;
+
+use std::ffi::{OsStr, OsString};
+use std::process::ExitCode;
+
+use clap::builder::Resettable;
+use clap::{CommandFactory, Parser, Subcommand};
+use owo_colors::Stream;
+
+use crate::base::escape;
+use crate::base::exit::Exit;
+use crate::base::stdio;
+use crate::base::style::{ColorChoice, Style};
+use crate::modes::report;
+use crate::transcript::secret::typing_errors;
+
+/// What stands under the first screen of help.
+const EXAMPLES: &str = "  poptalk practice                           try it without any server
+  poptalk --tls mail.example.org             options: poptalk connect -h
+  poptalk -c capa -c quit mail.example.org   two commands, then leave
+Manual: poptalk man | man -l -   Shells: poptalk completions bash, zsh, ...
+Exit: 0 well, 1 refused or found, 2 usage, 3 connection, 4 TLS, 5 time-out";
+
+/// A raw console for POP3: type it by hand, see every octet, keep the transcript
+#[derive(Debug, Parser)]
+#[command(
+    name = "poptalk",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    help_template = "{about}\n{usage-heading} {usage}\n\n{subcommands}{after-help}",
+    after_help = EXAMPLES
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    connect: connect::ConnectArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Open the console on a server, or play a script at it
+    #[command(after_help = connect::EXAMPLES)]
+    Connect(Later<connect::ConnectArgs>),
+    /// Open the console on the built-in practice server
+    #[command(after_help = practice::EXAMPLES)]
+    Practice(Later<practice::PracticeArgs>),
+    /// Learn POP3 by typing it: lessons in the console
+    #[command(after_help = learn::EXAMPLES)]
+    Learn(Later<learn::LearnArgs>),
+    /// Be a server: the practice maildrop on a port
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(Later<serve::ServeArgs>),
+    /// Stand between a mail client and a server, and record
+    #[command(after_help = proxy::EXAMPLES)]
+    Proxy(Later<proxy::ProxyArgs>),
+    /// Play the client's side of transcripts again, and compare
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(Later<replay::ReplayArgs>),
+    /// Show a transcript as on the screen, or take the messages out of it
+    #[command(after_help = show::EXAMPLES)]
+    Show(Later<show::ShowArgs>),
+    /// Compare two transcripts, exchange by exchange
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(Later<diff::DiffArgs>),
+    /// Probe a live server and judge its answers by the rules
+    #[command(after_help = check::EXAMPLES)]
+    Check(Later<check::CheckArgs>),
+    /// Judge transcripts by the rules of the RFCs
+    #[command(after_help = lint::EXAMPLES)]
+    Lint(Later<lint::LintArgs>),
+    /// Make transcripts of recordings that other programs made
+    #[command(after_help = import::EXAMPLES)]
+    Import(Later<import::ImportArgs>),
+    /// Hide secrets, message data and names in a transcript
+    #[command(after_help = redact::EXAMPLES)]
+    Redact(Later<redact::RedactArgs>),
+    /// Say what a reply, a response code, a capability or a command means
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(Later<explain::ExplainArgs>),
+    /// Print what a shell needs to complete poptalk's arguments
+    #[command(hide = true, after_help = completions::EXAMPLES)]
+    Completions(Later<completions::CompletionsArgs>),
+    /// Print the manual pages
+    #[command(hide = true, after_help = man::EXAMPLES)]
+    Man(Later<man::ManArgs>),
+}
+
+/// The arguments of a subcommand. Their table is made only when the subcommand is there: a start should not wait for the others.
+#[derive(Debug)]
+struct Later<T>(T);
+
+impl<T: clap::Args> clap::Args for Later<T> {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command.defer(|command| {
+            // The comment on the struct of the arguments would replace what the subcommand is said to do.
+            let about = Resettable::from(command.get_about().cloned());
+            let long_about = Resettable::from(command.get_long_about().cloned());
+            T::augment_args(command).about(about).long_about(long_about)
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<T: clap::FromArgMatches> clap::FromArgMatches for Later<T> {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        T::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
+/// Connects; a host that is not found may be a subcommand, misspelt.
+fn connect(args: connect::ConnectArgs) -> Exit {
+    let host = args.host().map(str::to_owned);
+    let exit = connect::run(args);
+    // The table of subcommands takes a while to make.
+    if exit == Exit::NoConnection
+        && let Some(meant) = host.as_deref().and_then(|host| meant(host, 0))
+    {
+        report::own(&format!("hint: did you mean `poptalk {meant}`?"));
+    }
+    exit
+}
+
+/// The subcommand that a host without a dot looks like, with at least so many typing errors.
+fn meant(host: &str, least: usize) -> Option<String> {
+    let is_like =
+        |name: &str| (least..=2).contains(&typing_errors(host.as_bytes(), name.as_bytes()));
+    let command = Cli::command();
+    let mut names = command.get_subcommands().map(clap::Command::get_name);
+    names
+        .find(|name| is_like(name) && !host.contains('.'))
+        .map(str::to_owned)
+}
+
+/// Prints the help that was asked for, or what is wrong with the arguments. It holds words of whoever made the command line:
+/// what could drive a terminal is made visible in them first.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let given: Vec<OsString> = std::env::args_os().collect();
+    let safe: Vec<OsString> = given.iter().map(|word| safe_word(word)).collect();
+    let exit = if given == safe {
+        print(error)
+    } else if let Err(error) = Cli::try_parse_from(safe) {
+        print(&error)
+    } else {
+        report::own(&error.render().to_string());
+        Exit::Usage
+    };
+    let first = given.get(1).and_then(|word| word.to_str());
+    if let Some(meant) = first
+        .and_then(|word| meant(word, 1))
+        .filter(|_| error.use_stderr())
+    {
+        report::own(&format!("hint: did you mean `poptalk {meant}`?"));
+    }
+    exit.into()
+}
+
+/// Prints what clap has to say: help on standard output, an error on standard error.
+fn print(error: &clap::Error) -> Exit {
+    let stream = match error.use_stderr() {
+        true => Stream::Stderr,
+        false => Stream::Stdout,
+    };
+    let has_colour = Style::new(ColorChoice::Auto, stream).has_colour();
+    let text = match has_colour {
+        true => error.render().ansi().to_string(),
+        false => error.render().to_string(),
+    };
+    if error.use_stderr() {
+        stdio::say(&text);
+        return Exit::Usage;
+    }
+    report::written(&stdio::print(text.as_bytes()), Exit::Well)
+}
+
+fn safe_word(word: &OsStr) -> OsString {
+    let mut safe = String::new();
+    escape::escape(word.as_encoded_bytes(), &mut safe);
+    safe.into()
+}
+
+/// Runs what the command line asks for.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    // A file that is as large as the system lets it be is an error of the write that met the limit, and not the end of us. Spent on
+    // a flag that no one reads: were the signal ignored, the programs that we start would inherit that.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
+    let exit = match cli.command {
+        None => connect(cli.connect),
+        Some(Command::Connect(Later(args))) => connect::run(args),
+        Some(Command::Practice(Later(args))) => practice::run(args),
+        Some(Command::Learn(Later(args))) => learn::run(args),
+        Some(Command::Serve(Later(args))) => serve::run(args),
+        Some(Command::Proxy(Later(args))) => proxy::run(args),
+        Some(Command::Replay(Later(args))) => replay::run(&args),
+        Some(Command::Show(Later(args))) => show::run(&args),
+        Some(Command::Diff(Later(args))) => diff::run(&args),
+        Some(Command::Check(Later(args))) => check::run(args),
+        Some(Command::Lint(Later(args))) => lint::run(&args),
+        Some(Command::Import(Later(args))) => import::run(&args),
+        Some(Command::Redact(Later(args))) => redact::run(&args),
+        Some(Command::Explain(Later(args))) => explain::run(&args),
+        Some(Command::Completions(Later(args))) => completions::run(&args, Cli::command()),
+        Some(Command::Man(Later(args))) => man::run(&args, Cli::command()),
+    };
+    exit.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_subcommand_needs_no_host_and_a_host_no_subcommand() {
+        use clap::Parser;
+        let read = |words: &[&str]| super::Cli::try_parse_from(words);
+        assert!(
+            read(&["poptalk", "practice", "--tls"])
+                .unwrap()
+                .command
+                .is_some()
+        );
+        assert!(
+            read(&["poptalk", "host", "995", "--tls"])
+                .unwrap()
+                .command
+                .is_none()
+        );
+        assert!(read(&["poptalk", "--tls"]).is_err());
+        // The server of a mail address can be looked up.
+        assert!(read(&["poptalk", "-u", "alice@example.org"]).is_ok());
+        assert!(read(&["poptalk", "connect", "-u", "alice@example.org"]).is_ok());
+        assert!(read(&["poptalk", "host", "--dns", "192.0.2.1"]).is_err());
+        assert!(read(&["poptalk", "-u", "a@b", "--dns", "dns.example"]).is_err());
+    }
+}

@@ -1,0 +1,99 @@
+//! `poptalk practice`: the console on the built-in server, in this process. No network, no set-up.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::{connect, serving};
+use crate::base::exit::Exit;
+use crate::modes::plan::{Plan, SessionArgs};
+use crate::modes::report;
+use crate::modes::serve::{ServeOptions, Serving};
+use crate::net::target::Target;
+use crate::net::tls::TlsSettings;
+use crate::servers::fault::Fault;
+use crate::transcript::secret::Secrets;
+
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk practice                  nothing else is needed
+  poptalk practice --tls            the same inside TLS
+  poptalk practice -c capa -c quit  two commands, then leave
+  poptalk practice --fault bare-lf  a server that does something wrong";
+
+/// The arguments of `practice`.
+#[derive(Debug, clap::Args)]
+pub struct PracticeArgs {
+    /// TLS from the first octet, as on port 995
+    #[arg(long, group = "security")]
+    tls: bool,
+
+    /// Send STLS first
+    #[arg(long, group = "security")]
+    stls: bool,
+
+    /// Do this wrong on purpose; may be given many times (`poptalk serve --list-faults` names them)
+    #[arg(long = "fault", value_name = "NAME", value_parser = serving::fault)]
+    faults: Vec<&'static Fault>,
+
+    #[command(flatten)]
+    session: SessionArgs,
+}
+
+/// Starts the server and holds the session.
+#[must_use]
+pub fn run(args: PracticeArgs) -> Exit {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let options = ServeOptions {
+        tls_listen: args.tls.then_some(any_port),
+        faults: args.faults,
+        // Who reads a long message in the pager types nothing for a while.
+        autologout: Duration::from_secs(60 * 60),
+        ..ServeOptions::default()
+    };
+    let account = options.account.clone();
+    let count = options.maildrop.count();
+    let serving = match Serving::start(options, |_| {}) {
+        Ok(serving) => serving,
+        Err(error) => {
+            report::error(&error.to_string(), error.hint());
+            return Exit::Usage;
+        }
+    };
+    let address = if args.tls {
+        serving.tls_address()
+    } else {
+        None
+    }
+    .unwrap_or(serving.address());
+    let version = env!("CARGO_PKG_VERSION");
+    let welcome = format!(
+        "poptalk {version}: practice server on {address}, {count} messages\nlog in as {}, password {}",
+        account.user, account.password
+    );
+    connect::hold(Plan {
+        server: "practice".to_owned(),
+        file_name: "practice".to_owned(),
+        target: Target {
+            host: address.ip().to_string(),
+            port: address.port(),
+            is_tls: args.tls,
+        },
+        spares: Vec::new(),
+        secrets: Secrets::default(),
+        proxy: None,
+        found: None,
+        user: None,
+        // The certificate was made a moment ago, in this process.
+        tls: TlsSettings {
+            own_pem: serving
+                .certificate_pem()
+                .map(|pem| pem.as_bytes().to_vec())
+                .unwrap_or_default(),
+            ..TlsSettings::default()
+        },
+        is_stls: args.stls,
+        welcome: Some(welcome),
+        args: args.session,
+    })
+}

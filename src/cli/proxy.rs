@@ -1,0 +1,253 @@
+//! `poptalk proxy`: between a mail client and a server, one transcript a connection, until it is interrupted.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::serving;
+use crate::base::exit::Exit;
+use crate::base::figures::read_size;
+use crate::base::stdio;
+use crate::modes::plan::{MAX_SIZE, TlsArgs, seconds};
+use crate::modes::proxy::{IDLE, Outcome, ProxyEvent, ProxyOptions, Proxying};
+use crate::modes::report;
+use crate::modes::serve::{Certificate, MOST_CONNECTIONS};
+use crate::net::dial;
+use crate::net::target;
+use crate::net::tls;
+use crate::transcript::elide::Bodies;
+use crate::transcript::file::{self, LogPlace};
+
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk proxy mail.example.org --listen 127.0.0.1:1110
+  poptalk proxy pop3s://mail.example.org --listen 127.0.0.1:1110 --log DIR";
+
+/// How soon an interrupt is noticed.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// The arguments of `proxy`.
+#[derive(Debug, clap::Args)]
+pub struct ProxyArgs {
+    /// The server: HOST, HOST:PORT, or a pop3:// or pop3s:// URL
+    #[arg(value_name = "HOST")]
+    host: String,
+
+    /// Where mail clients connect, for clear text and STLS; port 0 takes a free one
+    #[arg(long, alias = "port", value_name = "[ADDR:]PORT", value_parser = serving::listen, default_value = "127.0.0.1:11110")]
+    listen: SocketAddr,
+
+    /// Where mail clients connect for TLS from the first octet
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = serving::listen)]
+    tls_listen: Option<SocketAddr>,
+
+    /// A certificate for mail clients in PEM form, instead of a self-signed one
+    #[arg(long, value_name = "FILE", requires = "listen_key")]
+    listen_cert: Option<PathBuf>,
+
+    /// The key of --listen-cert in PEM form
+    #[arg(long, value_name = "FILE", requires = "listen_cert")]
+    listen_key: Option<PathBuf>,
+
+    /// Write the certificate for mail clients to this file, for those that are to trust it
+    #[arg(long, value_name = "FILE")]
+    cert_out: Option<PathBuf>,
+
+    /// TLS with the server from the first octet, as on port 995
+    #[arg(long, group = "security")]
+    tls: bool,
+
+    /// Send STLS to the server before the mail client is greeted
+    #[arg(long, group = "security")]
+    stls: bool,
+
+    #[command(flatten)]
+    tls_args: TlsArgs,
+
+    /// Write the transcripts into this folder [default: the state folder]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "no_log")]
+    log: Option<PathBuf>,
+
+    /// Write no transcripts
+    #[arg(long)]
+    no_log: bool,
+
+    /// Write passwords and the like in clear into the transcripts and onto the screen
+    #[arg(long)]
+    keep_secrets: bool,
+
+    /// What becomes of message data in the transcripts: keep, elide, or elide=LINES
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    bodies: Bodies,
+
+    /// Show each line as it passes
+    #[arg(short, long)]
+    verbose: bool,
+
+    /// Refuse more connections than this at the same time
+    #[arg(long, value_name = "N", default_value_t = MOST_CONNECTIONS, value_parser = serving::connections)]
+    connections: usize,
+
+    /// Close a connection on which nothing has moved for this time [default: 1800]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
+
+    /// Close a connection on which more than this has passed: octets, or with K, M or G [default: 4G]
+    #[arg(long, value_name = "SIZE", value_parser = read_size)]
+    max_size: Option<u64>,
+}
+
+/// Stands in between until an interrupt.
+#[must_use]
+pub fn run(args: ProxyArgs) -> Exit {
+    match proxy(args) {
+        Ok(exit) => exit,
+        Err((what, hint)) => {
+            report::error(&what, hint);
+            Exit::Usage
+        }
+    }
+}
+
+type Failure = (String, Option<&'static str>);
+
+fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
+    let named = target::parse(&args.host, None, args.tls)
+        .map_err(|error| (error.to_string(), Some(error.hint())))?;
+    if named.user.is_some() {
+        return Err((
+            "a user in the URL: the clients of the proxy log in, not the proxy".to_owned(),
+            Some("leave USER@ out"),
+        ));
+    }
+    let target = named.target;
+    if args.stls && target.is_tls {
+        return Err((
+            "--stls on a port where TLS is on from the first octet".to_owned(),
+            Some("leave --stls out"),
+        ));
+    }
+    let certificate = match (&args.listen_cert, &args.listen_key) {
+        (Some(cert), Some(key)) => Certificate::Given {
+            certificate: read("--listen-cert", cert)?,
+            key: read("--listen-key", key)?,
+        },
+        _ => Certificate::default(),
+    };
+    let server_tls = args.tls_args.settings();
+    // A mistake in these files is told now, and not to a mail client.
+    let usable = || -> Result<(), tls::TlsError> {
+        server_tls.ca.as_deref().map(tls::read_ca).transpose()?;
+        if let Some((certificate, key)) = &server_tls.own_certificate {
+            tls::read_identity(certificate, key)?;
+        }
+        Ok(())
+    };
+    usable().map_err(|error| (error.what, Some("give a file in PEM form")))?;
+    let (log, place) = log_place(args.log, args.no_log)?;
+    if args.keep_secrets {
+        report::warning("--keep-secrets: passwords are written in clear, and shown with -v");
+    }
+    let shown_target = target.to_string();
+    let options = ProxyOptions {
+        is_stls: args.stls,
+        server_tls,
+        listen: args.listen,
+        tls_listen: args.tls_listen,
+        certificate,
+        log,
+        is_keeping: args.keep_secrets,
+        bodies: args.bodies,
+        is_verbose: args.verbose,
+        idle: args.timeout.unwrap_or(IDLE),
+        max_size: args.max_size.unwrap_or(MAX_SIZE),
+        most_connections: args.connections,
+        ..ProxyOptions::new(target)
+    };
+    let is_over = Arc::new(AtomicBool::new(false));
+    let printed = Arc::new(Mutex::new(Ok(())));
+    let (is_deaf, outcome) = (Arc::clone(&is_over), Arc::clone(&printed));
+    let has_met_other = Arc::new(AtomicBool::new(false));
+    let met = Arc::clone(&has_met_other);
+    let server = shown_target.clone();
+    let on_event = move |event: ProxyEvent| {
+        if let ProxyEvent::Ended(ended) = &event
+            && let Outcome::OtherService(service) = &ended.outcome
+        {
+            met.store(true, Ordering::SeqCst);
+            let what = format!("{server}: this is {}", service.name);
+            report::error(&what, Some(service.hint));
+        }
+        if let Err(error) = serving::print(&event.to_string()) {
+            *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
+            is_deaf.store(true, Ordering::SeqCst);
+        }
+    };
+    let proxying =
+        Proxying::start(options, on_event).map_err(|error| (error.to_string(), error.hint()))?;
+    if let Some(path) = &args.cert_out {
+        let pem = proxying.certificate_pem().unwrap_or_default();
+        file::make_folder_of(path)
+            .and_then(|()| std::fs::write(path, pem))
+            .map_err(|error| {
+                let what = format!("--cert-out {}: {}", path.display(), dial::plain(&error));
+                (what, Some("give a file that can be written"))
+            })?;
+    }
+    serving::catch(&is_over)?;
+    let tls = proxying
+        .tls_address()
+        .map_or_else(String::new, |address| format!(" tls {address}"));
+    let address = proxying.address();
+    serving::tell_reach([Some(address), proxying.tls_address()]);
+    match serving::print(&format!("ready {address}{tls} for {shown_target}, {place}")) {
+        Ok(()) => {
+            while !is_over.load(Ordering::SeqCst) && !stdio::has_lost_reader() {
+                thread::sleep(GLANCE);
+            }
+        }
+        Err(error) => *printed.lock().unwrap_or_else(PoisonError::into_inner) = Err(error),
+    }
+    let exit = match serving::recorded(proxying.stop()) {
+        Exit::Well if has_met_other.load(Ordering::SeqCst) => Exit::Refused,
+        exit => exit,
+    };
+    let printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(report::written(&printed, exit))
+}
+
+/// Where the transcripts go, and how that is told.
+fn log_place(folder: Option<PathBuf>, is_none: bool) -> Result<(LogPlace, String), Failure> {
+    if is_none {
+        return Ok((LogPlace::Nowhere, "no transcripts".to_owned()));
+    }
+    let place = match &folder {
+        Some(folder) => {
+            file::make_folder(folder).map_err(|error| {
+                let what = format!("--log {}: {}", folder.display(), dial::plain(&error));
+                (what, Some("name a folder that can be written to"))
+            })?;
+            LogPlace::Folder(folder.clone())
+        }
+        None => LogPlace::StateFolder,
+    };
+    let folder = match folder {
+        Some(folder) => folder,
+        None => file::state_folder().map_err(|error| {
+            let hint = "name a folder with --log, or use --no-log";
+            (dial::plain(&error), Some(hint))
+        })?,
+    };
+    Ok((place, format!("transcripts in {}", file::shorten(&folder))))
+}
+
+fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| {
+        let what = format!("{option} {}: {}", path.display(), dial::plain(&error));
+        (what, Some("give a file in PEM form"))
+    })
+}

@@ -1,0 +1,281 @@
+//! `poptalk redact FILE`: a transcript without its secrets, and on request without message data and names.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::base::escape;
+use crate::base::exit::Exit;
+use crate::base::stdio;
+use crate::modes::report;
+use crate::net::dial::plain;
+use crate::reading::redact::{Options, Redactor};
+use crate::transcript::elide::Bodies;
+use crate::transcript::file;
+use crate::transcript::secret::Hider;
+use crate::transcript::text::Reader;
+
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk redact recording.pop3 -o shared.pop3
+  poptalk redact --bodies elide=10 --names recording.pop3";
+
+/// The most octets that are read from a pipe: they are kept in a file without a name, to be read twice.
+const PIPE_MAX: u64 = 1024 * 1024 * 1024;
+
+/// As much is put together before it is written.
+const BLOCK: usize = 64 * 1024;
+
+/// The arguments of `redact`.
+#[derive(Debug, clap::Args)]
+pub struct RedactArgs {
+    /// The transcript; `-` is the standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Write to a new file, or to one in the folder OUT/, instead of the standard output
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+
+    /// Hide what stands on the lines of this file too, wherever it comes
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+
+    /// What becomes of message data: keep, elide, or elide=LINES to keep so many lines of each message
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    bodies: Bodies,
+
+    /// Replace user names, and mail addresses in status lines, by user-1 and so on
+    #[arg(long)]
+    names: bool,
+}
+
+type Failure = (String, Option<&'static str>);
+
+/// Redacts one transcript.
+#[must_use]
+pub fn run(args: &RedactArgs) -> Exit {
+    match work(args) {
+        Ok(()) => Exit::Well,
+        Err((what, hint)) => {
+            report::error(&what, hint);
+            Exit::Usage
+        }
+    }
+}
+
+fn work(args: &RedactArgs) -> Result<(), Failure> {
+    let mut hider = Hider::new(false);
+    if let Some(path) = &args.secret_file {
+        remember(&mut hider, path)?;
+    }
+    let options = Options {
+        bodies: args.bodies,
+        has_names: args.names,
+        is_searching_data: true,
+        is_told: true,
+    };
+    let unread = |error: io::Error| {
+        let what = format!("{}: {}", args.file.display(), plain(&error));
+        let hint = match error.kind() {
+            io::ErrorKind::FileTooLarge => "write it into a file, and give that",
+            _ => "give a transcript that can be read",
+        };
+        (what, Some(hint))
+    };
+    let mut input = twice(&args.file).map_err(unread)?;
+    let hider = collect(Redactor::new(hider, options), &input);
+    input.rewind().map_err(unread)?;
+    let redactor = Redactor::new(hider, options);
+    let Some(path) = &args.output else {
+        let out = stdio::output();
+        return match stdio::is_output_terminal() {
+            true => copy(args, redactor, input, &mut Safe(out)),
+            false => copy(args, redactor, input, &mut { out }),
+        };
+    };
+    let name = match args.file == Path::new("-") {
+        true => OsString::from("redacted.pop3"),
+        false => args.file.file_name().unwrap_or_default().to_owned(),
+    };
+    let path = file::file_at(path, name);
+    let unwritten = |error: io::Error| {
+        let what = format!("{}: {}", path.display(), plain(&error));
+        (what, Some(file::other_place(&error)))
+    };
+    let mut file = file::create(&path).map_err(unwritten)?;
+    copy(args, redactor, input, &mut file).inspect_err(|_| {
+        // What there is of it may mislead.
+        let _ = std::fs::remove_file(&path);
+    })
+}
+
+/// A transcript that can be read twice: the file, or what comes from a pipe.
+fn twice(path: &Path) -> io::Result<File> {
+    if path == Path::new("-") {
+        return spooled(&mut io::stdin().lock(), PIPE_MAX);
+    }
+    let mut file = file::read(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => spooled(&mut file, PIPE_MAX),
+    }
+}
+
+fn spooled(input: &mut dyn Read, most: u64) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    if io::copy(&mut input.take(most + 1), &mut file)? > most {
+        let what = format!("more than {} MiB from a pipe", most >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    file.rewind()?;
+    Ok(file)
+}
+
+/// Reads the transcript for its secrets. What can't be read is reported when it is read again.
+fn collect(mut redactor: Redactor, input: &File) -> Hider {
+    let mut out = Vec::new();
+    for item in Reader::new(BufReader::new(input)).map_while(Result::ok) {
+        redactor.item(item, &mut out);
+        out.clear();
+    }
+    redactor.finish(&mut out);
+    redactor.into_hider()
+}
+
+/// A terminal: what a recording of a stranger holds besides rows must not drive it. Whole lines are written to it.
+pub(super) struct Safe<W>(pub(super) W);
+
+impl<W: Write> Write for Safe<W> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let mut shown = String::new();
+        for line in octets.split_inclusive(|octet| *octet == b'\n') {
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            escape::escape(text, &mut shown);
+            if text.len() < line.len() {
+                shown.push('\n');
+            }
+        }
+        self.0.write_all(shown.as_bytes())?;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Remembers each line of a file.
+fn remember(hider: &mut Hider, path: &Path) -> Result<(), Failure> {
+    let text = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
+        let what = format!("--secret-file {}: {}", path.display(), plain(&error));
+        (what, Some("give a file with a secret on each line"))
+    })?;
+    for line in text.split(|octet| *octet == b'\n') {
+        hider.remember("secret", line.strip_suffix(b"\r").unwrap_or(line));
+    }
+    if hider.take_short() {
+        report::warning(
+            "a secret of less than four octets can't be hidden wherever it comes; it was passed over",
+        );
+    }
+    Ok(())
+}
+
+fn copy(
+    args: &RedactArgs,
+    mut redactor: Redactor,
+    input: File,
+    output: &mut dyn Write,
+) -> Result<(), Failure> {
+    let mut out = Vec::new();
+    let mut failure = None;
+    for item in Reader::new(BufReader::new(input)) {
+        match item {
+            Ok(item) => redactor.item(item, &mut out),
+            Err(error) => {
+                let what = format!("row {} of {}: {error}", error.row, args.file.display());
+                failure = Some((what, None));
+                break;
+            }
+        }
+        if out.len() >= BLOCK && !write(args, output, &mut out)? {
+            return Ok(());
+        }
+    }
+    redactor.finish(&mut out);
+    write(args, output, &mut out)?;
+    failure.map_or(Ok(()), Err)
+}
+
+/// Writes a block; false when nobody reads any more.
+fn write(args: &RedactArgs, output: &mut dyn Write, out: &mut Vec<u8>) -> Result<bool, Failure> {
+    let result = output.write_all(out).and_then(|()| output.flush());
+    out.clear();
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => {
+            let place = args
+                .output
+                .as_deref()
+                .unwrap_or(Path::new("standard output"));
+            Err((format!("{}: {}", place.display(), plain(&error)), None))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_is_read_up_to_a_bound() {
+        let mut text = String::new();
+        spooled(&mut &b"C: NOOP"[..], 7)
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
+        assert_eq!(text, "C: NOOP");
+        let error = spooled(&mut &b"C: NOOP"[..], 6).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn what_comes_before_a_secret_is_searched_for_it() {
+        let text = "#!pop3 1\nserver: pop3://bob:geheim12@h\nnote: geheim12\n\n# he used geheim12\n\
+            S: +OK Z2VoZWltMTI= before\nC: PASS geheim12\nS: +OK\n";
+        let options = Options {
+            is_searching_data: true,
+            is_told: true,
+            ..Options::default()
+        };
+        let mut file = spooled(&mut text.as_bytes(), 1000).unwrap();
+        let hider = collect(Redactor::new(Hider::new(false), options), &file);
+        file.rewind().unwrap();
+        let mut redactor = Redactor::new(hider, options);
+        let mut out = Vec::new();
+        for item in Reader::new(BufReader::new(file)) {
+            redactor.item(item.unwrap(), &mut out);
+        }
+        redactor.finish(&mut out);
+        let out = String::from_utf8(out).unwrap();
+        let want = "#!pop3 1\nserver: pop3://bob:{{password}}@h\nnote: {{password}}\nredacted: secrets\n\n\
+            # he used {{password}}\nS: +OK {{password}} before\nC: PASS {{password}}\nS: +OK\n";
+        assert_eq!(out, want);
+    }
+
+    #[test]
+    fn a_terminal_gets_nothing_that_drives_it() {
+        let mut out = Vec::new();
+        Safe(&mut out)
+            .write_all("# \u{1b}[2J\u{202e}\nC: NOOP\n".as_bytes())
+            .unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out, "# ^[[2J<202E>\nC: NOOP\n");
+    }
+}

@@ -1,0 +1,600 @@
+//! `poptalk replay FILE...`: plays the client's rows again, and compares what came with what was recorded.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use owo_colors::Stream;
+use tempfile::NamedTempFile;
+
+use crate::analysis::diff::{self, Level, Recording, Told};
+use crate::base::exit::Exit;
+use crate::base::figures::{self, read_size};
+use crate::base::stdio;
+use crate::base::style::{ColorChoice, Style};
+use crate::modes::plan::{MAX_SIZE, Plan, SessionArgs, TlsArgs, seconds};
+use crate::modes::replay::{self, Limit, Options, Pace, Played, Preview, ReplayError, is_loopback};
+use crate::modes::report;
+use crate::modes::report::differences::{Printer, WIDE};
+use crate::modes::report::findings::{self, Format, Judged};
+use crate::modes::rewrite;
+use crate::modes::serve::{ServeOptions, Serving};
+use crate::net::dial::plain;
+use crate::net::password::PasswordArgs;
+use crate::net::target::{self, Target};
+use crate::net::tls::TlsSettings;
+use crate::pop3::command::Shape;
+use crate::servers::Account;
+use crate::transcript::elide::Bodies;
+use crate::transcript::file;
+use crate::transcript::secret::Secrets;
+
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk replay recording.pop3           at the server that it names
+  poptalk replay recording.pop3 --to localhost:1110
+  poptalk replay tests/*.pop3 --to practice -j 4 --format junit
+  poptalk replay recording.pop3 --update  take over what the server says now";
+
+/// What the head of a transcript calls the practice server.
+const PRACTICE: &str = "practice";
+
+/// The most findings that are kept for JSON and JUnit; the rest is counted.
+const FINDINGS_MAX: usize = 10_000;
+
+/// How long the lines of one window may be brought side by side.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The arguments of `replay`.
+#[derive(Debug, clap::Args)]
+pub struct ReplayArgs {
+    /// The transcripts to play
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    /// The server to play at: HOST, HOST:PORT, a URL, or `practice` [default: the recorded one]
+    #[arg(long, value_name = "HOST")]
+    to: Option<String>,
+
+    /// TLS from the first octet, whatever was recorded
+    #[arg(long, conflicts_with = "clear")]
+    tls: bool,
+
+    /// No TLS at the start, whatever was recorded
+    #[arg(long)]
+    clear: bool,
+
+    #[command(flatten)]
+    tls_args: TlsArgs,
+
+    /// The name that logs in, where the recording hides it
+    #[arg(short = 'u', long, value_name = "USER")]
+    user: Option<String>,
+
+    #[command(flatten)]
+    password: PasswordArgs,
+
+    /// What to send for the hole `{{NAME}}`
+    #[arg(long, value_name = "NAME=VALUE", value_parser = value)]
+    set: Vec<(String, String)>,
+
+    /// Send each hole as its name in braces, for a server that takes anything, such as `poptalk serve FILE`
+    #[arg(long)]
+    send_names: bool,
+
+    /// Play commands that change the maildrop also at a server that is not this machine
+    #[arg(long)]
+    allow_changes: bool,
+
+    /// Go on where the conversation leaves the recording
+    #[arg(long)]
+    keep_going: bool,
+
+    /// Keep the recorded pauses
+    #[arg(long)]
+    timing: bool,
+
+    /// With --timing: so many times faster
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = factor, requires = "timing")]
+    speed: f64,
+
+    /// With --timing: no pause is longer
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "timing")]
+    max_pause: Option<Duration>,
+
+    /// How many files are played at the same time
+    #[arg(short = 'j', long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: u16,
+
+    /// Rewrite each file with what came now; its holes, prose and head stay
+    #[arg(long)]
+    update: bool,
+
+    /// Write the new transcripts into this folder
+    #[arg(long, value_name = "FOLDER")]
+    log: Option<PathBuf>,
+
+    /// What becomes of message data in them: keep, elide, or elide=LINES
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    bodies: Bodies,
+
+    /// How closely to compare
+    #[arg(long, value_enum, default_value_t)]
+    level: Level,
+
+    /// Compare messages by their unique-ids
+    #[arg(long)]
+    map_uidl: bool,
+
+    /// Replies to VERB go on until a line with one dot
+    #[arg(long, value_name = "VERB")]
+    multi: Vec<String>,
+
+    /// Replies to VERB are one line
+    #[arg(long, value_name = "VERB")]
+    single: Vec<String>,
+
+    /// Seconds to wait for a connection, and for each reply [default: 15, and 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
+
+    /// Close a connection when the server has sent more than this: octets, or with K, M or G [default: 4G]
+    #[arg(long, value_name = "SIZE", value_parser = read_size)]
+    max_size: Option<u64>,
+
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+fn value(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("not NAME=VALUE")?;
+    if value.contains(['\r', '\n']) {
+        return Err("a value stands within a line: it can't hold CR or LF");
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn factor(text: &str) -> Result<f64, &'static str> {
+    let factor: f64 = text.parse().map_err(|_| "not a number")?;
+    match factor.is_finite() && factor > 0.0 {
+        true => Ok(factor),
+        false => Err("not a number above zero"),
+    }
+}
+
+/// What came of one file.
+struct Done {
+    exit: Exit,
+    /// What is to be printed for it.
+    text: Vec<u8>,
+    judged: Option<Judged>,
+    is_alike: bool,
+}
+
+/// Plays the files.
+#[must_use]
+pub fn run(args: &ReplayArgs) -> Exit {
+    if let Some(folder) = &args.log
+        && let Err(error) = file::make_folder(folder)
+    {
+        let what = format!("--log {}: {}", folder.display(), plain(&error));
+        report::error(&what, Some("name a folder that can be written to"));
+        return Exit::Usage;
+    }
+    let mut jobs = Vec::new();
+    for file in &args.files {
+        match Job::new(file) {
+            Ok(job) => jobs.push(job),
+            Err(error) => return fail(&error),
+        }
+    }
+    if args.update
+        && let Some(job) = jobs.iter().find(|job| job.leg.is_some())
+    {
+        let what = format!(
+            "{} was recorded by a proxy, and can't be updated",
+            job.file.display()
+        );
+        report::error(&what, Some("replay it without --update"));
+        return Exit::Usage;
+    }
+    let bar = bar(jobs.iter().map(|job| job.preview.answers).sum());
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<Option<Done>>> = Mutex::new(jobs.iter().map(|_| None).collect());
+    std::thread::scope(|scope| {
+        for _ in 0..usize::from(args.jobs).min(jobs.len()) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(job) = jobs.get(index) else {
+                        return;
+                    };
+                    let result = one(args, job, &bar);
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    if let Some(place) = done.get_mut(index) {
+                        *place = Some(result);
+                    }
+                }
+            });
+        }
+    });
+    bar.finish_and_clear();
+    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let done: Vec<Done> = done.into_iter().flatten().collect();
+    print(args, &done)
+}
+
+fn fail(error: &ReplayError) -> Exit {
+    report::error(&error.to_string(), error.hint().as_deref());
+    error.exit()
+}
+
+fn bar(answers: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(answers), stdio::progress());
+    // Without a style of its own it looks otherwise, but works.
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} replies, {eta} left") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn print(args: &ReplayArgs, done: &[Done]) -> Exit {
+    let mut out = stdio::output();
+    let mut result = match args.format {
+        Format::Text => done.iter().try_for_each(|one| out.write_all(&one.text)),
+        Format::Json | Format::Junit | Format::Html => {
+            let judged: Vec<Judged> = done.iter().filter_map(|one| one.judged.clone()).collect();
+            match args.format {
+                Format::Junit => findings::junit(&mut out, &judged),
+                Format::Html => findings::html(&mut out, &judged),
+                _ => findings::json(&mut out, &judged, None),
+            }
+        }
+    };
+    if args.format == Format::Text && done.len() > 1 {
+        let alike = done.iter().filter(|one| one.is_alike).count();
+        result = result.and_then(|()| {
+            writeln!(
+                out,
+                "{} files: {alike} as recorded, {} not",
+                done.len(),
+                done.len().saturating_sub(alike)
+            )
+        });
+    }
+    let worst = done.iter().map(|one| one.exit).max();
+    report::written(&result, worst.unwrap_or(Exit::Well))
+}
+
+/// A file that is to be played.
+struct Job<'a> {
+    file: &'a Path,
+    /// Of a recording of the proxy, what passed between it and the server.
+    leg: Option<NamedTempFile>,
+    preview: Preview,
+}
+
+impl<'a> Job<'a> {
+    /// Errors: it can't be read.
+    fn new(file: &'a Path) -> Result<Self, ReplayError> {
+        let leg = replay::server_leg(file)?;
+        let preview = Preview::of(leg.as_ref().map_or(file, NamedTempFile::path))?;
+        Ok(Self { file, leg, preview })
+    }
+
+    /// What is played.
+    fn path(&self) -> &Path {
+        self.leg.as_ref().map_or(self.file, NamedTempFile::path)
+    }
+}
+
+/// Plays one file and compares.
+fn one(args: &ReplayArgs, job: &Job<'_>, bar: &ProgressBar) -> Done {
+    let preview = &job.preview;
+    let before = bar.position();
+    let mut told = 0;
+    let mut progress = |answers: u64| {
+        bar.inc(answers.saturating_sub(told));
+        told = told.max(answers);
+    };
+    let result = play(args, job, &mut progress);
+    if args.jobs == 1 {
+        bar.set_position(before + preview.answers);
+    }
+    match result {
+        Ok(played) => judge(args, job, &played),
+        Err(Trouble { exit, what, hint }) => {
+            bar.suspend(|| report::error(&what, hint.as_deref()));
+            Done {
+                exit,
+                text: Vec::new(),
+                judged: None,
+                is_alike: false,
+            }
+        }
+    }
+}
+
+struct Trouble {
+    exit: Exit,
+    what: String,
+    hint: Option<String>,
+}
+
+impl From<ReplayError> for Trouble {
+    fn from(error: ReplayError) -> Self {
+        Self {
+            exit: error.exit(),
+            what: error.to_string(),
+            hint: error.hint(),
+        }
+    }
+}
+
+fn usage(what: String, hint: &str) -> Trouble {
+    Trouble {
+        exit: Exit::Usage,
+        what,
+        hint: Some(hint.to_owned()),
+    }
+}
+
+fn play(
+    args: &ReplayArgs,
+    job: &Job<'_>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Played, Trouble> {
+    let (file, preview) = (job.file, &job.preview);
+    let to = args.to.as_deref().or(preview.server.as_deref());
+    let Some(to) = to else {
+        let what = format!("{}: the recording does not name its server", file.display());
+        return Err(usage(what, "give --to HOST"));
+    };
+    let is_tls = args.tls || (preview.is_tls && !args.clear);
+    let mut serving = None;
+    let mut user = args.user.clone();
+    let mut settings = args.tls_args.clone().settings();
+    let target = if to == PRACTICE {
+        let (server, target) = practice(is_tls, &mut settings)?;
+        serving = Some(server);
+        target
+    } else {
+        let named = target::parse(to, None, is_tls)
+            .map_err(|error| usage(error.to_string(), error.hint()))?;
+        user = user.or(named.user);
+        Target {
+            is_tls: named.target.is_tls && !args.clear,
+            ..named.target
+        }
+    };
+    if let Some((row, verb)) = &preview.change
+        && !args.allow_changes
+        && !is_loopback(&target.host)
+    {
+        let what = format!(
+            "row {row} of {}: `{verb}` changes the maildrop, or may, and {} is not this machine",
+            file.display(),
+            target.host
+        );
+        return Err(usage(what, "--allow-changes plays it all the same"));
+    }
+    let plan = Plan {
+        server: if serving.is_some() {
+            PRACTICE.to_owned()
+        } else {
+            target.to_string()
+        },
+        file_name: format!("replay-{}", target.host),
+        target,
+        spares: Vec::new(),
+        secrets: Secrets::default(),
+        proxy: None,
+        found: None,
+        user: None,
+        tls: settings,
+        is_stls: false,
+        welcome: None,
+        args: SessionArgs {
+            log: args.log.clone(),
+            user,
+            password: args.password.clone(),
+            bodies: args.bodies,
+            multi: [told(preview, Shape::Multi), args.multi.clone()].concat(),
+            single: [told(preview, Shape::Single), args.single.clone()].concat(),
+            timeout: args.timeout,
+            max_size: args.max_size,
+            ..SessionArgs::default()
+        },
+    };
+    let values: HashMap<String, String> = args.set.iter().cloned().collect();
+    let options = Options {
+        keep_going: args.keep_going,
+        expects_tls_failure: preview.has_tls_failure,
+        pace: args.timing.then(|| Pace {
+            speed: args.speed,
+            longest: args.max_pause.unwrap_or(Duration::MAX),
+        }),
+        values,
+        sends_names: args.send_names,
+        // The practice server's is told to everybody, so nobody needs to be asked.
+        password: serving.is_some().then(|| Account::practice().password),
+        ..Options::default()
+    };
+    Ok(replay::play(job.path(), &plan, &options, progress)?)
+}
+
+/// The verbs that the recording took so.
+fn told(preview: &Preview, wanted: Shape) -> Vec<String> {
+    let told = preview.shapes.iter();
+    let told = told.filter(|(_, shape)| *shape == wanted);
+    told.map(|(verb, _)| verb.clone()).collect()
+}
+
+/// Starts a practice server of the replay's own.
+fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Serving, Target), Trouble> {
+    let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let options = ServeOptions {
+        tls_listen: is_tls.then_some(any_port),
+        ..ServeOptions::default()
+    };
+    let serving = Serving::start(options, |_| {}).map_err(|error| Trouble {
+        exit: Exit::Usage,
+        what: error.to_string(),
+        hint: error.hint().map(str::to_owned),
+    })?;
+    if let Some(pem) = serving.certificate_pem() {
+        settings.own_pem = pem.as_bytes().to_vec();
+    }
+    let address = serving.tls_address().filter(|_| is_tls);
+    let address = address.unwrap_or(serving.address());
+    let target = Target {
+        host: address.ip().to_string(),
+        port: address.port(),
+        is_tls,
+    };
+    Ok((serving, target))
+}
+
+/// Compares the new transcript with the recording, and brings the recording up to date where that was asked for.
+fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
+    let file = job.file;
+    if played.limit == Some(Limit::Octets) {
+        let most = figures::size(args.max_size.unwrap_or(MAX_SIZE));
+        let what = format!("{}: more than {most} came from the server", file.display());
+        report::error(&what, Some(report::MORE_HINT));
+    }
+    let mut done = Done {
+        exit: played.failure.unwrap_or(Exit::Well),
+        text: Vec::new(),
+        judged: None,
+        is_alike: false,
+    };
+    match compare(args, job, played, &mut done) {
+        Ok(()) => {}
+        Err(what) => {
+            report::error(&what, None);
+            done.exit = Exit::Usage;
+            return done;
+        }
+    }
+    if args.update && done.exit <= Exit::Refused {
+        match rewrite::file(file, &played.log) {
+            Ok(true) => {
+                let _ = writeln!(done.text, "{}: updated", file.display());
+            }
+            Ok(false) => {}
+            Err(why) => {
+                report::error(
+                    &format!("{}: {why}", file.display()),
+                    Some("it is as it was"),
+                );
+                done.exit = Exit::Usage;
+            }
+        }
+    }
+    done
+}
+
+fn compare(
+    args: &ReplayArgs,
+    job: &Job<'_>,
+    played: &Played,
+    done: &mut Done,
+) -> Result<(), String> {
+    let (file, preview) = (job.file, &job.preview);
+    let open = |path: &Path| -> Result<Recording<File>, String> {
+        let opened = || Ok(Recording::new(File::open(path)?, File::open(path)?));
+        opened().map_err(|error: io::Error| format!("{}: {}", path.display(), plain(&error)))
+    };
+    let (mut old, mut new) = (open(job.path())?, open(&played.log)?);
+    let options = diff::Options {
+        level: args.level,
+        map_uidl: args.map_uidl,
+        deadline: || Some(Instant::now() + PATIENCE),
+    };
+    let mut judged = Judged {
+        files: [file, &played.log]
+            .map(|path| path.display().to_string())
+            .to_vec(),
+        ..Judged::default()
+    };
+    let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+    let width = Some(columns).filter(|columns| stdio::is_output_terminal() && *columns >= WIDE);
+    let mut printer = Printer::new(
+        &mut done.text,
+        Style::new(ColorChoice::Auto, Stream::Stdout),
+        width,
+    );
+    let mut greetings = 0;
+    let mut summary = diff::compare(&mut old, &mut new, &options, &mut |told| {
+        // A piece of a session has no greeting to compare that of now with.
+        if let Told::Differs(change) = &told
+            && preview.is_piece
+            && change.old.is_none()
+            && change.name == "greeting"
+        {
+            greetings += 1;
+            return;
+        }
+        // Into memory, which does not fail.
+        let _ = printer.tell(&told);
+        if let Told::Differs(change) = told {
+            for finding in change.findings {
+                if judged.findings.len() < FINDINGS_MAX {
+                    judged.findings.push(finding);
+                } else {
+                    judged.beyond += 1;
+                }
+            }
+        }
+    })
+    .map_err(|unreadable| format!("{unreadable}"))?;
+    summary.different -= greetings;
+    let _ = printer.fold();
+    done.judged = Some(judged);
+    done.is_alike = summary.different == 0 && played.departure.is_none();
+    if done.is_alike {
+        // An end that has an exit code of its own, but that was recorded, too.
+        done.exit = Exit::Well;
+    } else if done.exit == Exit::Well {
+        done.exit = Exit::Refused;
+    }
+    if done.is_alike {
+        // What is alike needs no other word.
+        done.text.clear();
+    }
+    let verdict = match (&played.departure, summary.different) {
+        (Some(departure), _) => format!(
+            "left the recording at row {}: {} was recorded, {} came",
+            departure.row,
+            departure.recorded.start(),
+            departure.live.start()
+        ),
+        (None, 0) => format!("as recorded, {} exchanges", summary.alike),
+        (None, different) => format!(
+            "{different} of {} exchanges differ",
+            different + summary.alike
+        ),
+    };
+    let end = match played.failure {
+        _ if done.is_alike => "",
+        Some(Exit::NoConnection) => "; the connection was lost",
+        Some(Exit::TimedOut) => "; a reply did not come in time",
+        Some(Exit::Tls) => "; TLS failed",
+        _ => "",
+    };
+    let _ = writeln!(
+        done.text,
+        "{}: {verdict}{end} ({})",
+        file.display(),
+        file::shorten(&played.log)
+    );
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! `poptalk serve`: the practice server on a port, one line a connection, until it is interrupted.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use super::serving::{self, Failure};
+use crate::base::exit::Exit;
+use crate::base::regular::{self, Links};
+use crate::base::stdio;
+use crate::modes::report;
+use crate::modes::serve::{AUTOLOGOUT, Brake, MOST_CONNECTIONS, Recording, ServeOptions, Serving};
+use crate::net::dial;
+use crate::reading::dialogue::Parts;
+use crate::servers::fault::{self, Fault};
+use crate::servers::loose::Index;
+use crate::servers::mailbox::Mailbox;
+use crate::servers::script::Pace;
+use crate::servers::{Account, Maildrop, Untold};
+use crate::transcript::elide::Bodies;
+use crate::transcript::file::LogPlace;
+use crate::transcript::text::{self, ParseError};
+
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk serve --listen 127.0.0.1:1110  the practice maildrop
+  poptalk serve recording.pop3           play a recording, row by row
+  poptalk serve --loose recording.pop3   for any mail client
+  poptalk serve --fault dele-ignored     a server that does something wrong";
+
+/// The longest autologout, in seconds: a year.
+const LONGEST_AUTOLOGOUT: u64 = 366 * 24 * 60 * 60;
+
+/// The arguments of `serve`.
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// Play the server's side of this transcript, and expect the client's, in place of the practice maildrop
+    file: Option<PathBuf>,
+
+    /// With FILE: wait before each line as long as the recorded server did
+    #[arg(long, requires = "file")]
+    timing: bool,
+
+    /// With FILE: answer by command, in whatever order the client asks
+    #[arg(long, requires = "file", conflicts_with = "timing")]
+    loose: bool,
+
+    /// Do this wrong on purpose; may be given many times (--list-faults names them)
+    #[arg(long = "fault", value_name = "NAME", value_parser = serving::fault)]
+    faults: Vec<&'static Fault>,
+
+    /// Name every fault: what it does, and which rules find it
+    #[arg(long)]
+    list_faults: bool,
+
+    /// Serve the messages of this Maildir or mbox file; nothing in it is changed
+    #[arg(long, value_name = "PATH", conflicts_with = "file")]
+    mailbox: Option<PathBuf>,
+
+    /// With --mailbox: remove from it what clients delete
+    #[arg(long, requires = "mailbox")]
+    allow_delete: bool,
+
+    /// Write a transcript of each visit into this folder
+    #[arg(long, value_name = "FOLDER")]
+    log: Option<PathBuf>,
+
+    /// What becomes of message data in the transcripts of --log: keep, elide, or elide=LINES
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    bodies: Bodies,
+
+    /// Where to listen for clear text and STLS; port 0 takes a free one
+    #[arg(long, alias = "port", value_name = "[ADDR:]PORT", value_parser = serving::listen, default_value = "127.0.0.1:11110")]
+    listen: SocketAddr,
+
+    /// Where to listen for TLS from the first octet
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = serving::listen)]
+    tls_listen: Option<SocketAddr>,
+
+    /// The name to log in with
+    #[arg(long, value_name = "NAME", default_value = "alice", value_parser = name)]
+    user: String,
+
+    /// The password to log in with; it is shown, as everything here is for practice
+    #[arg(long, value_name = "PASSWORD", default_value = "wonderland", value_parser = password)]
+    password: String,
+
+    /// Close a connection after this time without a command
+    #[arg(long, value_name = "SECONDS", default_value_t = AUTOLOGOUT.as_secs(),
+          value_parser = clap::value_parser!(u64).range(1..=LONGEST_AUTOLOGOUT))]
+    autologout: u64,
+
+    /// Hold the reply to a wrong name or password back for this time
+    #[arg(long, value_name = "SECONDS", default_value_t = 1,
+          value_parser = clap::value_parser!(u64).range(..=60))]
+    login_pause: u64,
+
+    /// Close a connection after this number of failed logins
+    #[arg(long, value_name = "N", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    login_tries: u32,
+
+    /// Refuse more connections than this at the same time
+    #[arg(long, value_name = "N", default_value_t = MOST_CONNECTIONS, value_parser = serving::connections)]
+    connections: usize,
+
+    /// A certificate for TLS in PEM form, instead of a self-signed one
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+
+    /// The key of --cert in PEM form
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+
+    /// Ask clients for a certificate that this authority (PEM form) has issued, for AUTH EXTERNAL
+    #[arg(long, value_name = "FILE")]
+    client_ca: Option<PathBuf>,
+
+    /// Write the certificate to this file, for clients that are to trust it
+    #[arg(long, value_name = "FILE")]
+    cert_out: Option<PathBuf>,
+}
+
+/// A name that USER and APOP can carry: RFC 1939 §3 separates arguments by a space.
+fn name(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() || !text.bytes().all(|octet| matches!(octet, b'!'..=b'~')) {
+        return Err("a name has visible ASCII characters only, and at least one");
+    }
+    Ok(text.to_owned())
+}
+
+/// A password that PASS can carry: all that stands on the line.
+fn password(text: &str) -> Result<String, &'static str> {
+    if text.contains(char::is_control) || text.len() > 200 {
+        return Err("a password has at most 200 octets and no control characters");
+    }
+    Ok(text.to_owned())
+}
+
+/// Serves until an interrupt.
+#[must_use]
+pub fn run(args: ServeArgs) -> Exit {
+    match serve(args) {
+        Ok(exit) => exit,
+        Err((what, hint)) => {
+            report::error(&what, hint);
+            Exit::Usage
+        }
+    }
+}
+
+fn serve(args: ServeArgs) -> Result<Exit, Failure> {
+    if args.list_faults {
+        return Ok(list_faults());
+    }
+    let certificate =
+        serving::certificate(("--cert", args.cert.as_ref()), ("--key", args.key.as_ref()))?;
+    let client_ca = args
+        .client_ca
+        .as_deref()
+        .map(|path| serving::read("--client-ca", path))
+        .transpose()?;
+    let recording = args
+        .file
+        .as_deref()
+        .map(|path| recording(path, args.timing, args.loose))
+        .transpose()?;
+    let log = match &args.log {
+        Some(folder) => serving::folder(folder)?,
+        None => LogPlace::Nowhere,
+    };
+    let maildrop = match &args.mailbox {
+        Some(path) => mailbox(path, args.allow_delete)?,
+        None => ServeOptions::default().maildrop,
+    };
+    let practice = Account::practice();
+    let options = ServeOptions {
+        listen: args.listen,
+        tls_listen: args.tls_listen,
+        client_ca,
+        faults: args.faults,
+        recording,
+        maildrop,
+        log,
+        bodies: args.bodies,
+        account: Account {
+            // Who gives a name or password of their own wants no others beside it.
+            is_practice: (&args.user, &args.password) == (&practice.user, &practice.password),
+            user: args.user,
+            password: args.password,
+        },
+        autologout: Duration::from_secs(args.autologout),
+        certificate,
+        most_connections: args.connections,
+        brake: Brake {
+            pause: Duration::from_secs(args.login_pause),
+            tries: args.login_tries,
+        },
+    };
+    if args.mailbox.is_some() && options.account.is_practice {
+        report::warning(
+            "everybody knows this name and password: who can connect can read that mail; --password gives another",
+        );
+    }
+    let Account { user, password, .. } = options.account.clone();
+    let count = options.maildrop.count();
+    let (sender, events) = mpsc::channel();
+    // The receiver goes when no more is printed.
+    let server = Serving::start(options, move |event| drop(sender.send(event)))
+        .map_err(|error| (error.to_string(), error.hint()))?;
+    serving::write_certificate(args.cert_out.as_ref(), &server)?;
+    let is_interrupted = serving::interrupt()?;
+    let what = match &args.file {
+        Some(path) => format!("playing {}", path.display()),
+        None => format!("user {user} password {password}, {count} messages"),
+    };
+    Ok(serving::tell(server, &what, &events, &is_interrupted))
+}
+
+/// The messages of a mailbox.
+fn mailbox(path: &Path, may_delete: bool) -> Result<Maildrop, Failure> {
+    let mailbox = Mailbox::open(path, may_delete).map_err(|why| {
+        (
+            format!("--mailbox {}: {why}", path.display()),
+            Some("name a Maildir, a folder with `cur` and `new` in it, or an mbox file"),
+        )
+    })?;
+    Maildrop::kept_in(Arc::new(mailbox)).map_err(|Untold| {
+        (
+            format!(
+                "--mailbox {}: no messages of it can be served",
+                path.display()
+            ),
+            None,
+        )
+    })
+}
+
+/// One line a fault.
+fn list_faults() -> Exit {
+    let mut out = stdio::output();
+    let result = fault::all().try_for_each(|fault| {
+        writeln!(
+            out,
+            "{:<30} {} ({})",
+            fault.name,
+            fault.says,
+            fault.found_by()
+        )
+    });
+    report::written(&result.and_then(|()| out.flush()), Exit::Well)
+}
+
+/// Reads the whole of a transcript once, so that a mistake in it is told now and not to a client.
+fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<Recording, Failure> {
+    // It is read again for each client.
+    let file = regular::open(path, Links::Follow).map_err(|error| {
+        let what = format!("{}: {}", path.display(), dial::plain(&error));
+        let is_port = path
+            .to_str()
+            .is_some_and(|text| serving::listen(text).is_ok());
+        let hint = match is_port {
+            true => "--listen gives the port, such as --listen 1110",
+            false => "name a transcript, such as those in the state folder",
+        };
+        (what, Some(hint))
+    })?;
+    let file = io::BufReader::new(file);
+    let wrong = |error: ParseError| {
+        let (row, column) = (error.row, error.column);
+        (
+            format!("row {row} column {column} of {}: {error}", path.display()),
+            None,
+        )
+    };
+    let index = if is_loose {
+        Some(Arc::new(Index::of(Parts::new(file)).map_err(wrong)?))
+    } else {
+        for item in text::Reader::new(file) {
+            item.map_err(wrong)?;
+        }
+        None
+    };
+    Ok(Recording {
+        path: path.to_owned(),
+        pace: Pace { is_timed },
+        index,
+    })
+}

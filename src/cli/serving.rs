@@ -1,0 +1,212 @@
+//! What `serve` and `proxy` share: an interrupt, files that are given, and a line for each connection.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::base::exit::Exit;
+use crate::base::stdio;
+use crate::modes::report;
+use crate::modes::serve::{Certificate, ServeEvent, Serving};
+use crate::net::dial::plain;
+use crate::servers::fault::{self, Fault};
+use crate::transcript::file;
+use crate::transcript::file::LogPlace;
+use crate::transcript::secret::typing_errors;
+
+/// How soon an interrupt is noticed.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// What went wrong, and what to do.
+pub(super) type Failure = (String, Option<&'static str>);
+
+/// The fault of a name.
+pub(super) fn fault(name: &str) -> Result<&'static Fault, String> {
+    if let Some(fault) = fault::named(name) {
+        return Ok(fault);
+    }
+    let mut names = fault::all().map(|fault| fault.name);
+    let meant = names.find(|known| typing_errors(known.as_bytes(), name.as_bytes()) <= 2);
+    let meant = meant.map_or_else(
+        || "`poptalk serve --list-faults` names them all".to_owned(),
+        |meant| format!("did you mean `{meant}`?"),
+    );
+    Err(format!("there is no such fault; {meant}"))
+}
+
+/// Reads where to listen: ADDR:PORT; or PORT or :PORT, which is this machine alone.
+///
+/// Errors: it is neither.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, &'static str> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let port = text.strip_prefix("localhost:").unwrap_or(text);
+    let port = port.strip_prefix(':').unwrap_or(port);
+    let is_number = !port.is_empty() && port.bytes().all(|octet| octet.is_ascii_digit());
+    match port.parse() {
+        Ok(port) if is_number => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        _ if is_number => Err("a port is a number from 0 to 65535"),
+        _ if text.parse::<IpAddr>().is_ok() => Err("the port is missing; 127.0.0.1:1110 has one"),
+        _ => Err(
+            "give a port, such as 1110, or an address of this machine and a port, such as 127.0.0.1:1110 or [::1]:1110",
+        ),
+    }
+}
+
+/// True once the program is to end.
+pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Failure> {
+    let is_interrupted = Arc::new(AtomicBool::new(false));
+    catch(&is_interrupted)?;
+    Ok(is_interrupted)
+}
+
+/// Sets a flag at an interrupt, from now on. To be called when all files are open: a FIFO among them can wait for ever.
+pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(is_interrupted))
+            .map_err(|error| (plain(&error), None))?;
+    }
+    Ok(())
+}
+
+/// How many connections there may be.
+pub(super) fn connections(text: &str) -> Result<usize, &'static str> {
+    match text.parse() {
+        Ok(count @ 1..=10_000) => Ok(count),
+        _ => Err("a number from 1 to 10000"),
+    }
+}
+
+/// The file of an option.
+pub(super) fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| {
+        let what = format!("{option} {}: {}", path.display(), plain(&error));
+        (what, Some("give a file in PEM form"))
+    })
+}
+
+/// The certificate that was given with its key, or one of our own making.
+pub(super) fn certificate(
+    cert: (&str, Option<&PathBuf>),
+    key: (&str, Option<&PathBuf>),
+) -> Result<Certificate, Failure> {
+    match (cert, key) {
+        ((cert_option, Some(cert)), (key_option, Some(key))) => Ok(Certificate::Given {
+            certificate: read(cert_option, cert)?,
+            key: read(key_option, key)?,
+        }),
+        _ => Ok(Certificate::default()),
+    }
+}
+
+/// The folder of `--log`, made when it is not there.
+pub(super) fn folder(path: &Path) -> Result<LogPlace, Failure> {
+    file::make_folder(path).map_err(|error| {
+        let what = format!("--log {}: {}", path.display(), plain(&error));
+        (what, Some("name a folder that can be written to"))
+    })?;
+    Ok(LogPlace::Folder(path.to_owned()))
+}
+
+/// Writes the certificate to the file of `--cert-out`.
+pub(super) fn write_certificate(path: Option<&PathBuf>, serving: &Serving) -> Result<(), Failure> {
+    let Some(path) = path else {
+        return Ok(());
+    };
+    let pem = serving.certificate_pem().unwrap_or_default();
+    file::make_folder_of(path)
+        .and_then(|()| std::fs::write(path, pem))
+        .map_err(|error| {
+            let what = format!("--cert-out {}: {}", path.display(), plain(&error));
+            (what, Some("give a file that can be written"))
+        })
+}
+
+/// Says loudly that others than this machine can connect, where they can.
+pub(super) fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
+    for address in addresses.into_iter().flatten() {
+        if !address.ip().to_canonical().is_loopback() {
+            report::warning(&format!(
+                "listening on {address}, not for this machine alone: whoever reaches that port can connect, and all that is \
+                 in clear can be read on the way"
+            ));
+        }
+    }
+}
+
+/// Prints where the server listens and what it is, and a line for each connection, until the program is to end or nobody reads
+/// the lines; returns the exit code.
+pub(super) fn tell(
+    serving: Serving,
+    what: &str,
+    events: &Receiver<ServeEvent>,
+    is_interrupted: &AtomicBool,
+) -> Exit {
+    tell_reach([Some(serving.address()), serving.tls_address()]);
+    let tls = serving.tls_address();
+    let tls = tls.map_or_else(String::new, |address| format!(" tls {address}"));
+    let mut printed = print(&format!("ready {}{tls} {what}", serving.address()));
+    let is_over = || is_interrupted.load(Ordering::SeqCst) || stdio::has_lost_reader();
+    while printed.is_ok() && !is_over() {
+        match events.recv_timeout(GLANCE) {
+            Ok(event) => printed = print(&event.to_string()),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    let is_whole = serving.stop();
+    // What was open is told as well.
+    for event in events {
+        printed = printed.and_then(|()| print(&event.to_string()));
+    }
+    report::written(&printed, recorded(is_whole))
+}
+
+/// How a server ends whose transcripts are whole, or not: why was told.
+pub(super) fn recorded(is_whole: bool) -> Exit {
+    if is_whole { Exit::Well } else { Exit::Usage }
+}
+
+/// Prints a line at once.
+///
+/// Errors: the reader has gone, or there is no room; both end a server.
+pub(super) fn print(line: &str) -> io::Result<()> {
+    stdio::print(format!("{line}\n").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listen;
+
+    #[test]
+    fn a_port_alone_is_listened_to_on_this_machine_alone() {
+        for text in ["1110", ":1110", "127.0.0.1:1110", "localhost:1110"] {
+            assert_eq!(
+                listen(text),
+                Ok("127.0.0.1:1110".parse().unwrap()),
+                "{text}"
+            );
+        }
+        assert_eq!(listen("[::1]:0"), Ok("[::1]:0".parse().unwrap()));
+        for text in [
+            "",
+            ":",
+            "+1",
+            "65536",
+            "127.0.0.1",
+            "::1",
+            "host:1110",
+            "127.0.0.1:",
+            "::1110",
+        ] {
+            assert!(listen(text).is_err(), "{text}");
+        }
+    }
+}

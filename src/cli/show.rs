@@ -1,0 +1,331 @@
+//! `poptalk show FILE`: a transcript for people.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use owo_colors::Stream;
+
+use self::folder::Folder;
+use crate::analysis::lint::{self, Lint};
+use crate::analysis::show::html::{Page, Survey};
+use crate::analysis::show::messages::Messages;
+use crate::analysis::show::meter::Meter;
+use crate::analysis::show::screen::{Options, Screen};
+use crate::analysis::show::svg::Drawing;
+use crate::analysis::show::timeline::Timeline;
+use crate::analysis::show::{Canvas, Rows, Terminal};
+use crate::base::exit::Exit;
+use crate::base::reread::Twice;
+use crate::base::stdio;
+use crate::base::style::{ColorChoice, Style};
+use crate::modes::console::lines;
+use crate::modes::report;
+use crate::net::dial::plain;
+use crate::reading::dialogue::{Told, Walker};
+use crate::transcript::file;
+use crate::transcript::text::{ParseError, Reader};
+
+mod folder;
+
+/// What stands under the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  poptalk show recording.pop3                   as on the screen
+  poptalk show recording.pop3 --messages mails  one file a message
+  poptalk show recording.pop3 --timeline        where the time went
+  poptalk show recording.pop3 --html page.html  one page for a bug report";
+
+/// As much of a file is read at once, in octets.
+const BLOCK: usize = 256 * 1024;
+
+/// The arguments of `show`.
+#[derive(Debug, clap::Args)]
+pub struct ShowArgs {
+    /// The transcript
+    file: PathBuf,
+
+    /// Also the milliseconds since the line before
+    #[arg(long)]
+    times: bool,
+
+    /// Take the messages out: each RETR, un-stuffed, into a file in this folder
+    #[arg(long, value_name = "FOLDER", group = "what")]
+    messages: Option<PathBuf>,
+
+    /// Draw where the time went: a line an exchange, with bars for the wait and the transfer
+    #[arg(long, group = "what")]
+    timeline: bool,
+
+    /// Write a page of its own into this file, or into the folder FILE/, with what the rules find
+    #[arg(long, value_name = "FILE", group = "what")]
+    html: Option<PathBuf>,
+
+    /// Write a picture of a terminal with the start of the session into this file, or into the folder FILE/
+    #[arg(long, value_name = "FILE", group = "what")]
+    svg: Option<PathBuf>,
+
+    /// With --svg: how many rows it has at most
+    #[arg(long, value_name = "COUNT", default_value_t = 40, requires = "svg")]
+    rows: usize,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    color: ColorChoice,
+}
+
+/// What goes wrong.
+enum Trouble {
+    Read(io::Error),
+    Parse(ParseError),
+    Write(PathBuf, io::Error),
+    Stdout(io::Error),
+}
+
+impl From<ParseError> for Trouble {
+    fn from(error: ParseError) -> Self {
+        Self::Parse(error)
+    }
+}
+
+/// Shows a transcript.
+#[must_use]
+pub fn run(args: &ShowArgs) -> Exit {
+    let is_paged = stdio::is_output_terminal() && lines::can_page();
+    let is_twice = match (&args.messages, &args.svg) {
+        (None, None) => args.timeline || args.html.is_some() || is_paged,
+        _ => false,
+    };
+    let shown = Source::open(&args.file, is_twice)
+        .map_err(Trouble::Read)
+        .and_then(|mut source| match (&args.messages, &args.html, &args.svg) {
+            (Some(folder), ..) => messages(&mut source, folder),
+            (_, Some(path), _) => html(args, &mut source, path),
+            (_, _, Some(path)) => svg(args, &mut source, path),
+            _ if args.timeline => timeline(args, &mut source),
+            _ if is_paged => paged(args, &mut source),
+            _ => screen(args, &mut source),
+        });
+    let file = args.file.display();
+    match shown {
+        Ok(()) => Exit::Well,
+        Err(Trouble::Stdout(error)) => report::written(&Err(error), Exit::Well),
+        Err(Trouble::Read(error)) => {
+            let what = format!("{file}: {}", plain(&error));
+            report::error(&what, Some("name a transcript, a file that ends in .pop3"));
+            Exit::Usage
+        }
+        Err(Trouble::Parse(error)) => {
+            let (row, column) = (error.row, error.column);
+            let what = format!("row {row} column {column} of {file}: {error}");
+            report::error(&what, None);
+            Exit::Usage
+        }
+        Err(Trouble::Write(path, error)) => {
+            let what = format!("{}: {}", path.display(), plain(&error));
+            report::error(&what, Some(file::other_place(&error)));
+            Exit::Usage
+        }
+    }
+}
+
+/// A file that is read once, or twice.
+enum Source {
+    Once(Option<File>),
+    Twice(Twice),
+}
+
+impl Source {
+    fn open(path: &Path, is_twice: bool) -> io::Result<Self> {
+        match is_twice {
+            true => Twice::open(path).map(Self::Twice),
+            false => file::read(path).map(|file| Self::Once(Some(file))),
+        }
+    }
+
+    /// The file, from its start.
+    fn file(&mut self) -> BufReader<Box<dyn Read>> {
+        let file: Box<dyn Read> = match self {
+            Self::Once(file) => match file.take() {
+                Some(file) => Box::new(file),
+                None => Box::new(io::empty()),
+            },
+            Self::Twice(file) => Box::new(file.reader()),
+        };
+        BufReader::with_capacity(BLOCK, file)
+    }
+
+    /// Hands on what happens, until `take` has enough; `trouble` is what an error of it is.
+    fn read(
+        &mut self,
+        trouble: impl FnOnce(io::Error) -> Trouble,
+        take: &mut dyn FnMut(&Told<'_>) -> io::Result<bool>,
+    ) -> Result<(), Trouble> {
+        let mut failure = None;
+        let file = self.file();
+        let read = Walker::read(file, &mut |told| {
+            take(&told).unwrap_or_else(|error| {
+                failure = Some(error);
+                false
+            })
+        });
+        match failure {
+            Some(failure) => Err(trouble(failure)),
+            None => Ok(read?),
+        }
+    }
+}
+
+/// Shows a transcript on a canvas.
+fn on_canvas<C: Canvas>(canvas: C, options: Options, source: &mut Source) -> Result<C, Trouble> {
+    let mut screen = Screen::new(canvas, options);
+    source.read(Trouble::Stdout, &mut |told| screen.tell(told))?;
+    Ok(screen.into_canvas())
+}
+
+fn options(args: &ShowArgs) -> Options {
+    Options {
+        has_times: args.times,
+        has_notes: true,
+    }
+}
+
+/// The name of the file, without the folder.
+fn name(args: &ShowArgs) -> String {
+    let name = args.file.file_name().unwrap_or(args.file.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+fn screen(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
+    let style = Style::new(args.color, Stream::Stdout);
+    let mut out = BufWriter::with_capacity(BLOCK, stdio::output());
+    let canvas = Terminal::new(&mut out, style.has_colour());
+    let shown = on_canvas(canvas, options(args), source).map(drop);
+    // What stands before an error is shown, too.
+    out.flush().map_err(Trouble::Stdout).and(shown)
+}
+
+/// In the pager, when it does not fit on the terminal.
+fn paged(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
+    let (columns, rows) = lines::screen();
+    let fits = on_canvas(
+        Rows::new(columns, rows.saturating_sub(1)),
+        options(args),
+        source,
+    )
+    .is_ok_and(|rows| !rows.is_full());
+    if fits {
+        return screen(args, source);
+    }
+    let has_colour = Style::new(args.color, Stream::Stdout).has_colour();
+    let title = name(args);
+    let shown = lines::page(&title, has_colour, |lines| {
+        on_canvas(lines, options(args), source).map(drop)
+    });
+    match shown.map_err(Trouble::Stdout)? {
+        // The pager was left, or told that there is no room.
+        Err(Trouble::Stdout(_)) | Ok(()) => Ok(()),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+fn timeline(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
+    let mut meter = Meter::new();
+    source.read(Trouble::Stdout, &mut |told| {
+        meter.tell(told, &mut |_| {});
+        Ok(true)
+    })?;
+    let columns = match stdio::is_output_terminal() {
+        true => lines::screen().0,
+        false => 80,
+    };
+    let style = Style::new(args.color, Stream::Stdout);
+    let mut out = BufWriter::new(stdio::output());
+    let canvas = Terminal::new(&mut out, style.has_colour());
+    let mut drawing = Timeline::new(canvas, columns, meter.totals()).map_err(Trouble::Stdout)?;
+    let mut again = Meter::new();
+    source.read(Trouble::Stdout, &mut |told| {
+        let mut drawn = Ok(());
+        again.tell(told, &mut |lap| {
+            if drawn.is_ok() {
+                drawn = drawing.lap(&lap);
+            }
+        });
+        drawn.map(|()| true)
+    })?;
+    drawing
+        .finish(meter.totals())
+        .map(drop)
+        .and_then(|()| out.flush())
+        .map_err(Trouble::Stdout)
+}
+
+/// The file for a page or a picture: one that was named, or in a folder one that is named after the transcript.
+fn file_for(args: &ShowArgs, path: &Path, extension: &str) -> PathBuf {
+    let name = Path::new(&name(args)).with_extension(extension);
+    file::file_at(path, name)
+}
+
+fn html(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble> {
+    let path = &file_for(args, path, "html");
+    let failed = |error| Trouble::Write(path.to_owned(), error);
+    let file = source.file();
+    let findings = lint::judge(&mut Reader::new(file), Lint::new())?;
+    let mut survey = Survey::new();
+    source.read(failed, &mut |told| {
+        survey.tell(told);
+        Ok(true)
+    })?;
+    let mut out = BufWriter::new(file::create(path).map_err(failed)?);
+    let mut page = Page::new(&mut out, &name(args), &survey, &findings).map_err(failed)?;
+    source.read(failed, &mut |told| page.tell(told).map(|()| true))?;
+    page.finish().and_then(|()| out.flush()).map_err(failed)
+}
+
+fn svg(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble> {
+    let path = &file_for(args, path, "svg");
+    let failed = |error| Trouble::Write(path.to_owned(), error);
+    let options = Options {
+        has_times: args.times,
+        has_notes: false,
+    };
+    let drawing = on_canvas(Drawing::new(args.rows), options, source)?;
+    let svg = drawing.finish(&format!("{}: a POP3 session in poptalk", name(args)));
+    file::create(path)
+        .and_then(|mut file| file.write_all(svg.as_bytes()))
+        .map_err(failed)
+}
+
+fn messages(source: &mut Source, path: &Path) -> Result<(), Trouble> {
+    file::make_folder(path).map_err(|error| Trouble::Write(path.to_owned(), error))?;
+    let mut out = BufWriter::new(stdio::output());
+    let mut folder = Folder::new(path, &mut out);
+    let mut messages = Messages::new();
+    let failed = |path: Option<PathBuf>, error| match path {
+        Some(path) => Trouble::Write(path, error),
+        None => Trouble::Stdout(error),
+    };
+    let mut failure = None;
+    let read = source.read(Trouble::Stdout, &mut |told| {
+        let taken = messages.tell(told, &mut folder);
+        Ok(taken.map_err(|error| failure = Some(error)).is_ok())
+    });
+    // What came of a message before a line that can't be read is kept.
+    let ended = match failure {
+        Some(failure) => Err(failure),
+        None => messages.tell(&Told::Abandoned, &mut folder),
+    };
+    ended.map_err(|error| failed(folder.failed(), error))?;
+    let (whole, cut) = (folder.whole(), folder.cut());
+    out.flush().map_err(Trouble::Stdout)?;
+    let mut said = format!(
+        "{} in {}",
+        crate::modes::script::messages(whole),
+        path.display()
+    );
+    if cut > 0 {
+        said.push_str(&format!(", and {cut} not whole: *.cut.eml"));
+    }
+    report::note(&said);
+    read
+}

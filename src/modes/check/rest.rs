@@ -1,0 +1,127 @@
+//! The rest of a probe, for a new connection where its session ended before its time.
+
+use crate::pop3::command::Words;
+use crate::pop3::tracker::Side;
+use crate::transcript::text;
+use crate::transcript::{Item, Piece};
+
+/// A probe that begins TLS after the greeting.
+pub(super) fn with_stls(text: &str) -> String {
+    let greeting = "S: +OK {{..}}\n";
+    let stls = "S: +OK {{..}}\nC: STLS\nS: +OK {{..}}\n* tls {{..}}\n";
+    text.replacen(greeting, stls, 1)
+}
+
+/// What a line of a probe is for, as far as a second session needs it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// It belongs to a login, or to TLS.
+    Login,
+    /// It tells how many messages there are: without it some rules know too little of what comes later.
+    Overview,
+    /// What the probe is for.
+    Test,
+}
+
+/// Returns the rest of a probe from this row on, after the login and the listings that it had before; None where the last line
+/// before belongs to the login: a second one would end in the same way, or fail once more.
+pub(super) fn of(text: &str, row: usize) -> Option<String> {
+    let transcript = text::parse(text.as_bytes()).ok()?;
+    let rows = || (1..).zip(&transcript.items);
+    let is_client = |item: &Item| matches!(item, Item::Row(row) if row.side == Side::Client);
+    let last = rows().take_while(|(number, _)| *number < row);
+    let (last, _) = last.filter(|(_, item)| is_client(item)).last()?;
+    let (mut out, mut part) = (Vec::new(), Part::Login);
+    for (number, item) in rows() {
+        if is_client(item) {
+            part = match part_of(item) {
+                // An answer inside AUTH goes with its command.
+                None => part,
+                Some(part) => part,
+            };
+            if number == last && part == Part::Login {
+                return None;
+            }
+        }
+        let is_kept = match item {
+            Item::Row(_) | Item::Event(_) => {
+                part != Part::Test && (part == Part::Login || number < last)
+            }
+            _ => true,
+        };
+        let is_last = number >= last && part != Part::Login;
+        if number >= row || (is_kept && !is_last) {
+            text::print_item(&mut out, item);
+        }
+    }
+    String::from_utf8(out).ok()
+}
+
+/// None for an answer inside AUTH.
+fn part_of(item: &Item) -> Option<Part> {
+    let Item::Row(row) = item else { return None };
+    let line = match row.pieces.first() {
+        Some(Piece::Octets(octets)) => octets.as_slice(),
+        Some(Piece::Hole(_)) => return None,
+        None => b"",
+    };
+    let mut words = Words::of(line);
+    let verb = words.next().unwrap_or_default();
+    if verb == b"*" {
+        return None;
+    }
+    // AUTH alone asks for a list.
+    let has_argument = words.next().is_some() || row.pieces.len() > 1;
+    Some(match verb {
+        b"USER" | b"PASS" | b"APOP" | b"STLS" => Part::Login,
+        b"AUTH" if has_argument => Part::Login,
+        b"STAT" => Part::Overview,
+        b"LIST" if !has_argument => Part::Overview,
+        _ => Part::Test,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROBE: &str = "#!pop3 1\nneeds: login\n\n# A test.\nS: +OK\nC: CAPA\nS: +OK\nS: {{...}}\nS: .\nC: USER {{user}}\nS: +OK\nC: PASS {{password}}\nS: +OK\nC: STAT\nS: +OK\nC: LIST 0\nS: -ERR\nC: LIST 9\nS: -ERR\nC: NOOP\nS: +OK\n* closed by client\n";
+
+    /// The row of a command.
+    fn row(command: &str) -> usize {
+        PROBE.lines().position(|line| line == command).unwrap() + 1
+    }
+
+    #[test]
+    fn the_rest_follows_a_second_login() {
+        let rest = of(PROBE, row("C: LIST 9")).unwrap();
+        let want = "#!pop3 1\nneeds: login\n\n# A test.\nS: +OK\nC: USER {{user}}\nS: +OK\nC: PASS {{password}}\nS: +OK\nC: STAT\nS: +OK\nC: LIST 9\nS: -ERR\nC: NOOP\nS: +OK\n* closed by client\n";
+        assert_eq!(rest, want);
+        // A command that made the session end is not sent again.
+        let rest = of(PROBE, row("C: LIST 0")).unwrap();
+        assert!(
+            !rest.contains("STAT") && rest.contains("C: LIST 0\n"),
+            "{rest}"
+        );
+        let rest = of(PROBE, row("C: USER {{user}}")).unwrap();
+        assert!(!rest.contains("CAPA") && rest.contains("C: USER"), "{rest}");
+    }
+
+    #[test]
+    fn a_login_is_not_tried_twice() {
+        for command in ["C: PASS {{password}}", "C: STAT"] {
+            assert_eq!(of(PROBE, row(command)), None, "{command}");
+        }
+        assert_eq!(of(PROBE, row("C: CAPA")), None);
+    }
+
+    #[test]
+    fn tls_begins_again_too() {
+        let text = with_stls("S: +OK {{..}}\nC: NOOP\nS: +OK\nC: CAPA\nS: +OK\n");
+        let rest = of(&text, 7).unwrap();
+        assert_eq!(
+            rest,
+            "S: +OK {{..}}\nC: STLS\nS: +OK {{..}}\n* tls {{..}}\nC: CAPA\nS: +OK\n"
+        );
+    }
+}

@@ -1,0 +1,327 @@
+//! One session of a check, as far as rules over several look at it: read from its transcript in constant memory.
+
+use std::collections::BTreeSet;
+use std::io::BufRead;
+
+use crate::analysis::lint::known::NOBODY;
+use crate::pop3::command::{Effect, Words};
+use crate::pop3::tracker::{Role, Sent, Side, Status};
+use crate::reading::dialogue::{EventKind, Phase, Told, Walker};
+use crate::transcript::text::ParseError;
+use crate::transcript::{Item, Piece};
+
+/// The longest line that is looked at, in octets; the RFCs allow 512.
+const LINE_MAX: usize = 1024;
+
+/// The most lines of a listing that are kept.
+const LINES_MAX: usize = 10_000;
+
+/// What one session tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Session {
+    /// The greeting as text, 1,024 octets of it at most.
+    pub greeting: Option<String>,
+    /// The lines of the last CAPA reply (RFC 2449 §5).
+    pub capabilities: Vec<String>,
+    /// Whether a login came about.
+    pub has_login: bool,
+    /// When it came about: milliseconds of the clock from when the command was sent to when its reply was there, both at most a
+    /// second late. None where the transcript does not say when it started.
+    pub login_at: Option<(u64, u64)>,
+    /// The reply to PASS, and what it says.
+    pub login: Option<(Status, String)>,
+    /// PASS was answered twice, once with `+OK` and once with `-ERR`: then neither counts.
+    pub is_login_contradicted: bool,
+    /// USER was answered `+OK` for a name that nobody has.
+    pub takes_nobody: bool,
+    /// Milliseconds that the server took for its replies from USER on, up to the first refusal.
+    pub refused_ms: Option<u64>,
+    /// Whether a TLS handshake was done.
+    pub has_tls: bool,
+    /// The event of a TLS handshake that failed.
+    pub tls_failure: Option<String>,
+    /// The first line that the server said in cleartext in place of the handshake.
+    pub cleartext: Option<String>,
+    /// Whether CAPA was refused.
+    pub is_capa_refused: bool,
+    /// The refusal of USER before the login.
+    pub user_refusal: Option<String>,
+    /// The refusal of STLS, where TLS was not on and nobody was logged in.
+    pub stls_refusal: Option<String>,
+    /// How many messages STAT counted first.
+    pub count: Option<u64>,
+    /// The unique-ids of the first listing of them (RFC 1939 §7).
+    pub unique_ids: Option<BTreeSet<String>>,
+}
+
+impl Session {
+    /// Reads a transcript.
+    ///
+    /// Errors: the first line that can't be read.
+    pub fn read(input: impl BufRead) -> Result<Self, ParseError> {
+        let mut reading = Reading::default();
+        Walker::read(input, &mut |told| {
+            reading.take(&told);
+            true
+        })?;
+        Ok(reading.session)
+    }
+}
+
+/// What is wanted of the data that is coming.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Listing {
+    #[default]
+    None,
+    Capabilities,
+    UniqueIds,
+}
+
+#[derive(Default)]
+struct Reading {
+    session: Session,
+    status: String,
+    /// The verb of the last command that was answered, and how.
+    last: (String, Option<Status>),
+    listing: Listing,
+    line: Vec<u8>,
+    unique_ids: BTreeSet<String>,
+    /// What came between the `+OK` to STLS and the handshake.
+    before_tls: Vec<u8>,
+    /// From USER on, until something is refused.
+    waited_ms: Option<u64>,
+    /// Milliseconds of the clock: the row that is read; None where the start is not known.
+    now_ms: Option<u64>,
+    /// The last command, and its row before that where a login takes several.
+    sent_ms: Option<u64>,
+}
+
+impl Reading {
+    fn take(&mut self, told: &Told<'_>) {
+        match told {
+            Told::Row { after_ms, phase } => {
+                self.now_ms = self.now_ms.map(|now| now.saturating_add(*after_ms));
+                if let (Some(waited), Phase::Waiting) = (&mut self.waited_ms, phase) {
+                    *waited += after_ms;
+                }
+            }
+            Told::Passed { after_ms, .. } => {
+                self.now_ms = self.now_ms.map(|now| now.saturating_add(*after_ms));
+            }
+            Told::Other(Item::Head { name, text }) if name == "started" => {
+                let started = text.parse::<jiff::Timestamp>().ok();
+                self.now_ms = started.and_then(|start| u64::try_from(start.as_millisecond()).ok());
+            }
+            Told::Line {
+                side: Side::Server,
+                role,
+                pieces,
+                first: true,
+                ..
+            } => self.server_line(*role, pieces),
+            Told::Command(sent) => {
+                self.sent_ms = self.now_ms;
+                if sent.verb() == "USER" && self.session.refused_ms.is_none() {
+                    self.waited_ms = Some(0);
+                }
+            }
+            Told::DataStarted(sent) => self.start(sent),
+            Told::Data {
+                side: Side::Server,
+                octets,
+                ..
+            } if self.listing != Listing::None => self.data(octets),
+            Told::ReplyEnded(Some(sent), status) => self.end(sent, *status),
+            Told::Event(event) => match event.kind {
+                EventKind::TlsStarted => self.session.has_tls = true,
+                EventKind::TlsFailed => self.tls_failed(&event.text),
+                _ => {}
+            },
+            Told::Injected { octets, .. } => {
+                let room = LINE_MAX.saturating_sub(self.before_tls.len());
+                self.before_tls.extend(octets.iter().take(room));
+            }
+            Told::Abandoned => self.listing = Listing::None,
+            _ => {}
+        }
+    }
+
+    fn tls_failed(&mut self, event: &str) {
+        self.session.tls_failure = Some(event.to_owned());
+        let said = std::mem::take(&mut self.before_tls);
+        let line = said.split(|octet| *octet == b'\n').next();
+        let line = line.filter(|line| !line.is_empty());
+        self.session.cleartext =
+            line.map(|line| String::from_utf8_lossy(line).trim_end().to_owned());
+    }
+
+    fn server_line(&mut self, role: Role, pieces: &[Piece]) {
+        let text = match pieces.first() {
+            Some(Piece::Octets(octets)) => octets.get(..LINE_MAX).unwrap_or(octets),
+            _ => b"",
+        };
+        let text = String::from_utf8_lossy(text).into_owned();
+        match role {
+            Role::Greeting => self.session.greeting = Some(text),
+            Role::Status => self.status = text,
+            Role::Unrequested => self.second(&text),
+            _ => {}
+        }
+    }
+
+    /// A line that nothing asked for: it may be a second reply.
+    fn second(&mut self, text: &str) {
+        let second = match text {
+            _ if text.starts_with("+OK") => Status::Positive,
+            _ if text.starts_with("-ERR") => Status::Negative,
+            _ => return,
+        };
+        let (verb, first) = &self.last;
+        if *first == Some(second) {
+            return;
+        }
+        let session = &mut self.session;
+        match verb.as_str() {
+            "USER" => session.takes_nobody = false,
+            "PASS" => {
+                (session.login, session.has_login) = (None, false);
+                session.is_login_contradicted = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, sent: &Sent) {
+        self.line.clear();
+        self.listing = match sent.verb().as_str() {
+            "CAPA" => Listing::Capabilities,
+            "UIDL" => Listing::UniqueIds,
+            _ => Listing::None,
+        };
+        match self.listing {
+            Listing::Capabilities => self.session.capabilities.clear(),
+            Listing::UniqueIds => self.unique_ids.clear(),
+            Listing::None => {}
+        }
+    }
+
+    fn data(&mut self, octets: &[u8]) {
+        for octet in octets {
+            if *octet == b'\n' {
+                self.listed();
+                self.line.clear();
+            } else if self.line.len() < LINE_MAX {
+                self.line.push(*octet);
+            }
+        }
+    }
+
+    fn listed(&mut self) {
+        let line = String::from_utf8_lossy(&self.line).trim_end().to_owned();
+        if line == "." {
+            return;
+        }
+        match self.listing {
+            Listing::Capabilities if self.session.capabilities.len() < LINES_MAX => {
+                self.session.capabilities.push(line);
+            }
+            Listing::UniqueIds if self.unique_ids.len() < LINES_MAX => {
+                self.unique_ids
+                    .extend(line.split(' ').nth(1).map(str::to_owned));
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, sent: &Sent, status: Status) {
+        let session = &mut self.session;
+        let is_positive = status == Status::Positive;
+        if status == Status::Negative && session.refused_ms.is_none() {
+            session.refused_ms = self.waited_ms.take();
+        }
+        let effect = sent.command().map(|command| command.effect);
+        if is_positive && effect == Some(Effect::Login) && !session.has_login {
+            session.has_login = true;
+            session.login_at = self.sent_ms.zip(self.now_ms);
+        }
+        self.last = (sent.verb(), Some(status));
+        match sent.verb().as_str() {
+            "USER" if is_positive && sent.arguments() == NOBODY.as_bytes() => {
+                session.takes_nobody = true;
+            }
+            "CAPA" => session.is_capa_refused |= status == Status::Negative,
+            "USER" if status == Status::Negative && !session.has_login => {
+                session.user_refusal = Some(std::mem::take(&mut self.status));
+            }
+            "STLS"
+                if !is_positive
+                    && !session.has_tls
+                    && !session.has_login
+                    && session.stls_refusal.is_none() =>
+            {
+                session.stls_refusal = Some(std::mem::take(&mut self.status));
+            }
+            "PASS" => session.login = Some((status, std::mem::take(&mut self.status))),
+            "STAT" if is_positive && session.count.is_none() => {
+                let count = Words::of(self.status.as_bytes()).nth(1);
+                session.count = count.and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
+            }
+            "UIDL" if self.listing == Listing::UniqueIds && session.unique_ids.is_none() => {
+                session.unique_ids = Some(std::mem::take(&mut self.unique_ids));
+            }
+            _ => {}
+        }
+        self.listing = Listing::None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pipelined_replies_belong_to_their_commands() {
+        let text = "S: +OK hi\nC: USER a\nC: PASS {{password}}\nC: STAT\nC: UIDL\nS@5: +OK\nS@7: +OK in\nS: +OK 2 30\nS: +OK\nS: 1 a\nS: 2 b\nS: .\n";
+        let session = Session::read(text.as_bytes()).unwrap();
+        assert!(session.has_login);
+        assert_eq!(session.greeting.as_deref(), Some("+OK hi"));
+        assert_eq!(session.count, Some(2));
+        assert_eq!(session.refused_ms, None);
+        let ids = session.unique_ids.unwrap();
+        assert_eq!(ids.into_iter().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_refusal_is_timed_from_user_on() {
+        let text = "S@90: +OK\nC@80: USER a\nS@5: +OK\nC@70: PASS {{password}}\nS@7: -ERR no\nC@9: QUIT\nS@9: -ERR\n";
+        let session = Session::read(text.as_bytes()).unwrap();
+        assert_eq!(session.refused_ms, Some(12));
+        assert_eq!(
+            session.login,
+            Some((Status::Negative, "-ERR no".to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_login_that_is_answered_twice_counts_where_both_agree() {
+        let of = |second: &str| {
+            let login = "S: +OK\nC: USER poptalk-no-such-user\nS: +OK\nC: PASS x\nS: +OK\n";
+            Session::read(format!("{login}{second}C: QUIT\nS: +OK\n").as_bytes()).unwrap()
+        };
+        let once = of("");
+        assert!(once.has_login && once.takes_nobody && once.login.is_some());
+        assert!(of("S: +OK in\n").has_login);
+        let contradicted = of("S: -ERR no\n");
+        assert!(!contradicted.has_login && contradicted.is_login_contradicted);
+        assert_eq!(contradicted.login, None);
+        let text = "S: +OK\nC: USER poptalk-no-such-user\nS: +OK\nS: -ERR no\n";
+        assert!(!Session::read(text.as_bytes()).unwrap().takes_nobody);
+    }
+
+    #[test]
+    fn capabilities_are_the_last_ones() {
+        let text = "S: +OK\nC: CAPA\nS: +OK\nS: stls\nS: .\nC: CAPA\nS: +OK\nS: SASL PLAIN\nS: .\n";
+        let session = Session::read(text.as_bytes()).unwrap();
+        assert_eq!(session.capabilities, ["SASL PLAIN"]);
+    }
+}

@@ -1,0 +1,445 @@
+//! The console: a person types, every octet goes to the server; a person reads, and every octet came from it.
+
+mod ask;
+mod course;
+mod drawn;
+pub mod editor;
+pub mod external_pager;
+mod hex;
+mod judge;
+mod leave;
+pub mod lines;
+mod login;
+mod masking;
+mod meaning;
+mod message;
+mod own;
+pub mod pager;
+mod paging;
+mod plain;
+pub mod screen;
+pub mod spool;
+pub mod terminal;
+pub mod view;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use owo_colors::Stream;
+
+use crate::analysis::console_input::{self, Typed};
+use crate::base::exit::Exit;
+use crate::base::stdio;
+use crate::base::style::{ColorChoice, Paint, Style};
+use crate::modes::learn::course::Course;
+use crate::modes::plan::{Failure, Plan};
+use crate::modes::report;
+use crate::net::engine::{Connection, Standing};
+use crate::net::mistake::SILENT_HINT;
+use crate::net::target::Target;
+use crate::pop3::tracker::{Awaited, State};
+use crate::transcript::file;
+use editor::{Editor, Input, Knowledge, SharedKnowledge, know};
+use plain::PlainEditor;
+use screen::Screen;
+use terminal::{Interrupts, Quiet};
+use view::{Mode, SharedShown, View, shown};
+
+/// How often Ctrl-C and the keyboard are looked at while a reply is awaited.
+const TICK: Duration = Duration::from_millis(100);
+
+/// After so much silence a line that was typed ahead gets the prompt back.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// Holds a session with a person.
+#[must_use]
+pub fn run(plan: Plan) -> Exit {
+    hold(plan, None)
+}
+
+/// Holds the sessions of a course, whose server each lesson begins anew; of the plan only the options count.
+#[must_use]
+pub fn teach(plan: Plan, course: Course) -> Exit {
+    hold(plan, Some(course))
+}
+
+fn hold(plan: Plan, course: Option<Course>) -> Exit {
+    let is_plain = plan.args.plain;
+    let colour = if is_plain {
+        ColorChoice::Never
+    } else {
+        plan.args.color
+    };
+    let style = Style::new(colour, Stream::Stdout);
+    let screen = Screen::new(style);
+    let interrupts = Interrupts::listen();
+    let knowledge = SharedKnowledge::default();
+    let lines = match Keyboard::new(&knowledge, &screen, is_plain) {
+        Ok(lines) => lines,
+        Err(error) => {
+            report::error(
+                &format!("the terminal can't be used: {error}"),
+                Some("give lines with -c, or a script on standard input"),
+            );
+            return Exit::Usage;
+        }
+    };
+    let _quiet = Quiet::start();
+    let again = Arc::clone(&screen);
+    terminal::on_return(move || again.note(Paint::Note, "here again"));
+    let mut console = Console {
+        plan,
+        screen,
+        knowledge,
+        shown: SharedShown::default(),
+        interrupts,
+        keyboard: lines,
+        connection: None,
+        log: None,
+        has_lost_log: false,
+        wants_tls: false,
+        has_stopped_showing: false,
+        typed_ahead: String::new(),
+        course,
+    };
+    let exit = console.talk();
+    console.close_quietly();
+    console.screen.finish();
+    match exit {
+        Exit::Well if console.has_lost_log => Exit::Usage,
+        exit => exit,
+    }
+}
+
+/// A console and what it is connected to.
+struct Console {
+    plan: Plan,
+    screen: Arc<Screen>,
+    knowledge: SharedKnowledge,
+    shown: SharedShown,
+    interrupts: Interrupts,
+    keyboard: Keyboard,
+    connection: Option<Connection>,
+    log: Option<PathBuf>,
+    /// A transcript has failed.
+    has_lost_log: bool,
+    /// TLS was asked for on a connection before this one, to the same server.
+    wants_tls: bool,
+    /// Ctrl-C was pressed once during the reply that is coming.
+    has_stopped_showing: bool,
+    /// What was typed behind the key that left the pager: it is meant for the prompt.
+    typed_ahead: String,
+    /// The course whose lessons are held here.
+    course: Option<Course>,
+}
+
+/// Where lines come from: an editor, or a terminal that can't be used for one.
+enum Keyboard {
+    Editor(Box<Editor>),
+    Plain(PlainEditor),
+}
+
+/// Whether the session goes on.
+enum Next {
+    Go,
+    Leave(Exit),
+}
+
+impl Keyboard {
+    fn new(
+        knowledge: &SharedKnowledge,
+        screen: &Arc<Screen>,
+        is_plain: bool,
+    ) -> Result<Self, rustyline::error::ReadlineError> {
+        if !is_plain && terminal::can_edit() && stdio::is_output_terminal() {
+            Ok(Self::Editor(Box::new(Editor::new(
+                Arc::clone(knowledge),
+                screen,
+            )?)))
+        } else {
+            Ok(Self::Plain(PlainEditor))
+        }
+    }
+}
+
+impl Console {
+    fn talk(&mut self) -> Exit {
+        if let Some(welcome) = &self.plan.welcome {
+            self.screen.print(&format!("{welcome}\n"));
+        }
+        if matches!(self.keyboard, Keyboard::Plain(_)) {
+            self.screen.note(
+                Paint::Warning,
+                "what is typed is shown here: use :pass for a password",
+            );
+        }
+        if self.course.is_some() {
+            if let Err(exit) = self.begin_lesson() {
+                return exit;
+            }
+        } else if let Err(failure) = self.open() {
+            report::error(&failure.to_string(), failure.hint().as_deref());
+            return failure.exit();
+        }
+        self.begin_as_planned();
+        loop {
+            self.await_reply();
+            if self.has_said_goodbye() {
+                if self.course.is_none() {
+                    return Exit::Well;
+                }
+                self.tell_session_over();
+            }
+            self.tell_goals();
+            let line = match self.ask() {
+                Input::Line(line) if line.is_empty() && self.is_lesson_solved() => {
+                    match self.next_lesson() {
+                        Next::Go => continue,
+                        Next::Leave(exit) => return exit,
+                    }
+                }
+                Input::Line(line) if line.is_empty() && !self.is_open() => {
+                    self.tell_way_on();
+                    continue;
+                }
+                Input::Line(line) => line,
+                Input::Octets(line) => {
+                    self.send_as_typed(&line);
+                    continue;
+                }
+                Input::Damaged(_) => {
+                    self.screen.note(
+                        Paint::Warning,
+                        "not sent: this line lost an octet that is not UTF-8",
+                    );
+                    self.screen.note(
+                        Paint::Note,
+                        r"hint: `:send` sends any octets, such as `:send caf\xe9\r\n`",
+                    );
+                    continue;
+                }
+                Input::Interrupted => {
+                    self.interrupt_at_prompt();
+                    continue;
+                }
+                Input::End => match self.leave() {
+                    Next::Go => continue,
+                    Next::Leave(exit) => return exit,
+                },
+            };
+            match console_input::read(line.as_bytes(), self.plan.args.raw) {
+                Typed::Wire(octets) if self.is_open() => {
+                    let octets = octets.into_owned();
+                    if self.may_send_typed(&octets) {
+                        self.send(&octets);
+                        self.remember(&line);
+                    }
+                }
+                Typed::Wire(octets) => {
+                    let octets = octets.into_owned();
+                    self.type_at_closed(&line, &octets);
+                }
+                Typed::Help(topic) => {
+                    self.remember(&line);
+                    self.help(&String::from_utf8_lossy(topic));
+                }
+                Typed::NotOwn(word) => {
+                    let meant = console_input::meant(word);
+                    let meant =
+                        meant.map_or(String::new(), |meant| format!("did you mean `:{meant}`? "));
+                    let word = String::from_utf8_lossy(word);
+                    let text = format!(
+                        "no command `:{word}`; {meant}`:help` lists them, `::{word}` sends it to the server"
+                    );
+                    self.screen.note(Paint::Warning, &text);
+                }
+                Typed::Own(own, args) => {
+                    self.remember(&line);
+                    let args = args.to_vec();
+                    if let Next::Leave(exit) = self.own(own, &args) {
+                        return exit;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Connects as planned, and tells where the transcript is.
+    fn open(&mut self) -> Result<(), Failure> {
+        let style = self.screen.style();
+        let has_pager = self.has_pager();
+        *know(&self.knowledge) = Knowledge::default();
+        shown(&self.shown).forget_reply();
+        let view = View::new(
+            Arc::clone(&self.screen),
+            Arc::clone(&self.knowledge),
+            Arc::clone(&self.shown),
+            has_pager,
+            &format!("{}:{}", self.plan.target.host, self.plan.target.port),
+            self.course.as_ref().map(|course| course.watched.clone()),
+        );
+        let (mut path, mut why) = (None, None);
+        let screen = Arc::clone(&self.screen);
+        let is_keeping = self.plan.args.keep_secrets;
+        let opened = self.plan.open(false, Box::new(view), &mut |told| match told {
+            Ok(found) => {
+                let place = found.as_ref().map_or("no transcript".to_owned(), |path| format!("transcript {}", report::shown(&file::shorten(path))));
+                let help = "? help   :quit leave";
+                let is_wide = place.chars().count() + help.len() + 5 > terminal::size().0;
+                let between = if is_wide { "\n" } else { "     " };
+                for line in format!("{place}{between}{help}").lines() {
+                    screen.print(&format!("{}\n", style.paint(Paint::Note, line)));
+                }
+                if is_keeping {
+                    screen.note(Paint::Warning, "secrets are kept in clear, on the screen and in the transcript (--keep-secrets)");
+                }
+                path = found;
+            }
+            Err(error) => why = Some(error),
+        });
+        if let Some(why) = why {
+            self.screen
+                .note(Paint::Warning, &format!("no transcript: {why}"));
+        }
+        self.log = path;
+        self.connection = Some(opened?);
+        Ok(())
+    }
+
+    fn is_open(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::is_open)
+    }
+
+    /// The server that this is about: the one that was reached.
+    fn target(&self) -> &Target {
+        self.connection
+            .as_ref()
+            .map_or(&self.plan.target, Connection::target)
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        let mut now = self.connection.as_ref().map(Connection::standing)?;
+        now.is_tls_asked |= self.wants_tls;
+        Some(now)
+    }
+
+    fn send(&mut self, line: &[u8]) {
+        self.has_stopped_showing = false;
+        know(&self.knowledge).note_sent();
+        if let Some(connection) = &self.connection {
+            connection.send_line(line);
+        }
+    }
+
+    /// Puts a line that was sent into the history, unless it held a secret.
+    fn remember(&mut self, line: &str) {
+        let Keyboard::Editor(editor) = &mut self.keyboard else {
+            return;
+        };
+        // The recorder knows best what is secret; it has seen the line when the order is carried out.
+        if let Some(connection) = &self.connection {
+            connection.wait(TICK, |_| true);
+        }
+        let was_secret = std::mem::take(&mut shown(&self.shown).was_secret);
+        if !line.is_empty() && !was_secret && know(&self.knowledge).secret_from(line).is_none() {
+            editor.remember(line);
+        }
+    }
+
+    /// Puts a line that was not sent into the history, unless it holds a secret; returns whether it is there.
+    fn remember_unsent(&mut self, line: &str) -> bool {
+        let Keyboard::Editor(editor) = &mut self.keyboard else {
+            return false;
+        };
+        let is_open = know(&self.knowledge).secret_from(line).is_none();
+        if is_open {
+            editor.remember(line);
+        }
+        is_open
+    }
+
+    /// Waits until the server has answered; opens the pager for a long reply; Ctrl-C and Enter end the wait.
+    fn await_reply(&mut self) {
+        loop {
+            let Some(connection) = &self.connection else {
+                return;
+            };
+            let wants_pager = || shown(&self.shown).mode == Mode::WantsPager;
+            let now = connection.wait(TICK, |now| {
+                is_idle(now) || wants_pager() || self.interrupts.is_pressed()
+            });
+            if wants_pager() {
+                self.page();
+                // Most often the rest is a moment away; the prompt need not tell of it.
+                if let Some(connection) = &self.connection {
+                    connection.wait(TICK, is_idle);
+                }
+                return;
+            }
+            if now.ending.is_some() || is_idle(&now) {
+                return;
+            }
+            if self.interrupts.take() {
+                self.interrupt(&now);
+                return;
+            }
+            if now.quiet_since.elapsed() > SILENCE && terminal::is_input_waiting() {
+                self.tell_awaited(&now);
+                return;
+            }
+        }
+    }
+
+    /// Ctrl-C while a reply is coming: the first stops showing it, the second closes.
+    fn interrupt(&mut self, now: &Standing) {
+        if self.has_stopped_showing {
+            self.screen.note(Paint::Warning, "closing the connection");
+            self.close();
+            return;
+        }
+        self.has_stopped_showing = true;
+        let mut state = shown(&self.shown);
+        let is_long = state.spool.is_some() && state.took.is_none();
+        if is_long {
+            state.mode = Mode::Muted;
+        }
+        drop(state);
+        if is_long {
+            self.screen.note(
+                Paint::Note,
+                "not shown any more; the rest is read and recorded. Ctrl-C again closes",
+            );
+        }
+        self.tell_awaited(now);
+    }
+
+    fn interrupt_at_prompt(&mut self) {
+        if let Some(now) = self
+            .standing()
+            .filter(|now| now.ending.is_none() && !is_idle(now))
+        {
+            self.interrupt(&now);
+        }
+    }
+
+    fn tell_awaited(&self, now: &Standing) {
+        if let Some(awaited) = &now.awaited {
+            let last = report::octets(&now.last_octets);
+            self.screen.note(
+                Paint::Note,
+                &format!("awaiting {}, last octets {last}", report::awaiting(awaited)),
+            );
+            let is_silent = now.last_octets.is_empty() && !now.is_tls;
+            if *awaited == Awaited::Greeting && is_silent {
+                self.screen
+                    .note(Paint::Note, &format!("hint: {SILENT_HINT}"));
+            }
+        }
+    }
+}
+
+/// Whether nothing is awaited from the server.
+fn is_idle(now: &Standing) -> bool {
+    !now.is_behind && (now.is_owed || (now.outstanding == 0 && now.state != State::Greeting))
+}

@@ -1,0 +1,150 @@
+//! Asks for a line, and takes what the terminal gives in place of one.
+
+use super::drawn::MASK;
+use super::editor::{Input, LongHelp, know};
+use super::{Console, Keyboard, SILENCE, is_idle};
+use crate::analysis::console_input::{self, Typed};
+use crate::base::escape;
+use crate::base::style::Paint;
+use crate::net::engine::Standing;
+use crate::pop3::tracker::State;
+
+impl Console {
+    pub(super) fn ask(&mut self) -> Input {
+        let prompt = self.prompt();
+        let given = self.with_typed_ahead("");
+        match self.read(&prompt, &given) {
+            // What a terminal has pasted in brackets: lines that were not seen one by one.
+            Input::Line(lines) if lines.contains('\n') => {
+                let (first, rest) = lines.split_once('\n').unwrap_or((&lines, ""));
+                self.typed_ahead.insert_str(0, rest);
+                Input::Line(first.to_owned())
+            }
+            input => input,
+        }
+    }
+
+    /// Sends a line that the terminal gave as octets, without a look at what it means to poptalk.
+    pub(super) fn send_as_typed(&mut self, line: &[u8]) {
+        match console_input::read(line, self.plan.args.raw) {
+            Typed::Wire(octets) if self.is_open() => {
+                let octets = octets.into_owned();
+                if self.may_send_typed(&octets) {
+                    self.send(&octets);
+                }
+            }
+            Typed::Wire(_) => self.tell_closed(),
+            _ => self
+                .screen
+                .note(Paint::Warning, "a line to poptalk itself is UTF-8"),
+        }
+    }
+
+    /// A line for the server was typed, and there is no connection: in a lesson there is a new one at once. Elsewhere the line
+    /// is not sent: you have not seen yet to which server it would go.
+    pub(super) fn type_at_closed(&mut self, line: &str, octets: &[u8]) {
+        // The end may be known before all about it is: the prompt has to know it.
+        if let Some(connection) = &self.connection {
+            connection.wait(SILENCE, |now| now.ending.is_some());
+        }
+        if self.reopen_lesson() {
+            self.await_reply();
+            if self.is_open() {
+                self.screen
+                    .print(&format!("{}{}\n", self.prompt(), self.masked(line)));
+                self.send(octets);
+                self.remember(line);
+                return;
+            }
+        }
+        let is_kept = self.remember_unsent(line);
+        self.tell_closed();
+        let is_quit = octets.trim_ascii().eq_ignore_ascii_case(b"QUIT");
+        let hint = match (is_quit, is_kept) {
+            (true, _) => "hint: `:quit` leaves poptalk",
+            (false, true) => "hint: the Up key brings the line back",
+            (false, false) => return,
+        };
+        self.screen.note(Paint::Note, hint);
+    }
+
+    pub(super) fn tell_closed(&self) {
+        self.screen.note(
+            Paint::Warning,
+            "not connected, so nothing was sent; `:open` reconnects",
+        );
+    }
+
+    /// The prompt as things are.
+    pub(super) fn prompt(&self) -> String {
+        self.standing()
+            .map_or_else(|| "closed> ".to_owned(), |now| prompt(&now))
+    }
+
+    /// A typed line as it may be shown.
+    fn masked(&self, line: &str) -> String {
+        let mut safe = String::new();
+        let from = know(&self.knowledge).secret_from(line);
+        let (open, secret) = line
+            .split_at_checked(from.unwrap_or(line.len()))
+            .unwrap_or(("", line));
+        escape::escape(open.as_bytes(), &mut safe);
+        safe.extend(secret.chars().map(|_| MASK));
+        safe
+    }
+
+    /// A line with what was typed ahead behind it. Each line waits for Enter: you have not seen it yet.
+    fn with_typed_ahead(&mut self, line: &str) -> String {
+        let ahead = std::mem::take(&mut self.typed_ahead);
+        let (first, rest) = ahead.split_once('\n').unwrap_or((&ahead, ""));
+        self.typed_ahead = rest.to_owned();
+        format!("{line}{first}")
+    }
+
+    pub(super) fn read(&mut self, prompt: &str, given: &str) -> Input {
+        let mut given = given.to_owned();
+        loop {
+            self.screen.set_prompting(true);
+            let style = self.screen.style();
+            let input = match &mut self.keyboard {
+                Keyboard::Editor(editor) => editor.read(prompt, style, &given),
+                Keyboard::Plain(editor) => {
+                    self.screen.set_prompting(false);
+                    Ok(editor.read(prompt))
+                }
+            };
+            self.screen.set_prompting(false);
+            match input {
+                Ok(input) => return input,
+                Err(LongHelp { text, line }) => {
+                    self.show_text(text, "help");
+                    given = self.with_typed_ahead(&line);
+                }
+            }
+        }
+    }
+}
+
+/// The prompt: state, TLS, deletions, and `…` while a reply is coming.
+pub(super) fn prompt(now: &Standing) -> String {
+    let tls = match (now.is_tls, now.is_doubtful) {
+        (false, _) => "",
+        (true, false) => " tls",
+        (true, true) => " tls?",
+    };
+    let state = match (&now.ending, now.state) {
+        (Some(_), _) => return "closed> ".to_owned(),
+        _ if now.expects_response => "sasl",
+        (None, State::Greeting) => "greeting",
+        (None, State::Authorization) => "auth",
+        (None, State::Transaction) => "trans",
+        (None, State::Update) => "update",
+    };
+    let marked = if now.marked > 0 {
+        format!(" +{} del", now.marked)
+    } else {
+        String::new()
+    };
+    let more = if is_idle(now) { "" } else { " …" };
+    format!("{state}{tls}{marked}{more}> ")
+}

@@ -1,0 +1,87 @@
+//! The end of a connection and of the session: what is closed, asked and told then.
+
+use std::sync::Arc;
+
+use super::editor::{Input, know};
+use super::{Console, Next};
+use crate::base::exit::Exit;
+use crate::base::style::Paint;
+use crate::modes::plan;
+use crate::modes::script::messages;
+use crate::net::engine::{Ending, Standing};
+use crate::pop3::tracker::State;
+
+impl Console {
+    pub(super) fn close(&mut self) {
+        if self.close_quietly() {
+            self.tell_closed_by_us();
+        }
+        know(&self.knowledge).state = None;
+    }
+
+    /// Closes the connection, and looks at what became of its transcript; returns whether there was one.
+    pub(super) fn close_quietly(&mut self) -> bool {
+        let Some(connection) = self.connection.take() else {
+            return false;
+        };
+        let end = connection.close();
+        let screen = Arc::clone(&self.screen);
+        let tell = &mut |what: &str| screen.note(Paint::Warning, what);
+        let exit = plan::kept(Exit::Well, &end, self.log.as_deref(), tell);
+        self.has_lost_log |= exit != Exit::Well;
+        true
+    }
+
+    /// QUIT was answered: waits for the server to close, and tells whether the session is over.
+    pub(super) fn has_said_goodbye(&mut self) -> bool {
+        let Some(connection) = &self.connection else {
+            return false;
+        };
+        if connection.standing().state != State::Update {
+            return false;
+        }
+        connection.take_leave();
+        self.close();
+        true
+    }
+
+    /// Leaves; asks first when deletions would be lost.
+    pub(super) fn leave(&mut self) -> Next {
+        if let Some(now) = self.standing().filter(|now| now.ending.is_none()) {
+            if now.marked > 0 {
+                let text = format!(
+                    "{} marked for deletion: only QUIT deletes, leaving now keeps all",
+                    messages(now.marked)
+                );
+                self.screen.note(Paint::Warning, &text);
+                match self.read("leave without QUIT? [y/N] ", "") {
+                    Input::Line(answer)
+                        if answer.trim_start().to_ascii_lowercase().starts_with('y') => {}
+                    // Ctrl-D again; a terminal that is gone would give the same for ever.
+                    Input::End => {}
+                    _ => return Next::Go,
+                }
+            }
+            self.screen
+                .note(Paint::Note, "left without QUIT: nothing was deleted");
+        }
+        let exit = match self.standing() {
+            Some(now) if now.ending == Some(Ending::TlsFailed) => Exit::Tls,
+            Some(now) if was_lost(&now) => Exit::NoConnection,
+            _ => Exit::Well,
+        };
+        // A learner who hangs up by leaving has hung up.
+        self.close();
+        self.tell_last_goals();
+        self.tell_progress();
+        Next::Leave(exit)
+    }
+}
+
+/// Whether the connection ended before its time.
+fn was_lost(now: &Standing) -> bool {
+    now.ending.as_ref().is_some_and(|ending| {
+        let is_greeted = now.state != State::Greeting;
+        ending.is_loss() || *ending == Ending::Injected || !is_greeted
+    })
+}

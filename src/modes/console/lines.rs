@@ -1,0 +1,158 @@
+//! Pages text that is no reply: a transcript from a file.
+
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::spool::Spool;
+use super::{external_pager, pager, terminal};
+use crate::analysis::show::{Canvas, Ink};
+
+/// As much is put into the spool at once.
+const BLOCK: usize = 64 * 1024;
+
+/// The first text is waited for so long.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Whether the terminal can page.
+#[must_use]
+pub fn can_page() -> bool {
+    terminal::can_edit()
+}
+
+/// Columns and rows of the terminal.
+#[must_use]
+pub fn screen() -> (usize, usize) {
+    terminal::size()
+}
+
+/// Shows what `write` puts on a canvas, in `$PAGER` or the built-in pager, while it does so. When the person leaves, the canvas fails
+/// with [`io::ErrorKind::BrokenPipe`]. Returns what `write` returned. Only the built-in pager has the colours.
+///
+/// Errors: there is no room for the text, or the pager fails.
+pub fn page<T: Send>(
+    title: &str,
+    has_colour: bool,
+    write: impl FnOnce(&mut Lines<'_>) -> T + Send,
+) -> io::Result<T> {
+    let (text, inks) = (Spool::new()?, Spool::new()?);
+    let is_left = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut lines = Lines {
+                text: &text,
+                inks: &inks,
+                is_left: &is_left,
+                held: Vec::with_capacity(BLOCK),
+                held_inks: Vec::new(),
+                ink: None,
+            };
+            // Also when a panic ends this thread: the pager waits for the end of the text.
+            let _end = EndGuard(&text);
+            let written = write(&mut lines);
+            // What can't be kept is told by the pager.
+            let _ = lines.flush();
+            written
+        });
+        // So that the first picture is not an empty one.
+        let _ = text.wait(0, PATIENCE);
+        let shown = show(&text, &inks, title, has_colour);
+        is_left.store(true, Ordering::Relaxed);
+        let written = writer
+            .join()
+            .map_err(|_| io::Error::other("what was to be shown can't be read"));
+        shown.and(written)
+    })
+}
+
+/// Says that nothing more will come.
+struct EndGuard<'a>(&'a Spool);
+
+impl Drop for EndGuard<'_> {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}
+
+fn show(text: &Spool, inks: &Spool, title: &str, has_colour: bool) -> io::Result<()> {
+    let program = std::env::var("PAGER").ok();
+    let program = program.filter(|pager| !pager.trim().is_empty());
+    if program.is_some_and(|program| external_pager::page(&program, text).is_ok()) {
+        return Ok(());
+    }
+    let ink = |line: u64| {
+        let mut ink = [0];
+        let read = inks.octets(line).read(&mut ink);
+        let ink = INKS.get(usize::from(ink[0])).filter(|_| read.is_ok());
+        ink.copied().unwrap_or(Ink::Plain)
+    };
+    pager::page_in_colour(text, title, has_colour, &ink, &|| false).map(drop)
+}
+
+/// The inks by their octets in the file of inks, one for each line.
+const INKS: [Ink; 7] = [
+    Ink::Plain,
+    Ink::Client,
+    Ink::Positive,
+    Ink::Negative,
+    Ink::Odd,
+    Ink::Challenge,
+    Ink::Note,
+];
+
+/// Lines on their way into a spool, and the ink of each into another: in the text, colours would be octets of it.
+#[derive(Debug)]
+pub struct Lines<'a> {
+    text: &'a Spool,
+    inks: &'a Spool,
+    is_left: &'a AtomicBool,
+    held: Vec<u8>,
+    held_inks: Vec<u8>,
+    /// Of the line that is coming: the ink that tells what it is.
+    ink: Option<Ink>,
+}
+
+impl Lines<'_> {
+    fn flush(&mut self) -> io::Result<()> {
+        if self.is_left.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        // The ink of a line is there before the line.
+        let failures = [
+            self.inks.append(&self.held_inks),
+            self.text.append(&self.held),
+        ];
+        self.held.clear();
+        self.held_inks.clear();
+        match failures.into_iter().flatten().next() {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Canvas for Lines<'_> {
+    fn text(&mut self, ink: Ink, text: &str) -> io::Result<()> {
+        self.held.extend_from_slice(text.as_bytes());
+        // What is neither plain nor a note tells what the line is; a time or a remark may stand in any.
+        self.ink = match self.ink {
+            ink if text.trim_start().is_empty() => ink,
+            None => Some(ink),
+            Some(Ink::Note | Ink::Plain) if ink != Ink::Note => Some(ink),
+            ink => ink,
+        };
+        Ok(())
+    }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        // A bare LF would be shown: in a reply it is worth seeing.
+        self.held.extend_from_slice(b"\r\n");
+        let ink = self.ink.take().unwrap_or(Ink::Plain);
+        let index = INKS.iter().position(|one| *one == ink).unwrap_or_default();
+        self.held_inks.push(u8::try_from(index).unwrap_or_default());
+        if self.held.len() >= BLOCK {
+            self.flush()?;
+        }
+        Ok(())
+    }
+}

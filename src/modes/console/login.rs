@@ -1,0 +1,200 @@
+//! Logging in from the console: what is sent is shown, and who is missing is asked.
+
+use zeroize::Zeroizing;
+
+use super::Console;
+use super::editor::{Input, know};
+use super::terminal;
+use super::view::shown;
+use crate::base::style::Paint;
+use crate::modes::login::{self, LoginError, Next, Talker, Told, Way};
+use crate::modes::plan::{self, NO_TLS};
+use crate::modes::report;
+use crate::net::engine::{Order, Risk, Standing};
+use crate::net::password::{self, PasswordError};
+use crate::net::target::Target;
+use crate::pop3::tracker::Role;
+
+impl Console {
+    /// Begins TLS and logs in, as the command line asked; neither at a server that is not POP3.
+    pub(super) fn begin_as_planned(&mut self) {
+        if !self.plan.is_stls && !self.plan.args.login {
+            return;
+        }
+        self.await_reply();
+        let is_other = |now: &Standing| now.greeting.mistake().is_some();
+        if self.standing().as_ref().is_some_and(is_other) {
+            let what = "nothing was sent: this is not a POP3 greeting";
+            self.screen.note(Paint::Warning, what);
+            return;
+        }
+        let is_clear = |now: &Standing| now.ending.is_none() && !now.is_tls;
+        if self.plan.is_stls {
+            self.screen.print("stls\n");
+            self.send(b"STLS");
+            self.await_reply();
+            if self.standing().as_ref().is_some_and(is_clear) {
+                let what = match self.plan.found {
+                    // Nothing proves who it is.
+                    Some(_) => {
+                        "no TLS: this session is in clear, and only DNS says that it is the right server; QUIT, or send no password"
+                    }
+                    None => NO_TLS,
+                };
+                self.screen.note(Paint::Warning, what);
+            }
+        }
+        if !self.plan.args.login {
+            return;
+        }
+        if self.plan.is_stls && self.standing().is_some_and(|now| !now.is_tls) {
+            let what = "not logged in: there is no TLS, and --stls asked for it";
+            self.screen.note(Paint::Warning, what);
+            let hint = "hint: `:login` asks, and logs in without";
+            self.screen.note(Paint::Note, hint);
+        } else {
+            self.log_in_as_planned();
+        }
+    }
+
+    /// Asks before a line that was typed goes out, where it holds a secret that should not; true when nothing is against it.
+    pub(super) fn may_send_typed(&mut self, line: &[u8]) -> bool {
+        let now = self.standing();
+        let is_response = now.is_some_and(|now| now.expects_response);
+        // The exchange that a response belongs to was allowed.
+        let is_guessed = || {
+            know(&self.knowledge)
+                .guess
+                .place(line, Role::Command)
+                .is_some()
+        };
+        let is_secret = !is_response && (plan::sends_secret(line) || is_guessed());
+        !is_secret || self.may_send_secret()
+    }
+
+    /// Asks before a secret goes where it should not; true when nothing is against it.
+    pub(super) fn may_send_secret(&mut self) -> bool {
+        let risk = self.standing().and_then(|now| now.risk());
+        let is_allowed = risk.is_none_or(|risk| self.may_risk(risk));
+        if !is_allowed {
+            self.screen.note(Paint::Note, "not sent");
+        }
+        is_allowed
+    }
+
+    fn is_agreed(&mut self) -> bool {
+        self.is_yes("send it anyway? [y/N] ")
+    }
+
+    fn is_yes(&mut self, prompt: &str) -> bool {
+        let answer = self.read(prompt, "");
+        matches!(answer, Input::Line(answer) if answer.trim_start().to_ascii_lowercase().starts_with('y'))
+    }
+
+    /// Logs in as the command line asked.
+    pub(super) fn log_in_as_planned(&mut self) {
+        self.login_by_word("", Way::Best);
+    }
+
+    /// Carries out `:login`, `:auth` and `:apop`.
+    pub(super) fn login_by_word(&mut self, text: &str, way: Way) {
+        let plan = self.plan.clone();
+        match login::log_in(self, &plan, text, way) {
+            Ok(()) | Err(LoginError::Stopped) => {}
+            Err(error) => {
+                self.screen.note(Paint::Warning, &error.to_string());
+                if let Some(hint) = error.hint() {
+                    self.screen.note(Paint::Note, &format!("hint: {hint}"));
+                }
+            }
+        }
+    }
+}
+
+impl Talker for Console {
+    fn say(&mut self, shown_as: &str, line: &[u8]) -> bool {
+        self.screen.print(&format!("{}\n", report::shown(shown_as)));
+        self.send(line);
+        self.await_reply();
+        true
+    }
+
+    fn note(&self, text: &str) {
+        self.screen.note(Paint::Note, text);
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        Console::standing(self)
+    }
+
+    fn target(&self) -> Target {
+        Console::target(self).clone()
+    }
+
+    fn told(&self) -> Told {
+        let learnt = &know(&self.knowledge).learnt;
+        Told {
+            binding: shown(&self.shown)
+                .tls
+                .as_ref()
+                .and_then(|facts| facts.end_point.clone()),
+            ..Told::from(learnt)
+        }
+    }
+
+    fn challenge(&mut self) -> Vec<u8> {
+        std::mem::take(&mut know(&self.knowledge).learnt.challenge)
+    }
+
+    fn ask_user(&mut self) -> Option<String> {
+        match self.read("user name: ", "") {
+            Input::Line(user) if !user.trim().is_empty() => Some(user.trim().to_owned()),
+            _ => None,
+        }
+    }
+
+    fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
+        let prompt = format!("password of {} (not shown): ", report::shown(user));
+        let interrupts = self.interrupts.clone();
+        let mut ask = || terminal::ask_unseen(&prompt, &interrupts);
+        let secret = password::find(
+            &self.plan.args.password,
+            &self.target().host,
+            user,
+            Some(&mut ask),
+        )?;
+        if let Some(connection) = &self.connection {
+            connection.order(Order::Remember("password", secret.clone()));
+        }
+        Ok(secret)
+    }
+
+    fn may_send_in_clear(&mut self) -> bool {
+        self.screen.note(
+            Paint::Warning,
+            "there is no TLS: everybody on the way can read the password (`stls` begins it)",
+        );
+        self.is_agreed()
+    }
+
+    fn may_try(&mut self, next: &Next) -> bool {
+        if let Some(warning) = next.warning() {
+            self.screen.note(Paint::Warning, warning);
+        }
+        let name = next.name;
+        if let Some(explanation) = next.explanation {
+            let text = format!("next: {name}, {explanation}");
+            self.screen.note(Paint::Note, &text);
+        }
+        let prompt = format!("try {name}? If refused, it is one more failed login. [y/N] ");
+        self.is_yes(&prompt)
+    }
+
+    fn may_risk(&mut self, risk: Risk) -> bool {
+        if risk == Risk::NoTls && self.plan.args.allow_plaintext {
+            return true;
+        }
+        self.screen.note(Paint::Warning, risk.says());
+        self.is_agreed()
+    }
+}

@@ -1,0 +1,111 @@
+//! `:why`, `:caps` and `:tls`: what the last reply means, what the server announced when, and what TLS agreed.
+
+use super::Console;
+use super::editor::know;
+use super::paging::Output;
+use super::terminal;
+use super::view::shown;
+use crate::analysis::explain::compare::{Answer, Change, compare};
+use crate::analysis::explain::{Context, explain, why_no_tls};
+use crate::base::style::Paint;
+
+impl Console {
+    /// Explains the last status line.
+    pub(super) fn tell_why(&mut self) {
+        let failure = shown(&self.shown).tls_failure.clone();
+        if let Some(failure) = failure {
+            let explained = why_no_tls(&failure.what, failure.hint.as_deref());
+            let text = explained.text(terminal::size().0);
+            self.show_text(text, "why");
+            return;
+        }
+        let Some(last) = shown(&self.shown).last.clone() else {
+            self.screen.note(Paint::Note, "there was no reply yet");
+            return;
+        };
+        let context = Context {
+            verb: last.verb,
+            state: last.state,
+            is_tls: self.standing().map(|now| now.is_tls),
+            has_codes: self.has_codes(),
+        };
+        let text = explain(&last.line, &context).text(terminal::size().0);
+        self.show_text(text, "why");
+    }
+
+    /// Tells all about TLS on this connection.
+    pub(super) fn tell_tls(&mut self) {
+        let is_tls = self.standing().is_some_and(|now| now.is_tls);
+        let failure = shown(&self.shown).tls_failure.clone();
+        if let Some(failure) = failure {
+            let note = |line| Output::Note(Paint::Plain, line);
+            let output: Vec<Output> = failure.details().into_iter().map(note).collect();
+            self.show(&output, "TLS");
+            return;
+        }
+        let facts = shown(&self.shown).tls.clone().filter(|_| is_tls);
+        match facts {
+            Some(facts) => {
+                let note = |line| Output::Note(Paint::Plain, line);
+                let output: Vec<Output> = facts.details().into_iter().map(note).collect();
+                self.show(&output, "TLS");
+            }
+            None => self.screen.note(
+                Paint::Note,
+                "no TLS: everybody on the way can read and change what is said; `stls` begins it, where CAPA announces it",
+            ),
+        }
+    }
+
+    /// Whether CAPA announced RESP-CODES; None when it was not asked.
+    fn has_codes(&self) -> Option<bool> {
+        let knowledge = know(&self.knowledge);
+        let capabilities = &knowledge.learnt.capabilities;
+        (!capabilities.is_empty()).then(|| {
+            capabilities
+                .iter()
+                .any(|line| line.eq_ignore_ascii_case("RESP-CODES"))
+        })
+    }
+
+    /// Compares what the server announced in each phase.
+    pub(super) fn tell_caps(&mut self) {
+        let announced = know(&self.knowledge).learnt.announced.clone();
+        let is_tls = self.standing().is_some_and(|now| now.is_tls);
+        let [_, tls, _] = &announced;
+        // On port 995 there is no phase without TLS, and no STLS.
+        let at_first = if is_tls && tls.is_none() && self.plan.target.is_tls {
+            "before the login"
+        } else {
+            "before TLS and login"
+        };
+        let names = [
+            (at_first, Change::Tls),
+            ("inside TLS", Change::Tls),
+            ("after the login", Change::Login),
+        ];
+        let answers: Vec<Answer<'_>> = names
+            .into_iter()
+            .zip(&announced)
+            .filter_map(|((when, change), lines)| {
+                let lines = lines.as_deref()?;
+                Some(Answer {
+                    when,
+                    change,
+                    lines,
+                })
+            })
+            .collect();
+        let hint = match answers.len() {
+            0 => Some("no list of capabilities yet: `capa` asks for it"),
+            1 => Some("`capa` again, inside TLS and after login, shows what changes"),
+            _ => None,
+        };
+        let mut output = Vec::new();
+        if !answers.is_empty() {
+            output.push(Output::Text(compare(&answers, terminal::size().0)));
+        }
+        output.extend(hint.map(|hint| Output::Note(Paint::Note, hint.to_owned())));
+        self.show(&output, "capabilities");
+    }
+}

@@ -1,0 +1,317 @@
+//! Carries out the commands to poptalk: one arm for each row of the table in `typed.rs`.
+
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::editor::know;
+use super::terminal;
+use super::view::shown;
+use super::{Console, Next};
+use crate::analysis::console_input::{self, Action, Own};
+use crate::base::style::Paint;
+use crate::modes::login::Way;
+use crate::modes::plan::{self, Failure};
+use crate::net::engine::{OpenError, Order};
+use crate::net::target;
+use crate::net::target::Target;
+use crate::pop3::command::Shape;
+use crate::pop3::tracker::State;
+
+impl Console {
+    /// Carries out a command to poptalk.
+    pub(super) fn own(&mut self, own: &Own, args: &[u8]) -> Next {
+        let text = String::from_utf8_lossy(args.trim_ascii()).into_owned();
+        if own.args.is_empty() && !text.is_empty() {
+            let what = format!("`:{}` takes nothing behind it", own.word);
+            self.screen.note(Paint::Warning, &what);
+            return Next::Go;
+        }
+        match own.action {
+            Action::Help => self.help(&text),
+            Action::Quit => return self.leave(),
+            Action::Close => self.close_by_wish(),
+            Action::Pass => self.pass(),
+            Action::Login => self.login_by_word(&text, Way::Best),
+            Action::Auth => self.login_by_word(&text, Way::Sasl),
+            Action::Apop => self.login_by_word(&text, Way::Apop),
+            Action::View => self.view_message(&text),
+            Action::Save => self.save_message(&text),
+            Action::Page => self.page(),
+            Action::Log => self.set_log(&text),
+            Action::Open => self.open_another(&text),
+            Action::Send => self.send_octets(args),
+            Action::Multi => self.set_shape(own, &text, Shape::Multi),
+            Action::Single => self.set_shape(own, &text, Shape::Single),
+            Action::Hex => {
+                let is_on = self.switch(&text, shown(&self.shown).is_hex);
+                shown(&self.shown).is_hex = is_on;
+            }
+            Action::Time => {
+                let is_on = self.switch(&text, shown(&self.shown).is_timed);
+                shown(&self.shown).is_timed = is_on;
+            }
+            Action::Lint => {
+                let is_on = self.switch(&text, !shown(&self.shown).is_lenient);
+                shown(&self.shown).is_lenient = !is_on;
+            }
+            Action::State => self.tell_state(),
+            Action::Tls => self.tell_tls(),
+            Action::Why => self.tell_why(),
+            Action::Caps => self.tell_caps(),
+            action => return self.course_word(action, &text),
+        }
+        Next::Go
+    }
+
+    /// Reads `on` or `off`; without either, the other of what is.
+    fn switch(&self, text: &str, is_on: bool) -> bool {
+        let is_on = match text {
+            "on" => true,
+            "off" => false,
+            "" => !is_on,
+            other => {
+                let what = format!("`{other}`: only `on`, `off` or nothing");
+                self.screen.note(Paint::Warning, &what);
+                return is_on;
+            }
+        };
+        self.screen
+            .note(Paint::Note, if is_on { "on" } else { "off" });
+        is_on
+    }
+
+    fn set_shape(&mut self, own: &Own, verb: &str, shape: Shape) {
+        match &self.connection {
+            _ if verb.is_empty() => self
+                .screen
+                .note(Paint::Warning, &format!("which verb? `:{} VERB`", own.word)),
+            Some(connection) => {
+                connection.order(Order::SetShape(verb.to_owned(), shape));
+                self.screen.note(
+                    Paint::Note,
+                    &format!(
+                        "replies to {verb}: {}",
+                        own.help.trim_start_matches("replies to VERB ")
+                    ),
+                );
+            }
+            None => self.screen.note(Paint::Warning, "there is no connection"),
+        }
+    }
+
+    fn close_by_wish(&mut self) {
+        if self.is_open() {
+            self.close();
+            self.screen.note(
+                Paint::Note,
+                "closed without QUIT: nothing was deleted; `:open` reconnects",
+            );
+        } else {
+            self.screen.note(Paint::Note, "there is no connection");
+        }
+    }
+
+    fn pass(&mut self) {
+        if !self.is_open() {
+            self.tell_closed();
+            return;
+        }
+        if !self.may_send_secret() {
+            return;
+        }
+        let user = know(&self.knowledge)
+            .learnt
+            .user
+            .clone()
+            .unwrap_or_default();
+        let interrupts = self.interrupts.clone();
+        let mut ask = || terminal::ask_unseen("password (not shown): ", &interrupts);
+        let host = self.target().host.clone();
+        match plan::pass_line(&self.plan, &host, &user, Some(&mut ask)) {
+            Ok(line) => {
+                self.screen.print("pass ••••••\n");
+                self.send(&line);
+            }
+            Err(error) => {
+                self.screen.note(Paint::Warning, &error.to_string());
+                if let Some(hint) = error.hint() {
+                    self.screen.note(Paint::Note, &format!("hint: {hint}"));
+                }
+            }
+        }
+    }
+
+    fn set_log(&mut self, text: &str) {
+        match (text, &self.connection) {
+            ("", _) => {
+                let place = self
+                    .log
+                    .as_ref()
+                    .map_or("no transcript is written".to_owned(), |path| {
+                        format!("transcript {}", path.display())
+                    });
+                self.screen.note(Paint::Note, &place);
+            }
+            ("off", Some(connection)) => {
+                connection.order(Order::SetFile(None, Vec::new()));
+                self.log = None;
+                self.screen
+                    .note(Paint::Note, "no transcript is written any more");
+            }
+            (path, Some(connection)) => {
+                match plan::log_elsewhere(connection, &self.plan, PathBuf::from(path)) {
+                    Ok(path) => {
+                        self.log = path;
+                        self.set_log("");
+                    }
+                    Err(why) => self.screen.note(
+                        Paint::Warning,
+                        &format!("transcript {path}: {why}; it goes on where it was"),
+                    ),
+                }
+            }
+            (_, None) => self.screen.note(Paint::Warning, "there is no connection"),
+        }
+    }
+
+    fn open_another(&mut self, text: &str) {
+        if self.standing().is_some_and(|now| now.ending.is_none()) {
+            self.screen.note(
+                Paint::Warning,
+                "there is a connection; `:close` or QUIT first",
+            );
+            return;
+        }
+        if !text.is_empty() {
+            match target::parse(text, None, self.plan.target.is_tls) {
+                Ok(named) => {
+                    self.set_target(named.target);
+                    self.plan.user = named.user;
+                }
+                Err(error) => {
+                    self.screen.note(Paint::Warning, &error.to_string());
+                    let hint = format!("hint: {}", error.hint());
+                    self.screen.note(Paint::Note, &hint);
+                    return;
+                }
+            }
+        }
+        let had_tls_asked = self.standing().is_some_and(|now| now.is_tls_asked);
+        self.wants_tls = text.is_empty() && (had_tls_asked || self.plan.is_stls);
+        if !self.reopen() {
+            return;
+        }
+        if self.plan.found.is_some() && self.plan.is_stls {
+            self.screen
+                .note(Paint::Note, "in clear so far: type `stls` first");
+        } else if self.is_at_lesson() {
+            // No other server gets the account of the lesson.
+            self.get_ready();
+        }
+    }
+
+    /// Connects again as planned; says why not where that fails.
+    pub(super) fn reopen(&mut self) -> bool {
+        self.close();
+        // The transcript that was named is taken; each connection has its own.
+        let log = &mut self.plan.args.log;
+        *log = log.take().filter(|path| !path.is_file());
+        let Err(failure) = self.open() else {
+            return true;
+        };
+        self.screen.note(Paint::Negative, &failure.to_string());
+        if let Some(hint) = failure.hint() {
+            self.screen.note(Paint::Note, &format!("hint: {hint}"));
+        }
+        if let Failure::Open(OpenError::Tls(error)) = failure {
+            shown(&self.shown).tls_failure = Some(error);
+        }
+        false
+    }
+
+    fn set_target(&mut self, target: Target) {
+        self.plan.server = target.to_string();
+        self.plan.file_name = target.host.clone();
+        self.plan.target = target;
+        // How the one before was found says nothing of this one.
+        self.plan.spares.clear();
+        self.plan.found = None;
+        self.plan.tls.names.clear();
+    }
+
+    fn send_octets(&mut self, args: &[u8]) {
+        if args.is_empty() {
+            let what = r"what? `:send TEXT`, with `\r \n \t \0 \xHH \\` for octets";
+            self.screen.note(Paint::Warning, what);
+            return;
+        }
+        let octets = console_input::unescape(args);
+        let mut lines = octets
+            .iter()
+            .flat_map(|octets| octets.split(|octet| *octet == b'\n'));
+        if self.is_open() && !lines.all(|line| self.may_send_typed(line.trim_ascii_end())) {
+            return;
+        }
+        match (octets, &self.connection) {
+            (Ok(octets), Some(connection)) => {
+                know(&self.knowledge).is_inside_line = !octets.ends_with(b"\n");
+                connection.order(Order::Send(Zeroizing::new(octets)));
+            }
+            (Ok(_), None) => self.screen.note(Paint::Warning, "there is no connection"),
+            (Err(at), _) => {
+                let text = format!(
+                    r"unknown escape at octet {} of the text; `\r \n \t \0 \xHH \\` are known",
+                    at + 1
+                );
+                self.screen.note(Paint::Warning, &text);
+            }
+        }
+    }
+
+    fn tell_state(&mut self) {
+        let Some(now) = self.standing() else {
+            self.screen.note(Paint::Note, "no connection");
+            return;
+        };
+        let state = match now.state {
+            State::Greeting => "connected, no greeting yet",
+            State::Authorization => "AUTHORIZATION: not logged in",
+            State::Transaction => "TRANSACTION: logged in",
+            State::Update => "UPDATE: QUIT was answered",
+        };
+        let tls = match (now.is_tls, now.is_doubtful) {
+            (false, _) => "no TLS",
+            (true, false) => "TLS, certificate verified",
+            (true, true) => "TLS, certificate not verified",
+        };
+        let ending = now
+            .ending
+            .as_ref()
+            .map_or(String::new(), |ending| format!("; {}", ending.event()));
+        self.screen.note(
+            Paint::Note,
+            &format!("{}: {state}; {tls}{ending}", self.plan.server),
+        );
+        if now.marked > 0 {
+            let text = format!(
+                "{} marked as deleted; QUIT deletes, RSET undoes",
+                crate::modes::script::messages(now.marked)
+            );
+            self.screen.note(Paint::Note, &text);
+        }
+        let learnt = know(&self.knowledge).learnt.capabilities.join(", ");
+        if !learnt.is_empty() {
+            self.screen
+                .note(Paint::Note, &format!("capabilities: {learnt}"));
+        }
+        match &now.awaited {
+            Some(_) => self.tell_awaited(&now),
+            None if now.is_owed => self.screen.note(
+                Paint::Note,
+                "the server waits for a SASL response; `*` cancels",
+            ),
+            None => self.screen.note(Paint::Note, "nothing is awaited"),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What the terminal is asked and told besides text.
+
+#[cfg(unix)]
+mod signals;
+
+use std::io::{self, BufRead, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::base::stdio;
+
+/// Columns and rows; 80 and 24 where they can't be known.
+#[must_use]
+pub fn size() -> (usize, usize) {
+    match crossterm::terminal::size() {
+        Ok((columns, rows)) if columns > 0 && rows > 0 => (columns.into(), rows.into()),
+        _ => (80, 24),
+    }
+}
+
+/// Whether the terminal can edit a line and mask it.
+#[must_use]
+pub fn can_edit() -> bool {
+    !matches!(
+        std::env::var("TERM").as_deref(),
+        Ok("dumb" | "cons25" | "emacs" | "")
+    )
+}
+
+/// Whether Ctrl-C was pressed since it was asked last.
+#[derive(Debug, Clone)]
+pub struct Interrupts(Arc<AtomicBool>);
+
+impl Interrupts {
+    /// Listens to Ctrl-C.
+    #[must_use]
+    pub fn listen() -> Self {
+        let flag = Arc::new(AtomicBool::new(false));
+        // Where it can't be listened to, Ctrl-C ends the program; the transcript is whole all the same.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&flag));
+        Self(flag)
+    }
+
+    /// Listens to Ctrl-C while `run` goes on; behind that it ends the program again.
+    pub fn during<T>(run: impl FnOnce(&Self) -> T) -> T {
+        let interrupts = Self::listen();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let signal = signal_hook::consts::SIGINT;
+        let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_over));
+        let result = run(&interrupts);
+        is_over.store(true, Ordering::Relaxed);
+        result
+    }
+
+    /// Whether it was pressed; asked anew, it is not.
+    #[must_use]
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether it was pressed.
+    #[must_use]
+    pub fn is_pressed(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How often it is looked for Ctrl-C while a secret is awaited; where the system tells of it, it is noticed at once.
+const WAKE: Duration = Duration::from_millis(200);
+
+/// Asks for a secret; nothing of it is shown.
+///
+/// Errors: the terminal is gone, or Ctrl-C was pressed ([`io::ErrorKind::Interrupted`]).
+pub fn ask_unseen(prompt: &str, interrupts: &Interrupts) -> io::Result<Zeroizing<Vec<u8>>> {
+    watch();
+    let _ = interrupts.take();
+    let mut out = stdio::output();
+    out.write_all(prompt.as_bytes())?;
+    out.flush()?;
+    let mut line = Zeroizing::new(Vec::new());
+    let count = imp::unseen(|| {
+        // Reading alone would go on after Ctrl-C.
+        while !imp::is_input_waiting_for(WAKE) {
+            if interrupts.take() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+        }
+        io::stdin().lock().read_until(b'\n', &mut line)
+    });
+    out.write_all(b"\n")?;
+    let count = count?;
+    if count == 0 {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+    }
+    while matches!(line.last(), Some(b'\n' | b'\r')) {
+        line.pop();
+    }
+    Ok(line)
+}
+
+pub use imp::{Quiet, changing, is_input_waiting, lent, on_return, suspend, watch, with_echo};
+
+#[cfg(unix)]
+mod imp {
+    use std::time::Duration;
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::stdio::stdin;
+    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
+    pub use super::signals::{changing, lent, on_return, suspend, watch};
+
+    /// Between two prompts the terminal would echo what is typed ahead, a password too. While this lives it does not.
+    #[derive(Debug)]
+    pub struct Quiet(Option<Termios>);
+
+    impl Quiet {
+        /// Switches the echo off, and puts everything back also when a signal ends or stops the program.
+        #[must_use]
+        pub fn start() -> Self {
+            let Ok(before) = tcgetattr(stdin()) else {
+                return Self(None);
+            };
+            watch();
+            set_echo(&before, false);
+            Self(Some(before))
+        }
+    }
+
+    impl Drop for Quiet {
+        fn drop(&mut self) {
+            if let Some(before) = &self.0 {
+                let _held = changing();
+                let _ = tcsetattr(stdin(), OptionalActions::Now, before);
+            }
+        }
+    }
+
+    /// Runs `read` with the echo on.
+    pub fn with_echo<T>(read: impl FnOnce() -> T) -> T {
+        echoing(true, read)
+    }
+
+    /// Runs `read` with the echo off.
+    pub(super) fn unseen<T>(read: impl FnOnce() -> T) -> T {
+        echoing(false, read)
+    }
+
+    fn echoing<T>(is_on: bool, read: impl FnOnce() -> T) -> T {
+        let before = tcgetattr(stdin()).ok();
+        if let Some(before) = &before {
+            set_echo(before, is_on);
+        }
+        let result = read();
+        if let Some(before) = &before {
+            let _held = changing();
+            let _ = tcsetattr(stdin(), OptionalActions::Now, before);
+        }
+        result
+    }
+
+    fn set_echo(before: &Termios, is_on: bool) {
+        let _held = changing();
+        let mut modes = before.clone();
+        modes.local_modes.set(LocalModes::ECHO, is_on);
+        let _ = tcsetattr(stdin(), OptionalActions::Now, &modes);
+    }
+
+    /// Whether a line was typed ahead.
+    #[must_use]
+    pub fn is_input_waiting() -> bool {
+        is_input_waiting_for(Duration::ZERO)
+    }
+
+    /// Whether a line, or the end, is there after `time`; a signal ends the wait early.
+    pub(super) fn is_input_waiting_for(time: Duration) -> bool {
+        let stdin = stdin();
+        let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+        let time = Timespec::try_from(time).ok();
+        matches!(poll(&mut fds, time.as_ref()), Ok(count) if count > 0)
+    }
+}
+
+#[cfg(not(unix))]
+mod imp {
+    /// Elsewhere nothing is echoed between two prompts.
+    #[derive(Debug)]
+    pub struct Quiet;
+
+    impl Quiet {
+        /// Does nothing.
+        #[must_use]
+        pub fn start() -> Self {
+            Self
+        }
+    }
+
+    /// Runs `read`.
+    pub fn with_echo<T>(read: impl FnOnce() -> T) -> T {
+        read()
+    }
+
+    /// Runs `read`; the system's console can't be told to hide it from here.
+    pub(super) fn unseen<T>(read: impl FnOnce() -> T) -> T {
+        read()
+    }
+
+    /// Elsewhere no signal has to be looked out for.
+    pub fn watch() {}
+
+    /// Elsewhere no signal thread changes the terminal.
+    pub fn changing() {}
+
+    /// Elsewhere a program is not stopped.
+    pub fn on_return(_: impl Fn() + Send + 'static) {}
+
+    /// Elsewhere a program is not stopped.
+    pub fn suspend() {}
+
+    /// Runs it.
+    pub fn lent<T>(run: impl FnOnce() -> T) -> T {
+        run()
+    }
+
+    /// Not known elsewhere.
+    #[must_use]
+    pub fn is_input_waiting() -> bool {
+        false
+    }
+
+    /// Elsewhere it is read without a look at what waits; Ctrl-C ends the read.
+    pub(super) fn is_input_waiting_for(_: std::time::Duration) -> bool {
+        true
+    }
+}

@@ -1,0 +1,136 @@
+//! While the terminal is ours, a signal that ends or stops the program gives it back first as it was.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::thread;
+
+use rustix::io::dup;
+use rustix::process::{Signal, kill_current_process_group};
+use rustix::stdio::{dup2_stdin, stdin};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGTERM, SIGTSTP, SIGTTIN, SIGWINCH};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::raise;
+
+use crate::modes::console::pager;
+
+/// How the terminal was before us.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+/// Held while the modes of the terminal are changed.
+static MODES: Mutex<()> = Mutex::new(());
+
+/// Shows again what the shell has written over, once the program goes on.
+static ON_RETURN: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
+
+/// The signal to stop is ours: whoever sent it stops the program as well.
+static IS_OURS: AtomicBool = AtomicBool::new(false);
+
+/// Another program, such as `$PAGER`, has the terminal and looks after it.
+static IS_LENT: AtomicBool = AtomicBool::new(false);
+
+/// Remembers how the terminal is, and looks out for signals from now on. To be called before the terminal is changed.
+pub fn watch() {
+    static WATCH: Once = Once::new();
+    WATCH.call_once(|| {
+        // Where standard input is a file, only the pager changes the terminal.
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = tcgetattr(stdin()).ok();
+        if let Ok(mut signals) = Signals::new([SIGTERM, SIGHUP, SIGTSTP]) {
+            drop(thread::spawn(move || {
+                for signal in signals.forever() {
+                    if signal != SIGTSTP {
+                        leave(128 + signal);
+                    }
+                    if !IS_OURS.swap(false, Ordering::SeqCst) {
+                        stop();
+                        let on_return = ON_RETURN.lock().unwrap_or_else(PoisonError::into_inner);
+                        if let Some(on_return) = on_return.as_ref() {
+                            on_return();
+                        }
+                    }
+                }
+            }));
+        }
+    });
+}
+
+/// Ends the program with this exit code. Every row is in the file already.
+fn leave(code: i32) -> ! {
+    // For good: whoever else wants to change the terminal waits for the end.
+    let _held = changing();
+    pager::restore();
+    // The library that edits lines does not ask. What it would change from now on is no terminal.
+    let terminal = dup(stdin());
+    if let Ok(nothing) = File::open("/dev/null") {
+        let _ = dup2_stdin(nothing);
+    }
+    if let Ok(terminal) = terminal {
+        restore(&terminal);
+    }
+    signal_hook::low_level::exit(code)
+}
+
+/// To be held while the modes of the terminal are changed: never while something is waited for.
+pub fn changing() -> MutexGuard<'static, ()> {
+    MODES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says what to do when a signal has stopped the program, and it goes on.
+pub fn on_return(show: impl Fn() + Send + 'static) {
+    *ON_RETURN.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(show));
+}
+
+/// Ctrl-Z was pressed: stops the program, with those that run beside it in a pipeline, until the shell lets it go on.
+pub fn suspend() {
+    IS_OURS.store(true, Ordering::SeqCst);
+    if kill_current_process_group(Signal::TSTP).is_err() {
+        IS_OURS.store(false, Ordering::SeqCst);
+    }
+    stop();
+}
+
+/// Runs a program that has the terminal meanwhile.
+pub fn lent<T>(run: impl FnOnce() -> T) -> T {
+    IS_LENT.store(true, Ordering::SeqCst);
+    let result = run();
+    IS_LENT.store(false, Ordering::SeqCst);
+    result
+}
+
+/// Stops here. SIGTTIN has no other use in this program, so that the system does with it what it does by default: where no shell is
+/// there that could let us go on, nothing.
+fn stop() {
+    if IS_LENT.load(Ordering::SeqCst) {
+        let _ = raise(SIGTTIN);
+        return;
+    }
+    let _held = changing();
+    let now = tcgetattr(stdin());
+    let was_paging = pager::lend();
+    if now.is_ok() {
+        restore(&stdin());
+    } else if was_paging {
+        let _ = crossterm::terminal::disable_raw_mode();
+    }
+    let _ = raise(SIGTTIN);
+    if let Ok(now) = now {
+        let _ = tcsetattr(stdin(), OptionalActions::Now, &now);
+    } else if was_paging {
+        let _ = crossterm::terminal::enable_raw_mode();
+    }
+    if was_paging {
+        pager::take_back();
+    }
+    // The window may be another size, and the pager draws anew.
+    let _ = raise(SIGWINCH);
+}
+
+/// The terminal as it was before us.
+fn restore(terminal: &impl AsFd) {
+    if let Some(before) = &*BEFORE.lock().unwrap_or_else(PoisonError::into_inner) {
+        // Where it is gone, there is nothing to give back.
+        let _ = tcsetattr(terminal, OptionalActions::Now, before);
+    }
+}

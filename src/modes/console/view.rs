@@ -1,0 +1,596 @@
+//! Shows a conversation on the screen while it happens, and keeps the last long reply for the pager.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::editor::{SharedKnowledge, know};
+use super::hex;
+use super::judge::Judge;
+use super::paging;
+use super::screen::Screen;
+use super::spool::Spool;
+use super::terminal;
+use crate::base::escape;
+use crate::base::style::Paint;
+use crate::modes::learn::Watched;
+use crate::modes::report;
+use crate::net::engine::{Ending, News, Standing, Watcher};
+use crate::net::tls::{TlsError, TlsFacts, UNANNOUNCED};
+use crate::pop3::tracker::{LineEnd, Role, Sent, Side, State, Status};
+use crate::transcript::Piece;
+use crate::transcript::recorder::Seen;
+use crate::transcript::secret;
+
+/// Data lines wait so long for the rest of a reply: if all fits on the screen it is shown at once, else the pager opens.
+const PATIENCE: Duration = Duration::from_millis(150);
+
+/// What both threads know of the reply that is coming, or came last.
+#[derive(Debug, Default)]
+pub struct Shown {
+    /// What is done with its data.
+    pub mode: Mode,
+    /// Its octets: status line and data lines, as on the wire.
+    pub spool: Option<Arc<Spool>>,
+    /// The command that it answers.
+    pub title: String,
+    /// Its data lines.
+    pub lines: u64,
+    /// The octets of its data, stuffed.
+    pub octets: u64,
+    /// How long it took; None while it is coming.
+    pub took: Option<Duration>,
+    /// Show each line also as octets.
+    pub is_hex: bool,
+    /// Show how long each reply took.
+    pub is_timed: bool,
+    /// Say nothing of rules that are broken.
+    pub is_lenient: bool,
+    /// The client's last line held a secret.
+    pub was_secret: bool,
+    /// What is to be done with the data of the next reply.
+    pub next_mode: Mode,
+    /// Its terminator has come.
+    pub is_whole: bool,
+    /// The octets of its status line, line end included.
+    pub head: u64,
+    /// The last status line, for `:why`.
+    pub last: Option<LastReply>,
+    /// What was agreed when TLS began, for `:tls`.
+    pub tls: Option<Box<TlsFacts>>,
+    /// Why TLS failed on this connection, for `:tls` and `:why`.
+    pub tls_failure: Option<TlsError>,
+    /// `:why` was mentioned: once a session is enough.
+    pub is_why_known: bool,
+}
+
+/// A status line, and what it was said to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastReply {
+    /// The line as shown: secrets hidden, made safe.
+    pub line: String,
+    /// The verb of the command that it answers; none for the greeting, for what came unasked, and until that is clear.
+    pub verb: Option<String>,
+    /// The state in which it came.
+    pub state: Option<State>,
+}
+
+impl Shown {
+    /// Forgets the last reply; what was switched on stays on.
+    pub fn forget_reply(&mut self) {
+        *self = Self {
+            is_hex: self.is_hex,
+            is_timed: self.is_timed,
+            is_lenient: self.is_lenient,
+            is_why_known: self.is_why_known,
+            ..Self::default()
+        };
+    }
+}
+
+/// What is done with the data of the reply that is coming.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It goes to the screen.
+    #[default]
+    Screen,
+    /// It does not fit: whoever reads the keyboard is to open the pager.
+    WantsPager,
+    /// The pager shows it.
+    Paged,
+    /// It is recorded and counted, not shown.
+    Muted,
+}
+
+/// State shared by the two threads.
+pub type SharedShown = Arc<Mutex<Shown>>;
+
+/// Locks it.
+pub fn shown(shared: &SharedShown) -> MutexGuard<'_, Shown> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Shows one connection.
+pub struct View {
+    screen: Arc<Screen>,
+    knowledge: SharedKnowledge,
+    shared: SharedShown,
+    has_pager: bool,
+    status: Vec<u8>,
+    /// Data that was not shown yet, and when its first octet came.
+    held: Vec<u8>,
+    held_since: Instant,
+    /// Rows of the screen that the data has filled.
+    rows: usize,
+    since: Instant,
+    was_unrequested: bool,
+    judge: Judge,
+}
+
+impl View {
+    /// Shows on `screen` a connection to `place`, host and port; long replies go to a pager when there is one. The goals of a
+    /// lesson are judged besides.
+    #[must_use]
+    pub fn new(
+        screen: Arc<Screen>,
+        knowledge: SharedKnowledge,
+        shared: SharedShown,
+        has_pager: bool,
+        place: &str,
+        watched: Option<Watched>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            screen,
+            knowledge,
+            shared,
+            has_pager,
+            status: Vec::new(),
+            held: Vec::new(),
+            held_since: now,
+            rows: 0,
+            since: now,
+            was_unrequested: false,
+            judge: Judge::new(place, watched),
+        }
+    }
+
+    fn line(&mut self, role: Role, pieces: &[Piece], first: bool, end: LineEnd) {
+        let unrequested = role == Role::Unrequested;
+        if unrequested && !self.was_unrequested && first {
+            self.screen.note(Paint::Note, "unrequested:");
+        }
+        self.was_unrequested = unrequested;
+        let mut text = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Octets(octets) => escape::escape(octets, &mut text),
+                Piece::Hole(_) => text.push_str("••••••"),
+            }
+        }
+        let style = self.screen.style();
+        let paint = match role {
+            Role::Terminator => Paint::Note,
+            Role::Continuation => Paint::Challenge,
+            _ if !first => Paint::Plain,
+            Role::Greeting | Role::Status => match Status::of_line(text.as_bytes()) {
+                Status::Positive => Paint::Positive,
+                Status::Negative => Paint::Negative,
+                Status::Malformed => Paint::Plain,
+            },
+            _ => Paint::Plain,
+        };
+        let word = text.find(' ').unwrap_or(text.len());
+        let (indicator, rest) = text.split_at(word);
+        let newline = if end == LineEnd::None { "" } else { "\n" };
+        self.screen
+            .print(&format!("{}{rest}{newline}", style.paint(paint, indicator)));
+        if role == Role::Continuation && first && end != LineEnd::None {
+            self.challenge(pieces);
+        }
+        if shown(&self.shared).is_hex {
+            let octets = pieces.iter().flat_map(|piece| match piece {
+                Piece::Octets(octets) => octets.as_slice(),
+                Piece::Hole(_) => b"",
+            });
+            let octets: Vec<u8> = octets.chain(end.octets()).copied().collect();
+            self.hex(&octets);
+        }
+    }
+
+    /// Shows what the base64 of a challenge says.
+    fn challenge(&self, pieces: &[Piece]) {
+        let octets = match pieces.first() {
+            Some(Piece::Octets(octets)) => octets.get(1..).unwrap_or_default().trim_ascii(),
+            _ => b"",
+        };
+        if let Ok(decoded) = STANDARD.decode(octets)
+            && !decoded.is_empty()
+        {
+            self.screen.note(
+                Paint::Note,
+                &format!("says: {}", String::from_utf8_lossy(&decoded)),
+            );
+        }
+    }
+
+    fn hex(&self, octets: &[u8]) {
+        for row in hex::rows(octets).take(hex::ROWS_MAX) {
+            self.screen.note(Paint::Note, &row);
+        }
+    }
+
+    /// Keeps a status line for `:why`.
+    fn keep_status(&self, role: Role, pieces: &[Piece], first: bool) {
+        if role == Role::Continuation {
+            return;
+        }
+        let state = know(&self.knowledge).state;
+        let mut shared = shown(&self.shared);
+        if first {
+            shared.last = Some(LastReply {
+                line: String::new(),
+                verb: None,
+                state: if role == Role::Greeting {
+                    Some(State::Greeting)
+                } else {
+                    state
+                },
+            });
+        }
+        let Some(last) = &mut shared.last else { return };
+        for piece in pieces {
+            match piece {
+                // The start says it all; an endless line is not to be kept.
+                _ if last.line.len() > 1024 => {}
+                Piece::Octets(octets) => escape::escape(octets, &mut last.line),
+                Piece::Hole(_) => last.line.push_str("••••••"),
+            }
+        }
+    }
+
+    /// Keeps what the last status line answers.
+    fn keep_verb(&self, sent: &Sent) {
+        if let Some(last) = &mut shown(&self.shared).last {
+            last.verb = Some(sent.verb()).filter(|verb| !verb.is_empty());
+        }
+    }
+
+    fn start_data(&mut self, sent: &Sent) {
+        let mut title = sent.verb();
+        if !sent.arguments().is_empty() {
+            title.push(' ');
+            escape::escape(sent.arguments(), &mut title);
+        }
+        self.held.clear();
+        let mut shared = shown(&self.shared);
+        shared.spool = match Spool::new() {
+            Ok(spool) => Some(Arc::new(spool)),
+            Err(error) => {
+                self.screen
+                    .note(Paint::Warning, &format!("no pager for this reply: {error}"));
+                None
+            }
+        };
+        if let Some(spool) = &shared.spool {
+            self.status.extend_from_slice(b"\r\n");
+            spool.append(&self.status);
+        }
+        self.rows = rows_of(&self.status, terminal::size().0, shared.is_hex);
+        shared.mode = shared.next_mode;
+        shared.is_whole = false;
+        shared.head = self.status.len() as u64;
+        shared.title = title;
+        shared.lines = 0;
+        shared.octets = 0;
+        shared.took = None;
+    }
+
+    fn data(&mut self, octets: &[u8]) {
+        let mut shared = shown(&self.shared);
+        if shared.took.is_some() {
+            return;
+        }
+        shared.octets += octets.len() as u64;
+        shared.lines += memchr::memchr_iter(b'\n', octets).count() as u64;
+        // It says so once, and the pager says where the text ends.
+        let error = shared.spool.as_ref().and_then(|spool| spool.append(octets));
+        if let Some(error) = error {
+            self.screen.note(
+                Paint::Warning,
+                &format!("the pager can't keep the rest: {error}"),
+            );
+        }
+        if shared.mode != Mode::Screen {
+            return;
+        }
+        let can_page = self.has_pager && shared.spool.is_some();
+        let is_hex = shared.is_hex;
+        // The terminator and the prompt; the octets of the one, and the time.
+        let below = 2 + usize::from(is_hex) + usize::from(shared.is_timed);
+        drop(shared);
+        if self.held.is_empty() {
+            self.held_since = Instant::now();
+        }
+        self.held.extend_from_slice(octets);
+        let (columns, rows) = terminal::size();
+        if can_page && self.rows + rows_of(&self.held, columns, is_hex) + below > rows {
+            self.held.clear();
+            shown(&self.shared).mode = Mode::WantsPager;
+        } else if !can_page {
+            self.show_held(false);
+        }
+    }
+
+    /// Shows data that was held; a line whose end has not come only when `is_all`.
+    fn show_held(&mut self, is_all: bool) {
+        let upto = match memchr::memrchr(b'\n', &self.held) {
+            _ if is_all => self.held.len(),
+            Some(lf) => lf + 1,
+            None => return,
+        };
+        let rest = self.held.split_off(upto);
+        let held = std::mem::replace(&mut self.held, rest);
+        let is_hex = shown(&self.shared).is_hex;
+        self.rows += rows_of(&held, terminal::size().0, is_hex);
+        let mut text = String::new();
+        for line in held.split_inclusive(|octet| *octet == b'\n') {
+            let bare = bare(line);
+            escape::escape(bare.unwrap_or(line), &mut text);
+            if bare.is_some() {
+                text.push('\n');
+            }
+            if is_hex {
+                self.screen.print(&text);
+                self.hex(line);
+                text.clear();
+            }
+        }
+        if !text.is_empty() {
+            self.screen.print(&text);
+        }
+    }
+
+    fn end_reply(&mut self, sent: Option<&Sent>) {
+        let took = self.since.elapsed();
+        let mut shared = shown(&self.shared);
+        if shared.mode != Mode::Screen || (shared.spool.is_some() && shared.took.is_none()) {
+            shared.took.get_or_insert(took);
+            if let Some(spool) = &shared.spool {
+                spool.finish();
+            }
+        }
+        let is_timed = shared.is_timed;
+        let muted = (shared.mode == Mode::Muted).then(|| summary(&shared));
+        if shared.mode == Mode::Muted {
+            shared.mode = Mode::Screen;
+        }
+        drop(shared);
+        if let Some(summary) = muted {
+            self.screen.note(Paint::Note, &summary);
+        } else if is_timed && sent.is_some() {
+            self.screen
+                .note(Paint::Note, &format!("{} ms", took.as_millis()));
+        }
+        self.tell_findings();
+    }
+
+    /// Mentions `:why`, after the first refusal of a console session.
+    fn mention_why(&self) {
+        if !std::mem::replace(&mut shown(&self.shared).is_why_known, true) {
+            self.screen
+                .note(Paint::Note, "`:why` explains what went wrong");
+        }
+    }
+
+    /// Says which rules were broken, unless the pager has the screen.
+    fn tell_findings(&mut self) {
+        let shared = shown(&self.shared);
+        if matches!(shared.mode, Mode::WantsPager | Mode::Paged) {
+            return;
+        }
+        let is_lenient = shared.is_lenient;
+        drop(shared);
+        for line in self.judge.take() {
+            if !is_lenient {
+                self.screen.note(Paint::Note, &line);
+            }
+        }
+    }
+}
+
+/// What is said of a long reply: lines, octets, time.
+#[must_use]
+pub fn summary(shown: &Shown) -> String {
+    let Shown {
+        title,
+        lines,
+        octets,
+        ..
+    } = shown;
+    match shown.took {
+        Some(took) => format!(
+            "{title}: {lines} lines, {octets} octets, {} ms   :page shows it again",
+            took.as_millis()
+        ),
+        None => format!(
+            "{title}: {lines} lines, {octets} octets so far; the rest is recorded, not shown   :page shows it"
+        ),
+    }
+}
+
+/// How many rows of the screen the lines of a reply fill, with their octets under them if `is_hex`.
+fn rows_of(lines: &[u8], columns: usize, is_hex: bool) -> usize {
+    let mut text = String::new();
+    let rows = lines.split_inclusive(|octet| *octet == b'\n').map(|line| {
+        text.clear();
+        escape::escape(bare(line).unwrap_or(line), &mut text);
+        let dump = if is_hex { hex::rows_of(line.len()) } else { 0 };
+        paging::rows_of(&text, columns).max(1) + dump
+    });
+    rows.sum()
+}
+
+/// A line without its line end; None where that has not come.
+fn bare(line: &[u8]) -> Option<&[u8]> {
+    line.strip_suffix(b"\r\n")
+        .or_else(|| line.strip_suffix(b"\n"))
+}
+
+impl Watcher for View {
+    fn received(&mut self, _: &[u8]) {}
+
+    fn seen(&mut self, seen: Seen) {
+        know(&self.knowledge).learnt.see(&seen);
+        self.judge.see(&seen);
+        match seen {
+            Seen::Line {
+                side: Side::Client,
+                role,
+                pieces,
+                first,
+                ..
+            } => {
+                if first {
+                    let line = secret::flat(&pieces);
+                    know(&self.knowledge).guess.note_sent(&line, role);
+                }
+                let has_hole = pieces.iter().any(|piece| matches!(piece, Piece::Hole(_)));
+                shown(&self.shared).was_secret = has_hole;
+                self.since = Instant::now();
+            }
+            Seen::Line {
+                role: Role::Terminator,
+                pieces,
+                first,
+                end,
+                ..
+            } => {
+                let is_shown = {
+                    let mut shared = shown(&self.shared);
+                    if let Some(spool) = shared.spool.as_ref().filter(|_| shared.took.is_none()) {
+                        spool.append(b".\r\n");
+                    }
+                    shared.took.get_or_insert(self.since.elapsed());
+                    shared.is_whole = true;
+                    shared.mode == Mode::Screen
+                };
+                if is_shown {
+                    self.show_held(true);
+                    self.line(Role::Terminator, &pieces, first, end);
+                }
+            }
+            Seen::Line {
+                role,
+                pieces,
+                first,
+                end,
+                ..
+            } => {
+                if role == Role::Status {
+                    let line = secret::flat(&pieces);
+                    know(&self.knowledge).guess.note_status(&line, first);
+                }
+                if role == Role::Status && first {
+                    self.status.clear();
+                    for piece in &pieces {
+                        if let Piece::Octets(octets) = piece {
+                            self.status.extend_from_slice(octets);
+                        }
+                    }
+                }
+                self.keep_status(role, &pieces, first);
+                self.line(role, &pieces, first, end);
+                if role == Role::Unrequested && end != LineEnd::None {
+                    self.tell_findings();
+                }
+            }
+            Seen::Data {
+                side: Side::Server,
+                octets,
+            } => self.data(&octets),
+            Seen::Data { .. } | Seen::CommandSent(_) | Seen::StateChanged(_) => {}
+            Seen::Injected { octets, .. } => {
+                let mut text = String::new();
+                escape::escape(&octets, &mut text);
+                self.screen.note(
+                    Paint::Warning,
+                    &format!("before the TLS handshake came: {text}"),
+                );
+            }
+            Seen::DataStarted(sent) => {
+                self.keep_verb(&sent);
+                self.start_data(&sent);
+            }
+            Seen::ReplyEnded(sent, status) => {
+                if let Some(sent) = &sent {
+                    self.keep_verb(sent);
+                }
+                self.end_reply(sent.as_ref());
+                if status == Status::Negative {
+                    self.mention_why();
+                }
+            }
+            Seen::Challenged | Seen::TlsAgreed | Seen::Malformed(_) => {}
+        }
+    }
+
+    fn told(&mut self, news: News) {
+        if let News::Tls(facts) = &news {
+            shown(&self.shared).tls = Some(facts.clone());
+        }
+        if matches!(news, News::Ended(_)) {
+            self.show_held(true);
+            let mut shared = shown(&self.shared);
+            if shared.spool.is_some() && shared.took.is_none() {
+                shared.took = Some(self.since.elapsed());
+                if let Some(spool) = &shared.spool {
+                    spool.finish();
+                }
+            }
+        }
+        if matches!(news, News::Ended(Ending::ByClient)) {
+            return;
+        }
+        for (paint, text) in report::lines(&news) {
+            self.screen.note(paint, &text);
+        }
+        match &news {
+            News::Tls(facts) => self.judge.event(&facts.event()),
+            News::TlsFailed(error) => {
+                shown(&self.shared).tls_failure = Some(error.clone());
+                self.judge.event(&format!("tls failed: {}", error.what));
+            }
+            News::TimedOut(limit, ..) | News::KeptOpen(limit) => {
+                let event = format!("timeout after {} s", limit.as_secs());
+                self.judge.event(&event);
+            }
+            News::Ended(ending) => {
+                for event in ending.reason().into_iter().chain([ending.event()]) {
+                    self.judge.event(&event);
+                }
+            }
+            News::Unannounced => self.judge.event(UNANNOUNCED),
+            _ => {}
+        }
+        self.tell_findings();
+        if matches!(news, News::TlsFailed(_)) {
+            self.mention_why();
+        }
+    }
+
+    fn settled(&mut self, standing: &Standing) {
+        if !self.held.is_empty() && self.held_since.elapsed() >= PATIENCE {
+            self.show_held(true);
+        }
+        self.tell_findings();
+        let mut knowledge = know(&self.knowledge);
+        knowledge.state = standing.ending.is_none().then_some(standing.state);
+        knowledge.expects_response = standing.expects_response;
+        if standing.state == State::Greeting {
+            self.since = standing.quiet_since;
+        }
+    }
+}

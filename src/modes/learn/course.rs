@@ -1,0 +1,188 @@
+//! A course that somebody takes: which lesson it is at, the server of that lesson, and how far the learner has come.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::Watched;
+use super::lesson::Lesson;
+use super::progress::Progress;
+use crate::modes::plan::{Plan, SessionArgs};
+use crate::modes::serve::{ServeError, ServeOptions, Serving};
+use crate::net::target::Target;
+use crate::net::tls::TlsSettings;
+use crate::servers::maildrop::Maildrop;
+use crate::servers::messages;
+use crate::transcript::secret::Secrets;
+
+/// A course.
+pub struct Course {
+    lessons: Vec<Lesson>,
+    at: usize,
+    /// What was done before and since.
+    pub progress: Progress,
+    /// The command line that goes on with it.
+    pub call: String,
+    /// How many hints of this lesson were shown.
+    pub hints: usize,
+    /// How many of its goals were told to be reached.
+    pub told: Vec<bool>,
+    /// Its goals.
+    pub watched: Watched,
+    serving: Option<Serving>,
+    /// The server of the lesson.
+    target: Option<Target>,
+}
+
+impl std::fmt::Debug for Course {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Course")
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A server for a lesson with its own maildrop, and how to connect to it.
+///
+/// Errors: there is no such server.
+pub(super) fn server(
+    lesson: &Lesson,
+    args: SessionArgs,
+) -> Result<(Serving, Maildrop, Plan), ServeError> {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let maildrop = Maildrop::new(messages::practice());
+    let serving = Serving::start(
+        ServeOptions {
+            tls_listen: lesson.is_tls.then_some(any_port),
+            maildrop: maildrop.clone(),
+            faults: lesson.faults.clone(),
+            // Who reads and thinks types nothing for a while.
+            autologout: Duration::from_secs(60 * 60),
+            ..ServeOptions::default()
+        },
+        |_| {},
+    )?;
+    let tls = if lesson.is_tls {
+        serving.tls_address()
+    } else {
+        None
+    };
+    let address = tls.unwrap_or(serving.address());
+    let plan = Plan {
+        server: format!("lesson {}", lesson.name),
+        file_name: "lesson".to_owned(),
+        target: Target {
+            host: address.ip().to_string(),
+            port: address.port(),
+            is_tls: lesson.is_tls,
+        },
+        spares: Vec::new(),
+        secrets: Secrets::default(),
+        proxy: None,
+        found: None,
+        user: None,
+        // The certificate was made a moment ago, in this process.
+        tls: TlsSettings {
+            own_pem: serving
+                .certificate_pem()
+                .map(|pem| pem.as_bytes().to_vec())
+                .unwrap_or_default(),
+            ..TlsSettings::default()
+        },
+        is_stls: false,
+        welcome: None,
+        args,
+    };
+    Ok((serving, maildrop, plan))
+}
+
+impl Course {
+    /// A course at its lesson number `at`, from 0; None where there is none.
+    #[must_use]
+    pub fn new(lessons: Vec<Lesson>, at: usize, progress: Progress, call: String) -> Option<Self> {
+        let goals = lessons.get(at)?.begin();
+        Some(Self {
+            lessons,
+            at,
+            progress,
+            call,
+            hints: 0,
+            told: Vec::new(),
+            watched: Watched::new(goals, Maildrop::default()),
+            serving: None,
+            target: None,
+        })
+    }
+
+    /// Begins the lesson that it is at, on a server of its own.
+    ///
+    /// Errors: there is no such server.
+    pub fn begin(&mut self, args: SessionArgs) -> Result<Plan, ServeError> {
+        let lesson = self.lesson().clone();
+        // The ports of the one before are free first.
+        self.serving = None;
+        let (serving, maildrop, plan) = server(&lesson, args)?;
+        self.serving = Some(serving);
+        self.target = Some(plan.target.clone());
+        self.watched = Watched::new(lesson.begin(), maildrop);
+        self.hints = 0;
+        self.told = vec![false; lesson.goals.len()];
+        Ok(plan)
+    }
+
+    /// The lesson.
+    #[must_use]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`at` is the number of a lesson, and there is one"
+    )]
+    pub fn lesson(&self) -> &Lesson {
+        &self.lessons[self.at]
+    }
+
+    /// Whether this is the server of the lesson.
+    #[must_use]
+    pub fn is_at(&self, target: &Target) -> bool {
+        self.target.as_ref() == Some(target)
+    }
+
+    /// Its number, from 1, and how many there are.
+    #[must_use]
+    pub fn number(&self) -> (usize, usize) {
+        (self.at + 1, self.lessons.len())
+    }
+
+    /// How many lessons are done, and how many there are.
+    #[must_use]
+    pub fn done(&self) -> (usize, usize) {
+        let done = self
+            .lessons
+            .iter()
+            .filter(|one| self.progress.has(&one.key));
+        (done.count(), self.lessons.len())
+    }
+
+    /// Goes to the next lesson; false behind the last.
+    pub fn go_on(&mut self) -> bool {
+        let has_next = self.at + 1 < self.lessons.len();
+        self.at += usize::from(has_next);
+        has_next
+    }
+
+    /// Whether the lesson is solved.
+    #[must_use]
+    pub fn is_solved(&self) -> bool {
+        self.watched.goals().are_reached()
+    }
+
+    /// The goals that were reached since this was asked last.
+    pub fn news(&mut self) -> Vec<String> {
+        let goals = self.watched.goals();
+        let mut news = Vec::new();
+        for ((goal, is_reached), told) in goals.all().zip(&mut self.told) {
+            if is_reached && !std::mem::replace(told, true) {
+                news.push(goal.says.clone());
+            }
+        }
+        news
+    }
+}

@@ -1,0 +1,263 @@
+//! Proves a lesson: nothing solves it but what it asks for.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::BufReader;
+use std::time::Duration;
+
+use super::course::server;
+use super::lesson::{ANOTHER_WAY, Lesson, Solution};
+use crate::analysis::goal::Goals;
+use crate::base::escape;
+use crate::modes::plan::SessionArgs;
+use crate::modes::replay::{self, Options};
+use crate::pop3::tracker::{Side, Status};
+use crate::reading::dialogue::{Dialogue, Exchange, Line, Part, Place};
+use crate::transcript::text::{self, Reader};
+use crate::transcript::{Item, Piece, Row};
+
+/// How long each reply may take; a server of our own answers at once.
+const REPLY: Duration = Duration::from_secs(10);
+
+/// What is tried at a lesson.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    /// Nothing is done.
+    Empty,
+    /// The words of the solution are typed where they have no effect.
+    Words,
+    /// The solution.
+    Solution,
+}
+
+/// What is wrong with a lesson; empty where nothing is.
+#[must_use]
+pub fn complaints(lesson: &Lesson) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let ways = lesson.solutions();
+    let mut is_refused = false;
+    let first = ways.first().into_iter();
+    let attempts = first
+        .map(|way| (Attempt::Empty, way))
+        .chain(ways.iter().map(|way| (Attempt::Words, way)))
+        .chain(ways.iter().map(|way| (Attempt::Solution, way)));
+    for (attempt, (from, way)) in attempts {
+        let (goals, answers) = match play(lesson, attempt, way) {
+            Ok(played) => played,
+            Err(why) => {
+                complaints.push(why);
+                continue;
+            }
+        };
+        if let Some(refused) = refused(lesson, &answers).filter(|_| attempt == Attempt::Empty) {
+            complaints.push(refused);
+            is_refused = true;
+        }
+        match (attempt, goals.are_reached()) {
+            (Attempt::Empty, true) => {
+                complaints.push("it is solved before anything is done".to_owned())
+            }
+            (Attempt::Words, true) => {
+                complaints.push("it is solved by words that have no effect".to_owned());
+            }
+            (Attempt::Solution, false) => {
+                complaints.extend(departure(lesson, *from, &answers).filter(|_| !is_refused));
+                for (at, goal, step) in goals.open() {
+                    let says = &goal.says;
+                    let (row, which) = match from {
+                        0 => (row_of(lesson, "goal: ", at), "its solution"),
+                        from => (*from, "this way"),
+                    };
+                    complaints.push(format!(
+                        "row {row}: {which} does not reach: {says}; `{step}` did not come"
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+    complaints
+}
+
+/// The answers of each session, in order.
+type Answers = Vec<Vec<Exchange>>;
+
+/// The row of the head of this name with the number `at`, from 0.
+fn row_of(lesson: &Lesson, head: &str, at: usize) -> usize {
+    let rows = (1..).zip(lesson.text.lines());
+    let mut rows = rows.filter(|(_, line)| line.starts_with(head));
+    rows.nth(at).map_or(0, |(row, _)| row)
+}
+
+/// The status line of an answer, safe to show.
+fn answer(exchange: &Exchange) -> String {
+    let mut text = String::new();
+    let line = exchange.status_line.as_ref().map(Line::head);
+    escape::escape(line.unwrap_or_default(), &mut text);
+    match text.is_empty() {
+        true => "nothing".to_owned(),
+        false => format!("`{}`", text.trim_end()),
+    }
+}
+
+/// A line that is sent before the learner begins, and that the server refuses.
+fn refused(lesson: &Lesson, answers: &Answers) -> Option<String> {
+    let made = answers.first()?.iter().take(lesson.ready.len());
+    let no = made.enumerate().find(|(_, exchange)| {
+        exchange
+            .status
+            .is_some_and(|status| status != Status::Positive)
+    });
+    let (at, exchange) = no?;
+    let row = row_of(lesson, "ready: ", at);
+    Some(format!(
+        "row {row}: what makes it ready is refused: {}",
+        answer(exchange)
+    ))
+}
+
+/// The first row of the solution that the server answers otherwise than the solution says.
+fn departure(lesson: &Lesson, from: usize, answers: &Answers) -> Option<String> {
+    for (wanted, came) in expected(lesson, from).iter().zip(answers) {
+        let mut came = came.iter().skip(lesson.ready.len());
+        for exchange in wanted {
+            let row = exchange.place().row;
+            let line = lesson
+                .text
+                .lines()
+                .nth(row.saturating_sub(1))
+                .unwrap_or_default();
+            let mut shown = String::new();
+            escape::escape(line.as_bytes(), &mut shown);
+            match came.next() {
+                Some(other) if other.status == exchange.status => {}
+                Some(other) => {
+                    let (other, own) = (answer(other), answer(exchange));
+                    return Some(format!(
+                        "row {row}, `{shown}`: the server answers {other}, the solution says {own}"
+                    ));
+                }
+                None => {
+                    return Some(format!(
+                        "row {row}, `{shown}`: it was not sent, the session was over"
+                    ));
+                }
+            }
+        }
+    }
+    None
+}
+
+/// The own exchanges of each session of the solution after row `from`, with their rows.
+fn expected(lesson: &Lesson, from: usize) -> Answers {
+    let mut sessions = vec![Vec::new()];
+    let mut dialogue = Dialogue::without_digests();
+    let mut items = Reader::new(lesson.text.as_bytes());
+    while let Some(Ok(item)) = items.next() {
+        if items.row() <= from {
+            continue;
+        }
+        if matches!(&item, Item::Event(event) if event.starts_with(ANOTHER_WAY)) {
+            break;
+        }
+        if matches!(&item, Item::Event(event) if event.starts_with("connected")) {
+            sessions.push(Vec::new());
+            dialogue = Dialogue::without_digests();
+        }
+        let place = Place {
+            row: items.row(),
+            offset: 0,
+        };
+        if let Some(session) = sessions.last_mut() {
+            dialogue.feed(place, &item, &mut |part| keep(session, part));
+        }
+    }
+    sessions
+}
+
+/// Keeps the answer to a command.
+fn keep(session: &mut Vec<Exchange>, part: Part) {
+    if let Part::Exchange(exchange) = part
+        && exchange.sent.is_some()
+    {
+        session.push(*exchange);
+    }
+}
+
+/// Plays an attempt at a server of the lesson, and judges what came.
+fn play(lesson: &Lesson, attempt: Attempt, way: &Solution) -> Result<(Goals, Answers), String> {
+    let plain = |error: std::io::Error| crate::net::dial::plain(&error);
+    let folder = tempfile::tempdir().map_err(plain)?;
+    let args = SessionArgs {
+        log: Some(folder.path().to_owned()),
+        user: Some("alice".to_owned()),
+        timeout: Some(REPLY),
+        ..SessionArgs::default()
+    };
+    let (_serving, maildrop, plan) = server(lesson, args).map_err(|error| error.to_string())?;
+    let options = Options {
+        keep_going: true,
+        values: HashMap::from([("user".to_owned(), "alice".to_owned())]),
+        password: Some("wonderland".to_owned()),
+        ..Options::default()
+    };
+    let mut goals = lesson.begin();
+    let mut answers = Vec::new();
+    for session in way.clone() {
+        let path = folder.path().join("attempt.pop3");
+        std::fs::write(&path, script(lesson, attempt, session)).map_err(plain)?;
+        let played =
+            replay::play(&path, &plan, &options, &mut |_| {}).map_err(|error| error.to_string())?;
+        let mut items = Reader::new(BufReader::new(File::open(&played.log).map_err(plain)?));
+        goals.begin_session();
+        let mut dialogue = Dialogue::without_digests();
+        let mut session = Vec::new();
+        while let Some(item) = items.next() {
+            let place = Place {
+                row: items.row(),
+                offset: 0,
+            };
+            let item = item.map_err(|error| error.to_string())?;
+            goals.feed(place, &item, &|| maildrop.count() as u64);
+            dialogue.feed(place, &item, &mut |part| keep(&mut session, part));
+        }
+        answers.push(session);
+    }
+    // Who has only guessed has not looked.
+    if attempt != Attempt::Words
+        && let Some(id) = lesson.diagnosis().first()
+    {
+        goals.diagnose(id);
+    }
+    Ok((goals, answers))
+}
+
+/// A session of an attempt, as a transcript to be played.
+fn script(lesson: &Lesson, attempt: Attempt, session: Vec<Item>) -> String {
+    let mut script = String::from("S: +OK {{..}}\n");
+    for line in &lesson.ready {
+        let _ = write!(script, "C: {line}\nS: +OK {{{{..}}}}\n");
+    }
+    let mut print = |item: &Item| {
+        let mut octets = Vec::new();
+        text::print_item(&mut octets, item);
+        script.push_str(&String::from_utf8_lossy(&octets));
+    };
+    for item in session {
+        match (attempt, item) {
+            (Attempt::Solution, item) => print(&item),
+            (Attempt::Words, Item::Row(mut row)) if row.side == Side::Client => {
+                // What is computed from a challenge that never came can't be said.
+                row.pieces.retain(|piece| matches!(piece, Piece::Octets(_)));
+                row.pieces.insert(0, Piece::Octets(b"NOOP ".to_vec()));
+                let answer = vec![Piece::Octets(b"+OK".to_vec())];
+                let answer = Row::new(Side::Server, 0, answer, row.end);
+                print(&Item::Row(row));
+                print(&Item::Row(answer));
+            }
+            _ => {}
+        }
+    }
+    script
+}

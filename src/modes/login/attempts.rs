@@ -1,0 +1,370 @@
+//! Which way of logging in is tried after which, and what a refusal says of the password.
+
+use super::Told;
+use crate::pop3::sasl::{Mechanism, SaslError};
+
+/// A script tries no more ways than this: each refusal counts as a failed login, and servers lock accounts for those.
+pub const TRIES_MAX: usize = 3;
+
+/// One way to log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// AUTH with this mechanism (RFC 5034).
+    Sasl(&'static Mechanism),
+    /// APOP (RFC 1939 §7).
+    Apop,
+    /// USER and PASS (RFC 1939 §7).
+    UserAndPass,
+}
+
+impl Attempt {
+    /// Its name for people.
+    #[must_use]
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Sasl(row) => row.name,
+            Self::Apop => "APOP",
+            Self::UserAndPass => "USER and PASS",
+        }
+    }
+
+    /// Whether whoever reads the lines has the password.
+    #[must_use]
+    pub(super) fn is_plain(self) -> bool {
+        match self {
+            Self::Sasl(row) => row.is_plain,
+            Self::Apop => false,
+            Self::UserAndPass => true,
+        }
+    }
+
+    /// Whether it is bound to the TLS connection (RFC 5802 §6).
+    #[must_use]
+    pub(super) fn is_bound(self) -> bool {
+        matches!(self, Self::Sasl(row) if row.name.ends_with("-PLUS"))
+    }
+
+    fn is_scram(self) -> bool {
+        matches!(self, Self::Sasl(row) if row.name.starts_with("SCRAM-"))
+    }
+
+    /// How many responses are sent until the server can judge the password.
+    fn responses(self) -> usize {
+        match self {
+            Self::Sasl(row) if row.name == "LOGIN" => 2,
+            _ if self.is_scram() => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// Returns the ways that the server offers to one who has a password, in the order to try them.
+#[must_use]
+pub(super) fn offered(told: &Told, is_tls: bool) -> Vec<Attempt> {
+    let mechanisms = Mechanism::offered(&told.mechanisms, told.binding.is_some());
+    let mut ways: Vec<Attempt> = mechanisms.map(Attempt::Sasl).collect();
+    if told.timestamp.is_some() {
+        // Without TLS a digest is better than a password that everybody can read.
+        let plain = ways.iter().position(|way| !is_tls && way.is_plain());
+        ways.insert(plain.unwrap_or(ways.len()), Attempt::Apop);
+    }
+    // RFC 2449 §6.2: a list without USER says that there is none. Where nothing else is offered it is tried anyway.
+    if told.offers_user() || ways.is_empty() {
+        ways.push(Attempt::UserAndPass);
+    }
+    ways
+}
+
+/// Whether this may follow a way that was refused: no second binding, after one was refused.
+#[must_use]
+pub(super) fn may_follow(refused: Attempt, next: Attempt) -> bool {
+    !(refused.is_bound() && next.is_bound())
+}
+
+/// A further try, after a refusal that leaves doubt.
+#[derive(Debug, Clone, Copy)]
+pub struct Next {
+    /// The name of the way.
+    pub name: &'static str,
+    /// How many logins were refused.
+    pub refused: usize,
+    /// What was refused says more of the password than of the mechanism.
+    pub is_doubtful: bool,
+    /// The password would go out where anyone on the network path can read it.
+    pub is_in_clear: bool,
+    /// Why it is what it is, where that would surprise.
+    pub explanation: Option<&'static str>,
+    /// It is weaker than what was refused, by a server that was not verified: a binding or a digest is given up.
+    pub gives_up_proof: bool,
+}
+
+impl Next {
+    /// Returns what is against it, a sentence without full stop.
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        if self.is_in_clear {
+            return Some(
+                "the next way sends the password unencrypted: anyone on the network path can read it, and may have refused the digest to get it",
+            );
+        }
+        self.gives_up_proof.then_some(
+            "the certificate of this server was not verified, and an attacker in between would refuse what is safe to get what is not",
+        )
+    }
+}
+
+/// A login that the server refused.
+#[derive(Debug)]
+pub(super) struct Refused<'a> {
+    /// How it was tried.
+    pub(super) attempt: Attempt,
+    /// The response code of the reply, upper case (RFC 2449 §8).
+    pub(super) code: Option<&'a str>,
+    /// How many responses were sent.
+    pub(super) responses: usize,
+    /// Why the exchange was given up.
+    pub(super) error: Option<&'a SaslError>,
+}
+
+/// What a refusal says of the password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Name or password are wrong: the server says so, and could judge it.
+    Wrong,
+    /// The server had the password itself, and says no more than no.
+    Doubtful,
+    /// As likely as the password it is the mechanism.
+    Unclear,
+    /// The server could not judge the password, or had none to judge.
+    Nothing,
+    /// It is for another reason, and would be the same for every other way.
+    Elsewhere,
+}
+
+impl Refused<'_> {
+    /// Returns what it says of the password.
+    ///
+    /// `[AUTH]` alone proves nothing: RFC 3206 §4 gives it for every trouble with credentials. Cyrus says it of a kind of
+    /// binding that it does not know, and Dovecot of a digest where it keeps only a hash of the password.
+    #[must_use]
+    pub(super) fn verdict(&self) -> Verdict {
+        if let Some("IN-USE" | "LOGIN-DELAY" | "SYS/TEMP") = self.code {
+            return Verdict::Elsewhere;
+        }
+        match self.error {
+            // RFC 5802 §7.
+            Some(SaslError::Told(why))
+                if matches!(why.as_str(), "invalid-proof" | "unknown-user") =>
+            {
+                return Verdict::Wrong;
+            }
+            Some(SaslError::Told(_)) => return Verdict::Unclear,
+            Some(_) => return Verdict::Nothing,
+            None => {}
+        }
+        if self.responses < self.attempt.responses() {
+            return match self.attempt.is_bound() || self.attempt.is_scram() {
+                // The name was sent, at least.
+                true if self.responses > 0 => Verdict::Unclear,
+                _ => Verdict::Nothing,
+            };
+        }
+        // The password itself, or a proof that the server has made a challenge for.
+        let is_judged = self.attempt.is_plain() || self.attempt.is_scram();
+        match self.code {
+            Some("AUTH") if is_judged && !self.attempt.is_bound() => Verdict::Wrong,
+            _ if self.attempt.is_plain() => Verdict::Doubtful,
+            _ => Verdict::Unclear,
+        }
+    }
+
+    /// Returns what to tell a person of it.
+    #[must_use]
+    pub(super) fn says(&self) -> String {
+        let name = self.attempt.name();
+        match self.verdict() {
+            Verdict::Wrong => {
+                format!("{name}: the server says that the name or the password is wrong")
+            }
+            Verdict::Doubtful => format!(
+                "{name}: the server had the password itself and refused it: name or password may be wrong, or it allows no login now"
+            ),
+            Verdict::Nothing => {
+                format!("{name}: it came to no password, so this says nothing about yours")
+            }
+            Verdict::Elsewhere => format!(
+                "{name}: refused for another reason ([{}]): this says nothing about the password",
+                self.code.unwrap_or_default()
+            ),
+            Verdict::Unclear if self.attempt.is_bound() => format!(
+                "{name}: this may be the binding to TLS and not the password: some servers know only `tls-unique`, and poptalk has `tls-server-end-point` (RFC 5929)"
+            ),
+            Verdict::Unclear if self.attempt == Attempt::Apop => format!(
+                "{name}: this may not be the password: many servers greet with a timestamp and can't do APOP, for which they need the password itself (RFC 1939 §7)"
+            ),
+            Verdict::Unclear => format!(
+                "{name}: this may not be the password: the server may keep it in a form that this mechanism can't use"
+            ),
+        }
+    }
+
+    /// Returns why the next way is what it is, where that would surprise.
+    #[must_use]
+    pub(super) fn explains(&self, next: Attempt) -> Option<&'static str> {
+        let is_unbound = self.attempt.is_bound() && next.is_scram();
+        is_unbound.then_some(
+            "not bound this time, and marked so by `n,,`; `y,,` would say that the server offers no binding: this one does, and would have to take that for an attack (RFC 5802 §6)",
+        )
+    }
+}
+
+/// The response code at the start of a status line's text, upper case (RFC 2449 §8).
+#[must_use]
+pub(super) fn code(line: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(line.strip_prefix(b"-ERR ")?).ok()?;
+    let (code, _) = text.strip_prefix('[')?.split_once(']')?;
+    Some(code.to_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(mechanisms: &[&str], timestamp: Option<&str>) -> Told {
+        Told {
+            mechanisms: mechanisms.iter().map(|name| (*name).to_owned()).collect(),
+            timestamp: timestamp.map(|stamp| stamp.as_bytes().to_vec()),
+            binding: Some(vec![1]),
+            ..Told::default()
+        }
+    }
+
+    fn names(told: &Told, is_tls: bool) -> Vec<&'static str> {
+        let ways = offered(told, is_tls).into_iter();
+        ways.map(Attempt::name).collect()
+    }
+
+    fn sasl(name: &str) -> Attempt {
+        Attempt::Sasl(Mechanism::named(name).unwrap())
+    }
+
+    fn verdict(attempt: Attempt, code: Option<&str>, responses: usize) -> Verdict {
+        Refused {
+            attempt,
+            code,
+            responses,
+            error: None,
+        }
+        .verdict()
+    }
+
+    #[test]
+    fn the_strongest_comes_first_and_a_digest_before_cleartext() {
+        let stamp = Some("<1@h>");
+        let all = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "XOAUTH2"];
+        let strongest = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"];
+        assert_eq!(
+            names(&told(&all, stamp), true),
+            [&strongest[..], &["PLAIN", "APOP", "USER and PASS"]].concat()
+        );
+        assert_eq!(
+            names(&told(&all, stamp), false),
+            [&strongest[..], &["APOP", "PLAIN", "USER and PASS"]].concat()
+        );
+        assert_eq!(names(&told(&[], None), false), ["USER and PASS"]);
+    }
+
+    #[test]
+    fn a_list_without_user_has_no_user() {
+        let told = |lines: &[&str], mechanisms: &[&str]| Told {
+            capabilities: lines.iter().map(|line| (*line).to_owned()).collect(),
+            ..told(mechanisms, None)
+        };
+        assert_eq!(
+            names(&told(&["TOP", "SASL PLAIN"], &["PLAIN"]), true),
+            ["PLAIN"]
+        );
+        let with_user = told(&["user", "SASL PLAIN"], &["PLAIN"]);
+        assert_eq!(names(&with_user, true), ["PLAIN", "USER and PASS"]);
+        // Nothing else is offered.
+        assert_eq!(names(&told(&["TOP"], &[]), true), ["USER and PASS"]);
+    }
+
+    #[test]
+    fn a_code_proves_a_wrong_password_only_where_the_server_could_judge_it() {
+        let auth = Some("AUTH");
+        assert_eq!(
+            verdict(sasl("SCRAM-SHA-256-PLUS"), auth, 1),
+            Verdict::Unclear
+        );
+        assert_eq!(
+            verdict(sasl("SCRAM-SHA-256-PLUS"), auth, 2),
+            Verdict::Unclear
+        );
+        assert_eq!(verdict(Attempt::Apop, auth, 1), Verdict::Unclear);
+        assert_eq!(verdict(sasl("CRAM-MD5"), auth, 1), Verdict::Unclear);
+        assert_eq!(verdict(sasl("SCRAM-SHA-256"), auth, 1), Verdict::Unclear);
+        for (attempt, responses) in [
+            (sasl("SCRAM-SHA-256"), 2),
+            (sasl("PLAIN"), 1),
+            (sasl("LOGIN"), 2),
+            (Attempt::UserAndPass, 1),
+        ] {
+            assert_eq!(
+                verdict(attempt, auth, responses),
+                Verdict::Wrong,
+                "{attempt:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_without_a_code_leaves_doubt() {
+        assert_eq!(verdict(sasl("CRAM-MD5"), None, 1), Verdict::Unclear);
+        assert_eq!(verdict(sasl("CRAM-MD5"), None, 0), Verdict::Nothing);
+        assert_eq!(verdict(sasl("PLAIN"), None, 0), Verdict::Nothing);
+        assert_eq!(verdict(sasl("LOGIN"), None, 1), Verdict::Nothing);
+        assert_eq!(verdict(sasl("PLAIN"), None, 1), Verdict::Doubtful);
+        assert_eq!(verdict(Attempt::UserAndPass, None, 1), Verdict::Doubtful);
+        assert_eq!(
+            verdict(sasl("PLAIN"), Some("IN-USE"), 1),
+            Verdict::Elsewhere
+        );
+    }
+
+    #[test]
+    fn what_scram_says_itself_counts() {
+        let said = |why: &str| {
+            let error = SaslError::Told(why.to_owned());
+            let refused = Refused {
+                attempt: sasl("SCRAM-SHA-256"),
+                code: None,
+                responses: 2,
+                error: Some(&error),
+            };
+            refused.verdict()
+        };
+        assert_eq!(said("invalid-proof"), Verdict::Wrong);
+        assert_eq!(said("other-error"), Verdict::Unclear);
+    }
+
+    #[test]
+    fn no_binding_follows_a_binding() {
+        let (one, other) = (sasl("SCRAM-SHA-256-PLUS"), sasl("SCRAM-SHA-1-PLUS"));
+        assert!(!may_follow(one, other) && may_follow(one, sasl("SCRAM-SHA-256")));
+    }
+
+    #[test]
+    fn the_code_of_a_reply() {
+        assert_eq!(code(b"-ERR [auth] no").as_deref(), Some("AUTH"));
+        for line in [
+            &b"-ERR no"[..],
+            b"+OK [AUTH] yes",
+            b"-ERR [AUTH",
+            b"",
+            b"-ERR \xff[AUTH]",
+        ] {
+            assert_eq!(code(line), None, "{}", line.escape_ascii());
+        }
+    }
+}

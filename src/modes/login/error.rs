@@ -1,0 +1,66 @@
+//! Why there was no login, and what to do.
+
+use crate::net::engine::{Refusal, Risk};
+use crate::net::password::PasswordError;
+use crate::pop3::sasl::SaslError;
+
+/// Why there was no login, or none to rely on.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// The line to poptalk can't be understood, or does not fit this moment.
+    #[error("{0}")]
+    Usage(String),
+    /// A password would go out in clear.
+    #[error("not sent: there is no TLS, and everybody on the way could read the password")]
+    InClear,
+    /// A secret would go where it should not, unasked.
+    #[error("not sent: {}", .0.says())]
+    Risk(Risk),
+    /// `+OK` to AUTH before any credentials were sent.
+    #[error("not logged in: {}", Refusal::NoChallenge.says())]
+    NoChallenge,
+    /// There is no password to be had.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// Who is to log in is not known.
+    #[error("no user name, so no login was sent")]
+    NoUser,
+    /// The mechanism can't go on.
+    #[error("{}{error}", if *.was_cancelled { "cancelled: " } else { "" })]
+    Sasl {
+        /// Why.
+        error: SaslError,
+        /// The server was told so by `*`.
+        was_cancelled: bool,
+    },
+    /// Logged in by SCRAM, without the server's signature (RFC 5802 §3).
+    #[error(
+        "logged in, but the server never proved that it knows the password: it may be an impostor (RFC 5802 §3)"
+    )]
+    Unproved,
+    /// The conversation has ended, or is not to go on.
+    #[error("the login ended early")]
+    Stopped,
+}
+
+impl LoginError {
+    /// What to do.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::InClear => {
+                Some("`stls` or --tls begins TLS; --allow-plaintext sends it all the same")
+            }
+            Self::Risk(risk) => Some(risk.hint()),
+            Self::Password(error) => error.hint(),
+            Self::NoUser => {
+                Some("name the user by -u, in a URL (pop3://USER@HOST), or behind `:login`")
+            }
+            Self::Sasl { error, .. } => Some(error.hint()),
+            Self::Unproved => {
+                Some("change nothing until you know who this is; `:tls` shows the certificate")
+            }
+            Self::NoChallenge | Self::Usage(_) | Self::Stopped => None,
+        }
+    }
+}

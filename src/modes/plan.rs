@@ -1,0 +1,390 @@
+//! What the console and scripts share: the options of a session, and opening its connection with its transcript.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use crate::base::exit::Exit;
+use crate::base::figures::read_size;
+use crate::base::style::ColorChoice;
+use crate::net::dial::{Route, plain};
+use crate::net::engine::{Connection, OpenError, Order, Standing, Waits, Watcher};
+use crate::net::password::{self, PasswordArgs, PasswordError};
+use crate::net::target::{Target, user_name};
+use crate::net::tls::{TlsSettings, Version};
+use crate::net::upstream_proxy::Proxy;
+use crate::pop3::command::{Command, Effect, Shape};
+use crate::pop3::tracker::Role;
+use crate::transcript::elide::Bodies;
+use crate::transcript::file::{self, LogPlace};
+use crate::transcript::recorder::Recorder;
+use crate::transcript::secret::{self, Hider, Secrets};
+
+/// How many octets of the other side one connection takes when nothing else is said. All of them may be stored.
+pub const MAX_SIZE: u64 = 4 << 30;
+
+/// The options of a session, whoever it is with.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct SessionArgs {
+    /// Send this line, lock-step, and leave at the end; may be given many times
+    #[arg(short = 'c', long = "command", value_name = "LINE")]
+    pub lines: Vec<String>,
+
+    /// Write the transcript to FILE, or to a new file in the folder FILE/
+    #[arg(long, value_name = "FILE", conflicts_with = "no_log")]
+    pub log: Option<PathBuf>,
+
+    /// Write no transcript
+    #[arg(long)]
+    pub no_log: bool,
+
+    /// Write passwords and the like in clear into the transcript and onto the screen
+    #[arg(long)]
+    pub keep_secrets: bool,
+
+    /// What becomes of message data in the transcript: keep, elide, or elide=LINES
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    pub bodies: Bodies,
+
+    /// The name to log in with
+    #[arg(short = 'u', long, value_name = "USER", value_parser = user_name)]
+    pub user: Option<String>,
+
+    /// Log in at once, as the user of -u or of the URL, by the strongest way that the server offers, and show how each line is made
+    #[arg(long)]
+    pub login: bool,
+
+    /// Log in without TLS in a way that everybody can read, and do not ask
+    #[arg(long)]
+    pub allow_plaintext: bool,
+
+    /// Where a password comes from.
+    #[command(flatten)]
+    pub password: PasswordArgs,
+
+    /// Keep nothing back: lines that start with `:` or `?` go to the server too
+    #[arg(long)]
+    pub raw: bool,
+
+    /// In a script: send without waiting for each reply, except behind STLS, AUTH and QUIT
+    #[arg(long)]
+    pub pipeline: bool,
+
+    /// In a script: continue after a reply that is not +OK; the exit code is 1
+    #[arg(long)]
+    pub keep_going: bool,
+
+    /// Replies to VERB go on until a line with one dot
+    #[arg(long, value_name = "VERB")]
+    pub multi: Vec<String>,
+
+    /// Replies to VERB are one line
+    #[arg(long, value_name = "VERB")]
+    pub single: Vec<String>,
+
+    /// Seconds to wait for a connection, and in a script for each reply [default: 15, and 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<Duration>,
+
+    /// Close the connection when the server has sent more than this: octets, or with K, M or G [default: 4G]
+    #[arg(long, value_name = "SIZE", value_parser = read_size)]
+    pub max_size: Option<u64>,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: ColorChoice,
+
+    /// Lines only, for screen readers: no colours, no pager, no line editor; `:pass` asks for a password unseen
+    #[arg(long)]
+    pub plain: bool,
+}
+
+impl SessionArgs {
+    /// The verbs whose replies have a shape that was given.
+    #[must_use]
+    pub fn shapes(&self) -> [(&[String], Shape); 2] {
+        [(&self.multi, Shape::Multi), (&self.single, Shape::Single)]
+    }
+}
+
+/// How to check a server, and what to show it.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct TlsArgs {
+    /// Go on although the server's certificate is not to be trusted
+    #[arg(long)]
+    insecure: bool,
+
+    /// Trust the certificates in this PEM file too
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+
+    /// The lowest TLS version to agree to
+    #[arg(long, value_enum, value_name = "VERSION")]
+    tls_min: Option<Version>,
+
+    /// The highest TLS version to agree to
+    #[arg(long, value_enum, value_name = "VERSION")]
+    tls_max: Option<Version>,
+
+    /// Show this certificate (PEM) to the server
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+
+    /// The key of --cert (PEM, PKCS #8)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+}
+
+impl TlsArgs {
+    /// The settings that they say.
+    #[must_use]
+    pub fn settings(self) -> TlsSettings {
+        TlsSettings {
+            is_insecure: self.insecure,
+            ca: self.ca,
+            min: self.tls_min,
+            max: self.tls_max,
+            own_certificate: self.cert.zip(self.key),
+            ..TlsSettings::default()
+        }
+    }
+}
+
+/// Reads a time in seconds, for options.
+///
+/// Errors: it is no time above zero.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|time| !time.is_zero())
+        .ok_or_else(|| "not a time above zero".to_owned())
+}
+
+/// A session to be held.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What the server is called, in the transcript's head.
+    pub server: String,
+    /// What the server is called in the name of the transcript's file.
+    pub file_name: String,
+    /// Where to connect.
+    pub target: Target,
+    /// Other servers for the same maildrop, in the order to try them.
+    pub spares: Vec<Target>,
+    /// The proxy that is to connect.
+    pub proxy: Option<Proxy>,
+    /// How the server was found, as an event of the transcript; None when it was named.
+    pub found: Option<String>,
+    /// The user who was named with the target, and not with an earlier one.
+    pub user: Option<String>,
+    /// How to check the server.
+    pub tls: TlsSettings,
+    /// Send STLS first.
+    pub is_stls: bool,
+    /// What was secret on the connections before this one.
+    pub secrets: Secrets,
+    /// Lines of poptalk's own to begin with.
+    pub welcome: Option<String>,
+    /// The options.
+    pub args: SessionArgs,
+}
+
+impl Plan {
+    /// The user who is to log in, as far as is known: the one of the target, or that of `-u`.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref().or(self.args.user.as_deref())
+    }
+
+    /// Where the transcript goes.
+    #[must_use]
+    pub fn log_place(&self) -> LogPlace {
+        match (&self.args.log, self.args.no_log) {
+            (_, true) => LogPlace::Nowhere,
+            (Some(path), _) => LogPlace::Path(path.clone()),
+            (None, _) => LogPlace::StateFolder,
+        }
+    }
+
+    /// How long to wait; `reply` is for scripts, a person waits as long as they like.
+    #[must_use]
+    pub fn waits(&self, is_script: bool) -> Waits {
+        let given = self.args.timeout;
+        Waits {
+            connect: given.unwrap_or(Duration::from_secs(15)),
+            reply: is_script.then(|| given.unwrap_or(Duration::from_secs(60))),
+            octets: self.args.max_size.unwrap_or(MAX_SIZE),
+        }
+    }
+
+    /// Connects. The transcript is opened first; `on_log` is told where it is, or why there is none.
+    ///
+    /// Errors: no connection, no TLS, or a transcript that was asked for by name can't be made.
+    pub fn open(
+        &self,
+        is_script: bool,
+        watcher: Box<dyn Watcher>,
+        on_log: &mut dyn FnMut(Result<Option<PathBuf>, String>),
+    ) -> Result<Connection, Failure> {
+        let now = Timestamp::now();
+        let place = self.log_place();
+        let mut recorder = Recorder::new(Hider::sharing(self.args.keep_secrets, &self.secrets));
+        recorder.set_bodies(self.args.bodies);
+        // A script needs to see no mail; what it prints are the octets as they come.
+        recorder.tell_messages(!is_script);
+        match file::open(&place, &self.file_name, now) {
+            Ok(None) => on_log(Ok(None)),
+            Ok(Some(log)) => {
+                let head = file::head(&self.server, now, self.args.keep_secrets);
+                recorder.set_file(Some(Box::new(log.file)), &head);
+                on_log(Ok(Some(log.path)));
+            }
+            Err(error) => {
+                if let LogPlace::Path(path) = place {
+                    return Err(Failure::Log(path, error));
+                }
+                on_log(Err(plain(&error)));
+            }
+        }
+        for (verbs, shape) in self.args.shapes() {
+            for verb in verbs {
+                recorder.set_shape(verb, shape, 0);
+            }
+        }
+        if let Some(found) = &self.found {
+            recorder.event(found, 0);
+        }
+        if let Some(login) = self.proxy.as_ref().and_then(|proxy| proxy.login.as_ref()) {
+            // A proxy may say it again where the server should speak.
+            recorder.remember("proxy-password", &login.password);
+        }
+        if let Some(password) = password::at_hand(&self.args.password) {
+            recorder.remember("password", &password);
+        }
+        let route = Route {
+            target: &self.target,
+            spares: &self.spares,
+            proxy: self.proxy.as_ref(),
+        };
+        Ok(Connection::open(
+            route,
+            &self.tls,
+            self.waits(is_script),
+            recorder,
+            watcher,
+        )?)
+    }
+}
+
+/// What is said where STLS was asked for and there is no TLS.
+pub const NO_TLS: &str = "no TLS: the server did not agree to STLS";
+
+/// Whether a line of the client sends a secret, or begins an exchange that will.
+#[must_use]
+pub fn sends_secret(line: &[u8]) -> bool {
+    let begins_exchange =
+        |row: &Command| row.effect == Effect::Login && row.shape(line) == Shape::Sasl;
+    Command::of_line(line).is_some_and(begins_exchange)
+        || secret::place(line, Role::Command, true).is_some()
+        || secret::is_response(line)
+}
+
+/// The line `PASS` with the password of `user` on `host`, from where the options say, or by `ask`.
+///
+/// Errors: there is no password to be had.
+pub fn pass_line(
+    plan: &Plan,
+    host: &str,
+    user: &str,
+    ask: Option<&mut dyn FnMut() -> io::Result<Zeroizing<Vec<u8>>>>,
+) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
+    let password = password::find(&plan.args.password, host, user, ask)?;
+    let mut line = Zeroizing::new(Vec::with_capacity(password.len() + 5));
+    line.extend_from_slice(b"PASS ");
+    line.extend_from_slice(&password);
+    Ok(line)
+}
+
+/// Starts another transcript on an open connection; returns where it is.
+///
+/// Errors: the file can't be made.
+pub fn log_elsewhere(
+    connection: &Connection,
+    plan: &Plan,
+    path: PathBuf,
+) -> Result<Option<PathBuf>, String> {
+    let now = Timestamp::now();
+    let log =
+        file::open(&LogPlace::Path(path), &plan.file_name, now).map_err(|error| plain(&error))?;
+    let path = log.as_ref().map(|log| log.path.clone());
+    let file = log.map(|log| Box::new(log.file) as Box<dyn Write + Send>);
+    connection.order(Order::SetFile(
+        file,
+        file::head(&plan.server, now, plan.args.keep_secrets),
+    ));
+    Ok(path)
+}
+
+/// How a session ends, which would be by `exit`, when its transcript is looked at: one that failed is a failure where all else was
+/// well. `tell` is told what is not known yet: that the file is gone, which a system does not tell to who writes into it.
+pub fn kept(exit: Exit, end: &Standing, log: Option<&Path>, tell: &mut dyn FnMut(&str)) -> Exit {
+    let gone = log.filter(|path| !end.has_log_failed && !path.exists());
+    if let Some(path) = gone {
+        tell(&format!(
+            "the transcript {} is not there any more: it was moved or removed during the session",
+            file::shorten(path)
+        ));
+    }
+    match exit {
+        Exit::Well if end.has_log_failed || gone.is_some() => Exit::Usage,
+        exit => exit,
+    }
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The transcript can't be made.
+    #[error("transcript {path}: {why}", path = .0.display(), why = plain(.1))]
+    Log(PathBuf, io::Error),
+    /// No connection.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+impl Failure {
+    /// The exit code for it.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Log(..) => Exit::Usage,
+            Self::Open(OpenError::Tls(_)) => Exit::Tls,
+            Self::Open(_) => Exit::NoConnection,
+        }
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Log(_, error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Some("a transcript is never overwritten; name another file with --log".to_owned())
+            }
+            Self::Log(_, error) if error.kind() == io::ErrorKind::NotADirectory => {
+                Some(file::other_place(error).to_owned())
+            }
+            Self::Log(..) => {
+                Some("name a file in a folder that you can write to, or use --no-log".to_owned())
+            }
+            Self::Open(OpenError::Dial(error)) => Some(error.hint().to_owned()),
+            Self::Open(OpenError::Tls(error)) => error.hint.clone(),
+            Self::Open(OpenError::Io(_)) => None,
+        }
+    }
+}

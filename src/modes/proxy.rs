@@ -1,0 +1,539 @@
+//! Between a mail client and a server: both talk through us, and each connection leaves a transcript.
+
+mod leg;
+mod opening;
+mod stls;
+mod talk;
+mod tape;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use crate::base::service::Service;
+use crate::modes::plan::MAX_SIZE;
+use crate::modes::serve::tls::Acceptor;
+use crate::modes::serve::{Certificate, MOST_CONNECTIONS, ServeError, listen};
+use crate::net::engine::Ending;
+use crate::net::target::Target;
+use crate::net::tls::{TlsSettings, UNANNOUNCED};
+use crate::pop3::tracker::{Cut, Side};
+use crate::transcript::elide::Bodies;
+use crate::transcript::file::LogPlace;
+use crate::transcript::secret::Secrets;
+use talk::Talk;
+use tape::Tape;
+
+/// After this time without an octet either way a connection is closed when nothing else is said: longer than any server
+/// waits (RFC 1939 §3 wants ten minutes at least), so that its own autologout is seen.
+pub const IDLE: Duration = Duration::from_secs(1800);
+
+/// How long an address of the server is tried.
+const CONNECT: Duration = Duration::from_secs(15);
+
+/// How long a handshake may take, and the talk before one.
+const HANDSHAKE: Duration = Duration::from_secs(30);
+
+/// How long to wait when no connection can be accepted, for want of file handles for example.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// Tokens of the listening thread.
+const PLAIN: Token = Token(0);
+const TLS: Token = Token(1);
+const STOP: Token = Token(2);
+
+/// Tokens of a connection; `STOP` is one as well.
+const CLIENT: Token = Token(0);
+const SERVER: Token = Token(1);
+
+/// Between whom to stand, and how.
+#[derive(Debug, Clone)]
+pub struct ProxyOptions {
+    /// The server. Where its TLS starts at once, it is told here.
+    pub target: Target,
+    /// Say STLS to the server before the client is greeted.
+    pub is_stls: bool,
+    /// How to check the server.
+    pub server_tls: TlsSettings,
+    /// The address for clear text and STLS. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The address for TLS from the first octet, if there is to be one.
+    pub tls_listen: Option<SocketAddr>,
+    /// The certificate that clients see.
+    pub certificate: Certificate,
+    /// Where the transcript of each connection goes: a folder.
+    pub log: LogPlace,
+    /// Secrets are written and shown.
+    pub is_keeping: bool,
+    /// What becomes of message data in the transcripts.
+    pub bodies: Bodies,
+    /// Each line is told as it passes.
+    pub is_verbose: bool,
+    /// After this time without an octet either way the connection is closed.
+    pub idle: Duration,
+    /// So many octets of both sides pass on one connection; behind more of them it is closed.
+    pub max_size: u64,
+    /// How many connections are held at the same time; one more is refused.
+    pub most_connections: usize,
+}
+
+impl ProxyOptions {
+    /// A proxy for `target` on a free port of this machine, without transcripts.
+    #[must_use]
+    pub fn new(target: Target) -> Self {
+        Self {
+            target,
+            is_stls: false,
+            server_tls: TlsSettings::default(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls_listen: None,
+            certificate: Certificate::default(),
+            log: LogPlace::Nowhere,
+            is_keeping: false,
+            bodies: Bodies::Keep,
+            is_verbose: false,
+            idle: IDLE,
+            max_size: MAX_SIZE,
+            most_connections: MOST_CONNECTIONS,
+        }
+    }
+}
+
+/// What happens on a proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyEvent {
+    /// A client has connected.
+    Started(SocketAddr),
+    /// Lines that have passed, for a screen: who the client is, `C:` or `S:`, and the line; LF at the end of each.
+    Lines(String),
+    /// A connection is over.
+    Ended(Report),
+}
+
+/// What a connection has been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The client.
+    pub peer: SocketAddr,
+    /// Version and cipher on the client's leg; None where there was no TLS.
+    pub client_tls: Option<String>,
+    /// Version and cipher on the server's leg; None where there was no TLS.
+    pub server_tls: Option<String>,
+    /// How many commands the client has sent.
+    pub commands: u64,
+    /// Whether it has logged in.
+    pub has_logged_in: bool,
+    /// How many octets went to the client, TLS not counted.
+    pub octets: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How a connection came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The client closed, or can't be reached any more.
+    ClosedByClient,
+    /// The server closed.
+    ClosedByServer,
+    /// Nothing came for too long, from either side.
+    TimedOut,
+    /// More octets have passed than are to be stored.
+    TooMuch,
+    /// There were too many connections.
+    Refused,
+    /// The handshake with the client failed; why.
+    TlsFailed(String),
+    /// There is no connection to the server, or no TLS on it; why.
+    NoServer(String),
+    /// The server greets as another service; nothing of the client was sent to it.
+    OtherService(&'static Service),
+    /// This side sent octets between STLS and the handshake.
+    Injected(Side),
+    /// The connection to the server broke; why.
+    Lost(String),
+    /// The proxy was stopped.
+    Stopped,
+}
+
+impl Outcome {
+    /// The event text of a transcript that is cut off at `cut`.
+    fn event(&self, cut: Cut) -> String {
+        match self {
+            Self::ClosedByClient | Self::TlsFailed(_) => Ending::ByClient.event(),
+            Self::ClosedByServer => Ending::ByServer(cut).event(),
+            Self::Lost(why) => Ending::Lost(why.clone(), cut).event(),
+            Self::TimedOut
+            | Self::TooMuch
+            | Self::Refused
+            | Self::NoServer(_)
+            | Self::OtherService(_)
+            | Self::Injected(_)
+            | Self::Stopped => "closed by proxy".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for ProxyEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started(peer) => write!(f, "{peer}: connected"),
+            Self::Lines(lines) => write!(f, "{}", lines.trim_end_matches('\n')),
+            Self::Ended(report) => write!(f, "{report}"),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |count: u64| if count == 1 { "" } else { "s" };
+        let (commands, octets) = (self.commands, self.octets);
+        write!(f, "{}: {commands} command{}", self.peer, plural(commands))?;
+        if self.has_logged_in {
+            write!(f, ", logged in")?;
+        }
+        write!(f, ", {octets} octet{}", plural(octets))?;
+        for (who, tls) in [("client", &self.client_tls), ("server", &self.server_tls)] {
+            if let Some(tls) = tls {
+                write!(f, ", {who} {tls}")?;
+            }
+        }
+        match &self.outcome {
+            Outcome::ClosedByClient => write!(f, ", closed by client"),
+            Outcome::ClosedByServer => write!(f, ", closed by server"),
+            Outcome::TimedOut => write!(f, ", timed out"),
+            Outcome::TooMuch => write!(f, ", more than --max-size: closed"),
+            Outcome::Refused => write!(f, ", refused: too many connections"),
+            Outcome::TlsFailed(why) => write!(f, ", TLS failed: {why}"),
+            Outcome::NoServer(why) => write!(f, ", no server: {why}"),
+            Outcome::OtherService(service) => write!(f, ", this is {}", service.name),
+            Outcome::Injected(Side::Client) => {
+                write!(f, ", commands behind STLS in clear: closed")
+            }
+            Outcome::Injected(Side::Server) => {
+                write!(f, ", octets of the server's before TLS in clear: closed")
+            }
+            Outcome::Lost(why) => write!(f, ", lost: {why}"),
+            Outcome::Stopped => write!(f, ", proxy stopped"),
+        }
+    }
+}
+
+/// How long to wait for what.
+#[derive(Debug, Clone, Copy)]
+struct Waits {
+    connect: Duration,
+    handshake: Duration,
+    idle: Duration,
+}
+
+/// What the connections share.
+struct Shared {
+    target: Target,
+    is_stls: bool,
+    server_tls: TlsSettings,
+    acceptor: Option<Acceptor>,
+    log: LogPlace,
+    is_keeping: bool,
+    secrets: Secrets,
+    bodies: Bodies,
+    is_verbose: bool,
+    waits: Waits,
+    max_size: u64,
+    is_stopping: AtomicBool,
+    /// A transcript could not be made, or not be written to its end.
+    has_lost_log: AtomicBool,
+    on_event: Box<dyn Fn(ProxyEvent) + Send + Sync>,
+}
+
+impl Shared {
+    fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::SeqCst)
+    }
+
+    fn tell(&self, event: ProxyEvent) {
+        (self.on_event)(event);
+    }
+
+    /// A connection has no transcript, or no whole one.
+    fn lose_log(&self, what: &str) {
+        self.has_lost_log.store(true, Ordering::SeqCst);
+        crate::modes::report::warning(what);
+    }
+}
+
+/// A proxy that runs. Dropped, it closes its ports and connections, and waits until their transcripts are closed too.
+pub struct Proxying {
+    address: SocketAddr,
+    tls_address: Option<SocketAddr>,
+    certificate_pem: Option<String>,
+    shared: Arc<Shared>,
+    waker: Waker,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Proxying {
+    /// Starts. What happens is told to `on_event` from the threads of the connections; while it does not return, that
+    /// connection waits.
+    ///
+    /// Errors: an address can't be listened on, the certificate is not usable, or the platform has no TLS for servers and
+    /// `tls_listen` asks for it.
+    pub fn start(
+        options: ProxyOptions,
+        on_event: impl Fn(ProxyEvent) + Send + Sync + 'static,
+    ) -> Result<Self, ServeError> {
+        let (acceptor, certificate_pem) = match Acceptor::new(&options.certificate, None) {
+            Ok(Some((acceptor, pem))) => (Some(acceptor), Some(pem)),
+            Ok(None) if options.tls_listen.is_some() => return Err(ServeError::NoTls),
+            Ok(None) => (None, None),
+            Err(why) => return Err(ServeError::Certificate(why)),
+        };
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), STOP)?;
+        let (address, plain) = listen(&poll, options.listen, PLAIN)?;
+        let tls_listener = options
+            .tls_listen
+            .map(|address| listen(&poll, address, TLS))
+            .transpose()?;
+        let (tls_address, tls_listener) = tls_listener.unzip();
+        let shared = Arc::new(Shared {
+            target: options.target,
+            is_stls: options.is_stls,
+            server_tls: options.server_tls,
+            acceptor,
+            log: options.log,
+            is_keeping: options.is_keeping,
+            secrets: Secrets::by_user(),
+            bodies: options.bodies,
+            is_verbose: options.is_verbose,
+            max_size: options.max_size,
+            waits: Waits {
+                connect: CONNECT.min(options.idle),
+                handshake: HANDSHAKE.min(options.idle),
+                idle: options.idle,
+            },
+            is_stopping: AtomicBool::new(false),
+            has_lost_log: AtomicBool::new(false),
+            on_event: Box::new(on_event),
+        });
+        let listening = Listening {
+            poll,
+            plain,
+            tls: tls_listener,
+            shared: Arc::clone(&shared),
+            open: Vec::new(),
+            most: options.most_connections,
+        };
+        let thread = thread::Builder::new()
+            .name("proxy".to_owned())
+            .spawn(|| listening.run())?;
+        Ok(Self {
+            address,
+            tls_address,
+            certificate_pem,
+            shared,
+            waker,
+            thread: Some(thread),
+        })
+    }
+
+    /// The address for clear text and STLS, with the port that was taken.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address for TLS from the first octet, with the port that was taken.
+    #[must_use]
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls_address
+    }
+
+    /// The certificate that clients see, in PEM form; None where there is no TLS for them.
+    #[must_use]
+    pub fn certificate_pem(&self) -> Option<&str> {
+        self.certificate_pem.as_deref()
+    }
+
+    /// Ends it, as dropping it does; returns whether each connection left a whole transcript where it was to leave one.
+    #[must_use]
+    pub fn stop(self) -> bool {
+        let shared = Arc::clone(&self.shared);
+        drop(self);
+        !shared.has_lost_log.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Proxying {
+    fn drop(&mut self) {
+        self.shared.is_stopping.store(true, Ordering::SeqCst);
+        // Without the waker the thread would wait for ever, so it is not waited for then.
+        if self.waker.wake().is_ok()
+            && let Some(thread) = self.thread.take()
+        {
+            // A panic there was told already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Proxying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxying")
+            .field("address", &self.address)
+            .field("tls_address", &self.tls_address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection, seen from the listening thread.
+struct Open {
+    waker: Waker,
+    /// It waits for the system, and can't be woken.
+    dialling: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+/// The thread that accepts connections.
+struct Listening {
+    poll: Poll,
+    plain: TcpListener,
+    tls: Option<TcpListener>,
+    shared: Arc<Shared>,
+    open: Vec<Open>,
+    most: usize,
+}
+
+impl Listening {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(8);
+        let mut timeout = None;
+        while !self.shared.is_stopping() {
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => thread::sleep(BREATH),
+                _ => {}
+            }
+            // Both listeners, whatever the event was for: it is told only once, also when a connection could not be taken.
+            let is_all = self.accept_all(false) & self.accept_all(true);
+            timeout = (!is_all).then_some(BREATH);
+        }
+        for open in self.open {
+            // Who dials ends by itself; its transcript says that much.
+            if open.waker.wake().is_ok() && !open.dialling.load(Ordering::SeqCst) {
+                let _ = open.thread.join();
+            }
+        }
+    }
+
+    /// Accepts what is waiting; false when something is left that could not be accepted now.
+    fn accept_all(&mut self, is_tls: bool) -> bool {
+        loop {
+            let listener = if is_tls {
+                self.tls.as_ref()
+            } else {
+                Some(&self.plain)
+            };
+            let Some(listener) = listener else {
+                return true;
+            };
+            match listener.accept() {
+                Ok((socket, peer)) => self.hold(socket, peer, is_tls),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return true,
+                    io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
+                    _ => return false,
+                },
+            }
+        }
+    }
+
+    /// Holds a connection in a thread of its own.
+    fn hold(&mut self, mut socket: TcpStream, peer: SocketAddr, is_tls: bool) {
+        self.open.retain(|open| !open.thread.is_finished());
+        let is_room = self.open.len() < self.most;
+        let ready = is_room.then(|| ready(&mut socket)).and_then(Result::ok);
+        let Some((poll, waker)) = ready else {
+            // Inside TLS nothing can be said before a handshake. The socket is new enough to take a line.
+            if !is_tls {
+                let _ =
+                    socket.write_all(b"-ERR [SYS/TEMP] too many connections; try again later\r\n");
+            }
+            self.shared.tell(ProxyEvent::Ended(Report {
+                peer,
+                client_tls: None,
+                server_tls: None,
+                commands: 0,
+                has_logged_in: false,
+                octets: 0,
+                outcome: Outcome::Refused,
+            }));
+            return;
+        };
+        let shared = Arc::clone(&self.shared);
+        let dialling = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&dialling);
+        let thread = thread::Builder::new()
+            .name(format!("proxy {peer}"))
+            .spawn(move || run(&shared, socket, peer, is_tls, poll, told));
+        // Without a thread the socket is closed with what was to be run there.
+        if let Ok(thread) = thread {
+            self.open.push(Open {
+                waker,
+                dialling,
+                thread,
+            });
+        }
+    }
+}
+
+/// What a connection waits by, and who wakes it.
+fn ready(socket: &mut TcpStream) -> io::Result<(Poll, Waker)> {
+    let poll = Poll::new()?;
+    let interest = Interest::READABLE | Interest::WRITABLE;
+    poll.registry().register(socket, CLIENT, interest)?;
+    let waker = Waker::new(poll.registry(), STOP)?;
+    Ok((poll, waker))
+}
+
+/// Holds a connection to its end, and tells what happened.
+fn run(
+    shared: &Shared,
+    socket: TcpStream,
+    peer: SocketAddr,
+    is_tls: bool,
+    poll: Poll,
+    dialling: Arc<AtomicBool>,
+) {
+    // A line waits for nothing. It works without as well.
+    let _ = socket.set_nodelay(true);
+    shared.tell(ProxyEvent::Started(peer));
+    let tape = Tape::new(shared, &peer.to_string());
+    let mut talk = Talk::new(shared, tape, poll, socket, dialling);
+    let outcome = talk.hold(is_tls);
+    talk.record_held();
+    let cut = talk.tape.finish();
+    talk.tape.event(&outcome.event(cut));
+    if talk.server.is_unannounced() {
+        talk.tape.event(&format!("upstream {UNANNOUNCED}"));
+    }
+    let (client_tls, server_tls) = talk.tls.clone();
+    let report = Report {
+        peer,
+        client_tls,
+        server_tls,
+        commands: talk.tape.commands,
+        has_logged_in: talk.tape.has_logged_in,
+        octets: talk.tape.octets,
+        outcome,
+    };
+    let is_gentle = report.outcome != Outcome::Stopped;
+    shared.tell(ProxyEvent::Ended(report));
+    talk.close(is_gentle);
+}

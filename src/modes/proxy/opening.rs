@@ -1,0 +1,248 @@
+//! The start of a connection: the way to the server, and TLS on either leg.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use mio::{Interest, Token};
+
+use super::leg::{Came, Stream};
+use super::talk::Talk;
+use super::{Outcome, SERVER};
+use crate::base::service::Service;
+use crate::modes::serve::tls::Handshake;
+use crate::net::dial::{dial, plain};
+use crate::net::tls::{self, TlsError};
+use crate::pop3::tracker::{Side, Status};
+
+/// The longest greeting, and reply to our own STLS, in octets.
+const LINE_MAX: usize = 4096;
+
+/// The longest reply of our own in octets, line end included (RFC 2449 §4).
+const REPLY_MAX: usize = 512;
+
+/// How many octets that nobody is to use are told in an event.
+const TOLD_MAX: usize = 256;
+
+/// Who else is woken while a handshake waits.
+const CLIENT: Token = super::CLIENT;
+
+impl Talk<'_> {
+    /// Connects to the server, so far as the options say; on return its leg is ready. What the server said already is for
+    /// the client then.
+    pub(super) fn reach_server(&mut self) -> Result<(), Outcome> {
+        let shared = self.shared;
+        self.is_dialling(true);
+        let dialled = dial(&shared.target, shared.waits.connect);
+        self.is_dialling(false);
+        let (socket, address) = match dialled {
+            Ok(dialled) => dialled,
+            Err(error) => {
+                let why = error.to_string();
+                self.tape.event(&why);
+                return Err(self.refuse(why));
+            }
+        };
+        self.tape.event(&format!("connected upstream {address}"));
+        let ready = || -> io::Result<mio::net::TcpStream> {
+            socket.set_nonblocking(true)?;
+            socket.set_nodelay(true)?;
+            let mut socket = mio::net::TcpStream::from_std(socket);
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            self.poll
+                .registry()
+                .register(&mut socket, SERVER, interest)?;
+            Ok(socket)
+        };
+        self.server.stream = match ready() {
+            Ok(socket) => Stream::Plain(socket),
+            Err(error) => return Err(self.refuse(plain(&error))),
+        };
+        if shared.target.is_tls {
+            self.secure_server(false)
+                .map_err(|error| self.refuse(error.to_string()))?;
+        } else if shared.is_stls {
+            self.ask_for_tls()?;
+        }
+        Ok(())
+    }
+
+    /// Says STLS to the server in place of the client, before the greeting is handed on.
+    fn ask_for_tls(&mut self) -> Result<(), Outcome> {
+        let greeting = self.own_line("a greeting")?;
+        if Status::of_line(&greeting) != Status::Positive {
+            // It is the client that was refused; what is said in clear behind that is nobody's.
+            self.tell_client(&greeting)?;
+            if let Some(service) = Service::of_start(&greeting) {
+                return Err(Outcome::OtherService(service));
+            }
+            let why = match Status::of_line(&greeting) {
+                Status::Malformed => {
+                    "the greeting is neither +OK nor -ERR; STLS was not sent".to_owned()
+                }
+                _ => "the greeting says no".to_owned(),
+            };
+            return Err(Outcome::NoServer(why));
+        }
+        self.is_greeted = true;
+        self.tape.event("upstream C: STLS");
+        self.tell_server(b"STLS\r\n");
+        let reply = self.own_line("a reply to STLS")?;
+        let shown = String::from_utf8_lossy(&reply).trim_end().to_owned();
+        self.tape.event(&format!("upstream S: {shown}"));
+        if Status::of_line(&reply) != Status::Positive {
+            return Err(self.refuse(format!("the server refuses STLS: {shown}")));
+        }
+        self.secure_server(true)
+            .map_err(|error| self.refuse(error.to_string()))?;
+        self.tell_client(&greeting)
+    }
+
+    /// One line of the server's that is not handed on as it comes. Nothing may stand behind it: we have asked for no more, and
+    /// what came in clear is not to be taken for what comes inside TLS (RFC 2595 §4).
+    fn own_line(&mut self, what: &str) -> Result<Vec<u8>, Outcome> {
+        let deadline = Instant::now() + self.shared.waits.handshake;
+        let mut line = Vec::new();
+        let mut buffer = [0; LINE_MAX];
+        let end = loop {
+            // Fails at once where the server is gone; reading tells it then.
+            let _ = self.server.send();
+            match self.server.read(&mut buffer) {
+                Came::Octets(count) => {
+                    line.extend_from_slice(buffer.get(..count).unwrap_or_default())
+                }
+                Came::Nothing => {
+                    if !self.wait_until(deadline)? {
+                        return Err(self.refuse(format!("{what} did not come in time")));
+                    }
+                }
+                Came::End => return Err(self.refuse(format!("closed in place of {what}"))),
+                Came::Broken(why) => return Err(self.refuse(why)),
+            }
+            if let Some(lf) = memchr::memchr(b'\n', &line) {
+                break lf + 1;
+            }
+            if line.len() > LINE_MAX {
+                return Err(self.refuse(format!("{what} that does not end")));
+            }
+        };
+        let behind = line.split_off(end);
+        // Other services greet in several lines.
+        if behind.is_empty() || Service::of_start(&line).is_some() {
+            return Ok(line);
+        }
+        self.tape.event(&format!(
+            "upstream injected {} octets before the TLS handshake: {}",
+            behind.len(),
+            behind.get(..TOLD_MAX).unwrap_or(&behind).escape_ascii()
+        ));
+        self.refuse("octets in clear that nobody had asked for".to_owned());
+        Err(Outcome::Injected(Side::Server))
+    }
+
+    /// Greets the client with the news that there is no server.
+    fn refuse(&mut self, why: String) -> Outcome {
+        let text = format!(
+            "-ERR [SYS/TEMP] no connection to {}: {why}",
+            self.shared.target
+        );
+        let mut line: Vec<u8> = text
+            .chars()
+            .map(|c| if c.is_ascii_graphic() { c } else { ' ' })
+            .map(|c| u8::try_from(c).unwrap_or(b'?'))
+            .take(REPLY_MAX - 2)
+            .collect();
+        line.extend_from_slice(b"\r\n");
+        // Who has gone meanwhile is told nothing.
+        let _ = self.tell_client(&line);
+        Outcome::NoServer(why)
+    }
+
+    /// Does the TLS handshake with the server.
+    pub(super) fn secure_server(&mut self, is_stls: bool) -> Result<(), TlsError> {
+        let Stream::Plain(socket) = std::mem::replace(&mut self.server.stream, Stream::None) else {
+            return Ok(());
+        };
+        let shared = self.shared;
+        let wait_max = shared.waits.handshake;
+        let deadline = Instant::now() + wait_max;
+        let (poll, events, client) = (&mut self.poll, &mut self.events, &mut self.client);
+        let mut wait = || {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // A failed wait is tried again until the time is up.
+            let _ = poll.poll(events, Some(left));
+            if events.iter().any(|event| event.token() == CLIENT) {
+                client.wake();
+            }
+            let what = if shared.is_stopping() {
+                "stopped".to_owned()
+            } else if left.is_zero() {
+                let seconds = wait_max.as_secs_f64();
+                format!("no answer to the TLS handshake for {seconds} s")
+            } else {
+                return Ok(());
+            };
+            Err(TlsError {
+                what,
+                hint: None,
+                heard: None,
+            })
+        };
+        let host = &shared.target.host;
+        match tls::handshake(socket, host, &shared.server_tls, is_stls, &mut wait) {
+            Ok((stream, facts)) => {
+                self.server.stream = Stream::Server(Box::new(stream));
+                self.server.wake();
+                self.tape.event(&format!("upstream {}", facts.event()));
+                self.tls.1 = Some(format!("{} {}", facts.version, facts.cipher));
+                Ok(())
+            }
+            Err(error) => {
+                self.tape.event(&format!("upstream tls failed: {error}"));
+                if let Some(hint) = &error.hint {
+                    crate::modes::report::warning(&format!("{}: {error}; {hint}", shared.target));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Does the TLS handshake with the client.
+    pub(super) fn secure_client(&mut self) -> Result<(), Outcome> {
+        let Some(acceptor) = &self.shared.acceptor else {
+            return Ok(());
+        };
+        let Stream::Plain(socket) = std::mem::replace(&mut self.client.stream, Stream::None) else {
+            return Ok(());
+        };
+        let deadline = Instant::now() + self.shared.waits.handshake;
+        let mut handshake = acceptor.begin(socket);
+        let why = loop {
+            match handshake {
+                Handshake::Done(inside) => {
+                    let facts = inside.facts();
+                    self.client.stream = Stream::Client(Box::new(inside));
+                    self.client.wake();
+                    self.tape.tls_started(&facts);
+                    self.tls.0 = Some(facts);
+                    return Ok(());
+                }
+                Handshake::Waiting(half) => {
+                    if !self.wait_until(deadline)? {
+                        break "not done in time".to_owned();
+                    }
+                    handshake = half.go_on();
+                }
+                Handshake::Failed(why) => break why,
+            }
+        };
+        self.tape.event(&format!("tls failed: {why}"));
+        Err(Outcome::TlsFailed(why))
+    }
+
+    /// Waits for something on a socket; false when `deadline` has passed.
+    pub(super) fn wait_until(&mut self, deadline: Instant) -> Result<bool, Outcome> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.wait(Some(left))?;
+        Ok(left > Duration::ZERO)
+    }
+}

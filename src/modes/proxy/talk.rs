@@ -1,0 +1,496 @@
+//! One connection: what comes on a leg is recorded and handed on to the other one, no faster than that takes it.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll};
+
+use super::leg::{Came, Leg, Stream};
+use super::stls::{self, Capabilities};
+use super::tape::Tape;
+use super::{CLIENT, Outcome, SERVER, Shared};
+use crate::base::figures;
+use crate::base::service::Service;
+use crate::net::dial::plain;
+use crate::pop3::tracker::{Awaited, Side, State};
+
+/// How many octets are read at once.
+const READ_MAX: usize = 128 * 1024;
+
+/// So many octets of the client may wait for the reply to STLS, or for the end of a line that may be STLS.
+const HELD_MAX: usize = 64 * 1024;
+
+/// So much of a greeting is looked at for its first line.
+const GREETING_MAX: usize = 4096;
+
+/// After so much silence the start of a line is recorded that more was likely to come of.
+const FLUSH_AFTER: Duration = Duration::from_millis(200);
+
+/// How long the client may take to close when it is told that it is over.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// How long the server may take to close when the client has.
+const LAST_REPLIES: Duration = Duration::from_secs(60);
+
+/// How many octets are read from a client that is told that it is over and does not stop.
+const MOST_LEFT_OVER: usize = 1 << 20;
+
+/// A connection between a client and a server.
+pub(super) struct Talk<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) tape: Tape<'a>,
+    pub(super) poll: Poll,
+    pub(super) events: Events,
+    pub(super) client: Leg,
+    pub(super) server: Leg,
+    /// Version and cipher on the leg of the client, and on that of the server.
+    pub(super) tls: (Option<String>, Option<String>),
+    /// Told to who may want to stop us: a thread that dials can't be woken.
+    dialling: Arc<AtomicBool>,
+    /// What the client sent and is not recorded and handed on yet.
+    held: Vec<u8>,
+    /// Whether a line starts in `held`.
+    is_line_start: bool,
+    /// The server's greeting so far, until its first line is known.
+    greeting: Vec<u8>,
+    /// The greeting's first line is known, and is not another service's: the client may be heard.
+    pub(super) is_greeted: bool,
+    /// The client's STLS is ours to answer.
+    is_stls_ours: bool,
+    capabilities: Capabilities,
+    buffer: Vec<u8>,
+    last_moved: Instant,
+    flush_due: Option<Instant>,
+    /// Who closed first.
+    ended: Option<Outcome>,
+}
+
+impl<'a> Talk<'a> {
+    pub(super) fn new(
+        shared: &'a Shared,
+        tape: Tape<'a>,
+        poll: Poll,
+        client: mio::net::TcpStream,
+        dialling: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            shared,
+            tape,
+            poll,
+            events: Events::with_capacity(8),
+            client: Leg::new(Stream::Plain(client)),
+            server: Leg::new(Stream::None),
+            tls: (None, None),
+            dialling,
+            held: Vec::new(),
+            is_line_start: true,
+            greeting: Vec::new(),
+            is_greeted: false,
+            is_stls_ours: false,
+            capabilities: Capabilities::default(),
+            buffer: vec![0; READ_MAX],
+            last_moved: Instant::now(),
+            flush_due: None,
+            ended: None,
+        }
+    }
+
+    /// The whole of it; returns how it ended.
+    pub(super) fn hold(&mut self, is_tls: bool) -> Outcome {
+        let mut run = || -> Result<(), Outcome> {
+            if is_tls {
+                self.secure_client()?;
+            }
+            self.reach_server()?;
+            self.last_moved = Instant::now();
+            loop {
+                self.turn()?;
+            }
+        };
+        match run() {
+            Err(outcome) => outcome,
+            Ok(()) => Outcome::Stopped,
+        }
+    }
+
+    pub(super) fn is_dialling(&self, is: bool) {
+        self.dialling.store(is, Ordering::SeqCst);
+    }
+
+    /// Moves what can be moved, or else waits.
+    fn turn(&mut self) -> Result<(), Outcome> {
+        if self.shared.is_stopping() {
+            return Err(Outcome::Stopped);
+        }
+        let mut has_moved = self.hear_client()?;
+        has_moved |= self.hear_server()?;
+        match self.server.send() {
+            Ok(sent) => has_moved |= sent,
+            Err(_) => self.stop_sending(),
+        }
+        has_moved |= self.client.send().map_err(|_| self.client_gone())?;
+        if self.tape.is_full() {
+            let most = figures::size(self.shared.max_size);
+            self.tape
+                .event(&format!("more than {most} have passed (--max-size)"));
+            return Err(Outcome::TooMuch);
+        }
+        if has_moved {
+            self.last_moved = Instant::now();
+            return Ok(());
+        }
+        self.pass_on_ends()?;
+        let now = Instant::now();
+        if self.flush_due.is_some_and(|due| now >= due) {
+            self.flush_due = None;
+            self.tape.flush();
+        }
+        let quiet = now.saturating_duration_since(self.last_moved);
+        let limit = self.patience();
+        if quiet >= limit {
+            if let Some(ended) = self.ended.take() {
+                return Err(ended);
+            }
+            self.tape
+                .event(&format!("timeout after {} s", limit.as_secs_f64()));
+            return Err(Outcome::TimedOut);
+        }
+        let flush = self.flush_due.map(|due| due.saturating_duration_since(now));
+        let wait = [Some(limit - quiet), flush].into_iter().flatten().min();
+        self.wait(wait)
+    }
+
+    /// How long nothing may move.
+    fn patience(&self) -> Duration {
+        let limit = self.shared.waits.idle;
+        if self.client.has_ended {
+            limit.min(LAST_REPLIES)
+        } else {
+            limit
+        }
+    }
+
+    /// Waits for something on a socket.
+    pub(super) fn wait(&mut self, time: Option<Duration>) -> Result<(), Outcome> {
+        match self.poll.poll(&mut self.events, time) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => {
+                return Err(Outcome::Lost(plain(&error)));
+            }
+            _ => {}
+        }
+        for event in &self.events {
+            match event.token() {
+                CLIENT => self.client.wake(),
+                SERVER => self.server.wake(),
+                _ => {}
+            }
+        }
+        if self.shared.is_stopping() {
+            return Err(Outcome::Stopped);
+        }
+        Ok(())
+    }
+
+    /// Takes what the client has sent, where there is room for it.
+    fn hear_client(&mut self) -> Result<bool, Outcome> {
+        let mut has_moved = false;
+        if self.held.len() < HELD_MAX && self.server.has_room() {
+            has_moved = self.read_client()?;
+        }
+        while self.is_greeted
+            && !self.held.is_empty()
+            && !self.tape.tracker().is_before_tls()
+            && self.server.has_room()
+        {
+            let cut = stls::cut(&self.held, self.is_line_start, self.client.has_ended);
+            if cut == 0 {
+                if self.held.len() >= HELD_MAX {
+                    return Err(Outcome::Lost(
+                        "a line of the client's that does not end".into(),
+                    ));
+                }
+                break;
+            }
+            let behind = self.held.split_off(cut);
+            let octets = std::mem::replace(&mut self.held, behind);
+            self.is_line_start = octets.last() == Some(&b'\n');
+            self.flush_due = Some(Instant::now() + FLUSH_AFTER);
+            self.tape.feed(Side::Client, &octets);
+            let is_inside = self.client.is_tls() || self.server.is_tls();
+            let is_ours = is_inside || self.shared.acceptor.is_none();
+            if is_ours && self.tape.tracker().is_before_tls() {
+                self.is_stls_ours = true;
+                self.answer_stls()?;
+            } else {
+                self.tell_server(&octets);
+            }
+            has_moved = true;
+        }
+        Ok(has_moved)
+    }
+
+    /// Reads into `held`.
+    fn read_client(&mut self) -> Result<bool, Outcome> {
+        let room = HELD_MAX.saturating_sub(self.held.len());
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let came = self.client.read(buffer.get_mut(..room).unwrap_or_default());
+        if let Came::Octets(count) = came {
+            self.held
+                .extend_from_slice(buffer.get(..count).unwrap_or_default());
+        }
+        self.buffer = buffer;
+        match came {
+            Came::Octets(_) => Ok(true),
+            Came::Nothing => Ok(false),
+            Came::End => {
+                self.ended.get_or_insert(Outcome::ClosedByClient);
+                Ok(true)
+            }
+            Came::Broken(_) => Err(self.client_gone()),
+        }
+    }
+
+    /// Takes what the server has sent, where there is room for it.
+    fn hear_server(&mut self) -> Result<bool, Outcome> {
+        if !self.client.has_room() {
+            return Ok(false);
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let came = self.server.read(&mut buffer);
+        let result = match came {
+            Came::Octets(count) => self
+                .take_server(buffer.get(..count).unwrap_or_default())
+                .map(|()| true),
+            Came::Nothing => Ok(false),
+            Came::End => {
+                self.ended.get_or_insert(Outcome::ClosedByServer);
+                self.release().map(|()| true)
+            }
+            Came::Broken(why) => {
+                self.ended.get_or_insert(Outcome::Lost(why));
+                self.release().map(|()| true)
+            }
+        };
+        self.buffer = buffer;
+        result
+    }
+
+    fn take_server(&mut self, octets: &[u8]) -> Result<(), Outcome> {
+        self.flush_due = Some(Instant::now() + FLUSH_AFTER);
+        if !self.is_greeted
+            && let Err(other) = self.look_at_greeting(octets)
+        {
+            // The client may see it; nothing that the client says is handed on.
+            self.tell_client(octets)?;
+            return Err(other);
+        }
+        let mut rest = octets;
+        while !rest.is_empty() {
+            if !self.adds_stls() {
+                self.release()?;
+                self.tell_client(rest)?;
+                break;
+            }
+            let is_capa = self.tape.tracker().awaited() == Some(Awaited::Terminator("CAPA".into()));
+            let (ready, behind) = self.capabilities.feed(is_capa, rest);
+            rest = behind;
+            if let Some(line) = ready {
+                if line.is_short_of_stls {
+                    self.tape.event("the proxy adds STLS to the capabilities");
+                    self.tell_client(b"STLS\r\n")?;
+                }
+                self.tell_client(&line.octets)?;
+            }
+        }
+        if self.tape.tracker().is_tls_agreed() {
+            return self.upgrade();
+        }
+        self.answer_stls()
+    }
+
+    /// Looks for another service in the first line of the greeting.
+    ///
+    /// Errors: the server is another service.
+    fn look_at_greeting(&mut self, octets: &[u8]) -> Result<(), Outcome> {
+        let room = GREETING_MAX.saturating_sub(self.greeting.len());
+        let part = octets.get(..room).unwrap_or(octets);
+        self.greeting.extend_from_slice(part);
+        if let Some(service) = Service::of_start(&self.greeting) {
+            return Err(Outcome::OtherService(service));
+        }
+        let is_whole = memchr::memchr(b'\n', &self.greeting).is_some();
+        self.is_greeted = is_whole || self.greeting.len() >= GREETING_MAX;
+        Ok(())
+    }
+
+    /// Whether the capabilities, should they come, are to have STLS added: where TLS is on with the server, the client may have
+    /// it too.
+    fn adds_stls(&self) -> bool {
+        let state = self.tape.tracker().state();
+        self.server.is_tls()
+            && !self.client.is_tls()
+            && self.shared.acceptor.is_some()
+            && matches!(state, State::Greeting | State::Authorization)
+    }
+
+    /// Hands on the start of a line that was kept back.
+    fn release(&mut self) -> Result<(), Outcome> {
+        let kept = self.capabilities.take();
+        if kept.is_empty() {
+            return Ok(());
+        }
+        self.tell_client(&kept)
+    }
+
+    /// Records octets of the server's, or in its place, and hands them on.
+    pub(super) fn tell_client(&mut self, octets: &[u8]) -> Result<(), Outcome> {
+        let injected = self.tape.feed(Side::Server, octets);
+        if injected > 0 {
+            let used = octets.len().saturating_sub(injected);
+            self.client.keep(octets.get(..used).unwrap_or_default());
+            self.client.drop_last_line();
+            return Err(Outcome::Injected(Side::Server));
+        }
+        if self.tape.tracker().is_tls_agreed() {
+            // A client that has seen it begins the handshake; first it must be sure that there will be one.
+            self.client.keep(octets);
+            return Ok(());
+        }
+        self.client.take(octets).map_err(|_| self.client_gone())
+    }
+
+    /// Hands on what was recorded. A server that takes no more may still have something to say.
+    pub(super) fn tell_server(&mut self, octets: &[u8]) {
+        if !self.server.is_shut && self.server.take(octets).is_err() {
+            self.stop_sending();
+        }
+    }
+
+    fn stop_sending(&mut self) {
+        self.server.forget();
+        self.server.is_shut = true;
+    }
+
+    /// The client can't be reached any more.
+    fn client_gone(&mut self) -> Outcome {
+        self.ended.take().unwrap_or(Outcome::ClosedByClient)
+    }
+
+    /// Answers the STLS that is ours to answer, once all replies before it are complete.
+    fn answer_stls(&mut self) -> Result<(), Outcome> {
+        let tracker = self.tape.tracker();
+        let state = tracker.state();
+        self.is_stls_ours &= tracker.is_before_tls();
+        if !self.is_stls_ours || state == State::Greeting || tracker.outstanding() > 1 {
+            return Ok(());
+        }
+        self.is_stls_ours = false;
+        self.release()?;
+        let reply: &[u8] = if self.client.is_tls() {
+            b"-ERR TLS is on already\r\n"
+        } else if self.shared.acceptor.is_none() {
+            b"-ERR no TLS on this side of the proxy\r\n"
+        } else if state != State::Authorization {
+            b"-ERR STLS comes before the login\r\n"
+        } else {
+            b"+OK begin TLS\r\n"
+        };
+        self.tape.event("the proxy answers STLS");
+        self.tell_client(reply)?;
+        if self.tape.tracker().is_tls_agreed() {
+            return self.upgrade();
+        }
+        Ok(())
+    }
+
+    /// STLS was answered by `+OK`: TLS on the legs that have none. The `+OK` is the last that waits for the client.
+    fn upgrade(&mut self) -> Result<(), Outcome> {
+        self.read_client()?;
+        if !self.held.is_empty() {
+            self.client.drop_last_line();
+            return Err(self.injected_by_client());
+        }
+        if !self.server.is_tls() {
+            // Still nothing of the client's has been handed on inside TLS; it sees the connection end.
+            if let Err(error) = self.secure_server(true) {
+                self.client.drop_last_line();
+                return Err(Outcome::NoServer(error.to_string()));
+            }
+        }
+        let deadline = Instant::now() + self.shared.waits.handshake;
+        loop {
+            self.client.send().map_err(|_| self.client_gone())?;
+            if self.client.waiting() == 0 {
+                break;
+            }
+            if !self.wait_until(deadline)? {
+                return Err(Outcome::TimedOut);
+            }
+        }
+        self.secure_client()?;
+        self.is_line_start = true;
+        self.last_moved = Instant::now();
+        Ok(())
+    }
+
+    /// RFC 2595 §4: what was sent in clear behind STLS is not to be taken for what comes inside TLS.
+    fn injected_by_client(&mut self) -> Outcome {
+        let octets = std::mem::take(&mut self.held);
+        self.tape.event(&format!(
+            "client injected {} octets before the TLS handshake",
+            octets.len()
+        ));
+        self.tape.feed(Side::Client, &octets);
+        Outcome::Injected(Side::Client)
+    }
+
+    /// A side that sends no more, and all that it sent was handed on: the other side is told so. Where it is the server, that
+    /// is the end: what a client says then has nobody to read it.
+    fn pass_on_ends(&mut self) -> Result<(), Outcome> {
+        if self.server.has_ended && self.client.waiting() == 0 {
+            return Err(self.ended.take().unwrap_or(Outcome::ClosedByServer));
+        }
+        if self.client.has_ended && self.held.is_empty() && self.server.waiting() == 0 {
+            self.server.shut();
+        }
+        Ok(())
+    }
+
+    /// Records what the client sent and the server never got, where it came to an end first.
+    pub(super) fn record_held(&mut self) {
+        let octets = std::mem::take(&mut self.held);
+        if octets.is_empty() {
+            return;
+        }
+        let (count, plural) = (octets.len(), if octets.len() == 1 { "" } else { "s" });
+        self.tape.event(&format!(
+            "client sent {count} octet{plural} that were not passed on"
+        ));
+        self.tape.feed(Side::Client, &octets);
+    }
+
+    /// Closes both legs. With `is_gentle` the client gets all that was meant for it.
+    pub(super) fn close(mut self, is_gentle: bool) {
+        self.server.close();
+        if is_gentle {
+            let deadline = Instant::now() + LINGER;
+            while self.client.send().is_ok()
+                && self.client.waiting() > 0
+                && matches!(self.wait_until(deadline), Ok(true))
+            {}
+            self.client.shut();
+            // Closing with octets unread would be a reset, which can take the last reply away from the client.
+            let mut count = 0;
+            while !self.client.has_ended && count < MOST_LEFT_OVER {
+                match self.client.read(&mut self.buffer) {
+                    Came::Octets(more) => count += more,
+                    Came::Nothing if matches!(self.wait_until(deadline), Ok(true)) => {}
+                    _ => break,
+                }
+            }
+        }
+        self.client.close();
+    }
+}

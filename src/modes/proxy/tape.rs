@@ -1,0 +1,261 @@
+//! What is written about one connection, and shown of it while it goes on.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::{ProxyEvent, Shared};
+use crate::base::escape;
+use crate::pop3::tracker::{Cut, LineEnd, Side, State, Tracker};
+use crate::transcript::file;
+use crate::transcript::recorder::{Recorder, Seen};
+use crate::transcript::secret::Hider;
+use crate::transcript::{Hole, Piece};
+
+/// A shown line that is longer is shown in parts of about so many octets.
+const SHOWN_MAX: usize = 8 * 1024;
+
+/// The transcript of a connection, and what was counted in it.
+pub(super) struct Tape<'a> {
+    shared: &'a Shared,
+    peer: String,
+    recorder: Recorder,
+    start: Instant,
+    view: Option<View>,
+    /// Commands of the client, STLS included.
+    pub(super) commands: u64,
+    pub(super) has_logged_in: bool,
+    /// Octets for the client.
+    pub(super) octets: u64,
+    /// Octets of both sides.
+    passed: u64,
+}
+
+impl<'a> Tape<'a> {
+    /// Opens the transcript of `peer`'s connection. One that can't be made is done without.
+    pub(super) fn new(shared: &'a Shared, peer: &str) -> Self {
+        let now = Timestamp::now();
+        let mut recorder = Recorder::new(Hider::sharing(shared.is_keeping, &shared.secrets));
+        recorder.set_bodies(shared.bodies);
+        match file::open(&shared.log, &format!("proxy-{peer}"), now) {
+            Ok(None) => {}
+            Ok(Some(log)) => {
+                let head = file::head(&shared.target.to_string(), now, shared.is_keeping);
+                recorder.set_file(Some(Box::new(log.file)), &head);
+            }
+            Err(error) => shared.lose_log(&format!(
+                "{peer}: no transcript: {}",
+                crate::net::dial::plain(&error)
+            )),
+        }
+        recorder.event(&format!("connected {peer}"), 0);
+        Self {
+            shared,
+            peer: peer.to_owned(),
+            recorder,
+            start: Instant::now(),
+            view: shared.is_verbose.then(|| View::new(peer)),
+            commands: 0,
+            has_logged_in: false,
+            octets: 0,
+            passed: 0,
+        }
+    }
+
+    /// Whether no more octets are to pass.
+    pub(super) fn is_full(&self) -> bool {
+        self.passed > self.shared.max_size
+    }
+
+    pub(super) fn tracker(&self) -> &Tracker {
+        self.recorder.tracker()
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Records octets before they are handed on. Returns how many of them came between `+OK` to STLS and the handshake.
+    pub(super) fn feed(&mut self, side: Side, octets: &[u8]) -> usize {
+        let mut injected = 0;
+        self.record(|recorder, now_ms, see| {
+            recorder.feed(side, octets, now_ms, &mut |seen| {
+                if let Seen::Injected { count, .. } = &seen {
+                    injected += count;
+                }
+                see(seen);
+            });
+        });
+        let count = octets.len() as u64;
+        self.passed = self.passed.saturating_add(count);
+        if side == Side::Server {
+            self.octets = self.octets.saturating_add(count);
+        }
+        injected
+    }
+
+    /// Nothing has come for a while: the start of a line is recorded.
+    pub(super) fn flush(&mut self) {
+        self.record(|recorder, now_ms, see| recorder.flush(now_ms, see));
+    }
+
+    pub(super) fn event(&mut self, event: &str) {
+        let now_ms = self.now_ms();
+        self.recorder.event(event, now_ms);
+        self.tell_trouble();
+        if let Some(view) = &mut self.view {
+            let text = view.event(event);
+            self.shared.tell(ProxyEvent::Lines(text));
+        }
+    }
+
+    /// The client's leg is inside TLS now.
+    pub(super) fn tls_started(&mut self, facts: &str) {
+        self.event(&format!("tls {facts}"));
+        self.recorder.tls_started();
+    }
+
+    /// Nothing more will come; what was cut.
+    pub(super) fn finish(&mut self) -> Cut {
+        let mut cut = Cut::Nothing;
+        self.record(|recorder, now_ms, see| cut = recorder.finish(now_ms, see));
+        if let Some(view) = &mut self.view {
+            let text = view.rest();
+            if !text.is_empty() {
+                self.shared.tell(ProxyEvent::Lines(text));
+            }
+        }
+        cut
+    }
+
+    fn record(&mut self, run: impl FnOnce(&mut Recorder, u64, &mut dyn FnMut(Seen))) {
+        let now_ms = self.now_ms();
+        let Self {
+            recorder,
+            view,
+            commands,
+            has_logged_in,
+            ..
+        } = self;
+        let mut shown = String::new();
+        run(recorder, now_ms, &mut |seen| {
+            match &seen {
+                Seen::CommandSent(_) => *commands += 1,
+                Seen::StateChanged(State::Transaction) => *has_logged_in = true,
+                _ => {}
+            }
+            if let Some(view) = view {
+                view.show(&seen, &mut shown);
+            }
+        });
+        self.tell_trouble();
+        if !shown.is_empty() {
+            self.shared.tell(ProxyEvent::Lines(shown));
+        }
+    }
+
+    fn tell_trouble(&mut self) {
+        if let Some(error) = self.recorder.take_failure() {
+            let why = crate::net::dial::plain(&error);
+            let peer = &self.peer;
+            self.shared.lose_log(&format!(
+                "{peer}: the transcript can't be written any more: {why}"
+            ));
+        }
+    }
+}
+
+/// The lines of a connection as text for a screen. A line is shown when it is whole.
+struct View {
+    peer: String,
+    client: Vec<u8>,
+    server: Vec<u8>,
+}
+
+impl View {
+    fn new(peer: &str) -> Self {
+        Self {
+            peer: peer.to_owned(),
+            client: Vec::new(),
+            server: Vec::new(),
+        }
+    }
+
+    fn show(&mut self, seen: &Seen, shown: &mut String) {
+        match seen {
+            Seen::Line {
+                side, pieces, end, ..
+            } => {
+                for piece in pieces {
+                    match piece {
+                        Piece::Octets(octets) => self.put(*side, octets, shown),
+                        Piece::Hole(Hole::Named(name)) => {
+                            self.put(*side, format!("{{{{{name}}}}}").as_bytes(), shown);
+                        }
+                        Piece::Hole(_) => {}
+                    }
+                }
+                if *end != LineEnd::None {
+                    self.end_line(*side, shown);
+                }
+            }
+            Seen::Data { side, octets } => {
+                for line in octets.split_inclusive(|octet| *octet == b'\n') {
+                    let text = line.strip_suffix(b"\n");
+                    self.put(*side, text.unwrap_or(line), shown);
+                    if text.is_some() {
+                        self.end_line(*side, shown);
+                    }
+                }
+            }
+            Seen::Injected { octets, .. } => self.put(Side::Server, octets, shown),
+            _ => {}
+        }
+    }
+
+    fn line(&mut self, side: Side) -> &mut Vec<u8> {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+
+    fn put(&mut self, side: Side, octets: &[u8], shown: &mut String) {
+        self.line(side).extend_from_slice(octets);
+        if self.line(side).len() > SHOWN_MAX {
+            self.end_line(side, shown);
+        }
+    }
+
+    fn end_line(&mut self, side: Side, shown: &mut String) {
+        let line = std::mem::take(self.line(side));
+        let mark = match side {
+            Side::Client => 'C',
+            Side::Server => 'S',
+        };
+        shown.push_str(&self.peer);
+        shown.extend([' ', mark, ':', ' ']);
+        escape::escape(line.strip_suffix(b"\r").unwrap_or(&line), shown);
+        shown.push('\n');
+    }
+
+    fn event(&mut self, event: &str) -> String {
+        let mut text = self.rest();
+        text.push_str(&self.peer);
+        text.push_str(" * ");
+        escape::escape(event.as_bytes(), &mut text);
+        text.push('\n');
+        text
+    }
+
+    /// Lines that have not ended.
+    fn rest(&mut self) -> String {
+        let mut text = String::new();
+        for side in [Side::Client, Side::Server] {
+            if !self.line(side).is_empty() {
+                self.end_line(side, &mut text);
+            }
+        }
+        text
+    }
+}

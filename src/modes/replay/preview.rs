@@ -1,0 +1,93 @@
+//! What a transcript is about, read before it is played.
+
+use std::path::Path;
+
+use super::{ReplayError, cue, read};
+use crate::pop3::command::{Command, Effect, Shape, Words};
+use crate::pop3::tracker::Side;
+use crate::servers::player::{Action, Player};
+use crate::transcript::{Item, Piece};
+
+/// What a transcript is about, before it is played.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// The head `server`.
+    pub server: Option<String>,
+    /// How replies to some verbs are read (`:multi`, `:single`).
+    pub shapes: Vec<(String, Shape)>,
+    /// A handshake failed.
+    pub has_tls_failure: bool,
+    /// TLS began before the greeting.
+    pub is_tls: bool,
+    /// How many answers were recorded.
+    pub answers: u64,
+    /// The first row that changes the maildrop, or may, and what it says.
+    pub change: Option<(usize, String)>,
+    /// It is a piece of a session: its first row is the client's, and no event tells of the connection.
+    pub is_piece: bool,
+    /// How many lines the client sent.
+    pub lines: u64,
+}
+
+impl Preview {
+    /// Reads the whole of a transcript.
+    ///
+    /// Errors: it can't be read.
+    pub fn of(path: &Path) -> Result<Self, ReplayError> {
+        let mut preview = Self::default();
+        let (mut has_rows, mut is_connected) = (false, false);
+        for item in read(path)? {
+            match item.map_err(|error| ReplayError::Parse(path.to_owned(), error))? {
+                Item::Head { name, text } if name == "server" => preview.server = Some(text),
+                Item::Row(row) => {
+                    preview.is_piece |= !has_rows && !is_connected && row.side == Side::Client;
+                    has_rows = true;
+                }
+                Item::Event(event) if event.starts_with("connected ") => is_connected = true,
+                Item::Event(event) if event.starts_with("taken as ") => {
+                    let told =
+                        Shape::of_event(&event).map(|(verb, shape)| (verb.to_owned(), shape));
+                    preview.shapes.extend(told);
+                }
+                Item::Event(event) if event.starts_with("tls ") => {
+                    preview.is_tls |= !has_rows;
+                    preview.has_tls_failure |= event.starts_with("tls failed");
+                }
+                _ => {}
+            }
+        }
+        let mut player = Player::new(read(path)?);
+        while let Some(cue) = cue(&mut player, path)? {
+            preview.answers = cue.answers;
+            if let Action::Send {
+                pieces,
+                is_response,
+                ..
+            } = cue.action
+            {
+                preview.lines += 1;
+                if !is_response && preview.change.is_none() {
+                    preview.change = change(&pieces).map(|verb| (cue.row, verb));
+                }
+            }
+        }
+        Ok(preview)
+    }
+}
+
+/// The verb of a line that changes the maildrop, or is not known and so may change it.
+fn change(pieces: &[Piece]) -> Option<String> {
+    let Some(Piece::Octets(line)) = pieces.first() else {
+        return None;
+    };
+    let verb = || {
+        let verb = Words::of(line).next().unwrap_or_default();
+        String::from_utf8_lossy(verb).to_ascii_uppercase()
+    };
+    match Command::of_line(line) {
+        Some(row) if row.effect == Effect::Delete || row.verb == "XTND XMIT" => Some(verb()),
+        Some(_) => None,
+        // An empty line has no verb.
+        None => Some(verb()).filter(|verb| !verb.is_empty()),
+    }
+}

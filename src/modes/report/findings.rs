@@ -1,0 +1,457 @@
+//! Findings for people and for programs.
+
+use std::io::{self, Write};
+
+use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+use serde::Serialize;
+
+use super::shown;
+use crate::analysis::finding::{Finding, Level, Sight};
+use crate::base::escape;
+use crate::base::style::{Paint, Style};
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+    /// JUnit XML, for build servers
+    Junit,
+    /// A page for a bug report: one file that fetches nothing and runs nothing
+    Html,
+}
+
+/// What was judged, and what was found in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Judged {
+    /// The probe of `check` that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<&'static str>,
+    /// Why nothing, or not all of it, was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
+    /// What else is to be known of it: its session ended early, and the next entry has the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// What was judged: the name of a file, or of several; none where the probe was not played.
+    pub files: Vec<String>,
+    /// The findings, in the order of the file.
+    pub findings: Vec<Finding>,
+    /// It was played, and what it is for could not be tested.
+    #[serde(skip)]
+    pub is_untested: bool,
+    /// The rules that found something which an earlier entry tells, and the worst level of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repeats: Vec<&'static str>,
+    /// The worst level of what is told by an earlier entry.
+    #[serde(skip)]
+    pub repeated: Option<Level>,
+    /// Findings that were counted and not kept.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub beyond: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// What comes of judging, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Nothing was found.
+    Pass,
+    /// Only what is worth knowing.
+    Info,
+    /// A SHOULD is not kept.
+    NonStrict,
+    /// A MUST is not kept, it can harm somebody, or two recordings differ.
+    Fail,
+    /// It was not played.
+    Skipped,
+}
+
+impl Verdict {
+    /// All, in the order in which they are counted for people.
+    pub const ALL: [Self; 5] = [
+        Self::Pass,
+        Self::NonStrict,
+        Self::Fail,
+        Self::Info,
+        Self::Skipped,
+    ];
+
+    /// Its name, as in every format.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Info => "info",
+            Self::NonStrict => "non-strict",
+            Self::Fail => "fail",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl Judged {
+    /// What came of it: what the worst finding makes it.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let own = self.findings.iter().map(|finding| finding.level).max();
+        match own.max(self.repeated) {
+            None if self.files.is_empty() || self.is_untested => Verdict::Skipped,
+            None => Verdict::Pass,
+            Some(Level::Info) => Verdict::Info,
+            Some(Level::Should) => Verdict::NonStrict,
+            Some(Level::Difference | Level::Must | Level::Security) => Verdict::Fail,
+        }
+    }
+
+    /// What it is called in a report: its probe, or its files.
+    fn name(&self) -> String {
+        match self.probe {
+            Some(probe) => probe.to_owned(),
+            None => self.files.join(" and "),
+        }
+    }
+}
+
+/// Findings for people, one paragraph each: file and row, level, id, message, how often; the row as evidence, hint, source.
+///
+/// Errors: `out` can't be written.
+pub fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Result<()> {
+    let file = judged.files.first().map_or("", String::as_str);
+    for finding in &judged.findings {
+        let row = finding.row.map(|row| format!(":{row}")).unwrap_or_default();
+        let paint = match finding.level {
+            Level::Info => Paint::Note,
+            Level::Difference | Level::Should => Paint::Warning,
+            Level::Must | Level::Security => Paint::Negative,
+        };
+        let level = style.paint(paint, finding.level.name());
+        let place = shown(&format!("{file}{row}"));
+        let id = finding.id;
+        let count = match finding.count {
+            0 | 1 => String::new(),
+            count => format!(" ({count} times)"),
+        };
+        writeln!(
+            out,
+            "{place}: {level} {id}: {}{count}",
+            shown(&finding.message)
+        )?;
+        if !finding.octets.is_empty() {
+            writeln!(out, "  | {}", shown(&finding.octets))?;
+        }
+        for sight in &finding.more {
+            let row = sight.row.map(|row| format!(" (row {row})"));
+            let row = row.unwrap_or_default();
+            writeln!(out, "  | {}{row}", shown(&sight.octets))?;
+        }
+        if let Some(hint) = &finding.hint {
+            writeln!(out, "  hint: {}", shown(hint))?;
+        }
+        if !finding.source.is_empty() {
+            writeln!(out, "  source: {}", finding.source)?;
+        }
+    }
+    Ok(())
+}
+
+/// The same with each finding once, where it was found first, and a list of where else it was found.
+#[must_use]
+pub fn grouped(judged: &[Judged]) -> Vec<Judged> {
+    let mut grouped: Vec<Judged> = Vec::new();
+    for one in judged {
+        let mut one = one.clone();
+        let findings = std::mem::take(&mut one.findings);
+        for finding in findings {
+            let before = grouped.iter_mut().flat_map(|entry| &mut entry.findings);
+            let Some(first) = before.into_iter().find(|first| first.id == finding.id) else {
+                one.findings.push(finding);
+                continue;
+            };
+            one.repeats.push(finding.id);
+            one.repeated = one.repeated.max(Some(finding.level));
+            let row = finding.row;
+            let here = Sight {
+                probe: one.probe,
+                row,
+                octets: finding.octets,
+            };
+            first.more.push(here);
+            first
+                .more
+                .extend(finding.more.into_iter().map(|sight| Sight {
+                    probe: one.probe,
+                    ..sight
+                }));
+        }
+        grouped.push(one);
+    }
+    grouped
+}
+
+/// Everything judged as one JSON object, `{"judged": [...]}`, and a line end. `no_login`: why a login that was wanted failed.
+///
+/// Errors: `out` can't be written.
+pub fn json(out: &mut dyn Write, judged: &[Judged], no_login: Option<&str>) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Entry<'a> {
+        verdict: Verdict,
+        #[serde(flatten)]
+        judged: &'a Judged,
+    }
+    #[derive(Serialize)]
+    struct Report<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        no_login: Option<&'a str>,
+        judged: Vec<Entry<'a>>,
+    }
+    let entries = judged.iter().map(|judged| Entry {
+        verdict: judged.verdict(),
+        judged,
+    });
+    let judged = entries.collect();
+    let text = serde_json::to_string_pretty(&Report { no_login, judged })?;
+    // JSON escapes C0; what else could drive a terminal, or is not seen, may be written as an escape (RFC 8259 §7).
+    for c in text.chars() {
+        if c == '\x7f' || escape::is_hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+        } else {
+            write!(out, "{c}")?;
+        }
+    }
+    writeln!(out)
+}
+
+/// Everything judged as JUnit XML: a suite for what was judged, a failed case for each finding, one case that passes where there is
+/// none, and one that is skipped, with the reason, for a probe that was not played.
+///
+/// Errors: `out` can't be written.
+pub fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
+    let mut xml = quick_xml::Writer::new_with_indent(&mut *out, b' ', 2);
+    xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    let failed = |one: &Judged| {
+        let failures = one.findings.iter().filter(|one| one.level.is_failure());
+        failures.count()
+    };
+    let total: usize = judged.iter().map(|one| one.findings.len().max(1)).sum();
+    let failures: usize = judged.iter().map(failed).sum();
+    let mut suites = BytesStart::new("testsuites");
+    suites.push_attribute(("name", "poptalk"));
+    suites.push_attribute(("tests", total.to_string().as_str()));
+    suites.push_attribute(("failures", failures.to_string().as_str()));
+    xml.write_event(Event::Start(suites))?;
+    for one in judged {
+        let name = shown(&one.name());
+        let is_skipped = one.verdict() == Verdict::Skipped;
+        let mut suite = BytesStart::new("testsuite");
+        suite.push_attribute(("name", name.as_str()));
+        let count = one.findings.len().max(1);
+        suite.push_attribute(("tests", count.to_string().as_str()));
+        suite.push_attribute(("failures", failed(one).to_string().as_str()));
+        suite.push_attribute(("errors", "0"));
+        suite.push_attribute(("skipped", if is_skipped { "1" } else { "0" }));
+        xml.write_event(Event::Start(suite))?;
+        if is_skipped {
+            let why = shown(one.skipped.as_deref().unwrap_or_default());
+            let mut skipped = BytesStart::new("skipped");
+            skipped.push_attribute(("message", why.as_str()));
+            xml.write_event(Event::Start(case(&name, "not played")))?;
+            xml.write_event(Event::Empty(skipped))?;
+            xml.write_event(Event::End(BytesEnd::new("testcase")))?;
+        } else if one.findings.is_empty() {
+            xml.write_event(Event::Empty(case(&name, "nothing found")))?;
+        }
+        for finding in &one.findings {
+            let title = format!("{} row {}", finding.id, rows(finding));
+            let test = case(&name, &title);
+            if !finding.level.is_failure() {
+                xml.write_event(Event::Empty(test))?;
+                continue;
+            }
+            xml.write_event(Event::Start(test))?;
+            let message = shown(&finding.message);
+            let mut failure = BytesStart::new("failure");
+            failure.push_attribute(("type", finding.level.name()));
+            failure.push_attribute(("message", message.as_str()));
+            xml.write_event(Event::Start(failure))?;
+            let hint = finding.hint.iter().map(|hint| format!("hint: {hint}"));
+            let source =
+                (!finding.source.is_empty()).then(|| format!("source: {}", finding.source));
+            let more: Vec<String> = hint.chain(source).collect();
+            let more = shown(&more.join("; "));
+            if !more.is_empty() {
+                xml.write_event(Event::Text(BytesText::new(&more)))?;
+            }
+            xml.write_event(Event::End(BytesEnd::new("failure")))?;
+            xml.write_event(Event::End(BytesEnd::new("testcase")))?;
+        }
+        xml.write_event(Event::End(BytesEnd::new("testsuite")))?;
+    }
+    xml.write_event(Event::End(BytesEnd::new("testsuites")))?;
+    writeln!(out)
+}
+
+/// Everything judged as a page of HTML.
+///
+/// Errors: `out` can't be written.
+pub fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
+    let title = |one: &Judged| match &one.skipped {
+        Some(why) => format!("{}: {} ({why})", one.name(), one.verdict().name()),
+        None => format!("{}: {}", one.name(), one.verdict().name()),
+    };
+    let mut parts = judged
+        .iter()
+        .map(|one| (title(one), one.findings.as_slice()));
+    crate::analysis::show::html::report(out, "What poptalk found", &mut parts)
+}
+
+fn case<'a>(class: &str, name: &str) -> BytesStart<'a> {
+    let mut case = BytesStart::new("testcase");
+    case.push_attribute(("classname", class));
+    case.push_attribute(("name", name));
+    case
+}
+
+/// The rows of a finding, for people: `12`, or `12|14` of a difference.
+fn rows(finding: &Finding) -> String {
+    let row = |row: Option<usize>| row.map_or_else(|| "-".to_owned(), |row| row.to_string());
+    match finding.other_row {
+        Some(_) => format!("{}|{}", row(finding.row), row(finding.other_row)),
+        None => row(finding.row),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged() -> Judged {
+        let finding = |id, level, hint: Option<&str>, source| Finding {
+            id,
+            level,
+            row: Some(14),
+            other_row: None,
+            offset: Some(300),
+            octets: ".hidden".to_owned(),
+            count: if level == Level::Must { 2 } else { 1 },
+            more: Vec::new(),
+            message: "a dot \u{1b}[2J & <b>".to_owned(),
+            hint: hint.map(str::to_owned),
+            source,
+        };
+        Judged {
+            files: vec!["a.pop3".to_owned()],
+            findings: vec![
+                finding(
+                    "dot-stuffing",
+                    Level::Must,
+                    Some("double it"),
+                    "RFC 1939 §3",
+                ),
+                finding("late", Level::Info, None, ""),
+            ],
+            ..Judged::default()
+        }
+    }
+
+    fn printed(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        print(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn people_read_place_level_and_what_to_do() {
+        let style = Style::new(
+            crate::base::style::ColorChoice::Never,
+            owo_colors::Stream::Stdout,
+        );
+        let want = "\
+a.pop3:14: must dot-stuffing: a dot ^[[2J & <b> (2 times)
+  | .hidden
+  hint: double it
+  source: RFC 1939 §3
+a.pop3:14: info late: a dot ^[[2J & <b>
+  | .hidden
+";
+        assert_eq!(printed(|out| text(out, &judged(), style)), want);
+    }
+
+    #[test]
+    fn what_several_probes_found_is_told_once_with_each_place() {
+        let sight = |probe, row, octets: &str| Sight {
+            probe,
+            row: Some(row),
+            octets: octets.to_owned(),
+        };
+        let mut first = Judged {
+            probe: Some("greeting"),
+            ..judged()
+        };
+        first.findings[0].more = vec![sight(None, 20, ".other")];
+        let mut second = Judged {
+            probe: Some("session"),
+            ..first.clone()
+        };
+        second.findings[1].id = "early";
+        let untold = Judged {
+            probe: Some("auth"),
+            ..Judged::default()
+        };
+        let grouped = grouped(&[first, untold, second]);
+        let ids = |one: &Judged| one.findings.iter().map(|one| one.id).collect::<Vec<_>>();
+        assert_eq!(ids(&grouped[0]), ["dot-stuffing", "late"]);
+        assert_eq!(ids(&grouped[2]), ["early"]);
+        assert_eq!(grouped[2].repeats, ["dot-stuffing"]);
+        let verdicts: Vec<Verdict> = grouped.iter().map(Judged::verdict).collect();
+        assert_eq!(verdicts, [Verdict::Fail, Verdict::Skipped, Verdict::Fail]);
+        assert_eq!(
+            grouped[0].findings[0].more,
+            [
+                sight(None, 20, ".other"),
+                sight(Some("session"), 14, ".hidden"),
+                sight(Some("session"), 20, ".other"),
+            ]
+        );
+        assert!(grouped[0].findings[1].more.is_empty());
+    }
+
+    #[test]
+    fn programs_read_the_same_findings() {
+        let out = printed(|out| json(out, &[judged()], None));
+        let value: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let finding = &value["judged"][0]["findings"][0];
+        assert_eq!(finding["level"], "must");
+        assert_eq!(finding["row"], 14);
+        assert_eq!(finding["source"], "RFC 1939 §3");
+        assert!(!out.contains('\u{1b}'));
+        let out = printed(|out| junit(out, &[judged()]));
+        assert!(out.contains("tests=\"2\" failures=\"1\""), "{out}");
+        assert!(out.contains("a dot ^[[2J &amp; &lt;b&gt;"), "{out}");
+        assert!(
+            out.contains("hint: double it; source: RFC 1939 §3"),
+            "{out}"
+        );
+        let out = printed(|out| html(out, &[judged()]));
+        assert!(
+            out.contains(
+                "a dot ^[[2J &amp; &lt;b&gt; (row 14), 2 times<pre>.hidden</pre><p>double it</p>"
+            ),
+            "{out}"
+        );
+        assert!(
+            out.ends_with("</html>\n") && !out.contains('\u{1b}'),
+            "{out}"
+        );
+    }
+}

@@ -1,0 +1,553 @@
+//! Script mode: lines from standard input or the command line, in lock-step; replies on standard output, octet for octet.
+
+mod lines;
+mod login;
+mod place;
+mod printer;
+mod stop;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::analysis::console_input::{self, Action, Own, Typed};
+use crate::analysis::help;
+use crate::base::escape;
+use crate::base::exit::Exit;
+use crate::base::stdio;
+use crate::modes::answers::{Heard, hear};
+use crate::modes::login::Way;
+use crate::modes::plan::{self, NO_TLS, Plan};
+use crate::modes::report;
+use crate::net::dial::plain;
+use crate::net::engine::{Connection, Ending, Greeting, Order, Refusal, Risk, Standing, Turns};
+use crate::pop3::command::{Command, Effect, Shape};
+use crate::pop3::tracker::{Cut, State};
+use crate::transcript::file;
+use lines::{Event, Lines};
+use place::Waiting;
+use printer::Printer;
+use stop::Stop;
+
+/// With `--pipeline`, how many commands may be on their way. Replies are read all the while, so a server is never stuck with them.
+const WINDOW: usize = 1000;
+
+/// How many octets of lines are handed to the connection together, and how many may wait there.
+const GATHERED_MAX: usize = 16 * 1024;
+const QUEUED_MAX: usize = 64 * 1024;
+
+/// Longer than anybody waits; the reply's own time-out strikes first.
+const LONG: Duration = Duration::from_secs(1 << 32);
+
+/// Runs a script to its end.
+#[must_use]
+pub fn run(plan: &Plan) -> Exit {
+    let is_pipe_closed = Arc::new(AtomicBool::new(false));
+    let is_full = Arc::new(AtomicBool::new(false));
+    let heard = Arc::new(Mutex::new(Heard::default()));
+    let (mut lines, sender) = Lines::new(&plan.args.lines);
+    let watcher = Box::new(Printer {
+        safe: stdio::is_output_terminal().then(escape::Lines::default),
+        is_pipe_closed: Arc::clone(&is_pipe_closed),
+        is_full: Arc::clone(&is_full),
+        heard: Arc::clone(&heard),
+        lines: sender.clone(),
+        keeps_going: plan.args.keep_going,
+    });
+    let mut place = None;
+    let opened = plan.open(true, watcher, &mut |told| match told {
+        Ok(path) => {
+            if let (Some(path), None) = (&path, &plan.args.log) {
+                report::note(&format!("transcript {}", file::shorten(path)));
+            }
+            place = path;
+        }
+        Err(why) => report::warning(&format!("no transcript: {why}")),
+    });
+    if plan.args.keep_secrets {
+        report::warning(
+            "secrets are kept in clear, on the screen and in the transcript (--keep-secrets)",
+        );
+    }
+    let connection = match opened {
+        Ok(connection) => connection,
+        Err(failure) => {
+            report::error(&failure.to_string(), failure.hint().as_deref());
+            return failure.exit();
+        }
+    };
+    if let Err(error) = lines.start(sender) {
+        report::error(&format!("standard input: {}", plain(&error)), None);
+        return Exit::Usage;
+    }
+    let mut script = Script {
+        plan,
+        connection,
+        is_pipe_closed,
+        is_full,
+        heard,
+        has_quit: false,
+        refusals: 0,
+        was_refused: false,
+        has_warned: false,
+        was_refused_before: false,
+        early_end: None,
+        log: place,
+        gathered: Zeroizing::default(),
+        waiting: Waiting::default(),
+        place: None,
+        stopped: None,
+    };
+    let exit = match script.play(&mut lines) {
+        Ok(()) => script.leave(),
+        Err(exit) => exit,
+    };
+    if let Some(stop) = script.stopped.take() {
+        stop.report(script.waiting.count(), &mut lines);
+    }
+    let end = script.connection.close();
+    plan::kept(exit, &end, script.log.as_deref(), &mut report::warning)
+}
+
+struct Script<'a> {
+    plan: &'a Plan,
+    connection: Connection,
+    is_pipe_closed: Arc<AtomicBool>,
+    is_full: Arc<AtomicBool>,
+    has_quit: bool,
+    /// How many refusals were looked at.
+    refusals: u64,
+    /// Whether one of them counts.
+    was_refused: bool,
+    /// A reply without a status indicator was reported.
+    has_warned: bool,
+    /// The same when the login began that is going on.
+    was_refused_before: bool,
+    heard: Arc<Mutex<Heard>>,
+    /// Why a login could not go on.
+    early_end: Option<Exit>,
+    log: Option<std::path::PathBuf>,
+    /// Lines that are handed to the connection when no more are here.
+    gathered: Zeroizing<Vec<u8>>,
+    waiting: Waiting,
+    /// What sends lines of its own at the moment, such as `--login`.
+    place: Option<String>,
+    /// Why the script has stopped, where that is still to be said.
+    stopped: Option<Stop>,
+}
+
+impl Script<'_> {
+    fn play(&mut self, lines: &mut Lines) -> Result<(), Exit> {
+        self.wait(Standing::is_greeted)?;
+        if self.plan.is_stls {
+            self.push(b"STLS", None);
+            let sent = self.settle();
+            // Whatever the reply was, and with --keep-going too.
+            let is_answered = matches!(sent, Ok(()) | Err(Exit::Refused));
+            if is_answered && !self.connection.standing().is_tls {
+                return Err(self.has_no_tls());
+            }
+            sent?;
+        }
+        if self.plan.args.login {
+            self.log_in("", Way::Best, "--login".to_owned())?;
+        }
+        let mut number = 0;
+        loop {
+            let Some(line) = lines.ready() else {
+                // Nothing more is here: what was gathered goes out before more is waited for.
+                self.hand_over(0)?;
+                match lines.wait() {
+                    Some(Event::Octets(_) | Event::End) => continue,
+                    Some(Event::Failed(error)) => {
+                        report::error(&format!("standard input: {}", plain(&error)), None);
+                        return Err(Exit::Usage);
+                    }
+                    Some(Event::ConnectionEnded) => return self.wait(|_| true),
+                    None => return self.drain(),
+                }
+            };
+            number += 1;
+            let typed = console_input::read(lines.line(line), self.plan.args.raw);
+            if !matches!(typed, Typed::Wire(_)) {
+                self.drain()?;
+            }
+            match typed {
+                Typed::Wire(octets) => self.gather(&octets, number)?,
+                Typed::Help(b"") => report::own(&help::overview(None)),
+                Typed::Help(topic) => {
+                    report::own(&help::topic(&String::from_utf8_lossy(topic), 80))
+                }
+                Typed::NotOwn(word) => {
+                    let meant = console_input::meant(word);
+                    let meant =
+                        meant.map_or(String::new(), |meant| format!("did you mean `:{meant}`? "));
+                    let word = String::from_utf8_lossy(word);
+                    let hint = format!(
+                        "{meant}`::{word}` sends it to the server; `:help` lists the commands"
+                    );
+                    report::error(&format!("line {number}: no command `:{word}`"), Some(&hint));
+                    return Err(Exit::Usage);
+                }
+                Typed::Own(own, args) => {
+                    self.place = Some(format!("line {number}, \":{}\"", own.word));
+                    if !self.own(own, args, number)? {
+                        return Ok(());
+                    }
+                    self.place = None;
+                }
+            }
+        }
+    }
+
+    /// Takes a line that is sent when its turn comes.
+    fn gather(&mut self, line: &[u8], number: usize) -> Result<(), Exit> {
+        let row = Command::of_line(line);
+        if row.is_some_and(|row| row.effect == Effect::Tls) {
+            // What the line is depends on what was answered before, and nothing may be sent after it (RFC 2595 §4). What the
+            // script says then was meant for the inside of TLS: it does not go on without but with --keep-going (RFC 8314 §4).
+            self.settle()?;
+            let now = self.connection.standing();
+            let begins_tls = !now.expects_response && !now.is_tls;
+            self.push(line, Some(number));
+            return match begins_tls {
+                true => self.settle(),
+                false => Ok(()),
+            };
+        }
+        self.guard(line, number)?;
+        self.has_quit = row.is_some_and(|row| row.effect == Effect::Quit);
+        self.push(line, Some(number));
+        if self.gathered.len() >= GATHERED_MAX {
+            self.hand_over(GATHERED_MAX)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the script before a secret goes where it should not (RFC 8314 §4).
+    fn guard(&mut self, line: &[u8], number: usize) -> Result<(), Exit> {
+        if !self.is_risky() || !plan::sends_secret(line) {
+            return Ok(());
+        }
+        self.drain()?;
+        match self.connection.standing().expects_response {
+            // The exchange that it belongs to was allowed.
+            true => Ok(()),
+            false => self.keep_secret(&place::name(number, line)),
+        }
+    }
+
+    /// Whether a secret may not be sent as things are.
+    fn is_risky(&self) -> bool {
+        let risk = self.connection.standing().risk();
+        risk.is_some_and(|risk| !self.allows(risk))
+    }
+
+    /// Whether an option allows it: without TLS, but never where the greeting is not POP3's.
+    fn allows(&self, risk: Risk) -> bool {
+        risk == Risk::NoTls && self.plan.args.allow_plaintext
+    }
+
+    /// Ends the script where a secret may not be sent.
+    fn keep_secret(&mut self, place: &str) -> Result<(), Exit> {
+        match self
+            .connection
+            .standing()
+            .risk()
+            .filter(|risk| !self.allows(*risk))
+        {
+            Some(risk) => {
+                let what = format!("{place}: not sent: {}", risk.says());
+                report::error(&what, Some(risk.hint()));
+                Err(Exit::Refused)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Adds a line to those that wait; without a number it is not one of the script.
+    fn push(&mut self, line: &[u8], number: Option<usize>) {
+        self.gathered.extend_from_slice(line);
+        self.gathered.extend_from_slice(b"\r\n");
+        if let Some(number) = number {
+            self.waiting.push(place::name(number, line), line.len() + 2);
+        }
+    }
+
+    /// Hands the gathered lines to the connection, once there is room for them; `low` as in [`Turns`].
+    fn hand_over(&mut self, low: usize) -> Result<(), Exit> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        self.wait(|now| now.queued < QUEUED_MAX)?;
+        self.note_sent(&self.connection.standing());
+        let lines = std::mem::take(&mut self.gathered);
+        let turns = Turns {
+            window: if self.plan.args.pipeline { WINDOW } else { 1 },
+            refusals: self.most_refusals(),
+            low,
+        };
+        self.connection.order(Order::SendInTurn(lines, turns));
+        Ok(())
+    }
+
+    /// How many refusals there may be before the script ends.
+    fn most_refusals(&self) -> u64 {
+        match self.plan.args.keep_going {
+            true => u64::MAX,
+            false => self.refusals,
+        }
+    }
+
+    /// Waits until all lines so far are sent and answered.
+    fn settle(&mut self) -> Result<(), Exit> {
+        self.hand_over(0)?;
+        self.wait(|now| now.queued == 0 && is_settled(now))
+    }
+
+    /// Waits until all lines so far are sent and, in lock-step, answered.
+    fn drain(&mut self) -> Result<(), Exit> {
+        self.hand_over(0)?;
+        let is_pipelined = self.plan.args.pipeline;
+        self.wait(|now| now.queued == 0 && (is_pipelined || is_settled(now)))
+    }
+
+    /// Carries out a command to poptalk; returns whether the script goes on.
+    fn own(&mut self, own: &Own, args: &[u8], number: usize) -> Result<bool, Exit> {
+        let usage = |what: &str, hint: &str| {
+            report::error(&format!("line {number}: {what}"), Some(hint));
+            Exit::Usage
+        };
+        if !own.in_scripts {
+            return Err(usage(
+                &format!("`:{}` needs a person", own.word),
+                "it works in the console",
+            ));
+        }
+        let text = String::from_utf8_lossy(args.trim_ascii()).into_owned();
+        match own.action {
+            Action::Help if text.is_empty() => report::own(&help::overview(None)),
+            Action::Help => report::own(&help::topic(&text, 80)),
+            Action::Quit | Action::Close => return Ok(false),
+            Action::Multi | Action::Single if text.is_empty() => {
+                return Err(usage("no verb", &format!("`:{} VERB`", own.word)));
+            }
+            Action::Multi => self.connection.order(Order::SetShape(text, Shape::Multi)),
+            Action::Single => self.connection.order(Order::SetShape(text, Shape::Single)),
+            Action::Send => match console_input::unescape(args) {
+                Ok(octets) => {
+                    if self.is_risky()
+                        && octets
+                            .split(|octet| *octet == b'\n')
+                            .any(|line| plan::sends_secret(line.trim_ascii_end()))
+                    {
+                        self.keep_secret(&format!("line {number}, \":send\""))?;
+                    }
+                    self.connection.order(Order::Send(Zeroizing::new(octets)));
+                    self.wait(is_settled)?;
+                }
+                Err(at) => {
+                    return Err(usage(
+                        &format!("unknown escape at octet {} of the text", at + 1),
+                        r"`\r \n \t \0 \xHH \\` are known",
+                    ));
+                }
+            },
+            Action::Log => self
+                .set_log(&text)
+                .map_err(|why| usage(&why, "name another file"))?,
+            Action::Pass => {
+                self.keep_secret(&format!("line {number}, \":pass\""))?;
+                let user = hear(&self.heard).learnt.user.clone().unwrap_or_default();
+                let host = &self.connection.target().host;
+                let line = plan::pass_line(self.plan, host, &user, None).map_err(|error| {
+                    usage(&error.to_string(), error.hint().unwrap_or("see --help"))
+                })?;
+                self.send_now(&line)?;
+            }
+            Action::Login => self.log_in(
+                &text,
+                Way::Best,
+                format!("line {number}, \":{}\"", own.word),
+            )?,
+            Action::Auth => self.log_in(
+                &text,
+                Way::Sasl,
+                format!("line {number}, \":{}\"", own.word),
+            )?,
+            Action::Apop => self.log_in(
+                &text,
+                Way::Apop,
+                format!("line {number}, \":{}\"", own.word),
+            )?,
+            Action::Page
+            | Action::View
+            | Action::Save
+            | Action::Open
+            | Action::Hex
+            | Action::Time
+            | Action::Lint
+            | Action::State
+            | Action::Tls
+            | Action::Why
+            | Action::Caps
+            | Action::Hint
+            | Action::Lesson
+            | Action::Next
+            | Action::Skip
+            | Action::Restart
+            | Action::Diagnose => {}
+        }
+        Ok(true)
+    }
+
+    fn set_log(&mut self, text: &str) -> Result<(), String> {
+        match text {
+            "" => match &self.log {
+                Some(path) => report::note(&format!("transcript {}", path.display())),
+                None => report::note("no transcript is written"),
+            },
+            "off" => {
+                self.connection.order(Order::SetFile(None, Vec::new()));
+                self.log = None;
+            }
+            path => {
+                let path = Path::new(path).to_owned();
+                self.log = plan::log_elsewhere(&self.connection, self.plan, path)
+                    .map_err(|why| format!("transcript {text}: {why}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a line that is not one of the script's, and in lock-step waits for its reply.
+    fn send_now(&mut self, line: &[u8]) -> Result<(), Exit> {
+        self.has_quit = Command::of_line(line).is_some_and(|row| row.effect == Effect::Quit);
+        self.push(line, None);
+        self.drain()
+    }
+
+    /// Notes which of the lines have been sent.
+    fn note_sent(&mut self, now: &Standing) {
+        let left = now.queued.saturating_add(self.gathered.len());
+        self.waiting.sent_but(left);
+    }
+
+    fn has_no_tls(&mut self) -> Exit {
+        let (what, hint) = match self.plan.found {
+            Some(_) => (
+                "no TLS with a server that only DNS told of",
+                "give HOST to go on in clear",
+            ),
+            None => (
+                NO_TLS,
+                "nothing more was sent; without STLS the session is in clear",
+            ),
+        };
+        self.stopped = None;
+        report::error(what, Some(hint));
+        Exit::Refused
+    }
+
+    /// Waits, and ends the script where it must not go on.
+    fn wait(&mut self, is_enough: impl Fn(&Standing) -> bool) -> Result<(), Exit> {
+        let is_pipe_closed = Arc::clone(&self.is_pipe_closed);
+        // Behind a refusal that ends the script no line has its turn any more.
+        let refusals = self.most_refusals();
+        let now = self.connection.wait(LONG, |now| {
+            is_enough(now)
+                || now.timeouts > 0
+                || now.refusals > refusals
+                || is_pipe_closed.load(Ordering::Relaxed)
+        });
+        self.check(&now)
+    }
+
+    fn check(&mut self, now: &Standing) -> Result<(), Exit> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(Exit::Usage);
+        }
+        if self.is_pipe_closed.load(Ordering::Relaxed) {
+            return Err(Exit::Well);
+        }
+        self.note_sent(now);
+        if let Greeting::Other(_) = now.greeting {
+            self.stopped = self.stop(now);
+            return Err(Exit::Refused);
+        }
+        if now.timeouts > 0 {
+            return Err(Exit::TimedOut);
+        }
+        if now.refusals > self.refusals {
+            self.refusals = now.refusals;
+            self.was_refused = true;
+            // `-ERR` speaks for itself; what else counts as a refusal is said once.
+            if self.plan.args.keep_going
+                && !self.has_warned
+                && now.last_refusal.is_some_and(|why| why != Refusal::Negative)
+                && let Some(stop) = self.stop(now)
+            {
+                self.has_warned = true;
+                stop.warn();
+            }
+            if !self.plan.args.keep_going {
+                self.stopped = self.stop(now);
+                return Err(Exit::Refused);
+            }
+        }
+        match &now.ending {
+            Some(Ending::TlsFailed) => Err(Exit::Tls),
+            Some(ending) => {
+                // Lines that wait, in the queue or before it, were not sent: QUIT may be among them.
+                let has_quit = self.has_quit && now.queued == 0 && !now.is_behind;
+                let is_usual = *ending == Ending::ByServer(Cut::Nothing);
+                // QUIT may be answered by something else than `+OK`, and obeyed.
+                if has_quit && (is_usual || now.state == State::Update) {
+                    return Ok(());
+                }
+                // An end that nothing is amiss with was not told.
+                if is_usual && now.state != State::Greeting {
+                    report::error("the server closed the connection before QUIT", None);
+                }
+                Err(Exit::NoConnection)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for what is still to come, and says so when QUIT was not sent.
+    fn leave(&mut self) -> Exit {
+        if let Err(exit) = self.settle() {
+            return exit;
+        }
+        let now = self.connection.standing();
+        if now.state == State::Update {
+            self.connection.take_leave();
+        } else if now.marked > 0 {
+            report::warning(&format!(
+                "the script ended without QUIT: {} marked for deletion stay",
+                messages(now.marked)
+            ));
+        } else if !self.has_quit {
+            report::note("the script ended without QUIT");
+        }
+        if self.was_refused {
+            Exit::Refused
+        } else {
+            Exit::Well
+        }
+    }
+}
+
+/// `1 message`, `2 messages`.
+#[must_use]
+pub fn messages(count: usize) -> String {
+    format!("{count} message{}", if count == 1 { "" } else { "s" })
+}
+
+fn is_settled(now: &Standing) -> bool {
+    now.is_owed || now.outstanding == 0
+}

@@ -1,0 +1,138 @@
+//! Logging in from a script: nobody is asked, and what is missing ends it.
+
+use zeroize::Zeroizing;
+
+use super::{Script, is_settled};
+use crate::base::exit::Exit;
+use crate::modes::answers::hear;
+use crate::modes::login::{self, LoginError, Next, TRIES_MAX, Talker, Told, Way};
+use crate::modes::report;
+use crate::net::engine::{Order, Risk, Standing};
+use crate::net::password::{self, PasswordError};
+use crate::net::target::Target;
+
+impl Script<'_> {
+    /// Logs in; `place` is where that was asked for.
+    pub(super) fn log_in(&mut self, text: &str, way: Way, place: String) -> Result<(), Exit> {
+        let plan = self.plan;
+        self.wait(is_settled)?;
+        self.was_refused_before = self.was_refused;
+        self.place = Some(place.clone());
+        let Err(error) = login::log_in(self, plan, text, way) else {
+            self.place = None;
+            return Ok(());
+        };
+        let early_end = self.early_end.take();
+        if let (LoginError::Stopped, Some(exit)) = (&error, early_end) {
+            return Err(exit);
+        }
+        report::error(&format!("{place}: {error}"), error.hint());
+        // A server that is told `*` refuses: that is not why.
+        Err(match (early_end, error) {
+            (Some(exit), _) => exit,
+            (
+                None,
+                LoginError::Unproved
+                | LoginError::Sasl { .. }
+                | LoginError::Risk(_)
+                | LoginError::NoChallenge,
+            ) => Exit::Refused,
+            _ => Exit::Usage,
+        })
+    }
+}
+
+impl Talker for Script<'_> {
+    fn say(&mut self, shown_as: &str, line: &[u8]) -> bool {
+        report::note(&format!("sending: {shown_as}"));
+        let sent = self.send_now(line);
+        let sent = sent.and_then(|()| self.settle());
+        self.early_end = sent.err();
+        self.early_end.is_none()
+    }
+
+    fn ask_capabilities(&mut self) -> bool {
+        self.say("CAPA", b"CAPA");
+        self.goes_on()
+    }
+
+    fn note(&self, text: &str) {
+        report::note(text);
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        Some(self.connection.standing())
+    }
+
+    fn target(&self) -> Target {
+        self.connection.target().clone()
+    }
+
+    fn told(&self) -> Told {
+        let heard = hear(&self.heard);
+        Told {
+            binding: heard.binding.clone(),
+            ..Told::from(&heard.learnt)
+        }
+    }
+
+    fn challenge(&mut self) -> Vec<u8> {
+        std::mem::take(&mut hear(&self.heard).learnt.challenge)
+    }
+
+    fn ask_user(&mut self) -> Option<String> {
+        None
+    }
+
+    fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
+        let secret = password::find(
+            &self.plan.args.password,
+            &self.connection.target().host,
+            user,
+            None,
+        )?;
+        let order = Order::Remember("password", secret.clone());
+        self.connection.order(order);
+        Ok(secret)
+    }
+
+    fn may_send_in_clear(&mut self) -> bool {
+        false
+    }
+
+    /// Nobody can be asked: a further try must be safe, and likely to be of use.
+    fn may_try(&mut self, next: &Next) -> bool {
+        let is_allowed =
+            next.warning().is_none() || (next.is_in_clear && self.plan.args.allow_plaintext);
+        let name = next.name;
+        if !is_allowed {
+            let warning = next.warning().unwrap_or_default();
+            report::note(&format!("{name} is not tried: {warning}"));
+            return false;
+        }
+        if next.is_doubtful || next.refused >= TRIES_MAX {
+            return false;
+        }
+        let count = next.refused + 1;
+        report::note(&format!(
+            "trying {name}, login {count} of {TRIES_MAX} at most"
+        ));
+        if let Some(explanation) = next.explanation {
+            report::note(explanation);
+        }
+        true
+    }
+
+    fn goes_on(&mut self) -> bool {
+        if matches!(self.early_end, None | Some(Exit::Refused)) {
+            self.was_refused = self.was_refused_before;
+            self.early_end = None;
+            self.stopped = None;
+        }
+        self.early_end.is_none()
+    }
+
+    fn may_risk(&mut self, risk: Risk) -> bool {
+        self.allows(risk)
+    }
+}

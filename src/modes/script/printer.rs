@@ -1,0 +1,96 @@
+//! What a script prints while its connection works: the server's octets on standard output, poptalk's words elsewhere.
+
+use std::io::ErrorKind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex};
+
+use super::lines::Event;
+use crate::base::escape;
+use crate::base::stdio;
+use crate::modes::answers::{Heard, hear};
+use crate::modes::report;
+use crate::net::dial::plain;
+use crate::net::engine::{Ending, Greeting, News, Standing, Watcher};
+use crate::pop3::tracker::Cut;
+use crate::transcript::recorder::Seen;
+
+/// Prints the server's octets, and poptalk's own words elsewhere.
+pub(super) struct Printer {
+    /// On a terminal what would drive it is made visible; nobody reads the octets there.
+    pub(super) safe: Option<escape::Lines>,
+    pub(super) is_pipe_closed: Arc<AtomicBool>,
+    /// It can't be written to, and not because nobody reads.
+    pub(super) is_full: Arc<AtomicBool>,
+    pub(super) heard: Arc<Mutex<Heard>>,
+    /// Where it is told that the connection has ended.
+    pub(super) lines: SyncSender<Event>,
+    /// A greeting that is not POP3's does not end the script, so it is said here.
+    pub(super) keeps_going: bool,
+}
+
+impl Printer {
+    fn print(&self, octets: &[u8]) {
+        if let Err(error) = stdio::print(octets) {
+            if error.kind() != ErrorKind::BrokenPipe && !self.is_full.swap(true, Ordering::Relaxed)
+            {
+                report::error(
+                    &format!("standard output: {}", plain(&error)),
+                    Some("the transcript holds what came; write the replies elsewhere"),
+                );
+            }
+            self.is_pipe_closed.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Printer {
+    fn drop(&mut self) {
+        // Also when a panic ends the connection's thread: standard input may be silent indefinitely.
+        let _ = self.lines.try_send(Event::ConnectionEnded);
+    }
+}
+
+impl Watcher for Printer {
+    fn received(&mut self, octets: &[u8]) {
+        let Some(lines) = &mut self.safe else {
+            return self.print(octets);
+        };
+        let mut text = String::new();
+        lines.feed(octets, &mut text);
+        self.print(text.as_bytes());
+    }
+
+    fn seen(&mut self, seen: Seen) {
+        hear(&self.heard).see(&seen);
+    }
+
+    fn told(&mut self, news: News) {
+        if let (News::Ended(_), Some(lines)) = (&news, &mut self.safe) {
+            let mut text = String::new();
+            lines.finish(&mut text);
+            self.print(text.as_bytes());
+        }
+        if matches!(news, News::Ended(_)) {
+            // Where there is no room lines are there, and whoever takes them finds the end.
+            let _ = self.lines.try_send(Event::ConnectionEnded);
+        }
+        hear(&self.heard).hear_of(&news);
+        let is_said = match &news {
+            // The usual end is no news to a script.
+            News::Ended(Ending::ByServer(Cut::Nothing)) => false,
+            // What ends the script says so itself.
+            News::NotPop3(greeting) => self.keeps_going && *greeting == Greeting::Odd,
+            _ => true,
+        };
+        if is_said {
+            report::news(&news);
+        }
+    }
+
+    fn wants_more(&self) -> bool {
+        !self.is_pipe_closed.load(Ordering::Relaxed)
+    }
+
+    fn settled(&mut self, _: &Standing) {}
+}

@@ -1,0 +1,78 @@
+//! Why a script stops before its end, in a sentence.
+
+use super::Script;
+use super::lines::Lines;
+use crate::modes::plan::NO_TLS;
+use crate::modes::report;
+use crate::net::engine::{Greeting, Refusal, Standing};
+
+/// Why a script has stopped.
+pub(super) struct Stop {
+    what: String,
+    hint: Option<&'static str>,
+    /// `--keep-going` would have continued.
+    may_continue: bool,
+}
+
+impl Stop {
+    /// Says why, where the script goes on.
+    pub(super) fn warn(self) {
+        report::warning(&self.what);
+    }
+
+    /// Says it, and how many lines were not sent: `waiting` that had been taken, and those that are left.
+    pub(super) fn report(self, waiting: usize, lines: &mut Lines) {
+        let (left, is_all) = lines.left();
+        let unsent = match waiting + left {
+            0 => String::new(),
+            1 => "; 1 line not sent".to_owned(),
+            count => format!("; {count} lines not sent"),
+        };
+        let more = match (unsent.is_empty(), is_all) {
+            (false, false) => " so far",
+            _ => "",
+        };
+        let way = match self.may_continue && !unsent.is_empty() {
+            true => " (--keep-going continues)",
+            false => "",
+        };
+        report::error(&format!("{}{unsent}{more}{way}", self.what), self.hint);
+    }
+}
+
+impl Script<'_> {
+    /// Why the script stops here: the greeting, or the last reply, is not a yes.
+    pub(super) fn stop(&self, now: &Standing) -> Option<Stop> {
+        let is_greeting =
+            now.answers <= 1 && now.refused_verb.is_none() && self.waiting.last().is_none();
+        let mistake = now.greeting.mistake();
+        if let Some(mistake) =
+            mistake.filter(|_| is_greeting || !matches!(now.greeting, Greeting::Odd))
+        {
+            return Some(Stop {
+                what: mistake.what,
+                hint: Some(mistake.hint),
+                may_continue: now.greeting == Greeting::Odd,
+            });
+        }
+        let refusal = now.last_refusal?;
+        let says = match (refusal, now.refused_verb) {
+            (Refusal::Negative | Refusal::Malformed, Some("STLS")) => NO_TLS,
+            _ => refusal.says(),
+        };
+        let verb = now.refused_verb.unwrap_or("a reply");
+        let place = match (&self.place, self.waiting.last()) {
+            (Some(place), _) if place.ends_with(":pass\"") => place.clone(),
+            (Some(place), _) => format!("{place}, {verb}"),
+            // Which of the lines that are on their way it was can't be told by their number.
+            (None, Some(_)) if self.plan.args.pipeline => verb.to_owned(),
+            (None, Some(line)) => line.to_owned(),
+            (None, None) => "the greeting is -ERR".to_owned(),
+        };
+        Some(Stop {
+            what: format!("{place}: {says}"),
+            hint: None,
+            may_continue: true,
+        })
+    }
+}

@@ -1,0 +1,293 @@
+//! One connection: the model between the octets that come and those that go.
+
+use std::io::{self, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::base::regular::{self, Links};
+use crate::pop3::tracker::Side;
+use crate::servers::fault::Faulty;
+use crate::servers::loose::Loose;
+use crate::servers::script::Script;
+use crate::servers::{Model, Peer, Secured, Summary, Tls, Wish};
+use crate::transcript::text;
+
+use super::tape::Tape;
+use super::tls::Inside;
+use super::wire::{self, Wire};
+use super::{Outcome, ServeEvent, Shared, TapeFile, timestamp};
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(60);
+
+/// How long the client may take to close behind the last reply.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// How many octets are read from a client that does not stop.
+const MOST_LEFT_OVER: usize = 1 << 20;
+
+/// How soon a pause notices that the server stops.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// From how many octets on they are sent without waiting for more.
+const ENOUGH: usize = 16 * 1024;
+
+enum Stream {
+    Plain(Wire),
+    Tls(Inside<Wire>),
+}
+
+impl Stream {
+    fn wire(&mut self) -> &mut Wire {
+        match self {
+            Self::Plain(wire) => wire,
+            Self::Tls(inside) => inside.wire(),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(wire) => wire.read(buffer),
+            Self::Tls(inside) => inside.read(buffer),
+        }
+    }
+
+    fn send(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            Self::Plain(wire) => wire.write_all(out),
+            Self::Tls(inside) => inside.write_all(out),
+        }?;
+        out.clear();
+        Ok(())
+    }
+
+    /// Ends it so that the client gets all that was sent.
+    fn close(mut self) {
+        self.wire().allow(LINGER);
+        if let Self::Tls(inside) = &mut self {
+            inside.notify();
+        }
+        self.wire().linger(LINGER, MOST_LEFT_OVER);
+    }
+}
+
+/// Holds a connection from the greeting to the end, and tells what happened.
+pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, is_tls: bool) {
+    // A reply is sent in few pieces; waiting to fill a packet only makes it late. It works without as well.
+    let _ = socket.set_nodelay(true);
+    let mut connection = Connection {
+        shared,
+        stream: None,
+        tls: None,
+        tape: Tape::new(shared, &peer.to_string()),
+    };
+    let (summary, outcome) = connection.hold(Wire::new(Arc::clone(&socket)), is_tls);
+    let is_stopping = shared.is_stopping.load(Ordering::SeqCst);
+    let is_cut = matches!(
+        outcome,
+        Outcome::HungUp | Outcome::Lost(_) | Outcome::TlsFailed(_)
+    );
+    connection.tape.finish(match &outcome {
+        Outcome::HungUp | Outcome::TlsFailed(_) => "closed by client",
+        Outcome::Lost(_) => "connection lost",
+        _ => "closed by server",
+    });
+    (shared.on_event)(ServeEvent {
+        peer,
+        tls: connection.tls,
+        summary,
+        outcome: if is_cut && is_stopping {
+            Outcome::Stopped
+        } else {
+            outcome
+        },
+    });
+    match connection.stream {
+        Some(stream) => stream.close(),
+        // The alert of a failed handshake is to arrive as well.
+        None => Wire::new(socket).linger(LINGER, MOST_LEFT_OVER),
+    }
+}
+
+struct Connection<'a> {
+    shared: &'a Shared,
+    /// None after a handshake that failed.
+    stream: Option<Stream>,
+    tls: Option<String>,
+    tape: Tape<'a>,
+}
+
+impl Connection<'_> {
+    /// The whole session. When it returns the model is gone, and with it the lock on the maildrop.
+    fn hold(&mut self, mut wire: Wire, is_tls: bool) -> (Summary, Outcome) {
+        wire.allow(self.shared.autologout);
+        self.stream = Some(Stream::Plain(wire));
+        let secured = match is_tls.then(|| self.start_tls()).transpose() {
+            Ok(secured) => secured,
+            Err(outcome) => return (Summary::default(), outcome),
+        };
+        let mut peer = match self.peer(is_tls) {
+            Ok(peer) => peer,
+            Err(error) => {
+                let why = Outcome::Lost(super::plain(&error));
+                return (Summary::default(), why);
+            }
+        };
+        if let Some(secured) = secured {
+            peer.tls_started(secured);
+        }
+        let outcome = match self.talk(peer.as_mut()) {
+            Ok(()) => Outcome::Ended,
+            Err(outcome) => outcome,
+        };
+        (peer.summary(), outcome)
+    }
+
+    /// Who speaks to the client, with the faults that it is to have.
+    fn peer(&self, is_tls: bool) -> io::Result<Box<dyn Peer>> {
+        let peer = self.faultless(is_tls)?;
+        let faults = self.shared.faults.clone();
+        if faults.is_empty() {
+            return Ok(peer);
+        }
+        let before = self.shared.visits.fetch_add(1, Ordering::SeqCst);
+        let visit = before.saturating_add(1);
+        Ok(Box::new(Faulty::new(peer, faults, is_tls).on_visit(visit)))
+    }
+
+    fn faultless(&self, is_tls: bool) -> io::Result<Box<dyn Peer>> {
+        let shared = self.shared;
+        if let Some(recording) = &shared.recording {
+            if let Some(index) = &recording.index {
+                let tape = Arc::new(TapeFile(recording.path.clone()));
+                let index = Arc::clone(index);
+                return Ok(Box::new(Loose::new(
+                    index,
+                    tape,
+                    shared.tls.is_some(),
+                    is_tls,
+                )));
+            }
+            let file = regular::open(&recording.path, Links::Follow)?;
+            let items = text::Reader::new(BufReader::new(file));
+            return Ok(Box::new(Script::new(items, recording.pace, is_tls)));
+        }
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(io::Error::other)?;
+        let tls = match (is_tls, &shared.tls) {
+            (true, _) => Tls::On,
+            (false, Some(_)) => Tls::Offered,
+            (false, None) => Tls::Unavailable,
+        };
+        Ok(Box::new(Model::new(
+            shared.maildrop.clone(),
+            Arc::clone(&shared.account),
+            tls,
+            timestamp(),
+            seed,
+        )))
+    }
+
+    fn talk(&mut self, peer: &mut dyn Peer) -> Result<(), Outcome> {
+        let mut out = Vec::new();
+        let mut buffer = [0; 4096];
+        let mut failed_logins = 0;
+        loop {
+            let wish = peer.next(&mut out);
+            let brake = self.shared.brake;
+            let summary = peer.summary();
+            let has_failed = summary.failed_logins > failed_logins;
+            failed_logins = summary.failed_logins;
+            if has_failed {
+                self.pause(brake.pause)?;
+            }
+            let is_guessing = failed_logins >= brake.tries;
+            if wish != Wish::Again || out.len() >= ENOUGH || is_guessing {
+                self.tape.feed(Side::Server, &out);
+                self.stream()?
+                    .send(&mut out)
+                    .map_err(|error| failure(&error))?;
+            }
+            if is_guessing {
+                return Err(Outcome::Guessing);
+            }
+            match wish {
+                // RFC 1939 §3: a command begins the time anew; half a line does not.
+                Wish::Again => {
+                    let time = self.shared.autologout;
+                    self.stream()?.wire().allow(time);
+                }
+                Wish::Read => {
+                    let count = self
+                        .stream()?
+                        .read(&mut buffer)
+                        .map_err(|error| failure(&error))?;
+                    if count == 0 {
+                        return Err(Outcome::HungUp);
+                    }
+                    let octets = buffer.get(..count).unwrap_or_default();
+                    self.tape.feed(Side::Client, octets);
+                    peer.push(octets);
+                }
+                Wish::Wait(time) => self.pause(time)?,
+                Wish::StartTls => {
+                    peer.tls_started(self.start_tls()?);
+                }
+                Wish::Close => return Ok(()),
+            }
+        }
+    }
+
+    /// Waits, but not for longer than the server runs.
+    fn pause(&mut self, time: Duration) -> Result<(), Outcome> {
+        let end = Instant::now() + time;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            if self.shared.is_stopping.load(Ordering::SeqCst) {
+                return Err(Outcome::Stopped);
+            }
+            thread::sleep(left.min(GLANCE));
+        }
+        let time = self.shared.autologout;
+        self.stream()?.wire().allow(time);
+        Ok(())
+    }
+
+    fn stream(&mut self) -> Result<&mut Stream, Outcome> {
+        self.stream.as_mut().ok_or(Outcome::HungUp)
+    }
+
+    fn start_tls(&mut self) -> Result<Secured, Outcome> {
+        let (Some(Stream::Plain(mut wire)), Some(acceptor)) =
+            (self.stream.take(), &self.shared.tls)
+        else {
+            return Err(Outcome::HungUp);
+        };
+        wire.allow(HANDSHAKE);
+        let mut inside = acceptor.accept(wire).map_err(Outcome::TlsFailed)?;
+        inside.wire().allow(self.shared.autologout);
+        let facts = inside.facts();
+        self.tape.tls_started(&facts);
+        self.tls = Some(facts);
+        let secured = Secured {
+            end_point: acceptor.end_point(),
+            client_names: inside.client_names(),
+        };
+        self.stream = Some(Stream::Tls(inside));
+        Ok(secured)
+    }
+}
+
+fn failure(error: &io::Error) -> Outcome {
+    if wire::is_late(error) {
+        return Outcome::TimedOut;
+    }
+    match error.kind() {
+        io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted => Outcome::HungUp,
+        _ => Outcome::Lost(crate::net::dial::plain(error)),
+    }
+}

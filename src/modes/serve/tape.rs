@@ -1,0 +1,92 @@
+//! The transcript of a visit, when the server keeps one.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::Shared;
+use crate::pop3::tracker::Side;
+use crate::transcript::file;
+use crate::transcript::recorder::{Recorder, Seen};
+use crate::transcript::secret::Hider;
+
+/// What is written about one connection; without a folder, nothing.
+pub(super) struct Tape<'a> {
+    shared: &'a Shared,
+    peer: String,
+    recorder: Option<Recorder>,
+    start: Instant,
+}
+
+/// Nobody watches.
+fn see(_: Seen) {}
+
+impl<'a> Tape<'a> {
+    /// Opens the transcript of a visit by `peer`. One that can't be made is done without.
+    pub(super) fn new(shared: &'a Shared, peer: &str) -> Self {
+        let now = Timestamp::now();
+        let log = match file::open(&shared.log, &format!("visit-{peer}"), now) {
+            Ok(log) => log,
+            Err(error) => {
+                shared.lose_log(format!("{peer}: no transcript: {}", super::plain(&error)));
+                None
+            }
+        };
+        let recorder = log.map(|log| {
+            let mut recorder = Recorder::new(Hider::sharing(false, &shared.secrets));
+            recorder.set_bodies(shared.bodies);
+            let head = file::head("poptalk serve", now, false);
+            recorder.set_file(Some(Box::new(log.file)), &head);
+            recorder.event(&format!("connected {peer}"), 0);
+            recorder
+        });
+        Self {
+            shared,
+            peer: peer.to_owned(),
+            recorder,
+            start: Instant::now(),
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Records octets before they are sent, or before they are worked on.
+    pub(super) fn feed(&mut self, side: Side, octets: &[u8]) {
+        let now_ms = self.now_ms();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.feed(side, octets, now_ms, &mut see);
+        }
+        self.tell_trouble();
+    }
+
+    /// TLS is on.
+    pub(super) fn tls_started(&mut self, facts: &str) {
+        let now_ms = self.now_ms();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.event(&format!("tls {facts}"), now_ms);
+            recorder.tls_started();
+        }
+    }
+
+    /// The connection has ended, as `event` says.
+    pub(super) fn finish(&mut self, event: &str) {
+        let now_ms = self.now_ms();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.finish(now_ms, &mut see);
+            recorder.event(event, now_ms);
+        }
+        self.tell_trouble();
+    }
+
+    /// It is told once: the recorder writes no more.
+    fn tell_trouble(&mut self) {
+        if let Some(error) = self.recorder.as_mut().and_then(Recorder::take_failure) {
+            let (peer, why) = (&self.peer, super::plain(&error));
+            self.shared.lose_log(format!(
+                "{peer}: the transcript can't be written any more: {why}"
+            ));
+        }
+    }
+}

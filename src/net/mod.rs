@@ -1,0 +1,81 @@
+//! The network: connecting, TLS, and one thread that owns the connection.
+
+pub mod dial;
+pub mod dns;
+pub mod engine;
+pub mod mistake;
+pub mod netrc;
+pub mod password;
+mod proxy_handshake;
+pub mod shell;
+pub mod srv;
+pub mod target;
+mod timed;
+pub mod tls;
+pub mod upstream_proxy;
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+
+use mio::net::TcpStream;
+
+use tls::TlsStream;
+
+/// An open connection.
+#[derive(Debug)]
+pub enum Stream {
+    /// In clear.
+    Plain(TcpStream),
+    /// Inside TLS.
+    Tls(Box<TlsStream>),
+}
+
+impl Stream {
+    /// The socket under it.
+    #[must_use]
+    pub fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream) => stream.get_ref().socket(),
+        }
+    }
+
+    /// Whether TLS came to its end without close_notify; to be asked when a read has found the end.
+    #[must_use]
+    pub fn is_unannounced(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.get_ref().has_ended())
+    }
+
+    /// Says goodbye: `close_notify` (RFC 8314 §3.4), then the end of the TCP connection. Errors are of no more interest.
+    pub fn close(&mut self) {
+        if let Self::Tls(stream) = self {
+            let _ = stream.shutdown();
+        }
+        let _ = self.socket().shutdown(Shutdown::Both);
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(octets),
+            Self::Tls(stream) => stream.read(octets),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(octets),
+            Self::Tls(stream) => stream.write(octets),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}

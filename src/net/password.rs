@@ -1,0 +1,188 @@
+//! Where a password comes from: a command, a file, the environment, `~/.netrc`, or a person. Never an argument.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use zeroize::Zeroizing;
+
+use crate::net::dial::plain;
+use crate::net::netrc;
+use crate::net::shell;
+
+/// The environment variable that may hold the password.
+pub const VARIABLE: &str = "POPTALK_PASSWORD";
+
+/// Where a password may come from.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct PasswordArgs {
+    /// Take the password from the first line that COMMAND prints
+    #[arg(long, value_name = "COMMAND", conflicts_with = "password_file")]
+    pub password_command: Option<String>,
+
+    /// Take the password from the first line of FILE
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// Why there is no password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// The command failed.
+    #[error("--password-command {0}")]
+    Command(String),
+    /// The file can't be read.
+    #[error("{path}: {why}", path = .0.display(), why = .1)]
+    File(PathBuf, String),
+    /// `~/.netrc` is not in its form.
+    #[error("~/.netrc: {0}")]
+    Netrc(String),
+    /// The person who was asked pressed Ctrl-C.
+    #[error("no password, no login")]
+    Cancelled,
+    /// Nobody can be asked.
+    #[error("no password for `{0}`")]
+    Nowhere(String),
+}
+
+impl PasswordError {
+    /// What to do.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Nowhere(_) => Some(
+                "give --password-command, --password-file, the variable POPTALK_PASSWORD, or a line in ~/.netrc",
+            ),
+            Self::Netrc(_) => Some("its form is `machine HOST login USER password PASSWORD`"),
+            Self::Command(_) | Self::File(..) | Self::Cancelled => None,
+        }
+    }
+}
+
+/// Finds the password of `user` on `host`: from the command or file that was named, the environment, `~/.netrc`, or by `ask`.
+///
+/// Errors: a source that was named gives none, or there is no source.
+pub fn find(
+    args: &PasswordArgs,
+    host: &str,
+    user: &str,
+    ask: Option<&mut dyn FnMut() -> io::Result<Zeroizing<Vec<u8>>>>,
+) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
+    if let Some(command) = &args.password_command {
+        return of_command(command).map_err(PasswordError::Command);
+    }
+    if let Some(path) = &args.password_file {
+        return of_file(path).map_err(|why| PasswordError::File(path.clone(), why));
+    }
+    if let Some(value) = std::env::var_os(VARIABLE) {
+        return Ok(Zeroizing::new(value.into_encoded_bytes()));
+    }
+    if let Some(password) = of_netrc(host, user)? {
+        return Ok(password);
+    }
+    let asked = ask.map_or(Err(io::ErrorKind::NotFound.into()), |ask| ask());
+    asked.map_err(|error| match error.kind() {
+        io::ErrorKind::Interrupted => PasswordError::Cancelled,
+        _ => PasswordError::Nowhere(user.to_owned()),
+    })
+}
+
+/// The password that a file or the environment holds, so that it is hidden from the first octet on, before it is needed. A command may
+/// ask a person, and a pipe can be read once: their password is hidden from its first use on.
+#[must_use]
+pub fn at_hand(args: &PasswordArgs) -> Option<Zeroizing<Vec<u8>>> {
+    match (&args.password_command, &args.password_file) {
+        (Some(_), _) => None,
+        (None, Some(path)) => path.is_file().then(|| of_file(path).ok())?,
+        (None, None) => {
+            std::env::var_os(VARIABLE).map(|value| Zeroizing::new(value.into_encoded_bytes()))
+        }
+    }
+}
+
+/// The first line that a command of the shell prints. It does not get the environment's password.
+fn of_command(command: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+    let output = shell::command(command)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| plain(&error))?;
+    let printed = Zeroizing::new(output.stdout);
+    if output.status.success() {
+        first_line(&printed).ok_or_else(|| "printed nothing".to_owned())
+    } else {
+        Err(format!("failed: {}", output.status))
+    }
+}
+
+fn of_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let text = Zeroizing::new(std::fs::read(path).map_err(|error| plain(&error))?);
+    first_line(&text).ok_or_else(|| "the first line is empty".to_owned())
+}
+
+fn of_netrc(host: &str, user: &str) -> Result<Option<Zeroizing<Vec<u8>>>, PasswordError> {
+    let Ok(home) = etcetera::home_dir() else {
+        return Ok(None);
+    };
+    match std::fs::read_to_string(home.join(".netrc")) {
+        Ok(text) => {
+            let text = Zeroizing::new(text);
+            netrc::password(&text, host, user)
+                .map_err(|error| PasswordError::Netrc(error.to_string()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(PasswordError::Netrc(plain(&error))),
+    }
+}
+
+/// The first line without its line end; None when it is empty.
+fn first_line(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let line = text.split(|octet| *octet == b'\n').next()?;
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    (!line.is_empty()).then(|| Zeroizing::new(line.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(args: &PasswordArgs) -> Result<String, PasswordError> {
+        let found = find(args, "no-such-host.example", "nobody", None)?;
+        Ok(String::from_utf8_lossy(&found).into_owned())
+    }
+
+    #[test]
+    fn a_file_gives_its_first_line_with_its_blanks() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), " two  spaces \r\nmore\n").unwrap();
+        let args = PasswordArgs {
+            password_file: Some(file.path().to_owned()),
+            ..PasswordArgs::default()
+        };
+        assert_eq!(from(&args), Ok(" two  spaces ".to_owned()));
+        let missing = PasswordArgs {
+            password_file: Some("/no/such/file".into()),
+            ..PasswordArgs::default()
+        };
+        assert!(matches!(from(&missing), Err(PasswordError::File(..))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_gives_its_first_line_or_its_failure() {
+        let command = |text: &str| PasswordArgs {
+            password_command: Some(text.to_owned()),
+            ..PasswordArgs::default()
+        };
+        assert_eq!(
+            from(&command("echo geheim; echo more")),
+            Ok("geheim".to_owned())
+        );
+        assert!(
+            matches!(from(&command("exit 3")), Err(PasswordError::Command(why)) if why.contains('3'))
+        );
+        assert!(
+            matches!(from(&command("true")), Err(PasswordError::Command(why)) if why == "printed nothing")
+        );
+    }
+}

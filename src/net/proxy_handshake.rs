@@ -1,0 +1,58 @@
+//! Has a proxy connect to the server; what comes out is a connection like any other.
+
+use std::io::{self, ErrorKind};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use super::dial::plain;
+use super::timed;
+use crate::net::target::Target;
+use crate::net::upstream_proxy::{Proxy, ProxyError, Step, Talk};
+
+/// Asks the proxy, on a connection to it, for the way to `target`; `wait` is for all of the talk.
+///
+/// Errors: the proxy refuses, does not talk as it should, closes, or takes too long.
+pub(super) fn pass(
+    socket: &mut TcpStream,
+    proxy: &Proxy,
+    target: &Target,
+    wait: Duration,
+) -> Result<(), ProxyError> {
+    let due = Instant::now() + wait;
+    let mut talk = Talk::new(proxy, target)?;
+    let mut got = Vec::new();
+    loop {
+        match talk.next(&got)? {
+            Step::Open => break,
+            Step::Send(octets) => {
+                got.clear();
+                timed::write(socket, &octets, due).map_err(|error| broken(&error, wait))?;
+            }
+            Step::Read(count) => {
+                got.resize(count, 0);
+                timed::read(socket, &mut got, due).map_err(|error| broken(&error, wait))?;
+            }
+        }
+    }
+    let reset = socket
+        .set_read_timeout(None)
+        .and_then(|()| socket.set_write_timeout(None));
+    reset.map_err(|error| broken(&error, wait))
+}
+
+fn broken(error: &io::Error, wait: Duration) -> ProxyError {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => ProxyError::new(
+            "the proxy closed the connection before the way was open",
+            "check the host and the port of the proxy; its log may say more",
+        ),
+        ErrorKind::TimedOut => ProxyError::new(
+            format!("the proxy opened no way within {} s", wait.as_secs_f64()),
+            "check the host and the port of the proxy, or wait longer with --timeout",
+        ),
+        _ => ProxyError::new(
+            format!("the connection to the proxy broke: {}", plain(error)),
+            "check the host and the port of the proxy; its log may say more",
+        ),
+    }
+}

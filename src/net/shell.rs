@@ -1,0 +1,22 @@
+//! A command of the platform's shell, which gets none of the passwords in the environment.
+
+use std::process::Command;
+
+use crate::net::password;
+use crate::net::upstream_proxy;
+
+/// The command that runs `program` in the shell.
+#[must_use]
+pub fn command(program: &str) -> Command {
+    let (shell, flag) = if cfg!(windows) {
+        ("cmd", "/C")
+    } else {
+        ("sh", "-c")
+    };
+    let mut command = Command::new(shell);
+    command
+        .args([flag, program])
+        .env_remove(password::VARIABLE)
+        .env_remove(upstream_proxy::VARIABLE);
+    command
+}

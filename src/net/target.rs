@@ -1,0 +1,252 @@
+//! Reads what a person calls a server: a host, `host:port`, `[address]:port`, or a URL.
+
+use crate::base::percent;
+
+/// Host and port, and whether TLS starts at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// A host name or an address, without brackets.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+    /// TLS from the first octet (RFC 8314 §3.1).
+    pub is_tls: bool,
+}
+
+/// The port of POP3 (RFC 1939 §3).
+pub const PORT: u16 = 110;
+/// The port of POP3 over TLS (RFC 8314 §3.1).
+pub const TLS_PORT: u16 = 995;
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// A target as it was named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The target.
+    pub target: Target,
+    /// The user in front of it, in a URL.
+    pub user: Option<String>,
+}
+
+/// Why a text names no target. The text is not repeated: it may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// Another protocol.
+    #[error("`{0}://` is no scheme of POP3; `pop3://` and `pop3s://` are")]
+    Scheme(String),
+    /// There is no host in it.
+    #[error("no host in the name of the server")]
+    NoHost,
+    /// A user stands before something that is no URL.
+    #[error("`@` is in no host name")]
+    At,
+    /// A password stands behind the user.
+    #[error("a password in the URL, where others may read it")]
+    Password,
+    /// The user is no name that a line can hold.
+    #[error("the user in the URL: {NO_NAME}")]
+    User,
+    /// What stands behind the colon is no port.
+    #[error("no port from 1 to 65535 behind the `:`")]
+    Port,
+    /// Brackets without an end.
+    #[error("no `]` behind the address")]
+    Bracket,
+    /// A URL goes on after its host.
+    #[error("a POP3 URL ends after the host: it has no path and no query (RFC 2384 §3)")]
+    Path,
+    /// Two ports were given.
+    #[error("two ports: {0} and {1}")]
+    TwoPorts(u16, u16),
+}
+
+impl TargetError {
+    /// What to do.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::At => "name the user with -u, or in a URL: pop3://USER@HOST",
+            Self::Password => {
+                "write only USER@; the password is asked for, or comes from where the options say"
+            }
+            Self::Path => "give pop3://[USER@]HOST; `-c 'retr 1'` fetches message 1",
+            Self::User => "write it as it is sent, without a line end",
+            _ => "give HOST, HOST:PORT, [ADDRESS]:PORT or a URL: pop3://[USER@]HOST",
+        }
+    }
+}
+
+const NO_NAME: &str = "a control character would end the line";
+
+/// A user name that fits into a line.
+///
+/// Errors: it does not.
+pub fn user_name(text: &str) -> Result<String, String> {
+    match text.chars().any(char::is_control) {
+        true => Err(NO_NAME.to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// Reads a target. `port` was given apart; `is_tls` asks for TLS from the first octet.
+///
+/// Errors: it is none.
+pub fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Named, TargetError> {
+    let is_scheme = |word: &str| word.bytes().all(|octet| octet.is_ascii_alphanumeric());
+    let (scheme, rest) = match text.split_once("://").filter(|(word, _)| is_scheme(word)) {
+        Some((scheme, rest)) => (Some(scheme.to_ascii_lowercase()), rest),
+        None => (None, text),
+    };
+    let is_tls = match scheme.as_deref() {
+        None => is_tls,
+        Some("pop3" | "pop") => is_tls,
+        Some("pop3s" | "pops") => true,
+        Some(other) => return Err(TargetError::Scheme(other.to_owned())),
+    };
+    // RFC 2384 §3: a URL may name a user and end in a slash. For curl a path is a message number; to drop it would mislead.
+    let rest = match scheme {
+        Some(_) => {
+            let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let (rest, path) = rest.split_at(host_end);
+            if !matches!(path, "" | "/") {
+                return Err(TargetError::Path);
+            }
+            rest
+        }
+        None => rest,
+    };
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some(_) if scheme.is_none() => return Err(TargetError::At),
+        Some((user, host)) => (url_user(user)?, host),
+        None => (None, rest),
+    };
+    let (host, own_port) =
+        split_port(rest).map_err(|_| match rest.starts_with('[') && !rest.contains(']') {
+            true => TargetError::Bracket,
+            false => TargetError::Port,
+        })?;
+    if host.is_empty() {
+        return Err(TargetError::NoHost);
+    }
+    let port = match (own_port, port) {
+        (Some(own), Some(other)) if own != other => {
+            return Err(TargetError::TwoPorts(own, other));
+        }
+        (own, other) => own.or(other),
+    };
+    // 995 is the port of TLS: there nothing else makes sense.
+    let is_tls = is_tls || (scheme.is_none() && port == Some(TLS_PORT));
+    let port = port.unwrap_or(if is_tls { TLS_PORT } else { PORT });
+    let target = Target {
+        host: host.to_owned(),
+        port,
+        is_tls,
+    };
+    Ok(Named { target, user })
+}
+
+/// The user of a URL (RFC 2384 §3). How to log in, behind a `;`, is not ours to read: who connects says it.
+fn url_user(text: &str) -> Result<Option<String>, TargetError> {
+    if text.contains(':') {
+        return Err(TargetError::Password);
+    }
+    let user = text.split(';').next().unwrap_or_default();
+    let (user, _) = percent::decode(user.as_bytes());
+    let user = user_name(&String::from_utf8_lossy(&user)).map_err(|_| TargetError::User)?;
+    Ok(Some(user).filter(|user| !user.is_empty()))
+}
+
+/// Splits `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the port is None when there is none.
+///
+/// Errors: a sentence that says what is wrong.
+pub fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (host, behind) = rest
+            .split_once(']')
+            .ok_or_else(|| format!("`{text}` has no `]`"))?;
+        (host, behind.strip_prefix(':'))
+    } else {
+        match text.split_once(':') {
+            // More than one colon: an IPv6 address without brackets.
+            Some((_, behind)) if behind.contains(':') => (text, None),
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        }
+    };
+    let port = port.map(|port| port.parse().map_err(|_| format!("`{port}` is no port")));
+    Ok((host, port.transpose()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TargetError, parse};
+
+    fn read(text: &str) -> String {
+        parse(text, None, false).map_or_else(
+            |error| error.to_string(),
+            |named| {
+                let user = named.user.map_or(String::new(), |user| format!(" {user}"));
+                let tls = if named.target.is_tls { "tls" } else { "clear" };
+                format!("{} {tls}{user}", named.target)
+            },
+        )
+    }
+
+    #[test]
+    fn a_server_is_called_in_many_ways() {
+        for (text, meant) in [
+            ("pop.example.org", "pop.example.org:110 clear"),
+            ("pop.example.org:1100", "pop.example.org:1100 clear"),
+            ("pop.example.org:995", "pop.example.org:995 tls"),
+            ("::1", "[::1]:110 clear"),
+            ("[2001:db8::1]:995", "[2001:db8::1]:995 tls"),
+            ("pop://pop.example.org:8110", "pop.example.org:8110 clear"),
+            ("pop3s://alice@host/", "host:995 tls alice"),
+            ("pops://a%40b;AUTH=*@host:995/", "host:995 tls a@b"),
+            ("pop3://100%25%zz%@host", "host:110 clear 100%%zz%"),
+            ("pop3://;auth=APOP@host", "host:110 clear"),
+        ] {
+            assert_eq!(read(text), meant);
+        }
+    }
+
+    #[test]
+    fn what_is_no_server_is_told_and_never_repeated() {
+        for (text, error) in [
+            ("imap://x", TargetError::Scheme("imap".to_owned())),
+            ("host:seven", TargetError::Port),
+            ("pop3://host:geheim", TargetError::Port),
+            ("[::1]:x", TargetError::Port),
+            ("[::1", TargetError::Bracket),
+            (":110", TargetError::NoHost),
+            ("pop3://alice@", TargetError::NoHost),
+            ("pop3://alice:geheim@host", TargetError::Password),
+            ("alice:geheim@host:110", TargetError::At),
+            ("pop3:alice:geheim@host", TargetError::At),
+            ("alice:geheim@host://x", TargetError::At),
+            ("pop3://host/1", TargetError::Path),
+            ("pop3://host/%0d%0a/875", TargetError::Path),
+            ("pop3://host?1", TargetError::Path),
+            ("pop3://host/a@b", TargetError::Path),
+            ("pop3://al%0dice@host", TargetError::User),
+            ("pop3://al%00ice@host", TargetError::User),
+        ] {
+            let told = read(text);
+            assert_eq!(told, error.to_string(), "{text}");
+            assert!(!told.contains("geheim"));
+        }
+        assert_eq!(
+            parse("h:1", Some(2), false),
+            Err(TargetError::TwoPorts(1, 2))
+        );
+    }
+}

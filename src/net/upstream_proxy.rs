@@ -1,0 +1,308 @@
+//! The way through a proxy: its URL, and what is said to it before the connection to the server stands. No I/O.
+
+mod http;
+mod socks;
+
+use zeroize::Zeroizing;
+
+use crate::base::escape;
+use crate::net::target::{self, Target};
+
+/// The environment variable that may hold the proxy's password.
+pub const VARIABLE: &str = "POPTALK_PROXY_PASSWORD";
+
+/// The port of a SOCKS proxy (RFC 1928 §3).
+const SOCKS_PORT: u16 = 1080;
+
+/// How a proxy is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// SOCKS version 5 (RFC 1928); the proxy looks the host name up.
+    Socks5,
+    /// The method CONNECT of HTTP (RFC 9110 §9.3.6).
+    Http,
+}
+
+impl Kind {
+    /// Its scheme in a URL.
+    #[must_use]
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::Socks5 => "socks5",
+            Self::Http => "http",
+        }
+    }
+}
+
+/// A proxy.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// How it is spoken to.
+    pub kind: Kind,
+    /// Where it is.
+    pub place: Target,
+    /// Who we are there.
+    pub login: Option<Login>,
+}
+
+/// A name and a password for a proxy.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} (hidden)", self.user)
+    }
+}
+
+impl std::fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self} {:?}", self.login)
+    }
+}
+
+/// Scheme and place; neither user nor password.
+impl std::fmt::Display for Proxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}://{}", self.kind.scheme(), self.place)
+    }
+}
+
+/// Why there is no way through a proxy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct ProxyError {
+    /// What happened, one line, safe to show.
+    pub what: String,
+    /// What to do.
+    pub hint: String,
+    /// It is about this server: the way to another may be open.
+    pub is_about_target: bool,
+}
+
+impl ProxyError {
+    /// An error that has to do with the proxy itself.
+    pub(crate) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            hint: hint.into(),
+            is_about_target: false,
+        }
+    }
+
+    fn about_target(self) -> Self {
+        Self {
+            is_about_target: true,
+            ..self
+        }
+    }
+}
+
+/// Reads the URL of a proxy. `password` is what the environment has for it.
+///
+/// Errors: a sentence that says what is wrong; a password in the URL is not repeated.
+pub fn parse(url: &str, password: Option<Zeroizing<Vec<u8>>>) -> Result<Proxy, ProxyError> {
+    let form = "write socks5://HOST:PORT or http://HOST:PORT, with USER@ before the host if needed";
+    let fail = |what: String| ProxyError::new(format!("--proxy: {what}"), form);
+    let (scheme, rest) = url
+        .split_once("://")
+        .ok_or_else(|| fail("no `socks5://` or `http://` at its start".to_owned()))?;
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let (user, place) = match rest.rsplit_once('@') {
+        Some((user, place)) => (Some(user), place),
+        None => (None, rest),
+    };
+    if user.is_some_and(|user| user.contains(':')) {
+        return Err(ProxyError::new(
+            "--proxy: a password in the URL, where every user of this machine can read it",
+            format!("write only USER@, and put the password into the variable {VARIABLE}"),
+        ));
+    }
+    let kind = match scheme.to_ascii_lowercase().as_str() {
+        // What curl calls socks5h: the name goes to the proxy. Here it always does.
+        "socks5" | "socks5h" => Kind::Socks5,
+        "http" => Kind::Http,
+        "https" => {
+            return Err(fail(
+                "TLS to the proxy itself is not there; TLS to the server works through any"
+                    .to_owned(),
+            ));
+        }
+        "socks" | "socks4" | "socks4a" => return Err(fail("only version 5 of SOCKS".to_owned())),
+        other => return Err(fail(format!("`{other}://` is no proxy"))),
+    };
+    if place.contains(['/', '?', '#']) {
+        return Err(fail("nothing may stand behind the port".to_owned()));
+    }
+    let (host, port) = target::split_port(place).map_err(fail)?;
+    let port = match (port, kind) {
+        (Some(port), _) => port,
+        (None, Kind::Socks5) => SOCKS_PORT,
+        (None, Kind::Http) => return Err(fail(format!("no port behind `{host}`"))),
+    };
+    if host.is_empty() {
+        return Err(fail("no host".to_owned()));
+    }
+    let place = Target {
+        host: host.to_owned(),
+        port,
+        is_tls: false,
+    };
+    let login = match user {
+        None | Some("") => None,
+        Some(user) => Some(login(kind, user, password)?),
+    };
+    Ok(Proxy { kind, place, login })
+}
+
+fn login(
+    kind: Kind,
+    user: &str,
+    password: Option<Zeroizing<Vec<u8>>>,
+) -> Result<Login, ProxyError> {
+    let fail = |what: &str, hint: &str| Err(ProxyError::new(format!("--proxy: {what}"), hint));
+    let Some(user) = unescape(user) else {
+        return fail(
+            "the user is not readable",
+            "write odd characters as %XX, in UTF-8",
+        );
+    };
+    let Some(password) = password else {
+        return Err(ProxyError::new(
+            format!("no password for `{user}` at the proxy"),
+            format!("put it into the variable {VARIABLE}"),
+        ));
+    };
+    match kind {
+        // RFC 1929 §2: each has a length of one octet, which is not 0.
+        Kind::Socks5
+            if !(1..=255).contains(&user.len()) || !(1..=255).contains(&password.len()) =>
+        {
+            fail(
+                "SOCKS takes a user and a password of 1 to 255 octets",
+                "ask who runs the proxy (RFC 1929 §2)",
+            )
+        }
+        // RFC 7617 §2: the first colon ends the user.
+        Kind::Http if user.contains(':') => fail(
+            "a user with a colon can't be written in HTTP",
+            "ask who runs the proxy (RFC 7617 §2)",
+        ),
+        _ => Ok(Login { user, password }),
+    }
+}
+
+/// Text with `%XX` for octets (RFC 3986 §2.1); None when it is malformed or no UTF-8.
+fn unescape(text: &str) -> Option<String> {
+    let mut octets = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(octet) = rest.next() {
+        if octet == b'%' {
+            let high = char::from(rest.next()?).to_digit(16)?;
+            let low = char::from(rest.next()?).to_digit(16)?;
+            octets.push(u8::try_from(high * 16 + low).ok()?);
+        } else {
+            octets.push(octet);
+        }
+    }
+    String::from_utf8(octets).ok()
+}
+
+/// What to do next.
+#[derive(PartialEq, Eq)]
+pub enum Step {
+    /// Send these octets.
+    Send(Zeroizing<Vec<u8>>),
+    /// Read just so many octets and no more: what follows may be the server's greeting.
+    Read(usize),
+    /// The way is open: from the next octet on it is the server that speaks.
+    Open,
+}
+
+impl std::fmt::Debug for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Send(octets) => write!(f, "Send({} octets (hidden))", octets.len()),
+            Self::Read(count) => write!(f, "Read({count})"),
+            Self::Open => f.write_str("Open"),
+        }
+    }
+}
+
+/// The talk with a proxy until the way is open.
+#[derive(Debug)]
+pub struct Talk(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Socks(socks::Talk),
+    Http(http::Talk),
+}
+
+impl Talk {
+    /// Begins a talk: `proxy` is to connect to `target`.
+    ///
+    /// Errors: the host can't be told to a proxy.
+    pub fn new(proxy: &Proxy, target: &Target) -> Result<Self, ProxyError> {
+        // A line end in a host would be a line of its own for the proxy.
+        if target.host.is_empty() || !target.host.bytes().all(|octet| octet.is_ascii_graphic()) {
+            return Err(ProxyError::new(
+                format!(
+                    "`{}` can't be told to a proxy",
+                    shown(target.host.as_bytes())
+                ),
+                "write the host name in ASCII (`xn--` in place of other letters), without blanks",
+            ));
+        }
+        Ok(Self(match proxy.kind {
+            Kind::Socks5 => Inner::Socks(socks::Talk::new(proxy.login.clone(), target)?),
+            Kind::Http => Inner::Http(http::Talk::new(proxy.login.as_ref(), target)),
+        }))
+    }
+
+    /// The next step. `got` is what the last one, a [`Step::Read`], read; nothing otherwise.
+    ///
+    /// Errors: the proxy refuses, or does not talk as it should.
+    pub fn next(&mut self, got: &[u8]) -> Result<Step, ProxyError> {
+        match &mut self.0 {
+            Inner::Socks(talk) => talk.next(got),
+            Inner::Http(talk) => talk.next(got),
+        }
+    }
+}
+
+/// Octets of a proxy as text that is safe to show.
+fn shown(octets: &[u8]) -> String {
+    let mut out = String::new();
+    escape::escape(octets, &mut out);
+    out
+}
+
+/// What the first octets of something else than the proxy that was named look like.
+fn stranger(octets: &[u8], kind: Kind) -> ProxyError {
+    let what = format!(
+        "the proxy does not speak {}: it starts with `{}`",
+        match kind {
+            Kind::Socks5 => "SOCKS 5",
+            Kind::Http => "HTTP",
+        },
+        shown(octets)
+    );
+    let hint = match (octets, kind) {
+        ([b'H', ..], Kind::Socks5) => "it looks like an HTTP proxy: try http://",
+        ([5, ..], Kind::Http) => "it looks like a SOCKS proxy: try socks5://",
+        ([0, ..], Kind::Socks5) => "it looks like SOCKS 4; poptalk speaks version 5",
+        ([b'+', ..], _) => "it looks like a POP3 server: connect to it without --proxy",
+        ([0x15 | 0x16, 3, ..], _) => "it looks like TLS; poptalk speaks in clear to a proxy",
+        _ => "check the host and the port of the proxy",
+    };
+    ProxyError::new(what, hint)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,227 @@
+//! SOCKS version 5 (RFC 1928), with a user and a password (RFC 1929).
+
+// An address as a value; there is no socket here.
+use core::net::IpAddr;
+
+use zeroize::Zeroizing;
+
+use super::{Kind, Login, ProxyError, Step, VARIABLE, stranger};
+use crate::net::target::Target;
+
+const VERSION: u8 = 5;
+const CONNECT: u8 = 1;
+const NO_LOGIN: u8 = 0;
+const USER_AND_PASSWORD: u8 = 2;
+const NO_METHOD: u8 = 0xff;
+/// The version of the talk about user and password (RFC 1929 §2).
+const LOGIN_VERSION: u8 = 1;
+
+/// What the codes of a reply mean (RFC 1928 §6), and what to do.
+const REPLIES: &[(u8, &str, &str)] = &[
+    (
+        1,
+        "it failed in a way that it does not name",
+        "the proxy's log says more",
+    ),
+    (
+        2,
+        "its rules forbid this connection",
+        "many proxies allow only some ports; ask who runs it",
+    ),
+    (
+        3,
+        "it can't reach the server's network",
+        "check the host name; the proxy may have no IPv6",
+    ),
+    (
+        4,
+        "it can't reach the server, or can't find its name",
+        "check the host name; it is the proxy that looks it up",
+    ),
+    (
+        5,
+        "the server refused its connection",
+        "nothing listens there; POP3 is on port 110, over TLS on 995 (--tls)",
+    ),
+    (
+        6,
+        "the time to live ran out on the way to the server",
+        "the route to the server is broken; try later",
+    ),
+    (7, "it has no command CONNECT", "it is no proxy for POP3"),
+    (
+        8,
+        "it does not know this kind of address",
+        "give a host name in place of the address",
+    ),
+];
+
+#[derive(Debug)]
+enum State {
+    Start,
+    /// The method that is to be used follows.
+    Method,
+    MethodSent,
+    /// Whether user and password are right follows.
+    Verdict,
+    VerdictSent,
+    /// The head of the reply follows: version, code, reserved, kind of address.
+    Head,
+    HeadSent,
+    /// The length of a name follows.
+    Length,
+    /// The address and the port follow; nobody wants them.
+    Rest,
+}
+
+/// The talk with a SOCKS proxy.
+#[derive(Debug)]
+pub(super) struct Talk {
+    state: State,
+    login: Option<Login>,
+    request: Vec<u8>,
+}
+
+impl Talk {
+    pub(super) fn new(login: Option<Login>, target: &Target) -> Result<Self, ProxyError> {
+        // RFC 1928 §4: version, command, reserved, kind of address, address, port.
+        let mut request = vec![VERSION, CONNECT, 0];
+        match target.host.parse() {
+            Ok(IpAddr::V4(four)) => {
+                request.push(1);
+                request.extend_from_slice(&four.octets());
+            }
+            Ok(IpAddr::V6(six)) => {
+                request.push(4);
+                request.extend_from_slice(&six.octets());
+            }
+            // Not looked up here: the proxy may know names that we don't.
+            Err(_) => {
+                let Ok(length) = u8::try_from(target.host.len()) else {
+                    return Err(ProxyError::new(
+                        "the host name is longer than the 255 octets of SOCKS",
+                        "give its address",
+                    ));
+                };
+                request.extend_from_slice(&[3, length]);
+                request.extend_from_slice(target.host.as_bytes());
+            }
+        }
+        request.extend_from_slice(&target.port.to_be_bytes());
+        Ok(Self {
+            state: State::Start,
+            login,
+            request,
+        })
+    }
+
+    pub(super) fn next(&mut self, got: &[u8]) -> Result<Step, ProxyError> {
+        let (state, step) = match (&self.state, got) {
+            (State::Start, _) => {
+                // RFC 1928 §3: version, number of methods, methods.
+                let methods: &[u8] = match self.login {
+                    None => &[VERSION, 1, NO_LOGIN],
+                    Some(_) => &[VERSION, 2, NO_LOGIN, USER_AND_PASSWORD],
+                };
+                let octets = Zeroizing::new(methods.to_vec());
+                (State::MethodSent, Step::Send(octets))
+            }
+            (State::MethodSent, _) => (State::Method, Step::Read(2)),
+            (State::Method, [VERSION, NO_LOGIN]) => self.ask(),
+            (State::Method, [VERSION, USER_AND_PASSWORD]) => {
+                let octets = self.credentials().ok_or_else(|| {
+                    ProxyError::new(
+                        "the proxy wants a user and a password",
+                        format!(
+                            "write USER@ before its host, and put the password into {VARIABLE}"
+                        ),
+                    )
+                })?;
+                (State::VerdictSent, Step::Send(octets))
+            }
+            (State::Method, [VERSION, NO_METHOD]) if self.login.is_none() => {
+                return Err(ProxyError::new(
+                    "the proxy lets nobody in without a login",
+                    format!("write USER@ before its host, and put the password into {VARIABLE}"),
+                ));
+            }
+            (State::Method, [VERSION, method]) => {
+                return Err(ProxyError::new(
+                    format!(
+                        "the proxy wants a way to log in that poptalk does not have (method {method})"
+                    ),
+                    "poptalk knows no login, and user and password (RFC 1929)",
+                ));
+            }
+            (State::Method, other) => return Err(stranger(other, Kind::Socks5)),
+            (State::VerdictSent, _) => (State::Verdict, Step::Read(2)),
+            // RFC 1929 §2: any status but 0 is a refusal. Some proxies put 5 for the version.
+            (State::Verdict, [_, 0]) => self.ask(),
+            (State::Verdict, _) => {
+                return Err(ProxyError::new(
+                    "the proxy refuses the user or the password",
+                    format!("check USER@ in --proxy, and the variable {VARIABLE}"),
+                ));
+            }
+            (State::HeadSent, _) => (State::Head, Step::Read(4)),
+            (State::Head, [VERSION, 0, _, kind]) => match kind {
+                1 => (State::Rest, Step::Read(4 + 2)),
+                3 => (State::Length, Step::Read(1)),
+                4 => (State::Rest, Step::Read(16 + 2)),
+                kind => {
+                    return Err(ProxyError::new(
+                        format!("the proxy's reply has an unknown kind of address ({kind})"),
+                        "check the host and the port of the proxy",
+                    ));
+                }
+            },
+            (State::Head, [VERSION, code, ..]) => return Err(refusal(*code)),
+            // One octet: a proxy that repeats what it was told must not have a password shown.
+            (State::Head, other) => {
+                return Err(stranger(other.get(..1).unwrap_or_default(), Kind::Socks5));
+            }
+            (State::Length, [length, ..]) => (State::Rest, Step::Read(usize::from(*length) + 2)),
+            (State::Length, []) => (State::Length, Step::Read(1)),
+            (State::Rest, _) => (State::Rest, Step::Open),
+        };
+        self.state = state;
+        Ok(step)
+    }
+
+    fn ask(&self) -> (State, Step) {
+        let octets = Zeroizing::new(self.request.clone());
+        (State::HeadSent, Step::Send(octets))
+    }
+
+    /// RFC 1929 §2: version, length, user, length, password.
+    fn credentials(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let login = self.login.as_ref()?;
+        let size = 3 + login.user.len() + login.password.len();
+        let mut octets = Zeroizing::new(Vec::with_capacity(size));
+        octets.extend_from_slice(&[LOGIN_VERSION, u8::try_from(login.user.len()).ok()?]);
+        octets.extend_from_slice(login.user.as_bytes());
+        octets.push(u8::try_from(login.password.len()).ok()?);
+        octets.extend_from_slice(&login.password);
+        Some(octets)
+    }
+}
+
+fn refusal(code: u8) -> ProxyError {
+    let (what, hint) = REPLIES
+        .iter()
+        .find(|(known, ..)| *known == code)
+        .map_or_else(
+            || {
+                (
+                    "its code is not one of RFC 1928",
+                    "the proxy's log says more",
+                )
+            },
+            |(_, what, hint)| (*what, *hint),
+        );
+    ProxyError::new(
+        format!("the proxy refuses: {what} (SOCKS reply {code})"),
+        hint,
+    )
+    .about_target()
+}

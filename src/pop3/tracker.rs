@@ -1,0 +1,536 @@
+//! Follows one POP3 conversation from the octets of both sides. No I/O, no clock: feed it, read the steps.
+
+mod data;
+mod gap;
+mod line;
+mod sent;
+mod status;
+mod step;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use crate::pop3::command::{Effect, Shape};
+use data::Data;
+use gap::{FirstReply, Gap};
+pub use line::{LINE_MAX, LineEnd};
+use line::{Lines, is_continuation};
+pub use sent::Sent;
+pub use status::Status;
+pub use step::{Role, Side, State, Step};
+
+/// What the tracker waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Awaited {
+    /// The greeting.
+    Greeting,
+    /// The status line of the reply to this verb.
+    Status(String),
+    /// The end of the data of the reply to this verb: CRLF, a dot, CRLF.
+    Terminator(String),
+}
+
+/// The most commands that are remembered while they wait for replies; what goes beyond is taken as single-line.
+const QUEUE_MAX: usize = 65_536;
+/// The most verbs whose shape is told.
+const SHAPES_MAX: usize = 256;
+
+/// Follows one conversation. It sees both sides, because in POP3 the client's line decides how long the reply is.
+#[derive(Debug)]
+pub struct Tracker {
+    state: State,
+    tls: bool,
+    /// Commands and early SASL responses without a complete reply, oldest first.
+    queue: VecDeque<Sent>,
+    /// Commands beyond `QUEUE_MAX`.
+    uncounted: u64,
+    /// The server has challenged and the client has not answered.
+    owed: bool,
+    /// STLS was agreed and the handshake has not begun.
+    agreed: bool,
+    marked: BTreeSet<u64>,
+    shapes: HashMap<Vec<u8>, Shape>,
+    server: Lines,
+    client: Lines,
+    /// The data of a multi-line reply is coming.
+    reply: Option<Data>,
+    /// The client is sending a message (XTND XMIT).
+    upload: Option<Data>,
+    last_octets: Vec<u8>,
+    gap: Gap,
+}
+
+impl Default for Tracker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Tracker {
+    /// A conversation that has not begun.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            state: State::Greeting,
+            tls: false,
+            queue: VecDeque::new(),
+            uncounted: 0,
+            owed: false,
+            agreed: false,
+            marked: BTreeSet::new(),
+            shapes: HashMap::new(),
+            server: Lines::default(),
+            client: Lines::default(),
+            reply: None,
+            upload: None,
+            last_octets: Vec::new(),
+            gap: Gap::default(),
+        }
+    }
+
+    /// Takes octets of one side, in any pieces, and tells each step.
+    pub fn feed(&mut self, side: Side, octets: &[u8], tell: &mut dyn FnMut(Step<'_>)) {
+        let mut rest = octets;
+        match side {
+            Side::Client => {
+                while !rest.is_empty() {
+                    rest = self.feed_client(rest, tell);
+                }
+            }
+            Side::Server => {
+                self.remember_last(octets);
+                while !rest.is_empty() {
+                    rest = self.feed_server(rest, tell);
+                }
+            }
+        }
+    }
+
+    /// Hands out the part of a line that has come so far, for when nothing more comes for a while.
+    pub fn flush(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+        self.flush_lines(false, tell);
+    }
+
+    /// The same for the server's line alone.
+    pub fn flush_server(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+        let role = self.server_role();
+        self.server.flush(false, Side::Server, role, tell);
+    }
+
+    fn flush_lines(&mut self, is_all: bool, tell: &mut dyn FnMut(Step<'_>)) {
+        let role = self.server_role();
+        self.server.flush(is_all, Side::Server, role, tell);
+        let role = self.client_role();
+        self.client.flush(is_all, Side::Client, role, tell);
+    }
+
+    /// The connection has ended: hands out everything that was held, and tells whether a line or a reply was cut.
+    pub fn finish(&mut self, tell: &mut dyn FnMut(Step<'_>)) -> Cut {
+        let inside_line = self.server.is_inside();
+        self.flush_lines(true, tell);
+        let cut = if self.reply.is_some() {
+            Cut::Data
+        } else if inside_line {
+            Cut::Line
+        } else if self.queue.iter().any(|sent| !sent.is_response()) && self.state != State::Update {
+            Cut::Reply
+        } else {
+            Cut::Nothing
+        };
+        self.end_data(tell);
+        self.clear_waiting();
+        cut
+    }
+
+    /// Nothing is waited for any more, after a time-out; what still comes is unrequested.
+    pub fn forget(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+        self.flush(tell);
+        self.end_data(tell);
+        self.clear_waiting();
+        if self.state == State::Greeting {
+            self.state = State::Authorization;
+        }
+    }
+
+    /// The rest of the data of the reply that is coming is not known, its terminator included: it was left out of a recording.
+    pub fn skip_data(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+        if let Some(mut data) = self.reply.take() {
+            data.finish(Side::Server, tell);
+            self.end_reply(Status::Positive, tell);
+        }
+    }
+
+    /// The TLS handshake is done. What was learnt before is void (RFC 2595 §4), there is no second greeting.
+    pub fn tls_started(&mut self) {
+        self.clear_waiting();
+        self.server = Lines::default();
+        self.client = Lines::default();
+        self.tls = true;
+        self.marked.clear();
+        if self.state != State::Greeting {
+            self.state = State::Authorization;
+        }
+    }
+
+    /// Says what shape replies to `verb` have from now on (`:multi`, `:single`), for some hundred verbs at most.
+    pub fn set_shape(&mut self, verb: &str, shape: Shape) {
+        let verb = verb.to_ascii_uppercase().into_bytes();
+        if self.shapes.len() < SHAPES_MAX || self.shapes.contains_key(&verb) {
+            self.shapes.insert(verb, shape);
+        }
+    }
+
+    /// The state of the session.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether TLS is on.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// How many messages are marked as deleted.
+    #[must_use]
+    pub fn marked(&self) -> usize {
+        self.marked.len()
+    }
+
+    /// How many commands wait for the end of their reply.
+    #[must_use]
+    pub fn outstanding(&self) -> usize {
+        self.queue
+            .len()
+            .saturating_add(usize::try_from(self.uncounted).unwrap_or(usize::MAX))
+    }
+
+    /// Whether the server waits for a SASL response.
+    #[must_use]
+    pub fn is_response_owed(&self) -> bool {
+        self.owed
+    }
+
+    /// Whether the next reply to come is that to an AUTH: challenges may come before it.
+    #[must_use]
+    pub fn is_in_sasl(&self) -> bool {
+        let sent = self.queue.front();
+        sent.is_some_and(|sent| sent.shape() == Shape::Sasl)
+    }
+
+    /// Whether the client's next line is a SASL response.
+    #[must_use]
+    pub fn expects_response(&self) -> bool {
+        self.client_role() == Role::Response
+    }
+
+    /// Whether one more command may be sent now: not before the greeting, not behind STLS, AUTH or QUIT (RFC 2449 §6.6).
+    #[must_use]
+    pub fn may_send(&self) -> bool {
+        self.owed
+            || (self.state != State::Greeting
+                && !self.agreed
+                && self.queue.back().is_none_or(Sent::pipelines))
+    }
+
+    /// Whether STLS was sent, so that nothing may follow it before the TLS handshake or its refusal (RFC 2595 §4).
+    #[must_use]
+    pub fn is_before_tls(&self) -> bool {
+        self.agreed
+            || self
+                .queue
+                .back()
+                .is_some_and(|sent| sent.effect() == Effect::Tls)
+    }
+
+    /// Whether the server agreed to STLS and no handshake was told of: what it sends now can't be used (RFC 2595 §4).
+    #[must_use]
+    pub fn is_tls_agreed(&self) -> bool {
+        self.agreed
+    }
+
+    /// What is waited for, None when nothing is.
+    #[must_use]
+    pub fn awaited(&self) -> Option<Awaited> {
+        if self.state == State::Greeting {
+            return Some(Awaited::Greeting);
+        }
+        if self.owed {
+            return None;
+        }
+        let verb = self.queue.front()?.verb();
+        Some(if self.reply.is_some() {
+            Awaited::Terminator(verb)
+        } else {
+            Awaited::Status(verb)
+        })
+    }
+
+    /// The last octets of the server, at most four.
+    #[must_use]
+    pub fn last_octets(&self) -> &[u8] {
+        &self.last_octets
+    }
+
+    fn remember_last(&mut self, octets: &[u8]) {
+        let tail = octets
+            .get(octets.len().saturating_sub(4)..)
+            .unwrap_or(octets);
+        self.last_octets.extend_from_slice(tail);
+        let surplus = self.last_octets.len().saturating_sub(4);
+        self.last_octets.drain(..surplus);
+    }
+
+    fn clear_waiting(&mut self) {
+        self.queue.clear();
+        self.uncounted = 0;
+        self.owed = false;
+        self.agreed = false;
+        self.reply = None;
+        self.upload = None;
+    }
+
+    fn end_data(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+        for (data, side) in [
+            (&mut self.reply, Side::Server),
+            (&mut self.upload, Side::Client),
+        ] {
+            if let Some(data) = data {
+                data.finish(side, tell);
+            }
+        }
+    }
+
+    fn client_role(&self) -> Role {
+        let early = self.queue.back().is_some_and(Sent::takes_responses);
+        if self.owed || early {
+            Role::Response
+        } else {
+            Role::Command
+        }
+    }
+
+    fn server_role(&self) -> Role {
+        if self.state == State::Greeting {
+            return Role::Greeting;
+        }
+        match self.queue.front() {
+            None => Role::Unrequested,
+            Some(sent) if sent.shape() == Shape::Sasl && is_continuation(self.server.head()) => {
+                Role::Continuation
+            }
+            Some(_) if self.gap.is_open && !self.may_answer() => Role::Unrequested,
+            Some(_) => Role::Status,
+        }
+    }
+
+    /// Takes one line or block of the client and returns what is left.
+    fn feed_client<'a>(&mut self, octets: &'a [u8], tell: &mut dyn FnMut(Step<'_>)) -> &'a [u8] {
+        if let Some(upload) = &mut self.upload {
+            let (rest, ended) = upload.feed(Side::Client, octets, tell);
+            if ended {
+                self.upload = None;
+                self.push(Sent::nameless(Shape::Single), tell);
+            }
+            return rest;
+        }
+        let role = self.client_role();
+        let rest = self.client.feed(octets);
+        let has_ended = self.client.end() != LineEnd::None;
+        if let Some(part) = self.client.part() {
+            part.tell(Side::Client, role, tell);
+        }
+        if has_ended {
+            let is_cancelled = self.client.head() == b"*";
+            let mut sent = match role {
+                Role::Response => Sent::response(is_cancelled),
+                _ => Sent::of_line(self.client.head(), &self.shapes),
+            };
+            self.client.next_line();
+            let is_torn = std::mem::take(&mut self.gap.is_client_torn);
+            if is_torn || self.is_torn_start(&sent) {
+                sent.tear();
+            }
+            if role == Role::Command {
+                self.take_first_reply(tell);
+            }
+            let is_behind_server = std::mem::take(&mut self.gap.has_server_spoken);
+            if role == Role::Command {
+                self.gap.is_burst = !is_behind_server && !self.queue.is_empty();
+            }
+            if role == Role::Command && is_behind_server {
+                let has_answered = std::mem::take(&mut self.gap.has_answered);
+                if self.gap.is_open {
+                    let open = usize::from(self.reply.is_some());
+                    self.gap.overlaps |= has_answered && self.queue.len() > open;
+                    self.drop_waiting(tell);
+                } else {
+                    self.gap.overlaps |= !self.queue.is_empty();
+                }
+            }
+            let answers = role == Role::Response && std::mem::take(&mut self.owed);
+            if !answers {
+                self.push(sent, tell);
+            } else if let Some(auth) = self.queue.front_mut() {
+                auth.take_response(&sent);
+            }
+        }
+        rest
+    }
+
+    fn push(&mut self, sent: Sent, tell: &mut dyn FnMut(Step<'_>)) {
+        if self.queue.len() < QUEUE_MAX {
+            if !sent.is_response() {
+                tell(Step::CommandSent(&sent));
+            }
+            self.queue.push_back(sent);
+        } else {
+            self.uncounted += 1;
+        }
+    }
+
+    /// Takes one line or block of the server and returns what is left.
+    fn feed_server<'a>(&mut self, octets: &'a [u8], tell: &mut dyn FnMut(Step<'_>)) -> &'a [u8] {
+        if self.agreed {
+            tell(Step::Injected(octets));
+            return &[];
+        }
+        self.gap.has_server_spoken = true;
+        if self.reply.is_some() {
+            return self.feed_data(octets, tell);
+        }
+        let rest = self.server.feed(octets);
+        let role = self.server_role();
+        let end = self.server.end();
+        if end != LineEnd::None {
+            if role != Role::Greeting && self.is_list_without_greeting(tell) {
+                return rest;
+            }
+            self.find_step(role, tell);
+        }
+        if let Some(part) = self.server.part() {
+            part.tell(Side::Server, role, tell);
+        }
+        if end != LineEnd::None {
+            let status = Status::of_line(self.server.head());
+            let is_ok = self.server.head().starts_with(b"+OK");
+            self.server.next_line();
+            match role {
+                Role::Greeting => {
+                    let bare_lf = end == LineEnd::Lf;
+                    self.gap.first_reply =
+                        (!self.queue.is_empty()).then_some(FirstReply { status, bare_lf });
+                    tell(Step::ReplyEnded(None, status));
+                    self.enter(State::Authorization, tell);
+                    self.first_line(is_ok, tell);
+                }
+                Role::Continuation => self.challenge(tell),
+                Role::Status => self.answer(status, end == LineEnd::Lf, tell),
+                _ => {}
+            }
+        }
+        rest
+    }
+
+    fn enter(&mut self, state: State, tell: &mut dyn FnMut(Step<'_>)) {
+        if self.state != state {
+            self.state = state;
+            tell(Step::StateChanged(state));
+        }
+    }
+
+    fn challenge(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+        if self.queue.get(1).is_some_and(Sent::is_response) {
+            // It was sent before it was asked for.
+            let response = self.queue.remove(1);
+            if let (Some(auth), Some(response)) = (self.queue.front_mut(), response) {
+                auth.take_response(&response);
+            }
+        } else {
+            self.owed = true;
+            tell(Step::Challenged);
+        }
+    }
+
+    /// The status line of the reply to the oldest command is complete.
+    fn answer(&mut self, status: Status, bare_lf: bool, tell: &mut dyn FnMut(Step<'_>)) {
+        let shape = self.queue.front().map_or(Shape::Unknown, Sent::shape);
+        if status == Status::Positive && shape == Shape::Multi {
+            // A server that ends its status line with a bare LF ends its data so as well, or never.
+            self.reply = Some(Data::new(bare_lf));
+            if let Some(sent) = self.queue.front() {
+                tell(Step::DataStarted(sent));
+            }
+            return;
+        }
+        if status == Status::Positive && shape == Shape::Upload {
+            let mut upload = Data::new(true);
+            // What the client has begun to type is the start of its message.
+            let typed = self.client.take();
+            upload.feed(Side::Client, &typed, tell);
+            self.upload = Some(upload);
+        }
+        self.end_reply(status, tell);
+    }
+
+    fn end_reply(&mut self, status: Status, tell: &mut dyn FnMut(Step<'_>)) {
+        self.owed = false;
+        let Some(sent) = self.queue.pop_front() else {
+            return;
+        };
+        // Responses sent ahead that the exchange did not use: the server reads them as commands.
+        for early in self
+            .queue
+            .iter_mut()
+            .take_while(|entry| entry.is_response())
+        {
+            early.become_command();
+        }
+        if self.uncounted > 0 {
+            self.uncounted -= 1;
+            self.queue.push_back(Sent::nameless(Shape::Unknown));
+        }
+        tell(Step::ReplyEnded(Some(&sent), status));
+        if status == Status::Positive && !sent.lacks_credentials() {
+            self.apply(&sent, tell);
+        }
+    }
+
+    fn apply(&mut self, sent: &Sent, tell: &mut dyn FnMut(Step<'_>)) {
+        match sent.effect() {
+            Effect::Nothing => {}
+            Effect::Login => {
+                self.marked.clear();
+                self.enter(State::Transaction, tell);
+            }
+            Effect::Delete => {
+                self.marked.extend(sent.number());
+            }
+            Effect::Reset => self.marked.clear(),
+            Effect::Quit => {
+                self.marked.clear();
+                self.enter(State::Update, tell);
+            }
+            Effect::Tls => {
+                self.agreed = true;
+                tell(Step::TlsAgreed);
+            }
+        }
+    }
+}
+
+/// Where the end of a connection cut the conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Between two replies, or after the reply to QUIT.
+    Nothing,
+    /// Before the reply to a command.
+    Reply,
+    /// In the middle of a line.
+    Line,
+    /// In the middle of the data of a multi-line reply.
+    Data,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! Gaps in a recording: how the tracker comes back into step after octets that nobody recorded.
+
+use super::data::Stop;
+use super::line::is_status_line;
+use super::{Role, Sent, Side, Status, Step, Tracker};
+use crate::pop3::command::Shape;
+
+/// What stands in place of a line that is a hole.
+const HOLE: &[u8] = b"x";
+/// What follows from a gap in a recording. A live session has none.
+#[derive(Debug, Default)]
+pub(super) struct Gap {
+    /// Octets are missing, and no status line has answered a command since.
+    pub(super) is_open: bool,
+    /// The recording may begin anywhere in a session.
+    begins_anywhere: bool,
+    /// Nothing but what was before the recording is missing, and it begins with a whole line.
+    is_start: bool,
+    /// A status line has come since the client's last line, and answered a command.
+    pub(super) has_answered: bool,
+    /// The client has sent several commands without waiting: whose reply comes is not known.
+    pub(super) is_burst: bool,
+    /// The client's next line may have lost its start.
+    pub(super) is_client_torn: bool,
+    /// The server has sent something since the client's last line.
+    pub(super) has_server_spoken: bool,
+    /// The client sends commands while others still wait for their replies: a status line shows nothing.
+    pub(super) overlaps: bool,
+    /// The client spoke first, and this line came then: the greeting, or the reply to the first command.
+    pub(super) first_reply: Option<FirstReply>,
+    /// What is fed stands for replies in the gap.
+    is_answering: bool,
+}
+
+/// The first line of the server, when a command was waiting already.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FirstReply {
+    pub(super) status: Status,
+    pub(super) bare_lf: bool,
+}
+
+impl Tracker {
+    /// Before a line of the server that came after the first one is handed out: if it goes on with a list, the first line was the
+    /// status line of it. Returns whether the line was taken.
+    pub(super) fn is_list_without_greeting(&mut self, tell: &mut dyn FnMut(Step<'_>)) -> bool {
+        let Some(first) = self.gap.first_reply.take() else {
+            return false;
+        };
+        let head = self.server.head();
+        let is_list = first.status == Status::Positive
+            && !is_status_line(head)
+            && !self.server.is_handed_out()
+            && self
+                .queue
+                .front()
+                .is_some_and(|sent| sent.shape() == Shape::Multi && sent.is_anchor(false));
+        if is_list {
+            tell(Step::NoGreeting);
+            let line = self.server.take();
+            self.answer(first.status, first.bare_lf, tell);
+            let mut rest = line.as_slice();
+            while !rest.is_empty() && self.reply.is_some() {
+                rest = self.feed_data(rest, tell);
+            }
+        }
+        is_list
+    }
+
+    /// Before a command is noted: the client waited for one line and goes on, as if that had been the reply. Whether it was is not
+    /// known: the greeting may have been late.
+    pub(super) fn take_first_reply(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+        let Some(first) = self.gap.first_reply.take() else {
+            return;
+        };
+        let is_whole =
+            |sent: &Sent| first.status == Status::Negative || sent.shape() != Shape::Multi;
+        let is_alone = self.queue.len() == 1 && self.queue.front().is_some_and(is_whole);
+        if is_alone {
+            self.gap.is_open = true;
+            self.gap.overlaps = true;
+            tell(Step::OutOfStep);
+            tell(Step::NoGreeting);
+            self.answer(first.status, first.bare_lf, tell);
+        }
+    }
+
+    /// Octets of this side are missing from a recording: the rest of a line, of a reply, or more, up to the middle of another line.
+    /// Returns whether data of this side goes on; what comes next is then taken to start a line.
+    pub fn skip_lines(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) -> bool {
+        self.gap.is_open = true;
+        self.gap.is_start = false;
+        self.gap.has_answered = false;
+        for sent in &mut self.queue {
+            sent.tear();
+        }
+        tell(Step::OutOfStep);
+        let data = match side {
+            Side::Server => &mut self.reply,
+            Side::Client => &mut self.upload,
+        };
+        if let Some(data) = data {
+            data.tear(side, tell);
+            return true;
+        }
+        if side == Side::Client {
+            let role = self.client_role();
+            self.client.flush(true, side, role, tell);
+            self.client.next_line();
+            self.owed = false;
+            self.gap.is_client_torn = true;
+        }
+        false
+    }
+
+    /// The recording may begin in the middle of the session: its first line need not be a greeting, nor a whole line.
+    pub fn begin_anywhere(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) {
+        self.gap.begins_anywhere = true;
+        if side == Side::Client {
+            // No greeting is awaited.
+            self.feed(Side::Server, b"+OK\r\n", &mut |_| {});
+            self.gap.has_server_spoken = false;
+            tell(Step::OutOfStep);
+        }
+    }
+
+    /// The first line of the server has come.
+    pub(super) fn first_line(&mut self, is_ok: bool, tell: &mut dyn FnMut(Step<'_>)) {
+        if std::mem::take(&mut self.gap.begins_anywhere) {
+            self.gap.is_open = true;
+            self.gap.is_start = is_ok;
+            tell(Step::OutOfStep);
+        }
+    }
+
+    /// Whether the recording begins with this line of the client, and no command: it may be the end of one.
+    pub(super) fn is_torn_start(&self, sent: &Sent) -> bool {
+        self.gap.is_start
+            && !self.gap.has_server_spoken
+            && self.queue.is_empty()
+            && sent.command().is_none()
+    }
+
+    /// Whether the lines of the server that are fed from now on stand for what came in a gap.
+    pub fn answer_in_gap(&mut self, is_answering: bool) {
+        self.gap.is_answering = is_answering;
+    }
+
+    /// Whether data of a reply is coming.
+    #[must_use]
+    pub fn is_in_data(&self) -> bool {
+        self.reply.is_some()
+    }
+
+    /// Whether octets are missing from the recording, and no status line has answered a command since.
+    #[must_use]
+    pub fn is_out_of_step(&self) -> bool {
+        self.gap.is_open
+    }
+
+    /// Whether the line of the server may be a reply after a gap. A lone hole stands for one, too.
+    pub(super) fn may_answer(&self) -> bool {
+        let head = self.server.head();
+        let is_near = self.gap.is_start
+            && [&b"+OK"[..], b"+", b"-ERR"].iter().any(|word| {
+                let start = head.get(..word.len());
+                start.is_some_and(|start| start.eq_ignore_ascii_case(word))
+            });
+        self.gap.is_answering || is_near || is_status_line(head) || head == HOLE
+    }
+
+    /// Before the role of a line is told: whether it shows which command is answered.
+    pub(super) fn find_step(&mut self, role: Role, tell: &mut dyn FnMut(Step<'_>)) {
+        let is_reply = matches!(role, Role::Status | Role::Continuation);
+        let is_sure = is_reply
+            && !self.gap.overlaps
+            && !self.gap.is_answering
+            && self.server.head() != HOLE
+            // The reply to one of many may be missing.
+            && !self.gap.is_burst
+            && self.queue.len() == 1
+            && self.queue.front().is_some_and(|sent| sent.is_anchor(self.gap.is_start));
+        if self.gap.is_open && is_sure {
+            self.gap = Gap {
+                has_server_spoken: true,
+                ..Gap::default()
+            };
+            tell(Step::InStep);
+        } else {
+            self.gap.has_answered |= self.gap.is_open && is_reply;
+        }
+    }
+
+    /// A command comes after a gap and after a line of the server: what still waits was answered in the gap.
+    pub(super) fn drop_waiting(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+        let kept = usize::from(self.reply.is_some());
+        while self.queue.len() > kept {
+            self.queue.remove(kept);
+            tell(Step::Dropped);
+        }
+        self.uncounted = 0;
+        self.owed = false;
+    }
+
+    /// Takes octets of the data of a reply and returns what is left.
+    pub(super) fn feed_data<'a>(
+        &mut self,
+        octets: &'a [u8],
+        tell: &mut dyn FnMut(Step<'_>),
+    ) -> &'a [u8] {
+        let Some(reply) = &mut self.reply else {
+            return octets;
+        };
+        // A message may have any lines. In a listing a status line answers the next command; and so it does, as far as is known,
+        // where the end of a message is missing from the recording.
+        let is_torn = reply.is_torn();
+        let is_watched =
+            self.queue.len() > 1 && (is_torn || self.queue.front().is_some_and(Sent::is_listing));
+        if !is_watched {
+            let (rest, is_ended) = reply.feed(Side::Server, octets, tell);
+            if is_ended {
+                self.reply = None;
+                self.end_reply(Status::Positive, tell);
+            }
+            return rest;
+        }
+        let (rest, stop) = reply.feed_watching(Side::Server, octets, tell);
+        match stop {
+            Stop::Open => {}
+            Stop::Terminator => {
+                self.reply = None;
+                self.end_reply(Status::Positive, tell);
+            }
+            Stop::Status(head) => {
+                if !is_torn {
+                    tell(Step::TerminatorMissing);
+                }
+                self.reply = None;
+                self.end_reply(Status::Positive, tell);
+                self.server.feed(&head);
+            }
+        }
+        rest
+    }
+}

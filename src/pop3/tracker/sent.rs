@@ -1,0 +1,189 @@
+//! What is remembered of a client line while it waits for its reply.
+
+use std::collections::HashMap;
+
+use crate::pop3::command::{Command, Effect, Kind, ONE_STEP_MECHANISMS, Shape, Words};
+
+/// The most octets of the verb, and of the arguments, that are remembered.
+const KEPT: usize = 255;
+
+/// A client line that waits for its reply. It holds no secret: of the arguments only those before a secret one are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    verb: Vec<u8>,
+    arguments: Vec<u8>,
+    command: Option<&'static Command>,
+    shape: Shape,
+    /// More lines of the client belong to this one: AUTH that is not complete with its initial response.
+    takes_responses: bool,
+    is_response: bool,
+    /// A line of the client that can log in was sent: for AUTH an initial response or an answer to a challenge.
+    has_credentials: bool,
+    /// The start of the line may be missing from the recording, or the reply to it.
+    is_torn: bool,
+}
+
+impl Sent {
+    /// Reads a command from a client line (octets without line end).
+    pub(super) fn of_line(line: &[u8], shapes: &HashMap<Vec<u8>, Shape>) -> Self {
+        let command = Command::of_line(line);
+        let mut words = Words::of(line);
+        let mut verb = words.next().unwrap_or_default().to_ascii_uppercase();
+        for _ in 1..command.map_or(1, Command::verb_words) {
+            verb.push(b' ');
+            verb.extend(words.next().unwrap_or_default().to_ascii_uppercase());
+        }
+        let given = shapes.get(&verb).copied();
+        let shape = given
+            .or(command.map(|row| row.shape(line)))
+            .unwrap_or(Shape::Unknown);
+        let is_open = |kind| !matches!(kind, Kind::Secret(_));
+        let open = command.map_or(0, |row| {
+            row.args.iter().take_while(|arg| is_open(arg.kind)).count()
+        });
+        let mut arguments = Vec::new();
+        for word in words.clone().take(open) {
+            if !arguments.is_empty() {
+                arguments.push(b' ');
+            }
+            arguments.extend_from_slice(word);
+        }
+        let mechanism = words.next().unwrap_or_default();
+        let has_initial = words.next().is_some();
+        let is_complete = has_initial
+            && ONE_STEP_MECHANISMS
+                .iter()
+                .any(|name| name.as_bytes().eq_ignore_ascii_case(mechanism));
+        verb.truncate(KEPT);
+        arguments.truncate(KEPT);
+        Self {
+            verb,
+            arguments,
+            command,
+            shape,
+            takes_responses: shape == Shape::Sasl && !is_complete,
+            is_response: false,
+            has_credentials: shape != Shape::Sasl || has_initial,
+            is_torn: false,
+        }
+    }
+
+    /// A SASL response. `is_cancelled`: it is the `*` that ends the exchange (RFC 5034 §4).
+    pub(super) fn response(is_cancelled: bool) -> Self {
+        Self {
+            takes_responses: true,
+            is_response: true,
+            has_credentials: !is_cancelled,
+            ..Self::nameless(Shape::Unknown)
+        }
+    }
+
+    /// A client line without a verb: the end of a message that it sends, or one that is not remembered.
+    pub(super) fn nameless(shape: Shape) -> Self {
+        Self {
+            verb: Vec::new(),
+            arguments: Vec::new(),
+            command: None,
+            shape,
+            takes_responses: false,
+            is_response: false,
+            has_credentials: true,
+            is_torn: false,
+        }
+    }
+
+    /// The row of the command table; None for an unknown verb.
+    #[must_use]
+    pub fn command(&self) -> Option<&'static Command> {
+        self.command
+    }
+
+    /// The verb in upper case, as text; odd octets are shown as escapes.
+    #[must_use]
+    pub fn verb(&self) -> String {
+        self.verb.escape_ascii().to_string()
+    }
+
+    /// The arguments before a secret one, at most 255 octets, with one space between two.
+    #[must_use]
+    pub fn arguments(&self) -> &[u8] {
+        &self.arguments
+    }
+
+    /// The shape of a positive reply.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The first argument as a message number.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        let word = Words::of(&self.arguments).next()?;
+        std::str::from_utf8(word).ok()?.parse().ok()
+    }
+
+    /// Whether this is an AUTH for which no credentials were sent, or they were cancelled: `+OK` to it is not a login.
+    #[must_use]
+    pub fn lacks_credentials(&self) -> bool {
+        self.shape == Shape::Sasl && !self.has_credentials
+    }
+
+    /// The client's answer to a challenge of this AUTH.
+    pub(super) fn take_response(&mut self, response: &Self) {
+        self.has_credentials = response.has_credentials;
+    }
+
+    pub(crate) fn effect(&self) -> Effect {
+        match self.command {
+            // The bare AUTH only lists mechanisms.
+            Some(row) if row.effect == Effect::Login && self.shape == Shape::Multi => {
+                Effect::Nothing
+            }
+            Some(row) => row.effect,
+            None => Effect::Nothing,
+        }
+    }
+
+    /// A gap of the recording follows, or its start may be missing in one.
+    pub(super) fn tear(&mut self) {
+        self.is_torn = true;
+    }
+
+    /// Whether the start of the line may be missing from the recording, or its reply.
+    #[must_use]
+    pub fn is_torn(&self) -> bool {
+        self.is_torn
+    }
+
+    /// Whether its reply, where it begins with a status line, shows which command is answered after a gap. What is no command of the
+    /// table may be a response, unless `any` will do.
+    pub(super) fn is_anchor(&self, any: bool) -> bool {
+        !self.is_torn && !self.is_response && (any || self.command.is_some())
+    }
+
+    /// Whether each line of a multi-line reply to it has a format of its own, so that a status line is none of them.
+    pub(super) fn is_listing(&self) -> bool {
+        use crate::pop3::command::Data::{Listing, Set};
+        self.command
+            .is_some_and(|row| matches!(row.data, Listing | Set))
+    }
+
+    pub(super) fn pipelines(&self) -> bool {
+        !self.is_response && self.command.is_none_or(|row| row.pipelines)
+    }
+
+    pub(super) fn is_response(&self) -> bool {
+        self.is_response
+    }
+
+    pub(super) fn takes_responses(&self) -> bool {
+        self.takes_responses
+    }
+
+    /// The SASL exchange ended before this response: the server takes it for a command.
+    pub(super) fn become_command(&mut self) {
+        self.is_response = false;
+        self.takes_responses = false;
+    }
+}

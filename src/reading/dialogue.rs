@@ -1,0 +1,400 @@
+//! Commands paired with their replies, computed from the rows of a transcript by the same [`Tracker`] that follows a live session.
+//!
+//! It is a stream: feed items one by one, take finished [`Part`]s. Of data only [`Measures`] are kept, of a line at most
+//! [`LINE_KEPT`] octets, so that a transcript may be larger than memory. Computed, never stored.
+
+mod event;
+mod matcher;
+mod measure;
+mod parts;
+mod stream;
+mod talk;
+mod walk;
+
+pub use crate::transcript::event::EventKind;
+pub use event::Event;
+pub(crate) use matcher::flat;
+pub use matcher::{Matcher, fits};
+pub use measure::{Digest, Measures};
+pub use parts::Parts;
+pub use walk::{Moment, Phase, Told, Walker};
+
+use crate::pop3::command::Shape;
+use crate::pop3::tracker::{LineEnd, Sent, Side, State, Status, Step, Tracker};
+use crate::transcript::{Hole, Item, Piece, Row, Transcript};
+use talk::Talk;
+
+/// The most octets of a line that are kept; the digest covers all of them. Where a line has a hole, only so much can be compared.
+pub const LINE_KEPT: usize = 1024;
+
+/// The most lines of one SASL exchange that are kept.
+pub const SASL_KEPT: usize = 64;
+
+/// Where an item stands in a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The number of the line in the file, from 1.
+    pub row: usize,
+    /// The octets of the file before that line.
+    pub offset: u64,
+}
+
+impl Place {
+    /// Goes on to the next row behind this one, which is `line` (octets, CRLF included) without time and escapes.
+    pub(crate) fn next_row(&mut self, line: &[u8]) {
+        // `S: ` and LF stand in the file, CRLF on the wire.
+        self.row += 1;
+        self.offset += line.len() as u64 + 2;
+    }
+}
+
+/// A line that one side sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Who sent it.
+    pub side: Side,
+    /// The row in which it starts.
+    pub place: Place,
+    /// Its first [`LINE_KEPT`] octets and holes, as on the wire, without the line end.
+    pub pieces: Vec<Piece>,
+    /// All its octets on the wire, line end included; a hole counts as one.
+    pub octets: u64,
+    /// Of all its octets and holes, line end included.
+    pub digest: Digest,
+    /// How it ends; `LineEnd::None` when it was cut.
+    pub end: LineEnd,
+}
+
+impl Line {
+    /// Whether all of the line is kept.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let kept = self.pieces.iter().map(|piece| match piece {
+            Piece::Octets(octets) => octets.len(),
+            Piece::Hole(_) => 1,
+        });
+        (kept.sum::<usize>() + self.end.octets().len()) as u64 == self.octets
+    }
+
+    /// Whether it is `{{...}}`: any number of rows.
+    #[must_use]
+    pub fn is_any_rows(&self) -> bool {
+        self.pieces.first() == Some(&Piece::Hole(Hole::Rows))
+    }
+
+    /// The octets before the first hole.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        match self.pieces.first() {
+            Some(Piece::Octets(octets)) => octets,
+            _ => &[],
+        }
+    }
+}
+
+/// A command with its reply, or the greeting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// The command line. None for the greeting, for the end of a message that the client sends, and beyond 65,536 commands
+    /// that wait.
+    pub command: Option<Line>,
+    /// What the tracker knows of the command; it holds no secret. None for the greeting and for a command that was cut.
+    pub sent: Option<Sent>,
+    /// Whether this is the greeting.
+    pub is_greeting: bool,
+    /// The status indicator. None when no whole status line came.
+    pub status: Option<Status>,
+    /// The status line, or as much of it as came.
+    pub status_line: Option<Line>,
+    /// Challenges and responses inside AUTH, in order, [`SASL_KEPT`] at most.
+    pub sasl: Vec<Line>,
+    /// How many lines of the SASL exchange were not kept.
+    pub sasl_beyond: u64,
+    /// The data of a multi-line reply, or of the message that the client sent.
+    pub data: Option<Measures>,
+    /// Milliseconds from the command to the status line.
+    pub reply_ms: Option<u64>,
+    /// The recording has a gap before the status line: whether it belongs to this command, or what else came, is not known.
+    pub is_torn: bool,
+    /// The status line was taken for the greeting until the reply went on: no greeting came. Only likely where this `is_torn`.
+    pub has_no_greeting: bool,
+}
+
+impl Exchange {
+    /// The first row that it has.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        let data = self.data.as_ref().map(|data| data.first);
+        let place = |line: &Line| line.place;
+        let command = self.command.as_ref().map(place);
+        let status = self.status_line.as_ref().map(place);
+        command.or(data).or(status).unwrap_or_default()
+    }
+
+    /// The verb in upper case with its open arguments, for people; never a secret. Odd octets are escaped.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.sent {
+            None if self.is_greeting => "greeting".to_owned(),
+            None if self.command.is_some() => "a command that was cut".to_owned(),
+            None => "message sent".to_owned(),
+            Some(_) if self.command.is_none() => "message sent".to_owned(),
+            Some(sent) if sent.arguments().is_empty() => sent.verb(),
+            Some(sent) => format!("{} {}", sent.verb(), sent.arguments().escape_ascii()),
+        }
+    }
+}
+
+/// A part of a dialogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// The greeting, or a command with its reply; told when the reply ends.
+    Exchange(Box<Exchange>),
+    /// A line of the server although nothing was asked.
+    Unrequested(Line),
+    /// Octets that came between the server's `+OK` to STLS and the TLS handshake.
+    Injected(Measures),
+    /// Something besides octets.
+    Event(Event),
+    /// `C: {{...}}`: any number of commands.
+    AnyRows(Place),
+}
+
+impl Part {
+    /// The first row that it has.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Exchange(exchange) => exchange.place(),
+            Self::Unrequested(line) => line.place,
+            Self::Injected(data) => data.first,
+            Self::Event(event) => event.place,
+            Self::AnyRows(place) => *place,
+        }
+    }
+}
+
+/// What passes while a dialogue is read: its parts, and what is seen before the part that it belongs to is finished.
+#[derive(Debug)]
+pub enum Passing<'a> {
+    /// A part that is finished.
+    Part(Part),
+    /// A command is complete and waits for its reply.
+    Command(&'a Sent, &'a Line),
+    /// The status line of a multi-line reply has come; its data follows.
+    DataStarted(&'a Sent),
+    /// A block of data, line ends and stuffing inside; never two rows at once, seldom parts of two lines.
+    Data {
+        /// Who sent it.
+        side: Side,
+        /// As on the wire.
+        octets: &'a [u8],
+        /// The row in which it starts.
+        place: Place,
+        /// Milliseconds since the first row of the transcript.
+        time_ms: u64,
+    },
+    /// A hole in data.
+    Hole(Side),
+    /// A row `{{...}}` in data.
+    AnyRows,
+    /// Rows are missing: which command the next line of the server answers is not known.
+    OutOfStep,
+    /// The status line that comes next answers the command that waits longest, for sure.
+    InStep,
+    /// The session entered another state.
+    State(State),
+}
+
+/// Reads items into parts.
+///
+/// A transcript whose first row is the client's, with no `* connected` before it, is a piece of a session: no greeting is
+/// awaited. Where the server's row is the first, it may be a greeting or not. After a gap (a row `{{...}}`) the pairing goes on as it
+/// would without; it is sure again when a status line answers a command that was sent after the gap. A status line that starts with a hole is taken as one line; `S: {{...}}` in its place stands for the whole reply
+/// to every command that waits.
+#[derive(Debug)]
+pub struct Dialogue {
+    tracker: Tracker,
+    talk: Talk,
+    is_connected: bool,
+    has_rows: bool,
+}
+
+impl Default for Dialogue {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Dialogue {
+    /// A dialogue that has not begun.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_digests(true)
+    }
+
+    /// The same, for a reader that wants no digests of data: hashing is the slowest part of reading.
+    #[must_use]
+    pub fn without_digests() -> Self {
+        Self::with_digests(false)
+    }
+
+    fn with_digests(has_digests: bool) -> Self {
+        Self {
+            tracker: Tracker::new(),
+            talk: Talk::new(has_digests),
+            is_connected: false,
+            has_rows: false,
+        }
+    }
+
+    /// How many commands wait for the end of their reply.
+    #[must_use]
+    pub fn outstanding(&self) -> usize {
+        self.tracker.outstanding()
+    }
+
+    /// The parts of a transcript that is in memory; its rows are numbered as in the file that `text::print` makes.
+    #[must_use]
+    pub fn of(transcript: &Transcript) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut dialogue = Self::new();
+        let mut tell = |part| parts.push(part);
+        for (index, item) in transcript.items.iter().enumerate() {
+            let place = Place {
+                row: index + 1,
+                offset: 0,
+            };
+            dialogue.feed(place, item, &mut tell);
+        }
+        dialogue.finish(&mut tell);
+        parts
+    }
+
+    /// Takes one item and tells each part that is finished by it.
+    pub fn feed(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(Part)) {
+        self.watch(place, item, &mut |passing| {
+            if let Passing::Part(part) = passing {
+                tell(part);
+            }
+        });
+    }
+
+    /// Takes one item and tells what passes, finished parts among it.
+    pub fn watch(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(Passing<'_>)) {
+        match item {
+            Item::Row(row) => self.row(place, row, tell),
+            Item::Event(text) => self.event(Event::read(place, text), tell),
+            Item::Head { .. } | Item::Prose(_) | Item::Blank | Item::Unknown(_) => {}
+        }
+    }
+
+    /// The transcript has ended: tells what was not finished.
+    pub fn finish(&mut self, tell: &mut dyn FnMut(Part)) {
+        self.watch_end(&mut |passing| {
+            if let Passing::Part(part) = passing {
+                tell(part);
+            }
+        });
+    }
+
+    /// The same as [`Self::finish`], for who watches.
+    pub fn watch_end(&mut self, tell: &mut dyn FnMut(Passing<'_>)) {
+        let talk = &mut self.talk;
+        self.tracker.finish(&mut |step| talk.step(step, tell));
+        talk.drain(true, tell);
+    }
+
+    fn row(&mut self, place: Place, row: &Row, tell: &mut dyn FnMut(Passing<'_>)) {
+        if !std::mem::replace(&mut self.has_rows, true) && !self.is_connected {
+            let talk = &mut self.talk;
+            talk.begin_anywhere();
+            self.tracker
+                .begin_anywhere(row.side, &mut |step| talk.step(step, tell));
+        }
+        self.talk.start_row(row.side, place, row.after_ms);
+        if row.pieces == [Piece::Hole(Hole::Rows)] {
+            return self.any_rows(place, row.side, tell);
+        }
+        let octets = self.talk.wire(row);
+        let talk = &mut self.talk;
+        self.tracker
+            .feed(row.side, &octets, &mut |step| talk.step(step, tell));
+        talk.give_back(octets);
+    }
+
+    /// Octets of this side are missing.
+    fn lose(&mut self, side: Side, tell: &mut dyn FnMut(Passing<'_>)) -> bool {
+        let talk = &mut self.talk;
+        let is_data = self
+            .tracker
+            .skip_lines(side, &mut |step| talk.step(step, tell));
+        if side == Side::Client {
+            talk.cut_client_line(tell);
+        }
+        is_data
+    }
+
+    /// A row `{{...}}`. Inside data it is remembered; elsewhere each reply that is awaited ends with it.
+    fn any_rows(&mut self, place: Place, side: Side, tell: &mut dyn FnMut(Passing<'_>)) {
+        if side == Side::Client || self.tracker.is_in_data() {
+            self.lose(side, tell);
+            if self.talk.hold_any_rows(side, place) {
+                tell(Passing::AnyRows);
+            } else {
+                tell(Passing::Part(Part::AnyRows(place)));
+            }
+            return;
+        }
+        self.talk.step(Step::OutOfStep, tell);
+        let waiting = self.tracker.outstanding();
+        self.tracker.answer_in_gap(true);
+        for _ in 0..waiting.max(1) {
+            let octets = self.talk.wire_of_any_rows();
+            let talk = &mut self.talk;
+            self.tracker
+                .feed(side, octets, &mut |step| talk.step(step, tell));
+            if self.tracker.outstanding() == 0 || self.tracker.is_in_data() {
+                break;
+            }
+            self.talk.start_row(side, place, 0);
+        }
+        self.tracker.answer_in_gap(false);
+        if self.lose(side, tell) && self.talk.hold_any_rows(side, place) {
+            tell(Passing::AnyRows);
+        }
+    }
+
+    fn event(&mut self, event: Event, tell: &mut dyn FnMut(Passing<'_>)) {
+        if let Some((verb, shape)) = Shape::of_event(&event.text) {
+            self.tracker.set_shape(verb, shape);
+        }
+        let talk = &mut self.talk;
+        match event.kind {
+            EventKind::Connected => self.is_connected = true,
+            EventKind::TlsStarted => {
+                // What the tracker would drop is told first.
+                self.tracker.flush(&mut |step| talk.step(step, tell));
+                self.tracker.tls_started();
+                talk.drain(true, tell);
+            }
+            EventKind::TimedOut => {
+                self.tracker.forget(&mut |step| talk.step(step, tell));
+                talk.drain(false, tell);
+            }
+            EventKind::Closed | EventKind::Lost => {
+                self.tracker.finish(&mut |step| talk.step(step, tell));
+                talk.drain(true, tell);
+            }
+            EventKind::NotConnected
+            | EventKind::TlsFailed
+            | EventKind::Injected
+            | EventKind::Malformed
+            | EventKind::Other => {}
+        }
+        tell(Passing::Part(Part::Event(event)));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,35 @@
+//! An event with its place.
+
+use super::Place;
+use crate::transcript::event::{EventKind, Malformed, split_time};
+
+/// Something that happened besides octets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Where it stands.
+    pub place: Place,
+    /// What it is.
+    pub kind: EventKind,
+    /// Its text after `* `, escapes as in the file, without its time.
+    pub text: String,
+    /// Milliseconds since the row before it, where the file says so.
+    pub after_ms: Option<u64>,
+}
+
+impl Event {
+    pub(crate) fn read(place: Place, text: &str) -> Self {
+        let (text, after_ms) = split_time(text);
+        Self {
+            place,
+            kind: EventKind::of(text),
+            text: text.to_owned(),
+            after_ms,
+        }
+    }
+
+    /// Returns what it says of the shape of a secret.
+    #[must_use]
+    pub fn malformed(&self) -> Option<Malformed> {
+        Malformed::of_event(&self.text)
+    }
+}

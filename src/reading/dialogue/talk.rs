@@ -1,0 +1,551 @@
+//! Steps of the tracker to parts of a dialogue. What waits here mirrors what waits in the tracker.
+
+use std::collections::VecDeque;
+
+use sha2::{Digest as _, Sha256};
+
+use super::measure::{Measuring, digest_hole};
+use super::stream::{NEUTRAL, Origin, PieceOf, Stream, pieces, push_octets};
+use super::{Digest, Exchange, LINE_KEPT, Line, Measures, Part, Passing, Place, SASL_KEPT};
+use crate::pop3::command::Shape;
+use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step};
+use crate::transcript::{Hole, Piece, Row};
+
+#[derive(Debug)]
+pub(super) struct Talk {
+    now_ms: u64,
+    /// Whether data gets a digest.
+    has_digests: bool,
+    client: Stream,
+    server: Stream,
+    client_line: Option<LineSoFar>,
+    server_line: Option<LineSoFar>,
+    /// Commands and early SASL responses without a complete reply, oldest first.
+    queue: VecDeque<Open>,
+    /// Commands that the tracker counts without remembering them.
+    uncounted: u64,
+    /// A whole command line, until the tracker says what it is.
+    pending: Option<(Line, u64)>,
+    /// The server has challenged and the client has not answered.
+    is_owed: bool,
+    /// After a gap it is not known which command the server answers.
+    is_lost: bool,
+    greeting: Option<Line>,
+    /// What may be the greeting although a command was waiting, its status, and when it came. It is kept until that is clear.
+    first_reply: Option<(Line, Status, u64)>,
+    /// The recording may begin in the middle of the session.
+    begins_anywhere: bool,
+    reply: Option<Measuring>,
+    /// The server takes a message.
+    is_uploading: bool,
+    upload: Option<Measuring>,
+    uploaded: Option<Measures>,
+    injected: Option<Measuring>,
+    buffer: Vec<u8>,
+}
+
+/// An exchange that is not finished.
+#[derive(Debug, Default)]
+struct Open {
+    command: Option<Line>,
+    sent: Option<Sent>,
+    sent_ms: Option<u64>,
+    status_line: Option<Line>,
+    status_ms: u64,
+    sasl: Vec<Line>,
+    sasl_beyond: u64,
+    upload: Option<Measures>,
+    /// A SASL response that was sent before the server asked for it.
+    is_early: bool,
+    /// The recording has a gap before its status line.
+    is_torn: bool,
+    /// Its status line was taken for the greeting.
+    has_no_greeting: bool,
+}
+
+impl Open {
+    fn add_sasl(&mut self, line: Line) {
+        if self.sasl.len() < SASL_KEPT {
+            self.sasl.push(line);
+        } else {
+            self.sasl_beyond += 1;
+        }
+    }
+
+    fn finish(self, status: Option<Status>, data: Option<Measures>) -> Part {
+        let answered = status.and(self.sent_ms);
+        Part::Exchange(Box::new(Exchange {
+            command: self.command,
+            sent: self.sent,
+            is_greeting: false,
+            status,
+            reply_ms: answered.map(|sent_ms| self.status_ms.saturating_sub(sent_ms)),
+            status_line: self.status_line,
+            sasl: self.sasl,
+            sasl_beyond: self.sasl_beyond,
+            data: self.upload.or(data),
+            is_torn: self.is_torn,
+            has_no_greeting: self.has_no_greeting,
+        }))
+    }
+}
+
+impl Talk {
+    pub(super) fn new(has_digests: bool) -> Self {
+        Self {
+            now_ms: 0,
+            has_digests,
+            client: Stream::default(),
+            server: Stream::default(),
+            client_line: None,
+            server_line: None,
+            queue: VecDeque::new(),
+            uncounted: 0,
+            pending: None,
+            is_owed: false,
+            is_lost: false,
+            greeting: None,
+            first_reply: None,
+            begins_anywhere: false,
+            reply: None,
+            is_uploading: false,
+            upload: None,
+            uploaded: None,
+            injected: None,
+            buffer: Vec::new(),
+        }
+    }
+
+    pub(super) fn start_row(&mut self, side: Side, place: Place, after_ms: u64) {
+        self.now_ms = self.now_ms.saturating_add(after_ms);
+        let now_ms = self.now_ms;
+        self.stream(side).start_row(place, now_ms);
+    }
+
+    /// The octets of a row, with something neutral in place of each hole.
+    pub(super) fn wire(&mut self, row: &Row) -> Vec<u8> {
+        let mut octets = std::mem::take(&mut self.buffer);
+        octets.clear();
+        let mut holes = Vec::new();
+        for piece in &row.pieces {
+            match piece {
+                Piece::Octets(piece) => octets.extend_from_slice(piece),
+                Piece::Hole(hole) => {
+                    // Only as a whole row does it stand for rows.
+                    let hole = if *hole == Hole::Rows {
+                        Hole::Text
+                    } else {
+                        hole.clone()
+                    };
+                    holes.push((octets.len(), hole));
+                    octets.push(NEUTRAL);
+                }
+            }
+        }
+        octets.extend_from_slice(row.end.octets());
+        self.stream(row.side).feed(octets.len(), holes.into_iter());
+        octets
+    }
+
+    pub(super) fn give_back(&mut self, buffer: Vec<u8>) {
+        self.buffer = buffer;
+    }
+
+    /// A line of the server that stands for any rows.
+    pub(super) fn wire_of_any_rows(&mut self) -> &'static [u8] {
+        const WIRE: &[u8] = &[NEUTRAL, b'\r', b'\n'];
+        self.server
+            .feed(WIRE.len(), std::iter::once((0, Hole::Rows)));
+        WIRE
+    }
+
+    /// Keeps a row `{{...}}` that stands inside data; false when it does not.
+    pub(super) fn hold_any_rows(&mut self, side: Side, place: Place) -> bool {
+        let data = match side {
+            Side::Server => self.reply.as_mut(),
+            Side::Client if self.is_uploading => Some(
+                self.upload
+                    .get_or_insert_with(|| Measuring::new(side, true)),
+            ),
+            Side::Client => None,
+        };
+        data.map(|data| data.any_rows(place)).is_some()
+    }
+
+    /// The recording may begin in the middle of the session: only `+OK` is taken for a greeting.
+    pub(super) fn begin_anywhere(&mut self) {
+        self.begins_anywhere = true;
+    }
+
+    /// The greeting has come.
+    fn greet(
+        &mut self,
+        line: Option<Line>,
+        status: Option<Status>,
+        tell: &mut dyn FnMut(Passing<'_>),
+    ) {
+        let is_ok = |line: &Line| line.head().starts_with(b"+OK");
+        let is_other = self.begins_anywhere && !line.as_ref().is_some_and(is_ok);
+        tell(Passing::Part(greeting(
+            line,
+            status,
+            self.is_lost || is_other,
+        )));
+    }
+
+    /// What came first was the greeting, as far as is known.
+    fn greet_late(&mut self, tell: &mut dyn FnMut(Passing<'_>)) {
+        if let Some((line, status, _)) = self.first_reply.take() {
+            self.greet(Some(line), Some(status), tell);
+        }
+    }
+
+    pub(super) fn step(&mut self, step: Step<'_>, tell: &mut dyn FnMut(Passing<'_>)) {
+        match step {
+            Step::Line {
+                side,
+                role,
+                octets,
+                end,
+                ..
+            } => {
+                let origin = self.stream(side).take(octets.len() + end.octets().len());
+                if role == Role::Terminator {
+                    return self.terminator(side, origin.first, end);
+                }
+                let place = origin.first;
+                let last_ms = origin.last_ms;
+                let so_far = match side {
+                    Side::Client => &mut self.client_line,
+                    Side::Server => &mut self.server_line,
+                };
+                let line = so_far.get_or_insert_with(|| LineSoFar::new(side, role, place));
+                line.add(octets, origin, end);
+                if end != LineEnd::None
+                    && let Some(line) = so_far.take()
+                {
+                    self.line(line.finish(end), role, last_ms, tell);
+                }
+            }
+            Step::Data { side, octets } => {
+                let origin = self.stream(side).take(octets.len());
+                let data = match side {
+                    Side::Server => &mut self.reply,
+                    Side::Client => &mut self.upload,
+                };
+                let has_digest = self.has_digests;
+                let data = data.get_or_insert_with(|| Measuring::new(side, has_digest));
+                data.at(origin.first, origin.skipped, origin.last);
+                let (place, time_ms) = (origin.first, origin.last_ms);
+                pieces(octets, origin.holes, |piece| match piece {
+                    PieceOf::Octets(octets) => {
+                        data.octets(octets);
+                        tell(Passing::Data {
+                            side,
+                            octets,
+                            place,
+                            time_ms,
+                        });
+                    }
+                    PieceOf::Hole(hole) => {
+                        data.hole(&hole);
+                        tell(Passing::Hole(side));
+                    }
+                });
+            }
+            Step::Injected(octets) => {
+                let origin = self.server.take(octets.len());
+                let data = &mut self.injected;
+                measure(
+                    data.get_or_insert_with(|| Measuring::new(Side::Server, true)),
+                    octets,
+                    origin,
+                );
+            }
+            Step::CommandSent(sent) => {
+                self.greet_late(tell);
+                let (command, sent_ms) = self.pending.take().unzip();
+                if let Some(line) = &command {
+                    tell(Passing::Command(sent, line));
+                }
+                self.queue.push_back(Open {
+                    command,
+                    sent: Some(sent.clone()),
+                    sent_ms,
+                    upload: self.uploaded.take(),
+                    ..Open::default()
+                });
+            }
+            Step::DataStarted(sent) => {
+                self.reply = Some(Measuring::new(Side::Server, self.has_digests));
+                tell(Passing::DataStarted(sent));
+            }
+            Step::ReplyEnded(None, status) => match self.greeting.take() {
+                Some(line) if !self.queue.is_empty() => {
+                    self.first_reply = Some((line, status, self.now_ms));
+                }
+                line => self.greet(line, Some(status), tell),
+            },
+            Step::ReplyEnded(Some(sent), status) => self.reply_ended(sent, status, tell),
+            Step::Challenged => self.is_owed = true,
+            Step::StateChanged(state) => tell(Passing::State(state)),
+            Step::TlsAgreed => {}
+            Step::NoGreeting => {
+                let first = self.first_reply.take();
+                if let Some((open, (line, _, ms))) = self.queue.front_mut().zip(first) {
+                    open.status_line = Some(line);
+                    open.status_ms = ms;
+                    open.has_no_greeting = true;
+                }
+            }
+            Step::TerminatorMissing => {
+                if let Some(data) = &mut self.reply {
+                    data.lacks_terminator();
+                }
+            }
+            Step::Dropped => {
+                if let Some(mut open) = self.queue.remove(usize::from(self.reply.is_some())) {
+                    open.is_torn = true;
+                    self.uncounted = 0;
+                    self.is_owed = false;
+                    tell(Passing::Part(open.finish(None, None)));
+                }
+            }
+            Step::OutOfStep => {
+                // Whether the first line was the greeting, the next step says.
+                self.is_lost = true;
+                let waiting = self.queue.iter_mut();
+                for open in waiting.filter(|open| open.status_line.is_none()) {
+                    open.is_torn = true;
+                }
+                tell(Passing::OutOfStep);
+            }
+            Step::InStep => {
+                self.is_lost = false;
+                tell(Passing::InStep);
+            }
+        }
+    }
+
+    /// The client's line does not go on: its rest is missing from the recording.
+    pub(super) fn cut_client_line(&mut self, tell: &mut dyn FnMut(Passing<'_>)) {
+        if let Some(cut) = self.client_line.take() {
+            let open = Open {
+                command: Some(cut.finish(LineEnd::None)),
+                is_torn: true,
+                ..Open::default()
+            };
+            tell(Passing::Part(open.finish(None, None)));
+        }
+    }
+
+    /// Nothing is waited for any more. With `is_end`, lines do not go on either.
+    pub(super) fn drain(&mut self, is_end: bool, tell: &mut dyn FnMut(Passing<'_>)) {
+        self.greet_late(tell);
+        if let Some(cut) = self.server_line.take() {
+            let role = cut.role;
+            let line = cut.finish(LineEnd::None);
+            match self.queue.front_mut() {
+                Some(open) if role == Role::Status => open.status_line = Some(line),
+                Some(open) if role == Role::Continuation => open.add_sasl(line),
+                _ if role == Role::Greeting => self.greet(Some(line), None, tell),
+                _ => tell(Passing::Part(Part::Unrequested(line))),
+            }
+        }
+        let mut data = self.reply.take().map(Measuring::finish);
+        // The data is that of the oldest command, whose status line was positive.
+        for mut open in std::mem::take(&mut self.queue) {
+            open.is_torn |= self.is_lost && data.is_none();
+            let status = data.is_some().then_some(Status::Positive);
+            tell(Passing::Part(open.finish(status, data.take())));
+        }
+        let upload = self.upload.take().map(Measuring::finish);
+        if let Some(upload) = self.uploaded.take().or(upload) {
+            tell(Passing::Part(Open::default().finish(None, Some(upload))));
+        }
+        if is_end && let Some(cut) = self.client_line.take() {
+            let open = Open {
+                command: Some(cut.finish(LineEnd::None)),
+                ..Open::default()
+            };
+            tell(Passing::Part(open.finish(None, None)));
+        }
+        if let Some(injected) = self.injected.take() {
+            tell(Passing::Part(Part::Injected(injected.finish())));
+        }
+        self.uncounted = 0;
+        self.pending = None;
+        self.is_owed = false;
+        self.is_uploading = false;
+        if is_end {
+            self.client.reset();
+            self.server.reset();
+        }
+    }
+
+    fn stream(&mut self, side: Side) -> &mut Stream {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+
+    fn terminator(&mut self, side: Side, place: Place, end: LineEnd) {
+        match side {
+            Side::Server => {
+                if let Some(data) = &mut self.reply {
+                    data.terminator(place, end);
+                }
+            }
+            Side::Client => {
+                let upload = self.upload.take();
+                let mut data = upload.unwrap_or_else(|| Measuring::new(side, true));
+                data.terminator(place, end);
+                self.uploaded = Some(data.finish());
+                self.is_uploading = false;
+            }
+        }
+    }
+
+    /// A line is complete.
+    fn line(&mut self, line: Line, role: Role, now_ms: u64, tell: &mut dyn FnMut(Passing<'_>)) {
+        if !matches!(role, Role::Greeting | Role::Command) {
+            self.greet_late(tell);
+        }
+        match role {
+            Role::Greeting => self.greeting = Some(line),
+            Role::Status => {
+                if let Some(open) = self.queue.front_mut() {
+                    open.status_line = Some(line);
+                    open.status_ms = now_ms;
+                    open.is_torn |= self.is_lost;
+                }
+            }
+            Role::Continuation => {
+                // A response that was sent before it was asked for.
+                let is_early = self.queue.get(1).is_some_and(|next| next.is_early);
+                let early = if is_early { self.queue.remove(1) } else { None };
+                if let Some(open) = self.queue.front_mut() {
+                    open.is_torn |= self.is_lost;
+                    open.add_sasl(line);
+                    early
+                        .and_then(|early| early.command)
+                        .into_iter()
+                        .for_each(|line| open.add_sasl(line));
+                }
+            }
+            Role::Unrequested => tell(Passing::Part(Part::Unrequested(line))),
+            Role::Command => {
+                if self.pending.replace((line, now_ms)).is_some() {
+                    self.uncounted += 1;
+                }
+            }
+            Role::Response if std::mem::take(&mut self.is_owed) => {
+                if let Some(open) = self.queue.front_mut() {
+                    open.add_sasl(line);
+                }
+            }
+            Role::Response => self.queue.push_back(Open {
+                command: Some(line),
+                sent_ms: Some(now_ms),
+                is_early: true,
+                ..Open::default()
+            }),
+            Role::Terminator => {}
+        }
+    }
+
+    fn reply_ended(&mut self, sent: &Sent, status: Status, tell: &mut dyn FnMut(Passing<'_>)) {
+        let mut open = self.queue.pop_front().unwrap_or_default();
+        open.sent.get_or_insert_with(|| sent.clone());
+        for early in self.queue.iter_mut().take_while(|open| open.is_early) {
+            early.is_early = false;
+        }
+        if self.uncounted > 0 {
+            self.uncounted -= 1;
+            self.queue.push_back(Open::default());
+        }
+        self.is_owed = false;
+        self.is_uploading = status == Status::Positive && sent.shape() == Shape::Upload;
+        let data = self.reply.take().map(Measuring::finish);
+        tell(Passing::Part(open.finish(Some(status), data)));
+    }
+}
+
+fn greeting(line: Option<Line>, status: Option<Status>, is_torn: bool) -> Part {
+    let Part::Exchange(mut exchange) = Open::default().finish(status, None) else {
+        return Part::AnyRows(Place::default());
+    };
+    exchange.is_greeting = true;
+    exchange.is_torn = is_torn;
+    exchange.status_line = line;
+    Part::Exchange(exchange)
+}
+
+fn measure(data: &mut Measuring, octets: &[u8], origin: Origin) {
+    data.at(origin.first, origin.skipped, origin.last);
+    pieces(octets, origin.holes, |piece| match piece {
+        PieceOf::Octets(octets) => data.octets(octets),
+        PieceOf::Hole(hole) => data.hole(&hole),
+    });
+}
+
+/// A line whose end has not come.
+#[derive(Debug)]
+struct LineSoFar {
+    side: Side,
+    role: Role,
+    place: Place,
+    pieces: Vec<Piece>,
+    kept: usize,
+    octets: u64,
+    digest: Sha256,
+}
+
+impl LineSoFar {
+    fn new(side: Side, role: Role, place: Place) -> Self {
+        Self {
+            side,
+            role,
+            place,
+            pieces: Vec::new(),
+            kept: 0,
+            octets: 0,
+            digest: Sha256::new(),
+        }
+    }
+
+    fn add(&mut self, octets: &[u8], origin: Origin, end: LineEnd) {
+        pieces(octets, origin.holes, |piece| match piece {
+            PieceOf::Octets(octets) => {
+                self.digest.update(octets);
+                let room = LINE_KEPT - self.kept;
+                let kept = octets.get(..room).unwrap_or(octets);
+                if !kept.is_empty() {
+                    push_octets(&mut self.pieces, kept);
+                }
+                self.kept += kept.len();
+            }
+            PieceOf::Hole(hole) => {
+                digest_hole(&mut self.digest, &hole);
+                if self.kept < LINE_KEPT {
+                    self.pieces.push(Piece::Hole(hole));
+                    self.kept += 1;
+                }
+            }
+        });
+        self.digest.update(end.octets());
+        self.octets += (octets.len() + end.octets().len()) as u64;
+    }
+
+    fn finish(self, end: LineEnd) -> Line {
+        Line {
+            side: self.side,
+            place: self.place,
+            pieces: self.pieces,
+            octets: self.octets,
+            digest: Digest::from(self.digest.finalize()),
+            end,
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The POP3 log of Microsoft Exchange: a line of CSV for each command, with the reply in its context.
+
+use std::collections::HashMap;
+
+use super::lines::{host_port, numbered, text, without_cr};
+use super::talk::Talk;
+use super::{Made, Options, Problem, Source, stamp};
+use crate::pop3::tracker::{LineEnd, Side};
+use crate::transcript::{Hole, Piece};
+
+const IMPORTED: &str = "Exchange's POP3 log; greetings, the data of replies, and texts of replies that went well are not in it";
+
+/// The most sessions of one log that are kept apart.
+const SESSIONS_MAX: usize = 4096;
+
+/// Whether a text is such a log.
+pub(super) fn is_log(head: &[u8]) -> bool {
+    numbered(head).any(|(_, line)| {
+        line.starts_with(b"#Log-type: POP3 Log")
+            || line.starts_with(b"#Log-Type: POP3 Log")
+            || line.starts_with(b"dateTime,sessionId,seqNumber,sIp")
+    })
+}
+
+/// The fields of a line; in quotes a comma belongs to the field, and two quotes are one.
+fn fields(line: &[u8]) -> Vec<String> {
+    let mut fields = vec![Vec::new()];
+    let mut is_quoted = false;
+    let mut rest = line.iter().copied().peekable();
+    while let Some(octet) = rest.next() {
+        match octet {
+            b'"' if is_quoted && rest.peek() == Some(&b'"') => {
+                rest.next();
+                if let Some(field) = fields.last_mut() {
+                    field.push(b'"');
+                }
+            }
+            b'"' => is_quoted = !is_quoted,
+            b',' if !is_quoted => fields.push(Vec::new()),
+            octet => {
+                if let Some(field) = fields.last_mut() {
+                    field.push(octet);
+                }
+            }
+        }
+    }
+    fields.iter().map(|field| text(field)).collect()
+}
+
+/// The reply in the context: `R=ok`, `R="-ERR Logon failure: ...";Msg=...`.
+fn reply(context: &str) -> Option<String> {
+    let rest = context
+        .split_once("R=")
+        .filter(|(before, _)| before.is_empty() || before.ends_with(';'))?
+        .1;
+    Some(match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next().unwrap_or_default().to_owned(),
+        None => rest.split(';').next().unwrap_or_default().to_owned(),
+    })
+}
+
+pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
+    let mut names: Vec<String> = "dateTime,sessionId,seqNumber,sIp,cIp,user,duration,rqsize,rpsize,command,parameters,context"
+        .split(',')
+        .map(str::to_owned)
+        .collect();
+    let mut talks: Vec<Talk> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    for (number, line) in numbered(source.octets) {
+        let (line, _) = without_cr(line);
+        if let Some(of_log) = line.strip_prefix(b"#Fields: ") {
+            names = fields(of_log);
+            continue;
+        }
+        if line.starts_with(b"#") || line.starts_with(b"dateTime,") || line.trim_ascii().is_empty()
+        {
+            continue;
+        }
+        let values = fields(line);
+        let value = |name: &str| {
+            let at = names.iter().position(|known| known == name)?;
+            values.get(at).map(String::as_str)
+        };
+        let (Some(session), Some(command)) = (value("sessionId"), value("command")) else {
+            continue;
+        };
+        let time = value("dateTime").and_then(|time| stamp::any(time.as_bytes()));
+        let index = match known.get(session) {
+            Some(index) => *index,
+            None if talks.len() == SESSIONS_MAX => {
+                let what = format!("more than {SESSIONS_MAX} sessions");
+                return Err(Problem::new(source, Some(number), &what, "split the log"));
+            }
+            None => {
+                known.insert(session.to_owned(), talks.len());
+                let server = value("sIp").unwrap_or_default().to_owned();
+                let zero = time.and_then(|time| stamp::started(time.us));
+                let mut head = vec![("server", server.clone())];
+                head.extend(zero.iter().map(|(started, _)| ("started", started.clone())));
+                let mut talk = Talk::new(options, &head, IMPORTED);
+                if let Some((_, zero)) = zero {
+                    talk.started(zero);
+                }
+                if let Some((host, port)) = server.rsplit_once(':') {
+                    talk.event(&format!(
+                        "connected {}",
+                        host_port(host.trim_matches(['[', ']']), port)
+                    ));
+                    if port == "995" {
+                        talk.event("tls unknown");
+                    }
+                }
+                talks.push(talk);
+                talks.len() - 1
+            }
+        };
+        let Some(talk) = talks.get_mut(index) else {
+            continue;
+        };
+        if let Some(time) = time {
+            talk.at(time.us);
+        }
+        match command {
+            "OpenSession" => talk.hole(Side::Server),
+            "CloseSession" => talk.prose("the session was closed"),
+            command => exchange(
+                talk,
+                command,
+                value("parameters").unwrap_or_default(),
+                value("context").unwrap_or_default(),
+            ),
+        }
+    }
+    let made: Vec<Made> = talks
+        .into_iter()
+        .filter(|talk| !talk.is_empty())
+        .map(Talk::finish)
+        .collect();
+    if made.is_empty() {
+        let hint = "give a file of Exchange's Logging\\Pop3 folder";
+        return Err(Problem::new(
+            source,
+            None,
+            "no session is in this log",
+            hint,
+        ));
+    }
+    Ok(made)
+}
+
+/// A command with its reply.
+fn exchange(talk: &mut Talk, command: &str, parameters: &str, context: &str) {
+    if talk.is_tls_agreed() {
+        talk.event("tls unknown");
+    }
+    let line = format!("{} {parameters}", command.to_ascii_uppercase());
+    talk.line(Side::Client, line.trim_end().as_bytes(), LineEnd::Crlf);
+    match reply(context).as_deref() {
+        Some("ok") => {
+            let text = vec![Piece::Octets(b"+OK".to_vec()), Piece::Hole(Hole::Text)];
+            talk.row(Side::Server, text, LineEnd::Crlf);
+        }
+        Some(said) if said.starts_with('+') || said.starts_with('-') => {
+            talk.line(Side::Server, said.as_bytes(), LineEnd::Crlf);
+        }
+        Some("err") => {
+            let text = vec![Piece::Octets(b"-ERR".to_vec()), Piece::Hole(Hole::Text)];
+            talk.row(Side::Server, text, LineEnd::Crlf);
+        }
+        _ => talk.hole(Side::Server),
+    }
+    talk.client_speaks();
+}

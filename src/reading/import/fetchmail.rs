@@ -1,0 +1,84 @@
+//! `fetchmail -vv`: `POP3> ` and `POP3< ` lines. Message data is not among them.
+
+use super::lines::{Tls, behind, host_port, numbered, text, without_cr, word};
+use super::talk::Talk;
+use super::{Made, Options, Problem, Source};
+use crate::pop3::tracker::{LineEnd, Side};
+
+const IMPORTED: &str = "fetchmail -vv; line ends, times and message data are not in it";
+
+pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
+    let mut made = Vec::new();
+    let mut talk: Option<Talk> = None;
+    let mut tls = Tls::default();
+    let mut poll = None;
+    for (_, line) in numbered(source.octets) {
+        let (line, _) = without_cr(line);
+        if let Some(place) = behind(line, "Trying to connect to ") {
+            finish(talk.take(), &mut made);
+            // `127.0.0.1/21110...connected.`
+            let place = text(place);
+            let (place, outcome) = place.split_once("...").unwrap_or((&place, ""));
+            let (host, port) = place.rsplit_once('/').unwrap_or((place, "110"));
+            let server = host_port(host, port);
+            let mut new = Talk::new(options, &[("server", server.clone())], IMPORTED);
+            if let Some(poll) = poll.take() {
+                new.prose(&format!(
+                    "fetchmail says: poll started at {poll}, in its own time zone"
+                ));
+            }
+            if outcome.starts_with("connected") {
+                new.event(&format!("connected {server}"));
+            }
+            talk = Some(new);
+        } else if let Some(said) = behind(line, "POP3> ") {
+            let talk = talk.get_or_insert_with(|| Talk::new(options, &[], IMPORTED));
+            started_tls(talk, &mut tls);
+            talk.line(Side::Client, said, LineEnd::Crlf);
+        } else if let Some(said) =
+            behind(line, "POP3< ").or(line.ends_with(b"POP3<").then_some(b""))
+        {
+            let talk = talk.get_or_insert_with(|| Talk::new(options, &[], IMPORTED));
+            started_tls(talk, &mut tls);
+            talk.line(Side::Server, said, LineEnd::Crlf);
+        } else if let Some(said) = behind(line, "SSL/TLS: using protocol ") {
+            tls.version = Some(word(said, b","));
+            tls.cipher = behind(said, "cipher ")
+                .map(|rest| word(rest, b","))
+                .unwrap_or_default();
+        } else if let Some(at) = behind(line, "(protocol POP3) at ")
+            && let Some(at) = text(at).strip_suffix(": poll started")
+        {
+            poll = Some(at.to_owned());
+        } else if let Some(why) = behind(line, "Server certificate verification error: ") {
+            tls.doubt = Some(text(why));
+        }
+    }
+    finish(talk, &mut made);
+    if made.is_empty() {
+        let hint = "record with `fetchmail -vv`: -v once does not show the lines";
+        return Err(Problem::new(
+            source,
+            None,
+            "no `POP3> ` and `POP3< ` lines",
+            hint,
+        ));
+    }
+    Ok(made)
+}
+
+/// The handshake was told of, or it must have been: the talk went on behind the `+OK` to STLS.
+fn started_tls(talk: &mut Talk, tls: &mut Tls) {
+    if let Some(event) = tls.take_event() {
+        talk.event(&event);
+    } else if talk.is_tls_agreed() {
+        talk.event("tls unknown");
+    }
+}
+
+fn finish(talk: Option<Talk>, made: &mut Vec<Made>) {
+    if let Some(mut talk) = talk.filter(|talk| !talk.is_empty()) {
+        talk.data_left_out();
+        made.push(talk.finish());
+    }
+}

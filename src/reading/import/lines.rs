@@ -1,0 +1,88 @@
+//! The lines of a log, and what stands in them.
+
+use core::net::IpAddr;
+
+use crate::pop3::tracker::LineEnd;
+
+/// The lines of a file with their numbers, without LF. A CR stays.
+pub(super) fn numbered(octets: &[u8]) -> impl Iterator<Item = (usize, &[u8])> + Clone {
+    let lines = octets.split_inclusive(|octet| *octet == b'\n');
+    (1..).zip(lines.map(|line| line.strip_suffix(b"\n").unwrap_or(line)))
+}
+
+/// A line without the CRs at its end, and how many these were.
+pub(super) fn without_cr(line: &[u8]) -> (&[u8], usize) {
+    let end = line
+        .iter()
+        .rposition(|octet| *octet != b'\r')
+        .map_or(0, |at| at + 1);
+    let (line, crs) = line.split_at(end);
+    (line, crs.len())
+}
+
+/// How a line ended on the wire, as far as the log tells: `is_known` where the log keeps the CR.
+pub(super) fn wire_line(line: &[u8], is_known: bool) -> (&[u8], LineEnd) {
+    match line.strip_suffix(b"\r") {
+        Some(line) => (line, LineEnd::Crlf),
+        None if is_known => (line, LineEnd::Lf),
+        None => (line, LineEnd::Crlf),
+    }
+}
+
+/// What stands behind `mark` in a line, as text.
+pub(super) fn behind<'a>(line: &'a [u8], mark: &str) -> Option<&'a [u8]> {
+    let at = memchr::memmem::find(line, mark.as_bytes())?;
+    line.get(at + mark.len()..)
+}
+
+/// Octets of a log as text.
+pub(super) fn text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).trim().to_owned()
+}
+
+/// The start of a line up to a blank or one of `ends`.
+pub(super) fn word(octets: &[u8], ends: &[u8]) -> String {
+    let end = octets
+        .iter()
+        .position(|octet| octet.is_ascii_whitespace() || ends.contains(octet));
+    text(
+        octets
+            .get(..end.unwrap_or(octets.len()))
+            .unwrap_or_default(),
+    )
+}
+
+/// Host and port as one.
+pub(super) fn host_port(host: &str, port: &str) -> String {
+    match host.parse() {
+        Ok(IpAddr::V6(_)) => format!("[{host}]:{port}"),
+        _ => format!("{host}:{port}"),
+    }
+}
+
+/// What a log tells of TLS, until all of it is there.
+#[derive(Debug, Default)]
+pub(super) struct Tls {
+    pub(super) version: Option<String>,
+    pub(super) cipher: String,
+    pub(super) subject: String,
+    /// Empty when the certificate was verified; None when the log does not tell.
+    pub(super) doubt: Option<String>,
+}
+
+impl Tls {
+    /// The event, once; None where no TLS was told of.
+    pub(super) fn take_event(&mut self) -> Option<String> {
+        let tls = std::mem::take(self);
+        let verified = match tls.doubt.as_deref() {
+            None => "unknown".to_owned(),
+            Some("") => "verified".to_owned(),
+            Some(why) => format!("unverified ({why})"),
+        };
+        let event = format!(
+            "tls {} {} {verified} {}",
+            tls.version?, tls.cipher, tls.subject
+        );
+        Some(event.trim_end().to_owned())
+    }
+}

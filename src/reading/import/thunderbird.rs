@@ -1,0 +1,171 @@
+//! Thunderbird's log of its POP3 module: `SEND: ` and `RECV: ` (`MOZ_LOG=POP3:5`), or `C: ` and `S: ` (`mailnews.pop3.loglevel`).
+//! It has no line ends, and no line that holds a password.
+
+use std::collections::HashMap;
+
+use super::lines::{behind, numbered, text, without_cr};
+use super::talk::Talk;
+use super::{Made, Options, Problem, Source, stamp};
+use crate::pop3::tracker::{LineEnd, Side};
+use crate::transcript::{Hole, Piece};
+
+const IMPORTED: &str = "Thunderbird's POP3 log; line ends are not in it, nor is what it suppressed";
+
+/// More connections than these in one log are not told apart.
+const TALKS_MAX: usize = 4096;
+
+/// Whether a file looks like such a log.
+pub(super) fn is_log(head: &[u8]) -> bool {
+    numbered(head).any(|(_, line)| matches!(read(line), Some((_, _, Said::Line(..)))))
+}
+
+/// What a line of the log tells.
+#[derive(Debug)]
+enum Said<'a> {
+    Line(Side, &'a [u8]),
+    Suppressed,
+}
+
+/// The time of a line, the connection, and what was said.
+fn read(line: &[u8]) -> Option<(Option<u64>, String, Said<'_>)> {
+    let (line, _) = without_cr(line);
+    let is_marked = |mark: &str| memchr::memmem::find(line, mark.as_bytes()).is_some();
+    let (us, rest) = match stamp::date(line) {
+        Some((us, rest)) => (Some(us), rest),
+        None => (None, line),
+    };
+    // `[this=1f2e3d]` in the logs of today, `- 1234[5678]: ` in those of 2010, `mailnews.pop3.1` in those of the new client.
+    let connection = match behind(rest, "[this=") {
+        Some(this) => super::lines::word(this, b"]"),
+        None => match behind(rest, "mailnews.pop3.") {
+            Some(number) => super::lines::word(number, b":"),
+            None => String::new(),
+        },
+    };
+    let is_pop3 = is_marked("POP3") || is_marked("pop3") || us.is_some() || is_marked("]: ");
+    if !is_pop3 {
+        return None;
+    }
+    if is_marked("ogging suppressed") {
+        return Some((us, connection, Said::Suppressed));
+    }
+    let sides = [
+        ("SEND: ", Side::Client),
+        ("RECV: ", Side::Server),
+        (": C: ", Side::Client),
+        (": S: ", Side::Server),
+    ];
+    // The first mark counts: the others may stand in what was said.
+    let found = sides.iter().filter_map(|(mark, side)| {
+        let at = memchr::memmem::find(rest, mark.as_bytes())?;
+        Some((at, rest.get(at + mark.len()..)?, *side))
+    });
+    let (_, said, side) = found.min_by_key(|(at, ..)| *at)?;
+    // The newer client writes the line as a string, in quotes.
+    let said = said
+        .strip_prefix(b"\"")
+        .and_then(|said| said.strip_suffix(b"\""))
+        .unwrap_or(said);
+    Some((us, connection, Said::Line(side, said)))
+}
+
+pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
+    let mut made = Vec::new();
+    let mut talks: Vec<(Talk, bool)> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    for (number, line) in numbered(source.octets) {
+        let Some((us, connection, said)) = read(line) else {
+            continue;
+        };
+        let index = match known.get(&connection) {
+            Some(index) => *index,
+            None if talks.len() == TALKS_MAX => {
+                let what = format!("more than {TALKS_MAX} connections");
+                return Err(Problem::new(source, Some(number), &what, "split the log"));
+            }
+            None => {
+                known.insert(connection, talks.len());
+                talks.push((start(us, options), false));
+                talks.len() - 1
+            }
+        };
+        let Some((talk, is_name_sent)) = talks.get_mut(index) else {
+            continue;
+        };
+        // The same number again is another connection.
+        if talk.state() == crate::pop3::tracker::State::Update && is_greeting(&said) {
+            made.push(std::mem::replace(talk, start(us, options)).finish());
+            *is_name_sent = false;
+        }
+        if let Some(us) = us {
+            talk.at(us);
+        }
+        match said {
+            Said::Line(Side::Client, said) => {
+                started_tls(talk);
+                *is_name_sent = said
+                    .get(..5)
+                    .is_some_and(|verb| verb.eq_ignore_ascii_case(b"USER "));
+                talk.line(Side::Client, said, LineEnd::Crlf);
+            }
+            Said::Line(side, said) => {
+                started_tls(talk);
+                talk.line(side, said, LineEnd::Crlf);
+            }
+            Said::Suppressed => suppressed(talk, std::mem::take(is_name_sent)),
+        }
+    }
+    for (mut talk, _) in talks {
+        if !talk.is_empty() {
+            talk.data_left_out();
+            made.push(talk.finish());
+        }
+    }
+    if made.is_empty() {
+        let hint = "record with MOZ_LOG=POP3:5,timestamp and MOZ_LOG_FILE=FILE";
+        return Err(Problem::new(
+            source,
+            None,
+            "no `SEND: ` and `RECV: ` lines",
+            hint,
+        ));
+    }
+    Ok(made)
+}
+
+fn start(us: Option<u64>, options: &Options) -> Talk {
+    match us.and_then(stamp::started) {
+        Some((started, zero)) => {
+            let mut talk = Talk::new(options, &[("started", started)], IMPORTED);
+            talk.started(zero);
+            talk
+        }
+        None => Talk::new(options, &[], &format!("{IMPORTED}; times are not in it")),
+    }
+}
+
+fn is_greeting(said: &Said<'_>) -> bool {
+    matches!(said, Said::Line(Side::Server, line) if text(line).starts_with("+OK"))
+}
+
+fn started_tls(talk: &mut Talk) {
+    if talk.is_tls_agreed() {
+        talk.event("tls unknown");
+    }
+}
+
+/// A line of the client that the log only tells of. Behind USER it is PASS; inside AUTH it is a response.
+fn suppressed(talk: &mut Talk, is_name_sent: bool) {
+    talk.client_speaks();
+    let named = |name: &str| Piece::Hole(Hole::Named(name.to_owned()));
+    let pieces = if talk.expects_response() {
+        vec![named("response")]
+    } else if is_name_sent {
+        talk.prose("Thunderbird does not log the next line; behind USER it sends PASS");
+        vec![Piece::Octets(b"PASS ".to_vec()), named("password")]
+    } else {
+        talk.prose("Thunderbird does not log the next line");
+        vec![Piece::Hole(Hole::Text)]
+    };
+    talk.row(Side::Client, pieces, LineEnd::Crlf);
+}

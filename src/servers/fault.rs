@@ -1,0 +1,549 @@
+//! Faults: what servers do wrong, each as a row of a table, and a server that does it on purpose around one that is without fault.
+//!
+//! A row says what is HEARD in place of the client's line, and what is SAID in place of the server's: so a server may say that a
+//! message is marked and mark nothing, or fetch and delete in one. What is REFUSED is not heard at all, so that it has no effect.
+//! The words for it are few (`words.rs`).
+
+mod connection;
+mod framing;
+mod listing;
+mod login;
+mod mail;
+mod offers;
+mod words;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::{Peer, Secured, Summary, Wish};
+use crate::pop3::command::Command;
+use words::{Asked, Does, Part, Said, Step};
+
+/// The longest line that is altered as a whole (octets); of a longer one each part counts as a line.
+const LINE_MAX: usize = 64 * 1024;
+
+/// How many marked messages are kept in mind.
+const MARKED_MAX: usize = 1000;
+
+/// One fault.
+#[derive(Debug, Clone, Copy)]
+pub struct Fault {
+    /// Its name in kebab-case; the rule's that sees it, where there is one of its own.
+    pub name: &'static str,
+    /// What the server does, in one sentence.
+    pub says: &'static str,
+    /// The rules that find it in one session.
+    pub finds: &'static [&'static str],
+    /// Where no rule can see it in one session, or not in each: why, and what does.
+    pub because: &'static str,
+    /// What a person types to see it; empty: any usual session.
+    pub types: &'static [&'static str],
+    /// It shows on a connection without TLS only.
+    pub is_clear: bool,
+    steps: &'static [Step],
+    refuses: Option<fn(&Asked) -> Option<&'static str>>,
+    loses: Option<fn(&Asked) -> bool>,
+    hears: Option<fn(&Asked) -> Option<String>>,
+    slips: Option<fn(&Asked) -> Option<String>>,
+    behind_stls: Leftover,
+    /// Only CRLF ends a line of the client.
+    wants_crlf: bool,
+}
+
+/// What a server does with the lines that came unencrypted after STLS, before the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leftover {
+    /// It closes.
+    Close,
+    /// It forgets them.
+    Discard,
+    /// It carries them out inside TLS.
+    CarryOut,
+}
+
+impl Fault {
+    const fn new(
+        name: &'static str,
+        says: &'static str,
+        finds: &'static [&'static str],
+        steps: &'static [Step],
+    ) -> Self {
+        Self {
+            name,
+            says,
+            finds,
+            because: "",
+            types: &[],
+            is_clear: false,
+            steps,
+            refuses: None,
+            loses: None,
+            hears: None,
+            slips: None,
+            behind_stls: Leftover::Close,
+            wants_crlf: false,
+        }
+    }
+
+    /// A person types this to see it.
+    const fn typing(self, types: &'static [&'static str]) -> Self {
+        Self { types, ..self }
+    }
+
+    /// It shows without TLS only.
+    const fn in_clear(self) -> Self {
+        Self {
+            is_clear: true,
+            ..self
+        }
+    }
+
+    /// The server does not hear the client's line; this line is the reply.
+    const fn refusing(self, refuses: fn(&Asked) -> Option<&'static str>) -> Self {
+        Self {
+            refuses: Some(refuses),
+            ..self
+        }
+    }
+
+    /// What the client sent behind this line, before its reply, is lost.
+    const fn losing(self, loses: fn(&Asked) -> bool) -> Self {
+        Self {
+            loses: Some(loses),
+            ..self
+        }
+    }
+
+    /// In place of the client's line the server hears this one.
+    const fn hearing(self, hears: fn(&Asked) -> Option<String>) -> Self {
+        Self {
+            hears: Some(hears),
+            ..self
+        }
+    }
+
+    /// Behind the client's line the server hears this one, and nobody its reply.
+    const fn slipping(self, slips: fn(&Asked) -> Option<String>) -> Self {
+        Self {
+            slips: Some(slips),
+            ..self
+        }
+    }
+
+    /// What came unencrypted after STLS is treated like this.
+    const fn after_stls(self, behind_stls: Leftover) -> Self {
+        Self {
+            behind_stls,
+            ..self
+        }
+    }
+
+    /// Only CRLF ends a line of the client.
+    const fn wanting_crlf(self) -> Self {
+        Self {
+            wants_crlf: true,
+            ..self
+        }
+    }
+
+    /// No rule sees it in one session, or not in each, and why.
+    const fn because(self, because: &'static str) -> Self {
+        Self { because, ..self }
+    }
+
+    /// Who finds it, in words: rules, or why none does.
+    #[must_use]
+    pub fn found_by(&self) -> String {
+        match self.because {
+            "" => format!("found by {}", self.finds.join(", ")),
+            because => because.to_owned(),
+        }
+    }
+
+    /// What is typed to see it.
+    #[must_use]
+    pub fn session(&self) -> &'static [&'static str] {
+        if self.types.is_empty() {
+            SESSION
+        } else {
+            self.types
+        }
+    }
+}
+
+/// A usual session, in which most faults show.
+const SESSION: &[&str] = &[
+    "CAPA",
+    "USER alice",
+    "PASS wonderland",
+    "CAPA",
+    "STAT",
+    "LIST",
+    "LIST 1",
+    "UIDL",
+    "UIDL 1",
+    "RETR 1",
+    "TOP 1 0",
+    "TOP 1 1",
+    "RETR 2",
+    "NOOP",
+    "DELE 3",
+    "STAT",
+    "LIST",
+    "RSET",
+    "LIST",
+    "QUIT",
+];
+
+/// Every fault, in the order of the conversation.
+pub fn all() -> impl Iterator<Item = &'static Fault> {
+    [
+        connection::FAULTS,
+        framing::FAULTS,
+        listing::FAULTS,
+        mail::FAULTS,
+        login::FAULTS,
+        offers::FAULTS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The fault of a name.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static Fault> {
+    all().find(|fault| fault.name == name)
+}
+
+/// What is to be sent, or done.
+#[derive(Debug)]
+enum Act {
+    Send(Vec<u8>),
+    Wait(Duration),
+    Close,
+    Hang,
+}
+
+/// A server with faults, around one without.
+pub struct Faulty {
+    inner: Box<dyn Peer>,
+    faults: Vec<&'static Fault>,
+    asked: Asked,
+    /// How many times each verb was sent.
+    counts: BTreeMap<String, u32>,
+    /// What the client sent and the inner server has not heard yet.
+    input: Vec<u8>,
+    /// A line of the inner server that has not ended.
+    line: Vec<u8>,
+    /// How many lines of the reply have come.
+    count: usize,
+    is_body: bool,
+    is_positive: bool,
+    /// A reply that nobody hears is coming.
+    is_slipped: bool,
+    /// To be heard behind this line.
+    slip: Option<String>,
+    acts: VecDeque<Act>,
+    is_over: bool,
+    is_hanging: bool,
+}
+
+impl Faulty {
+    /// Puts `faults` on a server. With `is_tls` the connection is inside TLS from the first octet.
+    #[must_use]
+    pub fn new(inner: Box<dyn Peer>, faults: Vec<&'static Fault>, is_tls: bool) -> Self {
+        Self {
+            inner,
+            faults,
+            asked: Asked {
+                is_tls,
+                visit: 1,
+                ..Asked::default()
+            },
+            counts: BTreeMap::new(),
+            input: Vec::new(),
+            line: Vec::new(),
+            count: 0,
+            is_body: false,
+            is_positive: true,
+            is_slipped: false,
+            slip: None,
+            acts: VecDeque::new(),
+            is_over: false,
+            is_hanging: false,
+        }
+    }
+
+    /// The number of this connection among those of the server, from 1: some faults show in every second one.
+    #[must_use]
+    pub fn on_visit(mut self, visit: u32) -> Self {
+        self.asked.visit = visit;
+        self
+    }
+
+    /// Hands the next line of the client to the inner server; false when there is none.
+    fn hand(&mut self) -> bool {
+        if let Some(line) = self.slip.take() {
+            self.is_slipped = true;
+            self.inner.push(format!("{line}\r\n").as_bytes());
+            return true;
+        }
+        self.is_slipped = false;
+        let end = match self.faults.iter().any(|fault| fault.wants_crlf) {
+            true => memchr::memmem::find(&self.input, b"\r\n").map(|at| at + 2),
+            false => memchr::memchr(b'\n', &self.input).map(|at| at + 1),
+        };
+        let Some(end) = end.or((self.input.len() > LINE_MAX).then_some(self.input.len())) else {
+            return false;
+        };
+        let octets: Vec<u8> = self.input.drain(..end).collect();
+        let line = String::from_utf8_lossy(octets.trim_ascii_end()).into_owned();
+        self.ask(line);
+        let asked = &self.asked;
+        let mut losses = self.faults.iter().filter_map(|fault| fault.loses);
+        if losses.any(|loses| loses(asked)) {
+            self.input.clear();
+        }
+        let refused = self.faults.iter().filter_map(|fault| fault.refuses);
+        // A response inside AUTH is no command.
+        let mut refused = refused.filter(|_| asked.response == 0);
+        if let Some(text) = refused.find_map(|refuses| refuses(asked)) {
+            self.say(format!("{text}\r\n").as_bytes());
+            return true;
+        }
+        let heard = self.faults.iter().filter_map(|fault| fault.hears);
+        let heard = heard.filter_map(|hears| hears(asked)).next();
+        let slips = self.faults.iter().filter_map(|fault| fault.slips);
+        self.slip = slips.filter_map(|slips| slips(asked)).next();
+        match heard {
+            Some(line) => self.inner.push(format!("{line}\r\n").as_bytes()),
+            None => self.inner.push(&octets),
+        }
+        true
+    }
+
+    /// Keeps what the client asks.
+    fn ask(&mut self, line: String) {
+        self.count = 0;
+        self.is_body = false;
+        if self.asked.response > 0 {
+            self.asked.line = line;
+            return;
+        }
+        let (verb, args) = line.split_once(' ').unwrap_or((&line, ""));
+        let verb = verb.to_ascii_uppercase();
+        let nth = if self.counts.len() < 256 || self.counts.contains_key(&verb) {
+            let nth = self.counts.entry(verb.clone()).or_default();
+            *nth += 1;
+            *nth
+        } else {
+            1
+        };
+        self.asked.args = args.to_owned();
+        self.asked.is_known = Command::of_line(line.as_bytes()).is_some();
+        self.asked.verb = verb;
+        self.asked.nth = nth;
+        self.asked.line = line;
+    }
+
+    /// Takes what the inner server says.
+    fn hear(&mut self, octets: &[u8]) {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let (part, behind) = rest.split_at(end);
+            rest = behind;
+            self.line.extend_from_slice(part);
+            if self.line.ends_with(b"\n") || self.line.len() > LINE_MAX {
+                let line = std::mem::take(&mut self.line);
+                self.say(&line);
+            }
+        }
+    }
+
+    /// Says a line, as the faults have it.
+    fn say(&mut self, line: &[u8]) {
+        if self.is_slipped {
+            return;
+        }
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        let part = match self.count {
+            0 if self.asked.line.is_empty() && self.counts.is_empty() => Part::Greeting,
+            0 => Part::Status,
+            _ if text == b"." => Part::Terminator,
+            _ => Part::Data,
+        };
+        if part != Part::Data && part != Part::Terminator {
+            self.is_positive = text.starts_with(b"+");
+        }
+        let index = self.count.saturating_sub(1);
+        self.count += 1;
+        let said = Said {
+            asked: &self.asked,
+            part,
+            index,
+            text,
+            is_body: self.is_body,
+            is_positive: self.is_positive,
+        };
+        let (mut before, mut out, mut after) = (Vec::new(), None, Vec::new());
+        let mut last = None;
+        let steps = self.faults.iter().flat_map(|fault| fault.steps);
+        for step in steps.filter(|step| step.fits(&said)) {
+            match step.does {
+                Does::Edit(edit) => {
+                    // What the faults before it have made of the line.
+                    let made: Option<Vec<u8>> = out.take();
+                    let text = made.as_deref().unwrap_or(text);
+                    let text = text.strip_suffix(b"\r\n").unwrap_or(text);
+                    edit(&Said { text, ..said }, out.insert(Vec::new()));
+                }
+                Does::Say(text) => out = Some([text.as_bytes(), b"\r\n"].concat()),
+                Does::Raw(octets) => out = Some(octets.to_vec()),
+                Does::After(octets) => after.extend_from_slice(octets),
+                Does::Before(octets) => before.extend_from_slice(octets),
+                Does::Drop => out = Some(Vec::new()),
+                Does::Close => (out, last) = (Some(Vec::new()), Some(Act::Close)),
+                Does::Last(octets) => (out, last) = (Some(octets.to_vec()), Some(Act::Close)),
+                Does::Wait(ms) => self.acts.push_back(Act::Wait(Duration::from_millis(ms))),
+                Does::Hang => (out, last) = (Some(Vec::new()), Some(Act::Hang)),
+            }
+        }
+        self.is_body |= part == Part::Data && text.is_empty();
+        self.follow(part, text);
+        let octets = [before, out.unwrap_or_else(|| line.to_vec()), after].concat();
+        self.send(octets);
+        self.acts.extend(last);
+    }
+
+    /// Keeps what the inner server has done.
+    fn follow(&mut self, part: Part, text: &[u8]) {
+        if part != Part::Status {
+            return;
+        }
+        if text.starts_with(b"+ ") || text == b"+" {
+            self.asked.response += 1;
+            return;
+        }
+        let was_in_auth = std::mem::take(&mut self.asked.response) > 0;
+        let is_login = was_in_auth || ["PASS", "APOP", "AUTH"].contains(&self.asked.verb.as_str());
+        let is_positive = text.starts_with(b"+OK");
+        if is_login || self.asked.verb == "USER" {
+            self.asked.has_user = is_positive && !is_login;
+        }
+        // The reply to the login tells how many messages there are, and so does STAT.
+        if is_positive && (is_login || self.asked.verb == "STAT") && self.asked.marked.is_empty() {
+            let words = text.split(|octet| *octet == b' ');
+            let mut numbers = words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok());
+            self.asked.count = numbers.next().unwrap_or(self.asked.count);
+        }
+        match self.asked.verb.as_str() {
+            _ if is_login && !is_positive => self.asked.failures += 1,
+            "AUTH" if self.asked.args.is_empty() => {}
+            _ if is_login => self.asked.is_logged_in = true,
+            "DELE" if is_positive && self.asked.marked.len() < MARKED_MAX => {
+                let number = self.asked.arg(0).to_owned();
+                self.asked.marked.insert(number);
+            }
+            "RSET" if is_positive => self.asked.marked.clear(),
+            _ => {}
+        }
+    }
+
+    fn send(&mut self, octets: Vec<u8>) {
+        match self.acts.back_mut() {
+            _ if octets.is_empty() => {}
+            Some(Act::Send(before)) => before.extend(octets),
+            _ => self.acts.push_back(Act::Send(octets)),
+        }
+    }
+}
+
+impl Peer for Faulty {
+    fn push(&mut self, octets: &[u8]) {
+        if self.is_hanging {
+            return;
+        }
+        self.input.extend_from_slice(octets);
+    }
+
+    fn next(&mut self, out: &mut Vec<u8>) -> Wish {
+        loop {
+            match self.acts.pop_front() {
+                Some(Act::Send(octets)) => {
+                    out.extend(octets);
+                    return Wish::Again;
+                }
+                Some(Act::Wait(time)) => return Wish::Wait(time),
+                Some(Act::Close) => {
+                    self.is_over = true;
+                    self.acts.clear();
+                }
+                Some(Act::Hang) => {
+                    self.is_hanging = true;
+                    self.acts.clear();
+                }
+                None => {}
+            }
+            if self.is_over {
+                return Wish::Close;
+            }
+            if self.is_hanging {
+                self.input.clear();
+                return Wish::Read;
+            }
+            if !self.acts.is_empty() {
+                continue;
+            }
+            let mut said = Vec::new();
+            let wish = self.inner.next(&mut said);
+            self.hear(&said);
+            match wish {
+                Wish::Again => {}
+                Wish::Read => {
+                    if self.acts.is_empty() && !self.hand() {
+                        return Wish::Read;
+                    }
+                }
+                Wish::Wait(time) => self.acts.push_back(Act::Wait(time)),
+                Wish::StartTls => {
+                    if !self.acts.is_empty() {
+                        continue;
+                    }
+                    // What stands in clear behind STLS must not be carried out inside TLS (RFC 2595 §4).
+                    let does = |leftover| {
+                        let mut faults = self.faults.iter();
+                        faults.any(|fault| fault.behind_stls == leftover)
+                    };
+                    let is_carried_out = does(Leftover::CarryOut);
+                    if !is_carried_out && does(Leftover::Discard) {
+                        self.input.clear();
+                    }
+                    if is_carried_out || self.input.is_empty() {
+                        return Wish::StartTls;
+                    }
+                    self.is_over = true;
+                }
+                Wish::Close => {
+                    if self.acts.is_empty() {
+                        self.is_over = true;
+                    }
+                }
+            }
+        }
+    }
+
+    fn tls_started(&mut self, secured: Secured) {
+        self.asked.is_stls |= !self.counts.is_empty();
+        self.asked.is_tls = true;
+        self.inner.tls_started(secured);
+    }
+
+    fn summary(&self) -> Summary {
+        self.inner.summary()
+    }
+}
+
+#[cfg(test)]
+mod tests;

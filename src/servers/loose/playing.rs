@@ -1,0 +1,138 @@
+//! A reply on its way out of a recording.
+
+use super::{BLOCK, Items, MECHANISMS};
+use crate::pop3::tracker::{LineEnd, Side};
+use crate::transcript::{Hole, Item, Piece, Row};
+
+/// A reply on its way out.
+pub(super) struct Playing {
+    pub(super) items: Items,
+    pub(super) has_data: bool,
+    pub(super) is_line_start: bool,
+    /// The status line is out.
+    pub(super) is_inside: bool,
+    /// What a line of data must be to be sent.
+    pub(super) filter: Filter,
+}
+
+/// Which lines of the data are sent.
+pub(super) enum Filter {
+    All,
+    /// TOP: the header, and so many lines of the body.
+    Top {
+        is_body: bool,
+        lines: u64,
+        /// Whether the line that has begun is among them.
+        is_wanted: bool,
+    },
+    /// CAPA: no STLS where it is not permitted, and only mechanisms that can be played.
+    Capabilities {
+        is_tls: bool,
+    },
+}
+
+pub(super) fn octets(row: &Row) -> Vec<u8> {
+    let mut octets = Vec::new();
+    for piece in &row.pieces {
+        if let Piece::Octets(piece) = piece {
+            octets.extend_from_slice(piece);
+        }
+    }
+    octets
+}
+
+impl Playing {
+    /// Hands out some of the reply; true when it is over.
+    pub(super) fn next(&mut self, out: &mut Vec<u8>) -> bool {
+        let enough = out.len() + BLOCK;
+        while out.len() < enough {
+            // Most of a message is plain lines, which need not be looked at one by one.
+            let is_plain = self.has_data && self.is_inside && matches!(self.filter, Filter::All);
+            if is_plain && self.is_line_start && self.items.read_run(out) > 0 {
+                continue;
+            }
+            let row = match self.items.next() {
+                Some(Ok(Item::Row(row))) if row.side == Side::Server => row,
+                Some(Ok(_)) => continue,
+                Some(Err(_)) | None => {
+                    // The recording was cut here; the client is to get a whole reply.
+                    if self.has_data && self.is_inside {
+                        let end: &[u8] = match self.is_line_start {
+                            true => b".\r\n",
+                            false => b"\r\n.\r\n",
+                        };
+                        out.extend_from_slice(end);
+                    }
+                    return true;
+                }
+            };
+            if row.pieces == [Piece::Hole(Hole::Rows)] {
+                continue;
+            }
+            let is_start = std::mem::replace(&mut self.is_line_start, row.end != LineEnd::None);
+            let line = octets(&row);
+            let is_status = !std::mem::replace(&mut self.is_inside, true);
+            let is_end = is_start && line == b"." && row.end != LineEnd::None;
+            if is_status || is_end || self.filter.is_sent(&line, is_start) {
+                let line = self.filter.changed(line, is_status);
+                out.extend_from_slice(&line);
+                out.extend_from_slice(row.end.octets());
+            }
+            let is_over = if self.has_data {
+                is_end && !is_status
+            } else {
+                self.is_line_start
+            };
+            if is_over {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+impl Filter {
+    fn is_sent(&mut self, line: &[u8], is_start: bool) -> bool {
+        match self {
+            Self::All => true,
+            Self::Top {
+                is_body,
+                lines,
+                is_wanted,
+            } => {
+                if !*is_body {
+                    *is_body = is_start && line.is_empty();
+                    return true;
+                }
+                // A long line stands in several rows: all of them, or none.
+                if is_start {
+                    *is_wanted = *lines > 0;
+                    *lines -= u64::from(*is_wanted);
+                }
+                *is_wanted
+            }
+            Self::Capabilities { is_tls } => !(*is_tls && line.eq_ignore_ascii_case(b"STLS")),
+        }
+    }
+
+    /// A line as it is sent.
+    fn changed(&self, line: Vec<u8>, is_status: bool) -> Vec<u8> {
+        let is_sasl = || {
+            line.get(..5)
+                .is_some_and(|tag| tag.eq_ignore_ascii_case(b"SASL "))
+        };
+        if is_status || !matches!(self, Self::Capabilities { .. }) || !is_sasl() {
+            return line;
+        }
+        let known = MECHANISMS.iter().map(|(name, _)| name.as_bytes());
+        let mut kept = b"SASL".to_vec();
+        for name in known.filter(|name| {
+            let mut words = line.split(|octet| *octet == b' ');
+            words.any(|word| word.eq_ignore_ascii_case(name))
+        }) {
+            kept.push(b' ');
+            kept.extend_from_slice(name);
+        }
+        kept
+    }
+}

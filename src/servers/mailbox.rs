@@ -1,0 +1,317 @@
+//! A Maildir or an mbox file as the practice server's maildrop. Nothing in it is changed, except that deleted messages are removed
+//! where that was allowed; then each is either there or gone, whenever the program is killed. A message stays in its file: in
+//! memory are blocks of it only, and only while they are sent.
+
+mod kept;
+mod maildir;
+mod mbox;
+mod wire;
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use crate::base::regular::{self, Links};
+use crate::modes::report;
+use crate::net::dial::plain;
+use crate::servers::{Message, Store, Untold};
+
+use kept::{Kept, Stamp};
+use maildir::{Entry, FOLDERS};
+use mbox::Found;
+
+/// How a message of an mbox file begins; a blank line stands before.
+const FROM: &[u8] = b"From ";
+
+/// The longest unique-id (RFC 1939 §7).
+const ID_MAX: usize = 70;
+
+/// A message that gets other flags while it is read has another name: then all is read again, so often.
+const RETRIES: usize = 3;
+
+/// How many octets of a file are in memory at a time.
+const BLOCK: usize = 64 * 1024;
+
+/// What a mailbox is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A folder with `cur` and `new`; each message is a file.
+    Maildir,
+    /// One file, each message behind a line `From `.
+    Mbox,
+}
+
+/// A mailbox of the person's own.
+#[derive(Debug)]
+pub struct Mailbox {
+    path: Arc<Path>,
+    kind: Kind,
+    may_delete: bool,
+    /// Where nothing may be deleted: what was deleted as far as clients are concerned, until the program ends.
+    hidden: Mutex<HashSet<String>>,
+    /// The user was told that links are left out.
+    are_links_told: AtomicBool,
+}
+
+impl Mailbox {
+    /// Looks at a mailbox. With `may_delete` the messages that a session deletes are removed from it.
+    ///
+    /// Errors: it is neither a Maildir nor a file.
+    pub fn open(path: &Path, may_delete: bool) -> Result<Self, String> {
+        let found = fs::metadata(path).map_err(|error| plain(&error))?;
+        let kind = match found.is_dir() {
+            false => Kind::Mbox,
+            true if path.join("cur").is_dir() => Kind::Maildir,
+            true => return Err("a folder without `cur` in it is no Maildir".to_owned()),
+        };
+        Ok(Self {
+            path: path.into(),
+            kind,
+            may_delete,
+            hidden: Mutex::default(),
+            are_links_told: AtomicBool::default(),
+        })
+    }
+
+    fn all(&self) -> io::Result<Vec<Message>> {
+        match self.kind {
+            Kind::Maildir => {
+                let read = || -> io::Result<Vec<Message>> {
+                    let listing = maildir::list(&self.path)?;
+                    self.tell_links(listing.links);
+                    let files = with_ids(listing.entries).into_iter();
+                    files
+                        .map(|(id, entry)| Ok(message(Kept::of_maildir(&self.path, entry)?, id)))
+                        .collect()
+                };
+                let mut result = read();
+                for _ in 0..RETRIES {
+                    match &result {
+                        Err(error) if error.kind() == ErrorKind::NotFound => result = read(),
+                        _ => break,
+                    }
+                }
+                result
+            }
+            Kind::Mbox => {
+                let file = regular::open(&self.path, Links::Follow)?;
+                // Taken before it is read: what changes meanwhile is noticed later.
+                let stamp = Stamp::of(&file)?;
+                let (found, _) = mbox::scan(file)?;
+                let found = with_hashes(found).into_iter();
+                let kept = |found: &Found| Kept::of_mbox(&self.path, stamp, found);
+                Ok(found.map(|(id, found)| message(kept(&found), id)).collect())
+            }
+        }
+    }
+
+    fn tell_links(&self, links: usize) {
+        if links == 0 || self.are_links_told.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let plural = if links == 1 { "" } else { "s" };
+        report::warning(&format!(
+            "{}: left out {links} symbolic link{plural}: links in a Maildir are not followed",
+            self.path.display()
+        ));
+    }
+
+    fn delete(&self, ids: &HashSet<&str>) -> io::Result<()> {
+        match self.kind {
+            Kind::Maildir => {
+                for (id, entry) in with_ids(maildir::list(&self.path)?.entries) {
+                    if ids.contains(id.as_str()) {
+                        match fs::remove_file(entry.path) {
+                            // Somebody else has removed it.
+                            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                            result => result?,
+                        }
+                    }
+                }
+                FOLDERS
+                    .iter()
+                    .try_for_each(|folder| sync(&self.path.join(folder)))
+            }
+            Kind::Mbox => self.rewrite(ids),
+        }
+    }
+
+    /// Writes the mbox file anew without some messages, beside it, and puts that in its place at once.
+    fn rewrite(&self, ids: &HashSet<&str>) -> io::Result<()> {
+        // Where it is a link, the file that it means is replaced.
+        let path = self.path.canonicalize()?;
+        let mut old = File::open(&path)?;
+        // Held until the end; a program that delivers with the same kind of lock waits.
+        old.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => io::Error::other("another program has locked it"),
+            TryLockError::Error(error) => error,
+        })?;
+        let before = old.metadata()?;
+        let (found, length) = mbox::scan(&old)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let new = tempfile::Builder::new()
+            .prefix(".poptalk-")
+            .tempfile_in(folder)?;
+        for (id, found) in with_hashes(found) {
+            if !ids.contains(id.as_str()) {
+                copy(&mut old, found.place, new.as_file())?;
+            }
+        }
+        keep_owner(new.as_file(), &before)?;
+        new.as_file().set_permissions(before.permissions())?;
+        new.as_file().sync_all()?;
+        // Who delivers with another lock, or none, has made it longer.
+        let now = fs::metadata(&path)?;
+        if now.len() != length || now.modified()? != before.modified()? {
+            return Err(changed_meanwhile());
+        }
+        new.persist(&path)?;
+        sync(folder)
+    }
+}
+
+impl Store for Mailbox {
+    fn read(&self) -> Result<Vec<Message>, Untold> {
+        let mut messages = self
+            .all()
+            .map_err(|error| tell(&self.path, "can't be read", &error))?;
+        let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+        messages.retain(|message| !hidden.contains(message.unique_id()));
+        Ok(messages)
+    }
+
+    fn remove(&self, messages: &[&Message]) -> Result<(), Untold> {
+        let ids = messages.iter().map(|message| message.unique_id());
+        if !self.may_delete {
+            let mut hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+            hidden.extend(ids.map(str::to_owned));
+            return Ok(());
+        }
+        self.delete(&ids.collect())
+            .map_err(|error| tell(&self.path, "deleted messages are not all removed", &error))
+    }
+}
+
+fn message(kept: Kept, id: String) -> Message {
+    let size = kept.size;
+    Message::kept_in(Arc::new(kept), size, id)
+}
+
+/// Tells whoever runs the server what is wrong with a mailbox, or with a file of it.
+fn tell(path: &Path, what: &str, error: &io::Error) -> Untold {
+    report::warning(&format!("{}: {what}: {}", path.display(), plain(error)));
+    Untold
+}
+
+/// Reads to the end, block by block.
+fn blocks(mut file: impl Read, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let mut block = vec![0; BLOCK];
+    loop {
+        match file.read(&mut block) {
+            Ok(0) => return Ok(()),
+            Ok(count) => take(block.get(..count).unwrap_or_default())?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Writes what stands at a place of one file behind what is in another.
+fn copy(from: &mut File, place: Range<u64>, mut to: &File) -> io::Result<()> {
+    let length = place.end.saturating_sub(place.start);
+    from.seek(SeekFrom::Start(place.start))?;
+    if io::copy(&mut from.take(length), &mut to)? != length {
+        return Err(changed_meanwhile());
+    }
+    Ok(())
+}
+
+fn changed_meanwhile() -> io::Error {
+    io::Error::other("the file has changed meanwhile")
+}
+
+/// Gives a file to whom the one before belonged: an administrator must not take a mailbox away from its owner.
+#[cfg(unix)]
+fn keep_owner(file: &File, before: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let now = file.metadata()?;
+    if (now.uid(), now.gid()) == (before.uid(), before.gid()) {
+        return Ok(());
+    }
+    fchown(file, Some(before.uid()), Some(before.gid()))
+}
+
+/// Elsewhere a new file belongs to whoever may write into its folder.
+#[cfg(not(unix))]
+fn keep_owner(_: &File, _: &fs::Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+/// What was done to a folder is on the disk behind this.
+fn sync(folder: &Path) -> io::Result<()> {
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // Some systems open no folders.
+        Err(_) if cfg!(not(unix)) => Ok(()),
+        result => result,
+    }
+}
+
+/// The messages of a Maildir with their unique-ids.
+fn with_ids(entries: Vec<Entry>) -> Vec<(String, Entry)> {
+    let mut ids = Ids::default();
+    let named = entries.into_iter().map(|entry| {
+        let base = &entry.base;
+        let is_id = (1..=ID_MAX).contains(&base.len())
+            && base.bytes().all(|octet| octet.is_ascii_graphic());
+        let id = match is_id {
+            true => base.clone(),
+            false => hashed(base.as_bytes()),
+        };
+        (ids.another(id), entry)
+    });
+    named.collect()
+}
+
+/// The messages of an mbox file with their unique-ids.
+fn with_hashes(found: Vec<Found>) -> Vec<(String, Found)> {
+    let mut ids = Ids::default();
+    let named = found
+        .into_iter()
+        .map(|found| (ids.another(in_hex(&found.hash)), found));
+    named.collect()
+}
+
+/// Unique-ids, all of them different.
+#[derive(Default)]
+struct Ids(HashMap<String, usize>);
+
+impl Ids {
+    fn another(&mut self, id: String) -> String {
+        let count = self.0.entry(id.clone()).or_default();
+        *count += 1;
+        match *count {
+            1 => id,
+            count => format!("{}-{count}", hashed(id.as_bytes())),
+        }
+    }
+}
+
+fn hashed(octets: &[u8]) -> String {
+    in_hex(&Sha256::digest(octets))
+}
+
+/// The start of a hash as text.
+fn in_hex(hash: &[u8]) -> String {
+    let octets = hash.iter().take(20);
+    octets.map(|octet| format!("{octet:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

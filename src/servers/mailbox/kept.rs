@@ -1,0 +1,257 @@
+//! A message that stays in its file, and is read from there when it is asked for.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::base::regular::{self, Links};
+use crate::servers::{Source, Untold};
+
+use super::maildir::{self, Entry};
+use super::mbox::{Found, Hash, Measure};
+use super::wire::Wire;
+use super::{BLOCK, blocks, tell};
+
+/// Whether a file is as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    length: u64,
+    /// None: the system does not tell.
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        let now = file.metadata()?;
+        Ok(Self {
+            length: now.len(),
+            modified: now.modified().ok(),
+        })
+    }
+}
+
+/// A message in its file, as it was at the login.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    home: Home,
+    stamp: Stamp,
+    /// Where its lines stand in the file, in octets.
+    lines: Range<u64>,
+    /// Its size on the wire.
+    pub(super) size: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Home {
+    /// A file of its own, which may get another name.
+    Maildir { root: Arc<Path>, entry: Entry },
+    /// A file to which others are added.
+    Mbox { path: Arc<Path>, hash: Hash },
+}
+
+impl Kept {
+    /// Reads a message of a Maildir once, for its size.
+    pub(super) fn of_maildir(root: &Arc<Path>, entry: Entry) -> io::Result<Self> {
+        let file = regular::open(&entry.path, Links::Refuse)?;
+        // Taken before it is read: what changes meanwhile is noticed later.
+        let stamp = Stamp::of(&file)?;
+        let (mut wire, mut length, mut size) = (Wire::plain(), 0, 0);
+        let mut count = |octets: &[u8]| size += octets.len() as u64;
+        blocks(file, |octets| {
+            length += octets.len() as u64;
+            wire.feed(octets, &mut count);
+            Ok(())
+        })?;
+        wire.finish(&mut count);
+        Ok(Self {
+            home: Home::Maildir {
+                root: Arc::clone(root),
+                entry,
+            },
+            stamp,
+            lines: 0..length,
+            size,
+        })
+    }
+
+    /// A message that was found in an mbox file.
+    pub(super) fn of_mbox(path: &Arc<Path>, stamp: Stamp, found: &Found) -> Self {
+        Self {
+            home: Home::Mbox {
+                path: Arc::clone(path),
+                hash: found.hash,
+            },
+            stamp,
+            lines: found.lines.clone(),
+            size: found.size,
+        }
+    }
+
+    fn stream(&self) -> io::Result<Stream> {
+        let mut file = self.file()?;
+        let stamp = self.check(&mut file, self.stamp)?;
+        file.seek(SeekFrom::Start(self.lines.start))?;
+        let left = self.lines.end.saturating_sub(self.lines.start);
+        let most = usize::try_from(left).map_or(BLOCK, |left| left.min(BLOCK));
+        Ok(Stream {
+            kept: self.clone(),
+            file,
+            stamp,
+            left,
+            block: vec![0; most],
+            wire: Some(match &self.home {
+                Home::Maildir { .. } => Wire::plain(),
+                Home::Mbox { .. } => Wire::quoted(),
+            }),
+            out: Vec::new(),
+            at: 0,
+            size: 0,
+        })
+    }
+
+    fn file(&self) -> io::Result<File> {
+        let (root, entry) = match &self.home {
+            Home::Maildir { root, entry } => (root, entry),
+            Home::Mbox { path, .. } => return regular::open(path, Links::Follow),
+        };
+        let mut result = regular::open(&entry.path, Links::Refuse);
+        if !matches!(&result, Err(error) if error.kind() == ErrorKind::NotFound) {
+            return result;
+        }
+        // It has got other flags.
+        for path in maildir::find(root, &entry.base)? {
+            result = regular::open(&path, Links::Refuse);
+            let is_it = |file| Stamp::of(file).is_ok_and(|now| now == self.stamp);
+            if result.as_ref().is_ok_and(is_it) {
+                break;
+            }
+        }
+        result
+    }
+
+    /// How the file is now, where the message in it is the one that it was when the file was as in `known`. A message that is
+    /// added to an mbox file changes no other one.
+    ///
+    /// Errors: it is another one.
+    fn check(&self, file: &mut File, known: Stamp) -> io::Result<Stamp> {
+        let now = Stamp::of(file)?;
+        if now == known {
+            return Ok(now);
+        }
+        if let Home::Mbox { hash, .. } = self.home {
+            let mut measure = Measure::new();
+            file.seek(SeekFrom::Start(self.lines.start))?;
+            let length = self.lines.end.saturating_sub(self.lines.start);
+            blocks(file.take(length), |octets| {
+                measure.feed(octets);
+                Ok(())
+            })?;
+            if measure.finish() == (self.size, hash) {
+                return Ok(now);
+            }
+        }
+        Err(changed())
+    }
+
+    fn tell(&self, error: &io::Error) -> Untold {
+        match &self.home {
+            Home::Maildir { entry, .. } => tell(&entry.path, "can't be served", error),
+            Home::Mbox { path, .. } => {
+                let what = format!("the message at octet {} can't be served", self.lines.start);
+                tell(path, &what, error)
+            }
+        }
+    }
+}
+
+fn changed() -> io::Error {
+    io::Error::other("it has changed since the login")
+}
+
+impl Source for Kept {
+    fn open(&self) -> Result<Box<dyn Read + Send>, Untold> {
+        match self.stream() {
+            Ok(stream) => Ok(Box::new(stream)),
+            Err(error) => Err(self.tell(&error)),
+        }
+    }
+}
+
+/// A message on its way, block by block.
+#[derive(Debug)]
+struct Stream {
+    kept: Kept,
+    file: File,
+    /// How the file was when it was opened.
+    stamp: Stamp,
+    /// How many octets of it are still to be read.
+    left: u64,
+    block: Vec<u8>,
+    /// None behind the end.
+    wire: Option<Wire>,
+    /// Octets on the wire, given up to `at`.
+    out: Vec<u8>,
+    at: usize,
+    /// How many octets on the wire there were so far.
+    size: u64,
+}
+
+impl Stream {
+    /// Goes on by a block.
+    fn fill(&mut self) -> io::Result<()> {
+        self.out.clear();
+        self.at = 0;
+        let Self { out, .. } = self;
+        let mut write = |octets: &[u8]| out.extend_from_slice(octets);
+        if self.left == 0 {
+            if let Some(wire) = self.wire.take() {
+                wire.finish(&mut write);
+                self.size += self.out.len() as u64;
+                self.kept.check(&mut self.file, self.stamp)?;
+                if self.size != self.kept.size {
+                    return Err(changed());
+                }
+            }
+            return Ok(());
+        }
+        let most =
+            usize::try_from(self.left).map_or(self.block.len(), |left| left.min(self.block.len()));
+        let count = match self
+            .file
+            .read(self.block.get_mut(..most).unwrap_or_default())
+        {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            result => result?,
+        };
+        if count == 0 {
+            return Err(changed());
+        }
+        self.left = self.left.saturating_sub(count as u64);
+        if let Some(wire) = &mut self.wire {
+            wire.feed(self.block.get(..count).unwrap_or_default(), &mut write);
+        }
+        self.size += self.out.len() as u64;
+        Ok(())
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.out.len() && self.wire.is_some() {
+            if let Err(error) = self.fill() {
+                self.kept.tell(&error);
+                return Err(error);
+            }
+        }
+        let ready = self.out.get(self.at..).unwrap_or_default();
+        let count = ready.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..count), ready.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.at += count;
+        Ok(count)
+    }
+}

@@ -1,0 +1,231 @@
+//! The octets of a file as they go over the wire: CR LF at the end of each line, the quotes of an mbox file taken away.
+//! No octet waits but for those of a quote, so a line may be longer than memory.
+
+use super::FROM;
+
+/// Makes octets of a file, in whatever slices they come, into octets on the wire.
+#[derive(Debug, Clone)]
+pub(super) struct Wire {
+    is_quoted: bool,
+    at: At,
+}
+
+/// What stands before the next octet.
+#[derive(Debug, Clone, Copy)]
+enum At {
+    /// A line end, or nothing at all.
+    Start,
+    /// Octets of a line, the last of them not CR.
+    Text,
+    /// Octets of a line, the last of them CR.
+    Cr,
+    /// The `>` at the start of a line and so many octets of `From `; one `>` and these are held back.
+    Quote(usize),
+}
+
+impl Wire {
+    /// For a file whose lines are those of the message.
+    pub(super) fn plain() -> Self {
+        Self {
+            is_quoted: false,
+            at: At::Start,
+        }
+    }
+
+    /// For an mbox file: of lines such as `>From ` and `>>From ` the first octet is not the message's.
+    pub(super) fn quoted() -> Self {
+        Self {
+            is_quoted: true,
+            at: At::Start,
+        }
+    }
+
+    /// Takes octets of the file, and gives those that go over the wire to `out`.
+    pub(super) fn feed(&mut self, octets: &[u8], out: &mut impl FnMut(&[u8])) {
+        let mut rest = octets;
+        while let [first, behind @ ..] = rest {
+            match self.at {
+                At::Start if self.is_quoted && *first == b'>' => {
+                    self.at = At::Quote(0);
+                    rest = behind;
+                }
+                At::Quote(count) if FROM.get(count) == Some(first) => {
+                    self.at = At::Quote(count + 1);
+                    if count + 1 == FROM.len() {
+                        out(FROM);
+                        self.at = At::Text;
+                    }
+                    rest = behind;
+                }
+                At::Quote(0) if *first == b'>' => {
+                    out(b">");
+                    rest = behind;
+                }
+                At::Quote(_) => self.let_go(out),
+                At::Start | At::Text | At::Cr => rest = self.line(rest, out),
+            }
+        }
+    }
+
+    /// Takes octets up to a line end; what stands behind it.
+    fn line<'a>(&mut self, octets: &'a [u8], out: &mut impl FnMut(&[u8])) -> &'a [u8] {
+        let end = memchr::memchr(b'\n', octets);
+        let (text, behind) = octets.split_at(end.unwrap_or(octets.len()));
+        match text {
+            [] => {}
+            [.., b'\r'] => self.at = At::Cr,
+            _ => self.at = At::Text,
+        }
+        out(text);
+        let Some((_, behind)) = behind.split_first() else {
+            return b"";
+        };
+        out(match self.at {
+            At::Cr => b"\n",
+            _ => b"\r\n",
+        });
+        self.at = At::Start;
+        behind
+    }
+
+    /// The file is at its end: gives the line end that the last line lacks.
+    pub(super) fn finish(mut self, out: &mut impl FnMut(&[u8])) {
+        self.let_go(out);
+        if !matches!(self.at, At::Start) {
+            out(b"\r\n");
+        }
+    }
+
+    /// Nothing comes that could make a quote of what is held back.
+    pub(super) fn let_go(&mut self, out: &mut impl FnMut(&[u8])) {
+        if let At::Quote(count) = self.at {
+            out(b">");
+            out(FROM.get(..count).unwrap_or_default());
+            self.at = At::Text;
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Octets that are cut somewhere.
+    pub(in crate::servers::mailbox) fn slices<'a>(
+        octets: &'a [u8],
+        sizes: &'a [usize],
+    ) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = octets;
+        let mut sizes = sizes.iter().cycle();
+        std::iter::from_fn(move || {
+            let (slice, behind) = rest.split_at((*sizes.next()?).min(rest.len()));
+            rest = behind;
+            (!slice.is_empty()).then_some(slice)
+        })
+    }
+
+    /// What may matter in a mailbox.
+    pub(in crate::servers::mailbox) fn file() -> impl Strategy<Value = Vec<u8>> {
+        let words = [
+            "\n",
+            "\r\n",
+            "\r",
+            "\n\n",
+            "From ",
+            "From",
+            "F",
+            ">",
+            ">>From ",
+            "\n\nFrom ",
+            "a b",
+            "\0",
+        ];
+        proptest::collection::vec(proptest::sample::select(words.to_vec()), 0..30)
+            .prop_map(|words| words.concat().into_bytes())
+    }
+
+    /// The same, with all of it in memory.
+    pub(in crate::servers::mailbox) fn reference(octets: &[u8], is_quoted: bool) -> Vec<u8> {
+        let mut wire = Vec::new();
+        for line in octets.split_inclusive(|octet| *octet == b'\n') {
+            let quotes = line.iter().take_while(|octet| **octet == b'>').count();
+            let has_quote = is_quoted && quotes > 0 && line[quotes..].starts_with(FROM);
+            let line = &line[usize::from(has_quote)..];
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            let is_ended = text.len() < line.len();
+            wire.extend_from_slice(
+                text.strip_suffix(b"\r")
+                    .filter(|_| is_ended)
+                    .unwrap_or(text),
+            );
+            wire.extend_from_slice(b"\r\n");
+        }
+        wire
+    }
+
+    fn streamed<'a>(mut wire: Wire, slices: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+        let mut out = Vec::new();
+        for slice in slices {
+            wire.feed(slice, &mut |octets| out.extend_from_slice(octets));
+        }
+        wire.finish(&mut |octets| out.extend_from_slice(octets));
+        out
+    }
+
+    #[test]
+    fn every_line_end_is_two_octets_and_the_last_line_has_one() {
+        for (file, wire) in [
+            ("", ""),
+            ("a", "a\r\n"),
+            ("a\n", "a\r\n"),
+            ("a\r\nb\n\n", "a\r\nb\r\n\r\n"),
+            ("a\r", "a\r\r\n"),
+            ("a\r\r\n", "a\r\r\n"),
+            ("\n", "\r\n"),
+            ("a\rb\n", "a\rb\r\n"),
+            (">From ", ">From \r\n"),
+        ] {
+            assert_eq!(
+                streamed(Wire::plain(), slices(file.as_bytes(), &[1])),
+                wire.as_bytes()
+            );
+        }
+    }
+
+    #[test]
+    fn of_quotes_one_is_taken_away() {
+        for (file, wire) in [
+            (">From x\n", "From x\r\n"),
+            (">>>From x\n", ">>From x\r\n"),
+            ("> From x\n", "> From x\r\n"),
+            (">Fro", ">Fro\r\n"),
+            (">From", ">From\r\n"),
+            (">From ", "From \r\n"),
+            (">F>From \n", ">F>From \r\n"),
+            ("a>From \n", "a>From \r\n"),
+            (">\n>\r\n>", ">\r\n>\r\n>\r\n"),
+        ] {
+            for size in [1, 2, 100] {
+                assert_eq!(
+                    streamed(Wire::quoted(), slices(file.as_bytes(), &[size])),
+                    wire.as_bytes(),
+                    "{file:?} by {size}"
+                );
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_slices_do_not_matter(
+            file in file(),
+            sizes in proptest::collection::vec(1_usize..9, 1..6),
+        ) {
+            let sliced = |wire| streamed(wire, slices(&file, &sizes));
+            prop_assert_eq!(sliced(Wire::plain()), reference(&file, false));
+            prop_assert_eq!(sliced(Wire::quoted()), reference(&file, true));
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! The server's side of one POP3 connection: octets in, octets out, and a wish. No socket, no clock: who drives it reads,
+//! writes, does the TLS handshake and watches the time.
+
+mod auth;
+mod opened;
+mod reply;
+mod rows;
+mod stream;
+mod texts;
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use crate::pop3::command::{Command, Kind};
+use crate::pop3::sasl::server::Verifier;
+
+use super::maildrop::Maildrop;
+use super::{Ending, Peer, Secured, Summary, Wish};
+use opened::Opened;
+use reply::{Data, Reply};
+use rows::Row;
+use texts::{Language, Text};
+
+/// The longest command line that is read, in octets with its line end. RFC 2449 §4 asks for 255.
+pub const LONGEST_LINE: usize = 8192;
+
+/// Who may log in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The name for every kind of login.
+    pub user: String,
+    /// The password for every kind of login, and the token for those that want one.
+    pub password: String,
+    /// Everybody is to try everything: ANONYMOUS is offered, and there are users more, with the same password, whose login
+    /// is always refused, each with another response code.
+    pub is_practice: bool,
+}
+
+impl Account {
+    /// The account of the practice server, told to everybody: `alice`, `wonderland`.
+    #[must_use]
+    pub fn practice() -> Self {
+        Self {
+            user: "alice".to_owned(),
+            password: "wonderland".to_owned(),
+            is_practice: true,
+        }
+    }
+
+    /// The names that may log in.
+    fn users(&self) -> impl Iterator<Item = &str> {
+        let refused = rows::REFUSALS.iter().map(|row| row.user);
+        let refused = refused.filter(|_| self.is_practice);
+        std::iter::once(self.user.as_str()).chain(refused)
+    }
+
+    fn knows(&self, user: &[u8]) -> bool {
+        self.users().any(|name| name.as_bytes() == user)
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("user", &self.user)
+            .field("password", &"(hidden)")
+            .finish()
+    }
+}
+
+/// What there is of TLS on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// None, and STLS is refused.
+    Unavailable,
+    /// None yet; STLS switches to it.
+    Offered,
+    /// The connection is inside TLS.
+    On,
+}
+
+/// The server's side of one connection.
+pub struct Model {
+    account: Arc<Account>,
+    maildrop: Maildrop,
+    timestamp: String,
+    /// Octets that nobody else knows; the nonces are made of them.
+    seed: [u8; 32],
+    /// How many nonces were made.
+    nonces: u64,
+    tls: Tls,
+    secured: Secured,
+    /// The exchange of AUTH, while it waits for the client.
+    exchange: Option<Verifier>,
+    is_utf8: bool,
+    language: Language,
+    /// The name of a USER that was answered with `+OK` just now.
+    user: Option<Vec<u8>>,
+    /// The maildrop; Some in the TRANSACTION state.
+    opened: Option<Opened>,
+    phase: Phase,
+    /// What is still to be sent of a reply of many lines.
+    data: Option<Data>,
+    input: Vec<u8>,
+    /// How many octets of the input are done with.
+    read: usize,
+    summary: Summary,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Greeting,
+    Commands,
+    /// Inside a line that was too long, and answered.
+    Dropping,
+    Handshake,
+    Over,
+}
+
+enum Line {
+    Whole(Vec<u8>),
+    TooLong,
+}
+
+impl Model {
+    /// A session at `maildrop` for who knows the `account`. The `timestamp` is for the greeting and APOP: a msg-id, angle
+    /// brackets included, that no other greeting had (RFC 1939 §7); the `seed` is for challenges, random and secret. Inside
+    /// TLS from the first octet, `tls_started` is said at once.
+    #[must_use]
+    pub fn new(
+        maildrop: Maildrop,
+        account: Arc<Account>,
+        tls: Tls,
+        timestamp: String,
+        seed: [u8; 32],
+    ) -> Self {
+        Self {
+            account,
+            maildrop,
+            timestamp,
+            seed,
+            nonces: 0,
+            tls,
+            secured: Secured::default(),
+            exchange: None,
+            is_utf8: false,
+            language: Language::default(),
+            user: None,
+            opened: None,
+            phase: Phase::Greeting,
+            data: None,
+            input: Vec::new(),
+            read: 0,
+            summary: Summary::default(),
+        }
+    }
+
+    /// The next command line without its end.
+    ///
+    /// RFC 1939 §3 wants CRLF. A line feed alone is taken as well: who types into a tool that sends no more would wait for
+    /// ever, without a hint.
+    fn line(&mut self) -> Option<Line> {
+        loop {
+            let pending = self.input.get(self.read..).unwrap_or_default();
+            let window = pending.get(..LONGEST_LINE).unwrap_or(pending);
+            let end = memchr::memchr(b'\n', window);
+            let step = end.map_or(window.len(), |at| at + 1);
+            if self.phase == Phase::Dropping {
+                if pending.is_empty() {
+                    return None;
+                }
+                self.read += step;
+                if end.is_some() {
+                    self.phase = Phase::Commands;
+                }
+                continue;
+            }
+            return match end {
+                Some(at) => {
+                    let line = window.get(..at).unwrap_or_default();
+                    let line = line.strip_suffix(b"\r").unwrap_or(line).to_vec();
+                    self.read += step;
+                    Some(Line::Whole(line))
+                }
+                None if window.len() == LONGEST_LINE => {
+                    self.read += step;
+                    self.phase = Phase::Dropping;
+                    // A PASS that never ends is no PASS, and it was not the line behind USER either.
+                    self.user = None;
+                    self.exchange = None;
+                    Some(Line::TooLong)
+                }
+                None => None,
+            };
+        }
+    }
+
+    fn has_input(&self) -> bool {
+        self.read < self.input.len()
+    }
+
+    fn answer(&mut self, line: &[u8]) -> Reply {
+        if let Some(exchange) = self.exchange.take() {
+            return auth::respond(self, exchange, line);
+        }
+        let space = memchr::memchr(b' ', line);
+        let (verb, rest) = match space.and_then(|at| line.split_at_checked(at)) {
+            Some((verb, rest)) => (verb, rest.strip_prefix(b" ")),
+            None => (line, None),
+        };
+        // RFC 1939 §7: PASS comes immediately behind a USER that was accepted.
+        if !verb.eq_ignore_ascii_case(b"PASS") {
+            self.user = None;
+        }
+        let Some((row, command)) = Row::of(verb) else {
+            return self.err(rows::declined(verb), &[]);
+        };
+        let is_allowed = match self.opened {
+            None => command.states.authorization,
+            Some(_) => command.states.transaction,
+        };
+        // RFC 1939 §3: a command in the wrong state is answered with -ERR, and so is one with wrong arguments.
+        if !is_allowed {
+            let text = match self.opened {
+                None => &texts::LOG_IN_FIRST,
+                Some(_) => &texts::LOGGED_IN_ALREADY,
+            };
+            return self.err(text, &[]);
+        }
+        if command.verb == "AUTH" && rest.is_none_or(|rest| rest.trim_ascii().is_empty()) {
+            return auth::list(self);
+        }
+        match arguments(command, rest) {
+            Some(args) => (row.serve)(self, &args),
+            None => {
+                self.user = None;
+                self.err(&texts::SYNTAX, &[&command.syntax()])
+            }
+        }
+    }
+
+    /// Text that no other exchange had.
+    fn nonce(&mut self) -> String {
+        self.nonces += 1;
+        let mut hash = Sha256::new();
+        hash.update(self.seed);
+        hash.update(self.nonces.to_be_bytes());
+        STANDARD_NO_PAD.encode(hash.finalize())
+    }
+
+    fn ok(&self, text: &Text, values: &[&dyn fmt::Display]) -> Reply {
+        Reply::positive(text.filled(self.language, values))
+    }
+
+    fn err(&self, text: &Text, values: &[&dyn fmt::Display]) -> Reply {
+        Reply::negative(text.filled(self.language, values))
+    }
+}
+
+impl Peer for Model {
+    fn push(&mut self, octets: &[u8]) {
+        self.input.drain(..self.read.min(self.input.len()));
+        self.read = 0;
+        self.input.extend_from_slice(octets);
+    }
+
+    fn next(&mut self, out: &mut Vec<u8>) -> Wish {
+        match self.phase {
+            Phase::Over => return Wish::Close,
+            Phase::Handshake => return Wish::StartTls,
+            Phase::Greeting => {
+                self.phase = Phase::Commands;
+                let text = texts::GREETING.filled(self.language, &[&self.timestamp]);
+                Reply::positive(text).write(out);
+                return Wish::Again;
+            }
+            Phase::Commands | Phase::Dropping => {}
+        }
+        if let Some(mut data) = self.data.take() {
+            match data.write(self.opened.as_ref(), out) {
+                Ok(true) => {}
+                Ok(false) => self.data = Some(data),
+                // A message breaks off. Without the termination octet the client knows that it is not whole.
+                Err(_) => {
+                    self.phase = Phase::Over;
+                    self.summary.ending = Some(Ending::BrokenOff);
+                    return Wish::Close;
+                }
+            }
+            return Wish::Again;
+        }
+        let reply = match self.line() {
+            None => return Wish::Read,
+            Some(Line::TooLong) => self.err(&texts::TOO_LONG, &[&LONGEST_LINE]),
+            Some(Line::Whole(line)) => self.answer(&line),
+        };
+        self.summary.commands += 1;
+        reply.write(out);
+        self.data = reply.data;
+        match self.phase {
+            Phase::Over => Wish::Close,
+            Phase::Handshake => Wish::StartTls,
+            _ => Wish::Again,
+        }
+    }
+
+    fn tls_started(&mut self, secured: Secured) {
+        if self.tls == Tls::On && self.phase == Phase::Greeting {
+            self.secured = secured;
+            return;
+        }
+        if self.phase != Phase::Handshake {
+            return;
+        }
+        self.phase = Phase::Commands;
+        self.tls = Tls::On;
+        self.secured = secured;
+        // RFC 2595 §4: what was said in clear may come from anybody on the way, so it is forgotten.
+        self.user = None;
+        self.language = Language::default();
+        self.input.clear();
+        self.read = 0;
+    }
+
+    fn summary(&self) -> Summary {
+        self.summary
+    }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The input may hold a password.
+        f.debug_struct("Model")
+            .field("phase", &self.phase)
+            .field("tls", &self.tls)
+            .field("is_utf8", &self.is_utf8)
+            .field("summary", &self.summary)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The arguments in `rest`, what stands behind the verb and one space; None where they don't fit the command.
+///
+/// RFC 1939 §3: exactly one space stands between them. Blanks at the end are no argument, as with most servers; but a
+/// password runs to the end of the line (RFC 1939 §7, PASS).
+fn arguments<'a>(command: &Command, rest: Option<&'a [u8]>) -> Option<Vec<&'a [u8]>> {
+    let runs_to_the_end = |arg: &crate::pop3::command::Arg| matches!(arg.kind, Kind::Secret(_));
+    let rest = match rest {
+        Some(rest) if !command.args.iter().any(runs_to_the_end) => {
+            Some(rest.trim_ascii_end()).filter(|rest| !rest.is_empty())
+        }
+        rest => rest,
+    };
+    let mut found = Vec::new();
+    if let Some(rest) = rest {
+        let most = match command.args.iter().position(runs_to_the_end) {
+            Some(last) => last + 1,
+            None => command.args.len() + 1,
+        };
+        found.extend(rest.splitn(most, |octet| *octet == b' '));
+    }
+    let required = command.args.iter().filter(|arg| !arg.optional).count();
+    let is_fitting = (required..=command.args.len()).contains(&found.len());
+    // Only a secret may be nothing at all.
+    let is_whole = command
+        .args
+        .iter()
+        .zip(&found)
+        .all(|(arg, octets)| runs_to_the_end(arg) || !octets.is_empty());
+    (is_fitting && is_whole).then_some(found)
+}
+
+#[cfg(test)]
+mod tests;

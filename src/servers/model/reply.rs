@@ -1,0 +1,174 @@
+//! A reply: its status line, and the data lines behind it, handed out in blocks.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::pop3::stuffing::Stuffer;
+use crate::servers::maildrop::{Message, Untold};
+
+use super::opened::Opened;
+use super::stream::Stream;
+
+/// About how many octets of data one step brings.
+pub(super) const BLOCK: usize = 16 * 1024;
+
+/// A reply to one command.
+pub(super) struct Reply {
+    status: &'static str,
+    code: &'static str,
+    text: String,
+    pub(super) data: Option<Data>,
+}
+
+impl Reply {
+    pub(super) fn positive(text: String) -> Self {
+        Self {
+            status: "+OK",
+            code: "",
+            text,
+            data: None,
+        }
+    }
+
+    pub(super) fn negative(text: String) -> Self {
+        Self {
+            status: "-ERR",
+            ..Self::positive(text)
+        }
+    }
+
+    /// A challenge within AUTH: `+`, a space, base64 (RFC 5034 §4). The space stands also where nothing is behind it.
+    pub(super) fn challenge(base64: String) -> Self {
+        Self {
+            status: "+ ",
+            ..Self::positive(base64)
+        }
+    }
+
+    /// With a response code, such as `[AUTH]` (RFC 2449 §8).
+    pub(super) fn with_code(self, code: &'static str) -> Self {
+        Self { code, ..self }
+    }
+
+    /// With data lines behind the status line.
+    pub(super) fn with_data(self, data: Data) -> Self {
+        Self {
+            data: Some(data),
+            ..self
+        }
+    }
+
+    /// Writes the status line.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let mut line = self.status.to_owned();
+        for part in [self.code, &self.text] {
+            if !part.is_empty() {
+                if !line.ends_with(' ') {
+                    line.push(' ');
+                }
+                line.push_str(part);
+            }
+        }
+        line.push_str("\r\n");
+        out.extend_from_slice(line.as_bytes());
+    }
+}
+
+/// The data lines of a reply, as far as they are still to be sent.
+pub(super) enum Data {
+    /// Lines that are known; none of them begins with a dot.
+    Lines(Vec<String>),
+    /// One line for each message that is not marked, from the one with this number on.
+    Listing(Listing, usize),
+    /// The octets of a message in memory from `at` to `end`, where a line ends.
+    Message {
+        message: Arc<Message>,
+        at: usize,
+        end: usize,
+        stuffer: Stuffer,
+    },
+    /// The octets of a message that is kept elsewhere.
+    Stream(Stream),
+}
+
+/// What a listing tells of each message behind its number.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Listing {
+    Size,
+    UniqueId,
+}
+
+impl Listing {
+    /// The line for a message, without line end (RFC 1939 §5 and §7: nothing stands behind the second field).
+    pub(super) fn line(self, number: usize, message: &Message) -> String {
+        match self {
+            Self::Size => format!("{number} {}", message.size()),
+            Self::UniqueId => format!("{number} {}", message.unique_id()),
+        }
+    }
+}
+
+impl Data {
+    /// The octets of a message; with `lines` so many of the body only (RFC 1939 §7, TOP).
+    ///
+    /// Errors: it can't be read.
+    pub(super) fn of(message: &Arc<Message>, lines: Option<u64>) -> Result<Self, Untold> {
+        if let Some(source) = message.source() {
+            return Ok(Self::Stream(Stream::new(source.open()?, lines)));
+        }
+        Ok(Self::Message {
+            message: Arc::clone(message),
+            at: 0,
+            end: lines.map_or(message.octets().len(), |lines| message.top(lines)),
+            stuffer: Stuffer::default(),
+        })
+    }
+
+    /// Writes the next block; true when the end was written with it.
+    ///
+    /// Errors: a message can't be read to its end.
+    pub(super) fn write(&mut self, opened: Option<&Opened>, out: &mut Vec<u8>) -> io::Result<bool> {
+        let is_done = match self {
+            Self::Lines(lines) => {
+                for line in lines {
+                    out.extend_from_slice(line.as_bytes());
+                    out.extend_from_slice(b"\r\n");
+                }
+                true
+            }
+            Self::Listing(listing, from) => list(*listing, from, opened, out),
+            Self::Message {
+                message,
+                at,
+                end,
+                stuffer,
+            } => {
+                let next = at.saturating_add(BLOCK).min(*end);
+                stuffer.feed(message.octets().get(*at..next).unwrap_or_default(), out);
+                *at = next;
+                next == *end
+            }
+            Self::Stream(stream) => stream.write(out)?,
+        };
+        if is_done {
+            out.extend_from_slice(b".\r\n");
+        }
+        Ok(is_done)
+    }
+}
+
+fn list(listing: Listing, from: &mut usize, opened: Option<&Opened>, out: &mut Vec<u8>) -> bool {
+    let enough = out.len() + BLOCK;
+    for (number, message) in opened.into_iter().flat_map(Opened::kept) {
+        if number < *from {
+            continue;
+        }
+        if out.len() >= enough {
+            *from = number;
+            return false;
+        }
+        out.extend_from_slice(listing.line(number, message).as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    true
+}

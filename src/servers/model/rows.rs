@@ -1,0 +1,434 @@
+//! The commands that are served: one row each. States and arguments come from the command table.
+
+use std::sync::Arc;
+
+use crate::pop3::command::Command;
+use crate::pop3::sasl;
+use crate::servers::maildrop::{Closed, Message, Untold};
+
+use super::opened::{Missing, Opened, decimal};
+use super::reply::{Data, Listing, Reply};
+use super::texts::{self, Language, Text};
+use super::{Ending, Model, Phase, Tls, auth};
+
+/// A command that is served.
+pub(super) struct Row {
+    pub(super) verb: &'static str,
+    /// Answers it. State, number of arguments and line end are checked before.
+    pub(super) serve: fn(&mut Model, &[&[u8]]) -> Reply,
+}
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        verb: "USER",
+        serve: user,
+    },
+    Row {
+        verb: "PASS",
+        serve: pass,
+    },
+    Row {
+        verb: "APOP",
+        serve: apop,
+    },
+    Row {
+        verb: "AUTH",
+        serve: auth::auth,
+    },
+    Row {
+        verb: "STLS",
+        serve: stls,
+    },
+    Row {
+        verb: "UTF8",
+        serve: utf8,
+    },
+    Row {
+        verb: "LANG",
+        serve: lang,
+    },
+    Row {
+        verb: "CAPA",
+        serve: capa,
+    },
+    Row {
+        verb: "STAT",
+        serve: stat,
+    },
+    Row {
+        verb: "LIST",
+        serve: list,
+    },
+    Row {
+        verb: "UIDL",
+        serve: uidl,
+    },
+    Row {
+        verb: "RETR",
+        serve: retr,
+    },
+    Row {
+        verb: "TOP",
+        serve: top,
+    },
+    Row {
+        verb: "DELE",
+        serve: dele,
+    },
+    Row {
+        verb: "NOOP",
+        serve: noop,
+    },
+    Row {
+        verb: "RSET",
+        serve: rset,
+    },
+    Row {
+        verb: "QUIT",
+        serve: quit,
+    },
+];
+
+impl Row {
+    /// The row for a verb, and what the command table says about it. RFC 1939 §3: the case does not matter.
+    pub(super) fn of(verb: &[u8]) -> Option<(&'static Self, &'static Command)> {
+        let row = ROWS
+            .iter()
+            .find(|row| row.verb.as_bytes().eq_ignore_ascii_case(verb))?;
+        Some((row, Command::named(row.verb)?))
+    }
+}
+
+/// What is said to a verb that is not served.
+const DECLINED: &[(&str, &Text)] = &[
+    ("", &texts::EMPTY),
+    ("HELP", &texts::HELP_IS_FOREIGN),
+    ("?", &texts::HELP_IS_FOREIGN),
+    ("STARTTLS", &texts::STARTTLS_IS_FOREIGN),
+];
+
+pub(super) fn declined(verb: &[u8]) -> &'static Text {
+    DECLINED
+        .iter()
+        .find(|(word, _)| word.as_bytes().eq_ignore_ascii_case(verb))
+        .map_or(&texts::UNKNOWN, |(_, text)| text)
+}
+
+/// RFC 2449 §6, RFC 3206 §6, RFC 6856 §2: what is announced, always and in this order. STLS comes and goes.
+///
+/// `UTF8` stands without `USER`: names and passwords are compared octet for octet, not prepared (RFC 6856 §2.3).
+const CAPABILITIES: [&str; 10] = [
+    "TOP",
+    "UIDL",
+    "USER",
+    "RESP-CODES",
+    "AUTH-RESP-CODE",
+    "PIPELINING",
+    "UTF8",
+    "LANG",
+    "EXPIRE NEVER",
+    "IMPLEMENTATION poptalk",
+];
+
+/// An account of the practice server whose login is refused with the right password, so that each code can be seen.
+pub(super) struct Refusal {
+    pub(super) user: &'static str,
+    code: &'static str,
+    text: &'static Text,
+}
+
+/// RFC 2449 §8.1, RFC 3206 §4.
+pub(super) const REFUSALS: [Refusal; 4] = [
+    Refusal {
+        user: "busy",
+        code: "[IN-USE]",
+        text: &texts::IN_USE,
+    },
+    Refusal {
+        user: "hasty",
+        code: "[LOGIN-DELAY]",
+        text: &texts::REFUSED_AS_LATE,
+    },
+    Refusal {
+        user: "ill",
+        code: "[SYS/TEMP]",
+        text: &texts::REFUSED_AS_ILL,
+    },
+    Refusal {
+        user: "closed",
+        code: "[SYS/PERM]",
+        text: &texts::REFUSED_AS_CLOSED,
+    },
+];
+
+/// The seconds of LOGIN-DELAY (RFC 2449 §6.5). They differ from user to user: only one is ever refused.
+const LOGIN_DELAY: u32 = 300;
+
+fn first<'a>(args: &[&'a [u8]]) -> &'a [u8] {
+    args.first().copied().unwrap_or_default()
+}
+
+/// RFC 1939 §13: the answer is the same whether the name exists or not.
+fn user(model: &mut Model, args: &[&[u8]]) -> Reply {
+    if std::str::from_utf8(first(args)).is_err() {
+        return model.err(&texts::NOT_UTF8, &[]);
+    }
+    model.user = Some(first(args).to_vec());
+    model.ok(&texts::SEND_PASS, &[])
+}
+
+fn pass(model: &mut Model, args: &[&[u8]]) -> Reply {
+    let Some(user) = model.user.take() else {
+        return model.err(&texts::SEND_USER_FIRST, &[]);
+    };
+    let account = &model.account;
+    let is_known = account.knows(&user) && first(args) == account.password.as_bytes();
+    log_in_as(model, is_known.then_some(user.as_slice()))
+}
+
+/// RFC 1939 §7: the digest is that of the timestamp, angle brackets included, and the password behind it.
+fn apop(model: &mut Model, args: &[&[u8]]) -> Reply {
+    let digest = sasl::apop(
+        model.timestamp.as_bytes(),
+        model.account.password.as_bytes(),
+    );
+    let is_known = model.account.knows(first(args)) && args.get(1) == Some(&digest.as_bytes());
+    log_in_as(model, is_known.then_some(first(args)))
+}
+
+/// The end of every login: of the user who has proved to be the one, or of nobody.
+pub(super) fn log_in_as(model: &mut Model, user: Option<&[u8]>) -> Reply {
+    let Some(user) = user else {
+        model.summary.failed_logins = model.summary.failed_logins.saturating_add(1);
+        // RFC 3206 §4: with AUTH-RESP-CODE announced, each refusal of name and password says so.
+        return model.err(&texts::WRONG_LOGIN, &[]).with_code("[AUTH]");
+    };
+    if let Some(refusal) = REFUSALS.iter().find(|row| row.user.as_bytes() == user)
+        && user != model.account.user.as_bytes()
+    {
+        return model
+            .err(refusal.text, &[&LOGIN_DELAY])
+            .with_code(refusal.code);
+    }
+    // RFC 1939 §4: no login without the exclusive lock. RFC 2449 §8.1.1: the code tells that the password was right.
+    let lock = match model.maildrop.lock() {
+        Ok(lock) => lock,
+        Err(Closed::InUse) => return model.err(&texts::IN_USE, &[]).with_code("[IN-USE]"),
+        Err(Closed::Unreadable) => {
+            return model.err(&texts::UNREADABLE, &[]).with_code("[SYS/TEMP]");
+        }
+    };
+    model.opened = Some(Opened::new(lock));
+    model.summary.has_logged_in = true;
+    total(model)
+}
+
+fn stls(model: &mut Model, _: &[&[u8]]) -> Reply {
+    match model.tls {
+        Tls::Unavailable => return model.err(&texts::NO_TLS, &[]),
+        Tls::On => return model.err(&texts::TLS_IS_ON, &[]),
+        Tls::Offered => {}
+    }
+    // RFC 6856 §2.1: no STLS behind UTF8.
+    if model.is_utf8 {
+        return model.err(&texts::STLS_BEHIND_UTF8, &[]);
+    }
+    // RFC 2595 §4: nothing may follow STLS in clear. Used inside TLS, it would be a command that somebody on the way has put
+    // into the protected session (CVE-2011-0411 and its kin).
+    if model.has_input() {
+        model.phase = Phase::Over;
+        model.summary.ending = Some(Ending::Injected);
+        return model.err(&texts::INJECTED, &[]);
+    }
+    model.phase = Phase::Handshake;
+    model.ok(&texts::BEGIN_TLS, &[])
+}
+
+fn utf8(model: &mut Model, _: &[&[u8]]) -> Reply {
+    model.is_utf8 = true;
+    model.ok(&texts::UTF8_ON, &[])
+}
+
+/// RFC 6856 §3: the reply to a change is in the new language already.
+fn lang(model: &mut Model, args: &[&[u8]]) -> Reply {
+    let Some(range) = args.first() else {
+        let lines = Language::ALL.map(|(_, tag, name)| format!("{tag} {name}"));
+        return model
+            .ok(&texts::LANGUAGES_FOLLOW, &[])
+            .with_data(Data::Lines(lines.into()));
+    };
+    let Some((language, tag)) = Language::matching(range) else {
+        return model.err(&texts::NO_SUCH_LANGUAGE, &[]);
+    };
+    model.language = language;
+    model.ok(&texts::LANGUAGE_CHANGED, &[&tag])
+}
+
+fn capa(model: &mut Model, _: &[&[u8]]) -> Reply {
+    let mut lines = CAPABILITIES.map(str::to_owned).to_vec();
+    if model.account.is_practice {
+        // RFC 2449 §6.5: before the login the largest delay of all users, then that of this one.
+        lines.push(match &model.opened {
+            None => format!("LOGIN-DELAY {LOGIN_DELAY} USER"),
+            Some(_) => "LOGIN-DELAY 0".to_owned(),
+        });
+    }
+    // RFC 5034 §3: in both states, although only one of them has AUTH.
+    let mechanisms: Vec<&str> = auth::offered(model).collect();
+    lines.push(format!("SASL {}", mechanisms.join(" ")));
+    // RFC 2595 §4: only where it is permitted.
+    if model.tls == Tls::Offered && model.opened.is_none() && !model.is_utf8 {
+        lines.push("STLS".to_owned());
+    }
+    model
+        .ok(&texts::CAPABILITIES_FOLLOW, &[])
+        .with_data(Data::Lines(lines))
+}
+
+/// The maildrop in words.
+fn total(model: &Model) -> Reply {
+    match model.opened.as_ref().map(Opened::total).unwrap_or_default() {
+        (1, octets) => model.ok(&texts::ONE_MESSAGE, &[&octets]),
+        (count, octets) => model.ok(&texts::MESSAGES, &[&count, &octets]),
+    }
+}
+
+fn stat(model: &mut Model, _: &[&[u8]]) -> Reply {
+    let (count, octets) = model.opened.as_ref().map(Opened::total).unwrap_or_default();
+    Reply::positive(format!("{count} {octets}"))
+}
+
+fn list(model: &mut Model, args: &[&[u8]]) -> Reply {
+    listing(model, args, Listing::Size)
+}
+
+fn uidl(model: &mut Model, args: &[&[u8]]) -> Reply {
+    listing(model, args, Listing::UniqueId)
+}
+
+fn listing(model: &Model, args: &[&[u8]], listing: Listing) -> Reply {
+    if let Some(digits) = args.first() {
+        return with_message(model, digits, |number, message| {
+            Reply::positive(listing.line(number, message))
+        });
+    }
+    let reply = match listing {
+        Listing::Size => total(model),
+        Listing::UniqueId => model.ok(&texts::UNIQUE_IDS_FOLLOW, &[]),
+    };
+    reply.with_data(Data::Listing(listing, 1))
+}
+
+fn retr(model: &mut Model, args: &[&[u8]]) -> Reply {
+    with_message(model, first(args), |number, message| {
+        let reply = model.ok(&texts::OCTETS, &[&message.size()]);
+        with_octets(model, reply, number, Data::of(message, None))
+    })
+}
+
+fn top(model: &mut Model, args: &[&[u8]]) -> Reply {
+    let Some(lines) = args.get(1).copied().and_then(decimal) else {
+        return model.err(&texts::NOT_A_NUMBER, &[]);
+    };
+    with_message(model, first(args), |number, message| {
+        let reply = model.ok(&texts::TOP_FOLLOWS, &[&number]);
+        with_octets(model, reply, number, Data::of(message, Some(lines)))
+    })
+}
+
+/// The reply with the octets of a message, or a refusal: once `+OK` is sent, only closing can tell that they don't come.
+fn with_octets(model: &Model, reply: Reply, number: usize, data: Result<Data, Untold>) -> Reply {
+    match data {
+        Ok(data) => reply.with_data(data),
+        // RFC 3206 §4: another session may find it again, or another message in its place.
+        Err(Untold) => model
+            .err(&texts::MESSAGE_UNREADABLE, &[&number])
+            .with_code("[SYS/TEMP]"),
+    }
+}
+
+fn dele(model: &mut Model, args: &[&[u8]]) -> Reply {
+    let mut found = None;
+    let reply = with_message(model, first(args), |number, _| {
+        found = Some(number);
+        model.ok(&texts::DELETED, &[&number])
+    });
+    if let (Some(number), Some(opened)) = (found, &mut model.opened) {
+        opened.mark(number);
+    }
+    reply
+}
+
+/// The reply that `make` gives for the message with the number `digits`, or the reason why there is none.
+fn with_message(
+    model: &Model,
+    digits: &[u8],
+    make: impl FnOnce(usize, &Arc<Message>) -> Reply,
+) -> Reply {
+    let found = model
+        .opened
+        .as_ref()
+        .map_or(Err(Missing::Unknown), |opened| opened.find(digits));
+    match found {
+        Ok((number, message)) => make(number, message),
+        Err(Missing::NotANumber) => model.err(&texts::NOT_A_NUMBER, &[]),
+        Err(Missing::Unknown) => model.err(&texts::NO_SUCH_MESSAGE, &[]),
+        Err(Missing::Deleted(number)) => model.err(&texts::DELETED_MESSAGE, &[&number]),
+    }
+}
+
+fn noop(model: &mut Model, _: &[&[u8]]) -> Reply {
+    model.ok(&texts::STILL_HERE, &[])
+}
+
+fn rset(model: &mut Model, _: &[&[u8]]) -> Reply {
+    if let Some(opened) = &mut model.opened {
+        opened.reset();
+    }
+    total(model)
+}
+
+/// RFC 1939 §6: only QUIT in the TRANSACTION state updates the maildrop. The lock is gone before the reply is sent, so that who
+/// has read it can log in again at once.
+fn quit(model: &mut Model, _: &[&[u8]]) -> Reply {
+    model.phase = Phase::Over;
+    let Some(opened) = model.opened.take() else {
+        model.summary.ending = Some(Ending::Quit);
+        return model.ok(&texts::BYE, &[]);
+    };
+    let (deleted, left, is_done) = opened.commit();
+    model.summary.ending = Some(Ending::Updated { deleted, left });
+    if !is_done {
+        // RFC 1939 §6: the server may say that some are still there.
+        return model.err(&texts::NOT_REMOVED, &[]).with_code("[SYS/TEMP]");
+    }
+    match left {
+        1 => model.ok(&texts::ONE_LEFT, &[]),
+        left => model.ok(&texts::LEFT, &[&left]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_in_the_command_table() {
+        for row in ROWS {
+            assert!(Row::of(row.verb.as_bytes()).is_some(), "{}", row.verb);
+        }
+    }
+
+    #[test]
+    fn every_command_of_the_rfcs_in_force_is_served_or_declined() {
+        use crate::pop3::command::Standing;
+        for command in Command::all() {
+            let is_current = matches!(command.standing, Standing::Required | Standing::Optional);
+            let verb = command.verb.as_bytes();
+            let is_declined = DECLINED.iter().any(|(word, _)| *word == command.verb);
+            let is_served = Row::of(verb).is_some();
+            assert!(!(is_served && is_declined), "{}", command.verb);
+            assert!(!is_current || is_served || is_declined, "{}", command.verb);
+        }
+    }
+}

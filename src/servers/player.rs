@@ -1,0 +1,215 @@
+//! Plays the client's rows of a transcript: what is to be sent, and behind how many answers. No socket, no clock, and
+//! constant memory: the items come one by one.
+
+use std::collections::VecDeque;
+
+use crate::pop3::tracker::{LineEnd, Role, Side, State, Status, Step};
+use crate::reading::follow::Follower;
+use crate::transcript::text::ParseError;
+use crate::transcript::{Hole, Item, Piece};
+
+/// What the server said to something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It asks on, inside AUTH.
+    Challenge,
+    /// A reply is complete, or the greeting.
+    Reply(Status),
+    /// None came in time.
+    Silence,
+}
+
+impl Answer {
+    /// The answer that a step brings.
+    #[must_use]
+    pub fn of(step: &Step<'_>) -> Option<Self> {
+        match step {
+            Step::ReplyEnded(_, status) => Some(Self::Reply(*status)),
+            Step::Challenged => Some(Self::Challenge),
+            _ => None,
+        }
+    }
+
+    /// How it begins on the wire.
+    #[must_use]
+    pub fn start(self) -> &'static str {
+        match self {
+            Self::Challenge => "+ ",
+            Self::Silence => "nothing",
+            Self::Reply(Status::Positive) => "+OK",
+            Self::Reply(Status::Negative) => "-ERR",
+            Self::Reply(Status::Malformed) => "no status indicator",
+        }
+    }
+}
+
+/// What the player is to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cue {
+    /// The row that is to be sent, from 1; for the end, the last row.
+    pub row: usize,
+    /// How many answers were recorded before, the greeting and time-outs counted: so many are to be waited for.
+    pub answers: u64,
+    /// How many lines of the server stand before it that are no data, also those that nobody had asked for.
+    pub lines: u64,
+    /// Milliseconds since the row before it.
+    pub after_ms: u64,
+    /// It stood inside TLS that STLS had begun: without that it is not to be sent.
+    pub needs_tls: bool,
+    /// A login had succeeded before it.
+    pub is_logged_in: bool,
+    /// What it is.
+    pub action: Action,
+}
+
+/// What a cue is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Send this.
+    Send {
+        /// Octets and holes.
+        pieces: Vec<Piece>,
+        /// How it ends.
+        end: LineEnd,
+        /// It is a line of the client inside AUTH.
+        is_response: bool,
+        /// It stands behind STLS, before the handshake: it was injected there.
+        is_injected: bool,
+    },
+    /// The connection was closed, or the transcript has ended.
+    Close {
+        /// More is to come before: the server closes, or the connection breaks, or a line stays without its end.
+        is_late: bool,
+    },
+}
+
+/// Reads the cues of a transcript.
+pub struct Player<I> {
+    items: I,
+    row: usize,
+    follower: Follower,
+    count: u64,
+    lines: u64,
+    is_by_stls: bool,
+    is_closed_by_server: bool,
+    is_in_a_line: bool,
+    /// Recorded answers, with the row in which each was complete, until they are taken.
+    answers: VecDeque<(usize, Answer)>,
+    is_over: bool,
+}
+
+impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
+    /// A player at the start of a transcript.
+    pub fn new(items: I) -> Self {
+        Self {
+            items,
+            row: 0,
+            follower: Follower::new(false),
+            count: 0,
+            lines: 0,
+            is_by_stls: false,
+            is_closed_by_server: false,
+            is_in_a_line: false,
+            answers: VecDeque::new(),
+            is_over: false,
+        }
+    }
+
+    /// Replies to `verb` have this shape; see [`Follower::set_shape`].
+    pub fn set_shape(&mut self, verb: &str, shape: crate::pop3::command::Shape) {
+        self.follower.set_shape(verb, shape);
+    }
+
+    /// The next cue; None behind the last one.
+    ///
+    /// Errors: a row breaks the format.
+    pub fn cue(&mut self) -> Result<Option<Cue>, ParseError> {
+        while !self.is_over {
+            let Some(item) = self.items.next().transpose()? else {
+                break;
+            };
+            self.row += 1;
+            match item {
+                // Any number of lines, so nothing that could be sent.
+                Item::Row(row) if row.pieces == [Piece::Hole(Hole::Rows)] => {}
+                Item::Row(row) => {
+                    let side = row.side;
+                    self.is_in_a_line = side == Side::Server && row.end == LineEnd::None;
+                    self.tell(|follower, tell| follower.begin(side, tell));
+                    let is_response =
+                        row.side == Side::Client && self.follower.tracker().expects_response();
+                    let is_injected = self.follower.tracker().is_before_tls();
+                    let (answers, lines) = (self.count, self.lines);
+                    let is_logged_in = self.follower.tracker().state() == State::Transaction;
+                    self.tell(|follower, tell| follower.row(&row, tell));
+                    if row.side == Side::Client {
+                        let (pieces, end) = (row.pieces, row.end);
+                        return Ok(Some(Cue {
+                            row: self.row,
+                            answers,
+                            lines,
+                            after_ms: row.after_ms,
+                            needs_tls: self.is_by_stls,
+                            is_logged_in,
+                            action: Action::Send {
+                                pieces,
+                                end,
+                                is_response,
+                                is_injected,
+                            },
+                        }));
+                    }
+                }
+                Item::Event(event) => {
+                    let is_before_tls = self.follower.tracker().is_before_tls();
+                    if self.follower.event(&event) {
+                        self.count += 1;
+                        self.answers.push_back((self.row, Answer::Silence));
+                    }
+                    self.is_by_stls |= is_before_tls && self.follower.tracker().is_tls();
+                    self.is_closed_by_server |= event.starts_with("closed by server")
+                        || event.starts_with("connection lost");
+                }
+                Item::Head { .. } | Item::Prose(_) | Item::Blank | Item::Unknown(_) => {}
+            }
+        }
+        if std::mem::replace(&mut self.is_over, true) {
+            return Ok(None);
+        }
+        Ok(Some(Cue {
+            row: self.row,
+            answers: self.count,
+            lines: self.lines,
+            after_ms: 0,
+            needs_tls: false,
+            is_logged_in: false,
+            action: Action::Close {
+                is_late: self.is_closed_by_server || self.is_in_a_line,
+            },
+        }))
+    }
+
+    /// Takes the next recorded answer, with its row.
+    pub fn answer(&mut self) -> Option<(usize, Answer)> {
+        self.answers.pop_front()
+    }
+
+    /// Follows something, and keeps the answers that it brings.
+    fn tell(&mut self, follow: impl FnOnce(&mut Follower, &mut dyn FnMut(Step<'_>))) {
+        let (row, count, answers) = (self.row, &mut self.count, &mut self.answers);
+        let lines = &mut self.lines;
+        follow(&mut self.follower, &mut |step| {
+            *lines += u64::from(is_line(&step));
+            if let Some(answer) = Answer::of(&step) {
+                *count += 1;
+                answers.push_back((row, answer));
+            }
+        });
+    }
+}
+
+/// A line of the server that is complete and no data.
+fn is_line(step: &Step<'_>) -> bool {
+    matches!(step, Step::Line { side: Side::Server, role, end, .. }
+        if *role != Role::Terminator && *end != LineEnd::None)
+}

@@ -1,0 +1,516 @@
+//! Records one connection as it happens: octets through the tracker, secrets out, rows into the file, then to whoever watches.
+
+mod listing;
+mod rows;
+
+use std::io::{self, Write};
+
+use crate::pop3::command::{Command, Shape};
+use crate::pop3::tracker::{Cut, LineEnd, Role, Sent, Side, State, Status, Step, Tracker};
+use crate::transcript::elide::{Bodies, Elider};
+use crate::transcript::event::Malformed;
+use crate::transcript::secret::Hider;
+use crate::transcript::text;
+use crate::transcript::{Hole, Item, Piece};
+use listing::Listing;
+use rows::{Rows, split_end};
+
+/// The most octets of one row; a longer line is split by rows that end in `\-`.
+pub const ROW_MAX: usize = 64 * 1024;
+
+/// What was seen, secrets hidden. It is in the file already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// A line, or a part of one; see [`Step::Line`].
+    Line {
+        /// Who sent it.
+        side: Side,
+        /// What it is for.
+        role: Role,
+        /// Its octets as on the wire, without line end; a hole where a secret stood.
+        pieces: Vec<Piece>,
+        /// Whether the line starts here.
+        first: bool,
+        /// How it ends.
+        end: LineEnd,
+    },
+    /// Octets of data lines; see [`Step::Data`].
+    Data {
+        /// Who sent them.
+        side: Side,
+        /// As on the wire, stuffed; where it is no message, the name of a hole in place of each secret.
+        octets: Vec<u8>,
+    },
+    /// Octets that came between the `+OK` to STLS and the handshake.
+    Injected {
+        /// How many there were.
+        count: usize,
+        /// The octets, the name of a hole in place of each secret.
+        octets: Vec<u8>,
+    },
+    /// An event that the recorder found out itself: the line before held a malformed secret.
+    Malformed(Malformed),
+    /// A command waits for its reply.
+    CommandSent(Sent),
+    /// Data lines follow.
+    DataStarted(Sent),
+    /// A reply is complete; `None`: the greeting.
+    ReplyEnded(Option<Sent>, Status),
+    /// A SASL response is owed.
+    Challenged,
+    /// Another state.
+    StateChanged(State),
+    /// The TLS handshake comes next.
+    TlsAgreed,
+}
+
+/// Records one connection.
+pub struct Recorder {
+    tracker: Tracker,
+    hider: Hider,
+    rows: Rows,
+    bodies: Bodies,
+    /// Counts what is left out of the message that is coming.
+    elider: Option<Elider>,
+    /// The end of a part of a server line that may be the start of a secret, until more of the line comes.
+    held: Vec<u8>,
+    seen: Vec<Seen>,
+    /// The data that is coming, where it is no message.
+    listing: Listing,
+    is_listing: bool,
+    /// Whether the data of the reply that is coming is told: not that of a message which nobody wants to see.
+    tells_data: bool,
+    tells_messages: bool,
+    file: Option<Box<dyn Write + Send>>,
+    failure: Option<io::Error>,
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder")
+            .field("tracker", &self.tracker)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Recorder {
+    /// A recorder for a new connection. Nothing is written before [`Recorder::set_file`].
+    #[must_use]
+    pub fn new(hider: Hider) -> Self {
+        Self {
+            tracker: Tracker::new(),
+            hider,
+            rows: Rows::default(),
+            bodies: Bodies::Keep,
+            elider: None,
+            held: Vec::new(),
+            seen: Vec::new(),
+            listing: Listing::default(),
+            is_listing: false,
+            tells_data: true,
+            tells_messages: true,
+            file: None,
+            failure: None,
+        }
+    }
+
+    /// Says what becomes of message data in the file; it is shown all the same.
+    pub fn set_bodies(&mut self, bodies: Bodies) {
+        self.bodies = bodies;
+    }
+
+    /// Says whether the data of messages is told as [`Seen::Data`]; it is unless told otherwise.
+    pub fn tell_messages(&mut self, tells_messages: bool) {
+        self.tells_messages = tells_messages;
+    }
+
+    /// Writes to `file` from now on, and `head` (name, text) and a blank line first; `None` stops the writing.
+    pub fn set_file(&mut self, file: Option<Box<dyn Write + Send>>, head: &[(&str, String)]) {
+        self.rows.is_wanted = file.is_some();
+        self.file = file;
+        self.rows.text.clear();
+        self.rows.text.extend_from_slice(text::MAGIC.as_bytes());
+        self.rows.text.push(b'\n');
+        for (name, text) in head {
+            self.rows.head(name, text);
+        }
+        text::print_item(&mut self.rows.text, &Item::Blank);
+        self.write();
+    }
+
+    /// Takes octets of one side at `now_ms`, milliseconds since the start; writes their rows, then tells what was seen.
+    pub fn feed(&mut self, side: Side, octets: &[u8], now_ms: u64, see: &mut dyn FnMut(Seen)) {
+        self.rows.now_ms = now_ms;
+        self.steps(|tracker, tell| tracker.feed(side, octets, tell));
+        self.deliver(see);
+    }
+
+    /// The same, but the rows wait for [`Recorder::write_rows`]: for many lines that are sent together.
+    pub fn feed_ahead(
+        &mut self,
+        side: Side,
+        octets: &[u8],
+        now_ms: u64,
+        see: &mut dyn FnMut(Seen),
+    ) {
+        self.rows.now_ms = now_ms;
+        self.steps(|tracker, tell| tracker.feed(side, octets, tell));
+        for seen in self.seen.drain(..) {
+            see(seen);
+        }
+    }
+
+    /// Writes the rows that wait.
+    pub fn write_rows(&mut self) {
+        if !self.rows.text.is_empty() {
+            self.write();
+        }
+    }
+
+    /// Hands out what was held because more was likely to come; call it when nothing came for a while.
+    ///
+    /// The client's line stays: only its start tells where the secret is, and some clients send each octet as it is typed.
+    pub fn flush(&mut self, now_ms: u64, see: &mut dyn FnMut(Seen)) {
+        self.rows.now_ms = now_ms;
+        self.steps(|tracker, tell| tracker.flush_server(tell));
+        self.hand_out_data(Listing::flush);
+        self.rows.flush_data();
+        self.deliver(see);
+    }
+
+    /// The connection has ended: hands out everything, and tells what was cut.
+    pub fn finish(&mut self, now_ms: u64, see: &mut dyn FnMut(Seen)) -> Cut {
+        self.rows.now_ms = now_ms;
+        let mut cut = Cut::Nothing;
+        self.steps(|tracker, tell| cut = tracker.finish(tell));
+        self.release();
+        self.rows.flush_data();
+        self.rows.end_cut(self.elider.as_mut());
+        self.deliver(see);
+        cut
+    }
+
+    /// Records an event.
+    pub fn event(&mut self, event: &str, now_ms: u64) {
+        self.rows.now_ms = now_ms;
+        self.hand_out_data(Listing::flush);
+        self.rows.flush_data();
+        self.rows.end_cut(self.elider.as_mut());
+        self.rows.event(event);
+        self.write();
+    }
+
+    /// Nothing is waited for any more; see [`Tracker::forget`].
+    pub fn forget(&mut self, now_ms: u64, see: &mut dyn FnMut(Seen)) {
+        self.rows.now_ms = now_ms;
+        self.steps(|tracker, tell| tracker.forget(tell));
+        self.release();
+        self.deliver(see);
+    }
+
+    /// Records what the server said in cleartext where the TLS handshake was due; returns it with each secret as a hole.
+    ///
+    /// The tracker does not see it, so it is no reply to anything.
+    pub fn said_before_tls(&mut self, octets: &[u8], now_ms: u64) -> Vec<u8> {
+        self.rows.now_ms = now_ms;
+        for line in octets.split_inclusive(|octet| *octet == b'\n') {
+            let (octets, end) = split_end(line);
+            let line = Line {
+                side: Side::Server,
+                role: Role::Unrequested,
+                octets,
+                first: true,
+                end,
+            };
+            let seen = line.record(&mut self.hider, &mut self.rows, &mut self.held);
+            self.seen.extend(seen);
+        }
+        self.release();
+        self.write();
+        let mut hidden = Vec::new();
+        for seen in self.seen.drain(..) {
+            let Seen::Line { pieces, end, .. } = seen else {
+                continue;
+            };
+            for piece in pieces {
+                match piece {
+                    Piece::Octets(octets) => hidden.extend(octets),
+                    Piece::Hole(hole) => {
+                        hidden.extend_from_slice(format!("{{{{{}}}}}", hole.name()).as_bytes());
+                    }
+                }
+            }
+            hidden.extend_from_slice(end.octets());
+        }
+        hidden
+    }
+
+    /// The TLS handshake is done; see [`Tracker::tls_started`].
+    pub fn tls_started(&mut self) {
+        self.tracker.tls_started();
+    }
+
+    /// Says what shape replies to `verb` have; see [`Tracker::set_shape`]. An event tells the readers of the transcript.
+    pub fn set_shape(&mut self, verb: &str, shape: Shape, now_ms: u64) {
+        self.tracker.set_shape(verb, shape);
+        if let Some(event) = shape.event(verb) {
+            self.event(&event, now_ms);
+        }
+    }
+
+    /// Remembers a secret that was given by an option or a prompt.
+    pub fn remember(&mut self, hole: &'static str, secret: &[u8]) {
+        self.hider.remember(hole, secret);
+    }
+
+    /// Where the conversation stands.
+    #[must_use]
+    pub fn tracker(&self) -> &Tracker {
+        &self.tracker
+    }
+
+    /// Whether a secret was typed that is too short to be hidden where it comes back; said once.
+    pub fn take_short_secret(&mut self) -> bool {
+        self.hider.take_short()
+    }
+
+    /// Why the file could not be written; said once, nothing is written any more.
+    pub fn take_failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    fn steps<F>(&mut self, run: F)
+    where
+        F: FnOnce(&mut Tracker, &mut dyn FnMut(Step<'_>)),
+    {
+        let Self {
+            tracker,
+            hider,
+            rows,
+            held,
+            seen,
+            bodies,
+            elider,
+            listing,
+            is_listing,
+            tells_data,
+            tells_messages,
+            ..
+        } = self;
+        run(tracker, &mut |step| match step {
+            Step::Line {
+                side,
+                role,
+                octets,
+                first,
+                end,
+            } => {
+                if role == Role::Terminator {
+                    rows.end_cut(elider.take().as_mut());
+                }
+                let line = Line {
+                    side,
+                    role,
+                    octets,
+                    first,
+                    end,
+                };
+                seen.extend(line.record(hider, rows, held));
+                let malformed = hider.take_malformed();
+                // The shape of a line that was cut is not known.
+                if end != LineEnd::None {
+                    for malformed in malformed {
+                        rows.event(malformed.event());
+                        seen.push(Seen::Malformed(malformed));
+                    }
+                }
+            }
+            Step::Data {
+                side: side @ Side::Server,
+                octets,
+            } if *is_listing => {
+                let mut shown = Vec::new();
+                listing.feed(octets, hider, rows, &mut shown);
+                see_data(seen, side, &shown);
+            }
+            Step::Data { side, octets } => {
+                let (stays, begins) = match elider {
+                    Some(elider) => elider.feed(octets),
+                    None => (octets, false),
+                };
+                rows.data(side, stays);
+                if begins {
+                    rows.row(side, &[Piece::Hole(Hole::Rows)], LineEnd::Crlf);
+                }
+                if *tells_data {
+                    see_data(seen, side, octets);
+                }
+            }
+            Step::Injected(octets) => {
+                rows.event(&format!(
+                    "injected {} octets before the TLS handshake",
+                    octets.len()
+                ));
+                let mut shown = Vec::new();
+                let mut injected = Listing::default();
+                injected.feed(octets, hider, rows, &mut shown);
+                injected.finish(hider, rows, &mut shown);
+                rows.flush_data();
+                seen.push(Seen::Injected {
+                    count: octets.len(),
+                    octets: shown,
+                });
+            }
+            Step::CommandSent(sent) => seen.push(Seen::CommandSent(sent.clone())),
+            Step::DataStarted(sent) => {
+                *elider = message_elider(*bodies, sent);
+                *is_listing = !sent.command().is_some_and(Command::carries_message);
+                *tells_data = *tells_messages || *is_listing;
+                seen.push(Seen::DataStarted(sent.clone()));
+            }
+            Step::ReplyEnded(sent, status) => {
+                if let Some(sent) = sent.filter(|sent| starts_upload(sent, status)) {
+                    *elider = message_elider(*bodies, sent);
+                }
+                seen.push(Seen::ReplyEnded(sent.cloned(), status));
+            }
+            Step::Challenged => seen.push(Seen::Challenged),
+            Step::StateChanged(state) => seen.push(Seen::StateChanged(state)),
+            Step::TlsAgreed => seen.push(Seen::TlsAgreed),
+            Step::NoGreeting
+            | Step::TerminatorMissing
+            | Step::Dropped
+            | Step::OutOfStep
+            | Step::InStep => {}
+        });
+    }
+
+    /// Hands out the held end of a line that will not go on. So much of a secret that it could be told is hidden.
+    fn release(&mut self) {
+        self.hand_out_data(Listing::finish);
+        let held = std::mem::take(&mut self.held);
+        if held.is_empty() {
+            return;
+        }
+        let pieces = self.hider.hide_rest(&held);
+        let (side, role, end) = (Side::Server, Role::Unrequested, LineEnd::None);
+        self.rows.row(side, &pieces, end);
+        self.seen.push(Seen::Line {
+            side,
+            role,
+            pieces,
+            first: false,
+            end,
+        });
+    }
+
+    /// Hands out what was held of data.
+    fn hand_out_data(&mut self, run: fn(&mut Listing, &mut Hider, &mut Rows, &mut Vec<u8>)) {
+        let mut shown = Vec::new();
+        run(
+            &mut self.listing,
+            &mut self.hider,
+            &mut self.rows,
+            &mut shown,
+        );
+        see_data(&mut self.seen, Side::Server, &shown);
+    }
+
+    /// One write, then whoever watches: what was shown is in the file.
+    fn deliver(&mut self, see: &mut dyn FnMut(Seen)) {
+        self.write();
+        for seen in self.seen.drain(..) {
+            see(seen);
+        }
+    }
+
+    fn write(&mut self) {
+        if let Some(file) = &mut self.file
+            && let Err(error) = file.write_all(&self.rows.text)
+        {
+            self.failure = Some(error);
+            self.file = None;
+            self.rows.is_wanted = false;
+        }
+        self.rows.text.clear();
+    }
+}
+
+/// Each dotted line makes a block of its own; whoever watches is shown as much as came at once.
+fn see_data(seen: &mut Vec<Seen>, side: Side, octets: &[u8]) {
+    match seen.last_mut() {
+        _ if octets.is_empty() => {}
+        Some(Seen::Data {
+            side: before,
+            octets: joined,
+        }) if *before == side => joined.extend_from_slice(octets),
+        _ => seen.push(Seen::Data {
+            side,
+            octets: octets.to_vec(),
+        }),
+    }
+}
+
+/// Whether the client sends a message behind this reply.
+pub(crate) fn starts_upload(sent: &Sent, status: Status) -> bool {
+    sent.shape() == Shape::Upload && status == Status::Positive
+}
+
+/// What leaves out the data that comes with this command, where it is a message and is not to stay.
+pub(crate) fn message_elider(bodies: Bodies, sent: &Sent) -> Option<Elider> {
+    sent.command()
+        .is_some_and(Command::carries_message)
+        .then(|| bodies.elider())
+        .flatten()
+}
+
+/// A line step, on its way into the file.
+struct Line<'a> {
+    side: Side,
+    role: Role,
+    octets: &'a [u8],
+    first: bool,
+    end: LineEnd,
+}
+
+impl Line<'_> {
+    fn record(self, hider: &mut Hider, rows: &mut Rows, held: &mut Vec<u8>) -> Option<Seen> {
+        let Self {
+            side,
+            role,
+            octets,
+            first,
+            end,
+        } = self;
+        let pieces = if side == Side::Server {
+            held.extend_from_slice(octets);
+            let keep = if end == LineEnd::None {
+                hider.unsure_tail(held)
+            } else {
+                0
+            };
+            let tail = held.split_off(held.len() - keep);
+            let pieces = hider.hide(side, role, held, first);
+            *held = tail;
+            pieces
+        } else {
+            hider.hide(side, role, octets, first)
+        };
+        if pieces.is_empty() && end == LineEnd::None {
+            return None;
+        }
+        rows.row(side, &pieces, end);
+        Some(Seen::Line {
+            side,
+            role,
+            pieces,
+            first,
+            end,
+        })
+    }
+}
+
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,358 @@
+//! The secrets that may come back, and where they stand in a line: as they are, in base64, in hexadecimal digits, in percent-encoding,
+//! with character references of HTML.
+//!
+//! A secret that is the user's name, or a part of it, is special: the transcript shows the name, and a hole in the middle of the
+//! name would say what the secret is. Such a secret is hidden only where it is said to be one (`PASS alice`, `password: alice`,
+//! inside a whole SASL response). Elsewhere the text stays as it would stay with any other password.
+
+mod entities;
+mod index;
+mod said;
+mod value;
+mod words;
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use super::{VALUE_MAX, VALUE_MIN};
+use crate::base::percent;
+use index::Index;
+pub(super) use said::decode;
+use said::word_around;
+use value::{Coat, Form, Value};
+
+/// How many secrets that were typed are remembered, the latest ones.
+const VALUES_MAX: usize = 64;
+
+/// The most octets that wait for what follows.
+const TAIL_MAX: usize = 4 * VALUE_MAX;
+
+/// How many names are remembered, the latest ones.
+const NAMES_MAX: usize = 64;
+
+/// What is remembered of one connection.
+#[derive(Default)]
+pub(super) struct Values {
+    /// Those that options gave: they are never forgotten.
+    given: Vec<Value>,
+    typed: VecDeque<Value>,
+    /// How many values there were.
+    count: u64,
+    /// Where they begin, in text of lower case and in base64.
+    plain: Index,
+    base64: Index,
+    /// The names that a client line showed, in lower case.
+    names: VecDeque<Zeroizing<Vec<u8>>>,
+    /// The names inside the SASL exchange that is going on, in lower case. The transcript does not show them, so a password
+    /// that was typed in their place by mistake must stay hidden afterwards.
+    sasl_names: Vec<Zeroizing<Vec<u8>>>,
+}
+
+/// A place of a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) range: Range<usize>,
+    pub(super) hole: &'static str,
+    /// Only the start of the secret is known: the octets after it may go on with it.
+    pub(super) is_cut: bool,
+}
+
+/// A text, and what is searched of it.
+pub(super) struct Text<'a> {
+    octets: &'a [u8],
+    lower: Zeroizing<Vec<u8>>,
+    /// The digits of base64 as in its first alphabet: `-` and `_` of the other one (RFC 4648 §5) are `+` and `/`.
+    digits: Zeroizing<Vec<u8>>,
+}
+
+impl<'a> Text<'a> {
+    fn of(octets: &'a [u8]) -> Self {
+        let digit = |octet: &u8| match octet {
+            b'-' => b'+',
+            b'_' => b'/',
+            octet => *octet,
+        };
+        Self {
+            octets,
+            lower: Zeroizing::new(octets.to_ascii_lowercase()),
+            digits: Zeroizing::new(octets.iter().map(digit).collect()),
+        }
+    }
+
+    fn searched(&self, coat: Coat) -> &[u8] {
+        match coat {
+            Coat::Plain => &self.lower,
+            Coat::Base64(_) => &self.digits,
+        }
+    }
+}
+
+impl Values {
+    /// Remembers a secret that the client wrote after `before`. Of those that are typed, `is_given` is false, and beyond so many
+    /// the oldest is forgotten.
+    pub(super) fn add(&mut self, hole: &'static str, secret: &[u8], before: &[u8], is_given: bool) {
+        let start = secret.get(..VALUE_MAX).unwrap_or(secret);
+        let plain = Zeroizing::new(start.to_ascii_lowercase());
+        let mut names = self.names.iter().chain(&self.sasl_names);
+        let is_in_name = names.any(|name| is_inside(&plain, name));
+        if is_given && let Some(at) = self.typed.iter().position(|value| value.plain == plain) {
+            self.given.extend(self.typed.remove(at));
+        }
+        let mut all = self.given.iter_mut().chain(&mut self.typed);
+        if let Some(value) = all.find(|value| value.plain == plain) {
+            value.is_in_name |= is_in_name;
+            value.is_cut |= secret.len() > VALUE_MAX;
+            if value.before.is_empty() {
+                value.before = Zeroizing::new(before.to_ascii_lowercase());
+            }
+            return;
+        }
+        if !is_given && self.typed.len() == VALUES_MAX {
+            self.forget_oldest();
+        }
+        self.count += 1;
+        let mut value = Value::new(self.count, hole, secret, before);
+        value.is_in_name = is_in_name;
+        for (number, needle) in value.needles.iter().enumerate() {
+            let index = match needle.coat {
+                Coat::Plain => &mut self.plain,
+                Coat::Base64(_) => &mut self.base64,
+            };
+            index.add(&needle.octets, value.number, number);
+        }
+        match is_given {
+            true => self.given.push(value),
+            false => self.typed.push_back(value),
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some(value) = self.typed.pop_front() else {
+            return;
+        };
+        for needle in &value.needles {
+            let index = match needle.coat {
+                Coat::Plain => &mut self.plain,
+                Coat::Base64(_) => &mut self.base64,
+            };
+            index.remove(&needle.octets, value.number);
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Value> {
+        self.given.iter().chain(&self.typed)
+    }
+
+    fn numbered(&self, number: u64) -> Option<&Value> {
+        let by_number = |value: &Value| value.number.cmp(&number);
+        match self.typed.binary_search_by(by_number) {
+            Ok(at) => self.typed.get(at),
+            // One that was typed before it was given keeps its number.
+            Err(_) => self.given.iter().find(|value| value.number == number),
+        }
+    }
+
+    /// Where secrets stand, said to be secrets or not.
+    fn places<'a>(&'a self, text: &Text<'_>) -> Vec<(&'a Value, Range<usize>, Form)> {
+        let mut places = Vec::new();
+        // What overlaps with itself is found once.
+        let mut ends = HashMap::new();
+        for (index, octets) in [(&self.plain, &text.lower), (&self.base64, &text.digits)] {
+            index.candidates(octets, &mut |at, number, needle| {
+                if ends.get(&(number, needle)).is_some_and(|end| at < *end) {
+                    return;
+                }
+                let value = self.numbered(number);
+                if let Some(value) = value
+                    && let Some((range, form)) = value.place(needle, at, text)
+                {
+                    ends.insert((number, needle), range.end);
+                    places.push((value, range, form));
+                }
+            });
+        }
+        places
+    }
+
+    /// Remembers a name that the transcript shows.
+    pub(super) fn add_name(&mut self, name: &[u8]) {
+        let name = name.get(..VALUE_MAX).unwrap_or(name);
+        // Around base64 of a secret the whole word is hidden: the transcript does not show it.
+        let places = self.places(&Text::of(name));
+        if places
+            .iter()
+            .any(|(_, _, form)| matches!(form, Form::Base64(_)))
+        {
+            return;
+        }
+        drop(places);
+        let name = name.to_ascii_lowercase();
+        if name.len() < VALUE_MIN || self.names.iter().any(|known| **known == name) {
+            return;
+        }
+        for value in self.given.iter_mut().chain(&mut self.typed) {
+            value.is_in_name |= is_inside(&value.plain, &name);
+        }
+        if self.names.len() == NAMES_MAX {
+            self.names.pop_front();
+        }
+        self.names.push_back(Zeroizing::new(name));
+    }
+
+    /// Remembers a name of the SASL exchange that is going on.
+    pub(super) fn add_sasl_name(&mut self, name: &[u8]) {
+        let name = name.get(..VALUE_MAX).unwrap_or(name).to_ascii_lowercase();
+        self.sasl_names.push(Zeroizing::new(name));
+    }
+
+    /// The names of the SASL exchange that is going on, in lower case.
+    pub(super) fn sasl_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.sasl_names.iter().map(|name| name.as_slice())
+    }
+
+    /// A SASL exchange begins or is over.
+    pub(super) fn forget_sasl_names(&mut self) {
+        self.sasl_names.clear();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.given.len() + self.typed.len()
+    }
+
+    /// How many octets at the end of a part of a line may be the start of a secret: they must wait for what follows.
+    #[must_use]
+    pub(super) fn unsure_tail(&self, octets: &[u8]) -> usize {
+        if self.len() == 0 {
+            return 0;
+        }
+        let mut tail = self.start_of_value(octets).max(self.open_end(octets));
+        for (mark, cut, decode) in CODES {
+            if memchr::memchr(*mark, octets).is_some() {
+                let whole = octets.get(..octets.len() - cut(octets)).unwrap_or_default();
+                let (decoded, places) = decode(whole);
+                let start = decoded.len() - self.start_of_value(&decoded);
+                let start = places.get(start).copied().unwrap_or(whole.len());
+                tail = tail.max(octets.len() - start);
+            }
+        }
+        match tail {
+            0 => 0,
+            tail => self.tail_without_cut(octets, tail),
+        }
+    }
+
+    /// How many octets at the end may be the start of a value.
+    fn start_of_value(&self, octets: &[u8]) -> usize {
+        let text = Text::of(octets);
+        let starts = self.all().map(|value| value.start_in(&text));
+        starts.max().unwrap_or(0)
+    }
+
+    /// How many octets at the end are a secret that is in a name, whole, where the word may still go on: only what follows
+    /// says whether it is the secret or the name.
+    fn open_end(&self, octets: &[u8]) -> usize {
+        let mut tail = 0;
+        for (value, range, _) in self.places(&Text::of(octets)) {
+            let rest = octets.get(range.end..).unwrap_or_default();
+            if value.is_in_name && rest.iter().all(|octet| b"._%+-=".contains(octet)) {
+                tail = tail.max(octets.len() - range.start);
+            }
+        }
+        tail
+    }
+
+    /// Whether what is left of a line that was cut, after `before`, may be the start of a secret that must be hidden.
+    pub(super) fn is_start(&self, rest: &[u8], before: &[u8]) -> bool {
+        let text = Text::of(rest);
+        let is_start = |value: &Value| {
+            let length = value.start_in(&text);
+            let before = [before, rest.get(..rest.len() - length).unwrap_or_default()].concat();
+            length > 0 && (!value.is_in_name || value.is_next(&before))
+        };
+        self.all().any(is_start)
+    }
+
+    /// A tail at least as long as `tail` that does not begin in the middle of a secret: what is left of it would not be found.
+    fn tail_without_cut(&self, octets: &[u8], mut tail: usize) -> usize {
+        let mut found = self.found(octets);
+        found.sort_by_key(|found| std::cmp::Reverse(found.range.end));
+        for Found { range, .. } in found {
+            let border = octets.len() - tail;
+            if range.start < border && border < range.end {
+                tail = octets.len() - range.start;
+            }
+        }
+        // Secrets that overlap without an end are not waited for: all that are whole are hidden now.
+        if tail > TAIL_MAX { 0 } else { tail }
+    }
+
+    /// Where secrets stand, in any order.
+    pub(super) fn found(&self, octets: &[u8]) -> Vec<Found> {
+        if self.len() == 0 {
+            return Vec::new();
+        }
+        let mut found = self.found_undone(octets);
+        for (mark, _, decode) in CODES {
+            if memchr::memchr(*mark, octets).is_none() {
+                continue;
+            }
+            let (decoded, places) = decode(octets);
+            let place = |at: usize| places.get(at).copied().unwrap_or(octets.len());
+            let more = self.found_undone(&decoded).into_iter();
+            found.extend(more.map(|one| Found {
+                range: place(one.range.start)..place(one.range.end),
+                ..one
+            }));
+        }
+        found
+    }
+
+    /// The same, but for what must be undone before.
+    fn found_undone(&self, octets: &[u8]) -> Vec<Found> {
+        let mut found = Vec::new();
+        for (value, range, form) in self.places(&Text::of(octets)) {
+            let is_shown = value.is_in_name
+                || matches!(form, Form::Plain) && words::is_protocol(octets, &range);
+            if !is_shown || value.is_said(octets, &range, form) {
+                found.push(Found {
+                    range,
+                    hole: value.hole,
+                    is_cut: value.is_cut,
+                });
+            }
+        }
+        found
+    }
+
+    /// Where words stand that have a secret inside which [`Values::found`] leaves as it is in a name.
+    pub(super) fn found_in_words(&self, octets: &[u8]) -> Vec<Found> {
+        let places = self.places(&Text::of(octets)).into_iter();
+        let found = places.filter(|(value, ..)| value.is_in_name);
+        found
+            .map(|(value, range, _)| Found {
+                range: word_around(octets, range),
+                hole: value.hole,
+                is_cut: false,
+            })
+            .collect()
+    }
+}
+
+/// A code that is undone before a text is searched: the octet without which it is not there, how many octets at the end of a text
+/// may be the start of one that is encoded, and the octets with their places.
+type Code = (u8, fn(&[u8]) -> usize, fn(&[u8]) -> (Vec<u8>, Vec<usize>));
+
+const CODES: &[Code] = &[
+    (b'%', percent::cut, percent::decode),
+    (b'&', entities::cut, entities::decode),
+];
+
+/// Whether a secret, blanks and signs around it left out, stands inside a name; both in lower case.
+fn is_inside(secret: &[u8], name: &[u8]) -> bool {
+    let is_sign = |octet: &u8| octet.is_ascii_whitespace() || b":=".contains(octet);
+    let start = secret.iter().take_while(|octet| is_sign(octet)).count();
+    let secret = secret.get(start..).unwrap_or_default().trim_ascii_end();
+    !secret.is_empty() && memchr::memmem::find(name, secret).is_some()
+}
