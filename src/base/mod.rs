@@ -3,9 +3,12 @@
 pub mod escape;
 pub mod exit;
 pub mod figures;
+pub mod files;
+pub mod io_error;
 pub mod percent;
 pub mod regular;
 pub mod reread;
+pub mod say;
 pub mod service;
 pub mod stdio;
 pub mod style;

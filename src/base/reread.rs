@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::transcript::file;
+use crate::base::files;
 
 /// The most octets of a pipe that are copied: one that does not end must not fill the disk.
 pub const COPY_MAX: u64 = 1 << 30;
@@ -22,7 +22,7 @@ impl Twice {
     ///
     /// Errors: it can't be opened or copied, is a folder, or does not end within [`COPY_MAX`].
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = file::read(path)?;
+        let file = files::read(path)?;
         match file.metadata()?.is_file() {
             true => Ok(Self::of(file)),
             false => Self::copy(file, COPY_MAX),

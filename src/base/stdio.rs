@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, StdoutLock, Write};
 
 use indicatif::ProgressDrawTarget;
 
-/// Standard output, locked. Its errors are the caller's: see [`crate::modes::report::written`].
+/// Standard output, locked. Its errors are the caller's: see [`crate::base::say::written`].
 #[derive(Debug)]
 pub struct Output(StdoutLock<'static>);
 

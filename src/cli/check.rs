@@ -6,6 +6,8 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::base::say;
+use crate::base::files;
 use crate::analysis::finding::{Finding, Level};
 use crate::analysis::lint;
 use crate::base::exit::Exit;
@@ -19,9 +21,8 @@ use crate::modes::check::{
 use crate::modes::console::terminal::{self, Interrupts};
 use crate::modes::plan::{Plan, SessionArgs, TlsArgs, seconds};
 use crate::modes::replay::{SETTLE, is_loopback};
-use crate::modes::report;
 use crate::modes::report::findings::{Format, Judged};
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::net::password::{PasswordArgs, PasswordError};
 use crate::net::target;
 use crate::transcript::file;
@@ -126,7 +127,7 @@ fn samples(text: &str) -> Result<u8, String> {
 #[must_use]
 pub fn run(mut args: CheckArgs) -> Exit {
     if args.list {
-        return report::written(&printed::list(), Exit::Well);
+        return say::written(&printed::list(), Exit::Well);
     }
     if let Some(unknown) = args.only.iter().find(|id| !is_rule(id)) {
         let ids = lint::rules().map(|rule| rule.id);
@@ -140,7 +141,7 @@ pub fn run(mut args: CheckArgs) -> Exit {
             named.target
         }
         Err(error) => {
-            report::error(&error.to_string(), Some(error.hint()));
+            say::error(&error.to_string(), Some(error.hint()));
             return Exit::Usage;
         }
     };
@@ -150,17 +151,17 @@ pub fn run(mut args: CheckArgs) -> Exit {
         None => match file::state_folder() {
             Ok(folder) => folder,
             Err(error) => {
-                report::error(&plain(&error), Some("name a folder with --log"));
+                say::error(&plain(&error), Some("name a folder with --log"));
                 return Exit::Usage;
             }
         },
     };
-    let folder = file::make_folder(&log).and_then(|()| temporary::Folder::new());
+    let folder = files::make_folder(&log).and_then(|()| temporary::Folder::new());
     let folder = match folder {
         Ok(folder) => folder,
         Err(error) => {
             let what = format!("{}: {}", log.display(), plain(&error));
-            report::error(
+            say::error(
                 &what,
                 Some("name a folder that can be written to with --log"),
             );
@@ -190,7 +191,7 @@ pub fn run(mut args: CheckArgs) -> Exit {
     let password = match password(args, &plan) {
         Ok(password) => password,
         Err(error) => {
-            report::error(&error.to_string(), error.hint());
+            say::error(&error.to_string(), error.hint());
             return Exit::Usage;
         }
     };
@@ -198,7 +199,7 @@ pub fn run(mut args: CheckArgs) -> Exit {
         .as_deref()
         .is_some_and(|text| text.contains(['\r', '\n']))
     {
-        report::error(
+        say::error(
             "the password has a CR or LF inside, and that would end the line",
             Some("give one that fits into a line; poptalk takes the first line of a file"),
         );
@@ -313,11 +314,11 @@ impl Run {
             Some(_) => ", and one more if the password is wrong",
             None => "",
         };
-        report::note(&format!(
+        say::note(&format!(
             "failed logins on purpose: {failing} at most{more}"
         ));
         if args.user.is_some() {
-            report::note(
+            say::note(
                 "fetches up to 10 messages: a server that keeps flags marks them as read; deletes none",
             );
         }
@@ -344,7 +345,7 @@ impl Run {
                 continue;
             }
             if is_told {
-                report::note(&format!("{number} of {}: {}", all.len(), probe.name));
+                say::note(&format!("{number} of {}: {}", all.len(), probe.name));
             }
             run.take(
                 probe,
@@ -397,7 +398,7 @@ impl Run {
                 // Once where it is the same each time.
                 let failure = error.to_string();
                 if self.failure != failure {
-                    report::error(&failure, error.hint().as_deref());
+                    say::error(&failure, error.hint().as_deref());
                     self.failure.clone_from(&failure);
                 }
                 // A server that was there a moment ago may be busy.
@@ -418,11 +419,11 @@ impl Run {
 
     fn take_session(&mut self, probe: &Probe, played: check::Run) {
         if let Some(failure) = &played.no_tls {
-            report::error(&failure.to_string(), failure.hint().as_deref());
+            say::error(&failure.to_string(), failure.hint().as_deref());
             self.exit = Some(failure.exit());
         }
         if let Some(mistake) = &played.not_pop3 {
-            report::error(&mistake.what, Some(mistake.hint));
+            say::error(&mistake.what, Some(mistake.hint));
             self.exit = Some(Exit::Refused);
         }
         for finding in &played.findings {

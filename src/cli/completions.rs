@@ -4,9 +4,9 @@ use std::io::Write;
 
 use clap_complete::{Shell, generate};
 
+use crate::base::say;
 use crate::base::exit::Exit;
 use crate::base::stdio;
-use crate::modes::report;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -29,5 +29,5 @@ pub fn run(args: &CompletionsArgs, mut command: clap::Command) -> Exit {
     generate(args.shell, &mut command, "poptalk", &mut text);
     let mut out = stdio::output();
     let result = out.write_all(&text).and_then(|()| out.flush());
-    report::written(&result, Exit::Well)
+    say::written(&result, Exit::Well)
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::find::{Found, Search, find};
+use crate::base::say;
 use crate::base::exit::Exit;
 use crate::modes::console;
 use crate::modes::plan::{Plan, SessionArgs, TlsArgs};
-use crate::modes::report;
 use crate::modes::script;
 use crate::net::dns;
 use crate::net::srv::Service;
@@ -89,7 +89,7 @@ pub fn run(args: ConnectArgs) -> Exit {
     let proxy = match args.proxy.as_deref().map(read_proxy).transpose() {
         Ok(proxy) => proxy,
         Err(error) => {
-            report::error(&error.what, Some(&error.hint));
+            say::error(&error.what, Some(&error.hint));
             return Exit::Usage;
         }
     };
@@ -99,7 +99,7 @@ pub fn run(args: ConnectArgs) -> Exit {
     };
     let target = found.target;
     if args.stls && target.is_tls {
-        report::error(
+        say::error(
             "--stls on a port where TLS is on from the first octet",
             Some("leave --stls out"),
         );
@@ -150,7 +150,7 @@ fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Found, Exit> {
         });
     };
     let named = target::parse(host, args.port, args.tls).map_err(|error| {
-        report::error(&error.to_string(), Some(error.hint()));
+        say::error(&error.to_string(), Some(error.hint()));
         Exit::Usage
     })?;
     Ok(Found {
@@ -174,7 +174,7 @@ pub fn hold(plan: Plan) -> Exit {
     if let Some(path) = &plan.tls.ca
         && let Err(error) = crate::net::tls::read_ca(path)
     {
-        report::error(&error.what, error.hint.as_deref());
+        say::error(&error.what, error.hint.as_deref());
         return Exit::Usage;
     }
     if is_for_person(&plan.args) {

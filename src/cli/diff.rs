@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use owo_colors::Stream;
 
+use crate::base::say;
 use crate::analysis::diff::{self, Level, Options, Recording, Told};
 use crate::base::exit::Exit;
 use crate::base::reread::{Reading, Twice};
@@ -13,7 +14,6 @@ use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 use crate::modes::report::differences::{Printer, WIDE};
 use crate::modes::report::findings::{self, Format, Judged};
-use crate::modes::report::{self};
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -78,7 +78,7 @@ pub fn run(args: &DiffArgs) -> Exit {
     match result {
         Ok(summary) => {
             if args.map_uidl && summary.mapped.is_none() {
-                report::note(
+                say::note(
                     "not both recordings have UIDL: message numbers are compared as they are",
                 );
             }
@@ -86,7 +86,7 @@ pub fn run(args: &DiffArgs) -> Exit {
                 0 => Exit::Well,
                 _ => Exit::Refused,
             };
-            report::written(&flushed, exit)
+            say::written(&flushed, exit)
         }
         Err(unreadable) => {
             let path = if unreadable.is_new {
@@ -97,7 +97,7 @@ pub fn run(args: &DiffArgs) -> Exit {
             let error = &unreadable.error;
             let (row, column) = (error.row, error.column);
             let what = format!("row {row} column {column} of {}: {error}", path.display());
-            report::error(&what, None);
+            say::error(&what, None);
             Exit::Usage
         }
     }
@@ -166,9 +166,9 @@ fn open(path: &Path) -> Option<Recording<Reading>> {
     match opened {
         Ok(recording) => Some(recording),
         Err(error) => {
-            let why = crate::net::dial::plain(&error);
+            let why = crate::base::io_error::plain(&error);
             let hint = "name two transcripts, files that end in .pop3";
-            report::error(&format!("{}: {why}", path.display()), Some(hint));
+            say::error(&format!("{}: {why}", path.display()), Some(hint));
             None
         }
     }

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
+use crate::base::say;
 use crate::analysis::explain::{self, Context};
 use crate::base::exit::Exit;
 use crate::base::stdio;
-use crate::modes::report;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -47,5 +47,5 @@ pub fn run(args: &ExplainArgs) -> Exit {
         true => Exit::Well,
         false => Exit::Refused,
     };
-    report::written(&result, exit)
+    say::written(&result, exit)
 }

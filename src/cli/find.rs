@@ -4,8 +4,8 @@ use std::io::BufRead;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::base::say;
 use crate::base::exit::Exit;
-use crate::modes::report;
 use crate::net::dns::{self, DnsError};
 use crate::net::srv::{self, Answer, Record, Service};
 use crate::net::target::Target;
@@ -51,17 +51,17 @@ pub(super) struct Found {
 pub(super) fn find(search: &Search<'_>) -> Result<Found, Exit> {
     let domain = srv::domain(search.address).map_err(|why| {
         let what = format!("no HOST, and none can be looked up: {why}");
-        report::error(&what, Some(HINT));
+        say::error(&what, Some(HINT));
         Exit::Usage
     })?;
     let tell = |error: DnsError| {
-        report::error(&error.what, Some(&error.hint));
+        say::error(&error.what, Some(&error.hint));
         Exit::NoConnection
     };
     let servers = match search.dns {
         Some(server) => vec![server],
         None if search.proxy.is_some() => {
-            report::error(
+            say::error(
                 "the look-up of the server would go around the proxy",
                 Some("give HOST, or --dns ADDRESS: that one is asked through the proxy"),
             );
@@ -96,7 +96,7 @@ pub(super) fn find(search: &Search<'_>) -> Result<Found, Exit> {
             ways.join(", nor ")
         )
     };
-    report::error(&what, Some(HINT));
+    say::error(&what, Some(HINT));
     Err(Exit::NoConnection)
 }
 
@@ -139,7 +139,7 @@ fn choose(
             format!("in clear at first, STLS follows; the first of {count} by priority and weight")
         }
     };
-    report::note(&format!("{target}, by {name} SRV: {why}"));
+    say::note(&format!("{target}, by {name} SRV: {why}"));
     // RFC 6186 §6, RFC 7817 §3: the domain that was asked for vouches for the server, by a DNS-ID or an SRV-ID.
     let mut names = vec![domain.to_owned(), service.srv_id(domain)];
     let outside = targets
@@ -150,7 +150,7 @@ fn choose(
         None => names.extend(targets.iter().map(|target| target.host.clone())),
         Some(outside) if search.has_person => {
             if !may_leave(outside, domain) {
-                report::note("not connected");
+                say::note("not connected");
                 return Err(Exit::Usage);
             }
             names.extend(targets.iter().map(|target| target.host.clone()));
@@ -165,7 +165,7 @@ fn choose(
     }
     names.dedup();
     let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    report::note(&format!(
+    say::note(&format!(
         "DNS was asked without DNSSEC, so the certificate must be for {}",
         shown.join(" or ")
     ));
@@ -184,11 +184,11 @@ fn choose(
 
 /// RFC 6186 §6: a server outside the domain is to be confirmed.
 fn may_leave(outside: &Target, domain: &str) -> bool {
-    report::warning(&format!(
+    say::warning(&format!(
         "`{}` is outside `{domain}`, and anybody may have put it into DNS that is not signed",
         outside.host
     ));
-    report::question(&format!("connect to `{}`? [y/N] ", outside.host));
+    say::question(&format!("connect to `{}`? [y/N] ", outside.host));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     read.is_ok() && answer.trim().to_ascii_lowercase().starts_with('y')

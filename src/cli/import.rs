@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::redact::Safe;
+use crate::base::say;
+use crate::base::files;
 use crate::base::exit::Exit;
 use crate::base::stdio;
-use crate::modes::report;
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::reading::import::{self, FILE_MAX, Format, Made, Options, Patterns, Source};
 use crate::transcript::file;
 
@@ -108,7 +109,7 @@ pub fn run(args: &ImportArgs) -> Exit {
     match work(args) {
         Ok(exit) => exit,
         Err((what, hint)) => {
-            report::error(&what, hint.as_deref());
+            say::error(&what, hint.as_deref());
             Exit::Usage
         }
     }
@@ -222,7 +223,7 @@ fn unpacked(name: &str, octets: Vec<u8>) -> Result<Vec<u8>, Failure> {
         import::unpack(&source).map_err(|problem| (problem.to_string(), Some(problem.hint)))?;
     if unpacked.is_cut {
         let what = format!("{name}: the end of the gzip data is missing or damaged");
-        report::warning(&what);
+        say::warning(&what);
     }
     Ok(match unpacked.octets {
         Cow::Owned(octets) => octets,
@@ -245,24 +246,24 @@ fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
             false => out.write_all(&made.text),
         };
         let printed = printed.and_then(|()| out.flush());
-        return Ok(report::written(&printed, Exit::Well));
+        return Ok(say::written(&printed, Exit::Well));
     };
     for (index, talk) in made.iter().enumerate() {
         let path = place(args, output, (made.len() > 1).then_some(index + 1));
-        file::create(&path)
+        files::create(&path)
             .and_then(|mut file| file.write_all(&talk.text))
             .map_err(|error| {
                 let what = format!("{}: {}", path.display(), plain(&error));
-                (what, Some(file::other_place(&error).into()))
+                (what, Some(files::other_place(&error).into()))
             })?;
-        report::note(&format!("wrote {}", path.display()));
+        say::note(&format!("wrote {}", path.display()));
     }
     Ok(Exit::Well)
 }
 
 /// The file of one of several transcripts: `OUT-2.pop3`, or in a folder `CAPTURE-2.pop3`.
 fn place(args: &ImportArgs, output: &Path, number: Option<usize>) -> PathBuf {
-    let is_folder = file::is_folder(output);
+    let is_folder = files::is_folder(output);
     let stem = if is_folder {
         // Of `x.pcap.gz` the name is `x`.
         let first = args.files.first().and_then(|path| path.file_name());

@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use crate::base::say;
+use crate::base::files;
 use crate::base::exit::Exit;
 use crate::base::stdio;
 use crate::base::style::ColorChoice;
@@ -13,11 +15,9 @@ use crate::modes::learn::lesson::{Lesson, meant};
 use crate::modes::learn::progress::Progress;
 use crate::modes::learn::{LESSONS, proof};
 use crate::modes::plan::{Plan, SessionArgs};
-use crate::modes::report;
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::net::target::Target;
 use crate::net::tls::TlsSettings;
-use crate::transcript::file;
 use crate::transcript::secret::Secrets;
 
 /// What stands under the help.
@@ -72,13 +72,13 @@ pub fn run(args: LearnArgs) -> Exit {
     let found = match find(args.lesson.as_deref()) {
         Ok(found) => found,
         Err((what, hint)) => {
-            report::error(&what, Some(&hint));
+            say::error(&what, Some(&hint));
             return Exit::Usage;
         }
     };
     // A file that is wrong takes nothing from the others.
     for (what, hint) in found.wrong.iter().filter(|_| !args.reset) {
-        report::error(what, Some(hint));
+        say::error(what, Some(hint));
     }
     let exit = match found.wrong.is_empty() {
         true => Exit::Well,
@@ -88,7 +88,7 @@ pub fn run(args: LearnArgs) -> Exit {
         return reset(&found, &mut progress);
     }
     if args.list {
-        return report::written(&list(&found.lessons, &progress), exit);
+        return say::written(&list(&found.lessons, &progress), exit);
     }
     if args.check {
         let proved = check(match found.at {
@@ -107,7 +107,7 @@ pub fn run(args: LearnArgs) -> Exit {
         return Exit::Usage;
     }
     if !io::stdin().is_terminal() {
-        report::error(
+        say::error(
             "lessons are for a person at a terminal",
             Some("`poptalk practice` takes a script, on the same server"),
         );
@@ -119,10 +119,10 @@ pub fn run(args: LearnArgs) -> Exit {
         return Exit::Usage;
     };
     if let Some(folder) = &args.log
-        && let Err(error) = file::make_folder(folder)
+        && let Err(error) = files::make_folder(folder)
     {
         let what = format!("--log {}: {}", folder.display(), plain(&error));
-        report::error(&what, Some(file::other_place(&error)));
+        say::error(&what, Some(files::other_place(&error)));
         return Exit::Usage;
     }
     let version = env!("CARGO_PKG_VERSION");
@@ -186,7 +186,7 @@ fn find(wanted: Option<&Path>) -> Result<Found, Failure> {
         return Ok(found);
     };
     if wanted.is_dir() || wanted.is_file() {
-        let path = report::shown(&wanted.display().to_string());
+        let path = say::shown(&wanted.display().to_string());
         found.call = match path.contains(char::is_whitespace) {
             true => format!("poptalk learn \"{path}\""),
             false => format!("poptalk learn {path}"),
@@ -198,7 +198,7 @@ fn find(wanted: Option<&Path>) -> Result<Found, Failure> {
             (what, "give a folder that can be read".to_owned())
         };
         let folder = std::fs::canonicalize(wanted).map_err(failed)?;
-        found.folder = Some(PathBuf::from(report::shown(&folder.to_string_lossy())));
+        found.folder = Some(PathBuf::from(say::shown(&folder.to_string_lossy())));
         for file in files(wanted).map_err(failed)? {
             match read(&file) {
                 Ok(lesson) => found.lessons.push(lesson),
@@ -273,7 +273,7 @@ fn reset(found: &Found, progress: &mut Progress) -> Exit {
         Ok(forgotten) => forgotten,
         Err(error) => {
             let what = format!("the progress can't be written: {}", plain(&error));
-            report::error(&what, None);
+            say::error(&what, None);
             return Exit::Usage;
         }
     };
@@ -281,7 +281,7 @@ fn reset(found: &Found, progress: &mut Progress) -> Exit {
         .iter()
         .filter_map(|key| Path::new(key).file_name());
     let names: Vec<String> = names
-        .map(|name| report::shown(&name.to_string_lossy()))
+        .map(|name| say::shown(&name.to_string_lossy()))
         .collect();
     let text = match names.as_slice() {
         [] => "nothing to forget: none of these lessons was done".to_owned(),
@@ -292,7 +292,7 @@ fn reset(found: &Found, progress: &mut Progress) -> Exit {
             names.join(", ")
         ),
     };
-    report::written(&writeln!(stdio::output(), "{text}"), Exit::Well)
+    say::written(&writeln!(stdio::output(), "{text}"), Exit::Well)
 }
 
 /// The files of a folder that may be lessons, by name.
@@ -322,7 +322,7 @@ fn read(path: &Path) -> Result<Lesson, Failure> {
     // Lessons of different folders may have one name.
     if let Ok(whole) = std::fs::canonicalize(path) {
         let folder = whole.parent().unwrap_or(Path::new("/"));
-        lesson.key = report::shown(&folder.join(stem).to_string_lossy());
+        lesson.key = say::shown(&folder.join(stem).to_string_lossy());
     }
     Ok(lesson)
 }
@@ -340,7 +340,7 @@ fn list(lessons: &[Lesson], progress: &Progress) -> io::Result<()> {
         } else {
             "    "
         };
-        let (name, title) = (report::shown(&lesson.name), &lesson.title);
+        let (name, title) = (say::shown(&lesson.name), &lesson.title);
         writeln!(out, "{number:>3} {mark} {name:<width$} {title}")?;
     }
     let done = lessons.iter().filter(|one| progress.has(&one.key)).count();
@@ -370,5 +370,5 @@ fn check(lessons: &[Lesson]) -> Exit {
         let hint = "hint: `poptalk learn FILE` plays a lesson by hand; mend the goal, or the rows of the solution, and check again";
         told = told.and_then(|()| writeln!(out, "{hint}"));
     }
-    report::written(&told, exit)
+    say::written(&told, exit)
 }

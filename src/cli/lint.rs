@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use owo_colors::Stream;
 
+use crate::base::say;
 use crate::analysis::finding::Level;
 use crate::analysis::lint::{self, Lint, Rule};
 use crate::base::exit::Exit;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 use crate::modes::report::findings::{self, Format, Judged};
-use crate::modes::report::{self};
 use crate::transcript::text::Reader;
 
 /// What stands under the help.
@@ -63,7 +63,7 @@ pub fn run(args: &LintArgs) -> Exit {
     let mut out = BufWriter::new(stdio::output());
     if args.list {
         let printed = list(&mut out, wants).and_then(|()| out.flush());
-        return report::written(&printed, Exit::Well);
+        return say::written(&printed, Exit::Well);
     }
     let mut exit = Exit::Well;
     let mut all = Vec::new();
@@ -86,7 +86,7 @@ pub fn run(args: &LintArgs) -> Exit {
             }
             Err((what, hint)) => {
                 let _ = out.flush();
-                report::error(&what, hint);
+                say::error(&what, hint);
                 exit = Exit::Usage;
             }
         }
@@ -97,7 +97,7 @@ pub fn run(args: &LintArgs) -> Exit {
         Format::Junit => findings::junit(&mut out, &all),
         Format::Html => findings::html(&mut out, &all),
     };
-    report::written(&out.flush(), exit)
+    say::written(&out.flush(), exit)
 }
 
 /// Judges one file. Errors: what to tell, and a hint where the text has none of its own.
@@ -114,7 +114,7 @@ fn judge(
         }
     };
     let file = open().map_err(|error: io::Error| {
-        let why = crate::net::dial::plain(&error);
+        let why = crate::base::io_error::plain(&error);
         let hint = "name a transcript, a file that ends in .pop3";
         (format!("{name}: {why}"), Some(hint))
     })?;
@@ -165,7 +165,7 @@ pub(super) fn no_rule(
     };
     let near = ids.max_by_key(likeness).filter(|id| likeness(id) > 2);
     let meant = near.map_or(String::new(), |id| format!("did you mean `{id}`? "));
-    report::error(
+    say::error(
         &format!("--only: there is no rule `{unknown}`"),
         Some(&format!("{meant}`{lists}` names every rule")),
     );

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap_mangen::Man;
 
+use crate::base::say;
+use crate::base::files;
 use crate::base::exit::Exit;
 use crate::base::stdio;
-use crate::modes::report;
-use crate::net::dial::plain;
-use crate::transcript::file;
+use crate::base::io_error::plain;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -43,7 +43,7 @@ pub fn run(args: &ManArgs, command: clap::Command) -> Exit {
     };
     let Some(page) = page else {
         let name = args.subcommand.as_deref().unwrap_or_default();
-        report::error(
+        say::error(
             &format!("there is no subcommand `{name}`"),
             Some("poptalk --help names them all"),
         );
@@ -51,7 +51,7 @@ pub fn run(args: &ManArgs, command: clap::Command) -> Exit {
     };
     let mut out = stdio::output();
     let result = Man::new(page).render(&mut out).and_then(|()| out.flush());
-    report::written(&result, Exit::Well)
+    say::written(&result, Exit::Well)
 }
 
 /// The subcommands, each named as its page is.
@@ -69,8 +69,8 @@ fn pages(mut command: clap::Command) -> impl Iterator<Item = clap::Command> {
 }
 
 fn write_all(folder: &Path, command: clap::Command) -> Exit {
-    if let Err(error) = file::expect_no_file(folder).and_then(|()| fs::create_dir_all(folder)) {
-        report::error(
+    if let Err(error) = files::expect_no_file(folder).and_then(|()| fs::create_dir_all(folder)) {
+        say::error(
             &format!("{}: {}", folder.display(), plain(&error)),
             Some("name a folder that you can write to"),
         );
@@ -84,7 +84,7 @@ fn write_all(folder: &Path, command: clap::Command) -> Exit {
             .render(&mut text)
             .and_then(|()| fs::write(&path, &text));
         if let Err(error) = written {
-            report::error(
+            say::error(
                 &format!("{}: {}", path.display(), plain(&error)),
                 Some("name a folder that you can write to"),
             );

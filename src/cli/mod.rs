@@ -25,11 +25,11 @@ use clap::builder::Resettable;
 use clap::{CommandFactory, Parser, Subcommand};
 use owo_colors::Stream;
 
+use crate::base::say;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
-use crate::modes::report;
 use crate::transcript::secret::typing_errors;
 
 /// What stands under the first screen of help.
@@ -145,7 +145,7 @@ fn connect(args: connect::ConnectArgs) -> Exit {
     if exit == Exit::NoConnection
         && let Some(meant) = host.as_deref().and_then(|host| meant(host, 0))
     {
-        report::own(&format!("hint: did you mean `poptalk {meant}`?"));
+        say::own(&format!("hint: did you mean `poptalk {meant}`?"));
     }
     exit
 }
@@ -171,7 +171,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     } else if let Err(error) = Cli::try_parse_from(safe) {
         print(&error)
     } else {
-        report::own(&error.render().to_string());
+        say::own(&error.render().to_string());
         Exit::Usage
     };
     let first = given.get(1).and_then(|word| word.to_str());
@@ -179,7 +179,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
         .and_then(|word| meant(word, 1))
         .filter(|_| error.use_stderr())
     {
-        report::own(&format!("hint: did you mean `poptalk {meant}`?"));
+        say::own(&format!("hint: did you mean `poptalk {meant}`?"));
     }
     exit.into()
 }
@@ -199,7 +199,7 @@ fn print(error: &clap::Error) -> Exit {
         stdio::say(&text);
         return Exit::Usage;
     }
-    report::written(&stdio::print(text.as_bytes()), Exit::Well)
+    say::written(&stdio::print(text.as_bytes()), Exit::Well)
 }
 
 fn safe_word(word: &OsStr) -> OsString {

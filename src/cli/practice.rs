@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{connect, serving};
+use crate::base::say;
 use crate::base::exit::Exit;
 use crate::modes::plan::{Plan, SessionArgs};
-use crate::modes::report;
 use crate::modes::serve::{ServeOptions, Serving};
 use crate::net::target::Target;
 use crate::net::tls::TlsSettings;
@@ -56,7 +56,7 @@ pub fn run(args: PracticeArgs) -> Exit {
     let serving = match Serving::start(options, |_| {}) {
         Ok(serving) => serving,
         Err(error) => {
-            report::error(&error.to_string(), error.hint());
+            say::error(&error.to_string(), error.hint());
             return Exit::Usage;
         }
     };

@@ -8,14 +8,15 @@ use std::thread;
 use std::time::Duration;
 
 use super::serving;
+use crate::base::io_error::plain;
+use crate::base::say;
+use crate::base::files;
 use crate::base::exit::Exit;
 use crate::base::figures::read_size;
 use crate::base::stdio;
 use crate::modes::plan::{MAX_SIZE, TlsArgs, seconds};
 use crate::modes::proxy::{IDLE, Outcome, ProxyEvent, ProxyOptions, Proxying};
-use crate::modes::report;
 use crate::modes::serve::{Certificate, MOST_CONNECTIONS};
-use crate::net::dial;
 use crate::net::target;
 use crate::net::tls;
 use crate::transcript::elide::Bodies;
@@ -107,7 +108,7 @@ pub fn run(args: ProxyArgs) -> Exit {
     match proxy(args) {
         Ok(exit) => exit,
         Err((what, hint)) => {
-            report::error(&what, hint);
+            say::error(&what, hint);
             Exit::Usage
         }
     }
@@ -150,7 +151,7 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
     usable().map_err(|error| (error.what, Some("give a file in PEM form")))?;
     let (log, place) = log_place(args.log, args.no_log)?;
     if args.keep_secrets {
-        report::warning("--keep-secrets: passwords are written in clear, and shown with -v");
+        say::warning("--keep-secrets: passwords are written in clear, and shown with -v");
     }
     let shown_target = target.to_string();
     let options = ProxyOptions {
@@ -180,7 +181,7 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
         {
             met.store(true, Ordering::SeqCst);
             let what = format!("{server}: this is {}", service.name);
-            report::error(&what, Some(service.hint));
+            say::error(&what, Some(service.hint));
         }
         if let Err(error) = serving::print(&event.to_string()) {
             *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
@@ -191,10 +192,10 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
         Proxying::start(options, on_event).map_err(|error| (error.to_string(), error.hint()))?;
     if let Some(path) = &args.cert_out {
         let pem = proxying.certificate_pem().unwrap_or_default();
-        file::make_folder_of(path)
+        files::make_folder_of(path)
             .and_then(|()| std::fs::write(path, pem))
             .map_err(|error| {
-                let what = format!("--cert-out {}: {}", path.display(), dial::plain(&error));
+                let what = format!("--cert-out {}: {}", path.display(), plain(&error));
                 (what, Some("give a file that can be written"))
             })?;
     }
@@ -217,7 +218,7 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
         exit => exit,
     };
     let printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(report::written(&printed, exit))
+    Ok(say::written(&printed, exit))
 }
 
 /// Where the transcripts go, and how that is told.
@@ -227,8 +228,8 @@ fn log_place(folder: Option<PathBuf>, is_none: bool) -> Result<(LogPlace, String
     }
     let place = match &folder {
         Some(folder) => {
-            file::make_folder(folder).map_err(|error| {
-                let what = format!("--log {}: {}", folder.display(), dial::plain(&error));
+            files::make_folder(folder).map_err(|error| {
+                let what = format!("--log {}: {}", folder.display(), plain(&error));
                 (what, Some("name a folder that can be written to"))
             })?;
             LogPlace::Folder(folder.clone())
@@ -239,15 +240,15 @@ fn log_place(folder: Option<PathBuf>, is_none: bool) -> Result<(LogPlace, String
         Some(folder) => folder,
         None => file::state_folder().map_err(|error| {
             let hint = "name a folder with --log, or use --no-log";
-            (dial::plain(&error), Some(hint))
+            (plain(&error), Some(hint))
         })?,
     };
-    Ok((place, format!("transcripts in {}", file::shorten(&folder))))
+    Ok((place, format!("transcripts in {}", files::shorten(&folder))))
 }
 
 fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| {
-        let what = format!("{option} {}: {}", path.display(), dial::plain(&error));
+        let what = format!("{option} {}: {}", path.display(), plain(&error));
         (what, Some("give a file in PEM form"))
     })
 }

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::base::say;
+use crate::base::files;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::stdio;
-use crate::modes::report;
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::reading::redact::{Options, Redactor};
 use crate::transcript::elide::Bodies;
-use crate::transcript::file;
 use crate::transcript::secret::Hider;
 use crate::transcript::text::Reader;
 
@@ -62,7 +62,7 @@ pub fn run(args: &RedactArgs) -> Exit {
     match work(args) {
         Ok(()) => Exit::Well,
         Err((what, hint)) => {
-            report::error(&what, hint);
+            say::error(&what, hint);
             Exit::Usage
         }
     }
@@ -102,12 +102,12 @@ fn work(args: &RedactArgs) -> Result<(), Failure> {
         true => OsString::from("redacted.pop3"),
         false => args.file.file_name().unwrap_or_default().to_owned(),
     };
-    let path = file::file_at(path, name);
+    let path = files::file_at(path, name);
     let unwritten = |error: io::Error| {
         let what = format!("{}: {}", path.display(), plain(&error));
-        (what, Some(file::other_place(&error)))
+        (what, Some(files::other_place(&error)))
     };
-    let mut file = file::create(&path).map_err(unwritten)?;
+    let mut file = files::create(&path).map_err(unwritten)?;
     copy(args, redactor, input, &mut file).inspect_err(|_| {
         // What there is of it may mislead.
         let _ = std::fs::remove_file(&path);
@@ -119,7 +119,7 @@ fn twice(path: &Path) -> io::Result<File> {
     if path == Path::new("-") {
         return spooled(&mut io::stdin().lock(), PIPE_MAX);
     }
-    let mut file = file::read(path)?;
+    let mut file = files::read(path)?;
     match file.metadata()?.is_file() {
         true => Ok(file),
         false => spooled(&mut file, PIPE_MAX),
@@ -179,7 +179,7 @@ fn remember(hider: &mut Hider, path: &Path) -> Result<(), Failure> {
         hider.remember("secret", line.strip_suffix(b"\r").unwrap_or(line));
     }
     if hider.take_short() {
-        report::warning(
+        say::warning(
             "a secret of less than four octets can't be hidden wherever it comes; it was passed over",
         );
     }

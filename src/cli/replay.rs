@@ -12,6 +12,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::Stream;
 use tempfile::NamedTempFile;
 
+use crate::base::say;
+use crate::base::files;
 use crate::analysis::diff::{self, Level, Recording, Told};
 use crate::base::exit::Exit;
 use crate::base::figures::{self, read_size};
@@ -24,14 +26,13 @@ use crate::modes::report::differences::{Printer, WIDE};
 use crate::modes::report::findings::{self, Format, Judged};
 use crate::modes::rewrite;
 use crate::modes::serve::{ServeOptions, Serving};
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::net::password::PasswordArgs;
 use crate::net::target::{self, Target};
 use crate::net::tls::TlsSettings;
 use crate::pop3::command::Shape;
 use crate::servers::Account;
 use crate::transcript::elide::Bodies;
-use crate::transcript::file;
 use crate::transcript::secret::Secrets;
 
 /// What stands under the help.
@@ -182,10 +183,10 @@ struct Done {
 #[must_use]
 pub fn run(args: &ReplayArgs) -> Exit {
     if let Some(folder) = &args.log
-        && let Err(error) = file::make_folder(folder)
+        && let Err(error) = files::make_folder(folder)
     {
         let what = format!("--log {}: {}", folder.display(), plain(&error));
-        report::error(&what, Some("name a folder that can be written to"));
+        say::error(&what, Some("name a folder that can be written to"));
         return Exit::Usage;
     }
     let mut jobs = Vec::new();
@@ -202,7 +203,7 @@ pub fn run(args: &ReplayArgs) -> Exit {
             "{} was recorded by a proxy, and can't be updated",
             job.file.display()
         );
-        report::error(&what, Some("replay it without --update"));
+        say::error(&what, Some("replay it without --update"));
         return Exit::Usage;
     }
     let bar = bar(jobs.iter().map(|job| job.preview.answers).sum());
@@ -232,7 +233,7 @@ pub fn run(args: &ReplayArgs) -> Exit {
 }
 
 fn fail(error: &ReplayError) -> Exit {
-    report::error(&error.to_string(), error.hint().as_deref());
+    say::error(&error.to_string(), error.hint().as_deref());
     error.exit()
 }
 
@@ -270,7 +271,7 @@ fn print(args: &ReplayArgs, done: &[Done]) -> Exit {
         });
     }
     let worst = done.iter().map(|one| one.exit).max();
-    report::written(&result, worst.unwrap_or(Exit::Well))
+    say::written(&result, worst.unwrap_or(Exit::Well))
 }
 
 /// A file that is to be played.
@@ -311,7 +312,7 @@ fn one(args: &ReplayArgs, job: &Job<'_>, bar: &ProgressBar) -> Done {
     match result {
         Ok(played) => judge(args, job, &played),
         Err(Trouble { exit, what, hint }) => {
-            bar.suspend(|| report::error(&what, hint.as_deref()));
+            bar.suspend(|| say::error(&what, hint.as_deref()));
             Done {
                 exit,
                 text: Vec::new(),
@@ -468,7 +469,7 @@ fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
     if played.limit == Some(Limit::Octets) {
         let most = figures::size(args.max_size.unwrap_or(MAX_SIZE));
         let what = format!("{}: more than {most} came from the server", file.display());
-        report::error(&what, Some(report::MORE_HINT));
+        say::error(&what, Some(report::MORE_HINT));
     }
     let mut done = Done {
         exit: played.failure.unwrap_or(Exit::Well),
@@ -479,7 +480,7 @@ fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
     match compare(args, job, played, &mut done) {
         Ok(()) => {}
         Err(what) => {
-            report::error(&what, None);
+            say::error(&what, None);
             done.exit = Exit::Usage;
             return done;
         }
@@ -491,7 +492,7 @@ fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
             }
             Ok(false) => {}
             Err(why) => {
-                report::error(
+                say::error(
                     &format!("{}: {why}", file.display()),
                     Some("it is as it was"),
                 );
@@ -594,7 +595,7 @@ fn compare(
         done.text,
         "{}: {verdict}{end} ({})",
         file.display(),
-        file::shorten(&played.log)
+        files::shorten(&played.log)
     );
     Ok(())
 }

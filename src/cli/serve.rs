@@ -7,12 +7,12 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::serving::{self, Failure};
+use crate::base::io_error::plain;
+use crate::base::say;
 use crate::base::exit::Exit;
 use crate::base::regular::{self, Links};
 use crate::base::stdio;
-use crate::modes::report;
 use crate::modes::serve::{AUTOLOGOUT, Brake, MOST_CONNECTIONS, Recording, ServeOptions, Serving};
-use crate::net::dial;
 use crate::reading::dialogue::Parts;
 use crate::servers::fault::{self, Fault};
 use crate::servers::loose::Index;
@@ -146,7 +146,7 @@ pub fn run(args: ServeArgs) -> Exit {
     match serve(args) {
         Ok(exit) => exit,
         Err((what, hint)) => {
-            report::error(&what, hint);
+            say::error(&what, hint);
             Exit::Usage
         }
     }
@@ -201,7 +201,7 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         },
     };
     if args.mailbox.is_some() && options.account.is_practice {
-        report::warning(
+        say::warning(
             "everybody knows this name and password: who can connect can read that mail; --password gives another",
         );
     }
@@ -251,14 +251,14 @@ fn list_faults() -> Exit {
             fault.found_by()
         )
     });
-    report::written(&result.and_then(|()| out.flush()), Exit::Well)
+    say::written(&result.and_then(|()| out.flush()), Exit::Well)
 }
 
 /// Reads the whole of a transcript once, so that a mistake in it is told now and not to a client.
 fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<Recording, Failure> {
     // It is read again for each client.
     let file = regular::open(path, Links::Follow).map_err(|error| {
-        let what = format!("{}: {}", path.display(), dial::plain(&error));
+        let what = format!("{}: {}", path.display(), plain(&error));
         let is_port = path
             .to_str()
             .is_some_and(|text| serving::listen(text).is_ok());

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::base::say;
+use crate::base::files;
 use crate::base::exit::Exit;
 use crate::base::stdio;
-use crate::modes::report;
 use crate::modes::serve::{Certificate, ServeEvent, Serving};
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::servers::fault::{self, Fault};
-use crate::transcript::file;
 use crate::transcript::file::LogPlace;
 use crate::transcript::secret::typing_errors;
 
@@ -108,7 +108,7 @@ pub(super) fn certificate(
 
 /// The folder of `--log`, made when it is not there.
 pub(super) fn folder(path: &Path) -> Result<LogPlace, Failure> {
-    file::make_folder(path).map_err(|error| {
+    files::make_folder(path).map_err(|error| {
         let what = format!("--log {}: {}", path.display(), plain(&error));
         (what, Some("name a folder that can be written to"))
     })?;
@@ -121,7 +121,7 @@ pub(super) fn write_certificate(path: Option<&PathBuf>, serving: &Serving) -> Re
         return Ok(());
     };
     let pem = serving.certificate_pem().unwrap_or_default();
-    file::make_folder_of(path)
+    files::make_folder_of(path)
         .and_then(|()| std::fs::write(path, pem))
         .map_err(|error| {
             let what = format!("--cert-out {}: {}", path.display(), plain(&error));
@@ -133,7 +133,7 @@ pub(super) fn write_certificate(path: Option<&PathBuf>, serving: &Serving) -> Re
 pub(super) fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
     for address in addresses.into_iter().flatten() {
         if !address.ip().to_canonical().is_loopback() {
-            report::warning(&format!(
+            say::warning(&format!(
                 "listening on {address}, not for this machine alone: whoever reaches that port can connect, and all that is \
                  in clear can be read on the way"
             ));
@@ -166,7 +166,7 @@ pub(super) fn tell(
     for event in events {
         printed = printed.and_then(|()| print(&event.to_string()));
     }
-    report::written(&printed, recorded(is_whole))
+    say::written(&printed, recorded(is_whole))
 }
 
 /// How a server ends whose transcripts are whole, or not: why was told.

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use owo_colors::Stream;
 
 use self::folder::Folder;
+use crate::base::say;
+use crate::base::files;
 use crate::analysis::lint::{self, Lint};
 use crate::analysis::show::html::{Page, Survey};
 use crate::analysis::show::messages::Messages;
@@ -20,10 +22,8 @@ use crate::base::reread::Twice;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 use crate::modes::console::lines;
-use crate::modes::report;
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::reading::dialogue::{Told, Walker};
-use crate::transcript::file;
 use crate::transcript::text::{ParseError, Reader};
 
 mod folder;
@@ -109,21 +109,21 @@ pub fn run(args: &ShowArgs) -> Exit {
     let file = args.file.display();
     match shown {
         Ok(()) => Exit::Well,
-        Err(Trouble::Stdout(error)) => report::written(&Err(error), Exit::Well),
+        Err(Trouble::Stdout(error)) => say::written(&Err(error), Exit::Well),
         Err(Trouble::Read(error)) => {
             let what = format!("{file}: {}", plain(&error));
-            report::error(&what, Some("name a transcript, a file that ends in .pop3"));
+            say::error(&what, Some("name a transcript, a file that ends in .pop3"));
             Exit::Usage
         }
         Err(Trouble::Parse(error)) => {
             let (row, column) = (error.row, error.column);
             let what = format!("row {row} column {column} of {file}: {error}");
-            report::error(&what, None);
+            say::error(&what, None);
             Exit::Usage
         }
         Err(Trouble::Write(path, error)) => {
             let what = format!("{}: {}", path.display(), plain(&error));
-            report::error(&what, Some(file::other_place(&error)));
+            say::error(&what, Some(files::other_place(&error)));
             Exit::Usage
         }
     }
@@ -139,7 +139,7 @@ impl Source {
     fn open(path: &Path, is_twice: bool) -> io::Result<Self> {
         match is_twice {
             true => Twice::open(path).map(Self::Twice),
-            false => file::read(path).map(|file| Self::Once(Some(file))),
+            false => files::read(path).map(|file| Self::Once(Some(file))),
         }
     }
 
@@ -263,7 +263,7 @@ fn timeline(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
 /// The file for a page or a picture: one that was named, or in a folder one that is named after the transcript.
 fn file_for(args: &ShowArgs, path: &Path, extension: &str) -> PathBuf {
     let name = Path::new(&name(args)).with_extension(extension);
-    file::file_at(path, name)
+    files::file_at(path, name)
 }
 
 fn html(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble> {
@@ -276,7 +276,7 @@ fn html(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble
         survey.tell(told);
         Ok(true)
     })?;
-    let mut out = BufWriter::new(file::create(path).map_err(failed)?);
+    let mut out = BufWriter::new(files::create(path).map_err(failed)?);
     let mut page = Page::new(&mut out, &name(args), &survey, &findings).map_err(failed)?;
     source.read(failed, &mut |told| page.tell(told).map(|()| true))?;
     page.finish().and_then(|()| out.flush()).map_err(failed)
@@ -291,13 +291,13 @@ fn svg(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble>
     };
     let drawing = on_canvas(Drawing::new(args.rows), options, source)?;
     let svg = drawing.finish(&format!("{}: a POP3 session in poptalk", name(args)));
-    file::create(path)
+    files::create(path)
         .and_then(|mut file| file.write_all(svg.as_bytes()))
         .map_err(failed)
 }
 
 fn messages(source: &mut Source, path: &Path) -> Result<(), Trouble> {
-    file::make_folder(path).map_err(|error| Trouble::Write(path.to_owned(), error))?;
+    files::make_folder(path).map_err(|error| Trouble::Write(path.to_owned(), error))?;
     let mut out = BufWriter::new(stdio::output());
     let mut folder = Folder::new(path, &mut out);
     let mut messages = Messages::new();
@@ -326,6 +326,6 @@ fn messages(source: &mut Source, path: &Path) -> Result<(), Trouble> {
     if cut > 0 {
         said.push_str(&format!(", and {cut} not whole: *.cut.eml"));
     }
-    report::note(&said);
+    say::note(&said);
     read
 }

@@ -28,6 +28,8 @@ use std::time::Duration;
 
 use owo_colors::Stream;
 
+use crate::base::say;
+use crate::base::files;
 use crate::analysis::console_input::{self, Typed};
 use crate::base::exit::Exit;
 use crate::base::stdio;
@@ -39,7 +41,6 @@ use crate::net::engine::{Connection, Standing};
 use crate::net::mistake::SILENT_HINT;
 use crate::net::target::Target;
 use crate::pop3::tracker::{Awaited, State};
-use crate::transcript::file;
 use editor::{Editor, Input, Knowledge, SharedKnowledge, know};
 use plain::PlainEditor;
 use screen::Screen;
@@ -78,7 +79,7 @@ fn hold(plan: Plan, course: Option<Course>) -> Exit {
     let lines = match Keyboard::new(&knowledge, &screen, is_plain) {
         Ok(lines) => lines,
         Err(error) => {
-            report::error(
+            say::error(
                 &format!("the terminal can't be used: {error}"),
                 Some("give lines with -c, or a script on standard input"),
             );
@@ -179,7 +180,7 @@ impl Console {
                 return exit;
             }
         } else if let Err(failure) = self.open() {
-            report::error(&failure.to_string(), failure.hint().as_deref());
+            say::error(&failure.to_string(), failure.hint().as_deref());
             return failure.exit();
         }
         self.begin_as_planned();
@@ -284,7 +285,7 @@ impl Console {
         let is_keeping = self.plan.args.keep_secrets;
         let opened = self.plan.open(false, Box::new(view), &mut |told| match told {
             Ok(found) => {
-                let place = found.as_ref().map_or("no transcript".to_owned(), |path| format!("transcript {}", report::shown(&file::shorten(path))));
+                let place = found.as_ref().map_or("no transcript".to_owned(), |path| format!("transcript {}", say::shown(&files::shorten(path))));
                 let help = "? help   :quit leave";
                 let is_wide = place.chars().count() + help.len() + 5 > terminal::size().0;
                 let between = if is_wide { "\n" } else { "     " };

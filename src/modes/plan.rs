@@ -7,10 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use crate::base::files;
 use crate::base::exit::Exit;
 use crate::base::figures::read_size;
 use crate::base::style::ColorChoice;
-use crate::net::dial::{Route, plain};
+use crate::base::io_error::plain;
+use crate::net::dial::Route;
 use crate::net::engine::{Connection, OpenError, Order, Standing, Waits, Watcher};
 use crate::net::password::{self, PasswordArgs, PasswordError};
 use crate::net::target::{Target, user_name};
@@ -338,7 +340,7 @@ pub fn kept(exit: Exit, end: &Standing, log: Option<&Path>, tell: &mut dyn FnMut
     if let Some(path) = gone {
         tell(&format!(
             "the transcript {} is not there any more: it was moved or removed during the session",
-            file::shorten(path)
+            files::shorten(path)
         ));
     }
     match exit {
@@ -377,7 +379,7 @@ impl Failure {
                 Some("a transcript is never overwritten; name another file with --log".to_owned())
             }
             Self::Log(_, error) if error.kind() == io::ErrorKind::NotADirectory => {
-                Some(file::other_place(error).to_owned())
+                Some(files::other_place(error).to_owned())
             }
             Self::Log(..) => {
                 Some("name a file in a folder that you can write to, or use --no-log".to_owned())

@@ -265,7 +265,7 @@ impl Shared {
     /// A connection has no transcript, or no whole one.
     fn lose_log(&self, what: &str) {
         self.has_lost_log.store(true, Ordering::SeqCst);
-        crate::modes::report::warning(what);
+        crate::base::say::warning(what);
     }
 }
 

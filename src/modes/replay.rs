@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
+use crate::base::files;
 use crate::base::exit::Exit;
 use crate::modes::answers::{Heard, hear};
 use crate::modes::plan::{self, Failure, Plan};
@@ -28,7 +29,6 @@ use crate::pop3::tracker::{LineEnd, State};
 use crate::reading::server_leg::{self, ServerLeg};
 use crate::servers::player::{Action, Answer, Cue, Player};
 use crate::transcript::Piece;
-use crate::transcript::file;
 use crate::transcript::recorder::Seen;
 use crate::transcript::text::{self, Reader};
 
@@ -113,7 +113,7 @@ pub fn is_loopback(host: &str) -> bool {
 ///
 /// Errors: the file can't be opened.
 fn read(path: &Path) -> Result<Reader<BufReader<File>>, ReplayError> {
-    let file = file::read(path).map_err(|error| ReplayError::Read(path.to_owned(), error))?;
+    let file = files::read(path).map_err(|error| ReplayError::Read(path.to_owned(), error))?;
     Ok(Reader::new(BufReader::with_capacity(64 * 1024, file)))
 }
 

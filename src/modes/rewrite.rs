@@ -6,7 +6,7 @@ use std::io::{self, BufReader, BufWriter, Write};
 use std::iter::Peekable;
 use std::path::Path;
 
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::reading::dialogue::Matcher;
 use crate::transcript::text::{self, ParseError, Reader};

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::base::say;
+use crate::base::files;
 use crate::analysis::console_input::{self, Action, Own, Typed};
 use crate::analysis::help;
 use crate::base::escape;
@@ -21,12 +23,10 @@ use crate::base::stdio;
 use crate::modes::answers::{Heard, hear};
 use crate::modes::login::Way;
 use crate::modes::plan::{self, NO_TLS, Plan};
-use crate::modes::report;
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::net::engine::{Connection, Ending, Greeting, Order, Refusal, Risk, Standing, Turns};
 use crate::pop3::command::{Command, Effect, Shape};
 use crate::pop3::tracker::{Cut, State};
-use crate::transcript::file;
 use lines::{Event, Lines};
 use place::Waiting;
 use printer::Printer;
@@ -61,26 +61,26 @@ pub fn run(plan: &Plan) -> Exit {
     let opened = plan.open(true, watcher, &mut |told| match told {
         Ok(path) => {
             if let (Some(path), None) = (&path, &plan.args.log) {
-                report::note(&format!("transcript {}", file::shorten(path)));
+                say::note(&format!("transcript {}", files::shorten(path)));
             }
             place = path;
         }
-        Err(why) => report::warning(&format!("no transcript: {why}")),
+        Err(why) => say::warning(&format!("no transcript: {why}")),
     });
     if plan.args.keep_secrets {
-        report::warning(
+        say::warning(
             "secrets are kept in clear, on the screen and in the transcript (--keep-secrets)",
         );
     }
     let connection = match opened {
         Ok(connection) => connection,
         Err(failure) => {
-            report::error(&failure.to_string(), failure.hint().as_deref());
+            say::error(&failure.to_string(), failure.hint().as_deref());
             return failure.exit();
         }
     };
     if let Err(error) = lines.start(sender) {
-        report::error(&format!("standard input: {}", plain(&error)), None);
+        say::error(&format!("standard input: {}", plain(&error)), None);
         return Exit::Usage;
     }
     let mut script = Script {
@@ -109,7 +109,7 @@ pub fn run(plan: &Plan) -> Exit {
         stop.report(script.waiting.count(), &mut lines);
     }
     let end = script.connection.close();
-    plan::kept(exit, &end, script.log.as_deref(), &mut report::warning)
+    plan::kept(exit, &end, script.log.as_deref(), &mut say::warning)
 }
 
 struct Script<'a> {
@@ -163,7 +163,7 @@ impl Script<'_> {
                 match lines.wait() {
                     Some(Event::Octets(_) | Event::End) => continue,
                     Some(Event::Failed(error)) => {
-                        report::error(&format!("standard input: {}", plain(&error)), None);
+                        say::error(&format!("standard input: {}", plain(&error)), None);
                         return Err(Exit::Usage);
                     }
                     Some(Event::ConnectionEnded) => return self.wait(|_| true),
@@ -177,9 +177,9 @@ impl Script<'_> {
             }
             match typed {
                 Typed::Wire(octets) => self.gather(&octets, number)?,
-                Typed::Help(b"") => report::own(&help::overview(None)),
+                Typed::Help(b"") => say::own(&help::overview(None)),
                 Typed::Help(topic) => {
-                    report::own(&help::topic(&String::from_utf8_lossy(topic), 80))
+                    say::own(&help::topic(&String::from_utf8_lossy(topic), 80))
                 }
                 Typed::NotOwn(word) => {
                     let meant = console_input::meant(word);
@@ -189,7 +189,7 @@ impl Script<'_> {
                     let hint = format!(
                         "{meant}`::{word}` sends it to the server; `:help` lists the commands"
                     );
-                    report::error(&format!("line {number}: no command `:{word}`"), Some(&hint));
+                    say::error(&format!("line {number}: no command `:{word}`"), Some(&hint));
                     return Err(Exit::Usage);
                 }
                 Typed::Own(own, args) => {
@@ -261,7 +261,7 @@ impl Script<'_> {
         {
             Some(risk) => {
                 let what = format!("{place}: not sent: {}", risk.says());
-                report::error(&what, Some(risk.hint()));
+                say::error(&what, Some(risk.hint()));
                 Err(Exit::Refused)
             }
             None => Ok(()),
@@ -318,7 +318,7 @@ impl Script<'_> {
     /// Carries out a command to poptalk; returns whether the script goes on.
     fn own(&mut self, own: &Own, args: &[u8], number: usize) -> Result<bool, Exit> {
         let usage = |what: &str, hint: &str| {
-            report::error(&format!("line {number}: {what}"), Some(hint));
+            say::error(&format!("line {number}: {what}"), Some(hint));
             Exit::Usage
         };
         if !own.in_scripts {
@@ -329,8 +329,8 @@ impl Script<'_> {
         }
         let text = String::from_utf8_lossy(args.trim_ascii()).into_owned();
         match own.action {
-            Action::Help if text.is_empty() => report::own(&help::overview(None)),
-            Action::Help => report::own(&help::topic(&text, 80)),
+            Action::Help if text.is_empty() => say::own(&help::overview(None)),
+            Action::Help => say::own(&help::topic(&text, 80)),
             Action::Quit | Action::Close => return Ok(false),
             Action::Multi | Action::Single if text.is_empty() => {
                 return Err(usage("no verb", &format!("`:{} VERB`", own.word)));
@@ -407,8 +407,8 @@ impl Script<'_> {
     fn set_log(&mut self, text: &str) -> Result<(), String> {
         match text {
             "" => match &self.log {
-                Some(path) => report::note(&format!("transcript {}", path.display())),
-                None => report::note("no transcript is written"),
+                Some(path) => say::note(&format!("transcript {}", path.display())),
+                None => say::note("no transcript is written"),
             },
             "off" => {
                 self.connection.order(Order::SetFile(None, Vec::new()));
@@ -448,7 +448,7 @@ impl Script<'_> {
             ),
         };
         self.stopped = None;
-        report::error(what, Some(hint));
+        say::error(what, Some(hint));
         Exit::Refused
     }
 
@@ -510,7 +510,7 @@ impl Script<'_> {
                 }
                 // An end that nothing is amiss with was not told.
                 if is_usual && now.state != State::Greeting {
-                    report::error("the server closed the connection before QUIT", None);
+                    say::error("the server closed the connection before QUIT", None);
                 }
                 Err(Exit::NoConnection)
             }
@@ -527,12 +527,12 @@ impl Script<'_> {
         if now.state == State::Update {
             self.connection.take_leave();
         } else if now.marked > 0 {
-            report::warning(&format!(
+            say::warning(&format!(
                 "the script ended without QUIT: {} marked for deletion stay",
                 messages(now.marked)
             ));
         } else if !self.has_quit {
-            report::note("the script ended without QUIT");
+            say::note("the script ended without QUIT");
         }
         if self.was_refused {
             Exit::Refused

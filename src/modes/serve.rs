@@ -215,7 +215,7 @@ impl ServeError {
 }
 
 fn plain(error: &io::Error) -> String {
-    crate::net::dial::plain(error)
+    crate::base::io_error::plain(error)
 }
 
 /// What happened on a connection; told once for each, when it is over.
@@ -369,7 +369,7 @@ impl Serving {
             tls,
             is_stopping: AtomicBool::new(false),
             on_event: Box::new(on_event),
-            on_trouble: |what| crate::modes::report::warning(&what),
+            on_trouble: |what| crate::base::say::warning(&what),
             has_lost_log: AtomicBool::new(false),
         });
         let listening = Listening {

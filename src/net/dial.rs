@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use super::proxy_handshake::pass;
+use crate::base::io_error::plain;
 use crate::net::target::Target;
 use crate::net::upstream_proxy::{Proxy, ProxyError};
 
@@ -103,17 +104,6 @@ fn list(attempts: &[(SocketAddr, io::Error)]) -> String {
         .map(|(address, error)| format!("{address}: {}", plain(error)))
         .collect();
     shown.join("; ")
-}
-
-/// The text of an I/O error without the number of the operating system.
-#[must_use]
-pub fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(chars).collect()
-    })
 }
 
 /// Where to go, and how.

@@ -17,7 +17,8 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use zeroize::Zeroizing;
 
 use super::Stream;
-use super::dial::{DialError, Dialled, Route, plain, reach};
+use super::dial::{DialError, Dialled, Route, reach};
+use crate::base::io_error::plain;
 use super::mistake::Mistake;
 use super::tls::{TlsError, TlsFacts, TlsSettings};
 use crate::base::figures;

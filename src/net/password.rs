@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use zeroize::Zeroizing;
 
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::net::netrc;
 use crate::net::shell;
 

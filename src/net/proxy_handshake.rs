@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::dial::plain;
+use crate::base::io_error::plain;
 use super::timed;
 use crate::net::target::Target;
 use crate::net::upstream_proxy::{Proxy, ProxyError, Step, Talk};

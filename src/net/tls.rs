@@ -397,7 +397,7 @@ pub fn read_identity(certificate: &Path, key: &Path) -> Result<native_tls::Ident
         heard: None,
     };
     let read =
-        |path: &Path| std::fs::read(path).map_err(|error| fail(path, super::dial::plain(&error)));
+        |path: &Path| std::fs::read(path).map_err(|error| fail(path, crate::base::io_error::plain(&error)));
     let (certificate_pem, key_pem) = (read(certificate)?, zeroize::Zeroizing::new(read(key)?));
     native_tls::Identity::from_pkcs8(&certificate_pem, &key_pem)
         .map_err(|error| fail(certificate, error.to_string()))
@@ -412,7 +412,7 @@ pub fn read_ca(path: &Path) -> Result<Vec<native_tls::Certificate>, TlsError> {
         hint: Some("give a file with certificates in PEM form".to_owned()),
         heard: None,
     };
-    let pem = std::fs::read(path).map_err(|error| fail(super::dial::plain(&error)))?;
+    let pem = std::fs::read(path).map_err(|error| fail(crate::base::io_error::plain(&error)))?;
     let found =
         native_tls::Certificate::stack_from_pem(&pem).map_err(|error| fail(error.to_string()))?;
     if found.is_empty() {

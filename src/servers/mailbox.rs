@@ -17,9 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use crate::base::say;
 use crate::base::regular::{self, Links};
-use crate::modes::report;
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::servers::{Message, Store, Untold};
 
 use kept::{Kept, Stamp};
@@ -116,7 +116,7 @@ impl Mailbox {
             return;
         }
         let plural = if links == 1 { "" } else { "s" };
-        report::warning(&format!(
+        say::warning(&format!(
             "{}: left out {links} symbolic link{plural}: links in a Maildir are not followed",
             self.path.display()
         ));
@@ -205,7 +205,7 @@ fn message(kept: Kept, id: String) -> Message {
 
 /// Tells whoever runs the server what is wrong with a mailbox, or with a file of it.
 fn tell(path: &Path, what: &str, error: &io::Error) -> Untold {
-    report::warning(&format!("{}: {what}: {}", path.display(), plain(error)));
+    say::warning(&format!("{}: {what}: {}", path.display(), plain(error)));
     Untold
 }
 

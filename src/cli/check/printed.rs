@@ -6,6 +6,8 @@ use std::path::Path;
 use owo_colors::Stream;
 
 use super::{CheckArgs, Run, SEVERAL};
+use crate::base::say;
+use crate::base::files;
 use crate::analysis::finding::Level;
 use crate::analysis::lint;
 use crate::base::exit::Exit;
@@ -15,8 +17,7 @@ use crate::modes::check::across::ACROSS;
 use crate::modes::check::{Need, PROBES};
 use crate::modes::plan::Plan;
 use crate::modes::report::findings::{self, Format, Judged, Verdict};
-use crate::modes::report::{self, shown};
-use crate::transcript::file;
+use crate::base::say::shown;
 
 pub(super) fn print(args: &CheckArgs, plan: &Plan, run: &Run, log: &Path) -> Exit {
     let mut out = stdio::output();
@@ -38,7 +39,7 @@ pub(super) fn print(args: &CheckArgs, plan: &Plan, run: &Run, log: &Path) -> Exi
         (None, true) => Exit::Refused,
         (None, false) => run.gap.unwrap_or(Exit::Well),
     };
-    report::written(&result, exit)
+    say::written(&result, exit)
 }
 
 fn people(
@@ -160,7 +161,7 @@ fn people(
         PROBES.len()
     )?;
     if verdicts.len() > count(Verdict::Skipped) {
-        writeln!(out, "transcripts in {}", shown(&file::shorten(log)))?;
+        writeln!(out, "transcripts in {}", shown(&files::shorten(log)))?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use super::ask::prompt;
 use super::terminal;
 use super::view::shown;
 use super::{Console, Next};
+use crate::base::say;
 use crate::analysis::console_input::Action;
 use crate::analysis::goal::Goal;
 use crate::analysis::help::wrap;
@@ -13,7 +14,6 @@ use crate::base::style::Paint;
 use crate::modes::learn::course::Course;
 use crate::modes::learn::lesson::WIDEST;
 use crate::modes::plan::Plan;
-use crate::modes::report;
 use crate::reading::dialogue::Place;
 use crate::servers::fault;
 use crate::transcript::Item;
@@ -43,7 +43,7 @@ impl Console {
             return Ok(());
         };
         let plan = course.begin(args).map_err(|error| {
-            report::error(&error.to_string(), error.hint());
+            say::error(&error.to_string(), error.hint());
             Exit::Usage
         })?;
         let secrets = std::mem::take(&mut self.plan.secrets);
@@ -52,7 +52,7 @@ impl Console {
         shown(&self.shown).is_lenient = !course.lesson().diagnosis().is_empty();
         self.tell_task();
         self.open().map_err(|failure| {
-            report::error(&failure.to_string(), failure.hint().as_deref());
+            say::error(&failure.to_string(), failure.hint().as_deref());
             failure.exit()
         })?;
         self.get_ready();

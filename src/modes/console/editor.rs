@@ -21,6 +21,7 @@ use rustyline::{
 use super::drawn::{Pen, has_controls};
 use super::screen::Screen;
 use super::{masking, paging};
+use crate::base::files;
 use crate::analysis::console_input::{self, OWN, Typed};
 use crate::analysis::help;
 use crate::base::escape;
@@ -233,7 +234,7 @@ impl Editor {
         let is_new = self.rustyline.add_history_entry(line).unwrap_or(false);
         if let Some(path) = self.history.as_ref().filter(|_| is_new) {
             if let Some(folder) = path.parent() {
-                let _ = file::make_folder(folder);
+                let _ = files::make_folder(folder);
             }
             // A history that can't be kept is no reason to stop.
             let _ = self.rustyline.append_history(path);

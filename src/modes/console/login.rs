@@ -6,10 +6,10 @@ use super::Console;
 use super::editor::{Input, know};
 use super::terminal;
 use super::view::shown;
+use crate::base::say;
 use crate::base::style::Paint;
 use crate::modes::login::{self, LoginError, Next, Talker, Told, Way};
 use crate::modes::plan::{self, NO_TLS};
-use crate::modes::report;
 use crate::net::engine::{Order, Risk, Standing};
 use crate::net::password::{self, PasswordError};
 use crate::net::target::Target;
@@ -113,7 +113,7 @@ impl Console {
 
 impl Talker for Console {
     fn say(&mut self, shown_as: &str, line: &[u8]) -> bool {
-        self.screen.print(&format!("{}\n", report::shown(shown_as)));
+        self.screen.print(&format!("{}\n", say::shown(shown_as)));
         self.send(line);
         self.await_reply();
         true
@@ -154,7 +154,7 @@ impl Talker for Console {
     }
 
     fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
-        let prompt = format!("password of {} (not shown): ", report::shown(user));
+        let prompt = format!("password of {} (not shown): ", say::shown(user));
         let interrupts = self.interrupts.clone();
         let mut ask = || terminal::ask_unseen(&prompt, &interrupts);
         let secret = password::find(

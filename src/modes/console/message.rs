@@ -8,11 +8,11 @@ use std::sync::Arc;
 use super::Console;
 use super::spool::Spool;
 use super::view::{Mode, Shown, shown};
+use crate::base::files;
 use crate::analysis::mail::{self, DECODED_MAX};
 use crate::base::style::Paint;
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::pop3::stuffing::Unstuffer;
-use crate::transcript::file;
 
 /// How many octets are un-stuffed at once.
 const BLOCK: usize = 64 * 1024;
@@ -86,7 +86,7 @@ impl Console {
             None => format!("{number}.eml"),
             Some(part) => format!("{number}.{part}"),
         };
-        let path = file::file_at(Path::new(path.trim()), name);
+        let path = files::file_at(Path::new(path.trim()), name);
         let path = path.as_path();
         // Before anything is fetched: on a real server that may mark the message as read.
         if let Err(error) = is_free(path) {
@@ -188,13 +188,13 @@ impl Console {
 
 /// Whether a file of this name can be made.
 fn is_free(path: &Path) -> io::Result<()> {
-    file::create(path)?;
+    files::create(path)?;
     std::fs::remove_file(path)
 }
 
 /// Writes a file that does not exist yet; returns its octets.
 fn write_new(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<u64> {
-    let mut file = file::create(path)?;
+    let mut file = files::create(path)?;
     write(&mut file)?;
     file.sync_all()?;
     file.metadata().map(|found| found.len())

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use crate::base::files;
 use crate::transcript::file;
 
 /// What a learner has done.
@@ -47,7 +48,7 @@ impl Progress {
             return Err(io::Error::other("there is no home folder"));
         };
         if let Some(folder) = path.parent() {
-            file::make_folder(folder)?;
+            files::make_folder(folder)?;
         }
         let mut file = std::fs::OpenOptions::new()
             .append(true)

@@ -187,7 +187,7 @@ fn keep(session: &mut Vec<Exchange>, part: Part) {
 
 /// Plays an attempt at a server of the lesson, and judges what came.
 fn play(lesson: &Lesson, attempt: Attempt, way: &Solution) -> Result<(Goals, Answers), String> {
-    let plain = |error: std::io::Error| crate::net::dial::plain(&error);
+    let plain = |error: std::io::Error| crate::base::io_error::plain(&error);
     let folder = tempfile::tempdir().map_err(plain)?;
     let args = SessionArgs {
         log: Some(folder.path().to_owned()),

@@ -10,7 +10,8 @@ use super::talk::Talk;
 use super::{Outcome, SERVER};
 use crate::base::service::Service;
 use crate::modes::serve::tls::Handshake;
-use crate::net::dial::{dial, plain};
+use crate::base::io_error::plain;
+use crate::net::dial::dial;
 use crate::net::tls::{self, TlsError};
 use crate::pop3::tracker::{Side, Status};
 
@@ -199,7 +200,7 @@ impl Talk<'_> {
             Err(error) => {
                 self.tape.event(&format!("upstream tls failed: {error}"));
                 if let Some(hint) = &error.hint {
-                    crate::modes::report::warning(&format!("{}: {error}; {hint}", shared.target));
+                    crate::base::say::warning(&format!("{}: {error}; {hint}", shared.target));
                 }
                 Err(error)
             }

@@ -13,7 +13,7 @@ use super::tape::Tape;
 use super::{CLIENT, Outcome, SERVER, Shared};
 use crate::base::figures;
 use crate::base::service::Service;
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::pop3::tracker::{Awaited, Side, State};
 
 /// How many octets are read at once.

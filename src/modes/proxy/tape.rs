@@ -45,7 +45,7 @@ impl<'a> Tape<'a> {
             }
             Err(error) => shared.lose_log(&format!(
                 "{peer}: no transcript: {}",
-                crate::net::dial::plain(&error)
+                crate::base::io_error::plain(&error)
             )),
         }
         recorder.event(&format!("connected {peer}"), 0);
@@ -156,7 +156,7 @@ impl<'a> Tape<'a> {
 
     fn tell_trouble(&mut self) {
         if let Some(error) = self.recorder.take_failure() {
-            let why = crate::net::dial::plain(&error);
+            let why = crate::base::io_error::plain(&error);
             let peer = &self.peer;
             self.shared.lose_log(&format!(
                 "{peer}: the transcript can't be written any more: {why}"

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::base::exit::Exit;
 use crate::modes::plan::Failure;
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::net::engine::Risk;
 use crate::net::mistake::Mistake;
 use crate::net::password::PasswordError;

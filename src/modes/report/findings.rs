@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use serde::Serialize;
 
-use super::shown;
+use crate::base::say::shown;
 use crate::analysis::finding::{Finding, Level, Sight};
 use crate::base::escape;
 use crate::base::style::{Paint, Style};

@@ -3,10 +3,10 @@
 use zeroize::Zeroizing;
 
 use super::{Script, is_settled};
+use crate::base::say;
 use crate::base::exit::Exit;
 use crate::modes::answers::hear;
 use crate::modes::login::{self, LoginError, Next, TRIES_MAX, Talker, Told, Way};
-use crate::modes::report;
 use crate::net::engine::{Order, Risk, Standing};
 use crate::net::password::{self, PasswordError};
 use crate::net::target::Target;
@@ -26,7 +26,7 @@ impl Script<'_> {
         if let (LoginError::Stopped, Some(exit)) = (&error, early_end) {
             return Err(exit);
         }
-        report::error(&format!("{place}: {error}"), error.hint());
+        say::error(&format!("{place}: {error}"), error.hint());
         // A server that is told `*` refuses: that is not why.
         Err(match (early_end, error) {
             (Some(exit), _) => exit,
@@ -44,7 +44,7 @@ impl Script<'_> {
 
 impl Talker for Script<'_> {
     fn say(&mut self, shown_as: &str, line: &[u8]) -> bool {
-        report::note(&format!("sending: {shown_as}"));
+        say::note(&format!("sending: {shown_as}"));
         let sent = self.send_now(line);
         let sent = sent.and_then(|()| self.settle());
         self.early_end = sent.err();
@@ -57,7 +57,7 @@ impl Talker for Script<'_> {
     }
 
     fn note(&self, text: &str) {
-        report::note(text);
+        say::note(text);
     }
 
     fn standing(&self) -> Option<Standing> {
@@ -107,18 +107,18 @@ impl Talker for Script<'_> {
         let name = next.name;
         if !is_allowed {
             let warning = next.warning().unwrap_or_default();
-            report::note(&format!("{name} is not tried: {warning}"));
+            say::note(&format!("{name} is not tried: {warning}"));
             return false;
         }
         if next.is_doubtful || next.refused >= TRIES_MAX {
             return false;
         }
         let count = next.refused + 1;
-        report::note(&format!(
+        say::note(&format!(
             "trying {name}, login {count} of {TRIES_MAX} at most"
         ));
         if let Some(explanation) = next.explanation {
-            report::note(explanation);
+            say::note(explanation);
         }
         true
     }

@@ -6,11 +6,12 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 
 use super::lines::Event;
+use crate::base::say;
 use crate::base::escape;
 use crate::base::stdio;
 use crate::modes::answers::{Heard, hear};
 use crate::modes::report;
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::net::engine::{Ending, Greeting, News, Standing, Watcher};
 use crate::pop3::tracker::Cut;
 use crate::transcript::recorder::Seen;
@@ -34,7 +35,7 @@ impl Printer {
         if let Err(error) = stdio::print(octets) {
             if error.kind() != ErrorKind::BrokenPipe && !self.is_full.swap(true, Ordering::Relaxed)
             {
-                report::error(
+                say::error(
                     &format!("standard output: {}", plain(&error)),
                     Some("the transcript holds what came; write the replies elsewhere"),
                 );

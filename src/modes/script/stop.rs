@@ -2,8 +2,8 @@
 
 use super::Script;
 use super::lines::Lines;
+use crate::base::say;
 use crate::modes::plan::NO_TLS;
-use crate::modes::report;
 use crate::net::engine::{Greeting, Refusal, Standing};
 
 /// Why a script has stopped.
@@ -17,7 +17,7 @@ pub(super) struct Stop {
 impl Stop {
     /// Says why, where the script goes on.
     pub(super) fn warn(self) {
-        report::warning(&self.what);
+        say::warning(&self.what);
     }
 
     /// Says it, and how many lines were not sent: `waiting` that had been taken, and those that are left.
@@ -36,7 +36,7 @@ impl Stop {
             true => " (--keep-going continues)",
             false => "",
         };
-        report::error(&format!("{}{unsent}{more}{way}", self.what), self.hint);
+        say::error(&format!("{}{unsent}{more}{way}", self.what), self.hint);
     }
 }
 

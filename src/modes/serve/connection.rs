@@ -288,6 +288,6 @@ fn failure(error: &io::Error) -> Outcome {
         io::ErrorKind::BrokenPipe
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted => Outcome::HungUp,
-        _ => Outcome::Lost(crate::net::dial::plain(error)),
+        _ => Outcome::Lost(crate::base::io_error::plain(error)),
     }
 }

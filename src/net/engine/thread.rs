@@ -15,7 +15,7 @@ use super::turns::Queue;
 use super::{Ending, FAREWELL, Greeting, News, Order, SOCKET, Shared, Standing, Waits, Watcher};
 use crate::base::service::Service;
 use crate::net::Stream;
-use crate::net::dial::plain;
+use crate::base::io_error::plain;
 use crate::net::mistake;
 use crate::net::tls::{self, TlsError, TlsSettings};
 use crate::pop3::tracker::{Awaited, Cut, LineEnd, Role, Side, State};
