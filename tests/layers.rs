@@ -92,7 +92,10 @@ fn an_import_is_seen_however_it_is_written() {
         BTreeMap::from([
             ("base/mod.rs".to_owned(), "pub mod low;".to_owned()),
             ("base/low.rs".to_owned(), text.to_owned()),
-            ("net/mod.rs".to_owned(), "pub mod high;\npub use high::Thing;".to_owned()),
+            (
+                "net/mod.rs".to_owned(),
+                "pub mod high;\npub use high::Thing;".to_owned(),
+            ),
             ("net/high.rs".to_owned(), "pub struct Thing;".to_owned()),
         ])
     };
@@ -119,8 +122,14 @@ fn an_import_is_seen_however_it_is_written() {
 #[test]
 fn a_circle_is_seen_through_a_re_export() {
     let tree = BTreeMap::from([
-        ("net/mod.rs".to_owned(), "mod a;\nmod b;\npub use a::A;".to_owned()),
-        ("net/a.rs".to_owned(), "use super::b;\npub struct A;".to_owned()),
+        (
+            "net/mod.rs".to_owned(),
+            "mod a;\nmod b;\npub use a::A;".to_owned(),
+        ),
+        (
+            "net/a.rs".to_owned(),
+            "use super::b;\npub struct A;".to_owned(),
+        ),
         ("net/b.rs".to_owned(), "use super::A;".to_owned()),
     ]);
     assert_eq!(Graph::of(&tree).circles(), [["net::a", "net::b"]]);
@@ -138,7 +147,14 @@ fn below_the_edge_there_is_no_socket_file_clock_or_printing() {
         "owo_colors",
     ];
     // Where the files of transcripts and maildrops are, and what all of the program prints through.
-    let edge = ["base/", "net/", "modes/", "cli/", "transcript/file.rs", "servers/mailbox"];
+    let edge = [
+        "base/",
+        "net/",
+        "modes/",
+        "cli/",
+        "transcript/file.rs",
+        "servers/mailbox",
+    ];
     for (path, text) in folder("src") {
         if edge.iter().any(|start| path.starts_with(start)) || path.contains("tests") {
             continue;

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use clap_complete::{Shell, generate};
 
-use crate::base::say;
 use crate::base::exit::Exit;
+use crate::base::say;
 use crate::base::stdio;
 
 /// What stands under the help.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::find::{Found, Search, find};
-use crate::base::say;
 use crate::base::exit::Exit;
+use crate::base::say;
 use crate::modes::console;
 use crate::modes::plan::{Plan, SessionArgs, TlsArgs};
 use crate::modes::script;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use owo_colors::Stream;
 
-use crate::base::say;
 use crate::analysis::diff::{self, Level, Options, Recording, Told};
 use crate::base::exit::Exit;
 use crate::base::reread::{Reading, Twice};
+use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 use crate::modes::report::differences::{Printer, WIDE};

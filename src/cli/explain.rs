@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use crate::base::say;
 use crate::analysis::explain::{self, Context};
 use crate::base::exit::Exit;
+use crate::base::say;
 use crate::base::stdio;
 
 /// What stands under the help.

@@ -4,8 +4,8 @@ use std::io::BufRead;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::base::say;
 use crate::base::exit::Exit;
+use crate::base::say;
 use crate::net::dns::{self, DnsError};
 use crate::net::srv::{self, Answer, Record, Service};
 use crate::net::target::Target;

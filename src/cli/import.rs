@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::redact::Safe;
-use crate::base::say;
-use crate::base::files;
 use crate::base::exit::Exit;
-use crate::base::stdio;
+use crate::base::files;
 use crate::base::io_error::plain;
+use crate::base::say;
+use crate::base::stdio;
 use crate::reading::import::{self, FILE_MAX, Format, Made, Options, Patterns, Source};
 use crate::transcript::file;
 

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use owo_colors::Stream;
 
-use crate::base::say;
 use crate::analysis::finding::Level;
 use crate::analysis::lint::{self, Lint, Rule};
 use crate::base::exit::Exit;
+use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 use crate::modes::report::findings::{self, Format, Judged};

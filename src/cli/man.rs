@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap_mangen::Man;
 
-use crate::base::say;
-use crate::base::files;
 use crate::base::exit::Exit;
-use crate::base::stdio;
+use crate::base::files;
 use crate::base::io_error::plain;
+use crate::base::say;
+use crate::base::stdio;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\

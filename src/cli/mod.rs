@@ -25,9 +25,9 @@ use clap::builder::Resettable;
 use clap::{CommandFactory, Parser, Subcommand};
 use owo_colors::Stream;
 
-use crate::base::say;
 use crate::base::escape;
 use crate::base::exit::Exit;
+use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 use crate::transcript::secret::typing_errors;

@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{connect, serving};
-use crate::base::say;
 use crate::base::exit::Exit;
+use crate::base::say;
 use crate::modes::plan::{Plan, SessionArgs};
 use crate::modes::serve::{ServeOptions, Serving};
 use crate::net::target::Target;

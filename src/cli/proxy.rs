@@ -8,11 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::serving;
-use crate::base::io_error::plain;
-use crate::base::say;
-use crate::base::files;
 use crate::base::exit::Exit;
 use crate::base::figures::read_size;
+use crate::base::files;
+use crate::base::io_error::plain;
+use crate::base::say;
 use crate::base::stdio;
 use crate::modes::plan::{MAX_SIZE, TlsArgs, seconds};
 use crate::modes::proxy::{IDLE, Outcome, ProxyEvent, ProxyOptions, Proxying};

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::base::say;
-use crate::base::files;
 use crate::base::escape;
 use crate::base::exit::Exit;
-use crate::base::stdio;
+use crate::base::files;
 use crate::base::io_error::plain;
+use crate::base::say;
+use crate::base::stdio;
 use crate::reading::redact::{Options, Redactor};
 use crate::transcript::elide::Bodies;
 use crate::transcript::secret::Hider;

@@ -7,10 +7,10 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::serving::{self, Failure};
-use crate::base::io_error::plain;
-use crate::base::say;
 use crate::base::exit::Exit;
+use crate::base::io_error::plain;
 use crate::base::regular::{self, Links};
+use crate::base::say;
 use crate::base::stdio;
 use crate::modes::serve::{AUTOLOGOUT, Brake, MOST_CONNECTIONS, Recording, ServeOptions, Serving};
 use crate::reading::dialogue::Parts;

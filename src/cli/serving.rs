@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::base::say;
-use crate::base::files;
 use crate::base::exit::Exit;
+use crate::base::files;
+use crate::base::io_error::plain;
+use crate::base::say;
 use crate::base::stdio;
 use crate::modes::serve::{Certificate, ServeEvent, Serving};
-use crate::base::io_error::plain;
 use crate::servers::fault::{self, Fault};
 use crate::transcript::file::LogPlace;
 use crate::transcript::secret::typing_errors;

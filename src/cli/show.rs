@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use owo_colors::Stream;
 
 use self::folder::Folder;
-use crate::base::say;
-use crate::base::files;
 use crate::analysis::lint::{self, Lint};
 use crate::analysis::show::html::{Page, Survey};
 use crate::analysis::show::messages::Messages;
@@ -18,11 +16,13 @@ use crate::analysis::show::svg::Drawing;
 use crate::analysis::show::timeline::Timeline;
 use crate::analysis::show::{Canvas, Rows, Terminal};
 use crate::base::exit::Exit;
+use crate::base::files;
+use crate::base::io_error::plain;
 use crate::base::reread::Twice;
+use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 use crate::modes::console::lines;
-use crate::base::io_error::plain;
 use crate::reading::dialogue::{Told, Walker};
 use crate::transcript::text::{ParseError, Reader};
 

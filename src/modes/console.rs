@@ -28,10 +28,10 @@ use std::time::Duration;
 
 use owo_colors::Stream;
 
-use crate::base::say;
-use crate::base::files;
 use crate::analysis::console_input::{self, Typed};
 use crate::base::exit::Exit;
+use crate::base::files;
+use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Paint, Style};
 use crate::modes::learn::course::Course;

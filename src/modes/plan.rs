@@ -7,11 +7,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::base::files;
 use crate::base::exit::Exit;
 use crate::base::figures::read_size;
-use crate::base::style::ColorChoice;
+use crate::base::files;
 use crate::base::io_error::plain;
+use crate::base::style::ColorChoice;
 use crate::net::dial::Route;
 use crate::net::engine::{Connection, OpenError, Order, Standing, Waits, Watcher};
 use crate::net::password::{self, PasswordArgs, PasswordError};

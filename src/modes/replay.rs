@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-use crate::base::files;
 use crate::base::exit::Exit;
+use crate::base::files;
 use crate::modes::answers::{Heard, hear};
 use crate::modes::plan::{self, Failure, Plan};
 use crate::net::engine::{

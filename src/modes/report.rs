@@ -3,8 +3,6 @@
 pub mod differences;
 pub mod findings;
 
-
-
 use crate::base::figures;
 use crate::base::say;
 use crate::base::stdio;
@@ -118,4 +116,3 @@ pub fn awaiting(awaited: &Awaited) -> String {
         Awaited::Terminator(verb) => format!("CRLF . CRLF, the end of the reply to {verb}"),
     }
 }
-

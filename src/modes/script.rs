@@ -13,17 +13,17 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::base::say;
-use crate::base::files;
 use crate::analysis::console_input::{self, Action, Own, Typed};
 use crate::analysis::help;
 use crate::base::escape;
 use crate::base::exit::Exit;
+use crate::base::files;
+use crate::base::io_error::plain;
+use crate::base::say;
 use crate::base::stdio;
 use crate::modes::answers::{Heard, hear};
 use crate::modes::login::Way;
 use crate::modes::plan::{self, NO_TLS, Plan};
-use crate::base::io_error::plain;
 use crate::net::engine::{Connection, Ending, Greeting, Order, Refusal, Risk, Standing, Turns};
 use crate::pop3::command::{Command, Effect, Shape};
 use crate::pop3::tracker::{Cut, State};
@@ -178,9 +178,7 @@ impl Script<'_> {
             match typed {
                 Typed::Wire(octets) => self.gather(&octets, number)?,
                 Typed::Help(b"") => say::own(&help::overview(None)),
-                Typed::Help(topic) => {
-                    say::own(&help::topic(&String::from_utf8_lossy(topic), 80))
-                }
+                Typed::Help(topic) => say::own(&help::topic(&String::from_utf8_lossy(topic), 80)),
                 Typed::NotOwn(word) => {
                     let meant = console_input::meant(word);
                     let meant =

@@ -4,9 +4,9 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use super::dial::{dial_through};
-use crate::base::io_error::plain;
+use super::dial::dial_through;
 use super::timed;
+use crate::base::io_error::plain;
 use crate::net::srv::{self, Answer, AnswerError};
 use crate::net::target::Target;
 use crate::net::upstream_proxy::Proxy;

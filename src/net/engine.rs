@@ -18,10 +18,10 @@ use zeroize::Zeroizing;
 
 use super::Stream;
 use super::dial::{DialError, Dialled, Route, reach};
-use crate::base::io_error::plain;
 use super::mistake::Mistake;
 use super::tls::{TlsError, TlsFacts, TlsSettings};
 use crate::base::figures;
+use crate::base::io_error::plain;
 use crate::net::target::Target;
 use crate::pop3::command::Shape;
 use crate::pop3::tracker::{Awaited, Cut, State, Status};

@@ -4,8 +4,8 @@ use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::base::io_error::plain;
 use super::timed;
+use crate::base::io_error::plain;
 use crate::net::target::Target;
 use crate::net::upstream_proxy::{Proxy, ProxyError, Step, Talk};
 

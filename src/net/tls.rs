@@ -396,8 +396,9 @@ pub fn read_identity(certificate: &Path, key: &Path) -> Result<native_tls::Ident
         ),
         heard: None,
     };
-    let read =
-        |path: &Path| std::fs::read(path).map_err(|error| fail(path, crate::base::io_error::plain(&error)));
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|error| fail(path, crate::base::io_error::plain(&error)))
+    };
     let (certificate_pem, key_pem) = (read(certificate)?, zeroize::Zeroizing::new(read(key)?));
     native_tls::Identity::from_pkcs8(&certificate_pem, &key_pem)
         .map_err(|error| fail(certificate, error.to_string()))

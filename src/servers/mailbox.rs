@@ -17,9 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use crate::base::say;
-use crate::base::regular::{self, Links};
 use crate::base::io_error::plain;
+use crate::base::regular::{self, Links};
+use crate::base::say;
 use crate::servers::{Message, Store, Untold};
 
 use kept::{Kept, Stamp};

@@ -63,7 +63,8 @@ impl Graph {
     pub(super) fn circles(&self) -> Vec<Vec<String>> {
         let mut next: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         let is_part = |one: &str, other: &str| {
-            one.strip_prefix(other).is_some_and(|rest| rest.starts_with("::"))
+            one.strip_prefix(other)
+                .is_some_and(|rest| rest.starts_with("::"))
         };
         for edge in self.edges.iter().filter(|edge| !edge.is_test) {
             if !is_part(&edge.from, &edge.to) && !is_part(&edge.to, &edge.from) {
@@ -82,10 +83,15 @@ impl Graph {
             }
             seen
         };
-        let reach: BTreeMap<&str, BTreeSet<&str>> =
-            next.keys().map(|module| (*module, reachable(module))).collect();
+        let reach: BTreeMap<&str, BTreeSet<&str>> = next
+            .keys()
+            .map(|module| (*module, reachable(module)))
+            .collect();
         let mut circles = BTreeSet::new();
-        for (module, found) in reach.iter().filter(|(module, found)| found.contains(*module)) {
+        for (module, found) in reach
+            .iter()
+            .filter(|(module, found)| found.contains(*module))
+        {
             let circle: Vec<String> = found
                 .iter()
                 .filter(|other| reach.get(*other).is_some_and(|back| back.contains(module)))
@@ -110,7 +116,9 @@ fn resolve(
     exports: &BTreeMap<&Path, Vec<Path>>,
     depth: usize,
 ) -> Option<Path> {
-    let length = (1..=path.len()).rev().find(|length| sources.contains_key(&path[..*length]))?;
+    let length = (1..=path.len())
+        .rev()
+        .find(|length| sources.contains_key(&path[..*length]))?;
     let found = path[..length].to_vec();
     let Some(name) = path.get(length).filter(|_| depth < 8) else {
         return Some(found);
@@ -134,8 +142,11 @@ fn resolve(
 
 impl Source {
     fn of(text: &str) -> Self {
-        let noise = r#"(?s)//[^\n]*|/\*.*?\*/|b?r#".*?"#|b?"(?:\\.|[^"\\])*"|b?'(?:\\[^\n]{1,8}?|[^\\'\n])'"#;
-        let code = Regex::new(noise).unwrap().replace_all(text, " ").into_owned();
+        let noise = r##"(?s)//[^\n]*|/\*.*?\*/|b?r#".*?"#|b?"(?:\\.|[^"\\])*"|b?'(?:\\[^\n]{1,8}?|[^\\'\n])'"##;
+        let code = Regex::new(noise)
+            .unwrap()
+            .replace_all(text, " ")
+            .into_owned();
         let tests = code.find("#[cfg(test)]").unwrap_or(code.len());
         Self { code, tests }
     }
@@ -149,19 +160,14 @@ impl Source {
 
     /// The absolute paths that the module names, and where.
     fn paths(&self, module: &Path) -> Vec<(usize, Path)> {
+        let inner = [module.as_slice(), &["tests".to_owned()]].concat();
         let mut found = Vec::new();
-        let uses = Regex::new(r"(?s)\buse\s+([^;]*);").unwrap();
-        for one in uses.captures_iter(&self.code) {
+        let paths = Regex::new(r"(?s)\buse\s+([^;]*);|\b((?:crate|super)(?:::\w+)+)").unwrap();
+        for one in paths.captures_iter(&self.code) {
             let at = one.get(0).unwrap().start();
-            let mut module = module.clone();
-            if at >= self.tests {
-                module.push("tests".to_owned());
-            }
-            found.extend(expand(&one[1], &module).into_iter().map(|path| (at, path)));
-        }
-        let inline = Regex::new(r"\b(?:crate|super)(?:::\w+)+").unwrap();
-        for one in inline.find_iter(&self.code) {
-            found.extend(expand(one.as_str(), module).into_iter().map(|path| (one.start(), path)));
+            let module = if at >= self.tests { &inner } else { module };
+            let tree = one.get(1).or(one.get(2)).unwrap().as_str();
+            found.extend(expand(tree, module).into_iter().map(|path| (at, path)));
         }
         found
     }
@@ -171,7 +177,9 @@ impl Source {
 fn expand(tree: &str, module: &Path) -> Vec<Path> {
     let mut flat = Vec::new();
     flatten("", tree, &mut flat);
-    flat.iter().filter_map(|path| absolute(path, module)).collect()
+    flat.iter()
+        .filter_map(|path| absolute(path, module))
+        .collect()
 }
 
 fn flatten(before: &str, tree: &str, flat: &mut Vec<String>) {
@@ -184,9 +192,8 @@ fn flatten(before: &str, tree: &str, flat: &mut Vec<String>) {
         return;
     };
     let before = format!("{before}{}", &tree[..open]);
-    let inner = tree[open + 1..].trim_end().trim_end_matches('}');
-    // The last brace may have closed an inner tree: cut at commas outside all braces instead.
-    let inner = &tree[open + 1..open + 1 + matching(&tree[open + 1..]).unwrap_or(inner.len())];
+    let inner = &tree[open + 1..];
+    let inner = &inner[..matching(inner).unwrap_or(inner.len())];
     let (mut depth, mut start) = (0_usize, 0);
     for (at, c) in inner.char_indices().chain([(inner.len(), ',')]) {
         match c {

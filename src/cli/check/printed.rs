@@ -6,18 +6,18 @@ use std::path::Path;
 use owo_colors::Stream;
 
 use super::{CheckArgs, Run, SEVERAL};
-use crate::base::say;
-use crate::base::files;
 use crate::analysis::finding::Level;
 use crate::analysis::lint;
 use crate::base::exit::Exit;
+use crate::base::files;
+use crate::base::say;
+use crate::base::say::shown;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Paint, Style};
 use crate::modes::check::across::ACROSS;
 use crate::modes::check::{Need, PROBES};
 use crate::modes::plan::Plan;
 use crate::modes::report::findings::{self, Format, Judged, Verdict};
-use crate::base::say::shown;
 
 pub(super) fn print(args: &CheckArgs, plan: &Plan, run: &Run, log: &Path) -> Exit {
     let mut out = stdio::output();

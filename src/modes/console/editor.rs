@@ -21,10 +21,10 @@ use rustyline::{
 use super::drawn::{Pen, has_controls};
 use super::screen::Screen;
 use super::{masking, paging};
-use crate::base::files;
 use crate::analysis::console_input::{self, OWN, Typed};
 use crate::analysis::help;
 use crate::base::escape;
+use crate::base::files;
 use crate::base::style::{Paint, Style};
 use crate::pop3::command::{Command, Kind, States, Words};
 use crate::pop3::tracker::{Role, State};

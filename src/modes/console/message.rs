@@ -8,10 +8,10 @@ use std::sync::Arc;
 use super::Console;
 use super::spool::Spool;
 use super::view::{Mode, Shown, shown};
-use crate::base::files;
 use crate::analysis::mail::{self, DECODED_MAX};
-use crate::base::style::Paint;
+use crate::base::files;
 use crate::base::io_error::plain;
+use crate::base::style::Paint;
 use crate::pop3::stuffing::Unstuffer;
 
 /// How many octets are un-stuffed at once.

@@ -12,8 +12,8 @@ use super::stls::{self, Capabilities};
 use super::tape::Tape;
 use super::{CLIENT, Outcome, SERVER, Shared};
 use crate::base::figures;
-use crate::base::service::Service;
 use crate::base::io_error::plain;
+use crate::base::service::Service;
 use crate::pop3::tracker::{Awaited, Side, State};
 
 /// How many octets are read at once.

@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::base::exit::Exit;
-use crate::modes::plan::Failure;
 use crate::base::io_error::plain;
+use crate::modes::plan::Failure;
 use crate::net::engine::Risk;
 use crate::net::mistake::Mistake;
 use crate::net::password::PasswordError;

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use serde::Serialize;
 
-use crate::base::say::shown;
 use crate::analysis::finding::{Finding, Level, Sight};
 use crate::base::escape;
+use crate::base::say::shown;
 use crate::base::style::{Paint, Style};
 
 /// How findings are printed.

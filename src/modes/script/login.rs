@@ -3,8 +3,8 @@
 use zeroize::Zeroizing;
 
 use super::{Script, is_settled};
-use crate::base::say;
 use crate::base::exit::Exit;
+use crate::base::say;
 use crate::modes::answers::hear;
 use crate::modes::login::{self, LoginError, Next, TRIES_MAX, Talker, Told, Way};
 use crate::net::engine::{Order, Risk, Standing};

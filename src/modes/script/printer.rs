@@ -6,12 +6,12 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 
 use super::lines::Event;
-use crate::base::say;
 use crate::base::escape;
+use crate::base::io_error::plain;
+use crate::base::say;
 use crate::base::stdio;
 use crate::modes::answers::{Heard, hear};
 use crate::modes::report;
-use crate::base::io_error::plain;
 use crate::net::engine::{Ending, Greeting, News, Standing, Watcher};
 use crate::pop3::tracker::Cut;
 use crate::transcript::recorder::Seen;
