@@ -6,6 +6,7 @@
 pub mod capabilities;
 pub mod codes;
 pub mod compare;
+mod known_text;
 mod malformed;
 pub mod mechanisms;
 pub mod profiles;

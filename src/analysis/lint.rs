@@ -13,6 +13,7 @@ pub mod facts;
 pub mod heard;
 pub mod known;
 mod malformed;
+mod predicates;
 mod rfc1460;
 mod rfc1939;
 mod rfc1939_data;
@@ -28,17 +29,20 @@ mod rfc5034;
 mod rfc5322;
 mod rfc6856;
 mod security;
+mod site;
 mod tls;
 mod transport;
 pub mod waiting;
+mod words;
 
 use std::io::BufRead;
 
 pub use body::Body;
 use broken::Broken;
 pub use cut::NAMES;
-pub use heard::{Ended, Heard, List, Role, Spot};
+pub use heard::{Ended, Heard};
 pub use known::Known;
+pub use site::{List, Role, Spot};
 
 use crate::analysis::finding::{Finding, Level, Sight};
 use crate::pop3::tracker::{LineEnd, Side};
@@ -467,7 +471,7 @@ impl Ear {
 
     fn exchange(&mut self, exchange: &Exchange, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
         let sent = exchange.sent.as_ref();
-        if exchange.is_torn && !rfc1939::is_foreign_greeting(exchange) {
+        if exchange.is_torn && !predicates::is_foreign_greeting(exchange) {
             self.data = None;
             return self.known.torn(&Ended::new(exchange, None));
         }

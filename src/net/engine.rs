@@ -1,6 +1,7 @@
 //! The thread that owns a connection: it reads, records, shows, and sends what it is told to.
 
 mod near;
+mod send_queue;
 mod thread;
 mod trust;
 mod turns;
@@ -28,9 +29,9 @@ use crate::pop3::tracker::{Awaited, Cut, State, Status};
 use crate::transcript::event::OUT_OF_STEP;
 use crate::transcript::recorder::{Recorder, Seen};
 use near::Nearness;
+use send_queue::Queue;
 use thread::Engine;
 pub use trust::{Greeting, Refusal, Risk};
-use turns::Queue;
 
 const SOCKET: Token = Token(0);
 const ORDERS: Token = Token(1);

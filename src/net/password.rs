@@ -10,9 +10,6 @@ use crate::base::io_error::plain;
 use crate::net::netrc;
 use crate::net::shell;
 
-/// The environment variable that may hold the password.
-pub const VARIABLE: &str = "POPTALK_PASSWORD";
-
 /// Where a password may come from.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct PasswordArgs {
@@ -74,7 +71,7 @@ pub fn find(
     if let Some(path) = &args.password_file {
         return of_file(path).map_err(|why| PasswordError::File(path.clone(), why));
     }
-    if let Some(value) = std::env::var_os(VARIABLE) {
+    if let Some(value) = std::env::var_os(shell::PASSWORD_VARIABLE) {
         return Ok(Zeroizing::new(value.into_encoded_bytes()));
     }
     if let Some(password) = of_netrc(host, user)? {
@@ -94,9 +91,8 @@ pub fn at_hand(args: &PasswordArgs) -> Option<Zeroizing<Vec<u8>>> {
     match (&args.password_command, &args.password_file) {
         (Some(_), _) => None,
         (None, Some(path)) => path.is_file().then(|| of_file(path).ok())?,
-        (None, None) => {
-            std::env::var_os(VARIABLE).map(|value| Zeroizing::new(value.into_encoded_bytes()))
-        }
+        (None, None) => std::env::var_os(shell::PASSWORD_VARIABLE)
+            .map(|value| Zeroizing::new(value.into_encoded_bytes())),
     }
 }
 

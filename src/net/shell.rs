@@ -2,8 +2,10 @@
 
 use std::process::Command;
 
-use crate::net::password;
 use crate::net::upstream_proxy;
+
+/// The environment variable that may hold the password.
+pub const PASSWORD_VARIABLE: &str = "POPTALK_PASSWORD";
 
 /// The command that runs `program` in the shell.
 #[must_use]
@@ -16,7 +18,7 @@ pub fn command(program: &str) -> Command {
     let mut command = Command::new(shell);
     command
         .args([flag, program])
-        .env_remove(password::VARIABLE)
+        .env_remove(PASSWORD_VARIABLE)
         .env_remove(upstream_proxy::VARIABLE);
     command
 }

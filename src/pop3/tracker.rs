@@ -12,11 +12,11 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use crate::pop3::command::{Effect, Shape};
 use data::Data;
 use gap::{FirstReply, Gap};
-pub use line::{LINE_MAX, LineEnd};
+pub use line::LINE_MAX;
 use line::{Lines, is_continuation};
 pub use sent::Sent;
 pub use status::Status;
-pub use step::{Role, Side, State, Step};
+pub use step::{LineEnd, Role, Side, State, Step};
 
 /// What the tracker waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]

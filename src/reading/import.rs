@@ -6,6 +6,7 @@
 
 mod conversation;
 mod curl;
+mod curl_connections;
 mod dialects;
 mod dump;
 mod exchange;

@@ -2,6 +2,7 @@
 //! writes, does the TLS handshake and watches the time.
 
 mod auth;
+mod login;
 mod opened;
 mod reply;
 mod rows;
@@ -53,7 +54,7 @@ impl Account {
 
     /// The names that may log in.
     fn users(&self) -> impl Iterator<Item = &str> {
-        let refused = rows::REFUSALS.iter().map(|row| row.user);
+        let refused = login::REFUSALS.iter().map(|row| row.user);
         let refused = refused.filter(|_| self.is_practice);
         std::iter::once(self.user.as_str()).chain(refused)
     }

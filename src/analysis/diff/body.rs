@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::io::{Read, Seek};
 
 use super::align::{Alike, Run, Window, align};
+use super::mark::push_mark;
 use super::mark::{Shown, both};
-use super::pair::push_mark;
 use super::recording::{Again, DataLine};
 use super::uidl::Numbers;
 use super::{Change, LINES, Level, OCTETS, Options, Unreadable, unreadable};

@@ -1,5 +1,6 @@
 //! Lines that differ, as text for people, with the words that changed.
 
+use super::Change;
 use std::time::Instant;
 
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
@@ -134,4 +135,13 @@ fn words(text: &str) -> Vec<&str> {
         rest = behind;
     }
     words
+}
+
+/// Adds a line that differs, as long as there is room; the rest is counted.
+pub(super) fn push_mark(change: &mut Change, mark: Mark) {
+    if change.marks.len() < super::MARKS {
+        change.marks.push(mark);
+    } else {
+        change.hidden += 1;
+    }
 }

@@ -1,5 +1,6 @@
 //! Two parts that stand side by side: where they differ, at a level.
 
+use super::mark::push_mark;
 use std::io::{Read, Seek};
 
 use super::body::{self, Kinds};
@@ -532,13 +533,4 @@ fn without_stamp(pieces: &[Piece]) -> Vec<Piece> {
         }
     }
     kept
-}
-
-/// The lines of one side that are told.
-pub(super) fn push_mark(change: &mut Change, mark: Mark) {
-    if change.marks.len() < super::MARKS {
-        change.marks.push(mark);
-    } else {
-        change.hidden += 1;
-    }
 }

@@ -2,7 +2,8 @@
 
 use crate::base::service::Service;
 
-use super::{Context, Explained, Part, quoted, reply, said, texts};
+use super::known_text::known_text;
+use super::{Context, Explained, Part, quoted, said, texts};
 
 const ASK_AGAIN: &str =
     "QUIT and connect again; if it stays, show the transcript to the administrator.";
@@ -55,7 +56,7 @@ pub(super) fn explain(line: &str, context: &Context) -> Option<Explained> {
         "RFC 1939 §3",
     )];
     if let Some(found) = texts::find_line(line) {
-        parts.push(reply::known_text(line, &found));
+        parts.push(known_text(line, &found));
     }
     Some(Explained {
         parts,

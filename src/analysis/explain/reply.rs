@@ -1,5 +1,6 @@
 //! A reply line: its status indicator, its response code, its text.
 
+use super::known_text::known_text;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -153,40 +154,6 @@ fn positive_text(bare: &str, rest: &str, sign: Status, context: &Context) -> Opt
     let row = profiles::of_text(rest).or_else(|| profiles::of_text(bare));
     row.map(|row| alike(bare, row))
         .or_else(|| numbers(bare, context.command()))
-}
-
-/// Explains a text that a row knows whole.
-pub(super) fn known_text(text: &str, found: &texts::Found) -> Part {
-    let names: Vec<&str> = found
-        .origins
-        .iter()
-        .map(|origin| origin.who)
-        .filter(|who| !who.is_empty())
-        .collect();
-    let verb = if found.is_of_client() {
-        "printed by"
-    } else {
-        "seen with"
-    };
-    let is_common = found.origins.len() > names.len();
-    let who = match (names.as_slice(), is_common) {
-        ([], _) => String::new(),
-        (names, true) => format!(" ({verb} {} and others)", listed(names)),
-        (names, false) => format!(" ({verb} {})", listed(names)),
-    };
-    let mut sources: Vec<&str> = found.origins.iter().map(|origin| origin.source).collect();
-    sources.dedup();
-    said(
-        format!("{}{who}: {}", quoted(text), found.meaning.means),
-        found.meaning.cause,
-        found.meaning.next,
-        &sources.join("; "),
-    )
-}
-
-/// Names in a row: `a, b, c`.
-fn listed(names: &[&str]) -> String {
-    names.join(", ")
 }
 
 /// A text that no row knows whole, but whose words often mean something.

@@ -1,5 +1,6 @@
 //! A word of the protocol: a command, a capability, a response code, a mechanism, a server's name. One word can be several.
 
+use super::known_text::known_text;
 use super::{
     Context, Explained, Part, capabilities, codes, mechanisms, profiles, quoted, reply, said, texts,
 };
@@ -49,7 +50,7 @@ pub(super) fn explain(text: &str, context: &Context) -> Explained {
     parts.extend(profiles::named(text).map(reply::profile));
     if parts.is_empty() {
         let found = texts::find(text, text, None, false);
-        parts.extend(found.map(|found| reply::known_text(text, &found)));
+        parts.extend(found.map(|found| known_text(text, &found)));
         parts.extend(profiles::of_text(text).map(|row| reply::alike(text, row)));
     }
     let is_known = !parts.is_empty();

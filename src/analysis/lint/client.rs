@@ -409,7 +409,7 @@ pub(super) const RULES: &[Rule] = &[
             let tag = tag_for(row.verb).filter(|_| !row.source.starts_with("RFC 1939"))?;
             // The list may differ in each phase; inside TLS, STLS is worse.
             let list = known.announced.get(known.phase)?.as_ref()?;
-            let is_listed = super::known::has_tag(list, tag);
+            let is_listed = super::words::has_tag(list, tag);
             let is_worse = row.verb == "STLS" && known.is_tls;
             heard.when(!is_listed && !is_worse, "a command that CAPA does not list")
         })],

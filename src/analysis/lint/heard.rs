@@ -1,95 +1,11 @@
 //! What a rule is shown: a line with its role, or a finished exchange; and how it says where a rule is broken.
 
-use super::{Body, Known};
+use super::words::{behind_status, code, digest, number};
+use super::{Body, List, Role, Spot};
 use crate::pop3::command::{Command, Data, Words};
 use crate::pop3::tracker::{LineEnd, Sent, Side, Status};
 use crate::reading::dialogue::{Exchange, LINE_KEPT, Line, Measures, Place};
 use crate::transcript::Piece;
-
-/// The lines of a list of capabilities that are judged by their words; real lists have two dozen.
-const NAMED_MAX: u64 = 1000;
-
-/// What a line is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// The server's first line.
-    Greeting,
-    /// The first line of a reply.
-    Status,
-    /// A challenge of the server inside AUTH.
-    Challenge,
-    /// What the server sends although nothing was asked.
-    Unrequested,
-    /// Octets between the server's `+OK` to STLS and the handshake; the text is empty.
-    Injected,
-    /// A line of a listing.
-    Listed(List),
-    /// A command of the client.
-    Command,
-    /// The client's answer to a challenge.
-    Response,
-}
-
-impl Role {
-    /// Whether the server sent it.
-    #[must_use]
-    pub fn is_servers(self) -> bool {
-        !matches!(self, Self::Command | Self::Response)
-    }
-}
-
-/// What a listing lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum List {
-    /// CAPA (RFC 2449 §5).
-    Capabilities,
-    /// LIST: scan listings (RFC 1939 §5).
-    Scan,
-    /// UIDL: unique-id listings (RFC 1939 §7).
-    Unique,
-    /// LANG (RFC 6856 §3.2).
-    Languages,
-    /// Another one.
-    Other,
-}
-
-impl List {
-    /// What the multi-line reply to this command lists; None when it is a message.
-    #[must_use]
-    pub fn of(sent: &Sent) -> Option<Self> {
-        match sent.command().map(|row| (row.verb, row.data)) {
-            Some(("CAPA", _)) => Some(Self::Capabilities),
-            Some(("LIST", _)) => Some(Self::Scan),
-            Some(("UIDL", _)) => Some(Self::Unique),
-            Some(("LANG", _)) => Some(Self::Languages),
-            Some((_, Data::Lines)) => None,
-            _ => Some(Self::Other),
-        }
-    }
-}
-
-/// Where a rule is broken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spot {
-    /// The row.
-    pub place: Place,
-    /// The octets that were seen.
-    pub octets: Vec<u8>,
-    /// What was found, for people.
-    pub what: String,
-}
-
-impl Spot {
-    /// A spot without octets.
-    #[must_use]
-    pub fn at(place: Place, what: impl Into<String>) -> Self {
-        Self {
-            place,
-            octets: Vec::new(),
-            what: what.into(),
-        }
-    }
-}
 
 /// A line that passes.
 #[derive(Debug, Clone, Copy)]
@@ -170,13 +86,6 @@ impl<'a> Heard<'a> {
         Some(text).filter(|text| !text.is_empty())
     }
 
-    /// The same, as long as the list is one that people read: a list without end must not take for ever to judge.
-    #[must_use]
-    pub fn named_capability(&self, known: &Known) -> Option<&'a str> {
-        self.capability()
-            .filter(|_| known.listing.lines < NAMED_MAX)
-    }
-
     /// Whether it begins as a record of TLS does: an alert, or a handshake.
     #[must_use]
     pub fn is_tls_record(&self) -> bool {
@@ -218,60 +127,11 @@ fn verb(sent: Option<&Sent>) -> &'static str {
     sent.and_then(Sent::command).map_or("", |row| row.verb)
 }
 
-/// What stands behind `+OK` or `-ERR` and a blank.
-#[must_use]
-pub fn behind_status(line: &[u8]) -> Option<&[u8]> {
-    let start = |word: &str| {
-        let (head, rest) = line.split_at_checked(word.len())?;
-        head.eq_ignore_ascii_case(word.as_bytes()).then_some(rest)
-    };
-    let rest = start("+OK").or_else(|| start("-ERR"))?;
-    match rest.split_first() {
-        None => Some(rest),
-        Some((b' ', rest)) => Some(rest),
-        Some(_) => None,
-    }
-}
-
-/// The response code in brackets at the start of a status line's text, in upper case.
-#[must_use]
-pub fn code(line: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(behind_status(line)?).ok()?;
-    let (code, _) = text.strip_prefix('[')?.split_once(']')?;
-    Some(code.to_ascii_uppercase())
-}
-
-/// A number of digits only.
-#[must_use]
-pub fn number(word: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(word).ok()?;
-    let is_number = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
-    is_number.then(|| text.parse().unwrap_or(u64::MAX))
-}
-
 /// The lines behind the header that a TOP asks for.
 pub(super) fn top_lines(sent: &Sent) -> Option<u64> {
     let is_top = sent.command().is_some_and(|row| row.verb == "TOP");
     let word = Words::of(sent.arguments()).nth(1).filter(|_| is_top)?;
     number(word)
-}
-
-/// Two numbers at the start of a text, with exactly one blank between, and what follows.
-#[must_use]
-pub fn two_numbers(text: &[u8]) -> Option<(u64, u64, &[u8])> {
-    let (first, rest) = field(text);
-    let (second, rest) = field(rest.strip_prefix(b" ")?);
-    Some((number(first)?, number(second)?, rest))
-}
-
-/// The octets up to the next blank, and the rest with that blank.
-#[must_use]
-pub fn field(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text
-        .iter()
-        .position(|octet| *octet == b' ')
-        .unwrap_or(text.len());
-    text.split_at(end)
 }
 
 /// An exchange that has ended.
@@ -403,7 +263,7 @@ impl<'a> Ended<'a> {
     #[must_use]
     pub fn name(&self) -> Option<u64> {
         let name = self.arguments().next().filter(|_| self.verb == "USER")?;
-        Some(super::known::digest(name))
+        Some(digest(name))
     }
 
     /// The name of the mechanism of an AUTH, in upper case.

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub use super::facts::{Fetched, Last, Listing, Message, Odd};
-use super::heard::{field, number, two_numbers};
 use super::waiting::Waiting;
+use super::words::{digest, field, has_tag, number, two_numbers};
 use super::{Heard, List, Role};
 use crate::pop3::command::{States, Words};
 use crate::pop3::sasl;
@@ -174,6 +174,18 @@ pub struct Known {
     pub(super) client_row: Place,
     /// The row of the last SASL response that was malformed and hidden.
     pub(super) malformed_response: Option<Place>,
+}
+
+/// The lines of a list of capabilities that are judged by their words; real lists have two dozen.
+const NAMED_MAX: u64 = 1000;
+
+impl<'a> Heard<'a> {
+    /// The name of a capability, as long as the list is one that people read: a list without end must not take for ever to judge.
+    #[must_use]
+    pub fn named_capability(&self, known: &Known) -> Option<&'a str> {
+        self.capability()
+            .filter(|_| known.listing.lines < NAMED_MAX)
+    }
 }
 
 impl Known {
@@ -543,32 +555,4 @@ impl Known {
     pub fn timestamp(&self) -> Option<&[u8]> {
         sasl::timestamp(self.greeting.as_deref()?)
     }
-}
-
-/// Whether one of these capability lines has this tag.
-#[must_use]
-pub fn has_tag(lines: &[String], tag: &str) -> bool {
-    lines
-        .iter()
-        .any(|line| tag_of(line).eq_ignore_ascii_case(tag))
-}
-
-/// The tag of a capability line.
-#[must_use]
-pub fn tag_of(line: &str) -> &str {
-    line.split_ascii_whitespace().next().unwrap_or_default()
-}
-
-/// A digest of octets, for comparing within one session.
-#[must_use]
-pub fn digest(octets: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    octets.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// The words of octets, for rules that look at more than two.
-#[must_use]
-pub fn words(octets: &[u8]) -> Vec<&[u8]> {
-    Words::of(octets).collect()
 }

@@ -1,6 +1,7 @@
 //! RFC 1460: LAST, which RFC 1725 took out.
 
-use super::heard::{Ended, field, number};
+use super::heard::Ended;
+use super::words::{field, number};
 use super::{Check, Rule};
 use crate::analysis::finding::Level::Info;
 

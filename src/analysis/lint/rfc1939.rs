@@ -1,84 +1,16 @@
 //! RFC 1939, the base protocol: greeting, status lines, and what comes unasked.
 
-use super::heard::{behind_status, two_numbers};
+use super::predicates::{Fault, fault};
 use super::known::Odd;
+use super::words::{behind_status, two_numbers};
 use super::{Check, Heard, Known, Role, Rule, Spot};
 use crate::analysis::finding::Level::{Info, Must, Should};
 use crate::base::service::Service;
 use crate::pop3::tracker::{LineEnd, Sent};
 use crate::reading::dialogue::EventKind;
 
-/// What is wrong with the start of a status line or greeting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
-    Tls,
-    Empty,
-    OtherProtocol,
-    Lowercase,
-    Echo,
-    CapaWithoutStatus,
-    OutOfOrder,
-    Malformed,
-    Missing,
-}
-
 /// What two replies to one command are.
 const TWICE: &str = "one more status line than commands";
-
-/// What is wrong with the start of this line; None when nothing is.
-pub(super) fn fault(heard: &Heard<'_>, known: &Known) -> Option<Fault> {
-    if !matches!(heard.role, Role::Greeting | Role::Status) {
-        return None;
-    }
-    let text = heard.text;
-    let has_indicator = behind_status(text).is_some();
-    Some(match text {
-        [] if heard.has_holes => return None,
-        [] if heard.end == LineEnd::None => return None,
-        _ if heard.is_tls_record() => Fault::Tls,
-        [] => Fault::Empty,
-        _ if text.starts_with(b"+OK") && has_indicator => return None,
-        _ if text.starts_with(b"-ERR") && has_indicator => return None,
-        _ if has_indicator => Fault::Lowercase,
-        // It was cut, or goes on with a hole.
-        _ if b"+OK".starts_with(text) || b"-ERR".starts_with(text) => {
-            if heard.end == LineEnd::None || heard.has_holes {
-                return None;
-            }
-            Fault::Malformed
-        }
-        _ if heard.role == Role::Greeting && Service::of_start(text).is_some() => {
-            Fault::OtherProtocol
-        }
-        _ if is_echo(heard.sent, heard.text) => Fault::Echo,
-        _ if heard.verb() == "CAPA" => Fault::CapaWithoutStatus,
-        _ if is_out_of_order(heard, known) => Fault::OutOfOrder,
-        [b'+' | b'-', ..] => Fault::Malformed,
-        _ if starts_with_any(&text.to_ascii_uppercase(), &["OK", "ERR"]) => Fault::Malformed,
-        _ => Fault::Missing,
-    })
-}
-
-/// Whether this is the greeting of another protocol, wherever the recording begins.
-pub(super) fn is_foreign_greeting(exchange: &crate::reading::dialogue::Exchange) -> bool {
-    let line = exchange.status_line.as_ref();
-    exchange.is_greeting && line.is_some_and(|line| Service::of_start(line.head()).is_some())
-}
-
-pub(super) fn starts_with_any(text: &[u8], starts: &[&str]) -> bool {
-    starts
-        .iter()
-        .any(|start| text.starts_with(start.as_bytes()))
-}
-
-/// Whether the numbers that a later command asked for stand where another one's reply belongs.
-fn is_out_of_order(heard: &Heard<'_>, known: &Known) -> bool {
-    let is_list = |verb: &str| matches!(verb, "STAT" | "LIST");
-    !known.is_out_of_step
-        && !is_list(heard.verb())
-        && (known.waiting.has_later("STAT") || known.waiting.has_later("LIST"))
-        && two_numbers(heard.text).is_some()
-}
 
 /// The `-ERR` behind a reply, when `is_known` that the server went on, or that it did not.
 fn parting(known: &Known, is_known: bool, what: &str) -> Option<Spot> {
@@ -88,18 +20,6 @@ fn parting(known: &Known, is_known: bool, what: &str) -> Option<Spot> {
         octets: text.clone(),
         what: what.to_owned(),
     })
-}
-
-/// Whether a status line begins with the command that it answers.
-pub(super) fn is_echo(sent: Option<&Sent>, text: &[u8]) -> bool {
-    let Some(sent) = sent else { return false };
-    let verb = sent.verb();
-    let Some((head, rest)) = text.split_at_checked(verb.len()) else {
-        return false;
-    };
-    !verb.is_empty()
-        && head.eq_ignore_ascii_case(verb.as_bytes())
-        && matches!(rest.first(), None | Some(b' ' | b'+' | b'-'))
 }
 
 /// Whether a line is the client's own, sent back: its line end and length are not the server's.
@@ -155,7 +75,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_err = heard.role == Role::Greeting
                 && known.waiting.is_empty()
                 && heard.text.to_ascii_uppercase().starts_with(b"-ERR");
-            let is_redis = super::transport::is_redis(heard);
+            let is_redis = super::predicates::is_redis(heard);
             heard.when(is_err && !is_redis, "the greeting is -ERR")
         })],
     },
@@ -422,7 +342,7 @@ pub(super) const RULES: &[Rule] = &[
                 )
             }),
             Check::Event(|event, known| {
-                let is_end = super::transport::is_end(event);
+                let is_end = super::predicates::is_end(event);
                 parting(known, is_end, "a line before the server hangs up")
             }),
         ],

@@ -1,66 +1,11 @@
 //! RFC 1939, multi-line data: stuffing, line ends and terminators.
 
+use super::predicates::{Stop, is_answered_inside, message, stop};
 use super::heard::Ended;
 use super::known::Odd;
 use super::{Body, Check, Known, Rule};
 use crate::analysis::finding::Level::{Must, Should};
 use crate::reading::dialogue::EventKind;
-
-/// How the data of a reply stopped without its terminator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// A text line ends with a dot: the terminator may be glued to it.
-    Glued,
-    /// The last octet is a dot alone on its line.
-    DotWithoutEnd,
-    /// The last line is a dot and blanks.
-    Padded,
-    /// Anything else.
-    Open,
-}
-
-/// How a message stopped that has no terminator.
-pub(super) fn stop(ended: &Ended<'_>) -> Option<Stop> {
-    let data = ended.exchange.data.as_ref()?;
-    if ended.has_gap()
-        || data.terminator.is_some()
-        || !ended.is_ok()
-        || data.side == crate::pop3::tracker::Side::Client
-    {
-        return None;
-    }
-    let Some(body) = ended.body else {
-        return Some(Stop::Open);
-    };
-    let line = body.last_line.as_slice();
-    let text = line.strip_suffix(b"\r\n").unwrap_or(line);
-    Some(match text {
-        b"." | b".\r" => Stop::DotWithoutEnd,
-        [b'.', blanks @ ..] if blanks.iter().all(|octet| matches!(octet, b' ' | b'\t')) => {
-            Stop::Padded
-        }
-        [.., b'.'] if line.len() < 120 => Stop::Glued,
-        _ => Stop::Open,
-    })
-}
-
-/// Whether a message that has no end is followed by the reply to the next command. A message may have such lines; but the client sent
-/// its next command, this one line came, and then the connection was closed.
-pub(super) fn is_answered_inside(ended: &Ended<'_>, known: &Known) -> bool {
-    let is_end = matches!(known.event, Some(EventKind::Closed));
-    let Some(body) = message(ended).filter(|_| is_end && stop(ended) == Some(Stop::Open)) else {
-        return false;
-    };
-    let is_next = known.waiting.len() == 2 && body.last.row == known.command_row + 1;
-    let is_status = body.last_line.starts_with(b"+OK") || body.last_line.starts_with(b"-ERR");
-    let line = body.last_line.trim_ascii_end();
-    is_next && is_status && !body.is_cut && super::heard::behind_status(line).is_some()
-}
-
-/// The message of RETR or TOP.
-pub(super) fn message<'a>(ended: &'a Ended<'_>) -> Option<&'a Body> {
-    ended.body.filter(|_| matches!(ended.verb, "RETR" | "TOP"))
-}
 
 pub(super) const RULES: &[Rule] = &[
     // RFC 1939 §3: a multi-line reply ends with CRLF, a dot, CRLF.
@@ -74,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_late = known.event == Some(EventKind::TimedOut) && ended.verb != "CAPA";
             let is_open =
-                stop(ended) == Some(Stop::Open) && !super::transport::is_stall(ended, known);
+                stop(ended) == Some(Stop::Open) && !super::predicates::is_stall(ended, known);
             if is_answered_inside(ended, known) {
                 let what = "the last line of the message answers the next command";
                 return Some(ended.body?.last_spot(what));

@@ -1,7 +1,8 @@
 //! RFC 1939 §5, §7: the listings of STAT, LIST and UIDL, line by line.
 
 use super::facts::Fetched;
-use super::heard::{Heard, field, number, two_numbers};
+use super::heard::Heard;
+use super::words::{field, number, two_numbers};
 use super::{Check, Known, List, Role, Rule};
 use crate::analysis::finding::Level::{Info, Must, Should};
 use crate::pop3::tracker::LineEnd;
@@ -42,7 +43,7 @@ fn has_odd_blanks(text: &[u8]) -> bool {
 
 /// The text with one blank in place of many.
 fn squeezed(text: &[u8]) -> Vec<u8> {
-    super::known::words(text).join(&b' ')
+    super::words::words(text).join(&b' ')
 }
 
 fn is_negative(word: &[u8]) -> bool {
@@ -52,7 +53,7 @@ fn is_negative(word: &[u8]) -> bool {
 
 /// A run of one record behind another without line end.
 fn is_run_together(text: &[u8], octets: u64) -> bool {
-    let words = super::known::words(text);
+    let words = super::words::words(text);
     let numbers = words.iter().filter(|word| number(word).is_some()).count();
     octets > 200 || (words.len() > 3 && numbers > 2)
 }
@@ -64,7 +65,7 @@ fn twin(heard: &Heard<'_>, known: &Known) -> Option<(u64, u64)> {
     let other = known
         .listing
         .unique_ids
-        .get(&super::known::digest(id))
+        .get(&super::words::digest(id))
         .filter(|_| !id.is_empty())?;
     let message = number(field(text).0)?;
     (message != *other).then_some((message, *other))
@@ -299,7 +300,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, _| {
             let text = unique(heard).filter(|_| heard.role != Role::Status)?;
-            let words = super::known::words(text);
+            let words = super::words::words(text);
             let first = words.first()?;
             heard.when(
                 number(first).is_none() && !is_run_together(text, heard.octets),
@@ -317,7 +318,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, _| {
             let text = unique(heard)?;
-            let words = super::known::words(text);
+            let words = super::words::words(text);
             let is_bare = matches!(words.as_slice(), [first] if number(first).is_some());
             heard.when(is_bare, "a message number without a unique-id")
         })],

@@ -1,8 +1,9 @@
 //! RFC 1939, messages: what RETR and TOP send, against each other and against LIST.
 
-use super::heard::{Ended, field, number};
+use super::heard::Ended;
 use super::known::{Fetched, HUGE_LINES};
-use super::rfc1939_data::message;
+use super::predicates::message;
+use super::words::{field, number};
 use super::{Check, Known, Rule, Spot};
 use crate::analysis::finding::Level::{Info, Must, Should};
 

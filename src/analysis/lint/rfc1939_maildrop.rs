@@ -1,7 +1,8 @@
 //! RFC 1939, the maildrop: what STAT, LIST, UIDL, DELE, RSET and QUIT say about it must fit together.
 
-use super::heard::{Ended, field, number, two_numbers};
+use super::heard::Ended;
 use super::rfc1939_listing::{drop_listing, scan, unique};
+use super::words::{field, number, two_numbers};
 use super::{Check, Known, Rule, Spot};
 use crate::analysis::finding::Level::{Info, Must, Should};
 use crate::reading::dialogue::EventKind;
@@ -238,7 +239,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             let (first, rest) = field(unique(heard)?);
             let before = known.messages.get(&number(first)?)?.unique_id?;
-            let is_other = super::known::digest(rest.trim_ascii_start()) != before;
+            let is_other = super::words::digest(rest.trim_ascii_start()) != before;
             heard.when(
                 is_other && known.marked.is_empty(),
                 "another unique-id than before",
@@ -364,7 +365,7 @@ pub(super) const RULES: &[Rule] = &[
                 || known.is_behind_refused_option()
                 || known.is_answered_in_message;
             ended.when(
-                is_silent && !is_refused && super::transport::is_cut(known),
+                is_silent && !is_refused && super::predicates::is_cut(known),
                 "no reply to QUIT",
             )
         })],

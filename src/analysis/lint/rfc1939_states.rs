@@ -1,7 +1,8 @@
 //! RFC 1939, commands and states: what is allowed where, message numbers, APOP.
 
-use super::heard::{Ended, code, field, number};
-use super::rfc1939::starts_with_any;
+use super::heard::Ended;
+use super::predicates::starts_with_any;
+use super::words::{code, field, number};
 use super::{Check, Known, Role, Rule};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
 

@@ -1,8 +1,8 @@
 //! RFC 2449: CAPA.
 
 use super::Ended;
-use super::known::{has_tag, tag_of};
-use super::rfc1939::{Fault, fault};
+use super::predicates::{Fault, fault};
+use super::words::{has_tag, tag_of};
 use super::{Check, Known, List, Role, Rule};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
 use crate::reading::dialogue::EventKind;

@@ -1,7 +1,8 @@
 //! RFC 2449: status lines, response codes, long commands, pipelining.
 
-use super::heard::{Ended, code};
-use super::rfc1939::{Fault, fault};
+use super::heard::Ended;
+use super::predicates::{Fault, fault};
+use super::words::code;
 use super::{Check, Known, Role, Rule};
 use crate::analysis::explain::codes;
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
@@ -205,7 +206,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_length = known.takes_nobody && !is_name;
             let is_length = is_length || ended.text().is_some_and(speaks_of_length);
             let is_refused = ended.is_err() && is_length;
-            let is_cut = ended.exchange.status_line.is_none() && super::transport::is_cut(known);
+            let is_cut = ended.exchange.status_line.is_none() && super::predicates::is_cut(known);
             let what = match is_refused {
                 true => "is refused",
                 false => "ends the connection",

@@ -21,7 +21,7 @@ pub(super) const RULES: &[Rule] = &[
                 // A refused CAPA lists nothing.
                 && ended.is_ok()
                 && !known.listing.has_holes
-                && !super::known::has_tag(&known.listing.capabilities, "STLS");
+                && !super::words::has_tag(&known.listing.capabilities, "STLS");
             ended.when(
                 // Seen: nginx 1.22 takes it out of the list itself once USER was sent.
                 was_there && is_gone && !known.is_tls && known.users == 0,

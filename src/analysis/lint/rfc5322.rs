@@ -1,6 +1,6 @@
 //! RFC 5322: which octets stand in messages, and how long their lines are.
 
-use super::rfc1939_data::message;
+use super::predicates::message;
 use super::{Check, Rule};
 use crate::analysis::finding::Level::{Info, Should};
 

@@ -1,7 +1,7 @@
 //! RFC 6856: UTF8 and LANG.
 
-use super::heard::field;
-use super::rfc1939_data::message;
+use super::predicates::message;
+use super::words::field;
 use super::{Check, Heard, Known, List, Role, Rule};
 use crate::analysis::finding::Level::{Info, Must, Should};
 

@@ -256,7 +256,7 @@ pub(super) const RULES: &[Rule] = &[
                     && is_first
                     && !was_offered(known);
                 ended.when(
-                    is_open && !super::known::has_tag(&known.listing.capabilities, "STLS"),
+                    is_open && !super::words::has_tag(&known.listing.capabilities, "STLS"),
                     "no STLS in the list",
                 )
             }),
@@ -295,5 +295,5 @@ fn was_offered(known: &Known) -> bool {
         .announced
         .iter()
         .flatten()
-        .any(|lines| super::known::has_tag(lines, "STLS"))
+        .any(|lines| super::words::has_tag(lines, "STLS"))
 }

@@ -1,51 +1,11 @@
 //! Time, ends of connections, and other services on the port.
 
-use super::rfc1939::{Fault, fault};
+use super::predicates::{is_cut, is_end, is_redis, is_stall};
+use super::predicates::{Fault, fault};
 use super::{Check, Ended, Heard, Known, Role, Rule, Spot};
 use crate::analysis::finding::Level::{Info, Must, Should};
 use crate::pop3::tracker::{Side, Status};
 use crate::reading::dialogue::{Event, EventKind};
-
-/// Whether this is how a Redis database answers.
-pub(super) fn is_redis(heard: &Heard<'_>) -> bool {
-    let is_first = matches!(
-        heard.role,
-        Role::Status | Role::Greeting | Role::Unrequested
-    );
-    is_first && memchr::memmem::find(heard.text, b"with args beginning with:").is_some()
-}
-
-/// Whether a large message stopped after its first few octets.
-pub(super) fn is_stall(ended: &Ended<'_>, known: &Known) -> bool {
-    let data = ended
-        .exchange
-        .data
-        .as_ref()
-        .filter(|data| data.terminator.is_none());
-    let listed = ended
-        .number()
-        .and_then(|number| known.messages.get(&number)?.size);
-    let is_message = matches!(ended.verb, "RETR" | "TOP") && !ended.has_gap();
-    is_message
-        && data.zip(listed).is_some_and(|(data, size)| {
-            data.octets <= 4500 && size > data.octets.saturating_add(1000)
-        })
-}
-
-/// Whether the event ends the connection, and not at the client's wish.
-pub(super) fn is_end(event: &Event) -> bool {
-    let is_server = event.kind == EventKind::Closed && !event.text.starts_with("closed by client");
-    is_server || event.kind == EventKind::Lost
-}
-
-/// Whether the exchange was ended by the end of the connection, and not at the client's wish. What a client sends to a server that
-/// turned it away is its own mistake.
-pub(super) fn is_cut(known: &Known) -> bool {
-    matches!(known.event, Some(EventKind::Closed | EventKind::Lost))
-        && !known.is_closed_by_client
-        && !known.is_turned_away
-        && (known.is_greeted || known.is_piece)
-}
 
 /// Whether a command is none of the table, or an empty line.
 fn is_unknown(ended: &Ended<'_>) -> bool {
@@ -339,7 +299,7 @@ pub(super) const RULES: &[Rule] = &[
                 ended.exchange.status.is_none() && ended.exchange.status_line.is_some();
             let is_data_cut = ended.is_ok() && !ended.is_complete() && !ended.has_gap();
             let is_other =
-                super::rfc1939_data::stop(ended) == Some(super::rfc1939_data::Stop::DotWithoutEnd);
+                super::predicates::stop(ended) == Some(super::predicates::Stop::DotWithoutEnd);
             let is_upload = ended
                 .exchange
                 .data
@@ -350,7 +310,7 @@ pub(super) const RULES: &[Rule] = &[
                     && is_cut(known)
                     && !is_other
                     && !is_upload
-                    && !super::rfc1939_data::is_answered_inside(ended, known),
+                    && !super::predicates::is_answered_inside(ended, known),
                 "closed in the middle of a reply",
             )
         })],

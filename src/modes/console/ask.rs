@@ -1,7 +1,8 @@
 //! Asks for a line, and takes what the terminal gives in place of one.
 
 use super::drawn::MASK;
-use super::editor::{Input, LongHelp, know};
+use super::editor::{Input, LongHelp};
+use super::knowledge::know;
 use super::{Console, Keyboard, SILENCE, is_idle};
 use crate::analysis::console_input::{self, Typed};
 use crate::base::escape;

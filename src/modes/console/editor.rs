@@ -1,5 +1,6 @@
 //! The line editor: what Tab offers, what is hinted, and F1.
 
+use super::knowledge::{Knowledge, SharedKnowledge, know};
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -34,61 +35,6 @@ use crate::transcript::secret::Guess;
 
 /// How many lines of history are kept.
 const HISTORY: usize = 1000;
-
-/// What the editor must know of the conversation.
-#[derive(Debug, Default)]
-pub struct Knowledge {
-    /// What the replies told.
-    pub learnt: Learnt,
-    /// The state of the session; None without a connection.
-    pub state: Option<State>,
-    /// The next line is a SASL response.
-    pub expects_response: bool,
-    /// `:send` has begun a line, and its end was not sent.
-    pub is_inside_line: bool,
-    /// What was sent and answered, as far as it says which line is a secret.
-    pub guess: Guess,
-}
-
-impl Knowledge {
-    /// What a typed line is for.
-    fn role(&self) -> Role {
-        if self.expects_response {
-            Role::Response
-        } else {
-            Role::Command
-        }
-    }
-
-    /// Where commands are to be allowed.
-    #[must_use]
-    pub fn states(&self) -> States {
-        match self.state {
-            Some(State::Greeting | State::Authorization) => States::AUTHORIZATION,
-            Some(State::Transaction) => States::TRANSACTION,
-            Some(State::Update) | None => States::BOTH,
-        }
-    }
-
-    /// Takes note that a line goes out.
-    pub fn note_sent(&mut self) {
-        self.is_inside_line = false;
-    }
-
-    /// The offset in octets at which a line becomes secret. Guesses are right everywhere on the way to the screen.
-    #[must_use]
-    pub fn secret_from(&self, line: &str) -> Option<usize> {
-        masking::secret_from(line, self.role(), self.is_inside_line, &self.guess)
-    }
-}
-
-/// Knowledge shared with the thread that learns it.
-pub type SharedKnowledge = Arc<Mutex<Knowledge>>;
-
-/// Locks knowledge.
-pub fn know(knowledge: &SharedKnowledge) -> MutexGuard<'_, Knowledge> {
-    knowledge.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// What came of asking for a line.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::editor::{Input, know};
+use super::editor::Input;
+use super::knowledge::know;
 use super::{Console, Next};
 use crate::base::exit::Exit;
 use crate::base::style::Paint;

@@ -3,7 +3,8 @@
 use zeroize::Zeroizing;
 
 use super::Console;
-use super::editor::{Input, know};
+use super::editor::Input;
+use super::knowledge::know;
 use super::terminal;
 use super::view::shown;
 use crate::base::say;

@@ -1,7 +1,7 @@
 //! `:why`, `:caps` and `:tls`: what the last reply means, what the server announced when, and what TLS agreed.
 
 use super::Console;
-use super::editor::know;
+use super::knowledge::know;
 use super::paging::Output;
 use super::terminal;
 use super::view::shown;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::editor::know;
+use super::knowledge::know;
 use super::terminal;
 use super::view::shown;
 use super::{Console, Next};

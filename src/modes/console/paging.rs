@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::editor::know;
+use super::knowledge::know;
 use super::screen;
 use super::spool::Spool;
 use super::view::{self, Mode, shown};

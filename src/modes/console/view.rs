@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::editor::{SharedKnowledge, know};
 use super::hex;
 use super::judge::Judge;
+use super::knowledge::{SharedKnowledge, know};
 use super::paging;
 use super::screen::Screen;
 use super::spool::Spool;

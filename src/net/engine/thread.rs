@@ -11,7 +11,7 @@ use mio::{Events, Poll};
 use zeroize::Zeroizing;
 
 use super::near::Nearness;
-use super::turns::Queue;
+use super::send_queue::Queue;
 use super::{Ending, FAREWELL, Greeting, News, Order, SOCKET, Shared, Standing, Waits, Watcher};
 use crate::base::io_error::plain;
 use crate::base::service::Service;

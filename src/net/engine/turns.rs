@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use zeroize::Zeroizing;
-
 use super::near::Moment;
 use super::thread::Engine;
 use super::{News, Turns};
@@ -11,39 +9,6 @@ use crate::pop3::tracker::{Side, State};
 
 /// So many octets go out together at most.
 const OUTBOX_FULL: usize = 16 * 1024;
-
-/// Whole lines that wait for their turn.
-#[derive(Default)]
-pub(super) struct Queue {
-    octets: Zeroizing<Vec<u8>>,
-    /// Where the next line starts.
-    at: usize,
-    turns: Option<Turns>,
-}
-
-impl Queue {
-    pub(super) fn push(&mut self, lines: Zeroizing<Vec<u8>>, turns: Turns) {
-        if self.left() == 0 {
-            self.octets = lines;
-            self.at = 0;
-        } else {
-            self.octets.extend_from_slice(&lines);
-        }
-        self.turns = Some(turns);
-    }
-
-    pub(super) fn left(&self) -> usize {
-        self.octets.len() - self.at
-    }
-
-    /// The next line, line end included.
-    fn next(&mut self) -> Option<&[u8]> {
-        let rest = self.octets.get(self.at..)?;
-        let line = rest.get(..=memchr::memchr(b'\n', rest)?)?;
-        self.at += line.len();
-        Some(line)
-    }
-}
 
 impl Engine {
     /// Whether lines go out one after the other, and nobody needs to be told of each.

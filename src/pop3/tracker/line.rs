@@ -1,32 +1,9 @@
 //! Puts the lines of one side together from pieces, with bounded memory.
 
-use super::{Role, Side, Step};
+use super::{LineEnd, Role, Side, Step};
 
 /// The most octets of a line that are handed out as one step. A longer line comes in parts of this many octets.
 pub const LINE_MAX: usize = 8192;
-
-/// How a line ends on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LineEnd {
-    /// CR LF, as the protocol wants it.
-    Crlf,
-    /// A bare LF.
-    Lf,
-    /// Not at all: the line goes on.
-    None,
-}
-
-impl LineEnd {
-    /// The octets of it.
-    #[must_use]
-    pub fn octets(self) -> &'static [u8] {
-        match self {
-            Self::Crlf => b"\r\n",
-            Self::Lf => b"\n",
-            Self::None => b"",
-        }
-    }
-}
 
 /// The line of one side that is being put together.
 #[derive(Debug, Default)]

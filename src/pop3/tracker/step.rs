@@ -1,6 +1,6 @@
 //! What the tracker says about octets: sides, roles, states and steps.
 
-use super::{LineEnd, Sent, Status};
+use super::{Sent, Status};
 
 /// Who sent an octet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +41,29 @@ pub enum State {
     Transaction,
     /// QUIT was answered; the server closes.
     Update,
+}
+
+/// How a line ends on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LineEnd {
+    /// CR LF, as the protocol wants it.
+    Crlf,
+    /// A bare LF.
+    Lf,
+    /// Not at all: the line goes on.
+    None,
+}
+
+impl LineEnd {
+    /// The octets of it.
+    #[must_use]
+    pub fn octets(self) -> &'static [u8] {
+        match self {
+            Self::Crlf => b"\r\n",
+            Self::Lf => b"\n",
+            Self::None => b"",
+        }
+    }
 }
 
 /// One step of the conversation. The octets of all steps of one side, in order and with their line ends, are exactly the

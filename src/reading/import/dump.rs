@@ -1,6 +1,6 @@
 //! `curl --trace` and `--trace-ascii`: blocks of octets with their count, in hex or as text.
 
-use super::curl::Talks;
+use super::curl_connections::Talks;
 use super::lines::{numbered, without_cr};
 use super::{Made, Options, Problem, Source, stamp};
 use crate::pop3::tracker::{LineEnd, Side};

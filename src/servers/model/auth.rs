@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 use crate::pop3::sasl::Mechanism;
 use crate::pop3::sasl::server::{self as sasl, Identity, Known, Verdict, Verifier};
 
+use super::login::log_in_as;
 use super::reply::{Data, Reply};
-use super::rows::log_in_as;
 use super::{Model, Tls, texts};
 
 /// AUTH without an argument is in no RFC, but widely done: the mechanisms, one a line.

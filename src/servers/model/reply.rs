@@ -7,10 +7,7 @@ use crate::pop3::stuffing::Stuffer;
 use crate::servers::maildrop::{Message, Untold};
 
 use super::opened::Opened;
-use super::stream::Stream;
-
-/// About how many octets of data one step brings.
-pub(super) const BLOCK: usize = 16 * 1024;
+use super::stream::{BLOCK, Stream};
 
 /// A reply to one command.
 pub(super) struct Reply {

@@ -1,5 +1,6 @@
 //! The commands that are served: one row each. States and arguments come from the command table.
 
+use super::login::{LOGIN_DELAY, log_in_as, total};
 use std::sync::Arc;
 
 use crate::pop3::command::Command;
@@ -130,40 +131,6 @@ const CAPABILITIES: [&str; 10] = [
     "IMPLEMENTATION poptalk",
 ];
 
-/// An account of the practice server whose login is refused with the right password, so that each code can be seen.
-pub(super) struct Refusal {
-    pub(super) user: &'static str,
-    code: &'static str,
-    text: &'static Text,
-}
-
-/// RFC 2449 §8.1, RFC 3206 §4.
-pub(super) const REFUSALS: [Refusal; 4] = [
-    Refusal {
-        user: "busy",
-        code: "[IN-USE]",
-        text: &texts::IN_USE,
-    },
-    Refusal {
-        user: "hasty",
-        code: "[LOGIN-DELAY]",
-        text: &texts::REFUSED_AS_LATE,
-    },
-    Refusal {
-        user: "ill",
-        code: "[SYS/TEMP]",
-        text: &texts::REFUSED_AS_ILL,
-    },
-    Refusal {
-        user: "closed",
-        code: "[SYS/PERM]",
-        text: &texts::REFUSED_AS_CLOSED,
-    },
-];
-
-/// The seconds of LOGIN-DELAY (RFC 2449 §6.5). They differ from user to user: only one is ever refused.
-const LOGIN_DELAY: u32 = 300;
-
 fn first<'a>(args: &[&'a [u8]]) -> &'a [u8] {
     args.first().copied().unwrap_or_default()
 }
@@ -194,33 +161,6 @@ fn apop(model: &mut Model, args: &[&[u8]]) -> Reply {
     );
     let is_known = model.account.knows(first(args)) && args.get(1) == Some(&digest.as_bytes());
     log_in_as(model, is_known.then_some(first(args)))
-}
-
-/// The end of every login: of the user who has proved to be the one, or of nobody.
-pub(super) fn log_in_as(model: &mut Model, user: Option<&[u8]>) -> Reply {
-    let Some(user) = user else {
-        model.summary.failed_logins = model.summary.failed_logins.saturating_add(1);
-        // RFC 3206 §4: with AUTH-RESP-CODE announced, each refusal of name and password says so.
-        return model.err(&texts::WRONG_LOGIN, &[]).with_code("[AUTH]");
-    };
-    if let Some(refusal) = REFUSALS.iter().find(|row| row.user.as_bytes() == user)
-        && user != model.account.user.as_bytes()
-    {
-        return model
-            .err(refusal.text, &[&LOGIN_DELAY])
-            .with_code(refusal.code);
-    }
-    // RFC 1939 §4: no login without the exclusive lock. RFC 2449 §8.1.1: the code tells that the password was right.
-    let lock = match model.maildrop.lock() {
-        Ok(lock) => lock,
-        Err(Closed::InUse) => return model.err(&texts::IN_USE, &[]).with_code("[IN-USE]"),
-        Err(Closed::Unreadable) => {
-            return model.err(&texts::UNREADABLE, &[]).with_code("[SYS/TEMP]");
-        }
-    };
-    model.opened = Some(Opened::new(lock));
-    model.summary.has_logged_in = true;
-    total(model)
 }
 
 fn stls(model: &mut Model, _: &[&[u8]]) -> Reply {
@@ -283,14 +223,6 @@ fn capa(model: &mut Model, _: &[&[u8]]) -> Reply {
     model
         .ok(&texts::CAPABILITIES_FOLLOW, &[])
         .with_data(Data::Lines(lines))
-}
-
-/// The maildrop in words.
-fn total(model: &Model) -> Reply {
-    match model.opened.as_ref().map(Opened::total).unwrap_or_default() {
-        (1, octets) => model.ok(&texts::ONE_MESSAGE, &[&octets]),
-        (count, octets) => model.ok(&texts::MESSAGES, &[&count, &octets]),
-    }
 }
 
 fn stat(model: &mut Model, _: &[&[u8]]) -> Reply {

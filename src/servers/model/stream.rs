@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind, Read};
 
 use crate::pop3::stuffing::Stuffer;
 
-use super::reply::BLOCK;
+/// About how many octets of data one step brings.
+pub(super) const BLOCK: usize = 16 * 1024;
 
 /// A message that is being read.
 pub(super) struct Stream {

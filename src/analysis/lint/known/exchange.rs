@@ -1,9 +1,9 @@
 //! What a finished exchange adds to what is known, and what one with a gap takes away.
 
-use super::super::heard::{field, number, two_numbers};
-use super::super::{Ended, rfc1939, rfc1939_data, rfc1939_states, rfc5034};
+use super::super::words::{digest, field, number, two_numbers};
+use super::super::{Ended, predicates, rfc1939_states, rfc5034};
 use super::{
-    Fetched, HEADERS_MAX, HUGE_LINES, Known, Last, MESSAGES_MAX, Message, NAMES_MAX, NOBODY, digest,
+    Fetched, HEADERS_MAX, HUGE_LINES, Known, Last, MESSAGES_MAX, Message, NAMES_MAX, NOBODY,
 };
 use crate::pop3::command::{Command, Effect, Standing, States};
 use crate::pop3::tracker::{Sent, Status};
@@ -37,11 +37,11 @@ impl Known {
 
     pub(in crate::analysis::lint) fn exchange(&mut self, ended: &Ended<'_>) {
         let exchange = ended.exchange;
-        self.is_answered_in_message = rfc1939_data::is_answered_inside(ended, self);
+        self.is_answered_in_message = predicates::is_answered_inside(ended, self);
         if rfc5034::is_ok_as_challenge(ended, self) {
             // Whether the server takes the client for logged in is not known from here on.
             (self.is_explained, self.state) = (true, None);
-        } else if rfc1939::is_foreign_greeting(exchange) {
+        } else if predicates::is_foreign_greeting(exchange) {
             self.is_explained = true;
         }
         if exchange.is_greeting {
@@ -77,7 +77,7 @@ impl Known {
                 .is_some_and(is_optional),
             is_oversize: ended.is_oversize(),
             is_garbled: ended.is_garbled(),
-            is_echo: rfc1939::is_echo(exchange.sent.as_ref(), ended.status),
+            is_echo: predicates::is_echo(exchange.sent.as_ref(), ended.status),
             lines: exchange.data.as_ref().map(|data| data.lines),
             row: self.place.row,
         });

@@ -1,0 +1,181 @@
+//! What the rules of several files ask: how a reply starts, how its data stopped, how the connection ended.
+
+use super::words::{behind_status, two_numbers};
+use super::{Body, Ended, Heard, Known, Role};
+use crate::base::service::Service;
+use crate::pop3::tracker::{LineEnd, Sent, Side};
+use crate::reading::dialogue::{Event, EventKind, Exchange};
+
+/// What is wrong with the start of a status line or greeting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    Tls,
+    Empty,
+    OtherProtocol,
+    Lowercase,
+    Echo,
+    CapaWithoutStatus,
+    OutOfOrder,
+    Malformed,
+    Missing,
+}
+
+/// What is wrong with the start of this line; None when nothing is.
+pub(super) fn fault(heard: &Heard<'_>, known: &Known) -> Option<Fault> {
+    if !matches!(heard.role, Role::Greeting | Role::Status) {
+        return None;
+    }
+    let text = heard.text;
+    let has_indicator = behind_status(text).is_some();
+    Some(match text {
+        [] if heard.has_holes => return None,
+        [] if heard.end == LineEnd::None => return None,
+        _ if heard.is_tls_record() => Fault::Tls,
+        [] => Fault::Empty,
+        _ if text.starts_with(b"+OK") && has_indicator => return None,
+        _ if text.starts_with(b"-ERR") && has_indicator => return None,
+        _ if has_indicator => Fault::Lowercase,
+        // It was cut, or goes on with a hole.
+        _ if b"+OK".starts_with(text) || b"-ERR".starts_with(text) => {
+            if heard.end == LineEnd::None || heard.has_holes {
+                return None;
+            }
+            Fault::Malformed
+        }
+        _ if heard.role == Role::Greeting && Service::of_start(text).is_some() => {
+            Fault::OtherProtocol
+        }
+        _ if is_echo(heard.sent, heard.text) => Fault::Echo,
+        _ if heard.verb() == "CAPA" => Fault::CapaWithoutStatus,
+        _ if is_out_of_order(heard, known) => Fault::OutOfOrder,
+        [b'+' | b'-', ..] => Fault::Malformed,
+        _ if starts_with_any(&text.to_ascii_uppercase(), &["OK", "ERR"]) => Fault::Malformed,
+        _ => Fault::Missing,
+    })
+}
+
+/// Whether this is the greeting of another protocol, wherever the recording begins.
+pub(super) fn is_foreign_greeting(exchange: &Exchange) -> bool {
+    let line = exchange.status_line.as_ref();
+    exchange.is_greeting && line.is_some_and(|line| Service::of_start(line.head()).is_some())
+}
+
+pub(super) fn starts_with_any(text: &[u8], starts: &[&str]) -> bool {
+    starts
+        .iter()
+        .any(|start| text.starts_with(start.as_bytes()))
+}
+
+/// Whether the numbers that a later command asked for stand where another one's reply belongs.
+fn is_out_of_order(heard: &Heard<'_>, known: &Known) -> bool {
+    let is_list = |verb: &str| matches!(verb, "STAT" | "LIST");
+    !known.is_out_of_step
+        && !is_list(heard.verb())
+        && (known.waiting.has_later("STAT") || known.waiting.has_later("LIST"))
+        && two_numbers(heard.text).is_some()
+}
+
+/// Whether a status line begins with the command that it answers.
+pub(super) fn is_echo(sent: Option<&Sent>, text: &[u8]) -> bool {
+    let Some(sent) = sent else { return false };
+    let verb = sent.verb();
+    let Some((head, rest)) = text.split_at_checked(verb.len()) else {
+        return false;
+    };
+    !verb.is_empty()
+        && head.eq_ignore_ascii_case(verb.as_bytes())
+        && matches!(rest.first(), None | Some(b' ' | b'+' | b'-'))
+}
+
+/// How the data of a reply stopped without its terminator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// A text line ends with a dot: the terminator may be glued to it.
+    Glued,
+    /// The last octet is a dot alone on its line.
+    DotWithoutEnd,
+    /// The last line is a dot and blanks.
+    Padded,
+    /// Anything else.
+    Open,
+}
+
+/// How a message stopped that has no terminator.
+pub(super) fn stop(ended: &Ended<'_>) -> Option<Stop> {
+    let data = ended.exchange.data.as_ref()?;
+    if ended.has_gap() || data.terminator.is_some() || !ended.is_ok() || data.side == Side::Client {
+        return None;
+    }
+    let Some(body) = ended.body else {
+        return Some(Stop::Open);
+    };
+    let line = body.last_line.as_slice();
+    let text = line.strip_suffix(b"\r\n").unwrap_or(line);
+    Some(match text {
+        b"." | b".\r" => Stop::DotWithoutEnd,
+        [b'.', blanks @ ..] if blanks.iter().all(|octet| matches!(octet, b' ' | b'\t')) => {
+            Stop::Padded
+        }
+        [.., b'.'] if line.len() < 120 => Stop::Glued,
+        _ => Stop::Open,
+    })
+}
+
+/// Whether a message that has no end is followed by the reply to the next command. A message may have such lines; but the client sent
+/// its next command, this one line came, and then the connection was closed.
+pub(super) fn is_answered_inside(ended: &Ended<'_>, known: &Known) -> bool {
+    let is_end = matches!(known.event, Some(EventKind::Closed));
+    let Some(body) = message(ended).filter(|_| is_end && stop(ended) == Some(Stop::Open)) else {
+        return false;
+    };
+    let is_next = known.waiting.len() == 2 && body.last.row == known.command_row + 1;
+    let is_status = body.last_line.starts_with(b"+OK") || body.last_line.starts_with(b"-ERR");
+    let line = body.last_line.trim_ascii_end();
+    is_next && is_status && !body.is_cut && behind_status(line).is_some()
+}
+
+/// The message of RETR or TOP.
+pub(super) fn message<'a>(ended: &'a Ended<'_>) -> Option<&'a Body> {
+    ended.body.filter(|_| matches!(ended.verb, "RETR" | "TOP"))
+}
+
+/// Whether this is how a Redis database answers.
+pub(super) fn is_redis(heard: &Heard<'_>) -> bool {
+    let is_first = matches!(
+        heard.role,
+        Role::Status | Role::Greeting | Role::Unrequested
+    );
+    is_first && memchr::memmem::find(heard.text, b"with args beginning with:").is_some()
+}
+
+/// Whether a large message stopped after its first few octets.
+pub(super) fn is_stall(ended: &Ended<'_>, known: &Known) -> bool {
+    let data = ended
+        .exchange
+        .data
+        .as_ref()
+        .filter(|data| data.terminator.is_none());
+    let listed = ended
+        .number()
+        .and_then(|number| known.messages.get(&number)?.size);
+    let is_message = matches!(ended.verb, "RETR" | "TOP") && !ended.has_gap();
+    is_message
+        && data.zip(listed).is_some_and(|(data, size)| {
+            data.octets <= 4500 && size > data.octets.saturating_add(1000)
+        })
+}
+
+/// Whether the event ends the connection, and not at the client's wish.
+pub(super) fn is_end(event: &Event) -> bool {
+    let is_server = event.kind == EventKind::Closed && !event.text.starts_with("closed by client");
+    is_server || event.kind == EventKind::Lost
+}
+
+/// Whether the exchange was ended by the end of the connection, and not at the client's wish. What a client sends to a server that
+/// turned it away is its own mistake.
+pub(super) fn is_cut(known: &Known) -> bool {
+    matches!(known.event, Some(EventKind::Closed | EventKind::Lost))
+        && !known.is_closed_by_client
+        && !known.is_turned_away
+        && (known.is_greeted || known.is_piece)
+}

@@ -1,0 +1,38 @@
+//! The lines of a script that wait for their turn.
+
+use zeroize::Zeroizing;
+
+use super::Turns;
+
+/// Whole lines that wait for their turn.
+#[derive(Default)]
+pub(super) struct Queue {
+    octets: Zeroizing<Vec<u8>>,
+    /// Where the next line starts.
+    at: usize,
+    pub(super) turns: Option<Turns>,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, lines: Zeroizing<Vec<u8>>, turns: Turns) {
+        if self.left() == 0 {
+            self.octets = lines;
+            self.at = 0;
+        } else {
+            self.octets.extend_from_slice(&lines);
+        }
+        self.turns = Some(turns);
+    }
+
+    pub(super) fn left(&self) -> usize {
+        self.octets.len() - self.at
+    }
+
+    /// The next line, line end included.
+    pub(super) fn next(&mut self) -> Option<&[u8]> {
+        let rest = self.octets.get(self.at..)?;
+        let line = rest.get(..=memchr::memchr(b'\n', rest)?)?;
+        self.at += line.len();
+        Some(line)
+    }
+}

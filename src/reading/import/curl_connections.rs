@@ -1,0 +1,123 @@
+//! The connections of which curl writes, from its lines or its traces.
+
+use super::lines::{Tls, behind, host_port, numbered, text, wire_line, without_cr, word};
+use super::talk::Talk;
+use super::{Made, Options, Problem, Source};
+use crate::pop3::tracker::{LineEnd, Side};
+
+/// The connections that curl tells of.
+pub(super) struct Talks<'a> {
+    options: &'a Options,
+    imported: &'a str,
+    talk: Option<Talk>,
+    tls: Tls,
+    /// When the log spoke of TLS last.
+    tls_us: Option<u64>,
+    made: Vec<Made>,
+    us: Option<u64>,
+}
+
+impl<'a> Talks<'a> {
+    pub(super) fn new(options: &'a Options, imported: &'a str) -> Self {
+        Self {
+            options,
+            imported,
+            talk: None,
+            tls: Tls::default(),
+            tls_us: None,
+            made: Vec::new(),
+            us: None,
+        }
+    }
+
+    /// What comes next was told at this time of a day, in microseconds. A time that is less is of the next day.
+    pub(super) fn at(&mut self, us: u64) {
+        const DAY: u64 = 24 * 60 * 60 * 1_000_000;
+        let last = self.us.unwrap_or(us);
+        let us = last - last % DAY + us;
+        self.us = Some(if us < last { us + DAY } else { us });
+    }
+
+    fn talk(&mut self) -> &mut Talk {
+        let talk = self
+            .talk
+            .get_or_insert_with(|| Talk::new(self.options, &[], self.imported));
+        if let Some(us) = self.us {
+            talk.at(us);
+        }
+        talk
+    }
+
+    /// A line of one side.
+    pub(super) fn line(&mut self, side: Side, line: &[u8], end: LineEnd) {
+        let event = self.tls.take_event();
+        let tls_us = self.tls_us;
+        let talk = self.talk();
+        if let Some(event) = event {
+            match tls_us {
+                Some(us) => talk.event_at(&event, us),
+                None => talk.event(&event),
+            }
+        } else if talk.is_tls_agreed() {
+            talk.event("tls unknown");
+        }
+        talk.line(side, line, end);
+    }
+
+    /// What curl tells besides.
+    pub(super) fn info(&mut self, line: &[u8]) {
+        let line = line.trim_ascii();
+        if line.starts_with(b"SSL ") || line.starts_with(b"subject: ") {
+            self.tls_us = self.us;
+        }
+        if let Some(to) = line.strip_prefix(b"Connected to ") {
+            // `mail.example.org (192.0.2.1) port 110 (#0)`
+            self.end_talk();
+            let port = behind(to, " port ")
+                .map(|port| word(port, b","))
+                .unwrap_or_default();
+            let host = word(to, b"");
+            let address = behind(to, "(").map(|to| word(to, b")")).unwrap_or_default();
+            let head = [("server", host_port(&host, &port))];
+            self.talk = Some(Talk::new(self.options, &head, self.imported));
+            let address = if address.is_empty() { &host } else { &address };
+            let event = format!("connected {}", host_port(address, &port));
+            self.talk().event(&event);
+        } else if let Some(with) = line.strip_prefix(b"SSL connection using ") {
+            // `TLSv1.3 / TLS_AES_256_GCM_SHA384 / X25519 / RSASSA-PSS`
+            self.tls.version = Some(word(with, b""));
+            self.tls.cipher = behind(with, " / ")
+                .map(|rest| word(rest, b""))
+                .unwrap_or_default();
+        } else if let Some(subject) = line.strip_prefix(b"subject: ") {
+            self.tls.subject = text(subject);
+        } else if line.starts_with(b"SSL certificate verify ok") {
+            self.tls.doubt = Some(String::new());
+        } else if let Some(why) = line.strip_prefix(b"SSL certificate verify result: ") {
+            self.tls.doubt = Some(text(why));
+        } else if (line.starts_with(b"Closing connection")
+            || line.starts_with(b"closing connection"))
+            && let Some(talk) = &mut self.talk
+        {
+            talk.data_left_out();
+            talk.event("closed by client");
+        } else if let Some(talk) = &mut self.talk
+            && line.starts_with(b"Connection #")
+        {
+            talk.client_speaks();
+        }
+    }
+
+    /// The transcripts; None when nobody said anything.
+    pub(super) fn finish(mut self) -> Option<Vec<Made>> {
+        self.end_talk();
+        (!self.made.is_empty()).then_some(self.made)
+    }
+
+    fn end_talk(&mut self) {
+        if let Some(mut talk) = self.talk.take().filter(|talk| !talk.is_empty()) {
+            talk.data_left_out();
+            self.made.push(talk.finish());
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The end of every login: the lock on the maildrop, or the reason for a refusal.
+
+use crate::servers::maildrop::Closed;
+
+use super::Model;
+use super::opened::Opened;
+use super::reply::Reply;
+use super::texts::{self, Text};
+
+/// An account of the practice server whose login is refused with the right password, so that each code can be seen.
+pub(super) struct Refusal {
+    pub(super) user: &'static str,
+    code: &'static str,
+    text: &'static Text,
+}
+
+/// RFC 2449 §8.1, RFC 3206 §4.
+pub(super) const REFUSALS: [Refusal; 4] = [
+    Refusal {
+        user: "busy",
+        code: "[IN-USE]",
+        text: &texts::IN_USE,
+    },
+    Refusal {
+        user: "hasty",
+        code: "[LOGIN-DELAY]",
+        text: &texts::REFUSED_AS_LATE,
+    },
+    Refusal {
+        user: "ill",
+        code: "[SYS/TEMP]",
+        text: &texts::REFUSED_AS_ILL,
+    },
+    Refusal {
+        user: "closed",
+        code: "[SYS/PERM]",
+        text: &texts::REFUSED_AS_CLOSED,
+    },
+];
+
+/// The seconds of LOGIN-DELAY (RFC 2449 §6.5). They differ from user to user: only one is ever refused.
+pub(super) const LOGIN_DELAY: u32 = 300;
+
+/// The end of every login: of the user who has proved to be the one, or of nobody.
+pub(super) fn log_in_as(model: &mut Model, user: Option<&[u8]>) -> Reply {
+    let Some(user) = user else {
+        model.summary.failed_logins = model.summary.failed_logins.saturating_add(1);
+        // RFC 3206 §4: with AUTH-RESP-CODE announced, each refusal of name and password says so.
+        return model.err(&texts::WRONG_LOGIN, &[]).with_code("[AUTH]");
+    };
+    if let Some(refusal) = REFUSALS.iter().find(|row| row.user.as_bytes() == user)
+        && user != model.account.user.as_bytes()
+    {
+        return model
+            .err(refusal.text, &[&LOGIN_DELAY])
+            .with_code(refusal.code);
+    }
+    // RFC 1939 §4: no login without the exclusive lock. RFC 2449 §8.1.1: the code tells that the password was right.
+    let lock = match model.maildrop.lock() {
+        Ok(lock) => lock,
+        Err(Closed::InUse) => return model.err(&texts::IN_USE, &[]).with_code("[IN-USE]"),
+        Err(Closed::Unreadable) => {
+            return model.err(&texts::UNREADABLE, &[]).with_code("[SYS/TEMP]");
+        }
+    };
+    model.opened = Some(Opened::new(lock));
+    model.summary.has_logged_in = true;
+    total(model)
+}
+
+/// The maildrop in words.
+pub(super) fn total(model: &Model) -> Reply {
+    match model.opened.as_ref().map(Opened::total).unwrap_or_default() {
+        (1, octets) => model.ok(&texts::ONE_MESSAGE, &[&octets]),
+        (count, octets) => model.ok(&texts::MESSAGES, &[&count, &octets]),
+    }
+}
