@@ -14,6 +14,7 @@ use crate::event::Malformed;
 use crate::tracker::{Role, Side};
 use crate::transcript::{Hole, Piece};
 pub use guess::{Guess, is_response};
+use crate::visible::is_hidden;
 pub use line::flat;
 pub use place::{Place, place, typing_errors};
 pub use store::Secrets;
@@ -481,6 +482,7 @@ impl Hider {
         self.remember_typed(hole, secret.trim_ascii());
         self.remember_typed(hole, unquoted(secret));
         let is_sign = |octet: &u8| octet.is_ascii_whitespace() || b":=".contains(octet);
+        self.remember_typed(hole, without_blanks(secret));
         let sign = secret.iter().take_while(|octet| is_sign(octet)).count();
         self.remember_typed(hole, secret.get(sign..).unwrap_or_default());
         // So does one whose verb had a letter too many.
@@ -556,6 +558,12 @@ impl Hider {
 
 /// Whether a word of a password of several words would not be found by chance in what a server says.
 fn looks_random(word: &[u8]) -> bool {
+/// A secret without the blanks around it that are not ASCII, as a no-break space.
+fn without_blanks(secret: &[u8]) -> &[u8] {
+    let is_blank = |c: char| c.is_whitespace() || is_hidden(c);
+    std::str::from_utf8(secret).map_or(secret, |text| text.trim_matches(is_blank).as_bytes())
+}
+
     let has_letter = word.iter().any(u8::is_ascii_alphabetic);
     let has_other = word.iter().any(|octet| !octet.is_ascii_alphabetic());
     word.len() >= 8 && has_letter && has_other

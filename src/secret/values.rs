@@ -250,13 +250,17 @@ impl Values {
         starts.max().unwrap_or(0)
     }
 
-    /// How many octets at the end are a secret that is in a name, whole, where the word may still go on: only what follows
-    /// says whether it is the secret or the name.
+    /// How many octets at the end are a secret that is in a name or is a plain short word, whole, where the word may still go on:
+    /// only what follows says whether it is the secret, or the name, or a longer word.
     fn open_end(&self, octets: &[u8]) -> usize {
         let mut tail = 0;
         for (value, range, _) in self.places(&Text::of(octets)) {
             let rest = octets.get(range.end..).unwrap_or_default();
-            if value.is_in_name && rest.iter().all(|octet| b"._%+-=".contains(octet)) {
+            let is_open = match value.is_in_name {
+                true => rest.iter().all(|octet| b"._%+-=".contains(octet)),
+                false => value.is_word && rest.is_empty(),
+            };
+            if is_open {
                 tail = tail.max(octets.len() - range.start);
             }
         }
@@ -314,7 +318,8 @@ impl Values {
         let mut found = Vec::new();
         for (value, range, form) in self.places(&Text::of(octets)) {
             let is_shown = value.is_in_name
-                || matches!(form, Form::Plain) && words::is_protocol(octets, &range);
+                || matches!(form, Form::Plain)
+                    && (words::is_protocol(octets, &range) || value.is_inside_word(octets, &range));
             if !is_shown || value.is_said(octets, &range, form) {
                 found.push(Found {
                     range,
