@@ -4,6 +4,8 @@
 
 #[cfg(target_os = "linux")]
 mod random;
+#[cfg(target_os = "linux")]
+mod unread;
 
 use std::io::{BufRead, Read, Write};
 use std::net::{TcpListener, TcpStream};
