@@ -34,6 +34,7 @@ use crate::log;
 use crate::net::engine::{Connection, Standing};
 use crate::net::mistake::SILENT_HINT;
 use crate::report;
+use crate::secret::Recall;
 use crate::session::{Failure, Plan};
 use crate::stdio;
 use crate::style::{ColorChoice, Paint, Style};
@@ -242,13 +243,16 @@ impl Console {
                 }
                 Typed::Help(topic) => {
                     self.remember(&line);
-                    self.help(&String::from_utf8_lossy(topic));
+                    let topic = String::from_utf8_lossy(topic);
+                    let topic = know(&self.knowledge).recall.hide(&topic);
+                    self.help(&topic);
                 }
                 Typed::NotOwn(word) => {
                     let meant = typed::meant(word);
                     let meant =
                         meant.map_or(String::new(), |meant| format!("did you mean `:{meant}`? "));
                     let word = String::from_utf8_lossy(word);
+                    let word = know(&self.knowledge).recall.hide(&word);
                     let text = format!(
                         "no command `:{word}`; {meant}`:help` lists them, `::{word}` sends it to the server"
                     );
@@ -269,7 +273,10 @@ impl Console {
     fn open(&mut self) -> Result<(), Failure> {
         let style = self.screen.style();
         let has_pager = self.has_pager();
-        *know(&self.knowledge) = Knowledge::default();
+        *know(&self.knowledge) = Knowledge {
+            recall: Recall::new(&self.plan.secrets),
+            ..Knowledge::default()
+        };
         shown(&self.shown).forget_reply();
         let view = View::new(
             Arc::clone(&self.screen),

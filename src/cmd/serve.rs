@@ -10,6 +10,7 @@ use super::serving::{self, Failure};
 use crate::bodies::Bodies;
 use crate::dialogue::Parts;
 use crate::exit::Exit;
+use crate::figures::read_size;
 use crate::log::LogPlace;
 use crate::mailbox::Mailbox;
 use crate::net::dial;
@@ -20,6 +21,7 @@ use crate::server::fault::{self, Fault};
 use crate::server::loose::Index;
 use crate::server::script::Pace;
 use crate::server::{Account, Maildrop, Untold};
+use crate::session::MAX_SIZE;
 use crate::stdio;
 use crate::text::{self, ParseError};
 
@@ -71,6 +73,10 @@ pub struct ServeArgs {
     /// What becomes of message data in the transcripts of --log: keep, elide, or elide=LINES
     #[arg(long, value_name = "WHAT", default_value = "keep")]
     bodies: Bodies,
+
+    /// Write no more than this into all transcripts of --log together: octets, or with K, M or G [default: 4G]
+    #[arg(long, value_name = "SIZE", value_parser = read_size, requires = "log")]
+    max_size: Option<u64>,
 
     /// Where to listen for clear text and STLS; port 0 takes a free one
     #[arg(long, alias = "port", value_name = "[ADDR:]PORT", value_parser = serving::listen, default_value = "127.0.0.1:11110")]
@@ -186,6 +192,7 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         maildrop,
         log,
         bodies: args.bodies,
+        max_size: args.max_size.unwrap_or(MAX_SIZE),
         account: Account {
             // Who gives a name or password of their own wants no others beside it.
             is_practice: (&args.user, &args.password) == (&practice.user, &practice.password),

@@ -25,7 +25,7 @@ use crate::command::{Command, Kind, States, Words};
 use crate::help;
 use crate::learnt::Learnt;
 use crate::log;
-use crate::secret::Guess;
+use crate::secret::{Guess, Recall};
 use crate::style::{Paint, Style};
 use crate::tracker::{Role, State};
 use crate::typed::{self, OWN, Typed};
@@ -47,6 +47,8 @@ pub struct Knowledge {
     pub is_inside_line: bool,
     /// What was sent and answered, as far as it says which line is a secret.
     pub guess: Guess,
+    /// What is known to be secret.
+    pub recall: Recall,
 }
 
 impl Knowledge {
@@ -77,7 +79,9 @@ impl Knowledge {
     /// The offset in octets at which a line becomes secret. Guesses are right everywhere on the way to the screen.
     #[must_use]
     pub fn secret_from(&self, line: &str) -> Option<usize> {
-        masking::secret_from(line, self.role(), self.is_inside_line, &self.guess)
+        let placed = masking::secret_from(line, self.role(), self.is_inside_line, &self.guess);
+        let known = self.recall.place(line.as_bytes());
+        placed.into_iter().chain(known).min()
     }
 }
 
@@ -574,6 +578,9 @@ mod tests {
         assert_eq!(auth.secret_from(r":SEND USER a\r\nPASS geheim"), Some(21));
         assert_eq!(auth.secret_from(r":send NOOP\r\n"), None);
         assert_eq!(candidates("pass st", &auth).1, Vec::<String>::new());
+        let known = Knowledge::default();
+        known.recall.learn("pass geheim99");
+        assert_eq!(known.secret_from(":multi geheim99"), Some(7));
         let owed = Knowledge {
             expects_response: true,
             ..Knowledge::default()
