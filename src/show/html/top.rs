@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::{Survey, escaped};
 use crate::figures::{count, duration};
 use crate::finding::Finding;
+use crate::report::findings::other_probes;
 use crate::show::meter::Totals;
 
 /// The head fields and the figures.
@@ -106,6 +107,17 @@ pub(super) fn items(
         }
         if !finding.octets.is_empty() {
             write!(out, "<pre>{}</pre>", escaped(&finding.octets))?;
+        }
+        let others = other_probes(finding);
+        if !others.is_empty() {
+            write!(out, "<p>also in {}</p>", escaped(&others.join(", ")))?;
+        }
+        let files = finding
+            .more
+            .iter()
+            .filter_map(|sight| sight.file.as_deref());
+        for file in files {
+            write!(out, "<p>seen in {}</p>", escaped(file))?;
         }
         if let Some(hint) = &finding.hint {
             write!(out, "<p>{}</p>", escaped(hint))?;
