@@ -54,6 +54,7 @@ pub const ENTRIES: &[&str] = &[
     "data-after-quit",
     "nul-octet",
     "control-bytes",
+    "control-bytes-echoed",
     "eight-bit-status",
     "eight-bit-headers",
     "stat-malformed",
