@@ -218,6 +218,7 @@ pub(super) fn list() -> io::Result<()> {
             Need::Nothing => "",
             Need::Stls => "   (in cleartext, where STLS is announced)",
             Need::NoStls => "   (in cleartext, where STLS is not announced)",
+            Need::Silence => "   (where no greeting comes)",
             Need::User => "   (-u)",
             Need::Login => "   (-u and a password)",
             Need::ClearLogin => {
