@@ -36,6 +36,21 @@ pub struct Finding {
     pub source: &'static str,
 }
 
+impl Finding {
+    /// The other probes of a check in which this was found, each once.
+    #[must_use]
+    pub fn other_probes(&self) -> Vec<&'static str> {
+        let mut probes: Vec<&'static str> = Vec::new();
+        let others = self.more.iter().filter(|sight| sight.file.is_none());
+        for probe in others.filter_map(|sight| sight.probe) {
+            if !probes.contains(&probe) {
+                probes.push(probe);
+            }
+        }
+        probes
+    }
+}
+
 /// One more place at which something was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Sight {

@@ -292,7 +292,7 @@ pub fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
             let hint = finding.hint.iter().map(|hint| format!("hint: {hint}"));
             let source =
                 (!finding.source.is_empty()).then(|| format!("source: {}", finding.source));
-            let others = other_probes(finding);
+            let others = finding.other_probes();
             let others = (!others.is_empty()).then(|| format!("also in: {}", others.join(", ")));
             let files = finding
                 .more
@@ -335,18 +335,6 @@ pub fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
         (title(one), findings)
     });
     crate::show::html::report(out, "What poptalk found", &mut parts)
-}
-
-/// The other probes of a check in which this was found, each once.
-pub fn other_probes(finding: &Finding) -> Vec<&'static str> {
-    let mut probes: Vec<&'static str> = Vec::new();
-    let others = finding.more.iter().filter(|sight| sight.file.is_none());
-    for probe in others.filter_map(|sight| sight.probe) {
-        if !probes.contains(&probe) {
-            probes.push(probe);
-        }
-    }
-    probes
 }
 
 fn case<'a>(class: &str, name: &str) -> BytesStart<'a> {

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use super::{Survey, escaped};
 use crate::figures::{count, duration};
 use crate::finding::Finding;
-use crate::report::findings::other_probes;
 use crate::show::meter::Totals;
 
 /// The head fields and the figures.
@@ -108,7 +107,7 @@ pub(super) fn items(
         if !finding.octets.is_empty() {
             write!(out, "<pre>{}</pre>", escaped(&finding.octets))?;
         }
-        let others = other_probes(finding);
+        let others = finding.other_probes();
         if !others.is_empty() {
             write!(out, "<p>also in {}</p>", escaped(&others.join(", ")))?;
         }
