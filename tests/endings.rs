@@ -4,6 +4,8 @@
 
 #[cfg(target_os = "linux")]
 mod random;
+#[cfg(target_os = "linux")]
+mod unread;
 
 use std::io::{BufRead, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -24,7 +26,7 @@ fn make_fifo(path: &std::path::Path) {
 
 #[test]
 fn a_check_that_is_ended_by_a_signal_leaves_nothing_in_the_folder_for_temporary_files() {
-    for signal in ["-TERM", "-INT", "-HUP"] {
+    for signal in ["-TERM", "-INT", "-HUP", "-QUIT"] {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let home = Home::new();
         let temporary = home.path().join("tmp");

@@ -1,15 +1,19 @@
 //! Servers that send too slowly, or too much.
 
-use std::io::Write;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Output;
+use std::sync::mpsc;
 use std::time::Duration;
 
+use poptalk::base::files;
 use poptalk::modes::proxy::{Outcome, ProxyOptions};
+use poptalk::modes::serve::{ServeOptions, Serving};
 use poptalk::transcript::Transcript;
+use poptalk::transcript::file::LogPlace;
 
 use crate::proxy::{Proxied, events, target};
-use crate::support::{Home, LIMIT, Peer, serve, serve_each, text};
+use crate::support::{Home, LIMIT, Peer, read, serve, serve_each, text};
 use crate::terminal::Terminal;
 
 /// Sends one octet after the other, with a pause before each; ends when the other side is gone.
@@ -184,4 +188,35 @@ fn a_proxy_passes_no_more_than_it_was_told() {
     ];
     assert_eq!(last_events(&proxied.transcript()), ends);
     server.join().unwrap();
+}
+
+#[test]
+fn the_transcripts_of_all_visits_take_no_more_room_than_they_were_given() {
+    let home = Home::new();
+    let folder = home.path().join("visits");
+    files::make_folder(&folder).unwrap();
+    let (tell, ended) = mpsc::channel();
+    let options = ServeOptions {
+        log: LogPlace::Folder(folder.clone()),
+        max_size: 16 << 10,
+        ..ServeOptions::default()
+    };
+    let server = Serving::start(options, move |event| drop(tell.send(event))).unwrap();
+    for _ in 0..3 {
+        let mut client = TcpStream::connect(server.address()).unwrap();
+        client.set_read_timeout(Some(LIMIT)).unwrap();
+        let lines = [b"NOOP\r\n".repeat(500), b"QUIT\r\n".to_vec()].concat();
+        client.write_all(&lines).unwrap();
+        let mut came = String::new();
+        client.read_to_string(&mut came).unwrap();
+        assert_eq!(came.lines().count(), 502, "it is served all the same");
+        ended.recv_timeout(LIMIT).unwrap();
+    }
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().flatten().collect();
+    assert_eq!(files.len(), 1, "there is no room for a second one");
+    let path = files[0].path();
+    let size = path.metadata().unwrap().len();
+    assert!((1000..=16 << 10).contains(&size), "{size}");
+    assert!(read(&path).items.len() > 20);
+    assert!(!server.stop(), "the transcripts are not whole");
 }

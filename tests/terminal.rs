@@ -32,7 +32,9 @@ pub(crate) struct Terminal {
     got: Arc<(Mutex<Got>, Condvar)>,
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
-    _master: Box<dyn MasterPty + Send>,
+    master: Box<dyn MasterPty + Send>,
+    /// The modes of the terminal before the program.
+    before: String,
 }
 
 impl Terminal {
@@ -75,6 +77,7 @@ impl Terminal {
         for (name, value) in settings {
             command.env(name, value);
         }
+        let before = modes(pair.master.as_ref());
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let screen =
@@ -108,7 +111,8 @@ impl Terminal {
             got,
             keys,
             child,
-            _master: pair.master,
+            master: pair.master,
+            before,
         }
     }
 
@@ -233,6 +237,11 @@ impl Terminal {
 
     /// Waits so long for the program to end; gives its exit code, if it did, and what is on the screen then.
     pub(crate) fn end_both(mut self, limit: Duration) -> (Option<u32>, String) {
+        self.over(limit)
+    }
+
+    /// The same, and the terminal can still be looked at.
+    pub(crate) fn over(&mut self, limit: Duration) -> (Option<u32>, String) {
         let (lock, changed) = &*self.got;
         let got = lock.lock().unwrap();
         let (got, _) = changed
@@ -244,6 +253,11 @@ impl Terminal {
         (code, screen)
     }
 
+    /// The modes of the terminal now, and before the program.
+    pub(crate) fn modes(&self) -> (String, &str) {
+        (modes(self.master.as_ref()), &self.before)
+    }
+
     /// Waits for the program to end.
     pub(crate) fn end(mut self) -> (u32, Vec<u8>) {
         let status = self.child.wait().unwrap();
@@ -253,6 +267,16 @@ impl Terminal {
             .unwrap();
         (status.exit_code(), got.raw.clone())
     }
+}
+
+#[cfg(unix)]
+fn modes(master: &dyn MasterPty) -> String {
+    format!("{:?}", master.get_termios())
+}
+
+#[cfg(not(unix))]
+fn modes(_: &dyn MasterPty) -> String {
+    String::new()
 }
 
 impl Drop for Terminal {

@@ -2,7 +2,7 @@
 
 use poptalk::pop3::tracker::Side;
 
-use crate::support::{Home, serve, started, text};
+use crate::support::{Home, serve, serve_each, started, text};
 use crate::terminal::Terminal;
 
 #[test]
@@ -262,4 +262,31 @@ fn control_characters_that_are_typed_or_recalled_do_not_drive_the_terminal() {
         !kept.contains('\x1b') && kept.contains("noop\n"),
         "{kept:?}"
     );
+}
+
+#[test]
+fn a_secret_that_was_typed_without_a_connection_is_hidden_and_masked_from_then_on() {
+    let home = Home::new();
+    let mut greetings = ["+OK ready\r\n", "+OK Zebra77Quux\r\n"].into_iter();
+    let (address, _server) = serve_each(2, move |peer| {
+        peer.say(greetings.next().unwrap());
+        while !peer.hear().is_empty() {}
+    });
+    let mut terminal = Terminal::tall(&home, &[&address.to_string()]);
+    terminal.prompt("auth>");
+    terminal.line(":close", "closed>");
+    terminal.line("pass Zebra77Quux", "closed>");
+    terminal.line(":open", "auth>");
+    for line in [":multi Zebra77Quux", ":Zebra77Quux", "? Zebra77Quux"] {
+        terminal.line(line, "auth>");
+    }
+    terminal.press(":quit\r");
+    let (code, raw) = terminal.end();
+    assert_eq!(code, 0);
+    let raw = text(&raw);
+    assert!(raw.contains("Zeb") && !raw.contains("Zebr"), "{raw}");
+    for file in home.files() {
+        let text = text(&std::fs::read(&file).unwrap());
+        assert!(!text.contains("Zebra77"), "{}: {text}", file.display());
+    }
 }

@@ -36,8 +36,23 @@ pub struct Finding {
     pub source: &'static str,
 }
 
+impl Finding {
+    /// The other probes of a check in which this was found, each once.
+    #[must_use]
+    pub fn other_probes(&self) -> Vec<&'static str> {
+        let mut probes: Vec<&'static str> = Vec::new();
+        let others = self.more.iter().filter(|sight| sight.file.is_none());
+        for probe in others.filter_map(|sight| sight.probe) {
+            if !probes.contains(&probe) {
+                probes.push(probe);
+            }
+        }
+        probes
+    }
+}
+
 /// One more place at which something was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Sight {
     /// The probe of a check; None: the one of the finding.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,6 +62,12 @@ pub struct Sight {
     /// The octets, as those of the finding.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub octets: String,
+    /// What was found there, where that is something else than the finding says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The transcript of a session that was compared with others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]

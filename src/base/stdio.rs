@@ -6,7 +6,13 @@
 
 use std::io::{self, IsTerminal, StdoutLock, Write};
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use indicatif::ProgressDrawTarget;
+
+/// How many writes of [`print`] and [`say`] have begun, and how many are done.
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+static DONE: AtomicU64 = AtomicU64::new(0);
 
 /// Standard output, locked. Its errors are the caller's: see [`crate::base::say::written`].
 #[derive(Debug)]
@@ -32,6 +38,7 @@ impl Write for Output {
 ///
 /// Errors: the reader has gone ([`io::ErrorKind::BrokenPipe`]), or there is no room.
 pub fn print(octets: &[u8]) -> io::Result<()> {
+    let _write = Writing::begin();
     let mut out = output();
     out.write_all(octets)?;
     out.flush()
@@ -40,7 +47,32 @@ pub fn print(octets: &[u8]) -> io::Result<()> {
 /// Writes a message to standard error, in one piece. A message without a reader is lost, and the program continues without
 /// it: nothing depends on messages, and there is no other place to complain.
 pub fn say(text: &str) {
+    let _write = Writing::begin();
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// A write that is going on until it is dropped.
+struct Writing;
+
+impl Writing {
+    fn begin() -> Self {
+        BEGUN.fetch_add(1, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        DONE.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Returns a number that stays the same for as long as the same write of [`print`] or [`say`] waits for its reader; None when
+/// none is going on.
+#[must_use]
+pub fn waiting() -> Option<u64> {
+    let done = DONE.load(Ordering::SeqCst);
+    (BEGUN.load(Ordering::SeqCst) > done).then_some(done)
 }
 
 /// Whether standard output is a terminal.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// A folder that is removed when it is dropped, and when INT, TERM or HUP end the program.
+/// A folder that is removed when it is dropped, and when INT, TERM, HUP or QUIT end the program.
 #[derive(Debug)]
 pub struct Folder {
     folder: Arc<TempDir>,
@@ -55,7 +55,7 @@ mod signals {
     use std::sync::{Arc, Weak};
     use std::thread;
 
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     use signal_hook::iterator::Signals;
     use signal_hook::low_level::emulate_default_handler;
     use tempfile::TempDir;
@@ -65,7 +65,7 @@ mod signals {
 
     /// From here on the signals wait for [`watch`].
     pub(super) fn catch() -> io::Result<Signals> {
-        let signals = Signals::new([SIGINT, SIGTERM])?;
+        let signals = Signals::new([SIGINT, SIGTERM, SIGQUIT])?;
         if !is_hangup_ignored() {
             signals.add_signal(SIGHUP)?;
         }

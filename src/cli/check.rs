@@ -216,6 +216,7 @@ pub fn run(mut args: CheckArgs) -> Exit {
         most,
         octets_left: octets_of_a_run(most),
         kept_open: 0,
+        is_silent: false,
         before_login: Vec::new(),
         is_user_refused: false,
         messages: None,
@@ -330,7 +331,7 @@ impl Run {
         for (number, (probe, is_timed)) in (1..).zip(&all) {
             if check.until <= Instant::now() {
                 run.gap = Some(Exit::TimedOut);
-                run.skip(probe, "the time limit is reached".to_owned());
+                run.skip(probe, check::TIME_LIMIT.to_owned());
                 continue;
             }
             if check.octets_left == 0 {
@@ -339,7 +340,8 @@ impl Run {
                 run.skip(probe, format!("more than {most} came in all"));
                 continue;
             }
-            if run.sessions.are_silent() {
+            check.is_silent = run.sessions.are_silent();
+            if check.is_silent && probe.need() != Need::Silence {
                 run.gap = Some(Exit::TimedOut);
                 run.skip(probe, "the server does not greet".to_owned());
                 continue;
@@ -429,7 +431,11 @@ impl Run {
         for finding in &played.findings {
             self.add(probe.name, finding);
         }
-        self.sessions.push(probe.name, played.session);
+        let file = played.log.display().to_string();
+        // What a server says unasked for is no greeting of it, and a server without one is not compared.
+        if probe.need() != Need::Silence {
+            self.sessions.push(probe.name, played.session, file);
+        }
         let is_untested = played.untested.is_some();
         let early = played.early.map(|why| format!("it ended early: {why}"));
         self.judged.push(Judged {

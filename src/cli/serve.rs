@@ -1,5 +1,6 @@
 //! `poptalk serve`: the practice server on a port, one line a connection, until it is interrupted.
 
+use crate::base::io_error::plain;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,10 +9,11 @@ use std::time::Duration;
 
 use super::serving::{self, Failure};
 use crate::base::exit::Exit;
-use crate::base::io_error::plain;
+use crate::base::figures::read_size;
 use crate::base::regular::{self, Links};
 use crate::base::say;
 use crate::base::stdio;
+use crate::modes::plan::MAX_SIZE;
 use crate::modes::serve::{AUTOLOGOUT, Brake, MOST_CONNECTIONS, Recording, ServeOptions, Serving};
 use crate::reading::dialogue::Parts;
 use crate::servers::fault::{self, Fault};
@@ -71,6 +73,10 @@ pub struct ServeArgs {
     /// What becomes of message data in the transcripts of --log: keep, elide, or elide=LINES
     #[arg(long, value_name = "WHAT", default_value = "keep")]
     bodies: Bodies,
+
+    /// Write no more than this into all transcripts of --log together: octets, or with K, M or G [default: 4G]
+    #[arg(long, value_name = "SIZE", value_parser = read_size, requires = "log")]
+    max_size: Option<u64>,
 
     /// Where to listen for clear text and STLS; port 0 takes a free one
     #[arg(long, alias = "port", value_name = "[ADDR:]PORT", value_parser = serving::listen, default_value = "127.0.0.1:11110")]
@@ -186,6 +192,7 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         maildrop,
         log,
         bodies: args.bodies,
+        max_size: args.max_size.unwrap_or(MAX_SIZE),
         account: Account {
             // Who gives a name or password of their own wants no others beside it.
             is_practice: (&args.user, &args.password) == (&practice.user, &practice.password),

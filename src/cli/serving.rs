@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -22,6 +23,9 @@ use crate::transcript::secret::typing_errors;
 
 /// How soon an interrupt is noticed.
 const GLANCE: Duration = Duration::from_millis(100);
+
+/// How long after an interrupt the same line may wait for a reader.
+const UNREAD: Duration = Duration::from_secs(1);
 
 /// What went wrong, and what to do.
 pub(super) type Failure = (String, Option<&'static str>);
@@ -73,7 +77,30 @@ pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
         signal_hook::flag::register(signal, Arc::clone(is_interrupted))
             .map_err(|error| (plain(&error), None))?;
     }
+    let is_interrupted = Arc::clone(is_interrupted);
+    let watch = thread::Builder::new().name("signals".to_owned());
+    watch
+        .spawn(move || end_unread(&is_interrupted))
+        .map_err(|error| (plain(&error), None))?;
     Ok(())
+}
+
+/// Ends the program after an interrupt when nobody reads what it prints: a full pipe would hold it for ever. What was recorded is
+/// in the transcripts already, only their last events are missing.
+fn end_unread(is_interrupted: &AtomicBool) {
+    let mut waiting = (None, Instant::now());
+    loop {
+        thread::sleep(GLANCE);
+        if !is_interrupted.load(Ordering::SeqCst) {
+            continue;
+        }
+        let now = stdio::waiting();
+        if now.is_none() || now != waiting.0 {
+            waiting = (now, Instant::now());
+        } else if waiting.1.elapsed() >= UNREAD {
+            std::process::exit(Exit::Usage as i32);
+        }
+    }
 }
 
 /// How many connections there may be.

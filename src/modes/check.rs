@@ -6,6 +6,7 @@ mod reasons;
 mod rest;
 pub mod session;
 
+use crate::transcript::text;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use crate::modes::plan::{Failure, Plan};
 use crate::modes::replay::ReplayError;
 use crate::net::mistake::Mistake;
 use crate::transcript::Item;
-use crate::transcript::text;
+pub use reasons::TIME_LIMIT;
 use session::Session;
 
 /// After this many sessions in a row whose greeting is `-ERR`, the rest of the probes is left out: no password goes to such a server.
@@ -41,6 +42,8 @@ pub enum Need {
     Stls,
     /// A server that does not announce STLS, and a connection in clear.
     NoStls,
+    /// A server that does not greet.
+    Silence,
     /// A user's name.
     User,
     /// A user's name and password.
@@ -71,6 +74,7 @@ macro_rules! probes {
 pub const PROBES: &[Probe] = probes![
     "greeting",
     "capabilities",
+    "silence",
     "strange-lines",
     "too-early",
     "early-noop",
@@ -90,6 +94,7 @@ pub const PROBES: &[Probe] = probes![
     "deletion",
     "late",
     "last",
+    "utf8-session",
     "pipelining",
     "pipelining-login",
     "stls-late",
@@ -126,6 +131,7 @@ impl Probe {
         match self.head("needs").as_deref() {
             Some("stls") => Need::Stls,
             Some("no stls") => Need::NoStls,
+            Some("silence") => Need::Silence,
             Some("user") => Need::User,
             Some("login") => Need::Login,
             Some("clear login") => Need::ClearLogin,
@@ -261,6 +267,8 @@ pub struct Check<'a> {
     pub until: Instant,
     /// How many octets one probe takes.
     pub most: u64,
+    /// What has been learnt: the server does not greet.
+    pub is_silent: bool,
     /// How many octets may still come.
     pub octets_left: u64,
     /// What has been learnt: so many times the server did not close behind QUIT.
@@ -295,6 +303,9 @@ impl Check<'_> {
 
     /// Why a probe is not to be played; None: it is.
     fn unfit(&self, probe: &Probe) -> Option<String> {
+        if probe.need() == Need::Silence && !self.is_silent {
+            return Some("the server greets".to_owned());
+        }
         let (refused, text) = &self.refused_sessions;
         if *refused >= REFUSED_SESSIONS_MAX {
             let text = reasons::shown_reply(text);

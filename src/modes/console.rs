@@ -42,6 +42,7 @@ use crate::net::engine::{Connection, Standing};
 use crate::net::mistake::SILENT_HINT;
 use crate::net::target::Target;
 use crate::pop3::tracker::{Awaited, State};
+use crate::transcript::secret::Recall;
 use editor::{Editor, Input};
 use knowledge::{Knowledge, SharedKnowledge, know};
 use plain::PlainEditor;
@@ -245,13 +246,16 @@ impl Console {
                 }
                 Typed::Help(topic) => {
                     self.remember(&line);
-                    self.help(&String::from_utf8_lossy(topic));
+                    let topic = String::from_utf8_lossy(topic);
+                    let topic = know(&self.knowledge).recall.hide(&topic);
+                    self.help(&topic);
                 }
                 Typed::NotOwn(word) => {
                     let meant = console_input::meant(word);
                     let meant =
                         meant.map_or(String::new(), |meant| format!("did you mean `:{meant}`? "));
                     let word = String::from_utf8_lossy(word);
+                    let word = know(&self.knowledge).recall.hide(&word);
                     let text = format!(
                         "no command `:{word}`; {meant}`:help` lists them, `::{word}` sends it to the server"
                     );
@@ -272,7 +276,10 @@ impl Console {
     fn open(&mut self) -> Result<(), Failure> {
         let style = self.screen.style();
         let has_pager = self.has_pager();
-        *know(&self.knowledge) = Knowledge::default();
+        *know(&self.knowledge) = Knowledge {
+            recall: Recall::new(&self.plan.secrets),
+            ..Knowledge::default()
+        };
         shown(&self.shown).forget_reply();
         let view = View::new(
             Arc::clone(&self.screen),

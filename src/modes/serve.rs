@@ -19,6 +19,7 @@ use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::base::regular::{self, Links};
+use crate::modes::plan::MAX_SIZE;
 use crate::reading::dialogue::Place;
 use crate::servers::fault::Fault;
 use crate::servers::loose::{Index, Items, Tape};
@@ -28,6 +29,7 @@ use crate::transcript::elide::Bodies;
 use crate::transcript::file::LogPlace;
 use crate::transcript::secret::Secrets;
 use crate::transcript::text;
+use tape::Room;
 use tls::Acceptor;
 
 /// How many connections are held at the same time when nothing else is said.
@@ -62,6 +64,8 @@ pub struct ServeOptions {
     pub log: LogPlace,
     /// What becomes of message data in it.
     pub bodies: Bodies,
+    /// How many octets all transcripts together may have: anyone who can connect makes them longer.
+    pub max_size: u64,
     /// After this time without a command the connection is closed (RFC 1939 §3).
     pub autologout: Duration,
     /// The certificate for TLS.
@@ -103,6 +107,7 @@ impl Default for ServeOptions {
             recording: None,
             log: LogPlace::Nowhere,
             bodies: Bodies::Keep,
+            max_size: MAX_SIZE,
             autologout: AUTOLOGOUT,
             certificate: Certificate::default(),
             client_ca: None,
@@ -309,6 +314,7 @@ struct Shared {
     log: LogPlace,
     secrets: Secrets,
     bodies: Bodies,
+    room: Arc<Room>,
     autologout: Duration,
     brake: Brake,
     tls: Option<Acceptor>,
@@ -364,6 +370,7 @@ impl Serving {
             log: options.log,
             secrets: Secrets::by_user(),
             bodies: options.bodies,
+            room: Room::of(options.max_size),
             autologout: options.autologout,
             brake: options.brake,
             tls,

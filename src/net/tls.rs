@@ -107,6 +107,14 @@ impl TlsFacts {
             .to_owned()
     }
 
+    /// Hides secrets: who has seen one can have had a certificate made with it.
+    pub fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
+        for certificate in self.certificate.iter_mut().chain(&mut self.chain) {
+            certificate.hide(hide);
+        }
+        self.doubt = self.doubt.as_deref().map(hide);
+    }
+
     /// Everything, for `:tls`.
     #[must_use]
     pub fn details(&self) -> Vec<String> {
@@ -197,6 +205,15 @@ impl Broken {
 }
 
 impl TlsError {
+    /// Hides secrets, except in what the server said.
+    pub fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
+        self.what = hide(&self.what);
+        self.hint = self.hint.as_deref().map(hide);
+        for certificate in self.heard.iter_mut().flat_map(|heard| &mut heard.chain) {
+            certificate.hide(hide);
+        }
+    }
+
     /// Returns the lines that the server said in cleartext in place of the handshake, each as it may be printed. The
     /// transcript has them all; these are the first.
     #[must_use]

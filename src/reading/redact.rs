@@ -202,17 +202,7 @@ impl Redactor {
 
     /// Text of a head, an event or prose, without the secrets that were seen.
     pub(crate) fn free_text(&self, text: &str) -> String {
-        let pieces = vec![Piece::Octets(text.as_bytes().to_vec())];
-        let mut hidden = Vec::new();
-        for piece in self.hider.hide_values_in(pieces) {
-            match piece {
-                Piece::Octets(octets) => hidden.extend_from_slice(&octets),
-                Piece::Hole(hole) => {
-                    hidden.extend_from_slice(format!("{{{{{}}}}}", hole.name()).as_bytes());
-                }
-            }
-        }
-        String::from_utf8_lossy(&hidden).into_owned()
+        self.hider.hide_text(text)
     }
 
     /// Returns the text of an event without secrets, with its time counted from the last row that stays.

@@ -36,6 +36,8 @@ pub struct Fault {
     pub finds: &'static [&'static str],
     /// Where no rule can see it in one session, or not in each: why, and what does.
     pub because: &'static str,
+    /// Why `check` does not find it as it is used, and what does; empty: it finds it.
+    pub beyond_check: &'static str,
     /// What a person types to see it; empty: any usual session.
     pub types: &'static [&'static str],
     /// It shows on a connection without TLS only.
@@ -73,6 +75,7 @@ impl Fault {
             says,
             finds,
             because: "",
+            beyond_check: "",
             types: &[],
             is_clear: false,
             steps,
@@ -149,6 +152,14 @@ impl Fault {
     /// No rule sees it in one session, or not in each, and why.
     const fn because(self, because: &'static str) -> Self {
         Self { because, ..self }
+    }
+
+    /// Why `check` does not find it as it is used.
+    const fn beyond_check(self, beyond_check: &'static str) -> Self {
+        Self {
+            beyond_check,
+            ..self
+        }
     }
 
     /// Who finds it, in words: rules, or why none does.

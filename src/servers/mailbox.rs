@@ -23,7 +23,7 @@ use crate::base::say;
 use crate::servers::{Message, Store, Untold};
 
 use kept::{Kept, Stamp};
-use maildir::{Entry, FOLDERS};
+use maildir::{Entry, Maildir};
 use mbox::Found;
 
 /// How a message of an mbox file begins; a blank line stands before.
@@ -83,11 +83,12 @@ impl Mailbox {
         match self.kind {
             Kind::Maildir => {
                 let read = || -> io::Result<Vec<Message>> {
-                    let listing = maildir::list(&self.path)?;
+                    let folders = Arc::new(Maildir::open(&self.path)?);
+                    let listing = folders.list()?;
                     self.tell_links(listing.links);
                     let files = with_ids(listing.entries).into_iter();
                     files
-                        .map(|(id, entry)| Ok(message(Kept::of_maildir(&self.path, entry)?, id)))
+                        .map(|(id, entry)| Ok(message(Kept::of_maildir(&folders, entry)?, id)))
                         .collect()
                 };
                 let mut result = read();
@@ -125,18 +126,17 @@ impl Mailbox {
     fn delete(&self, ids: &HashSet<&str>) -> io::Result<()> {
         match self.kind {
             Kind::Maildir => {
-                for (id, entry) in with_ids(maildir::list(&self.path)?.entries) {
+                let folders = Maildir::open(&self.path)?;
+                for (id, entry) in with_ids(folders.list()?.entries) {
                     if ids.contains(id.as_str()) {
-                        match fs::remove_file(entry.path) {
+                        match folders.remove(&entry) {
                             // Somebody else has removed it.
                             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                             result => result?,
                         }
                     }
                 }
-                FOLDERS
-                    .iter()
-                    .try_for_each(|folder| sync(&self.path.join(folder)))
+                folders.sync()
             }
             Kind::Mbox => self.rewrite(ids),
         }

@@ -253,7 +253,7 @@ impl Recorder {
     /// Says what shape replies to `verb` have; see [`Tracker::set_shape`]. An event tells the readers of the transcript.
     pub fn set_shape(&mut self, verb: &str, shape: Shape, now_ms: u64) {
         self.tracker.set_shape(verb, shape);
-        if let Some(event) = shape.event(verb) {
+        if let Some(event) = shape.event(&self.hide_text(verb)) {
             self.event(&event, now_ms);
         }
     }
@@ -261,6 +261,12 @@ impl Recorder {
     /// Remembers a secret that was given by an option or a prompt.
     pub fn remember(&mut self, hole: &'static str, secret: &[u8]) {
         self.hider.remember(hole, secret);
+    }
+
+    /// A text with the names of holes in place of the secrets that are known so far.
+    #[must_use]
+    pub fn hide_text(&self, text: &str) -> String {
+        self.hider.hide_text(text)
     }
 
     /// Where the conversation stands.

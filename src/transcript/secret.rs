@@ -3,12 +3,14 @@
 mod guess;
 mod line;
 mod place;
+mod recall;
 mod sasl;
 mod store;
 mod values;
 
 use zeroize::Zeroizing;
 
+use crate::base::escape::is_hidden;
 use crate::pop3::command::{Command, Kind, Words};
 use crate::pop3::tracker::{Role, Side};
 use crate::transcript::event::Malformed;
@@ -16,9 +18,10 @@ use crate::transcript::{Hole, Piece};
 pub use guess::{Guess, is_response};
 pub use line::flat;
 pub use place::{Place, place, typing_errors};
+pub use recall::Recall;
 pub use store::Secrets;
 
-use line::{joined, split, with_holes};
+use line::{joined, named, split, with_holes};
 use place::argument_place;
 use sasl::{names_in, secret_in, unquoted};
 use store::Secret;
@@ -92,10 +95,7 @@ impl Hider {
             return hider;
         }
         let (names, known) = secrets.at_start();
-        for name in &names {
-            hider.values.add_name(name);
-        }
-        hider.add_known(known);
+        hider.values = Values::of(&names, known);
         hider.store = Some(secrets.clone());
         hider
     }
@@ -111,10 +111,7 @@ impl Hider {
     }
 
     fn add_known(&mut self, known: Vec<Secret>) {
-        for secret in known {
-            self.values
-                .add(secret.hole, &secret.octets, &secret.before, secret.is_given);
-        }
+        self.values.add_all(known);
     }
 
     /// The user of the conversation is named.
@@ -343,6 +340,12 @@ impl Hider {
         hidden.collect()
     }
 
+    /// A text of poptalk's own or of a certificate, with the names of holes in place of what was remembered.
+    #[must_use]
+    pub fn hide_text(&self, text: &str) -> String {
+        named(self.hide_values_in(vec![Piece::Octets(text.as_bytes().to_vec())]))
+    }
+
     /// The pieces of a line without names: whole words become holes that have a secret inside which was left as a part of a name.
     /// `is_kept` says of a word that it stands for a name.
     #[must_use]
@@ -479,6 +482,7 @@ impl Hider {
         self.remember_typed(hole, secret);
         // A password typed with blanks around it, a sign before it, or in quotes comes back without them.
         self.remember_typed(hole, secret.trim_ascii());
+        self.remember_typed(hole, without_blanks(secret));
         self.remember_typed(hole, unquoted(secret));
         let is_sign = |octet: &u8| octet.is_ascii_whitespace() || b":=".contains(octet);
         let sign = secret.iter().take_while(|octet| is_sign(octet)).count();
@@ -552,6 +556,12 @@ impl Hider {
         let is_in_secret = found.iter().any(is_at_end);
         (with_holes(octets, found), is_in_secret)
     }
+}
+
+/// A secret without the blanks around it that are not ASCII, as a no-break space.
+fn without_blanks(secret: &[u8]) -> &[u8] {
+    let is_blank = |c: char| c.is_whitespace() || is_hidden(c);
+    std::str::from_utf8(secret).map_or(secret, |text| text.trim_matches(is_blank).as_bytes())
 }
 
 /// Whether a word of a password of several words would not be found by chance in what a server says.

@@ -2,7 +2,7 @@
 //!
 //! POPTALK_MATRIX=1 plays more rounds; the moments come from the same seed each time.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -10,6 +10,7 @@ use std::sync::mpsc;
 
 use poptalk::modes::check;
 use poptalk::modes::serve::{ServeEvent, ServeOptions, Serving};
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{Dice, Home, LIMIT, read, started};
@@ -103,16 +104,24 @@ fn send(process: u32, signal: Signal) {
 }
 
 /// Ends a program by a signal, and waits for that.
-fn end(mut child: Child, signal: Signal, what: &str) {
+pub(super) fn end(mut child: Child, signal: Signal, what: &str) -> Option<i32> {
     let process = child.id();
     send(process, signal);
     let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || tell.send(child.wait().is_ok()));
+    std::thread::spawn(move || tell.send(child.wait().unwrap().code()));
     let has_ended = told.recv_timeout(LIMIT);
     if has_ended.is_err() {
         send(process, Signal::KILL);
     }
-    assert_eq!(has_ended, Ok(true), "{what}");
+    has_ended.unwrap_or_else(|error| panic!("{what}: {error}"))
+}
+
+/// Stops a program and lets it go on, or not.
+fn nap(process: u32, dice: &mut Dice) {
+    if dice.roll(2) == 0 {
+        send(process, Signal::TSTP);
+        send(process, Signal::CONT);
+    }
 }
 
 /// Some lines of a session.
@@ -149,13 +158,19 @@ fn play(program: Program, signal: Signal, dice: &mut Dice) {
             for line in some(dice) {
                 terminal.press(&format!("{line}\r"));
             }
+            nap(terminal.process(), dice);
             send(terminal.process(), signal);
             if signal == Signal::INT {
                 // It may only have cleared the line, or closed the connection.
                 send(terminal.process(), Signal::TERM);
             }
-            let (code, screen) = terminal.end_both(LIMIT);
+            let (code, screen) = terminal.over(LIMIT);
             assert!(code.is_some(), "{what}: {screen}");
+            let (now, before) = terminal.modes();
+            assert!(
+                signal == Signal::KILL || now == before,
+                "{what}: {now}, {before}"
+            );
         }
         Program::Check => {
             let args = ["check", &server, "-u", "alice", "--log", &logs];
@@ -163,7 +178,8 @@ fn play(program: Program, signal: Signal, dice: &mut Dice) {
             for _ in 0..dice.roll(8) {
                 ended.recv_timeout(LIMIT).unwrap();
             }
-            end(child, signal, &what);
+            nap(child.id(), dice);
+            let _ = end(child, signal, &what);
         }
         Program::Serve | Program::Proxy => {
             let args: &[&str] = match program {
@@ -173,7 +189,8 @@ fn play(program: Program, signal: Signal, dice: &mut Dice) {
             let options = ["--listen", "127.0.0.1:0", "--log", &logs];
             let (child, address) = started(&mut scene.command(&[args, &options].concat()));
             let _visits = [visit(&address, dice), visit(&address, dice)];
-            end(child, signal, &what);
+            nap(child.id(), dice);
+            let _ = end(child, signal, &what);
         }
         Program::Diff => {
             let file = scene.home.path().join("recording.pop3");
@@ -185,17 +202,64 @@ fn play(program: Program, signal: Signal, dice: &mut Dice) {
             let mut input = child.stdin.take().unwrap();
             let part = row.as_bytes().get(..dice.roll(row.len())).unwrap();
             input.write_all(part).unwrap();
-            end(child, signal, &what);
+            nap(child.id(), dice);
+            let _ = end(child, signal, &what);
         }
     }
     scene.judge(&what, (program, signal) == (Program::Check, Signal::KILL));
+}
+
+/// Closes the terminal of a console.
+fn hang_up(dice: &mut Dice) {
+    let scene = Scene::new();
+    let serving = Serving::start(ServeOptions::default(), |_| {}).unwrap();
+    let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_poptalk"));
+    command.arg(serving.address().to_string());
+    command.env_clear();
+    command.env("HOME", scene.home.path());
+    command.env("TERM", "xterm");
+    command.env("TMPDIR", &scene.temporary);
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    drop(pair.slave);
+    let mut screen = pair.master.try_clone_reader().unwrap();
+    let mut keys = pair.master.take_writer().unwrap();
+    if dice.roll(4) > 0 {
+        let (mut came, mut octets) = (Vec::new(), [0; 1024]);
+        while memchr::memmem::find(&came, b"auth>").is_none() {
+            let count = screen.read(&mut octets).unwrap();
+            came.extend_from_slice(octets.get(..count).unwrap());
+        }
+    }
+    for line in some(dice) {
+        keys.write_all(format!("{line}\r").as_bytes()).unwrap();
+    }
+    nap(child.process_id().unwrap(), dice);
+    let mut killer = child.clone_killer();
+    drop((keys, screen, pair.master));
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || tell.send(child.wait().is_ok()));
+    let has_ended = told.recv_timeout(LIMIT);
+    if has_ended.is_err() {
+        let _ = killer.kill();
+    }
+    assert_eq!(has_ended, Ok(true), "a console without a terminal");
+    scene.judge("a console without a terminal", false);
+}
+
+#[test]
+fn a_console_whose_terminal_is_closed_at_any_moment_ends_and_leaves_whole_transcripts() {
+    let mut dice = Dice::default();
+    for _ in 0..8 {
+        hang_up(&mut dice);
+    }
 }
 
 #[test]
 fn a_program_that_is_ended_at_any_moment_leaves_whole_transcripts_and_nothing_else() {
     let rounds = match std::env::var_os("POPTALK_MATRIX") {
         Some(_) => 20,
-        None => 1,
+        None => 2,
     };
     let mut dice = Dice::default();
     let programs = [

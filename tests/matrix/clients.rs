@@ -89,11 +89,11 @@ impl Task<'_> {
                     "-u",
                     "alice",
                     "--time-limit",
-                    "40",
+                    "150",
                     "--allow-plaintext",
                 ]);
                 command.env("POPTALK_PASSWORD", "wonderland");
-                run(command, b"")
+                run_for(LIMIT * 3, command, b"")
             }
             Client::Upstream | Client::Downstream => panic!("a proxy is no program here"),
         };
@@ -182,7 +182,12 @@ pub(crate) fn logs(folder: &Path) -> Vec<Vec<u8>> {
 }
 
 /// Runs a program to its end, which comes in time or is a fault: the code is -1 then.
-fn run(mut command: Command, input: &[u8]) -> Came {
+fn run(command: Command, input: &[u8]) -> Came {
+    run_for(LIMIT, command, input)
+}
+
+/// The same with a limit of its own: a check has many sessions.
+fn run_for(limit: Duration, mut command: Command, input: &[u8]) -> Came {
     let piped = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -202,7 +207,7 @@ fn run(mut command: Command, input: &[u8]) -> Came {
     };
     let out = collect(Box::new(child.stdout.take().unwrap()));
     let err = collect(Box::new(child.stderr.take().unwrap()));
-    let (out, err) = (out.recv_timeout(LIMIT), err.recv_timeout(LIMIT));
+    let (out, err) = (out.recv_timeout(limit), err.recv_timeout(limit));
     let is_hanging = out.is_err() || err.is_err();
     if is_hanging {
         let _ = child.kill();

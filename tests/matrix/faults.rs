@@ -75,7 +75,7 @@ pub(crate) const EXITS: &[(&str, [i32; 6])] = &[
     ("nul-octet", [-1, -1, 0, -1, -1, -1]),
     ("control-bytes", [-1, -1, 0, -1, -1, -1]),
     ("eight-bit-status", [-1, -1, 0, -1, -1, -1]),
-    ("invalid-utf8-status", [-1, -1, 0, 0, -1, -1]),
+    ("invalid-utf8-status", [-1, -1, 0, -1, -1, -1]),
     ("plain-garbage", [1, 1, -1, -1, 1, -1]),
     ("status-malformed", [1, 1, -1, -1, 1, -1]),
     ("capa-no-status", [1, 1, -1, -1, 1, -1]),

@@ -225,7 +225,7 @@ const CHECK: &[Client] = &[Client::Check];
 /// What is otherwise than by rule: the first row counts.
 const EXCEPTIONS: &[(Place, Trouble, &[Client], Want)] = &{
     use Client::{Console, Downstream, Lines, Replay, Script, Upstream};
-    use Place::{BeforeGreeting, Between, Greeting, Handshake, Quit, Terminator};
+    use Place::{BeforeGreeting, Between, Greeting, Handshake, Quit, Status, Terminator};
     use Trouble::{HalfClose, Reset, Silence};
     [
         // A reset so early may be met by the system while it connects.
@@ -315,6 +315,13 @@ const EXCEPTIONS: &[(Place, Trouble, &[Client], Want)] = &{
             ),
         ),
         (Between, Reset, CHECK, want(ANY, &["lost", "closed"])),
+        // A reset may be met by the next write, and takes with it what has not been read.
+        (
+            Status,
+            Reset,
+            CHECK,
+            want(REFUSED, &["the connection was lost", "closed"]),
+        ),
         (Between, HalfClose, CHECK, want(ANY, &["closed"])),
         // It is the dot that is told of.
         (

@@ -1,13 +1,12 @@
 //! Two parts that stand side by side: where they differ, at a level.
 
-use super::mark::push_mark;
 use std::io::{Read, Seek};
 
 use super::body::{self, Kinds};
 use super::mark::{Shown, both};
 use super::recording::Again;
 use super::uidl::Numbers;
-use super::{Change, Level, Mark, Options, Unreadable};
+use super::{Change, Level, Options, Unreadable};
 use crate::analysis::finding::{self, Finding};
 use crate::base::escape;
 use crate::pop3::command::{Command, Data, Kind, Shape, Words};

@@ -16,8 +16,8 @@ pub(super) const MESSAGE_MAX: usize = 400;
 pub(super) struct Broken {
     pub(super) rule: &'static Rule,
     pub(super) count: u64,
-    /// The first places with octets that differ: row and octets.
-    sights: Vec<(usize, Vec<u8>)>,
+    /// The first places with octets or messages that differ: row, octets and message.
+    sights: Vec<(usize, Vec<u8>, String)>,
 }
 
 impl Broken {
@@ -37,9 +37,12 @@ impl Broken {
         broken.count += 1;
         let shown = spot.octets.get(..SHOWN).unwrap_or(&spot.octets);
         let sights = &mut broken.sights;
-        let is_new = sights.len() < SIGHTS_MAX && sights.iter().all(|(_, octets)| octets != shown);
-        if is_new {
-            sights.push((spot.place.row, shown.to_vec()));
+        // An empty line shows nothing: there the message tells places apart.
+        let is_known = |(_, octets, what): &(usize, Vec<u8>, String)| {
+            octets == shown && (!shown.is_empty() || is_alike(what, &spot.what))
+        };
+        if sights.len() < SIGHTS_MAX && !sights.iter().any(is_known) {
+            sights.push((spot.place.row, shown.to_vec(), spot.what.clone()));
         }
         if broken.count == 1 {
             let rule = broken.rule;
@@ -61,13 +64,26 @@ impl Broken {
 
     /// The places besides the first one, as far as the octets there are others.
     pub(super) fn more(&self) -> Vec<Sight> {
-        let more = self.sights.iter().skip(1).map(|(row, octets)| Sight {
-            probe: None,
+        let first = self.sights.first().map(|(.., what)| what.as_str());
+        let is_other = |what: &str| !is_alike(what, first.unwrap_or_default());
+        let more = self.sights.iter().skip(1).map(|(row, octets, what)| Sight {
             row: Some(*row),
             octets: escaped(octets),
+            message: (octets.is_empty() && is_other(what)).then(|| message(what)),
+            ..Sight::default()
         });
         more.collect()
     }
+}
+
+/// Whether two messages differ in numbers at most.
+fn is_alike(one: &str, other: &str) -> bool {
+    let words = |text: &'_ str| {
+        text.bytes()
+            .filter(|octet| !octet.is_ascii_digit())
+            .collect::<Vec<_>>()
+    };
+    words(one) == words(other)
 }
 
 /// Octets as a transcript has them.

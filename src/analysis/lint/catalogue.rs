@@ -54,6 +54,7 @@ pub const ENTRIES: &[&str] = &[
     "data-after-quit",
     "nul-octet",
     "control-bytes",
+    "control-bytes-echoed",
     "eight-bit-status",
     "eight-bit-headers",
     "stat-malformed",
@@ -153,6 +154,7 @@ pub const ENTRIES: &[&str] = &[
     "apop-timestamp-malformed",
     "apop-timestamp-reused",
     "apop-offered-fails",
+    "apop-refused-closes",
     "sasl-plus-no-space",
     "sasl-plus-with-text",
     "sasl-ok-as-challenge",
@@ -204,6 +206,7 @@ pub fn seen(id: &str) -> Seen {
 /// Every entry without a rule of its name.
 pub const OTHERS: &[(&str, Seen)] = &[
     ("accepts-any-password", Seen::Across),
+    ("apop-refused-closes", Seen::Across),
     ("apop-timestamp-reused", Seen::Across),
     (
         "ban-after-failures",

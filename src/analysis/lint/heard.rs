@@ -2,7 +2,7 @@
 
 use super::words::{behind_status, code, digest, number};
 use super::{Body, List, Role, Spot};
-use crate::pop3::command::{Command, Data, Words};
+use crate::pop3::command::{Command, Words};
 use crate::pop3::tracker::{LineEnd, Sent, Side, Status};
 use crate::reading::dialogue::{Exchange, LINE_KEPT, Line, Measures, Place};
 use crate::transcript::Piece;

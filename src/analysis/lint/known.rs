@@ -3,13 +3,12 @@
 mod exchange;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub use super::facts::{Fetched, Last, Listing, Message, Odd};
 use super::waiting::Waiting;
 use super::words::{digest, field, has_tag, number, two_numbers};
 use super::{Heard, List, Role};
-use crate::pop3::command::{States, Words};
+use crate::pop3::command::States;
 use crate::pop3::sasl;
 use crate::pop3::tracker::{Sent, Side, State, Status};
 use crate::reading::dialogue::{Event, EventKind, Place};

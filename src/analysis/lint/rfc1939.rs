@@ -1,12 +1,10 @@
 //! RFC 1939, the base protocol: greeting, status lines, and what comes unasked.
 
-use super::predicates::{Fault, fault};
 use super::known::Odd;
-use super::words::{behind_status, two_numbers};
+use super::predicates::{Fault, fault};
 use super::{Check, Heard, Known, Role, Rule, Spot};
 use crate::analysis::finding::Level::{Info, Must, Should};
-use crate::base::service::Service;
-use crate::pop3::tracker::{LineEnd, Sent};
+use crate::pop3::tracker::LineEnd;
 use crate::reading::dialogue::EventKind;
 
 /// What two replies to one command are.
@@ -275,7 +273,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §5, §7",
         says: "LIST and UIDL with a number are answered by one line",
-        hint: "the server does not look at the argument and sends the whole listing: update it",
+        hint: "the server takes this argument for none, be it 0 or any number, and sends the whole listing: it must answer with one line",
         also: &["list-malformed"],
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -368,7 +366,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "the server does not send the command back",
-        hint: "the server, or a terminal server in front of it, sends back what it reads: an echo of PASS would show the password",
+        hint: "the server sends back what it reads, perhaps only a line that is too long for it, or a terminal server does: an echo of PASS would show the password",
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(

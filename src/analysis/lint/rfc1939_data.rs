@@ -1,9 +1,9 @@
 //! RFC 1939, multi-line data: stuffing, line ends and terminators.
 
-use super::predicates::{Stop, is_answered_inside, message, stop};
 use super::heard::Ended;
 use super::known::Odd;
-use super::{Body, Check, Known, Rule};
+use super::predicates::{Stop, is_answered_inside, message, stop};
+use super::{Check, Known, Rule};
 use crate::analysis::finding::Level::{Must, Should};
 use crate::reading::dialogue::EventKind;
 
@@ -24,6 +24,10 @@ pub(super) const RULES: &[Rule] = &[
                 let what = "the last line of the message answers the next command";
                 return Some(ended.body?.last_spot(what));
             }
+            if is_late && stop(ended) == Some(Stop::Glued) && is_whole(ended, known) {
+                let what = "as many octets came as LIST says, and no terminator";
+                return Some(ended.body?.last_spot(what));
+            }
             if ended.lacks_terminator() {
                 let what = "a status line comes inside the listing: it answers the next command";
                 return Some(ended.spot(what));
@@ -40,8 +44,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the message has no line end at its end: the server must add one before the dot",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_glued =
-                stop(ended) == Some(Stop::Glued) && known.event == Some(EventKind::TimedOut);
+            let is_glued = stop(ended) == Some(Stop::Glued)
+                && known.event == Some(EventKind::TimedOut)
+                && !is_whole(ended, known);
             let body = ended.body.filter(|_| is_glued)?;
             Some(body.last_spot("the last line ends with a dot, and nothing follows"))
         })],

@@ -166,7 +166,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 1939 §3, §11",
         says: "no empty line is added at the end of a message",
-        hint: "the server adds CRLF before the dot in any case: signatures such as DKIM's may break",
+        hint: "the server must not add a line end before the dot where one is there already; in RETR such a line can break signatures (DKIM)",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let added = sized(ended, known, Size::ExtraBlank);
@@ -317,7 +317,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §7",
         says: "TOP sends as many lines of the body as were asked for",
-        hint: "the server counts lines of the header, or is off by one; clients should use RETR",
+        hint: "the server counts a line that is not of the body, or adds one, such as a second empty line after the header; RETR may still be right",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let wanted = top_lines(ended).filter(|wanted| *wanted > 0 && ended.is_complete())?;

@@ -76,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "wrong-state-accepted",
         level: Must,
-        source: "RFC 1939 §3",
+        source: "RFC 1939 §3, RFC 6856 §2",
         says: "a command gets -ERR in the wrong state",
         hint: "the server must look at the state of the session before it does what is asked",
         also: &[],
@@ -90,10 +90,12 @@ pub(super) const RULES: &[Rule] = &[
             // These have rules of their own.
             let is_own = matches!(row.verb, "RETR" | "TOP" | "STLS" | "NOOP")
                 || row.verb == "AUTH" && ended.mechanism().is_some();
-            ended.when(
-                ended.is_ok() && !is_allowed && !is_own,
-                "+OK in the wrong state",
-            )
+            // RFC 6856 §2: UTF8 is permitted in the AUTHORIZATION state only.
+            let what = match row.verb {
+                "UTF8" => "+OK to UTF8 after the login",
+                _ => "+OK in the wrong state",
+            };
+            ended.when(ended.is_ok() && !is_allowed && !is_own, what)
         })],
     },
     // RFC 1939 §3, §5: NOOP belongs to the TRANSACTION state.

@@ -32,6 +32,11 @@ fn is_registered(tag: &str) -> bool {
 
 /// Whether a tag has a registered one glued to its parameter, or a known one has a bad parameter.
 fn is_malformed(line: &str) -> bool {
+    malformed(line).is_some()
+}
+
+/// What is wrong with the tag of a capability, or with the parameter that it must have.
+fn malformed(line: &str) -> Option<&'static str> {
     let tag = tag_of(line).to_ascii_uppercase();
     let first = line
         .split_ascii_whitespace()
@@ -41,17 +46,20 @@ fn is_malformed(line: &str) -> bool {
     let is_number =
         |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
     match tag.as_str() {
-        "EXPIRE" => !(is_number(&first) || first == "NEVER"),
-        "LOGIN-DELAY" => !is_number(&first),
-        _ if is_registered(&tag) => false,
+        "EXPIRE" | "LOGIN-DELAY" if first.is_empty() => Some("the parameter is missing"),
+        "EXPIRE" => (!is_number(&first) && first != "NEVER")
+            .then_some("the parameter is neither a number nor NEVER"),
+        "LOGIN-DELAY" => (!is_number(&first)).then_some("the parameter is not a number"),
+        _ if is_registered(&tag) => None,
         _ => {
             let takes = ["EXPIRE", "LOGIN-DELAY", "SASL", "IMPLEMENTATION"];
             let glued = takes.iter().any(|known| tag.starts_with(known)) || tag.contains('.');
-            glued
+            let is_joined = glued
                 || REGISTERED.iter().any(|known| {
                     tag.strip_prefix(known)
                         .is_some_and(|rest| rest.starts_with(['=', ':', ',']))
-                })
+                });
+            is_joined.then_some("the tag is wrong: something is joined to it without a space")
         }
     }
 }
@@ -246,10 +254,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "a slip in the server: clients do not see this capability",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            heard.when(
-                is_malformed(heard.named_capability(known)?),
-                "tag and parameter are not as they must be",
-            )
+            let what = malformed(heard.named_capability(known)?)?;
+            Some(heard.spot(what))
         })],
     },
     // RFC 2449 §6: clients look for the registered word.

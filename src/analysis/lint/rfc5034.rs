@@ -214,7 +214,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "in no RFC",
         says: "AUTH alone lists mechanisms on some servers",
-        hint: "nothing to do: CAPA lists them",
+        hint: "nothing to do: no RFC has AUTH without a mechanism; a server that has mechanisms lists them in CAPA",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_refused = ended.verb == "AUTH" && ended.is_err() && ended.mechanism().is_none();

@@ -1,7 +1,7 @@
 //! What can harm somebody although no RFC forbids it, or although it is not a matter of one document.
 
-use super::{Check, Role, Rule};
-use crate::analysis::finding::Level::{Info, Security};
+use super::{Check, Ended, Role, Rule};
+use crate::analysis::finding::Level::{Info, Security, Should};
 
 /// How many octets before a control octet are shown.
 const BEFORE_CONTROL: usize = 32;
@@ -18,20 +18,55 @@ fn is_control(octet: u8) -> bool {
 
 /// Whether a text of UTF-8 has control characters other than TAB; CR and 0 are other rules'.
 fn has_control(text: &[u8]) -> bool {
-    let is_c1 = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
-    text.iter().copied().any(is_control)
-        || std::str::from_utf8(text).is_ok_and(|text| text.chars().any(is_c1))
+    text.iter().copied().any(is_control) || has_c1(text)
 }
 
-/// The octets of a line from a little before the first control octet: what is shown of a line is its start.
-fn near_control(text: &[u8]) -> &[u8] {
+/// Whether a text of UTF-8 has the control characters of two octets.
+fn has_c1(text: &[u8]) -> bool {
+    let is_c1 = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
+    std::str::from_utf8(text).is_ok_and(|text| text.chars().any(is_c1))
+}
+
+/// Where the first control octet stands.
+fn first_control(text: &[u8]) -> Option<usize> {
     let c0 = text.iter().copied().position(is_control);
     // In UTF-8 the C1 controls are two octets.
     let is_c1 = |pair: &[u8]| matches!(pair, [0xc2, 0x80..=0x9f]);
     let c1 = text.windows(2).position(is_c1);
-    let first = c0.into_iter().chain(c1).min();
-    let start = first.unwrap_or_default().saturating_sub(BEFORE_CONTROL);
-    text.get(start..).unwrap_or(text)
+    c0.into_iter().chain(c1).min()
+}
+
+/// The octets of a line from a little before the first control octet: what is shown of a line is its start.
+fn near_control(text: &[u8]) -> &[u8] {
+    let first = first_control(text).unwrap_or_default();
+    text.get(first.saturating_sub(BEFORE_CONTROL)..)
+        .unwrap_or(text)
+}
+
+/// The spot of a status line that has control octets.
+fn controlled(ended: &Ended<'_>, what: &str) -> Option<super::Spot> {
+    let is_text =
+        ended.exchange.sent.is_some() && super::words::behind_status(ended.status).is_some();
+    (is_text && has_control(ended.status)).then(|| super::Spot {
+        octets: near_control(ended.status).to_vec(),
+        ..ended.spot(what)
+    })
+}
+
+/// Whether the control octets of a status line, with all between the first and the last, stand in the command as well, in any case
+/// of the letters.
+fn is_control_echoed(ended: &Ended<'_>) -> bool {
+    let first = first_control(ended.status);
+    let last = ended.status.iter().rposition(|octet| is_control(*octet));
+    // Controls of two octets are not looked for in the command: a security finding too many is better than one too few.
+    let echo = first
+        .zip(last)
+        .and_then(|(first, last)| ended.status.get(first..=last));
+    let Some(echo) = echo.filter(|_| !has_c1(ended.status)) else {
+        return false;
+    };
+    let mut parts = ended.command.windows(echo.len().max(1));
+    parts.any(|part| part.eq_ignore_ascii_case(echo))
 }
 
 /// Whether a text has a number with a dot inside, such as of a version or an address.
@@ -56,15 +91,39 @@ pub(super) const RULES: &[Rule] = &[
         level: Security,
         source: "RFC 2449 §3",
         says: "status lines and listings are printable text",
-        hint: "never show them raw: such octets can drive a terminal; the server must not repeat what a client sends",
+        hint: "never show them raw: such octets can drive a terminal; the server must send printable text",
         also: &[],
-        check: &[Check::Line(|heard, known| {
-            let is_text =
-                heard.role.is_servers() && !heard.is_tls_record() && !known.is_data(heard);
-            (is_text && has_control(heard.text)).then(|| super::Spot {
-                octets: near_control(heard.text).to_vec(),
-                ..heard.spot("control octets in the line")
-            })
+        check: &[
+            Check::Line(|heard, known| {
+                let is_text =
+                    heard.role.is_servers() && !heard.is_tls_record() && !known.is_data(heard);
+                // A reply is looked at beside its command.
+                let is_reply = heard.role == Role::Status
+                    && heard.sent.is_some()
+                    && heard.behind_status().is_some();
+                (is_text && !is_reply && has_control(heard.text)).then(|| super::Spot {
+                    octets: near_control(heard.text).to_vec(),
+                    ..heard.spot("control octets in the line")
+                })
+            }),
+            Check::Exchange(|ended, _| {
+                let is_own = !is_control_echoed(ended);
+                controlled(ended, "control octets in the line").filter(|_| is_own)
+            }),
+        ],
+    },
+    // RFC 2449 §3: what comes back of a client's own octets reaches that client alone, which knows what it sent.
+    // Seen: Dovecot, Twisted.
+    Rule {
+        id: "control-bytes-echoed",
+        level: Should,
+        source: "RFC 2449 §3",
+        says: "a reply does not repeat control octets of the command",
+        hint: "only the client's own octets come back: the server should leave out of its replies what is not printable",
+        also: &["client-non-ascii-command"],
+        check: &[Check::Exchange(|ended, _| {
+            let is_echoed = is_control_echoed(ended);
+            controlled(ended, "control octets of the command come back").filter(|_| is_echoed)
         })],
     },
     // RFC 2449 §10: what a banner tells helps attackers.

@@ -80,9 +80,18 @@ fn doubt(event: &Event) -> Option<Reason> {
 fn doubted(event: &Event, reason: Reason) -> Option<Spot> {
     let text = doubts(event).filter(|text| self::reason(text) != Some(Reason::Version))?;
     // A certificate may be bad in several ways.
-    let mut rows = WORDS.iter().filter(|(of, _)| *of == reason);
-    let is_told = rows.any(|(_, words)| words.iter().any(|word| text.contains(word)));
-    is_told.then(|| spot(event))
+    let fits = |text: &str| {
+        let mut rows = WORDS.iter().filter(|(of, _)| *of == reason);
+        rows.any(|(_, words)| words.iter().any(|word| text.contains(word)))
+    };
+    // Each rule shows its own reason, where the event has several.
+    let all = text.trim_start_matches('(');
+    let own: Vec<&str> = all.split("; ").filter(|part| fits(part)).collect();
+    let is_told = event.kind == EventKind::TlsStarted && !own.is_empty();
+    fits(text).then(|| match is_told {
+        true => Spot::at(event.place, event.text.replacen(all, &own.join("; "), 1)),
+        false => spot(event),
+    })
 }
 
 fn spot(event: &Event) -> Spot {

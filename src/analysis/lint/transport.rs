@@ -1,11 +1,11 @@
 //! Time, ends of connections, and other services on the port.
 
-use super::predicates::{is_cut, is_end, is_redis, is_stall};
 use super::predicates::{Fault, fault};
-use super::{Check, Ended, Heard, Known, Role, Rule, Spot};
+use super::predicates::{is_cut, is_end, is_redis, is_stall};
+use super::{Check, Ended, Known, Role, Rule, Spot};
 use crate::analysis::finding::Level::{Info, Must, Should};
 use crate::pop3::tracker::{Side, Status};
-use crate::reading::dialogue::{Event, EventKind};
+use crate::reading::dialogue::EventKind;
 
 /// Whether a command is none of the table, or an empty line.
 fn is_unknown(ended: &Ended<'_>) -> bool {

@@ -44,7 +44,7 @@ const HEADS_MAX: usize = 50;
 pub fn report(
     out: &mut dyn Write,
     title: &str,
-    judged: &mut dyn Iterator<Item = (String, &[Finding])>,
+    judged: &mut dyn Iterator<Item = (String, Option<&[Finding]>)>,
 ) -> io::Result<()> {
     let title = escaped(title);
     write!(
@@ -55,7 +55,9 @@ pub fn report(
     )?;
     for (name, findings) in judged {
         writeln!(out, "<section>\n<h2>{}</h2>", escaped(&name))?;
-        top::items(out, findings, &|row| format!("row {row}"))?;
+        if let Some(findings) = findings {
+            top::items(out, findings, &|row| format!("row {row}"))?;
+        }
         writeln!(out, "</section>")?;
     }
     write!(out, "</main>\n</body>\n</html>\n")

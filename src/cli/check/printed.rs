@@ -21,14 +21,12 @@ use crate::modes::report::findings::{self, Format, Judged, Verdict};
 
 pub(super) fn print(args: &CheckArgs, plan: &Plan, run: &Run, log: &Path) -> Exit {
     let mut out = stdio::output();
+    let grouped = || findings::grouped(&run.judged);
     let result = match args.format {
         Format::Text => people(args, plan, run, log, &mut out),
-        Format::Json => {
-            let grouped = findings::grouped(&run.judged);
-            findings::json(&mut out, &grouped, run.no_login.as_deref())
-        }
-        Format::Junit => findings::junit(&mut out, &run.judged),
-        Format::Html => findings::html(&mut out, &run.judged),
+        Format::Json => findings::json(&mut out, &grouped(), run.no_login.as_deref()),
+        Format::Junit => findings::junit(&mut out, &grouped()),
+        Format::Html => findings::html(&mut out, &grouped()),
     };
     let is_failure = run
         .findings
@@ -99,7 +97,15 @@ fn people(
                     let row = sight
                         .row
                         .map_or(String::new(), |row| format!("row {row}: "));
-                    writeln!(out, "    and {row}{}", shown(&sight.octets))?;
+                    match &sight.file {
+                        Some(file) => {
+                            writeln!(out, "    {}: {}", shown(file), shown(&sight.octets))?;
+                        }
+                        None => {
+                            let seen = sight.message.as_ref().unwrap_or(&sight.octets);
+                            writeln!(out, "    and {row}{}", shown(seen))?;
+                        }
+                    }
                 }
             }
         }
@@ -213,6 +219,7 @@ pub(super) fn list() -> io::Result<()> {
             Need::Nothing => "",
             Need::Stls => "   (in cleartext, where STLS is announced)",
             Need::NoStls => "   (in cleartext, where STLS is not announced)",
+            Need::Silence => "   (where no greeting comes)",
             Need::User => "   (-u)",
             Need::Login => "   (-u and a password)",
             Need::ClearLogin => {

@@ -6,6 +6,9 @@ use crate::base::figures;
 use crate::modes::replay::{Limit, Played};
 use crate::pop3::tracker::Status;
 
+/// Why what is left was not asked.
+pub const TIME_LIMIT: &str = "the time limit is reached (--time-limit gives more)";
+
 /// The most commands that are named as not tested.
 const NAMED_MAX: usize = 12;
 
@@ -18,7 +21,7 @@ pub(super) fn early(played: &Played, session: &Session, most: u64) -> Option<Str
     });
     let is_all = played.unsent.is_empty();
     Some(match (played.limit, played.failure) {
-        (Some(Limit::Time), _) => "the time limit is reached".to_owned(),
+        (Some(Limit::Time), _) => TIME_LIMIT.to_owned(),
         (Some(Limit::Octets), _) => format!("more than {} came", figures::size(most)),
         (None, Some(Exit::Tls)) => "TLS failed".to_owned(),
         (None, Some(Exit::Refused)) => "this is not a POP3 server".to_owned(),

@@ -46,6 +46,8 @@ pub struct Session {
     pub is_capa_refused: bool,
     /// The refusal of USER before the login.
     pub user_refusal: Option<String>,
+    /// The refusal of APOP before the login.
+    pub apop_refusal: Option<String>,
     /// The refusal of STLS, where TLS was not on and nobody was logged in.
     pub stls_refusal: Option<String>,
     /// How many messages STAT counted first.
@@ -252,6 +254,9 @@ impl Reading {
             "CAPA" => session.is_capa_refused |= status == Status::Negative,
             "USER" if status == Status::Negative && !session.has_login => {
                 session.user_refusal = Some(std::mem::take(&mut self.status));
+            }
+            "APOP" if status == Status::Negative && !session.has_login => {
+                session.apop_refusal = Some(std::mem::take(&mut self.status));
             }
             "STLS"
                 if !is_positive

@@ -34,10 +34,21 @@ impl Console {
                     self.send(&octets);
                 }
             }
-            Typed::Wire(_) => self.tell_closed(),
+            Typed::Wire(octets) => {
+                self.learn_unsent(&octets);
+                self.tell_closed();
+            }
             _ => self
                 .screen
                 .note(Paint::Warning, "a line to poptalk itself is UTF-8"),
+        }
+    }
+
+    /// A secret that was typed without a connection is one all the same.
+    fn learn_unsent(&self, line: &[u8]) {
+        if !self.plan.args.keep_secrets {
+            let guess = know(&self.knowledge).guess.clone();
+            self.plan.secrets.learn(line, &guess);
         }
     }
 
@@ -59,6 +70,7 @@ impl Console {
             }
         }
         let is_kept = self.remember_unsent(line);
+        self.learn_unsent(octets);
         self.tell_closed();
         let is_quit = octets.trim_ascii().eq_ignore_ascii_case(b"QUIT");
         let hint = match (is_quit, is_kept) {

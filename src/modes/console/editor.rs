@@ -4,7 +4,7 @@ use super::knowledge::{Knowledge, SharedKnowledge, know};
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustyline::completion::Completer;
 use rustyline::config::Configurer;
@@ -20,18 +20,15 @@ use rustyline::{
 };
 
 use super::drawn::{Pen, has_controls};
+use super::paging;
 use super::screen::Screen;
-use super::{masking, paging};
 use crate::analysis::console_input::{self, OWN, Typed};
 use crate::analysis::help;
 use crate::base::escape;
 use crate::base::files;
 use crate::base::style::{Paint, Style};
-use crate::pop3::command::{Command, Kind, States, Words};
-use crate::pop3::tracker::{Role, State};
-use crate::reading::learnt::Learnt;
+use crate::pop3::command::{Command, Kind, Words};
 use crate::transcript::file;
-use crate::transcript::secret::Guess;
 
 /// How many lines of history are kept.
 const HISTORY: usize = 1000;
@@ -463,6 +460,7 @@ impl ConditionalEventHandler for StopKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pop3::tracker::State;
 
     fn knowledge(state: State) -> Knowledge {
         let mut knowledge = Knowledge {
@@ -521,6 +519,9 @@ mod tests {
         assert_eq!(auth.secret_from(r":SEND USER a\r\nPASS geheim"), Some(21));
         assert_eq!(auth.secret_from(r":send NOOP\r\n"), None);
         assert_eq!(candidates("pass st", &auth).1, Vec::<String>::new());
+        let known = Knowledge::default();
+        known.recall.learn("pass geheim99");
+        assert_eq!(known.secret_from(":multi geheim99"), Some(7));
         let owed = Knowledge {
             expects_response: true,
             ..Knowledge::default()

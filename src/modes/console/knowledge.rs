@@ -6,7 +6,7 @@ use super::masking;
 use crate::pop3::command::States;
 use crate::pop3::tracker::{Role, State};
 use crate::reading::learnt::Learnt;
-use crate::transcript::secret::Guess;
+use crate::transcript::secret::{Guess, Recall};
 
 /// What the editor must know of the conversation.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub struct Knowledge {
     pub is_inside_line: bool,
     /// What was sent and answered, as far as it says which line is a secret.
     pub guess: Guess,
+    /// What is known to be secret.
+    pub recall: Recall,
 }
 
 impl Knowledge {
@@ -51,14 +53,16 @@ impl Knowledge {
     /// The offset in octets at which a line becomes secret. Guesses are right everywhere on the way to the screen.
     #[must_use]
     pub fn secret_from(&self, line: &str) -> Option<usize> {
-        masking::secret_from(line, self.role(), self.is_inside_line, &self.guess)
+        let placed = masking::secret_from(line, self.role(), self.is_inside_line, &self.guess);
+        let known = self.recall.place(line.as_bytes());
+        placed.into_iter().chain(known).min()
     }
 }
 
 /// Knowledge shared with the thread that learns it.
-pub type SharedKnowledge = Arc<Mutex<Knowledge>>;
+pub(super) type SharedKnowledge = Arc<Mutex<Knowledge>>;
 
 /// Locks knowledge.
-pub fn know(knowledge: &SharedKnowledge) -> MutexGuard<'_, Knowledge> {
+pub(super) fn know(knowledge: &SharedKnowledge) -> MutexGuard<'_, Knowledge> {
     knowledge.lock().unwrap_or_else(PoisonError::into_inner)
 }

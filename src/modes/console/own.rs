@@ -71,6 +71,7 @@ impl Console {
             "off" => false,
             "" => !is_on,
             other => {
+                let other = know(&self.knowledge).recall.hide(other);
                 let what = format!("`{other}`: only `on`, `off` or nothing");
                 self.screen.note(Paint::Warning, &what);
                 return is_on;
@@ -88,6 +89,7 @@ impl Console {
                 .note(Paint::Warning, &format!("which verb? `:{} VERB`", own.word)),
             Some(connection) => {
                 connection.order(Order::SetShape(verb.to_owned(), shape));
+                let verb = know(&self.knowledge).recall.hide(verb);
                 self.screen.note(
                     Paint::Note,
                     &format!(

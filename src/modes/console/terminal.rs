@@ -15,10 +15,21 @@ use crate::base::stdio;
 /// Columns and rows; 80 and 24 where they can't be known.
 #[must_use]
 pub fn size() -> (usize, usize) {
-    match crossterm::terminal::size() {
+    match known_size() {
         Ok((columns, rows)) if columns > 0 && rows > 0 => (columns.into(), rows.into()),
         _ => (80, 24),
     }
+}
+
+/// The library's own `size` runs `tput` where the terminal has gone, and that would outlive the program.
+#[cfg(unix)]
+fn known_size() -> std::io::Result<(u16, u16)> {
+    crossterm::terminal::window_size().map(|size| (size.columns, size.rows))
+}
+
+#[cfg(not(unix))]
+fn known_size() -> std::io::Result<(u16, u16)> {
+    crossterm::terminal::size()
 }
 
 /// Whether the terminal can edit a line and mask it.

@@ -190,14 +190,16 @@ impl Talk<'_> {
         };
         let host = &shared.target.host;
         match tls::handshake(socket, host, &shared.server_tls, is_stls, &mut wait) {
-            Ok((stream, facts)) => {
+            Ok((stream, mut facts)) => {
+                facts.hide(&|text| self.tape.hide_text(text));
                 self.server.stream = Stream::Server(Box::new(stream));
                 self.server.wake();
                 self.tape.event(&format!("upstream {}", facts.event()));
                 self.tls.1 = Some(format!("{} {}", facts.version, facts.cipher));
                 Ok(())
             }
-            Err(error) => {
+            Err(mut error) => {
+                error.hide(&|text| self.tape.hide_text(text));
                 self.tape.event(&format!("upstream tls failed: {error}"));
                 if let Some(hint) = &error.hint {
                     crate::base::say::warning(&format!("{}: {error}; {hint}", shared.target));

@@ -109,6 +109,11 @@ impl<'a> Tape<'a> {
         }
     }
 
+    /// A text with the names of holes in place of the secrets that are known so far.
+    pub(super) fn hide_text(&self, text: &str) -> String {
+        self.recorder.hide_text(text)
+    }
+
     /// The client's leg is inside TLS now.
     pub(super) fn tls_started(&mut self, facts: &str) {
         self.event(&format!("tls {facts}"));

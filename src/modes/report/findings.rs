@@ -183,6 +183,7 @@ pub fn grouped(judged: &[Judged]) -> Vec<Judged> {
                 probe: one.probe,
                 row,
                 octets: finding.octets,
+                ..Sight::default()
             };
             first.more.push(here);
             first
@@ -269,7 +270,11 @@ pub fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
             xml.write_event(Event::Empty(skipped))?;
             xml.write_event(Event::End(BytesEnd::new("testcase")))?;
         } else if one.findings.is_empty() {
-            xml.write_event(Event::Empty(case(&name, "nothing found")))?;
+            let title = match one.repeats.as_slice() {
+                [] => "nothing found".to_owned(),
+                ids => format!("nothing new: {}", ids.join(", ")),
+            };
+            xml.write_event(Event::Empty(case(&name, &title)))?;
         }
         for finding in &one.findings {
             let title = format!("{} row {}", finding.id, rows(finding));
@@ -287,7 +292,14 @@ pub fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
             let hint = finding.hint.iter().map(|hint| format!("hint: {hint}"));
             let source =
                 (!finding.source.is_empty()).then(|| format!("source: {}", finding.source));
-            let more: Vec<String> = hint.chain(source).collect();
+            let others = finding.other_probes();
+            let others = (!others.is_empty()).then(|| format!("also in: {}", others.join(", ")));
+            let files = finding
+                .more
+                .iter()
+                .filter_map(|sight| sight.file.as_deref());
+            let files = files.map(|file| format!("seen in {file}"));
+            let more: Vec<String> = hint.chain(source).chain(others).chain(files).collect();
             let more = shown(&more.join("; "));
             if !more.is_empty() {
                 xml.write_event(Event::Text(BytesText::new(&more)))?;
@@ -305,13 +317,23 @@ pub fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
 ///
 /// Errors: `out` can't be written.
 pub fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
-    let title = |one: &Judged| match &one.skipped {
-        Some(why) => format!("{}: {} ({why})", one.name(), one.verdict().name()),
-        None => format!("{}: {}", one.name(), one.verdict().name()),
+    let title = |one: &Judged| {
+        let why = one.skipped.clone();
+        let repeats =
+            (!one.repeats.is_empty()).then(|| format!("again: {}", one.repeats.join(", ")));
+        let notes: Vec<String> = why.into_iter().chain(repeats).collect();
+        let verdict = one.verdict().name();
+        match notes.as_slice() {
+            [] => format!("{}: {verdict}", one.name()),
+            notes => format!("{}: {verdict} ({})", one.name(), notes.join("; ")),
+        }
     };
-    let mut parts = judged
-        .iter()
-        .map(|one| (title(one), one.findings.as_slice()));
+    // What was found again stands in the title.
+    let findings = |one: &'_ Judged| !one.findings.is_empty() || one.repeats.is_empty();
+    let mut parts = judged.iter().map(|one| {
+        let findings = findings(one).then_some(one.findings.as_slice());
+        (title(one), findings)
+    });
     crate::analysis::show::html::report(out, "What poptalk found", &mut parts)
 }
 
@@ -393,6 +415,7 @@ a.pop3:14: info late: a dot ^[[2J & <b>
             probe,
             row: Some(row),
             octets: octets.to_owned(),
+            ..Sight::default()
         };
         let mut first = Judged {
             probe: Some("greeting"),
@@ -424,6 +447,27 @@ a.pop3:14: info late: a dot ^[[2J & <b>
             ]
         );
         assert!(grouped[0].findings[1].more.is_empty());
+    }
+
+    #[test]
+    fn build_servers_and_pages_get_each_finding_once() {
+        let of = |probe| Judged {
+            probe: Some(probe),
+            ..judged()
+        };
+        let grouped = grouped(&[of("greeting"), of("session"), of("late")]);
+        let out = printed(|out| junit(out, &grouped));
+        assert!(out.contains("tests=\"4\" failures=\"1\""), "{out}");
+        assert_eq!(out.matches("<failure ").count(), 1, "{out}");
+        assert!(out.contains("; also in: session, late<"), "{out}");
+        let rest = "classname=\"late\" name=\"nothing new: dot-stuffing, late\"";
+        assert!(out.contains(rest), "{out}");
+        let out = printed(|out| html(out, &grouped));
+        assert_eq!(out.matches("<code>dot-stuffing</code>").count(), 1, "{out}");
+        assert!(out.contains("<p>also in session, late</p>"), "{out}");
+        let title = "<h2>late: fail (again: dot-stuffing, late)</h2>";
+        assert!(out.contains(title), "{out}");
+        assert_eq!(out.matches("Nothing was found.").count(), 0, "{out}");
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! The transcript of a visit, when the server keeps one.
 
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use jiff::Timestamp;
 
 use super::Shared;
 use crate::pop3::tracker::Side;
-use crate::transcript::file;
+use crate::transcript::file::{self, LogPlace};
 use crate::transcript::recorder::{Recorder, Seen};
 use crate::transcript::secret::Hider;
 
@@ -25,7 +29,11 @@ impl<'a> Tape<'a> {
     /// Opens the transcript of a visit by `peer`. One that can't be made is done without.
     pub(super) fn new(shared: &'a Shared, peer: &str) -> Self {
         let now = Timestamp::now();
-        let log = match file::open(&shared.log, &format!("visit-{peer}"), now) {
+        let place = match shared.room.is_full() {
+            true => &LogPlace::Nowhere,
+            false => &shared.log,
+        };
+        let log = match file::open(place, &format!("visit-{peer}"), now) {
             Ok(log) => log,
             Err(error) => {
                 shared.lose_log(format!("{peer}: no transcript: {}", super::plain(&error)));
@@ -36,7 +44,11 @@ impl<'a> Tape<'a> {
             let mut recorder = Recorder::new(Hider::sharing(false, &shared.secrets));
             recorder.set_bodies(shared.bodies);
             let head = file::head("poptalk serve", now, false);
-            recorder.set_file(Some(Box::new(log.file)), &head);
+            let file = Counted {
+                file: log.file,
+                room: Arc::clone(&shared.room),
+            };
+            recorder.set_file(Some(Box::new(file)), &head);
             recorder.event(&format!("connected {peer}"), 0);
             recorder
         });
@@ -88,5 +100,52 @@ impl<'a> Tape<'a> {
                 "{peer}: the transcript can't be written any more: {why}"
             ));
         }
+    }
+}
+
+/// The room for the transcripts of all visits.
+#[derive(Debug)]
+pub(super) struct Room(AtomicU64);
+
+impl Room {
+    pub(super) fn of(octets: u64) -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(octets)))
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == 0
+    }
+
+    /// Takes room for so many octets. Where there is too little, no visit gets any from then on.
+    fn take(&self, octets: usize) -> bool {
+        let octets = u64::try_from(octets).unwrap_or(u64::MAX);
+        let before = self
+            .0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                Some(left.saturating_sub(octets))
+            });
+        before.is_ok_and(|before| before >= octets)
+    }
+}
+
+/// A transcript that takes up room. Where there is none, it ends before the octets that it can't take, with a whole row.
+struct Counted {
+    file: File,
+    room: Arc<Room>,
+}
+
+impl Write for Counted {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        if !self.room.take(octets.len()) {
+            return Err(io::Error::other(
+                "the transcripts of all visits have reached --max-size, and no more are written",
+            ));
+        }
+        self.file.write_all(octets)?;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }

@@ -366,7 +366,8 @@ impl Engine {
         let result = tls::handshake(socket, host, tls, is_stls, &mut wait);
         let now_ms = self.now_ms();
         match result {
-            Ok((stream, facts)) => {
+            Ok((stream, mut facts)) => {
+                facts.hide(&|text| self.recorder.hide_text(text));
                 self.stream = Some(Stream::Tls(Box::new(stream)));
                 self.recorder.event(&facts.event(), now_ms);
                 self.recorder.tls_started();
@@ -381,6 +382,7 @@ impl Engine {
                 Ok(())
             }
             Err(mut error) => {
+                error.hide(&|text| self.recorder.hide_text(text));
                 // Recorded and shown, never taken for a reply: it did not come inside TLS (RFC 2595 §4).
                 if let Some(heard) = error.heard.as_mut().filter(|heard| !heard.said.is_empty()) {
                     self.standing.received += heard.said.len() as u64;

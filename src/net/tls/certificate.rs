@@ -74,6 +74,14 @@ impl Certificate {
         })
     }
 
+    /// Hides secrets in the names that are shown. A host is still compared with those of the certificate.
+    pub fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
+        let texts = [&mut self.subject, &mut self.issuer].into_iter();
+        for text in texts.chain(&mut self.names) {
+            *text = hide(text);
+        }
+    }
+
     /// Everything about it, for people who want to know.
     #[must_use]
     pub fn details(&self) -> Vec<String> {
@@ -282,6 +290,30 @@ mod tests {
         assert!(certificate.is_for("0:0::1") && certificate.is_for("[::1]"));
         certificate.addresses.push("127.0.0.1".parse().unwrap());
         assert!(certificate.is_for("127.0.0.1"));
+    }
+
+    #[test]
+    fn a_secret_in_a_name_is_hidden_and_the_name_still_fits() {
+        let hosts = vec!["geheim99.example".to_owned()];
+        let mut certificate = Certificate {
+            subject: "CN=geheim99.example".to_owned(),
+            issuer: "O=geheim99".to_owned(),
+            names: hosts.clone(),
+            not_before: String::new(),
+            not_after: String::new(),
+            key: String::new(),
+            signature: String::new(),
+            fingerprint: String::new(),
+            services: Vec::new(),
+            hosts,
+            addresses: Vec::new(),
+            valid: (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH),
+        };
+        certificate.hide(&|text| text.replace("geheim99", "{{password}}"));
+        let details = certificate.details().join("\n");
+        assert!(!details.contains("geheim99"), "{details}");
+        assert_eq!(certificate.subject, "CN={{password}}.example");
+        assert!(certificate.is_for("geheim99.example"));
     }
 
     #[test]

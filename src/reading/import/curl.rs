@@ -6,10 +6,9 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 
 use super::dump;
-use super::lines::{Tls, behind, host_port, numbered, text, wire_line, without_cr, word};
-use super::talk::Talk;
+use super::lines::{numbered, wire_line, without_cr};
 use super::{Made, Options, Problem, Source};
-use crate::pop3::tracker::{LineEnd, Side};
+use crate::pop3::tracker::Side;
 
 /// Whether a file looks like what curl writes.
 pub(super) fn is_log(head: &[u8]) -> bool {

@@ -1,8 +1,8 @@
 //! The connections of which curl writes, from its lines or its traces.
 
-use super::lines::{Tls, behind, host_port, numbered, text, wire_line, without_cr, word};
+use super::lines::{Tls, behind, host_port, text, word};
 use super::talk::Talk;
-use super::{Made, Options, Problem, Source};
+use super::{Made, Options};
 use crate::pop3::tracker::{LineEnd, Side};
 
 /// The connections that curl tells of.

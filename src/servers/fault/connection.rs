@@ -152,6 +152,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["slow-drip"],
         &[Step::new(Data, &["RETR"], Wait(6000))],
     )
+    .beyond_check("a message takes most of its 60 seconds; `--time-limit 600` gives it more")
     .typing(&["USER alice", "PASS wonderland", "RETR 2", "QUIT"]),
     Fault::new(
         "slow-reply",

@@ -172,6 +172,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["pipelining-undeclared"],
         &[Step::new(Data, &["CAPA"], Drop).when(|said| is(said, "PIPELINING"))],
     )
+    .beyond_check("it sends ahead only where PIPELINING is announced, as a client must")
     .typing(&[
         "CAPA",
         "USER alice",
@@ -475,6 +476,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["sasl-ir-server-first-accepted"],
         &[],
     )
+    .beyond_check("it would take one more login that fails, and harms nobody")
     .hearing(|asked| (asked.line == "AUTH CRAM-MD5 eA==").then(|| "AUTH CRAM-MD5".to_owned()))
     .typing(&["AUTH CRAM-MD5 eA==", "*", "QUIT"]),
     Fault::new(

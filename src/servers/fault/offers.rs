@@ -117,7 +117,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "control-octets-echoed",
         "an unknown command is sent back as it came, control octets and all",
-        &["control-bytes"],
+        &["control-bytes-echoed"],
         &[Step::new(
             Status,
             &[],

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use crate::base::regular::{self, Links};
 use crate::servers::{Source, Untold};
 
-use super::maildir::{self, Entry};
+use super::maildir::{Entry, Maildir};
 use super::mbox::{Found, Hash, Measure};
 use super::wire::Wire;
 use super::{BLOCK, blocks, tell};
@@ -47,15 +47,15 @@ pub(super) struct Kept {
 #[derive(Debug, Clone)]
 enum Home {
     /// A file of its own, which may get another name.
-    Maildir { root: Arc<Path>, entry: Entry },
+    Maildir { folders: Arc<Maildir>, entry: Entry },
     /// A file to which others are added.
     Mbox { path: Arc<Path>, hash: Hash },
 }
 
 impl Kept {
     /// Reads a message of a Maildir once, for its size.
-    pub(super) fn of_maildir(root: &Arc<Path>, entry: Entry) -> io::Result<Self> {
-        let file = regular::open(&entry.path, Links::Refuse)?;
+    pub(super) fn of_maildir(folders: &Arc<Maildir>, entry: Entry) -> io::Result<Self> {
+        let file = folders.file(&entry)?;
         // Taken before it is read: what changes meanwhile is noticed later.
         let stamp = Stamp::of(&file)?;
         let (mut wire, mut length, mut size) = (Wire::plain(), 0, 0);
@@ -68,7 +68,7 @@ impl Kept {
         wire.finish(&mut count);
         Ok(Self {
             home: Home::Maildir {
-                root: Arc::clone(root),
+                folders: Arc::clone(folders),
                 entry,
             },
             stamp,
@@ -113,17 +113,17 @@ impl Kept {
     }
 
     fn file(&self) -> io::Result<File> {
-        let (root, entry) = match &self.home {
-            Home::Maildir { root, entry } => (root, entry),
+        let (folders, entry) = match &self.home {
+            Home::Maildir { folders, entry } => (folders, entry),
             Home::Mbox { path, .. } => return regular::open(path, Links::Follow),
         };
-        let mut result = regular::open(&entry.path, Links::Refuse);
+        let mut result = folders.file(entry);
         if !matches!(&result, Err(error) if error.kind() == ErrorKind::NotFound) {
             return result;
         }
         // It has got other flags.
-        for path in maildir::find(root, &entry.base)? {
-            result = regular::open(&path, Links::Refuse);
+        for entry in folders.find(&entry.base)? {
+            result = folders.file(&entry);
             let is_it = |file| Stamp::of(file).is_ok_and(|now| now == self.stamp);
             if result.as_ref().is_ok_and(is_it) {
                 break;

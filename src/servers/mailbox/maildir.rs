@@ -1,8 +1,10 @@
 //! The files of a Maildir.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::base::regular::Folder;
 
 /// The folders in which messages lie.
 pub(super) const FOLDERS: [&str; 2] = ["cur", "new"];
@@ -14,6 +16,8 @@ pub(super) struct Entry {
     pub(super) base: String,
     /// Where it lies now.
     pub(super) path: PathBuf,
+    /// Which of the folders that is.
+    folder: usize,
 }
 
 /// What a Maildir holds.
@@ -25,60 +29,93 @@ pub(super) struct Listing {
     pub(super) links: usize,
 }
 
-pub(super) fn list(root: &Path) -> io::Result<Listing> {
-    let mut found = Listing::default();
-    for folder in FOLDERS {
-        let is_link = |found: fs::Metadata| found.is_symlink();
-        found.links += usize::from(root.join(folder).symlink_metadata().is_ok_and(is_link));
+/// A Maildir with its folders open: what takes their place later is not served.
+#[derive(Debug)]
+pub(super) struct Maildir {
+    folders: Vec<Folder>,
+    /// How many of the folders are links.
+    links: usize,
+}
+
+impl Maildir {
+    pub(super) fn open(root: &Path) -> io::Result<Self> {
+        let (mut folders, mut links) = (Vec::new(), 0);
+        for folder in FOLDERS {
+            let path = root.join(folder);
+            let is_link = |found: fs::Metadata| found.is_symlink();
+            match Folder::open(&path) {
+                Ok(folder) => folders.push(folder),
+                Err(_) if path.symlink_metadata().is_ok_and(is_link) => links += 1,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self { folders, links })
     }
-    each(root, |entry| {
-        if entry.base.starts_with('.') {
-            return;
-        }
-        match entry.path.symlink_metadata() {
-            Ok(what) if what.is_file() => found.entries.push(entry),
-            Ok(what) if what.is_symlink() => found.links += 1,
-            // A folder, a FIFO, or gone since.
-            _ => {}
-        }
-    })?;
-    found.entries.sort();
-    Ok(found)
-}
 
-/// Where the messages with this name lie now, whatever their flags.
-pub(super) fn find(root: &Path, base: &str) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    each(root, |entry| {
-        if entry.base == base {
-            found.push(entry.path);
-        }
-    })?;
-    Ok(found)
-}
-
-fn each(root: &Path, mut tell: impl FnMut(Entry)) -> io::Result<()> {
-    for folder in FOLDERS {
-        let folder = root.join(folder);
-        if folder
-            .symlink_metadata()
-            .is_ok_and(|found| found.is_symlink())
-        {
-            continue;
-        }
-        let entries = match fs::read_dir(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
+    pub(super) fn list(&self) -> io::Result<Listing> {
+        let mut found = Listing {
+            links: self.links,
+            ..Listing::default()
         };
-        for entry in entries {
-            let entry = entry?;
-            tell(Entry {
-                base: base(&entry.file_name().to_string_lossy()).to_owned(),
-                path: entry.path(),
-            });
-        }
+        self.each(|folder, entry| {
+            if entry.base.starts_with('.') {
+                return;
+            }
+            match folder.kind(&entry.path) {
+                Ok(what) if what.is_file() => found.entries.push(entry),
+                Ok(what) if what.is_symlink() => found.links += 1,
+                // A folder, a FIFO, or gone since.
+                _ => {}
+            }
+        })?;
+        found.entries.sort();
+        Ok(found)
     }
-    Ok(())
+
+    /// Where the messages with this name lie now, whatever their flags.
+    pub(super) fn find(&self, base: &str) -> io::Result<Vec<Entry>> {
+        let mut found = Vec::new();
+        self.each(|_, entry| {
+            if entry.base == base {
+                found.push(entry);
+            }
+        })?;
+        Ok(found)
+    }
+
+    pub(super) fn file(&self, entry: &Entry) -> io::Result<File> {
+        self.folder(entry)?.file(&entry.path)
+    }
+
+    pub(super) fn remove(&self, entry: &Entry) -> io::Result<()> {
+        self.folder(entry)?.remove(&entry.path)
+    }
+
+    /// What was done to the folders is on the disk after this.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.folders.iter().try_for_each(Folder::sync)
+    }
+
+    fn folder(&self, entry: &Entry) -> io::Result<&Folder> {
+        let folder = self.folders.get(entry.folder);
+        folder.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn each(&self, mut tell: impl FnMut(&Folder, Entry)) -> io::Result<()> {
+        for (number, folder) in self.folders.iter().enumerate() {
+            for path in folder.paths()? {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let entry = Entry {
+                    base: base(&name).to_owned(),
+                    folder: number,
+                    path,
+                };
+                tell(folder, entry);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What stands behind the colon are flags.

@@ -29,7 +29,7 @@ fn mbox_of(octets: &[u8]) -> (tempfile::TempDir, PathBuf) {
 /// A Maildir of messages with these names, such as `cur/1:2,S`.
 fn maildir_of(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for name in FOLDERS {
+    for name in maildir::FOLDERS {
         fs::create_dir(folder.path().join(name)).unwrap();
     }
     for (name, octets) in files {
@@ -303,4 +303,21 @@ fn a_message_that_becomes_a_fifo_or_a_link_after_the_login_is_refused_at_once() 
     fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
     assert_eq!(octets(&messages[0]), None);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_becomes_a_link_after_the_login_is_not_followed() {
+    let outside = maildir_of(&[("cur/1:2,S", b"not a mail\n")]);
+    let folder = maildir_of(&[("cur/1:2,S", b"Subject: 1\n")]);
+    let at = |name: &str| folder.path().join(name);
+    let mailbox = mailbox(folder.path());
+    let messages = mailbox.all().unwrap();
+    fs::rename(at("cur"), at("old")).unwrap();
+    std::os::unix::fs::symlink(outside.path().join("cur"), at("cur")).unwrap();
+    let now = octets(&messages[0]);
+    assert_eq!(now.as_deref(), Some(&b"Subject: 1\r\n"[..]));
+    fs::remove_file(at("old/1:2,S")).unwrap();
+    assert_eq!(octets(&messages[0]), None);
+    assert!(mailbox.all().unwrap().is_empty());
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::pop3::command::Command;
 use crate::pop3::sasl;
-use crate::servers::maildrop::{Closed, Message, Untold};
+use crate::servers::maildrop::{Message, Untold};
 
 use super::opened::{Missing, Opened, decimal};
 use super::reply::{Data, Listing, Reply};

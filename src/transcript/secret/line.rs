@@ -38,6 +38,20 @@ pub(super) fn joined(open: &[u8], behind: Vec<Piece>) -> Vec<Piece> {
     pieces
 }
 
+/// The text of pieces, in which a hole shows its name.
+pub(crate) fn named(pieces: Vec<Piece>) -> String {
+    let mut text = Vec::new();
+    for piece in pieces {
+        match piece {
+            Piece::Octets(octets) => text.extend_from_slice(&octets),
+            Piece::Hole(hole) => {
+                text.extend_from_slice(format!("{{{{{}}}}}", hole.name()).as_bytes());
+            }
+        }
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 /// What stands for a hole where only octets will do: in no verb, no name and no base64, and too long to be two typing errors.
 pub(super) const STAND_IN: &[u8] = &[HOLE; 8];
 

@@ -1,6 +1,7 @@
 //! Where the secret of a client line stands.
 
 use super::line::HOLE;
+use crate::base::escape::is_hidden;
 use crate::pop3::command::{Command, Kind, Words};
 use crate::pop3::tracker::Role;
 
@@ -30,8 +31,9 @@ pub fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<Place> {
             let rest = line.get(start..).unwrap_or_default();
             let found = match Command::of_line(rest) {
                 Some(row) => argument_place(row, rest)
-                    .or_else(|| surplus_place(row, rest).filter(|_| is_guessed)),
-                None if is_guessed => guessed_place(rest),
+                    .or_else(|| surplus_place(row, rest).filter(|_| is_guessed))
+                    .or_else(|| spaced_place(rest).filter(|_| is_guessed)),
+                None if is_guessed => spaced_place(rest).or_else(|| guessed_place(rest)),
                 None => None,
             };
             found.map(|place| Place {
@@ -131,11 +133,11 @@ fn announced_place(line: &[u8]) -> Option<Place> {
     named_place(line)
 }
 
-/// A password with its name: `pass=secret`.
+/// A password with its name: `pass=secret`, `pwd:secret`.
 fn named_place(line: &[u8]) -> Option<Place> {
     let mut words = Words::of(line);
     while let Some(word) = words.next() {
-        let sign = word.iter().position(|octet| *octet == b'=');
+        let sign = word.iter().position(|octet| b":=".contains(octet));
         let (name, _) = word.split_at(sign.unwrap_or(0));
         let is_named = FOREIGN.iter().any(|meant| name.eq_ignore_ascii_case(meant));
         if is_named {
@@ -145,6 +147,51 @@ fn named_place(line: &[u8]) -> Option<Place> {
         }
     }
     None
+}
+
+/// The secret of a line whose verb does not end with a blank of ASCII, but with another blank or a sign: `pass:secret`.
+fn spaced_place(line: &[u8]) -> Option<Place> {
+    let spaced = with_blanks(line)?;
+    let place = match Command::of_line(&spaced) {
+        Some(row) => argument_place(row, &spaced).or_else(|| surplus_place(row, &spaced)),
+        None => guessed_place(&spaced),
+    }?;
+    // A blank of several octets is left whole.
+    let (_, behind) = spaced.split_at(place.from.min(spaced.len()));
+    let (_, typed) = line.split_at(place.from.min(line.len()));
+    let is_rest = |(new, old): &(&u8, &u8)| **new == b' ' && !old.is_ascii();
+    let rest = behind.iter().zip(typed).take_while(is_rest).count();
+    Some(Place {
+        from: place.from + rest,
+        ..place
+    })
+}
+
+/// A line with blanks of ASCII, as many octets, in place of all others, and of a sign after its first word; None: there is none.
+fn with_blanks(line: &[u8]) -> Option<Vec<u8>> {
+    let mut spaced = Vec::with_capacity(line.len());
+    for chunk in line.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            let is_blank = !c.is_ascii() && (c.is_whitespace() || is_hidden(c));
+            match is_blank {
+                true => spaced.extend(std::iter::repeat_n(b' ', c.len_utf8())),
+                false => spaced.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+        // The no-break space of ISO 8859.
+        let blank = |octet: &u8| if *octet == 0xa0 { b' ' } else { *octet };
+        spaced.extend(chunk.invalid().iter().map(blank));
+    }
+    let end = spaced
+        .iter()
+        .take_while(|octet| octet.is_ascii_alphanumeric());
+    let end = end.count();
+    if end > 0
+        && let Some(sign @ (b':' | b'=')) = spaced.get_mut(end)
+    {
+        *sign = b' ';
+    }
+    (spaced != line).then_some(spaced)
 }
 
 fn guessed_place(line: &[u8]) -> Option<Place> {

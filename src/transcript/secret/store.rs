@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
 
-use super::VALUE_MAX;
+use super::{Guess, Hider, VALUE_MAX};
+use crate::pop3::tracker::{Role, Side};
 
 /// How many typed secrets and names are kept for later connections, the latest ones.
 const KEPT_MAX: usize = 1024;
@@ -22,6 +23,8 @@ struct Kept {
     given: Vec<Secret>,
     typed: VecDeque<Secret>,
     names: VecDeque<Zeroizing<Vec<u8>>>,
+    /// How often any of it has changed.
+    version: u64,
 }
 
 /// A secret, and where it came from.
@@ -53,6 +56,13 @@ impl Secrets {
         }
     }
 
+    /// Learns the secret of a client line (octets without line end) that was typed and not sent, such as one without a connection.
+    pub fn learn(&self, line: &[u8], guess: &Guess) {
+        let mut hider = Hider::sharing(false, self);
+        hider.guess = guess.clone();
+        hider.hide(Side::Client, Role::Command, line, true);
+    }
+
     pub(super) fn add(&self, mut secret: Secret) {
         if self.is_by_user && (secret.is_given || secret.user.is_empty()) {
             return;
@@ -63,9 +73,11 @@ impl Secrets {
         let is_same = |known: &Secret| known.octets == secret.octets && known.user == secret.user;
         if secret.is_given {
             if !kept.given.iter().any(is_same) {
+                kept.version += 1;
                 kept.given.push(secret);
             }
         } else if !kept.typed.iter().any(is_same) {
+            kept.version += 1;
             if kept.typed.len() == KEPT_MAX {
                 kept.typed.pop_front();
             }
@@ -76,6 +88,7 @@ impl Secrets {
     pub(super) fn add_name(&self, name: &[u8]) {
         let mut kept = self.lock();
         if !self.is_by_user && !kept.names.iter().any(|known| known.as_slice() == name) {
+            kept.version += 1;
             if kept.names.len() == KEPT_MAX {
                 kept.names.pop_front();
             }
@@ -101,6 +114,11 @@ impl Secrets {
         let kept = self.lock();
         let of_user = kept.typed.iter().filter(|secret| secret.user == user);
         of_user.cloned().collect()
+    }
+
+    /// A number that is another one after each change.
+    pub(super) fn version(&self) -> u64 {
+        self.lock().version
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {

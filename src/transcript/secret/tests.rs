@@ -74,6 +74,70 @@ fn a_misspelt_verb_hides_too_before_the_login() {
 }
 
 #[test]
+fn another_blank_or_a_sign_ends_a_verb_too() {
+    for (line, want) in [
+        ("pass:geheim99", "pass:{{password}}"),
+        ("pass: geheim99", "pass:{{password}}"),
+        ("Password=geheim99", "Password={{password}}"),
+        ("pwd:geheim99", "pwd:{{password}}"),
+        ("pass\u{a0}geheim99", "pass\u{a0}{{password}}"),
+        ("pas\u{a0}geheim99", "pas\u{a0}{{password}}"),
+        ("pass\u{200b}geheim99\u{a0}", "pass\u{200b}{{password}}"),
+        ("user bob\u{a0}geheim99", "user bob\u{a0}{{password}}"),
+        (
+            "AUTH\u{a0}XFOO\u{a0}geheim99",
+            "AUTH\u{a0}XFOO\u{a0}{{response}}",
+        ),
+    ] {
+        let mut hider = Hider::new(false);
+        assert_eq!(client(&mut hider, line), want, "{line}");
+        let told = server(&mut hider, "-ERR what is geheim99?");
+        let is_hidden = told.contains("{{") && !told.contains("geheim99");
+        assert!(is_hidden, "{line}: {told}");
+    }
+    for line in ["xfoo:bar", "user:alice", "stat\u{a0}", "Host: x"] {
+        assert_eq!(client(&mut Hider::new(false), line), line);
+    }
+    // That of ISO 8859 is no UTF-8.
+    let mut hider = Hider::new(false);
+    let line = hider.hide(Side::Client, Role::Command, b"pas\xa0geheim99", true);
+    assert_eq!(line.first(), Some(&Piece::Octets(b"pas\xa0".to_vec())));
+    assert_eq!(server(&mut hider, "-ERR geheim99"), "-ERR {{password}}");
+}
+
+#[test]
+fn a_short_word_is_no_secret_inside_a_longer_one() {
+    let mut hider = Hider::new(false);
+    client(&mut hider, "PASS capa");
+    let said = "+OK Capability list follows, escapade";
+    assert_eq!(server(&mut hider, said), said);
+    let mut hider = Hider::new(false);
+    client(&mut hider, "PASS bert");
+    for (said, want) in [
+        ("-ERR Robert, bertram", "-ERR Robert, bertram"),
+        ("-ERR Bert", "-ERR {{password}}"),
+        ("-ERR 'bert1'", "-ERR '{{password}}1'"),
+        ("-ERR you said PASSbert", "-ERR you said PASS{{password}}"),
+        (
+            "-ERR x_bert-y: berté",
+            "-ERR x_{{password}}-y: {{password}}é",
+        ),
+        ("-ERR Um9iZXJ0", "-ERR {{password}}"),
+    ] {
+        assert_eq!(server(&mut hider, said), want, "{said}");
+    }
+    // In parts: the next one says whether the word goes on.
+    assert_eq!(hider.unsure_tail(b"-ERR my bert"), 4);
+    assert_eq!(hider.unsure_tail(b"-ERR my bertra"), 0);
+    let mut hider = Hider::new(false);
+    client(&mut hider, "PASS geheimnis");
+    assert_eq!(
+        server(&mut hider, "-ERR Geheimnisse"),
+        "-ERR {{password}}se"
+    );
+}
+
+#[test]
 fn what_was_hidden_stays_hidden_when_it_comes_back() {
     let mut hider = Hider::new(false);
     client(&mut hider, "PASS geheim99");

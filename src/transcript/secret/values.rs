@@ -16,6 +16,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
+use super::store::Secret;
 use super::{VALUE_MAX, VALUE_MIN};
 use crate::base::percent;
 use index::Index;
@@ -90,6 +91,22 @@ impl<'a> Text<'a> {
 }
 
 impl Values {
+    /// The secrets of a run, whose names were shown.
+    pub(super) fn of(names: &[Zeroizing<Vec<u8>>], secrets: Vec<Secret>) -> Self {
+        let mut values = Self::default();
+        for name in names {
+            values.add_name(name);
+        }
+        values.add_all(secrets);
+        values
+    }
+
+    pub(super) fn add_all(&mut self, secrets: Vec<Secret>) {
+        for secret in secrets {
+            self.add(secret.hole, &secret.octets, &secret.before, secret.is_given);
+        }
+    }
+
     /// Remembers a secret that the client wrote after `before`. Of those that are typed, `is_given` is false, and beyond so many
     /// the oldest is forgotten.
     pub(super) fn add(&mut self, hole: &'static str, secret: &[u8], before: &[u8], is_given: bool) {
@@ -250,13 +267,17 @@ impl Values {
         starts.max().unwrap_or(0)
     }
 
-    /// How many octets at the end are a secret that is in a name, whole, where the word may still go on: only what follows
-    /// says whether it is the secret or the name.
+    /// How many octets at the end are a secret that is in a name or is a plain short word, whole, where the word may still go on:
+    /// only what follows says whether it is the secret, or the name, or a longer word.
     fn open_end(&self, octets: &[u8]) -> usize {
         let mut tail = 0;
         for (value, range, _) in self.places(&Text::of(octets)) {
             let rest = octets.get(range.end..).unwrap_or_default();
-            if value.is_in_name && rest.iter().all(|octet| b"._%+-=".contains(octet)) {
+            let is_open = match value.is_in_name {
+                true => rest.iter().all(|octet| b"._%+-=".contains(octet)),
+                false => value.is_word && rest.is_empty(),
+            };
+            if is_open {
                 tail = tail.max(octets.len() - range.start);
             }
         }
@@ -314,7 +335,8 @@ impl Values {
         let mut found = Vec::new();
         for (value, range, form) in self.places(&Text::of(octets)) {
             let is_shown = value.is_in_name
-                || matches!(form, Form::Plain) && words::is_protocol(octets, &range);
+                || matches!(form, Form::Plain)
+                    && (words::is_protocol(octets, &range) || value.is_inside_word(octets, &range));
             if !is_shown || value.is_said(octets, &range, form) {
                 found.push(Found {
                     range,
@@ -324,6 +346,20 @@ impl Values {
             }
         }
         found
+    }
+
+    /// Where the first secret begins in a line that is being typed. The line may end with the first octets of one.
+    pub(super) fn first_typed(&self, line: &[u8]) -> Option<usize> {
+        let text = Text::of(line);
+        let begun = |value: &Value| {
+            let length = value.start_in(&text);
+            let from = line.len().saturating_sub(length);
+            let is_open = value.is_in_name && !value.is_next(line.get(..from)?)
+                || words::is_protocol(line, &(from..line.len()));
+            (length >= VALUE_MIN && !is_open).then_some(from)
+        };
+        let whole = self.found(line).into_iter().map(|found| found.range.start);
+        whole.chain(self.all().filter_map(begun)).min()
     }
 
     /// Where words stand that have a secret inside which [`Values::found`] leaves as it is in a name.

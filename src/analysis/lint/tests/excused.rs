@@ -133,6 +133,17 @@ fn each_reason_against_a_certificate_is_told() {
     assert_eq!(of(own), ["tls-cert-untrusted"]);
     let both = of(&format!("{name}; {own}"));
     assert_eq!(both, ["tls-cert-name-mismatch", "tls-cert-untrusted"]);
+    // Seen: INetSim. Each of the two says what it is about, and no more.
+    let text = format!(
+        "* connected 192.0.2.1:995\n* tls TLSv1.3 X unverified ({name}; {own}) CN=x\nS: +OK\n"
+    );
+    let found = judged(text.as_bytes());
+    let messages = found.iter().filter(|one| one.id.starts_with("tls-cert-"));
+    let messages: Vec<&str> = messages.map(|one| one.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [name, own].map(|why| format!("tls TLSv1.3 X unverified ({why}) CN=x"))
+    );
     let old = "the server's certificate has expired; the server's certificate is signed by itself";
     assert_eq!(of(old), ["tls-cert-expired", "tls-cert-untrusted"]);
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::super::{Finding, Lint, is_about_client, judge, rule};
+use crate::analysis::finding::Level;
 use crate::transcript::Item;
 use crate::transcript::text::{Reader, parse};
 
@@ -55,7 +56,7 @@ fn no_probe_is_judged_for_what_it_sends_to_another_machine() {
         let text = text.replacen("\nS: ", "\n* connected 192.0.2.2:110\nS: ", 1);
         let mut found = judged(text.as_bytes());
         // The server that these probes expect has that fault, or does what not all do.
-        let expected = ["sasl-ir-rejected", "lf-command-taken"];
+        let expected = ["sasl-ir-rejected", "lf-command-taken", "capa-unsupported"];
         found.retain(|one| !expected.contains(&one.id));
         let found = found
             .iter()
@@ -130,9 +131,55 @@ fn a_control_octet_is_shown_however_late_it_comes() {
     let found = judged(format!("S: +OK\nC: XFOO\nS: -ERR {long}\\x1b[31m\n").as_bytes());
     let one = found.iter().find(|one| one.id == "control-bytes").unwrap();
     assert!(one.octets.starts_with("xxx") && one.octets.ends_with("x\\x1b[31m"));
+    let echo = "S: +OK\nC: XFOO\\x1b[31mred\nS: -ERR Unknown command: XFOO\\x1b[31MRED\n";
+    let found = judged(echo.as_bytes());
+    let ids: Vec<_> = found.iter().map(|one| (one.id, one.level)).collect();
+    assert_eq!(ids, [("control-bytes-echoed", Level::Should)]);
+    // One more than the client sent, or in another order, is the server's own.
+    for own in ["XFOO\\x1b[31M\\x07", "XFOO\\x1b[32M\\x1b"] {
+        let found = judged(format!("S: +OK\nC: XFOO\\x1b[31mred\nS: -ERR {own}\n").as_bytes());
+        assert!(found.iter().any(|one| one.id == "control-bytes"), "{own}");
+    }
     let found = judged(b"S: +OK\nC: XFOO\nS: -ERR \\x1b[31m\n");
     let one = found.iter().find(|one| one.id == "control-bytes").unwrap();
     assert_eq!(one.octets, "-ERR \\x1b[31m");
+}
+
+/// Seen: INetSim, where an empty line is added by RETR as well, and no octets tell one from the other.
+#[test]
+fn an_empty_line_that_is_added_by_another_command_is_shown_too() {
+    let login = "S: +OK\nC: USER a\nS: +OK\nC: PASS {{password}}\nS: +OK\nC: LIST 1\nS: +OK 1 53\n";
+    let head = "S: +OK\nS: CreationTime: 1796044965\nS: LastLogin: 1796044965\nS:\nS:\n";
+    let rows = format!("{login}C: TOP 1 0\n{head}S: .\nC: RETR 1\n{head}S:\nS: .\n");
+    let found = judged(rows.as_bytes());
+    let one = found
+        .iter()
+        .find(|one| one.id == "extra-blank-line-before-end");
+    let one = one.unwrap();
+    assert!(one.message.starts_with("TOP ends with"), "{}", one.message);
+    let more: Vec<_> = one
+        .more
+        .iter()
+        .map(|sight| (sight.row, sight.message.as_deref()))
+        .collect();
+    assert_eq!(more, [(Some(21), Some("LIST says 53 octets, 55 came"))]);
+}
+
+/// A message that ends with a dot of its own.
+#[test]
+fn a_terminator_that_is_missing_is_not_taken_for_one_that_is_glued() {
+    let of = |size: u32| {
+        let login = "S: +OK\nC: USER a\nS: +OK\nC: PASS {{password}}\nS: +OK\n";
+        let rows = format!(
+            "{login}C: LIST 1\nS: +OK 1 {size}\nC: RETR 1\nS: +OK\nS: Subject: x\nS:\nS: The end.\n* timeout after 30 s\n* closed by client\n"
+        );
+        let found = judged(rows.as_bytes()).into_iter().map(|one| one.id);
+        let mut found: Vec<_> = found.collect();
+        found.retain(|id| id.contains("terminator"));
+        found
+    };
+    assert_eq!(of(24), ["missing-terminator"]);
+    assert_eq!(of(23), ["terminator-glued"]);
 }
 
 /// Seen: nginx lists EXPIRE and LOGIN-DELAY without what belongs to them.
@@ -149,6 +196,11 @@ fn each_line_that_is_wrong_is_shown() {
         .map(|one| (one.row, one.octets.as_str()))
         .collect();
     assert_eq!(more, [(Some(6), "LOGIN-DELAY")]);
+    // What is wrong is said of each kind: nginx leaves the parameter out, mailutils the space.
+    assert_eq!(one.message, "the parameter is missing");
+    let found = judged(b"S: +OK\nC: CAPA\nS: +OK\nS: EXPIRENEVER\nS: .\n");
+    let glued = found.iter().find(|one| one.id == "capa-malformed-tag");
+    assert!(glued.unwrap().message.starts_with("the tag is wrong"));
     // As many as a person reads, however many there are.
     let lines: String = (0..100)
         .map(|number| format!("S: EXPIRE{number}\n"))

@@ -107,6 +107,17 @@ pub(super) fn items(
         if !finding.octets.is_empty() {
             write!(out, "<pre>{}</pre>", escaped(&finding.octets))?;
         }
+        let others = finding.other_probes();
+        if !others.is_empty() {
+            write!(out, "<p>also in {}</p>", escaped(&others.join(", ")))?;
+        }
+        let files = finding
+            .more
+            .iter()
+            .filter_map(|sight| sight.file.as_deref());
+        for file in files {
+            write!(out, "<p>seen in {}</p>", escaped(file))?;
+        }
         if let Some(hint) = &finding.hint {
             write!(out, "<p>{}</p>", escaped(hint))?;
         }

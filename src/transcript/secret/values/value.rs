@@ -13,6 +13,9 @@ use super::{Text, VALUE_MAX, VALUE_MIN};
 /// start of many secrets at each octet.
 const SURE: usize = 256;
 
+/// A secret of letters only, shorter than this, is also a part of ordinary words. A hole there would say what the secret is.
+const WORD_MAX: usize = 8;
+
 /// A secret that may come back.
 pub(super) struct Value {
     pub(super) number: u64,
@@ -23,6 +26,8 @@ pub(super) struct Value {
     pub(super) is_in_name: bool,
     /// Whether only the start of the secret is kept.
     pub(super) is_cut: bool,
+    /// Whether it is a plain short word: letters of ASCII only.
+    pub(super) is_word: bool,
     /// The secret, lower case.
     pub(super) plain: Zeroizing<Vec<u8>>,
     pub(super) needles: Vec<Needle>,
@@ -80,6 +85,7 @@ impl Value {
             before: Zeroizing::new(before.to_ascii_lowercase()),
             is_in_name: false,
             is_cut,
+            is_word: plain.len() < WORD_MAX && plain.iter().all(u8::is_ascii_lowercase),
             plain,
             needles,
         }
@@ -125,6 +131,18 @@ impl Value {
             (1..longest).rev().find(is_start).unwrap_or(0)
         });
         starts.max().unwrap_or(0)
+    }
+
+    /// Whether a place of a plain short word is in the middle of a longer one: `capa` in `Capability`. Beside a digit, a sign or a
+    /// letter that is not ASCII it is a word of its own.
+    pub(super) fn is_inside_word(&self, octets: &[u8], place: &Range<usize>) -> bool {
+        let is_letter = |at: Option<usize>| {
+            let octet = at.and_then(|at| octets.get(at));
+            octet.is_some_and(u8::is_ascii_alphabetic)
+        };
+        self.is_word
+            && place.len() == self.plain.len()
+            && (is_letter(place.start.checked_sub(1)) || is_letter(Some(place.end)))
     }
 
     /// Whether a place of a secret that is in a name is said to be the secret: it must be hidden there.
