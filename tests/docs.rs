@@ -298,9 +298,8 @@ fn the_guide_tells_what_each_crate_is_for() {
 /// The table of formats that can be imported is made from their rows.
 #[test]
 fn the_guide_has_the_formats_of_import() {
-    use clap::ValueEnum;
     let mut table = "| format | what it reads | what is not in it |\n|---|---|---|\n".to_owned();
-    for format in poptalk::reading::import::Format::value_variants() {
+    for format in poptalk::reading::import::Format::ALL {
         let (name, reads, lacks) = (format.name(), format.reads(), format.lacks());
         table += &format!("| `{name}` | {reads} | {lacks} |\n");
     }

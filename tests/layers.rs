@@ -108,7 +108,7 @@ fn an_import_is_seen_however_it_is_written() {
         "fn x() { crate::net::high::run() }",
         "#[cfg(test)]\nmod tests {\n    use super::super::super::net::high;\n}",
     ] {
-        assert_eq!(upward(&Graph::of(&tree(text))).len(), 1, "{text}");
+        assert!(!upward(&Graph::of(&tree(text))).is_empty(), "{text}");
     }
     for text in [
         "// use crate::net::high;",

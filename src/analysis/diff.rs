@@ -39,7 +39,7 @@ pub const OCTETS: usize = 32 * 1024 * 1024;
 pub const MARKS: usize = 200;
 
 /// How closely two transcripts are compared. Each level compares all that the one before it does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Level {
     /// The commands (verb in any case, and arguments that are no secret), `+OK` or `-ERR` of each reply, whether it came whole,
     /// lines that nobody asked for, TLS, time-outs

@@ -3,7 +3,7 @@
 use owo_colors::{OwoColorize, Stream};
 
 /// When colours are used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ColorChoice {
     /// On a terminal that has them, unless NO_COLOR is set.
     #[default]

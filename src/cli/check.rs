@@ -20,10 +20,11 @@ use crate::modes::check::{
     self, Check, FAILED_LOGINS, Need, OCTETS_MAX, Outcome, PROBES, Probe, octets_of_a_run,
 };
 use crate::modes::console::terminal::{self, Interrupts};
+use crate::modes::plan::PasswordArgs;
 use crate::modes::plan::{Plan, SessionArgs, TlsArgs, seconds};
 use crate::modes::replay::{SETTLE, is_loopback};
 use crate::modes::report::findings::{Format, Judged};
-use crate::net::password::{PasswordArgs, PasswordError};
+use crate::net::password::PasswordError;
 use crate::net::target;
 use crate::transcript::file;
 use crate::transcript::secret::Secrets;
@@ -248,7 +249,7 @@ fn password(args: &CheckArgs, plan: &Plan) -> Result<Option<String>, PasswordErr
     } else {
         None
     };
-    let found = crate::net::password::find(&args.password, &plan.target.host, user, ask)?;
+    let found = crate::net::password::find(args.password.sources(), &plan.target.host, user, ask)?;
     Ok(Some(String::from_utf8_lossy(&found).into_owned()))
 }
 

@@ -17,6 +17,7 @@ pub mod replay;
 pub mod serve;
 mod serving;
 pub mod show;
+mod values;
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;

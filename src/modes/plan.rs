@@ -14,7 +14,7 @@ use crate::base::io_error::plain;
 use crate::base::style::ColorChoice;
 use crate::net::dial::Route;
 use crate::net::engine::{Connection, OpenError, Order, Standing, Waits, Watcher};
-use crate::net::password::{self, PasswordArgs, PasswordError};
+use crate::net::password::{self, PasswordError, Sources};
 use crate::net::target::{Target, user_name};
 use crate::net::tls::{TlsSettings, Version};
 use crate::net::upstream_proxy::Proxy;
@@ -27,6 +27,29 @@ use crate::transcript::secret::{self, Hider, Secrets};
 
 /// How many octets of the other side one connection takes when nothing else is said. All of them may be stored.
 pub const MAX_SIZE: u64 = 4 << 30;
+
+/// Where a password may come from.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct PasswordArgs {
+    /// Take the password from the first line that COMMAND prints
+    #[arg(long, value_name = "COMMAND", conflicts_with = "password_file")]
+    pub password_command: Option<String>,
+
+    /// Take the password from the first line of FILE
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+}
+
+impl PasswordArgs {
+    /// Returns what was named.
+    #[must_use]
+    pub fn sources(&self) -> Sources<'_> {
+        Sources {
+            command: self.password_command.as_deref(),
+            file: self.password_file.as_deref(),
+        }
+    }
+}
 
 /// The options of a session, whoever it is with.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -266,7 +289,7 @@ impl Plan {
             // A proxy may say it again where the server should speak.
             recorder.remember("proxy-password", &login.password);
         }
-        if let Some(password) = password::at_hand(&self.args.password) {
+        if let Some(password) = password::at_hand(self.args.password.sources()) {
             recorder.remember("password", &password);
         }
         let route = Route {
@@ -306,7 +329,7 @@ pub fn pass_line(
     user: &str,
     ask: Option<&mut dyn FnMut() -> io::Result<Zeroizing<Vec<u8>>>>,
 ) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
-    let password = password::find(&plan.args.password, host, user, ask)?;
+    let password = password::find(plan.args.password.sources(), host, user, ask)?;
     let mut line = Zeroizing::new(Vec::with_capacity(password.len() + 5));
     line.extend_from_slice(b"PASS ");
     line.extend_from_slice(&password);

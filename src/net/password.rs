@@ -11,15 +11,12 @@ use crate::net::netrc;
 use crate::net::shell;
 
 /// Where a password may come from.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct PasswordArgs {
-    /// Take the password from the first line that COMMAND prints
-    #[arg(long, value_name = "COMMAND", conflicts_with = "password_file")]
-    pub password_command: Option<String>,
-
-    /// Take the password from the first line of FILE
-    #[arg(long, value_name = "FILE")]
-    pub password_file: Option<PathBuf>,
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sources<'a> {
+    /// The command whose first line it is.
+    pub command: Option<&'a str>,
+    /// The file whose first line it is.
+    pub file: Option<&'a Path>,
 }
 
 /// Why there is no password.
@@ -60,16 +57,16 @@ impl PasswordError {
 ///
 /// Errors: a source that was named gives none, or there is no source.
 pub fn find(
-    args: &PasswordArgs,
+    sources: Sources<'_>,
     host: &str,
     user: &str,
     ask: Option<&mut dyn FnMut() -> io::Result<Zeroizing<Vec<u8>>>>,
 ) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
-    if let Some(command) = &args.password_command {
+    if let Some(command) = sources.command {
         return of_command(command).map_err(PasswordError::Command);
     }
-    if let Some(path) = &args.password_file {
-        return of_file(path).map_err(|why| PasswordError::File(path.clone(), why));
+    if let Some(path) = sources.file {
+        return of_file(path).map_err(|why| PasswordError::File(path.to_owned(), why));
     }
     if let Some(value) = std::env::var_os(shell::PASSWORD_VARIABLE) {
         return Ok(Zeroizing::new(value.into_encoded_bytes()));
@@ -87,8 +84,8 @@ pub fn find(
 /// The password that a file or the environment holds, so that it is hidden from the first octet on, before it is needed. A command may
 /// ask a person, and a pipe can be read once: their password is hidden from its first use on.
 #[must_use]
-pub fn at_hand(args: &PasswordArgs) -> Option<Zeroizing<Vec<u8>>> {
-    match (&args.password_command, &args.password_file) {
+pub fn at_hand(sources: Sources<'_>) -> Option<Zeroizing<Vec<u8>>> {
+    match (sources.command, sources.file) {
         (Some(_), _) => None,
         (None, Some(path)) => path.is_file().then(|| of_file(path).ok())?,
         (None, None) => std::env::var_os(shell::PASSWORD_VARIABLE)
@@ -142,8 +139,8 @@ fn first_line(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 mod tests {
     use super::*;
 
-    fn from(args: &PasswordArgs) -> Result<String, PasswordError> {
-        let found = find(args, "no-such-host.example", "nobody", None)?;
+    fn from(sources: Sources<'_>) -> Result<String, PasswordError> {
+        let found = find(sources, "no-such-host.example", "nobody", None)?;
         Ok(String::from_utf8_lossy(&found).into_owned())
     }
 
@@ -151,34 +148,34 @@ mod tests {
     fn a_file_gives_its_first_line_with_its_blanks() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), " two  spaces \r\nmore\n").unwrap();
-        let args = PasswordArgs {
-            password_file: Some(file.path().to_owned()),
-            ..PasswordArgs::default()
+        let args = Sources {
+            file: Some(file.path()),
+            ..Sources::default()
         };
-        assert_eq!(from(&args), Ok(" two  spaces ".to_owned()));
-        let missing = PasswordArgs {
-            password_file: Some("/no/such/file".into()),
-            ..PasswordArgs::default()
+        assert_eq!(from(args), Ok(" two  spaces ".to_owned()));
+        let missing = Sources {
+            file: Some(Path::new("/no/such/file")),
+            ..Sources::default()
         };
-        assert!(matches!(from(&missing), Err(PasswordError::File(..))));
+        assert!(matches!(from(missing), Err(PasswordError::File(..))));
     }
 
     #[cfg(unix)]
     #[test]
     fn a_command_gives_its_first_line_or_its_failure() {
-        let command = |text: &str| PasswordArgs {
-            password_command: Some(text.to_owned()),
-            ..PasswordArgs::default()
+        let command = |text: &'static str| Sources {
+            command: Some(text),
+            ..Sources::default()
         };
         assert_eq!(
-            from(&command("echo geheim; echo more")),
+            from(command("echo geheim; echo more")),
             Ok("geheim".to_owned())
         );
         assert!(
-            matches!(from(&command("exit 3")), Err(PasswordError::Command(why)) if why.contains('3'))
+            matches!(from(command("exit 3")), Err(PasswordError::Command(why)) if why.contains('3'))
         );
         assert!(
-            matches!(from(&command("true")), Err(PasswordError::Command(why)) if why == "printed nothing")
+            matches!(from(command("true")), Err(PasswordError::Command(why)) if why == "printed nothing")
         );
     }
 }

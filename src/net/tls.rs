@@ -42,19 +42,15 @@ pub struct TlsSettings {
 }
 
 /// A version of TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// TLS 1.0: no longer safe (RFC 8996).
-    #[value(name = "1.0")]
     Tls10,
     /// TLS 1.1: no longer safe (RFC 8996).
-    #[value(name = "1.1")]
     Tls11,
     /// TLS 1.2.
-    #[value(name = "1.2")]
     Tls12,
     /// TLS 1.3.
-    #[value(name = "1.3")]
     Tls13,
 }
 

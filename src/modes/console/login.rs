@@ -159,7 +159,7 @@ impl Talker for Console {
         let interrupts = self.interrupts.clone();
         let mut ask = || terminal::ask_unseen(&prompt, &interrupts);
         let secret = password::find(
-            &self.plan.args.password,
+            self.plan.args.password.sources(),
             &self.target().host,
             user,
             Some(&mut ask),

@@ -11,7 +11,7 @@ use crate::base::say::shown;
 use crate::base::style::{Paint, Style};
 
 /// How findings are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// For people
     #[default]

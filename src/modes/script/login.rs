@@ -86,7 +86,7 @@ impl Talker for Script<'_> {
 
     fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
         let secret = password::find(
-            &self.plan.args.password,
+            self.plan.args.password.sources(),
             &self.connection.target().host,
             user,
             None,

@@ -1,10 +1,7 @@
 //! The formats that can be imported: a row for each, from which help, errors and the guide take their lists.
 
-use clap::ValueEnum;
-
 /// The program that made a recording, or its form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-#[value(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // `reads` says what each is
 pub enum Format {
     SClient,
@@ -37,6 +34,37 @@ pub enum Format {
 }
 
 impl Format {
+    /// All formats, in the order of the guide.
+    pub const ALL: &[Self] = &[
+        Self::SClient,
+        Self::GnutlsCli,
+        Self::Telnet,
+        Self::Terminal,
+        Self::Curl,
+        Self::Fetchmail,
+        Self::Mpop,
+        Self::Mutt,
+        Self::Claws,
+        Self::Thunderbird,
+        Self::Outlook,
+        Self::Yam,
+        Self::Mailkit,
+        Self::Javamail,
+        Self::Poplib,
+        Self::NetPop3,
+        Self::Ruby,
+        Self::NodePoplib,
+        Self::Indy,
+        Self::Wormly,
+        Self::Rawlog,
+        Self::Hmailserver,
+        Self::Davmail,
+        Self::Exchange,
+        Self::Arrows,
+        Self::Lines,
+        Self::Pcap,
+    ];
+
     /// What recordings of this format are, for help and the guide.
     #[must_use]
     pub fn reads(self) -> &'static str {
@@ -51,20 +79,42 @@ impl Format {
 
     /// Its name on the command line.
     #[must_use]
-    pub fn name(self) -> String {
-        let value = self.to_possible_value();
-        value
-            .map(|value| value.get_name().to_owned())
-            .unwrap_or_default()
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SClient => "s_client",
+            Self::GnutlsCli => "gnutls_cli",
+            Self::Telnet => "telnet",
+            Self::Terminal => "terminal",
+            Self::Curl => "curl",
+            Self::Fetchmail => "fetchmail",
+            Self::Mpop => "mpop",
+            Self::Mutt => "mutt",
+            Self::Claws => "claws",
+            Self::Thunderbird => "thunderbird",
+            Self::Outlook => "outlook",
+            Self::Yam => "yam",
+            Self::Mailkit => "mailkit",
+            Self::Javamail => "javamail",
+            Self::Poplib => "poplib",
+            Self::NetPop3 => "net_pop3",
+            Self::Ruby => "ruby",
+            Self::NodePoplib => "node_poplib",
+            Self::Indy => "indy",
+            Self::Wormly => "wormly",
+            Self::Rawlog => "rawlog",
+            Self::Hmailserver => "hmailserver",
+            Self::Davmail => "davmail",
+            Self::Exchange => "exchange",
+            Self::Arrows => "arrows",
+            Self::Lines => "lines",
+            Self::Pcap => "pcap",
+        }
     }
 
     /// The names of all formats.
     #[must_use]
-    pub fn names() -> Vec<String> {
-        Self::value_variants()
-            .iter()
-            .map(|format| format.name())
-            .collect()
+    pub fn names() -> Vec<&'static str> {
+        Self::ALL.iter().map(|format| format.name()).collect()
     }
 
     fn about(self) -> (&'static str, &'static str) {
