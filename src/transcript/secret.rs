@@ -24,7 +24,7 @@ pub use store::Secrets;
 use line::{joined, named, split, with_holes};
 use place::argument_place;
 use sasl::{names_in, secret_in, unquoted};
-use store::Secret;
+use values::Secret;
 use values::{Found, Values, decode};
 
 /// A secret shorter than this many octets is hidden only where it stands: by value it would be found everywhere.

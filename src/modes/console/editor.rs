@@ -20,8 +20,8 @@ use rustyline::{
 };
 
 use super::drawn::{Pen, has_controls};
-use super::paging;
 use super::screen::Screen;
+use super::terminal;
 use crate::analysis::console_input::{self, OWN, Typed};
 use crate::analysis::help;
 use crate::base::escape;
@@ -432,7 +432,7 @@ impl ConditionalEventHandler for HelpKey {
         context: &EventContext<'_>,
     ) -> Option<Cmd> {
         let text = self.text(context.line());
-        if paging::fits(&text) {
+        if terminal::fits(&text) {
             self.screen.print(&text);
             return Some(Cmd::Noop);
         }

@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use unicode_width::UnicodeWidthStr;
-
 use super::knowledge::know;
 use super::screen;
 use super::spool::Spool;
@@ -24,18 +22,6 @@ pub(super) enum Output {
     Text(String),
     /// A line in the margin, made safe where it is printed.
     Note(Paint, String),
-}
-
-/// The rows of a screen that safe lines fill.
-pub(super) fn rows_of(text: &str, columns: usize) -> usize {
-    let rows = |line: &str| line.width().div_ceil(columns.max(1)).max(1);
-    text.lines().map(rows).sum()
-}
-
-/// Whether safe lines fit on the screen with the prompt under them.
-pub(super) fn fits(text: &str) -> bool {
-    let (columns, height) = terminal::size();
-    rows_of(text, columns) < height
 }
 
 impl Console {
@@ -69,7 +55,7 @@ impl Console {
                 Output::Note(_, text) => screen::in_margin(text, columns),
             })
             .collect();
-        if self.has_pager() && !fits(&text) && self.page_text(&text, title) {
+        if self.has_pager() && !terminal::fits(&text) && self.page_text(&text, title) {
             return;
         }
         for part in output {
@@ -178,11 +164,11 @@ mod tests {
 
     #[test]
     fn a_line_that_is_wrapped_counts_by_its_rows() {
-        assert_eq!(rows_of("", 80), 0);
-        assert_eq!(rows_of("one\n\ntwo\n", 80), 3);
-        assert_eq!(rows_of(&"x".repeat(80), 80), 1);
-        assert_eq!(rows_of(&"x".repeat(81), 80), 2);
+        assert_eq!(terminal::rows_of("", 80), 0);
+        assert_eq!(terminal::rows_of("one\n\ntwo\n", 80), 3);
+        assert_eq!(terminal::rows_of(&"x".repeat(80), 80), 1);
+        assert_eq!(terminal::rows_of(&"x".repeat(81), 80), 2);
         // A wide character has two columns.
-        assert_eq!(rows_of(&"漢".repeat(41), 80), 2);
+        assert_eq!(terminal::rows_of(&"漢".repeat(41), 80), 2);
     }
 }

@@ -7,6 +7,7 @@ use std::io::{self, BufRead, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use unicode_width::UnicodeWidthStr;
 
 use zeroize::Zeroizing;
 
@@ -246,4 +247,16 @@ mod imp {
     pub(super) fn is_input_waiting_for(_: std::time::Duration) -> bool {
         true
     }
+}
+
+/// The rows of a screen that safe lines fill.
+pub(super) fn rows_of(text: &str, columns: usize) -> usize {
+    let rows = |line: &str| line.width().div_ceil(columns.max(1)).max(1);
+    text.lines().map(rows).sum()
+}
+
+/// Whether safe lines fit on the screen with the prompt under them.
+pub(super) fn fits(text: &str) -> bool {
+    let (columns, height) = size();
+    rows_of(text, columns) < height
 }

@@ -9,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 use super::hex;
 use super::judge::Judge;
 use super::knowledge::{SharedKnowledge, know};
-use super::paging;
 use super::screen::Screen;
 use super::spool::Spool;
 use super::terminal;
@@ -428,7 +427,7 @@ fn rows_of(lines: &[u8], columns: usize, is_hex: bool) -> usize {
         text.clear();
         escape::escape(bare(line).unwrap_or(line), &mut text);
         let dump = if is_hex { hex::rows_of(line.len()) } else { 0 };
-        paging::rows_of(&text, columns).max(1) + dump
+        terminal::rows_of(&text, columns).max(1) + dump
     });
     rows.sum()
 }

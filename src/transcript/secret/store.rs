@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
 
+use super::values::Secret;
 use super::{Guess, Hider, VALUE_MAX};
 use crate::pop3::tracker::{Role, Side};
 
@@ -25,18 +26,6 @@ struct Kept {
     names: VecDeque<Zeroizing<Vec<u8>>>,
     /// How often any of it has changed.
     version: u64,
-}
-
-/// A secret, and where it came from.
-#[derive(Clone)]
-pub(super) struct Secret {
-    pub(super) hole: &'static str,
-    pub(super) octets: Zeroizing<Vec<u8>>,
-    /// What the client wrote before it on its line.
-    pub(super) before: Zeroizing<Vec<u8>>,
-    /// The user whose it is, in lower case; empty when no name was said.
-    pub(super) user: Vec<u8>,
-    pub(super) is_given: bool,
 }
 
 impl std::fmt::Debug for Secrets {

@@ -16,13 +16,24 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::store::Secret;
 use super::{VALUE_MAX, VALUE_MIN};
 use crate::base::percent;
 use index::Index;
 pub(super) use said::decode;
 use said::word_around;
 use value::{Coat, Form, Value};
+
+/// A secret, and where it came from.
+#[derive(Clone)]
+pub(in crate::transcript::secret) struct Secret {
+    pub(in crate::transcript::secret) hole: &'static str,
+    pub(in crate::transcript::secret) octets: Zeroizing<Vec<u8>>,
+    /// What the client wrote before it on its line.
+    pub(in crate::transcript::secret) before: Zeroizing<Vec<u8>>,
+    /// The user whose it is, in lower case; empty when no name was said.
+    pub(in crate::transcript::secret) user: Vec<u8>,
+    pub(in crate::transcript::secret) is_given: bool,
+}
 
 /// How many secrets that were typed are remembered, the latest ones.
 const VALUES_MAX: usize = 64;
