@@ -137,6 +137,8 @@ fn what_a_transcript_serves_replays_clean_against_it() {
     let mut paths: Vec<PathBuf> = folders.iter().flat_map(|name| transcripts(name)).collect();
     // Made by hand to be shown: no server could have sent it.
     paths.retain(|path| !path.ends_with("show/hostile.pop3"));
+    // A server that waits for the client; what is served always greets.
+    paths.retain(|path| !path.ends_with("probes/silence.pop3"));
     // A replay sends nothing to a server of another protocol.
     for name in [
         "greeting-wrong-protocol",
