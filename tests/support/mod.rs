@@ -1,6 +1,6 @@
 //! What the tests share: a home of their own, servers that are told what to say, and the program.
 
-pub mod terminal;
+pub(crate) mod terminal;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
