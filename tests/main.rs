@@ -17,6 +17,8 @@ mod diff;
 mod docs;
 mod dovecot;
 mod endings;
+#[cfg(target_os = "linux")]
+mod errors;
 mod explain;
 mod faults;
 mod find;
