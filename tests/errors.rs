@@ -107,6 +107,7 @@ const SITUATIONS: &[&str] = &[
     "show a.pop3 --html a.pop3/page.html",
     // diff
     "diff none.pop3 a.pop3",
+    "diff none.pop3 nothing.pop3",
     "diff a.pop3 escape.pop3",
     "diff a.pop3 --level word a.pop3",
     // check

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
+use poptalk::base::error::Explain;
 use poptalk::modes::serve::{Certificate, Outcome, ServeError, ServeEvent, ServeOptions, Serving};
 use poptalk::servers::{Ending, Maildrop, Message, messages};
 

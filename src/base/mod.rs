@@ -1,5 +1,6 @@
 //! What has no POP3 in it: escaping for the screen, exit codes, colours, files, poptalk's own words.
 
+pub mod error;
 pub mod escape;
 pub mod exit;
 pub mod figures;

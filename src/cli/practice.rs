@@ -3,9 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{connect, serving};
+use super::{connect, listen_args};
+use crate::base::error::Error;
 use crate::base::exit::Exit;
-use crate::base::say;
 use crate::modes::plan::{Plan, SessionArgs};
 use crate::modes::serve::{ServeOptions, Serving};
 use crate::net::target::Target;
@@ -33,7 +33,7 @@ pub struct PracticeArgs {
     stls: bool,
 
     /// Do this wrong on purpose; may be given many times (`poptalk serve --list-faults` names them)
-    #[arg(long = "fault", value_name = "NAME", value_parser = serving::fault)]
+    #[arg(long = "fault", value_name = "NAME", value_parser = listen_args::fault)]
     faults: Vec<&'static Fault>,
 
     #[command(flatten)]
@@ -41,8 +41,9 @@ pub struct PracticeArgs {
 }
 
 /// Starts the server and holds the session.
-#[must_use]
-pub fn run(args: PracticeArgs) -> Exit {
+///
+/// Errors: there is no server.
+pub fn run(args: PracticeArgs) -> Result<Exit, Error> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let options = ServeOptions {
         tls_listen: args.tls.then_some(any_port),
@@ -53,13 +54,7 @@ pub fn run(args: PracticeArgs) -> Exit {
     };
     let account = options.account.clone();
     let count = options.maildrop.count();
-    let serving = match Serving::start(options, |_| {}) {
-        Ok(serving) => serving,
-        Err(error) => {
-            say::error(&error.to_string(), error.hint());
-            return Exit::Usage;
-        }
-    };
+    let serving = Serving::start(options, |_| {})?;
     let address = if args.tls {
         serving.tls_address()
     } else {

@@ -30,6 +30,7 @@ use std::time::Duration;
 use owo_colors::Stream;
 
 use crate::analysis::console_input::{self, Typed};
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
 use crate::base::say;
@@ -183,8 +184,9 @@ impl Console {
                 return exit;
             }
         } else if let Err(failure) = self.open() {
-            say::error(&failure.to_string(), failure.hint().as_deref());
-            return failure.exit();
+            let error = Error::from(failure);
+            error.say();
+            return error.exit;
         }
         self.begin_as_planned();
         loop {

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::analysis::console_input::{self, Action, Own, Typed};
 use crate::analysis::help;
+use crate::base::error::{Error, Explain};
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::files;
@@ -75,8 +76,9 @@ pub fn run(plan: &Plan) -> Exit {
     let connection = match opened {
         Ok(connection) => connection,
         Err(failure) => {
-            say::error(&failure.to_string(), failure.hint().as_deref());
-            return failure.exit();
+            let error = Error::from(failure);
+            error.say();
+            return error.exit;
         }
     };
     if let Err(error) = lines.start(sender) {
@@ -362,7 +364,10 @@ impl Script<'_> {
                 let user = hear(&self.heard).learnt.user.clone().unwrap_or_default();
                 let host = &self.connection.target().host;
                 let line = plan::pass_line(self.plan, host, &user, None).map_err(|error| {
-                    usage(&error.to_string(), error.hint().unwrap_or("see --help"))
+                    usage(
+                        &error.to_string(),
+                        error.hint().as_deref().unwrap_or("see --help"),
+                    )
                 })?;
                 self.send_now(&line)?;
             }

@@ -6,6 +6,7 @@ mod tape;
 pub(crate) mod tls;
 mod wire;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -18,6 +19,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use crate::base::error::Explain;
 use crate::base::regular::{self, Links};
 use crate::modes::plan::MAX_SIZE;
 use crate::reading::dialogue::Place;
@@ -195,11 +197,9 @@ pub enum ServeError {
     System(#[from] io::Error),
 }
 
-impl ServeError {
-    /// What to do.
-    #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
+impl Explain for ServeError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
             Self::Listen { error, .. } => match error.kind() {
                 io::ErrorKind::AddrInUse => {
                     Some("another program has this port; port 0 takes a free one")
@@ -215,7 +215,8 @@ impl ServeError {
             Self::Certificate(_) => Some("give the certificate and its own key, both in PEM form"),
             Self::NoTls => Some("leave TLS out"),
             Self::System(_) => None,
-        }
+        };
+        hint.map(Cow::Borrowed)
     }
 }
 

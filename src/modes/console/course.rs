@@ -8,8 +8,8 @@ use crate::analysis::console_input::Action;
 use crate::analysis::goal::Goal;
 use crate::analysis::help::wrap;
 use crate::analysis::lint;
+use crate::base::error::Error;
 use crate::base::exit::Exit;
-use crate::base::say;
 use crate::base::style::Paint;
 use crate::modes::learn::course::Course;
 use crate::modes::learn::lesson::WIDEST;
@@ -43,7 +43,7 @@ impl Console {
             return Ok(());
         };
         let plan = course.begin(args).map_err(|error| {
-            say::error(&error.to_string(), error.hint());
+            Error::from(error).say();
             Exit::Usage
         })?;
         let secrets = std::mem::take(&mut self.plan.secrets);
@@ -52,8 +52,9 @@ impl Console {
         shown(&self.shown).is_lenient = !course.lesson().diagnosis().is_empty();
         self.tell_task();
         self.open().map_err(|failure| {
-            say::error(&failure.to_string(), failure.hint().as_deref());
-            failure.exit()
+            let error = Error::from(failure);
+            error.say();
+            error.exit
         })?;
         self.get_ready();
         Ok(())

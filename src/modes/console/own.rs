@@ -9,6 +9,7 @@ use super::terminal;
 use super::view::shown;
 use super::{Console, Next};
 use crate::analysis::console_input::{self, Action, Own};
+use crate::base::error::Explain;
 use crate::base::style::Paint;
 use crate::modes::login::Way;
 use crate::modes::plan::{self, Failure};
@@ -193,8 +194,9 @@ impl Console {
                 }
                 Err(error) => {
                     self.screen.note(Paint::Warning, &error.to_string());
-                    let hint = format!("hint: {}", error.hint());
-                    self.screen.note(Paint::Note, &hint);
+                    if let Some(hint) = error.hint() {
+                        self.screen.note(Paint::Note, &format!("hint: {hint}"));
+                    }
                     return;
                 }
             }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
 use crate::base::io_error::plain;
@@ -26,9 +27,6 @@ const GLANCE: Duration = Duration::from_millis(100);
 
 /// How long after an interrupt the same line may wait for a reader.
 const UNREAD: Duration = Duration::from_secs(1);
-
-/// What went wrong, and what to do.
-pub(super) type Failure = (String, Option<&'static str>);
 
 /// The fault of a name.
 pub(super) fn fault(name: &str) -> Result<&'static Fault, String> {
@@ -65,23 +63,23 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, &'static str> {
 }
 
 /// True once the program is to end.
-pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Error> {
     let is_interrupted = Arc::new(AtomicBool::new(false));
     catch(&is_interrupted)?;
     Ok(is_interrupted)
 }
 
 /// Sets a flag at an interrupt, from now on. To be called when all files are open: a FIFO among them can wait for ever.
-pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
+pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Error> {
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(is_interrupted))
-            .map_err(|error| (plain(&error), None))?;
+            .map_err(|error| Error::usage(plain(&error)))?;
     }
     let is_interrupted = Arc::clone(is_interrupted);
     let watch = thread::Builder::new().name("signals".to_owned());
     watch
         .spawn(move || end_unread(&is_interrupted))
-        .map_err(|error| (plain(&error), None))?;
+        .map_err(|error| Error::usage(plain(&error)))?;
     Ok(())
 }
 
@@ -112,10 +110,10 @@ pub(super) fn connections(text: &str) -> Result<usize, &'static str> {
 }
 
 /// The file of an option.
-pub(super) fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn read(option: &str, path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|error| {
-        let what = format!("{option} {}: {}", path.display(), plain(&error));
-        (what, Some("give a file in PEM form"))
+        Error::about(format_args!("{option} {}", path.display()), &error)
+            .with_hint("give a file in PEM form")
     })
 }
 
@@ -123,7 +121,7 @@ pub(super) fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
 pub(super) fn certificate(
     cert: (&str, Option<&PathBuf>),
     key: (&str, Option<&PathBuf>),
-) -> Result<Certificate, Failure> {
+) -> Result<Certificate, Error> {
     match (cert, key) {
         ((cert_option, Some(cert)), (key_option, Some(key))) => Ok(Certificate::Given {
             certificate: read(cert_option, cert)?,
@@ -134,25 +132,24 @@ pub(super) fn certificate(
 }
 
 /// The folder of `--log`, made when it is not there.
-pub(super) fn folder(path: &Path) -> Result<LogPlace, Failure> {
+pub(super) fn folder(path: &Path) -> Result<LogPlace, Error> {
     files::make_folder(path).map_err(|error| {
-        let what = format!("--log {}: {}", path.display(), plain(&error));
-        (what, Some("name a folder that can be written to"))
+        Error::about(format_args!("--log {}", path.display()), &error)
+            .with_hint("name a folder that can be written to")
     })?;
     Ok(LogPlace::Folder(path.to_owned()))
 }
 
 /// Writes the certificate to the file of `--cert-out`.
-pub(super) fn write_certificate(path: Option<&PathBuf>, serving: &Serving) -> Result<(), Failure> {
+pub(super) fn write_certificate(path: Option<&PathBuf>, pem: Option<&str>) -> Result<(), Error> {
     let Some(path) = path else {
         return Ok(());
     };
-    let pem = serving.certificate_pem().unwrap_or_default();
     files::make_folder_of(path)
-        .and_then(|()| std::fs::write(path, pem))
+        .and_then(|()| std::fs::write(path, pem.unwrap_or_default()))
         .map_err(|error| {
-            let what = format!("--cert-out {}: {}", path.display(), plain(&error));
-            (what, Some("give a file that can be written"))
+            Error::about(format_args!("--cert-out {}", path.display()), &error)
+                .with_hint("give a file that can be written")
         })
 }
 
