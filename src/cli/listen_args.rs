@@ -17,13 +17,14 @@ use crate::base::files;
 use crate::base::io_error::plain;
 use crate::base::say;
 use crate::base::stdio;
-use crate::modes::serve::{Certificate, ServeEvent, Serving};
+use crate::modes::serve::{ServeEvent, Server};
+use crate::net::server_certificate::ServerCertificate;
 use crate::servers::fault::{self, Fault};
 use crate::transcript::file::LogPlace;
 use crate::transcript::secret::typing_errors;
 
 /// How soon an interrupt is noticed.
-const GLANCE: Duration = Duration::from_millis(100);
+pub(super) const GLANCE: Duration = Duration::from_millis(100);
 
 /// How long after an interrupt the same line may wait for a reader.
 const UNREAD: Duration = Duration::from_secs(1);
@@ -121,13 +122,13 @@ pub(super) fn read(option: &str, path: &Path) -> Result<Vec<u8>, Error> {
 pub(super) fn certificate(
     cert: (&str, Option<&PathBuf>),
     key: (&str, Option<&PathBuf>),
-) -> Result<Certificate, Error> {
+) -> Result<ServerCertificate, Error> {
     match (cert, key) {
-        ((cert_option, Some(cert)), (key_option, Some(key))) => Ok(Certificate::Given {
+        ((cert_option, Some(cert)), (key_option, Some(key))) => Ok(ServerCertificate::Given {
             certificate: read(cert_option, cert)?,
             key: read(key_option, key)?,
         }),
-        _ => Ok(Certificate::default()),
+        _ => Ok(ServerCertificate::default()),
     }
 }
 
@@ -153,8 +154,26 @@ pub(super) fn write_certificate(path: Option<&PathBuf>, pem: Option<&str>) -> Re
         })
 }
 
+/// Says where it listens and what it is.
+///
+/// Errors: there is nobody to read it.
+pub(super) fn announce(
+    address: SocketAddr,
+    tls_address: Option<SocketAddr>,
+    what: &str,
+) -> io::Result<()> {
+    tell_reach([Some(address), tls_address]);
+    let tls = tls_address.map_or_else(String::new, |address| format!(" tls {address}"));
+    print(&format!("ready {address}{tls} {what}"))
+}
+
+/// Whether the program is to end: it was interrupted, or nobody reads what it prints.
+pub(super) fn is_over(is_interrupted: &AtomicBool) -> bool {
+    is_interrupted.load(Ordering::SeqCst) || stdio::has_lost_reader()
+}
+
 /// Says loudly that others than this machine can connect, where they can.
-pub(super) fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
+fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
     for address in addresses.into_iter().flatten() {
         if !address.ip().to_canonical().is_loopback() {
             say::warning(&format!(
@@ -168,24 +187,20 @@ pub(super) fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
 /// Prints where the server listens and what it is, and a line for each connection, until the program is to end or nobody reads
 /// the lines; returns the exit code.
 pub(super) fn tell(
-    serving: Serving,
+    server: Server,
     what: &str,
     events: &Receiver<ServeEvent>,
     is_interrupted: &AtomicBool,
 ) -> Exit {
-    tell_reach([Some(serving.address()), serving.tls_address()]);
-    let tls = serving.tls_address();
-    let tls = tls.map_or_else(String::new, |address| format!(" tls {address}"));
-    let mut printed = print(&format!("ready {}{tls} {what}", serving.address()));
-    let is_over = || is_interrupted.load(Ordering::SeqCst) || stdio::has_lost_reader();
-    while printed.is_ok() && !is_over() {
+    let mut printed = announce(server.address(), server.tls_address(), what);
+    while printed.is_ok() && !is_over(is_interrupted) {
         match events.recv_timeout(GLANCE) {
             Ok(event) => printed = print(&event.to_string()),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    let is_whole = serving.stop();
+    let is_whole = server.stop();
     // What was open is told as well.
     for event in events {
         printed = printed.and_then(|()| print(&event.to_string()));

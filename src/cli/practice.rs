@@ -7,7 +7,7 @@ use super::{connect, listen_args};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::modes::plan::{Plan, SessionArgs};
-use crate::modes::serve::{ServeOptions, Serving};
+use crate::modes::serve::{ServeOptions, Server};
 use crate::net::target::Target;
 use crate::net::tls::TlsSettings;
 use crate::servers::fault::Fault;
@@ -54,13 +54,8 @@ pub fn run(args: PracticeArgs) -> Result<Exit, Error> {
     };
     let account = options.account.clone();
     let count = options.maildrop.count();
-    let serving = Serving::start(options, |_| {})?;
-    let address = if args.tls {
-        serving.tls_address()
-    } else {
-        None
-    }
-    .unwrap_or(serving.address());
+    let server = Server::start(options, |_| {})?;
+    let address = if args.tls { server.tls_address() } else { None }.unwrap_or(server.address());
     let version = env!("CARGO_PKG_VERSION");
     let welcome = format!(
         "poptalk {version}: practice server on {address}, {count} messages\nlog in as {}, password {}",
@@ -81,7 +76,7 @@ pub fn run(args: PracticeArgs) -> Result<Exit, Error> {
         user: None,
         // The certificate was made a moment ago, in this process.
         tls: TlsSettings {
-            own_pem: serving
+            own_pem: server
                 .certificate_pem()
                 .map(|pem| pem.as_bytes().to_vec())
                 .unwrap_or_default(),

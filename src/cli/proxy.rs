@@ -15,10 +15,9 @@ use crate::base::figures::read_size;
 use crate::base::files;
 use crate::base::io_error::plain;
 use crate::base::say;
-use crate::base::stdio;
 use crate::modes::plan::{MAX_SIZE, TlsArgs, seconds};
-use crate::modes::proxy::{IDLE, Outcome, ProxyEvent, ProxyOptions, Proxying};
-use crate::modes::serve::MOST_CONNECTIONS;
+use crate::modes::proxy::{IDLE, Outcome, ProxyEvent, ProxyOptions, Relay};
+use crate::net::listener::MOST_CONNECTIONS;
 use crate::net::target;
 use crate::net::tls;
 use crate::transcript::elide::Bodies;
@@ -29,9 +28,6 @@ pub const EXAMPLES: &str = "\
 Examples:
   poptalk proxy mail.example.org --listen 127.0.0.1:1110
   poptalk proxy pop3s://mail.example.org --listen 127.0.0.1:1110 --log DIR";
-
-/// How soon an interrupt is noticed.
-const GLANCE: Duration = Duration::from_millis(100);
 
 /// The arguments of `proxy`.
 #[derive(Debug, clap::Args)]
@@ -170,23 +166,19 @@ pub fn run(args: ProxyArgs) -> Result<Exit, Error> {
             is_deaf.store(true, Ordering::SeqCst);
         }
     };
-    let proxying = Proxying::start(options, on_event)?;
-    listen_args::write_certificate(args.cert_out.as_ref(), proxying.certificate_pem())?;
+    let relay = Relay::start(options, on_event)?;
+    listen_args::write_certificate(args.cert_out.as_ref(), relay.certificate_pem())?;
     listen_args::catch(&is_over)?;
-    let tls = proxying
-        .tls_address()
-        .map_or_else(String::new, |address| format!(" tls {address}"));
-    let address = proxying.address();
-    listen_args::tell_reach([Some(address), proxying.tls_address()]);
-    match listen_args::print(&format!("ready {address}{tls} for {shown_target}, {place}")) {
+    let what = format!("for {shown_target}, {place}");
+    match listen_args::announce(relay.address(), relay.tls_address(), &what) {
         Ok(()) => {
-            while !is_over.load(Ordering::SeqCst) && !stdio::has_lost_reader() {
-                thread::sleep(GLANCE);
+            while !listen_args::is_over(&is_over) {
+                thread::sleep(listen_args::GLANCE);
             }
         }
         Err(error) => *printed.lock().unwrap_or_else(PoisonError::into_inner) = Err(error),
     }
-    let exit = match listen_args::recorded(proxying.stop()) {
+    let exit = match listen_args::recorded(relay.stop()) {
         Exit::Well if has_met_other.load(Ordering::SeqCst) => Exit::Refused,
         exit => exit,
     };

@@ -27,7 +27,7 @@ use crate::modes::report;
 use crate::modes::report::differences::{Printer, WIDE};
 use crate::modes::report::findings::{self, Format, Judged};
 use crate::modes::rewrite;
-use crate::modes::serve::{ServeOptions, Serving};
+use crate::modes::serve::{ServeOptions, Server};
 use crate::net::target::{self, Target};
 use crate::net::tls::TlsSettings;
 use crate::pop3::command::Shape;
@@ -396,24 +396,24 @@ fn told(preview: &Preview, wanted: Shape) -> Vec<String> {
 }
 
 /// Starts a practice server of the replay's own.
-fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Serving, Target), Error> {
+fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Server, Target), Error> {
     let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let options = ServeOptions {
         tls_listen: is_tls.then_some(any_port),
         ..ServeOptions::default()
     };
-    let serving = Serving::start(options, |_| {})?;
-    if let Some(pem) = serving.certificate_pem() {
+    let server = Server::start(options, |_| {})?;
+    if let Some(pem) = server.certificate_pem() {
         settings.own_pem = pem.as_bytes().to_vec();
     }
-    let address = serving.tls_address().filter(|_| is_tls);
-    let address = address.unwrap_or(serving.address());
+    let address = server.tls_address().filter(|_| is_tls);
+    let address = address.unwrap_or(server.address());
     let target = Target {
         host: address.ip().to_string(),
         port: address.port(),
         is_tls,
     };
-    Ok((serving, target))
+    Ok((server, target))
 }
 
 /// Compares the new transcript with the recording, and brings the recording up to date where that was asked for.

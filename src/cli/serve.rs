@@ -14,7 +14,8 @@ use crate::base::regular::{self, Links};
 use crate::base::say;
 use crate::base::stdio;
 use crate::modes::plan::MAX_SIZE;
-use crate::modes::serve::{AUTOLOGOUT, Brake, MOST_CONNECTIONS, Recording, ServeOptions, Serving};
+use crate::modes::serve::{AUTOLOGOUT, Brake, Recording, ServeOptions, Server};
+use crate::net::listener::MOST_CONNECTIONS;
 use crate::reading::dialogue::Parts;
 use crate::servers::fault::{self, Fault};
 use crate::servers::loose::Index;
@@ -207,7 +208,7 @@ pub fn run(args: ServeArgs) -> Result<Exit, Error> {
     let count = options.maildrop.count();
     let (sender, events) = mpsc::channel();
     // The receiver goes when no more is printed.
-    let server = Serving::start(options, move |event| drop(sender.send(event)))?;
+    let server = Server::start(options, move |event| drop(sender.send(event)))?;
     listen_args::write_certificate(args.cert_out.as_ref(), server.certificate_pem())?;
     let is_interrupted = listen_args::interrupt()?;
     let what = match &args.file {

@@ -7,7 +7,8 @@ use super::Watched;
 use super::lesson::Lesson;
 use super::progress::Progress;
 use crate::modes::plan::{Plan, SessionArgs};
-use crate::modes::serve::{ServeError, ServeOptions, Serving};
+use crate::modes::serve::{ServeOptions, Server};
+use crate::net::listener::ListenError;
 use crate::net::target::Target;
 use crate::net::tls::TlsSettings;
 use crate::servers::maildrop::Maildrop;
@@ -28,7 +29,7 @@ pub struct Course {
     pub told: Vec<bool>,
     /// Its goals.
     pub watched: Watched,
-    serving: Option<Serving>,
+    serving: Option<Server>,
     /// The server of the lesson.
     target: Option<Target>,
 }
@@ -47,10 +48,10 @@ impl std::fmt::Debug for Course {
 pub(super) fn server(
     lesson: &Lesson,
     args: SessionArgs,
-) -> Result<(Serving, Maildrop, Plan), ServeError> {
+) -> Result<(Server, Maildrop, Plan), ListenError> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let maildrop = Maildrop::new(messages::practice());
-    let serving = Serving::start(
+    let serving = Server::start(
         ServeOptions {
             tls_listen: lesson.is_tls.then_some(any_port),
             maildrop: maildrop.clone(),
@@ -116,7 +117,7 @@ impl Course {
     /// Begins the lesson that it is at, on a server of its own.
     ///
     /// Errors: there is no such server.
-    pub fn begin(&mut self, args: SessionArgs) -> Result<Plan, ServeError> {
+    pub fn begin(&mut self, args: SessionArgs) -> Result<Plan, ListenError> {
         let lesson = self.lesson().clone();
         // The ports of the one before are free first.
         self.serving = None;
