@@ -28,7 +28,6 @@ use crate::modes::report::findings::{Format, Judged};
 use crate::net::password::PasswordError;
 use crate::net::target;
 use crate::transcript::file;
-use crate::transcript::secret::Secrets;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -158,16 +157,7 @@ pub fn run(mut args: CheckArgs) -> Result<Exit, Error> {
                 .with_hint("name a folder that can be written to with --log")
         })?;
     let plan = Plan {
-        server: target.to_string(),
-        file_name: target.host.clone(),
-        spares: Vec::new(),
-        secrets: Secrets::default(),
-        proxy: None,
-        found: None,
-        user: None,
         tls: args.tls_args.clone().settings(),
-        is_stls: false,
-        welcome: None,
         args: SessionArgs {
             log: Some(log.clone()),
             user: args.user.clone(),
@@ -175,7 +165,7 @@ pub fn run(mut args: CheckArgs) -> Result<Exit, Error> {
             timeout: Some(args.timeout.unwrap_or(REPLY)),
             ..SessionArgs::default()
         },
-        target,
+        ..Plan::to(target)
     };
     let password = password(args, &plan)?;
     if password

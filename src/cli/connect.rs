@@ -18,7 +18,6 @@ use crate::net::srv::Service;
 use crate::net::target;
 use crate::net::tls::{TlsSettings, read_ca};
 use crate::net::upstream_proxy::{self, Proxy, ProxyError};
-use crate::transcript::secret::Secrets;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -98,11 +97,7 @@ pub fn run(args: ConnectArgs) -> Result<Exit, Error> {
         return Err(stls_inside_tls());
     }
     hold(Plan {
-        server: target.to_string(),
-        file_name: target.host.clone(),
-        target,
         spares: found.spares,
-        secrets: Secrets::default(),
         proxy,
         found: (!found.event.is_empty()).then_some(found.event),
         user: found.user.filter(|_| args.session.user.is_none()),
@@ -111,8 +106,8 @@ pub fn run(args: ConnectArgs) -> Result<Exit, Error> {
             ..args.tls_args.settings()
         },
         is_stls: args.stls || found.is_stls,
-        welcome: None,
         args: args.session,
+        ..Plan::to(target)
     })
 }
 

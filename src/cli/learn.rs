@@ -18,8 +18,6 @@ use crate::modes::learn::progress::Progress;
 use crate::modes::learn::{LESSONS, proof};
 use crate::modes::plan::{Plan, SessionArgs};
 use crate::net::target::Target;
-use crate::net::tls::TlsSettings;
-use crate::transcript::secret::Secrets;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -125,26 +123,20 @@ pub fn run(args: LearnArgs) -> Result<Exit, Error> {
         plain: args.plain,
         ..SessionArgs::default()
     };
+    // Each lesson has a server of its own.
+    let target = Target {
+        host: "127.0.0.1".to_owned(),
+        port: 0,
+        is_tls: false,
+    };
     let plan = Plan {
         server: "learn".to_owned(),
         file_name: "learn".to_owned(),
-        // Each lesson has a server of its own.
-        target: Target {
-            host: "127.0.0.1".to_owned(),
-            port: 0,
-            is_tls: false,
-        },
-        spares: Vec::new(),
-        secrets: Secrets::default(),
-        proxy: None,
-        found: None,
-        user: None,
-        tls: TlsSettings::default(),
-        is_stls: false,
         welcome: Some(format!(
             "poptalk {version}: lessons, on a server inside this program\nWhat you type goes to the server; a line that begins with `:` is for poptalk."
         )),
         args,
+        ..Plan::to(target)
     };
     Ok(console::teach(plan, course))
 }

@@ -8,10 +8,7 @@ use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::modes::plan::{Plan, SessionArgs};
 use crate::modes::serve::{ServeOptions, Server};
-use crate::net::target::Target;
-use crate::net::tls::TlsSettings;
 use crate::servers::fault::Fault;
-use crate::transcript::secret::Secrets;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -55,35 +52,19 @@ pub fn run(args: PracticeArgs) -> Result<Exit, Error> {
     let account = options.account.clone();
     let count = options.maildrop.count();
     let server = Server::start(options, |_| {})?;
-    let address = if args.tls { server.tls_address() } else { None }.unwrap_or(server.address());
+    let target = server.target(args.tls);
     let version = env!("CARGO_PKG_VERSION");
     let welcome = format!(
-        "poptalk {version}: practice server on {address}, {count} messages\nlog in as {}, password {}",
+        "poptalk {version}: practice server on {target}, {count} messages\nlog in as {}, password {}",
         account.user, account.password
     );
     connect::hold(Plan {
         server: "practice".to_owned(),
         file_name: "practice".to_owned(),
-        target: Target {
-            host: address.ip().to_string(),
-            port: address.port(),
-            is_tls: args.tls,
-        },
-        spares: Vec::new(),
-        secrets: Secrets::default(),
-        proxy: None,
-        found: None,
-        user: None,
-        // The certificate was made a moment ago, in this process.
-        tls: TlsSettings {
-            own_pem: server
-                .certificate_pem()
-                .map(|pem| pem.as_bytes().to_vec())
-                .unwrap_or_default(),
-            ..TlsSettings::default()
-        },
+        tls: server.tls_settings(),
         is_stls: args.stls,
         welcome: Some(welcome),
         args: args.session,
+        ..Plan::to(target)
     })
 }

@@ -33,7 +33,6 @@ use crate::net::tls::TlsSettings;
 use crate::pop3::command::Shape;
 use crate::servers::Account;
 use crate::transcript::elide::Bodies;
-use crate::transcript::secret::Secrets;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -350,15 +349,7 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
             target.to_string()
         },
         file_name: format!("replay-{}", target.host),
-        target,
-        spares: Vec::new(),
-        secrets: Secrets::default(),
-        proxy: None,
-        found: None,
-        user: None,
         tls: settings,
-        is_stls: false,
-        welcome: None,
         args: SessionArgs {
             log: args.log.clone(),
             user,
@@ -370,6 +361,7 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
             max_size: args.max_size,
             ..SessionArgs::default()
         },
+        ..Plan::to(target)
     };
     let values: HashMap<String, String> = args.set.iter().cloned().collect();
     let options = Options {
@@ -406,13 +398,7 @@ fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Server, Target)
     if let Some(pem) = server.certificate_pem() {
         settings.own_pem = pem.as_bytes().to_vec();
     }
-    let address = server.tls_address().filter(|_| is_tls);
-    let address = address.unwrap_or(server.address());
-    let target = Target {
-        host: address.ip().to_string(),
-        port: address.port(),
-        is_tls,
-    };
+    let target = server.target(is_tls);
     Ok((server, target))
 }
 

@@ -223,6 +223,25 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Returns a session with a server that is called by its address, without any options.
+    #[must_use]
+    pub fn to(target: Target) -> Self {
+        Self {
+            server: target.to_string(),
+            file_name: target.host.clone(),
+            target,
+            spares: Vec::new(),
+            proxy: None,
+            found: None,
+            user: None,
+            tls: TlsSettings::default(),
+            is_stls: false,
+            secrets: Secrets::default(),
+            welcome: None,
+            args: SessionArgs::default(),
+        }
+    }
+
     /// The user who is to log in, as far as is known: the one of the target, or that of `-u`.
     #[must_use]
     pub fn user(&self) -> Option<&str> {

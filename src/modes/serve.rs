@@ -18,6 +18,8 @@ use crate::modes::plan::MAX_SIZE;
 use crate::net::acceptor::Acceptor;
 use crate::net::listener::{self, Client, Held, ListenError, Listener, MOST_CONNECTIONS, Ports};
 use crate::net::server_certificate::ServerCertificate;
+use crate::net::target::Target;
+use crate::net::tls::TlsSettings;
 use crate::reading::dialogue::Place;
 use crate::servers::fault::Fault;
 use crate::servers::loose::{Index, Items, Tape};
@@ -303,6 +305,27 @@ impl Server {
     #[must_use]
     pub fn certificate_pem(&self) -> Option<&str> {
         self.certificate_pem.as_deref()
+    }
+
+    /// Returns where this machine reaches it: in clear, or by TLS from the first octet where it listens for that.
+    #[must_use]
+    pub fn target(&self, is_tls: bool) -> Target {
+        let address = self.tls_address().filter(|_| is_tls);
+        let address = address.unwrap_or(self.address());
+        Target {
+            host: address.ip().to_string(),
+            port: address.port(),
+            is_tls,
+        }
+    }
+
+    /// Returns how a client in this process checks it: the certificate was made a moment ago.
+    #[must_use]
+    pub fn tls_settings(&self) -> TlsSettings {
+        TlsSettings {
+            own_pem: self.certificate_pem().unwrap_or_default().into(),
+            ..TlsSettings::default()
+        }
     }
 
     /// Ends it, as dropping it does; returns whether each visit left a whole transcript where it was to leave one.

@@ -10,10 +10,8 @@ use crate::modes::plan::{Plan, SessionArgs};
 use crate::modes::serve::{ServeOptions, Server};
 use crate::net::listener::ListenError;
 use crate::net::target::Target;
-use crate::net::tls::TlsSettings;
 use crate::servers::maildrop::Maildrop;
 use crate::servers::messages;
-use crate::transcript::secret::Secrets;
 
 /// A course.
 pub struct Course {
@@ -51,7 +49,7 @@ pub(super) fn server(
 ) -> Result<(Server, Maildrop, Plan), ListenError> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let maildrop = Maildrop::new(messages::practice());
-    let serving = Server::start(
+    let server = Server::start(
         ServeOptions {
             tls_listen: lesson.is_tls.then_some(any_port),
             maildrop: maildrop.clone(),
@@ -62,38 +60,14 @@ pub(super) fn server(
         },
         |_| {},
     )?;
-    let tls = if lesson.is_tls {
-        serving.tls_address()
-    } else {
-        None
-    };
-    let address = tls.unwrap_or(serving.address());
     let plan = Plan {
         server: format!("lesson {}", lesson.name),
         file_name: "lesson".to_owned(),
-        target: Target {
-            host: address.ip().to_string(),
-            port: address.port(),
-            is_tls: lesson.is_tls,
-        },
-        spares: Vec::new(),
-        secrets: Secrets::default(),
-        proxy: None,
-        found: None,
-        user: None,
-        // The certificate was made a moment ago, in this process.
-        tls: TlsSettings {
-            own_pem: serving
-                .certificate_pem()
-                .map(|pem| pem.as_bytes().to_vec())
-                .unwrap_or_default(),
-            ..TlsSettings::default()
-        },
-        is_stls: false,
-        welcome: None,
+        tls: server.tls_settings(),
         args,
+        ..Plan::to(server.target(lesson.is_tls))
     };
-    Ok((serving, maildrop, plan))
+    Ok((server, maildrop, plan))
 }
 
 impl Course {
