@@ -13,6 +13,7 @@ use crate::base::exit::Exit;
 use crate::base::figures::{self, read_size};
 use crate::base::files;
 use crate::base::io_error::plain;
+use crate::base::loopback::is_loopback;
 use crate::base::say;
 use crate::base::stdio;
 use crate::base::temporary;
@@ -23,7 +24,7 @@ use crate::modes::check::{
 use crate::modes::console::terminal::{self, Interrupts};
 use crate::modes::plan::PasswordArgs;
 use crate::modes::plan::{Plan, SessionArgs, TlsArgs, seconds};
-use crate::modes::replay::{SETTLE, is_loopback};
+use crate::modes::replay::SETTLE;
 use crate::modes::report::findings::{Format, Judged};
 use crate::net::password::PasswordError;
 use crate::net::target;

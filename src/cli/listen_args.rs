@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::base::edit_distance::nearest;
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
@@ -21,7 +22,6 @@ use crate::modes::serve::{ServeEvent, Server};
 use crate::net::server_certificate::ServerCertificate;
 use crate::servers::fault::{self, Fault};
 use crate::transcript::file::LogPlace;
-use crate::transcript::secret::typing_errors;
 
 /// How soon an interrupt is noticed.
 pub(super) const GLANCE: Duration = Duration::from_millis(100);
@@ -34,9 +34,7 @@ pub(super) fn fault(name: &str) -> Result<&'static Fault, String> {
     if let Some(fault) = fault::named(name) {
         return Ok(fault);
     }
-    let mut names = fault::all().map(|fault| fault.name);
-    let meant = names.find(|known| typing_errors(known.as_bytes(), name.as_bytes()) <= 2);
-    let meant = meant.map_or_else(
+    let meant = nearest(name, fault::all().map(|fault| fault.name)).map_or_else(
         || "`poptalk serve --list-faults` names them all".to_owned(),
         |meant| format!("did you mean `{meant}`?"),
     );

@@ -26,13 +26,13 @@ use clap::builder::Resettable;
 use clap::{CommandFactory, Parser, Subcommand};
 use owo_colors::Stream;
 
+use crate::base::edit_distance::nearest;
 use crate::base::error::Error;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
-use crate::transcript::secret::typing_errors;
 
 /// What stands under the first screen of help.
 const EXAMPLES: &str = "  poptalk practice                           try it without any server
@@ -145,22 +145,21 @@ fn connect(args: connect::ConnectArgs) -> Result<Exit, Error> {
     let exit = connect::run(args)?;
     // The table of subcommands takes a while to make.
     if exit == Exit::NoConnection
-        && let Some(meant) = host.as_deref().and_then(|host| meant(host, 0))
+        && let Some(meant) = host.as_deref().and_then(meant)
     {
         say::own(&format!("hint: did you mean `poptalk {meant}`?"));
     }
     Ok(exit)
 }
 
-/// The subcommand that a host without a dot looks like, with at least so many typing errors.
-fn meant(host: &str, least: usize) -> Option<String> {
-    let is_like =
-        |name: &str| (least..=2).contains(&typing_errors(host.as_bytes(), name.as_bytes()));
+/// The subcommand that a host without a dot looks like.
+fn meant(host: &str) -> Option<String> {
+    if host.contains('.') {
+        return None;
+    }
     let command = Cli::command();
-    let mut names = command.get_subcommands().map(clap::Command::get_name);
-    names
-        .find(|name| is_like(name) && !host.contains('.'))
-        .map(str::to_owned)
+    let names = command.get_subcommands().map(clap::Command::get_name);
+    nearest(host, names).map(str::to_owned)
 }
 
 /// Prints the help that was asked for, or what is wrong with the arguments. It holds words of whoever made the command line:
@@ -178,8 +177,8 @@ fn refuse(error: &clap::Error) -> ExitCode {
     };
     let first = given.get(1).and_then(|word| word.to_str());
     if let Some(meant) = first
-        .and_then(|word| meant(word, 1))
-        .filter(|_| error.use_stderr())
+        .and_then(meant)
+        .filter(|meant| Some(meant.as_str()) != first && error.use_stderr())
     {
         say::own(&format!("hint: did you mean `poptalk {meant}`?"));
     }

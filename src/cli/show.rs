@@ -18,6 +18,7 @@ use crate::analysis::show::{Canvas, Rows, Terminal};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
+use crate::base::plural::counted;
 use crate::base::reread::Twice;
 use crate::base::say;
 use crate::base::stdio;
@@ -315,11 +316,7 @@ fn messages(source: &mut Source, path: &Path) -> Result<(), Trouble> {
     ended.map_err(|error| failed(folder.failed(), error))?;
     let (whole, cut) = (folder.whole(), folder.cut());
     out.flush().map_err(Trouble::Stdout)?;
-    let mut said = format!(
-        "{} in {}",
-        crate::modes::script::messages(whole),
-        path.display()
-    );
+    let mut said = format!("{} in {}", counted(whole, "message"), path.display());
     if cut > 0 {
         said.push_str(&format!(", and {cut} not whole: *.cut.eml"));
     }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use mio::{Interest, Poll, Token, Waker};
 
+use crate::base::plural::counted;
 use crate::base::service::Service;
 use crate::modes::plan::MAX_SIZE;
 use crate::net::acceptor::Acceptor;
@@ -187,13 +188,11 @@ impl fmt::Display for ProxyEvent {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = |count: u64| if count == 1 { "" } else { "s" };
-        let (commands, octets) = (self.commands, self.octets);
-        write!(f, "{}: {commands} command{}", self.peer, plural(commands))?;
+        write!(f, "{}: {}", self.peer, counted(self.commands, "command"))?;
         if self.has_logged_in {
             write!(f, ", logged in")?;
         }
-        write!(f, ", {octets} octet{}", plural(octets))?;
+        write!(f, ", {}", counted(self.octets, "octet"))?;
         for (who, tls) in [("client", &self.client_tls), ("server", &self.server_tls)] {
             if let Some(tls) = tls {
                 write!(f, ", {who} {tls}")?;

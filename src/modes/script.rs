@@ -20,6 +20,7 @@ use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::files;
 use crate::base::io_error::plain;
+use crate::base::plural::counted;
 use crate::base::say;
 use crate::base::stdio;
 use crate::modes::answers::{Heard, hear};
@@ -532,7 +533,7 @@ impl Script<'_> {
         } else if now.marked > 0 {
             say::warning(&format!(
                 "the script ended without QUIT: {} marked for deletion stay",
-                messages(now.marked)
+                counted(now.marked, "message")
             ));
         } else if !self.has_quit {
             say::note("the script ended without QUIT");
@@ -543,12 +544,6 @@ impl Script<'_> {
             Exit::Well
         }
     }
-}
-
-/// `1 message`, `2 messages`.
-#[must_use]
-pub fn messages(count: usize) -> String {
-    format!("{count} message{}", if count == 1 { "" } else { "s" })
 }
 
 fn is_settled(now: &Standing) -> bool {

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::base::plural::counted;
 use crate::base::regular::{self, Links};
 use crate::modes::plan::MAX_SIZE;
 use crate::net::acceptor::Acceptor;
@@ -179,8 +180,7 @@ impl fmt::Display for ServeEvent {
             failed_logins,
             ending,
         } = self.summary;
-        let plural = if commands == 1 { "" } else { "s" };
-        write!(f, ": {commands} command{plural}")?;
+        write!(f, ": {}", counted(commands, "command"))?;
         if has_logged_in {
             write!(f, ", logged in")?;
         }

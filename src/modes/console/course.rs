@@ -8,6 +8,7 @@ use crate::analysis::console_input::Action;
 use crate::analysis::goal::Goal;
 use crate::analysis::help::wrap;
 use crate::analysis::lint;
+use crate::base::edit_distance;
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::style::Paint;
@@ -17,7 +18,6 @@ use crate::modes::plan::Plan;
 use crate::reading::dialogue::Place;
 use crate::servers::fault;
 use crate::transcript::Item;
-use crate::transcript::secret::typing_errors;
 
 /// An id as an example. It is the answer of no lesson.
 const EXAMPLE_ID: &str = "greeting-err";
@@ -28,10 +28,7 @@ const IDS: &str = "in another terminal `poptalk lint --list` names those of rule
 /// The id of a rule or a fault that is at most two typing errors away.
 fn nearest(id: &str) -> Option<&'static str> {
     let rules = lint::rules().map(|rule| rule.id);
-    let ids = rules.chain(fault::all().map(|fault| fault.name));
-    let errors = |name: &str| typing_errors(id.as_bytes(), name.as_bytes());
-    ids.filter(|name| errors(name) <= 2)
-        .min_by_key(|name| errors(name))
+    edit_distance::nearest(id, rules.chain(fault::all().map(|fault| fault.name)))
 }
 
 impl Console {

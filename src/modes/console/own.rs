@@ -10,6 +10,7 @@ use super::view::shown;
 use super::{Console, Next};
 use crate::analysis::console_input::{self, Action, Own};
 use crate::base::error::Explain;
+use crate::base::plural::counted;
 use crate::base::style::Paint;
 use crate::modes::login::Way;
 use crate::modes::plan::{self, Failure};
@@ -300,7 +301,7 @@ impl Console {
         if now.marked > 0 {
             let text = format!(
                 "{} marked as deleted; QUIT deletes, RSET undoes",
-                crate::modes::script::messages(now.marked)
+                counted(now.marked, "message")
             );
             self.screen.note(Paint::Note, &text);
         }
