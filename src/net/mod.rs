@@ -6,7 +6,6 @@ pub mod dial;
 pub mod dns;
 pub mod engine;
 pub mod listener;
-pub mod mistake;
 pub mod netrc;
 pub mod password;
 mod proxy_handshake;
@@ -17,6 +16,7 @@ pub mod target;
 mod timed;
 pub mod tls;
 pub mod upstream_proxy;
+pub mod wrong_service;
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use mio::net::TcpStream;
 use native_tls::{HandshakeError, TlsConnector};
 
-use super::mistake::{self, Mistake};
+use super::wrong_service::Mistake;
 use crate::base::error::Explain;
 use crate::base::escape;
 use crate::base::exit::Exit;

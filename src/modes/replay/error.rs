@@ -9,8 +9,8 @@ use crate::base::exit::Exit;
 use crate::base::io_error::plain;
 use crate::modes::plan::Failure;
 use crate::net::engine::Risk;
-use crate::net::mistake::Mistake;
 use crate::net::password::PasswordError;
+use crate::net::wrong_service::Mistake;
 use crate::pop3::sasl::SaslError;
 use crate::transcript::text::ParseError;
 
