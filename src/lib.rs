@@ -9,13 +9,13 @@
 //!   cli          one file a subcommand: arguments in, exit code out; the values that options take
 //!   modes        what a person runs: console, script, replay (answers, rewrite), check, learn, serve, proxy;
 //!                the session plan, the login and the report that they share
-//!   net          sockets: dial, dns, engine, tls, upstream_proxy; targets, passwords, netrc
+//!   net          sockets: dial, dns, engine, listener, tls, upstream_proxy; targets, passwords, netrc
 //!   servers      values that answer: model, fault, script and loose (played back), mailbox; player, which sends
 //!   analysis     a transcript in, an opinion or a picture out: finding, lint, diff, goal, explain, show, help
 //!   reading      rows to steps to exchanges: dialogue, follow, learnt, server_leg; redact, import
 //!   transcript   what happened: the model of a file, text, event, secret, elide, recorder, file
 //!   pop3         the protocol as values: command, tracker, sasl, stuffing
-//!   base         what has no POP3 in it: escape, percent, figures, exit codes, style, files, what poptalk says
+//!   base         what has no POP3 in it: escape, percent, figures, errors, exit codes, style, files, what poptalk says
 //! ```
 //!
 //! Octets come in at the top (a keyboard, a file, a socket) and meet in `tracker.feed(side, octets)`, which says what each is for.

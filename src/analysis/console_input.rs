@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::transcript::secret::typing_errors;
+use crate::base::edit_distance::typing_errors;
 
 /// A command to poptalk itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

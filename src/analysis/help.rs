@@ -1,9 +1,9 @@
 //! Help as text: from the command table, and from the table of poptalk's own commands.
 
 use crate::analysis::console_input::{self, OWN};
+use crate::base::edit_distance::typing_errors;
 use crate::base::escape;
 use crate::pop3::command::{Command, Standing, States};
-use crate::transcript::secret::typing_errors;
 
 /// The list of everything that can be typed; with the state, the commands that are allowed now come with their help.
 #[must_use]

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use crate::analysis::finding::{Finding, Level};
 use crate::analysis::lint;
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::figures::{self, read_size};
 use crate::base::files;
 use crate::base::io_error::plain;
+use crate::base::loopback::is_loopback;
 use crate::base::say;
 use crate::base::stdio;
 use crate::base::temporary;
@@ -22,12 +24,11 @@ use crate::modes::check::{
 use crate::modes::console::terminal::{self, Interrupts};
 use crate::modes::plan::PasswordArgs;
 use crate::modes::plan::{Plan, SessionArgs, TlsArgs, seconds};
-use crate::modes::replay::{SETTLE, is_loopback};
+use crate::modes::replay::SETTLE;
 use crate::modes::report::findings::{Format, Judged};
 use crate::net::password::PasswordError;
 use crate::net::target;
 use crate::transcript::file;
-use crate::transcript::secret::Secrets;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -125,61 +126,39 @@ fn samples(text: &str) -> Result<u8, String> {
 }
 
 /// Checks a server.
-#[must_use]
-pub fn run(mut args: CheckArgs) -> Exit {
+///
+/// Errors: the command line is wrong, or there is no password or no folder.
+pub fn run(mut args: CheckArgs) -> Result<Exit, Error> {
     if args.list {
-        return say::written(&printed::list(), Exit::Well);
+        return Ok(say::written(&printed::list(), Exit::Well));
     }
     if let Some(unknown) = args.only.iter().find(|id| !is_rule(id)) {
         let ids = lint::rules().map(|rule| rule.id);
         let mut ids = ids.chain(ACROSS.iter().map(|rule| rule.id));
-        return super::lint::no_rule(unknown, &mut ids, "poptalk check --list");
+        return Err(super::lint::no_rule(
+            unknown,
+            &mut ids,
+            "poptalk check --list",
+        ));
     }
     let host = args.host.as_deref().unwrap_or_default();
-    let target = match target::parse(host, None, args.tls) {
-        Ok(named) => {
-            args.user = args.user.or(named.user);
-            named.target
-        }
-        Err(error) => {
-            say::error(&error.to_string(), Some(error.hint()));
-            return Exit::Usage;
-        }
-    };
+    let named = target::parse(host, None, args.tls)?;
+    args.user = args.user.or(named.user);
+    let target = named.target;
     let args = &args;
     let log = match &args.log {
         Some(folder) => folder.clone(),
-        None => match file::state_folder() {
-            Ok(folder) => folder,
-            Err(error) => {
-                say::error(&plain(&error), Some("name a folder with --log"));
-                return Exit::Usage;
-            }
-        },
+        None => file::state_folder()
+            .map_err(|error| Error::usage(plain(&error)).with_hint("name a folder with --log"))?,
     };
-    let folder = files::make_folder(&log).and_then(|()| temporary::Folder::new());
-    let folder = match folder {
-        Ok(folder) => folder,
-        Err(error) => {
-            let what = format!("{}: {}", log.display(), plain(&error));
-            say::error(
-                &what,
-                Some("name a folder that can be written to with --log"),
-            );
-            return Exit::Usage;
-        }
-    };
+    let folder = files::make_folder(&log)
+        .and_then(|()| temporary::Folder::new())
+        .map_err(|error| {
+            Error::about(log.display(), &error)
+                .with_hint("name a folder that can be written to with --log")
+        })?;
     let plan = Plan {
-        server: target.to_string(),
-        file_name: target.host.clone(),
-        spares: Vec::new(),
-        secrets: Secrets::default(),
-        proxy: None,
-        found: None,
-        user: None,
         tls: args.tls_args.clone().settings(),
-        is_stls: false,
-        welcome: None,
         args: SessionArgs {
             log: Some(log.clone()),
             user: args.user.clone(),
@@ -187,24 +166,16 @@ pub fn run(mut args: CheckArgs) -> Exit {
             timeout: Some(args.timeout.unwrap_or(REPLY)),
             ..SessionArgs::default()
         },
-        target,
+        ..Plan::to(target)
     };
-    let password = match password(args, &plan) {
-        Ok(password) => password,
-        Err(error) => {
-            say::error(&error.to_string(), error.hint());
-            return Exit::Usage;
-        }
-    };
+    let password = password(args, &plan)?;
     if password
         .as_deref()
         .is_some_and(|text| text.contains(['\r', '\n']))
     {
-        say::error(
-            "the password has a CR or LF inside, and that would end the line",
-            Some("give one that fits into a line; poptalk takes the first line of a file"),
-        );
-        return Exit::Usage;
+        let what = "the password has a CR or LF inside, and that would end the line";
+        return Err(Error::usage(what)
+            .with_hint("give one that fits into a line; poptalk takes the first line of a file"));
     }
     let is_here = is_loopback(&plan.target.host);
     let most = args.max_size.unwrap_or(OCTETS_MAX);
@@ -235,7 +206,7 @@ pub fn run(mut args: CheckArgs) -> Exit {
             .unwrap_or_else(|| Instant::now() + YEAR),
     };
     let run = Run::of(args, &mut check);
-    printed::print(args, &plan, &run, &log)
+    Ok(printed::print(args, &plan, &run, &log))
 }
 
 /// The password of the user who was named; a person is asked once, for all probes.
@@ -399,17 +370,17 @@ impl Run {
             Outcome::Skipped(why) => return self.skip(probe, why),
             Outcome::Failed(error) => {
                 // Once where it is the same each time.
-                let failure = error.to_string();
-                if self.failure != failure {
-                    say::error(&failure, error.hint().as_deref());
-                    self.failure.clone_from(&failure);
+                let error = Error::from(error);
+                if self.failure != error.what {
+                    error.say();
+                    self.failure.clone_from(&error.what);
                 }
                 // A server that was there a moment ago may be busy.
                 if self.judged.is_empty() {
-                    self.exit = Some(error.exit());
+                    self.exit = Some(error.exit);
                 } else {
-                    self.gap = Some(error.exit());
-                    self.skip(probe, failure);
+                    self.gap = Some(error.exit);
+                    self.skip(probe, error.what);
                 }
                 return;
             }
@@ -421,13 +392,15 @@ impl Run {
     }
 
     fn take_session(&mut self, probe: &Probe, played: check::Run) {
-        if let Some(failure) = &played.no_tls {
-            say::error(&failure.to_string(), failure.hint().as_deref());
-            self.exit = Some(failure.exit());
-        }
-        if let Some(mistake) = &played.not_pop3 {
-            say::error(&mistake.what, Some(mistake.hint));
-            self.exit = Some(Exit::Refused);
+        let no_tls = played.no_tls.map(Error::from);
+        let not_pop3 = played.not_pop3.map(|mistake| {
+            Error::usage(mistake.what)
+                .with_hint(mistake.hint)
+                .with_exit(Exit::Refused)
+        });
+        for error in no_tls.into_iter().chain(not_pop3) {
+            error.say();
+            self.exit = Some(error.exit);
         }
         for finding in &played.findings {
             self.add(probe.name, finding);

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use clap_complete::{Shell, generate};
 
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::say;
 use crate::base::stdio;
@@ -23,11 +24,12 @@ pub struct CompletionsArgs {
 }
 
 /// Prints the completions of a command line.
-#[must_use]
-pub fn run(args: &CompletionsArgs, mut command: clap::Command) -> Exit {
+///
+/// Errors: none.
+pub fn run(args: &CompletionsArgs, mut command: clap::Command) -> Result<Exit, Error> {
     let mut text = Vec::new();
     generate(args.shell, &mut command, "poptalk", &mut text);
     let mut out = stdio::output();
     let result = out.write_all(&text).and_then(|()| out.flush());
-    say::written(&result, Exit::Well)
+    Ok(say::written(&result, Exit::Well))
 }

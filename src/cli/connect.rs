@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::find::{Found, Search, find};
+use super::discover::{Found, Search, find};
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::say;
 use crate::modes::console;
@@ -15,9 +16,8 @@ use crate::modes::script;
 use crate::net::dns;
 use crate::net::srv::Service;
 use crate::net::target;
-use crate::net::tls::TlsSettings;
+use crate::net::tls::{TlsSettings, read_ca};
 use crate::net::upstream_proxy::{self, Proxy, ProxyError};
-use crate::transcript::secret::Secrets;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -84,33 +84,20 @@ impl ConnectArgs {
 }
 
 /// Holds the session.
-#[must_use]
-pub fn run(args: ConnectArgs) -> Exit {
-    let proxy = match args.proxy.as_deref().map(read_proxy).transpose() {
-        Ok(proxy) => proxy,
-        Err(error) => {
-            say::error(&error.what, Some(&error.hint));
-            return Exit::Usage;
-        }
-    };
-    let found = match seek(&args, proxy.as_ref()) {
-        Ok(found) => found,
-        Err(exit) => return exit,
+///
+/// Errors: there is no server to connect to, or the options do not fit.
+pub fn run(args: ConnectArgs) -> Result<Exit, Error> {
+    let proxy = args.proxy.as_deref().map(read_proxy).transpose()?;
+    let Some(found) = seek(&args, proxy.as_ref())? else {
+        say::note("not connected");
+        return Ok(Exit::Usage);
     };
     let target = found.target;
     if args.stls && target.is_tls {
-        say::error(
-            "--stls on a port where TLS is on from the first octet",
-            Some("leave --stls out"),
-        );
-        return Exit::Usage;
+        return Err(stls_inside_tls());
     }
     hold(Plan {
-        server: target.to_string(),
-        file_name: target.host.clone(),
-        target,
         spares: found.spares,
-        secrets: Secrets::default(),
         proxy,
         found: (!found.event.is_empty()).then_some(found.event),
         user: found.user.filter(|_| args.session.user.is_none()),
@@ -119,8 +106,8 @@ pub fn run(args: ConnectArgs) -> Exit {
             ..args.tls_args.settings()
         },
         is_stls: args.stls || found.is_stls,
-        welcome: None,
         args: args.session,
+        ..Plan::to(target)
     })
 }
 
@@ -132,7 +119,7 @@ fn read_proxy(url: &str) -> Result<Proxy, ProxyError> {
 }
 
 /// The server that was named, or the one that DNS knows.
-fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Found, Exit> {
+fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Option<Found>, Error> {
     let Some(host) = args.host.as_deref() else {
         let services: &[Service] = match (args.tls, args.stls) {
             (true, _) => &[Service::Pop3s],
@@ -149,18 +136,21 @@ fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Found, Exit> {
             has_person: is_for_person(&args.session),
         });
     };
-    let named = target::parse(host, args.port, args.tls).map_err(|error| {
-        say::error(&error.to_string(), Some(error.hint()));
-        Exit::Usage
-    })?;
-    Ok(Found {
+    let named = target::parse(host, args.port, args.tls)?;
+    Ok(Some(Found {
         target: named.target,
         user: named.user,
         spares: Vec::new(),
         event: String::new(),
         names: Vec::new(),
         is_stls: false,
-    })
+    }))
+}
+
+/// Returns the error of `--stls` where it comes too late.
+pub(super) fn stls_inside_tls() -> Error {
+    Error::usage("--stls on a port where TLS is on from the first octet")
+        .with_hint("leave --stls out")
 }
 
 /// Whether a person types the lines.
@@ -169,17 +159,15 @@ fn is_for_person(args: &SessionArgs) -> bool {
 }
 
 /// Holds a session: with a person at a terminal, or with a script.
-#[must_use]
-pub fn hold(plan: Plan) -> Exit {
-    if let Some(path) = &plan.tls.ca
-        && let Err(error) = crate::net::tls::read_ca(path)
-    {
-        say::error(&error.what, error.hint.as_deref());
-        return Exit::Usage;
+///
+/// Errors: the file of `--ca` is not usable.
+pub fn hold(plan: Plan) -> Result<Exit, Error> {
+    if let Some(path) = &plan.tls.ca {
+        read_ca(path).map_err(|error| Error::from(error).with_exit(Exit::Usage))?;
     }
-    if is_for_person(&plan.args) {
+    Ok(if is_for_person(&plan.args) {
         console::run(plan)
     } else {
         script::run(&plan)
-    }
+    })
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use owo_colors::Stream;
 
 use crate::analysis::diff::{self, Level, Options, Recording, Told};
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::reread::{Reading, Twice};
 use crate::base::say;
@@ -57,11 +58,15 @@ pub struct DiffArgs {
 }
 
 /// Compares two transcripts and prints where they differ.
-#[must_use]
-pub fn run(args: &DiffArgs) -> Exit {
-    let (Some(mut old), Some(mut new)) = (open(&args.old), open(&args.new)) else {
-        return Exit::Usage;
-    };
+///
+/// Errors: a file can't be read.
+pub fn run(args: &DiffArgs) -> Result<Exit, Error> {
+    let (old, new) = (open(&args.old), open(&args.new));
+    // Both are named when both are not there.
+    if let (Err(error), Err(_)) = (&old, &new) {
+        error.say();
+    }
+    let (mut new, mut old) = (new?, old?);
     let options = Options {
         level: args.level,
         map_uidl: args.map_uidl,
@@ -86,7 +91,7 @@ pub fn run(args: &DiffArgs) -> Exit {
                 0 => Exit::Well,
                 _ => Exit::Refused,
             };
-            say::written(&flushed, exit)
+            Ok(say::written(&flushed, exit))
         }
         Err(unreadable) => {
             let path = if unreadable.is_new {
@@ -97,8 +102,7 @@ pub fn run(args: &DiffArgs) -> Exit {
             let error = &unreadable.error;
             let (row, column) = (error.row, error.column);
             let what = format!("row {row} column {column} of {}: {error}", path.display());
-            say::error(&what, None);
-            Exit::Usage
+            Err(Error::usage(what))
         }
     }
 }
@@ -161,15 +165,12 @@ fn program(
 }
 
 /// Opens a transcript to read it twice.
-fn open(path: &Path) -> Option<Recording<Reading>> {
+///
+/// Errors: it can't be read.
+fn open(path: &Path) -> Result<Recording<Reading>, Error> {
     let opened = Twice::open(path).map(|file| Recording::new(file.reader(), file.reader()));
-    match opened {
-        Ok(recording) => Some(recording),
-        Err(error) => {
-            let why = crate::base::io_error::plain(&error);
-            let hint = "name two transcripts, files that end in .pop3";
-            say::error(&format!("{}: {why}", path.display()), Some(hint));
-            None
-        }
-    }
+    opened.map_err(|error| {
+        Error::about(path.display(), &error)
+            .with_hint("name two transcripts, files that end in .pop3")
+    })
 }

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use crate::analysis::explain::{self, Context};
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::say;
 use crate::base::stdio;
@@ -32,8 +33,9 @@ pub struct ExplainArgs {
 }
 
 /// Prints the explanation; the exit code tells whether there was one.
-#[must_use]
-pub fn run(args: &ExplainArgs) -> Exit {
+///
+/// Errors: none.
+pub fn run(args: &ExplainArgs) -> Result<Exit, Error> {
     let context = Context {
         verb: args.to.as_ref().map(|verb| verb.to_ascii_uppercase()),
         ..Context::default()
@@ -47,5 +49,5 @@ pub fn run(args: &ExplainArgs) -> Exit {
         true => Exit::Well,
         false => Exit::Refused,
     };
-    say::written(&result, exit)
+    Ok(say::written(&result, exit))
 }

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::redact::Safe;
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
-use crate::base::io_error::plain;
 use crate::base::say;
 use crate::base::stdio;
-use crate::reading::import::{self, FILE_MAX, Format, Made, Options, Patterns, Source};
+use crate::reading::import::{self, FILE_MAX, Format, Made, Options, Patterns, Problem, Source};
 use crate::transcript::file;
 
 /// What stands under the help.
@@ -80,42 +80,28 @@ fn format(text: &str) -> Result<Chosen, String> {
         .map_err(|_| format!("not one of {AUTO}, {}", Format::names().join(", ")))
 }
 
-type Failure = (String, Option<Cow<'static, str>>);
-
 const LINES_HINT: &str = "poptalk import lines --client '^> (.*)$' --server '^< (.*)$' FILE";
 
 /// The patterns of `lines`; None for another format.
-fn patterns(args: &ImportArgs) -> Result<Option<Patterns>, Failure> {
+fn patterns(args: &ImportArgs) -> Result<Option<Patterns>, Error> {
     let is_lines = matches!(args.format, Chosen(Some(Format::Lines)));
     match (is_lines, &args.client, &args.server) {
         (false, None, None) => Ok(None),
         (true, Some(client), Some(server)) => Patterns::new(client, server)
             .map(Some)
-            .map_err(|error| (error.to_string(), Some(LINES_HINT.into()))),
-        (true, ..) => Err((
-            "lines needs --client and --server".to_owned(),
-            Some(LINES_HINT.into()),
-        )),
-        (false, ..) => Err((
-            "--client and --server go with the format lines".to_owned(),
-            Some(LINES_HINT.into()),
-        )),
-    }
-}
-
-/// Imports, and writes the transcripts.
-#[must_use]
-pub fn run(args: &ImportArgs) -> Exit {
-    match work(args) {
-        Ok(exit) => exit,
-        Err((what, hint)) => {
-            say::error(&what, hint.as_deref());
-            Exit::Usage
+            .map_err(|error| Error::usage(error.to_string()).with_hint(LINES_HINT)),
+        (true, ..) => Err(Error::usage("lines needs --client and --server").with_hint(LINES_HINT)),
+        (false, ..) => {
+            let what = "--client and --server go with the format lines";
+            Err(Error::usage(what).with_hint(LINES_HINT))
         }
     }
 }
 
-fn work(args: &ImportArgs) -> Result<Exit, Failure> {
+/// Imports, and writes the transcripts.
+///
+/// Errors: a file can't be read or be understood, or not be written.
+pub fn run(args: &ImportArgs) -> Result<Exit, Error> {
     let patterns = patterns(args)?;
     let read = args.files.iter().map(|path| {
         let name = name(path);
@@ -137,12 +123,12 @@ fn work(args: &ImportArgs) -> Result<Exit, Failure> {
         (None, Chosen(Some(format))) => import::import(format, &sources, &options),
         (None, Chosen(None)) => import::import(recognize(&sources)?, &sources, &options),
     };
-    let made = made.map_err(|problem| (problem.to_string(), Some(problem.hint)))?;
+    let made = made.map_err(failure)?;
     write(args, &made)
 }
 
 /// The format that all files have.
-fn recognize(sources: &[Source<'_>]) -> Result<Format, Failure> {
+fn recognize(sources: &[Source<'_>]) -> Result<Format, Error> {
     let mut all: Option<Format> = None;
     for source in sources {
         let Some(format) = Format::recognize(source) else {
@@ -150,24 +136,21 @@ fn recognize(sources: &[Source<'_>]) -> Result<Format, Failure> {
         };
         if all.is_some_and(|all| all != format) {
             let what = format!("{}: another format than the file before it", source.name);
-            return Err((
-                what,
-                Some("import the files of each format by themselves".into()),
-            ));
+            return Err(
+                Error::usage(what).with_hint("import the files of each format by themselves")
+            );
         }
         all = Some(format);
     }
-    all.ok_or_else(|| ("no file".to_owned(), None))
+    all.ok_or_else(|| Error::usage("no file"))
 }
 
 /// A file of no format: that of another protocol, or one to be named.
-fn unknown(source: &Source<'_>) -> Failure {
+fn unknown(source: &Source<'_>) -> Error {
     let what = match import::other_protocol(source) {
         Some(service) => {
-            return (
-                format!("{}: this is {}", source.name, service.name),
-                Some(service.hint.into()),
-            );
+            let what = format!("{}: this is {}", source.name, service.name);
+            return Error::usage(what).with_hint(service.hint);
         }
         None => format!(
             "{}: none of the formats that are known: {}",
@@ -176,7 +159,12 @@ fn unknown(source: &Source<'_>) -> Failure {
         ),
     };
     let hint = format!("name the format, or describe how the log marks its lines: {LINES_HINT}");
-    (what, Some(hint.into()))
+    Error::usage(what).with_hint(hint)
+}
+
+/// Why a file can't be imported, for people.
+fn failure(problem: Problem) -> Error {
+    Error::usage(problem.to_string()).with_hint(problem.hint)
 }
 
 /// A file's name for errors.
@@ -188,10 +176,9 @@ fn name(path: &Path) -> String {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let failure = |error: io::Error| {
-        let what = format!("{}: {}", name(path), plain(&error));
-        (what, Some("give a file that can be read".into()))
+        Error::about(name(path), &error).with_hint("give a file that can be read")
     };
     let input: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
@@ -205,22 +192,19 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         .map_err(failure)?;
     if octets.len() as u64 > FILE_MAX {
         let what = format!("{}: more than {} MiB", name(path), FILE_MAX >> 20);
-        return Err((
-            what,
-            Some("cut it, or filter a capture: tcpdump -r FILE -w LESS tcp port 110".into()),
-        ));
+        let hint = "cut it, or filter a capture: tcpdump -r FILE -w LESS tcp port 110";
+        return Err(Error::usage(what).with_hint(hint));
     }
     Ok(octets)
 }
 
 /// The octets of a file as they were before gzip.
-fn unpacked(name: &str, octets: Vec<u8>) -> Result<Vec<u8>, Failure> {
+fn unpacked(name: &str, octets: Vec<u8>) -> Result<Vec<u8>, Error> {
     let source = Source {
         name,
         octets: &octets,
     };
-    let unpacked =
-        import::unpack(&source).map_err(|problem| (problem.to_string(), Some(problem.hint)))?;
+    let unpacked = import::unpack(&source).map_err(failure)?;
     if unpacked.is_cut {
         let what = format!("{name}: the end of the gzip data is missing or damaged");
         say::warning(&what);
@@ -231,14 +215,12 @@ fn unpacked(name: &str, octets: Vec<u8>) -> Result<Vec<u8>, Failure> {
     })
 }
 
-fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
+fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Error> {
     let Some(output) = &args.output else {
         let [made] = made else {
             let what = format!("{} connections, and one standard output", made.len());
-            return Err((
-                what,
-                Some("give a folder for the transcripts: -o FOLDER/".into()),
-            ));
+            let hint = "give a folder for the transcripts: -o FOLDER/";
+            return Err(Error::usage(what).with_hint(hint));
         };
         let mut out = stdio::output();
         let printed = match stdio::is_output_terminal() {
@@ -253,8 +235,7 @@ fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Failure> {
         files::create(&path)
             .and_then(|mut file| file.write_all(&talk.text))
             .map_err(|error| {
-                let what = format!("{}: {}", path.display(), plain(&error));
-                (what, Some(files::other_place(&error).into()))
+                Error::about(path.display(), &error).with_hint(files::other_place(&error))
             })?;
         say::note(&format!("wrote {}", path.display()));
     }

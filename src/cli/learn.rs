@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
 use crate::base::io_error::plain;
@@ -17,8 +18,6 @@ use crate::modes::learn::progress::Progress;
 use crate::modes::learn::{LESSONS, proof};
 use crate::modes::plan::{Plan, SessionArgs};
 use crate::net::target::Target;
-use crate::net::tls::TlsSettings;
-use crate::transcript::secret::Secrets;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -66,19 +65,14 @@ pub struct LearnArgs {
 }
 
 /// Teaches, lists or proves.
-#[must_use]
-pub fn run(args: LearnArgs) -> Exit {
+///
+/// Errors: there is no such lesson, nobody is there to learn, or a file can't be written.
+pub fn run(args: LearnArgs) -> Result<Exit, Error> {
     let mut progress = Progress::read();
-    let found = match find(args.lesson.as_deref()) {
-        Ok(found) => found,
-        Err((what, hint)) => {
-            say::error(&what, Some(&hint));
-            return Exit::Usage;
-        }
-    };
+    let found = find(args.lesson.as_deref())?;
     // A file that is wrong takes nothing from the others.
-    for (what, hint) in found.wrong.iter().filter(|_| !args.reset) {
-        say::error(what, Some(hint));
+    for error in found.wrong.iter().filter(|_| !args.reset) {
+        error.say();
     }
     let exit = match found.wrong.is_empty() {
         true => Exit::Well,
@@ -88,42 +82,38 @@ pub fn run(args: LearnArgs) -> Exit {
         return reset(&found, &mut progress);
     }
     if args.list {
-        return say::written(&list(&found.lessons, &progress), exit);
+        return Ok(say::written(&list(&found.lessons, &progress), exit));
     }
     if args.check {
         let proved = check(match found.at {
             Some(at) => found.lessons.get(at..=at).unwrap_or_default(),
             None => &found.lessons,
         });
-        return match exit {
+        return Ok(match exit {
             Exit::Well => proved,
             wrong => wrong,
-        };
+        });
     }
     let Found {
         lessons, at, call, ..
     } = found;
     if lessons.is_empty() {
-        return Exit::Usage;
+        return Ok(Exit::Usage);
     }
     if !io::stdin().is_terminal() {
-        say::error(
-            "lessons are for a person at a terminal",
-            Some("`poptalk practice` takes a script, on the same server"),
-        );
-        return Exit::Usage;
+        return Err(Error::usage("lessons are for a person at a terminal")
+            .with_hint("`poptalk practice` takes a script, on the same server"));
     }
     let first_open = lessons.iter().position(|lesson| !progress.has(&lesson.key));
     let at = at.or(first_open).unwrap_or(0);
     let Some(course) = Course::new(lessons, at, progress, call) else {
-        return Exit::Usage;
+        return Ok(Exit::Usage);
     };
-    if let Some(folder) = &args.log
-        && let Err(error) = files::make_folder(folder)
-    {
-        let what = format!("--log {}: {}", folder.display(), plain(&error));
-        say::error(&what, Some(files::other_place(&error)));
-        return Exit::Usage;
+    if let Some(folder) = &args.log {
+        files::make_folder(folder).map_err(|error| {
+            Error::about(format_args!("--log {}", folder.display()), &error)
+                .with_hint(files::other_place(&error))
+        })?;
     }
     let version = env!("CARGO_PKG_VERSION");
     let args = SessionArgs {
@@ -133,28 +123,22 @@ pub fn run(args: LearnArgs) -> Exit {
         plain: args.plain,
         ..SessionArgs::default()
     };
+    // Each lesson has a server of its own.
+    let target = Target {
+        host: "127.0.0.1".to_owned(),
+        port: 0,
+        is_tls: false,
+    };
     let plan = Plan {
         server: "learn".to_owned(),
         file_name: "learn".to_owned(),
-        // Each lesson has a server of its own.
-        target: Target {
-            host: "127.0.0.1".to_owned(),
-            port: 0,
-            is_tls: false,
-        },
-        spares: Vec::new(),
-        secrets: Secrets::default(),
-        proxy: None,
-        found: None,
-        user: None,
-        tls: TlsSettings::default(),
-        is_stls: false,
         welcome: Some(format!(
             "poptalk {version}: lessons, on a server inside this program\nWhat you type goes to the server; a line that begins with `:` is for poptalk."
         )),
         args,
+        ..Plan::to(target)
     };
-    console::teach(plan, course)
+    Ok(console::teach(plan, course))
 }
 
 /// What was found where it was looked.
@@ -163,17 +147,15 @@ struct Found {
     /// The one to begin with, where one was named.
     at: Option<usize>,
     /// What is wrong with each file that is no lesson.
-    wrong: Vec<Failure>,
+    wrong: Vec<Error>,
     /// The folder, as progress knows it.
     folder: Option<PathBuf>,
     /// The command line that goes on with these.
     call: String,
 }
 
-type Failure = (String, String);
-
 /// The lessons that are meant, and the one to begin with where one was named.
-fn find(wanted: Option<&Path>) -> Result<Found, Failure> {
+fn find(wanted: Option<&Path>) -> Result<Found, Error> {
     let mut found = Found {
         lessons: Vec::new(),
         at: None,
@@ -194,8 +176,7 @@ fn find(wanted: Option<&Path>) -> Result<Found, Failure> {
     }
     if wanted.is_dir() {
         let failed = |error: io::Error| {
-            let what = format!("{}: {}", wanted.display(), plain(&error));
-            (what, "give a folder that can be read".to_owned())
+            Error::about(wanted.display(), &error).with_hint("give a folder that can be read")
         };
         let folder = std::fs::canonicalize(wanted).map_err(failed)?;
         found.folder = Some(PathBuf::from(say::shown(&folder.to_string_lossy())));
@@ -206,10 +187,10 @@ fn find(wanted: Option<&Path>) -> Result<Found, Failure> {
             }
         }
         return match found.lessons.is_empty() && found.wrong.is_empty() {
-            true => Err((
-                format!("{}: no lesson in it", wanted.display()),
-                "lessons are files whose names end in .pop3".to_owned(),
-            )),
+            true => Err(
+                Error::usage(format!("{}: no lesson in it", wanted.display()))
+                    .with_hint("lessons are files whose names end in .pop3"),
+            ),
             false => Ok(found),
         };
     }
@@ -229,7 +210,7 @@ fn bare(lesson: &Lesson) -> &str {
 }
 
 /// The lesson of a number, a name or a title, in any case.
-fn named(name: &str, lessons: &[Lesson]) -> Result<usize, Failure> {
+fn named(name: &str, lessons: &[Lesson]) -> Result<usize, Error> {
     let by_number = name.parse::<usize>().ok().and_then(|number| {
         let at = number.checked_sub(1)?;
         (at < lessons.len()).then_some(at)
@@ -252,31 +233,27 @@ fn named(name: &str, lessons: &[Lesson]) -> Result<usize, Failure> {
     }
     let hint =
         format!("{near}`poptalk learn --list` names them; a file or a folder of files does it too");
-    Err((format!("there is no lesson `{name}`"), hint))
+    Err(Error::usage(format!("there is no lesson `{name}`")).with_hint(hint))
 }
 
-fn built_in() -> Result<Vec<Lesson>, Failure> {
+fn built_in() -> Result<Vec<Lesson>, Error> {
     let lessons = LESSONS.iter().map(|(name, text)| Lesson::parse(name, text));
     let lessons: Result<_, _> = lessons.collect();
-    lessons.map_err(|error| (error.to_string(), "this is a defect of poptalk".to_owned()))
+    lessons
+        .map_err(|error| Error::usage(error.to_string()).with_hint("this is a defect of poptalk"))
 }
 
 /// Forgets what is done of the lessons that are meant, and tells what that was.
-fn reset(found: &Found, progress: &mut Progress) -> Exit {
+fn reset(found: &Found, progress: &mut Progress) -> Result<Exit, Error> {
     let one = found.at.and_then(|at| found.lessons.get(at));
     let is_meant = |key: &str| match (one, &found.folder) {
         (Some(lesson), _) => key == lesson.key,
         (None, Some(folder)) => Path::new(key).parent() == Some(folder),
         (None, None) => !Path::new(key).is_absolute(),
     };
-    let forgotten = match progress.forget(is_meant) {
-        Ok(forgotten) => forgotten,
-        Err(error) => {
-            let what = format!("the progress can't be written: {}", plain(&error));
-            say::error(&what, None);
-            return Exit::Usage;
-        }
-    };
+    let forgotten = progress
+        .forget(is_meant)
+        .map_err(|error| Error::about("the progress can't be written", &error))?;
     let names = forgotten
         .iter()
         .filter_map(|key| Path::new(key).file_name());
@@ -292,7 +269,8 @@ fn reset(found: &Found, progress: &mut Progress) -> Exit {
             names.join(", ")
         ),
     };
-    say::written(&writeln!(stdio::output(), "{text}"), Exit::Well)
+    let printed = writeln!(stdio::output(), "{text}");
+    Ok(say::written(&printed, Exit::Well))
 }
 
 /// The files of a folder that may be lessons, by name.
@@ -308,10 +286,10 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn read(path: &Path) -> Result<Lesson, Failure> {
+fn read(path: &Path) -> Result<Lesson, Error> {
     let hint =
         "the chapter `Lessons, and how to write one` of GUIDE.md tells how a lesson is written";
-    let failed = |what: String| (what, hint.to_owned());
+    let failed = |what: String| Error::usage(what).with_hint(hint);
     let text = std::fs::read_to_string(path)
         .map_err(|error| failed(format!("{}: {}", path.display(), plain(&error))))?;
     let stem = path.file_stem().unwrap_or_default();

@@ -8,6 +8,7 @@ use owo_colors::Stream;
 
 use crate::analysis::finding::Level;
 use crate::analysis::lint::{self, Lint, Rule};
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::say;
 use crate::base::stdio;
@@ -50,20 +51,18 @@ pub struct LintArgs {
 }
 
 /// Judges transcripts and prints what was found.
-#[must_use]
-pub fn run(args: &LintArgs) -> Exit {
+///
+/// Errors: there is no such rule.
+pub fn run(args: &LintArgs) -> Result<Exit, Error> {
     if let Some(unknown) = args.only.iter().find(|id| lint::rule(id).is_none()) {
-        return no_rule(
-            unknown,
-            &mut lint::rules().map(|rule| rule.id),
-            "poptalk lint --list",
-        );
+        let mut ids = lint::rules().map(|rule| rule.id);
+        return Err(no_rule(unknown, &mut ids, "poptalk lint --list"));
     }
     let wants = |rule: &Rule| args.only.is_empty() || args.only.iter().any(|id| id == rule.id);
     let mut out = BufWriter::new(stdio::output());
     if args.list {
         let printed = list(&mut out, wants).and_then(|()| out.flush());
-        return say::written(&printed, Exit::Well);
+        return Ok(say::written(&printed, Exit::Well));
     }
     let mut exit = Exit::Well;
     let mut all = Vec::new();
@@ -84,10 +83,10 @@ pub fn run(args: &LintArgs) -> Exit {
                     all.push(judged);
                 }
             }
-            Err((what, hint)) => {
+            Err(error) => {
                 let _ = out.flush();
-                say::error(&what, hint);
-                exit = Exit::Usage;
+                error.say();
+                exit = error.exit;
             }
         }
     }
@@ -97,14 +96,13 @@ pub fn run(args: &LintArgs) -> Exit {
         Format::Junit => findings::junit(&mut out, &all),
         Format::Html => findings::html(&mut out, &all),
     };
-    say::written(&out.flush(), exit)
+    Ok(say::written(&out.flush(), exit))
 }
 
-/// Judges one file. Errors: what to tell, and a hint where the text has none of its own.
-fn judge(
-    path: &Path,
-    wants: impl Fn(&Rule) -> bool,
-) -> Result<Judged, (String, Option<&'static str>)> {
+/// Judges one file.
+///
+/// Errors: it can't be read, or there is nothing in it.
+fn judge(path: &Path, wants: impl Fn(&Rule) -> bool) -> Result<Judged, Error> {
     let name = path.display().to_string();
     let open = || {
         let file = File::open(path)?;
@@ -114,14 +112,12 @@ fn judge(
         }
     };
     let file = open().map_err(|error: io::Error| {
-        let why = crate::base::io_error::plain(&error);
-        let hint = "name a transcript, a file that ends in .pop3";
-        (format!("{name}: {why}"), Some(hint))
+        Error::about(&name, &error).with_hint("name a transcript, a file that ends in .pop3")
     })?;
     let mut reader = Reader::new(BufReader::with_capacity(CHUNK, file));
     match lint::judge(&mut reader, Lint::with(wants)) {
         // No finding would say that all is well.
-        Ok(_) if reader.row() == 0 => Err((format!("{name}: the file is empty"), None)),
+        Ok(_) if reader.row() == 0 => Err(Error::usage(format!("{name}: the file is empty"))),
         Ok(findings) => Ok(Judged {
             files: vec![name],
             findings,
@@ -132,7 +128,7 @@ fn judge(
                 "row {} column {} of {name}: {error}",
                 error.row, error.column
             );
-            Err((what, None))
+            Err(Error::usage(what))
         }
     }
 }
@@ -150,12 +146,12 @@ fn list(out: &mut dyn Write, wants: impl Fn(&Rule) -> bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Tells that there is no such rule, and which may have been meant: the one whose id begins alike, or has most words in common.
+/// Returns the error that there is no such rule, with the one that may have been meant: the one whose id begins alike, or has most words in common.
 pub(super) fn no_rule(
     unknown: &str,
     ids: &mut dyn Iterator<Item = &'static str>,
     lists: &str,
-) -> Exit {
+) -> Error {
     let likeness = |id: &&str| {
         let pairs = unknown.bytes().zip(id.bytes());
         let start = pairs.take_while(|(a, b)| a == b).count();
@@ -165,9 +161,6 @@ pub(super) fn no_rule(
     };
     let near = ids.max_by_key(likeness).filter(|id| likeness(id) > 2);
     let meant = near.map_or(String::new(), |id| format!("did you mean `{id}`? "));
-    say::error(
-        &format!("--only: there is no rule `{unknown}`"),
-        Some(&format!("{meant}`{lists}` names every rule")),
-    );
-    Exit::Usage
+    Error::usage(format!("--only: there is no rule `{unknown}`"))
+        .with_hint(format!("{meant}`{lists}` names every rule"))
 }

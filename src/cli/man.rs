@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap_mangen::Man;
 
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
-use crate::base::io_error::plain;
 use crate::base::say;
 use crate::base::stdio;
 
@@ -32,8 +32,9 @@ pub struct ManArgs {
 }
 
 /// Prints a page of a command line, or writes all.
-#[must_use]
-pub fn run(args: &ManArgs, command: clap::Command) -> Exit {
+///
+/// Errors: there is no such page, or a file can't be written.
+pub fn run(args: &ManArgs, command: clap::Command) -> Result<Exit, Error> {
     if let Some(folder) = &args.dir {
         return write_all(folder, command);
     }
@@ -43,15 +44,12 @@ pub fn run(args: &ManArgs, command: clap::Command) -> Exit {
     };
     let Some(page) = page else {
         let name = args.subcommand.as_deref().unwrap_or_default();
-        say::error(
-            &format!("there is no subcommand `{name}`"),
-            Some("poptalk --help names them all"),
-        );
-        return Exit::Usage;
+        return Err(Error::usage(format!("there is no subcommand `{name}`"))
+            .with_hint("poptalk --help names them all"));
     };
     let mut out = stdio::output();
     let result = Man::new(page).render(&mut out).and_then(|()| out.flush());
-    say::written(&result, Exit::Well)
+    Ok(say::written(&result, Exit::Well))
 }
 
 /// The subcommands, each named as its page is.
@@ -68,28 +66,21 @@ fn pages(mut command: clap::Command) -> impl Iterator<Item = clap::Command> {
     })
 }
 
-fn write_all(folder: &Path, command: clap::Command) -> Exit {
-    if let Err(error) = files::expect_no_file(folder).and_then(|()| fs::create_dir_all(folder)) {
-        say::error(
-            &format!("{}: {}", folder.display(), plain(&error)),
-            Some("name a folder that you can write to"),
-        );
-        return Exit::Usage;
-    }
+fn write_all(folder: &Path, command: clap::Command) -> Result<Exit, Error> {
+    let failed = |path: &Path, error| {
+        Error::about(path.display(), &error).with_hint("name a folder that you can write to")
+    };
+    files::expect_no_file(folder)
+        .and_then(|()| fs::create_dir_all(folder))
+        .map_err(|error| failed(folder, error))?;
     let all = std::iter::once(command.clone()).chain(pages(command));
     for page in all {
         let path = folder.join(format!("{}.1", page.get_name()));
         let mut text = Vec::new();
-        let written = Man::new(page)
+        Man::new(page)
             .render(&mut text)
-            .and_then(|()| fs::write(&path, &text));
-        if let Err(error) = written {
-            say::error(
-                &format!("{}: {}", path.display(), plain(&error)),
-                Some("name a folder that you can write to"),
-            );
-            return Exit::Usage;
-        }
+            .and_then(|()| fs::write(&path, &text))
+            .map_err(|error| failed(&path, error))?;
     }
-    Exit::Well
+    Ok(Exit::Well)
 }

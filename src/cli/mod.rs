@@ -4,18 +4,18 @@ pub mod check;
 pub mod completions;
 pub mod connect;
 pub mod diff;
+mod discover;
 pub mod explain;
-mod find;
 pub mod import;
 pub mod learn;
 pub mod lint;
+mod listen_args;
 pub mod man;
 pub mod practice;
 pub mod proxy;
 pub mod redact;
 pub mod replay;
 pub mod serve;
-mod serving;
 pub mod show;
 mod values;
 
@@ -26,12 +26,13 @@ use clap::builder::Resettable;
 use clap::{CommandFactory, Parser, Subcommand};
 use owo_colors::Stream;
 
+use crate::base::edit_distance::nearest;
+use crate::base::error::Error;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
-use crate::transcript::secret::typing_errors;
 
 /// What stands under the first screen of help.
 const EXAMPLES: &str = "  poptalk practice                           try it without any server
@@ -139,27 +140,26 @@ impl<T: clap::FromArgMatches> clap::FromArgMatches for Later<T> {
 }
 
 /// Connects; a host that is not found may be a subcommand, misspelt.
-fn connect(args: connect::ConnectArgs) -> Exit {
+fn connect(args: connect::ConnectArgs) -> Result<Exit, Error> {
     let host = args.host().map(str::to_owned);
-    let exit = connect::run(args);
+    let exit = connect::run(args)?;
     // The table of subcommands takes a while to make.
     if exit == Exit::NoConnection
-        && let Some(meant) = host.as_deref().and_then(|host| meant(host, 0))
+        && let Some(meant) = host.as_deref().and_then(meant)
     {
         say::own(&format!("hint: did you mean `poptalk {meant}`?"));
     }
-    exit
+    Ok(exit)
 }
 
-/// The subcommand that a host without a dot looks like, with at least so many typing errors.
-fn meant(host: &str, least: usize) -> Option<String> {
-    let is_like =
-        |name: &str| (least..=2).contains(&typing_errors(host.as_bytes(), name.as_bytes()));
+/// The subcommand that a host without a dot looks like.
+fn meant(host: &str) -> Option<String> {
+    if host.contains('.') {
+        return None;
+    }
     let command = Cli::command();
-    let mut names = command.get_subcommands().map(clap::Command::get_name);
-    names
-        .find(|name| is_like(name) && !host.contains('.'))
-        .map(str::to_owned)
+    let names = command.get_subcommands().map(clap::Command::get_name);
+    nearest(host, names).map(str::to_owned)
 }
 
 /// Prints the help that was asked for, or what is wrong with the arguments. It holds words of whoever made the command line:
@@ -177,8 +177,8 @@ fn refuse(error: &clap::Error) -> ExitCode {
     };
     let first = given.get(1).and_then(|word| word.to_str());
     if let Some(meant) = first
-        .and_then(|word| meant(word, 1))
-        .filter(|_| error.use_stderr())
+        .and_then(meant)
+        .filter(|meant| Some(meant.as_str()) != first && error.use_stderr())
     {
         say::own(&format!("hint: did you mean `poptalk {meant}`?"));
     }
@@ -220,7 +220,7 @@ pub fn run() -> ExitCode {
     // a flag that no one reads: were the signal ignored, the programs that we start would inherit that.
     #[cfg(unix)]
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
-    let exit = match cli.command {
+    let ended = match cli.command {
         None => connect(cli.connect),
         Some(Command::Connect(Later(args))) => connect::run(args),
         Some(Command::Practice(Later(args))) => practice::run(args),
@@ -238,6 +238,10 @@ pub fn run() -> ExitCode {
         Some(Command::Completions(Later(args))) => completions::run(&args, Cli::command()),
         Some(Command::Man(Later(args))) => man::run(&args, Cli::command()),
     };
+    let exit = ended.unwrap_or_else(|error| {
+        error.say();
+        error.exit
+    });
     exit.into()
 }
 

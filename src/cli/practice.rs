@@ -3,15 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{connect, serving};
+use super::{connect, listen_args};
+use crate::base::error::Error;
 use crate::base::exit::Exit;
-use crate::base::say;
 use crate::modes::plan::{Plan, SessionArgs};
-use crate::modes::serve::{ServeOptions, Serving};
-use crate::net::target::Target;
-use crate::net::tls::TlsSettings;
+use crate::modes::serve::{ServeOptions, Server};
 use crate::servers::fault::Fault;
-use crate::transcript::secret::Secrets;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -33,7 +30,7 @@ pub struct PracticeArgs {
     stls: bool,
 
     /// Do this wrong on purpose; may be given many times (`poptalk serve --list-faults` names them)
-    #[arg(long = "fault", value_name = "NAME", value_parser = serving::fault)]
+    #[arg(long = "fault", value_name = "NAME", value_parser = listen_args::fault)]
     faults: Vec<&'static Fault>,
 
     #[command(flatten)]
@@ -41,8 +38,9 @@ pub struct PracticeArgs {
 }
 
 /// Starts the server and holds the session.
-#[must_use]
-pub fn run(args: PracticeArgs) -> Exit {
+///
+/// Errors: there is no server.
+pub fn run(args: PracticeArgs) -> Result<Exit, Error> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let options = ServeOptions {
         tls_listen: args.tls.then_some(any_port),
@@ -53,47 +51,20 @@ pub fn run(args: PracticeArgs) -> Exit {
     };
     let account = options.account.clone();
     let count = options.maildrop.count();
-    let serving = match Serving::start(options, |_| {}) {
-        Ok(serving) => serving,
-        Err(error) => {
-            say::error(&error.to_string(), error.hint());
-            return Exit::Usage;
-        }
-    };
-    let address = if args.tls {
-        serving.tls_address()
-    } else {
-        None
-    }
-    .unwrap_or(serving.address());
+    let server = Server::start(options, |_| {})?;
+    let target = server.target(args.tls);
     let version = env!("CARGO_PKG_VERSION");
     let welcome = format!(
-        "poptalk {version}: practice server on {address}, {count} messages\nlog in as {}, password {}",
+        "poptalk {version}: practice server on {target}, {count} messages\nlog in as {}, password {}",
         account.user, account.password
     );
     connect::hold(Plan {
         server: "practice".to_owned(),
         file_name: "practice".to_owned(),
-        target: Target {
-            host: address.ip().to_string(),
-            port: address.port(),
-            is_tls: args.tls,
-        },
-        spares: Vec::new(),
-        secrets: Secrets::default(),
-        proxy: None,
-        found: None,
-        user: None,
-        // The certificate was made a moment ago, in this process.
-        tls: TlsSettings {
-            own_pem: serving
-                .certificate_pem()
-                .map(|pem| pem.as_bytes().to_vec())
-                .unwrap_or_default(),
-            ..TlsSettings::default()
-        },
+        tls: server.tls_settings(),
         is_stls: args.stls,
         welcome: Some(welcome),
         args: args.session,
+        ..Plan::to(target)
     })
 }

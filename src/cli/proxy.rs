@@ -1,22 +1,23 @@
 //! `poptalk proxy`: between a mail client and a server, one transcript a connection, until it is interrupted.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::serving;
+use super::connect::stls_inside_tls;
+use super::listen_args;
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::figures::read_size;
 use crate::base::files;
 use crate::base::io_error::plain;
 use crate::base::say;
-use crate::base::stdio;
 use crate::modes::plan::{MAX_SIZE, TlsArgs, seconds};
-use crate::modes::proxy::{IDLE, Outcome, ProxyEvent, ProxyOptions, Proxying};
-use crate::modes::serve::{Certificate, MOST_CONNECTIONS};
+use crate::modes::proxy::{IDLE, Outcome, ProxyEvent, ProxyOptions, Relay};
+use crate::net::listener::MOST_CONNECTIONS;
 use crate::net::target;
 use crate::net::tls;
 use crate::transcript::elide::Bodies;
@@ -28,9 +29,6 @@ Examples:
   poptalk proxy mail.example.org --listen 127.0.0.1:1110
   poptalk proxy pop3s://mail.example.org --listen 127.0.0.1:1110 --log DIR";
 
-/// How soon an interrupt is noticed.
-const GLANCE: Duration = Duration::from_millis(100);
-
 /// The arguments of `proxy`.
 #[derive(Debug, clap::Args)]
 pub struct ProxyArgs {
@@ -39,11 +37,11 @@ pub struct ProxyArgs {
     host: String,
 
     /// Where mail clients connect, for clear text and STLS; port 0 takes a free one
-    #[arg(long, alias = "port", value_name = "[ADDR:]PORT", value_parser = serving::listen, default_value = "127.0.0.1:11110")]
+    #[arg(long, alias = "port", value_name = "[ADDR:]PORT", value_parser = listen_args::listen, default_value = "127.0.0.1:11110")]
     listen: SocketAddr,
 
     /// Where mail clients connect for TLS from the first octet
-    #[arg(long, value_name = "[ADDR:]PORT", value_parser = serving::listen)]
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = listen_args::listen)]
     tls_listen: Option<SocketAddr>,
 
     /// A certificate for mail clients in PEM form, instead of a self-signed one
@@ -90,7 +88,7 @@ pub struct ProxyArgs {
     verbose: bool,
 
     /// Refuse more connections than this at the same time
-    #[arg(long, value_name = "N", default_value_t = MOST_CONNECTIONS, value_parser = serving::connections)]
+    #[arg(long, value_name = "N", default_value_t = MOST_CONNECTIONS, value_parser = listen_args::connections)]
     connections: usize,
 
     /// Close a connection on which nothing has moved for this time [default: 1800]
@@ -103,42 +101,22 @@ pub struct ProxyArgs {
 }
 
 /// Stands in between until an interrupt.
-#[must_use]
-pub fn run(args: ProxyArgs) -> Exit {
-    match proxy(args) {
-        Ok(exit) => exit,
-        Err((what, hint)) => {
-            say::error(&what, hint);
-            Exit::Usage
-        }
-    }
-}
-
-type Failure = (String, Option<&'static str>);
-
-fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
-    let named = target::parse(&args.host, None, args.tls)
-        .map_err(|error| (error.to_string(), Some(error.hint())))?;
+///
+/// Errors: a file or a folder that was given is not usable, or there is no proxy.
+pub fn run(args: ProxyArgs) -> Result<Exit, Error> {
+    let named = target::parse(&args.host, None, args.tls)?;
     if named.user.is_some() {
-        return Err((
-            "a user in the URL: the clients of the proxy log in, not the proxy".to_owned(),
-            Some("leave USER@ out"),
-        ));
+        let what = "a user in the URL: the clients of the proxy log in, not the proxy";
+        return Err(Error::usage(what).with_hint("leave USER@ out"));
     }
     let target = named.target;
     if args.stls && target.is_tls {
-        return Err((
-            "--stls on a port where TLS is on from the first octet".to_owned(),
-            Some("leave --stls out"),
-        ));
+        return Err(stls_inside_tls());
     }
-    let certificate = match (&args.listen_cert, &args.listen_key) {
-        (Some(cert), Some(key)) => Certificate::Given {
-            certificate: read("--listen-cert", cert)?,
-            key: read("--listen-key", key)?,
-        },
-        _ => Certificate::default(),
-    };
+    let certificate = listen_args::certificate(
+        ("--listen-cert", args.listen_cert.as_ref()),
+        ("--listen-key", args.listen_key.as_ref()),
+    )?;
     let server_tls = args.tls_args.settings();
     // A mistake in these files is told now, and not to a mail client.
     let usable = || -> Result<(), tls::TlsError> {
@@ -148,7 +126,7 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
         }
         Ok(())
     };
-    usable().map_err(|error| (error.what, Some("give a file in PEM form")))?;
+    usable().map_err(|error| Error::usage(error.what).with_hint("give a file in PEM form"))?;
     let (log, place) = log_place(args.log, args.no_log)?;
     if args.keep_secrets {
         say::warning("--keep-secrets: passwords are written in clear, and shown with -v");
@@ -181,39 +159,26 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
         {
             met.store(true, Ordering::SeqCst);
             let what = format!("{server}: this is {}", service.name);
-            say::error(&what, Some(service.hint));
+            Error::usage(what).with_hint(service.hint).say();
         }
-        if let Err(error) = serving::print(&event.to_string()) {
+        if let Err(error) = listen_args::print(&event.to_string()) {
             *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
             is_deaf.store(true, Ordering::SeqCst);
         }
     };
-    let proxying =
-        Proxying::start(options, on_event).map_err(|error| (error.to_string(), error.hint()))?;
-    if let Some(path) = &args.cert_out {
-        let pem = proxying.certificate_pem().unwrap_or_default();
-        files::make_folder_of(path)
-            .and_then(|()| std::fs::write(path, pem))
-            .map_err(|error| {
-                let what = format!("--cert-out {}: {}", path.display(), plain(&error));
-                (what, Some("give a file that can be written"))
-            })?;
-    }
-    serving::catch(&is_over)?;
-    let tls = proxying
-        .tls_address()
-        .map_or_else(String::new, |address| format!(" tls {address}"));
-    let address = proxying.address();
-    serving::tell_reach([Some(address), proxying.tls_address()]);
-    match serving::print(&format!("ready {address}{tls} for {shown_target}, {place}")) {
+    let relay = Relay::start(options, on_event)?;
+    listen_args::write_certificate(args.cert_out.as_ref(), relay.certificate_pem())?;
+    listen_args::catch(&is_over)?;
+    let what = format!("for {shown_target}, {place}");
+    match listen_args::announce(relay.address(), relay.tls_address(), &what) {
         Ok(()) => {
-            while !is_over.load(Ordering::SeqCst) && !stdio::has_lost_reader() {
-                thread::sleep(GLANCE);
+            while !listen_args::is_over(&is_over) {
+                thread::sleep(listen_args::GLANCE);
             }
         }
         Err(error) => *printed.lock().unwrap_or_else(PoisonError::into_inner) = Err(error),
     }
-    let exit = match serving::recorded(proxying.stop()) {
+    let exit = match listen_args::recorded(relay.stop()) {
         Exit::Well if has_met_other.load(Ordering::SeqCst) => Exit::Refused,
         exit => exit,
     };
@@ -222,33 +187,19 @@ fn proxy(args: ProxyArgs) -> Result<Exit, Failure> {
 }
 
 /// Where the transcripts go, and how that is told.
-fn log_place(folder: Option<PathBuf>, is_none: bool) -> Result<(LogPlace, String), Failure> {
+fn log_place(folder: Option<PathBuf>, is_none: bool) -> Result<(LogPlace, String), Error> {
     if is_none {
         return Ok((LogPlace::Nowhere, "no transcripts".to_owned()));
     }
     let place = match &folder {
-        Some(folder) => {
-            files::make_folder(folder).map_err(|error| {
-                let what = format!("--log {}: {}", folder.display(), plain(&error));
-                (what, Some("name a folder that can be written to"))
-            })?;
-            LogPlace::Folder(folder.clone())
-        }
+        Some(folder) => listen_args::folder(folder)?,
         None => LogPlace::StateFolder,
     };
     let folder = match folder {
         Some(folder) => folder,
         None => file::state_folder().map_err(|error| {
-            let hint = "name a folder with --log, or use --no-log";
-            (plain(&error), Some(hint))
+            Error::usage(plain(&error)).with_hint("name a folder with --log, or use --no-log")
         })?,
     };
     Ok((place, format!("transcripts in {}", files::shorten(&folder))))
-}
-
-fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| {
-        let what = format!("{option} {}: {}", path.display(), plain(&error));
-        (what, Some("give a file in PEM form"))
-    })
 }

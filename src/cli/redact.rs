@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::base::error::Error;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::files;
-use crate::base::io_error::plain;
 use crate::base::say;
 use crate::base::stdio;
 use crate::reading::redact::{Options, Redactor};
@@ -54,21 +54,14 @@ pub struct RedactArgs {
     names: bool,
 }
 
-type Failure = (String, Option<&'static str>);
-
 /// Redacts one transcript.
-#[must_use]
-pub fn run(args: &RedactArgs) -> Exit {
-    match work(args) {
-        Ok(()) => Exit::Well,
-        Err((what, hint)) => {
-            say::error(&what, hint);
-            Exit::Usage
-        }
-    }
+///
+/// Errors: a file can't be read, or not be written.
+pub fn run(args: &RedactArgs) -> Result<Exit, Error> {
+    redact(args).map(|()| Exit::Well)
 }
 
-fn work(args: &RedactArgs) -> Result<(), Failure> {
+fn redact(args: &RedactArgs) -> Result<(), Error> {
     let mut hider = Hider::new(false);
     if let Some(path) = &args.secret_file {
         remember(&mut hider, path)?;
@@ -80,12 +73,11 @@ fn work(args: &RedactArgs) -> Result<(), Failure> {
         is_told: true,
     };
     let unread = |error: io::Error| {
-        let what = format!("{}: {}", args.file.display(), plain(&error));
         let hint = match error.kind() {
             io::ErrorKind::FileTooLarge => "write it into a file, and give that",
             _ => "give a transcript that can be read",
         };
-        (what, Some(hint))
+        Error::about(args.file.display(), &error).with_hint(hint)
     };
     let mut input = twice(&args.file).map_err(unread)?;
     let hider = collect(Redactor::new(hider, options), &input);
@@ -104,8 +96,7 @@ fn work(args: &RedactArgs) -> Result<(), Failure> {
     };
     let path = files::file_at(path, name);
     let unwritten = |error: io::Error| {
-        let what = format!("{}: {}", path.display(), plain(&error));
-        (what, Some(files::other_place(&error)))
+        Error::about(path.display(), &error).with_hint(files::other_place(&error))
     };
     let mut file = files::create(&path).map_err(unwritten)?;
     copy(args, redactor, input, &mut file).inspect_err(|_| {
@@ -170,10 +161,10 @@ impl<W: Write> Write for Safe<W> {
 }
 
 /// Remembers each line of a file.
-fn remember(hider: &mut Hider, path: &Path) -> Result<(), Failure> {
+fn remember(hider: &mut Hider, path: &Path) -> Result<(), Error> {
     let text = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
-        let what = format!("--secret-file {}: {}", path.display(), plain(&error));
-        (what, Some("give a file with a secret on each line"))
+        let option = format_args!("--secret-file {}", path.display());
+        Error::about(option, &error).with_hint("give a file with a secret on each line")
     })?;
     for line in text.split(|octet| *octet == b'\n') {
         hider.remember("secret", line.strip_suffix(b"\r").unwrap_or(line));
@@ -191,7 +182,7 @@ fn copy(
     mut redactor: Redactor,
     input: File,
     output: &mut dyn Write,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     let mut out = Vec::new();
     let mut failure = None;
     for item in Reader::new(BufReader::new(input)) {
@@ -199,7 +190,7 @@ fn copy(
             Ok(item) => redactor.item(item, &mut out),
             Err(error) => {
                 let what = format!("row {} of {}: {error}", error.row, args.file.display());
-                failure = Some((what, None));
+                failure = Some(Error::usage(what));
                 break;
             }
         }
@@ -213,7 +204,7 @@ fn copy(
 }
 
 /// Writes a block; false when nobody reads any more.
-fn write(args: &RedactArgs, output: &mut dyn Write, out: &mut Vec<u8>) -> Result<bool, Failure> {
+fn write(args: &RedactArgs, output: &mut dyn Write, out: &mut Vec<u8>) -> Result<bool, Error> {
     let result = output.write_all(out).and_then(|()| output.flush());
     out.clear();
     match result {
@@ -224,7 +215,7 @@ fn write(args: &RedactArgs, output: &mut dyn Write, out: &mut Vec<u8>) -> Result
                 .output
                 .as_deref()
                 .unwrap_or(Path::new("standard output"));
-            Err((format!("{}: {}", place.display(), plain(&error)), None))
+            Err(Error::about(place.display(), &error))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -12,27 +12,28 @@ use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::Stream;
 use tempfile::NamedTempFile;
 
+use super::listen_args;
 use crate::analysis::diff::{self, Level, Recording, Told};
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::figures::{self, read_size};
 use crate::base::files;
-use crate::base::io_error::plain;
+use crate::base::loopback::is_loopback;
 use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 use crate::modes::plan::{MAX_SIZE, PasswordArgs, Plan, SessionArgs, TlsArgs, seconds};
-use crate::modes::replay::{self, Limit, Options, Pace, Played, Preview, ReplayError, is_loopback};
+use crate::modes::replay::{self, Limit, Options, Pace, Played, Preview, ReplayError};
 use crate::modes::report;
 use crate::modes::report::differences::{Printer, WIDE};
 use crate::modes::report::findings::{self, Format, Judged};
 use crate::modes::rewrite;
-use crate::modes::serve::{ServeOptions, Serving};
+use crate::modes::serve::{ServeOptions, Server};
 use crate::net::target::{self, Target};
 use crate::net::tls::TlsSettings;
 use crate::pop3::command::Shape;
 use crate::servers::Account;
 use crate::transcript::elide::Bodies;
-use crate::transcript::secret::Secrets;
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -179,22 +180,14 @@ struct Done {
 }
 
 /// Plays the files.
-#[must_use]
-pub fn run(args: &ReplayArgs) -> Exit {
-    if let Some(folder) = &args.log
-        && let Err(error) = files::make_folder(folder)
-    {
-        let what = format!("--log {}: {}", folder.display(), plain(&error));
-        say::error(&what, Some("name a folder that can be written to"));
-        return Exit::Usage;
+///
+/// Errors: a file can't be read, or there is no folder for what is new.
+pub fn run(args: &ReplayArgs) -> Result<Exit, Error> {
+    if let Some(folder) = &args.log {
+        listen_args::folder(folder)?;
     }
-    let mut jobs = Vec::new();
-    for file in &args.files {
-        match Job::new(file) {
-            Ok(job) => jobs.push(job),
-            Err(error) => return fail(&error),
-        }
-    }
+    let jobs = args.files.iter().map(|file| Job::new(file));
+    let jobs = jobs.collect::<Result<Vec<_>, _>>()?;
     if args.update
         && let Some(job) = jobs.iter().find(|job| job.leg.is_some())
     {
@@ -202,8 +195,7 @@ pub fn run(args: &ReplayArgs) -> Exit {
             "{} was recorded by a proxy, and can't be updated",
             job.file.display()
         );
-        say::error(&what, Some("replay it without --update"));
-        return Exit::Usage;
+        return Err(Error::usage(what).with_hint("replay it without --update"));
     }
     let bar = bar(jobs.iter().map(|job| job.preview.answers).sum());
     let next = AtomicUsize::new(0);
@@ -228,12 +220,7 @@ pub fn run(args: &ReplayArgs) -> Exit {
     bar.finish_and_clear();
     let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     let done: Vec<Done> = done.into_iter().flatten().collect();
-    print(args, &done)
-}
-
-fn fail(error: &ReplayError) -> Exit {
-    say::error(&error.to_string(), error.hint().as_deref());
-    error.exit()
+    Ok(print(args, &done))
 }
 
 fn bar(answers: u64) -> ProgressBar {
@@ -310,10 +297,10 @@ fn one(args: &ReplayArgs, job: &Job<'_>, bar: &ProgressBar) -> Done {
     }
     match result {
         Ok(played) => judge(args, job, &played),
-        Err(Trouble { exit, what, hint }) => {
-            bar.suspend(|| say::error(&what, hint.as_deref()));
+        Err(error) => {
+            bar.suspend(|| error.say());
             Done {
-                exit,
+                exit: error.exit,
                 text: Vec::new(),
                 judged: None,
                 is_alike: false,
@@ -322,40 +309,12 @@ fn one(args: &ReplayArgs, job: &Job<'_>, bar: &ProgressBar) -> Done {
     }
 }
 
-struct Trouble {
-    exit: Exit,
-    what: String,
-    hint: Option<String>,
-}
-
-impl From<ReplayError> for Trouble {
-    fn from(error: ReplayError) -> Self {
-        Self {
-            exit: error.exit(),
-            what: error.to_string(),
-            hint: error.hint(),
-        }
-    }
-}
-
-fn usage(what: String, hint: &str) -> Trouble {
-    Trouble {
-        exit: Exit::Usage,
-        what,
-        hint: Some(hint.to_owned()),
-    }
-}
-
-fn play(
-    args: &ReplayArgs,
-    job: &Job<'_>,
-    progress: &mut dyn FnMut(u64),
-) -> Result<Played, Trouble> {
+fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Result<Played, Error> {
     let (file, preview) = (job.file, &job.preview);
     let to = args.to.as_deref().or(preview.server.as_deref());
     let Some(to) = to else {
         let what = format!("{}: the recording does not name its server", file.display());
-        return Err(usage(what, "give --to HOST"));
+        return Err(Error::usage(what).with_hint("give --to HOST"));
     };
     let is_tls = args.tls || (preview.is_tls && !args.clear);
     let mut serving = None;
@@ -366,8 +325,7 @@ fn play(
         serving = Some(server);
         target
     } else {
-        let named = target::parse(to, None, is_tls)
-            .map_err(|error| usage(error.to_string(), error.hint()))?;
+        let named = target::parse(to, None, is_tls)?;
         user = user.or(named.user);
         Target {
             is_tls: named.target.is_tls && !args.clear,
@@ -383,7 +341,7 @@ fn play(
             file.display(),
             target.host
         );
-        return Err(usage(what, "--allow-changes plays it all the same"));
+        return Err(Error::usage(what).with_hint("--allow-changes plays it all the same"));
     }
     let plan = Plan {
         server: if serving.is_some() {
@@ -392,15 +350,7 @@ fn play(
             target.to_string()
         },
         file_name: format!("replay-{}", target.host),
-        target,
-        spares: Vec::new(),
-        secrets: Secrets::default(),
-        proxy: None,
-        found: None,
-        user: None,
         tls: settings,
-        is_stls: false,
-        welcome: None,
         args: SessionArgs {
             log: args.log.clone(),
             user,
@@ -412,6 +362,7 @@ fn play(
             max_size: args.max_size,
             ..SessionArgs::default()
         },
+        ..Plan::to(target)
     };
     let values: HashMap<String, String> = args.set.iter().cloned().collect();
     let options = Options {
@@ -438,28 +389,18 @@ fn told(preview: &Preview, wanted: Shape) -> Vec<String> {
 }
 
 /// Starts a practice server of the replay's own.
-fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Serving, Target), Trouble> {
+fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Server, Target), Error> {
     let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let options = ServeOptions {
         tls_listen: is_tls.then_some(any_port),
         ..ServeOptions::default()
     };
-    let serving = Serving::start(options, |_| {}).map_err(|error| Trouble {
-        exit: Exit::Usage,
-        what: error.to_string(),
-        hint: error.hint().map(str::to_owned),
-    })?;
-    if let Some(pem) = serving.certificate_pem() {
+    let server = Server::start(options, |_| {})?;
+    if let Some(pem) = server.certificate_pem() {
         settings.own_pem = pem.as_bytes().to_vec();
     }
-    let address = serving.tls_address().filter(|_| is_tls);
-    let address = address.unwrap_or(serving.address());
-    let target = Target {
-        host: address.ip().to_string(),
-        port: address.port(),
-        is_tls,
-    };
-    Ok((serving, target))
+    let target = server.target(is_tls);
+    Ok((server, target))
 }
 
 /// Compares the new transcript with the recording, and brings the recording up to date where that was asked for.
@@ -468,7 +409,7 @@ fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
     if played.limit == Some(Limit::Octets) {
         let most = figures::size(args.max_size.unwrap_or(MAX_SIZE));
         let what = format!("{}: more than {most} came from the server", file.display());
-        say::error(&what, Some(report::MORE_HINT));
+        Error::usage(what).with_hint(report::MORE_HINT).say();
     }
     let mut done = Done {
         exit: played.failure.unwrap_or(Exit::Well),
@@ -478,9 +419,9 @@ fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
     };
     match compare(args, job, played, &mut done) {
         Ok(()) => {}
-        Err(what) => {
-            say::error(&what, None);
-            done.exit = Exit::Usage;
+        Err(error) => {
+            error.say();
+            done.exit = error.exit;
             return done;
         }
     }
@@ -491,10 +432,8 @@ fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
             }
             Ok(false) => {}
             Err(why) => {
-                say::error(
-                    &format!("{}: {why}", file.display()),
-                    Some("it is as it was"),
-                );
+                let what = format!("{}: {why}", file.display());
+                Error::usage(what).with_hint("it is as it was").say();
                 done.exit = Exit::Usage;
             }
         }
@@ -507,11 +446,11 @@ fn compare(
     job: &Job<'_>,
     played: &Played,
     done: &mut Done,
-) -> Result<(), String> {
+) -> Result<(), Error> {
     let (file, preview) = (job.file, &job.preview);
-    let open = |path: &Path| -> Result<Recording<File>, String> {
+    let open = |path: &Path| -> Result<Recording<File>, Error> {
         let opened = || Ok(Recording::new(File::open(path)?, File::open(path)?));
-        opened().map_err(|error: io::Error| format!("{}: {}", path.display(), plain(&error)))
+        opened().map_err(|error| Error::about(path.display(), &error))
     };
     let (mut old, mut new) = (open(job.path())?, open(&played.log)?);
     let options = diff::Options {
@@ -555,7 +494,7 @@ fn compare(
             }
         }
     })
-    .map_err(|unreadable| format!("{unreadable}"))?;
+    .map_err(|unreadable| Error::usage(unreadable.to_string()))?;
     summary.different -= greetings;
     let _ = printer.fold();
     done.judged = Some(judged);

@@ -1,20 +1,21 @@
 //! `poptalk serve`: the practice server on a port, one line a connection, until it is interrupted.
 
-use crate::base::io_error::plain;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use super::serving::{self, Failure};
+use super::listen_args;
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::figures::read_size;
 use crate::base::regular::{self, Links};
 use crate::base::say;
 use crate::base::stdio;
 use crate::modes::plan::MAX_SIZE;
-use crate::modes::serve::{AUTOLOGOUT, Brake, MOST_CONNECTIONS, Recording, ServeOptions, Serving};
+use crate::modes::serve::{AUTOLOGOUT, Brake, Recording, ServeOptions, Server};
+use crate::net::listener::MOST_CONNECTIONS;
 use crate::reading::dialogue::Parts;
 use crate::servers::fault::{self, Fault};
 use crate::servers::loose::Index;
@@ -51,7 +52,7 @@ pub struct ServeArgs {
     loose: bool,
 
     /// Do this wrong on purpose; may be given many times (--list-faults names them)
-    #[arg(long = "fault", value_name = "NAME", value_parser = serving::fault)]
+    #[arg(long = "fault", value_name = "NAME", value_parser = listen_args::fault)]
     faults: Vec<&'static Fault>,
 
     /// Name every fault: what it does, and which rules find it
@@ -79,11 +80,11 @@ pub struct ServeArgs {
     max_size: Option<u64>,
 
     /// Where to listen for clear text and STLS; port 0 takes a free one
-    #[arg(long, alias = "port", value_name = "[ADDR:]PORT", value_parser = serving::listen, default_value = "127.0.0.1:11110")]
+    #[arg(long, alias = "port", value_name = "[ADDR:]PORT", value_parser = listen_args::listen, default_value = "127.0.0.1:11110")]
     listen: SocketAddr,
 
     /// Where to listen for TLS from the first octet
-    #[arg(long, value_name = "[ADDR:]PORT", value_parser = serving::listen)]
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = listen_args::listen)]
     tls_listen: Option<SocketAddr>,
 
     /// The name to log in with
@@ -110,7 +111,7 @@ pub struct ServeArgs {
     login_tries: u32,
 
     /// Refuse more connections than this at the same time
-    #[arg(long, value_name = "N", default_value_t = MOST_CONNECTIONS, value_parser = serving::connections)]
+    #[arg(long, value_name = "N", default_value_t = MOST_CONNECTIONS, value_parser = listen_args::connections)]
     connections: usize,
 
     /// A certificate for TLS in PEM form, instead of a self-signed one
@@ -147,27 +148,18 @@ fn password(text: &str) -> Result<String, &'static str> {
 }
 
 /// Serves until an interrupt.
-#[must_use]
-pub fn run(args: ServeArgs) -> Exit {
-    match serve(args) {
-        Ok(exit) => exit,
-        Err((what, hint)) => {
-            say::error(&what, hint);
-            Exit::Usage
-        }
-    }
-}
-
-fn serve(args: ServeArgs) -> Result<Exit, Failure> {
+///
+/// Errors: a file or a folder that was given is not usable, or there is no server.
+pub fn run(args: ServeArgs) -> Result<Exit, Error> {
     if args.list_faults {
         return Ok(list_faults());
     }
     let certificate =
-        serving::certificate(("--cert", args.cert.as_ref()), ("--key", args.key.as_ref()))?;
+        listen_args::certificate(("--cert", args.cert.as_ref()), ("--key", args.key.as_ref()))?;
     let client_ca = args
         .client_ca
         .as_deref()
-        .map(|path| serving::read("--client-ca", path))
+        .map(|path| listen_args::read("--client-ca", path))
         .transpose()?;
     let recording = args
         .file
@@ -175,7 +167,7 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         .map(|path| recording(path, args.timing, args.loose))
         .transpose()?;
     let log = match &args.log {
-        Some(folder) => serving::folder(folder)?,
+        Some(folder) => listen_args::folder(folder)?,
         None => LogPlace::Nowhere,
     };
     let maildrop = match &args.mailbox {
@@ -216,34 +208,24 @@ fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     let count = options.maildrop.count();
     let (sender, events) = mpsc::channel();
     // The receiver goes when no more is printed.
-    let server = Serving::start(options, move |event| drop(sender.send(event)))
-        .map_err(|error| (error.to_string(), error.hint()))?;
-    serving::write_certificate(args.cert_out.as_ref(), &server)?;
-    let is_interrupted = serving::interrupt()?;
+    let server = Server::start(options, move |event| drop(sender.send(event)))?;
+    listen_args::write_certificate(args.cert_out.as_ref(), server.certificate_pem())?;
+    let is_interrupted = listen_args::interrupt()?;
     let what = match &args.file {
         Some(path) => format!("playing {}", path.display()),
         None => format!("user {user} password {password}, {count} messages"),
     };
-    Ok(serving::tell(server, &what, &events, &is_interrupted))
+    Ok(listen_args::tell(server, &what, &events, &is_interrupted))
 }
 
 /// The messages of a mailbox.
-fn mailbox(path: &Path, may_delete: bool) -> Result<Maildrop, Failure> {
+fn mailbox(path: &Path, may_delete: bool) -> Result<Maildrop, Error> {
+    let failed = |why: &str| Error::usage(format!("--mailbox {}: {why}", path.display()));
     let mailbox = Mailbox::open(path, may_delete).map_err(|why| {
-        (
-            format!("--mailbox {}: {why}", path.display()),
-            Some("name a Maildir, a folder with `cur` and `new` in it, or an mbox file"),
-        )
+        failed(&why.to_string())
+            .with_hint("name a Maildir, a folder with `cur` and `new` in it, or an mbox file")
     })?;
-    Maildrop::kept_in(Arc::new(mailbox)).map_err(|Untold| {
-        (
-            format!(
-                "--mailbox {}: no messages of it can be served",
-                path.display()
-            ),
-            None,
-        )
-    })
+    Maildrop::kept_in(Arc::new(mailbox)).map_err(|Untold| failed("no messages of it can be served"))
 }
 
 /// One line a fault.
@@ -262,26 +244,25 @@ fn list_faults() -> Exit {
 }
 
 /// Reads the whole of a transcript once, so that a mistake in it is told now and not to a client.
-fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<Recording, Failure> {
+fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<Recording, Error> {
     // It is read again for each client.
     let file = regular::open(path, Links::Follow).map_err(|error| {
-        let what = format!("{}: {}", path.display(), plain(&error));
         let is_port = path
             .to_str()
-            .is_some_and(|text| serving::listen(text).is_ok());
+            .is_some_and(|text| listen_args::listen(text).is_ok());
         let hint = match is_port {
             true => "--listen gives the port, such as --listen 1110",
             false => "name a transcript, such as those in the state folder",
         };
-        (what, Some(hint))
+        Error::about(path.display(), &error).with_hint(hint)
     })?;
     let file = io::BufReader::new(file);
     let wrong = |error: ParseError| {
         let (row, column) = (error.row, error.column);
-        (
-            format!("row {row} column {column} of {}: {error}", path.display()),
-            None,
-        )
+        Error::usage(format!(
+            "row {row} column {column} of {}: {error}",
+            path.display()
+        ))
     };
     let index = if is_loose {
         Some(Arc::new(Index::of(Parts::new(file)).map_err(wrong)?))

@@ -15,9 +15,10 @@ use crate::analysis::show::screen::{Options, Screen};
 use crate::analysis::show::svg::Drawing;
 use crate::analysis::show::timeline::Timeline;
 use crate::analysis::show::{Canvas, Rows, Terminal};
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
-use crate::base::io_error::plain;
+use crate::base::plural::counted;
 use crate::base::reread::Twice;
 use crate::base::say;
 use crate::base::stdio;
@@ -89,8 +90,9 @@ impl From<ParseError> for Trouble {
 }
 
 /// Shows a transcript.
-#[must_use]
-pub fn run(args: &ShowArgs) -> Exit {
+///
+/// Errors: the file can't be read, or one can't be written.
+pub fn run(args: &ShowArgs) -> Result<Exit, Error> {
     let is_paged = stdio::is_output_terminal() && lines::can_page();
     let is_twice = match (&args.messages, &args.svg) {
         (None, None) => args.timeline || args.html.is_some() || is_paged,
@@ -108,23 +110,19 @@ pub fn run(args: &ShowArgs) -> Exit {
         });
     let file = args.file.display();
     match shown {
-        Ok(()) => Exit::Well,
-        Err(Trouble::Stdout(error)) => say::written(&Err(error), Exit::Well),
+        Ok(()) => Ok(Exit::Well),
+        Err(Trouble::Stdout(error)) => Ok(say::written(&Err(error), Exit::Well)),
         Err(Trouble::Read(error)) => {
-            let what = format!("{file}: {}", plain(&error));
-            say::error(&what, Some("name a transcript, a file that ends in .pop3"));
-            Exit::Usage
+            let hint = "name a transcript, a file that ends in .pop3";
+            Err(Error::about(file, &error).with_hint(hint))
         }
         Err(Trouble::Parse(error)) => {
             let (row, column) = (error.row, error.column);
             let what = format!("row {row} column {column} of {file}: {error}");
-            say::error(&what, None);
-            Exit::Usage
+            Err(Error::usage(what))
         }
         Err(Trouble::Write(path, error)) => {
-            let what = format!("{}: {}", path.display(), plain(&error));
-            say::error(&what, Some(files::other_place(&error)));
-            Exit::Usage
+            Err(Error::about(path.display(), &error).with_hint(files::other_place(&error)))
         }
     }
 }
@@ -318,11 +316,7 @@ fn messages(source: &mut Source, path: &Path) -> Result<(), Trouble> {
     ended.map_err(|error| failed(folder.failed(), error))?;
     let (whole, cut) = (folder.whole(), folder.cut());
     out.flush().map_err(Trouble::Stdout)?;
-    let mut said = format!(
-        "{} in {}",
-        crate::modes::script::messages(whole),
-        path.display()
-    );
+    let mut said = format!("{} in {}", counted(whole, "message"), path.display());
     if cut > 0 {
         said.push_str(&format!(", and {cut} not whole: *.cut.eml"));
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::analysis::finding::Finding;
 use crate::modes::plan::{Failure, Plan};
 use crate::modes::replay::ReplayError;
-use crate::net::mistake::Mistake;
+use crate::net::wrong_service::Mistake;
 use crate::transcript::Item;
 pub use reasons::TIME_LIMIT;
 use session::Session;

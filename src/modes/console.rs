@@ -30,6 +30,7 @@ use std::time::Duration;
 use owo_colors::Stream;
 
 use crate::analysis::console_input::{self, Typed};
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
 use crate::base::say;
@@ -39,8 +40,8 @@ use crate::modes::learn::course::Course;
 use crate::modes::plan::{Failure, Plan};
 use crate::modes::report;
 use crate::net::engine::{Connection, Standing};
-use crate::net::mistake::SILENT_HINT;
 use crate::net::target::Target;
+use crate::net::wrong_service::SILENT_HINT;
 use crate::pop3::tracker::{Awaited, State};
 use crate::transcript::secret::Recall;
 use editor::{Editor, Input};
@@ -183,8 +184,9 @@ impl Console {
                 return exit;
             }
         } else if let Err(failure) = self.open() {
-            say::error(&failure.to_string(), failure.hint().as_deref());
-            return failure.exit();
+            let error = Error::from(failure);
+            error.say();
+            return error.exit;
         }
         self.begin_as_planned();
         loop {

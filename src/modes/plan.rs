@@ -1,5 +1,6 @@
 //! What the console and scripts share: the options of a session, and opening its connection with its transcript.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use crate::base::error::Explain;
 use crate::base::exit::Exit;
 use crate::base::figures::read_size;
 use crate::base::files;
@@ -221,6 +223,25 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Returns a session with a server that is called by its address, without any options.
+    #[must_use]
+    pub fn to(target: Target) -> Self {
+        Self {
+            server: target.to_string(),
+            file_name: target.host.clone(),
+            target,
+            spares: Vec::new(),
+            proxy: None,
+            found: None,
+            user: None,
+            tls: TlsSettings::default(),
+            is_stls: false,
+            secrets: Secrets::default(),
+            welcome: None,
+            args: SessionArgs::default(),
+        }
+    }
+
     /// The user who is to log in, as far as is known: the one of the target, or that of `-u`.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
@@ -383,10 +404,8 @@ pub enum Failure {
     Open(#[from] OpenError),
 }
 
-impl Failure {
-    /// The exit code for it.
-    #[must_use]
-    pub fn exit(&self) -> Exit {
+impl Explain for Failure {
+    fn exit(&self) -> Exit {
         match self {
             Self::Log(..) => Exit::Usage,
             Self::Open(OpenError::Tls(_)) => Exit::Tls,
@@ -394,21 +413,19 @@ impl Failure {
         }
     }
 
-    /// What to try next.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::Log(_, error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                Some("a transcript is never overwritten; name another file with --log".to_owned())
+                Some("a transcript is never overwritten; name another file with --log".into())
             }
             Self::Log(_, error) if error.kind() == io::ErrorKind::NotADirectory => {
-                Some(files::other_place(error).to_owned())
+                Some(files::other_place(error).into())
             }
             Self::Log(..) => {
-                Some("name a file in a folder that you can write to, or use --no-log".to_owned())
+                Some("name a file in a folder that you can write to, or use --no-log".into())
             }
-            Self::Open(OpenError::Dial(error)) => Some(error.hint().to_owned()),
-            Self::Open(OpenError::Tls(error)) => error.hint.clone(),
+            Self::Open(OpenError::Dial(error)) => Some(error.hint().to_owned().into()),
+            Self::Open(OpenError::Tls(error)) => error.hint.clone().map(Cow::Owned),
             Self::Open(OpenError::Io(_)) => None,
         }
     }

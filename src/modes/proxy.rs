@@ -7,21 +7,23 @@ mod talk;
 mod tape;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
-use mio::net::{TcpListener, TcpStream};
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::net::TcpStream;
+use mio::{Interest, Poll, Token, Waker};
 
+use crate::base::plural::counted;
 use crate::base::service::Service;
 use crate::modes::plan::MAX_SIZE;
-use crate::modes::serve::tls::Acceptor;
-use crate::modes::serve::{Certificate, MOST_CONNECTIONS, ServeError, listen};
+use crate::net::acceptor::Acceptor;
 use crate::net::engine::Ending;
+use crate::net::listener::{self, Client, Held, ListenError, Listener, MOST_CONNECTIONS, Ports};
+use crate::net::server_certificate::ServerCertificate;
 use crate::net::target::Target;
 use crate::net::tls::{TlsSettings, UNANNOUNCED};
 use crate::pop3::tracker::{Cut, Side};
@@ -41,17 +43,10 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// How long a handshake may take, and the talk before one.
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
-/// How long to wait when no connection can be accepted, for want of file handles for example.
-const BREATH: Duration = Duration::from_millis(100);
-
-/// Tokens of the listening thread.
-const PLAIN: Token = Token(0);
-const TLS: Token = Token(1);
-const STOP: Token = Token(2);
-
-/// Tokens of a connection; `STOP` is one as well.
+/// Tokens of a connection.
 const CLIENT: Token = Token(0);
 const SERVER: Token = Token(1);
+const STOP: Token = Token(2);
 
 /// Between whom to stand, and how.
 #[derive(Debug, Clone)]
@@ -67,7 +62,7 @@ pub struct ProxyOptions {
     /// The address for TLS from the first octet, if there is to be one.
     pub tls_listen: Option<SocketAddr>,
     /// The certificate that clients see.
-    pub certificate: Certificate,
+    pub certificate: ServerCertificate,
     /// Where the transcript of each connection goes: a folder.
     pub log: LogPlace,
     /// Secrets are written and shown.
@@ -94,7 +89,7 @@ impl ProxyOptions {
             server_tls: TlsSettings::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls_listen: None,
-            certificate: Certificate::default(),
+            certificate: ServerCertificate::default(),
             log: LogPlace::Nowhere,
             is_keeping: false,
             bodies: Bodies::Keep,
@@ -193,13 +188,11 @@ impl fmt::Display for ProxyEvent {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = |count: u64| if count == 1 { "" } else { "s" };
-        let (commands, octets) = (self.commands, self.octets);
-        write!(f, "{}: {commands} command{}", self.peer, plural(commands))?;
+        write!(f, "{}: {}", self.peer, counted(self.commands, "command"))?;
         if self.has_logged_in {
             write!(f, ", logged in")?;
         }
-        write!(f, ", {octets} octet{}", plural(octets))?;
+        write!(f, ", {}", counted(self.octets, "octet"))?;
         for (who, tls) in [("client", &self.client_tls), ("server", &self.server_tls)] {
             if let Some(tls) = tls {
                 write!(f, ", {who} {tls}")?;
@@ -247,7 +240,7 @@ struct Shared {
     is_verbose: bool,
     waits: Waits,
     max_size: u64,
-    is_stopping: AtomicBool,
+    is_stopping: Arc<AtomicBool>,
     /// A transcript could not be made, or not be written to its end.
     has_lost_log: AtomicBool,
     on_event: Box<dyn Fn(ProxyEvent) + Send + Sync>,
@@ -270,16 +263,13 @@ impl Shared {
 }
 
 /// A proxy that runs. Dropped, it closes its ports and connections, and waits until their transcripts are closed too.
-pub struct Proxying {
-    address: SocketAddr,
-    tls_address: Option<SocketAddr>,
+pub struct Relay {
+    listener: Listener,
     certificate_pem: Option<String>,
     shared: Arc<Shared>,
-    waker: Waker,
-    thread: Option<JoinHandle<()>>,
 }
 
-impl Proxying {
+impl Relay {
     /// Starts. What happens is told to `on_event` from the threads of the connections; while it does not return, that
     /// connection waits.
     ///
@@ -288,21 +278,15 @@ impl Proxying {
     pub fn start(
         options: ProxyOptions,
         on_event: impl Fn(ProxyEvent) + Send + Sync + 'static,
-    ) -> Result<Self, ServeError> {
-        let (acceptor, certificate_pem) = match Acceptor::new(&options.certificate, None) {
-            Ok(Some((acceptor, pem))) => (Some(acceptor), Some(pem)),
-            Ok(None) if options.tls_listen.is_some() => return Err(ServeError::NoTls),
-            Ok(None) => (None, None),
-            Err(why) => return Err(ServeError::Certificate(why)),
+    ) -> Result<Self, ListenError> {
+        let ports = Ports {
+            name: "proxy",
+            plain: options.listen,
+            tls: options.tls_listen,
+            most_connections: options.most_connections,
         };
-        let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), STOP)?;
-        let (address, plain) = listen(&poll, options.listen, PLAIN)?;
-        let tls_listener = options
-            .tls_listen
-            .map(|address| listen(&poll, address, TLS))
-            .transpose()?;
-        let (tls_address, tls_listener) = tls_listener.unzip();
+        let (acceptor, certificate_pem) =
+            listener::acceptor(&options.certificate, None, ports.tls.is_some())?;
         let shared = Arc::new(Shared {
             target: options.target,
             is_stls: options.is_stls,
@@ -319,41 +303,29 @@ impl Proxying {
                 handshake: HANDSHAKE.min(options.idle),
                 idle: options.idle,
             },
-            is_stopping: AtomicBool::new(false),
+            is_stopping: Arc::default(),
             has_lost_log: AtomicBool::new(false),
             on_event: Box::new(on_event),
         });
-        let listening = Listening {
-            poll,
-            plain,
-            tls: tls_listener,
-            shared: Arc::clone(&shared),
-            open: Vec::new(),
-            most: options.most_connections,
-        };
-        let thread = thread::Builder::new()
-            .name("proxy".to_owned())
-            .spawn(|| listening.run())?;
+        let holder = Arc::clone(&shared);
+        let hold = move |client, has_room| hold(&holder, client, has_room);
         Ok(Self {
-            address,
-            tls_address,
+            listener: Listener::start(ports, Arc::clone(&shared.is_stopping), hold)?,
             certificate_pem,
             shared,
-            waker,
-            thread: Some(thread),
         })
     }
 
     /// The address for clear text and STLS, with the port that was taken.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listener.address()
     }
 
     /// The address for TLS from the first octet, with the port that was taken.
     #[must_use]
     pub fn tls_address(&self) -> Option<SocketAddr> {
-        self.tls_address
+        self.listener.tls_address()
     }
 
     /// The certificate that clients see, in PEM form; None where there is no TLS for them.
@@ -365,132 +337,48 @@ impl Proxying {
     /// Ends it, as dropping it does; returns whether each connection left a whole transcript where it was to leave one.
     #[must_use]
     pub fn stop(self) -> bool {
-        let shared = Arc::clone(&self.shared);
-        drop(self);
-        !shared.has_lost_log.load(Ordering::SeqCst)
+        drop(self.listener);
+        !self.shared.has_lost_log.load(Ordering::SeqCst)
     }
 }
 
-impl Drop for Proxying {
-    fn drop(&mut self) {
-        self.shared.is_stopping.store(true, Ordering::SeqCst);
-        // Without the waker the thread would wait for ever, so it is not waited for then.
-        if self.waker.wake().is_ok()
-            && let Some(thread) = self.thread.take()
-        {
-            // A panic there was told already.
-            let _ = thread.join();
-        }
-    }
-}
-
-impl fmt::Debug for Proxying {
+impl fmt::Debug for Relay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proxying")
-            .field("address", &self.address)
-            .field("tls_address", &self.tls_address)
-            .finish_non_exhaustive()
+        self.listener.fmt(f)
     }
 }
 
-/// A connection, seen from the listening thread.
-struct Open {
-    waker: Waker,
-    /// It waits for the system, and can't be woken.
-    dialling: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
-}
-
-/// The thread that accepts connections.
-struct Listening {
-    poll: Poll,
-    plain: TcpListener,
-    tls: Option<TcpListener>,
-    shared: Arc<Shared>,
-    open: Vec<Open>,
-    most: usize,
-}
-
-impl Listening {
-    fn run(mut self) {
-        let mut events = Events::with_capacity(8);
-        let mut timeout = None;
-        while !self.shared.is_stopping() {
-            match self.poll.poll(&mut events, timeout) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => thread::sleep(BREATH),
-                _ => {}
-            }
-            // Both listeners, whatever the event was for: it is told only once, also when a connection could not be taken.
-            let is_all = self.accept_all(false) & self.accept_all(true);
-            timeout = (!is_all).then_some(BREATH);
-        }
-        for open in self.open {
-            // Who dials ends by itself; its transcript says that much.
-            if open.waker.wake().is_ok() && !open.dialling.load(Ordering::SeqCst) {
-                let _ = open.thread.join();
-            }
-        }
-    }
-
-    /// Accepts what is waiting; false when something is left that could not be accepted now.
-    fn accept_all(&mut self, is_tls: bool) -> bool {
-        loop {
-            let listener = if is_tls {
-                self.tls.as_ref()
-            } else {
-                Some(&self.plain)
-            };
-            let Some(listener) = listener else {
-                return true;
-            };
-            match listener.accept() {
-                Ok((socket, peer)) => self.hold(socket, peer, is_tls),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => return true,
-                    io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
-                    _ => return false,
-                },
-            }
-        }
-    }
-
-    /// Holds a connection in a thread of its own.
-    fn hold(&mut self, mut socket: TcpStream, peer: SocketAddr, is_tls: bool) {
-        self.open.retain(|open| !open.thread.is_finished());
-        let is_room = self.open.len() < self.most;
-        let ready = is_room.then(|| ready(&mut socket)).and_then(Result::ok);
-        let Some((poll, waker)) = ready else {
-            // Inside TLS nothing can be said before a handshake. The socket is new enough to take a line.
-            if !is_tls {
-                let _ =
-                    socket.write_all(b"-ERR [SYS/TEMP] too many connections; try again later\r\n");
-            }
-            self.shared.tell(ProxyEvent::Ended(Report {
-                peer,
-                client_tls: None,
-                server_tls: None,
-                commands: 0,
-                has_logged_in: false,
-                octets: 0,
-                outcome: Outcome::Refused,
-            }));
-            return;
-        };
-        let shared = Arc::clone(&self.shared);
-        let dialling = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&dialling);
-        let thread = thread::Builder::new()
-            .name(format!("proxy {peer}"))
-            .spawn(move || run(&shared, socket, peer, is_tls, poll, told));
-        // Without a thread the socket is closed with what was to be run there.
-        if let Ok(thread) = thread {
-            self.open.push(Open {
-                waker,
-                dialling,
-                thread,
-            });
-        }
-    }
+/// Holds a connection in a thread of its own.
+fn hold(shared: &Arc<Shared>, client: Client, has_room: bool) -> Option<Held> {
+    let Client {
+        mut socket,
+        peer,
+        is_tls,
+    } = client;
+    let ready = has_room.then(|| ready(&mut socket)).and_then(Result::ok);
+    let Some((poll, waker)) = ready else {
+        listener::turn_away(socket, is_tls);
+        shared.tell(ProxyEvent::Ended(Report {
+            peer,
+            client_tls: None,
+            server_tls: None,
+            commands: 0,
+            has_logged_in: false,
+            octets: 0,
+            outcome: Outcome::Refused,
+        }));
+        return None;
+    };
+    // While it dials it waits for the system, and can't be woken.
+    let dialling = Arc::new(AtomicBool::new(false));
+    let (shared, told) = (Arc::clone(shared), Arc::clone(&dialling));
+    let thread = thread::Builder::new()
+        .name(format!("proxy {peer}"))
+        .spawn(move || run(&shared, socket, peer, is_tls, poll, told));
+    // Without a thread the socket is closed with what was to be run there. Who dials ends by itself; its transcript says that
+    // much.
+    let end = move || waker.wake().is_ok() && !dialling.load(Ordering::SeqCst);
+    thread.ok().map(|thread| Held::new(thread, end))
 }
 
 /// What a connection waits by, and who wakes it.

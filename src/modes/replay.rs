@@ -100,15 +100,6 @@ pub struct Pace {
     pub longest: Duration,
 }
 
-/// Whether a server is this machine.
-#[must_use]
-pub fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
-}
-
 /// The items of a transcript.
 ///
 /// Errors: the file can't be opened.

@@ -8,7 +8,7 @@ use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::Paint;
 use crate::net::engine::{Ending, News};
-use crate::net::mistake::SILENT_HINT;
+use crate::net::wrong_service::SILENT_HINT;
 use crate::pop3::tracker::Awaited;
 
 /// What happened on a connection.

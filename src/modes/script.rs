@@ -15,10 +15,12 @@ use zeroize::Zeroizing;
 
 use crate::analysis::console_input::{self, Action, Own, Typed};
 use crate::analysis::help;
+use crate::base::error::{Error, Explain};
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::files;
 use crate::base::io_error::plain;
+use crate::base::plural::counted;
 use crate::base::say;
 use crate::base::stdio;
 use crate::modes::answers::{Heard, hear};
@@ -75,8 +77,9 @@ pub fn run(plan: &Plan) -> Exit {
     let connection = match opened {
         Ok(connection) => connection,
         Err(failure) => {
-            say::error(&failure.to_string(), failure.hint().as_deref());
-            return failure.exit();
+            let error = Error::from(failure);
+            error.say();
+            return error.exit;
         }
     };
     if let Err(error) = lines.start(sender) {
@@ -362,7 +365,10 @@ impl Script<'_> {
                 let user = hear(&self.heard).learnt.user.clone().unwrap_or_default();
                 let host = &self.connection.target().host;
                 let line = plan::pass_line(self.plan, host, &user, None).map_err(|error| {
-                    usage(&error.to_string(), error.hint().unwrap_or("see --help"))
+                    usage(
+                        &error.to_string(),
+                        error.hint().as_deref().unwrap_or("see --help"),
+                    )
                 })?;
                 self.send_now(&line)?;
             }
@@ -527,7 +533,7 @@ impl Script<'_> {
         } else if now.marked > 0 {
             say::warning(&format!(
                 "the script ended without QUIT: {} marked for deletion stay",
-                messages(now.marked)
+                counted(now.marked, "message")
             ));
         } else if !self.has_quit {
             say::note("the script ended without QUIT");
@@ -538,12 +544,6 @@ impl Script<'_> {
             Exit::Well
         }
     }
-}
-
-/// `1 message`, `2 messages`.
-#[must_use]
-pub fn messages(count: usize) -> String {
-    format!("{count} message{}", if count == 1 { "" } else { "s" })
 }
 
 fn is_settled(now: &Standing) -> bool {

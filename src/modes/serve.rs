@@ -2,24 +2,25 @@
 
 mod connection;
 mod tape;
-#[cfg_attr(any(windows, target_vendor = "apple"), path = "serve/no_tls.rs")]
-pub(crate) mod tls;
 mod wire;
 
 use std::fmt;
-use std::io::{self, BufReader, Seek, SeekFrom, Write};
+use std::io::{BufReader, Seek, SeekFrom};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mio::net::TcpListener;
-use mio::{Events, Interest, Poll, Token, Waker};
-
+use crate::base::plural::counted;
 use crate::base::regular::{self, Links};
 use crate::modes::plan::MAX_SIZE;
+use crate::net::acceptor::Acceptor;
+use crate::net::listener::{self, Client, Held, ListenError, Listener, MOST_CONNECTIONS, Ports};
+use crate::net::server_certificate::ServerCertificate;
+use crate::net::target::Target;
+use crate::net::tls::TlsSettings;
 use crate::reading::dialogue::Place;
 use crate::servers::fault::Fault;
 use crate::servers::loose::{Index, Items, Tape};
@@ -30,20 +31,9 @@ use crate::transcript::file::LogPlace;
 use crate::transcript::secret::Secrets;
 use crate::transcript::text;
 use tape::Room;
-use tls::Acceptor;
-
-/// How many connections are held at the same time when nothing else is said.
-pub const MOST_CONNECTIONS: usize = 250;
 
 /// The shortest autologout that RFC 1939 §3 allows, and ours when nothing else is said.
 pub const AUTOLOGOUT: Duration = Duration::from_secs(600);
-
-/// How long to wait when no connection can be accepted, for want of file handles for example.
-const BREATH: Duration = Duration::from_millis(100);
-
-const PLAIN: Token = Token(0);
-const TLS: Token = Token(1);
-const STOP: Token = Token(2);
 
 /// What to serve, and where.
 #[derive(Debug, Clone)]
@@ -69,7 +59,7 @@ pub struct ServeOptions {
     /// After this time without a command the connection is closed (RFC 1939 §3).
     pub autologout: Duration,
     /// The certificate for TLS.
-    pub certificate: Certificate,
+    pub certificate: ServerCertificate,
     /// Who issues the certificates of clients, in PEM form; with it clients are asked for one.
     pub client_ca: Option<Vec<u8>>,
     /// How many connections are held at the same time; one more is refused.
@@ -109,7 +99,7 @@ impl Default for ServeOptions {
             bodies: Bodies::Keep,
             max_size: MAX_SIZE,
             autologout: AUTOLOGOUT,
-            certificate: Certificate::default(),
+            certificate: ServerCertificate::default(),
             client_ca: None,
             most_connections: MOST_CONNECTIONS,
             brake: Brake::NONE,
@@ -142,85 +132,6 @@ impl Tape for TapeFile {
             place.offset,
         ))
     }
-}
-
-/// Where the certificate comes from.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Certificate {
-    /// Made at the start and signed by itself, for these names and addresses.
-    SelfSigned(Vec<String>),
-    /// Given in PEM form: the certificate, perhaps with others of its chain behind it, and its key.
-    Given {
-        /// The certificates, the server's own first.
-        certificate: Vec<u8>,
-        /// The key of the first one.
-        key: Vec<u8>,
-    },
-}
-
-impl Default for Certificate {
-    fn default() -> Self {
-        Self::SelfSigned(["localhost", "127.0.0.1", "::1"].map(str::to_owned).into())
-    }
-}
-
-impl fmt::Debug for Certificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SelfSigned(names) => f.debug_tuple("SelfSigned").field(names).finish(),
-            Self::Given { .. } => f.write_str("Given { key: (hidden), .. }"),
-        }
-    }
-}
-
-/// Why there is no server.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The address can't be listened on.
-    #[error("can't listen on {address}: {}", plain(error))]
-    Listen {
-        /// The address as given.
-        address: SocketAddr,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// The certificate or its key is not usable.
-    #[error("no TLS with this certificate: {0}")]
-    Certificate(String),
-    /// This build can't serve TLS.
-    #[error("this platform has no TLS for servers")]
-    NoTls,
-    /// The system gives no thread, or no way to wait for connections.
-    #[error("can't serve: {}", plain(.0))]
-    System(#[from] io::Error),
-}
-
-impl ServeError {
-    /// What to do.
-    #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Listen { error, .. } => match error.kind() {
-                io::ErrorKind::AddrInUse => {
-                    Some("another program has this port; port 0 takes a free one")
-                }
-                io::ErrorKind::PermissionDenied => {
-                    Some("ports below 1024 are for the administrator; 11110 is not")
-                }
-                io::ErrorKind::AddrNotAvailable => {
-                    Some("this machine does not have that address; 127.0.0.1 always works")
-                }
-                _ => None,
-            },
-            Self::Certificate(_) => Some("give the certificate and its own key, both in PEM form"),
-            Self::NoTls => Some("leave TLS out"),
-            Self::System(_) => None,
-        }
-    }
-}
-
-fn plain(error: &io::Error) -> String {
-    crate::base::io_error::plain(error)
 }
 
 /// What happened on a connection; told once for each, when it is over.
@@ -269,8 +180,7 @@ impl fmt::Display for ServeEvent {
             failed_logins,
             ending,
         } = self.summary;
-        let plural = if commands == 1 { "" } else { "s" };
-        write!(f, ": {commands} command{plural}")?;
+        write!(f, ": {}", counted(commands, "command"))?;
         if has_logged_in {
             write!(f, ", logged in")?;
         }
@@ -318,7 +228,7 @@ struct Shared {
     autologout: Duration,
     brake: Brake,
     tls: Option<Acceptor>,
-    is_stopping: AtomicBool,
+    is_stopping: Arc<AtomicBool>,
     on_event: Box<dyn Fn(ServeEvent) + Send + Sync>,
     /// Told what a visit has to do without.
     on_trouble: fn(String),
@@ -328,16 +238,13 @@ struct Shared {
 
 /// A server that runs. Dropped, it closes its ports and connections and waits until all of its threads are done; what was
 /// marked in an open session is not deleted.
-pub struct Serving {
-    address: SocketAddr,
-    tls_address: Option<SocketAddr>,
+pub struct Server {
+    listener: Listener,
     certificate_pem: Option<String>,
     shared: Arc<Shared>,
-    waker: Waker,
-    thread: Option<JoinHandle<()>>,
 }
 
-impl Serving {
+impl Server {
     /// Starts to serve. Each connection is told to `on_event` when it is over, from a thread of the server's; it must not block.
     ///
     /// Errors: an address can't be listened on, the certificate is not usable, or the platform has no TLS and `tls_listen`
@@ -345,22 +252,16 @@ impl Serving {
     pub fn start(
         options: ServeOptions,
         on_event: impl Fn(ServeEvent) + Send + Sync + 'static,
-    ) -> Result<Self, ServeError> {
+    ) -> Result<Self, ListenError> {
+        let ports = Ports {
+            name: "serve",
+            plain: options.listen,
+            tls: options.tls_listen,
+            most_connections: options.most_connections,
+        };
+        let client_ca = options.client_ca.as_deref();
         let (tls, certificate_pem) =
-            match Acceptor::new(&options.certificate, options.client_ca.as_deref()) {
-                Ok(Some((acceptor, pem))) => (Some(acceptor), Some(pem)),
-                Ok(None) if options.tls_listen.is_some() => return Err(ServeError::NoTls),
-                Ok(None) => (None, None),
-                Err(why) => return Err(ServeError::Certificate(why)),
-            };
-        let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), STOP)?;
-        let (address, plain) = listen(&poll, options.listen, PLAIN)?;
-        let tls_listener = options
-            .tls_listen
-            .map(|address| listen(&poll, address, TLS))
-            .transpose()?;
-        let (tls_address, tls_listener) = tls_listener.unzip();
+            listener::acceptor(&options.certificate, client_ca, ports.tls.is_some())?;
         let shared = Arc::new(Shared {
             account: Arc::new(options.account),
             maildrop: options.maildrop,
@@ -374,42 +275,30 @@ impl Serving {
             autologout: options.autologout,
             brake: options.brake,
             tls,
-            is_stopping: AtomicBool::new(false),
+            is_stopping: Arc::default(),
             on_event: Box::new(on_event),
             on_trouble: |what| crate::base::say::warning(&what),
             has_lost_log: AtomicBool::new(false),
         });
-        let listening = Listening {
-            poll,
-            plain,
-            tls: tls_listener,
-            shared: Arc::clone(&shared),
-            open: Vec::new(),
-            most: options.most_connections,
-        };
-        let thread = thread::Builder::new()
-            .name("serve".to_owned())
-            .spawn(|| listening.run())?;
+        let holder = Arc::clone(&shared);
+        let hold = move |client, has_room| hold(&holder, client, has_room);
         Ok(Self {
-            address,
-            tls_address,
+            listener: Listener::start(ports, Arc::clone(&shared.is_stopping), hold)?,
             certificate_pem,
             shared,
-            waker,
-            thread: Some(thread),
         })
     }
 
     /// The address for clear text and STLS, with the port that was taken.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listener.address()
     }
 
     /// The address for TLS from the first octet, with the port that was taken.
     #[must_use]
     pub fn tls_address(&self) -> Option<SocketAddr> {
-        self.tls_address
+        self.listener.tls_address()
     }
 
     /// The certificate in PEM form, for who is to trust it; None where there is no TLS.
@@ -418,12 +307,38 @@ impl Serving {
         self.certificate_pem.as_deref()
     }
 
+    /// Returns where this machine reaches it: in clear, or by TLS from the first octet where it listens for that.
+    #[must_use]
+    pub fn target(&self, is_tls: bool) -> Target {
+        let address = self.tls_address().filter(|_| is_tls);
+        let address = address.unwrap_or(self.address());
+        Target {
+            host: address.ip().to_string(),
+            port: address.port(),
+            is_tls,
+        }
+    }
+
+    /// Returns how a client in this process checks it: the certificate was made a moment ago.
+    #[must_use]
+    pub fn tls_settings(&self) -> TlsSettings {
+        TlsSettings {
+            own_pem: self.certificate_pem().unwrap_or_default().into(),
+            ..TlsSettings::default()
+        }
+    }
+
     /// Ends it, as dropping it does; returns whether each visit left a whole transcript where it was to leave one.
     #[must_use]
     pub fn stop(self) -> bool {
-        let shared = Arc::clone(&self.shared);
-        drop(self);
-        !shared.has_lost_log.load(Ordering::SeqCst)
+        drop(self.listener);
+        !self.shared.has_lost_log.load(Ordering::SeqCst)
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.listener.fmt(f)
     }
 }
 
@@ -435,130 +350,34 @@ impl Shared {
     }
 }
 
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.shared.is_stopping.store(true, Ordering::SeqCst);
-        // Without the waker the thread would wait for ever, so it is not waited for then.
-        if self.waker.wake().is_ok()
-            && let Some(thread) = self.thread.take()
-        {
-            // A panic there was told already.
-            let _ = thread.join();
+/// Holds a connection in a thread of its own, which owns the socket.
+fn hold(shared: &Arc<Shared>, client: Client, has_room: bool) -> Option<Held> {
+    let (peer, is_tls) = (client.peer, client.is_tls);
+    let socket = Arc::new(TcpStream::from(client.socket));
+    if has_room && socket.set_nonblocking(false).is_ok() {
+        let weak = Arc::downgrade(&socket);
+        let (shared, owned) = (Arc::clone(shared), Arc::clone(&socket));
+        let thread = thread::Builder::new()
+            .name(format!("serve {peer}"))
+            .spawn(move || connection::run(&shared, owned, peer, is_tls));
+        if let Ok(thread) = thread {
+            return Some(Held::new(thread, move || {
+                if let Some(socket) = weak.upgrade() {
+                    // Ends every wait on it. An error means that it is closed already.
+                    let _ = socket.shutdown(Shutdown::Both);
+                }
+                true
+            }));
         }
     }
-}
-
-impl fmt::Debug for Serving {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Serving")
-            .field("address", &self.address)
-            .field("tls_address", &self.tls_address)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Listens on an address, and on port 0 tells which port was taken.
-///
-/// Errors: it can't be listened on.
-pub(crate) fn listen(
-    poll: &Poll,
-    address: SocketAddr,
-    token: Token,
-) -> Result<(SocketAddr, TcpListener), ServeError> {
-    let bind = || {
-        let mut listener = TcpListener::bind(address)?;
-        poll.registry()
-            .register(&mut listener, token, Interest::READABLE)?;
-        Ok((listener.local_addr()?, listener))
-    };
-    bind().map_err(|error| ServeError::Listen { address, error })
-}
-
-/// The thread that accepts connections.
-struct Listening {
-    poll: Poll,
-    plain: TcpListener,
-    tls: Option<TcpListener>,
-    shared: Arc<Shared>,
-    /// The connections; their threads own the sockets.
-    open: Vec<(Weak<TcpStream>, JoinHandle<()>)>,
-    most: usize,
-}
-
-impl Listening {
-    fn run(mut self) {
-        let mut events = Events::with_capacity(8);
-        let mut timeout = None;
-        while !self.shared.is_stopping.load(Ordering::SeqCst) {
-            match self.poll.poll(&mut events, timeout) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => thread::sleep(BREATH),
-                _ => {}
-            }
-            // Both listeners, whatever the event was for: it is told only once, also when a connection could not be taken.
-            let is_all = self.accept_all(false) & self.accept_all(true);
-            timeout = (!is_all).then_some(BREATH);
-        }
-        for (socket, _) in &self.open {
-            if let Some(socket) = socket.upgrade() {
-                // Ends every wait on it. An error means that it is closed already.
-                let _ = socket.shutdown(Shutdown::Both);
-            }
-        }
-        for (_, thread) in self.open {
-            let _ = thread.join();
-        }
-    }
-
-    /// Accepts what is waiting; false when something is left that could not be accepted now.
-    fn accept_all(&mut self, is_tls: bool) -> bool {
-        loop {
-            let listener = if is_tls {
-                self.tls.as_ref()
-            } else {
-                Some(&self.plain)
-            };
-            let Some(listener) = listener else {
-                return true;
-            };
-            match listener.accept() {
-                Ok((socket, peer)) => self.hold(socket.into(), peer, is_tls),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => return true,
-                    io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
-                    _ => return false,
-                },
-            }
-        }
-    }
-
-    /// Holds a connection in a thread of its own.
-    fn hold(&mut self, socket: TcpStream, peer: SocketAddr, is_tls: bool) {
-        self.open.retain(|(_, thread)| !thread.is_finished());
-        let socket = Arc::new(socket);
-        if self.open.len() < self.most && socket.set_nonblocking(false).is_ok() {
-            let shared = Arc::clone(&self.shared);
-            let weak = Arc::downgrade(&socket);
-            let owned = Arc::clone(&socket);
-            let thread = thread::Builder::new()
-                .name(format!("serve {peer}"))
-                .spawn(move || connection::run(&shared, owned, peer, is_tls));
-            if let Ok(thread) = thread {
-                self.open.push((weak, thread));
-                return;
-            }
-        }
-        // Inside TLS nothing can be said before a handshake. The socket does not block, or is new enough to take a line.
-        if !is_tls {
-            let _ =
-                (&*socket).write_all(b"-ERR [SYS/TEMP] too many connections; try again later\r\n");
-        }
-        (self.shared.on_event)(ServeEvent {
-            peer,
-            tls: None,
-            summary: Summary::default(),
-            outcome: Outcome::Refused,
-        });
-    }
+    listener::turn_away(&*socket, is_tls);
+    (shared.on_event)(ServeEvent {
+        peer,
+        tls: None,
+        summary: Summary::default(),
+        outcome: Outcome::Refused,
+    });
+    None
 }
 
 /// A timestamp for a greeting, different from all others (RFC 1939 §7): process and clock, where the clock is moved on by a

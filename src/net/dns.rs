@@ -1,11 +1,14 @@
 //! Asks DNS servers for SRV records: over UDP, and over TCP what is too long for it or goes through a proxy.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::dial::dial_through;
 use super::timed;
+use crate::base::error::Explain;
+use crate::base::exit::Exit;
 use crate::base::io_error::plain;
 use crate::net::srv::{self, Answer, AnswerError};
 use crate::net::target::Target;
@@ -34,6 +37,16 @@ pub struct DnsError {
     pub what: String,
     /// What to do.
     pub hint: String,
+}
+
+impl Explain for DnsError {
+    fn exit(&self) -> Exit {
+        Exit::NoConnection
+    }
+
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(self.hint.clone().into())
+    }
 }
 
 fn fail<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, DnsError> {

@@ -19,8 +19,8 @@ use zeroize::Zeroizing;
 
 use super::Stream;
 use super::dial::{DialError, Dialled, Route, reach};
-use super::mistake::Mistake;
 use super::tls::{TlsError, TlsFacts, TlsSettings};
+use super::wrong_service::Mistake;
 use crate::base::figures;
 use crate::base::io_error::plain;
 use crate::net::target::Target;

@@ -1,18 +1,22 @@
 //! The network: connecting, TLS, and one thread that owns the connection.
 
+#[cfg_attr(any(windows, target_vendor = "apple"), path = "no_acceptor.rs")]
+pub(crate) mod acceptor;
 pub mod dial;
 pub mod dns;
 pub mod engine;
-pub mod mistake;
+pub mod listener;
 pub mod netrc;
 pub mod password;
 mod proxy_handshake;
+pub mod server_certificate;
 pub mod shell;
 pub mod srv;
 pub mod target;
 mod timed;
 pub mod tls;
 pub mod upstream_proxy;
+pub mod wrong_service;
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;

@@ -1,11 +1,13 @@
 //! Where a password comes from: a command, a file, the environment, `~/.netrc`, or a person. Never an argument.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use zeroize::Zeroizing;
 
+use crate::base::error::Explain;
 use crate::base::io_error::plain;
 use crate::net::netrc;
 use crate::net::shell;
@@ -39,17 +41,16 @@ pub enum PasswordError {
     Nowhere(String),
 }
 
-impl PasswordError {
-    /// What to do.
-    #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
+impl Explain for PasswordError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
             Self::Nowhere(_) => Some(
                 "give --password-command, --password-file, the variable POPTALK_PASSWORD, or a line in ~/.netrc",
             ),
             Self::Netrc(_) => Some("its form is `machine HOST login USER password PASSWORD`"),
             Self::Command(_) | Self::File(..) | Self::Cancelled => None,
-        }
+        };
+        hint.map(Cow::Borrowed)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Reads what a person calls a server: a host, `host:port`, `[address]:port`, or a URL.
 
+use std::borrow::Cow;
+
+use crate::base::error::Explain;
 use crate::base::percent;
 
 /// Host and port, and whether TLS starts at once.
@@ -69,11 +72,9 @@ pub enum TargetError {
     TwoPorts(u16, u16),
 }
 
-impl TargetError {
-    /// What to do.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Explain for TargetError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
             Self::At => "name the user with -u, or in a URL: pop3://USER@HOST",
             Self::Password => {
                 "write only USER@; the password is asked for, or comes from where the options say"
@@ -81,7 +82,8 @@ impl TargetError {
             Self::Path => "give pop3://[USER@]HOST; `-c 'retr 1'` fetches message 1",
             Self::User => "write it as it is sent, without a line end",
             _ => "give HOST, HOST:PORT, [ADDRESS]:PORT or a URL: pop3://[USER@]HOST",
-        }
+        };
+        Some(hint.into())
     }
 }
 

@@ -4,13 +4,16 @@ mod certificate;
 mod hello;
 pub(super) mod reason;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use mio::net::TcpStream;
 use native_tls::{HandshakeError, TlsConnector};
 
-use super::mistake::{self, Mistake};
+use super::wrong_service::Mistake;
+use crate::base::error::Explain;
 use crate::base::escape;
+use crate::base::exit::Exit;
 pub use certificate::Certificate;
 use hello::Tap;
 
@@ -171,6 +174,16 @@ pub struct TlsError {
     pub hint: Option<String>,
     /// What the server sent of the handshake before it failed.
     pub heard: Option<Box<Broken>>,
+}
+
+impl Explain for TlsError {
+    fn exit(&self) -> Exit {
+        Exit::Tls
+    }
+
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        self.hint.clone().map(Cow::Owned)
+    }
 }
 
 /// What is known of a handshake that failed.

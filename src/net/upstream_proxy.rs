@@ -3,8 +3,11 @@
 mod http;
 mod socks;
 
+use std::borrow::Cow;
+
 use zeroize::Zeroizing;
 
+use crate::base::error::Explain;
 use crate::base::escape;
 use crate::net::target::{self, Target};
 
@@ -83,6 +86,12 @@ pub struct ProxyError {
     pub hint: String,
     /// It is about this server: the way to another may be open.
     pub is_about_target: bool,
+}
+
+impl Explain for ProxyError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(self.hint.clone().into())
+    }
 }
 
 impl ProxyError {

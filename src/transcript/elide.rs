@@ -1,5 +1,6 @@
 //! Leaves message data out of a transcript, and keeps how much it was.
 
+use crate::base::plural::counted;
 use crate::pop3::stuffing::Unstuffer;
 
 /// What becomes of message data.
@@ -100,10 +101,11 @@ impl Elider {
     pub fn end(&mut self) -> Option<String> {
         let cut = self.cut.take()?;
         let lines = cut.lines + u64::from(cut.in_line);
-        let plural = if lines == 1 { "" } else { "s" };
         Some(format!(
-            " cut: {lines} line{plural}, {} octets, {} without the stuffing dots",
-            cut.octets, cut.unstuffed
+            " cut: {}, {} octets, {} without the stuffing dots",
+            counted(lines, "line"),
+            cut.octets,
+            cut.unstuffed
         ))
     }
 

@@ -17,7 +17,7 @@ use crate::transcript::event::Malformed;
 use crate::transcript::{Hole, Piece};
 pub use guess::{Guess, is_response};
 pub use line::flat;
-pub use place::{Place, place, typing_errors};
+pub use place::{Place, place};
 pub use recall::Recall;
 pub use store::Secrets;
 

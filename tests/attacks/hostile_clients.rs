@@ -10,7 +10,7 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Instant;
 
-use poptalk::modes::serve::MOST_CONNECTIONS;
+use poptalk::net::listener::MOST_CONNECTIONS;
 
 use crate::support::{Home, LIMIT, listening};
 

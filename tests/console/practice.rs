@@ -9,21 +9,24 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use poptalk::modes::serve::{Certificate, Outcome, ServeError, ServeEvent, ServeOptions, Serving};
+use poptalk::base::error::Explain;
+use poptalk::modes::serve::{Outcome, ServeEvent, ServeOptions, Server};
+use poptalk::net::listener::ListenError;
+use poptalk::net::server_certificate::ServerCertificate;
 use poptalk::servers::{Ending, Maildrop, Message, messages};
 
 use crate::support::{Home, LIMIT};
 
 /// A server, and what it tells.
 struct Served {
-    serving: Serving,
+    serving: Server,
     events: Receiver<ServeEvent>,
 }
 
 impl Served {
     fn with(options: ServeOptions) -> Self {
         let (sender, events) = mpsc::channel();
-        let serving = Serving::start(options, move |event| drop(sender.send(event))).unwrap();
+        let serving = Server::start(options, move |event| drop(sender.send(event))).unwrap();
         Self { serving, events }
     }
 
@@ -300,8 +303,8 @@ fn a_port_that_is_taken_is_an_error_with_a_hint() {
         listen: served.serving.address(),
         ..ServeOptions::default()
     };
-    let error = Serving::start(options, |_| ()).unwrap_err();
-    assert!(matches!(error, ServeError::Listen { .. }));
+    let error = Server::start(options, |_| ()).unwrap_err();
+    assert!(matches!(error, ListenError::Address { .. }));
     assert!(error.hint().unwrap().contains("port 0"));
 }
 
@@ -309,13 +312,13 @@ fn a_port_that_is_taken_is_an_error_with_a_hint() {
 fn a_certificate_that_is_none_is_an_error() {
     let given = |certificate: &[u8], key: &[u8]| {
         let options = ServeOptions {
-            certificate: Certificate::Given {
+            certificate: ServerCertificate::Given {
                 certificate: certificate.to_vec(),
                 key: key.to_vec(),
             },
             ..ServeOptions::default()
         };
-        Serving::start(options, |_| ()).unwrap_err().to_string()
+        Server::start(options, |_| ()).unwrap_err().to_string()
     };
     assert_eq!(
         given(b"", b""),

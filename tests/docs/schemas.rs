@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Server};
 
 use crate::support::{Home, text};
 
@@ -58,7 +58,7 @@ fn reports(format: &str) -> Vec<(String, Vec<u8>)> {
     let (before, after) = (file("diff/before.pop3"), file("diff/after.pop3"));
     let hostile = file("show/hostile.pop3");
     let fails = file("replay/fails.pop3");
-    let serving = Serving::start(ServeOptions::default(), |_| {}).unwrap();
+    let serving = Server::start(ServeOptions::default(), |_| {}).unwrap();
     let address = serving.address().to_string();
     let runs: [&[&str]; 8] = [
         &["lint", &good],

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, mpsc};
 
-use poptalk::modes::serve::{Outcome, Recording, ServeOptions, Serving};
+use poptalk::modes::serve::{Outcome, Recording, ServeOptions, Server};
 use poptalk::reading::dialogue::Parts;
 use poptalk::servers::loose::Index;
 use poptalk::servers::script::Pace;
@@ -54,7 +54,7 @@ fn fetches_from(
         tls_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
         ..ServeOptions::default()
     };
-    let serving = Serving::start(options, move |event| drop(sender.send(event))).unwrap();
+    let serving = Server::start(options, move |event| drop(sender.send(event))).unwrap();
     fetches(&serving, client, original, &mut |mode| {
         let event = events.recv_timeout(LIMIT).unwrap();
         assert_eq!(event.tls.is_some(), mode != "plain", "{event}");
@@ -64,7 +64,7 @@ fn fetches_from(
 }
 
 fn fetches(
-    serving: &Serving,
+    serving: &Server,
     client: &str,
     original: &impl Fn(usize, Vec<u8>) -> Vec<u8>,
     after: &mut dyn FnMut(&str),

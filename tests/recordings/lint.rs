@@ -4,7 +4,7 @@ use std::path::Path;
 
 use poptalk::analysis::finding::Level;
 use poptalk::analysis::lint::{Lint, judge};
-use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Server};
 use poptalk::transcript::text::Reader;
 
 use crate::support::terminal::Terminal;
@@ -36,7 +36,7 @@ fn faults(kind: &str, lines: &[&str]) -> Vec<String> {
         tls_listen: Some("127.0.0.1:0".parse().unwrap()),
         ..ServeOptions::default()
     };
-    let serving = Serving::start(options, |_| {}).unwrap();
+    let serving = Server::start(options, |_| {}).unwrap();
     let home = Home::new();
     let ca = home.path().join("ca.pem");
     std::fs::write(&ca, serving.certificate_pem().unwrap()).unwrap();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use poptalk::modes::replay::Preview;
-use poptalk::modes::serve::{Recording, ServeOptions, Serving};
+use poptalk::modes::serve::{Recording, ServeOptions, Server};
 use poptalk::pop3::tracker::Side;
 use poptalk::servers::Maildrop;
 use poptalk::servers::messages;
@@ -27,7 +27,7 @@ fn transcripts(folder: &str) -> Vec<PathBuf> {
     found
 }
 
-fn play(path: &Path) -> Serving {
+fn play(path: &Path) -> Server {
     let recording = Recording {
         path: path.to_owned(),
         pace: Pace::default(),
@@ -37,7 +37,7 @@ fn play(path: &Path) -> Serving {
         recording: Some(recording),
         ..ServeOptions::default()
     };
-    Serving::start(options, |_| {}).unwrap()
+    Server::start(options, |_| {}).unwrap()
 }
 
 fn replay(home: &Home, args: &[&str]) -> Output {
@@ -231,7 +231,7 @@ fn where_the_conversation_leaves_the_recording_it_ends() {
         maildrop,
         ..ServeOptions::default()
     };
-    let serving = Serving::start(options, |_| {}).unwrap();
+    let serving = Server::start(options, |_| {}).unwrap();
     let address = serving.address().to_string();
     let args = [
         path.as_str(),
@@ -348,7 +348,7 @@ fn a_visit_is_recorded() {
         log: poptalk::transcript::file::LogPlace::Path(folder.clone()),
         ..ServeOptions::default()
     };
-    let serving = Serving::start(options, |_| {}).unwrap();
+    let serving = Server::start(options, |_| {}).unwrap();
     let address = serving.address().to_string();
     home.script(
         &[&address, "--no-log"],
@@ -411,7 +411,7 @@ fn message_data_is_left_out_of_visits_and_replays_where_asked() {
         ..ServeOptions::default()
     };
     std::fs::create_dir(&visits).unwrap();
-    let serving = Serving::start(options, |_| {}).unwrap();
+    let serving = Server::start(options, |_| {}).unwrap();
     let replays = home.path().join("replays");
     let args = [
         path.as_str(),

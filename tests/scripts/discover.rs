@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::Output;
 
-use poptalk::modes::serve::{Certificate, ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Server};
+use poptalk::net::server_certificate::ServerCertificate;
 use simple_dns::rdata::{RData, SRV};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, RCODE, ResourceRecord};
 
@@ -99,10 +100,10 @@ fn dns(answer: impl Fn(&Asked<'_>) -> Vec<Vec<u8>> + Send + Sync + 'static) -> S
     address
 }
 
-fn secure(names: &[&str]) -> Serving {
-    Serving::start(
+fn secure(names: &[&str]) -> Server {
+    Server::start(
         ServeOptions {
-            certificate: Certificate::SelfSigned(
+            certificate: ServerCertificate::SelfSigned(
                 names.iter().map(|name| (*name).to_owned()).collect(),
             ),
             tls_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
@@ -113,7 +114,7 @@ fn secure(names: &[&str]) -> Serving {
     .unwrap()
 }
 
-fn trust(home: &Home, server: &Serving) -> String {
+fn trust(home: &Home, server: &Server) -> String {
     let file = home.path().join("ca.pem");
     std::fs::write(&file, server.certificate_pem().unwrap()).unwrap();
     file.display().to_string()
@@ -369,7 +370,7 @@ fn strange_answers_are_left_aside_and_long_ones_come_over_tcp() {
 /// Looks `alice@example.org` up through a proxy, and connects to a server with this certificate.
 fn through_proxy(
     target: &'static str,
-    certificate: Certificate,
+    certificate: ServerCertificate,
     ca: &[u8],
 ) -> (Option<i32>, String) {
     let options = ServeOptions {
@@ -377,7 +378,7 @@ fn through_proxy(
         tls_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
         ..ServeOptions::default()
     };
-    let server = Serving::start(options, |_| {}).unwrap();
+    let server = Server::start(options, |_| {}).unwrap();
     let tls = server.tls_address().unwrap();
     let dns = dns(move |asked| {
         // Nothing goes around the proxy.
@@ -421,7 +422,7 @@ fn through_proxy(
 #[test]
 fn the_certificate_is_for_the_domain_or_for_a_server_in_it() {
     let of = |names: &[&str]| {
-        Certificate::SelfSigned(names.iter().map(|name| (*name).to_owned()).collect())
+        ServerCertificate::SelfSigned(names.iter().map(|name| (*name).to_owned()).collect())
     };
     for (target, name, code) in [
         ("pop.example.org", "pop.example.org", 0),
@@ -464,7 +465,7 @@ fn a_certificate_may_be_for_the_service() {
             None,
         );
         let pem = made.certificate.to_pem().unwrap();
-        let certificate = Certificate::Given {
+        let certificate = ServerCertificate::Given {
             certificate: pem.clone(),
             key: made.key.private_key_to_pem_pkcs8().unwrap(),
         };

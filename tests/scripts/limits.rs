@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use poptalk::base::files;
 use poptalk::modes::proxy::{Outcome, ProxyOptions};
-use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Server};
 use poptalk::transcript::Transcript;
 use poptalk::transcript::file::LogPlace;
 
@@ -201,7 +201,7 @@ fn the_transcripts_of_all_visits_take_no_more_room_than_they_were_given() {
         max_size: 16 << 10,
         ..ServeOptions::default()
     };
-    let server = Serving::start(options, move |event| drop(tell.send(event))).unwrap();
+    let server = Server::start(options, move |event| drop(tell.send(event))).unwrap();
     for _ in 0..3 {
         let mut client = TcpStream::connect(server.address()).unwrap();
         client.set_read_timeout(Some(LIMIT)).unwrap();

@@ -6,7 +6,8 @@ mod further;
 
 use std::process::{Output, Stdio};
 
-use poptalk::modes::serve::{Certificate, ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Server};
+use poptalk::net::server_certificate::ServerCertificate;
 use poptalk::servers::Account;
 
 use crate::scripts::tls::{AUTHORITY, GOOD, Made, Odd, make};
@@ -16,12 +17,12 @@ use crate::support::{Home, text};
 const SECRET: &str = "Geheim-77/wonder";
 
 /// A server whose account has a password that stands nowhere else, and the files that a client of it needs.
-struct Server {
-    serving: Serving,
+struct LoginServer {
+    serving: Server,
     home: Home,
 }
 
-impl Server {
+impl LoginServer {
     fn new(client_ca: Option<Vec<u8>>) -> Self {
         Self::with(Self::options(client_ca))
     }
@@ -29,7 +30,7 @@ impl Server {
     fn options(client_ca: Option<Vec<u8>>) -> ServeOptions {
         ServeOptions {
             tls_listen: Some("127.0.0.1:0".parse().unwrap()),
-            certificate: Certificate::default(),
+            certificate: ServerCertificate::default(),
             client_ca,
             account: Account {
                 password: SECRET.to_owned(),
@@ -41,7 +42,7 @@ impl Server {
 
     fn with(options: ServeOptions) -> Self {
         let home = Home::new();
-        let serving = Serving::start(options, |_| {}).unwrap();
+        let serving = Server::start(options, |_| {}).unwrap();
         let pem = serving.certificate_pem().unwrap();
         std::fs::write(home.path().join("ca.pem"), pem).unwrap();
         Self { serving, home }
@@ -98,7 +99,7 @@ fn check_hidden(what: &str, output: &Output, home: &Home) {
 
 #[test]
 fn every_mechanism_in_both_forms_on_each_kind_of_connection() {
-    let server = Server::new(None);
+    let server = LoginServer::new(None);
     let always = ["SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "ANONYMOUS"];
     let inside = [
         "SCRAM-SHA-256-PLUS",
@@ -134,7 +135,7 @@ fn every_mechanism_in_both_forms_on_each_kind_of_connection() {
 
 #[test]
 fn login_takes_the_strongest_that_is_offered() {
-    let server = Server::new(None);
+    let server = LoginServer::new(None);
     for (kind, mechanism) in [
         ("clear", "SCRAM-SHA-256"),
         ("stls", "SCRAM-SHA-256-PLUS"),
@@ -161,7 +162,7 @@ fn login_takes_the_strongest_that_is_offered() {
 
 #[test]
 fn nothing_plain_goes_out_in_clear_unasked() {
-    let server = Server::new(None);
+    let server = LoginServer::new(None);
     let (output, home) = server.run("clear", &[], &[":auth plain", "quit"], SECRET);
     assert_eq!(output.status.code(), Some(2));
     let told = text(&output.stderr);
@@ -193,7 +194,7 @@ fn nothing_plain_goes_out_in_clear_unasked() {
 
 #[test]
 fn a_url_names_who_logs_in_and_no_line_of_its_own() {
-    let server = Server::new(None);
+    let server = LoginServer::new(None);
     let address = server.serving.tls_address().unwrap();
     let (ca, home) = (server.path("ca.pem"), Home::new());
     let log_in = |user: &str| {
@@ -249,7 +250,7 @@ fn a_url_names_who_logs_in_and_no_line_of_its_own() {
 #[test]
 fn a_certificate_of_the_clients_logs_it_in() {
     let authority = make(AUTHORITY, None);
-    let server = Server::new(Some(authority.certificate.to_pem().unwrap()));
+    let server = LoginServer::new(Some(authority.certificate.to_pem().unwrap()));
     let write = |name: &str, made: &Made| {
         let pem = made.certificate.to_pem().unwrap();
         std::fs::write(server.path(&format!("{name}.pem")), pem).unwrap();
@@ -290,7 +291,7 @@ fn a_certificate_of_the_clients_logs_it_in() {
 
 #[test]
 fn the_prompt_tells_of_tls_that_is_not_to_be_relied_on() {
-    let server = Server::new(None);
+    let server = LoginServer::new(None);
     let address = server.serving.tls_address().unwrap().to_string();
     let home = Home::new();
     let mut terminal = Terminal::tall(&home, &[&address, "--tls", "--insecure"]);

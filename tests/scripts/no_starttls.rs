@@ -4,7 +4,7 @@
 #[cfg(not(any(windows, target_vendor = "apple")))]
 mod each_client;
 
-use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Server};
 
 use crate::support::terminal::Terminal;
 use crate::support::{Home, Peer, serve, serve_each, text};
@@ -235,7 +235,7 @@ fn a_refusal_that_names_another_server_is_not_followed() {
 /// RFC 2595 §4: what was learnt in clear is forgotten.
 #[test]
 fn capabilities_are_asked_anew_inside_tls() {
-    let serving = Serving::start(ServeOptions::default(), |_| {}).unwrap();
+    let serving = Server::start(ServeOptions::default(), |_| {}).unwrap();
     let home = Home::new();
     let log = home.path().join("log.pop3");
     let output = home

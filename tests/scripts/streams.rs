@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
-use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Server};
 use portable_pty::{PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -123,7 +123,7 @@ enum Leaving {
 /// What a cell of the matrix needs of its own.
 struct Scene {
     home: Home,
-    server: Serving,
+    server: Server,
 }
 
 impl Scene {
@@ -136,7 +136,7 @@ impl Scene {
             tls_listen: Some("127.0.0.1:0".parse().unwrap()),
             ..ServeOptions::default()
         };
-        let server = Serving::start(options, |_| {}).unwrap();
+        let server = Server::start(options, |_| {}).unwrap();
         Self { home, server }
     }
 

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::process::{Output, Stdio};
 
-use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Server};
 
 use crate::support::{Home, Peer, serve, serve_each, text};
 
-pub(crate) fn practice() -> Serving {
-    Serving::start(ServeOptions::default(), |_| {}).unwrap()
+pub(crate) fn practice() -> Server {
+    Server::start(ServeOptions::default(), |_| {}).unwrap()
 }
 
 /// A SOCKS proxy without login that leads to where `server` says, or nowhere; it gives what was asked for.
@@ -161,14 +161,14 @@ fn an_http_proxy_leads_to_the_server() {
 #[cfg(not(any(windows, target_vendor = "apple")))]
 #[test]
 fn tls_and_stls_work_through_a_proxy() {
-    use poptalk::modes::serve::Certificate;
+    use poptalk::net::server_certificate::ServerCertificate;
 
     let options = ServeOptions {
-        certificate: Certificate::SelfSigned(vec!["pop.example.org".to_owned()]),
+        certificate: ServerCertificate::SelfSigned(vec!["pop.example.org".to_owned()]),
         tls_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
         ..ServeOptions::default()
     };
-    let practice = Serving::start(options, |_| {}).unwrap();
+    let practice = Server::start(options, |_| {}).unwrap();
     let (plain, tls) = (practice.address(), practice.tls_address().unwrap());
     let (proxy, _) = serve_each(3, move |peer| {
         socks(peer, |asked| {

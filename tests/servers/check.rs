@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use poptalk::analysis::lint::{self, Lint};
 use poptalk::modes::check::PROBES;
-use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Server};
 use poptalk::servers::{Maildrop, fault, messages};
 use poptalk::transcript::text::Reader;
 
@@ -19,7 +19,7 @@ fn check(args: &[&str]) -> (Option<i32>, String, Vec<bool>) {
         maildrop: maildrop.clone(),
         ..ServeOptions::default()
     };
-    let serving = Serving::start(options, move |event| drop(sender.send(event))).unwrap();
+    let serving = Server::start(options, move |event| drop(sender.send(event))).unwrap();
     let home = Home::new();
     let ca = home.path().join("ca.pem");
     std::fs::write(&ca, serving.certificate_pem().unwrap()).unwrap();
@@ -134,7 +134,7 @@ fn the_list_names_what_marks_mail_as_read() {
 
 #[test]
 fn without_a_user_what_needs_one_is_skipped() {
-    let serving = Serving::start(ServeOptions::default(), |_| {}).unwrap();
+    let serving = Server::start(ServeOptions::default(), |_| {}).unwrap();
     let home = Home::new();
     let address = serving.address().to_string();
     let output = home.script(
@@ -229,7 +229,7 @@ fn check_with(name: &str, more: &[&str]) -> String {
         faults: vec![fault::named(name).unwrap()],
         ..ServeOptions::default()
     };
-    let serving = Serving::start(options, |_| {}).unwrap();
+    let serving = Server::start(options, |_| {}).unwrap();
     let home = Home::new();
     let ca = home.path().join("ca.pem");
     std::fs::write(&ca, serving.certificate_pem().unwrap()).unwrap();
@@ -385,7 +385,7 @@ fn how_long_refusals_take_is_compared_on_request() {
 #[test]
 fn a_wrong_password_is_tried_once_and_told() {
     let (sender, events) = mpsc::channel();
-    let serving = Serving::start(ServeOptions::default(), move |event| {
+    let serving = Server::start(ServeOptions::default(), move |event| {
         drop(sender.send(event))
     });
     let serving = serving.unwrap();
@@ -423,7 +423,7 @@ fn injections(fault: &str, runs: usize) -> Vec<bool> {
         faults: vec![fault::named(fault).unwrap()],
         ..ServeOptions::default()
     };
-    let serving = Serving::start(options, |_| {}).unwrap();
+    let serving = Server::start(options, |_| {}).unwrap();
     let home = Home::new();
     let probe = home.path().join("probe.pop3");
     std::fs::write(

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Server};
 use poptalk::servers::fault;
 
 use crate::support::{Home, Peer, serve_each, text};
@@ -385,7 +385,7 @@ fn differences(name: &str) -> Option<String> {
         faults: vec![named(name), named("no-tls-offered")],
         ..ServeOptions::default()
     };
-    let serving = Serving::start(options, |_| {}).unwrap();
+    let serving = Server::start(options, |_| {}).unwrap();
     // This server sends what it has to say twice in one write.
     let args = ["-v", "--strict", "--timeout", "2", "--settle", "50"];
     let mut reports: Vec<String> = Vec::new();

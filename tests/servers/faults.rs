@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use poptalk::analysis::lint::{Lint, judge};
-use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Server};
 use poptalk::servers::fault::{self, Fault};
 use poptalk::servers::{Maildrop, Message};
 use poptalk::transcript::text::Reader;
@@ -32,7 +32,7 @@ fn found(fault: &'static Fault) -> Vec<&'static str> {
         faults: vec![fault],
         ..ServeOptions::default()
     };
-    let serving = Serving::start(options, |_| {}).unwrap();
+    let serving = Server::start(options, |_| {}).unwrap();
     let home = Home::new();
     let ca = home.path().join("ca.pem");
     std::fs::write(&ca, serving.certificate_pem().unwrap()).unwrap();
@@ -184,7 +184,7 @@ fn the_practice_server_and_a_recording_can_have_faults() {
         faults: vec![fault::named("stat-malformed").unwrap()],
         ..ServeOptions::default()
     };
-    let serving = Serving::start(options, |_| {}).unwrap();
+    let serving = Server::start(options, |_| {}).unwrap();
     let output = home.script(&[&serving.address().to_string()], b"STAT\n");
     assert!(
         text(&output.stdout).contains("there are 3 messages"),

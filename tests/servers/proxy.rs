@@ -12,8 +12,8 @@ use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use poptalk::modes::proxy::{Outcome, ProxyEvent, ProxyOptions, Proxying, Report};
-use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::modes::proxy::{Outcome, ProxyEvent, ProxyOptions, Relay, Report};
+use poptalk::modes::serve::{ServeOptions, Server};
 use poptalk::net::target::Target;
 use poptalk::pop3::tracker::Side;
 use poptalk::servers::messages;
@@ -24,7 +24,7 @@ use crate::support::{Home, LIMIT, read, serve, text};
 
 /// A proxy with a folder for its transcripts, and what it tells.
 pub(crate) struct Proxied {
-    pub(crate) proxy: Proxying,
+    pub(crate) proxy: Relay,
     events: Receiver<ProxyEvent>,
     folder: tempfile::TempDir,
 }
@@ -45,7 +45,7 @@ impl Proxied {
             log: LogPlace::Path(folder.path().to_owned()),
             ..options
         };
-        let proxy = Proxying::start(options, move |event| drop(sender.send(event))).unwrap();
+        let proxy = Relay::start(options, move |event| drop(sender.send(event))).unwrap();
         Self {
             proxy,
             events,
@@ -112,7 +112,7 @@ pub(crate) fn rest(stream: &mut TcpStream) -> String {
 
 #[test]
 fn a_client_that_waits_for_nothing_gets_every_reply() {
-    let server = Serving::start(ServeOptions::default(), |_| {}).unwrap();
+    let server = Server::start(ServeOptions::default(), |_| {}).unwrap();
     let proxied = Proxied::before(server.address());
     let mut lines = b"CAPA\r\nUSER alice\r\nPASS wonderland\r\n".to_vec();
     for number in 1..=9 {
@@ -291,7 +291,7 @@ fn a_client_that_does_not_read_stops_the_server_and_not_the_memory() {
 
 #[test]
 fn fifty_clients_at_the_same_time() {
-    let server = Serving::start(ServeOptions::default(), |_| {}).unwrap();
+    let server = Server::start(ServeOptions::default(), |_| {}).unwrap();
     let proxied = Proxied::before(server.address());
     // All are greeted before the first goes on.
     let mut clients: Vec<_> = (0..50)
@@ -333,7 +333,7 @@ fn fifty_clients_at_the_same_time() {
 
 #[test]
 fn one_client_too_many_is_refused() {
-    let server = Serving::start(ServeOptions::default(), |_| {}).unwrap();
+    let server = Server::start(ServeOptions::default(), |_| {}).unwrap();
     let proxied = Proxied::with(ProxyOptions {
         most_connections: 1,
         ..ProxyOptions::new(target(server.address(), false))
@@ -367,7 +367,7 @@ fn silence_of_both_sides_has_an_end() {
 
 #[test]
 fn a_proxy_that_is_stopped_closes_its_connections_and_transcripts() {
-    let server = Serving::start(ServeOptions::default(), |_| {}).unwrap();
+    let server = Server::start(ServeOptions::default(), |_| {}).unwrap();
     let Proxied {
         proxy,
         events: told,
@@ -391,7 +391,7 @@ fn a_proxy_that_is_stopped_closes_its_connections_and_transcripts() {
 
 #[test]
 fn the_program_shows_the_lines_hides_secrets_and_ends_by_a_signal() {
-    let server = Serving::start(ServeOptions::default(), |_| {}).unwrap();
+    let server = Server::start(ServeOptions::default(), |_| {}).unwrap();
     let home = Home::new();
     let address = server.address().to_string();
     let args = ["proxy", &address, "--listen", "127.0.0.1:0", "-v"];

@@ -8,8 +8,9 @@ use crate::analysis::console_input::Action;
 use crate::analysis::goal::Goal;
 use crate::analysis::help::wrap;
 use crate::analysis::lint;
+use crate::base::edit_distance;
+use crate::base::error::Error;
 use crate::base::exit::Exit;
-use crate::base::say;
 use crate::base::style::Paint;
 use crate::modes::learn::course::Course;
 use crate::modes::learn::lesson::WIDEST;
@@ -17,7 +18,6 @@ use crate::modes::plan::Plan;
 use crate::reading::dialogue::Place;
 use crate::servers::fault;
 use crate::transcript::Item;
-use crate::transcript::secret::typing_errors;
 
 /// An id as an example. It is the answer of no lesson.
 const EXAMPLE_ID: &str = "greeting-err";
@@ -28,10 +28,7 @@ const IDS: &str = "in another terminal `poptalk lint --list` names those of rule
 /// The id of a rule or a fault that is at most two typing errors away.
 fn nearest(id: &str) -> Option<&'static str> {
     let rules = lint::rules().map(|rule| rule.id);
-    let ids = rules.chain(fault::all().map(|fault| fault.name));
-    let errors = |name: &str| typing_errors(id.as_bytes(), name.as_bytes());
-    ids.filter(|name| errors(name) <= 2)
-        .min_by_key(|name| errors(name))
+    edit_distance::nearest(id, rules.chain(fault::all().map(|fault| fault.name)))
 }
 
 impl Console {
@@ -43,7 +40,7 @@ impl Console {
             return Ok(());
         };
         let plan = course.begin(args).map_err(|error| {
-            say::error(&error.to_string(), error.hint());
+            Error::from(error).say();
             Exit::Usage
         })?;
         let secrets = std::mem::take(&mut self.plan.secrets);
@@ -52,8 +49,9 @@ impl Console {
         shown(&self.shown).is_lenient = !course.lesson().diagnosis().is_empty();
         self.tell_task();
         self.open().map_err(|failure| {
-            say::error(&failure.to_string(), failure.hint().as_deref());
-            failure.exit()
+            let error = Error::from(failure);
+            error.say();
+            error.exit
         })?;
         self.get_ready();
         Ok(())

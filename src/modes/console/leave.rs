@@ -6,9 +6,9 @@ use super::editor::Input;
 use super::knowledge::know;
 use super::{Console, Next};
 use crate::base::exit::Exit;
+use crate::base::plural::counted;
 use crate::base::style::Paint;
 use crate::modes::plan;
-use crate::modes::script::messages;
 use crate::net::engine::{Ending, Standing};
 use crate::pop3::tracker::State;
 
@@ -52,7 +52,7 @@ impl Console {
             if now.marked > 0 {
                 let text = format!(
                     "{} marked for deletion: only QUIT deletes, leaving now keeps all",
-                    messages(now.marked)
+                    counted(now.marked, "message")
                 );
                 self.screen.note(Paint::Warning, &text);
                 match self.read("leave without QUIT? [y/N] ", "") {

@@ -7,6 +7,7 @@ use super::editor::Input;
 use super::knowledge::know;
 use super::terminal;
 use super::view::shown;
+use crate::base::error::Explain;
 use crate::base::say;
 use crate::base::style::Paint;
 use crate::modes::login::{self, LoginError, Next, Talker, Told, Way};

@@ -9,6 +9,8 @@ use super::terminal;
 use super::view::shown;
 use super::{Console, Next};
 use crate::analysis::console_input::{self, Action, Own};
+use crate::base::error::Explain;
+use crate::base::plural::counted;
 use crate::base::style::Paint;
 use crate::modes::login::Way;
 use crate::modes::plan::{self, Failure};
@@ -193,8 +195,9 @@ impl Console {
                 }
                 Err(error) => {
                     self.screen.note(Paint::Warning, &error.to_string());
-                    let hint = format!("hint: {}", error.hint());
-                    self.screen.note(Paint::Note, &hint);
+                    if let Some(hint) = error.hint() {
+                        self.screen.note(Paint::Note, &format!("hint: {hint}"));
+                    }
                     return;
                 }
             }
@@ -298,7 +301,7 @@ impl Console {
         if now.marked > 0 {
             let text = format!(
                 "{} marked as deleted; QUIT deletes, RSET undoes",
-                crate::modes::script::messages(now.marked)
+                counted(now.marked, "message")
             );
             self.screen.note(Paint::Note, &text);
         }

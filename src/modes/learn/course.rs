@@ -7,12 +7,11 @@ use super::Watched;
 use super::lesson::Lesson;
 use super::progress::Progress;
 use crate::modes::plan::{Plan, SessionArgs};
-use crate::modes::serve::{ServeError, ServeOptions, Serving};
+use crate::modes::serve::{ServeOptions, Server};
+use crate::net::listener::ListenError;
 use crate::net::target::Target;
-use crate::net::tls::TlsSettings;
 use crate::servers::maildrop::Maildrop;
 use crate::servers::messages;
-use crate::transcript::secret::Secrets;
 
 /// A course.
 pub struct Course {
@@ -28,7 +27,7 @@ pub struct Course {
     pub told: Vec<bool>,
     /// Its goals.
     pub watched: Watched,
-    serving: Option<Serving>,
+    serving: Option<Server>,
     /// The server of the lesson.
     target: Option<Target>,
 }
@@ -47,10 +46,10 @@ impl std::fmt::Debug for Course {
 pub(super) fn server(
     lesson: &Lesson,
     args: SessionArgs,
-) -> Result<(Serving, Maildrop, Plan), ServeError> {
+) -> Result<(Server, Maildrop, Plan), ListenError> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let maildrop = Maildrop::new(messages::practice());
-    let serving = Serving::start(
+    let server = Server::start(
         ServeOptions {
             tls_listen: lesson.is_tls.then_some(any_port),
             maildrop: maildrop.clone(),
@@ -61,38 +60,14 @@ pub(super) fn server(
         },
         |_| {},
     )?;
-    let tls = if lesson.is_tls {
-        serving.tls_address()
-    } else {
-        None
-    };
-    let address = tls.unwrap_or(serving.address());
     let plan = Plan {
         server: format!("lesson {}", lesson.name),
         file_name: "lesson".to_owned(),
-        target: Target {
-            host: address.ip().to_string(),
-            port: address.port(),
-            is_tls: lesson.is_tls,
-        },
-        spares: Vec::new(),
-        secrets: Secrets::default(),
-        proxy: None,
-        found: None,
-        user: None,
-        // The certificate was made a moment ago, in this process.
-        tls: TlsSettings {
-            own_pem: serving
-                .certificate_pem()
-                .map(|pem| pem.as_bytes().to_vec())
-                .unwrap_or_default(),
-            ..TlsSettings::default()
-        },
-        is_stls: false,
-        welcome: None,
+        tls: server.tls_settings(),
         args,
+        ..Plan::to(server.target(lesson.is_tls))
     };
-    Ok((serving, maildrop, plan))
+    Ok((server, maildrop, plan))
 }
 
 impl Course {
@@ -116,7 +91,7 @@ impl Course {
     /// Begins the lesson that it is at, on a server of its own.
     ///
     /// Errors: there is no such server.
-    pub fn begin(&mut self, args: SessionArgs) -> Result<Plan, ServeError> {
+    pub fn begin(&mut self, args: SessionArgs) -> Result<Plan, ListenError> {
         let lesson = self.lesson().clone();
         // The ports of the one before are free first.
         self.serving = None;

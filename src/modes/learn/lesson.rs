@@ -2,10 +2,10 @@
 
 use crate::analysis::goal::{Goal, Goals};
 use crate::analysis::lint;
+use crate::base::edit_distance::nearest;
 use crate::base::escape;
 use crate::servers::fault::{self, Fault};
 use crate::transcript::Item;
-use crate::transcript::secret::typing_errors;
 use crate::transcript::text::Reader;
 
 /// The widest line of prose, in characters.
@@ -289,11 +289,7 @@ fn octets(line: &str, characters: usize) -> usize {
 
 /// Which of some names may have been meant, as the beginning of a hint; empty where none is near.
 pub fn meant<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let unknown = unknown.to_ascii_lowercase();
-    let errors =
-        |name: &&str| typing_errors(name.to_ascii_lowercase().as_bytes(), unknown.as_bytes());
-    let near = names.min_by_key(errors).filter(|name| errors(name) <= 2);
-    near.map_or(String::new(), |name| format!("did you mean `{name}`? "))
+    nearest(unknown, names).map_or(String::new(), |name| format!("did you mean `{name}`? "))
 }
 
 fn no_id(id: &str) -> String {

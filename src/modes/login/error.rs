@@ -1,5 +1,8 @@
 //! Why there was no login, and what to do.
 
+use std::borrow::Cow;
+
+use crate::base::error::Explain;
 use crate::net::engine::{Refusal, Risk};
 use crate::net::password::PasswordError;
 use crate::pop3::sasl::SaslError;
@@ -43,16 +46,14 @@ pub enum LoginError {
     Stopped,
 }
 
-impl LoginError {
-    /// What to do.
-    #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
+impl Explain for LoginError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
             Self::InClear => {
                 Some("`stls` or --tls begins TLS; --allow-plaintext sends it all the same")
             }
             Self::Risk(risk) => Some(risk.hint()),
-            Self::Password(error) => error.hint(),
+            Self::Password(error) => return error.hint(),
             Self::NoUser => {
                 Some("name the user by -u, in a URL (pop3://USER@HOST), or behind `:login`")
             }
@@ -61,6 +62,7 @@ impl LoginError {
                 Some("change nothing until you know who this is; `:tls` shows the certificate")
             }
             Self::NoChallenge | Self::Usage(_) | Self::Stopped => None,
-        }
+        };
+        hint.map(Cow::Borrowed)
     }
 }

@@ -6,7 +6,7 @@ use std::net::Shutdown;
 use mio::net::TcpStream;
 
 use crate::base::io_error::plain;
-use crate::modes::serve::tls::Inside;
+use crate::net::acceptor::Inside;
 use crate::net::tls::TlsStream;
 
 /// So much may wait to be sent on a leg, in octets, before no more is read for it from the other one.

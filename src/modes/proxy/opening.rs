@@ -10,7 +10,7 @@ use super::talk::Talk;
 use super::{Outcome, SERVER};
 use crate::base::io_error::plain;
 use crate::base::service::Service;
-use crate::modes::serve::tls::Handshake;
+use crate::net::acceptor::Handshake;
 use crate::net::dial::dial;
 use crate::net::tls::{self, TlsError};
 use crate::pop3::tracker::{Side, Status};

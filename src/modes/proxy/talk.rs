@@ -13,6 +13,7 @@ use super::tape::Tape;
 use super::{CLIENT, Outcome, SERVER, Shared};
 use crate::base::figures;
 use crate::base::io_error::plain;
+use crate::base::plural::counted;
 use crate::base::service::Service;
 use crate::pop3::tracker::{Awaited, Side, State};
 
@@ -464,10 +465,9 @@ impl<'a> Talk<'a> {
         if octets.is_empty() {
             return;
         }
-        let (count, plural) = (octets.len(), if octets.len() == 1 { "" } else { "s" });
-        self.tape.event(&format!(
-            "client sent {count} octet{plural} that were not passed on"
-        ));
+        let count = counted(octets.len(), "octet");
+        self.tape
+            .event(&format!("client sent {count} that were not passed on"));
         self.tape.feed(Side::Client, &octets);
     }
 

@@ -1,14 +1,16 @@
 //! Why a replay failed, with its exit code and hint.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
+use crate::base::error::Explain;
 use crate::base::exit::Exit;
 use crate::base::io_error::plain;
 use crate::modes::plan::Failure;
 use crate::net::engine::Risk;
-use crate::net::mistake::Mistake;
 use crate::net::password::PasswordError;
+use crate::net::wrong_service::Mistake;
 use crate::pop3::sasl::SaslError;
 use crate::transcript::text::ParseError;
 
@@ -44,10 +46,8 @@ pub enum ReplayError {
     Lacks(usize, &'static str, &'static str),
 }
 
-impl ReplayError {
-    /// The exit code for it.
-    #[must_use]
-    pub fn exit(&self) -> Exit {
+impl Explain for ReplayError {
+    fn exit(&self) -> Exit {
         match self {
             Self::Open(failure) => failure.exit(),
             Self::NotPop3(_) | Self::Risk(..) => Exit::Refused,
@@ -55,22 +55,21 @@ impl ReplayError {
         }
     }
 
-    /// What to do.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Open(failure) => failure.hint(),
-            Self::NotPop3(mistake) => Some(mistake.hint.to_owned()),
-            Self::Risk(_, risk) => Some(risk.hint().to_owned()),
-            Self::Password(_, error) => error.hint().map(str::to_owned),
-            Self::Sasl(_, error) => Some(error.hint().to_owned()),
-            Self::Hole(_, name) if name.starts_with('.') => {
-                Some("a client row with `{{..}}` or `{{...}}` can be served, not played".to_owned())
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
+            Self::Open(failure) => return failure.hint(),
+            Self::Password(_, error) => return error.hint(),
+            Self::Hole(_, name) if !name.starts_with('.') => {
+                return Some(format!("give --set {name}=VALUE").into());
             }
-            Self::Hole(_, name) => Some(format!("give --set {name}=VALUE")),
-            Self::Lacks(_, _, hint) => Some((*hint).to_owned()),
-            Self::Read(..) => Some("name a transcript, a file that ends in .pop3".to_owned()),
-            Self::Parse(..) => None,
-        }
+            Self::Hole(..) => "a client row with `{{..}}` or `{{...}}` can be served, not played",
+            Self::NotPop3(mistake) => mistake.hint,
+            Self::Risk(_, risk) => risk.hint(),
+            Self::Sasl(_, error) => error.hint(),
+            Self::Lacks(_, _, hint) => hint,
+            Self::Read(..) => "name a transcript, a file that ends in .pop3",
+            Self::Parse(..) => return None,
+        };
+        Some(hint.into())
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::base::exit::Exit;
 use crate::modes::plan::Failure;
-use crate::net::mistake::Mistake;
+use crate::net::wrong_service::Mistake;
 use crate::servers::player::Answer;
 
 /// A replay that came to its end, or as far as the conversation went along with the recording.

@@ -3,6 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::{Script, is_settled};
+use crate::base::error::Explain;
 use crate::base::exit::Exit;
 use crate::base::say;
 use crate::modes::answers::hear;
@@ -26,7 +27,7 @@ impl Script<'_> {
         if let (LoginError::Stopped, Some(exit)) = (&error, early_end) {
             return Err(exit);
         }
-        say::error(&format!("{place}: {error}"), error.hint());
+        say::error(&format!("{place}: {error}"), error.hint().as_deref());
         // A server that is told `*` refuses: that is not why.
         Err(match (early_end, error) {
             (Some(exit), _) => exit,

@@ -7,7 +7,9 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::base::io_error::plain;
 use crate::base::regular::{self, Links};
+use crate::net::acceptor::Inside;
 use crate::pop3::tracker::Side;
 use crate::servers::fault::Faulty;
 use crate::servers::loose::Loose;
@@ -16,7 +18,6 @@ use crate::servers::{Model, Peer, Secured, Summary, Tls, Wish};
 use crate::transcript::text;
 
 use super::tape::Tape;
-use super::tls::Inside;
 use super::wire::{self, Wire};
 use super::{Outcome, ServeEvent, Shared, TapeFile, timestamp};
 
@@ -132,7 +133,7 @@ impl Connection<'_> {
         let mut peer = match self.peer(is_tls) {
             Ok(peer) => peer,
             Err(error) => {
-                let why = Outcome::Lost(super::plain(&error));
+                let why = Outcome::Lost(plain(&error));
                 return (Summary::default(), why);
             }
         };
@@ -288,6 +289,6 @@ fn failure(error: &io::Error) -> Outcome {
         io::ErrorKind::BrokenPipe
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted => Outcome::HungUp,
-        _ => Outcome::Lost(crate::base::io_error::plain(error)),
+        _ => Outcome::Lost(plain(error)),
     }
 }

@@ -9,6 +9,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::Shared;
+use crate::base::io_error::plain;
 use crate::pop3::tracker::Side;
 use crate::transcript::file::{self, LogPlace};
 use crate::transcript::recorder::{Recorder, Seen};
@@ -36,7 +37,7 @@ impl<'a> Tape<'a> {
         let log = match file::open(place, &format!("visit-{peer}"), now) {
             Ok(log) => log,
             Err(error) => {
-                shared.lose_log(format!("{peer}: no transcript: {}", super::plain(&error)));
+                shared.lose_log(format!("{peer}: no transcript: {}", plain(&error)));
                 None
             }
         };
@@ -95,7 +96,7 @@ impl<'a> Tape<'a> {
     /// It is told once: the recorder writes no more.
     fn tell_trouble(&mut self) {
         if let Some(error) = self.recorder.as_mut().and_then(Recorder::take_failure) {
-            let (peer, why) = (&self.peer, super::plain(&error));
+            let (peer, why) = (&self.peer, plain(&error));
             self.shared.lose_log(format!(
                 "{peer}: the transcript can't be written any more: {why}"
             ));

@@ -16,8 +16,8 @@ use super::{Ending, FAREWELL, Greeting, News, Order, SOCKET, Shared, Standing, W
 use crate::base::io_error::plain;
 use crate::base::service::Service;
 use crate::net::Stream;
-use crate::net::mistake;
 use crate::net::tls::{self, TlsError, TlsSettings};
+use crate::net::wrong_service;
 use crate::pop3::tracker::{Awaited, Cut, LineEnd, Role, Side, State};
 use crate::transcript::recorder::{Recorder, Seen};
 
@@ -408,7 +408,7 @@ impl Engine {
         if !self.is_late_told && tracker.state() == State::Greeting && quiet >= GREETING_LATE {
             self.is_late_told = true;
             if !tracker.is_tls() {
-                self.watcher.told(News::Silent(mistake::silent()));
+                self.watcher.told(News::Silent(wrong_service::silent()));
             }
         }
         if let Some(limit) = self.waits.reply
@@ -528,7 +528,7 @@ impl Engine {
         let is_clear = !self.recorder.tracker().is_tls();
         let is_silent = !is_greeted && self.first.is_some() && !self.is_late_told;
         if is_silent && is_clear && ending.is_closed_by_peer() {
-            self.watcher.told(News::Silent(mistake::silent()));
+            self.watcher.told(News::Silent(wrong_service::silent()));
         }
         self.shared.has_ended.store(true, Ordering::Release);
         self.watcher.told(News::Ended(ending.clone()));

@@ -3,7 +3,7 @@
 
 use super::Standing;
 use crate::base::service::Service;
-use crate::net::mistake::Mistake;
+use crate::net::wrong_service::Mistake;
 use crate::pop3::command::Effect;
 use crate::pop3::tracker::{Sent, Status};
 use crate::transcript::recorder::Seen;

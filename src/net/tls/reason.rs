@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use tls_parser::TlsAlertDescription;
 
-use super::{Certificate, TlsError, TlsSettings, mistake};
+use super::{Certificate, TlsError, TlsSettings};
+use crate::net::wrong_service;
 
 /// What the library says, what we say, and what to do.
 const REASONS: &[(&str, &str, &str)] = &[
@@ -97,7 +98,7 @@ pub(in crate::net) fn hint(is_stls: bool) -> &'static str {
 
 /// The sentence for a handshake that failed with the library's `text` after `received` octets had come.
 pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool) -> TlsError {
-    if let Some(mistake) = mistake::in_tls(received, is_stls) {
+    if let Some(mistake) = wrong_service::in_tls(received, is_stls) {
         return mistake.into();
     }
     for (sign, what, hint) in REASONS {

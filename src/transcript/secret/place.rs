@@ -1,6 +1,7 @@
 //! Where the secret of a client line stands.
 
 use super::line::HOLE;
+use crate::base::edit_distance::typing_errors;
 use crate::base::escape::is_hidden;
 use crate::pop3::command::{Command, Kind, Words};
 use crate::pop3::tracker::Role;
@@ -285,29 +286,4 @@ fn slip(verb: &[u8]) -> Option<(&'static Command, &'static str, Option<usize>)> 
     let nearest = others.map(errors).min().unwrap_or(usize::MAX);
     let is_slip = errors(row) <= 2 && errors(row) <= nearest;
     is_slip.then_some((row, hole, None))
-}
-
-/// How many octets must be put in, left out, changed or swapped with their neighbour to make `b` of `a`.
-#[must_use]
-pub fn typing_errors(a: &[u8], b: &[u8]) -> usize {
-    if a.len().abs_diff(b.len()) > 2 {
-        return usize::MAX;
-    }
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let cost = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX - 9);
-            let mut best = (cost(&last, j) + usize::from(x != y))
-                .min(cost(&last, j + 1) + 1)
-                .min(cost(&row, j) + 1);
-            if j > 0 && i > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x) {
-                best = best.min(cost(&before_last, j - 1) + 1);
-            }
-            row.push(best);
-        }
-        before_last = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or(usize::MAX)
 }

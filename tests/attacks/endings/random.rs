@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
 use poptalk::modes::check;
-use poptalk::modes::serve::{ServeEvent, ServeOptions, Serving};
+use poptalk::modes::serve::{ServeEvent, ServeOptions, Server};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -143,7 +143,7 @@ fn play(program: Program, signal: Signal, dice: &mut Dice) {
     let scene = Scene::new();
     let logs = scene.home.path().join("logs").display().to_string();
     let (tell, ended) = mpsc::channel();
-    let serving = Serving::start(ServeOptions::default(), move |event: ServeEvent| {
+    let serving = Server::start(ServeOptions::default(), move |event: ServeEvent| {
         let _ = tell.send(event);
     });
     let serving = serving.unwrap();
@@ -212,7 +212,7 @@ fn play(program: Program, signal: Signal, dice: &mut Dice) {
 /// Closes the terminal of a console.
 fn hang_up(dice: &mut Dice) {
     let scene = Scene::new();
-    let serving = Serving::start(ServeOptions::default(), |_| {}).unwrap();
+    let serving = Server::start(ServeOptions::default(), |_| {}).unwrap();
     let pair = native_pty_system().openpty(PtySize::default()).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_poptalk"));
     command.arg(serving.address().to_string());

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
 use poptalk::modes::proxy::ProxyOptions;
-use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Server};
 use poptalk::servers::Account;
 use poptalk::transcript::file::LogPlace;
 
@@ -238,7 +238,7 @@ fn through_the_proxy_and_at_the_server() {
         log: LogPlace::Path(home.path().to_owned()),
         ..ServeOptions::default()
     };
-    let serving = Serving::start(options, |_| {}).unwrap();
+    let serving = Server::start(options, |_| {}).unwrap();
     for (number, way) in on_the_wire() {
         let secret = secret(number);
         let lines = [

@@ -191,7 +191,7 @@ fn a_given_certificate_is_the_one_that_is_shown() {
     let pem = builder.build().to_pem().unwrap();
     let given = |key: Vec<u8>| ServeOptions {
         tls_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
-        certificate: Certificate::Given {
+        certificate: ServerCertificate::Given {
             certificate: pem.clone(),
             key,
         },
@@ -211,6 +211,6 @@ fn a_given_certificate_is_the_one_that_is_shown() {
     let other = openssl::rsa::Rsa::generate(2048).unwrap();
     let other = openssl::pkey::PKey::from_rsa(other).unwrap();
     let options = given(other.private_key_to_pem_pkcs8().unwrap());
-    let error = Serving::start(options, |_| ()).unwrap_err().to_string();
+    let error = Server::start(options, |_| ()).unwrap_err().to_string();
     assert_eq!(error, "no TLS with this certificate: key values mismatch");
 }

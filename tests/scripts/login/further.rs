@@ -2,10 +2,10 @@
 
 use std::process::{Output, Stdio};
 
-use poptalk::modes::serve::{ServeOptions, Serving};
+use poptalk::modes::serve::{ServeOptions, Server};
 use poptalk::servers::fault;
 
-use super::{SECRET, Server};
+use super::{LoginServer, SECRET};
 use crate::support::terminal::Terminal;
 use crate::support::{Home, Peer, serve, text};
 
@@ -175,10 +175,10 @@ fn a_server_that_had_the_password_itself_gets_no_more_logins() {
 }
 
 /// A practice server that offers the forms of SCRAM with a binding, and refuses them.
-fn without_plus() -> Server {
-    Server::with(ServeOptions {
+fn without_plus() -> LoginServer {
+    LoginServer::with(ServeOptions {
         faults: vec![fault::named("scram-plus-refused").unwrap()],
-        ..Server::options(None)
+        ..LoginServer::options(None)
     })
 }
 
@@ -206,9 +206,9 @@ fn a_refused_binding_is_followed_by_the_same_mechanism_without_it() {
 // Seen: Dovecot 2.3 with passwords in SHA512-CRYPT lists SCRAM and CRAM-MD5, and can do neither.
 #[test]
 fn the_third_try_needs_no_form_of_the_password_at_the_server() {
-    let server = Server::with(ServeOptions {
+    let server = LoginServer::with(ServeOptions {
         faults: vec![fault::named("digests-refused").unwrap()],
-        ..Server::options(None)
+        ..LoginServer::options(None)
     });
     let (output, home) = server.run("stls", &["--login"], &["stat", "quit"], SECRET);
     let words = text(&output.stderr);
@@ -295,7 +295,7 @@ fn a_person_is_warned_before_the_password_goes_out_in_cleartext() {
 
 #[test]
 fn the_timestamp_of_before_tls_is_void() {
-    let server = Server::new(None);
+    let server = LoginServer::new(None);
     let (output, _) = server.run("stls", &[], &[":apop", "quit"], SECRET);
     let words = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{words}");
@@ -303,7 +303,7 @@ fn the_timestamp_of_before_tls_is_void() {
     // A server without a timestamp never had one.
     let (_, _, words) = log_in(&["-c:apop"], talk("+OK ready\r\n", without_apop));
     assert!(!words.contains("void"), "{words}");
-    let serving = Serving::start(ServeOptions::default(), |_| {}).unwrap();
+    let serving = Server::start(ServeOptions::default(), |_| {}).unwrap();
     let home = Home::new();
     let output = run(
         &home,

@@ -9,16 +9,16 @@ use super::*;
 const KINDS: [&str; 3] = ["clear", "stls", "tls"];
 
 /// The practice server with all that it offers.
-fn practice() -> Serving {
+fn practice() -> Server {
     let options = ServeOptions {
         tls_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
         ..ServeOptions::default()
     };
-    Serving::start(options, |_| {}).unwrap()
+    Server::start(options, |_| {}).unwrap()
 }
 
 /// A proxy whose leg to the server is of this kind.
-fn before(server: &Serving, kind: &str) -> Proxied {
+fn before(server: &Server, kind: &str) -> Proxied {
     let address = match kind {
         "tls" => server.tls_address().unwrap(),
         _ => server.address(),

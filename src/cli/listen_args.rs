@@ -11,33 +11,30 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::base::edit_distance::nearest;
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
 use crate::base::io_error::plain;
 use crate::base::say;
 use crate::base::stdio;
-use crate::modes::serve::{Certificate, ServeEvent, Serving};
+use crate::modes::serve::{ServeEvent, Server};
+use crate::net::server_certificate::ServerCertificate;
 use crate::servers::fault::{self, Fault};
 use crate::transcript::file::LogPlace;
-use crate::transcript::secret::typing_errors;
 
 /// How soon an interrupt is noticed.
-const GLANCE: Duration = Duration::from_millis(100);
+pub(super) const GLANCE: Duration = Duration::from_millis(100);
 
 /// How long after an interrupt the same line may wait for a reader.
 const UNREAD: Duration = Duration::from_secs(1);
-
-/// What went wrong, and what to do.
-pub(super) type Failure = (String, Option<&'static str>);
 
 /// The fault of a name.
 pub(super) fn fault(name: &str) -> Result<&'static Fault, String> {
     if let Some(fault) = fault::named(name) {
         return Ok(fault);
     }
-    let mut names = fault::all().map(|fault| fault.name);
-    let meant = names.find(|known| typing_errors(known.as_bytes(), name.as_bytes()) <= 2);
-    let meant = meant.map_or_else(
+    let meant = nearest(name, fault::all().map(|fault| fault.name)).map_or_else(
         || "`poptalk serve --list-faults` names them all".to_owned(),
         |meant| format!("did you mean `{meant}`?"),
     );
@@ -65,23 +62,23 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, &'static str> {
 }
 
 /// True once the program is to end.
-pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Error> {
     let is_interrupted = Arc::new(AtomicBool::new(false));
     catch(&is_interrupted)?;
     Ok(is_interrupted)
 }
 
 /// Sets a flag at an interrupt, from now on. To be called when all files are open: a FIFO among them can wait for ever.
-pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
+pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Error> {
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(is_interrupted))
-            .map_err(|error| (plain(&error), None))?;
+            .map_err(|error| Error::usage(plain(&error)))?;
     }
     let is_interrupted = Arc::clone(is_interrupted);
     let watch = thread::Builder::new().name("signals".to_owned());
     watch
         .spawn(move || end_unread(&is_interrupted))
-        .map_err(|error| (plain(&error), None))?;
+        .map_err(|error| Error::usage(plain(&error)))?;
     Ok(())
 }
 
@@ -112,10 +109,10 @@ pub(super) fn connections(text: &str) -> Result<usize, &'static str> {
 }
 
 /// The file of an option.
-pub(super) fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn read(option: &str, path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|error| {
-        let what = format!("{option} {}: {}", path.display(), plain(&error));
-        (what, Some("give a file in PEM form"))
+        Error::about(format_args!("{option} {}", path.display()), &error)
+            .with_hint("give a file in PEM form")
     })
 }
 
@@ -123,41 +120,58 @@ pub(super) fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
 pub(super) fn certificate(
     cert: (&str, Option<&PathBuf>),
     key: (&str, Option<&PathBuf>),
-) -> Result<Certificate, Failure> {
+) -> Result<ServerCertificate, Error> {
     match (cert, key) {
-        ((cert_option, Some(cert)), (key_option, Some(key))) => Ok(Certificate::Given {
+        ((cert_option, Some(cert)), (key_option, Some(key))) => Ok(ServerCertificate::Given {
             certificate: read(cert_option, cert)?,
             key: read(key_option, key)?,
         }),
-        _ => Ok(Certificate::default()),
+        _ => Ok(ServerCertificate::default()),
     }
 }
 
 /// The folder of `--log`, made when it is not there.
-pub(super) fn folder(path: &Path) -> Result<LogPlace, Failure> {
+pub(super) fn folder(path: &Path) -> Result<LogPlace, Error> {
     files::make_folder(path).map_err(|error| {
-        let what = format!("--log {}: {}", path.display(), plain(&error));
-        (what, Some("name a folder that can be written to"))
+        Error::about(format_args!("--log {}", path.display()), &error)
+            .with_hint("name a folder that can be written to")
     })?;
     Ok(LogPlace::Folder(path.to_owned()))
 }
 
 /// Writes the certificate to the file of `--cert-out`.
-pub(super) fn write_certificate(path: Option<&PathBuf>, serving: &Serving) -> Result<(), Failure> {
+pub(super) fn write_certificate(path: Option<&PathBuf>, pem: Option<&str>) -> Result<(), Error> {
     let Some(path) = path else {
         return Ok(());
     };
-    let pem = serving.certificate_pem().unwrap_or_default();
     files::make_folder_of(path)
-        .and_then(|()| std::fs::write(path, pem))
+        .and_then(|()| std::fs::write(path, pem.unwrap_or_default()))
         .map_err(|error| {
-            let what = format!("--cert-out {}: {}", path.display(), plain(&error));
-            (what, Some("give a file that can be written"))
+            Error::about(format_args!("--cert-out {}", path.display()), &error)
+                .with_hint("give a file that can be written")
         })
 }
 
+/// Says where it listens and what it is.
+///
+/// Errors: there is nobody to read it.
+pub(super) fn announce(
+    address: SocketAddr,
+    tls_address: Option<SocketAddr>,
+    what: &str,
+) -> io::Result<()> {
+    tell_reach([Some(address), tls_address]);
+    let tls = tls_address.map_or_else(String::new, |address| format!(" tls {address}"));
+    print(&format!("ready {address}{tls} {what}"))
+}
+
+/// Whether the program is to end: it was interrupted, or nobody reads what it prints.
+pub(super) fn is_over(is_interrupted: &AtomicBool) -> bool {
+    is_interrupted.load(Ordering::SeqCst) || stdio::has_lost_reader()
+}
+
 /// Says loudly that others than this machine can connect, where they can.
-pub(super) fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
+fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
     for address in addresses.into_iter().flatten() {
         if !address.ip().to_canonical().is_loopback() {
             say::warning(&format!(
@@ -171,24 +185,20 @@ pub(super) fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
 /// Prints where the server listens and what it is, and a line for each connection, until the program is to end or nobody reads
 /// the lines; returns the exit code.
 pub(super) fn tell(
-    serving: Serving,
+    server: Server,
     what: &str,
     events: &Receiver<ServeEvent>,
     is_interrupted: &AtomicBool,
 ) -> Exit {
-    tell_reach([Some(serving.address()), serving.tls_address()]);
-    let tls = serving.tls_address();
-    let tls = tls.map_or_else(String::new, |address| format!(" tls {address}"));
-    let mut printed = print(&format!("ready {}{tls} {what}", serving.address()));
-    let is_over = || is_interrupted.load(Ordering::SeqCst) || stdio::has_lost_reader();
-    while printed.is_ok() && !is_over() {
+    let mut printed = announce(server.address(), server.tls_address(), what);
+    while printed.is_ok() && !is_over(is_interrupted) {
         match events.recv_timeout(GLANCE) {
             Ok(event) => printed = print(&event.to_string()),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    let is_whole = serving.stop();
+    let is_whole = server.stop();
     // What was open is told as well.
     for event in events {
         printed = printed.and_then(|()| print(&event.to_string()));

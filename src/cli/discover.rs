@@ -4,9 +4,10 @@ use std::io::BufRead;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::say;
-use crate::net::dns::{self, DnsError};
+use crate::net::dns;
 use crate::net::srv::{self, Answer, Record, Service};
 use crate::net::target::Target;
 use crate::net::upstream_proxy::Proxy;
@@ -47,36 +48,33 @@ pub(super) struct Found {
 
 /// Looks for the servers, and tells what was found and what it is worth.
 ///
-/// Errors: there is none, or the person does not want it; that was told already.
-pub(super) fn find(search: &Search<'_>) -> Result<Found, Exit> {
+/// Returns None when the person does not want it.
+///
+/// Errors: there is none.
+pub(super) fn find(search: &Search<'_>) -> Result<Option<Found>, Error> {
     let domain = srv::domain(search.address).map_err(|why| {
-        let what = format!("no HOST, and none can be looked up: {why}");
-        say::error(&what, Some(HINT));
-        Exit::Usage
+        Error::usage(format!("no HOST, and none can be looked up: {why}")).with_hint(HINT)
     })?;
-    let tell = |error: DnsError| {
-        say::error(&error.what, Some(&error.hint));
-        Exit::NoConnection
-    };
     let servers = match search.dns {
         Some(server) => vec![server],
         None if search.proxy.is_some() => {
-            say::error(
-                "the look-up of the server would go around the proxy",
-                Some("give HOST, or --dns ADDRESS: that one is asked through the proxy"),
+            return Err(
+                Error::usage("the look-up of the server would go around the proxy")
+                    .with_hint("give HOST, or --dns ADDRESS: that one is asked through the proxy"),
             );
-            return Err(Exit::Usage);
         }
-        None => dns::servers().map_err(tell)?,
+        None => dns::servers()?,
     };
     let mut refused = Vec::new();
     for service in search.services {
         let name = service.name(&domain);
-        let answer = dns::ask(&servers, &name, search.wait, search.proxy).map_err(tell)?;
+        let answer = dns::ask(&servers, &name, search.wait, search.proxy)?;
         match answer {
             Answer::Records(records) => {
                 let ordered = srv::order(records, &mut dns::chance);
-                return choose(search, *service, &domain, ordered);
+                if let [first, ..] = ordered.as_slice() {
+                    return Ok(choose(search, *service, &domain, first, &ordered));
+                }
             }
             Answer::NotOffered => refused.push(*service),
             Answer::Nothing | Answer::Truncated => {}
@@ -96,8 +94,9 @@ pub(super) fn find(search: &Search<'_>) -> Result<Found, Exit> {
             ways.join(", nor ")
         )
     };
-    say::error(&what, Some(HINT));
-    Err(Exit::NoConnection)
+    Err(Error::usage(what)
+        .with_hint(HINT)
+        .with_exit(Exit::NoConnection))
 }
 
 const HINT: &str =
@@ -115,19 +114,16 @@ fn choose(
     search: &Search<'_>,
     service: Service,
     domain: &str,
-    records: Vec<Record>,
-) -> Result<Found, Exit> {
-    let targets: Vec<Target> = records
-        .iter()
-        .map(|record| Target {
-            host: record.target.clone(),
-            port: record.port,
-            is_tls: service == Service::Pop3s,
-        })
-        .collect();
-    let (Some(first), Some(target)) = (records.first(), targets.first().cloned()) else {
-        return Err(Exit::NoConnection);
+    first: &Record,
+    records: &[Record],
+) -> Option<Found> {
+    let of_record = |record: &Record| Target {
+        host: record.target.clone(),
+        port: record.port,
+        is_tls: service == Service::Pop3s,
     };
+    let targets: Vec<Target> = records.iter().map(of_record).collect();
+    let target = of_record(first);
     let name = service.name(domain);
     let why = match (targets.len(), service) {
         (1, Service::Pop3s) => "TLS from the first octet".to_owned(),
@@ -150,8 +146,7 @@ fn choose(
         None => names.extend(targets.iter().map(|target| target.host.clone())),
         Some(outside) if search.has_person => {
             if !may_leave(outside, domain) {
-                say::note("not connected");
-                return Err(Exit::Usage);
+                return None;
             }
             names.extend(targets.iter().map(|target| target.host.clone()));
         }
@@ -169,7 +164,7 @@ fn choose(
         "DNS was asked without DNSSEC, so the certificate must be for {}",
         shown.join(" or ")
     ));
-    Ok(Found {
+    Some(Found {
         event: format!(
             "found {target} by {name} SRV, priority {}, weight {}, DNS without DNSSEC",
             first.priority, first.weight

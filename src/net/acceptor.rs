@@ -20,8 +20,7 @@ use openssl::x509::extension::{
 use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::{X509, X509NameBuilder};
 
-use super::Certificate;
-use super::wire::Wire;
+use super::server_certificate::ServerCertificate;
 
 /// For how many days a certificate of our own is valid.
 const DAYS: u32 = 365;
@@ -41,14 +40,14 @@ impl Acceptor {
     ///
     /// Errors: the PEM can't be read, or the key is that of another certificate.
     pub(crate) fn new(
-        certificate: &Certificate,
+        certificate: &ServerCertificate,
         client_ca: Option<&[u8]>,
     ) -> Result<Option<(Self, String)>, String> {
         let made = match certificate {
-            Certificate::SelfSigned(names) => {
+            ServerCertificate::SelfSigned(names) => {
                 self_signed(names).map(|(leaf, key)| (vec![leaf], key))
             }
-            Certificate::Given { certificate, key } => given(certificate, key),
+            ServerCertificate::Given { certificate, key } => given(certificate, key),
         };
         made.and_then(|(chain, key)| with(&chain, &key, client_ca))
             .map(Some)
@@ -56,15 +55,15 @@ impl Acceptor {
     }
 
     /// The `tls-server-end-point` of the certificate (RFC 5929 §4).
-    pub(super) fn end_point(&self) -> Option<Vec<u8>> {
+    pub(crate) fn end_point(&self) -> Option<Vec<u8>> {
         self.end_point.clone()
     }
 
     /// Does the handshake. On a socket that does not block, `wait` is called each time when it can't go on.
     ///
     /// Errors: why it failed; the connection is closed then.
-    pub(super) fn accept(&self, wire: Wire) -> Result<Inside<Wire>, String> {
-        match self.begin(wire) {
+    pub(crate) fn accept<S: Read + Write>(&self, stream: S) -> Result<Inside<S>, String> {
+        match self.begin(stream) {
             Handshake::Done(inside) => Ok(inside),
             Handshake::Waiting(_) => Err("not done in time".to_owned()),
             Handshake::Failed(why) => Err(why),
@@ -245,7 +244,7 @@ impl<S: Read + Write> Inside<S> {
 
     /// The names in the client's certificate: the common name, and what stands before the `@` of its mail addresses. Empty
     /// where there is none; one that is not trusted was refused in the handshake.
-    pub(super) fn client_names(&self) -> Vec<String> {
+    pub(crate) fn client_names(&self) -> Vec<String> {
         let Some(certificate) = self.0.ssl().peer_certificate() else {
             return Vec::new();
         };

@@ -4,8 +4,7 @@ use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::marker::PhantomData;
 
-use super::Certificate;
-use super::wire::Wire;
+use super::server_certificate::ServerCertificate;
 
 /// There is none.
 pub(crate) enum Acceptor {}
@@ -14,15 +13,18 @@ impl Acceptor {
     /// None: there is no TLS.
     ///
     /// Errors: never.
-    pub(crate) fn new(_: &Certificate, _: Option<&[u8]>) -> Result<Option<(Self, String)>, String> {
+    pub(crate) fn new(
+        _: &ServerCertificate,
+        _: Option<&[u8]>,
+    ) -> Result<Option<(Self, String)>, String> {
         Ok(None)
     }
 
-    pub(super) fn end_point(&self) -> Option<Vec<u8>> {
+    pub(crate) fn end_point(&self) -> Option<Vec<u8>> {
         match *self {}
     }
 
-    pub(super) fn accept(&self, _: Wire) -> Result<Inside<Wire>, String> {
+    pub(crate) fn accept<S>(&self, _: S) -> Result<Inside<S>, String> {
         match *self {}
     }
 
@@ -56,7 +58,7 @@ impl<S> Inside<S> {
         match self.0 {}
     }
 
-    pub(super) fn client_names(&self) -> Vec<String> {
+    pub(crate) fn client_names(&self) -> Vec<String> {
         match self.0 {}
     }
 

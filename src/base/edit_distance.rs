@@ -1,0 +1,63 @@
+//! How far one word is from another, in typing errors.
+
+/// The most typing errors at which a word is still taken for another.
+const NEAR: usize = 2;
+
+/// Returns the name that was meant by a word that is none of them, in any case: the one with the fewest typing errors, two at most.
+pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_ascii_lowercase();
+    let errors = |name: &&str| typing_errors(word.as_bytes(), name.to_ascii_lowercase().as_bytes());
+    names.min_by_key(errors).filter(|name| errors(name) <= NEAR)
+}
+
+/// How many octets must be put in, left out, changed or swapped with their neighbour to make `b` of `a`.
+#[must_use]
+pub fn typing_errors(a: &[u8], b: &[u8]) -> usize {
+    if a.len().abs_diff(b.len()) > 2 {
+        return usize::MAX;
+    }
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let cost = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX - 9);
+            let mut best = (cost(&last, j) + usize::from(x != y))
+                .min(cost(&last, j + 1) + 1)
+                .min(cost(&row, j) + 1);
+            if j > 0 && i > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x) {
+                best = best.min(cost(&before_last, j - 1) + 1);
+            }
+            row.push(best);
+        }
+        before_last = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_put_in_left_out_changed_or_swapped_are_one_error_each() {
+        for (typed, errors) in [
+            ("retr", 0),
+            ("rert", 1),
+            ("ret", 1),
+            ("rretr", 1),
+            ("top", 3),
+        ] {
+            assert_eq!(typing_errors(typed.as_bytes(), b"retr"), errors, "{typed}");
+        }
+        assert!(typing_errors(b"r", b"retr") > NEAR);
+    }
+
+    #[test]
+    fn the_nearest_name_is_meant() {
+        let names = ["check", "connect", "serve"];
+        assert_eq!(nearest("Chekc", names.into_iter()), Some("check"));
+        assert_eq!(nearest("swerve", names.into_iter()), Some("serve"));
+        assert_eq!(nearest("mail", names.into_iter()), None);
+    }
+}

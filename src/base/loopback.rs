@@ -1,0 +1,12 @@
+//! Whether a host is this machine.
+
+use std::net::IpAddr;
+
+/// Whether a host, as a person names it, is this machine.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
