@@ -103,9 +103,9 @@ pub(super) fn is_spared(pieces: &[Piece], heard: &Heard) -> bool {
     let number = words.next().and_then(|word| std::str::from_utf8(word).ok());
     let number = number.and_then(|word| word.parse::<u64>().ok());
     match (verb, number) {
-        (b"CAPA", _) => heard.is_capa_refused,
+        (b"CAPA", _) => heard.session.is_capa_refused,
         (b"RETR" | b"TOP" | b"LIST" | b"UIDL", Some(number)) => {
-            (2..=FETCHED_MAX).contains(&number) && !heard.learnt.messages.contains(&number)
+            (2..=FETCHED_MAX).contains(&number) && !heard.session.has_message(number)
         }
         _ => false,
     }

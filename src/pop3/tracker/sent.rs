@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::Status;
 use crate::pop3::command::{Command, Effect, Kind, ONE_STEP_MECHANISMS, Shape, Words};
 
 /// The most octets of the verb, and of the arguments, that are remembered.
@@ -134,7 +135,19 @@ impl Sent {
         self.has_credentials = response.has_credentials;
     }
 
-    pub(crate) fn effect(&self) -> Effect {
+    /// Returns what this reply changes for the session.
+    #[must_use]
+    pub fn outcome(&self, status: Status) -> Effect {
+        if status == Status::Positive && !self.lacks_credentials() {
+            self.effect()
+        } else {
+            Effect::Nothing
+        }
+    }
+
+    /// Returns what a positive reply would change.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
         match self.command {
             // The bare AUTH only lists mechanisms.
             Some(row) if row.effect == Effect::Login && self.shape == Shape::Multi => {
