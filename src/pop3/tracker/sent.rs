@@ -69,6 +69,17 @@ impl Sent {
         }
     }
 
+    /// Reads a command from a client line (octets without line end), by the table alone.
+    #[must_use]
+    pub fn read(line: &[u8]) -> Self {
+        Self::of_line(line, &HashMap::new())
+    }
+
+    /// Takes the client's answer to a challenge (octets without line end); `*` cancels the exchange (RFC 5034 §4).
+    pub fn take_answer(&mut self, line: &[u8]) {
+        self.take_response(&Self::response(line == b"*"));
+    }
+
     /// A SASL response. `is_cancelled`: it is the `*` that ends the exchange (RFC 5034 §4).
     pub(super) fn response(is_cancelled: bool) -> Self {
         Self {
