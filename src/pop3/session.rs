@@ -88,12 +88,14 @@ impl SessionState {
             }
             Step::DataStarted(sent) => self.start_data(sent),
             Step::ReplyEnded(sent, status) => {
-                self.listing = Listing::None;
+                let listing = std::mem::take(&mut self.listing);
                 match sent {
-                    Some(sent) => self.answered(sent, status),
+                    Some(sent) => self.answered(sent, status, listing),
                     None => {
                         self.is_greeted = true;
-                        self.enter(State::Authorization);
+                        if matches!(self.state, None | Some(State::Greeting)) {
+                            self.enter(State::Authorization);
+                        }
                     }
                 }
             }
@@ -165,7 +167,7 @@ impl SessionState {
         })
     }
 
-    /// Takes the lines of a whole CAPA reply, read by somebody else.
+    /// Takes the lines of a whole CAPA reply, where they came by another way than as [`Step::Data`].
     pub fn announce(&mut self, lines: Vec<String>) {
         if let Some(place) = self.announced.get_mut(self.phase as usize) {
             *place = Some(lines);
@@ -271,7 +273,7 @@ impl SessionState {
         }
     }
 
-    fn answered(&mut self, sent: &Sent, status: Status) {
+    fn answered(&mut self, sent: &Sent, status: Status, listing: Listing) {
         let is_positive = status == Status::Positive;
         self.last = Some((sent.verb(), status));
         self.take_credentials(sent, is_positive);
@@ -287,8 +289,10 @@ impl SessionState {
             Effect::Quit => self.enter(State::Update),
             Effect::Tls => self.agree_tls(),
         }
+        if is_positive && listing == Listing::Capabilities {
+            self.announce(self.capabilities.clone());
+        }
         match (sent.command().map(|row| row.verb), is_positive) {
-            (Some("CAPA"), true) => self.announce(self.capabilities.clone()),
             (Some("CAPA"), false) => self.is_capa_refused |= status == Status::Negative,
             (Some("STAT"), true) if self.listed.is_empty() => self.count(),
             _ => {}

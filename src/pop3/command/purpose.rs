@@ -42,6 +42,13 @@ impl Command {
         self.args.is_empty()
     }
 
+    /// Whether a secret is among its arguments.
+    #[must_use]
+    pub fn takes_secret(&self) -> bool {
+        let mut args = self.args.iter();
+        args.any(|arg| matches!(arg.kind, Kind::Secret(_)))
+    }
+
     /// Whether a positive reply logs the client in; the bare AUTH, which only lists mechanisms, is not told apart here.
     #[must_use]
     pub fn logs_in(&self) -> bool {
@@ -87,6 +94,7 @@ mod tests {
             "LIST RETR DELE TOP UIDL *ENV XSENDER"
         );
         assert_eq!(verbs(Command::lists_messages), "LIST UIDL");
+        assert_eq!(verbs(Command::takes_secret), "PASS APOP AUTH");
         assert_eq!(verbs(Command::logs_in), "PASS APOP AUTH RPOP");
         assert_eq!(verbs(Command::names_user), "USER APOP RPOP");
         assert_eq!(verbs(Command::completes_user), "PASS RPOP");
