@@ -3,7 +3,7 @@
 //! # Rooms
 //!
 //! The folder is the layer: a room uses only itself and the rooms below it in this picture, and the files of a room import each
-//! other in one direction. `tests/layers.rs` reads both from the sources.
+//! other in one direction. `tests/docs/layers.rs` reads both from the sources.
 //!
 //! ```text
 //!   cli          one file a subcommand: arguments in, exit code out; the values that options take

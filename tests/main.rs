@@ -1,4 +1,4 @@
-//! All integration tests, as one program.
+//! All integration tests, as one program. Each folder says in its `mod.rs` what its modules try.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,50 +7,11 @@
     reason = "a test that meets the unexpected is to end there"
 )]
 
-mod captures;
-mod check;
-mod check_reports;
-mod clients;
-#[cfg(target_os = "linux")]
-mod crash;
-mod diff;
-mod docs;
-mod dovecot;
-mod endings;
-mod explain;
-mod faults;
-mod find;
-mod help;
-mod hostile;
-#[cfg(target_os = "linux")]
-mod hostile_clients;
-mod import;
-mod inetd;
-mod layers;
-mod learn;
-mod limits;
-mod lint;
-mod login;
-mod mail;
-#[cfg(unix)]
-mod mailbox;
-mod matrix;
-mod no_starttls;
-mod not_a_yes;
-mod output_paths;
-mod practice;
-mod proxy;
-mod pty;
-mod real;
-mod replay;
-mod schemas;
-mod scripts;
-mod secrets;
-mod show;
-mod soak;
-mod streams;
-mod support;
-mod terminal;
-mod tls;
-mod tunnel;
-mod typing;
+mod attacks; // What strangers and accidents do to poptalk.
+mod console; // The console as a person uses it, in a pseudo-terminal, and what teaches.
+mod docs; // Documents, help, schemas, and the shape of the sources.
+mod real; // Programs that others wrote. Those that need one are ignored in a normal run.
+mod recordings; // Transcripts and what is made of them.
+mod scripts; // Lines from a file or a pipe, and how the program gets to the server.
+mod servers; // Our own servers, and `check` against them. The scripts that start real servers are here, too.
+mod support; // What all tests share.

@@ -1,7 +1,7 @@
 //! Standard output and standard error: everything that poptalk prints leaves through here.
 //!
 //! The reader of either stream may go away at any time. The macros of the standard library panic then, in whatever thread
-//! happens to print, so no other file uses them or the handles of the two streams (`tests/layers.rs` checks that). Only the
+//! happens to print, so no other file uses them or the handles of the two streams (`tests/docs/layers.rs` checks that). Only the
 //! line editor, which is another crate, writes to the terminal by itself.
 
 use std::io::{self, IsTerminal, StdoutLock, Write};

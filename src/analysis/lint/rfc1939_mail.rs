@@ -377,7 +377,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 1939 §7",
         says: "the lines of TOP are not negative",
-        hint: "harmless; the server takes a negative number for all",
+        hint: "harmless; the reply shows what the server makes of a negative number",
         also: &[],
         check: &[Check::Exchange(|ended, _| {
             let is_negative = ended.verb == "TOP"

@@ -98,7 +98,7 @@ pub(super) const RULES: &[Rule] = &[
     // RFC 5034 §4: nothing but base64 stands behind it.
     Rule {
         id: "sasl-plus-with-text",
-        level: Should,
+        level: Must,
         source: "RFC 5034 §4",
         says: "a challenge is base64 and nothing else",
         hint: "clients cancel here: the server must not send text in a challenge",

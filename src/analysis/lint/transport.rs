@@ -454,13 +454,13 @@ pub(super) const RULES: &[Rule] = &[
             (!is_other).then(|| ended.spot(format!("the reply took {} s", took / 1000)))
         })],
     },
-    // A server that slows failed logins down defends itself.
+    // Most servers slow all failed logins down. One that does so for existing users only gives their names away.
     Rule {
         id: "tarpit",
         level: Info,
         source: "seen: Dovecot, Courier",
         says: "a login that failed may be answered slowly",
-        hint: "a defence against guessing: wait",
+        hint: "wait before the next try; if only existing users are refused slowly, the delay gives their names away (check --timing measures it)",
         also: &[],
         check: &[Check::Exchange(|ended, _| {
             let is_login = ended.is(Command::logs_in) && ended.is_err();

@@ -342,7 +342,7 @@ fn tls_in_a_capture_is_counted_and_left_out() {
 }
 
 fn samples() -> Vec<(Format, Vec<u8>)> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/import");
     let mut samples = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -1,0 +1,290 @@
+//! Servers whose TLS is not to be trusted: each is refused with its own sentence, and `--insecure` goes on and says so.
+
+#![cfg(not(any(windows, target_vendor = "apple")))]
+
+mod each_client;
+mod handshakes;
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+
+use openssl::asn1::{Asn1Object, Asn1Time};
+use openssl::bn::BigNum;
+use openssl::hash::MessageDigest;
+use openssl::pkey::{PKey, Private};
+use openssl::rsa::Rsa;
+use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVersion};
+use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
+use openssl::x509::{X509, X509NameBuilder};
+
+use crate::support::{Home, LIMIT, text};
+
+/// A certificate with its key.
+pub(crate) struct Made {
+    pub(crate) certificate: X509,
+    pub(crate) key: PKey<Private>,
+}
+
+/// What is odd about a certificate.
+#[derive(Clone, Copy)]
+pub(crate) struct Odd {
+    /// The host name that it is for.
+    pub(crate) name: &'static str,
+    /// The SRV-ID that it has besides.
+    pub(crate) service: Option<&'static str>,
+    /// From and to when it is valid, in days from now.
+    pub(crate) days: (i64, i64),
+    pub(crate) digest: fn() -> MessageDigest,
+    pub(crate) is_authority: bool,
+    /// The name stands in the subject alone, as long ago.
+    pub(crate) is_old: bool,
+}
+
+pub(crate) const GOOD: Odd = Odd {
+    name: "localhost",
+    service: None,
+    days: (-1, 10),
+    digest: MessageDigest::sha256,
+    is_authority: false,
+    is_old: false,
+};
+
+pub(crate) const AUTHORITY: Odd = Odd {
+    name: "test authority",
+    is_authority: true,
+    ..GOOD
+};
+
+fn day(days: i64) -> Asn1Time {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    Asn1Time::from_unix(i64::try_from(now.as_secs()).unwrap() + days * 86_400).unwrap()
+}
+
+/// Makes a certificate, signed by `issuer` or by itself.
+pub(crate) fn make(odd: Odd, issuer: Option<&Made>) -> Made {
+    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+    let mut name = X509NameBuilder::new().unwrap();
+    name.append_entry_by_text("CN", odd.name).unwrap();
+    let name = name.build();
+    let mut builder = X509::builder().unwrap();
+    builder.set_version(2).unwrap();
+    let serial = BigNum::from_u32(u32::from(odd.is_authority) + 1).unwrap();
+    builder
+        .set_serial_number(&serial.to_asn1_integer().unwrap())
+        .unwrap();
+    builder.set_subject_name(&name).unwrap();
+    builder
+        .set_issuer_name(issuer.map_or(&name, |issuer| issuer.certificate.subject_name()))
+        .unwrap();
+    builder.set_pubkey(&key).unwrap();
+    builder.set_not_before(&day(odd.days.0)).unwrap();
+    builder.set_not_after(&day(odd.days.1)).unwrap();
+    if odd.is_authority {
+        builder
+            .append_extension(BasicConstraints::new().critical().ca().build().unwrap())
+            .unwrap();
+    } else if !odd.is_old {
+        let mut names = SubjectAlternativeName::new();
+        names.dns(odd.name);
+        if let Some(service) = odd.service {
+            // RFC 4985 §2: id-on-dnsSRV, an IA5String (0x16).
+            let id = Asn1Object::from_str("1.3.6.1.5.5.7.8.7").unwrap();
+            let length = u8::try_from(service.len()).unwrap();
+            names.other_name2(id, &[&[0x16, length], service.as_bytes()].concat());
+        }
+        let names = names.build(&builder.x509v3_context(None, None)).unwrap();
+        builder.append_extension(names).unwrap();
+    }
+    builder
+        .sign(issuer.map_or(&key, |issuer| &issuer.key), (odd.digest)())
+        .unwrap();
+    Made {
+        certificate: builder.build(),
+        key,
+    }
+}
+
+/// A server for some connections: TLS from the first octet, a greeting, and `+OK` to whatever comes.
+fn serve(made: Made, version: Option<SslVersion>, connections: usize) -> SocketAddr {
+    let mut context = SslContext::builder(SslMethod::tls_server()).unwrap();
+    // The old versions and digests that are to be refused by the other side.
+    context.set_cipher_list("DEFAULT:@SECLEVEL=0").unwrap();
+    context.set_certificate(&made.certificate).unwrap();
+    context.set_private_key(&made.key).unwrap();
+    context
+        .set_min_proto_version(Some(SslVersion::TLS1))
+        .unwrap();
+    context.set_max_proto_version(version).unwrap();
+    let context = context.build();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for _ in 0..connections {
+            let (socket, _) = listener.accept().unwrap();
+            socket.set_read_timeout(Some(LIMIT)).unwrap();
+            let mut stream = SslStream::new(Ssl::new(&context).unwrap(), socket).unwrap();
+            if stream.accept().is_err() {
+                continue;
+            }
+            let _ = stream.write_all(b"+OK ready\r\n");
+            let mut octets = [0; 100];
+            while matches!(stream.ssl_read(&mut octets), Ok(1..)) {
+                let _ = stream.write_all(b"+OK\r\n");
+            }
+        }
+    });
+    address
+}
+
+/// Connects to such a server strictly, then with `--insecure`; `told` is what is said of it, and `doubt` in the transcript.
+fn refused(
+    made: Made,
+    version: Option<SslVersion>,
+    ca: Option<&Made>,
+    told: &str,
+    doubt: Option<&str>,
+) {
+    let port = serve(made, version, 2).port().to_string();
+    let home = Home::new();
+    let file = home.path().join("ca.pem");
+    let mut args = vec!["localhost", port.as_str(), "--tls", "-c", "NOOP"];
+    if let Some(ca) = ca {
+        std::fs::write(&file, ca.certificate.to_pem().unwrap()).unwrap();
+        args.extend(["--ca", file.to_str().unwrap()]);
+    }
+    let strict = home.script(&[&args[..], &["--no-log"]].concat(), b"");
+    let words = text(&strict.stderr);
+    assert_eq!(strict.status.code(), Some(4), "{words}");
+    assert!(words.contains(told) && words.contains("hint: "), "{words}");
+    assert!(strict.stdout.is_empty());
+
+    let Some(doubt) = doubt else { return };
+    let log = home.path().join("log.pop3");
+    args.extend(["--insecure", "--log", log.to_str().unwrap()]);
+    let insecure = home.script(&args, b"");
+    let words = text(&insecure.stderr);
+    assert_eq!(insecure.status.code(), Some(0), "{words}");
+    assert!(
+        words.contains("NOT VERIFIED") && words.contains(doubt),
+        "{words}"
+    );
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(
+        log.contains(" unverified (") && log.contains(doubt),
+        "{log}"
+    );
+}
+
+#[test]
+fn an_expired_certificate() {
+    let ca = make(AUTHORITY, None);
+    let leaf = make(
+        Odd {
+            days: (-20, -2),
+            ..GOOD
+        },
+        Some(&ca),
+    );
+    refused(
+        leaf,
+        None,
+        Some(&ca),
+        "certificate has expired",
+        Some("certificate expired on"),
+    );
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_yet() {
+    let ca = make(AUTHORITY, None);
+    let leaf = make(
+        Odd {
+            days: (2, 20),
+            ..GOOD
+        },
+        Some(&ca),
+    );
+    refused(
+        leaf,
+        None,
+        Some(&ca),
+        "not valid yet",
+        Some("not valid before"),
+    );
+}
+
+#[test]
+fn a_certificate_signed_by_itself() {
+    refused(
+        make(GOOD, None),
+        None,
+        None,
+        "signed by itself",
+        Some("self-signed certificate"),
+    );
+}
+
+#[test]
+fn a_certificate_for_another_name() {
+    let ca = make(AUTHORITY, None);
+    let leaf = make(
+        Odd {
+            name: "pop.example.org",
+            ..GOOD
+        },
+        Some(&ca),
+    );
+    refused(
+        leaf,
+        None,
+        Some(&ca),
+        "for another name than `localhost`",
+        Some("not for `localhost`"),
+    );
+}
+
+#[test]
+fn a_certificate_of_an_authority_that_is_not_known() {
+    let leaf = make(GOOD, Some(&make(AUTHORITY, None)));
+    refused(
+        leaf,
+        None,
+        None,
+        "authority that signed the certificate is not known",
+        Some("local issuer"),
+    );
+}
+
+#[test]
+fn a_certificate_signed_with_sha_1() {
+    let ca = make(AUTHORITY, None);
+    let leaf = make(
+        Odd {
+            digest: MessageDigest::sha1,
+            ..GOOD
+        },
+        Some(&ca),
+    );
+    refused(
+        leaf,
+        None,
+        Some(&ca),
+        "no longer safe",
+        Some("no longer safe"),
+    );
+}
+
+#[test]
+fn a_server_that_knows_only_tls_1_0() {
+    let ca = make(AUTHORITY, None);
+    let leaf = make(GOOD, Some(&ca));
+    refused(
+        leaf,
+        Some(SslVersion::TLS1),
+        Some(&ca),
+        "TLS 1.2 or later",
+        None,
+    );
+}

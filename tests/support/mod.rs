@@ -1,0 +1,273 @@
+//! What the tests share: a home of their own, servers that are told what to say, and the program.
+
+pub(crate) mod terminal;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use poptalk::transcript::Transcript;
+
+/// The most that anything may take; reached only when something hangs.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// A home folder of the test's own.
+pub(crate) struct Home(tempfile::TempDir);
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The program, with nothing of the machine's settings.
+    pub(crate) fn poptalk(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_poptalk"));
+        command.args(args).env("HOME", self.path());
+        for name in [
+            "XDG_STATE_HOME",
+            "XDG_DATA_HOME",
+            "PAGER",
+            "NO_COLOR",
+            "POPTALK_PROXY_PASSWORD",
+        ] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs a script to its end.
+    pub(crate) fn script(&self, args: &[&str], input: &[u8]) -> Output {
+        let mut child = self
+            .poptalk(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        let feeder = std::thread::spawn(move || {
+            // The program may have enough before the end.
+            let _ = stdin.write_all(&input);
+        });
+        let output = child.wait_with_output().unwrap();
+        feeder.join().unwrap();
+        output
+    }
+
+    /// Every file below it.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    walk(&path, found)
+                } else {
+                    found.push(path)
+                }
+            }
+        }
+        let mut found = Vec::new();
+        walk(self.path(), &mut found);
+        found
+    }
+
+    /// The only transcript in it.
+    pub(crate) fn transcript(&self) -> Transcript {
+        let mut found = self.files();
+        found.retain(|path| path.extension().is_some_and(|ending| ending == "pop3"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        read(&found[0])
+    }
+}
+
+/// Reads a transcript.
+pub(crate) fn read(path: &Path) -> Transcript {
+    poptalk::transcript::text::parse(&std::fs::read(path).unwrap())
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A connection, seen from a server of the test's.
+pub(crate) struct Peer {
+    reader: BufReader<TcpStream>,
+    stream: TcpStream,
+}
+
+impl Peer {
+    /// Sends octets. The other side may be gone.
+    pub(crate) fn say(&mut self, octets: impl AsRef<[u8]>) {
+        let _ = self.stream.write_all(octets.as_ref());
+    }
+
+    /// The next line with its line end; empty at the end.
+    pub(crate) fn hear(&mut self) -> Vec<u8> {
+        let mut line = Vec::new();
+        let _ = self.reader.read_until(b'\n', &mut line);
+        line
+    }
+
+    /// Greets, and answers each line with `answer` until the client leaves; returns all that the client sent.
+    pub(crate) fn answer(&mut self, mut answer: impl FnMut(&str) -> String) -> Vec<u8> {
+        self.say("+OK ready\r\n");
+        let mut all = Vec::new();
+        loop {
+            let line = self.hear();
+            if line.is_empty() {
+                return all;
+            }
+            let said = answer(String::from_utf8_lossy(&line).trim_end());
+            all.extend_from_slice(&line);
+            self.say(said);
+        }
+    }
+
+    /// So many octets; fewer at the end.
+    pub(crate) fn take(&mut self, count: u64) -> Vec<u8> {
+        let mut octets = Vec::new();
+        let _ = self.reader.by_ref().take(count).read_to_end(&mut octets);
+        octets
+    }
+
+    /// Is one end of a pipe to this server from now on, until both have closed.
+    pub(crate) fn join(&mut self, server: SocketAddr) {
+        let mut there = TcpStream::connect(server).unwrap();
+        let (mut from, mut to) = (there.try_clone().unwrap(), self.stream.try_clone().unwrap());
+        let back = std::thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Write);
+        });
+        let _ = std::io::copy(&mut self.reader, &mut there);
+        let _ = there.shutdown(Shutdown::Write);
+        let _ = back.join();
+    }
+
+    /// What is still to come, up to the end.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        let _ = self.reader.read_to_end(&mut rest);
+        rest
+    }
+
+    /// The socket.
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+/// A server that was started; it gives what its talk gave.
+pub(crate) struct Serving<T>(Receiver<T>);
+
+impl<T> Serving<T> {
+    /// Waits for the talk to end, or for the next one.
+    pub(crate) fn join(&self) -> Result<T, RecvTimeoutError> {
+        self.0.recv_timeout(LIMIT)
+    }
+
+    /// What the next talk gave, where it ends within a moment.
+    pub(crate) fn next_within(&self, moment: Duration) -> Option<T> {
+        self.0.recv_timeout(moment).ok()
+    }
+}
+
+/// A server for one connection, on a free port of the loopback.
+pub(crate) fn serve<T: Send + 'static>(
+    talk: impl FnOnce(&mut Peer) -> T + Send + 'static,
+) -> (SocketAddr, Serving<T>) {
+    let mut talk = Some(talk);
+    serve_each(1, move |peer| talk.take().unwrap()(peer))
+}
+
+/// A server for some connections, one after the other, on a free port of the loopback; it gives what each talk gave.
+pub(crate) fn serve_each<T: Send + 'static>(
+    connections: usize,
+    mut talk: impl FnMut(&mut Peer) -> T + Send + 'static,
+) -> (SocketAddr, Serving<T>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, result) = mpsc::channel();
+    std::thread::spawn(move || {
+        for _ in 0..connections {
+            let (stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            let reader = BufReader::new(stream.try_clone().unwrap());
+            // A test that does not wait for the end has gone.
+            let _ = sender.send(talk(&mut Peer { reader, stream }));
+        }
+    });
+    (address, Serving(result))
+}
+
+/// The text of octets, for messages.
+pub(crate) fn text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
+}
+
+/// Numbers that look random and are the same in every run (xorshift).
+pub(crate) struct Dice(u64);
+
+impl Default for Dice {
+    fn default() -> Self {
+        Self(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+impl Dice {
+    /// A number below `sides`.
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as usize % sides
+    }
+
+    /// Any octet.
+    pub(crate) fn octet(&mut self) -> u8 {
+        self.roll(256) as u8
+    }
+}
+
+/// The address that a server of ours tells, and what it goes on to print.
+fn told(server: &mut Child) -> (String, BufReader<ChildStdout>) {
+    let mut out = BufReader::new(server.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    (line.split(' ').nth(1).unwrap().to_owned(), out)
+}
+
+fn spawned(server: &mut Command) -> Child {
+    let server = server.stdin(Stdio::null()).stdout(Stdio::piped());
+    server.stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Starts a server of ours: it, its address, and what it goes on to print.
+pub(crate) fn listening(server: &mut Command) -> (Child, String, BufReader<ChildStdout>) {
+    let mut server = spawned(server);
+    let (address, out) = told(&mut server);
+    (server, address, out)
+}
+
+/// The same, where nobody reads what it prints.
+pub(crate) fn started(server: &mut Command) -> (Child, String) {
+    ready(spawned(server))
+}
+
+/// Asks a server of ours to end, as a service manager does.
+#[cfg(unix)]
+pub(crate) fn terminate(server: &Child) {
+    let killed = Command::new("kill").arg(server.id().to_string()).status();
+    assert!(killed.unwrap().success());
+}
+
+/// The address of a server that was started. It is to have somebody to print to all the same.
+pub(crate) fn ready(mut server: Child) -> (Child, String) {
+    let (address, mut out) = told(&mut server);
+    std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
+    (server, address)
+}
