@@ -207,8 +207,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "a server that does not announce PIPELINING may lose what is sent ahead: the client must wait for each reply",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_ahead = is_ahead(ended, known)
-                && !matches!(known.last.as_ref()?.verb, "STLS" | "AUTH" | "QUIT");
+            let is_ahead = is_ahead(ended, known) && !known.last.as_ref()?.is(|row| !row.pipelines);
             let announced = known.announces("PIPELINING");
             let is_fine = ended.exchange.status.is_some() && announced == Some(false);
             let is_gone = is_dropped(ended, known) && announced != Some(true);

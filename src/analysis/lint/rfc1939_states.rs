@@ -156,8 +156,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "every server has these commands: the server's log says why they fail",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_required =
-                matches!(ended.verb, "STAT" | "LIST" | "NOOP" | "RSET") && !ended.has_arguments();
+            let is_required = ended.is(Command::works_in_any_maildrop) && !ended.has_arguments();
             let is_trouble = ended.code().is_some_and(|code| code.starts_with("SYS"));
             let is_lower = ended.command.iter().any(u8::is_ascii_lowercase);
             let is_broken =
@@ -190,10 +189,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server stores passwords as hashes only: it should not show a timestamp",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_login =
-                matches!(ended.verb, "PASS" | "AUTH") && ended.is_ok() && !known.is_transaction();
+            let is_login = ended.is(Command::logs_in) && ended.is_ok() && !known.is_transaction();
             ended.when(
-                is_login && known.is_apop_refused,
+                is_login && ended.verb != "APOP" && known.is_apop_refused,
                 "APOP was refused, and this login works",
             )
         })],
@@ -348,7 +346,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "harmless; it hides mistakes of clients",
         also: &[],
         check: &[Check::Exchange(|ended, _| {
-            let is_message = matches!(ended.verb, "LIST" | "RETR" | "DELE" | "UIDL");
+            let is_message = ended.is(|row| row.names_message() && row.args.len() == 1);
             let mut words = ended.arguments();
             let is_garbage =
                 words.next().is_some_and(|word| number(word).is_none()) || words.next().is_some();

@@ -56,7 +56,10 @@ fn speaks_of_name(text: &[u8]) -> bool {
 }
 
 fn is_behind_login(known: &Known) -> bool {
-    known.is_behind("PASS") || known.is_behind("AUTH") || known.is_behind("APOP")
+    known
+        .last
+        .as_ref()
+        .is_some_and(|last| last.is(Command::logs_in))
 }
 
 pub(super) const RULES: &[Rule] = &[

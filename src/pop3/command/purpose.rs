@@ -36,6 +36,14 @@ impl Command {
         self.names_message() && self.data == Data::Listing
     }
 
+    /// Whether every server does it without arguments, whatever is in the maildrop.
+    #[must_use]
+    pub fn works_in_any_maildrop(&self) -> bool {
+        self.standing == Standing::Required
+            && self.states == States::TRANSACTION
+            && self.args.iter().all(|arg| arg.optional)
+    }
+
     /// Whether the verb is the whole line.
     #[must_use]
     pub fn takes_no_argument(&self) -> bool {
@@ -94,6 +102,7 @@ mod tests {
             "LIST RETR DELE TOP UIDL *ENV XSENDER"
         );
         assert_eq!(verbs(Command::lists_messages), "LIST UIDL");
+        assert_eq!(verbs(Command::works_in_any_maildrop), "STAT LIST NOOP RSET");
         assert_eq!(verbs(Command::takes_secret), "PASS APOP AUTH");
         assert_eq!(verbs(Command::logs_in), "PASS APOP AUTH RPOP");
         assert_eq!(verbs(Command::names_user), "USER APOP RPOP");
