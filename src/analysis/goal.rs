@@ -16,14 +16,10 @@
 //! WHERE is `TLS`, `clear`, `AUTHORIZATION` or `TRANSACTION` (RFC 1939 §3). A verb `*` is any verb. A number `N+` is N or more,
 //! and the argument `alone` means that there is none. Steps joined by `or` are ways to the same: one of them is enough.
 
-use std::collections::BTreeSet;
-
-use crate::pop3::tracker::{Sent, Status};
+use crate::pop3::session::{SessionState, Tls};
+use crate::pop3::tracker::{Sent, State, Status, Step as Happened};
 use crate::reading::dialogue::{Dialogue, EventKind, Exchange, Part, Place};
 use crate::transcript::Item;
-
-/// The longest maildrop whose marks are followed, in messages.
-const MARKS_MAX: usize = 10_000;
 
 /// A goal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,10 +114,19 @@ enum Fact<'a> {
     Diagnosed(&'a str),
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Where {
     is_tls: bool,
     is_transaction: bool,
+}
+
+impl Where {
+    fn of(session: &SessionState) -> Self {
+        Self {
+            is_tls: session.tls.is_on(),
+            is_transaction: session.is_transaction(),
+        }
+    }
 }
 
 impl Goal {
@@ -396,10 +401,7 @@ pub struct Goals {
     /// Of each goal the number of steps that are done.
     done: Vec<usize>,
     dialogue: Dialogue,
-    marked: BTreeSet<u64>,
-    at: Where,
-    is_stls_agreed: bool,
-    is_over: bool,
+    session: SessionState,
 }
 
 impl Goals {
@@ -410,10 +412,7 @@ impl Goals {
             done: vec![0; goals.len()],
             goals,
             dialogue: Dialogue::without_digests(),
-            marked: BTreeSet::new(),
-            at: Where::default(),
-            is_stls_agreed: false,
-            is_over: false,
+            session: SessionState::default(),
         }
     }
 
@@ -438,10 +437,7 @@ impl Goals {
     /// Another connection begins; what was reached stays.
     pub fn begin_session(&mut self) {
         self.dialogue = Dialogue::without_digests();
-        self.marked.clear();
-        self.at = Where::default();
-        self.is_stls_agreed = false;
-        self.is_over = false;
+        self.session = SessionState::default();
     }
 
     /// Takes an item of the session; `left` tells how many messages are in the maildrop now.
@@ -482,35 +478,21 @@ impl Goals {
     }
 
     fn exchange(&mut self, exchange: &Exchange, left: &dyn Fn() -> u64) {
-        let is_ok = exchange.status == Some(Status::Positive);
-        let at = self.at;
+        let at = Where::of(&self.session);
         self.take(&Fact::Reply(exchange, at));
-        let Some(verb) = exchange.sent.as_ref().map(|sent| sent.verb()) else {
+        let Some(status) = exchange.status else {
             return;
         };
-        if !is_ok {
-            return;
+        let sent = exchange.sent.as_ref();
+        if sent.is_some() || exchange.is_greeting {
+            self.session.apply(&Happened::ReplyEnded(sent, status));
         }
-        match verb.as_str() {
-            // AUTH alone lists mechanisms, and logs nobody in.
-            "AUTH" if arguments_of(exchange).is_empty() => {}
-            "PASS" | "APOP" | "AUTH" if !at.is_transaction => {
+        match self.session.state {
+            Some(State::Transaction) if !at.is_transaction => {
                 self.take(&Fact::Login(exchange, at));
-                self.at.is_transaction = true;
             }
-            "STLS" => self.is_stls_agreed = true,
-            "DELE" if self.marked.len() < MARKS_MAX => {
-                let number = arguments_of(exchange)
-                    .first()
-                    .map(|word| word.parse::<u64>());
-                self.marked.extend(number.and_then(Result::ok));
-            }
-            "RSET" => self.marked.clear(),
-            "QUIT" => {
-                self.is_over = true;
-                if at.is_transaction {
-                    self.take(&Fact::Ended(Some(self.marked.len() as u64), left()));
-                }
+            Some(State::Update) if at.is_transaction => {
+                self.take(&Fact::Ended(Some(self.session.marked.len() as u64), left()));
             }
             _ => {}
         }
@@ -519,11 +501,11 @@ impl Goals {
     fn event(&mut self, kind: EventKind, left: &dyn Fn() -> u64) {
         match kind {
             EventKind::TlsStarted => {
-                self.at.is_tls = true;
-                self.take(&Fact::Tls(self.is_stls_agreed));
+                self.session.tls_started();
+                self.take(&Fact::Tls(self.session.tls == Tls::ByStls));
             }
-            EventKind::Closed | EventKind::Lost if !self.is_over && self.at.is_transaction => {
-                self.is_over = true;
+            EventKind::Closed | EventKind::Lost if self.session.is_transaction() => {
+                self.session.state = None;
                 self.take(&Fact::Ended(None, left()));
             }
             _ => {}

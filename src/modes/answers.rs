@@ -6,8 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::net::engine::News;
-use crate::pop3::tracker::Status;
-use crate::reading::learnt::Learnt;
+use crate::pop3::session::SessionState;
 use crate::servers::player::Answer;
 use crate::transcript::recorder::Seen;
 
@@ -16,16 +15,14 @@ pub use alignment::Alignment;
 /// What the server has told.
 #[derive(Debug, Default)]
 pub struct Heard {
-    /// Computed from its replies.
-    pub learnt: Learnt,
+    /// What has happened in the session.
+    pub session: SessionState,
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
     pub binding: Option<Vec<u8>>,
     /// Its answers, oldest first, where somebody takes them.
     pub answers: VecDeque<Answer>,
     /// Whether its replies still fit the commands.
     pub alignment: Alignment,
-    /// CAPA was refused, outside TLS or inside it, as it is now.
-    pub is_capa_refused: bool,
     /// Why the transcript can't be written any more.
     pub log_failure: Option<String>,
     /// Whether somebody takes the answers.
@@ -35,11 +32,10 @@ pub struct Heard {
 impl Heard {
     /// Learns from a step.
     pub fn see(&mut self, seen: &Seen) {
-        self.learnt.see(seen);
-        self.alignment.see(seen);
-        if let Seen::ReplyEnded(Some(sent), Status::Negative) = seen {
-            self.is_capa_refused |= sent.verb() == "CAPA";
+        if let Some(step) = seen.as_step() {
+            self.session.apply(&step);
         }
+        self.alignment.see(seen);
         if !self.keeps_answers {
             return;
         }
@@ -54,7 +50,7 @@ impl Heard {
     pub fn hear_of(&mut self, news: &News) {
         match news {
             News::Tls(facts) => {
-                self.is_capa_refused = false;
+                self.session.tls_started();
                 self.binding.clone_from(&facts.end_point);
             }
             News::LogFailed(why) => self.log_failure = Some(why.clone()),

@@ -451,9 +451,9 @@ mod tests {
                     continue;
                 };
                 let row = Command::of_line(line);
-                match row.map(|command| (command.effect, command.verb)) {
+                match row.map(|command| (command.effect, command.fetches_message())) {
                     Some((Effect::Login, _)) => is_in = true,
-                    Some((Effect::Delete, _) | (_, "RETR" | "TOP")) => can_delete |= is_in,
+                    Some((Effect::Delete, _) | (_, true)) => can_delete |= is_in,
                     Some((Effect::Quit, _)) => assert!(!can_delete, "{} may delete", probe.name),
                     _ => {}
                 }

@@ -11,8 +11,8 @@ use crate::net::engine::{Refusal, Risk, Standing};
 use crate::net::password::PasswordError;
 use crate::net::target::Target;
 use crate::pop3::sasl::{self, Credentials, Exchange, Mechanism, Turn};
+use crate::pop3::session::SessionState;
 use crate::pop3::tracker::{State, Status};
-use crate::reading::learnt::Learnt;
 
 use attempts::{Attempt, Refused, Verdict, may_follow, offered};
 pub use attempts::{Next, TRIES_MAX};
@@ -32,48 +32,6 @@ pub enum Way {
     Apop,
 }
 
-/// What the server has told so far, as far as a login needs it.
-#[derive(Debug, Clone, Default)]
-pub struct Told {
-    /// The lines of CAPA's reply; none before it was answered.
-    pub capabilities: Vec<String>,
-    /// The mechanisms that it announced, upper case.
-    pub mechanisms: Vec<String>,
-    /// The greeting's timestamp, for APOP (RFC 1939 §7).
-    pub timestamp: Option<Vec<u8>>,
-    /// The greeting had one, before TLS: it is void (RFC 2595 §4).
-    pub has_void_timestamp: bool,
-    /// The last status line.
-    pub status_line: Vec<u8>,
-    /// The `tls-server-end-point` of the connection (RFC 5929 §4).
-    pub binding: Option<Vec<u8>>,
-    /// The name that was given to USER last.
-    pub user: Option<String>,
-}
-
-impl Told {
-    /// Whether there may be USER and PASS: it is announced, or nothing is (RFC 2449 §6.2).
-    fn offers_user(&self) -> bool {
-        let tag = |line: &String| line.split_ascii_whitespace().next().map(str::to_owned);
-        let mut tags = self.capabilities.iter().filter_map(tag);
-        self.capabilities.is_empty() || tags.any(|tag| tag.eq_ignore_ascii_case("USER"))
-    }
-}
-
-impl From<&Learnt> for Told {
-    fn from(learnt: &Learnt) -> Self {
-        Self {
-            capabilities: learnt.capabilities.clone(),
-            mechanisms: learnt.mechanisms.clone(),
-            timestamp: learnt.timestamp.clone(),
-            has_void_timestamp: learnt.has_void_timestamp,
-            status_line: learnt.status_line().to_vec(),
-            binding: None,
-            user: learnt.user.clone(),
-        }
-    }
-}
-
 /// Who holds the conversation in which a login takes place.
 pub trait Talker {
     /// Sends a line and waits for its answer; on the screen it stands as `shown_as`. False when nothing more may be sent.
@@ -88,8 +46,10 @@ pub trait Talker {
     fn standing(&self) -> Option<Standing>;
     /// The server that was reached.
     fn target(&self) -> Target;
-    /// What the server has told.
-    fn told(&self) -> Told;
+    /// What has happened in the session.
+    fn session(&self) -> SessionState;
+    /// The `tls-server-end-point` of the connection (RFC 5929 §4).
+    fn binding(&self) -> Option<Vec<u8>>;
     /// The last challenge of the server, base64, without its `+ `.
     fn challenge(&mut self) -> Vec<u8>;
     /// Asks who is to log in; None where nobody can be asked.
@@ -192,17 +152,18 @@ impl<T: Talker> Login<'_, T> {
             _ => None,
         };
         if way == Way::Best
-            && self.talker.told().capabilities.is_empty()
+            && self.talker.session().capabilities.is_empty()
             && !self.talker.ask_capabilities()
         {
             return Err(LoginError::Stopped);
         }
-        let told = self.talker.told();
+        let session = self.talker.session();
+        let binding = self.talker.binding();
         let is_tls = self.talker.standing().is_some_and(|now| now.is_tls);
         let mut ways = match (named, way) {
             (Some(mechanism), _) => vec![Attempt::Sasl(mechanism)],
-            (None, Way::Apop) if told.timestamp.is_some() => vec![Attempt::Apop],
-            (None, Way::Apop) if told.has_void_timestamp => {
+            (None, Way::Apop) if session.timestamp.is_some() => vec![Attempt::Apop],
+            (None, Way::Apop) if session.has_void_timestamp => {
                 return usage(
                     "the greeting's timestamp came before TLS, so it is void, and there is no APOP (RFC 2595 §4); `:login` takes another way",
                 );
@@ -212,7 +173,7 @@ impl<T: Talker> Login<'_, T> {
                     "the greeting has no timestamp of the form `<text@text>`, so there is no APOP (RFC 1939 §7)",
                 );
             }
-            (None, _) => offered(&told, is_tls),
+            (None, _) => offered(&session, binding.is_some(), is_tls),
         }
         .into_iter();
         let Some(first) = ways.next() else {
@@ -227,12 +188,12 @@ impl<T: Talker> Login<'_, T> {
             Attempt::Sasl(mechanism) => Some(mechanism),
             _ => None,
         };
-        let user = self.user(mechanism, told.user.clone())?;
+        let user = self.user(mechanism, session.user.clone())?;
         let secret = match mechanism.is_none_or(Mechanism::wants_secret) {
             true => self.talker.secret(&user)?,
             false => Zeroizing::default(),
         };
-        self.try_each(first, ways.collect(), (&user, &secret), &told)
+        self.try_each(first, ways.collect(), (&user, &secret), (&session, binding))
     }
 
     /// Tries one way after the other, as long as a refusal leaves doubt whether it is the password's.
@@ -241,14 +202,14 @@ impl<T: Talker> Login<'_, T> {
         first: Attempt,
         mut others: Vec<Attempt>,
         (user, secret): (&str, &Zeroizing<Vec<u8>>),
-        told: &Told,
+        (session, binding): (&SessionState, Option<Vec<u8>>),
     ) -> Result<(), LoginError> {
         let mut attempt = first;
         let mut tried = vec![first.name()];
         loop {
             let refusals = self.talker.standing().map_or(0, |now| now.refusals);
             self.responses = 0;
-            let result = self.attempt(attempt, (user, secret), told);
+            let result = self.attempt(attempt, (user, secret), (session, binding.clone()));
             let error = match &result {
                 Ok(()) | Err(LoginError::Stopped) => None,
                 Err(LoginError::Sasl { error, .. }) if error.leaves_other_ways() => Some(error),
@@ -261,7 +222,7 @@ impl<T: Talker> Login<'_, T> {
             if now.state != State::Authorization || !(is_refused || error.is_some()) {
                 return result;
             }
-            let code = attempts::code(&self.talker.told().status_line).filter(|_| is_refused);
+            let code = attempts::code(self.talker.session().status_line()).filter(|_| is_refused);
             let refused = Refused {
                 attempt,
                 code: code.as_deref(),
@@ -331,9 +292,9 @@ impl<T: Talker> Login<'_, T> {
         &mut self,
         attempt: Attempt,
         (user, secret): (&str, &Zeroizing<Vec<u8>>),
-        told: &Told,
+        (session, binding): (&SessionState, Option<Vec<u8>>),
     ) -> Result<(), LoginError> {
-        match (attempt, &told.timestamp) {
+        match (attempt, &session.timestamp) {
             (Attempt::Sasl(mechanism), _) => {
                 let target = self.talker.target();
                 let is_plus = |name: &String| name.ends_with("-PLUS");
@@ -343,10 +304,10 @@ impl<T: Talker> Login<'_, T> {
                     host: target.host,
                     port: target.port,
                     nonce: nonce()?,
-                    binding: told.binding.clone(),
+                    binding,
                     // RFC 5802 §6: only of a list that we have seen can it be said that something is missing.
-                    is_plus_missing: !told.mechanisms.is_empty()
-                        && !told.mechanisms.iter().any(is_plus),
+                    is_plus_missing: !session.mechanisms.is_empty()
+                        && !session.mechanisms.iter().any(is_plus),
                 };
                 self.sasl(mechanism, credentials)
             }

@@ -148,11 +148,12 @@ pub fn play(
     options: &Options,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Played, ReplayError> {
-    let heard = Arc::new(Mutex::new(Heard {
+    let mut heard = Heard {
         keeps_answers: true,
-        is_capa_refused: options.has_no_capa,
         ..Heard::default()
-    }));
+    };
+    heard.session.is_capa_refused = options.has_no_capa;
+    let heard = Arc::new(Mutex::new(heard));
     let watcher = Box::new(Listener(Arc::clone(&heard)));
     let mut log = None;
     let mut trouble = None;

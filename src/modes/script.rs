@@ -362,7 +362,7 @@ impl Script<'_> {
                 .map_err(|why| usage(&why, "name another file"))?,
             Action::Pass => {
                 self.keep_secret(&format!("line {number}, \":pass\""))?;
-                let user = hear(&self.heard).learnt.user.clone().unwrap_or_default();
+                let user = hear(&self.heard).session.user.clone().unwrap_or_default();
                 let host = &self.connection.target().host;
                 let line = plan::pass_line(self.plan, host, &user, None).map_err(|error| {
                     usage(

@@ -4,6 +4,7 @@
 mod extensions;
 mod historic;
 mod private;
+mod purpose;
 mod rfc1939;
 mod shape;
 
@@ -222,17 +223,6 @@ impl Command {
         } else {
             self.bare
         }
-    }
-
-    /// Whether the data lines of its reply, or those that the client sends behind it, are a message: it names one message, and
-    /// many lines come.
-    #[must_use]
-    pub fn carries_message(&self) -> bool {
-        let names_one = self
-            .args
-            .first()
-            .is_some_and(|arg| arg.kind == Kind::Message && !arg.optional);
-        self.with_argument == Shape::Upload || (names_one && self.with_argument == Shape::Multi)
     }
 
     /// The syntax: the verb and its arguments, optional ones in brackets (`LIST [msg]`).

@@ -491,13 +491,11 @@ impl Tracker {
             self.queue.push_back(Sent::nameless(Shape::Unknown));
         }
         tell(Step::ReplyEnded(Some(&sent), status));
-        if status == Status::Positive && !sent.lacks_credentials() {
-            self.apply(&sent, tell);
-        }
+        self.apply(&sent, status, tell);
     }
 
-    fn apply(&mut self, sent: &Sent, tell: &mut dyn FnMut(Step<'_>)) {
-        match sent.effect() {
+    fn apply(&mut self, sent: &Sent, status: Status, tell: &mut dyn FnMut(Step<'_>)) {
+        match sent.outcome(status) {
             Effect::Nothing => {}
             Effect::Login => {
                 self.marked.clear();

@@ -3,6 +3,5 @@
 pub mod dialogue;
 pub mod follow;
 pub mod import;
-pub mod learnt;
 pub mod redact;
 pub mod server_leg;

@@ -16,14 +16,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::{Peer, Secured, Summary, Wish};
-use crate::pop3::command::Command;
+use crate::pop3::session::SessionState;
+use crate::pop3::tracker::{Sent, Status, Step as Happened};
 use words::{Asked, Does, Part, Said, Step};
 
 /// The longest line that is altered as a whole (octets); of a longer one each part counts as a line.
 const LINE_MAX: usize = 64 * 1024;
-
-/// How many marked messages are kept in mind.
-const MARKED_MAX: usize = 1000;
 
 /// One fault.
 #[derive(Debug, Clone, Copy)]
@@ -263,11 +261,15 @@ impl Faulty {
     /// Puts `faults` on a server. With `is_tls` the connection is inside TLS from the first octet.
     #[must_use]
     pub fn new(inner: Box<dyn Peer>, faults: Vec<&'static Fault>, is_tls: bool) -> Self {
+        let mut session = SessionState::default();
+        if is_tls {
+            session.tls_started();
+        }
         Self {
             inner,
             faults,
             asked: Asked {
-                is_tls,
+                session,
                 visit: 1,
                 ..Asked::default()
             },
@@ -338,6 +340,9 @@ impl Faulty {
         self.count = 0;
         self.is_body = false;
         if self.asked.response > 0 {
+            if let Some(sent) = &mut self.asked.sent {
+                sent.take_answer(line.as_bytes());
+            }
             self.asked.line = line;
             return;
         }
@@ -351,7 +356,7 @@ impl Faulty {
             1
         };
         self.asked.args = args.to_owned();
-        self.asked.is_known = Command::of_line(line.as_bytes()).is_some();
+        self.asked.sent = Some(Sent::read(line.as_bytes()));
         self.asked.verb = verb;
         self.asked.nth = nth;
         self.asked.line = line;
@@ -430,35 +435,28 @@ impl Faulty {
 
     /// Keeps what the inner server has done.
     fn follow(&mut self, part: Part, text: &[u8]) {
-        if part != Part::Status {
-            return;
-        }
-        if text.starts_with(b"+ ") || text == b"+" {
-            self.asked.response += 1;
-            return;
-        }
-        let was_in_auth = std::mem::take(&mut self.asked.response) > 0;
-        let is_login = was_in_auth || ["PASS", "APOP", "AUTH"].contains(&self.asked.verb.as_str());
-        let is_positive = text.starts_with(b"+OK");
-        if is_login || self.asked.verb == "USER" {
-            self.asked.has_user = is_positive && !is_login;
-        }
-        // The reply to the login tells how many messages there are, and so does STAT.
-        if is_positive && (is_login || self.asked.verb == "STAT") && self.asked.marked.is_empty() {
-            let words = text.split(|octet| *octet == b' ');
-            let mut numbers = words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok());
-            self.asked.count = numbers.next().unwrap_or(self.asked.count);
-        }
-        match self.asked.verb.as_str() {
-            _ if is_login && !is_positive => self.asked.failures += 1,
-            "AUTH" if self.asked.args.is_empty() => {}
-            _ if is_login => self.asked.is_logged_in = true,
-            "DELE" if is_positive && self.asked.marked.len() < MARKED_MAX => {
-                let number = self.asked.arg(0).to_owned();
-                self.asked.marked.insert(number);
+        let asked = &mut self.asked;
+        let status = Status::of_line(text);
+        match part {
+            Part::Greeting => asked.session.apply(&Happened::ReplyEnded(None, status)),
+            Part::Status if text.starts_with(b"+ ") || text == b"+" => asked.response += 1,
+            Part::Status => {
+                asked.response = 0;
+                // The reply to the login tells how many messages there are, and so does STAT.
+                let is_told = asked.is_login() || asked.verb == "STAT";
+                let has_marks = !asked.session.marked.is_empty();
+                if status == Status::Positive && is_told && !has_marks {
+                    let words = text.split(|octet| *octet == b' ');
+                    let mut numbers =
+                        words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok());
+                    asked.count = numbers.next().unwrap_or(asked.count);
+                }
+                if let Some(sent) = &asked.sent {
+                    let step = Happened::ReplyEnded(Some(sent), status);
+                    asked.session.apply(&step);
+                }
             }
-            "RSET" if is_positive => self.asked.marked.clear(),
-            _ => {}
+            Part::Data | Part::Terminator | Part::Reply | Part::Any => {}
         }
     }
 
@@ -546,8 +544,7 @@ impl Peer for Faulty {
     }
 
     fn tls_started(&mut self, secured: Secured) {
-        self.asked.is_stls |= !self.counts.is_empty();
-        self.asked.is_tls = true;
+        self.asked.session.tls_started();
         self.inner.tls_started(secured);
     }
 

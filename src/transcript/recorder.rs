@@ -64,6 +64,43 @@ pub enum Seen {
     TlsAgreed,
 }
 
+impl Seen {
+    /// Returns it as a step, of a line the octets before the first hole; None for an event.
+    #[must_use]
+    pub fn as_step(&self) -> Option<Step<'_>> {
+        Some(match self {
+            Self::Line {
+                side,
+                role,
+                pieces,
+                first,
+                end,
+            } => Step::Line {
+                side: *side,
+                role: *role,
+                octets: match pieces.first() {
+                    Some(Piece::Octets(octets)) => octets,
+                    _ => b"",
+                },
+                first: *first,
+                end: *end,
+            },
+            Self::Data { side, octets } => Step::Data {
+                side: *side,
+                octets,
+            },
+            Self::Injected { octets, .. } => Step::Injected(octets),
+            Self::Malformed(_) => return None,
+            Self::CommandSent(sent) => Step::CommandSent(sent),
+            Self::DataStarted(sent) => Step::DataStarted(sent),
+            Self::ReplyEnded(sent, status) => Step::ReplyEnded(sent.as_ref(), *status),
+            Self::Challenged => Step::Challenged,
+            Self::StateChanged(state) => Step::StateChanged(*state),
+            Self::TlsAgreed => Step::TlsAgreed,
+        })
+    }
+}
+
 /// Records one connection.
 pub struct Recorder {
     tracker: Tracker,

@@ -136,6 +136,22 @@ fn a_step_may_have_several_ways() {
 }
 
 #[test]
+fn every_command_that_logs_in_reaches_a_login() {
+    for login in [
+        "C: USER a\nS: +OK\nC: PASS b\nS: +OK\n",
+        "C: APOP a {{digest}}\nS: +OK\n",
+        "C: AUTH PLAIN {{response}}\nS: +OK\n",
+        "C: AUTH PLAIN\nS: + \nC: {{response}}\nS: +OK\n",
+        "C: USER a\nS: +OK\nC: RPOP root\nS: +OK\n",
+    ] {
+        let session = format!("* connected 192.0.2.1:110\nS: +OK\n{login}");
+        assert_eq!(reached(&["login"], &session, 0), [true], "{login}");
+    }
+    let listed = "* connected 192.0.2.1:110\nS: +OK\nC: AUTH\nS: +OK\nS: PLAIN\nS: .\n";
+    assert_eq!(reached(&["login"], listed, 0), [false]);
+}
+
+#[test]
 fn mistakes_name_the_place() {
     let wrong = |text: &str| Goal::parse(text).unwrap_err();
     assert_eq!(wrong("+OK STAT then qiut -- x").at, 14);

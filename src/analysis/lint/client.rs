@@ -1,11 +1,14 @@
 //! What the client does that an RFC forbids, or that gives its password away. `check` leaves these rules out: its probes are the client.
 
+use super::known::Utf8;
 use super::rfc2449::tag_for;
 use super::rfc2449_replies::{is_ahead, is_dropped};
 use super::rfc5034::is_base64;
 use super::security::is_plain;
 use super::{Check, Heard, Known, Role, Rule, Spot};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
+use crate::pop3::command::Command;
+use crate::pop3::session::{Phase, Tls};
 use crate::pop3::tracker::{LineEnd, Status};
 use crate::reading::dialogue::EventKind;
 use crate::transcript::event::{Flaw, Secret};
@@ -24,6 +27,11 @@ fn is_waiting(known: &Known, verb: &str) -> bool {
 fn allows_utf8_names(known: &Known) -> bool {
     let words = known.parameters("UTF8");
     words.is_some_and(|words| words.iter().any(|word| word == "USER"))
+}
+
+/// Whether a command has a name or password in it as it is.
+fn names_or_proves(row: &Command) -> bool {
+    row.names_user() || row.completes_user()
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -151,7 +159,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             let is_early = heard.role == Role::Command
-                && !known.is_greeted
+                && !known.session.is_greeted
                 && !known.is_piece
                 && known.event.is_none();
             heard.when(is_early && !known.is_over, "a command before the greeting")
@@ -167,7 +175,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             let is_behind = is_waiting(known, "STLS")
-                || (known.is_stls_agreed && !known.is_tls && known.event.is_none());
+                || (known.session.tls == Tls::Agreed && known.event.is_none());
             heard.when(
                 heard.role == Role::Command && is_behind,
                 "a command in clear behind STLS",
@@ -199,8 +207,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "a server that does not announce PIPELINING may lose what is sent ahead: the client must wait for each reply",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_ahead = is_ahead(ended, known)
-                && !matches!(known.last.as_ref()?.verb, "STLS" | "AUTH" | "QUIT");
+            let is_ahead = is_ahead(ended, known) && !known.last.as_ref()?.is(|row| !row.pipelines);
             let announced = known.announces("PIPELINING");
             let is_fine = ended.exchange.status.is_some() && announced == Some(false);
             let is_gone = is_dropped(ended, known) && announced != Some(true);
@@ -222,7 +229,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                heard.role == Role::Command && heard.verb() == "STLS" && known.is_tls,
+                heard.role == Role::Command && heard.verb() == "STLS" && known.session.tls.is_on(),
                 "STLS inside TLS",
             )
         })],
@@ -237,7 +244,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                heard.role == Role::Command && heard.verb() == "STLS" && known.has_utf8,
+                heard.role == Role::Command && heard.verb() == "STLS" && known.utf8 == Utf8::On,
                 "STLS behind UTF8",
             )
         })],
@@ -269,8 +276,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[
             Check::Line(|heard, known| {
-                let is_name =
-                    matches!(heard.verb(), "USER" | "PASS" | "APOP") && heard.role == Role::Command;
+                let is_name = heard.is_of(names_or_proves) && heard.role == Role::Command;
                 heard.when(
                     is_name && !heard.text.is_ascii() && !allows_utf8_names(known),
                     "octets above 127",
@@ -293,8 +299,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "an odd keyboard, or the octets of telnet: type it anew",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let text =
-                command(heard).filter(|_| !matches!(heard.verb(), "USER" | "PASS" | "APOP"))?;
+            let text = command(heard).filter(|_| !heard.is_of(names_or_proves))?;
             let is_odd = text
                 .iter()
                 .any(|octet| !octet.is_ascii_graphic() && !matches!(octet, b' ' | b'\t'));
@@ -408,9 +413,9 @@ pub(super) const RULES: &[Rule] = &[
                 .command()?;
             let tag = tag_for(row.verb).filter(|_| !row.source.starts_with("RFC 1939"))?;
             // The list may differ in each phase; inside TLS, STLS is worse.
-            let list = known.announced.get(known.phase)?.as_ref()?;
+            let list = known.session.announced(known.session.phase())?;
             let is_listed = super::words::has_tag(list, tag);
-            let is_worse = row.verb == "STLS" && known.is_tls;
+            let is_worse = row.verb == "STLS" && known.session.tls.is_on();
             heard.when(!is_listed && !is_worse, "a command that CAPA does not list")
         })],
     },
@@ -473,13 +478,13 @@ pub(super) const RULES: &[Rule] = &[
         hint: "what was told in clear may be somebody else's words",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_login = matches!(ended.verb, "USER" | "AUTH" | "APOP")
-                && known.is_by_stls
+            let is_login = (ended.verb == "AUTH" || ended.is(Command::names_user))
+                && known.session.tls == Tls::ByStls
                 && known.is_authorization();
-            let was_asked = known.announced.first().is_some_and(Option::is_some);
-            let is_asked = known.announced.get(1).is_some_and(Option::is_some);
+            let was_asked = known.session.announced(Phase::First).is_some();
+            let is_asked = known.session.announced(Phase::Tls).is_some();
             ended.command_when(
-                is_login && was_asked && !is_asked && known.phase == 1,
+                is_login && was_asked && !is_asked && known.session.phase() == Phase::Tls,
                 "a login without CAPA inside TLS",
             )
         })],
@@ -495,7 +500,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Event(|event, known| {
             let is_left =
                 event.kind == EventKind::Closed && known.is_closed_by_client && !known.has_quit();
-            let count = known.marked.len();
+            let count = known.session.marked.len();
             let what = format!("closed without QUIT: {count} deleted and still there");
             (is_left && count > 0 && !is_waiting(known, "QUIT"))
                 .then(|| Spot::at(event.place, what))
@@ -513,7 +518,7 @@ pub(super) const RULES: &[Rule] = &[
             heard.plain().filter(|_| heard.role == Role::Command)?;
             let row = heard.sent?.command()?;
             let wanted = row.args.iter().filter(|arg| !arg.optional).count();
-            let is_own = matches!(row.verb, "AUTH" | "APOP" | "PASS");
+            let is_own = row.takes_secret();
             let is_short = heard.arguments().count() < wanted;
             heard.when(
                 is_short && !is_own && heard.end != LineEnd::None,

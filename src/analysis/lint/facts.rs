@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::List;
+use crate::pop3::command::Command;
 use crate::pop3::tracker::Status;
 
 /// What a line is that came although nothing was asked.
@@ -44,16 +45,14 @@ pub struct Last {
     pub status: Option<Status>,
     /// Whether the command had arguments.
     pub has_arguments: bool,
-    /// Whether it is a command of the table.
-    pub is_known: bool,
+    /// The command; None where it is not in the table, and for the greeting.
+    pub command: Option<&'static Command>,
     /// Whether it was the greeting.
     pub is_greeting: bool,
     /// Whether all of the reply came.
     pub is_complete: bool,
     /// Whether the client has sent credentials with it.
     pub has_credentials: bool,
-    /// Whether a server may do without it.
-    pub is_optional: bool,
     /// Whether the command line had more than 512 octets.
     pub is_oversize: bool,
     /// Whether the reply began with the command.
@@ -62,8 +61,16 @@ pub struct Last {
     pub is_garbled: bool,
     /// The lines of its data.
     pub lines: Option<u64>,
-    /// The row in which its reply ended.
+    /// The row of the file in which its reply ended.
     pub row: usize,
+}
+
+impl Last {
+    /// Whether its command is for this.
+    #[must_use]
+    pub fn is(&self, purpose: fn(&Command) -> bool) -> bool {
+        self.command.is_some_and(purpose)
+    }
 }
 
 /// What is known of a message.

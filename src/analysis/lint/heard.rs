@@ -98,6 +98,12 @@ impl<'a> Heard<'a> {
         verb(self.sent)
     }
 
+    /// Whether the command that it is, or that it answers, is for this.
+    #[must_use]
+    pub fn is_of(&self, purpose: fn(&Command) -> bool) -> bool {
+        self.sent.and_then(Sent::command).is_some_and(purpose)
+    }
+
     /// The words of a command behind its verb, as far as no hole stands before them.
     pub fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let verb_words = self
@@ -158,6 +164,13 @@ impl<'a> Ended<'a> {
             status: exchange.status_line.as_ref().map_or(b"", Line::head),
             exchange,
         }
+    }
+
+    /// Whether the command is for this.
+    #[must_use]
+    pub fn is(&self, purpose: fn(&Command) -> bool) -> bool {
+        let row = self.exchange.sent.as_ref().and_then(Sent::command);
+        row.is_some_and(purpose)
     }
 
     /// Whether the reply is positive.
@@ -235,11 +248,8 @@ impl<'a> Ended<'a> {
     /// The message number that the command names.
     #[must_use]
     pub fn number(&self) -> Option<u64> {
-        let is_message = matches!(self.verb, "LIST" | "RETR" | "DELE" | "TOP" | "UIDL");
-        self.arguments()
-            .next()
-            .filter(|_| is_message)
-            .and_then(number)
+        let word = self.arguments().next()?;
+        number(word).filter(|_| self.is(Command::names_message))
     }
 
     /// The text behind the status indicator; None when the line has holes.

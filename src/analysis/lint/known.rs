@@ -8,9 +8,10 @@ pub use super::facts::{Fetched, Last, Listing, Message, Odd};
 use super::waiting::Waiting;
 use super::words::{digest, field, has_tag, number, two_numbers};
 use super::{Heard, List, Role};
-use crate::pop3::command::States;
+use crate::pop3::command::{Command, Standing, States};
 use crate::pop3::sasl;
-use crate::pop3::tracker::{Sent, Side, State, Status};
+use crate::pop3::session::{Accepted, Phase, SessionState, Tls};
+use crate::pop3::tracker::{Sent, Side, State, Status, Step};
 use crate::reading::dialogue::{Event, EventKind, Place};
 use crate::transcript::{Item, Row};
 
@@ -68,16 +69,10 @@ pub struct Known {
     pub command_row: usize,
     /// The reply to the next command came inside a message that has no terminator.
     pub is_answered_in_message: bool,
-    /// The state; None when the transcript does not tell.
-    pub state: Option<State>,
-    /// TLS is on.
-    pub is_tls: bool,
-    /// TLS was begun by STLS.
-    pub is_by_stls: bool,
+    /// What has happened, as far as the transcript shows it.
+    pub session: SessionState,
     /// The text of the greeting behind its status indicator.
     pub greeting: Option<Vec<u8>>,
-    /// Whether a greeting came, good or bad.
-    pub is_greeted: bool,
     /// The greeting was none of a server that goes on: `-ERR`, or another service. Nobody is owed a reply.
     pub is_turned_away: bool,
     /// The reply before had no status indicator: what comes may belong to any command.
@@ -98,34 +93,20 @@ pub struct Known {
     pub waiting: Waiting,
     /// A command was sent behind STLS, before its reply or the handshake.
     pub is_behind_stls: bool,
-    /// STLS was answered `+OK`.
-    pub is_stls_agreed: bool,
     /// The recording says that octets came together with that `+OK`, before the client began its handshake.
     pub has_injection: bool,
     /// STLS was refused.
     pub is_stls_refused: bool,
-    /// The capabilities that CAPA told in each phase: at first, inside TLS after STLS, after the login.
-    pub announced: [Option<Vec<String>>; 3],
-    /// The number of that phase.
-    pub phase: usize,
-    /// UTF8 was agreed, or LANG.
-    pub is_utf8: bool,
-    /// UTF8 was agreed.
-    pub has_utf8: bool,
+    /// Whether text of the server may be UTF-8.
+    pub utf8: Utf8,
     /// The exchange before, if any.
     pub last: Option<Last>,
     /// How often the server said `-ERR`.
     pub refusals: u64,
     /// How often USER was answered.
     pub users: u64,
-    /// USER was answered `+OK`, and no PASS came since.
-    pub has_user: bool,
-    /// USER was answered `+OK` before TLS, and not since.
-    pub has_user_of_before: bool,
     /// APOP was refused.
     pub is_apop_refused: bool,
-    /// CAPA was refused.
-    pub is_capa_refused: bool,
     /// The commands for a login that the server does not have, by its refusals.
     pub missing_logins: Vec<&'static str>,
     /// The mechanisms that AUTH without arguments listed.
@@ -150,8 +131,6 @@ pub struct Known {
     pub unique: Option<u64>,
     /// Messages that a whole or partial UIDL told to have a unique-id that another one has: each with one of those.
     pub twins: BTreeMap<u64, u64>,
-    /// The messages that are marked as deleted.
-    pub marked: BTreeSet<u64>,
     /// Marks were taken away by RSET.
     pub was_reset: bool,
     /// What LAST said last.
@@ -167,12 +146,22 @@ pub struct Known {
     has_rows: bool,
     /// The transcript may begin in the middle of a session: only the first command shows more.
     may_be_piece: bool,
-    /// The login was seen, and all that came after it.
-    pub has_login: bool,
     /// The row of the client that came last.
     pub(super) client_row: Place,
     /// The row of the last SASL response that was malformed and hidden.
     pub(super) malformed_response: Option<Place>,
+}
+
+/// Whether UTF-8 was agreed (RFC 6856).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Utf8 {
+    /// Not at all.
+    #[default]
+    Off,
+    /// LANG chose a language, whose texts may be UTF-8.
+    InTexts,
+    /// UTF8 was answered with `+OK`.
+    On,
 }
 
 /// The lines of a list of capabilities that are judged by their words; real lists have two dozen.
@@ -198,7 +187,7 @@ impl Known {
                 if *side == Side::Client {
                     self.client_row = place;
                 }
-                self.is_piece |= is_first && *side == Side::Client && self.state.is_none();
+                self.is_piece |= is_first && *side == Side::Client && self.session.state.is_none();
                 self.now_ms = self.now_ms.saturating_add(*after_ms);
                 self.gap_ms = *after_ms;
             }
@@ -213,28 +202,37 @@ impl Known {
     /// Whether the session is before its login, and that is sure.
     #[must_use]
     pub fn is_authorization(&self) -> bool {
-        self.state == Some(State::Authorization)
+        self.session.is_authorization()
     }
 
     /// Whether the session is behind its login.
     #[must_use]
     pub fn is_transaction(&self) -> bool {
-        self.state == Some(State::Transaction)
+        self.session.is_transaction()
+    }
+
+    /// Whether the login was seen, and all that came after it.
+    #[must_use]
+    pub fn has_login(&self) -> bool {
+        self.session.phase() == Phase::Login
+    }
+
+    /// Whether a USER waits for its PASS.
+    #[must_use]
+    pub fn has_user(&self) -> bool {
+        self.session.accepted == Accepted::Yes
     }
 
     /// Whether octets go over a network where others can read them.
     #[must_use]
     pub fn is_in_clear(&self) -> bool {
-        self.is_remote && !self.is_tls
+        self.is_remote && !self.session.tls.is_on()
     }
 
     /// The last CAPA reply that holds now.
     #[must_use]
     pub fn capabilities(&self) -> Option<&[String]> {
-        let upto = self.announced.get(..=self.phase)?;
-        let from = usize::from(self.is_by_stls);
-        let lists = upto.get(from..).unwrap_or_default();
-        lists.iter().rev().flatten().next().map(Vec::as_slice)
+        self.session.announced_now()
     }
 
     /// Whether the last CAPA reply has this tag; None when there was no CAPA.
@@ -263,7 +261,7 @@ impl Known {
         let is_number = (1..=u64::from(u32::MAX)).contains(&message);
         is_number
             && self.count.is_none_or(|count| message <= count)
-            && !self.marked.contains(&message)
+            && !self.session.marked.contains(&message)
     }
 
     /// Whether this line is the rest of a reply that began with the command.
@@ -277,10 +275,8 @@ impl Known {
     /// and neither are optional commands: rules of their own judge these.
     #[must_use]
     pub fn is_behind_errors(&self) -> bool {
-        let is_other = |last: &Last| {
-            let is_login = matches!(last.verb, "PASS" | "APOP" | "AUTH");
-            !is_login && !last.is_greeting && !last.is_oversize
-        };
+        let is_other =
+            |last: &Last| !last.is(Command::logs_in) && !last.is_greeting && !last.is_oversize;
         self.refusals >= ERRORS_MIN
             && self.is_behind_refusal()
             && !self.is_behind_refused_option()
@@ -324,7 +320,7 @@ impl Known {
             let is_refused = last.status == Some(Status::Negative);
             let is_attack = last.verb == "STLS" && self.is_behind_stls;
             let has_credentials = last.verb == "AUTH" && last.has_credentials;
-            is_refused && last.is_optional && !is_attack && !has_credentials
+            is_refused && last.is(is_optional) && !is_attack && !has_credentials
         })
     }
 
@@ -344,7 +340,7 @@ impl Known {
         }
         let is_negative = heard.text.starts_with(b"-ERR");
         let Some(last) = &self.last else {
-            return Some(match self.is_by_stls {
+            return Some(match self.session.tls == Tls::ByStls {
                 true if self.is_behind_stls => Odd::Smuggled,
                 true => Odd::SecondGreeting,
                 false => Odd::Other,
@@ -358,10 +354,12 @@ impl Known {
             _ if matches!(last.status, None | Some(Status::Malformed)) => Odd::OutOfStep,
             "QUIT" => Odd::BehindQuit,
             _ if is_negative && is_status => Odd::Parting,
-            "LIST" | "UIDL" if last.has_arguments && is_ok => Odd::ListingOfSingle,
+            _ if last.is(Command::lists_messages) && last.has_arguments && is_ok => {
+                Odd::ListingOfSingle
+            }
             _ if is_status => Odd::StatusTwice,
             _ if !is_ok => Odd::BehindError,
-            "RETR" | "TOP" => Odd::BehindMessage,
+            _ if last.is(Command::fetches_message) => Odd::BehindMessage,
             _ => Odd::Other,
         })
     }
@@ -387,11 +385,11 @@ impl Known {
             && row.states == States::AUTHORIZATION
             && row.verb != "PASS"
         {
-            self.state = Some(State::Authorization);
+            self.session.state = Some(State::Authorization);
         }
         self.commands += 1;
-        self.commands_in_tls += u64::from(self.is_tls);
-        if self.is_stls_agreed && !self.is_tls || self.waiting.has("STLS") {
+        self.commands_in_tls += u64::from(self.session.tls.is_on());
+        if self.session.tls == Tls::Agreed || self.waiting.has("STLS") {
             self.is_behind_stls = true;
         }
         if self.waiting.len() < MESSAGES_MAX {
@@ -455,20 +453,18 @@ impl Known {
     }
 
     pub(super) fn enter(&mut self, state: State) {
-        if state == State::Authorization && self.state.is_none() {
+        if state == State::Authorization && self.session.state.is_none() {
             self.may_be_piece = !self.is_piece;
             self.is_partial = true;
             return;
         }
         if state == State::Transaction {
-            self.phase = 2;
-            (self.has_login, self.is_partial) = (true, false);
+            self.is_partial = false;
             self.messages.clear();
-            self.marked.clear();
             self.twins.clear();
             (self.stat, self.count, self.listed, self.unique) = (None, None, None, None);
         }
-        self.state = Some(state);
+        self.session.apply(&Step::StateChanged(state));
     }
 
     pub(super) fn unrequested(&mut self, heard: &Heard<'_>) {
@@ -496,9 +492,15 @@ impl Known {
 
     pub(super) fn any_rows(&mut self) {
         // Whatever was learnt may be void.
-        let is_remote = self.is_remote;
+        let mut session = SessionState::default();
+        session.is_greeted = true;
+        session.tls = match self.session.tls {
+            Tls::Agreed => Tls::Off,
+            tls => tls,
+        };
         *self = Self {
-            is_remote,
+            session,
+            is_remote: self.is_remote,
             is_lost: self.is_lost,
             has_rows: self.has_rows,
             waiting: std::mem::take(&mut self.waiting),
@@ -506,9 +508,6 @@ impl Known {
             event: self.event,
             is_closed_by_client: self.is_closed_by_client,
             is_over: self.is_over,
-            is_by_stls: self.is_by_stls,
-            is_tls: self.is_tls,
-            is_greeted: true,
             is_piece: true,
             is_partial: true,
             now_ms: self.now_ms,
@@ -520,26 +519,22 @@ impl Known {
     pub(super) fn event(&mut self, event: &Event) {
         match event.kind {
             EventKind::Connected => {
-                self.state = Some(State::Greeting);
+                self.session.state = Some(State::Greeting);
                 let to = event.text.trim_start_matches("connected ");
                 let is_here = ["127.", "[::1]", "::1", "localhost"];
                 self.is_remote = !is_here.iter().any(|start| to.starts_with(start));
             }
             EventKind::TlsStarted => {
-                self.is_tls = true;
-                self.is_by_stls = self.is_greeted || self.is_piece;
+                // A piece of a session has had its greeting.
+                self.session.is_greeted |= self.is_piece;
+                self.session.tls_started();
                 self.commands_in_tls = 0;
                 self.waiting.clear();
-                if self.is_by_stls {
-                    self.phase = 1;
+                if self.session.tls == Tls::ByStls {
                     self.greeting = None;
                     self.missing_logins.clear();
                     self.auth_listed.clear();
-                    self.has_user_of_before = std::mem::take(&mut self.has_user);
                     self.last = None;
-                    if self.state == Some(State::Transaction) {
-                        self.state = Some(State::Authorization);
-                    }
                 }
             }
             EventKind::TimedOut => self.waiting.clear(),
@@ -554,4 +549,9 @@ impl Known {
     pub fn timestamp(&self) -> Option<&[u8]> {
         sasl::timestamp(self.greeting.as_deref()?)
     }
+}
+
+/// Whether a server may do without this command. A login that fails is another matter.
+fn is_optional(row: &Command) -> bool {
+    row.standing != Standing::Required && !matches!(row.verb, "USER" | "PASS" | "APOP")
 }

@@ -3,6 +3,7 @@
 use super::words::{behind_status, two_numbers};
 use super::{Body, Ended, Heard, Known, Role};
 use crate::base::service::Service;
+use crate::pop3::command::Command;
 use crate::pop3::tracker::{LineEnd, Sent, Side};
 use crate::reading::dialogue::{Event, EventKind, Exchange};
 
@@ -136,7 +137,7 @@ pub(super) fn is_answered_inside(ended: &Ended<'_>, known: &Known) -> bool {
 
 /// The message of RETR or TOP.
 pub(super) fn message<'a>(ended: &'a Ended<'_>) -> Option<&'a Body> {
-    ended.body.filter(|_| matches!(ended.verb, "RETR" | "TOP"))
+    ended.body.filter(|_| ended.is(Command::fetches_message))
 }
 
 /// Whether this is how a Redis database answers.
@@ -158,7 +159,7 @@ pub(super) fn is_stall(ended: &Ended<'_>, known: &Known) -> bool {
     let listed = ended
         .number()
         .and_then(|number| known.messages.get(&number)?.size);
-    let is_message = matches!(ended.verb, "RETR" | "TOP") && !ended.has_gap();
+    let is_message = ended.is(Command::fetches_message) && !ended.has_gap();
     is_message
         && data.zip(listed).is_some_and(|(data, size)| {
             data.octets <= 4500 && size > data.octets.saturating_add(1000)
@@ -177,5 +178,5 @@ pub(super) fn is_cut(known: &Known) -> bool {
     matches!(known.event, Some(EventKind::Closed | EventKind::Lost))
         && !known.is_closed_by_client
         && !known.is_turned_away
-        && (known.is_greeted || known.is_piece)
+        && (known.session.is_greeted || known.is_piece)
 }

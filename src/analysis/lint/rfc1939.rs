@@ -4,6 +4,7 @@ use super::known::Odd;
 use super::predicates::{Fault, fault};
 use super::{Check, Heard, Known, Role, Rule, Spot};
 use crate::analysis::finding::Level::{Info, Must, Should};
+use crate::pop3::command::Command;
 use crate::pop3::tracker::LineEnd;
 use crate::reading::dialogue::EventKind;
 
@@ -51,8 +52,8 @@ pub(super) const RULES: &[Rule] = &[
             Check::Event(|event, known| {
                 use crate::reading::dialogue::EventKind::{Closed, Lost, TimedOut};
                 let is_end = matches!(event.kind, Closed | Lost | TimedOut);
-                let is_silent =
-                    known.state == Some(crate::pop3::tracker::State::Greeting) && !known.is_greeted;
+                let is_silent = known.session.state == Some(crate::pop3::tracker::State::Greeting)
+                    && !known.session.is_greeted;
                 // Who leaves did not wait, or not for long enough.
                 let is_ours = known.is_closed_by_client;
                 (is_end && is_silent && !is_ours)
@@ -255,9 +256,7 @@ pub(super) const RULES: &[Rule] = &[
                 parting(known, is_left, TWICE)
             }),
             Check::Exchange(|ended, _| {
-                let body = ended
-                    .body
-                    .filter(|_| matches!(ended.verb, "RETR" | "TOP"))?;
+                let body = ended.body.filter(|_| ended.is(Command::fetches_message))?;
                 let what = "the data begins with a status line";
                 body.first_line.starts_with(b"+OK").then(|| super::Spot {
                     place: body.first.unwrap_or_default(),

@@ -5,6 +5,7 @@ use super::known::Odd;
 use super::predicates::{Stop, is_answered_inside, message, stop};
 use super::{Check, Known, Rule};
 use crate::analysis::finding::Level::{Must, Should};
+use crate::pop3::command::Command;
 use crate::reading::dialogue::EventKind;
 
 pub(super) const RULES: &[Rule] = &[
@@ -123,7 +124,7 @@ pub(super) const RULES: &[Rule] = &[
             }),
             Check::Line(|heard, known| {
                 let last = known.last.as_ref()?;
-                let is_empty = matches!(last.verb, "RETR" | "TOP") && last.lines == Some(0);
+                let is_empty = last.is(Command::fetches_message) && last.lines == Some(0);
                 let is_mail = known.odd(heard) == Some(Odd::BehindMessage);
                 heard.when(
                     is_empty && is_mail,

@@ -243,8 +243,8 @@ pub(super) const RULES: &[Rule] = &[
                 .or_else(|| unique(heard))
                 .filter(|_| heard.role != Role::Status)?;
             let message = number(field(text).0)?;
-            let is_sure = known.has_login
-                && known.marked.is_empty()
+            let is_sure = known.has_login()
+                && known.session.marked.is_empty()
                 && !known.listing.has_holes
                 && !known.listing.is_odd;
             let is_twice = known.listing.numbers.contains_key(&message);

@@ -230,8 +230,8 @@ pub(super) const RULES: &[Rule] = &[
             let message = ended
                 .number()
                 .filter(|_| ended.verb == "RETR" && ended.is_err())?;
-            let is_there =
-                known.messages.get(&message)?.size.is_some() && !known.marked.contains(&message);
+            let is_there = known.messages.get(&message)?.size.is_some()
+                && !known.session.marked.contains(&message);
             ended.when(
                 is_there && ended.code().is_none(),
                 "a message that LIST has is refused",
@@ -304,7 +304,8 @@ pub(super) const RULES: &[Rule] = &[
                 .is_some_and(|count| (1..=count).contains(&message));
             let is_announced = known.announces("TOP") == Some(true);
             let is_small = top_lines(ended).is_some_and(|lines| lines < 1_000_000);
-            let is_sure = is_small && !known.marked.contains(&message) && ended.code().is_none();
+            let is_sure =
+                is_small && !known.session.marked.contains(&message) && ended.code().is_none();
             ended.when(
                 is_there && is_sure && !is_announced && known.is_transaction(),
                 "TOP is refused",

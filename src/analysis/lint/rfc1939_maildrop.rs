@@ -5,6 +5,7 @@ use super::rfc1939_listing::{drop_listing, scan, unique};
 use super::words::{field, number, two_numbers};
 use super::{Check, Known, Rule, Spot};
 use crate::analysis::finding::Level::{Info, Must, Should};
+use crate::pop3::command::Command;
 use crate::reading::dialogue::EventKind;
 
 /// Whether the listing that has just come shows the messages behind a deleted one with lower numbers.
@@ -15,14 +16,14 @@ fn is_renumbered(known: &Known) -> bool {
         .keys()
         .zip(1..)
         .all(|(number, place)| *number == place);
-    let is_all = known.count == Some(left + known.marked.len() as u64);
-    is_dense && is_all && known.marked.iter().any(|marked| *marked <= left)
+    let is_all = known.count == Some(left + known.session.marked.len() as u64);
+    is_dense && is_all && known.session.marked.iter().any(|marked| *marked <= left)
 }
 
 /// Whether a whole listing of messages has just come.
 fn is_listing(ended: &Ended<'_>, known: &Known) -> bool {
     let is_whole = ended.is_complete() && !known.listing.has_holes && !known.listing.is_odd;
-    matches!(ended.verb, "LIST" | "UIDL") && ended.is_ok() && !ended.has_arguments() && is_whole
+    ended.is(Command::lists_messages) && ended.is_ok() && !ended.has_arguments() && is_whole
 }
 
 /// Whether a scan listing is of a message that there may be.
@@ -48,7 +49,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "two counters of the server differ: rebuild its index",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_clean = known.marked.is_empty();
+            let is_clean = known.session.marked.is_empty();
             let (stat, listed) = if is_listing(ended, known) && ended.verb == "LIST" {
                 (known.stat.map(|(count, _)| count)?, known.listing.lines)
             } else {
@@ -71,7 +72,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_list =
-                is_listing(ended, known) && ended.verb == "LIST" && known.marked.is_empty();
+                is_listing(ended, known) && ended.verb == "LIST" && known.session.marked.is_empty();
             let (count, octets) = known.stat.filter(|_| is_list)?;
             let is_other = count == known.listing.lines && octets != known.listing.sum;
             is_other.then(|| {
@@ -163,12 +164,13 @@ pub(super) const RULES: &[Rule] = &[
                 let (message, size, _) = two_numbers(scan(heard)?)?;
                 let before = known.messages.get(&message)?.size?;
                 // After DELE the numbers may have moved, which is worse.
-                let is_other = before != size && known.marked.is_empty();
+                let is_other = before != size && known.session.marked.is_empty();
                 is_other.then(|| heard.spot(format!("{before} octets before, {size} now")))
             }),
             Check::Exchange(|ended, known| {
                 let (count, octets) = stat(ended)?;
-                let (count_before, before) = known.stat.filter(|_| known.marked.is_empty())?;
+                let (count_before, before) =
+                    known.stat.filter(|_| known.session.marked.is_empty())?;
                 let is_other = count == count_before && octets != before;
                 is_other.then(|| ended.spot(format!("{before} octets before, {octets} now")))
             }),
@@ -184,7 +186,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let (count, _) = stat(ended)?;
-            let (before, _) = known.stat.filter(|_| known.marked.is_empty())?;
+            let (before, _) = known.stat.filter(|_| known.session.marked.is_empty())?;
             let is_other = count != before && !(known.was_reset && count < before);
             is_other.then(|| ended.spot(format!("{before} messages before, {count} now")))
         })],
@@ -215,7 +217,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "two indexes of the server differ: rebuild them",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_sure = is_listing(ended, known) && known.marked.is_empty() && !known.was_reset;
+            let is_sure =
+                is_listing(ended, known) && known.session.marked.is_empty() && !known.was_reset;
             let other = match ended.verb {
                 "UIDL" => known.listed.map(|(lines, _)| lines),
                 _ => known.unique,
@@ -241,7 +244,7 @@ pub(super) const RULES: &[Rule] = &[
             let before = known.messages.get(&number(first)?)?.unique_id?;
             let is_other = super::words::digest(rest.trim_ascii_start()) != before;
             heard.when(
-                is_other && known.marked.is_empty(),
+                is_other && known.session.marked.is_empty(),
                 "another unique-id than before",
             )
         })],
@@ -258,20 +261,22 @@ pub(super) const RULES: &[Rule] = &[
             let is_shown = is_listing(ended, known)
                 && !is_renumbered(known)
                 && known
+                    .session
                     .marked
                     .iter()
                     .any(|marked| known.listing.numbers.contains_key(marked));
             // Seen: Twisted answers LIST of a deleted message with `+OK 1 0`.
-            let is_named = matches!(ended.verb, "LIST" | "UIDL") && ended.is_ok();
+            let is_named = ended.is(Command::lists_messages) && ended.is_ok();
             let is_told = ended
                 .number()
-                .is_some_and(|message| is_named && known.marked.contains(&message));
+                .is_some_and(|message| is_named && known.session.marked.contains(&message));
             if is_told {
                 let what = format!("{} still answers for a deleted message", ended.verb);
                 return Some(ended.spot(what));
             }
-            let is_counted = stat(ended)
-                .is_some_and(|(count, _)| known.count == Some(count) && !known.marked.is_empty());
+            let is_counted = stat(ended).is_some_and(|(count, _)| {
+                known.count == Some(count) && !known.session.marked.is_empty()
+            });
             ended.when(is_shown || is_counted, "a deleted message is still there")
         })],
     },
@@ -284,10 +289,10 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server does not look at the marks before QUIT",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_use = matches!(ended.verb, "RETR" | "TOP") && ended.is_ok();
+            let is_use = ended.is(Command::fetches_message) && ended.is_ok();
             let is_marked = ended
                 .number()
-                .is_some_and(|message| known.marked.contains(&message));
+                .is_some_and(|message| known.session.marked.contains(&message));
             ended.when(is_use && is_marked, "a deleted message is sent")
         })],
     },
@@ -302,7 +307,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_marked = ended
                 .number()
-                .is_some_and(|message| known.marked.contains(&message));
+                .is_some_and(|message| known.session.marked.contains(&message));
             ended.when(
                 ended.verb == "DELE" && ended.is_ok() && is_marked,
                 "deleted for the second time",
@@ -318,8 +323,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "stop deleting here: a client deletes the wrong messages",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_broken =
-                is_listing(ended, known) && !known.marked.is_empty() && is_renumbered(known);
+            let is_broken = is_listing(ended, known)
+                && !known.session.marked.is_empty()
+                && is_renumbered(known);
             ended.when(is_broken, "messages moved to lower numbers")
         })],
     },
@@ -339,7 +345,7 @@ pub(super) const RULES: &[Rule] = &[
             };
             let before = known
                 .count
-                .filter(|_| known.was_reset && known.marked.is_empty())?;
+                .filter(|_| known.was_reset && known.session.marked.is_empty())?;
             (now < before)
                 .then(|| ended.spot(format!("{before} messages before, {now} after RSET")))
         })],
@@ -358,7 +364,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_login = known
                 .last
                 .as_ref()
-                .is_some_and(|last| matches!(last.verb, "USER" | "PASS" | "APOP" | "AUTH"));
+                .is_some_and(|last| last.is(Command::is_of_login));
             let is_refused = is_login && known.is_behind_refusal()
                 || known.is_behind_oversize()
                 || known.is_behind_errors()

@@ -5,6 +5,7 @@ use super::predicates::starts_with_any;
 use super::words::{code, field, number};
 use super::{Check, Known, Role, Rule};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
+use crate::pop3::command::Command;
 
 /// Whether a refusal is about the session or the command, by its words, and so not about a name.
 fn is_about_session(status: &[u8]) -> bool {
@@ -16,7 +17,7 @@ fn is_about_session(status: &[u8]) -> bool {
 
 /// Whether a server that says this does not have the command for a login, or has it switched off.
 pub(super) fn is_missing_login(ended: &Ended<'_>, known: &Known) -> bool {
-    let is_login = matches!(ended.verb, "USER" | "APOP") && !known.has_user;
+    let is_login = matches!(ended.verb, "USER" | "APOP") && !known.has_user();
     let text = ended.status.to_ascii_lowercase();
     // "No such user" is about the name.
     let is_about_command = ["command", "not implemented", "not supported", "unsupported"]
@@ -33,7 +34,7 @@ fn is_shut(ended: &Ended<'_>, known: &Known) -> bool {
         .is_some_and(|names| !names.is_empty())
         || !known.auth_listed.is_empty();
     // Without TLS a server may well want STLS first.
-    let wants_tls = !known.is_tls && known.announces("STLS") != Some(false);
+    let wants_tls = !known.session.tls.is_on() && known.announces("STLS") != Some(false);
     let is_user_listed = known.announces("USER") != Some(false);
     let has_other = has_sasl || wants_tls || is_user_listed;
     lacks("USER") && (lacks("APOP") || known.timestamp().is_none()) && !has_other
@@ -42,7 +43,7 @@ fn is_shut(ended: &Ended<'_>, known: &Known) -> bool {
 /// The message that LIST or UIDL told of, where one was asked for whose number does not fit 32 bits. A server that gives out one text for
 /// every number does not cut numbers off, so what RETR brings shows nothing.
 fn wrapped(ended: &Ended<'_>) -> Option<u64> {
-    let is_listing = matches!(ended.verb, "LIST" | "UIDL") && ended.is_ok();
+    let is_listing = ended.is(Command::lists_messages) && ended.is_ok();
     let is_huge = |asked: &u64| *asked > u64::from(u32::MAX);
     let asked = ended
         .number()
@@ -82,13 +83,14 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let row = ended.exchange.sent.as_ref()?.command()?;
-            let is_allowed = match known.state? {
+            let is_allowed = match known.session.state? {
                 crate::pop3::tracker::State::Authorization => row.states.authorization,
                 crate::pop3::tracker::State::Transaction => row.states.transaction,
                 _ => true,
             };
             // These have rules of their own.
-            let is_own = matches!(row.verb, "RETR" | "TOP" | "STLS" | "NOOP")
+            let is_own = row.fetches_message()
+                || matches!(row.verb, "STLS" | "NOOP")
                 || row.verb == "AUTH" && ended.mechanism().is_some();
             // RFC 6856 §2: UTF8 is permitted in the AUTHORIZATION state only.
             let what = match row.verb {
@@ -120,7 +122,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server gives mail to strangers: take it off the network",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_mail = matches!(ended.verb, "RETR" | "TOP");
+            let is_mail = ended.is(Command::fetches_message);
             ended.when(
                 is_mail && ended.is_ok() && known.is_authorization(),
                 "a message before the login",
@@ -154,8 +156,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "every server has these commands: the server's log says why they fail",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_required =
-                matches!(ended.verb, "STAT" | "LIST" | "NOOP" | "RSET") && !ended.has_arguments();
+            let is_required = ended.is(Command::works_in_any_maildrop) && !ended.has_arguments();
             let is_trouble = ended.code().is_some_and(|code| code.starts_with("SYS"));
             let is_lower = ended.command.iter().any(u8::is_ascii_lowercase);
             let is_broken =
@@ -188,10 +189,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server stores passwords as hashes only: it should not show a timestamp",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_login =
-                matches!(ended.verb, "PASS" | "AUTH") && ended.is_ok() && !known.is_transaction();
+            let is_login = ended.is(Command::logs_in) && ended.is_ok() && !known.is_transaction();
             ended.when(
-                is_login && known.is_apop_refused,
+                is_login && ended.verb != "APOP" && known.is_apop_refused,
                 "APOP was refused, and this login works",
             )
         })],
@@ -207,7 +207,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_refused = is_missing_login(ended, known) && known.is_authorization();
-            let is_whole = known.is_greeted && !known.is_piece;
+            let is_whole = known.session.is_greeted && !known.is_piece;
             ended.when(
                 is_refused && is_whole && is_shut(ended, known),
                 "USER is refused, and neither APOP nor SASL is offered",
@@ -272,11 +272,11 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             // Without TLS, USER may be refused as a whole.
-            let is_offered = known.announces("USER").unwrap_or(known.is_tls);
+            let is_offered = known.announces("USER").unwrap_or(known.session.tls.is_on());
             let is_bare = ended.verb == "USER" && ended.is_err() && code(ended.status).is_none();
             // Behind another USER the server may wait for PASS alone (RFC 1939 §7).
             let is_early =
-                known.is_authorization() && !known.has_user && !is_about_session(ended.status);
+                known.is_authorization() && !known.has_user() && !is_about_session(ended.status);
             // A name that was good before is refused for another reason.
             let is_new = ended
                 .name()
@@ -327,7 +327,7 @@ pub(super) const RULES: &[Rule] = &[
             // No maildrop has that many.
             let is_huge = message > u64::from(u32::MAX);
             // Of a number that wraps RETR sends a message that there is: `number-wraps` is the rule for that.
-            if is_huge && !matches!(ended.verb, "LIST" | "UIDL") {
+            if is_huge && !ended.is(Command::lists_messages) {
                 return None;
             }
             let is_beyond = known.count.is_some_and(|count| message > count) && !known.is_partial;
@@ -346,7 +346,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "harmless; it hides mistakes of clients",
         also: &[],
         check: &[Check::Exchange(|ended, _| {
-            let is_message = matches!(ended.verb, "LIST" | "RETR" | "DELE" | "UIDL");
+            let is_message = ended.is(|row| row.names_message() && row.args.len() == 1);
             let mut words = ended.arguments();
             let is_garbage =
                 words.next().is_some_and(|word| number(word).is_none()) || words.next().is_some();

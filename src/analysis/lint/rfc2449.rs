@@ -5,6 +5,7 @@ use super::predicates::{Fault, fault};
 use super::words::{has_tag, tag_of};
 use super::{Check, Known, List, Role, Rule};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
+use crate::pop3::session::Phase;
 use crate::reading::dialogue::EventKind;
 
 /// Tags that are registered with IANA.
@@ -110,7 +111,7 @@ pub(super) fn tag_for(verb: &str) -> Option<&'static str> {
 /// Whether a refusal says that the command does not exist, rather than that it can't be done now.
 fn is_refused_as_such(ended: &Ended<'_>, known: &Known) -> bool {
     let row = ended.exchange.sent.as_ref().and_then(|sent| sent.command());
-    let is_place = match known.state {
+    let is_place = match known.session.state {
         Some(crate::pop3::tracker::State::Authorization) => {
             row.is_some_and(|row| row.states.authorization)
         }
@@ -124,7 +125,7 @@ fn is_refused_as_such(ended: &Ended<'_>, known: &Known) -> bool {
             known
                 .count
                 .is_some_and(|count| (1..=count).contains(&message))
-                && !known.marked.contains(&message)
+                && !known.session.marked.contains(&message)
         }
         None => !ended.has_arguments(),
     };
@@ -132,18 +133,17 @@ fn is_refused_as_such(ended: &Ended<'_>, known: &Known) -> bool {
 }
 
 /// What was announced before and is not any more, or the other way round, between the first phase and the login.
-fn lost(ended: &Ended<'_>, known: &Known, phase: usize) -> Option<Vec<String>> {
-    let is_now =
-        ended.verb == "CAPA" && ended.is_ok() && ended.is_complete() && known.phase == phase;
-    let before = known
-        .announced
-        .get(..phase)?
-        .iter()
-        .rev()
-        .flatten()
+fn lost(ended: &Ended<'_>, known: &Known, phase: Phase) -> Option<Vec<String>> {
+    let is_now = ended.verb == "CAPA"
+        && ended.is_ok()
+        && ended.is_complete()
+        && known.session.phase() == phase;
+    let earlier = Phase::ALL.into_iter().rev().filter(|other| *other < phase);
+    let before = earlier
+        .filter_map(|phase| known.session.announced(phase))
         .next()
         .filter(|_| is_now)?;
-    if known.announced.get(phase)?.is_some() || known.listing.has_holes {
+    if known.session.announced(phase).is_some() || known.listing.has_holes {
         return None;
     }
     let now = &known.listing.capabilities;
@@ -161,10 +161,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "an old server; a client must try each command",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_refused = ended.verb == "CAPA"
-                && ended.is_err()
-                && known.announced.iter().all(Option::is_none);
-            ended.when(is_refused && !known.has_user, "CAPA is refused")
+            let is_refused =
+                ended.verb == "CAPA" && ended.is_err() && known.session.last_announced().is_none();
+            ended.when(is_refused && !known.has_user(), "CAPA is refused")
         })],
     },
     // RFC 2449 §5 allows CAPA in the AUTHORIZATION state; RFC 1939 §7 lets only PASS or QUIT follow USER.
@@ -176,9 +175,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "harmless: RFC 1939 lets only PASS or QUIT follow USER; a client asks CAPA before USER",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_refused = ended.verb == "CAPA" && ended.is_err() && known.has_user;
+            let is_refused = ended.verb == "CAPA" && ended.is_err() && known.has_user();
             ended.when(
-                is_refused && known.announced.iter().any(Option::is_some),
+                is_refused && known.session.last_announced().is_some(),
                 "CAPA is refused behind USER",
             )
         })],
@@ -319,7 +318,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_announced =
                 known.announces(tag_for(ended.verb)?) == Some(true) && ended.verb != "USER";
             // `capa-stls-inside-tls` reports that it is listed there; to refuse it is right.
-            let is_stls_again = ended.verb == "STLS" && known.is_tls;
+            let is_stls_again = ended.verb == "STLS" && known.session.tls.is_on();
             let is_lines = ended.verb == "TOP"
                 && ended
                     .arguments()
@@ -344,7 +343,7 @@ pub(super) const RULES: &[Rule] = &[
                 let is_hidden = known.announces(tag_for(ended.verb)?) == Some(false);
                 // After the login servers leave USER and STLS out.
                 ended.when(
-                    is_hidden && ended.is_ok() && known.phase < 2
+                    is_hidden && ended.is_ok() && known.session.phase() < Phase::Login
                         || is_hidden && ended.is_ok() && matches!(ended.verb, "TOP" | "UIDL"),
                     "works, and CAPA does not list it",
                 )
@@ -355,7 +354,7 @@ pub(super) const RULES: &[Rule] = &[
                 let is_whole = ended.is_complete() && !known.listing.has_holes;
                 known
                     .capabilities()
-                    .filter(|_| is_list && is_whole && known.phase < 2)?;
+                    .filter(|_| is_list && is_whole && known.session.phase() < Phase::Login)?;
                 let told = known.parameters("SASL").unwrap_or_default();
                 let listed = known.listing.capabilities.iter();
                 let hidden: Vec<&str> = listed
@@ -381,7 +380,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "common, and mostly harmless: a client asks CAPA in both states",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let mut gone = lost(ended, known, 2)?;
+            let mut gone = lost(ended, known, Phase::Login)?;
             gone.retain(|tag| {
                 !matches!(
                     tag.as_str(),
@@ -402,11 +401,10 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let before = known
-                .announced
-                .first()?
-                .as_ref()
-                .filter(|_| known.phase == 1)?;
-            lost(ended, known, 1)?;
+                .session
+                .announced(Phase::First)
+                .filter(|_| known.session.phase() == Phase::Tls)?;
+            lost(ended, known, Phase::Tls)?;
             let now = &known.listing.capabilities;
             let is_new = |line: &&String| !has_tag(before, tag_of(line));
             let new: Vec<&str> = now.iter().filter(is_new).map(|line| tag_of(line)).collect();
@@ -422,7 +420,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "somebody may have changed the first list; compare from another network",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let gone = lost(ended, known, 1)?;
+            let gone = lost(ended, known, Phase::Tls)?;
             let is_login = |tag: &String| matches!(tag.as_str(), "SASL" | "USER");
             ended.when(
                 gone.iter().any(is_login),

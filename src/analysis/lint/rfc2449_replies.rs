@@ -6,6 +6,7 @@ use super::words::code;
 use super::{Check, Known, Role, Rule};
 use crate::analysis::explain::codes;
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
+use crate::pop3::command::Command;
 use crate::reading::dialogue::EventKind;
 
 /// Whether the command was sent before the exchange before it had ended.
@@ -55,7 +56,10 @@ fn speaks_of_name(text: &[u8]) -> bool {
 }
 
 fn is_behind_login(known: &Known) -> bool {
-    known.is_behind("PASS") || known.is_behind("AUTH") || known.is_behind("APOP")
+    known
+        .last
+        .as_ref()
+        .is_some_and(|last| last.is(Command::logs_in))
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -145,7 +149,7 @@ pub(super) const RULES: &[Rule] = &[
                 .code()
                 .is_some_and(|code| matches!(code.as_str(), "AUTH" | "LOGIN-DELAY" | "IN-USE"));
             // Without TLS, USER may be refused as a whole.
-            let is_offered = known.is_tls || known.announces("USER") == Some(true);
+            let is_offered = known.session.tls.is_on() || known.announces("USER") == Some(true);
             // Seen: Cyrus refuses a second USER for the order, with the same code for every name.
             let is_first = known.users == 0;
             // Nobody has a name of such a length, so its refusal tells nothing about an account.
@@ -170,7 +174,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, _| {
             let is_early = ended.code().is_some_and(|code| code == "LOGIN-DELAY")
-                && matches!(ended.verb, "PASS" | "APOP" | "AUTH");
+                && ended.is(Command::logs_in);
             ended.when(ended.is_err() && is_early, "refused: too early")
         })],
     },
@@ -183,8 +187,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "close the other session, or wait for the server to notice that it is gone; the password is not to blame",
         also: &[],
         check: &[Check::Exchange(|ended, _| {
-            let is_locked = ended.code().is_some_and(|code| code == "IN-USE")
-                && matches!(ended.verb, "PASS" | "APOP" | "AUTH");
+            let is_locked =
+                ended.code().is_some_and(|code| code == "IN-USE") && ended.is(Command::logs_in);
             ended.when(ended.is_err() && is_locked, "the maildrop is locked")
         })],
     },
@@ -198,7 +202,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let octets = ended.exchange.command.as_ref()?.octets;
-            let has_capa = known.announced.iter().any(Option::is_some);
+            let has_capa = known.session.last_announced().is_some();
             let is_long = (100..=255).contains(&octets) && ended.verb == "USER" && has_capa;
             // There is no such mailbox either: some servers refuse every name that they do not know.
             // Seen: Cyrus 3.6 takes any name but one of such a length: `-ERR [AUTH] Invalid user`.

@@ -3,6 +3,7 @@
 use super::known::Odd;
 use super::{Check, List, Role, Rule, Spot};
 use crate::analysis::finding::Level::{Must, Security, Should};
+use crate::pop3::session::{Accepted, Phase, Tls};
 use crate::reading::dialogue::EventKind;
 
 pub(super) const RULES: &[Rule] = &[
@@ -15,7 +16,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "somebody may have taken it away: do not log in, and compare from another network or on port 995",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let was_there = known.announces("STLS") == Some(true) && known.phase == 0;
+            let was_there =
+                known.announces("STLS") == Some(true) && known.session.phase() == Phase::First;
             let is_gone = ended.verb == "CAPA"
                 && ended.is_complete()
                 // A refused CAPA lists nothing.
@@ -24,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
                 && !super::words::has_tag(&known.listing.capabilities, "STLS");
             ended.when(
                 // Seen: nginx 1.22 takes it out of the list itself once USER was sent.
-                was_there && is_gone && !known.is_tls && known.users == 0,
+                was_there && is_gone && !known.session.tls.is_on() && known.users == 0,
                 "STLS was in the list before, and is gone",
             )
         })],
@@ -69,7 +71,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "somebody between can choose the name: the server must begin anew behind STLS",
         also: &["client-pass-without-user"],
         check: &[Check::Exchange(|ended, known| {
-            let is_kept = ended.verb == "PASS" && known.is_by_stls && known.has_user_of_before;
+            let is_kept = ended.verb == "PASS"
+                && known.session.tls == Tls::ByStls
+                && known.session.accepted == Accepted::BeforeTls;
             ended.when(
                 is_kept && ended.is_ok(),
                 "PASS works with the USER of before TLS",
@@ -85,8 +89,10 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server must refuse STLS once somebody is logged in",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_late =
-                ended.verb == "STLS" && ended.is_ok() && known.is_transaction() && !known.is_tls;
+            let is_late = ended.verb == "STLS"
+                && ended.is_ok()
+                && known.is_transaction()
+                && !known.session.tls.is_on();
             ended.when(is_late, "STLS is accepted behind the login")
         })],
     },
@@ -100,7 +106,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &["client-stls-in-tls"],
         check: &[Check::Exchange(|ended, known| {
             ended.when(
-                ended.verb == "STLS" && ended.is_ok() && known.is_tls,
+                ended.verb == "STLS" && ended.is_ok() && known.session.tls.is_on(),
                 "STLS is accepted inside TLS",
             )
         })],
@@ -129,8 +135,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "no certificate, or its key can't be read: the server's log says more",
         also: &[],
         check: &[Check::Event(|event, known| {
-            let is_failed =
-                event.kind == EventKind::TlsFailed && known.is_stls_agreed && !known.is_tls;
+            let is_failed = event.kind == EventKind::TlsFailed && known.session.tls == Tls::Agreed;
             let is_about_certificate = super::tls::reason(&event.text).is_some();
             let what = "the handshake failed behind +OK to STLS";
             // A server that closes because something was injected behind STLS does well.
@@ -147,7 +152,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the list is fixed text, or a proxy in front does TLS: leave STLS out once TLS is on",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let is_capability = heard.role == Role::Listed(List::Capabilities) && known.is_tls;
+            let is_capability =
+                heard.role == Role::Listed(List::Capabilities) && known.session.tls.is_on();
             heard.when(
                 is_capability && heard.text.eq_ignore_ascii_case(b"STLS"),
                 "STLS inside TLS",

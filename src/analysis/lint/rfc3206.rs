@@ -2,6 +2,7 @@
 
 use super::{Check, Rule};
 use crate::analysis::finding::Level::{Info, Should};
+use crate::pop3::command::Command;
 
 pub(super) const RULES: &[Rule] = &[
     // RFC 3206 §6: with AUTH-RESP-CODE every refusal of credentials carries [AUTH].
@@ -13,8 +14,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "clients can't tell a wrong password from trouble of the server: send the code",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_login =
-                matches!(ended.verb, "PASS" | "APOP" | "AUTH") && ended.has_credentials();
+            let is_login = ended.is(Command::logs_in) && ended.has_credentials();
             // PASS without USER is refused for another reason, and so it is where USER was refused.
             let is_asked =
                 ended.verb != "PASS" || known.is_behind("USER") && !known.is_behind_refusal();

@@ -1,5 +1,6 @@
 //! RFC 6856: UTF8 and LANG.
 
+use super::known::Utf8;
 use super::predicates::message;
 use super::words::field;
 use super::{Check, Heard, Known, List, Role, Rule};
@@ -40,7 +41,7 @@ pub(super) const RULES: &[Rule] = &[
                 "octets above 127, not UTF-8"
             };
             heard.when(
-                is_eight_bit(heard, known) && !known.is_utf8 && !is_lang,
+                is_eight_bit(heard, known) && known.utf8 == Utf8::Off && !is_lang,
                 what,
             )
         })],
@@ -57,7 +58,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_invalid = is_eight_bit(heard, known) && std::str::from_utf8(heard.text).is_err();
             let is_whole = heard.plain().is_some();
             heard.when(
-                is_invalid && known.is_utf8 && is_whole,
+                is_invalid && known.utf8 != Utf8::Off && is_whole,
                 "octets that are not UTF-8",
             )
         })],
@@ -72,7 +73,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let spot = message(ended)?.eight_bit.clone();
-            spot.filter(|_| !known.has_utf8)
+            spot.filter(|_| known.utf8 != Utf8::On)
         })],
     },
     // RFC 6856 §3: the reply to LANG with a tag begins with that tag.

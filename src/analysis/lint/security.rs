@@ -2,6 +2,7 @@
 
 use super::{Check, Ended, Role, Rule};
 use crate::analysis::finding::Level::{Info, Security, Should};
+use crate::pop3::session::Phase;
 
 /// How many octets before a control octet are shown.
 const BEFORE_CONTROL: usize = 32;
@@ -171,7 +172,7 @@ pub(super) const RULES: &[Rule] = &[
             Check::Line(|heard, known| {
                 let line = heard
                     .capability()
-                    .filter(|_| known.is_in_clear() && known.phase == 0)?
+                    .filter(|_| known.is_in_clear() && known.session.phase() == Phase::First)?
                     .to_ascii_uppercase();
                 let mut words = line.split_ascii_whitespace();
                 let is_offered = match words.next() {
@@ -185,7 +186,7 @@ pub(super) const RULES: &[Rule] = &[
             Check::Exchange(|ended, known| {
                 let is_taken = ended.verb == "USER" && ended.is_ok() && known.is_authorization();
                 let is_untold =
-                    known.is_capa_refused && known.announced.iter().all(Option::is_none);
+                    known.session.is_capa_refused && known.session.last_announced().is_none();
                 ended.when(
                     is_taken && is_untold && known.is_in_clear(),
                     "USER is accepted without TLS",

@@ -2,6 +2,7 @@
 
 use super::{Check, Known, Rule, Spot};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
+use crate::pop3::session::Phase;
 use crate::reading::dialogue::{Event, EventKind};
 
 /// Why a certificate is not trusted, or a handshake fails.
@@ -229,7 +230,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the port may not speak TLS, or has no certificate: the server's log says more",
         also: &[],
         check: &[Check::Event(|event, known| {
-            let is_failed = event.kind == EventKind::TlsFailed && !known.is_stls_agreed;
+            let is_failed = event.kind == EventKind::TlsFailed && !known.session.tls.is_by_stls();
             (is_failed && doubt(event).is_none() && !is_plain(event)).then(|| spot(event))
         })],
     },
@@ -242,8 +243,10 @@ pub(super) const RULES: &[Rule] = &[
         hint: "TLS is not on at this port: type STLS on a connection in clear, or set the port right",
         also: &[],
         check: &[Check::Event(|event, known| {
-            (event.kind == EventKind::TlsFailed && is_plain(event) && !known.is_stls_agreed)
-                .then(|| spot(event))
+            (event.kind == EventKind::TlsFailed
+                && is_plain(event)
+                && !known.session.tls.is_by_stls())
+            .then(|| spot(event))
         })],
     },
     // RFC 8314 §3, §4: a server has TLS, from the first octet or by STLS.
@@ -259,7 +262,7 @@ pub(super) const RULES: &[Rule] = &[
                 let is_first = ended.verb == "CAPA"
                     && ended.is_ok()
                     && ended.is_complete()
-                    && known.phase == 0;
+                    && known.session.phase() == Phase::First;
                 let is_open = known.is_in_clear()
                     && !known.listing.has_holes
                     && is_first
@@ -274,7 +277,7 @@ pub(super) const RULES: &[Rule] = &[
                 let is_refused = ended.verb == "STLS" && ended.is_err() && ended.code().is_none();
                 let is_open = known.is_in_clear() && known.is_authorization();
                 let is_untold =
-                    known.is_capa_refused && known.announced.iter().all(Option::is_none);
+                    known.session.is_capa_refused && known.session.last_announced().is_none();
                 ended.when(
                     is_refused && is_open && is_untold,
                     "STLS is refused, and so is CAPA",
@@ -300,9 +303,8 @@ fn is_plain(event: &Event) -> bool {
 }
 
 fn was_offered(known: &Known) -> bool {
-    known
-        .announced
-        .iter()
-        .flatten()
+    Phase::ALL
+        .into_iter()
+        .filter_map(|phase| known.session.announced(phase))
         .any(|lines| super::words::has_tag(lines, "STLS"))
 }

@@ -4,6 +4,7 @@ use super::predicates::{Fault, fault};
 use super::predicates::{is_cut, is_end, is_redis, is_stall};
 use super::{Check, Ended, Known, Role, Rule, Spot};
 use crate::analysis::finding::Level::{Info, Must, Should};
+use crate::pop3::command::Command;
 use crate::pop3::tracker::{Side, Status};
 use crate::reading::dialogue::EventKind;
 
@@ -20,10 +21,7 @@ fn is_excused(known: &Known) -> bool {
 
 /// Whether a command that takes no argument has one.
 fn has_surplus(ended: &Ended<'_>) -> bool {
-    matches!(
-        ended.verb,
-        "NOOP" | "STAT" | "QUIT" | "RSET" | "CAPA" | "STLS" | "UTF8"
-    ) && ended.has_arguments()
+    ended.is(Command::takes_no_argument) && ended.has_arguments()
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -108,7 +106,7 @@ pub(super) const RULES: &[Rule] = &[
                 let last = known
                     .last
                     .as_ref()
-                    .filter(|last| !last.is_known && !last.is_greeting)?;
+                    .filter(|last| last.command.is_none() && !last.is_greeting)?;
                 let is_refused = last.status == Some(Status::Negative) && known.waiting.is_empty();
                 // Who has gone on once closes for another reason: too many of them.
                 let is_first = known.refused_unknown < 2
@@ -178,7 +176,7 @@ pub(super) const RULES: &[Rule] = &[
                 && !is_unknown(ended)
                 && !ended.is_garbled()
                 && known.gap_ms <= 60_000
-                && (known.is_greeted || known.is_piece);
+                && (known.session.is_greeted || known.is_piece);
             // What was sent ahead is another rule's.
             let before = known.last.as_ref().map_or(0, |last| last.row);
             let row = ended
@@ -332,7 +330,7 @@ pub(super) const RULES: &[Rule] = &[
                 || known.is_behind_refused_option()
                 || known.is_behind_errors()
                 || known.is_answered_in_message
-                || (known.is_behind_stls && !known.is_tls)
+                || (known.is_behind_stls && !known.session.tls.is_on())
                 || is_unknown(ended)
                 || ended.is_garbled()
                 || has_surplus(ended)
@@ -364,7 +362,7 @@ pub(super) const RULES: &[Rule] = &[
                 .filter(|last| last.verb != "QUIT" && last.status == Some(Status::Positive))?;
             let is_open = known.is_transaction()
                 && known.waiting.is_empty()
-                && last.is_known
+                && last.command.is_some()
                 && last.is_complete
                 && !known.has_given_up
                 && !known.is_lost;
@@ -434,7 +432,7 @@ pub(super) const RULES: &[Rule] = &[
             let last = known
                 .last
                 .as_ref()
-                .filter(|last| matches!(last.verb, "PASS" | "APOP" | "AUTH"))?;
+                .filter(|last| last.is(Command::logs_in))?;
             let is_failed = last.status == Some(Status::Negative)
                 && known.waiting.is_empty()
                 && !known.is_behind_refused_option();
@@ -452,7 +450,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, _| {
             let took = ended.exchange.reply_ms.filter(|took| *took > 10_000)?;
-            let is_other = matches!(ended.verb, "QUIT" | "PASS" | "APOP" | "AUTH");
+            let is_other = ended.verb == "QUIT" || ended.is(Command::logs_in);
             (!is_other).then(|| ended.spot(format!("the reply took {} s", took / 1000)))
         })],
     },
@@ -465,7 +463,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "wait before the next try; if only existing users are refused slowly, the delay gives their names away (check --timing measures it)",
         also: &[],
         check: &[Check::Exchange(|ended, _| {
-            let is_login = matches!(ended.verb, "PASS" | "APOP" | "AUTH") && ended.is_err();
+            let is_login = ended.is(Command::logs_in) && ended.is_err();
             let took = ended
                 .exchange
                 .reply_ms

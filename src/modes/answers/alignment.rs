@@ -1,6 +1,6 @@
 //! Whether the replies still fit the commands: what a probe asks before it sends its next line.
 
-use crate::pop3::command::Words;
+use crate::pop3::command::{Command, Effect, Words};
 use crate::pop3::tracker::{Role, Sent, Side, Status};
 use crate::transcript::Piece;
 use crate::transcript::recorder::Seen;
@@ -78,7 +78,7 @@ impl Alignment {
             return false;
         };
         // RFC 1939 §5: of a message anything may be left over when a dot ended it too early.
-        let is_message = matches!(sent.verb().as_str(), "RETR" | "TOP");
+        let is_message = sent.command().is_some_and(Command::fetches_message);
         let is_listing = self.strays > 0 && self.lacks_numbers() && has_number(sent);
         (self.stray_statuses > 0 && !is_message && !self.is_echo()) || is_listing
     }
@@ -134,15 +134,13 @@ impl Alignment {
 }
 
 fn is_login(sent: &Sent) -> bool {
-    matches!(
-        sent.verb().as_str(),
-        "USER" | "PASS" | "APOP" | "AUTH" | "STLS"
-    )
+    let row = sent.command();
+    row.is_some_and(|row| row.is_of_login() || row.effect == Effect::Tls)
 }
 
 /// Whether one message was asked for, by a number or what stands in its place.
 fn has_number(sent: &Sent) -> bool {
-    let is_listing = matches!(sent.verb().as_str(), "LIST" | "UIDL");
+    let is_listing = sent.command().is_some_and(Command::lists_messages);
     is_listing && Words::of(sent.arguments()).next().is_some()
 }
 

@@ -5,7 +5,8 @@ use std::io::BufRead;
 
 use crate::analysis::lint::known::NOBODY;
 use crate::pop3::command::{Effect, Words};
-use crate::pop3::tracker::{Role, Sent, Side, Status};
+use crate::pop3::session::SessionState;
+use crate::pop3::tracker::{Role, Sent, Side, Status, Step};
 use crate::reading::dialogue::{EventKind, Phase, Told, Walker};
 use crate::transcript::text::ParseError;
 use crate::transcript::{Item, Piece};
@@ -63,31 +64,58 @@ impl Session {
     pub fn read(input: impl BufRead) -> Result<Self, ParseError> {
         let mut reading = Reading::default();
         Walker::read(input, &mut |told| {
+            if let Some(step) = step_of(&told) {
+                reading.state.apply(&step);
+            }
             reading.take(&told);
             true
         })?;
-        Ok(reading.session)
+        Ok(reading.finish())
     }
 }
 
-/// What is wanted of the data that is coming.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Listing {
-    #[default]
-    None,
-    Capabilities,
-    UniqueIds,
+/// The step that this is, of a line the octets before its first hole.
+fn step_of<'a>(told: &Told<'a>) -> Option<Step<'a>> {
+    Some(match told {
+        Told::Line {
+            side,
+            role,
+            pieces,
+            first,
+            end,
+            ..
+        } => Step::Line {
+            side: *side,
+            role: *role,
+            octets: head(pieces),
+            first: *first,
+            end: *end,
+        },
+        Told::Data { side, octets, .. } => Step::Data {
+            side: *side,
+            octets,
+        },
+        Told::Command(sent) => Step::CommandSent(sent),
+        Told::DataStarted(sent) => Step::DataStarted(sent),
+        Told::ReplyEnded(sent, status) => Step::ReplyEnded(*sent, *status),
+        _ => return None,
+    })
+}
+
+fn head(pieces: &[Piece]) -> &[u8] {
+    match pieces.first() {
+        Some(Piece::Octets(octets)) => octets,
+        _ => b"",
+    }
 }
 
 #[derive(Default)]
 struct Reading {
     session: Session,
-    status: String,
-    /// The verb of the last command that was answered, and how.
-    last: (String, Option<Status>),
-    listing: Listing,
+    state: SessionState,
+    /// The listing of unique-ids that is coming.
+    unique_ids: Option<BTreeSet<String>>,
     line: Vec<u8>,
-    unique_ids: BTreeSet<String>,
     /// What came between the `+OK` to STLS and the handshake.
     before_tls: Vec<u8>,
     /// From USER on, until something is refused.
@@ -99,6 +127,16 @@ struct Reading {
 }
 
 impl Reading {
+    fn finish(self) -> Session {
+        let mut session = self.session;
+        session.has_tls = self.state.tls.is_on();
+        session.capabilities = match self.state.capabilities.is_empty() {
+            true => self.state.last_announced().unwrap_or_default().to_vec(),
+            false => self.state.capabilities,
+        };
+        session
+    }
+
     fn take(&mut self, told: &Told<'_>) {
         match told {
             Told::Row { after_ms, phase } => {
@@ -132,10 +170,10 @@ impl Reading {
                 side: Side::Server,
                 octets,
                 ..
-            } if self.listing != Listing::None => self.data(octets),
+            } => self.data(octets),
             Told::ReplyEnded(Some(sent), status) => self.end(sent, *status),
             Told::Event(event) => match event.kind {
-                EventKind::TlsStarted => self.session.has_tls = true,
+                EventKind::TlsStarted => self.state.tls_started(),
                 EventKind::TlsFailed => self.tls_failed(&event.text),
                 _ => {}
             },
@@ -143,7 +181,7 @@ impl Reading {
                 let room = LINE_MAX.saturating_sub(self.before_tls.len());
                 self.before_tls.extend(octets.iter().take(room));
             }
-            Told::Abandoned => self.listing = Listing::None,
+            Told::Abandoned => self.unique_ids = None,
             _ => {}
         }
     }
@@ -158,14 +196,10 @@ impl Reading {
     }
 
     fn server_line(&mut self, role: Role, pieces: &[Piece]) {
-        let text = match pieces.first() {
-            Some(Piece::Octets(octets)) => octets.get(..LINE_MAX).unwrap_or(octets),
-            _ => b"",
-        };
-        let text = String::from_utf8_lossy(text).into_owned();
+        let text = head(pieces);
+        let text = String::from_utf8_lossy(text.get(..LINE_MAX).unwrap_or(text)).into_owned();
         match role {
             Role::Greeting => self.session.greeting = Some(text),
-            Role::Status => self.status = text,
             Role::Unrequested => self.second(&text),
             _ => {}
         }
@@ -178,10 +212,14 @@ impl Reading {
             _ if text.starts_with("-ERR") => Status::Negative,
             _ => return,
         };
-        let (verb, first) = &self.last;
-        if *first == Some(second) {
+        let Some((verb, _)) = self
+            .state
+            .last
+            .as_ref()
+            .filter(|(_, first)| *first != second)
+        else {
             return;
-        }
+        };
         let session = &mut self.session;
         match verb.as_str() {
             "USER" => session.takes_nobody = false,
@@ -195,88 +233,67 @@ impl Reading {
 
     fn start(&mut self, sent: &Sent) {
         self.line.clear();
-        self.listing = match sent.verb().as_str() {
-            "CAPA" => Listing::Capabilities,
-            "UIDL" => Listing::UniqueIds,
-            _ => Listing::None,
-        };
-        match self.listing {
-            Listing::Capabilities => self.session.capabilities.clear(),
-            Listing::UniqueIds => self.unique_ids.clear(),
-            Listing::None => {}
-        }
+        self.unique_ids = (sent.verb() == "UIDL").then(BTreeSet::new);
     }
 
     fn data(&mut self, octets: &[u8]) {
-        for octet in octets {
-            if *octet == b'\n' {
-                self.listed();
-                self.line.clear();
-            } else if self.line.len() < LINE_MAX {
-                self.line.push(*octet);
-            }
-        }
-    }
-
-    fn listed(&mut self) {
-        let line = String::from_utf8_lossy(&self.line).trim_end().to_owned();
-        if line == "." {
+        let Some(ids) = &mut self.unique_ids else {
             return;
-        }
-        match self.listing {
-            Listing::Capabilities if self.session.capabilities.len() < LINES_MAX => {
-                self.session.capabilities.push(line);
+        };
+        for octet in octets {
+            if *octet != b'\n' {
+                if self.line.len() < LINE_MAX {
+                    self.line.push(*octet);
+                }
+                continue;
             }
-            Listing::UniqueIds if self.unique_ids.len() < LINES_MAX => {
-                self.unique_ids
-                    .extend(line.split(' ').nth(1).map(str::to_owned));
+            let line = String::from_utf8_lossy(&self.line);
+            if ids.len() < LINES_MAX {
+                ids.extend(line.trim_end().split(' ').nth(1).map(str::to_owned));
             }
-            _ => {}
+            self.line.clear();
         }
     }
 
     fn end(&mut self, sent: &Sent, status: Status) {
-        let session = &mut self.session;
+        let Self { session, state, .. } = self;
         let is_positive = status == Status::Positive;
         if status == Status::Negative && session.refused_ms.is_none() {
             session.refused_ms = self.waited_ms.take();
         }
-        let effect = sent.command().map(|command| command.effect);
-        if is_positive && effect == Some(Effect::Login) && !session.has_login {
+        if sent.outcome(status) == Effect::Login && !session.has_login {
             session.has_login = true;
             session.login_at = self.sent_ms.zip(self.now_ms);
         }
-        self.last = (sent.verb(), Some(status));
+        let text = || String::from_utf8_lossy(state.status_line()).into_owned();
         match sent.verb().as_str() {
             "USER" if is_positive && sent.arguments() == NOBODY.as_bytes() => {
                 session.takes_nobody = true;
             }
             "CAPA" => session.is_capa_refused |= status == Status::Negative,
             "USER" if status == Status::Negative && !session.has_login => {
-                session.user_refusal = Some(std::mem::take(&mut self.status));
+                session.user_refusal = Some(text());
             }
             "APOP" if status == Status::Negative && !session.has_login => {
-                session.apop_refusal = Some(std::mem::take(&mut self.status));
+                session.apop_refusal = Some(text());
             }
             "STLS"
                 if !is_positive
-                    && !session.has_tls
+                    && !state.tls.is_on()
                     && !session.has_login
                     && session.stls_refusal.is_none() =>
             {
-                session.stls_refusal = Some(std::mem::take(&mut self.status));
+                session.stls_refusal = Some(text());
             }
-            "PASS" => session.login = Some((status, std::mem::take(&mut self.status))),
+            "PASS" => session.login = Some((status, text())),
             "STAT" if is_positive && session.count.is_none() => {
-                let count = Words::of(self.status.as_bytes()).nth(1);
+                let count = Words::of(state.status_line()).nth(1);
                 session.count = count.and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
             }
-            "UIDL" if self.listing == Listing::UniqueIds && session.unique_ids.is_none() => {
-                session.unique_ids = Some(std::mem::take(&mut self.unique_ids));
-            }
+            "UIDL" if session.unique_ids.is_none() => session.unique_ids = self.unique_ids.take(),
             _ => {}
         }
-        self.listing = Listing::None;
+        self.unique_ids = None;
     }
 }
 

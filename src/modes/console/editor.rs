@@ -287,11 +287,14 @@ fn arguments(before: &str, knowledge: &Knowledge) -> Vec<String> {
     let index = Words::of(before.as_bytes())
         .count()
         .saturating_sub(row.verb_words());
-    let learnt = &knowledge.learnt;
+    let session = &knowledge.session;
     match row.args.get(index).map(|arg| arg.kind) {
-        Some(Kind::Message) => learnt.messages.iter().map(u64::to_string).collect(),
-        Some(Kind::Mechanism) => learnt.mechanisms.clone(),
-        Some(Kind::Language) => learnt
+        Some(Kind::Message) => session
+            .messages()
+            .map(|number| number.to_string())
+            .collect(),
+        Some(Kind::Mechanism) => session.mechanisms.clone(),
+        Some(Kind::Language) => session
             .languages
             .iter()
             .cloned()
@@ -464,11 +467,12 @@ mod tests {
 
     fn knowledge(state: State) -> Knowledge {
         let mut knowledge = Knowledge {
-            state: Some(state),
+            is_open: true,
             ..Knowledge::default()
         };
-        knowledge.learnt.messages.extend([1, 2, 12]);
-        knowledge.learnt.mechanisms.push("CRAM-MD5".to_owned());
+        knowledge.session.state = Some(state);
+        knowledge.session.listed.extend([1, 2, 12]);
+        knowledge.session.mechanisms.push("CRAM-MD5".to_owned());
         knowledge
     }
 

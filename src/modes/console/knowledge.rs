@@ -4,17 +4,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::masking;
 use crate::pop3::command::States;
+use crate::pop3::session::SessionState;
 use crate::pop3::tracker::{Role, State};
-use crate::reading::learnt::Learnt;
 use crate::transcript::secret::{Guess, Recall};
 
 /// What the editor must know of the conversation.
 #[derive(Debug, Default)]
 pub struct Knowledge {
-    /// What the replies told.
-    pub learnt: Learnt,
-    /// The state of the session; None without a connection.
-    pub state: Option<State>,
+    /// What has happened in it.
+    pub session: SessionState,
+    /// Whether there is a connection.
+    pub is_open: bool,
     /// The next line is a SASL response.
     pub expects_response: bool,
     /// `:send` has begun a line, and its end was not sent.
@@ -38,10 +38,11 @@ impl Knowledge {
     /// Where commands are to be allowed.
     #[must_use]
     pub fn states(&self) -> States {
-        match self.state {
-            Some(State::Greeting | State::Authorization) => States::AUTHORIZATION,
+        match self.session.state {
+            _ if !self.is_open => States::BOTH,
+            None | Some(State::Greeting | State::Authorization) => States::AUTHORIZATION,
             Some(State::Transaction) => States::TRANSACTION,
-            Some(State::Update) | None => States::BOTH,
+            Some(State::Update) => States::BOTH,
         }
     }
 

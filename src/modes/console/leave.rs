@@ -17,7 +17,7 @@ impl Console {
         if self.close_quietly() {
             self.tell_closed_by_us();
         }
-        know(&self.knowledge).state = None;
+        know(&self.knowledge).is_open = false;
     }
 
     /// Closes the connection, and looks at what became of its transcript; returns whether there was one.

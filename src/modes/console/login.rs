@@ -10,11 +10,12 @@ use super::view::shown;
 use crate::base::error::Explain;
 use crate::base::say;
 use crate::base::style::Paint;
-use crate::modes::login::{self, LoginError, Next, Talker, Told, Way};
+use crate::modes::login::{self, LoginError, Next, Talker, Way};
 use crate::modes::plan::{self, NO_TLS};
 use crate::net::engine::{Order, Risk, Standing};
 use crate::net::password::{self, PasswordError};
 use crate::net::target::Target;
+use crate::pop3::session::SessionState;
 use crate::pop3::tracker::Role;
 
 impl Console {
@@ -133,19 +134,17 @@ impl Talker for Console {
         Console::target(self).clone()
     }
 
-    fn told(&self) -> Told {
-        let learnt = &know(&self.knowledge).learnt;
-        Told {
-            binding: shown(&self.shown)
-                .tls
-                .as_ref()
-                .and_then(|facts| facts.end_point.clone()),
-            ..Told::from(learnt)
-        }
+    fn session(&self) -> SessionState {
+        know(&self.knowledge).session.clone()
+    }
+
+    fn binding(&self) -> Option<Vec<u8>> {
+        let shown = shown(&self.shown);
+        shown.tls.as_ref()?.end_point.clone()
     }
 
     fn challenge(&mut self) -> Vec<u8> {
-        std::mem::take(&mut know(&self.knowledge).learnt.challenge)
+        std::mem::take(&mut know(&self.knowledge).session.challenge)
     }
 
     fn ask_user(&mut self) -> Option<String> {

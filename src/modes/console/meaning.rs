@@ -8,6 +8,7 @@ use super::view::shown;
 use crate::analysis::explain::compare::{Answer, Change, compare};
 use crate::analysis::explain::{Context, explain, why_no_tls};
 use crate::base::style::Paint;
+use crate::pop3::session::{Phase, Tls};
 
 impl Console {
     /// Explains the last status line.
@@ -60,7 +61,7 @@ impl Console {
     /// Whether CAPA announced RESP-CODES; None when it was not asked.
     fn has_codes(&self) -> Option<bool> {
         let knowledge = know(&self.knowledge);
-        let capabilities = &knowledge.learnt.capabilities;
+        let capabilities = &knowledge.session.capabilities;
         (!capabilities.is_empty()).then(|| {
             capabilities
                 .iter()
@@ -70,25 +71,22 @@ impl Console {
 
     /// Compares what the server announced in each phase.
     pub(super) fn tell_caps(&mut self) {
-        let announced = know(&self.knowledge).learnt.announced.clone();
-        let is_tls = self.standing().is_some_and(|now| now.is_tls);
-        let [_, tls, _] = &announced;
+        let session = know(&self.knowledge).session.clone();
         // On port 995 there is no phase without TLS, and no STLS.
-        let at_first = if is_tls && tls.is_none() && self.plan.target.is_tls {
+        let at_first = if session.tls == Tls::Direct {
             "before the login"
         } else {
             "before TLS and login"
         };
         let names = [
-            (at_first, Change::Tls),
-            ("inside TLS", Change::Tls),
-            ("after the login", Change::Login),
+            (Phase::First, at_first, Change::Tls),
+            (Phase::Tls, "inside TLS", Change::Tls),
+            (Phase::Login, "after the login", Change::Login),
         ];
         let answers: Vec<Answer<'_>> = names
             .into_iter()
-            .zip(&announced)
-            .filter_map(|((when, change), lines)| {
-                let lines = lines.as_deref()?;
+            .filter_map(|(phase, when, change)| {
+                let lines = session.announced(phase)?;
                 Some(Answer {
                     when,
                     change,

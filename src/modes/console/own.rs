@@ -125,7 +125,7 @@ impl Console {
             return;
         }
         let user = know(&self.knowledge)
-            .learnt
+            .session
             .user
             .clone()
             .unwrap_or_default();
@@ -305,10 +305,10 @@ impl Console {
             );
             self.screen.note(Paint::Note, &text);
         }
-        let learnt = know(&self.knowledge).learnt.capabilities.join(", ");
-        if !learnt.is_empty() {
+        let capabilities = know(&self.knowledge).session.capabilities.join(", ");
+        if !capabilities.is_empty() {
             self.screen
-                .note(Paint::Note, &format!("capabilities: {learnt}"));
+                .note(Paint::Note, &format!("capabilities: {capabilities}"));
         }
         match &now.awaited {
             Some(_) => self.tell_awaited(&now),

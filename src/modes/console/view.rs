@@ -226,7 +226,7 @@ impl View {
         if role == Role::Continuation {
             return;
         }
-        let state = know(&self.knowledge).state;
+        let state = know(&self.knowledge).session.state;
         let mut shared = shown(&self.shared);
         if first {
             shared.last = Some(LastReply {
@@ -442,7 +442,9 @@ impl Watcher for View {
     fn received(&mut self, _: &[u8]) {}
 
     fn seen(&mut self, seen: Seen) {
-        know(&self.knowledge).learnt.see(&seen);
+        if let Some(step) = seen.as_step() {
+            know(&self.knowledge).session.apply(&step);
+        }
         self.judge.see(&seen);
         match seen {
             Seen::Line {
@@ -539,6 +541,7 @@ impl Watcher for View {
     fn told(&mut self, news: News) {
         if let News::Tls(facts) = &news {
             shown(&self.shared).tls = Some(facts.clone());
+            know(&self.knowledge).session.tls_started();
         }
         if matches!(news, News::Ended(_)) {
             self.show_held(true);
@@ -586,7 +589,7 @@ impl Watcher for View {
         }
         self.tell_findings();
         let mut knowledge = know(&self.knowledge);
-        knowledge.state = standing.ending.is_none().then_some(standing.state);
+        knowledge.is_open = standing.ending.is_none();
         knowledge.expects_response = standing.expects_response;
         if standing.state == State::Greeting {
             self.since = standing.quiet_since;

@@ -1,7 +1,7 @@
 //! Which way of logging in is tried after which, and what a refusal says of the password.
 
-use super::Told;
 use crate::pop3::sasl::{Mechanism, SaslError};
+use crate::pop3::session::SessionState;
 
 /// A script tries no more ways than this: each refusal counts as a failed login, and servers lock accounts for those.
 pub const TRIES_MAX: usize = 3;
@@ -60,19 +60,26 @@ impl Attempt {
 
 /// Returns the ways that the server offers to one who has a password, in the order to try them.
 #[must_use]
-pub(super) fn offered(told: &Told, is_tls: bool) -> Vec<Attempt> {
-    let mechanisms = Mechanism::offered(&told.mechanisms, told.binding.is_some());
+pub(super) fn offered(session: &SessionState, has_binding: bool, is_tls: bool) -> Vec<Attempt> {
+    let mechanisms = Mechanism::offered(&session.mechanisms, has_binding);
     let mut ways: Vec<Attempt> = mechanisms.map(Attempt::Sasl).collect();
-    if told.timestamp.is_some() {
+    if session.timestamp.is_some() {
         // Without TLS a digest is better than a password that everybody can read.
         let plain = ways.iter().position(|way| !is_tls && way.is_plain());
         ways.insert(plain.unwrap_or(ways.len()), Attempt::Apop);
     }
     // RFC 2449 §6.2: a list without USER says that there is none. Where nothing else is offered it is tried anyway.
-    if told.offers_user() || ways.is_empty() {
+    if offers_user(&session.capabilities) || ways.is_empty() {
         ways.push(Attempt::UserAndPass);
     }
     ways
+}
+
+/// Whether there may be USER and PASS: it is announced, or nothing is (RFC 2449 §6.2).
+fn offers_user(capabilities: &[String]) -> bool {
+    let tags = capabilities.iter();
+    let mut tags = tags.filter_map(|line| line.split_ascii_whitespace().next());
+    capabilities.is_empty() || tags.any(|tag| tag.eq_ignore_ascii_case("USER"))
 }
 
 /// Whether this may follow a way that was refused: no second binding, after one was refused.
@@ -230,17 +237,15 @@ pub(super) fn code(line: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn told(mechanisms: &[&str], timestamp: Option<&str>) -> Told {
-        Told {
-            mechanisms: mechanisms.iter().map(|name| (*name).to_owned()).collect(),
-            timestamp: timestamp.map(|stamp| stamp.as_bytes().to_vec()),
-            binding: Some(vec![1]),
-            ..Told::default()
-        }
+    fn session(mechanisms: &[&str], timestamp: Option<&str>) -> SessionState {
+        let mut session = SessionState::default();
+        session.mechanisms = mechanisms.iter().map(|name| (*name).to_owned()).collect();
+        session.timestamp = timestamp.map(|stamp| stamp.as_bytes().to_vec());
+        session
     }
 
-    fn names(told: &Told, is_tls: bool) -> Vec<&'static str> {
-        let ways = offered(told, is_tls).into_iter();
+    fn names(session: &SessionState, is_tls: bool) -> Vec<&'static str> {
+        let ways = offered(session, true, is_tls).into_iter();
         ways.map(Attempt::name).collect()
     }
 
@@ -264,30 +269,31 @@ mod tests {
         let all = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "XOAUTH2"];
         let strongest = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"];
         assert_eq!(
-            names(&told(&all, stamp), true),
+            names(&session(&all, stamp), true),
             [&strongest[..], &["PLAIN", "APOP", "USER and PASS"]].concat()
         );
         assert_eq!(
-            names(&told(&all, stamp), false),
+            names(&session(&all, stamp), false),
             [&strongest[..], &["APOP", "PLAIN", "USER and PASS"]].concat()
         );
-        assert_eq!(names(&told(&[], None), false), ["USER and PASS"]);
+        assert_eq!(names(&session(&[], None), false), ["USER and PASS"]);
     }
 
     #[test]
     fn a_list_without_user_has_no_user() {
-        let told = |lines: &[&str], mechanisms: &[&str]| Told {
-            capabilities: lines.iter().map(|line| (*line).to_owned()).collect(),
-            ..told(mechanisms, None)
+        let offer = |lines: &[&str], mechanisms: &[&str]| {
+            let mut session = session(mechanisms, None);
+            session.capabilities = lines.iter().map(|line| (*line).to_owned()).collect();
+            session
         };
         assert_eq!(
-            names(&told(&["TOP", "SASL PLAIN"], &["PLAIN"]), true),
+            names(&offer(&["TOP", "SASL PLAIN"], &["PLAIN"]), true),
             ["PLAIN"]
         );
-        let with_user = told(&["user", "SASL PLAIN"], &["PLAIN"]);
+        let with_user = offer(&["user", "SASL PLAIN"], &["PLAIN"]);
         assert_eq!(names(&with_user, true), ["PLAIN", "USER and PASS"]);
         // Nothing else is offered.
-        assert_eq!(names(&told(&["TOP"], &[]), true), ["USER and PASS"]);
+        assert_eq!(names(&offer(&["TOP"], &[]), true), ["USER and PASS"]);
     }
 
     #[test]

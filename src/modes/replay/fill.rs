@@ -87,7 +87,7 @@ impl Replay<'_> {
             "password" | "secret" => self.password(row),
             "digest" => {
                 let secret = self.password(row)?;
-                let stamp = hear(&self.heard).learnt.timestamp.clone();
+                let stamp = hear(&self.heard).session.timestamp.clone();
                 let stamp = stamp.ok_or(ReplayError::Lacks(
                     row,
                     "the server's greeting has no timestamp, so there is no APOP (RFC 1939 §7)",
@@ -157,7 +157,7 @@ impl Replay<'_> {
         let turn = match (turn, exchange) {
             (Some(turn), _) => turn,
             (None, Some(exchange)) => {
-                let challenge = std::mem::take(&mut hear(&self.heard).learnt.challenge);
+                let challenge = std::mem::take(&mut hear(&self.heard).session.challenge);
                 exchange.answer(&challenge).map_err(broken)?
             }
             (None, None) => return Ok(Zeroizing::default()),

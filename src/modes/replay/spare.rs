@@ -3,7 +3,7 @@
 use super::{Replay, cue};
 use crate::modes::answers::{Heard, hear};
 use crate::net::engine::Standing;
-use crate::pop3::command::Words;
+use crate::pop3::command::{Command, Words};
 use crate::pop3::tracker::State;
 use crate::servers::player::Action;
 use crate::transcript::Piece;
@@ -98,17 +98,17 @@ pub(super) fn is_login(pieces: &[Piece]) -> bool {
 
 /// Whether a command would only cost an error: CAPA where it was refused, and a message beyond the last one.
 pub(super) fn is_spared(pieces: &[Piece], heard: &Heard) -> bool {
-    let mut words = Words::of(first(pieces));
-    let verb = words.next().unwrap_or_default();
+    let line = first(pieces);
+    let mut words = Words::of(line);
+    if words.next() == Some(b"CAPA") {
+        return heard.session.is_capa_refused;
+    }
     let number = words.next().and_then(|word| std::str::from_utf8(word).ok());
     let number = number.and_then(|word| word.parse::<u64>().ok());
-    match (verb, number) {
-        (b"CAPA", _) => heard.is_capa_refused,
-        (b"RETR" | b"TOP" | b"LIST" | b"UIDL", Some(number)) => {
-            (2..=FETCHED_MAX).contains(&number) && !heard.learnt.messages.contains(&number)
-        }
-        _ => false,
-    }
+    let number = number.filter(|number| (2..=FETCHED_MAX).contains(number));
+    let is_read = |row: &Command| row.lists_messages() || row.fetches_message();
+    Command::of_line(line).is_some_and(is_read)
+        && number.is_some_and(|number| !heard.session.has_message(number))
 }
 
 fn first(pieces: &[Piece]) -> &[u8] {

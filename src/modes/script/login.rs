@@ -7,10 +7,11 @@ use crate::base::error::Explain;
 use crate::base::exit::Exit;
 use crate::base::say;
 use crate::modes::answers::hear;
-use crate::modes::login::{self, LoginError, Next, TRIES_MAX, Talker, Told, Way};
+use crate::modes::login::{self, LoginError, Next, TRIES_MAX, Talker, Way};
 use crate::net::engine::{Order, Risk, Standing};
 use crate::net::password::{self, PasswordError};
 use crate::net::target::Target;
+use crate::pop3::session::SessionState;
 
 impl Script<'_> {
     /// Logs in; `place` is where that was asked for.
@@ -69,16 +70,16 @@ impl Talker for Script<'_> {
         self.connection.target().clone()
     }
 
-    fn told(&self) -> Told {
-        let heard = hear(&self.heard);
-        Told {
-            binding: heard.binding.clone(),
-            ..Told::from(&heard.learnt)
-        }
+    fn session(&self) -> SessionState {
+        hear(&self.heard).session.clone()
+    }
+
+    fn binding(&self) -> Option<Vec<u8>> {
+        hear(&self.heard).binding.clone()
     }
 
     fn challenge(&mut self) -> Vec<u8> {
-        std::mem::take(&mut hear(&self.heard).learnt.challenge)
+        std::mem::take(&mut hear(&self.heard).session.challenge)
     }
 
     fn ask_user(&mut self) -> Option<String> {

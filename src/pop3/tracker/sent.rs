@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::Status;
 use crate::pop3::command::{Command, Effect, Kind, ONE_STEP_MECHANISMS, Shape, Words};
 
 /// The most octets of the verb, and of the arguments, that are remembered.
@@ -66,6 +67,17 @@ impl Sent {
             has_credentials: shape != Shape::Sasl || has_initial,
             is_torn: false,
         }
+    }
+
+    /// Reads a command from a client line (octets without line end), by the table alone.
+    #[must_use]
+    pub fn read(line: &[u8]) -> Self {
+        Self::of_line(line, &HashMap::new())
+    }
+
+    /// Takes the client's answer to a challenge (octets without line end); `*` cancels the exchange (RFC 5034 §4).
+    pub fn take_answer(&mut self, line: &[u8]) {
+        self.take_response(&Self::response(line == b"*"));
     }
 
     /// A SASL response. `is_cancelled`: it is the `*` that ends the exchange (RFC 5034 §4).
@@ -134,7 +146,19 @@ impl Sent {
         self.has_credentials = response.has_credentials;
     }
 
-    pub(crate) fn effect(&self) -> Effect {
+    /// Returns what this reply changes for the session.
+    #[must_use]
+    pub fn outcome(&self, status: Status) -> Effect {
+        if status == Status::Positive && !self.lacks_credentials() {
+            self.effect()
+        } else {
+            Effect::Nothing
+        }
+    }
+
+    /// Returns what a positive reply would change.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
         match self.command {
             // The bare AUTH only lists mechanisms.
             Some(row) if row.effect == Effect::Login && self.shape == Shape::Multi => {

@@ -457,7 +457,8 @@ impl Talk {
 
     fn reply_ended(&mut self, sent: &Sent, status: Status, tell: &mut dyn FnMut(Passing<'_>)) {
         let mut open = self.queue.pop_front().unwrap_or_default();
-        open.sent.get_or_insert_with(|| sent.clone());
+        // By now it is known whether credentials were sent.
+        open.sent = Some(sent.clone());
         for early in self.queue.iter_mut().take_while(|open| open.is_early) {
             early.is_early = false;
         }

@@ -167,8 +167,7 @@ pub(super) fn parts<'a>(
         has_session |= begins(line);
         is_message = is_asked && line.starts_with(b"+OK");
         if !line.trim_ascii().is_empty() {
-            let verb = Command::of_line(line).map(|command| command.verb);
-            is_asked = matches!(verb, Some("RETR" | "TOP"));
+            is_asked = Command::of_line(line).is_some_and(Command::fetches_message);
         }
         before = behind(line, command).map(|_| at);
         at = next;

@@ -226,13 +226,13 @@ pub(super) const FAULTS: &[Fault] = &[
                 out.extend_from_slice(b"\r\n");
             }),
         )
-        .when(|said| said.asked.is_logged_in)],
+        .when(|said| said.asked.session.is_transaction())],
     ),
     Fault::new(
         "wrong-state-accepted",
         "STAT is answered before the login",
         &["wrong-state-accepted"],
-        &[Step::new(Status, &["STAT"], Say("+OK 3 500")).when(|said| !said.asked.is_logged_in)],
+        &[Step::new(Status, &["STAT"], Say("+OK 3 500")).when(|said| !said.asked.session.is_transaction())],
     )
     .typing(&["STAT", "QUIT"]),
     Fault::new(

@@ -3,6 +3,7 @@
 use super::Does::{After, Before, Drop, Edit, Say};
 use super::Part::{Data, Status};
 use super::{Fault, Said, Step};
+use crate::pop3::command::Command;
 
 /// The line with words behind it.
 pub(super) fn with(said: &Said<'_>, out: &mut Vec<u8>, more: &str) {
@@ -19,7 +20,7 @@ fn line(out: &mut Vec<u8>, text: &str) {
 
 /// A message number that is read as some C library's would be.
 fn number(said: &str, taken: &'static str, asked: &super::Asked) -> Option<String> {
-    (asked.arg(0) == said && matches!(asked.verb.as_str(), "LIST" | "RETR" | "TOP"))
+    (asked.arg(0) == said && (asked.verb == "LIST" || asked.is_for(Command::fetches_message)))
         .then(|| format!("{} {taken}", asked.verb))
 }
 
@@ -28,7 +29,7 @@ fn beyond(asked: &super::Asked) -> Option<String> {
     let (number, rest) = asked.args.split_once(' ').unwrap_or((&asked.args, ""));
     let is_number = !number.is_empty() && number.bytes().all(|octet| octet.is_ascii_digit());
     let is_beyond = is_number && number.parse().unwrap_or(u64::MAX) > asked.count;
-    let is_asked = matches!(asked.verb.as_str(), "LIST" | "RETR" | "TOP" | "UIDL");
+    let is_asked = asked.is_for(Command::lists_messages) || asked.is_for(Command::fetches_message);
     let line = || format!("{} {} {rest}", asked.verb, asked.count);
     (is_asked && is_beyond && asked.count > 0).then(|| line().trim_end().to_owned())
 }

@@ -4,6 +4,7 @@ use super::Does::{After, Before, Close, Drop, Edit, Say, Wait};
 use super::Part::{Data, Greeting, Status, Terminator};
 use super::listing::with;
 use super::{Fault, Leftover, Said, Step};
+use crate::pop3::session::Accepted;
 
 const CAPABILITIES: &[&str] = &["CAPA", "USER alice", "PASS wonderland", "CAPA", "QUIT"];
 const WRONG: &[&str] = &["CAPA", "USER alice", "PASS wrong", "QUIT"];
@@ -37,7 +38,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["capa-refused-mid-login"],
         &[],
     )
-    .refusing(|asked| (asked.verb == "CAPA" && asked.has_user).then_some("-ERR send PASS"))
+    .refusing(|asked| (asked.verb == "CAPA" && asked.session.accepted == Accepted::Yes).then_some("-ERR send PASS"))
     .typing(&["CAPA", "USER alice", "CAPA", "PASS wonderland", "QUIT"]),
     Fault::new(
         "capa-no-terminator",
@@ -122,14 +123,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "behind the login there are other capabilities",
         &["capa-differs-after-login"],
         &[Step::new(Data, &["CAPA"], Drop)
-            .when(|said| said.asked.is_logged_in && is(said, "PIPELINING"))],
+            .when(|said| said.asked.session.is_transaction() && is(said, "PIPELINING"))],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "capa-differs-after-tls",
         "inside TLS there are other capabilities",
         &["capa-differs-after-tls"],
-        &[Step::new(Data, &["CAPA"], Drop).when(|said| !said.asked.is_tls && is(said, "UIDL"))],
+        &[Step::new(Data, &["CAPA"], Drop).when(|said| !said.asked.session.tls.is_on() && is(said, "UIDL"))],
     )
     .typing(STLS)
     .in_clear(),
@@ -303,7 +304,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["required-command-refused"],
         &[],
     )
-    .refusing(|asked| (asked.verb == "STAT" && asked.is_logged_in).then_some("-ERR not now")),
+    .refusing(|asked| (asked.verb == "STAT" && asked.session.is_transaction()).then_some("-ERR not now")),
     Fault::new(
         "noop-before-login",
         "NOOP is taken before the login",
@@ -460,7 +461,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "sasl-second-auth",
         "AUTH is taken behind a login",
         &["sasl-second-auth"],
-        &[Step::new(Status, &["AUTH"], Say("+ ")).when(|said| said.asked.is_logged_in)],
+        &[Step::new(Status, &["AUTH"], Say("+ ")).when(|said| said.asked.session.is_transaction())],
     )
     .typing(&["USER alice", "PASS wonderland", "AUTH PLAIN", "*", "QUIT"]),
     Fault::new(
@@ -553,7 +554,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "stls-in-transaction",
         "STLS is taken behind the login",
         &["stls-in-transaction"],
-        &[Step::new(Status, &["STLS"], Say("+OK begin")).when(|said| said.asked.is_logged_in)],
+        &[Step::new(Status, &["STLS"], Say("+OK begin")).when(|said| said.asked.session.is_transaction())],
     )
     .typing(&["USER alice", "PASS wonderland", "STLS"])
     .in_clear(),

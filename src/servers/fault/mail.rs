@@ -204,7 +204,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["dele-still-retrievable"],
         &[
             Step::new(Status, &["RETR"], Raw(b"+OK\r\nFrom: Bob <bob@example.org>\r\n\r\ntext\r\n.\r\n"))
-                .when(|said| said.asked.marked.contains(said.asked.arg(0))),
+                .when(|said| said.asked.is_about_marked()),
         ],
     )
     .typing(DELETIONS),
@@ -213,7 +213,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "DELE of a message that is marked is answered with +OK",
         &["dele-twice-ok"],
         &[Step::new(Status, &["DELE"], Say("+OK message deleted"))
-            .when(|said| said.asked.marked.contains(said.asked.arg(0)))],
+            .when(|said| said.asked.is_about_marked())],
     )
     .typing(DELETIONS),
     Fault::new(
@@ -225,7 +225,7 @@ pub(super) const FAULTS: &[Fault] = &[
             &["LIST", "UIDL"],
             Edit(|said, out| {
                 let number: usize = said.word(0).parse().unwrap_or_default();
-                let number = number.saturating_sub(said.asked.marked.len());
+                let number = number.saturating_sub(said.asked.session.marked.len());
                 out.extend_from_slice(format!("{number} {}\r\n", said.word(1)).as_bytes());
             }),
         )],
@@ -246,7 +246,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[],
     )
     .refusing(|asked| {
-        (asked.verb == "RETR" && asked.is_logged_in)
+        (asked.verb == "RETR" && asked.session.is_transaction())
             .then_some("-ERR [SYS/TEMP] try again later")
     }),
 ];

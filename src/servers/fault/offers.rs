@@ -3,6 +3,7 @@
 use super::Does::{Before, Drop, Edit, Say};
 use super::Part::{Data, Greeting, Status, Terminator};
 use super::{Fault, Step};
+use crate::pop3::command::Command;
 
 const UNKNOWN: &str = "-ERR unknown command";
 
@@ -34,9 +35,7 @@ pub(super) const FAULTS: &[Fault] = &[
             Step::new(Data, &["CAPA"], Drop).when(|said| matches!(said.word(0), "USER" | "SASL")),
         ],
     )
-    .refusing(|asked| {
-        matches!(asked.verb.as_str(), "USER" | "PASS" | "APOP" | "AUTH").then_some(UNKNOWN)
-    })
+    .refusing(|asked| asked.is_for(Command::is_of_login).then_some(UNKNOWN))
     .typing(&["CAPA", "USER alice", "QUIT"]),
     Fault::new(
         "neither-capa-nor-stls",
@@ -92,7 +91,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "utf8-accepted-late",
         "UTF8 is accepted after the login",
         &["wrong-state-accepted"],
-        &[Step::new(Status, &["UTF8"], Say("+OK")).when(|said| said.asked.is_logged_in)],
+        &[Step::new(Status, &["UTF8"], Say("+OK"))
+            .when(|said| said.asked.session.is_transaction())],
     )
     .typing(LATE),
     Fault::new(
@@ -104,7 +104,7 @@ pub(super) const FAULTS: &[Fault] = &[
             &["AUTH"],
             super::Does::Raw(b"+OK\r\nCRAM-MD5\r\n.\r\n"),
         )
-        .when(|said| said.asked.is_logged_in && said.asked.args.is_empty())],
+        .when(|said| said.asked.session.is_transaction() && said.asked.args.is_empty())],
     )
     .typing(LATE),
     Fault::new(
@@ -195,8 +195,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "dele-still-named",
         "LIST of a message that is marked tells of 0 octets",
         &["dele-still-listed"],
-        &[Step::new(Status, &["LIST"], Say("+OK 1 0"))
-            .when(|said| said.asked.marked.contains(said.asked.arg(0)))],
+        &[Step::new(Status, &["LIST"], Say("+OK 1 0")).when(|said| said.asked.is_about_marked())],
     )
     .typing(&["USER alice", "PASS wonderland", "DELE 1", "LIST 1", "QUIT"]),
 ];

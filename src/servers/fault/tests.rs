@@ -275,3 +275,14 @@ fn a_fault_tells_the_same_lie_each_time() {
 }
 
 mod extent;
+
+#[test]
+fn every_command_that_logs_in_is_one_to_a_fault() {
+    let busy = named("in-use-lingers").unwrap();
+    for line in ["PASS x", "APOP a x", "AUTH PLAIN eA==", "RPOP root"] {
+        let talk = play(&[busy], &["USER alice", line, "QUIT"], false);
+        assert!(talk.contains("-ERR [IN-USE]"), "{line}: {talk}");
+    }
+    let talk = play(&[busy], &["AUTH", "QUIT"], false);
+    assert!(!talk.contains("[IN-USE]"), "{talk}");
+}

@@ -1,6 +1,8 @@
 //! The words of which faults are made: what is asked, what is about to be said, and what becomes of it.
 
-use std::collections::BTreeSet;
+use crate::pop3::command::{Command, Effect};
+use crate::pop3::session::SessionState;
+use crate::pop3::tracker::Sent;
 
 /// What a client's line asks, and what the session has been before it.
 #[derive(Debug, Default)]
@@ -11,24 +13,16 @@ pub(super) struct Asked {
     pub(super) args: String,
     /// The line.
     pub(super) line: String,
-    /// The verb is in the command table.
-    pub(super) is_known: bool,
+    /// The command; None before the first.
+    pub(super) sent: Option<Sent>,
     /// How many times the verb was sent, this time counted.
     pub(super) nth: u32,
-    /// USER was answered with `+OK`, and neither a login nor another USER came since.
-    pub(super) has_user: bool,
-    pub(super) is_logged_in: bool,
-    /// Failed logins.
-    pub(super) failures: u32,
-    pub(super) is_tls: bool,
+    /// What has happened between the client and the server without fault.
+    pub(super) session: SessionState,
     /// The number of the connection at this server, from 1.
     pub(super) visit: u32,
-    /// TLS began by STLS.
-    pub(super) is_stls: bool,
     /// How many messages there are; 0 where nothing has told it.
     pub(super) count: u64,
-    /// Messages for which DELE was answered with `+OK`.
-    pub(super) marked: BTreeSet<String>,
     /// Inside AUTH: the number of the client's response, from 1.
     pub(super) response: u32,
 }
@@ -38,15 +32,27 @@ impl Asked {
         verbs.is_empty() || verbs.contains(&self.verb.as_str())
     }
 
-    /// Whether it is a try to log in.
+    /// Whether its command is for this.
+    pub(super) fn is_for(&self, purpose: fn(&Command) -> bool) -> bool {
+        let row = self.sent.as_ref().and_then(Sent::command);
+        row.is_some_and(purpose)
+    }
+
+    /// Whether it is a try to log in; the bare AUTH is none.
     pub(super) fn is_login(&self) -> bool {
-        matches!(self.verb.as_str(), "PASS" | "APOP")
-            || (self.verb == "AUTH" && !self.args.is_empty())
+        let sent = self.sent.as_ref();
+        sent.is_some_and(|sent| sent.effect() == Effect::Login)
+    }
+
+    /// Whether its first argument is a message that is marked as deleted.
+    pub(super) fn is_about_marked(&self) -> bool {
+        let number = self.sent.as_ref().and_then(Sent::number);
+        number.is_some_and(|number| self.session.marked.contains(&number))
     }
 
     /// Whether it is a verb that nobody knows.
     pub(super) fn is_nonsense(&self) -> bool {
-        !self.is_known && !self.verb.is_empty() && self.response == 0
+        !self.is_for(|_| true) && !self.verb.is_empty() && self.response == 0
     }
 
     /// The argument of this number, from 0.

@@ -324,3 +324,17 @@ proptest! {
         prop_assert_eq!(read.octets(Side::Server), &sent[1][..]);
     }
 }
+
+#[test]
+fn a_step_shows_a_line_up_to_its_first_hole() {
+    let mut recorder = Recorder::new(Hider::new(false));
+    let mut shown = Vec::new();
+    let mut see = |seen: Seen| {
+        if let Some(Step::Line { octets, .. }) = seen.as_step() {
+            shown.push(octets.to_vec());
+        }
+    };
+    recorder.feed(Side::Server, b"+OK\r\n", 0, &mut see);
+    recorder.feed(Side::Client, b"PASS wonderland\r\n", 0, &mut see);
+    assert_eq!(shown, [&b"+OK"[..], b"PASS "]);
+}

@@ -3,10 +3,10 @@
 use super::super::words::{digest, field, number, two_numbers};
 use super::super::{Ended, predicates, rfc1939_states, rfc5034};
 use super::{
-    Fetched, HEADERS_MAX, HUGE_LINES, Known, Last, MESSAGES_MAX, Message, NAMES_MAX, NOBODY,
+    Fetched, HEADERS_MAX, HUGE_LINES, Known, Last, MESSAGES_MAX, Message, NAMES_MAX, NOBODY, Utf8,
 };
-use crate::pop3::command::{Command, Effect, Standing, States};
-use crate::pop3::tracker::{Sent, Status};
+use crate::pop3::command::{Command, Effect, States};
+use crate::pop3::tracker::{Sent, Status, Step};
 
 /// Whether this command leaves the session in TRANSACTION, where alone it is allowed.
 fn is_after_login(ended: &Ended<'_>) -> bool {
@@ -19,7 +19,7 @@ impl Known {
     pub(in crate::analysis::lint) fn torn(&mut self, ended: &Ended<'_>) {
         let first_reply = self.first_reply.take();
         if ended.exchange.is_greeting {
-            self.is_greeted = true;
+            self.session.is_greeted = true;
         } else if ended.exchange.sent.is_some() {
             self.waiting.pop();
         }
@@ -40,16 +40,16 @@ impl Known {
         self.is_answered_in_message = predicates::is_answered_inside(ended, self);
         if rfc5034::is_ok_as_challenge(ended, self) {
             // Whether the server takes the client for logged in is not known from here on.
-            (self.is_explained, self.state) = (true, None);
+            (self.is_explained, self.session.state) = (true, None);
         } else if predicates::is_foreign_greeting(exchange) {
             self.is_explained = true;
         }
         if exchange.is_greeting {
-            self.is_greeted = true;
+            self.session.is_greeted = true;
             self.greeting = ended.text().map(<[u8]>::to_vec);
             self.is_turned_away = exchange.status.is_some() && !ended.is_ok();
         } else {
-            self.is_greeted |= exchange.has_no_greeting;
+            self.session.is_greeted |= exchange.has_no_greeting;
             self.waiting.pop();
             if let Some(status) = exchange.status {
                 self.is_out_of_step = status == Status::Malformed;
@@ -63,18 +63,10 @@ impl Known {
             verb: ended.verb,
             status: exchange.status,
             has_arguments: ended.has_arguments(),
-            is_known: exchange
-                .sent
-                .as_ref()
-                .is_none_or(|sent| sent.command().is_some()),
+            command: exchange.sent.as_ref().and_then(Sent::command),
             is_greeting: exchange.is_greeting,
             is_complete: ended.is_complete(),
             has_credentials: ended.has_credentials(),
-            is_optional: exchange
-                .sent
-                .as_ref()
-                .and_then(Sent::command)
-                .is_some_and(is_optional),
             is_oversize: ended.is_oversize(),
             is_garbled: ended.is_garbled(),
             is_echo: predicates::is_echo(exchange.sent.as_ref(), ended.status),
@@ -89,6 +81,7 @@ impl Known {
         } else {
             self.refused(ended);
         }
+        self.follow(ended);
         // The rows that are missing may hold a login as well.
         if ended.has_gap() && !is_after_login(ended) {
             self.any_rows();
@@ -102,9 +95,7 @@ impl Known {
             self.missing_logins.push(ended.verb);
         }
         match ended.verb {
-            "CAPA" => self.is_capa_refused |= ended.is_err(),
             "STLS" => self.is_stls_refused = true,
-            "PASS" | "USER" => self.has_user = false,
             "" if !ended.exchange.is_greeting => self.refused_unknown += u64::from(ended.is_err()),
             "AUTH" if ended.has_initial_response() && ended.is_err() => {
                 self.refused_with_initial.extend(ended.mechanism());
@@ -122,31 +113,29 @@ impl Known {
     fn agreed(&mut self, ended: &Ended<'_>) {
         let verb = ended.verb;
         match verb {
-            "CAPA" if ended.has_gap() => self.announced = [const { None }; 3],
+            "CAPA" if ended.has_gap() => self.session.forget_announced(),
             "CAPA" if ended.is_complete() && !self.listing.has_holes => {
-                if let Some(place) = self.announced.get_mut(self.phase) {
-                    *place = Some(std::mem::take(&mut self.listing.capabilities));
-                }
+                let lines = std::mem::take(&mut self.listing.capabilities);
+                self.session.announce(lines);
             }
             "AUTH" if !ended.has_arguments() && ended.is_complete() => {
                 self.auth_listed = std::mem::take(&mut self.listing.capabilities);
             }
-            "STLS" => self.is_stls_agreed = true,
             "USER" => {
                 let is_nobody = ended.name() == Some(digest(NOBODY.as_bytes()));
-                self.takes_nobody |= self.has_user && is_nobody;
-                self.has_user = true;
-                self.has_user_of_before = false;
+                self.takes_nobody |= self.has_user() && is_nobody;
                 if self.accepted_names.len() < NAMES_MAX {
                     self.accepted_names.extend(ended.name());
                 }
             }
-            "PASS" | "APOP" => self.has_user = false,
-            "UTF8" => (self.is_utf8, self.has_utf8) = (true, true),
-            "LANG" => self.is_utf8 |= ended.has_arguments(),
+            "UTF8" => self.utf8 = Utf8::On,
+            "LANG" if ended.has_arguments() && self.utf8 == Utf8::Off => {
+                self.utf8 = Utf8::InTexts;
+            }
             "STAT" => {
                 let numbers = ended.text().and_then(two_numbers);
-                if let Some((count, octets, _)) = numbers.filter(|_| self.marked.is_empty()) {
+                if let Some((count, octets, _)) = numbers.filter(|_| self.session.marked.is_empty())
+                {
                     self.stat.get_or_insert((count, octets));
                     self.count.get_or_insert(count);
                 }
@@ -159,28 +148,38 @@ impl Known {
                 }
             }
             "UIDL" if !ended.has_arguments() => self.unique_all(ended),
-            "RETR" | "TOP" => self.fetched(ended),
+            _ if ended.is(Command::fetches_message) => self.fetched(ended),
             "LAST" => {
                 self.last_number = ended.text().and_then(|text| number(field(text).0));
                 self.is_only_top_since = true;
             }
             _ => {}
         }
-        let effect = ended.exchange.sent.as_ref().and_then(Sent::command);
-        match effect.map(|row| row.effect) {
-            Some(Effect::Delete) if self.marked.len() < MESSAGES_MAX => {
-                self.marked.extend(ended.number());
+        if ended.is(|row| row.effect == Effect::Reset) {
+            if !self.has_login() {
+                // What was marked before is not known.
+                (self.stat, self.count, self.listed, self.unique) = (None, None, None, None);
             }
-            Some(Effect::Reset) => {
-                if !self.has_login {
-                    // What was marked before is not known.
-                    (self.stat, self.count, self.listed, self.unique) = (None, None, None, None);
-                }
-                self.highest_retrieved = 0;
-                self.was_reset |= !self.marked.is_empty();
-                self.marked.clear();
-            }
-            _ => {}
+            self.highest_retrieved = 0;
+            self.was_reset |= !self.session.marked.is_empty();
+        }
+    }
+
+    /// Lets the session learn from the reply.
+    fn follow(&mut self, ended: &Ended<'_>) {
+        let exchange = ended.exchange;
+        let sent = exchange.sent.as_ref();
+        let Some(status) = exchange
+            .status
+            .filter(|_| sent.is_some() || exchange.is_greeting)
+        else {
+            return;
+        };
+        let is_anywhere = exchange.is_greeting && self.session.state.is_none();
+        self.session.apply(&Step::ReplyEnded(sent, status));
+        if is_anywhere {
+            // What was taken for a greeting may be any reply.
+            self.session.state = None;
         }
     }
 
@@ -192,11 +191,14 @@ impl Known {
         }
         let listing = std::mem::take(&mut self.listing);
         // Where messages are marked as deleted, the numbers may have moved.
-        let numbers = listing.numbers.iter().filter(|_| self.marked.is_empty());
+        let numbers = listing
+            .numbers
+            .iter()
+            .filter(|_| self.session.marked.is_empty());
         for (message, size) in numbers.collect::<Vec<_>>() {
             self.message(*message, |known| known.size = Some(*size));
         }
-        if is_whole && self.marked.is_empty() {
+        if is_whole && self.session.marked.is_empty() {
             self.listed = Some((listing.lines, listing.sum));
             self.count.get_or_insert(listing.lines);
         }
@@ -217,7 +219,7 @@ impl Known {
                 self.twins.insert(last, *message);
             }
         }
-        if is_whole && self.marked.is_empty() {
+        if is_whole && self.session.marked.is_empty() {
             self.unique = Some(listing.lines);
         }
     }
@@ -267,9 +269,4 @@ impl Known {
             change(self.messages.entry(message).or_default());
         }
     }
-}
-
-/// Whether a server may do without this command. A login that fails is another matter.
-fn is_optional(row: &Command) -> bool {
-    !matches!(row.standing, Standing::Required) && !matches!(row.verb, "USER" | "PASS" | "APOP")
 }

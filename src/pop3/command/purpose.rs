@@ -1,0 +1,116 @@
+//! What a command is for, as its columns say it: what a rule, a server or a screen asks in place of a list of verbs.
+
+use super::{Command, Data, Effect, Kind, Shape, Standing, States};
+
+impl Command {
+    /// Whether the data lines of its reply, or those that the client sends behind it, are a message: it names one message, and
+    /// many lines come.
+    #[must_use]
+    pub fn carries_message(&self) -> bool {
+        let names_one = self
+            .args
+            .first()
+            .is_some_and(|arg| arg.kind == Kind::Message && !arg.optional);
+        self.with_argument == Shape::Upload || (names_one && self.with_argument == Shape::Multi)
+    }
+
+    /// Whether its reply is a message, or the top of one (RFC 1939 §5, §7). What a vendor made up for it has a format of its own.
+    #[must_use]
+    pub fn fetches_message(&self) -> bool {
+        self.carries_message()
+            && self.with_argument == Shape::Multi
+            && matches!(self.standing, Standing::Required | Standing::Optional)
+    }
+
+    /// Whether its first argument is a message number.
+    #[must_use]
+    pub fn names_message(&self) -> bool {
+        self.args
+            .first()
+            .is_some_and(|arg| arg.kind == Kind::Message)
+    }
+
+    /// Whether it lists all messages, or one of them where a number is given.
+    #[must_use]
+    pub fn lists_messages(&self) -> bool {
+        self.names_message() && self.data == Data::Listing
+    }
+
+    /// Whether every server does it without arguments, whatever is in the maildrop.
+    #[must_use]
+    pub fn works_in_any_maildrop(&self) -> bool {
+        self.standing == Standing::Required
+            && self.states == States::TRANSACTION
+            && self.args.iter().all(|arg| arg.optional)
+    }
+
+    /// Whether the verb is the whole line.
+    #[must_use]
+    pub fn takes_no_argument(&self) -> bool {
+        self.args.is_empty()
+    }
+
+    /// Whether a secret is among its arguments.
+    #[must_use]
+    pub fn takes_secret(&self) -> bool {
+        let mut args = self.args.iter();
+        args.any(|arg| matches!(arg.kind, Kind::Secret(_)))
+    }
+
+    /// Whether a positive reply logs the client in; the bare AUTH, which only lists mechanisms, is not told apart here.
+    #[must_use]
+    pub fn logs_in(&self) -> bool {
+        self.effect == Effect::Login
+    }
+
+    /// Whether it says who logs in.
+    #[must_use]
+    pub fn names_user(&self) -> bool {
+        let is_before_login = self.states == States::AUTHORIZATION;
+        is_before_login && self.args.first().is_some_and(|arg| arg.kind == Kind::Name)
+    }
+
+    /// Whether it logs in the user of the USER before it, and is nothing without that.
+    #[must_use]
+    pub fn completes_user(&self) -> bool {
+        // The name in RPOP is that of the user on the client's side (RFC 1225).
+        let has_name_only = matches!(self.args, [arg] if arg.kind == Kind::Name);
+        let has_secret_only = matches!(self.args, [arg] if matches!(arg.kind, Kind::Secret(_)));
+        self.logs_in() && (has_name_only || has_secret_only)
+    }
+
+    /// Whether it is one of the commands that a login is made of.
+    #[must_use]
+    pub fn is_of_login(&self) -> bool {
+        self.logs_in() || self.names_user()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_command_is_for_follows_from_its_columns() {
+        let verbs = |is: fn(&Command) -> bool| {
+            let rows = Command::all().filter(|row| is(row));
+            rows.map(|row| row.verb).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(verbs(Command::fetches_message), "RETR TOP");
+        assert_eq!(
+            verbs(Command::names_message),
+            "LIST RETR DELE TOP UIDL *ENV XSENDER"
+        );
+        assert_eq!(verbs(Command::lists_messages), "LIST UIDL");
+        assert_eq!(verbs(Command::works_in_any_maildrop), "STAT LIST NOOP RSET");
+        assert_eq!(verbs(Command::takes_secret), "PASS APOP AUTH");
+        assert_eq!(verbs(Command::logs_in), "PASS APOP AUTH RPOP");
+        assert_eq!(verbs(Command::names_user), "USER APOP RPOP");
+        assert_eq!(verbs(Command::completes_user), "PASS RPOP");
+        assert_eq!(verbs(Command::is_of_login), "USER PASS APOP AUTH RPOP");
+        assert_eq!(
+            verbs(Command::takes_no_argument),
+            "STAT NOOP RSET QUIT CAPA STLS UTF8 LAST XTND XMIT HELP STARTTLS"
+        );
+    }
+}

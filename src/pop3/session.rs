@@ -1,0 +1,396 @@
+//! What has happened in a session so far: the one place that works it out, from the steps of the tracker and the columns of the
+//! command table. Computed, never stored.
+
+mod phase;
+
+use std::collections::BTreeSet;
+
+use crate::pop3::command::{Effect, Words};
+use crate::pop3::sasl;
+use crate::pop3::tracker::{Role, Sent, Side, State, Status, Step};
+pub use phase::{Accepted, Login, Phase, Tls};
+
+/// The most message numbers and capabilities that are remembered.
+const MAX: usize = 10_000;
+
+/// The most marks that are remembered.
+const MARKS_MAX: usize = 65_536;
+
+/// The most octets of a status line that are remembered; the RFCs allow 512.
+const LINE_MAX: usize = 1024;
+
+/// The longest challenge that is kept, in octets of base64. RFC 5034 §4 has no limit; no mechanism of ours has so much.
+const CHALLENGE_MAX: usize = 64 * 1024;
+
+/// The state of a session, and what both sides have said that still matters.
+///
+/// Feed it each [`Step`]. It takes lines as far as they are known: of a line with a hole, the octets before the hole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionState {
+    /// The state (RFC 1939 §3); None before the greeting, and where it is not known.
+    pub state: Option<State>,
+    /// Whether a greeting came.
+    pub is_greeted: bool,
+    /// Whether TLS is on, and how it began.
+    pub tls: Tls,
+    /// The login that holds.
+    pub login: Option<Login>,
+    /// How many logins were refused.
+    pub refused_logins: u32,
+    /// The name that USER gave last.
+    pub user: Option<String>,
+    /// Whether USER was answered with `+OK`, and no login was tried since.
+    pub accepted: Accepted,
+    /// CAPA was refused, outside TLS or inside it, as it is now.
+    pub is_capa_refused: bool,
+    /// The lines of the last CAPA reply (RFC 2449 §5), as far as they have come.
+    pub capabilities: Vec<String>,
+    /// The SASL mechanisms that were announced (RFC 5034 §3), upper case.
+    pub mechanisms: Vec<String>,
+    /// The language tags that were announced (RFC 6856 §3.1).
+    pub languages: Vec<String>,
+    /// The numbers of the messages, as far as a listing or STAT showed them, marked ones included.
+    pub listed: BTreeSet<u64>,
+    /// The messages that are marked as deleted. QUIT leaves them here: it removes these.
+    pub marked: BTreeSet<u64>,
+    /// The timestamp of the greeting, for APOP (RFC 1939 §7), when it has the form that one must have.
+    pub timestamp: Option<Vec<u8>>,
+    /// The greeting had such a timestamp, and TLS began after it (RFC 2595 §4).
+    pub has_void_timestamp: bool,
+    /// The last challenge inside AUTH (RFC 5034 §4): base64, without its `+ `, as far as it is kept.
+    pub challenge: Vec<u8>,
+    /// The verb of the last command that was answered, in upper case, with its status.
+    pub last: Option<(String, Status)>,
+    phase: Phase,
+    announced: [Option<Vec<String>>; Phase::ALL.len()],
+    status: Vec<u8>,
+    listing: Listing,
+    line: Vec<u8>,
+}
+
+impl SessionState {
+    /// Learns from one step.
+    pub fn apply(&mut self, step: &Step<'_>) {
+        match *step {
+            Step::Line {
+                side: Side::Server,
+                role,
+                octets,
+                first,
+                ..
+            } => self.server_line(role, octets, first),
+            Step::Data {
+                side: Side::Server,
+                octets,
+            } => self.data(octets),
+            Step::CommandSent(sent) if sent.command().is_some_and(|row| row.verb == "USER") => {
+                self.user = Some(String::from_utf8_lossy(sent.arguments()).into_owned());
+            }
+            Step::DataStarted(sent) => self.start_data(sent),
+            Step::ReplyEnded(sent, status) => {
+                let listing = std::mem::take(&mut self.listing);
+                match sent {
+                    Some(sent) => self.answered(sent, status, listing),
+                    None => {
+                        self.is_greeted = true;
+                        if matches!(self.state, None | Some(State::Greeting)) {
+                            self.enter(State::Authorization);
+                        }
+                    }
+                }
+            }
+            Step::StateChanged(state) => self.enter(state),
+            Step::TlsAgreed => self.agree_tls(),
+            _ => {}
+        }
+    }
+
+    /// The TLS handshake is done. After the greeting that is STLS: what was learnt before is void, and the session is in
+    /// AUTHORIZATION (RFC 2595 §4).
+    pub fn tls_started(&mut self) {
+        if !self.is_greeted && self.tls != Tls::Agreed {
+            self.tls = Tls::Direct;
+            return;
+        }
+        self.void();
+        self.tls = Tls::ByStls;
+        self.phase = Phase::Tls;
+        self.login = None;
+        self.marked.clear();
+        if self.accepted == Accepted::Yes {
+            self.accepted = Accepted::BeforeTls;
+        }
+        if self.state == Some(State::Transaction) {
+            self.state = Some(State::Authorization);
+        }
+    }
+
+    /// Whether the session is before its login, and that is sure.
+    #[must_use]
+    pub fn is_authorization(&self) -> bool {
+        self.state == Some(State::Authorization)
+    }
+
+    /// Whether the client is logged in.
+    #[must_use]
+    pub fn is_transaction(&self) -> bool {
+        self.state == Some(State::Transaction)
+    }
+
+    /// Returns the phase, as far as capabilities depend on it.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Returns the lines of the last CAPA reply of a phase, for comparison: what came before TLS is void after it.
+    #[must_use]
+    pub fn announced(&self, phase: Phase) -> Option<&[String]> {
+        self.announced.get(phase as usize)?.as_deref()
+    }
+
+    /// Returns the lines of the last whole CAPA reply, in whichever phase it came.
+    #[must_use]
+    pub fn last_announced(&self) -> Option<&[String]> {
+        let mut phases = Phase::ALL.into_iter().rev();
+        phases.find_map(|phase| self.announced(phase))
+    }
+
+    /// Returns the lines of the last whole CAPA reply that still holds: none of before STLS (RFC 2595 §4).
+    #[must_use]
+    pub fn announced_now(&self) -> Option<&[String]> {
+        let mut phases = Phase::ALL.into_iter().rev();
+        phases.find_map(|phase| {
+            let is_void = phase == Phase::First && self.tls == Tls::ByStls;
+            let holds = phase <= self.phase && !is_void;
+            self.announced(phase).filter(|_| holds)
+        })
+    }
+
+    /// Takes the lines of a whole CAPA reply, where they came by another way than as [`Step::Data`].
+    pub fn announce(&mut self, lines: Vec<String>) {
+        if let Some(place) = self.announced.get_mut(self.phase as usize) {
+            *place = Some(lines);
+        }
+    }
+
+    /// Forgets what was announced in any phase.
+    pub fn forget_announced(&mut self) {
+        self.announced = Default::default();
+    }
+
+    /// Returns the numbers of the messages that are not marked as deleted, as far as they are known.
+    pub fn messages(&self) -> impl Iterator<Item = u64> {
+        let listed = self.listed.iter().copied();
+        listed.filter(|number| !self.marked.contains(number))
+    }
+
+    /// Whether a message of this number was listed, and is not marked as deleted.
+    #[must_use]
+    pub fn has_message(&self, number: u64) -> bool {
+        self.listed.contains(&number) && !self.marked.contains(&number)
+    }
+
+    /// Returns the last status line, 1,024 octets of it at most.
+    #[must_use]
+    pub fn status_line(&self) -> &[u8] {
+        &self.status
+    }
+
+    fn server_line(&mut self, role: Role, octets: &[u8], first: bool) {
+        match role {
+            Role::Status if first => {
+                self.status.clear();
+                self.status.extend(octets.iter().take(LINE_MAX));
+            }
+            Role::Greeting => self.timestamp = sasl::timestamp(octets).map(<[u8]>::to_vec),
+            Role::Continuation => {
+                let text = if first {
+                    self.challenge.clear();
+                    let text = octets.strip_prefix(b"+").unwrap_or(octets);
+                    text.strip_prefix(b" ").unwrap_or(text)
+                } else {
+                    octets
+                };
+                let room = CHALLENGE_MAX.saturating_sub(self.challenge.len());
+                self.challenge.extend(text.iter().take(room));
+            }
+            _ => {}
+        }
+    }
+
+    fn start_data(&mut self, sent: &Sent) {
+        self.line.clear();
+        self.listing = match sent.command() {
+            Some(row) if row.verb == "CAPA" => Listing::Capabilities,
+            Some(row) if row.verb == "LANG" => Listing::Languages,
+            // With data it is the bare AUTH.
+            Some(row) if row.verb == "AUTH" => Listing::Mechanisms,
+            Some(row) if row.lists_messages() => Listing::Messages,
+            _ => Listing::None,
+        };
+        if self.listing == Listing::Capabilities {
+            self.capabilities.clear();
+            self.mechanisms.clear();
+        }
+    }
+
+    fn data(&mut self, octets: &[u8]) {
+        if self.listing == Listing::None {
+            return;
+        }
+        for octet in octets {
+            if *octet == b'\n' {
+                self.listed_line();
+                self.line.clear();
+            } else if self.line.len() < LINE_MAX {
+                self.line.push(*octet);
+            }
+        }
+    }
+
+    fn listed_line(&mut self) {
+        let line = String::from_utf8_lossy(&self.line).trim_end().to_owned();
+        let mut words = line.split_ascii_whitespace();
+        match self.listing {
+            Listing::None => {}
+            Listing::Messages => {
+                let number = words.next().and_then(|word| word.parse::<u64>().ok());
+                if self.listed.len() < MAX {
+                    self.listed.extend(number.filter(|number| *number > 0));
+                }
+            }
+            Listing::Mechanisms => push(&mut self.mechanisms, words.next()),
+            Listing::Languages => push(&mut self.languages, words.next()),
+            Listing::Capabilities => {
+                let tag = words.next().unwrap_or_default();
+                let words = words.filter(|_| tag.eq_ignore_ascii_case("SASL"));
+                for mechanism in words {
+                    push(&mut self.mechanisms, Some(&mechanism.to_ascii_uppercase()));
+                }
+                push(&mut self.capabilities, Some(&line));
+            }
+        }
+    }
+
+    fn answered(&mut self, sent: &Sent, status: Status, listing: Listing) {
+        let is_positive = status == Status::Positive;
+        self.last = Some((sent.verb(), status));
+        self.take_credentials(sent, is_positive);
+        match sent.outcome(status) {
+            Effect::Nothing => {}
+            Effect::Login => self.log_in(sent),
+            Effect::Delete => {
+                if self.marked.len() < MARKS_MAX {
+                    self.marked.extend(sent.number());
+                }
+            }
+            Effect::Reset => self.marked.clear(),
+            Effect::Quit => self.enter(State::Update),
+            Effect::Tls => self.agree_tls(),
+        }
+        if is_positive && listing == Listing::Capabilities {
+            self.announce(self.capabilities.clone());
+        }
+        match (sent.command().map(|row| row.verb), is_positive) {
+            (Some("CAPA"), false) => self.is_capa_refused |= status == Status::Negative,
+            (Some("STAT"), true) if self.listed.is_empty() => self.count(),
+            _ => {}
+        }
+    }
+
+    /// STAT counts the messages that are not marked, and marking changes no number (RFC 1939 §5).
+    fn count(&mut self) {
+        let word = Words::of(&self.status).nth(1);
+        let count = word.and_then(|word| std::str::from_utf8(word).ok()?.parse::<u64>().ok());
+        let last = count.unwrap_or(0).saturating_add(self.marked.len() as u64);
+        self.listed.extend((1..=last).take(MAX));
+    }
+
+    /// Follows USER, and what is tried with it.
+    fn take_credentials(&mut self, sent: &Sent, is_positive: bool) {
+        let Some(row) = sent.command() else {
+            return;
+        };
+        let is_tried = sent.effect() == Effect::Login;
+        self.refused_logins += u32::from(is_tried && !is_positive);
+        if row.verb == "USER" && is_positive {
+            self.accepted = Accepted::Yes;
+        } else if self.accepted == Accepted::Yes
+            && (row.verb == "USER" || row.completes_user() || (is_tried && is_positive))
+        {
+            self.accepted = Accepted::No;
+        }
+    }
+
+    fn log_in(&mut self, sent: &Sent) {
+        if self.is_transaction() {
+            return;
+        }
+        let name = match sent.command() {
+            Some(row) if row.completes_user() => self.user.clone(),
+            Some(row) if row.names_user() => {
+                let name = Words::of(sent.arguments()).next();
+                name.map(|name| String::from_utf8_lossy(name).into_owned())
+            }
+            _ => None,
+        };
+        self.login = Some(Login {
+            verb: sent.verb(),
+            user: name,
+        });
+        self.enter(State::Transaction);
+    }
+
+    fn enter(&mut self, state: State) {
+        if self.state != Some(state) && state == State::Transaction {
+            self.listed.clear();
+            self.marked.clear();
+            self.phase = Phase::Login;
+        }
+        self.state = Some(state);
+    }
+
+    fn agree_tls(&mut self) {
+        self.void();
+        if !self.tls.is_on() {
+            self.tls = Tls::Agreed;
+        }
+    }
+
+    /// RFC 2595 §4: what was learnt before TLS is void.
+    fn void(&mut self) {
+        self.has_void_timestamp |= self.timestamp.take().is_some();
+        self.user = None;
+        self.is_capa_refused = false;
+        self.capabilities.clear();
+        self.mechanisms.clear();
+        self.languages.clear();
+        self.listed.clear();
+        self.challenge.clear();
+        self.status.clear();
+        self.listing = Listing::None;
+    }
+}
+
+/// Which listing is coming.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Listing {
+    #[default]
+    None,
+    Capabilities,
+    Mechanisms,
+    Languages,
+    Messages,
+}
+
+fn push(list: &mut Vec<String>, word: Option<&str>) {
+    if let Some(word) = word.filter(|word| !list.iter().any(|known| known == word))
+        && list.len() < MAX
+    {
+        list.push(word.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests;
