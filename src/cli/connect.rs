@@ -112,7 +112,7 @@ pub fn run(args: ConnectArgs) -> Exit {
         spares: found.spares,
         secrets: Secrets::default(),
         proxy,
-        found: (!found.event.is_empty()).then_some(found.event),
+        found: found.event,
         user: found.user.filter(|_| args.session.user.is_none()),
         tls: TlsSettings {
             names: found.names,
@@ -157,7 +157,7 @@ fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Found, Exit> {
         target: named.target,
         user: named.user,
         spares: Vec::new(),
-        event: String::new(),
+        event: None,
         names: Vec::new(),
         is_stls: false,
     })

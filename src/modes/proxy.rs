@@ -23,9 +23,10 @@ use crate::modes::serve::tls::Acceptor;
 use crate::modes::serve::{Certificate, MOST_CONNECTIONS, ServeError, listen};
 use crate::net::engine::Ending;
 use crate::net::target::Target;
-use crate::net::tls::{TlsSettings, UNANNOUNCED};
+use crate::net::tls::TlsSettings;
 use crate::pop3::tracker::{Cut, Side};
 use crate::transcript::elide::Bodies;
+use crate::transcript::event::{Event, Party};
 use crate::transcript::file::LogPlace;
 use crate::transcript::secret::Secrets;
 use talk::Talk;
@@ -164,8 +165,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The event text of a transcript that is cut off at `cut`.
-    fn event(&self, cut: Cut) -> String {
+    /// The event of a transcript that is cut off at `cut`.
+    fn event(&self, cut: Cut) -> Event {
         match self {
             Self::ClosedByClient | Self::TlsFailed(_) => Ending::ByClient.event(),
             Self::ClosedByServer => Ending::ByServer(cut).event(),
@@ -176,7 +177,7 @@ impl Outcome {
             | Self::NoServer(_)
             | Self::OtherService(_)
             | Self::Injected(_)
-            | Self::Stopped => "closed by proxy".to_owned(),
+            | Self::Stopped => Event::closed_by(Party::Proxy),
         }
     }
 }
@@ -521,7 +522,7 @@ fn run(
     let cut = talk.tape.finish();
     talk.tape.event(&outcome.event(cut));
     if talk.server.is_unannounced() {
-        talk.tape.event(&format!("upstream {UNANNOUNCED}"));
+        talk.tape.upstream(Event::EndedWithoutCloseNotify);
     }
     let (client_tls, server_tls) = talk.tls.clone();
     let report = Report {

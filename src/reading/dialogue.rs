@@ -19,8 +19,8 @@ pub use measure::{Digest, Measures};
 pub use parts::Parts;
 pub use walk::{Moment, Phase, Told, Walker};
 
-use crate::pop3::command::Shape;
 use crate::pop3::tracker::{LineEnd, Sent, Side, State, Status, Step, Tracker};
+use crate::transcript::event::Event as Said;
 use crate::transcript::{Hole, Item, Piece, Row, Transcript};
 use talk::Talk;
 
@@ -366,8 +366,8 @@ impl Dialogue {
     }
 
     fn event(&mut self, event: Event, tell: &mut dyn FnMut(Passing<'_>)) {
-        if let Some((verb, shape)) = Shape::of_event(&event.text) {
-            self.tracker.set_shape(verb, shape);
+        if let Said::TakenAs { verb, shape } = event.said() {
+            self.tracker.set_shape(&verb, shape);
         }
         let talk = &mut self.talk;
         match event.kind {

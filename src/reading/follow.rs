@@ -2,6 +2,7 @@
 
 use crate::pop3::command::Shape;
 use crate::pop3::tracker::{Side, Step, Tracker};
+use crate::transcript::event::{Event, EventKind};
 use crate::transcript::{Hole, Piece, Row};
 
 /// What stands in a hole's place.
@@ -43,18 +44,17 @@ impl Follower {
 
     /// Takes the text of an event; whether it says that nothing is awaited any more.
     pub fn event(&mut self, event: &str) -> bool {
-        let is_timeout = event.starts_with("timeout");
-        if let Some((verb, shape)) = Shape::of_event(event) {
-            self.tracker.set_shape(verb, shape);
+        let event = Event::parse(event);
+        match event.kind() {
+            EventKind::Connected => self.has_begun = true,
+            EventKind::TlsStarted => self.tracker.tls_started(),
+            EventKind::TimedOut => self.tracker.forget(&mut |_| {}),
+            _ => {}
         }
-        if event.starts_with("connected ") {
-            self.has_begun = true;
-        } else if event.starts_with("tls ") && !event.starts_with("tls failed") {
-            self.tracker.tls_started();
-        } else if is_timeout {
-            self.tracker.forget(&mut |_| {});
+        if let Event::TakenAs { verb, shape } = &event {
+            self.tracker.set_shape(verb, *shape);
         }
-        is_timeout
+        event.kind() == EventKind::TimedOut
     }
 
     /// Takes a row. `{{...}}` stands for any rows, so nothing is known of it.

@@ -2,10 +2,10 @@
 
 mod names;
 
-use crate::pop3::command::{Command, Shape};
+use crate::pop3::command::Command;
 use crate::pop3::tracker::{LineEnd, Role, Side, Step, Tracker};
 use crate::transcript::elide::{Bodies, Elider};
-use crate::transcript::event::{Malformed, split_time, with_time};
+use crate::transcript::event::{Event, EventKind, Malformed, split_time, with_time};
 use crate::transcript::recorder::{ROW_MAX, message_elider, starts_upload};
 use crate::transcript::secret::{Hider, flat};
 use crate::transcript::text;
@@ -217,13 +217,14 @@ impl Redactor {
 
     /// What an event means for the conversation.
     fn happened(&mut self, event: &str) {
-        if let Some((verb, shape)) = Shape::of_event(event) {
-            self.tracker.set_shape(verb, shape);
+        let event = Event::parse(event);
+        match event.kind() {
+            EventKind::TlsStarted => self.tracker.tls_started(),
+            EventKind::TimedOut => self.tracker.forget(&mut |_| {}),
+            _ => {}
         }
-        if event.starts_with("tls ") && !event.starts_with("tls failed") {
-            self.tracker.tls_started();
-        } else if event.starts_with("timeout ") {
-            self.tracker.forget(&mut |_| {});
+        if let Event::TakenAs { verb, shape } = &event {
+            self.tracker.set_shape(verb, *shape);
         }
     }
 
@@ -297,7 +298,7 @@ impl Redactor {
                     }
                     // The shape of a line that was cut is not known.
                     for malformed in malformed.iter().filter(|_| end != LineEnd::None) {
-                        text::print_item(out, &Item::Event(malformed.event().to_owned()));
+                        text::print_item(out, &Item::Event(malformed.words().to_owned()));
                     }
                 }
             }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use crate::pop3::tracker::{LineEnd, Role, Side, State, Status, Step};
 use crate::reading::follow::Follower;
+use crate::transcript::event::Event;
 use crate::transcript::text::ParseError;
 use crate::transcript::{Hole, Item, Piece};
 
@@ -167,8 +168,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
                         self.answers.push_back((self.row, Answer::Silence));
                     }
                     self.is_by_stls |= is_before_tls && self.follower.tracker().is_tls();
-                    self.is_closed_by_server |= event.starts_with("closed by server")
-                        || event.starts_with("connection lost");
+                    self.is_closed_by_server |= Event::parse(&event).is_server_gone();
                 }
                 Item::Head { .. } | Item::Prose(_) | Item::Blank | Item::Unknown(_) => {}
             }

@@ -4,8 +4,8 @@ use std::io::BufRead;
 
 use super::stream::{NEUTRAL, PieceOf, Stream, pieces, push_octets};
 use super::{Event, EventKind, Place};
-use crate::pop3::command::Shape;
 use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step, Tracker};
+use crate::transcript::event::Event as Said;
 use crate::transcript::text::{ParseError, Reader};
 use crate::transcript::{Hole, Item, Piece, Row};
 
@@ -299,8 +299,8 @@ impl Walker {
     }
 
     fn event(&mut self, event: Event, tell: &mut dyn FnMut(Told<'_>)) {
-        if let Some((verb, shape)) = Shape::of_event(&event.text) {
-            self.tracker.set_shape(verb, shape);
+        if let Said::TakenAs { verb, shape } = event.said() {
+            self.tracker.set_shape(&verb, shape);
         }
         if let Some(after_ms) = event.after_ms {
             let more_ms = after_ms.saturating_sub(self.since_row_ms);
