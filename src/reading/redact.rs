@@ -46,6 +46,8 @@ pub struct Redactor {
     /// Data was left out, and what came behind it was not the server's: the terminator was left out as well.
     is_in_hole: bool,
     head: Head,
+    /// A row has come, or `* connected`.
+    has_begun: bool,
 }
 
 /// How far the head of the file is.
@@ -77,6 +79,7 @@ impl Redactor {
             lost_ms: 0,
             is_in_hole: false,
             head: Head::Start,
+            has_begun: false,
         }
     }
 
@@ -219,6 +222,7 @@ impl Redactor {
     fn happened(&mut self, event: &str) {
         let event = Event::parse(event);
         match event.kind() {
+            EventKind::Connected => self.has_begun = true,
             EventKind::TlsStarted => self.tracker.tls_started(),
             EventKind::TimedOut => self.tracker.forget(&mut |_| {}),
             _ => {}
@@ -229,6 +233,7 @@ impl Redactor {
     }
 
     fn row(&mut self, row: Row, out: &mut Vec<u8>) {
+        self.begin(row.side);
         if self
             .line
             .first()
@@ -246,6 +251,15 @@ impl Redactor {
         // A file may have any number of rows without octets.
         if is_whole || self.line.len() >= ROW_MAX {
             self.end_line(out);
+        }
+    }
+
+    /// Where the first row is the client's, and no `* connected` came, the file is a piece of a session: its first reply is not
+    /// the greeting, and what it brings may be a message.
+    fn begin(&mut self, side: Side) {
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        if is_first && side == Side::Client {
+            self.tracker.skip_greeting();
         }
     }
 

@@ -1,7 +1,8 @@
 //! The one reader of rows: what the tracker says of the octets in a transcript, with their places, times and holes.
 //!
 //! Items come in one by one, and steps go out at once, so that a transcript may be larger than memory. [`super::dialogue`] makes
-//! exchanges of them; a player, a screen and a probe read them as they come.
+//! exchanges of them; a player, a screen and a probe read them as they come. Only [`super::redact`] leads a tracker of its own: what
+//! it hides is decided for a whole line, whatever its rows are, and before any of them is printed.
 
 mod stream;
 
@@ -13,14 +14,12 @@ use crate::transcript::event::{Event, EventKind};
 use crate::transcript::{Hole, Piece, Row};
 use stream::Stream;
 
-/// What stands in a hole's place while the tracker reads: a word that means nothing.
+/// What stands in a hole's place while the tracker reads: a word that means nothing. What hides secrets takes octets that nobody
+/// types in its place ([`crate::transcript::secret::flat`]): there a hole is not to look like text.
 const NEUTRAL: u8 = b'x';
 
 /// A line of the server that stands for any rows.
 const ANY_ROWS: &[u8] = &[NEUTRAL, b'\r', b'\n'];
-
-/// The greeting of a piece of a session, which begins after it.
-const GREETING: &[u8] = b"+OK\r\n";
 
 /// Where an item stands in a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,8 +160,7 @@ impl Steps {
                 self.tracker.begin_anywhere(side, &mut emit);
             }
             Start::Whole if side == Side::Client => {
-                // It is of no row, so nobody hears of it.
-                self.tracker.feed(Side::Server, GREETING, &mut |_| {});
+                self.tracker.skip_greeting();
             }
             Start::Whole => {}
         }
