@@ -99,7 +99,7 @@ pub fn run(args: ConnectArgs) -> Result<Exit, Error> {
     hold(Plan {
         spares: found.spares,
         proxy,
-        found: (!found.event.is_empty()).then_some(found.event),
+        found: found.event,
         user: found.user.filter(|_| args.session.user.is_none()),
         tls: TlsSettings {
             names: found.names,
@@ -141,7 +141,7 @@ fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Option<Found>, Erro
         target: named.target,
         user: named.user,
         spares: Vec::new(),
-        event: String::new(),
+        event: None,
         names: Vec::new(),
         is_stls: false,
     }))

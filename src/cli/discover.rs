@@ -11,6 +11,7 @@ use crate::net::dns;
 use crate::net::srv::{self, Answer, Record, Service};
 use crate::net::target::Target;
 use crate::net::upstream_proxy::Proxy;
+use crate::transcript::event::Event;
 
 /// What to look for, and where to ask.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub(super) struct Found {
     /// The others, in the order to try them.
     pub(super) spares: Vec<Target>,
     /// What was found, as an event of the transcript.
-    pub(super) event: String,
+    pub(super) event: Option<Event>,
     /// What the certificate may be for.
     pub(super) names: Vec<String>,
     /// STLS is to follow.
@@ -165,10 +166,12 @@ fn choose(
         shown.join(" or ")
     ));
     Some(Found {
-        event: format!(
-            "found {target} by {name} SRV, priority {}, weight {}, DNS without DNSSEC",
-            first.priority, first.weight
-        ),
+        event: Some(Event::Found {
+            server: target.to_string(),
+            name: name.to_string(),
+            priority: first.priority,
+            weight: first.weight,
+        }),
         user: None,
         spares: targets.into_iter().skip(1).collect(),
         target,

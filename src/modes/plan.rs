@@ -23,6 +23,7 @@ use crate::net::upstream_proxy::Proxy;
 use crate::pop3::command::{Command, Effect, Shape};
 use crate::pop3::tracker::Role;
 use crate::transcript::elide::Bodies;
+use crate::transcript::event::Event;
 use crate::transcript::file::{self, LogPlace};
 use crate::transcript::recorder::Recorder;
 use crate::transcript::secret::{self, Hider, Secrets};
@@ -207,7 +208,7 @@ pub struct Plan {
     /// The proxy that is to connect.
     pub proxy: Option<Proxy>,
     /// How the server was found, as an event of the transcript; None when it was named.
-    pub found: Option<String>,
+    pub found: Option<Event>,
     /// The user who was named with the target, and not with an earlier one.
     pub user: Option<String>,
     /// How to check the server.

@@ -25,9 +25,10 @@ use crate::net::engine::Ending;
 use crate::net::listener::{self, Client, Held, ListenError, Listener, MOST_CONNECTIONS, Ports};
 use crate::net::server_certificate::ServerCertificate;
 use crate::net::target::Target;
-use crate::net::tls::{TlsSettings, UNANNOUNCED};
+use crate::net::tls::TlsSettings;
 use crate::pop3::tracker::{Cut, Side};
 use crate::transcript::elide::Bodies;
+use crate::transcript::event::{Event, Party};
 use crate::transcript::file::LogPlace;
 use crate::transcript::secret::Secrets;
 use talk::Talk;
@@ -159,8 +160,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The event text of a transcript that is cut off at `cut`.
-    fn event(&self, cut: Cut) -> String {
+    /// The event of a transcript that is cut off at `cut`.
+    fn event(&self, cut: Cut) -> Event {
         match self {
             Self::ClosedByClient | Self::TlsFailed(_) => Ending::ByClient.event(),
             Self::ClosedByServer => Ending::ByServer(cut).event(),
@@ -171,7 +172,7 @@ impl Outcome {
             | Self::NoServer(_)
             | Self::OtherService(_)
             | Self::Injected(_)
-            | Self::Stopped => "closed by proxy".to_owned(),
+            | Self::Stopped => Event::closed_by(Party::Proxy),
         }
     }
 }
@@ -409,7 +410,7 @@ fn run(
     let cut = talk.tape.finish();
     talk.tape.event(&outcome.event(cut));
     if talk.server.is_unannounced() {
-        talk.tape.event(&format!("upstream {UNANNOUNCED}"));
+        talk.tape.upstream(Event::EndedWithoutCloseNotify);
     }
     let (client_tls, server_tls) = talk.tls.clone();
     let report = Report {

@@ -84,8 +84,8 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
                 let what = format!("more than {} came from the server; closed", figures::size(*most));
                 hinted(Paint::Negative, &what, Some(MORE_HINT))
             }
-            ending if ending.is_loss() => vec![(Paint::Negative, ending.event())],
-            ending => vec![(Paint::Note, ending.event())],
+            ending if ending.is_loss() => vec![(Paint::Negative, ending.event().to_string())],
+            ending => vec![(Paint::Note, ending.event().to_string())],
         },
         News::LogFailed(why) => {
             vec![(Paint::Warning, format!("the transcript can't be written any more: {why}; the session goes on"))]

@@ -9,6 +9,7 @@ use std::path::Path;
 use crate::base::io_error::plain;
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::reading::dialogue::Matcher;
+use crate::transcript::event::EventKind;
 use crate::transcript::text::{self, ParseError, Reader};
 use crate::transcript::{Hole, Item, Piece, Row};
 
@@ -140,7 +141,7 @@ pub fn transcript(
             }
             Item::Event(event) => match next_of(&mut new, |item| matches!(item, Item::Event(_)))? {
                 Some(now) => put(&now, out)?,
-                None if event.starts_with("closed") => {}
+                None if EventKind::of(&event) == EventKind::Closed => {}
                 None => continue,
             },
             item => put(&item, out)?,

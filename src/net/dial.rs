@@ -8,6 +8,7 @@ use super::proxy_handshake::pass;
 use crate::base::io_error::plain;
 use crate::net::target::Target;
 use crate::net::upstream_proxy::{Proxy, ProxyError};
+use crate::transcript::event::Event;
 
 /// How long an address is tried while there is another one behind it.
 const SHORT_WAIT: Duration = Duration::from_secs(3);
@@ -16,7 +17,7 @@ const SHORT_WAIT: Duration = Duration::from_secs(3);
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
     /// The name has no address.
-    #[error("no address for `{host}`: {error}")]
+    #[error("{}", self.event())]
     Resolve {
         /// The name as typed.
         host: String,
@@ -24,7 +25,7 @@ pub enum DialError {
         error: String,
     },
     /// None of the addresses answered.
-    #[error("could not connect to {}", list(attempts))]
+    #[error("{}", self.event())]
     Connect {
         /// Each address that was tried, and what came of it.
         attempts: Vec<(SocketAddr, io::Error)>,
@@ -53,6 +54,18 @@ pub enum DialError {
 }
 
 impl DialError {
+    /// The event of a transcript.
+    #[must_use]
+    pub fn event(&self) -> Event {
+        match self {
+            Self::Resolve { host, error } => Event::NoAddress(format!("`{host}`: {error}")),
+            Self::Connect { attempts } => Event::NotReached(list(attempts)),
+            Self::NoProxy { .. } | Self::Proxy { .. } | Self::All(_) => {
+                Event::Other(self.to_string())
+            }
+        }
+    }
+
     /// The last of several failures.
     #[must_use]
     pub fn last(&self) -> &Self {

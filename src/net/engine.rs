@@ -26,7 +26,7 @@ use crate::base::io_error::plain;
 use crate::net::target::Target;
 use crate::pop3::command::Shape;
 use crate::pop3::tracker::{Awaited, Cut, State, Status};
-use crate::transcript::event::OUT_OF_STEP;
+use crate::transcript::event::{Event, OUT_OF_STEP, Party};
 use crate::transcript::recorder::{Recorder, Seen};
 use near::Nearness;
 use send_queue::Queue;
@@ -136,34 +136,34 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// The event text of a transcript.
+    /// The event of a transcript.
     #[must_use]
-    pub fn event(&self) -> String {
-        let place = |cut: &Cut| match cut {
-            Cut::Nothing => "",
-            Cut::Reply => " before a reply",
-            Cut::Line => " in the middle of a line",
-            Cut::Data => " in the middle of a multi-line reply",
+    pub fn event(&self) -> Event {
+        let closed = |by, cut, why: Option<&str>| Event::Closed {
+            by,
+            cut,
+            why: why.map(str::to_owned),
+        };
+        let lost = |why: &String, cut| Event::Lost {
+            cut,
+            why: Some(why.clone()),
         };
         match self {
-            Self::ByServer(cut) => format!("closed by server{}", place(cut)),
-            Self::Lost(why, cut) => format!("connection lost{}: {why}", place(cut)),
-            Self::Dropped(why) => format!("connection lost: {why}"),
-            Self::OutOfStep => format!("closed by client: {OUT_OF_STEP}"),
+            Self::ByServer(cut) => closed(Party::Server, *cut, None),
+            Self::Lost(why, cut) => lost(why, *cut),
+            Self::Dropped(why) => lost(why, Cut::Nothing),
+            Self::OutOfStep => closed(Party::Client, Cut::Nothing, Some(OUT_OF_STEP)),
             Self::ByClient | Self::TlsFailed | Self::Injected | Self::TooMuch(_) => {
-                "closed by client".to_owned()
+                closed(Party::Client, Cut::Nothing, None)
             }
         }
     }
 
     /// What is to be told before [`Ending::event`].
     #[must_use]
-    pub fn reason(&self) -> Option<String> {
+    pub fn reason(&self) -> Option<Event> {
         match self {
-            Self::TooMuch(most) => Some(format!(
-                "more than {} came from the server",
-                figures::size(*most)
-            )),
+            Self::TooMuch(most) => Some(Event::TooMuchCame(figures::size(*most).to_string())),
             _ => None,
         }
     }
@@ -303,7 +303,7 @@ impl Connection {
         let start = Instant::now();
         let millis = || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let reached = reach(route, waits.connect, &mut |error| {
-            recorder.event(&error.to_string(), millis());
+            recorder.event(&error.event(), millis());
             watcher.told(News::NotReached(error.to_string()));
         });
         let Dialled {
@@ -312,9 +312,9 @@ impl Connection {
             place,
         } = reached.inspect_err(|error| {
             // What others were tried before is there already.
-            recorder.event(&error.last().to_string(), millis());
+            recorder.event(&error.last().event(), millis());
         })?;
-        recorder.event(&format!("connected {place}"), millis());
+        recorder.event(&Event::connected(&place), millis());
         socket.set_nonblocking(true)?;
         // Lock-step: a line waits for nothing.
         socket.set_nodelay(true)?;

@@ -14,6 +14,7 @@ use super::wrong_service::Mistake;
 use crate::base::error::Explain;
 use crate::base::escape;
 use crate::base::exit::Exit;
+use crate::transcript::event::{Event, Trust};
 pub use certificate::Certificate;
 use hello::Tap;
 
@@ -90,20 +91,23 @@ pub struct TlsFacts {
 }
 
 impl TlsFacts {
-    /// The event text of a transcript: version, cipher, verified or why not, subject.
+    /// The event of a transcript: version, cipher, verified or why not, subject.
     #[must_use]
-    pub fn event(&self) -> String {
-        let verdict = match &self.doubt {
-            None => "verified".to_owned(),
-            Some(doubt) => format!("unverified ({doubt})"),
+    pub fn event(&self) -> Event {
+        let trust = match &self.doubt {
+            None => Trust::Verified,
+            Some(doubt) => Trust::Unverified(doubt.to_string()),
         };
         let subject = self
             .certificate
             .as_ref()
             .map_or("", |certificate| &certificate.subject);
-        format!("tls {} {} {verdict} {subject}", self.version, self.cipher)
-            .trim_end()
-            .to_owned()
+        Event::TlsStarted {
+            version: self.version.to_string(),
+            cipher: self.cipher.to_string(),
+            trust: Some(trust),
+            subject: subject.trim_end().to_owned(),
+        }
     }
 
     /// Hides secrets: who has seen one can have had a certificate made with it.
@@ -406,9 +410,6 @@ fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
         heard: None,
     })
 }
-
-/// The event text of a transcript for a TCP connection that ended inside TLS without close_notify (RFC 8314 §3.4).
-pub const UNANNOUNCED: &str = "ended TLS without close_notify";
 
 /// Reads a certificate and its key.
 ///

@@ -7,10 +7,10 @@ mod event;
 mod matcher;
 mod measure;
 mod parts;
-mod stream;
 mod talk;
 mod walk;
 
+pub use crate::reading::steps::Place;
 pub use crate::transcript::event::EventKind;
 pub use event::Event;
 pub(crate) use matcher::flat;
@@ -19,9 +19,9 @@ pub use measure::{Digest, Measures};
 pub use parts::Parts;
 pub use walk::{Moment, Phase, Told, Walker};
 
-use crate::pop3::command::Shape;
-use crate::pop3::tracker::{LineEnd, Sent, Side, State, Status, Step, Tracker};
-use crate::transcript::{Hole, Item, Piece, Row, Transcript};
+use crate::pop3::tracker::{LineEnd, Sent, Side, State, Status};
+use crate::reading::steps::{Start, Steps};
+use crate::transcript::{Hole, Item, Piece, Transcript};
 use talk::Talk;
 
 /// The most octets of a line that are kept; the digest covers all of them. Where a line has a hole, only so much can be compared.
@@ -29,24 +29,6 @@ pub const LINE_KEPT: usize = 1024;
 
 /// The most lines of one SASL exchange that are kept.
 pub const SASL_KEPT: usize = 64;
-
-/// Where an item stands in a file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The number of the line in the file, from 1.
-    pub row: usize,
-    /// The octets of the file before that line.
-    pub offset: u64,
-}
-
-impl Place {
-    /// Goes on to the next row behind this one, which is `line` (octets, CRLF included) without time and escapes.
-    pub(crate) fn next_row(&mut self, line: &[u8]) {
-        // `S: ` and LF stand in the file, CRLF on the wire.
-        self.row += 1;
-        self.offset += line.len() as u64 + 2;
-    }
-}
 
 /// A line that one side sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,7 +188,7 @@ pub enum Passing<'a> {
     State(State),
 }
 
-/// Reads items into parts.
+/// Reads items into parts: the steps of [`Steps`], commands paired with their replies.
 ///
 /// A transcript whose first row is the client's, with no `* connected` before it, is a piece of a session: no greeting is
 /// awaited. Where the server's row is the first, it may be a greeting or not. After a gap (a row `{{...}}`) the pairing goes on as it
@@ -214,10 +196,8 @@ pub enum Passing<'a> {
 /// to every command that waits.
 #[derive(Debug)]
 pub struct Dialogue {
-    tracker: Tracker,
+    steps: Steps,
     talk: Talk,
-    is_connected: bool,
-    has_rows: bool,
 }
 
 impl Default for Dialogue {
@@ -241,17 +221,15 @@ impl Dialogue {
 
     fn with_digests(has_digests: bool) -> Self {
         Self {
-            tracker: Tracker::new(),
+            steps: Steps::new(Start::Anywhere),
             talk: Talk::new(has_digests),
-            is_connected: false,
-            has_rows: false,
         }
     }
 
     /// How many commands wait for the end of their reply.
     #[must_use]
     pub fn outstanding(&self) -> usize {
-        self.tracker.outstanding()
+        self.steps.tracker().outstanding()
     }
 
     /// The parts of a transcript that is in memory; its rows are numbered as in the file that `text::print` makes.
@@ -282,9 +260,20 @@ impl Dialogue {
 
     /// Takes one item and tells what passes, finished parts among it.
     pub fn watch(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(Passing<'_>)) {
+        let Self { steps, talk } = self;
         match item {
-            Item::Row(row) => self.row(place, row, tell),
-            Item::Event(text) => self.event(Event::read(place, text), tell),
+            Item::Row(row) => {
+                if !steps.has_rows() && !steps.is_connected() {
+                    talk.begin_anywhere();
+                }
+                steps.row(place, row, &mut |passed| talk.passed(passed, tell));
+            }
+            Item::Event(text) => {
+                let event = Event::read(place, text);
+                // Its time is in the time of the next row, too, and nothing here ends between the two.
+                steps.event(&event.said(), None, &mut |passed| talk.passed(passed, tell));
+                tell(Passing::Part(Part::Event(event)));
+            }
             Item::Head { .. } | Item::Prose(_) | Item::Blank | Item::Unknown(_) => {}
         }
     }
@@ -301,98 +290,7 @@ impl Dialogue {
     /// The same as [`Self::finish`], for who watches.
     pub fn watch_end(&mut self, tell: &mut dyn FnMut(Passing<'_>)) {
         let talk = &mut self.talk;
-        self.tracker.finish(&mut |step| talk.step(step, tell));
-        talk.drain(true, tell);
-    }
-
-    fn row(&mut self, place: Place, row: &Row, tell: &mut dyn FnMut(Passing<'_>)) {
-        if !std::mem::replace(&mut self.has_rows, true) && !self.is_connected {
-            let talk = &mut self.talk;
-            talk.begin_anywhere();
-            self.tracker
-                .begin_anywhere(row.side, &mut |step| talk.step(step, tell));
-        }
-        self.talk.start_row(row.side, place, row.after_ms);
-        if row.pieces == [Piece::Hole(Hole::Rows)] {
-            return self.any_rows(place, row.side, tell);
-        }
-        let octets = self.talk.wire(row);
-        let talk = &mut self.talk;
-        self.tracker
-            .feed(row.side, &octets, &mut |step| talk.step(step, tell));
-        talk.give_back(octets);
-    }
-
-    /// Octets of this side are missing.
-    fn lose(&mut self, side: Side, tell: &mut dyn FnMut(Passing<'_>)) -> bool {
-        let talk = &mut self.talk;
-        let is_data = self
-            .tracker
-            .skip_lines(side, &mut |step| talk.step(step, tell));
-        if side == Side::Client {
-            talk.cut_client_line(tell);
-        }
-        is_data
-    }
-
-    /// A row `{{...}}`. Inside data it is remembered; elsewhere each reply that is awaited ends with it.
-    fn any_rows(&mut self, place: Place, side: Side, tell: &mut dyn FnMut(Passing<'_>)) {
-        if side == Side::Client || self.tracker.is_in_data() {
-            self.lose(side, tell);
-            if self.talk.hold_any_rows(side, place) {
-                tell(Passing::AnyRows);
-            } else {
-                tell(Passing::Part(Part::AnyRows(place)));
-            }
-            return;
-        }
-        self.talk.step(Step::OutOfStep, tell);
-        let waiting = self.tracker.outstanding();
-        self.tracker.answer_in_gap(true);
-        for _ in 0..waiting.max(1) {
-            let octets = self.talk.wire_of_any_rows();
-            let talk = &mut self.talk;
-            self.tracker
-                .feed(side, octets, &mut |step| talk.step(step, tell));
-            if self.tracker.outstanding() == 0 || self.tracker.is_in_data() {
-                break;
-            }
-            self.talk.start_row(side, place, 0);
-        }
-        self.tracker.answer_in_gap(false);
-        if self.lose(side, tell) && self.talk.hold_any_rows(side, place) {
-            tell(Passing::AnyRows);
-        }
-    }
-
-    fn event(&mut self, event: Event, tell: &mut dyn FnMut(Passing<'_>)) {
-        if let Some((verb, shape)) = Shape::of_event(&event.text) {
-            self.tracker.set_shape(verb, shape);
-        }
-        let talk = &mut self.talk;
-        match event.kind {
-            EventKind::Connected => self.is_connected = true,
-            EventKind::TlsStarted => {
-                // What the tracker would drop is told first.
-                self.tracker.flush(&mut |step| talk.step(step, tell));
-                self.tracker.tls_started();
-                talk.drain(true, tell);
-            }
-            EventKind::TimedOut => {
-                self.tracker.forget(&mut |step| talk.step(step, tell));
-                talk.drain(false, tell);
-            }
-            EventKind::Closed | EventKind::Lost => {
-                self.tracker.finish(&mut |step| talk.step(step, tell));
-                talk.drain(true, tell);
-            }
-            EventKind::NotConnected
-            | EventKind::TlsFailed
-            | EventKind::Injected
-            | EventKind::Malformed
-            | EventKind::Other => {}
-        }
-        tell(Passing::Part(Part::Event(event)));
+        self.steps.finish(&mut |passed| talk.passed(passed, tell));
     }
 }
 

@@ -2,10 +2,10 @@
 
 mod names;
 
-use crate::pop3::command::{Command, Shape};
+use crate::pop3::command::Command;
 use crate::pop3::tracker::{LineEnd, Role, Side, Step, Tracker};
 use crate::transcript::elide::{Bodies, Elider};
-use crate::transcript::event::{Malformed, split_time, with_time};
+use crate::transcript::event::{Event, EventKind, Malformed, split_time, with_time};
 use crate::transcript::recorder::{ROW_MAX, message_elider, starts_upload};
 use crate::transcript::secret::{Hider, flat};
 use crate::transcript::text;
@@ -46,6 +46,8 @@ pub struct Redactor {
     /// Data was left out, and what came behind it was not the server's: the terminator was left out as well.
     is_in_hole: bool,
     head: Head,
+    /// A row has come, or `* connected`.
+    has_begun: bool,
 }
 
 /// How far the head of the file is.
@@ -77,6 +79,7 @@ impl Redactor {
             lost_ms: 0,
             is_in_hole: false,
             head: Head::Start,
+            has_begun: false,
         }
     }
 
@@ -217,17 +220,20 @@ impl Redactor {
 
     /// What an event means for the conversation.
     fn happened(&mut self, event: &str) {
-        if let Some((verb, shape)) = Shape::of_event(event) {
-            self.tracker.set_shape(verb, shape);
+        let event = Event::parse(event);
+        match event.kind() {
+            EventKind::Connected => self.has_begun = true,
+            EventKind::TlsStarted => self.tracker.tls_started(),
+            EventKind::TimedOut => self.tracker.forget(&mut |_| {}),
+            _ => {}
         }
-        if event.starts_with("tls ") && !event.starts_with("tls failed") {
-            self.tracker.tls_started();
-        } else if event.starts_with("timeout ") {
-            self.tracker.forget(&mut |_| {});
+        if let Event::TakenAs { verb, shape } = &event {
+            self.tracker.set_shape(verb, *shape);
         }
     }
 
     fn row(&mut self, row: Row, out: &mut Vec<u8>) {
+        self.begin(row.side);
         if self
             .line
             .first()
@@ -245,6 +251,15 @@ impl Redactor {
         // A file may have any number of rows without octets.
         if is_whole || self.line.len() >= ROW_MAX {
             self.end_line(out);
+        }
+    }
+
+    /// Where the first row is the client's, and no `* connected` came, the file is a piece of a session: its first reply is not
+    /// the greeting, and what it brings may be a message.
+    fn begin(&mut self, side: Side) {
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        if is_first && side == Side::Client {
+            self.tracker.skip_greeting();
         }
     }
 
@@ -297,7 +312,7 @@ impl Redactor {
                     }
                     // The shape of a line that was cut is not known.
                     for malformed in malformed.iter().filter(|_| end != LineEnd::None) {
-                        text::print_item(out, &Item::Event(malformed.event().to_owned()));
+                        text::print_item(out, &Item::Event(malformed.words().to_owned()));
                     }
                 }
             }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::pop3::tracker::{LineEnd, Side};
+use crate::transcript::event::Event;
 use crate::transcript::text::ParseError;
 use crate::transcript::{Item, Piece, Row};
 
@@ -29,6 +30,14 @@ enum Phase {
     Proxied,
 }
 
+/// The server's address, where an event says that a proxy is connected to it.
+fn upstream(event: &str) -> Option<String> {
+    match Event::parse(event) {
+        Event::ConnectedUpstream(address) => Some(address),
+        _ => None,
+    }
+}
+
 /// Whether a transcript was made by a proxy.
 ///
 /// Errors: it breaks the format.
@@ -37,7 +46,7 @@ pub fn is_proxied(
 ) -> Result<bool, ParseError> {
     for item in items.take(AHEAD_MAX) {
         match item? {
-            Item::Event(event) if event.starts_with("connected upstream ") => return Ok(true),
+            Item::Event(event) if upstream(&event).is_some() => return Ok(true),
             Item::Row(_) => return Ok(false),
             _ => {}
         }
@@ -62,15 +71,15 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ServerLeg<I> {
             Phase::Plain => self.ready.push_back(item),
             Phase::Proxied => self.proxied(item),
             Phase::Start => match item {
-                Item::Event(event) if event.starts_with("connected upstream ") => {
+                Item::Event(event) if let Some(address) = upstream(&event) => {
                     self.phase = Phase::Proxied;
                     for item in &mut self.ready {
                         if matches!(item, Item::Event(_)) {
                             *item = Item::Blank;
                         }
                     }
-                    let event = event.replacen("connected upstream ", "connected ", 1);
-                    self.ready.push_back(Item::Event(event));
+                    let event = Event::connected(address);
+                    self.ready.push_back(Item::Event(event.to_string()));
                 }
                 item => {
                     if matches!(item, Item::Row(_)) || self.ready.len() >= AHEAD_MAX {
@@ -97,39 +106,38 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ServerLeg<I> {
         }
     }
 
-    fn event(&mut self, event: String) {
-        let row = |side, text: &str| {
-            let pieces = [Piece::Octets(text.as_bytes().to_vec())];
-            Item::Row(Row::new(side, 0, pieces, LineEnd::Crlf))
-        };
-        if event == "the proxy answers STLS" {
-            // The client's line stands before it, perhaps not alone.
-            let asked = self.ready.iter_mut().rev();
-            let mut asked =
-                asked.filter(|item| matches!(item, Item::Row(row) if row.side == Side::Client));
-            if let Some(item) = asked.next() {
-                *item = Item::Blank;
+    fn event(&mut self, text: String) {
+        match Event::parse(&text) {
+            Event::ProxyAnswersStls => {
+                // The client's line stands before it, perhaps not alone.
+                let asked = self.ready.iter_mut().rev();
+                let mut asked =
+                    asked.filter(|item| matches!(item, Item::Row(row) if row.side == Side::Client));
+                if let Some(item) = asked.next() {
+                    *item = Item::Blank;
+                }
+                self.is_own = true;
+                self.ready.push_back(Item::Blank);
             }
-            self.is_own = true;
-            self.ready.push_back(Item::Blank);
-        } else if event == "the proxy adds STLS to the capabilities" {
-            self.is_own = true;
-            self.ready.push_back(Item::Blank);
-        } else if let Some(text) = event.strip_prefix("upstream C: ") {
-            self.early.push(row(Side::Client, text));
-        } else if let Some(text) = event.strip_prefix("upstream S: ") {
-            self.early.push(row(Side::Server, text));
-        } else if let Some(text) = event.strip_prefix("upstream ") {
-            let event = Item::Event(text.to_owned());
-            if self.early.is_empty() {
-                self.ready.push_back(event);
-            } else {
-                self.early.push(event);
+            Event::ProxyAddsStls => {
+                self.is_own = true;
+                self.ready.push_back(Item::Blank);
             }
-        } else if event.starts_with("tls ") {
-            self.ready.push_back(Item::Blank);
-        } else {
-            self.ready.push_back(Item::Event(event));
+            Event::UpstreamLine { side, text } => {
+                let pieces = [Piece::Octets(text.into_bytes())];
+                let row = Row::new(side, 0, pieces, LineEnd::Crlf);
+                self.early.push(Item::Row(row));
+            }
+            Event::Upstream(event) => {
+                let event = Item::Event(event.to_string());
+                if self.early.is_empty() {
+                    self.ready.push_back(event);
+                } else {
+                    self.early.push(event);
+                }
+            }
+            event if event.kind().is_timed() => self.ready.push_back(Item::Blank),
+            _ => self.ready.push_back(Item::Event(text)),
         }
     }
 }

@@ -4,9 +4,10 @@
 use std::collections::VecDeque;
 
 use crate::pop3::tracker::{LineEnd, Role, Side, State, Status, Step};
-use crate::reading::follow::Follower;
+use crate::reading::steps::{Passed, Place, Start, Steps};
+use crate::transcript::event::{Event, EventKind};
 use crate::transcript::text::ParseError;
-use crate::transcript::{Hole, Item, Piece};
+use crate::transcript::{Hole, Item, Piece, Row};
 
 /// What the server said to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +88,7 @@ pub enum Action {
 pub struct Player<I> {
     items: I,
     row: usize,
-    follower: Follower,
+    steps: Steps,
     count: u64,
     lines: u64,
     is_by_stls: bool,
@@ -104,7 +105,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
         Self {
             items,
             row: 0,
-            follower: Follower::new(false),
+            steps: Steps::new(Start::Whole),
             count: 0,
             lines: 0,
             is_by_stls: false,
@@ -115,9 +116,9 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
         }
     }
 
-    /// Replies to `verb` have this shape; see [`Follower::set_shape`].
+    /// Replies to `verb` have this shape; see [`Steps::set_shape`].
     pub fn set_shape(&mut self, verb: &str, shape: crate::pop3::command::Shape) {
-        self.follower.set_shape(verb, shape);
+        self.steps.set_shape(verb, shape);
     }
 
     /// The next cue; None behind the last one.
@@ -135,13 +136,13 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
                 Item::Row(row) => {
                     let side = row.side;
                     self.is_in_a_line = side == Side::Server && row.end == LineEnd::None;
-                    self.tell(|follower, tell| follower.begin(side, tell));
-                    let is_response =
-                        row.side == Side::Client && self.follower.tracker().expects_response();
-                    let is_injected = self.follower.tracker().is_before_tls();
+                    self.begin(side);
+                    let tracker = self.steps.tracker();
+                    let is_response = row.side == Side::Client && tracker.expects_response();
+                    let is_injected = tracker.is_before_tls();
+                    let is_logged_in = tracker.state() == State::Transaction;
                     let (answers, lines) = (self.count, self.lines);
-                    let is_logged_in = self.follower.tracker().state() == State::Transaction;
-                    self.tell(|follower, tell| follower.row(&row, tell));
+                    self.read(&row);
                     if row.side == Side::Client {
                         let (pieces, end) = (row.pieces, row.end);
                         return Ok(Some(Cue {
@@ -161,14 +162,23 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
                     }
                 }
                 Item::Event(event) => {
-                    let is_before_tls = self.follower.tracker().is_before_tls();
-                    if self.follower.event(&event) {
-                        self.count += 1;
-                        self.answers.push_back((self.row, Answer::Silence));
+                    let event = Event::parse(&event);
+                    let is_before_tls = self.steps.tracker().is_before_tls();
+                    match event.kind() {
+                        EventKind::TimedOut => {
+                            self.count += 1;
+                            self.answers.push_back((self.row, Answer::Silence));
+                        }
+                        // What stands behind an end is still to be sent, and is awaited as if there had been none.
+                        EventKind::Closed | EventKind::Lost => {
+                            self.is_closed_by_server |= event.is_server_gone();
+                            continue;
+                        }
+                        _ => {}
                     }
-                    self.is_by_stls |= is_before_tls && self.follower.tracker().is_tls();
-                    self.is_closed_by_server |= event.starts_with("closed by server")
-                        || event.starts_with("connection lost");
+                    // What it makes of lines that were cut is no answer.
+                    self.steps.event(&event, None, &mut |_| {});
+                    self.is_by_stls |= is_before_tls && self.steps.tracker().is_tls();
                 }
                 Item::Head { .. } | Item::Prose(_) | Item::Blank | Item::Unknown(_) => {}
             }
@@ -194,15 +204,33 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
         self.answers.pop_front()
     }
 
-    /// Follows something, and keeps the answers that it brings.
-    fn tell(&mut self, follow: impl FnOnce(&mut Follower, &mut dyn FnMut(Step<'_>))) {
-        let (row, count, answers) = (self.row, &mut self.count, &mut self.answers);
-        let lines = &mut self.lines;
-        follow(&mut self.follower, &mut |step| {
+    /// A row comes. Before a piece of a session, which begins with the client's, a greeting came that is not in it; it counts
+    /// as an answer, since the server of today greets as well.
+    fn begin(&mut self, side: Side) {
+        if !self.steps.has_rows() && !self.steps.is_connected() && side == Side::Client {
+            self.lines += 1;
+            self.count += 1;
+            let greeting = Answer::Reply(Status::Positive);
+            self.answers.push_back((self.row, greeting));
+        }
+        self.steps.begin(side, &mut |_| {});
+    }
+
+    /// Reads a row, and keeps the answers that it brings.
+    fn read(&mut self, row: &Row) {
+        let place = Place {
+            row: self.row,
+            offset: 0,
+        };
+        let (count, lines, answers) = (&mut self.count, &mut self.lines, &mut self.answers);
+        self.steps.row(place, row, &mut |passed| {
+            let Passed::Step(step, _) = passed else {
+                return;
+            };
             *lines += u64::from(is_line(&step));
             if let Some(answer) = Answer::of(&step) {
                 *count += 1;
-                answers.push_back((row, answer));
+                answers.push_back((place.row, answer));
             }
         });
     }

@@ -9,6 +9,7 @@ use crate::transcript::text::{self, ParseError};
 use crate::transcript::{Hole, Item, Piece, Row};
 
 use super::{Ending, Peer, Secured, Summary, Wish};
+use crate::transcript::event::{Event, EventKind};
 
 /// About how many octets one step brings.
 const BLOCK: usize = 16 * 1024;
@@ -155,13 +156,14 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
     }
 
     fn event(&mut self, event: &str) -> Option<Wish> {
-        if event.starts_with("closed by server") || event.starts_with("connection lost") {
+        let event = Event::parse(event);
+        if event.is_server_gone() {
             self.summary.ending = Some(Ending::Played);
             self.phase = Phase::Over;
             return Some(Wish::Close);
         }
-        self.is_connected |= event.starts_with("connected ");
-        if event.starts_with("tls ") && !event.starts_with("tls failed") && !self.is_tls {
+        self.is_connected |= event.kind() == EventKind::Connected;
+        if event.kind() == EventKind::TlsStarted && !self.is_tls {
             // RFC 2595 §4: what was sent in cleartext after STLS is not for the session inside TLS.
             if self.read < self.input.len() {
                 self.summary.ending = Some(Ending::Injected);
@@ -171,7 +173,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
             self.phase = Phase::Handshake;
             return Some(Wish::StartTls);
         }
-        if event.starts_with("timeout") {
+        if event.kind() == EventKind::TimedOut {
             // Nothing came then, and the client is to find that out as well: by its next line, or by its end.
             self.ahead = self.item_of_note();
             let is_next = matches!(&self.ahead, Some(Item::Row(row)) if row.side == Side::Client);

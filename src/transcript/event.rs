@@ -1,189 +1,403 @@
-//! The words of a transcript's events (`transcripts/README.md`, Events): what kind an event is, its time, and what it says about
-//! the shape of a secret. This is the one place that prints and parses them.
+//! The events of a transcript (`transcripts/README.md`, Events). This is the one place that knows their words: who writes an event
+//! makes an [`Event`] and prints it, who reads one parses it.
 
+mod kind;
 mod malformed;
+mod parse;
 
+use std::fmt;
+use std::time::Duration;
+
+pub use kind::{EventKind, split_time, with_time, without_time};
 pub use malformed::{Flaw, Malformed, Secret};
 
-/// What follows `closed by client: ` where the client left because the replies did not fit the commands any more.
+use crate::pop3::command::Shape;
+use crate::pop3::tracker::{Cut, Side};
+
+/// Why a client closed where the replies did not fit the commands any more.
 pub const OUT_OF_STEP: &str = "the replies are out of step";
 
-/// What kind of event it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EventKind {
+/// Something that happened besides octets.
+///
+/// Its texts are as the writer gives them, or escaped as in the file where it was read from there. A text that fits no variant
+/// is [`Event::Other`], so that printing gives what was parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The server was looked up in DNS (RFC 6186): the first to be tried.
+    Found {
+        /// Host and port.
+        server: String,
+        /// The name that was asked for.
+        name: String,
+        /// Of the SRV record.
+        priority: u16,
+        /// Of the SRV record.
+        weight: u16,
+    },
     /// The TCP connection stands.
-    Connected,
-    /// It does not.
-    NotConnected,
+    Connected {
+        /// Address and port, as far as they are known.
+        peer: String,
+        /// The proxy that made it.
+        via: Option<String>,
+    },
+    /// The proxy's TCP connection to the server stands.
+    ConnectedUpstream(String),
+    /// The host has no address: host and reason.
+    NoAddress(String),
+    /// The connection could not be made: place and reason.
+    NotReached(String),
     /// TLS is on; what follows is inside it.
-    TlsStarted,
-    /// The handshake failed.
-    TlsFailed,
-    /// The server sent octets between its `+OK` to STLS and the handshake; the rows that follow hold them.
-    Injected,
+    TlsStarted {
+        /// As the TLS library names it.
+        version: String,
+        /// The cipher suite.
+        cipher: String,
+        /// What is known of the certificate; None on the side that showed its own.
+        trust: Option<Trust>,
+        /// The subject of the certificate.
+        subject: String,
+    },
+    /// TLS is on, and nothing is known of it.
+    TlsUnknown,
+    /// The handshake failed; why.
+    TlsFailed(String),
+    /// Octets came between the `+OK` to STLS and the handshake.
+    Injected {
+        /// Who sent them.
+        by: Side,
+        /// How many.
+        octets: u64,
+        /// Some of them, where no rows hold them.
+        shown: Option<String>,
+    },
+    /// How replies to a verb are read from here on.
+    TakenAs {
+        /// The verb.
+        verb: String,
+        /// [`Shape::Single`] or [`Shape::Multi`].
+        shape: Shape,
+    },
     /// A secret that was hidden in the row before did not have its shape.
-    Malformed,
+    Malformed(Malformed),
     /// Nothing came for so long although a reply was awaited.
-    TimedOut,
+    TimedOut(Duration),
+    /// More came than was to be stored; the most.
+    TooMuchCame(String),
+    /// More passed the proxy than was to be stored; the most.
+    TooMuchPassed(String),
     /// One side closed.
-    Closed,
+    Closed {
+        /// Which one.
+        by: Party,
+        /// What was cut.
+        cut: Cut,
+        /// Why, where that is not the usual end.
+        why: Option<String>,
+    },
     /// The connection broke.
-    Lost,
-    /// Not known; kept.
-    Other,
+    Lost {
+        /// What was cut.
+        cut: Cut,
+        /// Why, where that is known.
+        why: Option<String>,
+    },
+    /// TCP was closed, and TLS not before.
+    EndedWithoutCloseNotify,
+    /// It happened on the proxy's connection to the server.
+    Upstream(Box<Self>),
+    /// A line between proxy and server before the client was greeted.
+    UpstreamLine {
+        /// The proxy is the client.
+        side: Side,
+        /// Without its line end.
+        text: String,
+    },
+    /// The row that follows is the proxy's, not the server's: STLS among the capabilities.
+    ProxyAddsStls,
+    /// The row that follows is the proxy's, not the server's: the reply to STLS.
+    ProxyAnswersStls,
+    /// The client sent octets that the server never got; how many.
+    NotPassedOn(u64),
+    /// Another solution of a lesson begins; what is special of it.
+    AnotherWay(Option<String>),
+    /// Not known; kept. What kind it is its start may say.
+    Other(String),
 }
 
-/// How the text of each kind begins; the first that fits counts.
-const STARTS: &[(&str, EventKind)] = &[
-    ("connected ", EventKind::Connected),
-    ("no address for ", EventKind::NotConnected),
-    ("could not connect to ", EventKind::NotConnected),
-    ("tls failed", EventKind::TlsFailed),
-    ("tls ", EventKind::TlsStarted),
-    ("injected ", EventKind::Injected),
-    ("malformed ", EventKind::Malformed),
-    ("timeout", EventKind::TimedOut),
-    ("closed by ", EventKind::Closed),
-    ("connection lost", EventKind::Lost),
+/// What is known of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// It was verified.
+    Verified,
+    /// It was not, and was taken; why not.
+    Unverified(String),
+    /// A log does not say.
+    Unknown,
+}
+
+/// Who closed a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Party {
+    /// The client.
+    Client,
+    /// The server.
+    Server,
+    /// The proxy between them.
+    Proxy,
+}
+
+/// Every party with its name.
+const PARTIES: &[(Party, &str)] = &[
+    (Party::Client, "client"),
+    (Party::Server, "server"),
+    (Party::Proxy, "proxy"),
 ];
 
-impl EventKind {
-    /// Returns the kind of an event from its text.
+/// What is said of each cut; nothing of [`Cut::Nothing`].
+const CUTS: &[(Cut, &str)] = &[
+    (Cut::Reply, " before a reply"),
+    (Cut::Line, " in the middle of a line"),
+    (Cut::Data, " in the middle of a multi-line reply"),
+];
+
+/// The words of the shapes that a person can ask for.
+const SHAPES: &[(Shape, &str)] = &[(Shape::Multi, "multi-line"), (Shape::Single, "single-line")];
+
+impl Event {
+    /// An end that cut nothing.
     #[must_use]
-    pub fn of(text: &str) -> Self {
-        let start = STARTS.iter().find(|(start, _)| text.starts_with(start));
-        start.map_or(Self::Other, |(_, kind)| *kind)
+    pub fn closed_by(by: Party) -> Self {
+        Self::Closed {
+            by,
+            cut: Cut::Nothing,
+            why: None,
+        }
     }
 
-    /// Whether an event of this kind has a time.
-    ///
-    /// The time of a handshake separates what the server needed from what the client did afterwards. Its text ends in words
-    /// of the server (the subject of a certificate), so that the time is always written behind it: the server cannot forge one.
+    /// A connection that broke and cut nothing, or what it cut is not known.
     #[must_use]
-    pub fn is_timed(self) -> bool {
-        matches!(self, Self::TlsStarted | Self::TlsFailed)
+    pub fn lost(why: Option<String>) -> Self {
+        Self::Lost {
+            cut: Cut::Nothing,
+            why,
+        }
+    }
+
+    /// A connection to a place, or from there; what made it may stand behind.
+    #[must_use]
+    pub fn connected(place: impl fmt::Display) -> Self {
+        parse::route(&place.to_string())
+    }
+
+    /// TLS with our own certificate; `facts` are version and cipher suite.
+    #[must_use]
+    pub fn own_tls(facts: &str) -> Self {
+        let (version, cipher) = facts.split_once(' ').unwrap_or((facts, ""));
+        Self::TlsStarted {
+            version: version.to_owned(),
+            cipher: cipher.to_owned(),
+            trust: None,
+            subject: String::new(),
+        }
+    }
+
+    /// Octets that the server injected; rows hold them.
+    #[must_use]
+    pub fn injected(octets: usize) -> Self {
+        Self::Injected {
+            by: Side::Server,
+            octets: octets as u64,
+            shown: None,
+        }
+    }
+
+    /// That replies to `verb` have this shape; None for what no person can ask for.
+    #[must_use]
+    pub fn taken_as(verb: &str, shape: Shape) -> Option<Self> {
+        let is_known = SHAPES.iter().any(|(known, _)| *known == shape);
+        let is_verb = !verb.is_empty()
+            && verb
+                .bytes()
+                .all(|octet| octet.is_ascii_graphic() && octet != b'\\');
+        (is_known && is_verb).then(|| Self::TakenAs {
+            verb: verb.to_owned(),
+            shape,
+        })
+    }
+
+    /// What kind of event it is.
+    #[must_use]
+    pub fn kind(&self) -> EventKind {
+        match self {
+            Self::Connected { .. } | Self::ConnectedUpstream(_) => EventKind::Connected,
+            Self::NoAddress(_) | Self::NotReached(_) => EventKind::NotConnected,
+            Self::TlsStarted { .. } | Self::TlsUnknown => EventKind::TlsStarted,
+            Self::TlsFailed(_) => EventKind::TlsFailed,
+            Self::Injected {
+                by: Side::Server, ..
+            } => EventKind::Injected,
+            Self::Malformed(_) => EventKind::Malformed,
+            Self::TimedOut(_) => EventKind::TimedOut,
+            Self::Closed { .. } => EventKind::Closed,
+            Self::Lost { .. } => EventKind::Lost,
+            Self::Other(text) => EventKind::of(text),
+            Self::Found { .. }
+            | Self::Injected { .. }
+            | Self::TakenAs { .. }
+            | Self::TooMuchCame(_)
+            | Self::TooMuchPassed(_)
+            | Self::EndedWithoutCloseNotify
+            | Self::Upstream(_)
+            | Self::UpstreamLine { .. }
+            | Self::ProxyAddsStls
+            | Self::ProxyAnswersStls
+            | Self::NotPassedOn(_)
+            | Self::AnotherWay(_) => EventKind::Other,
+        }
+    }
+
+    /// Who closed the connection, also where more is said than we write.
+    #[must_use]
+    pub fn closer(&self) -> Option<Party> {
+        match self {
+            Self::Closed { by, .. } => Some(*by),
+            Self::Other(text) => {
+                let who = text.strip_prefix("closed by ")?;
+                let mut parties = PARTIES.iter();
+                let found = parties.find(|(_, name)| who.starts_with(name));
+                found.map(|(party, _)| *party)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the server closed, or the connection broke.
+    #[must_use]
+    pub fn is_server_gone(&self) -> bool {
+        self.kind() == EventKind::Lost || self.closer() == Some(Party::Server)
+    }
+
+    /// Whether the client closed because it could not say which reply belongs to which command.
+    #[must_use]
+    pub fn is_out_of_step(&self) -> bool {
+        matches!(self, Self::Closed { why: Some(why), .. } if why == OUT_OF_STEP)
+    }
+
+    /// Whether it is the end of TLS without a close_notify, on either connection of a proxy.
+    #[must_use]
+    pub fn is_without_close_notify(&self) -> bool {
+        match self {
+            Self::Upstream(event) => event.is_without_close_notify(),
+            event => *event == Self::EndedWithoutCloseNotify,
+        }
     }
 }
 
-/// Returns the text of an event (escaped, as in the file) with its time, where its kind has one.
-///
-/// The time comes last, so that a reader that does not know it still finds the kind at the start.
-#[must_use]
-pub fn with_time(text: &str, after_ms: u64) -> String {
-    match EventKind::of(text).is_timed() {
-        true => format!("{text} @{after_ms}"),
-        false => text.to_owned(),
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Found {
+                server,
+                name,
+                priority,
+                weight,
+            } => write!(
+                f,
+                "found {server} by {name} SRV, priority {priority}, weight {weight}, DNS without DNSSEC"
+            ),
+            Self::Connected { peer, via: None } => write!(f, "connected {peer}"),
+            Self::Connected {
+                peer,
+                via: Some(via),
+            } => write!(f, "connected {peer} through {via}"),
+            Self::ConnectedUpstream(address) => write!(f, "connected upstream {address}"),
+            Self::NoAddress(why) => write!(f, "no address for {why}"),
+            Self::NotReached(why) => write!(f, "could not connect to {why}"),
+            Self::TlsStarted {
+                version,
+                cipher,
+                trust,
+                subject,
+            } => {
+                let trust = match trust {
+                    None => String::new(),
+                    Some(Trust::Verified) => " verified".to_owned(),
+                    Some(Trust::Unverified(why)) => format!(" unverified ({why})"),
+                    Some(Trust::Unknown) => " unknown".to_owned(),
+                };
+                write!(f, "tls {version}")?;
+                if !cipher.is_empty() || !trust.is_empty() {
+                    write!(f, " {cipher}{trust}")?;
+                }
+                match subject.as_str() {
+                    "" => Ok(()),
+                    subject => write!(f, " {subject}"),
+                }
+            }
+            Self::TlsUnknown => f.write_str("tls unknown"),
+            Self::TlsFailed(why) => write!(f, "tls failed: {why}"),
+            Self::Injected { by, octets, shown } => {
+                if *by == Side::Client {
+                    f.write_str("client ")?;
+                }
+                write!(f, "injected {octets} octets before the TLS handshake")?;
+                because(f, shown.as_deref())
+            }
+            Self::TakenAs { verb, shape } => {
+                let words = SHAPES.iter().find(|(known, _)| known == shape);
+                write!(
+                    f,
+                    "taken as {}: {verb}",
+                    words.map_or("", |(_, words)| words)
+                )
+            }
+            Self::Malformed(malformed) => f.write_str(malformed.words()),
+            Self::TimedOut(limit) => write!(f, "timeout after {} s", limit.as_secs_f64()),
+            Self::TooMuchCame(most) => write!(f, "more than {most} came from the server"),
+            Self::TooMuchPassed(most) => write!(f, "more than {most} have passed (--max-size)"),
+            Self::Closed { by, cut, why } => {
+                let party = PARTIES.iter().find(|(party, _)| party == by);
+                write!(f, "closed by {}", party.map_or("", |(_, name)| name))?;
+                f.write_str(cut_words(*cut))?;
+                because(f, why.as_deref())
+            }
+            Self::Lost { cut, why } => {
+                write!(f, "connection lost{}", cut_words(*cut))?;
+                because(f, why.as_deref())
+            }
+            Self::EndedWithoutCloseNotify => f.write_str("ended TLS without close_notify"),
+            Self::Upstream(event) => write!(f, "upstream {event}"),
+            Self::UpstreamLine { side, text } => {
+                let side = match side {
+                    Side::Client => 'C',
+                    Side::Server => 'S',
+                };
+                write!(f, "upstream {side}: {text}")
+            }
+            Self::ProxyAddsStls => f.write_str("the proxy adds STLS to the capabilities"),
+            Self::ProxyAnswersStls => f.write_str("the proxy answers STLS"),
+            Self::NotPassedOn(1) => f.write_str("client sent 1 octet that were not passed on"),
+            Self::NotPassedOn(count) => {
+                write!(f, "client sent {count} octets that were not passed on")
+            }
+            Self::AnotherWay(what) => {
+                f.write_str("another way")?;
+                because(f, what.as_deref())
+            }
+            Self::Other(text) => f.write_str(text),
+        }
     }
 }
 
-/// Returns the text of an event whose time is not known; an end that looks like one is escaped.
-#[must_use]
-pub fn without_time(text: &str) -> String {
-    match split_time(text) {
-        (before, Some(_)) => text.replacen(" @", " \\x40", before.matches(" @").count() + 1),
-        (_, None) => text.to_owned(),
-    }
+fn because(f: &mut fmt::Formatter<'_>, why: Option<&str>) -> fmt::Result {
+    why.map_or(Ok(()), |why| write!(f, ": {why}"))
 }
 
-/// Splits the text of an event as [`with_time`] put it together: the text, and the milliseconds since the row before.
-#[must_use]
-pub fn split_time(text: &str) -> (&str, Option<u64>) {
-    let found = text.rsplit_once(" @").filter(|(before, digits)| {
-        EventKind::of(before).is_timed() && digits.bytes().all(|octet| octet.is_ascii_digit())
-    });
-    match found.and_then(|(before, digits)| Some((before, digits.parse().ok()?))) {
-        Some((before, after_ms)) => (before, Some(after_ms)),
-        None => (text, None),
-    }
+fn cut_words(cut: Cut) -> &'static str {
+    let words = CUTS.iter().find(|(of, _)| *of == cut);
+    words.map_or("", |(_, words)| words)
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn the_start_of_the_text_says_the_kind() {
-        for (text, kind) in [
-            ("connected 192.0.2.1:110", EventKind::Connected),
-            ("connected upstream 192.0.2.1:110", EventKind::Connected),
-            ("tls TLSv1.3 X verified CN=a @12", EventKind::TlsStarted),
-            ("tls failed: expired @7", EventKind::TlsFailed),
-            ("malformed response: not base64", EventKind::Malformed),
-            ("timeout after 30 s", EventKind::TimedOut),
-            ("upstream tls TLSv1.3", EventKind::Other),
-            ("", EventKind::Other),
-        ] {
-            assert_eq!(EventKind::of(text), kind, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_time_is_read_only_where_the_kind_has_one() {
-        for (text, want) in [
-            (
-                "tls TLSv1.3 X verified CN=a @12",
-                ("tls TLSv1.3 X verified CN=a", Some(12)),
-            ),
-            ("tls failed: expired @0", ("tls failed: expired", Some(0))),
-            (
-                "tls TLSv1.3 X verified CN=a",
-                ("tls TLSv1.3 X verified CN=a", None),
-            ),
-            ("tls v CN=a @12 @7", ("tls v CN=a @12", Some(7))),
-            ("tls v CN=a @", ("tls v CN=a @", None)),
-            ("tls v CN=a @-1", ("tls v CN=a @-1", None)),
-            (
-                "tls v @99999999999999999999",
-                ("tls v @99999999999999999999", None),
-            ),
-            ("upstream S: +OK @12", ("upstream S: +OK @12", None)),
-            ("closed by server @12", ("closed by server @12", None)),
-        ] {
-            assert_eq!(split_time(text), want, "{text}");
-        }
-    }
-
-    /// Text of an event, known kinds and others, with ends that look like times.
-    fn text() -> impl Strategy<Value = String> {
-        let starts: Vec<&str> = STARTS.iter().map(|(start, _)| *start).collect();
-        let start = prop_oneof![
-            proptest::sample::select(starts).prop_map(str::to_owned),
-            "[a-z ]{0,6}"
-        ];
-        (start, "[ -~]{0,12}", "( @[0-9]{0,21})?").prop_map(|(a, b, c)| format!("{a}{b}{c}"))
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_printed_is_parsed_as_the_same(text in text(), after_ms: u64) {
-            let printed = with_time(&text, after_ms);
-            let (read, time) = split_time(&printed);
-            prop_assert_eq!(EventKind::of(&printed), EventKind::of(&text));
-            match EventKind::of(&text).is_timed() {
-                true => prop_assert_eq!((read, time), (text.as_str(), Some(after_ms))),
-                false => prop_assert_eq!((printed.as_str(), time), (text.as_str(), None)),
-            }
-        }
-
-        #[test]
-        fn without_a_time_none_is_read(text in text()) {
-            let printed = without_time(&text);
-            prop_assert_eq!(split_time(&printed), (printed.as_str(), None));
-        }
-
-        #[test]
-        fn what_is_parsed_is_printed_as_the_same(text in text()) {
-            let (read, time) = split_time(&text);
-            match time {
-                // A file made by hand may have leading zeros.
-                Some(ms) if text.ends_with(&format!(" @{ms}")) => {
-                    prop_assert_eq!(with_time(read, ms), text.clone());
-                }
-                Some(_) => {}
-                None => prop_assert_eq!(read, text.as_str()),
-            }
-        }
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use crate::pop3::command::{Command, Shape};
 use crate::pop3::tracker::{Cut, LineEnd, Role, Sent, Side, State, Status, Step, Tracker};
 use crate::transcript::elide::{Bodies, Elider};
-use crate::transcript::event::Malformed;
+use crate::transcript::event::{Event, Malformed};
 use crate::transcript::secret::Hider;
 use crate::transcript::text;
 use crate::transcript::{Hole, Item, Piece};
@@ -228,7 +228,7 @@ impl Recorder {
     }
 
     /// Records an event.
-    pub fn event(&mut self, event: &str, now_ms: u64) {
+    pub fn event(&mut self, event: &Event, now_ms: u64) {
         self.rows.now_ms = now_ms;
         self.hand_out_data(Listing::flush);
         self.rows.flush_data();
@@ -290,7 +290,7 @@ impl Recorder {
     /// Says what shape replies to `verb` have; see [`Tracker::set_shape`]. An event tells the readers of the transcript.
     pub fn set_shape(&mut self, verb: &str, shape: Shape, now_ms: u64) {
         self.tracker.set_shape(verb, shape);
-        if let Some(event) = shape.event(&self.hide_text(verb)) {
+        if let Some(event) = Event::taken_as(&self.hide_text(verb), shape) {
             self.event(&event, now_ms);
         }
     }
@@ -363,7 +363,7 @@ impl Recorder {
                 // The shape of a line that was cut is not known.
                 if end != LineEnd::None {
                     for malformed in malformed {
-                        rows.event(malformed.event());
+                        rows.event(&Event::Malformed(malformed));
                         seen.push(Seen::Malformed(malformed));
                     }
                 }
@@ -390,10 +390,7 @@ impl Recorder {
                 }
             }
             Step::Injected(octets) => {
-                rows.event(&format!(
-                    "injected {} octets before the TLS handshake",
-                    octets.len()
-                ));
+                rows.event(&Event::injected(octets.len()));
                 let mut shown = Vec::new();
                 let mut injected = Listing::default();
                 injected.feed(octets, hider, rows, &mut shown);

@@ -151,7 +151,10 @@ fn a_clock_that_goes_back_makes_no_time_below_zero() {
     for (side, octets, now_ms) in talk {
         recorder.feed(side, octets, now_ms, &mut |_| {});
     }
-    recorder.event("tls failed: x", 2);
+    recorder.event(
+        &poptalk::transcript::event::Event::TlsFailed("x".to_owned()),
+        2,
+    );
     let transcript = read(&path);
     let times = transcript.items.iter().filter_map(|item| match item {
         Item::Row(row) => Some(row.after_ms),

@@ -4,7 +4,7 @@
 use super::Finding;
 use crate::analysis::finding::Level;
 use crate::pop3::tracker::Side;
-use crate::transcript::event::{EventKind, OUT_OF_STEP};
+use crate::transcript::event::Event;
 use crate::transcript::{Item, Row};
 
 /// The rules that name such a fault, the first one that was broken.
@@ -32,8 +32,7 @@ impl Cut {
             }) => {}
             Item::Row(_) => self.is_answered = true,
             Item::Event(text) => {
-                self.is_out |=
-                    EventKind::of(text) == EventKind::Closed && text.ends_with(OUT_OF_STEP);
+                self.is_out |= Event::parse(text).is_out_of_step();
             }
             _ => {}
         }

@@ -13,6 +13,7 @@ use crate::pop3::sasl;
 use crate::pop3::session::{Accepted, Phase, SessionState, Tls};
 use crate::pop3::tracker::{Sent, Side, State, Status, Step};
 use crate::reading::dialogue::{Event, EventKind, Place};
+use crate::transcript::event::{self, Party};
 use crate::transcript::{Item, Row};
 
 /// The most messages of which something is kept.
@@ -192,8 +193,9 @@ impl Known {
                 self.gap_ms = *after_ms;
             }
             Item::Event(text) => {
-                self.event = Some(Event::read(place, text).kind);
-                self.is_closed_by_client = text.starts_with("closed by client");
+                let event = Event::read(place, text);
+                self.event = Some(event.kind);
+                self.is_closed_by_client = event.said().closer() == Some(Party::Client);
             }
             _ => {}
         }
@@ -520,9 +522,10 @@ impl Known {
         match event.kind {
             EventKind::Connected => {
                 self.session.state = Some(State::Greeting);
-                let to = event.text.trim_start_matches("connected ");
                 let is_here = ["127.", "[::1]", "::1", "localhost"];
-                self.is_remote = !is_here.iter().any(|start| to.starts_with(start));
+                let is_here = |peer: &str| is_here.iter().any(|start| peer.starts_with(start));
+                self.is_remote = !matches!(event.said(),
+                    event::Event::Connected { peer, .. } if is_here(&peer));
             }
             EventKind::TlsStarted => {
                 // A piece of a session has had its greeting.

@@ -6,6 +6,7 @@ use crate::base::service::Service;
 use crate::pop3::command::Command;
 use crate::pop3::tracker::{LineEnd, Sent, Side};
 use crate::reading::dialogue::{Event, EventKind, Exchange};
+use crate::transcript::event::Party;
 
 /// What is wrong with the start of a status line or greeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +169,7 @@ pub(super) fn is_stall(ended: &Ended<'_>, known: &Known) -> bool {
 
 /// Whether the event ends the connection, and not at the client's wish.
 pub(super) fn is_end(event: &Event) -> bool {
-    let is_server = event.kind == EventKind::Closed && !event.text.starts_with("closed by client");
+    let is_server = event.kind == EventKind::Closed && event.said().closer() != Some(Party::Client);
     is_server || event.kind == EventKind::Lost
 }
 

@@ -4,6 +4,7 @@ use super::{Check, Known, Rule, Spot};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
 use crate::pop3::session::Phase;
 use crate::reading::dialogue::{Event, EventKind};
+use crate::transcript::event::{self, Trust};
 
 /// Why a certificate is not trusted, or a handshake fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +48,13 @@ const WORDS: &[(Reason, &[&str])] = &[
 ];
 
 /// What the event says against the certificate; the subject of it, behind that, may have any words.
-fn doubts(event: &Event) -> Option<&str> {
-    match event.kind {
-        EventKind::TlsFailed => Some(&event.text),
-        EventKind::TlsStarted => {
-            let (_, told) = event.text.split_once(" unverified ")?;
-            Some(told.split_once(") ").map_or(told, |(why, _)| why))
-        }
-        _ => None,
+fn doubts(event: &Event) -> Option<String> {
+    match event.said() {
+        event::Event::TlsStarted { trust, .. } => match trust? {
+            Trust::Unverified(why) => Some(why),
+            Trust::Verified | Trust::Unknown => None,
+        },
+        _ => (event.kind == EventKind::TlsFailed).then(|| event.text.clone()),
     }
 }
 
@@ -75,22 +75,21 @@ pub(super) fn reason(text: &str) -> Option<Reason> {
 
 /// Why the certificate of this event is not trusted.
 fn doubt(event: &Event) -> Option<Reason> {
-    reason(doubts(event)?)
+    reason(&doubts(event)?)
 }
 
 fn doubted(event: &Event, reason: Reason) -> Option<Spot> {
-    let text = doubts(event).filter(|text| self::reason(text) != Some(Reason::Version))?;
+    let all = doubts(event).filter(|text| self::reason(text) != Some(Reason::Version))?;
     // A certificate may be bad in several ways.
     let fits = |text: &str| {
         let mut rows = WORDS.iter().filter(|(of, _)| *of == reason);
         rows.any(|(_, words)| words.iter().any(|word| text.contains(word)))
     };
     // Each rule shows its own reason, where the event has several.
-    let all = text.trim_start_matches('(');
     let own: Vec<&str> = all.split("; ").filter(|part| fits(part)).collect();
     let is_told = event.kind == EventKind::TlsStarted && !own.is_empty();
-    fits(text).then(|| match is_told {
-        true => Spot::at(event.place, event.text.replacen(all, &own.join("; "), 1)),
+    fits(&all).then(|| match is_told {
+        true => Spot::at(event.place, event.text.replacen(&all, &own.join("; "), 1)),
         false => spot(event),
     })
 }
@@ -99,12 +98,14 @@ fn spot(event: &Event) -> Spot {
     Spot::at(event.place, event.text.clone())
 }
 
-/// A word of the event that tells of TLS that is on: 1 is the version, 2 the cipher suite.
-fn word(event: &Event, index: usize) -> Option<&str> {
-    let mut words = event.text.split(' ');
-    words
-        .nth(index)
-        .filter(|_| event.kind == EventKind::TlsStarted)
+/// Version and cipher suite of TLS that is on.
+fn agreed(event: &Event) -> Option<(String, String)> {
+    match event.said() {
+        event::Event::TlsStarted {
+            version, cipher, ..
+        } => Some((version, cipher)),
+        _ => None,
+    }
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -157,8 +158,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "give the authority's certificate with --ca in place of --insecure",
         also: &[],
         check: &[Check::Event(|event, _| {
-            let is_open =
-                event.kind == EventKind::TlsStarted && event.text.contains(" unverified ");
+            let is_open = event.kind == EventKind::TlsStarted && doubts(event).is_some();
             (is_open && doubt(event).is_none()).then(|| spot(event))
         })],
     },
@@ -171,8 +171,11 @@ pub(super) const RULES: &[Rule] = &[
         hint: "update the server, or switch TLS 1.2 and 1.3 on",
         also: &[],
         check: &[Check::Event(|event, _| {
-            let is_old = word(event, 1).is_some_and(|word| {
-                matches!(word, "TLSv1" | "TLSv1.0" | "TLSv1.1" | "SSLv3" | "SSLv2")
+            let is_old = agreed(event).is_some_and(|(word, _)| {
+                matches!(
+                    word.as_str(),
+                    "TLSv1" | "TLSv1.0" | "TLSv1.1" | "SSLv3" | "SSLv2"
+                )
             });
             (is_old || doubt(event) == Some(Reason::Version)).then(|| spot(event))
         })],
@@ -186,7 +189,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "switch this suite off at the server",
         also: &[],
         check: &[Check::Event(|event, _| {
-            let suite = word(event, 2)?;
+            let (_, suite) = agreed(event)?;
             let is_broken = ["NULL", "EXPORT", "RC4", "DES", "MD5", "anon"]
                 .iter()
                 .any(|word| suite.contains(word));
@@ -202,7 +205,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "switch on suites with ECDHE, and TLS 1.3",
         also: &[],
         check: &[Check::Event(|event, _| {
-            let suite = word(event, 2)?;
+            let (_, suite) = agreed(event)?;
             (suite.starts_with("TLS_RSA_") && !suite.contains("RC4") && !suite.contains("DES"))
                 .then(|| spot(event))
         })],
@@ -216,9 +219,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "common, and of no harm behind QUIT; elsewhere somebody may have cut the end off",
         also: &[],
         check: &[Check::Event(|event, _| {
-            (event.kind == EventKind::Other
-                && event.text.ends_with("ended TLS without close_notify"))
-            .then(|| spot(event))
+            event.said().is_without_close_notify().then(|| spot(event))
         })],
     },
     // RFC 8314 §3: on a port for TLS a handshake succeeds.

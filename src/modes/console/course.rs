@@ -18,6 +18,7 @@ use crate::modes::plan::Plan;
 use crate::reading::dialogue::Place;
 use crate::servers::fault;
 use crate::transcript::Item;
+use crate::transcript::event::{Event, Party};
 
 /// An id as an example. It is the answer of no lesson.
 const EXAMPLE_ID: &str = "greeting-err";
@@ -165,7 +166,7 @@ impl Console {
     /// The learner has closed: of what we do ourselves nobody tells the goals.
     pub(super) fn tell_closed_by_us(&self) {
         if let Some(course) = &self.course {
-            let closed = Item::Event("closed by client".to_owned());
+            let closed = Item::Event(Event::closed_by(Party::Client).to_string());
             course.watched.feed(Place::default(), &closed);
         }
     }

@@ -7,6 +7,7 @@ use crate::analysis::lint::Lint;
 use crate::modes::learn::Watched;
 use crate::pop3::tracker::LineEnd;
 use crate::reading::dialogue::Place;
+use crate::transcript::event::{Event, EventKind};
 use crate::transcript::recorder::Seen;
 use crate::transcript::{Item, Piece, Row};
 
@@ -33,7 +34,7 @@ impl Judge {
             before: Instant::now(),
             found: Vec::new(),
         };
-        judge.event(&format!("connected {place}"));
+        judge.event(&Event::connected(place));
         judge
     }
 
@@ -50,7 +51,9 @@ impl Judge {
                 let side = crate::pop3::tracker::Side::Server;
                 (side, vec![Piece::Octets(octets.clone())], LineEnd::None)
             }
-            Seen::Malformed(malformed) => return self.event(malformed.event()),
+            Seen::Malformed(malformed) => {
+                return self.event(&Event::Malformed(*malformed));
+            }
             _ => return,
         };
         let now = Instant::now();
@@ -60,8 +63,8 @@ impl Judge {
     }
 
     /// Looks at an event, as it is in the transcript.
-    pub(super) fn event(&mut self, text: &str) {
-        self.feed(&Item::Event(text.to_owned()));
+    pub(super) fn event(&mut self, event: &Event) {
+        self.feed(&Item::Event(event.to_string()));
     }
 
     /// What was found since, for people: one line each, what is only worth knowing left out.
@@ -72,9 +75,11 @@ impl Judge {
             .map(|one| {
                 let (level, id) = (one.level.name(), one.id);
                 // What happened to TLS is on the screen already.
-                match one.message.starts_with("tls ") {
-                    true => format!("lint: {level} {id} ({})", one.source),
-                    false => format!("lint: {level} {id}: {} ({})", one.message, one.source),
+                match EventKind::of(&one.message) {
+                    EventKind::TlsStarted | EventKind::TlsFailed => {
+                        format!("lint: {level} {id} ({})", one.source)
+                    }
+                    _ => format!("lint: {level} {id}: {} ({})", one.message, one.source),
                 }
             })
             .collect()
@@ -119,7 +124,8 @@ mod tests {
             |side, text: &[u8]| recorder.feed(side, text, 0, &mut |seen| judge.see(&seen));
         talk(Side::Client, b"user a\r\npass wonderland\r\n");
         assert!(judge.take().concat().contains("security password-in-clear"));
-        judge.event("tls failed: the server's certificate is signed by itself");
+        let why = "the server's certificate is signed by itself";
+        judge.event(&Event::TlsFailed(why.to_owned()));
         let found = judge.take().concat();
         assert!(
             found.contains("security tls-cert-untrusted (RFC 8314"),

@@ -17,9 +17,10 @@ use crate::base::style::Paint;
 use crate::modes::learn::Watched;
 use crate::modes::report;
 use crate::net::engine::{Ending, News, Standing, Watcher};
-use crate::net::tls::{TlsError, TlsFacts, UNANNOUNCED};
+use crate::net::tls::{TlsError, TlsFacts};
 use crate::pop3::tracker::{LineEnd, Role, Sent, Side, State, Status};
 use crate::transcript::Piece;
+use crate::transcript::event::Event;
 use crate::transcript::recorder::Seen;
 use crate::transcript::secret;
 
@@ -563,18 +564,17 @@ impl Watcher for View {
             News::Tls(facts) => self.judge.event(&facts.event()),
             News::TlsFailed(error) => {
                 shown(&self.shared).tls_failure = Some(error.clone());
-                self.judge.event(&format!("tls failed: {}", error.what));
+                self.judge.event(&Event::TlsFailed(error.what.clone()));
             }
             News::TimedOut(limit, ..) | News::KeptOpen(limit) => {
-                let event = format!("timeout after {} s", limit.as_secs());
-                self.judge.event(&event);
+                self.judge.event(&Event::TimedOut(*limit));
             }
             News::Ended(ending) => {
                 for event in ending.reason().into_iter().chain([ending.event()]) {
                     self.judge.event(&event);
                 }
             }
-            News::Unannounced => self.judge.event(UNANNOUNCED),
+            News::Unannounced => self.judge.event(&Event::EndedWithoutCloseNotify),
             _ => {}
         }
         self.tell_findings();

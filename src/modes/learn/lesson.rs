@@ -6,6 +6,7 @@ use crate::base::edit_distance::nearest;
 use crate::base::escape;
 use crate::servers::fault::{self, Fault};
 use crate::transcript::Item;
+use crate::transcript::event::{Event, EventKind};
 use crate::transcript::text::Reader;
 
 /// The widest line of prose, in characters.
@@ -256,10 +257,12 @@ impl Lesson {
                 break;
             };
             match item {
-                Item::Event(event) if event.starts_with(ANOTHER_WAY) => {
+                Item::Event(event) if is_another_way(&event) => {
                     ways.push((items.row(), vec![Vec::new()]));
                 }
-                Item::Event(event) if event.starts_with("connected") => way.push(Vec::new()),
+                Item::Event(event) if EventKind::of(&event) == EventKind::Connected => {
+                    way.push(Vec::new());
+                }
                 item @ (Item::Row(_) | Item::Event(_)) => {
                     way.last_mut()
                         .into_iter()
@@ -279,8 +282,10 @@ impl Lesson {
 /// A solution: the rows and events of each session, after the greeting. Each but the first begins with `* connected`.
 pub(super) type Solution = Vec<Vec<Item>>;
 
-/// The event that begins another solution, on a server of its own.
-pub(super) const ANOTHER_WAY: &str = "another way";
+/// Whether an event begins another solution, on a server of its own.
+pub(super) fn is_another_way(event: &str) -> bool {
+    matches!(Event::parse(event), Event::AnotherWay(_))
+}
 
 /// How many octets the first characters of a line have.
 fn octets(line: &str, characters: usize) -> usize {

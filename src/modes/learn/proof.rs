@@ -7,13 +7,14 @@ use std::io::BufReader;
 use std::time::Duration;
 
 use super::course::server;
-use super::lesson::{ANOTHER_WAY, Lesson, Solution};
+use super::lesson::{Lesson, Solution, is_another_way};
 use crate::analysis::goal::Goals;
 use crate::base::escape;
 use crate::modes::plan::SessionArgs;
 use crate::modes::replay::{self, Options};
 use crate::pop3::tracker::{Side, Status};
 use crate::reading::dialogue::{Dialogue, Exchange, Line, Part, Place};
+use crate::transcript::event::EventKind;
 use crate::transcript::text::{self, Reader};
 use crate::transcript::{Item, Piece, Row};
 
@@ -158,10 +159,10 @@ fn expected(lesson: &Lesson, from: usize) -> Answers {
         if items.row() <= from {
             continue;
         }
-        if matches!(&item, Item::Event(event) if event.starts_with(ANOTHER_WAY)) {
+        if matches!(&item, Item::Event(event) if is_another_way(event)) {
             break;
         }
-        if matches!(&item, Item::Event(event) if event.starts_with("connected")) {
+        if matches!(&item, Item::Event(event) if EventKind::of(event) == EventKind::Connected) {
             sessions.push(Vec::new());
             dialogue = Dialogue::without_digests();
         }

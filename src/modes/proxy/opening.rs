@@ -14,6 +14,7 @@ use crate::net::acceptor::Handshake;
 use crate::net::dial::dial;
 use crate::net::tls::{self, TlsError};
 use crate::pop3::tracker::{Side, Status};
+use crate::transcript::event::Event;
 
 /// The longest greeting, and reply to our own STLS, in octets.
 const LINE_MAX: usize = 4096;
@@ -38,12 +39,12 @@ impl Talk<'_> {
         let (socket, address) = match dialled {
             Ok(dialled) => dialled,
             Err(error) => {
-                let why = error.to_string();
-                self.tape.event(&why);
-                return Err(self.refuse(why));
+                self.tape.event(&error.event());
+                return Err(self.refuse(error.to_string()));
             }
         };
-        self.tape.event(&format!("connected upstream {address}"));
+        self.tape
+            .event(&Event::ConnectedUpstream(address.to_string()));
         let ready = || -> io::Result<mio::net::TcpStream> {
             socket.set_nonblocking(true)?;
             socket.set_nodelay(true)?;
@@ -85,17 +86,23 @@ impl Talk<'_> {
             return Err(Outcome::NoServer(why));
         }
         self.is_greeted = true;
-        self.tape.event("upstream C: STLS");
+        self.own_words(Side::Client, "STLS");
         self.tell_server(b"STLS\r\n");
         let reply = self.own_line("a reply to STLS")?;
         let shown = String::from_utf8_lossy(&reply).trim_end().to_owned();
-        self.tape.event(&format!("upstream S: {shown}"));
+        self.own_words(Side::Server, &shown);
         if Status::of_line(&reply) != Status::Positive {
             return Err(self.refuse(format!("the server refuses STLS: {shown}")));
         }
         self.secure_server(true)
             .map_err(|error| self.refuse(error.to_string()))?;
         self.tell_client(&greeting)
+    }
+
+    /// Records a line between us and the server that the client does not see.
+    fn own_words(&mut self, side: Side, text: &str) {
+        let text = text.to_owned();
+        self.tape.event(&Event::UpstreamLine { side, text });
     }
 
     /// One line of the server's that is not handed on as it comes. Nothing may stand behind it: we have asked for no more, and
@@ -131,11 +138,12 @@ impl Talk<'_> {
         if behind.is_empty() || Service::of_start(&line).is_some() {
             return Ok(line);
         }
-        self.tape.event(&format!(
-            "upstream injected {} octets before the TLS handshake: {}",
-            behind.len(),
-            behind.get(..TOLD_MAX).unwrap_or(&behind).escape_ascii()
-        ));
+        let shown = behind.get(..TOLD_MAX).unwrap_or(&behind).escape_ascii();
+        self.tape.upstream(Event::Injected {
+            by: Side::Server,
+            octets: behind.len() as u64,
+            shown: Some(shown.to_string()),
+        });
         self.refuse("octets in clear that nobody had asked for".to_owned());
         Err(Outcome::Injected(Side::Server))
     }
@@ -194,13 +202,13 @@ impl Talk<'_> {
                 facts.hide(&|text| self.tape.hide_text(text));
                 self.server.stream = Stream::Server(Box::new(stream));
                 self.server.wake();
-                self.tape.event(&format!("upstream {}", facts.event()));
+                self.tape.upstream(facts.event());
                 self.tls.1 = Some(format!("{} {}", facts.version, facts.cipher));
                 Ok(())
             }
             Err(mut error) => {
                 error.hide(&|text| self.tape.hide_text(text));
-                self.tape.event(&format!("upstream tls failed: {error}"));
+                self.tape.upstream(Event::TlsFailed(error.to_string()));
                 if let Some(hint) = &error.hint {
                     crate::base::say::warning(&format!("{}: {error}; {hint}", shared.target));
                 }
@@ -238,7 +246,7 @@ impl Talk<'_> {
                 Handshake::Failed(why) => break why,
             }
         };
-        self.tape.event(&format!("tls failed: {why}"));
+        self.tape.event(&Event::TlsFailed(why.clone()));
         Err(Outcome::TlsFailed(why))
     }
 

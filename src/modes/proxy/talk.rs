@@ -16,6 +16,7 @@ use crate::base::io_error::plain;
 use crate::base::plural::counted;
 use crate::base::service::Service;
 use crate::pop3::tracker::{Awaited, Side, State};
+use crate::transcript::event::Event;
 
 /// How many octets are read at once.
 const READ_MAX: usize = 128 * 1024;
@@ -134,8 +135,7 @@ impl<'a> Talk<'a> {
         has_moved |= self.client.send().map_err(|_| self.client_gone())?;
         if self.tape.is_full() {
             let most = figures::size(self.shared.max_size);
-            self.tape
-                .event(&format!("more than {most} have passed (--max-size)"));
+            self.tape.event(&Event::TooMuchPassed(most.to_string()));
             return Err(Outcome::TooMuch);
         }
         if has_moved {
@@ -154,8 +154,7 @@ impl<'a> Talk<'a> {
             if let Some(ended) = self.ended.take() {
                 return Err(ended);
             }
-            self.tape
-                .event(&format!("timeout after {} s", limit.as_secs_f64()));
+            self.tape.event(&Event::TimedOut(limit));
             return Err(Outcome::TimedOut);
         }
         let flush = self.flush_due.map(|due| due.saturating_duration_since(now));
@@ -299,7 +298,7 @@ impl<'a> Talk<'a> {
             rest = behind;
             if let Some(line) = ready {
                 if line.is_short_of_stls {
-                    self.tape.event("the proxy adds STLS to the capabilities");
+                    self.tape.event(&Event::ProxyAddsStls);
                     self.tell_client(b"STLS\r\n")?;
                 }
                 self.tell_client(&line.octets)?;
@@ -398,7 +397,7 @@ impl<'a> Talk<'a> {
         } else {
             b"+OK begin TLS\r\n"
         };
-        self.tape.event("the proxy answers STLS");
+        self.tape.event(&Event::ProxyAnswersStls);
         self.tell_client(reply)?;
         if self.tape.tracker().is_tls_agreed() {
             return self.upgrade();
@@ -439,10 +438,11 @@ impl<'a> Talk<'a> {
     /// RFC 2595 §4: what was sent in clear behind STLS is not to be taken for what comes inside TLS.
     fn injected_by_client(&mut self) -> Outcome {
         let octets = std::mem::take(&mut self.held);
-        self.tape.event(&format!(
-            "client injected {} octets before the TLS handshake",
-            octets.len()
-        ));
+        self.tape.event(&Event::Injected {
+            by: Side::Client,
+            octets: octets.len() as u64,
+            shown: None,
+        });
         self.tape.feed(Side::Client, &octets);
         Outcome::Injected(Side::Client)
     }
@@ -465,9 +465,7 @@ impl<'a> Talk<'a> {
         if octets.is_empty() {
             return;
         }
-        let count = counted(octets.len(), "octet");
-        self.tape
-            .event(&format!("client sent {count} that were not passed on"));
+        self.tape.event(&Event::NotPassedOn(octets.len() as u64));
         self.tape.feed(Side::Client, &octets);
     }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{ProxyEvent, Shared};
 use crate::base::escape;
 use crate::pop3::tracker::{Cut, LineEnd, Side, State, Tracker};
+use crate::transcript::event::Event;
 use crate::transcript::file;
 use crate::transcript::recorder::{Recorder, Seen};
 use crate::transcript::secret::Hider;
@@ -48,7 +49,7 @@ impl<'a> Tape<'a> {
                 crate::base::io_error::plain(&error)
             )),
         }
-        recorder.event(&format!("connected {peer}"), 0);
+        recorder.event(&Event::connected(peer), 0);
         Self {
             shared,
             peer: peer.to_owned(),
@@ -99,14 +100,19 @@ impl<'a> Tape<'a> {
         self.record(|recorder, now_ms, see| recorder.flush(now_ms, see));
     }
 
-    pub(super) fn event(&mut self, event: &str) {
+    pub(super) fn event(&mut self, event: &Event) {
         let now_ms = self.now_ms();
         self.recorder.event(event, now_ms);
         self.tell_trouble();
         if let Some(view) = &mut self.view {
-            let text = view.event(event);
+            let text = view.event(&event.to_string());
             self.shared.tell(ProxyEvent::Lines(text));
         }
+    }
+
+    /// The same on the connection to the server.
+    pub(super) fn upstream(&mut self, event: Event) {
+        self.event(&Event::Upstream(Box::new(event)));
     }
 
     /// A text with the names of holes in place of the secrets that are known so far.
@@ -116,7 +122,7 @@ impl<'a> Tape<'a> {
 
     /// The client's leg is inside TLS now.
     pub(super) fn tls_started(&mut self, facts: &str) {
-        self.event(&format!("tls {facts}"));
+        self.event(&Event::own_tls(facts));
         self.recorder.tls_started();
     }
 

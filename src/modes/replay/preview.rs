@@ -6,6 +6,7 @@ use super::{ReplayError, cue, read};
 use crate::pop3::command::{Command, Effect, Shape, Words};
 use crate::pop3::tracker::Side;
 use crate::servers::player::{Action, Player};
+use crate::transcript::event::{Event, EventKind};
 use crate::transcript::{Item, Piece};
 
 /// What a transcript is about, before it is played.
@@ -43,15 +44,15 @@ impl Preview {
                     preview.is_piece |= !has_rows && !is_connected && row.side == Side::Client;
                     has_rows = true;
                 }
-                Item::Event(event) if event.starts_with("connected ") => is_connected = true,
-                Item::Event(event) if event.starts_with("taken as ") => {
-                    let told =
-                        Shape::of_event(&event).map(|(verb, shape)| (verb.to_owned(), shape));
-                    preview.shapes.extend(told);
-                }
-                Item::Event(event) if event.starts_with("tls ") => {
-                    preview.is_tls |= !has_rows;
-                    preview.has_tls_failure |= event.starts_with("tls failed");
+                Item::Event(text) => {
+                    let event = Event::parse(&text);
+                    let kind = event.kind();
+                    is_connected |= kind == EventKind::Connected;
+                    preview.is_tls |= !has_rows && kind.is_timed();
+                    preview.has_tls_failure |= kind == EventKind::TlsFailed;
+                    if let Event::TakenAs { verb, shape } = event {
+                        preview.shapes.push((verb, shape));
+                    }
                 }
                 _ => {}
             }

@@ -20,6 +20,7 @@ use crate::transcript::text;
 use super::tape::Tape;
 use super::wire::{self, Wire};
 use super::{Outcome, ServeEvent, Shared, TapeFile, timestamp};
+use crate::transcript::event::{Event, Party};
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(60);
@@ -91,10 +92,10 @@ pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, is_
         outcome,
         Outcome::HungUp | Outcome::Lost(_) | Outcome::TlsFailed(_)
     );
-    connection.tape.finish(match &outcome {
-        Outcome::HungUp | Outcome::TlsFailed(_) => "closed by client",
-        Outcome::Lost(_) => "connection lost",
-        _ => "closed by server",
+    connection.tape.finish(&match &outcome {
+        Outcome::HungUp | Outcome::TlsFailed(_) => Event::closed_by(Party::Client),
+        Outcome::Lost(_) => Event::lost(None),
+        _ => Event::closed_by(Party::Server),
     });
     (shared.on_event)(ServeEvent {
         peer,

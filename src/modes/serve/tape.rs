@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::Shared;
 use crate::base::io_error::plain;
 use crate::pop3::tracker::Side;
+use crate::transcript::event::Event;
 use crate::transcript::file::{self, LogPlace};
 use crate::transcript::recorder::{Recorder, Seen};
 use crate::transcript::secret::Hider;
@@ -50,7 +51,7 @@ impl<'a> Tape<'a> {
                 room: Arc::clone(&shared.room),
             };
             recorder.set_file(Some(Box::new(file)), &head);
-            recorder.event(&format!("connected {peer}"), 0);
+            recorder.event(&Event::connected(peer), 0);
             recorder
         });
         Self {
@@ -78,13 +79,13 @@ impl<'a> Tape<'a> {
     pub(super) fn tls_started(&mut self, facts: &str) {
         let now_ms = self.now_ms();
         if let Some(recorder) = &mut self.recorder {
-            recorder.event(&format!("tls {facts}"), now_ms);
+            recorder.event(&Event::own_tls(facts), now_ms);
             recorder.tls_started();
         }
     }
 
     /// The connection has ended, as `event` says.
-    pub(super) fn finish(&mut self, event: &str) {
+    pub(super) fn finish(&mut self, event: &Event) {
         let now_ms = self.now_ms();
         if let Some(recorder) = &mut self.recorder {
             recorder.finish(now_ms, &mut see);

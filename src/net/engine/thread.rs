@@ -19,6 +19,7 @@ use crate::net::Stream;
 use crate::net::tls::{self, TlsError, TlsSettings};
 use crate::net::wrong_service;
 use crate::pop3::tracker::{Awaited, Cut, LineEnd, Role, Side, State};
+use crate::transcript::event::Event;
 use crate::transcript::recorder::{Recorder, Seen};
 
 /// How many octets one read takes at most.
@@ -388,7 +389,8 @@ impl Engine {
                     self.standing.received += heard.said.len() as u64;
                     heard.said = self.recorder.said_before_tls(&heard.said, now_ms);
                 }
-                self.recorder.event(&format!("tls failed: {error}"), now_ms);
+                let failed = Event::TlsFailed(error.to_string());
+                self.recorder.event(&failed, now_ms);
                 Err(error)
             }
         }
@@ -421,8 +423,7 @@ impl Engine {
             // What is held back came before the time-out.
             let watcher = &mut self.watcher;
             self.recorder.flush(now_ms, &mut |seen| watcher.seen(seen));
-            self.recorder
-                .event(&format!("timeout after {} s", limit.as_secs_f64()), now_ms);
+            self.recorder.event(&Event::TimedOut(limit), now_ms);
             let watcher = &mut self.watcher;
             self.recorder.forget(now_ms, &mut |seen| watcher.seen(seen));
             self.standing.timeouts += 1;
@@ -430,10 +431,7 @@ impl Engine {
         }
         if !self.standing.is_kept_open && self.is_leaving() && quiet >= FAREWELL {
             self.standing.is_kept_open = true;
-            self.recorder.event(
-                &format!("timeout after {} s", FAREWELL.as_secs_f64()),
-                now_ms,
-            );
+            self.recorder.event(&Event::TimedOut(FAREWELL), now_ms);
             self.watcher.told(News::KeptOpen(FAREWELL));
         }
         self.tell_log_failure();
@@ -519,7 +517,7 @@ impl Engine {
             self.recorder.event(&event, now_ms);
         }
         if self.is_unannounced {
-            self.recorder.event(tls::UNANNOUNCED, now_ms);
+            self.recorder.event(&Event::EndedWithoutCloseNotify, now_ms);
         }
         self.tell_log_failure();
         if let Some(mut stream) = self.stream.take() {

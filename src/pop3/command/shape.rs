@@ -1,4 +1,4 @@
-//! What a reply looks like, and how a person may tell it where the table does not know.
+//! What a reply looks like.
 
 /// How a positive reply goes on after its status line. A negative reply is always one line (RFC 1939 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,33 +13,4 @@ pub enum Shape {
     Upload,
     /// Not known: taken as one line, and nothing waits for more.
     Unknown,
-}
-
-impl Shape {
-    /// The event of a transcript that says how replies to `verb` were read from there on: `taken as multi-line: XFOO`.
-    /// None for what no person can ask for.
-    #[must_use]
-    pub fn event(self, verb: &str) -> Option<String> {
-        let shape = match self {
-            Self::Multi => "multi-line",
-            Self::Single => "single-line",
-            Self::Sasl | Self::Upload | Self::Unknown => return None,
-        };
-        let is_verb = !verb.is_empty()
-            && verb
-                .bytes()
-                .all(|octet| octet.is_ascii_graphic() && octet != b'\\');
-        is_verb.then(|| format!("taken as {shape}: {verb}"))
-    }
-
-    /// The verb and the shape that such an event tells.
-    #[must_use]
-    pub fn of_event(event: &str) -> Option<(&str, Self)> {
-        let (shape, verb) = event.strip_prefix("taken as ")?.split_once(": ")?;
-        match shape {
-            "multi-line" => Some((verb, Self::Multi)),
-            "single-line" => Some((verb, Self::Single)),
-            _ => None,
-        }
-    }
 }

@@ -112,12 +112,16 @@ impl Tracker {
         false
     }
 
+    /// No greeting is awaited: the recording begins after it.
+    pub fn skip_greeting(&mut self) {
+        self.feed(Side::Server, b"+OK\r\n", &mut |_| {});
+    }
+
     /// The recording may begin in the middle of the session: its first line need not be a greeting, nor a whole line.
     pub fn begin_anywhere(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) {
         self.gap.begins_anywhere = true;
         if side == Side::Client {
-            // No greeting is awaited.
-            self.feed(Side::Server, b"+OK\r\n", &mut |_| {});
+            self.skip_greeting();
             self.gap.has_server_spoken = false;
             tell(Step::OutOfStep);
         }

@@ -1,7 +1,7 @@
 //! An event with its place.
 
 use super::Place;
-use crate::transcript::event::{EventKind, Malformed, split_time};
+use crate::transcript::event::{self, EventKind, Malformed, split_time};
 
 /// Something that happened besides octets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,12 @@ impl Event {
             text: text.to_owned(),
             after_ms,
         }
+    }
+
+    /// Returns what it says.
+    #[must_use]
+    pub fn said(&self) -> event::Event {
+        event::Event::parse(&self.text)
     }
 
     /// Returns what it says of the shape of a secret.

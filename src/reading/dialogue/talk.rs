@@ -5,19 +5,17 @@ use std::collections::VecDeque;
 use sha2::{Digest as _, Sha256};
 
 use super::measure::{Measuring, digest_hole};
-use super::stream::{NEUTRAL, Origin, PieceOf, Stream, pieces, push_octets};
 use super::{Digest, Exchange, LINE_KEPT, Line, Measures, Part, Passing, Place, SASL_KEPT};
 use crate::pop3::command::Shape;
 use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step};
-use crate::transcript::{Hole, Piece, Row};
+use crate::reading::steps::{Origin, Passed, PieceOf, pieces, push_octets};
+use crate::transcript::{Hole, Piece};
 
 #[derive(Debug)]
 pub(super) struct Talk {
     now_ms: u64,
     /// Whether data gets a digest.
     has_digests: bool,
-    client: Stream,
-    server: Stream,
     client_line: Option<LineSoFar>,
     server_line: Option<LineSoFar>,
     /// Commands and early SASL responses without a complete reply, oldest first.
@@ -30,6 +28,8 @@ pub(super) struct Talk {
     is_owed: bool,
     /// After a gap it is not known which command the server answers.
     is_lost: bool,
+    /// The lines that come stand for a row `{{...}}`.
+    is_in_gap: bool,
     greeting: Option<Line>,
     /// What may be the greeting although a command was waiting, its status, and when it came. It is kept until that is clear.
     first_reply: Option<(Line, Status, u64)>,
@@ -41,7 +41,6 @@ pub(super) struct Talk {
     upload: Option<Measuring>,
     uploaded: Option<Measures>,
     injected: Option<Measuring>,
-    buffer: Vec<u8>,
 }
 
 /// An exchange that is not finished.
@@ -95,8 +94,6 @@ impl Talk {
         Self {
             now_ms: 0,
             has_digests,
-            client: Stream::default(),
-            server: Stream::default(),
             client_line: None,
             server_line: None,
             queue: VecDeque::new(),
@@ -104,6 +101,7 @@ impl Talk {
             pending: None,
             is_owed: false,
             is_lost: false,
+            is_in_gap: false,
             greeting: None,
             first_reply: None,
             begins_anywhere: false,
@@ -112,55 +110,53 @@ impl Talk {
             upload: None,
             uploaded: None,
             injected: None,
-            buffer: Vec::new(),
         }
     }
 
-    pub(super) fn start_row(&mut self, side: Side, place: Place, after_ms: u64) {
-        self.now_ms = self.now_ms.saturating_add(after_ms);
-        let now_ms = self.now_ms;
-        self.stream(side).start_row(place, now_ms);
-    }
-
-    /// The octets of a row, with something neutral in place of each hole.
-    pub(super) fn wire(&mut self, row: &Row) -> Vec<u8> {
-        let mut octets = std::mem::take(&mut self.buffer);
-        octets.clear();
-        let mut holes = Vec::new();
-        for piece in &row.pieces {
-            match piece {
-                Piece::Octets(piece) => octets.extend_from_slice(piece),
-                Piece::Hole(hole) => {
-                    // Only as a whole row does it stand for rows.
-                    let hole = if *hole == Hole::Rows {
-                        Hole::Text
-                    } else {
-                        hole.clone()
-                    };
-                    holes.push((octets.len(), hole));
-                    octets.push(NEUTRAL);
+    /// Takes what the reader says next.
+    pub(super) fn passed(&mut self, passed: Passed<'_>, tell: &mut dyn FnMut(Passing<'_>)) {
+        match passed {
+            Passed::Row { now_ms, .. } => self.now_ms = now_ms,
+            Passed::Time(_) => {}
+            Passed::Step(step, mut origin) => {
+                // Only as a whole row does it stand for rows.
+                let is_within = |hole: &&mut (usize, Hole)| hole.1 == Hole::Rows;
+                let within = origin.holes.iter_mut().filter(is_within);
+                within
+                    .filter(|_| !self.is_in_gap)
+                    .for_each(|(_, hole)| *hole = Hole::Text);
+                self.step(step, origin, tell);
+            }
+            Passed::AnyRows {
+                side: Side::Server,
+                is_data: false,
+                ..
+            } => {
+                self.is_in_gap = true;
+                self.out_of_step(tell);
+            }
+            Passed::AnyRows { side, place, .. } => {
+                if side == Side::Client {
+                    self.cut_client_line(tell);
+                }
+                if self.hold_any_rows(side, place) {
+                    tell(Passing::AnyRows);
+                } else {
+                    tell(Passing::Part(Part::AnyRows(place)));
                 }
             }
+            Passed::AnyRowsEnd { is_data, place } => {
+                self.is_in_gap = false;
+                if is_data && self.hold_any_rows(Side::Server, place) {
+                    tell(Passing::AnyRows);
+                }
+            }
+            Passed::Abandoned { is_end } => self.drain(is_end, tell),
         }
-        octets.extend_from_slice(row.end.octets());
-        self.stream(row.side).feed(octets.len(), holes.into_iter());
-        octets
-    }
-
-    pub(super) fn give_back(&mut self, buffer: Vec<u8>) {
-        self.buffer = buffer;
-    }
-
-    /// A line of the server that stands for any rows.
-    pub(super) fn wire_of_any_rows(&mut self) -> &'static [u8] {
-        const WIRE: &[u8] = &[NEUTRAL, b'\r', b'\n'];
-        self.server
-            .feed(WIRE.len(), std::iter::once((0, Hole::Rows)));
-        WIRE
     }
 
     /// Keeps a row `{{...}}` that stands inside data; false when it does not.
-    pub(super) fn hold_any_rows(&mut self, side: Side, place: Place) -> bool {
+    fn hold_any_rows(&mut self, side: Side, place: Place) -> bool {
         let data = match side {
             Side::Server => self.reply.as_mut(),
             Side::Client if self.is_uploading => Some(
@@ -200,7 +196,7 @@ impl Talk {
         }
     }
 
-    pub(super) fn step(&mut self, step: Step<'_>, tell: &mut dyn FnMut(Passing<'_>)) {
+    fn step(&mut self, step: Step<'_>, origin: Origin, tell: &mut dyn FnMut(Passing<'_>)) {
         match step {
             Step::Line {
                 side,
@@ -209,7 +205,6 @@ impl Talk {
                 end,
                 ..
             } => {
-                let origin = self.stream(side).take(octets.len() + end.octets().len());
                 if role == Role::Terminator {
                     return self.terminator(side, origin.first, end);
                 }
@@ -228,7 +223,6 @@ impl Talk {
                 }
             }
             Step::Data { side, octets } => {
-                let origin = self.stream(side).take(octets.len());
                 let data = match side {
                     Side::Server => &mut self.reply,
                     Side::Client => &mut self.upload,
@@ -254,7 +248,6 @@ impl Talk {
                 });
             }
             Step::Injected(octets) => {
-                let origin = self.server.take(octets.len());
                 let data = &mut self.injected;
                 measure(
                     data.get_or_insert_with(|| Measuring::new(Side::Server, true)),
@@ -311,15 +304,7 @@ impl Talk {
                     tell(Passing::Part(open.finish(None, None)));
                 }
             }
-            Step::OutOfStep => {
-                // Whether the first line was the greeting, the next step says.
-                self.is_lost = true;
-                let waiting = self.queue.iter_mut();
-                for open in waiting.filter(|open| open.status_line.is_none()) {
-                    open.is_torn = true;
-                }
-                tell(Passing::OutOfStep);
-            }
+            Step::OutOfStep => self.out_of_step(tell),
             Step::InStep => {
                 self.is_lost = false;
                 tell(Passing::InStep);
@@ -327,8 +312,18 @@ impl Talk {
         }
     }
 
+    /// Which command the server answers is not known any more. Whether the first line was the greeting, the next step says.
+    fn out_of_step(&mut self, tell: &mut dyn FnMut(Passing<'_>)) {
+        self.is_lost = true;
+        let waiting = self.queue.iter_mut();
+        for open in waiting.filter(|open| open.status_line.is_none()) {
+            open.is_torn = true;
+        }
+        tell(Passing::OutOfStep);
+    }
+
     /// The client's line does not go on: its rest is missing from the recording.
-    pub(super) fn cut_client_line(&mut self, tell: &mut dyn FnMut(Passing<'_>)) {
+    fn cut_client_line(&mut self, tell: &mut dyn FnMut(Passing<'_>)) {
         if let Some(cut) = self.client_line.take() {
             let open = Open {
                 command: Some(cut.finish(LineEnd::None)),
@@ -340,7 +335,7 @@ impl Talk {
     }
 
     /// Nothing is waited for any more. With `is_end`, lines do not go on either.
-    pub(super) fn drain(&mut self, is_end: bool, tell: &mut dyn FnMut(Passing<'_>)) {
+    fn drain(&mut self, is_end: bool, tell: &mut dyn FnMut(Passing<'_>)) {
         self.greet_late(tell);
         if let Some(cut) = self.server_line.take() {
             let role = cut.role;
@@ -377,17 +372,6 @@ impl Talk {
         self.pending = None;
         self.is_owed = false;
         self.is_uploading = false;
-        if is_end {
-            self.client.reset();
-            self.server.reset();
-        }
-    }
-
-    fn stream(&mut self, side: Side) -> &mut Stream {
-        match side {
-            Side::Client => &mut self.client,
-            Side::Server => &mut self.server,
-        }
     }
 
     fn terminator(&mut self, side: Side, place: Place, end: LineEnd) {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::transcript::Row;
 use crate::transcript::text;
 
 /// Each part in a short form: what it is, its row, the status, rows of the SASL lines, measures of the data.

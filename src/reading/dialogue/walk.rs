@@ -2,12 +2,12 @@
 
 use std::io::BufRead;
 
-use super::stream::{NEUTRAL, PieceOf, Stream, pieces, push_octets};
-use super::{Event, EventKind, Place};
+use super::{Event, Place};
 use crate::pop3::command::Shape;
-use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step, Tracker};
+use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step};
+use crate::reading::steps::{Origin, Passed, PieceOf, Start, Steps, pieces, push_octets};
 use crate::transcript::text::{ParseError, Reader};
-use crate::transcript::{Hole, Item, Piece, Row};
+use crate::transcript::{Hole, Item, Piece};
 
 /// Where and when some octets passed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -114,36 +114,43 @@ pub enum Phase {
 }
 
 /// Reads items into what happens. Unlike [`super::Dialogue`] it hands the data on, and tells each line when it has come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Walker {
-    tracker: Tracker,
-    client: Stream,
-    server: Stream,
-    now_ms: u64,
-    /// How much of `now_ms` passed after the last row.
-    since_row_ms: u64,
-    is_connected: bool,
-    has_rows: bool,
+    steps: Steps,
     has_heard: bool,
     /// Data of the reply is coming; the client sends a message.
     is_data: bool,
     is_upload: bool,
     /// The server has agreed to STLS, and no row has come since.
     is_handshake: bool,
-    wire: Vec<u8>,
+    /// The lines that come stand for a row `{{...}}`.
+    is_in_gap: bool,
+}
+
+impl Default for Walker {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Walker {
     /// Of a transcript that has not begun.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            steps: Steps::new(Start::Whole),
+            has_heard: false,
+            is_data: false,
+            is_upload: false,
+            is_handshake: false,
+            is_in_gap: false,
+        }
     }
 
     /// Milliseconds from the start of the transcript to the row that was fed last.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
-        self.now_ms
+        self.steps.now_ms()
     }
 
     /// Reads a whole transcript, in constant memory; `tell` gives false when it has enough.
@@ -164,7 +171,10 @@ impl Walker {
             run.clear();
             // Inside data no line of a run can end it, and none tells its time.
             if walker.is_data && reader.read_run(&mut run) > 0 {
-                walker.run(Place { row, offset }, &run, &mut tell);
+                let phase = walker.phase();
+                walker.read_on(phase, &mut tell, |steps, emit| {
+                    steps.run(Place { row, offset }, &run, emit);
+                });
             } else if reader.read_into(&mut item)? {
                 walker.feed(Place { row, offset }, &item, &mut tell);
             } else {
@@ -178,24 +188,39 @@ impl Walker {
     /// Takes one item.
     pub fn feed(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(Told<'_>)) {
         match item {
-            Item::Row(row) => self.row(place, row, tell),
-            Item::Event(text) => self.event(Event::read(place, text), tell),
+            Item::Row(row) => {
+                let is_first = !self.steps.has_rows() && !self.steps.is_connected();
+                let phase = match is_first && row.side == Side::Client {
+                    // A piece of a session: no greeting is awaited.
+                    true => Phase::Idle,
+                    false => self.phase(),
+                };
+                self.is_handshake = false;
+                self.has_heard |= row.side == Side::Server || !self.steps.is_connected();
+                self.read_on(phase, tell, |steps, emit| steps.row(place, row, emit));
+            }
+            Item::Event(text) => {
+                let event = Event::read(place, text);
+                let phase = self.phase();
+                self.read_on(phase, tell, |steps, emit| {
+                    steps.event(&event.said(), event.after_ms, emit);
+                });
+                tell(Told::Event(event));
+            }
             other => tell(Told::Other(other)),
         }
     }
 
     /// The transcript has ended: tells what was held.
     pub fn finish(&mut self, tell: &mut dyn FnMut(Told<'_>)) {
-        self.steps(tell, |tracker, step| _ = tracker.finish(step));
-        self.client.reset();
-        self.server.reset();
-        self.abandon(tell);
+        let phase = self.phase();
+        self.read_on(phase, tell, Steps::finish);
     }
 
     /// What the time up to the next row is for.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        let tracker = &self.tracker;
+        let tracker = self.steps.tracker();
         if !self.has_heard {
             Phase::Connecting
         } else if self.is_data || self.is_upload {
@@ -209,248 +234,126 @@ impl Walker {
         }
     }
 
-    fn row(&mut self, place: Place, row: &Row, tell: &mut dyn FnMut(Told<'_>)) {
-        let phase = match self.has_rows {
-            false if row.side == Side::Client && !self.is_connected => {
-                // A piece of a session: no greeting is awaited.
-                self.tracker.feed(Side::Server, b"+OK\r\n", &mut |_| {});
-                Phase::Idle
-            }
-            _ => self.phase(),
-        };
-        self.has_rows = true;
-        self.is_handshake = false;
-        self.has_heard |= row.side == Side::Server || !self.is_connected;
-        let since_ms = std::mem::take(&mut self.since_row_ms);
-        let after_ms = row.after_ms.saturating_sub(since_ms);
-        self.now_ms = self.now_ms.saturating_add(after_ms);
-        tell(Told::Row { after_ms, phase });
-        let now_ms = self.now_ms;
-        if row.pieces == [Piece::Hole(Hole::Rows)] {
-            return self.any_rows(row.side, Moment { place, ms: now_ms }, tell);
-        }
-        let mut wire = std::mem::take(&mut self.wire);
-        wire.clear();
-        let mut holes = Vec::new();
-        for piece in &row.pieces {
-            match piece {
-                Piece::Octets(octets) => wire.extend_from_slice(octets),
-                Piece::Hole(hole) => {
-                    holes.push((wire.len(), hole.clone()));
-                    wire.push(NEUTRAL);
-                }
-            }
-        }
-        wire.extend_from_slice(row.end.octets());
-        let stream = self.stream(row.side);
-        stream.start_row(place, now_ms);
-        stream.feed(wire.len(), holes.into_iter());
-        self.steps(tell, |tracker, step| tracker.feed(row.side, &wire, step));
-        self.wire = wire;
-    }
-
-    /// Whole rows of data of the server, without times.
-    fn run(&mut self, place: Place, octets: &[u8], tell: &mut dyn FnMut(Told<'_>)) {
-        let now_ms = self.now_ms;
-        self.server.start_row(place, now_ms);
-        self.server.feed(octets.len(), std::iter::empty());
-        self.steps(tell, |tracker, step| {
-            tracker.feed(Side::Server, octets, step);
-        });
-    }
-
-    /// A row `{{...}}`. Where data is coming it is some of it; elsewhere it stands for all replies that are awaited.
-    fn any_rows(&mut self, side: Side, moment: Moment, tell: &mut dyn FnMut(Told<'_>)) {
-        let mut is_data = false;
-        if self.tracker.is_in_data() || side == Side::Client {
-            self.steps(tell, |tracker, step| {
-                is_data = tracker.skip_lines(side, step);
-            });
-        }
-        tell(Told::AnyRows {
-            side,
-            is_data,
-            moment,
-        });
-        if is_data || side == Side::Client {
-            return;
-        }
-        self.tracker.answer_in_gap(true);
-        for _ in 0..self.tracker.outstanding().max(1) {
-            // What is told of the line is of no line in the file.
-            let mut quiet = |told: Told<'_>| {
-                if !matches!(told, Told::Line { .. }) {
-                    tell(told);
-                }
-            };
-            self.server.start_row(moment.place, moment.ms);
-            self.server.feed(3, std::iter::empty());
-            self.steps(&mut quiet, |tracker, step| {
-                tracker.feed(Side::Server, &[NEUTRAL, b'\r', b'\n'], step);
-            });
-            if self.tracker.outstanding() == 0 || self.tracker.is_in_data() {
-                break;
-            }
-        }
-        self.tracker.answer_in_gap(false);
-        self.steps(tell, |tracker, step| {
-            tracker.skip_lines(side, step);
-        });
-    }
-
-    fn event(&mut self, event: Event, tell: &mut dyn FnMut(Told<'_>)) {
-        if let Some((verb, shape)) = Shape::of_event(&event.text) {
-            self.tracker.set_shape(verb, shape);
-        }
-        if let Some(after_ms) = event.after_ms {
-            let more_ms = after_ms.saturating_sub(self.since_row_ms);
-            self.since_row_ms = self.since_row_ms.max(after_ms);
-            self.now_ms = self.now_ms.saturating_add(more_ms);
-            tell(Told::Passed {
-                after_ms: more_ms,
-                phase: self.phase(),
-            });
-            self.is_handshake = false;
-        }
-        match event.kind {
-            EventKind::Connected => self.is_connected = true,
-            EventKind::TlsStarted => {
-                self.steps(tell, Tracker::flush);
-                self.tracker.tls_started();
-                self.client.reset();
-                self.server.reset();
-                self.abandon(tell);
-            }
-            EventKind::TimedOut => {
-                self.steps(tell, Tracker::forget);
-                self.abandon(tell);
-            }
-            EventKind::Closed | EventKind::Lost => self.finish(tell),
-            EventKind::NotConnected
-            | EventKind::TlsFailed
-            | EventKind::Injected
-            | EventKind::Malformed
-            | EventKind::Other => {}
-        }
-        tell(Told::Event(event));
-    }
-
-    fn abandon(&mut self, tell: &mut dyn FnMut(Told<'_>)) {
-        self.is_data = false;
-        self.is_upload = false;
-        tell(Told::Abandoned);
-    }
-
-    fn stream(&mut self, side: Side) -> &mut Stream {
-        match side {
-            Side::Client => &mut self.client,
-            Side::Server => &mut self.server,
-        }
-    }
-
-    /// Lets the tracker go on, and tells its steps with places, times and holes.
-    fn steps(
+    /// Lets the reader go on, and tells what it says.
+    fn read_on(
         &mut self,
+        phase: Phase,
         tell: &mut dyn FnMut(Told<'_>),
-        go: impl FnOnce(&mut Tracker, &mut dyn FnMut(Step<'_>)),
+        go: impl FnOnce(&mut Steps, &mut dyn FnMut(Passed<'_>)),
     ) {
         let Self {
-            tracker,
-            client,
-            server,
+            steps,
             is_data,
             is_upload,
             is_handshake,
+            is_in_gap,
             ..
         } = self;
-        go(tracker, &mut |step| match step {
-            Step::Line {
+        go(steps, &mut |passed| match passed {
+            Passed::Row { after_ms, .. } => tell(Told::Row { after_ms, phase }),
+            Passed::Time(after_ms) => {
+                tell(Told::Passed { after_ms, phase });
+                *is_handshake = false;
+            }
+            Passed::AnyRows {
                 side,
-                role,
-                octets,
-                first,
-                end,
+                is_data: is_some_of_it,
+                place,
+                now_ms,
             } => {
-                let stream = match side {
-                    Side::Client => &mut *client,
-                    Side::Server => &mut *server,
-                };
-                let origin = stream.take(octets.len() + end.octets().len());
-                let moment = Moment {
-                    place: origin.first,
-                    ms: origin.last_ms,
-                };
-                let mut parts = Vec::new();
-                pieces(octets, origin.holes, |piece| match piece {
-                    PieceOf::Octets(octets) => push_octets(&mut parts, octets),
-                    PieceOf::Hole(hole) => parts.push(Piece::Hole(hole)),
-                });
-                if role == Role::Terminator && side == Side::Client {
-                    *is_upload = false;
-                }
-                tell(Told::Line {
+                *is_in_gap = side == Side::Server && !is_some_of_it;
+                let moment = Moment { place, ms: now_ms };
+                let is_data = is_some_of_it;
+                tell(Told::AnyRows {
                     side,
-                    role,
-                    pieces: &parts,
-                    first,
-                    end,
+                    is_data,
                     moment,
                 });
             }
-            Step::Data { side, octets } => {
-                let stream = match side {
-                    Side::Client => &mut *client,
-                    Side::Server => &mut *server,
-                };
-                let origin = stream.take(octets.len());
-                let moment = Moment {
-                    place: origin.first,
-                    ms: origin.last_ms,
-                };
-                pieces(octets, origin.holes, |piece| match piece {
-                    PieceOf::Octets(octets) => tell(Told::Data {
-                        side,
-                        octets,
-                        moment,
-                    }),
-                    PieceOf::Hole(hole) => tell(Told::Hole { side, hole, moment }),
-                });
-            }
-            Step::Injected(octets) => {
-                let origin = server.take(octets.len());
-                let moment = Moment {
-                    place: origin.first,
-                    ms: origin.last_ms,
-                };
-                pieces(octets, origin.holes, |piece| match piece {
-                    PieceOf::Octets(octets) => tell(Told::Injected { octets, moment }),
-                    PieceOf::Hole(hole) => tell(Told::Hole {
-                        side: Side::Server,
-                        hole,
-                        moment,
-                    }),
-                });
-            }
-            Step::CommandSent(sent) => tell(Told::Command(sent)),
-            Step::DataStarted(sent) => {
-                *is_data = true;
-                tell(Told::DataStarted(sent));
-            }
-            Step::ReplyEnded(sent, status) => {
+            Passed::AnyRowsEnd { .. } => *is_in_gap = false,
+            Passed::Abandoned { .. } => {
                 *is_data = false;
-                let takes_message =
-                    |sent: &Sent| sent.shape() == crate::pop3::command::Shape::Upload;
-                *is_upload = status == Status::Positive && sent.is_some_and(takes_message);
-                tell(Told::ReplyEnded(sent, status));
+                *is_upload = false;
+                tell(Told::Abandoned);
             }
-            Step::TlsAgreed => *is_handshake = true,
-            Step::Challenged
-            | Step::StateChanged(_)
-            | Step::NoGreeting
-            | Step::TerminatorMissing
-            | Step::Dropped
-            | Step::OutOfStep
-            | Step::InStep => {}
+            Passed::Step(step, origin) => {
+                match &step {
+                    Step::Line {
+                        side: Side::Client,
+                        role: Role::Terminator,
+                        ..
+                    } => *is_upload = false,
+                    Step::DataStarted(_) => *is_data = true,
+                    Step::ReplyEnded(sent, status) => {
+                        *is_data = false;
+                        let takes_message = |sent: &Sent| sent.shape() == Shape::Upload;
+                        *is_upload = *status == Status::Positive && sent.is_some_and(takes_message);
+                    }
+                    Step::TlsAgreed => *is_handshake = true,
+                    _ => {}
+                }
+                // What is said of a line that stands for a row `{{...}}` is of no line in the file.
+                if !*is_in_gap || !matches!(step, Step::Line { .. }) {
+                    told(step, origin, tell);
+                }
+            }
         });
+    }
+}
+
+/// Tells a step with its places, times and holes.
+fn told(step: Step<'_>, origin: Origin, tell: &mut dyn FnMut(Told<'_>)) {
+    let moment = Moment {
+        place: origin.first,
+        ms: origin.last_ms,
+    };
+    match step {
+        Step::Line {
+            side,
+            role,
+            octets,
+            first,
+            end,
+        } => {
+            let mut parts = Vec::new();
+            pieces(octets, origin.holes, |piece| match piece {
+                PieceOf::Octets(octets) => push_octets(&mut parts, octets),
+                PieceOf::Hole(hole) => parts.push(Piece::Hole(hole)),
+            });
+            tell(Told::Line {
+                side,
+                role,
+                pieces: &parts,
+                first,
+                end,
+                moment,
+            });
+        }
+        Step::Data { side, octets } => pieces(octets, origin.holes, |piece| match piece {
+            PieceOf::Octets(octets) => tell(Told::Data {
+                side,
+                octets,
+                moment,
+            }),
+            PieceOf::Hole(hole) => tell(Told::Hole { side, hole, moment }),
+        }),
+        Step::Injected(octets) => pieces(octets, origin.holes, |piece| match piece {
+            PieceOf::Octets(octets) => tell(Told::Injected { octets, moment }),
+            PieceOf::Hole(hole) => {
+                let side = Side::Server;
+                tell(Told::Hole { side, hole, moment });
+            }
+        }),
+        Step::CommandSent(sent) => tell(Told::Command(sent)),
+        Step::DataStarted(sent) => tell(Told::DataStarted(sent)),
+        Step::ReplyEnded(sent, status) => tell(Told::ReplyEnded(sent, status)),
+        Step::TlsAgreed
+        | Step::Challenged
+        | Step::StateChanged(_)
+        | Step::NoGreeting
+        | Step::TerminatorMissing
+        | Step::Dropped
+        | Step::OutOfStep
+        | Step::InStep => {}
     }
 }

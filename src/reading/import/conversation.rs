@@ -8,6 +8,7 @@ use super::tcp::{Gap, Passage, What, index};
 use super::{Made, Options, stamp};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::{LineEnd, Side, State};
+use crate::transcript::event::{Event, Party};
 use crate::transcript::{Hole, Piece};
 
 /// How far it is looked ahead for the octets after a segment's.
@@ -21,7 +22,7 @@ pub(super) struct Conversation {
     is_encrypted: bool,
     is_closed: bool,
     /// How it was closed, to be written after all octets.
-    close: Option<String>,
+    close: Option<Event>,
     has_begun: bool,
     /// What came before the capture is still to be written as holes.
     lacks_start: bool,
@@ -59,7 +60,7 @@ impl Conversation {
         if let Some((_, zero)) = zero {
             talk.started(zero);
         }
-        talk.event(&format!("connected {server}"));
+        talk.event(&Event::connected(server));
         let has_start = session.isn.iter().any(Option::is_some);
         if !has_start {
             talk.prose("the capture begins in the middle of the connection");
@@ -108,8 +109,8 @@ impl Conversation {
                     self.octets(side, octets, is_record);
                 }
                 What::Gap(gap) => self.gap(side, gap),
-                What::Close => self.closed(format!("closed by {}", name(side))),
-                What::Reset => self.closed(format!("connection lost: reset by {}", name(side))),
+                What::Close => self.closed(Event::closed_by(party(side))),
+                What::Reset => self.closed(Event::lost(Some(format!("reset by {}", name(side))))),
             }
         }
     }
@@ -122,7 +123,7 @@ impl Conversation {
         }
     }
 
-    fn closed(&mut self, event: String) {
+    fn closed(&mut self, event: Event) {
         if self.is_closed {
             return;
         }
@@ -186,8 +187,7 @@ impl Conversation {
         self.has_begun = true;
         self.begin();
         if side == Side::Server && is_agreed {
-            let event = format!("injected {} octets before the TLS handshake", octets.len());
-            self.talk.event(&event);
+            self.talk.event(&Event::injected(octets.len()));
         }
         if side == Side::Client && self.torn != Torn::No {
             return self.torn(octets);
@@ -227,7 +227,7 @@ impl Conversation {
     pub(super) fn finish(mut self, is_cut: bool) -> Option<Made> {
         let [sent, received] = self.encrypted;
         if self.is_encrypted && sent + received > 0 {
-            self.talk.event("tls unknown");
+            self.talk.event(&Event::TlsUnknown);
             self.talk.prose(&format!(
                 "encrypted: {sent} octets of the client, {received} of the server; a capture does not have the keys, `poptalk proxy` does"
             ));
@@ -279,6 +279,13 @@ fn is_binary(octets: &[u8]) -> bool {
 /// Whether octets begin as a TLS record of a version that there is (RFC 8446 §5.1).
 fn is_record(start: &[u8]) -> bool {
     matches!(start, [20..=23, 3, 0..=4])
+}
+
+fn party(side: Side) -> Party {
+    match side {
+        Side::Client => Party::Client,
+        Side::Server => Party::Server,
+    }
 }
 
 fn name(side: Side) -> &'static str {

@@ -4,6 +4,7 @@ use super::lines::{Tls, behind, host_port, text, word};
 use super::talk::Talk;
 use super::{Made, Options};
 use crate::pop3::tracker::{LineEnd, Side};
+use crate::transcript::event::{Event, Party};
 
 /// The connections that curl tells of.
 pub(super) struct Talks<'a> {
@@ -59,7 +60,7 @@ impl<'a> Talks<'a> {
                 None => talk.event(&event),
             }
         } else if talk.is_tls_agreed() {
-            talk.event("tls unknown");
+            talk.event(&Event::TlsUnknown);
         }
         talk.line(side, line, end);
     }
@@ -81,8 +82,8 @@ impl<'a> Talks<'a> {
             let head = [("server", host_port(&host, &port))];
             self.talk = Some(Talk::new(self.options, &head, self.imported));
             let address = if address.is_empty() { &host } else { &address };
-            let event = format!("connected {}", host_port(address, &port));
-            self.talk().event(&event);
+            let place = host_port(address, &port);
+            self.talk().event(&Event::connected(place));
         } else if let Some(with) = line.strip_prefix(b"SSL connection using ") {
             // `TLSv1.3 / TLS_AES_256_GCM_SHA384 / X25519 / RSASSA-PSS`
             self.tls.version = Some(word(with, b""));
@@ -100,7 +101,7 @@ impl<'a> Talks<'a> {
             && let Some(talk) = &mut self.talk
         {
             talk.data_left_out();
-            talk.event("closed by client");
+            talk.event(&Event::closed_by(Party::Client));
         } else if let Some(talk) = &mut self.talk
             && line.starts_with(b"Connection #")
         {

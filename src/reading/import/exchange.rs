@@ -6,6 +6,7 @@ use super::lines::{host_port, numbered, text, without_cr};
 use super::talk::Talk;
 use super::{Made, Options, Problem, Source, stamp};
 use crate::pop3::tracker::{LineEnd, Side};
+use crate::transcript::event::Event;
 use crate::transcript::{Hole, Piece};
 
 const IMPORTED: &str = "Exchange's POP3 log; greetings, the data of replies, and texts of replies that went well are not in it";
@@ -102,12 +103,10 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
                     talk.started(zero);
                 }
                 if let Some((host, port)) = server.rsplit_once(':') {
-                    talk.event(&format!(
-                        "connected {}",
-                        host_port(host.trim_matches(['[', ']']), port)
-                    ));
+                    let place = host_port(host.trim_matches(['[', ']']), port);
+                    talk.event(&Event::connected(place));
                     if port == "995" {
-                        talk.event("tls unknown");
+                        talk.event(&Event::TlsUnknown);
                     }
                 }
                 talks.push(talk);
@@ -151,7 +150,7 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
 /// A command with its reply.
 fn exchange(talk: &mut Talk, command: &str, parameters: &str, context: &str) {
     if talk.is_tls_agreed() {
-        talk.event("tls unknown");
+        talk.event(&Event::TlsUnknown);
     }
     let line = format!("{} {parameters}", command.to_ascii_uppercase());
     talk.line(Side::Client, line.trim_end().as_bytes(), LineEnd::Crlf);

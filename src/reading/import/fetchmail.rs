@@ -4,6 +4,7 @@ use super::lines::{Tls, behind, host_port, numbered, text, without_cr, word};
 use super::talk::Talk;
 use super::{Made, Options, Problem, Source};
 use crate::pop3::tracker::{LineEnd, Side};
+use crate::transcript::event::Event;
 
 const IMPORTED: &str = "fetchmail -vv; line ends, times and message data are not in it";
 
@@ -28,7 +29,7 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
                 ));
             }
             if outcome.starts_with("connected") {
-                new.event(&format!("connected {server}"));
+                new.event(&Event::connected(server));
             }
             talk = Some(new);
         } else if let Some(said) = behind(line, "POP3> ") {
@@ -72,7 +73,7 @@ fn started_tls(talk: &mut Talk, tls: &mut Tls) {
     if let Some(event) = tls.take_event() {
         talk.event(&event);
     } else if talk.is_tls_agreed() {
-        talk.event("tls unknown");
+        talk.event(&Event::TlsUnknown);
     }
 }
 

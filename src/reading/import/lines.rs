@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 
 use crate::pop3::tracker::LineEnd;
+use crate::transcript::event::{Event, Trust};
 
 /// The lines of a file with their numbers, without LF. A CR stays.
 pub(super) fn numbered(octets: &[u8]) -> impl Iterator<Item = (usize, &[u8])> + Clone {
@@ -72,17 +73,18 @@ pub(super) struct Tls {
 
 impl Tls {
     /// The event, once; None where no TLS was told of.
-    pub(super) fn take_event(&mut self) -> Option<String> {
+    pub(super) fn take_event(&mut self) -> Option<Event> {
         let tls = std::mem::take(self);
-        let verified = match tls.doubt.as_deref() {
-            None => "unknown".to_owned(),
-            Some("") => "verified".to_owned(),
-            Some(why) => format!("unverified ({why})"),
+        let trust = match tls.doubt {
+            None => Trust::Unknown,
+            Some(why) if why.is_empty() => Trust::Verified,
+            Some(why) => Trust::Unverified(why),
         };
-        let event = format!(
-            "tls {} {} {verified} {}",
-            tls.version?, tls.cipher, tls.subject
-        );
-        Some(event.trim_end().to_owned())
+        Some(Event::TlsStarted {
+            version: tls.version?,
+            cipher: tls.cipher,
+            trust: Some(trust),
+            subject: tls.subject.trim_end().to_owned(),
+        })
     }
 }

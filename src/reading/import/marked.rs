@@ -11,6 +11,7 @@ use super::talk::Talk;
 use super::{Made, Options, Problem, Source};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::{LineEnd, Side, State};
+use crate::transcript::event::{Event, Party};
 
 /// The most connections of one log that are kept apart.
 const CONNECTIONS_MAX: usize = 4096;
@@ -320,12 +321,12 @@ impl Reader<'_> {
             talk.foreign(&line);
         }
         if let Some(place) = server.place() {
-            talk.event(&format!("connected {place}"));
+            talk.event(&Event::connected(place));
         }
         if let Some(event) = self.tls.take_event() {
             talk.event(&event);
         } else if server.is_tls() {
-            talk.event("tls unknown");
+            talk.event(&Event::TlsUnknown);
         }
         Connection {
             talk,
@@ -356,7 +357,7 @@ impl Reader<'_> {
         if let Some(event) = connection.tls.take_event() {
             connection.talk.event(&event);
         } else if connection.talk.is_tls_agreed() {
-            connection.talk.event("tls unknown");
+            connection.talk.event(&Event::TlsUnknown);
         }
         let talk = &mut connection.talk;
         if side == Side::Client && (!has_server || talk.is_empty()) {
@@ -434,7 +435,9 @@ impl Reader<'_> {
                 connection.talk.prose("the log leaves the login out here");
                 connection.talk.hole(Side::Client);
             }
-            (Note::ClosedByClient, Some(connection)) => connection.talk.event("closed by client"),
+            (Note::ClosedByClient, Some(connection)) => {
+                connection.talk.event(&Event::closed_by(Party::Client))
+            }
             (Note::TlsFailed | Note::LoginLeftOut | Note::ClosedByClient, None) => {}
         }
     }

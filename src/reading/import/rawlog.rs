@@ -4,6 +4,7 @@ use super::talk::Talk;
 use super::{Made, Options, Problem, Source, stamp, unpacked_name};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::Side;
+use crate::transcript::event::Event;
 
 /// Whether a file is one of such a pair.
 pub(super) fn is_rawlog(source: &Source<'_>) -> bool {
@@ -126,7 +127,7 @@ fn pair(client: &Source<'_>, server: &Source<'_>, options: &Options) -> Result<M
             talk.at(us);
         }
         if talk.is_tls_agreed() {
-            talk.event("tls unknown");
+            talk.event(&Event::TlsUnknown);
         }
         talk.octets(side, line.octets);
     }

@@ -4,6 +4,7 @@ use super::lines::{Tls, behind, host_port, numbered, text, without_cr, word};
 use super::stamp;
 use super::terminal::{self, News, Opening, Program};
 use super::{Made, Options, Problem, Source};
+use crate::transcript::event::{Event, Party};
 
 /// Lines of s_client's own during a session, by their starts.
 const OWN: &[&str] = &[
@@ -109,14 +110,14 @@ fn is_dump(line: &[u8]) -> bool {
 
 fn news(line: &[u8]) -> News {
     if line.starts_with(b"closed") {
-        News::Over("closed by server".to_owned())
+        News::Over(Event::closed_by(Party::Server))
     } else if line.starts_with(b"read:errno=0") {
         // The server closed without a close_notify.
-        News::Over("closed by server".to_owned())
+        News::Over(Event::closed_by(Party::Server))
     } else if line.starts_with(b"read:errno") || line.starts_with(b"write:errno") {
-        News::Over(format!("connection lost: {}", text(line)))
+        News::Over(Event::lost(Some(text(line))))
     } else if line.starts_with(b"DONE") {
-        News::Over("closed by client".to_owned())
+        News::Over(Event::closed_by(Party::Client))
     } else if is_error(line) {
         News::Prose
     } else {
@@ -178,7 +179,7 @@ struct Report {
     is_connected: bool,
     is_starttls: bool,
     tls: Tls,
-    failure: Option<String>,
+    failure: Option<Event>,
 }
 
 impl Report {
@@ -187,15 +188,10 @@ impl Report {
         for line in lines {
             report.line(line.trim_ascii());
         }
-        if let Some(failure) = &mut report.failure
-            && failure.starts_with("could not connect")
-        {
+        // What was to be reached may be known later than why it was not.
+        if let Some(Event::NotReached(why)) = &mut report.failure {
             let place = report.server.as_deref().or(report.address.as_deref());
-            *failure = failure.replacen(
-                "connect",
-                &format!("connect to {}", place.unwrap_or("the server")),
-                1,
-            );
+            *why = format!("{}: {why}", place.unwrap_or("the server"));
         }
         report
     }
@@ -247,11 +243,12 @@ impl Report {
             self.error(line);
         } else if let Some(number) = after("connect:errno=") {
             if self.failure.is_none() {
-                self.failure = Some(format!("could not connect: errno {}", word(number, b"")));
+                let why = format!("errno {}", word(number, b""));
+                self.failure = Some(Event::NotReached(why));
             }
         } else if line.starts_with(b"write:errno") || line.starts_with(b"read:errno") {
             self.failure
-                .get_or_insert(format!("connection lost: {}", text(line)));
+                .get_or_insert_with(|| Event::lost(Some(text(line))));
         }
     }
 
@@ -274,9 +271,9 @@ impl Report {
             .iter()
             .any(|word| function.contains(word) || library.contains(word));
         let failure = if is_system || is_about_tcp {
-            format!("could not connect: {}", reason.to_ascii_lowercase())
+            Event::NotReached(reason.to_ascii_lowercase())
         } else {
-            format!("tls failed: {reason}")
+            Event::TlsFailed(reason.to_owned())
         };
         self.failure.get_or_insert(failure);
     }
@@ -297,7 +294,7 @@ impl Report {
             (server, _) => server.clone(),
         };
         if let Some(place) = place.filter(|_| self.is_connected) {
-            opening.events.push(format!("connected {place}"));
+            opening.events.push(Event::connected(place));
         }
         if is_failed {
             opening.events.extend(self.failure.clone());
@@ -310,9 +307,7 @@ impl Report {
             doubt: self.tls.doubt.clone(),
         };
         let event = tls.take_event();
-        opening
-            .events
-            .push(event.unwrap_or_else(|| "tls unknown".to_owned()));
+        opening.events.push(event.unwrap_or(Event::TlsUnknown));
         opening
     }
 }

@@ -5,7 +5,7 @@ use crate::base::service::Service;
 use crate::pop3::command::Command;
 use crate::pop3::tracker::{Awaited, LineEnd, Role, Side, State};
 use crate::reading::redact::{self, Redactor};
-use crate::transcript::event::{with_time, without_time};
+use crate::transcript::event::{Event, with_time, without_time};
 use crate::transcript::recorder::ROW_MAX;
 use crate::transcript::secret::{Hider, place};
 use crate::transcript::{Hole, Item, Piece, Row};
@@ -262,17 +262,20 @@ impl Talk {
     }
 
     /// Something that happened besides octets.
-    pub(super) fn event(&mut self, event: &str) {
+    pub(super) fn event(&mut self, event: &Event) {
         self.end_tail();
-        self.item(Item::Event(without_time(&escaped(event))));
+        self.item(Item::Event(without_time(&escaped(&event.to_string()))));
     }
 
     /// The same at a time in microseconds, counted as in [`Self::at`].
-    pub(super) fn event_at(&mut self, event: &str, us: u64) {
+    pub(super) fn event_at(&mut self, event: &Event, us: u64) {
         self.end_tail();
         let zero = *self.zero_us.get_or_insert(us);
         let after_ms = (us.saturating_sub(zero) / 1000).saturating_sub(self.last_ms);
-        self.item(Item::Event(with_time(&escaped(event), after_ms)));
+        self.item(Item::Event(with_time(
+            &escaped(&event.to_string()),
+            after_ms,
+        )));
     }
 
     /// A word to people.

@@ -6,6 +6,7 @@ use super::terminal::{self, News, Opening, Program};
 use super::words::Said;
 use super::{Made, Options, Problem, Source};
 use crate::pop3::command::Command;
+use crate::transcript::event::{Event, Party};
 
 const TELNET: Program = Program {
     name: "telnet",
@@ -52,8 +53,8 @@ fn said(line: &[u8]) -> Option<Said> {
 
 fn telnet_news(line: &[u8]) -> News {
     match said(line) {
-        Some(Said::Lost) => News::Over("closed by server".to_owned()),
-        Some(Said::Left) => News::Over("closed by client".to_owned()),
+        Some(Said::Lost) => News::Over(Event::closed_by(Party::Server)),
+        Some(Said::Left) => News::Over(Event::closed_by(Party::Client)),
         _ => News::Nothing,
     }
 }
@@ -75,9 +76,9 @@ fn is_gnutls(line: &[u8]) -> bool {
 
 fn gnutls_news(line: &[u8]) -> News {
     if line.starts_with(b"- Peer has closed") {
-        News::Over("closed by server".to_owned())
+        News::Over(Event::closed_by(Party::Server))
     } else if let Some(why) = line.strip_prefix(b"*** Fatal error: ") {
-        News::Over(format!("connection lost: {}", text(why)))
+        News::Over(Event::lost(Some(text(why))))
     } else if line.starts_with(b"*** ") {
         News::Prose
     } else {
@@ -182,10 +183,10 @@ fn telnet_opening(lines: &[&[u8]], has_session: bool) -> Opening {
                 // telnet does not print the port: it is known where the command is in the copy.
                 opening
                     .events
-                    .push(format!("connected {}", joined(&place, port.as_deref())));
+                    .push(Event::connected(joined(&place, port.as_deref())));
             }
-            Some(Said::Lost) => end = Some("closed by server"),
-            Some(Said::Left) => end = Some("closed by client"),
+            Some(Said::Lost) => end = Some(Party::Server),
+            Some(Said::Left) => end = Some(Party::Client),
             Some(Said::Wrong(why)) => {
                 let why = why.rsplit_once(": ").map_or(why.as_str(), |(_, why)| why);
                 failure = Some(why.to_ascii_lowercase());
@@ -220,7 +221,7 @@ fn telnet_opening(lines: &[&[u8]], has_session: bool) -> Opening {
         host = host.or_else(|| Some(to.clone()));
         opening
             .events
-            .push(format!("connected {}", joined(to, port.as_deref())));
+            .push(Event::connected(joined(to, port.as_deref())));
     }
     if let Some(host) = &host {
         opening.head.push(("server", joined(host, port.as_deref())));
@@ -230,7 +231,7 @@ fn telnet_opening(lines: &[&[u8]], has_session: bool) -> Opening {
     }
     if is_connected {
         opening.is_failed = end.is_some();
-        opening.events.extend(end.map(str::to_owned));
+        opening.events.extend(end.map(Event::closed_by));
     } else if let Some(why) = failure {
         let place = trying.or(host).map(|place| joined(&place, port.as_deref()));
         let place = place.unwrap_or_else(|| match port {
@@ -239,7 +240,7 @@ fn telnet_opening(lines: &[&[u8]], has_session: bool) -> Opening {
         });
         opening
             .events
-            .push(format!("could not connect to {place}: {why}"));
+            .push(Event::NotReached(format!("{place}: {why}")));
         opening.is_failed = true;
     }
     opening
@@ -295,9 +296,7 @@ fn gnutls_opening(lines: &[&[u8]], has_session: bool, octets: &[u8]) -> Opening 
                 word(server, b"'").trim_end_matches(':').to_owned(),
             ));
         } else if let Some(address) = line.strip_prefix(b"Connecting to '") {
-            opening
-                .events
-                .push(format!("connected {}", word(address, b"'")));
+            opening.events.push(Event::connected(word(address, b"'")));
         } else if let Some(status) = line.strip_prefix(b"- Status: ") {
             let status = text(status);
             let is_trusted = status.starts_with("The certificate is trusted");
@@ -327,15 +326,12 @@ fn gnutls_opening(lines: &[&[u8]], has_session: bool, octets: &[u8]) -> Opening 
             .or_else(|| line.strip_prefix(b"*** Handshake has failed"))
         {
             let why = text(why);
-            failure.get_or_insert(format!("tls failed: {}", why.trim_end_matches('.')));
+            failure.get_or_insert(Event::TlsFailed(why.trim_end_matches('.').to_owned()));
         } else if let Some(why) = line.strip_prefix(b"Could not connect to ") {
-            failure = Some(format!("could not connect to {}", text(why)));
+            failure = Some(Event::NotReached(text(why)));
         }
     }
-    if failure
-        .as_deref()
-        .is_some_and(|why| why.starts_with("could not connect"))
-    {
+    if matches!(failure, Some(Event::NotReached(_))) {
         opening.events.clear();
     }
     if has_session {
@@ -344,13 +340,15 @@ fn gnutls_opening(lines: &[&[u8]], has_session: bool, octets: &[u8]) -> Opening 
         let is_later = has(octets, &["*** Starting TLS handshake"]);
         opening
             .events
-            .extend(event.or((!is_later).then(|| "tls unknown".to_owned())));
+            .extend(event.or((!is_later).then_some(Event::TlsUnknown)));
     } else if let Some(failure) = failure {
         // The client refused: what it says of the certificate is the reason.
         let doubt = tls.doubt.filter(|doubt| !doubt.is_empty());
-        opening.events.push(match doubt {
-            Some(doubt) if failure.ends_with(" certificate") => format!("{failure} ({doubt})"),
-            _ => failure,
+        opening.events.push(match (failure, doubt) {
+            (Event::TlsFailed(why), Some(doubt)) if why.ends_with(" certificate") => {
+                Event::TlsFailed(format!("{why} ({doubt})"))
+            }
+            (failure, _) => failure,
         });
         opening.is_failed = true;
     }

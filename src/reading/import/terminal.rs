@@ -11,6 +11,7 @@ use super::{Made, Options, Source};
 use crate::base::service::Service;
 use crate::pop3::command::Command;
 use crate::pop3::tracker::{Awaited, LineEnd, Role, Side, State, Status};
+use crate::transcript::event::Event;
 use crate::transcript::secret::place;
 use crate::transcript::{Hole, Piece};
 
@@ -32,7 +33,7 @@ pub(super) struct Program {
 pub(super) enum News {
     Nothing,
     /// The session is over; what follows is the shell's.
-    Over(String),
+    Over(Event),
     Prose,
 }
 
@@ -40,7 +41,7 @@ pub(super) enum News {
 #[derive(Debug, Default)]
 pub(super) struct Opening {
     pub(super) head: Vec<(&'static str, String)>,
-    pub(super) events: Vec<String>,
+    pub(super) events: Vec<Event>,
     /// Nothing more is to come: it failed.
     pub(super) is_failed: bool,
     /// The program itself agreed on TLS (`-starttls pop3`).

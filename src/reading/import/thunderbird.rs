@@ -7,6 +7,7 @@ use super::lines::{behind, numbered, text, without_cr};
 use super::talk::Talk;
 use super::{Made, Options, Problem, Source, stamp};
 use crate::pop3::tracker::{LineEnd, Side};
+use crate::transcript::event::Event;
 use crate::transcript::{Hole, Piece};
 
 const IMPORTED: &str = "Thunderbird's POP3 log; line ends are not in it, nor is what it suppressed";
@@ -150,7 +151,7 @@ fn is_greeting(said: &Said<'_>) -> bool {
 
 fn started_tls(talk: &mut Talk) {
     if talk.is_tls_agreed() {
-        talk.event("tls unknown");
+        talk.event(&Event::TlsUnknown);
     }
 }
 

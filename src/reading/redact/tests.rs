@@ -53,6 +53,21 @@ fn bodies_become_holes_with_their_counts() {
 }
 
 #[test]
+fn the_first_reply_of_a_piece_is_no_greeting() {
+    let options = Options {
+        bodies: Bodies::Elide { lines: 0 },
+        ..ALL
+    };
+    let message = "C: RETR 1\nS: +OK\nS: private\nS: .\n";
+    let login = "C: AUTH LOGIN\nS: + VXNlcm5hbWU6\nC: YQ==\nS: + UGFzc3dvcmQ6\nC: Yg==\nS: +OK\n";
+    for before in [message.to_owned(), format!("{login}{message}")] {
+        let after = redacted(before.as_bytes(), options);
+        assert!(after.contains("S: {{...}}\n# cut: 1 line"), "{after}");
+        assert!(!after.contains("private"), "{after}");
+    }
+}
+
+#[test]
 fn data_that_another_program_left_out_does_not_hide_what_comes_behind_it() {
     let text =
         "S: +OK\nC: RETR 1\nS: +OK\nS: {{...}}\nC: LIST 1\nS: +OK 1 3\nC: PASS x{{..}}\nS: +OK\n";

@@ -11,6 +11,7 @@ use crate::analysis::finding::Level;
 use crate::analysis::lint::{self, Lint};
 use crate::pop3::tracker::{Cut, Side, State};
 use crate::servers::{Account, Maildrop, Message, Model, Tls};
+use crate::transcript::event::{Event, Party};
 use crate::transcript::recorder::{Recorder, Seen};
 use crate::transcript::secret::Hider;
 use crate::transcript::text::Reader;
@@ -65,10 +66,10 @@ fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
     let mut recorder = Recorder::new(Hider::new(false));
     recorder.set_file(Some(Box::new(file.clone())), &[]);
     let port = if is_clear { 110 } else { 995 };
-    recorder.event(&format!("connected 192.0.2.1:{port}"), 0);
+    recorder.event(&Event::connected(format!("192.0.2.1:{port}")), 0);
     let mut is_closed_by_us = false;
     if !is_clear {
-        recorder.event(TLS, 0);
+        recorder.event(&Event::parse(TLS), 0);
         recorder.tls_started();
         peer.tls_started(Secured::default());
     }
@@ -89,15 +90,14 @@ fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
             Wish::Again => {}
             Wish::Wait(time) => now_ms += u64::try_from(time.as_millis()).unwrap(),
             Wish::StartTls => {
-                recorder.event(TLS, now_ms);
+                recorder.event(&Event::parse(TLS), now_ms);
                 recorder.tls_started();
                 peer.tls_started(Secured::default());
             }
             Wish::Close => {
                 if recorder.tracker().is_tls_agreed() {
-                    let why =
-                        "tls failed: the server closed the connection during the TLS handshake";
-                    recorder.event(why, now_ms);
+                    let why = "the server closed the connection during the TLS handshake";
+                    recorder.event(&Event::TlsFailed(why.to_owned()), now_ms);
                     is_closed_by_us = true;
                 }
                 break;
@@ -109,7 +109,7 @@ fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
                 if is_late || is_done {
                     recorder.flush(now_ms, &mut see);
                     now_ms += 30_000;
-                    recorder.event("timeout after 30 s", now_ms);
+                    recorder.event(&Event::TimedOut(Duration::from_secs(30)), now_ms);
                     recorder.forget(now_ms, &mut see);
                     if is_done {
                         is_closed_by_us = true;
@@ -117,7 +117,8 @@ fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
                     }
                 }
                 if recorder.tracker().is_tls_agreed() {
-                    recorder.event("tls failed: the server does not begin", now_ms);
+                    let why = "the server does not begin".to_owned();
+                    recorder.event(&Event::TlsFailed(why), now_ms);
                     is_closed_by_us = true;
                     break;
                 }
@@ -139,14 +140,11 @@ fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
         }
     }
     let cut = recorder.finish(now_ms, &mut see);
-    let place = match cut {
-        _ if is_injected || is_closed_by_us => "closed by client",
-        Cut::Nothing => "closed by server",
-        Cut::Reply => "closed by server before a reply",
-        Cut::Line => "closed by server in the middle of a line",
-        Cut::Data => "closed by server in the middle of a multi-line reply",
+    let (by, cut) = match is_injected || is_closed_by_us {
+        true => (Party::Client, Cut::Nothing),
+        false => (Party::Server, cut),
     };
-    recorder.event(place, now_ms);
+    recorder.event(&Event::Closed { by, cut, why: None }, now_ms);
     drop(recorder);
     String::from_utf8(file.0.lock().unwrap().clone()).unwrap()
 }

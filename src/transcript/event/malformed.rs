@@ -92,9 +92,17 @@ const WORDS: &[(Secret, Flaw, &str)] = &[
 const TOKENS: &[&[u8]] = &[b"OAUTHBEARER", b"XOAUTH2"];
 
 impl Malformed {
+    /// Returns every one that an event can say.
+    pub fn all() -> impl Iterator<Item = Self> {
+        WORDS.iter().map(|(secret, flaw, _)| Self {
+            secret: *secret,
+            flaw: *flaw,
+        })
+    }
+
     /// Returns the text of the event.
     #[must_use]
-    pub fn event(self) -> &'static str {
+    pub fn words(self) -> &'static str {
         let row = WORDS
             .iter()
             .find(|(secret, flaw, _)| (*secret, *flaw) == (self.secret, self.flaw));
@@ -193,7 +201,7 @@ mod tests {
                 secret: *secret,
                 flaw: *flaw,
             };
-            assert_eq!(malformed.event(), *words);
+            assert_eq!(malformed.words(), *words);
             assert_eq!(Malformed::of_event(words), Some(malformed));
             assert_eq!(
                 super::super::EventKind::of(words),

@@ -3,7 +3,7 @@
 use super::ROW_MAX;
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::elide::Elider;
-use crate::transcript::event;
+use crate::transcript::event::{Event, with_time};
 use crate::transcript::text;
 use crate::transcript::{Item, Piece, Row};
 
@@ -31,15 +31,15 @@ impl Rows {
         self.text.push(b'\n');
     }
 
-    pub(super) fn event(&mut self, event: &str) {
+    pub(super) fn event(&mut self, event: &Event) {
         if !self.is_wanted {
             return;
         }
         let mut text = Vec::new();
-        text::escape(&mut text, event.as_bytes());
+        text::escape(&mut text, event.to_string().as_bytes());
         let text = String::from_utf8_lossy(&text);
         let after_ms = self.now_ms.saturating_sub(self.last_ms);
-        let event = Item::Event(event::with_time(&text, after_ms));
+        let event = Item::Event(with_time(&text, after_ms));
         text::print_item(&mut self.text, &event);
     }
 

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::pop3::tracker::Side;
 use crate::transcript::Transcript;
+use crate::transcript::event::{Event, Party};
 
 /// A file that can be looked into.
 #[derive(Clone, Default)]
@@ -81,7 +82,7 @@ fn message_data_is_left_out_with_its_counts_where_asked() {
         });
     }
     recorder.finish(0, &mut |_| {});
-    recorder.event("closed by server", 0);
+    recorder.event(&Event::closed_by(Party::Server), 0);
     let want = "S: +OK\nC: RETR 1\nS: +OK\nS: a\nS: {{...}}\n# cut: 2 lines, 8 octets, 7 without the stuffing dots\nS: .\n\
 C: CAPA\nS: +OK\nS: TOP\nS: .\nC: TOP 1 0\nS: +OK\nS: a\nS: {{...}}\n# cut: 1 line, 1 octets, 1 without the stuffing dots\n* closed by server\n";
     assert!(paper.text().ends_with(want), "{}", paper.text());
@@ -91,7 +92,7 @@ C: CAPA\nS: +OK\nS: TOP\nS: .\nC: TOP 1 0\nS: +OK\nS: a\nS: {{...}}\n# cut: 1 li
 #[test]
 fn a_session_becomes_a_file() {
     let (mut recorder, paper) = recorder();
-    recorder.event("connected 192.0.2.1:110", 0);
+    recorder.event(&Event::connected("192.0.2.1:110"), 0);
     play(
         &mut recorder,
         &[
@@ -105,7 +106,7 @@ fn a_session_becomes_a_file() {
         ],
     );
     recorder.finish(70, &mut |_| {});
-    recorder.event("closed by server", 70);
+    recorder.event(&Event::closed_by(Party::Server), 70);
     let want = "#!pop3 1\nserver: x:110\n\n* connected 192.0.2.1:110\nS: +OK <1@x>\nC@10: USER a\nS@10: +OK\n\
         C@10: PASS {{password}}\nS@10: +OK\nC@10: RETR 1\nS@10: +OK\nS: a\\n\nS: b\\s\nS: ..\nS: .\n* closed by server\n";
     assert_eq!(paper.text(), want);
@@ -138,7 +139,7 @@ fn a_malformed_secret_leaves_an_event_behind_its_row() {
 fn a_handshake_has_its_time() {
     let (mut recorder, paper) = recorder();
     play(&mut recorder, &["S+OK\r\n", "CSTLS\r\n", "S+OK\r\n"]);
-    recorder.event("tls TLSv1.3 X verified CN=a @9", 32);
+    recorder.event(&Event::parse("tls TLSv1.3 X verified CN=a @9"), 32);
     recorder.tls_started();
     recorder.feed(Side::Client, b"CAPA\r\n", 1215, &mut |_| {});
     let want = "S@10: +OK\n* tls TLSv1.3 X verified CN=a @9 @12\nC@1195: CAPA\n";

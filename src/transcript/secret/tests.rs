@@ -392,7 +392,7 @@ fn the_shape_of_a_secret_is_judged_before_it_is_hidden() {
         let events: Vec<_> = hider
             .take_malformed()
             .iter()
-            .map(|one| one.event())
+            .map(|one| one.words())
             .collect();
         assert_eq!(events.join(", "), want, "{line}");
         assert!(hider.take_malformed().is_empty());

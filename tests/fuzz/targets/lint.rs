@@ -40,7 +40,7 @@ fn live(octets: &[u8], items: &[Item]) {
     let mut recorder = Recorder::new(Hider::new(false));
     recorder.set_file(Some(Box::new(file.clone())), &[]);
     let mut judge = Judge::default();
-    recorder.event("connected 192.0.2.1:110", 0);
+    recorder.event(&Event::connected("192.0.2.1:110"), 0);
     judge.feed(&Item::Event("connected 192.0.2.1:110".to_owned()));
     for (side, octets) in turns(items) {
         for slice in knife.slices(&octets) {

@@ -5,9 +5,6 @@ use std::collections::VecDeque;
 use super::Place;
 use crate::transcript::{Hole, Piece};
 
-/// What stands in a hole's place while the tracker reads: a word that means nothing.
-pub(super) const NEUTRAL: u8 = b'x';
-
 /// One side's octets on their way through the tracker, which hands all of them out again, in order.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
@@ -25,15 +22,18 @@ struct RowStart {
 }
 
 /// Where some octets came from.
-#[derive(Debug)]
-pub(super) struct Origin {
-    pub(super) first: Place,
+#[derive(Debug, Default)]
+pub struct Origin {
+    /// The row in which they start.
+    pub first: Place,
     /// Octets of the first row before them.
-    pub(super) skipped: u64,
-    pub(super) last: Place,
-    pub(super) last_ms: u64,
-    /// Offsets among the octets, in order.
-    pub(super) holes: Vec<(usize, Hole)>,
+    pub skipped: u64,
+    /// The row in which they end.
+    pub last: Place,
+    /// When they ended: milliseconds since the transcript was started.
+    pub last_ms: u64,
+    /// The holes among them, each an octet of them, with its offset; in order.
+    pub holes: Vec<(usize, Hole)>,
 }
 
 impl Stream {
@@ -89,7 +89,11 @@ impl Stream {
 }
 
 /// The pieces of octets in which holes stand at these offsets.
-pub(super) fn pieces(octets: &[u8], holes: Vec<(usize, Hole)>, mut tell: impl FnMut(PieceOf<'_>)) {
+pub(in crate::reading) fn pieces(
+    octets: &[u8],
+    holes: Vec<(usize, Hole)>,
+    mut tell: impl FnMut(PieceOf<'_>),
+) {
     let mut from = 0;
     for (at, hole) in holes {
         if let Some(before) = octets.get(from..at).filter(|before| !before.is_empty()) {
@@ -105,13 +109,13 @@ pub(super) fn pieces(octets: &[u8], holes: Vec<(usize, Hole)>, mut tell: impl Fn
 
 /// A piece whose octets are borrowed.
 #[derive(Debug)]
-pub(super) enum PieceOf<'a> {
+pub(in crate::reading) enum PieceOf<'a> {
     Octets(&'a [u8]),
     Hole(Hole),
 }
 
 /// Appends octets to pieces, so that no two runs stand side by side.
-pub(super) fn push_octets(pieces: &mut Vec<Piece>, octets: &[u8]) {
+pub(in crate::reading) fn push_octets(pieces: &mut Vec<Piece>, octets: &[u8]) {
     match pieces.last_mut() {
         Some(Piece::Octets(last)) => last.extend_from_slice(octets),
         _ => pieces.push(Piece::Octets(octets.to_vec())),
