@@ -165,84 +165,108 @@ fn sessions(
 
 /// What telnet says before a session, or instead of it.
 fn telnet_opening(lines: &[&[u8]], has_session: bool) -> Opening {
-    let mut opening = Opening::default();
-    let (mut host, mut port, mut trying) = (None, None, None);
-    let (mut failure, mut end) = (None, None);
+    let mut attempt = Attempt::default();
     for line in lines {
-        let line = line.trim_ascii();
+        attempt.hear(line.trim_ascii());
+    }
+    attempt.opening(has_session)
+}
+
+/// An attempt to connect, as far as telnet has shown it.
+#[derive(Default)]
+struct Attempt {
+    host: Option<String>,
+    /// Telnet does not print it: it is known where the command is in the copy.
+    port: Option<String>,
+    /// The address that is being tried.
+    trying: Option<String>,
+    /// The events of its connections.
+    connected: Vec<String>,
+    failure: Option<String>,
+    end: Option<&'static str>,
+}
+
+impl Attempt {
+    fn hear(&mut self, line: &[u8]) {
         match said(line) {
             Some(Said::Trying(address)) => {
-                trying = Some(word(address.trim_end_matches('.').as_bytes(), b""));
+                self.trying = Some(word(address.trim_end_matches('.').as_bytes(), b""));
             }
             Some(Said::Connected(to)) => {
                 let to = to.trim_end_matches('.');
                 let to = to.split(' ').next().unwrap_or_default().to_owned();
-                host = host.or(Some(to));
-                let place = trying.take().or_else(|| host.clone()).unwrap_or_default();
-                // telnet does not print the port: it is known where the command is in the copy.
-                opening
-                    .events
-                    .push(format!("connected {}", joined(&place, port.as_deref())));
+                let host = self.host.get_or_insert(to);
+                let place = self.trying.take().unwrap_or_else(|| host.clone());
+                self.connected_to(&place);
             }
-            Some(Said::Lost) => end = Some("closed by server"),
-            Some(Said::Left) => end = Some("closed by client"),
+            Some(Said::Lost) => self.end = Some("closed by server"),
+            Some(Said::Left) => self.end = Some("closed by client"),
             Some(Said::Wrong(why)) => {
                 let why = why.rsplit_once(": ").map_or(why.as_str(), |(_, why)| why);
-                failure = Some(why.to_ascii_lowercase());
+                self.failure = Some(why.to_ascii_lowercase());
             }
-            Some(Said::Refused {
-                host: to,
-                port: at,
-                why,
-            }) => {
-                trying = Some(to).filter(|to| !to.is_empty()).or(trying);
-                port = at.or(port);
-                failure = Some(why.to_ascii_lowercase());
+            Some(Said::Refused { host, port, why }) => {
+                let host = Some(host).filter(|host| !host.is_empty());
+                self.trying = host.or_else(|| self.trying.take());
+                self.port = port.or_else(|| self.port.take());
+                self.failure = Some(why.to_ascii_lowercase());
             }
-            Some(Said::Escape) | None => {}
+            Some(Said::Escape) => {}
             Some(Said::Prompt) => {
                 if let Some(target) = line.strip_prefix(b"telnet> open ") {
-                    (host, port) = target_of(target);
+                    (self.host, self.port) = target_of(target);
+                }
+            }
+            // The command: `$ telnet pop.example.org 110`.
+            None => {
+                if let Some(target) = behind(line, "telnet ") {
+                    (self.host, self.port) = target_of(target);
                 }
             }
         }
-        // The command: `$ telnet pop.example.org 110`.
-        if let Some(target) = behind(line, "telnet ").filter(|_| said(line).is_none()) {
-            (host, port) = target_of(target);
+    }
+
+    fn connected_to(&mut self, place: &str) {
+        let place = joined(place, self.port.as_deref());
+        self.connected.push(format!("connected {place}"));
+    }
+
+    fn opening(mut self, has_session: bool) -> Opening {
+        // Windows does not say when it is connected.
+        if has_session
+            && self.connected.is_empty()
+            && let Some(to) = self.trying.clone()
+        {
+            self.connected_to(&to);
+            self.host = self.host.or(Some(to));
         }
-    }
-    let is_connected = !opening.events.is_empty();
-    // Windows does not say when it is connected.
-    if has_session
-        && !is_connected
-        && let Some(to) = &trying
-    {
-        host = host.or_else(|| Some(to.clone()));
+        let mut opening = Opening {
+            events: self.connected,
+            ..Opening::default()
+        };
+        let port = self.port.as_deref();
+        if let Some(host) = &self.host {
+            opening.head.push(("server", joined(host, port)));
+        }
+        if has_session {
+            return opening;
+        }
+        if !opening.events.is_empty() {
+            opening.is_failed = self.end.is_some();
+            opening.events.extend(self.end.map(str::to_owned));
+        } else if let Some(why) = self.failure {
+            let place = self.trying.or(self.host);
+            let place = match (place, port) {
+                (Some(place), port) => joined(&place, port),
+                (None, Some(port)) => format!("port {port}"),
+                (None, None) => "the server".to_owned(),
+            };
+            let event = format!("could not connect to {place}: {why}");
+            opening.events.push(event);
+            opening.is_failed = true;
+        }
         opening
-            .events
-            .push(format!("connected {}", joined(to, port.as_deref())));
     }
-    if let Some(host) = &host {
-        opening.head.push(("server", joined(host, port.as_deref())));
-    }
-    if has_session {
-        return opening;
-    }
-    if is_connected {
-        opening.is_failed = end.is_some();
-        opening.events.extend(end.map(str::to_owned));
-    } else if let Some(why) = failure {
-        let place = trying.or(host).map(|place| joined(&place, port.as_deref()));
-        let place = place.unwrap_or_else(|| match port {
-            Some(port) => format!("port {port}"),
-            None => "the server".to_owned(),
-        });
-        opening
-            .events
-            .push(format!("could not connect to {place}: {why}"));
-        opening.is_failed = true;
-    }
-    opening
 }
 
 /// Host and port of a command.
@@ -280,81 +304,105 @@ pub(super) fn gnutls(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
 
 /// What gnutls-cli says before a session, or instead of it.
 fn gnutls_opening(lines: &[&[u8]], has_session: bool, octets: &[u8]) -> Opening {
-    let mut opening = Opening::default();
-    let mut tls = Tls::default();
-    let mut failure = None;
+    let mut start = GnutlsStart::default();
     for line in lines {
-        let line = line.trim_ascii();
+        start.hear(line.trim_ascii());
+    }
+    // With --starttls the session begins unencrypted; otherwise TLS is there first.
+    let is_tls_later = has(octets, &["*** Starting TLS handshake"]);
+    start.opening(has_session, is_tls_later)
+}
+
+/// A connection, as far as gnutls-cli has shown it.
+#[derive(Default)]
+struct GnutlsStart {
+    opening: Opening,
+    tls: Tls,
+    failure: Option<String>,
+}
+
+impl GnutlsStart {
+    fn hear(&mut self, line: &[u8]) {
+        let opening = &mut self.opening;
         if behind(line, "--starttls-proto").is_some() {
             opening.unseen =
                 Some("gnutls-cli --starttls-proto shows neither the greeting nor STLS");
         }
         if let Some(server) = line.strip_prefix(b"Resolving '") {
-            opening.head.push((
-                "server",
-                word(server, b"'").trim_end_matches(':').to_owned(),
-            ));
+            let server = word(server, b"'").trim_end_matches(':').to_owned();
+            opening.head.push(("server", server));
         } else if let Some(address) = line.strip_prefix(b"Connecting to '") {
-            opening
-                .events
-                .push(format!("connected {}", word(address, b"'")));
+            let address = word(address, b"'");
+            opening.events.push(format!("connected {address}"));
         } else if let Some(status) = line.strip_prefix(b"- Status: ") {
             let status = text(status);
             let is_trusted = status.starts_with("The certificate is trusted");
-            tls.doubt = Some(if is_trusted {
+            self.tls.doubt = Some(if is_trusted {
                 String::new()
             } else {
                 status.trim_end_matches('.').to_owned()
             });
         } else if let Some(description) = line.strip_prefix(b"- Description: ") {
-            // `(TLS1.3-X.509)-(ECDHE-SECP256R1)-(RSA-PSS-RSAE-SHA256)-(AES-256-GCM)`
-            let description = text(description);
-            let version = description.trim_start_matches('(').split(['-', ')']).next();
-            tls.version = version.map(|version| version.replacen("TLS", "TLSv", 1));
-            let cipher = description
-                .rsplit_once('(')
-                .map_or("", |(_, cipher)| cipher);
-            cipher.trim_end_matches(')').clone_into(&mut tls.cipher);
-        } else if let Some(subject) = behind(line, "subject `").filter(|_| tls.subject.is_empty()) {
+            self.agreed(&text(description));
+        } else if let Some(subject) =
+            behind(line, "subject `").filter(|_| self.tls.subject.is_empty())
+        {
             let subject = text(subject);
-            subject
-                .split('\'')
-                .next()
-                .unwrap_or_default()
-                .clone_into(&mut tls.subject);
+            let subject = subject.split('\'').next().unwrap_or_default();
+            subject.clone_into(&mut self.tls.subject);
         } else if let Some(why) = line
             .strip_prefix(b"*** Fatal error: ")
             .or_else(|| line.strip_prefix(b"*** Handshake has failed"))
         {
             let why = text(why);
-            failure.get_or_insert(format!("tls failed: {}", why.trim_end_matches('.')));
+            let failure = format!("tls failed: {}", why.trim_end_matches('.'));
+            self.failure.get_or_insert(failure);
         } else if let Some(why) = line.strip_prefix(b"Could not connect to ") {
-            failure = Some(format!("could not connect to {}", text(why)));
+            self.failure = Some(format!("could not connect to {}", text(why)));
         }
     }
-    if failure
-        .as_deref()
-        .is_some_and(|why| why.starts_with("could not connect"))
-    {
-        opening.events.clear();
+
+    /// Takes version and cipher from `(TLS1.3-X.509)-(ECDHE-SECP256R1)-(RSA-PSS-RSAE-SHA256)-(AES-256-GCM)`.
+    fn agreed(&mut self, description: &str) {
+        let version = description.trim_start_matches('(').split(['-', ')']).next();
+        self.tls.version = version.map(|version| version.replacen("TLS", "TLSv", 1));
+        let cipher = description
+            .rsplit_once('(')
+            .map_or("", |(_, cipher)| cipher);
+        cipher
+            .trim_end_matches(')')
+            .clone_into(&mut self.tls.cipher);
     }
-    if has_session {
-        // With --starttls the session begins unencrypted; otherwise TLS is there first.
-        let event = tls.take_event();
-        let is_later = has(octets, &["*** Starting TLS handshake"]);
+
+    fn opening(self, has_session: bool, is_tls_later: bool) -> Opening {
+        let Self {
+            mut opening,
+            mut tls,
+            failure,
+        } = self;
+        if failure
+            .as_deref()
+            .is_some_and(|why| why.starts_with("could not connect"))
+        {
+            opening.events.clear();
+        }
+        if has_session {
+            let event = tls.take_event();
+            let unknown = (!is_tls_later).then(|| "tls unknown".to_owned());
+            opening.events.extend(event.or(unknown));
+        } else if let Some(failure) = failure {
+            // The client refused: what it says of the certificate is the reason.
+            let doubt = tls.doubt.filter(|doubt| !doubt.is_empty());
+            opening.events.push(match doubt {
+                Some(doubt) if failure.ends_with(" certificate") => {
+                    format!("{failure} ({doubt})")
+                }
+                _ => failure,
+            });
+            opening.is_failed = true;
+        }
         opening
-            .events
-            .extend(event.or((!is_later).then(|| "tls unknown".to_owned())));
-    } else if let Some(failure) = failure {
-        // The client refused: what it says of the certificate is the reason.
-        let doubt = tls.doubt.filter(|doubt| !doubt.is_empty());
-        opening.events.push(match doubt {
-            Some(doubt) if failure.ends_with(" certificate") => format!("{failure} ({doubt})"),
-            _ => failure,
-        });
-        opening.is_failed = true;
     }
-    opening
 }
 
 /// The transcripts of the sessions in a text.
