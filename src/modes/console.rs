@@ -170,6 +170,27 @@ impl Keyboard {
 
 impl Console {
     fn talk(&mut self) -> Exit {
+        if let Err(exit) = self.begin() {
+            return exit;
+        }
+        loop {
+            self.await_reply();
+            if self.has_said_goodbye() {
+                if self.course.is_none() {
+                    return Exit::Well;
+                }
+                self.tell_session_over();
+            }
+            self.tell_goals();
+            let input = self.ask();
+            if let Next::Leave(exit) = self.take(input) {
+                return exit;
+            }
+        }
+    }
+
+    /// Connects, to the server of the plan or to that of the first lesson.
+    fn begin(&mut self) -> Result<(), Exit> {
         if let Some(welcome) = &self.plan.welcome {
             self.screen.print(&format!("{welcome}\n"));
         }
@@ -180,98 +201,73 @@ impl Console {
             );
         }
         if self.course.is_some() {
-            if let Err(exit) = self.begin_lesson() {
-                return exit;
-            }
+            self.begin_lesson()?;
         } else if let Err(failure) = self.open() {
             let error = Error::from(failure);
             error.say();
-            return error.exit;
+            return Err(error.exit);
         }
         self.begin_as_planned();
-        loop {
-            self.await_reply();
-            if self.has_said_goodbye() {
-                if self.course.is_none() {
-                    return Exit::Well;
-                }
-                self.tell_session_over();
+        Ok(())
+    }
+
+    /// Takes what came from the keyboard.
+    fn take(&mut self, input: Input) -> Next {
+        match input {
+            Input::Line(line) if line.is_empty() && self.is_lesson_solved() => {
+                return self.next_lesson();
             }
-            self.tell_goals();
-            let line = match self.ask() {
-                Input::Line(line) if line.is_empty() && self.is_lesson_solved() => {
-                    match self.next_lesson() {
-                        Next::Go => continue,
-                        Next::Leave(exit) => return exit,
-                    }
+            Input::Line(line) if line.is_empty() && !self.is_open() => self.tell_way_on(),
+            Input::Line(line) => return self.take_line(&line),
+            Input::Octets(line) => self.send_as_typed(&line),
+            Input::Damaged(_) => {
+                self.screen.note(
+                    Paint::Warning,
+                    "not sent: this line lost an octet that is not UTF-8",
+                );
+                self.screen.note(
+                    Paint::Note,
+                    r"hint: `:send` sends any octets, such as `:send caf\xe9\r\n`",
+                );
+            }
+            Input::Interrupted => self.interrupt_at_prompt(),
+            Input::End => return self.leave(),
+        }
+        Next::Go
+    }
+
+    fn take_line(&mut self, line: &str) -> Next {
+        match console_input::read(line.as_bytes(), self.plan.args.raw) {
+            Typed::Wire(octets) if self.is_open() => {
+                if self.may_send_typed(&octets) {
+                    self.send(&octets);
+                    self.remember(line);
                 }
-                Input::Line(line) if line.is_empty() && !self.is_open() => {
-                    self.tell_way_on();
-                    continue;
-                }
-                Input::Line(line) => line,
-                Input::Octets(line) => {
-                    self.send_as_typed(&line);
-                    continue;
-                }
-                Input::Damaged(_) => {
-                    self.screen.note(
-                        Paint::Warning,
-                        "not sent: this line lost an octet that is not UTF-8",
-                    );
-                    self.screen.note(
-                        Paint::Note,
-                        r"hint: `:send` sends any octets, such as `:send caf\xe9\r\n`",
-                    );
-                    continue;
-                }
-                Input::Interrupted => {
-                    self.interrupt_at_prompt();
-                    continue;
-                }
-                Input::End => match self.leave() {
-                    Next::Go => continue,
-                    Next::Leave(exit) => return exit,
-                },
-            };
-            match console_input::read(line.as_bytes(), self.plan.args.raw) {
-                Typed::Wire(octets) if self.is_open() => {
-                    let octets = octets.into_owned();
-                    if self.may_send_typed(&octets) {
-                        self.send(&octets);
-                        self.remember(&line);
-                    }
-                }
-                Typed::Wire(octets) => {
-                    let octets = octets.into_owned();
-                    self.type_at_closed(&line, &octets);
-                }
-                Typed::Help(topic) => {
-                    self.remember(&line);
-                    let topic = String::from_utf8_lossy(topic);
-                    let topic = know(&self.knowledge).recall.hide(&topic);
-                    self.help(&topic);
-                }
-                Typed::NotOwn(word) => {
-                    let meant = console_input::meant(word);
-                    let meant =
-                        meant.map_or(String::new(), |meant| format!("did you mean `:{meant}`? "));
-                    let word = String::from_utf8_lossy(word);
-                    let word = know(&self.knowledge).recall.hide(&word);
-                    let text = format!(
-                        "no command `:{word}`; {meant}`:help` lists them, `::{word}` sends it to the server"
-                    );
-                    self.screen.note(Paint::Warning, &text);
-                }
-                Typed::Own(own, args) => {
-                    self.remember(&line);
-                    let args = args.to_vec();
-                    if let Next::Leave(exit) = self.own(own, &args) {
-                        return exit;
-                    }
-                }
+            }
+            Typed::Wire(octets) => self.type_at_closed(line, &octets),
+            Typed::Help(topic) => {
+                self.remember(line);
+                let topic = String::from_utf8_lossy(topic);
+                let topic = know(&self.knowledge).recall.hide(&topic);
+                self.help(&topic);
+            }
+            Typed::NotOwn(word) => {
+                let meant = console_input::meant(word);
+                let meant =
+                    meant.map_or(String::new(), |meant| format!("did you mean `:{meant}`? "));
+                let word = String::from_utf8_lossy(word);
+                let word = know(&self.knowledge).recall.hide(&word);
+                let text = format!(
+                    "no command `:{word}`; {meant}`:help` lists them, `::{word}` sends it to the server"
+                );
+                self.screen.note(Paint::Warning, &text);
+            }
+            Typed::Own(own, args) => {
+                self.remember(line);
+                return self.own(own, args);
             }
         }
+        Next::Go
     }
 
     /// Connects as planned, and tells where the transcript is.

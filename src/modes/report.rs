@@ -3,6 +3,8 @@
 pub mod differences;
 pub mod findings;
 
+use std::time::Duration;
+
 use crate::base::figures;
 use crate::base::say;
 use crate::base::stdio;
@@ -30,19 +32,13 @@ pub const MORE_HINT: &str = "--max-size SIZE takes more";
 /// What happened on a connection, as lines for people.
 #[must_use]
 pub fn lines(news: &News) -> Vec<(Paint, String)> {
-    let hinted = |paint, what: &str, hint: Option<&str>| {
-        let hint = hint.map(|hint| (Paint::Note, format!("hint: {hint}")));
-        std::iter::once((paint, what.to_owned()))
-            .chain(hint)
-            .collect()
-    };
     match news {
         News::Tls(facts) => {
             let paint = if facts.doubt.is_some() { Paint::Warning } else { Paint::Note };
             vec![(paint, facts.line())]
         }
         News::TlsFailed(error) => {
-            let mut lines: Vec<_> = hinted(Paint::Negative, &error.what, error.hint.as_deref());
+            let mut lines = hinted(Paint::Negative, &error.what, error.hint.as_deref());
             // Before the hint, which belongs to the error.
             let said = error.said().into_iter().map(|said| (Paint::Note, said));
             lines.splice(1..1, said);
@@ -53,19 +49,7 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
             hinted(Paint::Warning, &mistake.what, Some(mistake.hint))
         }),
         News::NotReached(why) => vec![(Paint::Warning, format!("{why}; the next server is tried"))],
-        News::TimedOut(limit, awaited, last) => {
-            let what = format!(
-                "no reply for {} s, awaiting {}, last octets {}",
-                limit.as_secs_f64(),
-                awaiting(awaited),
-                octets(last)
-            );
-            let hint = match awaited {
-                Awaited::Greeting if last.is_empty() => SILENT_HINT,
-                _ => "--timeout SECONDS waits longer",
-            };
-            hinted(Paint::Negative, &what, Some(hint))
-        }
+        News::TimedOut(limit, awaited, last) => timed_out(*limit, awaited, last),
         News::KeptOpen(limit) => vec![(
             Paint::Warning,
             format!("the server has not closed {} s after QUIT (RFC 1939 §6)", limit.as_secs_f64()),
@@ -74,19 +58,7 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
             Paint::Note,
             "the server ended TLS without close_notify (RFC 8314 §3.4): nothing proves that all has come".to_owned(),
         )],
-        News::Ended(ending) => match ending {
-            Ending::ByClient | Ending::OutOfStep | Ending::TlsFailed => Vec::new(),
-            Ending::Injected => vec![(
-                Paint::Negative,
-                "octets came between STLS and the TLS handshake: somebody may have put them there; closed".to_owned(),
-            )],
-            Ending::TooMuch(most) => {
-                let what = format!("more than {} came from the server; closed", figures::size(*most));
-                hinted(Paint::Negative, &what, Some(MORE_HINT))
-            }
-            ending if ending.is_loss() => vec![(Paint::Negative, ending.event().to_string())],
-            ending => vec![(Paint::Note, ending.event().to_string())],
-        },
+        News::Ended(ending) => ended(ending),
         News::LogFailed(why) => {
             vec![(Paint::Warning, format!("the transcript can't be written any more: {why}; the session goes on"))]
         }
@@ -94,6 +66,45 @@ pub fn lines(news: &News) -> Vec<(Paint, String)> {
             Paint::Note,
             "a secret of less than four octets is hidden where it is typed, not where it comes back".to_owned(),
         )],
+    }
+}
+
+/// A line, with its hint below it.
+fn hinted(paint: Paint, what: &str, hint: Option<&str>) -> Vec<(Paint, String)> {
+    let hint = hint.map(|hint| (Paint::Note, format!("hint: {hint}")));
+    let what = std::iter::once((paint, what.to_owned()));
+    what.chain(hint).collect()
+}
+
+fn timed_out(limit: Duration, awaited: &Awaited, last: &[u8]) -> Vec<(Paint, String)> {
+    let what = format!(
+        "no reply for {} s, awaiting {}, last octets {}",
+        limit.as_secs_f64(),
+        awaiting(awaited),
+        octets(last)
+    );
+    let hint = match awaited {
+        Awaited::Greeting if last.is_empty() => SILENT_HINT,
+        _ => "--timeout SECONDS waits longer",
+    };
+    hinted(Paint::Negative, &what, Some(hint))
+}
+
+fn ended(ending: &Ending) -> Vec<(Paint, String)> {
+    match ending {
+        Ending::ByClient | Ending::OutOfStep | Ending::TlsFailed => Vec::new(),
+        Ending::Injected => vec![(
+            Paint::Negative,
+            "octets came between STLS and the TLS handshake: somebody may have put them there; closed"
+                .to_owned(),
+        )],
+        Ending::TooMuch(most) => {
+            let size = figures::size(*most);
+            let what = format!("more than {size} came from the server; closed");
+            hinted(Paint::Negative, &what, Some(MORE_HINT))
+        }
+        ending if ending.is_loss() => vec![(Paint::Negative, ending.event().to_string())],
+        ending => vec![(Paint::Note, ending.event().to_string())],
     }
 }
 

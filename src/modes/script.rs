@@ -6,7 +6,7 @@ mod place;
 mod printer;
 mod stop;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -59,28 +59,9 @@ pub fn run(plan: &Plan) -> Exit {
         lines: sender.clone(),
         keeps_going: plan.args.keep_going,
     });
-    let mut place = None;
-    let opened = plan.open(true, watcher, &mut |told| match told {
-        Ok(path) => {
-            if let (Some(path), None) = (&path, &plan.args.log) {
-                say::note(&format!("transcript {}", files::shorten(path)));
-            }
-            place = path;
-        }
-        Err(why) => say::warning(&format!("no transcript: {why}")),
-    });
-    if plan.args.keep_secrets {
-        say::warning(
-            "secrets are kept in clear, on the screen and in the transcript (--keep-secrets)",
-        );
-    }
-    let connection = match opened {
-        Ok(connection) => connection,
-        Err(failure) => {
-            let error = Error::from(failure);
-            error.say();
-            return error.exit;
-        }
+    let (connection, log) = match open(plan, watcher) {
+        Ok(opened) => opened,
+        Err(exit) => return exit,
     };
     if let Err(error) = lines.start(sender) {
         say::error(&format!("standard input: {}", plain(&error)), None);
@@ -98,7 +79,7 @@ pub fn run(plan: &Plan) -> Exit {
         has_warned: false,
         was_refused_before: false,
         early_end: None,
-        log: place,
+        log,
         gathered: Zeroizing::default(),
         waiting: Waiting::default(),
         place: None,
@@ -113,6 +94,33 @@ pub fn run(plan: &Plan) -> Exit {
     }
     let end = script.connection.close();
     plan::kept(exit, &end, script.log.as_deref(), &mut say::warning)
+}
+
+/// Connects as planned, and says where the transcript is; returns its path with the connection.
+fn open(plan: &Plan, watcher: Box<Printer>) -> Result<(Connection, Option<PathBuf>), Exit> {
+    let mut log = None;
+    let opened = plan.open(true, watcher, &mut |told| match told {
+        Ok(path) => {
+            if let (Some(path), None) = (&path, &plan.args.log) {
+                say::note(&format!("transcript {}", files::shorten(path)));
+            }
+            log = path;
+        }
+        Err(why) => say::warning(&format!("no transcript: {why}")),
+    });
+    if plan.args.keep_secrets {
+        say::warning(
+            "secrets are kept in clear, on the screen and in the transcript (--keep-secrets)",
+        );
+    }
+    match opened {
+        Ok(connection) => Ok((connection, log)),
+        Err(failure) => {
+            let error = Error::from(failure);
+            error.say();
+            Err(error.exit)
+        }
+    }
 }
 
 struct Script<'a> {
@@ -132,7 +140,7 @@ struct Script<'a> {
     heard: Arc<Mutex<Heard>>,
     /// Why a login could not go on.
     early_end: Option<Exit>,
-    log: Option<std::path::PathBuf>,
+    log: Option<PathBuf>,
     /// Lines that are handed to the connection when no more are here.
     gathered: Zeroizing<Vec<u8>>,
     waiting: Waiting,
@@ -318,10 +326,7 @@ impl Script<'_> {
 
     /// Carries out a command to poptalk; returns whether the script goes on.
     fn own(&mut self, own: &Own, args: &[u8], number: usize) -> Result<bool, Exit> {
-        let usage = |what: &str, hint: &str| {
-            say::error(&format!("line {number}: {what}"), Some(hint));
-            Exit::Usage
-        };
+        let usage = |what: &str, hint: &str| usage(number, what, hint);
         if !own.in_scripts {
             return Err(usage(
                 &format!("`:{}` needs a person", own.word),
@@ -329,6 +334,7 @@ impl Script<'_> {
             ));
         }
         let text = String::from_utf8_lossy(args.trim_ascii()).into_owned();
+        let place = format!("line {number}, \":{}\"", own.word);
         match own.action {
             Action::Help if text.is_empty() => say::own(&help::overview(None)),
             Action::Help => say::own(&help::topic(&text, 80)),
@@ -338,55 +344,14 @@ impl Script<'_> {
             }
             Action::Multi => self.connection.order(Order::SetShape(text, Shape::Multi)),
             Action::Single => self.connection.order(Order::SetShape(text, Shape::Single)),
-            Action::Send => match console_input::unescape(args) {
-                Ok(octets) => {
-                    if self.is_risky()
-                        && octets
-                            .split(|octet| *octet == b'\n')
-                            .any(|line| plan::sends_secret(line.trim_ascii_end()))
-                    {
-                        self.keep_secret(&format!("line {number}, \":send\""))?;
-                    }
-                    self.connection.order(Order::Send(Zeroizing::new(octets)));
-                    self.wait(is_settled)?;
-                }
-                Err(at) => {
-                    return Err(usage(
-                        &format!("unknown escape at octet {} of the text", at + 1),
-                        r"`\r \n \t \0 \xHH \\` are known",
-                    ));
-                }
-            },
+            Action::Send => self.send_octets(args, number)?,
             Action::Log => self
                 .set_log(&text)
                 .map_err(|why| usage(&why, "name another file"))?,
-            Action::Pass => {
-                self.keep_secret(&format!("line {number}, \":pass\""))?;
-                let user = hear(&self.heard).session.user.clone().unwrap_or_default();
-                let host = &self.connection.target().host;
-                let line = plan::pass_line(self.plan, host, &user, None).map_err(|error| {
-                    usage(
-                        &error.to_string(),
-                        error.hint().as_deref().unwrap_or("see --help"),
-                    )
-                })?;
-                self.send_now(&line)?;
-            }
-            Action::Login => self.log_in(
-                &text,
-                Way::Best,
-                format!("line {number}, \":{}\"", own.word),
-            )?,
-            Action::Auth => self.log_in(
-                &text,
-                Way::Sasl,
-                format!("line {number}, \":{}\"", own.word),
-            )?,
-            Action::Apop => self.log_in(
-                &text,
-                Way::Apop,
-                format!("line {number}, \":{}\"", own.word),
-            )?,
+            Action::Pass => self.send_password(number)?,
+            Action::Login => self.log_in(&text, Way::Best, place)?,
+            Action::Auth => self.log_in(&text, Way::Sasl, place)?,
+            Action::Apop => self.log_in(&text, Way::Apop, place)?,
             Action::Page
             | Action::View
             | Action::Save
@@ -406,6 +371,32 @@ impl Script<'_> {
             | Action::Diagnose => {}
         }
         Ok(true)
+    }
+
+    /// `:send`: octets as they are, without a line end of ours.
+    fn send_octets(&mut self, text: &[u8], number: usize) -> Result<(), Exit> {
+        let octets = console_input::unescape(text).map_err(|at| {
+            let what = format!("unknown escape at octet {} of the text", at + 1);
+            usage(number, &what, r"`\r \n \t \0 \xHH \\` are known")
+        })?;
+        let mut lines = octets.split(|octet| *octet == b'\n');
+        if self.is_risky() && lines.any(|line| plan::sends_secret(line.trim_ascii_end())) {
+            self.keep_secret(&format!("line {number}, \":send\""))?;
+        }
+        self.connection.order(Order::Send(Zeroizing::new(octets)));
+        self.wait(is_settled)
+    }
+
+    /// `:pass`.
+    fn send_password(&mut self, number: usize) -> Result<(), Exit> {
+        self.keep_secret(&format!("line {number}, \":pass\""))?;
+        let user = hear(&self.heard).session.user.clone().unwrap_or_default();
+        let host = &self.connection.target().host;
+        let line = plan::pass_line(self.plan, host, &user, None).map_err(|error| {
+            let hint = error.hint();
+            usage(number, &error.to_string(), hint.as_deref().unwrap_or("see --help"))
+        })?;
+        self.send_now(&line)
     }
 
     fn set_log(&mut self, text: &str) -> Result<(), String> {
@@ -544,6 +535,12 @@ impl Script<'_> {
             Exit::Well
         }
     }
+}
+
+/// Says what is wrong with a command to poptalk.
+fn usage(number: usize, what: &str, hint: &str) -> Exit {
+    say::error(&format!("line {number}: {what}"), Some(hint));
+    Exit::Usage
 }
 
 fn is_settled(now: &Standing) -> bool {

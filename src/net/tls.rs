@@ -45,6 +45,14 @@ pub struct TlsSettings {
     pub own_certificate: Option<(PathBuf, PathBuf)>,
 }
 
+impl TlsSettings {
+    /// Whether the certificate is for one of the names, where there are names to choose from.
+    fn accepts(&self, certificate: Option<&Certificate>) -> bool {
+        let is_named = |certificate: &Certificate| certificate.is_for_any(&self.names);
+        self.is_insecure || self.names.is_empty() || certificate.is_some_and(is_named)
+    }
+}
+
 /// A version of TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
@@ -308,22 +316,18 @@ pub fn handshake(
 ) -> Result<(TlsStream, TlsFacts), TlsError> {
     let connector = connector(settings)?;
     let (tap, tapped) = Tap::new(socket, is_stls);
+    let heard = || tapped.octets();
     let mut attempt = connector.connect(host, tap);
     let mut stream = loop {
         match attempt {
             Ok(stream) => break stream,
             Err(HandshakeError::Failure(error)) => {
-                let octets = tapped.octets();
-                let failed = reason::of_failure(&error.to_string(), &octets, host, is_stls);
-                return Err(TlsError {
-                    heard: Broken::of_octets(&octets, is_stls),
-                    ..failed
-                });
+                return Err(failure(&error.to_string(), &heard(), host, is_stls));
             }
             Err(HandshakeError::WouldBlock(half)) => {
                 // What was said before the time was up stays known.
                 wait().map_err(|error| TlsError {
-                    heard: Broken::of_octets(&tapped.octets(), is_stls),
+                    heard: Broken::of_octets(&heard(), is_stls),
                     ..error
                 })?;
                 attempt = half.handshake();
@@ -332,37 +336,27 @@ pub fn handshake(
     };
     stream.get_mut().stop();
     let heard = hello::listen(&tapped.take());
-    let der = stream
-        .peer_certificate()
-        .ok()
-        .flatten()
-        .and_then(|leaf| leaf.to_der().ok());
+    let leaf = stream.peer_certificate().ok().flatten();
+    let der = leaf.and_then(|leaf| leaf.to_der().ok());
     let certificate = der.as_deref().and_then(Certificate::of_der);
-    if !settings.is_insecure && !settings.names.is_empty() {
-        let is_right = |certificate: &Certificate| certificate.is_for_any(&settings.names);
-        if !certificate.as_ref().is_some_and(is_right) {
-            let _ = stream.shutdown();
-            let broken = Broken {
-                version: Some(heard.version),
-                chain: certificate.into_iter().collect(),
-                said: Vec::new(),
-            };
-            return Err(TlsError {
-                heard: Some(Box::new(broken)),
-                ..reason::of_names(host, &settings.names)
-            });
-        }
+    if !settings.accepts(certificate.as_ref()) {
+        let _ = stream.shutdown();
+        let broken = Broken {
+            version: Some(heard.version),
+            chain: certificate.into_iter().collect(),
+            said: Vec::new(),
+        };
+        return Err(TlsError {
+            heard: Some(Box::new(broken)),
+            ..reason::of_names(host, &settings.names)
+        });
     }
-    let doubt = if settings.is_insecure {
-        reason::doubt(der.as_deref(), host, settings)
-    } else {
-        None
+    let doubt = match settings.is_insecure {
+        true => reason::doubt(der.as_deref(), host, settings),
+        false => None,
     };
-    let mut chain: Vec<Certificate> = heard
-        .chain
-        .iter()
-        .filter_map(|der| Certificate::of_der(der))
-        .collect();
+    let chain = heard.chain.iter();
+    let mut chain: Vec<Certificate> = chain.filter_map(|der| Certificate::of_der(der)).collect();
     if chain.is_empty() {
         chain.extend(certificate.clone());
     }
@@ -378,6 +372,14 @@ pub fn handshake(
         end_point: stream.tls_server_end_point().ok().flatten(),
     };
     Ok((stream, facts))
+}
+
+/// Why the library gave up, with what came of the handshake.
+fn failure(error: &str, octets: &[u8], host: &str, is_stls: bool) -> TlsError {
+    TlsError {
+        heard: Broken::of_octets(octets, is_stls),
+        ..reason::of_failure(error, octets, host, is_stls)
+    }
 }
 
 fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {

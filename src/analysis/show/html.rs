@@ -181,18 +181,14 @@ impl<'a> Page<'a> {
                 end,
                 moment,
             } => {
-                self.end_body()?;
-                if *first || self.line.as_ref().is_none_or(|line| line.side != *side) {
-                    self.end_line(LineEnd::None)?;
-                    self.line = Some(Line::new(*side, *role, *moment));
-                }
+                self.begin_line(*side, *role, *moment, *first)?;
                 if let Some(line) = &mut self.line {
                     line.add(*role, pieces);
                 }
-                if *end != LineEnd::None {
-                    self.end_line(*end)?;
+                match *end {
+                    LineEnd::None => Ok(()),
+                    end => self.end_line(end),
                 }
-                Ok(())
             }
             Told::Data {
                 side,
@@ -201,40 +197,25 @@ impl<'a> Page<'a> {
             } => self.data(*side, octets, *moment),
             Told::Injected { octets, moment } => self.data(Side::Server, octets, *moment),
             Told::Hole { side, hole, moment } => {
-                self.body(*side, *moment)?.hole(hole);
-                Ok(())
+                self.body(*side, *moment).map(|body| body.hole(hole))
             }
             Told::AnyRows {
                 side,
                 is_data: true,
                 moment,
-            } => {
-                self.body(*side, *moment)?.any_rows();
-                Ok(())
-            }
-            Told::AnyRows { side, moment, .. } => {
-                self.end_body()?;
-                self.end_line(LineEnd::None)?;
-                let text = format!("<span class=\"d\">{}</span>", hole(&Hole::Rows));
-                self.row(Some(*side), *moment, &text)
-            }
-            Told::Abandoned => {
-                self.end_body()?;
-                self.end_line(LineEnd::None)
-            }
+            } => self.body(*side, *moment).map(Body::any_rows),
+            Told::AnyRows { side, moment, .. } => self.any_rows(*side, *moment),
+            Told::Abandoned => self.end_all(),
             Told::Passed { after_ms, .. } => {
                 self.passed_ms = *after_ms;
                 Ok(())
             }
             Told::Event(event) => {
                 let passed_ms = std::mem::take(&mut self.passed_ms);
-                let moment = Moment {
-                    place: event.place,
-                    ms: self.shown_ms.saturating_add(passed_ms),
-                };
-                self.end_body()?;
-                self.end_line(LineEnd::None)?;
-                self.note(Some(moment), "*", "event", &event.text)
+                let ms = self.shown_ms.saturating_add(passed_ms);
+                let place = event.place;
+                self.end_all()?;
+                self.note(Some(Moment { place, ms }), "*", "event", &event.text)
             }
             Told::Other(Item::Prose(text)) if !text.starts_with('!') => {
                 self.end_body()?;
@@ -252,14 +233,20 @@ impl<'a> Page<'a> {
     ///
     /// Errors: the page can't be written.
     pub fn finish(mut self) -> io::Result<()> {
-        self.end_body()?;
-        self.end_line(LineEnd::None)?;
+        self.end_all()?;
         writeln!(self.out, "</tbody>\n</table>")?;
         if self.rows > ROWS_MAX {
             let more = self.rows - ROWS_MAX;
             writeln!(self.out, "<p>{more} rows more are in the transcript.</p>")?;
         }
         write!(self.out, "</section>\n</main>\n</body>\n</html>\n")
+    }
+
+    /// Any rows outside a body.
+    fn any_rows(&mut self, side: Side, moment: Moment) -> io::Result<()> {
+        self.end_all()?;
+        let text = format!("<span class=\"d\">{}</span>", hole(&Hole::Rows));
+        self.row(Some(side), moment, &text)
     }
 
     fn data(&mut self, side: Side, octets: &[u8], moment: Moment) -> io::Result<()> {
@@ -275,13 +262,18 @@ impl<'a> Page<'a> {
     /// The body that is going on, or a new one.
     fn body(&mut self, side: Side, moment: Moment) -> io::Result<&mut Body> {
         if self.body.as_ref().is_none_or(|body| body.side != side) {
-            self.end_body()?;
-            self.end_line(LineEnd::None)?;
+            self.end_all()?;
         }
         let room = BODIES_MAX.saturating_sub(self.bodies).min(BODY_MAX);
         Ok(self
             .body
             .get_or_insert_with(|| Body::new(side, moment, room)))
+    }
+
+    /// Ends the body and the line that are going on.
+    fn end_all(&mut self) -> io::Result<()> {
+        self.end_body()?;
+        self.end_line(LineEnd::None)
     }
 
     fn end_body(&mut self) -> io::Result<()> {
@@ -329,6 +321,22 @@ impl<'a> Page<'a> {
         self.bodies += if is_large { BODY_START as u64 } else { octets };
         self.row(Some(body.side), body.moment, &text)?;
         self.shown_ms = self.shown_ms.max(body.last_ms);
+        Ok(())
+    }
+
+    /// Begins a line, unless what comes is the rest of one.
+    fn begin_line(
+        &mut self,
+        side: Side,
+        role: Role,
+        moment: Moment,
+        is_first: bool,
+    ) -> io::Result<()> {
+        self.end_body()?;
+        if is_first || self.line.as_ref().is_none_or(|line| line.side != side) {
+            self.end_line(LineEnd::None)?;
+            self.line = Some(Line::new(side, role, moment));
+        }
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::analysis::show::safe;
 use crate::base::escape;
-use crate::pop3::tracker::{Role, Sent, Side, Status};
+use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status};
 use crate::reading::dialogue::{EventKind, Phase, Told};
 use crate::transcript::Piece;
 
@@ -141,27 +141,7 @@ impl Meter {
                 pieces,
                 end,
                 ..
-            } => {
-                let octets = pieces.iter().map(|piece| match piece {
-                    Piece::Octets(octets) => octets.len(),
-                    Piece::Hole(_) => 0,
-                });
-                let all = octets.sum::<usize>() + end.octets().len();
-                self.count(*side, all);
-                self.totals.has_holes |= pieces.iter().any(|piece| matches!(piece, Piece::Hole(_)));
-                match role {
-                    Role::Greeting => self.greeting(all as u64),
-                    Role::Status | Role::Continuation => {
-                        if let Some(open) = self.queue.front_mut() {
-                            open.octets += all as u64;
-                            if *role == Role::Status {
-                                open.answered_ms = Some(self.busy_ms);
-                            }
-                        }
-                    }
-                    _ => {}
-                }
-            }
+            } => self.line(*side, *role, pieces, *end),
             Told::Data { side, octets, .. } => {
                 self.count(*side, octets.len());
                 if let Some(open) = self.queue.front_mut().filter(|_| *side == Side::Server) {
@@ -193,6 +173,29 @@ impl Meter {
                 self.totals.has_tls_first |= is_first;
             }
             Told::DataStarted(_) | Told::Other(_) => {}
+        }
+    }
+
+    /// A line outside the data, or a part of one.
+    fn line(&mut self, side: Side, role: Role, pieces: &[Piece], end: LineEnd) {
+        let octets = pieces.iter().map(|piece| match piece {
+            Piece::Octets(octets) => octets.len(),
+            Piece::Hole(_) => 0,
+        });
+        let all = octets.sum::<usize>() + end.octets().len();
+        self.count(side, all);
+        self.totals.has_holes |= pieces.iter().any(|piece| matches!(piece, Piece::Hole(_)));
+        match role {
+            Role::Greeting => self.greeting(all as u64),
+            Role::Status | Role::Continuation => {
+                if let Some(open) = self.queue.front_mut() {
+                    open.octets += all as u64;
+                    if role == Role::Status {
+                        open.answered_ms = Some(self.busy_ms);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 

@@ -303,6 +303,47 @@ fn a_message_ends_where_nothing_is_awaited_any_more() {
     assert_eq!(heap.0, wanted);
 }
 
+/// What a stranger may say that means something to a tracker, a terminal or a browser.
+const WORDS: &[&[u8]] = &[
+    b"+OK",
+    b"-ERR",
+    b"RETR 1",
+    b"LIST",
+    b"UIDL",
+    b"AUTH LOGIN",
+    b"STLS",
+    b"XTND XMIT",
+    b".",
+    b"..",
+    b" ",
+    b"\t",
+    b"\r",
+    b"\n",
+    b"\x1b[31m",
+    b"\x1b]0;t\x07",
+    b"\xc2\x9b",
+    b"<script>",
+    b"\"><img onerror=",
+    b"</style>",
+    b"]]>",
+    b"--",
+    b"&amp;",
+    b"\xe2\x80\xae",
+    b"\xef\xbf\xbe",
+    b"\xc0\xaf",
+    b"+ ",
+    b"QUIT",
+];
+
+const EVENTS: &[&str] = &[
+    "connected x",
+    "tls x",
+    "timeout x",
+    "closed by server",
+    "connection lost: x",
+    "injected 1",
+];
+
 /// A transcript that a program may have written: any octets of both sides in rows, with events, prose and holes.
 fn transcript() -> impl Strategy<Value = Vec<u8>> {
     use crate::pop3::tracker::LineEnd;
@@ -311,37 +352,7 @@ fn transcript() -> impl Strategy<Value = Vec<u8>> {
     let bit = prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..20),
         any::<char>().prop_map(|c| c.to_string().into_bytes()),
-        proptest::sample::select(vec![
-            &b"+OK"[..],
-            b"-ERR",
-            b"RETR 1",
-            b"LIST",
-            b"UIDL",
-            b"AUTH LOGIN",
-            b"STLS",
-            b"XTND XMIT",
-            b".",
-            b"..",
-            b" ",
-            b"\t",
-            b"\r",
-            b"\n",
-            b"\x1b[31m",
-            b"\x1b]0;t\x07",
-            b"\xc2\x9b",
-            b"<script>",
-            b"\"><img onerror=",
-            b"</style>",
-            b"]]>",
-            b"--",
-            b"&amp;",
-            b"\xe2\x80\xae",
-            b"\xef\xbf\xbe",
-            b"\xc0\xaf",
-            b"+ ",
-            b"QUIT",
-        ])
-        .prop_map(<[u8]>::to_vec),
+        proptest::sample::select(WORDS).prop_map(<[u8]>::to_vec),
     ];
     let hole = prop_oneof![
         Just(Hole::Text),
@@ -357,15 +368,7 @@ fn transcript() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(side, time, pieces, end)| Item::Row(Row::new(side, time, pieces, end)));
     let word = "[^\r\n]{0,20}";
     let event = prop_oneof![
-        proptest::sample::select(vec![
-            "connected x",
-            "tls x",
-            "timeout x",
-            "closed by server",
-            "connection lost: x",
-            "injected 1"
-        ])
-        .prop_map(str::to_owned),
+        proptest::sample::select(EVENTS).prop_map(str::to_owned),
         word.prop_map(|word| format!("x{word}")),
     ];
     let item = prop_oneof![

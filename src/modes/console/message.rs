@@ -90,10 +90,7 @@ impl Console {
         let path = path.as_path();
         // Before anything is fetched: on a real server that may mark the message as read.
         if let Err(error) = is_free(path) {
-            self.screen.note(
-                Paint::Warning,
-                &format!("{}: {}", path.display(), plain(&error)),
-            );
+            self.tell_unwritten(path, &error);
             self.screen.note(
                 Paint::Note,
                 "hint: name a file that does not exist yet, in a folder that can be written to",
@@ -108,18 +105,7 @@ impl Console {
                 fetched.read(|block| file.write_all(block).map(|()| true))
             }),
             Some(part) => {
-                let message = self.start_of(&fetched).unwrap_or_default();
-                let content = part
-                    .parse()
-                    .ok()
-                    .and_then(|part| mail::part(&message, part));
-                let Some(content) = content else {
-                    self.screen.note(
-                        Paint::Warning,
-                        &format!(
-                            "message {number} has no part {part}; `:view {number}` lists them"
-                        ),
-                    );
+                let Some(content) = self.part_of(&fetched, number, part) else {
                     return;
                 };
                 write_new(path, |file| file.write_all(&content))
@@ -130,11 +116,29 @@ impl Console {
                 Paint::Note,
                 &format!("{octets} octets in {}", path.display()),
             ),
-            Err(error) => self.screen.note(
-                Paint::Warning,
-                &format!("{}: {}", path.display(), plain(&error)),
-            ),
+            Err(error) => self.tell_unwritten(path, &error),
         }
+    }
+
+    fn tell_unwritten(&self, path: &Path, error: &io::Error) {
+        let text = format!("{}: {}", path.display(), plain(error));
+        self.screen.note(Paint::Warning, &text);
+    }
+
+    /// A part of a message, decoded. None when there is none, which was told.
+    fn part_of(&self, fetched: &Fetched, number: &str, part: &str) -> Option<Vec<u8>> {
+        let message = self.start_of(fetched).unwrap_or_default();
+        let content = part
+            .parse()
+            .ok()
+            .and_then(|part| mail::part(&message, part));
+        if content.is_none() {
+            self.screen.note(
+                Paint::Warning,
+                &format!("message {number} has no part {part}; `:view {number}` lists them"),
+            );
+        }
+        content
     }
 
     /// As much of a message as is decoded.

@@ -1,6 +1,8 @@
 //! Shows a conversation on the screen while it happens, and keeps the last long reply for the pager.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod reply;
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -17,100 +19,16 @@ use crate::base::style::Paint;
 use crate::modes::learn::Watched;
 use crate::modes::report;
 use crate::net::engine::{Ending, News, Standing, Watcher};
-use crate::net::tls::{TlsError, TlsFacts};
+use crate::net::tls::{TlsError, TlsFacts, UNANNOUNCED};
 use crate::pop3::tracker::{LineEnd, Role, Sent, Side, State, Status};
 use crate::transcript::Piece;
 use crate::transcript::event::Event;
 use crate::transcript::recorder::Seen;
 use crate::transcript::secret;
+pub use reply::{LastReply, Mode, SharedShown, Shown, shown, summary};
 
 /// Data lines wait so long for the rest of a reply: if all fits on the screen it is shown at once, else the pager opens.
 const PATIENCE: Duration = Duration::from_millis(150);
-
-/// What both threads know of the reply that is coming, or came last.
-#[derive(Debug, Default)]
-pub struct Shown {
-    /// What is done with its data.
-    pub mode: Mode,
-    /// Its octets: status line and data lines, as on the wire.
-    pub spool: Option<Arc<Spool>>,
-    /// The command that it answers.
-    pub title: String,
-    /// Its data lines.
-    pub lines: u64,
-    /// The octets of its data, stuffed.
-    pub octets: u64,
-    /// How long it took; None while it is coming.
-    pub took: Option<Duration>,
-    /// Show each line also as octets.
-    pub is_hex: bool,
-    /// Show how long each reply took.
-    pub is_timed: bool,
-    /// Say nothing of rules that are broken.
-    pub is_lenient: bool,
-    /// The client's last line held a secret.
-    pub was_secret: bool,
-    /// What is to be done with the data of the next reply.
-    pub next_mode: Mode,
-    /// Its terminator has come.
-    pub is_whole: bool,
-    /// The octets of its status line, line end included.
-    pub head: u64,
-    /// The last status line, for `:why`.
-    pub last: Option<LastReply>,
-    /// What was agreed when TLS began, for `:tls`.
-    pub tls: Option<Box<TlsFacts>>,
-    /// Why TLS failed on this connection, for `:tls` and `:why`.
-    pub tls_failure: Option<TlsError>,
-    /// `:why` was mentioned: once a session is enough.
-    pub is_why_known: bool,
-}
-
-/// A status line, and what it was said to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastReply {
-    /// The line as shown: secrets hidden, made safe.
-    pub line: String,
-    /// The verb of the command that it answers; none for the greeting, for what came unasked, and until that is clear.
-    pub verb: Option<String>,
-    /// The state in which it came.
-    pub state: Option<State>,
-}
-
-impl Shown {
-    /// Forgets the last reply; what was switched on stays on.
-    pub fn forget_reply(&mut self) {
-        *self = Self {
-            is_hex: self.is_hex,
-            is_timed: self.is_timed,
-            is_lenient: self.is_lenient,
-            is_why_known: self.is_why_known,
-            ..Self::default()
-        };
-    }
-}
-
-/// What is done with the data of the reply that is coming.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// It goes to the screen.
-    #[default]
-    Screen,
-    /// It does not fit: whoever reads the keyboard is to open the pager.
-    WantsPager,
-    /// The pager shows it.
-    Paged,
-    /// It is recorded and counted, not shown.
-    Muted,
-}
-
-/// State shared by the two threads.
-pub type SharedShown = Arc<Mutex<Shown>>;
-
-/// Locks it.
-pub fn shown(shared: &SharedShown) -> MutexGuard<'_, Shown> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Shows one connection.
 pub struct View {
@@ -251,6 +169,32 @@ impl View {
         }
     }
 
+    /// Keeps a line of the client for the guess of what comes next, and when it was sent.
+    fn note_sent(&mut self, role: Role, pieces: &[Piece], first: bool) {
+        if first {
+            let line = secret::flat(pieces);
+            know(&self.knowledge).guess.note_sent(&line, role);
+        }
+        let has_hole = pieces.iter().any(|piece| matches!(piece, Piece::Hole(_)));
+        shown(&self.shared).was_secret = has_hole;
+        self.since = Instant::now();
+    }
+
+    /// Keeps a status line as the start of its reply, and for the guess of what comes next.
+    fn note_status(&mut self, pieces: &[Piece], first: bool) {
+        let line = secret::flat(pieces);
+        know(&self.knowledge).guess.note_status(&line, first);
+        if !first {
+            return;
+        }
+        self.status.clear();
+        for piece in pieces {
+            if let Piece::Octets(octets) = piece {
+                self.status.extend_from_slice(octets);
+            }
+        }
+    }
+
     /// Keeps what the last status line answers.
     fn keep_verb(&self, sent: &Sent) {
         if let Some(last) = &mut shown(&self.shared).last {
@@ -322,6 +266,31 @@ impl View {
         } else if !can_page {
             self.show_held(false);
         }
+    }
+
+    /// Ends the data with its terminator.
+    fn end_data(&mut self, pieces: &[Piece], first: bool, end: LineEnd) {
+        let is_shown = {
+            let mut shared = shown(&self.shared);
+            if let Some(spool) = shared.spool.as_ref().filter(|_| shared.took.is_none()) {
+                spool.append(b".\r\n");
+            }
+            shared.took.get_or_insert(self.since.elapsed());
+            shared.is_whole = true;
+            shared.mode == Mode::Screen
+        };
+        if is_shown {
+            self.show_held(true);
+            self.line(Role::Terminator, pieces, first, end);
+        }
+    }
+
+    /// Shows octets that came between STLS and the handshake.
+    fn injected(&self, octets: &[u8]) {
+        let mut text = String::new();
+        escape::escape(octets, &mut text);
+        let text = format!("before the TLS handshake came: {text}");
+        self.screen.note(Paint::Warning, &text);
     }
 
     /// Shows data that was held; a line whose end has not come only when `is_all`.
@@ -401,26 +370,6 @@ impl View {
     }
 }
 
-/// What is said of a long reply: lines, octets, time.
-#[must_use]
-pub fn summary(shown: &Shown) -> String {
-    let Shown {
-        title,
-        lines,
-        octets,
-        ..
-    } = shown;
-    match shown.took {
-        Some(took) => format!(
-            "{title}: {lines} lines, {octets} octets, {} ms   :page shows it again",
-            took.as_millis()
-        ),
-        None => format!(
-            "{title}: {lines} lines, {octets} octets so far; the rest is recorded, not shown   :page shows it"
-        ),
-    }
-}
-
 /// How many rows of the screen the lines of a reply fill, with their octets under them if `is_hex`.
 fn rows_of(lines: &[u8], columns: usize, is_hex: bool) -> usize {
     let mut text = String::new();
@@ -455,13 +404,7 @@ impl Watcher for View {
                 first,
                 ..
             } => {
-                if first {
-                    let line = secret::flat(&pieces);
-                    know(&self.knowledge).guess.note_sent(&line, role);
-                }
-                let has_hole = pieces.iter().any(|piece| matches!(piece, Piece::Hole(_)));
-                shown(&self.shared).was_secret = has_hole;
-                self.since = Instant::now();
+                self.note_sent(role, &pieces, first);
             }
             Seen::Line {
                 role: Role::Terminator,
@@ -469,21 +412,7 @@ impl Watcher for View {
                 first,
                 end,
                 ..
-            } => {
-                let is_shown = {
-                    let mut shared = shown(&self.shared);
-                    if let Some(spool) = shared.spool.as_ref().filter(|_| shared.took.is_none()) {
-                        spool.append(b".\r\n");
-                    }
-                    shared.took.get_or_insert(self.since.elapsed());
-                    shared.is_whole = true;
-                    shared.mode == Mode::Screen
-                };
-                if is_shown {
-                    self.show_held(true);
-                    self.line(Role::Terminator, &pieces, first, end);
-                }
-            }
+            } => self.end_data(&pieces, first, end),
             Seen::Line {
                 role,
                 pieces,
@@ -492,16 +421,7 @@ impl Watcher for View {
                 ..
             } => {
                 if role == Role::Status {
-                    let line = secret::flat(&pieces);
-                    know(&self.knowledge).guess.note_status(&line, first);
-                }
-                if role == Role::Status && first {
-                    self.status.clear();
-                    for piece in &pieces {
-                        if let Piece::Octets(octets) = piece {
-                            self.status.extend_from_slice(octets);
-                        }
-                    }
+                    self.note_status(&pieces, first);
                 }
                 self.keep_status(role, &pieces, first);
                 self.line(role, &pieces, first, end);
@@ -514,14 +434,7 @@ impl Watcher for View {
                 octets,
             } => self.data(&octets),
             Seen::Data { .. } | Seen::CommandSent(_) | Seen::StateChanged(_) => {}
-            Seen::Injected { octets, .. } => {
-                let mut text = String::new();
-                escape::escape(&octets, &mut text);
-                self.screen.note(
-                    Paint::Warning,
-                    &format!("before the TLS handshake came: {text}"),
-                );
-            }
+            Seen::Injected { octets, .. } => self.injected(&octets),
             Seen::DataStarted(sent) => {
                 self.keep_verb(&sent);
                 self.start_data(&sent);

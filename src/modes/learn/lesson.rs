@@ -63,6 +63,30 @@ fn caret(row: usize, mark: Option<&(String, usize, usize)>) -> String {
     format!("\n{row:>4} | {line}\n     | {:before$}{mark}", "")
 }
 
+impl LessonError {
+    fn new(name: &str, row: usize, what: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            row,
+            what,
+            mark: None,
+        }
+    }
+
+    /// What is wrong in a row of `text`, with a mark at the place.
+    fn marked(name: &str, text: &str, row: usize, Wrong(at, width, what): Wrong) -> Self {
+        let line = text.lines().nth(row.saturating_sub(1)).unwrap_or_default();
+        let before = line.get(..at).map_or(0, |before| before.chars().count());
+        let wrong = line.get(at..).unwrap_or_default().chars().take(width);
+        let line: String = line.chars().take(SHOWN).collect();
+        let mark = (safe(&line), before.min(SHOWN), wrong.count().min(SHOWN));
+        Self {
+            mark: Some(mark),
+            ..Self::new(name, row, what)
+        }
+    }
+}
+
 /// The heads that a lesson may have, besides those of every transcript.
 const HEADS: &str = "lesson, goal, hint, ready, fault and tls";
 const HEAD_NAMES: [&str; 6] = ["lesson", "goal", "hint", "ready", "fault", "tls"];
@@ -76,25 +100,35 @@ impl Lesson {
     /// Errors: it is no transcript; a head is not known or its text wrong; title, task, goal or hint are missing; a line of the
     /// task is wider than [`WIDEST`].
     pub fn parse(name: &str, text: &str) -> Result<Self, LessonError> {
-        let error = |row, what: String| LessonError {
-            name: name.to_owned(),
-            row,
-            what,
-            mark: None,
-        };
-        let marked = |row: usize, Wrong(at, width, what): Wrong| {
-            let line = text.lines().nth(row.saturating_sub(1)).unwrap_or_default();
-            let before = line.get(..at).map_or(0, |before| before.chars().count());
-            let wrong = line.get(at..).unwrap_or_default().chars().take(width);
-            let line: String = line.chars().take(SHOWN).collect();
-            let mark = (safe(&line), before.min(SHOWN), wrong.count().min(SHOWN));
-            LessonError {
-                mark: Some(mark),
-                ..error(row, what)
+        let error = |row, what| LessonError::new(name, row, what);
+        let marked = |row, wrong| LessonError::marked(name, text, row, wrong);
+        let mut lesson = Self::blank(name, text);
+        // The rows of the goals.
+        let mut goals = Vec::new();
+        let mut has_rows = false;
+        let mut items = Reader::new(text.as_bytes());
+        while let Some(item) = items.next() {
+            let row = items.row();
+            let item = item.map_err(|wrong| error(wrong.row, wrong.to_string()))?;
+            has_rows |= matches!(item, Item::Row(_));
+            if matches!(&item, Item::Head { name, .. } if name == "goal") {
+                goals.push(row);
             }
-        };
-        let mut diagnoses = Vec::new();
-        let mut lesson = Self {
+            lesson
+                .item(&item, has_rows)
+                .map_err(|wrong| marked(row, wrong))?;
+        }
+        if let Some(what) = lesson.missing(has_rows) {
+            return Err(error(items.row(), format!("there is no {what}")));
+        }
+        for (goal, row) in lesson.goals.iter().zip(goals) {
+            lesson.fits(goal).map_err(|wrong| marked(row, wrong))?;
+        }
+        Ok(lesson)
+    }
+
+    fn blank(name: &str, text: &str) -> Self {
+        Self {
             name: name.to_owned(),
             key: name.to_owned(),
             title: String::new(),
@@ -105,66 +139,39 @@ impl Lesson {
             faults: Vec::new(),
             is_tls: false,
             text: text.to_owned(),
-        };
-        let mut items = Reader::new(text.as_bytes());
-        let mut has_rows = false;
-        while let Some(item) = items.next() {
-            let row = items.row();
-            match item.map_err(|wrong| error(wrong.row, wrong.to_string()))? {
-                Item::Head { name, text } => {
-                    lesson
-                        .head(&name, &text)
-                        .map_err(|wrong| marked(row, wrong))?;
-                    if name == "goal" {
-                        diagnoses.push(row);
-                    }
-                }
-                Item::Prose(line) if !has_rows && !line.starts_with('!') => {
-                    let line = line.strip_prefix(' ').unwrap_or(&line);
-                    let width = line.chars().count();
-                    if width > WIDEST {
-                        let what = format!("{width} characters of prose; {WIDEST} have room");
-                        return Err(marked(
-                            row,
-                            Wrong("# ".len() + octets(line, WIDEST), width, what),
-                        ));
-                    }
-                    lesson.prose.push(safe(line));
-                }
-                Item::Row(_) => has_rows = true,
-                Item::Unknown(line) => {
-                    let bare = line.trim().trim_end_matches(':');
-                    let what = if HEAD_NAMES.contains(&bare) {
-                        let text = if bare == "tls" { "yes" } else { "TEXT" };
-                        format!(
-                            "this {bare} is empty; write `{bare}: {text}`, or leave the row out"
-                        )
-                    } else {
-                        let line = safe(&line);
-                        format!("`{line}` is no head, prose, row or event; a head is `name: TEXT`")
-                    };
-                    return Err(marked(row, Wrong(0, line.len(), what)));
-                }
-                _ => {}
-            }
         }
-        let missing = [
-            (lesson.title.is_empty(), "a title: `lesson: TEXT`"),
-            (lesson.prose.is_empty(), "a task: lines that begin with `#`"),
-            (lesson.goals.is_empty(), "a goal: `goal: STEP -- TEXT`"),
-            (lesson.hints.is_empty(), "a hint: `hint: TEXT`"),
-            (!has_rows, "a solution: rows behind the task"),
+    }
+
+    /// Takes an item; prose after the first row belongs to the solution.
+    fn item(&mut self, item: &Item, has_rows: bool) -> Result<(), Wrong> {
+        match item {
+            Item::Head { name, text } => self.head(name, text),
+            Item::Prose(line) if !has_rows && !line.starts_with('!') => {
+                let line = line.strip_prefix(' ').unwrap_or(line);
+                let width = line.chars().count();
+                if width > WIDEST {
+                    let what = format!("{width} characters of prose; {WIDEST} have room");
+                    return Err(Wrong("# ".len() + octets(line, WIDEST), width, what));
+                }
+                self.prose.push(safe(line));
+                Ok(())
+            }
+            Item::Unknown(line) => Err(Wrong(0, line.len(), unknown(line))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a lesson has to have and this one has not.
+    fn missing(&self, has_rows: bool) -> Option<&'static str> {
+        let parts = [
+            (self.title.is_empty(), "title: `lesson: TEXT`"),
+            (self.prose.is_empty(), "task: lines that begin with `#`"),
+            (self.goals.is_empty(), "goal: `goal: STEP -- TEXT`"),
+            (self.hints.is_empty(), "hint: `hint: TEXT`"),
+            (!has_rows, "solution: rows behind the task"),
         ];
-        match missing.iter().find(|(is_missing, _)| *is_missing) {
-            Some((_, what)) => Err(error(items.row(), format!("there is no {}", &what[2..]))),
-            None => {
-                let goals = lesson.goals.iter().zip(diagnoses);
-                for (goal, row) in goals {
-                    lesson.fits(goal).map_err(|wrong| marked(row, wrong))?;
-                }
-                Ok(lesson)
-            }
-        }
+        let missing = parts.into_iter().find(|(is_missing, _)| *is_missing);
+        missing.map(|(_, what)| what)
     }
 
     /// Whether the server does what a goal wants to have named.
@@ -285,6 +292,17 @@ pub(super) type Solution = Vec<Vec<Item>>;
 /// Whether an event begins another solution, on a server of its own.
 pub(super) fn is_another_way(event: &str) -> bool {
     matches!(Event::parse(event), Event::AnotherWay(_))
+}
+
+/// Why a line is nothing that a transcript has.
+fn unknown(line: &str) -> String {
+    let bare = line.trim().trim_end_matches(':');
+    if HEAD_NAMES.contains(&bare) {
+        let text = if bare == "tls" { "yes" } else { "TEXT" };
+        return format!("this {bare} is empty; write `{bare}: {text}`, or leave the row out");
+    }
+    let line = safe(line);
+    format!("`{line}` is no head, prose, row or event; a head is `name: TEXT`")
 }
 
 /// How many octets the first characters of a line have.

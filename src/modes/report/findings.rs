@@ -238,79 +238,92 @@ pub fn json(out: &mut dyn Write, judged: &[Judged], no_login: Option<&str>) -> i
 ///
 /// Errors: `out` can't be written.
 pub fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
-    let mut xml = quick_xml::Writer::new_with_indent(&mut *out, b' ', 2);
+    let mut xml: Xml<'_> = quick_xml::Writer::new_with_indent(&mut *out, b' ', 2);
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-    let failed = |one: &Judged| {
-        let failures = one.findings.iter().filter(|one| one.level.is_failure());
-        failures.count()
-    };
     let total: usize = judged.iter().map(|one| one.findings.len().max(1)).sum();
-    let failures: usize = judged.iter().map(failed).sum();
+    let failures: usize = judged.iter().map(failures).sum();
     let mut suites = BytesStart::new("testsuites");
     suites.push_attribute(("name", "poptalk"));
     suites.push_attribute(("tests", total.to_string().as_str()));
     suites.push_attribute(("failures", failures.to_string().as_str()));
     xml.write_event(Event::Start(suites))?;
     for one in judged {
-        let name = shown(&one.name());
-        let is_skipped = one.verdict() == Verdict::Skipped;
-        let mut suite = BytesStart::new("testsuite");
-        suite.push_attribute(("name", name.as_str()));
-        let count = one.findings.len().max(1);
-        suite.push_attribute(("tests", count.to_string().as_str()));
-        suite.push_attribute(("failures", failed(one).to_string().as_str()));
-        suite.push_attribute(("errors", "0"));
-        suite.push_attribute(("skipped", if is_skipped { "1" } else { "0" }));
-        xml.write_event(Event::Start(suite))?;
-        if is_skipped {
-            let why = shown(one.skipped.as_deref().unwrap_or_default());
-            let mut skipped = BytesStart::new("skipped");
-            skipped.push_attribute(("message", why.as_str()));
-            xml.write_event(Event::Start(case(&name, "not played")))?;
-            xml.write_event(Event::Empty(skipped))?;
-            xml.write_event(Event::End(BytesEnd::new("testcase")))?;
-        } else if one.findings.is_empty() {
-            let title = match one.repeats.as_slice() {
-                [] => "nothing found".to_owned(),
-                ids => format!("nothing new: {}", ids.join(", ")),
-            };
-            xml.write_event(Event::Empty(case(&name, &title)))?;
-        }
-        for finding in &one.findings {
-            let title = format!("{} row {}", finding.id, rows(finding));
-            let test = case(&name, &title);
-            if !finding.level.is_failure() {
-                xml.write_event(Event::Empty(test))?;
-                continue;
-            }
-            xml.write_event(Event::Start(test))?;
-            let message = shown(&finding.message);
-            let mut failure = BytesStart::new("failure");
-            failure.push_attribute(("type", finding.level.name()));
-            failure.push_attribute(("message", message.as_str()));
-            xml.write_event(Event::Start(failure))?;
-            let hint = finding.hint.iter().map(|hint| format!("hint: {hint}"));
-            let source =
-                (!finding.source.is_empty()).then(|| format!("source: {}", finding.source));
-            let others = finding.other_probes();
-            let others = (!others.is_empty()).then(|| format!("also in: {}", others.join(", ")));
-            let files = finding
-                .more
-                .iter()
-                .filter_map(|sight| sight.file.as_deref());
-            let files = files.map(|file| format!("seen in {file}"));
-            let more: Vec<String> = hint.chain(source).chain(others).chain(files).collect();
-            let more = shown(&more.join("; "));
-            if !more.is_empty() {
-                xml.write_event(Event::Text(BytesText::new(&more)))?;
-            }
-            xml.write_event(Event::End(BytesEnd::new("failure")))?;
-            xml.write_event(Event::End(BytesEnd::new("testcase")))?;
-        }
-        xml.write_event(Event::End(BytesEnd::new("testsuite")))?;
+        suite(&mut xml, one)?;
     }
     xml.write_event(Event::End(BytesEnd::new("testsuites")))?;
     writeln!(out)
+}
+
+type Xml<'a> = quick_xml::Writer<&'a mut dyn Write>;
+
+fn failures(one: &Judged) -> usize {
+    let failures = one.findings.iter().filter(|one| one.level.is_failure());
+    failures.count()
+}
+
+fn suite(xml: &mut Xml<'_>, one: &Judged) -> io::Result<()> {
+    let name = shown(&one.name());
+    let is_skipped = one.verdict() == Verdict::Skipped;
+    let mut suite = BytesStart::new("testsuite");
+    suite.push_attribute(("name", name.as_str()));
+    let count = one.findings.len().max(1);
+    suite.push_attribute(("tests", count.to_string().as_str()));
+    suite.push_attribute(("failures", failures(one).to_string().as_str()));
+    suite.push_attribute(("errors", "0"));
+    suite.push_attribute(("skipped", if is_skipped { "1" } else { "0" }));
+    xml.write_event(Event::Start(suite))?;
+    if is_skipped {
+        let why = shown(one.skipped.as_deref().unwrap_or_default());
+        let mut skipped = BytesStart::new("skipped");
+        skipped.push_attribute(("message", why.as_str()));
+        xml.write_event(Event::Start(case(&name, "not played")))?;
+        xml.write_event(Event::Empty(skipped))?;
+        xml.write_event(Event::End(BytesEnd::new("testcase")))?;
+    } else if one.findings.is_empty() {
+        let title = match one.repeats.as_slice() {
+            [] => "nothing found".to_owned(),
+            ids => format!("nothing new: {}", ids.join(", ")),
+        };
+        xml.write_event(Event::Empty(case(&name, &title)))?;
+    }
+    for finding in &one.findings {
+        test(xml, &name, finding)?;
+    }
+    xml.write_event(Event::End(BytesEnd::new("testsuite")))
+}
+
+/// A finding as a case of a suite; what is only worth knowing passes.
+fn test(xml: &mut Xml<'_>, suite: &str, finding: &Finding) -> io::Result<()> {
+    let title = format!("{} row {}", finding.id, rows(finding));
+    let test = case(suite, &title);
+    if !finding.level.is_failure() {
+        return xml.write_event(Event::Empty(test));
+    }
+    xml.write_event(Event::Start(test))?;
+    let message = shown(&finding.message);
+    let mut failure = BytesStart::new("failure");
+    failure.push_attribute(("type", finding.level.name()));
+    failure.push_attribute(("message", message.as_str()));
+    xml.write_event(Event::Start(failure))?;
+    let more = shown(&details(finding));
+    if !more.is_empty() {
+        xml.write_event(Event::Text(BytesText::new(&more)))?;
+    }
+    xml.write_event(Event::End(BytesEnd::new("failure")))?;
+    xml.write_event(Event::End(BytesEnd::new("testcase")))
+}
+
+/// The hint of a finding, its source, and where else it was found.
+fn details(finding: &Finding) -> String {
+    let hint = finding.hint.iter().map(|hint| format!("hint: {hint}"));
+    let source = (!finding.source.is_empty()).then(|| format!("source: {}", finding.source));
+    let others = finding.other_probes();
+    let others = (!others.is_empty()).then(|| format!("also in: {}", others.join(", ")));
+    let files = finding.more.iter();
+    let files = files.filter_map(|sight| sight.file.as_deref());
+    let files = files.map(|file| format!("seen in {file}"));
+    let details: Vec<String> = hint.chain(source).chain(others).chain(files).collect();
+    details.join("; ")
 }
 
 /// Everything judged as a page of HTML.

@@ -127,32 +127,7 @@ impl Talk {
                 (State::MethodSent, Step::Send(octets))
             }
             (State::MethodSent, _) => (State::Method, Step::Read(2)),
-            (State::Method, [VERSION, NO_LOGIN]) => self.ask(),
-            (State::Method, [VERSION, USER_AND_PASSWORD]) => {
-                let octets = self.credentials().ok_or_else(|| {
-                    ProxyError::new(
-                        "the proxy wants a user and a password",
-                        format!(
-                            "write USER@ before its host, and put the password into {VARIABLE}"
-                        ),
-                    )
-                })?;
-                (State::VerdictSent, Step::Send(octets))
-            }
-            (State::Method, [VERSION, NO_METHOD]) if self.login.is_none() => {
-                return Err(ProxyError::new(
-                    "the proxy lets nobody in without a login",
-                    format!("write USER@ before its host, and put the password into {VARIABLE}"),
-                ));
-            }
-            (State::Method, [VERSION, method]) => {
-                return Err(ProxyError::new(
-                    format!(
-                        "the proxy wants a way to log in that poptalk does not have (method {method})"
-                    ),
-                    "poptalk knows no login, and user and password (RFC 1929)",
-                ));
-            }
+            (State::Method, [VERSION, method]) => self.chosen(*method)?,
             (State::Method, other) => return Err(stranger(other, Kind::Socks5)),
             (State::VerdictSent, _) => (State::Verdict, Step::Read(2)),
             // RFC 1929 §2: any status but 0 is a refusal. Some proxies put 5 for the version.
@@ -164,17 +139,7 @@ impl Talk {
                 ));
             }
             (State::HeadSent, _) => (State::Head, Step::Read(4)),
-            (State::Head, [VERSION, 0, _, kind]) => match kind {
-                1 => (State::Rest, Step::Read(4 + 2)),
-                3 => (State::Length, Step::Read(1)),
-                4 => (State::Rest, Step::Read(16 + 2)),
-                kind => {
-                    return Err(ProxyError::new(
-                        format!("the proxy's reply has an unknown kind of address ({kind})"),
-                        "check the host and the port of the proxy",
-                    ));
-                }
-            },
+            (State::Head, [VERSION, 0, _, kind]) => after_head(*kind)?,
             (State::Head, [VERSION, code, ..]) => return Err(refusal(*code)),
             // One octet: a proxy that repeats what it was told must not have a password shown.
             (State::Head, other) => {
@@ -186,6 +151,31 @@ impl Talk {
         };
         self.state = state;
         Ok(step)
+    }
+
+    /// Goes on by the method that the proxy chose (RFC 1928 §3).
+    fn chosen(&self, method: u8) -> Result<(State, Step), ProxyError> {
+        let login = || format!("write USER@ before its host, and put the password into {VARIABLE}");
+        match method {
+            NO_LOGIN => Ok(self.ask()),
+            USER_AND_PASSWORD => match self.credentials() {
+                Some(octets) => Ok((State::VerdictSent, Step::Send(octets))),
+                None => Err(ProxyError::new(
+                    "the proxy wants a user and a password",
+                    login(),
+                )),
+            },
+            NO_METHOD if self.login.is_none() => Err(ProxyError::new(
+                "the proxy lets nobody in without a login",
+                login(),
+            )),
+            method => Err(ProxyError::new(
+                format!(
+                    "the proxy wants a way to log in that poptalk does not have (method {method})"
+                ),
+                "poptalk knows no login, and user and password (RFC 1929)",
+            )),
+        }
     }
 
     fn ask(&self) -> (State, Step) {
@@ -203,6 +193,19 @@ impl Talk {
         octets.push(u8::try_from(login.password.len()).ok()?);
         octets.extend_from_slice(&login.password);
         Some(octets)
+    }
+}
+
+/// What is to be read after the head of a reply, by its kind of address (RFC 1928 §5); the port has two octets.
+fn after_head(kind: u8) -> Result<(State, Step), ProxyError> {
+    match kind {
+        1 => Ok((State::Rest, Step::Read(4 + 2))),
+        3 => Ok((State::Length, Step::Read(1))),
+        4 => Ok((State::Rest, Step::Read(16 + 2))),
+        kind => Err(ProxyError::new(
+            format!("the proxy's reply has an unknown kind of address ({kind})"),
+            "check the host and the port of the proxy",
+        )),
     }
 }
 

@@ -9,6 +9,10 @@ use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::Event;
 use crate::transcript::{Hole, Piece};
 
+/// The fields of a line where the log does not say them.
+const FIELDS: &[u8] =
+    b"dateTime,sessionId,seqNumber,sIp,cIp,user,duration,rqsize,rpsize,command,parameters,context";
+
 const IMPORTED: &str = "Exchange's POP3 log; greetings, the data of replies, and texts of replies that went well are not in it";
 
 /// The most sessions of one log that are kept apart.
@@ -61,10 +65,7 @@ fn reply(context: &str) -> Option<String> {
 }
 
 pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
-    let mut names: Vec<String> = "dateTime,sessionId,seqNumber,sIp,cIp,user,duration,rqsize,rpsize,command,parameters,context"
-        .split(',')
-        .map(str::to_owned)
-        .collect();
+    let mut names = fields(FIELDS);
     let mut talks: Vec<Talk> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     for (number, line) in numbered(source.octets) {
@@ -94,22 +95,7 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
             }
             None => {
                 known.insert(session.to_owned(), talks.len());
-                let server = value("sIp").unwrap_or_default().to_owned();
-                let zero = time.and_then(|time| stamp::started(time.us));
-                let mut head = vec![("server", server.clone())];
-                head.extend(zero.iter().map(|(started, _)| ("started", started.clone())));
-                let mut talk = Talk::new(options, &head, IMPORTED);
-                if let Some((_, zero)) = zero {
-                    talk.started(zero);
-                }
-                if let Some((host, port)) = server.rsplit_once(':') {
-                    let place = host_port(host.trim_matches(['[', ']']), port);
-                    talk.event(&Event::connected(place));
-                    if port == "995" {
-                        talk.event(&Event::TlsUnknown);
-                    }
-                }
-                talks.push(talk);
+                talks.push(start(options, value("sIp").unwrap_or_default(), time));
                 talks.len() - 1
             }
         };
@@ -130,6 +116,11 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
             ),
         }
     }
+    finished(source, talks)
+}
+
+/// The transcripts of the sessions in a log.
+fn finished(source: &Source<'_>, talks: Vec<Talk>) -> Result<Vec<Made>, Problem> {
     let made: Vec<Made> = talks
         .into_iter()
         .filter(|talk| !talk.is_empty())
@@ -145,6 +136,25 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
         ));
     }
     Ok(made)
+}
+
+/// The start of a session with `server`, an address with its port.
+fn start(options: &Options, server: &str, time: Option<stamp::Time>) -> Talk {
+    let zero = time.and_then(|time| stamp::started(time.us));
+    let mut head = vec![("server", server.to_owned())];
+    head.extend(zero.iter().map(|(started, _)| ("started", started.clone())));
+    let mut talk = Talk::new(options, &head, IMPORTED);
+    if let Some((_, zero)) = zero {
+        talk.started(zero);
+    }
+    if let Some((host, port)) = server.rsplit_once(':') {
+        let place = host_port(host.trim_matches(['[', ']']), port);
+        talk.event(&Event::connected(place));
+        if port == "995" {
+            talk.event(&Event::TlsUnknown);
+        }
+    }
+    talk
 }
 
 /// A command with its reply.

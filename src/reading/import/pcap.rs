@@ -103,78 +103,97 @@ fn why_nothing(
     others: &OtherPorts,
     notes: &Notes,
 ) -> (String, Cow<'static, str>) {
-    const NO_KEYS: &str =
-        "a capture does not have the keys: record such a session by `poptalk proxy`";
     let own: Vec<u16> = [PORT].iter().chain(&options.ports).copied().collect();
     let own = ports(&own);
+    if let Some(elsewhere) = why_elsewhere(&own, others) {
+        return elsewhere;
+    }
+    let (what, hint) = if let Some(encrypted) = why_encrypted(&own, tls_ports, others) {
+        encrypted
+    } else if is_there {
+        (
+            format!("connections to {own}, but none of their octets"),
+            "record while a session runs",
+        )
+    } else if let Some(unread) = why_unread(&own, others, notes) {
+        unread
+    } else {
+        let named = others.named(|_| true);
+        let is_more = others.all.len() > named.len();
+        let more = if is_more { " and others" } else { "" };
+        (
+            format!("no POP3 on {own}, only {}{more}", ports(&named)),
+            "name other ports by --port PORT",
+        )
+    };
+    (what, hint.into())
+}
+
+/// The session is on a port that was not asked for.
+fn why_elsewhere(own: &str, others: &OtherPorts) -> Option<(String, Cow<'static, str>)> {
     let like_pop3 = others.named(|port| port.is_like_pop3);
-    if !like_pop3.is_empty() {
-        let what = format!(
-            "no POP3 on {own}, but something like it on {}",
-            ports(&like_pop3)
-        );
-        let arguments: Vec<String> = like_pop3
-            .iter()
-            .map(|port| format!("--port {port}"))
-            .collect();
-        return (what, format!("import it by {}", arguments.join(" ")).into());
+    if like_pop3.is_empty() {
+        return None;
     }
+    let there = ports(&like_pop3);
+    let arguments = like_pop3.iter().map(|port| format!("--port {port}"));
+    let arguments: Vec<String> = arguments.collect();
+    Some((
+        format!("no POP3 on {own}, but something like it on {there}"),
+        format!("import it by {}", arguments.join(" ")).into(),
+    ))
+}
+
+/// The session is inside TLS.
+fn why_encrypted(
+    own: &str,
+    tls_ports: &[u16],
+    others: &OtherPorts,
+) -> Option<(String, &'static str)> {
+    const NO_KEYS: &str =
+        "a capture does not have the keys: record such a session by `poptalk proxy`";
     if !tls_ports.is_empty() {
-        let what = format!(
-            "no unencrypted POP3: {} is there, and is TLS",
-            ports(tls_ports)
-        );
-        return (what, NO_KEYS.into());
+        let there = ports(tls_ports);
+        let what = format!("no unencrypted POP3: {there} is there, and is TLS");
+        return Some((what, NO_KEYS));
     }
-    if let Some(port) = others.all.get(&TLS_PORT) {
-        let is = if port.is_tls { "is TLS" } else { "is for TLS" };
-        let what = format!("no POP3 on {own}: port {TLS_PORT} is there, and {is}");
-        return (what, NO_KEYS.into());
-    }
-    if is_there {
-        let what = format!("connections to {own}, but none of their octets");
-        return (what, "record while a session runs".into());
-    }
+    let port = others.all.get(&TLS_PORT)?;
+    let is = if port.is_tls { "is TLS" } else { "is for TLS" };
+    let what = format!("no POP3 on {own}: port {TLS_PORT} is there, and {is}");
+    Some((what, NO_KEYS))
+}
+
+/// No whole header of TCP could be read.
+fn why_unread(own: &str, others: &OtherPorts, notes: &Notes) -> Option<(String, &'static str)> {
     if others.all.is_empty() && !notes.unread_links.is_empty() {
-        let links: Vec<String> = notes
-            .unread_links
-            .iter()
-            .take(PORTS_NAMED)
-            .map(|link| link::name(*link))
-            .collect();
-        let what = format!(
-            "packets of link type {}, which is not read",
-            links.join(", ")
-        );
-        let hint = "read are Ethernet, Linux cooked, PPP, loopback, 802.11 and IP: record with tcpdump -i any";
-        return (what, hint.into());
+        let links = notes.unread_links.iter().take(PORTS_NAMED);
+        let links: Vec<String> = links.map(|link| link::name(*link)).collect();
+        let links = links.join(", ");
+        return Some((
+            format!("packets of link type {links}, which is not read"),
+            "read are Ethernet, Linux cooked, PPP, loopback, 802.11 and IP: record with tcpdump -i any",
+        ));
     }
     if others.all.is_empty() && !notes.headless.is_empty() {
-        let what = format!("no POP3 on {own}, but IP fragments whose first one is missing");
-        return (
-            what,
-            "record without a filter of ports: only the first fragment has them".into(),
-        );
+        return Some((
+            format!("no POP3 on {own}, but IP fragments whose first one is missing"),
+            "record without a filter of ports: only the first fragment has them",
+        ));
     }
-    let named = others.named(|_| true);
-    if named.is_empty() && notes.has_cut_tcp {
-        let what =
-            format!("no POP3 on {own} can be seen: the packets are cut inside the header of TCP");
-        return (what, "record whole packets: tcpdump -s 0".into());
+    if !others.named(|_| true).is_empty() {
+        return None;
     }
-    if named.is_empty() {
-        return (
-            format!("no POP3 on {own}: no TCP at all"),
-            "record while a session runs".into(),
-        );
-    }
-    let more = if others.all.len() > named.len() {
-        " and others"
+    Some(if notes.has_cut_tcp {
+        (
+            format!("no POP3 on {own} can be seen: the packets are cut inside the header of TCP"),
+            "record whole packets: tcpdump -s 0",
+        )
     } else {
-        ""
-    };
-    let what = format!("no POP3 on {own}, only {}{more}", ports(&named));
-    (what, "name other ports by --port PORT".into())
+        (
+            format!("no POP3 on {own}: no TCP at all"),
+            "record while a session runs",
+        )
+    })
 }
 
 /// Ports in words.

@@ -182,37 +182,12 @@ struct Stream<'a> {
 
 impl<'a> Stream<'a> {
     fn of(side: Side, placed: &[Placed<'a>], isn: [Option<u32>; 2]) -> Self {
-        let own = || {
-            placed
-                .iter()
-                .filter(move |place| place.segment.side == side)
-        };
-        let acks = || {
-            let others = placed
-                .iter()
-                .filter(move |place| place.segment.side != side && !place.segment.is_rst);
-            others.filter_map(|place| place.ack)
-        };
+        let own = || sent_by(side, placed);
         let fin = own()
             .filter(|place| place.segment.is_fin)
             .map(Placed::end)
             .max();
-        let sent = || own().filter(|place| !place.payload().is_empty());
-        let first = sent().map(|place| place.offset).min();
-        let is_seen = |side| isn.get(index(side)).is_some_and(Option::is_some);
-        let start = match first.or(fin) {
-            _ if is_seen(side) => 0,
-            // All of the connection is in the capture: what is acknowledged first is the SYN.
-            Some(first) if is_seen(other(side)) => acks().min().unwrap_or(first).min(first),
-            // A probe repeats an octet from before the capture.
-            Some(first) => {
-                let is_probe = |place: &Placed<'_>| place.offset == first && place.may_be_probe();
-                let is_sent = |place: &Placed<'_>| place.offset == first && !place.may_be_probe();
-                let skips = sent().any(is_probe) && !sent().any(is_sent);
-                first + i64::from(skips)
-            }
-            None => acks().min().unwrap_or(0),
-        };
+        let start = start(side, placed, fin, isn);
         let mut stream = Self {
             side,
             parts: Vec::new(),
@@ -230,11 +205,11 @@ impl<'a> Stream<'a> {
         let sent_end = own().filter(is_sent).map(Placed::end).max();
         let sent_end = sent_end.unwrap_or(start);
         stream.lay(own(), start, sent_end.max(start));
-        let end = stream.parts.last().map_or(start, |part| part.to);
+        let end = stream.end();
         // What is acknowledged, and what has gone by when no octets are sent: either may count a FIN.
         let gone = own().filter(|place| !place.segment.is_rst);
         let gone = gone.map(|place| place.offset);
-        let acked = acks().chain(gone).max().unwrap_or(end);
+        let acked = acks_of(side, placed).chain(gone).max().unwrap_or(end);
         if fin.is_none() && acked > end {
             stream.parts.push(Part {
                 from: end,
@@ -246,8 +221,8 @@ impl<'a> Stream<'a> {
                 }),
             });
         }
-        let end = stream.parts.last().map_or(start, |part| part.to);
         if fin.is_some() {
+            let end = stream.end();
             stream.parts.push(Part {
                 from: end,
                 to: end + 1,
@@ -256,6 +231,11 @@ impl<'a> Stream<'a> {
         }
         stream.parts.reverse();
         stream
+    }
+
+    /// The offset up to which parts are laid.
+    fn end(&self) -> i64 {
+        self.parts.last().map_or(self.next, |part| part.to)
     }
 
     /// Lays the octets one after another from `start` to `end`, gaps between them.
@@ -356,6 +336,42 @@ impl<'a> Stream<'a> {
             }),
             what => what,
         })
+    }
+}
+
+/// The segments of one side.
+fn sent_by<'p, 'a: 'p>(
+    side: Side,
+    placed: &'p [Placed<'a>],
+) -> impl Iterator<Item = &'p Placed<'a>> + Clone {
+    let own = move |place: &&Placed<'_>| place.segment.side == side;
+    placed.iter().filter(own)
+}
+
+/// What the other side acknowledges of a side's octets.
+fn acks_of(side: Side, placed: &[Placed<'_>]) -> impl Iterator<Item = i64> {
+    let others = sent_by(other(side), placed).filter(|place| !place.segment.is_rst);
+    others.filter_map(|place| place.ack)
+}
+
+/// The offset of a side's first octet. `fin` is that of its FIN, where there is one.
+fn start(side: Side, placed: &[Placed<'_>], fin: Option<i64>, isn: [Option<u32>; 2]) -> i64 {
+    let sent = || sent_by(side, placed).filter(|place| !place.payload().is_empty());
+    let first = sent().map(|place| place.offset).min();
+    let acked = acks_of(side, placed).min();
+    let is_seen = |side| isn.get(index(side)).is_some_and(Option::is_some);
+    match first.or(fin) {
+        _ if is_seen(side) => 0,
+        // All of the connection is in the capture: what is acknowledged first is the SYN.
+        Some(first) if is_seen(other(side)) => acked.unwrap_or(first).min(first),
+        // A probe repeats an octet from before the capture.
+        Some(first) => {
+            let is_probe = |place: &Placed<'_>| place.offset == first && place.may_be_probe();
+            let is_sent = |place: &Placed<'_>| place.offset == first && !place.may_be_probe();
+            let skips = sent().any(is_probe) && !sent().any(is_sent);
+            first + i64::from(skips)
+        }
+        None => acked.unwrap_or(0),
     }
 }
 

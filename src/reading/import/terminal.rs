@@ -261,6 +261,14 @@ impl Ahead<'_> {
     }
 }
 
+/// Where a line comes from.
+enum Origin {
+    Side(Side),
+    Program,
+    /// A key of the TLS session that the program shows among the server's lines.
+    Key,
+}
+
 struct Session<'a> {
     talk: Talk,
     program: &'a Program,
@@ -285,49 +293,19 @@ impl Session<'_> {
         if self.is_over {
             return;
         }
-        // Seen: OpenSSL 3.0.22, -starttls pop3: as many octets as the reply to STLS had, NULs after a shorter greeting.
-        let is_padded = self.program.glues && self.said == 1;
-        let nuls = line.iter().take_while(|octet| is_padded && **octet == 0);
-        let line = line.get(nuls.count()..).unwrap_or_default();
-        let is_status = Status::of_line(line) != Status::Malformed;
-        if let Some(until) = self.until {
-            let is_said = line.starts_with(b"+OK") || line.starts_with(b"-ERR");
-            if is_said || line.starts_with(until.as_bytes()) {
-                self.until = None;
-            }
-            if !is_said {
-                return;
-            }
-        }
-        if (line == b"---" && ahead.next.starts_with(TICKET)) || line.starts_with(TICKET) {
-            self.until = Some("read R BLOCK");
+        let line = self.without_padding(line);
+        if self.is_in_report(line, ahead) {
             return;
         }
-        let is_own = (self.program.is_own)(line);
         if self.form == Form::Copy && is_snip(line) {
             return self.snip(ahead);
         }
-        let is_first = self.said == 0;
-        let is_typed = is_first && !is_status && Command::of_line(line).is_some();
-        let side = match self.form {
-            Form::Pipe if crs == 0 && is_own => return self.own(line),
-            // Only the client says such a line; taken for the server's, it would show the secret.
-            Form::Pipe if crs == 0 && is_login(line) => Side::Client,
-            Form::Pipe => Side::Server,
-            Form::Terminal(least) if crs > least => Side::Server,
-            Form::Terminal(least) if is_own || crs < least => return self.own(line),
-            // The greeting may come while the terminal is still set up.
-            Form::Terminal(_) if is_first && is_status => Side::Server,
-            Form::Terminal(_) => Side::Client,
-            Form::Copy if is_own && !self.talk.is_in_data() => return self.own(line),
-            Form::Copy if self.program.glues && is_key(line) => {
-                return self.talk.hole(Side::Server);
-            }
-            Form::Copy if is_typed => Side::Client,
-            Form::Copy if self.is_stray_challenge(line) => Side::Server,
-            Form::Copy => self.side(line, is_status, ahead),
+        let side = match self.origin(line, crs, ahead) {
+            Origin::Side(side) => side,
+            Origin::Program => return self.own(line),
+            Origin::Key => return self.talk.hole(Side::Server),
         };
-        if is_typed && side == Side::Client && self.form != Form::Pipe {
+        if side == Side::Client && self.form != Form::Pipe && self.is_cut_before(line) {
             self.talk
                 .prose("the recording begins in the middle of a session");
             self.talk.hole(Side::Server);
@@ -337,29 +315,93 @@ impl Session<'_> {
             Form::Pipe if crs == 0 => LineEnd::Lf,
             _ => LineEnd::Crlf,
         };
-        if side == Side::Client {
-            if (self.program.took)(line, ahead.next) {
-                let what = if self.talk.expects_response() || is_login(line) {
-                    "a secret".to_owned()
-                } else {
-                    text(line)
-                };
-                let name = self.program.name.rsplit(' ').next().unwrap_or_default();
-                let own = format!("{name} took this line for itself and did not send it:");
-                return self.talk.prose(&format!("{own} {what}"));
-            }
-            if std::mem::take(&mut self.owes_response)
-                && !self.is_keeping
-                && Command::of_line(line).is_none()
-            {
-                let hole = Piece::Hole(Hole::Named("response".to_owned()));
-                return self.talk.row(side, vec![hole], end);
-            }
-            if self.form != Form::Pipe && self.is_foreign(line, ahead) {
-                return self.foreign(line);
-            }
-            return self.talk.line(side, line, end);
+        match side {
+            Side::Client => self.client_line(line, end, ahead),
+            Side::Server => self.server_line(line, crs, end, ahead),
         }
+    }
+
+    /// A line without the octets that s_client shows after a short greeting.
+    fn without_padding<'l>(&self, line: &'l [u8]) -> &'l [u8] {
+        // Seen: OpenSSL 3.0.22, -starttls pop3: as many octets as the reply to STLS had, NULs after a shorter greeting.
+        let is_padded = self.program.glues && self.said == 1;
+        let nuls = line.iter().take_while(|octet| is_padded && **octet == 0);
+        line.get(nuls.count()..).unwrap_or_default()
+    }
+
+    /// Whether a line is of a report of the program's. A report that breaks off is over at a status line.
+    fn is_in_report(&mut self, line: &[u8], ahead: Ahead<'_>) -> bool {
+        if let Some(until) = self.until {
+            let is_said = line.starts_with(b"+OK") || line.starts_with(b"-ERR");
+            if is_said || line.starts_with(until.as_bytes()) {
+                self.until = None;
+            }
+            if !is_said {
+                return true;
+            }
+        }
+        let begins = (line == b"---" && ahead.next.starts_with(TICKET)) || line.starts_with(TICKET);
+        if begins {
+            self.until = Some("read R BLOCK");
+        }
+        begins
+    }
+
+    /// Where a line comes from, as the form of the file shows it.
+    fn origin(&self, line: &[u8], crs: usize, ahead: Ahead<'_>) -> Origin {
+        let is_own = (self.program.is_own)(line);
+        let is_status = Status::of_line(line) != Status::Malformed;
+        Origin::Side(match self.form {
+            Form::Pipe if crs == 0 && is_own => return Origin::Program,
+            // Only the client says such a line; taken for the server's, it would show the secret.
+            Form::Pipe if crs == 0 && is_login(line) => Side::Client,
+            Form::Pipe => Side::Server,
+            Form::Terminal(least) if crs > least => Side::Server,
+            Form::Terminal(least) if is_own || crs < least => return Origin::Program,
+            // The greeting may come while the terminal is still set up.
+            Form::Terminal(_) if self.said == 0 && is_status => Side::Server,
+            Form::Terminal(_) => Side::Client,
+            Form::Copy if is_own && !self.talk.is_in_data() => return Origin::Program,
+            Form::Copy if self.program.glues && is_key(line) => return Origin::Key,
+            Form::Copy if self.is_cut_before(line) => Side::Client,
+            Form::Copy if self.is_stray_challenge(line) => Side::Server,
+            Form::Copy => self.side(line, is_status, ahead),
+        })
+    }
+
+    /// Whether a line comes first that was typed: what was before it is not in the file.
+    fn is_cut_before(&self, line: &[u8]) -> bool {
+        let is_status = Status::of_line(line) != Status::Malformed;
+        self.said == 0 && !is_status && Command::of_line(line).is_some()
+    }
+
+    fn client_line(&mut self, line: &[u8], end: LineEnd, ahead: Ahead<'_>) {
+        if (self.program.took)(line, ahead.next) {
+            let what = if self.talk.expects_response() || is_login(line) {
+                "a secret".to_owned()
+            } else {
+                text(line)
+            };
+            let name = self.program.name.rsplit(' ').next().unwrap_or_default();
+            let own = format!("{name} took this line for itself and did not send it:");
+            return self.talk.prose(&format!("{own} {what}"));
+        }
+        if std::mem::take(&mut self.owes_response)
+            && !self.is_keeping
+            && Command::of_line(line).is_none()
+        {
+            let hole = Piece::Hole(Hole::Named("response".to_owned()));
+            return self.talk.row(Side::Client, vec![hole], end);
+        }
+        if self.form != Form::Pipe && self.is_foreign(line, ahead) {
+            return self.foreign(line);
+        }
+        self.talk.line(Side::Client, line, end);
+    }
+
+    fn server_line(&mut self, line: &[u8], crs: usize, end: LineEnd, ahead: Ahead<'_>) {
+        // The line itself is counted.
+        let is_first = self.said == 1;
         if is_first && let Some(inner) = self.glued(line, crs, ahead) {
             let (greeting, rest) = line.split_at(inner);
             self.talk.prose(
@@ -370,6 +412,7 @@ impl Session<'_> {
             return self.line(rest, crs, ahead);
         }
         self.owes_response = self.is_stray_challenge(line);
+        let is_status = Status::of_line(line) != Status::Malformed;
         let is_reply = is_status || self.is_challenge(line) || self.owes_response;
         if is_reply && !is_first && self.talk.awaited().is_none() && !self.talk.is_in_data() {
             // What was typed is not in the file.
@@ -381,9 +424,11 @@ impl Session<'_> {
             // Data, or a login that was typed while data was awaited: it can be either.
             let open = line.get(..found.from).unwrap_or_default().to_vec();
             let hole = Piece::Hole(Hole::Named(found.hole.to_owned()));
-            return self.talk.row(side, vec![Piece::Octets(open), hole], end);
+            return self
+                .talk
+                .row(Side::Server, vec![Piece::Octets(open), hole], end);
         }
-        self.talk.line(side, line, end);
+        self.talk.line(Side::Server, line, end);
     }
 
     /// The side of a line, by the order of the lines.

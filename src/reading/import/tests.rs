@@ -108,76 +108,45 @@ mod writer {
         packets.extend(segments.iter().map(|(side, at, octets, ack)| {
             packet(link, is_v6, *side, *at, octets, *ack, (false, false))
         }));
-        packets.push(packet(
-            link,
-            is_v6,
-            Side::Server,
-            ends[1],
-            b"",
-            ends[0],
-            (false, true),
-        ));
-        packets.push(packet(
-            link,
-            is_v6,
-            Side::Client,
-            ends[0],
-            b"",
-            ends[1],
-            (false, true),
-        ));
-        let mut file = Vec::new();
-        let put = |words: &[u32]| {
-            words
-                .iter()
-                .flat_map(|word| word.to_le_bytes())
-                .collect::<Vec<u8>>()
-        };
-        if is_ng {
-            file.extend(put(&[
-                0x0a0d_0d0a,
-                28,
-                0x1a2b_3c4d,
-                1,
-                u32::MAX,
-                u32::MAX,
-                28,
-            ]));
-            file.extend(put(&[1, 20, u32::from(link_type(link)), 0, 20]));
-        } else {
-            file.extend(put(&[
-                0xa1b2_c3d4,
-                0x0004_0002,
-                0,
-                0,
-                65535,
-                u32::from(link_type(link)),
-            ]));
+        for (side, own, others) in [
+            (Side::Server, ends[1], ends[0]),
+            (Side::Client, ends[0], ends[1]),
+        ] {
+            packets.push(packet(link, is_v6, side, own, b"", others, (false, true)));
         }
+        let mut file = header(link, is_ng);
         for (number, packet) in (0..).zip(&packets) {
-            let length = packet.len() as u32;
-            if is_ng {
-                let us = 1_795_451_677_000_000_u64 + number * 1000;
-                let padding = packet.len().next_multiple_of(4) - packet.len();
-                let total = 32 + length + padding as u32;
-                file.extend(put(&[
-                    6,
-                    total,
-                    0,
-                    (us >> 32) as u32,
-                    us as u32,
-                    length,
-                    length,
-                ]));
-                file.extend_from_slice(packet);
-                file.extend(vec![0; padding]);
-                file.extend(put(&[total]));
-            } else {
-                file.extend(put(&[1_795_451_677, number as u32 * 1000, length, length]));
-                file.extend_from_slice(packet);
-            }
+            file.extend(frame(number, packet, is_ng));
         }
         file
+    }
+
+    fn put(words: &[u32]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    /// What a capture begins with; in pcapng form a section and an interface.
+    fn header(link: Link, is_ng: bool) -> Vec<u8> {
+        let link = u32::from(link_type(link));
+        if !is_ng {
+            return put(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65535, link]);
+        }
+        let section = [0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, u32::MAX, u32::MAX, 28];
+        [put(&section), put(&[1, 20, link, 0, 20])].concat()
+    }
+
+    /// A packet as a capture holds it, so many milliseconds after the first.
+    fn frame(ms: u64, packet: &[u8], is_ng: bool) -> Vec<u8> {
+        let length = packet.len() as u32;
+        if !is_ng {
+            let head = put(&[1_795_451_677, ms as u32 * 1000, length, length]);
+            return [&head, packet].concat();
+        }
+        let us = 1_795_451_677_000_000_u64 + ms * 1000;
+        let padding = packet.len().next_multiple_of(4) - packet.len();
+        let total = 32 + length + padding as u32;
+        let head = put(&[6, total, 0, (us >> 32) as u32, us as u32, length, length]);
+        [&head, packet, &vec![0; padding], &put(&[total])].concat()
     }
 }
 

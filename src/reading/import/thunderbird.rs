@@ -102,15 +102,11 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
             talk.at(us);
         }
         match said {
-            Said::Line(Side::Client, said) => {
-                started_tls(talk);
-                *is_name_sent = said
-                    .get(..5)
-                    .is_some_and(|verb| verb.eq_ignore_ascii_case(b"USER "));
-                talk.line(Side::Client, said, LineEnd::Crlf);
-            }
             Said::Line(side, said) => {
                 started_tls(talk);
+                if side == Side::Client {
+                    *is_name_sent = is_user(said);
+                }
                 talk.line(side, said, LineEnd::Crlf);
             }
             Said::Suppressed => suppressed(talk, std::mem::take(is_name_sent)),
@@ -147,6 +143,11 @@ fn start(us: Option<u64>, options: &Options) -> Talk {
 
 fn is_greeting(said: &Said<'_>) -> bool {
     matches!(said, Said::Line(Side::Server, line) if text(line).starts_with("+OK"))
+}
+
+fn is_user(line: &[u8]) -> bool {
+    let verb = line.get(.."USER ".len());
+    verb.is_some_and(|verb| verb.eq_ignore_ascii_case(b"USER "))
 }
 
 fn started_tls(talk: &mut Talk) {

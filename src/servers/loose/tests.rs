@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use super::*;
-use crate::reading::dialogue::{Part, Parts};
+use crate::reading::dialogue::{Exchange, Part, Parts};
 use crate::transcript::Piece;
 
 struct Memory(&'static [u8]);
@@ -65,24 +65,60 @@ fn a_step_goes_on_however_much_waits_to_be_sent() {
     assert!(out.ends_with(b"+OK\r\n+OK done\r\n"));
 }
 
+/// Says a line, and returns what is said to it.
+fn ask(peer: &mut Loose, line: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    peer.push(line);
+    loop {
+        match peer.next(&mut out) {
+            Wish::Again => {}
+            Wish::StartTls => peer.tls_started(Secured::default()),
+            _ => return out,
+        }
+    }
+}
+
+/// Octets with an `x` for each hole.
+fn plain(pieces: &[Piece]) -> Vec<u8> {
+    let octets = pieces.iter().map(|piece| match piece {
+        Piece::Octets(octets) => octets.as_slice(),
+        Piece::Hole(_) => b"x",
+    });
+    octets.collect::<Vec<_>>().concat()
+}
+
+fn first_line(octets: &[u8]) -> &[u8] {
+    octets.split(|octet| *octet == b'\n').next().unwrap()
+}
+
+/// Asks a command, with what its login goes on with; the status line, where it is not that of the recording.
+fn difference(peer: &mut Loose, exchange: &Exchange, command: &[u8]) -> Option<String> {
+    let mut said = ask(peer, &[command, b"\r\n"].concat());
+    let sasl = exchange.sasl.iter();
+    for line in sasl.filter(|line| line.side == Side::Client) {
+        assert!(said.starts_with(b"+"), "{}", said.escape_ascii());
+        said = ask(peer, &[&plain(&line.pieces), &b"\r\n"[..]].concat());
+    }
+    let first = first_line(&said);
+    let first = first.strip_suffix(b"\r").unwrap_or(first);
+    let status = exchange.status_line.as_ref()?;
+    let octets = status.pieces.iter();
+    let octets = octets.filter(|piece| matches!(piece, Piece::Octets(_)));
+    let want = plain(&octets.cloned().collect::<Vec<_>>());
+    let want = first_line(&want);
+    let is_other = first != want && !status.is_any_rows();
+    is_other.then(|| {
+        let (name, first, want) = (exchange.name(), first.escape_ascii(), want.escape_ascii());
+        format!("{name}: {first}, not {want}")
+    })
+}
+
 /// Asks every command of a file in its order; the replies with their status line, where they are not those of the recording.
 fn differences(file: &'static [u8]) -> Vec<String> {
     let index = Index::of(Parts::new(file)).unwrap();
     let mut peer = Loose::new(Arc::new(index), Arc::new(Memory(file)), true, false);
     let mut wrong = Vec::new();
     let (mut is_connected, mut is_tls) = (false, false);
-    // The rows of each exchange, in the order in which they are asked.
-    let ask = |peer: &mut Loose, line: &[u8]| {
-        let mut out = Vec::new();
-        peer.push(line);
-        loop {
-            match peer.next(&mut out) {
-                Wish::Again => {}
-                Wish::StartTls => peer.tls_started(Secured::default()),
-                _ => return out,
-            }
-        }
-    };
     for part in Parts::new(file) {
         let Part::Exchange(exchange) = part.unwrap() else {
             continue;
@@ -90,55 +126,17 @@ fn differences(file: &'static [u8]) -> Vec<String> {
         if !std::mem::replace(&mut is_connected, true) {
             ask(&mut peer, b"");
         }
-        let Some(status) = exchange
-            .status_line
-            .as_ref()
-            .filter(|_| !exchange.is_greeting)
-        else {
+        if exchange.status_line.is_none() || exchange.is_greeting {
             continue;
-        };
-        let plain = |pieces: &[Piece]| {
-            let mut octets = Vec::new();
-            for piece in pieces {
-                match piece {
-                    Piece::Octets(piece) => octets.extend_from_slice(piece),
-                    Piece::Hole(_) => octets.extend_from_slice(b"x"),
-                }
-            }
-            octets
-        };
-        let is_client = |line: &&crate::reading::dialogue::Line| line.side == Side::Client;
+        }
         // The reply to a message of the client has no command.
         let command = exchange.command.as_ref();
-        let line = command.map_or_else(|| b".".to_vec(), |command| plain(&command.pieces));
+        let command = command.map_or_else(|| b".".to_vec(), |command| plain(&command.pieces));
         // A second handshake can't be played.
-        if line.eq_ignore_ascii_case(b"STLS") && std::mem::replace(&mut is_tls, true) {
+        if command.eq_ignore_ascii_case(b"STLS") && std::mem::replace(&mut is_tls, true) {
             continue;
         }
-        let mut said = ask(&mut peer, &[line, b"\r\n".to_vec()].concat());
-        for line in exchange.sasl.iter().filter(is_client) {
-            let challenge = said.split_off(0);
-            assert!(challenge.starts_with(b"+"), "{}", challenge.escape_ascii());
-            said = ask(&mut peer, &[plain(&line.pieces), b"\r\n".to_vec()].concat());
-        }
-        let first = said.split(|octet| *octet == b'\n').next().unwrap();
-        let first = first.strip_suffix(b"\r").unwrap_or(first);
-        let want: Vec<Piece> = status
-            .pieces
-            .iter()
-            .filter(|piece| matches!(piece, Piece::Octets(_)))
-            .cloned()
-            .collect();
-        let want = plain(&want);
-        let want = want.split(|octet| *octet == b'\n').next().unwrap();
-        if first != want && !status.is_any_rows() {
-            let name = exchange.name();
-            wrong.push(format!(
-                "{name}: {}, not {}",
-                first.escape_ascii(),
-                want.escape_ascii()
-            ));
-        }
+        wrong.extend(difference(&mut peer, &exchange, &command));
         if peer.summary().ending.is_some() {
             return wrong;
         }
