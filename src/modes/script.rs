@@ -394,7 +394,11 @@ impl Script<'_> {
         let host = &self.connection.target().host;
         let line = plan::pass_line(self.plan, host, &user, None).map_err(|error| {
             let hint = error.hint();
-            usage(number, &error.to_string(), hint.as_deref().unwrap_or("see --help"))
+            usage(
+                number,
+                &error.to_string(),
+                hint.as_deref().unwrap_or("see --help"),
+            )
         })?;
         self.send_now(&line)
     }

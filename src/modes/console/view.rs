@@ -19,7 +19,6 @@ use crate::base::style::Paint;
 use crate::modes::learn::Watched;
 use crate::modes::report;
 use crate::net::engine::{Ending, News, Standing, Watcher};
-use crate::net::tls::{TlsError, TlsFacts, UNANNOUNCED};
 use crate::pop3::tracker::{LineEnd, Role, Sent, Side, State, Status};
 use crate::transcript::Piece;
 use crate::transcript::event::Event;

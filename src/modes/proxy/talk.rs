@@ -13,7 +13,6 @@ use super::tape::Tape;
 use super::{CLIENT, Outcome, SERVER, Shared};
 use crate::base::figures;
 use crate::base::io_error::plain;
-use crate::base::plural::counted;
 use crate::base::service::Service;
 use crate::pop3::tracker::{Awaited, Side, State};
 use crate::transcript::event::Event;
