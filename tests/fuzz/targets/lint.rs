@@ -13,6 +13,7 @@ use poptalk::recorder::{Recorder, Seen};
 use poptalk::secret::Hider;
 use poptalk::text::Reader;
 use poptalk::tracker::{LineEnd, Side};
+use poptalk::transcript::event::Event;
 use poptalk::transcript::{Item, Piece, Row};
 use poptalk_fuzz::{Knife, Memory, items, print, turns};
 
