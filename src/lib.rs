@@ -12,7 +12,7 @@
 //!   net          sockets: dial, dns, engine, listener, tls, upstream_proxy; targets, passwords, netrc
 //!   servers      values that answer: model, fault, script and loose (played back), mailbox; player, which sends
 //!   analysis     a transcript in, an opinion or a picture out: finding, lint, diff, goal, explain, show, help
-//!   reading      rows to steps to exchanges: dialogue, follow, server_leg; redact, import
+//!   reading      rows to steps to exchanges: steps, dialogue, server_leg; redact, import
 //!   transcript   what happened: the model of a file, text, event, secret, elide, recorder, file
 //!   pop3         the protocol as values: command, tracker, session, sasl, stuffing
 //!   base         what has no POP3 in it: escape, percent, figures, errors, exit codes, style, files, what poptalk says

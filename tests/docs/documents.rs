@@ -12,8 +12,6 @@ use poptalk::servers::fault;
 use crate::support::Home;
 use crate::support::terminal::Terminal;
 
-mod events;
-
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }

@@ -3,6 +3,7 @@
 pub(crate) mod documents; // README.md and GUIDE.md
 #[cfg(target_os = "linux")]
 pub(crate) mod errors; // what wrong command lines and files are answered
+pub(crate) mod events; // the events of a transcript
 pub(crate) mod help; // what each command says about itself
 pub(crate) mod layers; // rooms, circles, sizes
 pub(crate) mod schemas; // what programs read

@@ -13,6 +13,7 @@ use poptalk::transcript::recorder::{Recorder, Seen};
 use poptalk::transcript::secret::Hider;
 use poptalk::transcript::text::Reader;
 use poptalk::pop3::tracker::{LineEnd, Side};
+use poptalk::transcript::event::Event;
 use poptalk::transcript::{Item, Piece, Row};
 use poptalk_fuzz::{Knife, Memory, items, print, turns};
 
