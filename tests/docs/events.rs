@@ -132,7 +132,7 @@ fn named(readme: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_tables_of_events_are_those_of_the_code() {
-    let readme = super::read("transcripts/README.md");
+    let readme = super::documents::read("transcripts/README.md");
     let (_, section) = readme.split_once("\n## Events\n").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();
     let mut events = of_a_session();
