@@ -5,7 +5,7 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::diff::{Level, Options, Recording, Summary, Told, compare};
+use poptalk::analysis::diff::{Level, Options, Recording, Summary, Told, compare};
 use poptalk_fuzz::{halves, items, print};
 
 fuzz_target!(|octets: &[u8]| {

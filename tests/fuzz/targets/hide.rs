@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::recorder::Recorder;
-use poptalk::secret::{Hider, VALUE_MIN};
-use poptalk::text;
-use poptalk::tracker::{LineEnd, Side};
+use poptalk::transcript::recorder::Recorder;
+use poptalk::transcript::secret::{Hider, VALUE_MIN};
+use poptalk::transcript::text;
+use poptalk::pop3::tracker::{LineEnd, Side};
 use poptalk::transcript::{Hole, Item, Piece, Row, Transcript};
 use poptalk_fuzz::{Knife, Memory};
 

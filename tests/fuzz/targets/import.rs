@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::import::{Format, Options, Source, import};
-use poptalk::text;
+use poptalk::reading::import::{Format, Options, Source, import};
+use poptalk::transcript::text;
 use poptalk_fuzz::{halves, is_unsafe};
 
 fuzz_target!(|octets: &[u8]| {

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::io::BufReader;
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::dialogue::{Parts, Place};
-use poptalk::finding::Finding;
-use poptalk::lint::{self, Lint};
-use poptalk::recorder::{Recorder, Seen};
-use poptalk::secret::Hider;
-use poptalk::text::Reader;
-use poptalk::tracker::{LineEnd, Side};
+use poptalk::reading::dialogue::{Parts, Place};
+use poptalk::analysis::finding::Finding;
+use poptalk::analysis::lint::{self, Lint};
+use poptalk::transcript::recorder::{Recorder, Seen};
+use poptalk::transcript::secret::Hider;
+use poptalk::transcript::text::Reader;
+use poptalk::pop3::tracker::{LineEnd, Side};
 use poptalk::transcript::{Item, Piece, Row};
 use poptalk_fuzz::{Knife, Memory, items, print, turns};
 
@@ -80,6 +80,7 @@ impl Judge {
             } => (side, pieces, end),
             Seen::Data { side, octets } => (side, vec![Piece::Octets(octets)], LineEnd::None),
             Seen::Injected { octets, .. } => (Side::Server, vec![Piece::Octets(octets)], LineEnd::None),
+            Seen::Malformed(malformed) => return self.feed(&Item::Event(malformed.event().into())),
             _ => return,
         };
         self.feed(&Item::Row(Row::new(side, 0, pieces, end)));

@@ -5,14 +5,14 @@
 use std::io;
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::dialogue::{Told, Walker};
-use poptalk::lint::{self, Lint};
-use poptalk::mail;
-use poptalk::show::html::{Page, Survey};
-use poptalk::show::messages::{Messages, Shelf, State};
-use poptalk::show::screen::{Options, Screen};
-use poptalk::show::{Terminal, svg::Drawing};
-use poptalk::text::Reader;
+use poptalk::reading::dialogue::{Told, Walker};
+use poptalk::analysis::lint::{self, Lint};
+use poptalk::analysis::mail;
+use poptalk::analysis::show::html::{Page, Survey};
+use poptalk::analysis::show::messages::{Messages, Shelf, State};
+use poptalk::analysis::show::screen::{Options, Screen};
+use poptalk::analysis::show::{Terminal, svg::Drawing};
+use poptalk::transcript::text::Reader;
 use poptalk_fuzz::{is_unsafe, items, print};
 
 fuzz_target!(|octets: &[u8]| {

@@ -6,8 +6,8 @@
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::server::{Account, Maildrop, Message, Model, Peer, Secured, Tls, Wish, messages};
-use poptalk::tracker::{Role, Side, Status, Step, Tracker};
+use poptalk::servers::{Account, Maildrop, Message, Model, Peer, Secured, Tls, Wish, messages};
+use poptalk::pop3::tracker::{Role, Side, Status, Step, Tracker};
 use poptalk_fuzz::{Knife, items, turns};
 
 static MESSAGES: LazyLock<Vec<Message>> = LazyLock::new(|| {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::console::spool::{Found, Needle, Spool, Start, Way};
+use poptalk::modes::console::spool::{Found, Needle, Spool, Start, Way};
 use poptalk_fuzz::Knife;
 
 fuzz_target!(|octets: &[u8]| {

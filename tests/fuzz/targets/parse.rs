@@ -5,7 +5,7 @@
 use std::io::BufReader;
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::text::{Reader, parse, print, print_row};
+use poptalk::transcript::text::{Reader, parse, print, print_row};
 use poptalk_fuzz::is_unsafe;
 
 fuzz_target!(|octets: &[u8]| {

@@ -6,12 +6,12 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::dialogue::{Parts, Place};
-use poptalk::server::loose::{Index, Items, Loose, Tape};
-use poptalk::server::script::{Pace, Script};
-use poptalk::server::{Peer, Secured, Wish};
-use poptalk::text::Reader;
-use poptalk::tracker::Side;
+use poptalk::reading::dialogue::{Parts, Place};
+use poptalk::servers::loose::{Index, Items, Loose, Tape};
+use poptalk::servers::script::{Pace, Script};
+use poptalk::servers::{Peer, Secured, Wish};
+use poptalk::transcript::text::Reader;
+use poptalk::pop3::tracker::Side;
 use poptalk_fuzz::{Knife, halves, items, print, turns};
 
 fuzz_target!(|octets: &[u8]| {

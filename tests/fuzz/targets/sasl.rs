@@ -5,8 +5,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
-use poptalk::sasl::server::{Known, Verdict, Verifier};
-use poptalk::sasl::{self, Credentials, Exchange, MECHANISMS, Mechanism};
+use poptalk::pop3::sasl::server::{Known, Verdict, Verifier};
+use poptalk::pop3::sasl::{self, Credentials, Exchange, MECHANISMS, Mechanism};
 use poptalk_fuzz::is_unsafe;
 
 fuzz_target!(|octets: &[u8]| {

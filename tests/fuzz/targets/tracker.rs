@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::tracker::{LineEnd, Side, Step, Tracker};
+use poptalk::pop3::tracker::{LineEnd, Side, Step, Tracker};
 use poptalk::transcript::Item;
 use poptalk_fuzz::{Knife, items, turns};
 

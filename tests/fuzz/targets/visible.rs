@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::explain::{Context, explain};
-use poptalk::visible::{escape, escape_within, fit};
+use poptalk::analysis::explain::{Context, explain};
+use poptalk::base::escape::{escape, escape_within, fit};
 use poptalk_fuzz::{Knife, is_unsafe};
 
 fuzz_target!(|octets: &[u8]| {
