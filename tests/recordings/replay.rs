@@ -153,7 +153,7 @@ fn what_a_transcript_serves_replays_clean_against_it() {
 
 #[test]
 fn what_was_imported_is_shown_and_replays_clean_against_itself() {
-    let mut paths = transcripts("../tests/import");
+    let mut paths = transcripts("../tests/recordings/import");
     // Without a greeting or a login no client gets on; a connection that failed has no rows.
     paths.retain(|path| {
         let text = std::fs::read_to_string(path).unwrap();

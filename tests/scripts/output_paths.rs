@@ -12,9 +12,9 @@ const RECORDING: &str = "transcripts/real/courier-session.pop3";
 /// Command lines, and the files that they make in the home; `*` stands for a date.
 #[rustfmt::skip]
 const CASES: &[(&str, &[&str])] = &[
-    ("import auto {root}/tests/import/curl-7.88.1-v.txt -o {home}/new/er/", &["new/er/curl-7.88.1-v.pop3"]),
-    ("import auto {root}/tests/import/curl-7.88.1-v.txt -o {home}/new/er/it.pop3", &["new/er/it.pop3"]),
-    ("import auto {root}/tests/import/pcap-tcpdump-4.99.3-ethernet.pcap --port 21100 -o {home}/new/er/",
+    ("import auto {root}/tests/recordings/import/curl-7.88.1-v.txt -o {home}/new/er/", &["new/er/curl-7.88.1-v.pop3"]),
+    ("import auto {root}/tests/recordings/import/curl-7.88.1-v.txt -o {home}/new/er/it.pop3", &["new/er/it.pop3"]),
+    ("import auto {root}/tests/recordings/import/pcap-tcpdump-4.99.3-ethernet.pcap --port 21100 -o {home}/new/er/",
         &["new/er/pcap-tcpdump-4.99.3-ethernet-1.pop3", "new/er/pcap-tcpdump-4.99.3-ethernet-2.pop3"]),
     ("redact {file} -o {home}/new/er/", &["new/er/courier-session.pop3"]),
     ("redact {file} -o {home}/new/er/it.pop3", &["new/er/it.pop3"]),
