@@ -46,7 +46,7 @@ mod tests {
             ("rert", 1),
             ("ret", 1),
             ("rretr", 1),
-            ("top", 3),
+            ("rte", 2),
         ] {
             assert_eq!(typing_errors(typed.as_bytes(), b"retr"), errors, "{typed}");
         }
