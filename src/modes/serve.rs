@@ -2,7 +2,6 @@
 
 mod connection;
 mod tape;
-mod wire;
 
 use std::fmt;
 use std::io::{BufReader, Seek, SeekFrom};

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::dial::dial_through;
-use super::timed;
+use super::wire;
 use crate::base::error::Explain;
 use crate::base::exit::Exit;
 use crate::base::io_error::plain;
@@ -232,11 +232,11 @@ fn on_stream(socket: &mut TcpStream, name: &str, due: Instant) -> Result<Answer,
     let (id, query) = query(name)?;
     let length = u16::try_from(query.len()).unwrap_or(u16::MAX);
     let octets = [&length.to_be_bytes(), query.as_slice()].concat();
-    timed::write(socket, &octets, due).map_err(words)?;
+    wire::write(socket, &octets, due).map_err(words)?;
     let mut length = [0; 2];
-    timed::read(socket, &mut length, due).map_err(words)?;
+    wire::read(socket, &mut length, due).map_err(words)?;
     let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
-    timed::read(socket, &mut answer, due).map_err(words)?;
+    wire::read(socket, &mut answer, due).map_err(words)?;
     srv::read(&answer, id, name).map_err(|error| error.to_string())
 }
 

@@ -13,9 +13,9 @@ pub mod server_certificate;
 pub mod shell;
 pub mod srv;
 pub mod target;
-mod timed;
 pub mod tls;
 pub mod upstream_proxy;
+pub(crate) mod wire;
 pub mod wrong_service;
 
 use std::io::{self, Read, Write};

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::timed;
+use super::wire;
 use crate::base::io_error::plain;
 use crate::net::target::Target;
 use crate::net::upstream_proxy::{Proxy, ProxyError, Step, Talk};
@@ -26,11 +26,11 @@ pub(super) fn pass(
             Step::Open => break,
             Step::Send(octets) => {
                 got.clear();
-                timed::write(socket, &octets, due).map_err(|error| broken(&error, wait))?;
+                wire::write(socket, &octets, due).map_err(|error| broken(&error, wait))?;
             }
             Step::Read(count) => {
                 got.resize(count, 0);
-                timed::read(socket, &mut got, due).map_err(|error| broken(&error, wait))?;
+                wire::read(socket, &mut got, due).map_err(|error| broken(&error, wait))?;
             }
         }
     }

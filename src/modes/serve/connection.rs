@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::base::io_error::plain;
 use crate::base::regular::{self, Links};
 use crate::net::acceptor::Inside;
+use crate::net::wire;
 use crate::pop3::tracker::Side;
 use crate::servers::fault::Faulty;
 use crate::servers::loose::Loose;
@@ -18,9 +19,11 @@ use crate::servers::{Model, Peer, Secured, Summary, Tls, Wish};
 use crate::transcript::text;
 
 use super::tape::Tape;
-use super::wire::{self, Wire};
 use super::{Outcome, ServeEvent, Shared, TapeFile, timestamp};
 use crate::transcript::event::{Event, Party};
+
+/// The socket, which the listener knows too.
+type Wire = wire::Wire<Arc<TcpStream>>;
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(60);

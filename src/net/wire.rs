@@ -1,34 +1,41 @@
-//! A socket with a deadline: no read and no write goes on behind it, however slowly the octets come.
+//! A socket with a deadline: no read and no write goes on after it, so a peer that sends one octet a minute gains no time by it.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
 /// The socket of a connection.
 #[derive(Debug)]
-pub(super) struct Wire {
-    socket: Arc<TcpStream>,
+pub(crate) struct Wire<S> {
+    socket: S,
     /// None: no deadline.
     deadline: Option<Instant>,
 }
 
-impl Wire {
-    pub(super) fn new(socket: Arc<TcpStream>) -> Self {
+impl<S: Deref<Target = TcpStream>> Wire<S> {
+    pub(crate) fn new(socket: S) -> Self {
         Self {
             socket,
             deadline: None,
         }
     }
 
+    fn until(socket: S, due: Instant) -> Self {
+        Self {
+            socket,
+            deadline: Some(due),
+        }
+    }
+
     /// Sets the deadline to some time from now; one that the clock can't tell is none.
-    pub(super) fn allow(&mut self, time: Duration) {
+    pub(crate) fn allow(&mut self, time: Duration) {
         self.deadline = Instant::now().checked_add(time);
     }
 
     /// Says that nothing more will be sent, and reads until the client has closed as well, at most for `time` and `most` octets.
     /// Closing with octets unread would be a reset, which can take the last reply away from the client.
-    pub(super) fn linger(&mut self, time: Duration, most: usize) {
+    pub(crate) fn linger(&mut self, time: Duration, most: usize) {
         if self.socket.shutdown(Shutdown::Write).is_err() {
             return;
         }
@@ -56,11 +63,11 @@ impl Wire {
 }
 
 /// Whether an error means that the deadline has passed. Systems have two names for it.
-pub(super) fn is_late(error: &io::Error) -> bool {
+pub(crate) fn is_late(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-impl Read for Wire {
+impl<S: Deref<Target = TcpStream>> Read for Wire<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             self.socket.set_read_timeout(self.left()?)?;
@@ -72,7 +79,7 @@ impl Read for Wire {
     }
 }
 
-impl Write for Wire {
+impl<S: Deref<Target = TcpStream>> Write for Wire<S> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         loop {
             self.socket.set_write_timeout(self.left()?)?;
@@ -85,5 +92,53 @@ impl Write for Wire {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Fills the whole buffer.
+///
+/// Errors: `UnexpectedEof` when the peer closes before, `TimedOut` at the moment `due`, and what the system says.
+pub(super) fn read(socket: &TcpStream, buffer: &mut [u8], due: Instant) -> io::Result<()> {
+    Wire::until(socket, due).read_exact(buffer).map_err(timed)
+}
+
+/// Sends all octets.
+///
+/// Errors: `TimedOut` at the moment `due`, and what the system says.
+pub(super) fn write(socket: &TcpStream, octets: &[u8], due: Instant) -> io::Result<()> {
+    Wire::until(socket, due).write_all(octets).map_err(timed)
+}
+
+/// A wait that ran out has one name, whatever the system calls it.
+fn timed(error: io::Error) -> io::Error {
+    if is_late(&error) {
+        ErrorKind::TimedOut.into()
+    } else {
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn octets_that_drip_in_gain_no_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let own = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        peer.write_all(b"xy").unwrap();
+        let (mut one, later) = ([0], Instant::now() + Duration::from_secs(60));
+        read(&own, &mut one, later).unwrap();
+        assert_eq!(&one, b"x");
+        // One is there, and the moment is over.
+        let error = read(&own, &mut one, Instant::now()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        drop(peer);
+        let error = read(&own, &mut [0; 2], later).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
     }
 }
