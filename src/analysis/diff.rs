@@ -18,10 +18,10 @@ use std::time::Instant;
 use crate::analysis::finding::Finding;
 use crate::reading::dialogue::{EventKind, Part, Parts};
 use crate::transcript::text::ParseError;
-use align::{Run, Window, align};
+use align::{AlignedRun, Window, align};
 use element::Element;
 pub use mark::{Mark, Span};
-use pair::Judge;
+use pair::Comparer;
 pub use recording::Recording;
 pub use uidl::NUMBERS_MAX;
 use uidl::Numbers;
@@ -67,7 +67,7 @@ pub struct Options {
 
 /// What a comparison tells, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum Compared {
     /// An exchange is alike in both.
     Alike,
     /// Something is not.
@@ -93,7 +93,7 @@ pub struct Change {
 
 /// What came out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct DiffSummary {
     /// Exchanges that are alike.
     pub alike: u64,
     /// Exchanges that differ, or that only one recording has.
@@ -119,18 +119,18 @@ pub fn compare<R: Read + Seek>(
     old: &mut Recording<R>,
     new: &mut Recording<R>,
     options: &Options,
-    tell: &mut dyn FnMut(Told),
-) -> Result<Summary, Unreadable> {
+    tell: &mut dyn FnMut(Compared),
+) -> Result<DiffSummary, Unreadable> {
     let numbers = if options.map_uidl {
         Numbers::read(&mut old.again, &mut new.again)?
     } else {
         None
     };
-    let mut summary = Summary {
+    let mut summary = DiffSummary {
         mapped: numbers.as_ref().map(Numbers::len),
-        ..Summary::default()
+        ..DiffSummary::default()
     };
-    let mut judge = Judge {
+    let mut judge = Comparer {
         options,
         numbers: numbers.as_ref(),
         old: &mut old.again,
@@ -149,17 +149,17 @@ pub fn compare<R: Read + Seek>(
         options.deadline,
         &mut |run| {
             match run {
-                Run::Both(old, new) => match judge.pair(&old.part, &new.part)? {
+                AlignedRun::Both(old, new) => match judge.pair(&old.part, &new.part)? {
                     None => {
                         summary.alike += 1;
-                        tell(Told::Alike);
+                        tell(Compared::Alike);
                     }
                     Some(change) => {
                         summary.different += 1;
-                        tell(Told::Differs(change));
+                        tell(Compared::Differs(change));
                     }
                 },
-                Run::Gap(olds, news) => {
+                AlignedRun::Gap(olds, news) => {
                     let is_any = |part: &Element| matches!(part.part, Part::AnyRows(_));
                     let has_any = olds.iter().chain(&news).any(is_any);
                     let alone = olds.iter().map(|one| (one, false));
@@ -171,7 +171,7 @@ pub fn compare<R: Read + Seek>(
                             continue;
                         }
                         summary.different += 1;
-                        tell(Told::Differs(judge.alone(&one.part, is_new)));
+                        tell(Compared::Differs(judge.alone(&one.part, is_new)));
                     }
                 }
             }

@@ -27,7 +27,7 @@ const WIDEST: usize = 80;
 
 /// What is known of the place of a reply in its session. Everything may be unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Context {
+pub struct ExplainContext {
     /// The verb of the command that was answered.
     pub verb: Option<String>,
     /// The state in which it was answered.
@@ -38,7 +38,7 @@ pub struct Context {
     pub has_codes: Option<bool>,
 }
 
-impl Context {
+impl ExplainContext {
     /// The row of the command that was answered.
     fn command(&self) -> Option<&'static Command> {
         self.verb.as_deref().and_then(Command::named)
@@ -60,7 +60,7 @@ pub struct Explanation {
 
 /// A part of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub enum ExplainedPart {
     /// Something explained.
     Said(Explanation),
     /// A command, whose row has it all.
@@ -71,7 +71,7 @@ pub enum Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained {
     /// Its parts, the outermost first.
-    pub parts: Vec<Part>,
+    pub parts: Vec<ExplainedPart>,
     /// Whether the meaning is known; a status indicator alone does not make an unknown text known.
     pub is_known: bool,
 }
@@ -87,8 +87,8 @@ impl Explained {
                 text.push('\n');
             }
             match part {
-                Part::Command(row) => text.push_str(&help::command(row, width)),
-                Part::Said(said) => {
+                ExplainedPart::Command(row) => text.push_str(&help::command(row, width)),
+                ExplainedPart::Said(said) => {
                     text.push_str(&help::wrap(&said.title, width));
                     let source = match said.source.as_str() {
                         "" => String::new(),
@@ -110,7 +110,7 @@ impl Explained {
 
 /// Explains a text: a whole reply line, or a word of the protocol. A line end and blanks around it are passed over.
 #[must_use]
-pub fn explain(text: &str, context: &Context) -> Explained {
+pub fn explain(text: &str, context: &ExplainContext) -> Explained {
     let text = text.trim();
     reply::explain(text, context).unwrap_or_else(|| word::explain(text, context))
 }
@@ -162,8 +162,8 @@ fn quoted(text: &str) -> String {
     format!("`{short}`")
 }
 
-fn said(title: String, cause: &str, next: &str, source: &str) -> Part {
-    Part::Said(Explanation {
+fn said(title: String, cause: &str, next: &str, source: &str) -> ExplainedPart {
+    ExplainedPart::Said(Explanation {
         title,
         cause: capital(cause),
         next: next.to_owned(),

@@ -24,7 +24,7 @@ use crate::transcript::Item;
 /// A goal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Goal {
-    steps: Vec<Step>,
+    steps: Vec<GoalStep>,
     /// Each step as it was written.
     texts: Vec<String>,
     /// What to say when it is reached.
@@ -42,7 +42,7 @@ pub struct GoalError {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Step {
+enum GoalStep {
     Reply {
         status: Status,
         code: Option<String>,
@@ -67,7 +67,7 @@ enum Step {
     Pipelined(usize),
     Diagnosed(Vec<String>),
     /// One of these.
-    Any(Vec<Step>),
+    Any(Vec<GoalStep>),
 }
 
 /// An argument that a command must have.
@@ -139,7 +139,7 @@ impl Goal {
         let mut read = Vec::new();
         let mut texts = Vec::new();
         for part in steps.split(" then ") {
-            let step = Step::parse(part).map_err(|what| GoalError { at, what })?;
+            let step = GoalStep::parse(part).map_err(|what| GoalError { at, what })?;
             read.push(step);
             texts.push(part.trim().to_owned());
             at += part.len() + " then ".len();
@@ -162,7 +162,7 @@ impl Goal {
     #[must_use]
     pub fn diagnosis(&self) -> &[String] {
         let ids = self.steps.iter().find_map(|step| match step {
-            Step::Diagnosed(ids) => Some(ids.as_slice()),
+            GoalStep::Diagnosed(ids) => Some(ids.as_slice()),
             _ => None,
         });
         ids.unwrap_or_default()
@@ -174,7 +174,7 @@ impl Goal {
     }
 }
 
-impl Step {
+impl GoalStep {
     fn parse(text: &str) -> Result<Self, String> {
         if text.trim_start().starts_with("diagnosed") || !text.contains(" or ") {
             return Self::parse_one(text);
@@ -470,7 +470,7 @@ impl Goals {
             .filter(|(goal, _)| goal.is_named_by(id))
             .flat_map(|(goal, done)| {
                 let steps = goal.steps.iter().zip(&goal.texts).skip(*done);
-                steps.take_while(|(step, _)| !matches!(step, Step::Diagnosed(_)))
+                steps.take_while(|(step, _)| !matches!(step, GoalStep::Diagnosed(_)))
             });
         // Of several ways the first is the plainest.
         let steps = open.map(|(_, text)| text.split(" or ").next().unwrap_or(text));

@@ -1,7 +1,7 @@
 //! The rules over a transcript: what breaks an RFC, and what harms people although no RFC forbids it.
 //!
 //! A rule is a row of a table ([`rules`]) with small checks. [`Lint`] goes over the items once, hands each line and each finished
-//! exchange to the rules together with what is [`Known`] so far, and tells each rule's first finding of a session at once. It
+//! exchange to the rules together with what is [`Context`] so far, and tells each rule's first finding of a session at once. It
 //! keeps no message: of data there are only facts ([`Body`]), of message numbers at most [`known::MESSAGES_MAX`].
 
 pub mod body;
@@ -40,13 +40,13 @@ use std::io::BufRead;
 pub use body::Body;
 use broken::Broken;
 pub use cut::NAMES;
-pub use heard::{Ended, Heard};
-pub use known::Known;
-pub use site::{List, Role, Spot};
+pub use heard::{ExchangeSeen, LineSeen};
+pub use known::Context;
+pub use site::{LineRole, List, Site};
 
 use crate::analysis::finding::{Finding, Level, Sight};
 use crate::pop3::tracker::{LineEnd, Side};
-use crate::reading::dialogue::{Dialogue, Event, Exchange, Line, Part, Passing, Place};
+use crate::reading::dialogue::{Dialogue, EventAt, Exchange, Line, Part, Passing, Place};
 use crate::transcript::text::{ParseError, Reader};
 use crate::transcript::{Item, Piece, Row};
 
@@ -76,11 +76,11 @@ pub struct Rule {
 #[derive(Debug, Clone, Copy)]
 pub enum Check {
     /// Each line as it passes, with its role. A command passes when it is sent; the lines of a reply when the reply ends.
-    Line(fn(&Heard<'_>, &Known) -> Option<Spot>),
+    Line(fn(&LineSeen<'_>, &Context) -> Option<Site>),
     /// Each finished exchange, the greeting among them, with what was learnt before it.
-    Exchange(fn(&Ended<'_>, &Known) -> Option<Spot>),
+    Exchange(fn(&ExchangeSeen<'_>, &Context) -> Option<Site>),
     /// Each event.
-    Event(fn(&Event, &Known) -> Option<Spot>),
+    Event(fn(&EventAt, &Context) -> Option<Site>),
 }
 
 /// Every rule, document by document.
@@ -140,9 +140,9 @@ struct Rules {
     rows: Vec<Broken>,
 }
 
-type LineCheck = fn(&Heard<'_>, &Known) -> Option<Spot>;
-type ExchangeCheck = fn(&Ended<'_>, &Known) -> Option<Spot>;
-type EventCheck = fn(&Event, &Known) -> Option<Spot>;
+type LineCheck = fn(&LineSeen<'_>, &Context) -> Option<Site>;
+type ExchangeCheck = fn(&ExchangeSeen<'_>, &Context) -> Option<Site>;
+type EventCheck = fn(&EventAt, &Context) -> Option<Site>;
 
 impl Default for Lint {
     fn default() -> Self {
@@ -270,7 +270,7 @@ pub fn judge<R: BufRead>(
     let mut findings = Vec::new();
     let mut item = Item::Blank;
     let mut run = Vec::new();
-    let mut cut = cut::Cut::default();
+    let mut cut = cut::CutFinder::default();
     loop {
         lint.read_run(reader, &mut run, &mut |finding| findings.push(finding));
         let offset = reader.offset();
@@ -301,7 +301,7 @@ impl Rules {
         }
     }
 
-    fn line(&mut self, heard: &Heard<'_>, known: &Known, tell: &mut dyn FnMut(Finding)) {
+    fn line(&mut self, heard: &LineSeen<'_>, known: &Context, tell: &mut dyn FnMut(Finding)) {
         for (index, check) in &self.lines {
             if let Some(spot) = check(heard, known) {
                 Broken::find(&mut self.rows, *index, spot, tell);
@@ -309,7 +309,12 @@ impl Rules {
         }
     }
 
-    fn exchange(&mut self, ended: &Ended<'_>, known: &Known, tell: &mut dyn FnMut(Finding)) {
+    fn exchange(
+        &mut self,
+        ended: &ExchangeSeen<'_>,
+        known: &Context,
+        tell: &mut dyn FnMut(Finding),
+    ) {
         for (index, check) in &self.exchanges {
             if let Some(spot) = check(ended, known) {
                 Broken::find(&mut self.rows, *index, spot, tell);
@@ -317,7 +322,7 @@ impl Rules {
         }
     }
 
-    fn event(&mut self, event: &Event, known: &Known, tell: &mut dyn FnMut(Finding)) {
+    fn event(&mut self, event: &EventAt, known: &Context, tell: &mut dyn FnMut(Finding)) {
         for (index, check) in &self.events {
             if let Some(spot) = check(event, known) {
                 Broken::find(&mut self.rows, *index, spot, tell);
@@ -329,8 +334,8 @@ impl Rules {
 /// Puts together what the rules are shown.
 #[derive(Debug, Default)]
 struct Ear {
-    known: Known,
-    data: Option<Data>,
+    known: Context,
+    data: Option<DataSeen>,
     /// The transcript begins with a command, and others before it may wait for their replies: what is found is held until the client
     /// has gone on behind one reply.
     is_start: bool,
@@ -341,9 +346,9 @@ struct Ear {
 
 /// The data of a reply that is coming.
 #[derive(Debug)]
-enum Data {
+enum DataSeen {
     Message(Box<Body>),
-    Listing(heard::Lines),
+    Listing(heard::ListingLines),
 }
 
 impl Ear {
@@ -384,7 +389,7 @@ impl Ear {
         match passing {
             Passing::Part(part) => self.part(&part, rules, tell),
             Passing::Command(sent, line) => {
-                let heard = Heard::of(Role::Command, line, Some(sent));
+                let heard = LineSeen::of(LineRole::Command, line, Some(sent));
                 // After a gap a line may be a response, or some of a message.
                 let is_odd = self.known.is_lost || self.known.is_explained;
                 let is_command = !is_odd || sent.command().is_some();
@@ -402,9 +407,9 @@ impl Ear {
                 self.data = Some(match list {
                     None => {
                         let wanted = heard::top_lines(sent);
-                        Data::Message(Box::new(Body::new(self.known.now_ms, wanted)))
+                        DataSeen::Message(Box::new(Body::new(self.known.now_ms, wanted)))
                     }
-                    Some(list) => Data::Listing(heard::Lines::new(list, sent.clone())),
+                    Some(list) => DataSeen::Listing(heard::ListingLines::new(list, sent.clone())),
                 });
             }
             Passing::Data {
@@ -413,8 +418,8 @@ impl Ear {
                 place,
                 time_ms,
             } => match &mut self.data {
-                Some(Data::Message(body)) => body.feed(octets, place, self.is_run, time_ms),
-                Some(Data::Listing(lines)) => {
+                Some(DataSeen::Message(body)) => body.feed(octets, place, self.is_run, time_ms),
+                Some(DataSeen::Listing(lines)) => {
                     let known = &mut self.known;
                     lines.feed(octets, place, self.is_run, &mut |heard| {
                         rules.line(heard, known, tell);
@@ -424,8 +429,8 @@ impl Ear {
                 None => {}
             },
             Passing::Hole(Side::Server) => match &mut self.data {
-                Some(Data::Message(body)) => body.has_holes = true,
-                Some(Data::Listing(lines)) => {
+                Some(DataSeen::Message(body)) => body.has_holes = true,
+                Some(DataSeen::Listing(lines)) => {
                     lines.hole();
                     self.known.listing.has_holes = true;
                 }
@@ -434,8 +439,8 @@ impl Ear {
             Passing::AnyRows => {
                 self.known.listing.has_holes = true;
                 match &mut self.data {
-                    Some(Data::Message(body)) => body.tear(),
-                    Some(Data::Listing(lines)) => lines.tear(),
+                    Some(DataSeen::Message(body)) => body.tear(),
+                    Some(DataSeen::Listing(lines)) => lines.tear(),
                     None => {}
                 }
             }
@@ -451,14 +456,14 @@ impl Ear {
             Part::Exchange(exchange) => self.exchange(exchange, rules, tell),
             Part::Injected(_) if self.known.is_lost => {}
             Part::Unrequested(line) => {
-                let heard = Heard::of(Role::Unrequested, line, None);
+                let heard = LineSeen::of(LineRole::Unrequested, line, None);
                 if !self.known.is_lost && !self.known.is_explained {
                     rules.line(&heard, &self.known, tell);
                 }
                 self.known.unrequested(&heard);
             }
             Part::Injected(data) => {
-                let heard = Heard::injected(data);
+                let heard = LineSeen::injected(data);
                 rules.line(&heard, &self.known, tell);
             }
             Part::Event(event) => {
@@ -473,10 +478,10 @@ impl Ear {
         let sent = exchange.sent.as_ref();
         if exchange.is_torn && !predicates::is_foreign_greeting(exchange) {
             self.data = None;
-            return self.known.torn(&Ended::new(exchange, None));
+            return self.known.torn(&ExchangeSeen::new(exchange, None));
         }
         if self.known.is_explained {
-            let ended = Ended::new(exchange, None);
+            let ended = ExchangeSeen::new(exchange, None);
             let is_command = sent.is_some_and(|sent| sent.command().is_some());
             if is_command && ended.has_status_indicator() {
                 self.known.is_explained = false;
@@ -488,7 +493,7 @@ impl Ear {
         if self.known.is_behind_garbled() {
             // The server takes both lines for one.
             self.data = None;
-            return self.known.exchange(&Ended::new(exchange, None));
+            return self.known.exchange(&ExchangeSeen::new(exchange, None));
         }
         let is_reply = exchange
             .data
@@ -497,8 +502,8 @@ impl Ear {
         let data = if is_reply { self.data.take() } else { None };
         let mut body = None;
         match data {
-            Some(Data::Message(message)) => body = Some(message),
-            Some(Data::Listing(mut lines)) => {
+            Some(DataSeen::Message(message)) => body = Some(message),
+            Some(DataSeen::Listing(mut lines)) => {
                 let known = &mut self.known;
                 lines.finish(&mut |heard| {
                     rules.line(heard, known, tell);
@@ -511,32 +516,32 @@ impl Ear {
             body.finish();
         }
         let mut line = |role, line: &Line| {
-            rules.line(&Heard::of(role, line, sent), &self.known, tell);
+            rules.line(&LineSeen::of(role, line, sent), &self.known, tell);
         };
         if exchange.command.is_some() && sent.is_none() {
             // A command that was cut has not passed before.
             exchange
                 .command
                 .iter()
-                .for_each(|cut| line(Role::Command, cut));
+                .for_each(|cut| line(LineRole::Command, cut));
         }
         for inside in &exchange.sasl {
             let role = match inside.side {
-                Side::Client => Role::Response,
-                Side::Server => Role::Challenge,
+                Side::Client => LineRole::Response,
+                Side::Server => LineRole::Challenge,
             };
             line(role, inside);
         }
         let role = if exchange.is_greeting {
-            Role::Greeting
+            LineRole::Greeting
         } else {
-            Role::Status
+            LineRole::Status
         };
         exchange
             .status_line
             .iter()
             .for_each(|status| line(role, status));
-        let ended = Ended::new(exchange, body.as_deref());
+        let ended = ExchangeSeen::new(exchange, body.as_deref());
         rules.exchange(&ended, &self.known, tell);
         self.known.exchange(&ended);
     }

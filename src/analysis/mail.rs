@@ -45,13 +45,13 @@ pub fn readable(message: &[u8]) -> String {
 }
 
 /// As much of a message as is decoded.
-struct Start<'m> {
+struct MessageStart<'m> {
     octets: &'m [u8],
     /// Why it is not all; None: it is.
     cut: Option<&'static str>,
 }
 
-fn start(message: &[u8]) -> Start<'_> {
+fn start(message: &[u8]) -> MessageStart<'_> {
     let within = message.get(..DECODED_MAX).unwrap_or(message);
     let multipart = regex::bytes::Regex::new("(?i-u)boundary").ok();
     let multipart = multipart.and_then(|word| {
@@ -71,7 +71,7 @@ fn start(message: &[u8]) -> Start<'_> {
     let cut = cuts.into_iter().filter_map(|(at, why)| Some((at?, why)));
     let cut = cut.min_by_key(|(at, _)| *at);
     let octets = cut.and_then(|(at, _)| within.get(..at)).unwrap_or(within);
-    Start {
+    MessageStart {
         octets,
         cut: cut.map(|(_, why)| why),
     }

@@ -126,14 +126,14 @@ impl Canvas for Terminal<'_> {
 
 /// Counts the rows that lines fill on a screen, until there are more than it has.
 #[derive(Debug)]
-pub struct Rows {
+pub struct RowCounter {
     columns: usize,
     most: usize,
     rows: usize,
     column: usize,
 }
 
-impl Rows {
+impl RowCounter {
     /// For a screen of so many columns and rows.
     #[must_use]
     pub fn new(columns: usize, most: usize) -> Self {
@@ -146,7 +146,7 @@ impl Rows {
     }
 }
 
-impl Canvas for Rows {
+impl Canvas for RowCounter {
     fn text(&mut self, _: Ink, text: &str) -> io::Result<()> {
         self.column += unicode_width::UnicodeWidthStr::width(text);
         Ok(())
@@ -228,7 +228,7 @@ struct LineCutter {
 
 /// A part of a line of data.
 #[derive(Debug, PartialEq, Eq)]
-enum Cut<'a> {
+enum LinePart<'a> {
     /// Octets inside a line; `true` when the line starts with them.
     Text(&'a [u8], bool),
     /// CR LF.
@@ -241,7 +241,7 @@ impl LineCutter {
     fn feed<'a>(
         &mut self,
         octets: &'a [u8],
-        tell: &mut dyn FnMut(Cut<'a>) -> io::Result<()>,
+        tell: &mut dyn FnMut(LinePart<'a>) -> io::Result<()>,
     ) -> io::Result<()> {
         if octets.is_empty() {
             return Ok(());
@@ -265,8 +265,8 @@ impl LineCutter {
                 }
                 self.is_inside = false;
                 tell(match std::mem::take(&mut self.has_cr) {
-                    true => Cut::Crlf,
-                    false => Cut::Lf,
+                    true => LinePart::Crlf,
+                    false => LinePart::Lf,
                 })?;
             }
         }
@@ -276,14 +276,17 @@ impl LineCutter {
     fn text<'a>(
         &mut self,
         octets: &'a [u8],
-        tell: &mut dyn FnMut(Cut<'a>) -> io::Result<()>,
+        tell: &mut dyn FnMut(LinePart<'a>) -> io::Result<()>,
     ) -> io::Result<()> {
         let first = !std::mem::replace(&mut self.is_inside, true);
-        tell(Cut::Text(octets, first))
+        tell(LinePart::Text(octets, first))
     }
 
     /// What was held when the data ends in the middle of a line; whether it does.
-    fn finish(&mut self, tell: &mut dyn FnMut(Cut<'static>) -> io::Result<()>) -> io::Result<bool> {
+    fn finish(
+        &mut self,
+        tell: &mut dyn FnMut(LinePart<'static>) -> io::Result<()>,
+    ) -> io::Result<bool> {
         if std::mem::take(&mut self.has_cr) {
             self.text(b"\r", tell)?;
         }

@@ -37,13 +37,13 @@ pub fn escape_within(octets: &[u8], columns: Range<usize>, out: &mut String) -> 
     let mut pieces = Pieces::new(octets, columns);
     while let Some(piece) = pieces.next() {
         match piece {
-            Piece::Text(text) => out.push_str(text),
-            Piece::Tab(columns) => out.push_str(BLANKS.get(..columns).unwrap_or(BLANKS)),
+            EscapeSpan::Text(text) => out.push_str(text),
+            EscapeSpan::Tab(columns) => out.push_str(BLANKS.get(..columns).unwrap_or(BLANKS)),
             // `^@` for 0, `^[` for 27, `^?` for 127.
-            Piece::Control(octet) => out.extend(['^', char::from(octet ^ 0x40)]),
+            EscapeSpan::Control(octet) => out.extend(['^', char::from(octet ^ 0x40)]),
             // Writing into a string does not fail.
-            Piece::Invalid(octet) => _ = write!(out, "\\x{octet:02x}"),
-            Piece::Hidden(c) => _ = write!(out, "<{:04X}>", u32::from(c)),
+            EscapeSpan::Invalid(octet) => _ = write!(out, "\\x{octet:02x}"),
+            EscapeSpan::Hidden(c) => _ = write!(out, "<{:04X}>", u32::from(c)),
         }
     }
     pieces.column
@@ -59,7 +59,7 @@ pub fn fit(octets: &[u8], width: usize) -> usize {
         if pieces.column > width {
             // Of plain text a part may fit.
             return match piece {
-                Piece::Text(text) if text.is_ascii() => {
+                EscapeSpan::Text(text) if text.is_ascii() => {
                     (fitting + text.len() - (pieces.column - width)).max(1)
                 }
                 _ if fitting == 0 => pieces.taken,
@@ -73,12 +73,12 @@ pub fn fit(octets: &[u8], width: usize) -> usize {
 
 /// Makes a stream of lines safe for a terminal, wherever it is cut: half a character, and a CR that may end a line, wait for the rest.
 #[derive(Debug, Default)]
-pub struct Lines {
+pub struct LineEscaper {
     held: Vec<u8>,
     column: usize,
 }
 
-impl Lines {
+impl LineEscaper {
     /// Appends to `out` what can be shown now. CR LF ends a line, and so does LF alone.
     pub fn feed(&mut self, octets: &[u8], out: &mut String) {
         self.held.extend_from_slice(octets);
@@ -123,7 +123,7 @@ fn cut(octets: &[u8]) -> usize {
 
 /// A part of a line with one way to be shown.
 #[derive(Debug, Clone, Copy)]
-enum Piece<'a> {
+enum EscapeSpan<'a> {
     /// Text that is shown as it is: any number of plain ASCII characters, or one other character.
     Text(&'a str),
     /// A tab, and how many columns it takes.
@@ -163,14 +163,14 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    fn next(&mut self) -> Option<Piece<'a>> {
+    fn next(&mut self) -> Option<EscapeSpan<'a>> {
         if self.text.is_empty() && self.invalid.is_empty() {
             self.refill()?;
         }
         let Some(first) = self.text.chars().next() else {
             let (first, rest) = self.invalid.split_first()?;
             self.invalid = rest;
-            return self.take(1, 4, Piece::Invalid(*first));
+            return self.take(1, 4, EscapeSpan::Invalid(*first));
         };
         let length = match first {
             ' '..='~' => plain(self.text.as_bytes()),
@@ -179,20 +179,24 @@ impl<'a> Pieces<'a> {
         let (text, rest) = self.text.split_at_checked(length)?;
         self.text = rest;
         match first {
-            ' '..='~' => self.take(length, length, Piece::Text(text)),
+            ' '..='~' => self.take(length, length, EscapeSpan::Text(text)),
             '\t' => {
                 let stop = TAB - self.column % TAB;
                 let columns = stop.min(self.edge.saturating_sub(self.column));
-                self.take(length, columns, Piece::Tab(columns))
+                self.take(length, columns, EscapeSpan::Tab(columns))
             }
-            '\0'..='\x7f' => self.take(length, 2, Piece::Control(first as u8)),
+            '\0'..='\x7f' => self.take(length, 2, EscapeSpan::Control(first as u8)),
             _ => match first.width() {
                 Some(columns) if !is_hidden(first) && (columns > 0 || self.column > 0) => {
-                    self.take(length, columns, Piece::Text(text))
+                    self.take(length, columns, EscapeSpan::Text(text))
                 }
                 _ => {
                     let digits = u32::from(first).checked_ilog(16).unwrap_or(0) + 1;
-                    self.take(length, digits.max(4) as usize + 2, Piece::Hidden(first))
+                    self.take(
+                        length,
+                        digits.max(4) as usize + 2,
+                        EscapeSpan::Hidden(first),
+                    )
                 }
             },
         }
@@ -220,7 +224,12 @@ impl<'a> Pieces<'a> {
         Some(())
     }
 
-    fn take(&mut self, octets: usize, columns: usize, piece: Piece<'a>) -> Option<Piece<'a>> {
+    fn take(
+        &mut self,
+        octets: usize,
+        columns: usize,
+        piece: EscapeSpan<'a>,
+    ) -> Option<EscapeSpan<'a>> {
         self.taken += octets;
         self.column = self.column.saturating_add(columns);
         Some(piece)
@@ -370,7 +379,7 @@ mod tests {
                 escape(text.unwrap_or(line), &mut whole);
                 whole.push_str(if text.is_some() { "\n" } else { "" });
             }
-            let (mut lines, mut parts, mut rest) = (Lines::default(), String::new(), octets.as_slice());
+            let (mut lines, mut parts, mut rest) = (LineEscaper::default(), String::new(), octets.as_slice());
             for end in ends {
                 let (part, behind) = rest.split_at(end.min(rest.len()));
                 lines.feed(part, &mut parts);

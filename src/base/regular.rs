@@ -70,14 +70,14 @@ fn regular(file: File) -> io::Result<File> {
 ///
 /// The methods take a file by its path; only the last part of it counts.
 #[derive(Debug)]
-pub struct Folder {
+pub struct OpenFolder {
     path: PathBuf,
     #[cfg(unix)]
     handle: File,
 }
 
 #[cfg(unix)]
-impl Folder {
+impl OpenFolder {
     /// Opens a folder.
     ///
     /// Errors: it can't be opened, is no folder, or is a link to one.
@@ -153,7 +153,7 @@ fn name(path: &Path) -> io::Result<&OsStr> {
 
 /// Elsewhere it is found by its path each time.
 #[cfg(not(unix))]
-impl Folder {
+impl OpenFolder {
     /// Looks for a folder.
     ///
     /// Errors: it is not there, or a link.
@@ -221,7 +221,7 @@ mod tests {
         std::fs::write(at("in/a"), "in").unwrap();
         std::fs::write(at("out/a"), "out").unwrap();
         std::os::unix::fs::symlink(at("out/a"), at("in/link")).unwrap();
-        let folder = Folder::open(&at("in")).unwrap();
+        let folder = OpenFolder::open(&at("in")).unwrap();
         std::fs::rename(at("in"), at("old")).unwrap();
         std::os::unix::fs::symlink(at("out"), at("in")).unwrap();
         let text = folder.file(&at("in/a")).and_then(io::read_to_string);
@@ -233,7 +233,7 @@ mod tests {
         assert!(folder.file(&at("in/link")).is_err());
         folder.remove(&at("in/a")).unwrap();
         assert!(at("out/a").exists() && !at("old/a").exists());
-        assert!(Folder::open(&at("in")).is_err());
+        assert!(OpenFolder::open(&at("in")).is_err());
     }
 
     #[test]

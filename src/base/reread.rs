@@ -50,8 +50,8 @@ impl Twice {
 
     /// A reader with a place of its own, at the start.
     #[must_use]
-    pub fn reader(&self) -> Reading {
-        Reading {
+    pub fn reader(&self) -> RereadReader {
+        RereadReader {
             file: Arc::clone(&self.file),
             at: 0,
         }
@@ -60,12 +60,12 @@ impl Twice {
 
 /// A reader with a place of its own in a file that others read, too.
 #[derive(Debug)]
-pub struct Reading {
+pub struct RereadReader {
     file: Arc<Mutex<File>>,
     at: u64,
 }
 
-impl Read for Reading {
+impl Read for RereadReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(self.at))?;
@@ -75,7 +75,7 @@ impl Read for Reading {
     }
 }
 
-impl Seek for Reading {
+impl Seek for RereadReader {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         self.at = match to {

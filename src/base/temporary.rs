@@ -11,13 +11,13 @@ use tempfile::TempDir;
 
 /// A folder that is removed when it is dropped, and when INT, TERM, HUP or QUIT end the program.
 #[derive(Debug)]
-pub struct Folder {
+pub struct TemporaryFolder {
     folder: Arc<TempDir>,
     /// A signal has come, and the program ends by it.
     is_ending: Arc<AtomicBool>,
 }
 
-impl Folder {
+impl TemporaryFolder {
     /// Makes one, for this user alone.
     ///
     /// Errors: it can't be made.
@@ -39,7 +39,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for TemporaryFolder {
     /// Waits for the signal to end the program: that its files are gone must not look like an error of its own.
     fn drop(&mut self) {
         while self.is_ending.load(Ordering::SeqCst) {

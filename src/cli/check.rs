@@ -19,7 +19,7 @@ use crate::base::stdio;
 use crate::base::temporary;
 use crate::modes::check::across::{self, ACROSS, SAMPLES_MIN, Sessions};
 use crate::modes::check::{
-    self, Check, FAILED_LOGINS, Need, OCTETS_MAX, Outcome, PROBES, Probe, octets_of_a_run,
+    self, CheckPlan, FAILED_LOGINS, Need, OCTETS_MAX, PROBES, Probe, ProbeOutcome, octets_of_a_run,
 };
 use crate::modes::console::terminal::{self, Interrupts};
 use crate::modes::plan::PasswordArgs;
@@ -152,7 +152,7 @@ pub fn run(mut args: CheckArgs) -> Result<Exit, Error> {
             .map_err(|error| Error::usage(plain(&error)).with_hint("name a folder with --log"))?,
     };
     let folder = files::make_folder(&log)
-        .and_then(|()| temporary::Folder::new())
+        .and_then(|()| temporary::TemporaryFolder::new())
         .map_err(|error| {
             Error::about(log.display(), &error)
                 .with_hint("name a folder that can be written to with --log")
@@ -179,7 +179,7 @@ pub fn run(mut args: CheckArgs) -> Result<Exit, Error> {
     }
     let is_here = is_loopback(&plan.target.host);
     let most = args.max_size.unwrap_or(OCTETS_MAX);
-    let mut check = Check {
+    let mut check = CheckPlan {
         password,
         no_login: None,
         may_send_in_clear: args.allow_plaintext || is_here,
@@ -205,7 +205,7 @@ pub fn run(mut args: CheckArgs) -> Result<Exit, Error> {
             .checked_add(args.time_limit)
             .unwrap_or_else(|| Instant::now() + YEAR),
     };
-    let run = Run::of(args, &mut check);
+    let run = CheckRun::of(args, &mut check);
     Ok(printed::print(args, &plan, &run, &log))
 }
 
@@ -253,7 +253,7 @@ fn timed(count: u8) -> Vec<&'static Probe> {
 
 /// What came of all probes.
 #[derive(Default)]
-struct Run {
+struct CheckRun {
     sessions: Sessions,
     judged: Vec<Judged>,
     /// Each rule that found something, once, with the probe in which it did first.
@@ -270,8 +270,8 @@ struct Run {
     failure: String,
 }
 
-impl Run {
-    fn of(args: &CheckArgs, check: &mut Check<'_>) -> Self {
+impl CheckRun {
+    fn of(args: &CheckArgs, check: &mut CheckPlan<'_>) -> Self {
         let mut run = Self::default();
         let is_told = stdio::is_error_terminal() && args.format == Format::Text;
         let is_wanted = |id: &str| args.only.is_empty() || args.only.iter().any(|only| only == id);
@@ -365,10 +365,10 @@ impl Run {
         });
     }
 
-    fn take(&mut self, probe: &Probe, outcome: Outcome) {
+    fn take(&mut self, probe: &Probe, outcome: ProbeOutcome) {
         let played = match outcome {
-            Outcome::Skipped(why) => return self.skip(probe, why),
-            Outcome::Failed(error) => {
+            ProbeOutcome::Skipped(why) => return self.skip(probe, why),
+            ProbeOutcome::Failed(error) => {
                 // Once where it is the same each time.
                 let error = Error::from(error);
                 if self.failure != error.what {
@@ -384,14 +384,14 @@ impl Run {
                 }
                 return;
             }
-            Outcome::Played(played) => played,
+            ProbeOutcome::Played(played) => played,
         };
         for one in played {
             self.take_session(probe, one);
         }
     }
 
-    fn take_session(&mut self, probe: &Probe, played: check::Run) {
+    fn take_session(&mut self, probe: &Probe, played: check::ProbeRun) {
         let no_tls = played.no_tls.map(Error::from);
         let not_pop3 = played.not_pop3.map(|mistake| {
             Error::usage(mistake.what)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::discover::{Found, Search, find};
+use super::discover::{DomainServers, Search, find};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::say;
@@ -14,7 +14,7 @@ use crate::modes::console;
 use crate::modes::plan::{Plan, SessionArgs, TlsArgs};
 use crate::modes::script;
 use crate::net::dns;
-use crate::net::srv::Service;
+use crate::net::srv::SrvService;
 use crate::net::target;
 use crate::net::tls::{TlsSettings, read_ca};
 use crate::net::upstream_proxy::{self, Proxy, ProxyError};
@@ -119,13 +119,13 @@ fn read_proxy(url: &str) -> Result<Proxy, ProxyError> {
 }
 
 /// The server that was named, or the one that DNS knows.
-fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Option<Found>, Error> {
+fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Option<DomainServers>, Error> {
     let Some(host) = args.host.as_deref() else {
-        let services: &[Service] = match (args.tls, args.stls) {
-            (true, _) => &[Service::Pop3s],
-            (_, true) => &[Service::Pop3],
+        let services: &[SrvService] = match (args.tls, args.stls) {
+            (true, _) => &[SrvService::Pop3s],
+            (_, true) => &[SrvService::Pop3],
             // RFC 8314 §5.1: TLS from the first octet comes first, whatever the priorities say.
-            _ => &[Service::Pop3s, Service::Pop3],
+            _ => &[SrvService::Pop3s, SrvService::Pop3],
         };
         return find(&Search {
             address: args.session.user.as_deref().unwrap_or_default(),
@@ -137,7 +137,7 @@ fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Option<Found>, Erro
         });
     };
     let named = target::parse(host, args.port, args.tls)?;
-    Ok(Some(Found {
+    Ok(Some(DomainServers {
         target: named.target,
         user: named.user,
         spares: Vec::new(),

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use owo_colors::Stream;
 
-use crate::analysis::diff::{self, Level, Options, Recording, Told};
+use crate::analysis::diff::{self, Compared, Level, Options, Recording};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
-use crate::base::reread::{Reading, Twice};
+use crate::base::reread::{RereadReader, Twice};
 use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
-use crate::modes::report::differences::{Printer, WIDE};
+use crate::modes::report::differences::{DifferencePrinter, WIDE};
 use crate::modes::report::findings::{self, Format, Judged};
 
 /// What stands under the help.
@@ -107,12 +107,12 @@ pub fn run(args: &DiffArgs) -> Result<Exit, Error> {
     }
 }
 
-type Comparison = Result<diff::Summary, diff::Unreadable>;
+type Comparison = Result<diff::DiffSummary, diff::Unreadable>;
 
 fn people(
     args: &DiffArgs,
-    old: &mut Recording<Reading>,
-    new: &mut Recording<Reading>,
+    old: &mut Recording<RereadReader>,
+    new: &mut Recording<RereadReader>,
     options: &Options,
     out: &mut dyn Write,
 ) -> Comparison {
@@ -124,7 +124,7 @@ fn people(
         Some(columns).filter(|columns| is_terminal && *columns >= WIDE)
     };
     let style = Style::new(ColorChoice::Auto, Stream::Stdout);
-    let mut printer = Printer::new(out, style, width);
+    let mut printer = DifferencePrinter::new(out, style, width);
     // When nobody reads any more, the exit code is still to be found.
     let summary = diff::compare(old, new, options, &mut |told| _ = printer.tell(&told))?;
     let _ = printer.fold();
@@ -133,8 +133,8 @@ fn people(
 
 fn program(
     args: &DiffArgs,
-    old: &mut Recording<Reading>,
-    new: &mut Recording<Reading>,
+    old: &mut Recording<RereadReader>,
+    new: &mut Recording<RereadReader>,
     options: &Options,
     out: &mut dyn Write,
 ) -> Comparison {
@@ -145,7 +145,9 @@ fn program(
         ..Judged::default()
     };
     let summary = diff::compare(old, new, options, &mut |told| {
-        let Told::Differs(change) = told else { return };
+        let Compared::Differs(change) = told else {
+            return;
+        };
         for finding in change.findings {
             if judged.findings.len() < FINDINGS_MAX {
                 judged.findings.push(finding);
@@ -167,7 +169,7 @@ fn program(
 /// Opens a transcript to read it twice.
 ///
 /// Errors: it can't be read.
-fn open(path: &Path) -> Result<Recording<Reading>, Error> {
+fn open(path: &Path) -> Result<Recording<RereadReader>, Error> {
     let opened = Twice::open(path).map(|file| Recording::new(file.reader(), file.reader()));
     opened.map_err(|error| {
         Error::about(path.display(), &error)

@@ -8,7 +8,7 @@ use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::say;
 use crate::net::dns;
-use crate::net::srv::{self, Answer, Record, Service};
+use crate::net::srv::{self, DnsAnswer, Record, SrvService};
 use crate::net::target::Target;
 use crate::net::upstream_proxy::Proxy;
 use crate::transcript::event::Event;
@@ -19,7 +19,7 @@ pub(super) struct Search<'a> {
     /// The mail address; the user's text.
     pub(super) address: &'a str,
     /// The services to ask for, in this order.
-    pub(super) services: &'a [Service],
+    pub(super) services: &'a [SrvService],
     /// The DNS servers; None: those of the system.
     pub(super) dns: Option<SocketAddr>,
     /// How long to wait for each service.
@@ -32,7 +32,7 @@ pub(super) struct Search<'a> {
 
 /// The servers of a mail domain.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct DomainServers {
     /// The server to try first.
     pub(super) target: Target,
     /// The user that was named with it.
@@ -52,7 +52,7 @@ pub(super) struct Found {
 /// Returns None when the person does not want it.
 ///
 /// Errors: there is none.
-pub(super) fn find(search: &Search<'_>) -> Result<Option<Found>, Error> {
+pub(super) fn find(search: &Search<'_>) -> Result<Option<DomainServers>, Error> {
     let domain = srv::domain(search.address).map_err(|why| {
         Error::usage(format!("no HOST, and none can be looked up: {why}")).with_hint(HINT)
     })?;
@@ -71,14 +71,14 @@ pub(super) fn find(search: &Search<'_>) -> Result<Option<Found>, Error> {
         let name = service.name(&domain);
         let answer = dns::ask(&servers, &name, search.wait, search.proxy)?;
         match answer {
-            Answer::Records(records) => {
+            DnsAnswer::Records(records) => {
                 let ordered = srv::order(records, &mut dns::chance);
                 if let [first, ..] = ordered.as_slice() {
                     return Ok(choose(search, *service, &domain, first, &ordered));
                 }
             }
-            Answer::NotOffered => refused.push(*service),
-            Answer::Nothing | Answer::Truncated => {}
+            DnsAnswer::NotOffered => refused.push(*service),
+            DnsAnswer::Nothing | DnsAnswer::Truncated => {}
         }
     }
     let asked: Vec<String> = search
@@ -103,36 +103,36 @@ pub(super) fn find(search: &Search<'_>) -> Result<Option<Found>, Error> {
 const HINT: &str =
     "give HOST; the mail provider tells its name, and it is often `pop.DOMAIN` or `mail.DOMAIN`";
 
-fn way(service: Service) -> &'static str {
+fn way(service: SrvService) -> &'static str {
     match service {
-        Service::Pop3s => "POP3 over TLS",
-        Service::Pop3 => "POP3",
+        SrvService::Pop3s => "POP3 over TLS",
+        SrvService::Pop3 => "POP3",
     }
 }
 
 /// Tells what was found, and asks where the domain can't vouch for it.
 fn choose(
     search: &Search<'_>,
-    service: Service,
+    service: SrvService,
     domain: &str,
     first: &Record,
     records: &[Record],
-) -> Option<Found> {
+) -> Option<DomainServers> {
     let of_record = |record: &Record| Target {
         host: record.target.clone(),
         port: record.port,
-        is_tls: service == Service::Pop3s,
+        is_tls: service == SrvService::Pop3s,
     };
     let targets: Vec<Target> = records.iter().map(of_record).collect();
     let target = of_record(first);
     let name = service.name(domain);
     let why = match (targets.len(), service) {
-        (1, Service::Pop3s) => "TLS from the first octet".to_owned(),
-        (1, Service::Pop3) => "in clear at first, STLS follows".to_owned(),
-        (count, Service::Pop3s) => {
+        (1, SrvService::Pop3s) => "TLS from the first octet".to_owned(),
+        (1, SrvService::Pop3) => "in clear at first, STLS follows".to_owned(),
+        (count, SrvService::Pop3s) => {
             format!("TLS from the first octet; the first of {count} by priority and weight")
         }
-        (count, Service::Pop3) => {
+        (count, SrvService::Pop3) => {
             format!("in clear at first, STLS follows; the first of {count} by priority and weight")
         }
     };
@@ -165,7 +165,7 @@ fn choose(
         "DNS was asked without DNSSEC, so the certificate must be for {}",
         shown.join(" or ")
     ));
-    Some(Found {
+    Some(DomainServers {
         event: Some(Event::Found {
             server: target.to_string(),
             name: name.to_string(),
@@ -176,7 +176,7 @@ fn choose(
         spares: targets.into_iter().skip(1).collect(),
         target,
         names,
-        is_stls: service == Service::Pop3,
+        is_stls: service == SrvService::Pop3,
     })
 }
 

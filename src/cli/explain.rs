@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::analysis::explain::{self, Context};
+use crate::analysis::explain::{self, ExplainContext};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::say;
@@ -36,9 +36,9 @@ pub struct ExplainArgs {
 ///
 /// Errors: none.
 pub fn run(args: &ExplainArgs) -> Result<Exit, Error> {
-    let context = Context {
+    let context = ExplainContext {
         verb: args.to.as_ref().map(|verb| verb.to_ascii_uppercase()),
-        ..Context::default()
+        ..ExplainContext::default()
     };
     let explained = explain::explain(&args.text.join(" "), &context);
     let mut out = stdio::output();

@@ -21,7 +21,7 @@ use crate::base::stdio;
 use crate::modes::serve::{ServeEvent, Server};
 use crate::net::server_certificate::ServerCertificate;
 use crate::servers::fault::{self, Fault};
-use crate::transcript::file::LogPlace;
+use crate::transcript::file::Destination;
 
 /// How soon an interrupt is noticed.
 pub(super) const GLANCE: Duration = Duration::from_millis(100);
@@ -131,12 +131,12 @@ pub(super) fn certificate(
 }
 
 /// The folder of `--log`, made when it is not there.
-pub(super) fn folder(path: &Path) -> Result<LogPlace, Error> {
+pub(super) fn folder(path: &Path) -> Result<Destination, Error> {
     files::make_folder(path).map_err(|error| {
         Error::about(format_args!("--log {}", path.display()), &error)
             .with_hint("name a folder that can be written to")
     })?;
-    Ok(LogPlace::Folder(path.to_owned()))
+    Ok(Destination::Folder(path.to_owned()))
 }
 
 /// Writes the certificate to the file of `--cert-out`.

@@ -55,14 +55,14 @@ Exit: 0 well, 1 refused or found, 2 usage, 3 connection, 4 TLS, 5 time-out";
 )]
 struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<CliCommand>,
 
     #[command(flatten)]
     connect: connect::ConnectArgs,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     /// Open the console on a server, or play a script at it
     #[command(after_help = connect::EXAMPLES)]
     Connect(Later<connect::ConnectArgs>),
@@ -222,21 +222,21 @@ pub fn run() -> ExitCode {
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
     let ended = match cli.command {
         None => connect(cli.connect),
-        Some(Command::Connect(Later(args))) => connect::run(args),
-        Some(Command::Practice(Later(args))) => practice::run(args),
-        Some(Command::Learn(Later(args))) => learn::run(args),
-        Some(Command::Serve(Later(args))) => serve::run(args),
-        Some(Command::Proxy(Later(args))) => proxy::run(args),
-        Some(Command::Replay(Later(args))) => replay::run(&args),
-        Some(Command::Show(Later(args))) => show::run(&args),
-        Some(Command::Diff(Later(args))) => diff::run(&args),
-        Some(Command::Check(Later(args))) => check::run(args),
-        Some(Command::Lint(Later(args))) => lint::run(&args),
-        Some(Command::Import(Later(args))) => import::run(&args),
-        Some(Command::Redact(Later(args))) => redact::run(&args),
-        Some(Command::Explain(Later(args))) => explain::run(&args),
-        Some(Command::Completions(Later(args))) => completions::run(&args, Cli::command()),
-        Some(Command::Man(Later(args))) => man::run(&args, Cli::command()),
+        Some(CliCommand::Connect(Later(args))) => connect::run(args),
+        Some(CliCommand::Practice(Later(args))) => practice::run(args),
+        Some(CliCommand::Learn(Later(args))) => learn::run(args),
+        Some(CliCommand::Serve(Later(args))) => serve::run(args),
+        Some(CliCommand::Proxy(Later(args))) => proxy::run(args),
+        Some(CliCommand::Replay(Later(args))) => replay::run(&args),
+        Some(CliCommand::Show(Later(args))) => show::run(&args),
+        Some(CliCommand::Diff(Later(args))) => diff::run(&args),
+        Some(CliCommand::Check(Later(args))) => check::run(args),
+        Some(CliCommand::Lint(Later(args))) => lint::run(&args),
+        Some(CliCommand::Import(Later(args))) => import::run(&args),
+        Some(CliCommand::Redact(Later(args))) => redact::run(&args),
+        Some(CliCommand::Explain(Later(args))) => explain::run(&args),
+        Some(CliCommand::Completions(Later(args))) => completions::run(&args, Cli::command()),
+        Some(CliCommand::Man(Later(args))) => man::run(&args, Cli::command()),
     };
     let exit = ended.unwrap_or_else(|error| {
         error.say();

@@ -16,12 +16,12 @@ use crate::base::files;
 use crate::base::io_error::plain;
 use crate::base::say;
 use crate::modes::plan::{MAX_SIZE, TlsArgs, seconds};
-use crate::modes::proxy::{IDLE, Outcome, ProxyEvent, ProxyOptions, Relay};
+use crate::modes::proxy::{IDLE, ProxyEvent, ProxyOptions, Relay, RelayOutcome};
 use crate::net::listener::MOST_CONNECTIONS;
 use crate::net::target;
 use crate::net::tls;
 use crate::transcript::elide::Bodies;
-use crate::transcript::file::{self, LogPlace};
+use crate::transcript::file::{self, Destination};
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -155,7 +155,7 @@ pub fn run(args: ProxyArgs) -> Result<Exit, Error> {
     let server = shown_target.clone();
     let on_event = move |event: ProxyEvent| {
         if let ProxyEvent::Ended(ended) = &event
-            && let Outcome::OtherService(service) = &ended.outcome
+            && let RelayOutcome::OtherService(service) = &ended.outcome
         {
             met.store(true, Ordering::SeqCst);
             let what = format!("{server}: this is {}", service.name);
@@ -187,13 +187,13 @@ pub fn run(args: ProxyArgs) -> Result<Exit, Error> {
 }
 
 /// Where the transcripts go, and how that is told.
-fn log_place(folder: Option<PathBuf>, is_none: bool) -> Result<(LogPlace, String), Error> {
+fn log_place(folder: Option<PathBuf>, is_none: bool) -> Result<(Destination, String), Error> {
     if is_none {
-        return Ok((LogPlace::Nowhere, "no transcripts".to_owned()));
+        return Ok((Destination::Nowhere, "no transcripts".to_owned()));
     }
     let place = match &folder {
         Some(folder) => listen_args::folder(folder)?,
-        None => LogPlace::StateFolder,
+        None => Destination::StateFolder,
     };
     let folder = match folder {
         Some(folder) => folder,

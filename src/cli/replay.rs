@@ -13,7 +13,7 @@ use owo_colors::Stream;
 use tempfile::NamedTempFile;
 
 use super::listen_args;
-use crate::analysis::diff::{self, Level, Recording, Told};
+use crate::analysis::diff::{self, Compared, Level, Recording};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::figures::{self, read_size};
@@ -23,9 +23,9 @@ use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 use crate::modes::plan::{MAX_SIZE, PasswordArgs, Plan, SessionArgs, TlsArgs, seconds};
-use crate::modes::replay::{self, Limit, Options, Pace, Played, Preview, ReplayError};
+use crate::modes::replay::{self, Limit, Options, Played, Preview, ReplayError, ReplayPace};
 use crate::modes::report;
-use crate::modes::report::differences::{Printer, WIDE};
+use crate::modes::report::differences::{DifferencePrinter, WIDE};
 use crate::modes::report::findings::{self, Format, Judged};
 use crate::modes::rewrite;
 use crate::modes::serve::{ServeOptions, Server};
@@ -368,7 +368,7 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
     let options = Options {
         keep_going: args.keep_going,
         expects_tls_failure: preview.has_tls_failure,
-        pace: args.timing.then(|| Pace {
+        pace: args.timing.then(|| ReplayPace {
             speed: args.speed,
             longest: args.max_pause.unwrap_or(Duration::MAX),
         }),
@@ -466,7 +466,7 @@ fn compare(
     };
     let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
     let width = Some(columns).filter(|columns| stdio::is_output_terminal() && *columns >= WIDE);
-    let mut printer = Printer::new(
+    let mut printer = DifferencePrinter::new(
         &mut done.text,
         Style::new(ColorChoice::Auto, Stream::Stdout),
         width,
@@ -474,7 +474,7 @@ fn compare(
     let mut greetings = 0;
     let mut summary = diff::compare(&mut old, &mut new, &options, &mut |told| {
         // A piece of a session has no greeting to compare that of now with.
-        if let Told::Differs(change) = &told
+        if let Compared::Differs(change) = &told
             && preview.is_piece
             && change.old.is_none()
             && change.name == "greeting"
@@ -484,7 +484,7 @@ fn compare(
         }
         // Into memory, which does not fail.
         let _ = printer.tell(&told);
-        if let Told::Differs(change) = told {
+        if let Compared::Differs(change) = told {
             for finding in change.findings {
                 if judged.findings.len() < FINDINGS_MAX {
                     judged.findings.push(finding);

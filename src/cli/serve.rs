@@ -14,16 +14,16 @@ use crate::base::regular::{self, Links};
 use crate::base::say;
 use crate::base::stdio;
 use crate::modes::plan::MAX_SIZE;
-use crate::modes::serve::{AUTOLOGOUT, Brake, Recording, ServeOptions, Server};
+use crate::modes::serve::{AUTOLOGOUT, Brake, ServeOptions, ServedRecording, Server};
 use crate::net::listener::MOST_CONNECTIONS;
 use crate::reading::dialogue::Parts;
 use crate::servers::fault::{self, Fault};
-use crate::servers::loose::Index;
+use crate::servers::loose::ReplyIndex;
 use crate::servers::mailbox::Mailbox;
 use crate::servers::script::Pace;
 use crate::servers::{Account, Maildrop, Untold};
 use crate::transcript::elide::Bodies;
-use crate::transcript::file::LogPlace;
+use crate::transcript::file::Destination;
 use crate::transcript::text::{self, ParseError};
 
 /// What stands under the help.
@@ -168,7 +168,7 @@ pub fn run(args: ServeArgs) -> Result<Exit, Error> {
         .transpose()?;
     let log = match &args.log {
         Some(folder) => listen_args::folder(folder)?,
-        None => LogPlace::Nowhere,
+        None => Destination::Nowhere,
     };
     let maildrop = match &args.mailbox {
         Some(path) => mailbox(path, args.allow_delete)?,
@@ -244,7 +244,7 @@ fn list_faults() -> Exit {
 }
 
 /// Reads the whole of a transcript once, so that a mistake in it is told now and not to a client.
-fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<Recording, Error> {
+fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<ServedRecording, Error> {
     // It is read again for each client.
     let file = regular::open(path, Links::Follow).map_err(|error| {
         let is_port = path
@@ -265,14 +265,14 @@ fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<Recording, E
         ))
     };
     let index = if is_loose {
-        Some(Arc::new(Index::of(Parts::new(file)).map_err(wrong)?))
+        Some(Arc::new(ReplyIndex::of(Parts::new(file)).map_err(wrong)?))
     } else {
         for item in text::Reader::new(file) {
             item.map_err(wrong)?;
         }
         None
     };
-    Ok(Recording {
+    Ok(ServedRecording {
         path: path.to_owned(),
         pace: Pace { is_timed },
         index,

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use owo_colors::Stream;
 
-use self::folder::Folder;
+use self::folder::MessageFolder;
 use crate::analysis::lint::{self, Lint};
 use crate::analysis::show::html::{Page, Survey};
 use crate::analysis::show::messages::Messages;
-use crate::analysis::show::meter::Meter;
-use crate::analysis::show::screen::{Options, Screen};
+use crate::analysis::show::meter::Timing;
+use crate::analysis::show::screen::{ScreenView, ShowOptions};
 use crate::analysis::show::svg::Drawing;
 use crate::analysis::show::timeline::Timeline;
-use crate::analysis::show::{Canvas, Rows, Terminal};
+use crate::analysis::show::{Canvas, RowCounter, Terminal};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
@@ -24,7 +24,7 @@ use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 use crate::modes::console::lines;
-use crate::reading::dialogue::{Told, Walker};
+use crate::reading::dialogue::{TapeStep, Walker};
 use crate::transcript::text::{ParseError, Reader};
 
 mod folder;
@@ -98,7 +98,7 @@ pub fn run(args: &ShowArgs) -> Result<Exit, Error> {
         (None, None) => args.timeline || args.html.is_some() || is_paged,
         _ => false,
     };
-    let shown = Source::open(&args.file, is_twice)
+    let shown = ShowInput::open(&args.file, is_twice)
         .map_err(Trouble::Read)
         .and_then(|mut source| match (&args.messages, &args.html, &args.svg) {
             (Some(folder), ..) => messages(&mut source, folder),
@@ -128,12 +128,12 @@ pub fn run(args: &ShowArgs) -> Result<Exit, Error> {
 }
 
 /// A file that is read once, or twice.
-enum Source {
+enum ShowInput {
     Once(Option<File>),
     Twice(Twice),
 }
 
-impl Source {
+impl ShowInput {
     fn open(path: &Path, is_twice: bool) -> io::Result<Self> {
         match is_twice {
             true => Twice::open(path).map(Self::Twice),
@@ -157,7 +157,7 @@ impl Source {
     fn read(
         &mut self,
         trouble: impl FnOnce(io::Error) -> Trouble,
-        take: &mut dyn FnMut(&Told<'_>) -> io::Result<bool>,
+        take: &mut dyn FnMut(&TapeStep<'_>) -> io::Result<bool>,
     ) -> Result<(), Trouble> {
         let mut failure = None;
         let file = self.file();
@@ -175,14 +175,18 @@ impl Source {
 }
 
 /// Shows a transcript on a canvas.
-fn on_canvas<C: Canvas>(canvas: C, options: Options, source: &mut Source) -> Result<C, Trouble> {
-    let mut screen = Screen::new(canvas, options);
+fn on_canvas<C: Canvas>(
+    canvas: C,
+    options: ShowOptions,
+    source: &mut ShowInput,
+) -> Result<C, Trouble> {
+    let mut screen = ScreenView::new(canvas, options);
     source.read(Trouble::Stdout, &mut |told| screen.tell(told))?;
     Ok(screen.into_canvas())
 }
 
-fn options(args: &ShowArgs) -> Options {
-    Options {
+fn options(args: &ShowArgs) -> ShowOptions {
+    ShowOptions {
         has_times: args.times,
         has_notes: true,
     }
@@ -194,7 +198,7 @@ fn name(args: &ShowArgs) -> String {
     name.to_string_lossy().into_owned()
 }
 
-fn screen(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
+fn screen(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
     let style = Style::new(args.color, Stream::Stdout);
     let mut out = BufWriter::with_capacity(BLOCK, stdio::output());
     let canvas = Terminal::new(&mut out, style.has_colour());
@@ -204,10 +208,10 @@ fn screen(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
 }
 
 /// In the pager, when it does not fit on the terminal.
-fn paged(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
+fn paged(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
     let (columns, rows) = lines::screen();
     let fits = on_canvas(
-        Rows::new(columns, rows.saturating_sub(1)),
+        RowCounter::new(columns, rows.saturating_sub(1)),
         options(args),
         source,
     )
@@ -227,8 +231,8 @@ fn paged(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
     }
 }
 
-fn timeline(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
-    let mut meter = Meter::new();
+fn timeline(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
+    let mut meter = Timing::new();
     source.read(Trouble::Stdout, &mut |told| {
         meter.tell(told, &mut |_| {});
         Ok(true)
@@ -241,7 +245,7 @@ fn timeline(args: &ShowArgs, source: &mut Source) -> Result<(), Trouble> {
     let mut out = BufWriter::new(stdio::output());
     let canvas = Terminal::new(&mut out, style.has_colour());
     let mut drawing = Timeline::new(canvas, columns, meter.totals()).map_err(Trouble::Stdout)?;
-    let mut again = Meter::new();
+    let mut again = Timing::new();
     source.read(Trouble::Stdout, &mut |told| {
         let mut drawn = Ok(());
         again.tell(told, &mut |lap| {
@@ -264,7 +268,7 @@ fn file_for(args: &ShowArgs, path: &Path, extension: &str) -> PathBuf {
     files::file_at(path, name)
 }
 
-fn html(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble> {
+fn html(args: &ShowArgs, source: &mut ShowInput, path: &Path) -> Result<(), Trouble> {
     let path = &file_for(args, path, "html");
     let failed = |error| Trouble::Write(path.to_owned(), error);
     let file = source.file();
@@ -280,10 +284,10 @@ fn html(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble
     page.finish().and_then(|()| out.flush()).map_err(failed)
 }
 
-fn svg(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble> {
+fn svg(args: &ShowArgs, source: &mut ShowInput, path: &Path) -> Result<(), Trouble> {
     let path = &file_for(args, path, "svg");
     let failed = |error| Trouble::Write(path.to_owned(), error);
-    let options = Options {
+    let options = ShowOptions {
         has_times: args.times,
         has_notes: false,
     };
@@ -294,10 +298,10 @@ fn svg(args: &ShowArgs, source: &mut Source, path: &Path) -> Result<(), Trouble>
         .map_err(failed)
 }
 
-fn messages(source: &mut Source, path: &Path) -> Result<(), Trouble> {
+fn messages(source: &mut ShowInput, path: &Path) -> Result<(), Trouble> {
     files::make_folder(path).map_err(|error| Trouble::Write(path.to_owned(), error))?;
     let mut out = BufWriter::new(stdio::output());
-    let mut folder = Folder::new(path, &mut out);
+    let mut folder = MessageFolder::new(path, &mut out);
     let mut messages = Messages::new();
     let failed = |path: Option<PathBuf>, error| match path {
         Some(path) => Trouble::Write(path, error),
@@ -311,7 +315,7 @@ fn messages(source: &mut Source, path: &Path) -> Result<(), Trouble> {
     // What came of a message before a line that can't be read is kept.
     let ended = match failure {
         Some(failure) => Err(failure),
-        None => messages.tell(&Told::Abandoned, &mut folder),
+        None => messages.tell(&TapeStep::Abandoned, &mut folder),
     };
     ended.map_err(|error| failed(folder.failed(), error))?;
     let (whole, cut) = (folder.whole(), folder.cut());

@@ -5,7 +5,7 @@ mod alignment;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::net::engine::News;
+use crate::net::engine::Notice;
 use crate::pop3::session::SessionState;
 use crate::servers::player::Answer;
 use crate::transcript::recorder::Seen;
@@ -14,7 +14,7 @@ pub use alignment::Alignment;
 
 /// What the server has told.
 #[derive(Debug, Default)]
-pub struct Heard {
+pub struct ServerAnswers {
     /// What has happened in the session.
     pub session: SessionState,
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
@@ -29,7 +29,7 @@ pub struct Heard {
     pub keeps_answers: bool,
 }
 
-impl Heard {
+impl ServerAnswers {
     /// Learns from a step.
     pub fn see(&mut self, seen: &Seen) {
         if let Some(step) = seen.as_step() {
@@ -47,14 +47,14 @@ impl Heard {
     }
 
     /// Learns from news.
-    pub fn hear_of(&mut self, news: &News) {
+    pub fn hear_of(&mut self, news: &Notice) {
         match news {
-            News::Tls(facts) => {
+            Notice::Tls(facts) => {
                 self.session.tls_started();
                 self.binding.clone_from(&facts.end_point);
             }
-            News::LogFailed(why) => self.log_failure = Some(why.clone()),
-            News::TimedOut(..) | News::KeptOpen(_) if self.keeps_answers => {
+            Notice::LogFailed(why) => self.log_failure = Some(why.clone()),
+            Notice::TimedOut(..) | Notice::KeptOpen(_) if self.keeps_answers => {
                 self.answers.push_back(Answer::Silence)
             }
             _ => {}
@@ -63,7 +63,7 @@ impl Heard {
 }
 
 /// What was heard, for one thread at a time.
-pub fn hear(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
+pub fn hear(heard: &Mutex<ServerAnswers>) -> MutexGuard<'_, ServerAnswers> {
     // Nothing is left half done under the mutex.
     heard.lock().unwrap_or_else(PoisonError::into_inner)
 }

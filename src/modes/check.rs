@@ -219,9 +219,9 @@ pub enum WithoutCapa {
 
 /// What came of a probe.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum ProbeOutcome {
     /// It was played, in several sessions where one ended before its time.
-    Played(Vec<Run>),
+    Played(Vec<ProbeRun>),
     /// It was not played, for this reason.
     Skipped(String),
     /// It could not be played.
@@ -230,7 +230,7 @@ pub enum Outcome {
 
 /// A probe that was played.
 #[derive(Debug)]
-pub struct Run {
+pub struct ProbeRun {
     /// The transcript.
     pub log: PathBuf,
     /// What was found in it.
@@ -250,7 +250,7 @@ pub struct Run {
 }
 
 /// How to check.
-pub struct Check<'a> {
+pub struct CheckPlan<'a> {
     /// The server, and where the password comes from. Its transcripts go into a folder.
     pub plan: &'a Plan,
     /// Where the probes are written to be played.
@@ -295,7 +295,7 @@ pub struct Check<'a> {
     pub no_login: Option<String>,
 }
 
-impl Check<'_> {
+impl CheckPlan<'_> {
     /// Whether logins are inside TLS that STLS begins.
     fn begins_tls(&self) -> bool {
         !self.plan.target.is_tls && announces(&self.capabilities, "STLS")
@@ -386,7 +386,7 @@ fn announces(lines: &[String], wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::lint::catalogue::{self, Seen};
+    use crate::analysis::lint::catalogue::{self, Coverage};
     use crate::analysis::lint::known::NOBODY;
     use crate::pop3::command::{Command, Effect};
     use crate::pop3::tracker::Side;
@@ -402,7 +402,7 @@ mod tests {
         let failed: usize = PROBES.iter().map(Probe::failed_logins).sum();
         assert_eq!(failed, FAILED_LOGINS);
         let why = match catalogue::seen("ban-after-failures") {
-            Seen::Not(why) => why,
+            Coverage::Not(why) => why,
             _ => "",
         };
         assert!(

@@ -39,7 +39,7 @@ use crate::base::style::{ColorChoice, Paint, Style};
 use crate::modes::learn::course::Course;
 use crate::modes::plan::{Failure, Plan};
 use crate::modes::report;
-use crate::net::engine::{Connection, Standing};
+use crate::net::engine::{Connection, Snapshot};
 use crate::net::target::Target;
 use crate::net::wrong_service::SILENT_HINT;
 use crate::pop3::tracker::{Awaited, State};
@@ -49,7 +49,7 @@ use knowledge::{Knowledge, SharedKnowledge, know};
 use plain::PlainEditor;
 use screen::Screen;
 use terminal::{Interrupts, Quiet};
-use view::{Mode, SharedShown, View, shown};
+use view::{Mode, ReplyView, SharedShown, shown};
 
 /// How often Ctrl-C and the keyboard are looked at while a reply is awaited.
 const TICK: Duration = Duration::from_millis(100);
@@ -146,7 +146,7 @@ enum Keyboard {
 }
 
 /// Whether the session goes on.
-enum Next {
+enum AfterLine {
     Go,
     Leave(Exit),
 }
@@ -183,7 +183,7 @@ impl Console {
             }
             self.tell_goals();
             let input = self.ask();
-            if let Next::Leave(exit) = self.take(input) {
+            if let AfterLine::Leave(exit) = self.take(input) {
                 return exit;
             }
         }
@@ -212,7 +212,7 @@ impl Console {
     }
 
     /// Takes what came from the keyboard.
-    fn take(&mut self, input: Input) -> Next {
+    fn take(&mut self, input: Input) -> AfterLine {
         match input {
             Input::Line(line) if line.is_empty() && self.is_lesson_solved() => {
                 return self.next_lesson();
@@ -233,10 +233,10 @@ impl Console {
             Input::Interrupted => self.interrupt_at_prompt(),
             Input::End => return self.leave(),
         }
-        Next::Go
+        AfterLine::Go
     }
 
-    fn take_line(&mut self, line: &str) -> Next {
+    fn take_line(&mut self, line: &str) -> AfterLine {
         match console_input::read(line.as_bytes(), self.plan.args.raw) {
             Typed::Wire(octets) if self.is_open() => {
                 if self.may_send_typed(&octets) {
@@ -267,7 +267,7 @@ impl Console {
                 return self.own(own, args);
             }
         }
-        Next::Go
+        AfterLine::Go
     }
 
     /// Connects as planned, and tells where the transcript is.
@@ -279,7 +279,7 @@ impl Console {
             ..Knowledge::default()
         };
         shown(&self.shown).forget_reply();
-        let view = View::new(
+        let view = ReplyView::new(
             Arc::clone(&self.screen),
             Arc::clone(&self.knowledge),
             Arc::clone(&self.shown),
@@ -326,7 +326,7 @@ impl Console {
             .map_or(&self.plan.target, Connection::target)
     }
 
-    fn standing(&self) -> Option<Standing> {
+    fn standing(&self) -> Option<Snapshot> {
         let mut now = self.connection.as_ref().map(Connection::standing)?;
         now.is_tls_asked |= self.wants_tls;
         Some(now)
@@ -400,7 +400,7 @@ impl Console {
     }
 
     /// Ctrl-C while a reply is coming: the first stops showing it, the second closes.
-    fn interrupt(&mut self, now: &Standing) {
+    fn interrupt(&mut self, now: &Snapshot) {
         if self.has_stopped_showing {
             self.screen.note(Paint::Warning, "closing the connection");
             self.close();
@@ -431,7 +431,7 @@ impl Console {
         }
     }
 
-    fn tell_awaited(&self, now: &Standing) {
+    fn tell_awaited(&self, now: &Snapshot) {
         if let Some(awaited) = &now.awaited {
             let last = report::octets(&now.last_octets);
             self.screen.note(
@@ -448,6 +448,6 @@ impl Console {
 }
 
 /// Whether nothing is awaited from the server.
-fn is_idle(now: &Standing) -> bool {
+fn is_idle(now: &Snapshot) -> bool {
     !now.is_behind && (now.is_owed || (now.outstanding == 0 && now.state != State::Greeting))
 }

@@ -7,15 +7,15 @@ mod error;
 use zeroize::Zeroizing;
 
 use crate::modes::plan::Plan;
-use crate::net::engine::{Refusal, Risk, Standing};
+use crate::net::engine::{Risk, Snapshot, TrustRefusal};
 use crate::net::password::PasswordError;
 use crate::net::target::Target;
-use crate::pop3::sasl::{self, Credentials, Exchange, Mechanism, Turn};
+use crate::pop3::sasl::{self, Credentials, Mechanism, SaslExchange, Turn};
 use crate::pop3::session::SessionState;
 use crate::pop3::tracker::{State, Status};
 
-use attempts::{Attempt, Refused, Verdict, may_follow, offered};
-pub use attempts::{Next, TRIES_MAX};
+use attempts::{Attempt, RefusalMeaning, Refused, may_follow, offered};
+pub use attempts::{NextAttempt, TRIES_MAX};
 pub use error::LoginError;
 
 /// What stands for a secret.
@@ -23,7 +23,7 @@ const HIDDEN: &str = "••••••";
 
 /// How to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Method {
     /// By the strongest way that is offered.
     Best,
     /// By the mechanism that is named first.
@@ -33,7 +33,7 @@ pub enum Way {
 }
 
 /// Who holds the conversation in which a login takes place.
-pub trait Talker {
+pub trait LoginHost {
     /// Sends a line and waits for its answer; on the screen it stands as `shown_as`. False when nothing more may be sent.
     fn say(&mut self, shown_as: &str, line: &[u8]) -> bool;
     /// Sends CAPA and waits. RFC 2449 is optional: a refusal is no reason to stop. False when nothing more may be sent.
@@ -43,7 +43,7 @@ pub trait Talker {
     /// Tells the person something.
     fn note(&self, text: &str);
     /// How things are; None without a connection.
-    fn standing(&self) -> Option<Standing>;
+    fn standing(&self) -> Option<Snapshot>;
     /// The server that was reached.
     fn target(&self) -> Target;
     /// What has happened in the session.
@@ -63,7 +63,7 @@ pub trait Talker {
     /// Asks whether a secret, or a digest of it, may go out in spite of this.
     fn may_risk(&mut self, risk: Risk) -> bool;
     /// Asks whether another way is to be tried.
-    fn may_try(&mut self, next: &Next) -> bool;
+    fn may_try(&mut self, next: &NextAttempt) -> bool;
     /// A refusal is no reason to stop: another way comes next. False when the conversation is not to go on.
     fn goes_on(&mut self) -> bool {
         true
@@ -81,14 +81,14 @@ struct Wanted {
 
 impl Wanted {
     /// Reads it. Errors: an option that is not known, or a word too much.
-    fn read(text: &str, way: Way) -> Result<Self, String> {
+    fn read(text: &str, way: Method) -> Result<Self, String> {
         let mut wanted = Self::default();
         for word in text.split_whitespace() {
             match word {
                 "--dry" => wanted.is_dry = true,
                 "--two-lines" => wanted.is_two_lines = true,
                 word if word.starts_with("--") => return Err(format!("no option `{word}`")),
-                word if way == Way::Sasl && wanted.mechanism.is_none() => {
+                word if way == Method::Sasl && wanted.mechanism.is_none() => {
                     wanted.mechanism = Some(word.to_ascii_uppercase());
                 }
                 word if wanted.user.is_none() => wanted.user = Some(word.to_owned()),
@@ -104,13 +104,13 @@ impl Wanted {
 ///
 /// Errors: why not.
 pub fn log_in(
-    talker: &mut impl Talker,
+    talker: &mut impl LoginHost,
     plan: &Plan,
     text: &str,
-    way: Way,
+    way: Method,
 ) -> Result<(), LoginError> {
     let wanted = Wanted::read(text, way).map_err(LoginError::Usage)?;
-    Login {
+    LoginRun {
         talker,
         plan,
         wanted,
@@ -119,7 +119,7 @@ pub fn log_in(
     .run(way)
 }
 
-struct Login<'a, T> {
+struct LoginRun<'a, T> {
     talker: &'a mut T,
     plan: &'a Plan,
     wanted: Wanted,
@@ -127,10 +127,10 @@ struct Login<'a, T> {
     responses: usize,
 }
 
-impl<T: Talker> Login<'_, T> {
-    fn run(&mut self, way: Way) -> Result<(), LoginError> {
+impl<T: LoginHost> LoginRun<'_, T> {
+    fn run(&mut self, way: Method) -> Result<(), LoginError> {
         let usage = |what: &str| Err(LoginError::Usage(what.to_owned()));
-        let is_possible = |now: Standing| now.ending.is_none() && now.state == State::Authorization;
+        let is_possible = |now: Snapshot| now.ending.is_none() && now.state == State::Authorization;
         if !self.talker.standing().is_some_and(is_possible) {
             return usage(
                 "a login is possible only when connected and not logged in (RFC 1939 §4)",
@@ -143,15 +143,15 @@ impl<T: Talker> Login<'_, T> {
             return Err(LoginError::Risk(risk));
         }
         let named = match (way, &self.wanted.mechanism) {
-            (Way::Sasl, None) => return usage("which mechanism? `:auth MECHANISM [USER]`"),
-            (Way::Sasl, Some(name)) => Some(Mechanism::named(name).ok_or_else(|| {
+            (Method::Sasl, None) => return usage("which mechanism? `:auth MECHANISM [USER]`"),
+            (Method::Sasl, Some(name)) => Some(Mechanism::named(name).ok_or_else(|| {
                 LoginError::Usage(format!(
                     "poptalk can't compute {name}; type `AUTH {name}` and the responses by hand"
                 ))
             })?),
             _ => None,
         };
-        if way == Way::Best
+        if way == Method::Best
             && self.talker.session().capabilities.is_empty()
             && !self.talker.ask_capabilities()
         {
@@ -162,13 +162,13 @@ impl<T: Talker> Login<'_, T> {
         let is_tls = self.talker.standing().is_some_and(|now| now.is_tls);
         let mut ways = match (named, way) {
             (Some(mechanism), _) => vec![Attempt::Sasl(mechanism)],
-            (None, Way::Apop) if session.timestamp.is_some() => vec![Attempt::Apop],
-            (None, Way::Apop) if session.has_void_timestamp => {
+            (None, Method::Apop) if session.timestamp.is_some() => vec![Attempt::Apop],
+            (None, Method::Apop) if session.has_void_timestamp => {
                 return usage(
                     "the greeting's timestamp came before TLS, so it is void, and there is no APOP (RFC 2595 §4); `:login` takes another way",
                 );
             }
-            (None, Way::Apop) => {
+            (None, Method::Apop) => {
                 return usage(
                     "the greeting has no timestamp of the form `<text@text>`, so there is no APOP (RFC 1939 §7)",
                 );
@@ -218,7 +218,8 @@ impl<T: Talker> Login<'_, T> {
             let Some(now) = self.talker.standing().filter(|_| !self.wanted.is_dry) else {
                 return result;
             };
-            let is_refused = now.refusals > refusals && now.last_refusal == Some(Refusal::Negative);
+            let is_refused =
+                now.refusals > refusals && now.last_refusal == Some(TrustRefusal::Negative);
             if now.state != State::Authorization || !(is_refused || error.is_some()) {
                 return result;
             }
@@ -232,7 +233,7 @@ impl<T: Talker> Login<'_, T> {
             self.talker.note(&refused.says());
             let is_over = now.ending.is_some() || now.outstanding > 0;
             let verdict = refused.verdict();
-            if is_over || matches!(verdict, Verdict::Wrong | Verdict::Elsewhere) {
+            if is_over || matches!(verdict, RefusalMeaning::Wrong | RefusalMeaning::Elsewhere) {
                 return result;
             }
             others.retain(|next| may_follow(attempt, *next));
@@ -248,10 +249,10 @@ impl<T: Talker> Login<'_, T> {
                 return result;
             };
             let weakens = attempt.is_bound() || (next.is_plain() && !attempt.is_plain());
-            let further = Next {
+            let further = NextAttempt {
                 name: next.name(),
                 refused: tried.len(),
-                is_doubtful: verdict == Verdict::Doubtful,
+                is_doubtful: verdict == RefusalMeaning::Doubtful,
                 is_in_clear: next.is_plain() && !now.is_tls,
                 explanation: refused.explains(next),
                 gives_up_proof: weakens && now.is_doubtful,
@@ -353,7 +354,7 @@ impl<T: Talker> Login<'_, T> {
         let name = mechanism.name;
         self.talker
             .note(&format!("AUTH {name} ({})", mechanism.source));
-        let mut exchange = Exchange::new(mechanism, credentials);
+        let mut exchange = SaslExchange::new(mechanism, credentials);
         let first = exchange.initial().map_err(|error| LoginError::Sasl {
             error,
             was_cancelled: false,
@@ -379,7 +380,7 @@ impl<T: Talker> Login<'_, T> {
                 self.say(&format!("AUTH {name}"), &format!("AUTH {name}"))?;
             }
         }
-        let is_owed = |now: Standing| now.is_owed && now.ending.is_none();
+        let is_owed = |now: Snapshot| now.is_owed && now.ending.is_none();
         while self.talker.standing().is_some_and(is_owed) {
             let challenge = self.talker.challenge();
             let turn = match waiting.take() {
@@ -408,13 +409,13 @@ impl<T: Talker> Login<'_, T> {
                 }
             }
         }
-        let has_no_challenge = |now: Standing| {
-            now.refusals > refusals && now.last_refusal == Some(Refusal::NoChallenge)
+        let has_no_challenge = |now: Snapshot| {
+            now.refusals > refusals && now.last_refusal == Some(TrustRefusal::NoChallenge)
         };
         if self.talker.standing().is_some_and(has_no_challenge) {
             return Err(LoginError::NoChallenge);
         }
-        let is_in = |now: Standing| now.state == State::Transaction;
+        let is_in = |now: Snapshot| now.state == State::Transaction;
         match self.talker.standing().is_some_and(is_in) && exchange.is_verified() == Some(false) {
             true => Err(LoginError::Unproved),
             false => Ok(()),
@@ -464,7 +465,10 @@ impl<T: Talker> Login<'_, T> {
         self.say(&format!("USER {user}"), &format!("USER {user}"))?;
         let status = self.talker.standing().and_then(|now| now.last_status);
         if status == Some(Status::Malformed) {
-            let what = format!("USER: {}, so PASS is not sent", Refusal::Malformed.says());
+            let what = format!(
+                "USER: {}, so PASS is not sent",
+                TrustRefusal::Malformed.says()
+            );
             self.talker.note(&what);
         }
         if status == Some(Status::Positive) {
@@ -509,17 +513,17 @@ mod tests {
         };
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(
-            read("plain alice --dry", Way::Sasl),
+            read("plain alice --dry", Method::Sasl),
             Ok((some("PLAIN"), some("alice"), true, false))
         );
         assert_eq!(
-            read("--two-lines plain", Way::Sasl),
+            read("--two-lines plain", Method::Sasl),
             Ok((some("PLAIN"), None, false, true))
         );
         assert_eq!(
-            read("alice", Way::Best),
+            read("alice", Method::Best),
             Ok((None, some("alice"), false, false))
         );
-        assert!(read("a b", Way::Apop).is_err() && read("--wet", Way::Best).is_err());
+        assert!(read("a b", Method::Apop).is_err() && read("--wet", Method::Best).is_err());
     }
 }

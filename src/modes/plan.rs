@@ -15,7 +15,7 @@ use crate::base::files;
 use crate::base::io_error::plain;
 use crate::base::style::ColorChoice;
 use crate::net::dial::Route;
-use crate::net::engine::{Connection, OpenError, Order, Standing, Waits, Watcher};
+use crate::net::engine::{Connection, Observer, OpenError, Request, Snapshot, Timeouts};
 use crate::net::password::{self, PasswordError, Sources};
 use crate::net::target::{Target, user_name};
 use crate::net::tls::{TlsSettings, Version};
@@ -24,7 +24,7 @@ use crate::pop3::command::{Command, Effect, Shape};
 use crate::pop3::tracker::Role;
 use crate::transcript::elide::Bodies;
 use crate::transcript::event::Event;
-use crate::transcript::file::{self, LogPlace};
+use crate::transcript::file::{self, Destination};
 use crate::transcript::recorder::Recorder;
 use crate::transcript::secret::{self, Hider, Secrets};
 
@@ -251,19 +251,19 @@ impl Plan {
 
     /// Where the transcript goes.
     #[must_use]
-    pub fn log_place(&self) -> LogPlace {
+    pub fn log_place(&self) -> Destination {
         match (&self.args.log, self.args.no_log) {
-            (_, true) => LogPlace::Nowhere,
-            (Some(path), _) => LogPlace::Path(path.clone()),
-            (None, _) => LogPlace::StateFolder,
+            (_, true) => Destination::Nowhere,
+            (Some(path), _) => Destination::Path(path.clone()),
+            (None, _) => Destination::StateFolder,
         }
     }
 
     /// How long to wait; `reply` is for scripts, a person waits as long as they like.
     #[must_use]
-    pub fn waits(&self, is_script: bool) -> Waits {
+    pub fn waits(&self, is_script: bool) -> Timeouts {
         let given = self.args.timeout;
-        Waits {
+        Timeouts {
             connect: given.unwrap_or(Duration::from_secs(15)),
             reply: is_script.then(|| given.unwrap_or(Duration::from_secs(60))),
             octets: self.args.max_size.unwrap_or(MAX_SIZE),
@@ -276,7 +276,7 @@ impl Plan {
     pub fn open(
         &self,
         is_script: bool,
-        watcher: Box<dyn Watcher>,
+        watcher: Box<dyn Observer>,
         on_log: &mut dyn FnMut(Result<Option<PathBuf>, String>),
     ) -> Result<Connection, Failure> {
         let now = Timestamp::now();
@@ -293,7 +293,7 @@ impl Plan {
                 on_log(Ok(Some(log.path)));
             }
             Err(error) => {
-                if let LogPlace::Path(path) = place {
+                if let Destination::Path(path) = place {
                     return Err(Failure::Log(path, error));
                 }
                 on_log(Err(plain(&error)));
@@ -367,11 +367,11 @@ pub fn log_elsewhere(
     path: PathBuf,
 ) -> Result<Option<PathBuf>, String> {
     let now = Timestamp::now();
-    let log =
-        file::open(&LogPlace::Path(path), &plan.file_name, now).map_err(|error| plain(&error))?;
+    let log = file::open(&Destination::Path(path), &plan.file_name, now)
+        .map_err(|error| plain(&error))?;
     let path = log.as_ref().map(|log| log.path.clone());
     let file = log.map(|log| Box::new(log.file) as Box<dyn Write + Send>);
-    connection.order(Order::SetFile(
+    connection.order(Request::SetFile(
         file,
         file::head(&plan.server, now, plan.args.keep_secrets),
     ));
@@ -380,7 +380,7 @@ pub fn log_elsewhere(
 
 /// How a session ends, which would be by `exit`, when its transcript is looked at: one that failed is a failure where all else was
 /// well. `tell` is told what is not known yet: that the file is gone, which a system does not tell to who writes into it.
-pub fn kept(exit: Exit, end: &Standing, log: Option<&Path>, tell: &mut dyn FnMut(&str)) -> Exit {
+pub fn kept(exit: Exit, end: &Snapshot, log: Option<&Path>, tell: &mut dyn FnMut(&str)) -> Exit {
     let gone = log.filter(|path| !end.has_log_failed && !path.exists());
     if let Some(path) = gone {
         tell(&format!(

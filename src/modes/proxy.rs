@@ -21,18 +21,20 @@ use crate::base::plural::counted;
 use crate::base::service::Service;
 use crate::modes::plan::MAX_SIZE;
 use crate::net::acceptor::Acceptor;
-use crate::net::engine::Ending;
-use crate::net::listener::{self, Client, Held, ListenError, Listener, MOST_CONNECTIONS, Ports};
+use crate::net::engine::CloseReason;
+use crate::net::listener::{
+    self, Client, HeldSocket, ListenError, Listener, MOST_CONNECTIONS, Ports,
+};
 use crate::net::server_certificate::ServerCertificate;
 use crate::net::target::Target;
 use crate::net::tls::TlsSettings;
-use crate::pop3::tracker::{Cut, Side};
+use crate::pop3::tracker::{CutAt, Side};
 use crate::transcript::elide::Bodies;
 use crate::transcript::event::{Event, Party};
-use crate::transcript::file::LogPlace;
+use crate::transcript::file::Destination;
 use crate::transcript::secret::Secrets;
-use talk::Talk;
-use tape::Tape;
+use talk::ProxiedConnection;
+use tape::RelayLog;
 
 /// After this time without an octet either way a connection is closed when nothing else is said: longer than any server
 /// waits (RFC 1939 §3 wants ten minutes at least), so that its own autologout is seen.
@@ -65,7 +67,7 @@ pub struct ProxyOptions {
     /// The certificate that clients see.
     pub certificate: ServerCertificate,
     /// Where the transcript of each connection goes: a folder.
-    pub log: LogPlace,
+    pub log: Destination,
     /// Secrets are written and shown.
     pub is_keeping: bool,
     /// What becomes of message data in the transcripts.
@@ -91,7 +93,7 @@ impl ProxyOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls_listen: None,
             certificate: ServerCertificate::default(),
-            log: LogPlace::Nowhere,
+            log: Destination::Nowhere,
             is_keeping: false,
             bodies: Bodies::Keep,
             is_verbose: false,
@@ -110,12 +112,12 @@ pub enum ProxyEvent {
     /// Lines that have passed, for a screen: who the client is, `C:` or `S:`, and the line; LF at the end of each.
     Lines(String),
     /// A connection is over.
-    Ended(Report),
+    Ended(ConnectionReport),
 }
 
 /// What a connection has been.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct ConnectionReport {
     /// The client.
     pub peer: SocketAddr,
     /// Version and cipher on the client's leg; None where there was no TLS.
@@ -129,12 +131,12 @@ pub struct Report {
     /// How many octets went to the client, TLS not counted.
     pub octets: u64,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: RelayOutcome,
 }
 
 /// How a connection came to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RelayOutcome {
     /// The client closed, or can't be reached any more.
     ClosedByClient,
     /// The server closed.
@@ -159,13 +161,13 @@ pub enum Outcome {
     Stopped,
 }
 
-impl Outcome {
+impl RelayOutcome {
     /// The event of a transcript that is cut off at `cut`.
-    fn event(&self, cut: Cut) -> Event {
+    fn event(&self, cut: CutAt) -> Event {
         match self {
-            Self::ClosedByClient | Self::TlsFailed(_) => Ending::ByClient.event(),
-            Self::ClosedByServer => Ending::ByServer(cut).event(),
-            Self::Lost(why) => Ending::Lost(why.clone(), cut).event(),
+            Self::ClosedByClient | Self::TlsFailed(_) => CloseReason::ByClient.event(),
+            Self::ClosedByServer => CloseReason::ByServer(cut).event(),
+            Self::Lost(why) => CloseReason::Lost(why.clone(), cut).event(),
             Self::TimedOut
             | Self::TooMuch
             | Self::Refused
@@ -187,7 +189,7 @@ impl fmt::Display for ProxyEvent {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ConnectionReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.peer, counted(self.commands, "command"))?;
         if self.has_logged_in {
@@ -200,46 +202,46 @@ impl fmt::Display for Report {
             }
         }
         match &self.outcome {
-            Outcome::ClosedByClient => write!(f, ", closed by client"),
-            Outcome::ClosedByServer => write!(f, ", closed by server"),
-            Outcome::TimedOut => write!(f, ", timed out"),
-            Outcome::TooMuch => write!(f, ", more than --max-size: closed"),
-            Outcome::Refused => write!(f, ", refused: too many connections"),
-            Outcome::TlsFailed(why) => write!(f, ", TLS failed: {why}"),
-            Outcome::NoServer(why) => write!(f, ", no server: {why}"),
-            Outcome::OtherService(service) => write!(f, ", this is {}", service.name),
-            Outcome::Injected(Side::Client) => {
+            RelayOutcome::ClosedByClient => write!(f, ", closed by client"),
+            RelayOutcome::ClosedByServer => write!(f, ", closed by server"),
+            RelayOutcome::TimedOut => write!(f, ", timed out"),
+            RelayOutcome::TooMuch => write!(f, ", more than --max-size: closed"),
+            RelayOutcome::Refused => write!(f, ", refused: too many connections"),
+            RelayOutcome::TlsFailed(why) => write!(f, ", TLS failed: {why}"),
+            RelayOutcome::NoServer(why) => write!(f, ", no server: {why}"),
+            RelayOutcome::OtherService(service) => write!(f, ", this is {}", service.name),
+            RelayOutcome::Injected(Side::Client) => {
                 write!(f, ", commands behind STLS in clear: closed")
             }
-            Outcome::Injected(Side::Server) => {
+            RelayOutcome::Injected(Side::Server) => {
                 write!(f, ", octets of the server's before TLS in clear: closed")
             }
-            Outcome::Lost(why) => write!(f, ", lost: {why}"),
-            Outcome::Stopped => write!(f, ", proxy stopped"),
+            RelayOutcome::Lost(why) => write!(f, ", lost: {why}"),
+            RelayOutcome::Stopped => write!(f, ", proxy stopped"),
         }
     }
 }
 
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
-struct Waits {
+struct RelayTimeouts {
     connect: Duration,
     handshake: Duration,
     idle: Duration,
 }
 
 /// What the connections share.
-struct Shared {
+struct ProxyShared {
     target: Target,
     is_stls: bool,
     server_tls: TlsSettings,
     acceptor: Option<Acceptor>,
-    log: LogPlace,
+    log: Destination,
     is_keeping: bool,
     secrets: Secrets,
     bodies: Bodies,
     is_verbose: bool,
-    waits: Waits,
+    waits: RelayTimeouts,
     max_size: u64,
     is_stopping: Arc<AtomicBool>,
     /// A transcript could not be made, or not be written to its end.
@@ -247,7 +249,7 @@ struct Shared {
     on_event: Box<dyn Fn(ProxyEvent) + Send + Sync>,
 }
 
-impl Shared {
+impl ProxyShared {
     fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::SeqCst)
     }
@@ -267,7 +269,7 @@ impl Shared {
 pub struct Relay {
     listener: Listener,
     certificate_pem: Option<String>,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyShared>,
 }
 
 impl Relay {
@@ -288,7 +290,7 @@ impl Relay {
         };
         let (acceptor, certificate_pem) =
             listener::acceptor(&options.certificate, None, ports.tls.is_some())?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ProxyShared {
             target: options.target,
             is_stls: options.is_stls,
             server_tls: options.server_tls,
@@ -299,7 +301,7 @@ impl Relay {
             bodies: options.bodies,
             is_verbose: options.is_verbose,
             max_size: options.max_size,
-            waits: Waits {
+            waits: RelayTimeouts {
                 connect: CONNECT.min(options.idle),
                 handshake: HANDSHAKE.min(options.idle),
                 idle: options.idle,
@@ -350,7 +352,7 @@ impl fmt::Debug for Relay {
 }
 
 /// Holds a connection in a thread of its own.
-fn hold(shared: &Arc<Shared>, client: Client, has_room: bool) -> Option<Held> {
+fn hold(shared: &Arc<ProxyShared>, client: Client, has_room: bool) -> Option<HeldSocket> {
     let Client {
         mut socket,
         peer,
@@ -359,14 +361,14 @@ fn hold(shared: &Arc<Shared>, client: Client, has_room: bool) -> Option<Held> {
     let ready = has_room.then(|| ready(&mut socket)).and_then(Result::ok);
     let Some((poll, waker)) = ready else {
         listener::turn_away(socket, is_tls);
-        shared.tell(ProxyEvent::Ended(Report {
+        shared.tell(ProxyEvent::Ended(ConnectionReport {
             peer,
             client_tls: None,
             server_tls: None,
             commands: 0,
             has_logged_in: false,
             octets: 0,
-            outcome: Outcome::Refused,
+            outcome: RelayOutcome::Refused,
         }));
         return None;
     };
@@ -379,7 +381,7 @@ fn hold(shared: &Arc<Shared>, client: Client, has_room: bool) -> Option<Held> {
     // Without a thread the socket is closed with what was to be run there. Who dials ends by itself; its transcript says that
     // much.
     let end = move || waker.wake().is_ok() && !dialling.load(Ordering::SeqCst);
-    thread.ok().map(|thread| Held::new(thread, end))
+    thread.ok().map(|thread| HeldSocket::new(thread, end))
 }
 
 /// What a connection waits by, and who wakes it.
@@ -393,7 +395,7 @@ fn ready(socket: &mut TcpStream) -> io::Result<(Poll, Waker)> {
 
 /// Holds a connection to its end, and tells what happened.
 fn run(
-    shared: &Shared,
+    shared: &ProxyShared,
     socket: TcpStream,
     peer: SocketAddr,
     is_tls: bool,
@@ -403,8 +405,8 @@ fn run(
     // A line waits for nothing. It works without as well.
     let _ = socket.set_nodelay(true);
     shared.tell(ProxyEvent::Started(peer));
-    let tape = Tape::new(shared, &peer.to_string());
-    let mut talk = Talk::new(shared, tape, poll, socket, dialling);
+    let tape = RelayLog::new(shared, &peer.to_string());
+    let mut talk = ProxiedConnection::new(shared, tape, poll, socket, dialling);
     let outcome = talk.hold(is_tls);
     talk.record_held();
     let cut = talk.tape.finish();
@@ -413,7 +415,7 @@ fn run(
         talk.tape.upstream(Event::EndedWithoutCloseNotify);
     }
     let (client_tls, server_tls) = talk.tls.clone();
-    let report = Report {
+    let report = ConnectionReport {
         peer,
         client_tls,
         server_tls,
@@ -422,7 +424,7 @@ fn run(
         octets: talk.tape.octets,
         outcome,
     };
-    let is_gentle = report.outcome != Outcome::Stopped;
+    let is_gentle = report.outcome != RelayOutcome::Stopped;
     shared.tell(ProxyEvent::Ended(report));
     talk.close(is_gentle);
 }

@@ -19,15 +19,15 @@ use zeroize::Zeroizing;
 
 use crate::base::exit::Exit;
 use crate::base::files;
-use crate::modes::answers::{Heard, hear};
+use crate::modes::answers::{ServerAnswers, hear};
 use crate::modes::plan::{self, Failure, Plan};
 use crate::net::engine::{
-    Connection, Ending, FAREWELL, Greeting, News, OpenError, Order, Standing, Watcher,
+    CloseReason, Connection, FAREWELL, Greeting, Notice, Observer, OpenError, Request, Snapshot,
 };
-use crate::pop3::sasl::{Exchange, Mechanism};
+use crate::pop3::sasl::{Mechanism, SaslExchange};
 use crate::pop3::tracker::{LineEnd, State};
 use crate::reading::server_leg::{self, ServerLeg};
-use crate::servers::player::{Action, Answer, Cue, Player};
+use crate::servers::player::{Answer, Cue, CueAction, Player};
 use crate::transcript::Piece;
 use crate::transcript::recorder::Seen;
 use crate::transcript::text::{self, Reader};
@@ -72,7 +72,7 @@ pub struct Options {
     /// Wait so after each reply to a login: the server is known to answer too often, or a refusal must not be missed.
     pub is_wary: bool,
     /// Keep the recorded pauses.
-    pub pace: Option<Pace>,
+    pub pace: Option<ReplayPace>,
     /// What stands for `{{name}}` in a client row.
     pub values: HashMap<String, String>,
     /// The password of everybody.
@@ -93,7 +93,7 @@ impl std::fmt::Debug for Options {
 
 /// How recorded pauses are kept.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct ReplayPace {
     /// How many times faster than recorded.
     pub speed: f64,
     /// The longest pause.
@@ -148,13 +148,13 @@ pub fn play(
     options: &Options,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Played, ReplayError> {
-    let mut heard = Heard {
+    let mut heard = ServerAnswers {
         keeps_answers: true,
-        ..Heard::default()
+        ..ServerAnswers::default()
     };
     heard.session.is_capa_refused = options.has_no_capa;
     let heard = Arc::new(Mutex::new(heard));
-    let watcher = Box::new(Listener(Arc::clone(&heard)));
+    let watcher = Box::new(ReplayListener(Arc::clone(&heard)));
     let mut log = None;
     let mut trouble = None;
     let opened = plan.open(true, watcher, &mut |told| match told {
@@ -243,7 +243,7 @@ pub fn play(
         unsent,
         rest_row,
         last_sent,
-        is_out_of_step: matches!(end.ending, Some(Ending::OutOfStep)),
+        is_out_of_step: matches!(end.ending, Some(CloseReason::OutOfStep)),
         not_pop3,
     })
 }
@@ -252,14 +252,14 @@ struct Replay<'a> {
     plan: &'a Plan,
     options: &'a Options,
     connection: Connection,
-    heard: Arc<Mutex<Heard>>,
+    heard: Arc<Mutex<ServerAnswers>>,
     path: &'a Path,
     player: FilePlayer,
     /// Who logs in, as far as a row or an option has told.
     user: Option<String>,
     /// The mechanism of the last AUTH.
     mechanism: Option<&'static Mechanism>,
-    exchange: Option<Exchange>,
+    exchange: Option<SaslExchange>,
     departure: Option<Departure>,
     /// Time-outs that the recording has as well.
     silences: u64,
@@ -288,19 +288,19 @@ impl Replay<'_> {
                 && self.options.pace.is_none()
                 && self.outgoing.len() < JOINED_MAX
                 && match &cue.action {
-                    Action::Send {
+                    CueAction::Send {
                         pieces,
                         end,
                         is_injected: true,
                         ..
                     } => ends_in_stls && plain_line(pieces, *end).is_some(),
-                    Action::Send { is_response, .. } => !is_response,
-                    Action::Close { .. } => false,
+                    CueAction::Send { is_response, .. } => !is_response,
+                    CueAction::Close { .. } => false,
                 };
             awaited = Some((cue.answers, cue.lines));
             if let (
                 true,
-                Action::Send {
+                CueAction::Send {
                     pieces,
                     end,
                     is_response,
@@ -359,7 +359,7 @@ impl Replay<'_> {
                 self.listen_inside_tls(now.lines);
             }
             if !was_injected && self.is_out_of_step(&now) {
-                self.connection.order(Order::CloseOutOfStep);
+                self.connection.order(Request::CloseOutOfStep);
                 return Ok(None);
             }
             if self.connection.standing().ending.is_some() {
@@ -370,7 +370,7 @@ impl Replay<'_> {
                 return Ok(self.departure.is_none().then_some(Exit::Tls));
             }
             match cue.action {
-                Action::Close { is_late } => {
+                CueAction::Close { is_late } => {
                     if now.state == State::Update && self.options.leaves_at_once {
                         return Ok(None);
                     } else if now.state == State::Update {
@@ -380,7 +380,7 @@ impl Replay<'_> {
                         return Ok(failure(&now));
                     }
                 }
-                Action::Send {
+                CueAction::Send {
                     ref pieces,
                     end,
                     is_response,
@@ -405,7 +405,7 @@ impl Replay<'_> {
                     self.pause(cue.after_ms);
                     if is_injected && let Some(line) = plain_line(pieces, end) {
                         (ends_in_stls, has_injected, was_injected) = (false, true, true);
-                        self.connection.order(Order::Inject(line));
+                        self.connection.order(Request::Inject(line));
                         continue;
                     }
                     ends_in_stls = !is_injected;
@@ -435,16 +435,16 @@ impl Replay<'_> {
     fn send_outgoing(&mut self) {
         let octets = std::mem::take(&mut self.outgoing);
         if !octets.is_empty() {
-            self.connection.order(Order::Send(octets));
+            self.connection.order(Request::Send(octets));
         }
     }
 
     /// Waits, and notes the limit that strikes first.
-    fn wait(&mut self, is_enough: &dyn Fn(&Standing) -> bool) -> Standing {
+    fn wait(&mut self, is_enough: &dyn Fn(&Snapshot) -> bool) -> Snapshot {
         let left = |until: Instant| until.saturating_duration_since(Instant::now());
         let longest = self.options.until.map_or(LONG, left);
         let now = self.connection.wait(longest, is_enough);
-        if matches!(now.ending, Some(Ending::TooMuch(_))) {
+        if matches!(now.ending, Some(CloseReason::TooMuch(_))) {
             self.limit = Some(Limit::Octets);
         } else if self
             .options
@@ -499,7 +499,7 @@ fn plain_line(pieces: &[Piece], end: LineEnd) -> Option<Vec<u8>> {
 
 /// Whether the server is something else, and nothing is to be sent to it. A greeting that is only odd may be what was recorded;
 /// probes have no such recording.
-fn is_other(now: &Standing, options: &Options) -> bool {
+fn is_other(now: &Snapshot, options: &Options) -> bool {
     match now.greeting {
         Greeting::Other(_) => true,
         Greeting::Odd => options.answers_only,
@@ -508,36 +508,38 @@ fn is_other(now: &Standing, options: &Options) -> bool {
 }
 
 /// How many times nothing came.
-fn silences(now: &Standing) -> u64 {
+fn silences(now: &Snapshot) -> u64 {
     now.timeouts + u64::from(now.is_kept_open)
 }
 
 /// Whether the server may still close, or be too late for it.
-fn is_leaving(now: &Standing) -> bool {
+fn is_leaving(now: &Snapshot) -> bool {
     now.state == State::Update && now.ending.is_none() && !now.is_kept_open
 }
 
-fn failure(now: &Standing) -> Option<Exit> {
+fn failure(now: &Snapshot) -> Option<Exit> {
     match &now.ending {
-        Some(Ending::TlsFailed) => Some(Exit::Tls),
-        Some(Ending::Lost(..) | Ending::Injected | Ending::TooMuch(_)) => Some(Exit::NoConnection),
+        Some(CloseReason::TlsFailed) => Some(Exit::Tls),
+        Some(CloseReason::Lost(..) | CloseReason::Injected | CloseReason::TooMuch(_)) => {
+            Some(Exit::NoConnection)
+        }
         _ => None,
     }
 }
 
 /// Learns, and shows nothing.
-struct Listener(Arc<Mutex<Heard>>);
+struct ReplayListener(Arc<Mutex<ServerAnswers>>);
 
-impl Watcher for Listener {
+impl Observer for ReplayListener {
     fn received(&mut self, _: &[u8]) {}
 
     fn seen(&mut self, seen: Seen) {
         hear(&self.0).see(&seen);
     }
 
-    fn told(&mut self, news: News) {
+    fn told(&mut self, news: Notice) {
         hear(&self.0).hear_of(&news);
     }
 
-    fn settled(&mut self, _: &Standing) {}
+    fn settled(&mut self, _: &Snapshot) {}
 }

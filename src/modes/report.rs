@@ -9,12 +9,12 @@ use crate::base::figures;
 use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::Paint;
-use crate::net::engine::{Ending, News};
+use crate::net::engine::{CloseReason, Notice};
 use crate::net::wrong_service::SILENT_HINT;
 use crate::pop3::tracker::Awaited;
 
 /// What happened on a connection.
-pub fn news(news: &News) {
+pub fn news(news: &Notice) {
     for (paint, text) in lines(news) {
         match paint {
             Paint::Negative => say::error(&text, None),
@@ -31,38 +31,38 @@ pub const MORE_HINT: &str = "--max-size SIZE takes more";
 
 /// What happened on a connection, as lines for people.
 #[must_use]
-pub fn lines(news: &News) -> Vec<(Paint, String)> {
+pub fn lines(news: &Notice) -> Vec<(Paint, String)> {
     match news {
-        News::Tls(facts) => {
+        Notice::Tls(facts) => {
             let paint = if facts.doubt.is_some() { Paint::Warning } else { Paint::Note };
             vec![(paint, facts.line())]
         }
-        News::TlsFailed(error) => {
+        Notice::TlsFailed(error) => {
             let mut lines = hinted(Paint::Negative, &error.what, error.hint.as_deref());
             // Before the hint, which belongs to the error.
             let said = error.said().into_iter().map(|said| (Paint::Note, said));
             lines.splice(1..1, said);
             lines
         }
-        News::Silent(mistake) => hinted(Paint::Warning, &mistake.what, Some(mistake.hint)),
-        News::NotPop3(greeting) => greeting.mistake().map_or_else(Vec::new, |mistake| {
+        Notice::Silent(mistake) => hinted(Paint::Warning, &mistake.what, Some(mistake.hint)),
+        Notice::NotPop3(greeting) => greeting.mistake().map_or_else(Vec::new, |mistake| {
             hinted(Paint::Warning, &mistake.what, Some(mistake.hint))
         }),
-        News::NotReached(why) => vec![(Paint::Warning, format!("{why}; the next server is tried"))],
-        News::TimedOut(limit, awaited, last) => timed_out(*limit, awaited, last),
-        News::KeptOpen(limit) => vec![(
+        Notice::NotReached(why) => vec![(Paint::Warning, format!("{why}; the next server is tried"))],
+        Notice::TimedOut(limit, awaited, last) => timed_out(*limit, awaited, last),
+        Notice::KeptOpen(limit) => vec![(
             Paint::Warning,
             format!("the server has not closed {} s after QUIT (RFC 1939 §6)", limit.as_secs_f64()),
         )],
-        News::Unannounced => vec![(
+        Notice::Unannounced => vec![(
             Paint::Note,
             "the server ended TLS without close_notify (RFC 8314 §3.4): nothing proves that all has come".to_owned(),
         )],
-        News::Ended(ending) => ended(ending),
-        News::LogFailed(why) => {
+        Notice::Ended(ending) => ended(ending),
+        Notice::LogFailed(why) => {
             vec![(Paint::Warning, format!("the transcript can't be written any more: {why}; the session goes on"))]
         }
-        News::ShortSecret => vec![(
+        Notice::ShortSecret => vec![(
             Paint::Note,
             "a secret of less than four octets is hidden where it is typed, not where it comes back".to_owned(),
         )],
@@ -90,15 +90,15 @@ fn timed_out(limit: Duration, awaited: &Awaited, last: &[u8]) -> Vec<(Paint, Str
     hinted(Paint::Negative, &what, Some(hint))
 }
 
-fn ended(ending: &Ending) -> Vec<(Paint, String)> {
+fn ended(ending: &CloseReason) -> Vec<(Paint, String)> {
     match ending {
-        Ending::ByClient | Ending::OutOfStep | Ending::TlsFailed => Vec::new(),
-        Ending::Injected => vec![(
+        CloseReason::ByClient | CloseReason::OutOfStep | CloseReason::TlsFailed => Vec::new(),
+        CloseReason::Injected => vec![(
             Paint::Negative,
             "octets came between STLS and the TLS handshake: somebody may have put them there; closed"
                 .to_owned(),
         )],
-        Ending::TooMuch(most) => {
+        CloseReason::TooMuch(most) => {
             let size = figures::size(*most);
             let what = format!("more than {size} came from the server; closed");
             hinted(Paint::Negative, &what, Some(MORE_HINT))

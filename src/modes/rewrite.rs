@@ -86,7 +86,7 @@ pub enum UpdateError {
     Write(#[from] io::Error),
 }
 
-type Items<I> = Peekable<I>;
+type RewrittenItems<I> = Peekable<I>;
 
 /// Writes `old` with what the server says in `new`. Both are read as streams.
 ///
@@ -158,7 +158,7 @@ pub fn transcript(
 
 /// Takes the next item when it is of the kind wanted.
 fn next_of<I: Iterator<Item = Result<Item, ParseError>>>(
-    new: &mut Items<I>,
+    new: &mut RewrittenItems<I>,
     is_wanted: impl Fn(&Item) -> bool,
 ) -> Result<Option<Item>, ParseError> {
     new.next_if(|item| match item {
@@ -170,7 +170,7 @@ fn next_of<I: Iterator<Item = Result<Item, ParseError>>>(
 
 /// Hands on all that comes before the next row of the client; tells whether there is one.
 fn flush<I: Iterator<Item = Result<Item, ParseError>>>(
-    new: &mut Items<I>,
+    new: &mut RewrittenItems<I>,
     put: &mut dyn FnMut(&Item) -> io::Result<()>,
 ) -> Result<bool, UpdateError> {
     let is_client = |item: &Item| matches!(item, Item::Row(row) if row.side == Side::Client);
@@ -182,7 +182,7 @@ fn flush<I: Iterator<Item = Result<Item, ParseError>>>(
 
 /// Leaves out what a `{{...}}` stands for: all rows of the server up to the one that the old transcript has behind it, or
 /// up to the client's next row.
-fn skip<O, N>(old: &mut Items<O>, new: &mut Items<N>) -> Result<(), UpdateError>
+fn skip<O, N>(old: &mut RewrittenItems<O>, new: &mut RewrittenItems<N>) -> Result<(), UpdateError>
 where
     O: Iterator<Item = Result<Item, ParseError>>,
     N: Iterator<Item = Result<Item, ParseError>>,

@@ -23,16 +23,18 @@ use crate::base::io_error::plain;
 use crate::base::plural::counted;
 use crate::base::say;
 use crate::base::stdio;
-use crate::modes::answers::{Heard, hear};
-use crate::modes::login::Way;
+use crate::modes::answers::{ServerAnswers, hear};
+use crate::modes::login::Method;
 use crate::modes::plan::{self, NO_TLS, Plan};
-use crate::net::engine::{Connection, Ending, Greeting, Order, Refusal, Risk, Standing, Turns};
+use crate::net::engine::{
+    CloseReason, Connection, Greeting, Pacing, Request, Risk, Snapshot, TrustRefusal,
+};
 use crate::pop3::command::{Command, Effect, Shape};
-use crate::pop3::tracker::{Cut, State};
-use lines::{Event, Lines};
-use place::Waiting;
-use printer::Printer;
-use stop::Stop;
+use crate::pop3::tracker::{CutAt, State};
+use lines::{ScriptEvent, ScriptLines};
+use place::PendingLines;
+use printer::ScriptPrinter;
+use stop::ScriptStop;
 
 /// With `--pipeline`, how many commands may be on their way. Replies are read all the while, so a server is never stuck with them.
 const WINDOW: usize = 1000;
@@ -49,10 +51,10 @@ const LONG: Duration = Duration::from_secs(1 << 32);
 pub fn run(plan: &Plan) -> Exit {
     let is_pipe_closed = Arc::new(AtomicBool::new(false));
     let is_full = Arc::new(AtomicBool::new(false));
-    let heard = Arc::new(Mutex::new(Heard::default()));
-    let (mut lines, sender) = Lines::new(&plan.args.lines);
-    let watcher = Box::new(Printer {
-        safe: stdio::is_output_terminal().then(escape::Lines::default),
+    let heard = Arc::new(Mutex::new(ServerAnswers::default()));
+    let (mut lines, sender) = ScriptLines::new(&plan.args.lines);
+    let watcher = Box::new(ScriptPrinter {
+        safe: stdio::is_output_terminal().then(escape::LineEscaper::default),
         is_pipe_closed: Arc::clone(&is_pipe_closed),
         is_full: Arc::clone(&is_full),
         heard: Arc::clone(&heard),
@@ -67,7 +69,7 @@ pub fn run(plan: &Plan) -> Exit {
         say::error(&format!("standard input: {}", plain(&error)), None);
         return Exit::Usage;
     }
-    let mut script = Script {
+    let mut script = ScriptRun {
         plan,
         connection,
         is_pipe_closed,
@@ -81,7 +83,7 @@ pub fn run(plan: &Plan) -> Exit {
         early_end: None,
         log,
         gathered: Zeroizing::default(),
-        waiting: Waiting::default(),
+        waiting: PendingLines::default(),
         place: None,
         stopped: None,
     };
@@ -97,7 +99,7 @@ pub fn run(plan: &Plan) -> Exit {
 }
 
 /// Connects as planned, and says where the transcript is; returns its path with the connection.
-fn open(plan: &Plan, watcher: Box<Printer>) -> Result<(Connection, Option<PathBuf>), Exit> {
+fn open(plan: &Plan, watcher: Box<ScriptPrinter>) -> Result<(Connection, Option<PathBuf>), Exit> {
     let mut log = None;
     let opened = plan.open(true, watcher, &mut |told| match told {
         Ok(path) => {
@@ -123,7 +125,7 @@ fn open(plan: &Plan, watcher: Box<Printer>) -> Result<(Connection, Option<PathBu
     }
 }
 
-struct Script<'a> {
+struct ScriptRun<'a> {
     plan: &'a Plan,
     connection: Connection,
     is_pipe_closed: Arc<AtomicBool>,
@@ -137,22 +139,22 @@ struct Script<'a> {
     has_warned: bool,
     /// The same when the login began that is going on.
     was_refused_before: bool,
-    heard: Arc<Mutex<Heard>>,
+    heard: Arc<Mutex<ServerAnswers>>,
     /// Why a login could not go on.
     early_end: Option<Exit>,
     log: Option<PathBuf>,
     /// Lines that are handed to the connection when no more are here.
     gathered: Zeroizing<Vec<u8>>,
-    waiting: Waiting,
+    waiting: PendingLines,
     /// What sends lines of its own at the moment, such as `--login`.
     place: Option<String>,
     /// Why the script has stopped, where that is still to be said.
-    stopped: Option<Stop>,
+    stopped: Option<ScriptStop>,
 }
 
-impl Script<'_> {
-    fn play(&mut self, lines: &mut Lines) -> Result<(), Exit> {
-        self.wait(Standing::is_greeted)?;
+impl ScriptRun<'_> {
+    fn play(&mut self, lines: &mut ScriptLines) -> Result<(), Exit> {
+        self.wait(Snapshot::is_greeted)?;
         if self.plan.is_stls {
             self.push(b"STLS", None);
             let sent = self.settle();
@@ -164,7 +166,7 @@ impl Script<'_> {
             sent?;
         }
         if self.plan.args.login {
-            self.log_in("", Way::Best, "--login".to_owned())?;
+            self.log_in("", Method::Best, "--login".to_owned())?;
         }
         let mut number = 0;
         loop {
@@ -172,12 +174,12 @@ impl Script<'_> {
                 // Nothing more is here: what was gathered goes out before more is waited for.
                 self.hand_over(0)?;
                 match lines.wait() {
-                    Some(Event::Octets(_) | Event::End) => continue,
-                    Some(Event::Failed(error)) => {
+                    Some(ScriptEvent::Octets(_) | ScriptEvent::End) => continue,
+                    Some(ScriptEvent::Failed(error)) => {
                         say::error(&format!("standard input: {}", plain(&error)), None);
                         return Err(Exit::Usage);
                     }
-                    Some(Event::ConnectionEnded) => return self.wait(|_| true),
+                    Some(ScriptEvent::ConnectionEnded) => return self.wait(|_| true),
                     None => return self.drain(),
                 }
             };
@@ -286,7 +288,7 @@ impl Script<'_> {
         }
     }
 
-    /// Hands the gathered lines to the connection, once there is room for them; `low` as in [`Turns`].
+    /// Hands the gathered lines to the connection, once there is room for them; `low` as in [`Pacing`].
     fn hand_over(&mut self, low: usize) -> Result<(), Exit> {
         if self.gathered.is_empty() {
             return Ok(());
@@ -294,12 +296,12 @@ impl Script<'_> {
         self.wait(|now| now.queued < QUEUED_MAX)?;
         self.note_sent(&self.connection.standing());
         let lines = std::mem::take(&mut self.gathered);
-        let turns = Turns {
+        let turns = Pacing {
             window: if self.plan.args.pipeline { WINDOW } else { 1 },
             refusals: self.most_refusals(),
             low,
         };
-        self.connection.order(Order::SendInTurn(lines, turns));
+        self.connection.order(Request::SendInTurn(lines, turns));
         Ok(())
     }
 
@@ -342,16 +344,18 @@ impl Script<'_> {
             Action::Multi | Action::Single if text.is_empty() => {
                 return Err(usage("no verb", &format!("`:{} VERB`", own.word)));
             }
-            Action::Multi => self.connection.order(Order::SetShape(text, Shape::Multi)),
-            Action::Single => self.connection.order(Order::SetShape(text, Shape::Single)),
+            Action::Multi => self.connection.order(Request::SetShape(text, Shape::Multi)),
+            Action::Single => self
+                .connection
+                .order(Request::SetShape(text, Shape::Single)),
             Action::Send => self.send_octets(args, number)?,
             Action::Log => self
                 .set_log(&text)
                 .map_err(|why| usage(&why, "name another file"))?,
             Action::Pass => self.send_password(number)?,
-            Action::Login => self.log_in(&text, Way::Best, place)?,
-            Action::Auth => self.log_in(&text, Way::Sasl, place)?,
-            Action::Apop => self.log_in(&text, Way::Apop, place)?,
+            Action::Login => self.log_in(&text, Method::Best, place)?,
+            Action::Auth => self.log_in(&text, Method::Sasl, place)?,
+            Action::Apop => self.log_in(&text, Method::Apop, place)?,
             Action::Page
             | Action::View
             | Action::Save
@@ -383,7 +387,7 @@ impl Script<'_> {
         if self.is_risky() && lines.any(|line| plan::sends_secret(line.trim_ascii_end())) {
             self.keep_secret(&format!("line {number}, \":send\""))?;
         }
-        self.connection.order(Order::Send(Zeroizing::new(octets)));
+        self.connection.order(Request::Send(Zeroizing::new(octets)));
         self.wait(is_settled)
     }
 
@@ -410,7 +414,7 @@ impl Script<'_> {
                 None => say::note("no transcript is written"),
             },
             "off" => {
-                self.connection.order(Order::SetFile(None, Vec::new()));
+                self.connection.order(Request::SetFile(None, Vec::new()));
                 self.log = None;
             }
             path => {
@@ -430,7 +434,7 @@ impl Script<'_> {
     }
 
     /// Notes which of the lines have been sent.
-    fn note_sent(&mut self, now: &Standing) {
+    fn note_sent(&mut self, now: &Snapshot) {
         let left = now.queued.saturating_add(self.gathered.len());
         self.waiting.sent_but(left);
     }
@@ -452,7 +456,7 @@ impl Script<'_> {
     }
 
     /// Waits, and ends the script where it must not go on.
-    fn wait(&mut self, is_enough: impl Fn(&Standing) -> bool) -> Result<(), Exit> {
+    fn wait(&mut self, is_enough: impl Fn(&Snapshot) -> bool) -> Result<(), Exit> {
         let is_pipe_closed = Arc::clone(&self.is_pipe_closed);
         // Behind a refusal that ends the script no line has its turn any more.
         let refusals = self.most_refusals();
@@ -465,7 +469,7 @@ impl Script<'_> {
         self.check(&now)
     }
 
-    fn check(&mut self, now: &Standing) -> Result<(), Exit> {
+    fn check(&mut self, now: &Snapshot) -> Result<(), Exit> {
         if self.is_full.load(Ordering::Relaxed) {
             return Err(Exit::Usage);
         }
@@ -486,7 +490,9 @@ impl Script<'_> {
             // `-ERR` speaks for itself; what else counts as a refusal is said once.
             if self.plan.args.keep_going
                 && !self.has_warned
-                && now.last_refusal.is_some_and(|why| why != Refusal::Negative)
+                && now
+                    .last_refusal
+                    .is_some_and(|why| why != TrustRefusal::Negative)
                 && let Some(stop) = self.stop(now)
             {
                 self.has_warned = true;
@@ -498,11 +504,11 @@ impl Script<'_> {
             }
         }
         match &now.ending {
-            Some(Ending::TlsFailed) => Err(Exit::Tls),
+            Some(CloseReason::TlsFailed) => Err(Exit::Tls),
             Some(ending) => {
                 // Lines that wait, in the queue or before it, were not sent: QUIT may be among them.
                 let has_quit = self.has_quit && now.queued == 0 && !now.is_behind;
-                let is_usual = *ending == Ending::ByServer(Cut::Nothing);
+                let is_usual = *ending == CloseReason::ByServer(CutAt::Nothing);
                 // QUIT may be answered by something else than `+OK`, and obeyed.
                 if has_quit && (is_usual || now.state == State::Update) {
                     return Ok(());
@@ -547,6 +553,6 @@ fn usage(number: usize, what: &str, hint: &str) -> Exit {
     Exit::Usage
 }
 
-fn is_settled(now: &Standing) -> bool {
+fn is_settled(now: &Snapshot) -> bool {
     now.is_owed || now.outstanding == 0
 }

@@ -16,17 +16,19 @@ use crate::base::plural::counted;
 use crate::base::regular::{self, Links};
 use crate::modes::plan::MAX_SIZE;
 use crate::net::acceptor::Acceptor;
-use crate::net::listener::{self, Client, Held, ListenError, Listener, MOST_CONNECTIONS, Ports};
+use crate::net::listener::{
+    self, Client, HeldSocket, ListenError, Listener, MOST_CONNECTIONS, Ports,
+};
 use crate::net::server_certificate::ServerCertificate;
 use crate::net::target::Target;
 use crate::net::tls::TlsSettings;
 use crate::reading::dialogue::Place;
 use crate::servers::fault::Fault;
-use crate::servers::loose::{Index, Items, Tape};
+use crate::servers::loose::{ItemSource, Items, ReplyIndex};
 use crate::servers::script::Pace;
 use crate::servers::{Account, Ending, Maildrop, Summary, messages};
 use crate::transcript::elide::Bodies;
-use crate::transcript::file::LogPlace;
+use crate::transcript::file::Destination;
 use crate::transcript::secret::Secrets;
 use crate::transcript::text;
 use tape::Room;
@@ -48,9 +50,9 @@ pub struct ServeOptions {
     /// What it does wrong on purpose.
     pub faults: Vec<&'static Fault>,
     /// A transcript that is played in place of it.
-    pub recording: Option<Recording>,
+    pub recording: Option<ServedRecording>,
     /// Where the transcript of each visit goes: a folder.
-    pub log: LogPlace,
+    pub log: Destination,
     /// What becomes of message data in it.
     pub bodies: Bodies,
     /// How many octets all transcripts together may have: anyone who can connect makes them longer.
@@ -94,7 +96,7 @@ impl Default for ServeOptions {
             maildrop: Maildrop::new(messages::practice()),
             faults: Vec::new(),
             recording: None,
-            log: LogPlace::Nowhere,
+            log: Destination::Nowhere,
             bodies: Bodies::Keep,
             max_size: MAX_SIZE,
             autologout: AUTOLOGOUT,
@@ -108,19 +110,19 @@ impl Default for ServeOptions {
 
 /// A transcript whose server rows are played.
 #[derive(Debug, Clone)]
-pub struct Recording {
+pub struct ServedRecording {
     /// Its file, which was read once without errors.
     pub path: PathBuf,
     /// How it is played.
     pub pace: Pace,
     /// Where each reply of it stands, to be given in any order; None: it is played row by row.
-    pub index: Option<Arc<Index>>,
+    pub index: Option<Arc<ReplyIndex>>,
 }
 
 /// The file of a transcript, read from any place on.
 struct TapeFile(PathBuf);
 
-impl Tape for TapeFile {
+impl ItemSource for TapeFile {
     fn from(&self, place: Place) -> Option<Items> {
         let mut file =
             BufReader::with_capacity(64 * 1024, regular::open(&self.0, Links::Follow).ok()?);
@@ -143,12 +145,12 @@ pub struct ServeEvent {
     /// What the session has been.
     pub summary: Summary,
     /// How the connection came to its end.
-    pub outcome: Outcome,
+    pub outcome: VisitOutcome,
 }
 
 /// How a connection came to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum VisitOutcome {
     /// The session ended by itself; the summary tells how.
     Ended,
     /// The client closed without QUIT.
@@ -184,43 +186,43 @@ impl fmt::Display for ServeEvent {
             write!(f, ", logged in")?;
         }
         match (&self.outcome, ending) {
-            (Outcome::Ended, Some(Ending::Updated { deleted, left })) => {
+            (VisitOutcome::Ended, Some(Ending::Updated { deleted, left })) => {
                 write!(f, ", QUIT, {deleted} deleted, {left} left")
             }
-            (Outcome::Ended, Some(Ending::Injected)) => {
+            (VisitOutcome::Ended, Some(Ending::Injected)) => {
                 write!(f, ", commands behind STLS in clear: closed")
             }
-            (Outcome::Ended, Some(Ending::BrokenOff)) => {
+            (VisitOutcome::Ended, Some(Ending::BrokenOff)) => {
                 write!(f, ", a message broke off: closed, nothing deleted")
             }
-            (Outcome::Ended, Some(Ending::Played)) => write!(f, ", played to the end"),
-            (Outcome::Ended, Some(Ending::Left { row })) => {
+            (VisitOutcome::Ended, Some(Ending::Played)) => write!(f, ", played to the end"),
+            (VisitOutcome::Ended, Some(Ending::Left { row })) => {
                 write!(f, ", left the recording at row {row}")
             }
-            (Outcome::Ended, _) => write!(f, ", QUIT"),
-            (Outcome::HungUp, _) if has_logged_in => {
+            (VisitOutcome::Ended, _) => write!(f, ", QUIT"),
+            (VisitOutcome::HungUp, _) if has_logged_in => {
                 write!(f, ", hung up without QUIT, nothing deleted")
             }
-            (Outcome::HungUp, _) => write!(f, ", hung up"),
-            (Outcome::TimedOut, _) => write!(f, ", autologout"),
-            (Outcome::Refused, _) => write!(f, ", refused: too many connections"),
-            (Outcome::TlsFailed(why), _) => write!(f, ", TLS failed: {why}"),
-            (Outcome::Lost(why), _) => write!(f, ", lost: {why}"),
-            (Outcome::Guessing, _) => write!(f, ", {failed_logins} failed logins: closed"),
-            (Outcome::Stopped, _) => write!(f, ", server stopped"),
+            (VisitOutcome::HungUp, _) => write!(f, ", hung up"),
+            (VisitOutcome::TimedOut, _) => write!(f, ", autologout"),
+            (VisitOutcome::Refused, _) => write!(f, ", refused: too many connections"),
+            (VisitOutcome::TlsFailed(why), _) => write!(f, ", TLS failed: {why}"),
+            (VisitOutcome::Lost(why), _) => write!(f, ", lost: {why}"),
+            (VisitOutcome::Guessing, _) => write!(f, ", {failed_logins} failed logins: closed"),
+            (VisitOutcome::Stopped, _) => write!(f, ", server stopped"),
         }
     }
 }
 
 /// What the connections share.
-struct Shared {
+struct ServerShared {
     account: Arc<Account>,
     maildrop: Maildrop,
     faults: Vec<&'static Fault>,
     /// How many connections a server with faults has had.
     visits: AtomicU32,
-    recording: Option<Recording>,
-    log: LogPlace,
+    recording: Option<ServedRecording>,
+    log: Destination,
     secrets: Secrets,
     bodies: Bodies,
     room: Arc<Room>,
@@ -240,7 +242,7 @@ struct Shared {
 pub struct Server {
     listener: Listener,
     certificate_pem: Option<String>,
-    shared: Arc<Shared>,
+    shared: Arc<ServerShared>,
 }
 
 impl Server {
@@ -261,7 +263,7 @@ impl Server {
         let client_ca = options.client_ca.as_deref();
         let (tls, certificate_pem) =
             listener::acceptor(&options.certificate, client_ca, ports.tls.is_some())?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ServerShared {
             account: Arc::new(options.account),
             maildrop: options.maildrop,
             faults: options.faults,
@@ -341,7 +343,7 @@ impl fmt::Debug for Server {
     }
 }
 
-impl Shared {
+impl ServerShared {
     /// A visit has no transcript, or no whole one.
     fn lose_log(&self, what: String) {
         self.has_lost_log.store(true, Ordering::SeqCst);
@@ -350,7 +352,7 @@ impl Shared {
 }
 
 /// Holds a connection in a thread of its own, which owns the socket.
-fn hold(shared: &Arc<Shared>, client: Client, has_room: bool) -> Option<Held> {
+fn hold(shared: &Arc<ServerShared>, client: Client, has_room: bool) -> Option<HeldSocket> {
     let (peer, is_tls) = (client.peer, client.is_tls);
     let socket = Arc::new(TcpStream::from(client.socket));
     if has_room && socket.set_nonblocking(false).is_ok() {
@@ -360,7 +362,7 @@ fn hold(shared: &Arc<Shared>, client: Client, has_room: bool) -> Option<Held> {
             .name(format!("serve {peer}"))
             .spawn(move || connection::run(&shared, owned, peer, is_tls));
         if let Ok(thread) = thread {
-            return Some(Held::new(thread, move || {
+            return Some(HeldSocket::new(thread, move || {
                 if let Some(socket) = weak.upgrade() {
                     // Ends every wait on it. An error means that it is closed already.
                     let _ = socket.shutdown(Shutdown::Both);
@@ -374,7 +376,7 @@ fn hold(shared: &Arc<Shared>, client: Client, has_room: bool) -> Option<Held> {
         peer,
         tls: None,
         summary: Summary::default(),
-        outcome: Outcome::Refused,
+        outcome: VisitOutcome::Refused,
     });
     None
 }

@@ -10,7 +10,7 @@ use super::wire;
 use crate::base::error::Explain;
 use crate::base::exit::Exit;
 use crate::base::io_error::plain;
-use crate::net::srv::{self, Answer, AnswerError};
+use crate::net::srv::{self, AnswerError, DnsAnswer};
 use crate::net::target::Target;
 use crate::net::upstream_proxy::Proxy;
 
@@ -120,7 +120,7 @@ pub fn ask(
     name: &str,
     wait: Duration,
     proxy: Option<&Proxy>,
-) -> Result<Answer, DnsError> {
+) -> Result<DnsAnswer, DnsError> {
     let due = Instant::now() + wait;
     let left = || due.saturating_duration_since(Instant::now());
     let rounds = if proxy.is_some() { 1 } else { ROUNDS };
@@ -133,12 +133,12 @@ pub fn ask(
         let result = match proxy {
             Some(proxy) => over_proxy(*server, name, share, proxy),
             None => match over_udp(*server, name, share.min(ANSWER_WAIT)) {
-                Ok(Answer::Truncated) => over_tcp(*server, name, left()),
+                Ok(DnsAnswer::Truncated) => over_tcp(*server, name, left()),
                 result => result,
             },
         };
         let why = match result {
-            Ok(Answer::Truncated) => "its answer over TCP is cut short, too".to_owned(),
+            Ok(DnsAnswer::Truncated) => "its answer over TCP is cut short, too".to_owned(),
             Ok(answer) => return Ok(answer),
             Err(why) => why,
         };
@@ -169,7 +169,7 @@ fn words(error: io::Error) -> String {
     }
 }
 
-fn over_udp(server: SocketAddr, name: &str, wait: Duration) -> Result<Answer, String> {
+fn over_udp(server: SocketAddr, name: &str, wait: Duration) -> Result<DnsAnswer, String> {
     let due = Instant::now() + wait;
     // The system chooses the port anew for each query, which is harder to guess than the id alone (RFC 5452 §9.2).
     let own = match server {
@@ -200,7 +200,7 @@ fn over_udp(server: SocketAddr, name: &str, wait: Duration) -> Result<Answer, St
     }
 }
 
-fn over_tcp(server: SocketAddr, name: &str, wait: Duration) -> Result<Answer, String> {
+fn over_tcp(server: SocketAddr, name: &str, wait: Duration) -> Result<DnsAnswer, String> {
     let due = Instant::now() + wait;
     if wait.is_zero() {
         return Err(words(ErrorKind::TimedOut.into()));
@@ -214,7 +214,7 @@ fn over_proxy(
     name: &str,
     wait: Duration,
     proxy: &Proxy,
-) -> Result<Answer, String> {
+) -> Result<DnsAnswer, String> {
     let target = Target {
         host: server.ip().to_string(),
         port: server.port(),
@@ -228,7 +228,7 @@ fn over_proxy(
 }
 
 /// RFC 1035 §4.2.2: over TCP two octets with the length stand before query and answer.
-fn on_stream(socket: &mut TcpStream, name: &str, due: Instant) -> Result<Answer, String> {
+fn on_stream(socket: &mut TcpStream, name: &str, due: Instant) -> Result<DnsAnswer, String> {
     let (id, query) = query(name)?;
     let length = u16::try_from(query.len()).unwrap_or(u16::MAX);
     let octets = [&length.to_be_bytes(), query.as_slice()].concat();

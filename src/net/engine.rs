@@ -25,13 +25,13 @@ use crate::base::figures;
 use crate::base::io_error::plain;
 use crate::net::target::Target;
 use crate::pop3::command::Shape;
-use crate::pop3::tracker::{Awaited, Cut, State, Status};
+use crate::pop3::tracker::{Awaited, CutAt, State, Status};
 use crate::transcript::event::{Event, OUT_OF_STEP, Party};
 use crate::transcript::recorder::{Recorder, Seen};
-use near::Nearness;
-use send_queue::Queue;
+use near::BusyPoll;
+use send_queue::SendQueue;
 use thread::Engine;
-pub use trust::{Greeting, Refusal, Risk};
+pub use trust::{Greeting, Risk, TrustRefusal};
 
 const SOCKET: Token = Token(0);
 const ORDERS: Token = Token(1);
@@ -40,11 +40,11 @@ const ORDERS: Token = Token(1);
 pub const FAREWELL: Duration = Duration::from_secs(3);
 
 /// What the thread is told to do.
-pub enum Order {
+pub enum Request {
     /// Send these octets, line end included; behind STLS, once TLS is on.
     Send(Zeroizing<Vec<u8>>),
     /// Send these whole lines, line ends included, each when its turn comes.
-    SendInTurn(Zeroizing<Vec<u8>>, Turns),
+    SendInTurn(Zeroizing<Vec<u8>>, Pacing),
     /// Send these octets at once, behind STLS as well: what an attacker on the way would do, and a recording of it.
     Inject(Vec<u8>),
     /// Remember a secret under the name of its hole.
@@ -61,7 +61,7 @@ pub enum Order {
 
 /// When the next line of a script has its turn.
 #[derive(Debug, Clone, Copy)]
-pub struct Turns {
+pub struct Pacing {
     /// How many commands may be on their way; one is lock-step: each waits for the reply to the last.
     pub window: usize,
     /// How many refusals there may have been; behind one more nothing is sent.
@@ -71,24 +71,24 @@ pub struct Turns {
 }
 
 /// Who watches a connection. It is called on the thread that owns it, after what it is told stands in the file.
-pub trait Watcher: Send {
+pub trait Observer: Send {
     /// Octets of the server, as received.
     fn received(&mut self, octets: &[u8]);
     /// A step of the conversation, secrets hidden.
     fn seen(&mut self, seen: Seen);
     /// Something besides octets.
-    fn told(&mut self, news: News);
+    fn told(&mut self, news: Notice);
     /// Whether lines that wait for their turn are still to be sent.
     fn wants_more(&self) -> bool {
         true
     }
     /// Nothing more has come for the moment; `standing` is how things are now.
-    fn settled(&mut self, standing: &Standing);
+    fn settled(&mut self, standing: &Snapshot);
 }
 
 /// Something besides octets.
 #[derive(Debug)]
-pub enum News {
+pub enum Notice {
     /// TLS is on.
     Tls(Box<TlsFacts>),
     /// There is no TLS; the connection is closed.
@@ -107,7 +107,7 @@ pub enum News {
     /// The server ended TLS without saying so.
     Unannounced,
     /// The connection has ended.
-    Ended(Ending),
+    Ended(CloseReason),
     /// The transcript can't be written any more.
     LogFailed(String),
     /// A secret was sent that is too short to be hidden by value.
@@ -116,15 +116,15 @@ pub enum News {
 
 /// How a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
+pub enum CloseReason {
     /// The server closed it, here.
-    ByServer(Cut),
+    ByServer(CutAt),
     /// We closed it.
     ByClient,
     /// We closed, because the replies did not fit the commands any more.
     OutOfStep,
     /// It broke, here.
-    Lost(String, Cut),
+    Lost(String, CutAt),
     /// It broke behind the reply to QUIT, where nothing was left to say: many servers close by a reset.
     Dropped(String),
     /// The TLS handshake failed.
@@ -135,7 +135,7 @@ pub enum Ending {
     TooMuch(u64),
 }
 
-impl Ending {
+impl CloseReason {
     /// The event of a transcript.
     #[must_use]
     pub fn event(&self) -> Event {
@@ -151,15 +151,15 @@ impl Ending {
         match self {
             Self::ByServer(cut) => closed(Party::Server, *cut, None),
             Self::Lost(why, cut) => lost(why, *cut),
-            Self::Dropped(why) => lost(why, Cut::Nothing),
-            Self::OutOfStep => closed(Party::Client, Cut::Nothing, Some(OUT_OF_STEP)),
+            Self::Dropped(why) => lost(why, CutAt::Nothing),
+            Self::OutOfStep => closed(Party::Client, CutAt::Nothing, Some(OUT_OF_STEP)),
             Self::ByClient | Self::TlsFailed | Self::Injected | Self::TooMuch(_) => {
-                closed(Party::Client, Cut::Nothing, None)
+                closed(Party::Client, CutAt::Nothing, None)
             }
         }
     }
 
-    /// What is to be told before [`Ending::event`].
+    /// What is to be told before [`CloseReason::event`].
     #[must_use]
     pub fn reason(&self) -> Option<Event> {
         match self {
@@ -173,14 +173,16 @@ impl Ending {
     pub fn is_loss(&self) -> bool {
         matches!(
             self,
-            Self::ByServer(Cut::Reply | Cut::Line | Cut::Data) | Self::Lost(..) | Self::TooMuch(_)
+            Self::ByServer(CutAt::Reply | CutAt::Line | CutAt::Data)
+                | Self::Lost(..)
+                | Self::TooMuch(_)
         )
     }
 }
 
 /// How things are on a connection.
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub struct Snapshot {
     /// The state of the session.
     pub state: State,
     /// Whether TLS is on.
@@ -208,7 +210,7 @@ pub struct Standing {
     /// How many replies were not a yes, the greeting counted.
     pub refusals: u64,
     /// Why the last of them was not.
-    pub last_refusal: Option<Refusal>,
+    pub last_refusal: Option<TrustRefusal>,
     /// The command that it answered, where the table has it.
     pub refused_verb: Option<&'static str>,
     /// What the server's first line was.
@@ -227,7 +229,7 @@ pub struct Standing {
     /// asked for.
     pub lines: u64,
     /// The connection has ended.
-    pub ending: Option<Ending>,
+    pub ending: Option<CloseReason>,
     /// The transcript could not be written any more.
     pub has_log_failed: bool,
     /// How many octets of lines wait for their turn.
@@ -254,7 +256,7 @@ pub enum OpenError {
 
 /// How long to wait for what, and for how much.
 #[derive(Debug, Clone, Copy)]
-pub struct Waits {
+pub struct Timeouts {
     /// For each address, and for a TLS handshake.
     pub connect: Duration,
     /// For a greeting or a status line to be complete, and for the next octet of data; None: for ever.
@@ -263,7 +265,7 @@ pub struct Waits {
     pub octets: u64,
 }
 
-impl Waits {
+impl Timeouts {
     /// Whether a program waits: a person is given all the time.
     fn are_of_a_script(&self) -> bool {
         self.reply.is_some()
@@ -272,16 +274,16 @@ impl Waits {
 
 /// An open connection, seen from the other threads.
 pub struct Connection {
-    orders: Sender<Order>,
+    orders: Sender<Request>,
     waker: Arc<Waker>,
-    shared: Arc<Shared>,
+    shared: Arc<EngineShared>,
     asked: Mutex<u64>,
     thread: Option<JoinHandle<()>>,
     target: Target,
 }
 
-struct Shared {
-    standing: Mutex<Standing>,
+struct EngineShared {
+    standing: Mutex<Snapshot>,
     /// How many threads wait for a change: to wake nobody is not for nothing.
     waiting: AtomicUsize,
     changed: Condvar,
@@ -296,15 +298,15 @@ impl Connection {
     pub fn open(
         route: Route<'_>,
         tls: &TlsSettings,
-        waits: Waits,
+        waits: Timeouts,
         mut recorder: Recorder,
-        mut watcher: Box<dyn Watcher>,
+        mut watcher: Box<dyn Observer>,
     ) -> Result<Self, OpenError> {
         let start = Instant::now();
         let millis = || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let reached = reach(route, waits.connect, &mut |error| {
             recorder.event(&error.event(), millis());
-            watcher.told(News::NotReached(error.to_string()));
+            watcher.told(Notice::NotReached(error.to_string()));
         });
         let Dialled {
             socket,
@@ -324,7 +326,7 @@ impl Connection {
             .register(&mut socket, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
         let waker = Arc::new(Waker::new(poll.registry(), ORDERS)?);
         let (orders, inbox) = mpsc::channel();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(EngineShared {
             standing: Mutex::new(standing(&recorder)),
             waiting: AtomicUsize::new(0),
             changed: Condvar::new(),
@@ -341,8 +343,8 @@ impl Connection {
             late: VecDeque::new(),
             waiting: Vec::new(),
             outbox: Zeroizing::new(Vec::new()),
-            queue: Queue::default(),
-            nearness: Nearness::new(waits.are_of_a_script()),
+            queue: SendQueue::default(),
+            nearness: BusyPoll::new(waits.are_of_a_script()),
             reset: None,
             is_closing: false,
             has_news: true,
@@ -387,7 +389,7 @@ impl Connection {
     }
 
     /// Tells the thread to do something.
-    pub fn order(&self, order: Order) {
+    pub fn order(&self, order: Request) {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         // The thread may have ended; then there is nobody to tell, and `standing` says so.
         let _ = self.orders.send(order);
@@ -399,15 +401,15 @@ impl Connection {
         let mut octets = Zeroizing::new(Vec::with_capacity(line.len() + 2));
         octets.extend_from_slice(line);
         octets.extend_from_slice(b"\r\n");
-        self.order(Order::Send(octets));
+        self.order(Request::Send(octets));
     }
 
     /// How things are, once all orders so far are carried out; waits until `is_enough` or for `wait` at most.
-    pub fn wait(&self, wait: Duration, is_enough: impl Fn(&Standing) -> bool) -> Standing {
+    pub fn wait(&self, wait: Duration, is_enough: impl Fn(&Snapshot) -> bool) -> Snapshot {
         let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let guard = self.shared.lock();
         let not_yet =
-            |now: &mut Standing| now.ending.is_none() && (now.taken < asked || !is_enough(now));
+            |now: &mut Snapshot| now.ending.is_none() && (now.taken < asked || !is_enough(now));
         // Under the mutex, so that no change is missed.
         self.shared.waiting.fetch_add(1, Ordering::Relaxed);
         let (now, _) = self
@@ -416,20 +418,20 @@ impl Connection {
             .wait_timeout_while(guard, wait, not_yet)
             .unwrap_or_else(PoisonError::into_inner);
         self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
-        Standing {
+        Snapshot {
             is_behind: now.taken < asked,
             ..now.clone()
         }
     }
 
     /// Waits for the server to close behind its reply to QUIT, for [`FAREWELL`] at most.
-    pub fn take_leave(&self) -> Standing {
+    pub fn take_leave(&self) -> Snapshot {
         self.wait(2 * FAREWELL, |now| now.is_kept_open)
     }
 
     /// How things are.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> Snapshot {
         self.shared.lock().clone()
     }
 
@@ -440,14 +442,14 @@ impl Connection {
     }
 
     /// Closes the connection and waits for the thread to end; how things are in the end.
-    pub fn close(mut self) -> Standing {
+    pub fn close(mut self) -> Snapshot {
         self.end();
         self.standing()
     }
 
     fn end(&mut self) {
         if let Some(thread) = self.thread.take() {
-            self.order(Order::Close);
+            self.order(Request::Close);
             let _ = thread.join();
         }
     }
@@ -460,14 +462,14 @@ impl Drop for Connection {
 }
 
 /// Ends a connection whose thread is gone without having said so: it panicked, and another thread may wait for it.
-struct EndGuard(Arc<Shared>);
+struct EndGuard(Arc<EngineShared>);
 
 impl Drop for EndGuard {
     fn drop(&mut self) {
         let mut now = self.0.lock();
         if now.ending.is_none() {
             let why = "a defect of poptalk ended its thread".to_owned();
-            now.ending = Some(Ending::Lost(why, Cut::Nothing));
+            now.ending = Some(CloseReason::Lost(why, CutAt::Nothing));
         }
         drop(now);
         self.0.has_ended.store(true, Ordering::Release);
@@ -475,15 +477,15 @@ impl Drop for EndGuard {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Standing> {
+impl EngineShared {
+    fn lock(&self) -> MutexGuard<'_, Snapshot> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn standing(recorder: &Recorder) -> Standing {
+fn standing(recorder: &Recorder) -> Snapshot {
     let tracker = recorder.tracker();
-    Standing {
+    Snapshot {
         state: tracker.state(),
         is_tls: false,
         is_doubtful: false,

@@ -97,12 +97,12 @@ pub struct Client {
 }
 
 /// A connection that is held in a thread of its own, seen from the listener.
-pub struct Held {
+pub struct HeldSocket {
     thread: JoinHandle<()>,
     end: Box<dyn FnOnce() -> bool + Send>,
 }
 
-impl Held {
+impl HeldSocket {
     /// `end` ends every wait of the thread, and says whether the thread is to be waited for.
     pub fn new(thread: JoinHandle<()>, end: impl FnOnce() -> bool + Send + 'static) -> Self {
         let end = Box::new(end);
@@ -150,7 +150,7 @@ impl Listener {
     pub fn start(
         ports: Ports,
         is_stopping: Arc<AtomicBool>,
-        hold: impl FnMut(Client, bool) -> Option<Held> + Send + 'static,
+        hold: impl FnMut(Client, bool) -> Option<HeldSocket> + Send + 'static,
     ) -> Result<Self, ListenError> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), STOP)?;
@@ -237,11 +237,11 @@ struct Accepting<H> {
     tls: Option<TcpListener>,
     is_stopping: Arc<AtomicBool>,
     hold: H,
-    held: Vec<Held>,
+    held: Vec<HeldSocket>,
     most: usize,
 }
 
-impl<H: FnMut(Client, bool) -> Option<Held>> Accepting<H> {
+impl<H: FnMut(Client, bool) -> Option<HeldSocket>> Accepting<H> {
     fn run(mut self) {
         let mut events = Events::with_capacity(8);
         let mut timeout = None;

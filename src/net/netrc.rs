@@ -21,7 +21,7 @@ pub fn password(
     user: &str,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, NetrcError> {
     let mut tokens = Tokens { text, line: 1 };
-    let mut entry: Option<Entry> = None;
+    let mut entry: Option<NetrcEntry> = None;
     while let Some(word) = tokens.next() {
         let line = tokens.line;
         let mut value = || {
@@ -36,13 +36,13 @@ pub fn password(
                     return Ok(Some(found));
                 }
                 let is_here = value()?.eq_ignore_ascii_case(host);
-                entry = is_here.then(Entry::default);
+                entry = is_here.then(NetrcEntry::default);
             }
             "default" => {
                 if let Some(found) = entry.take().and_then(|entry| entry.password_for(user)) {
                     return Ok(Some(found));
                 }
-                entry = Some(Entry::default());
+                entry = Some(NetrcEntry::default());
             }
             "login" => {
                 let login = value()?;
@@ -72,12 +72,12 @@ pub fn password(
 }
 
 #[derive(Default)]
-struct Entry {
+struct NetrcEntry {
     login: Option<String>,
     password: Option<Zeroizing<String>>,
 }
 
-impl Entry {
+impl NetrcEntry {
     fn password_for(self, user: &str) -> Option<Zeroizing<Vec<u8>>> {
         let is_meant = self.login.is_none_or(|login| login == user);
         self.password

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::wire;
 use crate::base::io_error::plain;
 use crate::net::target::Target;
-use crate::net::upstream_proxy::{Proxy, ProxyError, Step, Talk};
+use crate::net::upstream_proxy::{Negotiation, Proxy, ProxyError, ProxyStep};
 
 /// Asks the proxy, on a connection to it, for the way to `target`; `wait` is for all of the talk.
 ///
@@ -19,16 +19,16 @@ pub(super) fn pass(
     wait: Duration,
 ) -> Result<(), ProxyError> {
     let due = Instant::now() + wait;
-    let mut talk = Talk::new(proxy, target)?;
+    let mut talk = Negotiation::new(proxy, target)?;
     let mut got = Vec::new();
     loop {
         match talk.next(&got)? {
-            Step::Open => break,
-            Step::Send(octets) => {
+            ProxyStep::Open => break,
+            ProxyStep::Send(octets) => {
                 got.clear();
                 wire::write(socket, &octets, due).map_err(|error| broken(&error, wait))?;
             }
-            Step::Read(count) => {
+            ProxyStep::Read(count) => {
                 got.resize(count, 0);
                 wire::read(socket, &mut got, due).map_err(|error| broken(&error, wait))?;
             }

@@ -16,14 +16,14 @@ const DOMAIN_MAX: usize = 240;
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
+pub enum SrvService {
     /// TLS from the first octet.
     Pop3s,
     /// In clear at first; STLS is to follow.
     Pop3,
 }
 
-impl Service {
+impl SrvService {
     /// The name in front of the domain (RFC 6186 §3.3).
     #[must_use]
     pub fn label(self) -> &'static str {
@@ -64,7 +64,7 @@ pub struct Record {
 
 /// What an answer says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum DnsAnswer {
     /// There are servers: at least one, as the answer lists them.
     Records(Vec<Record>),
     /// The domain says that it does not offer this service (RFC 2782: target `.`).
@@ -134,7 +134,7 @@ pub fn query(id: u16, name: &str) -> Result<Vec<u8>, String> {
 /// Reads the answer to the query with this `id` for this `name`, without the length that TCP puts first.
 ///
 /// Errors: it is not the answer, or none that can be used.
-pub fn read(octets: &[u8], id: u16, name: &str) -> Result<Answer, AnswerError> {
+pub fn read(octets: &[u8], id: u16, name: &str) -> Result<DnsAnswer, AnswerError> {
     // RFC 1035 §4.1.1: the id, then the flags, QR and TC among them.
     let [high, low, flags, _, ..] = octets else {
         return Err(AnswerError::NotOurs);
@@ -145,7 +145,7 @@ pub fn read(octets: &[u8], id: u16, name: &str) -> Result<Answer, AnswerError> {
     let is_truncated = flags & 0x02 != 0;
     let packet = match Packet::parse(octets) {
         // What was cut off may be in the middle of a record.
-        Err(_) if is_truncated => return Ok(Answer::Truncated),
+        Err(_) if is_truncated => return Ok(DnsAnswer::Truncated),
         Err(error) => return Err(AnswerError::Broken(error.to_string())),
         Ok(packet) => packet,
     };
@@ -157,9 +157,9 @@ pub fn read(octets: &[u8], id: u16, name: &str) -> Result<Answer, AnswerError> {
         _ => return Err(AnswerError::NotOurs),
     }
     match packet.rcode() {
-        RCODE::NoError if is_truncated => Ok(Answer::Truncated),
+        RCODE::NoError if is_truncated => Ok(DnsAnswer::Truncated),
         RCODE::NoError => servers(&packet.answers, name),
-        RCODE::NameError => Ok(Answer::Nothing),
+        RCODE::NameError => Ok(DnsAnswer::Nothing),
         RCODE::ServerFailure => Err(AnswerError::Refused("that it failed (SERVFAIL)".to_owned())),
         RCODE::Refused => Err(AnswerError::Refused("that it won't (REFUSED)".to_owned())),
         RCODE::FormatError => Err(AnswerError::Refused(
@@ -173,7 +173,7 @@ pub fn read(octets: &[u8], id: u16, name: &str) -> Result<Answer, AnswerError> {
 }
 
 /// The servers that records tell of.
-fn servers(records: &[ResourceRecord<'_>], name: &str) -> Result<Answer, AnswerError> {
+fn servers(records: &[ResourceRecord<'_>], name: &str) -> Result<DnsAnswer, AnswerError> {
     let records = records
         .iter()
         .filter(|record| record.class == CLASS::IN)
@@ -217,12 +217,12 @@ fn servers(records: &[ResourceRecord<'_>], name: &str) -> Result<Answer, AnswerE
         }
     }
     match (found.is_empty(), is_refused, is_odd) {
-        (false, ..) => Ok(Answer::Records(found)),
-        (true, true, _) => Ok(Answer::NotOffered),
+        (false, ..) => Ok(DnsAnswer::Records(found)),
+        (true, true, _) => Ok(DnsAnswer::NotOffered),
         (true, false, true) => Err(AnswerError::Broken(
             "none of its targets is a host name with a port".to_owned(),
         )),
-        (true, false, false) => Ok(Answer::Nothing),
+        (true, false, false) => Ok(DnsAnswer::Nothing),
     }
 }
 

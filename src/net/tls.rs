@@ -185,7 +185,7 @@ pub struct TlsError {
     /// What to do.
     pub hint: Option<String>,
     /// What the server sent of the handshake before it failed.
-    pub heard: Option<Box<Broken>>,
+    pub heard: Option<Box<FailedHandshake>>,
 }
 
 impl Explain for TlsError {
@@ -200,7 +200,7 @@ impl Explain for TlsError {
 
 /// What is known of a handshake that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct FailedHandshake {
     /// `TLSv1.3` and so on, where the server chose one.
     pub version: Option<String>,
     /// The certificates that were sent unencrypted, the server's own first.
@@ -210,11 +210,11 @@ pub struct Broken {
     pub said: Vec<u8>,
 }
 
-impl Broken {
+impl FailedHandshake {
     fn of_octets(octets: &[u8], is_stls: bool) -> Option<Box<Self>> {
         let heard = hello::listen(octets);
         let chain = heard.chain.iter();
-        let version = (heard != hello::Heard::default()).then_some(heard.version);
+        let version = (heard != hello::HelloSeen::default()).then_some(heard.version);
         let is_said = is_stls && hello::is_text(octets);
         Some(Box::new(Self {
             version,
@@ -327,7 +327,7 @@ pub fn handshake(
             Err(HandshakeError::WouldBlock(half)) => {
                 // What was said before the time was up stays known.
                 wait().map_err(|error| TlsError {
-                    heard: Broken::of_octets(&heard(), is_stls),
+                    heard: FailedHandshake::of_octets(&heard(), is_stls),
                     ..error
                 })?;
                 attempt = half.handshake();
@@ -341,7 +341,7 @@ pub fn handshake(
     let certificate = der.as_deref().and_then(Certificate::of_der);
     if !settings.accepts(certificate.as_ref()) {
         let _ = stream.shutdown();
-        let broken = Broken {
+        let broken = FailedHandshake {
             version: Some(heard.version),
             chain: certificate.into_iter().collect(),
             said: Vec::new(),
@@ -377,7 +377,7 @@ pub fn handshake(
 /// Why the library gave up, with what came of the handshake.
 fn failure(error: &str, octets: &[u8], host: &str, is_stls: bool) -> TlsError {
     TlsError {
-        heard: Broken::of_octets(octets, is_stls),
+        heard: FailedHandshake::of_octets(octets, is_stls),
         ..reason::of_failure(error, octets, host, is_stls)
     }
 }

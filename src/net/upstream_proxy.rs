@@ -19,14 +19,14 @@ const SOCKS_PORT: u16 = 1080;
 
 /// How a proxy is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ProxyKind {
     /// SOCKS version 5 (RFC 1928); the proxy looks the host name up.
     Socks5,
     /// The method CONNECT of HTTP (RFC 9110 §9.3.6).
     Http,
 }
 
-impl Kind {
+impl ProxyKind {
     /// Its scheme in a URL.
     #[must_use]
     pub fn scheme(self) -> &'static str {
@@ -41,23 +41,23 @@ impl Kind {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     /// How it is spoken to.
-    pub kind: Kind,
+    pub kind: ProxyKind,
     /// Where it is.
     pub place: Target,
     /// Who we are there.
-    pub login: Option<Login>,
+    pub login: Option<ProxyLogin>,
 }
 
 /// A name and a password for a proxy.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Login {
+pub struct ProxyLogin {
     /// The name.
     pub user: String,
     /// The password.
     pub password: Zeroizing<Vec<u8>>,
 }
 
-impl std::fmt::Debug for Login {
+impl std::fmt::Debug for ProxyLogin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} (hidden)", self.user)
     }
@@ -134,8 +134,8 @@ pub fn parse(url: &str, password: Option<Zeroizing<Vec<u8>>>) -> Result<Proxy, P
     }
     let kind = match scheme.to_ascii_lowercase().as_str() {
         // What curl calls socks5h: the name goes to the proxy. Here it always does.
-        "socks5" | "socks5h" => Kind::Socks5,
-        "http" => Kind::Http,
+        "socks5" | "socks5h" => ProxyKind::Socks5,
+        "http" => ProxyKind::Http,
         "https" => {
             return Err(fail(
                 "TLS to the proxy itself is not there; TLS to the server works through any"
@@ -151,8 +151,8 @@ pub fn parse(url: &str, password: Option<Zeroizing<Vec<u8>>>) -> Result<Proxy, P
     let (host, port) = target::split_port(place).map_err(fail)?;
     let port = match (port, kind) {
         (Some(port), _) => port,
-        (None, Kind::Socks5) => SOCKS_PORT,
-        (None, Kind::Http) => return Err(fail(format!("no port behind `{host}`"))),
+        (None, ProxyKind::Socks5) => SOCKS_PORT,
+        (None, ProxyKind::Http) => return Err(fail(format!("no port behind `{host}`"))),
     };
     if host.is_empty() {
         return Err(fail("no host".to_owned()));
@@ -170,10 +170,10 @@ pub fn parse(url: &str, password: Option<Zeroizing<Vec<u8>>>) -> Result<Proxy, P
 }
 
 fn login(
-    kind: Kind,
+    kind: ProxyKind,
     user: &str,
     password: Option<Zeroizing<Vec<u8>>>,
-) -> Result<Login, ProxyError> {
+) -> Result<ProxyLogin, ProxyError> {
     let fail = |what: &str, hint: &str| Err(ProxyError::new(format!("--proxy: {what}"), hint));
     let Some(user) = unescape(user) else {
         return fail(
@@ -189,7 +189,7 @@ fn login(
     };
     match kind {
         // RFC 1929 §2: each has a length of one octet, which is not 0.
-        Kind::Socks5
+        ProxyKind::Socks5
             if !(1..=255).contains(&user.len()) || !(1..=255).contains(&password.len()) =>
         {
             fail(
@@ -198,11 +198,11 @@ fn login(
             )
         }
         // RFC 7617 §2: the first colon ends the user.
-        Kind::Http if user.contains(':') => fail(
+        ProxyKind::Http if user.contains(':') => fail(
             "a user with a colon can't be written in HTTP",
             "ask who runs the proxy (RFC 7617 §2)",
         ),
-        _ => Ok(Login { user, password }),
+        _ => Ok(ProxyLogin { user, password }),
     }
 }
 
@@ -224,7 +224,7 @@ fn unescape(text: &str) -> Option<String> {
 
 /// What to do next.
 #[derive(PartialEq, Eq)]
-pub enum Step {
+pub enum ProxyStep {
     /// Send these octets.
     Send(Zeroizing<Vec<u8>>),
     /// Read just so many octets and no more: what follows may be the server's greeting.
@@ -233,7 +233,7 @@ pub enum Step {
     Open,
 }
 
-impl std::fmt::Debug for Step {
+impl std::fmt::Debug for ProxyStep {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Send(octets) => write!(f, "Send({} octets (hidden))", octets.len()),
@@ -245,15 +245,15 @@ impl std::fmt::Debug for Step {
 
 /// The talk with a proxy until the way is open.
 #[derive(Debug)]
-pub struct Talk(Inner);
+pub struct Negotiation(Inner);
 
 #[derive(Debug)]
 enum Inner {
-    Socks(socks::Talk),
-    Http(http::Talk),
+    Socks(socks::SocksNegotiation),
+    Http(http::HttpNegotiation),
 }
 
-impl Talk {
+impl Negotiation {
     /// Begins a talk: `proxy` is to connect to `target`.
     ///
     /// Errors: the host can't be told to a proxy.
@@ -269,15 +269,19 @@ impl Talk {
             ));
         }
         Ok(Self(match proxy.kind {
-            Kind::Socks5 => Inner::Socks(socks::Talk::new(proxy.login.clone(), target)?),
-            Kind::Http => Inner::Http(http::Talk::new(proxy.login.as_ref(), target)),
+            ProxyKind::Socks5 => {
+                Inner::Socks(socks::SocksNegotiation::new(proxy.login.clone(), target)?)
+            }
+            ProxyKind::Http => {
+                Inner::Http(http::HttpNegotiation::new(proxy.login.as_ref(), target))
+            }
         }))
     }
 
-    /// The next step. `got` is what the last one, a [`Step::Read`], read; nothing otherwise.
+    /// The next step. `got` is what the last one, a [`ProxyStep::Read`], read; nothing otherwise.
     ///
     /// Errors: the proxy refuses, or does not talk as it should.
-    pub fn next(&mut self, got: &[u8]) -> Result<Step, ProxyError> {
+    pub fn next(&mut self, got: &[u8]) -> Result<ProxyStep, ProxyError> {
         match &mut self.0 {
             Inner::Socks(talk) => talk.next(got),
             Inner::Http(talk) => talk.next(got),
@@ -293,19 +297,19 @@ fn shown(octets: &[u8]) -> String {
 }
 
 /// What the first octets of something else than the proxy that was named look like.
-fn stranger(octets: &[u8], kind: Kind) -> ProxyError {
+fn stranger(octets: &[u8], kind: ProxyKind) -> ProxyError {
     let what = format!(
         "the proxy does not speak {}: it starts with `{}`",
         match kind {
-            Kind::Socks5 => "SOCKS 5",
-            Kind::Http => "HTTP",
+            ProxyKind::Socks5 => "SOCKS 5",
+            ProxyKind::Http => "HTTP",
         },
         shown(octets)
     );
     let hint = match (octets, kind) {
-        ([b'H', ..], Kind::Socks5) => "it looks like an HTTP proxy: try http://",
-        ([5, ..], Kind::Http) => "it looks like a SOCKS proxy: try socks5://",
-        ([0, ..], Kind::Socks5) => "it looks like SOCKS 4; poptalk speaks version 5",
+        ([b'H', ..], ProxyKind::Socks5) => "it looks like an HTTP proxy: try http://",
+        ([5, ..], ProxyKind::Http) => "it looks like a SOCKS proxy: try socks5://",
+        ([0, ..], ProxyKind::Socks5) => "it looks like SOCKS 4; poptalk speaks version 5",
         ([b'+', ..], _) => "it looks like a POP3 server: connect to it without --proxy",
         ([0x15 | 0x16, 3, ..], _) => "it looks like TLS; poptalk speaks in clear to a proxy",
         _ => "check the host and the port of the proxy",

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 /// The socket of a connection.
 #[derive(Debug)]
-pub(crate) struct Wire<S> {
+pub(crate) struct SocketWire<S> {
     socket: S,
     /// None: no deadline.
     deadline: Option<Instant>,
 }
 
-impl<S: Deref<Target = TcpStream>> Wire<S> {
+impl<S: Deref<Target = TcpStream>> SocketWire<S> {
     pub(crate) fn new(socket: S) -> Self {
         Self {
             socket,
@@ -67,7 +67,7 @@ pub(crate) fn is_late(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-impl<S: Deref<Target = TcpStream>> Read for Wire<S> {
+impl<S: Deref<Target = TcpStream>> Read for SocketWire<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             self.socket.set_read_timeout(self.left()?)?;
@@ -79,7 +79,7 @@ impl<S: Deref<Target = TcpStream>> Read for Wire<S> {
     }
 }
 
-impl<S: Deref<Target = TcpStream>> Write for Wire<S> {
+impl<S: Deref<Target = TcpStream>> Write for SocketWire<S> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         loop {
             self.socket.set_write_timeout(self.left()?)?;
@@ -99,14 +99,18 @@ impl<S: Deref<Target = TcpStream>> Write for Wire<S> {
 ///
 /// Errors: `UnexpectedEof` when the peer closes before, `TimedOut` at the moment `due`, and what the system says.
 pub(super) fn read(socket: &TcpStream, buffer: &mut [u8], due: Instant) -> io::Result<()> {
-    Wire::until(socket, due).read_exact(buffer).map_err(timed)
+    SocketWire::until(socket, due)
+        .read_exact(buffer)
+        .map_err(timed)
 }
 
 /// Sends all octets.
 ///
 /// Errors: `TimedOut` at the moment `due`, and what the system says.
 pub(super) fn write(socket: &TcpStream, octets: &[u8], due: Instant) -> io::Result<()> {
-    Wire::until(socket, due).write_all(octets).map_err(timed)
+    SocketWire::until(socket, due)
+        .write_all(octets)
+        .map_err(timed)
 }
 
 /// A wait that ran out has one name, whatever the system calls it.

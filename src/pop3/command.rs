@@ -30,7 +30,7 @@ pub struct Command {
     /// The fields of a positive status line, in order, and of each line of a listing; what a comparison looks at.
     pub fields: &'static [&'static str],
     /// What the data of its multi-line reply, or the message that it sends, is; how a comparison looks at it.
-    pub data: Data,
+    pub data: DataKind,
     /// Where it comes from and whether servers have it.
     pub standing: Standing,
     /// The document and section that define it.
@@ -53,13 +53,13 @@ pub struct Arg {
     /// The word for it in the syntax, as the RFC calls it.
     pub name: &'static str,
     /// What it stands for.
-    pub kind: Kind,
+    pub kind: ArgumentKind,
     /// Whether the command is complete without it.
     pub optional: bool,
 }
 
 impl Arg {
-    const fn required(name: &'static str, kind: Kind) -> Self {
+    const fn required(name: &'static str, kind: ArgumentKind) -> Self {
         Self {
             name,
             kind,
@@ -67,7 +67,7 @@ impl Arg {
         }
     }
 
-    const fn optional(name: &'static str, kind: Kind) -> Self {
+    const fn optional(name: &'static str, kind: ArgumentKind) -> Self {
         Self {
             name,
             kind,
@@ -78,7 +78,7 @@ impl Arg {
 
 /// What an argument stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ArgumentKind {
     /// A message number (RFC 1939 §4).
     Message,
     /// A count of lines (RFC 1939 §7, TOP).
@@ -124,7 +124,7 @@ impl States {
 
 /// What the data lines of a command are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Data {
+pub enum DataKind {
     /// There are none.
     Nothing,
     /// Lines whose every octet counts, in order: a message.
@@ -372,9 +372,9 @@ mod tests {
             let has_data = [row.bare, row.with_argument]
                 .iter()
                 .any(|shape| matches!(shape, Shape::Multi | Shape::Upload));
-            assert_eq!(has_data, row.data != Data::Nothing, "{}", row.verb);
+            assert_eq!(has_data, row.data != DataKind::Nothing, "{}", row.verb);
             assert!(
-                row.data != Data::Listing || !row.fields.is_empty(),
+                row.data != DataKind::Listing || !row.fields.is_empty(),
                 "{}",
                 row.verb
             );
@@ -442,7 +442,7 @@ mod tests {
                 let line = text.as_bytes();
                 let sent = Command::of_line(line).filter(|_| who == 'C');
                 for (index, arg) in sent.map_or(&[][..], |row| row.args).iter().enumerate() {
-                    if let Kind::Secret(hole) = arg.kind
+                    if let ArgumentKind::Secret(hole) = arg.kind
                         && let Some(word) = text.split(' ').nth(index + 1)
                     {
                         assert_eq!(word, format!("{{{{{hole}}}}}"), "{}", row.verb);
@@ -468,14 +468,14 @@ mod tests {
     #[test]
     fn a_secret_is_the_last_argument() {
         for row in Command::all() {
-            let is_secret = |arg: &Arg| matches!(arg.kind, Kind::Secret(_));
+            let is_secret = |arg: &Arg| matches!(arg.kind, ArgumentKind::Secret(_));
             let after = row.args.iter().skip_while(|arg| !is_secret(arg));
             assert!(after.count() <= 1, "{}", row.verb);
         }
         let holes: Vec<_> = Command::all()
             .flat_map(|row| row.args)
             .filter_map(|arg| match arg.kind {
-                Kind::Secret(hole) => Some(hole),
+                ArgumentKind::Secret(hole) => Some(hole),
                 _ => None,
             })
             .collect();

@@ -217,7 +217,7 @@ impl SaslError {
 }
 
 /// One exchange of the client.
-pub struct Exchange {
+pub struct SaslExchange {
     mechanism: &'static Mechanism,
     credentials: Credentials,
     scram: Option<Scram>,
@@ -225,7 +225,7 @@ pub struct Exchange {
     step: usize,
 }
 
-impl Exchange {
+impl SaslExchange {
     /// An exchange that has not begun.
     #[must_use]
     pub fn new(mechanism: &'static Mechanism, credentials: Credentials) -> Self {

@@ -64,7 +64,7 @@ pub struct SessionState {
     phase: Phase,
     announced: [Option<Vec<String>>; Phase::ALL.len()],
     status: Vec<u8>,
-    listing: Listing,
+    listing: ComingListing,
     line: Vec<u8>,
 }
 
@@ -222,21 +222,21 @@ impl SessionState {
     fn start_data(&mut self, sent: &Sent) {
         self.line.clear();
         self.listing = match sent.command() {
-            Some(row) if row.verb == "CAPA" => Listing::Capabilities,
-            Some(row) if row.verb == "LANG" => Listing::Languages,
+            Some(row) if row.verb == "CAPA" => ComingListing::Capabilities,
+            Some(row) if row.verb == "LANG" => ComingListing::Languages,
             // With data it is the bare AUTH.
-            Some(row) if row.verb == "AUTH" => Listing::Mechanisms,
-            Some(row) if row.lists_messages() => Listing::Messages,
-            _ => Listing::None,
+            Some(row) if row.verb == "AUTH" => ComingListing::Mechanisms,
+            Some(row) if row.lists_messages() => ComingListing::Messages,
+            _ => ComingListing::None,
         };
-        if self.listing == Listing::Capabilities {
+        if self.listing == ComingListing::Capabilities {
             self.capabilities.clear();
             self.mechanisms.clear();
         }
     }
 
     fn data(&mut self, octets: &[u8]) {
-        if self.listing == Listing::None {
+        if self.listing == ComingListing::None {
             return;
         }
         for octet in octets {
@@ -253,16 +253,16 @@ impl SessionState {
         let line = String::from_utf8_lossy(&self.line).trim_end().to_owned();
         let mut words = line.split_ascii_whitespace();
         match self.listing {
-            Listing::None => {}
-            Listing::Messages => {
+            ComingListing::None => {}
+            ComingListing::Messages => {
                 let number = words.next().and_then(|word| word.parse::<u64>().ok());
                 if self.listed.len() < MAX {
                     self.listed.extend(number.filter(|number| *number > 0));
                 }
             }
-            Listing::Mechanisms => push(&mut self.mechanisms, words.next()),
-            Listing::Languages => push(&mut self.languages, words.next()),
-            Listing::Capabilities => {
+            ComingListing::Mechanisms => push(&mut self.mechanisms, words.next()),
+            ComingListing::Languages => push(&mut self.languages, words.next()),
+            ComingListing::Capabilities => {
                 let tag = words.next().unwrap_or_default();
                 let words = words.filter(|_| tag.eq_ignore_ascii_case("SASL"));
                 for mechanism in words {
@@ -273,7 +273,7 @@ impl SessionState {
         }
     }
 
-    fn answered(&mut self, sent: &Sent, status: Status, listing: Listing) {
+    fn answered(&mut self, sent: &Sent, status: Status, listing: ComingListing) {
         let is_positive = status == Status::Positive;
         self.last = Some((sent.verb(), status));
         self.take_credentials(sent, is_positive);
@@ -289,7 +289,7 @@ impl SessionState {
             Effect::Quit => self.enter(State::Update),
             Effect::Tls => self.agree_tls(),
         }
-        if is_positive && listing == Listing::Capabilities {
+        if is_positive && listing == ComingListing::Capabilities {
             self.announce(self.capabilities.clone());
         }
         match (sent.command().map(|row| row.verb), is_positive) {
@@ -369,13 +369,13 @@ impl SessionState {
         self.listed.clear();
         self.challenge.clear();
         self.status.clear();
-        self.listing = Listing::None;
+        self.listing = ComingListing::None;
     }
 }
 
 /// Which listing is coming.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Listing {
+enum ComingListing {
     #[default]
     None,
     Capabilities,

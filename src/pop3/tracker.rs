@@ -10,10 +10,10 @@ mod step;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use crate::pop3::command::{Effect, Shape};
-use data::Data;
+use data::DataScan;
 use gap::{FirstReply, Gap};
 pub use line::LINE_MAX;
-use line::{Lines, is_continuation};
+use line::{LineBuffer, is_continuation};
 pub use sent::Sent;
 pub use status::Status;
 pub use step::{LineEnd, Role, Side, State, Step};
@@ -49,12 +49,12 @@ pub struct Tracker {
     agreed: bool,
     marked: BTreeSet<u64>,
     shapes: HashMap<Vec<u8>, Shape>,
-    server: Lines,
-    client: Lines,
+    server: LineBuffer,
+    client: LineBuffer,
     /// The data of a multi-line reply is coming.
-    reply: Option<Data>,
+    reply: Option<DataScan>,
     /// The client is sending a message (XTND XMIT).
-    upload: Option<Data>,
+    upload: Option<DataScan>,
     last_octets: Vec<u8>,
     gap: Gap,
 }
@@ -78,8 +78,8 @@ impl Tracker {
             agreed: false,
             marked: BTreeSet::new(),
             shapes: HashMap::new(),
-            server: Lines::default(),
-            client: Lines::default(),
+            server: LineBuffer::default(),
+            client: LineBuffer::default(),
             reply: None,
             upload: None,
             last_octets: Vec::new(),
@@ -124,17 +124,17 @@ impl Tracker {
     }
 
     /// The connection has ended: hands out everything that was held, and tells whether a line or a reply was cut.
-    pub fn finish(&mut self, tell: &mut dyn FnMut(Step<'_>)) -> Cut {
+    pub fn finish(&mut self, tell: &mut dyn FnMut(Step<'_>)) -> CutAt {
         let inside_line = self.server.is_inside();
         self.flush_lines(true, tell);
         let cut = if self.reply.is_some() {
-            Cut::Data
+            CutAt::Data
         } else if inside_line {
-            Cut::Line
+            CutAt::Line
         } else if self.queue.iter().any(|sent| !sent.is_response()) && self.state != State::Update {
-            Cut::Reply
+            CutAt::Reply
         } else {
-            Cut::Nothing
+            CutAt::Nothing
         };
         self.end_data(tell);
         self.clear_waiting();
@@ -162,8 +162,8 @@ impl Tracker {
     /// The TLS handshake is done. What was learnt before is void (RFC 2595 §4), there is no second greeting.
     pub fn tls_started(&mut self) {
         self.clear_waiting();
-        self.server = Lines::default();
-        self.client = Lines::default();
+        self.server = LineBuffer::default();
+        self.client = LineBuffer::default();
         self.tls = true;
         self.marked.clear();
         if self.state != State::Greeting {
@@ -457,14 +457,14 @@ impl Tracker {
         let shape = self.queue.front().map_or(Shape::Unknown, Sent::shape);
         if status == Status::Positive && shape == Shape::Multi {
             // A server that ends its status line with a bare LF ends its data so as well, or never.
-            self.reply = Some(Data::new(bare_lf));
+            self.reply = Some(DataScan::new(bare_lf));
             if let Some(sent) = self.queue.front() {
                 tell(Step::DataStarted(sent));
             }
             return;
         }
         if status == Status::Positive && shape == Shape::Upload {
-            let mut upload = Data::new(true);
+            let mut upload = DataScan::new(true);
             // What the client has begun to type is the start of its message.
             let typed = self.client.take();
             upload.feed(Side::Client, &typed, tell);
@@ -519,7 +519,7 @@ impl Tracker {
 
 /// Where the end of a connection cut the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cut {
+pub enum CutAt {
     /// Between two replies, or after the reply to QUIT.
     Nothing,
     /// Before the reply to a command.

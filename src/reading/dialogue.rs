@@ -12,17 +12,17 @@ mod walk;
 
 pub use crate::reading::steps::Place;
 pub use crate::transcript::event::EventKind;
-pub use event::Event;
+pub use event::EventAt;
 pub(crate) use matcher::flat;
 pub use matcher::{Matcher, fits};
 pub use measure::{Digest, Measures};
 pub use parts::Parts;
-pub use walk::{Moment, Phase, Told, Walker};
+pub use walk::{Moment, TapeStep, WaitPhase, Walker};
 
 use crate::pop3::tracker::{LineEnd, Sent, Side, State, Status};
 use crate::reading::steps::{Start, Steps};
 use crate::transcript::{Hole, Item, Piece, Transcript};
-use talk::Talk;
+use talk::Pairing;
 
 /// The most octets of a line that are kept; the digest covers all of them. Where a line has a hole, only so much can be compared.
 pub const LINE_KEPT: usize = 1024;
@@ -137,7 +137,7 @@ pub enum Part {
     /// Octets that came between the server's `+OK` to STLS and the TLS handshake.
     Injected(Measures),
     /// Something besides octets.
-    Event(Event),
+    Event(EventAt),
     /// `C: {{...}}`: any number of commands.
     AnyRows(Place),
 }
@@ -197,7 +197,7 @@ pub enum Passing<'a> {
 #[derive(Debug)]
 pub struct Dialogue {
     steps: Steps,
-    talk: Talk,
+    talk: Pairing,
 }
 
 impl Default for Dialogue {
@@ -222,7 +222,7 @@ impl Dialogue {
     fn with_digests(has_digests: bool) -> Self {
         Self {
             steps: Steps::new(Start::Anywhere),
-            talk: Talk::new(has_digests),
+            talk: Pairing::new(has_digests),
         }
     }
 
@@ -269,7 +269,7 @@ impl Dialogue {
                 steps.row(place, row, &mut |passed| talk.passed(passed, tell));
             }
             Item::Event(text) => {
-                let event = Event::read(place, text);
+                let event = EventAt::read(place, text);
                 // Its time is in the time of the next row, too, and nothing here ends between the two.
                 steps.event(&event.said(), None, &mut |passed| talk.passed(passed, tell));
                 tell(Passing::Part(Part::Event(event)));

@@ -45,14 +45,14 @@ pub struct Redactor {
     lost_ms: u64,
     /// Data was left out, and what came behind it was not the server's: the terminator was left out as well.
     is_in_hole: bool,
-    head: Head,
+    head: HeadState,
     /// A row has come, or `* connected`.
     has_begun: bool,
 }
 
 /// How far the head of the file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Head {
+enum HeadState {
     /// Nothing has come yet.
     Start,
     /// In the head; `redacted` was not told.
@@ -78,7 +78,7 @@ impl Redactor {
             line_len: 0,
             lost_ms: 0,
             is_in_hole: false,
-            head: Head::Start,
+            head: HeadState::Start,
             has_begun: false,
         }
     }
@@ -139,17 +139,17 @@ impl Redactor {
     fn tell_head(&mut self, item: &Item, out: &mut Vec<u8>) {
         let is_magic = matches!(item, Item::Prose(prose) if prose.starts_with("!pop3"));
         match (self.head, item) {
-            (Head::Start, _) if is_magic => self.head = Head::Open,
-            (Head::Start, Item::Head { .. } | Item::Prose(_) | Item::Unknown(_)) => {
+            (HeadState::Start, _) if is_magic => self.head = HeadState::Open,
+            (HeadState::Start, Item::Head { .. } | Item::Prose(_) | Item::Unknown(_)) => {
                 out.extend_from_slice(text::MAGIC.as_bytes());
                 out.push(b'\n');
-                self.head = Head::Open;
+                self.head = HeadState::Open;
             }
             (_, Item::Head { .. } | Item::Prose(_) | Item::Unknown(_)) => {}
-            (Head::Done, _) => {}
+            (HeadState::Done, _) => {}
             (_, Item::Blank) => self.end_head(out),
             (_, Item::Row(_) | Item::Event(_)) => {
-                let was_told = self.head != Head::Told;
+                let was_told = self.head != HeadState::Told;
                 self.end_head(out);
                 if was_told && self.options.is_told {
                     text::print_item(out, &Item::Blank);
@@ -164,21 +164,21 @@ impl Redactor {
             return text::print_item(out, &Item::Head { name, text });
         }
         // `secrets: kept in clear` is true no more; `redacted` is told once.
-        if name == HEAD && self.head != Head::Told {
+        if name == HEAD && self.head != HeadState::Told {
             let before: Vec<&str> = text.split(", ").collect();
             self.print_head(&before, out);
         }
     }
 
     fn end_head(&mut self, out: &mut Vec<u8>) {
-        if self.options.is_told && self.head == Head::Start {
+        if self.options.is_told && self.head == HeadState::Start {
             out.extend_from_slice(text::MAGIC.as_bytes());
             out.push(b'\n');
         }
-        if self.options.is_told && matches!(self.head, Head::Start | Head::Open) {
+        if self.options.is_told && matches!(self.head, HeadState::Start | HeadState::Open) {
             self.print_head(&[], out);
         }
-        self.head = Head::Done;
+        self.head = HeadState::Done;
     }
 
     fn print_head(&mut self, before: &[&str], out: &mut Vec<u8>) {
@@ -200,7 +200,7 @@ impl Redactor {
         let text = said.join(", ");
         let name = HEAD.to_owned();
         text::print_item(out, &Item::Head { name, text });
-        self.head = Head::Told;
+        self.head = HeadState::Told;
     }
 
     /// Text of a head, an event or prose, without the secrets that were seen.
@@ -294,18 +294,18 @@ impl Redactor {
             let line = self.line_pieces(side, pieces, end, out);
             let malformed = self.hider.take_malformed();
             match line {
-                Line::Gone => self.lost_ms += after_ms,
-                Line::Cut => {
+                LineFate::Gone => self.lost_ms += after_ms,
+                LineFate::Cut => {
                     let hole = [Piece::Hole(Hole::Rows)];
                     self.print(Row::new(side, after_ms, hole, LineEnd::Crlf), out);
                 }
-                Line::Stays(pieces) if is_one && pieces == joined => {
+                LineFate::Stays(pieces) if is_one && pieces == joined => {
                     for row in &rows {
                         self.print(row.clone(), out);
                     }
                     return;
                 }
-                Line::Stays(pieces) => {
+                LineFate::Stays(pieces) => {
                     let row = Row::new(side, after_ms, pieces, end);
                     if !row.pieces.is_empty() || row.end != LineEnd::None {
                         self.print(row, out);
@@ -332,7 +332,7 @@ impl Redactor {
         pieces: Vec<Piece>,
         end: LineEnd,
         out: &mut Vec<u8>,
-    ) -> Line {
+    ) -> LineFate {
         let mut octets = flat(&pieces);
         octets.extend_from_slice(end.octets());
         let has_octets = pieces.iter().any(|piece| matches!(piece, Piece::Octets(_)));
@@ -362,20 +362,20 @@ impl Redactor {
         let line = match role {
             None => match &mut self.elider {
                 Some(elider) => match elider.feed(&counted(&pieces, end)) {
-                    (b"", true) => Line::Cut,
-                    (b"", false) if has_octets || end != LineEnd::None => Line::Gone,
-                    _ => Line::Stays(self.data(pieces)),
+                    (b"", true) => LineFate::Cut,
+                    (b"", false) if has_octets || end != LineEnd::None => LineFate::Gone,
+                    _ => LineFate::Stays(self.data(pieces)),
                 },
-                None => Line::Stays(self.data(pieces)),
+                None => LineFate::Stays(self.data(pieces)),
             },
             Some((Role::Terminator, _)) => {
                 self.end_cut(out);
                 self.elider = None;
-                Line::Stays(pieces)
+                LineFate::Stays(pieces)
             }
             Some((role, first)) => {
                 let hidden = self.hider.hide_pieces(side, role, pieces, first);
-                Line::Stays(if self.options.has_names {
+                LineFate::Stays(if self.options.has_names {
                     for name in self.hider.sasl_names() {
                         self.names.meet(name);
                     }
@@ -417,7 +417,7 @@ impl Redactor {
 }
 
 /// What becomes of a line.
-enum Line {
+enum LineFate {
     /// It stays, with these pieces.
     Stays(Vec<Piece>),
     /// A hole stands for it, and for those behind it.

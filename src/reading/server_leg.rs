@@ -15,7 +15,7 @@ const AHEAD_MAX: usize = 64;
 /// made they are the items themselves.
 pub struct ServerLeg<I> {
     items: I,
-    phase: Phase,
+    phase: LegPhase,
     ready: VecDeque<Item>,
     /// What passed between proxy and server before the client was greeted; the greeting came before it.
     early: Vec<Item>,
@@ -24,7 +24,7 @@ pub struct ServerLeg<I> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum LegPhase {
     Start,
     Plain,
     Proxied,
@@ -59,7 +59,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ServerLeg<I> {
     pub fn new(items: I) -> Self {
         Self {
             items,
-            phase: Phase::Start,
+            phase: LegPhase::Start,
             ready: VecDeque::new(),
             early: Vec::new(),
             is_own: false,
@@ -68,11 +68,11 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ServerLeg<I> {
 
     fn take(&mut self, item: Item) {
         match self.phase {
-            Phase::Plain => self.ready.push_back(item),
-            Phase::Proxied => self.proxied(item),
-            Phase::Start => match item {
+            LegPhase::Plain => self.ready.push_back(item),
+            LegPhase::Proxied => self.proxied(item),
+            LegPhase::Start => match item {
                 Item::Event(event) if let Some(address) = upstream(&event) => {
-                    self.phase = Phase::Proxied;
+                    self.phase = LegPhase::Proxied;
                     for item in &mut self.ready {
                         if matches!(item, Item::Event(_)) {
                             *item = Item::Blank;
@@ -83,7 +83,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ServerLeg<I> {
                 }
                 item => {
                     if matches!(item, Item::Row(_)) || self.ready.len() >= AHEAD_MAX {
-                        self.phase = Phase::Plain;
+                        self.phase = LegPhase::Plain;
                     }
                     self.ready.push_back(item);
                 }
@@ -150,7 +150,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Iterator for ServerLeg<I> {
             // A client's row waits for what is told behind it: it may be the proxy that answers.
             let is_open = match self.ready.front() {
                 Some(Item::Row(row)) => row.side == Side::Client && self.ready.len() < 2,
-                Some(_) => self.phase == Phase::Start,
+                Some(_) => self.phase == LegPhase::Start,
                 None => true,
             };
             if !is_open {

@@ -6,13 +6,13 @@
 
 mod stream;
 
-pub(super) use stream::{Origin, PieceOf, pieces, push_octets};
+pub(super) use stream::{OctetOrigin, PieceOf, pieces, push_octets};
 
 use crate::pop3::command::Shape;
 use crate::pop3::tracker::{Side, Step, Tracker};
 use crate::transcript::event::{Event, EventKind};
 use crate::transcript::{Hole, Piece, Row};
-use stream::Stream;
+use stream::SideStream;
 
 /// What stands in a hole's place while the tracker reads: a word that means nothing. What hides secrets takes octets that nobody
 /// types in its place ([`crate::transcript::secret::flat`]): there a hole is not to look like text.
@@ -52,7 +52,7 @@ pub enum Passed<'a> {
     /// An event comes that has a time: milliseconds since the row, or the event with a time, before.
     Time(u64),
     /// What the tracker says, and where the octets of it came from, if it has any.
-    Step(Step<'a>, Origin),
+    Step(Step<'a>, OctetOrigin),
     /// A row `{{...}}`. Outside the data of the server the lines that stand for the replies it holds follow, each a hole.
     AnyRows {
         /// Who sent what was there.
@@ -92,8 +92,8 @@ pub enum Start {
 #[derive(Debug)]
 pub struct Steps {
     tracker: Tracker,
-    client: Stream,
-    server: Stream,
+    client: SideStream,
+    server: SideStream,
     start: Start,
     now_ms: u64,
     /// How much of `now_ms` passed after the last row.
@@ -109,8 +109,8 @@ impl Steps {
     pub fn new(start: Start) -> Self {
         Self {
             tracker: Tracker::new(),
-            client: Stream::default(),
-            server: Stream::default(),
+            client: SideStream::default(),
+            server: SideStream::default(),
             start,
             now_ms: 0,
             since_row_ms: 0,
@@ -156,7 +156,7 @@ impl Steps {
         }
         match self.start {
             Start::Anywhere => {
-                let mut emit = |step: Step<'_>| emit(Passed::Step(step, Origin::default()));
+                let mut emit = |step: Step<'_>| emit(Passed::Step(step, OctetOrigin::default()));
                 self.tracker.begin_anywhere(side, &mut emit);
             }
             Start::Whole if side == Side::Client => {
@@ -290,7 +290,7 @@ impl Steps {
         emit(Passed::Abandoned { is_end: true });
     }
 
-    fn stream(&mut self, side: Side) -> &mut Stream {
+    fn stream(&mut self, side: Side) -> &mut SideStream {
         match side {
             Side::Client => &mut self.client,
             Side::Server => &mut self.server,
@@ -311,7 +311,7 @@ impl Steps {
                 } => (*side, octets.len() + end.octets().len()),
                 Step::Data { side, octets } => (*side, octets.len()),
                 Step::Injected(octets) => (Side::Server, octets.len()),
-                _ => return emit(Passed::Step(step, Origin::default())),
+                _ => return emit(Passed::Step(step, OctetOrigin::default())),
             };
             let stream = match side {
                 Side::Client => &mut *client,

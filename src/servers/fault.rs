@@ -18,7 +18,7 @@ use std::time::Duration;
 use super::{Peer, Secured, Summary, Wish};
 use crate::pop3::session::SessionState;
 use crate::pop3::tracker::{Sent, Status, Step as Happened};
-use words::{Asked, Does, Part, Said, Step};
+use words::{Asked, Does, FaultStep, Outgoing, ServerLineKind};
 
 /// The longest line that is altered as a whole (octets); of a longer one each part counts as a line.
 const LINE_MAX: usize = 64 * 1024;
@@ -40,7 +40,7 @@ pub struct Fault {
     pub types: &'static [&'static str],
     /// It shows on a connection without TLS only.
     pub is_clear: bool,
-    steps: &'static [Step],
+    steps: &'static [FaultStep],
     refuses: Option<fn(&Asked) -> Option<&'static str>>,
     loses: Option<fn(&Asked) -> bool>,
     hears: Option<fn(&Asked) -> Option<String>>,
@@ -66,7 +66,7 @@ impl Fault {
         name: &'static str,
         says: &'static str,
         finds: &'static [&'static str],
-        steps: &'static [Step],
+        steps: &'static [FaultStep],
     ) -> Self {
         Self {
             name,
@@ -385,17 +385,17 @@ impl Faulty {
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         let part = match self.count {
-            0 if self.asked.line.is_empty() && self.counts.is_empty() => Part::Greeting,
-            0 => Part::Status,
-            _ if text == b"." => Part::Terminator,
-            _ => Part::Data,
+            0 if self.asked.line.is_empty() && self.counts.is_empty() => ServerLineKind::Greeting,
+            0 => ServerLineKind::Status,
+            _ if text == b"." => ServerLineKind::Terminator,
+            _ => ServerLineKind::Data,
         };
-        if part != Part::Data && part != Part::Terminator {
+        if part != ServerLineKind::Data && part != ServerLineKind::Terminator {
             self.is_positive = text.starts_with(b"+");
         }
         let index = self.count.saturating_sub(1);
         self.count += 1;
-        let said = Said {
+        let said = Outgoing {
             asked: &self.asked,
             part,
             index,
@@ -413,7 +413,7 @@ impl Faulty {
                     let made: Option<Vec<u8>> = out.take();
                     let text = made.as_deref().unwrap_or(text);
                     let text = text.strip_suffix(b"\r\n").unwrap_or(text);
-                    edit(&Said { text, ..said }, out.insert(Vec::new()));
+                    edit(&Outgoing { text, ..said }, out.insert(Vec::new()));
                 }
                 Does::Say(text) => out = Some([text.as_bytes(), b"\r\n"].concat()),
                 Does::Raw(octets) => out = Some(octets.to_vec()),
@@ -426,7 +426,7 @@ impl Faulty {
                 Does::Hang => (out, last) = (Some(Vec::new()), Some(Act::Hang)),
             }
         }
-        self.is_body |= part == Part::Data && text.is_empty();
+        self.is_body |= part == ServerLineKind::Data && text.is_empty();
         self.follow(part, text);
         let octets = [before, out.unwrap_or_else(|| line.to_vec()), after].concat();
         self.send(octets);
@@ -434,13 +434,15 @@ impl Faulty {
     }
 
     /// Keeps what the inner server has done.
-    fn follow(&mut self, part: Part, text: &[u8]) {
+    fn follow(&mut self, part: ServerLineKind, text: &[u8]) {
         let asked = &mut self.asked;
         let status = Status::of_line(text);
         match part {
-            Part::Greeting => asked.session.apply(&Happened::ReplyEnded(None, status)),
-            Part::Status if text.starts_with(b"+ ") || text == b"+" => asked.response += 1,
-            Part::Status => {
+            ServerLineKind::Greeting => asked.session.apply(&Happened::ReplyEnded(None, status)),
+            ServerLineKind::Status if text.starts_with(b"+ ") || text == b"+" => {
+                asked.response += 1
+            }
+            ServerLineKind::Status => {
                 asked.response = 0;
                 // The reply to the login tells how many messages there are, and so does STAT.
                 let is_told = asked.is_login() || asked.verb == "STAT";
@@ -456,7 +458,10 @@ impl Faulty {
                     asked.session.apply(&step);
                 }
             }
-            Part::Data | Part::Terminator | Part::Reply | Part::Any => {}
+            ServerLineKind::Data
+            | ServerLineKind::Terminator
+            | ServerLineKind::Reply
+            | ServerLineKind::Any => {}
         }
     }
 

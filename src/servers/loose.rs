@@ -16,8 +16,8 @@ use crate::transcript::text::Reader;
 
 use super::model::LONGEST_LINE;
 use super::{Ending, Peer, Secured, Summary, Wish};
-pub use index::Index;
-use index::{Reply, key};
+pub use index::ReplyIndex;
+use index::{RecordedReply, key};
 use playing::{Filter, Playing, octets};
 
 /// About how many octets one step brings.
@@ -36,7 +36,7 @@ const MECHANISMS: [(&str, &[&str]); 5] = [
 pub type Items = Reader<Box<dyn BufRead + Send>>;
 
 /// Where the items come from.
-pub trait Tape: Send + Sync {
+pub trait ItemSource: Send + Sync {
     /// The items from this place on; None when they can't be had any more.
     fn from(&self, place: Place) -> Option<Items>;
 }
@@ -49,13 +49,13 @@ enum Owed {
     /// A response; the challenges that are still to be sent, before a login that was not recorded.
     Response(std::vec::IntoIter<&'static str>),
     /// A response; the challenges and the reply that were recorded.
-    Recorded(std::vec::IntoIter<Place>, Reply),
+    Recorded(std::vec::IntoIter<Place>, RecordedReply),
 }
 
 /// One client that is answered.
-pub struct Loose {
-    index: Arc<Index>,
-    tape: Arc<dyn Tape>,
+pub struct AnyOrder {
+    index: Arc<ReplyIndex>,
+    tape: Arc<dyn ItemSource>,
     /// How often each command was asked.
     asked: HashMap<Vec<u8>, usize>,
     playing: Option<Playing>,
@@ -64,22 +64,27 @@ pub struct Loose {
     has_tls: bool,
     input: Vec<u8>,
     read: usize,
-    phase: Phase,
+    phase: AnyOrderPhase,
     summary: Summary,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum AnyOrderPhase {
     Greeting,
     Talking,
     Handshake,
     Over,
 }
 
-impl Loose {
+impl AnyOrder {
     /// Answers one client. `has_tls`: STLS can be carried out; `is_tls`: the connection is inside TLS already.
     #[must_use]
-    pub fn new(index: Arc<Index>, tape: Arc<dyn Tape>, has_tls: bool, is_tls: bool) -> Self {
+    pub fn new(
+        index: Arc<ReplyIndex>,
+        tape: Arc<dyn ItemSource>,
+        has_tls: bool,
+        is_tls: bool,
+    ) -> Self {
         Self {
             index,
             tape,
@@ -90,12 +95,12 @@ impl Loose {
             has_tls,
             input: Vec::new(),
             read: 0,
-            phase: Phase::Greeting,
+            phase: AnyOrderPhase::Greeting,
             summary: Summary::default(),
         }
     }
 
-    fn play(&mut self, reply: &Reply, filter: Filter, out: &mut Vec<u8>) {
+    fn play(&mut self, reply: &RecordedReply, filter: Filter, out: &mut Vec<u8>) {
         self.play_from(reply.place, reply.has_data, filter, out);
     }
 
@@ -115,7 +120,7 @@ impl Loose {
     }
 
     /// The reply that was recorded for a command: the first time the first one, and the last one again and again.
-    fn recorded(&mut self, line: &[u8]) -> Option<Reply> {
+    fn recorded(&mut self, line: &[u8]) -> Option<RecordedReply> {
         let key = self.index.key(line)?;
         let replies = self.index.replies(&key);
         let count = self.asked.entry(key).or_default();
@@ -179,13 +184,13 @@ impl Loose {
             },
         }
         if verb == b"QUIT" {
-            self.phase = Phase::Over;
+            self.phase = AnyOrderPhase::Over;
             self.summary.ending = Some(Ending::Played);
         }
     }
 
     /// Gives the reply that was recorded.
-    fn repeat(&mut self, reply: Reply, row: Option<&Command>, out: &mut Vec<u8>) {
+    fn repeat(&mut self, reply: RecordedReply, row: Option<&Command>, out: &mut Vec<u8>) {
         if let Some(upload) = reply.upload {
             self.owed = Owed::Message(upload);
         }
@@ -224,11 +229,11 @@ impl Loose {
             Some(reply) if !reply.is_positive => self.play(&reply, Filter::All, out),
             Some(reply) if self.has_tls && !self.is_tls => {
                 self.play(&reply, Filter::All, out);
-                self.phase = Phase::Handshake;
+                self.phase = AnyOrderPhase::Handshake;
             }
             None if self.has_tls && !self.is_tls => {
                 out.extend_from_slice(b"+OK begin the TLS handshake\r\n");
-                self.phase = Phase::Handshake;
+                self.phase = AnyOrderPhase::Handshake;
             }
             Some(_) => out.extend_from_slice(b"-ERR no TLS here\r\n"),
             None => not_recorded(out),
@@ -328,7 +333,7 @@ fn not_recorded(out: &mut Vec<u8>) {
     out.extend_from_slice(b"-ERR not in the recording\r\n");
 }
 
-impl Peer for Loose {
+impl Peer for AnyOrder {
     fn push(&mut self, octets: &[u8]) {
         self.input.drain(..self.read.min(self.input.len()));
         self.read = 0;
@@ -343,29 +348,29 @@ impl Peer for Loose {
             return Wish::Again;
         }
         match self.phase {
-            Phase::Over => return Wish::Close,
+            AnyOrderPhase::Over => return Wish::Close,
             // RFC 2595 §4: what was sent in cleartext after STLS is not for the session inside TLS.
-            Phase::Handshake if self.read < self.input.len() => {
+            AnyOrderPhase::Handshake if self.read < self.input.len() => {
                 self.summary.ending = Some(Ending::Injected);
-                self.phase = Phase::Over;
+                self.phase = AnyOrderPhase::Over;
                 return Wish::Close;
             }
-            Phase::Handshake => return Wish::StartTls,
-            Phase::Greeting => {
-                self.phase = Phase::Talking;
+            AnyOrderPhase::Handshake => return Wish::StartTls,
+            AnyOrderPhase::Greeting => {
+                self.phase = AnyOrderPhase::Talking;
                 match self.index.greeting {
                     Some(place) => self.play_from(place, false, Filter::All, out),
                     None => out.extend_from_slice(b"+OK ready\r\n"),
                 }
                 return Wish::Again;
             }
-            Phase::Talking => {}
+            AnyOrderPhase::Talking => {}
         }
         let pending = self.input.get(self.read..).unwrap_or_default();
         let Some(end) = memchr::memchr(b'\n', pending) else {
             if pending.len() > LONGEST_LINE {
                 out.extend_from_slice(b"-ERR a command line is shorter\r\n");
-                self.phase = Phase::Over;
+                self.phase = AnyOrderPhase::Over;
                 return Wish::Close;
             }
             return Wish::Read;
@@ -380,8 +385,8 @@ impl Peer for Loose {
 
     fn tls_started(&mut self, _: Secured) {
         self.is_tls = true;
-        if self.phase == Phase::Handshake {
-            self.phase = Phase::Talking;
+        if self.phase == AnyOrderPhase::Handshake {
+            self.phase = AnyOrderPhase::Talking;
             self.input.clear();
             self.read = 0;
         }

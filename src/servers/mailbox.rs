@@ -22,9 +22,9 @@ use crate::base::regular::{self, Links};
 use crate::base::say;
 use crate::servers::{Message, Store, Untold};
 
-use kept::{Kept, Stamp};
-use maildir::{Entry, Maildir};
-use mbox::Found;
+use kept::{Stamp, StoredMessage};
+use maildir::{Maildir, MaildirEntry};
+use mbox::MboxMessage;
 
 /// How a message of an mbox file begins; a blank line stands before.
 const FROM: &[u8] = b"From ";
@@ -40,7 +40,7 @@ const BLOCK: usize = 64 * 1024;
 
 /// What a mailbox is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum MailboxKind {
     /// A folder with `cur` and `new`; each message is a file.
     Maildir,
     /// One file, each message behind a line `From `.
@@ -51,7 +51,7 @@ enum Kind {
 #[derive(Debug)]
 pub struct Mailbox {
     path: Arc<Path>,
-    kind: Kind,
+    kind: MailboxKind,
     may_delete: bool,
     /// Where nothing may be deleted: what was deleted as far as clients are concerned, until the program ends.
     hidden: Mutex<HashSet<String>>,
@@ -66,8 +66,8 @@ impl Mailbox {
     pub fn open(path: &Path, may_delete: bool) -> Result<Self, String> {
         let found = fs::metadata(path).map_err(|error| plain(&error))?;
         let kind = match found.is_dir() {
-            false => Kind::Mbox,
-            true if path.join("cur").is_dir() => Kind::Maildir,
+            false => MailboxKind::Mbox,
+            true if path.join("cur").is_dir() => MailboxKind::Maildir,
             true => return Err("a folder without `cur` in it is no Maildir".to_owned()),
         };
         Ok(Self {
@@ -81,14 +81,16 @@ impl Mailbox {
 
     fn all(&self) -> io::Result<Vec<Message>> {
         match self.kind {
-            Kind::Maildir => {
+            MailboxKind::Maildir => {
                 let read = || -> io::Result<Vec<Message>> {
                     let folders = Arc::new(Maildir::open(&self.path)?);
                     let listing = folders.list()?;
                     self.tell_links(listing.links);
                     let files = with_ids(listing.entries).into_iter();
                     files
-                        .map(|(id, entry)| Ok(message(Kept::of_maildir(&folders, entry)?, id)))
+                        .map(|(id, entry)| {
+                            Ok(message(StoredMessage::of_maildir(&folders, entry)?, id))
+                        })
                         .collect()
                 };
                 let mut result = read();
@@ -100,13 +102,13 @@ impl Mailbox {
                 }
                 result
             }
-            Kind::Mbox => {
+            MailboxKind::Mbox => {
                 let file = regular::open(&self.path, Links::Follow)?;
                 // Taken before it is read: what changes meanwhile is noticed later.
                 let stamp = Stamp::of(&file)?;
                 let (found, _) = mbox::scan(file)?;
                 let found = with_hashes(found).into_iter();
-                let kept = |found: &Found| Kept::of_mbox(&self.path, stamp, found);
+                let kept = |found: &MboxMessage| StoredMessage::of_mbox(&self.path, stamp, found);
                 Ok(found.map(|(id, found)| message(kept(&found), id)).collect())
             }
         }
@@ -125,7 +127,7 @@ impl Mailbox {
 
     fn delete(&self, ids: &HashSet<&str>) -> io::Result<()> {
         match self.kind {
-            Kind::Maildir => {
+            MailboxKind::Maildir => {
                 let folders = Maildir::open(&self.path)?;
                 for (id, entry) in with_ids(folders.list()?.entries) {
                     if ids.contains(id.as_str()) {
@@ -138,7 +140,7 @@ impl Mailbox {
                 }
                 folders.sync()
             }
-            Kind::Mbox => self.rewrite(ids),
+            MailboxKind::Mbox => self.rewrite(ids),
         }
     }
 
@@ -198,7 +200,7 @@ impl Store for Mailbox {
     }
 }
 
-fn message(kept: Kept, id: String) -> Message {
+fn message(kept: StoredMessage, id: String) -> Message {
     let size = kept.size;
     Message::kept_in(Arc::new(kept), size, id)
 }
@@ -264,7 +266,7 @@ fn sync(folder: &Path) -> io::Result<()> {
 }
 
 /// The messages of a Maildir with their unique-ids.
-fn with_ids(entries: Vec<Entry>) -> Vec<(String, Entry)> {
+fn with_ids(entries: Vec<MaildirEntry>) -> Vec<(String, MaildirEntry)> {
     let mut ids = Ids::default();
     let named = entries.into_iter().map(|entry| {
         let base = &entry.base;
@@ -280,7 +282,7 @@ fn with_ids(entries: Vec<Entry>) -> Vec<(String, Entry)> {
 }
 
 /// The messages of an mbox file with their unique-ids.
-fn with_hashes(found: Vec<Found>) -> Vec<(String, Found)> {
+fn with_hashes(found: Vec<MboxMessage>) -> Vec<(String, MboxMessage)> {
     let mut ids = Ids::default();
     let named = found
         .into_iter()

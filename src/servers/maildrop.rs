@@ -9,17 +9,20 @@ use memchr::memmem;
 /// A message in a maildrop.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    body: Body,
+    body: MessageBody,
     unique_id: String,
 }
 
 #[derive(Clone)]
-enum Body {
+enum MessageBody {
     InMemory(Vec<u8>),
-    Elsewhere { source: Arc<dyn Source>, size: u64 },
+    Elsewhere {
+        source: Arc<dyn MessageSource>,
+        size: u64,
+    },
 }
 
-impl PartialEq for Body {
+impl PartialEq for MessageBody {
     /// Nothing is read: of what is elsewhere, only the same is equal.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -36,7 +39,7 @@ impl PartialEq for Body {
     }
 }
 
-impl Eq for Body {}
+impl Eq for MessageBody {}
 
 impl Message {
     /// A message of `octets`: as on the wire, but not stuffed. Where the last line has no CRLF, it gets one, since a reply
@@ -48,16 +51,20 @@ impl Message {
             octets.extend_from_slice(b"\r\n");
         }
         Self {
-            body: Body::InMemory(octets),
+            body: MessageBody::InMemory(octets),
             unique_id: unique_id.into(),
         }
     }
 
     /// A message that is not in memory, of `size` octets: as on the wire, stuffing not counted. It is read when it is asked for.
     #[must_use]
-    pub fn kept_in(source: Arc<dyn Source>, size: u64, unique_id: impl Into<String>) -> Self {
+    pub fn kept_in(
+        source: Arc<dyn MessageSource>,
+        size: u64,
+        unique_id: impl Into<String>,
+    ) -> Self {
         Self {
-            body: Body::Elsewhere { source, size },
+            body: MessageBody::Elsewhere { source, size },
             unique_id: unique_id.into(),
         }
     }
@@ -66,17 +73,17 @@ impl Message {
     #[must_use]
     pub fn octets(&self) -> &[u8] {
         match &self.body {
-            Body::InMemory(octets) => octets,
-            Body::Elsewhere { .. } => b"",
+            MessageBody::InMemory(octets) => octets,
+            MessageBody::Elsewhere { .. } => b"",
         }
     }
 
     /// Where the octets come from, of a message that is not in memory.
     #[must_use]
-    pub fn source(&self) -> Option<&dyn Source> {
+    pub fn source(&self) -> Option<&dyn MessageSource> {
         match &self.body {
-            Body::InMemory(_) => None,
-            Body::Elsewhere { source, .. } => Some(source.as_ref()),
+            MessageBody::InMemory(_) => None,
+            MessageBody::Elsewhere { source, .. } => Some(source.as_ref()),
         }
     }
 
@@ -84,8 +91,8 @@ impl Message {
     #[must_use]
     pub fn size(&self) -> u64 {
         match &self.body {
-            Body::InMemory(octets) => octets.len() as u64,
-            Body::Elsewhere { size, .. } => *size,
+            MessageBody::InMemory(octets) => octets.len() as u64,
+            MessageBody::Elsewhere { size, .. } => *size,
         }
     }
 
@@ -123,7 +130,7 @@ impl fmt::Debug for Message {
 }
 
 /// Where a message is kept that is not in memory.
-pub trait Source: Send + Sync + fmt::Debug {
+pub trait MessageSource: Send + Sync + fmt::Debug {
     /// The octets from the start: as on the wire, not stuffed, as many as the size of the message. Nothing of them is kept in memory
     /// but a block. A read that fails is one that whoever runs the server was told of.
     ///
@@ -159,10 +166,10 @@ pub enum Closed {
 
 /// A maildrop. Clones are the same maildrop.
 #[derive(Debug, Clone, Default)]
-pub struct Maildrop(Arc<Mutex<Inside>>);
+pub struct Maildrop(Arc<Mutex<MaildropInner>>);
 
 #[derive(Debug, Default)]
-struct Inside {
+struct MaildropInner {
     messages: Vec<Arc<Message>>,
     is_locked: bool,
     store: Option<Arc<dyn Store>>,
@@ -173,7 +180,7 @@ impl Maildrop {
     #[must_use]
     pub fn new(messages: Vec<Message>) -> Self {
         let messages = messages.into_iter().map(Arc::new).collect();
-        Self(Arc::new(Mutex::new(Inside {
+        Self(Arc::new(Mutex::new(MaildropInner {
             messages,
             is_locked: false,
             store: None,
@@ -218,7 +225,7 @@ impl Maildrop {
         Ok(lock)
     }
 
-    fn inside(&self) -> MutexGuard<'_, Inside> {
+    fn inside(&self) -> MutexGuard<'_, MaildropInner> {
         // Nothing that could be left half done happens under the mutex, so a panic elsewhere is no reason to stop here.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

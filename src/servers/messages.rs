@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::maildrop::Message;
 
 /// Where a text comes from: a file beside this one, or code for what does not belong into a file.
-enum Source {
+enum TextSource {
     /// Text with LF at the line ends, which become CRLF.
     Text(&'static str),
     /// Octets as they are sent.
@@ -13,36 +13,36 @@ enum Source {
 }
 
 /// The messages in order, each with its unique-id.
-const MESSAGES: [(&str, Source); 9] = [
+const MESSAGES: [(&str, TextSource); 9] = [
     (
         "practice.1.hello",
-        Source::Text(include_str!("messages/1-hello.txt")),
+        TextSource::Text(include_str!("messages/1-hello.txt")),
     ),
     (
         "practice.2.lunch",
-        Source::Text(include_str!("messages/2-lunch.txt")),
+        TextSource::Text(include_str!("messages/2-lunch.txt")),
     ),
     (
         "practice.3.dots",
-        Source::Text(include_str!("messages/3-dots.txt")),
+        TextSource::Text(include_str!("messages/3-dots.txt")),
     ),
     (
         "practice.4.book",
-        Source::Text(include_str!("messages/4-book.txt")),
+        TextSource::Text(include_str!("messages/4-book.txt")),
     ),
     (
         "practice.5.gruesse",
-        Source::Text(include_str!("messages/5-gruesse.txt")),
+        TextSource::Text(include_str!("messages/5-gruesse.txt")),
     ),
     (
         "practice.6.picture",
-        Source::Text(include_str!("messages/6-picture.txt")),
+        TextSource::Text(include_str!("messages/6-picture.txt")),
     ),
-    ("practice.7.large", Source::Made(large)),
-    ("practice.8.escapes", Source::Made(escapes)),
+    ("practice.7.large", TextSource::Made(large)),
+    ("practice.8.escapes", TextSource::Made(escapes)),
     (
         "practice.9.empty",
-        Source::Text(include_str!("messages/9-empty.txt")),
+        TextSource::Text(include_str!("messages/9-empty.txt")),
     ),
 ];
 
@@ -69,8 +69,8 @@ pub fn practice() -> Vec<Message> {
         .iter()
         .map(|(unique_id, source)| {
             let octets = match source {
-                Source::Text(text) => crlf(text),
-                Source::Made(make) => make(),
+                TextSource::Text(text) => crlf(text),
+                TextSource::Made(make) => make(),
             };
             Message::new(octets, *unique_id)
         })

@@ -12,8 +12,8 @@ pub mod script;
 
 use std::time::Duration;
 
-pub use maildrop::{Closed, Lock, Maildrop, Message, Source, Store, Untold};
-pub use model::{Account, Model, Tls};
+pub use maildrop::{Closed, Lock, Maildrop, Message, MessageSource, Store, Untold};
+pub use model::{Account, Model, TlsOffer};
 
 /// The server's side of one connection: octets in, octets out, and a wish.
 pub trait Peer: Send {

@@ -16,14 +16,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::pop3::command::{Command, Kind};
+use crate::pop3::command::{ArgumentKind, Command};
 use crate::pop3::sasl::server::Verifier;
 
 use super::maildrop::Maildrop;
 use super::{Ending, Peer, Secured, Summary, Wish};
 use opened::Opened;
-use reply::{Data, Reply};
-use rows::Row;
+use reply::{Reply, ReplyData};
+use rows::Handler;
 use texts::{Language, Text};
 
 /// The longest command line that is read, in octets with its line end. RFC 2449 §4 asks for 255.
@@ -75,7 +75,7 @@ impl fmt::Debug for Account {
 
 /// What there is of TLS on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tls {
+pub enum TlsOffer {
     /// None, and STLS is refused.
     Unavailable,
     /// None yet; STLS switches to it.
@@ -93,7 +93,7 @@ pub struct Model {
     seed: [u8; 32],
     /// How many nonces were made.
     nonces: u64,
-    tls: Tls,
+    tls: TlsOffer,
     secured: Secured,
     /// The exchange of AUTH, while it waits for the client.
     exchange: Option<Verifier>,
@@ -103,9 +103,9 @@ pub struct Model {
     user: Option<Vec<u8>>,
     /// The maildrop; Some in the TRANSACTION state.
     opened: Option<Opened>,
-    phase: Phase,
+    phase: ServerPhase,
     /// What is still to be sent of a reply of many lines.
-    data: Option<Data>,
+    data: Option<ReplyData>,
     input: Vec<u8>,
     /// How many octets of the input are done with.
     read: usize,
@@ -113,7 +113,7 @@ pub struct Model {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum ServerPhase {
     Greeting,
     Commands,
     /// Inside a line that was too long, and answered.
@@ -122,7 +122,7 @@ enum Phase {
     Over,
 }
 
-enum Line {
+enum InputLine {
     Whole(Vec<u8>),
     TooLong,
 }
@@ -135,7 +135,7 @@ impl Model {
     pub fn new(
         maildrop: Maildrop,
         account: Arc<Account>,
-        tls: Tls,
+        tls: TlsOffer,
         timestamp: String,
         seed: [u8; 32],
     ) -> Self {
@@ -152,7 +152,7 @@ impl Model {
             language: Language::default(),
             user: None,
             opened: None,
-            phase: Phase::Greeting,
+            phase: ServerPhase::Greeting,
             data: None,
             input: Vec::new(),
             read: 0,
@@ -164,19 +164,19 @@ impl Model {
     ///
     /// RFC 1939 §3 wants CRLF. A line feed alone is taken as well: who types into a tool that sends no more would wait for
     /// ever, without a hint.
-    fn line(&mut self) -> Option<Line> {
+    fn line(&mut self) -> Option<InputLine> {
         loop {
             let pending = self.input.get(self.read..).unwrap_or_default();
             let window = pending.get(..LONGEST_LINE).unwrap_or(pending);
             let end = memchr::memchr(b'\n', window);
             let step = end.map_or(window.len(), |at| at + 1);
-            if self.phase == Phase::Dropping {
+            if self.phase == ServerPhase::Dropping {
                 if pending.is_empty() {
                     return None;
                 }
                 self.read += step;
                 if end.is_some() {
-                    self.phase = Phase::Commands;
+                    self.phase = ServerPhase::Commands;
                 }
                 continue;
             }
@@ -185,15 +185,15 @@ impl Model {
                     let line = window.get(..at).unwrap_or_default();
                     let line = line.strip_suffix(b"\r").unwrap_or(line).to_vec();
                     self.read += step;
-                    Some(Line::Whole(line))
+                    Some(InputLine::Whole(line))
                 }
                 None if window.len() == LONGEST_LINE => {
                     self.read += step;
-                    self.phase = Phase::Dropping;
+                    self.phase = ServerPhase::Dropping;
                     // A PASS that never ends is no PASS, and it was not the line behind USER either.
                     self.user = None;
                     self.exchange = None;
-                    Some(Line::TooLong)
+                    Some(InputLine::TooLong)
                 }
                 None => None,
             };
@@ -217,7 +217,7 @@ impl Model {
         if !verb.eq_ignore_ascii_case(b"PASS") {
             self.user = None;
         }
-        let Some((row, command)) = Row::of(verb) else {
+        let Some((row, command)) = Handler::of(verb) else {
             return self.err(rows::declined(verb), &[]);
         };
         let is_allowed = match self.opened {
@@ -271,15 +271,15 @@ impl Peer for Model {
 
     fn next(&mut self, out: &mut Vec<u8>) -> Wish {
         match self.phase {
-            Phase::Over => return Wish::Close,
-            Phase::Handshake => return Wish::StartTls,
-            Phase::Greeting => {
-                self.phase = Phase::Commands;
+            ServerPhase::Over => return Wish::Close,
+            ServerPhase::Handshake => return Wish::StartTls,
+            ServerPhase::Greeting => {
+                self.phase = ServerPhase::Commands;
                 let text = texts::GREETING.filled(self.language, &[&self.timestamp]);
                 Reply::positive(text).write(out);
                 return Wish::Again;
             }
-            Phase::Commands | Phase::Dropping => {}
+            ServerPhase::Commands | ServerPhase::Dropping => {}
         }
         if let Some(mut data) = self.data.take() {
             match data.write(self.opened.as_ref(), out) {
@@ -287,7 +287,7 @@ impl Peer for Model {
                 Ok(false) => self.data = Some(data),
                 // A message breaks off. Without the termination octet the client knows that it is not whole.
                 Err(_) => {
-                    self.phase = Phase::Over;
+                    self.phase = ServerPhase::Over;
                     self.summary.ending = Some(Ending::BrokenOff);
                     return Wish::Close;
                 }
@@ -296,29 +296,29 @@ impl Peer for Model {
         }
         let reply = match self.line() {
             None => return Wish::Read,
-            Some(Line::TooLong) => self.err(&texts::TOO_LONG, &[&LONGEST_LINE]),
-            Some(Line::Whole(line)) => self.answer(&line),
+            Some(InputLine::TooLong) => self.err(&texts::TOO_LONG, &[&LONGEST_LINE]),
+            Some(InputLine::Whole(line)) => self.answer(&line),
         };
         self.summary.commands += 1;
         reply.write(out);
         self.data = reply.data;
         match self.phase {
-            Phase::Over => Wish::Close,
-            Phase::Handshake => Wish::StartTls,
+            ServerPhase::Over => Wish::Close,
+            ServerPhase::Handshake => Wish::StartTls,
             _ => Wish::Again,
         }
     }
 
     fn tls_started(&mut self, secured: Secured) {
-        if self.tls == Tls::On && self.phase == Phase::Greeting {
+        if self.tls == TlsOffer::On && self.phase == ServerPhase::Greeting {
             self.secured = secured;
             return;
         }
-        if self.phase != Phase::Handshake {
+        if self.phase != ServerPhase::Handshake {
             return;
         }
-        self.phase = Phase::Commands;
-        self.tls = Tls::On;
+        self.phase = ServerPhase::Commands;
+        self.tls = TlsOffer::On;
         self.secured = secured;
         // RFC 2595 §4: what was said in clear may come from anybody on the way, so it is forgotten.
         self.user = None;
@@ -349,7 +349,8 @@ impl fmt::Debug for Model {
 /// RFC 1939 §3: exactly one space stands between them. Blanks at the end are no argument, as with most servers; but a
 /// password runs to the end of the line (RFC 1939 §7, PASS).
 fn arguments<'a>(command: &Command, rest: Option<&'a [u8]>) -> Option<Vec<&'a [u8]>> {
-    let runs_to_the_end = |arg: &crate::pop3::command::Arg| matches!(arg.kind, Kind::Secret(_));
+    let runs_to_the_end =
+        |arg: &crate::pop3::command::Arg| matches!(arg.kind, ArgumentKind::Secret(_));
     let rest = match rest {
         Some(rest) if !command.args.iter().any(runs_to_the_end) => {
             Some(rest.trim_ascii_end()).filter(|rest| !rest.is_empty())

@@ -60,12 +60,12 @@ pub struct Cue {
     /// A login had succeeded before it.
     pub is_logged_in: bool,
     /// What it is.
-    pub action: Action,
+    pub action: CueAction,
 }
 
 /// What a cue is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub enum CueAction {
     /// Send this.
     Send {
         /// Octets and holes.
@@ -152,7 +152,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
                             after_ms: row.after_ms,
                             needs_tls: self.is_by_stls,
                             is_logged_in,
-                            action: Action::Send {
+                            action: CueAction::Send {
                                 pieces,
                                 end,
                                 is_response,
@@ -193,7 +193,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
             after_ms: 0,
             needs_tls: false,
             is_logged_in: false,
-            action: Action::Close {
+            action: CueAction::Close {
                 is_late: self.is_closed_by_server || self.is_in_a_line,
             },
         }))

@@ -22,7 +22,7 @@ pub struct Pace {
 }
 
 /// A transcript that is being played to one client.
-pub struct Script<I> {
+pub struct ScriptServer<I> {
     items: I,
     pace: Pace,
     /// The number of the line of the file that was read last, from 1.
@@ -41,18 +41,18 @@ pub struct Script<I> {
     has_waited: bool,
     /// Nothing but the client's end is awaited.
     is_silent: bool,
-    phase: Phase,
+    phase: ScriptPhase,
     summary: Summary,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum ScriptPhase {
     Playing,
     Handshake,
     Over,
 }
 
-impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
+impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
     /// Plays `items`. With `is_tls` the connection was inside TLS before the first octet, whatever the rows say.
     pub fn new(items: I, pace: Pace, is_tls: bool) -> Self {
         Self {
@@ -67,7 +67,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
             is_connected: false,
             has_waited: false,
             is_silent: false,
-            phase: Phase::Playing,
+            phase: ScriptPhase::Playing,
             summary: Summary::default(),
         }
     }
@@ -131,7 +131,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
             }
         }
         self.summary.ending = Some(Ending::Played);
-        self.phase = Phase::Over;
+        self.phase = ScriptPhase::Over;
         Wish::Close
     }
 
@@ -159,7 +159,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
         let event = Event::parse(event);
         if event.is_server_gone() {
             self.summary.ending = Some(Ending::Played);
-            self.phase = Phase::Over;
+            self.phase = ScriptPhase::Over;
             return Some(Wish::Close);
         }
         self.is_connected |= event.kind() == EventKind::Connected;
@@ -167,10 +167,10 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
             // RFC 2595 §4: what was sent in cleartext after STLS is not for the session inside TLS.
             if self.read < self.input.len() {
                 self.summary.ending = Some(Ending::Injected);
-                self.phase = Phase::Over;
+                self.phase = ScriptPhase::Over;
                 return Some(Wish::Close);
             }
-            self.phase = Phase::Handshake;
+            self.phase = ScriptPhase::Handshake;
             return Some(Wish::StartTls);
         }
         if event.kind() == EventKind::TimedOut {
@@ -210,7 +210,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
             );
             out.extend_from_slice(text.as_bytes());
             self.summary.ending = Some(Ending::Left { row: self.row });
-            self.phase = Phase::Over;
+            self.phase = ScriptPhase::Over;
             return Wish::Close;
         }
         self.summary.commands += 1;
@@ -220,7 +220,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Script<I> {
     }
 }
 
-impl<I: Iterator<Item = Result<Item, ParseError>> + Send> Peer for Script<I> {
+impl<I: Iterator<Item = Result<Item, ParseError>> + Send> Peer for ScriptServer<I> {
     fn push(&mut self, octets: &[u8]) {
         self.input.drain(..self.read.min(self.input.len()));
         self.read = 0;
@@ -229,21 +229,21 @@ impl<I: Iterator<Item = Result<Item, ParseError>> + Send> Peer for Script<I> {
 
     fn next(&mut self, out: &mut Vec<u8>) -> Wish {
         match self.phase {
-            Phase::Over => Wish::Close,
-            Phase::Handshake => Wish::StartTls,
-            Phase::Playing if self.is_silent => {
+            ScriptPhase::Over => Wish::Close,
+            ScriptPhase::Handshake => Wish::StartTls,
+            ScriptPhase::Playing if self.is_silent => {
                 self.input.clear();
                 self.read = 0;
                 Wish::Read
             }
-            Phase::Playing => self.hear(out),
+            ScriptPhase::Playing => self.hear(out),
         }
     }
 
     fn tls_started(&mut self, _: Secured) {
         self.is_tls = true;
-        if self.phase == Phase::Handshake {
-            self.phase = Phase::Playing;
+        if self.phase == ScriptPhase::Handshake {
+            self.phase = ScriptPhase::Playing;
             self.input.clear();
             self.read = 0;
         }

@@ -56,12 +56,12 @@ pub struct Elider {
     kept: u64,
     unstuffer: Unstuffer,
     scratch: Vec<u8>,
-    cut: Option<Cut>,
+    cut: Option<Elision>,
 }
 
 /// What was left out so far.
 #[derive(Debug, Default, Clone, Copy)]
-struct Cut {
+struct Elision {
     lines: u64,
     octets: u64,
     unstuffed: u64,

@@ -9,10 +9,10 @@ use std::fmt;
 use std::time::Duration;
 
 pub use kind::{EventKind, split_time, with_time, without_time};
-pub use malformed::{Flaw, Malformed, Secret};
+pub use malformed::{Flaw, Malformed, SecretKind};
 
 use crate::pop3::command::Shape;
-use crate::pop3::tracker::{Cut, Side};
+use crate::pop3::tracker::{CutAt, Side};
 
 /// Why a client closed where the replies did not fit the commands any more.
 pub const OUT_OF_STEP: &str = "the replies are out of step";
@@ -91,14 +91,14 @@ pub enum Event {
         /// Which one.
         by: Party,
         /// What was cut.
-        cut: Cut,
+        cut: CutAt,
         /// Why, where that is not the usual end.
         why: Option<String>,
     },
     /// The connection broke.
     Lost {
         /// What was cut.
-        cut: Cut,
+        cut: CutAt,
         /// Why, where that is known.
         why: Option<String>,
     },
@@ -154,11 +154,11 @@ const PARTIES: &[(Party, &str)] = &[
     (Party::Proxy, "proxy"),
 ];
 
-/// What is said of each cut; nothing of [`Cut::Nothing`].
-const CUTS: &[(Cut, &str)] = &[
-    (Cut::Reply, " before a reply"),
-    (Cut::Line, " in the middle of a line"),
-    (Cut::Data, " in the middle of a multi-line reply"),
+/// What is said of each cut; nothing of [`CutAt::Nothing`].
+const CUTS: &[(CutAt, &str)] = &[
+    (CutAt::Reply, " before a reply"),
+    (CutAt::Line, " in the middle of a line"),
+    (CutAt::Data, " in the middle of a multi-line reply"),
 ];
 
 /// The words of the shapes that a person can ask for.
@@ -170,7 +170,7 @@ impl Event {
     pub fn closed_by(by: Party) -> Self {
         Self::Closed {
             by,
-            cut: Cut::Nothing,
+            cut: CutAt::Nothing,
             why: None,
         }
     }
@@ -179,7 +179,7 @@ impl Event {
     #[must_use]
     pub fn lost(why: Option<String>) -> Self {
         Self::Lost {
-            cut: Cut::Nothing,
+            cut: CutAt::Nothing,
             why,
         }
     }
@@ -394,7 +394,7 @@ fn because(f: &mut fmt::Formatter<'_>, why: Option<&str>) -> fmt::Result {
     why.map_or(Ok(()), |why| write!(f, ": {why}"))
 }
 
-fn cut_words(cut: Cut) -> &'static str {
+fn cut_words(cut: CutAt) -> &'static str {
     let words = CUTS.iter().find(|(of, _)| *of == cut);
     words.map_or("", |(_, words)| words)
 }

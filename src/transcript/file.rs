@@ -14,7 +14,7 @@ pub const EXTENSION: &str = "pop3";
 
 /// Where the transcript of a connection goes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum LogPlace {
+pub enum Destination {
     /// A new file in the state folder.
     #[default]
     StateFolder,
@@ -49,13 +49,13 @@ pub struct Log {
 /// Opens the transcript of a connection to `name` that starts at `now`; None where none is wanted.
 ///
 /// Errors: the folder can't be made, or the file can't be made or exists already: a transcript is evidence and never overwritten.
-pub fn open(place: &LogPlace, name: &str, now: Timestamp) -> io::Result<Option<Log>> {
+pub fn open(place: &Destination, name: &str, now: Timestamp) -> io::Result<Option<Log>> {
     match place {
-        LogPlace::Nowhere => Ok(None),
-        LogPlace::StateFolder => in_folder(&state_folder()?, name, now).map(Some),
-        LogPlace::Folder(path) => in_folder(path, name, now).map(Some),
-        LogPlace::Path(path) if is_folder(path) => in_folder(path, name, now).map(Some),
-        LogPlace::Path(path) => {
+        Destination::Nowhere => Ok(None),
+        Destination::StateFolder => in_folder(&state_folder()?, name, now).map(Some),
+        Destination::Folder(path) => in_folder(path, name, now).map(Some),
+        Destination::Path(path) if is_folder(path) => in_folder(path, name, now).map(Some),
+        Destination::Path(path) => {
             // A pipe or a device holds no evidence that could be lost.
             let is_special = path.metadata().is_ok_and(|found| !found.is_file());
             let file = if is_special {
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn two_connections_in_one_second_get_two_files() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
-        let place = LogPlace::Path(folder.path().to_owned());
+        let place = Destination::Path(folder.path().to_owned());
         let now = Timestamp::UNIX_EPOCH;
         let names: Vec<String> = [(); 2]
             .iter()
@@ -144,7 +144,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("kept.pop3");
         std::fs::write(&path, "evidence")?;
-        let kind = open(&LogPlace::Path(path.clone()), "x", Timestamp::UNIX_EPOCH)
+        let kind = open(&Destination::Path(path.clone()), "x", Timestamp::UNIX_EPOCH)
             .map_err(|error| error.kind());
         assert_eq!(kind.map(|_| ()), Err(io::ErrorKind::AlreadyExists));
         assert_eq!(std::fs::read_to_string(path)?, "evidence");
@@ -156,7 +156,7 @@ mod tests {
     fn only_the_owner_can_read_it() -> io::Result<()> {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir()?;
-        let place = LogPlace::Path(folder.path().to_owned());
+        let place = Destination::Path(folder.path().to_owned());
         let mode = open(&place, "x", Timestamp::UNIX_EPOCH)?
             .map(|log| log.file.metadata().map(|m| m.permissions().mode()));
         assert_eq!(mode.transpose()?.map(|mode| mode & 0o777), Some(0o600));

@@ -6,14 +6,14 @@ mod rows;
 use std::io::{self, Write};
 
 use crate::pop3::command::{Command, Shape};
-use crate::pop3::tracker::{Cut, LineEnd, Role, Sent, Side, State, Status, Step, Tracker};
+use crate::pop3::tracker::{CutAt, LineEnd, Role, Sent, Side, State, Status, Step, Tracker};
 use crate::transcript::elide::{Bodies, Elider};
 use crate::transcript::event::{Event, Malformed};
 use crate::transcript::secret::Hider;
 use crate::transcript::text;
 use crate::transcript::{Hole, Item, Piece};
-use listing::Listing;
-use rows::{Rows, split_end};
+use listing::ListedData;
+use rows::{PendingRows, split_end};
 
 /// The most octets of one row; a longer line is split by rows that end in `\-`.
 pub const ROW_MAX: usize = 64 * 1024;
@@ -21,7 +21,7 @@ pub const ROW_MAX: usize = 64 * 1024;
 /// What was seen, secrets hidden. It is in the file already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
-    /// A line, or a part of one; see [`Step::Line`].
+    /// A line, or a part of one; see [`Step::PendingLine`].
     Line {
         /// Who sent it.
         side: Side,
@@ -105,7 +105,7 @@ impl Seen {
 pub struct Recorder {
     tracker: Tracker,
     hider: Hider,
-    rows: Rows,
+    rows: PendingRows,
     bodies: Bodies,
     /// Counts what is left out of the message that is coming.
     elider: Option<Elider>,
@@ -113,7 +113,7 @@ pub struct Recorder {
     held: Vec<u8>,
     seen: Vec<Seen>,
     /// The data that is coming, where it is no message.
-    listing: Listing,
+    listing: ListedData,
     is_listing: bool,
     /// Whether the data of the reply that is coming is told: not that of a message which nobody wants to see.
     tells_data: bool,
@@ -137,12 +137,12 @@ impl Recorder {
         Self {
             tracker: Tracker::new(),
             hider,
-            rows: Rows::default(),
+            rows: PendingRows::default(),
             bodies: Bodies::Keep,
             elider: None,
             held: Vec::new(),
             seen: Vec::new(),
-            listing: Listing::default(),
+            listing: ListedData::default(),
             is_listing: false,
             tells_data: true,
             tells_messages: true,
@@ -210,15 +210,15 @@ impl Recorder {
     pub fn flush(&mut self, now_ms: u64, see: &mut dyn FnMut(Seen)) {
         self.rows.now_ms = now_ms;
         self.steps(|tracker, tell| tracker.flush_server(tell));
-        self.hand_out_data(Listing::flush);
+        self.hand_out_data(ListedData::flush);
         self.rows.flush_data();
         self.deliver(see);
     }
 
     /// The connection has ended: hands out everything, and tells what was cut.
-    pub fn finish(&mut self, now_ms: u64, see: &mut dyn FnMut(Seen)) -> Cut {
+    pub fn finish(&mut self, now_ms: u64, see: &mut dyn FnMut(Seen)) -> CutAt {
         self.rows.now_ms = now_ms;
-        let mut cut = Cut::Nothing;
+        let mut cut = CutAt::Nothing;
         self.steps(|tracker, tell| cut = tracker.finish(tell));
         self.release();
         self.rows.flush_data();
@@ -230,7 +230,7 @@ impl Recorder {
     /// Records an event.
     pub fn event(&mut self, event: &Event, now_ms: u64) {
         self.rows.now_ms = now_ms;
-        self.hand_out_data(Listing::flush);
+        self.hand_out_data(ListedData::flush);
         self.rows.flush_data();
         self.rows.end_cut(self.elider.as_mut());
         self.rows.event(event);
@@ -252,7 +252,7 @@ impl Recorder {
         self.rows.now_ms = now_ms;
         for line in octets.split_inclusive(|octet| *octet == b'\n') {
             let (octets, end) = split_end(line);
-            let line = Line {
+            let line = PendingLine {
                 side: Side::Server,
                 role: Role::Unrequested,
                 octets,
@@ -351,7 +351,7 @@ impl Recorder {
                 if role == Role::Terminator {
                     rows.end_cut(elider.take().as_mut());
                 }
-                let line = Line {
+                let line = PendingLine {
                     side,
                     role,
                     octets,
@@ -392,7 +392,7 @@ impl Recorder {
             Step::Injected(octets) => {
                 rows.event(&Event::injected(octets.len()));
                 let mut shown = Vec::new();
-                let mut injected = Listing::default();
+                let mut injected = ListedData::default();
                 injected.feed(octets, hider, rows, &mut shown);
                 injected.finish(hider, rows, &mut shown);
                 rows.flush_data();
@@ -427,7 +427,7 @@ impl Recorder {
 
     /// Hands out the held end of a line that will not go on. So much of a secret that it could be told is hidden.
     fn release(&mut self) {
-        self.hand_out_data(Listing::finish);
+        self.hand_out_data(ListedData::finish);
         let held = std::mem::take(&mut self.held);
         if held.is_empty() {
             return;
@@ -445,7 +445,10 @@ impl Recorder {
     }
 
     /// Hands out what was held of data.
-    fn hand_out_data(&mut self, run: fn(&mut Listing, &mut Hider, &mut Rows, &mut Vec<u8>)) {
+    fn hand_out_data(
+        &mut self,
+        run: fn(&mut ListedData, &mut Hider, &mut PendingRows, &mut Vec<u8>),
+    ) {
         let mut shown = Vec::new();
         run(
             &mut self.listing,
@@ -505,7 +508,7 @@ pub(crate) fn message_elider(bodies: Bodies, sent: &Sent) -> Option<Elider> {
 }
 
 /// A line step, on its way into the file.
-struct Line<'a> {
+struct PendingLine<'a> {
     side: Side,
     role: Role,
     octets: &'a [u8],
@@ -513,8 +516,8 @@ struct Line<'a> {
     end: LineEnd,
 }
 
-impl Line<'_> {
-    fn record(self, hider: &mut Hider, rows: &mut Rows, held: &mut Vec<u8>) -> Option<Seen> {
+impl PendingLine<'_> {
+    fn record(self, hider: &mut Hider, rows: &mut PendingRows, held: &mut Vec<u8>) -> Option<Seen> {
         let Self {
             side,
             role,

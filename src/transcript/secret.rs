@@ -11,13 +11,13 @@ mod values;
 use zeroize::Zeroizing;
 
 use crate::base::escape::is_hidden;
-use crate::pop3::command::{Command, Kind, Words};
+use crate::pop3::command::{ArgumentKind, Command, Words};
 use crate::pop3::tracker::{Role, Side};
 use crate::transcript::event::Malformed;
 use crate::transcript::{Hole, Piece};
 pub use guess::{Guess, is_response};
 pub use line::flat;
-pub use place::{Place, place};
+pub use place::{SecretPlace, place};
 pub use recall::Recall;
 pub use store::Secrets;
 
@@ -25,7 +25,7 @@ use line::{joined, named, split, with_holes};
 use place::argument_place;
 use sasl::{names_in, secret_in, unquoted};
 use values::Secret;
-use values::{Found, Values, decode};
+use values::{SecretFound, Values, decode};
 
 /// A secret shorter than this many octets is hidden only where it stands: by value it would be found everywhere.
 pub const VALUE_MIN: usize = 4;
@@ -205,7 +205,7 @@ impl Hider {
         let is_stray = found.is_some_and(|place| Guess::is_stray(octets, place));
         self.learn(octets, if is_stray { Role::Response } else { role }, found);
         self.guess.note_sent(octets, role);
-        let Some(Place { from, hole }) = found else {
+        let Some(SecretPlace { from, hole }) = found else {
             return self.hide_arguments(octets, role);
         };
         self.rest_is_secret = true;
@@ -315,7 +315,7 @@ impl Hider {
                 first => self.hide_values_in(first.into_iter().chain(pieces).collect()),
             }
         };
-        let Some(Place { from, hole }) = found else {
+        let Some(SecretPlace { from, hole }) = found else {
             return hide(pieces);
         };
         let (open, secret) = split(pieces, from);
@@ -374,12 +374,12 @@ impl Hider {
     }
 
     /// Remembers what a client line tells.
-    fn learn(&mut self, line: &[u8], role: Role, found: Option<Place>) {
+    fn learn(&mut self, line: &[u8], role: Role, found: Option<SecretPlace>) {
         self.learn_names(line, role, found);
         self.learn_secrets(line, role, found);
     }
 
-    fn learn_secrets(&mut self, line: &[u8], role: Role, found: Option<Place>) {
+    fn learn_secrets(&mut self, line: &[u8], role: Role, found: Option<SecretPlace>) {
         if role == Role::Command {
             self.values.forget_sasl_names();
             let mut words = Words::of(line);
@@ -394,7 +394,7 @@ impl Hider {
                 .to_ascii_uppercase();
             self.responses = 0;
         }
-        let Some(Place { from, hole }) = found else {
+        let Some(SecretPlace { from, hole }) = found else {
             return;
         };
         let secret = line.get(from..).unwrap_or_default();
@@ -410,11 +410,15 @@ impl Hider {
     }
 
     /// The names that a client line shows.
-    fn learn_names(&mut self, line: &[u8], role: Role, found: Option<Place>) {
+    fn learn_names(&mut self, line: &[u8], role: Role, found: Option<SecretPlace>) {
         let open = line.get(..found.map_or(line.len(), |place| place.from));
         let open = open.unwrap_or_default();
         let row = Command::of_line(open).filter(|_| role == Role::Command);
-        let index = row.and_then(|row| row.args.iter().position(|arg| arg.kind == Kind::Name));
+        let index = row.and_then(|row| {
+            row.args
+                .iter()
+                .position(|arg| arg.kind == ArgumentKind::Name)
+        });
         let mut words = Words::of(open);
         match (row, index) {
             (Some(row), Some(index)) => {
@@ -463,7 +467,7 @@ impl Hider {
         }
         let row = Command::of_line(line);
         let is_certain =
-            row.and_then(|row| argument_place(row, line)) == Some(Place { from, hole });
+            row.and_then(|row| argument_place(row, line)) == Some(SecretPlace { from, hole });
         match hole {
             _ if !is_certain => Vec::new(),
             "password" => Malformed::of_password(secret).collect(),
@@ -545,14 +549,14 @@ impl Hider {
                 let line = Zeroizing::new([before, octets].concat());
                 let mut found = self.values.found(&line);
                 found.retain(|found| found.range.end > before.len());
-                for Found { range, .. } in &mut found {
+                for SecretFound { range, .. } in &mut found {
                     range.start = range.start.saturating_sub(before.len());
                     range.end -= before.len();
                 }
                 found
             }
         };
-        let is_at_end = |found: &Found| found.is_cut && found.range.end == octets.len();
+        let is_at_end = |found: &SecretFound| found.is_cut && found.range.end == octets.len();
         let is_in_secret = found.iter().any(is_at_end);
         (with_holes(octets, found), is_in_secret)
     }

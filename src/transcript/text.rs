@@ -3,7 +3,7 @@
 mod parse;
 mod print;
 
-pub use parse::{LINE_LIMIT, ParseError, Problem, Reader, parse};
+pub use parse::{LINE_LIMIT, LineProblem, ParseError, Reader, parse};
 pub use print::{escape, print, print_item, print_octets, print_row};
 
 /// The first line of a file of this version.

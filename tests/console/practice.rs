@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use poptalk::base::error::Explain;
-use poptalk::modes::serve::{Outcome, ServeEvent, ServeOptions, Server};
+use poptalk::modes::serve::{ServeEvent, ServeOptions, Server, VisitOutcome};
 use poptalk::net::listener::ListenError;
 use poptalk::net::server_certificate::ServerCertificate;
 use poptalk::servers::{Ending, Maildrop, Message, messages};
@@ -139,7 +139,7 @@ fn a_session_goes_from_greeting_to_close() {
     assert_eq!(client.say("QUIT"), "+OK 8 messages left");
     assert_eq!(client.rest(), "");
     let event = served.event();
-    assert_eq!(event.outcome, Outcome::Ended);
+    assert_eq!(event.outcome, VisitOutcome::Ended);
     let ending = Ending::Updated {
         deleted: 1,
         left: 8,
@@ -163,7 +163,7 @@ fn second_session_gets_in_use_until_the_first_is_gone() {
     second.say("USER alice");
     assert!(second.say("PASS wonderland").starts_with("-ERR [IN-USE] "));
     drop(first);
-    assert_eq!(served.event().outcome, Outcome::HungUp);
+    assert_eq!(served.event().outcome, VisitOutcome::HungUp);
     second.log_in();
 }
 
@@ -227,7 +227,7 @@ fn a_client_that_has_closed_its_half_still_gets_its_replies() {
     client.0.get_ref().shutdown(Shutdown::Write).unwrap();
     let rest = client.rest();
     assert!(rest.len() > 2_000_000 && rest.ends_with("\r\n.\r\n"));
-    assert_eq!(served.event().outcome, Outcome::HungUp);
+    assert_eq!(served.event().outcome, VisitOutcome::HungUp);
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn a_silent_client_is_logged_out_without_a_word() {
     });
     let mut client = served.client();
     assert_eq!(client.rest(), "");
-    assert_eq!(served.event().outcome, Outcome::TimedOut);
+    assert_eq!(served.event().outcome, VisitOutcome::TimedOut);
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn octets_without_a_line_end_do_not_put_off_the_autologout() {
     let client = served.client();
     let mut stream = client.0.into_inner();
     while stream.write_all(&[b'A'; 4096]).is_ok() {}
-    assert_eq!(served.event().outcome, Outcome::TimedOut);
+    assert_eq!(served.event().outcome, VisitOutcome::TimedOut);
 }
 
 #[test]
@@ -267,9 +267,9 @@ fn one_connection_too_many_is_refused() {
             .line()
             .starts_with("-ERR [SYS/TEMP] too many connections")
     );
-    assert_eq!(served.event().outcome, Outcome::Refused);
+    assert_eq!(served.event().outcome, VisitOutcome::Refused);
     drop(first);
-    assert_eq!(served.event().outcome, Outcome::HungUp);
+    assert_eq!(served.event().outcome, VisitOutcome::HungUp);
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn stopping_waits_for_no_client() {
     assert!(TcpStream::connect(address).is_err());
     let stopped = events
         .iter()
-        .filter(|event| event.outcome == Outcome::Stopped)
+        .filter(|event| event.outcome == VisitOutcome::Stopped)
         .count();
     assert!((3..=4).contains(&stopped), "{stopped}");
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use poptalk::analysis::console_input::OWN;
-use poptalk::analysis::lint::catalogue::{self, Seen};
+use poptalk::analysis::lint::catalogue::{self, Coverage};
 use poptalk::base::exit::Exit;
 use poptalk::pop3::command::Command;
 use poptalk::servers::fault;
@@ -254,13 +254,13 @@ fn catalogue() -> String {
     let mut text = String::from("| what goes wrong | seen by | fault |\n|---|---|---|\n");
     for id in catalogue::ENTRIES {
         let by = match catalogue::seen(id) {
-            Seen::ByRule => "its rule".to_owned(),
-            Seen::By(rules) => {
+            Coverage::ByRule => "its rule".to_owned(),
+            Coverage::By(rules) => {
                 let rules: Vec<String> = rules.iter().map(|id| format!("`{id}`")).collect();
                 rules.join(", ")
             }
-            Seen::Across => "`check`, over several sessions".to_owned(),
-            Seen::Not(why) => format!("nobody here: {why}"),
+            Coverage::Across => "`check`, over several sessions".to_owned(),
+            Coverage::Not(why) => format!("nobody here: {why}"),
         };
         let mut faults = fault::all().filter(|fault| fault.finds.contains(id) || fault.name == *id);
         let fault = faults

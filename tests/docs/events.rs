@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use poptalk::pop3::command::Shape;
-use poptalk::pop3::tracker::{Cut, Side};
+use poptalk::pop3::tracker::{CutAt, Side};
 use poptalk::transcript::event::{Event, Malformed, OUT_OF_STEP, Party, Trust};
 
 fn text(text: &str) -> String {
@@ -147,7 +147,7 @@ fn the_tables_of_events_are_those_of_the_code() {
     let want: BTreeSet<String> = events.iter().map(plain).collect();
     assert_eq!(named(section), want);
     let cut = |cut| Event::Lost { cut, why: None }.to_string();
-    for cut in [Cut::Reply, Cut::Line, Cut::Data].map(cut) {
+    for cut in [CutAt::Reply, CutAt::Line, CutAt::Data].map(cut) {
         let words = cut.trim_start_matches("connection lost");
         assert!(section.contains(&format!("`{words}`")), "{words}");
     }

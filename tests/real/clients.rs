@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, mpsc};
 
-use poptalk::modes::serve::{Outcome, Recording, ServeOptions, Server};
+use poptalk::modes::serve::{ServeOptions, ServedRecording, Server, VisitOutcome};
 use poptalk::reading::dialogue::Parts;
-use poptalk::servers::loose::Index;
+use poptalk::servers::loose::ReplyIndex;
 use poptalk::servers::script::Pace;
 use poptalk::servers::{Ending, messages};
 
@@ -27,8 +27,8 @@ fn fetches_all(client: &str, original: impl Fn(usize, Vec<u8>) -> Vec<u8>) {
         lines.as_bytes(),
     );
     let file = std::fs::File::open(&path).unwrap();
-    let index = Index::of(Parts::new(std::io::BufReader::new(file))).unwrap();
-    let recording = Recording {
+    let index = ReplyIndex::of(Parts::new(std::io::BufReader::new(file))).unwrap();
+    let recording = ServedRecording {
         path,
         pace: Pace::default(),
         index: Some(Arc::new(index)),
@@ -37,7 +37,7 @@ fn fetches_all(client: &str, original: impl Fn(usize, Vec<u8>) -> Vec<u8>) {
 }
 
 fn fetches_from(
-    recording: Option<Recording>,
+    recording: Option<ServedRecording>,
     client: &str,
     original: &impl Fn(usize, Vec<u8>) -> Vec<u8>,
 ) {
@@ -58,7 +58,7 @@ fn fetches_from(
     fetches(&serving, client, original, &mut |mode| {
         let event = events.recv_timeout(LIMIT).unwrap();
         assert_eq!(event.tls.is_some(), mode != "plain", "{event}");
-        assert_eq!(event.outcome, Outcome::Ended, "{event}");
+        assert_eq!(event.outcome, VisitOutcome::Ended, "{event}");
         assert_eq!(event.summary.ending, Some(ending), "{event}");
     });
 }

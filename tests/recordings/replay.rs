@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use poptalk::modes::replay::Preview;
-use poptalk::modes::serve::{Recording, ServeOptions, Server};
+use poptalk::modes::serve::{ServeOptions, ServedRecording, Server};
 use poptalk::pop3::tracker::Side;
 use poptalk::servers::Maildrop;
 use poptalk::servers::messages;
 use poptalk::servers::script::Pace;
-use poptalk::transcript::file::LogPlace;
+use poptalk::transcript::file::Destination;
 
 use crate::support::{Home, read, text};
 
@@ -28,7 +28,7 @@ fn transcripts(folder: &str) -> Vec<PathBuf> {
 }
 
 fn play(path: &Path) -> Server {
-    let recording = Recording {
+    let recording = ServedRecording {
         path: path.to_owned(),
         pace: Pace::default(),
         index: None,
@@ -345,7 +345,7 @@ fn a_visit_is_recorded() {
     let folder = home.path().join("visits");
     std::fs::create_dir(&folder).unwrap();
     let options = ServeOptions {
-        log: poptalk::transcript::file::LogPlace::Path(folder.clone()),
+        log: poptalk::transcript::file::Destination::Path(folder.clone()),
         ..ServeOptions::default()
     };
     let serving = Server::start(options, |_| {}).unwrap();
@@ -406,7 +406,7 @@ fn message_data_is_left_out_of_visits_and_replays_where_asked() {
     );
     let visits = home.path().join("visits");
     let options = ServeOptions {
-        log: LogPlace::Path(visits.clone()),
+        log: Destination::Path(visits.clone()),
         bodies: "elide=1".parse().unwrap(),
         ..ServeOptions::default()
     };

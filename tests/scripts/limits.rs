@@ -7,10 +7,10 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use poptalk::base::files;
-use poptalk::modes::proxy::{Outcome, ProxyOptions};
+use poptalk::modes::proxy::{ProxyOptions, RelayOutcome};
 use poptalk::modes::serve::{ServeOptions, Server};
 use poptalk::transcript::Transcript;
-use poptalk::transcript::file::LogPlace;
+use poptalk::transcript::file::Destination;
 
 use crate::servers::proxy::{Proxied, events, target};
 use crate::support::terminal::Terminal;
@@ -181,7 +181,7 @@ fn a_proxy_passes_no_more_than_it_was_told() {
     let mut client = proxied.client();
     crate::servers::proxy::rest(&mut client);
     let report = proxied.report();
-    assert_eq!(report.outcome, Outcome::TooMuch);
+    assert_eq!(report.outcome, RelayOutcome::TooMuch);
     let ends = [
         "more than 64 KiB have passed (--max-size)",
         "closed by proxy",
@@ -197,7 +197,7 @@ fn the_transcripts_of_all_visits_take_no_more_room_than_they_were_given() {
     files::make_folder(&folder).unwrap();
     let (tell, ended) = mpsc::channel();
     let options = ServeOptions {
-        log: LogPlace::Folder(folder.clone()),
+        log: Destination::Folder(folder.clone()),
         max_size: 16 << 10,
         ..ServeOptions::default()
     };

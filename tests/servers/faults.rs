@@ -176,7 +176,7 @@ fn the_practice_server_and_a_recording_can_have_faults() {
     assert!(!said.contains("+OK message deleted\r\n"), "{said}");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts/commands/STAT.pop3");
     let options = ServeOptions {
-        recording: Some(poptalk::modes::serve::Recording {
+        recording: Some(poptalk::modes::serve::ServedRecording {
             path,
             pace: poptalk::servers::script::Pace::default(),
             index: None,

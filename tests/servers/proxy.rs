@@ -12,12 +12,12 @@ use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use poptalk::modes::proxy::{Outcome, ProxyEvent, ProxyOptions, Relay, Report};
+use poptalk::modes::proxy::{ConnectionReport, ProxyEvent, ProxyOptions, Relay, RelayOutcome};
 use poptalk::modes::serve::{ServeOptions, Server};
 use poptalk::net::target::Target;
 use poptalk::pop3::tracker::Side;
 use poptalk::servers::messages;
-use poptalk::transcript::file::LogPlace;
+use poptalk::transcript::file::Destination;
 use poptalk::transcript::{Item, Transcript};
 
 use crate::support::{Home, LIMIT, read, serve, text};
@@ -42,7 +42,7 @@ impl Proxied {
         let folder = tempfile::tempdir().unwrap();
         let (sender, events) = mpsc::channel();
         let options = ProxyOptions {
-            log: LogPlace::Path(folder.path().to_owned()),
+            log: Destination::Path(folder.path().to_owned()),
             ..options
         };
         let proxy = Relay::start(options, move |event| drop(sender.send(event))).unwrap();
@@ -65,7 +65,7 @@ impl Proxied {
     }
 
     /// What the next connection to end has been; its transcript is complete then.
-    pub(crate) fn report(&self) -> Report {
+    pub(crate) fn report(&self) -> ConnectionReport {
         loop {
             if let ProxyEvent::Ended(report) = self.events.recv_timeout(LIMIT).unwrap() {
                 return report;
@@ -134,7 +134,7 @@ fn a_client_that_waits_for_nothing_gets_every_reply() {
     };
     assert!(behind_greeting(&straight) == behind_greeting(&through));
     let report = proxied.report();
-    assert_eq!(report.outcome, Outcome::ClosedByServer, "{report}");
+    assert_eq!(report.outcome, RelayOutcome::ClosedByServer, "{report}");
     assert_eq!(report.octets as usize, through.len());
     assert!(report.has_logged_in);
     let transcript = proxied.transcript();
@@ -188,7 +188,7 @@ fn a_client_that_closes_its_half_gets_the_replies_to_what_it_sent() {
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(rest(&mut client), "+OK ready\r\n+OK late\r\n");
     assert_eq!(text(&server.join().unwrap()), "STAT\r\nQUI");
-    assert_eq!(proxied.report().outcome, Outcome::ClosedByClient);
+    assert_eq!(proxied.report().outcome, RelayOutcome::ClosedByClient);
     let transcript = proxied.transcript();
     assert_eq!(text(&transcript.octets(Side::Client)), "STAT\r\nQUI");
     assert_eq!(events(&transcript).last().unwrap(), "closed by client");
@@ -208,7 +208,7 @@ fn a_server_that_closes_in_the_middle_of_a_message() {
     assert_eq!(rest(&mut client), all);
     drop(client);
     let report = proxied.report();
-    assert_eq!(report.outcome, Outcome::ClosedByServer);
+    assert_eq!(report.outcome, RelayOutcome::ClosedByServer);
     let transcript = proxied.transcript();
     assert_eq!(text(&transcript.octets(Side::Server)), all);
     let want = "closed by server in the middle of a multi-line reply";
@@ -230,7 +230,7 @@ fn a_server_that_is_not_there() {
         format!("-ERR [SYS/TEMP] no connection to {nobody}: {why}\r\n")
     );
     let report = proxied.report();
-    assert_eq!(report.outcome, Outcome::NoServer(why.clone()));
+    assert_eq!(report.outcome, RelayOutcome::NoServer(why.clone()));
     assert!(report.to_string().ends_with(&why), "{report}");
     let transcript = proxied.transcript();
     assert_eq!(events(&transcript), [why.as_str(), "closed by proxy"]);
@@ -316,7 +316,7 @@ fn fifty_clients_at_the_same_time() {
         );
     }
     for _ in 0..50 {
-        assert_eq!(proxied.report().outcome, Outcome::ClosedByServer);
+        assert_eq!(proxied.report().outcome, RelayOutcome::ClosedByServer);
     }
     let mut said: Vec<String> = proxied
         .transcripts()
@@ -343,9 +343,9 @@ fn one_client_too_many_is_refused() {
     first.read_line(&mut greeting).unwrap();
     let mut second = proxied.client();
     assert!(rest(&mut second).starts_with("-ERR [SYS/TEMP] too many connections"));
-    assert_eq!(proxied.report().outcome, Outcome::Refused);
+    assert_eq!(proxied.report().outcome, RelayOutcome::Refused);
     first.get_mut().write_all(b"QUIT\r\n").unwrap();
-    assert_eq!(proxied.report().outcome, Outcome::ClosedByServer);
+    assert_eq!(proxied.report().outcome, RelayOutcome::ClosedByServer);
 }
 
 #[test]
@@ -360,7 +360,7 @@ fn silence_of_both_sides_has_an_end() {
     });
     let mut client = proxied.client();
     assert_eq!(rest(&mut client), "+OK ready\r\n");
-    assert_eq!(proxied.report().outcome, Outcome::TimedOut);
+    assert_eq!(proxied.report().outcome, RelayOutcome::TimedOut);
     let told = events(&proxied.transcript());
     assert_eq!(&told[1..], ["timeout after 1 s", "closed by proxy"]);
 }
@@ -382,7 +382,7 @@ fn a_proxy_that_is_stopped_closes_its_connections_and_transcripts() {
         ProxyEvent::Ended(report) => Some(report.outcome),
         _ => None,
     });
-    assert_eq!(ended, Some(Outcome::Stopped));
+    assert_eq!(ended, Some(RelayOutcome::Stopped));
     let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap();
     let transcript = read(&file.unwrap().path());
     assert_eq!(text(&transcript.octets(Side::Server)), greeting);

@@ -17,7 +17,7 @@ pub(super) trait Alike {
 
 /// What came out.
 #[derive(Debug)]
-pub(super) enum Run<T> {
+pub(super) enum AlignedRun<T> {
     /// Two that are the same.
     Both(T, T),
     /// These of the first stand where those of the second do.
@@ -43,10 +43,10 @@ pub(super) fn align<T: Alike, E>(
     new: &mut dyn FnMut() -> Result<Option<T>, E>,
     window: Window,
     deadline: fn() -> Option<Instant>,
-    tell: &mut dyn FnMut(Run<T>) -> Result<(), E>,
+    tell: &mut dyn FnMut(AlignedRun<T>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut old = Seen::new(old);
-    let mut new = Seen::new(new);
+    let mut old = SequencePart::new(old);
+    let mut new = SequencePart::new(new);
     loop {
         old.fill(Window { items: 1, ..window })?;
         new.fill(Window { items: 1, ..window })?;
@@ -54,7 +54,7 @@ pub(super) fn align<T: Alike, E>(
             (None, None) => return Ok(()),
             (Some(first), Some(second)) if first.fits(second) => {
                 if let (Some(first), Some(second)) = (old.pop(), new.pop()) {
-                    tell(Run::Both(first, second))?;
+                    tell(AlignedRun::Both(first, second))?;
                 }
                 continue;
             }
@@ -68,7 +68,7 @@ pub(super) fn align<T: Alike, E>(
                 DiffOp::Equal { len, .. } => {
                     for _ in 0..len {
                         if let (Some(first), Some(second)) = (old.pop(), new.pop()) {
-                            tell(Run::Both(first, second))?;
+                            tell(AlignedRun::Both(first, second))?;
                         }
                     }
                 }
@@ -120,7 +120,7 @@ fn ops<T: Alike>(
 fn gap<T: Alike, E>(
     olds: Vec<T>,
     news: Vec<T>,
-    tell: &mut dyn FnMut(Run<T>) -> Result<(), E>,
+    tell: &mut dyn FnMut(AlignedRun<T>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut news = VecDeque::from(news);
     let mut waiting = Vec::new();
@@ -132,27 +132,27 @@ fn gap<T: Alike, E>(
         };
         let passed: Vec<T> = news.drain(..found).collect();
         if !waiting.is_empty() || !passed.is_empty() {
-            tell(Run::Gap(std::mem::take(&mut waiting), passed))?;
+            tell(AlignedRun::Gap(std::mem::take(&mut waiting), passed))?;
         }
         if let Some(new) = news.pop_front() {
-            tell(Run::Both(old, new))?;
+            tell(AlignedRun::Both(old, new))?;
         }
     }
     if waiting.is_empty() && news.is_empty() {
         return Ok(());
     }
-    tell(Run::Gap(waiting, news.into()))
+    tell(AlignedRun::Gap(waiting, news.into()))
 }
 
 /// The part of a sequence that is looked at.
-struct Seen<'a, T, E> {
+struct SequencePart<'a, T, E> {
     next: &'a mut dyn FnMut() -> Result<Option<T>, E>,
     items: VecDeque<T>,
     octets: usize,
     has_ended: bool,
 }
 
-impl<'a, T: Alike, E> Seen<'a, T, E> {
+impl<'a, T: Alike, E> SequencePart<'a, T, E> {
     fn new(next: &'a mut dyn FnMut() -> Result<Option<T>, E>) -> Self {
         Self {
             next,

@@ -3,20 +3,20 @@
 use std::collections::HashMap;
 use std::io::{Read, Seek};
 
-use super::align::{Alike, Run, Window, align};
+use super::align::{AlignedRun, Alike, Window, align};
 use super::mark::push_mark;
-use super::mark::{Shown, both};
+use super::mark::{ShownLine, both};
 use super::recording::{Again, DataLine};
 use super::uidl::Numbers;
 use super::{Change, LINES, Level, OCTETS, Options, Unreadable, unreadable};
-use crate::pop3::command::{Data, Words};
+use crate::pop3::command::{DataKind, Words};
 use crate::pop3::tracker::Side;
 use crate::reading::dialogue::{Measures, fits, flat};
 use crate::transcript::Piece;
 
 /// How lines are compared.
 pub(super) struct Kinds<'a> {
-    pub(super) kind: Data,
+    pub(super) kind: DataKind,
     pub(super) level: Level,
     pub(super) fields: &'static [&'static str],
     pub(super) numbers: Option<&'a Numbers>,
@@ -57,8 +57,8 @@ impl Alike for BodyLine {
 impl Kinds<'_> {
     /// Whether the order of lines means nothing.
     fn is_unordered(&self) -> bool {
-        let is_mapped = self.kind == Data::Listing && self.numbers.is_some();
-        is_mapped || (self.kind == Data::Set && self.level == Level::Fields)
+        let is_mapped = self.kind == DataKind::Listing && self.numbers.is_some();
+        is_mapped || (self.kind == DataKind::Set && self.level == Level::Fields)
     }
 
     fn line(&self, line: DataLine, numbers: Option<&Numbers>) -> BodyLine {
@@ -69,17 +69,17 @@ impl Kinds<'_> {
             // RFC 1939 §3: the dot is for the transport.
             key.remove(0);
         }
-        if self.kind == Data::Listing && self.fields.first() == Some(&"msg") {
+        if self.kind == DataKind::Listing && self.fields.first() == Some(&"msg") {
             key = mapped_word(&key, 0, numbers);
         }
         if self.level == Level::Fields {
             match self.kind {
-                Data::Listing => {
+                DataKind::Listing => {
                     let words: Vec<&[u8]> = Words::of(&key).take(self.fields.len()).collect();
                     key = words.join(&b' ');
                 }
-                Data::Set => key = key.trim_ascii_end().to_ascii_uppercase(),
-                Data::Lines | Data::Free | Data::Nothing => {}
+                DataKind::Set => key = key.trim_ascii_end().to_ascii_uppercase(),
+                DataKind::Lines | DataKind::Free | DataKind::Nothing => {}
             }
         }
         BodyLine { line, key }
@@ -162,9 +162,9 @@ fn end_row(data: &Measures) -> usize {
     data.terminator_row.unwrap_or(data.last_row)
 }
 
-type Next<'a> = &'a mut dyn FnMut() -> Result<Option<BodyLine>, Unreadable>;
+type NextLine<'a> = &'a mut dyn FnMut() -> Result<Option<BodyLine>, Unreadable>;
 
-fn run(old: Next<'_>, new: Next<'_>, told: &mut Differing<'_>) -> Result<(), Unreadable> {
+fn run(old: NextLine<'_>, new: NextLine<'_>, told: &mut Differing<'_>) -> Result<(), Unreadable> {
     let window = Window {
         items: LINES,
         octets: OCTETS,
@@ -172,8 +172,8 @@ fn run(old: Next<'_>, new: Next<'_>, told: &mut Differing<'_>) -> Result<(), Unr
     let deadline = told.options.deadline;
     align(old, new, window, deadline, &mut |run| {
         match run {
-            Run::Both(old, new) => told.after = (old.line.row + 1, new.line.row + 1),
-            Run::Gap(mut olds, mut news) => {
+            AlignedRun::Both(old, new) => told.after = (old.line.row + 1, new.line.row + 1),
+            AlignedRun::Gap(mut olds, mut news) => {
                 // `{{...}}` stands for all that the other side has in its place.
                 let is_any = |lines: &[BodyLine]| lines.iter().any(|line| line.line.is_any_rows());
                 let (old_any, new_any) = (is_any(&olds), is_any(&news));
@@ -192,7 +192,7 @@ fn run(old: Next<'_>, new: Next<'_>, told: &mut Differing<'_>) -> Result<(), Unr
 }
 
 /// All lines, up to the bounds of a window; what stands beyond is not compared where order means nothing.
-fn all(next: Next<'_>) -> Result<Vec<BodyLine>, Unreadable> {
+fn all(next: NextLine<'_>) -> Result<Vec<BodyLine>, Unreadable> {
     let mut lines = Vec::new();
     let mut octets = 0;
     while lines.len() < LINES
@@ -328,7 +328,7 @@ impl Differing<'_> {
                 let DataLine {
                     row, pieces, end, ..
                 } = line.line;
-                Shown::new(row, side, &pieces, end)
+                ShownLine::new(row, side, &pieces, end)
             }
         };
         let mut olds = olds.into_iter().map(shown(self.sides.0));

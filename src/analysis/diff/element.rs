@@ -2,7 +2,7 @@
 
 use super::align::Alike;
 use super::uidl::Numbers;
-use crate::pop3::command::{Kind, Words};
+use crate::pop3::command::{ArgumentKind, Words};
 use crate::reading::dialogue::{Exchange, Part, fits, flat};
 use crate::transcript::Piece;
 
@@ -74,9 +74,9 @@ fn key(exchange: &Exchange, numbers: Option<&Numbers>) -> Vec<u8> {
             .map(|arg| arg.kind);
         key.push(b' ');
         match kind {
-            Some(Kind::Secret(_)) => break,
-            Some(Kind::Message) => key.extend(Numbers::mapped(numbers, word).iter()),
-            Some(Kind::Mechanism) => key.extend(word.to_ascii_uppercase()),
+            Some(ArgumentKind::Secret(_)) => break,
+            Some(ArgumentKind::Message) => key.extend(Numbers::mapped(numbers, word).iter()),
+            Some(ArgumentKind::Mechanism) => key.extend(word.to_ascii_uppercase()),
             _ if index < verb_words => key.extend(word.to_ascii_uppercase()),
             _ => key.extend(word),
         }

@@ -34,13 +34,13 @@ pub struct Span {
 
 /// A line with its text, before it is set beside another.
 #[derive(Debug, Clone)]
-pub(super) struct Shown {
+pub(super) struct ShownLine {
     pub(super) row: usize,
     pub(super) side: Side,
     pub(super) text: String,
 }
 
-impl Shown {
+impl ShownLine {
     pub(super) fn new(row: usize, side: Side, pieces: &[Piece], end: LineEnd) -> Self {
         let line = Row {
             side,
@@ -79,7 +79,7 @@ impl Shown {
 }
 
 /// Two lines, one instead of the other, with the words that changed. When they share no word nothing is marked.
-pub(super) fn both(old: Shown, new: Shown, deadline: Option<Instant>) -> [Mark; 2] {
+pub(super) fn both(old: ShownLine, new: ShownLine, deadline: Option<Instant>) -> [Mark; 2] {
     let old_words = words(&old.text);
     let new_words = words(&new.text);
     let ops = capture_diff_slices_deadline(Algorithm::Myers, &old_words, &new_words, deadline);

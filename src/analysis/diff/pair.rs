@@ -3,19 +3,19 @@
 use std::io::{Read, Seek};
 
 use super::body::{self, Kinds};
-use super::mark::{Shown, both};
+use super::mark::{ShownLine, both};
 use super::recording::Again;
 use super::uidl::Numbers;
 use super::{Change, Level, Options, Unreadable};
 use crate::analysis::finding::{self, Finding};
 use crate::base::escape;
-use crate::pop3::command::{Command, Data, Kind, Shape, Words};
+use crate::pop3::command::{ArgumentKind, Command, DataKind, Shape, Words};
 use crate::pop3::tracker::{LineEnd, Side, Status};
-use crate::reading::dialogue::{Event, EventKind, Exchange, Line, Measures, Part, fits, flat};
+use crate::reading::dialogue::{EventAt, EventKind, Exchange, Line, Measures, Part, fits, flat};
 use crate::transcript::{Hole, Piece};
 
 /// Compares parts.
-pub(super) struct Judge<'a, R> {
+pub(super) struct Comparer<'a, R> {
     pub(super) options: &'a Options,
     pub(super) numbers: Option<&'a Numbers>,
     pub(super) old: &'a mut Again<R>,
@@ -69,7 +69,7 @@ impl Change {
     }
 }
 
-impl<R: Read + Seek> Judge<'_, R> {
+impl<R: Read + Seek> Comparer<'_, R> {
     /// The change between two parts with the same key; None when they are alike.
     pub(super) fn pair(&mut self, old: &Part, new: &Part) -> Result<Option<Change>, Unreadable> {
         let rows = (Some(old.place().row), Some(new.place().row));
@@ -83,7 +83,7 @@ impl<R: Read + Seek> Judge<'_, R> {
                 change.lines(Some(old), Some(new), self.options);
             }
             (Part::Injected(old), Part::Injected(new)) if self.options.level == Level::Octets => {
-                self.data(old, new, Data::Lines, None, &mut change)?;
+                self.data(old, new, DataKind::Lines, None, &mut change)?;
             }
             _ => {}
         }
@@ -156,7 +156,7 @@ impl<R: Read + Seek> Judge<'_, R> {
             return Ok(());
         }
         let row = old.sent.as_ref().and_then(|sent| sent.command());
-        let kind = row.map_or(Data::Lines, |row| row.data);
+        let kind = row.map_or(DataKind::Lines, |row| row.data);
         match (&old.data, &new.data) {
             (Some(old), Some(new)) => self.data(old, new, kind, row, change),
             (None, None) => Ok(()),
@@ -297,7 +297,7 @@ impl<R: Read + Seek> Judge<'_, R> {
         &mut self,
         old: &Measures,
         new: &Measures,
-        kind: Data,
+        kind: DataKind,
         row: Option<&'static Command>,
         change: &mut Change,
     ) -> Result<(), Unreadable> {
@@ -319,9 +319,9 @@ impl<R: Read + Seek> Judge<'_, R> {
             change.find("diff-end", rows, what);
         }
         let is_equal = old.digest == new.digest && old.octets == new.octets;
-        let is_free = kind == Data::Free && level < Level::Text;
+        let is_free = kind == DataKind::Free && level < Level::Text;
         // With mapped numbers, listings that are octet for octet the same say different things.
-        let is_mapped = kind == Data::Listing && self.numbers.is_some();
+        let is_mapped = kind == DataKind::Listing && self.numbers.is_some();
         if level == Level::Status || is_free || (is_equal && !is_mapped) {
             return Ok(());
         }
@@ -356,12 +356,12 @@ fn octets_differ(old: &Line, new: &Line) -> bool {
 }
 
 /// A line for people. A secret that was kept in the file stays there: a report may go far.
-fn shown(line: &Line) -> Shown {
+fn shown(line: &Line) -> ShownLine {
     let pieces = match line.side {
         Side::Client => masked(&line.pieces),
         Side::Server => line.pieces.clone(),
     };
-    Shown::new(line.place.row, line.side, &pieces, line.end)
+    ShownLine::new(line.place.row, line.side, &pieces, line.end)
 }
 
 /// A client's line with a hole in the place of its secret argument.
@@ -372,7 +372,7 @@ fn masked(pieces: &[Piece]) -> Vec<Piece> {
     let secret = Command::of_line(line).and_then(|row| {
         let mut args = row.args.iter().zip(row.verb_words()..);
         args.find_map(|(arg, index)| match arg.kind {
-            Kind::Secret(name) => Some((name, index)),
+            ArgumentKind::Secret(name) => Some((name, index)),
             _ => None,
         })
     });
@@ -397,7 +397,7 @@ fn name(part: &Part) -> String {
         Part::Exchange(exchange) => exchange.name(),
         Part::Unrequested(_) => "a line that nobody asked for".to_owned(),
         Part::Injected(_) => "octets before the TLS handshake".to_owned(),
-        Part::Event(Event { kind, .. }) => match kind {
+        Part::Event(EventAt { kind, .. }) => match kind {
             EventKind::TlsStarted => "TLS started",
             EventKind::TlsFailed => "TLS failed",
             EventKind::TimedOut => "time-out",

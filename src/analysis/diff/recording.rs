@@ -5,7 +5,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use crate::pop3::tracker::LineEnd;
 use crate::reading::dialogue::{Measures, Parts, Place};
-use crate::transcript::text::{ParseError, Problem, Reader};
+use crate::transcript::text::{LineProblem, ParseError, Reader};
 use crate::transcript::{Hole, Item, Piece, Row};
 
 /// The most octets of a line that are compared as one; a longer one counts as several.
@@ -47,7 +47,7 @@ impl<R: Read + Seek> Again<R> {
                 column: 1,
                 width: 0,
                 line: String::new(),
-                problem: Problem::Io(error.to_string()),
+                problem: LineProblem::Io(error.to_string()),
             }),
         }
     }

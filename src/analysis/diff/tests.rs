@@ -20,11 +20,11 @@ fn options(level: Level) -> Options {
     }
 }
 
-fn changes(old: &[u8], new: &[u8], options: &Options) -> (Vec<Change>, Summary) {
+fn changes(old: &[u8], new: &[u8], options: &Options) -> (Vec<Change>, DiffSummary) {
     let mut changes = Vec::new();
     let (mut old, mut new) = (recording(old), recording(new));
     let summary = compare(&mut old, &mut new, options, &mut |told| {
-        if let Told::Differs(change) = told {
+        if let Compared::Differs(change) = told {
             changes.push(change);
         }
     })

@@ -4,7 +4,7 @@ use crate::pop3::tracker::Status;
 
 /// A response code that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Code {
+pub struct ResponseCode {
     /// Its levels, which a slash separates on the wire.
     pub levels: &'static [&'static str],
     /// The status indicator that it stands behind.
@@ -21,7 +21,7 @@ pub struct Code {
     pub source: &'static str,
 }
 
-impl Code {
+impl ResponseCode {
     /// Its name as on the wire, without brackets.
     #[must_use]
     pub fn name(&self) -> String {
@@ -30,8 +30,8 @@ impl Code {
 }
 
 /// Every response code that poptalk knows.
-pub const ROWS: &[Code] = &[
-    Code {
+pub const ROWS: &[ResponseCode] = &[
+    ResponseCode {
         levels: &["IN-USE"],
         sign: Status::Negative,
         on: &["PASS", "APOP", "AUTH"],
@@ -42,7 +42,7 @@ pub const ROWS: &[Code] = &[
                hour. The password is not to blame.",
         source: "RFC 2449 §8.1.2",
     },
-    Code {
+    ResponseCode {
         levels: &["LOGIN-DELAY"],
         sign: Status::Negative,
         on: &["USER", "PASS", "APOP", "AUTH"],
@@ -51,7 +51,7 @@ pub const ROWS: &[Code] = &[
         next: "wait. The LOGIN-DELAY line of CAPA tells the pause in seconds.",
         source: "RFC 2449 §8.1.1",
     },
-    Code {
+    ResponseCode {
         levels: &["AUTH"],
         sign: Status::Negative,
         on: &["PASS", "APOP", "AUTH"],
@@ -61,7 +61,7 @@ pub const ROWS: &[Code] = &[
         next: "check name and password; then whether TLS is on, and whether the provider's settings allow POP3.",
         source: "RFC 3206 §5",
     },
-    Code {
+    ResponseCode {
         levels: &["SYS"],
         sign: Status::Negative,
         on: &[],
@@ -70,7 +70,7 @@ pub const ROWS: &[Code] = &[
         next: "try again later; if it stays, tell the administrator. The password is not to blame.",
         source: "RFC 3206 §4",
     },
-    Code {
+    ResponseCode {
         levels: &["SYS", "TEMP"],
         sign: Status::Negative,
         on: &[],
@@ -79,7 +79,7 @@ pub const ROWS: &[Code] = &[
         next: "try again later. The password is not to blame, so there is no need to type another one.",
         source: "RFC 3206 §4",
     },
-    Code {
+    ResponseCode {
         levels: &["SYS", "PERM"],
         sign: Status::Negative,
         on: &[],
@@ -88,7 +88,7 @@ pub const ROWS: &[Code] = &[
         next: "tell the administrator, best with the transcript.",
         source: "RFC 3206 §4",
     },
-    Code {
+    ResponseCode {
         levels: &["UTF8"],
         sign: Status::Negative,
         on: &["LIST", "TOP", "RETR"],
@@ -97,7 +97,7 @@ pub const ROWS: &[Code] = &[
         next: "begin a new session, and send UTF8 before the login.",
         source: "RFC 6856 §5",
     },
-    Code {
+    ResponseCode {
         levels: &["REFERRAL"],
         sign: Status::Negative,
         on: &["PASS", "APOP", "AUTH"],
@@ -106,7 +106,7 @@ pub const ROWS: &[Code] = &[
         next: "look at the host before you go there: before TLS anybody on the way could have written it.",
         source: "private: Dovecot",
     },
-    Code {
+    ResponseCode {
         levels: &["XCLIENT"],
         sign: Status::Positive,
         on: &[],
@@ -121,8 +121,8 @@ pub const ROWS: &[Code] = &[
 ///
 /// RFC 2449 §8: a client that does not know a level may go by those before it. Case does not matter.
 #[must_use]
-pub fn find(code: &str) -> Option<(&'static Code, usize)> {
-    let fits = |row: &&Code| {
+pub fn find(code: &str) -> Option<(&'static ResponseCode, usize)> {
+    let fits = |row: &&ResponseCode| {
         let mut levels = code.split('/');
         row.levels.iter().all(|known| {
             levels

@@ -5,7 +5,7 @@ use crate::analysis::help;
 
 /// What lies between two answers to CAPA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum CapaChange {
     /// The start of TLS.
     Tls,
     /// The login.
@@ -14,21 +14,21 @@ pub enum Change {
 
 /// One answer to CAPA: what it is called, what came before it, its lines.
 #[derive(Debug, Clone, Copy)]
-pub struct Answer<'a> {
+pub struct CapaReply<'a> {
     /// When it was given, in words.
     pub when: &'a str,
     /// What lies between the answer before it and this one; with several, the last.
-    pub change: Change,
+    pub change: CapaChange,
     /// Its lines.
     pub lines: &'a [String],
 }
 
 /// The first answer explained line by line, then what each later one changed. Lines of at most `width` columns.
 #[must_use]
-pub fn compare(answers: &[Answer<'_>], width: usize) -> String {
+pub fn compare(answers: &[CapaReply<'_>], width: usize) -> String {
     let width = width.clamp(20, super::WIDEST);
     let mut text = String::new();
-    let mut before: Option<&Answer<'_>> = None;
+    let mut before: Option<&CapaReply<'_>> = None;
     for answer in answers {
         match before {
             None => {
@@ -48,7 +48,7 @@ pub fn compare(answers: &[Answer<'_>], width: usize) -> String {
     text
 }
 
-fn differences(before: &[String], answer: &Answer<'_>, width: usize) -> String {
+fn differences(before: &[String], answer: &CapaReply<'_>, width: usize) -> String {
     let mut text = String::new();
     for line in answer.lines {
         match before
@@ -105,10 +105,10 @@ fn means(line: &str) -> &'static str {
 }
 
 /// What a capability means, and what it means that it changed.
-fn changed(line: &str, change: Change) -> String {
+fn changed(line: &str, change: CapaChange) -> String {
     let why = capabilities::find(tag(line)).map_or("", |row| match change {
-        Change::Tls => row.tls,
-        Change::Login => row.login,
+        CapaChange::Tls => row.tls,
+        CapaChange::Login => row.login,
     });
     let why = match why {
         "" => "Nothing is known of why this changes here.",

@@ -1,9 +1,9 @@
 //! A text of a server or a client that the table knows whole, explained.
 
-use super::{Part, quoted, said, texts};
+use super::{ExplainedPart, quoted, said, texts};
 
 /// Explains a text that a row knows whole.
-pub(super) fn known_text(text: &str, found: &texts::Found) -> Part {
+pub(super) fn known_text(text: &str, found: &texts::KnownText) -> ExplainedPart {
     let names: Vec<&str> = found
         .origins
         .iter()

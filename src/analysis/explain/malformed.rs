@@ -3,13 +3,13 @@
 use crate::base::service::Service;
 
 use super::known_text::known_text;
-use super::{Context, Explained, Part, quoted, said, texts};
+use super::{ExplainContext, Explained, ExplainedPart, quoted, said, texts};
 
 const ASK_AGAIN: &str =
     "QUIT and connect again; if it stays, show the transcript to the administrator.";
 
 /// Explains a line that has no status indicator; None where it may be a word of the protocol and no reply at all.
-pub(super) fn explain(line: &str, context: &Context) -> Option<Explained> {
+pub(super) fn explain(line: &str, context: &ExplainContext) -> Option<Explained> {
     let is_reply = context.verb.is_some() || context.state.is_some();
     let first = line.split_whitespace().next().unwrap_or_default();
     let service = Service::of_start(line.as_bytes());
@@ -47,7 +47,7 @@ pub(super) fn explain(line: &str, context: &Context) -> Option<Explained> {
     } else {
         quoted(first)
     };
-    let mut parts: Vec<Part> = vec![said(
+    let mut parts: Vec<ExplainedPart> = vec![said(
         format!("{shown}: neither +OK nor -ERR, so it is not a status of POP3"),
         &format!(
             "A reply begins with one of these two, in upper case, and then a blank or the end of the line.{what} {reading}"

@@ -2,7 +2,7 @@
 
 /// A SASL mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mechanism {
+pub struct MechanismHelp {
     /// Its name, upper case.
     pub name: &'static str,
     /// What it does, one sentence.
@@ -18,8 +18,8 @@ const fn row(
     means: &'static str,
     next: &'static str,
     source: &'static str,
-) -> Mechanism {
-    Mechanism {
+) -> MechanismHelp {
+    MechanismHelp {
         name,
         means,
         next,
@@ -35,7 +35,7 @@ const SAFE: &str = "the best choice where the server has it; inside TLS all the 
 const REALM: &str = "works only with an account and a ticket of the same network.";
 
 /// Every mechanism that poptalk knows.
-pub const ROWS: &[Mechanism] = &[
+pub const ROWS: &[MechanismHelp] = &[
     row(
         "PLAIN",
         "Name and password in one line of base64, which hides nothing.",
@@ -185,6 +185,6 @@ pub const ROWS: &[Mechanism] = &[
 
 /// The row of a mechanism, without regard to case.
 #[must_use]
-pub fn find(name: &str) -> Option<&'static Mechanism> {
+pub fn find(name: &str) -> Option<&'static MechanismHelp> {
     ROWS.iter().find(|row| row.name.eq_ignore_ascii_case(name))
 }

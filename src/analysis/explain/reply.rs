@@ -4,12 +4,15 @@ use super::known_text::known_text;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Context, Explained, Part, capital, codes, malformed, profiles, quoted, said, texts};
+use super::{
+    ExplainContext, Explained, ExplainedPart, capital, codes, malformed, profiles, quoted, said,
+    texts,
+};
 use crate::pop3::command::{Command, Effect, Shape};
 use crate::pop3::tracker::{State, Status};
 
 /// Explains a reply line; None when the text has no status indicator.
-pub(super) fn explain(line: &str, context: &Context) -> Option<Explained> {
+pub(super) fn explain(line: &str, context: &ExplainContext) -> Option<Explained> {
     let (word, rest) = match line.split_once([' ', '\t']) {
         Some((word, rest)) => (word, rest.trim()),
         None => (line, ""),
@@ -31,7 +34,7 @@ pub(super) fn explain(line: &str, context: &Context) -> Option<Explained> {
         _ => rest,
     };
     let found = texts::find(rest, bare, Some(sign), context.state.is_some());
-    let is_of_client = found.as_ref().is_some_and(texts::Found::is_of_client);
+    let is_of_client = found.as_ref().is_some_and(texts::KnownText::is_of_client);
     let mut parts = Vec::new();
     if !is_of_client {
         parts.push(indicator(word, sign, rest, context));
@@ -66,7 +69,11 @@ fn code_of(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Explains a response code, and tells whether it is known. Without a sign it stands alone, in no reply.
-pub(super) fn explain_code(code: &str, sign: Option<Status>, context: &Context) -> (Part, bool) {
+pub(super) fn explain_code(
+    code: &str,
+    sign: Option<Status>,
+    context: &ExplainContext,
+) -> (ExplainedPart, bool) {
     let shown = quoted(&format!("[{code}]"));
     // RFC 2449 §8: a code consists of levels without blanks; and only RESP-CODES makes a bracket a code for certain.
     let is_certain = context.has_codes == Some(true);
@@ -119,7 +126,7 @@ pub(super) fn explain_code(code: &str, sign: Option<Status>, context: &Context) 
 }
 
 /// A sentence on a code that does not belong where it stands.
-fn misplaced(row: &codes::Code, sign: Option<Status>, context: &Context) -> String {
+fn misplaced(row: &codes::ResponseCode, sign: Option<Status>, context: &ExplainContext) -> String {
     if let Some(sign) = sign
         && sign != row.sign
     {
@@ -147,7 +154,12 @@ fn misplaced(row: &codes::Code, sign: Option<Status>, context: &Context) -> Stri
 }
 
 /// Explains a positive text that is a server's greeting, or numbers.
-fn positive_text(bare: &str, rest: &str, sign: Status, context: &Context) -> Option<Part> {
+fn positive_text(
+    bare: &str,
+    rest: &str,
+    sign: Status,
+    context: &ExplainContext,
+) -> Option<ExplainedPart> {
     if sign != Status::Positive {
         return None;
     }
@@ -157,7 +169,7 @@ fn positive_text(bare: &str, rest: &str, sign: Status, context: &Context) -> Opt
 }
 
 /// A text that no row knows whole, but whose words often mean something.
-fn hinted(text: &str, meaning: &texts::Meaning) -> Part {
+fn hinted(text: &str, meaning: &texts::Meaning) -> ExplainedPart {
     said(
         format!("{}: not a text that poptalk knows as a whole", quoted(text)),
         &format!(
@@ -170,7 +182,7 @@ fn hinted(text: &str, meaning: &texts::Meaning) -> Part {
 }
 
 /// A greeting or an IMPLEMENTATION line that is worded as that of a known server.
-pub(super) fn alike(text: &str, row: &profiles::Profile) -> Part {
+pub(super) fn alike(text: &str, row: &profiles::Profile) -> ExplainedPart {
     said(
         format!("{}: worded as {} words it", quoted(text), row.name),
         &format!(
@@ -182,7 +194,7 @@ pub(super) fn alike(text: &str, row: &profiles::Profile) -> Part {
     )
 }
 
-pub(super) fn profile(row: &profiles::Profile) -> Part {
+pub(super) fn profile(row: &profiles::Profile) -> ExplainedPart {
     said(
         format!("{}: what to expect", row.name),
         row.expect,
@@ -192,7 +204,7 @@ pub(super) fn profile(row: &profiles::Profile) -> Part {
 }
 
 /// Explains numbers at the start of a positive text by the fields of the command's row.
-fn numbers(text: &str, command: Option<&Command>) -> Option<Part> {
+fn numbers(text: &str, command: Option<&Command>) -> Option<ExplainedPart> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let is_number = |word: &&str| word.bytes().all(|octet| octet.is_ascii_digit());
     words.first().filter(|word| is_number(word))?;
@@ -237,7 +249,7 @@ fn numbers(text: &str, command: Option<&Command>) -> Option<Part> {
     ))
 }
 
-fn unknown_text(text: &str) -> Part {
+fn unknown_text(text: &str) -> ExplainedPart {
     said(
         format!("{}: a text that poptalk doesn't know", quoted(text)),
         "A server may write anything here, for people and in any language. poptalk does not guess; take it literally.",
@@ -247,7 +259,7 @@ fn unknown_text(text: &str) -> Part {
 }
 
 /// Explains the status indicator by the command that was answered.
-fn indicator(word: &str, sign: Status, rest: &str, context: &Context) -> Part {
+fn indicator(word: &str, sign: Status, rest: &str, context: &ExplainContext) -> ExplainedPart {
     let row = context.command();
     let (title, mut cause) = match sign {
         Status::Positive => ("the server says yes", positive(row, rest, context)),
@@ -280,7 +292,7 @@ fn indicator(word: &str, sign: Status, rest: &str, context: &Context) -> Part {
     )
 }
 
-fn positive(row: Option<&Command>, rest: &str, context: &Context) -> String {
+fn positive(row: Option<&Command>, rest: &str, context: &ExplainContext) -> String {
     let Some(row) = row else {
         return match context.state {
             _ if rest.is_empty() && context.state != Some(State::Greeting) => {
@@ -319,7 +331,7 @@ fn positive(row: Option<&Command>, rest: &str, context: &Context) -> String {
     format!("{effect}{more}")
 }
 
-fn negative(row: Option<&Command>, rest: &str, context: &Context) -> String {
+fn negative(row: Option<&Command>, rest: &str, context: &ExplainContext) -> String {
     let mut text = match (row, context.state) {
         (None, Some(State::Greeting)) if context.verb.is_none() => {
             return "The server does not want this connection. It may close now.".to_owned();

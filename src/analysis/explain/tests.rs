@@ -4,7 +4,7 @@ use super::*;
 use crate::pop3::tracker::Status;
 
 fn answer(text: &str) -> Explained {
-    explain(text, &Context::default())
+    explain(text, &ExplainContext::default())
 }
 
 /// The explanation in one line, so that a search does not depend on the wrapping.
@@ -13,7 +13,7 @@ fn flat(explained: &Explained) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn asked(text: &str, context: &Context) -> String {
+fn asked(text: &str, context: &ExplainContext) -> String {
     flat(&explain(text, context))
 }
 
@@ -32,7 +32,7 @@ fn fits(explained: &Explained) {
         let is_command = explained
             .parts
             .iter()
-            .any(|part| matches!(part, Part::Command(_)));
+            .any(|part| matches!(part, ExplainedPart::Command(_)));
         if width >= 80 && !is_command {
             for line in text.lines() {
                 assert!(line.chars().count() <= limit, "{line}");
@@ -277,9 +277,9 @@ fn a_code_is_known_by_its_longest_known_levels() {
 
 #[test]
 fn only_resp_codes_makes_a_bracket_a_code_for_certain() {
-    let with = |has_codes| Context {
+    let with = |has_codes| ExplainContext {
         has_codes,
-        ..Context::default()
+        ..ExplainContext::default()
     };
     let line = "-ERR [IN-USE] busy";
     assert!(!asked(line, &with(Some(true))).contains("looks like"));
@@ -290,9 +290,9 @@ fn only_resp_codes_makes_a_bracket_a_code_for_certain() {
 
 #[test]
 fn a_code_where_it_does_not_belong_is_told() {
-    let to = |verb: &str| Context {
+    let to = |verb: &str| ExplainContext {
         verb: Some(verb.to_owned()),
-        ..Context::default()
+        ..ExplainContext::default()
     };
     assert!(asked("-ERR [AUTH] no", &to("USER")).contains("tells strangers"));
     assert!(asked("-ERR [UTF8] no", &to("STAT")).contains("not meant for replies to `STAT`"));
@@ -302,11 +302,11 @@ fn a_code_where_it_does_not_belong_is_told() {
 
 #[test]
 fn the_command_the_state_and_tls_say_more() {
-    let context = |verb: &str, state, is_tls| Context {
+    let context = |verb: &str, state, is_tls| ExplainContext {
         verb: Some(verb.to_owned()),
         state: Some(state),
         is_tls: Some(is_tls),
-        ..Context::default()
+        ..ExplainContext::default()
     };
     let before = State::Authorization;
     assert!(asked("-ERR", &context("PASS", before, false)).contains("unencrypted"));
@@ -329,7 +329,7 @@ fn the_command_the_state_and_tls_say_more() {
             .contains("messages `2`, octets `320`")
     );
     assert!(asked("+OK", &context("XFOO", before, true)).contains("to `XFOO`"));
-    assert!(asked("+ok", &Context::default()).contains("upper case"));
+    assert!(asked("+ok", &ExplainContext::default()).contains("upper case"));
 }
 
 #[test]
@@ -362,19 +362,19 @@ fn lists_of_capabilities_are_compared() {
     let tls = lines("top, SASL PLAIN CRAM-MD5, USER, LOGIN-DELAY 900 USER");
     let after = lines("TOP, LOGIN-DELAY 10, PIPELINING");
     let answers = [
-        compare::Answer {
+        compare::CapaReply {
             when: "before TLS",
-            change: compare::Change::Tls,
+            change: compare::CapaChange::Tls,
             lines: &clear,
         },
-        compare::Answer {
+        compare::CapaReply {
             when: "inside TLS",
-            change: compare::Change::Tls,
+            change: compare::CapaChange::Tls,
             lines: &tls,
         },
-        compare::Answer {
+        compare::CapaReply {
             when: "after the login",
-            change: compare::Change::Login,
+            change: compare::CapaChange::Login,
             lines: &after,
         },
     ];
@@ -399,7 +399,7 @@ fn lists_of_capabilities_are_compared() {
     );
     let same = [
         answers[0],
-        compare::Answer {
+        compare::CapaReply {
             when: "again",
             ..answers[0]
         },

@@ -15,7 +15,7 @@ pub use meanings::Meaning;
 
 /// A program or provider, and the texts that it was seen to send.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct TextOrigin {
     /// Its name; empty for words that many use.
     pub who: &'static str,
     /// Where the texts were read, and when.
@@ -27,7 +27,7 @@ pub struct Origin {
     pub texts: &'static [(&'static str, &'static Meaning)],
 }
 
-impl Origin {
+impl TextOrigin {
     fn is_common(&self) -> bool {
         self.who.is_empty()
     }
@@ -35,14 +35,14 @@ impl Origin {
 
 /// What is known of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct KnownText {
     /// What it means.
     pub meaning: &'static Meaning,
     /// All that were seen to send it; a nameless one among them means many.
-    pub origins: Vec<&'static Origin>,
+    pub origins: Vec<&'static TextOrigin>,
 }
 
-impl Found {
+impl KnownText {
     /// Whether only clients are known to print it.
     #[must_use]
     pub fn is_of_client(&self) -> bool {
@@ -51,7 +51,7 @@ impl Found {
 }
 
 /// Every origin.
-pub fn origins() -> impl Iterator<Item = &'static Origin> {
+pub fn origins() -> impl Iterator<Item = &'static TextOrigin> {
     [common::ORIGINS, free::ORIGINS, more::ORIGINS]
         .into_iter()
         .flatten()
@@ -72,7 +72,7 @@ fn split(line: &str) -> (Option<Status>, &str) {
 /// The rows that describe the whole of a text. `text` has its response code, `bare` is without it where that code is known.
 /// Without a sign the text may belong to any; `from_wire` leaves out what clients say.
 #[must_use]
-pub fn find(text: &str, bare: &str, sign: Option<Status>, from_wire: bool) -> Option<Found> {
+pub fn find(text: &str, bare: &str, sign: Option<Status>, from_wire: bool) -> Option<KnownText> {
     let mut rows = Vec::new();
     for origin in origins().filter(|origin| !(from_wire && origin.is_client)) {
         for (line, meaning) in origin.texts {
@@ -99,7 +99,7 @@ pub fn find(text: &str, bare: &str, sign: Option<Status>, from_wire: bool) -> Op
         .iter()
         .max_by_key(|(weight, origin, _)| (*weight, !origin.is_common()))?;
     let meaning = best.2;
-    Some(Found {
+    Some(KnownText {
         meaning,
         origins: rows
             .iter()
@@ -111,12 +111,12 @@ pub fn find(text: &str, bare: &str, sign: Option<Status>, from_wire: bool) -> Op
 
 /// What a whole line means that has no valid status indicator, but was seen.
 #[must_use]
-pub fn find_line(line: &str) -> Option<Found> {
+pub fn find_line(line: &str) -> Option<KnownText> {
     let (origin, (_, meaning)) = origins()
         .filter(|origin| !origin.is_client)
         .flat_map(|origin| origin.texts.iter().map(move |row| (origin, row)))
         .find(|(_, (row, _))| split(row).0.is_none() && pattern::is_whole(row, line, false))?;
-    Some(Found {
+    Some(KnownText {
         meaning,
         origins: vec![origin],
     })
@@ -143,7 +143,7 @@ pub fn hint(text: &str) -> Option<&'static Meaning> {
 
 /// Whether texts of several origins have this meaning; one of a single server says too much of that server for a hint.
 fn is_shared(meaning: &'static Meaning) -> bool {
-    let has = |origin: &&Origin| {
+    let has = |origin: &&TextOrigin| {
         origin
             .texts
             .iter()

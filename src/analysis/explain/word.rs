@@ -2,12 +2,13 @@
 
 use super::known_text::known_text;
 use super::{
-    Context, Explained, Part, capabilities, codes, mechanisms, profiles, quoted, reply, said, texts,
+    ExplainContext, Explained, ExplainedPart, capabilities, codes, mechanisms, profiles, quoted,
+    reply, said, texts,
 };
 use crate::pop3::command::Command;
 
 /// Explains a text that has no status indicator.
-pub(super) fn explain(text: &str, context: &Context) -> Explained {
+pub(super) fn explain(text: &str, context: &ExplainContext) -> Explained {
     let mut parts = Vec::new();
     if let Some(code) = text
         .strip_prefix('[')
@@ -21,7 +22,7 @@ pub(super) fn explain(text: &str, context: &Context) -> Explained {
     }
     let words: Vec<&str> = text.split_whitespace().collect();
     let first = words.first().copied().unwrap_or_default();
-    parts.extend(command(text, &words).map(Part::Command));
+    parts.extend(command(text, &words).map(ExplainedPart::Command));
     if let Some(row) = capabilities::find(first).filter(|row| takes(row, &words)) {
         parts.push(capability(row, &words));
         parts.extend(row_of_implementation(row, text));
@@ -70,7 +71,7 @@ fn takes(row: &capabilities::Capability, words: &[&str]) -> bool {
     words.len() == 1 || !row.params.is_empty()
 }
 
-fn capability(row: &capabilities::Capability, words: &[&str]) -> Part {
+fn capability(row: &capabilities::Capability, words: &[&str]) -> ExplainedPart {
     let line = [row.tag, row.params].join(" ");
     let mut means = row.means.to_owned();
     for (value, says) in row.values {
@@ -97,14 +98,14 @@ fn capability(row: &capabilities::Capability, words: &[&str]) -> Part {
     )
 }
 
-fn row_of_implementation(row: &capabilities::Capability, text: &str) -> Option<Part> {
+fn row_of_implementation(row: &capabilities::Capability, text: &str) -> Option<ExplainedPart> {
     (row.tag == "IMPLEMENTATION")
         .then(|| profiles::of_text(text))
         .flatten()
         .map(|row| reply::alike(text, row))
 }
 
-fn mechanism(name: &str) -> Option<Part> {
+fn mechanism(name: &str) -> Option<ExplainedPart> {
     let row = mechanisms::find(name)?;
     Some(said(
         format!("`{}`: a SASL mechanism", row.name),
@@ -114,7 +115,7 @@ fn mechanism(name: &str) -> Option<Part> {
     ))
 }
 
-fn unknown(text: &str, words: &[&str]) -> Part {
+fn unknown(text: &str, words: &[&str]) -> ExplainedPart {
     // RFC 2449 §6: private tags begin with X.
     let is_private =
         words.len() == 1 && text.len() > 1 && text.starts_with(['X', 'x']) && text.is_ascii();

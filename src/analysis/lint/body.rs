@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hasher};
 
 use memchr::{memchr, memchr2};
 
-use super::Spot;
+use super::Site;
 use crate::reading::dialogue::Place;
 
 /// The most octets of a line that are kept.
@@ -39,11 +39,11 @@ pub struct Body {
     /// A digest of the header, up to the empty line.
     pub header_digest: u64,
     /// The first lines of the header: a digest of each, and where it is.
-    pub header_lines: Vec<(u64, Spot)>,
+    pub header_lines: Vec<(u64, Site)>,
     /// The octets of header fields that servers add.
     pub added_octets: u64,
     /// A header field of a mailbox's own notes.
-    pub internal: Option<Spot>,
+    pub internal: Option<Site>,
     /// Lines on the wire that start with two dots.
     pub stuffed: u64,
     /// Lines on the wire that start with three dots.
@@ -61,29 +61,29 @@ pub struct Body {
     /// Whether the last line is empty, and the one before had an end.
     pub ends_blank: bool,
     /// The first line starts with a single dot.
-    pub first_dot: Option<Spot>,
+    pub first_dot: Option<Site>,
     /// Another line starts with a single dot.
-    pub single_dot: Option<Spot>,
+    pub single_dot: Option<Site>,
     /// A dot alone behind a bare LF.
-    pub lf_dot: Option<Spot>,
+    pub lf_dot: Option<Site>,
     /// A line ends with a bare LF.
-    pub bare_lf: Option<Spot>,
+    pub bare_lf: Option<Site>,
     /// A CR without LF.
-    pub bare_cr: Option<Spot>,
+    pub bare_cr: Option<Site>,
     /// A line ends with CR CR LF.
-    pub cr_crlf: Option<Spot>,
+    pub cr_crlf: Option<Site>,
     /// An octet 0.
-    pub nul: Option<Spot>,
+    pub nul: Option<Site>,
     /// A line longer than 998 octets.
-    pub long_line: Option<Spot>,
+    pub long_line: Option<Site>,
     /// The first line behind the header that is one too many.
-    pub excess: Option<Spot>,
+    pub excess: Option<Site>,
     /// A header field that servers add.
-    pub added_at: Option<Spot>,
+    pub added_at: Option<Site>,
     /// A line that starts with three dots.
-    pub twice_stuffed_at: Option<Spot>,
+    pub twice_stuffed_at: Option<Site>,
     /// An octet above 127 in the header.
-    pub eight_bit: Option<Spot>,
+    pub eight_bit: Option<Site>,
     /// How many lines behind the header were asked for; None: all.
     wanted: Option<u64>,
     /// Milliseconds from its first to its last row.
@@ -277,7 +277,7 @@ impl Body {
             let mut hasher = DefaultHasher::new();
             hasher.write(&self.line);
             hasher.write_u64(self.length);
-            let spot = Spot {
+            let spot = Site {
                 place: self.place,
                 octets: without_crlf(&self.line),
                 what: String::new(),
@@ -327,9 +327,9 @@ impl Body {
         }
     }
 
-    fn note(&mut self, field: impl Fn(&mut Self) -> &mut Option<Spot>, what: &str) {
+    fn note(&mut self, field: impl Fn(&mut Self) -> &mut Option<Site>, what: &str) {
         if field(self).is_none() {
-            let spot = Spot {
+            let spot = Site {
                 place: self.place,
                 octets: without_crlf(&self.line),
                 what: what.to_owned(),
@@ -359,8 +359,8 @@ impl Body {
     }
 
     /// A spot at its last line.
-    pub(super) fn last_spot(&self, what: &str) -> Spot {
-        Spot {
+    pub(super) fn last_spot(&self, what: &str) -> Site {
+        Site {
             place: self.last,
             octets: without_crlf(&self.last_line),
             what: what.to_owned(),

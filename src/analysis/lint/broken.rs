@@ -1,6 +1,6 @@
 //! How often a rule was broken in a session, and where.
 
-use super::{Rule, SHOWN, Spot};
+use super::{Rule, SHOWN, Site};
 use crate::analysis::finding::{Finding, Sight};
 use crate::base::escape;
 use crate::transcript::text::escape;
@@ -30,7 +30,7 @@ impl Broken {
     }
 
     /// Counts one more spot; tells the first one.
-    pub(super) fn find(rows: &mut [Self], index: usize, spot: Spot, tell: &mut dyn FnMut(Finding)) {
+    pub(super) fn find(rows: &mut [Self], index: usize, spot: Site, tell: &mut dyn FnMut(Finding)) {
         let Some(broken) = rows.get_mut(index) else {
             return;
         };

@@ -2,7 +2,7 @@
 
 /// How something is seen that no rule of its name sees in one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum Coverage {
     /// By a rule of its name.
     ByRule,
     /// By rules of other names.
@@ -198,70 +198,70 @@ pub const ENTRIES: &[&str] = &[
 
 /// How an entry is seen.
 #[must_use]
-pub fn seen(id: &str) -> Seen {
+pub fn seen(id: &str) -> Coverage {
     let other = OTHERS.iter().find(|(name, _)| *name == id);
-    other.map_or(Seen::ByRule, |(_, seen)| *seen)
+    other.map_or(Coverage::ByRule, |(_, seen)| *seen)
 }
 
 /// Every entry without a rule of its name.
-pub const OTHERS: &[(&str, Seen)] = &[
-    ("accepts-any-password", Seen::Across),
-    ("apop-refused-closes", Seen::Across),
-    ("apop-timestamp-reused", Seen::Across),
+pub const OTHERS: &[(&str, Coverage)] = &[
+    ("accepts-any-password", Coverage::Across),
+    ("apop-refused-closes", Coverage::Across),
+    ("apop-timestamp-reused", Coverage::Across),
     (
         "ban-after-failures",
-        Seen::Not("only many failed logins show it, and `check` makes 5 at most"),
+        Coverage::Not("only many failed logins show it, and `check` makes 5 at most"),
     ),
     (
         "capa-expire-contradiction",
-        Seen::Not("EXPIRE speaks of days; `expire-zero` sees the one that is at once"),
+        Coverage::Not("EXPIRE speaks of days; `expire-zero` sees the one that is at once"),
     ),
     (
         "cleartext-refusal-leaks",
-        Seen::Not(
+        Coverage::Not(
             "the right password would have to be sent in clear to a server that refuses that",
         ),
     ),
     (
         "dele-ignored",
-        Seen::By(&["dele-still-listed", "dele-still-retrievable"]),
+        Coverage::By(&["dele-still-listed", "dele-still-retrievable"]),
     ),
-    ("deleted-without-quit", Seen::Across),
-    ("greeting-varies", Seen::Across),
+    ("deleted-without-quit", Coverage::Across),
+    ("greeting-varies", Coverage::Across),
     (
         "half-close-breaks",
-        Seen::Not("poptalk does not close its half before it has all replies"),
+        Coverage::Not("poptalk does not close its half before it has all replies"),
     ),
-    ("login-delay-not-enforced", Seen::Across),
+    ("login-delay-not-enforced", Coverage::Across),
     (
         "no-exclusive-lock",
-        Seen::Not("`check` holds one session at a time, so as not to lock a person out"),
+        Coverage::Not("`check` holds one session at a time, so as not to lock a person out"),
     ),
     (
         "pass-spaces-broken",
-        Seen::Not(
+        Coverage::Not(
             "it depends on the password; type it with `:pass` and compare with `:auth plain`",
         ),
     ),
-    ("maildrop-varies", Seen::Across),
-    ("retr-deletes", Seen::Across),
-    ("stls-refused-later", Seen::Across),
+    ("maildrop-varies", Coverage::Across),
+    ("retr-deletes", Coverage::Across),
+    ("stls-refused-later", Coverage::Across),
     (
         "uidl-ambiguous",
-        Seen::Not(
+        Coverage::Not(
             "one listing can't show it; where two messages come to have one unique-id, `uidl-duplicate` does",
         ),
     ),
-    ("uidl-changes-between-sessions", Seen::Across),
-    ("uidl-comes-back", Seen::Across),
+    ("uidl-changes-between-sessions", Coverage::Across),
+    ("uidl-comes-back", Coverage::Across),
     (
         "uidl-reused",
-        Seen::Not("a message would have to be deleted and another one be delivered"),
+        Coverage::Not("a message would have to be deleted and another one be delivered"),
     ),
-    ("user-enumeration-timing", Seen::Across),
+    ("user-enumeration-timing", Coverage::Across),
     (
         "write-deadlock",
-        Seen::Not("poptalk reads while it sends, so it never comes to that"),
+        Coverage::Not("poptalk reads while it sends, so it never comes to that"),
     ),
 ];
 
@@ -278,14 +278,14 @@ mod tests {
                 "{id} twice"
             );
             match seen(id) {
-                Seen::ByRule => assert!(rule(id).is_some(), "{id} has no rule and no reason"),
-                Seen::By(rules) => {
+                Coverage::ByRule => assert!(rule(id).is_some(), "{id} has no rule and no reason"),
+                Coverage::By(rules) => {
                     assert!(rules.iter().all(|id| rule(id).is_some()), "{id}");
                 }
-                Seen::Across => {}
-                Seen::Not(why) => assert!(why.len() > 20, "{id}"),
+                Coverage::Across => {}
+                Coverage::Not(why) => assert!(why.len() > 20, "{id}"),
             }
-            if seen(id) != Seen::ByRule {
+            if seen(id) != Coverage::ByRule {
                 assert!(rule(id).is_none(), "{id} has a rule now");
             }
         }

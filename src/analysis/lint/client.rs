@@ -5,26 +5,26 @@ use super::rfc2449::tag_for;
 use super::rfc2449_replies::{is_ahead, is_dropped};
 use super::rfc5034::is_base64;
 use super::security::is_plain;
-use super::{Check, Heard, Known, Role, Rule, Spot};
+use super::{Check, Context, LineRole, LineSeen, Rule, Site};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
 use crate::pop3::command::Command;
 use crate::pop3::session::{Phase, Tls};
 use crate::pop3::tracker::{LineEnd, Status};
 use crate::reading::dialogue::EventKind;
-use crate::transcript::event::{Flaw, Secret};
+use crate::transcript::event::{Flaw, SecretKind};
 
 /// The line of a command whose text is known up to a secret.
-fn command<'a>(heard: &Heard<'a>) -> Option<&'a [u8]> {
-    (heard.role == Role::Command).then_some(heard.text)
+fn command<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
+    (heard.role == LineRole::Command).then_some(heard.text)
 }
 
 /// Whether a command of this verb waits for its reply.
-fn is_waiting(known: &Known, verb: &str) -> bool {
+fn is_waiting(known: &Context, verb: &str) -> bool {
     known.waiting.has(verb)
 }
 
 /// Whether CAPA lists `UTF8 USER` (RFC 6856 §2.1).
-fn allows_utf8_names(known: &Known) -> bool {
+fn allows_utf8_names(known: &Context) -> bool {
     let words = known.parameters("UTF8");
     words.is_some_and(|words| words.iter().any(|word| word == "USER"))
 }
@@ -100,7 +100,7 @@ pub(super) const RULES: &[Rule] = &[
             }),
             Check::Event(|event, known| {
                 let what = "the line has more than 255 octets";
-                known.malformed(event, Secret::InitialResponse, Flaw::LongLine, what)
+                known.malformed(event, SecretKind::InitialResponse, Flaw::LongLine, what)
             }),
         ],
     },
@@ -158,7 +158,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "servers take a client that talks first for an attack: read the greeting first",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let is_early = heard.role == Role::Command
+            let is_early = heard.role == LineRole::Command
                 && !known.session.is_greeted
                 && !known.is_piece
                 && known.event.is_none();
@@ -177,7 +177,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_behind = is_waiting(known, "STLS")
                 || (known.session.tls == Tls::Agreed && known.event.is_none());
             heard.when(
-                heard.role == Role::Command && is_behind,
+                heard.role == LineRole::Command && is_behind,
                 "a command in clear behind STLS",
             )
         })],
@@ -193,7 +193,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             let is_behind = is_waiting(known, "QUIT") || (known.has_quit() && !known.is_piece);
             heard.when(
-                heard.role == Role::Command && is_behind && !known.is_over,
+                heard.role == LineRole::Command && is_behind && !known.is_over,
                 "a command behind QUIT",
             )
         })],
@@ -229,7 +229,9 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                heard.role == Role::Command && heard.verb() == "STLS" && known.session.tls.is_on(),
+                heard.role == LineRole::Command
+                    && heard.verb() == "STLS"
+                    && known.session.tls.is_on(),
                 "STLS inside TLS",
             )
         })],
@@ -244,7 +246,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                heard.role == Role::Command && heard.verb() == "STLS" && known.utf8 == Utf8::On,
+                heard.role == LineRole::Command && heard.verb() == "STLS" && known.utf8 == Utf8::On,
                 "STLS behind UTF8",
             )
         })],
@@ -276,7 +278,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[
             Check::Line(|heard, known| {
-                let is_name = heard.is_of(names_or_proves) && heard.role == Role::Command;
+                let is_name = heard.is_of(names_or_proves) && heard.role == LineRole::Command;
                 heard.when(
                     is_name && !heard.text.is_ascii() && !allows_utf8_names(known),
                     "octets above 127",
@@ -285,7 +287,7 @@ pub(super) const RULES: &[Rule] = &[
             Check::Event(|event, known| {
                 let what = "a password with octets above 127";
                 known
-                    .malformed(event, Secret::Password, Flaw::NotAscii, what)
+                    .malformed(event, SecretKind::Password, Flaw::NotAscii, what)
                     .filter(|_| !allows_utf8_names(known))
             }),
         ],
@@ -330,7 +332,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "this server has no APOP",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let is_apop = heard.role == Role::Command && heard.verb() == "APOP";
+            let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
             let greeting = known.greeting.as_ref().filter(|_| is_apop)?;
             heard.when(!greeting.contains(&b'<'), "the greeting has no timestamp")
         })],
@@ -344,7 +346,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "parts of the password can be found out of such digests: change it, and use TLS",
         also: &["apop-timestamp-malformed"],
         check: &[Check::Line(|heard, known| {
-            let is_apop = heard.role == Role::Command && heard.verb() == "APOP";
+            let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
             let greeting = known.greeting.as_ref().filter(|_| is_apop)?;
             heard.when(
                 greeting.contains(&b'<') && known.timestamp().is_none(),
@@ -364,7 +366,7 @@ pub(super) const RULES: &[Rule] = &[
             Check::Line(|heard, _| {
                 heard
                     .plain()
-                    .filter(|_| heard.role == Role::Command && heard.verb() == "APOP")?;
+                    .filter(|_| heard.role == LineRole::Command && heard.verb() == "APOP")?;
                 let digest = heard.arguments().nth(1).unwrap_or_default();
                 let is_hex = digest
                     .iter()
@@ -372,7 +374,7 @@ pub(super) const RULES: &[Rule] = &[
                 heard.when(digest.len() != 32 || !is_hex, "not a digest")
             }),
             Check::Event(|event, known| {
-                let is = |flaw, what| known.malformed(event, Secret::Digest, flaw, what);
+                let is = |flaw, what| known.malformed(event, SecretKind::Digest, flaw, what);
                 is(Flaw::NotHexadecimal, "not a digest")
                     .or_else(|| is(Flaw::UpperCase, "a digest that is not in lower case"))
             }),
@@ -409,7 +411,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             let row = heard
                 .sent
-                .filter(|_| heard.role == Role::Command)?
+                .filter(|_| heard.role == LineRole::Command)?
                 .command()?;
             let tag = tag_for(row.verb).filter(|_| !row.source.starts_with("RFC 1939"))?;
             // The list may differ in each phase; inside TLS, STLS is worse.
@@ -445,13 +447,13 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[
             Check::Line(|heard, _| {
-                let text = heard.plain().filter(|_| heard.role == Role::Response)?;
+                let text = heard.plain().filter(|_| heard.role == LineRole::Response)?;
                 heard.when(text != b"*" && !is_base64(text), "not base64")
             }),
             Check::Line(|heard, _| {
                 heard
                     .plain()
-                    .filter(|_| heard.role == Role::Command && heard.verb() == "AUTH")?;
+                    .filter(|_| heard.role == LineRole::Command && heard.verb() == "AUTH")?;
                 let initial = heard.arguments().nth(1)?;
                 heard.when(
                     initial != b"=" && !is_base64(initial),
@@ -460,9 +462,9 @@ pub(super) const RULES: &[Rule] = &[
             }),
             Check::Event(|event, known| {
                 let is = |secret, what| known.malformed(event, secret, Flaw::NotBase64, what);
-                is(Secret::Response, "not base64").or_else(|| {
+                is(SecretKind::Response, "not base64").or_else(|| {
                     is(
-                        Secret::InitialResponse,
+                        SecretKind::InitialResponse,
                         "the initial response is not base64",
                     )
                 })
@@ -503,7 +505,7 @@ pub(super) const RULES: &[Rule] = &[
             let count = known.session.marked.len();
             let what = format!("closed without QUIT: {count} deleted and still there");
             (is_left && count > 0 && !is_waiting(known, "QUIT"))
-                .then(|| Spot::at(event.place, what))
+                .then(|| Site::at(event.place, what))
         })],
     },
     // RFC 1939 §5: a command has its arguments.
@@ -515,7 +517,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "`?` and the verb show the syntax",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            heard.plain().filter(|_| heard.role == Role::Command)?;
+            heard.plain().filter(|_| heard.role == LineRole::Command)?;
             let row = heard.sent?.command()?;
             let wanted = row.args.iter().filter(|arg| !arg.optional).count();
             let is_own = row.takes_secret();
@@ -536,7 +538,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             let is_password =
-                heard.role == Role::Command && heard.verb() == "PASS" && heard.octets > 6;
+                heard.role == LineRole::Command && heard.verb() == "PASS" && heard.octets > 6;
             heard.when(
                 is_password && known.is_in_clear(),
                 "a password in cleartext",
@@ -570,7 +572,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &["password-in-clear"],
         check: &[Check::Line(|heard, known| {
             let is_login =
-                heard.role == Role::Command && heard.verb() == "PASS" && known.is_in_clear();
+                heard.role == LineRole::Command && heard.verb() == "PASS" && known.is_in_clear();
             heard.when(
                 is_login && known.is_stls_refused,
                 "a login in cleartext after STLS was refused",

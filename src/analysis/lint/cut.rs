@@ -12,7 +12,7 @@ pub const NAMES: &[&str] = &["single-answered-multi", "status-twice", "unsolicit
 
 /// Looks for the place.
 #[derive(Debug, Default)]
-pub(super) struct Cut {
+pub(super) struct CutFinder {
     /// The first command behind the last line of the server that came before a command.
     first: usize,
     /// The server has said something since.
@@ -20,7 +20,7 @@ pub(super) struct Cut {
     is_out: bool,
 }
 
-impl Cut {
+impl CutFinder {
     /// Takes the item in this row.
     pub(super) fn see(&mut self, row: usize, item: &Item) {
         match item {

@@ -8,7 +8,7 @@ use crate::pop3::tracker::Status;
 
 /// What a line is that came although nothing was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Odd {
+pub enum Unsolicited {
     /// It came with the greeting.
     WithGreeting,
     /// It came inside TLS before the first command there.
@@ -75,7 +75,7 @@ impl Last {
 
 /// What is known of a message.
 #[derive(Debug, Clone, Default)]
-pub struct Message {
+pub struct MessageFacts {
     /// Its size as LIST told it, in octets.
     pub size: Option<u64>,
     /// A digest of its unique-id.

@@ -1,7 +1,7 @@
 //! What a rule is shown: a line with its role, or a finished exchange; and how it says where a rule is broken.
 
 use super::words::{behind_status, code, digest, number};
-use super::{Body, List, Role, Spot};
+use super::{Body, LineRole, List, Site};
 use crate::pop3::command::{Command, Words};
 use crate::pop3::tracker::{LineEnd, Sent, Side, Status};
 use crate::reading::dialogue::{Exchange, LINE_KEPT, Line, Measures, Place};
@@ -9,9 +9,9 @@ use crate::transcript::Piece;
 
 /// A line that passes.
 #[derive(Debug, Clone, Copy)]
-pub struct Heard<'a> {
+pub struct LineSeen<'a> {
     /// What it is for.
-    pub role: Role,
+    pub role: LineRole,
     /// Where it starts.
     pub place: Place,
     /// Its octets before the first hole, as on the wire, without the line end; at most [`LINE_KEPT`].
@@ -26,8 +26,8 @@ pub struct Heard<'a> {
     pub sent: Option<&'a Sent>,
 }
 
-impl<'a> Heard<'a> {
-    pub(super) fn of(role: Role, line: &'a Line, sent: Option<&'a Sent>) -> Self {
+impl<'a> LineSeen<'a> {
+    pub(super) fn of(role: LineRole, line: &'a Line, sent: Option<&'a Sent>) -> Self {
         // The CR may be that of a line end that was cut.
         let whole = line.head().strip_suffix(b"\r");
         let whole = whole.filter(|_| line.end == LineEnd::None && line.pieces.len() == 1);
@@ -48,7 +48,7 @@ impl<'a> Heard<'a> {
     /// The text is no more than its first octets.
     pub(super) fn injected(data: &'a Measures) -> Self {
         Self {
-            role: Role::Injected,
+            role: LineRole::Injected,
             place: data.first,
             text: &data.head,
             has_holes: false,
@@ -81,7 +81,7 @@ impl<'a> Heard<'a> {
     /// The line of a capability, without blanks around it.
     #[must_use]
     pub fn capability(&self) -> Option<&'a str> {
-        let is_listed = self.role == Role::Listed(List::Capabilities);
+        let is_listed = self.role == LineRole::Listed(List::Capabilities);
         let text = self.plain_text().filter(|_| is_listed)?.trim();
         Some(text).filter(|text| !text.is_empty())
     }
@@ -114,8 +114,8 @@ impl<'a> Heard<'a> {
     }
 
     /// A spot here.
-    pub fn spot(&self, what: impl Into<String>) -> Spot {
-        Spot {
+    pub fn spot(&self, what: impl Into<String>) -> Site {
+        Site {
             place: self.place,
             octets: self.text.to_vec(),
             what: what.into(),
@@ -123,7 +123,7 @@ impl<'a> Heard<'a> {
     }
 
     /// A spot here, if `is_broken`.
-    pub fn when(&self, is_broken: bool, what: &str) -> Option<Spot> {
+    pub fn when(&self, is_broken: bool, what: &str) -> Option<Site> {
         is_broken.then(|| self.spot(what))
     }
 }
@@ -142,7 +142,7 @@ pub(super) fn top_lines(sent: &Sent) -> Option<u64> {
 
 /// An exchange that has ended.
 #[derive(Debug)]
-pub struct Ended<'a> {
+pub struct ExchangeSeen<'a> {
     /// All of it.
     pub exchange: &'a Exchange,
     /// What is known of the message that came.
@@ -155,7 +155,7 @@ pub struct Ended<'a> {
     pub status: &'a [u8],
 }
 
-impl<'a> Ended<'a> {
+impl<'a> ExchangeSeen<'a> {
     pub(super) fn new(exchange: &'a Exchange, body: Option<&'a Body>) -> Self {
         Self {
             body,
@@ -308,13 +308,13 @@ impl<'a> Ended<'a> {
     }
 
     /// A spot at the status line.
-    pub fn spot(&self, what: impl Into<String>) -> Spot {
+    pub fn spot(&self, what: impl Into<String>) -> Site {
         let seen = if self.exchange.status_line.is_some() {
             self.status
         } else {
             self.command
         };
-        Spot {
+        Site {
             place: self.place(),
             octets: seen.to_vec(),
             what: what.into(),
@@ -322,11 +322,11 @@ impl<'a> Ended<'a> {
     }
 
     /// A spot at the line of a body that is one more than TOP was to bring; without one, at the status line.
-    pub fn at_excess(&self, what: &str) -> Spot {
+    pub fn at_excess(&self, what: &str) -> Site {
         let excess = self.body.and_then(|body| body.excess.clone());
         excess.map_or_else(
             || self.spot(what),
-            |spot| Spot {
+            |spot| Site {
                 what: what.to_owned(),
                 ..spot
             },
@@ -334,14 +334,14 @@ impl<'a> Ended<'a> {
     }
 
     /// A spot at the status line, if `is_broken`.
-    pub fn when(&self, is_broken: bool, what: &str) -> Option<Spot> {
+    pub fn when(&self, is_broken: bool, what: &str) -> Option<Site> {
         is_broken.then(|| self.spot(what))
     }
 
     /// A spot at the command, if `is_broken`.
-    pub fn command_when(&self, is_broken: bool, what: &str) -> Option<Spot> {
+    pub fn command_when(&self, is_broken: bool, what: &str) -> Option<Site> {
         let place = self.exchange.command.as_ref().map(|line| line.place);
-        is_broken.then(|| Spot {
+        is_broken.then(|| Site {
             place: place.unwrap_or_else(|| self.place()),
             octets: self.command.to_vec(),
             what: what.to_owned(),
@@ -351,7 +351,7 @@ impl<'a> Ended<'a> {
 
 /// Puts the lines of a listing together.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct ListingLines {
     list: List,
     sent: Sent,
     place: Place,
@@ -362,7 +362,7 @@ pub(super) struct Lines {
     is_torn: bool,
 }
 
-impl Lines {
+impl ListingLines {
     pub(super) fn new(list: List, sent: Sent) -> Self {
         Self {
             list,
@@ -381,7 +381,7 @@ impl Lines {
         octets: &[u8],
         mut place: Place,
         is_run: bool,
-        tell: &mut dyn FnMut(&Heard<'_>),
+        tell: &mut dyn FnMut(&LineSeen<'_>),
     ) {
         let mut rest = if self.is_torn { b"" } else { octets };
         while !rest.is_empty() {
@@ -426,20 +426,20 @@ impl Lines {
     }
 
     /// Tells a line that was cut.
-    pub(super) fn finish(&mut self, tell: &mut dyn FnMut(&Heard<'_>)) {
+    pub(super) fn finish(&mut self, tell: &mut dyn FnMut(&LineSeen<'_>)) {
         if self.octets > 0 {
             self.tell(tell);
         }
     }
 
-    fn tell(&mut self, tell: &mut dyn FnMut(&Heard<'_>)) {
+    fn tell(&mut self, tell: &mut dyn FnMut(&LineSeen<'_>)) {
         let (text, end) = match self.text.as_slice() {
             [text @ .., b'\r', b'\n'] => (text, LineEnd::Crlf),
             [text @ .., b'\n'] => (text, LineEnd::Lf),
             text => (text, LineEnd::None),
         };
-        tell(&Heard {
-            role: Role::Listed(self.list),
+        tell(&LineSeen {
+            role: LineRole::Listed(self.list),
             place: self.place,
             text,
             has_holes: self.has_holes,

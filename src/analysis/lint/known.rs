@@ -4,15 +4,15 @@ mod exchange;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-pub use super::facts::{Fetched, Last, Listing, Message, Odd};
+pub use super::facts::{Fetched, Last, Listing, MessageFacts, Unsolicited};
 use super::waiting::Waiting;
 use super::words::{digest, field, has_tag, number, two_numbers};
-use super::{Heard, List, Role};
+use super::{LineRole, LineSeen, List};
 use crate::pop3::command::{Command, Standing, States};
 use crate::pop3::sasl;
 use crate::pop3::session::{Accepted, Phase, SessionState, Tls};
 use crate::pop3::tracker::{Sent, Side, State, Status, Step};
-use crate::reading::dialogue::{Event, EventKind, Place};
+use crate::reading::dialogue::{EventAt, EventKind, Place};
 use crate::transcript::event::{self, Party};
 use crate::transcript::{Item, Row};
 
@@ -42,7 +42,7 @@ pub const NOBODY: &str = "poptalk-no-such-user";
 
 /// What is known of a session so far.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
+pub struct Context {
     /// Milliseconds since the first row.
     pub now_ms: u64,
     /// Milliseconds between the row that is read and the one before it.
@@ -119,7 +119,7 @@ pub struct Known {
     /// What STAT said when nothing was deleted.
     pub stat: Option<(u64, u64)>,
     /// The messages.
-    pub messages: BTreeMap<u64, Message>,
+    pub messages: BTreeMap<u64, MessageFacts>,
     /// The header lines of the messages that came last, as digests.
     pub headers: VecDeque<(u64, Vec<u64>)>,
     /// Not all messages are kept, or not all of a listing was in the transcript.
@@ -168,16 +168,16 @@ pub enum Utf8 {
 /// The lines of a list of capabilities that are judged by their words; real lists have two dozen.
 const NAMED_MAX: u64 = 1000;
 
-impl<'a> Heard<'a> {
+impl<'a> LineSeen<'a> {
     /// The name of a capability, as long as the list is one that people read: a list without end must not take for ever to judge.
     #[must_use]
-    pub fn named_capability(&self, known: &Known) -> Option<&'a str> {
+    pub fn named_capability(&self, known: &Context) -> Option<&'a str> {
         self.capability()
             .filter(|_| known.listing.lines < NAMED_MAX)
     }
 }
 
-impl Known {
+impl Context {
     /// Begins an item.
     pub(super) fn start(&mut self, place: Place, item: &Item) {
         self.place = place;
@@ -193,7 +193,7 @@ impl Known {
                 self.gap_ms = *after_ms;
             }
             Item::Event(text) => {
-                let event = Event::read(place, text);
+                let event = EventAt::read(place, text);
                 self.event = Some(event.kind);
                 self.is_closed_by_client = event.said().closer() == Some(Party::Client);
             }
@@ -268,8 +268,8 @@ impl Known {
 
     /// Whether this line is the rest of a reply that began with the command.
     #[must_use]
-    pub fn is_echoed(&self, heard: &Heard<'_>) -> bool {
-        let is_rest = heard.role == Role::Unrequested && heard.behind_status().is_none();
+    pub fn is_echoed(&self, heard: &LineSeen<'_>) -> bool {
+        let is_rest = heard.role == LineRole::Unrequested && heard.behind_status().is_none();
         is_rest && self.last.as_ref().is_some_and(|last| last.is_echo)
     }
 
@@ -336,50 +336,53 @@ impl Known {
 
     /// What this line is, when it came although nothing was asked.
     #[must_use]
-    pub fn odd(&self, heard: &Heard<'_>) -> Option<Odd> {
-        if heard.role != Role::Unrequested {
+    pub fn odd(&self, heard: &LineSeen<'_>) -> Option<Unsolicited> {
+        if heard.role != LineRole::Unrequested {
             return None;
         }
         let is_negative = heard.text.starts_with(b"-ERR");
         let Some(last) = &self.last else {
             return Some(match self.session.tls == Tls::ByStls {
-                true if self.is_behind_stls => Odd::Smuggled,
-                true => Odd::SecondGreeting,
-                false => Odd::Other,
+                true if self.is_behind_stls => Unsolicited::Smuggled,
+                true => Unsolicited::SecondGreeting,
+                false => Unsolicited::Other,
             });
         };
         let is_ok = last.status == Some(Status::Positive);
         let is_status = heard.behind_status().is_some();
         Some(match last.verb {
-            _ if last.is_greeting => Odd::WithGreeting,
-            _ if is_negative && self.gap_ms >= IDLE_MS => Odd::Autologout,
-            _ if matches!(last.status, None | Some(Status::Malformed)) => Odd::OutOfStep,
-            "QUIT" => Odd::BehindQuit,
-            _ if is_negative && is_status => Odd::Parting,
+            _ if last.is_greeting => Unsolicited::WithGreeting,
+            _ if is_negative && self.gap_ms >= IDLE_MS => Unsolicited::Autologout,
+            _ if matches!(last.status, None | Some(Status::Malformed)) => Unsolicited::OutOfStep,
+            "QUIT" => Unsolicited::BehindQuit,
+            _ if is_negative && is_status => Unsolicited::Parting,
             _ if last.is(Command::lists_messages) && last.has_arguments && is_ok => {
-                Odd::ListingOfSingle
+                Unsolicited::ListingOfSingle
             }
-            _ if is_status => Odd::StatusTwice,
-            _ if !is_ok => Odd::BehindError,
-            _ if last.is(Command::fetches_message) => Odd::BehindMessage,
-            _ => Odd::Other,
+            _ if is_status => Unsolicited::StatusTwice,
+            _ if !is_ok => Unsolicited::BehindError,
+            _ if last.is(Command::fetches_message) => Unsolicited::BehindMessage,
+            _ => Unsolicited::Other,
         })
     }
 
     /// Whether this line, which stands where a status line would, is rather one of a message that is out of step with its command.
     #[must_use]
-    pub fn is_data(&self, heard: &Heard<'_>) -> bool {
+    pub fn is_data(&self, heard: &LineSeen<'_>) -> bool {
         let is_stray = match heard.role {
-            Role::Status => self.is_out_of_step,
-            Role::Unrequested => {
-                matches!(self.odd(heard), Some(Odd::OutOfStep | Odd::BehindMessage))
+            LineRole::Status => self.is_out_of_step,
+            LineRole::Unrequested => {
+                matches!(
+                    self.odd(heard),
+                    Some(Unsolicited::OutOfStep | Unsolicited::BehindMessage)
+                )
             }
             _ => false,
         };
         is_stray && heard.behind_status().is_none()
     }
 
-    pub(super) fn command_sent(&mut self, heard: &Heard<'_>) {
+    pub(super) fn command_sent(&mut self, heard: &LineSeen<'_>) {
         self.parting = None;
         self.command_row = heard.place.row;
         if std::mem::take(&mut self.may_be_piece)
@@ -408,7 +411,7 @@ impl Known {
     }
 
     /// A line of the listing that is coming.
-    pub(super) fn listed(&mut self, heard: &Heard<'_>) {
+    pub(super) fn listed(&mut self, heard: &LineSeen<'_>) {
         let listing = &mut self.listing;
         listing.lines += 1;
         let Some(text) = heard.plain() else {
@@ -416,13 +419,15 @@ impl Known {
             return;
         };
         match heard.role {
-            Role::Listed(List::Capabilities) if listing.capabilities.len() < CAPABILITIES_MAX => {
+            LineRole::Listed(List::Capabilities)
+                if listing.capabilities.len() < CAPABILITIES_MAX =>
+            {
                 let line = String::from_utf8_lossy(text).trim().to_owned();
                 if !line.is_empty() {
                     listing.capabilities.push(line);
                 }
             }
-            Role::Listed(List::Other)
+            LineRole::Listed(List::Other)
                 if heard.verb() == "AUTH" && listing.capabilities.len() < CAPABILITIES_MAX =>
             {
                 let name = String::from_utf8_lossy(text).trim().to_ascii_uppercase();
@@ -430,7 +435,7 @@ impl Known {
                     .capabilities
                     .extend(Some(name).filter(|name| !name.is_empty()));
             }
-            Role::Listed(List::Scan) => match two_numbers(text) {
+            LineRole::Listed(List::Scan) => match two_numbers(text) {
                 Some((message, size, _)) if listing.numbers.len() < MESSAGES_MAX => {
                     listing.sum = listing.sum.saturating_add(size);
                     listing.before = message;
@@ -438,7 +443,7 @@ impl Known {
                 }
                 _ => listing.is_odd = true,
             },
-            Role::Listed(List::Unique) => {
+            LineRole::Listed(List::Unique) => {
                 let (first, rest) = field(text);
                 match number(first) {
                     Some(message) if listing.numbers.len() < MESSAGES_MAX => {
@@ -469,7 +474,7 @@ impl Known {
         self.session.apply(&Step::StateChanged(state));
     }
 
-    pub(super) fn unrequested(&mut self, heard: &Heard<'_>) {
+    pub(super) fn unrequested(&mut self, heard: &LineSeen<'_>) {
         if self.is_lost {
             // One reply more than commands: there was a greeting.
             self.first_reply = None;
@@ -479,8 +484,9 @@ impl Known {
             return;
         }
         let odd = self.odd(heard);
-        self.has_given_up |= odd == Some(Odd::Autologout);
-        self.parting = (odd == Some(Odd::Parting)).then(|| (heard.place, heard.text.to_vec()));
+        self.has_given_up |= odd == Some(Unsolicited::Autologout);
+        self.parting =
+            (odd == Some(Unsolicited::Parting)).then(|| (heard.place, heard.text.to_vec()));
     }
 
     /// Rows are missing; `is_in_data` of a reply.
@@ -518,7 +524,7 @@ impl Known {
         };
     }
 
-    pub(super) fn event(&mut self, event: &Event) {
+    pub(super) fn event(&mut self, event: &EventAt) {
         match event.kind {
             EventKind::Connected => {
                 self.session.state = Some(State::Greeting);

@@ -1,16 +1,16 @@
 //! What the rules of several files ask: how a reply starts, how its data stopped, how the connection ended.
 
 use super::words::{behind_status, two_numbers};
-use super::{Body, Ended, Heard, Known, Role};
+use super::{Body, Context, ExchangeSeen, LineRole, LineSeen};
 use crate::base::service::Service;
 use crate::pop3::command::Command;
 use crate::pop3::tracker::{LineEnd, Sent, Side};
-use crate::reading::dialogue::{Event, EventKind, Exchange};
+use crate::reading::dialogue::{EventAt, EventKind, Exchange};
 use crate::transcript::event::Party;
 
 /// What is wrong with the start of a status line or greeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum StartFault {
     Tls,
     Empty,
     OtherProtocol,
@@ -23,8 +23,8 @@ pub(super) enum Fault {
 }
 
 /// What is wrong with the start of this line; None when nothing is.
-pub(super) fn fault(heard: &Heard<'_>, known: &Known) -> Option<Fault> {
-    if !matches!(heard.role, Role::Greeting | Role::Status) {
+pub(super) fn fault(heard: &LineSeen<'_>, known: &Context) -> Option<StartFault> {
+    if !matches!(heard.role, LineRole::Greeting | LineRole::Status) {
         return None;
     }
     let text = heard.text;
@@ -32,27 +32,27 @@ pub(super) fn fault(heard: &Heard<'_>, known: &Known) -> Option<Fault> {
     Some(match text {
         [] if heard.has_holes => return None,
         [] if heard.end == LineEnd::None => return None,
-        _ if heard.is_tls_record() => Fault::Tls,
-        [] => Fault::Empty,
+        _ if heard.is_tls_record() => StartFault::Tls,
+        [] => StartFault::Empty,
         _ if text.starts_with(b"+OK") && has_indicator => return None,
         _ if text.starts_with(b"-ERR") && has_indicator => return None,
-        _ if has_indicator => Fault::Lowercase,
+        _ if has_indicator => StartFault::Lowercase,
         // It was cut, or goes on with a hole.
         _ if b"+OK".starts_with(text) || b"-ERR".starts_with(text) => {
             if heard.end == LineEnd::None || heard.has_holes {
                 return None;
             }
-            Fault::Malformed
+            StartFault::Malformed
         }
-        _ if heard.role == Role::Greeting && Service::of_start(text).is_some() => {
-            Fault::OtherProtocol
+        _ if heard.role == LineRole::Greeting && Service::of_start(text).is_some() => {
+            StartFault::OtherProtocol
         }
-        _ if is_echo(heard.sent, heard.text) => Fault::Echo,
-        _ if heard.verb() == "CAPA" => Fault::CapaWithoutStatus,
-        _ if is_out_of_order(heard, known) => Fault::OutOfOrder,
-        [b'+' | b'-', ..] => Fault::Malformed,
-        _ if starts_with_any(&text.to_ascii_uppercase(), &["OK", "ERR"]) => Fault::Malformed,
-        _ => Fault::Missing,
+        _ if is_echo(heard.sent, heard.text) => StartFault::Echo,
+        _ if heard.verb() == "CAPA" => StartFault::CapaWithoutStatus,
+        _ if is_out_of_order(heard, known) => StartFault::OutOfOrder,
+        [b'+' | b'-', ..] => StartFault::Malformed,
+        _ if starts_with_any(&text.to_ascii_uppercase(), &["OK", "ERR"]) => StartFault::Malformed,
+        _ => StartFault::Missing,
     })
 }
 
@@ -69,7 +69,7 @@ pub(super) fn starts_with_any(text: &[u8], starts: &[&str]) -> bool {
 }
 
 /// Whether the numbers that a later command asked for stand where another one's reply belongs.
-fn is_out_of_order(heard: &Heard<'_>, known: &Known) -> bool {
+fn is_out_of_order(heard: &LineSeen<'_>, known: &Context) -> bool {
     let is_list = |verb: &str| matches!(verb, "STAT" | "LIST");
     !known.is_out_of_step
         && !is_list(heard.verb())
@@ -91,7 +91,7 @@ pub(super) fn is_echo(sent: Option<&Sent>, text: &[u8]) -> bool {
 
 /// How the data of a reply stopped without its terminator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(super) enum DataEnd {
     /// A text line ends with a dot: the terminator may be glued to it.
     Glued,
     /// The last octet is a dot alone on its line.
@@ -103,31 +103,31 @@ pub(super) enum Stop {
 }
 
 /// How a message stopped that has no terminator.
-pub(super) fn stop(ended: &Ended<'_>) -> Option<Stop> {
+pub(super) fn stop(ended: &ExchangeSeen<'_>) -> Option<DataEnd> {
     let data = ended.exchange.data.as_ref()?;
     if ended.has_gap() || data.terminator.is_some() || !ended.is_ok() || data.side == Side::Client {
         return None;
     }
     let Some(body) = ended.body else {
-        return Some(Stop::Open);
+        return Some(DataEnd::Open);
     };
     let line = body.last_line.as_slice();
     let text = line.strip_suffix(b"\r\n").unwrap_or(line);
     Some(match text {
-        b"." | b".\r" => Stop::DotWithoutEnd,
+        b"." | b".\r" => DataEnd::DotWithoutEnd,
         [b'.', blanks @ ..] if blanks.iter().all(|octet| matches!(octet, b' ' | b'\t')) => {
-            Stop::Padded
+            DataEnd::Padded
         }
-        [.., b'.'] if line.len() < 120 => Stop::Glued,
-        _ => Stop::Open,
+        [.., b'.'] if line.len() < 120 => DataEnd::Glued,
+        _ => DataEnd::Open,
     })
 }
 
 /// Whether a message that has no end is followed by the reply to the next command. A message may have such lines; but the client sent
 /// its next command, this one line came, and then the connection was closed.
-pub(super) fn is_answered_inside(ended: &Ended<'_>, known: &Known) -> bool {
+pub(super) fn is_answered_inside(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let is_end = matches!(known.event, Some(EventKind::Closed));
-    let Some(body) = message(ended).filter(|_| is_end && stop(ended) == Some(Stop::Open)) else {
+    let Some(body) = message(ended).filter(|_| is_end && stop(ended) == Some(DataEnd::Open)) else {
         return false;
     };
     let is_next = known.waiting.len() == 2 && body.last.row == known.command_row + 1;
@@ -137,21 +137,21 @@ pub(super) fn is_answered_inside(ended: &Ended<'_>, known: &Known) -> bool {
 }
 
 /// The message of RETR or TOP.
-pub(super) fn message<'a>(ended: &'a Ended<'_>) -> Option<&'a Body> {
+pub(super) fn message<'a>(ended: &'a ExchangeSeen<'_>) -> Option<&'a Body> {
     ended.body.filter(|_| ended.is(Command::fetches_message))
 }
 
 /// Whether this is how a Redis database answers.
-pub(super) fn is_redis(heard: &Heard<'_>) -> bool {
+pub(super) fn is_redis(heard: &LineSeen<'_>) -> bool {
     let is_first = matches!(
         heard.role,
-        Role::Status | Role::Greeting | Role::Unrequested
+        LineRole::Status | LineRole::Greeting | LineRole::Unrequested
     );
     is_first && memchr::memmem::find(heard.text, b"with args beginning with:").is_some()
 }
 
 /// Whether a large message stopped after its first few octets.
-pub(super) fn is_stall(ended: &Ended<'_>, known: &Known) -> bool {
+pub(super) fn is_stall(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let data = ended
         .exchange
         .data
@@ -168,14 +168,14 @@ pub(super) fn is_stall(ended: &Ended<'_>, known: &Known) -> bool {
 }
 
 /// Whether the event ends the connection, and not at the client's wish.
-pub(super) fn is_end(event: &Event) -> bool {
+pub(super) fn is_end(event: &EventAt) -> bool {
     let is_server = event.kind == EventKind::Closed && event.said().closer() != Some(Party::Client);
     is_server || event.kind == EventKind::Lost
 }
 
 /// Whether the exchange was ended by the end of the connection, and not at the client's wish. What a client sends to a server that
 /// turned it away is its own mistake.
-pub(super) fn is_cut(known: &Known) -> bool {
+pub(super) fn is_cut(known: &Context) -> bool {
     matches!(known.event, Some(EventKind::Closed | EventKind::Lost))
         && !known.is_closed_by_client
         && !known.is_turned_away

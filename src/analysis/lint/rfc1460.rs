@@ -1,12 +1,12 @@
 //! RFC 1460: LAST, which RFC 1725 took out.
 
-use super::heard::Ended;
+use super::heard::ExchangeSeen;
 use super::words::{field, number};
 use super::{Check, Rule};
 use crate::analysis::finding::Level::Info;
 
 /// The number in the reply to LAST.
-fn last(ended: &Ended<'_>) -> Option<u64> {
+fn last(ended: &ExchangeSeen<'_>) -> Option<u64> {
     let text = ended
         .text()
         .filter(|_| ended.verb == "LAST" && ended.is_ok())?;

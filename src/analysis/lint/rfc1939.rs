@@ -1,8 +1,8 @@
 //! RFC 1939, the base protocol: greeting, status lines, and what comes unasked.
 
-use super::known::Odd;
-use super::predicates::{Fault, fault};
-use super::{Check, Heard, Known, Role, Rule, Spot};
+use super::known::Unsolicited;
+use super::predicates::{StartFault, fault};
+use super::{Check, Context, LineRole, LineSeen, Rule, Site};
 use crate::analysis::finding::Level::{Info, Must, Should};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::LineEnd;
@@ -12,9 +12,9 @@ use crate::reading::dialogue::EventKind;
 const TWICE: &str = "one more status line than commands";
 
 /// The `-ERR` behind a reply, when `is_known` that the server went on, or that it did not.
-fn parting(known: &Known, is_known: bool, what: &str) -> Option<Spot> {
+fn parting(known: &Context, is_known: bool, what: &str) -> Option<Site> {
     let (place, text) = known.parting.as_ref().filter(|_| is_known)?;
-    Some(Spot {
+    Some(Site {
         place: *place,
         octets: text.clone(),
         what: what.to_owned(),
@@ -22,8 +22,8 @@ fn parting(known: &Known, is_known: bool, what: &str) -> Option<Spot> {
 }
 
 /// Whether a line is the client's own, sent back: its line end and length are not the server's.
-fn is_of_echo(heard: &Heard<'_>, known: &Known) -> bool {
-    fault(heard, known) == Some(Fault::Echo) || known.is_echoed(heard)
+fn is_of_echo(heard: &LineSeen<'_>, known: &Context) -> bool {
+    fault(heard, known) == Some(StartFault::Echo) || known.is_echoed(heard)
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -44,7 +44,7 @@ pub(super) const RULES: &[Rule] = &[
             Check::Event(|event, known| {
                 let is_end = event.kind == EventKind::Closed && known.waiting.is_empty();
                 let place = known.first_reply.filter(|_| is_end)?;
-                Some(Spot::at(
+                Some(Site::at(
                     place,
                     "as many replies as commands, and no greeting",
                 ))
@@ -57,7 +57,7 @@ pub(super) const RULES: &[Rule] = &[
                 // Who leaves did not wait, or not for long enough.
                 let is_ours = known.is_closed_by_client;
                 (is_end && is_silent && !is_ours)
-                    .then(|| super::Spot::at(event.place, "no greeting came"))
+                    .then(|| super::Site::at(event.place, "no greeting came"))
             }),
         ],
     },
@@ -71,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             // Where the client spoke first, it may be the reply.
-            let is_err = heard.role == Role::Greeting
+            let is_err = heard.role == LineRole::Greeting
                 && known.waiting.is_empty()
                 && heard.text.to_ascii_uppercase().starts_with(b"-ERR");
             let is_redis = super::predicates::is_redis(heard);
@@ -88,7 +88,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                fault(heard, known) == Some(Fault::OtherProtocol),
+                fault(heard, known) == Some(StartFault::OtherProtocol),
                 "another service answers",
             )
         })],
@@ -103,7 +103,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                known.odd(heard) == Some(Odd::WithGreeting),
+                known.odd(heard) == Some(Unsolicited::WithGreeting),
                 "more than one line of greeting",
             )
         })],
@@ -167,7 +167,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             let is_first = matches!(
                 heard.role,
-                Role::Greeting | Role::Status | Role::Unrequested
+                LineRole::Greeting | LineRole::Status | LineRole::Unrequested
             );
             let is_other = known.is_data(heard) || is_of_echo(heard, known);
             let is_long = is_first && !heard.has_holes && heard.octets > 512 && !is_other;
@@ -184,7 +184,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                fault(heard, known) == Some(Fault::Lowercase),
+                fault(heard, known) == Some(StartFault::Lowercase),
                 "the status indicator is not in upper case",
             )
         })],
@@ -199,7 +199,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                fault(heard, known) == Some(Fault::Malformed),
+                fault(heard, known) == Some(StartFault::Malformed),
                 "neither +OK nor -ERR",
             )
         })],
@@ -214,7 +214,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                fault(heard, known) == Some(Fault::Missing),
+                fault(heard, known) == Some(StartFault::Missing),
                 "the reply has no status indicator",
             )
         })],
@@ -229,7 +229,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                fault(heard, known) == Some(Fault::Empty),
+                fault(heard, known) == Some(StartFault::Empty),
                 "an empty line in place of a reply",
             )
         })],
@@ -244,11 +244,11 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[
             Check::Line(|heard, known| {
-                heard.when(known.odd(heard) == Some(Odd::StatusTwice), TWICE)
+                heard.when(known.odd(heard) == Some(Unsolicited::StatusTwice), TWICE)
             }),
             // Two behind one another are told apart by what follows.
             Check::Line(|heard, known| {
-                let goes_on = matches!(heard.role, Role::Command | Role::Unrequested);
+                let goes_on = matches!(heard.role, LineRole::Command | LineRole::Unrequested);
                 parting(known, goes_on, TWICE)
             }),
             Check::Event(|event, known| {
@@ -258,7 +258,7 @@ pub(super) const RULES: &[Rule] = &[
             Check::Exchange(|ended, _| {
                 let body = ended.body.filter(|_| ended.is(Command::fetches_message))?;
                 let what = "the data begins with a status line";
-                body.first_line.starts_with(b"+OK").then(|| super::Spot {
+                body.first_line.starts_with(b"+OK").then(|| super::Site {
                     place: body.first.unwrap_or_default(),
                     octets: body.first_line.trim_ascii_end().to_vec(),
                     what: what.to_owned(),
@@ -276,7 +276,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &["list-malformed"],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                known.odd(heard) == Some(Odd::ListingOfSingle),
+                known.odd(heard) == Some(Unsolicited::ListingOfSingle),
                 "a listing although one message was asked for",
             )
         })],
@@ -291,7 +291,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                known.odd(heard) == Some(Odd::BehindError),
+                known.odd(heard) == Some(Unsolicited::BehindError),
                 "another line behind -ERR",
             )
         })],
@@ -305,7 +305,10 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the session is out of step: look at the reply before it",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            heard.when(known.odd(heard) == Some(Odd::Other), "nothing was asked")
+            heard.when(
+                known.odd(heard) == Some(Unsolicited::Other),
+                "nothing was asked",
+            )
         })],
     },
     // RFC 1939 §6: after the reply to QUIT the server closes.
@@ -318,7 +321,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                known.odd(heard) == Some(Odd::BehindQuit),
+                known.odd(heard) == Some(Unsolicited::BehindQuit),
                 "the server goes on behind its reply to QUIT",
             )
         })],
@@ -334,7 +337,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[
             Check::Line(|heard, known| {
                 heard.when(
-                    known.odd(heard) == Some(Odd::Autologout),
+                    known.odd(heard) == Some(Unsolicited::Autologout),
                     "a line before the server gives up waiting",
                 )
             }),
@@ -353,7 +356,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "raise the server's time limit; until then a client sends NOOP every half minute",
         also: &["autologout-talks"],
         check: &[Check::Line(|heard, known| {
-            let is_early = known.odd(heard) == Some(Odd::Autologout)
+            let is_early = known.odd(heard) == Some(Unsolicited::Autologout)
                 && known.is_transaction()
                 && known.gap_ms < 600_000;
             is_early.then(|| heard.spot(format!("given up after {} s", known.gap_ms / 1000)))
@@ -369,7 +372,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                fault(heard, known) == Some(Fault::Echo),
+                fault(heard, known) == Some(StartFault::Echo),
                 "the reply begins with the command",
             )
         })],

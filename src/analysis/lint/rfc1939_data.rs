@@ -1,9 +1,9 @@
 //! RFC 1939, multi-line data: stuffing, line ends and terminators.
 
-use super::heard::Ended;
-use super::known::Odd;
-use super::predicates::{Stop, is_answered_inside, message, stop};
-use super::{Check, Known, Rule};
+use super::heard::ExchangeSeen;
+use super::known::Unsolicited;
+use super::predicates::{DataEnd, is_answered_inside, message, stop};
+use super::{Check, Context, Rule};
 use crate::analysis::finding::Level::{Must, Should};
 use crate::pop3::command::Command;
 use crate::reading::dialogue::EventKind;
@@ -20,12 +20,12 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_late = known.event == Some(EventKind::TimedOut) && ended.verb != "CAPA";
             let is_open =
-                stop(ended) == Some(Stop::Open) && !super::predicates::is_stall(ended, known);
+                stop(ended) == Some(DataEnd::Open) && !super::predicates::is_stall(ended, known);
             if is_answered_inside(ended, known) {
                 let what = "the last line of the message answers the next command";
                 return Some(ended.body?.last_spot(what));
             }
-            if is_late && stop(ended) == Some(Stop::Glued) && is_whole(ended, known) {
+            if is_late && stop(ended) == Some(DataEnd::Glued) && is_whole(ended, known) {
                 let what = "as many octets came as LIST says, and no terminator";
                 return Some(ended.body?.last_spot(what));
             }
@@ -45,7 +45,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the message has no line end at its end: the server must add one before the dot",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_glued = stop(ended) == Some(Stop::Glued)
+            let is_glued = stop(ended) == Some(DataEnd::Glued)
                 && known.event == Some(EventKind::TimedOut)
                 && !is_whole(ended, known);
             let body = ended.body.filter(|_| is_glued)?;
@@ -64,7 +64,7 @@ pub(super) const RULES: &[Rule] = &[
             // Where the recording ends, more may have come.
             let body = ended
                 .body
-                .filter(|_| stop(ended) == Some(Stop::DotWithoutEnd) && known.event.is_some())?;
+                .filter(|_| stop(ended) == Some(DataEnd::DotWithoutEnd) && known.event.is_some())?;
             Some(body.last_spot("a dot, and no CRLF behind it"))
         })],
     },
@@ -79,7 +79,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let body = ended.body.filter(|body| {
                 let is_whole = !body.is_cut || known.event.is_some();
-                stop(ended) == Some(Stop::Padded) && is_whole
+                stop(ended) == Some(DataEnd::Padded) && is_whole
             })?;
             Some(body.last_spot("the dot has blanks behind it"))
         })],
@@ -104,7 +104,8 @@ pub(super) const RULES: &[Rule] = &[
                     .last
                     .as_ref()
                     .filter(|last| last.verb == "RETR" && last.lines != Some(0))?;
-                let is_mail = known.odd(heard) == Some(Odd::BehindMessage) && !last.is_greeting;
+                let is_mail =
+                    known.odd(heard) == Some(Unsolicited::BehindMessage) && !last.is_greeting;
                 heard.when(is_mail, "the message goes on behind its terminator")
             }),
         ],
@@ -125,7 +126,7 @@ pub(super) const RULES: &[Rule] = &[
             Check::Line(|heard, known| {
                 let last = known.last.as_ref()?;
                 let is_empty = last.is(Command::fetches_message) && last.lines == Some(0);
-                let is_mail = known.odd(heard) == Some(Odd::BehindMessage);
+                let is_mail = known.odd(heard) == Some(Unsolicited::BehindMessage);
                 heard.when(
                     is_empty && is_mail,
                     "the message goes on behind a terminator that came at once",
@@ -153,7 +154,8 @@ pub(super) const RULES: &[Rule] = &[
                     .last
                     .as_ref()
                     .filter(|last| last.verb == "TOP" && last.lines != Some(0))?;
-                let is_mail = known.odd(heard) == Some(Odd::BehindMessage) && !last.is_greeting;
+                let is_mail =
+                    known.odd(heard) == Some(Unsolicited::BehindMessage) && !last.is_greeting;
                 heard.when(is_mail, "the data goes on behind its terminator")
             }),
         ],
@@ -197,7 +199,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// Whether as many octets came as LIST counted, or STAT of the only message, so that the last line is the message's.
-fn is_whole(ended: &Ended<'_>, known: &Known) -> bool {
+fn is_whole(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let Some(data) = ended
         .exchange
         .data
@@ -214,6 +216,6 @@ fn is_whole(ended: &Ended<'_>, known: &Known) -> bool {
 }
 
 /// Whether the single dot is that of a terminator with blanks.
-fn is_padded(ended: &Ended<'_>) -> bool {
-    stop(ended) == Some(Stop::Padded)
+fn is_padded(ended: &ExchangeSeen<'_>) -> bool {
+    stop(ended) == Some(DataEnd::Padded)
 }

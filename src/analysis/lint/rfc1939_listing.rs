@@ -1,37 +1,38 @@
 //! RFC 1939 §5, §7: the listings of STAT, LIST and UIDL, line by line.
 
 use super::facts::Fetched;
-use super::heard::Heard;
+use super::heard::LineSeen;
 use super::words::{field, number, two_numbers};
-use super::{Check, Known, List, Role, Rule};
+use super::{Check, Context, LineRole, List, Rule};
 use crate::analysis::finding::Level::{Info, Must, Should};
 use crate::pop3::tracker::LineEnd;
 
 /// Whether this is a line of LIST, or the reply to LIST with a number; with the text that is to be `n size`.
-pub(super) fn scan<'a>(heard: &Heard<'a>) -> Option<&'a [u8]> {
+pub(super) fn scan<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
     listing(heard, List::Scan, "LIST")
 }
 
 /// The same of UIDL.
-pub(super) fn unique<'a>(heard: &Heard<'a>) -> Option<&'a [u8]> {
+pub(super) fn unique<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
     listing(heard, List::Unique, "UIDL")
 }
 
-fn listing<'a>(heard: &Heard<'a>, list: List, verb: &str) -> Option<&'a [u8]> {
+fn listing<'a>(heard: &LineSeen<'a>, list: List, verb: &str) -> Option<&'a [u8]> {
     let text = heard.plain()?;
-    if heard.role == Role::Listed(list) {
+    if heard.role == LineRole::Listed(list) {
         return Some(text);
     }
-    let is_single =
-        heard.role == Role::Status && heard.verb() == verb && !heard.sent?.arguments().is_empty();
+    let is_single = heard.role == LineRole::Status
+        && heard.verb() == verb
+        && !heard.sent?.arguments().is_empty();
     let is_ok = text.starts_with(b"+OK");
     heard.behind_status().filter(|_| is_single && is_ok)
 }
 
 /// The text of the reply to STAT.
-pub(super) fn drop_listing<'a>(heard: &Heard<'a>) -> Option<&'a [u8]> {
+pub(super) fn drop_listing<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
     let is_stat =
-        heard.role == Role::Status && heard.verb() == "STAT" && heard.text.starts_with(b"+OK");
+        heard.role == LineRole::Status && heard.verb() == "STAT" && heard.text.starts_with(b"+OK");
     heard.plain().filter(|_| is_stat)?;
     heard.behind_status()
 }
@@ -59,8 +60,8 @@ fn is_run_together(text: &[u8], octets: u64) -> bool {
 }
 
 /// The message of this line of UIDL, and the one that the listing has told the same unique-id for.
-fn twin(heard: &Heard<'_>, known: &Known) -> Option<(u64, u64)> {
-    let text = unique(heard).filter(|_| heard.role != Role::Status)?;
+fn twin(heard: &LineSeen<'_>, known: &Context) -> Option<(u64, u64)> {
+    let text = unique(heard).filter(|_| heard.role != LineRole::Status)?;
     let id = field(text).1.trim_ascii_start();
     let other = known
         .listing
@@ -89,7 +90,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, _| {
             let text = scan(heard).or_else(|| unique(heard))?;
-            let is_listed = matches!(heard.role, Role::Listed(_));
+            let is_listed = matches!(heard.role, LineRole::Listed(_));
             heard.when(
                 is_listed && is_run_together(text, heard.octets),
                 "more than one message in a line",
@@ -141,13 +142,13 @@ pub(super) const RULES: &[Rule] = &[
                 .strip_prefix(b" ")
                 .is_some_and(|rest| is_negative(field(rest).0));
             let is_other = has_odd_blanks(text) && two_numbers(&squeezed(text)).is_some();
-            let is_long = heard.role != Role::Status && is_run_together(text, heard.octets);
+            let is_long = heard.role != LineRole::Status && is_run_together(text, heard.octets);
             let is_broken = two_numbers(text).is_none()
                 && !is_huge
                 && !is_other
                 && !is_long
                 && !text.is_empty();
-            let is_bare = heard.role == Role::Status && text.is_empty();
+            let is_bare = heard.role == LineRole::Status && text.is_empty();
             heard.when(is_broken || is_bare, "not a number and a size")
         })],
     },
@@ -241,7 +242,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             let text = scan(heard)
                 .or_else(|| unique(heard))
-                .filter(|_| heard.role != Role::Status)?;
+                .filter(|_| heard.role != LineRole::Status)?;
             let message = number(field(text).0)?;
             let is_sure = known.has_login()
                 && known.session.marked.is_empty()
@@ -266,7 +267,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             let text = scan(heard)
                 .or_else(|| unique(heard))
-                .filter(|_| heard.role != Role::Status)?;
+                .filter(|_| heard.role != LineRole::Status)?;
             let is_twice = known.listing.numbers.contains_key(&number(field(text).0)?);
             heard.when(is_twice, "the same number again")
         })],
@@ -299,7 +300,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "clients can't tell which message the line is for: the server must send the number, a space, and the unique-id",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let text = unique(heard).filter(|_| heard.role != Role::Status)?;
+            let text = unique(heard).filter(|_| heard.role != LineRole::Status)?;
             let words = super::words::words(text);
             let first = words.first()?;
             heard.when(
@@ -370,7 +371,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, _| {
             let text = unique(heard).filter(|text| number(field(text).0).is_some())?;
             let id = field(text).1.trim_ascii_start();
-            let is_run = heard.role != Role::Status && is_run_together(text, heard.octets);
+            let is_run = heard.role != LineRole::Status && is_run_together(text, heard.octets);
             heard.when(
                 !field(id).1.is_empty() && !is_run,
                 "something follows the unique-id",
@@ -446,7 +447,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server sends a line end too many",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let is_listing = matches!(heard.role, Role::Listed(List::Scan | List::Unique));
+            let is_listing = matches!(heard.role, LineRole::Listed(List::Scan | List::Unique));
             heard.when(
                 is_listing && heard.plain() == Some(b"") && heard.end != LineEnd::None,
                 "an empty line",

@@ -1,10 +1,10 @@
 //! RFC 1939, messages: what RETR and TOP send, against each other and against LIST.
 
-use super::heard::Ended;
+use super::heard::ExchangeSeen;
 use super::known::{Fetched, HUGE_LINES};
 use super::predicates::message;
 use super::words::{field, number};
-use super::{Check, Known, Rule, Spot};
+use super::{Check, Context, Rule, Site};
 use crate::analysis::finding::Level::{Info, Must, Should};
 
 /// How the octets of a message differ from its size in the listing.
@@ -20,7 +20,7 @@ enum Size {
 }
 
 /// What RETR brought against what LIST told; None when one of them is not known.
-fn size(ended: &Ended<'_>, known: &Known) -> Option<(Size, u64, u64)> {
+fn size(ended: &ExchangeSeen<'_>, known: &Context) -> Option<(Size, u64, u64)> {
     let body = ended
         .body
         .filter(|body| ended.verb == "RETR" && !body.has_holes)?;
@@ -45,7 +45,7 @@ fn size(ended: &Ended<'_>, known: &Known) -> Option<(Size, u64, u64)> {
     Some((size, listed, came))
 }
 
-fn sized(ended: &Ended<'_>, known: &Known, kind: Size) -> Option<Spot> {
+fn sized(ended: &ExchangeSeen<'_>, known: &Context, kind: Size) -> Option<Site> {
     let (size, listed, came) = size(ended, known)?;
     let what = format!("LIST says {listed} octets, {came} came");
     let wrong = ended.body.and_then(|body| match kind {
@@ -57,13 +57,13 @@ fn sized(ended: &Ended<'_>, known: &Known, kind: Size) -> Option<Spot> {
         _ => None,
     });
     (size == kind).then(|| match wrong {
-        Some(spot) => Spot { what, ..spot },
+        Some(spot) => Site { what, ..spot },
         None => ended.spot(what),
     })
 }
 
 /// An empty line at the end of what TOP brought, which is not of the message.
-fn blank_of_top(ended: &Ended<'_>, known: &Known) -> Option<Spot> {
+fn blank_of_top(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
     let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
     let body = ended
         .body
@@ -79,7 +79,7 @@ fn blank_of_top(ended: &Ended<'_>, known: &Known) -> Option<Spot> {
 }
 
 /// What TOP brought of all lines against what RETR brought before: how many octets more RETR has, of as many lines.
-fn more_than_top(ended: &Ended<'_>, known: &Known) -> Option<(i128, Fetched)> {
+fn more_than_top(ended: &ExchangeSeen<'_>, known: &Context) -> Option<(i128, Fetched)> {
     let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
     // Where a dot stands alone, stuffing is missing, and octets say nothing.
     let body = ended
@@ -93,7 +93,7 @@ fn more_than_top(ended: &Ended<'_>, known: &Known) -> Option<(i128, Fetched)> {
 }
 
 /// The first line of the header that came that is not as it was in the other reply.
-fn other_header_line(ended: &Ended<'_>, known: &Known) -> Option<Spot> {
+fn other_header_line(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
     let message = ended.number()?;
     let (_, before) = known
         .headers
@@ -105,7 +105,7 @@ fn other_header_line(ended: &Ended<'_>, known: &Known) -> Option<Spot> {
 }
 
 /// Which of TOP and RETR doubled each dot once more than the other.
-fn twice_stuffed(ended: &Ended<'_>, known: &Known) -> Option<&'static str> {
+fn twice_stuffed(ended: &ExchangeSeen<'_>, known: &Context) -> Option<&'static str> {
     let (more, whole) = more_than_top(ended, known)?;
     let of_top = ended.body?.twice_stuffed;
     if more > 0 && more == i128::from(whole.twice_stuffed) {
@@ -118,7 +118,7 @@ fn twice_stuffed(ended: &Ended<'_>, known: &Known) -> Option<&'static str> {
 }
 
 /// The empty line at the end of what RETR brought that TOP of all lines does not have.
-fn blank_of_retr(ended: &Ended<'_>, known: &Known) -> Option<Spot> {
+fn blank_of_retr(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
     let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
     let body = ended
         .body
@@ -130,7 +130,7 @@ fn blank_of_retr(ended: &Ended<'_>, known: &Known) -> Option<Spot> {
 }
 
 /// The count of lines that a TOP asks for.
-fn top_lines(ended: &Ended<'_>) -> Option<u64> {
+fn top_lines(ended: &ExchangeSeen<'_>) -> Option<u64> {
     let word = ended.arguments().nth(1).filter(|_| ended.verb == "TOP")?;
     number(word)
 }
@@ -190,7 +190,7 @@ pub(super) const RULES: &[Rule] = &[
                 let line = ended.body.and_then(|body| body.twice_stuffed_at.clone());
                 let line = line.unwrap_or_else(|| ended.spot(""));
                 let what = what.to_owned();
-                Some(Spot { what, ..line })
+                Some(Site { what, ..line })
             }),
         ],
     },
@@ -436,7 +436,7 @@ pub(super) const RULES: &[Rule] = &[
                 let is_other = other != body.header_digest && twice_stuffed(ended, known).is_none();
                 let line = other_header_line(ended, known).unwrap_or_else(|| ended.spot(""));
                 let what = "TOP and RETR have different headers".to_owned();
-                is_other.then_some(Spot { what, ..line })
+                is_other.then_some(Site { what, ..line })
             }),
             Check::Exchange(|ended, known| {
                 let (more, whole) = more_than_top(ended, known)?;

@@ -1,15 +1,15 @@
 //! RFC 1939, the maildrop: what STAT, LIST, UIDL, DELE, RSET and QUIT say about it must fit together.
 
-use super::heard::Ended;
+use super::heard::ExchangeSeen;
 use super::rfc1939_listing::{drop_listing, scan, unique};
 use super::words::{field, number, two_numbers};
-use super::{Check, Known, Rule, Spot};
+use super::{Check, Context, Rule, Site};
 use crate::analysis::finding::Level::{Info, Must, Should};
 use crate::pop3::command::Command;
 use crate::reading::dialogue::EventKind;
 
 /// Whether the listing that has just come shows the messages behind a deleted one with lower numbers.
-fn is_renumbered(known: &Known) -> bool {
+fn is_renumbered(known: &Context) -> bool {
     let numbers = &known.listing.numbers;
     let left = numbers.len() as u64;
     let is_dense = numbers
@@ -21,18 +21,18 @@ fn is_renumbered(known: &Known) -> bool {
 }
 
 /// Whether a whole listing of messages has just come.
-fn is_listing(ended: &Ended<'_>, known: &Known) -> bool {
+fn is_listing(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let is_whole = ended.is_complete() && !known.listing.has_holes && !known.listing.is_odd;
     ended.is(Command::lists_messages) && ended.is_ok() && !ended.has_arguments() && is_whole
 }
 
 /// Whether a scan listing is of a message that there may be.
-fn is_message(text: &[u8], known: &Known) -> bool {
+fn is_message(text: &[u8], known: &Context) -> bool {
     number(field(text).0).is_none_or(|message| known.has_message(message))
 }
 
 /// The numbers of a STAT reply.
-fn stat(ended: &Ended<'_>) -> Option<(u64, u64)> {
+fn stat(ended: &ExchangeSeen<'_>) -> Option<(u64, u64)> {
     let text = ended
         .text()
         .filter(|_| ended.verb == "STAT" && ended.is_ok())?;
@@ -401,7 +401,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Event(|event, known| {
             let is_late = event.kind == EventKind::TimedOut && known.has_quit();
-            is_late.then(|| Spot::at(event.place, "the connection stays open after QUIT"))
+            is_late.then(|| Site::at(event.place, "the connection stays open after QUIT"))
         })],
     },
     // RFC 1939 §6: the UPDATE state may take its time.

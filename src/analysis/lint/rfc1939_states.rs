@@ -1,9 +1,9 @@
 //! RFC 1939, commands and states: what is allowed where, message numbers, APOP.
 
-use super::heard::Ended;
+use super::heard::ExchangeSeen;
 use super::predicates::starts_with_any;
 use super::words::{code, field, number};
-use super::{Check, Known, Role, Rule};
+use super::{Check, Context, LineRole, Rule};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
 use crate::pop3::command::Command;
 
@@ -16,7 +16,7 @@ fn is_about_session(status: &[u8]) -> bool {
 }
 
 /// Whether a server that says this does not have the command for a login, or has it switched off.
-pub(super) fn is_missing_login(ended: &Ended<'_>, known: &Known) -> bool {
+pub(super) fn is_missing_login(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let is_login = matches!(ended.verb, "USER" | "APOP") && !known.has_user();
     let text = ended.status.to_ascii_lowercase();
     // "No such user" is about the name.
@@ -27,7 +27,7 @@ pub(super) fn is_missing_login(ended: &Ended<'_>, known: &Known) -> bool {
 }
 
 /// Whether no way to log in is left, when this command is refused.
-fn is_shut(ended: &Ended<'_>, known: &Known) -> bool {
+fn is_shut(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let lacks = |verb| ended.verb == verb || known.missing_logins.contains(&verb);
     let has_sasl = known
         .parameters("SASL")
@@ -42,7 +42,7 @@ fn is_shut(ended: &Ended<'_>, known: &Known) -> bool {
 
 /// The message that LIST or UIDL told of, where one was asked for whose number does not fit 32 bits. A server that gives out one text for
 /// every number does not cut numbers off, so what RETR brings shows nothing.
-fn wrapped(ended: &Ended<'_>) -> Option<u64> {
+fn wrapped(ended: &ExchangeSeen<'_>) -> Option<u64> {
     let is_listing = ended.is(Command::lists_messages) && ended.is_ok();
     let is_huge = |asked: &u64| *asked > u64::from(u32::MAX);
     let asked = ended
@@ -173,7 +173,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "do not use APOP here: with an odd timestamp an attacker can find out the password",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let text = heard.plain().filter(|_| heard.role == Role::Greeting)?;
+            let text = heard.plain().filter(|_| heard.role == LineRole::Greeting)?;
             let has_brackets = text.contains(&b'<') && text.contains(&b'>');
             let is_html = starts_with_any(text, &["<"]);
             let is_odd = has_brackets && !is_html && crate::pop3::sasl::timestamp(text).is_none();

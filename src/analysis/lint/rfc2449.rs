@@ -1,9 +1,9 @@
 //! RFC 2449: CAPA.
 
-use super::Ended;
-use super::predicates::{Fault, fault};
+use super::ExchangeSeen;
+use super::predicates::{StartFault, fault};
 use super::words::{has_tag, tag_of};
-use super::{Check, Known, List, Role, Rule};
+use super::{Check, Context, LineRole, List, Rule};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
 use crate::pop3::session::Phase;
 use crate::reading::dialogue::EventKind;
@@ -109,7 +109,7 @@ pub(super) fn tag_for(verb: &str) -> Option<&'static str> {
 }
 
 /// Whether a refusal says that the command does not exist, rather than that it can't be done now.
-fn is_refused_as_such(ended: &Ended<'_>, known: &Known) -> bool {
+fn is_refused_as_such(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let row = ended.exchange.sent.as_ref().and_then(|sent| sent.command());
     let is_place = match known.session.state {
         Some(crate::pop3::tracker::State::Authorization) => {
@@ -133,7 +133,7 @@ fn is_refused_as_such(ended: &Ended<'_>, known: &Known) -> bool {
 }
 
 /// What was announced before and is not any more, or the other way round, between the first phase and the login.
-fn lost(ended: &Ended<'_>, known: &Known, phase: Phase) -> Option<Vec<String>> {
+fn lost(ended: &ExchangeSeen<'_>, known: &Context, phase: Phase) -> Option<Vec<String>> {
     let is_now = ended.verb == "CAPA"
         && ended.is_ok()
         && ended.is_complete()
@@ -209,7 +209,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                fault(heard, known) == Some(Fault::CapaWithoutStatus),
+                fault(heard, known) == Some(StartFault::CapaWithoutStatus),
                 "a list without status line",
             )
         })],
@@ -223,7 +223,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server sends a line end too many",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let is_capability = heard.role == Role::Listed(List::Capabilities) && !heard.has_holes;
+            let is_capability =
+                heard.role == LineRole::Listed(List::Capabilities) && !heard.has_holes;
             let is_blank = heard
                 .text
                 .iter()
@@ -240,7 +241,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server must shorten the line",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let is_long = heard.role == Role::Listed(List::Capabilities) && heard.octets > 512;
+            let is_long = heard.role == LineRole::Listed(List::Capabilities) && heard.octets > 512;
             is_long.then(|| heard.spot(format!("the line has {} octets", heard.octets)))
         })],
     },

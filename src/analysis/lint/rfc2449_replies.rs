@@ -1,23 +1,23 @@
 //! RFC 2449: status lines, response codes, long commands, pipelining.
 
-use super::heard::Ended;
-use super::predicates::{Fault, fault};
+use super::heard::ExchangeSeen;
+use super::predicates::{StartFault, fault};
 use super::words::code;
-use super::{Check, Known, Role, Rule};
+use super::{Check, Context, LineRole, Rule};
 use crate::analysis::explain::codes;
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
 use crate::pop3::command::Command;
 use crate::reading::dialogue::EventKind;
 
 /// Whether the command was sent before the exchange before it had ended.
-pub(super) fn is_ahead(ended: &Ended<'_>, known: &Known) -> bool {
+pub(super) fn is_ahead(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let row = ended.exchange.command.as_ref().map(|line| line.place.row);
     let last = known.last.as_ref().filter(|last| !last.is_greeting);
     row.zip(last).is_some_and(|(row, last)| row < last.row)
 }
 
 /// Whether the command was sent ahead and never answered.
-pub(super) fn is_dropped(ended: &Ended<'_>, known: &Known) -> bool {
+pub(super) fn is_dropped(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let is_open = ended.exchange.status.is_none() && known.event == Some(EventKind::TimedOut);
     let was_answered = known
         .last
@@ -27,7 +27,7 @@ pub(super) fn is_dropped(ended: &Ended<'_>, known: &Known) -> bool {
 }
 
 /// The same where PIPELINING is announced: only then the server owes the reply.
-fn is_lost(ended: &Ended<'_>, known: &Known) -> bool {
+fn is_lost(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     is_dropped(ended, known) && known.announces("PIPELINING") == Some(true)
 }
 
@@ -55,7 +55,7 @@ fn speaks_of_name(text: &[u8]) -> bool {
     })
 }
 
-fn is_behind_login(known: &Known) -> bool {
+fn is_behind_login(known: &Context) -> bool {
     known
         .last
         .as_ref()
@@ -72,7 +72,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "harmless: the server need not send a blank at the end of a line",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let is_first = matches!(heard.role, Role::Greeting | Role::Status);
+            let is_first = matches!(heard.role, LineRole::Greeting | LineRole::Status);
             let is_blank = is_first
                 && heard
                     .plain()
@@ -105,7 +105,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "harmless; programs must not take it for a code",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let is_first = matches!(heard.role, Role::Status | Role::Greeting);
+            let is_first = matches!(heard.role, LineRole::Status | LineRole::Greeting);
             let code = code(heard.text).filter(|_| is_first)?;
             heard.when(
                 codes::find(&code).is_none(),
@@ -259,7 +259,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                fault(heard, known) == Some(Fault::OutOfOrder),
+                fault(heard, known) == Some(StartFault::OutOfOrder),
                 "the reply does not fit the command",
             )
         })],

@@ -1,7 +1,7 @@
 //! RFC 2595: STLS.
 
-use super::known::Odd;
-use super::{Check, List, Role, Rule, Spot};
+use super::known::Unsolicited;
+use super::{Check, LineRole, List, Rule, Site};
 use crate::analysis::finding::Level::{Must, Security, Should};
 use crate::pop3::session::{Accepted, Phase, Tls};
 use crate::reading::dialogue::EventKind;
@@ -44,7 +44,7 @@ pub(super) const RULES: &[Rule] = &[
             // Seen: Courier 1.0.16 answers a handshake that it can't do with `-ERR STARTTLS failed`, in cleartext. That deceives
             // no client, and the rule about the failed handshake names it.
             let is_refusal = heard.text == b"-ERR" && !known.has_injection;
-            (heard.role == Role::Injected && !is_refusal).then(|| heard.spot(what))
+            (heard.role == LineRole::Injected && !is_refusal).then(|| heard.spot(what))
         })],
     },
     // RFC 2595 §4: what was sent in clear does not count inside TLS.
@@ -57,7 +57,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &["client-pipelined-behind-stls"],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                known.odd(heard) == Some(Odd::Smuggled),
+                known.odd(heard) == Some(Unsolicited::Smuggled),
                 "a reply inside TLS to what was sent in clear",
             )
         })],
@@ -121,7 +121,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                known.odd(heard) == Some(Odd::SecondGreeting),
+                known.odd(heard) == Some(Unsolicited::SecondGreeting),
                 "a greeting inside TLS",
             )
         })],
@@ -140,7 +140,7 @@ pub(super) const RULES: &[Rule] = &[
             let what = "the handshake failed behind +OK to STLS";
             // A server that closes because something was injected behind STLS does well.
             let is_earned = known.is_behind_stls;
-            (is_failed && !is_about_certificate && !is_earned).then(|| Spot::at(event.place, what))
+            (is_failed && !is_about_certificate && !is_earned).then(|| Site::at(event.place, what))
         })],
     },
     // RFC 2595 §4: STLS is listed only while it is permitted.
@@ -153,7 +153,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             let is_capability =
-                heard.role == Role::Listed(List::Capabilities) && known.session.tls.is_on();
+                heard.role == LineRole::Listed(List::Capabilities) && known.session.tls.is_on();
             heard.when(
                 is_capability && heard.text.eq_ignore_ascii_case(b"STLS"),
                 "STLS inside TLS",

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Check, Ended, Heard, Known, Role, Rule};
+use super::{Check, Context, ExchangeSeen, LineRole, LineSeen, Rule};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
 use crate::pop3::tracker::Side;
 use crate::reading::dialogue::{Line, Place};
@@ -15,7 +15,7 @@ const SERVER_FIRST: &[&str] = &["CRAM-MD5", "DIGEST-MD5", "CRAM-SHA1", "CRAM-SHA
 const WEAK: &[&str] = &["CRAM-MD5", "DIGEST-MD5", "NTLM", "LOGIN", "CRAM-SHA1"];
 
 /// The challenges of an exchange, without `+ `; None for one with holes.
-fn challenges<'a>(ended: &Ended<'a>) -> Vec<Option<&'a [u8]>> {
+fn challenges<'a>(ended: &ExchangeSeen<'a>) -> Vec<Option<&'a [u8]>> {
     let lines = ended
         .exchange
         .sasl
@@ -28,7 +28,7 @@ fn challenges<'a>(ended: &Ended<'a>) -> Vec<Option<&'a [u8]>> {
     lines.map(text).collect()
 }
 
-fn responses<'a>(ended: &Ended<'a>) -> impl Iterator<Item = &'a Line> + use<'a> {
+fn responses<'a>(ended: &ExchangeSeen<'a>) -> impl Iterator<Item = &'a Line> + use<'a> {
     let exchange = ended.exchange;
     exchange
         .sasl
@@ -37,13 +37,13 @@ fn responses<'a>(ended: &Ended<'a>) -> impl Iterator<Item = &'a Line> + use<'a> 
 }
 
 /// Whether `+OK` came where a challenge was due: the client has proved nothing.
-pub(super) fn is_ok_as_challenge(ended: &Ended<'_>, known: &Known) -> bool {
+pub(super) fn is_ok_as_challenge(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let is_bare = ended.mechanism().is_some() && !ended.has_initial_response();
     is_bare && ended.is_ok() && ended.exchange.sasl.is_empty() && !known.is_transaction()
 }
 
 /// The row of a response that is not base64, the initial one among them; hidden ones have an event that says so.
-fn bad_response(ended: &Ended<'_>, known: &Known) -> Option<Place> {
+fn bad_response(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Place> {
     let command = ended.exchange.command.as_ref()?;
     ended.mechanism()?;
     let end = ended.exchange.status_line.as_ref()?.place;
@@ -65,7 +65,7 @@ pub(super) fn is_base64(text: &[u8]) -> bool {
 }
 
 /// The mechanisms, when this line of the list of capabilities is SASL's.
-fn mechanisms(heard: &Heard<'_>) -> Option<Vec<String>> {
+fn mechanisms(heard: &LineSeen<'_>) -> Option<Vec<String>> {
     let mut words = heard.capability()?.split_ascii_whitespace();
     let tag = words.next()?;
     tag.eq_ignore_ascii_case("SASL")
@@ -90,8 +90,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "strict clients give up: the server must send a plus sign and a space",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let is_bare =
-                heard.role == Role::Challenge && !heard.text.starts_with(b"+ ") && !heard.has_holes;
+            let is_bare = heard.role == LineRole::Challenge
+                && !heard.text.starts_with(b"+ ")
+                && !heard.has_holes;
             heard.when(is_bare, "no space behind the plus sign")
         })],
     },
@@ -104,7 +105,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "clients cancel here: the server must not send text in a challenge",
         also: &[],
         check: &[Check::Line(|heard, _| {
-            let line = heard.plain().filter(|_| heard.role == Role::Challenge)?;
+            let line = heard
+                .plain()
+                .filter(|_| heard.role == LineRole::Challenge)?;
             let text = line.strip_prefix(b"+")?;
             heard.when(
                 !is_base64(text.strip_prefix(b" ").unwrap_or(text)),

@@ -3,14 +3,14 @@
 use super::known::Utf8;
 use super::predicates::message;
 use super::words::field;
-use super::{Check, Heard, Known, List, Role, Rule};
+use super::{Check, Context, LineRole, LineSeen, List, Rule};
 use crate::analysis::finding::Level::{Info, Must, Should};
 
 /// Whether a server line of text holds octets above 127.
-fn is_eight_bit(heard: &Heard<'_>, known: &Known) -> bool {
+fn is_eight_bit(heard: &LineSeen<'_>, known: &Context) -> bool {
     let is_text = matches!(
         heard.role,
-        Role::Greeting | Role::Status | Role::Unrequested
+        LineRole::Greeting | LineRole::Status | LineRole::Unrequested
     );
     is_text && !heard.text.is_ascii() && !heard.is_tls_record() && !known.is_data(heard)
 }
@@ -101,7 +101,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, _| {
             let text = heard
                 .plain()
-                .filter(|_| heard.role == Role::Listed(List::Languages))?;
+                .filter(|_| heard.role == LineRole::Listed(List::Languages))?;
             heard.when(!is_tag(field(text).0), "no tag of a language")
         })],
     },

@@ -1,6 +1,6 @@
 //! What can harm somebody although no RFC forbids it, or although it is not a matter of one document.
 
-use super::{Check, Ended, Role, Rule};
+use super::{Check, ExchangeSeen, LineRole, Rule};
 use crate::analysis::finding::Level::{Info, Security, Should};
 use crate::pop3::session::Phase;
 
@@ -45,10 +45,10 @@ fn near_control(text: &[u8]) -> &[u8] {
 }
 
 /// The spot of a status line that has control octets.
-fn controlled(ended: &Ended<'_>, what: &str) -> Option<super::Spot> {
+fn controlled(ended: &ExchangeSeen<'_>, what: &str) -> Option<super::Site> {
     let is_text =
         ended.exchange.sent.is_some() && super::words::behind_status(ended.status).is_some();
-    (is_text && has_control(ended.status)).then(|| super::Spot {
+    (is_text && has_control(ended.status)).then(|| super::Site {
         octets: near_control(ended.status).to_vec(),
         ..ended.spot(what)
     })
@@ -56,7 +56,7 @@ fn controlled(ended: &Ended<'_>, what: &str) -> Option<super::Spot> {
 
 /// Whether the control octets of a status line, with all between the first and the last, stand in the command as well, in any case
 /// of the letters.
-fn is_control_echoed(ended: &Ended<'_>) -> bool {
+fn is_control_echoed(ended: &ExchangeSeen<'_>) -> bool {
     let first = first_control(ended.status);
     let last = ended.status.iter().rposition(|octet| is_control(*octet));
     // Controls of two octets are not looked for in the command: a security finding too many is better than one too few.
@@ -99,10 +99,10 @@ pub(super) const RULES: &[Rule] = &[
                 let is_text =
                     heard.role.is_servers() && !heard.is_tls_record() && !known.is_data(heard);
                 // A reply is looked at beside its command.
-                let is_reply = heard.role == Role::Status
+                let is_reply = heard.role == LineRole::Status
                     && heard.sent.is_some()
                     && heard.behind_status().is_some();
-                (is_text && !is_reply && has_control(heard.text)).then(|| super::Spot {
+                (is_text && !is_reply && has_control(heard.text)).then(|| super::Site {
                     octets: near_control(heard.text).to_vec(),
                     ..heard.spot("control octets in the line")
                 })
@@ -138,7 +138,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, _| {
             let text = heard
                 .plain_text()
-                .filter(|_| heard.role == Role::Greeting && heard.text.starts_with(b"+OK"))?;
+                .filter(|_| heard.role == LineRole::Greeting && heard.text.starts_with(b"+OK"))?;
             let text = text.split('<').next().unwrap_or_default();
             heard.when(has_version(text), "a version or an address in the greeting")
         })],

@@ -1,12 +1,12 @@
 //! What a line is for, and where something was found.
 
-use crate::pop3::command::Data;
+use crate::pop3::command::DataKind;
 use crate::pop3::tracker::Sent;
 use crate::reading::dialogue::Place;
 
 /// What a line is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum LineRole {
     /// The server's first line.
     Greeting,
     /// The first line of a reply.
@@ -25,7 +25,7 @@ pub enum Role {
     Response,
 }
 
-impl Role {
+impl LineRole {
     /// Whether the server sent it.
     #[must_use]
     pub fn is_servers(self) -> bool {
@@ -57,7 +57,7 @@ impl List {
             Some(("LIST", _)) => Some(Self::Scan),
             Some(("UIDL", _)) => Some(Self::Unique),
             Some(("LANG", _)) => Some(Self::Languages),
-            Some((_, Data::Lines)) => None,
+            Some((_, DataKind::Lines)) => None,
             _ => Some(Self::Other),
         }
     }
@@ -65,7 +65,7 @@ impl List {
 
 /// Where a rule is broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spot {
+pub struct Site {
     /// The row.
     pub place: Place,
     /// The octets that were seen.
@@ -74,7 +74,7 @@ pub struct Spot {
     pub what: String,
 }
 
-impl Spot {
+impl Site {
     /// A spot without octets.
     #[must_use]
     pub fn at(place: Place, what: impl Into<String>) -> Self {

@@ -1,9 +1,9 @@
 //! RFC 8314, RFC 8997, RFC 7817: TLS and certificates, as the events tell of them.
 
-use super::{Check, Known, Rule, Spot};
+use super::{Check, Context, Rule, Site};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
 use crate::pop3::session::Phase;
-use crate::reading::dialogue::{Event, EventKind};
+use crate::reading::dialogue::{EventAt, EventKind};
 use crate::transcript::event::{self, Trust};
 
 /// Why a certificate is not trusted, or a handshake fails.
@@ -48,7 +48,7 @@ const WORDS: &[(Reason, &[&str])] = &[
 ];
 
 /// What the event says against the certificate; the subject of it, behind that, may have any words.
-fn doubts(event: &Event) -> Option<String> {
+fn doubts(event: &EventAt) -> Option<String> {
     match event.said() {
         event::Event::TlsStarted { trust, .. } => match trust? {
             Trust::Unverified(why) => Some(why),
@@ -74,11 +74,11 @@ pub(super) fn reason(text: &str) -> Option<Reason> {
 }
 
 /// Why the certificate of this event is not trusted.
-fn doubt(event: &Event) -> Option<Reason> {
+fn doubt(event: &EventAt) -> Option<Reason> {
     reason(&doubts(event)?)
 }
 
-fn doubted(event: &Event, reason: Reason) -> Option<Spot> {
+fn doubted(event: &EventAt, reason: Reason) -> Option<Site> {
     let all = doubts(event).filter(|text| self::reason(text) != Some(Reason::Version))?;
     // A certificate may be bad in several ways.
     let fits = |text: &str| {
@@ -89,17 +89,17 @@ fn doubted(event: &Event, reason: Reason) -> Option<Spot> {
     let own: Vec<&str> = all.split("; ").filter(|part| fits(part)).collect();
     let is_told = event.kind == EventKind::TlsStarted && !own.is_empty();
     fits(&all).then(|| match is_told {
-        true => Spot::at(event.place, event.text.replacen(&all, &own.join("; "), 1)),
+        true => Site::at(event.place, event.text.replacen(&all, &own.join("; "), 1)),
         false => spot(event),
     })
 }
 
-fn spot(event: &Event) -> Spot {
-    Spot::at(event.place, event.text.clone())
+fn spot(event: &EventAt) -> Site {
+    Site::at(event.place, event.text.clone())
 }
 
 /// Version and cipher suite of TLS that is on.
-fn agreed(event: &Event) -> Option<(String, String)> {
+fn agreed(event: &EventAt) -> Option<(String, String)> {
     match event.said() {
         event::Event::TlsStarted {
             version, cipher, ..
@@ -289,7 +289,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// Whether the server answered a handshake with text.
-fn is_plain(event: &Event) -> bool {
+fn is_plain(event: &EventAt) -> bool {
     [
         "something else",
         "without TLS",
@@ -303,7 +303,7 @@ fn is_plain(event: &Event) -> bool {
     .any(|word| event.text.contains(word))
 }
 
-fn was_offered(known: &Known) -> bool {
+fn was_offered(known: &Context) -> bool {
     Phase::ALL
         .into_iter()
         .filter_map(|phase| known.session.announced(phase))

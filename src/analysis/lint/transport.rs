@@ -1,26 +1,26 @@
 //! Time, ends of connections, and other services on the port.
 
-use super::predicates::{Fault, fault};
+use super::predicates::{StartFault, fault};
 use super::predicates::{is_cut, is_end, is_redis, is_stall};
-use super::{Check, Ended, Known, Role, Rule, Spot};
+use super::{Check, Context, ExchangeSeen, LineRole, Rule, Site};
 use crate::analysis::finding::Level::{Info, Must, Should};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::{Side, Status};
 use crate::reading::dialogue::EventKind;
 
 /// Whether a command is none of the table, or an empty line.
-fn is_unknown(ended: &Ended<'_>) -> bool {
+fn is_unknown(ended: &ExchangeSeen<'_>) -> bool {
     let sent = ended.exchange.sent.as_ref();
     sent.is_some_and(|sent| sent.command().is_none()) && !ended.exchange.is_greeting
 }
 
 /// Whether the server closes for what was refused before, and not for this command.
-fn is_excused(known: &Known) -> bool {
+fn is_excused(known: &Context) -> bool {
     known.is_behind_oversize() || known.is_behind_errors()
 }
 
 /// Whether a command that takes no argument has one.
-fn has_surplus(ended: &Ended<'_>) -> bool {
+fn has_surplus(ended: &ExchangeSeen<'_>) -> bool {
     ended.is(Command::takes_no_argument) && ended.has_arguments()
 }
 
@@ -34,7 +34,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server looks up the name of the client, asks for ident, or is overloaded: mend its resolver",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let is_late = heard.role == Role::Greeting && known.gap_ms > 2000;
+            let is_late = heard.role == LineRole::Greeting && known.gap_ms > 2000;
             is_late.then(|| heard.spot(format!("the greeting took {} ms", known.gap_ms)))
         })],
     },
@@ -60,7 +60,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
-                fault(heard, known) == Some(Fault::Tls),
+                fault(heard, known) == Some(StartFault::Tls),
                 "a TLS record in place of a reply",
             )
         })],
@@ -76,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, _| {
             let text = heard
                 .plain()
-                .filter(|_| heard.role == Role::Greeting)?
+                .filter(|_| heard.role == LineRole::Greeting)?
                 .to_ascii_lowercase();
             let words = [
                 "avast",
@@ -115,7 +115,7 @@ pub(super) const RULES: &[Rule] = &[
                     && !last.is_oversize
                     && !known.is_behind_errors();
                 (is_end(event) && is_refused && is_first)
-                    .then(|| Spot::at(event.place, "closed behind -ERR to an unknown command"))
+                    .then(|| Site::at(event.place, "closed behind -ERR to an unknown command"))
             }),
             Check::Exchange(|ended, known| {
                 let is_silent = is_unknown(ended)
@@ -212,7 +212,7 @@ pub(super) const RULES: &[Rule] = &[
             Check::Event(|event, known| {
                 let is_refused = known.is_behind_oversize() && known.waiting.is_empty();
                 let what = "closed after a long command was refused";
-                (is_end(event) && is_refused).then(|| Spot::at(event.place, what))
+                (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
         ],
     },
@@ -281,7 +281,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Event(|event, known| {
             let is_reset = event.kind == EventKind::Lost && known.has_quit();
-            is_reset.then(|| Spot::at(event.place, "a reset behind QUIT"))
+            is_reset.then(|| Site::at(event.place, "a reset behind QUIT"))
         })],
     },
     // RFC 1939 §3: a reply is whole.
@@ -297,7 +297,7 @@ pub(super) const RULES: &[Rule] = &[
                 ended.exchange.status.is_none() && ended.exchange.status_line.is_some();
             let is_data_cut = ended.is_ok() && !ended.is_complete() && !ended.has_gap();
             let is_other =
-                super::predicates::stop(ended) == Some(super::predicates::Stop::DotWithoutEnd);
+                super::predicates::stop(ended) == Some(super::predicates::DataEnd::DotWithoutEnd);
             let is_upload = ended
                 .exchange
                 .data
@@ -367,7 +367,7 @@ pub(super) const RULES: &[Rule] = &[
                 && !known.has_given_up
                 && !known.is_lost;
             (is_end(event) && is_open)
-                .then(|| Spot::at(event.place, "closed, and nobody had asked for it"))
+                .then(|| Site::at(event.place, "closed, and nobody had asked for it"))
         })],
     },
     // RFC 1939 §3: a command that the server does not have gets -ERR, and the session goes on.
@@ -383,7 +383,7 @@ pub(super) const RULES: &[Rule] = &[
             Check::Event(|event, known| {
                 let is_refused = known.is_behind_refused_option() && known.waiting.is_empty();
                 let what = "closed right after an optional command was refused";
-                (is_end(event) && is_refused).then(|| Spot::at(event.place, what))
+                (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
             // The next command may have crossed the close.
             Check::Exchange(|ended, known| {
@@ -409,7 +409,7 @@ pub(super) const RULES: &[Rule] = &[
             Check::Event(|event, known| {
                 let is_refused = known.is_behind_errors() && known.waiting.is_empty();
                 let what = format!("closed after {} refused commands", known.refusals);
-                (is_end(event) && is_refused).then(|| Spot::at(event.place, what))
+                (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
             // The next command may have crossed the close.
             Check::Exchange(|ended, known| {
@@ -437,7 +437,7 @@ pub(super) const RULES: &[Rule] = &[
                 && known.waiting.is_empty()
                 && !known.is_behind_refused_option();
             (is_end(event) && is_failed)
-                .then(|| Spot::at(event.place, "closed behind a login that failed"))
+                .then(|| Site::at(event.place, "closed behind a login that failed"))
         })],
     },
     // A reply that takes long makes clients give up.

@@ -10,15 +10,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::meter::Meter;
+use super::meter::Timing;
 use super::{Ink, LINE_SHOWN, hole, markup, safe};
 use crate::analysis::finding::{Finding, Level};
 use crate::base::escape;
 use crate::base::figures;
 use crate::pop3::tracker::{LineEnd, Role, Side, Status};
-use crate::reading::dialogue::{Moment, Told};
+use crate::reading::dialogue::{Moment, TapeStep};
 use crate::transcript::{Hole, Item, Piece};
-use body::Body;
+use body::HtmlBody;
 
 /// Of a larger body, in octets as on the wire, only the start is in the page.
 pub const BODY_MAX: u64 = 1024 * 1024;
@@ -67,7 +67,7 @@ pub fn report(
 #[derive(Debug, Default)]
 pub struct Survey {
     heads: Vec<(String, String)>,
-    meter: Meter,
+    meter: Timing,
 }
 
 impl Survey {
@@ -78,8 +78,8 @@ impl Survey {
     }
 
     /// Takes what happens.
-    pub fn tell(&mut self, told: &Told<'_>) {
-        if let Told::Other(Item::Head { name, text }) = told
+    pub fn tell(&mut self, told: &TapeStep<'_>) {
+        if let TapeStep::Other(Item::Head { name, text }) = told
             && self.heads.len() < HEADS_MAX
         {
             let start: String = text.chars().take(1024).collect();
@@ -99,8 +99,8 @@ pub struct Page<'a> {
     shown_ms: u64,
     /// The time of the event that comes next, in milliseconds since what came before.
     passed_ms: u64,
-    line: Option<Line>,
-    body: Option<Body>,
+    line: Option<HtmlLine>,
+    body: Option<HtmlBody>,
     /// Octets of bodies that are in the page.
     bodies: u64,
     rows: u64,
@@ -114,7 +114,7 @@ impl std::fmt::Debug for Page<'_> {
 
 /// A line outside a body, as HTML.
 #[derive(Debug)]
-struct Line {
+struct HtmlLine {
     side: Side,
     moment: Moment,
     html: String,
@@ -171,9 +171,9 @@ impl<'a> Page<'a> {
     /// Takes what happens.
     ///
     /// Errors: the page can't be written.
-    pub fn tell(&mut self, told: &Told<'_>) -> io::Result<()> {
+    pub fn tell(&mut self, told: &TapeStep<'_>) -> io::Result<()> {
         match told {
-            Told::Line {
+            TapeStep::Line {
                 side,
                 role,
                 pieces,
@@ -190,38 +190,38 @@ impl<'a> Page<'a> {
                     end => self.end_line(end),
                 }
             }
-            Told::Data {
+            TapeStep::Data {
                 side,
                 octets,
                 moment,
             } => self.data(*side, octets, *moment),
-            Told::Injected { octets, moment } => self.data(Side::Server, octets, *moment),
-            Told::Hole { side, hole, moment } => {
+            TapeStep::Injected { octets, moment } => self.data(Side::Server, octets, *moment),
+            TapeStep::Hole { side, hole, moment } => {
                 self.body(*side, *moment).map(|body| body.hole(hole))
             }
-            Told::AnyRows {
+            TapeStep::AnyRows {
                 side,
                 is_data: true,
                 moment,
-            } => self.body(*side, *moment).map(Body::any_rows),
-            Told::AnyRows { side, moment, .. } => self.any_rows(*side, *moment),
-            Told::Abandoned => self.end_all(),
-            Told::Passed { after_ms, .. } => {
+            } => self.body(*side, *moment).map(HtmlBody::any_rows),
+            TapeStep::AnyRows { side, moment, .. } => self.any_rows(*side, *moment),
+            TapeStep::Abandoned => self.end_all(),
+            TapeStep::Passed { after_ms, .. } => {
                 self.passed_ms = *after_ms;
                 Ok(())
             }
-            Told::Event(event) => {
+            TapeStep::Event(event) => {
                 let passed_ms = std::mem::take(&mut self.passed_ms);
                 let ms = self.shown_ms.saturating_add(passed_ms);
                 let place = event.place;
                 self.end_all()?;
                 self.note(Some(Moment { place, ms }), "*", "event", &event.text)
             }
-            Told::Other(Item::Prose(text)) if !text.starts_with('!') => {
+            TapeStep::Other(Item::Prose(text)) if !text.starts_with('!') => {
                 self.end_body()?;
                 self.note(None, "#", "remark", text.trim_start())
             }
-            Told::Other(Item::Unknown(text)) => {
+            TapeStep::Other(Item::Unknown(text)) => {
                 self.end_body()?;
                 self.note(None, "?", "not known", text)
             }
@@ -260,14 +260,14 @@ impl<'a> Page<'a> {
     }
 
     /// The body that is going on, or a new one.
-    fn body(&mut self, side: Side, moment: Moment) -> io::Result<&mut Body> {
+    fn body(&mut self, side: Side, moment: Moment) -> io::Result<&mut HtmlBody> {
         if self.body.as_ref().is_none_or(|body| body.side != side) {
             self.end_all()?;
         }
         let room = BODIES_MAX.saturating_sub(self.bodies).min(BODY_MAX);
         Ok(self
             .body
-            .get_or_insert_with(|| Body::new(side, moment, room)))
+            .get_or_insert_with(|| HtmlBody::new(side, moment, room)))
     }
 
     /// Ends the body and the line that are going on.
@@ -335,7 +335,7 @@ impl<'a> Page<'a> {
         self.end_body()?;
         if is_first || self.line.as_ref().is_none_or(|line| line.side != side) {
             self.end_line(LineEnd::None)?;
-            self.line = Some(Line::new(side, role, moment));
+            self.line = Some(HtmlLine::new(side, role, moment));
         }
         Ok(())
     }
@@ -418,7 +418,7 @@ impl<'a> Page<'a> {
     }
 }
 
-impl Line {
+impl HtmlLine {
     fn new(side: Side, role: Role, moment: Moment) -> Self {
         let is_status = matches!(role, Role::Greeting | Role::Status);
         Self {

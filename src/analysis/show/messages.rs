@@ -4,7 +4,7 @@ use std::io;
 
 use crate::pop3::stuffing::Unstuffer;
 use crate::pop3::tracker::{Role, Side};
-use crate::reading::dialogue::Told;
+use crate::reading::dialogue::TapeStep;
 
 /// Where messages go.
 pub trait Shelf {
@@ -21,12 +21,12 @@ pub trait Shelf {
     /// It has ended.
     ///
     /// Errors: it can't be kept.
-    fn end(&mut self, state: State) -> io::Result<()>;
+    fn end(&mut self, state: Completeness) -> io::Result<()>;
 }
 
 /// How much of a message a transcript has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum Completeness {
     /// All of it.
     Whole,
     /// Parts were left out when it was recorded, or later.
@@ -35,7 +35,7 @@ pub enum State {
     Cut,
 }
 
-impl State {
+impl Completeness {
     /// Why it is not whole, for people; empty when it is.
     #[must_use]
     pub fn reason(self) -> &'static str {
@@ -67,10 +67,10 @@ impl Messages {
     /// Takes what happens.
     ///
     /// Errors: the shelf's.
-    pub fn tell(&mut self, told: &Told<'_>, shelf: &mut dyn Shelf) -> io::Result<()> {
+    pub fn tell(&mut self, told: &TapeStep<'_>, shelf: &mut dyn Shelf) -> io::Result<()> {
         match told {
             // TOP brings no message: its end may be missing.
-            Told::DataStarted(sent) if sent.verb() == "RETR" => {
+            TapeStep::DataStarted(sent) if sent.verb() == "RETR" => {
                 *self = Self {
                     block: std::mem::take(&mut self.block),
                     is_inside: true,
@@ -79,7 +79,7 @@ impl Messages {
                 shelf.begin(sent.number())
             }
             _ if !self.is_inside => Ok(()),
-            Told::Data {
+            TapeStep::Data {
                 side: Side::Server,
                 octets,
                 ..
@@ -88,7 +88,7 @@ impl Messages {
                 self.unstuffer.feed(octets, &mut self.block);
                 shelf.write(&self.block)
             }
-            Told::Hole {
+            TapeStep::Hole {
                 side: Side::Server, ..
             } => {
                 self.is_elided = true;
@@ -96,14 +96,14 @@ impl Messages {
                 self.unstuffer.feed(b"x", &mut Vec::new());
                 Ok(())
             }
-            Told::AnyRows {
+            TapeStep::AnyRows {
                 side: Side::Server, ..
             } => {
                 self.is_elided = true;
                 self.unstuffer = Unstuffer::default();
                 Ok(())
             }
-            Told::Line {
+            TapeStep::Line {
                 side: Side::Server,
                 role: Role::Terminator,
                 ..
@@ -111,8 +111,8 @@ impl Messages {
                 self.is_ended = true;
                 Ok(())
             }
-            Told::ReplyEnded(..) if self.is_ended => self.end(shelf),
-            Told::Abandoned => self.end(shelf),
+            TapeStep::ReplyEnded(..) if self.is_ended => self.end(shelf),
+            TapeStep::Abandoned => self.end(shelf),
             _ => Ok(()),
         }
     }
@@ -120,9 +120,9 @@ impl Messages {
     fn end(&mut self, shelf: &mut dyn Shelf) -> io::Result<()> {
         self.is_inside = false;
         shelf.end(match (self.is_elided, self.is_ended) {
-            (true, _) => State::Elided,
-            (false, true) => State::Whole,
-            (false, false) => State::Cut,
+            (true, _) => Completeness::Elided,
+            (false, true) => Completeness::Whole,
+            (false, false) => Completeness::Cut,
         })
     }
 }

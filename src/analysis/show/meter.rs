@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use crate::analysis::show::safe;
 use crate::base::escape;
 use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status};
-use crate::reading::dialogue::{EventKind, Phase, Told};
+use crate::reading::dialogue::{EventKind, TapeStep, WaitPhase};
 use crate::transcript::Piece;
 
 /// A command with its reply, or the greeting, in figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lap {
+pub struct ExchangeTime {
     /// The verb and its open arguments, safe; never a secret.
     pub name: String,
     /// What the status line said; None when none came.
@@ -86,13 +86,13 @@ impl Totals {
 
 /// Measures what happens.
 #[derive(Debug, Default)]
-pub struct Meter {
+pub struct Timing {
     totals: Totals,
     /// Milliseconds without idle ones.
     busy_ms: u64,
     has_rows: bool,
     has_greeting: bool,
-    queue: VecDeque<Open>,
+    queue: VecDeque<OpenTiming>,
     /// Commands that are not kept, because too many wait.
     beyond: u64,
 }
@@ -101,7 +101,7 @@ pub struct Meter {
 const QUEUE_MAX: usize = 65_536;
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenTiming {
     name: String,
     is_retr: bool,
     start_ms: u64,
@@ -111,7 +111,7 @@ struct Open {
     is_elided: bool,
 }
 
-impl Meter {
+impl Timing {
     /// Nothing was measured.
     #[must_use]
     pub fn new() -> Self {
@@ -125,54 +125,54 @@ impl Meter {
     }
 
     /// Takes what happens, and tells each exchange that is over.
-    pub fn tell(&mut self, told: &Told<'_>, lap: &mut dyn FnMut(Lap)) {
+    pub fn tell(&mut self, told: &TapeStep<'_>, lap: &mut dyn FnMut(ExchangeTime)) {
         match told {
-            Told::Row { after_ms, phase } => {
+            TapeStep::Row { after_ms, phase } => {
                 self.has_rows = true;
                 self.pass(*after_ms, *phase);
             }
-            Told::Passed { after_ms, phase } => {
-                self.totals.is_tls_timed |= *phase == Phase::Handshake;
+            TapeStep::Passed { after_ms, phase } => {
+                self.totals.is_tls_timed |= *phase == WaitPhase::Handshake;
                 self.pass(*after_ms, *phase);
             }
-            Told::Line {
+            TapeStep::Line {
                 side,
                 role,
                 pieces,
                 end,
                 ..
             } => self.line(*side, *role, pieces, *end),
-            Told::Data { side, octets, .. } => {
+            TapeStep::Data { side, octets, .. } => {
                 self.count(*side, octets.len());
                 if let Some(open) = self.queue.front_mut().filter(|_| *side == Side::Server) {
                     open.octets += octets.len() as u64;
                     open.data_octets += octets.len() as u64;
                 }
             }
-            Told::Injected { octets, .. } => self.count(Side::Server, octets.len()),
-            Told::Hole { side, .. } | Told::AnyRows { side, .. } => {
+            TapeStep::Injected { octets, .. } => self.count(Side::Server, octets.len()),
+            TapeStep::Hole { side, .. } | TapeStep::AnyRows { side, .. } => {
                 self.totals.has_holes = true;
                 if let Some(open) = self.queue.front_mut().filter(|_| *side == Side::Server) {
                     open.is_elided = true;
                 }
             }
-            Told::Command(sent) => self.command(sent),
-            Told::ReplyEnded(None, status) => {
+            TapeStep::Command(sent) => self.command(sent),
+            TapeStep::ReplyEnded(None, status) => {
                 self.greeting(0);
                 self.end(Some(*status), lap);
             }
-            Told::ReplyEnded(Some(_), status) => self.end(Some(*status), lap),
-            Told::Abandoned => {
+            TapeStep::ReplyEnded(Some(_), status) => self.end(Some(*status), lap),
+            TapeStep::Abandoned => {
                 while !self.queue.is_empty() {
                     self.end(None, lap);
                 }
                 self.beyond = 0;
             }
-            Told::Event(event) => {
+            TapeStep::Event(event) => {
                 let is_first = !self.has_rows && event.kind == EventKind::TlsStarted;
                 self.totals.has_tls_first |= is_first;
             }
-            Told::DataStarted(_) | Told::Other(_) => {}
+            TapeStep::DataStarted(_) | TapeStep::Other(_) => {}
         }
     }
 
@@ -199,17 +199,17 @@ impl Meter {
         }
     }
 
-    fn pass(&mut self, after_ms: u64, phase: Phase) {
+    fn pass(&mut self, after_ms: u64, phase: WaitPhase) {
         let totals = &mut self.totals;
         let total = match phase {
-            Phase::Connecting => &mut totals.connect_ms,
-            Phase::Handshake => &mut totals.tls_ms,
-            Phase::Waiting => &mut totals.wait_ms,
-            Phase::Transfer => &mut totals.transfer_ms,
-            Phase::Idle => &mut totals.idle_ms,
+            WaitPhase::Connecting => &mut totals.connect_ms,
+            WaitPhase::Handshake => &mut totals.tls_ms,
+            WaitPhase::Waiting => &mut totals.wait_ms,
+            WaitPhase::Transfer => &mut totals.transfer_ms,
+            WaitPhase::Idle => &mut totals.idle_ms,
         };
         *total = total.saturating_add(after_ms);
-        if phase != Phase::Idle {
+        if phase != WaitPhase::Idle {
             self.busy_ms = self.busy_ms.saturating_add(after_ms);
         }
     }
@@ -225,9 +225,9 @@ impl Meter {
     /// Octets of the greeting, the exchange that comes first.
     fn greeting(&mut self, octets: u64) {
         if !std::mem::replace(&mut self.has_greeting, true) {
-            self.queue.push_front(Open {
+            self.queue.push_front(OpenTiming {
                 name: "greeting".to_owned(),
-                ..Open::default()
+                ..OpenTiming::default()
             });
         }
         if let Some(open) = self.queue.front_mut() {
@@ -246,16 +246,16 @@ impl Meter {
             name.push(' ');
             escape::escape(sent.arguments(), &mut name);
         }
-        self.queue.push_back(Open {
+        self.queue.push_back(OpenTiming {
             name,
             is_retr: sent.verb() == "RETR",
             start_ms: self.busy_ms,
-            ..Open::default()
+            ..OpenTiming::default()
         });
     }
 
     /// The oldest exchange is over.
-    fn end(&mut self, status: Option<Status>, lap: &mut dyn FnMut(Lap)) {
+    fn end(&mut self, status: Option<Status>, lap: &mut dyn FnMut(ExchangeTime)) {
         let Some(open) = self.queue.pop_front() else {
             // A reply to a command that was not kept.
             self.beyond = self.beyond.saturating_sub(1);
@@ -275,7 +275,7 @@ impl Meter {
         if took > slowest {
             totals.slowest = Some((open.name.clone(), took));
         }
-        lap(Lap {
+        lap(ExchangeTime {
             name: open.name,
             status,
             start_ms: open.start_ms,

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::{Canvas, Cut, Ink, LINE_SHOWN, LineCutter, hole, safe};
+use super::{Canvas, Ink, LINE_SHOWN, LineCutter, LinePart, hole, safe};
 use crate::base::escape;
 use crate::base::figures;
 use crate::pop3::tracker::{LineEnd, Role, Side, Status};
-use crate::reading::dialogue::{Moment, Told};
+use crate::reading::dialogue::{Moment, TapeStep};
 use crate::transcript::{Hole, Item, Piece};
 
 /// The columns of the time before a line.
@@ -14,7 +14,7 @@ const TIME: usize = 11;
 
 /// What of a transcript is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
+pub struct ShowOptions {
     /// The milliseconds since the line before.
     pub has_times: bool,
     /// The head, prose, and lines that are not known.
@@ -23,23 +23,23 @@ pub struct Options {
 
 /// Shows what happens on a canvas.
 #[derive(Debug)]
-pub struct Screen<C> {
+pub struct ScreenView<C> {
     canvas: C,
-    options: Options,
+    options: ShowOptions,
     /// When the line before was sent.
     shown_ms: u64,
     /// The time of the event that comes next, in milliseconds since what came before.
     passed_ms: u64,
     data: LineCutter,
     data_side: Side,
-    line: Option<Line>,
+    line: Option<OpenLine>,
     has_lines: bool,
     wants_blank: bool,
 }
 
 /// A line that has not ended.
 #[derive(Debug)]
-struct Line {
+struct OpenLine {
     side: Side,
     is_empty: bool,
     column: usize,
@@ -49,9 +49,9 @@ struct Line {
     word: Option<Ink>,
 }
 
-impl<C: Canvas> Screen<C> {
+impl<C: Canvas> ScreenView<C> {
     /// On this canvas.
-    pub fn new(canvas: C, options: Options) -> Self {
+    pub fn new(canvas: C, options: ShowOptions) -> Self {
         Self {
             canvas,
             options,
@@ -78,9 +78,9 @@ impl<C: Canvas> Screen<C> {
     /// Takes what happens; false when the canvas is full.
     ///
     /// Errors: the canvas can't be written.
-    pub fn tell(&mut self, told: &Told<'_>) -> io::Result<bool> {
+    pub fn tell(&mut self, told: &TapeStep<'_>) -> io::Result<bool> {
         match told {
-            Told::Line {
+            TapeStep::Line {
                 side,
                 role,
                 pieces,
@@ -88,27 +88,30 @@ impl<C: Canvas> Screen<C> {
                 end,
                 moment,
             } => self.wire_line(*side, *role, pieces, *first, *end, *moment)?,
-            Told::Data {
+            TapeStep::Data {
                 side,
                 octets,
                 moment,
             } => self.block(*side, octets, *moment)?,
-            Told::Injected { octets, moment } => self.block(Side::Server, octets, *moment)?,
-            Told::Hole { side, hole, moment } => self.data_hole(*side, hole, *moment)?,
-            Told::AnyRows { side, moment, .. } => {
+            TapeStep::Injected { octets, moment } => self.block(Side::Server, octets, *moment)?,
+            TapeStep::Hole { side, hole, moment } => self.data_hole(*side, hole, *moment)?,
+            TapeStep::AnyRows { side, moment, .. } => {
                 self.end_data()?;
                 self.begin(*side, *moment)?;
                 self.put(Ink::Note, hole(&Hole::Rows))?;
                 self.end(LineEnd::Crlf)?;
             }
-            Told::Abandoned => {
+            TapeStep::Abandoned => {
                 self.end_data()?;
                 self.end(LineEnd::None)?;
             }
-            Told::Passed { after_ms, .. } => self.passed_ms = *after_ms,
-            Told::Event(event) => self.note(&format!("* {}", safe(&event.text)))?,
-            Told::Other(item) => self.other(item)?,
-            Told::Row { .. } | Told::Command(_) | Told::DataStarted(_) | Told::ReplyEnded(..) => {}
+            TapeStep::Passed { after_ms, .. } => self.passed_ms = *after_ms,
+            TapeStep::Event(event) => self.note(&format!("* {}", safe(&event.text)))?,
+            TapeStep::Other(item) => self.other(item)?,
+            TapeStep::Row { .. }
+            | TapeStep::Command(_)
+            | TapeStep::DataStarted(_)
+            | TapeStep::ReplyEnded(..) => {}
         }
         Ok(!self.canvas.is_full())
     }
@@ -191,14 +194,14 @@ impl<C: Canvas> Screen<C> {
         self.data_side = side;
         let mut data = std::mem::take(&mut self.data);
         let result = data.feed(octets, &mut |cut| match cut {
-            Cut::Text(text, first) => {
+            LinePart::Text(text, first) => {
                 if first {
                     self.begin(side, moment)?;
                 }
                 self.octets(Ink::Plain, text)
             }
-            Cut::Crlf => self.end(LineEnd::Crlf),
-            Cut::Lf => self.end(LineEnd::Lf),
+            LinePart::Crlf => self.end(LineEnd::Crlf),
+            LinePart::Lf => self.end(LineEnd::Lf),
         });
         self.data = data;
         result
@@ -216,8 +219,8 @@ impl<C: Canvas> Screen<C> {
     fn end_data(&mut self) -> io::Result<()> {
         let mut data = std::mem::take(&mut self.data);
         let is_cut = data.finish(&mut |cut| match cut {
-            Cut::Text(text, _) => self.octets(Ink::Plain, text),
-            Cut::Crlf | Cut::Lf => Ok(()),
+            LinePart::Text(text, _) => self.octets(Ink::Plain, text),
+            LinePart::Crlf | LinePart::Lf => Ok(()),
         })?;
         if is_cut {
             self.end(LineEnd::None)
@@ -241,7 +244,7 @@ impl<C: Canvas> Screen<C> {
             Side::Server => "S:",
         };
         self.canvas.text(Ink::Plain, mark)?;
-        self.line = Some(Line {
+        self.line = Some(OpenLine {
             side,
             is_empty: true,
             column: 0,

@@ -3,18 +3,18 @@
 use proptest::prelude::*;
 
 use super::html::{Page, Survey};
-use super::messages::{Messages, Shelf, State};
-use super::meter::{Lap, Meter, Totals};
-use super::screen::{Options, Screen};
+use super::messages::{Completeness, Messages, Shelf};
+use super::meter::{ExchangeTime, Timing, Totals};
+use super::screen::{ScreenView, ShowOptions};
 use super::svg::Drawing;
 use super::timeline::Timeline;
 use super::*;
 use crate::analysis::finding::{Finding, Level};
 use crate::pop3::tracker::Side;
-use crate::reading::dialogue::{Phase, Told, Walker};
+use crate::reading::dialogue::{TapeStep, WaitPhase, Walker};
 
 /// Reads a transcript.
-fn read(text: &[u8], take: &mut dyn FnMut(&Told<'_>)) {
+fn read(text: &[u8], take: &mut dyn FnMut(&TapeStep<'_>)) {
     let read = Walker::read(text, &mut |told| {
         take(&told);
         true
@@ -22,28 +22,28 @@ fn read(text: &[u8], take: &mut dyn FnMut(&Told<'_>)) {
     read.unwrap_or_else(|error| panic!("{error}"));
 }
 
-fn on_screen(text: &[u8], has_colour: bool, options: Options) -> String {
+fn on_screen(text: &[u8], has_colour: bool, options: ShowOptions) -> String {
     let mut out = Vec::new();
-    let mut screen = Screen::new(Terminal::new(&mut out, has_colour), options);
+    let mut screen = ScreenView::new(Terminal::new(&mut out, has_colour), options);
     read(text, &mut |told| assert!(screen.tell(told).unwrap()));
     String::from_utf8(out).unwrap()
 }
 
-const ALL: Options = Options {
+const ALL: ShowOptions = ShowOptions {
     has_times: true,
     has_notes: true,
 };
 
 fn shown(text: &str) -> String {
-    let options = Options {
+    let options = ShowOptions {
         has_times: false,
         ..ALL
     };
     on_screen(text.as_bytes(), false, options)
 }
 
-fn measured(text: &[u8]) -> (Vec<Lap>, Totals) {
-    let mut meter = Meter::new();
+fn measured(text: &[u8]) -> (Vec<ExchangeTime>, Totals) {
+    let mut meter = Timing::new();
     let mut laps = Vec::new();
     read(text, &mut |told| {
         meter.tell(told, &mut |lap| laps.push(lap))
@@ -73,14 +73,14 @@ fn page(text: &[u8], findings: &[Finding]) -> String {
 }
 
 fn picture(text: &[u8], rows: usize) -> String {
-    let mut screen = Screen::new(Drawing::new(rows), ALL);
+    let mut screen = ScreenView::new(Drawing::new(rows), ALL);
     let _ = Walker::read(text, &mut |told| screen.tell(&told).unwrap());
     screen.into_canvas().finish("\u{202e}\"><x>")
 }
 
 /// Messages in memory.
 #[derive(Default)]
-struct Heap(Vec<(Option<u64>, Vec<u8>, Option<State>)>);
+struct Heap(Vec<(Option<u64>, Vec<u8>, Option<Completeness>)>);
 
 impl Shelf for Heap {
     fn begin(&mut self, number: Option<u64>) -> io::Result<()> {
@@ -93,7 +93,7 @@ impl Shelf for Heap {
         Ok(())
     }
 
-    fn end(&mut self, state: State) -> io::Result<()> {
+    fn end(&mut self, state: Completeness) -> io::Result<()> {
         assert_eq!(self.0.last_mut().unwrap().2.replace(state), None);
         Ok(())
     }
@@ -109,7 +109,7 @@ fn messages(text: &[u8]) -> Heap {
 #[test]
 fn a_status_line_in_pieces_is_one_line_in_one_colour() {
     let text = b"S: +O\\-\nS: K re\\-\nS: ady\nC: STAT\nS: -ERR\n";
-    let options = Options {
+    let options = ShowOptions {
         has_times: false,
         has_notes: false,
     };
@@ -241,13 +241,13 @@ fn a_timeline_fits_any_screen_and_long_numbers() {
 fn a_screen_is_full_when_its_rows_are() {
     let fill = |lines: usize| {
         let text = "S: +OK\n".repeat(lines);
-        let mut screen = Screen::new(Rows::new(80, 5), ALL);
+        let mut screen = ScreenView::new(RowCounter::new(80, 5), ALL);
         let _ = Walker::read(text.as_bytes(), &mut |told| screen.tell(&told).unwrap());
         screen.into_canvas().is_full()
     };
     assert!(!fill(5));
     assert!(fill(6));
-    let mut rows = Rows::new(10, 2);
+    let mut rows = RowCounter::new(10, 2);
     rows.text(Ink::Plain, &"x".repeat(30)).unwrap();
     rows.end_line().unwrap();
     assert!(rows.is_full());
@@ -297,8 +297,8 @@ fn findings_stand_in_the_page_and_at_their_lines() {
 fn a_message_ends_where_nothing_is_awaited_any_more() {
     let heap = messages(b"S: +OK\nC: RETR 1\nS: +OK\nS: a\n* timeout after 1 s\nS: b\nC: RETR 2\nS: +OK\nS: ..c\nS: .\n");
     let wanted = [
-        (Some(1), b"a\r\n".to_vec(), Some(State::Cut)),
-        (Some(2), b".c\r\n".to_vec(), Some(State::Whole)),
+        (Some(1), b"a\r\n".to_vec(), Some(Completeness::Cut)),
+        (Some(2), b".c\r\n".to_vec(), Some(Completeness::Whole)),
     ];
     assert_eq!(heap.0, wanted);
 }
@@ -550,7 +550,7 @@ proptest! {
     fn times_add_up_and_each_message_ends_once(text in transcript()) {
         let mut all = 0_u64;
         let mut phases = Vec::new();
-        read(&text, &mut |told| if let Told::Row { after_ms, phase } | Told::Passed { after_ms, phase } = told {
+        read(&text, &mut |told| if let TapeStep::Row { after_ms, phase } | TapeStep::Passed { after_ms, phase } = told {
             all = all.saturating_add(*after_ms);
             phases.push(*phase);
         });
@@ -558,8 +558,8 @@ proptest! {
         prop_assert_eq!(totals.all_ms(), all);
         prop_assert_eq!(totals.exchanges, laps.len() as u64);
         // Once the server was heard, nothing is of the connection.
-        let heard = phases.iter().skip_while(|phase| **phase == Phase::Connecting);
-        prop_assert!(!heard.skip(1).any(|phase| *phase == Phase::Connecting));
+        let heard = phases.iter().skip_while(|phase| **phase == WaitPhase::Connecting);
+        prop_assert!(!heard.skip(1).any(|phase| *phase == WaitPhase::Connecting));
         for (_, _, state) in messages(&text).0 {
             prop_assert!(state.is_some());
         }
@@ -574,7 +574,7 @@ proptest! {
         for wanted in [Side::Client, Side::Server] {
             let mut octets = Vec::new();
             read(&text, &mut |told| match told {
-                Told::Line { side, pieces, end, .. } if *side == wanted => {
+                TapeStep::Line { side, pieces, end, .. } if *side == wanted => {
                     for piece in *pieces {
                         if let crate::transcript::Piece::Octets(piece) = piece {
                             octets.extend_from_slice(piece);
@@ -582,8 +582,8 @@ proptest! {
                     }
                     octets.extend_from_slice(end.octets());
                 }
-                Told::Data { side, octets: data, .. } if *side == wanted => octets.extend_from_slice(data),
-                Told::Injected { octets: data, .. } if wanted == Side::Server => octets.extend_from_slice(data),
+                TapeStep::Data { side, octets: data, .. } if *side == wanted => octets.extend_from_slice(data),
+                TapeStep::Injected { octets: data, .. } if wanted == Side::Server => octets.extend_from_slice(data),
                 _ => {}
             });
             prop_assert_eq!(octets, transcript.octets(wanted));

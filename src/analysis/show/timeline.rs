@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::meter::{Lap, Totals};
+use super::meter::{ExchangeTime, Totals};
 use super::{Canvas, Ink};
 use crate::base::figures;
 use crate::pop3::tracker::Status;
@@ -49,7 +49,7 @@ impl<C: Canvas> Timeline<C> {
     /// Draws an exchange.
     ///
     /// Errors: the canvas can't be written.
-    pub fn lap(&mut self, lap: &Lap) -> io::Result<()> {
+    pub fn lap(&mut self, lap: &ExchangeTime) -> io::Result<()> {
         let (mark, ink) = match lap.status {
             Some(status @ Status::Positive) => ('+', Ink::of(status)),
             Some(status @ Status::Negative) => ('-', Ink::of(status)),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use owo_colors::Stream;
 
-use super::{CheckArgs, Run, SEVERAL};
+use super::{CheckArgs, CheckRun, SEVERAL};
 use crate::analysis::finding::Level;
 use crate::analysis::lint;
 use crate::base::exit::Exit;
@@ -19,7 +19,7 @@ use crate::modes::check::{Need, PROBES};
 use crate::modes::plan::Plan;
 use crate::modes::report::findings::{self, Format, Judged, Verdict};
 
-pub(super) fn print(args: &CheckArgs, plan: &Plan, run: &Run, log: &Path) -> Exit {
+pub(super) fn print(args: &CheckArgs, plan: &Plan, run: &CheckRun, log: &Path) -> Exit {
     let mut out = stdio::output();
     let grouped = || findings::grouped(&run.judged);
     let result = match args.format {
@@ -43,7 +43,7 @@ pub(super) fn print(args: &CheckArgs, plan: &Plan, run: &Run, log: &Path) -> Exi
 fn people(
     args: &CheckArgs,
     plan: &Plan,
-    run: &Run,
+    run: &CheckRun,
     log: &Path,
     out: &mut dyn Write,
 ) -> io::Result<()> {

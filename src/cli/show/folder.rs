@@ -6,28 +6,28 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::analysis::show::messages::{Shelf, State};
+use crate::analysis::show::messages::{Completeness, Shelf};
 
 /// Puts messages into files and says so, a line each.
-pub(super) struct Folder<'a> {
+pub(super) struct MessageFolder<'a> {
     path: &'a Path,
     out: &'a mut dyn Write,
     /// How often each number was fetched.
     counts: HashMap<Option<u64>, u32>,
-    open: Option<Open>,
+    open: Option<OpenMessageFile>,
     failed: Option<PathBuf>,
     whole: usize,
     cut: usize,
 }
 
 /// A message that is coming. Its name is known when it has ended.
-struct Open {
+struct OpenMessageFile {
     file: BufWriter<NamedTempFile>,
     stem: String,
     octets: u64,
 }
 
-impl<'a> Folder<'a> {
+impl<'a> MessageFolder<'a> {
     /// Of a folder that is there.
     pub(super) fn new(path: &'a Path, out: &'a mut dyn Write) -> Self {
         Self {
@@ -56,11 +56,11 @@ impl<'a> Folder<'a> {
         self.failed.take()
     }
 
-    fn keep(&mut self, open: Open, state: State) -> io::Result<()> {
-        let Open { file, stem, octets } = open;
+    fn keep(&mut self, open: OpenMessageFile, state: Completeness) -> io::Result<()> {
+        let OpenMessageFile { file, stem, octets } = open;
         let ending = match state {
-            State::Whole => "eml",
-            State::Elided | State::Cut => "cut.eml",
+            Completeness::Whole => "eml",
+            Completeness::Elided | Completeness::Cut => "cut.eml",
         };
         let name = format!("{stem}.{ending}");
         let path = self.path.join(&name);
@@ -69,8 +69,8 @@ impl<'a> Folder<'a> {
         file.persist_noclobber(&path)?;
         self.failed = None;
         match state {
-            State::Whole => self.whole += 1,
-            State::Elided | State::Cut => self.cut += 1,
+            Completeness::Whole => self.whole += 1,
+            Completeness::Elided | Completeness::Cut => self.cut += 1,
         }
         let why = match state.reason() {
             "" => String::new(),
@@ -84,7 +84,7 @@ impl<'a> Folder<'a> {
     }
 }
 
-impl Shelf for Folder<'_> {
+impl Shelf for MessageFolder<'_> {
     fn begin(&mut self, number: Option<u64>) -> io::Result<()> {
         let count = self.counts.entry(number).or_default();
         *count += 1;
@@ -102,7 +102,7 @@ impl Shelf for Folder<'_> {
             .prefix(".poptalk-")
             .tempfile_in(self.path)?;
         self.failed = None;
-        self.open = Some(Open {
+        self.open = Some(OpenMessageFile {
             file: BufWriter::with_capacity(super::BLOCK, file),
             stem,
             octets: 0,
@@ -122,7 +122,7 @@ impl Shelf for Folder<'_> {
         written
     }
 
-    fn end(&mut self, state: State) -> io::Result<()> {
+    fn end(&mut self, state: Completeness) -> io::Result<()> {
         match self.open.take() {
             Some(open) => self.keep(open, state),
             None => Ok(()),

@@ -11,7 +11,7 @@ use crate::transcript::text;
 
 /// A rule over the sessions of a run.
 #[derive(Debug, Clone, Copy)]
-pub struct Across {
+pub struct CrossRule {
     /// Its name, as that of any rule.
     pub id: &'static str,
     /// How much it matters.
@@ -23,11 +23,11 @@ pub struct Across {
     /// What the administrator should do.
     pub hint: &'static str,
     /// What was seen.
-    check: fn(&Sessions) -> Option<Found>,
+    check: fn(&Sessions) -> Option<SessionsFinding>,
 }
 
 /// What a rule over several sessions found.
-struct Found {
+struct SessionsFinding {
     what: String,
     /// Its octets as text.
     seen: String,
@@ -35,7 +35,7 @@ struct Found {
     shown: Vec<(usize, String)>,
 }
 
-impl Found {
+impl SessionsFinding {
     fn new(what: impl Into<String>, seen: impl Into<String>, shown: Vec<(usize, String)>) -> Self {
         Self {
             what: what.into(),
@@ -101,9 +101,9 @@ impl Sessions {
 }
 
 /// The rules that need more than one session.
-pub const ACROSS: &[Across] = &[
+pub const ACROSS: &[CrossRule] = &[
     // RFC 1939 §4 leaves the words of the greeting to the server; two kinds of words are two servers.
-    Across {
+    CrossRule {
         id: "greeting-varies",
         level: Level::Info,
         source: "RFC 1939 §4",
@@ -125,11 +125,11 @@ pub const ACROSS: &[Across] = &[
             let shown = kinds
                 .iter()
                 .map(|(index, line)| (*index, (*line).to_owned()));
-            Some(Found::new(what, second, shown.collect()))
+            Some(SessionsFinding::new(what, second, shown.collect()))
         },
     },
     // RFC 1939 §7: the timestamp MUST be different each time the server issues a greeting.
-    Across {
+    CrossRule {
         id: "apop-timestamp-reused",
         level: Level::Security,
         source: "RFC 1939 §7",
@@ -147,14 +147,14 @@ pub const ACROSS: &[Across] = &[
                     let text = String::from_utf8_lossy(stamp).into_owned();
                     let shown = [*first, index].map(|index| (index, text.clone())).to_vec();
                     let what = "two greetings have the same timestamp";
-                    return Some(Found::new(what, text, shown));
+                    return Some(SessionsFinding::new(what, text, shown));
                 }
                 seen.push((index, stamp));
             }
             None
         },
     },
-    Across {
+    CrossRule {
         id: "accepts-any-password",
         level: Level::Security,
         source: "RFC 1939 §7",
@@ -165,12 +165,12 @@ pub const ACROSS: &[Across] = &[
             let (status, reply) = session.login.as_ref()?;
             let what = "a password that nobody has is taken";
             let shown = vec![(index, reply.clone())];
-            (*status == Status::Positive).then(|| Found::new(what, reply, shown))
+            (*status == Status::Positive).then(|| SessionsFinding::new(what, reply, shown))
         },
     },
     // RFC 1939 §7: a server that shows a timestamp has APOP. Where it hangs up at the refusal, the other login is in another session.
     // Seen: solid-pop3d.
-    Across {
+    CrossRule {
         id: "apop-refused-closes",
         level: Level::Info,
         source: "RFC 1939 §7",
@@ -193,11 +193,11 @@ pub const ACROSS: &[Across] = &[
             let other = others.find(|(index, _)| is_own(*index))?;
             let what = "APOP was refused, and USER and PASS work on another connection";
             (is_of_login && is_alone)
-                .then(|| Found::new(what, reply, vec![(index, reply.clone()), other]))
+                .then(|| SessionsFinding::new(what, reply, vec![(index, reply.clone()), other]))
         },
     },
     // RFC 3206 §4 wants [AUTH] to say as little for a wrong name as for a wrong password; how long it takes says it as well.
-    Across {
+    CrossRule {
         id: "user-enumeration-timing",
         level: Level::Security,
         source: "RFC 3206 §4",
@@ -220,7 +220,7 @@ pub const ACROSS: &[Across] = &[
             let is_apart = unknown.last() < wrong.first() || wrong.last() < unknown.first();
             let is_far = usual_unknown.abs_diff(usual_wrong) >= APART_MIN;
             (is_apart && is_far).then(|| {
-                Found::new(
+                SessionsFinding::new(
                     format!("{usual_unknown} ms for a name that there is not, {usual_wrong} ms for one that there is"),
                     format!("{unknown:?} ms and {wrong:?} ms"),
                     Vec::new(),
@@ -229,7 +229,7 @@ pub const ACROSS: &[Across] = &[
         },
     },
     // RFC 2449 §6.5: the server may refuse a login that comes too soon; clients keep to it.
-    Across {
+    CrossRule {
         id: "login-delay-not-enforced",
         level: Level::Info,
         source: "RFC 2449 §6.5",
@@ -266,12 +266,12 @@ pub const ACROSS: &[Across] = &[
             );
             let shown = [(index, line.clone())].into_iter();
             let shown = shown.chain(early.into_iter().take(1)).collect();
-            (count > 0).then(|| Found::new(what, line, shown))
+            (count > 0).then(|| SessionsFinding::new(what, line, shown))
         },
     },
     // RFC 2595 §4: a server that has TLS agrees to STLS.
     // Seen: a session cache that can't be written, a process limit, a pool of which one server has no certificate.
-    Across {
+    CrossRule {
         id: "stls-refused-later",
         level: Level::Should,
         source: "RFC 2595 §4",
@@ -290,12 +290,12 @@ pub const ACROSS: &[Across] = &[
             })?;
             let what = "STLS worked on one connection and was refused on another";
             let shown = vec![(worked?.0, "TLS began".to_owned()), (index, reply.clone())];
-            Some(Found::new(what, reply, shown))
+            Some(SessionsFinding::new(what, reply, shown))
         },
     },
     // RFC 1939 §7: a unique-id is never used again in a maildrop, and a message keeps it as long as it is there.
     // Seen: INetSim, which shows other messages at each login.
-    Across {
+    CrossRule {
         id: "uidl-comes-back",
         // The section forbids to give it to a different message, and that is not seen here.
         level: Level::Info,
@@ -321,12 +321,12 @@ pub const ACROSS: &[Across] = &[
             let what = "a unique-id was missing in one session and is there in a later one";
             back.map(|(missing, there, id)| {
                 let shown = vec![(missing, "missing".to_owned()), (there, id.clone())];
-                Found::new(what, id, shown)
+                SessionsFinding::new(what, id, shown)
             })
         },
     },
     // RFC 1939 §5: only DELE and QUIT remove messages; new ones may come.
-    Across {
+    CrossRule {
         id: "maildrop-varies",
         level: Level::Info,
         source: "RFC 1939 §4",
@@ -339,11 +339,12 @@ pub const ACROSS: &[Across] = &[
             let shown = sessions
                 .counts()
                 .map(|(index, count)| (index, count.to_string()));
-            is_unsteady(&counts).then(|| Found::new(what, all.join(", "), shown.collect()))
+            is_unsteady(&counts)
+                .then(|| SessionsFinding::new(what, all.join(", "), shown.collect()))
         },
     },
     // RFC 1939 §7: the unique-id of a message persists across sessions.
-    Across {
+    CrossRule {
         id: "uidl-changes-between-sessions",
         level: Level::Must,
         source: "RFC 1939 §7",
@@ -367,12 +368,12 @@ pub const ACROSS: &[Across] = &[
             let shown = shown.take(2).collect();
             (is_enough && is_changed).then(|| {
                 let what = "no unique-id of a session is there in the next one";
-                Found::new(what, seen, shown)
+                SessionsFinding::new(what, seen, shown)
             })
         },
     },
     // RFC 1939 §5: RETR sends a message; only DELE and QUIT remove one.
-    Across {
+    CrossRule {
         id: "retr-deletes",
         level: Level::Must,
         source: "RFC 1939 §5",
@@ -381,7 +382,7 @@ pub const ACROSS: &[Across] = &[
         check: |sessions| fewer(sessions, "session", "deletion", "fetched, and not marked"),
     },
     // RFC 1939 §6: without QUIT the server MUST NOT remove any messages.
-    Across {
+    CrossRule {
         id: "deleted-without-quit",
         level: Level::Must,
         source: "RFC 1939 §6",
@@ -456,7 +457,7 @@ fn is_unsteady(counts: &[u64]) -> bool {
 }
 
 /// Whether messages went between two sessions, although nothing was deleted. Where they come and go, that says nothing.
-fn fewer(sessions: &Sessions, first: &str, second: &str, what: &str) -> Option<Found> {
+fn fewer(sessions: &Sessions, first: &str, second: &str, what: &str) -> Option<SessionsFinding> {
     let ((first, before), (second, after)) = (sessions.get(first)?, sessions.get(second)?);
     let (before, after) = (before.count?, after.count?);
     let counts: Vec<u64> = sessions.counts().map(|(_, count)| count).collect();
@@ -466,7 +467,7 @@ fn fewer(sessions: &Sessions, first: &str, second: &str, what: &str) -> Option<F
             "of {before} messages {} are gone in the next session: {what}",
             before - after
         );
-        Found::new(
+        SessionsFinding::new(
             message,
             of(after),
             vec![(first, of(before)), (second, of(after))],

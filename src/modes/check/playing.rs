@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::rest::{self, with_stls};
 use super::session::Session;
-use super::{Check, Need, Outcome, Probe, Run, WithoutCapa, reasons};
+use super::{CheckPlan, Need, Probe, ProbeOutcome, ProbeRun, WithoutCapa, reasons};
 use crate::analysis::finding::Level;
 use crate::analysis::lint::{self, Lint, NAMES};
 use crate::base::exit::Exit;
@@ -20,8 +20,8 @@ use crate::transcript::text::Reader;
 const SESSIONS_MAX: usize = 4;
 
 /// A session of a probe, and what was not tested in it.
-struct Part {
-    run: Run,
+struct ProbeSession {
+    run: ProbeRun,
     /// How it ended before its time.
     why: Option<String>,
     /// What was not tested for that.
@@ -30,11 +30,11 @@ struct Part {
     rest: Option<String>,
 }
 
-impl Check<'_> {
+impl CheckPlan<'_> {
     /// Plays one probe and judges it by the rules that `wants` takes.
-    pub fn play(&mut self, probe: &Probe, wants: &dyn Fn(&lint::Rule) -> bool) -> Outcome {
+    pub fn play(&mut self, probe: &Probe, wants: &dyn Fn(&lint::Rule) -> bool) -> ProbeOutcome {
         if let Some(why) = self.unfit(probe) {
-            return Outcome::Skipped(why);
+            return ProbeOutcome::Skipped(why);
         }
         let is_inside_stls =
             probe.need() == Need::Login && self.begins_tls() && !probe.needs_timestamp();
@@ -42,19 +42,19 @@ impl Check<'_> {
             true => with_stls(probe.text),
             false => probe.text.to_owned(),
         };
-        let mut runs: Vec<Run> = Vec::new();
+        let mut runs: Vec<ProbeRun> = Vec::new();
         loop {
             let is_first = runs.is_empty();
             let mut part = match self.part(probe, &text, runs.len(), wants) {
                 Ok(part) => part,
-                Err(error) if is_first => return Outcome::Failed(error),
+                Err(error) if is_first => return ProbeOutcome::Failed(error),
                 Err(error) => {
                     // What was to be done in this session is not.
                     if let Some(before) = runs.last_mut() {
                         let why = before.note.take().unwrap_or_default();
                         before.early = Some(format!("{why}; then: {error}"));
                     }
-                    return Outcome::Played(runs);
+                    return ProbeOutcome::Played(runs);
                 }
             };
             let is_more = runs.len() + 1 < SESSIONS_MAX
@@ -73,7 +73,7 @@ impl Check<'_> {
             runs.push(part.run);
             match rest {
                 Some(rest) => text = rest,
-                None => return Outcome::Played(runs),
+                None => return ProbeOutcome::Played(runs),
             }
         }
     }
@@ -85,7 +85,7 @@ impl Check<'_> {
         text: &str,
         before: usize,
         wants: &dyn Fn(&lint::Rule) -> bool,
-    ) -> Result<Part, ReplayError> {
+    ) -> Result<ProbeSession, ReplayError> {
         let path = self.folder.join(format!("{}.pop3", probe.name));
         std::fs::write(&path, text).map_err(|error| ReplayError::Read(path.clone(), error))?;
         let mut plan = self.plan.clone();
@@ -165,7 +165,7 @@ impl Check<'_> {
             // A server may well close on a command that an attacker could have put there.
             findings.retain(|finding| finding.level == Level::Security);
         }
-        let run = Run {
+        let run = ProbeRun {
             findings,
             session,
             early: None,
@@ -175,7 +175,7 @@ impl Check<'_> {
             not_pop3: played.not_pop3,
             log: played.log,
         };
-        Ok(Part {
+        Ok(ProbeSession {
             run,
             why,
             what,

@@ -14,7 +14,7 @@ pub(super) fn with_stls(text: &str) -> String {
 
 /// What a line of a probe is for, as far as a second session needs it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum LineUse {
     /// It belongs to a login, or to TLS.
     Login,
     /// It tells how many messages there are: without it some rules know too little of what comes later.
@@ -31,7 +31,7 @@ pub(super) fn of(text: &str, row: usize) -> Option<String> {
     let is_client = |item: &Item| matches!(item, Item::Row(row) if row.side == Side::Client);
     let last = rows().take_while(|(number, _)| *number < row);
     let (last, _) = last.filter(|(_, item)| is_client(item)).last()?;
-    let (mut out, mut part) = (Vec::new(), Part::Login);
+    let (mut out, mut part) = (Vec::new(), LineUse::Login);
     for (number, item) in rows() {
         if is_client(item) {
             part = match part_of(item) {
@@ -39,17 +39,17 @@ pub(super) fn of(text: &str, row: usize) -> Option<String> {
                 None => part,
                 Some(part) => part,
             };
-            if number == last && part == Part::Login {
+            if number == last && part == LineUse::Login {
                 return None;
             }
         }
         let is_kept = match item {
             Item::Row(_) | Item::Event(_) => {
-                part != Part::Test && (part == Part::Login || number < last)
+                part != LineUse::Test && (part == LineUse::Login || number < last)
             }
             _ => true,
         };
-        let is_last = number >= last && part != Part::Login;
+        let is_last = number >= last && part != LineUse::Login;
         if number >= row || (is_kept && !is_last) {
             text::print_item(&mut out, item);
         }
@@ -58,7 +58,7 @@ pub(super) fn of(text: &str, row: usize) -> Option<String> {
 }
 
 /// None for an answer inside AUTH.
-fn part_of(item: &Item) -> Option<Part> {
+fn part_of(item: &Item) -> Option<LineUse> {
     let Item::Row(row) = item else { return None };
     let line = match row.pieces.first() {
         Some(Piece::Octets(octets)) => octets.as_slice(),
@@ -73,11 +73,11 @@ fn part_of(item: &Item) -> Option<Part> {
     // AUTH alone asks for a list.
     let has_argument = words.next().is_some() || row.pieces.len() > 1;
     Some(match verb {
-        b"USER" | b"PASS" | b"APOP" | b"STLS" => Part::Login,
-        b"AUTH" if has_argument => Part::Login,
-        b"STAT" => Part::Overview,
-        b"LIST" if !has_argument => Part::Overview,
-        _ => Part::Test,
+        b"USER" | b"PASS" | b"APOP" | b"STLS" => LineUse::Login,
+        b"AUTH" if has_argument => LineUse::Login,
+        b"STAT" => LineUse::Overview,
+        b"LIST" if !has_argument => LineUse::Overview,
+        _ => LineUse::Test,
     })
 }
 

@@ -7,7 +7,7 @@ use crate::analysis::lint::known::NOBODY;
 use crate::pop3::command::{Effect, Words};
 use crate::pop3::session::SessionState;
 use crate::pop3::tracker::{Role, Sent, Side, Status, Step};
-use crate::reading::dialogue::{EventKind, Phase, Told, Walker};
+use crate::reading::dialogue::{EventKind, TapeStep, WaitPhase, Walker};
 use crate::transcript::text::ParseError;
 use crate::transcript::{Item, Piece};
 
@@ -62,7 +62,7 @@ impl Session {
     ///
     /// Errors: the first line that can't be read.
     pub fn read(input: impl BufRead) -> Result<Self, ParseError> {
-        let mut reading = Reading::default();
+        let mut reading = SessionReading::default();
         Walker::read(input, &mut |told| {
             if let Some(step) = step_of(&told) {
                 reading.state.apply(&step);
@@ -75,9 +75,9 @@ impl Session {
 }
 
 /// The step that this is, of a line the octets before its first hole.
-fn step_of<'a>(told: &Told<'a>) -> Option<Step<'a>> {
+fn step_of<'a>(told: &TapeStep<'a>) -> Option<Step<'a>> {
     Some(match told {
-        Told::Line {
+        TapeStep::Line {
             side,
             role,
             pieces,
@@ -91,13 +91,13 @@ fn step_of<'a>(told: &Told<'a>) -> Option<Step<'a>> {
             first: *first,
             end: *end,
         },
-        Told::Data { side, octets, .. } => Step::Data {
+        TapeStep::Data { side, octets, .. } => Step::Data {
             side: *side,
             octets,
         },
-        Told::Command(sent) => Step::CommandSent(sent),
-        Told::DataStarted(sent) => Step::DataStarted(sent),
-        Told::ReplyEnded(sent, status) => Step::ReplyEnded(*sent, *status),
+        TapeStep::Command(sent) => Step::CommandSent(sent),
+        TapeStep::DataStarted(sent) => Step::DataStarted(sent),
+        TapeStep::ReplyEnded(sent, status) => Step::ReplyEnded(*sent, *status),
         _ => return None,
     })
 }
@@ -110,7 +110,7 @@ fn head(pieces: &[Piece]) -> &[u8] {
 }
 
 #[derive(Default)]
-struct Reading {
+struct SessionReading {
     session: Session,
     state: SessionState,
     /// The listing of unique-ids that is coming.
@@ -126,7 +126,7 @@ struct Reading {
     sent_ms: Option<u64>,
 }
 
-impl Reading {
+impl SessionReading {
     fn finish(self) -> Session {
         let mut session = self.session;
         session.has_tls = self.state.tls.is_on();
@@ -137,51 +137,51 @@ impl Reading {
         session
     }
 
-    fn take(&mut self, told: &Told<'_>) {
+    fn take(&mut self, told: &TapeStep<'_>) {
         match told {
-            Told::Row { after_ms, phase } => {
+            TapeStep::Row { after_ms, phase } => {
                 self.now_ms = self.now_ms.map(|now| now.saturating_add(*after_ms));
-                if let (Some(waited), Phase::Waiting) = (&mut self.waited_ms, phase) {
+                if let (Some(waited), WaitPhase::Waiting) = (&mut self.waited_ms, phase) {
                     *waited += after_ms;
                 }
             }
-            Told::Passed { after_ms, .. } => {
+            TapeStep::Passed { after_ms, .. } => {
                 self.now_ms = self.now_ms.map(|now| now.saturating_add(*after_ms));
             }
-            Told::Other(Item::Head { name, text }) if name == "started" => {
+            TapeStep::Other(Item::Head { name, text }) if name == "started" => {
                 let started = text.parse::<jiff::Timestamp>().ok();
                 self.now_ms = started.and_then(|start| u64::try_from(start.as_millisecond()).ok());
             }
-            Told::Line {
+            TapeStep::Line {
                 side: Side::Server,
                 role,
                 pieces,
                 first: true,
                 ..
             } => self.server_line(*role, pieces),
-            Told::Command(sent) => {
+            TapeStep::Command(sent) => {
                 self.sent_ms = self.now_ms;
                 if sent.verb() == "USER" && self.session.refused_ms.is_none() {
                     self.waited_ms = Some(0);
                 }
             }
-            Told::DataStarted(sent) => self.start(sent),
-            Told::Data {
+            TapeStep::DataStarted(sent) => self.start(sent),
+            TapeStep::Data {
                 side: Side::Server,
                 octets,
                 ..
             } => self.data(octets),
-            Told::ReplyEnded(Some(sent), status) => self.end(sent, *status),
-            Told::Event(event) => match event.kind {
+            TapeStep::ReplyEnded(Some(sent), status) => self.end(sent, *status),
+            TapeStep::Event(event) => match event.kind {
                 EventKind::TlsStarted => self.state.tls_started(),
                 EventKind::TlsFailed => self.tls_failed(&event.text),
                 _ => {}
             },
-            Told::Injected { octets, .. } => {
+            TapeStep::Injected { octets, .. } => {
                 let room = LINE_MAX.saturating_sub(self.before_tls.len());
                 self.before_tls.extend(octets.iter().take(room));
             }
-            Told::Abandoned => self.unique_ids = None,
+            TapeStep::Abandoned => self.unique_ids = None,
             _ => {}
         }
     }

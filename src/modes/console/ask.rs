@@ -7,7 +7,7 @@ use super::{Console, Keyboard, SILENCE, is_idle};
 use crate::analysis::console_input::{self, Typed};
 use crate::base::escape;
 use crate::base::style::Paint;
-use crate::net::engine::Standing;
+use crate::net::engine::Snapshot;
 use crate::pop3::tracker::State;
 
 impl Console {
@@ -139,7 +139,7 @@ impl Console {
 }
 
 /// The prompt: state, TLS, deletions, and `…` while a reply is coming.
-pub(super) fn prompt(now: &Standing) -> String {
+pub(super) fn prompt(now: &Snapshot) -> String {
     let tls = match (now.is_tls, now.is_doubtful) {
         (false, _) => "",
         (true, false) => " tls",

@@ -3,7 +3,7 @@
 use super::ask::prompt;
 use super::terminal;
 use super::view::shown;
-use super::{Console, Next};
+use super::{AfterLine, Console};
 use crate::analysis::console_input::Action;
 use crate::analysis::goal::Goal;
 use crate::analysis::help::wrap;
@@ -224,29 +224,29 @@ impl Console {
     }
 
     /// Goes to the next lesson, or leaves after the last.
-    pub(super) fn next_lesson(&mut self) -> Next {
+    pub(super) fn next_lesson(&mut self) -> AfterLine {
         // This closes a session in place of the learner, so it counts for no goal.
         self.close_quietly();
         if self.course.as_mut().is_some_and(Course::go_on) {
             return self.restart();
         }
         self.tell_own("that was the last lesson; `poptalk learn --list` shows what is done");
-        Next::Leave(Exit::Well)
+        AfterLine::Leave(Exit::Well)
     }
 
-    fn restart(&mut self) -> Next {
+    fn restart(&mut self) -> AfterLine {
         match self.begin_lesson() {
-            Ok(()) => Next::Go,
-            Err(exit) => Next::Leave(exit),
+            Ok(()) => AfterLine::Go,
+            Err(exit) => AfterLine::Leave(exit),
         }
     }
 
     /// Carries out a word that belongs to a course.
-    pub(super) fn course_word(&mut self, action: Action, text: &str) -> Next {
+    pub(super) fn course_word(&mut self, action: Action, text: &str) -> AfterLine {
         if self.course.is_none() {
             let what = "this is no lesson; `poptalk learn` begins one";
             self.screen.note(Paint::Warning, what);
-            return Next::Go;
+            return AfterLine::Go;
         }
         match action {
             Action::Hint => self.hint(),
@@ -257,7 +257,7 @@ impl Console {
             Action::Next => self.tell_own("not solved yet; `:skip` goes on without"),
             _ => self.diagnose(text),
         }
-        Next::Go
+        AfterLine::Go
     }
 
     fn hint(&mut self) {

@@ -27,7 +27,7 @@ use crate::analysis::help;
 use crate::base::escape;
 use crate::base::files;
 use crate::base::style::{Paint, Style};
-use crate::pop3::command::{Command, Kind, Words};
+use crate::pop3::command::{ArgumentKind, Command, Words};
 use crate::transcript::file;
 
 /// How many lines of history are kept.
@@ -289,12 +289,12 @@ fn arguments(before: &str, knowledge: &Knowledge) -> Vec<String> {
         .saturating_sub(row.verb_words());
     let session = &knowledge.session;
     match row.args.get(index).map(|arg| arg.kind) {
-        Some(Kind::Message) => session
+        Some(ArgumentKind::Message) => session
             .messages()
             .map(|number| number.to_string())
             .collect(),
-        Some(Kind::Mechanism) => session.mechanisms.clone(),
-        Some(Kind::Language) => session
+        Some(ArgumentKind::Mechanism) => session.mechanisms.clone(),
+        Some(ArgumentKind::Language) => session
             .languages
             .iter()
             .cloned()

@@ -13,7 +13,7 @@ use crate::transcript::{Item, Piece, Row};
 
 /// The judge of one connection.
 #[derive(Debug)]
-pub(super) struct Judge {
+pub(super) struct LiveLint {
     lint: Lint,
     row: usize,
     before: Instant,
@@ -21,7 +21,7 @@ pub(super) struct Judge {
     watched: Option<Watched>,
 }
 
-impl Judge {
+impl LiveLint {
     /// A judge of a connection to `place`, host and port; it brings on the goals of a lesson besides.
     pub(super) fn new(place: &str, watched: Option<Watched>) -> Self {
         if let Some(watched) = &watched {
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_when_it_has_come() {
-        let mut judge = Judge::new("192.0.2.1:110", None);
+        let mut judge = LiveLint::new("192.0.2.1:110", None);
         let mut recorder = Recorder::new(Hider::new(false));
         let mut talk =
             |side, text: &[u8]| recorder.feed(side, text, 0, &mut |seen| judge.see(&seen));

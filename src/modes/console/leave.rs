@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::editor::Input;
 use super::knowledge::know;
-use super::{Console, Next};
+use super::{AfterLine, Console};
 use crate::base::exit::Exit;
 use crate::base::plural::counted;
 use crate::base::style::Paint;
 use crate::modes::plan;
-use crate::net::engine::{Ending, Standing};
+use crate::net::engine::{CloseReason, Snapshot};
 use crate::pop3::tracker::State;
 
 impl Console {
@@ -47,7 +47,7 @@ impl Console {
     }
 
     /// Leaves; asks first when deletions would be lost.
-    pub(super) fn leave(&mut self) -> Next {
+    pub(super) fn leave(&mut self) -> AfterLine {
         if let Some(now) = self.standing().filter(|now| now.ending.is_none()) {
             if now.marked > 0 {
                 let text = format!(
@@ -60,14 +60,14 @@ impl Console {
                         if answer.trim_start().to_ascii_lowercase().starts_with('y') => {}
                     // Ctrl-D again; a terminal that is gone would give the same for ever.
                     Input::End => {}
-                    _ => return Next::Go,
+                    _ => return AfterLine::Go,
                 }
             }
             self.screen
                 .note(Paint::Note, "left without QUIT: nothing was deleted");
         }
         let exit = match self.standing() {
-            Some(now) if now.ending == Some(Ending::TlsFailed) => Exit::Tls,
+            Some(now) if now.ending == Some(CloseReason::TlsFailed) => Exit::Tls,
             Some(now) if was_lost(&now) => Exit::NoConnection,
             _ => Exit::Well,
         };
@@ -75,14 +75,14 @@ impl Console {
         self.close();
         self.tell_last_goals();
         self.tell_progress();
-        Next::Leave(exit)
+        AfterLine::Leave(exit)
     }
 }
 
 /// Whether the connection ended before its time.
-fn was_lost(now: &Standing) -> bool {
+fn was_lost(now: &Snapshot) -> bool {
     now.ending.as_ref().is_some_and(|ending| {
         let is_greeted = now.state != State::Greeting;
-        ending.is_loss() || *ending == Ending::Injected || !is_greeted
+        ending.is_loss() || *ending == CloseReason::Injected || !is_greeted
     })
 }

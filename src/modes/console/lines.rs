@@ -33,13 +33,13 @@ pub fn screen() -> (usize, usize) {
 pub fn page<T: Send>(
     title: &str,
     has_colour: bool,
-    write: impl FnOnce(&mut Lines<'_>) -> T + Send,
+    write: impl FnOnce(&mut SpoolWriter<'_>) -> T + Send,
 ) -> io::Result<T> {
     let (text, inks) = (Spool::new()?, Spool::new()?);
     let is_left = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            let mut lines = Lines {
+            let mut lines = SpoolWriter {
                 text: &text,
                 inks: &inks,
                 is_left: &is_left,
@@ -48,7 +48,7 @@ pub fn page<T: Send>(
                 ink: None,
             };
             // Also when a panic ends this thread: the pager waits for the end of the text.
-            let _end = EndGuard(&text);
+            let _end = SpoolEndGuard(&text);
             let written = write(&mut lines);
             // What can't be kept is told by the pager.
             let _ = lines.flush();
@@ -66,9 +66,9 @@ pub fn page<T: Send>(
 }
 
 /// Says that nothing more will come.
-struct EndGuard<'a>(&'a Spool);
+struct SpoolEndGuard<'a>(&'a Spool);
 
-impl Drop for EndGuard<'_> {
+impl Drop for SpoolEndGuard<'_> {
     fn drop(&mut self) {
         self.0.finish();
     }
@@ -102,7 +102,7 @@ const INKS: [Ink; 7] = [
 
 /// Lines on their way into a spool, and the ink of each into another: in the text, colours would be octets of it.
 #[derive(Debug)]
-pub struct Lines<'a> {
+pub struct SpoolWriter<'a> {
     text: &'a Spool,
     inks: &'a Spool,
     is_left: &'a AtomicBool,
@@ -112,7 +112,7 @@ pub struct Lines<'a> {
     ink: Option<Ink>,
 }
 
-impl Lines<'_> {
+impl SpoolWriter<'_> {
     fn flush(&mut self) -> io::Result<()> {
         if self.is_left.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -131,7 +131,7 @@ impl Lines<'_> {
     }
 }
 
-impl Canvas for Lines<'_> {
+impl Canvas for SpoolWriter<'_> {
     fn text(&mut self, ink: Ink, text: &str) -> io::Result<()> {
         self.held.extend_from_slice(text.as_bytes());
         // What is neither plain nor a note tells what the line is; a time or a remark may stand in any.

@@ -10,9 +10,9 @@ use super::view::shown;
 use crate::base::error::Explain;
 use crate::base::say;
 use crate::base::style::Paint;
-use crate::modes::login::{self, LoginError, Next, Talker, Way};
+use crate::modes::login::{self, LoginError, LoginHost, Method, NextAttempt};
 use crate::modes::plan::{self, NO_TLS};
-use crate::net::engine::{Order, Risk, Standing};
+use crate::net::engine::{Request, Risk, Snapshot};
 use crate::net::password::{self, PasswordError};
 use crate::net::target::Target;
 use crate::pop3::session::SessionState;
@@ -25,13 +25,13 @@ impl Console {
             return;
         }
         self.await_reply();
-        let is_other = |now: &Standing| now.greeting.mistake().is_some();
+        let is_other = |now: &Snapshot| now.greeting.mistake().is_some();
         if self.standing().as_ref().is_some_and(is_other) {
             let what = "nothing was sent: this is not a POP3 greeting";
             self.screen.note(Paint::Warning, what);
             return;
         }
-        let is_clear = |now: &Standing| now.ending.is_none() && !now.is_tls;
+        let is_clear = |now: &Snapshot| now.ending.is_none() && !now.is_tls;
         if self.plan.is_stls {
             self.screen.print("stls\n");
             self.send(b"STLS");
@@ -96,11 +96,11 @@ impl Console {
 
     /// Logs in as the command line asked.
     pub(super) fn log_in_as_planned(&mut self) {
-        self.login_by_word("", Way::Best);
+        self.login_by_word("", Method::Best);
     }
 
     /// Carries out `:login`, `:auth` and `:apop`.
-    pub(super) fn login_by_word(&mut self, text: &str, way: Way) {
+    pub(super) fn login_by_word(&mut self, text: &str, way: Method) {
         let plan = self.plan.clone();
         match login::log_in(self, &plan, text, way) {
             Ok(()) | Err(LoginError::Stopped) => {}
@@ -114,7 +114,7 @@ impl Console {
     }
 }
 
-impl Talker for Console {
+impl LoginHost for Console {
     fn say(&mut self, shown_as: &str, line: &[u8]) -> bool {
         self.screen.print(&format!("{}\n", say::shown(shown_as)));
         self.send(line);
@@ -126,7 +126,7 @@ impl Talker for Console {
         self.screen.note(Paint::Note, text);
     }
 
-    fn standing(&self) -> Option<Standing> {
+    fn standing(&self) -> Option<Snapshot> {
         Console::standing(self)
     }
 
@@ -165,7 +165,7 @@ impl Talker for Console {
             Some(&mut ask),
         )?;
         if let Some(connection) = &self.connection {
-            connection.order(Order::Remember("password", secret.clone()));
+            connection.order(Request::Remember("password", secret.clone()));
         }
         Ok(secret)
     }
@@ -178,7 +178,7 @@ impl Talker for Console {
         self.is_agreed()
     }
 
-    fn may_try(&mut self, next: &Next) -> bool {
+    fn may_try(&mut self, next: &NextAttempt) -> bool {
         if let Some(warning) = next.warning() {
             self.screen.note(Paint::Warning, warning);
         }

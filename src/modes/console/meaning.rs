@@ -2,11 +2,11 @@
 
 use super::Console;
 use super::knowledge::know;
-use super::paging::Output;
+use super::paging::PagedPart;
 use super::terminal;
 use super::view::shown;
-use crate::analysis::explain::compare::{Answer, Change, compare};
-use crate::analysis::explain::{Context, explain, why_no_tls};
+use crate::analysis::explain::compare::{CapaChange, CapaReply, compare};
+use crate::analysis::explain::{ExplainContext, explain, why_no_tls};
 use crate::base::style::Paint;
 use crate::pop3::session::{Phase, Tls};
 
@@ -24,7 +24,7 @@ impl Console {
             self.screen.note(Paint::Note, "there was no reply yet");
             return;
         };
-        let context = Context {
+        let context = ExplainContext {
             verb: last.verb,
             state: last.state,
             is_tls: self.standing().map(|now| now.is_tls),
@@ -39,16 +39,16 @@ impl Console {
         let is_tls = self.standing().is_some_and(|now| now.is_tls);
         let failure = shown(&self.shown).tls_failure.clone();
         if let Some(failure) = failure {
-            let note = |line| Output::Note(Paint::Plain, line);
-            let output: Vec<Output> = failure.details().into_iter().map(note).collect();
+            let note = |line| PagedPart::Note(Paint::Plain, line);
+            let output: Vec<PagedPart> = failure.details().into_iter().map(note).collect();
             self.show(&output, "TLS");
             return;
         }
         let facts = shown(&self.shown).tls.clone().filter(|_| is_tls);
         match facts {
             Some(facts) => {
-                let note = |line| Output::Note(Paint::Plain, line);
-                let output: Vec<Output> = facts.details().into_iter().map(note).collect();
+                let note = |line| PagedPart::Note(Paint::Plain, line);
+                let output: Vec<PagedPart> = facts.details().into_iter().map(note).collect();
                 self.show(&output, "TLS");
             }
             None => self.screen.note(
@@ -79,15 +79,15 @@ impl Console {
             "before TLS and login"
         };
         let names = [
-            (Phase::First, at_first, Change::Tls),
-            (Phase::Tls, "inside TLS", Change::Tls),
-            (Phase::Login, "after the login", Change::Login),
+            (Phase::First, at_first, CapaChange::Tls),
+            (Phase::Tls, "inside TLS", CapaChange::Tls),
+            (Phase::Login, "after the login", CapaChange::Login),
         ];
-        let answers: Vec<Answer<'_>> = names
+        let answers: Vec<CapaReply<'_>> = names
             .into_iter()
             .filter_map(|(phase, when, change)| {
                 let lines = session.announced(phase)?;
-                Some(Answer {
+                Some(CapaReply {
                     when,
                     change,
                     lines,
@@ -101,9 +101,9 @@ impl Console {
         };
         let mut output = Vec::new();
         if !answers.is_empty() {
-            output.push(Output::Text(compare(&answers, terminal::size().0)));
+            output.push(PagedPart::Text(compare(&answers, terminal::size().0)));
         }
-        output.extend(hint.map(|hint| Output::Note(Paint::Note, hint.to_owned())));
+        output.extend(hint.map(|hint| PagedPart::Note(Paint::Note, hint.to_owned())));
         self.show(&output, "capabilities");
     }
 }

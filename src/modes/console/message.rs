@@ -18,13 +18,13 @@ use crate::pop3::stuffing::Unstuffer;
 const BLOCK: usize = 64 * 1024;
 
 /// The data of a reply that is whole: the message in its spool, stuffed.
-struct Fetched {
+struct FetchedMessage {
     spool: Arc<Spool>,
     from: u64,
     octets: u64,
 }
 
-impl Fetched {
+impl FetchedMessage {
     /// The message that `shown` holds, when it is the whole reply to `title`.
     fn of(shown: &Shown, title: &str) -> Option<Self> {
         let spool = shown
@@ -126,7 +126,7 @@ impl Console {
     }
 
     /// A part of a message, decoded. None when there is none, which was told.
-    fn part_of(&self, fetched: &Fetched, number: &str, part: &str) -> Option<Vec<u8>> {
+    fn part_of(&self, fetched: &FetchedMessage, number: &str, part: &str) -> Option<Vec<u8>> {
         let message = self.start_of(fetched).unwrap_or_default();
         let content = part
             .parse()
@@ -142,7 +142,7 @@ impl Console {
     }
 
     /// As much of a message as is decoded.
-    fn start_of(&self, fetched: &Fetched) -> Option<Vec<u8>> {
+    fn start_of(&self, fetched: &FetchedMessage) -> Option<Vec<u8>> {
         let mut message = Vec::new();
         let result = fetched.read(|block| {
             message.extend_from_slice(block);
@@ -158,14 +158,14 @@ impl Console {
     }
 
     /// Fetches a message, unless it is the reply that came last. None when it could not be had, which was told.
-    fn fetch(&mut self, number: &str) -> Option<Fetched> {
+    fn fetch(&mut self, number: &str) -> Option<FetchedMessage> {
         if number.is_empty() || !number.bytes().all(|digit| digit.is_ascii_digit()) {
             self.screen
                 .note(Paint::Warning, "which message? a number of LIST");
             return None;
         }
         let title = format!("RETR {number}");
-        if let Some(fetched) = Fetched::of(&shown(&self.shown), &title) {
+        if let Some(fetched) = FetchedMessage::of(&shown(&self.shown), &title) {
             return Some(fetched);
         }
         if !self.is_open() {
@@ -181,7 +181,7 @@ impl Console {
         self.send(title.as_bytes());
         self.await_reply();
         shown(&self.shown).next_mode = Mode::Screen;
-        let fetched = Fetched::of(&shown(&self.shown), &title);
+        let fetched = FetchedMessage::of(&shown(&self.shown), &title);
         if fetched.is_none() {
             self.screen
                 .note(Paint::Warning, "the message did not come whole");

@@ -7,14 +7,14 @@ use zeroize::Zeroizing;
 use super::knowledge::know;
 use super::terminal;
 use super::view::shown;
-use super::{Console, Next};
+use super::{AfterLine, Console};
 use crate::analysis::console_input::{self, Action, Own};
 use crate::base::error::Explain;
 use crate::base::plural::counted;
 use crate::base::style::Paint;
-use crate::modes::login::Way;
+use crate::modes::login::Method;
 use crate::modes::plan::{self, Failure};
-use crate::net::engine::{OpenError, Order};
+use crate::net::engine::{OpenError, Request};
 use crate::net::target;
 use crate::net::target::Target;
 use crate::pop3::command::Shape;
@@ -22,21 +22,21 @@ use crate::pop3::tracker::State;
 
 impl Console {
     /// Carries out a command to poptalk.
-    pub(super) fn own(&mut self, own: &Own, args: &[u8]) -> Next {
+    pub(super) fn own(&mut self, own: &Own, args: &[u8]) -> AfterLine {
         let text = String::from_utf8_lossy(args.trim_ascii()).into_owned();
         if own.args.is_empty() && !text.is_empty() {
             let what = format!("`:{}` takes nothing behind it", own.word);
             self.screen.note(Paint::Warning, &what);
-            return Next::Go;
+            return AfterLine::Go;
         }
         match own.action {
             Action::Help => self.help(&text),
             Action::Quit => return self.leave(),
             Action::Close => self.close_by_wish(),
             Action::Pass => self.pass(),
-            Action::Login => self.login_by_word(&text, Way::Best),
-            Action::Auth => self.login_by_word(&text, Way::Sasl),
-            Action::Apop => self.login_by_word(&text, Way::Apop),
+            Action::Login => self.login_by_word(&text, Method::Best),
+            Action::Auth => self.login_by_word(&text, Method::Sasl),
+            Action::Apop => self.login_by_word(&text, Method::Apop),
             Action::View => self.view_message(&text),
             Action::Save => self.save_message(&text),
             Action::Page => self.page(),
@@ -63,7 +63,7 @@ impl Console {
             Action::Caps => self.tell_caps(),
             action => return self.course_word(action, &text),
         }
-        Next::Go
+        AfterLine::Go
     }
 
     /// Reads `on` or `off`; without either, the other of what is.
@@ -90,7 +90,7 @@ impl Console {
                 .screen
                 .note(Paint::Warning, &format!("which verb? `:{} VERB`", own.word)),
             Some(connection) => {
-                connection.order(Order::SetShape(verb.to_owned(), shape));
+                connection.order(Request::SetShape(verb.to_owned(), shape));
                 let verb = know(&self.knowledge).recall.hide(verb);
                 self.screen.note(
                     Paint::Note,
@@ -158,7 +158,7 @@ impl Console {
                 self.screen.note(Paint::Note, &place);
             }
             ("off", Some(connection)) => {
-                connection.order(Order::SetFile(None, Vec::new()));
+                connection.order(Request::SetFile(None, Vec::new()));
                 self.log = None;
                 self.screen
                     .note(Paint::Note, "no transcript is written any more");
@@ -261,7 +261,7 @@ impl Console {
         match (octets, &self.connection) {
             (Ok(octets), Some(connection)) => {
                 know(&self.knowledge).is_inside_line = !octets.ends_with(b"\n");
-                connection.order(Order::Send(Zeroizing::new(octets)));
+                connection.order(Request::Send(Zeroizing::new(octets)));
             }
             (Ok(_), None) => self.screen.note(Paint::Warning, "there is no connection"),
             (Err(at), _) => {

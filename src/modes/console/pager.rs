@@ -14,13 +14,13 @@ use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifier
 
 pub use alternate::{lend, restore, take_back};
 
-use super::spool::{Found, Needle, Progress, Spool, Way};
+use super::spool::{Direction, SearchResult, SearchTerm, Spool, SpoolProgress};
 use super::terminal;
 use crate::analysis::show::Ink;
 use alternate::Alternate;
-use entry::{Entry, Typed};
-use keys::Action;
-use rows::{Place, Row, Rows};
+use entry::{KeyEffect, PagerInput};
+use keys::KeyAction;
+use rows::{RowPlace, ScreenRow, ScreenRows};
 
 /// How often the screen is looked after while more is coming.
 const RECEIVING: Duration = Duration::from_millis(60);
@@ -72,12 +72,12 @@ pub fn page_in_colour(
         ink,
         is_over,
         size: (0, 0),
-        top: Place::default(),
+        top: RowPlace::default(),
         is_following: false,
         search: None,
         found: None,
         message: None,
-        mode: Mode::Text,
+        mode: PagerMode::Text,
         events: VecDeque::new(),
     };
     pager.resize()?;
@@ -96,32 +96,32 @@ struct Pager<'a> {
     is_over: &'a dyn Fn() -> bool,
     /// Columns and rows of the screen; the last row is the status line.
     size: (usize, usize),
-    top: Place,
+    top: RowPlace,
     /// The end is shown, wherever it goes.
     is_following: bool,
     /// What was searched last, as it was typed.
-    search: Option<(String, Needle)>,
+    search: Option<(String, SearchTerm)>,
     /// The row of the match that was found last.
-    found: Option<Row>,
+    found: Option<ScreenRow>,
     message: Option<String>,
-    mode: Mode,
+    mode: PagerMode,
     /// What was read from the keyboard and not acted upon.
     events: VecDeque<Event>,
 }
 
 /// What the screen is used for.
-enum Mode {
+enum PagerMode {
     /// The reply is shown.
     Text,
     /// The keys are shown.
     Help,
     /// A search is being typed.
-    Entry(Entry),
+    Entry(PagerInput),
 }
 
 /// Whether the pager goes on.
 #[derive(PartialEq, Eq)]
-enum Next {
+enum AfterKey {
     Go,
     Leave,
 }
@@ -148,7 +148,7 @@ impl Pager<'_> {
             }
             // All that was typed meanwhile, then one drawing: a key that is held down does not lag.
             while let Some(event) = self.next_event()? {
-                if self.handle(event, alternate)? == Next::Leave {
+                if self.handle(event, alternate)? == AfterKey::Leave {
                     return Ok(());
                 }
                 drawn = None;
@@ -167,75 +167,75 @@ impl Pager<'_> {
         Ok(None)
     }
 
-    fn handle(&mut self, event: Event, alternate: &mut Alternate) -> io::Result<Next> {
+    fn handle(&mut self, event: Event, alternate: &mut Alternate) -> io::Result<AfterKey> {
         let key = match event {
             Event::Resize(..) => {
                 self.resize()?;
                 alternate.forget()?;
-                return Ok(Next::Go);
+                return Ok(AfterKey::Go);
             }
             Event::Key(key) if key.kind != KeyEventKind::Release => key,
-            _ => return Ok(Next::Go),
+            _ => return Ok(AfterKey::Go),
         };
         self.message = None;
         match &mut self.mode {
-            Mode::Text => match Action::of(key) {
-                Some(Action::Leave) => return Ok(Next::Leave),
+            PagerMode::Text => match KeyAction::of(key) {
+                Some(KeyAction::Leave) => return Ok(AfterKey::Leave),
                 Some(action) => self.act(action, alternate)?,
                 None => self.message = Some("h shows the keys".to_owned()),
             },
-            Mode::Help => self.mode = Mode::Text,
-            Mode::Entry(entry) => {
+            PagerMode::Help => self.mode = PagerMode::Text,
+            PagerMode::Entry(entry) => {
                 let last = self.search.as_ref().map(|(text, _)| text.as_str());
                 match entry.press(key, last) {
-                    Typed::More => {}
-                    Typed::Cancelled => self.mode = Mode::Text,
-                    Typed::Done(text) => {
-                        self.mode = Mode::Text;
-                        if let Some(needle) = Needle::typed(&text) {
+                    KeyEffect::More => {}
+                    KeyEffect::Cancelled => self.mode = PagerMode::Text,
+                    KeyEffect::Done(text) => {
+                        self.mode = PagerMode::Text;
+                        if let Some(needle) = SearchTerm::typed(&text) {
                             self.search = Some((text, needle));
                             self.found = None;
                         }
-                        self.search(Way::Down, alternate)?;
+                        self.search(Direction::Down, alternate)?;
                     }
                 }
             }
         }
-        Ok(Next::Go)
+        Ok(AfterKey::Go)
     }
 
-    fn act(&mut self, action: Action, alternate: &mut Alternate) -> io::Result<()> {
+    fn act(&mut self, action: KeyAction, alternate: &mut Alternate) -> io::Result<()> {
         let height = self.height();
-        self.is_following = action == Action::Bottom
+        self.is_following = action == KeyAction::Bottom
             || self.is_following
                 && matches!(
                     action,
-                    Action::Help | Action::Redraw | Action::Suspend | Action::Unmark
+                    KeyAction::Help | KeyAction::Redraw | KeyAction::Suspend | KeyAction::Unmark
                 );
         match action {
-            Action::ScreenDown => self.down(height)?,
-            Action::ScreenUp => self.up(height)?,
-            Action::LineDown => self.down(1)?,
-            Action::LineUp => self.up(1)?,
-            Action::HalfDown => self.down(height.div_ceil(2))?,
-            Action::HalfUp => self.up(height.div_ceil(2))?,
-            Action::Top => self.top = Place::default(),
-            Action::Bottom => self.top = self.rows().last_screen(height)?,
-            Action::Search => self.mode = Mode::Entry(Entry::default()),
-            Action::Next => self.search(Way::Down, alternate)?,
-            Action::Previous => self.search(Way::Up, alternate)?,
-            Action::Unmark => (self.search, self.found) = (None, None),
-            Action::Help => self.mode = Mode::Help,
-            Action::Redraw => {
+            KeyAction::ScreenDown => self.down(height)?,
+            KeyAction::ScreenUp => self.up(height)?,
+            KeyAction::LineDown => self.down(1)?,
+            KeyAction::LineUp => self.up(1)?,
+            KeyAction::HalfDown => self.down(height.div_ceil(2))?,
+            KeyAction::HalfUp => self.up(height.div_ceil(2))?,
+            KeyAction::Top => self.top = RowPlace::default(),
+            KeyAction::Bottom => self.top = self.rows().last_screen(height)?,
+            KeyAction::Search => self.mode = PagerMode::Entry(PagerInput::default()),
+            KeyAction::Next => self.search(Direction::Down, alternate)?,
+            KeyAction::Previous => self.search(Direction::Up, alternate)?,
+            KeyAction::Unmark => (self.search, self.found) = (None, None),
+            KeyAction::Help => self.mode = PagerMode::Help,
+            KeyAction::Redraw => {
                 self.resize()?;
                 alternate.forget()?;
             }
-            Action::Suspend => {
+            KeyAction::Suspend => {
                 terminal::suspend();
                 self.resize()?;
                 alternate.forget()?;
             }
-            Action::Leave => {}
+            KeyAction::Leave => {}
         }
         Ok(())
     }
@@ -259,7 +259,7 @@ impl Pager<'_> {
     }
 
     /// Goes to the next match, or says that there is none.
-    fn search(&mut self, way: Way, alternate: &mut Alternate) -> io::Result<()> {
+    fn search(&mut self, way: Direction, alternate: &mut Alternate) -> io::Result<()> {
         let Some((text, needle)) = self.search.clone() else {
             self.message = Some("nothing was searched yet: / searches".to_owned());
             return Ok(());
@@ -278,31 +278,31 @@ impl Pager<'_> {
             .as_ref()
             .filter(|found| shown.iter().any(|row| row.place == found.place));
         let (from, again) = match way {
-            Way::Down => {
+            Direction::Down => {
                 let first = shown.first().map_or(0, |row| row.place.start);
                 (last.map_or(first, |last| last.place.end), 0)
             }
-            Way::Up => {
+            Direction::Up => {
                 let first = last.or(shown.first()).map_or(0, |row| row.place.start);
                 (first, u64::MAX)
             }
         };
         let mut found = self.find(&needle, way, from)?;
         let mut note = None;
-        if found == Found::Nowhere {
+        if found == SearchResult::Nowhere {
             found = self.find(&needle, way, again)?;
             note = Some(match way {
-                Way::Down => "found from the start on again",
-                Way::Up => "found from the end on again",
+                Direction::Down => "found from the start on again",
+                Direction::Up => "found from the end on again",
             });
         }
         match found {
-            Found::At(offset) => {
+            SearchResult::At(offset) => {
                 self.message = note.map(str::to_owned);
                 self.show(offset, &shown)?;
             }
-            Found::GivenUp => self.message = Some("search stopped".to_owned()),
-            Found::Nowhere => {
+            SearchResult::GivenUp => self.message = Some("search stopped".to_owned()),
+            SearchResult::Nowhere => {
                 let so_far = if progress.is_finished { "" } else { " so far" };
                 let mut message = format!("not found{so_far}: ");
                 crate::base::escape::escape(text.as_bytes(), &mut message);
@@ -312,7 +312,7 @@ impl Pager<'_> {
         Ok(())
     }
 
-    fn find(&mut self, needle: &Needle, way: Way, from: u64) -> io::Result<Found> {
+    fn find(&mut self, needle: &SearchTerm, way: Direction, from: u64) -> io::Result<SearchResult> {
         let Self {
             spool,
             is_over,
@@ -323,7 +323,7 @@ impl Pager<'_> {
     }
 
     /// Shows the row of a match; `shown` is what is on the screen.
-    fn show(&mut self, offset: u64, shown: &[Row]) -> io::Result<()> {
+    fn show(&mut self, offset: u64, shown: &[ScreenRow]) -> io::Result<()> {
         let height = self.height();
         let place = self.rows().of(offset)?;
         if !shown.iter().any(|row| row.place.contains(&offset)) {
@@ -333,7 +333,7 @@ impl Pager<'_> {
         Ok(())
     }
 
-    fn draw(&mut self, alternate: &mut Alternate, progress: Progress) -> io::Result<()> {
+    fn draw(&mut self, alternate: &mut Alternate, progress: SpoolProgress) -> io::Result<()> {
         let (columns, height) = (self.size.0, self.height());
         if self.is_following {
             self.top = self.rows().last_screen(height)?;
@@ -341,7 +341,7 @@ impl Pager<'_> {
         let needle = self.search.as_ref().map(|(_, needle)| needle);
         let rows = self.rows().at(self.top, height, needle)?;
         let mut shown: Vec<String> = match &self.mode {
-            Mode::Help => frame::help()
+            PagerMode::Help => frame::help()
                 .iter()
                 .map(|row| frame::cut(row, columns))
                 .collect(),
@@ -356,14 +356,14 @@ impl Pager<'_> {
         };
         shown.resize(height, String::new());
         let mut cursor = None;
-        if let Mode::Entry(entry) = &self.mode {
+        if let PagerMode::Entry(entry) = &self.mode {
             let (text, at) = entry.shown(columns);
             shown.push(text);
             cursor = Some(at);
         } else {
             let failure = self.spool.failure();
             let failure = failure.map(|failure| format!("the rest could not be kept: {failure}"));
-            let status = frame::Status {
+            let status = frame::StatusLine {
                 title: self.title,
                 progress,
                 rows: &rows,
@@ -375,8 +375,8 @@ impl Pager<'_> {
         alternate.draw(shown, cursor)
     }
 
-    fn rows(&self) -> Rows<'_> {
-        Rows {
+    fn rows(&self) -> ScreenRows<'_> {
+        ScreenRows {
             spool: self.spool,
             columns: self.size.0.max(1),
         }

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A part of what one command prints.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Output {
+pub(super) enum PagedPart {
     /// Lines that are safe for a terminal, as they are.
     Text(String),
     /// A line in the margin, made safe where it is printed.
@@ -42,17 +42,17 @@ impl Console {
 
     /// Shows safe text: in the pager when it does not fit on the screen.
     pub(super) fn show_text(&mut self, text: String, title: &str) {
-        self.show(&[Output::Text(text)], title);
+        self.show(&[PagedPart::Text(text)], title);
     }
 
     /// Shows what one command prints: in the pager when it does not fit on the screen.
-    pub(super) fn show(&mut self, output: &[Output], title: &str) {
+    pub(super) fn show(&mut self, output: &[PagedPart], title: &str) {
         let columns = terminal::size().0;
         let text: String = output
             .iter()
             .map(|part| match part {
-                Output::Text(text) => text.clone(),
-                Output::Note(_, text) => screen::in_margin(text, columns),
+                PagedPart::Text(text) => text.clone(),
+                PagedPart::Note(_, text) => screen::in_margin(text, columns),
             })
             .collect();
         if self.has_pager() && !terminal::fits(&text) && self.page_text(&text, title) {
@@ -60,8 +60,8 @@ impl Console {
         }
         for part in output {
             match part {
-                Output::Text(text) => self.screen.print(text),
-                Output::Note(paint, text) => self.screen.note(*paint, text),
+                PagedPart::Text(text) => self.screen.print(text),
+                PagedPart::Note(paint, text) => self.screen.note(*paint, text),
             }
         }
     }

@@ -18,13 +18,13 @@ const MARGIN: &str = "  ";
 /// Where text goes: straight out, or above the prompt while a line is being typed.
 #[derive(Debug)]
 pub struct Screen {
-    state: Mutex<State>,
+    state: Mutex<ScreenState>,
     changed: Condvar,
     style: Style,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ScreenState {
     is_prompting: bool,
     /// A pager has the terminal.
     is_covered: bool,
@@ -150,7 +150,7 @@ impl Screen {
     }
 
     fn next(&self) -> Option<String> {
-        let not_yet = |state: &mut State| {
+        let not_yet = |state: &mut ScreenState| {
             let is_shown = state.is_prompting && !state.is_covered;
             !state.is_over && (!is_shown || state.queue.is_empty())
         };
@@ -165,13 +165,13 @@ impl Screen {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ScreenState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Prints what has waited, if it need not wait any more.
-fn flush(state: &mut State) {
+fn flush(state: &mut ScreenState) {
     while !state.is_prompting
         && !state.is_covered
         && let Some(text) = state.queue.pop_front()
@@ -180,7 +180,7 @@ fn flush(state: &mut State) {
     }
 }
 
-fn put(state: &mut State, text: &str) {
+fn put(state: &mut ScreenState, text: &str) {
     state.is_inside_line = !text.is_empty() && !text.ends_with('\n');
     // A screen that is gone ends the program where the keyboard is read.
     let _ = stdio::print(text.as_bytes());

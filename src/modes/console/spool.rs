@@ -10,10 +10,10 @@ use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use lines::{LONGEST, Line, Lines, Start};
-pub use search::{Found, Needle, Way};
+pub use lines::{LONGEST, LineStart, Lines, SpoolLine};
+pub use search::{Direction, SearchResult, SearchTerm};
 
-use lines::{Cutter, Index};
+use lines::{Cutter, LineIndex};
 
 /// The octets of a reply, as on the wire, in a temporary file. It is shared by an `Arc`.
 #[derive(Debug)]
@@ -22,13 +22,13 @@ pub struct Spool {
     /// Taken by whoever appends, for as long as it takes to write.
     cutter: Mutex<Cutter>,
     /// Taken for moments only.
-    state: Mutex<State>,
+    state: Mutex<SpoolState>,
     grown: Condvar,
 }
 
 /// How far a spool is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Progress {
+pub struct SpoolProgress {
     /// Octets that can be read.
     pub octets: u64,
     /// Lines as [`Lines`] gives them; the last one may still grow.
@@ -42,9 +42,9 @@ pub struct Progress {
 }
 
 #[derive(Debug)]
-struct State {
-    progress: Progress,
-    index: Index,
+struct SpoolState {
+    progress: SpoolProgress,
+    index: LineIndex,
     /// Why nothing more can be kept.
     failure: Option<String>,
 }
@@ -54,12 +54,12 @@ impl Spool {
     ///
     /// Errors: no temporary file can be made.
     pub fn new() -> io::Result<Self> {
-        Ok(Self::on(tempfile::tempfile()?, Index::default()))
+        Ok(Self::on(tempfile::tempfile()?, LineIndex::default()))
     }
 
-    fn on(file: File, index: Index) -> Self {
-        let state = State {
-            progress: Progress::default(),
+    fn on(file: File, index: LineIndex) -> Self {
+        let state = SpoolState {
+            progress: SpoolProgress::default(),
             index,
             failure: None,
         };
@@ -109,7 +109,7 @@ impl Spool {
     fn publish(&self, cutter: &mut Cutter, octets: &[u8]) {
         let mut state = self.state();
         cutter.feed(octets, |start| state.index.add(start));
-        let State { progress, .. } = &mut *state;
+        let SpoolState { progress, .. } = &mut *state;
         progress.octets += octets.len() as u64;
         (progress.lines, progress.ended, progress.whole) = cutter.counts();
         drop(state);
@@ -124,7 +124,7 @@ impl Spool {
 
     /// How far it is.
     #[must_use]
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&self) -> SpoolProgress {
         self.state().progress
     }
 
@@ -136,8 +136,8 @@ impl Spool {
 
     /// Waits until there are more than `octets` octets, or nothing more will come, or `timeout` is over.
     #[must_use]
-    pub fn wait(&self, octets: u64, timeout: Duration) -> Progress {
-        let is_enough = |state: &mut State| {
+    pub fn wait(&self, octets: u64, timeout: Duration) -> SpoolProgress {
+        let is_enough = |state: &mut SpoolState| {
             state.progress.octets <= octets
                 && !state.progress.is_finished
                 && state.failure.is_none()
@@ -164,7 +164,7 @@ impl Spool {
     /// The start of the line that holds the octet at `offset`.
     ///
     /// Errors: the file can't be read.
-    pub fn line_of(&self, offset: u64) -> io::Result<Start> {
+    pub fn line_of(&self, offset: u64) -> io::Result<LineStart> {
         let (near, end) = {
             let state = self.state();
             (state.index.before_offset(offset), state.progress.octets)
@@ -183,11 +183,11 @@ impl Spool {
     /// Errors: the file can't be read.
     pub fn find(
         &self,
-        needle: &Needle,
-        way: Way,
+        needle: &SearchTerm,
+        way: Direction,
         offset: u64,
         is_over: &mut dyn FnMut() -> bool,
-    ) -> io::Result<Found> {
+    ) -> io::Result<SearchResult> {
         let end = self.progress().octets;
         let mut read = |offset, octets: &mut [u8]| self.read_exact(offset, octets);
         let from = offset.min(end);
@@ -215,7 +215,7 @@ impl Spool {
         Octets { spool: self, at }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SpoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::hex;
-use super::judge::Judge;
+use super::judge::LiveLint;
 use super::knowledge::{SharedKnowledge, know};
 use super::screen::Screen;
 use super::spool::Spool;
@@ -18,7 +18,7 @@ use crate::base::escape;
 use crate::base::style::Paint;
 use crate::modes::learn::Watched;
 use crate::modes::report;
-use crate::net::engine::{Ending, News, Standing, Watcher};
+use crate::net::engine::{CloseReason, Notice, Observer, Snapshot};
 use crate::pop3::tracker::{LineEnd, Role, Sent, Side, State, Status};
 use crate::transcript::Piece;
 use crate::transcript::event::Event;
@@ -30,7 +30,7 @@ pub use reply::{LastReply, Mode, SharedShown, Shown, shown, summary};
 const PATIENCE: Duration = Duration::from_millis(150);
 
 /// Shows one connection.
-pub struct View {
+pub struct ReplyView {
     screen: Arc<Screen>,
     knowledge: SharedKnowledge,
     shared: SharedShown,
@@ -43,10 +43,10 @@ pub struct View {
     rows: usize,
     since: Instant,
     was_unrequested: bool,
-    judge: Judge,
+    judge: LiveLint,
 }
 
-impl View {
+impl ReplyView {
     /// Shows on `screen` a connection to `place`, host and port; long replies go to a pager when there is one. The goals of a
     /// lesson are judged besides.
     #[must_use]
@@ -70,7 +70,7 @@ impl View {
             rows: 0,
             since: now,
             was_unrequested: false,
-            judge: Judge::new(place, watched),
+            judge: LiveLint::new(place, watched),
         }
     }
 
@@ -387,7 +387,7 @@ fn bare(line: &[u8]) -> Option<&[u8]> {
         .or_else(|| line.strip_suffix(b"\n"))
 }
 
-impl Watcher for View {
+impl Observer for ReplyView {
     fn received(&mut self, _: &[u8]) {}
 
     fn seen(&mut self, seen: Seen) {
@@ -451,12 +451,12 @@ impl Watcher for View {
         }
     }
 
-    fn told(&mut self, news: News) {
-        if let News::Tls(facts) = &news {
+    fn told(&mut self, news: Notice) {
+        if let Notice::Tls(facts) = &news {
             shown(&self.shared).tls = Some(facts.clone());
             know(&self.knowledge).session.tls_started();
         }
-        if matches!(news, News::Ended(_)) {
+        if matches!(news, Notice::Ended(_)) {
             self.show_held(true);
             let mut shared = shown(&self.shared);
             if shared.spool.is_some() && shared.took.is_none() {
@@ -466,36 +466,36 @@ impl Watcher for View {
                 }
             }
         }
-        if matches!(news, News::Ended(Ending::ByClient)) {
+        if matches!(news, Notice::Ended(CloseReason::ByClient)) {
             return;
         }
         for (paint, text) in report::lines(&news) {
             self.screen.note(paint, &text);
         }
         match &news {
-            News::Tls(facts) => self.judge.event(&facts.event()),
-            News::TlsFailed(error) => {
+            Notice::Tls(facts) => self.judge.event(&facts.event()),
+            Notice::TlsFailed(error) => {
                 shown(&self.shared).tls_failure = Some(error.clone());
                 self.judge.event(&Event::TlsFailed(error.what.clone()));
             }
-            News::TimedOut(limit, ..) | News::KeptOpen(limit) => {
+            Notice::TimedOut(limit, ..) | Notice::KeptOpen(limit) => {
                 self.judge.event(&Event::TimedOut(*limit));
             }
-            News::Ended(ending) => {
+            Notice::Ended(ending) => {
                 for event in ending.reason().into_iter().chain([ending.event()]) {
                     self.judge.event(&event);
                 }
             }
-            News::Unannounced => self.judge.event(&Event::EndedWithoutCloseNotify),
+            Notice::Unannounced => self.judge.event(&Event::EndedWithoutCloseNotify),
             _ => {}
         }
         self.tell_findings();
-        if matches!(news, News::TlsFailed(_)) {
+        if matches!(news, Notice::TlsFailed(_)) {
             self.mention_why();
         }
     }
 
-    fn settled(&mut self, standing: &Standing) {
+    fn settled(&mut self, standing: &Snapshot) {
         if !self.held.is_empty() && self.held_since.elapsed() >= PATIENCE {
             self.show_held(true);
         }

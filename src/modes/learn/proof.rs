@@ -23,7 +23,7 @@ const REPLY: Duration = Duration::from_secs(10);
 
 /// What is tried at a lesson.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Attempt {
+enum ProofCase {
     /// Nothing is done.
     Empty,
     /// The words of the solution are typed where they have no effect.
@@ -40,9 +40,9 @@ pub fn complaints(lesson: &Lesson) -> Vec<String> {
     let mut is_refused = false;
     let first = ways.first().into_iter();
     let attempts = first
-        .map(|way| (Attempt::Empty, way))
-        .chain(ways.iter().map(|way| (Attempt::Words, way)))
-        .chain(ways.iter().map(|way| (Attempt::Solution, way)));
+        .map(|way| (ProofCase::Empty, way))
+        .chain(ways.iter().map(|way| (ProofCase::Words, way)))
+        .chain(ways.iter().map(|way| (ProofCase::Solution, way)));
     for (attempt, (from, way)) in attempts {
         let (goals, answers) = match play(lesson, attempt, way) {
             Ok(played) => played,
@@ -51,18 +51,18 @@ pub fn complaints(lesson: &Lesson) -> Vec<String> {
                 continue;
             }
         };
-        if let Some(refused) = refused(lesson, &answers).filter(|_| attempt == Attempt::Empty) {
+        if let Some(refused) = refused(lesson, &answers).filter(|_| attempt == ProofCase::Empty) {
             complaints.push(refused);
             is_refused = true;
         }
         match (attempt, goals.are_reached()) {
-            (Attempt::Empty, true) => {
+            (ProofCase::Empty, true) => {
                 complaints.push("it is solved before anything is done".to_owned())
             }
-            (Attempt::Words, true) => {
+            (ProofCase::Words, true) => {
                 complaints.push("it is solved by words that have no effect".to_owned());
             }
-            (Attempt::Solution, false) => {
+            (ProofCase::Solution, false) => {
                 complaints.extend(departure(lesson, *from, &answers).filter(|_| !is_refused));
                 for (at, goal, step) in goals.open() {
                     let says = &goal.says;
@@ -187,7 +187,7 @@ fn keep(session: &mut Vec<Exchange>, part: Part) {
 }
 
 /// Plays an attempt at a server of the lesson, and judges what came.
-fn play(lesson: &Lesson, attempt: Attempt, way: &Solution) -> Result<(Goals, Answers), String> {
+fn play(lesson: &Lesson, attempt: ProofCase, way: &Solution) -> Result<(Goals, Answers), String> {
     let plain = |error: std::io::Error| crate::base::io_error::plain(&error);
     let folder = tempfile::tempdir().map_err(plain)?;
     let args = SessionArgs {
@@ -226,7 +226,7 @@ fn play(lesson: &Lesson, attempt: Attempt, way: &Solution) -> Result<(Goals, Ans
         answers.push(session);
     }
     // Who has only guessed has not looked.
-    if attempt != Attempt::Words
+    if attempt != ProofCase::Words
         && let Some(id) = lesson.diagnosis().first()
     {
         goals.diagnose(id);
@@ -235,7 +235,7 @@ fn play(lesson: &Lesson, attempt: Attempt, way: &Solution) -> Result<(Goals, Ans
 }
 
 /// A session of an attempt, as a transcript to be played.
-fn script(lesson: &Lesson, attempt: Attempt, session: Vec<Item>) -> String {
+fn script(lesson: &Lesson, attempt: ProofCase, session: Vec<Item>) -> String {
     let mut script = String::from("S: +OK {{..}}\n");
     for line in &lesson.ready {
         let _ = write!(script, "C: {line}\nS: +OK {{{{..}}}}\n");
@@ -247,8 +247,8 @@ fn script(lesson: &Lesson, attempt: Attempt, session: Vec<Item>) -> String {
     };
     for item in session {
         match (attempt, item) {
-            (Attempt::Solution, item) => print(&item),
-            (Attempt::Words, Item::Row(mut row)) if row.side == Side::Client => {
+            (ProofCase::Solution, item) => print(&item),
+            (ProofCase::Words, Item::Row(mut row)) if row.side == Side::Client => {
                 // What is computed from a challenge that never came can't be said.
                 row.pieces.retain(|piece| matches!(piece, Piece::Octets(_)));
                 row.pieces.insert(0, Piece::Octets(b"NOOP ".to_vec()));

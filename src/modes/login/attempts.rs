@@ -90,7 +90,7 @@ pub(super) fn may_follow(refused: Attempt, next: Attempt) -> bool {
 
 /// A further try, after a refusal that leaves doubt.
 #[derive(Debug, Clone, Copy)]
-pub struct Next {
+pub struct NextAttempt {
     /// The name of the way.
     pub name: &'static str,
     /// How many logins were refused.
@@ -105,7 +105,7 @@ pub struct Next {
     pub gives_up_proof: bool,
 }
 
-impl Next {
+impl NextAttempt {
     /// Returns what is against it, a sentence without full stop.
     #[must_use]
     pub fn warning(&self) -> Option<&'static str> {
@@ -135,7 +135,7 @@ pub(super) struct Refused<'a> {
 
 /// What a refusal says of the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum RefusalMeaning {
     /// Name or password are wrong: the server says so, and could judge it.
     Wrong,
     /// The server had the password itself, and says no more than no.
@@ -154,34 +154,34 @@ impl Refused<'_> {
     /// `[AUTH]` alone proves nothing: RFC 3206 §4 gives it for every trouble with credentials. Cyrus says it of a kind of
     /// binding that it does not know, and Dovecot of a digest where it keeps only a hash of the password.
     #[must_use]
-    pub(super) fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> RefusalMeaning {
         if let Some("IN-USE" | "LOGIN-DELAY" | "SYS/TEMP") = self.code {
-            return Verdict::Elsewhere;
+            return RefusalMeaning::Elsewhere;
         }
         match self.error {
             // RFC 5802 §7.
             Some(SaslError::Told(why))
                 if matches!(why.as_str(), "invalid-proof" | "unknown-user") =>
             {
-                return Verdict::Wrong;
+                return RefusalMeaning::Wrong;
             }
-            Some(SaslError::Told(_)) => return Verdict::Unclear,
-            Some(_) => return Verdict::Nothing,
+            Some(SaslError::Told(_)) => return RefusalMeaning::Unclear,
+            Some(_) => return RefusalMeaning::Nothing,
             None => {}
         }
         if self.responses < self.attempt.responses() {
             return match self.attempt.is_bound() || self.attempt.is_scram() {
                 // The name was sent, at least.
-                true if self.responses > 0 => Verdict::Unclear,
-                _ => Verdict::Nothing,
+                true if self.responses > 0 => RefusalMeaning::Unclear,
+                _ => RefusalMeaning::Nothing,
             };
         }
         // The password itself, or a proof that the server has made a challenge for.
         let is_judged = self.attempt.is_plain() || self.attempt.is_scram();
         match self.code {
-            Some("AUTH") if is_judged && !self.attempt.is_bound() => Verdict::Wrong,
-            _ if self.attempt.is_plain() => Verdict::Doubtful,
-            _ => Verdict::Unclear,
+            Some("AUTH") if is_judged && !self.attempt.is_bound() => RefusalMeaning::Wrong,
+            _ if self.attempt.is_plain() => RefusalMeaning::Doubtful,
+            _ => RefusalMeaning::Unclear,
         }
     }
 
@@ -190,26 +190,26 @@ impl Refused<'_> {
     pub(super) fn says(&self) -> String {
         let name = self.attempt.name();
         match self.verdict() {
-            Verdict::Wrong => {
+            RefusalMeaning::Wrong => {
                 format!("{name}: the server says that the name or the password is wrong")
             }
-            Verdict::Doubtful => format!(
+            RefusalMeaning::Doubtful => format!(
                 "{name}: the server had the password itself and refused it: name or password may be wrong, or it allows no login now"
             ),
-            Verdict::Nothing => {
+            RefusalMeaning::Nothing => {
                 format!("{name}: it came to no password, so this says nothing about yours")
             }
-            Verdict::Elsewhere => format!(
+            RefusalMeaning::Elsewhere => format!(
                 "{name}: refused for another reason ([{}]): this says nothing about the password",
                 self.code.unwrap_or_default()
             ),
-            Verdict::Unclear if self.attempt.is_bound() => format!(
+            RefusalMeaning::Unclear if self.attempt.is_bound() => format!(
                 "{name}: this may be the binding to TLS and not the password: some servers know only `tls-unique`, and poptalk has `tls-server-end-point` (RFC 5929)"
             ),
-            Verdict::Unclear if self.attempt == Attempt::Apop => format!(
+            RefusalMeaning::Unclear if self.attempt == Attempt::Apop => format!(
                 "{name}: this may not be the password: many servers greet with a timestamp and can't do APOP, for which they need the password itself (RFC 1939 §7)"
             ),
-            Verdict::Unclear => format!(
+            RefusalMeaning::Unclear => format!(
                 "{name}: this may not be the password: the server may keep it in a form that this mechanism can't use"
             ),
         }
@@ -253,7 +253,7 @@ mod tests {
         Attempt::Sasl(Mechanism::named(name).unwrap())
     }
 
-    fn verdict(attempt: Attempt, code: Option<&str>, responses: usize) -> Verdict {
+    fn verdict(attempt: Attempt, code: Option<&str>, responses: usize) -> RefusalMeaning {
         Refused {
             attempt,
             code,
@@ -301,15 +301,18 @@ mod tests {
         let auth = Some("AUTH");
         assert_eq!(
             verdict(sasl("SCRAM-SHA-256-PLUS"), auth, 1),
-            Verdict::Unclear
+            RefusalMeaning::Unclear
         );
         assert_eq!(
             verdict(sasl("SCRAM-SHA-256-PLUS"), auth, 2),
-            Verdict::Unclear
+            RefusalMeaning::Unclear
         );
-        assert_eq!(verdict(Attempt::Apop, auth, 1), Verdict::Unclear);
-        assert_eq!(verdict(sasl("CRAM-MD5"), auth, 1), Verdict::Unclear);
-        assert_eq!(verdict(sasl("SCRAM-SHA-256"), auth, 1), Verdict::Unclear);
+        assert_eq!(verdict(Attempt::Apop, auth, 1), RefusalMeaning::Unclear);
+        assert_eq!(verdict(sasl("CRAM-MD5"), auth, 1), RefusalMeaning::Unclear);
+        assert_eq!(
+            verdict(sasl("SCRAM-SHA-256"), auth, 1),
+            RefusalMeaning::Unclear
+        );
         for (attempt, responses) in [
             (sasl("SCRAM-SHA-256"), 2),
             (sasl("PLAIN"), 1),
@@ -318,7 +321,7 @@ mod tests {
         ] {
             assert_eq!(
                 verdict(attempt, auth, responses),
-                Verdict::Wrong,
+                RefusalMeaning::Wrong,
                 "{attempt:?}"
             );
         }
@@ -326,15 +329,18 @@ mod tests {
 
     #[test]
     fn a_refusal_without_a_code_leaves_doubt() {
-        assert_eq!(verdict(sasl("CRAM-MD5"), None, 1), Verdict::Unclear);
-        assert_eq!(verdict(sasl("CRAM-MD5"), None, 0), Verdict::Nothing);
-        assert_eq!(verdict(sasl("PLAIN"), None, 0), Verdict::Nothing);
-        assert_eq!(verdict(sasl("LOGIN"), None, 1), Verdict::Nothing);
-        assert_eq!(verdict(sasl("PLAIN"), None, 1), Verdict::Doubtful);
-        assert_eq!(verdict(Attempt::UserAndPass, None, 1), Verdict::Doubtful);
+        assert_eq!(verdict(sasl("CRAM-MD5"), None, 1), RefusalMeaning::Unclear);
+        assert_eq!(verdict(sasl("CRAM-MD5"), None, 0), RefusalMeaning::Nothing);
+        assert_eq!(verdict(sasl("PLAIN"), None, 0), RefusalMeaning::Nothing);
+        assert_eq!(verdict(sasl("LOGIN"), None, 1), RefusalMeaning::Nothing);
+        assert_eq!(verdict(sasl("PLAIN"), None, 1), RefusalMeaning::Doubtful);
+        assert_eq!(
+            verdict(Attempt::UserAndPass, None, 1),
+            RefusalMeaning::Doubtful
+        );
         assert_eq!(
             verdict(sasl("PLAIN"), Some("IN-USE"), 1),
-            Verdict::Elsewhere
+            RefusalMeaning::Elsewhere
         );
     }
 
@@ -350,8 +356,8 @@ mod tests {
             };
             refused.verdict()
         };
-        assert_eq!(said("invalid-proof"), Verdict::Wrong);
-        assert_eq!(said("other-error"), Verdict::Unclear);
+        assert_eq!(said("invalid-proof"), RefusalMeaning::Wrong);
+        assert_eq!(said("other-error"), RefusalMeaning::Unclear);
     }
 
     #[test]

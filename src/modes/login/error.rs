@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::base::error::Explain;
-use crate::net::engine::{Refusal, Risk};
+use crate::net::engine::{Risk, TrustRefusal};
 use crate::net::password::PasswordError;
 use crate::pop3::sasl::SaslError;
 
@@ -20,7 +20,7 @@ pub enum LoginError {
     #[error("not sent: {}", .0.says())]
     Risk(Risk),
     /// `+OK` to AUTH before any credentials were sent.
-    #[error("not logged in: {}", Refusal::NoChallenge.says())]
+    #[error("not logged in: {}", TrustRefusal::NoChallenge.says())]
     NoChallenge,
     /// There is no password to be had.
     #[error(transparent)]

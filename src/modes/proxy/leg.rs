@@ -13,7 +13,7 @@ use crate::net::tls::TlsStream;
 pub(super) const WAITING_MAX: usize = 256 * 1024;
 
 /// The stream of a leg.
-pub(super) enum Stream {
+pub(super) enum LegStream {
     /// In clear.
     Plain(TcpStream),
     /// Inside TLS, where we are the server.
@@ -38,7 +38,7 @@ pub(super) enum Came {
 
 /// One leg.
 pub(super) struct Leg {
-    pub(super) stream: Stream,
+    pub(super) stream: LegStream,
     /// It may be that something can be read: edge-triggered, so true until a read would block.
     pub(super) is_readable: bool,
     /// It may be that something can be sent.
@@ -55,7 +55,7 @@ pub(super) struct Leg {
 }
 
 impl Leg {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: LegStream) -> Self {
         Self {
             stream,
             is_readable: true,
@@ -69,12 +69,12 @@ impl Leg {
     }
 
     pub(super) fn is_tls(&self) -> bool {
-        matches!(self.stream, Stream::Client(_) | Stream::Server(_))
+        matches!(self.stream, LegStream::Client(_) | LegStream::Server(_))
     }
 
     /// Whether the server has ended TLS without close_notify.
     pub(super) fn is_unannounced(&self) -> bool {
-        let Stream::Server(stream) = &self.stream else {
+        let LegStream::Server(stream) = &self.stream else {
             return false;
         };
         self.has_ended && stream.get_ref().has_ended()
@@ -153,10 +153,10 @@ impl Leg {
     fn write_once(&mut self, octets: &[u8]) -> io::Result<usize> {
         loop {
             let result = match &mut self.stream {
-                Stream::Plain(stream) => stream.write(octets),
-                Stream::Client(stream) => stream.write(octets),
-                Stream::Server(stream) => stream.write(octets),
-                Stream::None => Err(ErrorKind::NotConnected.into()),
+                LegStream::Plain(stream) => stream.write(octets),
+                LegStream::Client(stream) => stream.write(octets),
+                LegStream::Server(stream) => stream.write(octets),
+                LegStream::None => Err(ErrorKind::NotConnected.into()),
             };
             match result {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -182,10 +182,10 @@ impl Leg {
             && let Some(room) = buffer.get_mut(count..).filter(|room| !room.is_empty())
         {
             let result = match &mut self.stream {
-                Stream::Plain(stream) => stream.read(room),
-                Stream::Client(stream) => stream.read(room),
-                Stream::Server(stream) => stream.read(room),
-                Stream::None => Ok(0),
+                LegStream::Plain(stream) => stream.read(room),
+                LegStream::Client(stream) => stream.read(room),
+                LegStream::Server(stream) => stream.read(room),
+                LegStream::None => Ok(0),
             };
             match result {
                 Ok(more) if more > 0 => count += more,
@@ -228,22 +228,22 @@ impl Leg {
         }
         // Who is gone already needs to be told nothing.
         let _ = match &mut self.stream {
-            Stream::Plain(socket) => socket.shutdown(Shutdown::Write),
-            Stream::Client(stream) => {
+            LegStream::Plain(socket) => socket.shutdown(Shutdown::Write),
+            LegStream::Client(stream) => {
                 stream.notify();
                 stream.wire().shutdown(Shutdown::Write)
             }
-            Stream::Server(stream) => {
+            LegStream::Server(stream) => {
                 let _ = stream.shutdown();
                 stream.get_ref().socket().shutdown(Shutdown::Write)
             }
-            Stream::None => Ok(()),
+            LegStream::None => Ok(()),
         };
     }
 
     /// Closes both halves. What has come and was not read makes it a reset.
     pub(super) fn close(&mut self) {
         self.shut();
-        self.stream = Stream::None;
+        self.stream = LegStream::None;
     }
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use mio::{Interest, Token};
 
-use super::leg::{Came, Stream};
-use super::talk::Talk;
-use super::{Outcome, SERVER};
+use super::leg::{Came, LegStream};
+use super::talk::ProxiedConnection;
+use super::{RelayOutcome, SERVER};
 use crate::base::io_error::plain;
 use crate::base::service::Service;
 use crate::net::acceptor::Handshake;
@@ -28,10 +28,10 @@ const TOLD_MAX: usize = 256;
 /// Who else is woken while a handshake waits.
 const CLIENT: Token = super::CLIENT;
 
-impl Talk<'_> {
+impl ProxiedConnection<'_> {
     /// Connects to the server, so far as the options say; on return its leg is ready. What the server said already is for
     /// the client then.
-    pub(super) fn reach_server(&mut self) -> Result<(), Outcome> {
+    pub(super) fn reach_server(&mut self) -> Result<(), RelayOutcome> {
         let shared = self.shared;
         self.is_dialling(true);
         let dialled = dial(&shared.target, shared.waits.connect);
@@ -56,7 +56,7 @@ impl Talk<'_> {
             Ok(socket)
         };
         self.server.stream = match ready() {
-            Ok(socket) => Stream::Plain(socket),
+            Ok(socket) => LegStream::Plain(socket),
             Err(error) => return Err(self.refuse(plain(&error))),
         };
         if shared.target.is_tls {
@@ -69,13 +69,13 @@ impl Talk<'_> {
     }
 
     /// Says STLS to the server in place of the client, before the greeting is handed on.
-    fn ask_for_tls(&mut self) -> Result<(), Outcome> {
+    fn ask_for_tls(&mut self) -> Result<(), RelayOutcome> {
         let greeting = self.own_line("a greeting")?;
         if Status::of_line(&greeting) != Status::Positive {
             // It is the client that was refused; what is said in clear behind that is nobody's.
             self.tell_client(&greeting)?;
             if let Some(service) = Service::of_start(&greeting) {
-                return Err(Outcome::OtherService(service));
+                return Err(RelayOutcome::OtherService(service));
             }
             let why = match Status::of_line(&greeting) {
                 Status::Malformed => {
@@ -83,7 +83,7 @@ impl Talk<'_> {
                 }
                 _ => "the greeting says no".to_owned(),
             };
-            return Err(Outcome::NoServer(why));
+            return Err(RelayOutcome::NoServer(why));
         }
         self.is_greeted = true;
         self.own_words(Side::Client, "STLS");
@@ -107,7 +107,7 @@ impl Talk<'_> {
 
     /// One line of the server's that is not handed on as it comes. Nothing may stand behind it: we have asked for no more, and
     /// what came in clear is not to be taken for what comes inside TLS (RFC 2595 §4).
-    fn own_line(&mut self, what: &str) -> Result<Vec<u8>, Outcome> {
+    fn own_line(&mut self, what: &str) -> Result<Vec<u8>, RelayOutcome> {
         let deadline = Instant::now() + self.shared.waits.handshake;
         let mut line = Vec::new();
         let mut buffer = [0; LINE_MAX];
@@ -145,11 +145,11 @@ impl Talk<'_> {
             shown: Some(shown.to_string()),
         });
         self.refuse("octets in clear that nobody had asked for".to_owned());
-        Err(Outcome::Injected(Side::Server))
+        Err(RelayOutcome::Injected(Side::Server))
     }
 
     /// Greets the client with the news that there is no server.
-    fn refuse(&mut self, why: String) -> Outcome {
+    fn refuse(&mut self, why: String) -> RelayOutcome {
         let text = format!(
             "-ERR [SYS/TEMP] no connection to {}: {why}",
             self.shared.target
@@ -163,12 +163,13 @@ impl Talk<'_> {
         line.extend_from_slice(b"\r\n");
         // Who has gone meanwhile is told nothing.
         let _ = self.tell_client(&line);
-        Outcome::NoServer(why)
+        RelayOutcome::NoServer(why)
     }
 
     /// Does the TLS handshake with the server.
     pub(super) fn secure_server(&mut self, is_stls: bool) -> Result<(), TlsError> {
-        let Stream::Plain(socket) = std::mem::replace(&mut self.server.stream, Stream::None) else {
+        let LegStream::Plain(socket) = std::mem::replace(&mut self.server.stream, LegStream::None)
+        else {
             return Ok(());
         };
         let shared = self.shared;
@@ -200,7 +201,7 @@ impl Talk<'_> {
         match tls::handshake(socket, host, &shared.server_tls, is_stls, &mut wait) {
             Ok((stream, mut facts)) => {
                 facts.hide(&|text| self.tape.hide_text(text));
-                self.server.stream = Stream::Server(Box::new(stream));
+                self.server.stream = LegStream::Server(Box::new(stream));
                 self.server.wake();
                 self.tape.upstream(facts.event());
                 self.tls.1 = Some(format!("{} {}", facts.version, facts.cipher));
@@ -218,11 +219,12 @@ impl Talk<'_> {
     }
 
     /// Does the TLS handshake with the client.
-    pub(super) fn secure_client(&mut self) -> Result<(), Outcome> {
+    pub(super) fn secure_client(&mut self) -> Result<(), RelayOutcome> {
         let Some(acceptor) = &self.shared.acceptor else {
             return Ok(());
         };
-        let Stream::Plain(socket) = std::mem::replace(&mut self.client.stream, Stream::None) else {
+        let LegStream::Plain(socket) = std::mem::replace(&mut self.client.stream, LegStream::None)
+        else {
             return Ok(());
         };
         let deadline = Instant::now() + self.shared.waits.handshake;
@@ -231,7 +233,7 @@ impl Talk<'_> {
             match handshake {
                 Handshake::Done(inside) => {
                     let facts = inside.facts();
-                    self.client.stream = Stream::Client(Box::new(inside));
+                    self.client.stream = LegStream::Client(Box::new(inside));
                     self.client.wake();
                     self.tape.tls_started(&facts);
                     self.tls.0 = Some(facts);
@@ -247,11 +249,11 @@ impl Talk<'_> {
             }
         };
         self.tape.event(&Event::TlsFailed(why.clone()));
-        Err(Outcome::TlsFailed(why))
+        Err(RelayOutcome::TlsFailed(why))
     }
 
     /// Waits for something on a socket; false when `deadline` has passed.
-    pub(super) fn wait_until(&mut self, deadline: Instant) -> Result<bool, Outcome> {
+    pub(super) fn wait_until(&mut self, deadline: Instant) -> Result<bool, RelayOutcome> {
         let left = deadline.saturating_duration_since(Instant::now());
         self.wait(Some(left))?;
         Ok(left > Duration::ZERO)

@@ -62,7 +62,7 @@ pub(super) struct Capabilities {
 
 /// Octets that are to be handed on.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Ready {
+pub(super) struct ReadyOctets {
     /// A line, or a part of one.
     pub(super) octets: Vec<u8>,
     /// It ends capabilities without STLS.
@@ -76,7 +76,7 @@ impl Capabilities {
         &mut self,
         is_capa: bool,
         octets: &'a [u8],
-    ) -> (Option<Ready>, &'a [u8]) {
+    ) -> (Option<ReadyOctets>, &'a [u8]) {
         let end = memchr::memchr(b'\n', octets);
         let (line, rest) = octets.split_at(end.map_or(octets.len(), |end| end + 1));
         self.kept.extend_from_slice(line);
@@ -93,7 +93,7 @@ impl Capabilities {
         if is_last || !is_capa {
             self.has_stls = false;
         }
-        let ready = Ready {
+        let ready = ReadyOctets {
             octets,
             is_short_of_stls,
         };

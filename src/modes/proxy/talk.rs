@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
 
-use super::leg::{Came, Leg, Stream};
+use super::leg::{Came, Leg, LegStream};
 use super::stls::{self, Capabilities};
-use super::tape::Tape;
-use super::{CLIENT, Outcome, SERVER, Shared};
+use super::tape::RelayLog;
+use super::{CLIENT, ProxyShared, RelayOutcome, SERVER};
 use crate::base::figures;
 use crate::base::io_error::plain;
 use crate::base::service::Service;
@@ -39,9 +39,9 @@ const LAST_REPLIES: Duration = Duration::from_secs(60);
 const MOST_LEFT_OVER: usize = 1 << 20;
 
 /// A connection between a client and a server.
-pub(super) struct Talk<'a> {
-    pub(super) shared: &'a Shared,
-    pub(super) tape: Tape<'a>,
+pub(super) struct ProxiedConnection<'a> {
+    pub(super) shared: &'a ProxyShared,
+    pub(super) tape: RelayLog<'a>,
     pub(super) poll: Poll,
     pub(super) events: Events,
     pub(super) client: Leg,
@@ -65,13 +65,13 @@ pub(super) struct Talk<'a> {
     last_moved: Instant,
     flush_due: Option<Instant>,
     /// Who closed first.
-    ended: Option<Outcome>,
+    ended: Option<RelayOutcome>,
 }
 
-impl<'a> Talk<'a> {
+impl<'a> ProxiedConnection<'a> {
     pub(super) fn new(
-        shared: &'a Shared,
-        tape: Tape<'a>,
+        shared: &'a ProxyShared,
+        tape: RelayLog<'a>,
         poll: Poll,
         client: mio::net::TcpStream,
         dialling: Arc<AtomicBool>,
@@ -81,8 +81,8 @@ impl<'a> Talk<'a> {
             tape,
             poll,
             events: Events::with_capacity(8),
-            client: Leg::new(Stream::Plain(client)),
-            server: Leg::new(Stream::None),
+            client: Leg::new(LegStream::Plain(client)),
+            server: Leg::new(LegStream::None),
             tls: (None, None),
             dialling,
             held: Vec::new(),
@@ -99,8 +99,8 @@ impl<'a> Talk<'a> {
     }
 
     /// The whole of it; returns how it ended.
-    pub(super) fn hold(&mut self, is_tls: bool) -> Outcome {
-        let mut run = || -> Result<(), Outcome> {
+    pub(super) fn hold(&mut self, is_tls: bool) -> RelayOutcome {
+        let mut run = || -> Result<(), RelayOutcome> {
             if is_tls {
                 self.secure_client()?;
             }
@@ -112,7 +112,7 @@ impl<'a> Talk<'a> {
         };
         match run() {
             Err(outcome) => outcome,
-            Ok(()) => Outcome::Stopped,
+            Ok(()) => RelayOutcome::Stopped,
         }
     }
 
@@ -121,9 +121,9 @@ impl<'a> Talk<'a> {
     }
 
     /// Moves what can be moved, or else waits.
-    fn turn(&mut self) -> Result<(), Outcome> {
+    fn turn(&mut self) -> Result<(), RelayOutcome> {
         if self.shared.is_stopping() {
-            return Err(Outcome::Stopped);
+            return Err(RelayOutcome::Stopped);
         }
         let mut has_moved = self.hear_client()?;
         has_moved |= self.hear_server()?;
@@ -135,7 +135,7 @@ impl<'a> Talk<'a> {
         if self.tape.is_full() {
             let most = figures::size(self.shared.max_size);
             self.tape.event(&Event::TooMuchPassed(most.to_string()));
-            return Err(Outcome::TooMuch);
+            return Err(RelayOutcome::TooMuch);
         }
         if has_moved {
             self.last_moved = Instant::now();
@@ -154,7 +154,7 @@ impl<'a> Talk<'a> {
                 return Err(ended);
             }
             self.tape.event(&Event::TimedOut(limit));
-            return Err(Outcome::TimedOut);
+            return Err(RelayOutcome::TimedOut);
         }
         let flush = self.flush_due.map(|due| due.saturating_duration_since(now));
         let wait = [Some(limit - quiet), flush].into_iter().flatten().min();
@@ -172,10 +172,10 @@ impl<'a> Talk<'a> {
     }
 
     /// Waits for something on a socket.
-    pub(super) fn wait(&mut self, time: Option<Duration>) -> Result<(), Outcome> {
+    pub(super) fn wait(&mut self, time: Option<Duration>) -> Result<(), RelayOutcome> {
         match self.poll.poll(&mut self.events, time) {
             Err(error) if error.kind() != ErrorKind::Interrupted => {
-                return Err(Outcome::Lost(plain(&error)));
+                return Err(RelayOutcome::Lost(plain(&error)));
             }
             _ => {}
         }
@@ -187,13 +187,13 @@ impl<'a> Talk<'a> {
             }
         }
         if self.shared.is_stopping() {
-            return Err(Outcome::Stopped);
+            return Err(RelayOutcome::Stopped);
         }
         Ok(())
     }
 
     /// Takes what the client has sent, where there is room for it.
-    fn hear_client(&mut self) -> Result<bool, Outcome> {
+    fn hear_client(&mut self) -> Result<bool, RelayOutcome> {
         let mut has_moved = false;
         if self.held.len() < HELD_MAX && self.server.has_room() {
             has_moved = self.read_client()?;
@@ -206,7 +206,7 @@ impl<'a> Talk<'a> {
             let cut = stls::cut(&self.held, self.is_line_start, self.client.has_ended);
             if cut == 0 {
                 if self.held.len() >= HELD_MAX {
-                    return Err(Outcome::Lost(
+                    return Err(RelayOutcome::Lost(
                         "a line of the client's that does not end".into(),
                     ));
                 }
@@ -231,7 +231,7 @@ impl<'a> Talk<'a> {
     }
 
     /// Reads into `held`.
-    fn read_client(&mut self) -> Result<bool, Outcome> {
+    fn read_client(&mut self) -> Result<bool, RelayOutcome> {
         let room = HELD_MAX.saturating_sub(self.held.len());
         let mut buffer = std::mem::take(&mut self.buffer);
         let came = self.client.read(buffer.get_mut(..room).unwrap_or_default());
@@ -244,7 +244,7 @@ impl<'a> Talk<'a> {
             Came::Octets(_) => Ok(true),
             Came::Nothing => Ok(false),
             Came::End => {
-                self.ended.get_or_insert(Outcome::ClosedByClient);
+                self.ended.get_or_insert(RelayOutcome::ClosedByClient);
                 Ok(true)
             }
             Came::Broken(_) => Err(self.client_gone()),
@@ -252,7 +252,7 @@ impl<'a> Talk<'a> {
     }
 
     /// Takes what the server has sent, where there is room for it.
-    fn hear_server(&mut self) -> Result<bool, Outcome> {
+    fn hear_server(&mut self) -> Result<bool, RelayOutcome> {
         if !self.client.has_room() {
             return Ok(false);
         }
@@ -264,11 +264,11 @@ impl<'a> Talk<'a> {
                 .map(|()| true),
             Came::Nothing => Ok(false),
             Came::End => {
-                self.ended.get_or_insert(Outcome::ClosedByServer);
+                self.ended.get_or_insert(RelayOutcome::ClosedByServer);
                 self.release().map(|()| true)
             }
             Came::Broken(why) => {
-                self.ended.get_or_insert(Outcome::Lost(why));
+                self.ended.get_or_insert(RelayOutcome::Lost(why));
                 self.release().map(|()| true)
             }
         };
@@ -276,7 +276,7 @@ impl<'a> Talk<'a> {
         result
     }
 
-    fn take_server(&mut self, octets: &[u8]) -> Result<(), Outcome> {
+    fn take_server(&mut self, octets: &[u8]) -> Result<(), RelayOutcome> {
         self.flush_due = Some(Instant::now() + FLUSH_AFTER);
         if !self.is_greeted
             && let Err(other) = self.look_at_greeting(octets)
@@ -312,12 +312,12 @@ impl<'a> Talk<'a> {
     /// Looks for another service in the first line of the greeting.
     ///
     /// Errors: the server is another service.
-    fn look_at_greeting(&mut self, octets: &[u8]) -> Result<(), Outcome> {
+    fn look_at_greeting(&mut self, octets: &[u8]) -> Result<(), RelayOutcome> {
         let room = GREETING_MAX.saturating_sub(self.greeting.len());
         let part = octets.get(..room).unwrap_or(octets);
         self.greeting.extend_from_slice(part);
         if let Some(service) = Service::of_start(&self.greeting) {
-            return Err(Outcome::OtherService(service));
+            return Err(RelayOutcome::OtherService(service));
         }
         let is_whole = memchr::memchr(b'\n', &self.greeting).is_some();
         self.is_greeted = is_whole || self.greeting.len() >= GREETING_MAX;
@@ -335,7 +335,7 @@ impl<'a> Talk<'a> {
     }
 
     /// Hands on the start of a line that was kept back.
-    fn release(&mut self) -> Result<(), Outcome> {
+    fn release(&mut self) -> Result<(), RelayOutcome> {
         let kept = self.capabilities.take();
         if kept.is_empty() {
             return Ok(());
@@ -344,13 +344,13 @@ impl<'a> Talk<'a> {
     }
 
     /// Records octets of the server's, or in its place, and hands them on.
-    pub(super) fn tell_client(&mut self, octets: &[u8]) -> Result<(), Outcome> {
+    pub(super) fn tell_client(&mut self, octets: &[u8]) -> Result<(), RelayOutcome> {
         let injected = self.tape.feed(Side::Server, octets);
         if injected > 0 {
             let used = octets.len().saturating_sub(injected);
             self.client.keep(octets.get(..used).unwrap_or_default());
             self.client.drop_last_line();
-            return Err(Outcome::Injected(Side::Server));
+            return Err(RelayOutcome::Injected(Side::Server));
         }
         if self.tape.tracker().is_tls_agreed() {
             // A client that has seen it begins the handshake; first it must be sure that there will be one.
@@ -373,12 +373,12 @@ impl<'a> Talk<'a> {
     }
 
     /// The client can't be reached any more.
-    fn client_gone(&mut self) -> Outcome {
-        self.ended.take().unwrap_or(Outcome::ClosedByClient)
+    fn client_gone(&mut self) -> RelayOutcome {
+        self.ended.take().unwrap_or(RelayOutcome::ClosedByClient)
     }
 
     /// Answers the STLS that is ours to answer, once all replies before it are complete.
-    fn answer_stls(&mut self) -> Result<(), Outcome> {
+    fn answer_stls(&mut self) -> Result<(), RelayOutcome> {
         let tracker = self.tape.tracker();
         let state = tracker.state();
         self.is_stls_ours &= tracker.is_before_tls();
@@ -405,7 +405,7 @@ impl<'a> Talk<'a> {
     }
 
     /// STLS was answered by `+OK`: TLS on the legs that have none. The `+OK` is the last that waits for the client.
-    fn upgrade(&mut self) -> Result<(), Outcome> {
+    fn upgrade(&mut self) -> Result<(), RelayOutcome> {
         self.read_client()?;
         if !self.held.is_empty() {
             self.client.drop_last_line();
@@ -415,7 +415,7 @@ impl<'a> Talk<'a> {
             // Still nothing of the client's has been handed on inside TLS; it sees the connection end.
             if let Err(error) = self.secure_server(true) {
                 self.client.drop_last_line();
-                return Err(Outcome::NoServer(error.to_string()));
+                return Err(RelayOutcome::NoServer(error.to_string()));
             }
         }
         let deadline = Instant::now() + self.shared.waits.handshake;
@@ -425,7 +425,7 @@ impl<'a> Talk<'a> {
                 break;
             }
             if !self.wait_until(deadline)? {
-                return Err(Outcome::TimedOut);
+                return Err(RelayOutcome::TimedOut);
             }
         }
         self.secure_client()?;
@@ -435,7 +435,7 @@ impl<'a> Talk<'a> {
     }
 
     /// RFC 2595 §4: what was sent in clear behind STLS is not to be taken for what comes inside TLS.
-    fn injected_by_client(&mut self) -> Outcome {
+    fn injected_by_client(&mut self) -> RelayOutcome {
         let octets = std::mem::take(&mut self.held);
         self.tape.event(&Event::Injected {
             by: Side::Client,
@@ -443,14 +443,14 @@ impl<'a> Talk<'a> {
             shown: None,
         });
         self.tape.feed(Side::Client, &octets);
-        Outcome::Injected(Side::Client)
+        RelayOutcome::Injected(Side::Client)
     }
 
     /// A side that sends no more, and all that it sent was handed on: the other side is told so. Where it is the server, that
     /// is the end: what a client says then has nobody to read it.
-    fn pass_on_ends(&mut self) -> Result<(), Outcome> {
+    fn pass_on_ends(&mut self) -> Result<(), RelayOutcome> {
         if self.server.has_ended && self.client.waiting() == 0 {
-            return Err(self.ended.take().unwrap_or(Outcome::ClosedByServer));
+            return Err(self.ended.take().unwrap_or(RelayOutcome::ClosedByServer));
         }
         if self.client.has_ended && self.held.is_empty() && self.server.waiting() == 0 {
             self.server.shut();

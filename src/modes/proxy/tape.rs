@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::{ProxyEvent, Shared};
+use super::{ProxyEvent, ProxyShared};
 use crate::base::escape;
-use crate::pop3::tracker::{Cut, LineEnd, Side, State, Tracker};
+use crate::pop3::tracker::{CutAt, LineEnd, Side, State, Tracker};
 use crate::transcript::event::Event;
 use crate::transcript::file;
 use crate::transcript::recorder::{Recorder, Seen};
@@ -17,12 +17,12 @@ use crate::transcript::{Hole, Piece};
 const SHOWN_MAX: usize = 8 * 1024;
 
 /// The transcript of a connection, and what was counted in it.
-pub(super) struct Tape<'a> {
-    shared: &'a Shared,
+pub(super) struct RelayLog<'a> {
+    shared: &'a ProxyShared,
     peer: String,
     recorder: Recorder,
     start: Instant,
-    view: Option<View>,
+    view: Option<RelayView>,
     /// Commands of the client, STLS included.
     pub(super) commands: u64,
     pub(super) has_logged_in: bool,
@@ -32,9 +32,9 @@ pub(super) struct Tape<'a> {
     passed: u64,
 }
 
-impl<'a> Tape<'a> {
+impl<'a> RelayLog<'a> {
     /// Opens the transcript of `peer`'s connection. One that can't be made is done without.
-    pub(super) fn new(shared: &'a Shared, peer: &str) -> Self {
+    pub(super) fn new(shared: &'a ProxyShared, peer: &str) -> Self {
         let now = Timestamp::now();
         let mut recorder = Recorder::new(Hider::sharing(shared.is_keeping, &shared.secrets));
         recorder.set_bodies(shared.bodies);
@@ -55,7 +55,7 @@ impl<'a> Tape<'a> {
             peer: peer.to_owned(),
             recorder,
             start: Instant::now(),
-            view: shared.is_verbose.then(|| View::new(peer)),
+            view: shared.is_verbose.then(|| RelayView::new(peer)),
             commands: 0,
             has_logged_in: false,
             octets: 0,
@@ -127,8 +127,8 @@ impl<'a> Tape<'a> {
     }
 
     /// Nothing more will come; what was cut.
-    pub(super) fn finish(&mut self) -> Cut {
-        let mut cut = Cut::Nothing;
+    pub(super) fn finish(&mut self) -> CutAt {
+        let mut cut = CutAt::Nothing;
         self.record(|recorder, now_ms, see| cut = recorder.finish(now_ms, see));
         if let Some(view) = &mut self.view {
             let text = view.rest();
@@ -177,13 +177,13 @@ impl<'a> Tape<'a> {
 }
 
 /// The lines of a connection as text for a screen. A line is shown when it is whole.
-struct View {
+struct RelayView {
     peer: String,
     client: Vec<u8>,
     server: Vec<u8>,
 }
 
-impl View {
+impl RelayView {
     fn new(peer: &str) -> Self {
         Self {
             peer: peer.to_owned(),

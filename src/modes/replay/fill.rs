@@ -5,10 +5,10 @@ use zeroize::Zeroizing;
 use super::{Replay, ReplayError};
 use crate::modes::answers::hear;
 use crate::modes::login;
-use crate::net::engine::{Order, Risk};
+use crate::net::engine::{Request, Risk};
 use crate::net::password;
 use crate::pop3::command::{Command, Words};
-use crate::pop3::sasl::{self, Credentials, Exchange, Mechanism, SaslError};
+use crate::pop3::sasl::{self, Credentials, Mechanism, SaslError, SaslExchange};
 use crate::pop3::tracker::LineEnd;
 use crate::transcript::{Hole, Piece};
 
@@ -110,7 +110,7 @@ impl Replay<'_> {
         let host = &self.connection.target().host;
         let secret = password::find(self.plan.args.password.sources(), host, user, None)
             .map_err(|error| ReplayError::Password(row, error))?;
-        let order = Order::Remember("password", secret.clone());
+        let order = Request::Remember("password", secret.clone());
         self.connection.order(order);
         Ok(secret)
     }
@@ -149,7 +149,7 @@ impl Replay<'_> {
                 binding: hear(&self.heard).binding.clone(),
                 is_plus_missing: false,
             };
-            let mut exchange = Exchange::new(mechanism, credentials);
+            let mut exchange = SaslExchange::new(mechanism, credentials);
             turn = exchange.initial().map_err(broken)?;
             self.exchange = Some(exchange);
         }

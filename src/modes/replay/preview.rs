@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{ReplayError, cue, read};
 use crate::pop3::command::{Command, Effect, Shape, Words};
 use crate::pop3::tracker::Side;
-use crate::servers::player::{Action, Player};
+use crate::servers::player::{CueAction, Player};
 use crate::transcript::event::{Event, EventKind};
 use crate::transcript::{Item, Piece};
 
@@ -60,7 +60,7 @@ impl Preview {
         let mut player = Player::new(read(path)?);
         while let Some(cue) = cue(&mut player, path)? {
             preview.answers = cue.answers;
-            if let Action::Send {
+            if let CueAction::Send {
                 pieces,
                 is_response,
                 ..

@@ -1,11 +1,11 @@
 //! What a probe does not send: commands that cost an error and show nothing, and those whose session or login is over.
 
 use super::{Replay, cue};
-use crate::modes::answers::{Heard, hear};
-use crate::net::engine::Standing;
+use crate::modes::answers::{ServerAnswers, hear};
+use crate::net::engine::Snapshot;
 use crate::pop3::command::{Command, Words};
 use crate::pop3::tracker::State;
-use crate::servers::player::Action;
+use crate::servers::player::CueAction;
 use crate::transcript::Piece;
 
 /// Beyond this number a probe asks for a message on purpose that does not exist.
@@ -23,7 +23,7 @@ const LABEL_MAX: usize = 40;
 impl Replay<'_> {
     /// Waits for what is still on its way where the last reply cannot be the one to its command. Returns whether the replies are
     /// out of step: then nothing more is to be sent on this connection.
-    pub(super) fn is_out_of_step(&mut self, now: &Standing) -> bool {
+    pub(super) fn is_out_of_step(&mut self, now: &Snapshot) -> bool {
         let is_open =
             now.ending.is_none() && matches!(now.state, State::Authorization | State::Transaction);
         if !self.options.answers_only || !is_open || now.outstanding > 0 || now.is_owed {
@@ -70,8 +70,8 @@ impl Replay<'_> {
 }
 
 /// A command as a report names it; None for QUIT, and for an answer inside AUTH.
-pub(super) fn label(action: &Action) -> Option<String> {
-    let Action::Send {
+pub(super) fn label(action: &CueAction) -> Option<String> {
+    let CueAction::Send {
         pieces,
         is_response: false,
         ..
@@ -97,7 +97,7 @@ pub(super) fn is_login(pieces: &[Piece]) -> bool {
 }
 
 /// Whether a command would only cost an error: CAPA where it was refused, and a message beyond the last one.
-pub(super) fn is_spared(pieces: &[Piece], heard: &Heard) -> bool {
+pub(super) fn is_spared(pieces: &[Piece], heard: &ServerAnswers) -> bool {
     let line = first(pieces);
     let mut words = Words::of(line);
     if words.next() == Some(b"CAPA") {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::analysis::diff::{Change, Mark, Span, Told};
+use crate::analysis::diff::{Change, Compared, Mark, Span};
 use crate::base::style::{Paint, Style};
 use crate::pop3::tracker::Side;
 
@@ -13,7 +13,7 @@ use crate::pop3::tracker::Side;
 pub const WIDE: usize = 160;
 
 /// Prints differences as they come; what is alike is folded into a count.
-pub struct Printer<'a> {
+pub struct DifferencePrinter<'a> {
     out: &'a mut dyn Write,
     style: Style,
     /// The columns of two sides, when they are printed side by side.
@@ -21,13 +21,13 @@ pub struct Printer<'a> {
     alike: u64,
 }
 
-impl std::fmt::Debug for Printer<'_> {
+impl std::fmt::Debug for DifferencePrinter<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Printer").finish_non_exhaustive()
     }
 }
 
-impl<'a> Printer<'a> {
+impl<'a> DifferencePrinter<'a> {
     /// A printer; with a `width` in columns it prints side by side.
     pub fn new(out: &'a mut dyn Write, style: Style, width: Option<usize>) -> Self {
         Self {
@@ -41,13 +41,13 @@ impl<'a> Printer<'a> {
     /// Prints what a comparison tells.
     ///
     /// Errors: `out` can't be written.
-    pub fn tell(&mut self, told: &Told) -> io::Result<()> {
+    pub fn tell(&mut self, told: &Compared) -> io::Result<()> {
         match told {
-            Told::Alike => {
+            Compared::Alike => {
                 self.alike += 1;
                 Ok(())
             }
-            Told::Differs(change) => {
+            Compared::Differs(change) => {
                 self.fold()?;
                 self.change(change)
             }

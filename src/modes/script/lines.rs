@@ -16,7 +16,7 @@ const CHUNKS_COUNTED: usize = 64;
 const COUNT_WAIT: Duration = Duration::from_millis(50);
 
 /// What happens while lines are awaited.
-pub(super) enum Event {
+pub(super) enum ScriptEvent {
     /// More octets of standard input.
     Octets(Zeroizing<Vec<u8>>),
     /// Standard input has ended.
@@ -28,19 +28,19 @@ pub(super) enum Event {
 }
 
 /// The lines of a script.
-pub(super) struct Lines {
+pub(super) struct ScriptLines {
     octets: Zeroizing<Vec<u8>>,
     /// Where the next line starts.
     at: usize,
     /// Nothing more comes.
     is_all: bool,
-    events: Receiver<Event>,
+    events: Receiver<ScriptEvent>,
 }
 
-impl Lines {
+impl ScriptLines {
     /// Lines that are given; one that holds several is several. None: those of standard input. Also where to tell that the
     /// connection has ended.
-    pub(super) fn new(given: &[String]) -> (Self, SyncSender<Event>) {
+    pub(super) fn new(given: &[String]) -> (Self, SyncSender<ScriptEvent>) {
         let (sender, events) = sync_channel(2);
         let mut octets = Zeroizing::new(Vec::new());
         for line in given {
@@ -60,7 +60,7 @@ impl Lines {
     /// Begins to read standard input, where the lines come from there.
     ///
     /// Errors: there is no thread to be had.
-    pub(super) fn start(&self, sender: SyncSender<Event>) -> io::Result<()> {
+    pub(super) fn start(&self, sender: SyncSender<ScriptEvent>) -> io::Result<()> {
         if self.is_all {
             return Ok(());
         }
@@ -99,25 +99,25 @@ impl Lines {
                 break;
             }
             match self.events.recv_timeout(COUNT_WAIT) {
-                Ok(Event::Octets(more)) => {
+                Ok(ScriptEvent::Octets(more)) => {
                     lines += count(&more);
                     is_inside = more.last().is_some_and(|last| *last != b'\n');
                 }
-                Ok(Event::End) => self.is_all = true,
-                Ok(Event::ConnectionEnded) => {}
-                Ok(Event::Failed(_)) | Err(_) => break,
+                Ok(ScriptEvent::End) => self.is_all = true,
+                Ok(ScriptEvent::ConnectionEnded) => {}
+                Ok(ScriptEvent::Failed(_)) | Err(_) => break,
             }
         }
         (lines + usize::from(is_inside), self.is_all)
     }
 
     /// Waits for more; None when there is no more.
-    pub(super) fn wait(&mut self) -> Option<Event> {
+    pub(super) fn wait(&mut self) -> Option<ScriptEvent> {
         if self.is_all {
             return None;
         }
-        match self.events.recv().unwrap_or(Event::End) {
-            Event::Octets(more) => {
+        match self.events.recv().unwrap_or(ScriptEvent::End) {
+            ScriptEvent::Octets(more) => {
                 if self.at == self.octets.len() {
                     self.octets = more;
                 } else {
@@ -128,31 +128,31 @@ impl Lines {
                     self.octets = joined;
                 }
                 self.at = 0;
-                Some(Event::Octets(Zeroizing::default()))
+                Some(ScriptEvent::Octets(Zeroizing::default()))
             }
-            Event::End => {
+            ScriptEvent::End => {
                 // A last line without a line end is one.
                 self.is_all = true;
-                Some(Event::End)
+                Some(ScriptEvent::End)
             }
             other => Some(other),
         }
     }
 }
 
-fn read(sender: &SyncSender<Event>) {
+fn read(sender: &SyncSender<ScriptEvent>) {
     let mut input = io::stdin().lock();
     let mut buffer = Zeroizing::new(vec![0; CHUNK]);
     loop {
         let event = match input.read(&mut buffer) {
-            Ok(0) => Event::End,
-            Ok(count) => Event::Octets(Zeroizing::new(
+            Ok(0) => ScriptEvent::End,
+            Ok(count) => ScriptEvent::Octets(Zeroizing::new(
                 buffer.get(..count).unwrap_or_default().to_vec(),
             )),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => Event::Failed(error),
+            Err(error) => ScriptEvent::Failed(error),
         };
-        let is_last = !matches!(event, Event::Octets(_));
+        let is_last = !matches!(event, ScriptEvent::Octets(_));
         // Nobody reads any more when the script is over.
         if sender.send(event).is_err() || is_last {
             return;

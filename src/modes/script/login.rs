@@ -2,20 +2,20 @@
 
 use zeroize::Zeroizing;
 
-use super::{Script, is_settled};
+use super::{ScriptRun, is_settled};
 use crate::base::error::Explain;
 use crate::base::exit::Exit;
 use crate::base::say;
 use crate::modes::answers::hear;
-use crate::modes::login::{self, LoginError, Next, TRIES_MAX, Talker, Way};
-use crate::net::engine::{Order, Risk, Standing};
+use crate::modes::login::{self, LoginError, LoginHost, Method, NextAttempt, TRIES_MAX};
+use crate::net::engine::{Request, Risk, Snapshot};
 use crate::net::password::{self, PasswordError};
 use crate::net::target::Target;
 use crate::pop3::session::SessionState;
 
-impl Script<'_> {
+impl ScriptRun<'_> {
     /// Logs in; `place` is where that was asked for.
-    pub(super) fn log_in(&mut self, text: &str, way: Way, place: String) -> Result<(), Exit> {
+    pub(super) fn log_in(&mut self, text: &str, way: Method, place: String) -> Result<(), Exit> {
         let plan = self.plan;
         self.wait(is_settled)?;
         self.was_refused_before = self.was_refused;
@@ -44,7 +44,7 @@ impl Script<'_> {
     }
 }
 
-impl Talker for Script<'_> {
+impl LoginHost for ScriptRun<'_> {
     fn say(&mut self, shown_as: &str, line: &[u8]) -> bool {
         say::note(&format!("sending: {shown_as}"));
         let sent = self.send_now(line);
@@ -62,7 +62,7 @@ impl Talker for Script<'_> {
         say::note(text);
     }
 
-    fn standing(&self) -> Option<Standing> {
+    fn standing(&self) -> Option<Snapshot> {
         Some(self.connection.standing())
     }
 
@@ -93,7 +93,7 @@ impl Talker for Script<'_> {
             user,
             None,
         )?;
-        let order = Order::Remember("password", secret.clone());
+        let order = Request::Remember("password", secret.clone());
         self.connection.order(order);
         Ok(secret)
     }
@@ -103,7 +103,7 @@ impl Talker for Script<'_> {
     }
 
     /// Nobody can be asked: a further try must be safe, and likely to be of use.
-    fn may_try(&mut self, next: &Next) -> bool {
+    fn may_try(&mut self, next: &NextAttempt) -> bool {
         let is_allowed =
             next.warning().is_none() || (next.is_in_clear && self.plan.args.allow_plaintext);
         let name = next.name;

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use crate::pop3::command::{Command, Kind};
+use crate::pop3::command::{ArgumentKind, Command};
 
 /// The longest line that is repeated in a message, in octets.
 const REPEATED_MAX: usize = 60;
 
 /// Lines that were handed to the connection, or are about to be, in order.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(super) struct PendingLines {
     /// What each is called, and how many octets it has with its line end.
     lines: VecDeque<(String, usize)>,
     octets: usize,
@@ -17,7 +17,7 @@ pub(super) struct Waiting {
     sent: Option<String>,
 }
 
-impl Waiting {
+impl PendingLines {
     /// Adds a line of `octets` octets, line end included.
     pub(super) fn push(&mut self, name: String, octets: usize) {
         self.octets += octets;
@@ -50,7 +50,7 @@ pub(super) fn name(number: usize, line: &[u8]) -> String {
     let Some(row) = Command::of_line(line) else {
         return format!("line {number}");
     };
-    let is_open = |kind| !matches!(kind, Kind::Secret(_));
+    let is_open = |kind| !matches!(kind, ArgumentKind::Secret(_));
     let is_short = line.len() <= REPEATED_MAX;
     let is_whole = is_short && row.args.iter().all(|arg| is_open(arg.kind));
     let text = match is_whole {
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_is_known_by_the_octets_that_are_left() {
-        let mut waiting = Waiting::default();
+        let mut waiting = PendingLines::default();
         waiting.push("a".to_owned(), 3);
         waiting.push("b".to_owned(), 4);
         waiting.push("c".to_owned(), 5);

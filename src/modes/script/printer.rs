@@ -5,32 +5,32 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 
-use super::lines::Event;
+use super::lines::ScriptEvent;
 use crate::base::escape;
 use crate::base::io_error::plain;
 use crate::base::say;
 use crate::base::stdio;
-use crate::modes::answers::{Heard, hear};
+use crate::modes::answers::{ServerAnswers, hear};
 use crate::modes::report;
-use crate::net::engine::{Ending, Greeting, News, Standing, Watcher};
-use crate::pop3::tracker::Cut;
+use crate::net::engine::{CloseReason, Greeting, Notice, Observer, Snapshot};
+use crate::pop3::tracker::CutAt;
 use crate::transcript::recorder::Seen;
 
 /// Prints the server's octets, and poptalk's own words elsewhere.
-pub(super) struct Printer {
+pub(super) struct ScriptPrinter {
     /// On a terminal what would drive it is made visible; nobody reads the octets there.
-    pub(super) safe: Option<escape::Lines>,
+    pub(super) safe: Option<escape::LineEscaper>,
     pub(super) is_pipe_closed: Arc<AtomicBool>,
     /// It can't be written to, and not because nobody reads.
     pub(super) is_full: Arc<AtomicBool>,
-    pub(super) heard: Arc<Mutex<Heard>>,
+    pub(super) heard: Arc<Mutex<ServerAnswers>>,
     /// Where it is told that the connection has ended.
-    pub(super) lines: SyncSender<Event>,
+    pub(super) lines: SyncSender<ScriptEvent>,
     /// A greeting that is not POP3's does not end the script, so it is said here.
     pub(super) keeps_going: bool,
 }
 
-impl Printer {
+impl ScriptPrinter {
     fn print(&self, octets: &[u8]) {
         if let Err(error) = stdio::print(octets) {
             if error.kind() != ErrorKind::BrokenPipe && !self.is_full.swap(true, Ordering::Relaxed)
@@ -45,14 +45,14 @@ impl Printer {
     }
 }
 
-impl Drop for Printer {
+impl Drop for ScriptPrinter {
     fn drop(&mut self) {
         // Also when a panic ends the connection's thread: standard input may be silent indefinitely.
-        let _ = self.lines.try_send(Event::ConnectionEnded);
+        let _ = self.lines.try_send(ScriptEvent::ConnectionEnded);
     }
 }
 
-impl Watcher for Printer {
+impl Observer for ScriptPrinter {
     fn received(&mut self, octets: &[u8]) {
         let Some(lines) = &mut self.safe else {
             return self.print(octets);
@@ -66,22 +66,22 @@ impl Watcher for Printer {
         hear(&self.heard).see(&seen);
     }
 
-    fn told(&mut self, news: News) {
-        if let (News::Ended(_), Some(lines)) = (&news, &mut self.safe) {
+    fn told(&mut self, news: Notice) {
+        if let (Notice::Ended(_), Some(lines)) = (&news, &mut self.safe) {
             let mut text = String::new();
             lines.finish(&mut text);
             self.print(text.as_bytes());
         }
-        if matches!(news, News::Ended(_)) {
+        if matches!(news, Notice::Ended(_)) {
             // Where there is no room lines are there, and whoever takes them finds the end.
-            let _ = self.lines.try_send(Event::ConnectionEnded);
+            let _ = self.lines.try_send(ScriptEvent::ConnectionEnded);
         }
         hear(&self.heard).hear_of(&news);
         let is_said = match &news {
             // The usual end is no news to a script.
-            News::Ended(Ending::ByServer(Cut::Nothing)) => false,
+            Notice::Ended(CloseReason::ByServer(CutAt::Nothing)) => false,
             // What ends the script says so itself.
-            News::NotPop3(greeting) => self.keeps_going && *greeting == Greeting::Odd,
+            Notice::NotPop3(greeting) => self.keeps_going && *greeting == Greeting::Odd,
             _ => true,
         };
         if is_said {
@@ -93,5 +93,5 @@ impl Watcher for Printer {
         !self.is_pipe_closed.load(Ordering::Relaxed)
     }
 
-    fn settled(&mut self, _: &Standing) {}
+    fn settled(&mut self, _: &Snapshot) {}
 }

@@ -1,27 +1,27 @@
 //! Why a script stops before its end, in a sentence.
 
-use super::Script;
-use super::lines::Lines;
+use super::ScriptRun;
+use super::lines::ScriptLines;
 use crate::base::say;
 use crate::modes::plan::NO_TLS;
-use crate::net::engine::{Greeting, Refusal, Standing};
+use crate::net::engine::{Greeting, Snapshot, TrustRefusal};
 
 /// Why a script has stopped.
-pub(super) struct Stop {
+pub(super) struct ScriptStop {
     what: String,
     hint: Option<&'static str>,
     /// `--keep-going` would have continued.
     may_continue: bool,
 }
 
-impl Stop {
+impl ScriptStop {
     /// Says why, where the script goes on.
     pub(super) fn warn(self) {
         say::warning(&self.what);
     }
 
     /// Says it, and how many lines were not sent: `waiting` that had been taken, and those that are left.
-    pub(super) fn report(self, waiting: usize, lines: &mut Lines) {
+    pub(super) fn report(self, waiting: usize, lines: &mut ScriptLines) {
         let (left, is_all) = lines.left();
         let unsent = match waiting + left {
             0 => String::new(),
@@ -40,16 +40,16 @@ impl Stop {
     }
 }
 
-impl Script<'_> {
+impl ScriptRun<'_> {
     /// Why the script stops here: the greeting, or the last reply, is not a yes.
-    pub(super) fn stop(&self, now: &Standing) -> Option<Stop> {
+    pub(super) fn stop(&self, now: &Snapshot) -> Option<ScriptStop> {
         let is_greeting =
             now.answers <= 1 && now.refused_verb.is_none() && self.waiting.last().is_none();
         let mistake = now.greeting.mistake();
         if let Some(mistake) =
             mistake.filter(|_| is_greeting || !matches!(now.greeting, Greeting::Odd))
         {
-            return Some(Stop {
+            return Some(ScriptStop {
                 what: mistake.what,
                 hint: Some(mistake.hint),
                 may_continue: now.greeting == Greeting::Odd,
@@ -57,7 +57,7 @@ impl Script<'_> {
         }
         let refusal = now.last_refusal?;
         let says = match (refusal, now.refused_verb) {
-            (Refusal::Negative | Refusal::Malformed, Some("STLS")) => NO_TLS,
+            (TrustRefusal::Negative | TrustRefusal::Malformed, Some("STLS")) => NO_TLS,
             _ => refusal.says(),
         };
         let verb = now.refused_verb.unwrap_or("a reply");
@@ -69,7 +69,7 @@ impl Script<'_> {
             (None, Some(line)) => line.to_owned(),
             (None, None) => "the greeting is -ERR".to_owned(),
         };
-        Some(Stop {
+        Some(ScriptStop {
             what: format!("{place}: {says}"),
             hint: None,
             may_continue: true,

@@ -13,17 +13,17 @@ use crate::net::acceptor::Inside;
 use crate::net::wire;
 use crate::pop3::tracker::Side;
 use crate::servers::fault::Faulty;
-use crate::servers::loose::Loose;
-use crate::servers::script::Script;
-use crate::servers::{Model, Peer, Secured, Summary, Tls, Wish};
+use crate::servers::loose::AnyOrder;
+use crate::servers::script::ScriptServer;
+use crate::servers::{Model, Peer, Secured, Summary, TlsOffer, Wish};
 use crate::transcript::text;
 
-use super::tape::Tape;
-use super::{Outcome, ServeEvent, Shared, TapeFile, timestamp};
+use super::tape::VisitLog;
+use super::{ServeEvent, ServerShared, TapeFile, VisitOutcome, timestamp};
 use crate::transcript::event::{Event, Party};
 
 /// The socket, which the listener knows too.
-type Wire = wire::Wire<Arc<TcpStream>>;
+type Wire = wire::SocketWire<Arc<TcpStream>>;
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(60);
@@ -40,12 +40,12 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// From how many octets on they are sent without waiting for more.
 const ENOUGH: usize = 16 * 1024;
 
-enum Stream {
+enum ClientStream {
     Plain(Wire),
     Tls(Inside<Wire>),
 }
 
-impl Stream {
+impl ClientStream {
     fn wire(&mut self) -> &mut Wire {
         match self {
             Self::Plain(wire) => wire,
@@ -80,24 +80,24 @@ impl Stream {
 }
 
 /// Holds a connection from the greeting to the end, and tells what happened.
-pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, is_tls: bool) {
+pub(super) fn run(shared: &ServerShared, socket: Arc<TcpStream>, peer: SocketAddr, is_tls: bool) {
     // A reply is sent in few pieces; waiting to fill a packet only makes it late. It works without as well.
     let _ = socket.set_nodelay(true);
-    let mut connection = Connection {
+    let mut connection = ClientConnection {
         shared,
         stream: None,
         tls: None,
-        tape: Tape::new(shared, &peer.to_string()),
+        tape: VisitLog::new(shared, &peer.to_string()),
     };
     let (summary, outcome) = connection.hold(Wire::new(Arc::clone(&socket)), is_tls);
     let is_stopping = shared.is_stopping.load(Ordering::SeqCst);
     let is_cut = matches!(
         outcome,
-        Outcome::HungUp | Outcome::Lost(_) | Outcome::TlsFailed(_)
+        VisitOutcome::HungUp | VisitOutcome::Lost(_) | VisitOutcome::TlsFailed(_)
     );
     connection.tape.finish(&match &outcome {
-        Outcome::HungUp | Outcome::TlsFailed(_) => Event::closed_by(Party::Client),
-        Outcome::Lost(_) => Event::lost(None),
+        VisitOutcome::HungUp | VisitOutcome::TlsFailed(_) => Event::closed_by(Party::Client),
+        VisitOutcome::Lost(_) => Event::lost(None),
         _ => Event::closed_by(Party::Server),
     });
     (shared.on_event)(ServeEvent {
@@ -105,7 +105,7 @@ pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, is_
         tls: connection.tls,
         summary,
         outcome: if is_cut && is_stopping {
-            Outcome::Stopped
+            VisitOutcome::Stopped
         } else {
             outcome
         },
@@ -117,19 +117,19 @@ pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, is_
     }
 }
 
-struct Connection<'a> {
-    shared: &'a Shared,
+struct ClientConnection<'a> {
+    shared: &'a ServerShared,
     /// None after a handshake that failed.
-    stream: Option<Stream>,
+    stream: Option<ClientStream>,
     tls: Option<String>,
-    tape: Tape<'a>,
+    tape: VisitLog<'a>,
 }
 
-impl Connection<'_> {
+impl ClientConnection<'_> {
     /// The whole session. When it returns the model is gone, and with it the lock on the maildrop.
-    fn hold(&mut self, mut wire: Wire, is_tls: bool) -> (Summary, Outcome) {
+    fn hold(&mut self, mut wire: Wire, is_tls: bool) -> (Summary, VisitOutcome) {
         wire.allow(self.shared.autologout);
-        self.stream = Some(Stream::Plain(wire));
+        self.stream = Some(ClientStream::Plain(wire));
         let secured = match is_tls.then(|| self.start_tls()).transpose() {
             Ok(secured) => secured,
             Err(outcome) => return (Summary::default(), outcome),
@@ -137,7 +137,7 @@ impl Connection<'_> {
         let mut peer = match self.peer(is_tls) {
             Ok(peer) => peer,
             Err(error) => {
-                let why = Outcome::Lost(plain(&error));
+                let why = VisitOutcome::Lost(plain(&error));
                 return (Summary::default(), why);
             }
         };
@@ -145,7 +145,7 @@ impl Connection<'_> {
             peer.tls_started(secured);
         }
         let outcome = match self.talk(peer.as_mut()) {
-            Ok(()) => Outcome::Ended,
+            Ok(()) => VisitOutcome::Ended,
             Err(outcome) => outcome,
         };
         (peer.summary(), outcome)
@@ -169,7 +169,7 @@ impl Connection<'_> {
             if let Some(index) = &recording.index {
                 let tape = Arc::new(TapeFile(recording.path.clone()));
                 let index = Arc::clone(index);
-                return Ok(Box::new(Loose::new(
+                return Ok(Box::new(AnyOrder::new(
                     index,
                     tape,
                     shared.tls.is_some(),
@@ -178,14 +178,14 @@ impl Connection<'_> {
             }
             let file = regular::open(&recording.path, Links::Follow)?;
             let items = text::Reader::new(BufReader::new(file));
-            return Ok(Box::new(Script::new(items, recording.pace, is_tls)));
+            return Ok(Box::new(ScriptServer::new(items, recording.pace, is_tls)));
         }
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
         let tls = match (is_tls, &shared.tls) {
-            (true, _) => Tls::On,
-            (false, Some(_)) => Tls::Offered,
-            (false, None) => Tls::Unavailable,
+            (true, _) => TlsOffer::On,
+            (false, Some(_)) => TlsOffer::Offered,
+            (false, None) => TlsOffer::Unavailable,
         };
         Ok(Box::new(Model::new(
             shared.maildrop.clone(),
@@ -196,7 +196,7 @@ impl Connection<'_> {
         )))
     }
 
-    fn talk(&mut self, peer: &mut dyn Peer) -> Result<(), Outcome> {
+    fn talk(&mut self, peer: &mut dyn Peer) -> Result<(), VisitOutcome> {
         let mut out = Vec::new();
         let mut buffer = [0; 4096];
         let mut failed_logins = 0;
@@ -217,7 +217,7 @@ impl Connection<'_> {
                     .map_err(|error| failure(&error))?;
             }
             if is_guessing {
-                return Err(Outcome::Guessing);
+                return Err(VisitOutcome::Guessing);
             }
             match wish {
                 // RFC 1939 §3: a command begins the time anew; half a line does not.
@@ -231,7 +231,7 @@ impl Connection<'_> {
                         .read(&mut buffer)
                         .map_err(|error| failure(&error))?;
                     if count == 0 {
-                        return Err(Outcome::HungUp);
+                        return Err(VisitOutcome::HungUp);
                     }
                     let octets = buffer.get(..count).unwrap_or_default();
                     self.tape.feed(Side::Client, octets);
@@ -247,11 +247,11 @@ impl Connection<'_> {
     }
 
     /// Waits, but not for longer than the server runs.
-    fn pause(&mut self, time: Duration) -> Result<(), Outcome> {
+    fn pause(&mut self, time: Duration) -> Result<(), VisitOutcome> {
         let end = Instant::now() + time;
         while let Some(left) = end.checked_duration_since(Instant::now()) {
             if self.shared.is_stopping.load(Ordering::SeqCst) {
-                return Err(Outcome::Stopped);
+                return Err(VisitOutcome::Stopped);
             }
             thread::sleep(left.min(GLANCE));
         }
@@ -260,18 +260,18 @@ impl Connection<'_> {
         Ok(())
     }
 
-    fn stream(&mut self) -> Result<&mut Stream, Outcome> {
-        self.stream.as_mut().ok_or(Outcome::HungUp)
+    fn stream(&mut self) -> Result<&mut ClientStream, VisitOutcome> {
+        self.stream.as_mut().ok_or(VisitOutcome::HungUp)
     }
 
-    fn start_tls(&mut self) -> Result<Secured, Outcome> {
-        let (Some(Stream::Plain(mut wire)), Some(acceptor)) =
+    fn start_tls(&mut self) -> Result<Secured, VisitOutcome> {
+        let (Some(ClientStream::Plain(mut wire)), Some(acceptor)) =
             (self.stream.take(), &self.shared.tls)
         else {
-            return Err(Outcome::HungUp);
+            return Err(VisitOutcome::HungUp);
         };
         wire.allow(HANDSHAKE);
-        let mut inside = acceptor.accept(wire).map_err(Outcome::TlsFailed)?;
+        let mut inside = acceptor.accept(wire).map_err(VisitOutcome::TlsFailed)?;
         inside.wire().allow(self.shared.autologout);
         let facts = inside.facts();
         self.tape.tls_started(&facts);
@@ -280,19 +280,19 @@ impl Connection<'_> {
             end_point: acceptor.end_point(),
             client_names: inside.client_names(),
         };
-        self.stream = Some(Stream::Tls(inside));
+        self.stream = Some(ClientStream::Tls(inside));
         Ok(secured)
     }
 }
 
-fn failure(error: &io::Error) -> Outcome {
+fn failure(error: &io::Error) -> VisitOutcome {
     if wire::is_late(error) {
-        return Outcome::TimedOut;
+        return VisitOutcome::TimedOut;
     }
     match error.kind() {
         io::ErrorKind::BrokenPipe
         | io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted => Outcome::HungUp,
-        _ => Outcome::Lost(plain(error)),
+        | io::ErrorKind::ConnectionAborted => VisitOutcome::HungUp,
+        _ => VisitOutcome::Lost(plain(error)),
     }
 }

@@ -8,17 +8,17 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::Shared;
+use super::ServerShared;
 use crate::base::io_error::plain;
 use crate::pop3::tracker::Side;
 use crate::transcript::event::Event;
-use crate::transcript::file::{self, LogPlace};
+use crate::transcript::file::{self, Destination};
 use crate::transcript::recorder::{Recorder, Seen};
 use crate::transcript::secret::Hider;
 
 /// What is written about one connection; without a folder, nothing.
-pub(super) struct Tape<'a> {
-    shared: &'a Shared,
+pub(super) struct VisitLog<'a> {
+    shared: &'a ServerShared,
     peer: String,
     recorder: Option<Recorder>,
     start: Instant,
@@ -27,12 +27,12 @@ pub(super) struct Tape<'a> {
 /// Nobody watches.
 fn see(_: Seen) {}
 
-impl<'a> Tape<'a> {
+impl<'a> VisitLog<'a> {
     /// Opens the transcript of a visit by `peer`. One that can't be made is done without.
-    pub(super) fn new(shared: &'a Shared, peer: &str) -> Self {
+    pub(super) fn new(shared: &'a ServerShared, peer: &str) -> Self {
         let now = Timestamp::now();
         let place = match shared.room.is_full() {
-            true => &LogPlace::Nowhere,
+            true => &Destination::Nowhere,
             false => &shared.log,
         };
         let log = match file::open(place, &format!("visit-{peer}"), now) {

@@ -9,15 +9,15 @@ const NEAR: Duration = Duration::from_micros(50);
 const PATIENCE: u8 = 8;
 
 /// Whether more comes before the thread would be asleep.
-pub(super) struct Nearness {
+pub(super) struct BusyPoll {
     patience: u8,
     /// How things were when it was last looked; None: the thread has slept since.
-    looked: Option<Moment>,
+    looked: Option<EngineProgress>,
 }
 
 /// What changes when something happens.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(super) struct EngineProgress {
     /// How many octets came.
     pub(super) received: u64,
     /// How many orders were taken.
@@ -26,7 +26,7 @@ pub(super) struct Moment {
     pub(super) queued: usize,
 }
 
-impl Nearness {
+impl BusyPoll {
     /// For a script, or for a person: to look again for them is not worth it.
     pub(super) fn new(is_script: bool) -> Self {
         Self {
@@ -41,13 +41,13 @@ impl Nearness {
     }
 
     /// Whether something has happened since it looked the last time.
-    pub(super) fn has_changed(&self, now: Moment) -> bool {
+    pub(super) fn has_changed(&self, now: EngineProgress) -> bool {
         self.looked != Some(now)
     }
 
     /// Notes how things are `now`, and tells whether to look again instead of going to sleep; `quiet`: for how long nothing has come
     /// and nothing was sent.
-    pub(super) fn stay_awake(&mut self, now: Moment, quiet: Duration) -> bool {
+    pub(super) fn stay_awake(&mut self, now: EngineProgress, quiet: Duration) -> bool {
         if self.patience == 0 {
             self.looked = None;
             return false;
@@ -67,8 +67,8 @@ impl Nearness {
 mod tests {
     use super::*;
 
-    fn at(received: u64) -> Moment {
-        Moment {
+    fn at(received: u64) -> EngineProgress {
+        EngineProgress {
             received,
             orders: 0,
             queued: 0,
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_far_server_is_not_looked_for_for_ever() {
-        let mut near = Nearness::new(true);
+        let mut near = BusyPoll::new(true);
         for round in 0..u64::from(PATIENCE) {
             assert!(near.stay_awake(at(round), Duration::ZERO) && near.is_awake());
             assert!(!near.stay_awake(at(round), NEAR) && !near.is_awake());
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn an_answer_in_time_gives_new_patience() {
-        let mut near = Nearness::new(true);
+        let mut near = BusyPoll::new(true);
         for round in 0..100 {
             assert!(near.stay_awake(at(round), Duration::ZERO));
             assert!(near.has_changed(at(round + 1)) && !near.has_changed(at(round)));
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn for_a_person_it_sleeps_at_once() {
-        let mut near = Nearness::new(false);
+        let mut near = BusyPoll::new(false);
         assert!(!near.stay_awake(at(1), Duration::ZERO) && !near.is_awake());
     }
 }

@@ -2,19 +2,19 @@
 
 use zeroize::Zeroizing;
 
-use super::Turns;
+use super::Pacing;
 
 /// Whole lines that wait for their turn.
 #[derive(Default)]
-pub(super) struct Queue {
+pub(super) struct SendQueue {
     octets: Zeroizing<Vec<u8>>,
     /// Where the next line starts.
     at: usize,
-    pub(super) turns: Option<Turns>,
+    pub(super) turns: Option<Pacing>,
 }
 
-impl Queue {
-    pub(super) fn push(&mut self, lines: Zeroizing<Vec<u8>>, turns: Turns) {
+impl SendQueue {
+    pub(super) fn push(&mut self, lines: Zeroizing<Vec<u8>>, turns: Pacing) {
         if self.left() == 0 {
             self.octets = lines;
             self.at = 0;

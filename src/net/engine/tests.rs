@@ -5,7 +5,7 @@ use super::*;
 use crate::transcript::secret::Hider;
 
 /// Opens a connection to a listener, and waits for the server's side of it.
-fn open(recorder: Recorder, watcher: Box<dyn Watcher>) -> (Connection, TcpStream) {
+fn open(recorder: Recorder, watcher: Box<dyn Observer>) -> (Connection, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = Target {
         host: "127.0.0.1".to_owned(),
@@ -17,7 +17,7 @@ fn open(recorder: Recorder, watcher: Box<dyn Watcher>) -> (Connection, TcpStream
         spares: &[],
         proxy: None,
     };
-    let waits = Waits {
+    let waits = Timeouts {
         connect: Duration::from_secs(20),
         reply: None,
         octets: u64::MAX,
@@ -30,14 +30,14 @@ fn open(recorder: Recorder, watcher: Box<dyn Watcher>) -> (Connection, TcpStream
 
 struct Panics;
 
-impl Watcher for Panics {
+impl Observer for Panics {
     fn received(&mut self, _: &[u8]) {
         panic!("a panic of this test's own");
     }
 
     fn seen(&mut self, _: Seen) {}
-    fn told(&mut self, _: News) {}
-    fn settled(&mut self, _: &Standing) {}
+    fn told(&mut self, _: Notice) {}
+    fn settled(&mut self, _: &Snapshot) {}
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_panic_on_the_thread_of_a_connection_ends_the_connection() {
     let (connection, mut peer) = open(recorder, Box::new(Panics));
     peer.write_all(b"+OK ready\r\n").unwrap();
     let now = connection.wait(Duration::from_secs(60), |_| false);
-    assert!(matches!(now.ending, Some(Ending::Lost(..))));
+    assert!(matches!(now.ending, Some(CloseReason::Lost(..))));
     assert!(!connection.is_open());
 }
 
@@ -60,7 +60,7 @@ struct Notes {
 
 struct Notebook(Arc<Mutex<Notes>>);
 
-impl Watcher for Notebook {
+impl Observer for Notebook {
     fn received(&mut self, octets: &[u8]) {
         self.0.lock().unwrap().received.extend_from_slice(octets);
     }
@@ -70,13 +70,13 @@ impl Watcher for Notebook {
         self.0.lock().unwrap().replies += usize::from(is_reply);
     }
 
-    fn told(&mut self, news: News) {
-        if let News::TlsFailed(error) = news {
+    fn told(&mut self, news: Notice) {
+        if let Notice::TlsFailed(error) = news {
             self.0.lock().unwrap().failure = Some(error);
         }
     }
 
-    fn settled(&mut self, _: &Standing) {}
+    fn settled(&mut self, _: &Snapshot) {}
 }
 
 /// A file that can be looked into.
@@ -94,14 +94,14 @@ impl Write for Paper {
 }
 
 /// What comes of a server that says this, part by part, when the client begins its handshake; the notes and the recording.
-fn said_in_place_of_tls(parts: &[&[u8]]) -> (Notes, Ending, String) {
+fn said_in_place_of_tls(parts: &[&[u8]]) -> (Notes, CloseReason, String) {
     let (notes, paper) = (Arc::default(), Paper::default());
     let mut recorder = Recorder::new(Hider::new(false));
     recorder.set_file(Some(Box::new(paper.clone())), &[]);
     recorder.remember("password", b"wonderland");
     let (connection, mut peer) = open(recorder, Box::new(Notebook(Arc::clone(&notes))));
     peer.write_all(b"+OK ready\r\n").unwrap();
-    connection.wait(Duration::from_secs(60), Standing::is_greeted);
+    connection.wait(Duration::from_secs(60), Snapshot::is_greeted);
     connection.send_line(b"STLS");
     let mut sent = [0; 6];
     peer.read_exact(&mut sent).unwrap();
@@ -122,7 +122,7 @@ fn said_in_place_of_tls(parts: &[&[u8]]) -> (Notes, Ending, String) {
 fn a_line_in_place_of_the_handshake_is_recorded_and_is_no_reply() {
     let parts: [&[u8]; 2] = [b"-E", b"RR STARTTLS failed: no \x1b[1mwonderland\r\n"];
     let (notes, ending, text) = said_in_place_of_tls(&parts);
-    assert_eq!(ending, Ending::TlsFailed);
+    assert_eq!(ending, CloseReason::TlsFailed);
     assert_eq!(notes.received, b"+OK ready\r\n+OK begin\r\n");
     assert_eq!(notes.replies, 2);
     let said = "the server said in cleartext: -ERR STARTTLS failed: no ^[[1m{{password}}";
@@ -146,7 +146,7 @@ fn a_line_in_place_of_the_handshake_is_recorded_and_is_no_reply() {
 fn a_flood_in_place_of_the_handshake_is_cut() {
     let flood = vec![b'x'; 20_000];
     let (notes, ending, text) = said_in_place_of_tls(&[&flood]);
-    assert_eq!(ending, Ending::TlsFailed);
+    assert_eq!(ending, CloseReason::TlsFailed);
     assert_eq!(notes.failure.unwrap().heard.unwrap().said.len(), 8 * 1024);
     assert_eq!(text.matches('x').count(), 8 * 1024);
 }

@@ -10,15 +10,18 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll};
 use zeroize::Zeroizing;
 
-use super::near::Nearness;
-use super::send_queue::Queue;
-use super::{Ending, FAREWELL, Greeting, News, Order, SOCKET, Shared, Standing, Waits, Watcher};
+use super::near::BusyPoll;
+use super::send_queue::SendQueue;
+use super::{
+    CloseReason, EngineShared, FAREWELL, Greeting, Notice, Observer, Request, SOCKET, Snapshot,
+    Timeouts,
+};
 use crate::base::io_error::plain;
 use crate::base::service::Service;
 use crate::net::Stream;
 use crate::net::tls::{self, TlsError, TlsSettings};
 use crate::net::wrong_service;
-use crate::pop3::tracker::{Awaited, Cut, LineEnd, Role, Side, State};
+use crate::pop3::tracker::{Awaited, CutAt, LineEnd, Role, Side, State};
 use crate::transcript::event::Event;
 use crate::transcript::recorder::{Recorder, Seen};
 
@@ -36,18 +39,18 @@ pub(super) struct Engine {
     pub(super) stream: Option<Stream>,
     pub(super) host: String,
     pub(super) tls: TlsSettings,
-    pub(super) waits: Waits,
+    pub(super) waits: Timeouts,
     pub(super) poll: Poll,
     pub(super) events: Events,
-    pub(super) inbox: Receiver<Order>,
+    pub(super) inbox: Receiver<Request>,
     /// Orders that came during a TLS handshake.
-    pub(super) late: VecDeque<Order>,
+    pub(super) late: VecDeque<Request>,
     /// Lines that may not be sent before the TLS handshake is done.
     pub(super) waiting: Vec<Zeroizing<Vec<u8>>>,
     pub(super) outbox: Zeroizing<Vec<u8>>,
     /// The lines of a script that wait for their turn.
-    pub(super) queue: Queue,
-    pub(super) nearness: Nearness,
+    pub(super) queue: SendQueue,
+    pub(super) nearness: BusyPoll,
     /// The system told of a reset while something was written.
     pub(super) reset: Option<String>,
     /// The system told that the server has closed its side, or of an error.
@@ -55,9 +58,9 @@ pub(super) struct Engine {
     /// Something may have come since the last read.
     pub(super) has_news: bool,
     pub(super) recorder: Recorder,
-    pub(super) watcher: Box<dyn Watcher>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) standing: Standing,
+    pub(super) watcher: Box<dyn Observer>,
+    pub(super) shared: Arc<EngineShared>,
+    pub(super) standing: Snapshot,
     pub(super) start: Instant,
     /// Since when the greeting or the status line that comes next is awaited.
     pub(super) asked_since: Instant,
@@ -71,7 +74,7 @@ pub(super) struct Engine {
 }
 
 /// Whether the thread goes on.
-type Going = Result<(), Ending>;
+type Going = Result<(), CloseReason>;
 
 impl Engine {
     /// Runs until the connection ends.
@@ -126,7 +129,7 @@ impl Engine {
         };
         match self.poll.poll(&mut self.events, wait) {
             Err(error) if error.kind() != ErrorKind::Interrupted => {
-                return Err(Ending::Lost(plain(&error), Cut::Nothing));
+                return Err(CloseReason::Lost(plain(&error), CutAt::Nothing));
             }
             _ => {}
         }
@@ -142,23 +145,23 @@ impl Engine {
         while let Some(order) = self.late.pop_front().or_else(|| self.inbox.try_recv().ok()) {
             self.standing.taken += 1;
             match order {
-                Order::Send(octets) => {
+                Request::Send(octets) => {
                     if self.recorder.tracker().is_before_tls() {
                         self.waiting.push(octets);
                     } else {
                         self.send(&octets);
                     }
                 }
-                Order::SendInTurn(lines, turns) => self.queue.push(lines, turns),
-                Order::Inject(octets) => self.send(&octets),
-                Order::Remember(hole, secret) => self.recorder.remember(hole, &secret),
-                Order::SetShape(verb, shape) => {
+                Request::SendInTurn(lines, turns) => self.queue.push(lines, turns),
+                Request::Inject(octets) => self.send(&octets),
+                Request::Remember(hole, secret) => self.recorder.remember(hole, &secret),
+                Request::SetShape(verb, shape) => {
                     let now_ms = self.now_ms();
                     self.recorder.set_shape(&verb, shape, now_ms);
                 }
-                Order::SetFile(file, head) => self.recorder.set_file(file, &head),
-                Order::Close => return Err(Ending::ByClient),
-                Order::CloseOutOfStep => return Err(Ending::OutOfStep),
+                Request::SetFile(file, head) => self.recorder.set_file(file, &head),
+                Request::Close => return Err(CloseReason::ByClient),
+                Request::CloseOutOfStep => return Err(CloseReason::OutOfStep),
             }
         }
         Ok(())
@@ -176,7 +179,7 @@ impl Engine {
         self.standing.quiet_since = Instant::now();
         self.asked_since = self.standing.quiet_since;
         if self.recorder.take_short_secret() {
-            self.watcher.told(News::ShortSecret);
+            self.watcher.told(Notice::ShortSecret);
         }
     }
 
@@ -208,14 +211,14 @@ impl Engine {
     }
 
     /// Reads until the buffer is full or nothing more comes; returns whether nothing more comes.
-    fn read(&mut self, buffer: &mut [u8]) -> Result<bool, Ending> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<bool, CloseReason> {
         let mut count = 0;
         let mut end = None;
         let mut is_dry = false;
         let is_plain = cfg!(unix) && matches!(self.stream, Some(Stream::Plain(_)));
         while let Some(room) = buffer.get_mut(count..).filter(|room| !room.is_empty()) {
             let Some(stream) = &mut self.stream else {
-                return Err(Ending::ByClient);
+                return Err(CloseReason::ByClient);
             };
             let asked = room.len();
             match stream.read(room) {
@@ -245,8 +248,8 @@ impl Engine {
         match end {
             None => Ok(is_dry),
             // What was cut is known once everything held is handed out.
-            Some(None) => Err(Ending::ByServer(Cut::Nothing)),
-            Some(Some(why)) => Err(Ending::Lost(why, Cut::Nothing)),
+            Some(None) => Err(CloseReason::ByServer(CutAt::Nothing)),
+            Some(Some(why)) => Err(CloseReason::Lost(why, CutAt::Nothing)),
         }
     }
 
@@ -284,16 +287,16 @@ impl Engine {
         self.know(octets);
         self.tell_log_failure();
         if injected > 0 {
-            return Err(Ending::Injected);
+            return Err(CloseReason::Injected);
         }
         if is_agreed && let Some(Stream::Plain(socket)) = self.stream.take() {
             self.start_tls(socket).map_err(|error| {
-                self.watcher.told(News::TlsFailed(error));
-                Ending::TlsFailed
+                self.watcher.told(Notice::TlsFailed(error));
+                CloseReason::TlsFailed
             })?;
         }
         if self.standing.received > self.waits.octets {
-            return Err(Ending::TooMuch(self.waits.octets));
+            return Err(CloseReason::TooMuch(self.waits.octets));
         }
         for octets in self.waiting_lines() {
             self.send(&octets);
@@ -321,7 +324,7 @@ impl Engine {
         }
         self.first = None;
         if self.standing.greeting.mistake().is_some() {
-            self.watcher.told(News::NotPop3(self.standing.greeting));
+            self.watcher.told(Notice::NotPop3(self.standing.greeting));
         }
     }
 
@@ -353,7 +356,7 @@ impl Engine {
                 });
             }
             match inbox.try_recv() {
-                Ok(Order::Close) => Err(TlsError {
+                Ok(Request::Close) => Err(TlsError {
                     what: "interrupted".to_owned(),
                     hint: None,
                     heard: None,
@@ -379,7 +382,7 @@ impl Engine {
                 self.has_news = true;
                 // The greeting may still come.
                 self.asked_since = Instant::now();
-                self.watcher.told(News::Tls(Box::new(facts)));
+                self.watcher.told(Notice::Tls(Box::new(facts)));
                 Ok(())
             }
             Err(mut error) => {
@@ -410,7 +413,7 @@ impl Engine {
         if !self.is_late_told && tracker.state() == State::Greeting && quiet >= GREETING_LATE {
             self.is_late_told = true;
             if !tracker.is_tls() {
-                self.watcher.told(News::Silent(wrong_service::silent()));
+                self.watcher.told(Notice::Silent(wrong_service::silent()));
             }
         }
         if let Some(limit) = self.waits.reply
@@ -427,12 +430,12 @@ impl Engine {
             let watcher = &mut self.watcher;
             self.recorder.forget(now_ms, &mut |seen| watcher.seen(seen));
             self.standing.timeouts += 1;
-            self.watcher.told(News::TimedOut(limit, awaited, last));
+            self.watcher.told(Notice::TimedOut(limit, awaited, last));
         }
         if !self.standing.is_kept_open && self.is_leaving() && quiet >= FAREWELL {
             self.standing.is_kept_open = true;
             self.recorder.event(&Event::TimedOut(FAREWELL), now_ms);
-            self.watcher.told(News::KeptOpen(FAREWELL));
+            self.watcher.told(Notice::KeptOpen(FAREWELL));
         }
         self.tell_log_failure();
         Ok(())
@@ -472,7 +475,7 @@ impl Engine {
     fn tell_log_failure(&mut self) {
         if let Some(error) = self.recorder.take_failure() {
             self.standing.has_log_failed = true;
-            self.watcher.told(News::LogFailed(plain(&error)));
+            self.watcher.told(Notice::LogFailed(plain(&error)));
         }
     }
 
@@ -501,16 +504,18 @@ impl Engine {
         }
     }
 
-    fn end(&mut self, ending: Ending) {
+    fn end(&mut self, ending: CloseReason) {
         let now_ms = self.now_ms();
         let is_greeted = self.recorder.tracker().state() != State::Greeting;
         let is_leaving = self.is_leaving();
         let watcher = &mut self.watcher;
         let cut = self.recorder.finish(now_ms, &mut |seen| watcher.seen(seen));
         let ending = match ending {
-            Ending::ByServer(_) => Ending::ByServer(cut),
-            Ending::Lost(why, _) if is_leaving && cut == Cut::Nothing => Ending::Dropped(why),
-            Ending::Lost(why, _) => Ending::Lost(why, cut),
+            CloseReason::ByServer(_) => CloseReason::ByServer(cut),
+            CloseReason::Lost(why, _) if is_leaving && cut == CutAt::Nothing => {
+                CloseReason::Dropped(why)
+            }
+            CloseReason::Lost(why, _) => CloseReason::Lost(why, cut),
             ending => ending,
         };
         for event in ending.reason().into_iter().chain([ending.event()]) {
@@ -526,19 +531,19 @@ impl Engine {
         let is_clear = !self.recorder.tracker().is_tls();
         let is_silent = !is_greeted && self.first.is_some() && !self.is_late_told;
         if is_silent && is_clear && ending.is_closed_by_peer() {
-            self.watcher.told(News::Silent(wrong_service::silent()));
+            self.watcher.told(Notice::Silent(wrong_service::silent()));
         }
         self.shared.has_ended.store(true, Ordering::Release);
-        self.watcher.told(News::Ended(ending.clone()));
+        self.watcher.told(Notice::Ended(ending.clone()));
         if self.is_unannounced {
-            self.watcher.told(News::Unannounced);
+            self.watcher.told(Notice::Unannounced);
         }
         self.standing.ending = Some(ending);
         self.share();
     }
 }
 
-impl Ending {
+impl CloseReason {
     fn is_closed_by_peer(&self) -> bool {
         matches!(self, Self::ByServer(_) | Self::Lost(..))
     }
@@ -550,7 +555,7 @@ fn is_end(error: &std::io::Error) -> bool {
 }
 
 /// Keeps count of the replies.
-fn count(standing: &mut Standing, seen: &Seen) {
+fn count(standing: &mut Snapshot, seen: &Seen) {
     match seen {
         Seen::ReplyEnded(sent, status) => {
             standing.answers += 1;

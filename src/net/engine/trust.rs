@@ -1,7 +1,7 @@
 //! What keeps a session from its next line: a reply that is not a yes, a greeting that is not POP3's, TLS that was asked for
 //! and is not there.
 
-use super::Standing;
+use super::Snapshot;
 use crate::base::service::Service;
 use crate::net::wrong_service::Mistake;
 use crate::pop3::command::Effect;
@@ -39,7 +39,7 @@ impl Greeting {
 
 /// Why a reply is not a yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum TrustRefusal {
     /// `-ERR`.
     Negative,
     /// Neither `+OK` nor `-ERR`.
@@ -48,7 +48,7 @@ pub enum Refusal {
     NoChallenge,
 }
 
-impl Refusal {
+impl TrustRefusal {
     /// Returns what happened, as the text after "STAT: ".
     #[must_use]
     pub fn says(self) -> &'static str {
@@ -98,7 +98,7 @@ impl Risk {
     }
 }
 
-impl Standing {
+impl Snapshot {
     /// Returns why a secret is not to go out without a question; None when nothing is against it.
     #[must_use]
     pub fn risk(&self) -> Option<Risk> {
@@ -132,11 +132,11 @@ impl Standing {
         }
         let refusal = match status {
             Status::Positive if sent.is_some_and(|sent| sent.lacks_credentials()) => {
-                Refusal::NoChallenge
+                TrustRefusal::NoChallenge
             }
             Status::Positive => return,
-            Status::Negative => Refusal::Negative,
-            Status::Malformed => Refusal::Malformed,
+            Status::Negative => TrustRefusal::Negative,
+            Status::Malformed => TrustRefusal::Malformed,
         };
         self.refusals += 1;
         self.last_refusal = Some(refusal);

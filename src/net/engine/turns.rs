@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::near::Moment;
+use super::near::EngineProgress;
 use super::thread::Engine;
-use super::{News, Turns};
+use super::{Notice, Pacing};
 use crate::pop3::tracker::{Side, State};
 
 /// So many octets go out together at most.
@@ -18,8 +18,8 @@ impl Engine {
     }
 
     /// How things are now.
-    pub(super) fn moment(&self) -> Moment {
-        Moment {
+    pub(super) fn moment(&self) -> EngineProgress {
+        EngineProgress {
             received: self.standing.received,
             orders: self.standing.taken,
             queued: self.queue.left(),
@@ -29,7 +29,7 @@ impl Engine {
     /// Whether the lines that wait may go on at all.
     fn has_turn(&self) -> bool {
         let now = &self.standing;
-        let goes_on = |turns: Turns| now.refusals <= turns.refusals;
+        let goes_on = |turns: Pacing| now.refusals <= turns.refusals;
         now.timeouts == 0 && self.queue.turns.is_some_and(goes_on) && self.watcher.wants_more()
     }
 
@@ -66,7 +66,7 @@ impl Engine {
             self.asked_since = self.standing.quiet_since;
         }
         if self.recorder.take_short_secret() {
-            self.watcher.told(News::ShortSecret);
+            self.watcher.told(Notice::ShortSecret);
         }
     }
 }

@@ -44,7 +44,7 @@ fn answer<'a>(records: Vec<ResourceRecord<'a>>, change: impl FnOnce(&mut Packet<
     packet.build_bytes_vec_compressed().unwrap()
 }
 
-fn records(records: Vec<ResourceRecord<'_>>) -> Result<Answer, AnswerError> {
+fn records(records: Vec<ResourceRecord<'_>>) -> Result<DnsAnswer, AnswerError> {
     read(&answer(records, |_| {}), ID, NAME)
 }
 
@@ -85,7 +85,7 @@ fn servers_are_read_as_they_are_listed() {
     );
     assert_eq!(
         records(vec![srv(NAME, &one), srv("_POP3S._tcp.Example.org", &two)]),
-        Ok(Answer::Records(vec![
+        Ok(DnsAnswer::Records(vec![
             record(10, 5, 995, "pop.example.org"),
             two.clone()
         ]))
@@ -96,25 +96,25 @@ fn servers_are_read_as_they_are_listed() {
 fn a_dot_means_not_offered_and_nothing_means_nothing() {
     let none = record(0, 0, 0, "");
     let one = record(1, 0, 995, "pop.example.org");
-    assert_eq!(records(vec![srv(NAME, &none)]), Ok(Answer::NotOffered));
+    assert_eq!(records(vec![srv(NAME, &none)]), Ok(DnsAnswer::NotOffered));
     assert_eq!(
         records(vec![srv(NAME, &none), srv(NAME, &one)]),
-        Ok(Answer::Records(vec![one.clone()]))
+        Ok(DnsAnswer::Records(vec![one.clone()]))
     );
-    assert_eq!(records(vec![]), Ok(Answer::Nothing));
+    assert_eq!(records(vec![]), Ok(DnsAnswer::Nothing));
     // Of another name, another class, another type.
     assert_eq!(
         records(vec![srv("_pop3s._tcp.example.net", &one)]),
-        Ok(Answer::Nothing)
+        Ok(DnsAnswer::Nothing)
     );
     let mut chaos = srv(NAME, &one);
     chaos.class = CLASS::CH;
-    assert_eq!(records(vec![chaos]), Ok(Answer::Nothing));
+    assert_eq!(records(vec![chaos]), Ok(DnsAnswer::Nothing));
     let address = RData::A(A { address: 1 });
     let address = ResourceRecord::new(Name::new_unchecked(NAME), CLASS::IN, 1, address);
-    assert_eq!(records(vec![address]), Ok(Answer::Nothing));
+    assert_eq!(records(vec![address]), Ok(DnsAnswer::Nothing));
     let octets = answer(vec![], |packet| *packet.rcode_mut() = RCODE::NameError);
-    assert_eq!(read(&octets, ID, NAME), Ok(Answer::Nothing));
+    assert_eq!(read(&octets, ID, NAME), Ok(DnsAnswer::Nothing));
 }
 
 #[test]
@@ -143,14 +143,17 @@ fn aliases_are_followed_and_their_circles_are_not() {
         cname("b.example", "c.example"),
         cname(NAME, "b.example"),
     ]);
-    assert_eq!(found, Ok(Answer::Records(vec![one.clone()])));
+    assert_eq!(found, Ok(DnsAnswer::Records(vec![one.clone()])));
     let circle = records(vec![
         cname(NAME, "b.example"),
         cname("b.example", NAME),
         srv(NAME, &one),
     ]);
     assert!(matches!(circle, Err(AnswerError::Broken(_))), "{circle:?}");
-    assert_eq!(records(vec![cname(NAME, "b.example")]), Ok(Answer::Nothing));
+    assert_eq!(
+        records(vec![cname(NAME, "b.example")]),
+        Ok(DnsAnswer::Nothing)
+    );
 }
 
 #[test]
@@ -186,9 +189,9 @@ fn what_was_cut_off_is_asked_for_again() {
     let mut octets = answer(vec![srv(NAME, &one)], |packet| {
         packet.set_flags(PacketFlag::TRUNCATION)
     });
-    assert_eq!(read(&octets, ID, NAME), Ok(Answer::Truncated));
+    assert_eq!(read(&octets, ID, NAME), Ok(DnsAnswer::Truncated));
     octets.truncate(octets.len() - 7);
-    assert_eq!(read(&octets, ID, NAME), Ok(Answer::Truncated));
+    assert_eq!(read(&octets, ID, NAME), Ok(DnsAnswer::Truncated));
 }
 
 #[test]
@@ -239,7 +242,7 @@ fn a_target_that_is_no_host_name_is_not_used() {
     ));
     assert_eq!(
         records(vec![srv(NAME, &odd), srv(NAME, &good)]),
-        Ok(Answer::Records(vec![good.clone()]))
+        Ok(DnsAnswer::Records(vec![good.clone()]))
     );
     let address = record(0, 0, 995, "127.0.0.1");
     assert!(matches!(
@@ -257,7 +260,7 @@ fn a_target_that_is_no_host_name_is_not_used() {
 fn a_thousand_servers_are_some() {
     let one = record(1, 0, 995, "pop.example.org");
     let many = records(vec![srv(NAME, &one); 1000]);
-    assert!(matches!(many, Ok(Answer::Records(found)) if found.len() == RECORDS_MAX));
+    assert!(matches!(many, Ok(DnsAnswer::Records(found)) if found.len() == RECORDS_MAX));
 }
 
 #[test]

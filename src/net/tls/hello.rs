@@ -28,13 +28,13 @@ pub struct Tap {
     has_ended: bool,
     /// Whether cleartext in place of a handshake is read to the end of its line.
     reads_text: bool,
-    text: Option<Text>,
+    text: Option<EarlyCleartext>,
 }
 
 /// Cleartext in place of a handshake, read ahead of the library: it gives up after five octets, and the line that says why
 /// there is no TLS would be lost.
 #[derive(Debug)]
-struct Text {
+struct EarlyCleartext {
     /// What the library has not taken yet.
     ahead: Vec<u8>,
     /// How many octets have come.
@@ -113,7 +113,7 @@ impl Tap {
     /// Reads the line that has begun.
     ///
     /// Errors: its end has not come yet.
-    fn read_line(&mut self, text: &mut Text) -> io::Result<()> {
+    fn read_line(&mut self, text: &mut EarlyCleartext) -> io::Result<()> {
         let mut buffer = [0; 1024];
         loop {
             let room = SAID_MAX.saturating_sub(text.count).min(buffer.len());
@@ -135,7 +135,7 @@ impl Tap {
     }
 }
 
-impl Text {
+impl EarlyCleartext {
     fn push(&mut self, octets: &[u8]) {
         self.ahead.extend_from_slice(octets);
         self.count += octets.len();
@@ -174,7 +174,7 @@ impl Read for Tap {
         if !std::mem::take(&mut self.reads_text) || !is_text(come) {
             return Ok(count);
         }
-        let mut text = Text {
+        let mut text = EarlyCleartext {
             ahead: Vec::new(),
             count: 0,
             is_line: false,
@@ -198,7 +198,7 @@ impl Write for Tap {
 
 /// What the octets of a handshake told in clear.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Heard {
+pub(super) struct HelloSeen {
     /// `TLSv1.3` and so on.
     pub(super) version: String,
     /// The IANA name of the cipher suite.
@@ -209,7 +209,7 @@ pub(super) struct Heard {
     pub(super) chain: Vec<Vec<u8>>,
 }
 
-impl Default for Heard {
+impl Default for HelloSeen {
     fn default() -> Self {
         Self {
             version: "TLS".to_owned(),
@@ -221,7 +221,7 @@ impl Default for Heard {
 }
 
 /// Reads the octets of a handshake: what the ServerHello chose, and the certificates where they are in clear.
-pub(super) fn listen(octets: &[u8]) -> Heard {
+pub(super) fn listen(octets: &[u8]) -> HelloSeen {
     let mut messages = Vec::new();
     let mut rest = octets;
     while let Ok((behind, record)) = parse_tls_raw_record(rest) {
@@ -230,7 +230,7 @@ pub(super) fn listen(octets: &[u8]) -> Heard {
         }
         rest = behind;
     }
-    let mut heard = Heard::default();
+    let mut heard = HelloSeen::default();
     let mut rest = messages.as_slice();
     // The last ServerHello counts: the one before may ask to try again (RFC 8446 §4.1.4).
     while let Ok((behind, message)) = parse_tls_message_handshake(rest) {
@@ -249,7 +249,7 @@ pub(super) fn listen(octets: &[u8]) -> Heard {
     heard
 }
 
-fn hear(heard: &mut Heard, hello: &TlsServerHelloContents<'_>) {
+fn hear(heard: &mut HelloSeen, hello: &TlsServerHelloContents<'_>) {
     let mut version = hello.version;
     let suite = TlsCipherSuite::from_id(hello.cipher.0);
     heard.cipher = suite.map_or_else(
@@ -292,7 +292,7 @@ fn version_name(version: TlsVersion) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Heard, listen};
+    use super::{HelloSeen, listen};
 
     #[test]
     fn odd_octets_give_no_version_and_no_panic() {
@@ -302,7 +302,7 @@ mod tests {
             b"\x16\x03\x01",
             b"\x16\x03\x03\x00\x04\x02\x00\x00\x00",
         ] {
-            assert_eq!(listen(octets), Heard::default());
+            assert_eq!(listen(octets), HelloSeen::default());
         }
     }
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::{Kind, Login, ProxyError, Step, VARIABLE, shown, stranger};
+use super::{ProxyError, ProxyKind, ProxyLogin, ProxyStep, VARIABLE, shown, stranger};
 use crate::net::target::Target;
 
 /// The most octets of a reply's head that are read.
@@ -61,14 +61,14 @@ const REPLIES: &[(u16, &str, &str)] = &[
 ];
 
 /// The talk with an HTTP proxy.
-pub(super) struct Talk {
+pub(super) struct HttpNegotiation {
     request: Option<Zeroizing<Vec<u8>>>,
     head: Vec<u8>,
     /// What must not be shown: the password, and its form in the request. Empty: there is no login.
     secrets: Vec<Zeroizing<Vec<u8>>>,
 }
 
-impl std::fmt::Debug for Talk {
+impl std::fmt::Debug for HttpNegotiation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
@@ -78,8 +78,8 @@ impl std::fmt::Debug for Talk {
     }
 }
 
-impl Talk {
-    pub(super) fn new(login: Option<&Login>, target: &Target) -> Self {
+impl HttpNegotiation {
+    pub(super) fn new(login: Option<&ProxyLogin>, target: &Target) -> Self {
         // RFC 9110 §9.3.6: the target is host and port, and so is the Host field.
         let mut request = Zeroizing::new(Vec::with_capacity(1024));
         request.extend_from_slice(
@@ -101,15 +101,15 @@ impl Talk {
         }
     }
 
-    pub(super) fn next(&mut self, got: &[u8]) -> Result<Step, ProxyError> {
+    pub(super) fn next(&mut self, got: &[u8]) -> Result<ProxyStep, ProxyError> {
         if let Some(request) = self.request.take() {
-            return Ok(Step::Send(request));
+            return Ok(ProxyStep::Send(request));
         }
         self.head.extend_from_slice(got);
         let start = b"HTTP/1.";
         let is_http = self.head.iter().zip(start).all(|(own, want)| own == want);
         if !is_http {
-            return Err(stranger(&self.head, Kind::Http));
+            return Err(stranger(&self.head, ProxyKind::Http));
         }
         // An LF alone ends a line, too (RFC 9112 §2.2).
         if self.head.ends_with(b"\n\r\n") || self.head.ends_with(b"\n\n") {
@@ -122,11 +122,11 @@ impl Talk {
             ));
         }
         // One at a time: behind the head the server speaks, and that is not ours to read.
-        Ok(Step::Read(1))
+        Ok(ProxyStep::Read(1))
     }
 
     /// Reads the status line (RFC 9112 §4).
-    fn judge(&self) -> Result<Step, ProxyError> {
+    fn judge(&self) -> Result<ProxyStep, ProxyError> {
         let line = self.head.split(|octet| *octet == b'\n').next();
         let line = line.unwrap_or_default().trim_ascii_end();
         let mut words = line.splitn(3, |octet| *octet == b' ');
@@ -138,7 +138,7 @@ impl Talk {
         let reason = self.reason(words.next().unwrap_or_default());
         match code {
             // RFC 9110 §9.3.6: any 2xx opens the tunnel, whatever fields came with it.
-            Some(200..=299) => Ok(Step::Open),
+            Some(200..=299) => Ok(ProxyStep::Open),
             Some(407) => {
                 let (what, hint) = if self.secrets.is_empty() {
                     (
@@ -190,7 +190,7 @@ impl Talk {
 }
 
 /// RFC 7617 §2: user, colon and password in base64.
-pub(super) fn token(login: &Login) -> Zeroizing<Vec<u8>> {
+pub(super) fn token(login: &ProxyLogin) -> Zeroizing<Vec<u8>> {
     let size = login.user.len() + 1 + login.password.len();
     let mut pair = Zeroizing::new(Vec::with_capacity(size));
     pair.extend_from_slice(login.user.as_bytes());

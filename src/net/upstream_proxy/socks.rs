@@ -5,7 +5,7 @@ use core::net::IpAddr;
 
 use zeroize::Zeroizing;
 
-use super::{Kind, Login, ProxyError, Step, VARIABLE, stranger};
+use super::{ProxyError, ProxyKind, ProxyLogin, ProxyStep, VARIABLE, stranger};
 use crate::net::target::Target;
 
 const VERSION: u8 = 5;
@@ -57,7 +57,7 @@ const REPLIES: &[(u8, &str, &str)] = &[
 ];
 
 #[derive(Debug)]
-enum State {
+enum SocksState {
     Start,
     /// The method that is to be used follows.
     Method,
@@ -76,14 +76,14 @@ enum State {
 
 /// The talk with a SOCKS proxy.
 #[derive(Debug)]
-pub(super) struct Talk {
-    state: State,
-    login: Option<Login>,
+pub(super) struct SocksNegotiation {
+    state: SocksState,
+    login: Option<ProxyLogin>,
     request: Vec<u8>,
 }
 
-impl Talk {
-    pub(super) fn new(login: Option<Login>, target: &Target) -> Result<Self, ProxyError> {
+impl SocksNegotiation {
+    pub(super) fn new(login: Option<ProxyLogin>, target: &Target) -> Result<Self, ProxyError> {
         // RFC 1928 §4: version, command, reserved, kind of address, address, port.
         let mut request = vec![VERSION, CONNECT, 0];
         match target.host.parse() {
@@ -109,57 +109,62 @@ impl Talk {
         }
         request.extend_from_slice(&target.port.to_be_bytes());
         Ok(Self {
-            state: State::Start,
+            state: SocksState::Start,
             login,
             request,
         })
     }
 
-    pub(super) fn next(&mut self, got: &[u8]) -> Result<Step, ProxyError> {
+    pub(super) fn next(&mut self, got: &[u8]) -> Result<ProxyStep, ProxyError> {
         let (state, step) = match (&self.state, got) {
-            (State::Start, _) => {
+            (SocksState::Start, _) => {
                 // RFC 1928 §3: version, number of methods, methods.
                 let methods: &[u8] = match self.login {
                     None => &[VERSION, 1, NO_LOGIN],
                     Some(_) => &[VERSION, 2, NO_LOGIN, USER_AND_PASSWORD],
                 };
                 let octets = Zeroizing::new(methods.to_vec());
-                (State::MethodSent, Step::Send(octets))
+                (SocksState::MethodSent, ProxyStep::Send(octets))
             }
-            (State::MethodSent, _) => (State::Method, Step::Read(2)),
-            (State::Method, [VERSION, method]) => self.chosen(*method)?,
-            (State::Method, other) => return Err(stranger(other, Kind::Socks5)),
-            (State::VerdictSent, _) => (State::Verdict, Step::Read(2)),
+            (SocksState::MethodSent, _) => (SocksState::Method, ProxyStep::Read(2)),
+            (SocksState::Method, [VERSION, method]) => self.chosen(*method)?,
+            (SocksState::Method, other) => return Err(stranger(other, ProxyKind::Socks5)),
+            (SocksState::VerdictSent, _) => (SocksState::Verdict, ProxyStep::Read(2)),
             // RFC 1929 §2: any status but 0 is a refusal. Some proxies put 5 for the version.
-            (State::Verdict, [_, 0]) => self.ask(),
-            (State::Verdict, _) => {
+            (SocksState::Verdict, [_, 0]) => self.ask(),
+            (SocksState::Verdict, _) => {
                 return Err(ProxyError::new(
                     "the proxy refuses the user or the password",
                     format!("check USER@ in --proxy, and the variable {VARIABLE}"),
                 ));
             }
-            (State::HeadSent, _) => (State::Head, Step::Read(4)),
-            (State::Head, [VERSION, 0, _, kind]) => after_head(*kind)?,
-            (State::Head, [VERSION, code, ..]) => return Err(refusal(*code)),
+            (SocksState::HeadSent, _) => (SocksState::Head, ProxyStep::Read(4)),
+            (SocksState::Head, [VERSION, 0, _, kind]) => after_head(*kind)?,
+            (SocksState::Head, [VERSION, code, ..]) => return Err(refusal(*code)),
             // One octet: a proxy that repeats what it was told must not have a password shown.
-            (State::Head, other) => {
-                return Err(stranger(other.get(..1).unwrap_or_default(), Kind::Socks5));
+            (SocksState::Head, other) => {
+                return Err(stranger(
+                    other.get(..1).unwrap_or_default(),
+                    ProxyKind::Socks5,
+                ));
             }
-            (State::Length, [length, ..]) => (State::Rest, Step::Read(usize::from(*length) + 2)),
-            (State::Length, []) => (State::Length, Step::Read(1)),
-            (State::Rest, _) => (State::Rest, Step::Open),
+            (SocksState::Length, [length, ..]) => {
+                (SocksState::Rest, ProxyStep::Read(usize::from(*length) + 2))
+            }
+            (SocksState::Length, []) => (SocksState::Length, ProxyStep::Read(1)),
+            (SocksState::Rest, _) => (SocksState::Rest, ProxyStep::Open),
         };
         self.state = state;
         Ok(step)
     }
 
     /// Goes on by the method that the proxy chose (RFC 1928 §3).
-    fn chosen(&self, method: u8) -> Result<(State, Step), ProxyError> {
+    fn chosen(&self, method: u8) -> Result<(SocksState, ProxyStep), ProxyError> {
         let login = || format!("write USER@ before its host, and put the password into {VARIABLE}");
         match method {
             NO_LOGIN => Ok(self.ask()),
             USER_AND_PASSWORD => match self.credentials() {
-                Some(octets) => Ok((State::VerdictSent, Step::Send(octets))),
+                Some(octets) => Ok((SocksState::VerdictSent, ProxyStep::Send(octets))),
                 None => Err(ProxyError::new(
                     "the proxy wants a user and a password",
                     login(),
@@ -178,9 +183,9 @@ impl Talk {
         }
     }
 
-    fn ask(&self) -> (State, Step) {
+    fn ask(&self) -> (SocksState, ProxyStep) {
         let octets = Zeroizing::new(self.request.clone());
-        (State::HeadSent, Step::Send(octets))
+        (SocksState::HeadSent, ProxyStep::Send(octets))
     }
 
     /// RFC 1929 §2: version, length, user, length, password.
@@ -197,11 +202,11 @@ impl Talk {
 }
 
 /// What is to be read after the head of a reply, by its kind of address (RFC 1928 §5); the port has two octets.
-fn after_head(kind: u8) -> Result<(State, Step), ProxyError> {
+fn after_head(kind: u8) -> Result<(SocksState, ProxyStep), ProxyError> {
     match kind {
-        1 => Ok((State::Rest, Step::Read(4 + 2))),
-        3 => Ok((State::Length, Step::Read(1))),
-        4 => Ok((State::Rest, Step::Read(16 + 2))),
+        1 => Ok((SocksState::Rest, ProxyStep::Read(4 + 2))),
+        3 => Ok((SocksState::Length, ProxyStep::Read(1))),
+        4 => Ok((SocksState::Rest, ProxyStep::Read(16 + 2))),
         kind => Err(ProxyError::new(
             format!("the proxy's reply has an unknown kind of address ({kind})"),
             "check the host and the port of the proxy",

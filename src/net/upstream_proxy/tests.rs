@@ -28,7 +28,7 @@ enum End {
 /// Talks to a proxy that says all of `says`; returns what was sent, the end, and how much was not read.
 fn talk(url: &str, password: Option<&str>, host: &str, says: &[u8]) -> (Vec<Vec<u8>>, End, usize) {
     let proxy = parse(url, password.and_then(secret)).unwrap();
-    let mut talk = match Talk::new(&proxy, &target(host)) {
+    let mut talk = match Negotiation::new(&proxy, &target(host)) {
         Ok(talk) => talk,
         Err(error) => return (Vec::new(), End::Fails(error), says.len()),
     };
@@ -38,18 +38,18 @@ fn talk(url: &str, password: Option<&str>, host: &str, says: &[u8]) -> (Vec<Vec<
     let (mut sent, mut rest, mut got) = (Vec::new(), says, Vec::new());
     loop {
         match talk.next(&got) {
-            Ok(Step::Send(octets)) => {
+            Ok(ProxyStep::Send(octets)) => {
                 sent.push(octets.to_vec());
                 got.clear();
             }
-            Ok(Step::Read(count)) => match rest.split_at_checked(count) {
+            Ok(ProxyStep::Read(count)) => match rest.split_at_checked(count) {
                 Some((read, behind)) => {
                     got = read.to_vec();
                     rest = behind;
                 }
                 None => return (sent, End::Waits, rest.len()),
             },
-            Ok(Step::Open) => return (sent, End::Open, rest.len()),
+            Ok(ProxyStep::Open) => return (sent, End::Open, rest.len()),
             Err(error) => return (sent, End::Fails(error), rest.len()),
         }
     }

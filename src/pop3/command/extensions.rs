@@ -1,6 +1,6 @@
 //! The rows of the extensions in force: capabilities, TLS, SASL, UTF-8 and languages.
 
-use super::{Arg, Command, Data, Effect, Kind, Shape, Standing, States};
+use super::{Arg, ArgumentKind, Command, DataKind, Effect, Shape, Standing, States};
 
 pub(super) const ROWS: &[Command] = &[
     Command {
@@ -12,7 +12,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
-        data: Data::Set,
+        data: DataKind::Set,
         standing: Standing::Optional,
         source: "RFC 2449 §5",
         help: "ask what the server can do",
@@ -39,7 +39,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Tls,
         pipelines: false,
         fields: &[],
-        data: Data::Nothing,
+        data: DataKind::Nothing,
         standing: Standing::Optional,
         source: "RFC 2595 §4",
         help: "switch this connection to TLS",
@@ -61,8 +61,8 @@ pub(super) const ROWS: &[Command] = &[
     Command {
         verb: "AUTH",
         args: &[
-            Arg::required("mechanism", Kind::Mechanism),
-            Arg::optional("initial-response", Kind::Secret("response")),
+            Arg::required("mechanism", ArgumentKind::Mechanism),
+            Arg::optional("initial-response", ArgumentKind::Secret("response")),
         ],
         states: States::AUTHORIZATION,
         // Not in RFC 5034, but widely done: the mechanisms, one a line.
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Login,
         pipelines: false,
         fields: &[],
-        data: Data::Set,
+        data: DataKind::Set,
         standing: Standing::Optional,
         source: "RFC 5034 §4",
         help: "log in by a SASL mechanism, such as PLAIN",
@@ -102,7 +102,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
-        data: Data::Nothing,
+        data: DataKind::Nothing,
         standing: Standing::Optional,
         source: "RFC 6856 §2.1",
         help: "switch the session to UTF-8 mode, before the login",
@@ -120,14 +120,14 @@ pub(super) const ROWS: &[Command] = &[
     },
     Command {
         verb: "LANG",
-        args: &[Arg::optional("tag", Kind::Language)],
+        args: &[Arg::optional("tag", ArgumentKind::Language)],
         states: States::BOTH,
         bare: Shape::Multi,
         with_argument: Shape::Single,
         effect: Effect::Nothing,
         pipelines: true,
         fields: &["tag"],
-        data: Data::Listing,
+        data: DataKind::Listing,
         standing: Standing::Optional,
         source: "RFC 6856 §3",
         help: "list or choose the language of the reply texts",

@@ -1,8 +1,8 @@
 //! The rows of single vendors, and of words that people type here because other protocols have them.
 
-use super::{Arg, Command, Data, Effect, Kind, Shape, Standing, States};
+use super::{Arg, ArgumentKind, Command, DataKind, Effect, Shape, Standing, States};
 
-const MSG: Arg = Arg::required("msg", Kind::Message);
+const MSG: Arg = Arg::required("msg", ArgumentKind::Message);
 
 pub(super) const ROWS: &[Command] = &[
     Command {
@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
-        data: Data::Lines,
+        data: DataKind::Lines,
         standing: Standing::Private,
         source: "no RFC: Demon Internet, SDPS",
         help: "show the envelope of a message (Demon Internet)",
@@ -29,14 +29,14 @@ pub(super) const ROWS: &[Command] = &[
     },
     Command {
         verb: "XCLIENT",
-        args: &[Arg::required("key=value", Kind::Text)],
+        args: &[Arg::required("key=value", ArgumentKind::Text)],
         states: States::AUTHORIZATION,
         bare: Shape::Single,
         with_argument: Shape::Single,
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
-        data: Data::Nothing,
+        data: DataKind::Nothing,
         standing: Standing::Private,
         source: "no RFC: Dovecot",
         help: "tell the server a client's address, as a proxy",
@@ -50,14 +50,14 @@ pub(super) const ROWS: &[Command] = &[
     },
     Command {
         verb: "XOIP",
-        args: &[Arg::required("address", Kind::Text)],
+        args: &[Arg::required("address", ArgumentKind::Text)],
         states: States::AUTHORIZATION,
         bare: Shape::Single,
         with_argument: Shape::Single,
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
-        data: Data::Nothing,
+        data: DataKind::Nothing,
         standing: Standing::Private,
         source: "no RFC: Zimbra",
         help: "tell the server the original IP address, as a proxy",
@@ -76,7 +76,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
-        data: Data::Nothing,
+        data: DataKind::Nothing,
         standing: Standing::Private,
         source: "no RFC: Netscape Messaging Server",
         help: "ask who sent a message, as the server knows it",
@@ -97,7 +97,7 @@ pub(super) const ROWS: &[Command] = &[
         // Nobody knows where its reply ends.
         pipelines: false,
         fields: &[],
-        data: Data::Nothing,
+        data: DataKind::Nothing,
         standing: Standing::Foreign,
         source: "RFC 5321 §4.1.1.8 (SMTP)",
         help: "not POP3; ask CAPA, or type ? for poptalk's help",
@@ -118,7 +118,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: false,
         fields: &[],
-        data: Data::Nothing,
+        data: DataKind::Nothing,
         standing: Standing::Foreign,
         source: "RFC 9051 §6.2.1 (IMAP), RFC 3207 (SMTP)",
         help: "not POP3; its word for this is STLS",

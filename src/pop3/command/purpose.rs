@@ -1,6 +1,6 @@
 //! What a command is for, as its columns say it: what a rule, a server or a screen asks in place of a list of verbs.
 
-use super::{Command, Data, Effect, Kind, Shape, Standing, States};
+use super::{ArgumentKind, Command, DataKind, Effect, Shape, Standing, States};
 
 impl Command {
     /// Whether the data lines of its reply, or those that the client sends behind it, are a message: it names one message, and
@@ -10,7 +10,7 @@ impl Command {
         let names_one = self
             .args
             .first()
-            .is_some_and(|arg| arg.kind == Kind::Message && !arg.optional);
+            .is_some_and(|arg| arg.kind == ArgumentKind::Message && !arg.optional);
         self.with_argument == Shape::Upload || (names_one && self.with_argument == Shape::Multi)
     }
 
@@ -27,13 +27,13 @@ impl Command {
     pub fn names_message(&self) -> bool {
         self.args
             .first()
-            .is_some_and(|arg| arg.kind == Kind::Message)
+            .is_some_and(|arg| arg.kind == ArgumentKind::Message)
     }
 
     /// Whether it lists all messages, or one of them where a number is given.
     #[must_use]
     pub fn lists_messages(&self) -> bool {
-        self.names_message() && self.data == Data::Listing
+        self.names_message() && self.data == DataKind::Listing
     }
 
     /// Whether every server does it without arguments, whatever is in the maildrop.
@@ -54,7 +54,7 @@ impl Command {
     #[must_use]
     pub fn takes_secret(&self) -> bool {
         let mut args = self.args.iter();
-        args.any(|arg| matches!(arg.kind, Kind::Secret(_)))
+        args.any(|arg| matches!(arg.kind, ArgumentKind::Secret(_)))
     }
 
     /// Whether a positive reply logs the client in; the bare AUTH, which only lists mechanisms, is not told apart here.
@@ -67,15 +67,20 @@ impl Command {
     #[must_use]
     pub fn names_user(&self) -> bool {
         let is_before_login = self.states == States::AUTHORIZATION;
-        is_before_login && self.args.first().is_some_and(|arg| arg.kind == Kind::Name)
+        is_before_login
+            && self
+                .args
+                .first()
+                .is_some_and(|arg| arg.kind == ArgumentKind::Name)
     }
 
     /// Whether it logs in the user of the USER before it, and is nothing without that.
     #[must_use]
     pub fn completes_user(&self) -> bool {
         // The name in RPOP is that of the user on the client's side (RFC 1225).
-        let has_name_only = matches!(self.args, [arg] if arg.kind == Kind::Name);
-        let has_secret_only = matches!(self.args, [arg] if matches!(arg.kind, Kind::Secret(_)));
+        let has_name_only = matches!(self.args, [arg] if arg.kind == ArgumentKind::Name);
+        let has_secret_only =
+            matches!(self.args, [arg] if matches!(arg.kind, ArgumentKind::Secret(_)));
         self.logs_in() && (has_name_only || has_secret_only)
     }
 

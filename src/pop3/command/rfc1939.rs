@@ -1,21 +1,21 @@
 //! The rows of the base protocol (RFC 1939), in the order in which a learner meets them.
 
-use super::{Arg, Command, Data, Effect, Kind, Shape, Standing, States};
+use super::{Arg, ArgumentKind, Command, DataKind, Effect, Shape, Standing, States};
 
-const MSG: Arg = Arg::required("msg", Kind::Message);
-const OPTIONAL_MSG: Arg = Arg::optional("msg", Kind::Message);
+const MSG: Arg = Arg::required("msg", ArgumentKind::Message);
+const OPTIONAL_MSG: Arg = Arg::optional("msg", ArgumentKind::Message);
 
 pub(super) const ROWS: &[Command] = &[
     Command {
         verb: "USER",
-        args: &[Arg::required("name", Kind::Name)],
+        args: &[Arg::required("name", ArgumentKind::Name)],
         states: States::AUTHORIZATION,
         bare: Shape::Single,
         with_argument: Shape::Single,
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
-        data: Data::Nothing,
+        data: DataKind::Nothing,
         // RFC 1939 §4: no login method is required of a server, so long as it has one; the capability USER announces this one.
         standing: Standing::Optional,
         source: "RFC 1939 §7",
@@ -36,14 +36,14 @@ pub(super) const ROWS: &[Command] = &[
     },
     Command {
         verb: "PASS",
-        args: &[Arg::required("string", Kind::Secret("password"))],
+        args: &[Arg::required("string", ArgumentKind::Secret("password"))],
         states: States::AUTHORIZATION,
         bare: Shape::Single,
         with_argument: Shape::Single,
         effect: Effect::Login,
         pipelines: true,
         fields: &[],
-        data: Data::Nothing,
+        data: DataKind::Nothing,
         // As USER: RFC 1939 §4.
         standing: Standing::Optional,
         source: "RFC 1939 §7",
@@ -74,7 +74,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &["messages", "octets"],
-        data: Data::Nothing,
+        data: DataKind::Nothing,
         standing: Standing::Required,
         source: "RFC 1939 §5",
         help: "count the messages and their octets",
@@ -99,7 +99,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &["msg", "octets"],
-        data: Data::Listing,
+        data: DataKind::Listing,
         standing: Standing::Required,
         source: "RFC 1939 §5",
         help: "list message numbers with their sizes in octets",
@@ -127,7 +127,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
-        data: Data::Lines,
+        data: DataKind::Lines,
         standing: Standing::Required,
         source: "RFC 1939 §5",
         help: "fetch a whole message",
@@ -155,7 +155,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Delete,
         pipelines: true,
         fields: &[],
-        data: Data::Nothing,
+        data: DataKind::Nothing,
         standing: Standing::Required,
         source: "RFC 1939 §5",
         help: "mark a message as deleted; QUIT removes it",
@@ -180,7 +180,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
-        data: Data::Nothing,
+        data: DataKind::Nothing,
         standing: Standing::Required,
         source: "RFC 1939 §5",
         help: "do nothing, but show that the session is alive",
@@ -203,7 +203,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Reset,
         pipelines: true,
         fields: &[],
-        data: Data::Nothing,
+        data: DataKind::Nothing,
         standing: Standing::Required,
         source: "RFC 1939 §5",
         help: "take back every deletion mark of this session",
@@ -225,7 +225,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Quit,
         pipelines: false,
         fields: &[],
-        data: Data::Nothing,
+        data: DataKind::Nothing,
         standing: Standing::Required,
         source: "RFC 1939 §4, §6",
         help: "end the session; after the login, remove what is marked",
@@ -242,14 +242,14 @@ pub(super) const ROWS: &[Command] = &[
     },
     Command {
         verb: "TOP",
-        args: &[MSG, Arg::required("n", Kind::Lines)],
+        args: &[MSG, Arg::required("n", ArgumentKind::Lines)],
         states: States::TRANSACTION,
         bare: Shape::Multi,
         with_argument: Shape::Multi,
         effect: Effect::Nothing,
         pipelines: true,
         fields: &[],
-        data: Data::Lines,
+        data: DataKind::Lines,
         standing: Standing::Optional,
         source: "RFC 1939 §7",
         help: "fetch the header and the first lines of the body",
@@ -274,7 +274,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Nothing,
         pipelines: true,
         fields: &["msg", "unique-id"],
-        data: Data::Listing,
+        data: DataKind::Listing,
         standing: Standing::Optional,
         source: "RFC 1939 §7",
         help: "list the unique-ids, which last beyond the session",
@@ -294,8 +294,8 @@ pub(super) const ROWS: &[Command] = &[
     Command {
         verb: "APOP",
         args: &[
-            Arg::required("name", Kind::Name),
-            Arg::required("digest", Kind::Secret("digest")),
+            Arg::required("name", ArgumentKind::Name),
+            Arg::required("digest", ArgumentKind::Secret("digest")),
         ],
         states: States::AUTHORIZATION,
         bare: Shape::Single,
@@ -303,7 +303,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Login,
         pipelines: true,
         fields: &[],
-        data: Data::Nothing,
+        data: DataKind::Nothing,
         standing: Standing::Optional,
         source: "RFC 1939 §7",
         help: "log in with a digest in place of the password",

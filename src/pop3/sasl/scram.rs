@@ -21,10 +21,10 @@ pub(super) struct Scram {
     hash: Hash,
     /// `n,,`, `y,,` or `p=tls-server-end-point,,`.
     header: &'static str,
-    stage: Stage,
+    stage: ScramStage,
 }
 
-enum Stage {
+enum ScramStage {
     Begin,
     /// The first message, without its header.
     First(String),
@@ -47,12 +47,12 @@ impl Scram {
         Self {
             hash: Hash::of(mechanism),
             header,
-            stage: Stage::Begin,
+            stage: ScramStage::Begin,
         }
     }
 
     pub(super) fn is_verified(&self) -> bool {
-        matches!(self.stage, Stage::Verified)
+        matches!(self.stage, ScramStage::Verified)
     }
 
     pub(super) fn next(
@@ -60,11 +60,11 @@ impl Scram {
         credentials: &Credentials,
         challenge: &[u8],
     ) -> Result<Turn, SaslError> {
-        match std::mem::replace(&mut self.stage, Stage::Failed) {
-            Stage::Begin => self.first(credentials),
-            Stage::First(first) => self.prove(credentials, &first, challenge),
-            Stage::Proved(signature) => self.verify(&signature, challenge),
-            Stage::Verified | Stage::Failed => Err(SaslError::TooLong("SCRAM")),
+        match std::mem::replace(&mut self.stage, ScramStage::Failed) {
+            ScramStage::Begin => self.first(credentials),
+            ScramStage::First(first) => self.prove(credentials, &first, challenge),
+            ScramStage::Proved(signature) => self.verify(&signature, challenge),
+            ScramStage::Verified | ScramStage::Failed => Err(SaslError::TooLong("SCRAM")),
         }
     }
 
@@ -81,7 +81,7 @@ impl Scram {
                 &format!("{} {bare}   (binding, name, our nonce)", self.header),
             )],
         );
-        self.stage = Stage::First(bare);
+        self.stage = ScramStage::First(bare);
         Ok(turn)
     }
 
@@ -122,7 +122,7 @@ impl Scram {
                 ),
             ],
         );
-        self.stage = Stage::Proved(signature);
+        self.stage = ScramStage::Proved(signature);
         Ok(turn)
     }
 
@@ -142,7 +142,7 @@ impl Scram {
         if !is_same(&told, signature) {
             return Err(SaslError::Impostor);
         }
-        self.stage = Stage::Verified;
+        self.stage = ScramStage::Verified;
         Ok(Turn::new(
             "",
             &[(

@@ -15,7 +15,7 @@ const ROUNDS: u32 = 4096;
 
 /// What the server knows when an exchange begins.
 #[derive(Clone)]
-pub struct Known {
+pub struct AuthContext {
     /// The names that may log in. A token without a name is that of the first.
     pub users: Vec<String>,
     /// The password of each, which serves as its token as well.
@@ -34,7 +34,7 @@ pub struct Known {
 
 /// What the server makes of what the client said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SaslVerdict {
     /// It asks on: the octets of the challenge, before base64.
     Challenge(Vec<u8>),
     /// The client is who it says.
@@ -57,11 +57,11 @@ pub enum Identity {
 /// One exchange of the server.
 pub struct Verifier {
     mechanism: &'static Mechanism,
-    known: Known,
-    stage: Stage,
+    known: AuthContext,
+    stage: ServerStage,
 }
 
-enum Stage {
+enum ServerStage {
     /// The first response is to come.
     First,
     /// LOGIN: the name is to come.
@@ -90,94 +90,96 @@ struct Proof {
 impl Verifier {
     /// An exchange that has not begun.
     #[must_use]
-    pub fn new(mechanism: &'static Mechanism, known: Known) -> Self {
+    pub fn new(mechanism: &'static Mechanism, known: AuthContext) -> Self {
         Self {
             mechanism,
             known,
-            stage: Stage::First,
+            stage: ServerStage::First,
         }
     }
 
     /// Begins it, with the initial response of the AUTH line if there was one (decoded).
-    pub fn begin(&mut self, initial: Option<&[u8]>) -> Verdict {
+    pub fn begin(&mut self, initial: Option<&[u8]>) -> SaslVerdict {
         match (self.mechanism.name, initial) {
             ("LOGIN", None) => {
-                self.stage = Stage::Name;
-                Verdict::Challenge(b"Username:".to_vec())
+                self.stage = ServerStage::Name;
+                SaslVerdict::Challenge(b"Username:".to_vec())
             }
             // Not in the draft, but widely done.
             ("LOGIN", Some(name)) => self.ask_password(name),
             ("CRAM-MD5", None) => {
                 self.known.nonce = format!("<{}@{}>", self.known.nonce, self.known.host);
-                Verdict::Challenge(self.known.nonce.clone().into_bytes())
+                SaslVerdict::Challenge(self.known.nonce.clone().into_bytes())
             }
             // RFC 5034 §4: an initial response where the server speaks first is an error.
             ("CRAM-MD5", Some(_)) => {
-                self.stage = Stage::Over;
-                Verdict::Broken("the server speaks first in this mechanism")
+                self.stage = ServerStage::Over;
+                SaslVerdict::Broken("the server speaks first in this mechanism")
             }
-            (_, None) => Verdict::Challenge(Vec::new()),
+            (_, None) => SaslVerdict::Challenge(Vec::new()),
             (_, Some(initial)) => self.answer(initial),
         }
     }
 
     /// Takes a response of the client (decoded).
-    pub fn answer(&mut self, response: &[u8]) -> Verdict {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::First => match self.mechanism.name {
+    pub fn answer(&mut self, response: &[u8]) -> SaslVerdict {
+        match std::mem::replace(&mut self.stage, ServerStage::Over) {
+            ServerStage::First => match self.mechanism.name {
                 "PLAIN" => self.plain(response),
                 "CRAM-MD5" => self.cram(response),
                 "XOAUTH2" => self.xoauth2(response),
                 "OAUTHBEARER" => self.bearer(response),
                 "EXTERNAL" => self.external(response),
                 "ANONYMOUS" if self.known.is_anonymous_allowed => {
-                    Verdict::Right(Identity::Anonymous)
+                    SaslVerdict::Right(Identity::Anonymous)
                 }
                 name if name.starts_with("SCRAM-") => self.scram_first(response),
-                _ => Verdict::Wrong,
+                _ => SaslVerdict::Wrong,
             },
-            Stage::Name => self.ask_password(response),
-            Stage::Password(name) => self.compare(&name, response),
-            Stage::Proof(proof) => self.scram_last(&proof, response),
-            Stage::Signed(name) if response.is_empty() => Verdict::Right(Identity::User(name)),
-            Stage::Signed(_) => Verdict::Broken("an empty line ends this mechanism"),
-            Stage::Refused | Stage::Over => Verdict::Wrong,
+            ServerStage::Name => self.ask_password(response),
+            ServerStage::Password(name) => self.compare(&name, response),
+            ServerStage::Proof(proof) => self.scram_last(&proof, response),
+            ServerStage::Signed(name) if response.is_empty() => {
+                SaslVerdict::Right(Identity::User(name))
+            }
+            ServerStage::Signed(_) => SaslVerdict::Broken("an empty line ends this mechanism"),
+            ServerStage::Refused | ServerStage::Over => SaslVerdict::Wrong,
         }
     }
 
-    fn ask_password(&mut self, name: &[u8]) -> Verdict {
-        self.stage = Stage::Password(name.to_vec());
-        Verdict::Challenge(b"Password:".to_vec())
+    fn ask_password(&mut self, name: &[u8]) -> SaslVerdict {
+        self.stage = ServerStage::Password(name.to_vec());
+        SaslVerdict::Challenge(b"Password:".to_vec())
     }
 
-    fn compare(&self, name: &[u8], password: &[u8]) -> Verdict {
+    fn compare(&self, name: &[u8], password: &[u8]) -> SaslVerdict {
         self.verdict(name, password == self.known.password.as_bytes())
     }
 
-    fn verdict(&self, name: &[u8], is_right: bool) -> Verdict {
+    fn verdict(&self, name: &[u8], is_right: bool) -> SaslVerdict {
         let mut users = self.known.users.iter();
         match users.find(|user| user.as_bytes() == name) {
-            Some(user) if is_right => Verdict::Right(Identity::User(user.clone())),
-            _ => Verdict::Wrong,
+            Some(user) if is_right => SaslVerdict::Right(Identity::User(user.clone())),
+            _ => SaslVerdict::Wrong,
         }
     }
 
     /// RFC 4616 §2: `[authzid] NUL authcid NUL password`. Nobody may act for another here.
-    fn plain(&self, response: &[u8]) -> Verdict {
+    fn plain(&self, response: &[u8]) -> SaslVerdict {
         let fields: Vec<&[u8]> = response.split(|octet| *octet == 0).collect();
         match fields.as_slice() {
             [authzid, name, password] if authzid.is_empty() || authzid == name => {
                 self.compare(name, password)
             }
-            [_, _, _] => Verdict::Wrong,
-            _ => Verdict::Broken("PLAIN is: NUL, name, NUL, password"),
+            [_, _, _] => SaslVerdict::Wrong,
+            _ => SaslVerdict::Broken("PLAIN is: NUL, name, NUL, password"),
         }
     }
 
     /// RFC 2195 §2.
-    fn cram(&self, response: &[u8]) -> Verdict {
+    fn cram(&self, response: &[u8]) -> SaslVerdict {
         let Some(space) = memchr::memrchr(b' ', response) else {
-            return Verdict::Broken("CRAM-MD5 is: name, space, digest");
+            return SaslVerdict::Broken("CRAM-MD5 is: name, space, digest");
         };
         let (name, digest) = response.split_at(space);
         let right = hex(&hmac::<Hmac<Md5>>(
@@ -188,17 +190,17 @@ impl Verifier {
         self.verdict(name, digest == right.as_bytes())
     }
 
-    fn xoauth2(&mut self, response: &[u8]) -> Verdict {
+    fn xoauth2(&mut self, response: &[u8]) -> SaslVerdict {
         let fields: Vec<&[u8]> = response.split(|octet| *octet == 1).collect();
         let [user, token, b"", b""] = fields.as_slice() else {
-            return Verdict::Broken("XOAUTH2 is: user=NAME ^A auth=Bearer TOKEN ^A ^A");
+            return SaslVerdict::Broken("XOAUTH2 is: user=NAME ^A auth=Bearer TOKEN ^A ^A");
         };
         let (user, token) = (user.strip_prefix(b"user="), bearer_token(token));
         self.token(user, token)
     }
 
     /// RFC 7628 §3.1.
-    fn bearer(&mut self, response: &[u8]) -> Verdict {
+    fn bearer(&mut self, response: &[u8]) -> SaslVerdict {
         let fields: Vec<&[u8]> = response.split(|octet| *octet == 1).collect();
         let header = fields.first().copied().unwrap_or_default();
         let escaped = header
@@ -207,12 +209,12 @@ impl Verifier {
         // RFC 7628 §3.1: the header is that of RFC 5801 §4, its name escaped as in SCRAM.
         let user = escaped.map(|name| std::str::from_utf8(name).ok().and_then(plain_name));
         if user == Some(None) {
-            return Verdict::Broken("in a name `,` is `=2C` and `=` is `=3D`");
+            return SaslVerdict::Broken("in a name `,` is `=2C` and `=` is `=3D`");
         }
         let user = user.flatten();
         let token = fields.iter().find_map(|field| bearer_token(field));
         if !response.ends_with(b"\x01\x01") || !header.ends_with(b",") {
-            return Verdict::Broken(
+            return SaslVerdict::Broken(
                 "OAUTHBEARER is: n,a=NAME, ^A host=.. ^A port=.. ^A auth=Bearer TOKEN ^A ^A",
             );
         }
@@ -221,72 +223,72 @@ impl Verifier {
         self.token(Some(user.unwrap_or(first).as_bytes()), token)
     }
 
-    fn token(&mut self, user: Option<&[u8]>, token: Option<&[u8]>) -> Verdict {
+    fn token(&mut self, user: Option<&[u8]>, token: Option<&[u8]>) -> SaslVerdict {
         let is_right = token == Some(self.known.password.as_bytes());
         let verdict = self.verdict(user.unwrap_or_default(), is_right);
-        if verdict != Verdict::Wrong {
+        if verdict != SaslVerdict::Wrong {
             return verdict;
         }
         // The reason goes in a challenge; the client answers it, and then the refusal comes (RFC 7628 §3.2.3).
-        self.stage = Stage::Refused;
-        Verdict::Challenge(
+        self.stage = ServerStage::Refused;
+        SaslVerdict::Challenge(
             br#"{"status":"invalid_token","schemes":"bearer","scope":"pop"}"#.to_vec(),
         )
     }
 
     /// RFC 4422, appendix A: the identity is that of the certificate; a name may be one of those in it.
-    fn external(&self, response: &[u8]) -> Verdict {
+    fn external(&self, response: &[u8]) -> SaslVerdict {
         let mut certified = self.known.certified.iter();
         let found = certified.find(|name| {
             let is_named = response.is_empty() || response == name.as_bytes();
             is_named && self.known.users.contains(name)
         });
         match found {
-            Some(name) => Verdict::Right(Identity::User(name.clone())),
-            None => Verdict::Wrong,
+            Some(name) => SaslVerdict::Right(Identity::User(name.clone())),
+            None => SaslVerdict::Wrong,
         }
     }
 
     /// RFC 5802 §7: the client's first message.
-    fn scram_first(&mut self, response: &[u8]) -> Verdict {
+    fn scram_first(&mut self, response: &[u8]) -> SaslVerdict {
         let is_plus = self.mechanism.name.ends_with("-PLUS");
         let Ok(text) = std::str::from_utf8(response) else {
-            return Verdict::Broken("the first message is not UTF-8");
+            return SaslVerdict::Broken("the first message is not UTF-8");
         };
         let mut parts = text.splitn(3, ',');
         let (Some(flag), Some(authzid), Some(bare)) = (parts.next(), parts.next(), parts.next())
         else {
-            return Verdict::Broken("the first message is: n,,n=NAME,r=NONCE");
+            return SaslVerdict::Broken("the first message is: n,,n=NAME,r=NONCE");
         };
         match flag {
             "n" if !is_plus => {}
             // RFC 5802 §6: we do announce a form that binds, so somebody took it from the list on the way.
             "y" if !is_plus && self.known.binding.is_some() => {
-                return Verdict::Broken("a mechanism with -PLUS was announced, and taken away");
+                return SaslVerdict::Broken("a mechanism with -PLUS was announced, and taken away");
             }
             "y" if !is_plus => {}
             "p=tls-server-end-point" if is_plus => {}
-            _ => return Verdict::Broken("this channel binding does not fit the mechanism"),
+            _ => return SaslVerdict::Broken("this channel binding does not fit the mechanism"),
         }
         let mut fields = bare.split(',');
         let mut field = |key: &str| fields.next().and_then(|field| field.strip_prefix(key));
         let (Some(name), Some(nonce)) = (field("n=").and_then(plain_name), field("r=")) else {
-            return Verdict::Broken("the first message is: n,,n=NAME,r=NONCE");
+            return SaslVerdict::Broken("the first message is: n,,n=NAME,r=NONCE");
         };
         if nonce.is_empty() || !nonce.bytes().all(|octet| octet.is_ascii_graphic()) {
-            return Verdict::Broken("a nonce has visible ASCII characters");
+            return SaslVerdict::Broken("a nonce has visible ASCII characters");
         }
         let is_own = authzid.is_empty()
             || authzid.strip_prefix("a=").and_then(plain_name).as_ref() == Some(&name);
         let Ok(password) = prepared(self.known.password.as_bytes()) else {
-            return Verdict::Wrong;
+            return SaslVerdict::Wrong;
         };
         let hash = Hash::of(self.mechanism.name);
         // The salt of a name is always the same, also of one that there is not (RFC 5802 §9).
         let salt: Vec<u8> = hmac::<Hmac<Md5>>(b"poptalk", name.as_bytes());
         let nonce = format!("{nonce}{}", self.known.nonce);
         let first = format!("r={nonce},s={},i={ROUNDS}", STANDARD.encode(&salt));
-        self.stage = Stage::Proof(Proof {
+        self.stage = ServerStage::Proof(Proof {
             is_right_name: is_own && self.known.users.contains(&name),
             name,
             header: format!("{flag},{authzid},"),
@@ -294,12 +296,12 @@ impl Verifier {
             said: format!("{bare},{first}"),
             keys: Keys::new(hash, &password, &salt, ROUNDS),
         });
-        Verdict::Challenge(first.into_bytes())
+        SaslVerdict::Challenge(first.into_bytes())
     }
 
     /// RFC 5802 §7: the client's last message.
-    fn scram_last(&mut self, proof: &Proof, response: &[u8]) -> Verdict {
-        let broken = Verdict::Broken("the last message is: c=BINDING,r=NONCE,p=PROOF");
+    fn scram_last(&mut self, proof: &Proof, response: &[u8]) -> SaslVerdict {
+        let broken = SaslVerdict::Broken("the last message is: c=BINDING,r=NONCE,p=PROOF");
         let Ok(text) = std::str::from_utf8(response) else {
             return broken;
         };
@@ -318,12 +320,12 @@ impl Verifier {
         let message = format!("{},{unsigned}", proof.said);
         let is_proof = proof.keys.is_proof(&told, message.as_bytes());
         if !is_proof || unsigned != right || !proof.is_right_name {
-            return Verdict::Wrong;
+            return SaslVerdict::Wrong;
         }
-        self.stage = Stage::Signed(proof.name.clone());
+        self.stage = ServerStage::Signed(proof.name.clone());
         let signature = proof.keys.signature(message.as_bytes());
         // POP3 has no data with success, so the signature is one more challenge (RFC 5034 §4).
-        Verdict::Challenge(format!("v={}", STANDARD.encode(signature)).into_bytes())
+        SaslVerdict::Challenge(format!("v={}", STANDARD.encode(signature)).into_bytes())
     }
 }
 
@@ -332,7 +334,7 @@ impl Verifier {
 /// RFC 5034 §3 and RFC 4616 §4: who reads PLAIN, LOGIN or a bearer token has it, so they are for TLS only. A binding needs a
 /// certificate, and EXTERNAL one of the client's.
 #[must_use]
-pub fn offered(is_tls: bool, known: &Known) -> Vec<&'static Mechanism> {
+pub fn offered(is_tls: bool, known: &AuthContext) -> Vec<&'static Mechanism> {
     super::MECHANISMS
         .iter()
         .filter(|row| is_tls || !row.is_plain)

@@ -16,8 +16,8 @@ fn credentials(user: &str, secret: &str, nonce: &str) -> Credentials {
     }
 }
 
-fn exchange(mechanism: &str, credentials: Credentials) -> Exchange {
-    Exchange::new(Mechanism::named(mechanism).unwrap(), credentials)
+fn exchange(mechanism: &str, credentials: Credentials) -> SaslExchange {
+    SaslExchange::new(Mechanism::named(mechanism).unwrap(), credentials)
 }
 
 fn initial(mechanism: &str, user: &str, secret: &str) -> String {
@@ -306,7 +306,7 @@ fn tokens_and_the_rest() {
 fn a_name_with_signs_of_the_header_logs_in_by_a_token() {
     let name = "a=b,c=2C";
     let mut client = exchange("OAUTHBEARER", credentials(name, "tok", "n"));
-    let known = server::Known {
+    let known = server::AuthContext {
         users: vec![name.to_owned()],
         password: "tok".to_owned().into(),
         is_anonymous_allowed: false,
@@ -319,10 +319,10 @@ fn a_name_with_signs_of_the_header_logs_in_by_a_token() {
     let turn = client.initial().unwrap().unwrap();
     let verdict = server::Verifier::new(mechanism, known.clone()).begin(Some(&turn.response));
     let user = server::Identity::User(name.to_owned());
-    assert_eq!(verdict, server::Verdict::Right(user));
+    assert_eq!(verdict, server::SaslVerdict::Right(user));
     let broken = b"n,a=a=b,\x01auth=Bearer tok\x01\x01";
     let verdict = server::Verifier::new(mechanism, known).begin(Some(broken));
-    assert!(matches!(verdict, server::Verdict::Broken(_)));
+    assert!(matches!(verdict, server::SaslVerdict::Broken(_)));
 }
 
 #[test]
@@ -367,7 +367,7 @@ proptest! {
     #[test]
     fn no_challenge_makes_us_panic_or_tell_the_secret(challenges in proptest::collection::vec(".{0,60}", 0..4), raw in any::<bool>()) {
         for row in MECHANISMS {
-            let mut exchange = Exchange::new(row, credentials("alice", "Geheim-77", "nonce"));
+            let mut exchange = SaslExchange::new(row, credentials("alice", "Geheim-77", "nonce"));
             let mut turns: Vec<Turn> = exchange.initial().ok().flatten().into_iter().collect();
             for challenge in &challenges {
                 let text = if raw { challenge.clone() } else { STANDARD.encode(challenge) };

@@ -7,7 +7,7 @@ use super::{LineEnd, Role, Side, Step};
 
 /// Where the scan stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
+enum ScanPlace {
     /// At the start of a line.
     Start,
     /// Behind a dot that starts a line. The dot is held.
@@ -25,11 +25,11 @@ enum At {
 /// Only CR LF ends a line here: a reader that took a bare LF would end a message at `LF . LF`. Where the status line itself
 /// ended with a bare LF, `bare_lf` says that this peer knows no other.
 #[derive(Debug)]
-pub(super) struct Data {
-    at: At,
+pub(super) struct DataScan {
+    at: ScanPlace,
     bare_lf: bool,
     finder: Finder<'static>,
-    /// The start of a line that may turn out to be a status line; held, and only with [`Data::feed_watching`].
+    /// The start of a line that may turn out to be a status line; held, and only with [`DataScan::feed_watching`].
     head: Vec<u8>,
     /// Some of it is missing from the recording.
     is_torn: bool,
@@ -37,7 +37,7 @@ pub(super) struct Data {
 
 /// Where data stopped.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum DataStop {
     /// Not yet.
     Open,
     /// At its terminator.
@@ -46,11 +46,11 @@ pub(super) enum Stop {
     Status(Vec<u8>),
 }
 
-impl Data {
+impl DataScan {
     pub(super) fn new(bare_lf: bool) -> Self {
         let needle: &[u8] = if bare_lf { b"\n." } else { b"\r\n." };
         Self {
-            at: At::Start,
+            at: ScanPlace::Start,
             bare_lf,
             finder: Finder::new(needle).into_owned(),
             head: Vec::new(),
@@ -66,7 +66,7 @@ impl Data {
     /// Lines are missing here, from the middle of one to the middle of another one perhaps.
     pub(super) fn tear(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) {
         self.finish(side, tell);
-        self.at = At::Start;
+        self.at = ScanPlace::Start;
         self.is_torn = true;
     }
 
@@ -76,15 +76,15 @@ impl Data {
         side: Side,
         octets: &'a [u8],
         tell: &mut dyn FnMut(Step<'_>),
-    ) -> (&'a [u8], Stop) {
+    ) -> (&'a [u8], DataStop) {
         let mut rest = octets;
         while let Some((&octet, behind)) = rest.split_first() {
-            if self.at == At::Start {
+            if self.at == ScanPlace::Start {
                 self.head.push(octet);
                 match is_status_start(&self.head) {
                     Some(true) => {
                         self.head.pop();
-                        return (rest, Stop::Status(std::mem::take(&mut self.head)));
+                        return (rest, DataStop::Status(std::mem::take(&mut self.head)));
                     }
                     None => {
                         rest = behind;
@@ -102,17 +102,17 @@ impl Data {
             rest = after;
             if is_ended {
                 debug_assert!(left.is_empty());
-                return (rest, Stop::Terminator);
+                return (rest, DataStop::Terminator);
             }
         }
-        (rest, Stop::Open)
+        (rest, DataStop::Open)
     }
 
     /// Hands on the start of a line that is no status line.
     fn release(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) {
         let head = std::mem::take(&mut self.head);
         if !head.is_empty() {
-            self.at = At::Text;
+            self.at = ScanPlace::Text;
             send(side, Some(&head), tell);
         }
     }
@@ -131,13 +131,13 @@ impl Data {
         let mut from = 0;
         let mut at = 0;
         while let Some(&octet) = octets.get(at) {
-            if self.at == At::Text {
+            if self.at == ScanPlace::Text {
                 at = self.skip_text(octets, at);
                 continue;
             }
             let end = match (self.at, octet) {
-                (At::DotCr, b'\n') => LineEnd::Crlf,
-                (At::Dot, b'\n') if self.bare_lf => LineEnd::Lf,
+                (ScanPlace::DotCr, b'\n') => LineEnd::Crlf,
+                (ScanPlace::Dot, b'\n') if self.bare_lf => LineEnd::Lf,
                 _ => LineEnd::None,
             };
             if end != LineEnd::None {
@@ -170,26 +170,26 @@ impl Data {
     pub(super) fn finish(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) {
         self.release(side, tell);
         send(side, Some(self.held()), tell);
-        self.at = At::Text;
+        self.at = ScanPlace::Text;
     }
 
     /// The octets that may belong to the terminator.
     fn held(&self) -> &'static [u8] {
         match self.at {
-            At::Dot => b".",
-            At::DotCr => b".\r",
-            At::Start | At::Text | At::Cr => b"",
+            ScanPlace::Dot => b".",
+            ScanPlace::DotCr => b".\r",
+            ScanPlace::Start | ScanPlace::Text | ScanPlace::Cr => b"",
         }
     }
 
-    fn next(&self, octet: u8) -> At {
+    fn next(&self, octet: u8) -> ScanPlace {
         match (self.at, octet) {
-            (At::Start, b'.') => At::Dot,
-            (At::Dot, b'\r') => At::DotCr,
-            (_, b'\r') => At::Cr,
-            (At::Cr, b'\n') => At::Start,
-            (_, b'\n') if self.bare_lf => At::Start,
-            _ => At::Text,
+            (ScanPlace::Start, b'.') => ScanPlace::Dot,
+            (ScanPlace::Dot, b'\r') => ScanPlace::DotCr,
+            (_, b'\r') => ScanPlace::Cr,
+            (ScanPlace::Cr, b'\n') => ScanPlace::Start,
+            (_, b'\n') if self.bare_lf => ScanPlace::Start,
+            _ => ScanPlace::Text,
         }
     }
 
@@ -197,15 +197,15 @@ impl Data {
     fn skip_text(&mut self, octets: &[u8], at: usize) -> usize {
         let text = octets.get(at..).unwrap_or_default();
         if let Some(found) = self.finder.find(text) {
-            self.at = At::Start;
+            self.at = ScanPlace::Start;
             return at + found + self.finder.needle().len() - 1;
         }
         self.at = if text.ends_with(b"\r\n") || (self.bare_lf && text.ends_with(b"\n")) {
-            At::Start
+            ScanPlace::Start
         } else if text.ends_with(b"\r") {
-            At::Cr
+            ScanPlace::Cr
         } else {
-            At::Text
+            ScanPlace::Text
         };
         octets.len()
     }

@@ -1,6 +1,6 @@
 //! Gaps in a recording: how the tracker comes back into step after octets that nobody recorded.
 
-use super::data::Stop;
+use super::data::DataStop;
 use super::line::is_status_line;
 use super::{Role, Sent, Side, Status, Step, Tracker};
 use crate::pop3::command::Shape;
@@ -229,12 +229,12 @@ impl Tracker {
         }
         let (rest, stop) = reply.feed_watching(Side::Server, octets, tell);
         match stop {
-            Stop::Open => {}
-            Stop::Terminator => {
+            DataStop::Open => {}
+            DataStop::Terminator => {
                 self.reply = None;
                 self.end_reply(Status::Positive, tell);
             }
-            Stop::Status(head) => {
+            DataStop::Status(head) => {
                 if !is_torn {
                     tell(Step::TerminatorMissing);
                 }

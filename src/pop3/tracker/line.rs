@@ -7,7 +7,7 @@ pub const LINE_MAX: usize = 8192;
 
 /// The line of one side that is being put together.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct LineBuffer {
     /// The head of the line and what was not handed out yet, line end included.
     octets: Vec<u8>,
     /// How many octets of `octets` were handed out.
@@ -18,13 +18,13 @@ pub(super) struct Lines {
 
 /// A part of a line that is ready.
 #[derive(Debug)]
-pub(super) struct Part<'a> {
+pub(super) struct LineChunk<'a> {
     octets: &'a [u8],
     first: bool,
     end: LineEnd,
 }
 
-impl Part<'_> {
+impl LineChunk<'_> {
     pub(super) fn tell(&self, side: Side, role: Role, tell: &mut dyn FnMut(Step<'_>)) {
         tell(Step::Line {
             side,
@@ -36,7 +36,7 @@ impl Part<'_> {
     }
 }
 
-impl Lines {
+impl LineBuffer {
     /// Takes octets up to the end of the line, or as many as make a part; returns what is left.
     pub(super) fn feed<'a>(&mut self, octets: &'a [u8]) -> &'a [u8] {
         // Two octets more than a part, so that a CR LF behind it is never cut in two.
@@ -58,7 +58,7 @@ impl Lines {
     }
 
     /// The part that is ready after a `feed`: the end of the line, or a full part of a long one.
-    pub(super) fn part(&mut self) -> Option<Part<'_>> {
+    pub(super) fn part(&mut self) -> Option<LineChunk<'_>> {
         let end = self.end();
         let upto = match end {
             LineEnd::None if self.octets.len() - self.handed < LINE_MAX + 2 => return None,
@@ -115,14 +115,14 @@ impl Lines {
         rest
     }
 
-    fn hand_out(&mut self, upto: usize, end: LineEnd) -> Part<'_> {
+    fn hand_out(&mut self, upto: usize, end: LineEnd) -> LineChunk<'_> {
         let first = !std::mem::replace(&mut self.begun, true);
         // Of what was handed out only the head is needed any more.
         let gone = self.handed.saturating_sub(LINE_MAX);
         self.octets.drain(self.handed - gone..self.handed);
         let from = self.handed - gone;
         self.handed = upto - gone;
-        Part {
+        LineChunk {
             octets: self.octets.get(from..self.handed).unwrap_or_default(),
             first,
             end,

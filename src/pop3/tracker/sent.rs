@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Status;
-use crate::pop3::command::{Command, Effect, Kind, ONE_STEP_MECHANISMS, Shape, Words};
+use crate::pop3::command::{ArgumentKind, Command, Effect, ONE_STEP_MECHANISMS, Shape, Words};
 
 /// The most octets of the verb, and of the arguments, that are remembered.
 const KEPT: usize = 255;
@@ -38,7 +38,7 @@ impl Sent {
         let shape = given
             .or(command.map(|row| row.shape(line)))
             .unwrap_or(Shape::Unknown);
-        let is_open = |kind| !matches!(kind, Kind::Secret(_));
+        let is_open = |kind| !matches!(kind, ArgumentKind::Secret(_));
         let open = command.map_or(0, |row| {
             row.args.iter().take_while(|arg| is_open(arg.kind)).count()
         });
@@ -188,7 +188,7 @@ impl Sent {
 
     /// Whether each line of a multi-line reply to it has a format of its own, so that a status line is none of them.
     pub(super) fn is_listing(&self) -> bool {
-        use crate::pop3::command::Data::{Listing, Set};
+        use crate::pop3::command::DataKind::{Listing, Set};
         self.command
             .is_some_and(|row| matches!(row.data, Listing | Set))
     }

@@ -355,12 +355,12 @@ fn the_end_of_a_connection_tells_what_it_cut() {
         let cut = talk.tracker.finish(&mut |step| add(told, step));
         (cut, octets(&talk.told, Side::Server) == text.as_bytes())
     };
-    assert_eq!(cut(""), (Cut::Reply, true));
-    assert_eq!(cut("+O"), (Cut::Line, true));
-    assert_eq!(cut("+OK\r"), (Cut::Line, true));
-    assert_eq!(cut("+OK\r\nabc"), (Cut::Data, true));
-    assert_eq!(cut("+OK\r\n.\r"), (Cut::Data, true));
-    assert_eq!(cut("+OK\r\n.\r\n"), (Cut::Nothing, true));
+    assert_eq!(cut(""), (CutAt::Reply, true));
+    assert_eq!(cut("+O"), (CutAt::Line, true));
+    assert_eq!(cut("+OK\r"), (CutAt::Line, true));
+    assert_eq!(cut("+OK\r\nabc"), (CutAt::Data, true));
+    assert_eq!(cut("+OK\r\n.\r"), (CutAt::Data, true));
+    assert_eq!(cut("+OK\r\n.\r\n"), (CutAt::Nothing, true));
 }
 
 #[test]

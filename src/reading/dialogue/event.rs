@@ -5,7 +5,7 @@ use crate::transcript::event::{self, EventKind, Malformed, split_time};
 
 /// Something that happened besides octets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct EventAt {
     /// Where it stands.
     pub place: Place,
     /// What it is.
@@ -16,7 +16,7 @@ pub struct Event {
     pub after_ms: Option<u64>,
 }
 
-impl Event {
+impl EventAt {
     pub(crate) fn read(place: Place, text: &str) -> Self {
         let (text, after_ms) = split_time(text);
         Self {

@@ -8,18 +8,18 @@ use super::measure::{Measuring, digest_hole};
 use super::{Digest, Exchange, LINE_KEPT, Line, Measures, Part, Passing, Place, SASL_KEPT};
 use crate::pop3::command::Shape;
 use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step};
-use crate::reading::steps::{Origin, Passed, PieceOf, pieces, push_octets};
+use crate::reading::steps::{OctetOrigin, Passed, PieceOf, pieces, push_octets};
 use crate::transcript::{Hole, Piece};
 
 #[derive(Debug)]
-pub(super) struct Talk {
+pub(super) struct Pairing {
     now_ms: u64,
     /// Whether data gets a digest.
     has_digests: bool,
     client_line: Option<LineSoFar>,
     server_line: Option<LineSoFar>,
     /// Commands and early SASL responses without a complete reply, oldest first.
-    queue: VecDeque<Open>,
+    queue: VecDeque<OpenExchange>,
     /// Commands that the tracker counts without remembering them.
     uncounted: u64,
     /// A whole command line, until the tracker says what it is.
@@ -45,7 +45,7 @@ pub(super) struct Talk {
 
 /// An exchange that is not finished.
 #[derive(Debug, Default)]
-struct Open {
+struct OpenExchange {
     command: Option<Line>,
     sent: Option<Sent>,
     sent_ms: Option<u64>,
@@ -62,7 +62,7 @@ struct Open {
     has_no_greeting: bool,
 }
 
-impl Open {
+impl OpenExchange {
     fn add_sasl(&mut self, line: Line) {
         if self.sasl.len() < SASL_KEPT {
             self.sasl.push(line);
@@ -89,7 +89,7 @@ impl Open {
     }
 }
 
-impl Talk {
+impl Pairing {
     pub(super) fn new(has_digests: bool) -> Self {
         Self {
             now_ms: 0,
@@ -196,7 +196,7 @@ impl Talk {
         }
     }
 
-    fn step(&mut self, step: Step<'_>, origin: Origin, tell: &mut dyn FnMut(Passing<'_>)) {
+    fn step(&mut self, step: Step<'_>, origin: OctetOrigin, tell: &mut dyn FnMut(Passing<'_>)) {
         match step {
             Step::Line {
                 side,
@@ -261,12 +261,12 @@ impl Talk {
                 if let Some(line) = &command {
                     tell(Passing::Command(sent, line));
                 }
-                self.queue.push_back(Open {
+                self.queue.push_back(OpenExchange {
                     command,
                     sent: Some(sent.clone()),
                     sent_ms,
                     upload: self.uploaded.take(),
-                    ..Open::default()
+                    ..OpenExchange::default()
                 });
             }
             Step::DataStarted(sent) => {
@@ -325,10 +325,10 @@ impl Talk {
     /// The client's line does not go on: its rest is missing from the recording.
     fn cut_client_line(&mut self, tell: &mut dyn FnMut(Passing<'_>)) {
         if let Some(cut) = self.client_line.take() {
-            let open = Open {
+            let open = OpenExchange {
                 command: Some(cut.finish(LineEnd::None)),
                 is_torn: true,
-                ..Open::default()
+                ..OpenExchange::default()
             };
             tell(Passing::Part(open.finish(None, None)));
         }
@@ -356,12 +356,14 @@ impl Talk {
         }
         let upload = self.upload.take().map(Measuring::finish);
         if let Some(upload) = self.uploaded.take().or(upload) {
-            tell(Passing::Part(Open::default().finish(None, Some(upload))));
+            tell(Passing::Part(
+                OpenExchange::default().finish(None, Some(upload)),
+            ));
         }
         if is_end && let Some(cut) = self.client_line.take() {
-            let open = Open {
+            let open = OpenExchange {
                 command: Some(cut.finish(LineEnd::None)),
-                ..Open::default()
+                ..OpenExchange::default()
             };
             tell(Passing::Part(open.finish(None, None)));
         }
@@ -429,11 +431,11 @@ impl Talk {
                     open.add_sasl(line);
                 }
             }
-            Role::Response => self.queue.push_back(Open {
+            Role::Response => self.queue.push_back(OpenExchange {
                 command: Some(line),
                 sent_ms: Some(now_ms),
                 is_early: true,
-                ..Open::default()
+                ..OpenExchange::default()
             }),
             Role::Terminator => {}
         }
@@ -448,7 +450,7 @@ impl Talk {
         }
         if self.uncounted > 0 {
             self.uncounted -= 1;
-            self.queue.push_back(Open::default());
+            self.queue.push_back(OpenExchange::default());
         }
         self.is_owed = false;
         self.is_uploading = status == Status::Positive && sent.shape() == Shape::Upload;
@@ -458,7 +460,7 @@ impl Talk {
 }
 
 fn greeting(line: Option<Line>, status: Option<Status>, is_torn: bool) -> Part {
-    let Part::Exchange(mut exchange) = Open::default().finish(status, None) else {
+    let Part::Exchange(mut exchange) = OpenExchange::default().finish(status, None) else {
         return Part::AnyRows(Place::default());
     };
     exchange.is_greeting = true;
@@ -467,7 +469,7 @@ fn greeting(line: Option<Line>, status: Option<Status>, is_torn: bool) -> Part {
     Part::Exchange(exchange)
 }
 
-fn measure(data: &mut Measuring, octets: &[u8], origin: Origin) {
+fn measure(data: &mut Measuring, octets: &[u8], origin: OctetOrigin) {
     data.at(origin.first, origin.skipped, origin.last);
     pieces(octets, origin.holes, |piece| match piece {
         PieceOf::Octets(octets) => data.octets(octets),
@@ -500,7 +502,7 @@ impl LineSoFar {
         }
     }
 
-    fn add(&mut self, octets: &[u8], origin: Origin, end: LineEnd) {
+    fn add(&mut self, octets: &[u8], origin: OctetOrigin, end: LineEnd) {
         pieces(octets, origin.holes, |piece| match piece {
             PieceOf::Octets(octets) => {
                 self.digest.update(octets);

@@ -2,10 +2,10 @@
 
 use std::io::BufRead;
 
-use super::{Event, Place};
+use super::{EventAt, Place};
 use crate::pop3::command::Shape;
 use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step};
-use crate::reading::steps::{Origin, Passed, PieceOf, Start, Steps, pieces, push_octets};
+use crate::reading::steps::{OctetOrigin, Passed, PieceOf, Start, Steps, pieces, push_octets};
 use crate::transcript::text::{ParseError, Reader};
 use crate::transcript::{Hole, Item, Piece};
 
@@ -20,20 +20,20 @@ pub struct Moment {
 
 /// What happens next in a transcript.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Told<'a> {
+pub enum TapeStep<'a> {
     /// A row comes; its octets are told as soon as it is clear what they are.
     Row {
-        /// Milliseconds since the row before, or since [`Told::Passed`] where that came behind it.
+        /// Milliseconds since the row before, or since [`TapeStep::Passed`] where that came behind it.
         after_ms: u64,
         /// What these milliseconds were for.
-        phase: Phase,
+        phase: WaitPhase,
     },
     /// An event comes that has a time.
     Passed {
         /// Milliseconds since the row, or the event with a time, before.
         after_ms: u64,
         /// What these milliseconds were for.
-        phase: Phase,
+        phase: WaitPhase,
     },
     /// A line, or a part of one that is very long or was cut.
     Line {
@@ -93,14 +93,14 @@ pub enum Told<'a> {
     /// What was awaited will not come: time is out, the connection has ended, or TLS began.
     Abandoned,
     /// Something besides octets.
-    Event(Event),
+    Event(EventAt),
     /// A head, prose, a blank line, or a line that is not known.
     Other(&'a Item),
 }
 
 /// What time passes for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Phase {
+pub enum WaitPhase {
     /// The connection, TLS where it comes first, and the greeting.
     Connecting,
     /// From the server's `+OK` to STLS to the end of the handshake; in a transcript that has no time of it, to the next row.
@@ -158,7 +158,7 @@ impl Walker {
     /// Errors: the first line that can't be read.
     pub fn read<R: BufRead>(
         input: R,
-        tell: &mut dyn FnMut(Told<'_>) -> bool,
+        tell: &mut dyn FnMut(TapeStep<'_>) -> bool,
     ) -> Result<(), ParseError> {
         let mut reader = Reader::new(input);
         let mut walker = Self::new();
@@ -166,7 +166,7 @@ impl Walker {
         let mut run = Vec::new();
         let mut goes_on = true;
         while goes_on {
-            let mut tell = |told: Told<'_>| goes_on = goes_on && tell(told);
+            let mut tell = |told: TapeStep<'_>| goes_on = goes_on && tell(told);
             let (row, offset) = (reader.row() + 1, reader.offset());
             run.clear();
             // Inside data no line of a run can end it, and none tells its time.
@@ -186,13 +186,13 @@ impl Walker {
     }
 
     /// Takes one item.
-    pub fn feed(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(Told<'_>)) {
+    pub fn feed(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(TapeStep<'_>)) {
         match item {
             Item::Row(row) => {
                 let is_first = !self.steps.has_rows() && !self.steps.is_connected();
                 let phase = match is_first && row.side == Side::Client {
                     // A piece of a session: no greeting is awaited.
-                    true => Phase::Idle,
+                    true => WaitPhase::Idle,
                     false => self.phase(),
                 };
                 self.is_handshake = false;
@@ -200,45 +200,45 @@ impl Walker {
                 self.read_on(phase, tell, |steps, emit| steps.row(place, row, emit));
             }
             Item::Event(text) => {
-                let event = Event::read(place, text);
+                let event = EventAt::read(place, text);
                 let phase = self.phase();
                 self.read_on(phase, tell, |steps, emit| {
                     steps.event(&event.said(), event.after_ms, emit);
                 });
-                tell(Told::Event(event));
+                tell(TapeStep::Event(event));
             }
-            other => tell(Told::Other(other)),
+            other => tell(TapeStep::Other(other)),
         }
     }
 
     /// The transcript has ended: tells what was held.
-    pub fn finish(&mut self, tell: &mut dyn FnMut(Told<'_>)) {
+    pub fn finish(&mut self, tell: &mut dyn FnMut(TapeStep<'_>)) {
         let phase = self.phase();
         self.read_on(phase, tell, Steps::finish);
     }
 
     /// What the time up to the next row is for.
     #[must_use]
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> WaitPhase {
         let tracker = self.steps.tracker();
         if !self.has_heard {
-            Phase::Connecting
+            WaitPhase::Connecting
         } else if self.is_data || self.is_upload {
-            Phase::Transfer
+            WaitPhase::Transfer
         } else if self.is_handshake {
-            Phase::Handshake
+            WaitPhase::Handshake
         } else if tracker.outstanding() > 0 && !tracker.is_response_owed() {
-            Phase::Waiting
+            WaitPhase::Waiting
         } else {
-            Phase::Idle
+            WaitPhase::Idle
         }
     }
 
     /// Lets the reader go on, and tells what it says.
     fn read_on(
         &mut self,
-        phase: Phase,
-        tell: &mut dyn FnMut(Told<'_>),
+        phase: WaitPhase,
+        tell: &mut dyn FnMut(TapeStep<'_>),
         go: impl FnOnce(&mut Steps, &mut dyn FnMut(Passed<'_>)),
     ) {
         let Self {
@@ -250,9 +250,9 @@ impl Walker {
             ..
         } = self;
         go(steps, &mut |passed| match passed {
-            Passed::Row { after_ms, .. } => tell(Told::Row { after_ms, phase }),
+            Passed::Row { after_ms, .. } => tell(TapeStep::Row { after_ms, phase }),
             Passed::Time(after_ms) => {
-                tell(Told::Passed { after_ms, phase });
+                tell(TapeStep::Passed { after_ms, phase });
                 *is_handshake = false;
             }
             Passed::AnyRows {
@@ -264,7 +264,7 @@ impl Walker {
                 *is_in_gap = side == Side::Server && !is_some_of_it;
                 let moment = Moment { place, ms: now_ms };
                 let is_data = is_some_of_it;
-                tell(Told::AnyRows {
+                tell(TapeStep::AnyRows {
                     side,
                     is_data,
                     moment,
@@ -274,7 +274,7 @@ impl Walker {
             Passed::Abandoned { .. } => {
                 *is_data = false;
                 *is_upload = false;
-                tell(Told::Abandoned);
+                tell(TapeStep::Abandoned);
             }
             Passed::Step(step, origin) => {
                 match &step {
@@ -302,7 +302,7 @@ impl Walker {
 }
 
 /// Tells a step with its places, times and holes.
-fn told(step: Step<'_>, origin: Origin, tell: &mut dyn FnMut(Told<'_>)) {
+fn told(step: Step<'_>, origin: OctetOrigin, tell: &mut dyn FnMut(TapeStep<'_>)) {
     let moment = Moment {
         place: origin.first,
         ms: origin.last_ms,
@@ -320,7 +320,7 @@ fn told(step: Step<'_>, origin: Origin, tell: &mut dyn FnMut(Told<'_>)) {
                 PieceOf::Octets(octets) => push_octets(&mut parts, octets),
                 PieceOf::Hole(hole) => parts.push(Piece::Hole(hole)),
             });
-            tell(Told::Line {
+            tell(TapeStep::Line {
                 side,
                 role,
                 pieces: &parts,
@@ -330,23 +330,23 @@ fn told(step: Step<'_>, origin: Origin, tell: &mut dyn FnMut(Told<'_>)) {
             });
         }
         Step::Data { side, octets } => pieces(octets, origin.holes, |piece| match piece {
-            PieceOf::Octets(octets) => tell(Told::Data {
+            PieceOf::Octets(octets) => tell(TapeStep::Data {
                 side,
                 octets,
                 moment,
             }),
-            PieceOf::Hole(hole) => tell(Told::Hole { side, hole, moment }),
+            PieceOf::Hole(hole) => tell(TapeStep::Hole { side, hole, moment }),
         }),
         Step::Injected(octets) => pieces(octets, origin.holes, |piece| match piece {
-            PieceOf::Octets(octets) => tell(Told::Injected { octets, moment }),
+            PieceOf::Octets(octets) => tell(TapeStep::Injected { octets, moment }),
             PieceOf::Hole(hole) => {
                 let side = Side::Server;
-                tell(Told::Hole { side, hole, moment });
+                tell(TapeStep::Hole { side, hole, moment });
             }
         }),
-        Step::CommandSent(sent) => tell(Told::Command(sent)),
-        Step::DataStarted(sent) => tell(Told::DataStarted(sent)),
-        Step::ReplyEnded(sent, status) => tell(Told::ReplyEnded(sent, status)),
+        Step::CommandSent(sent) => tell(TapeStep::Command(sent)),
+        Step::DataStarted(sent) => tell(TapeStep::DataStarted(sent)),
+        Step::ReplyEnded(sent, status) => tell(TapeStep::ReplyEnded(sent, status)),
         Step::TlsAgreed
         | Step::Challenged
         | Step::StateChanged(_)

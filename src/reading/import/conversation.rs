@@ -2,9 +2,9 @@
 
 use core::net::SocketAddr;
 
-use super::sessions::Session;
-use super::talk::Talk;
-use super::tcp::{Gap, Passage, What, index};
+use super::sessions::CapturedSession;
+use super::talk::TranscriptBuilder;
+use super::tcp::{Passage, StreamGap, What, index};
 use super::{Made, Options, stamp};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::{LineEnd, Side, State};
@@ -16,7 +16,7 @@ const AHEAD_MAX: usize = 16;
 
 /// A transcript that is being made of a connection.
 pub(super) struct Conversation {
-    talk: Talk,
+    talk: TranscriptBuilder,
     /// Octets of either side that are TLS.
     encrypted: [u64; 2],
     is_encrypted: bool,
@@ -43,7 +43,7 @@ enum Torn {
 }
 
 impl Conversation {
-    pub(super) fn new(server: SocketAddr, session: &Session, options: &Options) -> Self {
+    pub(super) fn new(server: SocketAddr, session: &CapturedSession, options: &Options) -> Self {
         let mut head = vec![("server", server.to_string())];
         let times = session.segments.iter().map(|segment| segment.us);
         let first = times.filter(|us| *us > 0).min();
@@ -56,7 +56,7 @@ impl Conversation {
         } else {
             "capture of packets; times are not in it"
         };
-        let mut talk = Talk::new(options, &head, imported);
+        let mut talk = TranscriptBuilder::new(options, &head, imported);
         if let Some((_, zero)) = zero {
             talk.started(zero);
         }
@@ -135,7 +135,7 @@ impl Conversation {
         }
     }
 
-    fn gap(&mut self, side: Side, gap: Gap) {
+    fn gap(&mut self, side: Side, gap: StreamGap) {
         self.has_gap = true;
         if self.is_encrypted {
             return self.count(side, gap.count);

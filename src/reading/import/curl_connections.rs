@@ -1,7 +1,7 @@
 //! The connections of which curl writes, from its lines or its traces.
 
-use super::lines::{Tls, behind, host_port, text, word};
-use super::talk::Talk;
+use super::lines::{TlsLog, behind, host_port, text, word};
+use super::talk::TranscriptBuilder;
 use super::{Made, Options};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::{Event, Party};
@@ -10,8 +10,8 @@ use crate::transcript::event::{Event, Party};
 pub(super) struct Talks<'a> {
     options: &'a Options,
     imported: &'a str,
-    talk: Option<Talk>,
-    tls: Tls,
+    talk: Option<TranscriptBuilder>,
+    tls: TlsLog,
     /// When the log spoke of TLS last.
     tls_us: Option<u64>,
     made: Vec<Made>,
@@ -24,7 +24,7 @@ impl<'a> Talks<'a> {
             options,
             imported,
             talk: None,
-            tls: Tls::default(),
+            tls: TlsLog::default(),
             tls_us: None,
             made: Vec::new(),
             us: None,
@@ -39,10 +39,10 @@ impl<'a> Talks<'a> {
         self.us = Some(if us < last { us + DAY } else { us });
     }
 
-    fn talk(&mut self) -> &mut Talk {
+    fn talk(&mut self) -> &mut TranscriptBuilder {
         let talk = self
             .talk
-            .get_or_insert_with(|| Talk::new(self.options, &[], self.imported));
+            .get_or_insert_with(|| TranscriptBuilder::new(self.options, &[], self.imported));
         if let Some(us) = self.us {
             talk.at(us);
         }
@@ -80,7 +80,7 @@ impl<'a> Talks<'a> {
             let host = word(to, b"");
             let address = behind(to, "(").map(|to| word(to, b")")).unwrap_or_default();
             let head = [("server", host_port(&host, &port))];
-            self.talk = Some(Talk::new(self.options, &head, self.imported));
+            self.talk = Some(TranscriptBuilder::new(self.options, &head, self.imported));
             let address = if address.is_empty() { &host } else { &address };
             let place = host_port(address, &port);
             self.talk().event(&Event::connected(place));

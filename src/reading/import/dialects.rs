@@ -326,7 +326,7 @@ const DIALECTS: &[Dialect] = &[
 
 /// A row with its patterns made ready.
 #[derive(Debug)]
-pub(super) struct Ready {
+pub(super) struct ReadyDialect {
     pub(super) dialect: &'static Dialect,
     sign: Regex,
     pub(super) client: Regex,
@@ -335,7 +335,8 @@ pub(super) struct Ready {
     pub(super) skip: Option<Regex>,
 }
 
-static READY: LazyLock<Vec<Ready>> = LazyLock::new(|| DIALECTS.iter().filter_map(ready).collect());
+static READY: LazyLock<Vec<ReadyDialect>> =
+    LazyLock::new(|| DIALECTS.iter().filter_map(ready).collect());
 
 /// A pattern over octets; `.` is any octet but LF.
 fn pattern(text: &str) -> Option<Regex> {
@@ -343,12 +344,12 @@ fn pattern(text: &str) -> Option<Regex> {
     Regex::new(&format!("(?-u){text}")).ok()
 }
 
-fn ready(dialect: &'static Dialect) -> Option<Ready> {
+fn ready(dialect: &'static Dialect) -> Option<ReadyDialect> {
     let notes = dialect
         .notes
         .iter()
         .map(|(note, text)| Some((*note, pattern(text)?)));
-    Some(Ready {
+    Some(ReadyDialect {
         dialect,
         sign: pattern(&format!("(?m){}", dialect.sign.replace('$', "\r?$")))?,
         client: pattern(dialect.client)?,
@@ -361,7 +362,7 @@ fn ready(dialect: &'static Dialect) -> Option<Ready> {
     })
 }
 
-impl Ready {
+impl ReadyDialect {
     /// Whether a text has a line that only such a log has.
     pub(super) fn has_sign(&self, text: &[u8]) -> bool {
         self.sign.is_match(text)
@@ -369,14 +370,14 @@ impl Ready {
 }
 
 /// The row whose sign a text has; of one format only, where it is named.
-pub(super) fn of_text(text: &[u8], format: Option<Format>) -> Option<&'static Ready> {
+pub(super) fn of_text(text: &[u8], format: Option<Format>) -> Option<&'static ReadyDialect> {
     let rows = READY.iter();
     let mut rows = rows.filter(|row| format.is_none_or(|format| row.dialect.format == format));
     rows.find(|row| row.has_sign(text))
 }
 
 /// The last row of a format, which asks for least.
-pub(super) fn of_format(format: Format) -> Option<&'static Ready> {
+pub(super) fn of_format(format: Format) -> Option<&'static ReadyDialect> {
     READY.iter().rfind(|row| row.dialect.format == format)
 }
 

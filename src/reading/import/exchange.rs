@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::lines::{host_port, numbered, text, without_cr};
-use super::talk::Talk;
+use super::talk::TranscriptBuilder;
 use super::{Made, Options, Problem, Source, stamp};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::Event;
@@ -66,7 +66,7 @@ fn reply(context: &str) -> Option<String> {
 
 pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
     let mut names = fields(FIELDS);
-    let mut talks: Vec<Talk> = Vec::new();
+    let mut talks: Vec<TranscriptBuilder> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     for (number, line) in numbered(source.octets) {
         let (line, _) = without_cr(line);
@@ -120,11 +120,11 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
 }
 
 /// The transcripts of the sessions in a log.
-fn finished(source: &Source<'_>, talks: Vec<Talk>) -> Result<Vec<Made>, Problem> {
+fn finished(source: &Source<'_>, talks: Vec<TranscriptBuilder>) -> Result<Vec<Made>, Problem> {
     let made: Vec<Made> = talks
         .into_iter()
         .filter(|talk| !talk.is_empty())
-        .map(Talk::finish)
+        .map(TranscriptBuilder::finish)
         .collect();
     if made.is_empty() {
         let hint = "give a file of Exchange's Logging\\Pop3 folder";
@@ -139,11 +139,11 @@ fn finished(source: &Source<'_>, talks: Vec<Talk>) -> Result<Vec<Made>, Problem>
 }
 
 /// The start of a session with `server`, an address with its port.
-fn start(options: &Options, server: &str, time: Option<stamp::Time>) -> Talk {
+fn start(options: &Options, server: &str, time: Option<stamp::Time>) -> TranscriptBuilder {
     let zero = time.and_then(|time| stamp::started(time.us));
     let mut head = vec![("server", server.to_owned())];
     head.extend(zero.iter().map(|(started, _)| ("started", started.clone())));
-    let mut talk = Talk::new(options, &head, IMPORTED);
+    let mut talk = TranscriptBuilder::new(options, &head, IMPORTED);
     if let Some((_, zero)) = zero {
         talk.started(zero);
     }
@@ -158,7 +158,7 @@ fn start(options: &Options, server: &str, time: Option<stamp::Time>) -> Talk {
 }
 
 /// A command with its reply.
-fn exchange(talk: &mut Talk, command: &str, parameters: &str, context: &str) {
+fn exchange(talk: &mut TranscriptBuilder, command: &str, parameters: &str, context: &str) {
     if talk.is_tls_agreed() {
         talk.event(&Event::TlsUnknown);
     }

@@ -1,7 +1,7 @@
 //! `fetchmail -vv`: `POP3> ` and `POP3< ` lines. Message data is not among them.
 
-use super::lines::{Tls, behind, host_port, numbered, text, without_cr, word};
-use super::talk::Talk;
+use super::lines::{TlsLog, behind, host_port, numbered, text, without_cr, word};
+use super::talk::TranscriptBuilder;
 use super::{Made, Options, Problem, Source};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::Event;
@@ -10,8 +10,8 @@ const IMPORTED: &str = "fetchmail -vv; line ends, times and message data are not
 
 pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
     let mut made = Vec::new();
-    let mut talk: Option<Talk> = None;
-    let mut tls = Tls::default();
+    let mut talk: Option<TranscriptBuilder> = None;
+    let mut tls = TlsLog::default();
     let mut poll = None;
     for (_, line) in numbered(source.octets) {
         let (line, _) = without_cr(line);
@@ -22,7 +22,7 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
             let (place, outcome) = place.split_once("...").unwrap_or((&place, ""));
             let (host, port) = place.rsplit_once('/').unwrap_or((place, "110"));
             let server = host_port(host, port);
-            let mut new = Talk::new(options, &[("server", server.clone())], IMPORTED);
+            let mut new = TranscriptBuilder::new(options, &[("server", server.clone())], IMPORTED);
             if let Some(poll) = poll.take() {
                 new.prose(&format!(
                     "fetchmail says: poll started at {poll}, in its own time zone"
@@ -33,13 +33,13 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
             }
             talk = Some(new);
         } else if let Some(said) = behind(line, "POP3> ") {
-            let talk = talk.get_or_insert_with(|| Talk::new(options, &[], IMPORTED));
+            let talk = talk.get_or_insert_with(|| TranscriptBuilder::new(options, &[], IMPORTED));
             started_tls(talk, &mut tls);
             talk.line(Side::Client, said, LineEnd::Crlf);
         } else if let Some(said) =
             behind(line, "POP3< ").or(line.ends_with(b"POP3<").then_some(b""))
         {
-            let talk = talk.get_or_insert_with(|| Talk::new(options, &[], IMPORTED));
+            let talk = talk.get_or_insert_with(|| TranscriptBuilder::new(options, &[], IMPORTED));
             started_tls(talk, &mut tls);
             talk.line(Side::Server, said, LineEnd::Crlf);
         } else if let Some(said) = behind(line, "SSL/TLS: using protocol ") {
@@ -69,7 +69,7 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
 }
 
 /// The handshake was told of, or it must have been: the talk went on behind the `+OK` to STLS.
-fn started_tls(talk: &mut Talk, tls: &mut Tls) {
+fn started_tls(talk: &mut TranscriptBuilder, tls: &mut TlsLog) {
     if let Some(event) = tls.take_event() {
         talk.event(&event);
     } else if talk.is_tls_agreed() {
@@ -77,7 +77,7 @@ fn started_tls(talk: &mut Talk, tls: &mut Tls) {
     }
 }
 
-fn finish(talk: Option<Talk>, made: &mut Vec<Made>) {
+fn finish(talk: Option<TranscriptBuilder>, made: &mut Vec<Made>) {
     if let Some(mut talk) = talk.filter(|talk| !talk.is_empty()) {
         talk.data_left_out();
         made.push(talk.finish());

@@ -14,11 +14,11 @@ macro_rules! formats {
             /// All formats, in the order of the guide.
             pub const ALL: &[Self] = &[$(Self::$format,)*];
 
-            fn row(self) -> Row {
+            fn row(self) -> FormatRow {
                 let (name, reads, lacks) = match self {
                     $(Self::$format => ($name, $reads, $lacks),)*
                 };
-                Row { name, reads, lacks }
+                FormatRow { name, reads, lacks }
             }
         }
     };
@@ -109,7 +109,7 @@ formats! {
 }
 
 /// What is known of a format.
-struct Row {
+struct FormatRow {
     name: &'static str,
     reads: &'static str,
     lacks: &'static str,

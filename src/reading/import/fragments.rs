@@ -13,7 +13,7 @@ const AGE_MAX_US: u64 = 60_000_000;
 
 /// What fragments of one datagram have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(super) struct FragmentKey {
     pub(super) from: IpAddr,
     pub(super) to: IpAddr,
     pub(super) id: u32,
@@ -94,14 +94,14 @@ impl Held {
 /// The datagrams whose fragments have not all come.
 #[derive(Debug, Default)]
 pub(super) struct Fragments {
-    held: HashMap<Key, Held>,
+    held: HashMap<FragmentKey, Held>,
 }
 
 impl Fragments {
     /// Takes a fragment, of the packet with this number and time. Returns the datagrams that are complete now, or too old to become so.
     pub(super) fn add(
         &mut self,
-        key: Key,
+        key: FragmentKey,
         fragment: Fragment<'_>,
         packet: u64,
         us: u64,
@@ -138,7 +138,7 @@ impl Fragments {
     }
 
     /// Returns what is left at the end of the file.
-    pub(super) fn finish(&mut self) -> Vec<(Key, Datagram)> {
+    pub(super) fn finish(&mut self) -> Vec<(FragmentKey, Datagram)> {
         let mut left: Vec<_> = self.held.drain().collect();
         // A map has no order; the same file gives the same transcript.
         left.sort_by_key(|(key, held)| (held.packet, key.id));

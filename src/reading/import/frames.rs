@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, TcpHeaderSlice};
 
-use super::fragments::{Datagram, Fragment, Fragments, Key};
+use super::fragments::{Datagram, Fragment, FragmentKey, Fragments};
 use super::link::{Layer, inner};
 
 /// Headers around a segment: more is no honest packet.
@@ -157,7 +157,7 @@ impl<'t> Frames<'t> {
                         length: payload.length,
                         octets: payload.octets,
                     };
-                    let key = Key {
+                    let key = FragmentKey {
                         from,
                         to,
                         id: u32::from(header.identification()),
@@ -237,7 +237,7 @@ impl<'t> Frames<'t> {
                     if offset == 0 && is_last {
                         continue;
                     }
-                    let key = Key {
+                    let key = FragmentKey {
                         from: ends.0,
                         to: ends.1,
                         id: u32::from_be_bytes(id.try_into().ok()?),
@@ -258,7 +258,7 @@ impl<'t> Frames<'t> {
         None
     }
 
-    fn fragment(&mut self, key: Key, fragment: Fragment<'_>, depth: usize) {
+    fn fragment(&mut self, key: FragmentKey, fragment: Fragment<'_>, depth: usize) {
         let whole = self.fragments.add(key, fragment, self.packet, self.us);
         if depth < LAYERS_MAX {
             for datagram in whole {
@@ -268,7 +268,7 @@ impl<'t> Frames<'t> {
     }
 
     /// What is there of a datagram that came in fragments.
-    fn datagram(&mut self, key: Key, datagram: &Datagram, depth: usize) {
+    fn datagram(&mut self, key: FragmentKey, datagram: &Datagram, depth: usize) {
         let ends = (key.from, key.to);
         self.us = datagram.us;
         let Some(((0, first), others)) = datagram.runs.split_first() else {

@@ -63,7 +63,7 @@ pub(super) fn host_port(host: &str, port: &str) -> String {
 
 /// What a log tells of TLS, until all of it is there.
 #[derive(Debug, Default)]
-pub(super) struct Tls {
+pub(super) struct TlsLog {
     pub(super) version: Option<String>,
     pub(super) cipher: String,
     pub(super) subject: String,
@@ -71,7 +71,7 @@ pub(super) struct Tls {
     pub(super) doubt: Option<String>,
 }
 
-impl Tls {
+impl TlsLog {
     /// The event, once; None where no TLS was told of.
     pub(super) fn take_event(&mut self) -> Option<Event> {
         let tls = std::mem::take(self);

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use regex::bytes::{Captures, Regex};
 
-use super::dialects::{Coding, Note, Ready};
-use super::lines::{Tls, host_port, numbered, text, without_cr};
+use super::dialects::{Coding, Note, ReadyDialect};
+use super::lines::{TlsLog, host_port, numbered, text, without_cr};
 use super::stamp::{self, Time};
-use super::talk::Talk;
+use super::talk::TranscriptBuilder;
 use super::{Made, Options, Problem, Source};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::{LineEnd, Side, State};
@@ -36,7 +36,7 @@ pub(super) struct Marks<'a> {
 }
 
 impl<'a> Marks<'a> {
-    pub(super) fn of(ready: &'a Ready) -> Self {
+    pub(super) fn of(ready: &'a ReadyDialect) -> Self {
         Self {
             program: ready.dialect.program,
             client: &ready.client,
@@ -140,21 +140,21 @@ fn are(word: &str) -> &'static str {
 
 /// A connection of the log.
 #[derive(Debug)]
-struct Connection {
-    talk: Talk,
+struct LoggedConnection {
+    talk: TranscriptBuilder,
     foreign: usize,
-    tls: Tls,
+    tls: TlsLog,
 }
 
 /// Where the log says the server is.
 #[derive(Debug, Default, Clone)]
-struct Server {
+struct MarkedServer {
     host: String,
     port: String,
     has_tls: bool,
 }
 
-impl Server {
+impl MarkedServer {
     fn read(&mut self, found: &Captures<'_>) {
         let group = |name| found.name(name).map(|group| text(group.as_bytes()));
         if let Some(host) = group("host") {
@@ -181,17 +181,17 @@ impl Server {
     }
 }
 
-struct Reader<'a> {
+struct MarkedReader<'a> {
     marks: &'a Marks<'a>,
     options: &'a Options,
     extent: Extent,
     imported: String,
-    connections: Vec<Connection>,
+    connections: Vec<LoggedConnection>,
     known: HashMap<Vec<u8>, usize>,
     current: Option<usize>,
     /// What was said before the first line of the next connection.
-    server: Server,
-    tls: Tls,
+    server: MarkedServer,
+    tls: TlsLog,
     before: Vec<String>,
     made: Vec<Made>,
     last_us: u64,
@@ -205,7 +205,7 @@ pub(super) fn import(
 ) -> Result<Vec<Made>, Problem> {
     let extent = Extent::of(source, marks);
     let imported = extent.imported(marks);
-    let mut reader = Reader {
+    let mut reader = MarkedReader {
         marks,
         options,
         extent,
@@ -213,8 +213,8 @@ pub(super) fn import(
         connections: Vec::new(),
         known: HashMap::new(),
         current: None,
-        server: Server::default(),
-        tls: Tls::default(),
+        server: MarkedServer::default(),
+        tls: TlsLog::default(),
         before: Vec::new(),
         made: Vec::new(),
         last_us: 0,
@@ -235,7 +235,7 @@ pub(super) fn import(
     Ok(made)
 }
 
-impl Reader<'_> {
+impl MarkedReader<'_> {
     /// Takes a line; false when there are too many connections.
     fn line(&mut self, line: &[u8], crs: usize) -> bool {
         let marks = self.marks;
@@ -303,7 +303,7 @@ impl Reader<'_> {
         Some(index)
     }
 
-    fn open(&mut self, time: Option<Time>) -> Connection {
+    fn open(&mut self, time: Option<Time>) -> LoggedConnection {
         let server = std::mem::take(&mut self.server);
         let mut head = Vec::new();
         head.extend(server.place().map(|place| ("server", place)));
@@ -313,7 +313,7 @@ impl Reader<'_> {
         if let Some((started, _)) = &zero {
             head.push(("started", started.clone()));
         }
-        let mut talk = Talk::new(self.options, &head, &self.imported);
+        let mut talk = TranscriptBuilder::new(self.options, &head, &self.imported);
         if let Some((_, zero)) = zero {
             talk.started(zero);
         }
@@ -328,10 +328,10 @@ impl Reader<'_> {
         } else if server.is_tls() {
             talk.event(&Event::TlsUnknown);
         }
-        Connection {
+        LoggedConnection {
             talk,
             foreign: 0,
-            tls: Tls::default(),
+            tls: TlsLog::default(),
         }
     }
 
@@ -408,7 +408,7 @@ impl Reader<'_> {
         match (note, open) {
             (Note::Server, _) => self.server.read(found),
             (Note::Connected, _) => {
-                self.server = Server::default();
+                self.server = MarkedServer::default();
                 self.server.read(found);
                 // The next line is of a new connection.
                 if self.known.len() == 1
@@ -442,7 +442,7 @@ impl Reader<'_> {
         }
     }
 
-    fn end(&mut self, connection: Connection) {
+    fn end(&mut self, connection: LoggedConnection) {
         let mut talk = connection.talk;
         if talk.is_empty() {
             return;
@@ -464,7 +464,7 @@ impl Reader<'_> {
 }
 
 /// Whether a command is one that needs a login, and none was seen after USER or a greeting.
-fn is_behind_login(talk: &Talk, line: &[u8]) -> bool {
+fn is_behind_login(talk: &TranscriptBuilder, line: &[u8]) -> bool {
     let needs_login = Command::of_line(line)
         .is_some_and(|row| !row.states.authorization && row.states.transaction);
     needs_login && talk.state() == State::Authorization && !talk.is_behind_client_hole()
@@ -480,7 +480,7 @@ fn version_name(version: &str) -> String {
 }
 
 /// Octets in which a word stands for each line end; `is_ended` when the last one is left out.
-fn pieces(talk: &mut Talk, side: Side, shown: &[u8], word: &[u8], is_ended: bool) {
+fn pieces(talk: &mut TranscriptBuilder, side: Side, shown: &[u8], word: &[u8], is_ended: bool) {
     let mut rest = shown;
     while let Some(at) = memchr::memmem::find(rest, word) {
         let (line, more) = rest.split_at(at);

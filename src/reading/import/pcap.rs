@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::conversation::Conversation;
 use super::frames::{Notes, Segment};
-use super::sessions::{Session, sessions};
+use super::sessions::{CapturedSession, sessions};
 use super::tcp::{Captured, other, passages};
 use super::{Made, Options, Problem, Source, link, packets};
 use crate::pop3::tracker::Side;
@@ -51,7 +51,7 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     })?;
 
     let is_there = !pairs.all.is_empty();
-    let mut connections: Vec<(Ends, Session)> = Vec::new();
+    let mut connections: Vec<(Ends, CapturedSession)> = Vec::new();
     for pair in pairs.all {
         let (ends, segments) = pair.oriented(&is_server);
         for session in sessions(segments) {
@@ -63,7 +63,7 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
             connections.push((ends, session));
         }
     }
-    let first = |session: &Session| session.segments.first().map(|segment| segment.number);
+    let first = |session: &CapturedSession| session.segments.first().map(|segment| segment.number);
     connections.sort_by_key(|(_, session)| first(session));
 
     let mut made = Vec::new();

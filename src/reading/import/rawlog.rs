@@ -1,6 +1,6 @@
 //! Dovecot's rawlog: NAME.in is what the client sent, NAME.out what the server did, each line with its time.
 
-use super::talk::Talk;
+use super::talk::TranscriptBuilder;
 use super::{Made, Options, Problem, Source, stamp, unpacked_name};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::Side;
@@ -47,13 +47,13 @@ pub(super) fn import(sources: &[Source<'_>], options: &Options) -> Result<Vec<Ma
 
 /// A line of one file, with its time.
 #[derive(Debug, Clone, Copy)]
-struct Line<'a> {
+struct RawLine<'a> {
     us: Option<u64>,
     octets: &'a [u8],
 }
 
 /// The lines of one file, with LF; Dovecot's own stamp is in front of each, and only a line that is not the last has an end.
-fn lines<'a>(source: &Source<'a>) -> Result<impl Iterator<Item = Line<'a>> + use<'a>, Problem> {
+fn lines<'a>(source: &Source<'a>) -> Result<impl Iterator<Item = RawLine<'a>> + use<'a>, Problem> {
     let octets = source.octets;
     let has_times = stamp::unix(octets).is_some();
     let lines = octets.split_inclusive(|octet| *octet == b'\n');
@@ -69,11 +69,11 @@ fn lines<'a>(source: &Source<'a>) -> Result<impl Iterator<Item = Line<'a>> + use
     }
     Ok(
         lines.map(move |line| match stamp::unix(line).filter(|_| has_times) {
-            Some((us, octets)) => Line {
+            Some((us, octets)) => RawLine {
                 us: Some(us),
                 octets,
             },
-            None => Line {
+            None => RawLine {
                 us: None,
                 octets: line,
             },
@@ -96,7 +96,7 @@ fn pair(client: &Source<'_>, server: &Source<'_>, options: &Options) -> Result<M
     let is_behind_login = client.peek().is_some_and(|line| {
         Command::of_line(line.octets).is_some_and(|row| !row.states.authorization)
     });
-    let mut talk = Talk::new(options, &head, &imported);
+    let mut talk = TranscriptBuilder::new(options, &head, &imported);
     if let Some((_, zero)) = zero {
         talk.started(zero);
     }

@@ -1,8 +1,8 @@
 //! `openssl s_client`, of OpenSSL 0.9.8 to 3: its own lines, whole or cut down to a few as in forums, and how it failed.
 
-use super::lines::{Tls, behind, host_port, numbered, text, without_cr, word};
+use super::lines::{TlsLog, behind, host_port, numbered, text, without_cr, word};
 use super::stamp;
-use super::terminal::{self, News, Opening, Program};
+use super::terminal::{self, Opening, Program, ProgramLine};
 use super::{Made, Options, Problem, Source};
 use crate::transcript::event::{Event, Party};
 
@@ -108,20 +108,20 @@ fn is_dump(line: &[u8]) -> bool {
     })
 }
 
-fn news(line: &[u8]) -> News {
+fn news(line: &[u8]) -> ProgramLine {
     if line.starts_with(b"closed") {
-        News::Over(Event::closed_by(Party::Server))
+        ProgramLine::Over(Event::closed_by(Party::Server))
     } else if line.starts_with(b"read:errno=0") {
         // The server closed without a close_notify.
-        News::Over(Event::closed_by(Party::Server))
+        ProgramLine::Over(Event::closed_by(Party::Server))
     } else if line.starts_with(b"read:errno") || line.starts_with(b"write:errno") {
-        News::Over(Event::lost(Some(text(line))))
+        ProgramLine::Over(Event::lost(Some(text(line))))
     } else if line.starts_with(b"DONE") {
-        News::Over(Event::closed_by(Party::Client))
+        ProgramLine::Over(Event::closed_by(Party::Client))
     } else if is_error(line) {
-        News::Prose
+        ProgramLine::Prose
     } else {
-        News::Nothing
+        ProgramLine::Nothing
     }
 }
 
@@ -141,14 +141,14 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     });
     let one = |octets| {
         let (lines, has_session) = terminal::opening_lines(octets, &PROGRAM);
-        let report = Report::of(&lines);
+        let report = SClientReport::of(&lines);
         let is_failed = !has_session && report.failure.is_some();
         let opening = report.opening(is_failed);
         let part = Source { octets, ..*source };
         let made = terminal::import(&part, options, &PROGRAM, &opening, lines.len());
         (made, report)
     };
-    let (mut all, mut report) = (Vec::new(), Report::default());
+    let (mut all, mut report) = (Vec::new(), SClientReport::default());
     for part in parts {
         let (made, found) = one(part);
         all.extend(made);
@@ -173,16 +173,16 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
 
 /// What s_client says before the session.
 #[derive(Debug, Default)]
-struct Report {
+struct SClientReport {
     server: Option<String>,
     address: Option<String>,
     is_connected: bool,
     is_starttls: bool,
-    tls: Tls,
+    tls: TlsLog,
     failure: Option<Event>,
 }
 
-impl Report {
+impl SClientReport {
     fn of(lines: &[&[u8]]) -> Self {
         let mut report = Self::default();
         for line in lines {
@@ -300,7 +300,7 @@ impl Report {
             opening.events.extend(self.failure.clone());
             return opening;
         }
-        let mut tls = Tls {
+        let mut tls = TlsLog {
             version: self.tls.version.clone(),
             cipher: self.tls.cipher.clone(),
             subject: self.tls.subject.clone(),

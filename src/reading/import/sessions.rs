@@ -17,7 +17,7 @@ const FAR: u32 = 1 << 28;
 
 /// One connection: its segments in the order of the file.
 #[derive(Debug, Default)]
-pub(super) struct Session {
+pub(super) struct CapturedSession {
     /// The sequence number of each side's SYN, where it is known.
     pub(super) isn: [Option<u32>; 2],
     pub(super) segments: Vec<Captured>,
@@ -26,17 +26,17 @@ pub(super) struct Session {
 }
 
 /// Returns the connections that the segments between two ends belong to, in the order of the file.
-pub(super) fn sessions(segments: Vec<Captured>) -> Vec<Session> {
+pub(super) fn sessions(segments: Vec<Captured>) -> Vec<CapturedSession> {
     let openings = Openings::of(&segments);
-    let mut opened: Vec<Session> = openings
+    let mut opened: Vec<CapturedSession> = openings
         .all
         .iter()
-        .map(|isn| Session {
+        .map(|isn| CapturedSession {
             isn: *isn,
-            ..Session::default()
+            ..CapturedSession::default()
         })
         .collect();
-    let mut unopened: Vec<Session> = Vec::new();
+    let mut unopened: Vec<CapturedSession> = Vec::new();
     for segment in segments {
         let found = openings.find(&segment);
         let session = match found.and_then(|found| opened.get_mut(found)) {
@@ -56,12 +56,15 @@ pub(super) fn sessions(segments: Vec<Captured>) -> Vec<Session> {
 }
 
 /// The connection without a SYN that a segment belongs to.
-fn middle<'a>(unopened: &'a mut Vec<Session>, segment: &Captured) -> &'a mut Session {
+fn middle<'a>(
+    unopened: &'a mut Vec<CapturedSession>,
+    segment: &Captured,
+) -> &'a mut CapturedSession {
     let is_near = |last: Option<u32>, seq: u32| {
         last.is_none_or(|last| seq.wrapping_sub(last).cast_signed().unsigned_abs() < FAR)
     };
     let own = index(segment.side);
-    let fits = |session: &Session| {
+    let fits = |session: &CapturedSession| {
         let [client, server] = session.last;
         let (last, others) = match segment.side {
             Side::Client => (client, server),
@@ -75,7 +78,7 @@ fn middle<'a>(unopened: &'a mut Vec<Session>, segment: &Captured) -> &'a mut Ses
         // A segment that fits none of many joins the last.
         None if unopened.len() >= TRIES => unopened.len() - 1,
         None => {
-            unopened.push(Session::default());
+            unopened.push(CapturedSession::default());
             unopened.len() - 1
         }
     };

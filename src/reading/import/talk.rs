@@ -12,7 +12,7 @@ use crate::transcript::{Hole, Item, Piece, Row};
 
 /// A transcript that is being made.
 #[derive(Debug)]
-pub(super) struct Talk {
+pub(super) struct TranscriptBuilder {
     redactor: Redactor,
     text: Vec<u8>,
     /// The time of what comes next and of the last row, in microseconds since any moment.
@@ -52,7 +52,7 @@ const MASKS: &[&str] = &[
     "[omitted]",
 ];
 
-impl Talk {
+impl TranscriptBuilder {
     /// A transcript with its head. `imported` tells where it is from and what is not in it; `head` comes before.
     pub(super) fn new(options: &Options, head: &[(&str, String)], imported: &str) -> Self {
         let mut talk = Self {

@@ -38,7 +38,7 @@ pub(super) enum What<'a> {
     /// Octets as sent.
     Octets(&'a [u8]),
     /// Octets that the file does not hold.
-    Gap(Gap),
+    Gap(StreamGap),
     /// FIN.
     Close,
     /// RST.
@@ -47,7 +47,7 @@ pub(super) enum What<'a> {
 
 /// Octets that the file does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Gap {
+pub(super) struct StreamGap {
     pub(super) count: u64,
     /// The packet is in the file, cut short by the snapshot length.
     pub(super) is_cut: bool,
@@ -85,8 +85,8 @@ pub(super) fn passages(segments: &[Captured], isn: [Option<u32>; 2]) -> Vec<Pass
         .collect();
     let mut merge = Merge {
         streams: [
-            Stream::of(Side::Client, &placed, isn),
-            Stream::of(Side::Server, &placed, isn),
+            TcpDirection::of(Side::Client, &placed, isn),
+            TcpDirection::of(Side::Server, &placed, isn),
         ],
         passages: Vec::new(),
     };
@@ -161,17 +161,17 @@ struct Bound {
 
 /// A part of a stream, from one offset up to another.
 #[derive(Debug, Clone, Copy)]
-struct Part<'a> {
+struct StreamPart<'a> {
     from: i64,
     to: i64,
     what: What<'a>,
 }
 
 /// One direction.
-struct Stream<'a> {
+struct TcpDirection<'a> {
     side: Side,
     /// Backwards, for `pop`.
-    parts: Vec<Part<'a>>,
+    parts: Vec<StreamPart<'a>>,
     /// The offset of what comes next.
     next: i64,
     bounds: Vec<Bound>,
@@ -180,7 +180,7 @@ struct Stream<'a> {
     reset: Option<When>,
 }
 
-impl<'a> Stream<'a> {
+impl<'a> TcpDirection<'a> {
     fn of(side: Side, placed: &[Placed<'a>], isn: [Option<u32>; 2]) -> Self {
         let own = || sent_by(side, placed);
         let fin = own()
@@ -211,10 +211,10 @@ impl<'a> Stream<'a> {
         let gone = gone.map(|place| place.offset);
         let acked = acks_of(side, placed).chain(gone).max().unwrap_or(end);
         if fin.is_none() && acked > end {
-            stream.parts.push(Part {
+            stream.parts.push(StreamPart {
                 from: end,
                 to: acked,
-                what: What::Gap(Gap {
+                what: What::Gap(StreamGap {
                     count: 0,
                     is_cut: false,
                     may_be_close: true,
@@ -223,7 +223,7 @@ impl<'a> Stream<'a> {
         }
         if fin.is_some() {
             let end = stream.end();
-            stream.parts.push(Part {
+            stream.parts.push(StreamPart {
                 from: end,
                 to: end + 1,
                 what: What::Close,
@@ -261,10 +261,10 @@ impl<'a> Stream<'a> {
             .filter(|(from, to)| from < to)
             .collect();
         let mut at = start;
-        let gap = |from: i64, to: i64| Part {
+        let gap = |from: i64, to: i64| StreamPart {
             from,
             to,
-            what: What::Gap(Gap {
+            what: What::Gap(StreamGap {
                 count: 0,
                 is_cut: cuts.contains(&(from, to)),
                 may_be_close: false,
@@ -275,7 +275,7 @@ impl<'a> Stream<'a> {
                 self.parts.push(gap(at, from));
             }
             at = from + octets.len() as i64;
-            self.parts.push(Part {
+            self.parts.push(StreamPart {
                 from,
                 to: at,
                 what: What::Octets(octets),
@@ -287,7 +287,7 @@ impl<'a> Stream<'a> {
     }
 
     /// What the next octet waits for, and when it was sent.
-    fn head(&mut self) -> Option<Head> {
+    fn head(&mut self) -> Option<NextOctets> {
         let part = self.parts.last()?;
         while self
             .bounds
@@ -297,7 +297,7 @@ impl<'a> Stream<'a> {
             self.bound += 1;
         }
         let bound = self.bounds.get(self.bound);
-        Some(Head {
+        Some(NextOctets {
             // What acknowledges nothing waits for nothing.
             ack: bound.map_or(i64::MIN, |bound| match bound.ack {
                 i64::MAX => i64::MIN,
@@ -314,7 +314,7 @@ impl<'a> Stream<'a> {
         let bound = self.bounds.get(self.bound).map_or(i64::MAX, |it| it.end);
         let to = part.to.min(bound).min(limit).max(part.from + 1);
         if to < part.to {
-            self.parts.push(Part {
+            self.parts.push(StreamPart {
                 from: to,
                 to: part.to,
                 what: match part.what {
@@ -329,7 +329,7 @@ impl<'a> Stream<'a> {
                 let length = usize::try_from(to - part.from).unwrap_or(usize::MAX);
                 What::Octets(octets.get(..length).unwrap_or(octets))
             }
-            What::Gap(gap) => What::Gap(Gap {
+            What::Gap(gap) => What::Gap(StreamGap {
                 count: (to - part.from).unsigned_abs(),
                 may_be_close: gap.may_be_close && to == part.to,
                 ..gap
@@ -434,7 +434,7 @@ fn bounds<'p, 'a: 'p>(own: impl Iterator<Item = &'p Placed<'a>>) -> Vec<Bound> {
 
 /// What comes next of a stream.
 #[derive(Debug, Clone, Copy)]
-struct Head {
+struct NextOctets {
     ack: i64,
     when: When,
     is_gap: bool,
@@ -442,7 +442,7 @@ struct Head {
 
 /// Two streams that become one.
 struct Merge<'a> {
-    streams: [Stream<'a>; 2],
+    streams: [TcpDirection<'a>; 2],
     passages: Vec<Passage<'a>>,
 }
 

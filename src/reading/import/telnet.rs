@@ -1,9 +1,9 @@
 //! Sessions copied from a terminal in which TLS is not s_client's: telnet's, gnutls-cli's, and those of which only the talk is left.
 
-use super::lines::{Tls, behind, host_port, numbered, text, word};
+use super::lines::{TlsLog, behind, host_port, numbered, text, word};
 use super::stamp;
-use super::terminal::{self, News, Opening, Program};
-use super::words::Said;
+use super::terminal::{self, Opening, Program, ProgramLine};
+use super::words::PhraseMeaning;
 use super::{Made, Options, Problem, Source};
 use crate::pop3::command::Command;
 use crate::transcript::event::{Event, Party};
@@ -47,15 +47,15 @@ fn is_telnet(line: &[u8]) -> bool {
     is_shell(line) || said(line).is_some()
 }
 
-fn said(line: &[u8]) -> Option<Said> {
-    Said::of(stamp::front(line).map_or(line, |(_, rest)| rest))
+fn said(line: &[u8]) -> Option<PhraseMeaning> {
+    PhraseMeaning::of(stamp::front(line).map_or(line, |(_, rest)| rest))
 }
 
-fn telnet_news(line: &[u8]) -> News {
+fn telnet_news(line: &[u8]) -> ProgramLine {
     match said(line) {
-        Some(Said::Lost) => News::Over(Event::closed_by(Party::Server)),
-        Some(Said::Left) => News::Over(Event::closed_by(Party::Client)),
-        _ => News::Nothing,
+        Some(PhraseMeaning::Lost) => ProgramLine::Over(Event::closed_by(Party::Server)),
+        Some(PhraseMeaning::Left) => ProgramLine::Over(Event::closed_by(Party::Client)),
+        _ => ProgramLine::Nothing,
     }
 }
 
@@ -74,15 +74,15 @@ fn is_gnutls(line: &[u8]) -> bool {
         )
 }
 
-fn gnutls_news(line: &[u8]) -> News {
+fn gnutls_news(line: &[u8]) -> ProgramLine {
     if line.starts_with(b"- Peer has closed") {
-        News::Over(Event::closed_by(Party::Server))
+        ProgramLine::Over(Event::closed_by(Party::Server))
     } else if let Some(why) = line.strip_prefix(b"*** Fatal error: ") {
-        News::Over(Event::lost(Some(text(why))))
+        ProgramLine::Over(Event::lost(Some(text(why))))
     } else if line.starts_with(b"*** ") {
-        News::Prose
+        ProgramLine::Prose
     } else {
-        News::Nothing
+        ProgramLine::Nothing
     }
 }
 
@@ -95,12 +95,16 @@ pub(super) fn is_telnet_log(head: &[u8]) -> bool {
     let (mut is_trying, mut is_connected) = (false, false);
     numbered(head).any(|(_, line)| {
         match said(line) {
-            Some(Said::Escape | Said::Wrong(_) | Said::Refused { .. }) => return true,
-            Some(Said::Lost) => return !line.starts_with(b"Ncat"),
+            Some(
+                PhraseMeaning::Escape | PhraseMeaning::Wrong(_) | PhraseMeaning::Refused { .. },
+            ) => return true,
+            Some(PhraseMeaning::Lost) => return !line.starts_with(b"Ncat"),
             // Windows tries a host by its name, and says nothing more.
-            Some(Said::Trying(to)) => is_trying |= to.ends_with("...") || !to.contains(' '),
-            Some(Said::Connected(_)) => is_connected = true,
-            Some(Said::Left | Said::Prompt) | None => {}
+            Some(PhraseMeaning::Trying(to)) => {
+                is_trying |= to.ends_with("...") || !to.contains(' ')
+            }
+            Some(PhraseMeaning::Connected(_)) => is_connected = true,
+            Some(PhraseMeaning::Left | PhraseMeaning::Prompt) | None => {}
         }
         is_trying && (is_connected || is_status(line))
     })
@@ -150,11 +154,18 @@ fn sessions(
     program: &Program,
 ) -> Result<Vec<Made>, Problem> {
     let parts = terminal::parts(source.octets, "telnet ", |line, rest| {
-        let is_start = matches!(said(line), Some(Said::Trying(_) | Said::Connected(_)));
+        let is_start = matches!(
+            said(line),
+            Some(PhraseMeaning::Trying(_) | PhraseMeaning::Connected(_))
+        );
         let mut ahead = numbered(rest).take(OPENING_MAX).map(|(_, line)| line);
         is_start
             && ahead.any(|line| {
-                terminal::begins(line) || matches!(said(line), Some(Said::Lost | Said::Wrong(_)))
+                terminal::begins(line)
+                    || matches!(
+                        said(line),
+                        Some(PhraseMeaning::Lost | PhraseMeaning::Wrong(_))
+                    )
             })
     });
     all(source, parts, |part| {
@@ -172,10 +183,10 @@ fn telnet_opening(lines: &[&[u8]], has_session: bool) -> Opening {
     for line in lines {
         let line = line.trim_ascii();
         match said(line) {
-            Some(Said::Trying(address)) => {
+            Some(PhraseMeaning::Trying(address)) => {
                 trying = Some(word(address.trim_end_matches('.').as_bytes(), b""));
             }
-            Some(Said::Connected(to)) => {
+            Some(PhraseMeaning::Connected(to)) => {
                 let to = to.trim_end_matches('.');
                 let to = to.split(' ').next().unwrap_or_default().to_owned();
                 host = host.or(Some(to));
@@ -185,13 +196,13 @@ fn telnet_opening(lines: &[&[u8]], has_session: bool) -> Opening {
                     .events
                     .push(Event::connected(joined(&place, port.as_deref())));
             }
-            Some(Said::Lost) => end = Some(Party::Server),
-            Some(Said::Left) => end = Some(Party::Client),
-            Some(Said::Wrong(why)) => {
+            Some(PhraseMeaning::Lost) => end = Some(Party::Server),
+            Some(PhraseMeaning::Left) => end = Some(Party::Client),
+            Some(PhraseMeaning::Wrong(why)) => {
                 let why = why.rsplit_once(": ").map_or(why.as_str(), |(_, why)| why);
                 failure = Some(why.to_ascii_lowercase());
             }
-            Some(Said::Refused {
+            Some(PhraseMeaning::Refused {
                 host: to,
                 port: at,
                 why,
@@ -200,8 +211,8 @@ fn telnet_opening(lines: &[&[u8]], has_session: bool) -> Opening {
                 port = at.or(port);
                 failure = Some(why.to_ascii_lowercase());
             }
-            Some(Said::Escape) | None => {}
-            Some(Said::Prompt) => {
+            Some(PhraseMeaning::Escape) | None => {}
+            Some(PhraseMeaning::Prompt) => {
                 if let Some(target) = line.strip_prefix(b"telnet> open ") {
                     (host, port) = target_of(target);
                 }
@@ -282,7 +293,7 @@ pub(super) fn gnutls(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
 /// What gnutls-cli says before a session, or instead of it.
 fn gnutls_opening(lines: &[&[u8]], has_session: bool, octets: &[u8]) -> Opening {
     let mut opening = Opening::default();
-    let mut tls = Tls::default();
+    let mut tls = TlsLog::default();
     let mut failure = None;
     for line in lines {
         let line = line.trim_ascii();

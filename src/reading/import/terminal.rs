@@ -6,7 +6,7 @@ use super::foreign::{
 };
 use super::lines::{behind, numbered, text, without_cr};
 use super::stamp;
-use super::talk::Talk;
+use super::talk::TranscriptBuilder;
 use super::{Made, Options, Source};
 use crate::base::service::Service;
 use crate::pop3::command::Command;
@@ -21,7 +21,7 @@ pub(super) struct Program {
     /// Whether it prints this line.
     pub(super) is_own: fn(&[u8]) -> bool,
     /// What the line says of the connection.
-    pub(super) news: fn(&[u8]) -> News,
+    pub(super) news: fn(&[u8]) -> ProgramLine,
     /// Whether it took a typed line for itself, as the next line shows.
     pub(super) took: fn(&[u8], &[u8]) -> bool,
     /// Whether it may print the greeting without its line end, so that the next line is glued to it.
@@ -30,7 +30,7 @@ pub(super) struct Program {
 
 /// What a line of the program's own says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum ProgramLine {
     Nothing,
     /// The session is over; what follows is the shell's.
     Over(Event),
@@ -52,7 +52,7 @@ pub(super) struct Opening {
 
 /// How the file shows who said a line: a terminal turns LF into CR LF, so that a CR too many is the server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum LineEndForm {
     /// A file or pipe: only what was received is in it.
     Pipe,
     /// What `script` keeps of a terminal: lines with this many CRs are not the server's.
@@ -61,7 +61,7 @@ enum Form {
     Copy,
 }
 
-impl Form {
+impl LineEndForm {
     fn of(octets: &[u8], is_own: fn(&[u8]) -> bool) -> Self {
         let crs = |line| without_cr(line).1;
         // What `script` itself writes does not go through the terminal.
@@ -185,11 +185,11 @@ pub(super) fn import(
     opening: &Opening,
     begin: usize,
 ) -> Option<Made> {
-    let form = Form::of(source.octets, program.is_own);
+    let form = LineEndForm::of(source.octets, program.is_own);
     let has_times = has_times(source.octets);
     let imported = form.imported(program.name, has_times);
-    let mut session = Session {
-        talk: Talk::new(options, &opening.head, &imported),
+    let mut session = TerminalSession {
+        talk: TranscriptBuilder::new(options, &opening.head, &imported),
         program,
         form,
         said: 0,
@@ -221,7 +221,7 @@ pub(super) fn import(
             next: next.map_or(b"", |(line, _)| line),
             said: said.map_or(b"", |(line, _)| line),
             is_server: match (form, said) {
-                (Form::Terminal(least), Some((_, crs))) => crs > least,
+                (LineEndForm::Terminal(least), Some((_, crs))) => crs > least,
                 _ => false,
             },
         };
@@ -262,17 +262,17 @@ impl Ahead<'_> {
 }
 
 /// Where a line comes from.
-enum Origin {
+enum TerminalOrigin {
     Side(Side),
     Program,
     /// A key of the TLS session that the program shows among the server's lines.
     Key,
 }
 
-struct Session<'a> {
-    talk: Talk,
+struct TerminalSession<'a> {
+    talk: TranscriptBuilder,
     program: &'a Program,
-    form: Form,
+    form: LineEndForm,
     /// The lines of either side so far.
     said: usize,
     is_starttls: bool,
@@ -287,7 +287,7 @@ struct Session<'a> {
     until: Option<&'static str>,
 }
 
-impl Session<'_> {
+impl TerminalSession<'_> {
     /// Takes a line of the session. What is ahead shows whether the program took it for itself.
     fn line(&mut self, line: &[u8], crs: usize, ahead: Ahead<'_>) {
         if self.is_over {
@@ -297,22 +297,22 @@ impl Session<'_> {
         if self.is_in_report(line, ahead) {
             return;
         }
-        if self.form == Form::Copy && is_snip(line) {
+        if self.form == LineEndForm::Copy && is_snip(line) {
             return self.snip(ahead);
         }
         let side = match self.origin(line, crs, ahead) {
-            Origin::Side(side) => side,
-            Origin::Program => return self.own(line),
-            Origin::Key => return self.talk.hole(Side::Server),
+            TerminalOrigin::Side(side) => side,
+            TerminalOrigin::Program => return self.own(line),
+            TerminalOrigin::Key => return self.talk.hole(Side::Server),
         };
-        if side == Side::Client && self.form != Form::Pipe && self.is_cut_before(line) {
+        if side == Side::Client && self.form != LineEndForm::Pipe && self.is_cut_before(line) {
             self.talk
                 .prose("the recording begins in the middle of a session");
             self.talk.hole(Side::Server);
         }
         self.said += 1;
         let end = match self.form {
-            Form::Pipe if crs == 0 => LineEnd::Lf,
+            LineEndForm::Pipe if crs == 0 => LineEnd::Lf,
             _ => LineEnd::Crlf,
         };
         match side {
@@ -348,24 +348,28 @@ impl Session<'_> {
     }
 
     /// Where a line comes from, as the form of the file shows it.
-    fn origin(&self, line: &[u8], crs: usize, ahead: Ahead<'_>) -> Origin {
+    fn origin(&self, line: &[u8], crs: usize, ahead: Ahead<'_>) -> TerminalOrigin {
         let is_own = (self.program.is_own)(line);
         let is_status = Status::of_line(line) != Status::Malformed;
-        Origin::Side(match self.form {
-            Form::Pipe if crs == 0 && is_own => return Origin::Program,
+        TerminalOrigin::Side(match self.form {
+            LineEndForm::Pipe if crs == 0 && is_own => return TerminalOrigin::Program,
             // Only the client says such a line; taken for the server's, it would show the secret.
-            Form::Pipe if crs == 0 && is_login(line) => Side::Client,
-            Form::Pipe => Side::Server,
-            Form::Terminal(least) if crs > least => Side::Server,
-            Form::Terminal(least) if is_own || crs < least => return Origin::Program,
+            LineEndForm::Pipe if crs == 0 && is_login(line) => Side::Client,
+            LineEndForm::Pipe => Side::Server,
+            LineEndForm::Terminal(least) if crs > least => Side::Server,
+            LineEndForm::Terminal(least) if is_own || crs < least => {
+                return TerminalOrigin::Program;
+            }
             // The greeting may come while the terminal is still set up.
-            Form::Terminal(_) if self.said == 0 && is_status => Side::Server,
-            Form::Terminal(_) => Side::Client,
-            Form::Copy if is_own && !self.talk.is_in_data() => return Origin::Program,
-            Form::Copy if self.program.glues && is_key(line) => return Origin::Key,
-            Form::Copy if self.is_cut_before(line) => Side::Client,
-            Form::Copy if self.is_stray_challenge(line) => Side::Server,
-            Form::Copy => self.side(line, is_status, ahead),
+            LineEndForm::Terminal(_) if self.said == 0 && is_status => Side::Server,
+            LineEndForm::Terminal(_) => Side::Client,
+            LineEndForm::Copy if is_own && !self.talk.is_in_data() => {
+                return TerminalOrigin::Program;
+            }
+            LineEndForm::Copy if self.program.glues && is_key(line) => return TerminalOrigin::Key,
+            LineEndForm::Copy if self.is_cut_before(line) => Side::Client,
+            LineEndForm::Copy if self.is_stray_challenge(line) => Side::Server,
+            LineEndForm::Copy => self.side(line, is_status, ahead),
         })
     }
 
@@ -393,7 +397,7 @@ impl Session<'_> {
             let hole = Piece::Hole(Hole::Named("response".to_owned()));
             return self.talk.row(Side::Client, vec![hole], end);
         }
-        if self.form != Form::Pipe && self.is_foreign(line, ahead) {
+        if self.form != LineEndForm::Pipe && self.is_foreign(line, ahead) {
             return self.foreign(line);
         }
         self.talk.line(Side::Client, line, end);
@@ -418,7 +422,7 @@ impl Session<'_> {
             // What was typed is not in the file.
             self.talk.hole(Side::Client);
         }
-        if self.form == Form::Copy
+        if self.form == LineEndForm::Copy
             && let Some(found) = place(line, Role::Command, false)
         {
             // Data, or a login that was typed while data was awaited: it can be either.
@@ -452,7 +456,7 @@ impl Session<'_> {
     /// Whether a line that would be a typed one is not of the session: the shell's, another program's or a person's.
     fn is_foreign(&self, line: &[u8], ahead: Ahead<'_>) -> bool {
         let is_command = Command::of_line(line).is_some();
-        let is_copy = self.form == Form::Copy;
+        let is_copy = self.form == LineEndForm::Copy;
         if is_copy && line.trim_ascii().is_empty() {
             return !is_command;
         }
@@ -465,7 +469,7 @@ impl Session<'_> {
             return false;
         }
         // A server may close instead of an answer.
-        let is_closed = matches!((self.program.news)(ahead.said), News::Over(_));
+        let is_closed = matches!((self.program.news)(ahead.said), ProgramLine::Over(_));
         !(is_misspelt_login(line) || is_like_secret(line) || is_closed && is_like_command(line))
     }
 
@@ -504,9 +508,9 @@ impl Session<'_> {
         }
         // A reply without a command before it: that was typed in the greeting's line. A login is hidden in any case.
         let is_whole = match self.form {
-            Form::Pipe => true,
-            Form::Terminal(least) => crs > least,
-            Form::Copy => false,
+            LineEndForm::Pipe => true,
+            LineEndForm::Terminal(least) => crs > least,
+            LineEndForm::Copy => false,
         };
         let is_likely = ahead.is_reply() || self.is_starttls;
         if is_whole || !is_likely || line.len() > GLUED_MAX {
@@ -538,12 +542,12 @@ impl Session<'_> {
 
     fn own(&mut self, line: &[u8]) {
         match (self.program.news)(line) {
-            News::Nothing => {}
-            News::Over(event) => {
+            ProgramLine::Nothing => {}
+            ProgramLine::Over(event) => {
                 self.talk.event(&event);
                 self.is_over = true;
             }
-            News::Prose => self.talk.prose(&text(line)),
+            ProgramLine::Prose => self.talk.prose(&text(line)),
         }
     }
 }

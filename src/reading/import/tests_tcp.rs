@@ -52,7 +52,7 @@ fn shown(segments: Vec<Captured>) -> Vec<String> {
     let numbered = (0..)
         .zip(segments)
         .map(|(number, segment)| Captured { number, ..segment });
-    let line = |session: &super::sessions::Session| {
+    let line = |session: &super::sessions::CapturedSession| {
         let mut line = String::new();
         let mut last = None;
         for passage in passages(&session.segments, session.isn) {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::lines::{behind, numbered, text, without_cr};
-use super::talk::Talk;
+use super::talk::TranscriptBuilder;
 use super::{Made, Options, Problem, Source, stamp};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::Event;
@@ -17,18 +17,18 @@ const TALKS_MAX: usize = 4096;
 
 /// Whether a file looks like such a log.
 pub(super) fn is_log(head: &[u8]) -> bool {
-    numbered(head).any(|(_, line)| matches!(read(line), Some((_, _, Said::Line(..)))))
+    numbered(head).any(|(_, line)| matches!(read(line), Some((_, _, ThunderbirdLine::Line(..)))))
 }
 
 /// What a line of the log tells.
 #[derive(Debug)]
-enum Said<'a> {
+enum ThunderbirdLine<'a> {
     Line(Side, &'a [u8]),
     Suppressed,
 }
 
 /// The time of a line, the connection, and what was said.
-fn read(line: &[u8]) -> Option<(Option<u64>, String, Said<'_>)> {
+fn read(line: &[u8]) -> Option<(Option<u64>, String, ThunderbirdLine<'_>)> {
     let (line, _) = without_cr(line);
     let is_marked = |mark: &str| memchr::memmem::find(line, mark.as_bytes()).is_some();
     let (us, rest) = match stamp::date(line) {
@@ -48,7 +48,7 @@ fn read(line: &[u8]) -> Option<(Option<u64>, String, Said<'_>)> {
         return None;
     }
     if is_marked("ogging suppressed") {
-        return Some((us, connection, Said::Suppressed));
+        return Some((us, connection, ThunderbirdLine::Suppressed));
     }
     let sides = [
         ("SEND: ", Side::Client),
@@ -67,12 +67,12 @@ fn read(line: &[u8]) -> Option<(Option<u64>, String, Said<'_>)> {
         .strip_prefix(b"\"")
         .and_then(|said| said.strip_suffix(b"\""))
         .unwrap_or(said);
-    Some((us, connection, Said::Line(side, said)))
+    Some((us, connection, ThunderbirdLine::Line(side, said)))
 }
 
 pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
     let mut made = Vec::new();
-    let mut talks: Vec<(Talk, bool)> = Vec::new();
+    let mut talks: Vec<(TranscriptBuilder, bool)> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     for (number, line) in numbered(source.octets) {
         let Some((us, connection, said)) = read(line) else {
@@ -102,14 +102,14 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
             talk.at(us);
         }
         match said {
-            Said::Line(side, said) => {
+            ThunderbirdLine::Line(side, said) => {
                 started_tls(talk);
                 if side == Side::Client {
                     *is_name_sent = is_user(said);
                 }
                 talk.line(side, said, LineEnd::Crlf);
             }
-            Said::Suppressed => suppressed(talk, std::mem::take(is_name_sent)),
+            ThunderbirdLine::Suppressed => suppressed(talk, std::mem::take(is_name_sent)),
         }
     }
     for (mut talk, _) in talks {
@@ -130,19 +130,19 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
     Ok(made)
 }
 
-fn start(us: Option<u64>, options: &Options) -> Talk {
+fn start(us: Option<u64>, options: &Options) -> TranscriptBuilder {
     match us.and_then(stamp::started) {
         Some((started, zero)) => {
-            let mut talk = Talk::new(options, &[("started", started)], IMPORTED);
+            let mut talk = TranscriptBuilder::new(options, &[("started", started)], IMPORTED);
             talk.started(zero);
             talk
         }
-        None => Talk::new(options, &[], &format!("{IMPORTED}; times are not in it")),
+        None => TranscriptBuilder::new(options, &[], &format!("{IMPORTED}; times are not in it")),
     }
 }
 
-fn is_greeting(said: &Said<'_>) -> bool {
-    matches!(said, Said::Line(Side::Server, line) if text(line).starts_with("+OK"))
+fn is_greeting(said: &ThunderbirdLine<'_>) -> bool {
+    matches!(said, ThunderbirdLine::Line(Side::Server, line) if text(line).starts_with("+OK"))
 }
 
 fn is_user(line: &[u8]) -> bool {
@@ -150,14 +150,14 @@ fn is_user(line: &[u8]) -> bool {
     verb.is_some_and(|verb| verb.eq_ignore_ascii_case(b"USER "))
 }
 
-fn started_tls(talk: &mut Talk) {
+fn started_tls(talk: &mut TranscriptBuilder) {
     if talk.is_tls_agreed() {
         talk.event(&Event::TlsUnknown);
     }
 }
 
 /// A line of the client that the log only tells of. Behind USER it is PASS; inside AUTH it is a response.
-fn suppressed(talk: &mut Talk, is_name_sent: bool) {
+fn suppressed(talk: &mut TranscriptBuilder, is_name_sent: bool) {
     talk.client_speaks();
     let named = |name: &str| Piece::Hole(Hole::Named(name.to_owned()));
     let pieces = if talk.expects_response() {

@@ -78,7 +78,7 @@ const LINE_MAX: usize = 256;
 
 /// What such a line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum PhraseMeaning {
     /// The rest of the line: an address, or a host and dots.
     Trying(String),
     /// Likewise.
@@ -100,7 +100,7 @@ pub(super) enum Said {
 
 /// Which list a phrase is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum PhraseKind {
     Refused,
     Lost,
     Left,
@@ -112,16 +112,16 @@ enum Kind {
 }
 
 /// All phrases, as lines are compared with them; the first that fits is right.
-static PHRASES: LazyLock<Vec<(Kind, String)>> = LazyLock::new(|| {
-    let lists: [(Kind, &[&str]); 8] = [
-        (Kind::Refused, REFUSED),
-        (Kind::Lost, LOST),
-        (Kind::Left, LEFT),
-        (Kind::Escape, ESCAPE),
-        (Kind::Trying, TRYING),
-        (Kind::Connected, CONNECTED),
-        (Kind::Wrong, &["telnet: "]),
-        (Kind::Prompt, &["telnet> "]),
+static PHRASES: LazyLock<Vec<(PhraseKind, String)>> = LazyLock::new(|| {
+    let lists: [(PhraseKind, &[&str]); 8] = [
+        (PhraseKind::Refused, REFUSED),
+        (PhraseKind::Lost, LOST),
+        (PhraseKind::Left, LEFT),
+        (PhraseKind::Escape, ESCAPE),
+        (PhraseKind::Trying, TRYING),
+        (PhraseKind::Connected, CONNECTED),
+        (PhraseKind::Wrong, &["telnet: "]),
+        (PhraseKind::Prompt, &["telnet> "]),
     ];
     let all = lists.into_iter();
     all.flat_map(|(kind, list)| list.iter().map(move |phrase| (kind, plain(phrase))))
@@ -129,12 +129,12 @@ static PHRASES: LazyLock<Vec<(Kind, String)>> = LazyLock::new(|| {
 });
 
 /// The phrase that a line begins with, and what follows.
-fn phrase(line: &str) -> Option<(Kind, &str)> {
+fn phrase(line: &str) -> Option<(PhraseKind, &str)> {
     let mut phrases = PHRASES.iter();
     phrases.find_map(|(kind, phrase)| Some((*kind, line.strip_prefix(phrase.as_str())?)))
 }
 
-impl Said {
+impl PhraseMeaning {
     /// Reads a line. Letters that are not ASCII match any: a console writes them in its own encoding.
     pub(super) fn of(line: &[u8]) -> Option<Self> {
         let line = line.trim_ascii();
@@ -148,21 +148,21 @@ impl Said {
         }
         let (kind, rest) = phrase(&line)?;
         Some(match kind {
-            Kind::Refused => Self::refused("", rest),
+            PhraseKind::Refused => Self::refused("", rest),
             // Windows goes on in the same line: `Connecting To X...Could not open ...`.
-            Kind::Trying => match rest.split_once("...") {
+            PhraseKind::Trying => match rest.split_once("...") {
                 Some((host, more)) => match phrase(more) {
-                    Some((Kind::Refused, rest)) => Self::refused(host, rest),
+                    Some((PhraseKind::Refused, rest)) => Self::refused(host, rest),
                     _ => Self::Trying(rest.to_owned()),
                 },
                 None => Self::Trying(rest.to_owned()),
             },
-            Kind::Lost => Self::Lost,
-            Kind::Left => Self::Left,
-            Kind::Escape => Self::Escape,
-            Kind::Connected => Self::Connected(rest.to_owned()),
-            Kind::Wrong => Self::Wrong(rest.to_owned()),
-            Kind::Prompt => Self::Prompt,
+            PhraseKind::Lost => Self::Lost,
+            PhraseKind::Left => Self::Left,
+            PhraseKind::Escape => Self::Escape,
+            PhraseKind::Connected => Self::Connected(rest.to_owned()),
+            PhraseKind::Wrong => Self::Wrong(rest.to_owned()),
+            PhraseKind::Prompt => Self::Prompt,
         })
     }
 

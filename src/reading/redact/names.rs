@@ -1,6 +1,6 @@
 //! Stable pseudonyms for user names and mail addresses: the first that is met is `user-1`.
 
-use crate::pop3::command::{Command, Kind, Words};
+use crate::pop3::command::{ArgumentKind, Command, Words};
 use crate::pop3::tracker::Role;
 use crate::transcript::Piece;
 
@@ -122,7 +122,10 @@ impl Names {
 /// Where the name of a command stands in its line.
 fn name_place(line: &[u8]) -> Option<(usize, usize)> {
     let row = Command::of_line(line)?;
-    let index = row.args.iter().position(|arg| arg.kind == Kind::Name)?;
+    let index = row
+        .args
+        .iter()
+        .position(|arg| arg.kind == ArgumentKind::Name)?;
     let mut words = Words::of(line);
     words.by_ref().take(row.verb_words() + index).count();
     let before = words.offset();

@@ -7,7 +7,7 @@ use crate::transcript::{Hole, Piece};
 
 /// One side's octets on their way through the tracker, which hands all of them out again, in order.
 #[derive(Debug, Default)]
-pub(super) struct Stream {
+pub(super) struct SideStream {
     fed: u64,
     told: u64,
     rows: VecDeque<RowStart>,
@@ -23,7 +23,7 @@ struct RowStart {
 
 /// Where some octets came from.
 #[derive(Debug, Default)]
-pub struct Origin {
+pub struct OctetOrigin {
     /// The row in which they start.
     pub first: Place,
     /// Octets of the first row before them.
@@ -36,7 +36,7 @@ pub struct Origin {
     pub holes: Vec<(usize, Hole)>,
 }
 
-impl Stream {
+impl SideStream {
     pub(super) fn start_row(&mut self, place: Place, time_ms: u64) {
         self.rows.push_back(RowStart {
             at: self.fed,
@@ -54,7 +54,7 @@ impl Stream {
     }
 
     /// So many octets were told.
-    pub(super) fn take(&mut self, octets: usize) -> Origin {
+    pub(super) fn take(&mut self, octets: usize) -> OctetOrigin {
         let from = self.told;
         self.drop_rows(from + 1);
         let first = self.rows.front().copied().unwrap_or_default();
@@ -65,7 +65,7 @@ impl Stream {
         while let Some((at, hole)) = self.holes.pop_front_if(|(at, _)| *at < self.told) {
             holes.push((usize::try_from(at - from).unwrap_or(usize::MAX), hole));
         }
-        Origin {
+        OctetOrigin {
             first: first.place,
             skipped: from.saturating_sub(first.at),
             last: last.place,

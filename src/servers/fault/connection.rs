@@ -1,8 +1,8 @@
 //! Faults of the connection: before the greeting, in it, and at the end. Catalogue sections A, K and M.
 
 use super::Does::{After, Close, Drop, Hang, Last, Raw, Say, Wait};
-use super::Part::{Data, Greeting, Reply, Status};
-use super::{Fault, Step};
+use super::ServerLineKind::{Data, Greeting, Reply, Status};
+use super::{Fault, FaultStep};
 
 const LATE_QUIT: &[&str] = &["USER alice", "PASS wonderland", "NOOP", "QUIT"];
 
@@ -11,38 +11,38 @@ pub(super) const FAULTS: &[Fault] = &[
         "no-greeting",
         "nothing comes after the connection stands",
         &["no-greeting"],
-        &[Step::new(Greeting, &[], Hang)],
+        &[FaultStep::new(Greeting, &[], Hang)],
     ),
     Fault::new(
         "greeting-delayed",
         "the greeting takes three seconds",
         &["greeting-delayed"],
-        &[Step::new(Greeting, &[], Wait(3000))],
+        &[FaultStep::new(Greeting, &[], Wait(3000))],
     ),
     Fault::new(
         "greeting-err",
         "the greeting is -ERR, and then the connection is closed",
         &["greeting-err"],
-        &[Step::new(Greeting, &[], Last(b"-ERR too many connections\r\n"))],
+        &[FaultStep::new(Greeting, &[], Last(b"-ERR too many connections\r\n"))],
     ),
     Fault::new(
         "greeting-wrong-protocol",
         "the greeting is that of an IMAP server",
         &["greeting-wrong-protocol"],
-        &[Step::new(Greeting, &[], Say("* OK IMAP4rev1 server ready"))],
+        &[FaultStep::new(Greeting, &[], Say("* OK IMAP4rev1 server ready"))],
     ),
     Fault::new(
         "greeting-wrong-protocol-smtp",
         "the greeting is that of an SMTP server",
         &["greeting-wrong-protocol"],
-        &[Step::new(Greeting, &[], Say("220 mail.example.org ESMTP"))],
+        &[FaultStep::new(Greeting, &[], Say("220 mail.example.org ESMTP"))],
     ),
     Fault::new(
         "redis-lookalike",
         "no greeting, and refusals as a Redis server words them",
         &["redis-lookalike"],
         &[
-            Step::new(Greeting, &[], Drop),
+            FaultStep::new(Greeting, &[], Drop),
         ],
     )
     .refusing(|asked| {
@@ -53,26 +53,26 @@ pub(super) const FAULTS: &[Fault] = &[
         "tls-on-plain-port",
         "in place of a greeting comes an alert of TLS",
         &["tls-on-plain-port"],
-        &[Step::new(Greeting, &[], Last(b"\x15\x03\x03\x00\x02\x02\x0a"))],
+        &[FaultStep::new(Greeting, &[], Last(b"\x15\x03\x03\x00\x02\x02\x0a"))],
     )
     .in_clear(),
     Fault::new(
         "greeting-extra-data",
         "a scan listing comes with the greeting",
         &["greeting-extra-data"],
-        &[Step::new(Greeting, &[], After(b"1 120\r\n2 200\r\n.\r\n"))],
+        &[FaultStep::new(Greeting, &[], After(b"1 120\r\n2 200\r\n.\r\n"))],
     ),
     Fault::new(
         "greeting-rewritten-by-proxy",
         "a mail shield on the way has put its own words into the greeting",
         &["greeting-rewritten-by-proxy"],
-        &[Step::new(Greeting, &[], Say("+OK ******************** AVG POP3 Proxy Server"))],
+        &[FaultStep::new(Greeting, &[], Say("+OK ******************** AVG POP3 Proxy Server"))],
     ),
     Fault::new(
         "greeting-leaks",
         "the greeting tells the client's address",
         &["greeting-leaks"],
-        &[Step::new(
+        &[FaultStep::new(
             Greeting,
             &[],
             Say("+OK ready for requests from 192.0.2.66, version 1.2.3"),
@@ -82,26 +82,26 @@ pub(super) const FAULTS: &[Fault] = &[
         "data-after-quit",
         "the server goes on behind its reply to QUIT",
         &["data-after-quit"],
-        &[Step::new(Status, &["QUIT"], After(b"+OK connection closing\r\n"))],
+        &[FaultStep::new(Status, &["QUIT"], After(b"+OK connection closing\r\n"))],
     ),
     Fault::new(
         "quit-no-reply",
         "QUIT closes the connection without a reply",
         &["quit-no-reply"],
-        &[Step::new(Status, &["QUIT"], Close)],
+        &[FaultStep::new(Status, &["QUIT"], Close)],
     ),
     Fault::new(
         "quit-err",
         "QUIT is answered with -ERR",
         &["quit-err"],
-        &[Step::new(Status, &["QUIT"], Last(b"-ERR some messages were not removed\r\n"))],
+        &[FaultStep::new(Status, &["QUIT"], Last(b"-ERR some messages were not removed\r\n"))],
     )
     .hearing(|asked| (asked.verb == "QUIT").then(|| "NOOP".to_owned())),
     Fault::new(
         "quit-slow",
         "QUIT takes eleven seconds",
         &["quit-slow"],
-        &[Step::new(Status, &["QUIT"], Wait(11_000))],
+        &[FaultStep::new(Status, &["QUIT"], Wait(11_000))],
     )
     .typing(LATE_QUIT),
     Fault::new(
@@ -109,8 +109,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "the connection stays open behind QUIT",
         &["quit-keeps-open"],
         &[
-            Step::new(Status, &["QUIT"], After(b"")),
-            Step::new(Status, &["QUIT"], Say("+OK bye")),
+            FaultStep::new(Status, &["QUIT"], After(b"")),
+            FaultStep::new(Status, &["QUIT"], Say("+OK bye")),
         ],
     )
     .hearing(|asked| (asked.verb == "QUIT").then(|| "NOOP".to_owned())),
@@ -118,30 +118,30 @@ pub(super) const FAULTS: &[Fault] = &[
         "connection-cut-mid-reply",
         "the connection ends in the middle of a message",
         &["connection-cut-mid-reply"],
-        &[Step::new(Data, &["RETR"], Last(b"From: Bob <b"))],
+        &[FaultStep::new(Data, &["RETR"], Last(b"From: Bob <b"))],
     ),
     Fault::new(
         "closed-before-reply",
         "STAT ends the connection without a reply",
         &["closed-before-reply"],
-        &[Step::new(Status, &["STAT"], Close)],
+        &[FaultStep::new(Status, &["STAT"], Close)],
     ),
     Fault::new(
         "reply-timed-out",
         "STAT is never answered",
         &["reply-timed-out"],
-        &[Step::new(Reply, &["STAT"], Hang)],
+        &[FaultStep::new(Reply, &["STAT"], Hang)],
     ),
     Fault::new(
         "stall-large-data",
         "a large message stops after a few lines, and nothing more comes",
         &["stall-large-data"],
         &[
-            Step::new(Data, &["LIST"], Say("1 90000")).when(|said| said.word(0) == "1"),
-            Step::new(Status, &["LIST"], Say("+OK 1 90000"))
+            FaultStep::new(Data, &["LIST"], Say("1 90000")).when(|said| said.word(0) == "1"),
+            FaultStep::new(Status, &["LIST"], Say("+OK 1 90000"))
                 .when(|said| said.asked.arg(0) == "1")
                 .where_ok(),
-            Step::new(Data, &["RETR"], Hang)
+            FaultStep::new(Data, &["RETR"], Hang)
                 .when(|said| said.index == 3 && said.asked.arg(0) == "1"),
         ],
     )
@@ -150,7 +150,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "slow-drip",
         "each line of a message takes six seconds",
         &["slow-drip"],
-        &[Step::new(Data, &["RETR"], Wait(6000))],
+        &[FaultStep::new(Data, &["RETR"], Wait(6000))],
     )
     .beyond_check("a message takes most of its 60 seconds; `--time-limit 600` gives it more")
     .typing(&["USER alice", "PASS wonderland", "RETR 2", "QUIT"]),
@@ -158,35 +158,35 @@ pub(super) const FAULTS: &[Fault] = &[
         "slow-reply",
         "STAT takes twelve seconds",
         &["slow-reply"],
-        &[Step::new(Status, &["STAT"], Wait(12_000))],
+        &[FaultStep::new(Status, &["STAT"], Wait(12_000))],
     )
     .typing(&["USER alice", "PASS wonderland", "STAT", "QUIT"]),
     Fault::new(
         "unknown-command-closes",
         "a verb that is not known ends the connection",
         &["unknown-command-closes"],
-        &[Step::new(Status, &[], Close).when(|said| said.asked.is_nonsense())],
+        &[FaultStep::new(Status, &[], Close).when(|said| said.asked.is_nonsense())],
     )
     .typing(&["USER alice", "PASS wonderland", "XFOO", "QUIT"]),
     Fault::new(
         "unknown-command-silent",
         "a verb that is not known gets no answer",
         &["unknown-command-silent"],
-        &[Step::new(Status, &[], Drop).when(|said| said.asked.is_nonsense())],
+        &[FaultStep::new(Status, &[], Drop).when(|said| said.asked.is_nonsense())],
     )
     .typing(&["USER alice", "PASS wonderland", "XFOO", "QUIT"]),
     Fault::new(
         "unknown-command-ok",
         "a verb that is not known is answered with +OK",
         &["unknown-command-ok"],
-        &[Step::new(Status, &[], Say("+OK")).when(|said| said.asked.is_nonsense())],
+        &[FaultStep::new(Status, &[], Say("+OK")).when(|said| said.asked.is_nonsense())],
     )
     .typing(&["USER alice", "PASS wonderland", "FOOBAR", "QUIT"]),
     Fault::new(
         "server-crashes-on-args",
         "NOOP with an argument ends the connection",
         &["server-crashes-on-args"],
-        &[Step::new(Status, &["NOOP"], Close).when(|said| !said.asked.args.is_empty())],
+        &[FaultStep::new(Status, &["NOOP"], Close).when(|said| !said.asked.args.is_empty())],
     )
     .typing(&["USER alice", "PASS wonderland", "NOOP x", "QUIT"]),
     Fault::new(
@@ -216,7 +216,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "input-echoed",
         "the server sends each command back",
         &["input-echoed"],
-        &[Step::new(
+        &[FaultStep::new(
             Status,
             &[],
             super::Does::Edit(|said, out| {
@@ -232,7 +232,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "wrong-state-accepted",
         "STAT is answered before the login",
         &["wrong-state-accepted"],
-        &[Step::new(Status, &["STAT"], Say("+OK 3 500")).when(|said| !said.asked.session.is_transaction())],
+        &[FaultStep::new(Status, &["STAT"], Say("+OK 3 500")).when(|said| !said.asked.session.is_transaction())],
     )
     .typing(&["STAT", "QUIT"]),
     Fault::new(
@@ -247,12 +247,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "unsolicited-data",
         "NOOP brings a line that nobody asked for",
         &["unsolicited-data"],
-        &[Step::new(Status, &["NOOP"], After(b"you have new mail\r\n"))],
+        &[FaultStep::new(Status, &["NOOP"], After(b"you have new mail\r\n"))],
     ),
     Fault::new(
         "plain-garbage",
         "the reply to STAT is noise",
         &["status-missing"],
-        &[Step::new(Status, &["STAT"], Raw(b"3 messages\r\n")).where_ok()],
+        &[FaultStep::new(Status, &["STAT"], Raw(b"3 messages\r\n")).where_ok()],
     ),
 ];

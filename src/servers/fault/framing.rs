@@ -1,11 +1,11 @@
 //! Faults of lines and replies: how they end, how they begin, what is in them. Catalogue section B.
 
 use super::Does::{After, Before, Drop, Edit, Raw, Say};
-use super::Part::{Any, Data, Status, Terminator};
-use super::{Fault, Said, Step};
+use super::ServerLineKind::{Any, Data, Status, Terminator};
+use super::{Fault, FaultStep, Outgoing};
 
 /// The line's text with another end.
-fn ends(said: &Said<'_>, out: &mut Vec<u8>, end: &[u8]) {
+fn ends(said: &Outgoing<'_>, out: &mut Vec<u8>, end: &[u8]) {
     out.extend_from_slice(said.text);
     out.extend_from_slice(end);
 }
@@ -15,7 +15,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "bare-lf",
         "status lines end with LF alone",
         &["bare-lf"],
-        &[Step::new(
+        &[FaultStep::new(
             Status,
             &[],
             Edit(|said, out| ends(said, out, b"\n")),
@@ -25,7 +25,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "bare-lf-everywhere",
         "every line ends with LF alone, the last dot too",
         &["bare-lf"],
-        &[Step::new(
+        &[FaultStep::new(
             Any,
             &[],
             Edit(|said, out| ends(said, out, b"\n")),
@@ -36,7 +36,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "lines of messages end with LF alone",
         &["bare-lf-in-message"],
         &[
-            Step::new(Data, &["RETR"], Edit(|said, out| ends(said, out, b"\n")))
+            FaultStep::new(Data, &["RETR"], Edit(|said, out| ends(said, out, b"\n")))
                 .when(|said| said.index == 2),
         ],
     ),
@@ -44,13 +44,13 @@ pub(super) const FAULTS: &[Fault] = &[
         "bare-cr",
         "a CR stands alone inside a status line",
         &["bare-cr"],
-        &[Step::new(Status, &["NOOP"], Raw(b"+OK done\rand done\r\n")).where_ok()],
+        &[FaultStep::new(Status, &["NOOP"], Raw(b"+OK done\rand done\r\n")).where_ok()],
     ),
     Fault::new(
         "bare-cr-in-message",
         "a CR stands alone inside a message",
         &["bare-cr-in-message"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["RETR"],
             Edit(|said, out| ends(said, out, b"\rmore\r\n")),
@@ -61,7 +61,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "crcrlf",
         "lines end with CR CR LF",
         &["crcrlf"],
-        &[Step::new(
+        &[FaultStep::new(
             Status,
             &[],
             Edit(|said, out| ends(said, out, b"\r\r\n")),
@@ -72,48 +72,52 @@ pub(super) const FAULTS: &[Fault] = &[
         "the lines of UIDL run together",
         &["missing-line-ends"],
         &[
-            Step::new(Data, &["UIDL"], Edit(|said, out| ends(said, out, b" "))),
-            Step::new(Terminator, &["UIDL"], Before(b"\r\n")),
+            FaultStep::new(Data, &["UIDL"], Edit(|said, out| ends(said, out, b" "))),
+            FaultStep::new(Terminator, &["UIDL"], Before(b"\r\n")),
         ],
     ),
     Fault::new(
         "missing-terminator",
         "the dot behind a message does not come",
         &["missing-terminator"],
-        &[Step::new(Terminator, &["RETR"], Drop)],
+        &[FaultStep::new(Terminator, &["RETR"], Drop)],
     )
     .typing(&["USER alice", "PASS wonderland", "RETR 2"]),
     Fault::new(
         "terminator-glued",
         "the dot stands behind the last words of a message",
         &["terminator-glued"],
-        &[Step::new(Terminator, &["RETR"], Raw(b"the end.\r\n"))],
+        &[FaultStep::new(Terminator, &["RETR"], Raw(b"the end.\r\n"))],
     )
     .typing(&["USER alice", "PASS wonderland", "RETR 2"]),
     Fault::new(
         "terminator-no-crlf",
         "the connection ends behind the dot, without CR LF",
         &["terminator-no-crlf"],
-        &[Step::new(Terminator, &["RETR"], super::Does::Last(b"."))],
+        &[FaultStep::new(
+            Terminator,
+            &["RETR"],
+            super::Does::Last(b"."),
+        )],
     ),
     Fault::new(
         "terminator-padded",
         "a blank stands behind the dot",
         &["terminator-padded"],
-        &[Step::new(Terminator, &["RETR"], Raw(b". \r\n"))],
+        &[FaultStep::new(Terminator, &["RETR"], Raw(b". \r\n"))],
     )
     .typing(&["USER alice", "PASS wonderland", "RETR 2"]),
     Fault::new(
         "extra-blank-line-before-end",
         "an empty line more stands before the dot",
         &["extra-blank-line-before-end"],
-        &[Step::new(Terminator, &["RETR"], Before(b"\r\n"))],
+        &[FaultStep::new(Terminator, &["RETR"], Before(b"\r\n"))],
     ),
     Fault::new(
         "unstuffed-dot-line",
         "lines that start with a dot are sent as they are",
         &["unstuffed-dot-line"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["RETR"],
             Edit(|said, out| {
@@ -127,13 +131,13 @@ pub(super) const FAULTS: &[Fault] = &[
         "unstuffed-first-octet",
         "a dot at the very start of a message is not doubled",
         &["unstuffed-first-octet"],
-        &[Step::new(Data, &["RETR"], Before(b".")).when(|said| said.index == 0)],
+        &[FaultStep::new(Data, &["RETR"], Before(b".")).when(|said| said.index == 0)],
     ),
     Fault::new(
         "unstuffed-after-bare-lf",
         "a dot stands alone between two bare LF inside a message",
         &["unstuffed-after-bare-lf"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["RETR"],
             Edit(|said, out| ends(said, out, b"\n.\nmore\r\n")),
@@ -144,13 +148,13 @@ pub(super) const FAULTS: &[Fault] = &[
         "double-stuffed",
         "dots are doubled twice",
         &["double-stuffed"],
-        &[Step::new(Data, &["RETR"], Before(b".")).when(|said| said.text.starts_with(b".."))],
+        &[FaultStep::new(Data, &["RETR"], Before(b".")).when(|said| said.text.starts_with(b".."))],
     ),
     Fault::new(
         "status-over-512",
         "a status line has 600 octets",
         &["status-over-512"],
-        &[Step::new(
+        &[FaultStep::new(
             Status,
             &["NOOP"],
             Edit(|_, out| {
@@ -165,7 +169,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "long-data-line",
         "a line of a message has 2,000 octets",
         &["long-data-line"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["RETR"],
             Edit(|_, out| {
@@ -179,7 +183,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "status-lowercase",
         "status indicators are in lower case",
         &["status-lowercase"],
-        &[Step::new(
+        &[FaultStep::new(
             Status,
             &[],
             Edit(|said, out| {
@@ -194,31 +198,31 @@ pub(super) const FAULTS: &[Fault] = &[
         "status-malformed",
         "the status indicator is `OK`, without its sign",
         &["status-malformed"],
-        &[Step::new(Status, &["NOOP"], Say("OK done")).where_ok()],
+        &[FaultStep::new(Status, &["NOOP"], Say("OK done")).where_ok()],
     ),
     Fault::new(
         "status-malformed-blank",
         "a blank stands inside the status indicator",
         &["status-malformed"],
-        &[Step::new(Status, &["NOOP"], Say("+ OK done")).where_ok()],
+        &[FaultStep::new(Status, &["NOOP"], Say("+ OK done")).where_ok()],
     ),
     Fault::new(
         "status-missing",
         "STAT is answered without a status indicator",
         &["status-missing"],
-        &[Step::new(Status, &["STAT"], Say("3 512")).where_ok()],
+        &[FaultStep::new(Status, &["STAT"], Say("3 512")).where_ok()],
     ),
     Fault::new(
         "status-empty",
         "NOOP is answered by an empty line",
         &["status-empty"],
-        &[Step::new(Status, &["NOOP"], Say("")).where_ok()],
+        &[FaultStep::new(Status, &["NOOP"], Say("")).where_ok()],
     ),
     Fault::new(
         "status-trailing-space",
         "status lines end with a blank",
         &["status-trailing-space"],
-        &[Step::new(
+        &[FaultStep::new(
             Status,
             &[],
             Edit(|said, out| ends(said, out, b" \r\n")),
@@ -228,13 +232,13 @@ pub(super) const FAULTS: &[Fault] = &[
         "status-twice",
         "NOOP is answered twice",
         &["status-twice"],
-        &[Step::new(Status, &["NOOP"], After(b"+OK done\r\n")).where_ok()],
+        &[FaultStep::new(Status, &["NOOP"], After(b"+OK done\r\n")).where_ok()],
     ),
     Fault::new(
         "err-after-ok",
         "behind +OK and the start of a message comes -ERR",
         &["err-after-ok"],
-        &[Step::new(
+        &[FaultStep::new(
             Terminator,
             &["RETR"],
             Before(b"-ERR read error\r\n"),
@@ -244,7 +248,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "single-answered-multi",
         "LIST with a number is answered by a list",
         &["single-answered-multi"],
-        &[Step::new(Status, &["LIST"], After(b"1 120\r\n.\r\n"))
+        &[FaultStep::new(Status, &["LIST"], After(b"1 120\r\n.\r\n"))
             .when(|said| !said.asked.args.is_empty())
             .where_ok()],
     ),
@@ -252,7 +256,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "err-multiline",
         "-ERR to a verb that is not known is followed by more lines and a dot",
         &["err-multiline"],
-        &[Step::new(
+        &[FaultStep::new(
             Status,
             &[],
             Raw(b"-ERR unknown command\r\nask for HELP\r\n.\r\n"),
@@ -264,25 +268,25 @@ pub(super) const FAULTS: &[Fault] = &[
         "nul-octet",
         "a NUL stands in a status line",
         &["nul-octet"],
-        &[Step::new(Status, &["NOOP"], Raw(b"+OK done\0\r\n")).where_ok()],
+        &[FaultStep::new(Status, &["NOOP"], Raw(b"+OK done\0\r\n")).where_ok()],
     ),
     Fault::new(
         "control-bytes",
         "a status line has an escape sequence for the terminal",
         &["control-bytes"],
-        &[Step::new(Status, &["NOOP"], Raw(b"+OK \x1b]0;owned\x07done\r\n")).where_ok()],
+        &[FaultStep::new(Status, &["NOOP"], Raw(b"+OK \x1b]0;owned\x07done\r\n")).where_ok()],
     ),
     Fault::new(
         "eight-bit-status",
         "a status line has UTF-8 that nobody asked for",
         &["eight-bit-status"],
-        &[Step::new(Status, &["NOOP"], Say("+OK erledigt, schönen Tag")).where_ok()],
+        &[FaultStep::new(Status, &["NOOP"], Say("+OK erledigt, schönen Tag")).where_ok()],
     ),
     Fault::new(
         "invalid-utf8-status",
         "a status line has octets that are not UTF-8",
         &["invalid-utf8-status"],
-        &[Step::new(Status, &["NOOP"], Raw(b"+OK sch\xf6n\r\n")).where_ok()],
+        &[FaultStep::new(Status, &["NOOP"], Raw(b"+OK sch\xf6n\r\n")).where_ok()],
     )
     .typing(&["UTF8", "USER alice", "PASS wonderland", "NOOP", "QUIT"]),
     Fault::new(
@@ -290,7 +294,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "a message's header has UTF-8, without UTF8 mode",
         &["eight-bit-headers"],
         &[
-            Step::new(Data, &["RETR"], Before("Comments: schön\r\n".as_bytes()))
+            FaultStep::new(Data, &["RETR"], Before("Comments: schön\r\n".as_bytes()))
                 .when(|said| said.index == 0),
         ],
     ),

@@ -1,12 +1,12 @@
 //! Faults of STAT, LIST and UIDL, and of message numbers. Catalogue sections C and D.
 
 use super::Does::{After, Before, Drop, Edit, Say};
-use super::Part::{Data, Status};
-use super::{Fault, Said, Step};
+use super::ServerLineKind::{Data, Status};
+use super::{Fault, FaultStep, Outgoing};
 use crate::pop3::command::Command;
 
 /// The line with words behind it.
-pub(super) fn with(said: &Said<'_>, out: &mut Vec<u8>, more: &str) {
+pub(super) fn with(said: &Outgoing<'_>, out: &mut Vec<u8>, more: &str) {
     out.extend_from_slice(said.text);
     out.extend_from_slice(more.as_bytes());
     out.extend_from_slice(b"\r\n");
@@ -39,13 +39,13 @@ pub(super) const FAULTS: &[Fault] = &[
         "stat-malformed",
         "STAT is answered in words",
         &["stat-malformed"],
-        &[Step::new(Status, &["STAT"], Say("+OK there are 3 messages")).where_ok()],
+        &[FaultStep::new(Status, &["STAT"], Say("+OK there are 3 messages")).where_ok()],
     ),
     Fault::new(
         "stat-extra-text",
         "words stand behind the two numbers of STAT",
         &["stat-extra-text"],
-        &[Step::new(
+        &[FaultStep::new(
             Status,
             &["STAT"],
             Edit(|said, out| with(said, out, " octets in your maildrop")),
@@ -56,7 +56,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "stat-list-mismatch",
         "STAT counts one message more than LIST names",
         &["stat-list-mismatch"],
-        &[Step::new(
+        &[FaultStep::new(
             Status,
             &["STAT"],
             Edit(|said, out| {
@@ -73,7 +73,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "stat-octets-mismatch",
         "STAT's octets are not the sum of LIST's",
         &["stat-octets-mismatch"],
-        &[Step::new(
+        &[FaultStep::new(
             Status,
             &["STAT"],
             Edit(|said, out| line(out, &format!("+OK {} 17", said.word(1)))),
@@ -84,13 +84,16 @@ pub(super) const FAULTS: &[Fault] = &[
         "list-malformed",
         "a line of LIST is words",
         &["list-malformed"],
-        &[Step::new(Data, &["LIST"], Say("message 1: 120 octets")).when(|said| said.index == 0)],
+        &[
+            FaultStep::new(Data, &["LIST"], Say("message 1: 120 octets"))
+                .when(|said| said.index == 0),
+        ],
     ),
     Fault::new(
         "list-extra-columns",
         "a line of LIST has a date behind the size",
         &["list-extra-columns"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["LIST"],
             Edit(|said, out| with(said, out, " 2026-11-23")),
@@ -100,7 +103,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "list-multiple-spaces",
         "the columns of LIST are padded with blanks",
         &["list-multiple-spaces"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["LIST"],
             Edit(|said, out| line(out, &format!("{}    {}", said.word(0), said.word(1)))),
@@ -110,7 +113,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "list-trailing-space",
         "lines of LIST end with a blank",
         &["list-trailing-space"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["LIST"],
             Edit(|said, out| with(said, out, " ")),
@@ -120,25 +123,25 @@ pub(super) const FAULTS: &[Fault] = &[
         "list-leading-zero",
         "message numbers begin with zeros",
         &["list-leading-zero"],
-        &[Step::new(Data, &["LIST"], Before(b"00"))],
+        &[FaultStep::new(Data, &["LIST"], Before(b"00"))],
     ),
     Fault::new(
         "list-line-empty",
         "an empty line stands inside LIST",
         &["list-line-empty"],
-        &[Step::new(Data, &["LIST"], After(b"\r\n")).when(|said| said.index == 0)],
+        &[FaultStep::new(Data, &["LIST"], After(b"\r\n")).when(|said| said.index == 0)],
     ),
     Fault::new(
         "list-number-gap",
         "LIST leaves a message out",
         &["list-number-gap"],
-        &[Step::new(Data, &["LIST"], Drop).when(|said| said.word(0) == "2")],
+        &[FaultStep::new(Data, &["LIST"], Drop).when(|said| said.word(0) == "2")],
     ),
     Fault::new(
         "list-duplicate-number",
         "LIST names a number twice",
         &["list-duplicate-number"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["LIST"],
             Edit(|said, out| {
@@ -152,7 +155,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "list-text-count-mismatch",
         "the status line of LIST counts other than its lines",
         &["list-text-count-mismatch"],
-        &[Step::new(Status, &["LIST"], Say("+OK 5 messages"))
+        &[FaultStep::new(Status, &["LIST"], Say("+OK 5 messages"))
             .when(|said| said.asked.args.is_empty())
             .where_ok()],
     ),
@@ -160,7 +163,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "list-window",
         "STAT shows exactly the hundred messages that a quota lets through",
         &["list-window"],
-        &[Step::new(Status, &["STAT"], Say("+OK 100 12345")).where_ok()],
+        &[FaultStep::new(Status, &["STAT"], Say("+OK 100 12345")).where_ok()],
     )
     .typing(&["USER alice", "PASS wonderland", "STAT", "QUIT"]),
     Fault::new(
@@ -175,7 +178,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "size-list-vs-retr",
         "LIST tells a size that RETR does not bring",
         &["size-list-vs-retr"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["LIST"],
             Edit(|said, out| {
@@ -188,7 +191,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "size-no-final-newline",
         "LIST counts a message without the CR LF at its end",
         &["size-no-final-newline"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["LIST"],
             Edit(|said, out| {
@@ -201,7 +204,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "size-zero",
         "LIST tells a size of 0",
         &["size-zero"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["LIST"],
             Edit(|said, out| line(out, &format!("{} 0", said.word(0)))),
@@ -211,7 +214,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "size-huge",
         "a size is negative: more than 31 bits",
         &["size-huge"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["LIST"],
             Edit(|said, out| line(out, &format!("{} -1294967296", said.word(0)))),
@@ -221,7 +224,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "size-changes",
         "the sizes of LIST are others the second time",
         &["size-changes"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["LIST"],
             Edit(|said, out| line(out, &format!("{} {}", said.word(0), 400 + said.asked.nth))),
@@ -231,7 +234,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "maildrop-changes",
         "a message arrives in the middle of a session",
         &["maildrop-changes"],
-        &[Step::new(Status, &["STAT"], Say("+OK 4 2000"))
+        &[FaultStep::new(Status, &["STAT"], Say("+OK 4 2000"))
             .when(|said| said.asked.nth > 1)
             .where_ok()],
     )
@@ -285,14 +288,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "uidl-missing",
         "UIDL is neither announced nor known",
         &["uidl-missing"],
-        &[Step::new(Data, &["CAPA"], Drop).when(|said| said.word(0) == "UIDL")],
+        &[FaultStep::new(Data, &["CAPA"], Drop).when(|said| said.word(0) == "UIDL")],
     )
     .refusing(|asked| (asked.verb == "UIDL").then_some("-ERR unknown command")),
     Fault::new(
         "uidl-duplicate",
         "two messages have one unique-id",
         &["uidl-duplicate", "uidl-shared-by-different"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["UIDL"],
             Edit(|said, out| line(out, &format!("{} same", said.word(0)))),
@@ -302,7 +305,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "uidl-too-long",
         "unique-ids have 80 characters",
         &["uidl-too-long"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["UIDL"],
             Edit(|said, out| line(out, &format!("{} {:0>80}", said.word(0), said.word(0)))),
@@ -312,7 +315,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "uidl-illegal-chars",
         "unique-ids have characters beyond ASCII",
         &["uidl-illegal-chars"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["UIDL"],
             Edit(|said, out| line(out, &format!("{} idé{}", said.word(0), said.word(0)))),
@@ -322,7 +325,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "uidl-extra-text",
         "something stands behind the unique-id",
         &["uidl-extra-text"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["UIDL"],
             Edit(|said, out| with(said, out, " 120")),
@@ -332,7 +335,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "uidl-n-format",
         "UIDL with a number is answered without the number",
         &["uidl-n-format"],
-        &[Step::new(
+        &[FaultStep::new(
             Status,
             &["UIDL"],
             Edit(|said, out| line(out, &format!("+OK {}", said.word(2)))),
@@ -344,13 +347,13 @@ pub(super) const FAULTS: &[Fault] = &[
         "uidl-list-mismatch",
         "UIDL names a message less than LIST",
         &["uidl-list-mismatch"],
-        &[Step::new(Data, &["UIDL"], Drop).when(|said| said.word(0) == "3")],
+        &[FaultStep::new(Data, &["UIDL"], Drop).when(|said| said.word(0) == "3")],
     ),
     Fault::new(
         "uidl-unstable-in-session",
         "unique-ids are others the second time",
         &["uidl-unstable-in-session"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["UIDL"],
             Edit(|said, out| {

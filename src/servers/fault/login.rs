@@ -1,9 +1,9 @@
 //! Faults of capabilities, response codes, logins and TLS. Catalogue sections H, I, J and L.
 
 use super::Does::{After, Before, Close, Drop, Edit, Say, Wait};
-use super::Part::{Data, Greeting, Status, Terminator};
+use super::ServerLineKind::{Data, Greeting, Status, Terminator};
 use super::listing::with;
-use super::{Fault, Leftover, Said, Step};
+use super::{Fault, FaultStep, Leftover, Outgoing};
 use crate::pop3::session::Accepted;
 
 const CAPABILITIES: &[&str] = &["CAPA", "USER alice", "PASS wonderland", "CAPA", "QUIT"];
@@ -20,7 +20,7 @@ const STLS: &[&str] = &[
 ];
 
 /// Whether it is the line of this capability.
-fn is(said: &Said<'_>, tag: &str) -> bool {
+fn is(said: &Outgoing<'_>, tag: &str) -> bool {
     said.word(0) == tag
 }
 
@@ -44,56 +44,56 @@ pub(super) const FAULTS: &[Fault] = &[
         "capa-no-terminator",
         "the list of capabilities has no dot at its end",
         &["capa-no-terminator"],
-        &[Step::new(Terminator, &["CAPA"], Drop)],
+        &[FaultStep::new(Terminator, &["CAPA"], Drop)],
     )
     .typing(&["CAPA", "USER alice", "PASS wonderland"]),
     Fault::new(
         "capa-no-status",
         "the list of capabilities comes without +OK",
         &["capa-no-status"],
-        &[Step::new(Status, &["CAPA"], Drop)],
+        &[FaultStep::new(Status, &["CAPA"], Drop)],
     )
     .typing(&["CAPA", "QUIT"]),
     Fault::new(
         "capa-blank-lines",
         "empty lines stand among the capabilities",
         &["capa-blank-lines"],
-        &[Step::new(Data, &["CAPA"], After(b"\r\n")).when(|said| said.index == 1)],
+        &[FaultStep::new(Data, &["CAPA"], After(b"\r\n")).when(|said| said.index == 1)],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "capa-malformed-tag",
         "a capability and its parameter are glued together",
         &["capa-malformed-tag"],
-        &[Step::new(Data, &["CAPA"], Say("EXPIRENEVER")).when(|said| is(said, "EXPIRE"))],
+        &[FaultStep::new(Data, &["CAPA"], Say("EXPIRENEVER")).when(|said| is(said, "EXPIRE"))],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "capa-misspelled-tag",
         "a capability is misspelt",
         &["capa-misspelled-tag"],
-        &[Step::new(Data, &["CAPA"], Say("PIPELINE")).when(|said| is(said, "PIPELINING"))],
+        &[FaultStep::new(Data, &["CAPA"], Say("PIPELINE")).when(|said| is(said, "PIPELINING"))],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "capa-unregistered-tag",
         "a private capability does not begin with X",
         &["capa-unregistered-tag"],
-        &[Step::new(Data, &["CAPA"], Before(b"MADEUP\r\n")).when(|said| said.index == 0)],
+        &[FaultStep::new(Data, &["CAPA"], Before(b"MADEUP\r\n")).when(|said| said.index == 0)],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "capa-duplicate-tag",
         "a capability is named twice",
         &["capa-duplicate-tag"],
-        &[Step::new(Data, &["CAPA"], After(b"TOP\r\n")).when(|said| is(said, "TOP"))],
+        &[FaultStep::new(Data, &["CAPA"], After(b"TOP\r\n")).when(|said| is(said, "TOP"))],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "capa-line-over-512",
         "a line of CAPA has 600 octets",
         &["capa-line-over-512"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["CAPA"],
             Edit(|_, out| {
@@ -116,13 +116,13 @@ pub(super) const FAULTS: &[Fault] = &[
         "capa-hides-working",
         "UIDL works and is not announced",
         &["capa-hides-working"],
-        &[Step::new(Data, &["CAPA"], Drop).when(|said| is(said, "UIDL"))],
+        &[FaultStep::new(Data, &["CAPA"], Drop).when(|said| is(said, "UIDL"))],
     ),
     Fault::new(
         "capa-differs-after-login",
         "behind the login there are other capabilities",
         &["capa-differs-after-login"],
-        &[Step::new(Data, &["CAPA"], Drop)
+        &[FaultStep::new(Data, &["CAPA"], Drop)
             .when(|said| said.asked.session.is_transaction() && is(said, "PIPELINING"))],
     )
     .typing(CAPABILITIES),
@@ -130,7 +130,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "capa-differs-after-tls",
         "inside TLS there are other capabilities",
         &["capa-differs-after-tls"],
-        &[Step::new(Data, &["CAPA"], Drop).when(|said| !said.asked.session.tls.is_on() && is(said, "UIDL"))],
+        &[FaultStep::new(Data, &["CAPA"], Drop).when(|said| !said.asked.session.tls.is_on() && is(said, "UIDL"))],
     )
     .typing(STLS)
     .in_clear(),
@@ -138,21 +138,21 @@ pub(super) const FAULTS: &[Fault] = &[
         "capa-stls-inside-tls",
         "STLS is announced inside TLS",
         &["capa-stls-inside-tls"],
-        &[Step::new(Terminator, &["CAPA"], Before(b"STLS\r\n"))],
+        &[FaultStep::new(Terminator, &["CAPA"], Before(b"STLS\r\n"))],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "expire-zero",
         "EXPIRE 0: messages are deleted when they were fetched",
         &["expire-zero"],
-        &[Step::new(Data, &["CAPA"], Say("EXPIRE 0")).when(|said| is(said, "EXPIRE"))],
+        &[FaultStep::new(Data, &["CAPA"], Say("EXPIRE 0")).when(|said| is(said, "EXPIRE"))],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "implementation-leaks",
         "IMPLEMENTATION tells version and host",
         &["implementation-leaks"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["CAPA"],
             Say("IMPLEMENTATION Example-POP3-4.0.5-mail7.example.org"),
@@ -164,14 +164,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "utf8-capability-parameter",
         "the capability UTF8 has a parameter that no RFC knows",
         &["utf8-capability-parameter"],
-        &[Step::new(Data, &["CAPA"], Say("UTF8 PASSWORD")).when(|said| is(said, "UTF8"))],
+        &[FaultStep::new(Data, &["CAPA"], Say("UTF8 PASSWORD")).when(|said| is(said, "UTF8"))],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "pipelining-undeclared",
         "pipelining works and is not announced",
         &["pipelining-undeclared"],
-        &[Step::new(Data, &["CAPA"], Drop).when(|said| is(said, "PIPELINING"))],
+        &[FaultStep::new(Data, &["CAPA"], Drop).when(|said| is(said, "PIPELINING"))],
     )
     .beyond_check("it sends ahead only where PIPELINING is announced, as a client must")
     .typing(&[
@@ -198,7 +198,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "resp-code-without-capa",
         "response codes are used and not announced",
         &["resp-code-without-capa"],
-        &[Step::new(Data, &["CAPA"], Drop)
+        &[FaultStep::new(Data, &["CAPA"], Drop)
             .when(|said| said.word(0).ends_with("RESP-CODES") || said.word(0) == "AUTH-RESP-CODE")],
     )
     .typing(WRONG),
@@ -206,14 +206,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "resp-code-lookalike",
         "text in brackets stands where a response code would",
         &["resp-code-lookalike"],
-        &[Step::new(Status, &["NOOP"], Say("-ERR [mail7] not now"))],
+        &[FaultStep::new(Status, &["NOOP"], Say("-ERR [mail7] not now"))],
     ),
     Fault::new(
         "resp-code-auth-missing",
         "AUTH-RESP-CODE is announced, and a failed login has no code",
         &["resp-code-auth-missing"],
         &[
-            Step::new(Status, &["PASS", "APOP", "AUTH"], Say("-ERR login failed"))
+            FaultStep::new(Status, &["PASS", "APOP", "AUTH"], Say("-ERR login failed"))
                 .when(|said| !said.is_positive),
         ],
     )
@@ -250,7 +250,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "user-enumeration-timing",
         "USER is answered 200 ms later where there is such a mailbox",
         &[],
-        &[Step::new(Status, &["USER"], Wait(200)).when(|said| said.asked.args == "alice")],
+        &[FaultStep::new(Status, &["USER"], Wait(200)).when(|said| said.asked.args == "alice")],
     )
     .typing(WRONG)
     .because("one login tells nothing about time: `check --timing 5` compares several"),
@@ -258,7 +258,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "tarpit",
         "a failed login is answered after two seconds",
         &["tarpit"],
-        &[Step::new(Status, &["PASS"], Wait(2000)).when(|said| !said.is_positive)],
+        &[FaultStep::new(Status, &["PASS"], Wait(2000)).when(|said| !said.is_positive)],
     )
     .typing(WRONG),
     Fault::new(
@@ -266,7 +266,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "a failed login ends the connection",
         &["closed-after-failed-login"],
         &[
-            Step::new(Status, &["PASS"], super::Does::Last(b"-ERR [AUTH] no\r\n"))
+            FaultStep::new(Status, &["PASS"], super::Does::Last(b"-ERR [AUTH] no\r\n"))
                 .when(|said| !said.is_positive),
         ],
     )
@@ -309,14 +309,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "noop-before-login",
         "NOOP is taken before the login",
         &["noop-before-login"],
-        &[Step::new(Status, &["NOOP"], Say("+OK"))],
+        &[FaultStep::new(Status, &["NOOP"], Say("+OK"))],
     )
     .typing(&["NOOP", "USER alice", "PASS wonderland", "QUIT"]),
     Fault::new(
         "apop-timestamp-malformed",
         "the timestamp of the greeting is no msg-id",
         &["apop-timestamp-malformed"],
-        &[Step::new(Greeting, &[], Say("+OK ready <20261123>"))],
+        &[FaultStep::new(Greeting, &[], Say("+OK ready <20261123>"))],
     ),
     Fault::new(
         "apop-offered-fails",
@@ -378,14 +378,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "sasl-plus-no-space",
         "an empty challenge is `+` without its blank",
         &["sasl-plus-no-space"],
-        &[Step::new(Status, &["AUTH"], Say("+")).when(|said| said.text == b"+ ")],
+        &[FaultStep::new(Status, &["AUTH"], Say("+")).when(|said| said.text == b"+ ")],
     )
     .typing(&["AUTH PLAIN", "AGFsaWNlAHdvbmRlcmxhbmQ=", "QUIT"]),
     Fault::new(
         "sasl-plus-with-text",
         "an empty challenge has words behind it",
         &["sasl-plus-with-text"],
-        &[Step::new(Status, &["AUTH"], Say("+ go ahead")).when(|said| said.text == b"+ ")],
+        &[FaultStep::new(Status, &["AUTH"], Say("+ go ahead")).when(|said| said.text == b"+ ")],
     )
     .typing(&["AUTH PLAIN", "AGFsaWNlAHdvbmRlcmxhbmQ=", "QUIT"]),
     Fault::new(
@@ -432,14 +432,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "sasl-no-mechanism",
         "SASL is announced without a mechanism",
         &["sasl-no-mechanism"],
-        &[Step::new(Data, &["CAPA"], Say("SASL")).when(|said| is(said, "SASL"))],
+        &[FaultStep::new(Data, &["CAPA"], Say("SASL")).when(|said| is(said, "SASL"))],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "sasl-mechanism-name",
         "a mechanism's name is in lower case",
         &["sasl-mechanism-name"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["CAPA"],
             Edit(|said, out| with(said, out, " xoauth_bearer.2")),
@@ -461,14 +461,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "sasl-second-auth",
         "AUTH is taken behind a login",
         &["sasl-second-auth"],
-        &[Step::new(Status, &["AUTH"], Say("+ ")).when(|said| said.asked.session.is_transaction())],
+        &[FaultStep::new(Status, &["AUTH"], Say("+ ")).when(|said| said.asked.session.is_transaction())],
     )
     .typing(&["USER alice", "PASS wonderland", "AUTH PLAIN", "*", "QUIT"]),
     Fault::new(
         "sasl-ok-as-challenge",
         "AUTH is answered with +OK where a challenge is due",
         &["sasl-ok-as-challenge"],
-        &[Step::new(Status, &["AUTH"], Say("+OK"))],
+        &[FaultStep::new(Status, &["AUTH"], Say("+OK"))],
     )
     .typing(&["AUTH NTLM", "QUIT"]),
     Fault::new(
@@ -485,8 +485,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "only mechanisms that are broken are offered",
         &["weak-mechanism-only"],
         &[
-            Step::new(Data, &["CAPA"], Say("SASL NTLM CRAM-MD5")).when(|said| is(said, "SASL")),
-            Step::new(Data, &["CAPA"], Drop).when(|said| is(said, "USER")),
+            FaultStep::new(Data, &["CAPA"], Say("SASL NTLM CRAM-MD5")).when(|said| is(said, "SASL")),
+            FaultStep::new(Data, &["CAPA"], Drop).when(|said| is(said, "USER")),
         ],
     )
     .typing(&["CAPA", "QUIT"]),
@@ -495,7 +495,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "there is no TLS",
         &["no-tls-offered"],
         &[
-            Step::new(Data, &["CAPA"], Drop).when(|said| is(said, "STLS")),
+            FaultStep::new(Data, &["CAPA"], Drop).when(|said| is(said, "STLS")),
         ],
     )
     .refusing(|asked| (asked.verb == "STLS").then_some("-ERR unknown command"))
@@ -506,7 +506,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "stls-stripped",
         "somebody on the way takes STLS out of the capabilities",
         &["stls-stripped"],
-        &[Step::new(Data, &["CAPA"], Drop).when(|said| is(said, "STLS") && said.asked.nth > 1)],
+        &[FaultStep::new(Data, &["CAPA"], Drop).when(|said| is(said, "STLS") && said.asked.nth > 1)],
     )
     .typing(&["CAPA", "CAPA", "QUIT"])
     .in_clear(),
@@ -514,7 +514,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "stls-response-injection",
         "octets in clear stand behind the +OK to STLS",
         &["stls-response-injection"],
-        &[Step::new(Status, &["STLS"], After(b"+OK\r\nTOP\r\n.\r\n")).where_ok()],
+        &[FaultStep::new(Status, &["STLS"], After(b"+OK\r\nTOP\r\n.\r\n")).where_ok()],
     )
     .typing(STLS)
     .in_clear(),
@@ -541,7 +541,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "stls-ok-no-handshake",
         "STLS is answered with +OK, and then the connection is closed",
         &["stls-ok-no-handshake"],
-        &[Step::new(
+        &[FaultStep::new(
             Status,
             &["STLS"],
             super::Does::Last(b"+OK begin\r\n"),
@@ -554,7 +554,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "stls-in-transaction",
         "STLS is taken behind the login",
         &["stls-in-transaction"],
-        &[Step::new(Status, &["STLS"], Say("+OK begin")).when(|said| said.asked.session.is_transaction())],
+        &[FaultStep::new(Status, &["STLS"], Say("+OK begin")).when(|said| said.asked.session.is_transaction())],
     )
     .typing(&["USER alice", "PASS wonderland", "STLS"])
     .in_clear(),
@@ -562,14 +562,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "lang-list-malformed",
         "lines of LANG are no language tags",
         &["lang-list-malformed"],
-        &[Step::new(Data, &["LANG"], Say("(de) Deutsch")).when(|said| said.index == 1)],
+        &[FaultStep::new(Data, &["LANG"], Say("(de) Deutsch")).when(|said| said.index == 1)],
     )
     .typing(&["USER alice", "PASS wonderland", "LANG", "QUIT"]),
     Fault::new(
         "lang-reply-without-tag",
         "LANG does not say which language it chose",
         &["lang-reply-without-tag"],
-        &[Step::new(Status, &["LANG"], Say("+OK"))
+        &[FaultStep::new(Status, &["LANG"], Say("+OK"))
             .when(|said| !said.asked.args.is_empty())
             .where_ok()],
     )
@@ -578,6 +578,6 @@ pub(super) const FAULTS: &[Fault] = &[
         "silent-login",
         "PASS ends the connection without a reply",
         &["closed-before-reply"],
-        &[Step::new(Status, &["PASS"], Close)],
+        &[FaultStep::new(Status, &["PASS"], Close)],
     ),
 ];

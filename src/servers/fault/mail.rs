@@ -1,8 +1,8 @@
 //! Faults of RETR, TOP, DELE and RSET: the messages, and what becomes of them. Catalogue sections E and F.
 
 use super::Does::{Before, Drop, Edit, Raw, Say};
-use super::Part::{Data, Status, Terminator};
-use super::{Asked, Fault, Step};
+use super::ServerLineKind::{Data, Status, Terminator};
+use super::{Asked, Fault, FaultStep};
 
 /// RETR and TOP, before and behind each other.
 const FETCHES: &[&str] = &[
@@ -57,31 +57,31 @@ pub(super) const FAULTS: &[Fault] = &[
         "retr-truncated",
         "a message ends after a few lines, dot and all",
         &["retr-truncated"],
-        &[Step::new(Data, &["RETR"], Drop).when(|said| said.index > 1)],
+        &[FaultStep::new(Data, &["RETR"], Drop).when(|said| said.index > 1)],
     ),
     Fault::new(
         "retr-adds-headers",
         "the server adds fields to the header of each message",
         &["retr-adds-headers"],
-        &[Step::new(Data, &["RETR"], Before(b"X-UIDL: 0000000c\r\n")).when(|said| said.index == 0)],
+        &[FaultStep::new(Data, &["RETR"], Before(b"X-UIDL: 0000000c\r\n")).when(|said| said.index == 0)],
     ),
     Fault::new(
         "retr-text-mismatch",
         "the status line of RETR tells another size",
         &["retr-text-mismatch"],
-        &[Step::new(Status, &["RETR"], Say("+OK 7 octets")).where_ok()],
+        &[FaultStep::new(Status, &["RETR"], Say("+OK 7 octets")).where_ok()],
     ),
     Fault::new(
         "message-without-blank-line",
         "no empty line parts header and body",
         &["message-without-blank-line"],
-        &[Step::new(Data, &["RETR"], Drop).when(|said| said.is_body || said.text.is_empty())],
+        &[FaultStep::new(Data, &["RETR"], Drop).when(|said| said.is_body || said.text.is_empty())],
     ),
     Fault::new(
         "internal-data-message",
         "message 1 is the folder's own data",
         &["internal-data-message"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["RETR"],
             Before(b"Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\r\nX-IMAP: 1 2\r\n"),
@@ -92,14 +92,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "top-missing",
         "TOP is neither announced nor known",
         &["top-missing"],
-        &[Step::new(Data, &["CAPA"], Drop).when(|said| said.word(0) == "TOP")],
+        &[FaultStep::new(Data, &["CAPA"], Drop).when(|said| said.word(0) == "TOP")],
     )
     .refusing(|asked| (asked.verb == "TOP").then_some("-ERR unknown command")),
     Fault::new(
         "top-wrong-line-count",
         "TOP brings one line of the body more than asked for",
         &["top-wrong-line-count"],
-        &[Step::new(Terminator, &["TOP"], Before(b"one line more\r\n"))
+        &[FaultStep::new(Terminator, &["TOP"], Before(b"one line more\r\n"))
             .when(|said| said.asked.arg(1) == "1")],
     )
     .typing(FETCHES),
@@ -133,7 +133,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "top-truncated",
         "TOP with more lines than there are brings less than RETR",
         &["top-truncated"],
-        &[Step::new(Data, &["TOP"], Drop)
+        &[FaultStep::new(Data, &["TOP"], Drop)
             .when(|said| said.is_body && said.index > 4 && said.asked.arg(1).len() > 4)],
     )
     .typing(FETCHES),
@@ -141,13 +141,13 @@ pub(super) const FAULTS: &[Fault] = &[
         "top-differs-from-retr",
         "TOP shows another header than RETR",
         &["top-differs-from-retr"],
-        &[Step::new(Data, &["TOP"], Before(b"X-Seen: by TOP\r\n")).when(|said| said.index == 0)],
+        &[FaultStep::new(Data, &["TOP"], Before(b"X-Seen: by TOP\r\n")).when(|said| said.index == 0)],
     ),
     Fault::new(
         "top-unstuffed",
         "RETR doubles dots, and TOP does not",
         &["top-unstuffed"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["TOP"],
             Edit(|said, out| {
@@ -162,10 +162,10 @@ pub(super) const FAULTS: &[Fault] = &[
         "TOP counts as having read the message",
         &["top-marks-seen"],
         &[
-            Step::new(Status, &["LAST"], Say("+OK 0"))
+            FaultStep::new(Status, &["LAST"], Say("+OK 0"))
                 .when(|said| said.asked.nth == 1)
                 .where_ok(),
-            Step::new(Status, &["LAST"], Say("+OK 1"))
+            FaultStep::new(Status, &["LAST"], Say("+OK 1"))
                 .when(|said| said.asked.nth > 1)
                 .where_ok(),
         ],
@@ -185,7 +185,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "dele-ignored",
         "DELE is answered with +OK and marks nothing",
         &[],
-        &[Step::new(Status, &["DELE"], Say("+OK message deleted")).where_ok()],
+        &[FaultStep::new(Status, &["DELE"], Say("+OK message deleted")).where_ok()],
     )
     .hearing(unmarked)
     .typing(&["USER alice", "PASS wonderland", "DELE 1", "QUIT"])
@@ -194,7 +194,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "dele-still-listed",
         "a message that is marked stays in LIST",
         &["dele-still-listed"],
-        &[Step::new(Status, &["DELE"], Say("+OK message deleted")).where_ok()],
+        &[FaultStep::new(Status, &["DELE"], Say("+OK message deleted")).where_ok()],
     )
     .hearing(unmarked)
     .typing(&["USER alice", "PASS wonderland", "STAT", "LIST", "DELE 1", "LIST", "QUIT"]),
@@ -203,7 +203,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "a message that is marked can be fetched",
         &["dele-still-retrievable"],
         &[
-            Step::new(Status, &["RETR"], Raw(b"+OK\r\nFrom: Bob <bob@example.org>\r\n\r\ntext\r\n.\r\n"))
+            FaultStep::new(Status, &["RETR"], Raw(b"+OK\r\nFrom: Bob <bob@example.org>\r\n\r\ntext\r\n.\r\n"))
                 .when(|said| said.asked.is_about_marked()),
         ],
     )
@@ -212,7 +212,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "dele-twice-ok",
         "DELE of a message that is marked is answered with +OK",
         &["dele-twice-ok"],
-        &[Step::new(Status, &["DELE"], Say("+OK message deleted"))
+        &[FaultStep::new(Status, &["DELE"], Say("+OK message deleted"))
             .when(|said| said.asked.is_about_marked())],
     )
     .typing(DELETIONS),
@@ -220,7 +220,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "dele-renumbers",
         "the other messages get new numbers behind DELE",
         &["dele-renumbers"],
-        &[Step::new(
+        &[FaultStep::new(
             Data,
             &["LIST", "UIDL"],
             Edit(|said, out| {

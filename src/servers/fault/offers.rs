@@ -1,8 +1,8 @@
 //! Faults of what a server offers and takes: ways to log in, TLS, old and late commands; and of what TOP and RETR say of one message.
 
 use super::Does::{Before, Drop, Edit, Say};
-use super::Part::{Data, Greeting, Status, Terminator};
-use super::{Fault, Step};
+use super::ServerLineKind::{Data, Greeting, Status, Terminator};
+use super::{Fault, FaultStep};
 use crate::pop3::command::Command;
 
 const UNKNOWN: &str = "-ERR unknown command";
@@ -20,7 +20,7 @@ const BOTH: &[&str] = &[
 const LATE: &[&str] = &["USER alice", "PASS wonderland", "UTF8", "AUTH", "QUIT"];
 
 /// Whether it is the line of the last message, and this connection is not to show it.
-fn is_away(said: &super::Said<'_>) -> bool {
+fn is_away(said: &super::Outgoing<'_>) -> bool {
     let is_odd = said.asked.visit % 2 == 1;
     !is_odd && said.asked.args.is_empty() && said.word(0).parse() == Ok(said.asked.count)
 }
@@ -31,8 +31,9 @@ pub(super) const FAULTS: &[Fault] = &[
         "there is no way to log in: neither USER nor APOP nor AUTH",
         &["no-login-offered"],
         &[
-            Step::new(Greeting, &[], Say("+OK ready")),
-            Step::new(Data, &["CAPA"], Drop).when(|said| matches!(said.word(0), "USER" | "SASL")),
+            FaultStep::new(Greeting, &[], Say("+OK ready")),
+            FaultStep::new(Data, &["CAPA"], Drop)
+                .when(|said| matches!(said.word(0), "USER" | "SASL")),
         ],
     )
     .refusing(|asked| asked.is_for(Command::is_of_login).then_some(UNKNOWN))
@@ -62,7 +63,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "login-delay-not-enforced",
         "LOGIN-DELAY 10 is announced, and the next login is taken at once",
         &[],
-        &[Step::new(Data, &["CAPA"], Say("LOGIN-DELAY 10"))
+        &[FaultStep::new(Data, &["CAPA"], Say("LOGIN-DELAY 10"))
             .when(|said| said.word(0) == "LOGIN-DELAY")],
     )
     .typing(&["CAPA", "QUIT"])
@@ -72,8 +73,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "every second connection does not show the last message",
         &[],
         &[
-            Step::new(Data, &["LIST", "UIDL"], Drop).when(is_away),
-            Step::new(
+            FaultStep::new(Data, &["LIST", "UIDL"], Drop).when(is_away),
+            FaultStep::new(
                 Status,
                 &["STAT"],
                 Edit(|said, out| {
@@ -91,7 +92,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "utf8-accepted-late",
         "UTF8 is accepted after the login",
         &["wrong-state-accepted"],
-        &[Step::new(Status, &["UTF8"], Say("+OK"))
+        &[FaultStep::new(Status, &["UTF8"], Say("+OK"))
             .when(|said| said.asked.session.is_transaction())],
     )
     .typing(LATE),
@@ -99,7 +100,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "auth-lists-late",
         "AUTH lists its mechanisms after the login too",
         &["wrong-state-accepted"],
-        &[Step::new(
+        &[FaultStep::new(
             Status,
             &["AUTH"],
             super::Does::Raw(b"+OK\r\nCRAM-MD5\r\n.\r\n"),
@@ -111,14 +112,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "auth-lists-more",
         "AUTH lists mechanisms that CAPA does not have",
         &["capa-hides-working"],
-        &[Step::new(Data, &["CAPA"], Drop).when(|said| said.word(0) == "SASL")],
+        &[FaultStep::new(Data, &["CAPA"], Drop).when(|said| said.word(0) == "SASL")],
     )
     .typing(&["CAPA", "AUTH", "QUIT"]),
     Fault::new(
         "control-octets-echoed",
         "an unknown command is sent back as it came, control octets and all",
         &["control-bytes-echoed"],
-        &[Step::new(
+        &[FaultStep::new(
             Status,
             &[],
             Edit(|said, out| {
@@ -142,7 +143,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "nul-command-ignored",
         "a command with an octet 0 is not answered",
         &[],
-        &[Step::new(Status, &[], Drop).when(|said| said.asked.line.contains('\0'))],
+        &[FaultStep::new(Status, &[], Drop).when(|said| said.asked.line.contains('\0'))],
     )
     .typing(&["CAPA", "QUIT"])
     .because("a line that is typed has no octet 0: the probe `nul-command` of `check` sends one"),
@@ -150,7 +151,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "last-disagrees",
         "LAST works, and says 0 whatever was fetched",
         &["last-works", "last-disagrees"],
-        &[Step::new(Status, &["LAST"], Say("+OK 0")).where_ok()],
+        &[FaultStep::new(Status, &["LAST"], Say("+OK 0")).where_ok()],
     )
     // The server itself does not know LAST.
     .hearing(|asked| (asked.verb == "LAST").then(|| "NOOP".to_owned()))
@@ -159,43 +160,46 @@ pub(super) const FAULTS: &[Fault] = &[
         "retr-adds-blank-line",
         "RETR adds an empty line, and TOP does not",
         &["extra-blank-line-before-end"],
-        &[Step::new(Terminator, &["RETR"], Before(b"\r\n"))],
+        &[FaultStep::new(Terminator, &["RETR"], Before(b"\r\n"))],
     )
     .typing(BOTH),
     Fault::new(
         "top-adds-blank-line",
         "TOP adds an empty line, and RETR does not",
         &["extra-blank-line-before-end"],
-        &[Step::new(Terminator, &["TOP"], Before(b"\r\n"))],
+        &[FaultStep::new(Terminator, &["TOP"], Before(b"\r\n"))],
     )
     .typing(BOTH),
     Fault::new(
         "retr-doubles-dots-again",
         "RETR doubles dots that are doubled already, and TOP does not",
         &["double-stuffed"],
-        &[Step::new(Data, &["RETR"], Before(b".")).when(|said| said.text.starts_with(b".."))],
+        &[FaultStep::new(Data, &["RETR"], Before(b".")).when(|said| said.text.starts_with(b".."))],
     )
     .typing(BOTH),
     Fault::new(
         "top-doubles-dots-again",
         "TOP doubles dots that are doubled already, and RETR does not",
         &["double-stuffed"],
-        &[Step::new(Data, &["TOP"], Before(b".")).when(|said| said.text.starts_with(b".."))],
+        &[FaultStep::new(Data, &["TOP"], Before(b".")).when(|said| said.text.starts_with(b".."))],
     )
     .typing(BOTH),
     Fault::new(
         "top-changes-body",
         "TOP sends a line of the body in other words than RETR",
         &["top-differs-from-retr"],
-        &[Step::new(Data, &["TOP"], Say("A line in other words."))
-            .when(|said| said.text == b"A line.")],
+        &[
+            FaultStep::new(Data, &["TOP"], Say("A line in other words."))
+                .when(|said| said.text == b"A line."),
+        ],
     )
     .typing(BOTH),
     Fault::new(
         "dele-still-named",
         "LIST of a message that is marked tells of 0 octets",
         &["dele-still-listed"],
-        &[Step::new(Status, &["LIST"], Say("+OK 1 0")).when(|said| said.asked.is_about_marked())],
+        &[FaultStep::new(Status, &["LIST"], Say("+OK 1 0"))
+            .when(|said| said.asked.is_about_marked())],
     )
     .typing(&["USER alice", "PASS wonderland", "DELE 1", "LIST 1", "QUIT"]),
 ];

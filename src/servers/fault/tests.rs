@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::analysis::finding::Level;
 use crate::analysis::lint::{self, Lint};
-use crate::pop3::tracker::{Cut, Side, State};
-use crate::servers::{Account, Maildrop, Message, Model, Tls};
+use crate::pop3::tracker::{CutAt, Side, State};
+use crate::servers::{Account, Maildrop, Message, Model, TlsOffer};
 use crate::transcript::event::{Event, Party};
 use crate::transcript::recorder::{Recorder, Seen};
 use crate::transcript::secret::Hider;
@@ -57,7 +57,11 @@ fn maildrop() -> Maildrop {
 
 /// Plays a session at a server with these faults; gives its transcript.
 fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
-    let tls = if is_clear { Tls::Offered } else { Tls::On };
+    let tls = if is_clear {
+        TlsOffer::Offered
+    } else {
+        TlsOffer::On
+    };
     let stamp = "<4711.1763887212@practice.example>".to_owned();
     let account = Arc::new(Account::practice());
     let model = Model::new(maildrop(), account, tls, stamp, [7; 32]);
@@ -141,7 +145,7 @@ fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
     }
     let cut = recorder.finish(now_ms, &mut see);
     let (by, cut) = match is_injected || is_closed_by_us {
-        true => (Party::Client, Cut::Nothing),
+        true => (Party::Client, CutAt::Nothing),
         false => (Party::Server, cut),
     };
     recorder.event(&Event::Closed { by, cut, why: None }, now_ms);

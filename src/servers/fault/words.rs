@@ -63,7 +63,7 @@ impl Asked {
 
 /// What a line of the server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum ServerLineKind {
     Greeting,
     /// The first line of a reply, a challenge among them.
     Status,
@@ -77,9 +77,9 @@ pub(super) enum Part {
 
 /// A line of the server that is about to be sent.
 #[derive(Clone, Copy)]
-pub(super) struct Said<'a> {
+pub(super) struct Outgoing<'a> {
     pub(super) asked: &'a Asked,
-    pub(super) part: Part,
+    pub(super) part: ServerLineKind,
     /// The number of a data line in its reply, from 0.
     pub(super) index: usize,
     /// Without line end.
@@ -89,7 +89,7 @@ pub(super) struct Said<'a> {
     pub(super) is_positive: bool,
 }
 
-impl Said<'_> {
+impl Outgoing<'_> {
     /// The text, where it is ASCII.
     pub(super) fn str(&self) -> &str {
         std::str::from_utf8(self.text).unwrap_or_default()
@@ -103,18 +103,22 @@ impl Said<'_> {
 
 /// An alteration of what is said.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Step {
-    pub(super) part: Part,
+pub(super) struct FaultStep {
+    pub(super) part: ServerLineKind,
     /// In replies to these verbs; empty: to any.
     pub(super) verbs: &'static [&'static str],
-    pub(super) when: fn(&Said<'_>) -> bool,
+    pub(super) when: fn(&Outgoing<'_>) -> bool,
     /// A refusal stays as it is.
     pub(super) is_ok_only: bool,
     pub(super) does: Does,
 }
 
-impl Step {
-    pub(super) const fn new(part: Part, verbs: &'static [&'static str], does: Does) -> Self {
+impl FaultStep {
+    pub(super) const fn new(
+        part: ServerLineKind,
+        verbs: &'static [&'static str],
+        does: Does,
+    ) -> Self {
         Self {
             part,
             verbs,
@@ -124,7 +128,7 @@ impl Step {
         }
     }
 
-    pub(super) const fn when(self, when: fn(&Said<'_>) -> bool) -> Self {
+    pub(super) const fn when(self, when: fn(&Outgoing<'_>) -> bool) -> Self {
         Self { when, ..self }
     }
 
@@ -136,10 +140,10 @@ impl Step {
         }
     }
 
-    pub(super) fn fits(&self, said: &Said<'_>) -> bool {
+    pub(super) fn fits(&self, said: &Outgoing<'_>) -> bool {
         let is_part = match self.part {
-            Part::Any => true,
-            Part::Reply => said.part != Part::Greeting,
+            ServerLineKind::Any => true,
+            ServerLineKind::Reply => said.part != ServerLineKind::Greeting,
             part => part == said.part,
         };
         let is_reply = said.is_positive || !self.is_ok_only;
@@ -151,7 +155,7 @@ impl Step {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Does {
     /// These octets in its place, made of it.
-    Edit(fn(&Said<'_>, &mut Vec<u8>)),
+    Edit(fn(&Outgoing<'_>, &mut Vec<u8>)),
     /// This line in its place.
     Say(&'static str),
     /// These octets in its place.

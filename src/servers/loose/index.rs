@@ -10,21 +10,21 @@ use crate::transcript::{Piece, Row};
 
 /// What was recorded: where each reply stands, not the replies themselves.
 #[derive(Debug, Clone, Default)]
-pub struct Index {
+pub struct ReplyIndex {
     pub(super) greeting: Option<Place>,
-    /// By command, as [`Index::key`] gives it.
-    replies: HashMap<Vec<u8>, Vec<Reply>>,
+    /// By command, as [`ReplyIndex::key`] gives it.
+    replies: HashMap<Vec<u8>, Vec<RecordedReply>>,
     /// The commands with holes, and the key of each.
     holed: Vec<(Vec<Piece>, Vec<u8>)>,
     /// The reply to the first login that was accepted.
-    pub(super) login: Option<Reply>,
+    pub(super) login: Option<RecordedReply>,
     /// Replies to CAPA before the login, and after it.
-    capabilities: [Vec<Reply>; 2],
+    capabilities: [Vec<RecordedReply>; 2],
 }
 
 /// A reply.
 #[derive(Debug, Clone)]
-pub(super) struct Reply {
+pub(super) struct RecordedReply {
     /// Where its status line stands.
     pub(super) place: Place,
     /// Whether data follows.
@@ -39,7 +39,7 @@ pub(super) struct Reply {
     pub(super) upload: Option<Option<Place>>,
 }
 
-impl Reply {
+impl RecordedReply {
     fn of(exchange: &Exchange, place: Place) -> Self {
         let data = exchange.data.as_ref();
         let challenges = exchange.sasl.iter();
@@ -59,7 +59,7 @@ impl Reply {
     }
 }
 
-impl Index {
+impl ReplyIndex {
     /// Reads the parts of a dialogue.
     ///
     /// Errors: the transcript breaks the format.
@@ -79,7 +79,7 @@ impl Index {
         let Some(status_line) = &exchange.status_line else {
             return;
         };
-        let reply = Reply::of(exchange, status_line.place);
+        let reply = RecordedReply::of(exchange, status_line.place);
         if exchange.is_greeting {
             self.greeting = Some(reply.place);
             return;
@@ -134,12 +134,12 @@ impl Index {
     }
 
     /// The replies to a command, by its key, in their order.
-    pub(super) fn replies(&self, key: &[u8]) -> &[Reply] {
+    pub(super) fn replies(&self, key: &[u8]) -> &[RecordedReply] {
         self.replies.get(key).map_or(&[], Vec::as_slice)
     }
 
     /// The replies to CAPA in this state, or else in the other one.
-    pub(super) fn capabilities(&self, has_logged_in: bool) -> &[Reply] {
+    pub(super) fn capabilities(&self, has_logged_in: bool) -> &[RecordedReply] {
         let [before, after] = &self.capabilities;
         let (these, others) = match has_logged_in {
             true => (after, before),

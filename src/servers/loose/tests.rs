@@ -8,7 +8,7 @@ use crate::transcript::Piece;
 
 struct Memory(&'static [u8]);
 
-impl Tape for Memory {
+impl ItemSource for Memory {
     fn from(&self, place: Place) -> Option<Items> {
         let rest = self.0.get(usize::try_from(place.offset).ok()?..)?;
         let file = Box::new(Cursor::new(rest));
@@ -16,9 +16,9 @@ impl Tape for Memory {
     }
 }
 
-fn peer(file: &'static [u8]) -> Loose {
-    let index = Index::of(Parts::new(file)).unwrap();
-    Loose::new(Arc::new(index), Arc::new(Memory(file)), false, false)
+fn peer(file: &'static [u8]) -> AnyOrder {
+    let index = ReplyIndex::of(Parts::new(file)).unwrap();
+    AnyOrder::new(Arc::new(index), Arc::new(Memory(file)), false, false)
 }
 
 /// What is said behind the greeting.
@@ -66,7 +66,7 @@ fn a_step_goes_on_however_much_waits_to_be_sent() {
 }
 
 /// Says a line, and returns what is said to it.
-fn ask(peer: &mut Loose, line: &[u8]) -> Vec<u8> {
+fn ask(peer: &mut AnyOrder, line: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     peer.push(line);
     loop {
@@ -92,7 +92,7 @@ fn first_line(octets: &[u8]) -> &[u8] {
 }
 
 /// Asks a command, with what its login goes on with; the status line, where it is not that of the recording.
-fn difference(peer: &mut Loose, exchange: &Exchange, command: &[u8]) -> Option<String> {
+fn difference(peer: &mut AnyOrder, exchange: &Exchange, command: &[u8]) -> Option<String> {
     let mut said = ask(peer, &[command, b"\r\n"].concat());
     let sasl = exchange.sasl.iter();
     for line in sasl.filter(|line| line.side == Side::Client) {
@@ -115,8 +115,8 @@ fn difference(peer: &mut Loose, exchange: &Exchange, command: &[u8]) -> Option<S
 
 /// Asks every command of a file in its order; the replies with their status line, where they are not those of the recording.
 fn differences(file: &'static [u8]) -> Vec<String> {
-    let index = Index::of(Parts::new(file)).unwrap();
-    let mut peer = Loose::new(Arc::new(index), Arc::new(Memory(file)), true, false);
+    let index = ReplyIndex::of(Parts::new(file)).unwrap();
+    let mut peer = AnyOrder::new(Arc::new(index), Arc::new(Memory(file)), true, false);
     let mut wrong = Vec::new();
     let (mut is_connected, mut is_tls) = (false, false);
     for part in Parts::new(file) {

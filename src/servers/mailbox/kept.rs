@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::base::regular::{self, Links};
-use crate::servers::{Source, Untold};
+use crate::servers::{MessageSource, Untold};
 
-use super::maildir::{Entry, Maildir};
-use super::mbox::{Found, Hash, Measure};
-use super::wire::Wire;
+use super::maildir::{Maildir, MaildirEntry};
+use super::mbox::{MboxMessage, Measure, MessageHash};
+use super::wire::CrlfReader;
 use super::{BLOCK, blocks, tell};
 
 /// Whether a file is as it was.
@@ -35,7 +35,7 @@ impl Stamp {
 
 /// A message in its file, as it was at the login.
 #[derive(Debug, Clone)]
-pub(super) struct Kept {
+pub(super) struct StoredMessage {
     home: Home,
     stamp: Stamp,
     /// Where its lines stand in the file, in octets.
@@ -47,18 +47,21 @@ pub(super) struct Kept {
 #[derive(Debug, Clone)]
 enum Home {
     /// A file of its own, which may get another name.
-    Maildir { folders: Arc<Maildir>, entry: Entry },
+    Maildir {
+        folders: Arc<Maildir>,
+        entry: MaildirEntry,
+    },
     /// A file to which others are added.
-    Mbox { path: Arc<Path>, hash: Hash },
+    Mbox { path: Arc<Path>, hash: MessageHash },
 }
 
-impl Kept {
+impl StoredMessage {
     /// Reads a message of a Maildir once, for its size.
-    pub(super) fn of_maildir(folders: &Arc<Maildir>, entry: Entry) -> io::Result<Self> {
+    pub(super) fn of_maildir(folders: &Arc<Maildir>, entry: MaildirEntry) -> io::Result<Self> {
         let file = folders.file(&entry)?;
         // Taken before it is read: what changes meanwhile is noticed later.
         let stamp = Stamp::of(&file)?;
-        let (mut wire, mut length, mut size) = (Wire::plain(), 0, 0);
+        let (mut wire, mut length, mut size) = (CrlfReader::plain(), 0, 0);
         let mut count = |octets: &[u8]| size += octets.len() as u64;
         blocks(file, |octets| {
             length += octets.len() as u64;
@@ -78,7 +81,7 @@ impl Kept {
     }
 
     /// A message that was found in an mbox file.
-    pub(super) fn of_mbox(path: &Arc<Path>, stamp: Stamp, found: &Found) -> Self {
+    pub(super) fn of_mbox(path: &Arc<Path>, stamp: Stamp, found: &MboxMessage) -> Self {
         Self {
             home: Home::Mbox {
                 path: Arc::clone(path),
@@ -90,21 +93,21 @@ impl Kept {
         }
     }
 
-    fn stream(&self) -> io::Result<Stream> {
+    fn stream(&self) -> io::Result<FileStream> {
         let mut file = self.file()?;
         let stamp = self.check(&mut file, self.stamp)?;
         file.seek(SeekFrom::Start(self.lines.start))?;
         let left = self.lines.end.saturating_sub(self.lines.start);
         let most = usize::try_from(left).map_or(BLOCK, |left| left.min(BLOCK));
-        Ok(Stream {
+        Ok(FileStream {
             kept: self.clone(),
             file,
             stamp,
             left,
             block: vec![0; most],
             wire: Some(match &self.home {
-                Home::Maildir { .. } => Wire::plain(),
-                Home::Mbox { .. } => Wire::quoted(),
+                Home::Maildir { .. } => CrlfReader::plain(),
+                Home::Mbox { .. } => CrlfReader::quoted(),
             }),
             out: Vec::new(),
             at: 0,
@@ -171,7 +174,7 @@ fn changed() -> io::Error {
     io::Error::other("it has changed since the login")
 }
 
-impl Source for Kept {
+impl MessageSource for StoredMessage {
     fn open(&self) -> Result<Box<dyn Read + Send>, Untold> {
         match self.stream() {
             Ok(stream) => Ok(Box::new(stream)),
@@ -182,8 +185,8 @@ impl Source for Kept {
 
 /// A message on its way, block by block.
 #[derive(Debug)]
-struct Stream {
-    kept: Kept,
+struct FileStream {
+    kept: StoredMessage,
     file: File,
     /// How the file was when it was opened.
     stamp: Stamp,
@@ -191,7 +194,7 @@ struct Stream {
     left: u64,
     block: Vec<u8>,
     /// None behind the end.
-    wire: Option<Wire>,
+    wire: Option<CrlfReader>,
     /// Octets on the wire, given up to `at`.
     out: Vec<u8>,
     at: usize,
@@ -199,7 +202,7 @@ struct Stream {
     size: u64,
 }
 
-impl Stream {
+impl FileStream {
     /// Goes on by a block.
     fn fill(&mut self) -> io::Result<()> {
         self.out.clear();
@@ -238,7 +241,7 @@ impl Stream {
     }
 }
 
-impl Read for Stream {
+impl Read for FileStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.at == self.out.len() && self.wire.is_some() {
             if let Err(error) = self.fill() {

@@ -4,14 +4,14 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::base::regular::Folder;
+use crate::base::regular::OpenFolder;
 
 /// The folders in which messages lie.
 pub(super) const FOLDERS: [&str; 2] = ["cur", "new"];
 
 /// A message of a Maildir.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Entry {
+pub(super) struct MaildirEntry {
     /// The name without its flags: they change, and it does not.
     pub(super) base: String,
     /// Where it lies now.
@@ -22,9 +22,9 @@ pub(super) struct Entry {
 
 /// What a Maildir holds.
 #[derive(Debug, Default)]
-pub(super) struct Listing {
+pub(super) struct MaildirListing {
     /// The messages, oldest name first.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<MaildirEntry>,
     /// How many links there are. None is followed: a Maildir from elsewhere could name any file of the user.
     pub(super) links: usize,
 }
@@ -32,7 +32,7 @@ pub(super) struct Listing {
 /// A Maildir with its folders open: what takes their place later is not served.
 #[derive(Debug)]
 pub(super) struct Maildir {
-    folders: Vec<Folder>,
+    folders: Vec<OpenFolder>,
     /// How many of the folders are links.
     links: usize,
 }
@@ -43,7 +43,7 @@ impl Maildir {
         for folder in FOLDERS {
             let path = root.join(folder);
             let is_link = |found: fs::Metadata| found.is_symlink();
-            match Folder::open(&path) {
+            match OpenFolder::open(&path) {
                 Ok(folder) => folders.push(folder),
                 Err(_) if path.symlink_metadata().is_ok_and(is_link) => links += 1,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -53,10 +53,10 @@ impl Maildir {
         Ok(Self { folders, links })
     }
 
-    pub(super) fn list(&self) -> io::Result<Listing> {
-        let mut found = Listing {
+    pub(super) fn list(&self) -> io::Result<MaildirListing> {
+        let mut found = MaildirListing {
             links: self.links,
-            ..Listing::default()
+            ..MaildirListing::default()
         };
         self.each(|folder, entry| {
             if entry.base.starts_with('.') {
@@ -74,7 +74,7 @@ impl Maildir {
     }
 
     /// Where the messages with this name lie now, whatever their flags.
-    pub(super) fn find(&self, base: &str) -> io::Result<Vec<Entry>> {
+    pub(super) fn find(&self, base: &str) -> io::Result<Vec<MaildirEntry>> {
         let mut found = Vec::new();
         self.each(|_, entry| {
             if entry.base == base {
@@ -84,29 +84,29 @@ impl Maildir {
         Ok(found)
     }
 
-    pub(super) fn file(&self, entry: &Entry) -> io::Result<File> {
+    pub(super) fn file(&self, entry: &MaildirEntry) -> io::Result<File> {
         self.folder(entry)?.file(&entry.path)
     }
 
-    pub(super) fn remove(&self, entry: &Entry) -> io::Result<()> {
+    pub(super) fn remove(&self, entry: &MaildirEntry) -> io::Result<()> {
         self.folder(entry)?.remove(&entry.path)
     }
 
     /// What was done to the folders is on the disk after this.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.folders.iter().try_for_each(Folder::sync)
+        self.folders.iter().try_for_each(OpenFolder::sync)
     }
 
-    fn folder(&self, entry: &Entry) -> io::Result<&Folder> {
+    fn folder(&self, entry: &MaildirEntry) -> io::Result<&OpenFolder> {
         let folder = self.folders.get(entry.folder);
         folder.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn each(&self, mut tell: impl FnMut(&Folder, Entry)) -> io::Result<()> {
+    fn each(&self, mut tell: impl FnMut(&OpenFolder, MaildirEntry)) -> io::Result<()> {
         for (number, folder) in self.folders.iter().enumerate() {
             for path in folder.paths()? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
-                let entry = Entry {
+                let entry = MaildirEntry {
                     base: base(&name).to_owned(),
                     folder: number,
                     path,

@@ -5,29 +5,29 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use super::wire::Wire;
+use super::wire::CrlfReader;
 use super::{FROM, blocks};
 
 /// The hash of the octets of a message on the wire. The line end that a last line lacks in the file is not among them: a
 /// unique-id stays what it is once it was told (RFC 1939 §7), from one version to the next as well.
-pub(super) type Hash = [u8; 32];
+pub(super) type MessageHash = [u8; 32];
 
 /// A message in an mbox file. Places are in octets from the start of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct MboxMessage {
     /// Where it stands, its `From ` line and the blank line behind it included.
     pub(super) place: Range<u64>,
     /// Where its own lines stand.
     pub(super) lines: Range<u64>,
     /// Its size on the wire.
     pub(super) size: u64,
-    pub(super) hash: Hash,
+    pub(super) hash: MessageHash,
 }
 
 /// The messages of an mbox file, and how many octets it has.
 ///
 /// Errors: it can't be read, or does not begin as one.
-pub(super) fn scan(file: impl Read) -> io::Result<(Vec<Found>, u64)> {
+pub(super) fn scan(file: impl Read) -> io::Result<(Vec<MboxMessage>, u64)> {
     let mut scan = Scan::default();
     blocks(file, |octets| scan.feed(octets))?;
     scan.finish()
@@ -36,7 +36,7 @@ pub(super) fn scan(file: impl Read) -> io::Result<(Vec<Found>, u64)> {
 /// Measures the lines of a message.
 #[derive(Debug)]
 pub(super) struct Measure {
-    wire: Wire,
+    wire: CrlfReader,
     size: u64,
     hash: Sha256,
 }
@@ -44,7 +44,7 @@ pub(super) struct Measure {
 impl Measure {
     pub(super) fn new() -> Self {
         Self {
-            wire: Wire::quoted(),
+            wire: CrlfReader::quoted(),
             size: 0,
             hash: Sha256::new(),
         }
@@ -59,7 +59,7 @@ impl Measure {
     }
 
     /// Size and hash on the wire.
-    pub(super) fn finish(self) -> (u64, Hash) {
+    pub(super) fn finish(self) -> (u64, MessageHash) {
         let Self {
             mut wire,
             mut size,
@@ -79,16 +79,16 @@ impl Measure {
 struct Scan {
     /// How many octets have passed.
     at: u64,
-    line: Line,
+    line: MboxLine,
     /// A blank line that has passed: it belongs to the file where a message ends behind it, else to the message.
     blank: Option<&'static [u8]>,
-    open: Option<Open>,
-    found: Vec<Found>,
+    open: Option<OpenMessage>,
+    found: Vec<MboxMessage>,
 }
 
 /// What has passed of the line.
 #[derive(Debug, Clone, Copy, Default)]
-enum Line {
+enum MboxLine {
     #[default]
     Nothing,
     /// CR, which may be the first half of a blank line; held.
@@ -103,14 +103,14 @@ enum Line {
 
 /// The message that is passing.
 #[derive(Debug)]
-struct Open {
+struct OpenMessage {
     /// Where its `From ` line begins.
     start: u64,
     lines: Range<u64>,
     measure: Measure,
 }
 
-impl Open {
+impl OpenMessage {
     fn feed(&mut self, octets: &[u8]) {
         self.lines.end += octets.len() as u64;
         self.measure.feed(octets);
@@ -122,29 +122,29 @@ impl Scan {
         let mut rest = octets;
         while let [first, behind @ ..] = rest {
             let count = match (self.line, *first) {
-                (Line::Nothing, b'\n') => self.blank(b"\n")?,
-                (Line::Cr, b'\n') => self.blank(b"\r\n")?,
-                (Line::Nothing, b'\r') => {
-                    self.line = Line::Cr;
+                (MboxLine::Nothing, b'\n') => self.blank(b"\n")?,
+                (MboxLine::Cr, b'\n') => self.blank(b"\r\n")?,
+                (MboxLine::Nothing, b'\r') => {
+                    self.line = MboxLine::Cr;
                     1
                 }
-                (Line::Nothing, b'F') if self.may_begin() => {
-                    self.line = Line::From(1);
+                (MboxLine::Nothing, b'F') if self.may_begin() => {
+                    self.line = MboxLine::From(1);
                     1
                 }
-                (Line::From(count), first) if FROM.get(count) == Some(&first) => {
-                    self.line = Line::From(count + 1);
+                (MboxLine::From(count), first) if FROM.get(count) == Some(&first) => {
+                    self.line = MboxLine::From(count + 1);
                     if count + 1 == FROM.len() {
                         self.begin(self.at - count as u64);
                     }
                     1
                 }
-                (Line::Nothing | Line::Cr | Line::From(_), _) => {
+                (MboxLine::Nothing | MboxLine::Cr | MboxLine::From(_), _) => {
                     self.let_go()?;
-                    self.line = Line::Text;
+                    self.line = MboxLine::Text;
                     0
                 }
-                (Line::Separator | Line::Text, _) => self.pass(rest)?,
+                (MboxLine::Separator | MboxLine::Text, _) => self.pass(rest)?,
             };
             self.at += count as u64;
             rest = rest.get(count..).unwrap_or(behind);
@@ -161,9 +161,9 @@ impl Scan {
     fn begin(&mut self, start: u64) {
         self.close(start);
         self.blank = None;
-        self.line = Line::Separator;
+        self.line = MboxLine::Separator;
         let behind = start + FROM.len() as u64;
-        self.open = Some(Open {
+        self.open = Some(OpenMessage {
             start,
             lines: behind..behind,
             measure: Measure::new(),
@@ -174,7 +174,7 @@ impl Scan {
     fn blank(&mut self, line: &'static [u8]) -> io::Result<usize> {
         self.let_blank_go()?;
         self.blank = Some(line);
-        self.line = Line::Nothing;
+        self.line = MboxLine::Nothing;
         Ok(1)
     }
 
@@ -182,7 +182,7 @@ impl Scan {
     fn pass(&mut self, octets: &[u8]) -> io::Result<usize> {
         let end = memchr::memchr(b'\n', octets);
         let count = end.map_or(octets.len(), |at| at + 1);
-        if matches!(self.line, Line::Text) {
+        if matches!(self.line, MboxLine::Text) {
             self.message()?
                 .feed(octets.get(..count).unwrap_or_default());
         } else {
@@ -190,7 +190,7 @@ impl Scan {
             self.message()?.lines = behind..behind;
         }
         if end.is_some() {
-            self.line = Line::Nothing;
+            self.line = MboxLine::Nothing;
         }
         Ok(count)
     }
@@ -199,9 +199,9 @@ impl Scan {
     fn let_go(&mut self) -> io::Result<()> {
         self.let_blank_go()?;
         let held = match self.line {
-            Line::Cr => b"\r",
-            Line::From(count) => FROM.get(..count).unwrap_or_default(),
-            Line::Nothing | Line::Separator | Line::Text => b"",
+            MboxLine::Cr => b"\r",
+            MboxLine::From(count) => FROM.get(..count).unwrap_or_default(),
+            MboxLine::Nothing | MboxLine::Separator | MboxLine::Text => b"",
         };
         self.message()?.feed(held);
         Ok(())
@@ -216,7 +216,7 @@ impl Scan {
     /// The message that is passing.
     ///
     /// Errors: there is none, so the file does not begin with one.
-    fn message(&mut self) -> io::Result<&mut Open> {
+    fn message(&mut self) -> io::Result<&mut OpenMessage> {
         let none = || io::Error::other("no mbox file: it does not begin with `From `");
         self.open.as_mut().ok_or_else(none)
     }
@@ -224,7 +224,7 @@ impl Scan {
     fn close(&mut self, end: u64) {
         if let Some(open) = self.open.take() {
             let (size, hash) = open.measure.finish();
-            self.found.push(Found {
+            self.found.push(MboxMessage {
                 place: open.start..end,
                 lines: open.lines,
                 size,
@@ -234,8 +234,8 @@ impl Scan {
     }
 
     /// What was found, and how many octets have passed.
-    fn finish(mut self) -> io::Result<(Vec<Found>, u64)> {
-        if matches!(self.line, Line::Cr | Line::From(_)) {
+    fn finish(mut self) -> io::Result<(Vec<MboxMessage>, u64)> {
+        if matches!(self.line, MboxLine::Cr | MboxLine::From(_)) {
             self.let_go()?;
         }
         self.close(self.at);
@@ -250,7 +250,7 @@ mod tests {
     use super::super::wire::tests::{file, reference, slices};
     use super::*;
 
-    fn scanned<'a>(slices: impl Iterator<Item = &'a [u8]>) -> Option<Vec<Found>> {
+    fn scanned<'a>(slices: impl Iterator<Item = &'a [u8]>) -> Option<Vec<MboxMessage>> {
         let mut scan = Scan::default();
         for slice in slices {
             scan.feed(slice).ok()?;
@@ -259,7 +259,7 @@ mod tests {
     }
 
     /// The same, with the whole file in memory.
-    fn whole(file: &[u8]) -> Option<Vec<Found>> {
+    fn whole(file: &[u8]) -> Option<Vec<MboxMessage>> {
         if !file.is_empty() && !file.starts_with(FROM) {
             return None;
         }
@@ -285,7 +285,7 @@ mod tests {
             let octets = reference(&file[first..last], true);
             let is_ended = last == first || file[..last].ends_with(b"\n");
             let hashed = octets.len() - if is_ended { 0 } else { 2 };
-            Found {
+            MboxMessage {
                 place: *start as u64..end as u64,
                 lines: first as u64..last as u64,
                 size: octets.len() as u64,

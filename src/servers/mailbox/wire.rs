@@ -5,14 +5,14 @@ use super::FROM;
 
 /// Makes octets of a file, in whatever slices they come, into octets on the wire.
 #[derive(Debug, Clone)]
-pub(super) struct Wire {
+pub(super) struct CrlfReader {
     is_quoted: bool,
-    at: At,
+    at: CrlfState,
 }
 
 /// What stands before the next octet.
 #[derive(Debug, Clone, Copy)]
-enum At {
+enum CrlfState {
     /// A line end, or nothing at all.
     Start,
     /// Octets of a line, the last of them not CR.
@@ -23,12 +23,12 @@ enum At {
     Quote(usize),
 }
 
-impl Wire {
+impl CrlfReader {
     /// For a file whose lines are those of the message.
     pub(super) fn plain() -> Self {
         Self {
             is_quoted: false,
-            at: At::Start,
+            at: CrlfState::Start,
         }
     }
 
@@ -36,7 +36,7 @@ impl Wire {
     pub(super) fn quoted() -> Self {
         Self {
             is_quoted: true,
-            at: At::Start,
+            at: CrlfState::Start,
         }
     }
 
@@ -45,24 +45,24 @@ impl Wire {
         let mut rest = octets;
         while let [first, behind @ ..] = rest {
             match self.at {
-                At::Start if self.is_quoted && *first == b'>' => {
-                    self.at = At::Quote(0);
+                CrlfState::Start if self.is_quoted && *first == b'>' => {
+                    self.at = CrlfState::Quote(0);
                     rest = behind;
                 }
-                At::Quote(count) if FROM.get(count) == Some(first) => {
-                    self.at = At::Quote(count + 1);
+                CrlfState::Quote(count) if FROM.get(count) == Some(first) => {
+                    self.at = CrlfState::Quote(count + 1);
                     if count + 1 == FROM.len() {
                         out(FROM);
-                        self.at = At::Text;
+                        self.at = CrlfState::Text;
                     }
                     rest = behind;
                 }
-                At::Quote(0) if *first == b'>' => {
+                CrlfState::Quote(0) if *first == b'>' => {
                     out(b">");
                     rest = behind;
                 }
-                At::Quote(_) => self.let_go(out),
-                At::Start | At::Text | At::Cr => rest = self.line(rest, out),
+                CrlfState::Quote(_) => self.let_go(out),
+                CrlfState::Start | CrlfState::Text | CrlfState::Cr => rest = self.line(rest, out),
             }
         }
     }
@@ -73,35 +73,35 @@ impl Wire {
         let (text, behind) = octets.split_at(end.unwrap_or(octets.len()));
         match text {
             [] => {}
-            [.., b'\r'] => self.at = At::Cr,
-            _ => self.at = At::Text,
+            [.., b'\r'] => self.at = CrlfState::Cr,
+            _ => self.at = CrlfState::Text,
         }
         out(text);
         let Some((_, behind)) = behind.split_first() else {
             return b"";
         };
         out(match self.at {
-            At::Cr => b"\n",
+            CrlfState::Cr => b"\n",
             _ => b"\r\n",
         });
-        self.at = At::Start;
+        self.at = CrlfState::Start;
         behind
     }
 
     /// The file is at its end: gives the line end that the last line lacks.
     pub(super) fn finish(mut self, out: &mut impl FnMut(&[u8])) {
         self.let_go(out);
-        if !matches!(self.at, At::Start) {
+        if !matches!(self.at, CrlfState::Start) {
             out(b"\r\n");
         }
     }
 
     /// Nothing comes that could make a quote of what is held back.
     pub(super) fn let_go(&mut self, out: &mut impl FnMut(&[u8])) {
-        if let At::Quote(count) = self.at {
+        if let CrlfState::Quote(count) = self.at {
             out(b">");
             out(FROM.get(..count).unwrap_or_default());
-            self.at = At::Text;
+            self.at = CrlfState::Text;
         }
     }
 }
@@ -165,7 +165,7 @@ pub(super) mod tests {
         wire
     }
 
-    fn streamed<'a>(mut wire: Wire, slices: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    fn streamed<'a>(mut wire: CrlfReader, slices: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
         let mut out = Vec::new();
         for slice in slices {
             wire.feed(slice, &mut |octets| out.extend_from_slice(octets));
@@ -188,7 +188,7 @@ pub(super) mod tests {
             (">From ", ">From \r\n"),
         ] {
             assert_eq!(
-                streamed(Wire::plain(), slices(file.as_bytes(), &[1])),
+                streamed(CrlfReader::plain(), slices(file.as_bytes(), &[1])),
                 wire.as_bytes()
             );
         }
@@ -209,7 +209,7 @@ pub(super) mod tests {
         ] {
             for size in [1, 2, 100] {
                 assert_eq!(
-                    streamed(Wire::quoted(), slices(file.as_bytes(), &[size])),
+                    streamed(CrlfReader::quoted(), slices(file.as_bytes(), &[size])),
                     wire.as_bytes(),
                     "{file:?} by {size}"
                 );
@@ -224,8 +224,8 @@ pub(super) mod tests {
             sizes in proptest::collection::vec(1_usize..9, 1..6),
         ) {
             let sliced = |wire| streamed(wire, slices(&file, &sizes));
-            prop_assert_eq!(sliced(Wire::plain()), reference(&file, false));
-            prop_assert_eq!(sliced(Wire::quoted()), reference(&file, true));
+            prop_assert_eq!(sliced(CrlfReader::plain()), reference(&file, false));
+            prop_assert_eq!(sliced(CrlfReader::quoted()), reference(&file, true));
         }
     }
 }

@@ -5,30 +5,30 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::pop3::sasl::Mechanism;
-use crate::pop3::sasl::server::{self as sasl, Identity, Known, Verdict, Verifier};
+use crate::pop3::sasl::server::{self as sasl, AuthContext, Identity, SaslVerdict, Verifier};
 
 use super::login::log_in_as;
-use super::reply::{Data, Reply};
-use super::{Model, Tls, texts};
+use super::reply::{Reply, ReplyData};
+use super::{Model, TlsOffer, texts};
 
 /// AUTH without an argument is in no RFC, but widely done: the mechanisms, one a line.
 pub(super) fn list(model: &Model) -> Reply {
     let lines = offered(model);
     model
         .ok(&texts::MECHANISMS_FOLLOW, &[])
-        .with_data(Data::Lines(lines.map(str::to_owned).collect()))
+        .with_data(ReplyData::Lines(lines.map(str::to_owned).collect()))
 }
 
 /// The names of the mechanisms that are offered now.
 pub(super) fn offered(model: &Model) -> impl Iterator<Item = &'static str> + use<> {
-    sasl::offered(model.tls == Tls::On, &known(model, String::new()))
+    sasl::offered(model.tls == TlsOffer::On, &known(model, String::new()))
         .into_iter()
         .map(|row| row.name)
 }
 
-fn known(model: &Model, nonce: String) -> Known {
+fn known(model: &Model, nonce: String) -> AuthContext {
     let account = &model.account;
-    Known {
+    AuthContext {
         users: account.users().map(str::to_owned).collect(),
         password: Zeroizing::new(account.password.clone()),
         is_anonymous_allowed: account.is_practice,
@@ -78,18 +78,18 @@ pub(super) fn respond(model: &mut Model, mut verifier: Verifier, line: &[u8]) ->
     judge(model, verifier, verdict)
 }
 
-fn judge(model: &mut Model, verifier: Verifier, verdict: Verdict) -> Reply {
+fn judge(model: &mut Model, verifier: Verifier, verdict: SaslVerdict) -> Reply {
     match verdict {
-        Verdict::Challenge(challenge) => {
+        SaslVerdict::Challenge(challenge) => {
             model.exchange = Some(verifier);
             Reply::challenge(STANDARD.encode(challenge))
         }
-        Verdict::Right(Identity::User(name)) => log_in_as(model, Some(name.as_bytes())),
-        Verdict::Right(Identity::Anonymous) => {
+        SaslVerdict::Right(Identity::User(name)) => log_in_as(model, Some(name.as_bytes())),
+        SaslVerdict::Right(Identity::Anonymous) => {
             let name = model.account.user.clone();
             log_in_as(model, Some(name.as_bytes()))
         }
-        Verdict::Wrong => log_in_as(model, None),
-        Verdict::Broken(what) => model.err(&texts::BROKEN_EXCHANGE, &[&what]),
+        SaslVerdict::Wrong => log_in_as(model, None),
+        SaslVerdict::Broken(what) => model.err(&texts::BROKEN_EXCHANGE, &[&what]),
     }
 }

@@ -8,30 +8,30 @@ use super::reply::Reply;
 use super::texts::{self, Text};
 
 /// An account of the practice server whose login is refused with the right password, so that each code can be seen.
-pub(super) struct Refusal {
+pub(super) struct RefusedAccount {
     pub(super) user: &'static str,
     code: &'static str,
     text: &'static Text,
 }
 
 /// RFC 2449 §8.1, RFC 3206 §4.
-pub(super) const REFUSALS: [Refusal; 4] = [
-    Refusal {
+pub(super) const REFUSALS: [RefusedAccount; 4] = [
+    RefusedAccount {
         user: "busy",
         code: "[IN-USE]",
         text: &texts::IN_USE,
     },
-    Refusal {
+    RefusedAccount {
         user: "hasty",
         code: "[LOGIN-DELAY]",
         text: &texts::REFUSED_AS_LATE,
     },
-    Refusal {
+    RefusedAccount {
         user: "ill",
         code: "[SYS/TEMP]",
         text: &texts::REFUSED_AS_ILL,
     },
-    Refusal {
+    RefusedAccount {
         user: "closed",
         code: "[SYS/PERM]",
         text: &texts::REFUSED_AS_CLOSED,

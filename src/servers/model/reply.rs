@@ -7,14 +7,14 @@ use crate::pop3::stuffing::Stuffer;
 use crate::servers::maildrop::{Message, Untold};
 
 use super::opened::Opened;
-use super::stream::{BLOCK, Stream};
+use super::stream::{BLOCK, MessageStream};
 
 /// A reply to one command.
 pub(super) struct Reply {
     status: &'static str,
     code: &'static str,
     text: String,
-    pub(super) data: Option<Data>,
+    pub(super) data: Option<ReplyData>,
 }
 
 impl Reply {
@@ -48,7 +48,7 @@ impl Reply {
     }
 
     /// With data lines behind the status line.
-    pub(super) fn with_data(self, data: Data) -> Self {
+    pub(super) fn with_data(self, data: ReplyData) -> Self {
         Self {
             data: Some(data),
             ..self
@@ -72,11 +72,11 @@ impl Reply {
 }
 
 /// The data lines of a reply, as far as they are still to be sent.
-pub(super) enum Data {
+pub(super) enum ReplyData {
     /// Lines that are known; none of them begins with a dot.
     Lines(Vec<String>),
     /// One line for each message that is not marked, from the one with this number on.
-    Listing(Listing, usize),
+    Listing(ListingKind, usize),
     /// The octets of a message in memory from `at` to `end`, where a line ends.
     Message {
         message: Arc<Message>,
@@ -85,17 +85,17 @@ pub(super) enum Data {
         stuffer: Stuffer,
     },
     /// The octets of a message that is kept elsewhere.
-    Stream(Stream),
+    Stream(MessageStream),
 }
 
 /// What a listing tells of each message behind its number.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Listing {
+pub(super) enum ListingKind {
     Size,
     UniqueId,
 }
 
-impl Listing {
+impl ListingKind {
     /// The line for a message, without line end (RFC 1939 §5 and §7: nothing stands behind the second field).
     pub(super) fn line(self, number: usize, message: &Message) -> String {
         match self {
@@ -105,13 +105,13 @@ impl Listing {
     }
 }
 
-impl Data {
+impl ReplyData {
     /// The octets of a message; with `lines` so many of the body only (RFC 1939 §7, TOP).
     ///
     /// Errors: it can't be read.
     pub(super) fn of(message: &Arc<Message>, lines: Option<u64>) -> Result<Self, Untold> {
         if let Some(source) = message.source() {
-            return Ok(Self::Stream(Stream::new(source.open()?, lines)));
+            return Ok(Self::Stream(MessageStream::new(source.open()?, lines)));
         }
         Ok(Self::Message {
             message: Arc::clone(message),
@@ -154,7 +154,12 @@ impl Data {
     }
 }
 
-fn list(listing: Listing, from: &mut usize, opened: Option<&Opened>, out: &mut Vec<u8>) -> bool {
+fn list(
+    listing: ListingKind,
+    from: &mut usize,
+    opened: Option<&Opened>,
+    out: &mut Vec<u8>,
+) -> bool {
     let enough = out.len() + BLOCK;
     for (number, message) in opened.into_iter().flat_map(Opened::kept) {
         if number < *from {

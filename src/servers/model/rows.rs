@@ -8,89 +8,89 @@ use crate::pop3::sasl;
 use crate::servers::maildrop::{Message, Untold};
 
 use super::opened::{Missing, Opened, decimal};
-use super::reply::{Data, Listing, Reply};
+use super::reply::{ListingKind, Reply, ReplyData};
 use super::texts::{self, Language, Text};
-use super::{Ending, Model, Phase, Tls, auth};
+use super::{Ending, Model, ServerPhase, TlsOffer, auth};
 
 /// A command that is served.
-pub(super) struct Row {
+pub(super) struct Handler {
     pub(super) verb: &'static str,
     /// Answers it. State, number of arguments and line end are checked before.
     pub(super) serve: fn(&mut Model, &[&[u8]]) -> Reply,
 }
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
+pub(super) const ROWS: &[Handler] = &[
+    Handler {
         verb: "USER",
         serve: user,
     },
-    Row {
+    Handler {
         verb: "PASS",
         serve: pass,
     },
-    Row {
+    Handler {
         verb: "APOP",
         serve: apop,
     },
-    Row {
+    Handler {
         verb: "AUTH",
         serve: auth::auth,
     },
-    Row {
+    Handler {
         verb: "STLS",
         serve: stls,
     },
-    Row {
+    Handler {
         verb: "UTF8",
         serve: utf8,
     },
-    Row {
+    Handler {
         verb: "LANG",
         serve: lang,
     },
-    Row {
+    Handler {
         verb: "CAPA",
         serve: capa,
     },
-    Row {
+    Handler {
         verb: "STAT",
         serve: stat,
     },
-    Row {
+    Handler {
         verb: "LIST",
         serve: list,
     },
-    Row {
+    Handler {
         verb: "UIDL",
         serve: uidl,
     },
-    Row {
+    Handler {
         verb: "RETR",
         serve: retr,
     },
-    Row {
+    Handler {
         verb: "TOP",
         serve: top,
     },
-    Row {
+    Handler {
         verb: "DELE",
         serve: dele,
     },
-    Row {
+    Handler {
         verb: "NOOP",
         serve: noop,
     },
-    Row {
+    Handler {
         verb: "RSET",
         serve: rset,
     },
-    Row {
+    Handler {
         verb: "QUIT",
         serve: quit,
     },
 ];
 
-impl Row {
+impl Handler {
     /// The row for a verb, and what the command table says about it. RFC 1939 §3: the case does not matter.
     pub(super) fn of(verb: &[u8]) -> Option<(&'static Self, &'static Command)> {
         let row = ROWS
@@ -165,9 +165,9 @@ fn apop(model: &mut Model, args: &[&[u8]]) -> Reply {
 
 fn stls(model: &mut Model, _: &[&[u8]]) -> Reply {
     match model.tls {
-        Tls::Unavailable => return model.err(&texts::NO_TLS, &[]),
-        Tls::On => return model.err(&texts::TLS_IS_ON, &[]),
-        Tls::Offered => {}
+        TlsOffer::Unavailable => return model.err(&texts::NO_TLS, &[]),
+        TlsOffer::On => return model.err(&texts::TLS_IS_ON, &[]),
+        TlsOffer::Offered => {}
     }
     // RFC 6856 §2.1: no STLS behind UTF8.
     if model.is_utf8 {
@@ -176,11 +176,11 @@ fn stls(model: &mut Model, _: &[&[u8]]) -> Reply {
     // RFC 2595 §4: nothing may follow STLS in clear. Used inside TLS, it would be a command that somebody on the way has put
     // into the protected session (CVE-2011-0411 and its kin).
     if model.has_input() {
-        model.phase = Phase::Over;
+        model.phase = ServerPhase::Over;
         model.summary.ending = Some(Ending::Injected);
         return model.err(&texts::INJECTED, &[]);
     }
-    model.phase = Phase::Handshake;
+    model.phase = ServerPhase::Handshake;
     model.ok(&texts::BEGIN_TLS, &[])
 }
 
@@ -195,7 +195,7 @@ fn lang(model: &mut Model, args: &[&[u8]]) -> Reply {
         let lines = Language::ALL.map(|(_, tag, name)| format!("{tag} {name}"));
         return model
             .ok(&texts::LANGUAGES_FOLLOW, &[])
-            .with_data(Data::Lines(lines.into()));
+            .with_data(ReplyData::Lines(lines.into()));
     };
     let Some((language, tag)) = Language::matching(range) else {
         return model.err(&texts::NO_SUCH_LANGUAGE, &[]);
@@ -217,12 +217,12 @@ fn capa(model: &mut Model, _: &[&[u8]]) -> Reply {
     let mechanisms: Vec<&str> = auth::offered(model).collect();
     lines.push(format!("SASL {}", mechanisms.join(" ")));
     // RFC 2595 §4: only where it is permitted.
-    if model.tls == Tls::Offered && model.opened.is_none() && !model.is_utf8 {
+    if model.tls == TlsOffer::Offered && model.opened.is_none() && !model.is_utf8 {
         lines.push("STLS".to_owned());
     }
     model
         .ok(&texts::CAPABILITIES_FOLLOW, &[])
-        .with_data(Data::Lines(lines))
+        .with_data(ReplyData::Lines(lines))
 }
 
 fn stat(model: &mut Model, _: &[&[u8]]) -> Reply {
@@ -231,30 +231,30 @@ fn stat(model: &mut Model, _: &[&[u8]]) -> Reply {
 }
 
 fn list(model: &mut Model, args: &[&[u8]]) -> Reply {
-    listing(model, args, Listing::Size)
+    listing(model, args, ListingKind::Size)
 }
 
 fn uidl(model: &mut Model, args: &[&[u8]]) -> Reply {
-    listing(model, args, Listing::UniqueId)
+    listing(model, args, ListingKind::UniqueId)
 }
 
-fn listing(model: &Model, args: &[&[u8]], listing: Listing) -> Reply {
+fn listing(model: &Model, args: &[&[u8]], listing: ListingKind) -> Reply {
     if let Some(digits) = args.first() {
         return with_message(model, digits, |number, message| {
             Reply::positive(listing.line(number, message))
         });
     }
     let reply = match listing {
-        Listing::Size => total(model),
-        Listing::UniqueId => model.ok(&texts::UNIQUE_IDS_FOLLOW, &[]),
+        ListingKind::Size => total(model),
+        ListingKind::UniqueId => model.ok(&texts::UNIQUE_IDS_FOLLOW, &[]),
     };
-    reply.with_data(Data::Listing(listing, 1))
+    reply.with_data(ReplyData::Listing(listing, 1))
 }
 
 fn retr(model: &mut Model, args: &[&[u8]]) -> Reply {
     with_message(model, first(args), |number, message| {
         let reply = model.ok(&texts::OCTETS, &[&message.size()]);
-        with_octets(model, reply, number, Data::of(message, None))
+        with_octets(model, reply, number, ReplyData::of(message, None))
     })
 }
 
@@ -264,12 +264,17 @@ fn top(model: &mut Model, args: &[&[u8]]) -> Reply {
     };
     with_message(model, first(args), |number, message| {
         let reply = model.ok(&texts::TOP_FOLLOWS, &[&number]);
-        with_octets(model, reply, number, Data::of(message, Some(lines)))
+        with_octets(model, reply, number, ReplyData::of(message, Some(lines)))
     })
 }
 
 /// The reply with the octets of a message, or a refusal: once `+OK` is sent, only closing can tell that they don't come.
-fn with_octets(model: &Model, reply: Reply, number: usize, data: Result<Data, Untold>) -> Reply {
+fn with_octets(
+    model: &Model,
+    reply: Reply,
+    number: usize,
+    data: Result<ReplyData, Untold>,
+) -> Reply {
     match data {
         Ok(data) => reply.with_data(data),
         // RFC 3206 §4: another session may find it again, or another message in its place.
@@ -323,7 +328,7 @@ fn rset(model: &mut Model, _: &[&[u8]]) -> Reply {
 /// RFC 1939 §6: only QUIT in the TRANSACTION state updates the maildrop. The lock is gone before the reply is sent, so that who
 /// has read it can log in again at once.
 fn quit(model: &mut Model, _: &[&[u8]]) -> Reply {
-    model.phase = Phase::Over;
+    model.phase = ServerPhase::Over;
     let Some(opened) = model.opened.take() else {
         model.summary.ending = Some(Ending::Quit);
         return model.ok(&texts::BYE, &[]);
@@ -347,7 +352,7 @@ mod tests {
     #[test]
     fn every_row_is_in_the_command_table() {
         for row in ROWS {
-            assert!(Row::of(row.verb.as_bytes()).is_some(), "{}", row.verb);
+            assert!(Handler::of(row.verb.as_bytes()).is_some(), "{}", row.verb);
         }
     }
 
@@ -358,7 +363,7 @@ mod tests {
             let is_current = matches!(command.standing, Standing::Required | Standing::Optional);
             let verb = command.verb.as_bytes();
             let is_declined = DECLINED.iter().any(|(word, _)| *word == command.verb);
-            let is_served = Row::of(verb).is_some();
+            let is_served = Handler::of(verb).is_some();
             assert!(!(is_served && is_declined), "{}", command.verb);
             assert!(!is_current || is_served || is_declined, "{}", command.verb);
         }

@@ -9,7 +9,7 @@ use crate::pop3::stuffing::Stuffer;
 pub(super) const BLOCK: usize = 16 * 1024;
 
 /// A message that is being read.
-pub(super) struct Stream {
+pub(super) struct MessageStream {
     octets: Box<dyn Read + Send>,
     stuffer: Stuffer,
     /// None: all of it is wanted.
@@ -17,7 +17,7 @@ pub(super) struct Stream {
     buffer: Vec<u8>,
 }
 
-impl Stream {
+impl MessageStream {
     /// The octets as on the wire, but not stuffed; with `lines` so many of the body only.
     pub(super) fn new(octets: Box<dyn Read + Send>, lines: Option<u64>) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Stream {
     }
 }
 
-impl fmt::Debug for Stream {
+impl fmt::Debug for MessageStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream")
             .field("top", &self.top)
@@ -136,7 +136,7 @@ mod tests {
 
     fn streamed(octets: &[u8], sizes: &[usize], lines: Option<u64>) -> Vec<u8> {
         let slices = Slices(octets.to_vec(), sizes.to_vec(), 0);
-        let (mut stream, mut out) = (Stream::new(Box::new(slices), lines), Vec::new());
+        let (mut stream, mut out) = (MessageStream::new(Box::new(slices), lines), Vec::new());
         while !stream.write(&mut out).unwrap() {}
         out
     }

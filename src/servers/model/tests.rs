@@ -17,7 +17,7 @@ struct Talk {
 }
 
 impl Talk {
-    fn with(maildrop: &Maildrop, tls: Tls) -> Self {
+    fn with(maildrop: &Maildrop, tls: TlsOffer) -> Self {
         let account = Arc::new(Account::practice());
         let mut model = Model::new(
             maildrop.clone(),
@@ -39,7 +39,7 @@ impl Talk {
     }
 
     fn new(maildrop: &Maildrop) -> Self {
-        Self::with(maildrop, Tls::Offered)
+        Self::with(maildrop, TlsOffer::Offered)
     }
 
     fn logged_in(maildrop: &Maildrop) -> Self {
@@ -224,7 +224,7 @@ fn a_password_is_the_rest_of_the_line() {
         let mut model = Model::new(
             small(),
             Arc::new(account),
-            Tls::Unavailable,
+            TlsOffer::Unavailable,
             TIMESTAMP.to_owned(),
             [7; 32],
         );
@@ -432,7 +432,7 @@ fn top_brings_header_blank_line_and_lines_of_the_body() {
 #[test]
 fn stls_is_announced_where_it_is_permitted() {
     let maildrop = small();
-    let mut clear = Talk::with(&maildrop, Tls::Unavailable);
+    let mut clear = Talk::with(&maildrop, TlsOffer::Unavailable);
     let without = clear.say("CAPA");
     assert!(without.starts_with("+OK capabilities follow\nTOP\nUIDL\nUSER\n"));
     assert!(!without.contains("STLS") && !without.contains("PLAIN"));

@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn every_text_is_explained_in_every_language() {
-        use crate::analysis::explain::{Context, explain};
+        use crate::analysis::explain::{ExplainContext, explain};
         for text in ALL {
             for (language, tag, _) in Language::ALL {
                 let first: &dyn Display = match text.en {
@@ -176,7 +176,8 @@ mod tests {
                 };
                 let text = text.filled(language, &[first, &320]);
                 let known = ["+OK", "-ERR"].into_iter().filter(|status| {
-                    let explained = explain(&format!("{status} {text}"), &Context::default());
+                    let explained =
+                        explain(&format!("{status} {text}"), &ExplainContext::default());
                     let shown = explained.text(80);
                     explained.is_known
                         && !shown.contains("doesn't know")

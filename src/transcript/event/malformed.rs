@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 /// A secret that the client sent, or what it sent in the secret's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Secret {
+pub enum SecretKind {
     /// The argument of PASS.
     Password,
     /// The digest of APOP.
@@ -39,50 +39,50 @@ pub enum Flaw {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Malformed {
     /// What was malformed.
-    pub secret: Secret,
+    pub secret: SecretKind,
     /// In which way.
     pub flaw: Flaw,
 }
 
 /// Every event of this kind, with its words.
-const WORDS: &[(Secret, Flaw, &str)] = &[
+const WORDS: &[(SecretKind, Flaw, &str)] = &[
     (
-        Secret::Password,
+        SecretKind::Password,
         Flaw::Controls,
         "malformed password: control octets",
     ),
     (
-        Secret::Password,
+        SecretKind::Password,
         Flaw::NotAscii,
         "malformed password: not ASCII",
     ),
     (
-        Secret::Password,
+        SecretKind::Password,
         Flaw::Spaces,
         "malformed password: a space before or after it",
     ),
     (
-        Secret::Digest,
+        SecretKind::Digest,
         Flaw::NotHexadecimal,
         "malformed digest: not 32 hexadecimal digits",
     ),
     (
-        Secret::Digest,
+        SecretKind::Digest,
         Flaw::UpperCase,
         "malformed digest: not in lower case",
     ),
     (
-        Secret::InitialResponse,
+        SecretKind::InitialResponse,
         Flaw::NotBase64,
         "malformed initial response: not base64",
     ),
     (
-        Secret::InitialResponse,
+        SecretKind::InitialResponse,
         Flaw::LongLine,
         "malformed initial response: its line has more than 255 octets",
     ),
     (
-        Secret::Response,
+        SecretKind::Response,
         Flaw::NotBase64,
         "malformed response: not base64",
     ),
@@ -131,7 +131,7 @@ impl Malformed {
         ];
         let found = flaws.into_iter().filter(|(_, is_there)| *is_there);
         found.map(|(flaw, _)| Self {
-            secret: Secret::Password,
+            secret: SecretKind::Password,
             flaw,
         })
     }
@@ -148,7 +148,7 @@ impl Malformed {
             return None;
         };
         Some(Self {
-            secret: Secret::Digest,
+            secret: SecretKind::Digest,
             flaw,
         })
     }
@@ -168,7 +168,7 @@ impl Malformed {
         ];
         let found = flaws.into_iter().filter(|(_, is_there)| *is_there);
         found.map(|(flaw, _)| Self {
-            secret: Secret::InitialResponse,
+            secret: SecretKind::InitialResponse,
             flaw,
         })
     }
@@ -178,7 +178,7 @@ impl Malformed {
     pub fn of_response(response: &[u8]) -> Option<Self> {
         let flaw = Flaw::NotBase64;
         (!is_base64(response)).then_some(Self {
-            secret: Secret::Response,
+            secret: SecretKind::Response,
             flaw,
         })
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{CUTS, Event, EventKind, Malformed, PARTIES, SHAPES, Trust};
-use crate::pop3::tracker::{Cut, Side};
+use crate::pop3::tracker::{CutAt, Side};
 
 impl Event {
     /// Returns the event that a text says, without its time. What it would not print as it was is [`Event::Other`].
@@ -191,11 +191,11 @@ fn injected(text: &str, by: Side) -> Option<Event> {
 }
 
 /// What was cut, and why.
-fn end(rest: &str) -> Option<(Cut, Option<String>)> {
+fn end(rest: &str) -> Option<(CutAt, Option<String>)> {
     let cut = CUTS
         .iter()
         .find_map(|(cut, words)| Some((*cut, rest.strip_prefix(words)?)));
-    let (cut, rest) = cut.unwrap_or((Cut::Nothing, rest));
+    let (cut, rest) = cut.unwrap_or((CutAt::Nothing, rest));
     Some((cut, because(rest)?))
 }
 

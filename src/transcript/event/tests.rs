@@ -8,8 +8,8 @@ fn word() -> impl Strategy<Value = String> {
     "[A-Z0-9.:=-]{1,8}"
 }
 
-fn cut() -> impl Strategy<Value = Cut> {
-    proptest::sample::select(vec![Cut::Nothing, Cut::Reply, Cut::Line, Cut::Data])
+fn cut() -> impl Strategy<Value = CutAt> {
+    proptest::sample::select(vec![CutAt::Nothing, CutAt::Reply, CutAt::Line, CutAt::Data])
 }
 
 fn side() -> impl Strategy<Value = Side> {

@@ -1,26 +1,26 @@
 //! Data that is no message on its way into the file: searched for secrets, line by line.
 
-use super::{ROW_MAX, Rows};
+use super::{PendingRows, ROW_MAX};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::Piece;
 use crate::transcript::secret::Hider;
 
 /// The data of one reply.
 #[derive(Debug, Default)]
-pub(super) struct Listing {
+pub(super) struct ListedData {
     /// What has come of a line, and is not handed out.
     held: Vec<u8>,
     /// A part of the line was handed out.
     is_inside: bool,
 }
 
-impl Listing {
+impl ListedData {
     /// Takes octets, and hands out as many lines as are whole; `shown` gets them without secrets, a hole by its name.
     pub(super) fn feed(
         &mut self,
         octets: &[u8],
         hider: &mut Hider,
-        rows: &mut Rows,
+        rows: &mut PendingRows,
         shown: &mut Vec<u8>,
     ) {
         if self.held.is_empty() && !self.is_inside && !hider.has_values() {
@@ -48,7 +48,7 @@ impl Listing {
     }
 
     /// Hands out what has come of a line, but for what may be the start of a secret.
-    pub(super) fn flush(&mut self, hider: &mut Hider, rows: &mut Rows, shown: &mut Vec<u8>) {
+    pub(super) fn flush(&mut self, hider: &mut Hider, rows: &mut PendingRows, shown: &mut Vec<u8>) {
         // The line end is not known without its LF.
         let cr = usize::from(self.held.ends_with(b"\r"));
         let (open, _) = self.held.split_at(self.held.len() - cr);
@@ -62,7 +62,12 @@ impl Listing {
     }
 
     /// Hands out everything: the line will not go on.
-    pub(super) fn finish(&mut self, hider: &mut Hider, rows: &mut Rows, shown: &mut Vec<u8>) {
+    pub(super) fn finish(
+        &mut self,
+        hider: &mut Hider,
+        rows: &mut PendingRows,
+        shown: &mut Vec<u8>,
+    ) {
         self.flush(hider, rows, shown);
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {
@@ -72,7 +77,7 @@ impl Listing {
         self.is_inside = false;
     }
 
-    fn put(&mut self, pieces: &[Piece], end: LineEnd, rows: &mut Rows, shown: &mut Vec<u8>) {
+    fn put(&mut self, pieces: &[Piece], end: LineEnd, rows: &mut PendingRows, shown: &mut Vec<u8>) {
         self.is_inside = end == LineEnd::None;
         if pieces.is_empty() && self.is_inside {
             return;

@@ -9,7 +9,7 @@ use crate::transcript::{Item, Piece, Row};
 
 /// Rows that wait to be written.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct PendingRows {
     pub(super) text: Vec<u8>,
     /// Whether they are written anywhere.
     pub(super) is_wanted: bool,
@@ -21,7 +21,7 @@ pub(super) struct Rows {
     tail_side: Option<Side>,
 }
 
-impl Rows {
+impl PendingRows {
     pub(super) fn head(&mut self, name: &str, text: &str) {
         let mut line = Vec::new();
         text::escape(&mut line, text.as_bytes());

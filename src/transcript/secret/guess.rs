@@ -1,7 +1,7 @@
 //! What a client line is guessed to hold: by the line itself, and by what came before it. The state of the session has no part in it.
 
 use super::line::{HOLE, STAND_IN};
-use super::place::{Place, is_like_auth, junk, place};
+use super::place::{SecretPlace, is_like_auth, junk, place};
 use super::values::decode;
 use crate::pop3::command::{Command, Words};
 use crate::pop3::tracker::Role;
@@ -40,14 +40,14 @@ enum After {
 impl Guess {
     /// The secret place of a client line (octets without line end).
     #[must_use]
-    pub fn place(&self, line: &[u8], role: Role) -> Option<Place> {
+    pub fn place(&self, line: &[u8], role: Role) -> Option<SecretPlace> {
         let from = junk(line);
         let rest = line.get(from..).unwrap_or_default();
         if role != Role::Command || rest.trim_ascii() == b"*" {
             return place(line, role, true);
         }
         let words = Words::of(rest).count();
-        let whole = |hole| Some(Place { from, hole });
+        let whole = |hole| Some(SecretPlace { from, hole });
         // A line in which a secret is hidden already says where it is.
         let is_hidden = memchr::memchr(HOLE, rest).is_some() && rest.trim_ascii() != STAND_IN;
         match Command::of_line(rest) {
@@ -57,7 +57,7 @@ impl Guess {
                 let is_name = name.eq_ignore_ascii_case(&self.name);
                 let from = line.trim_ascii_end().len() - name.len();
                 let hole = "password";
-                (self.expects_password() && !is_name).then_some(Place { from, hole })
+                (self.expects_password() && !is_name).then_some(SecretPlace { from, hole })
             }
             Some(_) => place(line, role, true),
             None if words == 0 => None,
@@ -79,7 +79,7 @@ impl Guess {
 
     /// Whether a place that was found is that of a response which nobody asked for.
     #[must_use]
-    pub(super) fn is_stray(line: &[u8], place: Place) -> bool {
+    pub(super) fn is_stray(line: &[u8], place: SecretPlace) -> bool {
         let from = junk(line);
         let rest = line.get(from..).unwrap_or_default();
         place.hole == "response" && place.from == from && Command::of_line(rest).is_none()

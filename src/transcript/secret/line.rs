@@ -1,14 +1,14 @@
 //! The pieces of a line, and its octets.
 
-use super::values::Found;
+use super::values::SecretFound;
 use crate::transcript::{Hole, Piece};
 
 /// The pieces of octets with holes at these places, which may overlap.
-pub(super) fn with_holes(octets: &[u8], mut found: Vec<Found>) -> Vec<Piece> {
+pub(super) fn with_holes(octets: &[u8], mut found: Vec<SecretFound>) -> Vec<Piece> {
     found.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end)));
     let mut pieces = Vec::new();
     let mut at = 0;
-    for Found { range, hole, .. } in found {
+    for SecretFound { range, hole, .. } in found {
         if range.end <= at {
             continue;
         }

@@ -3,12 +3,12 @@
 use super::line::HOLE;
 use crate::base::edit_distance::typing_errors;
 use crate::base::escape::is_hidden;
-use crate::pop3::command::{Command, Kind, Words};
+use crate::pop3::command::{ArgumentKind, Command, Words};
 use crate::pop3::tracker::Role;
 
 /// The secret place of a client line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct SecretPlace {
     /// The octet offset at which the secret starts; it goes to the end of the line.
     pub from: usize,
     /// The name of the hole that stands for it.
@@ -21,9 +21,9 @@ pub struct Place {
 /// take one, and nearer to no other; after such a verb without the blank (`PAS secret`, `PASSsecret`); and where people of other
 /// protocols write them. Octets that no one typed, such as a byte order mark, may come before the verb.
 #[must_use]
-pub fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<Place> {
+pub fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<SecretPlace> {
     let found = match role {
-        Role::Response => Some(Place {
+        Role::Response => Some(SecretPlace {
             from: 0,
             hole: "response",
         }),
@@ -37,7 +37,7 @@ pub fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<Place> {
                 None if is_guessed => spaced_place(rest).or_else(|| guessed_place(rest)),
                 None => None,
             };
-            found.map(|place| Place {
+            found.map(|place| SecretPlace {
                 from: place.from + start,
                 ..place
             })
@@ -78,7 +78,7 @@ pub(super) fn junk(line: &[u8]) -> usize {
 }
 
 /// The secret of a line that has more words than its command takes.
-fn surplus_place(row: &Command, line: &[u8]) -> Option<Place> {
+fn surplus_place(row: &Command, line: &[u8]) -> Option<SecretPlace> {
     let taken = row.verb_words() + row.args.len();
     if row.verb == "XCLIENT" {
         return named_place(line);
@@ -91,9 +91,9 @@ fn surplus_place(row: &Command, line: &[u8]) -> Option<Place> {
     let from = words.offset() + 1;
     let hole = "password";
     announced_place(line).or(match row.verb {
-        "USER" => Some(Place { from, hole }),
+        "USER" => Some(SecretPlace { from, hole }),
         // Another spelling of APOP's.
-        "RPOP" => Some(Place {
+        "RPOP" => Some(SecretPlace {
             from,
             hole: "digest",
         }),
@@ -101,16 +101,16 @@ fn surplus_place(row: &Command, line: &[u8]) -> Option<Place> {
     })
 }
 
-pub(super) fn argument_place(row: &Command, line: &[u8]) -> Option<Place> {
-    let at = |arg: &crate::pop3::command::Arg| matches!(arg.kind, Kind::Secret(_));
+pub(super) fn argument_place(row: &Command, line: &[u8]) -> Option<SecretPlace> {
+    let at = |arg: &crate::pop3::command::Arg| matches!(arg.kind, ArgumentKind::Secret(_));
     let index = row.args.iter().position(at)?;
-    let Kind::Secret(hole) = row.args.get(index)?.kind else {
+    let ArgumentKind::Secret(hole) = row.args.get(index)?.kind else {
         return None;
     };
     let mut words = Words::of(line);
     words.by_ref().take(row.verb_words() + index).count();
     // One blank ends the argument before it; what follows belongs to the secret, more blanks too (RFC 1939 §7, PASS).
-    Some(Place {
+    Some(SecretPlace {
         from: words.offset() + 1,
         hole,
     })
@@ -120,7 +120,7 @@ pub(super) fn argument_place(row: &Command, line: &[u8]) -> Option<Place> {
 const FOREIGN: [&[u8]; 4] = [b"PASS", b"PASSWORD", b"PASSWD", b"PWD"];
 
 /// A password that is announced within the line: `user bob pass secret`.
-fn announced_place(line: &[u8]) -> Option<Place> {
+fn announced_place(line: &[u8]) -> Option<SecretPlace> {
     let mut words = Words::of(line);
     words.next();
     while let Some(word) = words.next() {
@@ -128,14 +128,14 @@ fn announced_place(line: &[u8]) -> Option<Place> {
         if is_announced && words.clone().next().is_some() {
             let from = words.offset() + 1;
             let hole = "password";
-            return Some(Place { from, hole });
+            return Some(SecretPlace { from, hole });
         }
     }
     named_place(line)
 }
 
 /// A password with its name: `pass=secret`, `pwd:secret`.
-fn named_place(line: &[u8]) -> Option<Place> {
+fn named_place(line: &[u8]) -> Option<SecretPlace> {
     let mut words = Words::of(line);
     while let Some(word) = words.next() {
         let sign = word.iter().position(|octet| b":=".contains(octet));
@@ -144,14 +144,14 @@ fn named_place(line: &[u8]) -> Option<Place> {
         if is_named {
             let from = words.offset() - word.len() + name.len() + 1;
             let hole = "password";
-            return Some(Place { from, hole });
+            return Some(SecretPlace { from, hole });
         }
     }
     None
 }
 
 /// The secret of a line whose verb does not end with a blank of ASCII, but with another blank or a sign: `pass:secret`.
-fn spaced_place(line: &[u8]) -> Option<Place> {
+fn spaced_place(line: &[u8]) -> Option<SecretPlace> {
     let spaced = with_blanks(line)?;
     let place = match Command::of_line(&spaced) {
         Some(row) => argument_place(row, &spaced).or_else(|| surplus_place(row, &spaced)),
@@ -162,7 +162,7 @@ fn spaced_place(line: &[u8]) -> Option<Place> {
     let (_, typed) = line.split_at(place.from.min(line.len()));
     let is_rest = |(new, old): &(&u8, &u8)| **new == b' ' && !old.is_ascii();
     let rest = behind.iter().zip(typed).take_while(is_rest).count();
-    Some(Place {
+    Some(SecretPlace {
         from: place.from + rest,
         ..place
     })
@@ -195,21 +195,21 @@ fn with_blanks(line: &[u8]) -> Option<Vec<u8>> {
     (spaced != line).then_some(spaced)
 }
 
-fn guessed_place(line: &[u8]) -> Option<Place> {
+fn guessed_place(line: &[u8]) -> Option<SecretPlace> {
     let mut words = Words::of(line);
     let verb = words.next()?.to_ascii_uppercase();
     let after_verb = words.offset();
     let hole = "password";
     if let Some(tagged) = without_tag(line) {
         let start = line.len() - tagged.len();
-        return guessed_place(tagged).map(|place| Place {
+        return guessed_place(tagged).map(|place| SecretPlace {
             from: place.from + start,
             ..place
         });
     }
     if typing_errors(&verb, b"PASSWORD") <= 2 {
         let from = after_verb + 1;
-        return Some(Place { from, hole });
+        return Some(SecretPlace { from, hole });
     }
     // A blank in the middle of the verb.
     let second = words.clone().next().unwrap_or_default();
@@ -217,7 +217,7 @@ fn guessed_place(line: &[u8]) -> Option<Place> {
     if let Some((_, hole)) = secret_rows().find(|(row, _)| row.verb.as_bytes() == joined) {
         words.next();
         let from = words.offset() + 1;
-        return Some(Place { from, hole });
+        return Some(SecretPlace { from, hole });
     }
     if let Some(place) = announced_place(line) {
         return Some(place);
@@ -228,15 +228,15 @@ fn guessed_place(line: &[u8]) -> Option<Place> {
         && words.next().is_some()
     {
         let from = words.offset() + 1;
-        return Some(Place { from, hole });
+        return Some(SecretPlace { from, hole });
     }
     let (row, hole, glued) = slip(&verb)?;
     if let Some(glued) = glued {
         let from = after_verb - glued;
-        return Some(Place { from, hole });
+        return Some(SecretPlace { from, hole });
     }
     let place = argument_place(row, line).filter(|place| place.from < line.len());
-    Some(place.unwrap_or(Place {
+    Some(place.unwrap_or(SecretPlace {
         from: after_verb + 1,
         hole,
     }))
@@ -264,7 +264,7 @@ fn without_tag(line: &[u8]) -> Option<&[u8]> {
 fn secret_rows() -> impl Iterator<Item = (&'static Command, &'static str)> {
     Command::all().filter_map(|row| {
         row.args.iter().find_map(|arg| match arg.kind {
-            Kind::Secret(hole) => Some((row, hole)),
+            ArgumentKind::Secret(hole) => Some((row, hole)),
             _ => None,
         })
     })

@@ -15,12 +15,12 @@ const KEPT_MAX: usize = 1024;
 /// Secrets that several connections share. A clone is the same store.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<Mutex<KeptSecrets>>,
     is_by_user: bool,
 }
 
 #[derive(Default)]
-struct Kept {
+struct KeptSecrets {
     given: Vec<Secret>,
     typed: VecDeque<Secret>,
     names: VecDeque<Zeroizing<Vec<u8>>>,
@@ -110,7 +110,7 @@ impl Secrets {
         self.lock().version
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, KeptSecrets> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

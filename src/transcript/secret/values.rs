@@ -18,10 +18,10 @@ use zeroize::Zeroizing;
 
 use super::{VALUE_MAX, VALUE_MIN};
 use crate::base::percent;
-use index::Index;
+use index::ValueIndex;
 pub(super) use said::decode;
 use said::word_around;
-use value::{Coat, Form, Value};
+use value::{Coat, SecretForm, Value};
 
 /// A secret, and where it came from.
 #[derive(Clone)]
@@ -53,8 +53,8 @@ pub(super) struct Values {
     /// How many values there were.
     count: u64,
     /// Where they begin, in text of lower case and in base64.
-    plain: Index,
-    base64: Index,
+    plain: ValueIndex,
+    base64: ValueIndex,
     /// The names that a client line showed, in lower case.
     names: VecDeque<Zeroizing<Vec<u8>>>,
     /// The names inside the SASL exchange that is going on, in lower case. The transcript does not show them, so a password
@@ -64,7 +64,7 @@ pub(super) struct Values {
 
 /// A place of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct SecretFound {
     pub(super) range: Range<usize>,
     pub(super) hole: &'static str,
     /// Only the start of the secret is known: the octets after it may go on with it.
@@ -72,14 +72,14 @@ pub(super) struct Found {
 }
 
 /// A text, and what is searched of it.
-pub(super) struct Text<'a> {
+pub(super) struct SearchedText<'a> {
     octets: &'a [u8],
     lower: Zeroizing<Vec<u8>>,
     /// The digits of base64 as in its first alphabet: `-` and `_` of the other one (RFC 4648 §5) are `+` and `/`.
     digits: Zeroizing<Vec<u8>>,
 }
 
-impl<'a> Text<'a> {
+impl<'a> SearchedText<'a> {
     fn of(octets: &'a [u8]) -> Self {
         let digit = |octet: &u8| match octet {
             b'-' => b'+',
@@ -183,7 +183,7 @@ impl Values {
     }
 
     /// Where secrets stand, said to be secrets or not.
-    fn places<'a>(&'a self, text: &Text<'_>) -> Vec<(&'a Value, Range<usize>, Form)> {
+    fn places<'a>(&'a self, text: &SearchedText<'_>) -> Vec<(&'a Value, Range<usize>, SecretForm)> {
         let mut places = Vec::new();
         // What overlaps with itself is found once.
         let mut ends = HashMap::new();
@@ -208,10 +208,10 @@ impl Values {
     pub(super) fn add_name(&mut self, name: &[u8]) {
         let name = name.get(..VALUE_MAX).unwrap_or(name);
         // Around base64 of a secret the whole word is hidden: the transcript does not show it.
-        let places = self.places(&Text::of(name));
+        let places = self.places(&SearchedText::of(name));
         if places
             .iter()
-            .any(|(_, _, form)| matches!(form, Form::Base64(_)))
+            .any(|(_, _, form)| matches!(form, SecretForm::Base64(_)))
         {
             return;
         }
@@ -273,7 +273,7 @@ impl Values {
 
     /// How many octets at the end may be the start of a value.
     fn start_of_value(&self, octets: &[u8]) -> usize {
-        let text = Text::of(octets);
+        let text = SearchedText::of(octets);
         let starts = self.all().map(|value| value.start_in(&text));
         starts.max().unwrap_or(0)
     }
@@ -282,7 +282,7 @@ impl Values {
     /// only what follows says whether it is the secret, or the name, or a longer word.
     fn open_end(&self, octets: &[u8]) -> usize {
         let mut tail = 0;
-        for (value, range, _) in self.places(&Text::of(octets)) {
+        for (value, range, _) in self.places(&SearchedText::of(octets)) {
             let rest = octets.get(range.end..).unwrap_or_default();
             let is_open = match value.is_in_name {
                 true => rest.iter().all(|octet| b"._%+-=".contains(octet)),
@@ -297,7 +297,7 @@ impl Values {
 
     /// Whether what is left of a line that was cut, after `before`, may be the start of a secret that must be hidden.
     pub(super) fn is_start(&self, rest: &[u8], before: &[u8]) -> bool {
-        let text = Text::of(rest);
+        let text = SearchedText::of(rest);
         let is_start = |value: &Value| {
             let length = value.start_in(&text);
             let before = [before, rest.get(..rest.len() - length).unwrap_or_default()].concat();
@@ -310,7 +310,7 @@ impl Values {
     fn tail_without_cut(&self, octets: &[u8], mut tail: usize) -> usize {
         let mut found = self.found(octets);
         found.sort_by_key(|found| std::cmp::Reverse(found.range.end));
-        for Found { range, .. } in found {
+        for SecretFound { range, .. } in found {
             let border = octets.len() - tail;
             if range.start < border && border < range.end {
                 tail = octets.len() - range.start;
@@ -321,7 +321,7 @@ impl Values {
     }
 
     /// Where secrets stand, in any order.
-    pub(super) fn found(&self, octets: &[u8]) -> Vec<Found> {
+    pub(super) fn found(&self, octets: &[u8]) -> Vec<SecretFound> {
         if self.len() == 0 {
             return Vec::new();
         }
@@ -333,7 +333,7 @@ impl Values {
             let (decoded, places) = decode(octets);
             let place = |at: usize| places.get(at).copied().unwrap_or(octets.len());
             let more = self.found_undone(&decoded).into_iter();
-            found.extend(more.map(|one| Found {
+            found.extend(more.map(|one| SecretFound {
                 range: place(one.range.start)..place(one.range.end),
                 ..one
             }));
@@ -342,14 +342,14 @@ impl Values {
     }
 
     /// The same, but for what must be undone before.
-    fn found_undone(&self, octets: &[u8]) -> Vec<Found> {
+    fn found_undone(&self, octets: &[u8]) -> Vec<SecretFound> {
         let mut found = Vec::new();
-        for (value, range, form) in self.places(&Text::of(octets)) {
+        for (value, range, form) in self.places(&SearchedText::of(octets)) {
             let is_shown = value.is_in_name
-                || matches!(form, Form::Plain)
+                || matches!(form, SecretForm::Plain)
                     && (words::is_protocol(octets, &range) || value.is_inside_word(octets, &range));
             if !is_shown || value.is_said(octets, &range, form) {
-                found.push(Found {
+                found.push(SecretFound {
                     range,
                     hole: value.hole,
                     is_cut: value.is_cut,
@@ -361,7 +361,7 @@ impl Values {
 
     /// Where the first secret begins in a line that is being typed. The line may end with the first octets of one.
     pub(super) fn first_typed(&self, line: &[u8]) -> Option<usize> {
-        let text = Text::of(line);
+        let text = SearchedText::of(line);
         let begun = |value: &Value| {
             let length = value.start_in(&text);
             let from = line.len().saturating_sub(length);
@@ -374,11 +374,11 @@ impl Values {
     }
 
     /// Where words stand that have a secret inside which [`Values::found`] leaves as it is in a name.
-    pub(super) fn found_in_words(&self, octets: &[u8]) -> Vec<Found> {
-        let places = self.places(&Text::of(octets)).into_iter();
+    pub(super) fn found_in_words(&self, octets: &[u8]) -> Vec<SecretFound> {
+        let places = self.places(&SearchedText::of(octets)).into_iter();
         let found = places.filter(|(value, ..)| value.is_in_name);
         found
-            .map(|(value, range, _)| Found {
+            .map(|(value, range, _)| SecretFound {
                 range: word_around(octets, range),
                 hole: value.hole,
                 is_cut: false,
@@ -389,9 +389,9 @@ impl Values {
 
 /// A code that is undone before a text is searched: the octet without which it is not there, how many octets at the end of a text
 /// may be the start of one that is encoded, and the octets with their places.
-type Code = (u8, fn(&[u8]) -> usize, fn(&[u8]) -> (Vec<u8>, Vec<usize>));
+type Decoding = (u8, fn(&[u8]) -> usize, fn(&[u8]) -> (Vec<u8>, Vec<usize>));
 
-const CODES: &[Code] = &[
+const CODES: &[Decoding] = &[
     (b'%', percent::cut, percent::decode),
     (b'&', entities::cut, entities::decode),
 ];

@@ -115,7 +115,7 @@ impl<R: BufRead> Reader<R> {
         self.line.clear();
         let mut window = std::io::Read::take(&mut self.input, LINE_LIMIT as u64 + 1);
         if let Err(error) = window.read_until(b'\n', &mut self.line) {
-            return Err(self.error(Problem::Io(error.to_string()), 0, 0));
+            return Err(self.error(LineProblem::Io(error.to_string()), 0, 0));
         }
         if self.line.is_empty() {
             return Ok(None);
@@ -123,7 +123,7 @@ impl<R: BufRead> Reader<R> {
         self.row += 1;
         self.offset += self.line.len() as u64;
         if self.line.len() > LINE_LIMIT {
-            return Err(self.error(Problem::LineTooLong, 0, 0));
+            return Err(self.error(LineProblem::LineTooLong, 0, 0));
         }
         // A file that went through an editor of another system has CR LF.
         let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
@@ -141,7 +141,7 @@ impl<R: BufRead> Reader<R> {
         let parse = |line: &[u8]| match std::str::from_utf8(line) {
             // A CR that we write is an escape; one that stands here belongs to the line end.
             Ok(line) => item(line.trim_end_matches('\r'), self.row, self.in_head),
-            Err(error) => Err((Problem::NotUtf8, error.valid_up_to(), 1)),
+            Err(error) => Err((LineProblem::NotUtf8, error.valid_up_to(), 1)),
         };
         let item = match parse(line) {
             Err((_, at, _)) if !is_whole && is_cut(line.get(at..).unwrap_or_default()) => {
@@ -154,7 +154,7 @@ impl<R: BufRead> Reader<R> {
         Ok(Some(item))
     }
 
-    fn error(&self, problem: Problem, at: usize, width: usize) -> ParseError {
+    fn error(&self, problem: LineProblem, at: usize, width: usize) -> ParseError {
         let end = self.line.len().min(at.saturating_add(200));
         let line = self.line.get(..end).unwrap_or_default();
         let line = String::from_utf8_lossy(line);
@@ -215,12 +215,12 @@ pub struct ParseError {
     /// The line, at most 200 octets behind the wrong place, control characters replaced.
     pub line: String,
     /// What is wrong.
-    pub problem: Problem,
+    pub problem: LineProblem,
 }
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub enum LineProblem {
     /// The first line names another version.
     #[error("this version of the format is not known")]
     Version,
@@ -244,7 +244,7 @@ pub enum Problem {
     Io(String),
 }
 
-impl Problem {
+impl LineProblem {
     fn hint(&self) -> &'static str {
         match self {
             Self::Version => "\nhint: a newer poptalk may read it",
@@ -286,7 +286,7 @@ fn again(spare: Item, text: &[u8]) -> Vec<Piece> {
     pieces
 }
 
-type At<T> = Result<T, (Problem, usize, usize)>;
+type At<T> = Result<T, (LineProblem, usize, usize)>;
 
 fn item(line: &str, row: usize, in_head: bool) -> At<Item> {
     if line.is_empty() {
@@ -296,7 +296,7 @@ fn item(line: &str, row: usize, in_head: bool) -> At<Item> {
         let version = prose.strip_prefix("!pop3 ").filter(|_| row == 1);
         let is_other = version.is_some_and(|version| !matches!(version, "" | "1"));
         return if is_other {
-            Err((Problem::Version, 7, prose.len().saturating_sub(6)))
+            Err((LineProblem::Version, 7, prose.len().saturating_sub(6)))
         } else {
             Ok(Item::Prose(prose.to_owned()))
         };
@@ -388,7 +388,7 @@ fn pieces(line: &str, mut at: usize) -> At<(Vec<Piece>, LineEnd)> {
             let (hole, width) = hole
                 .split_once("}}")
                 .and_then(|(name, _)| Some((Hole::called(name)?, name.len() + 4)))
-                .ok_or((Problem::BadHole, at, 2))?;
+                .ok_or((LineProblem::BadHole, at, 2))?;
             pieces.push(Piece::Octets(std::mem::take(&mut octets)));
             pieces.push(Piece::Hole(hole));
             at += width;
@@ -401,7 +401,7 @@ fn pieces(line: &str, mut at: usize) -> At<(Vec<Piece>, LineEnd)> {
             if line_end != LineEnd::Crlf {
                 if at < line.len() {
                     let escape = tail.chars().take(2).collect();
-                    return Err((Problem::NotLast(escape), at - 2, 2));
+                    return Err((LineProblem::NotLast(escape), at - 2, 2));
                 }
                 end = line_end;
             }
@@ -419,7 +419,7 @@ fn unescape(code: &str, octets: &mut Vec<u8>, at: usize) -> At<(usize, LineEnd)>
         let shown: String = code.chars().take(width).collect();
         let shown = shown.replace(char::is_control, "\u{fffd}");
         (
-            Problem::UnknownEscape(format!("\\{shown}")),
+            LineProblem::UnknownEscape(format!("\\{shown}")),
             at,
             1 + shown.chars().count(),
         )

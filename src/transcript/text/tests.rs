@@ -125,22 +125,28 @@ fn errors_say_where_what_and_what_next() {
         unknown.to_string(),
         "unknown escape `\\q`\n   2 | S: +OK \\q\n     |        ^^\nhint: write a backslash as `\\\\`"
     );
-    assert!(matches!(error(b"S: a\\nb\n").problem, Problem::NotLast(_)));
-    assert!(matches!(error(b"S: {{PASS}}\n").problem, Problem::BadHole));
-    assert!(matches!(error(b"S: {{\n").problem, Problem::BadHole));
-    assert!(matches!(error(b"S: \xff\n").problem, Problem::NotUtf8));
-    assert!(matches!(error(b"#!pop3 2\n").problem, Problem::Version));
+    assert!(matches!(
+        error(b"S: a\\nb\n").problem,
+        LineProblem::NotLast(_)
+    ));
+    assert!(matches!(
+        error(b"S: {{PASS}}\n").problem,
+        LineProblem::BadHole
+    ));
+    assert!(matches!(error(b"S: {{\n").problem, LineProblem::BadHole));
+    assert!(matches!(error(b"S: \xff\n").problem, LineProblem::NotUtf8));
+    assert!(matches!(error(b"#!pop3 2\n").problem, LineProblem::Version));
     assert!(matches!(
         error(b"S: \\u{110000}\n").problem,
-        Problem::UnknownEscape(_)
+        LineProblem::UnknownEscape(_)
     ));
     assert!(matches!(
         error(b"S: \\x+1\n").problem,
-        Problem::UnknownEscape(_)
+        LineProblem::UnknownEscape(_)
     ));
     assert!(matches!(
         error(&vec![b'x'; LINE_LIMIT + 2]).problem,
-        Problem::LineTooLong
+        LineProblem::LineTooLong
     ));
 }
 

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use poptalk::modes::proxy::ProxyOptions;
 use poptalk::modes::serve::{ServeOptions, Server};
 use poptalk::servers::Account;
-use poptalk::transcript::file::LogPlace;
+use poptalk::transcript::file::Destination;
 
 use super::console::parrot;
 use super::{STANDARD, Search, WAYS, answer, echoes, lines, secret};
@@ -235,7 +235,7 @@ fn through_the_proxy_and_at_the_server() {
     };
     let options = ServeOptions {
         account,
-        log: LogPlace::Path(home.path().to_owned()),
+        log: Destination::Path(home.path().to_owned()),
         ..ServeOptions::default()
     };
     let serving = Server::start(options, |_| {}).unwrap();

@@ -69,7 +69,7 @@ fn stls_switches_in_place_and_forgets() {
     quit(client);
     let event = served.event();
     assert!(event.tls.unwrap().starts_with("TLSv1.3 TLS_"));
-    assert_eq!(event.outcome, Outcome::Ended);
+    assert_eq!(event.outcome, VisitOutcome::Ended);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn tls_older_than_1_2_is_refused() {
         .unwrap();
     let stream = connect(served.serving.tls_address().unwrap());
     assert!(builder.build().connect("localhost", stream).is_err());
-    assert!(matches!(served.event().outcome, Outcome::TlsFailed(_)));
+    assert!(matches!(served.event().outcome, VisitOutcome::TlsFailed(_)));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn clear_text_behind_stls_is_no_handshake() {
     assert!(client.say("STLS").starts_with("+OK"));
     client.send("USER alice\r\nPASS wonderland\r\n");
     assert!(!client.rest().contains("+OK"));
-    assert!(matches!(served.event().outcome, Outcome::TlsFailed(_)));
+    assert!(matches!(served.event().outcome, VisitOutcome::TlsFailed(_)));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn who_does_not_trust_the_certificate_gets_no_further() {
     let outcome = served.event().outcome;
     assert!(matches!(
         outcome,
-        Outcome::TlsFailed(_) | Outcome::HungUp | Outcome::Lost(_)
+        VisitOutcome::TlsFailed(_) | VisitOutcome::HungUp | VisitOutcome::Lost(_)
     ));
 }
 
@@ -154,7 +154,7 @@ fn clear_text_on_the_port_for_tls_ends_that_connection_only() {
     let mut client = Client::new(connect(served.serving.tls_address().unwrap()));
     client.send("USER alice\r\n");
     assert!(!client.rest().contains("+OK"));
-    assert!(matches!(served.event().outcome, Outcome::TlsFailed(_)));
+    assert!(matches!(served.event().outcome, VisitOutcome::TlsFailed(_)));
     served.client().log_in();
 }
 
@@ -168,7 +168,7 @@ fn a_silent_client_inside_tls_is_logged_out_without_a_word() {
     assert!(client.say("STLS").starts_with("+OK"));
     let mut client = handshake(&served, client.0.into_inner());
     assert_eq!(client.rest(), "");
-    assert_eq!(served.event().outcome, Outcome::TimedOut);
+    assert_eq!(served.event().outcome, VisitOutcome::TimedOut);
 }
 
 #[test]

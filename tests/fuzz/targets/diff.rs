@@ -5,7 +5,7 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::analysis::diff::{Level, Options, Recording, Summary, Told, compare};
+use poptalk::analysis::diff::{Level, Options, Recording, DiffSummary, Compared, compare};
 use poptalk_fuzz::{halves, items, print};
 
 fuzz_target!(|octets: &[u8]| {
@@ -31,11 +31,11 @@ fuzz_target!(|octets: &[u8]| {
     }
 });
 
-fn differences(old: &[u8], new: &[u8], options: &Options) -> Summary {
+fn differences(old: &[u8], new: &[u8], options: &Options) -> DiffSummary {
     let open = |octets| Recording::new(Cursor::new(octets), Cursor::new(octets));
     let mut told = 0;
     let summary = compare(&mut open(old), &mut open(new), options, &mut |one| {
-        if let Told::Differs(change) = one {
+        if let Compared::Differs(change) = one {
             assert!(!change.findings.is_empty(), "{change:?}");
             told += 1;
         }

@@ -5,12 +5,12 @@
 use std::io;
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::reading::dialogue::{Told, Walker};
+use poptalk::reading::dialogue::{TapeStep, Walker};
 use poptalk::analysis::lint::{self, Lint};
 use poptalk::analysis::mail;
 use poptalk::analysis::show::html::{Page, Survey};
-use poptalk::analysis::show::messages::{Messages, Shelf, State};
-use poptalk::analysis::show::screen::{Options, Screen};
+use poptalk::analysis::show::messages::{Messages, Shelf, Completeness};
+use poptalk::analysis::show::screen::{ShowOptions, ScreenView};
 use poptalk::analysis::show::{Terminal, svg::Drawing};
 use poptalk::transcript::text::Reader;
 use poptalk_fuzz::{is_unsafe, items, print};
@@ -48,7 +48,7 @@ fn mail_of(octets: &[u8]) {
     }
 }
 
-fn walk(text: &[u8], tell: &mut dyn FnMut(&Told<'_>)) {
+fn walk(text: &[u8], tell: &mut dyn FnMut(&TapeStep<'_>)) {
     let walked = Walker::read(text, &mut |told| {
         tell(&told);
         true
@@ -58,13 +58,13 @@ fn walk(text: &[u8], tell: &mut dyn FnMut(&Told<'_>)) {
 
 /// The transcript on a screen, as a page and as a picture.
 fn screens(text: &[u8], survey: &Survey) {
-    let options = Options {
+    let options = ShowOptions {
         has_times: true,
         has_notes: true,
     };
     let mut shown = Vec::new();
-    let mut screen = Screen::new(Terminal::new(&mut shown, false), options);
-    let mut drawing = Screen::new(Drawing::new(40), options);
+    let mut screen = ScreenView::new(Terminal::new(&mut shown, false), options);
+    let mut drawing = ScreenView::new(Drawing::new(40), options);
     walk(text, &mut |told| {
         screen.tell(told).unwrap();
         drawing.tell(told).unwrap();
@@ -101,7 +101,7 @@ impl Shelf for Mails {
         Ok(())
     }
 
-    fn end(&mut self, _: State) -> io::Result<()> {
+    fn end(&mut self, _: Completeness) -> io::Result<()> {
         self.ended += 1;
         Ok(())
     }

@@ -6,7 +6,7 @@
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::servers::{Account, Maildrop, Message, Model, Peer, Secured, Tls, Wish, messages};
+use poptalk::servers::{Account, Maildrop, Message, Model, Peer, Secured, TlsOffer, Wish, messages};
 use poptalk::pop3::tracker::{Role, Side, Status, Step, Tracker};
 use poptalk_fuzz::{Knife, items, turns};
 
@@ -21,18 +21,18 @@ fuzz_target!(|octets: &[u8]| {
     let client: Vec<u8> = client.flat_map(|(_, octets)| octets).collect();
     let by_line = client.split_inclusive(|octet| *octet == b'\n');
     let has_long = by_line.clone().any(|line| line.len() > 1000);
-    talk(Tls::Offered, by_line.clone(), !has_long);
+    talk(TlsOffer::Offered, by_line.clone(), !has_long);
     // Behind STLS the slices matter: what comes with it is refused.
-    let told = talk(Tls::Unavailable, by_line, !has_long);
-    assert_eq!(told, talk(Tls::Unavailable, client.chunks(1), false));
+    let told = talk(TlsOffer::Unavailable, by_line, !has_long);
+    assert_eq!(told, talk(TlsOffer::Unavailable, client.chunks(1), false));
     assert_eq!(
         told,
-        talk(Tls::Unavailable, Knife::new(octets).slices(&client), false)
+        talk(TlsOffer::Unavailable, Knife::new(octets).slices(&client), false)
     );
 });
 
 /// What the server says, and whether it was closed.
-fn talk<'a>(tls: Tls, slices: impl IntoIterator<Item = &'a [u8]>, is_followed: bool) -> Vec<u8> {
+fn talk<'a>(tls: TlsOffer, slices: impl IntoIterator<Item = &'a [u8]>, is_followed: bool) -> Vec<u8> {
     let (account, stamp) = (Arc::new(Account::practice()), "<1.2@practice.example>");
     let maildrop = Maildrop::new(MESSAGES.clone());
     let mut model = Model::new(maildrop, account, tls, stamp.to_owned(), [7; 32]);

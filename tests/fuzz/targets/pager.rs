@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::modes::console::spool::{Found, Needle, Spool, Start, Way};
+use poptalk::modes::console::spool::{SearchResult, SearchTerm, Spool, LineStart, Direction};
 use poptalk_fuzz::Knife;
 
 fuzz_target!(|octets: &[u8]| {
@@ -26,7 +26,7 @@ fuzz_target!(|octets: &[u8]| {
     }
     let progress = spool.progress();
     assert_eq!(progress.octets, all.len() as u64);
-    let mut starts: Vec<Start> = Vec::new();
+    let mut starts: Vec<LineStart> = Vec::new();
     let mut read = Vec::new();
     let mut lines = spool.lines(0).unwrap();
     while let Some(line) = lines.read().unwrap() {
@@ -53,7 +53,7 @@ fuzz_target!(|octets: &[u8]| {
 });
 
 fn search(spool: &Spool, all: &[u8], word: &[u8], offset: u64) {
-    let Some(needle) = Needle::new(word) else {
+    let Some(needle) = SearchTerm::new(word) else {
         return;
     };
     let ignores_case = !word.iter().any(u8::is_ascii_uppercase);
@@ -67,9 +67,9 @@ fn search(spool: &Spool, all: &[u8], word: &[u8], offset: u64) {
     let last = (all.len() + 1).saturating_sub(word.len());
     let down = (at.min(last)..last).find(is_match);
     let up = (0..at.min(last)).rev().find(is_match);
-    for (way, want) in [(Way::Down, down), (Way::Up, up)] {
+    for (way, want) in [(Direction::Down, down), (Direction::Up, up)] {
         let found = spool.find(&needle, way, offset, &mut || false).unwrap();
-        let want = want.map_or(Found::Nowhere, |at| Found::At(at as u64));
+        let want = want.map_or(SearchResult::Nowhere, |at| SearchResult::At(at as u64));
         assert_eq!(found, want, "{way:?} {offset}");
     }
 }

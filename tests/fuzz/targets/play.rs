@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use poptalk::reading::dialogue::{Parts, Place};
-use poptalk::servers::loose::{Index, Items, Loose, Tape};
-use poptalk::servers::script::{Pace, Script};
+use poptalk::servers::loose::{ReplyIndex, Items, AnyOrder, ItemSource};
+use poptalk::servers::script::{Pace, ScriptServer};
 use poptalk::servers::{Peer, Secured, Wish};
 use poptalk::transcript::text::Reader;
 use poptalk::pop3::tracker::Side;
@@ -22,13 +22,13 @@ fuzz_target!(|octets: &[u8]| {
     for client in [own, client_of(client)] {
         for is_timed in [false, true] {
             let pace = Pace { is_timed };
-            let peer = || Script::new(Reader::new(Cursor::new(script.clone())), pace, false);
+            let peer = || ScriptServer::new(Reader::new(Cursor::new(script.clone())), pace, false);
             let lines = talk(peer(), client.split_inclusive(|octet| *octet == b'\n'));
             assert_eq!(lines, talk(peer(), Knife::new(octets).slices(&client)));
         }
-        let index = Arc::new(Index::of(Parts::new(script.as_slice())).unwrap());
-        let tape: Arc<dyn Tape> = Arc::new(File(script.clone()));
-        let peer = || Loose::new(index.clone(), tape.clone(), true, false);
+        let index = Arc::new(ReplyIndex::of(Parts::new(script.as_slice())).unwrap());
+        let tape: Arc<dyn ItemSource> = Arc::new(File(script.clone()));
+        let peer = || AnyOrder::new(index.clone(), tape.clone(), true, false);
         let lines = talk(peer(), client.split_inclusive(|octet| *octet == b'\n'));
         assert_eq!(lines, talk(peer(), Knife::new(octets).slices(&client)));
     }
@@ -42,7 +42,7 @@ fn client_of(octets: &[u8]) -> Vec<u8> {
 
 struct File(Vec<u8>);
 
-impl Tape for File {
+impl ItemSource for File {
     fn from(&self, place: Place) -> Option<Items> {
         let rest = self.0.get(usize::try_from(place.offset).ok()?..)?.to_vec();
         let file = Box::new(Cursor::new(rest));

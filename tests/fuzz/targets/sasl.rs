@@ -5,8 +5,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
-use poptalk::pop3::sasl::server::{Known, Verdict, Verifier};
-use poptalk::pop3::sasl::{self, Credentials, Exchange, MECHANISMS, Mechanism};
+use poptalk::pop3::sasl::server::{AuthContext, SaslVerdict, Verifier};
+use poptalk::pop3::sasl::{self, Credentials, SaslExchange, MECHANISMS, Mechanism};
 use poptalk_fuzz::is_unsafe;
 
 fuzz_target!(|octets: &[u8]| {
@@ -39,8 +39,8 @@ fn credentials(user: &str, secret: &[u8]) -> Credentials {
     }
 }
 
-fn known(user: &str, password: &str) -> Known {
-    Known {
+fn known(user: &str, password: &str) -> AuthContext {
+    AuthContext {
         users: vec![user.to_owned()],
         password: password.to_owned().into(),
         is_anonymous_allowed: true,
@@ -54,7 +54,7 @@ fn known(user: &str, password: &str) -> Known {
 fn client(mechanism: &'static Mechanism, lines: &[&[u8]]) {
     // In base64, and as they are.
     for is_encoded in [true, false] {
-        let mut exchange = Exchange::new(mechanism, credentials("bob", b"secret-word"));
+        let mut exchange = SaslExchange::new(mechanism, credentials("bob", b"secret-word"));
         let _ = exchange.initial();
         for line in lines.iter().take(4) {
             let encoded = STANDARD.encode(line).into_bytes();
@@ -83,14 +83,14 @@ fn server(mechanism: &'static Mechanism, lines: &[&[u8]]) {
     let mut lines = lines.iter().take(5);
     let mut verdict = verifier.begin(lines.next().copied());
     for line in lines {
-        if !matches!(verdict, Verdict::Challenge(_)) {
+        if !matches!(verdict, SaslVerdict::Challenge(_)) {
             break;
         }
         verdict = verifier.answer(line);
     }
     let is_open = matches!(mechanism.name, "ANONYMOUS" | "EXTERNAL");
     let is_proved = lines_hold(mechanism);
-    assert!(is_open || is_proved || !matches!(verdict, Verdict::Right(_)));
+    assert!(is_open || is_proved || !matches!(verdict, SaslVerdict::Right(_)));
 }
 
 /// The password itself is said: a fuzzer finds it in the program.
@@ -108,14 +108,14 @@ fn both(mechanism: &'static Mechanism, user: &str, secret: &[u8]) {
         } else {
             format!("{password}x")
         };
-        let mut exchange = Exchange::new(mechanism, credentials(user, told.as_bytes()));
+        let mut exchange = SaslExchange::new(mechanism, credentials(user, told.as_bytes()));
         let mut verifier = Verifier::new(mechanism, known(user, password));
         let Ok(initial) = exchange.initial() else {
             return;
         };
         let mut verdict = verifier.begin(initial.as_ref().map(|turn| turn.response.as_slice()));
         for _ in 0..5 {
-            let Verdict::Challenge(challenge) = &verdict else {
+            let SaslVerdict::Challenge(challenge) = &verdict else {
                 break;
             };
             let Ok(turn) = exchange.answer(STANDARD.encode(challenge).as_bytes()) else {
@@ -123,7 +123,7 @@ fn both(mechanism: &'static Mechanism, user: &str, secret: &[u8]) {
             };
             verdict = verifier.answer(&turn.response);
         }
-        let is_in = matches!(verdict, Verdict::Right(_));
+        let is_in = matches!(verdict, SaslVerdict::Right(_));
         if matches!(mechanism.name, "ANONYMOUS" | "EXTERNAL") {
             continue;
         }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::analysis::explain::{Context, explain};
+use poptalk::analysis::explain::{ExplainContext, explain};
 use poptalk::base::escape::{escape, escape_within, fit};
 use poptalk_fuzz::{Knife, is_unsafe};
 
@@ -30,6 +30,6 @@ fuzz_target!(|octets: &[u8]| {
         }
     }
     let text = String::from_utf8_lossy(octets);
-    let explained = explain(&text, &Context::default()).text(80);
+    let explained = explain(&text, &ExplainContext::default()).text(80);
     assert!(!is_unsafe(&explained), "{explained:?}");
 });

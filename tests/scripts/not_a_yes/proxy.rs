@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::Duration;
 
-use poptalk::modes::proxy::{Outcome, ProxyOptions};
+use poptalk::modes::proxy::{ProxyOptions, RelayOutcome};
 use poptalk::pop3::tracker::Side;
 
 use super::SERVICES;
@@ -35,7 +35,10 @@ fn the_proxy_sends_nothing_of_a_client_to_another_service() {
             let what = format!("{service}, STLS {is_stls}: {report}");
             assert_eq!(text(&server.join().unwrap()), "", "{what}");
             if greeting.ends_with('\n') || (!is_stls && !greeting.is_empty()) {
-                assert!(matches!(report.outcome, Outcome::OtherService(_)), "{what}");
+                assert!(
+                    matches!(report.outcome, RelayOutcome::OtherService(_)),
+                    "{what}"
+                );
                 assert!(what.contains(name), "{what}");
             }
             // What came before the end is on record, but for the secret.

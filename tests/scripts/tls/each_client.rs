@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use poptalk::modes::proxy::{Outcome, ProxyOptions};
+use poptalk::modes::proxy::{ProxyOptions, RelayOutcome};
 use poptalk::net::target::Target;
 use poptalk::net::tls::TlsSettings;
 
@@ -155,7 +155,7 @@ fn behind_proxy(port: u16, ca: &str) -> (i32, String) {
     let output = home.script(&[&address, "--no-log", "-cNOOP"], b"");
     let report = proxied.report();
     let code = match &report.outcome {
-        Outcome::NoServer(_) => 4,
+        RelayOutcome::NoServer(_) => 4,
         _ => output.status.code().unwrap_or(-1),
     };
     (code, report.to_string() + &text(&output.stdout))

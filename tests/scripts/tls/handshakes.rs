@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
 use openssl::ssl::SslContextBuilder;
-use poptalk::modes::proxy::{Outcome, ProxyOptions};
+use poptalk::modes::proxy::{ProxyOptions, RelayOutcome};
 use poptalk::net::target::Target;
 
 use super::*;
@@ -171,7 +171,7 @@ fn a_proxy_records_an_end_without_close_notify() {
     });
     let address = proxied.proxy.address().to_string();
     trusted.home.script(&[&address, "--no-log", "-cQUIT"], b"");
-    assert_eq!(proxied.report().outcome, Outcome::ClosedByServer);
+    assert_eq!(proxied.report().outcome, RelayOutcome::ClosedByServer);
     let log = std::fs::read_to_string(proxied.file()).unwrap();
     assert!(
         log.ends_with("* closed by server\n* upstream ended TLS without close_notify\n"),

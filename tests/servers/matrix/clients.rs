@@ -15,7 +15,7 @@ use poptalk::net::target::Target;
 use poptalk::net::tls::TlsSettings;
 use poptalk::pop3::tracker::{LineEnd, Side};
 use poptalk::servers::{Secured, Wish};
-use poptalk::transcript::file::LogPlace;
+use poptalk::transcript::file::Destination;
 use poptalk::transcript::{Item, Piece, Row, Transcript};
 
 use super::peer::{certificates, maildrop, model};
@@ -282,7 +282,7 @@ pub(crate) fn through_proxy(server: SocketAddr, idle: &str, talk: impl FnOnce(So
         is_tls: false,
     };
     let options = ProxyOptions {
-        log: LogPlace::Path(folder.clone()),
+        log: Destination::Path(folder.clone()),
         idle: poptalk::modes::plan::seconds(idle).unwrap(),
         certificate: ServerCertificate::Given {
             certificate: own.certificate.to_pem().unwrap(),

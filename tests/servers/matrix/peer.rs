@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVerifyMode};
 use poptalk::servers::fault::{Fault, Faulty};
-use poptalk::servers::{Account, Maildrop, Message, Model, Peer, Secured, Tls, Wish};
+use poptalk::servers::{Account, Maildrop, Message, Model, Peer, Secured, TlsOffer, Wish};
 
 use super::table::{Cell, Place, Trouble};
 use crate::scripts::tls::{AUTHORITY, GOOD, Made, make};
@@ -287,7 +287,13 @@ pub(crate) fn model(maildrop: Maildrop, faults: Vec<&'static Fault>) -> Box<dyn 
     let number = NUMBER.fetch_add(1, Ordering::SeqCst);
     let account = Arc::new(Account::practice());
     let stamp = format!("<{number}.697170952@practice.example>");
-    let model = Box::new(Model::new(maildrop, account, Tls::Offered, stamp, [7; 32]));
+    let model = Box::new(Model::new(
+        maildrop,
+        account,
+        TlsOffer::Offered,
+        stamp,
+        [7; 32],
+    ));
     if faults.is_empty() {
         model
     } else {

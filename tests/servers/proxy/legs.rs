@@ -93,7 +93,7 @@ fn nine_messages_through_every_pair_of_legs() {
             }
             assert_eq!(text(messages), "+OK 9 messages left\r\n");
             let report = proxied.report();
-            assert_eq!(report.outcome, Outcome::ClosedByServer, "{legs}");
+            assert_eq!(report.outcome, RelayOutcome::ClosedByServer, "{legs}");
             // Where the client asks for STLS in clear, the server's leg gets it as well.
             let is_server_tls = server_kind != "clear" || client_kind == "stls";
             assert_eq!(report.server_tls.is_some(), is_server_tls, "{legs}");
@@ -177,7 +177,11 @@ fn commands_in_clear_behind_stls_are_never_used() {
         let all = rest(&mut client);
         assert_eq!(all.matches("+OK").count(), 1, "only a greeting: {all}");
         let report = proxied.report();
-        assert_eq!(report.outcome, Outcome::Injected(Side::Client), "{kind}");
+        assert_eq!(
+            report.outcome,
+            RelayOutcome::Injected(Side::Client),
+            "{kind}"
+        );
         assert_eq!(report.client_tls, None);
         let transcript = proxied.transcript();
         let told = events(&transcript);
@@ -220,7 +224,7 @@ fn octets_of_the_server_behind_its_agreement_are_never_used() {
     assert_eq!(all, "+OK ready\r\n");
     assert_eq!(server.join().unwrap(), b"", "no handshake");
     let report = proxied.report();
-    assert_eq!(report.outcome, Outcome::Injected(Side::Server));
+    assert_eq!(report.outcome, RelayOutcome::Injected(Side::Server));
     let told = events(&proxied.transcript());
     let want = "injected 12 octets before the TLS handshake";
     assert!(told.iter().any(|event| event == want), "{told:?}");
@@ -243,7 +247,7 @@ fn octets_behind_the_reply_to_the_proxys_own_stls_are_never_used() {
         assert!(all.starts_with("-ERR [SYS/TEMP] "), "{all}");
         assert!(!all.contains("forged"), "{all}");
         let report = proxied.report();
-        assert_eq!(report.outcome, Outcome::Injected(Side::Server));
+        assert_eq!(report.outcome, RelayOutcome::Injected(Side::Server));
         let told = events(&proxied.transcript());
         let want = "upstream injected 12 octets before the TLS handshake: +OK forged";
         assert!(told.iter().any(|event| event.starts_with(want)), "{told:?}");
@@ -278,7 +282,10 @@ fn a_server_that_is_not_to_be_trusted_or_refuses_stls_is_no_server() {
             "{all}"
         );
         assert_eq!(all.matches('\n').count(), 1);
-        assert!(matches!(proxied.report().outcome, Outcome::NoServer(_)));
+        assert!(matches!(
+            proxied.report().outcome,
+            RelayOutcome::NoServer(_)
+        ));
         let told = events(&proxied.transcript());
         assert!(told.iter().any(|told| told.starts_with(event)), "{told:?}");
     }
@@ -295,7 +302,10 @@ fn a_client_that_does_not_speak_tls_where_it_should() {
     let mut alert = Vec::new();
     // An alert, or a reset.
     let _ = client.read_to_end(&mut alert);
-    assert!(matches!(proxied.report().outcome, Outcome::TlsFailed(_)));
+    assert!(matches!(
+        proxied.report().outcome,
+        RelayOutcome::TlsFailed(_)
+    ));
     let told = events(&proxied.transcript());
     assert!(told[0].starts_with("tls failed: "), "{told:?}");
 }

@@ -1,12 +1,12 @@
 //! Texts that many servers use, and those of poptalk's own practice server.
 
-use super::Origin;
+use super::TextOrigin;
 use super::meanings::*;
 
-pub(super) const ORIGINS: &[&Origin] = &[&COMMON, &RFC, &PRACTICE, &GERMAN];
+pub(super) const ORIGINS: &[&TextOrigin] = &[&COMMON, &RFC, &PRACTICE, &GERMAN];
 
 /// The words of no server in particular: they are compared without regard to case, a last full stop, or a response code.
-const COMMON: Origin = Origin {
+const COMMON: TextOrigin = TextOrigin {
     who: "",
     source: "a common wording",
     is_client: false,
@@ -127,7 +127,7 @@ const COMMON: Origin = Origin {
     ],
 };
 
-const RFC: Origin = Origin {
+const RFC: TextOrigin = TextOrigin {
     who: "RFC 1939's examples",
     source: "RFC 1939 §5 to §7 and §10, and servers that follow its examples",
     is_client: false,
@@ -167,7 +167,7 @@ const RFC: Origin = Origin {
     ],
 };
 
-const PRACTICE: Origin = Origin {
+const PRACTICE: TextOrigin = TextOrigin {
     who: "poptalk's practice server",
     source: "the practice server's own",
     is_client: false,
@@ -264,7 +264,7 @@ const PRACTICE: Origin = Origin {
     ],
 };
 
-const GERMAN: Origin = Origin {
+const GERMAN: TextOrigin = TextOrigin {
     who: "poptalk's practice server after `LANG de`",
     source: "the practice server's own",
     is_client: false,

@@ -1,9 +1,9 @@
 //! Texts of server programs whose source is public: the literal strings of their replies.
 
-use super::Origin;
+use super::TextOrigin;
 use super::meanings::*;
 
-pub(super) const ORIGINS: &[&Origin] = &[
+pub(super) const ORIGINS: &[&TextOrigin] = &[
     &DOVECOT,
     &DOVECOT_OLD,
     &COURIER,
@@ -17,7 +17,7 @@ pub(super) const ORIGINS: &[&Origin] = &[
     &DAVMAIL,
 ];
 
-const DOVECOT: Origin = Origin {
+const DOVECOT: TextOrigin = TextOrigin {
     who: "Dovecot",
     source: "Dovecot 2.3.19.1: pop3, pop3-login and libdovecot-login; seen 2026-11",
     is_client: false,
@@ -166,7 +166,7 @@ const DOVECOT: Origin = Origin {
     ],
 };
 
-const DOVECOT_OLD: Origin = Origin {
+const DOVECOT_OLD: TextOrigin = TextOrigin {
     who: "older Dovecot",
     source: "older sources and logs of Dovecot, before 2.0 and 2.3; seen 2026-11",
     is_client: false,
@@ -183,7 +183,7 @@ const DOVECOT_OLD: Origin = Origin {
     ],
 };
 
-const COURIER: Origin = Origin {
+const COURIER: TextOrigin = TextOrigin {
     who: "Courier",
     source: "Courier 1.0.16: courierpop3d and courierpop3login; seen 2026-11",
     is_client: false,
@@ -229,7 +229,7 @@ const COURIER: Origin = Origin {
     ],
 };
 
-const CYRUS: Origin = Origin {
+const CYRUS: TextOrigin = TextOrigin {
     who: "Cyrus",
     source: "Cyrus 3.6.1: imap/pop3d.c; seen 2026-11",
     is_client: false,
@@ -284,14 +284,14 @@ const CYRUS: Origin = Origin {
     ],
 };
 
-const POPA3D: Origin = Origin {
+const POPA3D: TextOrigin = TextOrigin {
     who: "popa3d",
     source: "popa3d 1.0.3; seen 2026-11",
     is_client: false,
     texts: &[("-ERR Authentication failed (bad password?)", &REFUSED)],
 };
 
-const MAILUTILS: Origin = Origin {
+const MAILUTILS: TextOrigin = TextOrigin {
     who: "GNU Mailutils pop3d",
     source: "GNU Mailutils 3.15: pop3d; seen 2026-11",
     is_client: false,
@@ -327,7 +327,7 @@ const MAILUTILS: Origin = Origin {
     ],
 };
 
-const SOLID: Origin = Origin {
+const SOLID: TextOrigin = TextOrigin {
     who: "Solid POP3",
     source: "Solid POP3 server 0.15; seen 2026-11",
     is_client: false,
@@ -363,7 +363,7 @@ const SOLID: Origin = Origin {
     ],
 };
 
-const TWISTED: Origin = Origin {
+const TWISTED: TextOrigin = TextOrigin {
     who: "Twisted",
     source: "Twisted 22.4: twisted/mail/pop3.py; seen 2026-11",
     is_client: false,
@@ -389,7 +389,7 @@ const TWISTED: Origin = Origin {
     ],
 };
 
-const HMAILSERVER: Origin = Origin {
+const HMAILSERVER: TextOrigin = TextOrigin {
     who: "hMailServer",
     source: "hMailServer: source/Server/POP3/POP3Connection.cpp; its pull request 594; seen 2026-11",
     is_client: false,
@@ -425,7 +425,7 @@ const HMAILSERVER: Origin = Origin {
     ],
 };
 
-const ZIMBRA: Origin = Origin {
+const ZIMBRA: TextOrigin = TextOrigin {
     who: "Zimbra",
     source: "Zimbra zm-mailbox: com/zimbra/cs/pop3/Pop3Handler.java; seen 2026-11",
     is_client: false,
@@ -491,7 +491,7 @@ const ZIMBRA: Origin = Origin {
     ],
 };
 
-const DAVMAIL: Origin = Origin {
+const DAVMAIL: TextOrigin = TextOrigin {
     who: "DavMail",
     source: "DavMail: davmail/pop/PopConnection.java; seen 2026-11",
     is_client: false,

@@ -1,9 +1,9 @@
 //! Texts of more server programs, of providers, and of clients.
 
-use super::Origin;
+use super::TextOrigin;
 use super::meanings::*;
 
-pub(super) const ORIGINS: &[&Origin] = &[
+pub(super) const ORIGINS: &[&TextOrigin] = &[
     &MAILPIT,
     &QMAIL,
     &IPOP3D,
@@ -29,7 +29,7 @@ pub(super) const ORIGINS: &[&Origin] = &[
     &MAILKIT,
 ];
 
-const MAILPIT: Origin = Origin {
+const MAILPIT: TextOrigin = TextOrigin {
     who: "Mailpit",
     source: "Mailpit: internal/pop3/server.go; seen 2026-11",
     is_client: false,
@@ -55,7 +55,7 @@ const MAILPIT: Origin = Origin {
     ],
 };
 
-const QMAIL: Origin = Origin {
+const QMAIL: TextOrigin = TextOrigin {
     who: "qmail",
     source: "notqmail: qmail-pop3d.c and qmail-popup.c; seen 2026-11",
     is_client: false,
@@ -80,7 +80,7 @@ const QMAIL: Origin = Origin {
     ],
 };
 
-const IPOP3D: Origin = Origin {
+const IPOP3D: TextOrigin = TextOrigin {
     who: "UW ipop3d",
     source: "Panda IMAP (after UW IMAP): src/ipopd/ipop3d.c; seen 2026-11",
     is_client: false,
@@ -111,7 +111,7 @@ const IPOP3D: Origin = Origin {
     ],
 };
 
-const CITADEL: Origin = Origin {
+const CITADEL: TextOrigin = TextOrigin {
     who: "Citadel",
     source: "Citadel: modules/pop3/serv_pop3.c; seen 2026-11",
     is_client: false,
@@ -141,7 +141,7 @@ const CITADEL: Origin = Origin {
     ],
 };
 
-const QPOPPER: Origin = Origin {
+const QPOPPER: TextOrigin = TextOrigin {
     who: "Qpopper",
     source: "Qpopper 4: popper/pop_pass.c and its kin; logs of vmime and check_pop; seen 2026-11",
     is_client: false,
@@ -183,7 +183,7 @@ const QPOPPER: Origin = Origin {
     ],
 };
 
-const STALWART: Origin = Origin {
+const STALWART: TextOrigin = TextOrigin {
     who: "Stalwart",
     source: "Stalwart: crates/pop3; seen 2026-11",
     is_client: false,
@@ -205,7 +205,7 @@ const STALWART: Origin = Origin {
     ],
 };
 
-const JAMES: Origin = Origin {
+const JAMES: TextOrigin = TextOrigin {
     who: "Apache James",
     source: "Apache James: protocols/pop3/core; seen 2026-11",
     is_client: false,
@@ -220,7 +220,7 @@ const JAMES: Origin = Origin {
     ],
 };
 
-const GREENMAIL: Origin = Origin {
+const GREENMAIL: TextOrigin = TextOrigin {
     who: "GreenMail",
     source: "GreenMail: pop3/commands; seen 2026-11",
     is_client: false,
@@ -234,7 +234,7 @@ const GREENMAIL: Origin = Origin {
     ],
 };
 
-const TEAPOP: Origin = Origin {
+const TEAPOP: TextOrigin = TextOrigin {
     who: "Teapop",
     source: "banners of Teapop 0.3 in scanners' lists; seen 2026-11",
     is_client: false,
@@ -247,28 +247,28 @@ const TEAPOP: Origin = Origin {
     ],
 };
 
-const VPOP3: Origin = Origin {
+const VPOP3: TextOrigin = TextOrigin {
     who: "VPOP3",
     source: "helpdesk.pscs.co.uk 612651; seen 2026-11",
     is_client: false,
     texts: &[("-ERR {?[IN-USE] }Mailbox Locked", &LOCKED)],
 };
 
-const MDAEMON: Origin = Origin {
+const MDAEMON: TextOrigin = TextOrigin {
     who: "MDaemon",
     source: "altn.com FAQ 247; seen 2026-11",
     is_client: false,
     texts: &[("-ERR Maildrop already locked", &LOCKED)],
 };
 
-const GORDANO: Origin = Origin {
+const GORDANO: TextOrigin = TextOrigin {
     who: "Gordano GMS",
     source: "gordano.com knowledge base, alert 8157; seen 2026-11",
     is_client: false,
     texts: &[("-ERR invalid parameter", &SYNTAX)],
 };
 
-const REDIS_SERVER: Origin = Origin {
+const REDIS_SERVER: TextOrigin = TextOrigin {
     who: "Redis",
     source: "seen with Redis 7.0.15",
     is_client: false,
@@ -284,7 +284,7 @@ const REDIS_SERVER: Origin = Origin {
     ],
 };
 
-const GMAIL: Origin = Origin {
+const GMAIL: TextOrigin = TextOrigin {
     who: "Gmail",
     source: "Mailman (Ruby) issue 50, frappe pull request 1133, getmail6 issue 252, CPython issue 94019; seen 2026-11",
     is_client: false,
@@ -330,7 +330,7 @@ const GMAIL: Origin = Origin {
     ],
 };
 
-const EXCHANGE: Origin = Origin {
+const EXCHANGE: TextOrigin = TextOrigin {
     who: "Exchange",
     source: "node-pop3 issue 33, email-oauth2-proxy issues 162 and 244, rust-pop3 issue 17, getmail6 issue 256; seen 2026-11",
     is_client: false,
@@ -355,7 +355,7 @@ const EXCHANGE: Origin = Origin {
     ],
 };
 
-const YAHOO: Origin = Origin {
+const YAHOO: TextOrigin = TextOrigin {
     who: "Yahoo and AOL",
     source: "RainLoop issue 1354 (the same words and number by IMAP); seen 2026-11",
     is_client: false,
@@ -365,7 +365,7 @@ const YAHOO: Origin = Origin {
     )],
 };
 
-const YANDEX: Origin = Origin {
+const YANDEX: TextOrigin = TextOrigin {
     who: "Yandex",
     source: "public logs of pop.yandex.ru and pop.yandex.com; seen 2026-11",
     is_client: false,
@@ -382,7 +382,7 @@ const YANDEX: Origin = Origin {
     ],
 };
 
-const COREMAIL: Origin = Origin {
+const COREMAIL: TextOrigin = TextOrigin {
     who: "Coremail (163.com)",
     source: "public logs of pop.163.com; zmail issue 22; seen 2026-11",
     is_client: false,
@@ -398,7 +398,7 @@ const COREMAIL: Origin = Origin {
 
 // What clients print as if a server had said it.
 
-const POPLIB: Origin = Origin {
+const POPLIB: TextOrigin = TextOrigin {
     who: "Python's poplib",
     source: "CPython: Lib/poplib.py; getmail6 issue 252; seen 2026-11",
     is_client: true,
@@ -413,21 +413,21 @@ const POPLIB: Origin = Origin {
     ],
 };
 
-const JAVAMAIL: Origin = Origin {
+const JAVAMAIL: TextOrigin = TextOrigin {
     who: "JavaMail",
     source: "com/sun/mail/pop3/Protocol.java; seen 2026-11",
     is_client: true,
     texts: &[("EOF on socket", &CLIENT_SOCKET)],
 };
 
-const CURL: Origin = Origin {
+const CURL: TextOrigin = TextOrigin {
     who: "curl",
     source: "curl: lib/pop3.c; seen 2026-11",
     is_client: true,
     texts: &[("Access denied. -", &CLIENT_CURL)],
 };
 
-const FETCHMAIL: Origin = Origin {
+const FETCHMAIL: TextOrigin = TextOrigin {
     who: "fetchmail",
     source: "fetchmail: pop3.c; seen 2026-11",
     is_client: true,
@@ -443,7 +443,7 @@ const FETCHMAIL: Origin = Origin {
     ],
 };
 
-const MAILKIT: Origin = Origin {
+const MAILKIT: TextOrigin = TextOrigin {
     who: "MailKit",
     source: "MimeKit issue 99; seen 2026-11",
     is_client: true,

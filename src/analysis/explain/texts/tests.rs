@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::analysis::explain::{Context, Explained, explain};
+use crate::analysis::explain::{ExplainContext, Explained, explain};
 
 /// Lines of public servers: who, a bar, the line.
 const PUBLIC: &str = include_str!("public.txt");
@@ -12,7 +12,7 @@ const PUBLIC: &str = include_str!("public.txt");
 const MADE_UP: &str = include_str!("made-up.txt");
 
 fn answer(text: &str) -> Explained {
-    explain(text, &Context::default())
+    explain(text, &ExplainContext::default())
 }
 
 fn flat(explained: &Explained) -> String {
@@ -25,7 +25,7 @@ fn lines(file: &str) -> impl Iterator<Item = &str> {
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-fn named() -> impl Iterator<Item = &'static Origin> {
+fn named() -> impl Iterator<Item = &'static TextOrigin> {
     origins().filter(|origin| !origin.is_common())
 }
 
@@ -247,10 +247,10 @@ fn what_a_client_prints_is_not_laid_to_the_server() {
     assert!(found.contains("printed by Python's poplib"), "{found}");
     assert!(!found.contains("the server says no"), "{found}");
     // On the wire it was a server all the same.
-    let context = Context {
+    let context = ExplainContext {
         verb: Some("STAT".to_owned()),
         state: Some(crate::pop3::tracker::State::Transaction),
-        ..Context::default()
+        ..ExplainContext::default()
     };
     let found = flat(&explain("-ERR EOF", &context));
     assert!(
@@ -298,10 +298,10 @@ fn a_line_without_a_status_is_explained_as_such() {
     assert!(found.contains("seen with hMailServer"), "{found}");
     assert!(!flat(&answer("+ERR something else")).contains("hMailServer"));
     // In a session every line is a reply.
-    let context = Context {
+    let context = ExplainContext {
         verb: Some("LIST".to_owned()),
         state: Some(crate::pop3::tracker::State::Transaction),
-        ..Context::default()
+        ..ExplainContext::default()
     };
     let found = flat(&explain("out of range", &context));
     assert!(found.contains("neither +OK nor -ERR"), "{found}");

@@ -1,22 +1,23 @@
 //! What a finished exchange adds to what is known, and what one with a gap takes away.
 
 use super::super::words::{digest, field, number, two_numbers};
-use super::super::{Ended, predicates, rfc1939_states, rfc5034};
+use super::super::{ExchangeSeen, predicates, rfc1939_states, rfc5034};
 use super::{
-    Fetched, HEADERS_MAX, HUGE_LINES, Known, Last, MESSAGES_MAX, Message, NAMES_MAX, NOBODY, Utf8,
+    Context, Fetched, HEADERS_MAX, HUGE_LINES, Last, MESSAGES_MAX, MessageFacts, NAMES_MAX, NOBODY,
+    Utf8,
 };
 use crate::pop3::command::{Command, Effect, States};
 use crate::pop3::tracker::{Sent, Status, Step};
 
 /// Whether this command leaves the session in TRANSACTION, where alone it is allowed.
-fn is_after_login(ended: &Ended<'_>) -> bool {
+fn is_after_login(ended: &ExchangeSeen<'_>) -> bool {
     let row = ended.exchange.sent.as_ref().and_then(Sent::command);
     row.is_some_and(|row| row.effect == Effect::Nothing && row.states == States::TRANSACTION)
 }
 
-impl Known {
+impl Context {
     /// An exchange of which something is missing: whether its reply was positive is not known.
-    pub(in crate::analysis::lint) fn torn(&mut self, ended: &Ended<'_>) {
+    pub(in crate::analysis::lint) fn torn(&mut self, ended: &ExchangeSeen<'_>) {
         let first_reply = self.first_reply.take();
         if ended.exchange.is_greeting {
             self.session.is_greeted = true;
@@ -35,7 +36,7 @@ impl Known {
         };
     }
 
-    pub(in crate::analysis::lint) fn exchange(&mut self, ended: &Ended<'_>) {
+    pub(in crate::analysis::lint) fn exchange(&mut self, ended: &ExchangeSeen<'_>) {
         let exchange = ended.exchange;
         self.is_answered_in_message = predicates::is_answered_inside(ended, self);
         if rfc5034::is_ok_as_challenge(ended, self) {
@@ -88,7 +89,7 @@ impl Known {
         }
     }
 
-    fn refused(&mut self, ended: &Ended<'_>) {
+    fn refused(&mut self, ended: &ExchangeSeen<'_>) {
         self.is_apop_refused |= ended.verb == "APOP";
         let is_new = !self.missing_logins.contains(&ended.verb);
         if is_new && rfc1939_states::is_missing_login(ended, self) {
@@ -110,7 +111,7 @@ impl Known {
         }
     }
 
-    fn agreed(&mut self, ended: &Ended<'_>) {
+    fn agreed(&mut self, ended: &ExchangeSeen<'_>) {
         let verb = ended.verb;
         match verb {
             "CAPA" if ended.has_gap() => self.session.forget_announced(),
@@ -166,7 +167,7 @@ impl Known {
     }
 
     /// Lets the session learn from the reply.
-    fn follow(&mut self, ended: &Ended<'_>) {
+    fn follow(&mut self, ended: &ExchangeSeen<'_>) {
         let exchange = ended.exchange;
         let sent = exchange.sent.as_ref();
         let Some(status) = exchange
@@ -183,7 +184,7 @@ impl Known {
         }
     }
 
-    fn listed_all(&mut self, ended: &Ended<'_>) {
+    fn listed_all(&mut self, ended: &ExchangeSeen<'_>) {
         let is_whole = ended.is_complete() && !self.listing.is_odd && !self.listing.has_holes;
         self.is_partial |= !is_whole;
         if ended.lacks_terminator() {
@@ -204,7 +205,7 @@ impl Known {
         }
     }
 
-    fn unique_all(&mut self, ended: &Ended<'_>) {
+    fn unique_all(&mut self, ended: &ExchangeSeen<'_>) {
         let is_whole = ended.is_complete() && !self.listing.is_odd && !self.listing.has_holes;
         if ended.lacks_terminator() {
             return;
@@ -224,7 +225,7 @@ impl Known {
         }
     }
 
-    fn fetched(&mut self, ended: &Ended<'_>) {
+    fn fetched(&mut self, ended: &ExchangeSeen<'_>) {
         self.is_only_top_since &= ended.verb != "RETR";
         if let Some(message) = ended.number().filter(|_| ended.verb == "TOP") {
             let lines = ended.arguments().nth(1).and_then(number);
@@ -264,7 +265,7 @@ impl Known {
         });
     }
 
-    fn message(&mut self, message: u64, change: impl FnOnce(&mut Message)) {
+    fn message(&mut self, message: u64, change: impl FnOnce(&mut MessageFacts)) {
         if self.messages.len() < MESSAGES_MAX || self.messages.contains_key(&message) {
             change(self.messages.entry(message).or_default());
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use crate::analysis::finding::Level;
-use crate::analysis::show::{Cut, LineCutter, hole, markup};
+use crate::analysis::show::{LineCutter, LinePart, hole, markup};
 use crate::base::escape;
 use crate::pop3::tracker::Side;
 use crate::reading::dialogue::Moment;
@@ -13,7 +13,7 @@ use crate::transcript::Hole;
 
 /// The data of a reply, or of a message that the client sends.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(super) struct HtmlBody {
     pub(super) side: Side,
     pub(super) moment: Moment,
     /// When the last of it came, in milliseconds.
@@ -33,7 +33,7 @@ pub(super) struct Body {
     pub(super) unseen: Vec<usize>,
 }
 
-impl Body {
+impl HtmlBody {
     pub(super) fn new(side: Side, moment: Moment, room: u64) -> Self {
         Self {
             side,
@@ -65,15 +65,15 @@ impl Body {
         let mut cutter = std::mem::take(&mut self.cutter);
         let result = cutter.feed(octets, &mut |cut| {
             match cut {
-                Cut::Text(text, first) => {
+                LinePart::Text(text, first) => {
                     let is_found = first && found.contains_key(&self.row);
                     if is_found {
                         self.mark(self.row);
                     }
                     self.text(text);
                 }
-                Cut::Crlf => self.end_line(""),
-                Cut::Lf => self.end_line("<span class=\"d\"> (ends in LF)</span>"),
+                LinePart::Crlf => self.end_line(""),
+                LinePart::Lf => self.end_line("<span class=\"d\"> (ends in LF)</span>"),
             }
             Ok(())
         });
@@ -135,7 +135,7 @@ impl Body {
     pub(super) fn finish(&mut self) -> io::Result<()> {
         let mut cutter = std::mem::take(&mut self.cutter);
         let is_cut = cutter.finish(&mut |cut| {
-            if let Cut::Text(text, _) = cut {
+            if let LinePart::Text(text, _) = cut {
                 self.text(text);
             }
             Ok(())

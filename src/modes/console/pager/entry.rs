@@ -6,7 +6,7 @@ use crate::base::escape;
 
 /// A line that is being typed.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Entry {
+pub(super) struct PagerInput {
     text: Vec<char>,
     /// The characters before the cursor.
     cursor: usize,
@@ -14,7 +14,7 @@ pub(super) struct Entry {
 
 /// What a key did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Typed {
+pub(super) enum KeyEffect {
     /// The line is being typed on.
     More,
     /// It is done.
@@ -23,17 +23,17 @@ pub(super) enum Typed {
     Cancelled,
 }
 
-impl Entry {
+impl PagerInput {
     /// Takes a key. `last` is what was typed the last time.
-    pub(super) fn press(&mut self, key: KeyEvent, last: Option<&str>) -> Typed {
+    pub(super) fn press(&mut self, key: KeyEvent, last: Option<&str>) -> KeyEffect {
         let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
         let (before, behind) = self.text.split_at(self.cursor.min(self.text.len()));
         match key.code {
-            KeyCode::Enter => return Typed::Done(self.text.iter().collect()),
-            KeyCode::Esc => return Typed::Cancelled,
-            KeyCode::Char('c' | 'g') if is_control => return Typed::Cancelled,
+            KeyCode::Enter => return KeyEffect::Done(self.text.iter().collect()),
+            KeyCode::Esc => return KeyEffect::Cancelled,
+            KeyCode::Char('c' | 'g') if is_control => return KeyEffect::Cancelled,
             // As in vi and less: rubbing out the `/` leaves.
-            KeyCode::Backspace if self.text.is_empty() => return Typed::Cancelled,
+            KeyCode::Backspace if self.text.is_empty() => return KeyEffect::Cancelled,
             KeyCode::Char('a') if is_control => self.cursor = 0,
             KeyCode::Char('e') if is_control => self.cursor = self.text.len(),
             KeyCode::Char('b') if is_control => self.cursor = self.cursor.saturating_sub(1),
@@ -68,7 +68,7 @@ impl Entry {
             KeyCode::Down => *self = Self::default(),
             _ => {}
         }
-        Typed::More
+        KeyEffect::More
     }
 
     /// What is to be shown in `columns` columns, and where the cursor is in it.
@@ -109,10 +109,10 @@ impl Entry {
 mod tests {
     use super::*;
 
-    fn type_in(keys: &[KeyEvent]) -> Entry {
-        let mut entry = Entry::default();
+    fn type_in(keys: &[KeyEvent]) -> PagerInput {
+        let mut entry = PagerInput::default();
         for key in keys {
-            assert_eq!(entry.press(*key, Some("old")), Typed::More);
+            assert_eq!(entry.press(*key, Some("old")), KeyEffect::More);
         }
         entry
     }
@@ -135,7 +135,7 @@ mod tests {
         let mut entry = type_in(&keys);
         assert_eq!(entry.shown(40), ("/to words ".into(), 10));
         let done = entry.press(KeyCode::Enter.into(), None);
-        assert_eq!(done, Typed::Done("to words ".into()));
+        assert_eq!(done, KeyEffect::Done("to words ".into()));
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
         let mut entry = type_in(&[&chars("ab")[..], &[control('u')]].concat());
         assert_eq!(
             entry.press(KeyCode::Backspace.into(), None),
-            Typed::Cancelled
+            KeyEffect::Cancelled
         );
     }
 

@@ -6,17 +6,17 @@ use crossterm::style::Attribute;
 use unicode_width::UnicodeWidthStr;
 
 use super::keys::KEYS;
-use super::rows::{MARK, Row};
+use super::rows::{MARK, ScreenRow};
 use crate::analysis::show::Ink;
 use crate::base::escape;
-use crate::modes::console::spool::Progress;
+use crate::modes::console::spool::SpoolProgress;
 
 /// What stands at the right of the status line while there is nothing else to say.
 const HINT: &str = "q back  / search  h keys";
 
 /// One row; `margins` are the columns of the mark before it, and those for its octets. `ink` tells what its line is; there is
 /// none without colours.
-pub(super) fn row(row: &Row, margins: (usize, usize), ink: Option<Ink>) -> String {
+pub(super) fn row(row: &ScreenRow, margins: (usize, usize), ink: Option<Ink>) -> String {
     let (indent, width) = margins;
     let mut text = String::new();
     if row.is_continuation && indent > 0 {
@@ -58,7 +58,7 @@ pub(super) fn row(row: &Row, margins: (usize, usize), ink: Option<Ink>) -> Strin
 }
 
 /// Where the ink of a line of a transcript shows in a row of it.
-fn painted(row: &Row, ink: Ink) -> Range<usize> {
+fn painted(row: &ScreenRow, ink: Ink) -> Range<usize> {
     let end = row.octets.len();
     let behind = |mark: &[u8]| {
         let at = memchr::memmem::find(&row.octets, mark);
@@ -82,18 +82,18 @@ fn painted(row: &Row, ink: Ink) -> Range<usize> {
 
 /// What the status line tells.
 #[derive(Debug)]
-pub(super) struct Status<'a> {
+pub(super) struct StatusLine<'a> {
     pub(super) title: &'a str,
-    pub(super) progress: Progress,
+    pub(super) progress: SpoolProgress,
     /// The rows on the screen.
-    pub(super) rows: &'a [Row],
+    pub(super) rows: &'a [ScreenRow],
     pub(super) is_following: bool,
     /// Said instead of the hint.
     pub(super) message: Option<&'a str>,
 }
 
 /// The status line in reverse video, `columns` wide.
-pub(super) fn status(status: &Status<'_>, columns: usize) -> String {
+pub(super) fn status(status: &StatusLine<'_>, columns: usize) -> String {
     let mut right = cut(&format!(" {} ", status.message.unwrap_or(HINT)), columns);
     let room = match status.message {
         // What was just asked for is worth more than where one is.
@@ -110,8 +110,8 @@ pub(super) fn status(status: &Status<'_>, columns: usize) -> String {
 }
 
 /// What, where, and how much; where there is little room only some of it, never half a number.
-fn left(status: &Status<'_>, room: usize) -> String {
-    let Status { progress, rows, .. } = status;
+fn left(status: &StatusLine<'_>, room: usize) -> String {
+    let StatusLine { progress, rows, .. } = status;
     let mut title = String::new();
     escape::escape(status.title.as_bytes(), &mut title);
     let lines = match (rows.first(), rows.last()) {
@@ -178,8 +178,8 @@ fn size(octets: u64) -> String {
 mod tests {
     use super::*;
 
-    fn a_row(octets: &[u8], is_continuation: bool) -> Row {
-        Row {
+    fn a_row(octets: &[u8], is_continuation: bool) -> ScreenRow {
+        ScreenRow {
             whole: 0,
             place: 0..octets.len() as u64,
             octets: octets.to_vec(),
@@ -194,24 +194,24 @@ mod tests {
 
     fn a_status(is_finished: bool, message: Option<&str>, columns: usize) -> String {
         let rows = [
-            Row {
+            ScreenRow {
                 whole: 9,
                 ..a_row(b"x", false)
             },
-            Row {
+            ScreenRow {
                 whole: 31,
                 place: 0..50_000,
                 ..a_row(b"y", false)
             },
         ];
-        let progress = Progress {
+        let progress = SpoolProgress {
             octets: 1_234_567,
             whole: 800,
             is_finished,
-            ..Progress::default()
+            ..SpoolProgress::default()
         };
         plain(&status(
-            &Status {
+            &StatusLine {
                 title: "RETR 4",
                 progress,
                 rows: &rows,

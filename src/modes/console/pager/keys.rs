@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
+pub(super) enum KeyAction {
     ScreenDown,
     ScreenUp,
     LineDown,
@@ -27,7 +27,7 @@ pub(super) enum Action {
 #[derive(Debug)]
 pub(super) struct Binding {
     keys: &'static [Key],
-    pub(super) action: Action,
+    pub(super) action: KeyAction,
     pub(super) help: &'static str,
 }
 
@@ -48,12 +48,12 @@ const fn char(c: char) -> Key {
 pub(super) const KEYS: &[Binding] = &[
     Binding {
         keys: &[char(' '), char('f'), Plain(KeyCode::PageDown), Control('f')],
-        action: Action::ScreenDown,
+        action: KeyAction::ScreenDown,
         help: "one screen down",
     },
     Binding {
         keys: &[char('b'), Plain(KeyCode::PageUp), Control('b')],
-        action: Action::ScreenUp,
+        action: KeyAction::ScreenUp,
         help: "one screen up",
     },
     Binding {
@@ -64,77 +64,77 @@ pub(super) const KEYS: &[Binding] = &[
             Control('n'),
             Control('e'),
         ],
-        action: Action::LineDown,
+        action: KeyAction::LineDown,
         help: "one line down",
     },
     Binding {
         keys: &[char('k'), Plain(KeyCode::Up), Control('p'), Control('y')],
-        action: Action::LineUp,
+        action: KeyAction::LineUp,
         help: "one line up",
     },
     Binding {
         keys: &[char('d'), Control('d')],
-        action: Action::HalfDown,
+        action: KeyAction::HalfDown,
         help: "half a screen down",
     },
     Binding {
         keys: &[char('u'), Control('u')],
-        action: Action::HalfUp,
+        action: KeyAction::HalfUp,
         help: "half a screen up",
     },
     Binding {
         keys: &[char('g'), Plain(KeyCode::Home), char('<')],
-        action: Action::Top,
+        action: KeyAction::Top,
         help: "to the start",
     },
     Binding {
         keys: &[char('G'), Plain(KeyCode::End), char('>')],
-        action: Action::Bottom,
+        action: KeyAction::Bottom,
         help: "to the end; while more is coming, stay there",
     },
     Binding {
         keys: &[char('/')],
-        action: Action::Search,
+        action: KeyAction::Search,
         help: "search; small letters find capitals too; \\xe9 works",
     },
     Binding {
         keys: &[char('n')],
-        action: Action::Next,
+        action: KeyAction::Next,
         help: "the next match, from the top again behind the last",
     },
     Binding {
         keys: &[char('N')],
-        action: Action::Previous,
+        action: KeyAction::Previous,
         help: "the match before",
     },
     Binding {
         keys: &[Plain(KeyCode::Esc)],
-        action: Action::Unmark,
+        action: KeyAction::Unmark,
         help: "forget the search",
     },
     Binding {
         keys: &[char('h'), char('?'), Plain(KeyCode::F(1))],
-        action: Action::Help,
+        action: KeyAction::Help,
         help: "this help",
     },
     Binding {
         keys: &[Control('l'), char('r')],
-        action: Action::Redraw,
+        action: KeyAction::Redraw,
         help: "draw the screen again",
     },
     Binding {
         keys: &[Control('z')],
-        action: Action::Suspend,
+        action: KeyAction::Suspend,
         help: "stop, until the shell's fg",
     },
     Binding {
         keys: &[char('q'), char('Q'), Control('c')],
-        action: Action::Leave,
+        action: KeyAction::Leave,
         help: "back to the prompt; what still comes is recorded",
     },
 ];
 
-impl Action {
+impl KeyAction {
     /// What a key does, if anything.
     pub(super) fn of(event: KeyEvent) -> Option<Self> {
         // Shift is in the character already; a key with Alt is another key.
@@ -198,9 +198,9 @@ mod tests {
     fn capitals_with_and_without_shift_are_the_same() {
         for modifiers in [KeyModifiers::NONE, KeyModifiers::SHIFT] {
             let key = KeyEvent::new(KeyCode::Char('G'), modifiers);
-            assert_eq!(Action::of(key), Some(Action::Bottom));
+            assert_eq!(KeyAction::of(key), Some(KeyAction::Bottom));
         }
         let key = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT);
-        assert_eq!(Action::of(key), None);
+        assert_eq!(KeyAction::of(key), None);
     }
 }

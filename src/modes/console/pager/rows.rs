@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 
 use crate::base::escape;
-use crate::modes::console::spool::{Line, Needle, Spool};
+use crate::modes::console::spool::{SearchTerm, Spool, SpoolLine};
 
 /// What stands before a row that goes on with the line of the row above it.
 pub(super) const MARK: &str = "↳ ";
@@ -15,14 +15,14 @@ const INDENT: usize = 2;
 
 /// A place between two rows: how many lines are above it, and how many octets of the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct Place {
+pub(super) struct RowPlace {
     pub(super) line: u64,
     pub(super) octets: usize,
 }
 
 /// A row of the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct ScreenRow {
     /// The line it belongs to, long lines counted once.
     pub(super) whole: u64,
     /// Where its octets are in the spool; the line end belongs to them.
@@ -37,12 +37,12 @@ pub(super) struct Row {
 
 /// A spool as rows of so many columns.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rows<'a> {
+pub(super) struct ScreenRows<'a> {
     pub(super) spool: &'a Spool,
     pub(super) columns: usize,
 }
 
-impl Rows<'_> {
+impl ScreenRows<'_> {
     /// The columns that stand before a row, and those that are left for its octets.
     pub(super) fn margins(&self, is_continuation: bool) -> (usize, usize) {
         // On a screen that is no wider than this the mark would take too much of it.
@@ -57,10 +57,10 @@ impl Rows<'_> {
     /// The rows from `top` on.
     pub(super) fn at(
         &self,
-        top: Place,
+        top: RowPlace,
         count: usize,
-        needle: Option<&Needle>,
-    ) -> io::Result<Vec<Row>> {
+        needle: Option<&SearchTerm>,
+    ) -> io::Result<Vec<ScreenRow>> {
         let mut rows = Vec::new();
         let mut lines = self.spool.lines(top.line)?;
         while rows.len() < count {
@@ -80,7 +80,7 @@ impl Rows<'_> {
                     Some(next) => start.offset + next.start as u64,
                     None => behind,
                 };
-                rows.push(Row {
+                rows.push(ScreenRow {
                     whole: start.whole,
                     place: start.offset + part.start as u64..upto,
                     octets: octets.get(part.clone()).unwrap_or_default().to_vec(),
@@ -93,7 +93,7 @@ impl Rows<'_> {
     }
 
     /// The place `count` rows further down, but not further than the last screen of `height` rows.
-    pub(super) fn down(&self, top: Place, count: usize, height: usize) -> io::Result<Place> {
+    pub(super) fn down(&self, top: RowPlace, count: usize, height: usize) -> io::Result<RowPlace> {
         let last = self.last_screen(height)?;
         let mut places = self.places(top, top.line.saturating_add(count as u64))?;
         places.retain(|place| *place > top);
@@ -102,12 +102,12 @@ impl Rows<'_> {
     }
 
     /// The place `count` rows further up.
-    pub(super) fn up(&self, top: Place, count: usize) -> io::Result<Place> {
-        let from = Place {
+    pub(super) fn up(&self, top: RowPlace, count: usize) -> io::Result<RowPlace> {
+        let from = RowPlace {
             line: top.line.saturating_sub(count as u64),
             octets: 0,
         };
-        let mut before: VecDeque<Place> = VecDeque::new();
+        let mut before: VecDeque<RowPlace> = VecDeque::new();
         for place in self.places(from, top.line)? {
             if place >= top {
                 break;
@@ -121,8 +121,8 @@ impl Rows<'_> {
     }
 
     /// The place from where on the rest fills `height` rows.
-    pub(super) fn last_screen(&self, height: usize) -> io::Result<Place> {
-        let end = Place {
+    pub(super) fn last_screen(&self, height: usize) -> io::Result<RowPlace> {
+        let end = RowPlace {
             line: self.spool.progress().lines,
             octets: 0,
         };
@@ -130,28 +130,28 @@ impl Rows<'_> {
     }
 
     /// The place before the row that holds the octet at `offset`.
-    pub(super) fn of(&self, offset: u64) -> io::Result<Place> {
+    pub(super) fn of(&self, offset: u64) -> io::Result<RowPlace> {
         let start = self.spool.line_of(offset)?;
         let mut lines = self.spool.lines(start.line)?;
-        let octets = lines.read()?.map_or_else(Vec::new, Line::into_shown);
+        let octets = lines.read()?.map_or_else(Vec::new, SpoolLine::into_shown);
         let inside = offset.saturating_sub(start.offset);
         let parts = self.cut(&octets, start.is_continuation);
         let part = parts.iter().rfind(|part| part.start as u64 <= inside);
-        Ok(Place {
+        Ok(RowPlace {
             line: start.line,
             octets: part.map_or(0, |part| part.start),
         })
     }
 
     /// `place`, moved up to the start of its row: on a screen of another width the rows are others.
-    pub(super) fn snap(&self, place: Place) -> io::Result<Place> {
-        let mut places = self.places(Place { octets: 0, ..place }, place.line)?;
+    pub(super) fn snap(&self, place: RowPlace) -> io::Result<RowPlace> {
+        let mut places = self.places(RowPlace { octets: 0, ..place }, place.line)?;
         places.retain(|start| *start <= place);
         Ok(places.last().copied().unwrap_or(place))
     }
 
     /// The places before the rows from line `from.line` up to line `last`.
-    fn places(&self, from: Place, last: u64) -> io::Result<Vec<Place>> {
+    fn places(&self, from: RowPlace, last: u64) -> io::Result<Vec<RowPlace>> {
         let mut places = Vec::new();
         let mut lines = self.spool.lines(from.line)?;
         while lines.next_start().line <= last {
@@ -160,7 +160,7 @@ impl Rows<'_> {
             };
             let start = line.start;
             let parts = self.cut(&line.into_shown(), start.is_continuation);
-            places.extend(parts.iter().map(|part| Place {
+            places.extend(parts.iter().map(|part| RowPlace {
                 line: start.line,
                 octets: part.start,
             }));
@@ -208,8 +208,8 @@ mod tests {
         spool
     }
 
-    fn shown(rows: Rows<'_>, top: Place, count: usize) -> Vec<String> {
-        let text = |row: Row| String::from_utf8_lossy(&row.octets).into_owned();
+    fn shown(rows: ScreenRows<'_>, top: RowPlace, count: usize) -> Vec<String> {
+        let text = |row: ScreenRow| String::from_utf8_lossy(&row.octets).into_owned();
         rows.at(top, count, None)
             .unwrap()
             .into_iter()
@@ -220,11 +220,11 @@ mod tests {
     #[test]
     fn long_lines_wrap_and_their_rows_are_marked() {
         let spool = spool(b"short\r\n0123456789abcdefghij0123\r\n\r\nbare\n");
-        let rows = Rows {
+        let rows = ScreenRows {
             spool: &spool,
             columns: 16,
         };
-        let top = Place::default();
+        let top = RowPlace::default();
         let texts = ["short", "0123456789abcdef", "ghij0123", "", "bare\n"];
         assert_eq!(shown(rows, top, 9), texts);
         let marks: Vec<bool> = rows
@@ -237,7 +237,7 @@ mod tests {
         let top = rows.down(top, 2, 2).unwrap();
         assert_eq!(shown(rows, top, 2), ["ghij0123", ""]);
         assert_eq!(shown(rows, rows.up(top, 1).unwrap(), 1), [texts[1]]);
-        assert_eq!(rows.up(top, 100).unwrap(), Place::default());
+        assert_eq!(rows.up(top, 100).unwrap(), RowPlace::default());
         let last = rows.down(top, 100, 3).unwrap();
         assert_eq!(shown(rows, last, 9), texts[2..]);
     }
@@ -245,12 +245,12 @@ mod tests {
     #[test]
     fn a_match_across_two_rows_is_marked_in_both() {
         let spool = spool(b"0123456789abcdefghij\r\n");
-        let rows = Rows {
+        let rows = ScreenRows {
             spool: &spool,
             columns: 16,
         };
-        let needle = Needle::new(b"efgh").unwrap();
-        let found = rows.at(Place::default(), 9, Some(&needle)).unwrap();
+        let needle = SearchTerm::new(b"efgh").unwrap();
+        let found = rows.at(RowPlace::default(), 9, Some(&needle)).unwrap();
         let matches: Vec<_> = found.iter().flat_map(|row| row.matches.clone()).collect();
         assert_eq!(matches, [14..16, 0..2]);
         assert_eq!(found[1].place, 16..22);
@@ -274,9 +274,9 @@ mod tests {
         #[test]
         fn rows_hold_every_octet_in_order(octets in octets(), columns in 8..40usize) {
             let spool = spool(&octets);
-            let rows = Rows { spool: &spool, columns };
+            let rows = ScreenRows { spool: &spool, columns };
             let mut at = 0;
-            for row in rows.at(Place::default(), usize::MAX, None).unwrap() {
+            for row in rows.at(RowPlace::default(), usize::MAX, None).unwrap() {
                 prop_assert_eq!(row.place.start, at);
                 let part = &octets[row.place.start as usize..row.place.end as usize];
                 prop_assert!(part.starts_with(&row.octets));
@@ -289,13 +289,13 @@ mod tests {
         #[test]
         fn up_undoes_down(octets in octets(), columns in 8..40usize, steps in 1..50usize, height in 1..30usize) {
             let spool = spool(&octets);
-            let rows = Rows { spool: &spool, columns };
-            let all = rows.at(Place::default(), usize::MAX, None).unwrap();
-            let top = rows.down(Place::default(), steps, height).unwrap();
+            let rows = ScreenRows { spool: &spool, columns };
+            let all = rows.at(RowPlace::default(), usize::MAX, None).unwrap();
+            let top = rows.down(RowPlace::default(), steps, height).unwrap();
             let index = steps.min(all.len().saturating_sub(height));
             let below = rows.at(top, usize::MAX, None).unwrap();
             prop_assert_eq!(&below, &all[index..]);
-            prop_assert_eq!(rows.up(top, index).unwrap(), Place::default());
+            prop_assert_eq!(rows.up(top, index).unwrap(), RowPlace::default());
             if let Some(row) = below.first() {
                 prop_assert_eq!(rows.of(row.place.start).unwrap(), top);
                 prop_assert_eq!(rows.of(row.place.end - 1).unwrap(), top);

@@ -17,16 +17,16 @@ const BLOCK: usize = 32 * 1024;
 
 /// A line, or a part of one that is longer than [`LONGEST`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct SpoolLine {
     /// Where it starts.
-    pub start: Start,
+    pub start: LineStart,
     /// Its octets without the line end.
     pub octets: Vec<u8>,
     /// Its end; [`LineEnd::None`] when it was cut, or nothing more has come.
     pub end: LineEnd,
 }
 
-impl Line {
+impl SpoolLine {
     /// The octets as they are to be shown: a bare LF is no line end of POP3 (RFC 1939 §3), so it stays.
     #[must_use]
     pub fn into_shown(mut self) -> Vec<u8> {
@@ -39,7 +39,7 @@ impl Line {
 
 /// Where a line starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Start {
+pub struct LineStart {
     /// The octets before it.
     pub offset: u64,
     /// The lines before it, parts of long lines counted.
@@ -50,7 +50,7 @@ pub struct Start {
     pub is_continuation: bool,
 }
 
-impl Start {
+impl LineStart {
     /// The start of the next line.
     fn after(self, line: &[u8]) -> Self {
         let has_ended = line.ends_with(b"\n");
@@ -93,14 +93,14 @@ fn cut(octets: &[u8]) -> Option<usize> {
 #[derive(Debug, Default)]
 pub(super) struct Cutter {
     /// Where the line starts that has not ended.
-    start: Start,
+    start: LineStart,
     /// What has come of it.
     unended: Vec<u8>,
 }
 
 impl Cutter {
     /// Takes the next octets; tells of the start of each line behind one that has ended.
-    pub(super) fn feed(&mut self, octets: &[u8], mut tell: impl FnMut(Start)) {
+    pub(super) fn feed(&mut self, octets: &[u8], mut tell: impl FnMut(LineStart)) {
         let mut rest = octets;
         while !self.unended.is_empty() {
             let missing = ENOUGH.saturating_sub(self.unended.len()).min(rest.len());
@@ -130,40 +130,40 @@ impl Cutter {
     /// Lines, lines that have ended, and whole lines.
     pub(super) fn counts(&self) -> (u64, u64, u64) {
         let tail = u64::from(!self.unended.is_empty());
-        let Start { line, whole, .. } = self.start;
+        let LineStart { line, whole, .. } = self.start;
         (line + tail, line, whole + tail)
     }
 }
 
 /// Where some of the lines start: enough to be near to any of them, and few however many there are.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(super) struct LineIndex {
     /// In order; the first one is the first line.
-    starts: Vec<Start>,
+    starts: Vec<LineStart>,
     /// How many there may be.
     limit: usize,
     /// The octets from one of them to the next, at least.
     spacing: u64,
 }
 
-impl Default for Index {
+impl Default for LineIndex {
     fn default() -> Self {
         // 256 MiB at the finest; then every second one goes, and so on.
         Self::new(16 * 1024, 16 * 1024)
     }
 }
 
-impl Index {
+impl LineIndex {
     pub(super) fn new(limit: usize, spacing: u64) -> Self {
         Self {
-            starts: vec![Start::default()],
+            starts: vec![LineStart::default()],
             limit,
             spacing,
         }
     }
 
     /// Remembers the start of a line, unless one is near that is remembered.
-    pub(super) fn add(&mut self, start: Start) {
+    pub(super) fn add(&mut self, start: LineStart) {
         let last = self.starts.last().map_or(0, |last| last.offset);
         if start.offset < last.saturating_add(self.spacing) {
             return;
@@ -186,16 +186,16 @@ impl Index {
     }
 
     /// The last start remembered that is not behind line `line`.
-    pub(super) fn before_line(&self, line: u64) -> Start {
+    pub(super) fn before_line(&self, line: u64) -> LineStart {
         self.last(|start| start.line <= line)
     }
 
     /// The last start remembered that is not behind `offset`.
-    pub(super) fn before_offset(&self, offset: u64) -> Start {
+    pub(super) fn before_offset(&self, offset: u64) -> LineStart {
         self.last(|start| start.offset <= offset)
     }
 
-    fn last(&self, is_before: impl Fn(&Start) -> bool) -> Start {
+    fn last(&self, is_before: impl Fn(&LineStart) -> bool) -> LineStart {
         let behind = self.starts.partition_point(is_before);
         let last = behind.checked_sub(1).and_then(|last| self.starts.get(last));
         last.copied().unwrap_or_default()
@@ -206,7 +206,7 @@ impl Index {
 #[derive(Debug)]
 pub struct Lines<'a> {
     spool: &'a Spool,
-    next: Start,
+    next: LineStart,
     /// Where the octets end that are there.
     end: u64,
     /// What was read of the file.
@@ -216,7 +216,7 @@ pub struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(spool: &'a Spool, next: Start, end: u64) -> Self {
+    pub(super) fn new(spool: &'a Spool, next: LineStart, end: u64) -> Self {
         Self {
             spool,
             next,
@@ -228,14 +228,14 @@ impl<'a> Lines<'a> {
 
     /// The start of the line that comes next.
     #[must_use]
-    pub fn next_start(&self) -> Start {
+    pub fn next_start(&self) -> LineStart {
         self.next
     }
 
     /// The next line; None at the end.
     ///
     /// Errors: the file can't be read.
-    pub fn read(&mut self) -> io::Result<Option<Line>> {
+    pub fn read(&mut self) -> io::Result<Option<SpoolLine>> {
         let start = self.next;
         let Some(range) = self.advance()? else {
             return Ok(None);
@@ -246,7 +246,7 @@ impl<'a> Lines<'a> {
             (None, Some(octets)) => (octets, LineEnd::Lf),
             (None, None) => (octets, LineEnd::None),
         };
-        Ok(Some(Line {
+        Ok(Some(SpoolLine {
             start,
             octets: octets.to_vec(),
             end,

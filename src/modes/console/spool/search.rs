@@ -10,14 +10,14 @@ pub(super) const BLOCK: usize = 256 * 1024;
 
 /// What is looked for: at least one octet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Needle {
+pub struct SearchTerm {
     octets: Vec<u8>,
     ignores_case: bool,
 }
 
 /// Where to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// From a place on.
     Down,
     /// Before a place, the nearest first.
@@ -26,7 +26,7 @@ pub enum Way {
 
 /// What came of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
+pub enum SearchResult {
     /// The offset of the match.
     At(u64),
     /// There is no match.
@@ -35,7 +35,7 @@ pub enum Found {
     GivenUp,
 }
 
-impl Needle {
+impl SearchTerm {
     /// Looks for these octets. Without a capital letter of ASCII among them, capitals are found too. None for no octets.
     #[must_use]
     pub fn new(octets: &[u8]) -> Option<Self> {
@@ -94,22 +94,22 @@ impl Needle {
 ///
 /// `read` fills a buffer with what is at an offset. Memory: two blocks at most, or two needles.
 pub(super) fn find(
-    needle: &Needle,
-    way: Way,
+    needle: &SearchTerm,
+    way: Direction,
     from: u64,
     end: u64,
     block: usize,
     read: &mut dyn FnMut(u64, &mut [u8]) -> io::Result<()>,
     is_over: &mut dyn FnMut() -> bool,
-) -> io::Result<Found> {
+) -> io::Result<SearchResult> {
     let finder = memmem::Finder::new(&needle.octets);
     // A match may start in one block and end in the next one.
     let more = needle.octets.len() as u64 - 1;
     let block = block.max(needle.octets.len()) as u64;
     let mut octets = Vec::new();
     let (mut low, mut high) = match way {
-        Way::Down => (from, from.saturating_add(block)),
-        Way::Up => (from.saturating_sub(block), from),
+        Direction::Down => (from, from.saturating_add(block)),
+        Direction::Up => (from.saturating_sub(block), from),
     };
     loop {
         let upto = high.saturating_add(more).min(end);
@@ -118,19 +118,19 @@ pub(super) fn find(
             read(low, &mut octets)?;
             needle.fold(&mut octets);
             let found = match way {
-                Way::Down => finder.find(&octets),
-                Way::Up => last_match(&finder, &octets),
+                Direction::Down => finder.find(&octets),
+                Direction::Up => last_match(&finder, &octets),
             };
             if let Some(at) = found {
-                return Ok(Found::At(low + at as u64));
+                return Ok(SearchResult::At(low + at as u64));
             }
         }
         match way {
-            Way::Down if high >= end => return Ok(Found::Nowhere),
-            Way::Up if low == 0 => return Ok(Found::Nowhere),
-            _ if is_over() => return Ok(Found::GivenUp),
-            Way::Down => (low, high) = (high, high.saturating_add(block)),
-            Way::Up => (low, high) = (low.saturating_sub(block), low),
+            Direction::Down if high >= end => return Ok(SearchResult::Nowhere),
+            Direction::Up if low == 0 => return Ok(SearchResult::Nowhere),
+            _ if is_over() => return Ok(SearchResult::GivenUp),
+            Direction::Down => (low, high) = (high, high.saturating_add(block)),
+            Direction::Up => (low, high) = (low.saturating_sub(block), low),
         }
     }
 }

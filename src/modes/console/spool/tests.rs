@@ -14,17 +14,17 @@ fn spool(octets: &[u8]) -> Spool {
     spool
 }
 
-fn lines_from(spool: &Spool, line: u64) -> Vec<Line> {
+fn lines_from(spool: &Spool, line: u64) -> Vec<SpoolLine> {
     let mut lines = spool.lines(line).unwrap();
     std::iter::from_fn(|| lines.read().unwrap()).collect()
 }
 
-fn all(spool: &Spool) -> Vec<Line> {
+fn all(spool: &Spool) -> Vec<SpoolLine> {
     lines_from(spool, 0)
 }
 
 fn texts(spool: &Spool) -> Vec<String> {
-    let text = |line: Line| String::from_utf8_lossy(&line.octets).into_owned();
+    let text = |line: SpoolLine| String::from_utf8_lossy(&line.octets).into_owned();
     all(spool).into_iter().map(text).collect()
 }
 
@@ -45,7 +45,7 @@ fn lines_lose_their_ends_and_remember_them() {
 fn nothing_has_no_lines() {
     let spool = spool(b"");
     assert_eq!(all(&spool), []);
-    assert_eq!(spool.progress(), Progress::default());
+    assert_eq!(spool.progress(), SpoolProgress::default());
     assert_eq!(spool.lines(7).unwrap().next_start().line, 0);
 }
 
@@ -97,7 +97,7 @@ fn a_reader_waits_for_more() {
         writer.append(b"two\r\n");
         writer.finish();
     });
-    let mut progress = Progress::default();
+    let mut progress = SpoolProgress::default();
     while !progress.is_finished {
         progress = spool.wait(progress.octets, Duration::from_secs(60));
     }
@@ -110,7 +110,7 @@ fn a_reader_waits_for_more() {
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_told_once_and_remembered() {
     let full = File::options().read(true).write(true).open("/dev/full");
-    let spool = Spool::on(full.unwrap(), Index::default());
+    let spool = Spool::on(full.unwrap(), LineIndex::default());
     let error = spool.append(b"lost").unwrap();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     assert!(spool.append(b"lost too").is_none());
@@ -123,12 +123,12 @@ fn a_full_disk_is_told_once_and_remembered() {
 #[test]
 fn a_search_can_be_given_up() {
     let spool = spool(&vec![b'x'; 3 * search::BLOCK]);
-    let needle = Needle::new(b"y").unwrap();
-    for (way, line) in [(Way::Down, 0), (Way::Up, u64::MAX)] {
+    let needle = SearchTerm::new(b"y").unwrap();
+    for (way, line) in [(Direction::Down, 0), (Direction::Up, u64::MAX)] {
         let found = spool.find(&needle, way, line, &mut || true).unwrap();
-        assert_eq!(found, Found::GivenUp);
+        assert_eq!(found, SearchResult::GivenUp);
         let found = spool.find(&needle, way, line, &mut || false).unwrap();
-        assert_eq!(found, Found::Nowhere);
+        assert_eq!(found, SearchResult::Nowhere);
     }
 }
 
@@ -136,21 +136,23 @@ fn a_search_can_be_given_up() {
 fn small_letters_find_capitals_and_capitals_only_themselves() {
     let spool = spool(b"+OK\r\nsubject: x\r\nSubject: y\r\n");
     let found = |needle: &[u8]| {
-        let needle = Needle::new(needle).unwrap();
-        spool.find(&needle, Way::Down, 0, &mut || false).unwrap()
+        let needle = SearchTerm::new(needle).unwrap();
+        spool
+            .find(&needle, Direction::Down, 0, &mut || false)
+            .unwrap()
     };
-    assert_eq!(found(b"ok"), Found::At(1));
-    assert_eq!(found(b"subject: Y"), Found::Nowhere);
-    assert_eq!(found(b"Subject"), Found::At(17));
+    assert_eq!(found(b"ok"), SearchResult::At(1));
+    assert_eq!(found(b"subject: Y"), SearchResult::Nowhere);
+    assert_eq!(found(b"Subject"), SearchResult::At(17));
     assert_eq!(spool.line_of(17).unwrap().line, 2);
-    assert!(Needle::new(b"").is_none());
-    let needle = Needle::new(b"ab").unwrap();
+    assert!(SearchTerm::new(b"").is_none());
+    let needle = SearchTerm::new(b"ab").unwrap();
     assert_eq!(needle.matches(b"xABab"), [1..3, 3..5]);
 }
 
 #[test]
 fn an_octet_that_cannot_be_typed_is_searched_in_hex() {
-    let octets = |text: &str| Needle::typed(text).unwrap().octets().to_vec();
+    let octets = |text: &str| SearchTerm::typed(text).unwrap().octets().to_vec();
     assert_eq!(octets(r"caf\xe9\x1B"), b"caf\xe9\x1b");
     assert_eq!(octets(r"\x"), br"\x");
     assert_eq!(octets(r"\xzz\x+1\xé"), r"\xzz\x+1\xé".as_bytes());
@@ -171,7 +173,7 @@ fn octets() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// The ends of blocks; cut often near to the borders of long lines.
-fn appended_in_blocks(octets: &[u8], sizes: &[usize], index: Index) -> Spool {
+fn appended_in_blocks(octets: &[u8], sizes: &[usize], index: LineIndex) -> Spool {
     let spool = Spool::on(tempfile::tempfile().unwrap(), index);
     let mut rest = octets;
     for size in sizes.iter().cycle() {
@@ -192,7 +194,7 @@ fn sizes() -> impl Strategy<Value = Vec<usize>> {
     proptest::collection::vec(size, 1..10)
 }
 
-fn naive(octets: &[u8], needle: &[u8], way: Way, from: usize) -> Option<usize> {
+fn naive(octets: &[u8], needle: &[u8], way: Direction, from: usize) -> Option<usize> {
     let folded = if needle.iter().any(u8::is_ascii_uppercase) {
         octets.to_vec()
     } else {
@@ -204,8 +206,8 @@ fn naive(octets: &[u8], needle: &[u8], way: Way, from: usize) -> Option<usize> {
         .filter(|(_, window)| *window == needle)
         .map(|(at, _)| at);
     match way {
-        Way::Down => matches.find(|at| *at >= from),
-        Way::Up => matches.take_while(|at| *at < from).last(),
+        Direction::Down => matches.find(|at| *at >= from),
+        Direction::Up => matches.take_while(|at| *at < from).last(),
     }
 }
 
@@ -215,7 +217,7 @@ proptest! {
     #[test]
     fn blocks_of_any_size_give_the_same_lines(octets in octets(), sizes in sizes()) {
         let whole = spool(&octets);
-        let blocks = appended_in_blocks(&octets, &sizes, Index::default());
+        let blocks = appended_in_blocks(&octets, &sizes, LineIndex::default());
         prop_assert_eq!(all(&whole), all(&blocks));
         prop_assert_eq!(whole.progress(), blocks.progress());
         prop_assert_eq!(all(&whole).len() as u64, whole.progress().lines);
@@ -237,7 +239,7 @@ proptest! {
     fn every_line_is_found_through_a_thin_index(
         octets in octets(), sizes in sizes(), limit in 1..6usize, spacing in 1..5000u64,
     ) {
-        let spool = appended_in_blocks(&octets, &sizes, Index::new(limit, spacing));
+        let spool = appended_in_blocks(&octets, &sizes, LineIndex::new(limit, spacing));
         let all = all(&spool);
         for (number, line) in all.iter().enumerate() {
             let from = lines_from(&spool, number as u64);
@@ -258,14 +260,14 @@ proptest! {
     ) {
         let octets = &octets[..octets.len().min(2000)];
         let from = from.index(octets.len() + 1);
-        let way = if is_down { Way::Down } else { Way::Up };
-        let needle = Needle::new(needle.as_bytes()).unwrap();
+        let way = if is_down { Direction::Down } else { Direction::Up };
+        let needle = SearchTerm::new(needle.as_bytes()).unwrap();
         let found = search::find(&needle, way, from as u64, octets.len() as u64, block, &mut |offset, buffer| {
             let from = offset as usize;
             buffer.copy_from_slice(&octets[from..from + buffer.len()]);
             Ok(())
         }, &mut || false).unwrap();
         let wanted = naive(octets, needle.octets(), way, from);
-        prop_assert_eq!(found, wanted.map_or(Found::Nowhere, |at| Found::At(at as u64)));
+        prop_assert_eq!(found, wanted.map_or(SearchResult::Nowhere, |at| SearchResult::At(at as u64)));
     }
 }

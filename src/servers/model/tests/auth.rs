@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::pop3::sasl::{Credentials, Exchange, MECHANISMS, Mechanism, fits};
+use crate::pop3::sasl::{Credentials, MECHANISMS, Mechanism, SaslExchange, fits};
 
 fn secured() -> Secured {
     Secured {
@@ -40,7 +40,7 @@ fn log_in(
     credentials: Credentials,
     is_one_line: bool,
 ) -> (String, Option<bool>) {
-    let mut exchange = Exchange::new(Mechanism::named(mechanism).unwrap(), credentials);
+    let mut exchange = SaslExchange::new(Mechanism::named(mechanism).unwrap(), credentials);
     let mut waiting = exchange.initial().unwrap();
     let mut line = format!("AUTH {mechanism}");
     if is_one_line && let Some(turn) = waiting.take() {
@@ -220,7 +220,7 @@ fn an_account_of_ones_own_has_no_others_beside_it() {
     let mut model = Model::new(
         small(),
         Arc::new(account),
-        Tls::Unavailable,
+        TlsOffer::Unavailable,
         TIMESTAMP.to_owned(),
         [7; 32],
     );

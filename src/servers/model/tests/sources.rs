@@ -3,7 +3,7 @@
 use std::io::{self, Cursor, Read};
 
 use super::*;
-use crate::servers::{Source, Untold};
+use crate::servers::{MessageSource, Untold};
 
 /// Gives its octets, then an error where it is broken.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl Read for Broken {
     }
 }
 
-impl Source for Fake {
+impl MessageSource for Fake {
     fn open(&self) -> Result<Box<dyn Read + Send>, Untold> {
         let octets = Cursor::new(self.octets);
         match (self.is_there, self.is_broken) {

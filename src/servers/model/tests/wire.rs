@@ -108,8 +108,8 @@ proptest! {
         sizes in proptest::collection::vec(1_usize..50, 1..20),
     ) {
         let stream = lines.concat();
-        let whole = Talk::with(&small(), Tls::Unavailable).send(&stream);
-        let mut talk = Talk::with(&small(), Tls::Unavailable);
+        let whole = Talk::with(&small(), TlsOffer::Unavailable).send(&stream);
+        let mut talk = Talk::with(&small(), TlsOffer::Unavailable);
         let mut parts = vec![];
         let mut rest = &stream[..];
         for size in sizes.iter().cycle() {

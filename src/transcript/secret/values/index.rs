@@ -17,13 +17,13 @@ const STALE_MAX: usize = 1024;
 /// An automaton of all texts would have to be built again for each secret that is learnt. Here a text is added and taken out at
 /// once, and nearly all octets are passed over by one look at the filter.
 #[derive(Default)]
-pub(super) struct Index {
+pub(super) struct ValueIndex {
     filter: Vec<u64>,
     texts: HashMap<[u8; START], Vec<(u64, usize)>>,
     stale: usize,
 }
 
-impl Index {
+impl ValueIndex {
     /// Adds a text of at least [`START`] octets.
     pub(super) fn add(&mut self, text: &[u8], value: u64, needle: usize) {
         let Some(start) = text.first_chunk() else {
@@ -94,7 +94,7 @@ fn place(start: [u8; START]) -> (usize, u64) {
 mod tests {
     use super::*;
 
-    fn found(index: &Index, text: &str) -> Vec<(usize, u64, usize)> {
+    fn found(index: &ValueIndex, text: &str) -> Vec<(usize, u64, usize)> {
         let mut all = Vec::new();
         index.candidates(text.as_bytes(), &mut |at, value, needle| {
             all.push((at, value, needle));
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn each_text_is_found_where_it_begins() {
-        let mut index = Index::default();
+        let mut index = ValueIndex::default();
         assert!(found(&index, "geheim").is_empty());
         index.add(b"geheim", 7, 0);
         index.add(b"geheimnis", 8, 2);
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_was_taken_out_many_times_leaves_the_rest() {
-        let mut index = Index::default();
+        let mut index = ValueIndex::default();
         index.add(b"stays", 0, 0);
         for number in 1..3000_u64 {
             let text = format!("{number:08}");

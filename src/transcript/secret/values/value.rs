@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::said::{decoded, is_password_next, is_word_end};
-use super::{Text, VALUE_MAX, VALUE_MIN};
+use super::{SearchedText, VALUE_MAX, VALUE_MIN};
 
 /// A text that has so many octets of a long secret is that secret, as far as it goes on so. A file made to be slow could have the
 /// start of many secrets at each octet.
@@ -50,7 +50,7 @@ pub(super) enum Coat {
 
 /// How a secret stands in a text.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Form {
+pub(super) enum SecretForm {
     /// As it is, in any case, or in hexadecimal digits.
     Plain,
     /// In base64; the group of four digits from which it can be decoded starts there, or a multiple of four away.
@@ -96,8 +96,8 @@ impl Value {
         &self,
         needle: usize,
         at: usize,
-        text: &Text<'_>,
-    ) -> Option<(Range<usize>, Form)> {
+        text: &SearchedText<'_>,
+    ) -> Option<(Range<usize>, SecretForm)> {
         let Needle { coat, octets } = self.needles.get(needle)?;
         let searched = text.searched(*coat);
         let rest = searched.get(at..)?;
@@ -108,19 +108,19 @@ impl Value {
         let end = at + same.count();
         let is_whole = end - at == octets.len() && !self.is_cut;
         match coat {
-            Coat::Plain if is_whole => Some((at..end, Form::Plain)),
+            Coat::Plain if is_whole => Some((at..end, SecretForm::Plain)),
             // What comes after its start is not known, but belongs to it.
-            Coat::Plain => Some((at..end + run(text.octets, end), Form::Plain)),
+            Coat::Plain => Some((at..end + run(text.octets, end), SecretForm::Plain)),
             Coat::Base64(from) => {
                 let run = base64_run(searched, at..end);
                 // Four more, so that there is a group before the first one.
-                Some((run, Form::Base64(at + 4 - from)))
+                Some((run, SecretForm::Base64(at + 4 - from)))
             }
         }
     }
 
     /// How many octets at the end may be the start of the secret.
-    pub(super) fn start_in(&self, text: &Text<'_>) -> usize {
+    pub(super) fn start_in(&self, text: &SearchedText<'_>) -> usize {
         let starts = self.needles.iter().map(|needle| {
             let searched = text.searched(needle.coat);
             let longest = needle.octets.len().min(searched.len() + 1);
@@ -146,21 +146,21 @@ impl Value {
     }
 
     /// Whether a place of a secret that is in a name is said to be the secret: it must be hidden there.
-    pub(super) fn is_said(&self, octets: &[u8], place: &Range<usize>, form: Form) -> bool {
+    pub(super) fn is_said(&self, octets: &[u8], place: &Range<usize>, form: SecretForm) -> bool {
         match form {
-            Form::Plain => {
+            SecretForm::Plain => {
                 let before = octets.get(..place.start).unwrap_or_default();
                 let behind = octets.get(place.end..).unwrap_or_default();
                 is_word_end(behind) && self.is_next(before)
             }
-            Form::Base64(group) => match decoded(octets, place, group) {
+            SecretForm::Base64(group) => match decoded(octets, place, group) {
                 // NUL and ^A separate the fields of PLAIN and of the mechanisms with a token.
                 Some(text) if memchr::memchr2(0, 1, &text).is_none() => {
                     let lower = Zeroizing::new(text.to_ascii_lowercase());
                     let mut places = memchr::memmem::find_iter(&lower, self.plain.as_slice());
                     places.any(|at| {
                         let place = at..at + self.plain.len();
-                        self.is_said(&text, &place, Form::Plain)
+                        self.is_said(&text, &place, SecretForm::Plain)
                     })
                 }
                 _ => true,
