@@ -119,7 +119,7 @@ pub fn compare<R: Read + Seek>(
     old: &mut Recording<R>,
     new: &mut Recording<R>,
     options: &Options,
-    tell: &mut dyn FnMut(Compared),
+    emit: &mut dyn FnMut(Compared),
 ) -> Result<DiffSummary, Unreadable> {
     let numbers = if options.map_uidl {
         Numbers::read(&mut old.again, &mut new.again)?
@@ -152,11 +152,11 @@ pub fn compare<R: Read + Seek>(
                 AlignedRun::Both(old, new) => match judge.pair(&old.part, &new.part)? {
                     None => {
                         summary.alike += 1;
-                        tell(Compared::Alike);
+                        emit(Compared::Alike);
                     }
                     Some(change) => {
                         summary.different += 1;
-                        tell(Compared::Differs(change));
+                        emit(Compared::Differs(change));
                     }
                 },
                 AlignedRun::Gap(olds, news) => {
@@ -171,7 +171,7 @@ pub fn compare<R: Read + Seek>(
                             continue;
                         }
                         summary.different += 1;
-                        tell(Compared::Differs(judge.alone(&one.part, is_new)));
+                        emit(Compared::Differs(judge.alone(&one.part, is_new)));
                     }
                 }
             }

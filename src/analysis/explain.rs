@@ -9,10 +9,10 @@ pub mod compare;
 mod known_text;
 mod malformed;
 pub mod mechanisms;
-pub mod profiles;
 mod reply;
+pub mod servers;
+mod term;
 pub mod texts;
-mod word;
 
 use crate::analysis::help;
 use crate::base::escape;
@@ -112,7 +112,7 @@ impl Explained {
 #[must_use]
 pub fn explain(text: &str, context: &ExplainContext) -> Explained {
     let text = text.trim();
-    reply::explain(text, context).unwrap_or_else(|| word::explain(text, context))
+    reply::explain(text, context).unwrap_or_else(|| term::explain(text, context))
 }
 
 /// Explains why there is no TLS: `what` happened in the handshake, and `next` is what to do.

@@ -6,12 +6,12 @@
 
 pub mod body;
 mod broken;
-pub mod catalogue;
 mod client;
+pub mod context;
+pub mod coverage;
 mod cut;
 pub mod facts;
-pub mod heard;
-pub mod known;
+pub mod input;
 mod malformed;
 mod predicates;
 mod rfc1460;
@@ -39,9 +39,9 @@ use std::io::BufRead;
 
 pub use body::Body;
 use broken::Broken;
+pub use context::Context;
 pub use cut::NAMES;
-pub use heard::{ExchangeSeen, LineSeen};
-pub use known::Context;
+pub use input::{ExchangeSeen, LineSeen};
 pub use site::{LineRole, List, Site};
 
 use crate::analysis::finding::{Finding, Level, Sight};
@@ -190,14 +190,14 @@ impl Lint {
     }
 
     /// Takes the item at this place; tells each rule that is broken for the first time in this session.
-    pub fn feed(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(Finding)) {
+    pub fn feed(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(Finding)) {
         let Self {
             rules,
             dialogue,
             ear,
         } = self;
         ear.start(place, item);
-        dialogue.watch(place, item, &mut |passing| ear.pass(passing, rules, tell));
+        dialogue.watch(place, item, &mut |passing| ear.pass(passing, rules, emit));
     }
 
     /// Takes the plain rows of a message that come next as one block, which is much faster than one by one.
@@ -205,7 +205,7 @@ impl Lint {
         &mut self,
         reader: &mut Reader<R>,
         octets: &mut Vec<u8>,
-        tell: &mut dyn FnMut(Finding),
+        emit: &mut dyn FnMut(Finding),
     ) {
         while self.ear.data.is_some() {
             let (row, offset) = (reader.row() + 1, reader.offset());
@@ -221,7 +221,7 @@ impl Lint {
                 end: LineEnd::None,
             });
             self.ear.is_run = true;
-            self.feed(Place { row, offset }, &item, tell);
+            self.feed(Place { row, offset }, &item, emit);
             self.ear.is_run = false;
             if let Item::Row(row) = &mut item
                 && let Some(Piece::Octets(spare)) = row.pieces.pop()
@@ -232,15 +232,15 @@ impl Lint {
     }
 
     /// The session has ended: judges what was not finished.
-    pub fn finish(&mut self, tell: &mut dyn FnMut(Finding)) {
+    pub fn finish(&mut self, emit: &mut dyn FnMut(Finding)) {
         let Self {
             rules,
             dialogue,
             ear,
         } = self;
         ear.known.is_over = true;
-        dialogue.watch_end(&mut |passing| ear.pass(passing, rules, tell));
-        ear.release(tell);
+        dialogue.watch_end(&mut |passing| ear.pass(passing, rules, emit));
+        ear.release(emit);
     }
 
     /// How often this rule was broken so far.
@@ -301,10 +301,10 @@ impl Rules {
         }
     }
 
-    fn line(&mut self, heard: &LineSeen<'_>, known: &Context, tell: &mut dyn FnMut(Finding)) {
+    fn line(&mut self, heard: &LineSeen<'_>, known: &Context, emit: &mut dyn FnMut(Finding)) {
         for (index, check) in &self.lines {
             if let Some(spot) = check(heard, known) {
-                Broken::find(&mut self.rows, *index, spot, tell);
+                Broken::find(&mut self.rows, *index, spot, emit);
             }
         }
     }
@@ -313,19 +313,19 @@ impl Rules {
         &mut self,
         ended: &ExchangeSeen<'_>,
         known: &Context,
-        tell: &mut dyn FnMut(Finding),
+        emit: &mut dyn FnMut(Finding),
     ) {
         for (index, check) in &self.exchanges {
             if let Some(spot) = check(ended, known) {
-                Broken::find(&mut self.rows, *index, spot, tell);
+                Broken::find(&mut self.rows, *index, spot, emit);
             }
         }
     }
 
-    fn event(&mut self, event: &EventAt, known: &Context, tell: &mut dyn FnMut(Finding)) {
+    fn event(&mut self, event: &EventAt, known: &Context, emit: &mut dyn FnMut(Finding)) {
         for (index, check) in &self.events {
             if let Some(spot) = check(event, known) {
-                Broken::find(&mut self.rows, *index, spot, tell);
+                Broken::find(&mut self.rows, *index, spot, emit);
             }
         }
     }
@@ -348,7 +348,7 @@ struct Ear {
 #[derive(Debug)]
 enum DataSeen {
     Message(Box<Body>),
-    Listing(heard::ListingLines),
+    Listing(input::ListingLines),
 }
 
 impl Ear {
@@ -358,10 +358,10 @@ impl Ear {
         self.is_start |= self.known.is_piece && !is_piece && self.known.commands == 0;
     }
 
-    fn pass(&mut self, passing: Passing<'_>, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
+    fn pass(&mut self, passing: Passing<'_>, rules: &mut Rules, emit: &mut dyn FnMut(Finding)) {
         match &passing {
-            Passing::Command(..) if self.known.commands > 0 => self.release(tell),
-            Passing::Part(Part::Event(_)) => self.release(tell),
+            Passing::Command(..) if self.known.commands > 0 => self.release(emit),
+            Passing::Part(Part::Event(_)) => self.release(emit),
             Passing::Part(Part::Unrequested(_)) if self.is_start => {
                 // More replies than commands: the first one was another command's.
                 self.held.clear();
@@ -375,26 +375,26 @@ impl Ear {
             self.hear(passing, rules, &mut |finding| held.push(finding));
             self.held = held;
         } else {
-            self.hear(passing, rules, tell);
+            self.hear(passing, rules, emit);
         }
     }
 
     /// Tells what was held.
-    fn release(&mut self, tell: &mut dyn FnMut(Finding)) {
+    fn release(&mut self, emit: &mut dyn FnMut(Finding)) {
         self.is_start = false;
-        self.held.drain(..).for_each(tell);
+        self.held.drain(..).for_each(emit);
     }
 
-    fn hear(&mut self, passing: Passing<'_>, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
+    fn hear(&mut self, passing: Passing<'_>, rules: &mut Rules, emit: &mut dyn FnMut(Finding)) {
         match passing {
-            Passing::Part(part) => self.part(&part, rules, tell),
+            Passing::Part(part) => self.part(&part, rules, emit),
             Passing::Command(sent, line) => {
                 let heard = LineSeen::of(LineRole::Command, line, Some(sent));
                 // After a gap a line may be a response, or some of a message.
                 let is_odd = self.known.is_lost || self.known.is_explained;
                 let is_command = !is_odd || sent.command().is_some();
                 if is_command && !sent.is_torn() {
-                    rules.line(&heard, &self.known, tell);
+                    rules.line(&heard, &self.known, emit);
                 }
                 self.known.command_sent(&heard);
             }
@@ -406,10 +406,10 @@ impl Ear {
                 }
                 self.data = Some(match list {
                     None => {
-                        let wanted = heard::top_lines(sent);
+                        let wanted = input::top_lines(sent);
                         DataSeen::Message(Box::new(Body::new(self.known.now_ms, wanted)))
                     }
-                    Some(list) => DataSeen::Listing(heard::ListingLines::new(list, sent.clone())),
+                    Some(list) => DataSeen::Listing(input::ListingLines::new(list, sent.clone())),
                 });
             }
             Passing::Data {
@@ -422,7 +422,7 @@ impl Ear {
                 Some(DataSeen::Listing(lines)) => {
                     let known = &mut self.known;
                     lines.feed(octets, place, self.is_run, &mut |heard| {
-                        rules.line(heard, known, tell);
+                        rules.line(heard, known, emit);
                         known.listed(heard);
                     });
                 }
@@ -451,30 +451,30 @@ impl Ear {
         }
     }
 
-    fn part(&mut self, part: &Part, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
+    fn part(&mut self, part: &Part, rules: &mut Rules, emit: &mut dyn FnMut(Finding)) {
         match part {
-            Part::Exchange(exchange) => self.exchange(exchange, rules, tell),
+            Part::Exchange(exchange) => self.exchange(exchange, rules, emit),
             Part::Injected(_) if self.known.is_lost => {}
             Part::Unrequested(line) => {
                 let heard = LineSeen::of(LineRole::Unrequested, line, None);
                 if !self.known.is_lost && !self.known.is_explained {
-                    rules.line(&heard, &self.known, tell);
+                    rules.line(&heard, &self.known, emit);
                 }
                 self.known.unrequested(&heard);
             }
             Part::Injected(data) => {
                 let heard = LineSeen::injected(data);
-                rules.line(&heard, &self.known, tell);
+                rules.line(&heard, &self.known, emit);
             }
             Part::Event(event) => {
-                rules.event(event, &self.known, tell);
+                rules.event(event, &self.known, emit);
                 self.known.event(event);
             }
             Part::AnyRows(_) => self.known.any_rows(),
         }
     }
 
-    fn exchange(&mut self, exchange: &Exchange, rules: &mut Rules, tell: &mut dyn FnMut(Finding)) {
+    fn exchange(&mut self, exchange: &Exchange, rules: &mut Rules, emit: &mut dyn FnMut(Finding)) {
         let sent = exchange.sent.as_ref();
         if exchange.is_torn && !predicates::is_foreign_greeting(exchange) {
             self.data = None;
@@ -506,7 +506,7 @@ impl Ear {
             Some(DataSeen::Listing(mut lines)) => {
                 let known = &mut self.known;
                 lines.finish(&mut |heard| {
-                    rules.line(heard, known, tell);
+                    rules.line(heard, known, emit);
                     known.listed(heard);
                 });
             }
@@ -516,7 +516,7 @@ impl Ear {
             body.finish();
         }
         let mut line = |role, line: &Line| {
-            rules.line(&LineSeen::of(role, line, sent), &self.known, tell);
+            rules.line(&LineSeen::of(role, line, sent), &self.known, emit);
         };
         if exchange.command.is_some() && sent.is_none() {
             // A command that was cut has not passed before.
@@ -542,7 +542,7 @@ impl Ear {
             .iter()
             .for_each(|status| line(role, status));
         let ended = ExchangeSeen::new(exchange, body.as_deref());
-        rules.exchange(&ended, &self.known, tell);
+        rules.exchange(&ended, &self.known, emit);
         self.known.exchange(&ended);
     }
 }

@@ -4,10 +4,10 @@
 
 pub mod html;
 pub mod messages;
-pub mod meter;
 pub mod screen;
 pub mod svg;
 pub mod timeline;
+pub mod timing;
 
 use std::io::{self, Write};
 
@@ -241,7 +241,7 @@ impl LineCutter {
     fn feed<'a>(
         &mut self,
         octets: &'a [u8],
-        tell: &mut dyn FnMut(LinePart<'a>) -> io::Result<()>,
+        emit: &mut dyn FnMut(LinePart<'a>) -> io::Result<()>,
     ) -> io::Result<()> {
         if octets.is_empty() {
             return Ok(());
@@ -250,21 +250,21 @@ impl LineCutter {
             let bare = line.strip_suffix(b"\n");
             let text = bare.unwrap_or(line);
             if self.has_cr && !text.is_empty() {
-                self.text(b"\r", tell)?;
+                self.text(b"\r", emit)?;
                 self.has_cr = false;
             }
             let without = text.strip_suffix(b"\r");
             self.has_cr |= without.is_some();
             let text = without.unwrap_or(text);
             if !text.is_empty() {
-                self.text(text, tell)?;
+                self.text(text, emit)?;
             }
             if bare.is_some() {
                 if !self.is_inside {
-                    self.text(b"", tell)?;
+                    self.text(b"", emit)?;
                 }
                 self.is_inside = false;
-                tell(match std::mem::take(&mut self.has_cr) {
+                emit(match std::mem::take(&mut self.has_cr) {
                     true => LinePart::Crlf,
                     false => LinePart::Lf,
                 })?;
@@ -276,19 +276,19 @@ impl LineCutter {
     fn text<'a>(
         &mut self,
         octets: &'a [u8],
-        tell: &mut dyn FnMut(LinePart<'a>) -> io::Result<()>,
+        emit: &mut dyn FnMut(LinePart<'a>) -> io::Result<()>,
     ) -> io::Result<()> {
         let first = !std::mem::replace(&mut self.is_inside, true);
-        tell(LinePart::Text(octets, first))
+        emit(LinePart::Text(octets, first))
     }
 
     /// What was held when the data ends in the middle of a line; whether it does.
     fn finish(
         &mut self,
-        tell: &mut dyn FnMut(LinePart<'static>) -> io::Result<()>,
+        emit: &mut dyn FnMut(LinePart<'static>) -> io::Result<()>,
     ) -> io::Result<bool> {
         if std::mem::take(&mut self.has_cr) {
-            self.text(b"\r", tell)?;
+            self.text(b"\r", emit)?;
         }
         Ok(std::mem::take(&mut self.is_inside))
     }

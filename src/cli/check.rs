@@ -17,7 +17,7 @@ use crate::base::loopback::is_loopback;
 use crate::base::say;
 use crate::base::stdio;
 use crate::base::temporary;
-use crate::modes::check::across::{self, ACROSS, SAMPLES_MIN, Sessions};
+use crate::modes::check::cross_session::{self, ACROSS, SAMPLES_MIN, Sessions};
 use crate::modes::check::{
     self, CheckPlan, FAILED_LOGINS, Need, OCTETS_MAX, PROBES, Probe, ProbeOutcome, octets_of_a_run,
 };
@@ -336,7 +336,7 @@ impl CheckRun {
         run.gap = run
             .gap
             .or(check.no_login.is_some().then_some(Exit::Refused));
-        let mut findings = across::across(&run.sessions);
+        let mut findings = cross_session::across(&run.sessions);
         findings.retain(|finding| is_wanted(finding.id));
         for finding in &findings {
             run.add(SEVERAL, finding);

@@ -126,7 +126,7 @@ fn people(
     let style = Style::new(ColorChoice::Auto, Stream::Stdout);
     let mut printer = DifferencePrinter::new(out, style, width);
     // When nobody reads any more, the exit code is still to be found.
-    let summary = diff::compare(old, new, options, &mut |told| _ = printer.tell(&told))?;
+    let summary = diff::compare(old, new, options, &mut |told| _ = printer.emit(&told))?;
     let _ = printer.fold();
     Ok(summary)
 }

@@ -24,7 +24,7 @@ use crate::servers::fault::{self, Fault};
 use crate::transcript::file::Destination;
 
 /// How soon an interrupt is noticed.
-pub(super) const GLANCE: Duration = Duration::from_millis(100);
+pub(super) const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// How long after an interrupt the same line may wait for a reader.
 const UNREAD: Duration = Duration::from_secs(1);
@@ -87,7 +87,7 @@ pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Error> {
 fn end_unread(is_interrupted: &AtomicBool) {
     let mut waiting = (None, Instant::now());
     loop {
-        thread::sleep(GLANCE);
+        thread::sleep(POLL_EVERY);
         if !is_interrupted.load(Ordering::SeqCst) {
             continue;
         }
@@ -184,7 +184,7 @@ fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
 
 /// Prints where the server listens and what it is, and a line for each connection, until the program is to end or nobody reads
 /// the lines; returns the exit code.
-pub(super) fn tell(
+pub(super) fn emit(
     server: Server,
     what: &str,
     events: &Receiver<ServeEvent>,
@@ -192,7 +192,7 @@ pub(super) fn tell(
 ) -> Exit {
     let mut printed = announce(server.address(), server.tls_address(), what);
     while printed.is_ok() && !is_over(is_interrupted) {
-        match events.recv_timeout(GLANCE) {
+        match events.recv_timeout(POLL_EVERY) {
             Ok(event) => printed = print(&event.to_string()),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,

@@ -173,7 +173,7 @@ pub fn run(args: ProxyArgs) -> Result<Exit, Error> {
     match listen_args::announce(relay.address(), relay.tls_address(), &what) {
         Ok(()) => {
             while !listen_args::is_over(&is_over) {
-                thread::sleep(listen_args::GLANCE);
+                thread::sleep(listen_args::POLL_EVERY);
             }
         }
         Err(error) => *printed.lock().unwrap_or_else(PoisonError::into_inner) = Err(error),

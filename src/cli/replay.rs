@@ -483,7 +483,7 @@ fn compare(
             return;
         }
         // Into memory, which does not fail.
-        let _ = printer.tell(&told);
+        let _ = printer.emit(&told);
         if let Compared::Differs(change) = told {
             for finding in change.findings {
                 if judged.findings.len() < FINDINGS_MAX {

@@ -17,8 +17,8 @@ use crate::modes::plan::MAX_SIZE;
 use crate::modes::serve::{AUTOLOGOUT, Brake, ServeOptions, ServedRecording, Server};
 use crate::net::listener::MOST_CONNECTIONS;
 use crate::reading::dialogue::Parts;
+use crate::servers::any_order::ReplyIndex;
 use crate::servers::fault::{self, Fault};
-use crate::servers::loose::ReplyIndex;
 use crate::servers::mailbox::Mailbox;
 use crate::servers::script::Pace;
 use crate::servers::{Account, Maildrop, Untold};
@@ -215,7 +215,7 @@ pub fn run(args: ServeArgs) -> Result<Exit, Error> {
         Some(path) => format!("playing {}", path.display()),
         None => format!("user {user} password {password}, {count} messages"),
     };
-    Ok(listen_args::tell(server, &what, &events, &is_interrupted))
+    Ok(listen_args::emit(server, &what, &events, &is_interrupted))
 }
 
 /// The messages of a mailbox.

@@ -10,10 +10,10 @@ use self::folder::MessageFolder;
 use crate::analysis::lint::{self, Lint};
 use crate::analysis::show::html::{Page, Survey};
 use crate::analysis::show::messages::Messages;
-use crate::analysis::show::meter::Timing;
 use crate::analysis::show::screen::{ScreenView, ShowOptions};
 use crate::analysis::show::svg::Drawing;
 use crate::analysis::show::timeline::Timeline;
+use crate::analysis::show::timing::Timing;
 use crate::analysis::show::{Canvas, RowCounter, Terminal};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
@@ -181,7 +181,7 @@ fn on_canvas<C: Canvas>(
     source: &mut ShowInput,
 ) -> Result<C, Trouble> {
     let mut screen = ScreenView::new(canvas, options);
-    source.read(Trouble::Stdout, &mut |told| screen.tell(told))?;
+    source.read(Trouble::Stdout, &mut |told| screen.emit(told))?;
     Ok(screen.into_canvas())
 }
 
@@ -234,7 +234,7 @@ fn paged(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
 fn timeline(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
     let mut meter = Timing::new();
     source.read(Trouble::Stdout, &mut |told| {
-        meter.tell(told, &mut |_| {});
+        meter.emit(told, &mut |_| {});
         Ok(true)
     })?;
     let columns = match stdio::is_output_terminal() {
@@ -248,7 +248,7 @@ fn timeline(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
     let mut again = Timing::new();
     source.read(Trouble::Stdout, &mut |told| {
         let mut drawn = Ok(());
-        again.tell(told, &mut |lap| {
+        again.emit(told, &mut |lap| {
             if drawn.is_ok() {
                 drawn = drawing.lap(&lap);
             }
@@ -275,12 +275,12 @@ fn html(args: &ShowArgs, source: &mut ShowInput, path: &Path) -> Result<(), Trou
     let findings = lint::judge(&mut Reader::new(file), Lint::new())?;
     let mut survey = Survey::new();
     source.read(failed, &mut |told| {
-        survey.tell(told);
+        survey.emit(told);
         Ok(true)
     })?;
     let mut out = BufWriter::new(files::create(path).map_err(failed)?);
     let mut page = Page::new(&mut out, &name(args), &survey, &findings).map_err(failed)?;
-    source.read(failed, &mut |told| page.tell(told).map(|()| true))?;
+    source.read(failed, &mut |told| page.emit(told).map(|()| true))?;
     page.finish().and_then(|()| out.flush()).map_err(failed)
 }
 
@@ -309,13 +309,13 @@ fn messages(source: &mut ShowInput, path: &Path) -> Result<(), Trouble> {
     };
     let mut failure = None;
     let read = source.read(Trouble::Stdout, &mut |told| {
-        let taken = messages.tell(told, &mut folder);
+        let taken = messages.emit(told, &mut folder);
         Ok(taken.map_err(|error| failure = Some(error)).is_ok())
     });
     // What came of a message before a line that can't be read is kept.
     let ended = match failure {
         Some(failure) => Err(failure),
-        None => messages.tell(&TapeStep::Abandoned, &mut folder),
+        None => messages.emit(&TapeStep::Abandoned, &mut folder),
     };
     ended.map_err(|error| failed(folder.failed(), error))?;
     let (whole, cut) = (folder.whole(), folder.cut());

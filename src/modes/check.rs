@@ -1,6 +1,6 @@
 //! Asks a server what the probes ask, each on a connection of its own, and judges the transcripts by the rules.
 
-pub mod across;
+pub mod cross_session;
 mod playing;
 mod reasons;
 mod rest;
@@ -386,8 +386,8 @@ fn announces(lines: &[String], wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::lint::catalogue::{self, Coverage};
-    use crate::analysis::lint::known::NOBODY;
+    use crate::analysis::lint::context::NOBODY;
+    use crate::analysis::lint::coverage::{self, Coverage};
     use crate::pop3::command::{Command, Effect};
     use crate::pop3::tracker::Side;
     use crate::transcript::Piece;
@@ -401,7 +401,7 @@ mod tests {
         }
         let failed: usize = PROBES.iter().map(Probe::failed_logins).sum();
         assert_eq!(failed, FAILED_LOGINS);
-        let why = match catalogue::seen("ban-after-failures") {
+        let why = match coverage::seen("ban-after-failures") {
             Coverage::Not(why) => why,
             _ => "",
         };

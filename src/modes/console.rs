@@ -1,23 +1,23 @@
 //! The console: a person types, every octet goes to the server; a person reads, and every octet came from it.
 
-mod ask;
-mod course;
+mod commands;
 mod drawn;
 pub mod editor;
+mod explain;
 pub mod external_pager;
 mod hex;
-mod judge;
 mod knowledge;
-mod leave;
+mod lesson;
 pub mod lines;
+mod live_lint;
 mod login;
 mod masking;
-mod meaning;
 mod message;
-mod own;
 pub mod pager;
 mod paging;
 mod plain;
+mod prompt;
+mod quit;
 pub mod screen;
 pub mod spool;
 pub mod terminal;
@@ -52,7 +52,7 @@ use terminal::{Interrupts, Quiet};
 use view::{Mode, ReplyView, SharedShown, shown};
 
 /// How often Ctrl-C and the keyboard are looked at while a reply is awaited.
-const TICK: Duration = Duration::from_millis(100);
+const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// After so much silence a line that was typed ahead gets the prompt back.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -347,7 +347,7 @@ impl Console {
         };
         // The recorder knows best what is secret; it has seen the line when the order is carried out.
         if let Some(connection) = &self.connection {
-            connection.wait(TICK, |_| true);
+            connection.wait(POLL_EVERY, |_| true);
         }
         let was_secret = std::mem::take(&mut shown(&self.shown).was_secret);
         if !line.is_empty() && !was_secret && know(&self.knowledge).secret_from(line).is_none() {
@@ -374,14 +374,14 @@ impl Console {
                 return;
             };
             let wants_pager = || shown(&self.shown).mode == Mode::WantsPager;
-            let now = connection.wait(TICK, |now| {
+            let now = connection.wait(POLL_EVERY, |now| {
                 is_idle(now) || wants_pager() || self.interrupts.is_pressed()
             });
             if wants_pager() {
                 self.page();
                 // Most often the rest is a moment away; the prompt need not tell of it.
                 if let Some(connection) = &self.connection {
-                    connection.wait(TICK, is_idle);
+                    connection.wait(POLL_EVERY, is_idle);
                 }
                 return;
             }

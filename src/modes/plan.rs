@@ -276,7 +276,7 @@ impl Plan {
     pub fn open(
         &self,
         is_script: bool,
-        watcher: Box<dyn Observer>,
+        observer: Box<dyn Observer>,
         on_log: &mut dyn FnMut(Result<Option<PathBuf>, String>),
     ) -> Result<Connection, Failure> {
         let now = Timestamp::now();
@@ -324,7 +324,7 @@ impl Plan {
             &self.tls,
             self.waits(is_script),
             recorder,
-            watcher,
+            observer,
         )?)
     }
 }
@@ -380,10 +380,10 @@ pub fn log_elsewhere(
 
 /// How a session ends, which would be by `exit`, when its transcript is looked at: one that failed is a failure where all else was
 /// well. `tell` is told what is not known yet: that the file is gone, which a system does not tell to who writes into it.
-pub fn kept(exit: Exit, end: &Snapshot, log: Option<&Path>, tell: &mut dyn FnMut(&str)) -> Exit {
+pub fn kept(exit: Exit, end: &Snapshot, log: Option<&Path>, emit: &mut dyn FnMut(&str)) -> Exit {
     let gone = log.filter(|path| !end.has_log_failed && !path.exists());
     if let Some(path) = gone {
-        tell(&format!(
+        emit(&format!(
             "the transcript {} is not there any more: it was moved or removed during the session",
             files::shorten(path)
         ));

@@ -1,10 +1,10 @@
 //! Between a mail client and a server: both talk through us, and each connection leaves a transcript.
 
+mod connection;
+mod handshake;
 mod leg;
-mod opening;
+mod log;
 mod stls;
-mod talk;
-mod tape;
 
 use std::fmt;
 use std::io;
@@ -33,8 +33,8 @@ use crate::transcript::elide::Bodies;
 use crate::transcript::event::{Event, Party};
 use crate::transcript::file::Destination;
 use crate::transcript::secret::Secrets;
-use talk::ProxiedConnection;
-use tape::RelayLog;
+use connection::ProxiedConnection;
+use log::RelayLog;
 
 /// After this time without an octet either way a connection is closed when nothing else is said: longer than any server
 /// waits (RFC 1939 §3 wants ten minutes at least), so that its own autologout is seen.
@@ -254,7 +254,7 @@ impl ProxyShared {
         self.is_stopping.load(Ordering::SeqCst)
     }
 
-    fn tell(&self, event: ProxyEvent) {
+    fn emit(&self, event: ProxyEvent) {
         (self.on_event)(event);
     }
 
@@ -361,7 +361,7 @@ fn hold(shared: &Arc<ProxyShared>, client: Client, has_room: bool) -> Option<Hel
     let ready = has_room.then(|| ready(&mut socket)).and_then(Result::ok);
     let Some((poll, waker)) = ready else {
         listener::turn_away(socket, is_tls);
-        shared.tell(ProxyEvent::Ended(ConnectionReport {
+        shared.emit(ProxyEvent::Ended(ConnectionReport {
             peer,
             client_tls: None,
             server_tls: None,
@@ -404,7 +404,7 @@ fn run(
 ) {
     // A line waits for nothing. It works without as well.
     let _ = socket.set_nodelay(true);
-    shared.tell(ProxyEvent::Started(peer));
+    shared.emit(ProxyEvent::Started(peer));
     let tape = RelayLog::new(shared, &peer.to_string());
     let mut talk = ProxiedConnection::new(shared, tape, poll, socket, dialling);
     let outcome = talk.hold(is_tls);
@@ -425,6 +425,6 @@ fn run(
         outcome,
     };
     let is_gentle = report.outcome != RelayOutcome::Stopped;
-    shared.tell(ProxyEvent::Ended(report));
+    shared.emit(ProxyEvent::Ended(report));
     talk.close(is_gentle);
 }

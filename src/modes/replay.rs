@@ -3,7 +3,7 @@
 mod error;
 mod fill;
 mod played;
-mod preview;
+mod scan;
 mod spare;
 
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ use crate::base::files;
 use crate::modes::answers::{ServerAnswers, hear};
 use crate::modes::plan::{self, Failure, Plan};
 use crate::net::engine::{
-    CloseReason, Connection, FAREWELL, Greeting, Notice, Observer, OpenError, Request, Snapshot,
+    CLOSE_WAIT, CloseReason, Connection, Greeting, Notice, Observer, OpenError, Request, Snapshot,
 };
 use crate::pop3::sasl::{Mechanism, SaslExchange};
 use crate::pop3::tracker::{LineEnd, State};
@@ -34,7 +34,7 @@ use crate::transcript::text::{self, Reader};
 
 pub use error::ReplayError;
 pub use played::{Departure, Limit, Played};
-pub use preview::Preview;
+pub use scan::Preview;
 
 /// How long to wait for lines that the recording has although nobody had asked for them.
 const UNASKED: Duration = Duration::from_secs(1);
@@ -50,7 +50,7 @@ pub const SETTLE: Duration = Duration::from_millis(100);
 const JOINED_MAX: usize = 512;
 
 /// Longer than anybody waits; the reply's own time-out strikes first.
-const LONG: Duration = Duration::from_secs(1 << 32);
+const NEVER: Duration = Duration::from_secs(1 << 32);
 
 /// How to play.
 #[derive(Clone, Default)]
@@ -154,10 +154,10 @@ pub fn play(
     };
     heard.session.is_capa_refused = options.has_no_capa;
     let heard = Arc::new(Mutex::new(heard));
-    let watcher = Box::new(ReplayListener(Arc::clone(&heard)));
+    let observer = Box::new(ReplayListener(Arc::clone(&heard)));
     let mut log = None;
     let mut trouble = None;
-    let opened = plan.open(true, watcher, &mut |told| match told {
+    let opened = plan.open(true, observer, &mut |told| match told {
         Ok(path) => log = path,
         Err(why) => trouble = Some(why),
     });
@@ -376,7 +376,7 @@ impl Replay<'_> {
                     } else if now.state == State::Update {
                         self.connection.take_leave();
                     } else if is_late {
-                        let now = self.connection.wait(FAREWELL, |_| false);
+                        let now = self.connection.wait(CLOSE_WAIT, |_| false);
                         return Ok(failure(&now));
                     }
                 }
@@ -442,7 +442,7 @@ impl Replay<'_> {
     /// Waits, and notes the limit that strikes first.
     fn wait(&mut self, is_enough: &dyn Fn(&Snapshot) -> bool) -> Snapshot {
         let left = |until: Instant| until.saturating_duration_since(Instant::now());
-        let longest = self.options.until.map_or(LONG, left);
+        let longest = self.options.until.map_or(NEVER, left);
         let now = self.connection.wait(longest, is_enough);
         if matches!(now.ending, Some(CloseReason::TooMuch(_))) {
             self.limit = Some(Limit::Octets);
@@ -531,15 +531,15 @@ fn failure(now: &Snapshot) -> Option<Exit> {
 struct ReplayListener(Arc<Mutex<ServerAnswers>>);
 
 impl Observer for ReplayListener {
-    fn received(&mut self, _: &[u8]) {}
+    fn on_octets(&mut self, _: &[u8]) {}
 
-    fn seen(&mut self, seen: Seen) {
+    fn on_step(&mut self, seen: Seen) {
         hear(&self.0).see(&seen);
     }
 
-    fn told(&mut self, news: Notice) {
+    fn on_notice(&mut self, news: Notice) {
         hear(&self.0).hear_of(&news);
     }
 
-    fn settled(&mut self, _: &Snapshot) {}
+    fn on_idle(&mut self, _: &Snapshot) {}
 }

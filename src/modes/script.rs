@@ -44,7 +44,7 @@ const GATHERED_MAX: usize = 16 * 1024;
 const QUEUED_MAX: usize = 64 * 1024;
 
 /// Longer than anybody waits; the reply's own time-out strikes first.
-const LONG: Duration = Duration::from_secs(1 << 32);
+const NEVER: Duration = Duration::from_secs(1 << 32);
 
 /// Runs a script to its end.
 #[must_use]
@@ -53,7 +53,7 @@ pub fn run(plan: &Plan) -> Exit {
     let is_full = Arc::new(AtomicBool::new(false));
     let heard = Arc::new(Mutex::new(ServerAnswers::default()));
     let (mut lines, sender) = ScriptLines::new(&plan.args.lines);
-    let watcher = Box::new(ScriptPrinter {
+    let observer = Box::new(ScriptPrinter {
         safe: stdio::is_output_terminal().then(escape::LineEscaper::default),
         is_pipe_closed: Arc::clone(&is_pipe_closed),
         is_full: Arc::clone(&is_full),
@@ -61,7 +61,7 @@ pub fn run(plan: &Plan) -> Exit {
         lines: sender.clone(),
         keeps_going: plan.args.keep_going,
     });
-    let (connection, log) = match open(plan, watcher) {
+    let (connection, log) = match open(plan, observer) {
         Ok(opened) => opened,
         Err(exit) => return exit,
     };
@@ -99,9 +99,9 @@ pub fn run(plan: &Plan) -> Exit {
 }
 
 /// Connects as planned, and says where the transcript is; returns its path with the connection.
-fn open(plan: &Plan, watcher: Box<ScriptPrinter>) -> Result<(Connection, Option<PathBuf>), Exit> {
+fn open(plan: &Plan, observer: Box<ScriptPrinter>) -> Result<(Connection, Option<PathBuf>), Exit> {
     let mut log = None;
-    let opened = plan.open(true, watcher, &mut |told| match told {
+    let opened = plan.open(true, observer, &mut |told| match told {
         Ok(path) => {
             if let (Some(path), None) = (&path, &plan.args.log) {
                 say::note(&format!("transcript {}", files::shorten(path)));
@@ -460,7 +460,7 @@ impl ScriptRun<'_> {
         let is_pipe_closed = Arc::clone(&self.is_pipe_closed);
         // Behind a refusal that ends the script no line has its turn any more.
         let refusals = self.most_refusals();
-        let now = self.connection.wait(LONG, |now| {
+        let now = self.connection.wait(NEVER, |now| {
             is_enough(now)
                 || now.timeouts > 0
                 || now.refusals > refusals

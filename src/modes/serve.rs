@@ -1,7 +1,7 @@
 //! The practice server on the network: listeners, a thread a connection, TLS, the autologout, and an orderly end.
 
 mod connection;
-mod tape;
+mod log;
 
 use std::fmt;
 use std::io::{BufReader, Seek, SeekFrom};
@@ -23,15 +23,15 @@ use crate::net::server_certificate::ServerCertificate;
 use crate::net::target::Target;
 use crate::net::tls::TlsSettings;
 use crate::reading::dialogue::Place;
+use crate::servers::any_order::{ItemSource, Items, ReplyIndex};
 use crate::servers::fault::Fault;
-use crate::servers::loose::{ItemSource, Items, ReplyIndex};
 use crate::servers::script::Pace;
 use crate::servers::{Account, Ending, Maildrop, Summary, messages};
 use crate::transcript::elide::Bodies;
 use crate::transcript::file::Destination;
 use crate::transcript::secret::Secrets;
 use crate::transcript::text;
-use tape::Room;
+use log::Room;
 
 /// The shortest autologout that RFC 1939 §3 allows, and ours when nothing else is said.
 pub const AUTOLOGOUT: Duration = Duration::from_secs(600);

@@ -149,7 +149,7 @@ pub struct Dialled {
 pub fn reach(
     route: Route<'_>,
     wait: Duration,
-    tell: &mut dyn FnMut(&DialError),
+    emit: &mut dyn FnMut(&DialError),
 ) -> Result<Dialled, DialError> {
     let mut errors = Vec::new();
     let mut targets = std::iter::once(route.target).chain(route.spares).peekable();
@@ -171,7 +171,7 @@ pub fn reach(
         };
         let is_last = targets.peek().is_none() || error.is_about_proxy();
         if !is_last {
-            tell(&error);
+            emit(&error);
         }
         errors.push(error);
         if is_last {

@@ -1,10 +1,10 @@
 //! The thread that owns a connection: it reads, records, shows, and sends what it is told to.
 
-mod near;
+mod busy_poll;
+mod event_loop;
+mod pacing;
 mod send_queue;
-mod thread;
 mod trust;
-mod turns;
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -28,16 +28,16 @@ use crate::pop3::command::Shape;
 use crate::pop3::tracker::{Awaited, CutAt, State, Status};
 use crate::transcript::event::{Event, OUT_OF_STEP, Party};
 use crate::transcript::recorder::{Recorder, Seen};
-use near::BusyPoll;
+use busy_poll::BusyPoll;
+use event_loop::Engine;
 use send_queue::SendQueue;
-use thread::Engine;
 pub use trust::{Greeting, Risk, TrustRefusal};
 
 const SOCKET: Token = Token(0);
 const ORDERS: Token = Token(1);
 
 /// How long the server may take to close behind its reply to QUIT.
-pub const FAREWELL: Duration = Duration::from_secs(3);
+pub const CLOSE_WAIT: Duration = Duration::from_secs(3);
 
 /// What the thread is told to do.
 pub enum Request {
@@ -73,17 +73,17 @@ pub struct Pacing {
 /// Who watches a connection. It is called on the thread that owns it, after what it is told stands in the file.
 pub trait Observer: Send {
     /// Octets of the server, as received.
-    fn received(&mut self, octets: &[u8]);
+    fn on_octets(&mut self, octets: &[u8]);
     /// A step of the conversation, secrets hidden.
-    fn seen(&mut self, seen: Seen);
+    fn on_step(&mut self, seen: Seen);
     /// Something besides octets.
-    fn told(&mut self, news: Notice);
+    fn on_notice(&mut self, news: Notice);
     /// Whether lines that wait for their turn are still to be sent.
     fn wants_more(&self) -> bool {
         true
     }
     /// Nothing more has come for the moment; `standing` is how things are now.
-    fn settled(&mut self, standing: &Snapshot);
+    fn on_idle(&mut self, standing: &Snapshot);
 }
 
 /// Something besides octets.
@@ -223,7 +223,7 @@ pub struct Snapshot {
     pub quiet_since: Instant,
     /// How many time-outs have struck.
     pub timeouts: u64,
-    /// The server has answered QUIT, and not closed for [`FAREWELL`].
+    /// The server has answered QUIT, and not closed for [`CLOSE_WAIT`].
     pub is_kept_open: bool,
     /// How many lines of the server were complete that are no data: greeting, status lines, challenges, and what nobody
     /// asked for.
@@ -300,13 +300,13 @@ impl Connection {
         tls: &TlsSettings,
         waits: Timeouts,
         mut recorder: Recorder,
-        mut watcher: Box<dyn Observer>,
+        mut observer: Box<dyn Observer>,
     ) -> Result<Self, OpenError> {
         let start = Instant::now();
         let millis = || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let reached = reach(route, waits.connect, &mut |error| {
             recorder.event(&error.event(), millis());
-            watcher.told(Notice::NotReached(error.to_string()));
+            observer.on_notice(Notice::NotReached(error.to_string()));
         });
         let Dialled {
             socket,
@@ -349,7 +349,7 @@ impl Connection {
             is_closing: false,
             has_news: true,
             recorder,
-            watcher,
+            observer,
             shared: Arc::clone(&shared),
             standing: shared.lock().clone(),
             start,
@@ -424,9 +424,9 @@ impl Connection {
         }
     }
 
-    /// Waits for the server to close behind its reply to QUIT, for [`FAREWELL`] at most.
+    /// Waits for the server to close behind its reply to QUIT, for [`CLOSE_WAIT`] at most.
     pub fn take_leave(&self) -> Snapshot {
-        self.wait(2 * FAREWELL, |now| now.is_kept_open)
+        self.wait(2 * CLOSE_WAIT, |now| now.is_kept_open)
     }
 
     /// How things are.

@@ -88,45 +88,45 @@ impl Tracker {
     }
 
     /// Takes octets of one side, in any pieces, and tells each step.
-    pub fn feed(&mut self, side: Side, octets: &[u8], tell: &mut dyn FnMut(Step<'_>)) {
+    pub fn feed(&mut self, side: Side, octets: &[u8], emit: &mut dyn FnMut(Step<'_>)) {
         let mut rest = octets;
         match side {
             Side::Client => {
                 while !rest.is_empty() {
-                    rest = self.feed_client(rest, tell);
+                    rest = self.feed_client(rest, emit);
                 }
             }
             Side::Server => {
                 self.remember_last(octets);
                 while !rest.is_empty() {
-                    rest = self.feed_server(rest, tell);
+                    rest = self.feed_server(rest, emit);
                 }
             }
         }
     }
 
     /// Hands out the part of a line that has come so far, for when nothing more comes for a while.
-    pub fn flush(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
-        self.flush_lines(false, tell);
+    pub fn flush(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
+        self.flush_lines(false, emit);
     }
 
     /// The same for the server's line alone.
-    pub fn flush_server(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+    pub fn flush_server(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         let role = self.server_role();
-        self.server.flush(false, Side::Server, role, tell);
+        self.server.flush(false, Side::Server, role, emit);
     }
 
-    fn flush_lines(&mut self, is_all: bool, tell: &mut dyn FnMut(Step<'_>)) {
+    fn flush_lines(&mut self, is_all: bool, emit: &mut dyn FnMut(Step<'_>)) {
         let role = self.server_role();
-        self.server.flush(is_all, Side::Server, role, tell);
+        self.server.flush(is_all, Side::Server, role, emit);
         let role = self.client_role();
-        self.client.flush(is_all, Side::Client, role, tell);
+        self.client.flush(is_all, Side::Client, role, emit);
     }
 
     /// The connection has ended: hands out everything that was held, and tells whether a line or a reply was cut.
-    pub fn finish(&mut self, tell: &mut dyn FnMut(Step<'_>)) -> CutAt {
+    pub fn finish(&mut self, emit: &mut dyn FnMut(Step<'_>)) -> CutAt {
         let inside_line = self.server.is_inside();
-        self.flush_lines(true, tell);
+        self.flush_lines(true, emit);
         let cut = if self.reply.is_some() {
             CutAt::Data
         } else if inside_line {
@@ -136,15 +136,15 @@ impl Tracker {
         } else {
             CutAt::Nothing
         };
-        self.end_data(tell);
+        self.end_data(emit);
         self.clear_waiting();
         cut
     }
 
     /// Nothing is waited for any more, after a time-out; what still comes is unrequested.
-    pub fn forget(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
-        self.flush(tell);
-        self.end_data(tell);
+    pub fn forget(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
+        self.flush(emit);
+        self.end_data(emit);
         self.clear_waiting();
         if self.state == State::Greeting {
             self.state = State::Authorization;
@@ -152,10 +152,10 @@ impl Tracker {
     }
 
     /// The rest of the data of the reply that is coming is not known, its terminator included: it was left out of a recording.
-    pub fn skip_data(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+    pub fn skip_data(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         if let Some(mut data) = self.reply.take() {
-            data.finish(Side::Server, tell);
-            self.end_reply(Status::Positive, tell);
+            data.finish(Side::Server, emit);
+            self.end_reply(Status::Positive, emit);
         }
     }
 
@@ -290,13 +290,13 @@ impl Tracker {
         self.upload = None;
     }
 
-    fn end_data(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+    fn end_data(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         for (data, side) in [
             (&mut self.reply, Side::Server),
             (&mut self.upload, Side::Client),
         ] {
             if let Some(data) = data {
-                data.finish(side, tell);
+                data.finish(side, emit);
             }
         }
     }
@@ -325,12 +325,12 @@ impl Tracker {
     }
 
     /// Takes one line or block of the client and returns what is left.
-    fn feed_client<'a>(&mut self, octets: &'a [u8], tell: &mut dyn FnMut(Step<'_>)) -> &'a [u8] {
+    fn feed_client<'a>(&mut self, octets: &'a [u8], emit: &mut dyn FnMut(Step<'_>)) -> &'a [u8] {
         if let Some(upload) = &mut self.upload {
-            let (rest, ended) = upload.feed(Side::Client, octets, tell);
+            let (rest, ended) = upload.feed(Side::Client, octets, emit);
             if ended {
                 self.upload = None;
-                self.push(Sent::nameless(Shape::Single), tell);
+                self.push(Sent::nameless(Shape::Single), emit);
             }
             return rest;
         }
@@ -338,7 +338,7 @@ impl Tracker {
         let rest = self.client.feed(octets);
         let has_ended = self.client.end() != LineEnd::None;
         if let Some(part) = self.client.part() {
-            part.tell(Side::Client, role, tell);
+            part.emit(Side::Client, role, emit);
         }
         if has_ended {
             let is_cancelled = self.client.head() == b"*";
@@ -352,7 +352,7 @@ impl Tracker {
                 sent.tear();
             }
             if role == Role::Command {
-                self.take_first_reply(tell);
+                self.take_first_reply(emit);
             }
             let is_behind_server = std::mem::take(&mut self.gap.has_server_spoken);
             if role == Role::Command {
@@ -363,14 +363,14 @@ impl Tracker {
                 if self.gap.is_open {
                     let open = usize::from(self.reply.is_some());
                     self.gap.overlaps |= has_answered && self.queue.len() > open;
-                    self.drop_waiting(tell);
+                    self.drop_waiting(emit);
                 } else {
                     self.gap.overlaps |= !self.queue.is_empty();
                 }
             }
             let answers = role == Role::Response && std::mem::take(&mut self.owed);
             if !answers {
-                self.push(sent, tell);
+                self.push(sent, emit);
             } else if let Some(auth) = self.queue.front_mut() {
                 auth.take_response(&sent);
             }
@@ -378,10 +378,10 @@ impl Tracker {
         rest
     }
 
-    fn push(&mut self, sent: Sent, tell: &mut dyn FnMut(Step<'_>)) {
+    fn push(&mut self, sent: Sent, emit: &mut dyn FnMut(Step<'_>)) {
         if self.queue.len() < QUEUE_MAX {
             if !sent.is_response() {
-                tell(Step::CommandSent(&sent));
+                emit(Step::CommandSent(&sent));
             }
             self.queue.push_back(sent);
         } else {
@@ -390,26 +390,26 @@ impl Tracker {
     }
 
     /// Takes one line or block of the server and returns what is left.
-    fn feed_server<'a>(&mut self, octets: &'a [u8], tell: &mut dyn FnMut(Step<'_>)) -> &'a [u8] {
+    fn feed_server<'a>(&mut self, octets: &'a [u8], emit: &mut dyn FnMut(Step<'_>)) -> &'a [u8] {
         if self.agreed {
-            tell(Step::Injected(octets));
+            emit(Step::Injected(octets));
             return &[];
         }
         self.gap.has_server_spoken = true;
         if self.reply.is_some() {
-            return self.feed_data(octets, tell);
+            return self.feed_data(octets, emit);
         }
         let rest = self.server.feed(octets);
         let role = self.server_role();
         let end = self.server.end();
         if end != LineEnd::None {
-            if role != Role::Greeting && self.is_list_without_greeting(tell) {
+            if role != Role::Greeting && self.is_list_without_greeting(emit) {
                 return rest;
             }
-            self.find_step(role, tell);
+            self.find_step(role, emit);
         }
         if let Some(part) = self.server.part() {
-            part.tell(Side::Server, role, tell);
+            part.emit(Side::Server, role, emit);
         }
         if end != LineEnd::None {
             let status = Status::of_line(self.server.head());
@@ -420,26 +420,26 @@ impl Tracker {
                     let bare_lf = end == LineEnd::Lf;
                     self.gap.first_reply =
                         (!self.queue.is_empty()).then_some(FirstReply { status, bare_lf });
-                    tell(Step::ReplyEnded(None, status));
-                    self.enter(State::Authorization, tell);
-                    self.first_line(is_ok, tell);
+                    emit(Step::ReplyEnded(None, status));
+                    self.enter(State::Authorization, emit);
+                    self.first_line(is_ok, emit);
                 }
-                Role::Continuation => self.challenge(tell),
-                Role::Status => self.answer(status, end == LineEnd::Lf, tell),
+                Role::Continuation => self.challenge(emit),
+                Role::Status => self.answer(status, end == LineEnd::Lf, emit),
                 _ => {}
             }
         }
         rest
     }
 
-    fn enter(&mut self, state: State, tell: &mut dyn FnMut(Step<'_>)) {
+    fn enter(&mut self, state: State, emit: &mut dyn FnMut(Step<'_>)) {
         if self.state != state {
             self.state = state;
-            tell(Step::StateChanged(state));
+            emit(Step::StateChanged(state));
         }
     }
 
-    fn challenge(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+    fn challenge(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         if self.queue.get(1).is_some_and(Sent::is_response) {
             // It was sent before it was asked for.
             let response = self.queue.remove(1);
@@ -448,18 +448,18 @@ impl Tracker {
             }
         } else {
             self.owed = true;
-            tell(Step::Challenged);
+            emit(Step::Challenged);
         }
     }
 
     /// The status line of the reply to the oldest command is complete.
-    fn answer(&mut self, status: Status, bare_lf: bool, tell: &mut dyn FnMut(Step<'_>)) {
+    fn answer(&mut self, status: Status, bare_lf: bool, emit: &mut dyn FnMut(Step<'_>)) {
         let shape = self.queue.front().map_or(Shape::Unknown, Sent::shape);
         if status == Status::Positive && shape == Shape::Multi {
             // A server that ends its status line with a bare LF ends its data so as well, or never.
             self.reply = Some(DataScan::new(bare_lf));
             if let Some(sent) = self.queue.front() {
-                tell(Step::DataStarted(sent));
+                emit(Step::DataStarted(sent));
             }
             return;
         }
@@ -467,13 +467,13 @@ impl Tracker {
             let mut upload = DataScan::new(true);
             // What the client has begun to type is the start of its message.
             let typed = self.client.take();
-            upload.feed(Side::Client, &typed, tell);
+            upload.feed(Side::Client, &typed, emit);
             self.upload = Some(upload);
         }
-        self.end_reply(status, tell);
+        self.end_reply(status, emit);
     }
 
-    fn end_reply(&mut self, status: Status, tell: &mut dyn FnMut(Step<'_>)) {
+    fn end_reply(&mut self, status: Status, emit: &mut dyn FnMut(Step<'_>)) {
         self.owed = false;
         let Some(sent) = self.queue.pop_front() else {
             return;
@@ -490,16 +490,16 @@ impl Tracker {
             self.uncounted -= 1;
             self.queue.push_back(Sent::nameless(Shape::Unknown));
         }
-        tell(Step::ReplyEnded(Some(&sent), status));
-        self.apply(&sent, status, tell);
+        emit(Step::ReplyEnded(Some(&sent), status));
+        self.apply(&sent, status, emit);
     }
 
-    fn apply(&mut self, sent: &Sent, status: Status, tell: &mut dyn FnMut(Step<'_>)) {
+    fn apply(&mut self, sent: &Sent, status: Status, emit: &mut dyn FnMut(Step<'_>)) {
         match sent.outcome(status) {
             Effect::Nothing => {}
             Effect::Login => {
                 self.marked.clear();
-                self.enter(State::Transaction, tell);
+                self.enter(State::Transaction, emit);
             }
             Effect::Delete => {
                 self.marked.extend(sent.number());
@@ -507,11 +507,11 @@ impl Tracker {
             Effect::Reset => self.marked.clear(),
             Effect::Quit => {
                 self.marked.clear();
-                self.enter(State::Update, tell);
+                self.enter(State::Update, emit);
             }
             Effect::Tls => {
                 self.agreed = true;
-                tell(Step::TlsAgreed);
+                emit(Step::TlsAgreed);
             }
         }
     }

@@ -6,8 +6,8 @@
 mod event;
 mod matcher;
 mod measure;
+mod pairing;
 mod parts;
-mod talk;
 mod walk;
 
 pub use crate::reading::steps::Place;
@@ -22,7 +22,7 @@ pub use walk::{Moment, TapeStep, WaitPhase, Walker};
 use crate::pop3::tracker::{LineEnd, Sent, Side, State, Status};
 use crate::reading::steps::{Start, Steps};
 use crate::transcript::{Hole, Item, Piece, Transcript};
-use talk::Pairing;
+use pairing::Pairing;
 
 /// The most octets of a line that are kept; the digest covers all of them. Where a line has a hole, only so much can be compared.
 pub const LINE_KEPT: usize = 1024;
@@ -237,60 +237,60 @@ impl Dialogue {
     pub fn of(transcript: &Transcript) -> Vec<Part> {
         let mut parts = Vec::new();
         let mut dialogue = Self::new();
-        let mut tell = |part| parts.push(part);
+        let mut emit = |part| parts.push(part);
         for (index, item) in transcript.items.iter().enumerate() {
             let place = Place {
                 row: index + 1,
                 offset: 0,
             };
-            dialogue.feed(place, item, &mut tell);
+            dialogue.feed(place, item, &mut emit);
         }
-        dialogue.finish(&mut tell);
+        dialogue.finish(&mut emit);
         parts
     }
 
     /// Takes one item and tells each part that is finished by it.
-    pub fn feed(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(Part)) {
+    pub fn feed(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(Part)) {
         self.watch(place, item, &mut |passing| {
             if let Passing::Part(part) = passing {
-                tell(part);
+                emit(part);
             }
         });
     }
 
     /// Takes one item and tells what passes, finished parts among it.
-    pub fn watch(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(Passing<'_>)) {
+    pub fn watch(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(Passing<'_>)) {
         let Self { steps, talk } = self;
         match item {
             Item::Row(row) => {
                 if !steps.has_rows() && !steps.is_connected() {
                     talk.begin_anywhere();
                 }
-                steps.row(place, row, &mut |passed| talk.passed(passed, tell));
+                steps.row(place, row, &mut |passed| talk.passed(passed, emit));
             }
             Item::Event(text) => {
                 let event = EventAt::read(place, text);
                 // Its time is in the time of the next row, too, and nothing here ends between the two.
-                steps.event(&event.said(), None, &mut |passed| talk.passed(passed, tell));
-                tell(Passing::Part(Part::Event(event)));
+                steps.event(&event.said(), None, &mut |passed| talk.passed(passed, emit));
+                emit(Passing::Part(Part::Event(event)));
             }
             Item::Head { .. } | Item::Prose(_) | Item::Blank | Item::Unknown(_) => {}
         }
     }
 
     /// The transcript has ended: tells what was not finished.
-    pub fn finish(&mut self, tell: &mut dyn FnMut(Part)) {
+    pub fn finish(&mut self, emit: &mut dyn FnMut(Part)) {
         self.watch_end(&mut |passing| {
             if let Passing::Part(part) = passing {
-                tell(part);
+                emit(part);
             }
         });
     }
 
     /// The same as [`Self::finish`], for who watches.
-    pub fn watch_end(&mut self, tell: &mut dyn FnMut(Passing<'_>)) {
+    pub fn watch_end(&mut self, emit: &mut dyn FnMut(Passing<'_>)) {
         let talk = &mut self.talk;
-        self.steps.finish(&mut |passed| talk.passed(passed, tell));
+        self.steps.finish(&mut |passed| talk.passed(passed, emit));
     }
 }
 

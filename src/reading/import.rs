@@ -4,6 +4,7 @@
 //! Secrets are hidden as in a live recording. In memory at once are the files ([`FILE_MAX`] each), of a capture at most two octets
 //! more for each of the file, and the transcripts, at most about five octets for each of theirs.
 
+mod builder;
 mod conversation;
 mod curl;
 mod curl_connections;
@@ -27,7 +28,6 @@ mod reformat;
 mod s_client;
 mod sessions;
 mod stamp;
-mod talk;
 mod tcp;
 mod telnet;
 mod terminal;

@@ -341,7 +341,7 @@ impl Redactor {
         let mut elider = None;
         let mut is_message = self.is_message;
         let bodies = self.options.bodies;
-        let mut tell = |step: Step<'_>| match step {
+        let mut emit = |step: Step<'_>| match step {
             Step::Line {
                 role: of, first, ..
             } if role.is_none() => role = Some((of, first)),
@@ -355,9 +355,9 @@ impl Redactor {
             }
             _ => {}
         };
-        self.tracker.feed(side, &octets, &mut tell);
+        self.tracker.feed(side, &octets, &mut emit);
         if end == LineEnd::None {
-            self.tracker.flush(&mut tell);
+            self.tracker.flush(&mut emit);
         }
         let line = match role {
             None => match &mut self.elider {

@@ -5,12 +5,12 @@
 //! The words for it are few (`words.rs`).
 
 mod connection;
+mod edits;
 mod framing;
 mod listing;
 mod login;
 mod mail;
 mod offers;
-mod words;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use super::{Peer, Secured, Summary, Wish};
 use crate::pop3::session::SessionState;
 use crate::pop3::tracker::{Sent, Status, Step as Happened};
-use words::{Asked, Does, FaultStep, Outgoing, ServerLineKind};
+use edits::{Asked, Does, FaultStep, Outgoing, ServerLineKind};
 
 /// The longest line that is altered as a whole (octets); of a longer one each part counts as a line.
 const LINE_MAX: usize = 64 * 1024;

@@ -2,10 +2,10 @@
 //! where that was allowed; then each is either there or gone, whenever the program is killed. A message stays in its file: in
 //! memory are blocks of it only, and only while they are sent.
 
-mod kept;
+mod crlf;
 mod maildir;
 mod mbox;
-mod wire;
+mod stored_message;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, TryLockError};
@@ -22,9 +22,9 @@ use crate::base::regular::{self, Links};
 use crate::base::say;
 use crate::servers::{Message, Store, Untold};
 
-use kept::{Stamp, StoredMessage};
 use maildir::{Maildir, MaildirEntry};
 use mbox::MboxMessage;
+use stored_message::{Stamp, StoredMessage};
 
 /// How a message of an mbox file begins; a blank line stands before.
 const FROM: &[u8] = b"From ";
@@ -182,7 +182,7 @@ impl Store for Mailbox {
     fn read(&self) -> Result<Vec<Message>, Untold> {
         let mut messages = self
             .all()
-            .map_err(|error| tell(&self.path, "can't be read", &error))?;
+            .map_err(|error| warn_about(&self.path, "can't be read", &error))?;
         let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
         messages.retain(|message| !hidden.contains(message.unique_id()));
         Ok(messages)
@@ -196,7 +196,7 @@ impl Store for Mailbox {
             return Ok(());
         }
         self.delete(&ids.collect())
-            .map_err(|error| tell(&self.path, "deleted messages are not all removed", &error))
+            .map_err(|error| warn_about(&self.path, "deleted messages are not all removed", &error))
     }
 }
 
@@ -206,7 +206,7 @@ fn message(kept: StoredMessage, id: String) -> Message {
 }
 
 /// Tells whoever runs the server what is wrong with a mailbox, or with a file of it.
-fn tell(path: &Path, what: &str, error: &io::Error) -> Untold {
+fn warn_about(path: &Path, what: &str, error: &io::Error) -> Untold {
     say::warning(&format!("{}: {what}: {}", path.display(), plain(error)));
     Untold
 }

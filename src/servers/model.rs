@@ -2,12 +2,12 @@
 //! writes, does the TLS handshake and watches the time.
 
 mod auth;
+mod handlers;
+mod locked_maildrop;
 mod login;
-mod opened;
 mod reply;
-mod rows;
+mod reply_texts;
 mod stream;
-mod texts;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use crate::pop3::sasl::server::Verifier;
 
 use super::maildrop::Maildrop;
 use super::{Ending, Peer, Secured, Summary, Wish};
-use opened::Opened;
+use handlers::Handler;
+use locked_maildrop::Opened;
 use reply::{Reply, ReplyData};
-use rows::Handler;
-use texts::{Language, Text};
+use reply_texts::{Language, Text};
 
 /// The longest command line that is read, in octets with its line end. RFC 2449 §4 asks for 255.
 pub const LONGEST_LINE: usize = 8192;
@@ -218,7 +218,7 @@ impl Model {
             self.user = None;
         }
         let Some((row, command)) = Handler::of(verb) else {
-            return self.err(rows::declined(verb), &[]);
+            return self.err(handlers::declined(verb), &[]);
         };
         let is_allowed = match self.opened {
             None => command.states.authorization,
@@ -227,8 +227,8 @@ impl Model {
         // RFC 1939 §3: a command in the wrong state is answered with -ERR, and so is one with wrong arguments.
         if !is_allowed {
             let text = match self.opened {
-                None => &texts::LOG_IN_FIRST,
-                Some(_) => &texts::LOGGED_IN_ALREADY,
+                None => &reply_texts::LOG_IN_FIRST,
+                Some(_) => &reply_texts::LOGGED_IN_ALREADY,
             };
             return self.err(text, &[]);
         }
@@ -239,7 +239,7 @@ impl Model {
             Some(args) => (row.serve)(self, &args),
             None => {
                 self.user = None;
-                self.err(&texts::SYNTAX, &[&command.syntax()])
+                self.err(&reply_texts::SYNTAX, &[&command.syntax()])
             }
         }
     }
@@ -275,7 +275,7 @@ impl Peer for Model {
             ServerPhase::Handshake => return Wish::StartTls,
             ServerPhase::Greeting => {
                 self.phase = ServerPhase::Commands;
-                let text = texts::GREETING.filled(self.language, &[&self.timestamp]);
+                let text = reply_texts::GREETING.filled(self.language, &[&self.timestamp]);
                 Reply::positive(text).write(out);
                 return Wish::Again;
             }
@@ -296,7 +296,7 @@ impl Peer for Model {
         }
         let reply = match self.line() {
             None => return Wish::Read,
-            Some(InputLine::TooLong) => self.err(&texts::TOO_LONG, &[&LONGEST_LINE]),
+            Some(InputLine::TooLong) => self.err(&reply_texts::TOO_LONG, &[&LONGEST_LINE]),
             Some(InputLine::Whole(line)) => self.answer(&line),
         };
         self.summary.commands += 1;

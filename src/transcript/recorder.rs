@@ -178,7 +178,7 @@ impl Recorder {
     /// Takes octets of one side at `now_ms`, milliseconds since the start; writes their rows, then tells what was seen.
     pub fn feed(&mut self, side: Side, octets: &[u8], now_ms: u64, see: &mut dyn FnMut(Seen)) {
         self.rows.now_ms = now_ms;
-        self.steps(|tracker, tell| tracker.feed(side, octets, tell));
+        self.steps(|tracker, emit| tracker.feed(side, octets, emit));
         self.deliver(see);
     }
 
@@ -191,7 +191,7 @@ impl Recorder {
         see: &mut dyn FnMut(Seen),
     ) {
         self.rows.now_ms = now_ms;
-        self.steps(|tracker, tell| tracker.feed(side, octets, tell));
+        self.steps(|tracker, emit| tracker.feed(side, octets, emit));
         for seen in self.seen.drain(..) {
             see(seen);
         }
@@ -209,7 +209,7 @@ impl Recorder {
     /// The client's line stays: only its start tells where the secret is, and some clients send each octet as it is typed.
     pub fn flush(&mut self, now_ms: u64, see: &mut dyn FnMut(Seen)) {
         self.rows.now_ms = now_ms;
-        self.steps(|tracker, tell| tracker.flush_server(tell));
+        self.steps(|tracker, emit| tracker.flush_server(emit));
         self.hand_out_data(ListedData::flush);
         self.rows.flush_data();
         self.deliver(see);
@@ -219,7 +219,7 @@ impl Recorder {
     pub fn finish(&mut self, now_ms: u64, see: &mut dyn FnMut(Seen)) -> CutAt {
         self.rows.now_ms = now_ms;
         let mut cut = CutAt::Nothing;
-        self.steps(|tracker, tell| cut = tracker.finish(tell));
+        self.steps(|tracker, emit| cut = tracker.finish(emit));
         self.release();
         self.rows.flush_data();
         self.rows.end_cut(self.elider.as_mut());
@@ -240,7 +240,7 @@ impl Recorder {
     /// Nothing is waited for any more; see [`Tracker::forget`].
     pub fn forget(&mut self, now_ms: u64, see: &mut dyn FnMut(Seen)) {
         self.rows.now_ms = now_ms;
-        self.steps(|tracker, tell| tracker.forget(tell));
+        self.steps(|tracker, emit| tracker.forget(emit));
         self.release();
         self.deliver(see);
     }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use poptalk::analysis::console_input::OWN;
-use poptalk::analysis::lint::catalogue::{self, Coverage};
+use poptalk::analysis::lint::coverage::{self, Coverage};
 use poptalk::base::exit::Exit;
 use poptalk::pop3::command::Command;
 use poptalk::servers::fault;
@@ -252,8 +252,8 @@ fn the_tables_of_the_guide_are_those_of_the_code() {
 /// How each way to misbehave is seen, and whether the practice server can do it.
 fn catalogue() -> String {
     let mut text = String::from("| what goes wrong | seen by | fault |\n|---|---|---|\n");
-    for id in catalogue::ENTRIES {
-        let by = match catalogue::seen(id) {
+    for id in coverage::ENTRIES {
+        let by = match coverage::seen(id) {
             Coverage::ByRule => "its rule".to_owned(),
             Coverage::By(rules) => {
                 let rules: Vec<String> = rules.iter().map(|id| format!("`{id}`")).collect();

@@ -37,7 +37,7 @@ fn files(folder: &Path, below: &str, found: &mut BTreeMap<String, String>) {
     }
 }
 
-fn folder(name: &str) -> BTreeMap<String, String> {
+pub(super) fn folder(name: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     files(&folder, "", &mut found);

@@ -6,4 +6,5 @@ pub(crate) mod errors; // what wrong command lines and files are answered
 pub(crate) mod events; // the events of a transcript
 pub(crate) mod help; // what each command says about itself
 pub(crate) mod layers; // rooms, circles, sizes
+pub(crate) mod names; // each type has a name of its own
 pub(crate) mod schemas; // what programs read

@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 
 use poptalk::modes::serve::{ServeOptions, ServedRecording, Server, VisitOutcome};
 use poptalk::reading::dialogue::Parts;
-use poptalk::servers::loose::ReplyIndex;
+use poptalk::servers::any_order::ReplyIndex;
 use poptalk::servers::script::Pace;
 use poptalk::servers::{Ending, messages};
 

@@ -43,7 +43,7 @@ pub(super) fn align<T: Alike, E>(
     new: &mut dyn FnMut() -> Result<Option<T>, E>,
     window: Window,
     deadline: fn() -> Option<Instant>,
-    tell: &mut dyn FnMut(AlignedRun<T>) -> Result<(), E>,
+    emit: &mut dyn FnMut(AlignedRun<T>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut old = SequencePart::new(old);
     let mut new = SequencePart::new(new);
@@ -54,7 +54,7 @@ pub(super) fn align<T: Alike, E>(
             (None, None) => return Ok(()),
             (Some(first), Some(second)) if first.fits(second) => {
                 if let (Some(first), Some(second)) = (old.pop(), new.pop()) {
-                    tell(AlignedRun::Both(first, second))?;
+                    emit(AlignedRun::Both(first, second))?;
                 }
                 continue;
             }
@@ -68,14 +68,14 @@ pub(super) fn align<T: Alike, E>(
                 DiffOp::Equal { len, .. } => {
                     for _ in 0..len {
                         if let (Some(first), Some(second)) = (old.pop(), new.pop()) {
-                            tell(AlignedRun::Both(first, second))?;
+                            emit(AlignedRun::Both(first, second))?;
                         }
                     }
                 }
                 op => {
                     let olds = old.take(op.old_range().len());
                     let news = new.take(op.new_range().len());
-                    gap(olds, news, tell)?;
+                    gap(olds, news, emit)?;
                 }
             }
         }
@@ -120,7 +120,7 @@ fn ops<T: Alike>(
 fn gap<T: Alike, E>(
     olds: Vec<T>,
     news: Vec<T>,
-    tell: &mut dyn FnMut(AlignedRun<T>) -> Result<(), E>,
+    emit: &mut dyn FnMut(AlignedRun<T>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut news = VecDeque::from(news);
     let mut waiting = Vec::new();
@@ -132,16 +132,16 @@ fn gap<T: Alike, E>(
         };
         let passed: Vec<T> = news.drain(..found).collect();
         if !waiting.is_empty() || !passed.is_empty() {
-            tell(AlignedRun::Gap(std::mem::take(&mut waiting), passed))?;
+            emit(AlignedRun::Gap(std::mem::take(&mut waiting), passed))?;
         }
         if let Some(new) = news.pop_front() {
-            tell(AlignedRun::Both(old, new))?;
+            emit(AlignedRun::Both(old, new))?;
         }
     }
     if waiting.is_empty() && news.is_empty() {
         return Ok(());
     }
-    tell(AlignedRun::Gap(waiting, news.into()))
+    emit(AlignedRun::Gap(waiting, news.into()))
 }
 
 /// The part of a sequence that is looked at.

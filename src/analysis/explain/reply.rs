@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{
-    ExplainContext, Explained, ExplainedPart, capital, codes, malformed, profiles, quoted, said,
+    ExplainContext, Explained, ExplainedPart, capital, codes, malformed, quoted, said, servers,
     texts,
 };
 use crate::pop3::command::{Command, Effect, Shape};
@@ -163,7 +163,7 @@ fn positive_text(
     if sign != Status::Positive {
         return None;
     }
-    let row = profiles::of_text(rest).or_else(|| profiles::of_text(bare));
+    let row = servers::of_text(rest).or_else(|| servers::of_text(bare));
     row.map(|row| alike(bare, row))
         .or_else(|| numbers(bare, context.command()))
 }
@@ -182,7 +182,7 @@ fn hinted(text: &str, meaning: &texts::Meaning) -> ExplainedPart {
 }
 
 /// A greeting or an IMPLEMENTATION line that is worded as that of a known server.
-pub(super) fn alike(text: &str, row: &profiles::Profile) -> ExplainedPart {
+pub(super) fn alike(text: &str, row: &servers::Profile) -> ExplainedPart {
     said(
         format!("{}: worded as {} words it", quoted(text), row.name),
         &format!(
@@ -194,7 +194,7 @@ pub(super) fn alike(text: &str, row: &profiles::Profile) -> ExplainedPart {
     )
 }
 
-pub(super) fn profile(row: &profiles::Profile) -> ExplainedPart {
+pub(super) fn profile(row: &servers::Profile) -> ExplainedPart {
     said(
         format!("{}: what to expect", row.name),
         row.expect,

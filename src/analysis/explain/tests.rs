@@ -97,7 +97,7 @@ fn every_mechanism_is_explained_alone_and_in_a_sasl_line() {
 
 #[test]
 fn every_profile_is_known_by_its_names_and_its_signs() {
-    for row in profiles::ROWS {
+    for row in servers::ROWS {
         for text in row.also.iter().chain(std::iter::once(&row.name)) {
             let found = flat(&answer(text));
             assert!(has(&found, row.expect) && has(&found, row.next), "{found}");
@@ -155,7 +155,7 @@ fn no_row_is_there_twice_and_none_is_empty() {
             row.name
         );
     }
-    for row in profiles::ROWS {
+    for row in servers::ROWS {
         names.push(format!("profile {}", row.name));
         assert!(
             row.expect.ends_with('.') && row.next.ends_with('.'),
@@ -174,7 +174,7 @@ fn the_profiles_of_the_catalogue_are_all_there() {
     let named = "Gmail, Outlook, Exchange Online, Exchange 2003, Exchange 5.5, Yahoo, AOL, Verizon, Comcast, Maillennium, \
                  Dovecot, Courier, popa3d, GNU pop3d, Cyrus, Qpopper, Stalwart, Mailpit, WildDuck, Twisted";
     for name in named.split(", ") {
-        assert!(profiles::named(name).is_some(), "{name}");
+        assert!(servers::named(name).is_some(), "{name}");
     }
     for text in [
         "recent:alice@example.org",

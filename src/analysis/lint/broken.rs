@@ -30,7 +30,7 @@ impl Broken {
     }
 
     /// Counts one more spot; tells the first one.
-    pub(super) fn find(rows: &mut [Self], index: usize, spot: Site, tell: &mut dyn FnMut(Finding)) {
+    pub(super) fn find(rows: &mut [Self], index: usize, spot: Site, emit: &mut dyn FnMut(Finding)) {
         let Some(broken) = rows.get_mut(index) else {
             return;
         };
@@ -46,7 +46,7 @@ impl Broken {
         }
         if broken.count == 1 {
             let rule = broken.rule;
-            tell(Finding {
+            emit(Finding {
                 id: rule.id,
                 level: rule.level,
                 row: Some(spot.place.row),

@@ -1,6 +1,6 @@
 //! What the client does that an RFC forbids, or that gives its password away. `check` leaves these rules out: its probes are the client.
 
-use super::known::Utf8;
+use super::context::Utf8;
 use super::rfc2449::tag_for;
 use super::rfc2449_replies::{is_ahead, is_dropped};
 use super::rfc5034::is_base64;
@@ -317,7 +317,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "send USER first; after -ERR to PASS too",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_refused = |last: &super::known::Last| last.status == Some(Status::Negative);
+            let is_refused = |last: &super::context::Last| last.status == Some(Status::Negative);
             let is_behind = known.is_behind("USER") && !known.last.as_ref().is_some_and(is_refused);
             let is_alone = ended.verb == "PASS" && !is_behind && known.is_authorization();
             ended.command_when(is_alone, "PASS without USER before it")

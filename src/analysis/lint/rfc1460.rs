@@ -1,6 +1,6 @@
 //! RFC 1460: LAST, which RFC 1725 took out.
 
-use super::heard::ExchangeSeen;
+use super::input::ExchangeSeen;
 use super::words::{field, number};
 use super::{Check, Rule};
 use crate::analysis::finding::Level::Info;

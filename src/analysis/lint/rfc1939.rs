@@ -1,6 +1,6 @@
 //! RFC 1939, the base protocol: greeting, status lines, and what comes unasked.
 
-use super::known::Unsolicited;
+use super::context::Unsolicited;
 use super::predicates::{StartFault, fault};
 use super::{Check, Context, LineRole, LineSeen, Rule, Site};
 use crate::analysis::finding::Level::{Info, Must, Should};

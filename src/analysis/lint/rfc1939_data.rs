@@ -1,7 +1,7 @@
 //! RFC 1939, multi-line data: stuffing, line ends and terminators.
 
-use super::heard::ExchangeSeen;
-use super::known::Unsolicited;
+use super::context::Unsolicited;
+use super::input::ExchangeSeen;
 use super::predicates::{DataEnd, is_answered_inside, message, stop};
 use super::{Check, Context, Rule};
 use crate::analysis::finding::Level::{Must, Should};

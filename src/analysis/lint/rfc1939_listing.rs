@@ -1,7 +1,7 @@
 //! RFC 1939 §5, §7: the listings of STAT, LIST and UIDL, line by line.
 
 use super::facts::Fetched;
-use super::heard::LineSeen;
+use super::input::LineSeen;
 use super::words::{field, number, two_numbers};
 use super::{Check, Context, LineRole, List, Rule};
 use crate::analysis::finding::Level::{Info, Must, Should};

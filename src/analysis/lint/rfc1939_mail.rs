@@ -1,7 +1,7 @@
 //! RFC 1939, messages: what RETR and TOP send, against each other and against LIST.
 
-use super::heard::ExchangeSeen;
-use super::known::{Fetched, HUGE_LINES};
+use super::context::{Fetched, HUGE_LINES};
+use super::input::ExchangeSeen;
 use super::predicates::message;
 use super::words::{field, number};
 use super::{Check, Context, Rule, Site};

@@ -1,6 +1,6 @@
 //! RFC 1939, the maildrop: what STAT, LIST, UIDL, DELE, RSET and QUIT say about it must fit together.
 
-use super::heard::ExchangeSeen;
+use super::input::ExchangeSeen;
 use super::rfc1939_listing::{drop_listing, scan, unique};
 use super::words::{field, number, two_numbers};
 use super::{Check, Context, Rule, Site};

@@ -1,6 +1,6 @@
 //! RFC 1939, commands and states: what is allowed where, message numbers, APOP.
 
-use super::heard::ExchangeSeen;
+use super::input::ExchangeSeen;
 use super::predicates::starts_with_any;
 use super::words::{code, field, number};
 use super::{Check, Context, LineRole, Rule};

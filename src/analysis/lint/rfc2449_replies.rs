@@ -1,6 +1,6 @@
 //! RFC 2449: status lines, response codes, long commands, pipelining.
 
-use super::heard::ExchangeSeen;
+use super::input::ExchangeSeen;
 use super::predicates::{StartFault, fault};
 use super::words::code;
 use super::{Check, Context, LineRole, Rule};

@@ -1,6 +1,6 @@
 //! RFC 2595: STLS.
 
-use super::known::Unsolicited;
+use super::context::Unsolicited;
 use super::{Check, LineRole, List, Rule, Site};
 use crate::analysis::finding::Level::{Must, Security, Should};
 use crate::pop3::session::{Accepted, Phase, Tls};

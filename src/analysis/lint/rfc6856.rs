@@ -1,6 +1,6 @@
 //! RFC 6856: UTF8 and LANG.
 
-use super::known::Utf8;
+use super::context::Utf8;
 use super::predicates::message;
 use super::words::field;
 use super::{Check, Context, LineRole, LineSeen, List, Rule};

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::meter::Timing;
+use super::timing::Timing;
 use super::{Ink, LINE_SHOWN, hole, markup, safe};
 use crate::analysis::finding::{Finding, Level};
 use crate::base::escape;
@@ -78,14 +78,14 @@ impl Survey {
     }
 
     /// Takes what happens.
-    pub fn tell(&mut self, told: &TapeStep<'_>) {
+    pub fn emit(&mut self, told: &TapeStep<'_>) {
         if let TapeStep::Other(Item::Head { name, text }) = told
             && self.heads.len() < HEADS_MAX
         {
             let start: String = text.chars().take(1024).collect();
             self.heads.push((name.clone(), start));
         }
-        self.meter.tell(told, &mut |_| {});
+        self.meter.emit(told, &mut |_| {});
     }
 }
 
@@ -171,7 +171,7 @@ impl<'a> Page<'a> {
     /// Takes what happens.
     ///
     /// Errors: the page can't be written.
-    pub fn tell(&mut self, told: &TapeStep<'_>) -> io::Result<()> {
+    pub fn emit(&mut self, told: &TapeStep<'_>) -> io::Result<()> {
         match told {
             TapeStep::Line {
                 side,

@@ -67,7 +67,7 @@ impl Messages {
     /// Takes what happens.
     ///
     /// Errors: the shelf's.
-    pub fn tell(&mut self, told: &TapeStep<'_>, shelf: &mut dyn Shelf) -> io::Result<()> {
+    pub fn emit(&mut self, told: &TapeStep<'_>, shelf: &mut dyn Shelf) -> io::Result<()> {
         match told {
             // TOP brings no message: its end may be missing.
             TapeStep::DataStarted(sent) if sent.verb() == "RETR" => {

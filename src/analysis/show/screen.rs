@@ -78,7 +78,7 @@ impl<C: Canvas> ScreenView<C> {
     /// Takes what happens; false when the canvas is full.
     ///
     /// Errors: the canvas can't be written.
-    pub fn tell(&mut self, told: &TapeStep<'_>) -> io::Result<bool> {
+    pub fn emit(&mut self, told: &TapeStep<'_>) -> io::Result<bool> {
         match told {
             TapeStep::Line {
                 side,

@@ -4,10 +4,10 @@ use proptest::prelude::*;
 
 use super::html::{Page, Survey};
 use super::messages::{Completeness, Messages, Shelf};
-use super::meter::{ExchangeTime, Timing, Totals};
 use super::screen::{ScreenView, ShowOptions};
 use super::svg::Drawing;
 use super::timeline::Timeline;
+use super::timing::{ExchangeTime, Timing, Totals};
 use super::*;
 use crate::analysis::finding::{Finding, Level};
 use crate::pop3::tracker::Side;
@@ -25,7 +25,7 @@ fn read(text: &[u8], take: &mut dyn FnMut(&TapeStep<'_>)) {
 fn on_screen(text: &[u8], has_colour: bool, options: ShowOptions) -> String {
     let mut out = Vec::new();
     let mut screen = ScreenView::new(Terminal::new(&mut out, has_colour), options);
-    read(text, &mut |told| assert!(screen.tell(told).unwrap()));
+    read(text, &mut |told| assert!(screen.emit(told).unwrap()));
     String::from_utf8(out).unwrap()
 }
 
@@ -46,7 +46,7 @@ fn measured(text: &[u8]) -> (Vec<ExchangeTime>, Totals) {
     let mut meter = Timing::new();
     let mut laps = Vec::new();
     read(text, &mut |told| {
-        meter.tell(told, &mut |lap| laps.push(lap))
+        meter.emit(told, &mut |lap| laps.push(lap))
     });
     (laps, meter.totals().clone())
 }
@@ -64,17 +64,17 @@ fn drawn(text: &[u8], columns: usize) -> String {
 
 fn page(text: &[u8], findings: &[Finding]) -> String {
     let mut survey = Survey::new();
-    read(text, &mut |told| survey.tell(told));
+    read(text, &mut |told| survey.emit(told));
     let mut out = Vec::new();
     let mut page = Page::new(&mut out, "a <b>.pop3", &survey, findings).unwrap();
-    read(text, &mut |told| page.tell(told).unwrap());
+    read(text, &mut |told| page.emit(told).unwrap());
     page.finish().unwrap();
     String::from_utf8(out).unwrap()
 }
 
 fn picture(text: &[u8], rows: usize) -> String {
     let mut screen = ScreenView::new(Drawing::new(rows), ALL);
-    let _ = Walker::read(text, &mut |told| screen.tell(&told).unwrap());
+    let _ = Walker::read(text, &mut |told| screen.emit(&told).unwrap());
     screen.into_canvas().finish("\u{202e}\"><x>")
 }
 
@@ -102,7 +102,7 @@ impl Shelf for Heap {
 fn messages(text: &[u8]) -> Heap {
     let mut heap = Heap::default();
     let mut messages = Messages::new();
-    read(text, &mut |told| messages.tell(told, &mut heap).unwrap());
+    read(text, &mut |told| messages.emit(told, &mut heap).unwrap());
     heap
 }
 
@@ -242,7 +242,7 @@ fn a_screen_is_full_when_its_rows_are() {
     let fill = |lines: usize| {
         let text = "S: +OK\n".repeat(lines);
         let mut screen = ScreenView::new(RowCounter::new(80, 5), ALL);
-        let _ = Walker::read(text.as_bytes(), &mut |told| screen.tell(&told).unwrap());
+        let _ = Walker::read(text.as_bytes(), &mut |told| screen.emit(&told).unwrap());
         screen.into_canvas().is_full()
     };
     assert!(!fill(5));

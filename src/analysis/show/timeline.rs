@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::meter::{ExchangeTime, Totals};
+use super::timing::{ExchangeTime, Totals};
 use super::{Canvas, Ink};
 use crate::base::figures;
 use crate::pop3::tracker::Status;

@@ -14,7 +14,7 @@ use crate::base::say;
 use crate::base::say::shown;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Paint, Style};
-use crate::modes::check::across::ACROSS;
+use crate::modes::check::cross_session::ACROSS;
 use crate::modes::check::{Need, PROBES};
 use crate::modes::plan::Plan;
 use crate::modes::report::findings::{self, Format, Judged, Verdict};

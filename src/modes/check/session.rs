@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::BufRead;
 
-use crate::analysis::lint::known::NOBODY;
+use crate::analysis::lint::context::NOBODY;
 use crate::pop3::command::{Effect, Words};
 use crate::pop3::session::SessionState;
 use crate::pop3::tracker::{Role, Sent, Side, Status, Step};

@@ -12,7 +12,7 @@ use crate::base::escape;
 use crate::pop3::tracker::LineEnd;
 
 /// How often it is asked whether the pager was left while nothing comes.
-const TICK: Duration = Duration::from_millis(100);
+const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// As much is written to the pager at once.
 const BLOCK: usize = 64 * 1024;
@@ -93,7 +93,7 @@ fn feed(child: &mut Child, spool: &Spool) -> io::Result<()> {
         if !write(child, &mut text)? || progress.is_finished {
             return Ok(());
         }
-        let _ = spool.wait(progress.octets, TICK);
+        let _ = spool.wait(progress.octets, POLL_EVERY);
         if child.try_wait()?.is_some() {
             return Ok(());
         }

@@ -13,7 +13,7 @@ const WIDTH: usize = 16;
 pub(super) const ROWS_MAX: usize = 64;
 
 /// How often it is checked whether the pager was left while nothing comes.
-const TICK: Duration = Duration::from_millis(100);
+const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// The octets of a line in rows: offset, hexadecimal, text.
 pub(super) fn rows(octets: &[u8]) -> impl Iterator<Item = String> {
@@ -74,7 +74,7 @@ pub(super) fn dump(reply: &Spool, dump: &Spool, is_left: &AtomicBool) {
         if progress.is_finished && line >= upto || is_left.load(Ordering::Relaxed) {
             return;
         }
-        let _ = reply.wait(progress.octets, TICK);
+        let _ = reply.wait(progress.octets, POLL_EVERY);
     }
 }
 

@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::hex;
-use super::judge::LiveLint;
 use super::knowledge::{SharedKnowledge, know};
+use super::live_lint::LiveLint;
 use super::screen::Screen;
 use super::spool::Spool;
 use super::terminal;
@@ -388,9 +388,9 @@ fn bare(line: &[u8]) -> Option<&[u8]> {
 }
 
 impl Observer for ReplyView {
-    fn received(&mut self, _: &[u8]) {}
+    fn on_octets(&mut self, _: &[u8]) {}
 
-    fn seen(&mut self, seen: Seen) {
+    fn on_step(&mut self, seen: Seen) {
         if let Some(step) = seen.as_step() {
             know(&self.knowledge).session.apply(&step);
         }
@@ -451,7 +451,7 @@ impl Observer for ReplyView {
         }
     }
 
-    fn told(&mut self, news: Notice) {
+    fn on_notice(&mut self, news: Notice) {
         if let Notice::Tls(facts) = &news {
             shown(&self.shared).tls = Some(facts.clone());
             know(&self.knowledge).session.tls_started();
@@ -495,7 +495,7 @@ impl Observer for ReplyView {
         }
     }
 
-    fn settled(&mut self, standing: &Snapshot) {
+    fn on_idle(&mut self, standing: &Snapshot) {
         if !self.held.is_empty() && self.held_since.elapsed() >= PATIENCE {
             self.show_held(true);
         }

@@ -41,7 +41,7 @@ impl<'a> DifferencePrinter<'a> {
     /// Prints what a comparison tells.
     ///
     /// Errors: `out` can't be written.
-    pub fn tell(&mut self, told: &Compared) -> io::Result<()> {
+    pub fn emit(&mut self, told: &Compared) -> io::Result<()> {
         match told {
             Compared::Alike => {
                 self.alike += 1;

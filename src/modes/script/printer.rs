@@ -53,7 +53,7 @@ impl Drop for ScriptPrinter {
 }
 
 impl Observer for ScriptPrinter {
-    fn received(&mut self, octets: &[u8]) {
+    fn on_octets(&mut self, octets: &[u8]) {
         let Some(lines) = &mut self.safe else {
             return self.print(octets);
         };
@@ -62,11 +62,11 @@ impl Observer for ScriptPrinter {
         self.print(text.as_bytes());
     }
 
-    fn seen(&mut self, seen: Seen) {
+    fn on_step(&mut self, seen: Seen) {
         hear(&self.heard).see(&seen);
     }
 
-    fn told(&mut self, news: Notice) {
+    fn on_notice(&mut self, news: Notice) {
         if let (Notice::Ended(_), Some(lines)) = (&news, &mut self.safe) {
             let mut text = String::new();
             lines.finish(&mut text);
@@ -93,5 +93,5 @@ impl Observer for ScriptPrinter {
         !self.is_pipe_closed.load(Ordering::Relaxed)
     }
 
-    fn settled(&mut self, _: &Snapshot) {}
+    fn on_idle(&mut self, _: &Snapshot) {}
 }

@@ -12,13 +12,13 @@ use crate::base::regular::{self, Links};
 use crate::net::acceptor::Inside;
 use crate::net::wire;
 use crate::pop3::tracker::Side;
+use crate::servers::any_order::AnyOrder;
 use crate::servers::fault::Faulty;
-use crate::servers::loose::AnyOrder;
 use crate::servers::script::ScriptServer;
 use crate::servers::{Model, Peer, Secured, Summary, TlsOffer, Wish};
 use crate::transcript::text;
 
-use super::tape::VisitLog;
+use super::log::VisitLog;
 use super::{ServeEvent, ServerShared, TapeFile, VisitOutcome, timestamp};
 use crate::transcript::event::{Event, Party};
 
@@ -35,7 +35,7 @@ const LINGER: Duration = Duration::from_secs(5);
 const MOST_LEFT_OVER: usize = 1 << 20;
 
 /// How soon a pause notices that the server stops.
-const GLANCE: Duration = Duration::from_millis(50);
+const POLL_EVERY: Duration = Duration::from_millis(50);
 
 /// From how many octets on they are sent without waiting for more.
 const ENOUGH: usize = 16 * 1024;
@@ -253,7 +253,7 @@ impl ClientConnection<'_> {
             if self.shared.is_stopping.load(Ordering::SeqCst) {
                 return Err(VisitOutcome::Stopped);
             }
-            thread::sleep(left.min(GLANCE));
+            thread::sleep(left.min(POLL_EVERY));
         }
         let time = self.shared.autologout;
         self.stream()?.wire().allow(time);

@@ -5,7 +5,7 @@ use super::*;
 use crate::transcript::secret::Hider;
 
 /// Opens a connection to a listener, and waits for the server's side of it.
-fn open(recorder: Recorder, watcher: Box<dyn Observer>) -> (Connection, TcpStream) {
+fn open(recorder: Recorder, observer: Box<dyn Observer>) -> (Connection, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = Target {
         host: "127.0.0.1".to_owned(),
@@ -23,7 +23,7 @@ fn open(recorder: Recorder, watcher: Box<dyn Observer>) -> (Connection, TcpStrea
         octets: u64::MAX,
     };
     let tls = TlsSettings::default();
-    let connection = Connection::open(route, &tls, waits, recorder, watcher).unwrap();
+    let connection = Connection::open(route, &tls, waits, recorder, observer).unwrap();
     let (peer, _) = listener.accept().unwrap();
     (connection, peer)
 }
@@ -31,13 +31,13 @@ fn open(recorder: Recorder, watcher: Box<dyn Observer>) -> (Connection, TcpStrea
 struct Panics;
 
 impl Observer for Panics {
-    fn received(&mut self, _: &[u8]) {
+    fn on_octets(&mut self, _: &[u8]) {
         panic!("a panic of this test's own");
     }
 
-    fn seen(&mut self, _: Seen) {}
-    fn told(&mut self, _: Notice) {}
-    fn settled(&mut self, _: &Snapshot) {}
+    fn on_step(&mut self, _: Seen) {}
+    fn on_notice(&mut self, _: Notice) {}
+    fn on_idle(&mut self, _: &Snapshot) {}
 }
 
 #[test]
@@ -61,22 +61,22 @@ struct Notes {
 struct Notebook(Arc<Mutex<Notes>>);
 
 impl Observer for Notebook {
-    fn received(&mut self, octets: &[u8]) {
+    fn on_octets(&mut self, octets: &[u8]) {
         self.0.lock().unwrap().received.extend_from_slice(octets);
     }
 
-    fn seen(&mut self, seen: Seen) {
+    fn on_step(&mut self, seen: Seen) {
         let is_reply = matches!(seen, Seen::ReplyEnded(..));
         self.0.lock().unwrap().replies += usize::from(is_reply);
     }
 
-    fn told(&mut self, news: Notice) {
+    fn on_notice(&mut self, news: Notice) {
         if let Notice::TlsFailed(error) = news {
             self.0.lock().unwrap().failure = Some(error);
         }
     }
 
-    fn settled(&mut self, _: &Snapshot) {}
+    fn on_idle(&mut self, _: &Snapshot) {}
 }
 
 /// A file that can be looked into.

@@ -64,8 +64,8 @@ impl DataScan {
     }
 
     /// Lines are missing here, from the middle of one to the middle of another one perhaps.
-    pub(super) fn tear(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) {
-        self.finish(side, tell);
+    pub(super) fn tear(&mut self, side: Side, emit: &mut dyn FnMut(Step<'_>)) {
+        self.finish(side, emit);
         self.at = ScanPlace::Start;
         self.is_torn = true;
     }
@@ -75,7 +75,7 @@ impl DataScan {
         &mut self,
         side: Side,
         octets: &'a [u8],
-        tell: &mut dyn FnMut(Step<'_>),
+        emit: &mut dyn FnMut(Step<'_>),
     ) -> (&'a [u8], DataStop) {
         let mut rest = octets;
         while let Some((&octet, behind)) = rest.split_first() {
@@ -92,13 +92,13 @@ impl DataScan {
                     }
                     Some(false) => {
                         self.head.pop();
-                        self.release(side, tell);
+                        self.release(side, emit);
                     }
                 }
             }
             let upto = memchr::memchr(b'\n', rest).map_or(rest.len(), |lf| lf + 1);
             let (line, after) = rest.split_at(upto);
-            let (left, is_ended) = self.feed(side, line, tell);
+            let (left, is_ended) = self.feed(side, line, emit);
             rest = after;
             if is_ended {
                 debug_assert!(left.is_empty());
@@ -109,11 +109,11 @@ impl DataScan {
     }
 
     /// Hands on the start of a line that is no status line.
-    fn release(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) {
+    fn release(&mut self, side: Side, emit: &mut dyn FnMut(Step<'_>)) {
         let head = std::mem::take(&mut self.head);
         if !head.is_empty() {
             self.at = ScanPlace::Text;
-            send(side, Some(&head), tell);
+            send(side, Some(&head), emit);
         }
     }
 
@@ -122,10 +122,10 @@ impl DataScan {
         &mut self,
         side: Side,
         octets: &'a [u8],
-        tell: &mut dyn FnMut(Step<'_>),
+        emit: &mut dyn FnMut(Step<'_>),
     ) -> (&'a [u8], bool) {
         if !self.head.is_empty() {
-            self.release(side, tell);
+            self.release(side, emit);
         }
         // The octets from here on were not handed on yet. What is held is not among them.
         let mut from = 0;
@@ -141,7 +141,7 @@ impl DataScan {
                 _ => LineEnd::None,
             };
             if end != LineEnd::None {
-                tell(Step::Line {
+                emit(Step::Line {
                     side,
                     role: Role::Terminator,
                     octets: b".",
@@ -153,23 +153,23 @@ impl DataScan {
             let held = self.held();
             self.at = self.next(octet);
             if held.is_empty() && !self.held().is_empty() {
-                send(side, octets.get(from..at), tell);
+                send(side, octets.get(from..at), emit);
             } else if !held.is_empty() && self.held().is_empty() {
-                send(side, Some(held), tell);
+                send(side, Some(held), emit);
                 from = at;
             }
             at += 1;
         }
         if self.held().is_empty() {
-            send(side, octets.get(from..), tell);
+            send(side, octets.get(from..), emit);
         }
         (&[], false)
     }
 
     /// Hands on what is held: the connection has ended here.
-    pub(super) fn finish(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) {
-        self.release(side, tell);
-        send(side, Some(self.held()), tell);
+    pub(super) fn finish(&mut self, side: Side, emit: &mut dyn FnMut(Step<'_>)) {
+        self.release(side, emit);
+        send(side, Some(self.held()), emit);
         self.at = ScanPlace::Text;
     }
 
@@ -211,8 +211,8 @@ impl DataScan {
     }
 }
 
-fn send(side: Side, octets: Option<&[u8]>, tell: &mut dyn FnMut(Step<'_>)) {
+fn send(side: Side, octets: Option<&[u8]>, emit: &mut dyn FnMut(Step<'_>)) {
     if let Some(octets) = octets.filter(|octets| !octets.is_empty()) {
-        tell(Step::Data { side, octets });
+        emit(Step::Data { side, octets });
     }
 }

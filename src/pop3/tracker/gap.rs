@@ -42,7 +42,7 @@ pub(super) struct FirstReply {
 impl Tracker {
     /// Before a line of the server that came after the first one is handed out: if it goes on with a list, the first line was the
     /// status line of it. Returns whether the line was taken.
-    pub(super) fn is_list_without_greeting(&mut self, tell: &mut dyn FnMut(Step<'_>)) -> bool {
+    pub(super) fn is_list_without_greeting(&mut self, emit: &mut dyn FnMut(Step<'_>)) -> bool {
         let Some(first) = self.gap.first_reply.take() else {
             return false;
         };
@@ -55,12 +55,12 @@ impl Tracker {
                 .front()
                 .is_some_and(|sent| sent.shape() == Shape::Multi && sent.is_anchor(false));
         if is_list {
-            tell(Step::NoGreeting);
+            emit(Step::NoGreeting);
             let line = self.server.take();
-            self.answer(first.status, first.bare_lf, tell);
+            self.answer(first.status, first.bare_lf, emit);
             let mut rest = line.as_slice();
             while !rest.is_empty() && self.reply.is_some() {
-                rest = self.feed_data(rest, tell);
+                rest = self.feed_data(rest, emit);
             }
         }
         is_list
@@ -68,7 +68,7 @@ impl Tracker {
 
     /// Before a command is noted: the client waited for one line and goes on, as if that had been the reply. Whether it was is not
     /// known: the greeting may have been late.
-    pub(super) fn take_first_reply(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+    pub(super) fn take_first_reply(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         let Some(first) = self.gap.first_reply.take() else {
             return;
         };
@@ -78,33 +78,33 @@ impl Tracker {
         if is_alone {
             self.gap.is_open = true;
             self.gap.overlaps = true;
-            tell(Step::OutOfStep);
-            tell(Step::NoGreeting);
-            self.answer(first.status, first.bare_lf, tell);
+            emit(Step::OutOfStep);
+            emit(Step::NoGreeting);
+            self.answer(first.status, first.bare_lf, emit);
         }
     }
 
     /// Octets of this side are missing from a recording: the rest of a line, of a reply, or more, up to the middle of another line.
     /// Returns whether data of this side goes on; what comes next is then taken to start a line.
-    pub fn skip_lines(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) -> bool {
+    pub fn skip_lines(&mut self, side: Side, emit: &mut dyn FnMut(Step<'_>)) -> bool {
         self.gap.is_open = true;
         self.gap.is_start = false;
         self.gap.has_answered = false;
         for sent in &mut self.queue {
             sent.tear();
         }
-        tell(Step::OutOfStep);
+        emit(Step::OutOfStep);
         let data = match side {
             Side::Server => &mut self.reply,
             Side::Client => &mut self.upload,
         };
         if let Some(data) = data {
-            data.tear(side, tell);
+            data.tear(side, emit);
             return true;
         }
         if side == Side::Client {
             let role = self.client_role();
-            self.client.flush(true, side, role, tell);
+            self.client.flush(true, side, role, emit);
             self.client.next_line();
             self.owed = false;
             self.gap.is_client_torn = true;
@@ -118,21 +118,21 @@ impl Tracker {
     }
 
     /// The recording may begin in the middle of the session: its first line need not be a greeting, nor a whole line.
-    pub fn begin_anywhere(&mut self, side: Side, tell: &mut dyn FnMut(Step<'_>)) {
+    pub fn begin_anywhere(&mut self, side: Side, emit: &mut dyn FnMut(Step<'_>)) {
         self.gap.begins_anywhere = true;
         if side == Side::Client {
             self.skip_greeting();
             self.gap.has_server_spoken = false;
-            tell(Step::OutOfStep);
+            emit(Step::OutOfStep);
         }
     }
 
     /// The first line of the server has come.
-    pub(super) fn first_line(&mut self, is_ok: bool, tell: &mut dyn FnMut(Step<'_>)) {
+    pub(super) fn first_line(&mut self, is_ok: bool, emit: &mut dyn FnMut(Step<'_>)) {
         if std::mem::take(&mut self.gap.begins_anywhere) {
             self.gap.is_open = true;
             self.gap.is_start = is_ok;
-            tell(Step::OutOfStep);
+            emit(Step::OutOfStep);
         }
     }
 
@@ -173,7 +173,7 @@ impl Tracker {
     }
 
     /// Before the role of a line is told: whether it shows which command is answered.
-    pub(super) fn find_step(&mut self, role: Role, tell: &mut dyn FnMut(Step<'_>)) {
+    pub(super) fn find_step(&mut self, role: Role, emit: &mut dyn FnMut(Step<'_>)) {
         let is_reply = matches!(role, Role::Status | Role::Continuation);
         let is_sure = is_reply
             && !self.gap.overlaps
@@ -188,18 +188,18 @@ impl Tracker {
                 has_server_spoken: true,
                 ..Gap::default()
             };
-            tell(Step::InStep);
+            emit(Step::InStep);
         } else {
             self.gap.has_answered |= self.gap.is_open && is_reply;
         }
     }
 
     /// A command comes after a gap and after a line of the server: what still waits was answered in the gap.
-    pub(super) fn drop_waiting(&mut self, tell: &mut dyn FnMut(Step<'_>)) {
+    pub(super) fn drop_waiting(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         let kept = usize::from(self.reply.is_some());
         while self.queue.len() > kept {
             self.queue.remove(kept);
-            tell(Step::Dropped);
+            emit(Step::Dropped);
         }
         self.uncounted = 0;
         self.owed = false;
@@ -209,7 +209,7 @@ impl Tracker {
     pub(super) fn feed_data<'a>(
         &mut self,
         octets: &'a [u8],
-        tell: &mut dyn FnMut(Step<'_>),
+        emit: &mut dyn FnMut(Step<'_>),
     ) -> &'a [u8] {
         let Some(reply) = &mut self.reply else {
             return octets;
@@ -220,26 +220,26 @@ impl Tracker {
         let is_watched =
             self.queue.len() > 1 && (is_torn || self.queue.front().is_some_and(Sent::is_listing));
         if !is_watched {
-            let (rest, is_ended) = reply.feed(Side::Server, octets, tell);
+            let (rest, is_ended) = reply.feed(Side::Server, octets, emit);
             if is_ended {
                 self.reply = None;
-                self.end_reply(Status::Positive, tell);
+                self.end_reply(Status::Positive, emit);
             }
             return rest;
         }
-        let (rest, stop) = reply.feed_watching(Side::Server, octets, tell);
+        let (rest, stop) = reply.feed_watching(Side::Server, octets, emit);
         match stop {
             DataStop::Open => {}
             DataStop::Terminator => {
                 self.reply = None;
-                self.end_reply(Status::Positive, tell);
+                self.end_reply(Status::Positive, emit);
             }
             DataStop::Status(head) => {
                 if !is_torn {
-                    tell(Step::TerminatorMissing);
+                    emit(Step::TerminatorMissing);
                 }
                 self.reply = None;
-                self.end_reply(Status::Positive, tell);
+                self.end_reply(Status::Positive, emit);
                 self.server.feed(&head);
             }
         }

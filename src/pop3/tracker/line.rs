@@ -25,8 +25,8 @@ pub(super) struct LineChunk<'a> {
 }
 
 impl LineChunk<'_> {
-    pub(super) fn tell(&self, side: Side, role: Role, tell: &mut dyn FnMut(Step<'_>)) {
-        tell(Step::Line {
+    pub(super) fn emit(&self, side: Side, role: Role, emit: &mut dyn FnMut(Step<'_>)) {
+        emit(Step::Line {
             side,
             role,
             octets: self.octets,
@@ -74,12 +74,12 @@ impl LineBuffer {
         is_all: bool,
         side: Side,
         role: Role,
-        tell: &mut dyn FnMut(Step<'_>),
+        emit: &mut dyn FnMut(Step<'_>),
     ) {
         let held = usize::from(!is_all && self.octets.ends_with(b"\r"));
         let upto = self.octets.len() - held;
         if upto > self.handed {
-            self.hand_out(upto, LineEnd::None).tell(side, role, tell);
+            self.hand_out(upto, LineEnd::None).emit(side, role, emit);
         }
     }
 

@@ -158,7 +158,7 @@ impl Walker {
     /// Errors: the first line that can't be read.
     pub fn read<R: BufRead>(
         input: R,
-        tell: &mut dyn FnMut(TapeStep<'_>) -> bool,
+        emit: &mut dyn FnMut(TapeStep<'_>) -> bool,
     ) -> Result<(), ParseError> {
         let mut reader = Reader::new(input);
         let mut walker = Self::new();
@@ -166,19 +166,19 @@ impl Walker {
         let mut run = Vec::new();
         let mut goes_on = true;
         while goes_on {
-            let mut tell = |told: TapeStep<'_>| goes_on = goes_on && tell(told);
+            let mut emit = |told: TapeStep<'_>| goes_on = goes_on && emit(told);
             let (row, offset) = (reader.row() + 1, reader.offset());
             run.clear();
             // Inside data no line of a run can end it, and none tells its time.
             if walker.is_data && reader.read_run(&mut run) > 0 {
                 let phase = walker.phase();
-                walker.read_on(phase, &mut tell, |steps, emit| {
+                walker.read_on(phase, &mut emit, |steps, emit| {
                     steps.run(Place { row, offset }, &run, emit);
                 });
             } else if reader.read_into(&mut item)? {
-                walker.feed(Place { row, offset }, &item, &mut tell);
+                walker.feed(Place { row, offset }, &item, &mut emit);
             } else {
-                walker.finish(&mut tell);
+                walker.finish(&mut emit);
                 break;
             }
         }
@@ -186,7 +186,7 @@ impl Walker {
     }
 
     /// Takes one item.
-    pub fn feed(&mut self, place: Place, item: &Item, tell: &mut dyn FnMut(TapeStep<'_>)) {
+    pub fn feed(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(TapeStep<'_>)) {
         match item {
             Item::Row(row) => {
                 let is_first = !self.steps.has_rows() && !self.steps.is_connected();
@@ -197,24 +197,24 @@ impl Walker {
                 };
                 self.is_handshake = false;
                 self.has_heard |= row.side == Side::Server || !self.steps.is_connected();
-                self.read_on(phase, tell, |steps, emit| steps.row(place, row, emit));
+                self.read_on(phase, emit, |steps, emit| steps.row(place, row, emit));
             }
             Item::Event(text) => {
                 let event = EventAt::read(place, text);
                 let phase = self.phase();
-                self.read_on(phase, tell, |steps, emit| {
+                self.read_on(phase, emit, |steps, emit| {
                     steps.event(&event.said(), event.after_ms, emit);
                 });
-                tell(TapeStep::Event(event));
+                emit(TapeStep::Event(event));
             }
-            other => tell(TapeStep::Other(other)),
+            other => emit(TapeStep::Other(other)),
         }
     }
 
     /// The transcript has ended: tells what was held.
-    pub fn finish(&mut self, tell: &mut dyn FnMut(TapeStep<'_>)) {
+    pub fn finish(&mut self, emit: &mut dyn FnMut(TapeStep<'_>)) {
         let phase = self.phase();
-        self.read_on(phase, tell, Steps::finish);
+        self.read_on(phase, emit, Steps::finish);
     }
 
     /// What the time up to the next row is for.
@@ -238,7 +238,7 @@ impl Walker {
     fn read_on(
         &mut self,
         phase: WaitPhase,
-        tell: &mut dyn FnMut(TapeStep<'_>),
+        emit: &mut dyn FnMut(TapeStep<'_>),
         go: impl FnOnce(&mut Steps, &mut dyn FnMut(Passed<'_>)),
     ) {
         let Self {
@@ -250,9 +250,9 @@ impl Walker {
             ..
         } = self;
         go(steps, &mut |passed| match passed {
-            Passed::Row { after_ms, .. } => tell(TapeStep::Row { after_ms, phase }),
+            Passed::Row { after_ms, .. } => emit(TapeStep::Row { after_ms, phase }),
             Passed::Time(after_ms) => {
-                tell(TapeStep::Passed { after_ms, phase });
+                emit(TapeStep::Passed { after_ms, phase });
                 *is_handshake = false;
             }
             Passed::AnyRows {
@@ -264,7 +264,7 @@ impl Walker {
                 *is_in_gap = side == Side::Server && !is_some_of_it;
                 let moment = Moment { place, ms: now_ms };
                 let is_data = is_some_of_it;
-                tell(TapeStep::AnyRows {
+                emit(TapeStep::AnyRows {
                     side,
                     is_data,
                     moment,
@@ -274,7 +274,7 @@ impl Walker {
             Passed::Abandoned { .. } => {
                 *is_data = false;
                 *is_upload = false;
-                tell(TapeStep::Abandoned);
+                emit(TapeStep::Abandoned);
             }
             Passed::Step(step, origin) => {
                 match &step {
@@ -294,7 +294,7 @@ impl Walker {
                 }
                 // What is said of a line that stands for a row `{{...}}` is of no line in the file.
                 if !*is_in_gap || !matches!(step, Step::Line { .. }) {
-                    told(step, origin, tell);
+                    told(step, origin, emit);
                 }
             }
         });
@@ -302,7 +302,7 @@ impl Walker {
 }
 
 /// Tells a step with its places, times and holes.
-fn told(step: Step<'_>, origin: OctetOrigin, tell: &mut dyn FnMut(TapeStep<'_>)) {
+fn told(step: Step<'_>, origin: OctetOrigin, emit: &mut dyn FnMut(TapeStep<'_>)) {
     let moment = Moment {
         place: origin.first,
         ms: origin.last_ms,
@@ -320,7 +320,7 @@ fn told(step: Step<'_>, origin: OctetOrigin, tell: &mut dyn FnMut(TapeStep<'_>))
                 PieceOf::Octets(octets) => push_octets(&mut parts, octets),
                 PieceOf::Hole(hole) => parts.push(Piece::Hole(hole)),
             });
-            tell(TapeStep::Line {
+            emit(TapeStep::Line {
                 side,
                 role,
                 pieces: &parts,
@@ -330,23 +330,23 @@ fn told(step: Step<'_>, origin: OctetOrigin, tell: &mut dyn FnMut(TapeStep<'_>))
             });
         }
         Step::Data { side, octets } => pieces(octets, origin.holes, |piece| match piece {
-            PieceOf::Octets(octets) => tell(TapeStep::Data {
+            PieceOf::Octets(octets) => emit(TapeStep::Data {
                 side,
                 octets,
                 moment,
             }),
-            PieceOf::Hole(hole) => tell(TapeStep::Hole { side, hole, moment }),
+            PieceOf::Hole(hole) => emit(TapeStep::Hole { side, hole, moment }),
         }),
         Step::Injected(octets) => pieces(octets, origin.holes, |piece| match piece {
-            PieceOf::Octets(octets) => tell(TapeStep::Injected { octets, moment }),
+            PieceOf::Octets(octets) => emit(TapeStep::Injected { octets, moment }),
             PieceOf::Hole(hole) => {
                 let side = Side::Server;
-                tell(TapeStep::Hole { side, hole, moment });
+                emit(TapeStep::Hole { side, hole, moment });
             }
         }),
-        Step::CommandSent(sent) => tell(TapeStep::Command(sent)),
-        Step::DataStarted(sent) => tell(TapeStep::DataStarted(sent)),
-        Step::ReplyEnded(sent, status) => tell(TapeStep::ReplyEnded(sent, status)),
+        Step::CommandSent(sent) => emit(TapeStep::Command(sent)),
+        Step::DataStarted(sent) => emit(TapeStep::DataStarted(sent)),
+        Step::ReplyEnded(sent, status) => emit(TapeStep::ReplyEnded(sent, status)),
         Step::TlsAgreed
         | Step::Challenged
         | Step::StateChanged(_)

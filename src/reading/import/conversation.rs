@@ -2,8 +2,8 @@
 
 use core::net::SocketAddr;
 
+use super::builder::TranscriptBuilder;
 use super::sessions::CapturedSession;
-use super::talk::TranscriptBuilder;
 use super::tcp::{Passage, StreamGap, What, index};
 use super::{Made, Options, stamp};
 use crate::pop3::command::Command;

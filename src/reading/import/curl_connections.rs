@@ -1,7 +1,7 @@
 //! The connections of which curl writes, from its lines or its traces.
 
+use super::builder::TranscriptBuilder;
 use super::lines::{TlsLog, behind, host_port, text, word};
-use super::talk::TranscriptBuilder;
 use super::{Made, Options};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::{Event, Party};

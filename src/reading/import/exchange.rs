@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::builder::TranscriptBuilder;
 use super::lines::{host_port, numbered, text, without_cr};
-use super::talk::TranscriptBuilder;
 use super::{Made, Options, Problem, Source, stamp};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::Event;

@@ -1,7 +1,7 @@
 //! `fetchmail -vv`: `POP3> ` and `POP3< ` lines. Message data is not among them.
 
+use super::builder::TranscriptBuilder;
 use super::lines::{TlsLog, behind, host_port, numbered, text, without_cr, word};
-use super::talk::TranscriptBuilder;
 use super::{Made, Options, Problem, Source};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::Event;

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use regex::bytes::{Captures, Regex};
 
+use super::builder::TranscriptBuilder;
 use super::dialects::{Coding, Note, ReadyDialect};
 use super::lines::{TlsLog, host_port, numbered, text, without_cr};
 use super::stamp::{self, Time};
-use super::talk::TranscriptBuilder;
 use super::{Made, Options, Problem, Source};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::{LineEnd, Side, State};

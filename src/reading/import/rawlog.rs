@@ -1,6 +1,6 @@
 //! Dovecot's rawlog: NAME.in is what the client sent, NAME.out what the server did, each line with its time.
 
-use super::talk::TranscriptBuilder;
+use super::builder::TranscriptBuilder;
 use super::{Made, Options, Problem, Source, stamp, unpacked_name};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::Side;

@@ -1,12 +1,12 @@
 //! Reads what a terminal showed of a session that was typed into a program which passes lines on, as `openssl s_client` and
 //! telnet do: the program's own lines, the server's, and the typed ones where they were echoed.
 
+use super::builder::TranscriptBuilder;
 use super::foreign::{
     is_key, is_like_command, is_like_secret, is_login, is_misspelt_login, is_snip, second_status,
 };
 use super::lines::{behind, numbered, text, without_cr};
 use super::stamp;
-use super::talk::TranscriptBuilder;
 use super::{Made, Options, Source};
 use crate::base::service::Service;
 use crate::pop3::command::Command;

@@ -92,18 +92,18 @@ impl SideStream {
 pub(in crate::reading) fn pieces(
     octets: &[u8],
     holes: Vec<(usize, Hole)>,
-    mut tell: impl FnMut(PieceOf<'_>),
+    mut emit: impl FnMut(PieceOf<'_>),
 ) {
     let mut from = 0;
     for (at, hole) in holes {
         if let Some(before) = octets.get(from..at).filter(|before| !before.is_empty()) {
-            tell(PieceOf::Octets(before));
+            emit(PieceOf::Octets(before));
         }
-        tell(PieceOf::Hole(hole));
+        emit(PieceOf::Hole(hole));
         from = at.saturating_add(1);
     }
     if let Some(rest) = octets.get(from..).filter(|rest| !rest.is_empty()) {
-        tell(PieceOf::Octets(rest));
+        emit(PieceOf::Octets(rest));
     }
 }
 

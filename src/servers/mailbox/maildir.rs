@@ -102,7 +102,7 @@ impl Maildir {
         folder.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn each(&self, mut tell: impl FnMut(&OpenFolder, MaildirEntry)) -> io::Result<()> {
+    fn each(&self, mut warn_about: impl FnMut(&OpenFolder, MaildirEntry)) -> io::Result<()> {
         for (number, folder) in self.folders.iter().enumerate() {
             for path in folder.paths()? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -111,7 +111,7 @@ impl Maildir {
                     folder: number,
                     path,
                 };
-                tell(folder, entry);
+                warn_about(folder, entry);
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use super::wire::CrlfReader;
+use super::crlf::CrlfReader;
 use super::{FROM, blocks};
 
 /// The hash of the octets of a message on the wire. The line end that a last line lacks in the file is not among them: a
@@ -247,7 +247,7 @@ impl Scan {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::wire::tests::{file, reference, slices};
+    use super::super::crlf::tests::{file, reference, slices};
     use super::*;
 
     fn scanned<'a>(slices: impl Iterator<Item = &'a [u8]>) -> Option<Vec<MboxMessage>> {

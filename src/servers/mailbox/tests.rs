@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::wire::tests::reference;
+use super::crlf::tests::reference;
 use super::*;
 
 fn mailbox(path: &Path) -> Mailbox {

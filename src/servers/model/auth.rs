@@ -9,13 +9,13 @@ use crate::pop3::sasl::server::{self as sasl, AuthContext, Identity, SaslVerdict
 
 use super::login::log_in_as;
 use super::reply::{Reply, ReplyData};
-use super::{Model, TlsOffer, texts};
+use super::{Model, TlsOffer, reply_texts};
 
 /// AUTH without an argument is in no RFC, but widely done: the mechanisms, one a line.
 pub(super) fn list(model: &Model) -> Reply {
     let lines = offered(model);
     model
-        .ok(&texts::MECHANISMS_FOLLOW, &[])
+        .ok(&reply_texts::MECHANISMS_FOLLOW, &[])
         .with_data(ReplyData::Lines(lines.map(str::to_owned).collect()))
 }
 
@@ -43,12 +43,12 @@ fn known(model: &Model, nonce: String) -> AuthContext {
 pub(super) fn auth(model: &mut Model, args: &[&[u8]]) -> Reply {
     let name = String::from_utf8_lossy(args.first().copied().unwrap_or_default());
     let Some(mechanism) = Mechanism::named(&name) else {
-        return model.err(&texts::NO_SUCH_MECHANISM, &[]);
+        return model.err(&reply_texts::NO_SUCH_MECHANISM, &[]);
     };
     if !offered(model).any(|offered| offered == mechanism.name) {
         return match mechanism.is_plain {
-            true => model.err(&texts::MECHANISM_NEEDS_TLS, &[&mechanism.name]),
-            false => model.err(&texts::NO_SUCH_MECHANISM, &[]),
+            true => model.err(&reply_texts::MECHANISM_NEEDS_TLS, &[&mechanism.name]),
+            false => model.err(&reply_texts::NO_SUCH_MECHANISM, &[]),
         };
     }
     let initial = match args.get(1).copied() {
@@ -57,7 +57,7 @@ pub(super) fn auth(model: &mut Model, args: &[&[u8]]) -> Reply {
         Some(b"=") => Some(Vec::new()),
         Some(text) => match STANDARD.decode(text) {
             Ok(initial) => Some(initial),
-            Err(_) => return model.err(&texts::NOT_BASE64, &[]),
+            Err(_) => return model.err(&reply_texts::NOT_BASE64, &[]),
         },
     };
     let nonce = model.nonce();
@@ -69,10 +69,10 @@ pub(super) fn auth(model: &mut Model, args: &[&[u8]]) -> Reply {
 /// A line of the client within the exchange.
 pub(super) fn respond(model: &mut Model, mut verifier: Verifier, line: &[u8]) -> Reply {
     if line == b"*" {
-        return model.err(&texts::CANCELLED, &[]);
+        return model.err(&reply_texts::CANCELLED, &[]);
     }
     let Ok(response) = STANDARD.decode(line).map(Zeroizing::new) else {
-        return model.err(&texts::NOT_BASE64, &[]);
+        return model.err(&reply_texts::NOT_BASE64, &[]);
     };
     let verdict = verifier.answer(&response);
     judge(model, verifier, verdict)
@@ -90,6 +90,6 @@ fn judge(model: &mut Model, verifier: Verifier, verdict: SaslVerdict) -> Reply {
             log_in_as(model, Some(name.as_bytes()))
         }
         SaslVerdict::Wrong => log_in_as(model, None),
-        SaslVerdict::Broken(what) => model.err(&texts::BROKEN_EXCHANGE, &[&what]),
+        SaslVerdict::Broken(what) => model.err(&reply_texts::BROKEN_EXCHANGE, &[&what]),
     }
 }

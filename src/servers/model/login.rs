@@ -3,9 +3,9 @@
 use crate::servers::maildrop::Closed;
 
 use super::Model;
-use super::opened::Opened;
+use super::locked_maildrop::Opened;
 use super::reply::Reply;
-use super::texts::{self, Text};
+use super::reply_texts::{self, Text};
 
 /// An account of the practice server whose login is refused with the right password, so that each code can be seen.
 pub(super) struct RefusedAccount {
@@ -19,22 +19,22 @@ pub(super) const REFUSALS: [RefusedAccount; 4] = [
     RefusedAccount {
         user: "busy",
         code: "[IN-USE]",
-        text: &texts::IN_USE,
+        text: &reply_texts::IN_USE,
     },
     RefusedAccount {
         user: "hasty",
         code: "[LOGIN-DELAY]",
-        text: &texts::REFUSED_AS_LATE,
+        text: &reply_texts::REFUSED_AS_LATE,
     },
     RefusedAccount {
         user: "ill",
         code: "[SYS/TEMP]",
-        text: &texts::REFUSED_AS_ILL,
+        text: &reply_texts::REFUSED_AS_ILL,
     },
     RefusedAccount {
         user: "closed",
         code: "[SYS/PERM]",
-        text: &texts::REFUSED_AS_CLOSED,
+        text: &reply_texts::REFUSED_AS_CLOSED,
     },
 ];
 
@@ -46,7 +46,9 @@ pub(super) fn log_in_as(model: &mut Model, user: Option<&[u8]>) -> Reply {
     let Some(user) = user else {
         model.summary.failed_logins = model.summary.failed_logins.saturating_add(1);
         // RFC 3206 §4: with AUTH-RESP-CODE announced, each refusal of name and password says so.
-        return model.err(&texts::WRONG_LOGIN, &[]).with_code("[AUTH]");
+        return model
+            .err(&reply_texts::WRONG_LOGIN, &[])
+            .with_code("[AUTH]");
     };
     if let Some(refusal) = REFUSALS.iter().find(|row| row.user.as_bytes() == user)
         && user != model.account.user.as_bytes()
@@ -58,9 +60,11 @@ pub(super) fn log_in_as(model: &mut Model, user: Option<&[u8]>) -> Reply {
     // RFC 1939 §4: no login without the exclusive lock. RFC 2449 §8.1.1: the code tells that the password was right.
     let lock = match model.maildrop.lock() {
         Ok(lock) => lock,
-        Err(Closed::InUse) => return model.err(&texts::IN_USE, &[]).with_code("[IN-USE]"),
+        Err(Closed::InUse) => return model.err(&reply_texts::IN_USE, &[]).with_code("[IN-USE]"),
         Err(Closed::Unreadable) => {
-            return model.err(&texts::UNREADABLE, &[]).with_code("[SYS/TEMP]");
+            return model
+                .err(&reply_texts::UNREADABLE, &[])
+                .with_code("[SYS/TEMP]");
         }
     };
     model.opened = Some(Opened::new(lock));
@@ -71,7 +75,7 @@ pub(super) fn log_in_as(model: &mut Model, user: Option<&[u8]>) -> Reply {
 /// The maildrop in words.
 pub(super) fn total(model: &Model) -> Reply {
     match model.opened.as_ref().map(Opened::total).unwrap_or_default() {
-        (1, octets) => model.ok(&texts::ONE_MESSAGE, &[&octets]),
-        (count, octets) => model.ok(&texts::MESSAGES, &[&count, &octets]),
+        (1, octets) => model.ok(&reply_texts::ONE_MESSAGE, &[&octets]),
+        (count, octets) => model.ok(&reply_texts::MESSAGES, &[&count, &octets]),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::pop3::stuffing::Stuffer;
 use crate::servers::maildrop::{Message, Untold};
 
-use super::opened::Opened;
+use super::locked_maildrop::Opened;
 use super::stream::{BLOCK, MessageStream};
 
 /// A reply to one command.

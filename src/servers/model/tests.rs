@@ -4,7 +4,7 @@ mod auth;
 mod sources;
 mod wire;
 
-use super::rows::ROWS;
+use super::handlers::ROWS;
 use super::*;
 use crate::servers::{Message, messages};
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use poptalk::reading::dialogue::{Parts, Place};
-use poptalk::servers::loose::{ReplyIndex, Items, AnyOrder, ItemSource};
+use poptalk::servers::any_order::{ReplyIndex, Items, AnyOrder, ItemSource};
 use poptalk::servers::script::{Pace, ScriptServer};
 use poptalk::servers::{Peer, Secured, Wish};
 use poptalk::transcript::text::Reader;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::{Survey, escaped};
 use crate::analysis::finding::Finding;
-use crate::analysis::show::meter::Totals;
+use crate::analysis::show::timing::Totals;
 use crate::base::figures::{count, duration};
 
 /// The head fields and the figures.

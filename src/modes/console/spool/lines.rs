@@ -100,7 +100,7 @@ pub(super) struct Cutter {
 
 impl Cutter {
     /// Takes the next octets; tells of the start of each line behind one that has ended.
-    pub(super) fn feed(&mut self, octets: &[u8], mut tell: impl FnMut(LineStart)) {
+    pub(super) fn feed(&mut self, octets: &[u8], mut emit: impl FnMut(LineStart)) {
         let mut rest = octets;
         while !self.unended.is_empty() {
             let missing = ENOUGH.saturating_sub(self.unended.len()).min(rest.len());
@@ -117,11 +117,11 @@ impl Cutter {
             let behind = self.unended.split_off(end);
             self.start = self.start.after(&self.unended);
             self.unended = behind;
-            tell(self.start);
+            emit(self.start);
         }
         while let Some((line, later)) = cut(rest).and_then(|end| rest.split_at_checked(end)) {
             self.start = self.start.after(line);
-            tell(self.start);
+            emit(self.start);
             rest = later;
         }
         self.unended.extend_from_slice(rest);

@@ -1,6 +1,6 @@
 //! The console during a lesson: the task, hints, goals as they are reached, and the way to the next lesson.
 
-use super::ask::prompt;
+use super::prompt::prompt;
 use super::terminal;
 use super::view::shown;
 use super::{AfterLine, Console};

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll};
 
 use super::leg::{Came, Leg, LegStream};
+use super::log::RelayLog;
 use super::stls::{self, Capabilities};
-use super::tape::RelayLog;
 use super::{CLIENT, ProxyShared, RelayOutcome, SERVER};
 use crate::base::figures;
 use crate::base::io_error::plain;

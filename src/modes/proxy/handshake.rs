@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use mio::{Interest, Token};
 
+use super::connection::ProxiedConnection;
 use super::leg::{Came, LegStream};
-use super::talk::ProxiedConnection;
 use super::{RelayOutcome, SERVER};
 use crate::base::io_error::plain;
 use crate::base::service::Service;

@@ -2,8 +2,8 @@
 
 use super::known_text::known_text;
 use super::{
-    ExplainContext, Explained, ExplainedPart, capabilities, codes, mechanisms, profiles, quoted,
-    reply, said, texts,
+    ExplainContext, Explained, ExplainedPart, capabilities, codes, mechanisms, quoted, reply, said,
+    servers, texts,
 };
 use crate::pop3::command::Command;
 
@@ -48,11 +48,11 @@ pub(super) fn explain(text: &str, context: &ExplainContext) -> Explained {
             ));
         }
     }
-    parts.extend(profiles::named(text).map(reply::profile));
+    parts.extend(servers::named(text).map(reply::profile));
     if parts.is_empty() {
         let found = texts::find(text, text, None, false);
         parts.extend(found.map(|found| known_text(text, &found)));
-        parts.extend(profiles::of_text(text).map(|row| reply::alike(text, row)));
+        parts.extend(servers::of_text(text).map(|row| reply::alike(text, row)));
     }
     let is_known = !parts.is_empty();
     if !is_known {
@@ -100,7 +100,7 @@ fn capability(row: &capabilities::Capability, words: &[&str]) -> ExplainedPart {
 
 fn row_of_implementation(row: &capabilities::Capability, text: &str) -> Option<ExplainedPart> {
     (row.tag == "IMPLEMENTATION")
-        .then(|| profiles::of_text(text))
+        .then(|| servers::of_text(text))
         .flatten()
         .map(|row| reply::alike(text, row))
 }

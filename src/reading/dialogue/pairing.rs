@@ -114,7 +114,7 @@ impl Pairing {
     }
 
     /// Takes what the reader says next.
-    pub(super) fn passed(&mut self, passed: Passed<'_>, tell: &mut dyn FnMut(Passing<'_>)) {
+    pub(super) fn passed(&mut self, passed: Passed<'_>, emit: &mut dyn FnMut(Passing<'_>)) {
         match passed {
             Passed::Row { now_ms, .. } => self.now_ms = now_ms,
             Passed::Time(_) => {}
@@ -125,7 +125,7 @@ impl Pairing {
                 within
                     .filter(|_| !self.is_in_gap)
                     .for_each(|(_, hole)| *hole = Hole::Text);
-                self.step(step, origin, tell);
+                self.step(step, origin, emit);
             }
             Passed::AnyRows {
                 side: Side::Server,
@@ -133,25 +133,25 @@ impl Pairing {
                 ..
             } => {
                 self.is_in_gap = true;
-                self.out_of_step(tell);
+                self.out_of_step(emit);
             }
             Passed::AnyRows { side, place, .. } => {
                 if side == Side::Client {
-                    self.cut_client_line(tell);
+                    self.cut_client_line(emit);
                 }
                 if self.hold_any_rows(side, place) {
-                    tell(Passing::AnyRows);
+                    emit(Passing::AnyRows);
                 } else {
-                    tell(Passing::Part(Part::AnyRows(place)));
+                    emit(Passing::Part(Part::AnyRows(place)));
                 }
             }
             Passed::AnyRowsEnd { is_data, place } => {
                 self.is_in_gap = false;
                 if is_data && self.hold_any_rows(Side::Server, place) {
-                    tell(Passing::AnyRows);
+                    emit(Passing::AnyRows);
                 }
             }
-            Passed::Abandoned { is_end } => self.drain(is_end, tell),
+            Passed::Abandoned { is_end } => self.drain(is_end, emit),
         }
     }
 
@@ -178,11 +178,11 @@ impl Pairing {
         &mut self,
         line: Option<Line>,
         status: Option<Status>,
-        tell: &mut dyn FnMut(Passing<'_>),
+        emit: &mut dyn FnMut(Passing<'_>),
     ) {
         let is_ok = |line: &Line| line.head().starts_with(b"+OK");
         let is_other = self.begins_anywhere && !line.as_ref().is_some_and(is_ok);
-        tell(Passing::Part(greeting(
+        emit(Passing::Part(greeting(
             line,
             status,
             self.is_lost || is_other,
@@ -190,13 +190,13 @@ impl Pairing {
     }
 
     /// What came first was the greeting, as far as is known.
-    fn greet_late(&mut self, tell: &mut dyn FnMut(Passing<'_>)) {
+    fn greet_late(&mut self, emit: &mut dyn FnMut(Passing<'_>)) {
         if let Some((line, status, _)) = self.first_reply.take() {
-            self.greet(Some(line), Some(status), tell);
+            self.greet(Some(line), Some(status), emit);
         }
     }
 
-    fn step(&mut self, step: Step<'_>, origin: OctetOrigin, tell: &mut dyn FnMut(Passing<'_>)) {
+    fn step(&mut self, step: Step<'_>, origin: OctetOrigin, emit: &mut dyn FnMut(Passing<'_>)) {
         match step {
             Step::Line {
                 side,
@@ -219,7 +219,7 @@ impl Pairing {
                 if end != LineEnd::None
                     && let Some(line) = so_far.take()
                 {
-                    self.line(line.finish(end), role, last_ms, tell);
+                    self.line(line.finish(end), role, last_ms, emit);
                 }
             }
             Step::Data { side, octets } => {
@@ -234,7 +234,7 @@ impl Pairing {
                 pieces(octets, origin.holes, |piece| match piece {
                     PieceOf::Octets(octets) => {
                         data.octets(octets);
-                        tell(Passing::Data {
+                        emit(Passing::Data {
                             side,
                             octets,
                             place,
@@ -243,7 +243,7 @@ impl Pairing {
                     }
                     PieceOf::Hole(hole) => {
                         data.hole(&hole);
-                        tell(Passing::Hole(side));
+                        emit(Passing::Hole(side));
                     }
                 });
             }
@@ -256,10 +256,10 @@ impl Pairing {
                 );
             }
             Step::CommandSent(sent) => {
-                self.greet_late(tell);
+                self.greet_late(emit);
                 let (command, sent_ms) = self.pending.take().unzip();
                 if let Some(line) = &command {
-                    tell(Passing::Command(sent, line));
+                    emit(Passing::Command(sent, line));
                 }
                 self.queue.push_back(OpenExchange {
                     command,
@@ -271,17 +271,17 @@ impl Pairing {
             }
             Step::DataStarted(sent) => {
                 self.reply = Some(Measuring::new(Side::Server, self.has_digests));
-                tell(Passing::DataStarted(sent));
+                emit(Passing::DataStarted(sent));
             }
             Step::ReplyEnded(None, status) => match self.greeting.take() {
                 Some(line) if !self.queue.is_empty() => {
                     self.first_reply = Some((line, status, self.now_ms));
                 }
-                line => self.greet(line, Some(status), tell),
+                line => self.greet(line, Some(status), emit),
             },
-            Step::ReplyEnded(Some(sent), status) => self.reply_ended(sent, status, tell),
+            Step::ReplyEnded(Some(sent), status) => self.reply_ended(sent, status, emit),
             Step::Challenged => self.is_owed = true,
-            Step::StateChanged(state) => tell(Passing::State(state)),
+            Step::StateChanged(state) => emit(Passing::State(state)),
             Step::TlsAgreed => {}
             Step::NoGreeting => {
                 let first = self.first_reply.take();
@@ -301,50 +301,50 @@ impl Pairing {
                     open.is_torn = true;
                     self.uncounted = 0;
                     self.is_owed = false;
-                    tell(Passing::Part(open.finish(None, None)));
+                    emit(Passing::Part(open.finish(None, None)));
                 }
             }
-            Step::OutOfStep => self.out_of_step(tell),
+            Step::OutOfStep => self.out_of_step(emit),
             Step::InStep => {
                 self.is_lost = false;
-                tell(Passing::InStep);
+                emit(Passing::InStep);
             }
         }
     }
 
     /// Which command the server answers is not known any more. Whether the first line was the greeting, the next step says.
-    fn out_of_step(&mut self, tell: &mut dyn FnMut(Passing<'_>)) {
+    fn out_of_step(&mut self, emit: &mut dyn FnMut(Passing<'_>)) {
         self.is_lost = true;
         let waiting = self.queue.iter_mut();
         for open in waiting.filter(|open| open.status_line.is_none()) {
             open.is_torn = true;
         }
-        tell(Passing::OutOfStep);
+        emit(Passing::OutOfStep);
     }
 
     /// The client's line does not go on: its rest is missing from the recording.
-    fn cut_client_line(&mut self, tell: &mut dyn FnMut(Passing<'_>)) {
+    fn cut_client_line(&mut self, emit: &mut dyn FnMut(Passing<'_>)) {
         if let Some(cut) = self.client_line.take() {
             let open = OpenExchange {
                 command: Some(cut.finish(LineEnd::None)),
                 is_torn: true,
                 ..OpenExchange::default()
             };
-            tell(Passing::Part(open.finish(None, None)));
+            emit(Passing::Part(open.finish(None, None)));
         }
     }
 
     /// Nothing is waited for any more. With `is_end`, lines do not go on either.
-    fn drain(&mut self, is_end: bool, tell: &mut dyn FnMut(Passing<'_>)) {
-        self.greet_late(tell);
+    fn drain(&mut self, is_end: bool, emit: &mut dyn FnMut(Passing<'_>)) {
+        self.greet_late(emit);
         if let Some(cut) = self.server_line.take() {
             let role = cut.role;
             let line = cut.finish(LineEnd::None);
             match self.queue.front_mut() {
                 Some(open) if role == Role::Status => open.status_line = Some(line),
                 Some(open) if role == Role::Continuation => open.add_sasl(line),
-                _ if role == Role::Greeting => self.greet(Some(line), None, tell),
-                _ => tell(Passing::Part(Part::Unrequested(line))),
+                _ if role == Role::Greeting => self.greet(Some(line), None, emit),
+                _ => emit(Passing::Part(Part::Unrequested(line))),
             }
         }
         let mut data = self.reply.take().map(Measuring::finish);
@@ -352,11 +352,11 @@ impl Pairing {
         for mut open in std::mem::take(&mut self.queue) {
             open.is_torn |= self.is_lost && data.is_none();
             let status = data.is_some().then_some(Status::Positive);
-            tell(Passing::Part(open.finish(status, data.take())));
+            emit(Passing::Part(open.finish(status, data.take())));
         }
         let upload = self.upload.take().map(Measuring::finish);
         if let Some(upload) = self.uploaded.take().or(upload) {
-            tell(Passing::Part(
+            emit(Passing::Part(
                 OpenExchange::default().finish(None, Some(upload)),
             ));
         }
@@ -365,10 +365,10 @@ impl Pairing {
                 command: Some(cut.finish(LineEnd::None)),
                 ..OpenExchange::default()
             };
-            tell(Passing::Part(open.finish(None, None)));
+            emit(Passing::Part(open.finish(None, None)));
         }
         if let Some(injected) = self.injected.take() {
-            tell(Passing::Part(Part::Injected(injected.finish())));
+            emit(Passing::Part(Part::Injected(injected.finish())));
         }
         self.uncounted = 0;
         self.pending = None;
@@ -394,9 +394,9 @@ impl Pairing {
     }
 
     /// A line is complete.
-    fn line(&mut self, line: Line, role: Role, now_ms: u64, tell: &mut dyn FnMut(Passing<'_>)) {
+    fn line(&mut self, line: Line, role: Role, now_ms: u64, emit: &mut dyn FnMut(Passing<'_>)) {
         if !matches!(role, Role::Greeting | Role::Command) {
-            self.greet_late(tell);
+            self.greet_late(emit);
         }
         match role {
             Role::Greeting => self.greeting = Some(line),
@@ -420,7 +420,7 @@ impl Pairing {
                         .for_each(|line| open.add_sasl(line));
                 }
             }
-            Role::Unrequested => tell(Passing::Part(Part::Unrequested(line))),
+            Role::Unrequested => emit(Passing::Part(Part::Unrequested(line))),
             Role::Command => {
                 if self.pending.replace((line, now_ms)).is_some() {
                     self.uncounted += 1;
@@ -441,7 +441,7 @@ impl Pairing {
         }
     }
 
-    fn reply_ended(&mut self, sent: &Sent, status: Status, tell: &mut dyn FnMut(Passing<'_>)) {
+    fn reply_ended(&mut self, sent: &Sent, status: Status, emit: &mut dyn FnMut(Passing<'_>)) {
         let mut open = self.queue.pop_front().unwrap_or_default();
         // By now it is known whether credentials were sent.
         open.sent = Some(sent.clone());
@@ -455,7 +455,7 @@ impl Pairing {
         self.is_owed = false;
         self.is_uploading = status == Status::Positive && sent.shape() == Shape::Upload;
         let data = self.reply.take().map(Measuring::finish);
-        tell(Passing::Part(open.finish(Some(status), data)));
+        emit(Passing::Part(open.finish(Some(status), data)));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sessions that are compared, each as its transcript.
 
 use super::*;
-use crate::analysis::lint::catalogue::{self, Coverage};
+use crate::analysis::lint::coverage::{self, Coverage};
 
 fn sessions(files: &[(&'static str, &str)]) -> Sessions {
     let parse = |file: &str| Session::read(file.as_bytes()).unwrap();
@@ -202,10 +202,10 @@ fn unique_ids_are_compared() {
 #[test]
 fn every_rule_has_a_name_of_its_own() {
     for rule in ACROSS {
-        assert_eq!(catalogue::seen(rule.id), Coverage::Across, "{}", rule.id);
+        assert_eq!(coverage::seen(rule.id), Coverage::Across, "{}", rule.id);
         assert!(!rule.hint.is_empty() && !rule.says.is_empty());
     }
-    let across = catalogue::OTHERS
+    let across = coverage::OTHERS
         .iter()
         .filter(|(_, seen)| *seen == Coverage::Across);
     assert_eq!(across.count(), ACROSS.len());

@@ -7,9 +7,9 @@ use crate::pop3::command::Command;
 use crate::pop3::sasl;
 use crate::servers::maildrop::{Message, Untold};
 
-use super::opened::{Missing, Opened, decimal};
+use super::locked_maildrop::{Missing, Opened, decimal};
 use super::reply::{ListingKind, Reply, ReplyData};
-use super::texts::{self, Language, Text};
+use super::reply_texts::{self, Language, Text};
 use super::{Ending, Model, ServerPhase, TlsOffer, auth};
 
 /// A command that is served.
@@ -102,17 +102,17 @@ impl Handler {
 
 /// What is said to a verb that is not served.
 const DECLINED: &[(&str, &Text)] = &[
-    ("", &texts::EMPTY),
-    ("HELP", &texts::HELP_IS_FOREIGN),
-    ("?", &texts::HELP_IS_FOREIGN),
-    ("STARTTLS", &texts::STARTTLS_IS_FOREIGN),
+    ("", &reply_texts::EMPTY),
+    ("HELP", &reply_texts::HELP_IS_FOREIGN),
+    ("?", &reply_texts::HELP_IS_FOREIGN),
+    ("STARTTLS", &reply_texts::STARTTLS_IS_FOREIGN),
 ];
 
 pub(super) fn declined(verb: &[u8]) -> &'static Text {
     DECLINED
         .iter()
         .find(|(word, _)| word.as_bytes().eq_ignore_ascii_case(verb))
-        .map_or(&texts::UNKNOWN, |(_, text)| text)
+        .map_or(&reply_texts::UNKNOWN, |(_, text)| text)
 }
 
 /// RFC 2449 §6, RFC 3206 §6, RFC 6856 §2: what is announced, always and in this order. STLS comes and goes.
@@ -138,15 +138,15 @@ fn first<'a>(args: &[&'a [u8]]) -> &'a [u8] {
 /// RFC 1939 §13: the answer is the same whether the name exists or not.
 fn user(model: &mut Model, args: &[&[u8]]) -> Reply {
     if std::str::from_utf8(first(args)).is_err() {
-        return model.err(&texts::NOT_UTF8, &[]);
+        return model.err(&reply_texts::NOT_UTF8, &[]);
     }
     model.user = Some(first(args).to_vec());
-    model.ok(&texts::SEND_PASS, &[])
+    model.ok(&reply_texts::SEND_PASS, &[])
 }
 
 fn pass(model: &mut Model, args: &[&[u8]]) -> Reply {
     let Some(user) = model.user.take() else {
-        return model.err(&texts::SEND_USER_FIRST, &[]);
+        return model.err(&reply_texts::SEND_USER_FIRST, &[]);
     };
     let account = &model.account;
     let is_known = account.knows(&user) && first(args) == account.password.as_bytes();
@@ -165,28 +165,28 @@ fn apop(model: &mut Model, args: &[&[u8]]) -> Reply {
 
 fn stls(model: &mut Model, _: &[&[u8]]) -> Reply {
     match model.tls {
-        TlsOffer::Unavailable => return model.err(&texts::NO_TLS, &[]),
-        TlsOffer::On => return model.err(&texts::TLS_IS_ON, &[]),
+        TlsOffer::Unavailable => return model.err(&reply_texts::NO_TLS, &[]),
+        TlsOffer::On => return model.err(&reply_texts::TLS_IS_ON, &[]),
         TlsOffer::Offered => {}
     }
     // RFC 6856 §2.1: no STLS behind UTF8.
     if model.is_utf8 {
-        return model.err(&texts::STLS_BEHIND_UTF8, &[]);
+        return model.err(&reply_texts::STLS_BEHIND_UTF8, &[]);
     }
     // RFC 2595 §4: nothing may follow STLS in clear. Used inside TLS, it would be a command that somebody on the way has put
     // into the protected session (CVE-2011-0411 and its kin).
     if model.has_input() {
         model.phase = ServerPhase::Over;
         model.summary.ending = Some(Ending::Injected);
-        return model.err(&texts::INJECTED, &[]);
+        return model.err(&reply_texts::INJECTED, &[]);
     }
     model.phase = ServerPhase::Handshake;
-    model.ok(&texts::BEGIN_TLS, &[])
+    model.ok(&reply_texts::BEGIN_TLS, &[])
 }
 
 fn utf8(model: &mut Model, _: &[&[u8]]) -> Reply {
     model.is_utf8 = true;
-    model.ok(&texts::UTF8_ON, &[])
+    model.ok(&reply_texts::UTF8_ON, &[])
 }
 
 /// RFC 6856 §3: the reply to a change is in the new language already.
@@ -194,14 +194,14 @@ fn lang(model: &mut Model, args: &[&[u8]]) -> Reply {
     let Some(range) = args.first() else {
         let lines = Language::ALL.map(|(_, tag, name)| format!("{tag} {name}"));
         return model
-            .ok(&texts::LANGUAGES_FOLLOW, &[])
+            .ok(&reply_texts::LANGUAGES_FOLLOW, &[])
             .with_data(ReplyData::Lines(lines.into()));
     };
     let Some((language, tag)) = Language::matching(range) else {
-        return model.err(&texts::NO_SUCH_LANGUAGE, &[]);
+        return model.err(&reply_texts::NO_SUCH_LANGUAGE, &[]);
     };
     model.language = language;
-    model.ok(&texts::LANGUAGE_CHANGED, &[&tag])
+    model.ok(&reply_texts::LANGUAGE_CHANGED, &[&tag])
 }
 
 fn capa(model: &mut Model, _: &[&[u8]]) -> Reply {
@@ -221,7 +221,7 @@ fn capa(model: &mut Model, _: &[&[u8]]) -> Reply {
         lines.push("STLS".to_owned());
     }
     model
-        .ok(&texts::CAPABILITIES_FOLLOW, &[])
+        .ok(&reply_texts::CAPABILITIES_FOLLOW, &[])
         .with_data(ReplyData::Lines(lines))
 }
 
@@ -246,24 +246,24 @@ fn listing(model: &Model, args: &[&[u8]], listing: ListingKind) -> Reply {
     }
     let reply = match listing {
         ListingKind::Size => total(model),
-        ListingKind::UniqueId => model.ok(&texts::UNIQUE_IDS_FOLLOW, &[]),
+        ListingKind::UniqueId => model.ok(&reply_texts::UNIQUE_IDS_FOLLOW, &[]),
     };
     reply.with_data(ReplyData::Listing(listing, 1))
 }
 
 fn retr(model: &mut Model, args: &[&[u8]]) -> Reply {
     with_message(model, first(args), |number, message| {
-        let reply = model.ok(&texts::OCTETS, &[&message.size()]);
+        let reply = model.ok(&reply_texts::OCTETS, &[&message.size()]);
         with_octets(model, reply, number, ReplyData::of(message, None))
     })
 }
 
 fn top(model: &mut Model, args: &[&[u8]]) -> Reply {
     let Some(lines) = args.get(1).copied().and_then(decimal) else {
-        return model.err(&texts::NOT_A_NUMBER, &[]);
+        return model.err(&reply_texts::NOT_A_NUMBER, &[]);
     };
     with_message(model, first(args), |number, message| {
-        let reply = model.ok(&texts::TOP_FOLLOWS, &[&number]);
+        let reply = model.ok(&reply_texts::TOP_FOLLOWS, &[&number]);
         with_octets(model, reply, number, ReplyData::of(message, Some(lines)))
     })
 }
@@ -279,7 +279,7 @@ fn with_octets(
         Ok(data) => reply.with_data(data),
         // RFC 3206 §4: another session may find it again, or another message in its place.
         Err(Untold) => model
-            .err(&texts::MESSAGE_UNREADABLE, &[&number])
+            .err(&reply_texts::MESSAGE_UNREADABLE, &[&number])
             .with_code("[SYS/TEMP]"),
     }
 }
@@ -288,7 +288,7 @@ fn dele(model: &mut Model, args: &[&[u8]]) -> Reply {
     let mut found = None;
     let reply = with_message(model, first(args), |number, _| {
         found = Some(number);
-        model.ok(&texts::DELETED, &[&number])
+        model.ok(&reply_texts::DELETED, &[&number])
     });
     if let (Some(number), Some(opened)) = (found, &mut model.opened) {
         opened.mark(number);
@@ -308,14 +308,14 @@ fn with_message(
         .map_or(Err(Missing::Unknown), |opened| opened.find(digits));
     match found {
         Ok((number, message)) => make(number, message),
-        Err(Missing::NotANumber) => model.err(&texts::NOT_A_NUMBER, &[]),
-        Err(Missing::Unknown) => model.err(&texts::NO_SUCH_MESSAGE, &[]),
-        Err(Missing::Deleted(number)) => model.err(&texts::DELETED_MESSAGE, &[&number]),
+        Err(Missing::NotANumber) => model.err(&reply_texts::NOT_A_NUMBER, &[]),
+        Err(Missing::Unknown) => model.err(&reply_texts::NO_SUCH_MESSAGE, &[]),
+        Err(Missing::Deleted(number)) => model.err(&reply_texts::DELETED_MESSAGE, &[&number]),
     }
 }
 
 fn noop(model: &mut Model, _: &[&[u8]]) -> Reply {
-    model.ok(&texts::STILL_HERE, &[])
+    model.ok(&reply_texts::STILL_HERE, &[])
 }
 
 fn rset(model: &mut Model, _: &[&[u8]]) -> Reply {
@@ -331,17 +331,19 @@ fn quit(model: &mut Model, _: &[&[u8]]) -> Reply {
     model.phase = ServerPhase::Over;
     let Some(opened) = model.opened.take() else {
         model.summary.ending = Some(Ending::Quit);
-        return model.ok(&texts::BYE, &[]);
+        return model.ok(&reply_texts::BYE, &[]);
     };
     let (deleted, left, is_done) = opened.commit();
     model.summary.ending = Some(Ending::Updated { deleted, left });
     if !is_done {
         // RFC 1939 §6: the server may say that some are still there.
-        return model.err(&texts::NOT_REMOVED, &[]).with_code("[SYS/TEMP]");
+        return model
+            .err(&reply_texts::NOT_REMOVED, &[])
+            .with_code("[SYS/TEMP]");
     }
     match left {
-        1 => model.ok(&texts::ONE_LEFT, &[]),
-        left => model.ok(&texts::LEFT, &[&left]),
+        1 => model.ok(&reply_texts::ONE_LEFT, &[]),
+        left => model.ok(&reply_texts::LEFT, &[&left]),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::near::EngineProgress;
-use super::thread::Engine;
+use super::busy_poll::EngineProgress;
+use super::event_loop::Engine;
 use super::{Notice, Pacing};
 use crate::pop3::tracker::{Side, State};
 
@@ -30,7 +30,7 @@ impl Engine {
     fn has_turn(&self) -> bool {
         let now = &self.standing;
         let goes_on = |turns: Pacing| now.refusals <= turns.refusals;
-        now.timeouts == 0 && self.queue.turns.is_some_and(goes_on) && self.watcher.wants_more()
+        now.timeouts == 0 && self.queue.turns.is_some_and(goes_on) && self.observer.wants_more()
     }
 
     /// Sends the lines whose turn it is.
@@ -55,18 +55,18 @@ impl Engine {
             let Some(line) = may_send.then(|| self.queue.next()).flatten() else {
                 break;
             };
-            let (watcher, standing) = (&mut self.watcher, &mut self.standing);
+            let (observer, standing) = (&mut self.observer, &mut self.standing);
             self.recorder
                 .feed_ahead(Side::Client, line, now_ms, &mut |seen| {
                     standing.note_sent(&seen);
-                    watcher.seen(seen);
+                    observer.on_step(seen);
                 });
             self.outbox.extend_from_slice(line);
             self.standing.quiet_since = Instant::now();
             self.asked_since = self.standing.quiet_since;
         }
         if self.recorder.take_short_secret() {
-            self.watcher.told(Notice::ShortSecret);
+            self.observer.on_notice(Notice::ShortSecret);
         }
     }
 }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll};
 use zeroize::Zeroizing;
 
-use super::near::BusyPoll;
+use super::busy_poll::BusyPoll;
 use super::send_queue::SendQueue;
 use super::{
-    CloseReason, EngineShared, FAREWELL, Greeting, Notice, Observer, Request, SOCKET, Snapshot,
+    CLOSE_WAIT, CloseReason, EngineShared, Greeting, Notice, Observer, Request, SOCKET, Snapshot,
     Timeouts,
 };
 use crate::base::io_error::plain;
@@ -58,7 +58,7 @@ pub(super) struct Engine {
     /// Something may have come since the last read.
     pub(super) has_news: bool,
     pub(super) recorder: Recorder,
-    pub(super) watcher: Box<dyn Observer>,
+    pub(super) observer: Box<dyn Observer>,
     pub(super) shared: Arc<EngineShared>,
     pub(super) standing: Snapshot,
     pub(super) start: Instant,
@@ -169,17 +169,17 @@ impl Engine {
 
     fn send(&mut self, octets: &[u8]) {
         let now_ms = self.now_ms();
-        let (watcher, standing) = (&mut self.watcher, &mut self.standing);
+        let (observer, standing) = (&mut self.observer, &mut self.standing);
         self.recorder
             .feed(Side::Client, octets, now_ms, &mut |seen| {
                 standing.note_sent(&seen);
-                watcher.seen(seen);
+                observer.on_step(seen);
             });
         self.outbox.extend_from_slice(octets);
         self.standing.quiet_since = Instant::now();
         self.asked_since = self.standing.quiet_since;
         if self.recorder.take_short_secret() {
-            self.watcher.told(Notice::ShortSecret);
+            self.observer.on_notice(Notice::ShortSecret);
         }
     }
 
@@ -264,7 +264,7 @@ impl Engine {
         let now_ms = self.now_ms();
         let Self {
             recorder,
-            watcher,
+            observer,
             standing,
             asked_since,
             ..
@@ -278,12 +278,12 @@ impl Engine {
                 _ => {}
             }
             count(standing, &seen);
-            watcher.seen(seen);
+            observer.on_step(seen);
         });
         // What was injected is never used, so it is not handed on as a reply either; nothing else comes after it.
         let usable = octets.len().saturating_sub(injected);
-        self.watcher
-            .received(octets.get(..usable).unwrap_or_default());
+        self.observer
+            .on_octets(octets.get(..usable).unwrap_or_default());
         self.know(octets);
         self.tell_log_failure();
         if injected > 0 {
@@ -291,7 +291,7 @@ impl Engine {
         }
         if is_agreed && let Some(Stream::Plain(socket)) = self.stream.take() {
             self.start_tls(socket).map_err(|error| {
-                self.watcher.told(Notice::TlsFailed(error));
+                self.observer.on_notice(Notice::TlsFailed(error));
                 CloseReason::TlsFailed
             })?;
         }
@@ -324,7 +324,8 @@ impl Engine {
         }
         self.first = None;
         if self.standing.greeting.mistake().is_some() {
-            self.watcher.told(Notice::NotPop3(self.standing.greeting));
+            self.observer
+                .on_notice(Notice::NotPop3(self.standing.greeting));
         }
     }
 
@@ -382,7 +383,7 @@ impl Engine {
                 self.has_news = true;
                 // The greeting may still come.
                 self.asked_since = Instant::now();
-                self.watcher.told(Notice::Tls(Box::new(facts)));
+                self.observer.on_notice(Notice::Tls(Box::new(facts)));
                 Ok(())
             }
             Err(mut error) => {
@@ -405,15 +406,17 @@ impl Engine {
         let now_ms = self.now_ms();
         if self.flush_due.is_some_and(|due| now >= due) {
             self.flush_due = None;
-            let watcher = &mut self.watcher;
-            self.recorder.flush(now_ms, &mut |seen| watcher.seen(seen));
+            let observer = &mut self.observer;
+            self.recorder
+                .flush(now_ms, &mut |seen| observer.on_step(seen));
         }
         let quiet = now.saturating_duration_since(self.standing.quiet_since);
         let tracker = self.recorder.tracker();
         if !self.is_late_told && tracker.state() == State::Greeting && quiet >= GREETING_LATE {
             self.is_late_told = true;
             if !tracker.is_tls() {
-                self.watcher.told(Notice::Silent(wrong_service::silent()));
+                self.observer
+                    .on_notice(Notice::Silent(wrong_service::silent()));
             }
         }
         if let Some(limit) = self.waits.reply
@@ -424,18 +427,21 @@ impl Engine {
             self.is_late_told = true;
             let last = self.recorder.tracker().last_octets().to_vec();
             // What is held back came before the time-out.
-            let watcher = &mut self.watcher;
-            self.recorder.flush(now_ms, &mut |seen| watcher.seen(seen));
+            let observer = &mut self.observer;
+            self.recorder
+                .flush(now_ms, &mut |seen| observer.on_step(seen));
             self.recorder.event(&Event::TimedOut(limit), now_ms);
-            let watcher = &mut self.watcher;
-            self.recorder.forget(now_ms, &mut |seen| watcher.seen(seen));
+            let observer = &mut self.observer;
+            self.recorder
+                .forget(now_ms, &mut |seen| observer.on_step(seen));
             self.standing.timeouts += 1;
-            self.watcher.told(Notice::TimedOut(limit, awaited, last));
+            self.observer
+                .on_notice(Notice::TimedOut(limit, awaited, last));
         }
-        if !self.standing.is_kept_open && self.is_leaving() && quiet >= FAREWELL {
+        if !self.standing.is_kept_open && self.is_leaving() && quiet >= CLOSE_WAIT {
             self.standing.is_kept_open = true;
-            self.recorder.event(&Event::TimedOut(FAREWELL), now_ms);
-            self.watcher.told(Notice::KeptOpen(FAREWELL));
+            self.recorder.event(&Event::TimedOut(CLOSE_WAIT), now_ms);
+            self.observer.on_notice(Notice::KeptOpen(CLOSE_WAIT));
         }
         self.tell_log_failure();
         Ok(())
@@ -464,7 +470,7 @@ impl Engine {
         let awaited = self.waits.reply.zip(tracker.awaited());
         let reply = awaited.map(|(limit, awaited)| self.awaited_since(&awaited) + limit);
         let leave = (self.is_leaving() && !self.standing.is_kept_open)
-            .then(|| self.standing.quiet_since + FAREWELL);
+            .then(|| self.standing.quiet_since + CLOSE_WAIT);
         let due = [self.flush_due, late, reply, leave]
             .into_iter()
             .flatten()
@@ -475,7 +481,7 @@ impl Engine {
     fn tell_log_failure(&mut self) {
         if let Some(error) = self.recorder.take_failure() {
             self.standing.has_log_failed = true;
-            self.watcher.told(Notice::LogFailed(plain(&error)));
+            self.observer.on_notice(Notice::LogFailed(plain(&error)));
         }
     }
 
@@ -494,7 +500,7 @@ impl Engine {
         now.last_octets.clear();
         now.last_octets.extend_from_slice(tracker.last_octets());
         now.queued = self.queue.left();
-        self.watcher.settled(&self.standing);
+        self.observer.on_idle(&self.standing);
         let mut shared = self.shared.lock();
         shared.clone_from(&self.standing);
         let is_awaited = self.shared.waiting.load(Ordering::Relaxed) > 0;
@@ -508,8 +514,10 @@ impl Engine {
         let now_ms = self.now_ms();
         let is_greeted = self.recorder.tracker().state() != State::Greeting;
         let is_leaving = self.is_leaving();
-        let watcher = &mut self.watcher;
-        let cut = self.recorder.finish(now_ms, &mut |seen| watcher.seen(seen));
+        let observer = &mut self.observer;
+        let cut = self
+            .recorder
+            .finish(now_ms, &mut |seen| observer.on_step(seen));
         let ending = match ending {
             CloseReason::ByServer(_) => CloseReason::ByServer(cut),
             CloseReason::Lost(why, _) if is_leaving && cut == CutAt::Nothing => {
@@ -531,12 +539,13 @@ impl Engine {
         let is_clear = !self.recorder.tracker().is_tls();
         let is_silent = !is_greeted && self.first.is_some() && !self.is_late_told;
         if is_silent && is_clear && ending.is_closed_by_peer() {
-            self.watcher.told(Notice::Silent(wrong_service::silent()));
+            self.observer
+                .on_notice(Notice::Silent(wrong_service::silent()));
         }
         self.shared.has_ended.store(true, Ordering::Release);
-        self.watcher.told(Notice::Ended(ending.clone()));
+        self.observer.on_notice(Notice::Ended(ending.clone()));
         if self.is_unannounced {
-            self.watcher.told(Notice::Unannounced);
+            self.observer.on_notice(Notice::Unannounced);
         }
         self.standing.ending = Some(ending);
         self.share();

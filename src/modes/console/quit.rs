@@ -27,8 +27,8 @@ impl Console {
         };
         let end = connection.close();
         let screen = Arc::clone(&self.screen);
-        let tell = &mut |what: &str| screen.note(Paint::Warning, what);
-        let exit = plan::kept(Exit::Well, &end, self.log.as_deref(), tell);
+        let emit = &mut |what: &str| screen.note(Paint::Warning, what);
+        let exit = plan::kept(Exit::Well, &end, self.log.as_deref(), emit);
         self.has_lost_log |= exit != Exit::Well;
         true
     }

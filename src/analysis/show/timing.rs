@@ -125,7 +125,7 @@ impl Timing {
     }
 
     /// Takes what happens, and tells each exchange that is over.
-    pub fn tell(&mut self, told: &TapeStep<'_>, lap: &mut dyn FnMut(ExchangeTime)) {
+    pub fn emit(&mut self, told: &TapeStep<'_>, lap: &mut dyn FnMut(ExchangeTime)) {
         match told {
             TapeStep::Row { after_ms, phase } => {
                 self.has_rows = true;

@@ -381,7 +381,7 @@ impl ListingLines {
         octets: &[u8],
         mut place: Place,
         is_run: bool,
-        tell: &mut dyn FnMut(&LineSeen<'_>),
+        emit: &mut dyn FnMut(&LineSeen<'_>),
     ) {
         let mut rest = if self.is_torn { b"" } else { octets };
         while !rest.is_empty() {
@@ -401,7 +401,7 @@ impl ListingLines {
             };
             self.text.extend(piece.iter().take(room));
             if piece.ends_with(b"\n") {
-                self.tell(tell);
+                self.emit(emit);
             }
             if is_run {
                 place.next_row(piece);
@@ -426,19 +426,19 @@ impl ListingLines {
     }
 
     /// Tells a line that was cut.
-    pub(super) fn finish(&mut self, tell: &mut dyn FnMut(&LineSeen<'_>)) {
+    pub(super) fn finish(&mut self, emit: &mut dyn FnMut(&LineSeen<'_>)) {
         if self.octets > 0 {
-            self.tell(tell);
+            self.emit(emit);
         }
     }
 
-    fn tell(&mut self, tell: &mut dyn FnMut(&LineSeen<'_>)) {
+    fn emit(&mut self, emit: &mut dyn FnMut(&LineSeen<'_>)) {
         let (text, end) = match self.text.as_slice() {
             [text @ .., b'\r', b'\n'] => (text, LineEnd::Crlf),
             [text @ .., b'\n'] => (text, LineEnd::Lf),
             text => (text, LineEnd::None),
         };
-        tell(&LineSeen {
+        emit(&LineSeen {
             role: LineRole::Listed(self.list),
             place: self.place,
             text,

@@ -106,7 +106,7 @@ impl<'a> RelayLog<'a> {
         self.tell_trouble();
         if let Some(view) = &mut self.view {
             let text = view.event(&event.to_string());
-            self.shared.tell(ProxyEvent::Lines(text));
+            self.shared.emit(ProxyEvent::Lines(text));
         }
     }
 
@@ -133,7 +133,7 @@ impl<'a> RelayLog<'a> {
         if let Some(view) = &mut self.view {
             let text = view.rest();
             if !text.is_empty() {
-                self.shared.tell(ProxyEvent::Lines(text));
+                self.shared.emit(ProxyEvent::Lines(text));
             }
         }
         cut
@@ -161,7 +161,7 @@ impl<'a> RelayLog<'a> {
         });
         self.tell_trouble();
         if !shown.is_empty() {
-            self.shared.tell(ProxyEvent::Lines(shown));
+            self.shared.emit(ProxyEvent::Lines(shown));
         }
     }
 

@@ -10,10 +10,10 @@ use std::time::SystemTime;
 use crate::base::regular::{self, Links};
 use crate::servers::{MessageSource, Untold};
 
+use super::crlf::CrlfReader;
 use super::maildir::{Maildir, MaildirEntry};
 use super::mbox::{MboxMessage, Measure, MessageHash};
-use super::wire::CrlfReader;
-use super::{BLOCK, blocks, tell};
+use super::{BLOCK, blocks, warn_about};
 
 /// Whether a file is as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,12 +159,12 @@ impl StoredMessage {
         Err(changed())
     }
 
-    fn tell(&self, error: &io::Error) -> Untold {
+    fn warn_about(&self, error: &io::Error) -> Untold {
         match &self.home {
-            Home::Maildir { entry, .. } => tell(&entry.path, "can't be served", error),
+            Home::Maildir { entry, .. } => warn_about(&entry.path, "can't be served", error),
             Home::Mbox { path, .. } => {
                 let what = format!("the message at octet {} can't be served", self.lines.start);
-                tell(path, &what, error)
+                warn_about(path, &what, error)
             }
         }
     }
@@ -178,7 +178,7 @@ impl MessageSource for StoredMessage {
     fn open(&self) -> Result<Box<dyn Read + Send>, Untold> {
         match self.stream() {
             Ok(stream) => Ok(Box::new(stream)),
-            Err(error) => Err(self.tell(&error)),
+            Err(error) => Err(self.warn_about(&error)),
         }
     }
 }
@@ -245,7 +245,7 @@ impl Read for FileStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.at == self.out.len() && self.wire.is_some() {
             if let Err(error) = self.fill() {
-                self.kept.tell(&error);
+                self.kept.warn_about(&error);
                 return Err(error);
             }
         }
