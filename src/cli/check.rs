@@ -37,7 +37,7 @@ Examples:
   poptalk check mail.example.org -u alice  with one; it asks for the password
   poptalk check mail.example.org --fail-on security --format json";
 
-/// The most samples that `--timing` takes.
+/// The most logins of each kind that `--samples` takes.
 const SAMPLES_MAX: u8 = 50;
 
 /// How long each reply may take when nothing else is said.
@@ -69,8 +69,8 @@ pub struct CheckArgs {
     allow_plaintext: bool,
 
     /// Fail N more logins of each kind, no such user and wrong password, in random order, and compare how long they take
-    #[arg(long, value_name = "N", requires = "user", value_parser = samples)]
-    timing: Option<u8>,
+    #[arg(long, alias = "timing", value_name = "N", requires = "user", value_parser = read_samples)]
+    samples: Option<u8>,
 
     /// Judge by this rule only; may be given many times
     #[arg(long, value_name = "ID")]
@@ -117,7 +117,7 @@ pub struct CheckArgs {
     format: Format,
 }
 
-fn samples(text: &str) -> Result<u8, String> {
+fn read_samples(text: &str) -> Result<u8, String> {
     let count = text
         .parse()
         .ok()
@@ -276,7 +276,7 @@ impl CheckRun {
         let is_told = stdio::is_error_terminal() && args.format == Format::Text;
         let is_wanted = |id: &str| args.only.is_empty() || args.only.iter().any(|only| only == id);
         let failing = match args.user {
-            Some(_) => FAILED_LOGINS + TIMED.len() * usize::from(args.timing.unwrap_or(0)),
+            Some(_) => FAILED_LOGINS + TIMED.len() * usize::from(args.samples.unwrap_or(0)),
             None => PROBES
                 .iter()
                 .filter(|probe| probe.need() == Need::Nothing)
@@ -295,7 +295,7 @@ impl CheckRun {
                 "fetches up to 10 messages: a server that keeps flags marks them as read; deletes none",
             );
         }
-        let timed = args.timing.map(timed).unwrap_or_default();
+        let timed = args.samples.map(timed).unwrap_or_default();
         let all = PROBES.iter().map(|probe| (probe, false));
         let all: Vec<(&Probe, bool)> = all
             .chain(timed.into_iter().map(|probe| (probe, true)))

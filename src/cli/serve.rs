@@ -31,7 +31,7 @@ pub const EXAMPLES: &str = "\
 Examples:
   poptalk serve --listen 127.0.0.1:1110  the practice maildrop
   poptalk serve recording.pop3           play a recording, row by row
-  poptalk serve --loose recording.pop3   for any mail client
+  poptalk serve --any-order recording.pop3  for any mail client
   poptalk serve --fault dele-ignored     a server that does something wrong";
 
 /// The longest autologout, in seconds: a year.
@@ -48,8 +48,8 @@ pub struct ServeArgs {
     timing: bool,
 
     /// With FILE: answer by command, in whatever order the client asks
-    #[arg(long, requires = "file", conflicts_with = "timing")]
-    loose: bool,
+    #[arg(long, alias = "loose", requires = "file", conflicts_with = "timing")]
+    any_order: bool,
 
     /// Do this wrong on purpose; may be given many times (--list-faults names them)
     #[arg(long = "fault", value_name = "NAME", value_parser = listen_args::fault)]
@@ -164,7 +164,7 @@ pub fn run(args: ServeArgs) -> Result<Exit, Error> {
     let recording = args
         .file
         .as_deref()
-        .map(|path| recording(path, args.timing, args.loose))
+        .map(|path| recording(path, args.timing, args.any_order))
         .transpose()?;
     let log = match &args.log {
         Some(folder) => listen_args::folder(folder)?,

@@ -61,15 +61,10 @@ impl ValueEnum for diff::Level {
     }
 }
 
+/// What a rule may find; a difference is of two recordings, and no rule has it.
 impl ValueEnum for finding::Level {
     fn value_variants<'a>() -> &'a [Self] {
-        &[
-            Self::Info,
-            Self::Difference,
-            Self::Should,
-            Self::Must,
-            Self::Security,
-        ]
+        &[Self::Info, Self::Should, Self::Must, Self::Security]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {

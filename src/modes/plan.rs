@@ -61,8 +61,8 @@ pub struct SessionArgs {
     #[arg(short = 'c', long = "command", value_name = "LINE")]
     pub lines: Vec<String>,
 
-    /// Write the transcript to FILE, or to a new file in the folder FILE/
-    #[arg(long, value_name = "FILE", conflicts_with = "no_log")]
+    /// Write the transcript to PATH: a new file, or a new file in a folder that exists or ends in a slash
+    #[arg(long, value_name = "PATH", conflicts_with = "no_log")]
     pub log: Option<PathBuf>,
 
     /// Write no transcript

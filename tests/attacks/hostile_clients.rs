@@ -72,7 +72,7 @@ impl Server {
         let mut args = match kind {
             Kind::Model => vec!["serve"],
             Kind::Strict => vec!["serve", file],
-            Kind::Loose => vec!["serve", "--loose", file],
+            Kind::Loose => vec!["serve", "--any-order", file],
             Kind::Proxy => vec!["proxy", &behind.as_ref().unwrap().address],
         };
         args.extend(["--listen", "127.0.0.1:0", "--log", logs.to_str().unwrap()]);

@@ -64,7 +64,7 @@ const SITUATIONS: &[&str] = &[
     "serve none.pop3",
     "serve 1110",
     "serve escape.pop3",
-    "serve --loose escape.pop3",
+    "serve --any-order escape.pop3",
     "serve --mailbox none",
     "serve --mailbox bare",
     "serve --log a.pop3",

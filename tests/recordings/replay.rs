@@ -369,7 +369,7 @@ fn loosely_each_command_gets_its_reply_in_any_order() {
     let home = Home::new();
     let path = record(&home, "all.pop3", &[], &LINES);
     let mut child = home
-        .poptalk(&["serve", &path, "--loose", "--listen", "127.0.0.1:0"])
+        .poptalk(&["serve", &path, "--any-order", "--listen", "127.0.0.1:0"])
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();

@@ -369,14 +369,14 @@ fn what_check_does_not_find_says_why() {
 
 #[test]
 fn how_long_refusals_take_is_compared_on_request() {
-    let said = check_with("user-enumeration-timing", &["--timing", "5", "-v"]);
+    let said = check_with("user-enumeration-timing", &["--samples", "5", "-v"]);
     assert!(
         said.contains("failed logins on purpose: 15 at most"),
         "{said}"
     );
     assert!(said.contains("  user-enumeration-timing: "), "{said}");
     assert!(said.contains("fail       several-sessions"), "{said}");
-    let (code, said, logged_in) = check(&["--timing", "4"]);
+    let (code, said, logged_in) = check(&["--samples", "4"]);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("give a number from 5 to 50"), "{said}");
     assert!(logged_in.is_empty());

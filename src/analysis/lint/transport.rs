@@ -460,7 +460,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "seen: Dovecot, Courier",
         says: "a login that failed may be answered slowly",
-        hint: "wait before the next try; if only existing users are refused slowly, the delay gives their names away (check --timing measures it)",
+        hint: "wait before the next try; if only existing users are refused slowly, the delay gives their names away (check --samples measures it)",
         also: &[],
         check: &[Check::Exchange(|ended, _| {
             let is_login = ended.is(Command::logs_in) && ended.is_err();

@@ -253,7 +253,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[FaultStep::new(Status, &["USER"], Wait(200)).when(|said| said.asked.args == "alice")],
     )
     .typing(WRONG)
-    .because("one login tells nothing about time: `check --timing 5` compares several"),
+    .because("one login tells nothing about time: `check --samples 5` compares several"),
     Fault::new(
         "tarpit",
         "a failed login is answered after two seconds",
