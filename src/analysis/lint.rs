@@ -1,8 +1,8 @@
 //! The rules over a transcript: what breaks an RFC, and what harms people although no RFC forbids it.
 //!
 //! A rule is a row of a table ([`rules`]) with small checks. [`Lint`] goes over the items once, hands each line and each finished
-//! exchange to the rules together with what is [`Context`] so far, and tells each rule's first finding of a session at once. It
-//! keeps no message: of data there are only facts ([`Body`]), of message numbers at most [`known::MESSAGES_MAX`].
+//! exchange to the rules together with the [`Context`], and reports each rule's first finding of a session at once. It
+//! keeps no message: of data there are only facts ([`Body`]), of message numbers at most [`context::MESSAGES_MAX`].
 
 pub mod body;
 mod broken;

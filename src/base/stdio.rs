@@ -67,7 +67,7 @@ impl Drop for Writing {
     }
 }
 
-/// Returns a number that stays the same for as long as the same write of [`print`] or [`say`] waits for its reader; None when
+/// Returns a number that stays the same for as long as the same write of [`print()`] or [`say()`] waits for its reader; None when
 /// none is going on.
 #[must_use]
 pub fn waiting() -> Option<u64> {

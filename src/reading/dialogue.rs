@@ -1,4 +1,4 @@
-//! Commands paired with their replies, computed from the rows of a transcript by the same [`Tracker`] that follows a live session.
+//! Commands paired with their replies, computed from the rows of a transcript by the same tracker that follows a live session.
 //!
 //! It is a stream: feed items one by one, take finished [`Part`]s. Of data only [`Measures`] are kept, of a line at most
 //! [`LINE_KEPT`] octets, so that a transcript may be larger than memory. Computed, never stored.

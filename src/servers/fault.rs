@@ -2,7 +2,7 @@
 //!
 //! A row says what is HEARD in place of the client's line, and what is SAID in place of the server's: so a server may say that a
 //! message is marked and mark nothing, or fetch and delete in one. What is REFUSED is not heard at all, so that it has no effect.
-//! The words for it are few (`words.rs`).
+//! The words for it are few (`edits.rs`).
 
 mod connection;
 mod edits;

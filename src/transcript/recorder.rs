@@ -21,7 +21,7 @@ pub const ROW_MAX: usize = 64 * 1024;
 /// What was seen, secrets hidden. It is in the file already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
-    /// A line, or a part of one; see [`Step::PendingLine`].
+    /// A line, or a part of one; see [`Step::Line`].
     Line {
         /// Who sent it.
         side: Side,
