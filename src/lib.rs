@@ -2,36 +2,41 @@
 //!
 //! # Rooms
 //!
-//! The folder is the layer: a room uses only itself and the rooms below it in this picture, and the files of a room import each
-//! other in one direction. `tests/docs/layers.rs` reads both from the sources.
+//! The folder is the layer: a room uses only itself and the rooms below it, and the files of a room
+//! import each other in one direction. `tests/docs/layers.rs` fails on an import that does not.
+//! The picture names the main modules.
 //!
 //! ```text
-//!   cli          one file a subcommand: arguments in, exit code out; the values that options take
-//!   modes        what a person runs: console, script, replay (answers, rewrite), check, learn, serve, proxy;
-//!                the session plan, the login and the report that they share
-//!   net          sockets: dial, dns, engine, listener, tls, upstream_proxy; targets, passwords, netrc
-//!   servers      values that answer: model, fault, script and loose (played back), mailbox; player, which sends
-//!   analysis     a transcript in, an opinion or a picture out: finding, lint, diff, goal, explain, show, help
+//!   cli          a file for each subcommand: arguments in, exit code out; the values of options
+//!   modes        what a person runs: console, script, replay, check, learn, serve, proxy; the
+//!                session plan, the login and the report that they share
+//!   net          sockets: dial, dns, engine, listener, tls, upstream_proxy; targets, passwords
+//!   servers      values that answer: model, fault, script and any_order (played back), mailbox;
+//!                player, which sends
+//!   analysis     a transcript in, an opinion or a picture out: finding, lint, diff, goal, explain,
+//!                show, help
 //!   reading      rows to steps to exchanges: steps, dialogue, server_leg; redact, import
 //!   transcript   what happened: the model of a file, text, event, secret, elide, recorder, file
-//!   pop3         the protocol as values: command, tracker, session, sasl, stuffing
-//!   base         what has no POP3 in it: escape, percent, figures, errors, exit codes, style, files, what poptalk says
+//!   pop3         the protocol as tables and values: command, tracker, session, sasl, stuffing
+//!   base         what every room may use: escape, percent, figures, error, exit, style, files, say
 //! ```
 //!
-//! Octets come in at the top (a keyboard, a file, a socket) and meet in `tracker.feed(side, octets)`, which says what each is for.
-//! The recorder hides secrets and appends rows to the transcript; the screen shows a line only after that. Whatever judges a
-//! session reads the transcript, live and from a file by the same code.
+//! Octets come in at the top (a keyboard, a file, a socket) and meet in the tracker, which says what
+//! each is for and where a reply ends. The recorder hides what `transcript::secret` finds and appends
+//! rows to the transcript; the screen shows a line only after that. Whatever judges a session reads
+//! the transcript, live and from a file by the same code. The text of an error is beside its type;
+//! `cli` adds what to do, and prints it once.
 //!
 //! # Words
 //!
-//! These are all the words of our own; the rest are the RFCs'.
+//! These words are our own; the rest are the RFCs'.
 //!
-//! - *item*: a line of a transcript file: a row, an event, or prose.
+//! - *item*: a line of a transcript file: of its head, a row, an event, or prose.
 //! - *row*: octets of one side.
-//! - *event*: what happened that is no octet: a connection, TLS, a time-out.
-//! - *hole*: a place without octets, where a secret was hidden or anything may stand.
+//! - *event*: what happened other than octets: a connection, TLS, a time-out.
+//! - *hole*: a place without octets, where a secret was hidden or any text may appear.
 //! - *step*: what the tracker says about octets.
-//! - *exchange*: a command with its reply.
+//! - *exchange*: a command with its reply, or the greeting.
 //! - *reply shape*: whether a reply has one line or many.
 //! - *stuffing*: the dot that is put before a line that begins with one (RFC 1939 §3).
 //! - *finding*: what a rule says about a place in a transcript.

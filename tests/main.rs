@@ -8,7 +8,7 @@
 )]
 
 mod attacks; // What strangers and accidents do to poptalk.
-mod console; // The console as a person uses it, in a pseudo-terminal, and what teaches.
+mod console; // The console as a person uses it, in a pseudo-terminal, and its lessons.
 mod docs; // Documents, help, schemas, and the shape of the sources.
 mod real; // Programs that others wrote. Those that need one are ignored in a normal run.
 mod recordings; // Transcripts and what is made of them.

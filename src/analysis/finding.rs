@@ -25,7 +25,7 @@ pub struct Finding {
     pub count: u64,
     /// Where else it was seen: with other octets in the same session, and in other probes of a check.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub more: Vec<Sight>,
+    pub more: Vec<Occurrence>,
     /// What was found, for people: one line. Wire text in it is escaped as by [`crate::base::escape`].
     pub message: String,
     /// What to do, when that is known.
@@ -53,7 +53,7 @@ impl Finding {
 
 /// One more place at which something was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Sight {
+pub struct Occurrence {
     /// The probe of a check; None: the one of the finding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probe: Option<&'static str>,

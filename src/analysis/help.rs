@@ -3,7 +3,7 @@
 use crate::analysis::console_input::{self, OWN};
 use crate::base::edit_distance::typing_errors;
 use crate::base::escape;
-use crate::pop3::command::{Command, Standing, States};
+use crate::pop3::command::{Command, Provenance, States};
 
 /// The list of everything that can be typed; with the state, the commands that are allowed now come with their help.
 #[must_use]
@@ -12,7 +12,7 @@ pub fn overview(now: Option<States>) -> String {
     let is_rare = |row: &Command| {
         matches!(
             row.standing,
-            Standing::Historic | Standing::Private | Standing::Foreign
+            Provenance::Historic | Provenance::Private | Provenance::Foreign
         )
     };
     for row in Command::all().filter(|row| !is_rare(row)) {
@@ -113,11 +113,11 @@ pub fn short(row: &Command, width: usize) -> String {
 #[must_use]
 pub fn command(row: &Command, width: usize) -> String {
     let standing = match row.standing {
-        Standing::Required => "every server has it",
-        Standing::Optional => "optional",
-        Standing::Historic => "historic",
-        Standing::Private => "private, in no standard",
-        Standing::Foreign => "not a POP3 command",
+        Provenance::Required => "every server has it",
+        Provenance::Optional => "optional",
+        Provenance::Historic => "historic",
+        Provenance::Private => "private, in no standard",
+        Provenance::Foreign => "not a POP3 command",
     };
     let states = match row.states {
         States {

@@ -44,7 +44,7 @@ pub use cut::NAMES;
 pub use input::{ExchangeSeen, LineSeen};
 pub use site::{LineRole, List, Site};
 
-use crate::analysis::finding::{Finding, Level, Sight};
+use crate::analysis::finding::{Finding, Level, Occurrence};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::reading::dialogue::{Dialogue, EventAt, Exchange, Line, Part, Passing, Place};
 use crate::transcript::text::{ParseError, Reader};
@@ -128,7 +128,7 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
 pub struct Lint {
     rules: Rules,
     dialogue: Dialogue,
-    ear: Ear,
+    ear: RuleRunner,
 }
 
 /// The rules that are on, by what they are shown, and how often each was broken.
@@ -180,7 +180,7 @@ impl Lint {
         Self {
             rules: on,
             dialogue: Dialogue::without_digests(),
-            ear: Ear::default(),
+            ear: RuleRunner::default(),
         }
     }
 
@@ -255,7 +255,7 @@ impl Lint {
 
     /// Where this rule was broken besides the first time, as far as the octets there are others.
     #[must_use]
-    pub fn more(&self, id: &str) -> Vec<Sight> {
+    pub fn more(&self, id: &str) -> Vec<Occurrence> {
         self.broken(id).map_or_else(Vec::new, Broken::more)
     }
 }
@@ -333,7 +333,7 @@ impl Rules {
 
 /// Puts together what the rules are shown.
 #[derive(Debug, Default)]
-struct Ear {
+struct RuleRunner {
     known: Context,
     data: Option<DataSeen>,
     /// The transcript begins with a command, and others before it may wait for their replies: what is found is held until the client
@@ -351,7 +351,7 @@ enum DataSeen {
     Listing(input::ListingLines),
 }
 
-impl Ear {
+impl RuleRunner {
     fn start(&mut self, place: Place, item: &Item) {
         let is_piece = self.known.is_piece;
         self.known.start(place, item);

@@ -14,7 +14,9 @@ use crate::base::exit::Exit;
 use crate::base::files;
 use crate::base::say;
 use crate::base::stdio;
-use crate::reading::import::{self, FILE_MAX, Format, Made, Options, Patterns, Problem, Source};
+use crate::reading::import::{
+    self, FILE_MAX, Format, ImportedTranscript, Options, Patterns, Problem, Source,
+};
 use crate::transcript::file;
 
 /// What stands under the help.
@@ -215,7 +217,7 @@ fn unpacked(name: &str, octets: Vec<u8>) -> Result<Vec<u8>, Error> {
     })
 }
 
-fn write(args: &ImportArgs, made: &[Made]) -> Result<Exit, Error> {
+fn write(args: &ImportArgs, made: &[ImportedTranscript]) -> Result<Exit, Error> {
     let Some(output) = &args.output else {
         let [made] = made else {
             let what = format!("{} connections, and one standard output", made.len());

@@ -14,14 +14,14 @@ use crate::base::regular::{self, Links};
 use crate::base::say;
 use crate::base::stdio;
 use crate::modes::plan::MAX_SIZE;
-use crate::modes::serve::{AUTOLOGOUT, Brake, ServeOptions, ServedRecording, Server};
+use crate::modes::serve::{AUTOLOGOUT, LoginThrottle, ServeOptions, ServedRecording, Server};
 use crate::net::listener::MOST_CONNECTIONS;
 use crate::reading::dialogue::Parts;
 use crate::servers::any_order::ReplyIndex;
 use crate::servers::fault::{self, Fault};
 use crate::servers::mailbox::Mailbox;
 use crate::servers::script::Pace;
-use crate::servers::{Account, Maildrop, Untold};
+use crate::servers::{Account, Maildrop, StoreFailure};
 use crate::transcript::elide::Bodies;
 use crate::transcript::file::Destination;
 use crate::transcript::text::{self, ParseError};
@@ -194,7 +194,7 @@ pub fn run(args: ServeArgs) -> Result<Exit, Error> {
         autologout: Duration::from_secs(args.autologout),
         certificate,
         most_connections: args.connections,
-        brake: Brake {
+        brake: LoginThrottle {
             pause: Duration::from_secs(args.login_pause),
             tries: args.login_tries,
         },
@@ -225,7 +225,8 @@ fn mailbox(path: &Path, may_delete: bool) -> Result<Maildrop, Error> {
         failed(&why.to_string())
             .with_hint("name a Maildir, a folder with `cur` and `new` in it, or an mbox file")
     })?;
-    Maildrop::kept_in(Arc::new(mailbox)).map_err(|Untold| failed("no messages of it can be served"))
+    Maildrop::kept_in(Arc::new(mailbox))
+        .map_err(|StoreFailure| failed("no messages of it can be served"))
 }
 
 /// One line a fault.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::net::engine::Notice;
 use crate::pop3::session::SessionState;
 use crate::servers::player::Answer;
-use crate::transcript::recorder::Seen;
+use crate::transcript::recorder::RecordedStep;
 
 pub use alignment::Alignment;
 
@@ -31,7 +31,7 @@ pub struct ServerAnswers {
 
 impl ServerAnswers {
     /// Learns from a step.
-    pub fn see(&mut self, seen: &Seen) {
+    pub fn see(&mut self, seen: &RecordedStep) {
         if let Some(step) = seen.as_step() {
             self.session.apply(&step);
         }
@@ -40,8 +40,8 @@ impl ServerAnswers {
             return;
         }
         match seen {
-            Seen::ReplyEnded(_, status) => self.answers.push_back(Answer::Reply(*status)),
-            Seen::Challenged => self.answers.push_back(Answer::Challenge),
+            RecordedStep::ReplyEnded(_, status) => self.answers.push_back(Answer::Reply(*status)),
+            RecordedStep::Challenged => self.answers.push_back(Answer::Challenge),
             _ => {}
         }
     }

@@ -25,7 +25,7 @@ use crate::net::engine::{CloseReason, Connection, Notice, Observer, OpenError, S
 use crate::pop3::sasl::{Mechanism, SaslExchange};
 use crate::reading::server_leg::{self, ServerLeg};
 use crate::servers::player::{Cue, Player};
-use crate::transcript::recorder::Seen;
+use crate::transcript::recorder::RecordedStep;
 use crate::transcript::text::{self, Reader};
 
 pub use error::ReplayError;
@@ -267,7 +267,7 @@ struct ReplayListener(Arc<Mutex<ServerAnswers>>);
 impl Observer for ReplayListener {
     fn on_octets(&mut self, _: &[u8]) {}
 
-    fn on_step(&mut self, seen: Seen) {
+    fn on_step(&mut self, seen: RecordedStep) {
         hear(&self.0).see(&seen);
     }
 

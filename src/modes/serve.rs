@@ -66,19 +66,19 @@ pub struct ServeOptions {
     /// How many connections are held at the same time; one more is refused.
     pub most_connections: usize,
     /// What slows down and ends the guessing of passwords.
-    pub brake: Brake,
+    pub brake: LoginThrottle,
 }
 
 /// What slows down and ends the guessing of passwords on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Brake {
+pub struct LoginThrottle {
     /// How long the reply to a wrong name or password is held back.
     pub pause: Duration,
     /// After how many of them the connection is closed.
     pub tries: u32,
 }
 
-impl Brake {
+impl LoginThrottle {
     /// None: the reply comes at once, any number of times.
     pub const NONE: Self = Self {
         pause: Duration::ZERO,
@@ -103,7 +103,7 @@ impl Default for ServeOptions {
             certificate: ServerCertificate::default(),
             client_ca: None,
             most_connections: MOST_CONNECTIONS,
-            brake: Brake::NONE,
+            brake: LoginThrottle::NONE,
         }
     }
 }
@@ -227,7 +227,7 @@ struct ServerShared {
     bodies: Bodies,
     room: Arc<Room>,
     autologout: Duration,
-    brake: Brake,
+    brake: LoginThrottle,
     tls: Option<Acceptor>,
     is_stopping: Arc<AtomicBool>,
     on_event: Box<dyn Fn(ServeEvent) + Send + Sync>,

@@ -27,7 +27,7 @@ use crate::net::target::Target;
 use crate::pop3::command::Shape;
 use crate::pop3::tracker::{Awaited, CutAt, State, Status};
 use crate::transcript::event::{Event, OUT_OF_STEP, Party};
-use crate::transcript::recorder::{Recorder, Seen};
+use crate::transcript::recorder::{RecordedStep, Recorder};
 use busy_poll::BusyPoll;
 use event_loop::Engine;
 use send_queue::SendQueue;
@@ -75,7 +75,7 @@ pub trait Observer: Send {
     /// Octets of the server, as received.
     fn on_octets(&mut self, octets: &[u8]);
     /// A step of the conversation, secrets hidden.
-    fn on_step(&mut self, seen: Seen);
+    fn on_step(&mut self, seen: RecordedStep);
     /// Something besides octets.
     fn on_notice(&mut self, news: Notice);
     /// Whether lines that wait for their turn are still to be sent.

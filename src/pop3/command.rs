@@ -32,7 +32,7 @@ pub struct Command {
     /// What the data of its multi-line reply, or the message that it sends, is; how a comparison looks at it.
     pub data: DataKind,
     /// Where it comes from and whether servers have it.
-    pub standing: Standing,
+    pub standing: Provenance,
     /// The document and section that define it.
     pub source: &'static str,
     /// What it does, in one line of at most 60 characters, lower case, no full stop.
@@ -156,7 +156,7 @@ pub enum Effect {
 
 /// Where a command comes from and whether servers have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum Provenance {
     /// Every server must have it.
     Required,
     /// Servers may have it; usually a capability says so.
@@ -456,7 +456,7 @@ mod tests {
     fn only_what_every_server_must_have_is_required() {
         // RFC 1939 §5 and §6; a login of some kind is required, but none by name (§4).
         let required: Vec<_> = Command::all()
-            .filter(|row| row.standing == Standing::Required)
+            .filter(|row| row.standing == Provenance::Required)
             .map(|row| row.verb)
             .collect();
         assert_eq!(

@@ -74,7 +74,7 @@ pub struct Options {
 
 /// One transcript.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
+pub struct ImportedTranscript {
     /// The text of its file.
     pub text: Vec<u8>,
     /// The server was not a POP3 server, by the first line it sent.
@@ -177,7 +177,7 @@ pub fn import(
     format: Format,
     sources: &[Source<'_>],
     options: &Options,
-) -> Result<Vec<Made>, Problem> {
+) -> Result<Vec<ImportedTranscript>, Problem> {
     match format {
         Format::Rawlog => rawlog::import(sources, options),
         Format::Pcap => each(sources, |source| pcap::import(source, options)),
@@ -199,7 +199,7 @@ pub fn import_lines(
     patterns: &Patterns,
     sources: &[Source<'_>],
     options: &Options,
-) -> Result<Vec<Made>, Problem> {
+) -> Result<Vec<ImportedTranscript>, Problem> {
     each(sources, |source| {
         unwrapped(
             source,
@@ -228,8 +228,8 @@ pub fn other_protocol(source: &Source<'_>) -> Option<&'static Service> {
 
 fn each(
     sources: &[Source<'_>],
-    import: impl Fn(&Source<'_>) -> Result<Vec<Made>, Problem>,
-) -> Result<Vec<Made>, Problem> {
+    import: impl Fn(&Source<'_>) -> Result<Vec<ImportedTranscript>, Problem>,
+) -> Result<Vec<ImportedTranscript>, Problem> {
     let mut made = Vec::new();
     for source in sources {
         made.extend(import(source)?);
@@ -238,7 +238,11 @@ fn each(
 }
 
 /// A text, of which only the connections to POP3 servers count.
-fn text(format: Format, source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
+fn text(
+    format: Format,
+    source: &Source<'_>,
+    options: &Options,
+) -> Result<Vec<ImportedTranscript>, Problem> {
     let is_format = |text: &[u8]| Format::of_text(text) == Some(format);
     unwrapped(source, is_format, |source| match format {
         Format::SClient | Format::GnutlsCli | Format::Telnet | Format::Terminal => {
@@ -269,7 +273,7 @@ fn terminal_text(
     format: Format,
     source: &Source<'_>,
     options: &Options,
-) -> Result<Vec<Made>, Problem> {
+) -> Result<Vec<ImportedTranscript>, Problem> {
     match format {
         Format::SClient => s_client::import(source, options),
         Format::GnutlsCli => telnet::gnutls(source, options),
@@ -282,8 +286,8 @@ fn terminal_text(
 fn unwrapped(
     source: &Source<'_>,
     is_format: impl Fn(&[u8]) -> bool,
-    import: impl Fn(&Source<'_>) -> Result<Vec<Made>, Problem>,
-) -> Result<Vec<Made>, Problem> {
+    import: impl Fn(&Source<'_>) -> Result<Vec<ImportedTranscript>, Problem>,
+) -> Result<Vec<ImportedTranscript>, Problem> {
     let text = Unwrapped::unquoted(source.octets).filter(|text| is_format(&text.octets));
     let text = text.unwrap_or_else(|| Unwrapped::plain(source.octets));
     let inner = Source {
@@ -295,7 +299,7 @@ fn unwrapped(
         ..problem
     })?;
     let other = made.iter().find_map(|made| made.service);
-    let made: Vec<Made> = made
+    let made: Vec<ImportedTranscript> = made
         .into_iter()
         .filter(|made| made.service.is_none())
         .collect();

@@ -15,7 +15,7 @@ use crate::transcript::Item;
 use crate::transcript::text::Reader;
 
 use super::model::LONGEST_LINE;
-use super::{Ending, Peer, Secured, Summary, Wish};
+use super::{Ending, Next, Secured, ServerSession, Summary};
 pub use index::ReplyIndex;
 use index::{RecordedReply, key};
 use playing::{Filter, Playing, octets};
@@ -333,36 +333,36 @@ fn not_recorded(out: &mut Vec<u8>) {
     out.extend_from_slice(b"-ERR not in the recording\r\n");
 }
 
-impl Peer for AnyOrder {
+impl ServerSession for AnyOrder {
     fn push(&mut self, octets: &[u8]) {
         self.input.drain(..self.read.min(self.input.len()));
         self.read = 0;
         self.input.extend_from_slice(octets);
     }
 
-    fn next(&mut self, out: &mut Vec<u8>) -> Wish {
+    fn next(&mut self, out: &mut Vec<u8>) -> Next {
         if let Some(mut playing) = self.playing.take() {
             if !playing.next(out) {
                 self.playing = Some(playing);
             }
-            return Wish::Again;
+            return Next::Again;
         }
         match self.phase {
-            AnyOrderPhase::Over => return Wish::Close,
+            AnyOrderPhase::Over => return Next::Close,
             // RFC 2595 §4: what was sent in cleartext after STLS is not for the session inside TLS.
             AnyOrderPhase::Handshake if self.read < self.input.len() => {
                 self.summary.ending = Some(Ending::Injected);
                 self.phase = AnyOrderPhase::Over;
-                return Wish::Close;
+                return Next::Close;
             }
-            AnyOrderPhase::Handshake => return Wish::StartTls,
+            AnyOrderPhase::Handshake => return Next::StartTls,
             AnyOrderPhase::Greeting => {
                 self.phase = AnyOrderPhase::Talking;
                 match self.index.greeting {
                     Some(place) => self.play_from(place, false, Filter::All, out),
                     None => out.extend_from_slice(b"+OK ready\r\n"),
                 }
-                return Wish::Again;
+                return Next::Again;
             }
             AnyOrderPhase::Talking => {}
         }
@@ -371,16 +371,16 @@ impl Peer for AnyOrder {
             if pending.len() > LONGEST_LINE {
                 out.extend_from_slice(b"-ERR a command line is shorter\r\n");
                 self.phase = AnyOrderPhase::Over;
-                return Wish::Close;
+                return Next::Close;
             }
-            return Wish::Read;
+            return Next::Read;
         };
         let line = pending.get(..end).unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line).to_vec();
         self.read += end + 1;
         self.summary.commands += 1;
         self.answer(&line, out);
-        Wish::Again
+        Next::Again
     }
 
     fn tls_started(&mut self, _: Secured) {

@@ -15,7 +15,7 @@ mod offers;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::{Peer, Secured, Summary, Wish};
+use super::{Next, Secured, ServerSession, Summary};
 use crate::pop3::session::SessionState;
 use crate::pop3::tracker::{Sent, Status, Step as Happened};
 use edits::{Asked, Does, FaultStep, Outgoing, ServerLineKind};
@@ -235,7 +235,7 @@ enum Act {
 
 /// A server with faults, around one without.
 pub struct Faulty {
-    inner: Box<dyn Peer>,
+    inner: Box<dyn ServerSession>,
     faults: Vec<&'static Fault>,
     asked: Asked,
     /// How many times each verb was sent.
@@ -260,7 +260,7 @@ pub struct Faulty {
 impl Faulty {
     /// Puts `faults` on a server. With `is_tls` the connection is inside TLS from the first octet.
     #[must_use]
-    pub fn new(inner: Box<dyn Peer>, faults: Vec<&'static Fault>, is_tls: bool) -> Self {
+    pub fn new(inner: Box<dyn ServerSession>, faults: Vec<&'static Fault>, is_tls: bool) -> Self {
         let mut session = SessionState::default();
         if is_tls {
             session.tls_started();
@@ -474,7 +474,7 @@ impl Faulty {
     }
 }
 
-impl Peer for Faulty {
+impl ServerSession for Faulty {
     fn push(&mut self, octets: &[u8]) {
         if self.is_hanging {
             return;
@@ -482,14 +482,14 @@ impl Peer for Faulty {
         self.input.extend_from_slice(octets);
     }
 
-    fn next(&mut self, out: &mut Vec<u8>) -> Wish {
+    fn next(&mut self, out: &mut Vec<u8>) -> Next {
         loop {
             match self.acts.pop_front() {
                 Some(Act::Send(octets)) => {
                     out.extend(octets);
-                    return Wish::Again;
+                    return Next::Again;
                 }
-                Some(Act::Wait(time)) => return Wish::Wait(time),
+                Some(Act::Wait(time)) => return Next::Wait(time),
                 Some(Act::Close) => {
                     self.is_over = true;
                     self.acts.clear();
@@ -501,11 +501,11 @@ impl Peer for Faulty {
                 None => {}
             }
             if self.is_over {
-                return Wish::Close;
+                return Next::Close;
             }
             if self.is_hanging {
                 self.input.clear();
-                return Wish::Read;
+                return Next::Read;
             }
             if !self.acts.is_empty() {
                 continue;
@@ -514,14 +514,14 @@ impl Peer for Faulty {
             let wish = self.inner.next(&mut said);
             self.hear(&said);
             match wish {
-                Wish::Again => {}
-                Wish::Read => {
+                Next::Again => {}
+                Next::Read => {
                     if self.acts.is_empty() && !self.hand() {
-                        return Wish::Read;
+                        return Next::Read;
                     }
                 }
-                Wish::Wait(time) => self.acts.push_back(Act::Wait(time)),
-                Wish::StartTls => {
+                Next::Wait(time) => self.acts.push_back(Act::Wait(time)),
+                Next::StartTls => {
                     if !self.acts.is_empty() {
                         continue;
                     }
@@ -535,11 +535,11 @@ impl Peer for Faulty {
                         self.input.clear();
                     }
                     if is_carried_out || self.input.is_empty() {
-                        return Wish::StartTls;
+                        return Next::StartTls;
                     }
                     self.is_over = true;
                 }
-                Wish::Close => {
+                Next::Close => {
                     if self.acts.is_empty() {
                         self.is_over = true;
                     }

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::base::io_error::plain;
 use crate::base::regular::{self, Links};
 use crate::base::say;
-use crate::servers::{Message, Store, Untold};
+use crate::servers::{Message, Store, StoreFailure};
 
 use maildir::{Maildir, MaildirEntry};
 use mbox::MboxMessage;
@@ -179,7 +179,7 @@ impl Mailbox {
 }
 
 impl Store for Mailbox {
-    fn read(&self) -> Result<Vec<Message>, Untold> {
+    fn read(&self) -> Result<Vec<Message>, StoreFailure> {
         let mut messages = self
             .all()
             .map_err(|error| warn_about(&self.path, "can't be read", &error))?;
@@ -188,7 +188,7 @@ impl Store for Mailbox {
         Ok(messages)
     }
 
-    fn remove(&self, messages: &[&Message]) -> Result<(), Untold> {
+    fn remove(&self, messages: &[&Message]) -> Result<(), StoreFailure> {
         let ids = messages.iter().map(|message| message.unique_id());
         if !self.may_delete {
             let mut hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
@@ -206,9 +206,9 @@ fn message(kept: StoredMessage, id: String) -> Message {
 }
 
 /// Tells whoever runs the server what is wrong with a mailbox, or with a file of it.
-fn warn_about(path: &Path, what: &str, error: &io::Error) -> Untold {
+fn warn_about(path: &Path, what: &str, error: &io::Error) -> StoreFailure {
     say::warning(&format!("{}: {what}: {}", path.display(), plain(error)));
-    Untold
+    StoreFailure
 }
 
 /// Reads to the end, block by block.

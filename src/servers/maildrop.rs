@@ -135,7 +135,7 @@ pub trait MessageSource: Send + Sync + fmt::Debug {
     /// but a block. A read that fails is one that whoever runs the server was told of.
     ///
     /// Errors: it can't be read, or is not the message any more that it was.
-    fn open(&self) -> Result<Box<dyn Read + Send>, Untold>;
+    fn open(&self) -> Result<Box<dyn Read + Send>, StoreFailure>;
 }
 
 /// Where the messages of a maildrop are kept, when it is not in memory alone.
@@ -143,17 +143,17 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The messages that are there now, in order.
     ///
     /// Errors: they can't be read.
-    fn read(&self) -> Result<Vec<Message>, Untold>;
+    fn read(&self) -> Result<Vec<Message>, StoreFailure>;
 
     /// Removes messages for good. Each is either there or gone, whatever happens meanwhile.
     ///
     /// Errors: not all could be removed.
-    fn remove(&self, messages: &[&Message]) -> Result<(), Untold>;
+    fn remove(&self, messages: &[&Message]) -> Result<(), StoreFailure>;
 }
 
 /// Something went wrong in a store, and whoever runs the server was told what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Untold;
+pub struct StoreFailure;
 
 /// Why a maildrop can't be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,7 +190,7 @@ impl Maildrop {
     /// A maildrop whose messages are read from a store for each session, and are removed there.
     ///
     /// Errors: they can't be read now.
-    pub fn kept_in(store: Arc<dyn Store>) -> Result<Self, Untold> {
+    pub fn kept_in(store: Arc<dyn Store>) -> Result<Self, StoreFailure> {
         let maildrop = Self::new(store.read()?);
         maildrop.inside().store = Some(store);
         Ok(maildrop)
@@ -218,7 +218,7 @@ impl Maildrop {
         let store = inside.store.clone();
         drop(inside);
         if let Some(store) = store {
-            let messages = store.read().map_err(|Untold| Closed::Unreadable)?;
+            let messages = store.read().map_err(|StoreFailure| Closed::Unreadable)?;
             lock.messages = messages.into_iter().map(Arc::new).collect();
             self.inside().messages.clone_from(&lock.messages);
         }

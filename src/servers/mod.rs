@@ -12,18 +12,18 @@ pub mod script;
 
 use std::time::Duration;
 
-pub use maildrop::{Closed, Lock, Maildrop, Message, MessageSource, Store, Untold};
+pub use maildrop::{Closed, Lock, Maildrop, Message, MessageSource, Store, StoreFailure};
 pub use model::{Account, Model, TlsOffer};
 
 /// The server's side of one connection: octets in, octets out, and a wish.
-pub trait Peer: Send {
+pub trait ServerSession: Send {
     /// Takes what the client sent. To be called when it wishes to read: then no more is kept than the beginning of one line
     /// and these octets.
     fn push(&mut self, octets: &[u8]);
 
     /// Does one step: greets, answers one command, or goes on with a long reply by some 16 KiB. What is to be sent is
     /// appended to `out`.
-    fn next(&mut self, out: &mut Vec<u8>) -> Wish;
+    fn next(&mut self, out: &mut Vec<u8>) -> Next;
 
     /// The handshake is done: the one that was wished for, or that before the first octet.
     fn tls_started(&mut self, secured: Secured);
@@ -43,7 +43,7 @@ pub struct Secured {
 
 /// What a server wants next from who drives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum Next {
     /// Send what is there, perhaps later, and call `next` again: there is more to say or to answer. Some command or a part
     /// of a reply was worked off, so the time until the autologout begins anew.
     Again,

@@ -20,7 +20,7 @@ use crate::pop3::command::{ArgumentKind, Command};
 use crate::pop3::sasl::server::Verifier;
 
 use super::maildrop::Maildrop;
-use super::{Ending, Peer, Secured, Summary, Wish};
+use super::{Ending, Next, Secured, ServerSession, Summary};
 use handlers::Handler;
 use locked_maildrop::Opened;
 use reply::{Reply, ReplyData};
@@ -262,22 +262,22 @@ impl Model {
     }
 }
 
-impl Peer for Model {
+impl ServerSession for Model {
     fn push(&mut self, octets: &[u8]) {
         self.input.drain(..self.read.min(self.input.len()));
         self.read = 0;
         self.input.extend_from_slice(octets);
     }
 
-    fn next(&mut self, out: &mut Vec<u8>) -> Wish {
+    fn next(&mut self, out: &mut Vec<u8>) -> Next {
         match self.phase {
-            ServerPhase::Over => return Wish::Close,
-            ServerPhase::Handshake => return Wish::StartTls,
+            ServerPhase::Over => return Next::Close,
+            ServerPhase::Handshake => return Next::StartTls,
             ServerPhase::Greeting => {
                 self.phase = ServerPhase::Commands;
                 let text = reply_texts::GREETING.filled(self.language, &[&self.timestamp]);
                 Reply::positive(text).write(out);
-                return Wish::Again;
+                return Next::Again;
             }
             ServerPhase::Commands | ServerPhase::Dropping => {}
         }
@@ -289,13 +289,13 @@ impl Peer for Model {
                 Err(_) => {
                     self.phase = ServerPhase::Over;
                     self.summary.ending = Some(Ending::BrokenOff);
-                    return Wish::Close;
+                    return Next::Close;
                 }
             }
-            return Wish::Again;
+            return Next::Again;
         }
         let reply = match self.line() {
-            None => return Wish::Read,
+            None => return Next::Read,
             Some(InputLine::TooLong) => self.err(&reply_texts::TOO_LONG, &[&LONGEST_LINE]),
             Some(InputLine::Whole(line)) => self.answer(&line),
         };
@@ -303,9 +303,9 @@ impl Peer for Model {
         reply.write(out);
         self.data = reply.data;
         match self.phase {
-            ServerPhase::Over => Wish::Close,
-            ServerPhase::Handshake => Wish::StartTls,
-            _ => Wish::Again,
+            ServerPhase::Over => Next::Close,
+            ServerPhase::Handshake => Next::StartTls,
+            _ => Next::Again,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::reading::dialogue::Matcher;
 use crate::transcript::text::{self, ParseError};
 use crate::transcript::{Hole, Item, Piece, Row};
 
-use super::{Ending, Peer, Secured, Summary, Wish};
+use super::{Ending, Next, Secured, ServerSession, Summary};
 use crate::transcript::event::{Event, EventKind};
 
 /// About how many octets one step brings.
@@ -97,7 +97,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
     }
 
     /// Plays rows until the client is to speak, or enough is there to be sent.
-    fn play(&mut self, out: &mut Vec<u8>) -> Wish {
+    fn play(&mut self, out: &mut Vec<u8>) -> Next {
         while let Some(item) = self.item() {
             match item {
                 Item::Row(row) if row.side == Side::Server => {
@@ -106,12 +106,12 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
                         let wait = Duration::from_millis(row.after_ms);
                         self.ahead = Some(Item::Row(row));
                         self.has_waited = true;
-                        return Wish::Wait(wait);
+                        return Next::Wait(wait);
                     }
                     self.has_waited = false;
                     say(&row, out);
                     if out.len() >= BLOCK {
-                        return Wish::Again;
+                        return Next::Again;
                     }
                 }
                 Item::Row(row) => {
@@ -132,7 +132,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
         }
         self.summary.ending = Some(Ending::Played);
         self.phase = ScriptPhase::Over;
-        Wish::Close
+        Next::Close
     }
 
     /// Reads on to the end of the client's line.
@@ -155,12 +155,12 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
         self.expected = Some(Row::new(Side::Client, 0, pieces, end).pieces);
     }
 
-    fn event(&mut self, event: &str) -> Option<Wish> {
+    fn event(&mut self, event: &str) -> Option<Next> {
         let event = Event::parse(event);
         if event.is_server_gone() {
             self.summary.ending = Some(Ending::Played);
             self.phase = ScriptPhase::Over;
-            return Some(Wish::Close);
+            return Some(Next::Close);
         }
         self.is_connected |= event.kind() == EventKind::Connected;
         if event.kind() == EventKind::TlsStarted && !self.is_tls {
@@ -168,23 +168,23 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
             if self.read < self.input.len() {
                 self.summary.ending = Some(Ending::Injected);
                 self.phase = ScriptPhase::Over;
-                return Some(Wish::Close);
+                return Some(Next::Close);
             }
             self.phase = ScriptPhase::Handshake;
-            return Some(Wish::StartTls);
+            return Some(Next::StartTls);
         }
         if event.kind() == EventKind::TimedOut {
             // Nothing came then, and the client is to find that out as well: by its next line, or by its end.
             self.ahead = self.item_of_note();
             let is_next = matches!(&self.ahead, Some(Item::Row(row)) if row.side == Side::Client);
             self.is_silent = !is_next;
-            return self.is_silent.then_some(Wish::Read);
+            return self.is_silent.then_some(Next::Read);
         }
         None
     }
 
     /// Takes the client's line when it is there.
-    fn hear(&mut self, out: &mut Vec<u8>) -> Wish {
+    fn hear(&mut self, out: &mut Vec<u8>) -> Next {
         let Some(expected) = &self.expected else {
             return self.play(out);
         };
@@ -196,7 +196,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
         let pending = self.input.get(self.read..).unwrap_or_default();
         let end = memchr::memchr(b'\n', pending);
         if end.is_none() && pending.len() <= LINE_MAX {
-            return Wish::Read;
+            return Next::Read;
         }
         let line = pending
             .get(..end.unwrap_or(pending.len()))
@@ -211,30 +211,30 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
             out.extend_from_slice(text.as_bytes());
             self.summary.ending = Some(Ending::Left { row: self.row });
             self.phase = ScriptPhase::Over;
-            return Wish::Close;
+            return Next::Close;
         }
         self.summary.commands += 1;
         self.read += end.map_or(pending.len(), |at| at + 1);
         self.expected = None;
-        Wish::Again
+        Next::Again
     }
 }
 
-impl<I: Iterator<Item = Result<Item, ParseError>> + Send> Peer for ScriptServer<I> {
+impl<I: Iterator<Item = Result<Item, ParseError>> + Send> ServerSession for ScriptServer<I> {
     fn push(&mut self, octets: &[u8]) {
         self.input.drain(..self.read.min(self.input.len()));
         self.read = 0;
         self.input.extend_from_slice(octets);
     }
 
-    fn next(&mut self, out: &mut Vec<u8>) -> Wish {
+    fn next(&mut self, out: &mut Vec<u8>) -> Next {
         match self.phase {
-            ScriptPhase::Over => Wish::Close,
-            ScriptPhase::Handshake => Wish::StartTls,
+            ScriptPhase::Over => Next::Close,
+            ScriptPhase::Handshake => Next::StartTls,
             ScriptPhase::Playing if self.is_silent => {
                 self.input.clear();
                 self.read = 0;
-                Wish::Read
+                Next::Read
             }
             ScriptPhase::Playing => self.hear(out),
         }

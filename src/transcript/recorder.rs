@@ -20,7 +20,7 @@ pub const ROW_MAX: usize = 64 * 1024;
 
 /// What was seen, secrets hidden. It is in the file already.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
+pub enum RecordedStep {
     /// A line, or a part of one; see [`Step::Line`].
     Line {
         /// Who sent it.
@@ -64,7 +64,7 @@ pub enum Seen {
     TlsAgreed,
 }
 
-impl Seen {
+impl RecordedStep {
     /// Returns it as a step, of a line the octets before the first hole; None for an event.
     #[must_use]
     pub fn as_step(&self) -> Option<Step<'_>> {
@@ -111,7 +111,7 @@ pub struct Recorder {
     elider: Option<Elider>,
     /// The end of a part of a server line that may be the start of a secret, until more of the line comes.
     held: Vec<u8>,
-    seen: Vec<Seen>,
+    seen: Vec<RecordedStep>,
     /// The data that is coming, where it is no message.
     listing: ListedData,
     is_listing: bool,
@@ -156,7 +156,7 @@ impl Recorder {
         self.bodies = bodies;
     }
 
-    /// Says whether the data of messages is told as [`Seen::Data`]; it is unless told otherwise.
+    /// Says whether the data of messages is told as [`RecordedStep::Data`]; it is unless told otherwise.
     pub fn tell_messages(&mut self, tells_messages: bool) {
         self.tells_messages = tells_messages;
     }
@@ -176,7 +176,13 @@ impl Recorder {
     }
 
     /// Takes octets of one side at `now_ms`, milliseconds since the start; writes their rows, then tells what was seen.
-    pub fn feed(&mut self, side: Side, octets: &[u8], now_ms: u64, see: &mut dyn FnMut(Seen)) {
+    pub fn feed(
+        &mut self,
+        side: Side,
+        octets: &[u8],
+        now_ms: u64,
+        see: &mut dyn FnMut(RecordedStep),
+    ) {
         self.rows.now_ms = now_ms;
         self.steps(|tracker, emit| tracker.feed(side, octets, emit));
         self.deliver(see);
@@ -188,7 +194,7 @@ impl Recorder {
         side: Side,
         octets: &[u8],
         now_ms: u64,
-        see: &mut dyn FnMut(Seen),
+        see: &mut dyn FnMut(RecordedStep),
     ) {
         self.rows.now_ms = now_ms;
         self.steps(|tracker, emit| tracker.feed(side, octets, emit));
@@ -207,7 +213,7 @@ impl Recorder {
     /// Hands out what was held because more was likely to come; call it when nothing came for a while.
     ///
     /// The client's line stays: only its start tells where the secret is, and some clients send each octet as it is typed.
-    pub fn flush(&mut self, now_ms: u64, see: &mut dyn FnMut(Seen)) {
+    pub fn flush(&mut self, now_ms: u64, see: &mut dyn FnMut(RecordedStep)) {
         self.rows.now_ms = now_ms;
         self.steps(|tracker, emit| tracker.flush_server(emit));
         self.hand_out_data(ListedData::flush);
@@ -216,7 +222,7 @@ impl Recorder {
     }
 
     /// The connection has ended: hands out everything, and tells what was cut.
-    pub fn finish(&mut self, now_ms: u64, see: &mut dyn FnMut(Seen)) -> CutAt {
+    pub fn finish(&mut self, now_ms: u64, see: &mut dyn FnMut(RecordedStep)) -> CutAt {
         self.rows.now_ms = now_ms;
         let mut cut = CutAt::Nothing;
         self.steps(|tracker, emit| cut = tracker.finish(emit));
@@ -238,7 +244,7 @@ impl Recorder {
     }
 
     /// Nothing is waited for any more; see [`Tracker::forget`].
-    pub fn forget(&mut self, now_ms: u64, see: &mut dyn FnMut(Seen)) {
+    pub fn forget(&mut self, now_ms: u64, see: &mut dyn FnMut(RecordedStep)) {
         self.rows.now_ms = now_ms;
         self.steps(|tracker, emit| tracker.forget(emit));
         self.release();
@@ -266,7 +272,7 @@ impl Recorder {
         self.write();
         let mut hidden = Vec::new();
         for seen in self.seen.drain(..) {
-            let Seen::Line { pieces, end, .. } = seen else {
+            let RecordedStep::Line { pieces, end, .. } = seen else {
                 continue;
             };
             for piece in pieces {
@@ -364,7 +370,7 @@ impl Recorder {
                 if end != LineEnd::None {
                     for malformed in malformed {
                         rows.event(&Event::Malformed(malformed));
-                        seen.push(Seen::Malformed(malformed));
+                        seen.push(RecordedStep::Malformed(malformed));
                     }
                 }
             }
@@ -396,27 +402,27 @@ impl Recorder {
                 injected.feed(octets, hider, rows, &mut shown);
                 injected.finish(hider, rows, &mut shown);
                 rows.flush_data();
-                seen.push(Seen::Injected {
+                seen.push(RecordedStep::Injected {
                     count: octets.len(),
                     octets: shown,
                 });
             }
-            Step::CommandSent(sent) => seen.push(Seen::CommandSent(sent.clone())),
+            Step::CommandSent(sent) => seen.push(RecordedStep::CommandSent(sent.clone())),
             Step::DataStarted(sent) => {
                 *elider = message_elider(*bodies, sent);
                 *is_listing = !sent.command().is_some_and(Command::carries_message);
                 *tells_data = *tells_messages || *is_listing;
-                seen.push(Seen::DataStarted(sent.clone()));
+                seen.push(RecordedStep::DataStarted(sent.clone()));
             }
             Step::ReplyEnded(sent, status) => {
                 if let Some(sent) = sent.filter(|sent| starts_upload(sent, status)) {
                     *elider = message_elider(*bodies, sent);
                 }
-                seen.push(Seen::ReplyEnded(sent.cloned(), status));
+                seen.push(RecordedStep::ReplyEnded(sent.cloned(), status));
             }
-            Step::Challenged => seen.push(Seen::Challenged),
-            Step::StateChanged(state) => seen.push(Seen::StateChanged(state)),
-            Step::TlsAgreed => seen.push(Seen::TlsAgreed),
+            Step::Challenged => seen.push(RecordedStep::Challenged),
+            Step::StateChanged(state) => seen.push(RecordedStep::StateChanged(state)),
+            Step::TlsAgreed => seen.push(RecordedStep::TlsAgreed),
             Step::NoGreeting
             | Step::TerminatorMissing
             | Step::Dropped
@@ -435,7 +441,7 @@ impl Recorder {
         let pieces = self.hider.hide_rest(&held);
         let (side, role, end) = (Side::Server, Role::Unrequested, LineEnd::None);
         self.rows.row(side, &pieces, end);
-        self.seen.push(Seen::Line {
+        self.seen.push(RecordedStep::Line {
             side,
             role,
             pieces,
@@ -460,7 +466,7 @@ impl Recorder {
     }
 
     /// One write, then whoever watches: what was shown is in the file.
-    fn deliver(&mut self, see: &mut dyn FnMut(Seen)) {
+    fn deliver(&mut self, see: &mut dyn FnMut(RecordedStep)) {
         self.write();
         for seen in self.seen.drain(..) {
             see(seen);
@@ -480,14 +486,14 @@ impl Recorder {
 }
 
 /// Each dotted line makes a block of its own; whoever watches is shown as much as came at once.
-fn see_data(seen: &mut Vec<Seen>, side: Side, octets: &[u8]) {
+fn see_data(seen: &mut Vec<RecordedStep>, side: Side, octets: &[u8]) {
     match seen.last_mut() {
         _ if octets.is_empty() => {}
-        Some(Seen::Data {
+        Some(RecordedStep::Data {
             side: before,
             octets: joined,
         }) if *before == side => joined.extend_from_slice(octets),
-        _ => seen.push(Seen::Data {
+        _ => seen.push(RecordedStep::Data {
             side,
             octets: octets.to_vec(),
         }),
@@ -517,7 +523,12 @@ struct PendingLine<'a> {
 }
 
 impl PendingLine<'_> {
-    fn record(self, hider: &mut Hider, rows: &mut PendingRows, held: &mut Vec<u8>) -> Option<Seen> {
+    fn record(
+        self,
+        hider: &mut Hider,
+        rows: &mut PendingRows,
+        held: &mut Vec<u8>,
+    ) -> Option<RecordedStep> {
         let Self {
             side,
             role,
@@ -543,7 +554,7 @@ impl PendingLine<'_> {
             return None;
         }
         rows.row(side, &pieces, end);
-        Some(Seen::Line {
+        Some(RecordedStep::Line {
             side,
             role,
             pieces,

@@ -12,7 +12,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use poptalk::modes::serve::{Brake, ServeOptions, Server};
+use poptalk::modes::serve::{LoginThrottle, ServeOptions, Server};
 use poptalk::pop3::tracker::Side;
 use poptalk::transcript::Item;
 use poptalk::transcript::recorder::Recorder;
@@ -88,7 +88,7 @@ fn an_update_through_a_link_changes_what_the_link_names() {
 fn guessing_is_slowed_down_and_ended() {
     let server = Server::start(
         ServeOptions {
-            brake: Brake {
+            brake: LoginThrottle {
                 pause: Duration::from_millis(1),
                 tries: 3,
             },

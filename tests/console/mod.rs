@@ -1,6 +1,5 @@
-//! The console as a person uses it, in a pseudo-terminal, and what teaches.
+//! The console as a person uses it, in a pseudo-terminal, and its lessons.
 
 pub(crate) mod learn; // lessons
-pub(crate) mod practice; // the practice server, from the network
 pub(crate) mod pty; // what is on the screen, and which octets the terminal got
 pub(crate) mod typing; // keys and lines: where they go, and what they open

@@ -1,7 +1,7 @@
 //! How often a rule was broken in a session, and where.
 
 use super::{Rule, SHOWN, Site};
-use crate::analysis::finding::{Finding, Sight};
+use crate::analysis::finding::{Finding, Occurrence};
 use crate::base::escape;
 use crate::transcript::text::escape;
 
@@ -63,15 +63,19 @@ impl Broken {
     }
 
     /// The places besides the first one, as far as the octets there are others.
-    pub(super) fn more(&self) -> Vec<Sight> {
+    pub(super) fn more(&self) -> Vec<Occurrence> {
         let first = self.sights.first().map(|(.., what)| what.as_str());
         let is_other = |what: &str| !is_alike(what, first.unwrap_or_default());
-        let more = self.sights.iter().skip(1).map(|(row, octets, what)| Sight {
-            row: Some(*row),
-            octets: escaped(octets),
-            message: (octets.is_empty() && is_other(what)).then(|| message(what)),
-            ..Sight::default()
-        });
+        let more = self
+            .sights
+            .iter()
+            .skip(1)
+            .map(|(row, octets, what)| Occurrence {
+                row: Some(*row),
+                octets: escaped(octets),
+                message: (octets.is_empty() && is_other(what)).then(|| message(what)),
+                ..Occurrence::default()
+            });
         more.collect()
     }
 }

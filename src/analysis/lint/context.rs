@@ -8,7 +8,7 @@ pub use super::facts::{Fetched, Last, Listing, MessageFacts, Unsolicited};
 use super::waiting::Waiting;
 use super::words::{digest, field, has_tag, number, two_numbers};
 use super::{LineRole, LineSeen, List};
-use crate::pop3::command::{Command, Standing, States};
+use crate::pop3::command::{Command, Provenance, States};
 use crate::pop3::sasl;
 use crate::pop3::session::{Accepted, Phase, SessionState, Tls};
 use crate::pop3::tracker::{Sent, Side, State, Status, Step};
@@ -562,5 +562,5 @@ impl Context {
 
 /// Whether a server may do without this command. A login that fails is another matter.
 fn is_optional(row: &Command) -> bool {
-    row.standing != Standing::Required && !matches!(row.verb, "USER" | "PASS" | "APOP")
+    row.standing != Provenance::Required && !matches!(row.verb, "USER" | "PASS" | "APOP")
 }

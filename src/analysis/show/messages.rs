@@ -7,7 +7,7 @@ use crate::pop3::tracker::{Role, Side};
 use crate::reading::dialogue::TapeStep;
 
 /// Where messages go.
-pub trait Shelf {
+pub trait MessageSink {
     /// Begins a message; its number is that of RETR, if there was one.
     ///
     /// Errors: it can't be kept.
@@ -67,7 +67,7 @@ impl Messages {
     /// Takes what happens.
     ///
     /// Errors: the shelf's.
-    pub fn emit(&mut self, told: &TapeStep<'_>, shelf: &mut dyn Shelf) -> io::Result<()> {
+    pub fn emit(&mut self, told: &TapeStep<'_>, shelf: &mut dyn MessageSink) -> io::Result<()> {
         match told {
             // TOP brings no message: its end may be missing.
             TapeStep::DataStarted(sent) if sent.verb() == "RETR" => {
@@ -117,7 +117,7 @@ impl Messages {
         }
     }
 
-    fn end(&mut self, shelf: &mut dyn Shelf) -> io::Result<()> {
+    fn end(&mut self, shelf: &mut dyn MessageSink) -> io::Result<()> {
         self.is_inside = false;
         shelf.end(match (self.is_elided, self.is_ended) {
             (true, _) => Completeness::Elided,

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::html::{Page, Survey};
-use super::messages::{Completeness, Messages, Shelf};
+use super::messages::{Completeness, MessageSink, Messages};
 use super::screen::{ScreenView, ShowOptions};
 use super::svg::Drawing;
 use super::timeline::Timeline;
@@ -82,7 +82,7 @@ fn picture(text: &[u8], rows: usize) -> String {
 #[derive(Default)]
 struct Heap(Vec<(Option<u64>, Vec<u8>, Option<Completeness>)>);
 
-impl Shelf for Heap {
+impl MessageSink for Heap {
     fn begin(&mut self, number: Option<u64>) -> io::Result<()> {
         self.0.push((number, Vec::new(), None));
         Ok(())

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::analysis::show::messages::{Completeness, Shelf};
+use crate::analysis::show::messages::{Completeness, MessageSink};
 
 /// Puts messages into files and says so, a line each.
 pub(super) struct MessageFolder<'a> {
@@ -84,7 +84,7 @@ impl<'a> MessageFolder<'a> {
     }
 }
 
-impl Shelf for MessageFolder<'_> {
+impl MessageSink for MessageFolder<'_> {
     fn begin(&mut self, number: Option<u64>) -> io::Result<()> {
         let count = self.counts.entry(number).or_default();
         *count += 1;

@@ -3,7 +3,7 @@
 use crate::pop3::command::{Command, Effect, Words};
 use crate::pop3::tracker::{Role, Sent, Side, Status};
 use crate::transcript::Piece;
-use crate::transcript::recorder::Seen;
+use crate::transcript::recorder::RecordedStep;
 
 /// The longest start of a line that is looked at, in octets.
 const START_MAX: usize = 512;
@@ -22,22 +22,22 @@ pub struct Alignment {
 
 impl Alignment {
     /// Learns from a step.
-    pub fn see(&mut self, seen: &Seen) {
+    pub fn see(&mut self, seen: &RecordedStep) {
         match seen {
-            Seen::CommandSent(sent) => {
+            RecordedStep::CommandSent(sent) => {
                 *self = Self {
                     sent: Some(sent.clone()),
                     ..Self::default()
                 };
             }
-            Seen::Line {
+            RecordedStep::Line {
                 side: Side::Server,
                 role,
                 pieces,
                 first: true,
                 ..
             } => self.server_line(*role, pieces),
-            Seen::ReplyEnded(Some(sent), status) => {
+            RecordedStep::ReplyEnded(Some(sent), status) => {
                 (self.sent, self.status) = (Some(sent.clone()), Some(*status));
             }
             _ => {}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::session::Session;
-use crate::analysis::finding::{Finding, Level, Sight};
+use crate::analysis::finding::{Finding, Level, Occurrence};
 use crate::analysis::lint::SHOWN;
 use crate::pop3::sasl;
 use crate::pop3::tracker::Status;
@@ -400,11 +400,11 @@ pub fn across(sessions: &Sessions) -> Vec<Finding> {
         let sights = found.shown.iter().take(SESSIONS_SHOWN);
         let sights = sights.filter_map(|(index, seen)| {
             let (probe, _, file) = sessions.0.get(*index)?;
-            Some(Sight {
+            Some(Occurrence {
                 probe: Some(*probe),
                 octets: escaped(seen),
                 file: Some(file.clone()),
-                ..Sight::default()
+                ..Occurrence::default()
             })
         });
         Some(Finding {

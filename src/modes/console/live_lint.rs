@@ -8,7 +8,7 @@ use crate::modes::learn::Watched;
 use crate::pop3::tracker::LineEnd;
 use crate::reading::dialogue::Place;
 use crate::transcript::event::{Event, EventKind};
-use crate::transcript::recorder::Seen;
+use crate::transcript::recorder::RecordedStep;
 use crate::transcript::{Item, Piece, Row};
 
 /// The judge of one connection.
@@ -39,19 +39,19 @@ impl LiveLint {
     }
 
     /// Looks at a step of the conversation.
-    pub(super) fn see(&mut self, seen: &Seen) {
+    pub(super) fn see(&mut self, seen: &RecordedStep) {
         let (side, pieces, end) = match seen {
-            Seen::Line {
+            RecordedStep::Line {
                 side, pieces, end, ..
             } => (*side, pieces.clone(), *end),
-            Seen::Data { side, octets } => {
+            RecordedStep::Data { side, octets } => {
                 (*side, vec![Piece::Octets(octets.clone())], LineEnd::None)
             }
-            Seen::Injected { octets, .. } => {
+            RecordedStep::Injected { octets, .. } => {
                 let side = crate::pop3::tracker::Side::Server;
                 (side, vec![Piece::Octets(octets.clone())], LineEnd::None)
             }
-            Seen::Malformed(malformed) => {
+            RecordedStep::Malformed(malformed) => {
                 return self.event(&Event::Malformed(*malformed));
             }
             _ => return,

@@ -22,7 +22,7 @@ use crate::net::engine::{CloseReason, Notice, Observer, Snapshot};
 use crate::pop3::tracker::{LineEnd, Role, Sent, Side, State, Status};
 use crate::transcript::Piece;
 use crate::transcript::event::Event;
-use crate::transcript::recorder::Seen;
+use crate::transcript::recorder::RecordedStep;
 use crate::transcript::secret;
 pub use reply::{LastReply, Mode, SharedShown, Shown, shown, summary};
 
@@ -390,13 +390,13 @@ fn bare(line: &[u8]) -> Option<&[u8]> {
 impl Observer for ReplyView {
     fn on_octets(&mut self, _: &[u8]) {}
 
-    fn on_step(&mut self, seen: Seen) {
+    fn on_step(&mut self, seen: RecordedStep) {
         if let Some(step) = seen.as_step() {
             know(&self.knowledge).session.apply(&step);
         }
         self.judge.see(&seen);
         match seen {
-            Seen::Line {
+            RecordedStep::Line {
                 side: Side::Client,
                 role,
                 pieces,
@@ -405,14 +405,14 @@ impl Observer for ReplyView {
             } => {
                 self.note_sent(role, &pieces, first);
             }
-            Seen::Line {
+            RecordedStep::Line {
                 role: Role::Terminator,
                 pieces,
                 first,
                 end,
                 ..
             } => self.end_data(&pieces, first, end),
-            Seen::Line {
+            RecordedStep::Line {
                 role,
                 pieces,
                 first,
@@ -428,17 +428,19 @@ impl Observer for ReplyView {
                     self.tell_findings();
                 }
             }
-            Seen::Data {
+            RecordedStep::Data {
                 side: Side::Server,
                 octets,
             } => self.data(&octets),
-            Seen::Data { .. } | Seen::CommandSent(_) | Seen::StateChanged(_) => {}
-            Seen::Injected { octets, .. } => self.injected(&octets),
-            Seen::DataStarted(sent) => {
+            RecordedStep::Data { .. }
+            | RecordedStep::CommandSent(_)
+            | RecordedStep::StateChanged(_) => {}
+            RecordedStep::Injected { octets, .. } => self.injected(&octets),
+            RecordedStep::DataStarted(sent) => {
                 self.keep_verb(&sent);
                 self.start_data(&sent);
             }
-            Seen::ReplyEnded(sent, status) => {
+            RecordedStep::ReplyEnded(sent, status) => {
                 if let Some(sent) = &sent {
                     self.keep_verb(sent);
                 }
@@ -447,7 +449,7 @@ impl Observer for ReplyView {
                     self.mention_why();
                 }
             }
-            Seen::Challenged | Seen::TlsAgreed | Seen::Malformed(_) => {}
+            RecordedStep::Challenged | RecordedStep::TlsAgreed | RecordedStep::Malformed(_) => {}
         }
     }
 

@@ -9,7 +9,7 @@ use crate::base::escape;
 use crate::pop3::tracker::{CutAt, LineEnd, Side, State, Tracker};
 use crate::transcript::event::Event;
 use crate::transcript::file;
-use crate::transcript::recorder::{Recorder, Seen};
+use crate::transcript::recorder::{RecordedStep, Recorder};
 use crate::transcript::secret::Hider;
 use crate::transcript::{Hole, Piece};
 
@@ -81,7 +81,7 @@ impl<'a> RelayLog<'a> {
         let mut injected = 0;
         self.record(|recorder, now_ms, see| {
             recorder.feed(side, octets, now_ms, &mut |seen| {
-                if let Seen::Injected { count, .. } = &seen {
+                if let RecordedStep::Injected { count, .. } = &seen {
                     injected += count;
                 }
                 see(seen);
@@ -139,7 +139,7 @@ impl<'a> RelayLog<'a> {
         cut
     }
 
-    fn record(&mut self, run: impl FnOnce(&mut Recorder, u64, &mut dyn FnMut(Seen))) {
+    fn record(&mut self, run: impl FnOnce(&mut Recorder, u64, &mut dyn FnMut(RecordedStep))) {
         let now_ms = self.now_ms();
         let Self {
             recorder,
@@ -151,8 +151,8 @@ impl<'a> RelayLog<'a> {
         let mut shown = String::new();
         run(recorder, now_ms, &mut |seen| {
             match &seen {
-                Seen::CommandSent(_) => *commands += 1,
-                Seen::StateChanged(State::Transaction) => *has_logged_in = true,
+                RecordedStep::CommandSent(_) => *commands += 1,
+                RecordedStep::StateChanged(State::Transaction) => *has_logged_in = true,
                 _ => {}
             }
             if let Some(view) = view {
@@ -192,9 +192,9 @@ impl RelayView {
         }
     }
 
-    fn show(&mut self, seen: &Seen, shown: &mut String) {
+    fn show(&mut self, seen: &RecordedStep, shown: &mut String) {
         match seen {
-            Seen::Line {
+            RecordedStep::Line {
                 side, pieces, end, ..
             } => {
                 for piece in pieces {
@@ -210,7 +210,7 @@ impl RelayView {
                     self.end_line(*side, shown);
                 }
             }
-            Seen::Data { side, octets } => {
+            RecordedStep::Data { side, octets } => {
                 for line in octets.split_inclusive(|octet| *octet == b'\n') {
                     let text = line.strip_suffix(b"\n");
                     self.put(*side, text.unwrap_or(line), shown);
@@ -219,7 +219,7 @@ impl RelayView {
                     }
                 }
             }
-            Seen::Injected { octets, .. } => self.put(Side::Server, octets, shown),
+            RecordedStep::Injected { octets, .. } => self.put(Side::Server, octets, shown),
             _ => {}
         }
     }

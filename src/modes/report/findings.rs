@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use serde::Serialize;
 
-use crate::analysis::finding::{Finding, Level, Sight};
+use crate::analysis::finding::{Finding, Level, Occurrence};
 use crate::base::escape;
 use crate::base::say::shown;
 use crate::base::style::{Paint, Style};
@@ -179,16 +179,16 @@ pub fn grouped(judged: &[Judged]) -> Vec<Judged> {
             one.repeats.push(finding.id);
             one.repeated = one.repeated.max(Some(finding.level));
             let row = finding.row;
-            let here = Sight {
+            let here = Occurrence {
                 probe: one.probe,
                 row,
                 octets: finding.octets,
-                ..Sight::default()
+                ..Occurrence::default()
             };
             first.more.push(here);
             first
                 .more
-                .extend(finding.more.into_iter().map(|sight| Sight {
+                .extend(finding.more.into_iter().map(|sight| Occurrence {
                     probe: one.probe,
                     ..sight
                 }));
@@ -424,11 +424,11 @@ a.pop3:14: info late: a dot ^[[2J & <b>
 
     #[test]
     fn what_several_probes_found_is_told_once_with_each_place() {
-        let sight = |probe, row, octets: &str| Sight {
+        let sight = |probe, row, octets: &str| Occurrence {
             probe,
             row: Some(row),
             octets: octets.to_owned(),
-            ..Sight::default()
+            ..Occurrence::default()
         };
         let mut first = Judged {
             probe: Some("greeting"),

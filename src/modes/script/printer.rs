@@ -14,7 +14,7 @@ use crate::modes::answers::{ServerAnswers, hear};
 use crate::modes::report;
 use crate::net::engine::{CloseReason, Greeting, Notice, Observer, Snapshot};
 use crate::pop3::tracker::CutAt;
-use crate::transcript::recorder::Seen;
+use crate::transcript::recorder::RecordedStep;
 
 /// Prints the server's octets, and poptalk's own words elsewhere.
 pub(super) struct ScriptPrinter {
@@ -62,7 +62,7 @@ impl Observer for ScriptPrinter {
         self.print(text.as_bytes());
     }
 
-    fn on_step(&mut self, seen: Seen) {
+    fn on_step(&mut self, seen: RecordedStep) {
         hear(&self.heard).see(&seen);
     }
 

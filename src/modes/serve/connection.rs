@@ -15,7 +15,7 @@ use crate::pop3::tracker::Side;
 use crate::servers::any_order::AnyOrder;
 use crate::servers::fault::Faulty;
 use crate::servers::script::ScriptServer;
-use crate::servers::{Model, Peer, Secured, Summary, TlsOffer, Wish};
+use crate::servers::{Model, Next, Secured, ServerSession, Summary, TlsOffer};
 use crate::transcript::text;
 
 use super::log::VisitLog;
@@ -152,7 +152,7 @@ impl ClientConnection<'_> {
     }
 
     /// Who speaks to the client, with the faults that it is to have.
-    fn peer(&self, is_tls: bool) -> io::Result<Box<dyn Peer>> {
+    fn peer(&self, is_tls: bool) -> io::Result<Box<dyn ServerSession>> {
         let peer = self.faultless(is_tls)?;
         let faults = self.shared.faults.clone();
         if faults.is_empty() {
@@ -163,7 +163,7 @@ impl ClientConnection<'_> {
         Ok(Box::new(Faulty::new(peer, faults, is_tls).on_visit(visit)))
     }
 
-    fn faultless(&self, is_tls: bool) -> io::Result<Box<dyn Peer>> {
+    fn faultless(&self, is_tls: bool) -> io::Result<Box<dyn ServerSession>> {
         let shared = self.shared;
         if let Some(recording) = &shared.recording {
             if let Some(index) = &recording.index {
@@ -196,7 +196,7 @@ impl ClientConnection<'_> {
         )))
     }
 
-    fn talk(&mut self, peer: &mut dyn Peer) -> Result<(), VisitOutcome> {
+    fn talk(&mut self, peer: &mut dyn ServerSession) -> Result<(), VisitOutcome> {
         let mut out = Vec::new();
         let mut buffer = [0; 4096];
         let mut failed_logins = 0;
@@ -210,7 +210,7 @@ impl ClientConnection<'_> {
                 self.pause(brake.pause)?;
             }
             let is_guessing = failed_logins >= brake.tries;
-            if wish != Wish::Again || out.len() >= ENOUGH || is_guessing {
+            if wish != Next::Again || out.len() >= ENOUGH || is_guessing {
                 self.tape.feed(Side::Server, &out);
                 self.stream()?
                     .send(&mut out)
@@ -221,11 +221,11 @@ impl ClientConnection<'_> {
             }
             match wish {
                 // RFC 1939 §3: a command begins the time anew; half a line does not.
-                Wish::Again => {
+                Next::Again => {
                     let time = self.shared.autologout;
                     self.stream()?.wire().allow(time);
                 }
-                Wish::Read => {
+                Next::Read => {
                     let count = self
                         .stream()?
                         .read(&mut buffer)
@@ -237,11 +237,11 @@ impl ClientConnection<'_> {
                     self.tape.feed(Side::Client, octets);
                     peer.push(octets);
                 }
-                Wish::Wait(time) => self.pause(time)?,
-                Wish::StartTls => {
+                Next::Wait(time) => self.pause(time)?,
+                Next::StartTls => {
                     peer.tls_started(self.start_tls()?);
                 }
-                Wish::Close => return Ok(()),
+                Next::Close => return Ok(()),
             }
         }
     }

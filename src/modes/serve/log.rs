@@ -13,7 +13,7 @@ use crate::base::io_error::plain;
 use crate::pop3::tracker::Side;
 use crate::transcript::event::Event;
 use crate::transcript::file::{self, Destination};
-use crate::transcript::recorder::{Recorder, Seen};
+use crate::transcript::recorder::{RecordedStep, Recorder};
 use crate::transcript::secret::Hider;
 
 /// What is written about one connection; without a folder, nothing.
@@ -25,7 +25,7 @@ pub(super) struct VisitLog<'a> {
 }
 
 /// Nobody watches.
-fn see(_: Seen) {}
+fn see(_: RecordedStep) {}
 
 impl<'a> VisitLog<'a> {
     /// Opens the transcript of a visit by `peer`. One that can't be made is done without.

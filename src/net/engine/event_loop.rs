@@ -23,7 +23,7 @@ use crate::net::tls::{self, TlsError, TlsSettings};
 use crate::net::wrong_service;
 use crate::pop3::tracker::{Awaited, CutAt, LineEnd, Role, Side, State};
 use crate::transcript::event::Event;
-use crate::transcript::recorder::{Recorder, Seen};
+use crate::transcript::recorder::{RecordedStep, Recorder};
 
 /// How many octets one read takes at most.
 const READ_MAX: usize = 128 * 1024;
@@ -271,10 +271,10 @@ impl Engine {
         } = self;
         recorder.feed(Side::Server, octets, now_ms, &mut |seen| {
             match &seen {
-                Seen::TlsAgreed => is_agreed = true,
-                Seen::Injected { count, .. } => injected += count,
+                RecordedStep::TlsAgreed => is_agreed = true,
+                RecordedStep::Injected { count, .. } => injected += count,
                 // From here on the next status line is awaited.
-                Seen::ReplyEnded(..) | Seen::Challenged => *asked_since = now,
+                RecordedStep::ReplyEnded(..) | RecordedStep::Challenged => *asked_since = now,
                 _ => {}
             }
             count(standing, &seen);
@@ -564,15 +564,15 @@ fn is_end(error: &std::io::Error) -> bool {
 }
 
 /// Keeps count of the replies.
-fn count(standing: &mut Snapshot, seen: &Seen) {
+fn count(standing: &mut Snapshot, seen: &RecordedStep) {
     match seen {
-        Seen::ReplyEnded(sent, status) => {
+        RecordedStep::ReplyEnded(sent, status) => {
             standing.answers += 1;
             standing.last_status = Some(*status);
             standing.note_reply(sent.as_ref(), *status);
         }
-        Seen::Challenged => standing.answers += 1,
-        Seen::Line {
+        RecordedStep::Challenged => standing.answers += 1,
+        RecordedStep::Line {
             side: Side::Server,
             role,
             end,

@@ -35,7 +35,7 @@ impl Observer for Panics {
         panic!("a panic of this test's own");
     }
 
-    fn on_step(&mut self, _: Seen) {}
+    fn on_step(&mut self, _: RecordedStep) {}
     fn on_notice(&mut self, _: Notice) {}
     fn on_idle(&mut self, _: &Snapshot) {}
 }
@@ -65,8 +65,8 @@ impl Observer for Notebook {
         self.0.lock().unwrap().received.extend_from_slice(octets);
     }
 
-    fn on_step(&mut self, seen: Seen) {
-        let is_reply = matches!(seen, Seen::ReplyEnded(..));
+    fn on_step(&mut self, seen: RecordedStep) {
+        let is_reply = matches!(seen, RecordedStep::ReplyEnded(..));
         self.0.lock().unwrap().replies += usize::from(is_reply);
     }
 

@@ -6,7 +6,7 @@ use crate::base::service::Service;
 use crate::net::wrong_service::Mistake;
 use crate::pop3::command::Effect;
 use crate::pop3::tracker::{Sent, Status};
-use crate::transcript::recorder::Seen;
+use crate::transcript::recorder::RecordedStep;
 
 /// What the server's first line was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,8 +116,8 @@ impl Snapshot {
     }
 
     /// Learns from what was sent.
-    pub(super) fn note_sent(&mut self, seen: &Seen) {
-        if let Seen::CommandSent(sent) = seen {
+    pub(super) fn note_sent(&mut self, seen: &RecordedStep) {
+        if let RecordedStep::CommandSent(sent) = seen {
             self.is_tls_asked |= sent.effect() == Effect::Tls;
         }
     }

@@ -1,6 +1,6 @@
 //! The rows of the extensions in force: capabilities, TLS, SASL, UTF-8 and languages.
 
-use super::{Arg, ArgumentKind, Command, DataKind, Effect, Shape, Standing, States};
+use super::{Arg, ArgumentKind, Command, DataKind, Effect, Provenance, Shape, States};
 
 pub(super) const ROWS: &[Command] = &[
     Command {
@@ -13,7 +13,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Set,
-        standing: Standing::Optional,
+        standing: Provenance::Optional,
         source: "RFC 2449 §5",
         help: "ask what the server can do",
         about: "The answer lists the capabilities, one a line (a tag, and behind it perhaps parameters), up \
@@ -40,7 +40,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: false,
         fields: &[],
         data: DataKind::Nothing,
-        standing: Standing::Optional,
+        standing: Provenance::Optional,
         source: "RFC 2595 §4",
         help: "switch this connection to TLS",
         about: "It turns the open connection on port 110 into an encrypted one. Right behind the `+OK` line \
@@ -72,7 +72,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: false,
         fields: &[],
         data: DataKind::Set,
-        standing: Standing::Optional,
+        standing: Provenance::Optional,
         source: "RFC 5034 §4",
         help: "log in by a SASL mechanism, such as PLAIN",
         about: "It logs you in by a mechanism of your choice; `SASL` in the answer to `CAPA` names those \
@@ -103,7 +103,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Nothing,
-        standing: Standing::Optional,
+        standing: Provenance::Optional,
         source: "RFC 6856 §2.1",
         help: "switch the session to UTF-8 mode, before the login",
         about: "It tells the server that you understand UTF-8. From `+OK` on, headers of messages and the \
@@ -128,7 +128,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &["tag"],
         data: DataKind::Listing,
-        standing: Standing::Optional,
+        standing: Provenance::Optional,
         source: "RFC 6856 §3",
         help: "list or choose the language of the reply texts",
         about: "Alone it lists the languages that the server speaks, one a line: the tag (`de`, `fr-CA`), a \

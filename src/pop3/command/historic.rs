@@ -1,6 +1,6 @@
 //! The rows of older documents: what was in POP3 once, and still answers on some server.
 
-use super::{Arg, ArgumentKind, Command, DataKind, Effect, Shape, Standing, States};
+use super::{Arg, ArgumentKind, Command, DataKind, Effect, Provenance, Shape, States};
 
 pub(super) const ROWS: &[Command] = &[
     Command {
@@ -13,7 +13,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &["msg"],
         data: DataKind::Nothing,
-        standing: Standing::Historic,
+        standing: Provenance::Historic,
         source: "RFC 1460 §5",
         help: "ask for the highest message number fetched so far",
         about: "The answer is one line, `+OK` and a number: the highest message that was fetched, or 0 for \
@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Nothing,
-        standing: Standing::Historic,
+        standing: Provenance::Historic,
         source: "RFC 1225",
         help: "log in by the trust between two hosts; long gone",
         about: "It followed `USER` where `PASS` does today, and there was no password: the server believed \
@@ -56,7 +56,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Free,
-        standing: Standing::Historic,
+        standing: Provenance::Historic,
         source: "RFC 1082",
         help: "call an extension of 1988 by its name",
         about: "An early way to add commands: the second word says which one. RFC 1082 had `BBOARDS`, \
@@ -78,7 +78,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: false,
         fields: &[],
         data: DataKind::Lines,
-        standing: Standing::Historic,
+        standing: Provenance::Historic,
         source: "draft-hansen-pop3-xtndext",
         help: "send a mail through the POP3 server",
         about: "The one command of POP3 with which mail leaves. The server says `+OK`; then you send the \
@@ -105,7 +105,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Lines,
-        standing: Standing::Historic,
+        standing: Provenance::Historic,
         source: "draft-hansen-pop3-xtndext",
         help: "list one header field of all messages",
         about: "`XTND XLST Subject` gives one line for each message that has this field: the message number, \
@@ -127,7 +127,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Lines,
-        standing: Standing::Historic,
+        standing: Provenance::Historic,
         source: "RFC 1082",
         help: "list the bulletin boards, or open one",
         about: "Bulletin boards were mail for everybody at a site, read like a maildrop. Alone the command \
@@ -149,7 +149,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Lines,
-        standing: Standing::Historic,
+        standing: Provenance::Historic,
         source: "RFC 1082",
         help: "open the archive of a bulletin board",
         about: "The older items of a bulletin board, opened like the board itself by `XTND BBOARDS`; `LIST` \
@@ -167,7 +167,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Free,
-        standing: Standing::Historic,
+        standing: Provenance::Historic,
         source: "RFC 1082",
         help: "show what is known of a bulletin board",
         about: "What the server has noted about one bulletin board. The answer has several lines, made for a \

@@ -1,6 +1,6 @@
 //! The rows of single vendors, and of words that people type here because other protocols have them.
 
-use super::{Arg, ArgumentKind, Command, DataKind, Effect, Shape, Standing, States};
+use super::{Arg, ArgumentKind, Command, DataKind, Effect, Provenance, Shape, States};
 
 const MSG: Arg = Arg::required("msg", ArgumentKind::Message);
 
@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Lines,
-        standing: Standing::Private,
+        standing: Provenance::Private,
         source: "no RFC: Demon Internet, SDPS",
         help: "show the envelope of a message (Demon Internet)",
         about: "Demon Internet gave its customers one maildrop for a whole domain. To sort the mail they had \
@@ -37,7 +37,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Nothing,
-        standing: Standing::Private,
+        standing: Provenance::Private,
         source: "no RFC: Dovecot",
         help: "tell the server a client's address, as a proxy",
         about: "A proxy in front of Dovecot tells it for whom it speaks: `ADDR=` and `PORT=` of the real \
@@ -58,7 +58,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Nothing,
-        standing: Standing::Private,
+        standing: Provenance::Private,
         source: "no RFC: Zimbra",
         help: "tell the server the original IP address, as a proxy",
         about: "The same idea as `XCLIENT`, made by Zimbra: its nginx proxy tells the mailbox server from \
@@ -77,7 +77,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Nothing,
-        standing: Standing::Private,
+        standing: Provenance::Private,
         source: "no RFC: Netscape Messaging Server",
         help: "ask who sent a message, as the server knows it",
         about: "Netscape's mail server remembered who had logged in to send a message. Its mail program, and \
@@ -98,7 +98,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: false,
         fields: &[],
         data: DataKind::Nothing,
-        standing: Standing::Foreign,
+        standing: Provenance::Foreign,
         source: "RFC 5321 §4.1.1.8 (SMTP)",
         help: "not POP3; ask CAPA, or type ? for poptalk's help",
         about: "SMTP has this command, POP3 has not. What the server can do is told by `CAPA`; what you can \
@@ -119,7 +119,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: false,
         fields: &[],
         data: DataKind::Nothing,
-        standing: Standing::Foreign,
+        standing: Provenance::Foreign,
         source: "RFC 9051 §6.2.1 (IMAP), RFC 3207 (SMTP)",
         help: "not POP3; its word for this is STLS",
         about: "IMAP and SMTP start TLS with this word. POP3 verbs have three or four letters, and its word \

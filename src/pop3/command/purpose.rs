@@ -1,6 +1,6 @@
 //! What a command is for, as its columns say it: what a rule, a server or a screen asks in place of a list of verbs.
 
-use super::{ArgumentKind, Command, DataKind, Effect, Shape, Standing, States};
+use super::{ArgumentKind, Command, DataKind, Effect, Provenance, Shape, States};
 
 impl Command {
     /// Whether the data lines of its reply, or those that the client sends behind it, are a message: it names one message, and
@@ -19,7 +19,7 @@ impl Command {
     pub fn fetches_message(&self) -> bool {
         self.carries_message()
             && self.with_argument == Shape::Multi
-            && matches!(self.standing, Standing::Required | Standing::Optional)
+            && matches!(self.standing, Provenance::Required | Provenance::Optional)
     }
 
     /// Whether its first argument is a message number.
@@ -39,7 +39,7 @@ impl Command {
     /// Whether every server does it without arguments, whatever is in the maildrop.
     #[must_use]
     pub fn works_in_any_maildrop(&self) -> bool {
-        self.standing == Standing::Required
+        self.standing == Provenance::Required
             && self.states == States::TRANSACTION
             && self.args.iter().all(|arg| arg.optional)
     }

@@ -1,6 +1,6 @@
 //! The rows of the base protocol (RFC 1939), in the order in which a learner meets them.
 
-use super::{Arg, ArgumentKind, Command, DataKind, Effect, Shape, Standing, States};
+use super::{Arg, ArgumentKind, Command, DataKind, Effect, Provenance, Shape, States};
 
 const MSG: Arg = Arg::required("msg", ArgumentKind::Message);
 const OPTIONAL_MSG: Arg = Arg::optional("msg", ArgumentKind::Message);
@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Command] = &[
         fields: &[],
         data: DataKind::Nothing,
         // RFC 1939 §4: no login method is required of a server, so long as it has one; the capability USER announces this one.
-        standing: Standing::Optional,
+        standing: Provenance::Optional,
         source: "RFC 1939 §7",
         help: "name the maildrop that you want to open",
         about: "The first half of the plain login: it names your maildrop, and `PASS` must come next. Today \
@@ -45,7 +45,7 @@ pub(super) const ROWS: &[Command] = &[
         fields: &[],
         data: DataKind::Nothing,
         // As USER: RFC 1939 §4.
-        standing: Standing::Optional,
+        standing: Provenance::Optional,
         source: "RFC 1939 §7",
         help: "give the password and open the maildrop",
         about: "The second half of the plain login, right after `+OK` to `USER`. With `+OK` the maildrop is \
@@ -75,7 +75,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &["messages", "octets"],
         data: DataKind::Nothing,
-        standing: Standing::Required,
+        standing: Provenance::Required,
         source: "RFC 1939 §5",
         help: "count the messages and their octets",
         about: "The answer is one line, the drop listing: `+OK`, the number of messages, one space, and \
@@ -100,7 +100,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &["msg", "octets"],
         data: DataKind::Listing,
-        standing: Standing::Required,
+        standing: Provenance::Required,
         source: "RFC 1939 §5",
         help: "list message numbers with their sizes in octets",
         about: "Alone it is answered by several lines: `+OK` with any text, then one scan listing for each \
@@ -128,7 +128,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Lines,
-        standing: Standing::Required,
+        standing: Provenance::Required,
         source: "RFC 1939 §5",
         help: "fetch a whole message",
         about: "After `+OK` comes the message: the header, an empty line, the body. A line with one dot ends \
@@ -156,7 +156,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Nothing,
-        standing: Standing::Required,
+        standing: Provenance::Required,
         source: "RFC 1939 §5",
         help: "mark a message as deleted; QUIT removes it",
         about: "It puts a mark on the message, and nothing more. The server removes what is marked when you \
@@ -181,7 +181,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Nothing,
-        standing: Standing::Required,
+        standing: Provenance::Required,
         source: "RFC 1939 §5",
         help: "do nothing, but show that the session is alive",
         about: "The server does nothing and says `+OK`. Like every command it starts the idle timer anew, \
@@ -204,7 +204,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Nothing,
-        standing: Standing::Required,
+        standing: Provenance::Required,
         source: "RFC 1939 §5",
         help: "take back every deletion mark of this session",
         about: "All messages that `DELE` marked are as before: they are listed again, under their old \
@@ -226,7 +226,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: false,
         fields: &[],
         data: DataKind::Nothing,
-        standing: Standing::Required,
+        standing: Provenance::Required,
         source: "RFC 1939 §4, §6",
         help: "end the session; after the login, remove what is marked",
         about: "Before the login it only says goodbye. After it this is the moment that counts: the session \
@@ -250,7 +250,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Lines,
-        standing: Standing::Optional,
+        standing: Provenance::Optional,
         source: "RFC 1939 §7",
         help: "fetch the header and the first lines of the body",
         about: "A look at a message without fetching all of it: the whole header, the empty line, and the \
@@ -275,7 +275,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &["msg", "unique-id"],
         data: DataKind::Listing,
-        standing: Standing::Optional,
+        standing: Provenance::Optional,
         source: "RFC 1939 §7",
         help: "list the unique-ids, which last beyond the session",
         about: "A message number is good for one session; the unique-id stays with the message. By it, and \
@@ -304,7 +304,7 @@ pub(super) const ROWS: &[Command] = &[
         pipelines: true,
         fields: &[],
         data: DataKind::Nothing,
-        standing: Standing::Optional,
+        standing: Provenance::Optional,
         source: "RFC 1939 §7",
         help: "log in with a digest in place of the password",
         about: "One line in place of `USER` and `PASS`, and the password itself does not travel. It works \

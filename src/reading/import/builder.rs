@@ -1,6 +1,6 @@
 //! One connection that becomes a transcript, as a recording tells of it.
 
-use super::{Made, Options};
+use super::{ImportedTranscript, Options};
 use crate::base::service::Service;
 use crate::pop3::command::Command;
 use crate::pop3::tracker::{Awaited, LineEnd, Role, Side, State};
@@ -299,11 +299,11 @@ impl TranscriptBuilder {
     }
 
     /// The transcript is complete.
-    pub(super) fn finish(mut self) -> Made {
+    pub(super) fn finish(mut self) -> ImportedTranscript {
         self.end_tail();
         self.redactor.finish(&mut self.text);
         self.hide_in_prose();
-        Made {
+        ImportedTranscript {
             text: self.text,
             service: self.service,
         }

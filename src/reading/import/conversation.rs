@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use super::builder::TranscriptBuilder;
 use super::sessions::CapturedSession;
 use super::tcp::{Passage, StreamGap, What, index};
-use super::{Made, Options, stamp};
+use super::{ImportedTranscript, Options, stamp};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::{LineEnd, Side, State};
 use crate::transcript::event::{Event, Party};
@@ -224,7 +224,7 @@ impl Conversation {
     }
 
     /// The transcript, if anything was said.
-    pub(super) fn finish(mut self, is_cut: bool) -> Option<Made> {
+    pub(super) fn finish(mut self, is_cut: bool) -> Option<ImportedTranscript> {
         let [sent, received] = self.encrypted;
         if self.is_encrypted && sent + received > 0 {
             self.talk.event(&Event::TlsUnknown);

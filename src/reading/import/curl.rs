@@ -7,7 +7,7 @@ use regex::bytes::Regex;
 
 use super::dump;
 use super::lines::{numbered, wire_line, without_cr};
-use super::{Made, Options, Problem, Source};
+use super::{ImportedTranscript, Options, Problem, Source};
 use crate::pop3::tracker::Side;
 
 /// Whether a file looks like what curl writes.
@@ -18,7 +18,10 @@ pub(super) fn is_log(head: &[u8]) -> bool {
         })
 }
 
-pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
+pub(super) fn import(
+    source: &Source<'_>,
+    options: &Options,
+) -> Result<Vec<ImportedTranscript>, Problem> {
     if dump::is_trace(source.octets) {
         return dump::import(source, options);
     }

@@ -2,7 +2,7 @@
 
 use super::builder::TranscriptBuilder;
 use super::lines::{TlsLog, behind, host_port, text, word};
-use super::{Made, Options};
+use super::{ImportedTranscript, Options};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::{Event, Party};
 
@@ -14,7 +14,7 @@ pub(super) struct Talks<'a> {
     tls: TlsLog,
     /// When the log spoke of TLS last.
     tls_us: Option<u64>,
-    made: Vec<Made>,
+    made: Vec<ImportedTranscript>,
     us: Option<u64>,
 }
 
@@ -110,7 +110,7 @@ impl<'a> Talks<'a> {
     }
 
     /// The transcripts; None when nobody said anything.
-    pub(super) fn finish(mut self) -> Option<Vec<Made>> {
+    pub(super) fn finish(mut self) -> Option<Vec<ImportedTranscript>> {
         self.end_talk();
         (!self.made.is_empty()).then_some(self.made)
     }

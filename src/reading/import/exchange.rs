@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::builder::TranscriptBuilder;
 use super::lines::{host_port, numbered, text, without_cr};
-use super::{Made, Options, Problem, Source, stamp};
+use super::{ImportedTranscript, Options, Problem, Source, stamp};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::Event;
 use crate::transcript::{Hole, Piece};
@@ -64,7 +64,10 @@ fn reply(context: &str) -> Option<String> {
     })
 }
 
-pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
+pub(super) fn import(
+    source: &Source<'_>,
+    options: &Options,
+) -> Result<Vec<ImportedTranscript>, Problem> {
     let mut names = fields(FIELDS);
     let mut talks: Vec<TranscriptBuilder> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
@@ -120,8 +123,11 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>
 }
 
 /// The transcripts of the sessions in a log.
-fn finished(source: &Source<'_>, talks: Vec<TranscriptBuilder>) -> Result<Vec<Made>, Problem> {
-    let made: Vec<Made> = talks
+fn finished(
+    source: &Source<'_>,
+    talks: Vec<TranscriptBuilder>,
+) -> Result<Vec<ImportedTranscript>, Problem> {
+    let made: Vec<ImportedTranscript> = talks
         .into_iter()
         .filter(|talk| !talk.is_empty())
         .map(TranscriptBuilder::finish)

@@ -2,13 +2,16 @@
 
 use super::builder::TranscriptBuilder;
 use super::lines::{TlsLog, behind, host_port, numbered, text, without_cr, word};
-use super::{Made, Options, Problem, Source};
+use super::{ImportedTranscript, Options, Problem, Source};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::Event;
 
 const IMPORTED: &str = "fetchmail -vv; line ends, times and message data are not in it";
 
-pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
+pub(super) fn import(
+    source: &Source<'_>,
+    options: &Options,
+) -> Result<Vec<ImportedTranscript>, Problem> {
     let mut made = Vec::new();
     let mut talk: Option<TranscriptBuilder> = None;
     let mut tls = TlsLog::default();
@@ -77,7 +80,7 @@ fn started_tls(talk: &mut TranscriptBuilder, tls: &mut TlsLog) {
     }
 }
 
-fn finish(talk: Option<TranscriptBuilder>, made: &mut Vec<Made>) {
+fn finish(talk: Option<TranscriptBuilder>, made: &mut Vec<ImportedTranscript>) {
     if let Some(mut talk) = talk.filter(|talk| !talk.is_empty()) {
         talk.data_left_out();
         made.push(talk.finish());

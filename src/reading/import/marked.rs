@@ -8,7 +8,7 @@ use super::builder::TranscriptBuilder;
 use super::dialects::{Coding, Note, ReadyDialect};
 use super::lines::{TlsLog, host_port, numbered, text, without_cr};
 use super::stamp::{self, Time};
-use super::{Made, Options, Problem, Source};
+use super::{ImportedTranscript, Options, Problem, Source};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::{LineEnd, Side, State};
 use crate::transcript::event::{Event, Party};
@@ -193,7 +193,7 @@ struct MarkedReader<'a> {
     server: MarkedServer,
     tls: TlsLog,
     before: Vec<String>,
-    made: Vec<Made>,
+    made: Vec<ImportedTranscript>,
     last_us: u64,
 }
 
@@ -202,7 +202,7 @@ pub(super) fn import(
     source: &Source<'_>,
     options: &Options,
     marks: &Marks<'_>,
-) -> Result<Vec<Made>, Problem> {
+) -> Result<Vec<ImportedTranscript>, Problem> {
     let extent = Extent::of(source, marks);
     let imported = extent.imported(marks);
     let mut reader = MarkedReader {
@@ -455,7 +455,7 @@ impl MarkedReader<'_> {
         self.made.push(talk.finish());
     }
 
-    fn finish(mut self) -> Vec<Made> {
+    fn finish(mut self) -> Vec<ImportedTranscript> {
         for connection in std::mem::take(&mut self.connections) {
             self.end(connection);
         }

@@ -8,7 +8,7 @@ use super::conversation::Conversation;
 use super::frames::{Notes, Segment};
 use super::sessions::{CapturedSession, sessions};
 use super::tcp::{Captured, other, passages};
-use super::{Made, Options, Problem, Source, link, packets};
+use super::{ImportedTranscript, Options, Problem, Source, link, packets};
 use crate::pop3::tracker::Side;
 
 /// The most connections of one capture.
@@ -34,7 +34,10 @@ pub(super) fn is_capture(head: &[u8]) -> bool {
     MAGICS.iter().any(|magic| head.starts_with(magic))
 }
 
-pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
+pub(super) fn import(
+    source: &Source<'_>,
+    options: &Options,
+) -> Result<Vec<ImportedTranscript>, Problem> {
     let mut pairs = Pairs::default();
     let mut others = OtherPorts::default();
     let is_server = |place: &SocketAddr| is_port(options, place.port());

@@ -1,7 +1,7 @@
 //! Dovecot's rawlog: NAME.in is what the client sent, NAME.out what the server did, each line with its time.
 
 use super::builder::TranscriptBuilder;
-use super::{Made, Options, Problem, Source, stamp, unpacked_name};
+use super::{ImportedTranscript, Options, Problem, Source, stamp, unpacked_name};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::Side;
 use crate::transcript::event::Event;
@@ -19,7 +19,10 @@ fn side<'a>(source: &Source<'a>) -> Option<(Side, &'a str)> {
     of(".in", Side::Client).or_else(|| of(".out", Side::Server))
 }
 
-pub(super) fn import(sources: &[Source<'_>], options: &Options) -> Result<Vec<Made>, Problem> {
+pub(super) fn import(
+    sources: &[Source<'_>],
+    options: &Options,
+) -> Result<Vec<ImportedTranscript>, Problem> {
     let mut made = Vec::new();
     for source in sources {
         let hint = "give both files of the pair, NAME.in and NAME.out";
@@ -81,7 +84,11 @@ fn lines<'a>(source: &Source<'a>) -> Result<impl Iterator<Item = RawLine<'a>> + 
     )
 }
 
-fn pair(client: &Source<'_>, server: &Source<'_>, options: &Options) -> Result<Made, Problem> {
+fn pair(
+    client: &Source<'_>,
+    server: &Source<'_>,
+    options: &Options,
+) -> Result<ImportedTranscript, Problem> {
     let mut client = lines(client)?.peekable();
     let mut server = lines(server)?.peekable();
     let first = [client.peek(), server.peek()];

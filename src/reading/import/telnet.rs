@@ -4,7 +4,7 @@ use super::lines::{TlsLog, behind, host_port, numbered, text, word};
 use super::stamp;
 use super::terminal::{self, Opening, Program, ProgramLine};
 use super::words::PhraseMeaning;
-use super::{Made, Options, Problem, Source};
+use super::{ImportedTranscript, Options, Problem, Source};
 use crate::pop3::command::Command;
 use crate::transcript::event::{Event, Party};
 
@@ -136,12 +136,18 @@ pub(super) fn is_session(head: &[u8]) -> bool {
         && lines.any(|line| is_status(line) || Command::of_line(line.trim_ascii_end()).is_some())
 }
 
-pub(super) fn telnet(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
+pub(super) fn telnet(
+    source: &Source<'_>,
+    options: &Options,
+) -> Result<Vec<ImportedTranscript>, Problem> {
     sessions(source, options, &TELNET)
 }
 
 /// A session without anything around it, or with what nc says.
-pub(super) fn copy(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
+pub(super) fn copy(
+    source: &Source<'_>,
+    options: &Options,
+) -> Result<Vec<ImportedTranscript>, Problem> {
     sessions(source, options, &TERMINAL)
 }
 
@@ -152,7 +158,7 @@ fn sessions(
     source: &Source<'_>,
     options: &Options,
     program: &Program,
-) -> Result<Vec<Made>, Problem> {
+) -> Result<Vec<ImportedTranscript>, Problem> {
     let parts = terminal::parts(source.octets, "telnet ", |line, rest| {
         let is_start = matches!(
             said(line),
@@ -279,7 +285,10 @@ fn joined(host: &str, port: Option<&str>) -> String {
     }
 }
 
-pub(super) fn gnutls(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
+pub(super) fn gnutls(
+    source: &Source<'_>,
+    options: &Options,
+) -> Result<Vec<ImportedTranscript>, Problem> {
     let parts = terminal::parts(source.octets, "gnutls-cli ", |line, _| {
         line.starts_with(b"Resolving '") || line.starts_with(b"Connecting to '")
     });
@@ -370,10 +379,10 @@ fn gnutls_opening(lines: &[&[u8]], has_session: bool, octets: &[u8]) -> Opening 
 fn all(
     source: &Source<'_>,
     parts: Vec<&[u8]>,
-    one: impl Fn(&Source<'_>) -> Option<Made>,
-) -> Result<Vec<Made>, Problem> {
+    one: impl Fn(&Source<'_>) -> Option<ImportedTranscript>,
+) -> Result<Vec<ImportedTranscript>, Problem> {
     let parts = parts.into_iter().map(|octets| Source { octets, ..*source });
-    let made: Vec<Made> = parts.filter_map(|part| one(&part)).collect();
+    let made: Vec<ImportedTranscript> = parts.filter_map(|part| one(&part)).collect();
     if made.is_empty() {
         let hint = "keep what the terminal showed, from the greeting `+OK` on";
         return Err(Problem::new(

@@ -7,7 +7,7 @@ use super::foreign::{
 };
 use super::lines::{behind, numbered, text, without_cr};
 use super::stamp;
-use super::{Made, Options, Source};
+use super::{ImportedTranscript, Options, Source};
 use crate::base::service::Service;
 use crate::pop3::command::Command;
 use crate::pop3::tracker::{Awaited, LineEnd, Role, Side, State, Status};
@@ -184,7 +184,7 @@ pub(super) fn import(
     program: &Program,
     opening: &Opening,
     begin: usize,
-) -> Option<Made> {
+) -> Option<ImportedTranscript> {
     let form = LineEndForm::of(source.octets, program.is_own);
     let has_times = has_times(source.octets);
     let imported = form.imported(program.name, has_times);

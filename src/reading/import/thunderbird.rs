@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::builder::TranscriptBuilder;
 use super::lines::{behind, numbered, text, without_cr};
-use super::{Made, Options, Problem, Source, stamp};
+use super::{ImportedTranscript, Options, Problem, Source, stamp};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::Event;
 use crate::transcript::{Hole, Piece};
@@ -70,7 +70,10 @@ fn read(line: &[u8]) -> Option<(Option<u64>, String, ThunderbirdLine<'_>)> {
     Some((us, connection, ThunderbirdLine::Line(side, said)))
 }
 
-pub(super) fn import(source: &Source<'_>, options: &Options) -> Result<Vec<Made>, Problem> {
+pub(super) fn import(
+    source: &Source<'_>,
+    options: &Options,
+) -> Result<Vec<ImportedTranscript>, Problem> {
     let mut made = Vec::new();
     let mut talks: Vec<(TranscriptBuilder, bool)> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();

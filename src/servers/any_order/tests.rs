@@ -71,8 +71,8 @@ fn ask(peer: &mut AnyOrder, line: &[u8]) -> Vec<u8> {
     peer.push(line);
     loop {
         match peer.next(&mut out) {
-            Wish::Again => {}
-            Wish::StartTls => peer.tls_started(Secured::default()),
+            Next::Again => {}
+            Next::StartTls => peer.tls_started(Secured::default()),
             _ => return out,
         }
     }

@@ -12,7 +12,7 @@ use crate::analysis::lint::{self, Lint};
 use crate::pop3::tracker::{CutAt, Side, State};
 use crate::servers::{Account, Maildrop, Message, Model, TlsOffer};
 use crate::transcript::event::{Event, Party};
-use crate::transcript::recorder::{Recorder, Seen};
+use crate::transcript::recorder::{RecordedStep, Recorder};
 use crate::transcript::secret::Hider;
 use crate::transcript::text::Reader;
 
@@ -83,7 +83,7 @@ fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
         .iter()
         .any(|fault| fault.behind_stls != Leftover::Close);
     let mut is_injected = false;
-    let mut see = |seen: Seen| is_injected |= matches!(seen, Seen::Injected { .. });
+    let mut see = |seen: RecordedStep| is_injected |= matches!(seen, RecordedStep::Injected { .. });
     for _ in 0..100_000 {
         out.clear();
         let wish = peer.next(&mut out);
@@ -91,14 +91,14 @@ fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
             recorder.feed(Side::Server, &out, now_ms, &mut see);
         }
         match wish {
-            Wish::Again => {}
-            Wish::Wait(time) => now_ms += u64::try_from(time.as_millis()).unwrap(),
-            Wish::StartTls => {
+            Next::Again => {}
+            Next::Wait(time) => now_ms += u64::try_from(time.as_millis()).unwrap(),
+            Next::StartTls => {
                 recorder.event(&Event::parse(TLS), now_ms);
                 recorder.tls_started();
                 peer.tls_started(Secured::default());
             }
-            Wish::Close => {
+            Next::Close => {
                 if recorder.tracker().is_tls_agreed() {
                     let why = "the server closed the connection during the TLS handshake";
                     recorder.event(&Event::TlsFailed(why.to_owned()), now_ms);
@@ -106,7 +106,7 @@ fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
                 }
                 break;
             }
-            Wish::Read => {
+            Next::Read => {
                 let tracker = recorder.tracker();
                 let is_late = tracker.awaited().is_some() && !tracker.is_response_owed();
                 let is_done = tracker.state() == State::Update;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::base::regular::{self, Links};
-use crate::servers::{MessageSource, Untold};
+use crate::servers::{MessageSource, StoreFailure};
 
 use super::crlf::CrlfReader;
 use super::maildir::{Maildir, MaildirEntry};
@@ -159,7 +159,7 @@ impl StoredMessage {
         Err(changed())
     }
 
-    fn warn_about(&self, error: &io::Error) -> Untold {
+    fn warn_about(&self, error: &io::Error) -> StoreFailure {
         match &self.home {
             Home::Maildir { entry, .. } => warn_about(&entry.path, "can't be served", error),
             Home::Mbox { path, .. } => {
@@ -175,7 +175,7 @@ fn changed() -> io::Error {
 }
 
 impl MessageSource for StoredMessage {
-    fn open(&self) -> Result<Box<dyn Read + Send>, Untold> {
+    fn open(&self) -> Result<Box<dyn Read + Send>, StoreFailure> {
         match self.stream() {
             Ok(stream) => Ok(Box::new(stream)),
             Err(error) => Err(self.warn_about(&error)),

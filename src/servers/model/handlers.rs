@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::pop3::command::Command;
 use crate::pop3::sasl;
-use crate::servers::maildrop::{Message, Untold};
+use crate::servers::maildrop::{Message, StoreFailure};
 
 use super::locked_maildrop::{Missing, Opened, decimal};
 use super::reply::{ListingKind, Reply, ReplyData};
@@ -273,12 +273,12 @@ fn with_octets(
     model: &Model,
     reply: Reply,
     number: usize,
-    data: Result<ReplyData, Untold>,
+    data: Result<ReplyData, StoreFailure>,
 ) -> Reply {
     match data {
         Ok(data) => reply.with_data(data),
         // RFC 3206 §4: another session may find it again, or another message in its place.
-        Err(Untold) => model
+        Err(StoreFailure) => model
             .err(&reply_texts::MESSAGE_UNREADABLE, &[&number])
             .with_code("[SYS/TEMP]"),
     }
@@ -360,9 +360,12 @@ mod tests {
 
     #[test]
     fn every_command_of_the_rfcs_in_force_is_served_or_declined() {
-        use crate::pop3::command::Standing;
+        use crate::pop3::command::Provenance;
         for command in Command::all() {
-            let is_current = matches!(command.standing, Standing::Required | Standing::Optional);
+            let is_current = matches!(
+                command.standing,
+                Provenance::Required | Provenance::Optional
+            );
             let verb = command.verb.as_bytes();
             let is_declined = DECLINED.iter().any(|(word, _)| *word == command.verb);
             let is_served = Handler::of(verb).is_some();

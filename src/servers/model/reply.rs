@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::pop3::stuffing::Stuffer;
-use crate::servers::maildrop::{Message, Untold};
+use crate::servers::maildrop::{Message, StoreFailure};
 
 use super::locked_maildrop::Opened;
 use super::stream::{BLOCK, MessageStream};
@@ -109,7 +109,7 @@ impl ReplyData {
     /// The octets of a message; with `lines` so many of the body only (RFC 1939 §7, TOP).
     ///
     /// Errors: it can't be read.
-    pub(super) fn of(message: &Arc<Message>, lines: Option<u64>) -> Result<Self, Untold> {
+    pub(super) fn of(message: &Arc<Message>, lines: Option<u64>) -> Result<Self, StoreFailure> {
         if let Some(source) = message.source() {
             return Ok(Self::Stream(MessageStream::new(source.open()?, lines)));
         }

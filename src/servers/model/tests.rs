@@ -13,7 +13,7 @@ const TIMESTAMP: &str = "<1896.697170952@pop.example.org>";
 /// A session with the model, greeted already.
 struct Talk {
     model: Model,
-    wish: Wish,
+    wish: Next,
 }
 
 impl Talk {
@@ -27,14 +27,14 @@ impl Talk {
             [7; 32],
         );
         let mut out = vec![];
-        assert_eq!(model.next(&mut out), Wish::Again);
+        assert_eq!(model.next(&mut out), Next::Again);
         assert_eq!(
             out,
             b"+OK poptalk practice server ready <1896.697170952@pop.example.org>\r\n"
         );
         Self {
             model,
-            wish: Wish::Again,
+            wish: Next::Again,
         }
     }
 
@@ -54,7 +54,7 @@ impl Talk {
         let mut out = vec![];
         loop {
             self.wish = self.model.next(&mut out);
-            if self.wish != Wish::Again {
+            if self.wish != Next::Again {
                 return out;
             }
         }
@@ -115,7 +115,7 @@ fn the_session_of_the_design_goes_as_it_says() {
     assert_eq!(book.lines().count(), 1 + 800 + 1);
     assert_eq!(talk.say("list 99"), "-ERR no such message");
     assert_eq!(talk.say("quit"), "+OK 8 messages left");
-    assert_eq!(talk.wish, Wish::Close);
+    assert_eq!(talk.wish, Next::Close);
     assert_eq!(
         talk.model.summary(),
         Summary {
@@ -230,7 +230,7 @@ fn a_password_is_the_rest_of_the_line() {
         );
         model.push(format!("USER bob\r\nPASS {password}\r\n").as_bytes());
         let mut out = vec![];
-        while model.next(&mut out) == Wish::Again {}
+        while model.next(&mut out) == Next::Again {}
         assert!(model.summary().has_logged_in, "`{password}`");
     }
 }
@@ -290,7 +290,7 @@ fn quit_before_the_login_updates_nothing() {
     let maildrop = small();
     let mut talk = Talk::new(&maildrop);
     assert_eq!(talk.say("QUIT"), "+OK bye");
-    assert_eq!(talk.wish, Wish::Close);
+    assert_eq!(talk.wish, Next::Close);
     assert_eq!(talk.model.summary().ending, Some(Ending::Quit));
     assert!(talk.say("NOOP").is_empty());
 }
@@ -377,7 +377,7 @@ fn arguments_that_do_not_fit_are_refused_with_the_syntax() {
     ] {
         assert_eq!(talk.say(line), format!("-ERR the syntax is: {syntax}"));
     }
-    assert_eq!(talk.wish, Wish::Read);
+    assert_eq!(talk.wish, Next::Read);
 }
 
 #[test]
@@ -413,7 +413,7 @@ fn an_unknown_word_is_refused_with_a_hint() {
             "{reply}"
         );
     }
-    assert_eq!(talk.wish, Wish::Read);
+    assert_eq!(talk.wish, Next::Read);
 }
 
 #[test]
@@ -445,7 +445,7 @@ fn stls_is_announced_where_it_is_permitted() {
     let mut talk = Talk::new(&maildrop);
     assert_eq!(talk.say("capa"), with);
     assert_eq!(talk.say("STLS"), "+OK begin the TLS handshake");
-    assert_eq!(talk.wish, Wish::StartTls);
+    assert_eq!(talk.wish, Next::StartTls);
     talk.model.tls_started(Secured::default());
     assert_eq!(talk.say("CAPA"), without.replace(in_clear, inside));
     assert_eq!(talk.say("STLS"), "-ERR TLS is on already");
@@ -484,18 +484,18 @@ fn a_command_put_behind_stls_closes_the_session() {
     let reply = talk.send(b"STLS\r\nUSER alice\r\nPASS wonderland\r\n");
     assert_eq!(reply.iter().filter(|octet| **octet == b'\n').count(), 1);
     assert!(reply.starts_with(b"-ERR something came behind STLS"));
-    assert_eq!(talk.wish, Wish::Close);
+    assert_eq!(talk.wish, Next::Close);
     assert_eq!(talk.model.summary().ending, Some(Ending::Injected));
     let mut talk = Talk::new(&small());
     talk.send(b"STLS\r\nN");
-    assert_eq!(talk.wish, Wish::Close);
+    assert_eq!(talk.wish, Next::Close);
 }
 
 #[test]
 fn what_is_pushed_before_the_handshake_is_never_used() {
     let mut talk = Talk::new(&small());
     talk.say("STLS");
-    assert!(talk.say("CAPA").trim().is_empty() && talk.wish == Wish::StartTls);
+    assert!(talk.say("CAPA").trim().is_empty() && talk.wish == Next::StartTls);
     talk.model.tls_started(Secured::default());
     assert_eq!(talk.say("NOOP"), "-ERR log in first: USER, then PASS");
 }

@@ -76,7 +76,7 @@ fn message_data_is_left_out_with_its_counts_where_asked() {
         (Side::Server, b"+OK\r\na\r\nb"),
     ] {
         recorder.feed(side, octets, 0, &mut |seen| {
-            if let Seen::Data { octets, .. } = seen {
+            if let RecordedStep::Data { octets, .. } = seen {
                 shown += octets.len();
             }
         });
@@ -330,7 +330,7 @@ proptest! {
 fn a_step_shows_a_line_up_to_its_first_hole() {
     let mut recorder = Recorder::new(Hider::new(false));
     let mut shown = Vec::new();
-    let mut see = |seen: Seen| {
+    let mut see = |seen: RecordedStep| {
         if let Some(Step::Line { octets, .. }) = seen.as_step() {
             shown.push(octets.to_vec());
         }

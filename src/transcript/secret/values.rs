@@ -21,7 +21,7 @@ use crate::base::percent;
 use index::ValueIndex;
 pub(super) use said::decode;
 use said::word_around;
-use value::{Coat, SecretForm, Value};
+use value::{Encoding, SecretForm, Value};
 
 /// A secret, and where it came from.
 #[derive(Clone)]
@@ -93,10 +93,10 @@ impl<'a> SearchedText<'a> {
         }
     }
 
-    fn searched(&self, coat: Coat) -> &[u8] {
+    fn searched(&self, coat: Encoding) -> &[u8] {
         match coat {
-            Coat::Plain => &self.lower,
-            Coat::Base64(_) => &self.digits,
+            Encoding::Plain => &self.lower,
+            Encoding::Base64(_) => &self.digits,
         }
     }
 }
@@ -145,8 +145,8 @@ impl Values {
         value.is_in_name = is_in_name;
         for (number, needle) in value.needles.iter().enumerate() {
             let index = match needle.coat {
-                Coat::Plain => &mut self.plain,
-                Coat::Base64(_) => &mut self.base64,
+                Encoding::Plain => &mut self.plain,
+                Encoding::Base64(_) => &mut self.base64,
             };
             index.add(&needle.octets, value.number, number);
         }
@@ -162,8 +162,8 @@ impl Values {
         };
         for needle in &value.needles {
             let index = match needle.coat {
-                Coat::Plain => &mut self.plain,
-                Coat::Base64(_) => &mut self.base64,
+                Encoding::Plain => &mut self.plain,
+                Encoding::Base64(_) => &mut self.base64,
             };
             index.remove(&needle.octets, value.number);
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use poptalk::pop3::tracker::Side;
 use poptalk::transcript::Piece;
-use poptalk::transcript::recorder::{Recorder, Seen};
+use poptalk::transcript::recorder::{RecordedStep, Recorder};
 use poptalk::transcript::secret::Hider;
 
 use super::{STANDARD, Search, WAYS, answer, echoes, lines, secret};
@@ -79,8 +79,8 @@ fn an_echo_that_is_cut_at_every_octet() {
                 let mut recorder = Recorder::new(Hider::new(false));
                 recorder.set_file(Some(Box::new(file.clone())), &[("server", "x".to_owned())]);
                 let mut shown = Vec::new();
-                let mut see = |seen: Seen| {
-                    if let Seen::Line { pieces, .. } = seen {
+                let mut see = |seen: RecordedStep| {
+                    if let RecordedStep::Line { pieces, .. } = seen {
                         for piece in pieces {
                             if let Piece::Octets(octets) = piece {
                                 shown.extend(octets);

@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use poptalk::reading::dialogue::{Parts, Place};
 use poptalk::analysis::finding::Finding;
 use poptalk::analysis::lint::{self, Lint};
-use poptalk::transcript::recorder::{Recorder, Seen};
+use poptalk::transcript::recorder::{Recorder, RecordedStep};
 use poptalk::transcript::secret::Hider;
 use poptalk::transcript::text::Reader;
 use poptalk::pop3::tracker::{LineEnd, Side};
@@ -74,14 +74,14 @@ struct Judge {
 }
 
 impl Judge {
-    fn see(&mut self, seen: Seen) {
+    fn see(&mut self, seen: RecordedStep) {
         let (side, pieces, end) = match seen {
-            Seen::Line {
+            RecordedStep::Line {
                 side, pieces, end, ..
             } => (side, pieces, end),
-            Seen::Data { side, octets } => (side, vec![Piece::Octets(octets)], LineEnd::None),
-            Seen::Injected { octets, .. } => (Side::Server, vec![Piece::Octets(octets)], LineEnd::None),
-            Seen::Malformed(malformed) => return self.feed(&Item::Event(malformed.event().into())),
+            RecordedStep::Data { side, octets } => (side, vec![Piece::Octets(octets)], LineEnd::None),
+            RecordedStep::Injected { octets, .. } => (Side::Server, vec![Piece::Octets(octets)], LineEnd::None),
+            RecordedStep::Malformed(malformed) => return self.feed(&Item::Event(malformed.event().into())),
             _ => return,
         };
         self.feed(&Item::Row(Row::new(side, 0, pieces, end)));

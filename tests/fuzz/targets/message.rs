@@ -9,7 +9,7 @@ use poptalk::reading::dialogue::{TapeStep, Walker};
 use poptalk::analysis::lint::{self, Lint};
 use poptalk::analysis::mail;
 use poptalk::analysis::show::html::{Page, Survey};
-use poptalk::analysis::show::messages::{Messages, Shelf, Completeness};
+use poptalk::analysis::show::messages::{Messages, MessageSink, Completeness};
 use poptalk::analysis::show::screen::{ShowOptions, ScreenView};
 use poptalk::analysis::show::{Terminal, svg::Drawing};
 use poptalk::transcript::text::Reader;
@@ -89,7 +89,7 @@ struct Mails {
     ended: usize,
 }
 
-impl Shelf for Mails {
+impl MessageSink for Mails {
     fn begin(&mut self, _: Option<u64>) -> io::Result<()> {
         self.begun += 1;
         self.mails.push(Vec::new());

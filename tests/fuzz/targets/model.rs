@@ -6,7 +6,7 @@
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::servers::{Account, Maildrop, Message, Model, Peer, Secured, TlsOffer, Wish, messages};
+use poptalk::servers::{Account, Maildrop, Message, Model, ServerSession, Secured, TlsOffer, Next, messages};
 use poptalk::pop3::tracker::{Role, Side, Status, Step, Tracker};
 use poptalk_fuzz::{Knife, items, turns};
 
@@ -87,15 +87,15 @@ fn listen(
             });
         }
         match wish {
-            Wish::Again => {}
-            Wish::Read => return true,
-            Wish::StartTls => {
+            Next::Again => {}
+            Next::Read => return true,
+            Next::StartTls => {
                 assert!(!std::mem::replace(is_tls, true));
                 model.tls_started(Secured::default());
                 tracker.tls_started();
             }
-            Wish::Close => return false,
-            Wish::Wait(_) => panic!("the practice server never waits"),
+            Next::Close => return false,
+            Next::Wait(_) => panic!("the practice server never waits"),
         }
     }
 }

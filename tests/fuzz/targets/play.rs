@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use poptalk::reading::dialogue::{Parts, Place};
 use poptalk::servers::any_order::{ReplyIndex, Items, AnyOrder, ItemSource};
 use poptalk::servers::script::{Pace, ScriptServer};
-use poptalk::servers::{Peer, Secured, Wish};
+use poptalk::servers::{ServerSession, Secured, Next};
 use poptalk::transcript::text::Reader;
 use poptalk::pop3::tracker::Side;
 use poptalk_fuzz::{Knife, halves, items, print, turns};
@@ -51,7 +51,7 @@ impl ItemSource for File {
 }
 
 /// What the server says. A handshake throws away what came before it, so it ends the talk.
-fn talk<'a>(mut peer: impl Peer, slices: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+fn talk<'a>(mut peer: impl ServerSession, slices: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     let (mut out, mut all) = (Vec::new(), Vec::new());
     let mut slices = slices.into_iter();
     let mut steps = 0;
@@ -62,17 +62,17 @@ fn talk<'a>(mut peer: impl Peer, slices: impl IntoIterator<Item = &'a [u8]>) -> 
         let wish = peer.next(&mut out);
         all.extend_from_slice(&out);
         match wish {
-            Wish::Again | Wish::Wait(_) => {}
-            Wish::Read => match slices.next() {
+            Next::Again | Next::Wait(_) => {}
+            Next::Read => match slices.next() {
                 Some(slice) => peer.push(slice),
                 None => return all,
             },
-            Wish::StartTls => {
+            Next::StartTls => {
                 peer.tls_started(Secured::default());
                 peer.next(&mut out);
                 return all;
             }
-            Wish::Close => return all,
+            Next::Close => return all,
         }
     }
 }

@@ -14,7 +14,7 @@ use poptalk::net::server_certificate::ServerCertificate;
 use poptalk::net::target::Target;
 use poptalk::net::tls::TlsSettings;
 use poptalk::pop3::tracker::{LineEnd, Side};
-use poptalk::servers::{Secured, Wish};
+use poptalk::servers::{Next, Secured};
 use poptalk::transcript::file::Destination;
 use poptalk::transcript::{Item, Piece, Row, Transcript};
 
@@ -244,18 +244,18 @@ pub(crate) fn record(lines: &[&str]) -> String {
                 .map(|line| row(Side::Server, line)),
         );
         match wish {
-            Wish::Again | Wish::Wait(_) => {}
-            Wish::Close => {
+            Next::Again | Next::Wait(_) => {}
+            Next::Close => {
                 items.push(Item::Event("closed by server".to_owned()));
                 break;
             }
-            Wish::StartTls => {
+            Next::StartTls => {
                 items.push(Item::Event(
                     "tls TLSv1.3 X verified CN=localhost".to_owned(),
                 ));
                 peer.tls_started(Secured::default());
             }
-            Wish::Read => {
+            Next::Read => {
                 let Some(line) = lines.next() else { break };
                 for line in line.lines() {
                     items.push(row(Side::Client, line.as_bytes()));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVerifyMode};
 use poptalk::servers::fault::{Fault, Faulty};
-use poptalk::servers::{Account, Maildrop, Message, Model, Peer, Secured, TlsOffer, Wish};
+use poptalk::servers::{Account, Maildrop, Message, Model, Next, Secured, ServerSession, TlsOffer};
 
 use super::table::{Cell, Place, Trouble};
 use crate::scripts::tls::{AUTHORITY, GOOD, Made, make};
@@ -282,7 +282,7 @@ pub(crate) fn maildrop() -> Maildrop {
 }
 
 /// The server's side of POP3, with faults.
-pub(crate) fn model(maildrop: Maildrop, faults: Vec<&'static Fault>) -> Box<dyn Peer> {
+pub(crate) fn model(maildrop: Maildrop, faults: Vec<&'static Fault>) -> Box<dyn ServerSession> {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let number = NUMBER.fetch_add(1, Ordering::SeqCst);
     let account = Arc::new(Account::practice());
@@ -366,7 +366,7 @@ fn spot(place: Place, verb: Option<&str>, out: &[u8]) -> Option<usize> {
 }
 
 /// Holds a connection to its end.
-fn hold(mut side: Side, mut peer: Box<dyn Peer>) -> Record {
+fn hold(mut side: Side, mut peer: Box<dyn ServerSession>) -> Record {
     let (mut verb, mut line) = (None, Vec::new());
     while !side.is_over() {
         let mut out = Vec::new();
@@ -381,16 +381,16 @@ fn hold(mut side: Side, mut peer: Box<dyn Peer>) -> Record {
             None => side.write(&out),
         }
         match wish {
-            Wish::Again => {}
-            Wish::Close => side.close(),
-            Wish::Wait(time) => pause(&mut side, time),
-            Wish::StartTls => {
+            Next::Again => {}
+            Next::Close => side.close(),
+            Next::Wait(time) => pause(&mut side, time),
+            Next::StartTls => {
                 if !side.secure(server_ssl(), true) {
                     break;
                 }
                 peer.tls_started(Secured::default());
             }
-            Wish::Read => {
+            Next::Read => {
                 let mut buffer = [0; 4096];
                 let count = side.read(&mut buffer);
                 if count == 0 {

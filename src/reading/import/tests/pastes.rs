@@ -17,7 +17,7 @@ fn bodies(format: Format, octets: &[u8]) -> Result<Vec<String>, String> {
     let source = [Source { name: "x", octets }];
     let made =
         import(format, &source, &Options::default()).map_err(|problem| problem.to_string())?;
-    let body = |made: Made| {
+    let body = |made: ImportedTranscript| {
         let text = String::from_utf8(made.text).unwrap();
         let (_, body) = text.split_once("\n\n").unwrap();
         body.to_owned()

@@ -10,7 +10,7 @@ fn made(format: Format, text: &str) -> Vec<String> {
     };
     assert_eq!(Format::recognize(&source), Some(format), "{text}");
     let made = import(format, &[source], &Options::default()).unwrap();
-    let body = |made: Made| {
+    let body = |made: ImportedTranscript| {
         let text = String::from_utf8(made.text).unwrap();
         text.split_once("\n\n").unwrap().1.to_owned()
     };

@@ -226,7 +226,7 @@ fn an_account_of_ones_own_has_no_others_beside_it() {
     );
     model.push(b"AUTH ANONYMOUS =\r\nUSER busy\r\nPASS x\r\nCAPA\r\n");
     let mut out = vec![];
-    while model.next(&mut out) == Wish::Again {}
+    while model.next(&mut out) == Next::Again {}
     let out = String::from_utf8(out).unwrap();
     assert!(out.contains("\r\n-ERR no such mechanism"), "{out}");
     assert!(out.contains("\r\n-ERR [AUTH] wrong"), "{out}");

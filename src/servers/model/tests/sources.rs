@@ -3,7 +3,7 @@
 use std::io::{self, Cursor, Read};
 
 use super::*;
-use crate::servers::{MessageSource, Untold};
+use crate::servers::{MessageSource, StoreFailure};
 
 /// Gives its octets, then an error where it is broken.
 #[derive(Debug)]
@@ -22,10 +22,10 @@ impl Read for Broken {
 }
 
 impl MessageSource for Fake {
-    fn open(&self) -> Result<Box<dyn Read + Send>, Untold> {
+    fn open(&self) -> Result<Box<dyn Read + Send>, StoreFailure> {
         let octets = Cursor::new(self.octets);
         match (self.is_there, self.is_broken) {
-            (false, _) => Err(Untold),
+            (false, _) => Err(StoreFailure),
             (true, false) => Ok(Box::new(octets)),
             (true, true) => Ok(Box::new(octets.chain(Broken))),
         }
@@ -88,7 +88,7 @@ fn a_message_that_breaks_off_has_no_end_and_nothing_comes_behind() {
             .escape_ascii()
             .to_string()
     );
-    assert_eq!(talk.wish, Wish::Close);
+    assert_eq!(talk.wish, Next::Close);
     assert_eq!(talk.send(b"STAT\r\n"), b"");
     assert_eq!(talk.model.summary().ending, Some(Ending::BrokenOff));
     drop(talk);

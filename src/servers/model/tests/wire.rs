@@ -35,7 +35,7 @@ fn ten_thousand_commands_sent_ahead_fill_no_memory() {
     let mut out = vec![];
     for _ in 0..1000 {
         out.clear();
-        assert_eq!(talk.model.next(&mut out), Wish::Again);
+        assert_eq!(talk.model.next(&mut out), Next::Again);
         assert!(out.len() < 20_000, "{} octets in one step", out.len());
     }
 }
@@ -50,7 +50,7 @@ fn a_long_listing_comes_in_parts() {
         let before = all.len();
         let wish = talk.model.next(&mut all);
         assert!(all.len() - before < 20_000);
-        if wish == Wish::Read {
+        if wish == Next::Read {
             break;
         }
     }
@@ -138,7 +138,7 @@ proptest! {
             for line in out.split_inclusive(|octet| *octet == b'\n') {
                 prop_assert!(line.len() <= 512 && line.ends_with(b"\r\n"));
             }
-            if talk.wish == Wish::StartTls {
+            if talk.wish == Next::StartTls {
                 talk.model.tls_started(Secured::default());
             }
         }

@@ -35,13 +35,13 @@ pub(super) struct Value {
 
 /// A text that is looked for.
 pub(super) struct Needle {
-    pub(super) coat: Coat,
+    pub(super) coat: Encoding,
     pub(super) octets: Zeroizing<Vec<u8>>,
 }
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coat {
+pub(super) enum Encoding {
     /// The secret as it is, or in hexadecimal digits; in any case.
     Plain,
     /// What all base64 with the secret inside has in common; the digit of its group of four with which it starts.
@@ -63,7 +63,7 @@ impl Value {
         let secret = secret.get(..VALUE_MAX).unwrap_or(secret);
         let plain = Zeroizing::new(secret.to_ascii_lowercase());
         let needle = |octets| Needle {
-            coat: Coat::Plain,
+            coat: Encoding::Plain,
             octets,
         };
         let mut needles = vec![needle(plain.clone())];
@@ -108,10 +108,10 @@ impl Value {
         let end = at + same.count();
         let is_whole = end - at == octets.len() && !self.is_cut;
         match coat {
-            Coat::Plain if is_whole => Some((at..end, SecretForm::Plain)),
+            Encoding::Plain if is_whole => Some((at..end, SecretForm::Plain)),
             // What comes after its start is not known, but belongs to it.
-            Coat::Plain => Some((at..end + run(text.octets, end), SecretForm::Plain)),
-            Coat::Base64(from) => {
+            Encoding::Plain => Some((at..end + run(text.octets, end), SecretForm::Plain)),
+            Encoding::Base64(from) => {
                 let run = base64_run(searched, at..end);
                 // Four more, so that there is a group before the first one.
                 Some((run, SecretForm::Base64(at + 4 - from)))
@@ -202,7 +202,7 @@ fn cores(secret: &[u8]) -> Vec<Needle> {
             .filter(|core| core.len() >= VALUE_MIN)
         {
             cores.push(Needle {
-                coat: Coat::Base64(from),
+                coat: Encoding::Base64(from),
                 octets: Zeroizing::new(core.to_vec()),
             });
         }
