@@ -2,6 +2,7 @@
 
 mod error;
 mod fill;
+mod lockstep;
 mod played;
 mod scan;
 mod spare;
@@ -11,7 +12,6 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
@@ -21,14 +21,10 @@ use crate::base::exit::Exit;
 use crate::base::files;
 use crate::modes::answers::{ServerAnswers, hear};
 use crate::modes::plan::{self, Failure, Plan};
-use crate::net::engine::{
-    CLOSE_WAIT, CloseReason, Connection, Greeting, Notice, Observer, OpenError, Request, Snapshot,
-};
+use crate::net::engine::{CloseReason, Connection, Notice, Observer, OpenError, Snapshot};
 use crate::pop3::sasl::{Mechanism, SaslExchange};
-use crate::pop3::tracker::{LineEnd, State};
 use crate::reading::server_leg::{self, ServerLeg};
-use crate::servers::player::{Answer, Cue, CueAction, Player};
-use crate::transcript::Piece;
+use crate::servers::player::{Cue, Player};
 use crate::transcript::recorder::Seen;
 use crate::transcript::text::{self, Reader};
 
@@ -36,21 +32,9 @@ pub use error::ReplayError;
 pub use played::{Departure, Limit, Played};
 pub use scan::Preview;
 
-/// How long to wait for lines that the recording has although nobody had asked for them.
-const UNASKED: Duration = Duration::from_secs(1);
-
-/// How long to wait for the rest of a reply whose first line nobody had asked for.
-const REST_OF_INJECTED: Duration = Duration::from_millis(300);
-
 /// How long to wait for what is still on its way, where a reply cannot be the one to its command. A server that writes a line
 /// in two parts may hold the second back until the first is acknowledged, which takes up to 40 ms.
 pub const SETTLE: Duration = Duration::from_millis(100);
-
-/// How many octets of rows that wait for nothing go out together: their replies must fit into the buffers between us.
-const JOINED_MAX: usize = 512;
-
-/// Longer than anybody waits; the reply's own time-out strikes first.
-const NEVER: Duration = Duration::from_secs(1 << 32);
 
 /// How to play.
 #[derive(Clone, Default)]
@@ -154,37 +138,15 @@ pub fn play(
     };
     heard.session.is_capa_refused = options.has_no_capa;
     let heard = Arc::new(Mutex::new(heard));
-    let observer = Box::new(ReplayListener(Arc::clone(&heard)));
-    let mut log = None;
-    let mut trouble = None;
-    let opened = plan.open(true, observer, &mut |told| match told {
-        Ok(path) => log = path,
-        Err(why) => trouble = Some(why),
-    });
-    let connection = match (opened, &log) {
-        (Ok(connection), _) => connection,
-        // That there is no TLS may be what was recorded; the new transcript tells.
-        (Err(failure @ Failure::Open(OpenError::Tls(_))), Some(log))
-            if options.expects_tls_failure =>
-        {
+    let (connection, log) = match open(plan, options, &heard)? {
+        ReplayStart::Connected(connection, log) => (connection, log),
+        ReplayStart::NoTls(failure, log) => {
             return Ok(Played {
-                log: log.clone(),
-                departure: None,
                 failure: Some(Exit::Tls),
                 no_tls: Some(failure),
-                limit: None,
-                unsent: Vec::new(),
-                rest_row: None,
-                last_sent: None,
-                is_out_of_step: false,
-                not_pop3: None,
+                ..Played::at(log)
             });
         }
-        (Err(failure), _) => return Err(failure.into()),
-    };
-    let Some(log) = log else {
-        let why = io::Error::other(trouble.unwrap_or_default());
-        return Err(Failure::Log(PathBuf::from("(state folder)"), why).into());
     };
     let mut player = Player::new(read(path)?);
     for (verbs, shape) in plan.args.shapes() {
@@ -196,7 +158,7 @@ pub fn play(
         plan,
         options,
         connection,
-        heard: Arc::clone(&heard),
+        heard,
         path,
         player,
         user: plan.args.user.clone(),
@@ -214,38 +176,44 @@ pub fn play(
     };
     let result = replay.run(progress);
     replay.note_rest();
-    let unsent = std::mem::take(&mut replay.unsent);
-    let (departure, limit) = (replay.departure, replay.limit);
-    let (rest_row, last_sent) = (replay.rest_row, replay.last_sent.take());
-    let end = replay.connection.close();
-    let mut why = None;
-    let exit = plan::kept(Exit::Well, &end, Some(&log), &mut |what| {
-        why = Some(what.to_owned());
+    replay.finish(log, result)
+}
+
+/// What came of the attempt to connect, with the new transcript.
+enum ReplayStart {
+    Connected(Connection, PathBuf),
+    /// That there is no TLS may be what was recorded; the new transcript tells.
+    NoTls(Failure, PathBuf),
+}
+
+/// Connects to the server of the plan.
+///
+/// Errors: there is no connection, or no transcript of it can be kept.
+fn open(
+    plan: &Plan,
+    options: &Options,
+    heard: &Arc<Mutex<ServerAnswers>>,
+) -> Result<ReplayStart, ReplayError> {
+    let observer = Box::new(ReplayListener(Arc::clone(heard)));
+    let mut log = None;
+    let mut trouble = None;
+    let opened = plan.open(true, observer, &mut |told| match told {
+        Ok(path) => log = path,
+        Err(why) => trouble = Some(why),
     });
-    if exit != Exit::Well && result.is_ok() {
-        // With half of it there is nothing to compare.
-        let why = why.or(hear(&heard).log_failure.take());
-        let why = io::Error::other(why.unwrap_or_default());
-        return Err(Failure::Log(log, why).into());
-    }
-    let (failure, not_pop3) = match result {
-        Err(ReplayError::NotPop3(mistake)) if options.answers_only => {
-            (Some(Exit::Refused), Some(mistake))
+    match (opened, log) {
+        (Ok(connection), Some(log)) => Ok(ReplayStart::Connected(connection, log)),
+        (Err(failure @ Failure::Open(OpenError::Tls(_))), Some(log))
+            if options.expects_tls_failure =>
+        {
+            Ok(ReplayStart::NoTls(failure, log))
         }
-        result => (result?, None),
-    };
-    Ok(Played {
-        log,
-        departure,
-        failure,
-        no_tls: None,
-        limit,
-        unsent,
-        rest_row,
-        last_sent,
-        is_out_of_step: matches!(end.ending, Some(CloseReason::OutOfStep)),
-        not_pop3,
-    })
+        (Err(failure), _) => Err(failure.into()),
+        (Ok(_), None) => {
+            let why = io::Error::other(trouble.unwrap_or_default());
+            Err(Failure::Log(PathBuf::from("(state folder)"), why).into())
+        }
+    }
 }
 
 struct Replay<'a> {
@@ -278,252 +246,42 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn run(&mut self, progress: &mut dyn FnMut(u64)) -> Result<Option<Exit>, ReplayError> {
-        let mut awaited = None;
-        // An injected line that is written with STLS goes out before the handshake, however fast the server is.
-        let (mut ends_in_stls, mut has_injected, mut was_injected) = (false, false, false);
-        while let Some(cue) = cue(&mut self.player, self.path)? {
-            self.in_hand = spare::label(&cue.action).map(|label| (cue.row, label));
-            let is_joined = awaited == Some((cue.answers, cue.lines))
-                && self.options.pace.is_none()
-                && self.outgoing.len() < JOINED_MAX
-                && match &cue.action {
-                    CueAction::Send {
-                        pieces,
-                        end,
-                        is_injected: true,
-                        ..
-                    } => ends_in_stls && plain_line(pieces, *end).is_some(),
-                    CueAction::Send { is_response, .. } => !is_response,
-                    CueAction::Close { .. } => false,
-                };
-            awaited = Some((cue.answers, cue.lines));
-            if let (
-                true,
-                CueAction::Send {
-                    pieces,
-                    end,
-                    is_response,
-                    is_injected,
-                },
-            ) = (is_joined, &cue.action)
-            {
-                has_injected |= is_injected;
-                was_injected |= is_injected;
-                let octets = self.fill(cue.row, pieces, *end, *is_response)?;
-                self.outgoing.extend_from_slice(&octets);
-                self.note_sent();
-                continue;
-            }
-            self.send_outgoing();
-            let now = self.wait(&|now| {
-                // An answer that the recording has, and that will not come.
-                let is_all =
-                    now.outstanding == 0 && now.state != State::Greeting && !is_leaving(now);
-                is_other(now, self.options)
-                    || now.answers + silences(now) >= cue.answers
-                    || is_all
-                    || now.is_owed
-            });
-            progress(now.answers);
-            match self.limit {
-                Some(Limit::Time) => return Ok(Some(Exit::TimedOut)),
-                Some(Limit::Octets) => return Ok(Some(Exit::NoConnection)),
-                None => {}
-            }
-            if let Some(mistake) = now
-                .greeting
-                .mistake()
-                .filter(|_| is_other(&now, self.options))
-            {
-                return Err(ReplayError::NotPop3(mistake));
-            }
-            self.compare();
-            // More time-outs than were recorded.
-            if silences(&now) > self.silences {
-                return Ok(Some(Exit::TimedOut));
-            }
-            if self.departure.is_some() && !self.options.keep_going {
-                return Ok(None);
-            }
-            if let Some(failure) = failure(&now) {
-                return Ok(Some(failure));
-            }
-            // A probe has no such lines, and leaves out commands whose replies it has.
-            let may_be_unasked = self.departure.is_none() && !self.options.answers_only;
-            if may_be_unasked && now.lines < cue.lines {
-                self.connection.wait(UNASKED, |now| now.lines >= cue.lines);
-            }
-            if has_injected && now.is_tls {
-                has_injected = false;
-                self.listen_inside_tls(now.lines);
-            }
-            if !was_injected && self.is_out_of_step(&now) {
-                self.connection.order(Request::CloseOutOfStep);
-                return Ok(None);
-            }
-            if self.connection.standing().ending.is_some() {
-                return Ok(None);
-            }
-            // A password that went through TLS does not go out in clear, whoever refuses STLS now.
-            if cue.needs_tls && !now.is_tls {
-                return Ok(self.departure.is_none().then_some(Exit::Tls));
-            }
-            match cue.action {
-                CueAction::Close { is_late } => {
-                    if now.state == State::Update && self.options.leaves_at_once {
-                        return Ok(None);
-                    } else if now.state == State::Update {
-                        self.connection.take_leave();
-                    } else if is_late {
-                        let now = self.connection.wait(CLOSE_WAIT, |_| false);
-                        return Ok(failure(&now));
-                    }
-                }
-                CueAction::Send {
-                    ref pieces,
-                    end,
-                    is_response,
-                    is_injected,
-                } => {
-                    if is_response && self.options.answers_only && !now.is_owed {
-                        continue;
-                    }
-                    if self.options.answers_only && !is_response {
-                        if cue.is_logged_in
-                            && now.state == State::Authorization
-                            && !spare::is_login(pieces)
-                        {
-                            let label = self.in_hand.take().map(|(_, label)| label);
-                            self.unsent.extend(label);
-                            continue;
-                        }
-                        if spare::is_spared(pieces, &hear(&self.heard)) {
-                            continue;
-                        }
-                    }
-                    self.pause(cue.after_ms);
-                    if is_injected && let Some(line) = plain_line(pieces, end) {
-                        (ends_in_stls, has_injected, was_injected) = (false, true, true);
-                        self.connection.order(Request::Inject(line));
-                        continue;
-                    }
-                    ends_in_stls = !is_injected;
-                    self.outgoing = self.fill(cue.row, pieces, end, is_response)?;
-                    self.note_sent();
-                }
-            }
+    /// Closes the connection, and gives what came of the replay.
+    ///
+    /// Errors: those of the replay, or the transcript could not be kept.
+    fn finish(
+        self,
+        log: PathBuf,
+        result: Result<Option<Exit>, ReplayError>,
+    ) -> Result<Played, ReplayError> {
+        let end = self.connection.close();
+        let mut why = None;
+        let exit = plan::kept(Exit::Well, &end, Some(&log), &mut |what| {
+            why = Some(what.to_owned());
+        });
+        if exit != Exit::Well && result.is_ok() {
+            // With half of it there is nothing to compare.
+            let why = why.or(hear(&self.heard).log_failure.take());
+            let why = io::Error::other(why.unwrap_or_default());
+            return Err(Failure::Log(log, why).into());
         }
-        self.send_outgoing();
-        self.in_hand = None;
-        Ok(None)
-    }
-
-    /// Reads on inside TLS for a while: a reply to what was injected must not be taken for that to the next command.
-    fn listen_inside_tls(&self, lines: u64) {
-        let now = self.connection.wait(UNASKED, |now| now.lines > lines);
-        if now.lines > lines {
-            self.connection.wait(REST_OF_INJECTED, |_| false);
-        }
-    }
-
-    fn note_sent(&mut self) {
-        let label = self.in_hand.take().map(|(_, label)| label);
-        self.last_sent = label.or(self.last_sent.take());
-    }
-
-    fn send_outgoing(&mut self) {
-        let octets = std::mem::take(&mut self.outgoing);
-        if !octets.is_empty() {
-            self.connection.order(Request::Send(octets));
-        }
-    }
-
-    /// Waits, and notes the limit that strikes first.
-    fn wait(&mut self, is_enough: &dyn Fn(&Snapshot) -> bool) -> Snapshot {
-        let left = |until: Instant| until.saturating_duration_since(Instant::now());
-        let longest = self.options.until.map_or(NEVER, left);
-        let now = self.connection.wait(longest, is_enough);
-        if matches!(now.ending, Some(CloseReason::TooMuch(_))) {
-            self.limit = Some(Limit::Octets);
-        } else if self
-            .options
-            .until
-            .is_some_and(|until| left(until).is_zero())
-        {
-            self.limit = Some(Limit::Time);
-        }
-        now
-    }
-
-    /// Compares the answers that have come with the recorded ones.
-    fn compare(&mut self) {
-        let mut heard = hear(&self.heard);
-        while self.departure.is_none()
-            && let Some(live) = heard.answers.front().copied()
-            && let Some((row, recorded)) = self.player.answer()
-        {
-            heard.answers.pop_front();
-            if live == recorded {
-                self.silences += u64::from(live == Answer::Silence);
-            } else {
-                self.departure = Some(Departure {
-                    row,
-                    recorded,
-                    live,
-                });
+        let (failure, not_pop3) = match result {
+            Err(ReplayError::NotPop3(mistake)) if self.options.answers_only => {
+                (Some(Exit::Refused), Some(mistake))
             }
-        }
-    }
-
-    fn pause(&self, after_ms: u64) {
-        if let Some(pace) = self.options.pace {
-            let pause = Duration::from_millis(after_ms).div_f64(pace.speed);
-            thread::sleep(pause.min(pace.longest));
-        }
-    }
-}
-
-/// A line without holes, and its end. What was hidden in a recording is not sent where everybody on the way may read it.
-fn plain_line(pieces: &[Piece], end: LineEnd) -> Option<Vec<u8>> {
-    let mut line = Vec::new();
-    for piece in pieces {
-        match piece {
-            Piece::Octets(octets) => line.extend_from_slice(octets),
-            Piece::Hole(_) => return None,
-        }
-    }
-    line.extend_from_slice(end.octets());
-    Some(line)
-}
-
-/// Whether the server is something else, and nothing is to be sent to it. A greeting that is only odd may be what was recorded;
-/// probes have no such recording.
-fn is_other(now: &Snapshot, options: &Options) -> bool {
-    match now.greeting {
-        Greeting::Other(_) => true,
-        Greeting::Odd => options.answers_only,
-        Greeting::Awaited | Greeting::Pop3 => false,
-    }
-}
-
-/// How many times nothing came.
-fn silences(now: &Snapshot) -> u64 {
-    now.timeouts + u64::from(now.is_kept_open)
-}
-
-/// Whether the server may still close, or be too late for it.
-fn is_leaving(now: &Snapshot) -> bool {
-    now.state == State::Update && now.ending.is_none() && !now.is_kept_open
-}
-
-fn failure(now: &Snapshot) -> Option<Exit> {
-    match &now.ending {
-        Some(CloseReason::TlsFailed) => Some(Exit::Tls),
-        Some(CloseReason::Lost(..) | CloseReason::Injected | CloseReason::TooMuch(_)) => {
-            Some(Exit::NoConnection)
-        }
-        _ => None,
+            result => (result?, None),
+        };
+        Ok(Played {
+            departure: self.departure,
+            failure,
+            limit: self.limit,
+            unsent: self.unsent,
+            rest_row: self.rest_row,
+            last_sent: self.last_sent,
+            is_out_of_step: matches!(end.ending, Some(CloseReason::OutOfStep)),
+            not_pop3,
+            ..Played::at(log)
+        })
     }
 }
 
