@@ -200,53 +200,18 @@ impl Pairing {
         match step {
             Step::Line {
                 side,
+                role: Role::Terminator,
+                end,
+                ..
+            } => self.terminator(side, origin.first, end),
+            Step::Line {
+                side,
                 role,
                 octets,
                 end,
                 ..
-            } => {
-                if role == Role::Terminator {
-                    return self.terminator(side, origin.first, end);
-                }
-                let place = origin.first;
-                let last_ms = origin.last_ms;
-                let so_far = match side {
-                    Side::Client => &mut self.client_line,
-                    Side::Server => &mut self.server_line,
-                };
-                let line = so_far.get_or_insert_with(|| LineSoFar::new(side, role, place));
-                line.add(octets, origin, end);
-                if end != LineEnd::None
-                    && let Some(line) = so_far.take()
-                {
-                    self.line(line.finish(end), role, last_ms, emit);
-                }
-            }
-            Step::Data { side, octets } => {
-                let data = match side {
-                    Side::Server => &mut self.reply,
-                    Side::Client => &mut self.upload,
-                };
-                let has_digest = self.has_digests;
-                let data = data.get_or_insert_with(|| Measuring::new(side, has_digest));
-                data.at(origin.first, origin.skipped, origin.last);
-                let (place, time_ms) = (origin.first, origin.last_ms);
-                pieces(octets, origin.holes, |piece| match piece {
-                    PieceOf::Octets(octets) => {
-                        data.octets(octets);
-                        emit(Passing::Data {
-                            side,
-                            octets,
-                            place,
-                            time_ms,
-                        });
-                    }
-                    PieceOf::Hole(hole) => {
-                        data.hole(&hole);
-                        emit(Passing::Hole(side));
-                    }
-                });
-            }
+            } => self.line_octets(side, role, octets, end, origin, emit),
+            Step::Data { side, octets } => self.data(side, octets, origin, emit),
             Step::Injected(octets) => {
                 let data = &mut self.injected;
                 measure(
@@ -255,20 +220,7 @@ impl Pairing {
                     origin,
                 );
             }
-            Step::CommandSent(sent) => {
-                self.greet_late(emit);
-                let (command, sent_ms) = self.pending.take().unzip();
-                if let Some(line) = &command {
-                    emit(Passing::Command(sent, line));
-                }
-                self.queue.push_back(OpenExchange {
-                    command,
-                    sent: Some(sent.clone()),
-                    sent_ms,
-                    upload: self.uploaded.take(),
-                    ..OpenExchange::default()
-                });
-            }
+            Step::CommandSent(sent) => self.command_sent(sent, emit),
             Step::DataStarted(sent) => {
                 self.reply = Some(Measuring::new(Side::Server, self.has_digests));
                 emit(Passing::DataStarted(sent));
@@ -283,32 +235,111 @@ impl Pairing {
             Step::Challenged => self.is_owed = true,
             Step::StateChanged(state) => emit(Passing::State(state)),
             Step::TlsAgreed => {}
-            Step::NoGreeting => {
-                let first = self.first_reply.take();
-                if let Some((open, (line, _, ms))) = self.queue.front_mut().zip(first) {
-                    open.status_line = Some(line);
-                    open.status_ms = ms;
-                    open.has_no_greeting = true;
-                }
-            }
+            Step::NoGreeting => self.no_greeting(),
             Step::TerminatorMissing => {
                 if let Some(data) = &mut self.reply {
                     data.lacks_terminator();
                 }
             }
-            Step::Dropped => {
-                if let Some(mut open) = self.queue.remove(usize::from(self.reply.is_some())) {
-                    open.is_torn = true;
-                    self.uncounted = 0;
-                    self.is_owed = false;
-                    emit(Passing::Part(open.finish(None, None)));
-                }
-            }
+            Step::Dropped => self.dropped(emit),
             Step::OutOfStep => self.out_of_step(emit),
             Step::InStep => {
                 self.is_lost = false;
                 emit(Passing::InStep);
             }
+        }
+    }
+
+    /// Octets of a line that is not data, and its end when it has come.
+    fn line_octets(
+        &mut self,
+        side: Side,
+        role: Role,
+        octets: &[u8],
+        end: LineEnd,
+        origin: OctetOrigin,
+        emit: &mut dyn FnMut(Passing<'_>),
+    ) {
+        let place = origin.first;
+        let last_ms = origin.last_ms;
+        let so_far = match side {
+            Side::Client => &mut self.client_line,
+            Side::Server => &mut self.server_line,
+        };
+        let line = so_far.get_or_insert_with(|| LineSoFar::new(side, role, place));
+        line.add(octets, origin, end);
+        if end != LineEnd::None
+            && let Some(line) = so_far.take()
+        {
+            self.line(line.finish(end), role, last_ms, emit);
+        }
+    }
+
+    /// Octets of a multi-line reply, or of a message that the client uploads.
+    fn data(
+        &mut self,
+        side: Side,
+        octets: &[u8],
+        origin: OctetOrigin,
+        emit: &mut dyn FnMut(Passing<'_>),
+    ) {
+        let data = match side {
+            Side::Server => &mut self.reply,
+            Side::Client => &mut self.upload,
+        };
+        let has_digest = self.has_digests;
+        let data = data.get_or_insert_with(|| Measuring::new(side, has_digest));
+        data.at(origin.first, origin.skipped, origin.last);
+        let (place, time_ms) = (origin.first, origin.last_ms);
+        pieces(octets, origin.holes, |piece| match piece {
+            PieceOf::Octets(octets) => {
+                data.octets(octets);
+                emit(Passing::Data {
+                    side,
+                    octets,
+                    place,
+                    time_ms,
+                });
+            }
+            PieceOf::Hole(hole) => {
+                data.hole(&hole);
+                emit(Passing::Hole(side));
+            }
+        });
+    }
+
+    fn command_sent(&mut self, sent: &Sent, emit: &mut dyn FnMut(Passing<'_>)) {
+        self.greet_late(emit);
+        let (command, sent_ms) = self.pending.take().unzip();
+        if let Some(line) = &command {
+            emit(Passing::Command(sent, line));
+        }
+        self.queue.push_back(OpenExchange {
+            command,
+            sent: Some(sent.clone()),
+            sent_ms,
+            upload: self.uploaded.take(),
+            ..OpenExchange::default()
+        });
+    }
+
+    /// What came first was the reply to the oldest command.
+    fn no_greeting(&mut self) {
+        let first = self.first_reply.take();
+        if let Some((open, (line, _, ms))) = self.queue.front_mut().zip(first) {
+            open.status_line = Some(line);
+            open.status_ms = ms;
+            open.has_no_greeting = true;
+        }
+    }
+
+    /// The oldest command without a status line gets no reply: it came in a gap of the recording.
+    fn dropped(&mut self, emit: &mut dyn FnMut(Passing<'_>)) {
+        if let Some(mut open) = self.queue.remove(usize::from(self.reply.is_some())) {
+            open.is_torn = true;
+            self.uncounted = 0;
+            self.is_owed = false;
+            emit(Passing::Part(open.finish(None, None)));
         }
     }
 
