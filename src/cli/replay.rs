@@ -13,7 +13,7 @@ use owo_colors::Stream;
 use tempfile::NamedTempFile;
 
 use super::listen_args;
-use crate::analysis::diff::{self, Compared, Level, Recording};
+use crate::analysis::diff::{self, Compared, DiffSummary, Level, Recording};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::figures::{self, read_size};
@@ -441,12 +441,51 @@ fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
     done
 }
 
+/// Compares the new transcript with the recording, and says how the replay ended.
+///
+/// Errors: one of them can't be read.
 fn compare(
     args: &ReplayArgs,
     job: &Job<'_>,
     played: &Played,
     done: &mut Done,
 ) -> Result<(), Error> {
+    let summary = differences(args, job, played, done)?;
+    done.is_alike = summary.different == 0 && played.departure.is_none();
+    if done.is_alike {
+        // An end that has an exit code of its own, but that was recorded, too.
+        done.exit = Exit::Well;
+    } else if done.exit == Exit::Well {
+        done.exit = Exit::Refused;
+    }
+    if done.is_alike {
+        // What is alike needs no other word.
+        done.text.clear();
+    }
+    let end = match played.failure {
+        _ if done.is_alike => "",
+        Some(Exit::NoConnection) => "; the connection was lost",
+        Some(Exit::TimedOut) => "; a reply did not come in time",
+        Some(Exit::Tls) => "; TLS failed",
+        _ => "",
+    };
+    let _ = writeln!(
+        done.text,
+        "{}: {}{end} ({})",
+        job.file.display(),
+        verdict(played, &summary),
+        files::shorten(&played.log)
+    );
+    Ok(())
+}
+
+/// Prints where the new transcript differs from the recording, and keeps the findings.
+fn differences(
+    args: &ReplayArgs,
+    job: &Job<'_>,
+    played: &Played,
+    done: &mut Done,
+) -> Result<DiffSummary, Error> {
     let (file, preview) = (job.file, &job.preview);
     let open = |path: &Path| -> Result<Recording<File>, Error> {
         let opened = || Ok(Recording::new(File::open(path)?, File::open(path)?));
@@ -498,18 +537,12 @@ fn compare(
     summary.different -= greetings;
     let _ = printer.fold();
     done.judged = Some(judged);
-    done.is_alike = summary.different == 0 && played.departure.is_none();
-    if done.is_alike {
-        // An end that has an exit code of its own, but that was recorded, too.
-        done.exit = Exit::Well;
-    } else if done.exit == Exit::Well {
-        done.exit = Exit::Refused;
-    }
-    if done.is_alike {
-        // What is alike needs no other word.
-        done.text.clear();
-    }
-    let verdict = match (&played.departure, summary.different) {
+    Ok(summary)
+}
+
+/// The comparison in words.
+fn verdict(played: &Played, summary: &DiffSummary) -> String {
+    match (&played.departure, summary.different) {
         (Some(departure), _) => format!(
             "left the recording at row {}: {} was recorded, {} came",
             departure.row,
@@ -521,19 +554,5 @@ fn compare(
             "{different} of {} exchanges differ",
             different + summary.alike
         ),
-    };
-    let end = match played.failure {
-        _ if done.is_alike => "",
-        Some(Exit::NoConnection) => "; the connection was lost",
-        Some(Exit::TimedOut) => "; a reply did not come in time",
-        Some(Exit::Tls) => "; TLS failed",
-        _ => "",
-    };
-    let _ = writeln!(
-        done.text,
-        "{}: {verdict}{end} ({})",
-        file.display(),
-        files::shorten(&played.log)
-    );
-    Ok(())
+    }
 }

@@ -138,37 +138,15 @@ pub fn play(
     };
     heard.session.is_capa_refused = options.has_no_capa;
     let heard = Arc::new(Mutex::new(heard));
-    let observer = Box::new(ReplayListener(Arc::clone(&heard)));
-    let mut log = None;
-    let mut trouble = None;
-    let opened = plan.open(true, observer, &mut |told| match told {
-        Ok(path) => log = path,
-        Err(why) => trouble = Some(why),
-    });
-    let connection = match (opened, &log) {
-        (Ok(connection), _) => connection,
-        // That there is no TLS may be what was recorded; the new transcript tells.
-        (Err(failure @ Failure::Open(OpenError::Tls(_))), Some(log))
-            if options.expects_tls_failure =>
-        {
+    let (connection, log) = match open(plan, options, &heard)? {
+        ReplayStart::Connected(connection, log) => (connection, log),
+        ReplayStart::NoTls(failure, log) => {
             return Ok(Played {
-                log: log.clone(),
-                departure: None,
                 failure: Some(Exit::Tls),
                 no_tls: Some(failure),
-                limit: None,
-                unsent: Vec::new(),
-                rest_row: None,
-                last_sent: None,
-                is_out_of_step: false,
-                not_pop3: None,
+                ..Played::at(log)
             });
         }
-        (Err(failure), _) => return Err(failure.into()),
-    };
-    let Some(log) = log else {
-        let why = io::Error::other(trouble.unwrap_or_default());
-        return Err(Failure::Log(PathBuf::from("(state folder)"), why).into());
     };
     let mut player = Player::new(read(path)?);
     for (verbs, shape) in plan.args.shapes() {
@@ -180,7 +158,7 @@ pub fn play(
         plan,
         options,
         connection,
-        heard: Arc::clone(&heard),
+        heard,
         path,
         player,
         user: plan.args.user.clone(),
@@ -198,38 +176,44 @@ pub fn play(
     };
     let result = replay.run(progress);
     replay.note_rest();
-    let unsent = std::mem::take(&mut replay.unsent);
-    let (departure, limit) = (replay.departure, replay.limit);
-    let (rest_row, last_sent) = (replay.rest_row, replay.last_sent.take());
-    let end = replay.connection.close();
-    let mut why = None;
-    let exit = plan::kept(Exit::Well, &end, Some(&log), &mut |what| {
-        why = Some(what.to_owned());
+    replay.finish(log, result)
+}
+
+/// What came of the attempt to connect, with the new transcript.
+enum ReplayStart {
+    Connected(Connection, PathBuf),
+    /// That there is no TLS may be what was recorded; the new transcript tells.
+    NoTls(Failure, PathBuf),
+}
+
+/// Connects to the server of the plan.
+///
+/// Errors: there is no connection, or no transcript of it can be kept.
+fn open(
+    plan: &Plan,
+    options: &Options,
+    heard: &Arc<Mutex<ServerAnswers>>,
+) -> Result<ReplayStart, ReplayError> {
+    let observer = Box::new(ReplayListener(Arc::clone(heard)));
+    let mut log = None;
+    let mut trouble = None;
+    let opened = plan.open(true, observer, &mut |told| match told {
+        Ok(path) => log = path,
+        Err(why) => trouble = Some(why),
     });
-    if exit != Exit::Well && result.is_ok() {
-        // With half of it there is nothing to compare.
-        let why = why.or(hear(&heard).log_failure.take());
-        let why = io::Error::other(why.unwrap_or_default());
-        return Err(Failure::Log(log, why).into());
-    }
-    let (failure, not_pop3) = match result {
-        Err(ReplayError::NotPop3(mistake)) if options.answers_only => {
-            (Some(Exit::Refused), Some(mistake))
+    match (opened, log) {
+        (Ok(connection), Some(log)) => Ok(ReplayStart::Connected(connection, log)),
+        (Err(failure @ Failure::Open(OpenError::Tls(_))), Some(log))
+            if options.expects_tls_failure =>
+        {
+            Ok(ReplayStart::NoTls(failure, log))
         }
-        result => (result?, None),
-    };
-    Ok(Played {
-        log,
-        departure,
-        failure,
-        no_tls: None,
-        limit,
-        unsent,
-        rest_row,
-        last_sent,
-        is_out_of_step: matches!(end.ending, Some(CloseReason::OutOfStep)),
-        not_pop3,
-    })
+        (Err(failure), _) => Err(failure.into()),
+        (Ok(_), None) => {
+            let why = io::Error::other(trouble.unwrap_or_default());
+            Err(Failure::Log(PathBuf::from("(state folder)"), why).into())
+        }
+    }
 }
 
 struct Replay<'a> {
@@ -259,6 +243,46 @@ struct Replay<'a> {
     last_sent: Option<String>,
     /// How often nothing came behind a reply without status indicator.
     vain_waits: u64,
+}
+
+impl Replay<'_> {
+    /// Closes the connection, and gives what came of the replay.
+    ///
+    /// Errors: those of the replay, or the transcript could not be kept.
+    fn finish(
+        self,
+        log: PathBuf,
+        result: Result<Option<Exit>, ReplayError>,
+    ) -> Result<Played, ReplayError> {
+        let end = self.connection.close();
+        let mut why = None;
+        let exit = plan::kept(Exit::Well, &end, Some(&log), &mut |what| {
+            why = Some(what.to_owned());
+        });
+        if exit != Exit::Well && result.is_ok() {
+            // With half of it there is nothing to compare.
+            let why = why.or(hear(&self.heard).log_failure.take());
+            let why = io::Error::other(why.unwrap_or_default());
+            return Err(Failure::Log(log, why).into());
+        }
+        let (failure, not_pop3) = match result {
+            Err(ReplayError::NotPop3(mistake)) if self.options.answers_only => {
+                (Some(Exit::Refused), Some(mistake))
+            }
+            result => (result?, None),
+        };
+        Ok(Played {
+            departure: self.departure,
+            failure,
+            limit: self.limit,
+            unsent: self.unsent,
+            rest_row: self.rest_row,
+            last_sent: self.last_sent,
+            is_out_of_step: matches!(end.ending, Some(CloseReason::OutOfStep)),
+            not_pop3,
+            ..Played::at(log)
+        })
+    }
 }
 
 /// Learns, and shows nothing.

@@ -6,7 +6,7 @@ use std::path::Path;
 use owo_colors::Stream;
 
 use super::{CheckArgs, CheckRun, SEVERAL};
-use crate::analysis::finding::Level;
+use crate::analysis::finding::{Finding, Level};
 use crate::analysis::lint;
 use crate::base::exit::Exit;
 use crate::base::files;
@@ -55,58 +55,16 @@ fn people(
         (Level::Info, "worth knowing", Paint::Note),
     ];
     for (level, title, paint) in groups {
-        let mut found = run
-            .findings
-            .iter()
-            .filter(|(_, finding)| finding.level == level);
+        let found = run.findings.iter();
+        let mut found = found
+            .filter(|(_, finding)| finding.level == level)
+            .peekable();
         if level == Level::Info && !args.strict && !args.verbose {
-            let count = found.count();
-            if count > 0 {
-                let (are, them) = if count == 1 {
-                    ("is", "it")
-                } else {
-                    ("are", "them")
-                };
-                writeln!(
-                    out,
-                    "{count} more {are} worth knowing (--strict shows {them})"
-                )?;
-            }
-            continue;
-        }
-        let Some(first) = found.next() else {
-            continue;
-        };
-        writeln!(out, "{}", style.paint(paint, title))?;
-        for (probe, finding) in std::iter::once(first).chain(found) {
-            writeln!(out, "  {}: {}", finding.id, shown(&finding.message))?;
-            if let Some(hint) = &finding.hint {
-                writeln!(out, "    hint: {}", shown(hint))?;
-            }
-            if args.verbose {
-                let row = finding
-                    .row
-                    .map_or(String::new(), |row| format!(", row {row}"));
-                writeln!(
-                    out,
-                    "    {}; seen in {probe}{row}: {}",
-                    finding.source,
-                    shown(&finding.octets)
-                )?;
-                for sight in &finding.more {
-                    let row = sight
-                        .row
-                        .map_or(String::new(), |row| format!("row {row}: "));
-                    match &sight.file {
-                        Some(file) => {
-                            writeln!(out, "    {}: {}", shown(file), shown(&sight.octets))?;
-                        }
-                        None => {
-                            let seen = sight.message.as_ref().unwrap_or(&sight.octets);
-                            writeln!(out, "    and {row}{}", shown(seen))?;
-                        }
-                    }
-                }
+            unshown(found.count(), out)?;
+        } else if found.peek().is_some() {
+            writeln!(out, "{}", style.paint(paint, title))?;
+            for (probe, finding) in found {
+                one_finding(probe, finding, args.verbose, out)?;
             }
         }
     }
@@ -118,28 +76,89 @@ fn people(
         let user = args.user.as_deref().unwrap_or_default();
         writeln!(out, "no login as {}: {}", shown(user), shown(why))?;
     }
-    if args.verbose {
-        for judged in &run.judged {
-            let probe = judged.probe.unwrap_or_default();
-            let why = judged.skipped.as_deref().or(judged.note.as_deref());
-            let why = why.map(shown);
-            let why = why.map_or(String::new(), |why| format!(": {why}"));
-            writeln!(out, "{:<10} {probe}{why}", judged.verdict().name())?;
+    probes(&run.judged, args.verbose, out)?;
+    summary(args, plan, run, log, out)
+}
+
+/// The number of findings that are only worth knowing.
+fn unshown(count: usize, out: &mut dyn Write) -> io::Result<()> {
+    let (are, them) = match count {
+        0 => return Ok(()),
+        1 => ("is", "it"),
+        _ => ("are", "them"),
+    };
+    writeln!(
+        out,
+        "{count} more {are} worth knowing (--strict shows {them})"
+    )
+}
+
+fn one_finding(
+    probe: &str,
+    finding: &Finding,
+    is_verbose: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    writeln!(out, "  {}: {}", finding.id, shown(&finding.message))?;
+    if let Some(hint) = &finding.hint {
+        writeln!(out, "    hint: {}", shown(hint))?;
+    }
+    if !is_verbose {
+        return Ok(());
+    }
+    let row = finding
+        .row
+        .map_or(String::new(), |row| format!(", row {row}"));
+    writeln!(
+        out,
+        "    {}; seen in {probe}{row}: {}",
+        finding.source,
+        shown(&finding.octets)
+    )?;
+    for sight in &finding.more {
+        let row = sight
+            .row
+            .map_or(String::new(), |row| format!("row {row}: "));
+        match &sight.file {
+            Some(file) => {
+                writeln!(out, "    {}: {}", shown(file), shown(&sight.octets))?;
+            }
+            None => {
+                let seen = sight.message.as_ref().unwrap_or(&sight.octets);
+                writeln!(out, "    and {row}{}", shown(seen))?;
+            }
         }
-    } else {
-        for (why, probes, is_played) in gaps(&run.judged) {
+    }
+    Ok(())
+}
+
+/// Each probe with its verdict, or only those that were skipped or stopped.
+fn probes(judged: &[Judged], is_verbose: bool, out: &mut dyn Write) -> io::Result<()> {
+    if !is_verbose {
+        for (why, probes, is_played) in gaps(judged) {
             let skipped = if is_played { "" } else { "skipped " };
             writeln!(out, "{skipped}{}: {}", probes.join(", "), shown(why))?;
         }
+        return Ok(());
     }
-    let rules = lint::rules().filter(|rule| !lint::is_about_client(rule));
-    let rules = rules
-        .map(|rule| rule.id)
-        .chain(ACROSS.iter().map(|rule| rule.id));
-    let rules = rules
-        .filter(|id| args.only.is_empty() || args.only.iter().any(|only| only == id))
-        .count();
-    let found = run.findings.len();
+    for judged in judged {
+        let probe = judged.probe.unwrap_or_default();
+        let why = judged.skipped.as_deref().or(judged.note.as_deref());
+        let why = why.map(shown);
+        let why = why.map_or(String::new(), |why| format!(": {why}"));
+        writeln!(out, "{:<10} {probe}{why}", judged.verdict().name())?;
+    }
+    Ok(())
+}
+
+/// The last lines: how many probes were played and how they ended, and where their transcripts are.
+fn summary(
+    args: &CheckArgs,
+    plan: &Plan,
+    run: &CheckRun,
+    log: &Path,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let verdicts = verdicts(&run.judged);
     let count = |wanted| {
         verdicts
@@ -161,15 +180,28 @@ fn people(
     };
     writeln!(
         out,
-        "{}: {} of {} probes{rest}, {rules} rules about servers, {found} found something",
+        "{}: {} of {} probes{rest}, {} rules about servers, {} found something",
         plan.target,
         verdicts.len() - count(Verdict::Skipped),
-        PROBES.len()
+        PROBES.len(),
+        judging_rules(&args.only),
+        run.findings.len()
     )?;
     if verdicts.len() > count(Verdict::Skipped) {
         writeln!(out, "transcripts in {}", shown(&files::shorten(log)))?;
     }
     Ok(())
+}
+
+/// How many rules judge the server; with `only`, just those that it names.
+fn judging_rules(only: &[String]) -> usize {
+    let rules = lint::rules().filter(|rule| !lint::is_about_client(rule));
+    let rules = rules
+        .map(|rule| rule.id)
+        .chain(ACROSS.iter().map(|rule| rule.id));
+    rules
+        .filter(|id| only.is_empty() || only.iter().any(|only| only == id))
+        .count()
 }
 
 /// The verdict of each probe: the worst of its sessions.

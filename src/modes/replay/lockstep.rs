@@ -26,7 +26,7 @@ const JOINED_MAX: usize = 512;
 const NEVER: Duration = Duration::from_secs(1 << 32);
 
 /// Whether the end of the session was reached, and then the exit code of a session that failed.
-type Course = ControlFlow<Option<Exit>>;
+type SessionFlow = ControlFlow<Option<Exit>>;
 
 /// Lines that are sent with STLS, before the handshake.
 #[derive(Default)]
@@ -129,10 +129,10 @@ impl Replay<'_> {
     }
 
     /// Whether the session goes on after the answers that have come.
-    fn judge_answers(&mut self, now: &Snapshot) -> Result<Course, ReplayError> {
+    fn judge_answers(&mut self, now: &Snapshot) -> Result<SessionFlow, ReplayError> {
         match self.limit {
-            Some(Limit::Time) => return Ok(Course::Break(Some(Exit::TimedOut))),
-            Some(Limit::Octets) => return Ok(Course::Break(Some(Exit::NoConnection))),
+            Some(Limit::Time) => return Ok(SessionFlow::Break(Some(Exit::TimedOut))),
+            Some(Limit::Octets) => return Ok(SessionFlow::Break(Some(Exit::NoConnection))),
             None => {}
         }
         let mistake = now.greeting.mistake();
@@ -142,19 +142,19 @@ impl Replay<'_> {
         self.compare();
         // More time-outs than were recorded.
         if silences(now) > self.silences {
-            return Ok(Course::Break(Some(Exit::TimedOut)));
+            return Ok(SessionFlow::Break(Some(Exit::TimedOut)));
         }
         if self.departure.is_some() && !self.options.keep_going {
-            return Ok(Course::Break(None));
+            return Ok(SessionFlow::Break(None));
         }
         Ok(match failure(now) {
-            Some(failure) => Course::Break(Some(failure)),
-            None => Course::Continue(()),
+            Some(failure) => SessionFlow::Break(Some(failure)),
+            None => SessionFlow::Continue(()),
         })
     }
 
     /// Waits for lines that nobody asked for. Returns whether the session is fit for the next row.
-    fn settle(&mut self, cue: &Cue, now: &Snapshot, injection: &mut Injection) -> Course {
+    fn settle(&mut self, cue: &Cue, now: &Snapshot, injection: &mut Injection) -> SessionFlow {
         // A probe has no such lines, and leaves out commands whose replies it has.
         let may_be_unasked = self.departure.is_none() && !self.options.answers_only;
         if may_be_unasked && now.lines < cue.lines {
@@ -166,30 +166,30 @@ impl Replay<'_> {
         }
         if !injection.was_seen && self.is_out_of_step(now) {
             self.connection.order(Request::CloseOutOfStep);
-            return Course::Break(None);
+            return SessionFlow::Break(None);
         }
         if self.connection.standing().ending.is_some() {
-            return Course::Break(None);
+            return SessionFlow::Break(None);
         }
         // A password that went through TLS does not go out in clear, whoever refuses STLS now.
         if cue.needs_tls && !now.is_tls {
-            return Course::Break(self.departure.is_none().then_some(Exit::Tls));
+            return SessionFlow::Break(self.departure.is_none().then_some(Exit::Tls));
         }
-        Course::Continue(())
+        SessionFlow::Continue(())
     }
 
     /// The recorded connection was closed here.
-    fn close(&self, now: &Snapshot, is_late: bool) -> Course {
+    fn close(&self, now: &Snapshot, is_late: bool) -> SessionFlow {
         if now.state == State::Update && self.options.leaves_at_once {
-            return Course::Break(None);
+            return SessionFlow::Break(None);
         }
         if now.state == State::Update {
             self.connection.take_leave();
         } else if is_late {
             let now = self.connection.wait(CLOSE_WAIT, |_| false);
-            return Course::Break(failure(&now));
+            return SessionFlow::Break(failure(&now));
         }
-        Course::Continue(())
+        SessionFlow::Continue(())
     }
 
     /// Makes a row the next to go out, unless it is to be left out.

@@ -32,6 +32,24 @@ pub struct Played {
     pub not_pop3: Option<Mistake>,
 }
 
+impl Played {
+    /// Nothing was played yet.
+    pub(super) fn at(log: PathBuf) -> Self {
+        Self {
+            log,
+            departure: None,
+            failure: None,
+            no_tls: None,
+            limit: None,
+            unsent: Vec::new(),
+            rest_row: None,
+            last_sent: None,
+            is_out_of_step: false,
+            not_pop3: None,
+        }
+    }
+}
+
 /// A limit that stopped a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {

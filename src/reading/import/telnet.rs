@@ -183,84 +183,113 @@ fn sessions(
 
 /// What telnet says before a session, or instead of it.
 fn telnet_opening(lines: &[&[u8]], has_session: bool) -> Opening {
-    let mut opening = Opening::default();
-    let (mut host, mut port, mut trying) = (None, None, None);
-    let (mut failure, mut end) = (None, None);
+    let mut log = TelnetLog::default();
     for line in lines {
-        let line = line.trim_ascii();
+        log.read(line.trim_ascii());
+    }
+    log.finish(has_session)
+}
+
+/// What the lines of telnet have said so far.
+#[derive(Default)]
+struct TelnetLog {
+    opening: Opening,
+    host: Option<String>,
+    port: Option<String>,
+    /// The address of the last attempt to connect.
+    trying: Option<String>,
+    /// Why there is no connection.
+    failure: Option<String>,
+    closed_by: Option<Party>,
+}
+
+impl TelnetLog {
+    fn read(&mut self, line: &[u8]) {
         match said(line) {
             Some(PhraseMeaning::Trying(address)) => {
-                trying = Some(word(address.trim_end_matches('.').as_bytes(), b""));
+                self.trying = Some(word(address.trim_end_matches('.').as_bytes(), b""));
             }
-            Some(PhraseMeaning::Connected(to)) => {
-                let to = to.trim_end_matches('.');
-                let to = to.split(' ').next().unwrap_or_default().to_owned();
-                host = host.or(Some(to));
-                let place = trying.take().or_else(|| host.clone()).unwrap_or_default();
-                // telnet does not print the port: it is known where the command is in the copy.
-                opening
-                    .events
-                    .push(Event::connected(joined(&place, port.as_deref())));
-            }
-            Some(PhraseMeaning::Lost) => end = Some(Party::Server),
-            Some(PhraseMeaning::Left) => end = Some(Party::Client),
+            Some(PhraseMeaning::Connected(to)) => self.connected(&to),
+            Some(PhraseMeaning::Lost) => self.closed_by = Some(Party::Server),
+            Some(PhraseMeaning::Left) => self.closed_by = Some(Party::Client),
             Some(PhraseMeaning::Wrong(why)) => {
                 let why = why.rsplit_once(": ").map_or(why.as_str(), |(_, why)| why);
-                failure = Some(why.to_ascii_lowercase());
+                self.failure = Some(why.to_ascii_lowercase());
             }
-            Some(PhraseMeaning::Refused {
-                host: to,
-                port: at,
-                why,
-            }) => {
-                trying = Some(to).filter(|to| !to.is_empty()).or(trying);
-                port = at.or(port);
-                failure = Some(why.to_ascii_lowercase());
+            Some(PhraseMeaning::Refused { host, port, why }) => {
+                self.trying = Some(host)
+                    .filter(|host| !host.is_empty())
+                    .or(self.trying.take());
+                self.port = port.or(self.port.take());
+                self.failure = Some(why.to_ascii_lowercase());
             }
-            Some(PhraseMeaning::Escape) | None => {}
+            Some(PhraseMeaning::Escape) => {}
             Some(PhraseMeaning::Prompt) => {
                 if let Some(target) = line.strip_prefix(b"telnet> open ") {
-                    (host, port) = target_of(target);
+                    (self.host, self.port) = target_of(target);
+                }
+            }
+            // The command: `$ telnet pop.example.org 110`.
+            None => {
+                if let Some(target) = behind(line, "telnet ") {
+                    (self.host, self.port) = target_of(target);
                 }
             }
         }
-        // The command: `$ telnet pop.example.org 110`.
-        if let Some(target) = behind(line, "telnet ").filter(|_| said(line).is_none()) {
-            (host, port) = target_of(target);
+    }
+
+    fn connected(&mut self, to: &str) {
+        let to = to.trim_end_matches('.');
+        let to = to.split(' ').next().unwrap_or_default();
+        let host = self.host.get_or_insert_with(|| to.to_owned());
+        let place = self.trying.take().unwrap_or_else(|| host.clone());
+        // telnet does not print the port: it is known where the command is in the copy.
+        self.add_connected(&place);
+    }
+
+    fn add_connected(&mut self, place: &str) {
+        let event = Event::connected(joined(place, self.port.as_deref()));
+        self.opening.events.push(event);
+    }
+
+    fn finish(mut self, has_session: bool) -> Opening {
+        let is_connected = !self.opening.events.is_empty();
+        // Windows does not say when it is connected.
+        if has_session
+            && !is_connected
+            && let Some(to) = self.trying.clone()
+        {
+            self.add_connected(&to);
+            self.host.get_or_insert(to);
+        }
+        if let Some(host) = &self.host {
+            let server = joined(host, self.port.as_deref());
+            self.opening.head.push(("server", server));
+        }
+        if has_session {
+            return self.opening;
+        }
+        if is_connected {
+            self.opening.is_failed = self.closed_by.is_some();
+            let closed = self.closed_by.map(Event::closed_by);
+            self.opening.events.extend(closed);
+        } else if let Some(why) = self.failure.take() {
+            let place = self.place();
+            let event = Event::NotReached(format!("{place}: {why}"));
+            self.opening.events.push(event);
+            self.opening.is_failed = true;
+        }
+        self.opening
+    }
+
+    /// What could not be reached, as far as it is known.
+    fn place(&self) -> String {
+        match (self.trying.as_ref().or(self.host.as_ref()), &self.port) {
+            (Some(place), port) => joined(place, port.as_deref()),
+            (None, Some(port)) => format!("port {port}"),
+            (None, None) => "the server".to_owned(),
         }
     }
-    let is_connected = !opening.events.is_empty();
-    // Windows does not say when it is connected.
-    if has_session
-        && !is_connected
-        && let Some(to) = &trying
-    {
-        host = host.or_else(|| Some(to.clone()));
-        opening
-            .events
-            .push(Event::connected(joined(to, port.as_deref())));
-    }
-    if let Some(host) = &host {
-        opening.head.push(("server", joined(host, port.as_deref())));
-    }
-    if has_session {
-        return opening;
-    }
-    if is_connected {
-        opening.is_failed = end.is_some();
-        opening.events.extend(end.map(Event::closed_by));
-    } else if let Some(why) = failure {
-        let place = trying.or(host).map(|place| joined(&place, port.as_deref()));
-        let place = place.unwrap_or_else(|| match port {
-            Some(port) => format!("port {port}"),
-            None => "the server".to_owned(),
-        });
-        opening
-            .events
-            .push(Event::NotReached(format!("{place}: {why}")));
-        opening.is_failed = true;
-    }
-    opening
 }
 
 /// Host and port of a command.
@@ -301,78 +330,100 @@ pub(super) fn gnutls(
 
 /// What gnutls-cli says before a session, or instead of it.
 fn gnutls_opening(lines: &[&[u8]], has_session: bool, octets: &[u8]) -> Opening {
-    let mut opening = Opening::default();
-    let mut tls = TlsLog::default();
-    let mut failure = None;
+    let mut log = GnutlsLog::default();
     for line in lines {
-        let line = line.trim_ascii();
+        log.read(line.trim_ascii());
+    }
+    // With --starttls the session begins unencrypted; otherwise TLS is there first.
+    let is_later = has(octets, &["*** Starting TLS handshake"]);
+    log.finish(has_session, is_later)
+}
+
+/// What the lines of gnutls-cli have said so far.
+#[derive(Default)]
+struct GnutlsLog {
+    opening: Opening,
+    tls: TlsLog,
+    failure: Option<Event>,
+}
+
+impl GnutlsLog {
+    fn read(&mut self, line: &[u8]) {
         if behind(line, "--starttls-proto").is_some() {
-            opening.unseen =
+            self.opening.unseen =
                 Some("gnutls-cli --starttls-proto shows neither the greeting nor STLS");
         }
         if let Some(server) = line.strip_prefix(b"Resolving '") {
-            opening.head.push((
-                "server",
-                word(server, b"'").trim_end_matches(':').to_owned(),
-            ));
+            let server = word(server, b"'").trim_end_matches(':').to_owned();
+            self.opening.head.push(("server", server));
         } else if let Some(address) = line.strip_prefix(b"Connecting to '") {
-            opening.events.push(Event::connected(word(address, b"'")));
+            let event = Event::connected(word(address, b"'"));
+            self.opening.events.push(event);
         } else if let Some(status) = line.strip_prefix(b"- Status: ") {
-            let status = text(status);
-            let is_trusted = status.starts_with("The certificate is trusted");
-            tls.doubt = Some(if is_trusted {
-                String::new()
-            } else {
-                status.trim_end_matches('.').to_owned()
-            });
+            self.status(&text(status));
         } else if let Some(description) = line.strip_prefix(b"- Description: ") {
-            // `(TLS1.3-X.509)-(ECDHE-SECP256R1)-(RSA-PSS-RSAE-SHA256)-(AES-256-GCM)`
-            let description = text(description);
-            let version = description.trim_start_matches('(').split(['-', ')']).next();
-            tls.version = version.map(|version| version.replacen("TLS", "TLSv", 1));
-            let cipher = description
-                .rsplit_once('(')
-                .map_or("", |(_, cipher)| cipher);
-            cipher.trim_end_matches(')').clone_into(&mut tls.cipher);
-        } else if let Some(subject) = behind(line, "subject `").filter(|_| tls.subject.is_empty()) {
+            self.description(&text(description));
+        } else if let Some(subject) =
+            behind(line, "subject `").filter(|_| self.tls.subject.is_empty())
+        {
             let subject = text(subject);
-            subject
-                .split('\'')
-                .next()
-                .unwrap_or_default()
-                .clone_into(&mut tls.subject);
+            let subject = subject.split('\'').next().unwrap_or_default();
+            subject.clone_into(&mut self.tls.subject);
         } else if let Some(why) = line
             .strip_prefix(b"*** Fatal error: ")
             .or_else(|| line.strip_prefix(b"*** Handshake has failed"))
         {
             let why = text(why);
-            failure.get_or_insert(Event::TlsFailed(why.trim_end_matches('.').to_owned()));
+            self.failure
+                .get_or_insert(Event::TlsFailed(why.trim_end_matches('.').to_owned()));
         } else if let Some(why) = line.strip_prefix(b"Could not connect to ") {
-            failure = Some(Event::NotReached(text(why)));
+            self.failure = Some(Event::NotReached(text(why)));
         }
     }
-    if matches!(failure, Some(Event::NotReached(_))) {
-        opening.events.clear();
-    }
-    if has_session {
-        // With --starttls the session begins unencrypted; otherwise TLS is there first.
-        let event = tls.take_event();
-        let is_later = has(octets, &["*** Starting TLS handshake"]);
-        opening
-            .events
-            .extend(event.or((!is_later).then_some(Event::TlsUnknown)));
-    } else if let Some(failure) = failure {
-        // The client refused: what it says of the certificate is the reason.
-        let doubt = tls.doubt.filter(|doubt| !doubt.is_empty());
-        opening.events.push(match (failure, doubt) {
-            (Event::TlsFailed(why), Some(doubt)) if why.ends_with(" certificate") => {
-                Event::TlsFailed(format!("{why} ({doubt})"))
-            }
-            (failure, _) => failure,
+
+    /// Whether the certificate is trusted, or why not.
+    fn status(&mut self, status: &str) {
+        let is_trusted = status.starts_with("The certificate is trusted");
+        self.tls.doubt = Some(if is_trusted {
+            String::new()
+        } else {
+            status.trim_end_matches('.').to_owned()
         });
-        opening.is_failed = true;
     }
-    opening
+
+    /// Version and cipher: `(TLS1.3-X.509)-(ECDHE-SECP256R1)-(RSA-PSS-RSAE-SHA256)-(AES-256-GCM)`.
+    fn description(&mut self, description: &str) {
+        let version = description.trim_start_matches('(').split(['-', ')']).next();
+        self.tls.version = version.map(|version| version.replacen("TLS", "TLSv", 1));
+        let cipher = description
+            .rsplit_once('(')
+            .map_or("", |(_, cipher)| cipher);
+        cipher
+            .trim_end_matches(')')
+            .clone_into(&mut self.tls.cipher);
+    }
+
+    fn finish(mut self, has_session: bool, is_later: bool) -> Opening {
+        if matches!(self.failure, Some(Event::NotReached(_))) {
+            self.opening.events.clear();
+        }
+        if has_session {
+            let event = self.tls.take_event();
+            let event = event.or((!is_later).then_some(Event::TlsUnknown));
+            self.opening.events.extend(event);
+        } else if let Some(failure) = self.failure {
+            // The client refused: what it says of the certificate is the reason.
+            let doubt = self.tls.doubt.filter(|doubt| !doubt.is_empty());
+            self.opening.events.push(match (failure, doubt) {
+                (Event::TlsFailed(why), Some(doubt)) if why.ends_with(" certificate") => {
+                    Event::TlsFailed(format!("{why} ({doubt})"))
+                }
+                (failure, _) => failure,
+            });
+            self.opening.is_failed = true;
+        }
+        self.opening
+    }
 }
 
 /// The transcripts of the sessions in a text.

@@ -57,100 +57,144 @@ fn maildrop() -> Maildrop {
 
 /// Plays a session at a server with these faults; gives its transcript.
 fn play(faults: &[&'static Fault], lines: &[&str], is_clear: bool) -> String {
-    let tls = if is_clear {
-        TlsOffer::Offered
-    } else {
-        TlsOffer::On
-    };
-    let stamp = "<4711.1763887212@practice.example>".to_owned();
-    let account = Arc::new(Account::practice());
-    let model = Model::new(maildrop(), account, tls, stamp, [7; 32]);
-    let mut peer = Faulty::new(Box::new(model), faults.to_vec(), !is_clear);
     let file = Memory::default();
-    let mut recorder = Recorder::new(Hider::new(false));
-    recorder.set_file(Some(Box::new(file.clone())), &[]);
-    let port = if is_clear { 110 } else { 995 };
-    recorder.event(&Event::connected(format!("192.0.2.1:{port}")), 0);
-    let mut is_closed_by_us = false;
-    if !is_clear {
-        recorder.event(&Event::parse(TLS), 0);
-        recorder.tls_started();
-        peer.tls_started(Secured::default());
+    let mut session = FaultSession::new(faults, is_clear, &file);
+    let mut lines = lines.iter().copied();
+    let by = (0..100_000).find_map(|_| session.turn(&mut lines));
+    session.finish(by.unwrap_or(Party::Server));
+    String::from_utf8(file.0.lock().unwrap().clone()).unwrap()
+}
+
+/// Notes whether anything was injected.
+fn injection(is_injected: &mut bool) -> impl FnMut(RecordedStep) {
+    |seen| *is_injected |= matches!(seen, RecordedStep::Injected { .. })
+}
+
+/// A client that sends its lines one by one to a server with faults, and what is recorded of it.
+struct FaultSession {
+    peer: Faulty,
+    recorder: Recorder,
+    now_ms: u64,
+    /// A line follows STLS in the same write, as an attacker on the network path adds it.
+    is_attacked: bool,
+    /// The recorder saw octets that were injected.
+    is_injected: bool,
+}
+
+impl FaultSession {
+    fn new(faults: &[&'static Fault], is_clear: bool, file: &Memory) -> Self {
+        let (tls, port) = match is_clear {
+            true => (TlsOffer::Offered, 110),
+            false => (TlsOffer::On, 995),
+        };
+        let stamp = "<4711.1763887212@practice.example>".to_owned();
+        let account = Arc::new(Account::practice());
+        let model = Model::new(maildrop(), account, tls, stamp, [7; 32]);
+        let mut recorder = Recorder::new(Hider::new(false));
+        recorder.set_file(Some(Box::new(file.clone())), &[]);
+        recorder.event(&Event::connected(format!("192.0.2.1:{port}")), 0);
+        let mut session = Self {
+            peer: Faulty::new(Box::new(model), faults.to_vec(), !is_clear),
+            recorder,
+            now_ms: 0,
+            is_attacked: faults
+                .iter()
+                .any(|fault| fault.behind_stls != Leftover::Close),
+            is_injected: false,
+        };
+        if !is_clear {
+            session.start_tls();
+        }
+        session
     }
-    let (mut now_ms, mut lines) = (0, lines.iter());
-    let mut out = Vec::new();
-    let is_attacked = faults
-        .iter()
-        .any(|fault| fault.behind_stls != Leftover::Close);
-    let mut is_injected = false;
-    let mut see = |seen: RecordedStep| is_injected |= matches!(seen, RecordedStep::Injected { .. });
-    for _ in 0..100_000 {
-        out.clear();
-        let wish = peer.next(&mut out);
+
+    fn start_tls(&mut self) {
+        self.recorder.event(&Event::parse(TLS), self.now_ms);
+        self.recorder.tls_started();
+        self.peer.tls_started(Secured::default());
+    }
+
+    fn tls_failed(&mut self, why: &str) {
+        let event = Event::TlsFailed(why.to_owned());
+        self.recorder.event(&event, self.now_ms);
+    }
+
+    fn feed(&mut self, side: Side, octets: &[u8]) {
+        let mut see = injection(&mut self.is_injected);
+        self.recorder.feed(side, octets, self.now_ms, &mut see);
+    }
+
+    /// Does what the server wants next; gives who ends the session when it is over.
+    fn turn<'a>(&mut self, lines: &mut impl Iterator<Item = &'a str>) -> Option<Party> {
+        let mut out = Vec::new();
+        let wish = self.peer.next(&mut out);
         if !out.is_empty() {
-            recorder.feed(Side::Server, &out, now_ms, &mut see);
+            self.feed(Side::Server, &out);
         }
         match wish {
             Next::Again => {}
-            Next::Wait(time) => now_ms += u64::try_from(time.as_millis()).unwrap(),
-            Next::StartTls => {
-                recorder.event(&Event::parse(TLS), now_ms);
-                recorder.tls_started();
-                peer.tls_started(Secured::default());
+            Next::Wait(time) => self.now_ms += u64::try_from(time.as_millis()).unwrap(),
+            Next::StartTls => self.start_tls(),
+            Next::Close if self.recorder.tracker().is_tls_agreed() => {
+                self.tls_failed("the server closed the connection during the TLS handshake");
+                return Some(Party::Client);
             }
-            Next::Close => {
-                if recorder.tracker().is_tls_agreed() {
-                    let why = "the server closed the connection during the TLS handshake";
-                    recorder.event(&Event::TlsFailed(why.to_owned()), now_ms);
-                    is_closed_by_us = true;
-                }
-                break;
-            }
-            Next::Read => {
-                let tracker = recorder.tracker();
-                let is_late = tracker.awaited().is_some() && !tracker.is_response_owed();
-                let is_done = tracker.state() == State::Update;
-                if is_late || is_done {
-                    recorder.flush(now_ms, &mut see);
-                    now_ms += 30_000;
-                    recorder.event(&Event::TimedOut(Duration::from_secs(30)), now_ms);
-                    recorder.forget(now_ms, &mut see);
-                    if is_done {
-                        is_closed_by_us = true;
-                        break;
-                    }
-                }
-                if recorder.tracker().is_tls_agreed() {
-                    let why = "the server does not begin".to_owned();
-                    recorder.event(&Event::TlsFailed(why), now_ms);
-                    is_closed_by_us = true;
-                    break;
-                }
-                let Some(line) = lines.next() else {
-                    is_closed_by_us = true;
-                    break;
-                };
-                let mut octets = match line.ends_with('\n') {
-                    true => (*line).to_owned(),
-                    false => format!("{line}\r\n"),
-                };
-                // In one write, as an attacker on the network path adds it.
-                if *line == "STLS" && is_attacked {
-                    octets.extend(lines.next().map(|line| format!("{line}\r\n")));
-                }
-                recorder.feed(Side::Client, octets.as_bytes(), now_ms, &mut see);
-                peer.push(octets.as_bytes());
-            }
+            Next::Close => return Some(Party::Server),
+            Next::Read => return self.send(lines),
         }
+        None
     }
-    let cut = recorder.finish(now_ms, &mut see);
-    let (by, cut) = match is_injected || is_closed_by_us {
-        true => (Party::Client, CutAt::Nothing),
-        false => (Party::Server, cut),
-    };
-    recorder.event(&Event::Closed { by, cut, why: None }, now_ms);
-    drop(recorder);
-    String::from_utf8(file.0.lock().unwrap().clone()).unwrap()
+
+    /// The server reads: the client sends its next line, or gives up.
+    fn send<'a>(&mut self, lines: &mut impl Iterator<Item = &'a str>) -> Option<Party> {
+        let tracker = self.recorder.tracker();
+        let is_late = tracker.awaited().is_some() && !tracker.is_response_owed();
+        let is_done = tracker.state() == State::Update;
+        if is_late || is_done {
+            self.time_out();
+        }
+        if is_done {
+            return Some(Party::Client);
+        }
+        if self.recorder.tracker().is_tls_agreed() {
+            self.tls_failed("the server does not begin");
+            return Some(Party::Client);
+        }
+        let Some(line) = lines.next() else {
+            return Some(Party::Client);
+        };
+        let mut octets = match line.ends_with('\n') {
+            true => line.to_owned(),
+            false => format!("{line}\r\n"),
+        };
+        if line == "STLS" && self.is_attacked {
+            octets.extend(lines.next().map(|line| format!("{line}\r\n")));
+        }
+        self.feed(Side::Client, octets.as_bytes());
+        self.peer.push(octets.as_bytes());
+        None
+    }
+
+    fn time_out(&mut self) {
+        let mut see = injection(&mut self.is_injected);
+        self.recorder.flush(self.now_ms, &mut see);
+        self.now_ms += 30_000;
+        let event = Event::TimedOut(Duration::from_secs(30));
+        self.recorder.event(&event, self.now_ms);
+        self.recorder.forget(self.now_ms, &mut see);
+    }
+
+    fn finish(mut self, by: Party) {
+        let mut see = injection(&mut self.is_injected);
+        let cut = self.recorder.finish(self.now_ms, &mut see);
+        drop(see);
+        let (by, cut) = match (self.is_injected, by) {
+            (false, Party::Server) => (Party::Server, cut),
+            _ => (Party::Client, CutAt::Nothing),
+        };
+        let event = Event::Closed { by, cut, why: None };
+        self.recorder.event(&event, self.now_ms);
+    }
 }
 
 fn found(transcript: &str) -> BTreeSet<&'static str> {
