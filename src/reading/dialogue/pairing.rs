@@ -119,12 +119,20 @@ impl Pairing {
             Passed::Row { now_ms, .. } => self.now_ms = now_ms,
             Passed::Time(_) => {}
             Passed::Step(step, mut origin) => {
-                // Only as a whole row does it stand for rows.
-                let is_within = |hole: &&mut (usize, Hole)| hole.1 == Hole::Rows;
+                // Only as a whole row does it stand for rows: such a row ends the line that was begun before it.
+                let last = match step {
+                    Step::Line {
+                        octets,
+                        end: LineEnd::Crlf,
+                        ..
+                    } if self.is_in_gap => octets.len().checked_sub(1),
+                    _ => None,
+                };
+                let is_within = |hole: &&mut (usize, Hole)| {
+                    hole.1 == Hole::Rows && last.is_none_or(|last| hole.0 != last)
+                };
                 let within = origin.holes.iter_mut().filter(is_within);
-                within
-                    .filter(|_| !self.is_in_gap)
-                    .for_each(|(_, hole)| *hole = Hole::Text);
+                within.for_each(|(_, hole)| *hole = Hole::Text);
                 self.step(step, origin, emit);
             }
             Passed::AnyRows {

@@ -371,6 +371,23 @@ fn a_shape_that_was_told_is_kept_to() {
     assert!(not_told.iter().any(|part| part.contains("unrequested")));
 }
 
+#[test]
+fn a_hole_in_a_line_that_any_rows_end_stands_for_text() {
+    let rows = "S: {{...}}+OK\\-\nS: {{...}}\n";
+    let parts = Dialogue::of(&text::parse(rows.as_bytes()).unwrap());
+    let pieces = parts.iter().find_map(|part| match part {
+        Part::Exchange(exchange) => Some(&exchange.status_line.as_ref()?.pieces),
+        Part::Unrequested(line) => Some(&line.pieces),
+        _ => None,
+    });
+    let wanted = [
+        Piece::Hole(Hole::Text),
+        Piece::Octets(b"+OK".to_vec()),
+        Piece::Hole(Hole::Rows),
+    ];
+    assert_eq!(pieces.map(Vec::as_slice), Some(wanted.as_slice()));
+}
+
 proptest! {
     #[test]
     fn no_transcript_makes_it_panic(items in prop::collection::vec(any_row(), 0..40)) {
