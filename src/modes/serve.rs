@@ -302,7 +302,7 @@ impl Server {
         self.listener.tls_address()
     }
 
-    /// The certificate in PEM form, for who is to trust it; None where there is no TLS.
+    /// The certificate in PEM form, for clients that are to trust it; None without TLS.
     #[must_use]
     pub fn certificate_pem(&self) -> Option<&str> {
         self.certificate_pem.as_deref()

@@ -287,7 +287,7 @@ struct EngineShared {
     /// How many threads wait for a change: to wake nobody is not for nothing.
     waiting: AtomicUsize,
     changed: Condvar,
-    /// True from before the end is told to the watcher: who has seen it told can't take the connection for open.
+    /// True before the observer hears of the end, so that no observer takes an ended connection for open.
     has_ended: AtomicBool,
 }
 

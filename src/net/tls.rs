@@ -206,7 +206,7 @@ pub struct FailedHandshake {
     /// The certificates that were sent unencrypted, the server's own first.
     pub chain: Vec<Certificate>,
     /// What the server said in cleartext after its `+OK` to STLS, line ends included, 8 KiB at most. It is for people only:
-    /// whoever is on the network path can have written it.
+    /// an attacker on the network path can have written it.
     pub said: Vec<u8>,
 }
 

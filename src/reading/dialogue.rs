@@ -287,7 +287,7 @@ impl Dialogue {
         });
     }
 
-    /// The same as [`Self::finish`], for who watches.
+    /// The same as [`Self::finish`], for a live session.
     pub fn watch_end(&mut self, emit: &mut dyn FnMut(Passing<'_>)) {
         let talk = &mut self.talk;
         self.steps.finish(&mut |passed| talk.passed(passed, emit));

@@ -1,4 +1,4 @@
-//! Records one connection as it happens: octets through the tracker, secrets out, rows into the file, then to whoever watches.
+//! Records one connection as it happens: octets through the tracker, secrets out, rows into the file, then to the observer.
 
 mod listing;
 mod rows;
@@ -465,7 +465,7 @@ impl Recorder {
         see_data(&mut self.seen, Side::Server, &shown);
     }
 
-    /// One write, then whoever watches: what was shown is in the file.
+    /// One write, then the observer: what was shown is in the file.
     fn deliver(&mut self, see: &mut dyn FnMut(RecordedStep)) {
         self.write();
         for seen in self.seen.drain(..) {
@@ -485,7 +485,7 @@ impl Recorder {
     }
 }
 
-/// Each dotted line makes a block of its own; whoever watches is shown as much as came at once.
+/// Each dotted line makes a block of its own; the observer gets as much as came at once.
 fn see_data(seen: &mut Vec<RecordedStep>, side: Side, octets: &[u8]) {
     match seen.last_mut() {
         _ if octets.is_empty() => {}

@@ -50,7 +50,7 @@ fn a_panic_on_the_thread_of_a_connection_ends_the_connection() {
     assert!(!connection.is_open());
 }
 
-/// What a watcher was told: octets for use, replies, and why there is no TLS.
+/// What an observer received: octets for use, replies, and why there is no TLS.
 #[derive(Default)]
 struct Notes {
     received: Vec<u8>,

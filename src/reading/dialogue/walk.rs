@@ -1,4 +1,4 @@
-//! A transcript step by step, in its order and with its data: for who shows it, or takes something out of it.
+//! A transcript step by step, in its order and with its data: for code that shows it or takes something out of it.
 
 use std::io::BufRead;
 
