@@ -42,8 +42,10 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             let what = format!("{} octets in clear before the handshake", heard.octets);
             // Seen: Courier 1.0.16 answers a handshake that it can't do with `-ERR STARTTLS failed`, in cleartext. That deceives
-            // no client, and the rule about the failed handshake names it.
-            let is_refusal = heard.text == b"-ERR" && !known.has_injection;
+            // no client, and the rule about the failed handshake names it. It may come before the handshake begins if the client
+            // sent a command after STLS.
+            let was_early = known.has_injection && !known.is_behind_stls;
+            let is_refusal = heard.text == b"-ERR" && !was_early;
             (heard.role == LineRole::Injected && !is_refusal).then(|| heard.spot(what))
         })],
     },
