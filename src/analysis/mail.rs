@@ -5,7 +5,7 @@ use mail_parser::{Address, Message, MessageParser, MimeHeaders, PartType};
 use crate::base::escape;
 
 /// Of a message that is larger, in octets, only so much is decoded.
-pub const DECODED_MAX: usize = 16 * 1024 * 1024;
+pub(crate) const DECODED_MAX: usize = 16 * 1024 * 1024;
 
 /// Of a message with more multiparts, one inside the other or not, only the start is decoded: each part takes memory.
 const MULTIPARTS_MAX: usize = 1000;

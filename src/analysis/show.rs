@@ -6,8 +6,8 @@ pub mod html;
 pub mod messages;
 pub mod screen;
 pub mod svg;
-pub mod timeline;
-pub mod timing;
+pub(crate) mod timeline;
+pub(crate) mod timing;
 
 use std::io::{self, Write};
 
@@ -37,7 +37,7 @@ pub enum Ink {
 impl Ink {
     /// That of a status indicator.
     #[must_use]
-    pub fn of(status: Status) -> Self {
+    pub(crate) fn of(status: Status) -> Self {
         match status {
             Status::Positive => Self::Positive,
             Status::Negative => Self::Negative,
@@ -47,7 +47,7 @@ impl Ink {
 
     /// The codes that switch a terminal to it and back (ECMA-48 SGR).
     #[must_use]
-    pub fn codes(self) -> Option<(&'static str, &'static str)> {
+    pub(crate) fn codes(self) -> Option<(&'static str, &'static str)> {
         Some(match self {
             Self::Plain => return None,
             Self::Client => ("\x1b[1m", "\x1b[22m"),
@@ -126,7 +126,7 @@ impl Canvas for Terminal<'_> {
 
 /// Counts the rows that lines fill on a screen, until there are more than it has.
 #[derive(Debug)]
-pub struct RowCounter {
+pub(crate) struct RowCounter {
     columns: usize,
     most: usize,
     rows: usize,
@@ -136,7 +136,7 @@ pub struct RowCounter {
 impl RowCounter {
     /// For a screen of so many columns and rows.
     #[must_use]
-    pub fn new(columns: usize, most: usize) -> Self {
+    pub(crate) fn new(columns: usize, most: usize) -> Self {
         Self {
             columns: columns.max(1),
             most,
@@ -165,7 +165,7 @@ impl Canvas for RowCounter {
 
 /// Text of an event, of prose, of a head or of a name, made safe.
 #[must_use]
-pub fn safe(text: &str) -> String {
+pub(crate) fn safe(text: &str) -> String {
     let mut safe = String::new();
     escape::escape(text.as_bytes(), &mut safe);
     safe
@@ -176,7 +176,7 @@ const LINE_SHOWN: usize = 16 * 1024;
 
 /// A row as text that is safe for a terminal: escapes seen, secrets as dots.
 #[must_use]
-pub fn text_of(row: &Row) -> String {
+pub(crate) fn text_of(row: &Row) -> String {
     let mut text = String::new();
     for piece in &row.pieces {
         match piece {
@@ -195,7 +195,7 @@ pub fn text_of(row: &Row) -> String {
 
 /// What stands for a hole.
 #[must_use]
-pub fn hole(hole: &Hole) -> &'static str {
+pub(crate) fn hole(hole: &Hole) -> &'static str {
     match hole {
         Hole::Named(_) => "••••••",
         Hole::Text => "{{..}}",

@@ -73,14 +73,14 @@ pub fn fit(octets: &[u8], width: usize) -> usize {
 
 /// Makes a stream of lines safe for a terminal, wherever it is cut: half a character, and a CR that may end a line, wait for the rest.
 #[derive(Debug, Default)]
-pub struct LineEscaper {
+pub(crate) struct LineEscaper {
     held: Vec<u8>,
     column: usize,
 }
 
 impl LineEscaper {
     /// Appends to `out` what can be shown now. CR LF ends a line, and so does LF alone.
-    pub fn feed(&mut self, octets: &[u8], out: &mut String) {
+    pub(crate) fn feed(&mut self, octets: &[u8], out: &mut String) {
         self.held.extend_from_slice(octets);
         let held = std::mem::take(&mut self.held);
         let mut rest = held.as_slice();
@@ -97,7 +97,7 @@ impl LineEscaper {
     }
 
     /// Appends what has waited: nothing more comes.
-    pub fn finish(&mut self, out: &mut String) {
+    pub(crate) fn finish(&mut self, out: &mut String) {
         let held = std::mem::take(&mut self.held);
         self.show(&held, out);
     }
@@ -276,7 +276,7 @@ const HIDDEN: &[(char, char)] = &[
 
 /// Whether a character is not seen, or changes how others are shown.
 #[must_use]
-pub fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     let after = HIDDEN.partition_point(|(first, _)| *first <= c);
     after
         .checked_sub(1)

@@ -31,7 +31,7 @@ use crate::net::target;
 use crate::transcript::file;
 
 /// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk check mail.example.org           without a login
   poptalk check mail.example.org -u alice  with one; it asks for the password
@@ -45,7 +45,7 @@ const REPLY: Duration = Duration::from_secs(15);
 
 /// The arguments of `check`.
 #[derive(Debug, clap::Args)]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// HOST, HOST:PORT, or a URL: pop3://[USER@]HOST, pop3s://[USER@]HOST
     #[arg(value_name = "HOST", required_unless_present = "list")]
     host: Option<String>,
@@ -128,7 +128,7 @@ fn read_samples(text: &str) -> Result<u8, String> {
 /// Checks a server.
 ///
 /// Errors: the command line is wrong, or there is no password or no folder.
-pub fn run(mut args: CheckArgs) -> Result<Exit, Error> {
+pub(crate) fn run(mut args: CheckArgs) -> Result<Exit, Error> {
     if args.list {
         return Ok(say::written(&printed::list(), Exit::Well));
     }

@@ -17,7 +17,7 @@ use crate::modes::report::differences::{DifferencePrinter, WIDE};
 use crate::modes::report::findings::{self, Format, Judged};
 
 /// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk diff before.pop3 after.pop3
   poptalk diff --level octets before.pop3 after.pop3
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The arguments of `diff`.
 #[derive(Debug, clap::Args)]
-pub struct DiffArgs {
+pub(crate) struct DiffArgs {
     /// The transcript with what is expected; its holes stand for anything
     #[arg(value_name = "A")]
     old: PathBuf,
@@ -60,7 +60,7 @@ pub struct DiffArgs {
 /// Compares two transcripts and prints where they differ.
 ///
 /// Errors: a file can't be read.
-pub fn run(args: &DiffArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Error> {
     let (old, new) = (open(&args.old), open(&args.new));
     // Both are named when both are not there.
     if let (Err(error), Err(_)) = (&old, &new) {

@@ -20,7 +20,7 @@ use crate::reading::import::{
 use crate::transcript::file;
 
 /// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk import auto openssl.txt -o session.pop3
   poptalk import rawlog 20261123.in 20261123.out
@@ -32,7 +32,7 @@ const AUTO: &str = "auto";
 
 /// The arguments of `import`.
 #[derive(Debug, clap::Args)]
-pub struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// What made the recording, or auto to find it out
     #[arg(value_name = "FORMAT", value_parser = format, help = format_help())]
     format: Chosen,
@@ -103,7 +103,7 @@ fn patterns(args: &ImportArgs) -> Result<Option<Patterns>, Error> {
 /// Imports, and writes the transcripts.
 ///
 /// Errors: a file can't be read or be understood, or not be written.
-pub fn run(args: &ImportArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &ImportArgs) -> Result<Exit, Error> {
     let patterns = patterns(args)?;
     let read = args.files.iter().map(|path| {
         let name = name(path);

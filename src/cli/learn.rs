@@ -20,7 +20,7 @@ use crate::modes::plan::{Plan, SessionArgs};
 use crate::net::target::Target;
 
 /// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk learn                 the first lesson that is not done
   poptalk learn --list          all of them, and what is done
@@ -30,7 +30,7 @@ Examples:
 
 /// The arguments of `learn`.
 #[derive(Debug, clap::Args)]
-pub struct LearnArgs {
+pub(crate) struct LearnArgs {
     /// A lesson's number or name, a file, or a folder of files
     #[arg(value_name = "LESSON")]
     lesson: Option<PathBuf>,
@@ -67,7 +67,7 @@ pub struct LearnArgs {
 /// Teaches, lists or proves.
 ///
 /// Errors: there is no such lesson, nobody is there to learn, or a file can't be written.
-pub fn run(args: LearnArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: LearnArgs) -> Result<Exit, Error> {
     let mut progress = Progress::read();
     let found = find(args.lesson.as_deref())?;
     // A file that is wrong takes nothing from the others.

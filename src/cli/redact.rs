@@ -19,7 +19,7 @@ use crate::transcript::secret::Hider;
 use crate::transcript::text::Reader;
 
 /// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk redact recording.pop3 -o shared.pop3
   poptalk redact --bodies elide=10 --names recording.pop3";
@@ -32,7 +32,7 @@ const BLOCK: usize = 64 * 1024;
 
 /// The arguments of `redact`.
 #[derive(Debug, clap::Args)]
-pub struct RedactArgs {
+pub(crate) struct RedactArgs {
     /// The transcript; `-` is the standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -57,7 +57,7 @@ pub struct RedactArgs {
 /// Redacts one transcript.
 ///
 /// Errors: a file can't be read, or not be written.
-pub fn run(args: &RedactArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &RedactArgs) -> Result<Exit, Error> {
     redact(args).map(|()| Exit::Well)
 }
 

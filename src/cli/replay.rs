@@ -36,7 +36,7 @@ use crate::servers::Account;
 use crate::transcript::elide::Bodies;
 
 /// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk replay recording.pop3           at the server that it names
   poptalk replay recording.pop3 --to localhost:1110
@@ -54,7 +54,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The arguments of `replay`.
 #[derive(Debug, clap::Args)]
-pub struct ReplayArgs {
+pub(crate) struct ReplayArgs {
     /// The transcripts to play
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
@@ -182,7 +182,7 @@ struct Done {
 /// Plays the files.
 ///
 /// Errors: a file can't be read, or there is no folder for what is new.
-pub fn run(args: &ReplayArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
     if let Some(folder) = &args.log {
         listen_args::folder(folder)?;
     }

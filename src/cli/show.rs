@@ -30,7 +30,7 @@ use crate::transcript::text::{ParseError, Reader};
 mod folder;
 
 /// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk show recording.pop3                   as on the screen
   poptalk show recording.pop3 --messages mails  one file a message
@@ -42,7 +42,7 @@ const BLOCK: usize = 256 * 1024;
 
 /// The arguments of `show`.
 #[derive(Debug, clap::Args)]
-pub struct ShowArgs {
+pub(crate) struct ShowArgs {
     /// The transcript
     file: PathBuf,
 
@@ -92,7 +92,7 @@ impl From<ParseError> for Trouble {
 /// Shows a transcript.
 ///
 /// Errors: the file can't be read, or one can't be written.
-pub fn run(args: &ShowArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &ShowArgs) -> Result<Exit, Error> {
     let is_paged = stdio::is_output_terminal() && lines::can_page();
     let is_twice = match (&args.messages, &args.svg) {
         (None, None) => args.timeline || args.html.is_some() || is_paged,

@@ -2,26 +2,26 @@
 
 mod commands;
 mod drawn;
-pub mod editor;
+pub(crate) mod editor;
 mod explain;
-pub mod external_pager;
+pub(crate) mod external_pager;
 mod hex;
 mod knowledge;
 mod lesson;
-pub mod lines;
+pub(crate) mod lines;
 mod live_lint;
 mod login;
 mod masking;
 mod message;
-pub mod pager;
+pub(crate) mod pager;
 mod paging;
 mod plain;
 mod prompt;
 mod quit;
-pub mod screen;
+pub(crate) mod screen;
 pub mod spool;
-pub mod terminal;
-pub mod view;
+pub(crate) mod terminal;
+pub(crate) mod view;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,13 +59,13 @@ const SILENCE: Duration = Duration::from_secs(2);
 
 /// Holds a session with a person.
 #[must_use]
-pub fn run(plan: Plan) -> Exit {
+pub(crate) fn run(plan: Plan) -> Exit {
     hold(plan, None)
 }
 
 /// Holds the sessions of a course, whose server each lesson begins anew; of the plan only the options count.
 #[must_use]
-pub fn teach(plan: Plan, course: Course) -> Exit {
+pub(crate) fn teach(plan: Plan, course: Course) -> Exit {
     hold(plan, Some(course))
 }
 

@@ -15,15 +15,15 @@ use crate::pop3::session::SessionState;
 use crate::pop3::tracker::{State, Status};
 
 use attempts::{Attempt, RefusalMeaning, Refused, may_follow, offered};
-pub use attempts::{NextAttempt, TRIES_MAX};
-pub use error::LoginError;
+pub(crate) use attempts::{NextAttempt, TRIES_MAX};
+pub(crate) use error::LoginError;
 
 /// What stands for a secret.
 const HIDDEN: &str = "••••••";
 
 /// How to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
+pub(crate) enum Method {
     /// By the strongest way that is offered.
     Best,
     /// By the mechanism that is named first.
@@ -33,7 +33,7 @@ pub enum Method {
 }
 
 /// Who holds the conversation in which a login takes place.
-pub trait LoginHost {
+pub(crate) trait LoginHost {
     /// Sends a line and waits for its answer; on the screen it stands as `shown_as`. False when nothing more may be sent.
     fn say(&mut self, shown_as: &str, line: &[u8]) -> bool;
     /// Sends CAPA and waits. RFC 2449 is optional: a refusal is no reason to stop. False when nothing more may be sent.
@@ -103,7 +103,7 @@ impl Wanted {
 /// Logs in, as `text` behind the word says.
 ///
 /// Errors: why not.
-pub fn log_in(
+pub(crate) fn log_in(
     talker: &mut impl LoginHost,
     plan: &Plan,
     text: &str,
@@ -494,7 +494,7 @@ fn by_hand(name: &str) -> String {
 /// Text that was never used before: 144 random bits in base64, which has no comma.
 ///
 /// Errors: the system has no random numbers.
-pub fn nonce() -> Result<String, LoginError> {
+pub(crate) fn nonce() -> Result<String, LoginError> {
     use base64::Engine as _;
     let mut octets = [0; 18];
     getrandom::fill(&mut octets)

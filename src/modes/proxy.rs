@@ -38,7 +38,7 @@ use log::RelayLog;
 
 /// After this time without an octet either way a connection is closed when nothing else is said: longer than any server
 /// waits (RFC 1939 §3 wants ten minutes at least), so that its own autologout is seen.
-pub const IDLE: Duration = Duration::from_secs(1800);
+pub(crate) const IDLE: Duration = Duration::from_secs(1800);
 
 /// How long an address of the server is tried.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -119,13 +119,13 @@ pub enum ProxyEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionReport {
     /// The client.
-    pub peer: SocketAddr,
+    pub(crate) peer: SocketAddr,
     /// Version and cipher on the client's leg; None where there was no TLS.
     pub client_tls: Option<String>,
     /// Version and cipher on the server's leg; None where there was no TLS.
     pub server_tls: Option<String>,
     /// How many commands the client has sent.
-    pub commands: u64,
+    pub(crate) commands: u64,
     /// Whether it has logged in.
     pub has_logged_in: bool,
     /// How many octets went to the client, TLS not counted.
@@ -339,7 +339,7 @@ impl Relay {
 
     /// Ends it, as dropping it does; returns whether each connection left a whole transcript where it was to leave one.
     #[must_use]
-    pub fn stop(self) -> bool {
+    pub(crate) fn stop(self) -> bool {
         drop(self.listener);
         !self.shared.has_lost_log.load(Ordering::SeqCst)
     }

@@ -1,7 +1,7 @@
 //! Poptalk's own words on standard error, for scripts and for what goes wrong before and after a console.
 
-pub mod differences;
-pub mod findings;
+pub(crate) mod differences;
+pub(crate) mod findings;
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::net::wrong_service::SILENT_HINT;
 use crate::pop3::tracker::Awaited;
 
 /// What happened on a connection.
-pub fn news(news: &Notice) {
+pub(crate) fn news(news: &Notice) {
     for (paint, text) in lines(news) {
         match paint {
             Paint::Negative => say::error(&text, None),
@@ -27,11 +27,11 @@ pub fn news(news: &Notice) {
 }
 
 /// What to do where a server sends more than is taken.
-pub const MORE_HINT: &str = "--max-size SIZE takes more";
+pub(crate) const MORE_HINT: &str = "--max-size SIZE takes more";
 
 /// What happened on a connection, as lines for people.
 #[must_use]
-pub fn lines(news: &Notice) -> Vec<(Paint, String)> {
+pub(crate) fn lines(news: &Notice) -> Vec<(Paint, String)> {
     match news {
         Notice::Tls(facts) => {
             let paint = if facts.doubt.is_some() { Paint::Warning } else { Paint::Note };
@@ -110,7 +110,7 @@ fn ended(ending: &CloseReason) -> Vec<(Paint, String)> {
 
 /// Octets in hexadecimal, or `none`.
 #[must_use]
-pub fn octets(octets: &[u8]) -> String {
+pub(crate) fn octets(octets: &[u8]) -> String {
     if octets.is_empty() {
         return "none".to_owned();
     }
@@ -120,7 +120,7 @@ pub fn octets(octets: &[u8]) -> String {
 
 /// What is awaited, in words.
 #[must_use]
-pub fn awaiting(awaited: &Awaited) -> String {
+pub(crate) fn awaiting(awaited: &Awaited) -> String {
     match awaited {
         Awaited::Greeting => "the greeting".to_owned(),
         Awaited::Status(verb) => format!("the reply to {verb}"),

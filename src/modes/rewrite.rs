@@ -16,7 +16,7 @@ use crate::transcript::{Hole, Item, Piece, Row};
 /// Brings a file up to date; false when it is so already. It is replaced as a whole, or not at all.
 ///
 /// Errors: a file can't be read or written.
-pub fn file(old: &Path, new: &Path) -> Result<bool, String> {
+pub(crate) fn file(old: &Path, new: &Path) -> Result<bool, String> {
     // Where it is a link, the file that it means is replaced.
     let old = &old
         .canonicalize()
@@ -77,7 +77,7 @@ fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
 
 /// Why a transcript can't be brought up to date.
 #[derive(Debug, thiserror::Error)]
-pub enum UpdateError {
+pub(crate) enum UpdateError {
     /// One of them breaks the format.
     #[error("{0}")]
     Parse(#[from] ParseError),
@@ -91,7 +91,7 @@ type RewrittenItems<I> = Peekable<I>;
 /// Writes `old` with what the server says in `new`. Both are read as streams.
 ///
 /// Errors: one of them breaks the format, or `out` can't be written.
-pub fn transcript(
+pub(crate) fn transcript(
     old: impl Iterator<Item = Result<Item, ParseError>>,
     new: impl Iterator<Item = Result<Item, ParseError>>,
     out: &mut dyn Write,

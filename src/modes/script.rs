@@ -48,7 +48,7 @@ const NEVER: Duration = Duration::from_secs(1 << 32);
 
 /// Runs a script to its end.
 #[must_use]
-pub fn run(plan: &Plan) -> Exit {
+pub(crate) fn run(plan: &Plan) -> Exit {
     let is_pipe_closed = Arc::new(AtomicBool::new(false));
     let is_full = Arc::new(AtomicBool::new(false));
     let heard = Arc::new(Mutex::new(ServerAnswers::default()));

@@ -34,7 +34,7 @@ use crate::transcript::text;
 use log::Room;
 
 /// The shortest autologout that RFC 1939 §3 allows, and ours when nothing else is said.
-pub const AUTOLOGOUT: Duration = Duration::from_secs(600);
+pub(crate) const AUTOLOGOUT: Duration = Duration::from_secs(600);
 
 /// What to serve, and where.
 #[derive(Debug, Clone)]
@@ -80,7 +80,7 @@ pub struct LoginThrottle {
 
 impl LoginThrottle {
     /// None: the reply comes at once, any number of times.
-    pub const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         pause: Duration::ZERO,
         tries: u32::MAX,
     };
@@ -310,7 +310,7 @@ impl Server {
 
     /// Returns where this machine reaches it: in clear, or by TLS from the first octet where it listens for that.
     #[must_use]
-    pub fn target(&self, is_tls: bool) -> Target {
+    pub(crate) fn target(&self, is_tls: bool) -> Target {
         let address = self.tls_address().filter(|_| is_tls);
         let address = address.unwrap_or(self.address());
         Target {
@@ -322,7 +322,7 @@ impl Server {
 
     /// Returns how a client in this process checks it: the certificate was made a moment ago.
     #[must_use]
-    pub fn tls_settings(&self) -> TlsSettings {
+    pub(crate) fn tls_settings(&self) -> TlsSettings {
         TlsSettings {
             own_pem: self.certificate_pem().unwrap_or_default().into(),
             ..TlsSettings::default()

@@ -29,15 +29,15 @@ const STOP: Token = Token(2);
 
 /// Where to listen, and for how many.
 #[derive(Debug, Clone, Copy)]
-pub struct Ports {
+pub(crate) struct Ports {
     /// What the thread is called.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The address for clear text and STLS. Port 0 takes a free one.
-    pub plain: SocketAddr,
+    pub(crate) plain: SocketAddr,
     /// The address for TLS from the first octet, if there is to be one.
-    pub tls: Option<SocketAddr>,
+    pub(crate) tls: Option<SocketAddr>,
     /// How many connections are held at the same time; one more is refused.
-    pub most_connections: usize,
+    pub(crate) most_connections: usize,
 }
 
 /// Why nothing listens.
@@ -87,24 +87,24 @@ impl Explain for ListenError {
 
 /// A client that has just connected.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     /// The connection; it does not block.
-    pub socket: TcpStream,
+    pub(crate) socket: TcpStream,
     /// Where it comes from.
-    pub peer: SocketAddr,
+    pub(crate) peer: SocketAddr,
     /// It begins with TLS.
-    pub is_tls: bool,
+    pub(crate) is_tls: bool,
 }
 
 /// A connection that is held in a thread of its own, seen from the listener.
-pub struct HeldSocket {
+pub(crate) struct HeldSocket {
     thread: JoinHandle<()>,
     end: Box<dyn FnOnce() -> bool + Send>,
 }
 
 impl HeldSocket {
     /// `end` ends every wait of the thread, and says whether the thread is to be waited for.
-    pub fn new(thread: JoinHandle<()>, end: impl FnOnce() -> bool + Send + 'static) -> Self {
+    pub(crate) fn new(thread: JoinHandle<()>, end: impl FnOnce() -> bool + Send + 'static) -> Self {
         let end = Box::new(end);
         Self { thread, end }
     }
@@ -126,7 +126,7 @@ pub(crate) fn acceptor(
 }
 
 /// Says in clear that there are too many connections. Inside TLS nothing can be said before a handshake.
-pub fn turn_away(mut socket: impl Write, is_tls: bool) {
+pub(crate) fn turn_away(mut socket: impl Write, is_tls: bool) {
     if !is_tls {
         // The socket is new enough to take a line.
         let _ = socket.write_all(b"-ERR [SYS/TEMP] too many connections; try again later\r\n");
@@ -134,7 +134,7 @@ pub fn turn_away(mut socket: impl Write, is_tls: bool) {
 }
 
 /// Listens until it is dropped; then it closes its ports, ends its connections and waits until their threads are done.
-pub struct Listener {
+pub(crate) struct Listener {
     address: SocketAddr,
     tls_address: Option<SocketAddr>,
     is_stopping: Arc<AtomicBool>,
@@ -147,7 +147,7 @@ impl Listener {
     /// must not block. `is_stopping` becomes true at the end, before the connections are ended.
     ///
     /// Errors: an address can't be listened on, or the system has no thread for it.
-    pub fn start(
+    pub(crate) fn start(
         ports: Ports,
         is_stopping: Arc<AtomicBool>,
         hold: impl FnMut(Client, bool) -> Option<HeldSocket> + Send + 'static,
@@ -180,13 +180,13 @@ impl Listener {
 
     /// The address for clear text and STLS, with the port that was taken.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The address for TLS from the first octet, with the port that was taken.
     #[must_use]
-    pub fn tls_address(&self) -> Option<SocketAddr> {
+    pub(crate) fn tls_address(&self) -> Option<SocketAddr> {
         self.tls_address
     }
 }

@@ -13,24 +13,24 @@ use crate::transcript::{Hole, Item, Piece, Row};
 use names::Names;
 
 /// The head that tells what was taken out of a file.
-pub const HEAD: &str = "redacted";
+pub(crate) const HEAD: &str = "redacted";
 
 /// What is to be taken out besides secrets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Options {
+pub(crate) struct Options {
     /// What becomes of message data.
-    pub bodies: Bodies,
+    pub(crate) bodies: Bodies,
     /// User names, and mail addresses in status lines, become `user-1` and so on.
-    pub has_names: bool,
+    pub(crate) has_names: bool,
     /// Message data is searched for secrets; live recording does not do so, and searches other data.
-    pub is_searching_data: bool,
+    pub(crate) is_searching_data: bool,
     /// The file's head tells what was taken out.
-    pub is_told: bool,
+    pub(crate) is_told: bool,
 }
 
 /// Takes the items of one transcript and writes them without secrets.
 #[derive(Debug)]
-pub struct Redactor {
+pub(crate) struct Redactor {
     options: Options,
     tracker: Tracker,
     hider: Hider,
@@ -66,7 +66,7 @@ enum HeadState {
 impl Redactor {
     /// A redactor for one transcript. `hider` may know secrets already.
     #[must_use]
-    pub fn new(hider: Hider, options: Options) -> Self {
+    pub(crate) fn new(hider: Hider, options: Options) -> Self {
         Self {
             options,
             tracker: Tracker::new(),
@@ -85,12 +85,12 @@ impl Redactor {
 
     /// Where the conversation stands.
     #[must_use]
-    pub fn tracker(&self) -> &Tracker {
+    pub(crate) fn tracker(&self) -> &Tracker {
         &self.tracker
     }
 
     /// Takes one item; appends what can be told of it to `out`.
-    pub fn item(&mut self, item: Item, out: &mut Vec<u8>) {
+    pub(crate) fn item(&mut self, item: Item, out: &mut Vec<u8>) {
         self.tell_head(&item, out);
         match item {
             Item::Row(row) => self.row(row, out),
@@ -124,12 +124,12 @@ impl Redactor {
 
     /// What was learnt, for reading the same transcript again from its start: what comes before a secret is searched for it, too.
     #[must_use]
-    pub fn into_hider(self) -> Hider {
+    pub(crate) fn into_hider(self) -> Hider {
         self.hider.again()
     }
 
     /// The file has ended.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         self.end_line(out);
         self.end_cut(out);
         self.end_head(out);

@@ -37,7 +37,7 @@ pub struct Fault {
     /// Why `check` does not find it as it is used, and what does; empty: it finds it.
     pub beyond_check: &'static str,
     /// What a person types to see it; empty: any usual session.
-    pub types: &'static [&'static str],
+    pub(crate) types: &'static [&'static str],
     /// It shows on a connection without TLS only.
     pub is_clear: bool,
     steps: &'static [FaultStep],
@@ -162,7 +162,7 @@ impl Fault {
 
     /// Who finds it, in words: rules, or why none does.
     #[must_use]
-    pub fn found_by(&self) -> String {
+    pub(crate) fn found_by(&self) -> String {
         match self.because {
             "" => format!("found by {}", self.finds.join(", ")),
             because => because.to_owned(),
@@ -289,7 +289,7 @@ impl Faulty {
 
     /// The number of this connection among those of the server, from 1: some faults show in every second one.
     #[must_use]
-    pub fn on_visit(mut self, visit: u32) -> Self {
+    pub(crate) fn on_visit(mut self, visit: u32) -> Self {
         self.asked.visit = visit;
         self
     }

@@ -49,7 +49,7 @@ enum MailboxKind {
 
 /// A mailbox of the person's own.
 #[derive(Debug)]
-pub struct Mailbox {
+pub(crate) struct Mailbox {
     path: Arc<Path>,
     kind: MailboxKind,
     may_delete: bool,
@@ -63,7 +63,7 @@ impl Mailbox {
     /// Looks at a mailbox. With `may_delete` the messages that a session deletes are removed from it.
     ///
     /// Errors: it is neither a Maildir nor a file.
-    pub fn open(path: &Path, may_delete: bool) -> Result<Self, String> {
+    pub(crate) fn open(path: &Path, may_delete: bool) -> Result<Self, String> {
         let found = fs::metadata(path).map_err(|error| plain(&error))?;
         let kind = match found.is_dir() {
             false => MailboxKind::Mbox,

@@ -27,7 +27,7 @@ use reply::{Reply, ReplyData};
 use reply_texts::{Language, Text};
 
 /// The longest command line that is read, in octets with its line end. RFC 2449 §4 asks for 255.
-pub const LONGEST_LINE: usize = 8192;
+pub(crate) const LONGEST_LINE: usize = 8192;
 
 /// Who may log in.
 #[derive(Clone, PartialEq, Eq)]

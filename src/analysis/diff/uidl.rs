@@ -12,7 +12,7 @@ use crate::reading::dialogue::{Measures, Part, flat};
 use crate::transcript::text::ParseError;
 
 /// The most messages of a recording whose unique-ids are remembered.
-pub const NUMBERS_MAX: usize = 200_000;
+pub(crate) const NUMBERS_MAX: usize = 200_000;
 
 /// The most UIDL listings of a recording that are read.
 const LISTINGS_MAX: usize = 1000;

@@ -5,7 +5,7 @@ use crate::analysis::help;
 
 /// What lies between two answers to CAPA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CapaChange {
+pub(crate) enum CapaChange {
     /// The start of TLS.
     Tls,
     /// The login.
@@ -14,18 +14,18 @@ pub enum CapaChange {
 
 /// One answer to CAPA: what it is called, what came before it, its lines.
 #[derive(Debug, Clone, Copy)]
-pub struct CapaReply<'a> {
+pub(crate) struct CapaReply<'a> {
     /// When it was given, in words.
-    pub when: &'a str,
+    pub(crate) when: &'a str,
     /// What lies between the answer before it and this one; with several, the last.
-    pub change: CapaChange,
+    pub(crate) change: CapaChange,
     /// Its lines.
-    pub lines: &'a [String],
+    pub(crate) lines: &'a [String],
 }
 
 /// The first answer explained line by line, then what each later one changed. Lines of at most `width` columns.
 #[must_use]
-pub fn compare(answers: &[CapaReply<'_>], width: usize) -> String {
+pub(crate) fn compare(answers: &[CapaReply<'_>], width: usize) -> String {
     let width = width.clamp(20, super::WIDEST);
     let mut text = String::new();
     let mut before: Option<&CapaReply<'_>> = None;

@@ -2,15 +2,15 @@
 
 /// A SASL mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MechanismHelp {
+pub(crate) struct MechanismHelp {
     /// Its name, upper case.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What it does, one sentence.
-    pub means: &'static str,
+    pub(crate) means: &'static str,
     /// What to know before it is used.
-    pub next: &'static str,
+    pub(crate) next: &'static str,
     /// The document that defines it.
-    pub source: &'static str,
+    pub(crate) source: &'static str,
 }
 
 const fn row(
@@ -35,7 +35,7 @@ const SAFE: &str = "the best choice where the server has it; inside TLS all the 
 const REALM: &str = "works only with an account and a ticket of the same network.";
 
 /// Every mechanism that poptalk knows.
-pub const ROWS: &[MechanismHelp] = &[
+pub(crate) const ROWS: &[MechanismHelp] = &[
     row(
         "PLAIN",
         "Name and password in one line of base64, which hides nothing.",
@@ -185,6 +185,6 @@ pub const ROWS: &[MechanismHelp] = &[
 
 /// The row of a mechanism, without regard to case.
 #[must_use]
-pub fn find(name: &str) -> Option<&'static MechanismHelp> {
+pub(crate) fn find(name: &str) -> Option<&'static MechanismHelp> {
     ROWS.iter().find(|row| row.name.eq_ignore_ascii_case(name))
 }

@@ -204,7 +204,7 @@ pub fn seen(id: &str) -> Coverage {
 }
 
 /// Every entry without a rule of its name.
-pub const OTHERS: &[(&str, Coverage)] = &[
+pub(crate) const OTHERS: &[(&str, Coverage)] = &[
     ("accepts-any-password", Coverage::Across),
     ("apop-refused-closes", Coverage::Across),
     ("apop-timestamp-reused", Coverage::Across),

@@ -8,7 +8,7 @@ use crate::transcript::event::Event;
 use crate::transcript::{Item, Row};
 
 /// The rules that name such a fault, the first one that was broken.
-pub const NAMES: &[&str] = &["single-answered-multi", "status-twice", "unsolicited-data"];
+pub(crate) const NAMES: &[&str] = &["single-answered-multi", "status-twice", "unsolicited-data"];
 
 /// Looks for the place.
 #[derive(Debug, Default)]

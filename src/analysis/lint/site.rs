@@ -6,7 +6,7 @@ use crate::reading::dialogue::Place;
 
 /// What a line is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineRole {
+pub(crate) enum LineRole {
     /// The server's first line.
     Greeting,
     /// The first line of a reply.
@@ -28,14 +28,14 @@ pub enum LineRole {
 impl LineRole {
     /// Whether the server sent it.
     #[must_use]
-    pub fn is_servers(self) -> bool {
+    pub(crate) fn is_servers(self) -> bool {
         !matches!(self, Self::Command | Self::Response)
     }
 }
 
 /// What a listing lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum List {
+pub(crate) enum List {
     /// CAPA (RFC 2449 §5).
     Capabilities,
     /// LIST: scan listings (RFC 1939 §5).
@@ -51,7 +51,7 @@ pub enum List {
 impl List {
     /// What the multi-line reply to this command lists; None when it is a message.
     #[must_use]
-    pub fn of(sent: &Sent) -> Option<Self> {
+    pub(crate) fn of(sent: &Sent) -> Option<Self> {
         match sent.command().map(|row| (row.verb, row.data)) {
             Some(("CAPA", _)) => Some(Self::Capabilities),
             Some(("LIST", _)) => Some(Self::Scan),
@@ -65,19 +65,19 @@ impl List {
 
 /// Where a rule is broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Site {
+pub(crate) struct Site {
     /// The row.
-    pub place: Place,
+    pub(crate) place: Place,
     /// The octets that were seen.
-    pub octets: Vec<u8>,
+    pub(crate) octets: Vec<u8>,
     /// What was found, for people.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 impl Site {
     /// A spot without octets.
     #[must_use]
-    pub fn at(place: Place, what: impl Into<String>) -> Self {
+    pub(crate) fn at(place: Place, what: impl Into<String>) -> Self {
         Self {
             place,
             octets: Vec::new(),

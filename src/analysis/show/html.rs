@@ -21,16 +21,16 @@ use crate::transcript::{Hole, Item, Piece};
 use body::HtmlBody;
 
 /// Of a larger body, in octets as on the wire, only the start is in the page.
-pub const BODY_MAX: u64 = 1024 * 1024;
+pub(crate) const BODY_MAX: u64 = 1024 * 1024;
 
 /// How much of such a body is, in octets of HTML.
 const BODY_START: usize = 16 * 1024;
 
 /// All bodies of a page, in octets as on the wire; of those behind there are only the measures.
-pub const BODIES_MAX: u64 = 32 * 1024 * 1024;
+pub(crate) const BODIES_MAX: u64 = 32 * 1024 * 1024;
 
 /// The most rows of the table; a browser can't take more.
-pub const ROWS_MAX: u64 = 100_000;
+pub(crate) const ROWS_MAX: u64 = 100_000;
 
 /// A body of more lines is folded at first.
 const FOLDED: u64 = 12;
@@ -41,7 +41,7 @@ const HEADS_MAX: usize = 50;
 /// Writes a page of findings alone: of each thing that was judged its name, and what was found in it.
 ///
 /// Errors: `out` can't be written.
-pub fn report(
+pub(crate) fn report(
     out: &mut dyn Write,
     title: &str,
     judged: &mut dyn Iterator<Item = (String, Option<&[Finding]>)>,

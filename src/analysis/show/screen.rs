@@ -66,7 +66,7 @@ impl<C: Canvas> ScreenView<C> {
     }
 
     /// What it is shown on.
-    pub fn canvas(&self) -> &C {
+    pub(crate) fn canvas(&self) -> &C {
         &self.canvas
     }
 

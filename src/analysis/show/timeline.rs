@@ -18,7 +18,7 @@ const BARS: std::ops::RangeInclusive<usize> = 10..=200;
 
 /// Draws exchanges as they end.
 #[derive(Debug)]
-pub struct Timeline<C> {
+pub(crate) struct Timeline<C> {
     canvas: C,
     columns: usize,
     /// Milliseconds that all columns stand for.
@@ -29,7 +29,7 @@ impl<C: Canvas> Timeline<C> {
     /// For a screen of `columns`; `totals` are of all the exchanges that will come.
     ///
     /// Errors: the canvas can't be written.
-    pub fn new(mut canvas: C, columns: usize, totals: &Totals) -> io::Result<Self> {
+    pub(crate) fn new(mut canvas: C, columns: usize, totals: &Totals) -> io::Result<Self> {
         let columns = columns
             .saturating_sub(FIGURES)
             .clamp(*BARS.start(), *BARS.end());
@@ -49,7 +49,7 @@ impl<C: Canvas> Timeline<C> {
     /// Draws an exchange.
     ///
     /// Errors: the canvas can't be written.
-    pub fn lap(&mut self, lap: &ExchangeTime) -> io::Result<()> {
+    pub(crate) fn lap(&mut self, lap: &ExchangeTime) -> io::Result<()> {
         let (mark, ink) = match lap.status {
             Some(status @ Status::Positive) => ('+', Ink::of(status)),
             Some(status @ Status::Negative) => ('-', Ink::of(status)),
@@ -87,7 +87,7 @@ impl<C: Canvas> Timeline<C> {
     /// What it comes to, and the canvas.
     ///
     /// Errors: the canvas can't be written.
-    pub fn finish(mut self, totals: &Totals) -> io::Result<C> {
+    pub(crate) fn finish(mut self, totals: &Totals) -> io::Result<C> {
         for line in lines(totals) {
             self.canvas.text(Ink::Plain, &line)?;
             self.canvas.end_line()?;

@@ -10,7 +10,7 @@ const START_MAX: usize = 512;
 
 /// The last command with its reply, and the lines since that nothing asked for.
 #[derive(Debug, Default)]
-pub struct Alignment {
+pub(crate) struct Alignment {
     sent: Option<Sent>,
     status: Option<Status>,
     line: Vec<u8>,
@@ -22,7 +22,7 @@ pub struct Alignment {
 
 impl Alignment {
     /// Learns from a step.
-    pub fn see(&mut self, seen: &RecordedStep) {
+    pub(crate) fn see(&mut self, seen: &RecordedStep) {
         match seen {
             RecordedStep::CommandSent(sent) => {
                 *self = Self {
@@ -47,7 +47,7 @@ impl Alignment {
     /// Whether more may be on its way: the reply is not the one to its command, or a login was refused, which two programs
     /// behind each other may both answer. `is_wary`: whatever the reply to a login is.
     #[must_use]
-    pub fn is_doubtful(&self, is_wary: bool) -> bool {
+    pub(crate) fn is_doubtful(&self, is_wary: bool) -> bool {
         let (Some(sent), Some(status)) = (&self.sent, self.status) else {
             // What came with the greeting is no reply.
             return false;
@@ -66,14 +66,14 @@ impl Alignment {
 
     /// Whether there is no other reason to wait than a reply without status indicator: a server may send nothing else.
     #[must_use]
-    pub fn is_only_malformed(&self) -> bool {
+    pub(crate) fn is_only_malformed(&self) -> bool {
         self.strays == 0 && self.status == Some(Status::Malformed)
     }
 
     /// Whether the server has answered once too often, or with a listing where one line belongs: which reply belongs to which
     /// command is not sure from here on.
     #[must_use]
-    pub fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         let Some(sent) = &self.sent else {
             return false;
         };
@@ -85,7 +85,7 @@ impl Alignment {
 
     /// Whether it is about a login, behind which nothing could be tested without one.
     #[must_use]
-    pub fn is_about_login(&self) -> bool {
+    pub(crate) fn is_about_login(&self) -> bool {
         self.sent.as_ref().is_some_and(is_login)
     }
 

@@ -11,17 +11,17 @@ use crate::transcript::text;
 
 /// A rule over the sessions of a run.
 #[derive(Debug, Clone, Copy)]
-pub struct CrossRule {
+pub(crate) struct CrossRule {
     /// Its name, as that of any rule.
-    pub id: &'static str,
+    pub(crate) id: &'static str,
     /// How much it matters.
-    pub level: Level,
+    pub(crate) level: Level,
     /// The document and section.
-    pub source: &'static str,
+    pub(crate) source: &'static str,
     /// What is required.
-    pub says: &'static str,
+    pub(crate) says: &'static str,
     /// What the administrator should do.
-    pub hint: &'static str,
+    pub(crate) hint: &'static str,
     /// What was seen.
     check: fn(&Sessions) -> Option<SessionsFinding>,
 }
@@ -46,7 +46,7 @@ impl SessionsFinding {
 }
 
 /// How many failed logins of each kind tell something about time: five against five are apart by chance once in 126 times.
-pub const SAMPLES_MIN: usize = 5;
+pub(crate) const SAMPLES_MIN: usize = 5;
 
 /// How far apart they are at least, in milliseconds: less may be the way there.
 const APART_MIN: u64 = 5;
@@ -56,17 +56,17 @@ const CLOCK_MS: u64 = 1000;
 
 /// The sessions of a run by probe, each with the file of its transcript; a probe that was played again has several.
 #[derive(Debug, Default)]
-pub struct Sessions(Vec<(&'static str, Session, String)>);
+pub(crate) struct Sessions(Vec<(&'static str, Session, String)>);
 
 impl Sessions {
     /// Adds one.
-    pub fn push(&mut self, probe: &'static str, session: Session, file: String) {
+    pub(crate) fn push(&mut self, probe: &'static str, session: Session, file: String) {
         self.0.push((probe, session, file));
     }
 
     /// Whether the server greeted in none of the first two, and so will not greet in the next one.
     #[must_use]
-    pub fn are_silent(&self) -> bool {
+    pub(crate) fn are_silent(&self) -> bool {
         self.0.len() >= 2 && self.values().all(|session| session.greeting.is_none())
     }
 
@@ -101,7 +101,7 @@ impl Sessions {
 }
 
 /// The rules that need more than one session.
-pub const ACROSS: &[CrossRule] = &[
+pub(crate) const ACROSS: &[CrossRule] = &[
     // RFC 1939 §4 leaves the words of the greeting to the server; two kinds of words are two servers.
     CrossRule {
         id: "greeting-varies",
@@ -394,7 +394,7 @@ pub const ACROSS: &[CrossRule] = &[
 
 /// Compares the sessions of a run; each finding is about no row, since no file has it alone.
 #[must_use]
-pub fn across(sessions: &Sessions) -> Vec<Finding> {
+pub(crate) fn across(sessions: &Sessions) -> Vec<Finding> {
     let found = ACROSS.iter().filter_map(|rule| {
         let found = (rule.check)(sessions)?;
         let sights = found.shown.iter().take(SESSIONS_SHOWN);

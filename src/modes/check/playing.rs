@@ -32,7 +32,11 @@ struct ProbeSession {
 
 impl CheckPlan<'_> {
     /// Plays one probe and judges it by the rules that `wants` takes.
-    pub fn play(&mut self, probe: &Probe, wants: &dyn Fn(&lint::Rule) -> bool) -> ProbeOutcome {
+    pub(crate) fn play(
+        &mut self,
+        probe: &Probe,
+        wants: &dyn Fn(&lint::Rule) -> bool,
+    ) -> ProbeOutcome {
         if let Some(why) = self.unfit(probe) {
             return ProbeOutcome::Skipped(why);
         }

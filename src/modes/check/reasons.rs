@@ -7,7 +7,7 @@ use crate::modes::replay::{Limit, Played};
 use crate::pop3::tracker::Status;
 
 /// Why what is left was not asked.
-pub const TIME_LIMIT: &str = "the time limit is reached (--time-limit gives more)";
+pub(crate) const TIME_LIMIT: &str = "the time limit is reached (--time-limit gives more)";
 
 /// The most commands that are named as not tested.
 const NAMED_MAX: usize = 12;

@@ -35,7 +35,7 @@ const HISTORY: usize = 1000;
 
 /// What came of asking for a line.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Input {
+pub(crate) enum Input {
     /// A line.
     Line(String),
     /// A line with octets that are not UTF-8: it can be sent, but not edited.
@@ -50,15 +50,15 @@ pub enum Input {
 
 /// F1 was pressed, and the help does not fit above the prompt.
 #[derive(Debug, PartialEq, Eq)]
-pub struct LongHelp {
+pub(crate) struct LongHelp {
     /// The help.
-    pub text: String,
+    pub(crate) text: String,
     /// The line that is being typed.
-    pub line: String,
+    pub(crate) line: String,
 }
 
 /// The line editor.
-pub struct Editor {
+pub(crate) struct Editor {
     rustyline: Rustyline<Assistant, FileHistory>,
     history: Option<PathBuf>,
     /// The line as it was drawn last.
@@ -71,7 +71,10 @@ impl Editor {
     /// An editor on the terminal, with the history of former sessions.
     ///
     /// Errors: the terminal can't be used so.
-    pub fn new(knowledge: SharedKnowledge, screen: &Arc<Screen>) -> Result<Self, ReadlineError> {
+    pub(crate) fn new(
+        knowledge: SharedKnowledge,
+        screen: &Arc<Screen>,
+    ) -> Result<Self, ReadlineError> {
         let config = Config::builder()
             .auto_add_history(false)
             .history_ignore_space(false)
@@ -132,7 +135,12 @@ impl Editor {
     /// Asks for a line, with `given` in it already.
     ///
     /// Errors: help is to be shown first, and the line to be asked for again.
-    pub fn read(&mut self, prompt: &str, style: Style, given: &str) -> Result<Input, LongHelp> {
+    pub(crate) fn read(
+        &mut self,
+        prompt: &str,
+        style: Style,
+        given: &str,
+    ) -> Result<Input, LongHelp> {
         let painted = style.paint(Paint::Prompt, prompt);
         let mut given = given.to_owned();
         let mut is_damaged = false;
@@ -170,7 +178,7 @@ impl Editor {
     }
 
     /// Adds a line to the history, unless it has control characters; the caller has seen to it that it holds no secret.
-    pub fn remember(&mut self, line: &str) {
+    pub(crate) fn remember(&mut self, line: &str) {
         if has_controls(line) {
             return;
         }
@@ -186,7 +194,7 @@ impl Editor {
 
     /// How many lines the history holds.
     #[must_use]
-    pub fn remembered(&self) -> usize {
+    pub(crate) fn remembered(&self) -> usize {
         self.rustyline.history().len()
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-pub use alternate::{lend, restore, take_back};
+pub(crate) use alternate::{lend, restore, take_back};
 
 use super::spool::{Direction, SearchResult, SearchTerm, Spool, SpoolProgress};
 use super::terminal;
@@ -33,9 +33,9 @@ const LONG: u64 = 64 * 1024 * 1024;
 
 /// How the pager was left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Leave {
+pub(crate) struct Leave {
     /// What was typed behind the key that left, and read together with it: it was meant for the prompt. Enter is `\n`.
-    pub typed_ahead: String,
+    pub(crate) typed_ahead: String,
 }
 
 /// Shows a spool until the person leaves, or `is_over` says so; it is asked some times a second. `title` tells what it is.
@@ -44,7 +44,7 @@ pub struct Leave {
 /// [`restore`] first. Nothing else may write to the terminal.
 ///
 /// Errors: the terminal can't be used, or the spool not be read.
-pub fn page(
+pub(crate) fn page(
     spool: &Spool,
     title: &str,
     has_colour: bool,
@@ -56,7 +56,7 @@ pub fn page(
 /// The same for text in which each line has its ink; `ink` tells it by the number of the line, from 0.
 ///
 /// Errors: those of [`page`].
-pub fn page_in_colour(
+pub(crate) fn page_in_colour(
     spool: &Spool,
     title: &str,
     has_colour: bool,

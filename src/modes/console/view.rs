@@ -24,13 +24,13 @@ use crate::transcript::Piece;
 use crate::transcript::event::Event;
 use crate::transcript::recorder::RecordedStep;
 use crate::transcript::secret;
-pub use reply::{LastReply, Mode, SharedShown, Shown, shown, summary};
+pub(crate) use reply::{LastReply, Mode, SharedShown, Shown, shown, summary};
 
 /// Data lines wait so long for the rest of a reply: if all fits on the screen it is shown at once, else the pager opens.
 const PATIENCE: Duration = Duration::from_millis(150);
 
 /// Shows one connection.
-pub struct ReplyView {
+pub(crate) struct ReplyView {
     screen: Arc<Screen>,
     knowledge: SharedKnowledge,
     shared: SharedShown,
@@ -50,7 +50,7 @@ impl ReplyView {
     /// Shows on `screen` a connection to `place`, host and port; long replies go to a pager when there is one. The goals of a
     /// lesson are judged besides.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         screen: Arc<Screen>,
         knowledge: SharedKnowledge,
         shared: SharedShown,

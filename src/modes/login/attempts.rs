@@ -4,7 +4,7 @@ use crate::pop3::sasl::{Mechanism, SaslError};
 use crate::pop3::session::SessionState;
 
 /// A script tries no more ways than this: each refusal counts as a failed login, and servers lock accounts for those.
-pub const TRIES_MAX: usize = 3;
+pub(crate) const TRIES_MAX: usize = 3;
 
 /// One way to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,25 +90,25 @@ pub(super) fn may_follow(refused: Attempt, next: Attempt) -> bool {
 
 /// A further try, after a refusal that leaves doubt.
 #[derive(Debug, Clone, Copy)]
-pub struct NextAttempt {
+pub(crate) struct NextAttempt {
     /// The name of the way.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// How many logins were refused.
-    pub refused: usize,
+    pub(crate) refused: usize,
     /// What was refused says more of the password than of the mechanism.
-    pub is_doubtful: bool,
+    pub(crate) is_doubtful: bool,
     /// The password would go out where anyone on the network path can read it.
-    pub is_in_clear: bool,
+    pub(crate) is_in_clear: bool,
     /// Why it is what it is, where that would surprise.
-    pub explanation: Option<&'static str>,
+    pub(crate) explanation: Option<&'static str>,
     /// It is weaker than what was refused, by a server that was not verified: a binding or a digest is given up.
-    pub gives_up_proof: bool,
+    pub(crate) gives_up_proof: bool,
 }
 
 impl NextAttempt {
     /// Returns what is against it, a sentence without full stop.
     #[must_use]
-    pub fn warning(&self) -> Option<&'static str> {
+    pub(crate) fn warning(&self) -> Option<&'static str> {
         if self.is_in_clear {
             return Some(
                 "the next way sends the password unencrypted: anyone on the network path can read it, and may have refused the digest to get it",

@@ -9,7 +9,7 @@ use crate::pop3::sasl::SaslError;
 
 /// Why there was no login, or none to rely on.
 #[derive(Debug, thiserror::Error)]
-pub enum LoginError {
+pub(crate) enum LoginError {
     /// The line to poptalk can't be understood, or does not fit this moment.
     #[error("{0}")]
     Usage(String),

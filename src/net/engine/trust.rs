@@ -10,7 +10,7 @@ use crate::transcript::recorder::RecordedStep;
 
 /// What the server's first line was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Greeting {
+pub(crate) enum Greeting {
     /// It has not come.
     Awaited,
     /// `+OK` or `-ERR`.
@@ -24,7 +24,7 @@ pub enum Greeting {
 impl Greeting {
     /// Returns what is wrong with it, and what to do; None when it is POP3's, or has not come.
     #[must_use]
-    pub fn mistake(self) -> Option<Mistake> {
+    pub(crate) fn mistake(self) -> Option<Mistake> {
         match self {
             Self::Awaited | Self::Pop3 => None,
             Self::Odd => Some(Mistake {
@@ -39,7 +39,7 @@ impl Greeting {
 
 /// Why a reply is not a yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TrustRefusal {
+pub(crate) enum TrustRefusal {
     /// `-ERR`.
     Negative,
     /// Neither `+OK` nor `-ERR`.
@@ -51,7 +51,7 @@ pub enum TrustRefusal {
 impl TrustRefusal {
     /// Returns what happened, as the text after "STAT: ".
     #[must_use]
-    pub fn says(self) -> &'static str {
+    pub(crate) fn says(self) -> &'static str {
         match self {
             Self::Negative => "refused",
             Self::Malformed => "the reply is neither +OK nor -ERR",
@@ -76,7 +76,7 @@ pub enum Risk {
 impl Risk {
     /// What it is, a sentence without full stop.
     #[must_use]
-    pub fn says(self) -> &'static str {
+    pub(crate) fn says(self) -> &'static str {
         match self {
             Self::NotPop3 => "the greeting of this server is not POP3's",
             Self::NoGreeting => "this server has not greeted, so it may not be POP3",
@@ -86,7 +86,7 @@ impl Risk {
 
     /// What to do in a script.
     #[must_use]
-    pub fn hint(self) -> &'static str {
+    pub(crate) fn hint(self) -> &'static str {
         match self {
             Self::NotPop3 | Self::NoGreeting => {
                 "check host and port: POP3 is on 110, over TLS on 995"
@@ -101,7 +101,7 @@ impl Risk {
 impl Snapshot {
     /// Returns why a secret is not to go out without a question; None when nothing is against it.
     #[must_use]
-    pub fn risk(&self) -> Option<Risk> {
+    pub(crate) fn risk(&self) -> Option<Risk> {
         match self.greeting {
             Greeting::Odd | Greeting::Other(_) => Some(Risk::NotPop3),
             Greeting::Awaited => Some(Risk::NoGreeting),
@@ -111,7 +111,7 @@ impl Snapshot {
 
     /// Whether the greeting has come, or is known not to be POP3's.
     #[must_use]
-    pub fn is_greeted(&self) -> bool {
+    pub(crate) fn is_greeted(&self) -> bool {
         self.greeting != Greeting::Awaited
     }
 

@@ -22,7 +22,7 @@ const LINE_WAIT: Duration = Duration::from_secs(1);
 
 /// A socket whose received octets are kept until [`Tap::stop`].
 #[derive(Debug)]
-pub struct Tap {
+pub(crate) struct Tap {
     socket: TcpStream,
     tapped: Option<Tapped>,
     has_ended: bool,
@@ -87,13 +87,13 @@ impl Tap {
     /// Whether the TCP connection was read to its end. Who hears close_notify reads no further (RFC 8314 §3.4), so an end of
     /// TLS that finds this was not announced; libraries do not tell the one from the other.
     #[must_use]
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
     /// The socket.
     #[must_use]
-    pub fn socket(&self) -> &TcpStream {
+    pub(crate) fn socket(&self) -> &TcpStream {
         &self.socket
     }
 }

@@ -3,7 +3,7 @@
 use super::{LineEnd, Role, Side, Step};
 
 /// The most octets of a line that are handed out as one step. A longer line comes in parts of this many octets.
-pub const LINE_MAX: usize = 8192;
+pub(crate) const LINE_MAX: usize = 8192;
 
 /// The line of one side that is being put together.
 #[derive(Debug, Default)]

@@ -136,7 +136,7 @@ impl Format {
 
     /// The names of all formats.
     #[must_use]
-    pub fn names() -> Vec<&'static str> {
+    pub(crate) fn names() -> Vec<&'static str> {
         Self::ALL.iter().map(|format| format.name()).collect()
     }
 }

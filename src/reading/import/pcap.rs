@@ -12,7 +12,7 @@ use super::{ImportedTranscript, Options, Problem, Source, link, packets};
 use crate::pop3::tracker::Side;
 
 /// The most connections of one capture.
-pub const TALKS_MAX: usize = 4096;
+pub(crate) const TALKS_MAX: usize = 4096;
 
 /// The port of POP3 (RFC 1939 §3), and that of POP3 over TLS (RFC 8314 §3.3).
 const PORT: u16 = 110;

@@ -23,17 +23,17 @@ struct RowStart {
 
 /// Where some octets came from.
 #[derive(Debug, Default)]
-pub struct OctetOrigin {
+pub(crate) struct OctetOrigin {
     /// The row in which they start.
-    pub first: Place,
+    pub(crate) first: Place,
     /// Octets of the first row before them.
-    pub skipped: u64,
+    pub(crate) skipped: u64,
     /// The row in which they end.
-    pub last: Place,
+    pub(crate) last: Place,
     /// When they ended: milliseconds since the transcript was started.
-    pub last_ms: u64,
+    pub(crate) last_ms: u64,
     /// The holes among them, each an octet of them, with its offset; in order.
-    pub holes: Vec<(usize, Hole)>,
+    pub(crate) holes: Vec<(usize, Hole)>,
 }
 
 impl SideStream {

@@ -60,7 +60,7 @@ pub(super) const HOLE: u8 = 0x1a;
 
 /// The octets of a line (without line end), with octets that nobody types for each hole.
 #[must_use]
-pub fn flat(pieces: &[Piece]) -> Vec<u8> {
+pub(crate) fn flat(pieces: &[Piece]) -> Vec<u8> {
     let mut line = Vec::new();
     for piece in pieces {
         match piece {

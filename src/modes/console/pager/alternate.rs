@@ -76,7 +76,7 @@ impl Drop for Alternate {
 }
 
 /// Gives the terminal back if the pager has it. To be called before the program is ended from another thread.
-pub fn restore() {
+pub(crate) fn restore() {
     if IS_SET.swap(false, Ordering::SeqCst) {
         // A terminal that is gone needs nothing back.
         let _ = leave();
@@ -85,7 +85,7 @@ pub fn restore() {
 }
 
 /// Leaves the screen for a while if the pager has it; returns whether it has. The modes of the terminal are the caller's.
-pub fn lend() -> bool {
+pub(crate) fn lend() -> bool {
     let is_ours = IS_SET.swap(false, Ordering::SeqCst);
     if is_ours {
         let _ = leave();
@@ -94,7 +94,7 @@ pub fn lend() -> bool {
 }
 
 /// Enters the screen again after [`lend`]. The pager draws it when it hears of a new size.
-pub fn take_back() {
+pub(crate) fn take_back() {
     let _ = enter();
     IS_SET.store(true, Ordering::SeqCst);
 }

@@ -7,7 +7,7 @@ use super::Spool;
 use crate::pop3::tracker::LineEnd;
 
 /// A line of more octets (CRLF not counted) is cut, so that no line needs more memory than this.
-pub const LONGEST: usize = 8 * 1024;
+pub(crate) const LONGEST: usize = 8 * 1024;
 
 /// As much must be seen of a line without an end before it is cut: its CRLF would be in it.
 const ENOUGH: usize = LONGEST + 2;
@@ -29,7 +29,7 @@ pub struct SpoolLine {
 impl SpoolLine {
     /// The octets as they are to be shown: a bare LF is no line end of POP3 (RFC 1939 §3), so it stays.
     #[must_use]
-    pub fn into_shown(mut self) -> Vec<u8> {
+    pub(crate) fn into_shown(mut self) -> Vec<u8> {
         if self.end == LineEnd::Lf {
             self.octets.push(b'\n');
         }
@@ -45,9 +45,9 @@ pub struct LineStart {
     /// The lines before it, parts of long lines counted.
     pub line: u64,
     /// The lines before it, long lines counted once.
-    pub whole: u64,
+    pub(crate) whole: u64,
     /// It goes on with the line before, which was cut.
-    pub is_continuation: bool,
+    pub(crate) is_continuation: bool,
 }
 
 impl LineStart {
@@ -228,7 +228,7 @@ impl<'a> Lines<'a> {
 
     /// The start of the line that comes next.
     #[must_use]
-    pub fn next_start(&self) -> LineStart {
+    pub(crate) fn next_start(&self) -> LineStart {
         self.next
     }
 
@@ -256,7 +256,7 @@ impl<'a> Lines<'a> {
     /// Passes over the next line; false at the end.
     ///
     /// Errors: the file can't be read.
-    pub fn skip(&mut self) -> io::Result<bool> {
+    pub(crate) fn skip(&mut self) -> io::Result<bool> {
         Ok(self.advance()?.is_some())
     }
 

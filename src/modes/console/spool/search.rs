@@ -47,7 +47,7 @@ impl SearchTerm {
 
     /// Looks for what a person typed; `\xe9` in it is an octet that can't be typed. None for no octets.
     #[must_use]
-    pub fn typed(text: &str) -> Option<Self> {
+    pub(crate) fn typed(text: &str) -> Option<Self> {
         let mut octets = Vec::new();
         let mut rest = text;
         while let Some(at) = rest.find("\\x") {
@@ -69,7 +69,7 @@ impl SearchTerm {
 
     /// The matches in a line, which do not overlap.
     #[must_use]
-    pub fn matches(&self, line: &[u8]) -> Vec<Range<usize>> {
+    pub(crate) fn matches(&self, line: &[u8]) -> Vec<Range<usize>> {
         let mut line = line.to_vec();
         self.fold(&mut line);
         memmem::find_iter(&line, &self.octets)
@@ -79,7 +79,7 @@ impl SearchTerm {
 
     /// What is looked for.
     #[must_use]
-    pub fn octets(&self) -> &[u8] {
+    pub(crate) fn octets(&self) -> &[u8] {
         &self.octets
     }
 
