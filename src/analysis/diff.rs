@@ -23,7 +23,6 @@ use element::Element;
 pub(crate) use mark::{Mark, Span};
 use pair::Comparer;
 pub use recording::Recording;
-pub(crate) use uidl::NUMBERS_MAX;
 use uidl::Numbers;
 
 /// How many exchanges of each side are brought side by side at once.

@@ -66,8 +66,6 @@ pub struct Rule {
     pub says: &'static str,
     /// What the administrator of the server, or the author of the client, should do.
     pub(crate) hint: &'static str,
-    /// Rules that are always broken together with this one.
-    pub(crate) also: &'static [&'static str],
     /// How it is seen.
     pub(crate) check: &'static [Check],
 }
@@ -400,7 +398,7 @@ impl RuleRunner {
             }
             Passing::DataStarted(sent) => {
                 let list = List::of(sent);
-                self.known.start_data(list);
+                self.known.start_data();
                 if self.known.is_lost {
                     return;
                 }

@@ -21,7 +21,9 @@ pub use walk::{TapeStep, Walker};
 
 use crate::pop3::tracker::{LineEnd, Sent, Side, State, Status};
 use crate::reading::steps::{Start, Steps};
-use crate::transcript::{Hole, Item, Piece, Transcript};
+#[cfg(test)]
+use crate::transcript::Transcript;
+use crate::transcript::{Hole, Item, Piece};
 use pairing::Pairing;
 
 /// The most octets of a line that are kept; the digest covers all of them. Where a line has a hole, only so much can be compared.
@@ -233,7 +235,7 @@ impl Dialogue {
     }
 
     /// The parts of a transcript that is in memory; its rows are numbered as in the file that `text::print` makes.
-    #[must_use]
+    #[cfg(test)]
     pub(crate) fn of(transcript: &Transcript) -> Vec<Part> {
         let mut parts = Vec::new();
         let mut dialogue = Self::new();

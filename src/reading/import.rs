@@ -38,10 +38,9 @@ mod words;
 use std::borrow::Cow;
 
 pub use formats::Format;
-pub(crate) use patterns::{PatternError, Patterns};
+pub(crate) use patterns::Patterns;
 
-pub(crate) use pcap::TALKS_MAX;
-pub(crate) use unpack::{Unpacked, unpack, unpacked_name};
+pub(crate) use unpack::{unpack, unpacked_name};
 
 use crate::base::service::Service;
 use marked::Marks;

@@ -126,12 +126,6 @@ impl Steps {
         &self.tracker
     }
 
-    /// Milliseconds from the start of the transcript to what was read last.
-    #[must_use]
-    pub(crate) fn now_ms(&self) -> u64 {
-        self.now_ms
-    }
-
     /// Whether `* connected` has come.
     #[must_use]
     pub(crate) fn is_connected(&self) -> bool {

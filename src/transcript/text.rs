@@ -3,7 +3,7 @@
 pub mod parse;
 mod print;
 
-pub(crate) use parse::{LINE_LIMIT, LineProblem, ParseError};
+pub(crate) use parse::{LineProblem, ParseError};
 pub use parse::{Reader, parse};
 pub(crate) use print::escape;
 pub use print::{print, print_item, print_octets, print_row};

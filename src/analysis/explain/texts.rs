@@ -175,7 +175,7 @@ pub(super) fn is_whole(pattern: &str, text: &str) -> bool {
 }
 
 /// A row as a line, with every optional part or without any.
-#[must_use]
+#[cfg(test)]
 pub(crate) fn example(row: &str, with_optional: bool) -> String {
     pattern::example(row, with_optional)
 }

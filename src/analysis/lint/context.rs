@@ -403,11 +403,8 @@ impl Context {
         }
     }
 
-    pub(super) fn start_data(&mut self, list: Option<List>) {
-        self.listing = Listing {
-            list,
-            ..Listing::default()
-        };
+    pub(super) fn start_data(&mut self) {
+        self.listing = Listing::default();
     }
 
     /// A line of the listing that is coming.

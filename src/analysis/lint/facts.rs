@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::List;
 use crate::pop3::command::Command;
 use crate::pop3::tracker::Status;
 
@@ -106,8 +105,6 @@ pub(crate) struct Fetched {
 /// A listing so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Listing {
-    /// What it lists.
-    pub(crate) list: Option<List>,
     /// Its lines.
     pub(crate) lines: u64,
     /// The number of each line that has one, with its size or the digest of its unique-id.

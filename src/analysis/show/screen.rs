@@ -65,11 +65,6 @@ impl<C: Canvas> ScreenView<C> {
         }
     }
 
-    /// What it is shown on.
-    pub(crate) fn canvas(&self) -> &C {
-        &self.canvas
-    }
-
     /// The same, at the end.
     pub fn into_canvas(self) -> C {
         self.canvas

@@ -11,7 +11,7 @@ use rustyline::config::Configurer;
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::{Hint, Hinter};
-use rustyline::history::{FileHistory, History};
+use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{
     Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Context, Editor as Rustyline,
@@ -190,12 +190,6 @@ impl Editor {
             // A history that can't be kept is no reason to stop.
             let _ = self.rustyline.append_history(path);
         }
-    }
-
-    /// How many lines the history holds.
-    #[must_use]
-    pub(crate) fn remembered(&self) -> usize {
-        self.rustyline.history().len()
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use lines::LineStart;
-pub(crate) use lines::{LONGEST, Lines, SpoolLine};
+pub(crate) use lines::{Lines, SpoolLine};
 pub use search::{Direction, SearchResult, SearchTerm};
 
 use lines::{Cutter, LineIndex};

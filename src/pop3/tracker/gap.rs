@@ -155,12 +155,6 @@ impl Tracker {
         self.reply.is_some()
     }
 
-    /// Whether octets are missing from the recording, and no status line has answered a command since.
-    #[must_use]
-    pub(crate) fn is_out_of_step(&self) -> bool {
-        self.gap.is_open
-    }
-
     /// Whether the line of the server may be a reply after a gap. A lone hole stands for one, too.
     pub(super) fn may_answer(&self) -> bool {
         let head = self.server.head();

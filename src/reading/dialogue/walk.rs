@@ -147,12 +147,6 @@ impl Walker {
         }
     }
 
-    /// Milliseconds from the start of the transcript to the row that was fed last.
-    #[must_use]
-    pub(crate) fn now_ms(&self) -> u64 {
-        self.steps.now_ms()
-    }
-
     /// Reads a whole transcript, in constant memory; `tell` gives false when it has enough.
     ///
     /// Errors: the first line that can't be read.

@@ -78,7 +78,7 @@ impl SearchTerm {
     }
 
     /// What is looked for.
-    #[must_use]
+    #[cfg(test)]
     pub(crate) fn octets(&self) -> &[u8] {
         &self.octets
     }
