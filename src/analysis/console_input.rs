@@ -264,7 +264,6 @@ pub const OWN: &[Own] = &[
 ];
 
 /// The word to poptalk that was meant by one that is none, where only typing errors stand between them.
-#[must_use]
 pub(crate) fn meant(word: &[u8]) -> Option<&'static str> {
     let word = word.to_ascii_lowercase();
     let errors = |own: &&Own| typing_errors(&word, own.word.as_bytes());
@@ -286,7 +285,6 @@ pub(crate) enum Typed<'a> {
 }
 
 /// Reads a typed line (octets, without line end). With `is_raw` everything goes to the server.
-#[must_use]
 pub(crate) fn read(line: &[u8], is_raw: bool) -> Typed<'_> {
     if is_raw {
         return Typed::Wire(Cow::Borrowed(line));

@@ -116,7 +116,6 @@ pub fn explain(text: &str, context: &ExplainContext) -> Explained {
 }
 
 /// Explains why there is no TLS: `what` happened in the handshake, and `next` is what to do.
-#[must_use]
 pub(crate) fn why_no_tls(what: &str, next: Option<&str>) -> Explained {
     let closed = "Without a finished handshake there is no TLS, so poptalk closed the connection and sent nothing more. \
                   A `+OK` to STLS only says that the server is ready to begin.";

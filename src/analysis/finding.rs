@@ -38,7 +38,6 @@ pub struct Finding {
 
 impl Finding {
     /// The other probes of a check in which this was found, each once.
-    #[must_use]
     pub(crate) fn other_probes(&self) -> Vec<&'static str> {
         let mut probes: Vec<&'static str> = Vec::new();
         let others = self.more.iter().filter(|sight| sight.file.is_none());
@@ -105,7 +104,6 @@ impl Level {
     }
 
     /// Whether a program that was asked to judge ends with 1 for it.
-    #[must_use]
     pub(crate) fn is_failure(self) -> bool {
         self != Self::Info
     }

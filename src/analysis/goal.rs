@@ -159,7 +159,6 @@ impl Goal {
     }
 
     /// The ids by which the learner may name what is wrong; none where that is no part of it.
-    #[must_use]
     pub(crate) fn diagnosis(&self) -> &[String] {
         let ids = self.steps.iter().find_map(|step| match step {
             GoalStep::Diagnosed(ids) => Some(ids.as_slice()),
@@ -406,7 +405,6 @@ pub(crate) struct Goals {
 
 impl Goals {
     /// Nothing has happened.
-    #[must_use]
     pub(crate) fn new(goals: Vec<Goal>) -> Self {
         Self {
             done: vec![0; goals.len()],
@@ -429,7 +427,6 @@ impl Goals {
     }
 
     /// Whether every goal is reached.
-    #[must_use]
     pub(crate) fn are_reached(&self) -> bool {
         self.all().all(|(_, is_reached)| is_reached)
     }
@@ -463,7 +460,6 @@ impl Goals {
     }
 
     /// What is to happen before it counts that this id is named: the open steps in front of it, as they were written.
-    #[must_use]
     pub(crate) fn before_diagnosis(&self, id: &str) -> Vec<&str> {
         let named = self.goals.iter().zip(&self.done);
         let open = named

@@ -6,7 +6,6 @@ use crate::base::escape;
 use crate::pop3::command::{Command, Provenance, States};
 
 /// The list of everything that can be typed; with the state, the commands that are allowed now come with their help.
-#[must_use]
 pub(crate) fn overview(now: Option<States>) -> String {
     let mut text = String::from("POP3 commands; `?retr` explains one.\n");
     let is_rare = |row: &Command| {
@@ -60,7 +59,6 @@ pub(crate) fn overview(now: Option<States>) -> String {
 }
 
 /// Everything about one command, wrapped at `width` columns; or a word that it is not known.
-#[must_use]
 pub(crate) fn topic(topic: &str, width: usize) -> String {
     let words = topic.to_ascii_uppercase();
     let found = Command::named(&words).or_else(|| Command::of_line(words.as_bytes()));
@@ -100,7 +98,6 @@ fn near(topic: &str) -> Option<String> {
 }
 
 /// The most needed of one command: syntax, source, and the first paragraph, wrapped at `width` columns.
-#[must_use]
 pub(crate) fn short(row: &Command, width: usize) -> String {
     let all = command(row, width);
     let mut parts = all.split("\n\n");
@@ -110,7 +107,6 @@ pub(crate) fn short(row: &Command, width: usize) -> String {
 }
 
 /// Everything about one command, wrapped at `width` columns.
-#[must_use]
 pub(crate) fn command(row: &Command, width: usize) -> String {
     let standing = match row.standing {
         Provenance::Required => "every server has it",

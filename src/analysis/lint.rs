@@ -108,7 +108,6 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 }
 
 /// Whether a rule is about what the client does: `client.rs` has these, and no other file has one.
-#[must_use]
 pub(crate) fn is_about_client(rule: &Rule) -> bool {
     client::RULES.iter().any(|one| one.id == rule.id)
 }
@@ -156,7 +155,6 @@ impl Lint {
     }
 
     /// With the rules that `wants` takes.
-    #[must_use]
     pub(crate) fn with(wants: impl Fn(&Rule) -> bool) -> Self {
         let mut on = Rules {
             lines: Vec::new(),
@@ -252,7 +250,6 @@ impl Lint {
     }
 
     /// Where this rule was broken besides the first time, as far as the octets there are others.
-    #[must_use]
     pub(crate) fn more(&self, id: &str) -> Vec<Occurrence> {
         self.broken(id).map_or_else(Vec::new, Broken::more)
     }

@@ -36,7 +36,6 @@ pub enum Ink {
 
 impl Ink {
     /// That of a status indicator.
-    #[must_use]
     pub(crate) fn of(status: Status) -> Self {
         match status {
             Status::Positive => Self::Positive,
@@ -46,7 +45,6 @@ impl Ink {
     }
 
     /// The codes that switch a terminal to it and back (ECMA-48 SGR).
-    #[must_use]
     pub(crate) fn codes(self) -> Option<(&'static str, &'static str)> {
         Some(match self {
             Self::Plain => return None,
@@ -135,7 +133,6 @@ pub(crate) struct RowCounter {
 
 impl RowCounter {
     /// For a screen of so many columns and rows.
-    #[must_use]
     pub(crate) fn new(columns: usize, most: usize) -> Self {
         Self {
             columns: columns.max(1),
@@ -164,7 +161,6 @@ impl Canvas for RowCounter {
 }
 
 /// Text of an event, of prose, of a head or of a name, made safe.
-#[must_use]
 pub(crate) fn safe(text: &str) -> String {
     let mut safe = String::new();
     escape::escape(text.as_bytes(), &mut safe);
@@ -175,7 +171,6 @@ pub(crate) fn safe(text: &str) -> String {
 const LINE_SHOWN: usize = 16 * 1024;
 
 /// What stands for a hole.
-#[must_use]
 pub(crate) fn hole(hole: &Hole) -> &'static str {
     match hole {
         Hole::Named(_) => "••••••",

@@ -11,7 +11,6 @@ pub(crate) fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> O
 }
 
 /// How many octets must be put in, left out, changed or swapped with their neighbour to make `b` of `a`.
-#[must_use]
 pub(crate) fn typing_errors(a: &[u8], b: &[u8]) -> usize {
     if a.len().abs_diff(b.len()) > 2 {
         return usize::MAX;

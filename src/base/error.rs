@@ -34,7 +34,6 @@ impl Error {
     }
 
     /// Returns it with something to do.
-    #[must_use]
     pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self {
             hint: Some(hint.into()),
@@ -43,7 +42,6 @@ impl Error {
     }
 
     /// Returns it with an exit code.
-    #[must_use]
     pub(crate) fn with_exit(self, exit: Exit) -> Self {
         Self { exit, ..self }
     }

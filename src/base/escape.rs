@@ -275,7 +275,6 @@ const HIDDEN: &[(char, char)] = &[
 ];
 
 /// Whether a character is not seen, or changes how others are shown.
-#[must_use]
 pub(crate) fn is_hidden(c: char) -> bool {
     let after = HIDDEN.partition_point(|(first, _)| *first <= c);
     after

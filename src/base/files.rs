@@ -17,14 +17,12 @@ pub(crate) fn read(path: &Path) -> io::Result<File> {
 }
 
 /// Whether a path that was given for output is a folder: one that exists, or a path that ends in a slash.
-#[must_use]
 pub(crate) fn is_folder(path: &Path) -> bool {
     let ends_in_slash = path.to_string_lossy().ends_with(std::path::is_separator);
     ends_in_slash || path.is_dir()
 }
 
 /// Returns the file that a path for output stands for: `name` in it if it is a folder ([`is_folder`]), or else the path itself.
-#[must_use]
 pub(crate) fn file_at(path: &Path, name: impl AsRef<OsStr>) -> PathBuf {
     match is_folder(path) {
         true => path.join(name.as_ref()),
@@ -65,7 +63,6 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// What to do about a file for output that can't be made.
-#[must_use]
 pub(crate) fn other_place(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AlreadyExists => "nothing is overwritten: give another name",
@@ -97,7 +94,6 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
 }
 
 /// A path for people: the home folder as `~`.
-#[must_use]
 pub(crate) fn shorten(path: &Path) -> String {
     let home = etcetera::home_dir().ok();
     match home

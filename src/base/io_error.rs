@@ -3,7 +3,6 @@
 use std::io;
 
 /// The text of an I/O error without the number of the operating system.
-#[must_use]
 pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 /// Whether a host, as a person names it, is this machine.
-#[must_use]
 pub(crate) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host

@@ -2,7 +2,6 @@
 
 /// Octets without percent-encoding, and where each of them stands in `octets`; one place more tells where they end. A `%` without two
 /// hexadecimal digits behind it stays.
-#[must_use]
 pub(crate) fn decode(octets: &[u8]) -> (Vec<u8>, Vec<usize>) {
     let mut decoded = Vec::with_capacity(octets.len());
     let mut places = Vec::with_capacity(octets.len() + 1);
@@ -26,7 +25,6 @@ pub(crate) fn decode(octets: &[u8]) -> (Vec<u8>, Vec<usize>) {
 }
 
 /// How many octets at the end may be the start of one that is encoded.
-#[must_use]
 pub(crate) fn cut(octets: &[u8]) -> usize {
     match octets {
         [.., b'%', digit] if digit.is_ascii_hexdigit() => 2,

@@ -49,7 +49,6 @@ impl Twice {
     }
 
     /// A reader with a place of its own, at the start.
-    #[must_use]
     pub(crate) fn reader(&self) -> RereadReader {
         RereadReader {
             file: Arc::clone(&self.file),

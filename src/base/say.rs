@@ -48,7 +48,6 @@ pub(crate) fn own(text: &str) {
 
 /// How a program ends that has printed what it was asked for, and would end with `exit`. A reader that has enough is no
 /// failure; a disk that is full is.
-#[must_use]
 pub(crate) fn written(result: &std::io::Result<()>, exit: Exit) -> Exit {
     // What waits for the end of a line is to arrive as well.
     let flushed = stdio::output().flush();
@@ -63,7 +62,6 @@ pub(crate) fn written(result: &std::io::Result<()>, exit: Exit) -> Exit {
 }
 
 /// A text that is safe for a terminal, on one line.
-#[must_use]
 pub(crate) fn shown(text: &str) -> String {
     let mut shown = String::new();
     escape::escape(text.as_bytes(), &mut shown);

@@ -95,13 +95,11 @@ const REPLY_CODES: Service = service("a server of SMTP, FTP, NNTP or the like, n
 
 impl Service {
     /// Returns the service that greets like this; None when it may be POP3, or is not known.
-    #[must_use]
     pub(crate) fn of_start(first: &[u8]) -> Option<&'static Self> {
         Self::of_line(first).or_else(|| has_reply_code(first).then_some(&REPLY_CODES))
     }
 
     /// Returns the service that is known by such a line, wherever it occurs: a number alone proves nothing there.
-    #[must_use]
     pub(crate) fn of_line(first: &[u8]) -> Option<&'static Self> {
         let starts = |start: &&[u8]| {
             first

@@ -19,7 +19,6 @@ static DONE: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct Output(StdoutLock<'static>);
 
 /// Returns standard output, which no other thread can write to until the value is dropped.
-#[must_use]
 pub(crate) fn output() -> Output {
     Output(io::stdout().lock())
 }
@@ -69,26 +68,22 @@ impl Drop for Writing {
 
 /// Returns a number that stays the same for as long as the same write of [`print()`] or [`say()`] waits for its reader; None when
 /// none is going on.
-#[must_use]
 pub(crate) fn waiting() -> Option<u64> {
     let done = DONE.load(Ordering::SeqCst);
     (BEGUN.load(Ordering::SeqCst) > done).then_some(done)
 }
 
 /// Whether standard output is a terminal.
-#[must_use]
 pub(crate) fn is_output_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
 /// Whether standard error is a terminal.
-#[must_use]
 pub(crate) fn is_error_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
 /// Returns where a progress bar is drawn: on standard error, if that is a terminal. The bar ignores errors.
-#[must_use]
 pub(crate) fn progress() -> ProgressDrawTarget {
     match is_error_terminal() {
         true => ProgressDrawTarget::stderr(),
@@ -97,7 +92,6 @@ pub(crate) fn progress() -> ProgressDrawTarget {
 }
 
 /// Whether the reader of standard output is known to have gone, without a write. False where the system does not say.
-#[must_use]
 pub(crate) fn has_lost_reader() -> bool {
     imp::has_lost_reader()
 }

@@ -43,7 +43,6 @@ pub(crate) struct Style {
 
 impl Style {
     /// The style for a stream.
-    #[must_use]
     pub(crate) fn new(choice: ColorChoice, stream: Stream) -> Self {
         let has_colour = match choice {
             ColorChoice::Always => true,
@@ -58,13 +57,11 @@ impl Style {
     }
 
     /// Whether colours are used.
-    #[must_use]
     pub(crate) fn has_colour(self) -> bool {
         self.has_colour
     }
 
     /// `text` in the colour of `paint`.
-    #[must_use]
     pub(crate) fn paint(self, paint: Paint, text: &str) -> String {
         if !self.has_colour || text.is_empty() {
             return text.to_owned();

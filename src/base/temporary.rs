@@ -33,7 +33,6 @@ impl TemporaryFolder {
     }
 
     /// Where it is.
-    #[must_use]
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }

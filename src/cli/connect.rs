@@ -77,7 +77,6 @@ pub(crate) struct ConnectArgs {
 
 impl ConnectArgs {
     /// The server, as typed.
-    #[must_use]
     pub(crate) fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }

@@ -28,7 +28,6 @@ pub(crate) const FAILED_LOGINS: usize = 5;
 pub(crate) const OCTETS_MAX: u64 = 64 * 1024 * 1024;
 
 /// How much all probes of a run take, in octets of their transcripts, where one takes `most`.
-#[must_use]
 pub(crate) fn octets_of_a_run(most: u64) -> u64 {
     most.saturating_mul(4)
 }
@@ -126,7 +125,6 @@ impl Probe {
     }
 
     /// What it needs.
-    #[must_use]
     pub(crate) fn need(&self) -> Need {
         match self.head("needs").as_deref() {
             Some("stls") => Need::Stls,
@@ -140,19 +138,16 @@ impl Probe {
     }
 
     /// The capability that the server must announce for it, and an argument of that.
-    #[must_use]
     pub(crate) fn capability(&self) -> Option<String> {
         self.head("capability")
     }
 
     /// Whether that capability counts only where it is announced before the login: a server behind another one may list its own later.
-    #[must_use]
     pub(crate) fn needs_it_before_login(&self) -> bool {
         self.head("announced").as_deref() == Some("before the login")
     }
 
     /// What becomes of its CAPA at a server that refuses it.
-    #[must_use]
     pub(crate) fn without_capa(&self) -> WithoutCapa {
         match self.head("without-capa").as_deref() {
             Some("skip") => WithoutCapa::Skip,
@@ -162,40 +157,34 @@ impl Probe {
     }
 
     /// Whether the greeting must have a timestamp for it (RFC 1939 §7).
-    #[must_use]
     pub(crate) fn needs_timestamp(&self) -> bool {
         self.head("greeting").as_deref() == Some("timestamp")
     }
 
     /// How many logins of it fail.
-    #[must_use]
     pub(crate) fn failed_logins(&self) -> usize {
         let count = self.head("fails");
         count.and_then(|count| count.parse().ok()).unwrap_or(0)
     }
 
     /// How long it waits for a reply at most, where silence is an answer.
-    #[must_use]
     pub(crate) fn patience(&self) -> Option<Duration> {
         let seconds = self.head("patience")?.parse().ok()?;
         Some(Duration::from_secs(seconds))
     }
 
     /// Whether a failed handshake is the server's right, so that nothing was tested.
-    #[must_use]
     pub(crate) fn may_fail_tls(&self) -> bool {
         self.head("may").as_deref() == Some("fail tls")
     }
 
     /// Whether it may fetch a message, which a server that keeps flags then marks as read.
-    #[must_use]
     pub(crate) fn fetches(&self) -> bool {
         let is_fetch = |line: &str| line.starts_with("C: RETR ");
         self.need() == Need::Login && self.text.lines().any(is_fetch)
     }
 
     /// Its first line of prose: what it is for.
-    #[must_use]
     pub(crate) fn about(&self) -> String {
         let transcript = text::parse(self.text.as_bytes()).unwrap_or_default();
         let prose = transcript.items.into_iter().filter_map(|item| match item {

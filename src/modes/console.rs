@@ -58,13 +58,11 @@ const POLL_EVERY: Duration = Duration::from_millis(100);
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// Holds a session with a person.
-#[must_use]
 pub(crate) fn run(plan: Plan) -> Exit {
     hold(plan, None)
 }
 
 /// Holds the sessions of a course, whose server each lesson begins anew; of the plan only the options count.
-#[must_use]
 pub(crate) fn teach(plan: Plan, course: Course) -> Exit {
     hold(plan, Some(course))
 }

@@ -58,7 +58,6 @@ pub(crate) struct Watched {
 
 impl Watched {
     /// Goals that nothing was done for.
-    #[must_use]
     pub(crate) fn new(goals: Goals, maildrop: Maildrop) -> Self {
         Self {
             goals: Arc::new(Mutex::new(goals)),

@@ -45,7 +45,6 @@ pub(crate) struct PasswordArgs {
 
 impl PasswordArgs {
     /// Returns what was named.
-    #[must_use]
     pub(crate) fn sources(&self) -> Sources<'_> {
         Sources {
             command: self.password_command.as_deref(),
@@ -132,7 +131,6 @@ pub(crate) struct SessionArgs {
 
 impl SessionArgs {
     /// The verbs whose replies have a shape that was given.
-    #[must_use]
     pub(crate) fn shapes(&self) -> [(&[String], Shape); 2] {
         [(&self.multi, Shape::Multi), (&self.single, Shape::Single)]
     }
@@ -168,7 +166,6 @@ pub(crate) struct TlsArgs {
 
 impl TlsArgs {
     /// The settings that they say.
-    #[must_use]
     pub(crate) fn settings(self) -> TlsSettings {
         TlsSettings {
             is_insecure: self.insecure,
@@ -225,7 +222,6 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Returns a session with a server that is called by its address, without any options.
-    #[must_use]
     pub(crate) fn to(target: Target) -> Self {
         Self {
             server: target.to_string(),
@@ -244,13 +240,11 @@ impl Plan {
     }
 
     /// The user who is to log in, as far as is known: the one of the target, or that of `-u`.
-    #[must_use]
     pub(crate) fn user(&self) -> Option<&str> {
         self.user.as_deref().or(self.args.user.as_deref())
     }
 
     /// Where the transcript goes.
-    #[must_use]
     pub(crate) fn log_place(&self) -> Destination {
         match (&self.args.log, self.args.no_log) {
             (_, true) => Destination::Nowhere,
@@ -260,7 +254,6 @@ impl Plan {
     }
 
     /// How long to wait; `reply` is for scripts, a person waits as long as they like.
-    #[must_use]
     pub(crate) fn waits(&self, is_script: bool) -> Timeouts {
         let given = self.args.timeout;
         Timeouts {
@@ -333,7 +326,6 @@ impl Plan {
 pub(crate) const NO_TLS: &str = "no TLS: the server did not agree to STLS";
 
 /// Whether a line of the client sends a secret, or begins an exchange that will.
-#[must_use]
 pub(crate) fn sends_secret(line: &[u8]) -> bool {
     let begins_exchange =
         |row: &Command| row.effect == Effect::Login && row.shape(line) == Shape::Sasl;

@@ -338,7 +338,6 @@ impl Relay {
     }
 
     /// Ends it, as dropping it does; returns whether each connection left a whole transcript where it was to leave one.
-    #[must_use]
     pub(crate) fn stop(self) -> bool {
         drop(self.listener);
         !self.shared.has_lost_log.load(Ordering::SeqCst)

@@ -30,7 +30,6 @@ pub(crate) fn news(news: &Notice) {
 pub(crate) const MORE_HINT: &str = "--max-size SIZE takes more";
 
 /// What happened on a connection, as lines for people.
-#[must_use]
 pub(crate) fn lines(news: &Notice) -> Vec<(Paint, String)> {
     match news {
         Notice::Tls(facts) => {
@@ -109,7 +108,6 @@ fn ended(ending: &CloseReason) -> Vec<(Paint, String)> {
 }
 
 /// Octets in hexadecimal, or `none`.
-#[must_use]
 pub(crate) fn octets(octets: &[u8]) -> String {
     if octets.is_empty() {
         return "none".to_owned();
@@ -119,7 +117,6 @@ pub(crate) fn octets(octets: &[u8]) -> String {
 }
 
 /// What is awaited, in words.
-#[must_use]
 pub(crate) fn awaiting(awaited: &Awaited) -> String {
     match awaited {
         Awaited::Greeting => "the greeting".to_owned(),

@@ -47,7 +47,6 @@ const QUEUED_MAX: usize = 64 * 1024;
 const NEVER: Duration = Duration::from_secs(1 << 32);
 
 /// Runs a script to its end.
-#[must_use]
 pub(crate) fn run(plan: &Plan) -> Exit {
     let is_pipe_closed = Arc::new(AtomicBool::new(false));
     let is_full = Arc::new(AtomicBool::new(false));

@@ -55,7 +55,6 @@ pub enum DialError {
 
 impl DialError {
     /// The event of a transcript.
-    #[must_use]
     pub(crate) fn event(&self) -> Event {
         match self {
             Self::Resolve { host, error } => Event::NoAddress(format!("`{host}`: {error}")),
@@ -67,7 +66,6 @@ impl DialError {
     }
 
     /// The last of several failures.
-    #[must_use]
     pub(crate) fn last(&self) -> &Self {
         match self {
             Self::All(errors) => errors.last().map_or(self, Self::last),
@@ -85,7 +83,6 @@ impl DialError {
     }
 
     /// What to try next.
-    #[must_use]
     pub(crate) fn hint(&self) -> &str {
         match self {
             Self::NoProxy { .. } => "check the host and the port of --proxy",

@@ -241,7 +241,6 @@ fn on_stream(socket: &mut TcpStream, name: &str, due: Instant) -> Result<DnsAnsw
 }
 
 /// A number from 0 to `most`, both included, by chance.
-#[must_use]
 pub(crate) fn chance(most: u32) -> u32 {
     let mut octets = [0; 8];
     // Without chance the first one is taken, which is as good as any.

@@ -137,7 +137,6 @@ pub(crate) enum CloseReason {
 
 impl CloseReason {
     /// The event of a transcript.
-    #[must_use]
     pub(crate) fn event(&self) -> Event {
         let closed = |by, cut, why: Option<&str>| Event::Closed {
             by,
@@ -160,7 +159,6 @@ impl CloseReason {
     }
 
     /// What is to be told before [`CloseReason::event`].
-    #[must_use]
     pub(crate) fn reason(&self) -> Option<Event> {
         match self {
             Self::TooMuch(most) => Some(Event::TooMuchCame(figures::size(*most).to_string())),
@@ -169,7 +167,6 @@ impl CloseReason {
     }
 
     /// Whether the connection ended where it should: after QUIT, or because we wanted so.
-    #[must_use]
     pub(crate) fn is_loss(&self) -> bool {
         matches!(
             self,
@@ -383,7 +380,6 @@ impl Connection {
     }
 
     /// The server at the other end.
-    #[must_use]
     pub(crate) fn target(&self) -> &Target {
         &self.target
     }
@@ -430,13 +426,11 @@ impl Connection {
     }
 
     /// How things are.
-    #[must_use]
     pub(crate) fn standing(&self) -> Snapshot {
         self.shared.lock().clone()
     }
 
     /// Whether a line can still be sent.
-    #[must_use]
     pub(crate) fn is_open(&self) -> bool {
         !self.shared.has_ended.load(Ordering::Acquire)
     }

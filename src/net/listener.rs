@@ -179,13 +179,11 @@ impl Listener {
     }
 
     /// The address for clear text and STLS, with the port that was taken.
-    #[must_use]
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The address for TLS from the first octet, with the port that was taken.
-    #[must_use]
     pub(crate) fn tls_address(&self) -> Option<SocketAddr> {
         self.tls_address
     }

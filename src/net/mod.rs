@@ -36,7 +36,6 @@ pub(crate) enum Stream {
 
 impl Stream {
     /// The socket under it.
-    #[must_use]
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(socket) => socket,
@@ -45,7 +44,6 @@ impl Stream {
     }
 
     /// Whether TLS came to its end without close_notify; to be asked when a read has found the end.
-    #[must_use]
     pub(crate) fn is_unannounced(&self) -> bool {
         matches!(self, Self::Tls(stream) if stream.get_ref().has_ended())
     }

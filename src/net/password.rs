@@ -84,7 +84,6 @@ pub(crate) fn find(
 
 /// The password that a file or the environment holds, so that it is hidden from the first octet on, before it is needed. A command may
 /// ask a person, and a pipe can be read once: their password is hidden from its first use on.
-#[must_use]
 pub(crate) fn at_hand(sources: Sources<'_>) -> Option<Zeroizing<Vec<u8>>> {
     match (sources.command, sources.file) {
         (Some(_), _) => None,

@@ -8,7 +8,6 @@ use crate::net::upstream_proxy;
 pub(crate) const PASSWORD_VARIABLE: &str = "POPTALK_PASSWORD";
 
 /// The command that runs `program` in the shell.
-#[must_use]
 pub(crate) fn command(program: &str) -> Command {
     let (shell, flag) = if cfg!(windows) {
         ("cmd", "/C")

@@ -25,7 +25,6 @@ pub(crate) enum SrvService {
 
 impl SrvService {
     /// The name in front of the domain (RFC 6186 §3.3).
-    #[must_use]
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Pop3s => "_pop3s._tcp",
@@ -34,13 +33,11 @@ impl SrvService {
     }
 
     /// The name to ask for.
-    #[must_use]
     pub(crate) fn name(self, domain: &str) -> String {
         format!("{}.{domain}", self.label())
     }
 
     /// The SRV-ID that a certificate may have (RFC 4985 §2): no `_tcp` in it.
-    #[must_use]
     pub(crate) fn srv_id(self, domain: &str) -> String {
         match self {
             Self::Pop3s => format!("_pop3s.{domain}"),
@@ -244,7 +241,6 @@ fn is_same(name: &Name<'_>, other: &str) -> bool {
 /// The records in the order to try them: by priority, and by chance and weight within one (RFC 2782).
 ///
 /// `chance(n)` gives a number from 0 to `n`, both included.
-#[must_use]
 pub(crate) fn order(mut records: Vec<Record>, chance: &mut dyn FnMut(u32) -> u32) -> Vec<Record> {
     // RFC 2782: those of weight 0 stand first, so that they have a small chance.
     records.sort_by_key(|record| (record.priority, record.weight != 0));
@@ -264,7 +260,6 @@ pub(crate) fn order(mut records: Vec<Record>, chance: &mut dyn FnMut(u32) -> u32
 }
 
 /// Whether a host is the domain, or in it.
-#[must_use]
 pub(crate) fn is_within(host: &str, domain: &str) -> bool {
     let host = host.to_ascii_lowercase();
     host.strip_suffix(&domain.to_ascii_lowercase())

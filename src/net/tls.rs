@@ -100,7 +100,6 @@ pub(crate) struct TlsFacts {
 
 impl TlsFacts {
     /// The event of a transcript: version, cipher, verified or why not, subject.
-    #[must_use]
     pub(crate) fn event(&self) -> Event {
         let trust = match &self.doubt {
             None => Trust::Verified,
@@ -127,7 +126,6 @@ impl TlsFacts {
     }
 
     /// Everything, for `:tls`.
-    #[must_use]
     pub(crate) fn details(&self) -> Vec<String> {
         let mut lines = vec![
             format!(
@@ -157,7 +155,6 @@ impl TlsFacts {
     }
 
     /// One line for people; [`TlsFacts::details`] tells the rest.
-    #[must_use]
     pub(crate) fn line(&self) -> String {
         let certificate = self.certificate.as_ref().map_or_else(
             || "no certificate".to_owned(),
@@ -237,7 +234,6 @@ impl TlsError {
 
     /// Returns the lines that the server said in cleartext in place of the handshake, each as it may be printed. The
     /// transcript has them all; these are the first.
-    #[must_use]
     pub(crate) fn said(&self) -> Vec<String> {
         let said = self.heard.as_ref().map_or(&b""[..], |heard| &heard.said);
         let lines = said.split_inclusive(|octet| *octet == b'\n');
@@ -253,7 +249,6 @@ impl TlsError {
     }
 
     /// Everything that is known, for `:tls`.
-    #[must_use]
     pub(crate) fn details(&self) -> Vec<String> {
         let mut lines = vec![format!("TLS FAILED: {}", self.what)];
         lines.extend(self.hint.as_ref().map(|hint| format!("hint: {hint}")));

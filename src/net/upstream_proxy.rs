@@ -28,7 +28,6 @@ pub(crate) enum ProxyKind {
 
 impl ProxyKind {
     /// Its scheme in a URL.
-    #[must_use]
     pub(crate) fn scheme(self) -> &'static str {
         match self {
             Self::Socks5 => "socks5",

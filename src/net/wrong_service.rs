@@ -21,7 +21,6 @@ impl From<&Service> for Mistake {
 }
 
 /// The mistake that the first octets tell of when the TLS handshake failed: that at the start, or that behind STLS.
-#[must_use]
 pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
     let is_pop3 = first.starts_with(b"+") || first.starts_with(b"-ERR");
     if is_pop3 && is_stls {
@@ -45,7 +44,6 @@ pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
 pub(crate) const SILENT_HINT: &str = "ports for TLS, web servers and databases wait for the client to speak: check the port, or try --tls";
 
 /// The mistake of a connection that was closed, or stays silent, without a greeting.
-#[must_use]
 pub(crate) fn silent() -> Mistake {
     Mistake {
         what: "no greeting came".to_owned(),

@@ -185,7 +185,6 @@ impl Command {
     /// The row for a client line (octets, with or without its line end), with the arguments behind the verb.
     ///
     /// The verb is compared without regard to case (RFC 1939 §3), blanks before it are passed over. None for a verb that is not in the table.
-    #[must_use]
     pub(crate) fn of_line(line: &[u8]) -> Option<&'static Self> {
         let words = Words::of(line);
         let mut words = words.take(2);
@@ -204,19 +203,16 @@ impl Command {
     }
 
     /// The row whose verb is `verb`, without regard to case.
-    #[must_use]
     pub(crate) fn named(verb: &str) -> Option<&'static Self> {
         Self::all().find(|row| row.verb.eq_ignore_ascii_case(verb))
     }
 
     /// How many words the verb has.
-    #[must_use]
     pub(crate) fn verb_words(&self) -> usize {
         self.verb.split(' ').count()
     }
 
     /// The shape of a positive reply to this command, as typed in `line`.
-    #[must_use]
     pub(crate) fn shape(&self, line: &[u8]) -> Shape {
         if Words::of(line).count() > self.verb_words() {
             self.with_argument
@@ -248,13 +244,11 @@ pub(crate) struct Words<'a> {
 
 impl<'a> Words<'a> {
     /// The words of `line`.
-    #[must_use]
     pub(crate) fn of(line: &'a [u8]) -> Self {
         Self { line, at: 0 }
     }
 
     /// The octet offset at which the next word is looked for.
-    #[must_use]
     pub(crate) fn offset(&self) -> usize {
         self.at
     }

@@ -64,7 +64,6 @@ pub const MECHANISMS: &[Mechanism] = &[
 
 impl Mechanism {
     /// The mechanism of this name, without regard to case.
-    #[must_use]
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
         MECHANISMS
             .iter()
@@ -90,7 +89,6 @@ impl Mechanism {
     }
 
     /// Whether it needs a secret.
-    #[must_use]
     pub(crate) fn wants_secret(&self) -> bool {
         !matches!(self.name, "EXTERNAL" | "ANONYMOUS")
     }
@@ -194,7 +192,6 @@ pub enum SaslError {
 impl SaslError {
     /// Whether it is this mechanism that can't go on, so that another one may log in: not a server that breaks its rules or
     /// does not know the password, which may be an impostor.
-    #[must_use]
     pub(crate) fn leaves_other_ways(&self) -> bool {
         matches!(
             self,
@@ -203,7 +200,6 @@ impl SaslError {
     }
 
     /// What to do.
-    #[must_use]
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::NotBase64 => "the octets are in the transcript; another mechanism may work",
@@ -399,7 +395,6 @@ pub fn apop(timestamp: &[u8], secret: &[u8]) -> Zeroizing<String> {
 }
 
 /// Whether `AUTH` with this initial response fits into 255 octets, CRLF included (RFC 5034 §4).
-#[must_use]
 pub(crate) fn fits(mechanism: &str, text: &str) -> bool {
     "AUTH ".len() + mechanism.len() + " ".len() + text.len() + "\r\n".len() <= 255
 }

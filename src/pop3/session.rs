@@ -126,38 +126,32 @@ impl SessionState {
     }
 
     /// Whether the session is before its login, and that is sure.
-    #[must_use]
     pub(crate) fn is_authorization(&self) -> bool {
         self.state == Some(State::Authorization)
     }
 
     /// Whether the client is logged in.
-    #[must_use]
     pub(crate) fn is_transaction(&self) -> bool {
         self.state == Some(State::Transaction)
     }
 
     /// Returns the phase, as far as capabilities depend on it.
-    #[must_use]
     pub(crate) fn phase(&self) -> Phase {
         self.phase
     }
 
     /// Returns the lines of the last CAPA reply of a phase, for comparison: what came before TLS is void after it.
-    #[must_use]
     pub(crate) fn announced(&self, phase: Phase) -> Option<&[String]> {
         self.announced.get(phase as usize)?.as_deref()
     }
 
     /// Returns the lines of the last whole CAPA reply, in whichever phase it came.
-    #[must_use]
     pub(crate) fn last_announced(&self) -> Option<&[String]> {
         let mut phases = Phase::ALL.into_iter().rev();
         phases.find_map(|phase| self.announced(phase))
     }
 
     /// Returns the lines of the last whole CAPA reply that still holds: none of before STLS (RFC 2595 §4).
-    #[must_use]
     pub(crate) fn announced_now(&self) -> Option<&[String]> {
         let mut phases = Phase::ALL.into_iter().rev();
         phases.find_map(|phase| {
@@ -186,13 +180,11 @@ impl SessionState {
     }
 
     /// Whether a message of this number was listed, and is not marked as deleted.
-    #[must_use]
     pub(crate) fn has_message(&self, number: u64) -> bool {
         self.listed.contains(&number) && !self.marked.contains(&number)
     }
 
     /// Returns the last status line, 1,024 octets of it at most.
-    #[must_use]
     pub(crate) fn status_line(&self) -> &[u8] {
         &self.status
     }

@@ -188,7 +188,6 @@ impl Tracker {
     }
 
     /// Whether TLS is on.
-    #[must_use]
     pub(crate) fn is_tls(&self) -> bool {
         self.tls
     }
@@ -214,20 +213,17 @@ impl Tracker {
     }
 
     /// Whether the next reply to come is that to an AUTH: challenges may come before it.
-    #[must_use]
     pub(crate) fn is_in_sasl(&self) -> bool {
         let sent = self.queue.front();
         sent.is_some_and(|sent| sent.shape() == Shape::Sasl)
     }
 
     /// Whether the client's next line is a SASL response.
-    #[must_use]
     pub(crate) fn expects_response(&self) -> bool {
         self.client_role() == Role::Response
     }
 
     /// Whether one more command may be sent now: not before the greeting, not behind STLS, AUTH or QUIT (RFC 2449 §6.6).
-    #[must_use]
     pub(crate) fn may_send(&self) -> bool {
         self.owed
             || (self.state != State::Greeting
@@ -236,7 +232,6 @@ impl Tracker {
     }
 
     /// Whether STLS was sent, so that nothing may follow it before the TLS handshake or its refusal (RFC 2595 §4).
-    #[must_use]
     pub(crate) fn is_before_tls(&self) -> bool {
         self.agreed
             || self
@@ -246,13 +241,11 @@ impl Tracker {
     }
 
     /// Whether the server agreed to STLS and no handshake was told of: what it sends now can't be used (RFC 2595 §4).
-    #[must_use]
     pub(crate) fn is_tls_agreed(&self) -> bool {
         self.agreed
     }
 
     /// What is waited for, None when nothing is.
-    #[must_use]
     pub(crate) fn awaited(&self) -> Option<Awaited> {
         if self.state == State::Greeting {
             return Some(Awaited::Greeting);
@@ -269,7 +262,6 @@ impl Tracker {
     }
 
     /// The last octets of the server, at most four.
-    #[must_use]
     pub(crate) fn last_octets(&self) -> &[u8] {
         &self.last_octets
     }

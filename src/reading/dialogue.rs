@@ -51,7 +51,6 @@ pub struct Line {
 
 impl Line {
     /// Whether all of the line is kept.
-    #[must_use]
     pub(crate) fn is_whole(&self) -> bool {
         let kept = self.pieces.iter().map(|piece| match piece {
             Piece::Octets(octets) => octets.len(),
@@ -61,13 +60,11 @@ impl Line {
     }
 
     /// Whether it is `{{...}}`: any number of rows.
-    #[must_use]
     pub(crate) fn is_any_rows(&self) -> bool {
         self.pieces.first() == Some(&Piece::Hole(Hole::Rows))
     }
 
     /// The octets before the first hole.
-    #[must_use]
     pub(crate) fn head(&self) -> &[u8] {
         match self.pieces.first() {
             Some(Piece::Octets(octets)) => octets,
@@ -106,7 +103,6 @@ pub struct Exchange {
 
 impl Exchange {
     /// The first row that it has.
-    #[must_use]
     pub(crate) fn place(&self) -> Place {
         let data = self.data.as_ref().map(|data| data.first);
         let place = |line: &Line| line.place;
@@ -116,7 +112,6 @@ impl Exchange {
     }
 
     /// The verb in upper case with its open arguments, for people; never a secret. Odd octets are escaped.
-    #[must_use]
     pub(crate) fn name(&self) -> String {
         match &self.sent {
             None if self.is_greeting => "greeting".to_owned(),
@@ -146,7 +141,6 @@ pub enum Part {
 
 impl Part {
     /// The first row that it has.
-    #[must_use]
     pub(crate) fn place(&self) -> Place {
         match self {
             Self::Exchange(exchange) => exchange.place(),
@@ -210,13 +204,11 @@ impl Default for Dialogue {
 
 impl Dialogue {
     /// A dialogue that has not begun.
-    #[must_use]
     pub(crate) fn new() -> Self {
         Self::with_digests(true)
     }
 
     /// The same, for a reader that wants no digests of data: hashing is the slowest part of reading.
-    #[must_use]
     pub(crate) fn without_digests() -> Self {
         Self::with_digests(false)
     }
@@ -229,7 +221,6 @@ impl Dialogue {
     }
 
     /// How many commands wait for the end of their reply.
-    #[must_use]
     pub(crate) fn outstanding(&self) -> usize {
         self.steps.tracker().outstanding()
     }

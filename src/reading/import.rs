@@ -209,7 +209,6 @@ pub(crate) fn import_lines(
 }
 
 /// The other protocol whose session a text is: its server says so in the first line that looks like a server's.
-#[must_use]
 pub(crate) fn other_protocol(source: &Source<'_>) -> Option<&'static Service> {
     let text = Unwrapped::plain(source.octets);
     let head = text.octets.get(..HEAD).unwrap_or(&text.octets);

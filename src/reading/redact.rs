@@ -65,7 +65,6 @@ enum HeadState {
 
 impl Redactor {
     /// A redactor for one transcript. `hider` may know secrets already.
-    #[must_use]
     pub(crate) fn new(hider: Hider, options: Options) -> Self {
         Self {
             options,
@@ -84,7 +83,6 @@ impl Redactor {
     }
 
     /// Where the conversation stands.
-    #[must_use]
     pub(crate) fn tracker(&self) -> &Tracker {
         &self.tracker
     }
@@ -123,7 +121,6 @@ impl Redactor {
     }
 
     /// What was learnt, for reading the same transcript again from its start: what comes before a secret is searched for it, too.
-    #[must_use]
     pub(crate) fn into_hider(self) -> Hider {
         self.hider.again()
     }

@@ -105,7 +105,6 @@ pub(crate) struct Steps {
 
 impl Steps {
     /// Of a transcript that has not begun.
-    #[must_use]
     pub(crate) fn new(start: Start) -> Self {
         Self {
             tracker: Tracker::new(),
@@ -121,19 +120,16 @@ impl Steps {
     }
 
     /// Where the conversation stands.
-    #[must_use]
     pub(crate) fn tracker(&self) -> &Tracker {
         &self.tracker
     }
 
     /// Whether `* connected` has come.
-    #[must_use]
     pub(crate) fn is_connected(&self) -> bool {
         self.is_connected
     }
 
     /// Whether a row has come.
-    #[must_use]
     pub(crate) fn has_rows(&self) -> bool {
         self.has_rows
     }

@@ -161,7 +161,6 @@ impl Fault {
     }
 
     /// Who finds it, in words: rules, or why none does.
-    #[must_use]
     pub(crate) fn found_by(&self) -> String {
         match self.because {
             "" => format!("found by {}", self.finds.join(", ")),
@@ -288,7 +287,6 @@ impl Faulty {
     }
 
     /// The number of this connection among those of the server, from 1: some faults show in every second one.
-    #[must_use]
     pub(crate) fn on_visit(mut self, visit: u32) -> Self {
         self.asked.visit = visit;
         self

@@ -57,7 +57,6 @@ impl Message {
     }
 
     /// A message that is not in memory, of `size` octets: as on the wire, stuffing not counted. It is read when it is asked for.
-    #[must_use]
     pub(crate) fn kept_in(
         source: Arc<dyn MessageSource>,
         size: u64,
@@ -79,7 +78,6 @@ impl Message {
     }
 
     /// Where the octets come from, of a message that is not in memory.
-    #[must_use]
     pub(crate) fn source(&self) -> Option<&dyn MessageSource> {
         match &self.body {
             MessageBody::InMemory(_) => None,
@@ -104,7 +102,6 @@ impl Message {
 
     /// How many of the `octets` are the header, the blank line and `lines` lines of the body (RFC 1939 §7, TOP). A message
     /// without a blank line is all header.
-    #[must_use]
     pub(crate) fn top(&self, lines: u64) -> usize {
         let octets = self.octets();
         let body = if octets.starts_with(b"\r\n") {
@@ -240,7 +237,6 @@ pub(crate) struct Lock {
 
 impl Lock {
     /// The messages in order; the first one has number 1.
-    #[must_use]
     pub(crate) fn messages(&self) -> &[Arc<Message>] {
         &self.messages
     }

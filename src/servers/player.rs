@@ -22,7 +22,6 @@ pub(crate) enum Answer {
 
 impl Answer {
     /// The answer that a step brings.
-    #[must_use]
     pub(crate) fn of(step: &Step<'_>) -> Option<Self> {
         match step {
             Step::ReplyEnded(_, status) => Some(Self::Reply(*status)),
@@ -32,7 +31,6 @@ impl Answer {
     }
 
     /// How it begins on the wire.
-    #[must_use]
     pub(crate) fn start(self) -> &'static str {
         match self {
             Self::Challenge => "+ ",

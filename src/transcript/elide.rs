@@ -35,7 +35,6 @@ impl std::str::FromStr for Bodies {
 
 impl Bodies {
     /// The elider of one message; None when it is to stay.
-    #[must_use]
     pub(crate) fn elider(self) -> Option<Elider> {
         match self {
             Self::Keep => None,

@@ -192,7 +192,6 @@ impl Event {
     }
 
     /// TLS with our own certificate; `facts` are version and cipher suite.
-    #[must_use]
     pub(crate) fn own_tls(facts: &str) -> Self {
         let (version, cipher) = facts.split_once(' ').unwrap_or((facts, ""));
         Self::TlsStarted {
@@ -204,7 +203,6 @@ impl Event {
     }
 
     /// Octets that the server injected; rows hold them.
-    #[must_use]
     pub(crate) fn injected(octets: usize) -> Self {
         Self::Injected {
             by: Side::Server,
@@ -214,7 +212,6 @@ impl Event {
     }
 
     /// That replies to `verb` have this shape; None for what no person can ask for.
-    #[must_use]
     pub(crate) fn taken_as(verb: &str, shape: Shape) -> Option<Self> {
         let is_known = SHAPES.iter().any(|(known, _)| *known == shape);
         let is_verb = !verb.is_empty()
@@ -228,7 +225,6 @@ impl Event {
     }
 
     /// What kind of event it is.
-    #[must_use]
     pub(crate) fn kind(&self) -> EventKind {
         match self {
             Self::Connected { .. } | Self::ConnectedUpstream(_) => EventKind::Connected,
@@ -259,7 +255,6 @@ impl Event {
     }
 
     /// Who closed the connection, also where more is said than we write.
-    #[must_use]
     pub(crate) fn closer(&self) -> Option<Party> {
         match self {
             Self::Closed { by, .. } => Some(*by),
@@ -274,19 +269,16 @@ impl Event {
     }
 
     /// Whether the server closed, or the connection broke.
-    #[must_use]
     pub(crate) fn is_server_gone(&self) -> bool {
         self.kind() == EventKind::Lost || self.closer() == Some(Party::Server)
     }
 
     /// Whether the client closed because it could not say which reply belongs to which command.
-    #[must_use]
     pub(crate) fn is_out_of_step(&self) -> bool {
         matches!(self, Self::Closed { why: Some(why), .. } if why == OUT_OF_STEP)
     }
 
     /// Whether it is the end of TLS without a close_notify, on either connection of a proxy.
-    #[must_use]
     pub(crate) fn is_without_close_notify(&self) -> bool {
         match self {
             Self::Upstream(event) => event.is_without_close_notify(),

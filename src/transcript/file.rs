@@ -97,7 +97,6 @@ fn in_folder(folder: &Path, name: &str, now: Timestamp) -> io::Result<Log> {
 }
 
 /// The head of a transcript: who was called, when, and by what.
-#[must_use]
 pub(crate) fn head(server: &str, now: Timestamp, is_keeping: bool) -> Vec<(&'static str, String)> {
     let mut head = vec![
         ("server", server.to_owned()),

@@ -59,7 +59,6 @@ pub enum Item {
 
 impl Item {
     /// The item with its end unknown: the file ends in the middle of it.
-    #[must_use]
     pub(crate) fn cut(self) -> Self {
         match self {
             Self::Row(row) => Self::Row(Row {
@@ -132,7 +131,6 @@ pub enum Hole {
 
 impl Hole {
     /// The hole called `name` (without braces); None when that is not a name.
-    #[must_use]
     pub(crate) fn called(name: &str) -> Option<Self> {
         let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
         match name {
@@ -147,7 +145,6 @@ impl Hole {
     }
 
     /// Its name, without braces.
-    #[must_use]
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Named(name) => name,

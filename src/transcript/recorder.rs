@@ -66,7 +66,6 @@ pub enum RecordedStep {
 
 impl RecordedStep {
     /// Returns it as a step, of a line the octets before the first hole; None for an event.
-    #[must_use]
     pub(crate) fn as_step(&self) -> Option<Step<'_>> {
         Some(match self {
             Self::Line {
@@ -307,13 +306,11 @@ impl Recorder {
     }
 
     /// A text with the names of holes in place of the secrets that are known so far.
-    #[must_use]
     pub(crate) fn hide_text(&self, text: &str) -> String {
         self.hider.hide_text(text)
     }
 
     /// Where the conversation stands.
-    #[must_use]
     pub(crate) fn tracker(&self) -> &Tracker {
         &self.tracker
     }

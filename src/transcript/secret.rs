@@ -88,7 +88,6 @@ impl Hider {
     }
 
     /// The same; what other connections with this store have learnt is hidden from the start, or where its user is named.
-    #[must_use]
     pub(crate) fn sharing(is_keeping: bool, secrets: &Secrets) -> Self {
         let mut hider = Self::new(is_keeping);
         if is_keeping {
@@ -101,7 +100,6 @@ impl Hider {
     }
 
     /// The same values for the same conversation, from its start.
-    #[must_use]
     pub(crate) fn again(self) -> Self {
         Self {
             values: self.values,
@@ -161,7 +159,6 @@ impl Hider {
     }
 
     /// Whether there is anything to hide by value.
-    #[must_use]
     pub(crate) fn has_values(&self) -> bool {
         self.values.len() > 0
     }
@@ -172,7 +169,6 @@ impl Hider {
     }
 
     /// The pieces of the rest of a server line that was cut. A start of a secret that is long enough to help is hidden, too.
-    #[must_use]
     pub(crate) fn hide_rest(&self, rest: &[u8]) -> Vec<Piece> {
         let pieces = self.hide_values(rest, &self.before);
         let is_open = matches!(pieces.last(), Some(Piece::Octets(_)));
@@ -334,7 +330,6 @@ impl Hider {
     }
 
     /// The pieces with what was remembered replaced by holes; by value only.
-    #[must_use]
     pub(crate) fn hide_values_in(&self, pieces: Vec<Piece>) -> Vec<Piece> {
         if self.is_keeping {
             return pieces;
@@ -347,14 +342,12 @@ impl Hider {
     }
 
     /// A text of poptalk's own or of a certificate, with the names of holes in place of what was remembered.
-    #[must_use]
     pub(crate) fn hide_text(&self, text: &str) -> String {
         named(self.hide_values_in(vec![Piece::Octets(text.as_bytes().to_vec())]))
     }
 
     /// The pieces of a line without names: whole words become holes that have a secret inside which was left as a part of a name.
     /// `is_kept` says of a word that it stands for a name.
-    #[must_use]
     pub(crate) fn hide_words(&self, pieces: Vec<Piece>, is_kept: fn(&[u8]) -> bool) -> Vec<Piece> {
         if self.is_keeping {
             return pieces;
@@ -374,7 +367,6 @@ impl Hider {
     }
 
     /// How many octets at the end of a part of a line may be the start of a secret: they must wait for what follows.
-    #[must_use]
     pub(crate) fn unsure_tail(&self, octets: &[u8]) -> usize {
         self.values.unsure_tail(octets)
     }

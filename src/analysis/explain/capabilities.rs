@@ -304,7 +304,6 @@ pub(crate) const ROWS: &[Capability] = &[
 ];
 
 /// The row of a tag, without regard to case.
-#[must_use]
 pub(crate) fn find(tag: &str) -> Option<&'static Capability> {
     ROWS.iter().find(|row| row.tag.eq_ignore_ascii_case(tag))
 }

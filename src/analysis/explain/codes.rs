@@ -23,7 +23,6 @@ pub(crate) struct ResponseCode {
 
 impl ResponseCode {
     /// Its name as on the wire, without brackets.
-    #[must_use]
     pub(crate) fn name(&self) -> String {
         self.levels.join("/")
     }
@@ -120,7 +119,6 @@ pub(crate) const ROWS: &[ResponseCode] = &[
 /// The row for a code (without brackets): the one that shares most levels with it, and how many of its levels are known.
 ///
 /// RFC 2449 §8: a client that does not know a level may go by those before it. Case does not matter.
-#[must_use]
 pub(crate) fn find(code: &str) -> Option<(&'static ResponseCode, usize)> {
     let fits = |row: &&ResponseCode| {
         let mut levels = code.split('/');

@@ -24,7 +24,6 @@ pub(crate) struct CapaReply<'a> {
 }
 
 /// The first answer explained line by line, then what each later one changed. Lines of at most `width` columns.
-#[must_use]
 pub(crate) fn compare(answers: &[CapaReply<'_>], width: usize) -> String {
     let width = width.clamp(20, super::WIDEST);
     let mut text = String::new();

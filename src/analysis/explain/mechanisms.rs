@@ -184,7 +184,6 @@ pub(crate) const ROWS: &[MechanismHelp] = &[
 ];
 
 /// The row of a mechanism, without regard to case.
-#[must_use]
 pub(crate) fn find(name: &str) -> Option<&'static MechanismHelp> {
     ROWS.iter().find(|row| row.name.eq_ignore_ascii_case(name))
 }

@@ -215,7 +215,6 @@ pub(crate) const ROWS: &[Profile] = &[
 ];
 
 /// The row with this name, without regard to case.
-#[must_use]
 pub(crate) fn named(name: &str) -> Option<&'static Profile> {
     ROWS.iter().find(|row| {
         std::iter::once(&row.name)
@@ -225,7 +224,6 @@ pub(crate) fn named(name: &str) -> Option<&'static Profile> {
 }
 
 /// The row that has a sign which is the whole text.
-#[must_use]
 pub(crate) fn of_text(text: &str) -> Option<&'static Profile> {
     ROWS.iter().find(|row| {
         row.signs

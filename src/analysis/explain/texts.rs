@@ -44,7 +44,6 @@ pub(crate) struct KnownText {
 
 impl KnownText {
     /// Whether only clients are known to print it.
-    #[must_use]
     pub(crate) fn is_of_client(&self) -> bool {
         self.origins.iter().all(|origin| origin.is_client)
     }
@@ -71,7 +70,6 @@ fn split(line: &str) -> (Option<Status>, &str) {
 
 /// The rows that describe the whole of a text. `text` has its response code, `bare` is without it where that code is known.
 /// Without a sign the text may belong to any; `from_wire` leaves out what clients say.
-#[must_use]
 pub(crate) fn find(
     text: &str,
     bare: &str,
@@ -115,7 +113,6 @@ pub(crate) fn find(
 }
 
 /// What a whole line means that has no valid status indicator, but was seen.
-#[must_use]
 pub(crate) fn find_line(line: &str) -> Option<KnownText> {
     let (origin, (_, meaning)) = origins()
         .filter(|origin| !origin.is_client)
@@ -128,7 +125,6 @@ pub(crate) fn find_line(line: &str) -> Option<KnownText> {
 }
 
 /// What a refusal that no row knows often means: by a row from which only case, code or punctuation differ, else by its words.
-#[must_use]
 pub(crate) fn hint(text: &str) -> Option<&'static Meaning> {
     let text = without_code(text).trim_end_matches(['.', '!']);
     let near = origins()

@@ -170,7 +170,6 @@ const NAMED_MAX: u64 = 1000;
 
 impl<'a> LineSeen<'a> {
     /// The name of a capability, as long as the list is one that people read: a list without end must not take for ever to judge.
-    #[must_use]
     pub(crate) fn named_capability(&self, known: &Context) -> Option<&'a str> {
         self.capability()
             .filter(|_| known.listing.lines < NAMED_MAX)
@@ -202,49 +201,41 @@ impl Context {
     }
 
     /// Whether the session is before its login, and that is sure.
-    #[must_use]
     pub(crate) fn is_authorization(&self) -> bool {
         self.session.is_authorization()
     }
 
     /// Whether the session is behind its login.
-    #[must_use]
     pub(crate) fn is_transaction(&self) -> bool {
         self.session.is_transaction()
     }
 
     /// Whether the login was seen, and all that came after it.
-    #[must_use]
     pub(crate) fn has_login(&self) -> bool {
         self.session.phase() == Phase::Login
     }
 
     /// Whether a USER waits for its PASS.
-    #[must_use]
     pub(crate) fn has_user(&self) -> bool {
         self.session.accepted == Accepted::Yes
     }
 
     /// Whether octets go over a network where others can read them.
-    #[must_use]
     pub(crate) fn is_in_clear(&self) -> bool {
         self.is_remote && !self.session.tls.is_on()
     }
 
     /// The last CAPA reply that holds now.
-    #[must_use]
     pub(crate) fn capabilities(&self) -> Option<&[String]> {
         self.session.announced_now()
     }
 
     /// Whether the last CAPA reply has this tag; None when there was no CAPA.
-    #[must_use]
     pub(crate) fn announces(&self, tag: &str) -> Option<bool> {
         Some(has_tag(self.capabilities()?, tag))
     }
 
     /// The parameters of this tag in the last CAPA reply, in upper case.
-    #[must_use]
     pub(crate) fn parameters(&self, tag: &str) -> Option<Vec<String>> {
         let lines = self.capabilities()?.iter();
         let mut lines = lines.filter_map(|line| {
@@ -258,7 +249,6 @@ impl Context {
     }
 
     /// Whether there is, or may be, a message of this number that is not marked as deleted.
-    #[must_use]
     pub(crate) fn has_message(&self, message: u64) -> bool {
         let is_number = (1..=u64::from(u32::MAX)).contains(&message);
         is_number
@@ -267,7 +257,6 @@ impl Context {
     }
 
     /// Whether this line is the rest of a reply that began with the command.
-    #[must_use]
     pub(crate) fn is_echoed(&self, heard: &LineSeen<'_>) -> bool {
         let is_rest = heard.role == LineRole::Unrequested && heard.behind_status().is_none();
         is_rest && self.last.as_ref().is_some_and(|last| last.is_echo)
@@ -275,7 +264,6 @@ impl Context {
 
     /// Whether a refusal came right before, and others before that: many servers close after a few. Refused credentials are not among them,
     /// and neither are optional commands: rules of their own judge these.
-    #[must_use]
     pub(crate) fn is_behind_errors(&self) -> bool {
         let is_other =
             |last: &Last| !last.is(Command::logs_in) && !last.is_greeting && !last.is_oversize;
@@ -287,27 +275,23 @@ impl Context {
 
     /// Whether the command before ended with LF alone, or had an octet 0, and was not answered: the server may take the next line for
     /// the rest of it.
-    #[must_use]
     pub(crate) fn is_behind_garbled(&self) -> bool {
         let is_open = |last: &Last| last.is_garbled && last.status.is_none();
         self.last.as_ref().is_some_and(is_open)
     }
 
     /// Whether the command before was far too long, and was refused.
-    #[must_use]
     pub(crate) fn is_behind_oversize(&self) -> bool {
         let is_oversize = self.last.as_ref().is_some_and(|last| last.is_oversize);
         is_oversize && self.is_behind_refusal()
     }
 
     /// Whether the verb of the exchange before is this one.
-    #[must_use]
     pub(crate) fn is_behind(&self, verb: &str) -> bool {
         self.last.as_ref().is_some_and(|last| last.verb == verb)
     }
 
     /// Whether the exchange before was refused.
-    #[must_use]
     pub(crate) fn is_behind_refusal(&self) -> bool {
         self.last
             .as_ref()
@@ -316,7 +300,6 @@ impl Context {
 
     /// Whether an optional command was refused right before, and no credentials with it. STLS with a command right after it
     /// looks like an attack (RFC 2595 §4), so a server may well close then.
-    #[must_use]
     pub(crate) fn is_behind_refused_option(&self) -> bool {
         self.last.as_ref().is_some_and(|last| {
             let is_refused = last.status == Some(Status::Negative);
@@ -327,7 +310,6 @@ impl Context {
     }
 
     /// Whether the reply to QUIT has come.
-    #[must_use]
     pub(crate) fn has_quit(&self) -> bool {
         self.last
             .as_ref()
@@ -335,7 +317,6 @@ impl Context {
     }
 
     /// What this line is, when it came although nothing was asked.
-    #[must_use]
     pub(crate) fn odd(&self, heard: &LineSeen<'_>) -> Option<Unsolicited> {
         if heard.role != LineRole::Unrequested {
             return None;
@@ -367,7 +348,6 @@ impl Context {
     }
 
     /// Whether this line, which stands where a status line would, is rather one of a message that is out of step with its command.
-    #[must_use]
     pub(crate) fn is_data(&self, heard: &LineSeen<'_>) -> bool {
         let is_stray = match heard.role {
             LineRole::Status => self.is_out_of_step,
@@ -551,7 +531,6 @@ impl Context {
     }
 
     /// The timestamp of the greeting, when it has the form that one must have.
-    #[must_use]
     pub(crate) fn timestamp(&self) -> Option<&[u8]> {
         sasl::timestamp(self.greeting.as_deref()?)
     }

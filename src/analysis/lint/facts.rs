@@ -66,7 +66,6 @@ pub(crate) struct Last {
 
 impl Last {
     /// Whether its command is for this.
-    #[must_use]
     pub(crate) fn is(&self, purpose: fn(&Command) -> bool) -> bool {
         self.command.is_some_and(purpose)
     }

@@ -59,7 +59,6 @@ impl<'a> LineSeen<'a> {
     }
 
     /// All its octets without the line end; None when it was cut, has holes, or is too long to be kept.
-    #[must_use]
     pub(crate) fn plain(&self) -> Option<&'a [u8]> {
         let is_whole = (self.text.len() + self.end.octets().len()) as u64 == self.octets;
         let is_cut = self.end == LineEnd::None;
@@ -67,19 +66,16 @@ impl<'a> LineSeen<'a> {
     }
 
     /// The same as text, when it is UTF-8.
-    #[must_use]
     pub(crate) fn plain_text(&self) -> Option<&'a str> {
         std::str::from_utf8(self.plain()?).ok()
     }
 
     /// What stands behind the status indicator, without the blank between; None where the line has none.
-    #[must_use]
     pub(crate) fn behind_status(&self) -> Option<&'a [u8]> {
         behind_status(self.text)
     }
 
     /// The line of a capability, without blanks around it.
-    #[must_use]
     pub(crate) fn capability(&self) -> Option<&'a str> {
         let is_listed = self.role == LineRole::Listed(List::Capabilities);
         let text = self.plain_text().filter(|_| is_listed)?.trim();
@@ -87,19 +83,16 @@ impl<'a> LineSeen<'a> {
     }
 
     /// Whether it begins as a record of TLS does: an alert, or a handshake.
-    #[must_use]
     pub(crate) fn is_tls_record(&self) -> bool {
         matches!(self.text, [0x15 | 0x16, 3, ..])
     }
 
     /// The verb of the command that it is, or that it answers, in upper case; empty when that is not known.
-    #[must_use]
     pub(crate) fn verb(&self) -> &'static str {
         verb(self.sent)
     }
 
     /// Whether the command that it is, or that it answers, is for this.
-    #[must_use]
     pub(crate) fn is_of(&self, purpose: fn(&Command) -> bool) -> bool {
         self.sent.and_then(Sent::command).is_some_and(purpose)
     }
@@ -167,74 +160,63 @@ impl<'a> ExchangeSeen<'a> {
     }
 
     /// Whether the command is for this.
-    #[must_use]
     pub(crate) fn is(&self, purpose: fn(&Command) -> bool) -> bool {
         let row = self.exchange.sent.as_ref().and_then(Sent::command);
         row.is_some_and(purpose)
     }
 
     /// Whether the reply is positive.
-    #[must_use]
     pub(crate) fn is_ok(&self) -> bool {
         self.exchange.status == Some(Status::Positive)
     }
 
     /// Whether the reply is negative.
-    #[must_use]
     pub(crate) fn is_err(&self) -> bool {
         self.exchange.status == Some(Status::Negative)
     }
 
     /// Whether the whole reply came: the status line, and the terminator where one belongs.
-    #[must_use]
     pub(crate) fn is_complete(&self) -> bool {
         let data = self.exchange.data.as_ref();
         self.exchange.status.is_some() && data.is_none_or(|data| data.terminator.is_some())
     }
 
     /// Whether rows of its data are missing from the transcript, its end perhaps among them.
-    #[must_use]
     pub(crate) fn has_gap(&self) -> bool {
         let data = self.exchange.data.as_ref();
         data.is_some_and(|data| data.has_any_rows)
     }
 
     /// Whether a status line came in place of the terminator.
-    #[must_use]
     pub(crate) fn lacks_terminator(&self) -> bool {
         let data = self.exchange.data.as_ref();
         data.is_some_and(|data| data.lacks_terminator)
     }
 
     /// Whether the status line is `+OK` or `-ERR`, exactly.
-    #[must_use]
     pub(crate) fn has_status_indicator(&self) -> bool {
         let is_exact = self.status.starts_with(b"+OK") || self.status.starts_with(b"-ERR");
         is_exact && behind_status(self.status).is_some()
     }
 
     /// Whether the command line has more than 512 octets, CRLF included.
-    #[must_use]
     pub(crate) fn is_oversize(&self) -> bool {
         let line = self.exchange.command.as_ref();
         line.is_some_and(|line| line.octets > 512)
     }
 
     /// Whether the command line ends with LF alone.
-    #[must_use]
     pub(crate) fn is_bare_lf(&self) -> bool {
         let line = self.exchange.command.as_ref();
         line.is_some_and(|line| line.end == LineEnd::Lf)
     }
 
     /// Whether the command line is none that a server must understand: LF alone ends it, or an octet 0 is in it.
-    #[must_use]
     pub(crate) fn is_garbled(&self) -> bool {
         self.is_bare_lf() || self.command.contains(&0)
     }
 
     /// Whether the command has arguments.
-    #[must_use]
     pub(crate) fn has_arguments(&self) -> bool {
         self.arguments().next().is_some()
     }
@@ -246,14 +228,12 @@ impl<'a> ExchangeSeen<'a> {
     }
 
     /// The message number that the command names.
-    #[must_use]
     pub(crate) fn number(&self) -> Option<u64> {
         let word = self.arguments().next()?;
         number(word).filter(|_| self.is(Command::names_message))
     }
 
     /// The text behind the status indicator; None when the line has holes.
-    #[must_use]
     pub(crate) fn text(&self) -> Option<&'a [u8]> {
         let line = self.exchange.status_line.as_ref()?;
         let is_plain = line
@@ -264,27 +244,23 @@ impl<'a> ExchangeSeen<'a> {
     }
 
     /// The response code, in upper case.
-    #[must_use]
     pub(crate) fn code(&self) -> Option<String> {
         code(self.status)
     }
 
     /// A digest of the name of a USER; None when it is hidden.
-    #[must_use]
     pub(crate) fn name(&self) -> Option<u64> {
         let name = self.arguments().next().filter(|_| self.verb == "USER")?;
         Some(digest(name))
     }
 
     /// The name of the mechanism of an AUTH, in upper case.
-    #[must_use]
     pub(crate) fn mechanism(&self) -> Option<String> {
         let name = self.arguments().next().filter(|_| self.verb == "AUTH")?;
         Some(String::from_utf8_lossy(name).to_ascii_uppercase())
     }
 
     /// Whether an AUTH has an initial response, hidden or not.
-    #[must_use]
     pub(crate) fn has_initial_response(&self) -> bool {
         let line = self.exchange.command.as_ref();
         self.verb == "AUTH"
@@ -292,7 +268,6 @@ impl<'a> ExchangeSeen<'a> {
     }
 
     /// Whether the client has sent credentials: PASS, APOP, or AUTH with a response.
-    #[must_use]
     pub(crate) fn has_credentials(&self) -> bool {
         let mut inside = self.exchange.sasl.iter();
         let is_answered = inside.any(|line| line.side == Side::Client && line.head() != b"*");
@@ -300,7 +275,6 @@ impl<'a> ExchangeSeen<'a> {
     }
 
     /// Where the status line stands, or the command when there is none.
-    #[must_use]
     pub(crate) fn place(&self) -> Place {
         let lines = [&self.exchange.status_line, &self.exchange.command];
         let line = lines.into_iter().flatten().next();

@@ -6,7 +6,6 @@ use crate::transcript::event::{Flaw, Malformed, SecretKind};
 
 impl Context {
     /// A spot at the client's last row, when `event` says that it held a secret with this flaw.
-    #[must_use]
     pub(crate) fn malformed(
         &self,
         event: &EventAt,

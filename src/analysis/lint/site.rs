@@ -27,7 +27,6 @@ pub(crate) enum LineRole {
 
 impl LineRole {
     /// Whether the server sent it.
-    #[must_use]
     pub(crate) fn is_servers(self) -> bool {
         !matches!(self, Self::Command | Self::Response)
     }
@@ -50,7 +49,6 @@ pub(crate) enum List {
 
 impl List {
     /// What the multi-line reply to this command lists; None when it is a message.
-    #[must_use]
     pub(crate) fn of(sent: &Sent) -> Option<Self> {
         match sent.command().map(|row| (row.verb, row.data)) {
             Some(("CAPA", _)) => Some(Self::Capabilities),
@@ -76,7 +74,6 @@ pub(crate) struct Site {
 
 impl Site {
     /// A spot without octets.
-    #[must_use]
     pub(crate) fn at(place: Place, what: impl Into<String>) -> Self {
         Self {
             place,

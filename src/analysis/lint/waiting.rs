@@ -33,25 +33,21 @@ impl Waiting {
     }
 
     /// How many wait.
-    #[must_use]
     pub(crate) fn len(&self) -> usize {
         self.verbs.len()
     }
 
     /// Whether none waits.
-    #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.verbs.is_empty()
     }
 
     /// Whether a command of this verb waits, which is one of those counted.
-    #[must_use]
     pub(crate) fn has(&self, verb: &str) -> bool {
         self.count(verb) > 0
     }
 
     /// Whether a command of this verb waits after the first.
-    #[must_use]
     pub(crate) fn has_later(&self, verb: &str) -> bool {
         let is_first = self.verbs.front().is_some_and(|first| first == verb);
         self.count(verb) > usize::from(is_first)

@@ -37,7 +37,6 @@ pub enum Completeness {
 
 impl Completeness {
     /// Why it is not whole, for people; empty when it is.
-    #[must_use]
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Whole => "",

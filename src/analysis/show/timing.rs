@@ -64,7 +64,6 @@ pub(crate) struct Totals {
 
 impl Totals {
     /// How long the recording is, in milliseconds.
-    #[must_use]
     pub(crate) fn all_ms(&self) -> u64 {
         [
             self.connect_ms,
@@ -78,7 +77,6 @@ impl Totals {
     }
 
     /// The same without the time in which nothing was awaited.
-    #[must_use]
     pub(crate) fn busy_ms(&self) -> u64 {
         self.all_ms().saturating_sub(self.idle_ms)
     }
@@ -113,13 +111,11 @@ struct OpenTiming {
 
 impl Timing {
     /// Nothing was measured.
-    #[must_use]
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// What it comes to so far.
-    #[must_use]
     pub(crate) fn totals(&self) -> &Totals {
         &self.totals
     }

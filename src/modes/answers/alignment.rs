@@ -46,7 +46,6 @@ impl Alignment {
 
     /// Whether more may be on its way: the reply is not the one to its command, or a login was refused, which two programs
     /// behind each other may both answer. `is_wary`: whatever the reply to a login is.
-    #[must_use]
     pub(crate) fn is_doubtful(&self, is_wary: bool) -> bool {
         let (Some(sent), Some(status)) = (&self.sent, self.status) else {
             // What came with the greeting is no reply.
@@ -65,14 +64,12 @@ impl Alignment {
     }
 
     /// Whether there is no other reason to wait than a reply without status indicator: a server may send nothing else.
-    #[must_use]
     pub(crate) fn is_only_malformed(&self) -> bool {
         self.strays == 0 && self.status == Some(Status::Malformed)
     }
 
     /// Whether the server has answered once too often, or with a listing where one line belongs: which reply belongs to which
     /// command is not sure from here on.
-    #[must_use]
     pub(crate) fn is_lost(&self) -> bool {
         let Some(sent) = &self.sent else {
             return false;
@@ -84,7 +81,6 @@ impl Alignment {
     }
 
     /// Whether it is about a login, behind which nothing could be tested without one.
-    #[must_use]
     pub(crate) fn is_about_login(&self) -> bool {
         self.sent.as_ref().is_some_and(is_login)
     }

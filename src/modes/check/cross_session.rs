@@ -65,7 +65,6 @@ impl Sessions {
     }
 
     /// Whether the server greeted in none of the first two, and so will not greet in the next one.
-    #[must_use]
     pub(crate) fn are_silent(&self) -> bool {
         self.0.len() >= 2 && self.values().all(|session| session.greeting.is_none())
     }
@@ -393,7 +392,6 @@ pub(crate) const ACROSS: &[CrossRule] = &[
 ];
 
 /// Compares the sessions of a run; each finding is about no row, since no file has it alone.
-#[must_use]
 pub(crate) fn across(sessions: &Sessions) -> Vec<Finding> {
     let found = ACROSS.iter().filter_map(|rule| {
         let found = (rule.check)(sessions)?;

@@ -36,7 +36,6 @@ impl Knowledge {
     }
 
     /// Where commands are to be allowed.
-    #[must_use]
     pub(crate) fn states(&self) -> States {
         match self.session.state {
             _ if !self.is_open => States::BOTH,
@@ -52,7 +51,6 @@ impl Knowledge {
     }
 
     /// The offset in octets at which a line becomes secret. Guesses are right everywhere on the way to the screen.
-    #[must_use]
     pub(crate) fn secret_from(&self, line: &str) -> Option<usize> {
         let placed = masking::secret_from(line, self.role(), self.is_inside_line, &self.guess);
         let known = self.recall.place(line.as_bytes());

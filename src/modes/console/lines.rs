@@ -15,13 +15,11 @@ const BLOCK: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Whether the terminal can page.
-#[must_use]
 pub(crate) fn can_page() -> bool {
     terminal::can_edit()
 }
 
 /// Columns and rows of the terminal.
-#[must_use]
 pub(crate) fn screen() -> (usize, usize) {
     terminal::size()
 }

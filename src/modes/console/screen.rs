@@ -71,7 +71,6 @@ fn overflow(text: &str, columns: usize) -> Option<usize> {
 
 impl Screen {
     /// A screen without a prompt.
-    #[must_use]
     pub(crate) fn new(style: Style) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
@@ -81,7 +80,6 @@ impl Screen {
     }
 
     /// Its colours.
-    #[must_use]
     pub(crate) fn style(&self) -> Style {
         self.style
     }

@@ -130,13 +130,11 @@ impl Spool {
     }
 
     /// Why octets are missing at the end; None when all were kept.
-    #[must_use]
     pub(crate) fn failure(&self) -> Option<String> {
         self.state().failure.clone()
     }
 
     /// Waits until there are more than `octets` octets, or nothing more will come, or `timeout` is over.
-    #[must_use]
     pub(crate) fn wait(&self, octets: u64, timeout: Duration) -> SpoolProgress {
         let is_enough = |state: &mut SpoolState| {
             state.progress.octets <= octets
@@ -211,7 +209,6 @@ impl Spool {
     }
 
     /// The octets from `at` on, as they were added.
-    #[must_use]
     pub(crate) fn octets(&self, at: u64) -> impl io::Read {
         Octets { spool: self, at }
     }

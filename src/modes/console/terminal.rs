@@ -14,7 +14,6 @@ use zeroize::Zeroizing;
 use crate::base::stdio;
 
 /// Columns and rows; 80 and 24 where they can't be known.
-#[must_use]
 pub(crate) fn size() -> (usize, usize) {
     match known_size() {
         Ok((columns, rows)) if columns > 0 && rows > 0 => (columns.into(), rows.into()),
@@ -34,7 +33,6 @@ fn known_size() -> std::io::Result<(u16, u16)> {
 }
 
 /// Whether the terminal can edit a line and mask it.
-#[must_use]
 pub(crate) fn can_edit() -> bool {
     !matches!(
         std::env::var("TERM").as_deref(),
@@ -48,7 +46,6 @@ pub(crate) struct Interrupts(Arc<AtomicBool>);
 
 impl Interrupts {
     /// Listens to Ctrl-C.
-    #[must_use]
     pub(crate) fn listen() -> Self {
         let flag = Arc::new(AtomicBool::new(false));
         // Where it can't be listened to, Ctrl-C ends the program; the transcript is whole all the same.
@@ -68,13 +65,11 @@ impl Interrupts {
     }
 
     /// Whether it was pressed; asked anew, it is not.
-    #[must_use]
     pub(crate) fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }
 
     /// Whether it was pressed.
-    #[must_use]
     pub(crate) fn is_pressed(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -133,7 +128,6 @@ mod imp {
 
     impl Quiet {
         /// Switches the echo off, and puts everything back also when a signal ends or stops the program.
-        #[must_use]
         pub(crate) fn start() -> Self {
             let Ok(before) = tcgetattr(stdin()) else {
                 return Self(None);
@@ -184,7 +178,6 @@ mod imp {
     }
 
     /// Whether a line was typed ahead.
-    #[must_use]
     pub(crate) fn is_input_waiting() -> bool {
         is_input_waiting_for(Duration::ZERO)
     }
@@ -206,7 +199,6 @@ mod imp {
 
     impl Quiet {
         /// Does nothing.
-        #[must_use]
         pub(crate) fn start() -> Self {
             Self
         }
@@ -240,7 +232,6 @@ mod imp {
     }
 
     /// Not known elsewhere.
-    #[must_use]
     pub(crate) fn is_input_waiting() -> bool {
         false
     }

@@ -72,7 +72,6 @@ pub(super) fn server(
 
 impl Course {
     /// A course at its lesson number `at`, from 0; None where there is none.
-    #[must_use]
     pub(crate) fn new(
         lessons: Vec<Lesson>,
         at: usize,
@@ -120,19 +119,16 @@ impl Course {
     }
 
     /// Whether this is the server of the lesson.
-    #[must_use]
     pub(crate) fn is_at(&self, target: &Target) -> bool {
         self.target.as_ref() == Some(target)
     }
 
     /// Its number, from 1, and how many there are.
-    #[must_use]
     pub(crate) fn number(&self) -> (usize, usize) {
         (self.at + 1, self.lessons.len())
     }
 
     /// How many lessons are done, and how many there are.
-    #[must_use]
     pub(crate) fn done(&self) -> (usize, usize) {
         let done = self
             .lessons
@@ -149,7 +145,6 @@ impl Course {
     }
 
     /// Whether the lesson is solved.
-    #[must_use]
     pub(crate) fn is_solved(&self) -> bool {
         self.watched.goals().are_reached()
     }

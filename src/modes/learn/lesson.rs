@@ -243,13 +243,11 @@ impl Lesson {
     }
 
     /// Its goals, with nothing done.
-    #[must_use]
     pub(crate) fn begin(&self) -> Goals {
         Goals::new(self.goals.clone())
     }
 
     /// What the learner is to name, by any of these ids; none where that is no goal.
-    #[must_use]
     pub(crate) fn diagnosis(&self) -> &[String] {
         let mut ids = self.goals.iter().map(Goal::diagnosis);
         ids.find(|ids| !ids.is_empty()).unwrap_or_default()

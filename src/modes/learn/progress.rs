@@ -15,7 +15,6 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Reads what was done before; nothing was where there is no file or no home folder.
-    #[must_use]
     pub(crate) fn read() -> Self {
         let path = file::state_folder()
             .ok()
@@ -31,7 +30,6 @@ impl Progress {
     }
 
     /// Whether a lesson is done.
-    #[must_use]
     pub(crate) fn has(&self, key: &str) -> bool {
         self.done.iter().any(|done| done == key)
     }

@@ -19,7 +19,6 @@ pub(super) enum Attempt {
 
 impl Attempt {
     /// Its name for people.
-    #[must_use]
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Sasl(row) => row.name,
@@ -29,7 +28,6 @@ impl Attempt {
     }
 
     /// Whether whoever reads the lines has the password.
-    #[must_use]
     pub(super) fn is_plain(self) -> bool {
         match self {
             Self::Sasl(row) => row.is_plain,
@@ -39,7 +37,6 @@ impl Attempt {
     }
 
     /// Whether it is bound to the TLS connection (RFC 5802 §6).
-    #[must_use]
     pub(super) fn is_bound(self) -> bool {
         matches!(self, Self::Sasl(row) if row.name.ends_with("-PLUS"))
     }
@@ -59,7 +56,6 @@ impl Attempt {
 }
 
 /// Returns the ways that the server offers to one who has a password, in the order to try them.
-#[must_use]
 pub(super) fn offered(session: &SessionState, has_binding: bool, is_tls: bool) -> Vec<Attempt> {
     let mechanisms = Mechanism::offered(&session.mechanisms, has_binding);
     let mut ways: Vec<Attempt> = mechanisms.map(Attempt::Sasl).collect();
@@ -83,7 +79,6 @@ fn offers_user(capabilities: &[String]) -> bool {
 }
 
 /// Whether this may follow a way that was refused: no second binding, after one was refused.
-#[must_use]
 pub(super) fn may_follow(refused: Attempt, next: Attempt) -> bool {
     !(refused.is_bound() && next.is_bound())
 }
@@ -107,7 +102,6 @@ pub(crate) struct NextAttempt {
 
 impl NextAttempt {
     /// Returns what is against it, a sentence without full stop.
-    #[must_use]
     pub(crate) fn warning(&self) -> Option<&'static str> {
         if self.is_in_clear {
             return Some(
@@ -153,7 +147,6 @@ impl Refused<'_> {
     ///
     /// `[AUTH]` alone proves nothing: RFC 3206 §4 gives it for every trouble with credentials. Cyrus says it of a kind of
     /// binding that it does not know, and Dovecot of a digest where it keeps only a hash of the password.
-    #[must_use]
     pub(super) fn verdict(&self) -> RefusalMeaning {
         if let Some("IN-USE" | "LOGIN-DELAY" | "SYS/TEMP") = self.code {
             return RefusalMeaning::Elsewhere;
@@ -186,7 +179,6 @@ impl Refused<'_> {
     }
 
     /// Returns what to tell a person of it.
-    #[must_use]
     pub(super) fn says(&self) -> String {
         let name = self.attempt.name();
         match self.verdict() {
@@ -216,7 +208,6 @@ impl Refused<'_> {
     }
 
     /// Returns why the next way is what it is, where that would surprise.
-    #[must_use]
     pub(super) fn explains(&self, next: Attempt) -> Option<&'static str> {
         let is_unbound = self.attempt.is_bound() && next.is_scram();
         is_unbound.then_some(
@@ -226,7 +217,6 @@ impl Refused<'_> {
 }
 
 /// The response code at the start of a status line's text, upper case (RFC 2449 §8).
-#[must_use]
 pub(super) fn code(line: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(line.strip_prefix(b"-ERR ")?).ok()?;
     let (code, _) = text.strip_prefix('[')?.split_once(']')?;

@@ -86,7 +86,6 @@ impl Verdict {
     ];
 
     /// Its name, as in every format.
-    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -100,7 +99,6 @@ impl Verdict {
 
 impl Judged {
     /// What came of it: what the worst finding makes it.
-    #[must_use]
     pub(crate) fn verdict(&self) -> Verdict {
         let own = self.findings.iter().map(|finding| finding.level).max();
         match own.max(self.repeated) {
@@ -164,7 +162,6 @@ pub(crate) fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Re
 }
 
 /// The same with each finding once, where it was found first, and a list of where else it was found.
-#[must_use]
 pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
     let mut grouped: Vec<Judged> = Vec::new();
     for one in judged {

@@ -23,7 +23,6 @@ pub(crate) enum Greeting {
 
 impl Greeting {
     /// Returns what is wrong with it, and what to do; None when it is POP3's, or has not come.
-    #[must_use]
     pub(crate) fn mistake(self) -> Option<Mistake> {
         match self {
             Self::Awaited | Self::Pop3 => None,
@@ -50,7 +49,6 @@ pub(crate) enum TrustRefusal {
 
 impl TrustRefusal {
     /// Returns what happened, as the text after "STAT: ".
-    #[must_use]
     pub(crate) fn says(self) -> &'static str {
         match self {
             Self::Negative => "refused",
@@ -75,7 +73,6 @@ pub enum Risk {
 
 impl Risk {
     /// What it is, a sentence without full stop.
-    #[must_use]
     pub(crate) fn says(self) -> &'static str {
         match self {
             Self::NotPop3 => "the greeting of this server is not POP3's",
@@ -85,7 +82,6 @@ impl Risk {
     }
 
     /// What to do in a script.
-    #[must_use]
     pub(crate) fn hint(self) -> &'static str {
         match self {
             Self::NotPop3 | Self::NoGreeting => {
@@ -100,7 +96,6 @@ impl Risk {
 
 impl Snapshot {
     /// Returns why a secret is not to go out without a question; None when nothing is against it.
-    #[must_use]
     pub(crate) fn risk(&self) -> Option<Risk> {
         match self.greeting {
             Greeting::Odd | Greeting::Other(_) => Some(Risk::NotPop3),
@@ -110,7 +105,6 @@ impl Snapshot {
     }
 
     /// Whether the greeting has come, or is known not to be POP3's.
-    #[must_use]
     pub(crate) fn is_greeted(&self) -> bool {
         self.greeting != Greeting::Awaited
     }

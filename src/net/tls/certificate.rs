@@ -41,7 +41,6 @@ pub(crate) struct Certificate {
 
 impl Certificate {
     /// Reads a certificate (DER); None when it is no X.509.
-    #[must_use]
     pub(crate) fn of_der(der: &[u8]) -> Option<Self> {
         let parsed = x509_cert::Certificate::from_der(der).ok()?;
         let inner = parsed.tbs_certificate();
@@ -83,7 +82,6 @@ impl Certificate {
     }
 
     /// Everything about it, for people who want to know.
-    #[must_use]
     pub(crate) fn details(&self) -> Vec<String> {
         vec![
             format!("subject      {}", self.subject),
@@ -112,7 +110,6 @@ impl Certificate {
 
     /// Whether it is for this host. An address is only compared with the addresses in it: a host name that looks like one, or a
     /// wildcard, proves nothing (RFC 6125 §B.2, RFC 9110 §4.3.5).
-    #[must_use]
     pub(crate) fn is_for(&self, host: &str) -> bool {
         match host.trim_matches(['[', ']']).parse::<IpAddr>() {
             Ok(address) => self.addresses.contains(&address),
@@ -121,7 +118,6 @@ impl Certificate {
     }
 
     /// Whether it is for one of these: a name that starts with `_` is an SRV-ID, all others are hosts or domains.
-    #[must_use]
     pub(crate) fn is_for_any(&self, names: &[String]) -> bool {
         names.iter().any(|wanted| {
             let is_it = |service: &String| service.eq_ignore_ascii_case(wanted);
@@ -134,7 +130,6 @@ impl Certificate {
     }
 
     /// What is wrong with the certificate itself, whoever signed it: its dates, and its names for this host.
-    #[must_use]
     pub(crate) fn own_fault(&self, host: &str, now: SystemTime) -> Option<String> {
         if now < self.valid.0 {
             Some(format!(

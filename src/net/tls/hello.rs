@@ -86,13 +86,11 @@ impl Tap {
 
     /// Whether the TCP connection was read to its end. Who hears close_notify reads no further (RFC 8314 §3.4), so an end of
     /// TLS that finds this was not announced; libraries do not tell the one from the other.
-    #[must_use]
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
     /// The socket.
-    #[must_use]
     pub(crate) fn socket(&self) -> &TcpStream {
         &self.socket
     }

@@ -333,7 +333,6 @@ impl Verifier {
 ///
 /// RFC 5034 §3 and RFC 4616 §4: who reads PLAIN, LOGIN or a bearer token has it, so they are for TLS only. A binding needs a
 /// certificate, and EXTERNAL one of the client's.
-#[must_use]
 pub(crate) fn offered(is_tls: bool, known: &AuthContext) -> Vec<&'static Mechanism> {
     super::MECHANISMS
         .iter()

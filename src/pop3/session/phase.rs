@@ -33,13 +33,11 @@ pub(crate) enum Tls {
 
 impl Tls {
     /// Whether TLS is on.
-    #[must_use]
     pub(crate) fn is_on(self) -> bool {
         matches!(self, Self::Direct | Self::ByStls)
     }
 
     /// Whether STLS was answered with `+OK`.
-    #[must_use]
     pub(crate) fn is_by_stls(self) -> bool {
         matches!(self, Self::Agreed | Self::ByStls)
     }

@@ -150,7 +150,6 @@ impl Tracker {
     }
 
     /// Whether data of a reply is coming.
-    #[must_use]
     pub(crate) fn is_in_data(&self) -> bool {
         self.reply.is_some()
     }

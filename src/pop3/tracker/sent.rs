@@ -70,7 +70,6 @@ impl Sent {
     }
 
     /// Reads a command from a client line (octets without line end), by the table alone.
-    #[must_use]
     pub(crate) fn read(line: &[u8]) -> Self {
         Self::of_line(line, &HashMap::new())
     }
@@ -105,38 +104,32 @@ impl Sent {
     }
 
     /// The row of the command table; None for an unknown verb.
-    #[must_use]
     pub(crate) fn command(&self) -> Option<&'static Command> {
         self.command
     }
 
     /// The verb in upper case, as text; odd octets are shown as escapes.
-    #[must_use]
     pub(crate) fn verb(&self) -> String {
         self.verb.escape_ascii().to_string()
     }
 
     /// The arguments before a secret one, at most 255 octets, with one space between two.
-    #[must_use]
     pub(crate) fn arguments(&self) -> &[u8] {
         &self.arguments
     }
 
     /// The shape of a positive reply.
-    #[must_use]
     pub(crate) fn shape(&self) -> Shape {
         self.shape
     }
 
     /// The first argument as a message number.
-    #[must_use]
     pub(crate) fn number(&self) -> Option<u64> {
         let word = Words::of(&self.arguments).next()?;
         std::str::from_utf8(word).ok()?.parse().ok()
     }
 
     /// Whether this is an AUTH for which no credentials were sent, or they were cancelled: `+OK` to it is not a login.
-    #[must_use]
     pub(crate) fn lacks_credentials(&self) -> bool {
         self.shape == Shape::Sasl && !self.has_credentials
     }
@@ -147,7 +140,6 @@ impl Sent {
     }
 
     /// Returns what this reply changes for the session.
-    #[must_use]
     pub(crate) fn outcome(&self, status: Status) -> Effect {
         if status == Status::Positive && !self.lacks_credentials() {
             self.effect()
@@ -157,7 +149,6 @@ impl Sent {
     }
 
     /// Returns what a positive reply would change.
-    #[must_use]
     pub(crate) fn effect(&self) -> Effect {
         match self.command {
             // The bare AUTH only lists mechanisms.
@@ -175,7 +166,6 @@ impl Sent {
     }
 
     /// Whether the start of the line may be missing from the recording, or its reply.
-    #[must_use]
     pub(crate) fn is_torn(&self) -> bool {
         self.is_torn
     }

@@ -28,13 +28,11 @@ impl EventAt {
     }
 
     /// Returns what it says.
-    #[must_use]
     pub(crate) fn said(&self) -> event::Event {
         event::Event::parse(&self.text)
     }
 
     /// Returns what it says of the shape of a secret.
-    #[must_use]
     pub(crate) fn malformed(&self) -> Option<Malformed> {
         Malformed::of_event(&self.text)
     }

@@ -15,13 +15,11 @@ pub(crate) struct Matcher<'a> {
 
 impl<'a> Matcher<'a> {
     /// The pattern of these pieces.
-    #[must_use]
     pub(crate) fn new(pieces: &'a [Piece]) -> Self {
         Self { pieces }
     }
 
     /// Whether the octets of a line (without line end) fit.
-    #[must_use]
     pub(crate) fn fits(&self, octets: &[u8]) -> bool {
         let mut pieces = self.pieces;
         let mut rest = octets;
@@ -58,7 +56,6 @@ impl<'a> Matcher<'a> {
 }
 
 /// Whether two lines are the same where neither has a hole. A hole of the other line is text like any other when both have some.
-#[must_use]
 pub(crate) fn fits(old: &[Piece], new: &[Piece]) -> bool {
     if old == new {
         return true;

@@ -135,7 +135,6 @@ impl Default for Walker {
 
 impl Walker {
     /// Of a transcript that has not begun.
-    #[must_use]
     pub(crate) fn new() -> Self {
         Self {
             steps: Steps::new(Start::Whole),
@@ -212,7 +211,6 @@ impl Walker {
     }
 
     /// What the time up to the next row is for.
-    #[must_use]
     pub(crate) fn phase(&self) -> WaitPhase {
         let tracker = self.steps.tracker();
         if !self.has_heard {

@@ -135,7 +135,6 @@ impl Format {
     }
 
     /// The names of all formats.
-    #[must_use]
     pub(crate) fn names() -> Vec<&'static str> {
         Self::ALL.iter().map(|format| format.name()).collect()
     }

@@ -81,7 +81,6 @@ pub(crate) fn unpack<'a>(source: &Source<'a>) -> Result<Unpacked<'a>, Problem> {
 }
 
 /// A file's name without the ending of gzip.
-#[must_use]
 pub(crate) fn unpacked_name(name: &str) -> &str {
     [".gz", ".gzip", ".GZ"]
         .iter()

@@ -101,7 +101,6 @@ impl Malformed {
     }
 
     /// Returns the text of the event.
-    #[must_use]
     pub(crate) fn words(self) -> &'static str {
         let row = WORDS
             .iter()
@@ -110,7 +109,6 @@ impl Malformed {
     }
 
     /// Returns what the text of an event says of a secret; None for another event.
-    #[must_use]
     pub(crate) fn of_event(text: &str) -> Option<Self> {
         let row = WORDS.iter().find(|(_, _, words)| *words == text);
         row.map(|(secret, flaw, _)| Self {
@@ -137,7 +135,6 @@ impl Malformed {
     }
 
     /// Returns the flaw of what came as the digest of APOP.
-    #[must_use]
     pub(crate) fn of_digest(digest: &[u8]) -> Option<Self> {
         let digest = digest.trim_ascii();
         let flaw = if digest.len() != 32 || !digest.iter().all(u8::is_ascii_hexdigit) {
@@ -174,7 +171,6 @@ impl Malformed {
     }
 
     /// Returns the flaw of a response on a line of its own.
-    #[must_use]
     pub(crate) fn of_response(response: &[u8]) -> Option<Self> {
         let flaw = Flaw::NotBase64;
         (!is_base64(response)).then_some(Self {
@@ -185,7 +181,6 @@ impl Malformed {
 }
 
 /// Whether a text is base64 (RFC 4648 §4), padding included.
-#[must_use]
 fn is_base64(text: &[u8]) -> bool {
     STANDARD.decode(text).is_ok()
 }

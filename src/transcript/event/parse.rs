@@ -7,7 +7,6 @@ use crate::pop3::tracker::{CutAt, Side};
 
 impl Event {
     /// Returns the event that a text says, without its time. What it would not print as it was is [`Event::Other`].
-    #[must_use]
     pub(crate) fn parse(text: &str) -> Self {
         known(text)
             .filter(|event| event.to_string() == text)

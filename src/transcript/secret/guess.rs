@@ -39,7 +39,6 @@ enum After {
 
 impl Guess {
     /// The secret place of a client line (octets without line end).
-    #[must_use]
     pub(crate) fn place(&self, line: &[u8], role: Role) -> Option<SecretPlace> {
         let from = junk(line);
         let rest = line.get(from..).unwrap_or_default();
@@ -71,14 +70,12 @@ impl Guess {
     }
 
     /// Whether a line that is being typed may become a response of an AUTH before it: one that is whole may be shorter.
-    #[must_use]
     pub(crate) fn may_be_response(&self, line: &[u8]) -> bool {
         let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/-_=".contains(octet);
         self.after == After::Auth && line.iter().all(is_digit) && Command::of_line(line).is_none()
     }
 
     /// Whether a place that was found is that of a response which nobody asked for.
-    #[must_use]
     pub(super) fn is_stray(line: &[u8], place: SecretPlace) -> bool {
         let from = junk(line);
         let rest = line.get(from..).unwrap_or_default();
@@ -165,7 +162,6 @@ impl Guess {
 }
 
 /// Whether a line (octets without line end) looks like a SASL response: one word of base64.
-#[must_use]
 pub(crate) fn is_response(line: &[u8]) -> bool {
     let word = line.trim_ascii();
     // A verb that is in no table is most often in one case.

@@ -59,7 +59,6 @@ pub(super) const STAND_IN: &[u8] = &[HOLE; 8];
 pub(super) const HOLE: u8 = 0x1a;
 
 /// The octets of a line (without line end), with octets that nobody types for each hole.
-#[must_use]
 pub(crate) fn flat(pieces: &[Piece]) -> Vec<u8> {
     let mut line = Vec::new();
     for piece in pieces {

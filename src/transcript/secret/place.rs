@@ -20,7 +20,6 @@ pub(crate) struct SecretPlace {
 /// `is_guessed` also finds what the table does not know: secrets after verbs that are at most two typing errors from those that
 /// take one, and nearer to no other; after such a verb without the blank (`PAS secret`, `PASSsecret`); and where people of other
 /// protocols write them. Octets that no one typed, such as a byte order mark, may come before the verb.
-#[must_use]
 pub(crate) fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<SecretPlace> {
     let found = match role {
         Role::Response => Some(SecretPlace {

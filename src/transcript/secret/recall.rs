@@ -22,7 +22,6 @@ impl std::fmt::Debug for Recall {
 
 impl Recall {
     /// Recalls what is in a store, now and later.
-    #[must_use]
     pub(crate) fn new(secrets: &Secrets) -> Self {
         Self {
             secrets: secrets.clone(),
@@ -32,13 +31,11 @@ impl Recall {
 
     /// Returns the offset in octets at which the first known secret of a line begins, also one of which only the first octets
     /// have been typed so far, four at least.
-    #[must_use]
     pub(crate) fn place(&self, line: &[u8]) -> Option<usize> {
         self.with(|values| values.first_typed(line))
     }
 
     /// Returns a text with holes in place of the secrets, for a note on the screen.
-    #[must_use]
     pub(crate) fn hide(&self, text: &str) -> String {
         let found = self.with(|values| values.found(text.as_bytes()));
         named(with_holes(text.as_bytes(), found))

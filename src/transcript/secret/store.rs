@@ -37,7 +37,6 @@ impl std::fmt::Debug for Secrets {
 impl Secrets {
     /// A store whose connections belong to different people: a secret is hidden from then on where its user logs in, and nowhere
     /// else, so that the transcript of one says nothing about the password of the other.
-    #[must_use]
     pub(crate) fn by_user() -> Self {
         Self {
             is_by_user: true,

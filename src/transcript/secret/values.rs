@@ -250,7 +250,6 @@ impl Values {
     }
 
     /// How many octets at the end of a part of a line may be the start of a secret: they must wait for what follows.
-    #[must_use]
     pub(super) fn unsure_tail(&self, octets: &[u8]) -> usize {
         if self.len() == 0 {
             return 0;

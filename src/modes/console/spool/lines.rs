@@ -28,7 +28,6 @@ pub struct SpoolLine {
 
 impl SpoolLine {
     /// The octets as they are to be shown: a bare LF is no line end of POP3 (RFC 1939 §3), so it stays.
-    #[must_use]
     pub(crate) fn into_shown(mut self) -> Vec<u8> {
         if self.end == LineEnd::Lf {
             self.octets.push(b'\n');
@@ -227,7 +226,6 @@ impl<'a> Lines<'a> {
     }
 
     /// The start of the line that comes next.
-    #[must_use]
     pub(crate) fn next_start(&self) -> LineStart {
         self.next
     }

@@ -46,7 +46,6 @@ impl SearchTerm {
     }
 
     /// Looks for what a person typed; `\xe9` in it is an octet that can't be typed. None for no octets.
-    #[must_use]
     pub(crate) fn typed(text: &str) -> Option<Self> {
         let mut octets = Vec::new();
         let mut rest = text;
@@ -68,7 +67,6 @@ impl SearchTerm {
     }
 
     /// The matches in a line, which do not overlap.
-    #[must_use]
     pub(crate) fn matches(&self, line: &[u8]) -> Vec<Range<usize>> {
         let mut line = line.to_vec();
         self.fold(&mut line);

@@ -93,7 +93,6 @@ pub(crate) fn shown(shared: &SharedShown) -> MutexGuard<'_, Shown> {
 }
 
 /// What is said of a long reply: lines, octets, time.
-#[must_use]
 pub(crate) fn summary(shown: &Shown) -> String {
     let Shown {
         title,
