@@ -10,11 +10,9 @@ use super::{io_error, say};
 /// Why a subcommand did not do what it was asked for. `cli::run` prints it, once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Error {
-    /// How the program ends.
     pub(crate) exit: Exit,
     /// What happened. An error that shows a place in a file has several lines.
     pub(crate) what: String,
-    /// What to do, where that is known.
     pub(crate) hint: Option<String>,
 }
 
@@ -46,7 +44,6 @@ impl Error {
         Self { exit, ..self }
     }
 
-    /// Prints it on standard error.
     pub(crate) fn say(&self) {
         say::error(&self.what, self.hint.as_deref());
     }

@@ -121,14 +121,12 @@ fn cut(octets: &[u8]) -> usize {
     (1..=longest).find(is_cut).unwrap_or(0)
 }
 
-/// A part of a line with one way to be shown.
 #[derive(Debug, Clone, Copy)]
 enum EscapeSpan<'a> {
     /// Text that is shown as it is: any number of plain ASCII characters, or one other character.
     Text(&'a str),
     /// A tab, and how many columns it takes.
     Tab(usize),
-    /// An ASCII control octet.
     Control(u8),
     /// An octet that is not part of valid UTF-8.
     Invalid(u8),
@@ -136,17 +134,12 @@ enum EscapeSpan<'a> {
     Hidden(char),
 }
 
-/// Cuts a line into pieces.
 struct Pieces<'a> {
     /// Valid UTF-8 that comes next.
     text: &'a str,
-    /// What is not valid behind it.
     invalid: &'a [u8],
-    /// What was not looked at.
     rest: &'a [u8],
-    /// Octets taken so far.
     taken: usize,
-    /// The column behind them.
     column: usize,
     edge: usize,
 }

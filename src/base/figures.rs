@@ -47,7 +47,6 @@ pub(crate) fn read_size(text: &str) -> Result<u64, &'static str> {
     }
 }
 
-/// The letters of the units, and of which power of two each is.
 const UNITS: [(char, u32); 4] = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
 
 /// Returns a duration in the two units that matter: `1,215 ms`, `12.3 s`, `22 min 31 s`, `2 h 5 min`, `3 d 4 h`.

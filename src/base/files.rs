@@ -6,8 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Opens a transcript to read it.
-///
-/// Errors: it can't be opened, or is a folder.
 pub(crate) fn read(path: &Path) -> io::Result<File> {
     let file = File::open(path)?;
     match file.metadata()?.is_dir() {
@@ -72,8 +70,6 @@ pub(crate) fn other_place(error: &io::Error) -> &'static str {
 }
 
 /// Makes the folder of a file.
-///
-/// Errors: it can't be made.
 pub(crate) fn make_folder_of(file: &Path) -> io::Result<()> {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => make_folder(folder),

@@ -54,7 +54,6 @@ pub(crate) fn open(path: &Path, links: Links) -> io::Result<File> {
     regular(file)
 }
 
-/// Checks what was opened.
 fn regular(file: File) -> io::Result<File> {
     let found = file.metadata()?;
     if found.is_dir() {
@@ -92,8 +91,6 @@ impl OpenFolder {
     }
 
     /// The paths of all that is in it now.
-    ///
-    /// Errors: it can't be read.
     pub(crate) fn paths(&self) -> io::Result<Vec<PathBuf>> {
         use std::os::unix::ffi::OsStrExt as _;
         let mut paths = Vec::new();
@@ -108,8 +105,6 @@ impl OpenFolder {
     }
 
     /// What a file is; a link is one.
-    ///
-    /// Errors: it is not there.
     pub(crate) fn kind(&self, path: &Path) -> io::Result<FileType> {
         let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
         let found = rustix::fs::statat(&self.handle, name(path)?, flags)?;
@@ -130,16 +125,12 @@ impl OpenFolder {
     }
 
     /// Removes a file.
-    ///
-    /// Errors: it can't be removed.
     pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
         let flags = rustix::fs::AtFlags::empty();
         Ok(rustix::fs::unlinkat(&self.handle, name(path)?, flags)?)
     }
 
     /// What was done to it is on the disk after this.
-    ///
-    /// Errors: that can't be said.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.handle.sync_all()
     }
@@ -167,16 +158,12 @@ impl OpenFolder {
     }
 
     /// The paths of all that is in it now.
-    ///
-    /// Errors: it can't be read.
     pub(crate) fn paths(&self) -> io::Result<Vec<PathBuf>> {
         let entries = std::fs::read_dir(&self.path)?;
         entries.map(|entry| Ok(entry?.path())).collect()
     }
 
     /// What a file is; a link is one.
-    ///
-    /// Errors: it is not there.
     pub(crate) fn kind(&self, path: &Path) -> io::Result<FileType> {
         Ok(path.symlink_metadata()?.file_type())
     }
@@ -189,15 +176,11 @@ impl OpenFolder {
     }
 
     /// Removes a file.
-    ///
-    /// Errors: it can't be removed.
     pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
     }
 
     /// What was done to it is on the disk after this, where folders can be opened.
-    ///
-    /// Errors: none.
     pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
     }

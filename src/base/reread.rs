@@ -11,7 +11,6 @@ use crate::base::files;
 /// The most octets of a pipe that are copied: one that does not end must not fill the disk.
 pub(crate) const COPY_MAX: u64 = 1 << 30;
 
-/// What is read more than once.
 #[derive(Debug, Clone)]
 pub(crate) struct Twice {
     file: Arc<Mutex<File>>,

@@ -23,14 +23,12 @@ pub(crate) fn error(what: &str, hint: Option<&str>) {
     stdio::say(&text);
 }
 
-/// Something to be aware of.
 pub(crate) fn warning(what: &str) {
     let style = Style::new(ColorChoice::Auto, Stream::Stderr);
     let warning = style.paint(Paint::Warning, "warning");
     stdio::say(&format!("{warning}: {}\n", shown(what)));
 }
 
-/// Something worth knowing.
 pub(crate) fn note(what: &str) {
     stdio::say(&format!("poptalk: {}\n", shown(what)));
 }
@@ -40,7 +38,6 @@ pub(crate) fn question(what: &str) {
     stdio::say(&shown(what));
 }
 
-/// Lines of poptalk's own, as they are.
 pub(crate) fn own(text: &str) {
     let lines = text.lines().map(|line| shown(line) + "\n");
     stdio::say(&lines.collect::<String>());

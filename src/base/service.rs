@@ -5,7 +5,6 @@
 pub struct Service {
     /// What it is, as the end of "this is ...".
     pub(crate) name: &'static str,
-    /// Where POP3 is instead.
     pub(crate) hint: &'static str,
     /// TLS, which the client begins, waits on this port.
     pub(crate) is_tls: bool,

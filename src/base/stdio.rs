@@ -73,12 +73,10 @@ pub(crate) fn waiting() -> Option<u64> {
     (BEGUN.load(Ordering::SeqCst) > done).then_some(done)
 }
 
-/// Whether standard output is a terminal.
 pub(crate) fn is_output_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Whether standard error is a terminal.
 pub(crate) fn is_error_terminal() -> bool {
     io::stderr().is_terminal()
 }

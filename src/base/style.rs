@@ -2,47 +2,34 @@
 
 use owo_colors::{OwoColorize, Stream};
 
-/// When colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum ColorChoice {
     /// On a terminal that has them, unless NO_COLOR is set.
     #[default]
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 
-/// What a text is, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Paint {
-    /// As it is.
     Plain,
-    /// `+OK`.
     Positive,
-    /// `-ERR`.
     Negative,
-    /// A challenge.
     Challenge,
-    /// A warning of poptalk's.
     Warning,
-    /// A word of poptalk's.
     Note,
     /// A word that is another one in the other recording.
     Changed,
-    /// The prompt.
     Prompt,
 }
 
-/// Whether colours are used on one stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Style {
     has_colour: bool,
 }
 
 impl Style {
-    /// The style for a stream.
     pub(crate) fn new(choice: ColorChoice, stream: Stream) -> Self {
         let has_colour = match choice {
             ColorChoice::Always => true,
@@ -56,12 +43,10 @@ impl Style {
         Self { has_colour }
     }
 
-    /// Whether colours are used.
     pub(crate) fn has_colour(self) -> bool {
         self.has_colour
     }
 
-    /// `text` in the colour of `paint`.
     pub(crate) fn paint(self, paint: Paint, text: &str) -> String {
         if !self.has_colour || text.is_empty() {
             return text.to_owned();

@@ -19,8 +19,6 @@ pub(crate) struct TemporaryFolder {
 
 impl TemporaryFolder {
     /// Makes one, for this user alone.
-    ///
-    /// Errors: it can't be made.
     pub(crate) fn new() -> io::Result<Self> {
         // First: a signal that comes while it is made waits.
         #[cfg(unix)]
@@ -32,7 +30,6 @@ impl TemporaryFolder {
         Ok(Self { folder, is_ending })
     }
 
-    /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
