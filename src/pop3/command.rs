@@ -15,7 +15,6 @@ pub use shape::Shape;
 pub struct Command {
     /// The keyword in upper case; two words with one space where the second one decides the reply (`XTND XMIT`).
     pub verb: &'static str,
-    /// The arguments in order.
     pub(crate) args: &'static [Arg],
     /// Where the protocol allows it.
     pub states: States,
@@ -31,7 +30,6 @@ pub struct Command {
     pub(crate) fields: &'static [&'static str],
     /// What the data of its multi-line reply, or the message that it sends, is; how a comparison looks at it.
     pub(crate) data: DataKind,
-    /// Where it comes from and whether servers have it.
     pub(crate) standing: Provenance,
     /// The document and section that define it.
     pub source: &'static str,
@@ -47,14 +45,11 @@ pub struct Command {
 pub(crate) const ONE_STEP_MECHANISMS: &[&str] =
     &["PLAIN", "XOAUTH2", "OAUTHBEARER", "EXTERNAL", "ANONYMOUS"];
 
-/// One argument of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Arg {
     /// The word for it in the syntax, as the RFC calls it.
     pub(crate) name: &'static str,
-    /// What it stands for.
     pub(crate) kind: ArgumentKind,
-    /// Whether the command is complete without it.
     pub(crate) optional: bool,
 }
 
@@ -76,14 +71,12 @@ impl Arg {
     }
 }
 
-/// What an argument stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ArgumentKind {
     /// A message number (RFC 1939 §4).
     Message,
     /// A count of lines (RFC 1939 §7, TOP).
     Lines,
-    /// The name of a mailbox or user.
     Name,
     /// The name of a SASL mechanism (RFC 5034 §4).
     Mechanism,
@@ -91,7 +84,6 @@ pub(crate) enum ArgumentKind {
     Language,
     /// Secret: never shown, kept or stored. It runs to the end of the line; the text is the name of the hole that stands for it.
     Secret(&'static str),
-    /// Anything else.
     Text,
 }
 
@@ -122,10 +114,8 @@ impl States {
     };
 }
 
-/// What the data lines of a command are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum DataKind {
-    /// There are none.
     Nothing,
     /// Lines whose every octet counts, in order: a message.
     Lines,
@@ -144,9 +134,7 @@ pub(crate) enum Effect {
     Nothing,
     /// The session enters the TRANSACTION state.
     Login,
-    /// The message is marked as deleted.
     Delete,
-    /// No message is marked any more.
     Reset,
     /// The session ends; from TRANSACTION the marked messages go.
     Quit,
@@ -154,10 +142,8 @@ pub(crate) enum Effect {
     Tls,
 }
 
-/// Where a command comes from and whether servers have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Provenance {
-    /// Every server must have it.
     Required,
     /// Servers may have it; usually a capability says so.
     Optional,
@@ -207,7 +193,6 @@ impl Command {
         Self::all().find(|row| row.verb.eq_ignore_ascii_case(verb))
     }
 
-    /// How many words the verb has.
     pub(crate) fn verb_words(&self) -> usize {
         self.verb.split(' ').count()
     }
@@ -243,7 +228,6 @@ pub(crate) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    /// The words of `line`.
     pub(crate) fn of(line: &'a [u8]) -> Self {
         Self { line, at: 0 }
     }

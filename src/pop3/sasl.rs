@@ -22,7 +22,6 @@ pub struct Mechanism {
     pub(crate) is_client_first: bool,
     /// It wants a token in place of a password.
     pub(crate) wants_token: bool,
-    /// The document that defines it.
     pub(crate) source: &'static str,
 }
 
@@ -88,7 +87,6 @@ impl Mechanism {
             .filter(is_announced)
     }
 
-    /// Whether it needs a secret.
     pub(crate) fn wants_secret(&self) -> bool {
         !matches!(self.name, "EXTERNAL" | "ANONYMOUS")
     }
@@ -199,7 +197,6 @@ impl SaslError {
         )
     }
 
-    /// What to do.
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::NotBase64 => "the octets are in the transcript; another mechanism may work",
@@ -220,7 +217,6 @@ pub struct SaslExchange {
     mechanism: &'static Mechanism,
     credentials: Credentials,
     scram: Option<Scram>,
-    /// How many responses were given.
     step: usize,
 }
 

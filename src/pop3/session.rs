@@ -13,7 +13,6 @@ pub(crate) use phase::{Accepted, Login, Phase, Tls};
 /// The most message numbers and capabilities that are remembered.
 const MAX: usize = 10_000;
 
-/// The most marks that are remembered.
 const MARKS_MAX: usize = 65_536;
 
 /// The most octets of a status line that are remembered; the RFCs allow 512.
@@ -29,13 +28,9 @@ const CHALLENGE_MAX: usize = 64 * 1024;
 pub(crate) struct SessionState {
     /// The state (RFC 1939 §3); None before the greeting, and where it is not known.
     pub(crate) state: Option<State>,
-    /// Whether a greeting came.
     pub(crate) is_greeted: bool,
-    /// Whether TLS is on, and how it began.
     pub(crate) tls: Tls,
-    /// The login that holds.
     pub(crate) login: Option<Login>,
-    /// How many logins were refused.
     pub(crate) refused_logins: u32,
     /// The name that USER gave last.
     pub(crate) user: Option<String>,
@@ -69,7 +64,6 @@ pub(crate) struct SessionState {
 }
 
 impl SessionState {
-    /// Learns from one step.
     pub(crate) fn apply(&mut self, step: &Step<'_>) {
         match *step {
             Step::Line {
@@ -135,7 +129,6 @@ impl SessionState {
         self.state == Some(State::Transaction)
     }
 
-    /// Returns the phase, as far as capabilities depend on it.
     pub(crate) fn phase(&self) -> Phase {
         self.phase
     }
@@ -179,12 +172,10 @@ impl SessionState {
         listed.filter(|number| !self.marked.contains(number))
     }
 
-    /// Whether a message of this number was listed, and is not marked as deleted.
     pub(crate) fn has_message(&self, number: u64) -> bool {
         self.listed.contains(&number) && !self.marked.contains(&number)
     }
 
-    /// Returns the last status line, 1,024 octets of it at most.
     pub(crate) fn status_line(&self) -> &[u8] {
         &self.status
     }
@@ -299,7 +290,6 @@ impl SessionState {
         self.listed.extend((1..=last).take(MAX));
     }
 
-    /// Follows USER, and what is tried with it.
     fn take_credentials(&mut self, sent: &Sent, is_positive: bool) {
         let Some(row) = sent.command() else {
             return;
@@ -365,7 +355,6 @@ impl SessionState {
     }
 }
 
-/// Which listing is coming.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum ComingListing {
     #[default]

@@ -12,9 +12,7 @@ enum Border {
     /// A line end, or nothing at all.
     #[default]
     LineStart,
-    /// CR.
     Cr,
-    /// Any other octet.
     Text,
 }
 
@@ -50,7 +48,6 @@ impl Stuffer {
 pub(crate) struct Unstuffer {
     /// The last two octets were CR LF, or nothing has come yet.
     is_line_start: bool,
-    /// The last octet was CR.
     is_behind_cr: bool,
 }
 

@@ -20,12 +20,9 @@ pub(crate) use step::State;
 pub use step::{LineEnd, Side};
 pub use step::{Role, Step};
 
-/// What the tracker waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Awaited {
-    /// The greeting.
     Greeting,
-    /// The status line of the reply to this verb.
     Status(String),
     /// The end of the data of the reply to this verb: CRLF, a dot, CRLF.
     Terminator(String),
@@ -33,7 +30,6 @@ pub(crate) enum Awaited {
 
 /// The most commands that are remembered while they wait for replies; what goes beyond is taken as single-line.
 const QUEUE_MAX: usize = 65_536;
-/// The most verbs whose shape is told.
 const SHAPES_MAX: usize = 256;
 
 /// Follows one conversation. It sees both sides, because in POP3 the client's line decides how long the reply is.
@@ -47,13 +43,11 @@ pub struct Tracker {
     uncounted: u64,
     /// The server has challenged and the client has not answered.
     owed: bool,
-    /// STLS was agreed and the handshake has not begun.
     agreed: bool,
     marked: BTreeSet<u64>,
     shapes: HashMap<Vec<u8>, Shape>,
     server: LineBuffer,
     client: LineBuffer,
-    /// The data of a multi-line reply is coming.
     reply: Option<DataScan>,
     /// The client is sending a message (XTND XMIT).
     upload: Option<DataScan>,
@@ -112,7 +106,6 @@ impl Tracker {
         self.flush_lines(false, emit);
     }
 
-    /// The same for the server's line alone.
     pub(crate) fn flush_server(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         let role = self.server_role();
         self.server.flush(false, Side::Server, role, emit);
@@ -187,7 +180,6 @@ impl Tracker {
         self.state
     }
 
-    /// Whether TLS is on.
     pub(crate) fn is_tls(&self) -> bool {
         self.tls
     }
@@ -245,7 +237,6 @@ impl Tracker {
         self.agreed
     }
 
-    /// What is waited for, None when nothing is.
     pub(crate) fn awaited(&self) -> Option<Awaited> {
         if self.state == State::Greeting {
             return Some(Awaited::Greeting);
@@ -318,7 +309,6 @@ impl Tracker {
         }
     }
 
-    /// Takes one line or block of the client and returns what is left.
     fn feed_client<'a>(&mut self, octets: &'a [u8], emit: &mut dyn FnMut(Step<'_>)) -> &'a [u8] {
         if let Some(upload) = &mut self.upload {
             let (rest, ended) = upload.feed(Side::Client, octets, emit);
@@ -383,7 +373,6 @@ impl Tracker {
         }
     }
 
-    /// Takes one line or block of the server and returns what is left.
     fn feed_server<'a>(&mut self, octets: &'a [u8], emit: &mut dyn FnMut(Step<'_>)) -> &'a [u8] {
         if self.agreed {
             emit(Step::Injected(octets));

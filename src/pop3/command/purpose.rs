@@ -20,7 +20,6 @@ impl Command {
             && matches!(self.standing, Provenance::Required | Provenance::Optional)
     }
 
-    /// Whether its first argument is a message number.
     pub(crate) fn names_message(&self) -> bool {
         self.args
             .first()
@@ -39,12 +38,10 @@ impl Command {
             && self.args.iter().all(|arg| arg.optional)
     }
 
-    /// Whether the verb is the whole line.
     pub(crate) fn takes_no_argument(&self) -> bool {
         self.args.is_empty()
     }
 
-    /// Whether a secret is among its arguments.
     pub(crate) fn takes_secret(&self) -> bool {
         let mut args = self.args.iter();
         args.any(|arg| matches!(arg.kind, ArgumentKind::Secret(_)))

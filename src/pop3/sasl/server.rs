@@ -62,7 +62,6 @@ pub struct Verifier {
 }
 
 enum ServerStage {
-    /// The first response is to come.
     First,
     /// LOGIN: the name is to come.
     Name,

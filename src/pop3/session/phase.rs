@@ -3,24 +3,18 @@
 /// The phases of a session whose CAPA replies differ (RFC 2449 §5, RFC 2595 §4), in their order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
-    /// From the greeting on.
     #[default]
     First,
-    /// Inside TLS that STLS began.
     Tls,
-    /// After the login.
     Login,
 }
 
 impl Phase {
-    /// All of them, in their order.
     pub(crate) const ALL: [Self; 3] = [Self::First, Self::Tls, Self::Login];
 }
 
-/// Whether TLS is on, and how it began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Tls {
-    /// Off.
     #[default]
     Off,
     /// Off; STLS was answered with `+OK`, and the handshake has not been done.
@@ -32,7 +26,6 @@ pub(crate) enum Tls {
 }
 
 impl Tls {
-    /// Whether TLS is on.
     pub(crate) fn is_on(self) -> bool {
         matches!(self, Self::Direct | Self::ByStls)
     }
@@ -49,13 +42,11 @@ pub(crate) enum Accepted {
     /// No, or the login after it was tried.
     #[default]
     No,
-    /// Yes.
     Yes,
     /// Before STLS, and not since: it is void (RFC 2595 §4).
     BeforeTls,
 }
 
-/// A login that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Login {
     /// The verb that brought it, in upper case.

@@ -127,7 +127,6 @@ impl Tracker {
         }
     }
 
-    /// The first line of the server has come.
     pub(super) fn first_line(&mut self, is_ok: bool, emit: &mut dyn FnMut(Step<'_>)) {
         if std::mem::take(&mut self.gap.begins_anywhere) {
             self.gap.is_open = true;
@@ -149,7 +148,6 @@ impl Tracker {
         self.gap.is_answering = is_answering;
     }
 
-    /// Whether data of a reply is coming.
     pub(crate) fn is_in_data(&self) -> bool {
         self.reply.is_some()
     }

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::Status;
 use crate::pop3::command::{ArgumentKind, Command, Effect, ONE_STEP_MECHANISMS, Shape, Words};
 
-/// The most octets of the verb, and of the arguments, that are remembered.
 const KEPT: usize = 255;
 
 /// A client line that waits for its reply. It holds no secret: of the arguments only those before a secret one are kept.
@@ -123,7 +122,6 @@ impl Sent {
         self.shape
     }
 
-    /// The first argument as a message number.
     pub(crate) fn number(&self) -> Option<u64> {
         let word = Words::of(&self.arguments).next()?;
         std::str::from_utf8(word).ok()?.parse().ok()
