@@ -51,14 +51,12 @@ impl Bodies {
 /// Leaves out the data of one message, in any chunking, in constant memory.
 #[derive(Debug)]
 pub(crate) struct Elider {
-    /// How many lines may still pass.
     kept: u64,
     unstuffer: Unstuffer,
     scratch: Vec<u8>,
     cut: Option<Elision>,
 }
 
-/// What was left out so far.
 #[derive(Debug, Default, Clone, Copy)]
 struct Elision {
     lines: u64,

@@ -148,7 +148,6 @@ pub enum Party {
     Proxy,
 }
 
-/// Every party with its name.
 const PARTIES: &[(Party, &str)] = &[
     (Party::Client, "client"),
     (Party::Server, "server"),
@@ -162,7 +161,6 @@ const CUTS: &[(CutAt, &str)] = &[
     (CutAt::Data, " in the middle of a multi-line reply"),
 ];
 
-/// The words of the shapes that a person can ask for.
 const SHAPES: &[(Shape, &str)] = &[(Shape::Multi, "multi-line"), (Shape::Single, "single-line")];
 
 impl Event {
@@ -224,7 +222,6 @@ impl Event {
         })
     }
 
-    /// What kind of event it is.
     pub(crate) fn kind(&self) -> EventKind {
         match self {
             Self::Connected { .. } | Self::ConnectedUpstream(_) => EventKind::Connected,

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 
 use crate::base::files::{create, is_folder, make_folder};
 
-/// The file ending of a transcript.
 pub(crate) const EXTENSION: &str = "pop3";
 
 /// Where the transcript of a connection goes.
@@ -37,10 +36,8 @@ pub(crate) fn state_folder() -> io::Result<PathBuf> {
         .join("poptalk"))
 }
 
-/// A transcript that was opened.
 #[derive(Debug)]
 pub(crate) struct Log {
-    /// Where it is.
     pub(crate) path: PathBuf,
     /// The open file, at its start.
     pub(crate) file: File,

@@ -202,7 +202,6 @@ impl Recorder {
         }
     }
 
-    /// Writes the rows that wait.
     pub(crate) fn write_rows(&mut self) {
         if !self.rows.text.is_empty() {
             self.write();
@@ -310,7 +309,6 @@ impl Recorder {
         self.hider.hide_text(text)
     }
 
-    /// Where the conversation stands.
     pub(crate) fn tracker(&self) -> &Tracker {
         &self.tracker
     }
@@ -510,7 +508,6 @@ pub(crate) fn message_elider(bodies: Bodies, sent: &Sent) -> Option<Elider> {
         .flatten()
 }
 
-/// A line step, on its way into the file.
 struct PendingLine<'a> {
     side: Side,
     role: Role,

@@ -371,7 +371,6 @@ impl Hider {
         self.values.unsure_tail(octets)
     }
 
-    /// Remembers what a client line tells.
     fn learn(&mut self, line: &[u8], role: Role, found: Option<SecretPlace>) {
         self.learn_names(line, role, found);
         self.learn_secrets(line, role, found);
@@ -407,7 +406,6 @@ impl Hider {
         self.before_secret.clear();
     }
 
-    /// The names that a client line shows.
     fn learn_names(&mut self, line: &[u8], role: Role, found: Option<SecretPlace>) {
         let open = line.get(..found.map_or(line.len(), |place| place.from));
         let open = open.unwrap_or_default();
@@ -441,7 +439,6 @@ impl Hider {
         self.values.sasl_names()
     }
 
-    /// The names in a SASL response.
     fn learn_sasl_names(&mut self, response: &[u8]) {
         if let Some(decoded) = decode(response) {
             for name in names_in(&self.mechanism, self.responses + 1, &decoded) {

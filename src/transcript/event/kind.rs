@@ -1,15 +1,11 @@
 //! What kind an event is, as its start says, and the time at its end.
 
-/// What kind of event it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum EventKind {
-    /// The TCP connection stands.
     Connected,
-    /// It does not.
     NotConnected,
     /// TLS is on; what follows is inside it.
     TlsStarted,
-    /// The handshake failed.
     TlsFailed,
     /// The server sent octets between its `+OK` to STLS and the handshake; the rows that follow hold them.
     Injected,
@@ -17,9 +13,7 @@ pub(crate) enum EventKind {
     Malformed,
     /// Nothing came for so long although a reply was awaited.
     TimedOut,
-    /// One side closed.
     Closed,
-    /// The connection broke.
     Lost,
     /// Not known; kept.
     Other,
@@ -40,7 +34,6 @@ pub(super) const STARTS: &[(&str, EventKind)] = &[
 ];
 
 impl EventKind {
-    /// Returns the kind of an event from its text.
     pub(crate) fn of(text: &str) -> Self {
         let start = STARTS.iter().find(|(start, _)| text.starts_with(start));
         start.map_or(Self::Other, |(_, kind)| *kind)

@@ -6,17 +6,12 @@ use base64::engine::general_purpose::STANDARD;
 /// A secret that the client sent, or what it sent in the secret's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum SecretKind {
-    /// The argument of PASS.
     Password,
-    /// The digest of APOP.
     Digest,
-    /// The initial response of AUTH.
     InitialResponse,
-    /// A later response of AUTH, on a line of its own.
     Response,
 }
 
-/// How it breaks its shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Flaw {
     /// Anything but 32 hexadecimal digits (RFC 1939 §7).
@@ -38,13 +33,10 @@ pub(crate) enum Flaw {
 /// A secret and its flaw: `malformed digest: not 32 hexadecimal digits`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Malformed {
-    /// What was malformed.
     pub(crate) secret: SecretKind,
-    /// In which way.
     pub(crate) flaw: Flaw,
 }
 
-/// Every event of this kind, with its words.
 const WORDS: &[(SecretKind, Flaw, &str)] = &[
     (
         SecretKind::Password,
@@ -100,7 +92,6 @@ impl Malformed {
         })
     }
 
-    /// Returns the text of the event.
     pub(crate) fn words(self) -> &'static str {
         let row = WORDS
             .iter()
@@ -117,7 +108,6 @@ impl Malformed {
         })
     }
 
-    /// Returns the flaws of an argument of PASS.
     pub(crate) fn of_password(password: &[u8]) -> impl Iterator<Item = Self> {
         let flaws = [
             (Flaw::Controls, password.iter().any(u8::is_ascii_control)),
@@ -134,7 +124,6 @@ impl Malformed {
         })
     }
 
-    /// Returns the flaw of what came as the digest of APOP.
     pub(crate) fn of_digest(digest: &[u8]) -> Option<Self> {
         let digest = digest.trim_ascii();
         let flaw = if digest.len() != 32 || !digest.iter().all(u8::is_ascii_hexdigit) {

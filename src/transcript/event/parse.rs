@@ -14,7 +14,6 @@ impl Event {
     }
 }
 
-/// The event that a text is like.
 fn known(text: &str) -> Option<Event> {
     let after = |start: &str| text.strip_prefix(start).map(str::to_owned);
     match EventKind::of(text) {
@@ -48,7 +47,6 @@ fn known(text: &str) -> Option<Event> {
     }
 }
 
-/// Events of no kind of their own.
 fn other(text: &str) -> Option<Event> {
     match text {
         "ended TLS without close_notify" => return Some(Event::EndedWithoutCloseNotify),
@@ -189,7 +187,6 @@ fn injected(text: &str, by: Side) -> Option<Event> {
     })
 }
 
-/// What was cut, and why.
 fn end(rest: &str) -> Option<(CutAt, Option<String>)> {
     let cut = CUTS
         .iter()

@@ -9,21 +9,17 @@ use crate::pop3::tracker::Role;
 /// How many octets of a status line say what it is.
 const STATUS: usize = 4;
 
-/// Guesses where the secret of each client line is.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Guess {
-    /// The last command that is in the table.
     after: After,
     /// Whether it was refused; None while it has no answer.
     is_refused: Option<bool>,
-    /// The start of the last status line.
     status: Vec<u8>,
     /// How many responses AUTH has got, and how many its mechanism takes at least.
     responses: usize,
     needed: usize,
     /// AUTH has got them all, and `+OK`.
     is_done: bool,
-    /// The argument of USER.
     name: Vec<u8>,
 }
 

@@ -6,12 +6,10 @@ use crate::base::escape::is_hidden;
 use crate::pop3::command::{ArgumentKind, Command, Words};
 use crate::pop3::tracker::Role;
 
-/// The secret place of a client line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SecretPlace {
     /// The octet offset at which the secret starts; it goes to the end of the line.
     pub(crate) from: usize,
-    /// The name of the hole that stands for it.
     pub(crate) hole: &'static str,
 }
 

@@ -21,7 +21,6 @@ impl std::fmt::Debug for Recall {
 }
 
 impl Recall {
-    /// Recalls what is in a store, now and later.
     pub(crate) fn new(secrets: &Secrets) -> Self {
         Self {
             secrets: secrets.clone(),
@@ -41,7 +40,6 @@ impl Recall {
         named(with_holes(text.as_bytes(), found))
     }
 
-    /// Learns the secret of a line.
     #[cfg(test)]
     pub(crate) fn learn(&self, line: &str) {
         self.secrets.learn(

@@ -24,7 +24,6 @@ struct KeptSecrets {
     given: Vec<Secret>,
     typed: VecDeque<Secret>,
     names: VecDeque<Zeroizing<Vec<u8>>>,
-    /// How often any of it has changed.
     version: u64,
 }
 

@@ -8,7 +8,6 @@ use crate::transcript::{Hole, Item, Piece, Row, Transcript};
 /// The most octets of a line of a file. We write at most 64 KiB of the wire a line, four octets for one at the worst.
 pub(crate) const LINE_LIMIT: usize = 1 << 20;
 
-/// The most rows that are taken as one run.
 const RUN_ROWS: usize = 1024;
 
 /// Parses a whole file that is in memory.
@@ -214,17 +213,13 @@ pub struct ParseError {
     pub(crate) width: usize,
     /// The line, at most 200 octets behind the wrong place, control characters replaced.
     pub(crate) line: String,
-    /// What is wrong.
     pub(crate) problem: LineProblem,
 }
 
-/// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LineProblem {
-    /// The first line names another version.
     #[error("this version of the format is not known")]
     Version,
-    /// A backslash and something that is no escape.
     #[error("unknown escape `{0}`")]
     UnknownEscape(String),
     /// `\n` or `\-` with something behind it.
@@ -233,13 +228,10 @@ pub(crate) enum LineProblem {
     /// `{{` without a name and `}}`.
     #[error("`{{{{` opens a hole, but no name and `}}}}` follow")]
     BadHole,
-    /// The row is not UTF-8.
     #[error("an octet that is not UTF-8")]
     NotUtf8,
-    /// The line is longer than [`LINE_LIMIT`].
     #[error("a line of more than {LINE_LIMIT} octets")]
     LineTooLong,
-    /// The file can't be read.
     #[error("{0}")]
     Io(String),
 }
