@@ -29,15 +29,12 @@ use pairing::Pairing;
 /// The most octets of a line that are kept; the digest covers all of them. Where a line has a hole, only so much can be compared.
 pub(crate) const LINE_KEPT: usize = 1024;
 
-/// The most lines of one SASL exchange that are kept.
 pub(crate) const SASL_KEPT: usize = 64;
 
 /// A line that one side sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Who sent it.
     pub(crate) side: Side,
-    /// The row in which it starts.
     pub(crate) place: Place,
     /// Its first [`LINE_KEPT`] octets and holes, as on the wire, without the line end.
     pub(crate) pieces: Vec<Piece>,
@@ -50,7 +47,6 @@ pub struct Line {
 }
 
 impl Line {
-    /// Whether all of the line is kept.
     pub(crate) fn is_whole(&self) -> bool {
         let kept = self.pieces.iter().map(|piece| match piece {
             Piece::Octets(octets) => octets.len(),
@@ -81,7 +77,6 @@ pub struct Exchange {
     pub(crate) command: Option<Line>,
     /// What the tracker knows of the command; it holds no secret. None for the greeting and for a command that was cut.
     pub(crate) sent: Option<Sent>,
-    /// Whether this is the greeting.
     pub(crate) is_greeting: bool,
     /// The status indicator. None when no whole status line came.
     pub(crate) status: Option<Status>,
@@ -89,7 +84,6 @@ pub struct Exchange {
     pub(crate) status_line: Option<Line>,
     /// Challenges and responses inside AUTH, in order, [`SASL_KEPT`] at most.
     pub(crate) sasl: Vec<Line>,
-    /// How many lines of the SASL exchange were not kept.
     pub(crate) sasl_beyond: u64,
     /// The data of a multi-line reply, or of the message that the client sent.
     pub(crate) data: Option<Measures>,
@@ -102,7 +96,6 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// The first row that it has.
     pub(crate) fn place(&self) -> Place {
         let data = self.data.as_ref().map(|data| data.first);
         let place = |line: &Line| line.place;
@@ -140,7 +133,6 @@ pub enum Part {
 }
 
 impl Part {
-    /// The first row that it has.
     pub(crate) fn place(&self) -> Place {
         match self {
             Self::Exchange(exchange) => exchange.place(),
@@ -155,24 +147,19 @@ impl Part {
 /// What passes while a dialogue is read: its parts, and what is seen before the part that it belongs to is finished.
 #[derive(Debug)]
 pub(crate) enum Passing<'a> {
-    /// A part that is finished.
     Part(Part),
-    /// A command is complete and waits for its reply.
     Command(&'a Sent, &'a Line),
     /// The status line of a multi-line reply has come; its data follows.
     DataStarted(&'a Sent),
     /// A block of data, line ends and stuffing inside; never two rows at once, seldom parts of two lines.
     Data {
-        /// Who sent it.
         side: Side,
         /// As on the wire.
         octets: &'a [u8],
-        /// The row in which it starts.
         place: Place,
         /// Milliseconds since the first row of the transcript.
         time_ms: u64,
     },
-    /// A hole in data.
     Hole(Side),
     /// A row `{{...}}` in data.
     AnyRows,
@@ -180,7 +167,6 @@ pub(crate) enum Passing<'a> {
     OutOfStep,
     /// The status line that comes next answers the command that waits longest, for sure.
     InStep,
-    /// The session entered another state.
     State(State),
 }
 
@@ -203,7 +189,6 @@ impl Default for Dialogue {
 }
 
 impl Dialogue {
-    /// A dialogue that has not begun.
     pub(crate) fn new() -> Self {
         Self::with_digests(true)
     }
@@ -242,7 +227,6 @@ impl Dialogue {
         parts
     }
 
-    /// Takes one item and tells each part that is finished by it.
     pub(crate) fn feed(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(Part)) {
         self.watch(place, item, &mut |passing| {
             if let Passing::Part(part) = passing {
@@ -251,7 +235,6 @@ impl Dialogue {
         });
     }
 
-    /// Takes one item and tells what passes, finished parts among it.
     pub(crate) fn watch(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(Passing<'_>)) {
         let Self { steps, talk } = self;
         match item {

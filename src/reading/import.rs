@@ -50,7 +50,6 @@ use paste::Unwrapped;
 const HEAD: usize = 64 * 1024;
 const LONG_HEAD: usize = 4 * 1024 * 1024;
 
-/// The most octets of a file that is read.
 pub(crate) const FILE_MAX: u64 = 128 * 1024 * 1024;
 
 /// A file that was read.
@@ -84,11 +83,9 @@ pub struct ImportedTranscript {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{what}", place(file, *line))]
 pub struct Problem {
-    /// The name of the file.
     pub(crate) file: String,
     /// The line, from 1, where one can be named.
     pub(crate) line: Option<usize>,
-    /// What is wrong.
     pub(crate) what: String,
     /// What to do.
     pub hint: Cow<'static, str>,
@@ -266,7 +263,6 @@ fn text(
     })
 }
 
-/// What a terminal showed.
 fn terminal_text(
     format: Format,
     source: &Source<'_>,

@@ -12,13 +12,10 @@ use crate::transcript::text;
 use crate::transcript::{Hole, Item, Piece, Row};
 use names::Names;
 
-/// The head that tells what was taken out of a file.
 pub(crate) const HEAD: &str = "redacted";
 
-/// What is to be taken out besides secrets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// What becomes of message data.
     pub(crate) bodies: Bodies,
     /// User names, and mail addresses in status lines, become `user-1` and so on.
     pub(crate) has_names: bool,
@@ -36,7 +33,6 @@ pub(crate) struct Redactor {
     hider: Hider,
     names: Names,
     elider: Option<Elider>,
-    /// The data that is coming is a message.
     is_message: bool,
     /// Rows of one line that has not ended, and how many octets they have.
     line: Vec<Row>,
@@ -46,20 +42,15 @@ pub(crate) struct Redactor {
     /// Data was left out, and what came behind it was not the server's: the terminator was left out as well.
     is_in_hole: bool,
     head: HeadState,
-    /// A row has come, or `* connected`.
     has_begun: bool,
 }
 
-/// How far the head of the file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HeadState {
-    /// Nothing has come yet.
     Start,
-    /// In the head; `redacted` was not told.
     Open,
     /// In the head, `redacted` was told; or there is nothing to tell.
     Told,
-    /// Behind it.
     Done,
 }
 
@@ -82,7 +73,6 @@ impl Redactor {
         }
     }
 
-    /// Where the conversation stands.
     pub(crate) fn tracker(&self) -> &Tracker {
         &self.tracker
     }
@@ -125,7 +115,6 @@ impl Redactor {
         self.hider.again()
     }
 
-    /// The file has ended.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         self.end_line(out);
         self.end_cut(out);
@@ -215,7 +204,6 @@ impl Redactor {
         }
     }
 
-    /// What an event means for the conversation.
     fn happened(&mut self, event: &str) {
         let event = Event::parse(event);
         match event.kind() {
@@ -260,7 +248,6 @@ impl Redactor {
         }
     }
 
-    /// Rows that are not in the file.
     fn hole(&mut self, row: Row, out: &mut Vec<u8>) {
         let is_data = self.tracker.skip_lines(row.side, &mut |_| {});
         self.is_in_hole = is_data && row.side == Side::Server;
@@ -270,7 +257,6 @@ impl Redactor {
         self.print(row, out);
     }
 
-    /// The line that was put together is complete, or does not go on.
     fn end_line(&mut self, out: &mut Vec<u8>) {
         self.line_len = 0;
         let rows = std::mem::take(&mut self.line);
@@ -322,7 +308,6 @@ impl Redactor {
             .fold(0, u64::saturating_add);
     }
 
-    /// Takes one line, or a part of one.
     fn line_pieces(
         &mut self,
         side: Side,
@@ -398,7 +383,6 @@ impl Redactor {
         }
     }
 
-    /// Tells how much was left out.
     fn end_cut(&mut self, out: &mut Vec<u8>) {
         if let Some(prose) = self.elider.as_mut().and_then(Elider::end) {
             text::print_item(out, &Item::Prose(prose));
@@ -413,9 +397,7 @@ impl Redactor {
     }
 }
 
-/// What becomes of a line.
 enum LineFate {
-    /// It stays, with these pieces.
     Stays(Vec<Piece>),
     /// A hole stands for it, and for those behind it.
     Cut,

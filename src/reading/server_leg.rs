@@ -39,8 +39,6 @@ fn upstream(event: &str) -> Option<String> {
 }
 
 /// Whether a transcript was made by a proxy.
-///
-/// Errors: it breaks the format.
 pub(crate) fn is_proxied(
     items: impl Iterator<Item = Result<Item, ParseError>>,
 ) -> Result<bool, ParseError> {
@@ -55,7 +53,6 @@ pub(crate) fn is_proxied(
 }
 
 impl<I: Iterator<Item = Result<Item, ParseError>>> ServerLeg<I> {
-    /// Reads the items of a whole transcript.
     pub(crate) fn new(items: I) -> Self {
         Self {
             items,

@@ -39,10 +39,8 @@ impl Place {
     }
 }
 
-/// What happens next in a transcript.
 #[derive(Debug)]
 pub(crate) enum Passed<'a> {
-    /// A row comes.
     Row {
         /// Milliseconds since the row before, or since an event with a time where that came behind it.
         after_ms: u64,
@@ -55,11 +53,8 @@ pub(crate) enum Passed<'a> {
     Step(Step<'a>, OctetOrigin),
     /// A row `{{...}}`. Outside the data of the server the lines that stand for the replies it holds follow, each a hole.
     AnyRows {
-        /// Who sent what was there.
         side: Side,
-        /// Whether it is some of the data that is coming.
         is_data: bool,
-        /// Where it stands.
         place: Place,
         /// Milliseconds since the transcript was started.
         now_ms: u64,
@@ -68,7 +63,6 @@ pub(crate) enum Passed<'a> {
     AnyRowsEnd {
         /// Whether data was coming at its end: it is some of that, too.
         is_data: bool,
-        /// Where it stands.
         place: Place,
     },
     /// What was awaited will not come: time is out, TLS began, or the connection has ended.
@@ -88,7 +82,6 @@ pub(crate) enum Start {
     Anywhere,
 }
 
-/// Reads rows and events into steps.
 #[derive(Debug)]
 pub(crate) struct Steps {
     tracker: Tracker,
@@ -104,7 +97,6 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// Of a transcript that has not begun.
     pub(crate) fn new(start: Start) -> Self {
         Self {
             tracker: Tracker::new(),
@@ -119,17 +111,14 @@ impl Steps {
         }
     }
 
-    /// Where the conversation stands.
     pub(crate) fn tracker(&self) -> &Tracker {
         &self.tracker
     }
 
-    /// Whether `* connected` has come.
     pub(crate) fn is_connected(&self) -> bool {
         self.is_connected
     }
 
-    /// Whether a row has come.
     pub(crate) fn has_rows(&self) -> bool {
         self.has_rows
     }
@@ -156,7 +145,6 @@ impl Steps {
         }
     }
 
-    /// Takes a row.
     pub(crate) fn row(&mut self, place: Place, row: &Row, emit: &mut dyn FnMut(Passed<'_>)) {
         self.begin(row.side, emit);
         let since_ms = std::mem::take(&mut self.since_row_ms);

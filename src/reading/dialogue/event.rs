@@ -6,9 +6,7 @@ use crate::transcript::event::{self, EventKind, Malformed, split_time};
 /// Something that happened besides octets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventAt {
-    /// Where it stands.
     pub(crate) place: Place,
-    /// What it is.
     pub(crate) kind: EventKind,
     /// Its text after `* `, escapes as in the file, without its time.
     pub(crate) text: String,
@@ -27,7 +25,6 @@ impl EventAt {
         }
     }
 
-    /// Returns what it says.
     pub(crate) fn said(&self) -> event::Event {
         event::Event::parse(&self.text)
     }

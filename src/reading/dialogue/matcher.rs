@@ -14,7 +14,6 @@ pub(crate) struct Matcher<'a> {
 }
 
 impl<'a> Matcher<'a> {
-    /// The pattern of these pieces.
     pub(crate) fn new(pieces: &'a [Piece]) -> Self {
         Self { pieces }
     }

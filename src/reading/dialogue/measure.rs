@@ -13,13 +13,11 @@ pub(crate) type Digest = [u8; 32];
 /// The measures of data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measures {
-    /// Who sent it.
     pub(crate) side: Side,
     /// The row of its first octet, or of its terminator when it has none.
     pub(crate) first: Place,
     /// How many octets of that row stand before it; almost always none.
     pub(crate) skipped: u64,
-    /// The number of the row with its last octet.
     pub(crate) last_row: usize,
     /// Its lines, without the terminator; the last one may have no end.
     pub(crate) lines: u64,
@@ -33,13 +31,10 @@ pub struct Measures {
     pub(crate) digest: Digest,
     /// How the line with the single dot ended; None when that line did not come.
     pub(crate) terminator: Option<LineEnd>,
-    /// The row of the terminator.
     pub(crate) terminator_row: Option<usize>,
-    /// Whether it has holes.
     pub(crate) has_holes: bool,
     /// Whether it has a row `{{...}}`.
     pub(crate) has_any_rows: bool,
-    /// A status line came in place of the terminator.
     pub(crate) lacks_terminator: bool,
 }
 
@@ -50,15 +45,12 @@ pub(super) fn digest_hole(digest: &mut Sha256, hole: &Hole) {
     digest.update(b"}}\0");
 }
 
-/// Measures data as it passes.
 #[derive(Debug)]
 pub(super) struct Measuring {
     measures: Measures,
     /// None where no digest is wanted.
     digest: Option<Sha256>,
-    /// The last octet was CR.
     is_behind_cr: bool,
-    /// The next octet starts a line.
     is_line_start: bool,
     /// The last line has begun and not ended.
     is_inside: bool,
@@ -92,7 +84,6 @@ impl Measuring {
         }
     }
 
-    /// Something of the data stands here.
     pub(super) fn at(&mut self, first: Place, skipped: u64, last: Place) {
         if !std::mem::replace(&mut self.has_begun, true) {
             self.measures.first = first;
@@ -154,7 +145,6 @@ impl Measuring {
         self.measures.terminator_row = Some(place.row);
     }
 
-    /// The reply to the next command begins, and no terminator has come.
     pub(super) fn lacks_terminator(&mut self) {
         self.measures.lacks_terminator = true;
     }

@@ -12,7 +12,6 @@ use crate::transcript::{Hole, Item, Piece};
 /// Where and when some octets passed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moment {
-    /// The row in which they start.
     pub(crate) place: Place,
     /// When they ended: milliseconds since the transcript was started.
     pub(crate) ms: u64,
@@ -134,7 +133,6 @@ impl Default for Walker {
 }
 
 impl Walker {
-    /// Of a transcript that has not begun.
     pub(crate) fn new() -> Self {
         Self {
             steps: Steps::new(Start::Whole),
@@ -178,7 +176,6 @@ impl Walker {
         Ok(())
     }
 
-    /// Takes one item.
     pub(crate) fn feed(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(TapeStep<'_>)) {
         match item {
             Item::Row(row) => {
@@ -210,7 +207,6 @@ impl Walker {
         self.read_on(phase, emit, Steps::finish);
     }
 
-    /// What the time up to the next row is for.
     pub(crate) fn phase(&self) -> WaitPhase {
         let tracker = self.steps.tracker();
         if !self.has_heard {
@@ -293,7 +289,6 @@ impl Walker {
     }
 }
 
-/// Tells a step with its places, times and holes.
 fn told(step: Step<'_>, origin: OctetOrigin, emit: &mut dyn FnMut(TapeStep<'_>)) {
     let moment = Moment {
         place: origin.first,

@@ -6,23 +6,18 @@ use super::dialects::Coding;
 use super::lines::{numbered, without_cr};
 use super::marked::Marks;
 
-/// The most octets that a compiled pattern may take.
 const PATTERN_MAX: usize = 1 << 20;
 
-/// The patterns of `import lines`.
 #[derive(Debug, Clone)]
 pub(crate) struct Patterns {
     client: Regex,
     server: Regex,
 }
 
-/// Why a pattern can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PatternError {
-    /// It is not a regular expression.
     #[error("`{0}` is not a regular expression: {1}")]
     Syntax(String, String),
-    /// It has no group, or several, for what was sent.
     #[error("`{0}` needs one group around what was sent, as in `^C: (.*)$`")]
     Groups(String),
 }

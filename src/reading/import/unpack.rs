@@ -34,7 +34,6 @@ const OTHERS: &[(&[u8], &str, &str)] = &[
     ),
 ];
 
-/// The octets of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unpacked<'a> {
     /// As they were before they were compressed.

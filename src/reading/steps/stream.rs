@@ -24,11 +24,9 @@ struct RowStart {
 /// Where some octets came from.
 #[derive(Debug, Default)]
 pub(crate) struct OctetOrigin {
-    /// The row in which they start.
     pub(crate) first: Place,
     /// Octets of the first row before them.
     pub(crate) skipped: u64,
-    /// The row in which they end.
     pub(crate) last: Place,
     /// When they ended: milliseconds since the transcript was started.
     pub(crate) last_ms: u64,
@@ -53,7 +51,6 @@ impl SideStream {
         self.fed += octets as u64;
     }
 
-    /// So many octets were told.
     pub(super) fn take(&mut self, octets: usize) -> OctetOrigin {
         let from = self.told;
         self.drop_rows(from + 1);
@@ -74,7 +71,6 @@ impl SideStream {
         }
     }
 
-    /// What was fed and not told is gone.
     pub(super) fn reset(&mut self) {
         self.told = self.fed;
         self.holes.clear();
