@@ -13,13 +13,10 @@ pub struct Own {
     pub args: &'static str,
     /// What it does, one line.
     pub help: &'static str,
-    /// Whether a script may use it.
     pub(crate) in_scripts: bool,
-    /// Which one it is.
     pub(crate) action: Action,
 }
 
-/// What a command to poptalk does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the table says what each does")]
 pub(crate) enum Action {
@@ -271,7 +268,6 @@ pub(crate) fn meant(word: &[u8]) -> Option<&'static str> {
     (word.len() > 2 && errors(&near) <= 2).then_some(near.word)
 }
 
-/// What a typed line means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Typed<'a> {
     /// These octets and CRLF go to the server.

@@ -80,7 +80,6 @@ pub struct Change {
     pub(crate) name: String,
     /// Its row in the first recording.
     pub(crate) old: Option<usize>,
-    /// Its row in the second.
     pub(crate) new: Option<usize>,
     /// Each difference.
     pub findings: Vec<Finding>,
@@ -93,7 +92,6 @@ pub struct Change {
 /// What came out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DiffSummary {
-    /// Exchanges that are alike.
     pub(crate) alike: u64,
     /// Exchanges that differ, or that only one recording has.
     pub different: u64,
@@ -105,7 +103,6 @@ pub struct DiffSummary {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}")]
 pub struct Unreadable {
-    /// Whether it is the second one.
     pub(crate) is_new: bool,
     /// Where and why.
     pub(crate) error: ParseError,
@@ -180,7 +177,6 @@ pub fn compare<R: Read + Seek>(
     Ok(summary)
 }
 
-/// The next part that is compared.
 fn element<R: BufRead>(
     parts: &mut Parts<R>,
     is_new: bool,

@@ -28,29 +28,22 @@ const WIDEST: usize = 80;
 /// What is known of the place of a reply in its session. Everything may be unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExplainContext {
-    /// The verb of the command that was answered.
     pub(crate) verb: Option<String>,
-    /// The state in which it was answered.
     pub(crate) state: Option<State>,
-    /// Whether TLS is on.
     pub(crate) is_tls: Option<bool>,
     /// Whether CAPA announced RESP-CODES (RFC 2449 §6.4).
     pub(crate) has_codes: Option<bool>,
 }
 
 impl ExplainContext {
-    /// The row of the command that was answered.
     fn command(&self) -> Option<&'static Command> {
         self.verb.as_deref().and_then(Command::named)
     }
 }
 
-/// One thing that is explained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Explanation {
-    /// What it is and what it says, one line.
     pub(crate) title: String,
-    /// How it comes to that.
     pub(crate) cause: String,
     /// What to do; empty: nothing.
     pub(crate) next: String,
@@ -58,12 +51,9 @@ pub(crate) struct Explanation {
     pub(crate) source: String,
 }
 
-/// A part of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ExplainedPart {
-    /// Something explained.
     Said(Explanation),
-    /// A command, whose row has it all.
     Command(&'static Command),
 }
 

@@ -28,7 +28,6 @@ pub struct Finding {
     pub(crate) more: Vec<Occurrence>,
     /// What was found, for people: one line. Wire text in it is escaped as by [`crate::base::escape`].
     pub message: String,
-    /// What to do, when that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<String>,
     /// The document and section that say so; empty when none does.
@@ -50,7 +49,6 @@ impl Finding {
     }
 }
 
-/// One more place at which something was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Occurrence {
     /// The probe of a check; None: the one of the finding.
@@ -58,7 +56,6 @@ pub(crate) struct Occurrence {
     pub(crate) probe: Option<&'static str>,
     /// The line of the file, from 1.
     pub(crate) row: Option<usize>,
-    /// The octets, as those of the finding.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) octets: String,
     /// What was found there, where that is something else than the finding says.

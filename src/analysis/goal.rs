@@ -21,17 +21,13 @@ use crate::pop3::tracker::{Sent, State, Status, Step as Happened};
 use crate::reading::dialogue::{Dialogue, EventKind, Exchange, Part, Place};
 use crate::transcript::Item;
 
-/// A goal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Goal {
     steps: Vec<GoalStep>,
-    /// Each step as it was written.
     texts: Vec<String>,
-    /// What to say when it is reached.
     pub(crate) says: String,
 }
 
-/// Why a goal can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub(crate) struct GoalError {
@@ -66,11 +62,9 @@ enum GoalStep {
     Left(u64),
     Pipelined(usize),
     Diagnosed(Vec<String>),
-    /// One of these.
     Any(Vec<GoalStep>),
 }
 
-/// An argument that a command must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Argument {
     /// This word, in upper case, a number without leading zeros.
@@ -103,7 +97,6 @@ enum In {
     Transaction,
 }
 
-/// Something that happened, as far as goals look at it.
 enum Fact<'a> {
     Reply(&'a Exchange, Where),
     Login(&'a Exchange, Where),
@@ -393,7 +386,6 @@ fn code_of(exchange: &Exchange) -> Option<String> {
     Some(behind.split_once(']')?.0.to_owned())
 }
 
-/// How far a learner has come.
 #[derive(Debug)]
 pub(crate) struct Goals {
     goals: Vec<Goal>,
@@ -404,7 +396,6 @@ pub(crate) struct Goals {
 }
 
 impl Goals {
-    /// Nothing has happened.
     pub(crate) fn new(goals: Vec<Goal>) -> Self {
         Self {
             done: vec![0; goals.len()],
@@ -414,7 +405,6 @@ impl Goals {
         }
     }
 
-    /// Each goal, and whether it is reached.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&Goal, bool)> {
         let reached = self.goals.iter().zip(&self.done);
         reached.map(|(goal, done)| (goal, *done >= goal.steps.len()))
@@ -426,7 +416,6 @@ impl Goals {
         goals.filter_map(|(at, (goal, done))| Some((at, goal, goal.texts.get(*done)?.as_str())))
     }
 
-    /// Whether every goal is reached.
     pub(crate) fn are_reached(&self) -> bool {
         self.all().all(|(_, is_reached)| is_reached)
     }

@@ -50,7 +50,6 @@ use crate::reading::dialogue::{Dialogue, EventAt, Exchange, Line, Part, Passing,
 use crate::transcript::text::{ParseError, Reader};
 use crate::transcript::{Item, Piece, Row};
 
-/// The most octets that a finding shows.
 pub(crate) const SHOWN: usize = 64;
 
 /// One rule.
@@ -66,7 +65,6 @@ pub struct Rule {
     pub says: &'static str,
     /// What the administrator of the server, or the author of the client, should do.
     pub(crate) hint: &'static str,
-    /// How it is seen.
     pub(crate) check: &'static [Check],
 }
 
@@ -326,7 +324,6 @@ impl Rules {
     }
 }
 
-/// Puts together what the rules are shown.
 #[derive(Debug, Default)]
 struct RuleRunner {
     known: Context,
@@ -339,7 +336,6 @@ struct RuleRunner {
     is_run: bool,
 }
 
-/// The data of a reply that is coming.
 #[derive(Debug)]
 enum DataSeen {
     Message(Box<Body>),
@@ -374,7 +370,6 @@ impl RuleRunner {
         }
     }
 
-    /// Tells what was held.
     fn release(&mut self, emit: &mut dyn FnMut(Finding)) {
         self.is_start = false;
         self.held.drain(..).for_each(emit);

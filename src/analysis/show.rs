@@ -132,7 +132,6 @@ pub(crate) struct RowCounter {
 }
 
 impl RowCounter {
-    /// For a screen of so many columns and rows.
     pub(crate) fn new(columns: usize, most: usize) -> Self {
         Self {
             columns: columns.max(1),
@@ -170,7 +169,6 @@ pub(crate) fn safe(text: &str) -> String {
 /// The most octets of a line outside a page's bodies that are shown.
 const LINE_SHOWN: usize = 16 * 1024;
 
-/// What stands for a hole.
 pub(crate) fn hole(hole: &Hole) -> &'static str {
     match hole {
         Hole::Named(_) => "••••••",
@@ -198,18 +196,14 @@ pub(crate) fn markup(text: &str, out: &mut String) {
 struct LineCutter {
     /// The last octet was CR: it may belong to the line end.
     has_cr: bool,
-    /// The line has begun.
     is_inside: bool,
 }
 
-/// A part of a line of data.
 #[derive(Debug, PartialEq, Eq)]
 enum LinePart<'a> {
     /// Octets inside a line; `true` when the line starts with them.
     Text(&'a [u8], bool),
-    /// CR LF.
     Crlf,
-    /// LF alone.
     Lf,
 }
 

@@ -10,23 +10,17 @@ use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::text;
 use crate::transcript::{Piece, Row};
 
-/// A line that is not in the other recording as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mark {
-    /// Whether it is of the second recording.
     pub(crate) is_new: bool,
-    /// Its row.
     pub(crate) row: usize,
-    /// Who sent it.
     pub(crate) side: Side,
     /// Its text, escaped as in a transcript and safe for a terminal.
     pub(crate) spans: Vec<Span>,
 }
 
-/// A part of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Span {
-    /// The text.
     pub(crate) text: String,
     /// Whether the other line has something else here.
     pub(crate) is_changed: bool,

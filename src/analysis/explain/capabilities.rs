@@ -1,13 +1,10 @@
 //! The capabilities: the lines of a CAPA reply (RFC 2449 §6), those that only some servers send included.
 
-/// A capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Capability {
     /// The first word of its line, upper case.
     pub(crate) tag: &'static str,
-    /// Its parameters, as help shows them.
     pub(crate) params: &'static str,
-    /// What it means, a sentence.
     pub(crate) means: &'static str,
     /// What it means that it appears or vanishes with TLS; empty: nothing is known of it.
     pub(crate) tls: &'static str,
@@ -52,7 +49,6 @@ const SCAN: &str = "no RFC: seen in a scan of servers (EAST)";
 const SCAN_MEANS: &str =
     "A token that some server lists with or beside SASL; no document explains it.";
 
-/// Every capability that poptalk knows.
 pub(crate) const ROWS: &[Capability] = &[
     row(
         "TOP",

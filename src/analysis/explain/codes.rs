@@ -2,20 +2,15 @@
 
 use crate::pop3::tracker::Status;
 
-/// A response code that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ResponseCode {
     /// Its levels, which a slash separates on the wire.
     pub(crate) levels: &'static [&'static str],
-    /// The status indicator that it stands behind.
     pub(crate) sign: Status,
     /// The commands to whose replies it belongs; empty: any, the greeting included.
     pub(crate) on: &'static [&'static str],
-    /// What it says, in a few words.
     pub(crate) means: &'static str,
-    /// How it comes to that.
     pub(crate) cause: &'static str,
-    /// What to do.
     pub(crate) next: &'static str,
     /// The document and section that define it, or where it was seen.
     pub(crate) source: &'static str,
@@ -28,7 +23,6 @@ impl ResponseCode {
     }
 }
 
-/// Every response code that poptalk knows.
 pub(crate) const ROWS: &[ResponseCode] = &[
     ResponseCode {
         levels: &["IN-USE"],

@@ -3,23 +3,18 @@
 use super::{capabilities, indented, quoted};
 use crate::analysis::help;
 
-/// What lies between two answers to CAPA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CapaChange {
-    /// The start of TLS.
     Tls,
-    /// The login.
     Login,
 }
 
 /// One answer to CAPA: what it is called, what came before it, its lines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CapaReply<'a> {
-    /// When it was given, in words.
     pub(crate) when: &'a str,
     /// What lies between the answer before it and this one; with several, the last.
     pub(crate) change: CapaChange,
-    /// Its lines.
     pub(crate) lines: &'a [String],
 }
 

@@ -1,15 +1,12 @@
 //! The SASL mechanisms that are met in POP3, a sentence for each.
 
-/// A SASL mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MechanismHelp {
     /// Its name, upper case.
     pub(crate) name: &'static str,
-    /// What it does, one sentence.
     pub(crate) means: &'static str,
     /// What to know before it is used.
     pub(crate) next: &'static str,
-    /// The document that defines it.
     pub(crate) source: &'static str,
 }
 
@@ -34,7 +31,6 @@ const OLD: &str = "take SCRAM-SHA-256, or PLAIN inside TLS, where the server has
 const SAFE: &str = "the best choice where the server has it; inside TLS all the same.";
 const REALM: &str = "works only with an account and a ticket of the same network.";
 
-/// Every mechanism that poptalk knows.
 pub(crate) const ROWS: &[MechanismHelp] = &[
     row(
         "PLAIN",

@@ -1,23 +1,17 @@
 //! Servers and providers: how one knows them, and what to expect of them. None of it is a fault to be repaired.
 
-/// A server program or a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Profile {
-    /// Its name, as it is called.
     pub(crate) name: &'static str,
     /// Other names that people use for it.
     pub(crate) also: &'static [&'static str],
     /// Its greeting, its reply to the login, or its IMPLEMENTATION line, each as a whole, in the notation of the texts.
     pub(crate) signs: &'static [&'static str],
-    /// What to expect.
     pub(crate) expect: &'static str,
-    /// What to do about it.
     pub(crate) next: &'static str,
-    /// Where that was seen.
     pub(crate) source: &'static str,
 }
 
-/// Every profile that poptalk knows.
 pub(crate) const ROWS: &[Profile] = &[
     Profile {
         name: "Gmail",

@@ -13,7 +13,6 @@ use crate::pop3::tracker::Status;
 
 pub(crate) use meanings::Meaning;
 
-/// A program or provider, and the texts that it was seen to send.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TextOrigin {
     /// Its name; empty for words that many use.
@@ -33,10 +32,8 @@ impl TextOrigin {
     }
 }
 
-/// What is known of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KnownText {
-    /// What it means.
     pub(crate) meaning: &'static Meaning,
     /// All that were seen to send it; a nameless one among them means many.
     pub(crate) origins: Vec<&'static TextOrigin>,
@@ -49,7 +46,6 @@ impl KnownText {
     }
 }
 
-/// Every origin.
 pub(crate) fn origins() -> impl Iterator<Item = &'static TextOrigin> {
     [common::ORIGINS, free::ORIGINS, more::ORIGINS]
         .into_iter()
@@ -57,7 +53,6 @@ pub(crate) fn origins() -> impl Iterator<Item = &'static TextOrigin> {
         .copied()
 }
 
-/// The status indicator of a row, and its text.
 fn split(line: &str) -> (Option<Status>, &str) {
     if let Some(text) = line.strip_prefix("+OK ") {
         return (Some(Status::Positive), text);

@@ -7,7 +7,6 @@ use memchr::{memchr, memchr2};
 use super::Site;
 use crate::reading::dialogue::Place;
 
-/// The most octets of a line that are kept.
 const LINE_KEPT: usize = 128;
 
 /// The longest line that a message may have, line end included (RFC 5322 §2.1.1).
@@ -48,31 +47,21 @@ pub(crate) struct Body {
     pub(crate) stuffed: u64,
     /// Lines on the wire that start with three dots.
     pub(crate) twice_stuffed: u64,
-    /// The start of its first line.
     pub(crate) first_line: Vec<u8>,
-    /// Where it starts.
     pub(crate) first: Option<Place>,
-    /// The start of its last line.
     pub(crate) last_line: Vec<u8>,
-    /// Where the last line starts.
     pub(crate) last: Place,
-    /// Whether the last line had no end.
     pub(crate) is_cut: bool,
     /// Whether the last line is empty, and the one before had an end.
     pub(crate) ends_blank: bool,
-    /// The first line starts with a single dot.
     pub(crate) first_dot: Option<Site>,
-    /// Another line starts with a single dot.
     pub(crate) single_dot: Option<Site>,
     /// A dot alone behind a bare LF.
     pub(crate) lf_dot: Option<Site>,
-    /// A line ends with a bare LF.
     pub(crate) bare_lf: Option<Site>,
-    /// A CR without LF.
     pub(crate) bare_cr: Option<Site>,
     /// A line ends with CR CR LF.
     pub(crate) cr_crlf: Option<Site>,
-    /// An octet 0.
     pub(crate) nul: Option<Site>,
     /// A line longer than 998 octets.
     pub(crate) long_line: Option<Site>,
@@ -88,7 +77,6 @@ pub(crate) struct Body {
     wanted: Option<u64>,
     /// Milliseconds from its first to its last row.
     pub(crate) took_ms: u64,
-    /// Whether the transcript leaves out some of it.
     pub(crate) has_holes: bool,
     started_ms: u64,
     hasher: DefaultHasher,
@@ -358,7 +346,6 @@ impl Body {
         self.header_digest = self.hasher.finish();
     }
 
-    /// A spot at its last line.
     pub(super) fn last_spot(&self, what: &str) -> Site {
         Site {
             place: self.last,

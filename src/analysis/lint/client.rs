@@ -18,7 +18,6 @@ fn command<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
     (heard.role == LineRole::Command).then_some(heard.text)
 }
 
-/// Whether a command of this verb waits for its reply.
 fn is_waiting(known: &Context, verb: &str) -> bool {
     known.waiting.has(verb)
 }

@@ -16,13 +16,11 @@ use crate::reading::dialogue::{EventAt, EventKind, Place};
 use crate::transcript::event::{self, Party};
 use crate::transcript::{Item, Row};
 
-/// The most messages of which something is kept.
 pub(crate) const MESSAGES_MAX: usize = 65_536;
 
 /// How long nothing was sent before a server is taken to have lost its patience, in milliseconds.
 const IDLE_MS: u64 = 30_000;
 
-/// The most capability lines that are kept.
 const CAPABILITIES_MAX: usize = 256;
 
 /// More lines than a client asks TOP for, except to try the server.
@@ -31,7 +29,6 @@ pub(crate) const HUGE_LINES: u64 = 99_999_999;
 /// So many refusals may make a server close; the strictest that was seen closes at the fifth.
 const ERRORS_MIN: u64 = 3;
 
-/// The most names that are kept.
 const NAMES_MAX: usize = 64;
 
 /// Of how many messages the header lines are kept.
@@ -40,20 +37,15 @@ const HEADERS_MAX: usize = 16;
 /// A name that no server has a mailbox for: the probes ask for it.
 pub(crate) const NOBODY: &str = "poptalk-no-such-user";
 
-/// What is known of a session so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Context {
     /// Milliseconds since the first row.
     pub(crate) now_ms: u64,
     /// Milliseconds between the row that is read and the one before it.
     pub(crate) gap_ms: u64,
-    /// The row that is read.
     pub(crate) place: Place,
-    /// The event that is read.
     pub(crate) event: Option<EventKind>,
-    /// That event says that the client closed.
     pub(crate) is_closed_by_client: bool,
-    /// The transcript has ended.
     pub(crate) is_over: bool,
     /// The transcript begins in the middle of a session.
     pub(crate) is_piece: bool,
@@ -66,7 +58,6 @@ pub(crate) struct Context {
     pub(crate) is_explained: bool,
     /// No greeting came, as it seems: the row of the first reply, which may have been one after all.
     pub(crate) first_reply: Option<Place>,
-    /// The row of the last command.
     pub(crate) command_row: usize,
     /// The reply to the next command came inside a message that has no terminator.
     pub(crate) is_answered_in_message: bool,
@@ -86,9 +77,7 @@ pub(crate) struct Context {
     pub(crate) accepted_names: BTreeSet<u64>,
     /// USER was answered `+OK` for a name that nobody has ([`NOBODY`]), behind another USER or in another session.
     pub(crate) takes_nobody: bool,
-    /// Commands that were sent.
     pub(crate) commands: u64,
-    /// Commands that were sent since TLS is on.
     pub(crate) commands_in_tls: u64,
     /// The verbs of the commands that wait for a reply, in upper case, oldest first.
     pub(crate) waiting: Waiting,
@@ -96,17 +85,13 @@ pub(crate) struct Context {
     pub(crate) is_behind_stls: bool,
     /// The recording says that octets came together with that `+OK`, before the client began its handshake.
     pub(crate) has_injection: bool,
-    /// STLS was refused.
     pub(crate) is_stls_refused: bool,
-    /// Whether text of the server may be UTF-8.
     pub(crate) utf8: Utf8,
-    /// The exchange before, if any.
     pub(crate) last: Option<Last>,
     /// How often the server said `-ERR`.
     pub(crate) refusals: u64,
     /// How often USER was answered.
     pub(crate) users: u64,
-    /// APOP was refused.
     pub(crate) is_apop_refused: bool,
     /// The commands for a login that the server does not have, by its refusals.
     pub(crate) missing_logins: Vec<&'static str>,
@@ -118,7 +103,6 @@ pub(crate) struct Context {
     pub(crate) refused_in_lower: Vec<&'static str>,
     /// What STAT said when nothing was deleted.
     pub(crate) stat: Option<(u64, u64)>,
-    /// The messages.
     pub(crate) messages: BTreeMap<u64, MessageFacts>,
     /// The header lines of the messages that came last, as digests.
     pub(crate) headers: VecDeque<(u64, Vec<u64>)>,
@@ -134,20 +118,17 @@ pub(crate) struct Context {
     pub(crate) twins: BTreeMap<u64, u64>,
     /// Marks were taken away by RSET.
     pub(crate) was_reset: bool,
-    /// What LAST said last.
     pub(crate) last_number: Option<u64>,
     /// TOP, and no RETR, came since then.
     pub(crate) is_only_top_since: bool,
     /// The highest message that RETR brought since the login or RSET.
     pub(crate) highest_retrieved: u64,
-    /// The server said that it gives up waiting.
     pub(crate) has_given_up: bool,
     /// The listing that is coming, or came last.
     pub(crate) listing: Listing,
     has_rows: bool,
     /// The transcript may begin in the middle of a session: only the first command shows more.
     may_be_piece: bool,
-    /// The row of the client that came last.
     pub(super) client_row: Place,
     /// The row of the last SASL response that was malformed and hidden.
     pub(super) malformed_response: Option<Place>,
@@ -156,7 +137,6 @@ pub(crate) struct Context {
 /// Whether UTF-8 was agreed (RFC 6856).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Utf8 {
-    /// Not at all.
     #[default]
     Off,
     /// LANG chose a language, whose texts may be UTF-8.
@@ -177,7 +157,6 @@ impl<'a> LineSeen<'a> {
 }
 
 impl Context {
-    /// Begins an item.
     pub(super) fn start(&mut self, place: Place, item: &Item) {
         self.place = place;
         self.event = None;
@@ -210,7 +189,6 @@ impl Context {
         self.session.is_transaction()
     }
 
-    /// Whether the login was seen, and all that came after it.
     pub(crate) fn has_login(&self) -> bool {
         self.session.phase() == Phase::Login
     }
@@ -286,7 +264,6 @@ impl Context {
         is_oversize && self.is_behind_refusal()
     }
 
-    /// Whether the verb of the exchange before is this one.
     pub(crate) fn is_behind(&self, verb: &str) -> bool {
         self.last.as_ref().is_some_and(|last| last.verb == verb)
     }
@@ -387,7 +364,6 @@ impl Context {
         self.listing = Listing::default();
     }
 
-    /// A line of the listing that is coming.
     pub(super) fn listed(&mut self, heard: &LineSeen<'_>) {
         let listing = &mut self.listing;
         listing.lines += 1;

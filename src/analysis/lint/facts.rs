@@ -8,13 +8,11 @@ use crate::pop3::tracker::Status;
 /// What a line is that came although nothing was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unsolicited {
-    /// It came with the greeting.
     WithGreeting,
     /// It came inside TLS before the first command there.
     SecondGreeting,
     /// The same, where the client had sent a command behind STLS in clear.
     Smuggled,
-    /// It came behind the reply to QUIT.
     BehindQuit,
     /// `-ERR` after half a minute and more without a command.
     Autologout,
@@ -27,28 +25,20 @@ pub(crate) enum Unsolicited {
     /// It came behind a reply without status indicator, or behind a command that nobody waited for any more: which reply it belongs
     /// to is not known.
     OutOfStep,
-    /// It is one more status line.
     StatusTwice,
-    /// It came behind a message.
     BehindMessage,
-    /// Anything else.
     Other,
 }
 
-/// The exchange before.
 #[derive(Debug, Clone)]
 pub(crate) struct Last {
     /// The verb as in the table; empty for an unknown command and for the greeting.
     pub(crate) verb: &'static str,
-    /// What the reply was.
     pub(crate) status: Option<Status>,
-    /// Whether the command had arguments.
     pub(crate) has_arguments: bool,
     /// The command; None where it is not in the table, and for the greeting.
     pub(crate) command: Option<&'static Command>,
-    /// Whether it was the greeting.
     pub(crate) is_greeting: bool,
-    /// Whether all of the reply came.
     pub(crate) is_complete: bool,
     /// Whether the client has sent credentials with it.
     pub(crate) has_credentials: bool,
@@ -58,27 +48,21 @@ pub(crate) struct Last {
     pub(crate) is_echo: bool,
     /// Whether the command ended with LF alone, or has an octet 0.
     pub(crate) is_garbled: bool,
-    /// The lines of its data.
     pub(crate) lines: Option<u64>,
-    /// The row of the file in which its reply ended.
     pub(crate) row: usize,
 }
 
 impl Last {
-    /// Whether its command is for this.
     pub(crate) fn is(&self, purpose: fn(&Command) -> bool) -> bool {
         self.command.is_some_and(purpose)
     }
 }
 
-/// What is known of a message.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MessageFacts {
     /// Its size as LIST told it, in octets.
     pub(crate) size: Option<u64>,
-    /// A digest of its unique-id.
     pub(crate) unique_id: Option<u64>,
-    /// What RETR brought.
     pub(crate) retrieved: Option<Fetched>,
     /// What TOP brought, as far as the header goes.
     pub(crate) top_header: Option<u64>,
@@ -86,7 +70,6 @@ pub(crate) struct MessageFacts {
     pub(crate) takes_top: bool,
 }
 
-/// What RETR brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fetched {
     /// Octets without stuffing.
@@ -97,27 +80,19 @@ pub(crate) struct Fetched {
     pub(crate) twice_stuffed: u64,
     /// Whether the last line is empty.
     pub(crate) ends_blank: bool,
-    /// A digest of the header.
     pub(crate) header: u64,
 }
 
-/// A listing so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Listing {
-    /// Its lines.
     pub(crate) lines: u64,
     /// The number of each line that has one, with its size or the digest of its unique-id.
     pub(crate) numbers: BTreeMap<u64, u64>,
-    /// The digests of the unique-ids.
     pub(crate) unique_ids: HashMap<u64, u64>,
-    /// The sum of the sizes.
     pub(crate) sum: u64,
-    /// The number of the line before.
     pub(crate) before: u64,
     /// A line was not understood, or too many came.
     pub(crate) is_odd: bool,
-    /// The transcript leaves something out.
     pub(crate) has_holes: bool,
-    /// Capability lines, as they came.
     pub(crate) capabilities: Vec<String>,
 }

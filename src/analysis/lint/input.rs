@@ -7,20 +7,15 @@ use crate::pop3::tracker::{LineEnd, Sent, Side, Status};
 use crate::reading::dialogue::{Exchange, LINE_KEPT, Line, Measures, Place};
 use crate::transcript::Piece;
 
-/// A line that passes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LineSeen<'a> {
-    /// What it is for.
     pub(crate) role: LineRole,
-    /// Where it starts.
     pub(crate) place: Place,
     /// Its octets before the first hole, as on the wire, without the line end; at most [`LINE_KEPT`].
     pub(crate) text: &'a [u8],
-    /// Whether it has holes.
     pub(crate) has_holes: bool,
     /// All its octets on the wire, line end included.
     pub(crate) octets: u64,
-    /// How it ends.
     pub(crate) end: LineEnd,
     /// The command that it is, or to whose reply it belongs.
     pub(crate) sent: Option<&'a Sent>,
@@ -92,7 +87,6 @@ impl<'a> LineSeen<'a> {
         verb(self.sent)
     }
 
-    /// Whether the command that it is, or that it answers, is for this.
     pub(crate) fn is_of(&self, purpose: fn(&Command) -> bool) -> bool {
         self.sent.and_then(Sent::command).is_some_and(purpose)
     }
@@ -106,7 +100,6 @@ impl<'a> LineSeen<'a> {
         Words::of(self.text).skip(verb_words)
     }
 
-    /// A spot here.
     pub(crate) fn spot(&self, what: impl Into<String>) -> Site {
         Site {
             place: self.place,
@@ -133,12 +126,9 @@ pub(super) fn top_lines(sent: &Sent) -> Option<u64> {
     number(word)
 }
 
-/// An exchange that has ended.
 #[derive(Debug)]
 pub(crate) struct ExchangeSeen<'a> {
-    /// All of it.
     pub(crate) exchange: &'a Exchange,
-    /// What is known of the message that came.
     pub(crate) body: Option<&'a Body>,
     /// The verb as in the table; empty for an unknown command and for the greeting.
     pub(crate) verb: &'static str,
@@ -159,18 +149,15 @@ impl<'a> ExchangeSeen<'a> {
         }
     }
 
-    /// Whether the command is for this.
     pub(crate) fn is(&self, purpose: fn(&Command) -> bool) -> bool {
         let row = self.exchange.sent.as_ref().and_then(Sent::command);
         row.is_some_and(purpose)
     }
 
-    /// Whether the reply is positive.
     pub(crate) fn is_ok(&self) -> bool {
         self.exchange.status == Some(Status::Positive)
     }
 
-    /// Whether the reply is negative.
     pub(crate) fn is_err(&self) -> bool {
         self.exchange.status == Some(Status::Negative)
     }
@@ -216,7 +203,6 @@ impl<'a> ExchangeSeen<'a> {
         self.is_bare_lf() || self.command.contains(&0)
     }
 
-    /// Whether the command has arguments.
     pub(crate) fn has_arguments(&self) -> bool {
         self.arguments().next().is_some()
     }
@@ -281,7 +267,6 @@ impl<'a> ExchangeSeen<'a> {
         line.map_or_else(|| self.exchange.place(), |line| line.place)
     }
 
-    /// A spot at the status line.
     pub(crate) fn spot(&self, what: impl Into<String>) -> Site {
         let seen = if self.exchange.status_line.is_some() {
             self.status
@@ -323,7 +308,6 @@ impl<'a> ExchangeSeen<'a> {
     }
 }
 
-/// Puts the lines of a listing together.
 #[derive(Debug)]
 pub(super) struct ListingLines {
     list: List,

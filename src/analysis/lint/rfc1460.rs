@@ -5,7 +5,6 @@ use super::words::{field, number};
 use super::{Check, Rule};
 use crate::analysis::finding::Level::Info;
 
-/// The number in the reply to LAST.
 fn last(ended: &ExchangeSeen<'_>) -> Option<u64> {
     let text = ended
         .text()

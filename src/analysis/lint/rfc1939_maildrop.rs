@@ -20,7 +20,6 @@ fn is_renumbered(known: &Context) -> bool {
     is_dense && is_all && known.session.marked.iter().any(|marked| *marked <= left)
 }
 
-/// Whether a whole listing of messages has just come.
 fn is_listing(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let is_whole = ended.is_complete() && !known.listing.has_holes && !known.listing.is_odd;
     ended.is(Command::lists_messages) && ended.is_ok() && !ended.has_arguments() && is_whole
@@ -31,7 +30,6 @@ fn is_message(text: &[u8], known: &Context) -> bool {
     number(field(text).0).is_none_or(|message| known.has_message(message))
 }
 
-/// The numbers of a STAT reply.
 fn stat(ended: &ExchangeSeen<'_>) -> Option<(u64, u64)> {
     let text = ended
         .text()

@@ -34,7 +34,6 @@ fn is_lost(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
 /// The longest name that somebody may have, in octets.
 const NAME_MAX: usize = 64;
 
-/// Whether a text says that something is too long.
 fn speaks_of_length(text: &[u8]) -> bool {
     let text = text.to_ascii_lowercase();
     let mut words = text.split(|octet| !octet.is_ascii_alphanumeric());

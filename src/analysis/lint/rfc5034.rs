@@ -11,7 +11,6 @@ use crate::reading::dialogue::{Line, Place};
 /// Mechanisms in which the server speaks first (RFC 4422 §5).
 const SERVER_FIRST: &[&str] = &["CRAM-MD5", "DIGEST-MD5", "CRAM-SHA1", "CRAM-SHA256"];
 
-/// Mechanisms that are weak or old.
 const WEAK: &[&str] = &["CRAM-MD5", "DIGEST-MD5", "NTLM", "LOGIN", "CRAM-SHA1"];
 
 /// The challenges of an exchange, without `+ `; None for one with holes.

@@ -4,35 +4,26 @@ use crate::pop3::command::DataKind;
 use crate::pop3::tracker::Sent;
 use crate::reading::dialogue::Place;
 
-/// What a line is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LineRole {
-    /// The server's first line.
     Greeting,
-    /// The first line of a reply.
     Status,
-    /// A challenge of the server inside AUTH.
     Challenge,
     /// What the server sends although nothing was asked.
     Unrequested,
     /// Octets between the server's `+OK` to STLS and the handshake; the text is empty.
     Injected,
-    /// A line of a listing.
     Listed(List),
-    /// A command of the client.
     Command,
-    /// The client's answer to a challenge.
     Response,
 }
 
 impl LineRole {
-    /// Whether the server sent it.
     pub(crate) fn is_servers(self) -> bool {
         !matches!(self, Self::Command | Self::Response)
     }
 }
 
-/// What a listing lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum List {
     /// CAPA (RFC 2449 §5).
@@ -43,7 +34,6 @@ pub(crate) enum List {
     Unique,
     /// LANG (RFC 6856 §3.2).
     Languages,
-    /// Another one.
     Other,
 }
 
@@ -61,14 +51,10 @@ impl List {
     }
 }
 
-/// Where a rule is broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Site {
-    /// The row.
     pub(crate) place: Place,
-    /// The octets that were seen.
     pub(crate) octets: Vec<u8>,
-    /// What was found, for people.
     pub(crate) what: String,
 }
 

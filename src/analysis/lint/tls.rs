@@ -58,7 +58,6 @@ fn doubts(event: &EventAt) -> Option<String> {
     }
 }
 
-/// The first reason in the text of an event.
 pub(super) fn reason(text: &str) -> Option<Reason> {
     let is_old = [
         "TLS version",

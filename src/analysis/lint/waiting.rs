@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 /// The verbs that rules ask for. A client may send any number of commands ahead, so none of them is searched for.
 const COUNTED: [&str; 4] = ["STLS", "QUIT", "STAT", "LIST"];
 
-/// Verbs in the order in which they were sent.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Waiting {
     verbs: VecDeque<String>,
@@ -32,12 +31,10 @@ impl Waiting {
         *self = Self::default();
     }
 
-    /// How many wait.
     pub(crate) fn len(&self) -> usize {
         self.verbs.len()
     }
 
-    /// Whether none waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.verbs.is_empty()
     }

@@ -24,7 +24,6 @@ pub(super) fn code(line: &[u8]) -> Option<String> {
     Some(code.to_ascii_uppercase())
 }
 
-/// A number of digits only.
 pub(super) fn number(word: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(word).ok()?;
     let is_number = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
@@ -47,19 +46,16 @@ pub(super) fn field(text: &[u8]) -> (&[u8], &[u8]) {
     text.split_at(end)
 }
 
-/// Whether one of these capability lines has this tag.
 pub(super) fn has_tag(lines: &[String], tag: &str) -> bool {
     lines
         .iter()
         .any(|line| tag_of(line).eq_ignore_ascii_case(tag))
 }
 
-/// The tag of a capability line.
 pub(super) fn tag_of(line: &str) -> &str {
     line.split_ascii_whitespace().next().unwrap_or_default()
 }
 
-/// A digest of octets, for comparing within one session.
 pub(super) fn digest(octets: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     octets.hash(&mut hasher);

@@ -35,12 +35,9 @@ pub(crate) const ROWS_MAX: u64 = 100_000;
 /// A body of more lines is folded at first.
 const FOLDED: u64 = 12;
 
-/// The most head fields that are shown.
 const HEADS_MAX: usize = 50;
 
 /// Writes a page of findings alone: of each thing that was judged its name, and what was found in it.
-///
-/// Errors: `out` can't be written.
 pub(crate) fn report(
     out: &mut dyn Write,
     title: &str,
@@ -92,7 +89,6 @@ impl Survey {
 /// Writes a page while things happen.
 pub struct Page<'a> {
     out: &'a mut dyn Write,
-    /// The rows with findings.
     found: BTreeMap<usize, Level>,
     /// The last row that has an anchor.
     anchored: usize,
@@ -101,7 +97,6 @@ pub struct Page<'a> {
     passed_ms: u64,
     line: Option<HtmlLine>,
     body: Option<HtmlBody>,
-    /// Octets of bodies that are in the page.
     bodies: u64,
     rows: u64,
 }
@@ -112,7 +107,6 @@ impl std::fmt::Debug for Page<'_> {
     }
 }
 
-/// A line outside a body, as HTML.
 #[derive(Debug)]
 struct HtmlLine {
     side: Side,
@@ -121,7 +115,6 @@ struct HtmlLine {
     column: usize,
     octets: usize,
     left_out: usize,
-    /// The status indicator has not ended.
     word: Option<Ink>,
 }
 
@@ -242,7 +235,6 @@ impl<'a> Page<'a> {
         write!(self.out, "</section>\n</main>\n</body>\n</html>\n")
     }
 
-    /// Any rows outside a body.
     fn any_rows(&mut self, side: Side, moment: Moment) -> io::Result<()> {
         self.end_all()?;
         let text = format!("<span class=\"d\">{}</span>", hole(&Hole::Rows));
@@ -259,7 +251,6 @@ impl<'a> Page<'a> {
         fed
     }
 
-    /// The body that is going on, or a new one.
     fn body(&mut self, side: Side, moment: Moment) -> io::Result<&mut HtmlBody> {
         if self.body.as_ref().is_none_or(|body| body.side != side) {
             self.end_all()?;
@@ -270,7 +261,6 @@ impl<'a> Page<'a> {
             .get_or_insert_with(|| HtmlBody::new(side, moment, room)))
     }
 
-    /// Ends the body and the line that are going on.
     fn end_all(&mut self) -> io::Result<()> {
         self.end_body()?;
         self.end_line(LineEnd::None)
@@ -324,7 +314,6 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
-    /// Begins a line, unless what comes is the rest of one.
     fn begin_line(
         &mut self,
         side: Side,
@@ -360,7 +349,6 @@ impl<'a> Page<'a> {
         self.row(Some(line.side), line.moment, &html)
     }
 
-    /// A row of what went over the wire.
     fn row(&mut self, side: Option<Side>, moment: Moment, html: &str) -> io::Result<()> {
         let (class, mark, name) = match side {
             Some(Side::Client) => ("c", "C", "client"),
@@ -487,7 +475,6 @@ fn class(ink: Ink) -> &'static str {
     }
 }
 
-/// Text as it may stand in a page.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     markup(&safe(text), &mut escaped);

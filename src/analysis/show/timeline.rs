@@ -7,16 +7,12 @@ use super::{Canvas, Ink};
 use crate::base::figures;
 use crate::pop3::tracker::Status;
 
-/// The columns of the name of an exchange.
 const NAME: usize = 17;
 
-/// The columns of all but the bars.
 const FIGURES: usize = NAME + 38;
 
-/// The fewest and the most columns of the bars.
 const BARS: std::ops::RangeInclusive<usize> = 10..=200;
 
-/// Draws exchanges as they end.
 #[derive(Debug)]
 pub(crate) struct Timeline<C> {
     canvas: C,
@@ -27,8 +23,6 @@ pub(crate) struct Timeline<C> {
 
 impl<C: Canvas> Timeline<C> {
     /// For a screen of `columns`; `totals` are of all the exchanges that will come.
-    ///
-    /// Errors: the canvas can't be written.
     pub(crate) fn new(mut canvas: C, columns: usize, totals: &Totals) -> io::Result<Self> {
         let columns = columns
             .saturating_sub(FIGURES)
@@ -47,8 +41,6 @@ impl<C: Canvas> Timeline<C> {
     }
 
     /// Draws an exchange.
-    ///
-    /// Errors: the canvas can't be written.
     pub(crate) fn lap(&mut self, lap: &ExchangeTime) -> io::Result<()> {
         let (mark, ink) = match lap.status {
             Some(status @ Status::Positive) => ('+', Ink::of(status)),
@@ -85,8 +77,6 @@ impl<C: Canvas> Timeline<C> {
     }
 
     /// What it comes to, and the canvas.
-    ///
-    /// Errors: the canvas can't be written.
     pub(crate) fn finish(mut self, totals: &Totals) -> io::Result<C> {
         for line in lines(totals) {
             self.canvas.text(Ink::Plain, &line)?;
@@ -95,7 +85,6 @@ impl<C: Canvas> Timeline<C> {
         Ok(self.canvas)
     }
 
-    /// The column of a time.
     fn column(&self, ms: u64) -> usize {
         let column = u128::from(ms) * self.columns as u128 / u128::from(self.all_ms);
         usize::try_from(column).unwrap_or(self.columns)
@@ -153,7 +142,6 @@ fn rate(octets: u64, ms: u64) -> String {
     format!("{rate:.1} GB/s")
 }
 
-/// The totals in words, line by line.
 fn lines(totals: &Totals) -> Vec<String> {
     let count = |count: u64, one: &str| match count {
         1 => format!("1 {one}"),

@@ -23,7 +23,6 @@ pub(crate) struct ExchangeTime {
     pub(crate) transfer_ms: u64,
     /// Octets of the reply, the status line among them.
     pub(crate) octets: u64,
-    /// Octets of its data, stuffed.
     pub(crate) data_octets: u64,
 }
 
@@ -54,7 +53,6 @@ pub(crate) struct Totals {
     pub(crate) idle_ms: u64,
     /// Whether `tls_ms` ends with the handshake: the transcript has its time.
     pub(crate) is_tls_timed: bool,
-    /// Whether TLS came before the greeting.
     pub(crate) has_tls_first: bool,
     /// Whether holes were met, whose octets are not counted.
     pub(crate) has_holes: bool,
@@ -82,7 +80,6 @@ impl Totals {
     }
 }
 
-/// Measures what happens.
 #[derive(Debug, Default)]
 pub(crate) struct Timing {
     totals: Totals,
@@ -110,12 +107,10 @@ struct OpenTiming {
 }
 
 impl Timing {
-    /// Nothing was measured.
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    /// What it comes to so far.
     pub(crate) fn totals(&self) -> &Totals {
         &self.totals
     }
@@ -172,7 +167,6 @@ impl Timing {
         }
     }
 
-    /// A line outside the data, or a part of one.
     fn line(&mut self, side: Side, role: Role, pieces: &[Piece], end: LineEnd) {
         let octets = pieces.iter().map(|piece| match piece {
             Piece::Octets(octets) => octets.len(),
@@ -218,7 +212,6 @@ impl Timing {
         *total += octets as u64;
     }
 
-    /// Octets of the greeting, the exchange that comes first.
     fn greeting(&mut self, octets: u64) {
         if !std::mem::replace(&mut self.has_greeting, true) {
             self.queue.push_front(OpenTiming {

@@ -1,13 +1,11 @@
 //! What texts mean. Many servers say the same in different words, so a meaning is written once.
 
-/// What a text means.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Meaning {
     /// In a few words, after a colon.
     pub(crate) means: &'static str,
     /// The reason, as far as the text gives one.
     pub(crate) cause: &'static str,
-    /// What to do.
     pub(crate) next: &'static str,
 }
 
