@@ -138,13 +138,9 @@ pub(crate) trait MessageSource: Send + Sync + fmt::Debug {
 /// Where the messages of a maildrop are kept, when it is not in memory alone.
 pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// The messages that are there now, in order.
-    ///
-    /// Errors: they can't be read.
     fn read(&self) -> Result<Vec<Message>, StoreFailure>;
 
     /// Removes messages for good. Each is either there or gone, whatever happens meanwhile.
-    ///
-    /// Errors: not all could be removed.
     fn remove(&self, messages: &[&Message]) -> Result<(), StoreFailure>;
 }
 
@@ -152,12 +148,9 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoreFailure;
 
-/// Why a maildrop can't be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Closed {
-    /// Another session has the lock.
     InUse,
-    /// Its messages can't be read.
     Unreadable,
 }
 

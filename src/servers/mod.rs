@@ -86,7 +86,6 @@ pub enum Ending {
 /// What a session has been so far, for a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Summary {
-    /// How many command lines were answered.
     pub(crate) commands: u64,
     /// Whether there was a login.
     pub has_logged_in: bool,

@@ -52,7 +52,6 @@ impl Account {
         }
     }
 
-    /// The names that may log in.
     fn users(&self) -> impl Iterator<Item = &str> {
         let refused = login::REFUSALS.iter().map(|row| row.user);
         let refused = refused.filter(|_| self.is_practice);
@@ -91,7 +90,6 @@ pub struct Model {
     timestamp: String,
     /// Octets that nobody else knows; the nonces are made of them.
     seed: [u8; 32],
-    /// How many nonces were made.
     nonces: u64,
     tls: TlsOffer,
     secured: Secured,

@@ -9,19 +9,14 @@ use crate::transcript::event::{Event, EventKind};
 use crate::transcript::text::ParseError;
 use crate::transcript::{Hole, Item, Piece, Row};
 
-/// What the server said to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// It asks on, inside AUTH.
     Challenge,
-    /// A reply is complete, or the greeting.
     Reply(Status),
-    /// None came in time.
     Silence,
 }
 
 impl Answer {
-    /// The answer that a step brings.
     pub(crate) fn of(step: &Step<'_>) -> Option<Self> {
         match step {
             Step::ReplyEnded(_, status) => Some(Self::Reply(*status)),
@@ -30,7 +25,6 @@ impl Answer {
         }
     }
 
-    /// How it begins on the wire.
     pub(crate) fn start(self) -> &'static str {
         match self {
             Self::Challenge => "+ ",
@@ -42,7 +36,6 @@ impl Answer {
     }
 }
 
-/// What the player is to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cue {
     /// The row that is to be sent, from 1; for the end, the last row.
@@ -57,32 +50,25 @@ pub(crate) struct Cue {
     pub(crate) needs_tls: bool,
     /// A login had succeeded before it.
     pub(crate) is_logged_in: bool,
-    /// What it is.
     pub(crate) action: CueAction,
 }
 
-/// What a cue is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CueAction {
-    /// Send this.
     Send {
-        /// Octets and holes.
         pieces: Vec<Piece>,
-        /// How it ends.
         end: LineEnd,
         /// It is a line of the client inside AUTH.
         is_response: bool,
         /// It stands behind STLS, before the handshake: it was injected there.
         is_injected: bool,
     },
-    /// The connection was closed, or the transcript has ended.
     Close {
         /// More is to come before: the server closes, or the connection breaks, or a line stays without its end.
         is_late: bool,
     },
 }
 
-/// Reads the cues of a transcript.
 pub(crate) struct Player<I> {
     items: I,
     row: usize,
@@ -98,7 +84,6 @@ pub(crate) struct Player<I> {
 }
 
 impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
-    /// A player at the start of a transcript.
     pub(crate) fn new(items: I) -> Self {
         Self {
             items,
@@ -120,8 +105,6 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
     }
 
     /// The next cue; None behind the last one.
-    ///
-    /// Errors: a row breaks the format.
     pub(crate) fn cue(&mut self) -> Result<Option<Cue>, ParseError> {
         while !self.is_over {
             let Some(item) = self.items.next().transpose()? else {
@@ -214,7 +197,6 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
         self.steps.begin(side, &mut |_| {});
     }
 
-    /// Reads a row, and keeps the answers that it brings.
     fn read(&mut self, row: &Row) {
         let place = Place {
             row: self.row,

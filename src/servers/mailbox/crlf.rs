@@ -112,7 +112,6 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// Octets that are cut somewhere.
     pub(in crate::servers::mailbox) fn slices<'a>(
         octets: &'a [u8],
         sizes: &'a [usize],
