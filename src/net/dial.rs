@@ -54,7 +54,6 @@ pub enum DialError {
 }
 
 impl DialError {
-    /// The event of a transcript.
     pub(crate) fn event(&self) -> Event {
         match self {
             Self::Resolve { host, error } => Event::NoAddress(format!("`{host}`: {error}")),
@@ -65,7 +64,6 @@ impl DialError {
         }
     }
 
-    /// The last of several failures.
     pub(crate) fn last(&self) -> &Self {
         match self {
             Self::All(errors) => errors.last().map_or(self, Self::last),
@@ -82,7 +80,6 @@ impl DialError {
         }
     }
 
-    /// What to try next.
     pub(crate) fn hint(&self) -> &str {
         match self {
             Self::NoProxy { .. } => "check the host and the port of --proxy",
@@ -116,23 +113,18 @@ fn list(attempts: &[(SocketAddr, io::Error)]) -> String {
     shown.join("; ")
 }
 
-/// Where to go, and how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Route<'a> {
-    /// The server.
     pub(crate) target: &'a Target,
     /// Other servers for the same thing, to be tried in this order when there is no connection to the first.
     pub(crate) spares: &'a [Target],
-    /// The proxy that is to connect.
     pub(crate) proxy: Option<&'a Proxy>,
 }
 
-/// A connection, and who is at its end.
 #[derive(Debug)]
 pub(crate) struct Dialled {
     /// The connection. It blocks, and has no time-outs.
     pub(crate) socket: TcpStream,
-    /// The server that was reached.
     pub(crate) target: Target,
     /// The server's address; behind a proxy what the proxy was told, and which one.
     pub(crate) place: String,

@@ -23,19 +23,14 @@ const UDP_MAX: usize = 4096;
 /// How often each server is asked over UDP: packets get lost.
 const ROUNDS: u32 = 2;
 
-/// The longest wait for one answer over UDP.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
 
-/// The most servers that are asked, as in the system's own resolver.
 const SERVERS_MAX: usize = 3;
 
-/// Why DNS tells nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub(crate) struct DnsError {
-    /// What happened, one line.
     pub(crate) what: String,
-    /// What to do.
     pub(crate) hint: String,
 }
 
@@ -72,8 +67,6 @@ pub(crate) fn server(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// The DNS servers that this machine is told to ask.
-///
-/// Errors: there is no such list.
 pub(crate) fn servers() -> Result<Vec<SocketAddr>, DnsError> {
     if !cfg!(unix) {
         return fail(

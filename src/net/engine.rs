@@ -39,7 +39,6 @@ const ORDERS: Token = Token(1);
 /// How long the server may take to close behind its reply to QUIT.
 pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(3);
 
-/// What the thread is told to do.
 pub(crate) enum Request {
     /// Send these octets, line end included; behind STLS, once TLS is on.
     Send(Zeroizing<Vec<u8>>),
@@ -53,7 +52,6 @@ pub(crate) enum Request {
     SetShape(String, Shape),
     /// Record into this file from now on, with this head; None: no more.
     SetFile(Option<Box<dyn Write + Send>>, Vec<(&'static str, String)>),
-    /// Close the connection.
     Close,
     /// The same, because the replies do not fit the commands any more.
     CloseOutOfStep,
@@ -76,7 +74,6 @@ pub(crate) trait Observer: Send {
     fn on_octets(&mut self, octets: &[u8]);
     /// A step of the conversation, secrets hidden.
     fn on_step(&mut self, seen: RecordedStep);
-    /// Something besides octets.
     fn on_notice(&mut self, news: Notice);
     /// Whether lines that wait for their turn are still to be sent.
     fn wants_more(&self) -> bool {
@@ -86,14 +83,11 @@ pub(crate) trait Observer: Send {
     fn on_idle(&mut self, standing: &Snapshot);
 }
 
-/// Something besides octets.
 #[derive(Debug)]
 pub(crate) enum Notice {
-    /// TLS is on.
     Tls(Box<TlsFacts>),
     /// There is no TLS; the connection is closed.
     TlsFailed(TlsError),
-    /// No greeting came.
     Silent(Mistake),
     /// The greeting is not POP3's; see [`Greeting::mistake`].
     NotPop3(Greeting),
@@ -106,28 +100,21 @@ pub(crate) enum Notice {
     KeptOpen(Duration),
     /// The server ended TLS without saying so.
     Unannounced,
-    /// The connection has ended.
     Ended(CloseReason),
-    /// The transcript can't be written any more.
     LogFailed(String),
     /// A secret was sent that is too short to be hidden by value.
     ShortSecret,
 }
 
-/// How a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CloseReason {
-    /// The server closed it, here.
     ByServer(CutAt),
-    /// We closed it.
     ByClient,
     /// We closed, because the replies did not fit the commands any more.
     OutOfStep,
-    /// It broke, here.
     Lost(String, CutAt),
     /// It broke behind the reply to QUIT, where nothing was left to say: many servers close by a reset.
     Dropped(String),
-    /// The TLS handshake failed.
     TlsFailed,
     /// Octets came between STLS and the handshake.
     Injected,
@@ -136,7 +123,6 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
-    /// The event of a transcript.
     pub(crate) fn event(&self) -> Event {
         let closed = |by, cut, why: Option<&str>| Event::Closed {
             by,
@@ -177,26 +163,18 @@ impl CloseReason {
     }
 }
 
-/// How things are on a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
-    /// The state of the session.
     pub(crate) state: State,
-    /// Whether TLS is on.
     pub(crate) is_tls: bool,
-    /// TLS is on with a server that could not be verified.
     pub(crate) is_doubtful: bool,
-    /// Messages marked as deleted.
     pub(crate) marked: usize,
     /// Commands without a complete reply.
     pub(crate) outstanding: usize,
     /// The server waits for a SASL response.
     pub(crate) is_owed: bool,
-    /// The next line is a SASL response.
     pub(crate) expects_response: bool,
-    /// One more command may be sent now.
     pub(crate) may_send: bool,
-    /// What is awaited.
     pub(crate) awaited: Option<Awaited>,
     /// The last octets of the server, four at most.
     pub(crate) last_octets: Vec<u8>,
@@ -206,17 +184,12 @@ pub(crate) struct Snapshot {
     pub(crate) last_status: Option<Status>,
     /// How many replies were not a yes, the greeting counted.
     pub(crate) refusals: u64,
-    /// Why the last of them was not.
     pub(crate) last_refusal: Option<TrustRefusal>,
     /// The command that it answered, where the table has it.
     pub(crate) refused_verb: Option<&'static str>,
-    /// What the server's first line was.
     pub(crate) greeting: Greeting,
-    /// STLS was sent.
     pub(crate) is_tls_asked: bool,
-    /// How many octets of the server have come.
     pub(crate) received: u64,
-    /// When the last octet came or went.
     pub(crate) quiet_since: Instant,
     /// How many time-outs have struck.
     pub(crate) timeouts: u64,
@@ -225,15 +198,12 @@ pub(crate) struct Snapshot {
     /// How many lines of the server were complete that are no data: greeting, status lines, challenges, and what nobody
     /// asked for.
     pub(crate) lines: u64,
-    /// The connection has ended.
     pub(crate) ending: Option<CloseReason>,
-    /// The transcript could not be written any more.
     pub(crate) has_log_failed: bool,
     /// How many octets of lines wait for their turn.
     pub(crate) queued: usize,
     /// Orders are still to be carried out: what is told here is older than they are.
     pub(crate) is_behind: bool,
-    /// How many orders were carried out.
     taken: u64,
 }
 
@@ -251,7 +221,6 @@ pub enum OpenError {
     Io(#[from] io::Error),
 }
 
-/// How long to wait for what, and for how much.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {
     /// For each address, and for a TLS handshake.
@@ -269,7 +238,6 @@ impl Timeouts {
     }
 }
 
-/// An open connection, seen from the other threads.
 pub(crate) struct Connection {
     orders: Sender<Request>,
     waker: Arc<Waker>,
@@ -379,12 +347,10 @@ impl Connection {
         })
     }
 
-    /// The server at the other end.
     pub(crate) fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Tells the thread to do something.
     pub(crate) fn order(&self, order: Request) {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         // The thread may have ended; then there is nobody to tell, and `standing` says so.
@@ -425,12 +391,10 @@ impl Connection {
         self.wait(2 * CLOSE_WAIT, |now| now.is_kept_open)
     }
 
-    /// How things are.
     pub(crate) fn standing(&self) -> Snapshot {
         self.shared.lock().clone()
     }
 
-    /// Whether a line can still be sent.
     pub(crate) fn is_open(&self) -> bool {
         !self.shared.has_ended.load(Ordering::Acquire)
     }

@@ -27,14 +27,11 @@ const PLAIN: Token = Token(0);
 const TLS: Token = Token(1);
 const STOP: Token = Token(2);
 
-/// Where to listen, and for how many.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ports {
-    /// What the thread is called.
     pub(crate) name: &'static str,
     /// The address for clear text and STLS. Port 0 takes a free one.
     pub(crate) plain: SocketAddr,
-    /// The address for TLS from the first octet, if there is to be one.
     pub(crate) tls: Option<SocketAddr>,
     /// How many connections are held at the same time; one more is refused.
     pub(crate) most_connections: usize,
@@ -85,18 +82,14 @@ impl Explain for ListenError {
     }
 }
 
-/// A client that has just connected.
 #[derive(Debug)]
 pub(crate) struct Client {
     /// The connection; it does not block.
     pub(crate) socket: TcpStream,
-    /// Where it comes from.
     pub(crate) peer: SocketAddr,
-    /// It begins with TLS.
     pub(crate) is_tls: bool,
 }
 
-/// A connection that is held in a thread of its own, seen from the listener.
 pub(crate) struct HeldSocket {
     thread: JoinHandle<()>,
     end: Box<dyn FnOnce() -> bool + Send>,
@@ -178,12 +171,10 @@ impl Listener {
         })
     }
 
-    /// The address for clear text and STLS, with the port that was taken.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address for TLS from the first octet, with the port that was taken.
     pub(crate) fn tls_address(&self) -> Option<SocketAddr> {
         self.tls_address
     }
@@ -212,8 +203,6 @@ impl std::fmt::Debug for Listener {
 }
 
 /// Listens on an address, and on port 0 says which port was taken.
-///
-/// Errors: it can't be listened on.
 fn bind(
     poll: &Poll,
     address: SocketAddr,
@@ -228,7 +217,6 @@ fn bind(
     bind().map_err(|error| ListenError::Address { address, error })
 }
 
-/// The thread that accepts connections.
 struct Accepting<H> {
     poll: Poll,
     plain: TcpListener,

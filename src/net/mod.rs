@@ -25,17 +25,13 @@ use mio::net::TcpStream;
 
 use tls::TlsStream;
 
-/// An open connection.
 #[derive(Debug)]
 pub(crate) enum Stream {
-    /// In clear.
     Plain(TcpStream),
-    /// Inside TLS.
     Tls(Box<TlsStream>),
 }
 
 impl Stream {
-    /// The socket under it.
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(socket) => socket,

@@ -2,13 +2,11 @@
 
 use zeroize::Zeroizing;
 
-/// A file that is not in its form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {what}")]
 pub(crate) struct NetrcError {
     /// The line, from 1.
     pub(crate) line: usize,
-    /// What is wrong.
     pub(crate) what: &'static str,
 }
 

@@ -12,12 +12,9 @@ use crate::base::io_error::plain;
 use crate::net::netrc;
 use crate::net::shell;
 
-/// Where a password may come from.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sources<'a> {
-    /// The command whose first line it is.
     pub(crate) command: Option<&'a str>,
-    /// The file whose first line it is.
     pub(crate) file: Option<&'a Path>,
 }
 

@@ -4,10 +4,8 @@ use std::process::Command;
 
 use crate::net::upstream_proxy;
 
-/// The environment variable that may hold the password.
 pub(crate) const PASSWORD_VARIABLE: &str = "POPTALK_PASSWORD";
 
-/// The command that runs `program` in the shell.
 pub(crate) fn command(program: &str) -> Command {
     let (shell, flag) = if cfg!(windows) {
         ("cmd", "/C")

@@ -8,16 +8,13 @@ use simple_dns::{
 /// The most records of one answer that are looked at; nobody has as many servers.
 const RECORDS_MAX: usize = 64;
 
-/// The most CNAMEs that are followed.
 const ALIASES_MAX: usize = 8;
 
 /// The longest domain, in octets, that leaves room for the name of the service (RFC 1035 §2.3.4).
 const DOMAIN_MAX: usize = 240;
 
-/// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SrvService {
-    /// TLS from the first octet.
     Pop3s,
     /// In clear at first; STLS is to follow.
     Pop3,
@@ -51,37 +48,30 @@ impl SrvService {
 pub(crate) struct Record {
     /// The lowest comes first.
     pub(crate) priority: u16,
-    /// Its share among those of the same priority.
     pub(crate) weight: u16,
-    /// The TCP port.
     pub(crate) port: u16,
     /// The host name: lower case, no dot at the end.
     pub(crate) target: String,
 }
 
-/// What an answer says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum DnsAnswer {
     /// There are servers: at least one, as the answer lists them.
     Records(Vec<Record>),
     /// The domain says that it does not offer this service (RFC 2782: target `.`).
     NotOffered,
-    /// There is no record.
     Nothing,
     /// There is more than fits into the packet: ask again over TCP.
     Truncated,
 }
 
-/// Why octets are no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AnswerError {
     /// It answers another question: wait for the right one.
     #[error("it answers another question")]
     NotOurs,
-    /// The DNS server can't or won't tell.
     #[error("it says {0}")]
     Refused(String),
-    /// It can't be read.
     #[error("its answer can't be read: {0}")]
     Broken(String),
 }
@@ -113,8 +103,6 @@ pub(crate) fn domain(address: &str) -> Result<String, String> {
 }
 
 /// The octets of a query for the SRV records of `name`, without the length that TCP puts first.
-///
-/// Errors: `name` is no name for DNS.
 pub(crate) fn query(id: u16, name: &str) -> Result<Vec<u8>, String> {
     let fail = |error: simple_dns::SimpleDnsError| format!("`{name}`: {error}");
     let mut packet = Packet::new_query(id);
@@ -169,7 +157,6 @@ pub(crate) fn read(octets: &[u8], id: u16, name: &str) -> Result<DnsAnswer, Answ
     }
 }
 
-/// The servers that records tell of.
 fn servers(records: &[ResourceRecord<'_>], name: &str) -> Result<DnsAnswer, AnswerError> {
     let records = records
         .iter()

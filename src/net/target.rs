@@ -31,43 +31,33 @@ impl std::fmt::Display for Target {
     }
 }
 
-/// A target as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Named {
-    /// The target.
     pub(crate) target: Target,
-    /// The user in front of it, in a URL.
     pub(crate) user: Option<String>,
 }
 
 /// Why a text names no target. The text is not repeated: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TargetError {
-    /// Another protocol.
     #[error("`{0}://` is no scheme of POP3; `pop3://` and `pop3s://` are")]
     Scheme(String),
-    /// There is no host in it.
     #[error("no host in the name of the server")]
     NoHost,
     /// A user stands before something that is no URL.
     #[error("`@` is in no host name")]
     At,
-    /// A password stands behind the user.
     #[error("a password in the URL, where others may read it")]
     Password,
-    /// The user is no name that a line can hold.
     #[error("the user in the URL: {NO_NAME}")]
     User,
-    /// What stands behind the colon is no port.
     #[error("no port from 1 to 65535 behind the `:`")]
     Port,
-    /// Brackets without an end.
     #[error("no `]` behind the address")]
     Bracket,
     /// A URL goes on after its host.
     #[error("a POP3 URL ends after the host: it has no path and no query (RFC 2384 §3)")]
     Path,
-    /// Two ports were given.
     #[error("two ports: {0} and {1}")]
     TwoPorts(u16, u16),
 }
@@ -90,8 +80,6 @@ impl Explain for TargetError {
 const NO_NAME: &str = "a control character would end the line";
 
 /// A user name that fits into a line.
-///
-/// Errors: it does not.
 pub(crate) fn user_name(text: &str) -> Result<String, String> {
     match text.chars().any(char::is_control) {
         true => Err(NO_NAME.to_owned()),
@@ -100,8 +88,6 @@ pub(crate) fn user_name(text: &str) -> Result<String, String> {
 }
 
 /// Reads a target. `port` was given apart; `is_tls` asks for TLS from the first octet.
-///
-/// Errors: it is none.
 pub(crate) fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Named, TargetError> {
     let is_scheme = |word: &str| word.bytes().all(|octet| octet.is_ascii_alphanumeric());
     let (scheme, rest) = match text.split_once("://").filter(|(word, _)| is_scheme(word)) {
@@ -168,8 +154,6 @@ fn url_user(text: &str) -> Result<Option<String>, TargetError> {
 }
 
 /// Splits `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the port is None when there is none.
-///
-/// Errors: a sentence that says what is wrong.
 pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, behind) = rest

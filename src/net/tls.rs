@@ -22,7 +22,6 @@ use hello::Tap;
 const SAID_LINES: usize = 5;
 const SAID_SHOWN: usize = 512;
 
-/// A connection inside TLS.
 pub(crate) type TlsStream = native_tls::TlsStream<Tap>;
 
 /// How the server is to be checked.
@@ -77,7 +76,6 @@ impl From<Version> for native_tls::Protocol {
     }
 }
 
-/// What was agreed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TlsFacts {
     /// `TLSv1.3` and so on.
@@ -125,7 +123,6 @@ impl TlsFacts {
         self.doubt = self.doubt.as_deref().map(hide);
     }
 
-    /// Everything, for `:tls`.
     pub(crate) fn details(&self) -> Vec<String> {
         let mut lines = vec![
             format!(
@@ -177,9 +174,7 @@ impl TlsFacts {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct TlsError {
-    /// What happened, one line.
     pub(crate) what: String,
-    /// What to do.
     pub(crate) hint: Option<String>,
     /// What the server sent of the handshake before it failed.
     pub(crate) heard: Option<Box<FailedHandshake>>,
@@ -195,7 +190,6 @@ impl Explain for TlsError {
     }
 }
 
-/// What is known of a handshake that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FailedHandshake {
     /// `TLSv1.3` and so on, where the server chose one.
@@ -248,7 +242,6 @@ impl TlsError {
         shown.collect()
     }
 
-    /// Everything that is known, for `:tls`.
     pub(crate) fn details(&self) -> Vec<String> {
         let mut lines = vec![format!("TLS FAILED: {}", self.what)];
         lines.extend(self.hint.as_ref().map(|hint| format!("hint: {hint}")));

@@ -11,13 +11,11 @@ use crate::base::error::Explain;
 use crate::base::escape;
 use crate::net::target::{self, Target};
 
-/// The environment variable that may hold the proxy's password.
 pub(crate) const VARIABLE: &str = "POPTALK_PROXY_PASSWORD";
 
 /// The port of a SOCKS proxy (RFC 1928 §3).
 const SOCKS_PORT: u16 = 1080;
 
-/// How a proxy is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProxyKind {
     /// SOCKS version 5 (RFC 1928); the proxy looks the host name up.
@@ -27,7 +25,6 @@ pub(crate) enum ProxyKind {
 }
 
 impl ProxyKind {
-    /// Its scheme in a URL.
     pub(crate) fn scheme(self) -> &'static str {
         match self {
             Self::Socks5 => "socks5",
@@ -36,23 +33,16 @@ impl ProxyKind {
     }
 }
 
-/// A proxy.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Proxy {
-    /// How it is spoken to.
     pub(crate) kind: ProxyKind,
-    /// Where it is.
     pub(crate) place: Target,
-    /// Who we are there.
     pub(crate) login: Option<ProxyLogin>,
 }
 
-/// A name and a password for a proxy.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ProxyLogin {
-    /// The name.
     pub(crate) user: String,
-    /// The password.
     pub(crate) password: Zeroizing<Vec<u8>>,
 }
 
@@ -81,7 +71,6 @@ impl std::fmt::Display for Proxy {
 pub struct ProxyError {
     /// What happened, one line, safe to show.
     pub(crate) what: String,
-    /// What to do.
     pub(crate) hint: String,
     /// It is about this server: the way to another may be open.
     pub(crate) is_about_target: bool,
@@ -94,7 +83,6 @@ impl Explain for ProxyError {
 }
 
 impl ProxyError {
-    /// An error that has to do with the proxy itself.
     pub(crate) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             what: what.into(),
@@ -221,10 +209,8 @@ fn unescape(text: &str) -> Option<String> {
     String::from_utf8(octets).ok()
 }
 
-/// What to do next.
 #[derive(PartialEq, Eq)]
 pub(crate) enum ProxyStep {
-    /// Send these octets.
     Send(Zeroizing<Vec<u8>>),
     /// Read just so many octets and no more: what follows may be the server's greeting.
     Read(usize),

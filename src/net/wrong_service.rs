@@ -7,7 +7,6 @@ use crate::base::service::Service;
 pub struct Mistake {
     /// What happened, a sentence without full stop.
     pub(crate) what: String,
-    /// What to do.
     pub(crate) hint: &'static str,
 }
 

@@ -8,16 +8,12 @@ use crate::pop3::command::Effect;
 use crate::pop3::tracker::{Sent, Status};
 use crate::transcript::recorder::RecordedStep;
 
-/// What the server's first line was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Greeting {
-    /// It has not come.
     Awaited,
-    /// `+OK` or `-ERR`.
     Pop3,
     /// Neither, and of no service that is known.
     Odd,
-    /// That of another service.
     Other(&'static Service),
 }
 
@@ -36,10 +32,8 @@ impl Greeting {
     }
 }
 
-/// Why a reply is not a yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TrustRefusal {
-    /// `-ERR`.
     Negative,
     /// Neither `+OK` nor `-ERR`.
     Malformed,
@@ -104,12 +98,10 @@ impl Snapshot {
         }
     }
 
-    /// Whether the greeting has come, or is known not to be POP3's.
     pub(crate) fn is_greeted(&self) -> bool {
         self.greeting != Greeting::Awaited
     }
 
-    /// Learns from what was sent.
     pub(super) fn note_sent(&mut self, seen: &RecordedStep) {
         if let RecordedStep::CommandSent(sent) = seen {
             self.is_tls_asked |= sent.effect() == Effect::Tls;

@@ -11,12 +11,10 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
-/// What people want to know of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Certificate {
     /// The subject, as RFC 4514 writes it.
     pub(crate) subject: String,
-    /// Who signed it.
     pub(crate) issuer: String,
     /// The host names (dNSName) and addresses (iPAddress) that it is for (RFC 7817), as they are written in it.
     pub(crate) names: Vec<String>,
@@ -26,7 +24,6 @@ pub(crate) struct Certificate {
     pub(crate) not_after: String,
     /// The kind of its key, with its size in bits where that is told by the kind.
     pub(crate) key: String,
-    /// How it was signed.
     pub(crate) signature: String,
     /// The SHA-256 of the certificate (DER), hexadecimal with colons.
     pub(crate) fingerprint: String,
@@ -151,7 +148,6 @@ impl Certificate {
     }
 }
 
-/// The kind of a public key.
 fn key(key: &SubjectPublicKeyInfoOwned) -> String {
     let bits = key.subject_public_key.bit_len();
     let curve = key
@@ -177,7 +173,6 @@ fn key(key: &SubjectPublicKeyInfoOwned) -> String {
 /// What is said of a signature that anybody might make (RFC 9155 and its like).
 const UNSAFE: &str = ": no longer safe";
 
-/// The name of a signature algorithm, by its object identifier.
 fn signature(oid: &str) -> &str {
     match oid {
         "1.2.840.113549.1.1.4" => "MD5 with RSA: no longer safe",

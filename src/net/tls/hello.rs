@@ -11,7 +11,6 @@ use tls_parser::{
     parse_tls_server_hello_extensions,
 };
 
-/// The most octets of a handshake that are kept.
 const TAPPED_MAX: usize = 64 * 1024;
 
 /// The most octets of cleartext that are taken in place of a handshake.
@@ -37,7 +36,6 @@ pub(crate) struct Tap {
 struct EarlyCleartext {
     /// What the library has not taken yet.
     ahead: Vec<u8>,
-    /// How many octets have come.
     count: usize,
     is_line: bool,
     since: Instant,
@@ -48,7 +46,6 @@ struct EarlyCleartext {
 pub(super) struct Tapped(Arc<Mutex<Vec<u8>>>);
 
 impl Tapped {
-    /// The octets so far.
     pub(super) fn octets(&self) -> Vec<u8> {
         self.0
             .lock()
@@ -78,7 +75,6 @@ impl Tap {
         )
     }
 
-    /// Keeps nothing from now on.
     pub(super) fn stop(&mut self) {
         self.tapped = None;
         self.reads_text = false;
@@ -90,7 +86,6 @@ impl Tap {
         self.has_ended
     }
 
-    /// The socket.
     pub(crate) fn socket(&self) -> &TcpStream {
         &self.socket
     }
@@ -194,14 +189,12 @@ impl Write for Tap {
     }
 }
 
-/// What the octets of a handshake told in clear.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct HelloSeen {
     /// `TLSv1.3` and so on.
     pub(super) version: String,
     /// The IANA name of the cipher suite.
     pub(super) cipher: String,
-    /// How the key was agreed.
     pub(super) key_exchange: String,
     /// The certificates (DER), the server's own first; empty in TLS 1.3, which encrypts them.
     pub(super) chain: Vec<Vec<u8>>,
