@@ -12,25 +12,19 @@ use crate::transcript::recorder::RecordedStep;
 
 pub(crate) use alignment::Alignment;
 
-/// What the server has told.
 #[derive(Debug, Default)]
 pub(crate) struct ServerAnswers {
-    /// What has happened in the session.
     pub(crate) session: SessionState,
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
     pub(crate) binding: Option<Vec<u8>>,
     /// Its answers, oldest first, where somebody takes them.
     pub(crate) answers: VecDeque<Answer>,
-    /// Whether its replies still fit the commands.
     pub(crate) alignment: Alignment,
-    /// Why the transcript can't be written any more.
     pub(crate) log_failure: Option<String>,
-    /// Whether somebody takes the answers.
     pub(crate) keeps_answers: bool,
 }
 
 impl ServerAnswers {
-    /// Learns from a step.
     pub(crate) fn see(&mut self, seen: &RecordedStep) {
         if let Some(step) = seen.as_step() {
             self.session.apply(&step);
@@ -46,7 +40,6 @@ impl ServerAnswers {
         }
     }
 
-    /// Learns from news.
     pub(crate) fn hear_of(&mut self, news: &Notice) {
         match news {
             Notice::Tls(facts) => {

@@ -32,10 +32,8 @@ pub(crate) fn octets_of_a_run(most: u64) -> u64 {
     most.saturating_mul(4)
 }
 
-/// What a probe needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// Nothing but a connection.
     Nothing,
     /// A server that agrees to STLS, and a connection in clear.
     Stls,
@@ -43,9 +41,7 @@ pub(crate) enum Need {
     NoStls,
     /// A server that does not greet.
     Silence,
-    /// A user's name.
     User,
-    /// A user's name and password.
     Login,
     /// The same, on an unencrypted connection, and a server that agrees to STLS.
     ClearLogin,
@@ -124,7 +120,6 @@ impl Probe {
         })
     }
 
-    /// What it needs.
     pub(crate) fn need(&self) -> Need {
         match self.head("needs").as_deref() {
             Some("stls") => Need::Stls,
@@ -206,25 +201,18 @@ pub(crate) enum WithoutCapa {
     Skip,
 }
 
-/// What came of a probe.
 #[derive(Debug)]
 pub(crate) enum ProbeOutcome {
     /// It was played, in several sessions where one ended before its time.
     Played(Vec<ProbeRun>),
-    /// It was not played, for this reason.
     Skipped(String),
-    /// It could not be played.
     Failed(ReplayError),
 }
 
-/// A probe that was played.
 #[derive(Debug)]
 pub(crate) struct ProbeRun {
-    /// The transcript.
     pub(crate) log: PathBuf,
-    /// What was found in it.
     pub(crate) findings: Vec<Finding>,
-    /// What it tells to the rules over several sessions.
     pub(crate) session: Session,
     /// It ended before its time: how, and what was not tested for that.
     pub(crate) early: Option<String>,
@@ -238,7 +226,6 @@ pub(crate) struct ProbeRun {
     pub(crate) not_pop3: Option<Mistake>,
 }
 
-/// How to check.
 pub(crate) struct CheckPlan<'a> {
     /// The server, and where the password comes from. Its transcripts go into a folder.
     pub(crate) plan: &'a Plan,
@@ -252,13 +239,10 @@ pub(crate) struct CheckPlan<'a> {
     pub(crate) allows_plaintext: bool,
     /// How long to wait for what is still on its way, where a reply cannot be the one to its command.
     pub(crate) settle: Duration,
-    /// When all of it ends.
     pub(crate) until: Instant,
-    /// How many octets one probe takes.
     pub(crate) most: u64,
     /// What has been learnt: the server does not greet.
     pub(crate) is_silent: bool,
-    /// How many octets may still come.
     pub(crate) octets_left: u64,
     /// What has been learnt: so many times the server did not close behind QUIT.
     pub(crate) kept_open: u64,

@@ -57,7 +57,6 @@ const POLL_EVERY: Duration = Duration::from_millis(100);
 /// After so much silence a line that was typed ahead gets the prompt back.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// Holds a session with a person.
 pub(crate) fn run(plan: Plan) -> Exit {
     hold(plan, None)
 }
@@ -115,7 +114,6 @@ fn hold(plan: Plan, course: Option<Course>) -> Exit {
     }
 }
 
-/// A console and what it is connected to.
 struct Console {
     plan: Plan,
     screen: Arc<Screen>,
@@ -125,7 +123,6 @@ struct Console {
     keyboard: Keyboard,
     connection: Option<Connection>,
     log: Option<PathBuf>,
-    /// A transcript has failed.
     has_lost_log: bool,
     /// TLS was asked for on a connection before this one, to the same server.
     wants_tls: bool,
@@ -133,7 +130,6 @@ struct Console {
     has_stopped_showing: bool,
     /// What was typed behind the key that left the pager: it is meant for the prompt.
     typed_ahead: String,
-    /// The course whose lessons are held here.
     course: Option<Course>,
 }
 
@@ -143,7 +139,6 @@ enum Keyboard {
     Plain(PlainEditor),
 }
 
-/// Whether the session goes on.
 enum AfterLine {
     Go,
     Leave(Exit),
@@ -209,7 +204,6 @@ impl Console {
         Ok(())
     }
 
-    /// Takes what came from the keyboard.
     fn take(&mut self, input: Input) -> AfterLine {
         match input {
             Input::Line(line) if line.is_empty() && self.is_lesson_solved() => {
@@ -445,7 +439,6 @@ impl Console {
     }
 }
 
-/// Whether nothing is awaited from the server.
 fn is_idle(now: &Snapshot) -> bool {
     !now.is_behind && (now.is_owed || (now.outstanding == 0 && now.state != State::Greeting))
 }

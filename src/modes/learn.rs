@@ -57,7 +57,6 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    /// Goals that nothing was done for.
     pub(crate) fn new(goals: Goals, maildrop: Maildrop) -> Self {
         Self {
             goals: Arc::new(Mutex::new(goals)),
@@ -65,13 +64,11 @@ impl Watched {
         }
     }
 
-    /// The goals as they are now.
     pub(crate) fn goals(&self) -> MutexGuard<'_, Goals> {
         // A goal is never left half judged.
         self.goals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an item of the session.
     pub(crate) fn feed(&self, place: Place, item: &Item) {
         let left = || self.maildrop.count() as u64;
         self.goals().feed(place, item, &left);

@@ -18,17 +18,13 @@ use attempts::{Attempt, RefusalMeaning, Refused, may_follow, offered};
 pub(crate) use attempts::{NextAttempt, TRIES_MAX};
 pub(crate) use error::LoginError;
 
-/// What stands for a secret.
 const HIDDEN: &str = "••••••";
 
-/// How to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
-    /// By the strongest way that is offered.
     Best,
     /// By the mechanism that is named first.
     Sasl,
-    /// By APOP.
     Apop,
 }
 
@@ -40,13 +36,10 @@ pub(crate) trait LoginHost {
     fn ask_capabilities(&mut self) -> bool {
         self.say("CAPA", b"CAPA")
     }
-    /// Tells the person something.
     fn note(&self, text: &str);
     /// How things are; None without a connection.
     fn standing(&self) -> Option<Snapshot>;
-    /// The server that was reached.
     fn target(&self) -> Target;
-    /// What has happened in the session.
     fn session(&self) -> SessionState;
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
     fn binding(&self) -> Option<Vec<u8>>;
@@ -55,14 +48,10 @@ pub(crate) trait LoginHost {
     /// Asks who is to log in; None where nobody can be asked.
     fn ask_user(&mut self) -> Option<String>;
     /// The password of a user, from wherever it can be had; from now on it is hidden.
-    ///
-    /// Errors: it can't be had.
     fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError>;
-    /// Asks whether a password may go out in clear.
     fn may_send_in_clear(&mut self) -> bool;
     /// Asks whether a secret, or a digest of it, may go out in spite of this.
     fn may_risk(&mut self, risk: Risk) -> bool;
-    /// Asks whether another way is to be tried.
     fn may_try(&mut self, next: &NextAttempt) -> bool;
     /// A refusal is no reason to stop: another way comes next. False when the conversation is not to go on.
     fn goes_on(&mut self) -> bool {
@@ -70,7 +59,6 @@ pub(crate) trait LoginHost {
     }
 }
 
-/// What was typed behind the word.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Wanted {
     mechanism: Option<String>,
@@ -101,8 +89,6 @@ impl Wanted {
 }
 
 /// Logs in, as `text` behind the word says.
-///
-/// Errors: why not.
 pub(crate) fn log_in(
     talker: &mut impl LoginHost,
     plan: &Plan,
@@ -288,7 +274,6 @@ impl<T: LoginHost> LoginRun<'_, T> {
         }
     }
 
-    /// Tries one way.
     fn attempt(
         &mut self,
         attempt: Attempt,

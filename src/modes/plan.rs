@@ -44,7 +44,6 @@ pub(crate) struct PasswordArgs {
 }
 
 impl PasswordArgs {
-    /// Returns what was named.
     pub(crate) fn sources(&self) -> Sources<'_> {
         Sources {
             command: self.password_command.as_deref(),
@@ -130,7 +129,6 @@ pub(crate) struct SessionArgs {
 }
 
 impl SessionArgs {
-    /// The verbs whose replies have a shape that was given.
     pub(crate) fn shapes(&self) -> [(&[String], Shape); 2] {
         [(&self.multi, Shape::Multi), (&self.single, Shape::Single)]
     }
@@ -165,7 +163,6 @@ pub(crate) struct TlsArgs {
 }
 
 impl TlsArgs {
-    /// The settings that they say.
     pub(crate) fn settings(self) -> TlsSettings {
         TlsSettings {
             is_insecure: self.insecure,
@@ -191,32 +188,25 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "not a time above zero".to_owned())
 }
 
-/// A session to be held.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// What the server is called, in the transcript's head.
     pub(crate) server: String,
     /// What the server is called in the name of the transcript's file.
     pub(crate) file_name: String,
-    /// Where to connect.
     pub(crate) target: Target,
     /// Other servers for the same maildrop, in the order to try them.
     pub(crate) spares: Vec<Target>,
-    /// The proxy that is to connect.
     pub(crate) proxy: Option<Proxy>,
     /// How the server was found, as an event of the transcript; None when it was named.
     pub(crate) found: Option<Event>,
     /// The user who was named with the target, and not with an earlier one.
     pub(crate) user: Option<String>,
-    /// How to check the server.
     pub(crate) tls: TlsSettings,
-    /// Send STLS first.
     pub(crate) is_stls: bool,
     /// What was secret on the connections before this one.
     pub(crate) secrets: Secrets,
-    /// Lines of poptalk's own to begin with.
     pub(crate) welcome: Option<String>,
-    /// The options.
     pub(crate) args: SessionArgs,
 }
 
@@ -244,7 +234,6 @@ impl Plan {
         self.user.as_deref().or(self.args.user.as_deref())
     }
 
-    /// Where the transcript goes.
     pub(crate) fn log_place(&self) -> Destination {
         match (&self.args.log, self.args.no_log) {
             (_, true) => Destination::Nowhere,
@@ -351,8 +340,6 @@ pub(crate) fn pass_line(
 }
 
 /// Starts another transcript on an open connection; returns where it is.
-///
-/// Errors: the file can't be made.
 pub(crate) fn log_elsewhere(
     connection: &Connection,
     plan: &Plan,

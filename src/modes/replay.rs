@@ -36,7 +36,6 @@ pub use scan::Preview;
 /// in two parts may hold the second back until the first is acknowledged, which takes up to 40 ms.
 pub(crate) const SETTLE: Duration = Duration::from_millis(100);
 
-/// How to play.
 #[derive(Clone, Default)]
 pub(crate) struct Options {
     /// Go on where the conversation leaves the recording.
@@ -55,7 +54,6 @@ pub(crate) struct Options {
     pub(crate) settle: Duration,
     /// Wait so after each reply to a login: the server is known to answer too often, or a refusal must not be missed.
     pub(crate) is_wary: bool,
-    /// Keep the recorded pauses.
     pub(crate) pace: Option<ReplayPace>,
     /// What stands for `{{name}}` in a client row.
     pub(crate) values: HashMap<String, String>,
@@ -75,18 +73,14 @@ impl std::fmt::Debug for Options {
     }
 }
 
-/// How recorded pauses are kept.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReplayPace {
     /// How many times faster than recorded.
     pub(crate) speed: f64,
-    /// The longest pause.
     pub(crate) longest: Duration,
 }
 
 /// The items of a transcript.
-///
-/// Errors: the file can't be opened.
 fn read(path: &Path) -> Result<Reader<BufReader<File>>, ReplayError> {
     let file = files::read(path).map_err(|error| ReplayError::Read(path.to_owned(), error))?;
     Ok(Reader::new(BufReader::with_capacity(64 * 1024, file)))
@@ -179,7 +173,6 @@ pub(crate) fn play(
     replay.finish(log, result)
 }
 
-/// What came of the attempt to connect, with the new transcript.
 enum ReplayStart {
     Connected(Connection, PathBuf),
     /// That there is no TLS may be what was recorded; the new transcript tells.
@@ -225,7 +218,6 @@ struct Replay<'a> {
     player: FilePlayer,
     /// Who logs in, as far as a row or an option has told.
     user: Option<String>,
-    /// The mechanism of the last AUTH.
     mechanism: Option<&'static Mechanism>,
     exchange: Option<SaslExchange>,
     departure: Option<Departure>,

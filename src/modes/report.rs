@@ -13,7 +13,6 @@ use crate::net::engine::{CloseReason, Notice};
 use crate::net::wrong_service::SILENT_HINT;
 use crate::pop3::tracker::Awaited;
 
-/// What happened on a connection.
 pub(crate) fn news(news: &Notice) {
     for (paint, text) in lines(news) {
         match paint {
@@ -29,7 +28,6 @@ pub(crate) fn news(news: &Notice) {
 /// What to do where a server sends more than is taken.
 pub(crate) const MORE_HINT: &str = "--max-size SIZE takes more";
 
-/// What happened on a connection, as lines for people.
 pub(crate) fn lines(news: &Notice) -> Vec<(Paint, String)> {
     match news {
         Notice::Tls(facts) => {
@@ -68,7 +66,6 @@ pub(crate) fn lines(news: &Notice) -> Vec<(Paint, String)> {
     }
 }
 
-/// A line, with its hint below it.
 fn hinted(paint: Paint, what: &str, hint: Option<&str>) -> Vec<(Paint, String)> {
     let hint = hint.map(|hint| (Paint::Note, format!("hint: {hint}")));
     let what = std::iter::once((paint, what.to_owned()));
@@ -116,7 +113,6 @@ pub(crate) fn octets(octets: &[u8]) -> String {
     hex.join(" ")
 }
 
-/// What is awaited, in words.
 pub(crate) fn awaiting(awaited: &Awaited) -> String {
     match awaited {
         Awaited::Greeting => "the greeting".to_owned(),

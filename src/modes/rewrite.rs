@@ -14,8 +14,6 @@ use crate::transcript::text::{self, ParseError, Reader};
 use crate::transcript::{Hole, Item, Piece, Row};
 
 /// Brings a file up to date; false when it is so already. It is replaced as a whole, or not at all.
-///
-/// Errors: a file can't be read or written.
 pub(crate) fn file(old: &Path, new: &Path) -> Result<bool, String> {
     // Where it is a link, the file that it means is replaced.
     let old = &old
@@ -75,13 +73,10 @@ fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
     }
 }
 
-/// Why a transcript can't be brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpdateError {
-    /// One of them breaks the format.
     #[error("{0}")]
     Parse(#[from] ParseError),
-    /// The result can't be written.
     #[error("{}", plain(.0))]
     Write(#[from] io::Error),
 }
@@ -156,7 +151,6 @@ pub(crate) fn transcript(
     Ok(())
 }
 
-/// Takes the next item when it is of the kind wanted.
 fn next_of<I: Iterator<Item = Result<Item, ParseError>>>(
     new: &mut RewrittenItems<I>,
     is_wanted: impl Fn(&Item) -> bool,

@@ -214,12 +214,10 @@ impl fmt::Display for ServeEvent {
     }
 }
 
-/// What the connections share.
 struct ServerShared {
     account: Arc<Account>,
     maildrop: Maildrop,
     faults: Vec<&'static Fault>,
-    /// How many connections a server with faults has had.
     visits: AtomicU32,
     recording: Option<ServedRecording>,
     log: Destination,
@@ -233,7 +231,6 @@ struct ServerShared {
     on_event: Box<dyn Fn(ServeEvent) + Send + Sync>,
     /// Told what a visit has to do without.
     on_trouble: fn(String),
-    /// A transcript could not be made, or not be written to its end.
     has_lost_log: AtomicBool,
 }
 

@@ -5,7 +5,6 @@ use crate::pop3::tracker::{Role, Sent, Side, Status};
 use crate::transcript::Piece;
 use crate::transcript::recorder::RecordedStep;
 
-/// The longest start of a line that is looked at, in octets.
 const START_MAX: usize = 512;
 
 /// The last command with its reply, and the lines since that nothing asked for.
@@ -16,12 +15,10 @@ pub(crate) struct Alignment {
     line: Vec<u8>,
     /// Lines since the last command that nothing asked for.
     strays: u64,
-    /// Those that look like a status line.
     stray_statuses: u64,
 }
 
 impl Alignment {
-    /// Learns from a step.
     pub(crate) fn see(&mut self, seen: &RecordedStep) {
         match seen {
             RecordedStep::CommandSent(sent) => {

@@ -9,27 +9,18 @@ use crate::pop3::sasl;
 use crate::pop3::tracker::Status;
 use crate::transcript::text;
 
-/// A rule over the sessions of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CrossRule {
-    /// Its name, as that of any rule.
     pub(crate) id: &'static str,
-    /// How much it matters.
     pub(crate) level: Level,
-    /// The document and section.
     pub(crate) source: &'static str,
-    /// What is required.
     pub(crate) says: &'static str,
-    /// What the administrator should do.
     pub(crate) hint: &'static str,
-    /// What was seen.
     check: fn(&Sessions) -> Option<SessionsFinding>,
 }
 
-/// What a rule over several sessions found.
 struct SessionsFinding {
     what: String,
-    /// Its octets as text.
     seen: String,
     /// The sessions that show it, by their index, and what each of them has.
     shown: Vec<(usize, String)>,
@@ -59,7 +50,6 @@ const CLOCK_MS: u64 = 1000;
 pub(crate) struct Sessions(Vec<(&'static str, Session, String)>);
 
 impl Sessions {
-    /// Adds one.
     pub(crate) fn push(&mut self, probe: &'static str, session: Session, file: String) {
         self.0.push((probe, session, file));
     }
@@ -69,7 +59,6 @@ impl Sessions {
         self.0.len() >= 2 && self.values().all(|session| session.greeting.is_none())
     }
 
-    /// The first one of a probe.
     fn get(&self, probe: &str) -> Option<(usize, &Session)> {
         self.all(probe).next()
     }
@@ -80,7 +69,6 @@ impl Sessions {
         all.map(|(index, (_, session, _))| (index, session))
     }
 
-    /// How many messages STAT counted, session by session.
     fn counts(&self) -> impl Iterator<Item = (usize, u64)> {
         self.each(|session| session.count)
     }
@@ -99,7 +87,6 @@ impl Sessions {
     }
 }
 
-/// The rules that need more than one session.
 pub(crate) const ACROSS: &[CrossRule] = &[
     // RFC 1939 §4 leaves the words of the greeting to the server; two kinds of words are two servers.
     CrossRule {
@@ -422,10 +409,8 @@ pub(crate) fn across(sessions: &Sessions) -> Vec<Finding> {
     found.collect()
 }
 
-/// The most sessions that a finding names.
 const SESSIONS_SHOWN: usize = 8;
 
-/// Wire text as a finding shows it.
 fn escaped(seen: &str) -> String {
     let seen = seen.as_bytes();
     let mut octets = Vec::new();

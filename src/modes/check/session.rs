@@ -14,17 +14,14 @@ use crate::transcript::{Item, Piece};
 /// The longest line that is looked at, in octets; the RFCs allow 512.
 const LINE_MAX: usize = 1024;
 
-/// The most lines of a listing that are kept.
 const LINES_MAX: usize = 10_000;
 
-/// What one session tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Session {
     /// The greeting as text, 1,024 octets of it at most.
     pub(crate) greeting: Option<String>,
     /// The lines of the last CAPA reply (RFC 2449 §5).
     pub(crate) capabilities: Vec<String>,
-    /// Whether a login came about.
     pub(crate) has_login: bool,
     /// When it came about: milliseconds of the clock from when the command was sent to when its reply was there, both at most a
     /// second late. None where the transcript does not say when it started.
@@ -37,17 +34,12 @@ pub(crate) struct Session {
     pub(crate) takes_nobody: bool,
     /// Milliseconds that the server took for its replies from USER on, up to the first refusal.
     pub(crate) refused_ms: Option<u64>,
-    /// Whether a TLS handshake was done.
     pub(crate) has_tls: bool,
-    /// The event of a TLS handshake that failed.
     pub(crate) tls_failure: Option<String>,
     /// The first line that the server said in cleartext in place of the handshake.
     pub(crate) cleartext: Option<String>,
-    /// Whether CAPA was refused.
     pub(crate) is_capa_refused: bool,
-    /// The refusal of USER before the login.
     pub(crate) user_refusal: Option<String>,
-    /// The refusal of APOP before the login.
     pub(crate) apop_refusal: Option<String>,
     /// The refusal of STLS, where TLS was not on and nobody was logged in.
     pub(crate) stls_refusal: Option<String>,
@@ -113,7 +105,6 @@ fn head(pieces: &[Piece]) -> &[u8] {
 struct SessionReading {
     session: Session,
     state: SessionState,
-    /// The listing of unique-ids that is coming.
     unique_ids: Option<BTreeSet<String>>,
     line: Vec<u8>,
     /// What came between the `+OK` to STLS and the handshake.

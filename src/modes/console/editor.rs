@@ -30,19 +30,15 @@ use crate::base::style::{Paint, Style};
 use crate::pop3::command::{ArgumentKind, Command, Words};
 use crate::transcript::file;
 
-/// How many lines of history are kept.
 const HISTORY: usize = 1000;
 
-/// What came of asking for a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Input {
-    /// A line.
     Line(String),
     /// A line with octets that are not UTF-8: it can be sent, but not edited.
     Octets(Vec<u8>),
     /// A line that lost an octet which is not UTF-8, and what is left of it.
     Damaged(String),
-    /// Ctrl-C.
     Interrupted,
     /// Ctrl-D on an empty line, or the terminal is gone.
     End,
@@ -51,17 +47,13 @@ pub(crate) enum Input {
 /// F1 was pressed, and the help does not fit above the prompt.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LongHelp {
-    /// The help.
     pub(crate) text: String,
-    /// The line that is being typed.
     pub(crate) line: String,
 }
 
-/// The line editor.
 pub(crate) struct Editor {
     rustyline: Rustyline<Assistant, FileHistory>,
     history: Option<PathBuf>,
-    /// The line as it was drawn last.
     drawn: Arc<Mutex<String>>,
     /// Help that F1 asked for, too long to be shown above the prompt.
     long_help: Arc<Mutex<Option<String>>>,
@@ -212,7 +204,6 @@ fn clean(rustyline: &mut Rustyline<Assistant, FileHistory>, path: &Path) {
 struct Assistant {
     knowledge: SharedKnowledge,
     style: Style,
-    /// How the editor counts columns.
     mode: GraphemeClusterMode,
     drawn: Arc<Mutex<String>>,
 }
@@ -306,7 +297,6 @@ fn arguments(before: &str, knowledge: &Knowledge) -> Vec<String> {
     }
 }
 
-/// A hint that is only looked at.
 struct Syntax(String);
 
 impl Hint for Syntax {

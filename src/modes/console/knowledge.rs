@@ -8,14 +8,10 @@ use crate::pop3::session::SessionState;
 use crate::pop3::tracker::{Role, State};
 use crate::transcript::secret::{Guess, Recall};
 
-/// What the editor must know of the conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Knowledge {
-    /// What has happened in it.
     pub(crate) session: SessionState,
-    /// Whether there is a connection.
     pub(crate) is_open: bool,
-    /// The next line is a SASL response.
     pub(crate) expects_response: bool,
     /// `:send` has begun a line, and its end was not sent.
     pub(crate) is_inside_line: bool,
@@ -26,7 +22,6 @@ pub(crate) struct Knowledge {
 }
 
 impl Knowledge {
-    /// What a typed line is for.
     pub(super) fn role(&self) -> Role {
         if self.expects_response {
             Role::Response
@@ -35,7 +30,6 @@ impl Knowledge {
         }
     }
 
-    /// Where commands are to be allowed.
     pub(crate) fn states(&self) -> States {
         match self.session.state {
             _ if !self.is_open => States::BOTH,
@@ -45,7 +39,6 @@ impl Knowledge {
         }
     }
 
-    /// Takes note that a line goes out.
     pub(crate) fn note_sent(&mut self) {
         self.is_inside_line = false;
     }
@@ -61,7 +54,6 @@ impl Knowledge {
 /// Knowledge shared with the thread that learns it.
 pub(super) type SharedKnowledge = Arc<Mutex<Knowledge>>;
 
-/// Locks knowledge.
 pub(super) fn know(knowledge: &SharedKnowledge) -> MutexGuard<'_, Knowledge> {
     knowledge.lock().unwrap_or_else(PoisonError::into_inner)
 }

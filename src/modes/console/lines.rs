@@ -14,12 +14,10 @@ const BLOCK: usize = 64 * 1024;
 /// The first text is waited for so long.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Whether the terminal can page.
 pub(crate) fn can_page() -> bool {
     terminal::can_edit()
 }
 
-/// Columns and rows of the terminal.
 pub(crate) fn screen() -> (usize, usize) {
     terminal::size()
 }

@@ -31,7 +31,6 @@ const IDLE: Duration = Duration::from_millis(250);
 /// A search in more octets than this is announced.
 const LONG: u64 = 64 * 1024 * 1024;
 
-/// How the pager was left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Leave {
     /// What was typed behind the key that left, and read together with it: it was meant for the prompt. Enter is `\n`.
@@ -87,7 +86,6 @@ pub(crate) fn page_in_colour(
     })
 }
 
-/// A spool on the screen.
 struct Pager<'a> {
     spool: &'a Spool,
     title: &'a str,
@@ -97,11 +95,8 @@ struct Pager<'a> {
     /// Columns and rows of the screen; the last row is the status line.
     size: (usize, usize),
     top: RowPlace,
-    /// The end is shown, wherever it goes.
     is_following: bool,
-    /// What was searched last, as it was typed.
     search: Option<(String, SearchTerm)>,
-    /// The row of the match that was found last.
     found: Option<ScreenRow>,
     message: Option<String>,
     mode: PagerMode,
@@ -109,17 +104,13 @@ struct Pager<'a> {
     events: VecDeque<Event>,
 }
 
-/// What the screen is used for.
 enum PagerMode {
-    /// The reply is shown.
     Text,
-    /// The keys are shown.
     Help,
     /// A search is being typed.
     Entry(PagerInput),
 }
 
-/// Whether the pager goes on.
 #[derive(PartialEq, Eq)]
 enum AfterKey {
     Go,
@@ -156,7 +147,6 @@ impl Pager<'_> {
         }
     }
 
-    /// The next event that is there already.
     fn next_event(&mut self) -> io::Result<Option<Event>> {
         if let Some(event) = self.events.pop_front() {
             return Ok(Some(event));
@@ -382,7 +372,6 @@ impl Pager<'_> {
         }
     }
 
-    /// The rows above the status line.
     fn height(&self) -> usize {
         self.size.1.saturating_sub(1).max(1)
     }

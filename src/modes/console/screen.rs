@@ -26,10 +26,8 @@ pub(crate) struct Screen {
 #[derive(Debug, Default)]
 struct ScreenState {
     is_prompting: bool,
-    /// A pager has the terminal.
     is_covered: bool,
     is_over: bool,
-    /// The cursor is not at the start of a line.
     is_inside_line: bool,
     /// Texts for above the prompt, or for when the pager was left.
     queue: VecDeque<String>,
@@ -79,7 +77,6 @@ impl Screen {
         })
     }
 
-    /// Its colours.
     pub(crate) fn style(&self) -> Style {
         self.style
     }

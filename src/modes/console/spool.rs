@@ -38,7 +38,6 @@ pub struct SpoolProgress {
     pub(crate) ended: u64,
     /// Lines as the server sent them, however long.
     pub(crate) whole: u64,
-    /// Nothing more will come.
     pub(crate) is_finished: bool,
 }
 
@@ -46,7 +45,6 @@ pub struct SpoolProgress {
 struct SpoolState {
     progress: SpoolProgress,
     index: LineIndex,
-    /// Why nothing more can be kept.
     failure: Option<String>,
 }
 
@@ -218,7 +216,6 @@ impl Spool {
     }
 }
 
-/// Reads a spool from some place on.
 struct Octets<'a> {
     spool: &'a Spool,
     at: u64,

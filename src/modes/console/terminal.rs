@@ -32,7 +32,6 @@ fn known_size() -> std::io::Result<(u16, u16)> {
     crossterm::terminal::size()
 }
 
-/// Whether the terminal can edit a line and mask it.
 pub(crate) fn can_edit() -> bool {
     !matches!(
         std::env::var("TERM").as_deref(),
@@ -45,7 +44,6 @@ pub(crate) fn can_edit() -> bool {
 pub(crate) struct Interrupts(Arc<AtomicBool>);
 
 impl Interrupts {
-    /// Listens to Ctrl-C.
     pub(crate) fn listen() -> Self {
         let flag = Arc::new(AtomicBool::new(false));
         // Where it can't be listened to, Ctrl-C ends the program; the transcript is whole all the same.
@@ -69,7 +67,6 @@ impl Interrupts {
         self.0.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether it was pressed.
     pub(crate) fn is_pressed(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -147,7 +144,6 @@ mod imp {
         }
     }
 
-    /// Runs `read` with the echo on.
     pub(crate) fn with_echo<T>(read: impl FnOnce() -> T) -> T {
         echoing(true, read)
     }
@@ -177,7 +173,6 @@ mod imp {
         let _ = tcsetattr(stdin(), OptionalActions::Now, &modes);
     }
 
-    /// Whether a line was typed ahead.
     pub(crate) fn is_input_waiting() -> bool {
         is_input_waiting_for(Duration::ZERO)
     }
@@ -198,13 +193,11 @@ mod imp {
     pub(crate) struct Quiet;
 
     impl Quiet {
-        /// Does nothing.
         pub(crate) fn start() -> Self {
             Self
         }
     }
 
-    /// Runs `read`.
     pub(crate) fn with_echo<T>(read: impl FnOnce() -> T) -> T {
         read()
     }

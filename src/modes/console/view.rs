@@ -29,7 +29,6 @@ pub(crate) use reply::{LastReply, Mode, SharedShown, Shown, shown, summary};
 /// Data lines wait so long for the rest of a reply: if all fits on the screen it is shown at once, else the pager opens.
 const PATIENCE: Duration = Duration::from_millis(150);
 
-/// Shows one connection.
 pub(crate) struct ReplyView {
     screen: Arc<Screen>,
     knowledge: SharedKnowledge,
@@ -39,7 +38,6 @@ pub(crate) struct ReplyView {
     /// Data that was not shown yet, and when its first octet came.
     held: Vec<u8>,
     held_since: Instant,
-    /// Rows of the screen that the data has filled.
     rows: usize,
     since: Instant,
     was_unrequested: bool,
@@ -178,7 +176,6 @@ impl ReplyView {
         self.since = Instant::now();
     }
 
-    /// Keeps a status line as the start of its reply, and for the guess of what comes next.
     fn note_status(&mut self, pieces: &[Piece], first: bool) {
         let line = secret::flat(pieces);
         know(&self.knowledge).guess.note_status(&line, first);
@@ -193,7 +190,6 @@ impl ReplyView {
         }
     }
 
-    /// Keeps what the last status line answers.
     fn keep_verb(&self, sent: &Sent) {
         if let Some(last) = &mut shown(&self.shared).last {
             last.verb = Some(sent.verb()).filter(|verb| !verb.is_empty());
@@ -266,7 +262,6 @@ impl ReplyView {
         }
     }
 
-    /// Ends the data with its terminator.
     fn end_data(&mut self, pieces: &[Piece], first: bool, end: LineEnd) {
         let is_shown = {
             let mut shared = shown(&self.shared);
@@ -283,7 +278,6 @@ impl ReplyView {
         }
     }
 
-    /// Shows octets that came between STLS and the handshake.
     fn injected(&self, octets: &[u8]) {
         let mut text = String::new();
         escape::escape(octets, &mut text);

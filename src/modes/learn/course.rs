@@ -13,22 +13,16 @@ use crate::net::target::Target;
 use crate::servers::maildrop::Maildrop;
 use crate::servers::messages;
 
-/// A course.
 pub(crate) struct Course {
     lessons: Vec<Lesson>,
     at: usize,
     /// What was done before and since.
     pub(crate) progress: Progress,
-    /// The command line that goes on with it.
     pub(crate) call: String,
-    /// How many hints of this lesson were shown.
     pub(crate) hints: usize,
-    /// How many of its goals were told to be reached.
     pub(crate) told: Vec<bool>,
-    /// Its goals.
     pub(crate) watched: Watched,
     serving: Option<Server>,
-    /// The server of the lesson.
     target: Option<Target>,
 }
 
@@ -93,8 +87,6 @@ impl Course {
     }
 
     /// Begins the lesson that it is at, on a server of its own.
-    ///
-    /// Errors: there is no such server.
     pub(crate) fn begin(&mut self, args: SessionArgs) -> Result<Plan, ListenError> {
         let lesson = self.lesson().clone();
         // The ports of the one before are free first.
@@ -108,7 +100,6 @@ impl Course {
         Ok(plan)
     }
 
-    /// The lesson.
     #[must_use]
     #[expect(
         clippy::indexing_slicing,
@@ -118,7 +109,6 @@ impl Course {
         &self.lessons[self.at]
     }
 
-    /// Whether this is the server of the lesson.
     pub(crate) fn is_at(&self, target: &Target) -> bool {
         self.target.as_ref() == Some(target)
     }
@@ -128,7 +118,6 @@ impl Course {
         (self.at + 1, self.lessons.len())
     }
 
-    /// How many lessons are done, and how many there are.
     pub(crate) fn done(&self) -> (usize, usize) {
         let done = self
             .lessons
@@ -144,7 +133,6 @@ impl Course {
         has_next
     }
 
-    /// Whether the lesson is solved.
     pub(crate) fn is_solved(&self) -> bool {
         self.watched.goals().are_reached()
     }

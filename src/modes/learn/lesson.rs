@@ -19,17 +19,13 @@ pub struct Lesson {
     pub(crate) name: String,
     /// What progress knows it by: the name of a lesson of the course that is built in, the whole path of another one.
     pub(crate) key: String,
-    /// What it is called.
     pub(crate) title: String,
-    /// The task, line by line.
     pub(crate) prose: Vec<String>,
-    /// What is to happen.
     pub(crate) goals: Vec<Goal>,
     /// Help, from the least to the most.
     pub hints: Vec<String>,
     /// Lines that poptalk sends before the learner begins.
     pub(crate) ready: Vec<String>,
-    /// What the server does wrong.
     pub(crate) faults: Vec<&'static Fault>,
     /// TLS is on from the first octet.
     pub(crate) is_tls: bool,
@@ -91,7 +87,6 @@ impl LessonError {
 const HEADS: &str = "lesson, goal, hint, ready, fault and tls";
 const HEAD_NAMES: [&str; 6] = ["lesson", "goal", "hint", "ready", "fault", "tls"];
 
-/// How many characters of a row an error shows.
 const SHOWN: usize = 200;
 
 impl Lesson {
@@ -242,7 +237,6 @@ impl Lesson {
         Ok(())
     }
 
-    /// Its goals, with nothing done.
     pub(crate) fn begin(&self) -> Goals {
         Goals::new(self.goals.clone())
     }
@@ -292,7 +286,6 @@ pub(super) fn is_another_way(event: &str) -> bool {
     matches!(Event::parse(event), Event::AnotherWay(_))
 }
 
-/// Why a line is nothing that a transcript has.
 fn unknown(line: &str) -> String {
     let bare = line.trim().trim_end_matches(':');
     if HEAD_NAMES.contains(&bare) {

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use crate::base::files;
 use crate::transcript::file;
 
-/// What a learner has done.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Progress {
     path: Option<PathBuf>,
@@ -29,7 +28,6 @@ impl Progress {
         }
     }
 
-    /// Whether a lesson is done.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.done.iter().any(|done| done == key)
     }

@@ -6,7 +6,6 @@ use crate::pop3::session::SessionState;
 /// A script tries no more ways than this: each refusal counts as a failed login, and servers lock accounts for those.
 pub(crate) const TRIES_MAX: usize = 3;
 
-/// One way to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Attempt {
     /// AUTH with this mechanism (RFC 5034).
@@ -86,9 +85,7 @@ pub(super) fn may_follow(refused: Attempt, next: Attempt) -> bool {
 /// A further try, after a refusal that leaves doubt.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NextAttempt {
-    /// The name of the way.
     pub(crate) name: &'static str,
-    /// How many logins were refused.
     pub(crate) refused: usize,
     /// What was refused says more of the password than of the mechanism.
     pub(crate) is_doubtful: bool,
@@ -114,20 +111,15 @@ impl NextAttempt {
     }
 }
 
-/// A login that the server refused.
 #[derive(Debug)]
 pub(super) struct Refused<'a> {
-    /// How it was tried.
     pub(super) attempt: Attempt,
     /// The response code of the reply, upper case (RFC 2449 §8).
     pub(super) code: Option<&'a str>,
-    /// How many responses were sent.
     pub(super) responses: usize,
-    /// Why the exchange was given up.
     pub(super) error: Option<&'a SaslError>,
 }
 
-/// What a refusal says of the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RefusalMeaning {
     /// Name or password are wrong: the server says so, and could judge it.
@@ -178,7 +170,6 @@ impl Refused<'_> {
         }
     }
 
-    /// Returns what to tell a person of it.
     pub(super) fn says(&self) -> String {
         let name = self.attempt.name();
         match self.verdict() {

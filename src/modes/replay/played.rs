@@ -10,21 +10,17 @@ use crate::servers::player::Answer;
 /// A replay that came to its end, or as far as the conversation went along with the recording.
 #[derive(Debug)]
 pub(crate) struct Played {
-    /// The new transcript.
     pub(crate) log: PathBuf,
     /// Where the conversation left the recording.
     pub(crate) departure: Option<Departure>,
-    /// The connection ended in a way that has an exit code of its own.
     pub(crate) failure: Option<Exit>,
     /// Why there is no TLS, where [`super::Options::expects_tls_failure`] takes that for an answer.
     pub(crate) no_tls: Option<Failure>,
-    /// It was stopped by a limit of the options.
     pub(crate) limit: Option<Limit>,
     /// The commands that were not sent because the session or its login ended, where [`super::Options::answers_only`] is set; without QUIT.
     pub(crate) unsent: Vec<String>,
     /// The first row that was not sent because the session ended.
     pub(crate) rest_row: Option<usize>,
-    /// The last command that was sent.
     pub(crate) last_sent: Option<String>,
     /// The server answered once too often, and was left: its replies did not fit the commands any more.
     pub(crate) is_out_of_step: bool,
@@ -50,10 +46,8 @@ impl Played {
     }
 }
 
-/// A limit that stopped a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limit {
-    /// The moment has come.
     Time,
     /// The server has sent more than [`crate::modes::plan::SessionArgs::max_size`].
     Octets,
@@ -62,10 +56,7 @@ pub(crate) enum Limit {
 /// Where a conversation left the recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Departure {
-    /// The recorded row.
     pub(crate) row: usize,
-    /// What the server said then.
     pub(crate) recorded: Answer,
-    /// What it says now.
     pub(crate) live: Answer,
 }

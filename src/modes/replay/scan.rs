@@ -12,7 +12,6 @@ use crate::transcript::{Item, Piece};
 /// What a transcript is about, before it is played.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preview {
-    /// The head `server`.
     pub(crate) server: Option<String>,
     /// How replies to some verbs are read (`:multi`, `:single`).
     pub(crate) shapes: Vec<(String, Shape)>,
@@ -20,13 +19,10 @@ pub struct Preview {
     pub has_tls_failure: bool,
     /// TLS began before the greeting.
     pub is_tls: bool,
-    /// How many answers were recorded.
     pub(crate) answers: u64,
-    /// The first row that changes the maildrop, or may, and what it says.
     pub(crate) change: Option<(usize, String)>,
     /// It is a piece of a session: its first row is the client's, and no event tells of the connection.
     pub(crate) is_piece: bool,
-    /// How many lines the client sent.
     pub(crate) lines: u64,
 }
 

@@ -15,14 +15,12 @@ static IS_SET: AtomicBool = AtomicBool::new(false);
 /// The alternate screen while this lives.
 #[derive(Debug, Default)]
 pub(super) struct Alternate {
-    /// What is on the screen, row by row.
     drawn: Vec<String>,
     /// The column of the cursor, when it is seen.
     cursor: Option<usize>,
 }
 
 impl Alternate {
-    /// Enters it.
     pub(super) fn enter() -> io::Result<Self> {
         let _held = changing();
         terminal::enable_raw_mode()?;
@@ -61,7 +59,6 @@ impl Alternate {
         stdout.flush()
     }
 
-    /// Everything is to be drawn anew.
     pub(super) fn forget(&mut self) -> io::Result<()> {
         self.drawn.clear();
         execute!(stdio::output(), terminal::Clear(terminal::ClearType::All))

@@ -12,7 +12,6 @@ pub(crate) const LONGEST: usize = 8 * 1024;
 /// As much must be seen of a line without an end before it is cut: its CRLF would be in it.
 const ENOUGH: usize = LONGEST + 2;
 
-/// Octets read from the file at once.
 const BLOCK: usize = 32 * 1024;
 
 /// A line, or a part of one that is longer than [`LONGEST`].
@@ -88,12 +87,9 @@ fn cut(octets: &[u8]) -> Option<usize> {
     Some(border.unwrap_or(LONGEST))
 }
 
-/// Finds the starts of lines in octets that come in blocks of any size.
 #[derive(Debug, Default)]
 pub(super) struct Cutter {
-    /// Where the line starts that has not ended.
     start: LineStart,
-    /// What has come of it.
     unended: Vec<u8>,
 }
 
@@ -139,7 +135,6 @@ impl Cutter {
 pub(super) struct LineIndex {
     /// In order; the first one is the first line.
     starts: Vec<LineStart>,
-    /// How many there may be.
     limit: usize,
     /// The octets from one of them to the next, at least.
     spacing: u64,
@@ -178,7 +173,6 @@ impl LineIndex {
         }
     }
 
-    /// How many starts are remembered.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.starts.len()
@@ -206,11 +200,8 @@ impl LineIndex {
 pub struct Lines<'a> {
     spool: &'a Spool,
     next: LineStart,
-    /// Where the octets end that are there.
     end: u64,
-    /// What was read of the file.
     block: Vec<u8>,
-    /// Where in it the next line starts.
     at: usize,
 }
 
@@ -225,7 +216,6 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The start of the line that comes next.
     pub(crate) fn next_start(&self) -> LineStart {
         self.next
     }
@@ -252,8 +242,6 @@ impl<'a> Lines<'a> {
     }
 
     /// Passes over the next line; false at the end.
-    ///
-    /// Errors: the file can't be read.
     pub(crate) fn skip(&mut self) -> io::Result<bool> {
         Ok(self.advance()?.is_some())
     }

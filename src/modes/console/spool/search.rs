@@ -75,7 +75,6 @@ impl SearchTerm {
             .collect()
     }
 
-    /// What is looked for.
     #[cfg(test)]
     pub(crate) fn octets(&self) -> &[u8] {
         &self.octets

@@ -77,7 +77,6 @@ pub(crate) fn changing() -> MutexGuard<'static, ()> {
     MODES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Says what to do when a signal has stopped the program, and it goes on.
 pub(crate) fn on_return(show: impl Fn() + Send + 'static) {
     *ON_RETURN.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(show));
 }
@@ -91,7 +90,6 @@ pub(crate) fn suspend() {
     stop();
 }
 
-/// Runs a program that has the terminal meanwhile.
 pub(crate) fn lent<T>(run: impl FnOnce() -> T) -> T {
     IS_LENT.store(true, Ordering::SeqCst);
     let result = run();
@@ -127,7 +125,6 @@ fn stop() {
     let _ = raise(SIGWINCH);
 }
 
-/// The terminal as it was before us.
 fn restore(terminal: &impl AsFd) {
     if let Some(before) = &*BEFORE.lock().unwrap_or_else(PoisonError::into_inner) {
         // Where it is gone, there is nothing to give back.

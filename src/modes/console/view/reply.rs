@@ -10,29 +10,22 @@ use crate::pop3::tracker::State;
 /// What both threads know of the reply that is coming, or came last.
 #[derive(Debug, Default)]
 pub(crate) struct Shown {
-    /// What is done with its data.
     pub(crate) mode: Mode,
     /// Its octets: status line and data lines, as on the wire.
     pub(crate) spool: Option<Arc<Spool>>,
-    /// The command that it answers.
     pub(crate) title: String,
-    /// Its data lines.
     pub(crate) lines: u64,
     /// The octets of its data, stuffed.
     pub(crate) octets: u64,
     /// How long it took; None while it is coming.
     pub(crate) took: Option<Duration>,
-    /// Show each line also as octets.
     pub(crate) is_hex: bool,
-    /// Show how long each reply took.
     pub(crate) is_timed: bool,
     /// Say nothing of rules that are broken.
     pub(crate) is_lenient: bool,
     /// The client's last line held a secret.
     pub(crate) was_secret: bool,
-    /// What is to be done with the data of the next reply.
     pub(crate) next_mode: Mode,
-    /// Its terminator has come.
     pub(crate) is_whole: bool,
     /// The octets of its status line, line end included.
     pub(crate) head: u64,
@@ -46,14 +39,12 @@ pub(crate) struct Shown {
     pub(crate) is_why_known: bool,
 }
 
-/// A status line, and what it was said to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LastReply {
     /// The line as shown: secrets hidden, made safe.
     pub(crate) line: String,
     /// The verb of the command that it answers; none for the greeting, for what came unasked, and until that is clear.
     pub(crate) verb: Option<String>,
-    /// The state in which it came.
     pub(crate) state: Option<State>,
 }
 
@@ -70,24 +61,19 @@ impl Shown {
     }
 }
 
-/// What is done with the data of the reply that is coming.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// It goes to the screen.
     #[default]
     Screen,
     /// It does not fit: whoever reads the keyboard is to open the pager.
     WantsPager,
-    /// The pager shows it.
     Paged,
     /// It is recorded and counted, not shown.
     Muted,
 }
 
-/// State shared by the two threads.
 pub(crate) type SharedShown = Arc<Mutex<Shown>>;
 
-/// Locks it.
 pub(crate) fn shown(shared: &SharedShown) -> MutexGuard<'_, Shown> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
