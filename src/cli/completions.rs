@@ -9,7 +9,6 @@ use crate::base::exit::Exit;
 use crate::base::say;
 use crate::base::stdio;
 
-/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk completions bash > ~/.local/share/bash-completion/completions/poptalk
@@ -24,8 +23,6 @@ pub(crate) struct CompletionsArgs {
 }
 
 /// Prints the completions of a command line.
-///
-/// Errors: none.
 pub(crate) fn run(args: &CompletionsArgs, mut command: clap::Command) -> Result<Exit, Error> {
     let mut text = Vec::new();
     generate(args.shell, &mut command, "poptalk", &mut text);

@@ -19,7 +19,6 @@ use crate::net::target;
 use crate::net::tls::{TlsSettings, read_ca};
 use crate::net::upstream_proxy::{self, Proxy, ProxyError};
 
-/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk mail.example.org                  type at port 110
@@ -31,7 +30,6 @@ Examples:
 /// How long DNS may take for each question.
 const LOOK_UP_WAIT: Duration = Duration::from_secs(15);
 
-/// A port that is given as a word of its own.
 fn port(text: &str) -> Result<u16, String> {
     let port = text.parse().ok().filter(|port| *port > 0);
     port.ok_or_else(|| {
@@ -76,7 +74,6 @@ pub(crate) struct ConnectArgs {
 }
 
 impl ConnectArgs {
-    /// The server, as typed.
     pub(crate) fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }
@@ -152,14 +149,11 @@ pub(super) fn stls_inside_tls() -> Error {
         .with_hint("leave --stls out")
 }
 
-/// Whether a person types the lines.
 fn is_for_person(args: &SessionArgs) -> bool {
     args.lines.is_empty() && std::io::stdin().is_terminal()
 }
 
 /// Holds a session: with a person at a terminal, or with a script.
-///
-/// Errors: the file of `--ca` is not usable.
 pub(crate) fn hold(plan: Plan) -> Result<Exit, Error> {
     if let Some(path) = &plan.tls.ca {
         read_ca(path).map_err(|error| Error::from(error).with_exit(Exit::Usage))?;

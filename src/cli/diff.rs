@@ -16,7 +16,6 @@ use crate::base::style::{ColorChoice, Style};
 use crate::modes::report::differences::{DifferencePrinter, WIDE};
 use crate::modes::report::findings::{self, Format, Judged};
 
-/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk diff before.pop3 after.pop3
@@ -58,8 +57,6 @@ pub(crate) struct DiffArgs {
 }
 
 /// Compares two transcripts and prints where they differ.
-///
-/// Errors: a file can't be read.
 pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Error> {
     let (old, new) = (open(&args.old), open(&args.new));
     // Both are named when both are not there.
@@ -167,8 +164,6 @@ fn program(
 }
 
 /// Opens a transcript to read it twice.
-///
-/// Errors: it can't be read.
 fn open(path: &Path) -> Result<Recording<RereadReader>, Error> {
     let opened = Twice::open(path).map(|file| Recording::new(file.reader(), file.reader()));
     opened.map_err(|error| {

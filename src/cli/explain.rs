@@ -8,7 +8,6 @@ use crate::base::exit::Exit;
 use crate::base::say;
 use crate::base::stdio;
 
-/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk explain RETR
@@ -33,8 +32,6 @@ pub(crate) struct ExplainArgs {
 }
 
 /// Prints the explanation; the exit code tells whether there was one.
-///
-/// Errors: none.
 pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Error> {
     let context = ExplainContext {
         verb: args.to.as_ref().map(|verb| verb.to_ascii_uppercase()),

@@ -19,7 +19,6 @@ use crate::reading::import::{
 };
 use crate::transcript::file;
 
-/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk import auto openssl.txt -o session.pop3
@@ -164,12 +163,10 @@ fn unknown(source: &Source<'_>) -> Error {
     Error::usage(what).with_hint(hint)
 }
 
-/// Why a file can't be imported, for people.
 fn failure(problem: Problem) -> Error {
     Error::usage(problem.to_string()).with_hint(problem.hint)
 }
 
-/// A file's name for errors.
 fn name(path: &Path) -> String {
     if path == Path::new("-") {
         "standard input".to_owned()

@@ -19,7 +19,6 @@ use crate::modes::learn::{LESSONS, proof};
 use crate::modes::plan::{Plan, SessionArgs};
 use crate::net::target::Target;
 
-/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk learn                 the first lesson that is not done
@@ -141,12 +140,10 @@ pub(crate) fn run(args: LearnArgs) -> Result<Exit, Error> {
     Ok(console::teach(plan, course))
 }
 
-/// What was found where it was looked.
 struct Found {
     lessons: Vec<Lesson>,
     /// The one to begin with, where one was named.
     at: Option<usize>,
-    /// What is wrong with each file that is no lesson.
     wrong: Vec<Error>,
     /// The folder, as progress knows it.
     folder: Option<PathBuf>,
@@ -154,7 +151,6 @@ struct Found {
     call: String,
 }
 
-/// The lessons that are meant, and the one to begin with where one was named.
 fn find(wanted: Option<&Path>) -> Result<Found, Error> {
     let mut found = Found {
         lessons: Vec::new(),
@@ -273,7 +269,6 @@ fn reset(found: &Found, progress: &mut Progress) -> Result<Exit, Error> {
     Ok(say::written(&printed, Exit::Well))
 }
 
-/// The files of a folder that may be lessons, by name.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {

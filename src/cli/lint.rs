@@ -16,7 +16,6 @@ use crate::base::style::{ColorChoice, Style};
 use crate::modes::report::findings::{self, Format, Judged};
 use crate::transcript::text::Reader;
 
-/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk lint recording.pop3

@@ -12,7 +12,6 @@ use crate::base::files;
 use crate::base::say;
 use crate::base::stdio;
 
-/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk man | man -l -                     read the page of poptalk
@@ -52,7 +51,6 @@ pub(crate) fn run(args: &ManArgs, command: clap::Command) -> Result<Exit, Error>
     Ok(say::written(&result, Exit::Well))
 }
 
-/// The subcommands, each named as its page is.
 fn pages(mut command: clap::Command) -> impl Iterator<Item = clap::Command> {
     command.build();
     let version = command.get_version().unwrap_or_default().to_owned();

@@ -10,7 +10,6 @@ use crate::modes::plan::{Plan, SessionArgs};
 use crate::modes::serve::{ServeOptions, Server};
 use crate::servers::fault::Fault;
 
-/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk practice                  nothing else is needed
@@ -38,8 +37,6 @@ pub(crate) struct PracticeArgs {
 }
 
 /// Starts the server and holds the session.
-///
-/// Errors: there is no server.
 pub(crate) fn run(args: PracticeArgs) -> Result<Exit, Error> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let options = ServeOptions {

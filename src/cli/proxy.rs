@@ -23,7 +23,6 @@ use crate::net::tls;
 use crate::transcript::elide::Bodies;
 use crate::transcript::file::{self, Destination};
 
-/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk proxy mail.example.org --listen 127.0.0.1:1110
@@ -186,7 +185,6 @@ pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
     Ok(say::written(&printed, exit))
 }
 
-/// Where the transcripts go, and how that is told.
 fn log_place(folder: Option<PathBuf>, is_none: bool) -> Result<(Destination, String), Error> {
     if is_none {
         return Ok((Destination::Nowhere, "no transcripts".to_owned()));

@@ -18,7 +18,6 @@ use crate::transcript::elide::Bodies;
 use crate::transcript::secret::Hider;
 use crate::transcript::text::Reader;
 
-/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk redact recording.pop3 -o shared.pop3
@@ -160,7 +159,6 @@ impl<W: Write> Write for Safe<W> {
     }
 }
 
-/// Remembers each line of a file.
 fn remember(hider: &mut Hider, path: &Path) -> Result<(), Error> {
     let text = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
         let option = format_args!("--secret-file {}", path.display());

@@ -29,7 +29,6 @@ use crate::transcript::text::{ParseError, Reader};
 
 mod folder;
 
-/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk show recording.pop3                   as on the screen
@@ -75,7 +74,6 @@ pub(crate) struct ShowArgs {
     color: ColorChoice,
 }
 
-/// What goes wrong.
 enum Trouble {
     Read(io::Error),
     Parse(ParseError),
@@ -127,7 +125,6 @@ pub(crate) fn run(args: &ShowArgs) -> Result<Exit, Error> {
     }
 }
 
-/// A file that is read once, or twice.
 enum ShowInput {
     Once(Option<File>),
     Twice(Twice),
@@ -141,7 +138,6 @@ impl ShowInput {
         }
     }
 
-    /// The file, from its start.
     fn file(&mut self) -> BufReader<Box<dyn Read>> {
         let file: Box<dyn Read> = match self {
             Self::Once(file) => match file.take() {
@@ -174,7 +170,6 @@ impl ShowInput {
     }
 }
 
-/// Shows a transcript on a canvas.
 fn on_canvas<C: Canvas>(
     canvas: C,
     options: ShowOptions,
