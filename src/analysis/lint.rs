@@ -8,7 +8,6 @@ pub(crate) mod body;
 mod broken;
 mod client;
 pub(crate) mod context;
-pub mod coverage;
 mod cut;
 pub(crate) mod facts;
 pub(crate) mod input;

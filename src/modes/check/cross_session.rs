@@ -9,9 +9,11 @@ use crate::pop3::sasl;
 use crate::pop3::tracker::Status;
 use crate::transcript::text;
 
+/// A rule over the sessions of a run.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct CrossRule {
-    pub(crate) id: &'static str,
+pub struct CrossRule {
+    /// Its name, as that of any rule.
+    pub id: &'static str,
     pub(crate) level: Level,
     pub(crate) source: &'static str,
     pub(crate) says: &'static str,
@@ -87,7 +89,8 @@ impl Sessions {
     }
 }
 
-pub(crate) const ACROSS: &[CrossRule] = &[
+/// The rules that need more than one session.
+pub const ACROSS: &[CrossRule] = &[
     // RFC 1939 §4 leaves the words of the greeting to the server; two kinds of words are two servers.
     CrossRule {
         id: "greeting-varies",
