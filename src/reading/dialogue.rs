@@ -182,12 +182,6 @@ pub(crate) struct Dialogue {
     talk: Pairing,
 }
 
-impl Default for Dialogue {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Dialogue {
     pub(crate) fn new() -> Self {
         Self::with_digests(true)
