@@ -78,7 +78,6 @@ pub enum Compared {
 pub struct Change {
     /// What it is, for people: a verb with its open arguments, `greeting`, an event. Escaped.
     pub(crate) name: String,
-    /// Its row in the first recording.
     pub(crate) old: Option<usize>,
     pub(crate) new: Option<usize>,
     /// Each difference.
@@ -104,7 +103,6 @@ pub struct DiffSummary {
 #[error("{error}")]
 pub struct Unreadable {
     pub(crate) is_new: bool,
-    /// Where and why.
     pub(crate) error: ParseError,
 }
 

@@ -31,7 +31,6 @@ impl Error {
         Self::usage(format!("{place}: {}", io_error::plain(error)))
     }
 
-    /// Returns it with something to do.
     pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self {
             hint: Some(hint.into()),
@@ -39,7 +38,6 @@ impl Error {
         }
     }
 
-    /// Returns it with an exit code.
     pub(crate) fn with_exit(self, exit: Exit) -> Self {
         Self { exit, ..self }
     }

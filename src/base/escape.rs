@@ -21,7 +21,6 @@ const WINDOW: usize = 512;
 /// Where a tab goes: the next column that is a multiple of this.
 const TAB: usize = 8;
 
-/// What a tab is shown as at most.
 const BLANKS: &str = "        ";
 
 /// Appends `octets` to `out` as text that is safe for a terminal. They are one line without its end, or a part of one

@@ -5,7 +5,6 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Opens a transcript to read it.
 pub(crate) fn read(path: &Path) -> io::Result<File> {
     let file = File::open(path)?;
     match file.metadata()?.is_dir() {
@@ -69,7 +68,6 @@ pub(crate) fn other_place(error: &io::Error) -> &'static str {
     }
 }
 
-/// Makes the folder of a file.
 pub(crate) fn make_folder_of(file: &Path) -> io::Result<()> {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => make_folder(folder),

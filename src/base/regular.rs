@@ -90,7 +90,6 @@ impl OpenFolder {
         })
     }
 
-    /// The paths of all that is in it now.
     pub(crate) fn paths(&self) -> io::Result<Vec<PathBuf>> {
         use std::os::unix::ffi::OsStrExt as _;
         let mut paths = Vec::new();
@@ -124,7 +123,6 @@ impl OpenFolder {
         }
     }
 
-    /// Removes a file.
     pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
         let flags = rustix::fs::AtFlags::empty();
         Ok(rustix::fs::unlinkat(&self.handle, name(path)?, flags)?)
@@ -157,7 +155,6 @@ impl OpenFolder {
         })
     }
 
-    /// The paths of all that is in it now.
     pub(crate) fn paths(&self) -> io::Result<Vec<PathBuf>> {
         let entries = std::fs::read_dir(&self.path)?;
         entries.map(|entry| Ok(entry?.path())).collect()
@@ -175,7 +172,6 @@ impl OpenFolder {
         open(path, Links::Refuse)
     }
 
-    /// Removes a file.
     pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
     }

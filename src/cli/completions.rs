@@ -22,7 +22,6 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Prints the completions of a command line.
 pub(crate) fn run(args: &CompletionsArgs, mut command: clap::Command) -> Result<Exit, Error> {
     let mut text = Vec::new();
     generate(args.shell, &mut command, "poptalk", &mut text);

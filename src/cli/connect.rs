@@ -27,7 +27,6 @@ Examples:
   poptalk -c capa -c quit mail.example.org  two commands, then leave
   poptalk mail.example.org < lines.txt      a script";
 
-/// How long DNS may take for each question.
 const LOOK_UP_WAIT: Duration = Duration::from_secs(15);
 
 fn port(text: &str) -> Result<u16, String> {

@@ -163,7 +163,6 @@ fn program(
     Ok(summary)
 }
 
-/// Opens a transcript to read it twice.
 fn open(path: &Path) -> Result<Recording<RereadReader>, Error> {
     let opened = Twice::open(path).map(|file| Recording::new(file.reader(), file.reader()));
     opened.map_err(|error| {

@@ -68,7 +68,6 @@ fn format_help() -> String {
     )
 }
 
-/// The format, where it was told.
 #[derive(Debug, Clone, Copy)]
 struct Chosen(Option<Format>);
 

@@ -142,7 +142,6 @@ pub(crate) fn run(args: LearnArgs) -> Result<Exit, Error> {
 
 struct Found {
     lessons: Vec<Lesson>,
-    /// The one to begin with, where one was named.
     at: Option<usize>,
     wrong: Vec<Error>,
     /// The folder, as progress knows it.

@@ -23,7 +23,6 @@ use crate::net::server_certificate::ServerCertificate;
 use crate::servers::fault::{self, Fault};
 use crate::transcript::file::Destination;
 
-/// How soon an interrupt is noticed.
 pub(super) const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// How long after an interrupt the same line may wait for a reader.

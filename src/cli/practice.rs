@@ -36,7 +36,6 @@ pub(crate) struct PracticeArgs {
     session: SessionArgs,
 }
 
-/// Starts the server and holds the session.
 pub(crate) fn run(args: PracticeArgs) -> Result<Exit, Error> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let options = ServeOptions {

@@ -39,7 +39,6 @@ pub(crate) enum Need {
     Stls,
     /// A server that does not announce STLS, and a connection in clear.
     NoStls,
-    /// A server that does not greet.
     Silence,
     User,
     Login,
@@ -156,7 +155,6 @@ impl Probe {
         self.head("greeting").as_deref() == Some("timestamp")
     }
 
-    /// How many logins of it fail.
     pub(crate) fn failed_logins(&self) -> usize {
         let count = self.head("fails");
         count.and_then(|count| count.parse().ok()).unwrap_or(0)

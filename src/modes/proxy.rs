@@ -253,7 +253,6 @@ impl ProxyShared {
         (self.on_event)(event);
     }
 
-    /// A connection has no transcript, or no whole one.
     fn lose_log(&self, what: &str) {
         self.has_lost_log.store(true, Ordering::SeqCst);
         crate::base::say::warning(what);
@@ -387,7 +386,6 @@ fn ready(socket: &mut TcpStream) -> io::Result<(Poll, Waker)> {
     Ok((poll, waker))
 }
 
-/// Holds a connection to its end, and tells what happened.
 fn run(
     shared: &ProxyShared,
     socket: TcpStream,

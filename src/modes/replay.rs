@@ -80,7 +80,6 @@ pub(crate) struct ReplayPace {
     pub(crate) longest: Duration,
 }
 
-/// The items of a transcript.
 fn read(path: &Path) -> Result<Reader<BufReader<File>>, ReplayError> {
     let file = files::read(path).map_err(|error| ReplayError::Read(path.to_owned(), error))?;
     Ok(Reader::new(BufReader::with_capacity(64 * 1024, file)))

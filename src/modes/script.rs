@@ -130,7 +130,6 @@ struct ScriptRun<'a> {
     is_full: Arc<AtomicBool>,
     has_quit: bool,
     refusals: u64,
-    /// Whether one of them counts.
     was_refused: bool,
     /// A reply without a status indicator was reported.
     has_warned: bool,
@@ -426,7 +425,6 @@ impl ScriptRun<'_> {
         self.drain()
     }
 
-    /// Notes which of the lines have been sent.
     fn note_sent(&mut self, now: &Snapshot) {
         let left = now.queued.saturating_add(self.gathered.len());
         self.waiting.sent_but(left);

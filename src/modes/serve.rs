@@ -339,7 +339,6 @@ impl fmt::Debug for Server {
 }
 
 impl ServerShared {
-    /// A visit has no transcript, or no whole one.
     fn lose_log(&self, what: String) {
         self.has_lost_log.store(true, Ordering::SeqCst);
         (self.on_trouble)(what);

@@ -66,7 +66,6 @@ pub(crate) fn server(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "not an address with or without a port".to_owned())
 }
 
-/// The DNS servers that this machine is told to ask.
 pub(crate) fn servers() -> Result<Vec<SocketAddr>, DnsError> {
     if !cfg!(unix) {
         return fail(

@@ -48,7 +48,6 @@ pub(crate) enum Request {
     Inject(Vec<u8>),
     /// Remember a secret under the name of its hole.
     Remember(&'static str, Zeroizing<Vec<u8>>),
-    /// Replies to this verb have this shape.
     SetShape(String, Shape),
     /// Record into this file from now on, with this head; None: no more.
     SetFile(Option<Box<dyn Write + Send>>, Vec<(&'static str, String)>),
@@ -91,7 +90,6 @@ pub(crate) enum Notice {
     Silent(Mistake),
     /// The greeting is not POP3's; see [`Greeting::mistake`].
     NotPop3(Greeting),
-    /// A server was not reached, and the next one is tried.
     NotReached(String),
     /// A greeting or a status line was not complete after this time, or no octet of data came for so long; the last octets of the
     /// server, four at most.

@@ -29,7 +29,6 @@ impl SrvService {
         }
     }
 
-    /// The name to ask for.
     pub(crate) fn name(self, domain: &str) -> String {
         format!("{}.{domain}", self.label())
     }

@@ -124,7 +124,6 @@ impl SessionState {
         self.state == Some(State::Authorization)
     }
 
-    /// Whether the client is logged in.
     pub(crate) fn is_transaction(&self) -> bool {
         self.state == Some(State::Transaction)
     }

@@ -38,7 +38,6 @@ fn upstream(event: &str) -> Option<String> {
     }
 }
 
-/// Whether a transcript was made by a proxy.
 pub(crate) fn is_proxied(
     items: impl Iterator<Item = Result<Item, ParseError>>,
 ) -> Result<bool, ParseError> {

@@ -216,7 +216,6 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
     }
 }
 
-/// A line of the server that is complete and no data.
 fn is_line(step: &Step<'_>) -> bool {
     matches!(step, Step::Line { side: Side::Server, role, end, .. }
         if *role != Role::Terminator && *end != LineEnd::None)

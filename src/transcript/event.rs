@@ -265,7 +265,6 @@ impl Event {
         }
     }
 
-    /// Whether the server closed, or the connection broke.
     pub(crate) fn is_server_gone(&self) -> bool {
         self.kind() == EventKind::Lost || self.closer() == Some(Party::Server)
     }

@@ -112,7 +112,6 @@ impl Hider {
         self.values.add_all(known);
     }
 
-    /// The user of the conversation is named.
     fn name_user(&mut self, name: &[u8]) {
         let Some(store) = self.store.clone() else {
             return;

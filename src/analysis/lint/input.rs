@@ -174,7 +174,6 @@ impl<'a> ExchangeSeen<'a> {
         data.is_some_and(|data| data.has_any_rows)
     }
 
-    /// Whether a status line came in place of the terminator.
     pub(crate) fn lacks_terminator(&self) -> bool {
         let data = self.exchange.data.as_ref();
         data.is_some_and(|data| data.lacks_terminator)
@@ -213,7 +212,6 @@ impl<'a> ExchangeSeen<'a> {
         Words::of(self.command).skip(row.map_or(1, Command::verb_words))
     }
 
-    /// The message number that the command names.
     pub(crate) fn number(&self) -> Option<u64> {
         let word = self.arguments().next()?;
         number(word).filter(|_| self.is(Command::names_message))

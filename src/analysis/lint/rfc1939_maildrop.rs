@@ -25,7 +25,6 @@ fn is_listing(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     ended.is(Command::lists_messages) && ended.is_ok() && !ended.has_arguments() && is_whole
 }
 
-/// Whether a scan listing is of a message that there may be.
 fn is_message(text: &[u8], known: &Context) -> bool {
     number(field(text).0).is_none_or(|message| known.has_message(message))
 }

@@ -72,7 +72,6 @@ pub(super) fn reason(text: &str) -> Option<Reason> {
     WORDS.iter().find(fits).map(|(reason, _)| *reason)
 }
 
-/// Why the certificate of this event is not trusted.
 fn doubt(event: &EventAt) -> Option<Reason> {
     reason(&doubts(event)?)
 }
@@ -97,7 +96,6 @@ fn spot(event: &EventAt) -> Site {
     Site::at(event.place, event.text.clone())
 }
 
-/// Version and cipher suite of TLS that is on.
 fn agreed(event: &EventAt) -> Option<(String, String)> {
     match event.said() {
         event::Event::TlsStarted {

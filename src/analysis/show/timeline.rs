@@ -40,7 +40,6 @@ impl<C: Canvas> Timeline<C> {
         })
     }
 
-    /// Draws an exchange.
     pub(crate) fn lap(&mut self, lap: &ExchangeTime) -> io::Result<()> {
         let (mark, ink) = match lap.status {
             Some(status @ Status::Positive) => ('+', Ink::of(status)),
@@ -76,7 +75,6 @@ impl<C: Canvas> Timeline<C> {
         self.canvas.end_line()
     }
 
-    /// What it comes to, and the canvas.
     pub(crate) fn finish(mut self, totals: &Totals) -> io::Result<C> {
         for line in lines(totals) {
             self.canvas.text(Ink::Plain, &line)?;

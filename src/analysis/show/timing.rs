@@ -243,7 +243,6 @@ impl Timing {
         });
     }
 
-    /// The oldest exchange is over.
     fn end(&mut self, status: Option<Status>, lap: &mut dyn FnMut(ExchangeTime)) {
         let Some(open) = self.queue.pop_front() else {
             // A reply to a command that was not kept.

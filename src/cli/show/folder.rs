@@ -42,7 +42,6 @@ impl<'a> MessageFolder<'a> {
         self.whole
     }
 
-    /// How many others.
     pub(super) fn cut(&self) -> usize {
         self.cut
     }

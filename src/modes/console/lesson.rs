@@ -126,7 +126,6 @@ impl Console {
         ));
     }
 
-    /// Says which goals were reached by leaving.
     pub(super) fn tell_last_goals(&mut self) {
         if let Some((number, _)) = self.tell_reached() {
             self.tell_solved(&format!("lesson {number} is solved"));

@@ -107,7 +107,6 @@ struct Pager<'a> {
 enum PagerMode {
     Text,
     Help,
-    /// A search is being typed.
     Entry(PagerInput),
 }
 
@@ -248,7 +247,6 @@ impl Pager<'_> {
         Ok(())
     }
 
-    /// Goes to the next match, or says that there is none.
     fn search(&mut self, way: Direction, alternate: &mut Alternate) -> io::Result<()> {
         let Some((text, needle)) = self.search.clone() else {
             self.message = Some("nothing was searched yet: / searches".to_owned());

@@ -206,7 +206,6 @@ impl Spool {
         Ok(())
     }
 
-    /// The octets from `at` on, as they were added.
     pub(crate) fn octets(&self, at: u64) -> impl io::Read {
         Octets { spool: self, at }
     }

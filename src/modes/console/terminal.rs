@@ -219,7 +219,6 @@ mod imp {
     /// Elsewhere a program is not stopped.
     pub(crate) fn suspend() {}
 
-    /// Runs it.
     pub(crate) fn lent<T>(run: impl FnOnce() -> T) -> T {
         run()
     }

@@ -37,7 +37,6 @@ pub struct Lesson {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}:{row}: {what}{}", caret(*row, mark.as_ref()))]
 pub struct LessonError {
-    /// The lesson, or its file.
     pub(crate) name: String,
     /// The row, from 1; that of the last one where something is missing.
     pub(crate) row: usize,

@@ -17,7 +17,6 @@ pub(super) enum Attempt {
 }
 
 impl Attempt {
-    /// Its name for people.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Sasl(row) => row.name,

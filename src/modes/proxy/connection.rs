@@ -50,7 +50,6 @@ pub(super) struct ProxiedConnection<'a> {
     dialling: Arc<AtomicBool>,
     /// What the client sent and is not recorded and handed on yet.
     held: Vec<u8>,
-    /// Whether a line starts in `held`.
     is_line_start: bool,
     /// The server's greeting so far, until its first line is known.
     greeting: Vec<u8>,

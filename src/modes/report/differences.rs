@@ -38,7 +38,6 @@ impl<'a> DifferencePrinter<'a> {
         }
     }
 
-    /// Prints what a comparison tells.
     pub(crate) fn emit(&mut self, told: &Compared) -> io::Result<()> {
         match told {
             Compared::Alike => {

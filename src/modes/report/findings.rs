@@ -311,7 +311,6 @@ fn details(finding: &Finding) -> String {
     details.join("; ")
 }
 
-/// Everything judged as a page of HTML.
 pub(crate) fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     let title = |one: &Judged| {
         let why = one.skipped.clone();

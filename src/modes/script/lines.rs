@@ -20,7 +20,6 @@ pub(super) enum ScriptEvent {
     Octets(Zeroizing<Vec<u8>>),
     End,
     Failed(io::Error),
-    /// The connection has ended: no line can be sent any more.
     ConnectionEnded,
 }
 

@@ -75,7 +75,6 @@ impl Risk {
         }
     }
 
-    /// What to do in a script.
     pub(crate) fn hint(self) -> &'static str {
         match self {
             Self::NotPop3 | Self::NoGreeting => {

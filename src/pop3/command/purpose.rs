@@ -52,7 +52,6 @@ impl Command {
         self.effect == Effect::Login
     }
 
-    /// Whether it says who logs in.
     pub(crate) fn names_user(&self) -> bool {
         let is_before_login = self.states == States::AUTHORIZATION;
         is_before_login

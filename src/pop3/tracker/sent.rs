@@ -117,7 +117,6 @@ impl Sent {
         &self.arguments
     }
 
-    /// The shape of a positive reply.
     pub(crate) fn shape(&self) -> Shape {
         self.shape
     }
@@ -137,7 +136,6 @@ impl Sent {
         self.has_credentials = response.has_credentials;
     }
 
-    /// Returns what this reply changes for the session.
     pub(crate) fn outcome(&self, status: Status) -> Effect {
         if status == Status::Positive && !self.lacks_credentials() {
             self.effect()

@@ -219,7 +219,6 @@ impl Conversation {
         }
     }
 
-    /// The transcript, if anything was said.
     pub(super) fn finish(mut self, is_cut: bool) -> Option<ImportedTranscript> {
         let [sent, received] = self.encrypted;
         if self.is_encrypted && sent + received > 0 {

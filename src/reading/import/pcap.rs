@@ -160,7 +160,6 @@ fn why_encrypted(
     Some((what, NO_KEYS))
 }
 
-/// No whole header of TCP could be read.
 fn why_unread(own: &str, others: &OtherPorts, notes: &Notes) -> Option<(String, &'static str)> {
     if others.all.is_empty() && !notes.unread_links.is_empty() {
         let links = notes.unread_links.iter().take(PORTS_NAMED);

@@ -252,7 +252,6 @@ impl SClientReport {
         }
     }
 
-    /// The reason in an error of OpenSSL's.
     fn error(&mut self, line: &[u8]) {
         let line = text(line);
         // `ID:error:CODE:LIBRARY:FUNCTION:REASON:FILE:LINE:...`, of which the function may be empty.

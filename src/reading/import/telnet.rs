@@ -276,7 +276,6 @@ impl TelnetLog {
         self.opening
     }
 
-    /// What could not be reached, as far as it is known.
     fn place(&self) -> String {
         match (self.trying.as_ref().or(self.host.as_ref()), &self.port) {
             (Some(place), port) => joined(place, port.as_deref()),

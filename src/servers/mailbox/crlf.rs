@@ -125,7 +125,6 @@ pub(super) mod tests {
         })
     }
 
-    /// What may matter in a mailbox.
     pub(in crate::servers::mailbox) fn file() -> impl Strategy<Value = Vec<u8>> {
         let words = [
             "\n",

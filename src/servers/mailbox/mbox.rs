@@ -205,7 +205,6 @@ impl Scan {
         Ok(())
     }
 
-    /// The message that is passing.
     fn message(&mut self) -> io::Result<&mut OpenMessage> {
         let none = || io::Error::other("no mbox file: it does not begin with `From `");
         self.open.as_mut().ok_or_else(none)

@@ -56,7 +56,6 @@ impl fmt::Debug for MessageStream {
 #[derive(Debug)]
 struct Top {
     is_header: bool,
-    /// How many lines of the body are still to come.
     lines: u64,
     /// How many octets of the line have passed.
     length: usize,

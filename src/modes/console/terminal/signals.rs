@@ -16,7 +16,6 @@ use signal_hook::low_level::raise;
 
 use crate::modes::console::pager;
 
-/// How the terminal was before us.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
 /// Held while the modes of the terminal are changed.
