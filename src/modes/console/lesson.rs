@@ -102,7 +102,7 @@ impl Console {
             }
         }
         drop(goals);
-        self.tell_own(":hint helps   :lesson shows this again   :skip goes on without");
+        self.tell_own("`:hint` helps, `:lesson` shows this again, `:skip` moves on");
     }
 
     /// A line of the course's, wrapped.
