@@ -56,6 +56,31 @@ fn the_last_hint_is_what_to_type() {
     }
 }
 
+/// On a terminal of 24 rows the whole task is above the prompt.
+#[test]
+fn every_task_fits_a_small_screen() {
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &["learn"]);
+    for (number, (name, text)) in (1..).zip(LESSONS) {
+        let prompt = match (text.contains("\nready: "), text.contains("\ntls: ")) {
+            (true, _) => "trans>",
+            (false, true) => "auth tls>",
+            (false, false) => "auth>",
+        };
+        let title = format!("Lesson {number} of ");
+        let screen = terminal.wait(name, |screen| {
+            let (_, task) = screen.split_once(&title).unwrap_or_default();
+            task.trim_end().ends_with(&format!("\n{prompt}"))
+        });
+        let (_, task) = screen.split_once(&title).unwrap();
+        // A finding about a slow reply is not part of the lesson.
+        let rows = task.trim_end().lines();
+        let rows = rows.filter(|row| !row.starts_with("  lint: "));
+        assert!(rows.count() <= 24, "{name}:\n{task}");
+        terminal.press(":skip\r");
+    }
+}
+
 #[test]
 fn every_file_is_in_the_course() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("transcripts/lessons");
@@ -190,7 +215,7 @@ fn a_learner_is_led_from_lesson_to_lesson() {
     terminal.press("capa\r");
     terminal.see("[done] CAPA lists what the server can do");
     terminal.press("quit\r");
-    terminal.see("lesson 1 is solved; Enter goes on");
+    terminal.see("lesson 1 is solved: press Enter");
     terminal.press("\r");
     terminal.see("Lesson 2 of ");
     terminal.prompt("auth>");
@@ -370,6 +395,22 @@ fn a_learner_who_has_quit_goes_on_by_typing() {
     terminal.line("quit", "closed>");
     terminal.line("stat", "trans>");
     terminal.see("[done] STAT gives the number of messages");
+}
+
+#[test]
+fn the_next_lesson_starts_without_hex() {
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &["learn", "octets"]);
+    terminal.prompt("trans>");
+    terminal.line(":hex on", "trans>");
+    terminal.line("noop", "trans>");
+    terminal.see("2b 4f 4b");
+    terminal.press(":skip\r");
+    let screen = terminal.wait("lesson 10", |screen| {
+        screen.contains("Lesson 10 of ") && screen.trim_end().ends_with("trans>")
+    });
+    let (_, lesson) = screen.split_once("Lesson 10 of ").unwrap();
+    assert!(!lesson.contains("2b 4f 4b"), "{screen}");
 }
 
 #[test]
