@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::analysis::diff::{Change, Compared, Mark, Span};
+use crate::base::plural::counted;
 use crate::base::style::{Paint, Style};
 use crate::pop3::tracker::Side;
 
@@ -60,8 +61,7 @@ impl<'a> DifferencePrinter<'a> {
     pub fn fold(&mut self) -> io::Result<()> {
         let alike = match std::mem::take(&mut self.alike) {
             0 => return Ok(()),
-            1 => "  1 exchange alike".to_owned(),
-            count => format!("  {count} exchanges alike"),
+            count => format!("  {} alike", counted(count, "exchange")),
         };
         writeln!(self.out, "{}", self.style.paint(Paint::Note, &alike))
     }
@@ -84,7 +84,7 @@ impl<'a> DifferencePrinter<'a> {
             }
         }
         if change.hidden > 0 {
-            let more = format!("    {} more lines not shown", change.hidden);
+            let more = format!("    {} not shown", counted(change.hidden, "more line"));
             writeln!(self.out, "{}", self.style.paint(Paint::Note, &more))?;
         }
         Ok(())
