@@ -16,7 +16,7 @@ use crate::base::files;
 use crate::base::io_error::plain;
 use crate::base::say;
 use crate::modes::plan::{MAX_SIZE, TlsArgs, seconds};
-use crate::modes::proxy::{IDLE, ProxyEvent, ProxyOptions, Relay, RelayOutcome};
+use crate::modes::proxy::{self, IDLE, ProxyEvent, ProxyOptions, RelayOutcome};
 use crate::net::listener::MOST_CONNECTIONS;
 use crate::net::target;
 use crate::net::tls;
@@ -166,7 +166,7 @@ pub fn run(args: ProxyArgs) -> Result<Exit, Error> {
             is_deaf.store(true, Ordering::SeqCst);
         }
     };
-    let relay = Relay::start(options, on_event)?;
+    let relay = proxy::start(options, on_event)?;
     listen_args::write_certificate(args.cert_out.as_ref(), relay.certificate_pem())?;
     listen_args::catch(&is_over)?;
     let what = format!("for {shown_target}, {place}");

@@ -12,3 +12,4 @@ pub mod report;
 pub mod rewrite;
 pub mod script;
 pub mod serve;
+pub mod server;
