@@ -2,11 +2,11 @@
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use owo_colors::Stream;
 
-use crate::analysis::diff::{self, Compared, Level, Options, Recording};
+use super::shared::{ComparisonArgs, FormatArgs, broken};
+use crate::analysis::diff::{self, Compared, Options, Recording};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::reread::{RereadReader, Twice};
@@ -14,7 +14,7 @@ use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 use crate::modes::report::differences::{DifferencePrinter, WIDE};
-use crate::modes::report::findings::{self, Format, Judged};
+use crate::modes::report::findings::{Format, Judged};
 
 /// What stands under the help.
 pub const EXAMPLES: &str = "\
@@ -22,12 +22,6 @@ Examples:
   poptalk diff before.pop3 after.pop3
   poptalk diff --level octets before.pop3 after.pop3
   poptalk diff --format junit before.pop3 after.pop3 > report.xml";
-
-/// The most findings that are kept for JSON and JUnit; the rest is counted.
-const FINDINGS_MAX: usize = 10_000;
-
-/// How long the lines of one window may be brought side by side.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The arguments of `diff`.
 #[derive(Debug, clap::Args)]
@@ -40,17 +34,11 @@ pub struct DiffArgs {
     #[arg(value_name = "B")]
     new: PathBuf,
 
-    /// How closely to compare
-    #[arg(long, value_enum, default_value_t)]
-    level: Level,
+    #[command(flatten)]
+    comparison: ComparisonArgs,
 
-    /// Compare messages by their unique-ids, where both recordings have UIDL, whatever their numbers are
-    #[arg(long)]
-    map_uidl: bool,
-
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    report: FormatArgs,
 
     /// Print both sides side by side, as on a terminal of 160 columns and more
     #[arg(long)]
@@ -67,13 +55,9 @@ pub fn run(args: &DiffArgs) -> Result<Exit, Error> {
         error.say();
     }
     let (mut new, mut old) = (new?, old?);
-    let options = Options {
-        level: args.level,
-        map_uidl: args.map_uidl,
-        deadline: || Some(Instant::now() + PATIENCE),
-    };
+    let options = args.comparison.options();
     let mut out = BufWriter::new(stdio::output());
-    let result = match args.format {
+    let result = match args.report.format {
         Format::Text => people(args, &mut old, &mut new, &options, &mut out),
         Format::Json | Format::Junit | Format::Html => {
             program(args, &mut old, &mut new, &options, &mut out)
@@ -82,7 +66,7 @@ pub fn run(args: &DiffArgs) -> Result<Exit, Error> {
     let flushed = out.flush();
     match result {
         Ok(summary) => {
-            if args.map_uidl && summary.mapped.is_none() {
+            if args.comparison.map_uidl && summary.mapped.is_none() {
                 say::note(
                     "not both recordings have UIDL: message numbers are compared as they are",
                 );
@@ -99,10 +83,7 @@ pub fn run(args: &DiffArgs) -> Result<Exit, Error> {
             } else {
                 &args.old
             };
-            let error = &unreadable.error;
-            let (row, column) = (error.row, error.column);
-            let what = format!("row {row} column {column} of {}: {error}", path.display());
-            Err(Error::usage(what))
+            Err(broken(path, &unreadable.error))
         }
     }
 }
@@ -145,24 +126,12 @@ fn program(
         ..Judged::default()
     };
     let summary = diff::compare(old, new, options, &mut |told| {
-        let Compared::Differs(change) = told else {
-            return;
-        };
-        for finding in change.findings {
-            if judged.findings.len() < FINDINGS_MAX {
-                judged.findings.push(finding);
-            } else {
-                judged.beyond += 1;
-            }
+        if let Compared::Differs(change) = told {
+            judged.add(change.findings);
         }
     })?;
-    let judged = [judged];
-    // A reader that has enough is no failure.
-    let _ = match args.format {
-        Format::Junit => findings::junit(out, &judged),
-        Format::Html => findings::html(out, &judged),
-        Format::Json | Format::Text => findings::json(out, &judged, None),
-    };
+    // A reader that has enough is not a failure.
+    let _ = args.report.format.print(out, &[judged], None);
     Ok(summary)
 }
 

@@ -5,6 +5,7 @@ pub mod check;
 pub mod console;
 pub mod learn;
 pub mod login;
+pub mod options;
 pub mod plan;
 pub mod proxy;
 pub mod replay;

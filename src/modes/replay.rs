@@ -149,10 +149,8 @@ pub fn play(
         }
     };
     let mut player = Player::new(read(path)?);
-    for (verbs, shape) in plan.args.shapes() {
-        for verb in verbs {
-            player.set_shape(verb, shape);
-        }
+    for (verb, shape) in plan.args.shapes.iter() {
+        player.set_shape(verb, shape);
     }
     let mut replay = Replay {
         plan,
@@ -161,7 +159,7 @@ pub fn play(
         heard,
         path,
         player,
-        user: plan.args.user.clone(),
+        user: plan.user().map(str::to_owned),
         mechanism: None,
         exchange: None,
         departure: None,

@@ -55,7 +55,7 @@ impl Played {
 pub enum Limit {
     /// The moment has come.
     Time,
-    /// The server has sent more than [`crate::modes::plan::SessionArgs::max_size`].
+    /// The server has sent more than [`crate::modes::options::LimitArgs::max_size`].
     Octets,
 }
 

@@ -283,7 +283,7 @@ pub(crate) fn through_proxy(server: SocketAddr, idle: &str, talk: impl FnOnce(So
     };
     let options = ProxyOptions {
         log: Destination::Path(folder.clone()),
-        idle: poptalk::modes::plan::seconds(idle).unwrap(),
+        idle: poptalk::modes::options::seconds(idle).unwrap(),
         certificate: ServerCertificate::Given {
             certificate: own.certificate.to_pem().unwrap(),
             key: own.key.private_key_to_pem_pkcs8().unwrap(),
