@@ -3,8 +3,6 @@
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use owo_colors::Stream;
-
 use super::shared::{ComparisonArgs, FormatArgs, broken};
 use crate::analysis::diff::{self, Compared, Options, Recording};
 use crate::base::error::Error;
@@ -12,8 +10,7 @@ use crate::base::exit::Exit;
 use crate::base::reread::{RereadReader, Twice};
 use crate::base::say;
 use crate::base::stdio;
-use crate::base::style::{ColorChoice, Style};
-use crate::modes::report::differences::{DifferencePrinter, WIDE};
+use crate::modes::report::differences::DifferencePrinter;
 use crate::modes::report::findings::{Format, Judged};
 
 /// What stands under the help.
@@ -97,15 +94,7 @@ fn people(
     options: &Options,
     out: &mut dyn Write,
 ) -> Comparison {
-    let columns = crossterm::terminal::size().map_or(WIDE, |(columns, _)| usize::from(columns));
-    let is_terminal = stdio::is_output_terminal();
-    let width = if args.side_by_side {
-        Some(if is_terminal { columns } else { WIDE })
-    } else {
-        Some(columns).filter(|columns| is_terminal && *columns >= WIDE)
-    };
-    let style = Style::new(ColorChoice::Auto, Stream::Stdout);
-    let mut printer = DifferencePrinter::new(out, style, width);
+    let mut printer = DifferencePrinter::for_stdout(out, args.side_by_side);
     // When nobody reads any more, the exit code is still to be found.
     let summary = diff::compare(old, new, options, &mut |told| _ = printer.emit(&told))?;
     let _ = printer.fold();

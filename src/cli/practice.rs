@@ -1,8 +1,5 @@
 //! `poptalk practice`: the console on the built-in server, in this process. No network, no set-up.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
-
 use super::connect;
 use super::listen_args::FaultArgs;
 use super::shared::TlsStartArgs;
@@ -37,13 +34,9 @@ pub struct PracticeArgs {
 ///
 /// Errors: there is no server.
 pub fn run(args: PracticeArgs) -> Result<Exit, Error> {
-    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let options = ServeOptions {
-        tls_listen: args.start.tls.then_some(any_port),
         faults: args.faults.chosen,
-        // Who reads a long message in the pager types nothing for a while.
-        autologout: Duration::from_secs(60 * 60),
-        ..ServeOptions::default()
+        ..ServeOptions::practice(args.start.tls)
     };
     let account = options.account.clone();
     let messages = counted(options.maildrop.count(), "message");

@@ -9,7 +9,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use owo_colors::Stream;
 use tempfile::NamedTempFile;
 
 use super::shared::{ComparisonArgs, FormatArgs, LogFolderArgs};
@@ -22,12 +21,11 @@ use crate::base::loopback::is_loopback;
 use crate::base::plural::counted;
 use crate::base::say;
 use crate::base::stdio;
-use crate::base::style::{ColorChoice, Style};
 use crate::modes::options::{BodiesArgs, CredentialArgs, LimitArgs, ShapeArgs, seconds};
 use crate::modes::plan::{MAX_SIZE, Plan, SessionArgs, TlsArgs};
 use crate::modes::replay::{self, Limit, Options, Played, Preview, ReplayError, ReplayPace};
 use crate::modes::report;
-use crate::modes::report::differences::{DifferencePrinter, WIDE};
+use crate::modes::report::differences::DifferencePrinter;
 use crate::modes::report::findings::{Format, Judged};
 use crate::modes::rewrite;
 use crate::modes::serve::{ServeOptions, Server};
@@ -350,12 +348,7 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
 
 /// Starts a practice server of the replay's own.
 fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Server, Target), Error> {
-    let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let options = ServeOptions {
-        tls_listen: is_tls.then_some(any_port),
-        ..ServeOptions::default()
-    };
-    let server = Server::start(options, |_| {})?;
+    let server = Server::start(ServeOptions::practice(is_tls), |_| {})?;
     settings.own_pem = server.tls_settings().own_pem;
     let target = server.target(is_tls);
     Ok((server, target))
@@ -457,13 +450,7 @@ fn differences(
             .to_vec(),
         ..Judged::default()
     };
-    let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
-    let width = Some(columns).filter(|columns| stdio::is_output_terminal() && *columns >= WIDE);
-    let mut printer = DifferencePrinter::new(
-        &mut done.text,
-        Style::new(ColorChoice::Auto, Stream::Stdout),
-        width,
-    );
+    let mut printer = DifferencePrinter::for_stdout(&mut done.text, false);
     let mut greetings = 0;
     let mut summary = diff::compare(&mut old, &mut new, &options, &mut |told| {
         // A piece of a session has no greeting to compare that of now with.

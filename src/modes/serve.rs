@@ -86,6 +86,21 @@ impl LoginThrottle {
     };
 }
 
+/// How long a person may take: they type nothing while they read a long message or think.
+const PERSON_AUTOLOGOUT: Duration = Duration::from_secs(60 * 60);
+
+impl ServeOptions {
+    /// Returns the defaults for a client in this process, with a second port for TLS from the first octet if `is_tls`.
+    pub(crate) fn practice(is_tls: bool) -> Self {
+        let options = Self::default();
+        Self {
+            tls_listen: is_tls.then_some(options.listen),
+            autologout: PERSON_AUTOLOGOUT,
+            ..options
+        }
+    }
+}
+
 impl Default for ServeOptions {
     /// The practice maildrop for its account, on a free port of this machine, with STLS.
     fn default() -> Self {
