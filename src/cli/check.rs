@@ -29,7 +29,7 @@ use crate::net::password::{self, PasswordError};
 use crate::net::target;
 
 /// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk check mail.example.org           without a login
   poptalk check mail.example.org -u alice  with one; it asks for the password
@@ -51,7 +51,7 @@ const MAX_SIZE_HELP: &str = "Take no more than this of one session, and four tim
     mut_arg("timeout", |arg| arg.help("Seconds to wait for a connection and for each reply [default: 15]")),
     mut_arg("max_size", |arg| arg.help(MAX_SIZE_HELP)),
 )]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// HOST, HOST:PORT, or a URL: pop3://[USER@]HOST, pop3s://[USER@]HOST
     #[arg(value_name = "HOST", required_unless_present = "list")]
     host: Option<String>,
@@ -118,7 +118,7 @@ fn read_samples(text: &str) -> Result<u8, String> {
 /// Checks a server.
 ///
 /// Errors: the command line is wrong, or there is no password or no folder.
-pub fn run(mut args: CheckArgs) -> Result<Exit, Error> {
+pub(crate) fn run(mut args: CheckArgs) -> Result<Exit, Error> {
     if args.list {
         return Ok(say::written(&printed::list(), Exit::Well));
     }

@@ -22,7 +22,7 @@ use crate::reading::import::{
 use crate::transcript::file;
 
 /// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk import auto openssl.txt -o session.pop3
   poptalk import rawlog 20261123.in 20261123.out
@@ -38,7 +38,7 @@ const OUTPUT_HELP: &str = "Write to the new file OUT, or to new files in the fol
 /// The arguments of `import`.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("output", |arg| arg.help(OUTPUT_HELP)))]
-pub struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// What made the recording, or auto to find it out
     #[arg(value_name = "FORMAT", value_parser = format, help = format_help())]
     format: Chosen,
@@ -107,7 +107,7 @@ fn patterns(args: &ImportArgs) -> Result<Option<Patterns>, Error> {
 /// Imports, and writes the transcripts.
 ///
 /// Errors: a file can't be read or be understood, or not be written.
-pub fn run(args: &ImportArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &ImportArgs) -> Result<Exit, Error> {
     let patterns = patterns(args)?;
     let read = args.files.iter().map(|path| {
         let name = name(path);

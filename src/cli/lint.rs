@@ -17,7 +17,7 @@ use crate::modes::report::findings::{self, Format, Judged};
 use crate::transcript::text::Reader;
 
 /// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk lint recording.pop3
   poptalk lint --only unstuffed-dot-line *.pop3
@@ -29,7 +29,7 @@ const CHUNK: usize = 256 * 1024;
 /// The arguments of `lint`.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("fail_on", |arg| arg.default_value("should")))]
-pub struct LintArgs {
+pub(crate) struct LintArgs {
     /// The transcripts to judge
     #[arg(value_name = "FILE", required_unless_present = "list")]
     files: Vec<PathBuf>,
@@ -48,7 +48,7 @@ pub struct LintArgs {
 /// Judges transcripts and prints what was found.
 ///
 /// Errors: there is no such rule.
-pub fn run(args: &LintArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &LintArgs) -> Result<Exit, Error> {
     let ids: Vec<_> = lint::rules().map(|rule| rule.id).collect();
     args.rules.check(&ids, "poptalk lint --list")?;
     let wants = |rule: &Rule| args.rules.wants(rule.id);

@@ -10,7 +10,7 @@ use crate::modes::plan::{Plan, SessionArgs};
 use crate::modes::serve::{ServeOptions, Server};
 
 /// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk practice                  nothing else is needed
   poptalk practice --tls            the same inside TLS
@@ -19,7 +19,7 @@ Examples:
 
 /// The arguments of `practice`.
 #[derive(Debug, clap::Args)]
-pub struct PracticeArgs {
+pub(crate) struct PracticeArgs {
     #[command(flatten)]
     start: TlsStartArgs,
 
@@ -33,7 +33,7 @@ pub struct PracticeArgs {
 /// Starts the server and holds the session.
 ///
 /// Errors: there is no server.
-pub fn run(args: PracticeArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: PracticeArgs) -> Result<Exit, Error> {
     let options = ServeOptions {
         faults: args.faults.chosen,
         ..ServeOptions::practice(args.start.tls)

@@ -21,7 +21,7 @@ use crate::net::tls;
 use crate::transcript::file::Destination;
 
 /// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk proxy mail.example.org --listen 127.0.0.1:1110
   poptalk proxy pop3s://mail.example.org --listen 127.0.0.1:1110 --log DIR";
@@ -32,7 +32,7 @@ Examples:
     mut_arg("tls", |arg| arg.help("TLS with the server from the first octet, as on port 995")),
     mut_arg("stls", |arg| arg.help("Send STLS to the server before the mail client is greeted")),
 )]
-pub struct ProxyArgs {
+pub(crate) struct ProxyArgs {
     /// The server: HOST, HOST:PORT, or a pop3:// or pop3s:// URL
     #[arg(value_name = "HOST")]
     host: String,
@@ -82,7 +82,7 @@ pub struct ProxyArgs {
 /// Stands in between until an interrupt.
 ///
 /// Errors: a file or a folder that was given is not usable, or there is no proxy.
-pub fn run(args: ProxyArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
     let named = target::parse(&args.host, None, args.start.tls)?;
     if named.user.is_some() {
         let what = "a user in the URL: the clients of the proxy log in, not the proxy";

@@ -34,7 +34,7 @@ use crate::net::tls::TlsSettings;
 use crate::servers::Account;
 
 /// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk replay recording.pop3           at the server that it names
   poptalk replay recording.pop3 --to localhost:1110
@@ -50,7 +50,7 @@ const PRACTICE: &str = "practice";
     mut_arg("user", |arg| arg.help("The name that logs in, where the recording hides it")),
     mut_arg("timeout", |arg| arg.help("Seconds to wait for a connection, and for each reply [default: 15, and 60]")),
 )]
-pub struct ReplayArgs {
+pub(crate) struct ReplayArgs {
     /// The transcripts to play
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
@@ -156,7 +156,7 @@ struct Done {
 /// Plays the files.
 ///
 /// Errors: a file can't be read, or there is no folder for what is new.
-pub fn run(args: &ReplayArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
     args.folder.made()?;
     let jobs = args.files.iter().map(|file| Job::new(file));
     let jobs = jobs.collect::<Result<Vec<_>, _>>()?;

@@ -27,7 +27,7 @@ use crate::transcript::file::Destination;
 use crate::transcript::text::{self, ParseError};
 
 /// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk serve --listen 127.0.0.1:1110  the practice maildrop
   poptalk serve recording.pop3           play a recording, row by row
@@ -40,7 +40,7 @@ const LONGEST_AUTOLOGOUT: u64 = 366 * 24 * 60 * 60;
 /// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("log", |arg| arg.help("Write a transcript of each visit into this folder")))]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// Play the server's side of this transcript, and expect the client's, in place of the practice maildrop
     file: Option<PathBuf>,
 
@@ -135,7 +135,7 @@ fn password(text: &str) -> Result<String, &'static str> {
 /// Serves until an interrupt.
 ///
 /// Errors: a file or a folder that was given is not usable, or there is no server.
-pub fn run(args: ServeArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: ServeArgs) -> Result<Exit, Error> {
     if args.list_faults {
         return Ok(list_faults());
     }

@@ -2,9 +2,9 @@
 //!
 //! Each lesson comes with a solution, which proves that its goals can be reached.
 
-pub mod course;
+pub(crate) mod course;
 pub mod lesson;
-pub mod progress;
+pub(crate) mod progress;
 pub mod proof;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,7 +53,7 @@ pub const LESSONS: &[(&str, &str)] = lessons![
 
 /// The goals of a running session, and the maildrop that some of them count.
 #[derive(Debug, Clone)]
-pub struct Watched {
+pub(crate) struct Watched {
     goals: Arc<Mutex<Goals>>,
     maildrop: Maildrop,
 }
@@ -61,7 +61,7 @@ pub struct Watched {
 impl Watched {
     /// Starts to watch `goals`, none of which is reached yet.
     #[must_use]
-    pub fn new(goals: Goals, maildrop: Maildrop) -> Self {
+    pub(crate) fn new(goals: Goals, maildrop: Maildrop) -> Self {
         Self {
             goals: Arc::new(Mutex::new(goals)),
             maildrop,
@@ -69,13 +69,13 @@ impl Watched {
     }
 
     /// Locks the goals and returns them.
-    pub fn goals(&self) -> MutexGuard<'_, Goals> {
+    pub(crate) fn goals(&self) -> MutexGuard<'_, Goals> {
         // A panic cannot leave a goal half judged, so a poisoned lock is still good.
         self.goals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Judges the goals by the next item of the session.
-    pub fn feed(&self, place: Place, item: &Item) {
+    pub(crate) fn feed(&self, place: Place, item: &Item) {
         let left = || self.maildrop.count() as u64;
         self.goals().feed(place, item, &left);
     }

@@ -29,18 +29,18 @@ use crate::transcript::recorder::Recorder;
 use crate::transcript::secret::{self, Hider, Secrets};
 
 /// How many octets of the other side one connection takes when nothing else is said. All of them may be stored.
-pub const MAX_SIZE: u64 = 4 << 30;
+pub(crate) const MAX_SIZE: u64 = 4 << 30;
 
 /// The options of a session, whoever it is with.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct SessionArgs {
+pub(crate) struct SessionArgs {
     /// Send this line, lock-step, and leave at the end; may be given many times
     #[arg(short = 'c', long = "command", value_name = "LINE")]
-    pub lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
 
     /// Write the transcript to PATH: a new file, or a new file in a folder that exists or ends in a slash
     #[arg(long, value_name = "PATH", conflicts_with = "no_log")]
-    pub log: Option<PathBuf>,
+    pub(crate) log: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) no_log: NoLogArgs,
@@ -56,23 +56,23 @@ pub struct SessionArgs {
 
     /// Log in at once, as the user of -u or of the URL, by the strongest way that the server offers, and show how each line is made
     #[arg(long)]
-    pub login: bool,
+    pub(crate) login: bool,
 
     /// Log in without TLS in a way that everybody can read, and do not ask
     #[arg(long)]
-    pub allow_plaintext: bool,
+    pub(crate) allow_plaintext: bool,
 
     /// Keep nothing back: lines that start with `:` or `?` go to the server too
     #[arg(long)]
-    pub raw: bool,
+    pub(crate) raw: bool,
 
     /// In a script: send without waiting for each reply, except behind STLS, AUTH and QUIT
     #[arg(long)]
-    pub pipeline: bool,
+    pub(crate) pipeline: bool,
 
     /// In a script: continue after a reply that is not +OK; the exit code is 1
     #[arg(long)]
-    pub keep_going: bool,
+    pub(crate) keep_going: bool,
 
     #[command(flatten)]
     pub(crate) shapes: ShapeArgs,
@@ -86,7 +86,7 @@ pub struct SessionArgs {
 
 /// How to check a server, and what to show it.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct TlsArgs {
+pub(crate) struct TlsArgs {
     /// Go on although the server's certificate is not to be trusted
     #[arg(long)]
     insecure: bool,
@@ -115,7 +115,7 @@ pub struct TlsArgs {
 impl TlsArgs {
     /// The settings that they say.
     #[must_use]
-    pub fn settings(self) -> TlsSettings {
+    pub(crate) fn settings(self) -> TlsSettings {
         TlsSettings {
             is_insecure: self.insecure,
             ca: self.ca,
@@ -129,37 +129,37 @@ impl TlsArgs {
 
 /// A session to be held.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// What the server is called, in the transcript's head.
-    pub server: String,
+    pub(crate) server: String,
     /// What the server is called in the name of the transcript's file.
-    pub file_name: String,
+    pub(crate) file_name: String,
     /// Where to connect.
-    pub target: Target,
+    pub(crate) target: Target,
     /// Other servers for the same maildrop, in the order to try them.
-    pub spares: Vec<Target>,
+    pub(crate) spares: Vec<Target>,
     /// The proxy that is to connect.
-    pub proxy: Option<Proxy>,
+    pub(crate) proxy: Option<Proxy>,
     /// How the server was found, as an event of the transcript; None when it was named.
-    pub found: Option<Event>,
+    pub(crate) found: Option<Event>,
     /// The user who was named with the target, and not with an earlier one.
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
     /// How to check the server.
-    pub tls: TlsSettings,
+    pub(crate) tls: TlsSettings,
     /// Send STLS first.
-    pub is_stls: bool,
+    pub(crate) is_stls: bool,
     /// What was secret on the connections before this one.
-    pub secrets: Secrets,
+    pub(crate) secrets: Secrets,
     /// Lines of poptalk's own to begin with.
-    pub welcome: Option<String>,
+    pub(crate) welcome: Option<String>,
     /// The options.
-    pub args: SessionArgs,
+    pub(crate) args: SessionArgs,
 }
 
 impl Plan {
     /// Returns a session with a server that is called by its address, without any options.
     #[must_use]
-    pub fn to(target: Target) -> Self {
+    pub(crate) fn to(target: Target) -> Self {
         Self {
             server: target.to_string(),
             file_name: target.host.clone(),
@@ -178,14 +178,14 @@ impl Plan {
 
     /// The user who is to log in, as far as is known: the one of the target, or that of `-u`.
     #[must_use]
-    pub fn user(&self) -> Option<&str> {
+    pub(crate) fn user(&self) -> Option<&str> {
         let given = self.args.credentials.user.as_deref();
         self.user.as_deref().or(given)
     }
 
     /// Where the transcript goes.
     #[must_use]
-    pub fn log_place(&self) -> Destination {
+    pub(crate) fn log_place(&self) -> Destination {
         match (&self.args.log, self.args.no_log.no_log) {
             (_, true) => Destination::Nowhere,
             (Some(path), _) => Destination::Path(path.clone()),
@@ -195,7 +195,7 @@ impl Plan {
 
     /// How long to wait; `reply` is for scripts, a person waits as long as they like.
     #[must_use]
-    pub fn waits(&self, is_script: bool) -> Timeouts {
+    pub(crate) fn waits(&self, is_script: bool) -> Timeouts {
         let LimitArgs {
             timeout: given,
             max_size,
@@ -210,7 +210,7 @@ impl Plan {
     /// Connects. The transcript is opened first; `on_log` is told where it is, or why there is none.
     ///
     /// Errors: no connection, no TLS, or a transcript that was asked for by name can't be made.
-    pub fn open(
+    pub(crate) fn open(
         &self,
         is_script: bool,
         observer: Box<dyn Observer>,
@@ -266,11 +266,11 @@ impl Plan {
 }
 
 /// What is said where STLS was asked for and there is no TLS.
-pub const NO_TLS: &str = "no TLS: the server did not agree to STLS";
+pub(crate) const NO_TLS: &str = "no TLS: the server did not agree to STLS";
 
 /// Whether a line of the client sends a secret, or begins an exchange that will.
 #[must_use]
-pub fn sends_secret(line: &[u8]) -> bool {
+pub(crate) fn sends_secret(line: &[u8]) -> bool {
     let begins_exchange =
         |row: &Command| row.effect == Effect::Login && row.shape(line) == Shape::Sasl;
     Command::of_line(line).is_some_and(begins_exchange)
@@ -281,7 +281,7 @@ pub fn sends_secret(line: &[u8]) -> bool {
 /// The line `PASS` with the password of `user` on `host`, from where the options say, or by `ask`.
 ///
 /// Errors: there is no password to be had.
-pub fn pass_line(
+pub(crate) fn pass_line(
     plan: &Plan,
     host: &str,
     user: &str,
@@ -297,7 +297,7 @@ pub fn pass_line(
 /// Starts another transcript on an open connection; returns where it is.
 ///
 /// Errors: the file can't be made.
-pub fn log_elsewhere(
+pub(crate) fn log_elsewhere(
     connection: &Connection,
     plan: &Plan,
     path: PathBuf,
@@ -316,7 +316,7 @@ pub fn log_elsewhere(
 
 /// How a session ends, which would be by `exit`, when its transcript is looked at: one that failed is a failure where all else was
 /// well. `tell` is told what is not known yet: that the file is gone, which a system does not tell to who writes into it.
-pub fn kept(exit: Exit, end: &Snapshot, log: Option<&Path>, emit: &mut dyn FnMut(&str)) -> Exit {
+pub(crate) fn kept(exit: Exit, end: &Snapshot, log: Option<&Path>, emit: &mut dyn FnMut(&str)) -> Exit {
     let gone = log.filter(|path| !end.has_log_failed && !path.exists());
     if let Some(path) = gone {
         emit(&format!(

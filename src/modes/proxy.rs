@@ -39,7 +39,7 @@ use log::RelayLog;
 
 /// After this time without an octet either way a connection is closed when nothing else is said: longer than any server
 /// waits (RFC 1939 §3 wants ten minutes at least), so that its own autologout is seen.
-pub const IDLE: Duration = Duration::from_secs(1800);
+pub(crate) const IDLE: Duration = Duration::from_secs(1800);
 
 /// How long an address of the server is tried.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -56,31 +56,31 @@ const STOP: Token = Token(2);
 #[derive(Debug, Clone)]
 pub struct ProxyOptions {
     /// The server. Where its TLS starts at once, it is told here.
-    pub target: Target,
+    pub(crate) target: Target,
     /// Say STLS to the server before the client is greeted.
-    pub is_stls: bool,
+    pub(crate) is_stls: bool,
     /// How to check the server.
-    pub server_tls: TlsSettings,
+    pub(crate) server_tls: TlsSettings,
     /// The address for clear text and STLS. Port 0 takes a free one.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// The address for TLS from the first octet, if there is to be one.
-    pub tls_listen: Option<SocketAddr>,
+    pub(crate) tls_listen: Option<SocketAddr>,
     /// The certificate that clients see.
-    pub certificate: ServerCertificate,
+    pub(crate) certificate: ServerCertificate,
     /// Where the transcript of each connection goes: a folder.
-    pub log: Destination,
+    pub(crate) log: Destination,
     /// Secrets are written and shown.
-    pub is_keeping: bool,
+    pub(crate) is_keeping: bool,
     /// What becomes of message data in the transcripts.
-    pub bodies: Bodies,
+    pub(crate) bodies: Bodies,
     /// Each line is told as it passes.
-    pub is_verbose: bool,
+    pub(crate) is_verbose: bool,
     /// After this time without an octet either way the connection is closed.
-    pub idle: Duration,
+    pub(crate) idle: Duration,
     /// So many octets of both sides pass on one connection; behind more of them it is closed.
-    pub max_size: u64,
+    pub(crate) max_size: u64,
     /// How many connections are held at the same time; one more is refused.
-    pub most_connections: usize,
+    pub(crate) most_connections: usize,
 }
 
 impl ProxyOptions {
@@ -120,13 +120,13 @@ pub enum ProxyEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionReport {
     /// The client.
-    pub peer: SocketAddr,
+    pub(crate) peer: SocketAddr,
     /// Version and cipher on the client's leg; None where there was no TLS.
     pub client_tls: Option<String>,
     /// Version and cipher on the server's leg; None where there was no TLS.
     pub server_tls: Option<String>,
     /// How many commands the client has sent.
-    pub commands: u64,
+    pub(crate) commands: u64,
     /// Whether it has logged in.
     pub has_logged_in: bool,
     /// How many octets went to the client, TLS not counted.

@@ -34,53 +34,53 @@ use crate::transcript::text;
 use log::Room;
 
 /// The shortest autologout that RFC 1939 §3 allows, and ours when nothing else is said.
-pub const AUTOLOGOUT: Duration = Duration::from_secs(600);
+pub(crate) const AUTOLOGOUT: Duration = Duration::from_secs(600);
 
 /// What to serve, and where.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
     /// The address for clear text and STLS. Port 0 takes a free one.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// The address for TLS from the first octet, if there is to be one.
-    pub tls_listen: Option<SocketAddr>,
+    pub(crate) tls_listen: Option<SocketAddr>,
     /// Who may log in.
-    pub account: Account,
+    pub(crate) account: Account,
     /// What is served.
-    pub maildrop: Maildrop,
+    pub(crate) maildrop: Maildrop,
     /// What it does wrong on purpose.
-    pub faults: Vec<&'static Fault>,
+    pub(crate) faults: Vec<&'static Fault>,
     /// A transcript that is played in place of it.
-    pub recording: Option<ServedRecording>,
+    pub(crate) recording: Option<ServedRecording>,
     /// Where the transcript of each visit goes: a folder.
-    pub log: Destination,
+    pub(crate) log: Destination,
     /// What becomes of message data in it.
-    pub bodies: Bodies,
+    pub(crate) bodies: Bodies,
     /// How many octets all transcripts together may have: anyone who can connect makes them longer.
-    pub max_size: u64,
+    pub(crate) max_size: u64,
     /// After this time without a command the connection is closed (RFC 1939 §3).
-    pub autologout: Duration,
+    pub(crate) autologout: Duration,
     /// The certificate for TLS.
-    pub certificate: ServerCertificate,
+    pub(crate) certificate: ServerCertificate,
     /// Who issues the certificates of clients, in PEM form; with it clients are asked for one.
-    pub client_ca: Option<Vec<u8>>,
+    pub(crate) client_ca: Option<Vec<u8>>,
     /// How many connections are held at the same time; one more is refused.
-    pub most_connections: usize,
+    pub(crate) most_connections: usize,
     /// What slows down and ends the guessing of passwords.
-    pub brake: LoginThrottle,
+    pub(crate) brake: LoginThrottle,
 }
 
 /// What slows down and ends the guessing of passwords on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoginThrottle {
     /// How long the reply to a wrong name or password is held back.
-    pub pause: Duration,
+    pub(crate) pause: Duration,
     /// After how many of them the connection is closed.
-    pub tries: u32,
+    pub(crate) tries: u32,
 }
 
 impl LoginThrottle {
     /// None: the reply comes at once, any number of times.
-    pub const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         pause: Duration::ZERO,
         tries: u32::MAX,
     };
@@ -127,11 +127,11 @@ impl Default for ServeOptions {
 #[derive(Debug, Clone)]
 pub struct ServedRecording {
     /// Its file, which was read once without errors.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// How it is played.
-    pub pace: Pace,
+    pub(crate) pace: Pace,
     /// Where each reply of it stands, to be given in any order; None: it is played row by row.
-    pub index: Option<Arc<ReplyIndex>>,
+    pub(crate) index: Option<Arc<ReplyIndex>>,
 }
 
 /// The file of a transcript, read from any place on.

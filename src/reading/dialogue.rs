@@ -10,14 +10,13 @@ mod pairing;
 mod parts;
 mod walk;
 
-pub use crate::reading::steps::Place;
+pub(crate) use crate::reading::steps::Place;
 pub(crate) use crate::transcript::event::EventKind;
 pub(crate) use event::EventAt;
 pub(crate) use matcher::{Matcher, fits, flat};
 pub(crate) use measure::{Digest, Measures};
 pub use parts::Parts;
-pub(crate) use walk::{Moment, WaitPhase};
-pub use walk::{TapeStep, Walker};
+pub(crate) use walk::{Moment, TapeStep, WaitPhase, Walker};
 
 use crate::pop3::tracker::{LineEnd, Sent, Side, State, Status};
 use crate::reading::steps::{Start, Steps};

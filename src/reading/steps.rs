@@ -25,9 +25,9 @@ const ANY_ROWS: &[u8] = &[NEUTRAL, b'\r', b'\n'];
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The number of the line in the file, from 1.
-    pub row: usize,
+    pub(crate) row: usize,
     /// The octets of the file before that line.
-    pub offset: u64,
+    pub(crate) offset: u64,
 }
 
 impl Place {

@@ -59,14 +59,14 @@ pub struct Messages {
 impl Messages {
     /// Nothing was read.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Takes what happens.
     ///
     /// Errors: the shelf's.
-    pub fn emit(&mut self, told: &TapeStep<'_>, shelf: &mut dyn MessageSink) -> io::Result<()> {
+    pub(crate) fn emit(&mut self, told: &TapeStep<'_>, shelf: &mut dyn MessageSink) -> io::Result<()> {
         match told {
             // TOP brings no message: its end may be missing.
             TapeStep::DataStarted(sent) if sent.verb() == "RETR" => {

@@ -11,19 +11,19 @@ use crate::servers::maildrop::Maildrop;
 use crate::servers::messages;
 
 /// A course that a learner is taking.
-pub struct Course {
+pub(crate) struct Course {
     lessons: Vec<Lesson>,
     at: usize,
     /// The lessons that are done, in this run and before it.
-    pub progress: Progress,
+    pub(crate) progress: Progress,
     /// The command line that resumes the course.
-    pub call: String,
+    pub(crate) call: String,
     /// How many hints of this lesson have been shown.
-    pub hints: usize,
+    pub(crate) hints: usize,
     /// For each goal, whether the learner has seen that it is reached.
-    pub announced: Vec<bool>,
+    pub(crate) announced: Vec<bool>,
     /// The goals of this lesson.
-    pub watched: Watched,
+    pub(crate) watched: Watched,
     serving: Option<Server>,
     /// The address of `serving`, once it has started.
     target: Option<Target>,
@@ -66,7 +66,7 @@ pub(super) fn server(
 impl Course {
     /// Returns a course at lesson `at`, counted from 0, or `None` if there is no such lesson.
     #[must_use]
-    pub fn new(lessons: Vec<Lesson>, at: usize, progress: Progress, call: String) -> Option<Self> {
+    pub(crate) fn new(lessons: Vec<Lesson>, at: usize, progress: Progress, call: String) -> Option<Self> {
         let goals = lessons.get(at)?.begin();
         Some(Self {
             lessons,
@@ -84,7 +84,7 @@ impl Course {
     /// Starts the current lesson from the beginning, on a fresh server.
     ///
     /// Errors: the server cannot listen.
-    pub fn begin(&mut self, args: SessionArgs) -> Result<Plan, ListenError> {
+    pub(crate) fn begin(&mut self, args: SessionArgs) -> Result<Plan, ListenError> {
         let lesson = self.lesson().clone();
         // Dropping the previous server first frees its ports.
         self.serving = None;
@@ -103,25 +103,25 @@ impl Course {
         clippy::indexing_slicing,
         reason = "`new` and `go_on` keep `at` within the lessons"
     )]
-    pub fn lesson(&self) -> &Lesson {
+    pub(crate) fn lesson(&self) -> &Lesson {
         &self.lessons[self.at]
     }
 
     /// Whether `target` is the server of the current lesson.
     #[must_use]
-    pub fn is_at(&self, target: &Target) -> bool {
+    pub(crate) fn is_at(&self, target: &Target) -> bool {
         self.target.as_ref() == Some(target)
     }
 
     /// Returns the number of the current lesson, from 1, and the count of lessons.
     #[must_use]
-    pub fn number(&self) -> (usize, usize) {
+    pub(crate) fn number(&self) -> (usize, usize) {
         (self.at + 1, self.lessons.len())
     }
 
     /// Returns how many lessons are done, and the count of lessons.
     #[must_use]
-    pub fn done(&self) -> (usize, usize) {
+    pub(crate) fn done(&self) -> (usize, usize) {
         let done = self
             .lessons
             .iter()
@@ -130,7 +130,7 @@ impl Course {
     }
 
     /// Goes to the next lesson. Returns false if this was the last.
-    pub fn go_on(&mut self) -> bool {
+    pub(crate) fn go_on(&mut self) -> bool {
         let has_next = self.at + 1 < self.lessons.len();
         self.at += usize::from(has_next);
         has_next
@@ -138,12 +138,12 @@ impl Course {
 
     /// Whether every goal of the current lesson is reached.
     #[must_use]
-    pub fn is_solved(&self) -> bool {
+    pub(crate) fn is_solved(&self) -> bool {
         self.watched.goals().are_reached()
     }
 
     /// Returns the texts of the goals that were reached since the last call.
-    pub fn news(&mut self) -> Vec<String> {
+    pub(crate) fn news(&mut self) -> Vec<String> {
         let goals = self.watched.goals();
         let mut news = Vec::new();
         for ((goal, is_reached), announced) in goals.all().zip(&mut self.announced) {

@@ -11,31 +11,31 @@ use crate::transcript::event::{Event, EventKind};
 use crate::transcript::text::Reader;
 
 /// The widest line of a task, in characters.
-pub const WIDEST: usize = 72;
+pub(crate) const WIDEST: usize = 72;
 
 /// A lesson, as read from its file.
 #[derive(Debug, Clone)]
 pub struct Lesson {
     /// The name of its file, without `.pop3`.
-    pub name: String,
+    pub(crate) name: String,
     /// Its key in the progress file: the name of a built-in lesson, the full path of any other.
-    pub key: String,
+    pub(crate) key: String,
     /// The title that the learner sees.
-    pub title: String,
+    pub(crate) title: String,
     /// The task, line by line.
-    pub prose: Vec<String>,
+    pub(crate) prose: Vec<String>,
     /// What must happen in the session.
-    pub goals: Vec<Goal>,
+    pub(crate) goals: Vec<Goal>,
     /// The hints, from the smallest to the one that gives the answer.
     pub hints: Vec<String>,
     /// Lines that poptalk sends before the learner types.
-    pub ready: Vec<String>,
+    pub(crate) ready: Vec<String>,
     /// What the server of this lesson does wrong.
-    pub faults: Vec<&'static Fault>,
+    pub(crate) faults: Vec<&'static Fault>,
     /// Whether TLS is on from the first octet.
-    pub is_tls: bool,
+    pub(crate) is_tls: bool,
     /// The text of the whole file, which includes the solutions.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// Why a file is not a lesson.
@@ -43,13 +43,13 @@ pub struct Lesson {
 #[error("{name}:{row}: {what}{}", caret(*row, mark.as_ref()))]
 pub struct LessonError {
     /// The name of the lesson, or the path of its file.
-    pub name: String,
+    pub(crate) name: String,
     /// The row, from 1. If something is missing, the last row.
-    pub row: usize,
+    pub(crate) row: usize,
     /// What is wrong, and how to put it right.
-    pub what: String,
+    pub(crate) what: String,
     /// The row's text, safe to show. The numbers are the characters before the mistake and in it.
-    pub mark: Option<(String, usize, usize)>,
+    pub(crate) mark: Option<(String, usize, usize)>,
 }
 
 /// A mistake in a row: the octets before it, its length in octets, and what is wrong.
@@ -246,13 +246,13 @@ impl Lesson {
 
     /// Returns its goals, none of which is reached.
     #[must_use]
-    pub fn begin(&self) -> Goals {
+    pub(crate) fn begin(&self) -> Goals {
         Goals::new(self.goals.clone())
     }
 
     /// Returns the ids that the learner may name as the diagnosis; empty if no goal asks for one.
     #[must_use]
-    pub fn diagnosis(&self) -> &[String] {
+    pub(crate) fn diagnosis(&self) -> &[String] {
         let mut ids = self.goals.iter().map(Goal::diagnosis);
         ids.find(|ids| !ids.is_empty()).unwrap_or_default()
     }
@@ -314,7 +314,7 @@ fn octets(line: &str, characters: usize) -> usize {
 }
 
 /// Returns `did you mean ...? ` with the nearest of some names, or nothing if none is near.
-pub fn meant<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn meant<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> String {
     nearest(unknown, names).map_or(String::new(), |name| format!("did you mean `{name}`? "))
 }
 

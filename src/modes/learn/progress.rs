@@ -9,7 +9,7 @@ use crate::transcript::file;
 
 /// The lessons that the learner has solved.
 #[derive(Debug, Clone, Default)]
-pub struct Progress {
+pub(crate) struct Progress {
     path: Option<PathBuf>,
     done: Vec<String>,
 }
@@ -17,7 +17,7 @@ pub struct Progress {
 impl Progress {
     /// Reads the file. Without one, or without a home folder, no lesson is done.
     #[must_use]
-    pub fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let path = file::state_folder()
             .ok()
             .map(|folder| folder.join("lessons"));
@@ -33,14 +33,14 @@ impl Progress {
 
     /// Whether the lesson of this key is done.
     #[must_use]
-    pub fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.done.iter().any(|done| done == key)
     }
 
     /// Records that a lesson is done.
     ///
     /// Errors: the file cannot be written. The lesson still counts in this run.
-    pub fn add(&mut self, key: &str) -> io::Result<()> {
+    pub(crate) fn add(&mut self, key: &str) -> io::Result<()> {
         if self.has(key) {
             return Ok(());
         }
@@ -61,7 +61,7 @@ impl Progress {
     /// Forgets the lessons whose keys `is_meant` accepts, and returns those that were done.
     ///
     /// Errors: the file cannot be written. It is unchanged then.
-    pub fn forget(&mut self, is_meant: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
+    pub(crate) fn forget(&mut self, is_meant: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
         let (gone, kept): (Vec<_>, Vec<_>) =
             self.done.iter().cloned().partition(|key| is_meant(key));
         if let Some(path) = self.path.as_ref().filter(|_| !gone.is_empty()) {
