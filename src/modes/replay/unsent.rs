@@ -97,7 +97,7 @@ pub(super) fn is_login(pieces: &[Piece]) -> bool {
 }
 
 /// Whether a command would only cost an error: CAPA where it was refused, and a message beyond the last one.
-pub(super) fn is_spared(pieces: &[Piece], heard: &ServerAnswers) -> bool {
+pub(super) fn would_only_fail(pieces: &[Piece], heard: &ServerAnswers) -> bool {
     let line = first(pieces);
     let mut words = Words::of(line);
     if words.next() == Some(b"CAPA") {
