@@ -565,6 +565,4 @@ impl PendingLine<'_> {
 }
 
 #[cfg(test)]
-mod secrets;
-#[cfg(test)]
 mod tests;
