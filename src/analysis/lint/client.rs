@@ -20,7 +20,7 @@ fn command<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
 
 /// Whether a command of this verb waits for its reply.
 fn is_waiting(known: &Context, verb: &str) -> bool {
-    known.waiting.has(verb)
+    known.commands.waiting.has(verb)
 }
 
 /// Whether CAPA lists `UTF8 USER` (RFC 6856 §2.1).
@@ -160,9 +160,12 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             let is_early = heard.role == LineRole::Command
                 && !known.session.is_greeted
-                && !known.is_piece
-                && known.event.is_none();
-            heard.when(is_early && !known.is_over, "a command before the greeting")
+                && !known.recording.is_piece()
+                && known.now.event.is_none();
+            heard.when(
+                is_early && !known.now.is_over,
+                "a command before the greeting",
+            )
         })],
     },
     // RFC 2595 §4: behind STLS the client sends nothing before the handshake is done.
@@ -175,7 +178,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             let is_behind = is_waiting(known, "STLS")
-                || (known.session.tls == Tls::Agreed && known.event.is_none());
+                || (known.session.tls == Tls::Agreed && known.now.event.is_none());
             heard.when(
                 heard.role == LineRole::Command && is_behind,
                 "a command in clear behind STLS",
@@ -191,9 +194,10 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server closes, and a reset may take the reply to QUIT away",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let is_behind = is_waiting(known, "QUIT") || (known.has_quit() && !known.is_piece);
+            let is_behind =
+                is_waiting(known, "QUIT") || (known.has_quit() && !known.recording.is_piece());
             heard.when(
-                heard.role == LineRole::Command && is_behind && !known.is_over,
+                heard.role == LineRole::Command && is_behind && !known.now.is_over,
                 "a command behind QUIT",
             )
         })],
@@ -319,7 +323,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_refused = |last: &super::context::Last| last.status == Some(Status::Negative);
             let is_behind = known.is_behind("USER") && !known.last.as_ref().is_some_and(is_refused);
-            let is_alone = ended.verb == "PASS" && !is_behind && known.is_authorization();
+            let is_alone = ended.verb == "PASS" && !is_behind && known.session.is_authorization();
             ended.command_when(is_alone, "PASS without USER before it")
         })],
     },
@@ -333,7 +337,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
-            let greeting = known.greeting.as_ref().filter(|_| is_apop)?;
+            let greeting = known.greeting.text.as_ref().filter(|_| is_apop)?;
             heard.when(!greeting.contains(&b'<'), "the greeting has no timestamp")
         })],
     },
@@ -347,9 +351,9 @@ pub(super) const RULES: &[Rule] = &[
         also: &["apop-timestamp-malformed"],
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
-            let greeting = known.greeting.as_ref().filter(|_| is_apop)?;
+            let greeting = known.greeting.text.as_ref().filter(|_| is_apop)?;
             heard.when(
-                greeting.contains(&b'<') && known.timestamp().is_none(),
+                greeting.contains(&b'<') && known.greeting.timestamp().is_none(),
                 "a digest of an odd timestamp",
             )
         })],
@@ -389,8 +393,10 @@ pub(super) const RULES: &[Rule] = &[
         hint: "ask CAPA, and choose one of its mechanisms",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let mechanism = ended.mechanism().filter(|_| known.is_authorization())?;
-            known.capabilities()?;
+            let mechanism = ended
+                .mechanism()
+                .filter(|_| known.session.is_authorization())?;
+            known.session.announced_now()?;
             let is_listed = known
                 .parameters("SASL")
                 .is_some_and(|names| names.contains(&mechanism));
@@ -432,7 +438,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_sent = ended.has_initial_response() && known.announces("SASL") == Some(false);
             ended.command_when(
-                is_sent && known.is_authorization(),
+                is_sent && known.session.is_authorization(),
                 "an initial response, and no SASL in CAPA",
             )
         })],
@@ -482,7 +488,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_login = (ended.verb == "AUTH" || ended.is(Command::names_user))
                 && known.session.tls == Tls::ByStls
-                && known.is_authorization();
+                && known.session.is_authorization();
             let was_asked = known.session.announced(Phase::First).is_some();
             let is_asked = known.session.announced(Phase::Tls).is_some();
             ended.command_when(
@@ -500,8 +506,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "nothing was deleted: send QUIT, or do not send DELE",
         also: &[],
         check: &[Check::Event(|event, known| {
-            let is_left =
-                event.kind == EventKind::Closed && known.is_closed_by_client && !known.has_quit();
+            let is_left = event.kind == EventKind::Closed
+                && known.now.is_closed_by_client()
+                && !known.has_quit();
             let count = known.session.marked.len();
             let what = format!("closed without QUIT: {count} deleted and still there");
             (is_left && count > 0 && !is_waiting(known, "QUIT"))
@@ -574,7 +581,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_login =
                 heard.role == LineRole::Command && heard.verb() == "PASS" && known.is_in_clear();
             heard.when(
-                is_login && known.is_stls_refused,
+                is_login && known.refusals.verbs.contains("STLS"),
                 "a login in cleartext after STLS was refused",
             )
         })],

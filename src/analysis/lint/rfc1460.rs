@@ -38,7 +38,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &["last-works"],
         check: &[Check::Exchange(|ended, known| {
             let told = last(ended)?;
-            let highest = known.highest_retrieved;
+            let highest = known.maildrop.highest_retrieved;
             let what = format!("LAST says {told} after RETR {highest}");
             (told < highest).then(|| ended.spot(what))
         })],

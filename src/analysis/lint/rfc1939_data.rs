@@ -18,7 +18,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server stopped in the middle, or answers a multi-line command with one line: ask again on a new connection",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_late = known.event == Some(EventKind::TimedOut) && ended.verb != "CAPA";
+            let is_late = known.now.event == Some(EventKind::TimedOut) && ended.verb != "CAPA";
             let is_open =
                 stop(ended) == Some(DataEnd::Open) && !super::predicates::is_stall(ended, known);
             if is_answered_inside(ended, known) {
@@ -46,7 +46,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_glued = stop(ended) == Some(DataEnd::Glued)
-                && known.event == Some(EventKind::TimedOut)
+                && known.now.event == Some(EventKind::TimedOut)
                 && !is_whole(ended, known);
             let body = ended.body.filter(|_| is_glued)?;
             Some(body.last_spot("the last line ends with a dot, and nothing follows"))
@@ -62,9 +62,9 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             // Where the recording ends, more may have come.
-            let body = ended
-                .body
-                .filter(|_| stop(ended) == Some(DataEnd::DotWithoutEnd) && known.event.is_some())?;
+            let body = ended.body.filter(|_| {
+                stop(ended) == Some(DataEnd::DotWithoutEnd) && known.now.event.is_some()
+            })?;
             Some(body.last_spot("a dot, and no CRLF behind it"))
         })],
     },
@@ -78,7 +78,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let body = ended.body.filter(|body| {
-                let is_whole = !body.is_cut || known.event.is_some();
+                let is_whole = !body.is_cut || known.now.event.is_some();
                 stop(ended) == Some(DataEnd::Padded) && is_whole
             })?;
             Some(body.last_spot("the dot has blanks behind it"))
@@ -210,9 +210,9 @@ fn is_whole(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     };
     let message = ended
         .number()
-        .and_then(|number| known.messages.get(&number));
+        .and_then(|number| known.maildrop.messages.get(&number));
     let listed = message.and_then(|message| message.size);
-    listed == Some(data.message_octets) || known.stat == Some((1, data.message_octets))
+    listed == Some(data.message_octets) || known.counts.stat == Some((1, data.message_octets))
 }
 
 /// Whether the single dot is that of a terminator with blanks.

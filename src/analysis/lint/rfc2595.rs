@@ -26,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
                 && !super::words::has_tag(&known.listing.capabilities, "STLS");
             ended.when(
                 // Seen: nginx 1.22 takes it out of the list itself once USER was sent.
-                was_there && is_gone && !known.session.tls.is_on() && known.users == 0,
+                was_there && is_gone && !known.session.tls.is_on() && known.login.users == 0,
                 "STLS was in the list before, and is gone",
             )
         })],
@@ -43,7 +43,7 @@ pub(super) const RULES: &[Rule] = &[
             let what = format!("{} octets in clear before the handshake", heard.octets);
             // Seen: Courier 1.0.16 answers a handshake that it can't do with `-ERR STARTTLS failed`, in cleartext. That deceives
             // no client, and the rule about the failed handshake names it.
-            let is_refusal = heard.text == b"-ERR" && !known.has_injection;
+            let is_refusal = heard.text == b"-ERR" && !known.connection.has_injection;
             (heard.role == LineRole::Injected && !is_refusal).then(|| heard.spot(what))
         })],
     },
@@ -91,7 +91,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_late = ended.verb == "STLS"
                 && ended.is_ok()
-                && known.is_transaction()
+                && known.session.is_transaction()
                 && !known.session.tls.is_on();
             ended.when(is_late, "STLS is accepted behind the login")
         })],
@@ -139,7 +139,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_about_certificate = super::tls::reason(&event.text).is_some();
             let what = "the handshake failed behind +OK to STLS";
             // A server that closes because something was injected behind STLS does well.
-            let is_earned = known.is_behind_stls;
+            let is_earned = known.connection.is_behind_stls;
             (is_failed && !is_about_certificate && !is_earned).then(|| Site::at(event.place, what))
         })],
     },

@@ -39,7 +39,7 @@ fn responses<'a>(ended: &ExchangeSeen<'a>) -> impl Iterator<Item = &'a Line> + u
 /// Whether `+OK` came where a challenge was due: the client has proved nothing.
 pub(super) fn is_ok_as_challenge(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let is_bare = ended.mechanism().is_some() && !ended.has_initial_response();
-    is_bare && ended.is_ok() && ended.exchange.sasl.is_empty() && !known.is_transaction()
+    is_bare && ended.is_ok() && ended.exchange.sasl.is_empty() && !known.session.is_transaction()
 }
 
 /// The row of a response that is not base64, the initial one among them; hidden ones have an event that says so.
@@ -47,7 +47,7 @@ fn bad_response(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Place> {
     let command = ended.exchange.command.as_ref()?;
     ended.mechanism()?;
     let end = ended.exchange.status_line.as_ref()?.place;
-    let hidden = known.malformed_response;
+    let hidden = known.login.malformed_response;
     if let Some(place) = hidden.filter(|place| (command.place..end).contains(place)) {
         return Some(place);
     }
@@ -187,7 +187,7 @@ pub(super) const RULES: &[Rule] = &[
             let mechanism = ended
                 .mechanism()
                 .filter(|_| ended.is_ok() && !ended.has_initial_response())?;
-            let was_refused = known.refused_with_initial.contains(&mechanism);
+            let was_refused = known.refusals.with_initial.contains(&mechanism);
             ended.when(
                 was_refused && !ended.exchange.sasl.is_empty(),
                 "refused with an initial response, taken without",
@@ -223,7 +223,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_refused = ended.verb == "AUTH" && ended.is_err() && ended.mechanism().is_none();
             // After the login it has to be.
             ended.when(
-                is_refused && known.is_authorization(),
+                is_refused && known.session.is_authorization(),
                 "AUTH alone is refused",
             )
         })],
@@ -237,7 +237,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server must say -ERR",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_again = ended.mechanism().is_some() && known.is_transaction();
+            let is_again = ended.mechanism().is_some() && known.session.is_transaction();
             ended.when(
                 is_again && (ended.is_ok() || !ended.exchange.sasl.is_empty()),
                 "AUTH behind the login",
@@ -362,7 +362,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the list is fixed text, or that of a proxy: it must say what works",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let mechanism = ended.mechanism().filter(|_| known.is_authorization())?;
+            let mechanism = ended
+                .mechanism()
+                .filter(|_| known.session.is_authorization())?;
             let is_listed = known
                 .parameters("SASL")
                 .is_some_and(|names| names.contains(&mechanism));

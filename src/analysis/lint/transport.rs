@@ -38,8 +38,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server looks up the name of the client, asks for ident, or is overloaded: mend its resolver",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let is_late = heard.role == LineRole::Greeting && known.gap_ms > 2000;
-            is_late.then(|| heard.spot(format!("the greeting took {} ms", known.gap_ms)))
+            let is_late = heard.role == LineRole::Greeting && known.now.gap_ms > 2000;
+            is_late.then(|| heard.spot(format!("the greeting took {} ms", known.now.gap_ms)))
         })],
     },
     // A database that has no greeting answers -ERR and +OK as well.
@@ -111,11 +111,12 @@ pub(super) const RULES: &[Rule] = &[
                     .last
                     .as_ref()
                     .filter(|last| last.command.is_none() && !last.is_greeting)?;
-                let is_refused = last.status == Some(Status::Negative) && known.waiting.is_empty();
+                let is_refused =
+                    last.status == Some(Status::Negative) && known.commands.waiting.is_empty();
                 // Who has gone on once closes for another reason: too many of them.
-                let is_first = known.refused_unknown < 2
-                    && !known.is_turned_away
-                    && !known.is_explained
+                let is_first = known.refusals.unknown < 2
+                    && !known.greeting.is_refusal
+                    && !known.recording.is_explained
                     && !last.is_oversize
                     && !known.is_behind_errors();
                 (is_end(event) && is_refused && is_first)
@@ -146,7 +147,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_silent =
                 is_unknown(ended) && ended.exchange.status.is_none() && !ended.is_garbled();
             ended.command_when(
-                is_silent && known.event == Some(EventKind::TimedOut),
+                is_silent && known.now.event == Some(EventKind::TimedOut),
                 "no reply to an unknown command",
             )
         })],
@@ -175,12 +176,12 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_open =
-                ended.exchange.status.is_none() && known.event == Some(EventKind::TimedOut);
+                ended.exchange.status.is_none() && known.now.event == Some(EventKind::TimedOut);
             let is_known = ended.exchange.command.is_some()
                 && !is_unknown(ended)
                 && !ended.is_garbled()
-                && known.gap_ms <= 60_000
-                && (known.session.is_greeted || known.is_piece);
+                && known.now.gap_ms <= 60_000
+                && (known.session.is_greeted || known.recording.is_piece());
             // What was sent ahead is another rule's.
             let before = known.last.as_ref().map_or(0, |last| last.row);
             let row = ended
@@ -214,7 +215,7 @@ pub(super) const RULES: &[Rule] = &[
             }),
             // Seen: nginx refuses the line first. Whether the next command crosses the close is chance.
             Check::Event(|event, known| {
-                let is_refused = known.is_behind_oversize() && known.waiting.is_empty();
+                let is_refused = known.is_behind_oversize() && known.commands.waiting.is_empty();
                 let what = "closed after a long command was refused";
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
@@ -229,11 +230,11 @@ pub(super) const RULES: &[Rule] = &[
         hint: "a firewall or NAT forgets the connection: send NOOP every half minute",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_gone = matches!(known.event, Some(EventKind::TimedOut | EventKind::Lost))
-                && !known.is_closed_by_client;
+            let is_gone = matches!(known.now.event, Some(EventKind::TimedOut | EventKind::Lost))
+                && !known.now.is_closed_by_client();
             let is_open = ended.exchange.status.is_none() && ended.exchange.command.is_some();
             ended.command_when(
-                is_gone && is_open && known.gap_ms > 60_000,
+                is_gone && is_open && known.now.gap_ms > 60_000,
                 "no reply to the first command after a pause",
             )
         })],
@@ -270,7 +271,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Exchange(|ended, known| {
             ended.when(
-                is_stall(ended, known) && known.event == Some(EventKind::TimedOut),
+                is_stall(ended, known) && known.now.event == Some(EventKind::TimedOut),
                 "the message stops after a few octets",
             )
         })],
@@ -333,12 +334,12 @@ pub(super) const RULES: &[Rule] = &[
             let is_other = ended.verb == "QUIT"
                 || known.is_behind_refused_option()
                 || known.is_behind_errors()
-                || known.is_answered_in_message
-                || (known.is_behind_stls && !known.session.tls.is_on())
+                || known.is_answered_in_message()
+                || (known.connection.is_behind_stls && !known.session.tls.is_on())
                 || is_unknown(ended)
                 || ended.is_garbled()
                 || has_surplus(ended)
-                || known.gap_ms > 60_000;
+                || known.now.gap_ms > 60_000;
             let is_long = ended.is_oversize() || known.is_behind_oversize();
             // Behind QUIT, and behind another one that was not answered, nothing is expected.
             let is_first = known
@@ -364,12 +365,12 @@ pub(super) const RULES: &[Rule] = &[
                 .last
                 .as_ref()
                 .filter(|last| last.verb != "QUIT" && last.status == Some(Status::Positive))?;
-            let is_open = known.is_transaction()
-                && known.waiting.is_empty()
+            let is_open = known.session.is_transaction()
+                && known.commands.waiting.is_empty()
                 && last.command.is_some()
                 && last.is_complete
-                && !known.has_given_up
-                && !known.is_lost;
+                && !known.farewell.has_given_up
+                && !known.recording.is_lost;
             (is_end(event) && is_open)
                 .then(|| Site::at(event.place, "closed, and nobody had asked for it"))
         })],
@@ -385,7 +386,8 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[
             Check::Event(|event, known| {
-                let is_refused = known.is_behind_refused_option() && known.waiting.is_empty();
+                let is_refused =
+                    known.is_behind_refused_option() && known.commands.waiting.is_empty();
                 let what = "closed right after an optional command was refused";
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
@@ -411,8 +413,8 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[
             Check::Event(|event, known| {
-                let is_refused = known.is_behind_errors() && known.waiting.is_empty();
-                let what = format!("closed after {} refused commands", known.refusals);
+                let is_refused = known.is_behind_errors() && known.commands.waiting.is_empty();
+                let what = format!("closed after {} refused commands", known.refusals.count);
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
             // The next command may have crossed the close.
@@ -438,7 +440,7 @@ pub(super) const RULES: &[Rule] = &[
                 .as_ref()
                 .filter(|last| last.is(Command::logs_in))?;
             let is_failed = last.status == Some(Status::Negative)
-                && known.waiting.is_empty()
+                && known.commands.waiting.is_empty()
                 && !known.is_behind_refused_option();
             (is_end(event) && is_failed)
                 .then(|| Site::at(event.place, "closed behind a login that failed"))
