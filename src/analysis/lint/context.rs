@@ -9,6 +9,7 @@ use super::facts::{
 pub use super::facts::{Fetched, Last, Listing, MessageFacts, Unsolicited, Utf8};
 use super::words::{digest, field, has_tag, number, two_numbers};
 use super::{LineRole, LineSeen, List};
+use crate::base::loopback::is_loopback;
 use crate::pop3::command::{Command, Provenance, States};
 use crate::pop3::session::{Accepted, SessionState, Tls};
 use crate::pop3::tracker::{Sent, Side, State, Status, Step};
@@ -407,8 +408,6 @@ impl Context {
         match event.kind {
             EventKind::Connected => {
                 self.session.state = Some(State::Greeting);
-                let is_here = ["127.", "[::1]", "::1", "localhost"];
-                let is_here = |peer: &str| is_here.iter().any(|start| peer.starts_with(start));
                 self.connection.is_remote = !matches!(event.said(),
                     event::Event::Connected { peer, .. } if is_here(&peer));
             }
@@ -432,7 +431,40 @@ impl Context {
     }
 }
 
+/// Whether the other end of a connection is this machine: a host as its event names it, with or without a port.
+fn is_here(peer: &str) -> bool {
+    let host = peer.rsplit_once(':').map_or(peer, |(host, _)| host);
+    let mut forms = [peer, host].into_iter();
+    forms.any(|host| is_loopback(host.trim_start_matches('[').trim_end_matches(']')))
+}
+
 /// Whether a server may do without this command. A login that fails is another matter.
 fn is_optional(row: &Command) -> bool {
     row.standing != Provenance::Required && !matches!(row.verb, "USER" | "PASS" | "APOP")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_here;
+
+    #[test]
+    fn a_host_whose_name_begins_like_this_machine_is_remote() {
+        for peer in [
+            "127.0.0.1:110",
+            "127.0.0.1",
+            "[::1]:995",
+            "::1",
+            "localhost:110",
+        ] {
+            assert!(is_here(peer), "{peer}");
+        }
+        for peer in [
+            "localhost.example.org:110",
+            "127.0.0.1.example.org",
+            "[::10]:995",
+            "",
+        ] {
+            assert!(!is_here(peer), "{peer}");
+        }
+    }
 }
