@@ -45,7 +45,7 @@ pub use input::{ExchangeSeen, LineSeen};
 pub use site::{LineRole, List, Site};
 
 use crate::analysis::finding::{Finding, Level, Occurrence};
-use crate::pop3::tracker::{LineEnd, Side};
+use crate::pop3::tracker::{LineEnd, Side, Step};
 use crate::reading::dialogue::{Dialogue, EventAt, Exchange, Line, Part, Passing, Place};
 use crate::transcript::text::{ParseError, Reader};
 use crate::transcript::{Item, Piece, Row};
@@ -399,7 +399,7 @@ impl RuleRunner {
                 }
                 self.known.command_sent(&heard);
             }
-            Passing::DataStarted(sent) => {
+            Passing::Step(Step::DataStarted(sent)) => {
                 let list = List::of(sent);
                 self.known.start_data(list);
                 if self.known.recording.is_lost {
@@ -445,10 +445,10 @@ impl RuleRunner {
                     None => {}
                 }
             }
-            Passing::OutOfStep => self.known.lose(self.data.is_some()),
-            Passing::InStep => self.known.recording.is_lost = false,
-            Passing::State(state) => self.known.enter(state),
-            Passing::Data { .. } | Passing::Hole(_) => {}
+            Passing::Step(Step::OutOfStep) => self.known.lose(self.data.is_some()),
+            Passing::Step(Step::InStep) => self.known.recording.is_lost = false,
+            Passing::Step(Step::StateChanged(state)) => self.known.enter(state),
+            Passing::Step(_) | Passing::Data { .. } | Passing::Hole(_) => {}
         }
     }
 

@@ -19,7 +19,7 @@ pub use measure::{Digest, Measures};
 pub use parts::Parts;
 pub use walk::{Moment, TapeStep, WaitPhase, Walker};
 
-use crate::pop3::tracker::{LineEnd, Sent, Side, State, Status};
+use crate::pop3::tracker::{LineEnd, Sent, Side, Status, Step};
 use crate::reading::steps::{Start, Steps};
 use crate::transcript::{Hole, Item, Piece, Transcript};
 use pairing::Pairing;
@@ -163,8 +163,9 @@ pub enum Passing<'a> {
     Part(Part),
     /// A command is complete and waits for its reply.
     Command(&'a Sent, &'a Line),
-    /// The status line of a multi-line reply has come; its data follows.
-    DataStarted(&'a Sent),
+    /// What the tracker says about no octets: that data starts, that the session entered a state, or whether it is known which command
+    /// the next line of the server answers.
+    Step(Step<'a>),
     /// A block of data, line ends and stuffing inside; never two rows at once, seldom parts of two lines.
     Data {
         /// Who sent it.
@@ -180,12 +181,6 @@ pub enum Passing<'a> {
     Hole(Side),
     /// A row `{{...}}` in data.
     AnyRows,
-    /// Rows are missing: which command the next line of the server answers is not known.
-    OutOfStep,
-    /// The status line that comes next answers the command that waits longest, for sure.
-    InStep,
-    /// The session entered another state.
-    State(State),
 }
 
 /// Reads items into parts: the steps of [`Steps`], commands paired with their replies.

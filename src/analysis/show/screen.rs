@@ -108,10 +108,7 @@ impl<C: Canvas> ScreenView<C> {
             TapeStep::Passed { after_ms, .. } => self.passed_ms = *after_ms,
             TapeStep::Event(event) => self.note(&format!("* {}", safe(&event.text)))?,
             TapeStep::Other(item) => self.other(item)?,
-            TapeStep::Row { .. }
-            | TapeStep::Command(_)
-            | TapeStep::DataStarted(_)
-            | TapeStep::ReplyEnded(..) => {}
+            TapeStep::Row { .. } | TapeStep::Step(_) => {}
         }
         Ok(!self.canvas.is_full())
     }

@@ -95,9 +95,7 @@ fn step_of<'a>(told: &TapeStep<'a>) -> Option<Step<'a>> {
             side: *side,
             octets,
         },
-        TapeStep::Command(sent) => Step::CommandSent(sent),
-        TapeStep::DataStarted(sent) => Step::DataStarted(sent),
-        TapeStep::ReplyEnded(sent, status) => Step::ReplyEnded(*sent, *status),
+        TapeStep::Step(step) => *step,
         _ => return None,
     })
 }
@@ -159,19 +157,19 @@ impl SessionReading {
                 first: true,
                 ..
             } => self.server_line(*role, pieces),
-            TapeStep::Command(sent) => {
+            TapeStep::Step(Step::CommandSent(sent)) => {
                 self.sent_ms = self.now_ms;
                 if sent.verb() == "USER" && self.session.refused_ms.is_none() {
                     self.waited_ms = Some(0);
                 }
             }
-            TapeStep::DataStarted(sent) => self.start(sent),
+            TapeStep::Step(Step::DataStarted(sent)) => self.start(sent),
             TapeStep::Data {
                 side: Side::Server,
                 octets,
                 ..
             } => self.data(octets),
-            TapeStep::ReplyEnded(Some(sent), status) => self.end(sent, *status),
+            TapeStep::Step(Step::ReplyEnded(Some(sent), status)) => self.end(sent, *status),
             TapeStep::Event(event) => match event.kind {
                 EventKind::TlsStarted => self.state.tls_started(),
                 EventKind::TlsFailed => self.tls_failed(&event.text),

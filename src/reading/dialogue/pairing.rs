@@ -229,9 +229,9 @@ impl Pairing {
                 );
             }
             Step::CommandSent(sent) => self.command_sent(sent, emit),
-            Step::DataStarted(sent) => {
+            Step::DataStarted(_) => {
                 self.reply = Some(Measuring::new(Side::Server, self.has_digests));
-                emit(Passing::DataStarted(sent));
+                emit(Passing::Step(step));
             }
             Step::ReplyEnded(None, status) => match self.greeting.take() {
                 Some(line) if !self.queue.is_empty() => {
@@ -241,7 +241,7 @@ impl Pairing {
             },
             Step::ReplyEnded(Some(sent), status) => self.reply_ended(sent, status, emit),
             Step::Challenged => self.is_owed = true,
-            Step::StateChanged(state) => emit(Passing::State(state)),
+            Step::StateChanged(_) => emit(Passing::Step(step)),
             Step::TlsAgreed => {}
             Step::NoGreeting => self.no_greeting(),
             Step::TerminatorMissing => {
@@ -253,7 +253,7 @@ impl Pairing {
             Step::OutOfStep => self.out_of_step(emit),
             Step::InStep => {
                 self.is_lost = false;
-                emit(Passing::InStep);
+                emit(Passing::Step(step));
             }
         }
     }
@@ -358,7 +358,7 @@ impl Pairing {
         for open in waiting.filter(|open| open.status_line.is_none()) {
             open.is_torn = true;
         }
-        emit(Passing::OutOfStep);
+        emit(Passing::Step(Step::OutOfStep));
     }
 
     /// The client's line does not go on: its rest is missing from the recording.
