@@ -3,11 +3,11 @@
 use super::context::Utf8;
 use super::rfc2449::tag_for;
 use super::rfc2449_replies::{is_ahead, is_dropped};
-use super::rfc5034::is_base64;
 use super::security::is_plain;
 use super::{Check, Context, LineRole, LineSeen, Rule, Site};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
 use crate::pop3::command::Command;
+use crate::pop3::sasl::is_base64;
 use crate::pop3::session::{Phase, Tls};
 use crate::pop3::tracker::{LineEnd, Status};
 use crate::reading::dialogue::EventKind;

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Check, Context, ExchangeSeen, LineRole, LineSeen, Rule};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
+use crate::pop3::sasl::is_base64;
 use crate::pop3::tracker::Side;
 use crate::reading::dialogue::{Line, Place};
 
@@ -58,10 +59,6 @@ fn bad_response(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Place> {
     }
     let is_bad = |line: &&Line| is_plain(line) && line.head() != b"*" && !is_base64(line.head());
     responses(ended).find(is_bad).map(|line| line.place)
-}
-
-pub(super) fn is_base64(text: &[u8]) -> bool {
-    STANDARD.decode(text).is_ok()
 }
 
 /// The mechanisms, when this line of the list of capabilities is SASL's.
