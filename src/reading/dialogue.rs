@@ -13,7 +13,6 @@ mod walk;
 pub use crate::reading::steps::Place;
 pub use crate::transcript::event::EventKind;
 pub use event::EventAt;
-pub(crate) use matcher::flat;
 pub use matcher::{Matcher, fits};
 pub use measure::{Digest, Measures};
 pub use parts::Parts;
@@ -51,10 +50,7 @@ impl Line {
     /// Whether all of the line is kept.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        let kept = self.pieces.iter().map(|piece| match piece {
-            Piece::Octets(octets) => octets.len(),
-            Piece::Hole(_) => 1,
-        });
+        let kept = self.pieces.iter().map(Piece::octets);
         (kept.sum::<usize>() + self.end.octets().len()) as u64 == self.octets
     }
 
@@ -67,10 +63,7 @@ impl Line {
     /// The octets before the first hole.
     #[must_use]
     pub fn head(&self) -> &[u8] {
-        match self.pieces.first() {
-            Some(Piece::Octets(octets)) => octets,
-            _ => &[],
-        }
+        Piece::head(&self.pieces)
     }
 }
 

@@ -78,10 +78,7 @@ impl RecordedStep {
             } => Step::Line {
                 side: *side,
                 role: *role,
-                octets: match pieces.first() {
-                    Some(Piece::Octets(octets)) => octets,
-                    _ => b"",
-                },
+                octets: Piece::head(pieces),
                 first: *first,
                 end: *end,
             },

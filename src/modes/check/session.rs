@@ -87,7 +87,7 @@ fn step_of<'a>(told: &TapeStep<'a>) -> Option<Step<'a>> {
         } => Step::Line {
             side: *side,
             role: *role,
-            octets: head(pieces),
+            octets: Piece::head(pieces),
             first: *first,
             end: *end,
         },
@@ -98,13 +98,6 @@ fn step_of<'a>(told: &TapeStep<'a>) -> Option<Step<'a>> {
         TapeStep::Step(step) => *step,
         _ => return None,
     })
-}
-
-fn head(pieces: &[Piece]) -> &[u8] {
-    match pieces.first() {
-        Some(Piece::Octets(octets)) => octets,
-        _ => b"",
-    }
 }
 
 #[derive(Default)]
@@ -194,7 +187,7 @@ impl SessionReading {
     }
 
     fn server_line(&mut self, role: Role, pieces: &[Piece]) {
-        let text = head(pieces);
+        let text = Piece::head(pieces);
         let text = String::from_utf8_lossy(text.get(..LINE_MAX).unwrap_or(text)).into_owned();
         match role {
             Role::Greeting => self.session.greeting = Some(text),

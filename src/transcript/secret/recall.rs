@@ -41,7 +41,7 @@ impl Recall {
     #[must_use]
     pub fn hide(&self, text: &str) -> String {
         let found = self.with(|values| values.found(text.as_bytes()));
-        named(with_holes(text.as_bytes(), found))
+        named(&with_holes(text.as_bytes(), found))
     }
 
     /// Learns the secret of a line.
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(recall.place(b"x anders77"), Some(2));
         let mut hider = Hider::sharing(false, &secrets);
         let told = hider.hide_server(b"+OK geheim99 anders77", true);
-        assert_eq!(named(told), "+OK {{password}} {{password}}");
+        assert_eq!(named(&told), "+OK {{password}} {{password}}");
     }
 
     #[test]
