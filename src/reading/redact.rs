@@ -1,4 +1,8 @@
 //! Hides in a transcript what live recording would have hidden: follows it with the tracker, item by item, in constant memory.
+//!
+//! It feeds a tracker of its own and is not an adaptor over [`super::steps`]. A line keeps its rows and times where nothing in it is
+//! hidden, so what it is for has to be known before the next row is read, while the reader of rows may hold octets back until then;
+//! and where that reader starts over, as it does when a connection ends, this one goes on, because a secret may follow.
 
 mod names;
 
