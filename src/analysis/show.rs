@@ -13,7 +13,7 @@ use std::io::{self, Write};
 
 use crate::base::escape;
 use crate::pop3::tracker::Status;
-use crate::transcript::{Hole, Piece, Row};
+use crate::transcript::Hole;
 
 /// What a text is, which decides how it looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -176,25 +176,6 @@ pub fn safe(text: &str) -> String {
 
 /// The most octets of a line outside a page's bodies that are shown.
 const LINE_SHOWN: usize = 16 * 1024;
-
-/// A row as text that is safe for a terminal: escapes seen, secrets as dots.
-#[must_use]
-pub fn text_of(row: &Row) -> String {
-    let mut text = String::new();
-    for piece in &row.pieces {
-        match piece {
-            Piece::Octets(octets) => {
-                let shown = octets.get(..LINE_SHOWN).unwrap_or(octets);
-                escape::escape(shown, &mut text);
-                if shown.len() < octets.len() {
-                    text.push_str(&format!(" (and {} octets)", octets.len() - shown.len()));
-                }
-            }
-            Piece::Hole(missing) => text.push_str(hole(missing)),
-        }
-    }
-    text
-}
 
 /// What stands for a hole.
 #[must_use]
