@@ -9,18 +9,13 @@ use crate::analysis::finding::Level::{Info, Must, Security, Should};
 use crate::pop3::command::Command;
 use crate::pop3::sasl::is_base64;
 use crate::pop3::session::{Phase, Tls};
-use crate::pop3::tracker::{LineEnd, Status};
+use crate::pop3::tracker::LineEnd;
 use crate::reading::dialogue::EventKind;
 use crate::transcript::event::{Flaw, SecretKind};
 
 /// The line of a command whose text is known up to a secret.
 fn command<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
     (heard.role == LineRole::Command).then_some(heard.text)
-}
-
-/// Whether a command of this verb waits for its reply.
-fn is_waiting(known: &Context, verb: &str) -> bool {
-    known.commands.waiting.has(verb)
 }
 
 /// Whether CAPA lists `UTF8 USER` (RFC 6856 §2.1).
@@ -177,7 +172,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "it goes out in clear, and may be carried out inside TLS: wait",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let is_behind = is_waiting(known, "STLS")
+            let is_behind = known.commands.waiting.has("STLS")
                 || (known.session.tls == Tls::Agreed && known.now.event.is_none());
             heard.when(
                 heard.role == LineRole::Command && is_behind,
@@ -194,8 +189,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server closes, and a reset may take the reply to QUIT away",
         also: &[],
         check: &[Check::Line(|heard, known| {
-            let is_behind =
-                is_waiting(known, "QUIT") || (known.has_quit() && !known.recording.is_piece());
+            let is_behind = known.commands.waiting.has("QUIT")
+                || (known.has_quit() && !known.recording.is_piece());
             heard.when(
                 heard.role == LineRole::Command && is_behind && !known.now.is_over,
                 "a command behind QUIT",
@@ -321,8 +316,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "send USER first; after -ERR to PASS too",
         also: &[],
         check: &[Check::Exchange(|ended, known| {
-            let is_refused = |last: &super::context::Last| last.status == Some(Status::Negative);
-            let is_behind = known.is_behind("USER") && !known.last.as_ref().is_some_and(is_refused);
+            let is_behind = known.is_behind("USER") && !known.is_behind_refusal();
             let is_alone = ended.verb == "PASS" && !is_behind && known.session.is_authorization();
             ended.command_when(is_alone, "PASS without USER before it")
         })],
@@ -511,7 +505,7 @@ pub(super) const RULES: &[Rule] = &[
                 && !known.has_quit();
             let count = known.session.marked.len();
             let what = format!("closed without QUIT: {count} deleted and still there");
-            (is_left && count > 0 && !is_waiting(known, "QUIT"))
+            (is_left && count > 0 && !known.commands.waiting.has("QUIT"))
                 .then(|| Site::at(event.place, what))
         })],
     },

@@ -146,11 +146,16 @@ impl Context {
             && !self.session.marked.contains(&message)
     }
 
+    /// Returns the exchange before, where it `is` so.
+    pub(crate) fn last_if(&self, is: impl FnOnce(&Last) -> bool) -> Option<&Last> {
+        self.last.as_ref().filter(|last| is(last))
+    }
+
     /// Whether this line is the rest of a reply that began with the command.
     #[must_use]
     pub fn is_echoed(&self, heard: &LineSeen<'_>) -> bool {
         let is_rest = heard.role == LineRole::Unrequested && heard.behind_status().is_none();
-        is_rest && self.last.as_ref().is_some_and(|last| last.is_echo)
+        is_rest && self.last_if(|last| last.is_echo).is_some()
     }
 
     /// Whether a refusal came right before, and others before that: many servers close after a few. Refused credentials are not among them,
@@ -162,36 +167,34 @@ impl Context {
         self.refusals.count >= ERRORS_MIN
             && self.is_behind_refusal()
             && !self.is_behind_refused_option()
-            && self.last.as_ref().is_some_and(is_other)
+            && self.last_if(is_other).is_some()
     }
 
     /// Whether the command before ended with LF alone, or had an octet 0, and was not answered: the server may take the next line for
     /// the rest of it.
     #[must_use]
     pub fn is_behind_garbled(&self) -> bool {
-        let is_open = |last: &Last| last.is_garbled && last.status.is_none();
-        self.last.as_ref().is_some_and(is_open)
+        self.last_if(|last| last.is_garbled && last.status.is_none())
+            .is_some()
     }
 
     /// Whether the command before was far too long, and was refused.
     #[must_use]
     pub fn is_behind_oversize(&self) -> bool {
-        let is_oversize = self.last.as_ref().is_some_and(|last| last.is_oversize);
-        is_oversize && self.is_behind_refusal()
+        self.last_if(|last| last.is_oversize).is_some() && self.is_behind_refusal()
     }
 
     /// Whether the verb of the exchange before is this one.
     #[must_use]
     pub fn is_behind(&self, verb: &str) -> bool {
-        self.last.as_ref().is_some_and(|last| last.verb == verb)
+        self.last_if(|last| last.verb == verb).is_some()
     }
 
     /// Whether the exchange before was refused.
     #[must_use]
     pub fn is_behind_refusal(&self) -> bool {
-        self.last
-            .as_ref()
-            .is_some_and(|last| last.status == Some(Status::Negative))
+        self.last_if(|last| last.status == Some(Status::Negative))
+            .is_some()
     }
 
     /// Whether an optional command was refused right before, and no credentials with it. STLS with a command right after it
@@ -208,16 +211,14 @@ impl Context {
 
     /// Whether the reply to this command came inside the message before it, which has no terminator.
     pub(crate) fn is_answered_in_message(&self) -> bool {
-        let last = self.last.as_ref();
-        last.is_some_and(|last| last.holds_next_reply)
+        self.last_if(|last| last.holds_next_reply).is_some()
     }
 
     /// Whether the reply to QUIT has come.
     #[must_use]
     pub fn has_quit(&self) -> bool {
-        self.last
-            .as_ref()
-            .is_some_and(|last| last.verb == "QUIT" && last.status.is_some())
+        self.last_if(|last| last.verb == "QUIT" && last.status.is_some())
+            .is_some()
     }
 
     /// What this line is, when it came although nothing was asked.

@@ -100,10 +100,7 @@ pub(super) const RULES: &[Rule] = &[
                 body.single_dot.clone()
             }),
             Check::Line(|heard, known| {
-                let last = known
-                    .last
-                    .as_ref()
-                    .filter(|last| last.verb == "RETR" && last.lines != Some(0))?;
+                let last = known.last_if(|last| last.verb == "RETR" && last.lines != Some(0))?;
                 let is_mail =
                     known.odd(heard) == Some(Unsolicited::BehindMessage) && !last.is_greeting;
                 heard.when(is_mail, "the message goes on behind its terminator")
@@ -150,10 +147,7 @@ pub(super) const RULES: &[Rule] = &[
                 body.single_dot.clone()
             }),
             Check::Line(|heard, known| {
-                let last = known
-                    .last
-                    .as_ref()
-                    .filter(|last| last.verb == "TOP" && last.lines != Some(0))?;
+                let last = known.last_if(|last| last.verb == "TOP" && last.lines != Some(0))?;
                 let is_mail =
                     known.odd(heard) == Some(Unsolicited::BehindMessage) && !last.is_greeting;
                 heard.when(is_mail, "the data goes on behind its terminator")

@@ -374,9 +374,8 @@ pub(super) const RULES: &[Rule] = &[
             let is_silent = ended.verb == "QUIT" && ended.exchange.status.is_none();
             // A server that hangs up behind a failed login need not have read the QUIT.
             let is_login = known
-                .last
-                .as_ref()
-                .is_some_and(|last| last.is(Command::is_of_login));
+                .last_if(|last| last.is(Command::is_of_login))
+                .is_some();
             let is_refused = is_login && known.is_behind_refusal()
                 || known.is_behind_oversize()
                 || known.is_behind_errors()

@@ -12,17 +12,14 @@ use crate::reading::dialogue::EventKind;
 /// Whether the command was sent before the exchange before it had ended.
 pub(super) fn is_ahead(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let row = ended.exchange.command.as_ref().map(|line| line.place.row);
-    let last = known.last.as_ref().filter(|last| !last.is_greeting);
+    let last = known.last_if(|last| !last.is_greeting);
     row.zip(last).is_some_and(|(row, last)| row < last.row)
 }
 
 /// Whether the command was sent ahead and never answered.
 pub(super) fn is_dropped(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let is_open = ended.exchange.status.is_none() && known.now.event == Some(EventKind::TimedOut);
-    let was_answered = known
-        .last
-        .as_ref()
-        .is_some_and(|last| last.status.is_some());
+    let was_answered = known.last_if(|last| last.status.is_some()).is_some();
     is_open && was_answered && is_ahead(ended, known)
 }
 
@@ -56,10 +53,7 @@ fn speaks_of_name(text: &[u8]) -> bool {
 }
 
 fn is_behind_login(known: &Context) -> bool {
-    known
-        .last
-        .as_ref()
-        .is_some_and(|last| last.is(Command::logs_in))
+    known.last_if(|last| last.is(Command::logs_in)).is_some()
 }
 
 pub(super) const RULES: &[Rule] = &[

@@ -107,10 +107,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[
             Check::Event(|event, known| {
-                let last = known
-                    .last
-                    .as_ref()
-                    .filter(|last| last.command.is_none() && !last.is_greeting)?;
+                let last = known.last_if(|last| last.command.is_none() && !last.is_greeting)?;
                 let is_refused =
                     last.status == Some(Status::Negative) && known.commands.waiting.is_empty();
                 // Who has gone on once closes for another reason: too many of them.
@@ -362,9 +359,7 @@ pub(super) const RULES: &[Rule] = &[
         also: &[],
         check: &[Check::Event(|event, known| {
             let last = known
-                .last
-                .as_ref()
-                .filter(|last| last.verb != "QUIT" && last.status == Some(Status::Positive))?;
+                .last_if(|last| last.verb != "QUIT" && last.status == Some(Status::Positive))?;
             let is_open = known.session.is_transaction()
                 && known.commands.waiting.is_empty()
                 && last.command.is_some()
@@ -435,10 +430,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "connect anew for the next try",
         also: &[],
         check: &[Check::Event(|event, known| {
-            let last = known
-                .last
-                .as_ref()
-                .filter(|last| last.is(Command::logs_in))?;
+            let last = known.last_if(|last| last.is(Command::logs_in))?;
             let is_failed = last.status == Some(Status::Negative)
                 && known.commands.waiting.is_empty()
                 && !known.is_behind_refused_option();
