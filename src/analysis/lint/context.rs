@@ -8,7 +8,7 @@ use super::facts::{
 };
 pub use super::facts::{Fetched, Last, Listing, MessageFacts, Unsolicited, Utf8};
 use super::words::{digest, field, has_tag, number, two_numbers};
-use super::{LineRole, LineSeen, List};
+use super::{ExchangeSeen, LineRole, LineSeen, List};
 use crate::base::loopback::is_loopback;
 use crate::pop3::command::{Command, Provenance, States};
 use crate::pop3::session::{Accepted, SessionState, Tls};
@@ -135,6 +135,11 @@ impl Context {
                 .then(|| words.map(str::to_ascii_uppercase).collect())
         });
         lines.next()
+    }
+
+    /// Returns what is known of the message that the command names.
+    pub(crate) fn message_of(&self, ended: &ExchangeSeen<'_>) -> Option<&MessageFacts> {
+        self.maildrop.messages.get(&ended.number()?)
     }
 
     /// Whether there is, or may be, a message of this number that is not marked as deleted.

@@ -166,6 +166,11 @@ impl<'a> ExchangeSeen<'a> {
         }
     }
 
+    /// Returns the data of the reply, or of the message that the client sent.
+    pub(crate) fn data(&self) -> Option<&'a Measures> {
+        self.exchange.data.as_ref()
+    }
+
     /// Whether the command is for this.
     #[must_use]
     pub fn is(&self, purpose: fn(&Command) -> bool) -> bool {
@@ -188,22 +193,19 @@ impl<'a> ExchangeSeen<'a> {
     /// Whether the whole reply came: the status line, and the terminator where one belongs.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let data = self.exchange.data.as_ref();
-        self.exchange.status.is_some() && data.is_none_or(|data| data.terminator.is_some())
+        self.exchange.status.is_some() && self.data().is_none_or(|data| data.terminator.is_some())
     }
 
     /// Whether rows of its data are missing from the transcript, its end perhaps among them.
     #[must_use]
     pub fn has_gap(&self) -> bool {
-        let data = self.exchange.data.as_ref();
-        data.is_some_and(|data| data.has_any_rows)
+        self.data().is_some_and(|data| data.has_any_rows)
     }
 
     /// Whether a status line came in place of the terminator.
     #[must_use]
     pub fn lacks_terminator(&self) -> bool {
-        let data = self.exchange.data.as_ref();
-        data.is_some_and(|data| data.lacks_terminator)
+        self.data().is_some_and(|data| data.lacks_terminator)
     }
 
     /// Whether the status line is `+OK` or `-ERR`, exactly.

@@ -104,7 +104,7 @@ pub(super) enum DataEnd {
 
 /// How a message stopped that has no terminator.
 pub(super) fn stop(ended: &ExchangeSeen<'_>) -> Option<DataEnd> {
-    let data = ended.exchange.data.as_ref()?;
+    let data = ended.data()?;
     if ended.has_gap() || data.terminator.is_some() || !ended.is_ok() || data.side == Side::Client {
         return None;
     }
@@ -152,14 +152,8 @@ pub(super) fn is_redis(heard: &LineSeen<'_>) -> bool {
 
 /// Whether a large message stopped after its first few octets.
 pub(super) fn is_stall(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    let data = ended
-        .exchange
-        .data
-        .as_ref()
-        .filter(|data| data.terminator.is_none());
-    let listed = ended
-        .number()
-        .and_then(|number| known.maildrop.messages.get(&number)?.size);
+    let data = ended.data().filter(|data| data.terminator.is_none());
+    let listed = known.message_of(ended).and_then(|message| message.size);
     let is_message = ended.is(Command::fetches_message) && !ended.has_gap();
     is_message
         && data.zip(listed).is_some_and(|(data, size)| {

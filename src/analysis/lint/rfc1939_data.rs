@@ -194,17 +194,10 @@ pub(super) const RULES: &[Rule] = &[
 
 /// Whether as many octets came as LIST counted, or STAT of the only message, so that the last line is the message's.
 fn is_whole(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    let Some(data) = ended
-        .exchange
-        .data
-        .as_ref()
-        .filter(|_| ended.verb == "RETR")
-    else {
+    let Some(data) = ended.data().filter(|_| ended.verb == "RETR") else {
         return false;
     };
-    let message = ended
-        .number()
-        .and_then(|number| known.maildrop.messages.get(&number));
+    let message = known.message_of(ended);
     let listed = message.and_then(|message| message.size);
     listed == Some(data.message_octets) || known.counts.stat == Some((1, data.message_octets))
 }

@@ -423,7 +423,7 @@ pub(super) const RULES: &[Rule] = &[
                 let message = ended.number().filter(|_| ended.verb == "RETR")?;
                 let other = known.maildrop.twins.get(&message)?;
                 let before = known.maildrop.messages.get(other)?.retrieved?;
-                let data = ended.exchange.data.as_ref().filter(|data| !data.has_holes);
+                let data = ended.data().filter(|data| !data.has_holes);
                 let now = Fetched {
                     octets: data?.message_octets,
                     body_lines: ended.body?.body_lines,

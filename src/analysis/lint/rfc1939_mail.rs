@@ -24,12 +24,8 @@ fn size(ended: &ExchangeSeen<'_>, known: &Context) -> Option<(Size, u64, u64)> {
     let body = ended
         .body
         .filter(|body| ended.verb == "RETR" && !body.has_holes)?;
-    let data = ended
-        .exchange
-        .data
-        .as_ref()
-        .filter(|_| ended.is_complete())?;
-    let listed = known.maildrop.messages.get(&ended.number()?)?.size?;
+    let data = ended.data().filter(|_| ended.is_complete())?;
+    let listed = known.message_of(ended)?.size?;
     let came = data.message_octets;
     let more = came.saturating_sub(listed);
     let size = match more {
@@ -68,9 +64,9 @@ fn blank_of_top(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
     let body = ended
         .body
         .filter(|body| !body.has_holes && body.ends_blank)?;
-    let whole = ended
-        .number()
-        .and_then(|number| known.maildrop.messages.get(&number)?.retrieved);
+    let whole = known
+        .message_of(ended)
+        .and_then(|message| message.retrieved);
     let is_longer = whole.is_some_and(|whole| {
         wanted > whole.body_lines && body.body_lines == whole.body_lines + 1 && !whole.ends_blank
     });
@@ -85,9 +81,9 @@ fn more_than_top(ended: &ExchangeSeen<'_>, known: &Context) -> Option<(i128, Fet
     let body = ended
         .body
         .filter(|body| !body.has_holes && body.single_dot.is_none() && body.first_dot.is_none())?;
-    let whole = known.maildrop.messages.get(&ended.number()?)?.retrieved?;
+    let whole = known.message_of(ended)?.retrieved?;
     let is_all = wanted >= whole.body_lines && body.body_lines == whole.body_lines;
-    let came = ended.exchange.data.as_ref()?.message_octets;
+    let came = ended.data()?.message_octets;
     let more = i128::from(whole.octets) - i128::from(came);
     (is_all && more != 0).then_some((more, whole))
 }
@@ -124,7 +120,7 @@ fn blank_of_retr(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
     let body = ended
         .body
         .filter(|body| !body.has_holes && !body.ends_blank && body.lines > 0)?;
-    let whole = known.maildrop.messages.get(&ended.number()?)?.retrieved?;
+    let whole = known.message_of(ended)?.retrieved?;
     let is_shorter = whole.ends_blank && body.body_lines + 1 == whole.body_lines;
     (is_shorter && wanted >= whole.body_lines)
         .then(|| body.last_spot("RETR has an empty line behind this one, and TOP has not"))
@@ -253,11 +249,9 @@ pub(super) const RULES: &[Rule] = &[
                 .filter(|body| ended.verb == "RETR" && !body.has_holes && ended.is_complete())?;
             let (told, rest) = field(ended.text()?);
             let told = number(told).filter(|_| rest.starts_with(b" octets") && body.lines > 0)?;
-            let came = ended.exchange.data.as_ref()?.message_octets;
+            let came = ended.data()?.message_octets;
             // Where LIST says so too, other rules tell it.
-            let listed = ended
-                .number()
-                .and_then(|number| known.maildrop.messages.get(&number)?.size);
+            let listed = known.message_of(ended).and_then(|message| message.size);
             let is_other = told != came && listed != Some(told) && told.abs_diff(came) != 2;
             is_other.then(|| ended.spot(format!("the text says {told} octets, {came} came")))
         })],
@@ -325,9 +319,9 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let wanted = top_lines(ended).filter(|wanted| *wanted > 0 && ended.is_complete())?;
             let body = ended.body.filter(|body| !body.has_holes)?;
-            let whole = ended
-                .number()
-                .and_then(|number| known.maildrop.messages.get(&number)?.retrieved);
+            let whole = known
+                .message_of(ended)
+                .and_then(|message| message.retrieved);
             let is_less =
                 whole.is_some_and(|whole| wanted < whole.body_lines && body.body_lines < wanted);
             let is_other = body.body_lines > wanted || is_less;
@@ -405,7 +399,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
             let body = ended.body.filter(|body| !body.has_holes)?;
-            let whole = known.maildrop.messages.get(&ended.number()?)?.retrieved?;
+            let whole = known.message_of(ended)?.retrieved?;
             // An empty line that RETR alone adds is not cut off.
             let is_added = whole.ends_blank && body.body_lines + 1 == whole.body_lines;
             let is_less =
@@ -430,7 +424,7 @@ pub(super) const RULES: &[Rule] = &[
                 let body = ended
                     .body
                     .filter(|body| ended.is_complete() && !body.has_holes && body.has_blank)?;
-                let before = known.maildrop.messages.get(&ended.number()?)?;
+                let before = known.message_of(ended)?;
                 let other = match ended.verb {
                     "TOP" => before.retrieved.map(|whole| whole.header)?,
                     "RETR" => before.top_header?,

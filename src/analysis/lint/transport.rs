@@ -249,9 +249,7 @@ pub(super) const RULES: &[Rule] = &[
                 .body
                 .filter(|body| body.took_ms > 10_000 && !body.has_holes)?;
             let octets = ended
-                .exchange
-                .data
-                .as_ref()
+                .data()
                 .filter(|data| data.side == Side::Server)?
                 .octets;
             let is_slow = octets.saturating_mul(1000) / body.took_ms.max(1) < 100;
@@ -300,11 +298,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_data_cut = ended.is_ok() && !ended.is_complete() && !ended.has_gap();
             let is_other =
                 super::predicates::stop(ended) == Some(super::predicates::DataEnd::DotWithoutEnd);
-            let is_upload = ended
-                .exchange
-                .data
-                .as_ref()
-                .is_some_and(|data| data.side == Side::Client);
+            let is_upload = ended.data().is_some_and(|data| data.side == Side::Client);
             ended.when(
                 (is_line_cut || is_data_cut)
                     && is_cut(known)

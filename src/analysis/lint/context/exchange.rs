@@ -12,8 +12,7 @@ use crate::pop3::tracker::{Sent, Status, Step};
 
 /// Whether this command leaves the session in TRANSACTION, where alone it is allowed.
 fn is_after_login(ended: &ExchangeSeen<'_>) -> bool {
-    let row = ended.exchange.sent.as_ref().and_then(Sent::command);
-    row.is_some_and(|row| row.effect == Effect::Nothing && row.states == States::TRANSACTION)
+    ended.is(|row| row.effect == Effect::Nothing && row.states == States::TRANSACTION)
 }
 
 impl Context {
