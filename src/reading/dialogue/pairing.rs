@@ -11,7 +11,7 @@ use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step};
 use crate::reading::steps::{OctetOrigin, Passed, PieceOf, pieces, push_octets};
 use crate::transcript::{Hole, Piece};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Pairing {
     now_ms: u64,
     /// Whether data gets a digest.
@@ -92,24 +92,8 @@ impl OpenExchange {
 impl Pairing {
     pub(super) fn new(has_digests: bool) -> Self {
         Self {
-            now_ms: 0,
             has_digests,
-            client_line: None,
-            server_line: None,
-            queue: VecDeque::new(),
-            uncounted: 0,
-            pending: None,
-            is_owed: false,
-            is_lost: false,
-            is_in_gap: false,
-            greeting: None,
-            first_reply: None,
-            begins_anywhere: false,
-            reply: None,
-            is_uploading: false,
-            upload: None,
-            uploaded: None,
-            injected: None,
+            ..Self::default()
         }
     }
 
