@@ -4,23 +4,22 @@ use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use super::shared::LogFolderArgs;
 use crate::base::error::Error;
 use crate::base::exit::Exit;
-use crate::base::files;
 use crate::base::io_error::plain;
 use crate::base::say;
 use crate::base::stdio;
-use crate::base::style::ColorChoice;
 use crate::modes::console;
 use crate::modes::learn::course::Course;
 use crate::modes::learn::lesson::{Lesson, meant};
 use crate::modes::learn::progress::Progress;
 use crate::modes::learn::{LESSONS, proof};
+use crate::modes::options::{NoLogArgs, ScreenArgs};
 use crate::modes::plan::{Plan, SessionArgs};
 use crate::net::target::Target;
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk learn                 the first lesson that is not done
   poptalk learn --list          all of them, and what is done
@@ -30,7 +29,7 @@ Examples:
 
 /// The arguments of `learn`.
 #[derive(Debug, clap::Args)]
-pub struct LearnArgs {
+pub(crate) struct LearnArgs {
     /// A lesson's number or name, a file, or a folder of files
     #[arg(value_name = "LESSON")]
     lesson: Option<PathBuf>,
@@ -47,27 +46,20 @@ pub struct LearnArgs {
     #[arg(long)]
     reset: bool,
 
-    /// Write the transcripts to new files in this folder [default: the state folder]
-    #[arg(long, value_name = "FOLDER", conflicts_with = "no_log")]
-    log: Option<PathBuf>,
+    #[command(flatten)]
+    folder: LogFolderArgs,
 
-    /// Write no transcripts
-    #[arg(long)]
-    no_log: bool,
+    #[command(flatten)]
+    no_log: NoLogArgs,
 
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
-    color: ColorChoice,
-
-    /// Lines only, for screen readers: no colours, no pager, no line editor; `:pass` asks for a password unseen
-    #[arg(long)]
-    plain: bool,
+    #[command(flatten)]
+    screen: ScreenArgs,
 }
 
 /// Teaches, lists or proves.
 ///
 /// Errors: there is no such lesson, nobody is there to learn, or a file can't be written.
-pub fn run(args: LearnArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: LearnArgs) -> Result<Exit, Error> {
     let mut progress = Progress::read();
     let found = find(args.lesson.as_deref())?;
     // A file that is wrong takes nothing from the others.
@@ -109,18 +101,12 @@ pub fn run(args: LearnArgs) -> Result<Exit, Error> {
     let Some(course) = Course::new(lessons, at, progress, call) else {
         return Ok(Exit::Usage);
     };
-    if let Some(folder) = &args.log {
-        files::make_folder(folder).map_err(|error| {
-            Error::about(format_args!("--log {}", folder.display()), &error)
-                .with_hint(files::other_place(&error))
-        })?;
-    }
+    args.folder.made()?;
     let version = env!("CARGO_PKG_VERSION");
     let args = SessionArgs {
-        log: args.log,
+        log: args.folder.log,
         no_log: args.no_log,
-        color: args.color,
-        plain: args.plain,
+        screen: args.screen,
         ..SessionArgs::default()
     };
     // Each lesson has a server of its own.
@@ -141,12 +127,9 @@ pub fn run(args: LearnArgs) -> Result<Exit, Error> {
     Ok(console::teach(plan, course))
 }
 
-/// What was found where it was looked.
 struct Found {
     lessons: Vec<Lesson>,
-    /// The one to begin with, where one was named.
     at: Option<usize>,
-    /// What is wrong with each file that is no lesson.
     wrong: Vec<Error>,
     /// The folder, as progress knows it.
     folder: Option<PathBuf>,
@@ -154,7 +137,6 @@ struct Found {
     call: String,
 }
 
-/// The lessons that are meant, and the one to begin with where one was named.
 fn find(wanted: Option<&Path>) -> Result<Found, Error> {
     let mut found = Found {
         lessons: Vec::new(),
@@ -273,7 +255,6 @@ fn reset(found: &Found, progress: &mut Progress) -> Result<Exit, Error> {
     Ok(say::written(&printed, Exit::Well))
 }
 
-/// The files of a folder that may be lessons, by name.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {

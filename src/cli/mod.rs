@@ -16,6 +16,7 @@ pub mod proxy;
 pub mod redact;
 pub mod replay;
 pub mod serve;
+mod shared;
 pub mod show;
 mod values;
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use owo_colors::Stream;
 
 use self::folder::MessageFolder;
+use super::shared::broken;
 use crate::analysis::lint::{self, Lint};
 use crate::analysis::show::html::{Page, Survey};
 use crate::analysis::show::messages::Messages;
@@ -22,15 +23,15 @@ use crate::base::plural::counted;
 use crate::base::reread::Twice;
 use crate::base::say;
 use crate::base::stdio;
-use crate::base::style::{ColorChoice, Style};
+use crate::base::style::Style;
 use crate::modes::console::lines;
+use crate::modes::options::ColorArgs;
 use crate::reading::dialogue::{TapeStep, Walker};
 use crate::transcript::text::{ParseError, Reader};
 
 mod folder;
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk show recording.pop3                   as on the screen
   poptalk show recording.pop3 --messages mails  one file a message
@@ -42,7 +43,7 @@ const BLOCK: usize = 256 * 1024;
 
 /// The arguments of `show`.
 #[derive(Debug, clap::Args)]
-pub struct ShowArgs {
+pub(crate) struct ShowArgs {
     /// The transcript
     file: PathBuf,
 
@@ -70,12 +71,10 @@ pub struct ShowArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 40, requires = "svg")]
     rows: usize,
 
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
-    color: ColorChoice,
+    #[command(flatten)]
+    style: ColorArgs,
 }
 
-/// What goes wrong.
 enum Trouble {
     Read(io::Error),
     Parse(ParseError),
@@ -92,7 +91,7 @@ impl From<ParseError> for Trouble {
 /// Shows a transcript.
 ///
 /// Errors: the file can't be read, or one can't be written.
-pub fn run(args: &ShowArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &ShowArgs) -> Result<Exit, Error> {
     let is_paged = stdio::is_output_terminal() && lines::can_page();
     let is_twice = match (&args.messages, &args.svg) {
         (None, None) => args.timeline || args.html.is_some() || is_paged,
@@ -116,18 +115,13 @@ pub fn run(args: &ShowArgs) -> Result<Exit, Error> {
             let hint = "name a transcript, a file that ends in .pop3";
             Err(Error::about(file, &error).with_hint(hint))
         }
-        Err(Trouble::Parse(error)) => {
-            let (row, column) = (error.row, error.column);
-            let what = format!("row {row} column {column} of {file}: {error}");
-            Err(Error::usage(what))
-        }
+        Err(Trouble::Parse(error)) => Err(broken(&args.file, &error)),
         Err(Trouble::Write(path, error)) => {
             Err(Error::about(path.display(), &error).with_hint(files::other_place(&error)))
         }
     }
 }
 
-/// A file that is read once, or twice.
 enum ShowInput {
     Once(Option<File>),
     Twice(Twice),
@@ -141,7 +135,6 @@ impl ShowInput {
         }
     }
 
-    /// The file, from its start.
     fn file(&mut self) -> BufReader<Box<dyn Read>> {
         let file: Box<dyn Read> = match self {
             Self::Once(file) => match file.take() {
@@ -174,7 +167,6 @@ impl ShowInput {
     }
 }
 
-/// Shows a transcript on a canvas.
 fn on_canvas<C: Canvas>(
     canvas: C,
     options: ShowOptions,
@@ -199,7 +191,7 @@ fn name(args: &ShowArgs) -> String {
 }
 
 fn screen(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
-    let style = Style::new(args.color, Stream::Stdout);
+    let style = Style::new(args.style.color, Stream::Stdout);
     let mut out = BufWriter::with_capacity(BLOCK, stdio::output());
     let canvas = Terminal::new(&mut out, style.has_colour());
     let shown = on_canvas(canvas, options(args), source).map(drop);
@@ -219,7 +211,7 @@ fn paged(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
     if fits {
         return screen(args, source);
     }
-    let has_colour = Style::new(args.color, Stream::Stdout).has_colour();
+    let has_colour = Style::new(args.style.color, Stream::Stdout).has_colour();
     let title = name(args);
     let shown = lines::page(&title, has_colour, |lines| {
         on_canvas(lines, options(args), source).map(drop)
@@ -241,7 +233,7 @@ fn timeline(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
         true => lines::screen().0,
         false => 80,
     };
-    let style = Style::new(args.color, Stream::Stdout);
+    let style = Style::new(args.style.color, Stream::Stdout);
     let mut out = BufWriter::new(stdio::output());
     let canvas = Terminal::new(&mut out, style.has_colour());
     let mut drawing = Timeline::new(canvas, columns, meter.totals()).map_err(Trouble::Stdout)?;

@@ -2,26 +2,26 @@
 
 mod commands;
 mod drawn;
-pub mod editor;
+pub(crate) mod editor;
 mod explain;
-pub mod external_pager;
+pub(crate) mod external_pager;
 mod hex;
 mod knowledge;
 mod lesson;
-pub mod lines;
+pub(crate) mod lines;
 mod live_lint;
 mod login;
 mod masking;
 mod message;
-pub mod pager;
+pub(crate) mod pager;
 mod paging;
 mod plain;
 mod prompt;
 mod quit;
-pub mod screen;
+pub(crate) mod screen;
 pub mod spool;
-pub mod terminal;
-pub mod view;
+pub(crate) mod terminal;
+pub(crate) mod view;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,6 +37,7 @@ use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Paint, Style};
 use crate::modes::learn::course::Course;
+use crate::modes::options::{ColorArgs, ScreenArgs};
 use crate::modes::plan::{Failure, Plan};
 use crate::modes::report;
 use crate::net::engine::{Connection, Snapshot};
@@ -57,26 +58,22 @@ const POLL_EVERY: Duration = Duration::from_millis(100);
 /// After so much silence a line that was typed ahead gets the prompt back.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// Holds a session with a person.
-#[must_use]
-pub fn run(plan: Plan) -> Exit {
+pub(crate) fn run(plan: Plan) -> Exit {
     hold(plan, None)
 }
 
 /// Holds the sessions of a course, whose server each lesson begins anew; of the plan only the options count.
-#[must_use]
-pub fn teach(plan: Plan, course: Course) -> Exit {
+pub(crate) fn teach(plan: Plan, course: Course) -> Exit {
     hold(plan, Some(course))
 }
 
 fn hold(plan: Plan, course: Option<Course>) -> Exit {
-    let is_plain = plan.args.plain;
-    let colour = if is_plain {
-        ColorChoice::Never
-    } else {
-        plan.args.color
-    };
-    let style = Style::new(colour, Stream::Stdout);
+    let ScreenArgs {
+        plain: is_plain,
+        style: ColorArgs { color },
+    } = plan.args.screen;
+    let color = if is_plain { ColorChoice::Never } else { color };
+    let style = Style::new(color, Stream::Stdout);
     let screen = Screen::new(style);
     let interrupts = Interrupts::listen();
     let knowledge = SharedKnowledge::default();
@@ -117,7 +114,6 @@ fn hold(plan: Plan, course: Option<Course>) -> Exit {
     }
 }
 
-/// A console and what it is connected to.
 struct Console {
     plan: Plan,
     screen: Arc<Screen>,
@@ -127,7 +123,6 @@ struct Console {
     keyboard: Keyboard,
     connection: Option<Connection>,
     log: Option<PathBuf>,
-    /// A transcript has failed.
     has_lost_log: bool,
     /// TLS was asked for on a connection before this one, to the same server.
     wants_tls: bool,
@@ -135,7 +130,6 @@ struct Console {
     has_stopped_showing: bool,
     /// What was typed behind the key that left the pager: it is meant for the prompt.
     typed_ahead: String,
-    /// The course whose lessons are held here.
     course: Option<Course>,
 }
 
@@ -145,7 +139,6 @@ enum Keyboard {
     Plain(PlainEditor),
 }
 
-/// Whether the session goes on.
 enum AfterLine {
     Go,
     Leave(Exit),
@@ -211,7 +204,6 @@ impl Console {
         Ok(())
     }
 
-    /// Takes what came from the keyboard.
     fn take(&mut self, input: Input) -> AfterLine {
         match input {
             Input::Line(line) if line.is_empty() && self.is_lesson_solved() => {
@@ -289,7 +281,7 @@ impl Console {
         );
         let (mut path, mut why) = (None, None);
         let screen = Arc::clone(&self.screen);
-        let is_keeping = self.plan.args.keep_secrets;
+        let is_keeping = self.plan.args.secrets.keep_secrets;
         let opened = self.plan.open(false, Box::new(view), &mut |told| match told {
             Ok(found) => {
                 let place = found.as_ref().map_or("no transcript".to_owned(), |path| format!("transcript {}", say::shown(&files::shorten(path))));
@@ -447,7 +439,6 @@ impl Console {
     }
 }
 
-/// Whether nothing is awaited from the server.
 fn is_idle(now: &Snapshot) -> bool {
     !now.is_behind && (now.is_owed || (now.outstanding == 0 && now.state != State::Greeting))
 }

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use crate::base::io_error::plain;
+use crate::base::plural::counted;
 use crate::base::regular::{self, Links};
 use crate::base::say;
 use crate::servers::{Message, Store, StoreFailure};
@@ -38,7 +39,6 @@ const RETRIES: usize = 3;
 /// How many octets of a file are in memory at a time.
 const BLOCK: usize = 64 * 1024;
 
-/// What a mailbox is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MailboxKind {
     /// A folder with `cur` and `new`; each message is a file.
@@ -47,15 +47,13 @@ enum MailboxKind {
     Mbox,
 }
 
-/// A mailbox of the person's own.
 #[derive(Debug)]
-pub struct Mailbox {
+pub(crate) struct Mailbox {
     path: Arc<Path>,
     kind: MailboxKind,
     may_delete: bool,
     /// Where nothing may be deleted: what was deleted as far as clients are concerned, until the program ends.
     hidden: Mutex<HashSet<String>>,
-    /// The user was told that links are left out.
     are_links_told: AtomicBool,
 }
 
@@ -63,7 +61,7 @@ impl Mailbox {
     /// Looks at a mailbox. With `may_delete` the messages that a session deletes are removed from it.
     ///
     /// Errors: it is neither a Maildir nor a file.
-    pub fn open(path: &Path, may_delete: bool) -> Result<Self, String> {
+    pub(crate) fn open(path: &Path, may_delete: bool) -> Result<Self, String> {
         let found = fs::metadata(path).map_err(|error| plain(&error))?;
         let kind = match found.is_dir() {
             false => MailboxKind::Mbox,
@@ -118,10 +116,10 @@ impl Mailbox {
         if links == 0 || self.are_links_told.swap(true, Ordering::Relaxed) {
             return;
         }
-        let plural = if links == 1 { "" } else { "s" };
         say::warning(&format!(
-            "{}: left out {links} symbolic link{plural}: links in a Maildir are not followed",
-            self.path.display()
+            "{}: left out {}: links in a Maildir are not followed",
+            self.path.display(),
+            counted(links, "symbolic link")
         ));
     }
 
@@ -211,7 +209,6 @@ fn warn_about(path: &Path, what: &str, error: &io::Error) -> StoreFailure {
     StoreFailure
 }
 
-/// Reads to the end, block by block.
 fn blocks(mut file: impl Read, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
     let mut block = vec![0; BLOCK];
     loop {
@@ -265,7 +262,6 @@ fn sync(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// The messages of a Maildir with their unique-ids.
 fn with_ids(entries: Vec<MaildirEntry>) -> Vec<(String, MaildirEntry)> {
     let mut ids = Ids::default();
     let named = entries.into_iter().map(|entry| {
@@ -281,7 +277,6 @@ fn with_ids(entries: Vec<MaildirEntry>) -> Vec<(String, MaildirEntry)> {
     named.collect()
 }
 
-/// The messages of an mbox file with their unique-ids.
 fn with_hashes(found: Vec<MboxMessage>) -> Vec<(String, MboxMessage)> {
     let mut ids = Ids::default();
     let named = found
@@ -290,7 +285,6 @@ fn with_hashes(found: Vec<MboxMessage>) -> Vec<(String, MboxMessage)> {
     named.collect()
 }
 
-/// Unique-ids, all of them different.
 #[derive(Default)]
 struct Ids(HashMap<String, usize>);
 
@@ -309,7 +303,6 @@ fn hashed(octets: &[u8]) -> String {
     in_hex(&Sha256::digest(octets))
 }
 
-/// The start of a hash as text.
 fn in_hex(hash: &[u8]) -> String {
     let octets = hash.iter().take(20);
     octets.map(|octet| format!("{octet:02x}")).collect()

@@ -6,7 +6,7 @@ use super::facts::{
     Beginning, CommandFacts, ConnectionFacts, Counts, Farewell, GreetingFacts, LoginFacts,
     MaildropFacts, Now, RecordingFacts, RefusalFacts,
 };
-pub use super::facts::{Fetched, Last, Listing, MessageFacts, Unsolicited, Utf8};
+pub(crate) use super::facts::{Fetched, Last, Listing, MessageFacts, Unsolicited, Utf8};
 use super::words::{digest, field, has_tag, number, two_numbers};
 use super::{ExchangeSeen, LineRole, LineSeen, List};
 use crate::base::loopback::is_loopback;
@@ -17,33 +17,30 @@ use crate::reading::dialogue::{EventAt, EventKind, Place};
 use crate::transcript::event;
 use crate::transcript::{Item, Row};
 
-/// The most messages of which something is kept.
-pub const MESSAGES_MAX: usize = 65_536;
+pub(crate) const MESSAGES_MAX: usize = 65_536;
 
 /// How long nothing was sent before a server is taken to have lost its patience, in milliseconds.
 const IDLE_MS: u64 = 30_000;
 
-/// The most capability lines that are kept.
 const CAPABILITIES_MAX: usize = 256;
 
 /// More lines than a client asks TOP for, except to try the server.
-pub const HUGE_LINES: u64 = 99_999_999;
+pub(crate) const HUGE_LINES: u64 = 99_999_999;
 
 /// So many refusals may make a server close; the strictest that was seen closes at the fifth.
 const ERRORS_MIN: u64 = 3;
 
-/// The most names that are kept.
 const NAMES_MAX: usize = 64;
 
 /// Of how many messages the header lines are kept.
 const HEADERS_MAX: usize = 16;
 
 /// A name that no server has a mailbox for: the probes ask for it.
-pub const NOBODY: &str = "poptalk-no-such-user";
+pub(crate) const NOBODY: &str = "poptalk-no-such-user";
 
 /// What is known of a session so far, in groups: each is about one thing.
 #[derive(Debug, Clone, Default)]
-pub struct Context {
+pub(crate) struct Context {
     /// What has happened, as far as the transcript shows it.
     pub(crate) session: SessionState,
     pub(crate) now: Now,
@@ -69,15 +66,13 @@ const NAMED_MAX: u64 = 1000;
 
 impl<'a> LineSeen<'a> {
     /// The name of a capability, as long as the list is one that people read: a list without end must not take for ever to judge.
-    #[must_use]
-    pub fn named_capability(&self, known: &Context) -> Option<&'a str> {
+    pub(crate) fn named_capability(&self, known: &Context) -> Option<&'a str> {
         self.capability()
             .filter(|_| known.listing.lines < NAMED_MAX)
     }
 }
 
 impl Context {
-    /// Begins an item.
     pub(super) fn start(&mut self, place: Place, item: &Item) {
         let now = &mut self.now;
         (now.place, now.event, now.closer) = (place, None, None);
@@ -106,26 +101,22 @@ impl Context {
     }
 
     /// Whether a USER waits for its PASS.
-    #[must_use]
-    pub fn has_user(&self) -> bool {
+    pub(crate) fn has_user(&self) -> bool {
         self.session.accepted == Accepted::Yes
     }
 
     /// Whether octets go over a network where others can read them.
-    #[must_use]
-    pub fn is_in_clear(&self) -> bool {
+    pub(crate) fn is_in_clear(&self) -> bool {
         self.connection.is_remote && !self.session.tls.is_on()
     }
 
     /// Whether the last CAPA reply has this tag; None when there was no CAPA.
-    #[must_use]
-    pub fn announces(&self, tag: &str) -> Option<bool> {
+    pub(crate) fn announces(&self, tag: &str) -> Option<bool> {
         Some(has_tag(self.session.announced_now()?, tag))
     }
 
     /// The parameters of this tag in the last CAPA reply, in upper case.
-    #[must_use]
-    pub fn parameters(&self, tag: &str) -> Option<Vec<String>> {
+    pub(crate) fn parameters(&self, tag: &str) -> Option<Vec<String>> {
         let lines = self.session.announced_now()?.iter();
         let mut lines = lines.filter_map(|line| {
             let mut words = line.split_ascii_whitespace();
@@ -143,8 +134,7 @@ impl Context {
     }
 
     /// Whether there is, or may be, a message of this number that is not marked as deleted.
-    #[must_use]
-    pub fn has_message(&self, message: u64) -> bool {
+    pub(crate) fn has_message(&self, message: u64) -> bool {
         let is_number = (1..=u64::from(u32::MAX)).contains(&message);
         is_number
             && self.counts.messages.is_none_or(|count| message <= count)
@@ -157,16 +147,14 @@ impl Context {
     }
 
     /// Whether this line is the rest of a reply that began with the command.
-    #[must_use]
-    pub fn is_echoed(&self, heard: &LineSeen<'_>) -> bool {
+    pub(crate) fn is_echoed(&self, heard: &LineSeen<'_>) -> bool {
         let is_rest = heard.role == LineRole::Unrequested && heard.behind_status().is_none();
         is_rest && self.last_if(|last| last.is_echo).is_some()
     }
 
     /// Whether a refusal came right before, and others before that: many servers close after a few. Refused credentials are not among them,
     /// and neither are optional commands: rules of their own judge these.
-    #[must_use]
-    pub fn is_behind_errors(&self) -> bool {
+    pub(crate) fn is_behind_errors(&self) -> bool {
         let is_other =
             |last: &Last| !last.is(Command::logs_in) && !last.is_greeting && !last.is_oversize;
         self.refusals.count >= ERRORS_MIN
@@ -177,35 +165,30 @@ impl Context {
 
     /// Whether the command before ended with LF alone, or had an octet 0, and was not answered: the server may take the next line for
     /// the rest of it.
-    #[must_use]
-    pub fn is_behind_garbled(&self) -> bool {
+    pub(crate) fn is_behind_garbled(&self) -> bool {
         self.last_if(|last| last.is_garbled && last.status.is_none())
             .is_some()
     }
 
     /// Whether the command before was far too long, and was refused.
-    #[must_use]
-    pub fn is_behind_oversize(&self) -> bool {
+    pub(crate) fn is_behind_oversize(&self) -> bool {
         self.last_if(|last| last.is_oversize).is_some() && self.is_behind_refusal()
     }
 
     /// Whether the verb of the exchange before is this one.
-    #[must_use]
-    pub fn is_behind(&self, verb: &str) -> bool {
+    pub(crate) fn is_behind(&self, verb: &str) -> bool {
         self.last_if(|last| last.verb == verb).is_some()
     }
 
     /// Whether the exchange before was refused.
-    #[must_use]
-    pub fn is_behind_refusal(&self) -> bool {
+    pub(crate) fn is_behind_refusal(&self) -> bool {
         self.last_if(|last| last.status == Some(Status::Negative))
             .is_some()
     }
 
     /// Whether an optional command was refused right before, and no credentials with it. STLS with a command right after it
     /// looks like an attack (RFC 2595 §4), so a server may well close then.
-    #[must_use]
-    pub fn is_behind_refused_option(&self) -> bool {
+    pub(crate) fn is_behind_refused_option(&self) -> bool {
         self.last.as_ref().is_some_and(|last| {
             let is_refused = last.status == Some(Status::Negative);
             let is_attack = last.verb == "STLS" && self.connection.is_behind_stls;
@@ -220,15 +203,13 @@ impl Context {
     }
 
     /// Whether the reply to QUIT has come.
-    #[must_use]
-    pub fn has_quit(&self) -> bool {
+    pub(crate) fn has_quit(&self) -> bool {
         self.last_if(|last| last.verb == "QUIT" && last.status.is_some())
             .is_some()
     }
 
     /// What this line is, when it came although nothing was asked.
-    #[must_use]
-    pub fn odd(&self, heard: &LineSeen<'_>) -> Option<Unsolicited> {
+    pub(crate) fn odd(&self, heard: &LineSeen<'_>) -> Option<Unsolicited> {
         if heard.role != LineRole::Unrequested {
             return None;
         }
@@ -259,8 +240,7 @@ impl Context {
     }
 
     /// Whether this line, which stands where a status line would, is rather one of a message that is out of step with its command.
-    #[must_use]
-    pub fn is_data(&self, heard: &LineSeen<'_>) -> bool {
+    pub(crate) fn is_data(&self, heard: &LineSeen<'_>) -> bool {
         let is_stray = match heard.role {
             LineRole::Status => self.recording.is_out_of_step,
             LineRole::Unrequested => {
@@ -294,14 +274,10 @@ impl Context {
         }
     }
 
-    pub(super) fn start_data(&mut self, list: Option<List>) {
-        self.listing = Listing {
-            list,
-            ..Listing::default()
-        };
+    pub(super) fn start_data(&mut self) {
+        self.listing = Listing::default();
     }
 
-    /// A line of the listing that is coming.
     pub(super) fn listed(&mut self, heard: &LineSeen<'_>) {
         let listing = &mut self.listing;
         listing.lines += 1;

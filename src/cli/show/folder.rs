@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::analysis::show::messages::{Completeness, MessageSink};
+use crate::base::plural::counted;
 
-/// Puts messages into files and says so, a line each.
 pub(super) struct MessageFolder<'a> {
     path: &'a Path,
     out: &'a mut dyn Write,
-    /// How often each number was fetched.
     counts: HashMap<Option<u64>, u32>,
     open: Option<OpenMessageFile>,
     failed: Option<PathBuf>,
@@ -28,7 +27,6 @@ struct OpenMessageFile {
 }
 
 impl<'a> MessageFolder<'a> {
-    /// Of a folder that is there.
     pub(super) fn new(path: &'a Path, out: &'a mut dyn Write) -> Self {
         Self {
             path,
@@ -41,12 +39,10 @@ impl<'a> MessageFolder<'a> {
         }
     }
 
-    /// How many whole messages there are.
     pub(super) fn whole(&self) -> usize {
         self.whole
     }
 
-    /// How many others.
     pub(super) fn cut(&self) -> usize {
         self.cut
     }
@@ -77,7 +73,7 @@ impl<'a> MessageFolder<'a> {
             reason => format!(": {reason}"),
         };
         // The files are what was asked for: nobody needs to read their names.
-        match writeln!(self.out, "{name}  {octets} octets{why}") {
+        match writeln!(self.out, "{name}  {}{why}", counted(octets, "octet")) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
             _ => Ok(()),
         }

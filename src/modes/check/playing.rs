@@ -19,12 +19,10 @@ use crate::transcript::text::Reader;
 /// The most sessions of one probe: a server that ends each of them is not asked without end.
 const SESSIONS_MAX: usize = 4;
 
-/// A session of a probe, and what was not tested in it.
 struct ProbeSession {
     run: ProbeRun,
     /// How it ended before its time.
     why: Option<String>,
-    /// What was not tested for that.
     what: String,
     /// The same for a new connection.
     rest: Option<String>,
@@ -32,7 +30,11 @@ struct ProbeSession {
 
 impl CheckPlan<'_> {
     /// Plays one probe and judges it by the rules that `wants` takes.
-    pub fn play(&mut self, probe: &Probe, wants: &dyn Fn(&lint::Rule) -> bool) -> ProbeOutcome {
+    pub(crate) fn play(
+        &mut self,
+        probe: &Probe,
+        wants: &dyn Fn(&lint::Rule) -> bool,
+    ) -> ProbeOutcome {
         if let Some(why) = self.unfit(probe) {
             return ProbeOutcome::Skipped(why);
         }
@@ -95,12 +97,12 @@ impl CheckPlan<'_> {
         };
         plan.file_name = format!("check-{}-{rest}{}", probe.name, self.plan.target.host);
         if let Some(patience) = probe.patience() {
-            let usual = plan.args.timeout.unwrap_or(patience);
-            plan.args.timeout = Some(usual.min(patience));
+            let usual = plan.args.limits.timeout.unwrap_or(patience);
+            plan.args.limits.timeout = Some(usual.min(patience));
         }
-        let user = self.plan.args.user.clone().unwrap_or_default();
+        let user = self.plan.user().unwrap_or_default().to_owned();
         let most = self.octets_left.min(self.most);
-        plan.args.max_size = Some(most);
+        plan.args.limits.max_size = Some(most);
         let options = Options {
             keep_going: true,
             expects_tls_failure: true,
@@ -183,7 +185,6 @@ impl CheckPlan<'_> {
         })
     }
 
-    /// Keeps what later probes are to know.
     fn learn(&mut self, session: &Session, played: &Played) {
         let octets = std::fs::metadata(&played.log).map_or(0, |data| data.len());
         self.octets_left = self.octets_left.saturating_sub(octets);

@@ -94,7 +94,6 @@ impl Console {
         matches!(answer, Input::Line(answer) if answer.trim_start().to_ascii_lowercase().starts_with('y'))
     }
 
-    /// Logs in as the command line asked.
     pub(super) fn log_in_as_planned(&mut self) {
         self.login_by_word("", Method::Best);
     }
@@ -159,7 +158,7 @@ impl LoginHost for Console {
         let interrupts = self.interrupts.clone();
         let mut ask = || terminal::ask_unseen(&prompt, &interrupts);
         let secret = password::find(
-            self.plan.args.password.sources(),
+            self.plan.args.credentials.sources(),
             &self.target().host,
             user,
             Some(&mut ask),

@@ -11,6 +11,7 @@ use super::view::{Mode, Shown, shown};
 use crate::analysis::mail::{self, DECODED_MAX};
 use crate::base::files;
 use crate::base::io_error::plain;
+use crate::base::plural::counted;
 use crate::base::style::Paint;
 use crate::pop3::stuffing::Unstuffer;
 
@@ -56,7 +57,6 @@ impl FetchedMessage {
 }
 
 impl Console {
-    /// `:view N`.
     pub(super) fn view_message(&mut self, text: &str) {
         if let Some(message) = self
             .fetch(text.trim())
@@ -114,7 +114,7 @@ impl Console {
         match saved {
             Ok(octets) => self.screen.note(
                 Paint::Note,
-                &format!("{octets} octets in {}", path.display()),
+                &format!("{} in {}", counted(octets, "octet"), path.display()),
             ),
             Err(error) => self.tell_unwritten(path, &error),
         }
@@ -141,7 +141,6 @@ impl Console {
         content
     }
 
-    /// As much of a message as is decoded.
     fn start_of(&self, fetched: &FetchedMessage) -> Option<Vec<u8>> {
         let mut message = Vec::new();
         let result = fetched.read(|block| {
@@ -190,7 +189,6 @@ impl Console {
     }
 }
 
-/// Whether a file of this name can be made.
 fn is_free(path: &Path) -> io::Result<()> {
     files::create(path)?;
     std::fs::remove_file(path)

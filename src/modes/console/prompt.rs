@@ -46,7 +46,7 @@ impl Console {
 
     /// A secret that was typed without a connection is one all the same.
     fn learn_unsent(&self, line: &[u8]) {
-        if !self.plan.args.keep_secrets {
+        if !self.plan.args.secrets.keep_secrets {
             let guess = know(&self.knowledge).guess.clone();
             self.plan.secrets.learn(line, &guess);
         }
@@ -88,13 +88,11 @@ impl Console {
         );
     }
 
-    /// The prompt as things are.
     pub(super) fn prompt(&self) -> String {
         self.standing()
             .map_or_else(|| "closed> ".to_owned(), |now| prompt(&now))
     }
 
-    /// A typed line as it may be shown.
     fn masked(&self, line: &str) -> String {
         let mut safe = String::new();
         let from = know(&self.knowledge).secret_from(line);

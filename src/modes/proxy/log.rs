@@ -16,19 +16,15 @@ use crate::transcript::{Hole, Piece};
 /// A shown line that is longer is shown in parts of about so many octets.
 const SHOWN_MAX: usize = 8 * 1024;
 
-/// The transcript of a connection, and what was counted in it.
 pub(super) struct RelayLog<'a> {
     shared: &'a ProxyShared,
     peer: String,
     recorder: Recorder,
     start: Instant,
     view: Option<RelayView>,
-    /// Commands of the client, STLS included.
     pub(super) commands: u64,
     pub(super) has_logged_in: bool,
-    /// Octets for the client.
     pub(super) octets: u64,
-    /// Octets of both sides.
     passed: u64,
 }
 
@@ -44,10 +40,7 @@ impl<'a> RelayLog<'a> {
                 let head = file::head(&shared.target.to_string(), now, shared.is_keeping);
                 recorder.set_file(Some(Box::new(log.file)), &head);
             }
-            Err(error) => shared.lose_log(&format!(
-                "{peer}: no transcript: {}",
-                crate::base::io_error::plain(&error)
-            )),
+            Err(error) => shared.logs.lose_all(peer, &error),
         }
         recorder.event(&Event::connected(peer), 0);
         Self {
@@ -63,7 +56,6 @@ impl<'a> RelayLog<'a> {
         }
     }
 
-    /// Whether no more octets are to pass.
     pub(super) fn is_full(&self) -> bool {
         self.passed > self.shared.max_size
     }
@@ -167,11 +159,7 @@ impl<'a> RelayLog<'a> {
 
     fn tell_trouble(&mut self) {
         if let Some(error) = self.recorder.take_failure() {
-            let why = crate::base::io_error::plain(&error);
-            let peer = &self.peer;
-            self.shared.lose_log(&format!(
-                "{peer}: the transcript can't be written any more: {why}"
-            ));
+            self.shared.logs.lose_rest(&self.peer, &error);
         }
     }
 }

@@ -4,20 +4,15 @@ use crate::pop3::sasl::is_base64;
 
 /// A secret that the client sent, or what it sent in the secret's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SecretKind {
-    /// The argument of PASS.
+pub(crate) enum SecretKind {
     Password,
-    /// The digest of APOP.
     Digest,
-    /// The initial response of AUTH.
     InitialResponse,
-    /// A later response of AUTH, on a line of its own.
     Response,
 }
 
-/// How it breaks its shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Flaw {
+pub(crate) enum Flaw {
     /// Anything but 32 hexadecimal digits (RFC 1939 §7).
     NotHexadecimal,
     /// 32 hexadecimal digits, but not all in lower case (RFC 1939 §7).
@@ -37,13 +32,10 @@ pub enum Flaw {
 /// A secret and its flaw: `malformed digest: not 32 hexadecimal digits`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Malformed {
-    /// What was malformed.
-    pub secret: SecretKind,
-    /// In which way.
-    pub flaw: Flaw,
+    pub(crate) secret: SecretKind,
+    pub(crate) flaw: Flaw,
 }
 
-/// Every event of this kind, with its words.
 const WORDS: &[(SecretKind, Flaw, &str)] = &[
     (
         SecretKind::Password,
@@ -99,9 +91,7 @@ impl Malformed {
         })
     }
 
-    /// Returns the text of the event.
-    #[must_use]
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         let row = WORDS
             .iter()
             .find(|(secret, flaw, _)| (*secret, *flaw) == (self.secret, self.flaw));
@@ -109,8 +99,7 @@ impl Malformed {
     }
 
     /// Returns what the text of an event says of a secret; None for another event.
-    #[must_use]
-    pub fn of_event(text: &str) -> Option<Self> {
+    pub(crate) fn of_event(text: &str) -> Option<Self> {
         let row = WORDS.iter().find(|(_, _, words)| *words == text);
         row.map(|(secret, flaw, _)| Self {
             secret: *secret,
@@ -118,8 +107,7 @@ impl Malformed {
         })
     }
 
-    /// Returns the flaws of an argument of PASS.
-    pub fn of_password(password: &[u8]) -> impl Iterator<Item = Self> {
+    pub(crate) fn of_password(password: &[u8]) -> impl Iterator<Item = Self> {
         let flaws = [
             (Flaw::Controls, password.iter().any(u8::is_ascii_control)),
             (Flaw::NotAscii, !password.is_ascii()),
@@ -135,9 +123,7 @@ impl Malformed {
         })
     }
 
-    /// Returns the flaw of what came as the digest of APOP.
-    #[must_use]
-    pub fn of_digest(digest: &[u8]) -> Option<Self> {
+    pub(crate) fn of_digest(digest: &[u8]) -> Option<Self> {
         let digest = digest.trim_ascii();
         let flaw = if digest.len() != 32 || !digest.iter().all(u8::is_ascii_hexdigit) {
             Flaw::NotHexadecimal
@@ -153,7 +139,7 @@ impl Malformed {
     }
 
     /// Returns the flaws of an initial response; `line` is the octets of its whole line, CRLF included.
-    pub fn of_initial_response(
+    pub(crate) fn of_initial_response(
         response: &[u8],
         mechanism: &[u8],
         line: usize,
@@ -173,8 +159,7 @@ impl Malformed {
     }
 
     /// Returns the flaw of a response on a line of its own.
-    #[must_use]
-    pub fn of_response(response: &[u8]) -> Option<Self> {
+    pub(crate) fn of_response(response: &[u8]) -> Option<Self> {
         let flaw = Flaw::NotBase64;
         (!is_base64(response)).then_some(Self {
             secret: SecretKind::Response,

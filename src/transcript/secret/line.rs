@@ -38,12 +38,10 @@ pub(crate) fn named(pieces: &[Piece]) -> String {
 /// What stands for a hole where only octets will do: in no verb, no name and no base64, and too long to be two typing errors.
 pub(super) const STAND_IN: &[u8] = &[HOLE; 8];
 
-/// The octet of which it consists.
 pub(super) const HOLE: u8 = 0x1a;
 
 /// The octets of a line (without line end), with octets that nobody types for each hole.
-#[must_use]
-pub fn flat(pieces: &[Piece]) -> Vec<u8> {
+pub(crate) fn flat(pieces: &[Piece]) -> Vec<u8> {
     let mut line = Vec::new();
     for piece in pieces {
         match piece {

@@ -14,7 +14,7 @@ use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::terminal::Terminal;
-use crate::support::{Dice, Home, LIMIT, read, started};
+use crate::support::{Dice, Home, LIMIT, processes_of, read, started};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Program {
@@ -65,16 +65,10 @@ impl Scene {
 
     /// The processes that have this home.
     fn processes(&self) -> Vec<String> {
-        let home = format!("HOME={}\0", self.home.path().display());
-        let processes = std::fs::read_dir("/proc").unwrap().flatten();
-        let of_home = processes.filter(|process| {
-            // Those of others can't be read, and some have ended.
-            let settings = std::fs::read(process.path().join("environ"));
-            let settings = settings.unwrap_or_default();
-            memchr::memmem::find(&settings, home.as_bytes()).is_some()
-        });
-        of_home
-            .map(|process| std::fs::read_to_string(process.path().join("cmdline")))
+        let numbers = processes_of(self.home.path());
+        numbers
+            .iter()
+            .map(|number| std::fs::read_to_string(format!("/proc/{number}/cmdline")))
             .map(Result::unwrap_or_default)
             .collect()
     }
@@ -259,7 +253,7 @@ fn a_console_whose_terminal_is_closed_at_any_moment_ends_and_leaves_whole_transc
 fn a_program_that_is_ended_at_any_moment_leaves_whole_transcripts_and_nothing_else() {
     let rounds = match std::env::var_os("POPTALK_MATRIX") {
         Some(_) => 20,
-        None => 2,
+        None => 3,
     };
     let mut dice = Dice::default();
     let programs = [

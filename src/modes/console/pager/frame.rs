@@ -9,6 +9,7 @@ use super::keys::KEYS;
 use super::rows::{MARK, ScreenRow};
 use crate::analysis::show::Highlight;
 use crate::base::escape;
+use crate::base::plural::counted;
 use crate::modes::console::spool::SpoolProgress;
 
 /// What stands at the right of the status line while there is nothing else to say.
@@ -84,12 +85,10 @@ fn painted(row: &ScreenRow, highlight: Highlight) -> Range<usize> {
     }
 }
 
-/// What the status line tells.
 #[derive(Debug)]
 pub(super) struct StatusLine<'a> {
     pub(super) title: &'a str,
     pub(super) progress: SpoolProgress,
-    /// The rows on the screen.
     pub(super) rows: &'a [ScreenRow],
     pub(super) is_following: bool,
     /// Said instead of the hint.
@@ -145,7 +144,6 @@ fn left(status: &StatusLine<'_>, room: usize) -> String {
     fitting.cloned().unwrap_or_else(|| cut(" ", room))
 }
 
-/// The keys, on one screen.
 pub(super) fn help() -> Vec<String> {
     let mut rows = vec![String::new()];
     for binding in KEYS {
@@ -168,10 +166,9 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
     text.get(..fitting).unwrap_or_default().to_owned()
 }
 
-/// A count of octets for people.
 fn size(octets: u64) -> String {
     match octets {
-        0..1_000 => format!("{octets} octets"),
+        0..1_000 => counted(octets, "octet"),
         1_000..1_000_000 => format!("{:.1} kB", octets as f64 / 1e3),
         1_000_000..1_000_000_000 => format!("{:.1} MB", octets as f64 / 1e6),
         _ => format!("{:.2} GB", octets as f64 / 1e9),
