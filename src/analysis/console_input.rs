@@ -13,16 +13,13 @@ pub struct Own {
     pub args: &'static str,
     /// What it does, one line.
     pub help: &'static str,
-    /// Whether a script may use it.
-    pub in_scripts: bool,
-    /// Which one it is.
-    pub action: Action,
+    pub(crate) in_scripts: bool,
+    pub(crate) action: Action,
 }
 
-/// What a command to poptalk does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the table says what each does")]
-pub enum Action {
+pub(crate) enum Action {
     Help,
     Pass,
     Login,
@@ -264,17 +261,15 @@ pub const OWN: &[Own] = &[
 ];
 
 /// The word to poptalk that was meant by one that is none, where only typing errors stand between them.
-#[must_use]
-pub fn meant(word: &[u8]) -> Option<&'static str> {
+pub(crate) fn meant(word: &[u8]) -> Option<&'static str> {
     let word = word.to_ascii_lowercase();
     let errors = |own: &&Own| typing_errors(&word, own.word.as_bytes());
     let near = OWN.iter().min_by_key(errors)?;
     (word.len() > 2 && errors(&near) <= 2).then_some(near.word)
 }
 
-/// What a typed line means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Typed<'a> {
+pub(crate) enum Typed<'a> {
     /// These octets and CRLF go to the server.
     Wire(Cow<'a, [u8]>),
     /// A command to poptalk, with what stands behind its word.
@@ -286,8 +281,7 @@ pub enum Typed<'a> {
 }
 
 /// Reads a typed line (octets, without line end). With `is_raw` everything goes to the server.
-#[must_use]
-pub fn read(line: &[u8], is_raw: bool) -> Typed<'_> {
+pub(crate) fn read(line: &[u8], is_raw: bool) -> Typed<'_> {
     if is_raw {
         return Typed::Wire(Cow::Borrowed(line));
     }

@@ -20,23 +20,22 @@ use crate::reading::dialogue::{EventKind, Part, Parts};
 use crate::transcript::text::ParseError;
 use align::{AlignedRun, Window, align};
 use element::Element;
-pub use mark::{Mark, Span};
+pub(crate) use mark::{Mark, Span};
 use pair::Comparer;
 pub use recording::Recording;
-pub use uidl::NUMBERS_MAX;
 use uidl::Numbers;
 
 /// How many exchanges of each side are brought side by side at once.
-pub const EXCHANGES: usize = 4096;
+pub(crate) const EXCHANGES: usize = 4096;
 
 /// How many lines of data are brought side by side at once.
-pub const LINES: usize = 131_072;
+pub(crate) const LINES: usize = 131_072;
 
 /// How many octets, of data or of exchanges, are held of each side at once.
-pub const OCTETS: usize = 32 * 1024 * 1024;
+pub(crate) const OCTETS: usize = 32 * 1024 * 1024;
 
 /// The most lines of one change that are told; the rest is counted.
-pub const MARKS: usize = 200;
+pub(crate) const MARKS: usize = 200;
 
 /// How closely two transcripts are compared. Each level compares all that the one before it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -78,38 +77,33 @@ pub enum Compared {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// What it is, for people: a verb with its open arguments, `greeting`, an event. Escaped.
-    pub name: String,
-    /// Its row in the first recording.
-    pub old: Option<usize>,
-    /// Its row in the second.
-    pub new: Option<usize>,
+    pub(crate) name: String,
+    pub(crate) old: Option<usize>,
+    pub(crate) new: Option<usize>,
     /// Each difference.
     pub findings: Vec<Finding>,
     /// The lines that differ, [`MARKS`] at most.
-    pub marks: Vec<Mark>,
+    pub(crate) marks: Vec<Mark>,
     /// How many lines differ beyond those.
-    pub hidden: u64,
+    pub(crate) hidden: u64,
 }
 
 /// What came out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DiffSummary {
-    /// Exchanges that are alike.
-    pub alike: u64,
+    pub(crate) alike: u64,
     /// Exchanges that differ, or that only one recording has.
     pub different: u64,
     /// How many message numbers were mapped; None when that was not asked for, or not both have a UIDL listing.
-    pub mapped: Option<usize>,
+    pub(crate) mapped: Option<usize>,
 }
 
 /// A recording that can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}")]
 pub struct Unreadable {
-    /// Whether it is the second one.
-    pub is_new: bool,
-    /// Where and why.
-    pub error: ParseError,
+    pub(crate) is_new: bool,
+    pub(crate) error: ParseError,
 }
 
 /// Compares two recordings and tells what came out as it goes. The `old` one is what was expected: its holes stand for anything.
@@ -181,7 +175,6 @@ pub fn compare<R: Read + Seek>(
     Ok(summary)
 }
 
-/// The next part that is compared.
 fn element<R: BufRead>(
     parts: &mut Parts<R>,
     is_new: bool,

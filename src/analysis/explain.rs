@@ -3,16 +3,16 @@
 //! A server may write anything after the status indicator, for people and in any language: only texts that were seen are
 //! explained, from a table, whole, and each row names its source. What resembles a row gets a hint, never a server's name.
 
-pub mod capabilities;
-pub mod codes;
-pub mod compare;
+pub(crate) mod capabilities;
+pub(crate) mod codes;
+pub(crate) mod compare;
 mod known_text;
 mod malformed;
-pub mod mechanisms;
+pub(crate) mod mechanisms;
 mod reply;
-pub mod servers;
+pub(crate) mod servers;
 mod term;
-pub mod texts;
+pub(crate) mod texts;
 
 use crate::analysis::help;
 use crate::base::escape;
@@ -28,42 +28,32 @@ const WIDEST: usize = 80;
 /// What is known of the place of a reply in its session. Everything may be unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExplainContext {
-    /// The verb of the command that was answered.
-    pub verb: Option<String>,
-    /// The state in which it was answered.
-    pub state: Option<State>,
-    /// Whether TLS is on.
-    pub is_tls: Option<bool>,
+    pub(crate) verb: Option<String>,
+    pub(crate) state: Option<State>,
+    pub(crate) is_tls: Option<bool>,
     /// Whether CAPA announced RESP-CODES (RFC 2449 §6.4).
-    pub has_codes: Option<bool>,
+    pub(crate) has_codes: Option<bool>,
 }
 
 impl ExplainContext {
-    /// The row of the command that was answered.
     fn command(&self) -> Option<&'static Command> {
         self.verb.as_deref().and_then(Command::named)
     }
 }
 
-/// One thing that is explained.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Explanation {
-    /// What it is and what it says, one line.
-    pub title: String,
-    /// How it comes to that.
-    pub cause: String,
+pub(crate) struct Explanation {
+    pub(crate) title: String,
+    pub(crate) cause: String,
     /// What to do; empty: nothing.
-    pub next: String,
+    pub(crate) next: String,
     /// The document that defines it, or where it was seen; empty: none.
-    pub source: String,
+    pub(crate) source: String,
 }
 
-/// A part of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExplainedPart {
-    /// Something explained.
+pub(crate) enum ExplainedPart {
     Said(Explanation),
-    /// A command, whose row has it all.
     Command(&'static Command),
 }
 
@@ -71,9 +61,9 @@ pub enum ExplainedPart {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained {
     /// Its parts, the outermost first.
-    pub parts: Vec<ExplainedPart>,
+    pub(crate) parts: Vec<ExplainedPart>,
     /// Whether the meaning is known; a status indicator alone does not make an unknown text known.
-    pub is_known: bool,
+    pub(crate) is_known: bool,
 }
 
 impl Explained {
@@ -116,8 +106,7 @@ pub fn explain(text: &str, context: &ExplainContext) -> Explained {
 }
 
 /// Explains why there is no TLS: `what` happened in the handshake, and `next` is what to do.
-#[must_use]
-pub fn why_no_tls(what: &str, next: Option<&str>) -> Explained {
+pub(crate) fn why_no_tls(what: &str, next: Option<&str>) -> Explained {
     let closed = "Without a finished handshake there is no TLS, so poptalk closed the connection and sent nothing more. \
                   A `+OK` to STLS only says that the server is ready to begin.";
     let (cause, source) = if what.contains("certificate") {

@@ -13,10 +13,10 @@ pub struct Finding {
     pub row: Option<usize>,
     /// Of a difference: the line of the other file, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub other_row: Option<usize>,
+    pub(crate) other_row: Option<usize>,
     /// The octets of the file before that line. None where there is no row, and of a difference.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub offset: Option<u64>,
+    pub(crate) offset: Option<u64>,
     /// The octets that were seen, the first 64 at most, escaped as in a transcript; empty where nothing was sent.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub octets: String,
@@ -25,21 +25,19 @@ pub struct Finding {
     pub count: u64,
     /// Where else it was seen: with other octets in the same session, and in other probes of a check.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub more: Vec<Occurrence>,
+    pub(crate) more: Vec<Occurrence>,
     /// What was found, for people: one line. Wire text in it is escaped as by [`crate::base::escape`].
     pub message: String,
-    /// What to do, when that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    pub(crate) hint: Option<String>,
     /// The document and section that say so; empty when none does.
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub source: &'static str,
+    pub(crate) source: &'static str,
 }
 
 impl Finding {
     /// The other probes of a check in which this was found, each once.
-    #[must_use]
-    pub fn other_probes(&self) -> Vec<&'static str> {
+    pub(crate) fn other_probes(&self) -> Vec<&'static str> {
         let mut probes: Vec<&'static str> = Vec::new();
         let others = self.more.iter().filter(|sight| sight.file.is_none());
         for probe in others.filter_map(|sight| sight.probe) {
@@ -51,23 +49,21 @@ impl Finding {
     }
 }
 
-/// One more place at which something was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Occurrence {
+pub(crate) struct Occurrence {
     /// The probe of a check; None: the one of the finding.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub probe: Option<&'static str>,
+    pub(crate) probe: Option<&'static str>,
     /// The line of the file, from 1.
-    pub row: Option<usize>,
-    /// The octets, as those of the finding.
+    pub(crate) row: Option<usize>,
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub octets: String,
+    pub(crate) octets: String,
     /// What was found there, where that is something else than the finding says.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub(crate) message: Option<String>,
     /// The transcript of a session that was compared with others.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
+    pub(crate) file: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
@@ -105,8 +101,7 @@ impl Level {
     }
 
     /// Whether a program that was asked to judge ends with 1 for it.
-    #[must_use]
-    pub fn is_failure(self) -> bool {
+    pub(crate) fn is_failure(self) -> bool {
         self != Self::Info
     }
 }

@@ -21,24 +21,20 @@ use crate::pop3::tracker::{Sent, State, Status, Step as Happened};
 use crate::reading::dialogue::{Dialogue, EventKind, Exchange, Part, Place};
 use crate::transcript::Item;
 
-/// A goal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Goal {
+pub(crate) struct Goal {
     steps: Vec<GoalStep>,
-    /// Each step as it was written.
     texts: Vec<String>,
-    /// What to say when it is reached.
-    pub says: String,
+    pub(crate) says: String,
 }
 
-/// Why a goal can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
-pub struct GoalError {
+pub(crate) struct GoalError {
     /// Octets of the text before the place.
-    pub at: usize,
+    pub(crate) at: usize,
     /// What is wrong, and what would be right.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,11 +62,9 @@ enum GoalStep {
     Left(u64),
     Pipelined(usize),
     Diagnosed(Vec<String>),
-    /// One of these.
     Any(Vec<GoalStep>),
 }
 
-/// An argument that a command must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Argument {
     /// This word, in upper case, a number without leading zeros.
@@ -103,7 +97,6 @@ enum In {
     Transaction,
 }
 
-/// Something that happened, as far as goals look at it.
 enum Fact<'a> {
     Reply(&'a Exchange, Where),
     Login(&'a Exchange, Where),
@@ -133,7 +126,7 @@ impl Goal {
     /// Reads a goal.
     ///
     /// Errors: a step is not known, or has too few or too many words.
-    pub fn parse(text: &str) -> Result<Self, GoalError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, GoalError> {
         let (steps, says) = text.split_once(" -- ").unwrap_or((text, ""));
         let mut at = 0;
         let mut read = Vec::new();
@@ -159,8 +152,7 @@ impl Goal {
     }
 
     /// The ids by which the learner may name what is wrong; none where that is no part of it.
-    #[must_use]
-    pub fn diagnosis(&self) -> &[String] {
+    pub(crate) fn diagnosis(&self) -> &[String] {
         let ids = self.steps.iter().find_map(|step| match step {
             GoalStep::Diagnosed(ids) => Some(ids.as_slice()),
             _ => None,
@@ -394,9 +386,8 @@ fn code_of(exchange: &Exchange) -> Option<String> {
     Some(behind.split_once(']')?.0.to_owned())
 }
 
-/// How far a learner has come.
 #[derive(Debug)]
-pub struct Goals {
+pub(crate) struct Goals {
     goals: Vec<Goal>,
     /// Of each goal the number of steps that are done.
     done: Vec<usize>,
@@ -405,9 +396,7 @@ pub struct Goals {
 }
 
 impl Goals {
-    /// Nothing has happened.
-    #[must_use]
-    pub fn new(goals: Vec<Goal>) -> Self {
+    pub(crate) fn new(goals: Vec<Goal>) -> Self {
         Self {
             done: vec![0; goals.len()],
             goals,
@@ -416,32 +405,29 @@ impl Goals {
         }
     }
 
-    /// Each goal, and whether it is reached.
-    pub fn all(&self) -> impl Iterator<Item = (&Goal, bool)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Goal, bool)> {
         let reached = self.goals.iter().zip(&self.done);
         reached.map(|(goal, done)| (goal, *done >= goal.steps.len()))
     }
 
     /// The number of each goal that is not reached, from 0, with the step that it waits for as it was written.
-    pub fn open(&self) -> impl Iterator<Item = (usize, &Goal, &str)> {
+    pub(crate) fn open(&self) -> impl Iterator<Item = (usize, &Goal, &str)> {
         let goals = self.goals.iter().zip(&self.done).enumerate();
         goals.filter_map(|(at, (goal, done))| Some((at, goal, goal.texts.get(*done)?.as_str())))
     }
 
-    /// Whether every goal is reached.
-    #[must_use]
-    pub fn are_reached(&self) -> bool {
+    pub(crate) fn are_reached(&self) -> bool {
         self.all().all(|(_, is_reached)| is_reached)
     }
 
     /// Another connection begins; what was reached stays.
-    pub fn begin_session(&mut self) {
+    pub(crate) fn begin_session(&mut self) {
         self.dialogue = Dialogue::without_digests();
         self.session = SessionState::default();
     }
 
     /// Takes an item of the session; `left` tells how many messages are in the maildrop now.
-    pub fn feed(&mut self, place: Place, item: &Item, left: &dyn Fn() -> u64) {
+    pub(crate) fn feed(&mut self, place: Place, item: &Item, left: &dyn Fn() -> u64) {
         let mut parts = Vec::new();
         self.dialogue
             .feed(place, item, &mut |part| parts.push(part));
@@ -457,14 +443,13 @@ impl Goals {
     }
 
     /// The learner names what is wrong; whether that is a goal.
-    pub fn diagnose(&mut self, id: &str) -> bool {
+    pub(crate) fn diagnose(&mut self, id: &str) -> bool {
         self.take(&Fact::Diagnosed(id));
         self.goals.iter().any(|goal| goal.is_named_by(id))
     }
 
     /// What is to happen before it counts that this id is named: the open steps in front of it, as they were written.
-    #[must_use]
-    pub fn before_diagnosis(&self, id: &str) -> Vec<&str> {
+    pub(crate) fn before_diagnosis(&self, id: &str) -> Vec<&str> {
         let named = self.goals.iter().zip(&self.done);
         let open = named
             .filter(|(goal, _)| goal.is_named_by(id))

@@ -6,8 +6,7 @@ use crate::base::escape;
 use crate::pop3::command::{Command, Provenance, States};
 
 /// The list of everything that can be typed; with the state, the commands that are allowed now come with their help.
-#[must_use]
-pub fn overview(now: Option<States>) -> String {
+pub(crate) fn overview(now: Option<States>) -> String {
     let mut text = String::from("POP3 commands; `?retr` explains one.\n");
     let is_rare = |row: &Command| {
         matches!(
@@ -60,8 +59,7 @@ pub fn overview(now: Option<States>) -> String {
 }
 
 /// Everything about one command, wrapped at `width` columns; or a word that it is not known.
-#[must_use]
-pub fn topic(topic: &str, width: usize) -> String {
+pub(crate) fn topic(topic: &str, width: usize) -> String {
     let words = topic.to_ascii_uppercase();
     let found = Command::named(&words).or_else(|| Command::of_line(words.as_bytes()));
     if let Some(row) = found {
@@ -100,8 +98,7 @@ fn near(topic: &str) -> Option<String> {
 }
 
 /// The most needed of one command: syntax, source, and the first paragraph, wrapped at `width` columns.
-#[must_use]
-pub fn short(row: &Command, width: usize) -> String {
+pub(crate) fn short(row: &Command, width: usize) -> String {
     let all = command(row, width);
     let mut parts = all.split("\n\n");
     let head = parts.next().unwrap_or_default();
@@ -110,8 +107,7 @@ pub fn short(row: &Command, width: usize) -> String {
 }
 
 /// Everything about one command, wrapped at `width` columns.
-#[must_use]
-pub fn command(row: &Command, width: usize) -> String {
+pub(crate) fn command(row: &Command, width: usize) -> String {
     let standing = match row.standing {
         Provenance::Required => "every server has it",
         Provenance::Optional => "optional",

@@ -4,14 +4,13 @@
 //! exchange to the rules together with the [`Context`], and reports each rule's first finding of a session at once. It
 //! keeps no message: of data there are only facts ([`Body`]), of message numbers at most [`context::MESSAGES_MAX`].
 
-pub mod body;
+pub(crate) mod body;
 mod broken;
 mod client;
-pub mod context;
-pub mod coverage;
+pub(crate) mod context;
 mod cut;
-pub mod facts;
-pub mod input;
+pub(crate) mod facts;
+pub(crate) mod input;
 mod malformed;
 mod predicates;
 mod rfc1460;
@@ -32,17 +31,17 @@ mod security;
 mod site;
 mod tls;
 mod transport;
-pub mod waiting;
+pub(crate) mod waiting;
 mod words;
 
 use std::io::BufRead;
 
-pub use body::Body;
+pub(crate) use body::Body;
 use broken::Broken;
-pub use context::Context;
-pub use cut::NAMES;
-pub use input::{ExchangeSeen, LineSeen};
-pub use site::{LineRole, List, Site};
+pub(crate) use context::Context;
+pub(crate) use cut::NAMES;
+pub(crate) use input::{ExchangeSeen, LineSeen};
+pub(crate) use site::{LineRole, List, Site};
 
 use crate::analysis::finding::{Finding, Level, Occurrence};
 use crate::pop3::tracker::{LineEnd, Side};
@@ -50,8 +49,7 @@ use crate::reading::dialogue::{Dialogue, EventAt, Exchange, Line, Part, Passing,
 use crate::transcript::text::{ParseError, Reader};
 use crate::transcript::{Item, Piece, Row};
 
-/// The most octets that a finding shows.
-pub const SHOWN: usize = 64;
+pub(crate) const SHOWN: usize = 64;
 
 /// One rule.
 #[derive(Debug, Clone, Copy)]
@@ -65,16 +63,13 @@ pub struct Rule {
     /// What is required, or what it means, in one sentence.
     pub says: &'static str,
     /// What the administrator of the server, or the author of the client, should do.
-    pub hint: &'static str,
-    /// Rules that are always broken together with this one.
-    pub also: &'static [&'static str],
-    /// How it is seen.
-    pub check: &'static [Check],
+    pub(crate) hint: &'static str,
+    pub(crate) check: &'static [Check],
 }
 
 /// How a rule is seen: of what it is shown it says where it is broken, if it is.
 #[derive(Debug, Clone, Copy)]
-pub enum Check {
+pub(crate) enum Check {
     /// Each line as it passes, with its role. A command passes when it is sent; the lines of a reply when the reply ends.
     Line(fn(&LineSeen<'_>, &Context) -> Option<Site>),
     /// Each finished exchange, the greeting among them, with what was learnt before it.
@@ -110,8 +105,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 }
 
 /// Whether a rule is about what the client does: `client.rs` has these, and no other file has one.
-#[must_use]
-pub fn is_about_client(rule: &Rule) -> bool {
+pub(crate) fn is_about_client(rule: &Rule) -> bool {
     client::RULES.iter().any(|one| one.id == rule.id)
 }
 
@@ -158,8 +152,7 @@ impl Lint {
     }
 
     /// With the rules that `wants` takes.
-    #[must_use]
-    pub fn with(wants: impl Fn(&Rule) -> bool) -> Self {
+    pub(crate) fn with(wants: impl Fn(&Rule) -> bool) -> Self {
         let mut on = Rules {
             lines: Vec::new(),
             exchanges: Vec::new(),
@@ -185,7 +178,7 @@ impl Lint {
     }
 
     /// Another session has shown whether USER is answered `+OK` for a name that nobody has.
-    pub fn assume_user_is_taken(&mut self, is_taken: bool) {
+    pub(crate) fn assume_user_is_taken(&mut self, is_taken: bool) {
         self.ear.known.takes_nobody |= is_taken;
     }
 
@@ -254,8 +247,7 @@ impl Lint {
     }
 
     /// Where this rule was broken besides the first time, as far as the octets there are others.
-    #[must_use]
-    pub fn more(&self, id: &str) -> Vec<Occurrence> {
+    pub(crate) fn more(&self, id: &str) -> Vec<Occurrence> {
         self.broken(id).map_or_else(Vec::new, Broken::more)
     }
 }
@@ -331,7 +323,6 @@ impl Rules {
     }
 }
 
-/// Puts together what the rules are shown.
 #[derive(Debug, Default)]
 struct RuleRunner {
     known: Context,
@@ -344,7 +335,6 @@ struct RuleRunner {
     is_run: bool,
 }
 
-/// The data of a reply that is coming.
 #[derive(Debug)]
 enum DataSeen {
     Message(Box<Body>),
@@ -379,7 +369,6 @@ impl RuleRunner {
         }
     }
 
-    /// Tells what was held.
     fn release(&mut self, emit: &mut dyn FnMut(Finding)) {
         self.is_start = false;
         self.held.drain(..).for_each(emit);
@@ -400,7 +389,7 @@ impl RuleRunner {
             }
             Passing::DataStarted(sent) => {
                 let list = List::of(sent);
-                self.known.start_data(list);
+                self.known.start_data();
                 if self.known.is_lost {
                     return;
                 }

@@ -5,7 +5,7 @@ use mail_parser::{Address, Message, MessageParser, MimeHeaders, PartType};
 use crate::base::escape;
 
 /// Of a message that is larger, in octets, only so much is decoded.
-pub const DECODED_MAX: usize = 16 * 1024 * 1024;
+pub(crate) const DECODED_MAX: usize = 16 * 1024 * 1024;
 
 /// Of a message with more multiparts, one inside the other or not, only the start is decoded: each part takes memory.
 const MULTIPARTS_MAX: usize = 1000;
@@ -15,7 +15,6 @@ const MULTIPARTS_MAX: usize = 1000;
 /// the most that was seen are 480 MiB.
 const HYPHENS_MAX: usize = 100_000;
 
-/// How many parts of a message are listed.
 const PARTS_MAX: usize = 100;
 
 /// How deep messages within messages are shown.
@@ -44,7 +43,6 @@ pub fn readable(message: &[u8]) -> String {
     text
 }
 
-/// As much of a message as is decoded.
 struct MessageStart<'m> {
     octets: &'m [u8],
     /// Why it is not all; None: it is.
@@ -200,7 +198,6 @@ fn body(message: &Message<'_>, text: &mut String) {
     }
 }
 
-/// Appends text line by line, made safe.
 fn lines(body: &str, text: &mut String) {
     for line in body.lines() {
         escape::escape(line.as_bytes(), text);

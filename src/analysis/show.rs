@@ -6,14 +6,14 @@ pub mod html;
 pub mod messages;
 pub mod screen;
 pub mod svg;
-pub mod timeline;
-pub mod timing;
+pub(crate) mod timeline;
+pub(crate) mod timing;
 
 use std::io::{self, Write};
 
 use crate::base::escape;
 use crate::pop3::tracker::Status;
-use crate::transcript::{Hole, Piece, Row};
+use crate::transcript::Hole;
 
 /// What a text is, which decides how it looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,8 +36,7 @@ pub enum Ink {
 
 impl Ink {
     /// That of a status indicator.
-    #[must_use]
-    pub fn of(status: Status) -> Self {
+    pub(crate) fn of(status: Status) -> Self {
         match status {
             Status::Positive => Self::Positive,
             Status::Negative => Self::Negative,
@@ -46,8 +45,7 @@ impl Ink {
     }
 
     /// The codes that switch a terminal to it and back (ECMA-48 SGR).
-    #[must_use]
-    pub fn codes(self) -> Option<(&'static str, &'static str)> {
+    pub(crate) fn codes(self) -> Option<(&'static str, &'static str)> {
         Some(match self {
             Self::Plain => return None,
             Self::Client => ("\x1b[1m", "\x1b[22m"),
@@ -126,7 +124,7 @@ impl Canvas for Terminal<'_> {
 
 /// Counts the rows that lines fill on a screen, until there are more than it has.
 #[derive(Debug)]
-pub struct RowCounter {
+pub(crate) struct RowCounter {
     columns: usize,
     most: usize,
     rows: usize,
@@ -134,9 +132,7 @@ pub struct RowCounter {
 }
 
 impl RowCounter {
-    /// For a screen of so many columns and rows.
-    #[must_use]
-    pub fn new(columns: usize, most: usize) -> Self {
+    pub(crate) fn new(columns: usize, most: usize) -> Self {
         Self {
             columns: columns.max(1),
             most,
@@ -164,8 +160,7 @@ impl Canvas for RowCounter {
 }
 
 /// Text of an event, of prose, of a head or of a name, made safe.
-#[must_use]
-pub fn safe(text: &str) -> String {
+pub(crate) fn safe(text: &str) -> String {
     let mut safe = String::new();
     escape::escape(text.as_bytes(), &mut safe);
     safe
@@ -174,28 +169,7 @@ pub fn safe(text: &str) -> String {
 /// The most octets of a line outside a page's bodies that are shown.
 const LINE_SHOWN: usize = 16 * 1024;
 
-/// A row as text that is safe for a terminal: escapes seen, secrets as dots.
-#[must_use]
-pub fn text_of(row: &Row) -> String {
-    let mut text = String::new();
-    for piece in &row.pieces {
-        match piece {
-            Piece::Octets(octets) => {
-                let shown = octets.get(..LINE_SHOWN).unwrap_or(octets);
-                escape::escape(shown, &mut text);
-                if shown.len() < octets.len() {
-                    text.push_str(&format!(" (and {} octets)", octets.len() - shown.len()));
-                }
-            }
-            Piece::Hole(missing) => text.push_str(hole(missing)),
-        }
-    }
-    text
-}
-
-/// What stands for a hole.
-#[must_use]
-pub fn hole(hole: &Hole) -> &'static str {
+pub(crate) fn hole(hole: &Hole) -> &'static str {
     match hole {
         Hole::Named(_) => "••••••",
         Hole::Text => "{{..}}",
@@ -222,18 +196,14 @@ pub(crate) fn markup(text: &str, out: &mut String) {
 struct LineCutter {
     /// The last octet was CR: it may belong to the line end.
     has_cr: bool,
-    /// The line has begun.
     is_inside: bool,
 }
 
-/// A part of a line of data.
 #[derive(Debug, PartialEq, Eq)]
 enum LinePart<'a> {
     /// Octets inside a line; `true` when the line starts with them.
     Text(&'a [u8], bool),
-    /// CR LF.
     Crlf,
-    /// LF alone.
     Lf,
 }
 

@@ -4,15 +4,14 @@
 const NEAR: usize = 2;
 
 /// Returns the name that was meant by a word that is none of them, in any case: the one with the fewest typing errors, two at most.
-pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
     let errors = |name: &&str| typing_errors(word.as_bytes(), name.to_ascii_lowercase().as_bytes());
     names.min_by_key(errors).filter(|name| errors(name) <= NEAR)
 }
 
 /// How many octets must be put in, left out, changed or swapped with their neighbour to make `b` of `a`.
-#[must_use]
-pub fn typing_errors(a: &[u8], b: &[u8]) -> usize {
+pub(crate) fn typing_errors(a: &[u8], b: &[u8]) -> usize {
     if a.len().abs_diff(b.len()) > 2 {
         return usize::MAX;
     }

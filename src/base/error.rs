@@ -9,18 +9,16 @@ use super::{io_error, say};
 
 /// Why a subcommand did not do what it was asked for. `cli::run` prints it, once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
-    /// How the program ends.
-    pub exit: Exit,
+pub(crate) struct Error {
+    pub(crate) exit: Exit,
     /// What happened. An error that shows a place in a file has several lines.
-    pub what: String,
-    /// What to do, where that is known.
-    pub hint: Option<String>,
+    pub(crate) what: String,
+    pub(crate) hint: Option<String>,
 }
 
 impl Error {
     /// Returns an error of the command line or a file.
-    pub fn usage(what: impl Into<String>) -> Self {
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
         Self {
             exit: Exit::Usage,
             what: what.into(),
@@ -29,27 +27,22 @@ impl Error {
     }
 
     /// Returns an error of the system with the file, folder or option that it is about.
-    pub fn about(place: impl Display, error: &io::Error) -> Self {
+    pub(crate) fn about(place: impl Display, error: &io::Error) -> Self {
         Self::usage(format!("{place}: {}", io_error::plain(error)))
     }
 
-    /// Returns it with something to do.
-    #[must_use]
-    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self {
             hint: Some(hint.into()),
             ..self
         }
     }
 
-    /// Returns it with an exit code.
-    #[must_use]
-    pub fn with_exit(self, exit: Exit) -> Self {
+    pub(crate) fn with_exit(self, exit: Exit) -> Self {
         Self { exit, ..self }
     }
 
-    /// Prints it on standard error.
-    pub fn say(&self) {
+    pub(crate) fn say(&self) {
         say::error(&self.what, self.hint.as_deref());
     }
 }

@@ -21,7 +21,6 @@ const WINDOW: usize = 512;
 /// Where a tab goes: the next column that is a multiple of this.
 const TAB: usize = 8;
 
-/// What a tab is shown as at most.
 const BLANKS: &str = "        ";
 
 /// Appends `octets` to `out` as text that is safe for a terminal. They are one line without its end, or a part of one
@@ -73,14 +72,14 @@ pub fn fit(octets: &[u8], width: usize) -> usize {
 
 /// Makes a stream of lines safe for a terminal, wherever it is cut: half a character, and a CR that may end a line, wait for the rest.
 #[derive(Debug, Default)]
-pub struct LineEscaper {
+pub(crate) struct LineEscaper {
     held: Vec<u8>,
     column: usize,
 }
 
 impl LineEscaper {
     /// Appends to `out` what can be shown now. CR LF ends a line, and so does LF alone.
-    pub fn feed(&mut self, octets: &[u8], out: &mut String) {
+    pub(crate) fn feed(&mut self, octets: &[u8], out: &mut String) {
         self.held.extend_from_slice(octets);
         let held = std::mem::take(&mut self.held);
         let mut rest = held.as_slice();
@@ -97,7 +96,7 @@ impl LineEscaper {
     }
 
     /// Appends what has waited: nothing more comes.
-    pub fn finish(&mut self, out: &mut String) {
+    pub(crate) fn finish(&mut self, out: &mut String) {
         let held = std::mem::take(&mut self.held);
         self.show(&held, out);
     }
@@ -121,14 +120,12 @@ fn cut(octets: &[u8]) -> usize {
     (1..=longest).find(is_cut).unwrap_or(0)
 }
 
-/// A part of a line with one way to be shown.
 #[derive(Debug, Clone, Copy)]
 enum EscapeSpan<'a> {
     /// Text that is shown as it is: any number of plain ASCII characters, or one other character.
     Text(&'a str),
     /// A tab, and how many columns it takes.
     Tab(usize),
-    /// An ASCII control octet.
     Control(u8),
     /// An octet that is not part of valid UTF-8.
     Invalid(u8),
@@ -136,17 +133,12 @@ enum EscapeSpan<'a> {
     Hidden(char),
 }
 
-/// Cuts a line into pieces.
 struct Pieces<'a> {
     /// Valid UTF-8 that comes next.
     text: &'a str,
-    /// What is not valid behind it.
     invalid: &'a [u8],
-    /// What was not looked at.
     rest: &'a [u8],
-    /// Octets taken so far.
     taken: usize,
-    /// The column behind them.
     column: usize,
     edge: usize,
 }
@@ -275,8 +267,7 @@ const HIDDEN: &[(char, char)] = &[
 ];
 
 /// Whether a character is not seen, or changes how others are shown.
-#[must_use]
-pub fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     let after = HIDDEN.partition_point(|(first, _)| *first <= c);
     after
         .checked_sub(1)

@@ -1,8 +1,7 @@
 //! Counts, sizes and durations as people read them.
 
 /// Returns a count with its thousands apart: `2,000,207`.
-#[must_use]
-pub fn count(count: u64) -> String {
+pub(crate) fn count(count: u64) -> String {
     let digits = count.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -15,8 +14,7 @@ pub fn count(count: u64) -> String {
 }
 
 /// Returns a number of octets in the largest unit that it is a multiple of: `4 GiB`, `64 MiB`, `1,500 octets`.
-#[must_use]
-pub fn size(octets: u64) -> String {
+pub(crate) fn size(octets: u64) -> String {
     let unit = UNITS.iter().rev();
     let unit = unit.map(|(letter, shift)| (letter, 1_u64 << shift));
     let mut unit = unit.filter(|(_, unit)| octets >= *unit && octets.is_multiple_of(*unit));
@@ -30,7 +28,7 @@ pub fn size(octets: u64) -> String {
 /// Reads a number of octets: digits, and K, M, G or T for KiB, MiB, GiB or TiB.
 ///
 /// Errors: it is not such a number, or none above zero.
-pub fn read_size(text: &str) -> Result<u64, &'static str> {
+pub(crate) fn read_size(text: &str) -> Result<u64, &'static str> {
     let of_letter = |letter: char| {
         let letter = letter.to_ascii_uppercase();
         UNITS.iter().find(|(unit, _)| *unit == letter)
@@ -49,12 +47,10 @@ pub fn read_size(text: &str) -> Result<u64, &'static str> {
     }
 }
 
-/// The letters of the units, and of which power of two each is.
 const UNITS: [(char, u32); 4] = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
 
 /// Returns a duration in the two units that matter: `1,215 ms`, `12.3 s`, `22 min 31 s`, `2 h 5 min`, `3 d 4 h`.
-#[must_use]
-pub fn duration(ms: u64) -> String {
+pub(crate) fn duration(ms: u64) -> String {
     let seconds = ms / 1000;
     let (minutes, hours) = (seconds / 60, seconds / 3600);
     match ms {

@@ -5,10 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Opens a transcript to read it.
-///
-/// Errors: it can't be opened, or is a folder.
-pub fn read(path: &Path) -> io::Result<File> {
+pub(crate) fn read(path: &Path) -> io::Result<File> {
     let file = File::open(path)?;
     match file.metadata()?.is_dir() {
         true => Err(io::ErrorKind::IsADirectory.into()),
@@ -17,15 +14,13 @@ pub fn read(path: &Path) -> io::Result<File> {
 }
 
 /// Whether a path that was given for output is a folder: one that exists, or a path that ends in a slash.
-#[must_use]
-pub fn is_folder(path: &Path) -> bool {
+pub(crate) fn is_folder(path: &Path) -> bool {
     let ends_in_slash = path.to_string_lossy().ends_with(std::path::is_separator);
     ends_in_slash || path.is_dir()
 }
 
 /// Returns the file that a path for output stands for: `name` in it if it is a folder ([`is_folder`]), or else the path itself.
-#[must_use]
-pub fn file_at(path: &Path, name: impl AsRef<OsStr>) -> PathBuf {
+pub(crate) fn file_at(path: &Path, name: impl AsRef<OsStr>) -> PathBuf {
     match is_folder(path) {
         true => path.join(name.as_ref()),
         false => path.to_owned(),
@@ -35,7 +30,7 @@ pub fn file_at(path: &Path, name: impl AsRef<OsStr>) -> PathBuf {
 /// Says that a file is where a folder is wanted: at this path, or above it.
 ///
 /// Errors: that it is so.
-pub fn expect_no_file(folder: &Path) -> io::Result<()> {
+pub(crate) fn expect_no_file(folder: &Path) -> io::Result<()> {
     // Without a slash at the end, which a file can't have.
     let folder: PathBuf = folder.components().collect();
     let mut there = folder.ancestors().filter(|path| path.exists());
@@ -65,8 +60,7 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// What to do about a file for output that can't be made.
-#[must_use]
-pub fn other_place(error: &io::Error) -> &'static str {
+pub(crate) fn other_place(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AlreadyExists => "nothing is overwritten: give another name",
         io::ErrorKind::NotADirectory => "give another name for the folder",
@@ -74,10 +68,7 @@ pub fn other_place(error: &io::Error) -> &'static str {
     }
 }
 
-/// Makes the folder of a file.
-///
-/// Errors: it can't be made.
-pub fn make_folder_of(file: &Path) -> io::Result<()> {
+pub(crate) fn make_folder_of(file: &Path) -> io::Result<()> {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => make_folder(folder),
         _ => Ok(()),
@@ -87,7 +78,7 @@ pub fn make_folder_of(file: &Path) -> io::Result<()> {
 /// Makes a new file that only its owner can read, and its folder.
 ///
 /// Errors: it can't be made, or something is there already.
-pub fn create(path: &Path) -> io::Result<File> {
+pub(crate) fn create(path: &Path) -> io::Result<File> {
     make_folder_of(path)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -97,8 +88,7 @@ pub fn create(path: &Path) -> io::Result<File> {
 }
 
 /// A path for people: the home folder as `~`.
-#[must_use]
-pub fn shorten(path: &Path) -> String {
+pub(crate) fn shorten(path: &Path) -> String {
     let home = etcetera::home_dir().ok();
     match home
         .as_deref()

@@ -3,8 +3,7 @@
 use std::io;
 
 /// The text of an I/O error without the number of the operating system.
-#[must_use]
-pub fn plain(error: &io::Error) -> String {
+pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
     let mut chars = text.chars();

@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 
 /// Whether a host, as a person names it, is this machine.
-#[must_use]
-pub fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host
             .parse::<IpAddr>()

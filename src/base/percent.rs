@@ -2,8 +2,7 @@
 
 /// Octets without percent-encoding, and where each of them stands in `octets`; one place more tells where they end. A `%` without two
 /// hexadecimal digits behind it stays.
-#[must_use]
-pub fn decode(octets: &[u8]) -> (Vec<u8>, Vec<usize>) {
+pub(crate) fn decode(octets: &[u8]) -> (Vec<u8>, Vec<usize>) {
     let mut decoded = Vec::with_capacity(octets.len());
     let mut places = Vec::with_capacity(octets.len() + 1);
     let mut at = 0;
@@ -26,8 +25,7 @@ pub fn decode(octets: &[u8]) -> (Vec<u8>, Vec<usize>) {
 }
 
 /// How many octets at the end may be the start of one that is encoded.
-#[must_use]
-pub fn cut(octets: &[u8]) -> usize {
+pub(crate) fn cut(octets: &[u8]) -> usize {
     match octets {
         [.., b'%', digit] if digit.is_ascii_hexdigit() => 2,
         [.., b'%'] => 1,

@@ -13,7 +13,7 @@ use std::fs::FileType;
 
 /// Whether the last part of a path may be a symbolic link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Links {
+pub(crate) enum Links {
     /// It may: the user gave the path.
     Follow,
     /// It may not: the name was found in a folder.
@@ -23,7 +23,7 @@ pub enum Links {
 /// Opens a file to read it; never waits for the other end of a FIFO.
 ///
 /// Errors: it can't be opened, is no regular file, or is a link where none may be. What is checked is the file that was opened.
-pub fn open(path: &Path, links: Links) -> io::Result<File> {
+pub(crate) fn open(path: &Path, links: Links) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -54,7 +54,6 @@ pub fn open(path: &Path, links: Links) -> io::Result<File> {
     regular(file)
 }
 
-/// Checks what was opened.
 fn regular(file: File) -> io::Result<File> {
     let found = file.metadata()?;
     if found.is_dir() {
@@ -70,7 +69,7 @@ fn regular(file: File) -> io::Result<File> {
 ///
 /// The methods take a file by its path; only the last part of it counts.
 #[derive(Debug)]
-pub struct OpenFolder {
+pub(crate) struct OpenFolder {
     path: PathBuf,
     #[cfg(unix)]
     handle: File,
@@ -81,7 +80,7 @@ impl OpenFolder {
     /// Opens a folder.
     ///
     /// Errors: it can't be opened, is no folder, or is a link to one.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         use rustix::fs::{Mode, OFlags};
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = rustix::fs::open(path, flags, Mode::empty())?;
@@ -91,10 +90,7 @@ impl OpenFolder {
         })
     }
 
-    /// The paths of all that is in it now.
-    ///
-    /// Errors: it can't be read.
-    pub fn paths(&self) -> io::Result<Vec<PathBuf>> {
+    pub(crate) fn paths(&self) -> io::Result<Vec<PathBuf>> {
         use std::os::unix::ffi::OsStrExt as _;
         let mut paths = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.handle)? {
@@ -108,9 +104,7 @@ impl OpenFolder {
     }
 
     /// What a file is; a link is one.
-    ///
-    /// Errors: it is not there.
-    pub fn kind(&self, path: &Path) -> io::Result<FileType> {
+    pub(crate) fn kind(&self, path: &Path) -> io::Result<FileType> {
         let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
         let found = rustix::fs::statat(&self.handle, name(path)?, flags)?;
         Ok(FileType::from_raw_mode(found.st_mode))
@@ -119,7 +113,7 @@ impl OpenFolder {
     /// Opens a file to read it.
     ///
     /// Errors: as for [`open`] with [`Links::Refuse`].
-    pub fn file(&self, path: &Path) -> io::Result<File> {
+    pub(crate) fn file(&self, path: &Path) -> io::Result<File> {
         use rustix::fs::{Mode, OFlags};
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match rustix::fs::openat(&self.handle, name(path)?, flags, Mode::empty()) {
@@ -129,18 +123,13 @@ impl OpenFolder {
         }
     }
 
-    /// Removes a file.
-    ///
-    /// Errors: it can't be removed.
-    pub fn remove(&self, path: &Path) -> io::Result<()> {
+    pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
         let flags = rustix::fs::AtFlags::empty();
         Ok(rustix::fs::unlinkat(&self.handle, name(path)?, flags)?)
     }
 
     /// What was done to it is on the disk after this.
-    ///
-    /// Errors: that can't be said.
-    pub fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         self.handle.sync_all()
     }
 }
@@ -157,7 +146,7 @@ impl OpenFolder {
     /// Looks for a folder.
     ///
     /// Errors: it is not there, or a link.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         if path.symlink_metadata()?.is_symlink() {
             return Err(not_followed());
         }
@@ -166,39 +155,29 @@ impl OpenFolder {
         })
     }
 
-    /// The paths of all that is in it now.
-    ///
-    /// Errors: it can't be read.
-    pub fn paths(&self) -> io::Result<Vec<PathBuf>> {
+    pub(crate) fn paths(&self) -> io::Result<Vec<PathBuf>> {
         let entries = std::fs::read_dir(&self.path)?;
         entries.map(|entry| Ok(entry?.path())).collect()
     }
 
     /// What a file is; a link is one.
-    ///
-    /// Errors: it is not there.
-    pub fn kind(&self, path: &Path) -> io::Result<FileType> {
+    pub(crate) fn kind(&self, path: &Path) -> io::Result<FileType> {
         Ok(path.symlink_metadata()?.file_type())
     }
 
     /// Opens a file to read it.
     ///
     /// Errors: as for [`open`] with [`Links::Refuse`].
-    pub fn file(&self, path: &Path) -> io::Result<File> {
+    pub(crate) fn file(&self, path: &Path) -> io::Result<File> {
         open(path, Links::Refuse)
     }
 
-    /// Removes a file.
-    ///
-    /// Errors: it can't be removed.
-    pub fn remove(&self, path: &Path) -> io::Result<()> {
+    pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
     }
 
     /// What was done to it is on the disk after this, where folders can be opened.
-    ///
-    /// Errors: none.
-    pub fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
     }
 }

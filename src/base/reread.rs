@@ -9,11 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::base::files;
 
 /// The most octets of a pipe that are copied: one that does not end must not fill the disk.
-pub const COPY_MAX: u64 = 1 << 30;
+pub(crate) const COPY_MAX: u64 = 1 << 30;
 
-/// What is read more than once.
 #[derive(Debug, Clone)]
-pub struct Twice {
+pub(crate) struct Twice {
     file: Arc<Mutex<File>>,
 }
 
@@ -21,7 +20,7 @@ impl Twice {
     /// Opens a file; what can't be read twice, such as a pipe, is copied first.
     ///
     /// Errors: it can't be opened or copied, is a folder, or does not end within [`COPY_MAX`].
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = files::read(path)?;
         match file.metadata()?.is_file() {
             true => Ok(Self::of(file)),
@@ -38,7 +37,7 @@ impl Twice {
     /// Copies what can be read once.
     ///
     /// Errors: as above.
-    pub fn copy(input: impl Read, most: u64) -> io::Result<Self> {
+    pub(crate) fn copy(input: impl Read, most: u64) -> io::Result<Self> {
         let mut copy = tempfile::tempfile()?;
         let count = io::copy(&mut input.take(most.saturating_add(1)), &mut copy)?;
         if count > most {
@@ -49,8 +48,7 @@ impl Twice {
     }
 
     /// A reader with a place of its own, at the start.
-    #[must_use]
-    pub fn reader(&self) -> RereadReader {
+    pub(crate) fn reader(&self) -> RereadReader {
         RereadReader {
             file: Arc::clone(&self.file),
             at: 0,
@@ -60,7 +58,7 @@ impl Twice {
 
 /// A reader with a place of its own in a file that others read, too.
 #[derive(Debug)]
-pub struct RereadReader {
+pub(crate) struct RereadReader {
     file: Arc<Mutex<File>>,
     at: u64,
 }

@@ -9,7 +9,7 @@ use super::style::{ColorChoice, Paint, Style};
 use super::{escape, io_error, stdio};
 
 /// An error, and what to do. One that shows a place in a file has several lines.
-pub fn error(what: &str, hint: Option<&str>) {
+pub(crate) fn error(what: &str, hint: Option<&str>) {
     let style = Style::new(ColorChoice::Auto, Stream::Stderr);
     let mut lines = what.lines();
     let first = shown(lines.next().unwrap_or_default());
@@ -23,33 +23,29 @@ pub fn error(what: &str, hint: Option<&str>) {
     stdio::say(&text);
 }
 
-/// Something to be aware of.
-pub fn warning(what: &str) {
+pub(crate) fn warning(what: &str) {
     let style = Style::new(ColorChoice::Auto, Stream::Stderr);
     let warning = style.paint(Paint::Warning, "warning");
     stdio::say(&format!("{warning}: {}\n", shown(what)));
 }
 
-/// Something worth knowing.
-pub fn note(what: &str) {
+pub(crate) fn note(what: &str) {
     stdio::say(&format!("poptalk: {}\n", shown(what)));
 }
 
 /// A question; the answer is typed behind it.
-pub fn question(what: &str) {
+pub(crate) fn question(what: &str) {
     stdio::say(&shown(what));
 }
 
-/// Lines of poptalk's own, as they are.
-pub fn own(text: &str) {
+pub(crate) fn own(text: &str) {
     let lines = text.lines().map(|line| shown(line) + "\n");
     stdio::say(&lines.collect::<String>());
 }
 
 /// How a program ends that has printed what it was asked for, and would end with `exit`. A reader that has enough is no
 /// failure; a disk that is full is.
-#[must_use]
-pub fn written(result: &std::io::Result<()>, exit: Exit) -> Exit {
+pub(crate) fn written(result: &std::io::Result<()>, exit: Exit) -> Exit {
     // What waits for the end of a line is to arrive as well.
     let flushed = stdio::output().flush();
     match result.as_ref().err().or(flushed.as_ref().err()) {
@@ -63,8 +59,7 @@ pub fn written(result: &std::io::Result<()>, exit: Exit) -> Exit {
 }
 
 /// A text that is safe for a terminal, on one line.
-#[must_use]
-pub fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut shown = String::new();
     escape::escape(text.as_bytes(), &mut shown);
     shown

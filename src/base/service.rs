@@ -4,11 +4,10 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Service {
     /// What it is, as the end of "this is ...".
-    pub name: &'static str,
-    /// Where POP3 is instead.
-    pub hint: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) hint: &'static str,
     /// TLS, which the client begins, waits on this port.
-    pub is_tls: bool,
+    pub(crate) is_tls: bool,
     starts: &'static [&'static [u8]],
 }
 
@@ -95,14 +94,12 @@ const REPLY_CODES: Service = service("a server of SMTP, FTP, NNTP or the like, n
 
 impl Service {
     /// Returns the service that greets like this; None when it may be POP3, or is not known.
-    #[must_use]
-    pub fn of_start(first: &[u8]) -> Option<&'static Self> {
+    pub(crate) fn of_start(first: &[u8]) -> Option<&'static Self> {
         Self::of_line(first).or_else(|| has_reply_code(first).then_some(&REPLY_CODES))
     }
 
     /// Returns the service that is known by such a line, wherever it occurs: a number alone proves nothing there.
-    #[must_use]
-    pub fn of_line(first: &[u8]) -> Option<&'static Self> {
+    pub(crate) fn of_line(first: &[u8]) -> Option<&'static Self> {
         let starts = |start: &&[u8]| {
             first
                 .get(..start.len())

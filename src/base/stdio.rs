@@ -16,11 +16,10 @@ static DONE: AtomicU64 = AtomicU64::new(0);
 
 /// Standard output, locked. Its errors are the caller's: see [`crate::base::say::written`].
 #[derive(Debug)]
-pub struct Output(StdoutLock<'static>);
+pub(crate) struct Output(StdoutLock<'static>);
 
 /// Returns standard output, which no other thread can write to until the value is dropped.
-#[must_use]
-pub fn output() -> Output {
+pub(crate) fn output() -> Output {
     Output(io::stdout().lock())
 }
 
@@ -37,7 +36,7 @@ impl Write for Output {
 /// Writes to standard output, and hands it on at once.
 ///
 /// Errors: the reader has gone ([`io::ErrorKind::BrokenPipe`]), or there is no room.
-pub fn print(octets: &[u8]) -> io::Result<()> {
+pub(crate) fn print(octets: &[u8]) -> io::Result<()> {
     let _write = Writing::begin();
     let mut out = output();
     out.write_all(octets)?;
@@ -46,7 +45,7 @@ pub fn print(octets: &[u8]) -> io::Result<()> {
 
 /// Writes a message to standard error, in one piece. A message without a reader is lost, and the program continues without
 /// it: nothing depends on messages, and there is no other place to complain.
-pub fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let _write = Writing::begin();
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
@@ -69,27 +68,21 @@ impl Drop for Writing {
 
 /// Returns a number that stays the same for as long as the same write of [`print()`] or [`say()`] waits for its reader; None when
 /// none is going on.
-#[must_use]
-pub fn waiting() -> Option<u64> {
+pub(crate) fn waiting() -> Option<u64> {
     let done = DONE.load(Ordering::SeqCst);
     (BEGUN.load(Ordering::SeqCst) > done).then_some(done)
 }
 
-/// Whether standard output is a terminal.
-#[must_use]
-pub fn is_output_terminal() -> bool {
+pub(crate) fn is_output_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Whether standard error is a terminal.
-#[must_use]
-pub fn is_error_terminal() -> bool {
+pub(crate) fn is_error_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
 /// Returns where a progress bar is drawn: on standard error, if that is a terminal. The bar ignores errors.
-#[must_use]
-pub fn progress() -> ProgressDrawTarget {
+pub(crate) fn progress() -> ProgressDrawTarget {
     match is_error_terminal() {
         true => ProgressDrawTarget::stderr(),
         false => ProgressDrawTarget::hidden(),
@@ -97,8 +90,7 @@ pub fn progress() -> ProgressDrawTarget {
 }
 
 /// Whether the reader of standard output is known to have gone, without a write. False where the system does not say.
-#[must_use]
-pub fn has_lost_reader() -> bool {
+pub(crate) fn has_lost_reader() -> bool {
     imp::has_lost_reader()
 }
 

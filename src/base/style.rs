@@ -2,49 +2,35 @@
 
 use owo_colors::{OwoColorize, Stream};
 
-/// When colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ColorChoice {
+pub(crate) enum ColorChoice {
     /// On a terminal that has them, unless NO_COLOR is set.
     #[default]
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 
-/// What a text is, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Paint {
-    /// As it is.
+pub(crate) enum Paint {
     Plain,
-    /// `+OK`.
     Positive,
-    /// `-ERR`.
     Negative,
-    /// A challenge.
     Challenge,
-    /// A warning of poptalk's.
     Warning,
-    /// A word of poptalk's.
     Note,
     /// A word that is another one in the other recording.
     Changed,
-    /// The prompt.
     Prompt,
 }
 
-/// Whether colours are used on one stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Style {
+pub(crate) struct Style {
     has_colour: bool,
 }
 
 impl Style {
-    /// The style for a stream.
-    #[must_use]
-    pub fn new(choice: ColorChoice, stream: Stream) -> Self {
+    pub(crate) fn new(choice: ColorChoice, stream: Stream) -> Self {
         let has_colour = match choice {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
@@ -57,15 +43,11 @@ impl Style {
         Self { has_colour }
     }
 
-    /// Whether colours are used.
-    #[must_use]
-    pub fn has_colour(self) -> bool {
+    pub(crate) fn has_colour(self) -> bool {
         self.has_colour
     }
 
-    /// `text` in the colour of `paint`.
-    #[must_use]
-    pub fn paint(self, paint: Paint, text: &str) -> String {
+    pub(crate) fn paint(self, paint: Paint, text: &str) -> String {
         if !self.has_colour || text.is_empty() {
             return text.to_owned();
         }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 /// A folder that is removed when it is dropped, and when INT, TERM, HUP or QUIT end the program.
 #[derive(Debug)]
-pub struct TemporaryFolder {
+pub(crate) struct TemporaryFolder {
     folder: Arc<TempDir>,
     /// A signal has come, and the program ends by it.
     is_ending: Arc<AtomicBool>,
@@ -19,9 +19,7 @@ pub struct TemporaryFolder {
 
 impl TemporaryFolder {
     /// Makes one, for this user alone.
-    ///
-    /// Errors: it can't be made.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         // First: a signal that comes while it is made waits.
         #[cfg(unix)]
         let signals = signals::catch()?;
@@ -32,9 +30,7 @@ impl TemporaryFolder {
         Ok(Self { folder, is_ending })
     }
 
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 }

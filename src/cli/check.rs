@@ -30,8 +30,7 @@ use crate::net::password::PasswordError;
 use crate::net::target;
 use crate::transcript::file;
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk check mail.example.org           without a login
   poptalk check mail.example.org -u alice  with one; it asks for the password
@@ -45,7 +44,7 @@ const REPLY: Duration = Duration::from_secs(15);
 
 /// The arguments of `check`.
 #[derive(Debug, clap::Args)]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// HOST, HOST:PORT, or a URL: pop3://[USER@]HOST, pop3s://[USER@]HOST
     #[arg(value_name = "HOST", required_unless_present = "list")]
     host: Option<String>,
@@ -128,7 +127,7 @@ fn read_samples(text: &str) -> Result<u8, String> {
 /// Checks a server.
 ///
 /// Errors: the command line is wrong, or there is no password or no folder.
-pub fn run(mut args: CheckArgs) -> Result<Exit, Error> {
+pub(crate) fn run(mut args: CheckArgs) -> Result<Exit, Error> {
     if args.list {
         return Ok(say::written(&printed::list(), Exit::Well));
     }
@@ -251,22 +250,17 @@ fn timed(count: u8) -> Vec<&'static Probe> {
     all.into_iter().map(|(_, probe)| probe).collect()
 }
 
-/// What came of all probes.
 #[derive(Default)]
 struct CheckRun {
     sessions: Sessions,
     judged: Vec<Judged>,
     /// Each rule that found something, once, with the probe in which it did first.
     findings: Vec<(&'static str, Finding)>,
-    /// Why the server can't be asked anything.
     exit: Option<Exit>,
     /// Not all could be judged: what a caller is told, unless something was found.
     gap: Option<Exit>,
-    /// Why the login did not come about.
     no_login: Option<String>,
-    /// The maildrop has no message.
     is_empty: bool,
-    /// Why the last probe could not be played.
     failure: String,
 }
 

@@ -9,8 +9,7 @@ use crate::base::exit::Exit;
 use crate::base::say;
 use crate::base::stdio;
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk completions bash > ~/.local/share/bash-completion/completions/poptalk
   poptalk completions zsh > ~/.zfunc/_poptalk   # with ~/.zfunc in $fpath
@@ -18,15 +17,12 @@ Examples:
 
 /// The arguments of `completions`.
 #[derive(Debug, clap::Args)]
-pub struct CompletionsArgs {
+pub(crate) struct CompletionsArgs {
     /// The shell
     shell: Shell,
 }
 
-/// Prints the completions of a command line.
-///
-/// Errors: none.
-pub fn run(args: &CompletionsArgs, mut command: clap::Command) -> Result<Exit, Error> {
+pub(crate) fn run(args: &CompletionsArgs, mut command: clap::Command) -> Result<Exit, Error> {
     let mut text = Vec::new();
     generate(args.shell, &mut command, "poptalk", &mut text);
     let mut out = stdio::output();

@@ -19,8 +19,7 @@ use crate::net::target;
 use crate::net::tls::{TlsSettings, read_ca};
 use crate::net::upstream_proxy::{self, Proxy, ProxyError};
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk mail.example.org                  type at port 110
   poptalk --tls mail.example.org            TLS from the first octet, port 995
@@ -28,10 +27,8 @@ Examples:
   poptalk -c capa -c quit mail.example.org  two commands, then leave
   poptalk mail.example.org < lines.txt      a script";
 
-/// How long DNS may take for each question.
 const LOOK_UP_WAIT: Duration = Duration::from_secs(15);
 
-/// A port that is given as a word of its own.
 fn port(text: &str) -> Result<u16, String> {
     let port = text.parse().ok().filter(|port| *port > 0);
     port.ok_or_else(|| {
@@ -41,7 +38,7 @@ fn port(text: &str) -> Result<u16, String> {
 
 /// The arguments of `connect`.
 #[derive(Debug, clap::Args)]
-pub struct ConnectArgs {
+pub(crate) struct ConnectArgs {
     /// HOST, HOST:PORT, or a URL: pop3://[USER@]HOST, pop3s://[USER@]HOST; without it the server of -u NAME@DOMAIN is looked up in DNS
     // Not there beside another subcommand either.
     #[arg(value_name = "HOST", required_unless_present = "user")]
@@ -76,9 +73,7 @@ pub struct ConnectArgs {
 }
 
 impl ConnectArgs {
-    /// The server, as typed.
-    #[must_use]
-    pub fn host(&self) -> Option<&str> {
+    pub(crate) fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }
 }
@@ -86,7 +81,7 @@ impl ConnectArgs {
 /// Holds the session.
 ///
 /// Errors: there is no server to connect to, or the options do not fit.
-pub fn run(args: ConnectArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: ConnectArgs) -> Result<Exit, Error> {
     let proxy = args.proxy.as_deref().map(read_proxy).transpose()?;
     let Some(found) = seek(&args, proxy.as_ref())? else {
         say::note("not connected");
@@ -153,15 +148,12 @@ pub(super) fn stls_inside_tls() -> Error {
         .with_hint("leave --stls out")
 }
 
-/// Whether a person types the lines.
 fn is_for_person(args: &SessionArgs) -> bool {
     args.lines.is_empty() && std::io::stdin().is_terminal()
 }
 
 /// Holds a session: with a person at a terminal, or with a script.
-///
-/// Errors: the file of `--ca` is not usable.
-pub fn hold(plan: Plan) -> Result<Exit, Error> {
+pub(crate) fn hold(plan: Plan) -> Result<Exit, Error> {
     if let Some(path) = &plan.tls.ca {
         read_ca(path).map_err(|error| Error::from(error).with_exit(Exit::Usage))?;
     }

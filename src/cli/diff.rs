@@ -16,8 +16,7 @@ use crate::base::style::{ColorChoice, Style};
 use crate::modes::report::differences::{DifferencePrinter, WIDE};
 use crate::modes::report::findings::{self, Format, Judged};
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk diff before.pop3 after.pop3
   poptalk diff --level octets before.pop3 after.pop3
@@ -31,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The arguments of `diff`.
 #[derive(Debug, clap::Args)]
-pub struct DiffArgs {
+pub(crate) struct DiffArgs {
     /// The transcript with what is expected; its holes stand for anything
     #[arg(value_name = "A")]
     old: PathBuf,
@@ -58,9 +57,7 @@ pub struct DiffArgs {
 }
 
 /// Compares two transcripts and prints where they differ.
-///
-/// Errors: a file can't be read.
-pub fn run(args: &DiffArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Error> {
     let (old, new) = (open(&args.old), open(&args.new));
     // Both are named when both are not there.
     if let (Err(error), Err(_)) = (&old, &new) {
@@ -166,9 +163,6 @@ fn program(
     Ok(summary)
 }
 
-/// Opens a transcript to read it twice.
-///
-/// Errors: it can't be read.
 fn open(path: &Path) -> Result<Recording<RereadReader>, Error> {
     let opened = Twice::open(path).map(|file| Recording::new(file.reader(), file.reader()));
     opened.map_err(|error| {

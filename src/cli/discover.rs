@@ -13,33 +13,23 @@ use crate::net::target::Target;
 use crate::net::upstream_proxy::Proxy;
 use crate::transcript::event::Event;
 
-/// What to look for, and where to ask.
 #[derive(Debug)]
 pub(super) struct Search<'a> {
     /// The mail address; the user's text.
     pub(super) address: &'a str,
-    /// The services to ask for, in this order.
     pub(super) services: &'a [SrvService],
     /// The DNS servers; None: those of the system.
     pub(super) dns: Option<SocketAddr>,
-    /// How long to wait for each service.
     pub(super) wait: Duration,
-    /// The proxy that connects, to the DNS server too.
     pub(super) proxy: Option<&'a Proxy>,
-    /// A person is there to be asked.
     pub(super) has_person: bool,
 }
 
-/// The servers of a mail domain.
 #[derive(Debug)]
 pub(super) struct DomainServers {
-    /// The server to try first.
     pub(super) target: Target,
-    /// The user that was named with it.
     pub(super) user: Option<String>,
-    /// The others, in the order to try them.
     pub(super) spares: Vec<Target>,
-    /// What was found, as an event of the transcript.
     pub(super) event: Option<Event>,
     /// What the certificate may be for.
     pub(super) names: Vec<String>,
@@ -50,8 +40,6 @@ pub(super) struct DomainServers {
 /// Looks for the servers, and tells what was found and what it is worth.
 ///
 /// Returns None when the person does not want it.
-///
-/// Errors: there is none.
 pub(super) fn find(search: &Search<'_>) -> Result<Option<DomainServers>, Error> {
     let domain = srv::domain(search.address).map_err(|why| {
         Error::usage(format!("no HOST, and none can be looked up: {why}")).with_hint(HINT)

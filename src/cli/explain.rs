@@ -8,8 +8,7 @@ use crate::base::exit::Exit;
 use crate::base::say;
 use crate::base::stdio;
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk explain RETR
   poptalk explain '-ERR [IN-USE] maildrop is locked'
@@ -17,7 +16,7 @@ Examples:
 
 /// The arguments of `explain`.
 #[derive(Debug, clap::Args)]
-pub struct ExplainArgs {
+pub(crate) struct ExplainArgs {
     /// The command that was answered
     #[arg(long, value_name = "VERB")]
     to: Option<String>,
@@ -33,9 +32,7 @@ pub struct ExplainArgs {
 }
 
 /// Prints the explanation; the exit code tells whether there was one.
-///
-/// Errors: none.
-pub fn run(args: &ExplainArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Error> {
     let context = ExplainContext {
         verb: args.to.as_ref().map(|verb| verb.to_ascii_uppercase()),
         ..ExplainContext::default()

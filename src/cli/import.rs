@@ -19,8 +19,7 @@ use crate::reading::import::{
 };
 use crate::transcript::file;
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk import auto openssl.txt -o session.pop3
   poptalk import rawlog 20261123.in 20261123.out
@@ -32,7 +31,7 @@ const AUTO: &str = "auto";
 
 /// The arguments of `import`.
 #[derive(Debug, clap::Args)]
-pub struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// What made the recording, or auto to find it out
     #[arg(value_name = "FORMAT", value_parser = format, help = format_help())]
     format: Chosen,
@@ -69,7 +68,6 @@ fn format_help() -> String {
     )
 }
 
-/// The format, where it was told.
 #[derive(Debug, Clone, Copy)]
 struct Chosen(Option<Format>);
 
@@ -103,7 +101,7 @@ fn patterns(args: &ImportArgs) -> Result<Option<Patterns>, Error> {
 /// Imports, and writes the transcripts.
 ///
 /// Errors: a file can't be read or be understood, or not be written.
-pub fn run(args: &ImportArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &ImportArgs) -> Result<Exit, Error> {
     let patterns = patterns(args)?;
     let read = args.files.iter().map(|path| {
         let name = name(path);
@@ -164,12 +162,10 @@ fn unknown(source: &Source<'_>) -> Error {
     Error::usage(what).with_hint(hint)
 }
 
-/// Why a file can't be imported, for people.
 fn failure(problem: Problem) -> Error {
     Error::usage(problem.to_string()).with_hint(problem.hint)
 }
 
-/// A file's name for errors.
 fn name(path: &Path) -> String {
     if path == Path::new("-") {
         "standard input".to_owned()

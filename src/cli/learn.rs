@@ -19,8 +19,7 @@ use crate::modes::learn::{LESSONS, proof};
 use crate::modes::plan::{Plan, SessionArgs};
 use crate::net::target::Target;
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk learn                 the first lesson that is not done
   poptalk learn --list          all of them, and what is done
@@ -30,7 +29,7 @@ Examples:
 
 /// The arguments of `learn`.
 #[derive(Debug, clap::Args)]
-pub struct LearnArgs {
+pub(crate) struct LearnArgs {
     /// A lesson's number or name, a file, or a folder of files
     #[arg(value_name = "LESSON")]
     lesson: Option<PathBuf>,
@@ -67,7 +66,7 @@ pub struct LearnArgs {
 /// Teaches, lists or proves.
 ///
 /// Errors: there is no such lesson, nobody is there to learn, or a file can't be written.
-pub fn run(args: LearnArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: LearnArgs) -> Result<Exit, Error> {
     let mut progress = Progress::read();
     let found = find(args.lesson.as_deref())?;
     // A file that is wrong takes nothing from the others.
@@ -141,12 +140,9 @@ pub fn run(args: LearnArgs) -> Result<Exit, Error> {
     Ok(console::teach(plan, course))
 }
 
-/// What was found where it was looked.
 struct Found {
     lessons: Vec<Lesson>,
-    /// The one to begin with, where one was named.
     at: Option<usize>,
-    /// What is wrong with each file that is no lesson.
     wrong: Vec<Error>,
     /// The folder, as progress knows it.
     folder: Option<PathBuf>,
@@ -154,7 +150,6 @@ struct Found {
     call: String,
 }
 
-/// The lessons that are meant, and the one to begin with where one was named.
 fn find(wanted: Option<&Path>) -> Result<Found, Error> {
     let mut found = Found {
         lessons: Vec::new(),
@@ -273,7 +268,6 @@ fn reset(found: &Found, progress: &mut Progress) -> Result<Exit, Error> {
     Ok(say::written(&printed, Exit::Well))
 }
 
-/// The files of a folder that may be lessons, by name.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {

@@ -16,8 +16,7 @@ use crate::base::style::{ColorChoice, Style};
 use crate::modes::report::findings::{self, Format, Judged};
 use crate::transcript::text::Reader;
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk lint recording.pop3
   poptalk lint --only unstuffed-dot-line *.pop3
@@ -28,7 +27,7 @@ const CHUNK: usize = 256 * 1024;
 
 /// The arguments of `lint`.
 #[derive(Debug, clap::Args)]
-pub struct LintArgs {
+pub(crate) struct LintArgs {
     /// The transcripts to judge
     #[arg(value_name = "FILE", required_unless_present = "list")]
     files: Vec<PathBuf>,
@@ -53,7 +52,7 @@ pub struct LintArgs {
 /// Judges transcripts and prints what was found.
 ///
 /// Errors: there is no such rule.
-pub fn run(args: &LintArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &LintArgs) -> Result<Exit, Error> {
     if let Some(unknown) = args.only.iter().find(|id| lint::rule(id).is_none()) {
         let mut ids = lint::rules().map(|rule| rule.id);
         return Err(no_rule(unknown, &mut ids, "poptalk lint --list"));

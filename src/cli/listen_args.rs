@@ -23,13 +23,11 @@ use crate::net::server_certificate::ServerCertificate;
 use crate::servers::fault::{self, Fault};
 use crate::transcript::file::Destination;
 
-/// How soon an interrupt is noticed.
 pub(super) const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// How long after an interrupt the same line may wait for a reader.
 const UNREAD: Duration = Duration::from_secs(1);
 
-/// The fault of a name.
 pub(super) fn fault(name: &str) -> Result<&'static Fault, String> {
     if let Some(fault) = fault::named(name) {
         return Ok(fault);
@@ -100,7 +98,6 @@ fn end_unread(is_interrupted: &AtomicBool) {
     }
 }
 
-/// How many connections there may be.
 pub(super) fn connections(text: &str) -> Result<usize, &'static str> {
     match text.parse() {
         Ok(count @ 1..=10_000) => Ok(count),
@@ -108,7 +105,6 @@ pub(super) fn connections(text: &str) -> Result<usize, &'static str> {
     }
 }
 
-/// The file of an option.
 pub(super) fn read(option: &str, path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|error| {
         Error::about(format_args!("{option} {}", path.display()), &error)
@@ -139,7 +135,6 @@ pub(super) fn folder(path: &Path) -> Result<Destination, Error> {
     Ok(Destination::Folder(path.to_owned()))
 }
 
-/// Writes the certificate to the file of `--cert-out`.
 pub(super) fn write_certificate(path: Option<&PathBuf>, pem: Option<&str>) -> Result<(), Error> {
     let Some(path) = path else {
         return Ok(());

@@ -12,8 +12,7 @@ use crate::base::files;
 use crate::base::say;
 use crate::base::stdio;
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk man | man -l -                     read the page of poptalk
   poptalk man replay | man -l -              that of a subcommand
@@ -21,7 +20,7 @@ Examples:
 
 /// The arguments of `man`.
 #[derive(Debug, clap::Args)]
-pub struct ManArgs {
+pub(crate) struct ManArgs {
     /// The page of this subcommand
     #[arg(value_name = "SUBCOMMAND", conflicts_with = "dir")]
     subcommand: Option<String>,
@@ -34,7 +33,7 @@ pub struct ManArgs {
 /// Prints a page of a command line, or writes all.
 ///
 /// Errors: there is no such page, or a file can't be written.
-pub fn run(args: &ManArgs, command: clap::Command) -> Result<Exit, Error> {
+pub(crate) fn run(args: &ManArgs, command: clap::Command) -> Result<Exit, Error> {
     if let Some(folder) = &args.dir {
         return write_all(folder, command);
     }
@@ -52,7 +51,6 @@ pub fn run(args: &ManArgs, command: clap::Command) -> Result<Exit, Error> {
     Ok(say::written(&result, Exit::Well))
 }
 
-/// The subcommands, each named as its page is.
 fn pages(mut command: clap::Command) -> impl Iterator<Item = clap::Command> {
     command.build();
     let version = command.get_version().unwrap_or_default().to_owned();

@@ -10,8 +10,7 @@ use crate::modes::plan::{Plan, SessionArgs};
 use crate::modes::serve::{ServeOptions, Server};
 use crate::servers::fault::Fault;
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk practice                  nothing else is needed
   poptalk practice --tls            the same inside TLS
@@ -20,7 +19,7 @@ Examples:
 
 /// The arguments of `practice`.
 #[derive(Debug, clap::Args)]
-pub struct PracticeArgs {
+pub(crate) struct PracticeArgs {
     /// TLS from the first octet, as on port 995
     #[arg(long, group = "security")]
     tls: bool,
@@ -37,10 +36,7 @@ pub struct PracticeArgs {
     session: SessionArgs,
 }
 
-/// Starts the server and holds the session.
-///
-/// Errors: there is no server.
-pub fn run(args: PracticeArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: PracticeArgs) -> Result<Exit, Error> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let options = ServeOptions {
         tls_listen: args.tls.then_some(any_port),

@@ -23,15 +23,14 @@ use crate::net::tls;
 use crate::transcript::elide::Bodies;
 use crate::transcript::file::{self, Destination};
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk proxy mail.example.org --listen 127.0.0.1:1110
   poptalk proxy pop3s://mail.example.org --listen 127.0.0.1:1110 --log DIR";
 
 /// The arguments of `proxy`.
 #[derive(Debug, clap::Args)]
-pub struct ProxyArgs {
+pub(crate) struct ProxyArgs {
     /// The server: HOST, HOST:PORT, or a pop3:// or pop3s:// URL
     #[arg(value_name = "HOST")]
     host: String,
@@ -103,7 +102,7 @@ pub struct ProxyArgs {
 /// Stands in between until an interrupt.
 ///
 /// Errors: a file or a folder that was given is not usable, or there is no proxy.
-pub fn run(args: ProxyArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
     let named = target::parse(&args.host, None, args.tls)?;
     if named.user.is_some() {
         let what = "a user in the URL: the clients of the proxy log in, not the proxy";
@@ -186,7 +185,6 @@ pub fn run(args: ProxyArgs) -> Result<Exit, Error> {
     Ok(say::written(&printed, exit))
 }
 
-/// Where the transcripts go, and how that is told.
 fn log_place(folder: Option<PathBuf>, is_none: bool) -> Result<(Destination, String), Error> {
     if is_none {
         return Ok((Destination::Nowhere, "no transcripts".to_owned()));

@@ -18,8 +18,7 @@ use crate::transcript::elide::Bodies;
 use crate::transcript::secret::Hider;
 use crate::transcript::text::Reader;
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk redact recording.pop3 -o shared.pop3
   poptalk redact --bodies elide=10 --names recording.pop3";
@@ -32,7 +31,7 @@ const BLOCK: usize = 64 * 1024;
 
 /// The arguments of `redact`.
 #[derive(Debug, clap::Args)]
-pub struct RedactArgs {
+pub(crate) struct RedactArgs {
     /// The transcript; `-` is the standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -57,7 +56,7 @@ pub struct RedactArgs {
 /// Redacts one transcript.
 ///
 /// Errors: a file can't be read, or not be written.
-pub fn run(args: &RedactArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &RedactArgs) -> Result<Exit, Error> {
     redact(args).map(|()| Exit::Well)
 }
 
@@ -160,7 +159,6 @@ impl<W: Write> Write for Safe<W> {
     }
 }
 
-/// Remembers each line of a file.
 fn remember(hider: &mut Hider, path: &Path) -> Result<(), Error> {
     let text = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
         let option = format_args!("--secret-file {}", path.display());

@@ -35,8 +35,7 @@ use crate::pop3::command::Shape;
 use crate::servers::Account;
 use crate::transcript::elide::Bodies;
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk replay recording.pop3           at the server that it names
   poptalk replay recording.pop3 --to localhost:1110
@@ -54,7 +53,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The arguments of `replay`.
 #[derive(Debug, clap::Args)]
-pub struct ReplayArgs {
+pub(crate) struct ReplayArgs {
     /// The transcripts to play
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
@@ -170,10 +169,8 @@ fn factor(text: &str) -> Result<f64, &'static str> {
     }
 }
 
-/// What came of one file.
 struct Done {
     exit: Exit,
-    /// What is to be printed for it.
     text: Vec<u8>,
     judged: Option<Judged>,
     is_alike: bool,
@@ -182,7 +179,7 @@ struct Done {
 /// Plays the files.
 ///
 /// Errors: a file can't be read, or there is no folder for what is new.
-pub fn run(args: &ReplayArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
     if let Some(folder) = &args.log {
         listen_args::folder(folder)?;
     }
@@ -260,7 +257,6 @@ fn print(args: &ReplayArgs, done: &[Done]) -> Exit {
     say::written(&result, worst.unwrap_or(Exit::Well))
 }
 
-/// A file that is to be played.
 struct Job<'a> {
     file: &'a Path,
     /// Of a recording of the proxy, what passed between it and the server.
@@ -269,20 +265,17 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// Errors: it can't be read.
     fn new(file: &'a Path) -> Result<Self, ReplayError> {
         let leg = replay::server_leg(file)?;
         let preview = Preview::of(leg.as_ref().map_or(file, NamedTempFile::path))?;
         Ok(Self { file, leg, preview })
     }
 
-    /// What is played.
     fn path(&self) -> &Path {
         self.leg.as_ref().map_or(self.file, NamedTempFile::path)
     }
 }
 
-/// Plays one file and compares.
 fn one(args: &ReplayArgs, job: &Job<'_>, bar: &ProgressBar) -> Done {
     let preview = &job.preview;
     let before = bar.position();
@@ -388,7 +381,6 @@ fn told(preview: &Preview, wanted: Shape) -> Vec<String> {
     told.map(|(verb, _)| verb.clone()).collect()
 }
 
-/// Starts a practice server of the replay's own.
 fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Server, Target), Error> {
     let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let options = ServeOptions {
@@ -442,8 +434,6 @@ fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
 }
 
 /// Compares the new transcript with the recording, and says how the replay ended.
-///
-/// Errors: one of them can't be read.
 fn compare(
     args: &ReplayArgs,
     job: &Job<'_>,
@@ -540,7 +530,6 @@ fn differences(
     Ok(summary)
 }
 
-/// The comparison in words.
 fn verdict(played: &Played, summary: &DiffSummary) -> String {
     match (&played.departure, summary.different) {
         (Some(departure), _) => format!(

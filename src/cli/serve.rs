@@ -26,8 +26,7 @@ use crate::transcript::elide::Bodies;
 use crate::transcript::file::Destination;
 use crate::transcript::text::{self, ParseError};
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk serve --listen 127.0.0.1:1110  the practice maildrop
   poptalk serve recording.pop3           play a recording, row by row
@@ -39,7 +38,7 @@ const LONGEST_AUTOLOGOUT: u64 = 366 * 24 * 60 * 60;
 
 /// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// Play the server's side of this transcript, and expect the client's, in place of the practice maildrop
     file: Option<PathBuf>,
 
@@ -150,7 +149,7 @@ fn password(text: &str) -> Result<String, &'static str> {
 /// Serves until an interrupt.
 ///
 /// Errors: a file or a folder that was given is not usable, or there is no server.
-pub fn run(args: ServeArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: ServeArgs) -> Result<Exit, Error> {
     if args.list_faults {
         return Ok(list_faults());
     }
@@ -218,7 +217,6 @@ pub fn run(args: ServeArgs) -> Result<Exit, Error> {
     Ok(listen_args::emit(server, &what, &events, &is_interrupted))
 }
 
-/// The messages of a mailbox.
 fn mailbox(path: &Path, may_delete: bool) -> Result<Maildrop, Error> {
     let failed = |why: &str| Error::usage(format!("--mailbox {}: {why}", path.display()));
     let mailbox = Mailbox::open(path, may_delete).map_err(|why| {
@@ -229,7 +227,6 @@ fn mailbox(path: &Path, may_delete: bool) -> Result<Maildrop, Error> {
         .map_err(|StoreFailure| failed("no messages of it can be served"))
 }
 
-/// One line a fault.
 fn list_faults() -> Exit {
     let mut out = stdio::output();
     let result = fault::all().try_for_each(|fault| {

@@ -29,8 +29,7 @@ use crate::transcript::text::{ParseError, Reader};
 
 mod folder;
 
-/// What stands under the help.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk show recording.pop3                   as on the screen
   poptalk show recording.pop3 --messages mails  one file a message
@@ -42,7 +41,7 @@ const BLOCK: usize = 256 * 1024;
 
 /// The arguments of `show`.
 #[derive(Debug, clap::Args)]
-pub struct ShowArgs {
+pub(crate) struct ShowArgs {
     /// The transcript
     file: PathBuf,
 
@@ -75,7 +74,6 @@ pub struct ShowArgs {
     color: ColorChoice,
 }
 
-/// What goes wrong.
 enum Trouble {
     Read(io::Error),
     Parse(ParseError),
@@ -92,7 +90,7 @@ impl From<ParseError> for Trouble {
 /// Shows a transcript.
 ///
 /// Errors: the file can't be read, or one can't be written.
-pub fn run(args: &ShowArgs) -> Result<Exit, Error> {
+pub(crate) fn run(args: &ShowArgs) -> Result<Exit, Error> {
     let is_paged = stdio::is_output_terminal() && lines::can_page();
     let is_twice = match (&args.messages, &args.svg) {
         (None, None) => args.timeline || args.html.is_some() || is_paged,
@@ -127,7 +125,6 @@ pub fn run(args: &ShowArgs) -> Result<Exit, Error> {
     }
 }
 
-/// A file that is read once, or twice.
 enum ShowInput {
     Once(Option<File>),
     Twice(Twice),
@@ -141,7 +138,6 @@ impl ShowInput {
         }
     }
 
-    /// The file, from its start.
     fn file(&mut self) -> BufReader<Box<dyn Read>> {
         let file: Box<dyn Read> = match self {
             Self::Once(file) => match file.take() {
@@ -174,7 +170,6 @@ impl ShowInput {
     }
 }
 
-/// Shows a transcript on a canvas.
 fn on_canvas<C: Canvas>(
     canvas: C,
     options: ShowOptions,

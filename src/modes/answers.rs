@@ -10,28 +10,22 @@ use crate::pop3::session::SessionState;
 use crate::servers::player::Answer;
 use crate::transcript::recorder::RecordedStep;
 
-pub use alignment::Alignment;
+pub(crate) use alignment::Alignment;
 
-/// What the server has told.
 #[derive(Debug, Default)]
-pub struct ServerAnswers {
-    /// What has happened in the session.
-    pub session: SessionState,
+pub(crate) struct ServerAnswers {
+    pub(crate) session: SessionState,
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
-    pub binding: Option<Vec<u8>>,
+    pub(crate) binding: Option<Vec<u8>>,
     /// Its answers, oldest first, where somebody takes them.
-    pub answers: VecDeque<Answer>,
-    /// Whether its replies still fit the commands.
-    pub alignment: Alignment,
-    /// Why the transcript can't be written any more.
-    pub log_failure: Option<String>,
-    /// Whether somebody takes the answers.
-    pub keeps_answers: bool,
+    pub(crate) answers: VecDeque<Answer>,
+    pub(crate) alignment: Alignment,
+    pub(crate) log_failure: Option<String>,
+    pub(crate) keeps_answers: bool,
 }
 
 impl ServerAnswers {
-    /// Learns from a step.
-    pub fn see(&mut self, seen: &RecordedStep) {
+    pub(crate) fn see(&mut self, seen: &RecordedStep) {
         if let Some(step) = seen.as_step() {
             self.session.apply(&step);
         }
@@ -46,8 +40,7 @@ impl ServerAnswers {
         }
     }
 
-    /// Learns from news.
-    pub fn hear_of(&mut self, news: &Notice) {
+    pub(crate) fn hear_of(&mut self, news: &Notice) {
         match news {
             Notice::Tls(facts) => {
                 self.session.tls_started();
@@ -63,7 +56,7 @@ impl ServerAnswers {
 }
 
 /// What was heard, for one thread at a time.
-pub fn hear(heard: &Mutex<ServerAnswers>) -> MutexGuard<'_, ServerAnswers> {
+pub(crate) fn hear(heard: &Mutex<ServerAnswers>) -> MutexGuard<'_, ServerAnswers> {
     // Nothing is left half done under the mutex.
     heard.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,26 +2,26 @@
 
 mod commands;
 mod drawn;
-pub mod editor;
+pub(crate) mod editor;
 mod explain;
-pub mod external_pager;
+pub(crate) mod external_pager;
 mod hex;
 mod knowledge;
 mod lesson;
-pub mod lines;
+pub(crate) mod lines;
 mod live_lint;
 mod login;
 mod masking;
 mod message;
-pub mod pager;
+pub(crate) mod pager;
 mod paging;
 mod plain;
 mod prompt;
 mod quit;
-pub mod screen;
+pub(crate) mod screen;
 pub mod spool;
-pub mod terminal;
-pub mod view;
+pub(crate) mod terminal;
+pub(crate) mod view;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -57,15 +57,12 @@ const POLL_EVERY: Duration = Duration::from_millis(100);
 /// After so much silence a line that was typed ahead gets the prompt back.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// Holds a session with a person.
-#[must_use]
-pub fn run(plan: Plan) -> Exit {
+pub(crate) fn run(plan: Plan) -> Exit {
     hold(plan, None)
 }
 
 /// Holds the sessions of a course, whose server each lesson begins anew; of the plan only the options count.
-#[must_use]
-pub fn teach(plan: Plan, course: Course) -> Exit {
+pub(crate) fn teach(plan: Plan, course: Course) -> Exit {
     hold(plan, Some(course))
 }
 
@@ -117,7 +114,6 @@ fn hold(plan: Plan, course: Option<Course>) -> Exit {
     }
 }
 
-/// A console and what it is connected to.
 struct Console {
     plan: Plan,
     screen: Arc<Screen>,
@@ -127,7 +123,6 @@ struct Console {
     keyboard: Keyboard,
     connection: Option<Connection>,
     log: Option<PathBuf>,
-    /// A transcript has failed.
     has_lost_log: bool,
     /// TLS was asked for on a connection before this one, to the same server.
     wants_tls: bool,
@@ -135,7 +130,6 @@ struct Console {
     has_stopped_showing: bool,
     /// What was typed behind the key that left the pager: it is meant for the prompt.
     typed_ahead: String,
-    /// The course whose lessons are held here.
     course: Option<Course>,
 }
 
@@ -145,7 +139,6 @@ enum Keyboard {
     Plain(PlainEditor),
 }
 
-/// Whether the session goes on.
 enum AfterLine {
     Go,
     Leave(Exit),
@@ -211,7 +204,6 @@ impl Console {
         Ok(())
     }
 
-    /// Takes what came from the keyboard.
     fn take(&mut self, input: Input) -> AfterLine {
         match input {
             Input::Line(line) if line.is_empty() && self.is_lesson_solved() => {
@@ -447,7 +439,6 @@ impl Console {
     }
 }
 
-/// Whether nothing is awaited from the server.
 fn is_idle(now: &Snapshot) -> bool {
     !now.is_behind && (now.is_owed || (now.outstanding == 0 && now.state != State::Greeting))
 }

@@ -1,8 +1,8 @@
 //! Lessons: a task, hints, a goal that is judged on the learner's own session, and a solution that proves it can be reached.
 
-pub mod course;
+pub(crate) mod course;
 pub mod lesson;
-pub mod progress;
+pub(crate) mod progress;
 pub mod proof;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,29 +51,25 @@ pub const LESSONS: &[(&str, &str)] = lessons![
 
 /// The goals of a session that goes on, with the maildrop that some of them look at.
 #[derive(Debug, Clone)]
-pub struct Watched {
+pub(crate) struct Watched {
     goals: Arc<Mutex<Goals>>,
     maildrop: Maildrop,
 }
 
 impl Watched {
-    /// Goals that nothing was done for.
-    #[must_use]
-    pub fn new(goals: Goals, maildrop: Maildrop) -> Self {
+    pub(crate) fn new(goals: Goals, maildrop: Maildrop) -> Self {
         Self {
             goals: Arc::new(Mutex::new(goals)),
             maildrop,
         }
     }
 
-    /// The goals as they are now.
-    pub fn goals(&self) -> MutexGuard<'_, Goals> {
+    pub(crate) fn goals(&self) -> MutexGuard<'_, Goals> {
         // A goal is never left half judged.
         self.goals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an item of the session.
-    pub fn feed(&self, place: Place, item: &Item) {
+    pub(crate) fn feed(&self, place: Place, item: &Item) {
         let left = || self.maildrop.count() as u64;
         self.goals().feed(place, item, &left);
     }

@@ -15,38 +15,31 @@ use crate::pop3::session::SessionState;
 use crate::pop3::tracker::{State, Status};
 
 use attempts::{Attempt, RefusalMeaning, Refused, may_follow, offered};
-pub use attempts::{NextAttempt, TRIES_MAX};
-pub use error::LoginError;
+pub(crate) use attempts::{NextAttempt, TRIES_MAX};
+pub(crate) use error::LoginError;
 
-/// What stands for a secret.
 const HIDDEN: &str = "••••••";
 
-/// How to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// By the strongest way that is offered.
+pub(crate) enum Method {
     Best,
     /// By the mechanism that is named first.
     Sasl,
-    /// By APOP.
     Apop,
 }
 
 /// Who holds the conversation in which a login takes place.
-pub trait LoginHost {
+pub(crate) trait LoginHost {
     /// Sends a line and waits for its answer; on the screen it stands as `shown_as`. False when nothing more may be sent.
     fn say(&mut self, shown_as: &str, line: &[u8]) -> bool;
     /// Sends CAPA and waits. RFC 2449 is optional: a refusal is no reason to stop. False when nothing more may be sent.
     fn ask_capabilities(&mut self) -> bool {
         self.say("CAPA", b"CAPA")
     }
-    /// Tells the person something.
     fn note(&self, text: &str);
     /// How things are; None without a connection.
     fn standing(&self) -> Option<Snapshot>;
-    /// The server that was reached.
     fn target(&self) -> Target;
-    /// What has happened in the session.
     fn session(&self) -> SessionState;
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
     fn binding(&self) -> Option<Vec<u8>>;
@@ -55,14 +48,10 @@ pub trait LoginHost {
     /// Asks who is to log in; None where nobody can be asked.
     fn ask_user(&mut self) -> Option<String>;
     /// The password of a user, from wherever it can be had; from now on it is hidden.
-    ///
-    /// Errors: it can't be had.
     fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError>;
-    /// Asks whether a password may go out in clear.
     fn may_send_in_clear(&mut self) -> bool;
     /// Asks whether a secret, or a digest of it, may go out in spite of this.
     fn may_risk(&mut self, risk: Risk) -> bool;
-    /// Asks whether another way is to be tried.
     fn may_try(&mut self, next: &NextAttempt) -> bool;
     /// A refusal is no reason to stop: another way comes next. False when the conversation is not to go on.
     fn goes_on(&mut self) -> bool {
@@ -70,7 +59,6 @@ pub trait LoginHost {
     }
 }
 
-/// What was typed behind the word.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Wanted {
     mechanism: Option<String>,
@@ -101,9 +89,7 @@ impl Wanted {
 }
 
 /// Logs in, as `text` behind the word says.
-///
-/// Errors: why not.
-pub fn log_in(
+pub(crate) fn log_in(
     talker: &mut impl LoginHost,
     plan: &Plan,
     text: &str,
@@ -288,7 +274,6 @@ impl<T: LoginHost> LoginRun<'_, T> {
         }
     }
 
-    /// Tries one way.
     fn attempt(
         &mut self,
         attempt: Attempt,
@@ -494,7 +479,7 @@ fn by_hand(name: &str) -> String {
 /// Text that was never used before: 144 random bits in base64, which has no comma.
 ///
 /// Errors: the system has no random numbers.
-pub fn nonce() -> Result<String, LoginError> {
+pub(crate) fn nonce() -> Result<String, LoginError> {
     use base64::Engine as _;
     let mut octets = [0; 18];
     getrandom::fill(&mut octets)

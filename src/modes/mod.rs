@@ -1,14 +1,14 @@
 //! What a person runs, and what these share: the session plan, the login, the report.
 
-pub mod answers;
+pub(crate) mod answers;
 pub mod check;
 pub mod console;
 pub mod learn;
-pub mod login;
+pub(crate) mod login;
 pub mod plan;
 pub mod proxy;
 pub mod replay;
-pub mod report;
-pub mod rewrite;
-pub mod script;
+pub(crate) mod report;
+pub(crate) mod rewrite;
+pub(crate) mod script;
 pub mod serve;

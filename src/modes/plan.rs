@@ -29,24 +29,22 @@ use crate::transcript::recorder::Recorder;
 use crate::transcript::secret::{self, Hider, Secrets};
 
 /// How many octets of the other side one connection takes when nothing else is said. All of them may be stored.
-pub const MAX_SIZE: u64 = 4 << 30;
+pub(crate) const MAX_SIZE: u64 = 4 << 30;
 
 /// Where a password may come from.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct PasswordArgs {
+pub(crate) struct PasswordArgs {
     /// Take the password from the first line that COMMAND prints
     #[arg(long, value_name = "COMMAND", conflicts_with = "password_file")]
-    pub password_command: Option<String>,
+    pub(crate) password_command: Option<String>,
 
     /// Take the password from the first line of FILE
     #[arg(long, value_name = "FILE")]
-    pub password_file: Option<PathBuf>,
+    pub(crate) password_file: Option<PathBuf>,
 }
 
 impl PasswordArgs {
-    /// Returns what was named.
-    #[must_use]
-    pub fn sources(&self) -> Sources<'_> {
+    pub(crate) fn sources(&self) -> Sources<'_> {
         Sources {
             command: self.password_command.as_deref(),
             file: self.password_file.as_deref(),
@@ -56,91 +54,89 @@ impl PasswordArgs {
 
 /// The options of a session, whoever it is with.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct SessionArgs {
+pub(crate) struct SessionArgs {
     /// Send this line, lock-step, and leave at the end; may be given many times
     #[arg(short = 'c', long = "command", value_name = "LINE")]
-    pub lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
 
     /// Write the transcript to PATH: a new file, or a new file in a folder that exists or ends in a slash
     #[arg(long, value_name = "PATH", conflicts_with = "no_log")]
-    pub log: Option<PathBuf>,
+    pub(crate) log: Option<PathBuf>,
 
     /// Write no transcript
     #[arg(long)]
-    pub no_log: bool,
+    pub(crate) no_log: bool,
 
     /// Write passwords and the like in clear into the transcript and onto the screen
     #[arg(long)]
-    pub keep_secrets: bool,
+    pub(crate) keep_secrets: bool,
 
     /// What becomes of message data in the transcript: keep, elide, or elide=LINES
     #[arg(long, value_name = "WHAT", default_value = "keep")]
-    pub bodies: Bodies,
+    pub(crate) bodies: Bodies,
 
     /// The name to log in with
     #[arg(short = 'u', long, value_name = "USER", value_parser = user_name)]
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
 
     /// Log in at once, as the user of -u or of the URL, by the strongest way that the server offers, and show how each line is made
     #[arg(long)]
-    pub login: bool,
+    pub(crate) login: bool,
 
     /// Log in without TLS in a way that everybody can read, and do not ask
     #[arg(long)]
-    pub allow_plaintext: bool,
+    pub(crate) allow_plaintext: bool,
 
     /// Where a password comes from.
     #[command(flatten)]
-    pub password: PasswordArgs,
+    pub(crate) password: PasswordArgs,
 
     /// Keep nothing back: lines that start with `:` or `?` go to the server too
     #[arg(long)]
-    pub raw: bool,
+    pub(crate) raw: bool,
 
     /// In a script: send without waiting for each reply, except behind STLS, AUTH and QUIT
     #[arg(long)]
-    pub pipeline: bool,
+    pub(crate) pipeline: bool,
 
     /// In a script: continue after a reply that is not +OK; the exit code is 1
     #[arg(long)]
-    pub keep_going: bool,
+    pub(crate) keep_going: bool,
 
     /// Replies to VERB go on until a line with one dot
     #[arg(long, value_name = "VERB")]
-    pub multi: Vec<String>,
+    pub(crate) multi: Vec<String>,
 
     /// Replies to VERB are one line
     #[arg(long, value_name = "VERB")]
-    pub single: Vec<String>,
+    pub(crate) single: Vec<String>,
 
     /// Seconds to wait for a connection, and in a script for each reply [default: 15, and 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    pub timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
 
     /// Close the connection when the server has sent more than this: octets, or with K, M or G [default: 4G]
     #[arg(long, value_name = "SIZE", value_parser = read_size)]
-    pub max_size: Option<u64>,
+    pub(crate) max_size: Option<u64>,
 
     /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
-    pub color: ColorChoice,
+    pub(crate) color: ColorChoice,
 
     /// Lines only, for screen readers: no colours, no pager, no line editor; `:pass` asks for a password unseen
     #[arg(long)]
-    pub plain: bool,
+    pub(crate) plain: bool,
 }
 
 impl SessionArgs {
-    /// The verbs whose replies have a shape that was given.
-    #[must_use]
-    pub fn shapes(&self) -> [(&[String], Shape); 2] {
+    pub(crate) fn shapes(&self) -> [(&[String], Shape); 2] {
         [(&self.multi, Shape::Multi), (&self.single, Shape::Single)]
     }
 }
 
 /// How to check a server, and what to show it.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct TlsArgs {
+pub(crate) struct TlsArgs {
     /// Go on although the server's certificate is not to be trusted
     #[arg(long)]
     insecure: bool,
@@ -167,9 +163,7 @@ pub struct TlsArgs {
 }
 
 impl TlsArgs {
-    /// The settings that they say.
-    #[must_use]
-    pub fn settings(self) -> TlsSettings {
+    pub(crate) fn settings(self) -> TlsSettings {
         TlsSettings {
             is_insecure: self.insecure,
             ca: self.ca,
@@ -194,39 +188,31 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "not a time above zero".to_owned())
 }
 
-/// A session to be held.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// What the server is called, in the transcript's head.
-    pub server: String,
+    pub(crate) server: String,
     /// What the server is called in the name of the transcript's file.
-    pub file_name: String,
-    /// Where to connect.
-    pub target: Target,
+    pub(crate) file_name: String,
+    pub(crate) target: Target,
     /// Other servers for the same maildrop, in the order to try them.
-    pub spares: Vec<Target>,
-    /// The proxy that is to connect.
-    pub proxy: Option<Proxy>,
+    pub(crate) spares: Vec<Target>,
+    pub(crate) proxy: Option<Proxy>,
     /// How the server was found, as an event of the transcript; None when it was named.
-    pub found: Option<Event>,
+    pub(crate) found: Option<Event>,
     /// The user who was named with the target, and not with an earlier one.
-    pub user: Option<String>,
-    /// How to check the server.
-    pub tls: TlsSettings,
-    /// Send STLS first.
-    pub is_stls: bool,
+    pub(crate) user: Option<String>,
+    pub(crate) tls: TlsSettings,
+    pub(crate) is_stls: bool,
     /// What was secret on the connections before this one.
-    pub secrets: Secrets,
-    /// Lines of poptalk's own to begin with.
-    pub welcome: Option<String>,
-    /// The options.
-    pub args: SessionArgs,
+    pub(crate) secrets: Secrets,
+    pub(crate) welcome: Option<String>,
+    pub(crate) args: SessionArgs,
 }
 
 impl Plan {
     /// Returns a session with a server that is called by its address, without any options.
-    #[must_use]
-    pub fn to(target: Target) -> Self {
+    pub(crate) fn to(target: Target) -> Self {
         Self {
             server: target.to_string(),
             file_name: target.host.clone(),
@@ -244,14 +230,11 @@ impl Plan {
     }
 
     /// The user who is to log in, as far as is known: the one of the target, or that of `-u`.
-    #[must_use]
-    pub fn user(&self) -> Option<&str> {
+    pub(crate) fn user(&self) -> Option<&str> {
         self.user.as_deref().or(self.args.user.as_deref())
     }
 
-    /// Where the transcript goes.
-    #[must_use]
-    pub fn log_place(&self) -> Destination {
+    pub(crate) fn log_place(&self) -> Destination {
         match (&self.args.log, self.args.no_log) {
             (_, true) => Destination::Nowhere,
             (Some(path), _) => Destination::Path(path.clone()),
@@ -260,8 +243,7 @@ impl Plan {
     }
 
     /// How long to wait; `reply` is for scripts, a person waits as long as they like.
-    #[must_use]
-    pub fn waits(&self, is_script: bool) -> Timeouts {
+    pub(crate) fn waits(&self, is_script: bool) -> Timeouts {
         let given = self.args.timeout;
         Timeouts {
             connect: given.unwrap_or(Duration::from_secs(15)),
@@ -273,7 +255,7 @@ impl Plan {
     /// Connects. The transcript is opened first; `on_log` is told where it is, or why there is none.
     ///
     /// Errors: no connection, no TLS, or a transcript that was asked for by name can't be made.
-    pub fn open(
+    pub(crate) fn open(
         &self,
         is_script: bool,
         observer: Box<dyn Observer>,
@@ -330,11 +312,10 @@ impl Plan {
 }
 
 /// What is said where STLS was asked for and there is no TLS.
-pub const NO_TLS: &str = "no TLS: the server did not agree to STLS";
+pub(crate) const NO_TLS: &str = "no TLS: the server did not agree to STLS";
 
 /// Whether a line of the client sends a secret, or begins an exchange that will.
-#[must_use]
-pub fn sends_secret(line: &[u8]) -> bool {
+pub(crate) fn sends_secret(line: &[u8]) -> bool {
     let begins_exchange =
         |row: &Command| row.effect == Effect::Login && row.shape(line) == Shape::Sasl;
     Command::of_line(line).is_some_and(begins_exchange)
@@ -345,7 +326,7 @@ pub fn sends_secret(line: &[u8]) -> bool {
 /// The line `PASS` with the password of `user` on `host`, from where the options say, or by `ask`.
 ///
 /// Errors: there is no password to be had.
-pub fn pass_line(
+pub(crate) fn pass_line(
     plan: &Plan,
     host: &str,
     user: &str,
@@ -359,9 +340,7 @@ pub fn pass_line(
 }
 
 /// Starts another transcript on an open connection; returns where it is.
-///
-/// Errors: the file can't be made.
-pub fn log_elsewhere(
+pub(crate) fn log_elsewhere(
     connection: &Connection,
     plan: &Plan,
     path: PathBuf,
@@ -380,7 +359,12 @@ pub fn log_elsewhere(
 
 /// How a session ends, which would be by `exit`, when its transcript is looked at: one that failed is a failure where all else was
 /// well. `tell` is told what is not known yet: that the file is gone, which a system does not tell to who writes into it.
-pub fn kept(exit: Exit, end: &Snapshot, log: Option<&Path>, emit: &mut dyn FnMut(&str)) -> Exit {
+pub(crate) fn kept(
+    exit: Exit,
+    end: &Snapshot,
+    log: Option<&Path>,
+    emit: &mut dyn FnMut(&str),
+) -> Exit {
     let gone = log.filter(|path| !end.has_log_failed && !path.exists());
     if let Some(path) = gone {
         emit(&format!(

@@ -38,7 +38,7 @@ use log::RelayLog;
 
 /// After this time without an octet either way a connection is closed when nothing else is said: longer than any server
 /// waits (RFC 1939 §3 wants ten minutes at least), so that its own autologout is seen.
-pub const IDLE: Duration = Duration::from_secs(1800);
+pub(crate) const IDLE: Duration = Duration::from_secs(1800);
 
 /// How long an address of the server is tried.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -46,7 +46,6 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// How long a handshake may take, and the talk before one.
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
-/// Tokens of a connection.
 const CLIENT: Token = Token(0);
 const SERVER: Token = Token(1);
 const STOP: Token = Token(2);
@@ -118,14 +117,12 @@ pub enum ProxyEvent {
 /// What a connection has been.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionReport {
-    /// The client.
-    pub peer: SocketAddr,
+    pub(crate) peer: SocketAddr,
     /// Version and cipher on the client's leg; None where there was no TLS.
     pub client_tls: Option<String>,
     /// Version and cipher on the server's leg; None where there was no TLS.
     pub server_tls: Option<String>,
-    /// How many commands the client has sent.
-    pub commands: u64,
+    pub(crate) commands: u64,
     /// Whether it has logged in.
     pub has_logged_in: bool,
     /// How many octets went to the client, TLS not counted.
@@ -222,7 +219,6 @@ impl fmt::Display for ConnectionReport {
     }
 }
 
-/// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
 struct RelayTimeouts {
     connect: Duration,
@@ -230,7 +226,6 @@ struct RelayTimeouts {
     idle: Duration,
 }
 
-/// What the connections share.
 struct ProxyShared {
     target: Target,
     is_stls: bool,
@@ -258,7 +253,6 @@ impl ProxyShared {
         (self.on_event)(event);
     }
 
-    /// A connection has no transcript, or no whole one.
     fn lose_log(&self, what: &str) {
         self.has_lost_log.store(true, Ordering::SeqCst);
         crate::base::say::warning(what);
@@ -338,8 +332,7 @@ impl Relay {
     }
 
     /// Ends it, as dropping it does; returns whether each connection left a whole transcript where it was to leave one.
-    #[must_use]
-    pub fn stop(self) -> bool {
+    pub(crate) fn stop(self) -> bool {
         drop(self.listener);
         !self.shared.has_lost_log.load(Ordering::SeqCst)
     }
@@ -393,7 +386,6 @@ fn ready(socket: &mut TcpStream) -> io::Result<(Poll, Waker)> {
     Ok((poll, waker))
 }
 
-/// Holds a connection to its end, and tells what happened.
 fn run(
     shared: &ProxyShared,
     socket: TcpStream,

@@ -28,41 +28,39 @@ use crate::servers::player::{Cue, Player};
 use crate::transcript::recorder::RecordedStep;
 use crate::transcript::text::{self, Reader};
 
-pub use error::ReplayError;
-pub use played::{Departure, Limit, Played};
+pub(crate) use error::ReplayError;
+pub(crate) use played::{Departure, Limit, Played};
 pub use scan::Preview;
 
 /// How long to wait for what is still on its way, where a reply cannot be the one to its command. A server that writes a line
 /// in two parts may hold the second back until the first is acknowledged, which takes up to 40 ms.
-pub const SETTLE: Duration = Duration::from_millis(100);
+pub(crate) const SETTLE: Duration = Duration::from_millis(100);
 
-/// How to play.
 #[derive(Clone, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// Go on where the conversation leaves the recording.
-    pub keep_going: bool,
+    pub(crate) keep_going: bool,
     /// The recording tells of a handshake that failed, or whoever asks judges that as well.
-    pub expects_tls_failure: bool,
+    pub(crate) expects_tls_failure: bool,
     /// Stop at this moment, whatever is still to come.
-    pub until: Option<Instant>,
+    pub(crate) until: Option<Instant>,
     /// A line of the client inside AUTH is sent only where the server has asked for it: elsewhere it would be a command.
-    pub answers_only: bool,
+    pub(crate) answers_only: bool,
     /// The server is known to keep sessions that are over: it is not waited for behind QUIT.
-    pub leaves_at_once: bool,
+    pub(crate) leaves_at_once: bool,
     /// The server is known to refuse CAPA: probes do not ask again, unless inside TLS.
-    pub has_no_capa: bool,
+    pub(crate) has_no_capa: bool,
     /// How long to wait for more where a reply cannot be the one to its command, and [`Options::answers_only`] is set.
-    pub settle: Duration,
+    pub(crate) settle: Duration,
     /// Wait so after each reply to a login: the server is known to answer too often, or a refusal must not be missed.
-    pub is_wary: bool,
-    /// Keep the recorded pauses.
-    pub pace: Option<ReplayPace>,
+    pub(crate) is_wary: bool,
+    pub(crate) pace: Option<ReplayPace>,
     /// What stands for `{{name}}` in a client row.
-    pub values: HashMap<String, String>,
+    pub(crate) values: HashMap<String, String>,
     /// The password of everybody.
-    pub password: Option<String>,
+    pub(crate) password: Option<String>,
     /// Send each hole as its name in braces, for a server that takes anything.
-    pub sends_names: bool,
+    pub(crate) sends_names: bool,
 }
 
 impl std::fmt::Debug for Options {
@@ -75,18 +73,13 @@ impl std::fmt::Debug for Options {
     }
 }
 
-/// How recorded pauses are kept.
 #[derive(Debug, Clone, Copy)]
-pub struct ReplayPace {
+pub(crate) struct ReplayPace {
     /// How many times faster than recorded.
-    pub speed: f64,
-    /// The longest pause.
-    pub longest: Duration,
+    pub(crate) speed: f64,
+    pub(crate) longest: Duration,
 }
 
-/// The items of a transcript.
-///
-/// Errors: the file can't be opened.
 fn read(path: &Path) -> Result<Reader<BufReader<File>>, ReplayError> {
     let file = files::read(path).map_err(|error| ReplayError::Read(path.to_owned(), error))?;
     Ok(Reader::new(BufReader::with_capacity(64 * 1024, file)))
@@ -126,7 +119,7 @@ fn cue(player: &mut FilePlayer, path: &Path) -> Result<Option<Cue>, ReplayError>
 ///
 /// Errors: the file can't be read, there is no connection, or a secret that must be sent is not to be had. A conversation
 /// that leaves the recording is no error.
-pub fn play(
+pub(crate) fn play(
     path: &Path,
     plan: &Plan,
     options: &Options,
@@ -179,7 +172,6 @@ pub fn play(
     replay.finish(log, result)
 }
 
-/// What came of the attempt to connect, with the new transcript.
 enum ReplayStart {
     Connected(Connection, PathBuf),
     /// That there is no TLS may be what was recorded; the new transcript tells.
@@ -225,7 +217,6 @@ struct Replay<'a> {
     player: FilePlayer,
     /// Who logs in, as far as a row or an option has told.
     user: Option<String>,
-    /// The mechanism of the last AUTH.
     mechanism: Option<&'static Mechanism>,
     exchange: Option<SaslExchange>,
     departure: Option<Departure>,

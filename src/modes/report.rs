@@ -1,7 +1,7 @@
 //! Poptalk's own words on standard error, for scripts and for what goes wrong before and after a console.
 
-pub mod differences;
-pub mod findings;
+pub(crate) mod differences;
+pub(crate) mod findings;
 
 use std::time::Duration;
 
@@ -13,8 +13,7 @@ use crate::net::engine::{CloseReason, Notice};
 use crate::net::wrong_service::SILENT_HINT;
 use crate::pop3::tracker::Awaited;
 
-/// What happened on a connection.
-pub fn news(news: &Notice) {
+pub(crate) fn news(news: &Notice) {
     for (paint, text) in lines(news) {
         match paint {
             Paint::Negative => say::error(&text, None),
@@ -27,11 +26,9 @@ pub fn news(news: &Notice) {
 }
 
 /// What to do where a server sends more than is taken.
-pub const MORE_HINT: &str = "--max-size SIZE takes more";
+pub(crate) const MORE_HINT: &str = "--max-size SIZE takes more";
 
-/// What happened on a connection, as lines for people.
-#[must_use]
-pub fn lines(news: &Notice) -> Vec<(Paint, String)> {
+pub(crate) fn lines(news: &Notice) -> Vec<(Paint, String)> {
     match news {
         Notice::Tls(facts) => {
             let paint = if facts.doubt.is_some() { Paint::Warning } else { Paint::Note };
@@ -69,7 +66,6 @@ pub fn lines(news: &Notice) -> Vec<(Paint, String)> {
     }
 }
 
-/// A line, with its hint below it.
 fn hinted(paint: Paint, what: &str, hint: Option<&str>) -> Vec<(Paint, String)> {
     let hint = hint.map(|hint| (Paint::Note, format!("hint: {hint}")));
     let what = std::iter::once((paint, what.to_owned()));
@@ -109,8 +105,7 @@ fn ended(ending: &CloseReason) -> Vec<(Paint, String)> {
 }
 
 /// Octets in hexadecimal, or `none`.
-#[must_use]
-pub fn octets(octets: &[u8]) -> String {
+pub(crate) fn octets(octets: &[u8]) -> String {
     if octets.is_empty() {
         return "none".to_owned();
     }
@@ -118,9 +113,7 @@ pub fn octets(octets: &[u8]) -> String {
     hex.join(" ")
 }
 
-/// What is awaited, in words.
-#[must_use]
-pub fn awaiting(awaited: &Awaited) -> String {
+pub(crate) fn awaiting(awaited: &Awaited) -> String {
     match awaited {
         Awaited::Greeting => "the greeting".to_owned(),
         Awaited::Status(verb) => format!("the reply to {verb}"),

@@ -14,9 +14,7 @@ use crate::transcript::text::{self, ParseError, Reader};
 use crate::transcript::{Hole, Item, Piece, Row};
 
 /// Brings a file up to date; false when it is so already. It is replaced as a whole, or not at all.
-///
-/// Errors: a file can't be read or written.
-pub fn file(old: &Path, new: &Path) -> Result<bool, String> {
+pub(crate) fn file(old: &Path, new: &Path) -> Result<bool, String> {
     // Where it is a link, the file that it means is replaced.
     let old = &old
         .canonicalize()
@@ -75,13 +73,10 @@ fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
     }
 }
 
-/// Why a transcript can't be brought up to date.
 #[derive(Debug, thiserror::Error)]
-pub enum UpdateError {
-    /// One of them breaks the format.
+pub(crate) enum UpdateError {
     #[error("{0}")]
     Parse(#[from] ParseError),
-    /// The result can't be written.
     #[error("{}", plain(.0))]
     Write(#[from] io::Error),
 }
@@ -91,7 +86,7 @@ type RewrittenItems<I> = Peekable<I>;
 /// Writes `old` with what the server says in `new`. Both are read as streams.
 ///
 /// Errors: one of them breaks the format, or `out` can't be written.
-pub fn transcript(
+pub(crate) fn transcript(
     old: impl Iterator<Item = Result<Item, ParseError>>,
     new: impl Iterator<Item = Result<Item, ParseError>>,
     out: &mut dyn Write,
@@ -156,7 +151,6 @@ pub fn transcript(
     Ok(())
 }
 
-/// Takes the next item when it is of the kind wanted.
 fn next_of<I: Iterator<Item = Result<Item, ParseError>>>(
     new: &mut RewrittenItems<I>,
     is_wanted: impl Fn(&Item) -> bool,

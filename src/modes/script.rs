@@ -46,9 +46,7 @@ const QUEUED_MAX: usize = 64 * 1024;
 /// Longer than anybody waits; the reply's own time-out strikes first.
 const NEVER: Duration = Duration::from_secs(1 << 32);
 
-/// Runs a script to its end.
-#[must_use]
-pub fn run(plan: &Plan) -> Exit {
+pub(crate) fn run(plan: &Plan) -> Exit {
     let is_pipe_closed = Arc::new(AtomicBool::new(false));
     let is_full = Arc::new(AtomicBool::new(false));
     let heard = Arc::new(Mutex::new(ServerAnswers::default()));
@@ -131,16 +129,12 @@ struct ScriptRun<'a> {
     is_pipe_closed: Arc<AtomicBool>,
     is_full: Arc<AtomicBool>,
     has_quit: bool,
-    /// How many refusals were looked at.
     refusals: u64,
-    /// Whether one of them counts.
     was_refused: bool,
     /// A reply without a status indicator was reported.
     has_warned: bool,
-    /// The same when the login began that is going on.
     was_refused_before: bool,
     heard: Arc<Mutex<ServerAnswers>>,
-    /// Why a login could not go on.
     early_end: Option<Exit>,
     log: Option<PathBuf>,
     /// Lines that are handed to the connection when no more are here.
@@ -262,7 +256,6 @@ impl ScriptRun<'_> {
         risk == Risk::NoTls && self.plan.args.allow_plaintext
     }
 
-    /// Ends the script where a secret may not be sent.
     fn keep_secret(&mut self, place: &str) -> Result<(), Exit> {
         match self
             .connection
@@ -391,7 +384,6 @@ impl ScriptRun<'_> {
         self.wait(is_settled)
     }
 
-    /// `:pass`.
     fn send_password(&mut self, number: usize) -> Result<(), Exit> {
         self.keep_secret(&format!("line {number}, \":pass\""))?;
         let user = hear(&self.heard).session.user.clone().unwrap_or_default();
@@ -433,7 +425,6 @@ impl ScriptRun<'_> {
         self.drain()
     }
 
-    /// Notes which of the lines have been sent.
     fn note_sent(&mut self, now: &Snapshot) {
         let left = now.queued.saturating_add(self.gathered.len());
         self.waiting.sent_but(left);
@@ -547,7 +538,6 @@ impl ScriptRun<'_> {
     }
 }
 
-/// Says what is wrong with a command to poptalk.
 fn usage(number: usize, what: &str, hint: &str) -> Exit {
     say::error(&format!("line {number}: {what}"), Some(hint));
     Exit::Usage

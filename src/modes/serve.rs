@@ -34,7 +34,7 @@ use crate::transcript::text;
 use log::Room;
 
 /// The shortest autologout that RFC 1939 §3 allows, and ours when nothing else is said.
-pub const AUTOLOGOUT: Duration = Duration::from_secs(600);
+pub(crate) const AUTOLOGOUT: Duration = Duration::from_secs(600);
 
 /// What to serve, and where.
 #[derive(Debug, Clone)]
@@ -80,7 +80,7 @@ pub struct LoginThrottle {
 
 impl LoginThrottle {
     /// None: the reply comes at once, any number of times.
-    pub const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         pause: Duration::ZERO,
         tries: u32::MAX,
     };
@@ -214,12 +214,10 @@ impl fmt::Display for ServeEvent {
     }
 }
 
-/// What the connections share.
 struct ServerShared {
     account: Arc<Account>,
     maildrop: Maildrop,
     faults: Vec<&'static Fault>,
-    /// How many connections a server with faults has had.
     visits: AtomicU32,
     recording: Option<ServedRecording>,
     log: Destination,
@@ -233,7 +231,6 @@ struct ServerShared {
     on_event: Box<dyn Fn(ServeEvent) + Send + Sync>,
     /// Told what a visit has to do without.
     on_trouble: fn(String),
-    /// A transcript could not be made, or not be written to its end.
     has_lost_log: AtomicBool,
 }
 
@@ -309,8 +306,7 @@ impl Server {
     }
 
     /// Returns where this machine reaches it: in clear, or by TLS from the first octet where it listens for that.
-    #[must_use]
-    pub fn target(&self, is_tls: bool) -> Target {
+    pub(crate) fn target(&self, is_tls: bool) -> Target {
         let address = self.tls_address().filter(|_| is_tls);
         let address = address.unwrap_or(self.address());
         Target {
@@ -321,8 +317,7 @@ impl Server {
     }
 
     /// Returns how a client in this process checks it: the certificate was made a moment ago.
-    #[must_use]
-    pub fn tls_settings(&self) -> TlsSettings {
+    pub(crate) fn tls_settings(&self) -> TlsSettings {
         TlsSettings {
             own_pem: self.certificate_pem().unwrap_or_default().into(),
             ..TlsSettings::default()
@@ -344,7 +339,6 @@ impl fmt::Debug for Server {
 }
 
 impl ServerShared {
-    /// A visit has no transcript, or no whole one.
     fn lose_log(&self, what: String) {
         self.has_lost_log.store(true, Ordering::SeqCst);
         (self.on_trouble)(what);

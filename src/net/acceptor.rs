@@ -76,21 +76,15 @@ impl Acceptor {
     }
 }
 
-/// How far a handshake is.
 pub(crate) enum Handshake<S> {
-    /// TLS is on.
     Done(Inside<S>),
-    /// It goes on when the stream is ready.
     Waiting(Half<S>),
-    /// Why there is no TLS.
     Failed(String),
 }
 
-/// A handshake in the middle.
 pub(crate) struct Half<S>(MidHandshakeSslStream<S>);
 
 impl<S: Read + Write> Half<S> {
-    /// Goes on with it.
     pub(crate) fn go_on(self) -> Handshake<S> {
         Handshake::of(self.0.handshake())
     }
@@ -124,7 +118,6 @@ fn end_point(certificate: &X509) -> Option<Vec<u8>> {
     Some(certificate.digest(hash).ok()?.to_vec())
 }
 
-/// The first error of the library's, in its words.
 fn reason(error: &ErrorStack) -> Option<String> {
     error
         .errors()
@@ -223,11 +216,9 @@ fn self_signed(names: &[String]) -> Result<(X509, PKey<Private>), ErrorStack> {
     Ok((builder.build(), key))
 }
 
-/// A connection inside TLS.
 pub(crate) struct Inside<S>(SslStream<S>);
 
 impl<S: Read + Write> Inside<S> {
-    /// The stream under it.
     pub(crate) fn wire(&mut self) -> &mut S {
         self.0.get_mut()
     }

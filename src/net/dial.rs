@@ -54,9 +54,7 @@ pub enum DialError {
 }
 
 impl DialError {
-    /// The event of a transcript.
-    #[must_use]
-    pub fn event(&self) -> Event {
+    pub(crate) fn event(&self) -> Event {
         match self {
             Self::Resolve { host, error } => Event::NoAddress(format!("`{host}`: {error}")),
             Self::Connect { attempts } => Event::NotReached(list(attempts)),
@@ -66,9 +64,7 @@ impl DialError {
         }
     }
 
-    /// The last of several failures.
-    #[must_use]
-    pub fn last(&self) -> &Self {
+    pub(crate) fn last(&self) -> &Self {
         match self {
             Self::All(errors) => errors.last().map_or(self, Self::last),
             other => other,
@@ -84,9 +80,7 @@ impl DialError {
         }
     }
 
-    /// What to try next.
-    #[must_use]
-    pub fn hint(&self) -> &str {
+    pub(crate) fn hint(&self) -> &str {
         match self {
             Self::NoProxy { .. } => "check the host and the port of --proxy",
             Self::Proxy { error, .. } => &error.hint,
@@ -119,26 +113,21 @@ fn list(attempts: &[(SocketAddr, io::Error)]) -> String {
     shown.join("; ")
 }
 
-/// Where to go, and how.
 #[derive(Debug, Clone, Copy)]
-pub struct Route<'a> {
-    /// The server.
-    pub target: &'a Target,
+pub(crate) struct Route<'a> {
+    pub(crate) target: &'a Target,
     /// Other servers for the same thing, to be tried in this order when there is no connection to the first.
-    pub spares: &'a [Target],
-    /// The proxy that is to connect.
-    pub proxy: Option<&'a Proxy>,
+    pub(crate) spares: &'a [Target],
+    pub(crate) proxy: Option<&'a Proxy>,
 }
 
-/// A connection, and who is at its end.
 #[derive(Debug)]
-pub struct Dialled {
+pub(crate) struct Dialled {
     /// The connection. It blocks, and has no time-outs.
-    pub socket: TcpStream,
-    /// The server that was reached.
-    pub target: Target,
+    pub(crate) socket: TcpStream,
+    pub(crate) target: Target,
     /// The server's address; behind a proxy what the proxy was told, and which one.
-    pub place: String,
+    pub(crate) place: String,
 }
 
 /// Connects to the first server of the route that answers; `wait` is as in [`dial`], and once more for the talk with a proxy.
@@ -146,7 +135,7 @@ pub struct Dialled {
 /// `tell` is called with each failure that another try follows.
 ///
 /// Errors: no server was reached; all tries are told.
-pub fn reach(
+pub(crate) fn reach(
     route: Route<'_>,
     wait: Duration,
     emit: &mut dyn FnMut(&DialError),
@@ -187,7 +176,7 @@ pub fn reach(
 /// Has a proxy connect to a target.
 ///
 /// Errors: no connection to the proxy, or the proxy opens no way.
-pub fn dial_through(
+pub(crate) fn dial_through(
     proxy: &Proxy,
     target: &Target,
     wait: Duration,
@@ -209,7 +198,7 @@ pub fn dial_through(
 /// `wait` is the time for each address; while others follow, at most three seconds.
 ///
 /// Errors: the name has no address, or no address answered; all of them are told.
-pub fn dial(target: &Target, wait: Duration) -> Result<(TcpStream, SocketAddr), DialError> {
+pub(crate) fn dial(target: &Target, wait: Duration) -> Result<(TcpStream, SocketAddr), DialError> {
     let addresses = (target.host.as_str(), target.port)
         .to_socket_addrs()
         .map(interleave)

@@ -23,20 +23,15 @@ const UDP_MAX: usize = 4096;
 /// How often each server is asked over UDP: packets get lost.
 const ROUNDS: u32 = 2;
 
-/// The longest wait for one answer over UDP.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
 
-/// The most servers that are asked, as in the system's own resolver.
 const SERVERS_MAX: usize = 3;
 
-/// Why DNS tells nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
-pub struct DnsError {
-    /// What happened, one line.
-    pub what: String,
-    /// What to do.
-    pub hint: String,
+pub(crate) struct DnsError {
+    pub(crate) what: String,
+    pub(crate) hint: String,
 }
 
 impl Explain for DnsError {
@@ -59,7 +54,7 @@ fn fail<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, DnsErr
 /// Reads the address of a DNS server: `ADDR`, `ADDR:PORT` or `[ADDR]:PORT`.
 ///
 /// Errors: a sentence that says what is wrong.
-pub fn server(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn server(text: &str) -> Result<SocketAddr, String> {
     let address = text
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
@@ -71,10 +66,7 @@ pub fn server(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "not an address with or without a port".to_owned())
 }
 
-/// The DNS servers that this machine is told to ask.
-///
-/// Errors: there is no such list.
-pub fn servers() -> Result<Vec<SocketAddr>, DnsError> {
+pub(crate) fn servers() -> Result<Vec<SocketAddr>, DnsError> {
     if !cfg!(unix) {
         return fail(
             "poptalk does not know how this system lists its DNS servers",
@@ -115,7 +107,7 @@ fn listed(text: &str) -> Vec<SocketAddr> {
 /// With a proxy it has to connect to them, and UDP is not used: nothing goes around it.
 ///
 /// Errors: no server gave an answer; what each one did is told.
-pub fn ask(
+pub(crate) fn ask(
     servers: &[SocketAddr],
     name: &str,
     wait: Duration,
@@ -241,8 +233,7 @@ fn on_stream(socket: &mut TcpStream, name: &str, due: Instant) -> Result<DnsAnsw
 }
 
 /// A number from 0 to `most`, both included, by chance.
-#[must_use]
-pub fn chance(most: u32) -> u32 {
+pub(crate) fn chance(most: u32) -> u32 {
     let mut octets = [0; 8];
     // Without chance the first one is taken, which is as good as any.
     let _ = getrandom::fill(&mut octets);

@@ -31,16 +31,15 @@ use crate::transcript::recorder::{RecordedStep, Recorder};
 use busy_poll::BusyPoll;
 use event_loop::Engine;
 use send_queue::SendQueue;
-pub use trust::{Greeting, Risk, TrustRefusal};
+pub(crate) use trust::{Greeting, Risk, TrustRefusal};
 
 const SOCKET: Token = Token(0);
 const ORDERS: Token = Token(1);
 
 /// How long the server may take to close behind its reply to QUIT.
-pub const CLOSE_WAIT: Duration = Duration::from_secs(3);
+pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(3);
 
-/// What the thread is told to do.
-pub enum Request {
+pub(crate) enum Request {
     /// Send these octets, line end included; behind STLS, once TLS is on.
     Send(Zeroizing<Vec<u8>>),
     /// Send these whole lines, line ends included, each when its turn comes.
@@ -49,11 +48,9 @@ pub enum Request {
     Inject(Vec<u8>),
     /// Remember a secret under the name of its hole.
     Remember(&'static str, Zeroizing<Vec<u8>>),
-    /// Replies to this verb have this shape.
     SetShape(String, Shape),
     /// Record into this file from now on, with this head; None: no more.
     SetFile(Option<Box<dyn Write + Send>>, Vec<(&'static str, String)>),
-    /// Close the connection.
     Close,
     /// The same, because the replies do not fit the commands any more.
     CloseOutOfStep,
@@ -61,22 +58,21 @@ pub enum Request {
 
 /// When the next line of a script has its turn.
 #[derive(Debug, Clone, Copy)]
-pub struct Pacing {
+pub(crate) struct Pacing {
     /// How many commands may be on their way; one is lock-step: each waits for the reply to the last.
-    pub window: usize,
+    pub(crate) window: usize,
     /// How many refusals there may have been; behind one more nothing is sent.
-    pub refusals: u64,
+    pub(crate) refusals: u64,
     /// Who waits is woken when no more octets than this wait for their turn; above, the connection is busy with itself.
-    pub low: usize,
+    pub(crate) low: usize,
 }
 
 /// Who watches a connection. It is called on the thread that owns it, after what it is told stands in the file.
-pub trait Observer: Send {
+pub(crate) trait Observer: Send {
     /// Octets of the server, as received.
     fn on_octets(&mut self, octets: &[u8]);
     /// A step of the conversation, secrets hidden.
     fn on_step(&mut self, seen: RecordedStep);
-    /// Something besides octets.
     fn on_notice(&mut self, news: Notice);
     /// Whether lines that wait for their turn are still to be sent.
     fn wants_more(&self) -> bool {
@@ -86,18 +82,14 @@ pub trait Observer: Send {
     fn on_idle(&mut self, standing: &Snapshot);
 }
 
-/// Something besides octets.
 #[derive(Debug)]
-pub enum Notice {
-    /// TLS is on.
+pub(crate) enum Notice {
     Tls(Box<TlsFacts>),
     /// There is no TLS; the connection is closed.
     TlsFailed(TlsError),
-    /// No greeting came.
     Silent(Mistake),
     /// The greeting is not POP3's; see [`Greeting::mistake`].
     NotPop3(Greeting),
-    /// A server was not reached, and the next one is tried.
     NotReached(String),
     /// A greeting or a status line was not complete after this time, or no octet of data came for so long; the last octets of the
     /// server, four at most.
@@ -106,28 +98,21 @@ pub enum Notice {
     KeptOpen(Duration),
     /// The server ended TLS without saying so.
     Unannounced,
-    /// The connection has ended.
     Ended(CloseReason),
-    /// The transcript can't be written any more.
     LogFailed(String),
     /// A secret was sent that is too short to be hidden by value.
     ShortSecret,
 }
 
-/// How a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CloseReason {
-    /// The server closed it, here.
+pub(crate) enum CloseReason {
     ByServer(CutAt),
-    /// We closed it.
     ByClient,
     /// We closed, because the replies did not fit the commands any more.
     OutOfStep,
-    /// It broke, here.
     Lost(String, CutAt),
     /// It broke behind the reply to QUIT, where nothing was left to say: many servers close by a reset.
     Dropped(String),
-    /// The TLS handshake failed.
     TlsFailed,
     /// Octets came between STLS and the handshake.
     Injected,
@@ -136,9 +121,7 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// The event of a transcript.
-    #[must_use]
-    pub fn event(&self) -> Event {
+    pub(crate) fn event(&self) -> Event {
         let closed = |by, cut, why: Option<&str>| Event::Closed {
             by,
             cut,
@@ -160,8 +143,7 @@ impl CloseReason {
     }
 
     /// What is to be told before [`CloseReason::event`].
-    #[must_use]
-    pub fn reason(&self) -> Option<Event> {
+    pub(crate) fn reason(&self) -> Option<Event> {
         match self {
             Self::TooMuch(most) => Some(Event::TooMuchCame(figures::size(*most).to_string())),
             _ => None,
@@ -169,8 +151,7 @@ impl CloseReason {
     }
 
     /// Whether the connection ended where it should: after QUIT, or because we wanted so.
-    #[must_use]
-    pub fn is_loss(&self) -> bool {
+    pub(crate) fn is_loss(&self) -> bool {
         matches!(
             self,
             Self::ByServer(CutAt::Reply | CutAt::Line | CutAt::Data)
@@ -180,63 +161,47 @@ impl CloseReason {
     }
 }
 
-/// How things are on a connection.
 #[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// The state of the session.
-    pub state: State,
-    /// Whether TLS is on.
-    pub is_tls: bool,
-    /// TLS is on with a server that could not be verified.
-    pub is_doubtful: bool,
-    /// Messages marked as deleted.
-    pub marked: usize,
+pub(crate) struct Snapshot {
+    pub(crate) state: State,
+    pub(crate) is_tls: bool,
+    pub(crate) is_doubtful: bool,
+    pub(crate) marked: usize,
     /// Commands without a complete reply.
-    pub outstanding: usize,
+    pub(crate) outstanding: usize,
     /// The server waits for a SASL response.
-    pub is_owed: bool,
-    /// The next line is a SASL response.
-    pub expects_response: bool,
-    /// One more command may be sent now.
-    pub may_send: bool,
-    /// What is awaited.
-    pub awaited: Option<Awaited>,
+    pub(crate) is_owed: bool,
+    pub(crate) expects_response: bool,
+    pub(crate) may_send: bool,
+    pub(crate) awaited: Option<Awaited>,
     /// The last octets of the server, four at most.
-    pub last_octets: Vec<u8>,
+    pub(crate) last_octets: Vec<u8>,
     /// How many complete replies, or challenges, have come.
-    pub answers: u64,
+    pub(crate) answers: u64,
     /// What the last complete reply said; None before the first.
-    pub last_status: Option<Status>,
+    pub(crate) last_status: Option<Status>,
     /// How many replies were not a yes, the greeting counted.
-    pub refusals: u64,
-    /// Why the last of them was not.
-    pub last_refusal: Option<TrustRefusal>,
+    pub(crate) refusals: u64,
+    pub(crate) last_refusal: Option<TrustRefusal>,
     /// The command that it answered, where the table has it.
-    pub refused_verb: Option<&'static str>,
-    /// What the server's first line was.
-    pub greeting: Greeting,
-    /// STLS was sent.
-    pub is_tls_asked: bool,
-    /// How many octets of the server have come.
-    pub received: u64,
-    /// When the last octet came or went.
-    pub quiet_since: Instant,
+    pub(crate) refused_verb: Option<&'static str>,
+    pub(crate) greeting: Greeting,
+    pub(crate) is_tls_asked: bool,
+    pub(crate) received: u64,
+    pub(crate) quiet_since: Instant,
     /// How many time-outs have struck.
-    pub timeouts: u64,
+    pub(crate) timeouts: u64,
     /// The server has answered QUIT, and not closed for [`CLOSE_WAIT`].
-    pub is_kept_open: bool,
+    pub(crate) is_kept_open: bool,
     /// How many lines of the server were complete that are no data: greeting, status lines, challenges, and what nobody
     /// asked for.
-    pub lines: u64,
-    /// The connection has ended.
-    pub ending: Option<CloseReason>,
-    /// The transcript could not be written any more.
-    pub has_log_failed: bool,
+    pub(crate) lines: u64,
+    pub(crate) ending: Option<CloseReason>,
+    pub(crate) has_log_failed: bool,
     /// How many octets of lines wait for their turn.
-    pub queued: usize,
+    pub(crate) queued: usize,
     /// Orders are still to be carried out: what is told here is older than they are.
-    pub is_behind: bool,
-    /// How many orders were carried out.
+    pub(crate) is_behind: bool,
     taken: u64,
 }
 
@@ -254,15 +219,14 @@ pub enum OpenError {
     Io(#[from] io::Error),
 }
 
-/// How long to wait for what, and for how much.
 #[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
+pub(crate) struct Timeouts {
     /// For each address, and for a TLS handshake.
-    pub connect: Duration,
+    pub(crate) connect: Duration,
     /// For a greeting or a status line to be complete, and for the next octet of data; None: for ever.
-    pub reply: Option<Duration>,
+    pub(crate) reply: Option<Duration>,
     /// How many octets of the server are taken; behind more of them the connection is closed.
-    pub octets: u64,
+    pub(crate) octets: u64,
 }
 
 impl Timeouts {
@@ -272,8 +236,7 @@ impl Timeouts {
     }
 }
 
-/// An open connection, seen from the other threads.
-pub struct Connection {
+pub(crate) struct Connection {
     orders: Sender<Request>,
     waker: Arc<Waker>,
     shared: Arc<EngineShared>,
@@ -295,7 +258,7 @@ impl Connection {
     /// Connects, does the TLS handshake where the target wants it at once, and starts the thread.
     ///
     /// Errors: no address answered, or no TLS. What happened is in the recorder's file all the same.
-    pub fn open(
+    pub(crate) fn open(
         route: Route<'_>,
         tls: &TlsSettings,
         waits: Timeouts,
@@ -382,14 +345,11 @@ impl Connection {
         })
     }
 
-    /// The server at the other end.
-    #[must_use]
-    pub fn target(&self) -> &Target {
+    pub(crate) fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Tells the thread to do something.
-    pub fn order(&self, order: Request) {
+    pub(crate) fn order(&self, order: Request) {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         // The thread may have ended; then there is nobody to tell, and `standing` says so.
         let _ = self.orders.send(order);
@@ -397,7 +357,7 @@ impl Connection {
     }
 
     /// Sends a line: the octets and CR LF.
-    pub fn send_line(&self, line: &[u8]) {
+    pub(crate) fn send_line(&self, line: &[u8]) {
         let mut octets = Zeroizing::new(Vec::with_capacity(line.len() + 2));
         octets.extend_from_slice(line);
         octets.extend_from_slice(b"\r\n");
@@ -405,7 +365,7 @@ impl Connection {
     }
 
     /// How things are, once all orders so far are carried out; waits until `is_enough` or for `wait` at most.
-    pub fn wait(&self, wait: Duration, is_enough: impl Fn(&Snapshot) -> bool) -> Snapshot {
+    pub(crate) fn wait(&self, wait: Duration, is_enough: impl Fn(&Snapshot) -> bool) -> Snapshot {
         let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let guard = self.shared.lock();
         let not_yet =
@@ -425,24 +385,20 @@ impl Connection {
     }
 
     /// Waits for the server to close behind its reply to QUIT, for [`CLOSE_WAIT`] at most.
-    pub fn take_leave(&self) -> Snapshot {
+    pub(crate) fn take_leave(&self) -> Snapshot {
         self.wait(2 * CLOSE_WAIT, |now| now.is_kept_open)
     }
 
-    /// How things are.
-    #[must_use]
-    pub fn standing(&self) -> Snapshot {
+    pub(crate) fn standing(&self) -> Snapshot {
         self.shared.lock().clone()
     }
 
-    /// Whether a line can still be sent.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         !self.shared.has_ended.load(Ordering::Acquire)
     }
 
     /// Closes the connection and waits for the thread to end; how things are in the end.
-    pub fn close(mut self) -> Snapshot {
+    pub(crate) fn close(mut self) -> Snapshot {
         self.end();
         self.standing()
     }

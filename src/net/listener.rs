@@ -27,17 +27,14 @@ const PLAIN: Token = Token(0);
 const TLS: Token = Token(1);
 const STOP: Token = Token(2);
 
-/// Where to listen, and for how many.
 #[derive(Debug, Clone, Copy)]
-pub struct Ports {
-    /// What the thread is called.
-    pub name: &'static str,
+pub(crate) struct Ports {
+    pub(crate) name: &'static str,
     /// The address for clear text and STLS. Port 0 takes a free one.
-    pub plain: SocketAddr,
-    /// The address for TLS from the first octet, if there is to be one.
-    pub tls: Option<SocketAddr>,
+    pub(crate) plain: SocketAddr,
+    pub(crate) tls: Option<SocketAddr>,
     /// How many connections are held at the same time; one more is refused.
-    pub most_connections: usize,
+    pub(crate) most_connections: usize,
 }
 
 /// Why nothing listens.
@@ -85,26 +82,22 @@ impl Explain for ListenError {
     }
 }
 
-/// A client that has just connected.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     /// The connection; it does not block.
-    pub socket: TcpStream,
-    /// Where it comes from.
-    pub peer: SocketAddr,
-    /// It begins with TLS.
-    pub is_tls: bool,
+    pub(crate) socket: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) is_tls: bool,
 }
 
-/// A connection that is held in a thread of its own, seen from the listener.
-pub struct HeldSocket {
+pub(crate) struct HeldSocket {
     thread: JoinHandle<()>,
     end: Box<dyn FnOnce() -> bool + Send>,
 }
 
 impl HeldSocket {
     /// `end` ends every wait of the thread, and says whether the thread is to be waited for.
-    pub fn new(thread: JoinHandle<()>, end: impl FnOnce() -> bool + Send + 'static) -> Self {
+    pub(crate) fn new(thread: JoinHandle<()>, end: impl FnOnce() -> bool + Send + 'static) -> Self {
         let end = Box::new(end);
         Self { thread, end }
     }
@@ -126,7 +119,7 @@ pub(crate) fn acceptor(
 }
 
 /// Says in clear that there are too many connections. Inside TLS nothing can be said before a handshake.
-pub fn turn_away(mut socket: impl Write, is_tls: bool) {
+pub(crate) fn turn_away(mut socket: impl Write, is_tls: bool) {
     if !is_tls {
         // The socket is new enough to take a line.
         let _ = socket.write_all(b"-ERR [SYS/TEMP] too many connections; try again later\r\n");
@@ -134,7 +127,7 @@ pub fn turn_away(mut socket: impl Write, is_tls: bool) {
 }
 
 /// Listens until it is dropped; then it closes its ports, ends its connections and waits until their threads are done.
-pub struct Listener {
+pub(crate) struct Listener {
     address: SocketAddr,
     tls_address: Option<SocketAddr>,
     is_stopping: Arc<AtomicBool>,
@@ -147,7 +140,7 @@ impl Listener {
     /// must not block. `is_stopping` becomes true at the end, before the connections are ended.
     ///
     /// Errors: an address can't be listened on, or the system has no thread for it.
-    pub fn start(
+    pub(crate) fn start(
         ports: Ports,
         is_stopping: Arc<AtomicBool>,
         hold: impl FnMut(Client, bool) -> Option<HeldSocket> + Send + 'static,
@@ -178,15 +171,11 @@ impl Listener {
         })
     }
 
-    /// The address for clear text and STLS, with the port that was taken.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address for TLS from the first octet, with the port that was taken.
-    #[must_use]
-    pub fn tls_address(&self) -> Option<SocketAddr> {
+    pub(crate) fn tls_address(&self) -> Option<SocketAddr> {
         self.tls_address
     }
 }
@@ -214,8 +203,6 @@ impl std::fmt::Debug for Listener {
 }
 
 /// Listens on an address, and on port 0 says which port was taken.
-///
-/// Errors: it can't be listened on.
 fn bind(
     poll: &Poll,
     address: SocketAddr,
@@ -230,7 +217,6 @@ fn bind(
     bind().map_err(|error| ListenError::Address { address, error })
 }
 
-/// The thread that accepts connections.
 struct Accepting<H> {
     poll: Poll,
     plain: TcpListener,

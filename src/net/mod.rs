@@ -2,21 +2,21 @@
 
 #[cfg_attr(any(windows, target_vendor = "apple"), path = "no_acceptor.rs")]
 pub(crate) mod acceptor;
-pub mod dial;
-pub mod dns;
-pub mod engine;
+pub(crate) mod dial;
+pub(crate) mod dns;
+pub(crate) mod engine;
 pub mod listener;
-pub mod netrc;
-pub mod password;
+pub(crate) mod netrc;
+pub(crate) mod password;
 mod proxy_handshake;
 pub mod server_certificate;
-pub mod shell;
-pub mod srv;
+pub(crate) mod shell;
+pub(crate) mod srv;
 pub mod target;
 pub mod tls;
-pub mod upstream_proxy;
+pub(crate) mod upstream_proxy;
 pub(crate) mod wire;
-pub mod wrong_service;
+pub(crate) mod wrong_service;
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -25,19 +25,14 @@ use mio::net::TcpStream;
 
 use tls::TlsStream;
 
-/// An open connection.
 #[derive(Debug)]
-pub enum Stream {
-    /// In clear.
+pub(crate) enum Stream {
     Plain(TcpStream),
-    /// Inside TLS.
     Tls(Box<TlsStream>),
 }
 
 impl Stream {
-    /// The socket under it.
-    #[must_use]
-    pub fn socket(&self) -> &TcpStream {
+    pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(socket) => socket,
             Self::Tls(stream) => stream.get_ref().socket(),
@@ -45,13 +40,12 @@ impl Stream {
     }
 
     /// Whether TLS came to its end without close_notify; to be asked when a read has found the end.
-    #[must_use]
-    pub fn is_unannounced(&self) -> bool {
+    pub(crate) fn is_unannounced(&self) -> bool {
         matches!(self, Self::Tls(stream) if stream.get_ref().has_ended())
     }
 
     /// Says goodbye: `close_notify` (RFC 8314 §3.4), then the end of the TCP connection. Errors are of no more interest.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         if let Self::Tls(stream) = self {
             let _ = stream.shutdown();
         }

@@ -2,20 +2,18 @@
 
 use zeroize::Zeroizing;
 
-/// A file that is not in its form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {what}")]
-pub struct NetrcError {
+pub(crate) struct NetrcError {
     /// The line, from 1.
-    pub line: usize,
-    /// What is wrong.
-    pub what: &'static str,
+    pub(crate) line: usize,
+    pub(crate) what: &'static str,
 }
 
 /// The password of `user` on `host` in the text of a file; that of `default` when no machine fits.
 ///
 /// An entry without `login` fits every user. Errors: a word without its value.
-pub fn password(
+pub(crate) fn password(
     text: &str,
     host: &str,
     user: &str,

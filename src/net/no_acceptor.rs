@@ -6,13 +6,10 @@ use std::marker::PhantomData;
 
 use super::server_certificate::ServerCertificate;
 
-/// There is none.
 pub(crate) enum Acceptor {}
 
 impl Acceptor {
     /// None: there is no TLS.
-    ///
-    /// Errors: never.
     pub(crate) fn new(
         _: &ServerCertificate,
         _: Option<&[u8]>,
@@ -33,7 +30,6 @@ impl Acceptor {
     }
 }
 
-/// There is none.
 #[allow(dead_code, reason = "the variants of the platforms that have TLS")]
 pub(crate) enum Handshake<S> {
     Done(Inside<S>),
@@ -41,7 +37,6 @@ pub(crate) enum Handshake<S> {
     Failed(String),
 }
 
-/// There is none.
 pub(crate) struct Half<S>(Infallible, PhantomData<S>);
 
 impl<S> Half<S> {
@@ -50,7 +45,6 @@ impl<S> Half<S> {
     }
 }
 
-/// There is none.
 pub(crate) struct Inside<S>(Infallible, PhantomData<S>);
 
 impl<S> Inside<S> {

@@ -12,13 +12,10 @@ use crate::base::io_error::plain;
 use crate::net::netrc;
 use crate::net::shell;
 
-/// Where a password may come from.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Sources<'a> {
-    /// The command whose first line it is.
-    pub command: Option<&'a str>,
-    /// The file whose first line it is.
-    pub file: Option<&'a Path>,
+pub(crate) struct Sources<'a> {
+    pub(crate) command: Option<&'a str>,
+    pub(crate) file: Option<&'a Path>,
 }
 
 /// Why there is no password.
@@ -57,7 +54,7 @@ impl Explain for PasswordError {
 /// Finds the password of `user` on `host`: from the command or file that was named, the environment, `~/.netrc`, or by `ask`.
 ///
 /// Errors: a source that was named gives none, or there is no source.
-pub fn find(
+pub(crate) fn find(
     sources: Sources<'_>,
     host: &str,
     user: &str,
@@ -84,8 +81,7 @@ pub fn find(
 
 /// The password that a file or the environment holds, so that it is hidden from the first octet on, before it is needed. A command may
 /// ask a person, and a pipe can be read once: their password is hidden from its first use on.
-#[must_use]
-pub fn at_hand(sources: Sources<'_>) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn at_hand(sources: Sources<'_>) -> Option<Zeroizing<Vec<u8>>> {
     match (sources.command, sources.file) {
         (Some(_), _) => None,
         (None, Some(path)) => path.is_file().then(|| of_file(path).ok())?,

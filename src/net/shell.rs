@@ -4,12 +4,9 @@ use std::process::Command;
 
 use crate::net::upstream_proxy;
 
-/// The environment variable that may hold the password.
-pub const PASSWORD_VARIABLE: &str = "POPTALK_PASSWORD";
+pub(crate) const PASSWORD_VARIABLE: &str = "POPTALK_PASSWORD";
 
-/// The command that runs `program` in the shell.
-#[must_use]
-pub fn command(program: &str) -> Command {
+pub(crate) fn command(program: &str) -> Command {
     let (shell, flag) = if cfg!(windows) {
         ("cmd", "/C")
     } else {

@@ -8,16 +8,13 @@ use simple_dns::{
 /// The most records of one answer that are looked at; nobody has as many servers.
 const RECORDS_MAX: usize = 64;
 
-/// The most CNAMEs that are followed.
 const ALIASES_MAX: usize = 8;
 
 /// The longest domain, in octets, that leaves room for the name of the service (RFC 1035 §2.3.4).
 const DOMAIN_MAX: usize = 240;
 
-/// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SrvService {
-    /// TLS from the first octet.
+pub(crate) enum SrvService {
     Pop3s,
     /// In clear at first; STLS is to follow.
     Pop3,
@@ -25,23 +22,19 @@ pub enum SrvService {
 
 impl SrvService {
     /// The name in front of the domain (RFC 6186 §3.3).
-    #[must_use]
-    pub fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Pop3s => "_pop3s._tcp",
             Self::Pop3 => "_pop3._tcp",
         }
     }
 
-    /// The name to ask for.
-    #[must_use]
-    pub fn name(self, domain: &str) -> String {
+    pub(crate) fn name(self, domain: &str) -> String {
         format!("{}.{domain}", self.label())
     }
 
     /// The SRV-ID that a certificate may have (RFC 4985 §2): no `_tcp` in it.
-    #[must_use]
-    pub fn srv_id(self, domain: &str) -> String {
+    pub(crate) fn srv_id(self, domain: &str) -> String {
         match self {
             Self::Pop3s => format!("_pop3s.{domain}"),
             Self::Pop3 => format!("_pop3.{domain}"),
@@ -51,40 +44,33 @@ impl SrvService {
 
 /// One server of a service (RFC 2782).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub(crate) struct Record {
     /// The lowest comes first.
-    pub priority: u16,
-    /// Its share among those of the same priority.
-    pub weight: u16,
-    /// The TCP port.
-    pub port: u16,
+    pub(crate) priority: u16,
+    pub(crate) weight: u16,
+    pub(crate) port: u16,
     /// The host name: lower case, no dot at the end.
-    pub target: String,
+    pub(crate) target: String,
 }
 
-/// What an answer says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DnsAnswer {
+pub(crate) enum DnsAnswer {
     /// There are servers: at least one, as the answer lists them.
     Records(Vec<Record>),
     /// The domain says that it does not offer this service (RFC 2782: target `.`).
     NotOffered,
-    /// There is no record.
     Nothing,
     /// There is more than fits into the packet: ask again over TCP.
     Truncated,
 }
 
-/// Why octets are no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerError {
+pub(crate) enum AnswerError {
     /// It answers another question: wait for the right one.
     #[error("it answers another question")]
     NotOurs,
-    /// The DNS server can't or won't tell.
     #[error("it says {0}")]
     Refused(String),
-    /// It can't be read.
     #[error("its answer can't be read: {0}")]
     Broken(String),
 }
@@ -92,7 +78,7 @@ pub enum AnswerError {
 /// The domain of a mail address, lower case, no dot at the end.
 ///
 /// Errors: a sentence that says what is wrong with it.
-pub fn domain(address: &str) -> Result<String, String> {
+pub(crate) fn domain(address: &str) -> Result<String, String> {
     let Some((_, domain)) = address.rsplit_once('@') else {
         return Err(format!("`{address}` has no `@DOMAIN`"));
     };
@@ -116,9 +102,7 @@ pub fn domain(address: &str) -> Result<String, String> {
 }
 
 /// The octets of a query for the SRV records of `name`, without the length that TCP puts first.
-///
-/// Errors: `name` is no name for DNS.
-pub fn query(id: u16, name: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn query(id: u16, name: &str) -> Result<Vec<u8>, String> {
     let fail = |error: simple_dns::SimpleDnsError| format!("`{name}`: {error}");
     let mut packet = Packet::new_query(id);
     packet.set_flags(PacketFlag::RECURSION_DESIRED);
@@ -134,7 +118,7 @@ pub fn query(id: u16, name: &str) -> Result<Vec<u8>, String> {
 /// Reads the answer to the query with this `id` for this `name`, without the length that TCP puts first.
 ///
 /// Errors: it is not the answer, or none that can be used.
-pub fn read(octets: &[u8], id: u16, name: &str) -> Result<DnsAnswer, AnswerError> {
+pub(crate) fn read(octets: &[u8], id: u16, name: &str) -> Result<DnsAnswer, AnswerError> {
     // RFC 1035 §4.1.1: the id, then the flags, QR and TC among them.
     let [high, low, flags, _, ..] = octets else {
         return Err(AnswerError::NotOurs);
@@ -172,7 +156,6 @@ pub fn read(octets: &[u8], id: u16, name: &str) -> Result<DnsAnswer, AnswerError
     }
 }
 
-/// The servers that records tell of.
 fn servers(records: &[ResourceRecord<'_>], name: &str) -> Result<DnsAnswer, AnswerError> {
     let records = records
         .iter()
@@ -244,8 +227,7 @@ fn is_same(name: &Name<'_>, other: &str) -> bool {
 /// The records in the order to try them: by priority, and by chance and weight within one (RFC 2782).
 ///
 /// `chance(n)` gives a number from 0 to `n`, both included.
-#[must_use]
-pub fn order(mut records: Vec<Record>, chance: &mut dyn FnMut(u32) -> u32) -> Vec<Record> {
+pub(crate) fn order(mut records: Vec<Record>, chance: &mut dyn FnMut(u32) -> u32) -> Vec<Record> {
     // RFC 2782: those of weight 0 stand first, so that they have a small chance.
     records.sort_by_key(|record| (record.priority, record.weight != 0));
     let mut ordered = Vec::with_capacity(records.len());
@@ -264,8 +246,7 @@ pub fn order(mut records: Vec<Record>, chance: &mut dyn FnMut(u32) -> u32) -> Ve
 }
 
 /// Whether a host is the domain, or in it.
-#[must_use]
-pub fn is_within(host: &str, domain: &str) -> bool {
+pub(crate) fn is_within(host: &str, domain: &str) -> bool {
     let host = host.to_ascii_lowercase();
     host.strip_suffix(&domain.to_ascii_lowercase())
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))

@@ -17,9 +17,9 @@ pub struct Target {
 }
 
 /// The port of POP3 (RFC 1939 §3).
-pub const PORT: u16 = 110;
+pub(crate) const PORT: u16 = 110;
 /// The port of POP3 over TLS (RFC 8314 §3.1).
-pub const TLS_PORT: u16 = 995;
+pub(crate) const TLS_PORT: u16 = 995;
 
 impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -31,43 +31,33 @@ impl std::fmt::Display for Target {
     }
 }
 
-/// A target as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
-    /// The target.
-    pub target: Target,
-    /// The user in front of it, in a URL.
-    pub user: Option<String>,
+pub(crate) struct Named {
+    pub(crate) target: Target,
+    pub(crate) user: Option<String>,
 }
 
 /// Why a text names no target. The text is not repeated: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TargetError {
-    /// Another protocol.
+pub(crate) enum TargetError {
     #[error("`{0}://` is no scheme of POP3; `pop3://` and `pop3s://` are")]
     Scheme(String),
-    /// There is no host in it.
     #[error("no host in the name of the server")]
     NoHost,
     /// A user stands before something that is no URL.
     #[error("`@` is in no host name")]
     At,
-    /// A password stands behind the user.
     #[error("a password in the URL, where others may read it")]
     Password,
-    /// The user is no name that a line can hold.
     #[error("the user in the URL: {NO_NAME}")]
     User,
-    /// What stands behind the colon is no port.
     #[error("no port from 1 to 65535 behind the `:`")]
     Port,
-    /// Brackets without an end.
     #[error("no `]` behind the address")]
     Bracket,
     /// A URL goes on after its host.
     #[error("a POP3 URL ends after the host: it has no path and no query (RFC 2384 §3)")]
     Path,
-    /// Two ports were given.
     #[error("two ports: {0} and {1}")]
     TwoPorts(u16, u16),
 }
@@ -90,9 +80,7 @@ impl Explain for TargetError {
 const NO_NAME: &str = "a control character would end the line";
 
 /// A user name that fits into a line.
-///
-/// Errors: it does not.
-pub fn user_name(text: &str) -> Result<String, String> {
+pub(crate) fn user_name(text: &str) -> Result<String, String> {
     match text.chars().any(char::is_control) {
         true => Err(NO_NAME.to_owned()),
         false => Ok(text.to_owned()),
@@ -100,9 +88,7 @@ pub fn user_name(text: &str) -> Result<String, String> {
 }
 
 /// Reads a target. `port` was given apart; `is_tls` asks for TLS from the first octet.
-///
-/// Errors: it is none.
-pub fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Named, TargetError> {
+pub(crate) fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Named, TargetError> {
     let is_scheme = |word: &str| word.bytes().all(|octet| octet.is_ascii_alphanumeric());
     let (scheme, rest) = match text.split_once("://").filter(|(word, _)| is_scheme(word)) {
         Some((scheme, rest)) => (Some(scheme.to_ascii_lowercase()), rest),
@@ -168,9 +154,7 @@ fn url_user(text: &str) -> Result<Option<String>, TargetError> {
 }
 
 /// Splits `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the port is None when there is none.
-///
-/// Errors: a sentence that says what is wrong.
-pub fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
+pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, behind) = rest
             .split_once(']')

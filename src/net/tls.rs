@@ -15,15 +15,14 @@ use crate::base::error::Explain;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::transcript::event::{Event, Trust};
-pub use certificate::Certificate;
+pub(crate) use certificate::Certificate;
 use hello::Tap;
 
 /// How many lines that a server said in place of a handshake are shown, and how many octets of each.
 const SAID_LINES: usize = 5;
 const SAID_SHOWN: usize = 512;
 
-/// A connection inside TLS.
-pub type TlsStream = native_tls::TlsStream<Tap>;
+pub(crate) type TlsStream = native_tls::TlsStream<Tap>;
 
 /// How the server is to be checked.
 #[derive(Debug, Clone, Default)]
@@ -77,31 +76,29 @@ impl From<Version> for native_tls::Protocol {
     }
 }
 
-/// What was agreed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFacts {
+pub(crate) struct TlsFacts {
     /// `TLSv1.3` and so on.
-    pub version: String,
+    pub(crate) version: String,
     /// The IANA name of the cipher suite.
-    pub cipher: String,
+    pub(crate) cipher: String,
     /// The server's own certificate, where it could be read.
-    pub certificate: Option<Certificate>,
+    pub(crate) certificate: Option<Certificate>,
     /// Why the certificate is not to be trusted; None when it was verified.
-    pub doubt: Option<String>,
+    pub(crate) doubt: Option<String>,
     /// How the key was agreed: the named group, or the kind of exchange.
-    pub key_exchange: String,
+    pub(crate) key_exchange: String,
     /// The application protocol that was agreed (ALPN); None when the server took no part.
-    pub protocol: Option<String>,
+    pub(crate) protocol: Option<String>,
     /// The certificates that the server sent, its own first; in TLS 1.3 only its own can be read.
-    pub chain: Vec<Certificate>,
+    pub(crate) chain: Vec<Certificate>,
     /// What binds a login to this connection (`tls-server-end-point`, RFC 5929 §4), where it is defined.
-    pub end_point: Option<Vec<u8>>,
+    pub(crate) end_point: Option<Vec<u8>>,
 }
 
 impl TlsFacts {
     /// The event of a transcript: version, cipher, verified or why not, subject.
-    #[must_use]
-    pub fn event(&self) -> Event {
+    pub(crate) fn event(&self) -> Event {
         let trust = match &self.doubt {
             None => Trust::Verified,
             Some(doubt) => Trust::Unverified(doubt.to_string()),
@@ -119,16 +116,14 @@ impl TlsFacts {
     }
 
     /// Hides secrets: who has seen one can have had a certificate made with it.
-    pub fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
+    pub(crate) fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
         for certificate in self.certificate.iter_mut().chain(&mut self.chain) {
             certificate.hide(hide);
         }
         self.doubt = self.doubt.as_deref().map(hide);
     }
 
-    /// Everything, for `:tls`.
-    #[must_use]
-    pub fn details(&self) -> Vec<String> {
+    pub(crate) fn details(&self) -> Vec<String> {
         let mut lines = vec![
             format!(
                 "{} {}, key exchange {}",
@@ -157,8 +152,7 @@ impl TlsFacts {
     }
 
     /// One line for people; [`TlsFacts::details`] tells the rest.
-    #[must_use]
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let certificate = self.certificate.as_ref().map_or_else(
             || "no certificate".to_owned(),
             |certificate| {
@@ -180,12 +174,10 @@ impl TlsFacts {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct TlsError {
-    /// What happened, one line.
-    pub what: String,
-    /// What to do.
-    pub hint: Option<String>,
+    pub(crate) what: String,
+    pub(crate) hint: Option<String>,
     /// What the server sent of the handshake before it failed.
-    pub heard: Option<Box<FailedHandshake>>,
+    pub(crate) heard: Option<Box<FailedHandshake>>,
 }
 
 impl Explain for TlsError {
@@ -198,16 +190,15 @@ impl Explain for TlsError {
     }
 }
 
-/// What is known of a handshake that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FailedHandshake {
+pub(crate) struct FailedHandshake {
     /// `TLSv1.3` and so on, where the server chose one.
-    pub version: Option<String>,
+    pub(crate) version: Option<String>,
     /// The certificates that were sent unencrypted, the server's own first.
-    pub chain: Vec<Certificate>,
+    pub(crate) chain: Vec<Certificate>,
     /// What the server said in cleartext after its `+OK` to STLS, line ends included, 8 KiB at most. It is for people only:
     /// an attacker on the network path can have written it.
-    pub said: Vec<u8>,
+    pub(crate) said: Vec<u8>,
 }
 
 impl FailedHandshake {
@@ -227,7 +218,7 @@ impl FailedHandshake {
 
 impl TlsError {
     /// Hides secrets, except in what the server said.
-    pub fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
+    pub(crate) fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
         self.what = hide(&self.what);
         self.hint = self.hint.as_deref().map(hide);
         for certificate in self.heard.iter_mut().flat_map(|heard| &mut heard.chain) {
@@ -237,8 +228,7 @@ impl TlsError {
 
     /// Returns the lines that the server said in cleartext in place of the handshake, each as it may be printed. The
     /// transcript has them all; these are the first.
-    #[must_use]
-    pub fn said(&self) -> Vec<String> {
+    pub(crate) fn said(&self) -> Vec<String> {
         let said = self.heard.as_ref().map_or(&b""[..], |heard| &heard.said);
         let lines = said.split_inclusive(|octet| *octet == b'\n');
         let shown = lines.take(SAID_LINES).map(|line| {
@@ -252,9 +242,7 @@ impl TlsError {
         shown.collect()
     }
 
-    /// Everything that is known, for `:tls`.
-    #[must_use]
-    pub fn details(&self) -> Vec<String> {
+    pub(crate) fn details(&self) -> Vec<String> {
         let mut lines = vec![format!("TLS FAILED: {}", self.what)];
         lines.extend(self.hint.as_ref().map(|hint| format!("hint: {hint}")));
         lines.extend(self.said());
@@ -307,7 +295,7 @@ impl From<Mistake> for TlsError {
 /// `is_stls`: the server agreed to it by STLS; otherwise TLS begins at once. `wait` is called each time the handshake can't go on; it returns when the socket may have become ready.
 ///
 /// Errors: the handshake failed, the certificate is not to be trusted, or `wait` gave up.
-pub fn handshake(
+pub(crate) fn handshake(
     socket: TcpStream,
     host: &str,
     settings: &TlsSettings,
@@ -416,7 +404,10 @@ fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
 /// Reads a certificate and its key.
 ///
 /// Errors: a file can't be read, or the two are no certificate and key in PEM form (the key as PKCS #8).
-pub fn read_identity(certificate: &Path, key: &Path) -> Result<native_tls::Identity, TlsError> {
+pub(crate) fn read_identity(
+    certificate: &Path,
+    key: &Path,
+) -> Result<native_tls::Identity, TlsError> {
     let fail = |path: &Path, what: String| TlsError {
         what: format!("{}: {what}", path.display()),
         hint: Some(
@@ -436,7 +427,7 @@ pub fn read_identity(certificate: &Path, key: &Path) -> Result<native_tls::Ident
 /// Reads the certificates of a PEM file.
 ///
 /// Errors: the file can't be read, or holds no certificate.
-pub fn read_ca(path: &Path) -> Result<Vec<native_tls::Certificate>, TlsError> {
+pub(crate) fn read_ca(path: &Path) -> Result<Vec<native_tls::Certificate>, TlsError> {
     let fail = |what: String| TlsError {
         what: format!("--ca {}: {what}", path.display()),
         hint: Some("give a file with certificates in PEM form".to_owned()),

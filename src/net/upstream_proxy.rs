@@ -11,15 +11,13 @@ use crate::base::error::Explain;
 use crate::base::escape;
 use crate::net::target::{self, Target};
 
-/// The environment variable that may hold the proxy's password.
-pub const VARIABLE: &str = "POPTALK_PROXY_PASSWORD";
+pub(crate) const VARIABLE: &str = "POPTALK_PROXY_PASSWORD";
 
 /// The port of a SOCKS proxy (RFC 1928 §3).
 const SOCKS_PORT: u16 = 1080;
 
-/// How a proxy is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProxyKind {
+pub(crate) enum ProxyKind {
     /// SOCKS version 5 (RFC 1928); the proxy looks the host name up.
     Socks5,
     /// The method CONNECT of HTTP (RFC 9110 §9.3.6).
@@ -27,9 +25,7 @@ pub enum ProxyKind {
 }
 
 impl ProxyKind {
-    /// Its scheme in a URL.
-    #[must_use]
-    pub fn scheme(self) -> &'static str {
+    pub(crate) fn scheme(self) -> &'static str {
         match self {
             Self::Socks5 => "socks5",
             Self::Http => "http",
@@ -37,24 +33,17 @@ impl ProxyKind {
     }
 }
 
-/// A proxy.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Proxy {
-    /// How it is spoken to.
-    pub kind: ProxyKind,
-    /// Where it is.
-    pub place: Target,
-    /// Who we are there.
-    pub login: Option<ProxyLogin>,
+pub(crate) struct Proxy {
+    pub(crate) kind: ProxyKind,
+    pub(crate) place: Target,
+    pub(crate) login: Option<ProxyLogin>,
 }
 
-/// A name and a password for a proxy.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ProxyLogin {
-    /// The name.
-    pub user: String,
-    /// The password.
-    pub password: Zeroizing<Vec<u8>>,
+pub(crate) struct ProxyLogin {
+    pub(crate) user: String,
+    pub(crate) password: Zeroizing<Vec<u8>>,
 }
 
 impl std::fmt::Debug for ProxyLogin {
@@ -81,11 +70,10 @@ impl std::fmt::Display for Proxy {
 #[error("{what}")]
 pub struct ProxyError {
     /// What happened, one line, safe to show.
-    pub what: String,
-    /// What to do.
-    pub hint: String,
+    pub(crate) what: String,
+    pub(crate) hint: String,
     /// It is about this server: the way to another may be open.
-    pub is_about_target: bool,
+    pub(crate) is_about_target: bool,
 }
 
 impl Explain for ProxyError {
@@ -95,7 +83,6 @@ impl Explain for ProxyError {
 }
 
 impl ProxyError {
-    /// An error that has to do with the proxy itself.
     pub(crate) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             what: what.into(),
@@ -115,7 +102,7 @@ impl ProxyError {
 /// Reads the URL of a proxy. `password` is what the environment has for it.
 ///
 /// Errors: a sentence that says what is wrong; a password in the URL is not repeated.
-pub fn parse(url: &str, password: Option<Zeroizing<Vec<u8>>>) -> Result<Proxy, ProxyError> {
+pub(crate) fn parse(url: &str, password: Option<Zeroizing<Vec<u8>>>) -> Result<Proxy, ProxyError> {
     let form = "write socks5://HOST:PORT or http://HOST:PORT, with USER@ before the host if needed";
     let fail = |what: String| ProxyError::new(format!("--proxy: {what}"), form);
     let (scheme, rest) = url
@@ -222,10 +209,8 @@ fn unescape(text: &str) -> Option<String> {
     String::from_utf8(octets).ok()
 }
 
-/// What to do next.
 #[derive(PartialEq, Eq)]
-pub enum ProxyStep {
-    /// Send these octets.
+pub(crate) enum ProxyStep {
     Send(Zeroizing<Vec<u8>>),
     /// Read just so many octets and no more: what follows may be the server's greeting.
     Read(usize),
@@ -245,7 +230,7 @@ impl std::fmt::Debug for ProxyStep {
 
 /// The talk with a proxy until the way is open.
 #[derive(Debug)]
-pub struct Negotiation(Inner);
+pub(crate) struct Negotiation(Inner);
 
 #[derive(Debug)]
 enum Inner {
@@ -257,7 +242,7 @@ impl Negotiation {
     /// Begins a talk: `proxy` is to connect to `target`.
     ///
     /// Errors: the host can't be told to a proxy.
-    pub fn new(proxy: &Proxy, target: &Target) -> Result<Self, ProxyError> {
+    pub(crate) fn new(proxy: &Proxy, target: &Target) -> Result<Self, ProxyError> {
         // A line end in a host would be a line of its own for the proxy.
         if target.host.is_empty() || !target.host.bytes().all(|octet| octet.is_ascii_graphic()) {
             return Err(ProxyError::new(
@@ -281,7 +266,7 @@ impl Negotiation {
     /// The next step. `got` is what the last one, a [`ProxyStep::Read`], read; nothing otherwise.
     ///
     /// Errors: the proxy refuses, or does not talk as it should.
-    pub fn next(&mut self, got: &[u8]) -> Result<ProxyStep, ProxyError> {
+    pub(crate) fn next(&mut self, got: &[u8]) -> Result<ProxyStep, ProxyError> {
         match &mut self.0 {
             Inner::Socks(talk) => talk.next(got),
             Inner::Http(talk) => talk.next(got),

@@ -5,7 +5,6 @@ use std::net::{Shutdown, TcpStream};
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-/// The socket of a connection.
 #[derive(Debug)]
 pub(crate) struct SocketWire<S> {
     socket: S,

@@ -6,9 +6,8 @@ use crate::base::service::Service;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     /// What happened, a sentence without full stop.
-    pub what: String,
-    /// What to do.
-    pub hint: &'static str,
+    pub(crate) what: String,
+    pub(crate) hint: &'static str,
 }
 
 impl From<&Service> for Mistake {
@@ -21,8 +20,7 @@ impl From<&Service> for Mistake {
 }
 
 /// The mistake that the first octets tell of when the TLS handshake failed: that at the start, or that behind STLS.
-#[must_use]
-pub fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
+pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
     let is_pop3 = first.starts_with(b"+") || first.starts_with(b"-ERR");
     if is_pop3 && is_stls {
         return Some(Mistake {
@@ -42,11 +40,10 @@ pub fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
 }
 
 /// What to do about a connection that was closed, or stays silent, without a greeting.
-pub const SILENT_HINT: &str = "ports for TLS, web servers and databases wait for the client to speak: check the port, or try --tls";
+pub(crate) const SILENT_HINT: &str = "ports for TLS, web servers and databases wait for the client to speak: check the port, or try --tls";
 
 /// The mistake of a connection that was closed, or stays silent, without a greeting.
-#[must_use]
-pub fn silent() -> Mistake {
+pub(crate) fn silent() -> Mistake {
     Mistake {
         what: "no greeting came".to_owned(),
         hint: SILENT_HINT,

@@ -15,47 +15,42 @@ pub use shape::Shape;
 pub struct Command {
     /// The keyword in upper case; two words with one space where the second one decides the reply (`XTND XMIT`).
     pub verb: &'static str,
-    /// The arguments in order.
-    pub args: &'static [Arg],
+    pub(crate) args: &'static [Arg],
     /// Where the protocol allows it.
     pub states: States,
     /// The shape of a positive reply to the verb alone.
-    pub bare: Shape,
+    pub(crate) bare: Shape,
     /// The shape of a positive reply to the verb with at least one argument.
-    pub with_argument: Shape,
+    pub(crate) with_argument: Shape,
     /// What a positive reply changes for the session; a listing, as of the bare `AUTH`, changes nothing.
-    pub effect: Effect,
+    pub(crate) effect: Effect,
     /// Whether another command may be sent before this one is answered (RFC 2449 §6.6).
-    pub pipelines: bool,
+    pub(crate) pipelines: bool,
     /// The fields of a positive status line, in order, and of each line of a listing; what a comparison looks at.
-    pub fields: &'static [&'static str],
+    pub(crate) fields: &'static [&'static str],
     /// What the data of its multi-line reply, or the message that it sends, is; how a comparison looks at it.
-    pub data: DataKind,
-    /// Where it comes from and whether servers have it.
-    pub standing: Provenance,
+    pub(crate) data: DataKind,
+    pub(crate) standing: Provenance,
     /// The document and section that define it.
     pub source: &'static str,
     /// What it does, in one line of at most 60 characters, lower case, no full stop.
     pub help: &'static str,
     /// What a learner should know: paragraphs of text, separated by blank lines, to be wrapped by who shows them.
-    pub about: &'static str,
+    pub(crate) about: &'static str,
     /// An exchange as a transcript (`transcripts/commands/`).
-    pub example: &'static str,
+    pub(crate) example: &'static str,
 }
 
 /// The SASL mechanisms whose initial response says everything: no challenge follows (RFC 4422 §5).
-pub const ONE_STEP_MECHANISMS: &[&str] =
+pub(crate) const ONE_STEP_MECHANISMS: &[&str] =
     &["PLAIN", "XOAUTH2", "OAUTHBEARER", "EXTERNAL", "ANONYMOUS"];
 
-/// One argument of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Arg {
+pub(crate) struct Arg {
     /// The word for it in the syntax, as the RFC calls it.
-    pub name: &'static str,
-    /// What it stands for.
-    pub kind: ArgumentKind,
-    /// Whether the command is complete without it.
-    pub optional: bool,
+    pub(crate) name: &'static str,
+    pub(crate) kind: ArgumentKind,
+    pub(crate) optional: bool,
 }
 
 impl Arg {
@@ -76,14 +71,12 @@ impl Arg {
     }
 }
 
-/// What an argument stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ArgumentKind {
+pub(crate) enum ArgumentKind {
     /// A message number (RFC 1939 §4).
     Message,
     /// A count of lines (RFC 1939 §7, TOP).
     Lines,
-    /// The name of a mailbox or user.
     Name,
     /// The name of a SASL mechanism (RFC 5034 §4).
     Mechanism,
@@ -91,7 +84,6 @@ pub enum ArgumentKind {
     Language,
     /// Secret: never shown, kept or stored. It runs to the end of the line; the text is the name of the hole that stands for it.
     Secret(&'static str),
-    /// Anything else.
     Text,
 }
 
@@ -106,26 +98,24 @@ pub struct States {
 
 impl States {
     /// Only before the login.
-    pub const AUTHORIZATION: Self = Self {
+    pub(crate) const AUTHORIZATION: Self = Self {
         authorization: true,
         transaction: false,
     };
     /// Only after the login.
-    pub const TRANSACTION: Self = Self {
+    pub(crate) const TRANSACTION: Self = Self {
         authorization: false,
         transaction: true,
     };
     /// In both states.
-    pub const BOTH: Self = Self {
+    pub(crate) const BOTH: Self = Self {
         authorization: true,
         transaction: true,
     };
 }
 
-/// What the data lines of a command are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DataKind {
-    /// There are none.
+pub(crate) enum DataKind {
     Nothing,
     /// Lines whose every octet counts, in order: a message.
     Lines,
@@ -139,14 +129,12 @@ pub enum DataKind {
 
 /// What a positive reply changes for the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// Nothing that must be followed.
     Nothing,
     /// The session enters the TRANSACTION state.
     Login,
-    /// The message is marked as deleted.
     Delete,
-    /// No message is marked any more.
     Reset,
     /// The session ends; from TRANSACTION the marked messages go.
     Quit,
@@ -154,10 +142,8 @@ pub enum Effect {
     Tls,
 }
 
-/// Where a command comes from and whether servers have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Provenance {
-    /// Every server must have it.
+pub(crate) enum Provenance {
     Required,
     /// Servers may have it; usually a capability says so.
     Optional,
@@ -185,8 +171,7 @@ impl Command {
     /// The row for a client line (octets, with or without its line end), with the arguments behind the verb.
     ///
     /// The verb is compared without regard to case (RFC 1939 §3), blanks before it are passed over. None for a verb that is not in the table.
-    #[must_use]
-    pub fn of_line(line: &[u8]) -> Option<&'static Self> {
+    pub(crate) fn of_line(line: &[u8]) -> Option<&'static Self> {
         let words = Words::of(line);
         let mut words = words.take(2);
         let first = words.next()?;
@@ -204,20 +189,16 @@ impl Command {
     }
 
     /// The row whose verb is `verb`, without regard to case.
-    #[must_use]
-    pub fn named(verb: &str) -> Option<&'static Self> {
+    pub(crate) fn named(verb: &str) -> Option<&'static Self> {
         Self::all().find(|row| row.verb.eq_ignore_ascii_case(verb))
     }
 
-    /// How many words the verb has.
-    #[must_use]
-    pub fn verb_words(&self) -> usize {
+    pub(crate) fn verb_words(&self) -> usize {
         self.verb.split(' ').count()
     }
 
     /// The shape of a positive reply to this command, as typed in `line`.
-    #[must_use]
-    pub fn shape(&self, line: &[u8]) -> Shape {
+    pub(crate) fn shape(&self, line: &[u8]) -> Shape {
         if Words::of(line).count() > self.verb_words() {
             self.with_argument
         } else {
@@ -241,21 +222,18 @@ impl Command {
 
 /// The words of a line of octets: runs without blank, in order. The line end is no word.
 #[derive(Debug, Clone)]
-pub struct Words<'a> {
+pub(crate) struct Words<'a> {
     line: &'a [u8],
     at: usize,
 }
 
 impl<'a> Words<'a> {
-    /// The words of `line`.
-    #[must_use]
-    pub fn of(line: &'a [u8]) -> Self {
+    pub(crate) fn of(line: &'a [u8]) -> Self {
         Self { line, at: 0 }
     }
 
     /// The octet offset at which the next word is looked for.
-    #[must_use]
-    pub fn offset(&self) -> usize {
+    pub(crate) fn offset(&self) -> usize {
         self.at
     }
 }

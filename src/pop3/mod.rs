@@ -2,6 +2,6 @@
 
 pub mod command;
 pub mod sasl;
-pub mod session;
-pub mod stuffing;
+pub(crate) mod session;
+pub(crate) mod stuffing;
 pub mod tracker;

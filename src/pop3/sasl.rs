@@ -19,11 +19,10 @@ pub struct Mechanism {
     /// Whoever reads the line has the secret.
     pub is_plain: bool,
     /// The client speaks first: an initial response is allowed (RFC 5034 §4).
-    pub is_client_first: bool,
+    pub(crate) is_client_first: bool,
     /// It wants a token in place of a password.
-    pub wants_token: bool,
-    /// The document that defines it.
-    pub source: &'static str,
+    pub(crate) wants_token: bool,
+    pub(crate) source: &'static str,
 }
 
 const fn row(
@@ -64,8 +63,7 @@ pub const MECHANISMS: &[Mechanism] = &[
 
 impl Mechanism {
     /// The mechanism of this name, without regard to case.
-    #[must_use]
-    pub fn named(name: &str) -> Option<&'static Self> {
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
         MECHANISMS
             .iter()
             .find(|row| row.name.eq_ignore_ascii_case(name))
@@ -73,7 +71,10 @@ impl Mechanism {
 
     /// The announced mechanisms that work with a password, the strongest first; those with a binding to TLS only where there
     /// is one.
-    pub fn offered(announced: &[String], has_binding: bool) -> impl Iterator<Item = &'static Self> {
+    pub(crate) fn offered(
+        announced: &[String],
+        has_binding: bool,
+    ) -> impl Iterator<Item = &'static Self> {
         let is_announced = |row: &&Self| {
             announced
                 .iter()
@@ -86,9 +87,7 @@ impl Mechanism {
             .filter(is_announced)
     }
 
-    /// Whether it needs a secret.
-    #[must_use]
-    pub fn wants_secret(&self) -> bool {
+    pub(crate) fn wants_secret(&self) -> bool {
         !matches!(self.name, "EXTERNAL" | "ANONYMOUS")
     }
 }
@@ -191,17 +190,14 @@ pub enum SaslError {
 impl SaslError {
     /// Whether it is this mechanism that can't go on, so that another one may log in: not a server that breaks its rules or
     /// does not know the password, which may be an impostor.
-    #[must_use]
-    pub fn leaves_other_ways(&self) -> bool {
+    pub(crate) fn leaves_other_ways(&self) -> bool {
         matches!(
             self,
             Self::Told(_) | Self::NoBinding | Self::Separator(..) | Self::Forbidden
         )
     }
 
-    /// What to do.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
+    pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::NotBase64 => "the octets are in the transcript; another mechanism may work",
             Self::TooLong(_) | Self::Scram(_) => {
@@ -221,7 +217,6 @@ pub struct SaslExchange {
     mechanism: &'static Mechanism,
     credentials: Credentials,
     scram: Option<Scram>,
-    /// How many responses were given.
     step: usize,
 }
 
@@ -396,8 +391,7 @@ pub fn apop(timestamp: &[u8], secret: &[u8]) -> Zeroizing<String> {
 }
 
 /// Whether `AUTH` with this initial response fits into 255 octets, CRLF included (RFC 5034 §4).
-#[must_use]
-pub fn fits(mechanism: &str, text: &str) -> bool {
+pub(crate) fn fits(mechanism: &str, text: &str) -> bool {
     "AUTH ".len() + mechanism.len() + " ".len() + text.len() + "\r\n".len() <= 255
 }
 

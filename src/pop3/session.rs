@@ -8,12 +8,11 @@ use std::collections::BTreeSet;
 use crate::pop3::command::{Effect, Words};
 use crate::pop3::sasl;
 use crate::pop3::tracker::{Role, Sent, Side, State, Status, Step};
-pub use phase::{Accepted, Login, Phase, Tls};
+pub(crate) use phase::{Accepted, Login, Phase, Tls};
 
 /// The most message numbers and capabilities that are remembered.
 const MAX: usize = 10_000;
 
-/// The most marks that are remembered.
 const MARKS_MAX: usize = 65_536;
 
 /// The most octets of a status line that are remembered; the RFCs allow 512.
@@ -26,41 +25,37 @@ const CHALLENGE_MAX: usize = 64 * 1024;
 ///
 /// Feed it each [`Step`]. It takes lines as far as they are known: of a line with a hole, the octets before the hole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SessionState {
+pub(crate) struct SessionState {
     /// The state (RFC 1939 §3); None before the greeting, and where it is not known.
-    pub state: Option<State>,
-    /// Whether a greeting came.
-    pub is_greeted: bool,
-    /// Whether TLS is on, and how it began.
-    pub tls: Tls,
-    /// The login that holds.
-    pub login: Option<Login>,
-    /// How many logins were refused.
-    pub refused_logins: u32,
+    pub(crate) state: Option<State>,
+    pub(crate) is_greeted: bool,
+    pub(crate) tls: Tls,
+    pub(crate) login: Option<Login>,
+    pub(crate) refused_logins: u32,
     /// The name that USER gave last.
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
     /// Whether USER was answered with `+OK`, and no login was tried since.
-    pub accepted: Accepted,
+    pub(crate) accepted: Accepted,
     /// CAPA was refused, outside TLS or inside it, as it is now.
-    pub is_capa_refused: bool,
+    pub(crate) is_capa_refused: bool,
     /// The lines of the last CAPA reply (RFC 2449 §5), as far as they have come.
-    pub capabilities: Vec<String>,
+    pub(crate) capabilities: Vec<String>,
     /// The SASL mechanisms that were announced (RFC 5034 §3), upper case.
-    pub mechanisms: Vec<String>,
+    pub(crate) mechanisms: Vec<String>,
     /// The language tags that were announced (RFC 6856 §3.1).
-    pub languages: Vec<String>,
+    pub(crate) languages: Vec<String>,
     /// The numbers of the messages, as far as a listing or STAT showed them, marked ones included.
-    pub listed: BTreeSet<u64>,
+    pub(crate) listed: BTreeSet<u64>,
     /// The messages that are marked as deleted. QUIT leaves them here: it removes these.
-    pub marked: BTreeSet<u64>,
+    pub(crate) marked: BTreeSet<u64>,
     /// The timestamp of the greeting, for APOP (RFC 1939 §7), when it has the form that one must have.
-    pub timestamp: Option<Vec<u8>>,
+    pub(crate) timestamp: Option<Vec<u8>>,
     /// The greeting had such a timestamp, and TLS began after it (RFC 2595 §4).
-    pub has_void_timestamp: bool,
+    pub(crate) has_void_timestamp: bool,
     /// The last challenge inside AUTH (RFC 5034 §4): base64, without its `+ `, as far as it is kept.
-    pub challenge: Vec<u8>,
+    pub(crate) challenge: Vec<u8>,
     /// The verb of the last command that was answered, in upper case, with its status.
-    pub last: Option<(String, Status)>,
+    pub(crate) last: Option<(String, Status)>,
     phase: Phase,
     announced: [Option<Vec<String>>; Phase::ALL.len()],
     status: Vec<u8>,
@@ -69,8 +64,7 @@ pub struct SessionState {
 }
 
 impl SessionState {
-    /// Learns from one step.
-    pub fn apply(&mut self, step: &Step<'_>) {
+    pub(crate) fn apply(&mut self, step: &Step<'_>) {
         match *step {
             Step::Line {
                 side: Side::Server,
@@ -107,7 +101,7 @@ impl SessionState {
 
     /// The TLS handshake is done. After the greeting that is STLS: what was learnt before is void, and the session is in
     /// AUTHORIZATION (RFC 2595 §4).
-    pub fn tls_started(&mut self) {
+    pub(crate) fn tls_started(&mut self) {
         if !self.is_greeted && self.tls != Tls::Agreed {
             self.tls = Tls::Direct;
             return;
@@ -126,39 +120,31 @@ impl SessionState {
     }
 
     /// Whether the session is before its login, and that is sure.
-    #[must_use]
-    pub fn is_authorization(&self) -> bool {
+    pub(crate) fn is_authorization(&self) -> bool {
         self.state == Some(State::Authorization)
     }
 
-    /// Whether the client is logged in.
-    #[must_use]
-    pub fn is_transaction(&self) -> bool {
+    pub(crate) fn is_transaction(&self) -> bool {
         self.state == Some(State::Transaction)
     }
 
-    /// Returns the phase, as far as capabilities depend on it.
-    #[must_use]
-    pub fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         self.phase
     }
 
     /// Returns the lines of the last CAPA reply of a phase, for comparison: what came before TLS is void after it.
-    #[must_use]
-    pub fn announced(&self, phase: Phase) -> Option<&[String]> {
+    pub(crate) fn announced(&self, phase: Phase) -> Option<&[String]> {
         self.announced.get(phase as usize)?.as_deref()
     }
 
     /// Returns the lines of the last whole CAPA reply, in whichever phase it came.
-    #[must_use]
-    pub fn last_announced(&self) -> Option<&[String]> {
+    pub(crate) fn last_announced(&self) -> Option<&[String]> {
         let mut phases = Phase::ALL.into_iter().rev();
         phases.find_map(|phase| self.announced(phase))
     }
 
     /// Returns the lines of the last whole CAPA reply that still holds: none of before STLS (RFC 2595 §4).
-    #[must_use]
-    pub fn announced_now(&self) -> Option<&[String]> {
+    pub(crate) fn announced_now(&self) -> Option<&[String]> {
         let mut phases = Phase::ALL.into_iter().rev();
         phases.find_map(|phase| {
             let is_void = phase == Phase::First && self.tls == Tls::ByStls;
@@ -168,32 +154,28 @@ impl SessionState {
     }
 
     /// Takes the lines of a whole CAPA reply, where they came by another way than as [`Step::Data`].
-    pub fn announce(&mut self, lines: Vec<String>) {
+    pub(crate) fn announce(&mut self, lines: Vec<String>) {
         if let Some(place) = self.announced.get_mut(self.phase as usize) {
             *place = Some(lines);
         }
     }
 
     /// Forgets what was announced in any phase.
-    pub fn forget_announced(&mut self) {
+    pub(crate) fn forget_announced(&mut self) {
         self.announced = Default::default();
     }
 
     /// Returns the numbers of the messages that are not marked as deleted, as far as they are known.
-    pub fn messages(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn messages(&self) -> impl Iterator<Item = u64> {
         let listed = self.listed.iter().copied();
         listed.filter(|number| !self.marked.contains(number))
     }
 
-    /// Whether a message of this number was listed, and is not marked as deleted.
-    #[must_use]
-    pub fn has_message(&self, number: u64) -> bool {
+    pub(crate) fn has_message(&self, number: u64) -> bool {
         self.listed.contains(&number) && !self.marked.contains(&number)
     }
 
-    /// Returns the last status line, 1,024 octets of it at most.
-    #[must_use]
-    pub fn status_line(&self) -> &[u8] {
+    pub(crate) fn status_line(&self) -> &[u8] {
         &self.status
     }
 
@@ -307,7 +289,6 @@ impl SessionState {
         self.listed.extend((1..=last).take(MAX));
     }
 
-    /// Follows USER, and what is tried with it.
     fn take_credentials(&mut self, sent: &Sent, is_positive: bool) {
         let Some(row) = sent.command() else {
             return;
@@ -373,7 +354,6 @@ impl SessionState {
     }
 }
 
-/// Which listing is coming.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum ComingListing {
     #[default]

@@ -4,7 +4,7 @@ use memchr::memmem;
 
 /// Stuffs the data of one multi-line reply; the terminator line is not its own.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Stuffer(Border);
+pub(crate) struct Stuffer(Border);
 
 /// What stands before the next octet.
 #[derive(Debug, Clone, Copy, Default)]
@@ -12,15 +12,13 @@ enum Border {
     /// A line end, or nothing at all.
     #[default]
     LineStart,
-    /// CR.
     Cr,
-    /// Any other octet.
     Text,
 }
 
 impl Stuffer {
     /// Appends the octets to `out`, with one dot more where a line begins with one. Only CR LF ends a line.
-    pub fn feed(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn feed(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         let mut from = 0;
         let mut dot = |place: usize| {
             out.extend_from_slice(octets.get(from..place).unwrap_or_default());
@@ -47,10 +45,9 @@ impl Stuffer {
 
 /// Un-stuffs the data of one multi-line reply, without its terminator line.
 #[derive(Debug)]
-pub struct Unstuffer {
+pub(crate) struct Unstuffer {
     /// The last two octets were CR LF, or nothing has come yet.
     is_line_start: bool,
-    /// The last octet was CR.
     is_behind_cr: bool,
 }
 
@@ -65,7 +62,7 @@ impl Default for Unstuffer {
 
 impl Unstuffer {
     /// Appends the message's own octets to `out`. Only CR LF ends a line; a dot that starts one is left out.
-    pub fn feed(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn feed(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         for octet in octets {
             let is_stuffing = self.is_line_start && *octet == b'.';
             self.is_line_start = self.is_behind_cr && *octet == b'\n';

@@ -12,18 +12,16 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use crate::pop3::command::{Effect, Shape};
 use data::DataScan;
 use gap::{FirstReply, Gap};
-pub use line::LINE_MAX;
+pub(crate) use line::LINE_MAX;
 use line::{LineBuffer, is_continuation};
-pub use sent::Sent;
+pub(crate) use sent::Sent;
 pub use status::Status;
-pub use step::{LineEnd, Role, Side, State, Step};
+pub(crate) use step::State;
+pub use step::{LineEnd, Role, Side, Step};
 
-/// What the tracker waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Awaited {
-    /// The greeting.
+pub(crate) enum Awaited {
     Greeting,
-    /// The status line of the reply to this verb.
     Status(String),
     /// The end of the data of the reply to this verb: CRLF, a dot, CRLF.
     Terminator(String),
@@ -31,7 +29,6 @@ pub enum Awaited {
 
 /// The most commands that are remembered while they wait for replies; what goes beyond is taken as single-line.
 const QUEUE_MAX: usize = 65_536;
-/// The most verbs whose shape is told.
 const SHAPES_MAX: usize = 256;
 
 /// Follows one conversation. It sees both sides, because in POP3 the client's line decides how long the reply is.
@@ -45,13 +42,11 @@ pub struct Tracker {
     uncounted: u64,
     /// The server has challenged and the client has not answered.
     owed: bool,
-    /// STLS was agreed and the handshake has not begun.
     agreed: bool,
     marked: BTreeSet<u64>,
     shapes: HashMap<Vec<u8>, Shape>,
     server: LineBuffer,
     client: LineBuffer,
-    /// The data of a multi-line reply is coming.
     reply: Option<DataScan>,
     /// The client is sending a message (XTND XMIT).
     upload: Option<DataScan>,
@@ -106,12 +101,11 @@ impl Tracker {
     }
 
     /// Hands out the part of a line that has come so far, for when nothing more comes for a while.
-    pub fn flush(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
+    pub(crate) fn flush(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         self.flush_lines(false, emit);
     }
 
-    /// The same for the server's line alone.
-    pub fn flush_server(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
+    pub(crate) fn flush_server(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         let role = self.server_role();
         self.server.flush(false, Side::Server, role, emit);
     }
@@ -152,7 +146,7 @@ impl Tracker {
     }
 
     /// The rest of the data of the reply that is coming is not known, its terminator included: it was left out of a recording.
-    pub fn skip_data(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
+    pub(crate) fn skip_data(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         if let Some(mut data) = self.reply.take() {
             data.finish(Side::Server, emit);
             self.end_reply(Status::Positive, emit);
@@ -172,7 +166,7 @@ impl Tracker {
     }
 
     /// Says what shape replies to `verb` have from now on (`:multi`, `:single`), for some hundred verbs at most.
-    pub fn set_shape(&mut self, verb: &str, shape: Shape) {
+    pub(crate) fn set_shape(&mut self, verb: &str, shape: Shape) {
         let verb = verb.to_ascii_uppercase().into_bytes();
         if self.shapes.len() < SHAPES_MAX || self.shapes.contains_key(&verb) {
             self.shapes.insert(verb, shape);
@@ -185,9 +179,7 @@ impl Tracker {
         self.state
     }
 
-    /// Whether TLS is on.
-    #[must_use]
-    pub fn is_tls(&self) -> bool {
+    pub(crate) fn is_tls(&self) -> bool {
         self.tls
     }
 
@@ -212,21 +204,18 @@ impl Tracker {
     }
 
     /// Whether the next reply to come is that to an AUTH: challenges may come before it.
-    #[must_use]
-    pub fn is_in_sasl(&self) -> bool {
+    pub(crate) fn is_in_sasl(&self) -> bool {
         let sent = self.queue.front();
         sent.is_some_and(|sent| sent.shape() == Shape::Sasl)
     }
 
     /// Whether the client's next line is a SASL response.
-    #[must_use]
-    pub fn expects_response(&self) -> bool {
+    pub(crate) fn expects_response(&self) -> bool {
         self.client_role() == Role::Response
     }
 
     /// Whether one more command may be sent now: not before the greeting, not behind STLS, AUTH or QUIT (RFC 2449 §6.6).
-    #[must_use]
-    pub fn may_send(&self) -> bool {
+    pub(crate) fn may_send(&self) -> bool {
         self.owed
             || (self.state != State::Greeting
                 && !self.agreed
@@ -234,8 +223,7 @@ impl Tracker {
     }
 
     /// Whether STLS was sent, so that nothing may follow it before the TLS handshake or its refusal (RFC 2595 §4).
-    #[must_use]
-    pub fn is_before_tls(&self) -> bool {
+    pub(crate) fn is_before_tls(&self) -> bool {
         self.agreed
             || self
                 .queue
@@ -244,14 +232,11 @@ impl Tracker {
     }
 
     /// Whether the server agreed to STLS and no handshake was told of: what it sends now can't be used (RFC 2595 §4).
-    #[must_use]
-    pub fn is_tls_agreed(&self) -> bool {
+    pub(crate) fn is_tls_agreed(&self) -> bool {
         self.agreed
     }
 
-    /// What is waited for, None when nothing is.
-    #[must_use]
-    pub fn awaited(&self) -> Option<Awaited> {
+    pub(crate) fn awaited(&self) -> Option<Awaited> {
         if self.state == State::Greeting {
             return Some(Awaited::Greeting);
         }
@@ -267,8 +252,7 @@ impl Tracker {
     }
 
     /// The last octets of the server, at most four.
-    #[must_use]
-    pub fn last_octets(&self) -> &[u8] {
+    pub(crate) fn last_octets(&self) -> &[u8] {
         &self.last_octets
     }
 
@@ -324,7 +308,6 @@ impl Tracker {
         }
     }
 
-    /// Takes one line or block of the client and returns what is left.
     fn feed_client<'a>(&mut self, octets: &'a [u8], emit: &mut dyn FnMut(Step<'_>)) -> &'a [u8] {
         if let Some(upload) = &mut self.upload {
             let (rest, ended) = upload.feed(Side::Client, octets, emit);
@@ -389,7 +372,6 @@ impl Tracker {
         }
     }
 
-    /// Takes one line or block of the server and returns what is left.
     fn feed_server<'a>(&mut self, octets: &'a [u8], emit: &mut dyn FnMut(Step<'_>)) -> &'a [u8] {
         if self.agreed {
             emit(Step::Injected(octets));

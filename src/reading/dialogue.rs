@@ -11,46 +11,43 @@ mod parts;
 mod walk;
 
 pub use crate::reading::steps::Place;
-pub use crate::transcript::event::EventKind;
-pub use event::EventAt;
-pub(crate) use matcher::flat;
-pub use matcher::{Matcher, fits};
-pub use measure::{Digest, Measures};
+pub(crate) use crate::transcript::event::EventKind;
+pub(crate) use event::EventAt;
+pub(crate) use matcher::{Matcher, fits, flat};
+pub(crate) use measure::{Digest, Measures};
 pub use parts::Parts;
-pub use walk::{Moment, TapeStep, WaitPhase, Walker};
+pub(crate) use walk::{Moment, WaitPhase};
+pub use walk::{TapeStep, Walker};
 
 use crate::pop3::tracker::{LineEnd, Sent, Side, State, Status};
 use crate::reading::steps::{Start, Steps};
-use crate::transcript::{Hole, Item, Piece, Transcript};
+#[cfg(test)]
+use crate::transcript::Transcript;
+use crate::transcript::{Hole, Item, Piece};
 use pairing::Pairing;
 
 /// The most octets of a line that are kept; the digest covers all of them. Where a line has a hole, only so much can be compared.
-pub const LINE_KEPT: usize = 1024;
+pub(crate) const LINE_KEPT: usize = 1024;
 
-/// The most lines of one SASL exchange that are kept.
-pub const SASL_KEPT: usize = 64;
+pub(crate) const SASL_KEPT: usize = 64;
 
 /// A line that one side sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Who sent it.
-    pub side: Side,
-    /// The row in which it starts.
-    pub place: Place,
+    pub(crate) side: Side,
+    pub(crate) place: Place,
     /// Its first [`LINE_KEPT`] octets and holes, as on the wire, without the line end.
-    pub pieces: Vec<Piece>,
+    pub(crate) pieces: Vec<Piece>,
     /// All its octets on the wire, line end included; a hole counts as one.
-    pub octets: u64,
+    pub(crate) octets: u64,
     /// Of all its octets and holes, line end included.
-    pub digest: Digest,
+    pub(crate) digest: Digest,
     /// How it ends; `LineEnd::None` when it was cut.
-    pub end: LineEnd,
+    pub(crate) end: LineEnd,
 }
 
 impl Line {
-    /// Whether all of the line is kept.
-    #[must_use]
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         let kept = self.pieces.iter().map(|piece| match piece {
             Piece::Octets(octets) => octets.len(),
             Piece::Hole(_) => 1,
@@ -59,14 +56,12 @@ impl Line {
     }
 
     /// Whether it is `{{...}}`: any number of rows.
-    #[must_use]
-    pub fn is_any_rows(&self) -> bool {
+    pub(crate) fn is_any_rows(&self) -> bool {
         self.pieces.first() == Some(&Piece::Hole(Hole::Rows))
     }
 
     /// The octets before the first hole.
-    #[must_use]
-    pub fn head(&self) -> &[u8] {
+    pub(crate) fn head(&self) -> &[u8] {
         match self.pieces.first() {
             Some(Piece::Octets(octets)) => octets,
             _ => &[],
@@ -79,33 +74,29 @@ impl Line {
 pub struct Exchange {
     /// The command line. None for the greeting, for the end of a message that the client sends, and beyond 65,536 commands
     /// that wait.
-    pub command: Option<Line>,
+    pub(crate) command: Option<Line>,
     /// What the tracker knows of the command; it holds no secret. None for the greeting and for a command that was cut.
-    pub sent: Option<Sent>,
-    /// Whether this is the greeting.
-    pub is_greeting: bool,
+    pub(crate) sent: Option<Sent>,
+    pub(crate) is_greeting: bool,
     /// The status indicator. None when no whole status line came.
-    pub status: Option<Status>,
+    pub(crate) status: Option<Status>,
     /// The status line, or as much of it as came.
-    pub status_line: Option<Line>,
+    pub(crate) status_line: Option<Line>,
     /// Challenges and responses inside AUTH, in order, [`SASL_KEPT`] at most.
-    pub sasl: Vec<Line>,
-    /// How many lines of the SASL exchange were not kept.
-    pub sasl_beyond: u64,
+    pub(crate) sasl: Vec<Line>,
+    pub(crate) sasl_beyond: u64,
     /// The data of a multi-line reply, or of the message that the client sent.
-    pub data: Option<Measures>,
+    pub(crate) data: Option<Measures>,
     /// Milliseconds from the command to the status line.
-    pub reply_ms: Option<u64>,
+    pub(crate) reply_ms: Option<u64>,
     /// The recording has a gap before the status line: whether it belongs to this command, or what else came, is not known.
-    pub is_torn: bool,
+    pub(crate) is_torn: bool,
     /// The status line was taken for the greeting until the reply went on: no greeting came. Only likely where this `is_torn`.
-    pub has_no_greeting: bool,
+    pub(crate) has_no_greeting: bool,
 }
 
 impl Exchange {
-    /// The first row that it has.
-    #[must_use]
-    pub fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         let data = self.data.as_ref().map(|data| data.first);
         let place = |line: &Line| line.place;
         let command = self.command.as_ref().map(place);
@@ -114,8 +105,7 @@ impl Exchange {
     }
 
     /// The verb in upper case with its open arguments, for people; never a secret. Odd octets are escaped.
-    #[must_use]
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match &self.sent {
             None if self.is_greeting => "greeting".to_owned(),
             None if self.command.is_some() => "a command that was cut".to_owned(),
@@ -143,9 +133,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// The first row that it has.
-    #[must_use]
-    pub fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         match self {
             Self::Exchange(exchange) => exchange.place(),
             Self::Unrequested(line) => line.place,
@@ -158,25 +146,20 @@ impl Part {
 
 /// What passes while a dialogue is read: its parts, and what is seen before the part that it belongs to is finished.
 #[derive(Debug)]
-pub enum Passing<'a> {
-    /// A part that is finished.
+pub(crate) enum Passing<'a> {
     Part(Part),
-    /// A command is complete and waits for its reply.
     Command(&'a Sent, &'a Line),
     /// The status line of a multi-line reply has come; its data follows.
     DataStarted(&'a Sent),
     /// A block of data, line ends and stuffing inside; never two rows at once, seldom parts of two lines.
     Data {
-        /// Who sent it.
         side: Side,
         /// As on the wire.
         octets: &'a [u8],
-        /// The row in which it starts.
         place: Place,
         /// Milliseconds since the first row of the transcript.
         time_ms: u64,
     },
-    /// A hole in data.
     Hole(Side),
     /// A row `{{...}}` in data.
     AnyRows,
@@ -184,7 +167,6 @@ pub enum Passing<'a> {
     OutOfStep,
     /// The status line that comes next answers the command that waits longest, for sure.
     InStep,
-    /// The session entered another state.
     State(State),
 }
 
@@ -195,27 +177,18 @@ pub enum Passing<'a> {
 /// would without; it is sure again when a status line answers a command that was sent after the gap. A status line that starts with a hole is taken as one line; `S: {{...}}` in its place stands for the whole reply
 /// to every command that waits.
 #[derive(Debug)]
-pub struct Dialogue {
+pub(crate) struct Dialogue {
     steps: Steps,
     talk: Pairing,
 }
 
-impl Default for Dialogue {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Dialogue {
-    /// A dialogue that has not begun.
-    #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_digests(true)
     }
 
     /// The same, for a reader that wants no digests of data: hashing is the slowest part of reading.
-    #[must_use]
-    pub fn without_digests() -> Self {
+    pub(crate) fn without_digests() -> Self {
         Self::with_digests(false)
     }
 
@@ -227,14 +200,13 @@ impl Dialogue {
     }
 
     /// How many commands wait for the end of their reply.
-    #[must_use]
-    pub fn outstanding(&self) -> usize {
+    pub(crate) fn outstanding(&self) -> usize {
         self.steps.tracker().outstanding()
     }
 
     /// The parts of a transcript that is in memory; its rows are numbered as in the file that `text::print` makes.
-    #[must_use]
-    pub fn of(transcript: &Transcript) -> Vec<Part> {
+    #[cfg(test)]
+    pub(crate) fn of(transcript: &Transcript) -> Vec<Part> {
         let mut parts = Vec::new();
         let mut dialogue = Self::new();
         let mut emit = |part| parts.push(part);
@@ -249,8 +221,7 @@ impl Dialogue {
         parts
     }
 
-    /// Takes one item and tells each part that is finished by it.
-    pub fn feed(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(Part)) {
+    pub(crate) fn feed(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(Part)) {
         self.watch(place, item, &mut |passing| {
             if let Passing::Part(part) = passing {
                 emit(part);
@@ -258,8 +229,7 @@ impl Dialogue {
         });
     }
 
-    /// Takes one item and tells what passes, finished parts among it.
-    pub fn watch(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(Passing<'_>)) {
+    pub(crate) fn watch(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(Passing<'_>)) {
         let Self { steps, talk } = self;
         match item {
             Item::Row(row) => {
@@ -279,7 +249,7 @@ impl Dialogue {
     }
 
     /// The transcript has ended: tells what was not finished.
-    pub fn finish(&mut self, emit: &mut dyn FnMut(Part)) {
+    pub(crate) fn finish(&mut self, emit: &mut dyn FnMut(Part)) {
         self.watch_end(&mut |passing| {
             if let Passing::Part(part) = passing {
                 emit(part);
@@ -288,7 +258,7 @@ impl Dialogue {
     }
 
     /// The same as [`Self::finish`], for a live session.
-    pub fn watch_end(&mut self, emit: &mut dyn FnMut(Passing<'_>)) {
+    pub(crate) fn watch_end(&mut self, emit: &mut dyn FnMut(Passing<'_>)) {
         let talk = &mut self.talk;
         self.steps.finish(&mut |passed| talk.passed(passed, emit));
     }

@@ -38,10 +38,9 @@ mod words;
 use std::borrow::Cow;
 
 pub use formats::Format;
-pub use patterns::{PatternError, Patterns};
+pub(crate) use patterns::Patterns;
 
-pub use pcap::TALKS_MAX;
-pub use unpack::{Unpacked, unpack, unpacked_name};
+pub(crate) use unpack::{unpack, unpacked_name};
 
 use crate::base::service::Service;
 use marked::Marks;
@@ -51,8 +50,7 @@ use paste::Unwrapped;
 const HEAD: usize = 64 * 1024;
 const LONG_HEAD: usize = 4 * 1024 * 1024;
 
-/// The most octets of a file that is read.
-pub const FILE_MAX: u64 = 128 * 1024 * 1024;
+pub(crate) const FILE_MAX: u64 = 128 * 1024 * 1024;
 
 /// A file that was read.
 #[derive(Debug, Clone, Copy)]
@@ -85,12 +83,10 @@ pub struct ImportedTranscript {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{what}", place(file, *line))]
 pub struct Problem {
-    /// The name of the file.
-    pub file: String,
+    pub(crate) file: String,
     /// The line, from 1, where one can be named.
-    pub line: Option<usize>,
-    /// What is wrong.
-    pub what: String,
+    pub(crate) line: Option<usize>,
+    pub(crate) what: String,
     /// What to do.
     pub hint: Cow<'static, str>,
 }
@@ -195,7 +191,7 @@ pub fn import(
 /// Makes transcripts of logs of which the user gives the marks.
 ///
 /// Errors: no line has a mark, or no line is of POP3.
-pub fn import_lines(
+pub(crate) fn import_lines(
     patterns: &Patterns,
     sources: &[Source<'_>],
     options: &Options,
@@ -210,8 +206,7 @@ pub fn import_lines(
 }
 
 /// The other protocol whose session a text is: its server says so in the first line that looks like a server's.
-#[must_use]
-pub fn other_protocol(source: &Source<'_>) -> Option<&'static Service> {
+pub(crate) fn other_protocol(source: &Source<'_>) -> Option<&'static Service> {
     let text = Unwrapped::plain(source.octets);
     let head = text.octets.get(..HEAD).unwrap_or(&text.octets);
     // Marks that logs put in front of what the server sent.
@@ -268,7 +263,6 @@ fn text(
     })
 }
 
-/// What a terminal showed.
 fn terminal_text(
     format: Format,
     source: &Source<'_>,

@@ -2,6 +2,6 @@
 
 pub mod dialogue;
 pub mod import;
-pub mod redact;
-pub mod server_leg;
-pub mod steps;
+pub(crate) mod redact;
+pub(crate) mod server_leg;
+pub(crate) mod steps;

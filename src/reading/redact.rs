@@ -12,31 +12,27 @@ use crate::transcript::text;
 use crate::transcript::{Hole, Item, Piece, Row};
 use names::Names;
 
-/// The head that tells what was taken out of a file.
-pub const HEAD: &str = "redacted";
+pub(crate) const HEAD: &str = "redacted";
 
-/// What is to be taken out besides secrets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Options {
-    /// What becomes of message data.
-    pub bodies: Bodies,
+pub(crate) struct Options {
+    pub(crate) bodies: Bodies,
     /// User names, and mail addresses in status lines, become `user-1` and so on.
-    pub has_names: bool,
+    pub(crate) has_names: bool,
     /// Message data is searched for secrets; live recording does not do so, and searches other data.
-    pub is_searching_data: bool,
+    pub(crate) is_searching_data: bool,
     /// The file's head tells what was taken out.
-    pub is_told: bool,
+    pub(crate) is_told: bool,
 }
 
 /// Takes the items of one transcript and writes them without secrets.
 #[derive(Debug)]
-pub struct Redactor {
+pub(crate) struct Redactor {
     options: Options,
     tracker: Tracker,
     hider: Hider,
     names: Names,
     elider: Option<Elider>,
-    /// The data that is coming is a message.
     is_message: bool,
     /// Rows of one line that has not ended, and how many octets they have.
     line: Vec<Row>,
@@ -46,27 +42,21 @@ pub struct Redactor {
     /// Data was left out, and what came behind it was not the server's: the terminator was left out as well.
     is_in_hole: bool,
     head: HeadState,
-    /// A row has come, or `* connected`.
     has_begun: bool,
 }
 
-/// How far the head of the file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HeadState {
-    /// Nothing has come yet.
     Start,
-    /// In the head; `redacted` was not told.
     Open,
     /// In the head, `redacted` was told; or there is nothing to tell.
     Told,
-    /// Behind it.
     Done,
 }
 
 impl Redactor {
     /// A redactor for one transcript. `hider` may know secrets already.
-    #[must_use]
-    pub fn new(hider: Hider, options: Options) -> Self {
+    pub(crate) fn new(hider: Hider, options: Options) -> Self {
         Self {
             options,
             tracker: Tracker::new(),
@@ -83,14 +73,12 @@ impl Redactor {
         }
     }
 
-    /// Where the conversation stands.
-    #[must_use]
-    pub fn tracker(&self) -> &Tracker {
+    pub(crate) fn tracker(&self) -> &Tracker {
         &self.tracker
     }
 
     /// Takes one item; appends what can be told of it to `out`.
-    pub fn item(&mut self, item: Item, out: &mut Vec<u8>) {
+    pub(crate) fn item(&mut self, item: Item, out: &mut Vec<u8>) {
         self.tell_head(&item, out);
         match item {
             Item::Row(row) => self.row(row, out),
@@ -123,13 +111,11 @@ impl Redactor {
     }
 
     /// What was learnt, for reading the same transcript again from its start: what comes before a secret is searched for it, too.
-    #[must_use]
-    pub fn into_hider(self) -> Hider {
+    pub(crate) fn into_hider(self) -> Hider {
         self.hider.again()
     }
 
-    /// The file has ended.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         self.end_line(out);
         self.end_cut(out);
         self.end_head(out);
@@ -218,7 +204,6 @@ impl Redactor {
         }
     }
 
-    /// What an event means for the conversation.
     fn happened(&mut self, event: &str) {
         let event = Event::parse(event);
         match event.kind() {
@@ -263,7 +248,6 @@ impl Redactor {
         }
     }
 
-    /// Rows that are not in the file.
     fn hole(&mut self, row: Row, out: &mut Vec<u8>) {
         let is_data = self.tracker.skip_lines(row.side, &mut |_| {});
         self.is_in_hole = is_data && row.side == Side::Server;
@@ -273,7 +257,6 @@ impl Redactor {
         self.print(row, out);
     }
 
-    /// The line that was put together is complete, or does not go on.
     fn end_line(&mut self, out: &mut Vec<u8>) {
         self.line_len = 0;
         let rows = std::mem::take(&mut self.line);
@@ -325,7 +308,6 @@ impl Redactor {
             .fold(0, u64::saturating_add);
     }
 
-    /// Takes one line, or a part of one.
     fn line_pieces(
         &mut self,
         side: Side,
@@ -401,7 +383,6 @@ impl Redactor {
         }
     }
 
-    /// Tells how much was left out.
     fn end_cut(&mut self, out: &mut Vec<u8>) {
         if let Some(prose) = self.elider.as_mut().and_then(Elider::end) {
             text::print_item(out, &Item::Prose(prose));
@@ -416,9 +397,7 @@ impl Redactor {
     }
 }
 
-/// What becomes of a line.
 enum LineFate {
-    /// It stays, with these pieces.
     Stays(Vec<Piece>),
     /// A hole stands for it, and for those behind it.
     Cut,

@@ -13,7 +13,7 @@ const AHEAD_MAX: usize = 64;
 
 /// The items of a transcript, as they would have been recorded on the connection to the server. Of a transcript that no proxy
 /// made they are the items themselves.
-pub struct ServerLeg<I> {
+pub(crate) struct ServerLeg<I> {
     items: I,
     phase: LegPhase,
     ready: VecDeque<Item>,
@@ -38,10 +38,7 @@ fn upstream(event: &str) -> Option<String> {
     }
 }
 
-/// Whether a transcript was made by a proxy.
-///
-/// Errors: it breaks the format.
-pub fn is_proxied(
+pub(crate) fn is_proxied(
     items: impl Iterator<Item = Result<Item, ParseError>>,
 ) -> Result<bool, ParseError> {
     for item in items.take(AHEAD_MAX) {
@@ -55,8 +52,7 @@ pub fn is_proxied(
 }
 
 impl<I: Iterator<Item = Result<Item, ParseError>>> ServerLeg<I> {
-    /// Reads the items of a whole transcript.
-    pub fn new(items: I) -> Self {
+    pub(crate) fn new(items: I) -> Self {
         Self {
             items,
             phase: LegPhase::Start,

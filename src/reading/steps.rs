@@ -39,10 +39,8 @@ impl Place {
     }
 }
 
-/// What happens next in a transcript.
 #[derive(Debug)]
-pub enum Passed<'a> {
-    /// A row comes.
+pub(crate) enum Passed<'a> {
     Row {
         /// Milliseconds since the row before, or since an event with a time where that came behind it.
         after_ms: u64,
@@ -55,11 +53,8 @@ pub enum Passed<'a> {
     Step(Step<'a>, OctetOrigin),
     /// A row `{{...}}`. Outside the data of the server the lines that stand for the replies it holds follow, each a hole.
     AnyRows {
-        /// Who sent what was there.
         side: Side,
-        /// Whether it is some of the data that is coming.
         is_data: bool,
-        /// Where it stands.
         place: Place,
         /// Milliseconds since the transcript was started.
         now_ms: u64,
@@ -68,7 +63,6 @@ pub enum Passed<'a> {
     AnyRowsEnd {
         /// Whether data was coming at its end: it is some of that, too.
         is_data: bool,
-        /// Where it stands.
         place: Place,
     },
     /// What was awaited will not come: time is out, TLS began, or the connection has ended.
@@ -80,7 +74,7 @@ pub enum Passed<'a> {
 
 /// What a transcript is that begins with a row, and with no `* connected` before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub(crate) enum Start {
     /// A piece of a session as a person writes it: its first row is whole, and where it is the client's, no greeting is awaited.
     Whole,
     /// A recording that may begin in the middle of anything. Only who judges a session needs to be so careful: the first line may
@@ -88,9 +82,8 @@ pub enum Start {
     Anywhere,
 }
 
-/// Reads rows and events into steps.
 #[derive(Debug)]
-pub struct Steps {
+pub(crate) struct Steps {
     tracker: Tracker,
     client: SideStream,
     server: SideStream,
@@ -104,9 +97,7 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// Of a transcript that has not begun.
-    #[must_use]
-    pub fn new(start: Start) -> Self {
+    pub(crate) fn new(start: Start) -> Self {
         Self {
             tracker: Tracker::new(),
             client: SideStream::default(),
@@ -120,37 +111,25 @@ impl Steps {
         }
     }
 
-    /// Where the conversation stands.
-    #[must_use]
-    pub fn tracker(&self) -> &Tracker {
+    pub(crate) fn tracker(&self) -> &Tracker {
         &self.tracker
     }
 
-    /// Milliseconds from the start of the transcript to what was read last.
-    #[must_use]
-    pub fn now_ms(&self) -> u64 {
-        self.now_ms
-    }
-
-    /// Whether `* connected` has come.
-    #[must_use]
-    pub fn is_connected(&self) -> bool {
+    pub(crate) fn is_connected(&self) -> bool {
         self.is_connected
     }
 
-    /// Whether a row has come.
-    #[must_use]
-    pub fn has_rows(&self) -> bool {
+    pub(crate) fn has_rows(&self) -> bool {
         self.has_rows
     }
 
     /// Replies to `verb` have this shape; see [`Tracker::set_shape`].
-    pub fn set_shape(&mut self, verb: &str, shape: Shape) {
+    pub(crate) fn set_shape(&mut self, verb: &str, shape: Shape) {
         self.tracker.set_shape(verb, shape);
     }
 
     /// A row of this side comes: where it is the first, what stands for the greeting of a piece is read before it.
-    pub fn begin(&mut self, side: Side, emit: &mut dyn FnMut(Passed<'_>)) {
+    pub(crate) fn begin(&mut self, side: Side, emit: &mut dyn FnMut(Passed<'_>)) {
         if std::mem::replace(&mut self.has_rows, true) || self.is_connected {
             return;
         }
@@ -166,8 +145,7 @@ impl Steps {
         }
     }
 
-    /// Takes a row.
-    pub fn row(&mut self, place: Place, row: &Row, emit: &mut dyn FnMut(Passed<'_>)) {
+    pub(crate) fn row(&mut self, place: Place, row: &Row, emit: &mut dyn FnMut(Passed<'_>)) {
         self.begin(row.side, emit);
         let since_ms = std::mem::take(&mut self.since_row_ms);
         let after_ms = row.after_ms.saturating_sub(since_ms);
@@ -197,7 +175,7 @@ impl Steps {
     }
 
     /// Takes whole rows of the server, without times and holes.
-    pub fn run(&mut self, place: Place, octets: &[u8], emit: &mut dyn FnMut(Passed<'_>)) {
+    pub(crate) fn run(&mut self, place: Place, octets: &[u8], emit: &mut dyn FnMut(Passed<'_>)) {
         self.server.start_row(place, self.now_ms);
         self.server.feed(octets.len(), std::iter::empty());
         self.steps(emit, |tracker, step| {
@@ -242,7 +220,7 @@ impl Steps {
     }
 
     /// Takes an event, which happened `after_ms` after the row before, where that is known.
-    pub fn event(
+    pub(crate) fn event(
         &mut self,
         event: &Event,
         after_ms: Option<u64>,
@@ -279,7 +257,7 @@ impl Steps {
     }
 
     /// The transcript has ended: tells what was held.
-    pub fn finish(&mut self, emit: &mut dyn FnMut(Passed<'_>)) {
+    pub(crate) fn finish(&mut self, emit: &mut dyn FnMut(Passed<'_>)) {
         self.steps(emit, |tracker, step| _ = tracker.finish(step));
         self.end(emit);
     }

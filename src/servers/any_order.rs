@@ -56,7 +56,6 @@ enum Owed {
 pub struct AnyOrder {
     index: Arc<ReplyIndex>,
     tape: Arc<dyn ItemSource>,
-    /// How often each command was asked.
     asked: HashMap<Vec<u8>, usize>,
     playing: Option<Playing>,
     owed: Owed,
@@ -189,7 +188,6 @@ impl AnyOrder {
         }
     }
 
-    /// Gives the reply that was recorded.
     fn repeat(&mut self, reply: RecordedReply, row: Option<&Command>, out: &mut Vec<u8>) {
         if let Some(upload) = reply.upload {
             self.owed = Owed::Message(upload);

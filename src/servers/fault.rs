@@ -37,7 +37,7 @@ pub struct Fault {
     /// Why `check` does not find it as it is used, and what does; empty: it finds it.
     pub beyond_check: &'static str,
     /// What a person types to see it; empty: any usual session.
-    pub types: &'static [&'static str],
+    pub(crate) types: &'static [&'static str],
     /// It shows on a connection without TLS only.
     pub is_clear: bool,
     steps: &'static [FaultStep],
@@ -46,18 +46,14 @@ pub struct Fault {
     hears: Option<fn(&Asked) -> Option<String>>,
     slips: Option<fn(&Asked) -> Option<String>>,
     behind_stls: Leftover,
-    /// Only CRLF ends a line of the client.
     wants_crlf: bool,
 }
 
 /// What a server does with the lines that came unencrypted after STLS, before the handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Leftover {
-    /// It closes.
     Close,
-    /// It forgets them.
     Discard,
-    /// It carries them out inside TLS.
     CarryOut,
 }
 
@@ -161,8 +157,7 @@ impl Fault {
     }
 
     /// Who finds it, in words: rules, or why none does.
-    #[must_use]
-    pub fn found_by(&self) -> String {
+    pub(crate) fn found_by(&self) -> String {
         match self.because {
             "" => format!("found by {}", self.finds.join(", ")),
             because => because.to_owned(),
@@ -224,7 +219,6 @@ pub fn named(name: &str) -> Option<&'static Fault> {
     all().find(|fault| fault.name == name)
 }
 
-/// What is to be sent, or done.
 #[derive(Debug)]
 enum Act {
     Send(Vec<u8>),
@@ -242,9 +236,7 @@ pub struct Faulty {
     counts: BTreeMap<String, u32>,
     /// What the client sent and the inner server has not heard yet.
     input: Vec<u8>,
-    /// A line of the inner server that has not ended.
     line: Vec<u8>,
-    /// How many lines of the reply have come.
     count: usize,
     is_body: bool,
     is_positive: bool,
@@ -288,8 +280,7 @@ impl Faulty {
     }
 
     /// The number of this connection among those of the server, from 1: some faults show in every second one.
-    #[must_use]
-    pub fn on_visit(mut self, visit: u32) -> Self {
+    pub(crate) fn on_visit(mut self, visit: u32) -> Self {
         self.asked.visit = visit;
         self
     }
@@ -335,7 +326,6 @@ impl Faulty {
         true
     }
 
-    /// Keeps what the client asks.
     fn ask(&mut self, line: String) {
         self.count = 0;
         self.is_body = false;
@@ -362,7 +352,6 @@ impl Faulty {
         self.asked.line = line;
     }
 
-    /// Takes what the inner server says.
     fn hear(&mut self, octets: &[u8]) {
         let mut rest = octets;
         while !rest.is_empty() {
@@ -433,7 +422,6 @@ impl Faulty {
         self.acts.extend(last);
     }
 
-    /// Keeps what the inner server has done.
     fn follow(&mut self, part: ServerLineKind, text: &[u8]) {
         let asked = &mut self.asked;
         let status = Status::of_line(text);

@@ -38,7 +38,6 @@ const RETRIES: usize = 3;
 /// How many octets of a file are in memory at a time.
 const BLOCK: usize = 64 * 1024;
 
-/// What a mailbox is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MailboxKind {
     /// A folder with `cur` and `new`; each message is a file.
@@ -47,15 +46,13 @@ enum MailboxKind {
     Mbox,
 }
 
-/// A mailbox of the person's own.
 #[derive(Debug)]
-pub struct Mailbox {
+pub(crate) struct Mailbox {
     path: Arc<Path>,
     kind: MailboxKind,
     may_delete: bool,
     /// Where nothing may be deleted: what was deleted as far as clients are concerned, until the program ends.
     hidden: Mutex<HashSet<String>>,
-    /// The user was told that links are left out.
     are_links_told: AtomicBool,
 }
 
@@ -63,7 +60,7 @@ impl Mailbox {
     /// Looks at a mailbox. With `may_delete` the messages that a session deletes are removed from it.
     ///
     /// Errors: it is neither a Maildir nor a file.
-    pub fn open(path: &Path, may_delete: bool) -> Result<Self, String> {
+    pub(crate) fn open(path: &Path, may_delete: bool) -> Result<Self, String> {
         let found = fs::metadata(path).map_err(|error| plain(&error))?;
         let kind = match found.is_dir() {
             false => MailboxKind::Mbox,
@@ -211,7 +208,6 @@ fn warn_about(path: &Path, what: &str, error: &io::Error) -> StoreFailure {
     StoreFailure
 }
 
-/// Reads to the end, block by block.
 fn blocks(mut file: impl Read, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
     let mut block = vec![0; BLOCK];
     loop {
@@ -265,7 +261,6 @@ fn sync(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// The messages of a Maildir with their unique-ids.
 fn with_ids(entries: Vec<MaildirEntry>) -> Vec<(String, MaildirEntry)> {
     let mut ids = Ids::default();
     let named = entries.into_iter().map(|entry| {
@@ -281,7 +276,6 @@ fn with_ids(entries: Vec<MaildirEntry>) -> Vec<(String, MaildirEntry)> {
     named.collect()
 }
 
-/// The messages of an mbox file with their unique-ids.
 fn with_hashes(found: Vec<MboxMessage>) -> Vec<(String, MboxMessage)> {
     let mut ids = Ids::default();
     let named = found
@@ -290,7 +284,6 @@ fn with_hashes(found: Vec<MboxMessage>) -> Vec<(String, MboxMessage)> {
     named.collect()
 }
 
-/// Unique-ids, all of them different.
 #[derive(Default)]
 struct Ids(HashMap<String, usize>);
 
@@ -309,7 +302,6 @@ fn hashed(octets: &[u8]) -> String {
     in_hex(&Sha256::digest(octets))
 }
 
-/// The start of a hash as text.
 fn in_hex(hash: &[u8]) -> String {
     let octets = hash.iter().take(20);
     octets.map(|octet| format!("{octet:02x}")).collect()

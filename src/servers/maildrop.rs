@@ -57,8 +57,7 @@ impl Message {
     }
 
     /// A message that is not in memory, of `size` octets: as on the wire, stuffing not counted. It is read when it is asked for.
-    #[must_use]
-    pub fn kept_in(
+    pub(crate) fn kept_in(
         source: Arc<dyn MessageSource>,
         size: u64,
         unique_id: impl Into<String>,
@@ -79,8 +78,7 @@ impl Message {
     }
 
     /// Where the octets come from, of a message that is not in memory.
-    #[must_use]
-    pub fn source(&self) -> Option<&dyn MessageSource> {
+    pub(crate) fn source(&self) -> Option<&dyn MessageSource> {
         match &self.body {
             MessageBody::InMemory(_) => None,
             MessageBody::Elsewhere { source, .. } => Some(source.as_ref()),
@@ -104,8 +102,7 @@ impl Message {
 
     /// How many of the `octets` are the header, the blank line and `lines` lines of the body (RFC 1939 §7, TOP). A message
     /// without a blank line is all header.
-    #[must_use]
-    pub fn top(&self, lines: u64) -> usize {
+    pub(crate) fn top(&self, lines: u64) -> usize {
         let octets = self.octets();
         let body = if octets.starts_with(b"\r\n") {
             2
@@ -130,7 +127,7 @@ impl fmt::Debug for Message {
 }
 
 /// Where a message is kept that is not in memory.
-pub trait MessageSource: Send + Sync + fmt::Debug {
+pub(crate) trait MessageSource: Send + Sync + fmt::Debug {
     /// The octets from the start: as on the wire, not stuffed, as many as the size of the message. Nothing of them is kept in memory
     /// but a block. A read that fails is one that whoever runs the server was told of.
     ///
@@ -139,28 +136,21 @@ pub trait MessageSource: Send + Sync + fmt::Debug {
 }
 
 /// Where the messages of a maildrop are kept, when it is not in memory alone.
-pub trait Store: Send + Sync + fmt::Debug {
+pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// The messages that are there now, in order.
-    ///
-    /// Errors: they can't be read.
     fn read(&self) -> Result<Vec<Message>, StoreFailure>;
 
     /// Removes messages for good. Each is either there or gone, whatever happens meanwhile.
-    ///
-    /// Errors: not all could be removed.
     fn remove(&self, messages: &[&Message]) -> Result<(), StoreFailure>;
 }
 
 /// Something went wrong in a store, and whoever runs the server was told what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StoreFailure;
+pub(crate) struct StoreFailure;
 
-/// Why a maildrop can't be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closed {
-    /// Another session has the lock.
+pub(crate) enum Closed {
     InUse,
-    /// Its messages can't be read.
     Unreadable,
 }
 
@@ -190,7 +180,7 @@ impl Maildrop {
     /// A maildrop whose messages are read from a store for each session, and are removed there.
     ///
     /// Errors: they can't be read now.
-    pub fn kept_in(store: Arc<dyn Store>) -> Result<Self, StoreFailure> {
+    pub(crate) fn kept_in(store: Arc<dyn Store>) -> Result<Self, StoreFailure> {
         let maildrop = Self::new(store.read()?);
         maildrop.inside().store = Some(store);
         Ok(maildrop)
@@ -205,7 +195,7 @@ impl Maildrop {
     /// Takes the exclusive lock (RFC 1939 §4).
     ///
     /// Errors: another session has it, or the messages can't be read.
-    pub fn lock(&self) -> Result<Lock, Closed> {
+    pub(crate) fn lock(&self) -> Result<Lock, Closed> {
         let mut inside = self.inside();
         if inside.is_locked {
             return Err(Closed::InUse);
@@ -233,22 +223,21 @@ impl Maildrop {
 
 /// The exclusive lock on a maildrop, and the messages as they were when it was taken. Dropped, it is released, and nothing is removed.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     maildrop: Maildrop,
     messages: Vec<Arc<Message>>,
 }
 
 impl Lock {
     /// The messages in order; the first one has number 1.
-    #[must_use]
-    pub fn messages(&self) -> &[Arc<Message>] {
+    pub(crate) fn messages(&self) -> &[Arc<Message>] {
         &self.messages
     }
 
     /// Removes the messages whose place is `true` in `marks`, releases the lock, and tells how many messages are left.
     ///
     /// Errors: not all could be removed; how many messages are left.
-    pub fn commit(self, marks: &[bool]) -> Result<usize, usize> {
+    pub(crate) fn commit(self, marks: &[bool]) -> Result<usize, usize> {
         let store = self.maildrop.inside().store.clone();
         if let Some(store) = store {
             let marked = self.messages.iter().zip(marks);

@@ -3,16 +3,17 @@
 
 pub mod any_order;
 pub mod fault;
-pub mod mailbox;
-pub mod maildrop;
+pub(crate) mod mailbox;
+pub(crate) mod maildrop;
 pub mod messages;
-pub mod model;
-pub mod player;
+pub(crate) mod model;
+pub(crate) mod player;
 pub mod script;
 
 use std::time::Duration;
 
-pub use maildrop::{Closed, Lock, Maildrop, Message, MessageSource, Store, StoreFailure};
+pub use maildrop::{Maildrop, Message};
+pub(crate) use maildrop::{MessageSource, Store, StoreFailure};
 pub use model::{Account, Model, TlsOffer};
 
 /// The server's side of one connection: octets in, octets out, and a wish.
@@ -36,9 +37,9 @@ pub trait ServerSession: Send {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Secured {
     /// The `tls-server-end-point` of the server's certificate (RFC 5929 §4).
-    pub end_point: Option<Vec<u8>>,
+    pub(crate) end_point: Option<Vec<u8>>,
     /// The names in the client's certificate; empty where it gave none that is trusted.
-    pub client_names: Vec<String>,
+    pub(crate) client_names: Vec<String>,
 }
 
 /// What a server wants next from who drives it.
@@ -85,12 +86,11 @@ pub enum Ending {
 /// What a session has been so far, for a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Summary {
-    /// How many command lines were answered.
-    pub commands: u64,
+    pub(crate) commands: u64,
     /// Whether there was a login.
     pub has_logged_in: bool,
     /// How many logins were refused for a wrong name or password.
-    pub failed_logins: u32,
+    pub(crate) failed_logins: u32,
     /// How it ended; None while it goes on, and for a connection that was lost.
     pub ending: Option<Ending>,
 }

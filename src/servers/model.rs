@@ -27,7 +27,7 @@ use reply::{Reply, ReplyData};
 use reply_texts::{Language, Text};
 
 /// The longest command line that is read, in octets with its line end. RFC 2449 §4 asks for 255.
-pub const LONGEST_LINE: usize = 8192;
+pub(crate) const LONGEST_LINE: usize = 8192;
 
 /// Who may log in.
 #[derive(Clone, PartialEq, Eq)]
@@ -52,7 +52,6 @@ impl Account {
         }
     }
 
-    /// The names that may log in.
     fn users(&self) -> impl Iterator<Item = &str> {
         let refused = login::REFUSALS.iter().map(|row| row.user);
         let refused = refused.filter(|_| self.is_practice);
@@ -91,7 +90,6 @@ pub struct Model {
     timestamp: String,
     /// Octets that nobody else knows; the nonces are made of them.
     seed: [u8; 32],
-    /// How many nonces were made.
     nonces: u64,
     tls: TlsOffer,
     secured: Secured,

@@ -9,21 +9,15 @@ use crate::transcript::event::{Event, EventKind};
 use crate::transcript::text::ParseError;
 use crate::transcript::{Hole, Item, Piece, Row};
 
-/// What the server said to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// It asks on, inside AUTH.
+pub(crate) enum Answer {
     Challenge,
-    /// A reply is complete, or the greeting.
     Reply(Status),
-    /// None came in time.
     Silence,
 }
 
 impl Answer {
-    /// The answer that a step brings.
-    #[must_use]
-    pub fn of(step: &Step<'_>) -> Option<Self> {
+    pub(crate) fn of(step: &Step<'_>) -> Option<Self> {
         match step {
             Step::ReplyEnded(_, status) => Some(Self::Reply(*status)),
             Step::Challenged => Some(Self::Challenge),
@@ -31,9 +25,7 @@ impl Answer {
         }
     }
 
-    /// How it begins on the wire.
-    #[must_use]
-    pub fn start(self) -> &'static str {
+    pub(crate) fn start(self) -> &'static str {
         match self {
             Self::Challenge => "+ ",
             Self::Silence => "nothing",
@@ -44,48 +36,40 @@ impl Answer {
     }
 }
 
-/// What the player is to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cue {
+pub(crate) struct Cue {
     /// The row that is to be sent, from 1; for the end, the last row.
-    pub row: usize,
+    pub(crate) row: usize,
     /// How many answers were recorded before, the greeting and time-outs counted: so many are to be waited for.
-    pub answers: u64,
+    pub(crate) answers: u64,
     /// How many lines of the server stand before it that are no data, also those that nobody had asked for.
-    pub lines: u64,
+    pub(crate) lines: u64,
     /// Milliseconds since the row before it.
-    pub after_ms: u64,
+    pub(crate) after_ms: u64,
     /// It stood inside TLS that STLS had begun: without that it is not to be sent.
-    pub needs_tls: bool,
+    pub(crate) needs_tls: bool,
     /// A login had succeeded before it.
-    pub is_logged_in: bool,
-    /// What it is.
-    pub action: CueAction,
+    pub(crate) is_logged_in: bool,
+    pub(crate) action: CueAction,
 }
 
-/// What a cue is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CueAction {
-    /// Send this.
+pub(crate) enum CueAction {
     Send {
-        /// Octets and holes.
         pieces: Vec<Piece>,
-        /// How it ends.
         end: LineEnd,
         /// It is a line of the client inside AUTH.
         is_response: bool,
         /// It stands behind STLS, before the handshake: it was injected there.
         is_injected: bool,
     },
-    /// The connection was closed, or the transcript has ended.
     Close {
         /// More is to come before: the server closes, or the connection breaks, or a line stays without its end.
         is_late: bool,
     },
 }
 
-/// Reads the cues of a transcript.
-pub struct Player<I> {
+pub(crate) struct Player<I> {
     items: I,
     row: usize,
     steps: Steps,
@@ -100,8 +84,7 @@ pub struct Player<I> {
 }
 
 impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
-    /// A player at the start of a transcript.
-    pub fn new(items: I) -> Self {
+    pub(crate) fn new(items: I) -> Self {
         Self {
             items,
             row: 0,
@@ -117,14 +100,12 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
     }
 
     /// Replies to `verb` have this shape; see [`Steps::set_shape`].
-    pub fn set_shape(&mut self, verb: &str, shape: crate::pop3::command::Shape) {
+    pub(crate) fn set_shape(&mut self, verb: &str, shape: crate::pop3::command::Shape) {
         self.steps.set_shape(verb, shape);
     }
 
     /// The next cue; None behind the last one.
-    ///
-    /// Errors: a row breaks the format.
-    pub fn cue(&mut self) -> Result<Option<Cue>, ParseError> {
+    pub(crate) fn cue(&mut self) -> Result<Option<Cue>, ParseError> {
         while !self.is_over {
             let Some(item) = self.items.next().transpose()? else {
                 break;
@@ -200,7 +181,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
     }
 
     /// Takes the next recorded answer, with its row.
-    pub fn answer(&mut self) -> Option<(usize, Answer)> {
+    pub(crate) fn answer(&mut self) -> Option<(usize, Answer)> {
         self.answers.pop_front()
     }
 
@@ -216,7 +197,6 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
         self.steps.begin(side, &mut |_| {});
     }
 
-    /// Reads a row, and keeps the answers that it brings.
     fn read(&mut self, row: &Row) {
         let place = Place {
             row: self.row,
@@ -236,7 +216,6 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
     }
 }
 
-/// A line of the server that is complete and no data.
 fn is_line(step: &Step<'_>) -> bool {
     matches!(step, Step::Line { side: Side::Server, role, end, .. }
         if *role != Role::Terminator && *end != LineEnd::None)

@@ -86,7 +86,6 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
         }
     }
 
-    /// The next row or event.
     fn item_of_note(&mut self) -> Option<Item> {
         loop {
             let item = self.item()?;
@@ -183,7 +182,6 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
         None
     }
 
-    /// Takes the client's line when it is there.
     fn hear(&mut self, out: &mut Vec<u8>) -> Next {
         let Some(expected) = &self.expected else {
             return self.play(out);

@@ -35,8 +35,7 @@ impl std::str::FromStr for Bodies {
 
 impl Bodies {
     /// The elider of one message; None when it is to stay.
-    #[must_use]
-    pub fn elider(self) -> Option<Elider> {
+    pub(crate) fn elider(self) -> Option<Elider> {
         match self {
             Self::Keep => None,
             Self::Elide { lines } => Some(Elider {
@@ -51,15 +50,13 @@ impl Bodies {
 
 /// Leaves out the data of one message, in any chunking, in constant memory.
 #[derive(Debug)]
-pub struct Elider {
-    /// How many lines may still pass.
+pub(crate) struct Elider {
     kept: u64,
     unstuffer: Unstuffer,
     scratch: Vec<u8>,
     cut: Option<Elision>,
 }
 
-/// What was left out so far.
 #[derive(Debug, Default, Clone, Copy)]
 struct Elision {
     lines: u64,
@@ -71,7 +68,7 @@ struct Elision {
 impl Elider {
     /// Takes octets of data lines, as on the wire; returns those that stay, and whether what is left out begins here: a hole
     /// belongs there.
-    pub fn feed<'a>(&mut self, octets: &'a [u8]) -> (&'a [u8], bool) {
+    pub(crate) fn feed<'a>(&mut self, octets: &'a [u8]) -> (&'a [u8], bool) {
         let mut at = 0;
         while self.kept > 0 {
             let rest = octets.get(at..).unwrap_or_default();
@@ -98,7 +95,7 @@ impl Elider {
     }
 
     /// What was left out, as prose; None when nothing was. The count starts anew.
-    pub fn end(&mut self) -> Option<String> {
+    pub(crate) fn end(&mut self) -> Option<String> {
         let cut = self.cut.take()?;
         let lines = cut.lines + u64::from(cut.in_line);
         Some(format!(

@@ -8,8 +8,9 @@ mod parse;
 use std::fmt;
 use std::time::Duration;
 
-pub use kind::{EventKind, split_time, with_time, without_time};
-pub use malformed::{Flaw, Malformed, SecretKind};
+pub(crate) use kind::{EventKind, split_time, with_time, without_time};
+pub use malformed::Malformed;
+pub(crate) use malformed::{Flaw, SecretKind};
 
 use crate::pop3::command::Shape;
 use crate::pop3::tracker::{CutAt, Side};
@@ -147,7 +148,6 @@ pub enum Party {
     Proxy,
 }
 
-/// Every party with its name.
 const PARTIES: &[(Party, &str)] = &[
     (Party::Client, "client"),
     (Party::Server, "server"),
@@ -161,7 +161,6 @@ const CUTS: &[(CutAt, &str)] = &[
     (CutAt::Data, " in the middle of a multi-line reply"),
 ];
 
-/// The words of the shapes that a person can ask for.
 const SHAPES: &[(Shape, &str)] = &[(Shape::Multi, "multi-line"), (Shape::Single, "single-line")];
 
 impl Event {
@@ -191,8 +190,7 @@ impl Event {
     }
 
     /// TLS with our own certificate; `facts` are version and cipher suite.
-    #[must_use]
-    pub fn own_tls(facts: &str) -> Self {
+    pub(crate) fn own_tls(facts: &str) -> Self {
         let (version, cipher) = facts.split_once(' ').unwrap_or((facts, ""));
         Self::TlsStarted {
             version: version.to_owned(),
@@ -203,8 +201,7 @@ impl Event {
     }
 
     /// Octets that the server injected; rows hold them.
-    #[must_use]
-    pub fn injected(octets: usize) -> Self {
+    pub(crate) fn injected(octets: usize) -> Self {
         Self::Injected {
             by: Side::Server,
             octets: octets as u64,
@@ -213,8 +210,7 @@ impl Event {
     }
 
     /// That replies to `verb` have this shape; None for what no person can ask for.
-    #[must_use]
-    pub fn taken_as(verb: &str, shape: Shape) -> Option<Self> {
+    pub(crate) fn taken_as(verb: &str, shape: Shape) -> Option<Self> {
         let is_known = SHAPES.iter().any(|(known, _)| *known == shape);
         let is_verb = !verb.is_empty()
             && verb
@@ -226,9 +222,7 @@ impl Event {
         })
     }
 
-    /// What kind of event it is.
-    #[must_use]
-    pub fn kind(&self) -> EventKind {
+    pub(crate) fn kind(&self) -> EventKind {
         match self {
             Self::Connected { .. } | Self::ConnectedUpstream(_) => EventKind::Connected,
             Self::NoAddress(_) | Self::NotReached(_) => EventKind::NotConnected,
@@ -258,8 +252,7 @@ impl Event {
     }
 
     /// Who closed the connection, also where more is said than we write.
-    #[must_use]
-    pub fn closer(&self) -> Option<Party> {
+    pub(crate) fn closer(&self) -> Option<Party> {
         match self {
             Self::Closed { by, .. } => Some(*by),
             Self::Other(text) => {
@@ -272,21 +265,17 @@ impl Event {
         }
     }
 
-    /// Whether the server closed, or the connection broke.
-    #[must_use]
-    pub fn is_server_gone(&self) -> bool {
+    pub(crate) fn is_server_gone(&self) -> bool {
         self.kind() == EventKind::Lost || self.closer() == Some(Party::Server)
     }
 
     /// Whether the client closed because it could not say which reply belongs to which command.
-    #[must_use]
-    pub fn is_out_of_step(&self) -> bool {
+    pub(crate) fn is_out_of_step(&self) -> bool {
         matches!(self, Self::Closed { why: Some(why), .. } if why == OUT_OF_STEP)
     }
 
     /// Whether it is the end of TLS without a close_notify, on either connection of a proxy.
-    #[must_use]
-    pub fn is_without_close_notify(&self) -> bool {
+    pub(crate) fn is_without_close_notify(&self) -> bool {
         match self {
             Self::Upstream(event) => event.is_without_close_notify(),
             event => *event == Self::EndedWithoutCloseNotify,

@@ -9,8 +9,7 @@ use jiff::Timestamp;
 
 use crate::base::files::{create, is_folder, make_folder};
 
-/// The file ending of a transcript.
-pub const EXTENSION: &str = "pop3";
+pub(crate) const EXTENSION: &str = "pop3";
 
 /// Where the transcript of a connection goes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,7 +28,7 @@ pub enum Destination {
 /// The folder of the platform for what a program keeps between runs, and in it ours.
 ///
 /// Errors: there is no home folder.
-pub fn state_folder() -> io::Result<PathBuf> {
+pub(crate) fn state_folder() -> io::Result<PathBuf> {
     let base = etcetera::choose_base_strategy().map_err(io::Error::other)?;
     Ok(base
         .state_dir()
@@ -37,19 +36,17 @@ pub fn state_folder() -> io::Result<PathBuf> {
         .join("poptalk"))
 }
 
-/// A transcript that was opened.
 #[derive(Debug)]
-pub struct Log {
-    /// Where it is.
-    pub path: PathBuf,
+pub(crate) struct Log {
+    pub(crate) path: PathBuf,
     /// The open file, at its start.
-    pub file: File,
+    pub(crate) file: File,
 }
 
 /// Opens the transcript of a connection to `name` that starts at `now`; None where none is wanted.
 ///
 /// Errors: the folder can't be made, or the file can't be made or exists already: a transcript is evidence and never overwritten.
-pub fn open(place: &Destination, name: &str, now: Timestamp) -> io::Result<Option<Log>> {
+pub(crate) fn open(place: &Destination, name: &str, now: Timestamp) -> io::Result<Option<Log>> {
     match place {
         Destination::Nowhere => Ok(None),
         Destination::StateFolder => in_folder(&state_folder()?, name, now).map(Some),
@@ -97,8 +94,7 @@ fn in_folder(folder: &Path, name: &str, now: Timestamp) -> io::Result<Log> {
 }
 
 /// The head of a transcript: who was called, when, and by what.
-#[must_use]
-pub fn head(server: &str, now: Timestamp, is_keeping: bool) -> Vec<(&'static str, String)> {
+pub(crate) fn head(server: &str, now: Timestamp, is_keeping: bool) -> Vec<(&'static str, String)> {
     let mut head = vec![
         ("server", server.to_owned()),
         ("started", now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),

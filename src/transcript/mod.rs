@@ -1,6 +1,6 @@
 //! What happened, as rows of a file: the model, its text, events, secrets, and the recorder that writes it.
 
-pub mod elide;
+pub(crate) mod elide;
 pub mod event;
 pub mod file;
 mod model;

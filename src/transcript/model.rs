@@ -59,8 +59,7 @@ pub enum Item {
 
 impl Item {
     /// The item with its end unknown: the file ends in the middle of it.
-    #[must_use]
-    pub fn cut(self) -> Self {
+    pub(crate) fn cut(self) -> Self {
         match self {
             Self::Row(row) => Self::Row(Row {
                 end: LineEnd::None,
@@ -132,8 +131,7 @@ pub enum Hole {
 
 impl Hole {
     /// The hole called `name` (without braces); None when that is not a name.
-    #[must_use]
-    pub fn called(name: &str) -> Option<Self> {
+    pub(crate) fn called(name: &str) -> Option<Self> {
         let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
         match name {
             ".." => Some(Self::Text),
@@ -147,8 +145,7 @@ impl Hole {
     }
 
     /// Its name, without braces.
-    #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Named(name) => name,
             Self::Text => "..",

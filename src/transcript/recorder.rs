@@ -16,7 +16,7 @@ use listing::ListedData;
 use rows::{PendingRows, split_end};
 
 /// The most octets of one row; a longer line is split by rows that end in `\-`.
-pub const ROW_MAX: usize = 64 * 1024;
+pub(crate) const ROW_MAX: usize = 64 * 1024;
 
 /// What was seen, secrets hidden. It is in the file already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,8 +66,7 @@ pub enum RecordedStep {
 
 impl RecordedStep {
     /// Returns it as a step, of a line the octets before the first hole; None for an event.
-    #[must_use]
-    pub fn as_step(&self) -> Option<Step<'_>> {
+    pub(crate) fn as_step(&self) -> Option<Step<'_>> {
         Some(match self {
             Self::Line {
                 side,
@@ -152,7 +151,7 @@ impl Recorder {
     }
 
     /// Says what becomes of message data in the file; it is shown all the same.
-    pub fn set_bodies(&mut self, bodies: Bodies) {
+    pub(crate) fn set_bodies(&mut self, bodies: Bodies) {
         self.bodies = bodies;
     }
 
@@ -189,7 +188,7 @@ impl Recorder {
     }
 
     /// The same, but the rows wait for [`Recorder::write_rows`]: for many lines that are sent together.
-    pub fn feed_ahead(
+    pub(crate) fn feed_ahead(
         &mut self,
         side: Side,
         octets: &[u8],
@@ -203,8 +202,7 @@ impl Recorder {
         }
     }
 
-    /// Writes the rows that wait.
-    pub fn write_rows(&mut self) {
+    pub(crate) fn write_rows(&mut self) {
         if !self.rows.text.is_empty() {
             self.write();
         }
@@ -244,7 +242,7 @@ impl Recorder {
     }
 
     /// Nothing is waited for any more; see [`Tracker::forget`].
-    pub fn forget(&mut self, now_ms: u64, see: &mut dyn FnMut(RecordedStep)) {
+    pub(crate) fn forget(&mut self, now_ms: u64, see: &mut dyn FnMut(RecordedStep)) {
         self.rows.now_ms = now_ms;
         self.steps(|tracker, emit| tracker.forget(emit));
         self.release();
@@ -254,7 +252,7 @@ impl Recorder {
     /// Records what the server said in cleartext where the TLS handshake was due; returns it with each secret as a hole.
     ///
     /// The tracker does not see it, so it is no reply to anything.
-    pub fn said_before_tls(&mut self, octets: &[u8], now_ms: u64) -> Vec<u8> {
+    pub(crate) fn said_before_tls(&mut self, octets: &[u8], now_ms: u64) -> Vec<u8> {
         self.rows.now_ms = now_ms;
         for line in octets.split_inclusive(|octet| *octet == b'\n') {
             let (octets, end) = split_end(line);
@@ -289,12 +287,12 @@ impl Recorder {
     }
 
     /// The TLS handshake is done; see [`Tracker::tls_started`].
-    pub fn tls_started(&mut self) {
+    pub(crate) fn tls_started(&mut self) {
         self.tracker.tls_started();
     }
 
     /// Says what shape replies to `verb` have; see [`Tracker::set_shape`]. An event tells the readers of the transcript.
-    pub fn set_shape(&mut self, verb: &str, shape: Shape, now_ms: u64) {
+    pub(crate) fn set_shape(&mut self, verb: &str, shape: Shape, now_ms: u64) {
         self.tracker.set_shape(verb, shape);
         if let Some(event) = Event::taken_as(&self.hide_text(verb), shape) {
             self.event(&event, now_ms);
@@ -307,24 +305,21 @@ impl Recorder {
     }
 
     /// A text with the names of holes in place of the secrets that are known so far.
-    #[must_use]
-    pub fn hide_text(&self, text: &str) -> String {
+    pub(crate) fn hide_text(&self, text: &str) -> String {
         self.hider.hide_text(text)
     }
 
-    /// Where the conversation stands.
-    #[must_use]
-    pub fn tracker(&self) -> &Tracker {
+    pub(crate) fn tracker(&self) -> &Tracker {
         &self.tracker
     }
 
     /// Whether a secret was typed that is too short to be hidden where it comes back; said once.
-    pub fn take_short_secret(&mut self) -> bool {
+    pub(crate) fn take_short_secret(&mut self) -> bool {
         self.hider.take_short()
     }
 
     /// Why the file could not be written; said once, nothing is written any more.
-    pub fn take_failure(&mut self) -> Option<io::Error> {
+    pub(crate) fn take_failure(&mut self) -> Option<io::Error> {
         self.failure.take()
     }
 
@@ -513,7 +508,6 @@ pub(crate) fn message_elider(bodies: Bodies, sent: &Sent) -> Option<Elider> {
         .flatten()
 }
 
-/// A line step, on its way into the file.
 struct PendingLine<'a> {
     side: Side,
     role: Role,

@@ -15,11 +15,11 @@ use crate::pop3::command::{ArgumentKind, Command, Words};
 use crate::pop3::tracker::{Role, Side};
 use crate::transcript::event::Malformed;
 use crate::transcript::{Hole, Piece};
-pub use guess::{Guess, is_response};
-pub use line::flat;
-pub use place::{SecretPlace, place};
-pub use recall::Recall;
-pub use store::Secrets;
+pub(crate) use guess::{Guess, is_response};
+pub(crate) use line::flat;
+pub(crate) use place::{SecretPlace, place};
+pub(crate) use recall::Recall;
+pub(crate) use store::Secrets;
 
 use line::{joined, named, split, with_holes};
 use place::argument_place;
@@ -88,8 +88,7 @@ impl Hider {
     }
 
     /// The same; what other connections with this store have learnt is hidden from the start, or where its user is named.
-    #[must_use]
-    pub fn sharing(is_keeping: bool, secrets: &Secrets) -> Self {
+    pub(crate) fn sharing(is_keeping: bool, secrets: &Secrets) -> Self {
         let mut hider = Self::new(is_keeping);
         if is_keeping {
             return hider;
@@ -101,8 +100,7 @@ impl Hider {
     }
 
     /// The same values for the same conversation, from its start.
-    #[must_use]
-    pub fn again(self) -> Self {
+    pub(crate) fn again(self) -> Self {
         Self {
             values: self.values,
             store: self.store,
@@ -114,7 +112,6 @@ impl Hider {
         self.values.add_all(known);
     }
 
-    /// The user of the conversation is named.
     fn name_user(&mut self, name: &[u8]) {
         let Some(store) = self.store.clone() else {
             return;
@@ -129,7 +126,7 @@ impl Hider {
 
     /// Remembers a secret that an option or a prompt gave, to be hidden wherever it comes back; it is never forgotten. `hole` names
     /// what stands for it.
-    pub fn remember(&mut self, hole: &'static str, secret: &[u8]) {
+    pub(crate) fn remember(&mut self, hole: &'static str, secret: &[u8]) {
         self.remember_as(hole, secret, true);
     }
 
@@ -156,24 +153,22 @@ impl Hider {
     }
 
     /// Whether a secret was too short to be hidden by value; said once.
-    pub fn take_short(&mut self) -> bool {
+    pub(crate) fn take_short(&mut self) -> bool {
         std::mem::take(&mut self.has_short)
     }
 
     /// Whether there is anything to hide by value.
-    #[must_use]
-    pub fn has_values(&self) -> bool {
+    pub(crate) fn has_values(&self) -> bool {
         self.values.len() > 0
     }
 
     /// Returns what was malformed of the secret in the line that was hidden last, as far as it has come.
-    pub fn take_malformed(&mut self) -> Vec<Malformed> {
+    pub(crate) fn take_malformed(&mut self) -> Vec<Malformed> {
         std::mem::take(&mut self.malformed)
     }
 
     /// The pieces of the rest of a server line that was cut. A start of a secret that is long enough to help is hidden, too.
-    #[must_use]
-    pub fn hide_rest(&self, rest: &[u8]) -> Vec<Piece> {
+    pub(crate) fn hide_rest(&self, rest: &[u8]) -> Vec<Piece> {
         let pieces = self.hide_values(rest, &self.before);
         let is_open = matches!(pieces.last(), Some(Piece::Octets(_)));
         match is_open && rest.len() >= VALUE_MIN && self.values.is_start(rest, &self.before) {
@@ -183,7 +178,13 @@ impl Hider {
     }
 
     /// The pieces of a line, or of a part of one (octets without line end), secrets replaced by holes. `first`: the line starts here.
-    pub fn hide(&mut self, side: Side, role: Role, octets: &[u8], first: bool) -> Vec<Piece> {
+    pub(crate) fn hide(
+        &mut self,
+        side: Side,
+        role: Role,
+        octets: &[u8],
+        first: bool,
+    ) -> Vec<Piece> {
         if self.is_keeping || role == Role::Terminator {
             return vec![Piece::Octets(octets.to_vec())];
         }
@@ -216,7 +217,7 @@ impl Hider {
     }
 
     /// The pieces of a part of a line of the server: of its reply, or of its data.
-    pub fn hide_server(&mut self, octets: &[u8], first: bool) -> Vec<Piece> {
+    pub(crate) fn hide_server(&mut self, octets: &[u8], first: bool) -> Vec<Piece> {
         if self.is_keeping {
             return vec![Piece::Octets(octets.to_vec())];
         }
@@ -264,7 +265,7 @@ impl Hider {
     }
 
     /// Like [`Hider::hide`] for a line that has holes already: what they stand for is not known, and is not remembered.
-    pub fn hide_pieces(
+    pub(crate) fn hide_pieces(
         &mut self,
         side: Side,
         role: Role,
@@ -328,8 +329,7 @@ impl Hider {
     }
 
     /// The pieces with what was remembered replaced by holes; by value only.
-    #[must_use]
-    pub fn hide_values_in(&self, pieces: Vec<Piece>) -> Vec<Piece> {
+    pub(crate) fn hide_values_in(&self, pieces: Vec<Piece>) -> Vec<Piece> {
         if self.is_keeping {
             return pieces;
         }
@@ -341,15 +341,13 @@ impl Hider {
     }
 
     /// A text of poptalk's own or of a certificate, with the names of holes in place of what was remembered.
-    #[must_use]
-    pub fn hide_text(&self, text: &str) -> String {
+    pub(crate) fn hide_text(&self, text: &str) -> String {
         named(self.hide_values_in(vec![Piece::Octets(text.as_bytes().to_vec())]))
     }
 
     /// The pieces of a line without names: whole words become holes that have a secret inside which was left as a part of a name.
     /// `is_kept` says of a word that it stands for a name.
-    #[must_use]
-    pub fn hide_words(&self, pieces: Vec<Piece>, is_kept: fn(&[u8]) -> bool) -> Vec<Piece> {
+    pub(crate) fn hide_words(&self, pieces: Vec<Piece>, is_kept: fn(&[u8]) -> bool) -> Vec<Piece> {
         if self.is_keeping {
             return pieces;
         }
@@ -368,12 +366,10 @@ impl Hider {
     }
 
     /// How many octets at the end of a part of a line may be the start of a secret: they must wait for what follows.
-    #[must_use]
-    pub fn unsure_tail(&self, octets: &[u8]) -> usize {
+    pub(crate) fn unsure_tail(&self, octets: &[u8]) -> usize {
         self.values.unsure_tail(octets)
     }
 
-    /// Remembers what a client line tells.
     fn learn(&mut self, line: &[u8], role: Role, found: Option<SecretPlace>) {
         self.learn_names(line, role, found);
         self.learn_secrets(line, role, found);
@@ -409,7 +405,6 @@ impl Hider {
         self.before_secret.clear();
     }
 
-    /// The names that a client line shows.
     fn learn_names(&mut self, line: &[u8], role: Role, found: Option<SecretPlace>) {
         let open = line.get(..found.map_or(line.len(), |place| place.from));
         let open = open.unwrap_or_default();
@@ -443,7 +438,6 @@ impl Hider {
         self.values.sasl_names()
     }
 
-    /// The names in a SASL response.
     fn learn_sasl_names(&mut self, response: &[u8]) {
         if let Some(decoded) = decode(response) {
             for name in names_in(&self.mechanism, self.responses + 1, &decoded) {

@@ -5,11 +5,11 @@
 use std::path::{Path, PathBuf};
 
 use poptalk::analysis::console_input::OWN;
-use poptalk::analysis::lint::coverage::{self, Coverage};
 use poptalk::base::exit::Exit;
 use poptalk::pop3::command::Command;
 use poptalk::servers::fault;
 
+use super::coverage::{self, Coverage};
 use crate::support::Home;
 use crate::support::terminal::Terminal;
 

@@ -1,5 +1,6 @@
 //! Documents, help, schemas, and the shape of the sources.
 
+pub(crate) mod coverage; // how each way to misbehave is seen
 pub(crate) mod documents; // README.md and GUIDE.md
 #[cfg(target_os = "linux")]
 pub(crate) mod errors; // what wrong command lines and files are answered

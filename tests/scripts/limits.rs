@@ -74,13 +74,13 @@ fn data_that_drips_in_has_all_the_time() {
         drip(
             peer,
             Duration::from_millis(50),
-            *b"0123456789012345678901\r\n.\r\n",
+            [b'x'; 80].into_iter().chain(*b"\r\n.\r\n"),
         );
         peer.stream().set_read_timeout(Some(LIMIT)).unwrap();
         peer.hear();
     });
     let home = Home::new();
-    let output = noop(&home, address, &["--timeout", "1", "--multi", "noop"]);
+    let output = noop(&home, address, &["--timeout", "3", "--multi", "noop"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     server.join().unwrap();
 }

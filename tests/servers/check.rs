@@ -246,7 +246,7 @@ fn check_with(name: &str, more: &[&str]) -> String {
     ];
     let patience = match more.contains(&"--timeout") {
         true => &[][..],
-        false => &["--timeout", "2"],
+        false => &["--timeout", "5"],
     };
     let mut program = home.poptalk(&[&args[..], patience, more].concat());
     let output = program.env("POPTALK_PASSWORD", "wonderland").output();

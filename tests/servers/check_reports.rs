@@ -387,7 +387,7 @@ fn differences(name: &str) -> Option<String> {
     };
     let serving = Server::start(options, |_| {}).unwrap();
     // This server sends what it has to say twice in one write.
-    let args = ["-v", "--strict", "--timeout", "2", "--settle", "50"];
+    let args = ["-v", "--strict", "--timeout", "5", "--settle", "50"];
     let mut reports: Vec<String> = Vec::new();
     for _ in 0..3 {
         reports.push(check(serving.address(), "wonderland", &args));

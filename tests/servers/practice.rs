@@ -233,7 +233,7 @@ fn a_client_that_has_closed_its_half_still_gets_its_replies() {
 #[test]
 fn a_silent_client_is_logged_out_without_a_word() {
     let served = Served::with(ServeOptions {
-        autologout: Duration::from_millis(100),
+        autologout: Duration::from_secs(1),
         ..ServeOptions::default()
     });
     let mut client = served.client();
@@ -244,7 +244,7 @@ fn a_silent_client_is_logged_out_without_a_word() {
 #[test]
 fn octets_without_a_line_end_do_not_put_off_the_autologout() {
     let served = Served::with(ServeOptions {
-        autologout: Duration::from_millis(300),
+        autologout: Duration::from_secs(1),
         ..ServeOptions::default()
     });
     let client = served.client();

@@ -88,6 +88,36 @@ impl Home {
     }
 }
 
+/// The processes that have this home, by number.
+#[cfg(target_os = "linux")]
+pub(crate) fn processes_of(home: &Path) -> Vec<i32> {
+    let home = format!("HOME={}\0", home.display());
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let of_home = processes.filter_map(|process| {
+        // Some belong to other users, and some have ended.
+        let settings = std::fs::read(process.path().join("environ")).ok()?;
+        let is_of_home = memchr::memmem::find(&settings, home.as_bytes()).is_some();
+        let number = process.file_name().to_str()?.parse().ok()?;
+        is_of_home.then_some(number)
+    });
+    of_home.collect()
+}
+
+/// A test that fails leaves no program behind: it would hold the output of the tests open.
+#[cfg(target_os = "linux")]
+impl Drop for Home {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for process in processes_of(self.path()) {
+            if let Some(process) = rustix::process::Pid::from_raw(process) {
+                let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+            }
+        }
+    }
+}
+
 /// Reads a transcript.
 pub(crate) fn read(path: &Path) -> Transcript {
     poptalk::transcript::text::parse(&std::fs::read(path).unwrap())

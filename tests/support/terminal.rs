@@ -227,12 +227,9 @@ impl Terminal {
 
     /// Waits for the program to end, and gives back what is on the screen then.
     pub(crate) fn end_screen(mut self) -> String {
-        self.child.wait().unwrap();
-        let (lock, changed) = &*self.got;
-        let got = changed
-            .wait_while(lock.lock().unwrap(), |got| !got.is_over)
-            .unwrap();
-        got.screen.screen().contents()
+        let (code, screen) = self.over(LIMIT);
+        assert!(code.is_some(), "the program does not end: {screen}");
+        screen
     }
 
     /// Waits so long for the program to end; gives its exit code, if it did, and what is on the screen then.
@@ -260,12 +257,9 @@ impl Terminal {
 
     /// Waits for the program to end.
     pub(crate) fn end(mut self) -> (u32, Vec<u8>) {
-        let status = self.child.wait().unwrap();
-        let (lock, changed) = &*self.got;
-        let got = changed
-            .wait_while(lock.lock().unwrap(), |got| !got.is_over)
-            .unwrap();
-        (status.exit_code(), got.raw.clone())
+        let (code, screen) = self.over(LIMIT);
+        let code = code.unwrap_or_else(|| panic!("the program does not end: {screen}"));
+        (code, self.raw())
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 
-/// Something that can stand beside its like.
 pub(super) trait Alike {
     /// Equal keys: the same.
     fn key(&self) -> &[u8];
@@ -15,10 +14,8 @@ pub(super) trait Alike {
     fn fits(&self, new: &Self) -> bool;
 }
 
-/// What came out.
 #[derive(Debug)]
 pub(super) enum AlignedRun<T> {
-    /// Two that are the same.
     Both(T, T),
     /// These of the first stand where those of the second do.
     Gap(Vec<T>, Vec<T>),
@@ -27,9 +24,7 @@ pub(super) enum AlignedRun<T> {
 /// How much of each sequence is looked at as a whole. What moved farther is not recognised.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
-    /// Items.
     pub(super) items: usize,
-    /// Octets.
     pub(super) octets: usize,
 }
 
@@ -144,7 +139,6 @@ fn gap<T: Alike, E>(
     emit(AlignedRun::Gap(waiting, news.into()))
 }
 
-/// The part of a sequence that is looked at.
 struct SequencePart<'a, T, E> {
     next: &'a mut dyn FnMut() -> Result<Option<T>, E>,
     items: VecDeque<T>,

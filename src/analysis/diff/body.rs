@@ -14,7 +14,6 @@ use crate::pop3::tracker::Side;
 use crate::reading::dialogue::{Measures, fits, flat};
 use crate::transcript::Piece;
 
-/// How lines are compared.
 pub(super) struct Kinds<'a> {
     pub(super) kind: DataKind,
     pub(super) level: Level,
@@ -22,7 +21,6 @@ pub(super) struct Kinds<'a> {
     pub(super) numbers: Option<&'a Numbers>,
 }
 
-/// A line and what of it is compared.
 #[derive(Debug)]
 struct BodyLine {
     line: DataLine,
@@ -55,7 +53,6 @@ impl Alike for BodyLine {
 }
 
 impl Kinds<'_> {
-    /// Whether the order of lines means nothing.
     fn is_unordered(&self) -> bool {
         let is_mapped = self.kind == DataKind::Listing && self.numbers.is_some();
         is_mapped || (self.kind == DataKind::Set && self.level == Level::Fields)
@@ -294,15 +291,12 @@ fn is_glob(olds: &[BodyLine], news: &[BodyLine]) -> bool {
     false
 }
 
-/// Collects the lines that differ.
 struct Differing<'a> {
     sides: (Side, Side),
-    /// The rows in which the data ends.
     ends: (usize, usize),
     options: &'a Options,
     change: &'a mut Change,
     counts: (usize, usize),
-    /// The rows of the first difference.
     first: Option<(usize, usize)>,
     /// The rows behind the last lines that are alike.
     after: (usize, usize),

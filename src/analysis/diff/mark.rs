@@ -10,26 +10,20 @@ use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::text;
 use crate::transcript::{Piece, Row};
 
-/// A line that is not in the other recording as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    /// Whether it is of the second recording.
-    pub is_new: bool,
-    /// Its row.
-    pub row: usize,
-    /// Who sent it.
-    pub side: Side,
+pub(crate) struct Mark {
+    pub(crate) is_new: bool,
+    pub(crate) row: usize,
+    pub(crate) side: Side,
     /// Its text, escaped as in a transcript and safe for a terminal.
-    pub spans: Vec<Span>,
+    pub(crate) spans: Vec<Span>,
 }
 
-/// A part of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Span {
-    /// The text.
-    pub text: String,
+pub(crate) struct Span {
+    pub(crate) text: String,
     /// Whether the other line has something else here.
-    pub is_changed: bool,
+    pub(crate) is_changed: bool,
 }
 
 /// A line with its text, before it is set beside another.

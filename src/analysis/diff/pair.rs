@@ -14,7 +14,6 @@ use crate::pop3::tracker::{LineEnd, Side, Status};
 use crate::reading::dialogue::{EventAt, EventKind, Exchange, Line, Measures, Part, fits, flat};
 use crate::transcript::{Hole, Piece};
 
-/// Compares parts.
 pub(super) struct Comparer<'a, R> {
     pub(super) options: &'a Options,
     pub(super) numbers: Option<&'a Numbers>,
@@ -34,7 +33,6 @@ impl Change {
         }
     }
 
-    /// Adds a difference with these rows.
     pub(super) fn find(
         &mut self,
         id: &'static str,
@@ -462,7 +460,6 @@ fn short(word: &[Piece]) -> String {
     shown
 }
 
-/// The words of a line with holes.
 fn words(pieces: &[Piece]) -> Vec<Vec<Piece>> {
     let mut words: Vec<Vec<Piece>> = Vec::new();
     let mut is_inside = false;

@@ -33,7 +33,6 @@ impl<R: Read + Seek> Recording<R> {
 pub(super) struct Again<R>(R);
 
 impl<R: Read + Seek> Again<R> {
-    /// The parts of the whole file.
     pub(super) fn parts(&mut self) -> Result<Parts<BufReader<&mut R>>, ParseError> {
         self.seek(Place::default())?;
         Ok(Parts::new(BufReader::new(&mut self.0)))
@@ -52,7 +51,6 @@ impl<R: Read + Seek> Again<R> {
         }
     }
 
-    /// The lines of data.
     pub(super) fn lines(&mut self, data: &Measures) -> Result<DataLines<'_, R>, ParseError> {
         let Place { row, offset } = data.first;
         self.seek(data.first)?;
@@ -70,7 +68,6 @@ impl<R: Read + Seek> Again<R> {
     }
 }
 
-/// A line of data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DataLine {
     pub(super) row: usize,
@@ -87,7 +84,6 @@ impl DataLine {
     }
 }
 
-/// Reads the lines of data.
 #[derive(Debug)]
 pub(super) struct DataLines<'a, R> {
     rows: Reader<BufReader<&'a mut R>>,

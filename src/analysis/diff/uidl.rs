@@ -12,9 +12,8 @@ use crate::reading::dialogue::{Measures, Part, flat};
 use crate::transcript::text::ParseError;
 
 /// The most messages of a recording whose unique-ids are remembered.
-pub const NUMBERS_MAX: usize = 200_000;
+pub(crate) const NUMBERS_MAX: usize = 200_000;
 
-/// The most UIDL listings of a recording that are read.
 const LISTINGS_MAX: usize = 1000;
 
 /// Message numbers of the first recording, as those of the second.
@@ -45,7 +44,6 @@ impl Numbers {
         Ok(Some(Self { new_of_old }))
     }
 
-    /// How many messages both have.
     pub(super) fn len(&self) -> usize {
         self.new_of_old.values().flatten().count()
     }

@@ -1,22 +1,19 @@
 //! The capabilities: the lines of a CAPA reply (RFC 2449 §6), those that only some servers send included.
 
-/// A capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capability {
+pub(crate) struct Capability {
     /// The first word of its line, upper case.
-    pub tag: &'static str,
-    /// Its parameters, as help shows them.
-    pub params: &'static str,
-    /// What it means, a sentence.
-    pub means: &'static str,
+    pub(crate) tag: &'static str,
+    pub(crate) params: &'static str,
+    pub(crate) means: &'static str,
     /// What it means that it appears or vanishes with TLS; empty: nothing is known of it.
-    pub tls: &'static str,
+    pub(crate) tls: &'static str,
     /// What it means that it appears or vanishes with the login; empty: nothing is known of it.
-    pub login: &'static str,
+    pub(crate) login: &'static str,
     /// What single parameters say.
-    pub values: &'static [(&'static str, &'static str)],
+    pub(crate) values: &'static [(&'static str, &'static str)],
     /// The document and section that define it, or where it was seen.
-    pub source: &'static str,
+    pub(crate) source: &'static str,
 }
 
 const fn row(
@@ -52,8 +49,7 @@ const SCAN: &str = "no RFC: seen in a scan of servers (EAST)";
 const SCAN_MEANS: &str =
     "A token that some server lists with or beside SASL; no document explains it.";
 
-/// Every capability that poptalk knows.
-pub const ROWS: &[Capability] = &[
+pub(crate) const ROWS: &[Capability] = &[
     row(
         "TOP",
         "",
@@ -304,7 +300,6 @@ pub const ROWS: &[Capability] = &[
 ];
 
 /// The row of a tag, without regard to case.
-#[must_use]
-pub fn find(tag: &str) -> Option<&'static Capability> {
+pub(crate) fn find(tag: &str) -> Option<&'static Capability> {
     ROWS.iter().find(|row| row.tag.eq_ignore_ascii_case(tag))
 }

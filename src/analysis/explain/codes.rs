@@ -2,35 +2,28 @@
 
 use crate::pop3::tracker::Status;
 
-/// A response code that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ResponseCode {
+pub(crate) struct ResponseCode {
     /// Its levels, which a slash separates on the wire.
-    pub levels: &'static [&'static str],
-    /// The status indicator that it stands behind.
-    pub sign: Status,
+    pub(crate) levels: &'static [&'static str],
+    pub(crate) sign: Status,
     /// The commands to whose replies it belongs; empty: any, the greeting included.
-    pub on: &'static [&'static str],
-    /// What it says, in a few words.
-    pub means: &'static str,
-    /// How it comes to that.
-    pub cause: &'static str,
-    /// What to do.
-    pub next: &'static str,
+    pub(crate) on: &'static [&'static str],
+    pub(crate) means: &'static str,
+    pub(crate) cause: &'static str,
+    pub(crate) next: &'static str,
     /// The document and section that define it, or where it was seen.
-    pub source: &'static str,
+    pub(crate) source: &'static str,
 }
 
 impl ResponseCode {
     /// Its name as on the wire, without brackets.
-    #[must_use]
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.levels.join("/")
     }
 }
 
-/// Every response code that poptalk knows.
-pub const ROWS: &[ResponseCode] = &[
+pub(crate) const ROWS: &[ResponseCode] = &[
     ResponseCode {
         levels: &["IN-USE"],
         sign: Status::Negative,
@@ -120,8 +113,7 @@ pub const ROWS: &[ResponseCode] = &[
 /// The row for a code (without brackets): the one that shares most levels with it, and how many of its levels are known.
 ///
 /// RFC 2449 §8: a client that does not know a level may go by those before it. Case does not matter.
-#[must_use]
-pub fn find(code: &str) -> Option<(&'static ResponseCode, usize)> {
+pub(crate) fn find(code: &str) -> Option<(&'static ResponseCode, usize)> {
     let fits = |row: &&ResponseCode| {
         let mut levels = code.split('/');
         row.levels.iter().all(|known| {

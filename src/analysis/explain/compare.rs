@@ -3,29 +3,23 @@
 use super::{capabilities, indented, quoted};
 use crate::analysis::help;
 
-/// What lies between two answers to CAPA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CapaChange {
-    /// The start of TLS.
+pub(crate) enum CapaChange {
     Tls,
-    /// The login.
     Login,
 }
 
 /// One answer to CAPA: what it is called, what came before it, its lines.
 #[derive(Debug, Clone, Copy)]
-pub struct CapaReply<'a> {
-    /// When it was given, in words.
-    pub when: &'a str,
+pub(crate) struct CapaReply<'a> {
+    pub(crate) when: &'a str,
     /// What lies between the answer before it and this one; with several, the last.
-    pub change: CapaChange,
-    /// Its lines.
-    pub lines: &'a [String],
+    pub(crate) change: CapaChange,
+    pub(crate) lines: &'a [String],
 }
 
 /// The first answer explained line by line, then what each later one changed. Lines of at most `width` columns.
-#[must_use]
-pub fn compare(answers: &[CapaReply<'_>], width: usize) -> String {
+pub(crate) fn compare(answers: &[CapaReply<'_>], width: usize) -> String {
     let width = width.clamp(20, super::WIDEST);
     let mut text = String::new();
     let mut before: Option<&CapaReply<'_>> = None;

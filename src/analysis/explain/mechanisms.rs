@@ -1,16 +1,13 @@
 //! The SASL mechanisms that are met in POP3, a sentence for each.
 
-/// A SASL mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MechanismHelp {
+pub(crate) struct MechanismHelp {
     /// Its name, upper case.
-    pub name: &'static str,
-    /// What it does, one sentence.
-    pub means: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) means: &'static str,
     /// What to know before it is used.
-    pub next: &'static str,
-    /// The document that defines it.
-    pub source: &'static str,
+    pub(crate) next: &'static str,
+    pub(crate) source: &'static str,
 }
 
 const fn row(
@@ -34,8 +31,7 @@ const OLD: &str = "take SCRAM-SHA-256, or PLAIN inside TLS, where the server has
 const SAFE: &str = "the best choice where the server has it; inside TLS all the same.";
 const REALM: &str = "works only with an account and a ticket of the same network.";
 
-/// Every mechanism that poptalk knows.
-pub const ROWS: &[MechanismHelp] = &[
+pub(crate) const ROWS: &[MechanismHelp] = &[
     row(
         "PLAIN",
         "Name and password in one line of base64, which hides nothing.",
@@ -184,7 +180,6 @@ pub const ROWS: &[MechanismHelp] = &[
 ];
 
 /// The row of a mechanism, without regard to case.
-#[must_use]
-pub fn find(name: &str) -> Option<&'static MechanismHelp> {
+pub(crate) fn find(name: &str) -> Option<&'static MechanismHelp> {
     ROWS.iter().find(|row| row.name.eq_ignore_ascii_case(name))
 }

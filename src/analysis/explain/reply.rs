@@ -258,7 +258,6 @@ fn unknown_text(text: &str) -> ExplainedPart {
     )
 }
 
-/// Explains the status indicator by the command that was answered.
 fn indicator(word: &str, sign: Status, rest: &str, context: &ExplainContext) -> ExplainedPart {
     let row = context.command();
     let (title, mut cause) = match sign {

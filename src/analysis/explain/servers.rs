@@ -1,24 +1,18 @@
 //! Servers and providers: how one knows them, and what to expect of them. None of it is a fault to be repaired.
 
-/// A server program or a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Profile {
-    /// Its name, as it is called.
-    pub name: &'static str,
+pub(crate) struct Profile {
+    pub(crate) name: &'static str,
     /// Other names that people use for it.
-    pub also: &'static [&'static str],
+    pub(crate) also: &'static [&'static str],
     /// Its greeting, its reply to the login, or its IMPLEMENTATION line, each as a whole, in the notation of the texts.
-    pub signs: &'static [&'static str],
-    /// What to expect.
-    pub expect: &'static str,
-    /// What to do about it.
-    pub next: &'static str,
-    /// Where that was seen.
-    pub source: &'static str,
+    pub(crate) signs: &'static [&'static str],
+    pub(crate) expect: &'static str,
+    pub(crate) next: &'static str,
+    pub(crate) source: &'static str,
 }
 
-/// Every profile that poptalk knows.
-pub const ROWS: &[Profile] = &[
+pub(crate) const ROWS: &[Profile] = &[
     Profile {
         name: "Gmail",
         also: &["Google", "pop.gmail.com"],
@@ -215,8 +209,7 @@ pub const ROWS: &[Profile] = &[
 ];
 
 /// The row with this name, without regard to case.
-#[must_use]
-pub fn named(name: &str) -> Option<&'static Profile> {
+pub(crate) fn named(name: &str) -> Option<&'static Profile> {
     ROWS.iter().find(|row| {
         std::iter::once(&row.name)
             .chain(row.also)
@@ -225,8 +218,7 @@ pub fn named(name: &str) -> Option<&'static Profile> {
 }
 
 /// The row that has a sign which is the whole text.
-#[must_use]
-pub fn of_text(text: &str) -> Option<&'static Profile> {
+pub(crate) fn of_text(text: &str) -> Option<&'static Profile> {
     ROWS.iter().find(|row| {
         row.signs
             .iter()

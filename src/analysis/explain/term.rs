@@ -7,7 +7,6 @@ use super::{
 };
 use crate::pop3::command::Command;
 
-/// Explains a text that has no status indicator.
 pub(super) fn explain(text: &str, context: &ExplainContext) -> Explained {
     let mut parts = Vec::new();
     if let Some(code) = text

@@ -11,20 +11,19 @@ mod pattern;
 
 use crate::pop3::tracker::Status;
 
-pub use meanings::Meaning;
+pub(crate) use meanings::Meaning;
 
-/// A program or provider, and the texts that it was seen to send.
 #[derive(Debug, PartialEq, Eq)]
-pub struct TextOrigin {
+pub(crate) struct TextOrigin {
     /// Its name; empty for words that many use.
-    pub who: &'static str,
+    pub(crate) who: &'static str,
     /// Where the texts were read, and when.
-    pub source: &'static str,
+    pub(crate) source: &'static str,
     /// Whether it is a client, which prints the text as if it came from a server.
-    pub is_client: bool,
+    pub(crate) is_client: bool,
     /// Whole lines, status indicator included, in the notation of `pattern.rs`. Of a named origin they are compared with
     /// their case and punctuation; of a nameless one without regard to case, to a last `.` or `!`, and to a known response code.
-    pub texts: &'static [(&'static str, &'static Meaning)],
+    pub(crate) texts: &'static [(&'static str, &'static Meaning)],
 }
 
 impl TextOrigin {
@@ -33,32 +32,27 @@ impl TextOrigin {
     }
 }
 
-/// What is known of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownText {
-    /// What it means.
-    pub meaning: &'static Meaning,
+pub(crate) struct KnownText {
+    pub(crate) meaning: &'static Meaning,
     /// All that were seen to send it; a nameless one among them means many.
-    pub origins: Vec<&'static TextOrigin>,
+    pub(crate) origins: Vec<&'static TextOrigin>,
 }
 
 impl KnownText {
     /// Whether only clients are known to print it.
-    #[must_use]
-    pub fn is_of_client(&self) -> bool {
+    pub(crate) fn is_of_client(&self) -> bool {
         self.origins.iter().all(|origin| origin.is_client)
     }
 }
 
-/// Every origin.
-pub fn origins() -> impl Iterator<Item = &'static TextOrigin> {
+pub(crate) fn origins() -> impl Iterator<Item = &'static TextOrigin> {
     [common::ORIGINS, free::ORIGINS, more::ORIGINS]
         .into_iter()
         .flatten()
         .copied()
 }
 
-/// The status indicator of a row, and its text.
 fn split(line: &str) -> (Option<Status>, &str) {
     if let Some(text) = line.strip_prefix("+OK ") {
         return (Some(Status::Positive), text);
@@ -71,8 +65,12 @@ fn split(line: &str) -> (Option<Status>, &str) {
 
 /// The rows that describe the whole of a text. `text` has its response code, `bare` is without it where that code is known.
 /// Without a sign the text may belong to any; `from_wire` leaves out what clients say.
-#[must_use]
-pub fn find(text: &str, bare: &str, sign: Option<Status>, from_wire: bool) -> Option<KnownText> {
+pub(crate) fn find(
+    text: &str,
+    bare: &str,
+    sign: Option<Status>,
+    from_wire: bool,
+) -> Option<KnownText> {
     let mut rows = Vec::new();
     for origin in origins().filter(|origin| !(from_wire && origin.is_client)) {
         for (line, meaning) in origin.texts {
@@ -110,8 +108,7 @@ pub fn find(text: &str, bare: &str, sign: Option<Status>, from_wire: bool) -> Op
 }
 
 /// What a whole line means that has no valid status indicator, but was seen.
-#[must_use]
-pub fn find_line(line: &str) -> Option<KnownText> {
+pub(crate) fn find_line(line: &str) -> Option<KnownText> {
     let (origin, (_, meaning)) = origins()
         .filter(|origin| !origin.is_client)
         .flat_map(|origin| origin.texts.iter().map(move |row| (origin, row)))
@@ -123,8 +120,7 @@ pub fn find_line(line: &str) -> Option<KnownText> {
 }
 
 /// What a refusal that no row knows often means: by a row from which only case, code or punctuation differ, else by its words.
-#[must_use]
-pub fn hint(text: &str) -> Option<&'static Meaning> {
+pub(crate) fn hint(text: &str) -> Option<&'static Meaning> {
     let text = without_code(text).trim_end_matches(['.', '!']);
     let near = origins()
         .filter(|origin| !origin.is_client)
@@ -170,8 +166,8 @@ pub(super) fn is_whole(pattern: &str, text: &str) -> bool {
 }
 
 /// A row as a line, with every optional part or without any.
-#[must_use]
-pub fn example(row: &str, with_optional: bool) -> String {
+#[cfg(test)]
+pub(crate) fn example(row: &str, with_optional: bool) -> String {
     pattern::example(row, with_optional)
 }
 

@@ -7,7 +7,6 @@ use memchr::{memchr, memchr2};
 use super::Site;
 use crate::reading::dialogue::Place;
 
-/// The most octets of a line that are kept.
 const LINE_KEPT: usize = 128;
 
 /// The longest line that a message may have, line end included (RFC 5322 §2.1.1).
@@ -29,67 +28,56 @@ const ADDED: &[&str] = &[
 
 /// What is known of the data of RETR or TOP, or of other data that is no listing.
 #[derive(Debug)]
-pub struct Body {
+pub(crate) struct Body {
     /// Its lines, a bare LF counted as a line end too.
-    pub lines: u64,
+    pub(crate) lines: u64,
     /// The lines behind the first empty one.
-    pub body_lines: u64,
+    pub(crate) body_lines: u64,
     /// Whether there was an empty line.
-    pub has_blank: bool,
+    pub(crate) has_blank: bool,
     /// A digest of the header, up to the empty line.
-    pub header_digest: u64,
+    pub(crate) header_digest: u64,
     /// The first lines of the header: a digest of each, and where it is.
-    pub header_lines: Vec<(u64, Site)>,
+    pub(crate) header_lines: Vec<(u64, Site)>,
     /// The octets of header fields that servers add.
-    pub added_octets: u64,
+    pub(crate) added_octets: u64,
     /// A header field of a mailbox's own notes.
-    pub internal: Option<Site>,
+    pub(crate) internal: Option<Site>,
     /// Lines on the wire that start with two dots.
-    pub stuffed: u64,
+    pub(crate) stuffed: u64,
     /// Lines on the wire that start with three dots.
-    pub twice_stuffed: u64,
-    /// The start of its first line.
-    pub first_line: Vec<u8>,
-    /// Where it starts.
-    pub first: Option<Place>,
-    /// The start of its last line.
-    pub last_line: Vec<u8>,
-    /// Where the last line starts.
-    pub last: Place,
-    /// Whether the last line had no end.
-    pub is_cut: bool,
+    pub(crate) twice_stuffed: u64,
+    pub(crate) first_line: Vec<u8>,
+    pub(crate) first: Option<Place>,
+    pub(crate) last_line: Vec<u8>,
+    pub(crate) last: Place,
+    pub(crate) is_cut: bool,
     /// Whether the last line is empty, and the one before had an end.
-    pub ends_blank: bool,
-    /// The first line starts with a single dot.
-    pub first_dot: Option<Site>,
-    /// Another line starts with a single dot.
-    pub single_dot: Option<Site>,
+    pub(crate) ends_blank: bool,
+    pub(crate) first_dot: Option<Site>,
+    pub(crate) single_dot: Option<Site>,
     /// A dot alone behind a bare LF.
-    pub lf_dot: Option<Site>,
-    /// A line ends with a bare LF.
-    pub bare_lf: Option<Site>,
-    /// A CR without LF.
-    pub bare_cr: Option<Site>,
+    pub(crate) lf_dot: Option<Site>,
+    pub(crate) bare_lf: Option<Site>,
+    pub(crate) bare_cr: Option<Site>,
     /// A line ends with CR CR LF.
-    pub cr_crlf: Option<Site>,
-    /// An octet 0.
-    pub nul: Option<Site>,
+    pub(crate) cr_crlf: Option<Site>,
+    pub(crate) nul: Option<Site>,
     /// A line longer than 998 octets.
-    pub long_line: Option<Site>,
+    pub(crate) long_line: Option<Site>,
     /// The first line behind the header that is one too many.
-    pub excess: Option<Site>,
+    pub(crate) excess: Option<Site>,
     /// A header field that servers add.
-    pub added_at: Option<Site>,
+    pub(crate) added_at: Option<Site>,
     /// A line that starts with three dots.
-    pub twice_stuffed_at: Option<Site>,
+    pub(crate) twice_stuffed_at: Option<Site>,
     /// An octet above 127 in the header.
-    pub eight_bit: Option<Site>,
+    pub(crate) eight_bit: Option<Site>,
     /// How many lines behind the header were asked for; None: all.
     wanted: Option<u64>,
     /// Milliseconds from its first to its last row.
-    pub took_ms: u64,
-    /// Whether the transcript leaves out some of it.
-    pub has_holes: bool,
+    pub(crate) took_ms: u64,
+    pub(crate) has_holes: bool,
     started_ms: u64,
     hasher: DefaultHasher,
     in_header: bool,
@@ -358,7 +346,6 @@ impl Body {
         self.header_digest = self.hasher.finish();
     }
 
-    /// A spot at its last line.
     pub(super) fn last_spot(&self, what: &str) -> Site {
         Site {
             place: self.last,

@@ -8,10 +8,8 @@ use crate::transcript::text::escape;
 /// The most places at which a rule is broken that are kept, each with octets of its own.
 const SIGHTS_MAX: usize = 8;
 
-/// The most characters of a message.
 pub(super) const MESSAGE_MAX: usize = 400;
 
-/// How often a rule was broken, and where.
 #[derive(Debug)]
 pub(super) struct Broken {
     pub(super) rule: &'static Rule,

@@ -18,7 +18,6 @@ fn command<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
     (heard.role == LineRole::Command).then_some(heard.text)
 }
 
-/// Whether a command of this verb waits for its reply.
 fn is_waiting(known: &Context, verb: &str) -> bool {
     known.waiting.has(verb)
 }
@@ -42,7 +41,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3, RFC 2449 §3",
         says: "one space stands between a command and its argument",
         hint: "strict servers take the second blank for an empty argument: send one",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             // The blanks of a password are its own.
             let text = command(heard).filter(|_| heard.verb() != "PASS")?;
@@ -60,7 +58,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §3",
         says: "no blank stands at the end of a command",
         hint: "strict servers take it for an empty argument: leave it out",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = command(heard)
                 .filter(|text| heard.verb() != "PASS" && !heard.has_holes && !text.is_empty())?;
@@ -77,7 +74,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §4",
         says: "a command has at most 255 octets, CRLF included",
         hint: "the server may refuse or close: shorten it",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             command(heard)
                 .filter(|_| !heard.has_holes && heard.verb() != "AUTH" && heard.octets > 255)?;
@@ -91,7 +87,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §4",
         says: "AUTH with an initial response has at most 255 octets",
         hint: "send AUTH alone, and the response when the server asks for it",
-        also: &[],
         check: &[
             Check::Line(|heard, _| {
                 command(heard)
@@ -111,7 +106,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a command ends with CRLF",
         hint: "send CR and LF; strict servers wait for ever",
-        also: &["lf-command-taken"],
         check: &[Check::Line(|heard, _| {
             heard.when(
                 !heard.role.is_servers() && heard.end == LineEnd::Lf,
@@ -126,7 +120,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "an empty line is no command",
         hint: "servers count such lines as mistakes and may close",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text =
                 command(heard).filter(|_| heard.plain().is_some() && heard.end != LineEnd::None)?;
@@ -140,7 +133,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §4",
         says: "in POP3 the word for TLS is STLS",
         hint: "STARTTLS is of IMAP and SMTP: send STLS",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = command(heard)?;
             heard.when(
@@ -156,7 +148,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §4",
         says: "the client waits for the greeting",
         hint: "servers take a client that talks first for an attack: read the greeting first",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let is_early = heard.role == LineRole::Command
                 && !known.session.is_greeted
@@ -172,7 +163,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §4",
         says: "nothing is sent behind STLS before the handshake is done",
         hint: "it goes out in clear, and may be carried out inside TLS: wait",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let is_behind = is_waiting(known, "STLS")
                 || (known.session.tls == Tls::Agreed && known.event.is_none());
@@ -189,7 +179,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §6, RFC 2449 §6.6",
         says: "nothing is sent behind QUIT",
         hint: "the server closes, and a reset may take the reply to QUIT away",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let is_behind = is_waiting(known, "QUIT") || (known.has_quit() && !known.is_piece);
             heard.when(
@@ -205,7 +194,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §6.6",
         says: "a client sends ahead only when PIPELINING is announced",
         hint: "a server that does not announce PIPELINING may lose what is sent ahead: the client must wait for each reply",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_ahead = is_ahead(ended, known) && !known.last.as_ref()?.is(|row| !row.pipelines);
             let announced = known.announces("PIPELINING");
@@ -226,7 +214,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §4",
         says: "the client does not send STLS inside TLS",
         hint: "TLS is on already",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 heard.role == LineRole::Command
@@ -243,7 +230,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 6856 §2.1",
         says: "STLS comes before UTF8",
         hint: "send STLS first, then CAPA, then UTF8",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 heard.role == LineRole::Command && heard.verb() == "STLS" && known.utf8 == Utf8::On,
@@ -258,7 +244,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 6856 §7",
         says: "LANG is sent inside TLS",
         hint: "somebody between can choose a language that nobody here reads: send LANG behind STLS",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_set = ended.verb == "LANG" && ended.has_arguments() && ended.is_ok();
             let has_stls = known.announces("STLS") == Some(true);
@@ -275,7 +260,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 6856 §2.1",
         says: "a name or password is ASCII unless CAPA lists UTF8 USER",
         hint: "this server may take such a name for another one: use ASCII",
-        also: &[],
         check: &[
             Check::Line(|heard, known| {
                 let is_name = heard.is_of(names_or_proves) && heard.role == LineRole::Command;
@@ -299,7 +283,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a command is printable ASCII",
         hint: "an odd keyboard, or the octets of telnet: type it anew",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = command(heard).filter(|_| !heard.is_of(names_or_proves))?;
             let is_odd = text
@@ -315,7 +298,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "PASS follows +OK to USER",
         hint: "send USER first; after -ERR to PASS too",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_refused = |last: &super::context::Last| last.status == Some(Status::Negative);
             let is_behind = known.is_behind("USER") && !known.last.as_ref().is_some_and(is_refused);
@@ -330,7 +312,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "APOP is for servers that greet with a timestamp",
         hint: "this server has no APOP",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
             let greeting = known.greeting.as_ref().filter(|_| is_apop)?;
@@ -344,7 +325,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7, CVE-2007-1558",
         says: "a client does not use APOP with a timestamp that is no message-id",
         hint: "parts of the password can be found out of such digests: change it, and use TLS",
-        also: &["apop-timestamp-malformed"],
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
             let greeting = known.greeting.as_ref().filter(|_| is_apop)?;
@@ -361,7 +341,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "the digest of APOP is 32 hexadecimal digits in lower case",
         hint: "the digest is that of MD5 over the timestamp with its brackets and the password",
-        also: &[],
         check: &[
             Check::Line(|heard, _| {
                 heard
@@ -387,7 +366,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §3",
         says: "AUTH is used with a mechanism that SASL lists",
         hint: "ask CAPA, and choose one of its mechanisms",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let mechanism = ended.mechanism().filter(|_| known.is_authorization())?;
             known.capabilities()?;
@@ -407,7 +385,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §3, RFC 2595 §4, RFC 6856 §2, §3",
         says: "STLS, UTF8 and LANG are sent where CAPA lists them",
         hint: "the server does not offer this here: leave the command out; if TLS is on already, outside this recording, do not ask for it",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let row = heard
                 .sent
@@ -428,7 +405,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §3, §4",
         says: "an initial response is sent only where SASL is listed",
         hint: "old servers take it for something else: send AUTH alone",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_sent = ended.has_initial_response() && known.announces("SASL") == Some(false);
             ended.command_when(
@@ -444,7 +420,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §4",
         says: "a response is base64",
         hint: "encode it (`:auth` shows how); cancel with an asterisk",
-        also: &[],
         check: &[
             Check::Line(|heard, _| {
                 let text = heard.plain().filter(|_| heard.role == LineRole::Response)?;
@@ -478,7 +453,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §4",
         says: "behind STLS the client asks CAPA again",
         hint: "what was told in clear may be somebody else's words",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_login = (ended.verb == "AUTH" || ended.is(Command::names_user))
                 && known.session.tls == Tls::ByStls
@@ -498,7 +472,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §6",
         says: "QUIT comes before the end when messages were deleted",
         hint: "nothing was deleted: send QUIT, or do not send DELE",
-        also: &[],
         check: &[Check::Event(|event, known| {
             let is_left =
                 event.kind == EventKind::Closed && known.is_closed_by_client && !known.has_quit();
@@ -515,7 +488,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5, §7",
         says: "a command has all its arguments",
         hint: "`?` and the verb show the syntax",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             heard.plain().filter(|_| heard.role == LineRole::Command)?;
             let row = heard.sent?.command()?;
@@ -535,7 +507,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8314 §4.1",
         says: "no password crosses the network in cleartext",
         hint: "change this password, and connect with --tls or type STLS before the login",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let is_password =
                 heard.role == LineRole::Command && heard.verb() == "PASS" && heard.octets > 6;
@@ -552,7 +523,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §4, RFC 4616 §6",
         says: "PLAIN, LOGIN and tokens are used inside TLS only",
         hint: "change this password, and connect with --tls or type STLS before the login",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_open =
                 ended.mechanism().is_some_and(|name| is_plain(&name)) && ended.has_credentials();
@@ -569,7 +539,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §2.4, RFC 8314 §5",
         says: "who asks for TLS and gets none does not log in",
         hint: "somebody may have refused STLS in the server's place: close, and use port 995",
-        also: &["password-in-clear"],
         check: &[Check::Line(|heard, known| {
             let is_login =
                 heard.role == LineRole::Command && heard.verb() == "PASS" && known.is_in_clear();

@@ -4,7 +4,7 @@ mod exchange;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-pub use super::facts::{Fetched, Last, Listing, MessageFacts, Unsolicited};
+pub(crate) use super::facts::{Fetched, Last, Listing, MessageFacts, Unsolicited};
 use super::waiting::Waiting;
 use super::words::{digest, field, has_tag, number, two_numbers};
 use super::{LineRole, LineSeen, List};
@@ -16,138 +16,119 @@ use crate::reading::dialogue::{EventAt, EventKind, Place};
 use crate::transcript::event::{self, Party};
 use crate::transcript::{Item, Row};
 
-/// The most messages of which something is kept.
-pub const MESSAGES_MAX: usize = 65_536;
+pub(crate) const MESSAGES_MAX: usize = 65_536;
 
 /// How long nothing was sent before a server is taken to have lost its patience, in milliseconds.
 const IDLE_MS: u64 = 30_000;
 
-/// The most capability lines that are kept.
 const CAPABILITIES_MAX: usize = 256;
 
 /// More lines than a client asks TOP for, except to try the server.
-pub const HUGE_LINES: u64 = 99_999_999;
+pub(crate) const HUGE_LINES: u64 = 99_999_999;
 
 /// So many refusals may make a server close; the strictest that was seen closes at the fifth.
 const ERRORS_MIN: u64 = 3;
 
-/// The most names that are kept.
 const NAMES_MAX: usize = 64;
 
 /// Of how many messages the header lines are kept.
 const HEADERS_MAX: usize = 16;
 
 /// A name that no server has a mailbox for: the probes ask for it.
-pub const NOBODY: &str = "poptalk-no-such-user";
+pub(crate) const NOBODY: &str = "poptalk-no-such-user";
 
-/// What is known of a session so far.
 #[derive(Debug, Clone, Default)]
-pub struct Context {
+pub(crate) struct Context {
     /// Milliseconds since the first row.
-    pub now_ms: u64,
+    pub(crate) now_ms: u64,
     /// Milliseconds between the row that is read and the one before it.
-    pub gap_ms: u64,
-    /// The row that is read.
-    pub place: Place,
-    /// The event that is read.
-    pub event: Option<EventKind>,
-    /// That event says that the client closed.
-    pub is_closed_by_client: bool,
-    /// The transcript has ended.
-    pub is_over: bool,
+    pub(crate) gap_ms: u64,
+    pub(crate) place: Place,
+    pub(crate) event: Option<EventKind>,
+    pub(crate) is_closed_by_client: bool,
+    pub(crate) is_over: bool,
     /// The transcript begins in the middle of a session.
-    pub is_piece: bool,
+    pub(crate) is_piece: bool,
     /// The connection stands, to a host that is not this machine.
-    pub is_remote: bool,
+    pub(crate) is_remote: bool,
     /// Rows are missing, and which command the server answers is not known since.
-    pub is_lost: bool,
+    pub(crate) is_lost: bool,
     /// Something was wrong that explains what comes next: a greeting of another protocol, `+OK` where a challenge is due. Until a proper
     /// reply to a command that exists.
-    pub is_explained: bool,
+    pub(crate) is_explained: bool,
     /// No greeting came, as it seems: the row of the first reply, which may have been one after all.
-    pub first_reply: Option<Place>,
-    /// The row of the last command.
-    pub command_row: usize,
+    pub(crate) first_reply: Option<Place>,
+    pub(crate) command_row: usize,
     /// The reply to the next command came inside a message that has no terminator.
-    pub is_answered_in_message: bool,
+    pub(crate) is_answered_in_message: bool,
     /// What has happened, as far as the transcript shows it.
-    pub session: SessionState,
+    pub(crate) session: SessionState,
     /// The text of the greeting behind its status indicator.
-    pub greeting: Option<Vec<u8>>,
+    pub(crate) greeting: Option<Vec<u8>>,
     /// The greeting was none of a server that goes on: `-ERR`, or another service. Nobody is owed a reply.
-    pub is_turned_away: bool,
+    pub(crate) is_turned_away: bool,
     /// The reply before had no status indicator: what comes may belong to any command.
-    pub is_out_of_step: bool,
+    pub(crate) is_out_of_step: bool,
     /// `-ERR` came behind a reply, and nothing since: where, and its text.
-    pub parting: Option<(Place, Vec<u8>)>,
+    pub(crate) parting: Option<(Place, Vec<u8>)>,
     /// Commands that are not in the table and were refused.
-    pub refused_unknown: u64,
+    pub(crate) refused_unknown: u64,
     /// Digests of the names that USER was answered `+OK` for.
-    pub accepted_names: BTreeSet<u64>,
+    pub(crate) accepted_names: BTreeSet<u64>,
     /// USER was answered `+OK` for a name that nobody has ([`NOBODY`]), behind another USER or in another session.
-    pub takes_nobody: bool,
-    /// Commands that were sent.
-    pub commands: u64,
-    /// Commands that were sent since TLS is on.
-    pub commands_in_tls: u64,
+    pub(crate) takes_nobody: bool,
+    pub(crate) commands: u64,
+    pub(crate) commands_in_tls: u64,
     /// The verbs of the commands that wait for a reply, in upper case, oldest first.
-    pub waiting: Waiting,
+    pub(crate) waiting: Waiting,
     /// A command was sent behind STLS, before its reply or the handshake.
-    pub is_behind_stls: bool,
+    pub(crate) is_behind_stls: bool,
     /// The recording says that octets came together with that `+OK`, before the client began its handshake.
-    pub has_injection: bool,
-    /// STLS was refused.
-    pub is_stls_refused: bool,
-    /// Whether text of the server may be UTF-8.
-    pub utf8: Utf8,
-    /// The exchange before, if any.
-    pub last: Option<Last>,
+    pub(crate) has_injection: bool,
+    pub(crate) is_stls_refused: bool,
+    pub(crate) utf8: Utf8,
+    pub(crate) last: Option<Last>,
     /// How often the server said `-ERR`.
-    pub refusals: u64,
+    pub(crate) refusals: u64,
     /// How often USER was answered.
-    pub users: u64,
-    /// APOP was refused.
-    pub is_apop_refused: bool,
+    pub(crate) users: u64,
+    pub(crate) is_apop_refused: bool,
     /// The commands for a login that the server does not have, by its refusals.
-    pub missing_logins: Vec<&'static str>,
+    pub(crate) missing_logins: Vec<&'static str>,
     /// The mechanisms that AUTH without arguments listed.
-    pub auth_listed: Vec<String>,
+    pub(crate) auth_listed: Vec<String>,
     /// AUTH with an initial response was refused; the mechanisms.
-    pub refused_with_initial: Vec<String>,
+    pub(crate) refused_with_initial: Vec<String>,
     /// Verbs that were refused in other letters than upper case, without arguments.
-    pub refused_in_lower: Vec<&'static str>,
+    pub(crate) refused_in_lower: Vec<&'static str>,
     /// What STAT said when nothing was deleted.
-    pub stat: Option<(u64, u64)>,
-    /// The messages.
-    pub messages: BTreeMap<u64, MessageFacts>,
+    pub(crate) stat: Option<(u64, u64)>,
+    pub(crate) messages: BTreeMap<u64, MessageFacts>,
     /// The header lines of the messages that came last, as digests.
-    pub headers: VecDeque<(u64, Vec<u64>)>,
+    pub(crate) headers: VecDeque<(u64, Vec<u64>)>,
     /// Not all messages are kept, or not all of a listing was in the transcript.
-    pub is_partial: bool,
+    pub(crate) is_partial: bool,
     /// How many messages there are, when a whole listing or STAT told it while nothing was deleted.
-    pub count: Option<u64>,
+    pub(crate) count: Option<u64>,
     /// A whole LIST came while nothing was deleted: its messages and the sum of their sizes.
-    pub listed: Option<(u64, u64)>,
+    pub(crate) listed: Option<(u64, u64)>,
     /// A whole UIDL came while nothing was deleted: its messages.
-    pub unique: Option<u64>,
+    pub(crate) unique: Option<u64>,
     /// Messages that a whole or partial UIDL told to have a unique-id that another one has: each with one of those.
-    pub twins: BTreeMap<u64, u64>,
+    pub(crate) twins: BTreeMap<u64, u64>,
     /// Marks were taken away by RSET.
-    pub was_reset: bool,
-    /// What LAST said last.
-    pub last_number: Option<u64>,
+    pub(crate) was_reset: bool,
+    pub(crate) last_number: Option<u64>,
     /// TOP, and no RETR, came since then.
-    pub is_only_top_since: bool,
+    pub(crate) is_only_top_since: bool,
     /// The highest message that RETR brought since the login or RSET.
-    pub highest_retrieved: u64,
-    /// The server said that it gives up waiting.
-    pub has_given_up: bool,
+    pub(crate) highest_retrieved: u64,
+    pub(crate) has_given_up: bool,
     /// The listing that is coming, or came last.
-    pub listing: Listing,
+    pub(crate) listing: Listing,
     has_rows: bool,
     /// The transcript may begin in the middle of a session: only the first command shows more.
     may_be_piece: bool,
-    /// The row of the client that came last.
     pub(super) client_row: Place,
     /// The row of the last SASL response that was malformed and hidden.
     pub(super) malformed_response: Option<Place>,
@@ -155,8 +136,7 @@ pub struct Context {
 
 /// Whether UTF-8 was agreed (RFC 6856).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Utf8 {
-    /// Not at all.
+pub(crate) enum Utf8 {
     #[default]
     Off,
     /// LANG chose a language, whose texts may be UTF-8.
@@ -170,15 +150,13 @@ const NAMED_MAX: u64 = 1000;
 
 impl<'a> LineSeen<'a> {
     /// The name of a capability, as long as the list is one that people read: a list without end must not take for ever to judge.
-    #[must_use]
-    pub fn named_capability(&self, known: &Context) -> Option<&'a str> {
+    pub(crate) fn named_capability(&self, known: &Context) -> Option<&'a str> {
         self.capability()
             .filter(|_| known.listing.lines < NAMED_MAX)
     }
 }
 
 impl Context {
-    /// Begins an item.
     pub(super) fn start(&mut self, place: Place, item: &Item) {
         self.place = place;
         self.event = None;
@@ -202,50 +180,41 @@ impl Context {
     }
 
     /// Whether the session is before its login, and that is sure.
-    #[must_use]
-    pub fn is_authorization(&self) -> bool {
+    pub(crate) fn is_authorization(&self) -> bool {
         self.session.is_authorization()
     }
 
     /// Whether the session is behind its login.
-    #[must_use]
-    pub fn is_transaction(&self) -> bool {
+    pub(crate) fn is_transaction(&self) -> bool {
         self.session.is_transaction()
     }
 
-    /// Whether the login was seen, and all that came after it.
-    #[must_use]
-    pub fn has_login(&self) -> bool {
+    pub(crate) fn has_login(&self) -> bool {
         self.session.phase() == Phase::Login
     }
 
     /// Whether a USER waits for its PASS.
-    #[must_use]
-    pub fn has_user(&self) -> bool {
+    pub(crate) fn has_user(&self) -> bool {
         self.session.accepted == Accepted::Yes
     }
 
     /// Whether octets go over a network where others can read them.
-    #[must_use]
-    pub fn is_in_clear(&self) -> bool {
+    pub(crate) fn is_in_clear(&self) -> bool {
         self.is_remote && !self.session.tls.is_on()
     }
 
     /// The last CAPA reply that holds now.
-    #[must_use]
-    pub fn capabilities(&self) -> Option<&[String]> {
+    pub(crate) fn capabilities(&self) -> Option<&[String]> {
         self.session.announced_now()
     }
 
     /// Whether the last CAPA reply has this tag; None when there was no CAPA.
-    #[must_use]
-    pub fn announces(&self, tag: &str) -> Option<bool> {
+    pub(crate) fn announces(&self, tag: &str) -> Option<bool> {
         Some(has_tag(self.capabilities()?, tag))
     }
 
     /// The parameters of this tag in the last CAPA reply, in upper case.
-    #[must_use]
-    pub fn parameters(&self, tag: &str) -> Option<Vec<String>> {
+    pub(crate) fn parameters(&self, tag: &str) -> Option<Vec<String>> {
         let lines = self.capabilities()?.iter();
         let mut lines = lines.filter_map(|line| {
             let mut words = line.split_ascii_whitespace();
@@ -258,8 +227,7 @@ impl Context {
     }
 
     /// Whether there is, or may be, a message of this number that is not marked as deleted.
-    #[must_use]
-    pub fn has_message(&self, message: u64) -> bool {
+    pub(crate) fn has_message(&self, message: u64) -> bool {
         let is_number = (1..=u64::from(u32::MAX)).contains(&message);
         is_number
             && self.count.is_none_or(|count| message <= count)
@@ -267,16 +235,14 @@ impl Context {
     }
 
     /// Whether this line is the rest of a reply that began with the command.
-    #[must_use]
-    pub fn is_echoed(&self, heard: &LineSeen<'_>) -> bool {
+    pub(crate) fn is_echoed(&self, heard: &LineSeen<'_>) -> bool {
         let is_rest = heard.role == LineRole::Unrequested && heard.behind_status().is_none();
         is_rest && self.last.as_ref().is_some_and(|last| last.is_echo)
     }
 
     /// Whether a refusal came right before, and others before that: many servers close after a few. Refused credentials are not among them,
     /// and neither are optional commands: rules of their own judge these.
-    #[must_use]
-    pub fn is_behind_errors(&self) -> bool {
+    pub(crate) fn is_behind_errors(&self) -> bool {
         let is_other =
             |last: &Last| !last.is(Command::logs_in) && !last.is_greeting && !last.is_oversize;
         self.refusals >= ERRORS_MIN
@@ -287,28 +253,23 @@ impl Context {
 
     /// Whether the command before ended with LF alone, or had an octet 0, and was not answered: the server may take the next line for
     /// the rest of it.
-    #[must_use]
-    pub fn is_behind_garbled(&self) -> bool {
+    pub(crate) fn is_behind_garbled(&self) -> bool {
         let is_open = |last: &Last| last.is_garbled && last.status.is_none();
         self.last.as_ref().is_some_and(is_open)
     }
 
     /// Whether the command before was far too long, and was refused.
-    #[must_use]
-    pub fn is_behind_oversize(&self) -> bool {
+    pub(crate) fn is_behind_oversize(&self) -> bool {
         let is_oversize = self.last.as_ref().is_some_and(|last| last.is_oversize);
         is_oversize && self.is_behind_refusal()
     }
 
-    /// Whether the verb of the exchange before is this one.
-    #[must_use]
-    pub fn is_behind(&self, verb: &str) -> bool {
+    pub(crate) fn is_behind(&self, verb: &str) -> bool {
         self.last.as_ref().is_some_and(|last| last.verb == verb)
     }
 
     /// Whether the exchange before was refused.
-    #[must_use]
-    pub fn is_behind_refusal(&self) -> bool {
+    pub(crate) fn is_behind_refusal(&self) -> bool {
         self.last
             .as_ref()
             .is_some_and(|last| last.status == Some(Status::Negative))
@@ -316,8 +277,7 @@ impl Context {
 
     /// Whether an optional command was refused right before, and no credentials with it. STLS with a command right after it
     /// looks like an attack (RFC 2595 §4), so a server may well close then.
-    #[must_use]
-    pub fn is_behind_refused_option(&self) -> bool {
+    pub(crate) fn is_behind_refused_option(&self) -> bool {
         self.last.as_ref().is_some_and(|last| {
             let is_refused = last.status == Some(Status::Negative);
             let is_attack = last.verb == "STLS" && self.is_behind_stls;
@@ -327,16 +287,14 @@ impl Context {
     }
 
     /// Whether the reply to QUIT has come.
-    #[must_use]
-    pub fn has_quit(&self) -> bool {
+    pub(crate) fn has_quit(&self) -> bool {
         self.last
             .as_ref()
             .is_some_and(|last| last.verb == "QUIT" && last.status.is_some())
     }
 
     /// What this line is, when it came although nothing was asked.
-    #[must_use]
-    pub fn odd(&self, heard: &LineSeen<'_>) -> Option<Unsolicited> {
+    pub(crate) fn odd(&self, heard: &LineSeen<'_>) -> Option<Unsolicited> {
         if heard.role != LineRole::Unrequested {
             return None;
         }
@@ -367,8 +325,7 @@ impl Context {
     }
 
     /// Whether this line, which stands where a status line would, is rather one of a message that is out of step with its command.
-    #[must_use]
-    pub fn is_data(&self, heard: &LineSeen<'_>) -> bool {
+    pub(crate) fn is_data(&self, heard: &LineSeen<'_>) -> bool {
         let is_stray = match heard.role {
             LineRole::Status => self.is_out_of_step,
             LineRole::Unrequested => {
@@ -403,14 +360,10 @@ impl Context {
         }
     }
 
-    pub(super) fn start_data(&mut self, list: Option<List>) {
-        self.listing = Listing {
-            list,
-            ..Listing::default()
-        };
+    pub(super) fn start_data(&mut self) {
+        self.listing = Listing::default();
     }
 
-    /// A line of the listing that is coming.
     pub(super) fn listed(&mut self, heard: &LineSeen<'_>) {
         let listing = &mut self.listing;
         listing.lines += 1;
@@ -554,8 +507,7 @@ impl Context {
     }
 
     /// The timestamp of the greeting, when it has the form that one must have.
-    #[must_use]
-    pub fn timestamp(&self) -> Option<&[u8]> {
+    pub(crate) fn timestamp(&self) -> Option<&[u8]> {
         sasl::timestamp(self.greeting.as_deref()?)
     }
 }

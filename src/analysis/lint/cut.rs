@@ -8,9 +8,8 @@ use crate::transcript::event::Event;
 use crate::transcript::{Item, Row};
 
 /// The rules that name such a fault, the first one that was broken.
-pub const NAMES: &[&str] = &["single-answered-multi", "status-twice", "unsolicited-data"];
+pub(crate) const NAMES: &[&str] = &["single-answered-multi", "status-twice", "unsolicited-data"];
 
-/// Looks for the place.
 #[derive(Debug, Default)]
 pub(super) struct CutFinder {
     /// The first command behind the last line of the server that came before a command.
@@ -21,7 +20,6 @@ pub(super) struct CutFinder {
 }
 
 impl CutFinder {
-    /// Takes the item in this row.
     pub(super) fn see(&mut self, row: usize, item: &Item) {
         match item {
             Item::Row(Row {

@@ -2,20 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::List;
 use crate::pop3::command::Command;
 use crate::pop3::tracker::Status;
 
 /// What a line is that came although nothing was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unsolicited {
-    /// It came with the greeting.
+pub(crate) enum Unsolicited {
     WithGreeting,
     /// It came inside TLS before the first command there.
     SecondGreeting,
     /// The same, where the client had sent a command behind STLS in clear.
     Smuggled,
-    /// It came behind the reply to QUIT.
     BehindQuit,
     /// `-ERR` after half a minute and more without a command.
     Autologout,
@@ -28,100 +25,74 @@ pub enum Unsolicited {
     /// It came behind a reply without status indicator, or behind a command that nobody waited for any more: which reply it belongs
     /// to is not known.
     OutOfStep,
-    /// It is one more status line.
     StatusTwice,
-    /// It came behind a message.
     BehindMessage,
-    /// Anything else.
     Other,
 }
 
-/// The exchange before.
 #[derive(Debug, Clone)]
-pub struct Last {
+pub(crate) struct Last {
     /// The verb as in the table; empty for an unknown command and for the greeting.
-    pub verb: &'static str,
-    /// What the reply was.
-    pub status: Option<Status>,
-    /// Whether the command had arguments.
-    pub has_arguments: bool,
+    pub(crate) verb: &'static str,
+    pub(crate) status: Option<Status>,
+    pub(crate) has_arguments: bool,
     /// The command; None where it is not in the table, and for the greeting.
-    pub command: Option<&'static Command>,
-    /// Whether it was the greeting.
-    pub is_greeting: bool,
-    /// Whether all of the reply came.
-    pub is_complete: bool,
+    pub(crate) command: Option<&'static Command>,
+    pub(crate) is_greeting: bool,
+    pub(crate) is_complete: bool,
     /// Whether the client has sent credentials with it.
-    pub has_credentials: bool,
+    pub(crate) has_credentials: bool,
     /// Whether the command line had more than 512 octets.
-    pub is_oversize: bool,
+    pub(crate) is_oversize: bool,
     /// Whether the reply began with the command.
-    pub is_echo: bool,
+    pub(crate) is_echo: bool,
     /// Whether the command ended with LF alone, or has an octet 0.
-    pub is_garbled: bool,
-    /// The lines of its data.
-    pub lines: Option<u64>,
-    /// The row of the file in which its reply ended.
-    pub row: usize,
+    pub(crate) is_garbled: bool,
+    pub(crate) lines: Option<u64>,
+    pub(crate) row: usize,
 }
 
 impl Last {
-    /// Whether its command is for this.
-    #[must_use]
-    pub fn is(&self, purpose: fn(&Command) -> bool) -> bool {
+    pub(crate) fn is(&self, purpose: fn(&Command) -> bool) -> bool {
         self.command.is_some_and(purpose)
     }
 }
 
-/// What is known of a message.
 #[derive(Debug, Clone, Default)]
-pub struct MessageFacts {
+pub(crate) struct MessageFacts {
     /// Its size as LIST told it, in octets.
-    pub size: Option<u64>,
-    /// A digest of its unique-id.
-    pub unique_id: Option<u64>,
-    /// What RETR brought.
-    pub retrieved: Option<Fetched>,
+    pub(crate) size: Option<u64>,
+    pub(crate) unique_id: Option<u64>,
+    pub(crate) retrieved: Option<Fetched>,
     /// What TOP brought, as far as the header goes.
-    pub top_header: Option<u64>,
+    pub(crate) top_header: Option<u64>,
     /// TOP with a usual number of lines was answered `+OK`.
-    pub takes_top: bool,
+    pub(crate) takes_top: bool,
 }
 
-/// What RETR brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fetched {
+pub(crate) struct Fetched {
     /// Octets without stuffing.
-    pub octets: u64,
+    pub(crate) octets: u64,
     /// Lines behind the header.
-    pub body_lines: u64,
+    pub(crate) body_lines: u64,
     /// Lines that start with three dots on the wire.
-    pub twice_stuffed: u64,
+    pub(crate) twice_stuffed: u64,
     /// Whether the last line is empty.
-    pub ends_blank: bool,
-    /// A digest of the header.
-    pub header: u64,
+    pub(crate) ends_blank: bool,
+    pub(crate) header: u64,
 }
 
-/// A listing so far.
 #[derive(Debug, Clone, Default)]
-pub struct Listing {
-    /// What it lists.
-    pub list: Option<List>,
-    /// Its lines.
-    pub lines: u64,
+pub(crate) struct Listing {
+    pub(crate) lines: u64,
     /// The number of each line that has one, with its size or the digest of its unique-id.
-    pub numbers: BTreeMap<u64, u64>,
-    /// The digests of the unique-ids.
-    pub unique_ids: HashMap<u64, u64>,
-    /// The sum of the sizes.
-    pub sum: u64,
-    /// The number of the line before.
-    pub before: u64,
+    pub(crate) numbers: BTreeMap<u64, u64>,
+    pub(crate) unique_ids: HashMap<u64, u64>,
+    pub(crate) sum: u64,
+    pub(crate) before: u64,
     /// A line was not understood, or too many came.
-    pub is_odd: bool,
-    /// The transcript leaves something out.
-    pub has_holes: bool,
-    /// Capability lines, as they came.
-    pub capabilities: Vec<String>,
+    pub(crate) is_odd: bool,
+    pub(crate) has_holes: bool,
+    pub(crate) capabilities: Vec<String>,
 }

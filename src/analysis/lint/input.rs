@@ -7,23 +7,18 @@ use crate::pop3::tracker::{LineEnd, Sent, Side, Status};
 use crate::reading::dialogue::{Exchange, LINE_KEPT, Line, Measures, Place};
 use crate::transcript::Piece;
 
-/// A line that passes.
 #[derive(Debug, Clone, Copy)]
-pub struct LineSeen<'a> {
-    /// What it is for.
-    pub role: LineRole,
-    /// Where it starts.
-    pub place: Place,
+pub(crate) struct LineSeen<'a> {
+    pub(crate) role: LineRole,
+    pub(crate) place: Place,
     /// Its octets before the first hole, as on the wire, without the line end; at most [`LINE_KEPT`].
-    pub text: &'a [u8],
-    /// Whether it has holes.
-    pub has_holes: bool,
+    pub(crate) text: &'a [u8],
+    pub(crate) has_holes: bool,
     /// All its octets on the wire, line end included.
-    pub octets: u64,
-    /// How it ends.
-    pub end: LineEnd,
+    pub(crate) octets: u64,
+    pub(crate) end: LineEnd,
     /// The command that it is, or to whose reply it belongs.
-    pub sent: Option<&'a Sent>,
+    pub(crate) sent: Option<&'a Sent>,
 }
 
 impl<'a> LineSeen<'a> {
@@ -59,53 +54,45 @@ impl<'a> LineSeen<'a> {
     }
 
     /// All its octets without the line end; None when it was cut, has holes, or is too long to be kept.
-    #[must_use]
-    pub fn plain(&self) -> Option<&'a [u8]> {
+    pub(crate) fn plain(&self) -> Option<&'a [u8]> {
         let is_whole = (self.text.len() + self.end.octets().len()) as u64 == self.octets;
         let is_cut = self.end == LineEnd::None;
         (is_whole && !is_cut && !self.has_holes).then_some(self.text)
     }
 
     /// The same as text, when it is UTF-8.
-    #[must_use]
-    pub fn plain_text(&self) -> Option<&'a str> {
+    pub(crate) fn plain_text(&self) -> Option<&'a str> {
         std::str::from_utf8(self.plain()?).ok()
     }
 
     /// What stands behind the status indicator, without the blank between; None where the line has none.
-    #[must_use]
-    pub fn behind_status(&self) -> Option<&'a [u8]> {
+    pub(crate) fn behind_status(&self) -> Option<&'a [u8]> {
         behind_status(self.text)
     }
 
     /// The line of a capability, without blanks around it.
-    #[must_use]
-    pub fn capability(&self) -> Option<&'a str> {
+    pub(crate) fn capability(&self) -> Option<&'a str> {
         let is_listed = self.role == LineRole::Listed(List::Capabilities);
         let text = self.plain_text().filter(|_| is_listed)?.trim();
         Some(text).filter(|text| !text.is_empty())
     }
 
     /// Whether it begins as a record of TLS does: an alert, or a handshake.
-    #[must_use]
-    pub fn is_tls_record(&self) -> bool {
+    pub(crate) fn is_tls_record(&self) -> bool {
         matches!(self.text, [0x15 | 0x16, 3, ..])
     }
 
     /// The verb of the command that it is, or that it answers, in upper case; empty when that is not known.
-    #[must_use]
-    pub fn verb(&self) -> &'static str {
+    pub(crate) fn verb(&self) -> &'static str {
         verb(self.sent)
     }
 
-    /// Whether the command that it is, or that it answers, is for this.
-    #[must_use]
-    pub fn is_of(&self, purpose: fn(&Command) -> bool) -> bool {
+    pub(crate) fn is_of(&self, purpose: fn(&Command) -> bool) -> bool {
         self.sent.and_then(Sent::command).is_some_and(purpose)
     }
 
     /// The words of a command behind its verb, as far as no hole stands before them.
-    pub fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let verb_words = self
             .sent
             .and_then(Sent::command)
@@ -113,8 +100,7 @@ impl<'a> LineSeen<'a> {
         Words::of(self.text).skip(verb_words)
     }
 
-    /// A spot here.
-    pub fn spot(&self, what: impl Into<String>) -> Site {
+    pub(crate) fn spot(&self, what: impl Into<String>) -> Site {
         Site {
             place: self.place,
             octets: self.text.to_vec(),
@@ -123,7 +109,7 @@ impl<'a> LineSeen<'a> {
     }
 
     /// A spot here, if `is_broken`.
-    pub fn when(&self, is_broken: bool, what: &str) -> Option<Site> {
+    pub(crate) fn when(&self, is_broken: bool, what: &str) -> Option<Site> {
         is_broken.then(|| self.spot(what))
     }
 }
@@ -140,19 +126,16 @@ pub(super) fn top_lines(sent: &Sent) -> Option<u64> {
     number(word)
 }
 
-/// An exchange that has ended.
 #[derive(Debug)]
-pub struct ExchangeSeen<'a> {
-    /// All of it.
-    pub exchange: &'a Exchange,
-    /// What is known of the message that came.
-    pub body: Option<&'a Body>,
+pub(crate) struct ExchangeSeen<'a> {
+    pub(crate) exchange: &'a Exchange,
+    pub(crate) body: Option<&'a Body>,
     /// The verb as in the table; empty for an unknown command and for the greeting.
-    pub verb: &'static str,
+    pub(crate) verb: &'static str,
     /// The command line before its first hole.
-    pub command: &'a [u8],
+    pub(crate) command: &'a [u8],
     /// The status line before its first hole.
-    pub status: &'a [u8],
+    pub(crate) status: &'a [u8],
 }
 
 impl<'a> ExchangeSeen<'a> {
@@ -166,95 +149,76 @@ impl<'a> ExchangeSeen<'a> {
         }
     }
 
-    /// Whether the command is for this.
-    #[must_use]
-    pub fn is(&self, purpose: fn(&Command) -> bool) -> bool {
+    pub(crate) fn is(&self, purpose: fn(&Command) -> bool) -> bool {
         let row = self.exchange.sent.as_ref().and_then(Sent::command);
         row.is_some_and(purpose)
     }
 
-    /// Whether the reply is positive.
-    #[must_use]
-    pub fn is_ok(&self) -> bool {
+    pub(crate) fn is_ok(&self) -> bool {
         self.exchange.status == Some(Status::Positive)
     }
 
-    /// Whether the reply is negative.
-    #[must_use]
-    pub fn is_err(&self) -> bool {
+    pub(crate) fn is_err(&self) -> bool {
         self.exchange.status == Some(Status::Negative)
     }
 
     /// Whether the whole reply came: the status line, and the terminator where one belongs.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         let data = self.exchange.data.as_ref();
         self.exchange.status.is_some() && data.is_none_or(|data| data.terminator.is_some())
     }
 
     /// Whether rows of its data are missing from the transcript, its end perhaps among them.
-    #[must_use]
-    pub fn has_gap(&self) -> bool {
+    pub(crate) fn has_gap(&self) -> bool {
         let data = self.exchange.data.as_ref();
         data.is_some_and(|data| data.has_any_rows)
     }
 
-    /// Whether a status line came in place of the terminator.
-    #[must_use]
-    pub fn lacks_terminator(&self) -> bool {
+    pub(crate) fn lacks_terminator(&self) -> bool {
         let data = self.exchange.data.as_ref();
         data.is_some_and(|data| data.lacks_terminator)
     }
 
     /// Whether the status line is `+OK` or `-ERR`, exactly.
-    #[must_use]
-    pub fn has_status_indicator(&self) -> bool {
+    pub(crate) fn has_status_indicator(&self) -> bool {
         let is_exact = self.status.starts_with(b"+OK") || self.status.starts_with(b"-ERR");
         is_exact && behind_status(self.status).is_some()
     }
 
     /// Whether the command line has more than 512 octets, CRLF included.
-    #[must_use]
-    pub fn is_oversize(&self) -> bool {
+    pub(crate) fn is_oversize(&self) -> bool {
         let line = self.exchange.command.as_ref();
         line.is_some_and(|line| line.octets > 512)
     }
 
     /// Whether the command line ends with LF alone.
-    #[must_use]
-    pub fn is_bare_lf(&self) -> bool {
+    pub(crate) fn is_bare_lf(&self) -> bool {
         let line = self.exchange.command.as_ref();
         line.is_some_and(|line| line.end == LineEnd::Lf)
     }
 
     /// Whether the command line is none that a server must understand: LF alone ends it, or an octet 0 is in it.
-    #[must_use]
-    pub fn is_garbled(&self) -> bool {
+    pub(crate) fn is_garbled(&self) -> bool {
         self.is_bare_lf() || self.command.contains(&0)
     }
 
-    /// Whether the command has arguments.
-    #[must_use]
-    pub fn has_arguments(&self) -> bool {
+    pub(crate) fn has_arguments(&self) -> bool {
         self.arguments().next().is_some()
     }
 
     /// The words behind the verb, as far as no hole stands before them.
-    pub fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let row = self.exchange.sent.as_ref().and_then(Sent::command);
         Words::of(self.command).skip(row.map_or(1, Command::verb_words))
     }
 
-    /// The message number that the command names.
-    #[must_use]
-    pub fn number(&self) -> Option<u64> {
+    pub(crate) fn number(&self) -> Option<u64> {
         let word = self.arguments().next()?;
         number(word).filter(|_| self.is(Command::names_message))
     }
 
     /// The text behind the status indicator; None when the line has holes.
-    #[must_use]
-    pub fn text(&self) -> Option<&'a [u8]> {
+    pub(crate) fn text(&self) -> Option<&'a [u8]> {
         let line = self.exchange.status_line.as_ref()?;
         let is_plain = line
             .pieces
@@ -264,51 +228,44 @@ impl<'a> ExchangeSeen<'a> {
     }
 
     /// The response code, in upper case.
-    #[must_use]
-    pub fn code(&self) -> Option<String> {
+    pub(crate) fn code(&self) -> Option<String> {
         code(self.status)
     }
 
     /// A digest of the name of a USER; None when it is hidden.
-    #[must_use]
-    pub fn name(&self) -> Option<u64> {
+    pub(crate) fn name(&self) -> Option<u64> {
         let name = self.arguments().next().filter(|_| self.verb == "USER")?;
         Some(digest(name))
     }
 
     /// The name of the mechanism of an AUTH, in upper case.
-    #[must_use]
-    pub fn mechanism(&self) -> Option<String> {
+    pub(crate) fn mechanism(&self) -> Option<String> {
         let name = self.arguments().next().filter(|_| self.verb == "AUTH")?;
         Some(String::from_utf8_lossy(name).to_ascii_uppercase())
     }
 
     /// Whether an AUTH has an initial response, hidden or not.
-    #[must_use]
-    pub fn has_initial_response(&self) -> bool {
+    pub(crate) fn has_initial_response(&self) -> bool {
         let line = self.exchange.command.as_ref();
         self.verb == "AUTH"
             && (self.arguments().nth(1).is_some() || line.is_some_and(|line| line.pieces.len() > 1))
     }
 
     /// Whether the client has sent credentials: PASS, APOP, or AUTH with a response.
-    #[must_use]
-    pub fn has_credentials(&self) -> bool {
+    pub(crate) fn has_credentials(&self) -> bool {
         let mut inside = self.exchange.sasl.iter();
         let is_answered = inside.any(|line| line.side == Side::Client && line.head() != b"*");
         self.verb != "AUTH" || self.has_initial_response() || is_answered
     }
 
     /// Where the status line stands, or the command when there is none.
-    #[must_use]
-    pub fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         let lines = [&self.exchange.status_line, &self.exchange.command];
         let line = lines.into_iter().flatten().next();
         line.map_or_else(|| self.exchange.place(), |line| line.place)
     }
 
-    /// A spot at the status line.
-    pub fn spot(&self, what: impl Into<String>) -> Site {
+    pub(crate) fn spot(&self, what: impl Into<String>) -> Site {
         let seen = if self.exchange.status_line.is_some() {
             self.status
         } else {
@@ -322,7 +279,7 @@ impl<'a> ExchangeSeen<'a> {
     }
 
     /// A spot at the line of a body that is one more than TOP was to bring; without one, at the status line.
-    pub fn at_excess(&self, what: &str) -> Site {
+    pub(crate) fn at_excess(&self, what: &str) -> Site {
         let excess = self.body.and_then(|body| body.excess.clone());
         excess.map_or_else(
             || self.spot(what),
@@ -334,12 +291,12 @@ impl<'a> ExchangeSeen<'a> {
     }
 
     /// A spot at the status line, if `is_broken`.
-    pub fn when(&self, is_broken: bool, what: &str) -> Option<Site> {
+    pub(crate) fn when(&self, is_broken: bool, what: &str) -> Option<Site> {
         is_broken.then(|| self.spot(what))
     }
 
     /// A spot at the command, if `is_broken`.
-    pub fn command_when(&self, is_broken: bool, what: &str) -> Option<Site> {
+    pub(crate) fn command_when(&self, is_broken: bool, what: &str) -> Option<Site> {
         let place = self.exchange.command.as_ref().map(|line| line.place);
         is_broken.then(|| Site {
             place: place.unwrap_or_else(|| self.place()),
@@ -349,7 +306,6 @@ impl<'a> ExchangeSeen<'a> {
     }
 }
 
-/// Puts the lines of a listing together.
 #[derive(Debug)]
 pub(super) struct ListingLines {
     list: List,

@@ -6,8 +6,7 @@ use crate::transcript::event::{Flaw, Malformed, SecretKind};
 
 impl Context {
     /// A spot at the client's last row, when `event` says that it held a secret with this flaw.
-    #[must_use]
-    pub fn malformed(
+    pub(crate) fn malformed(
         &self,
         event: &EventAt,
         secret: SecretKind,

@@ -98,7 +98,6 @@ pub(super) enum DataEnd {
     DotWithoutEnd,
     /// The last line is a dot and blanks.
     Padded,
-    /// Anything else.
     Open,
 }
 
@@ -136,12 +135,10 @@ pub(super) fn is_answered_inside(ended: &ExchangeSeen<'_>, known: &Context) -> b
     is_next && is_status && !body.is_cut && behind_status(line).is_some()
 }
 
-/// The message of RETR or TOP.
 pub(super) fn message<'a>(ended: &'a ExchangeSeen<'_>) -> Option<&'a Body> {
     ended.body.filter(|_| ended.is(Command::fetches_message))
 }
 
-/// Whether this is how a Redis database answers.
 pub(super) fn is_redis(heard: &LineSeen<'_>) -> bool {
     let is_first = matches!(
         heard.role,

@@ -5,7 +5,6 @@ use super::words::{field, number};
 use super::{Check, Rule};
 use crate::analysis::finding::Level::Info;
 
-/// The number in the reply to LAST.
 fn last(ended: &ExchangeSeen<'_>) -> Option<u64> {
     let text = ended
         .text()
@@ -22,7 +21,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1460 §5, RFC 1725",
         says: "LAST is a command of old servers",
         hint: "harmless; clients use UIDL to find out what is new",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             ended.when(last(ended).is_some(), "LAST works")
         })],
@@ -35,7 +33,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1460 §5",
         says: "LAST is not lower than the messages that RETR brought",
         hint: "a client that relies on LAST fetches everything again: use UIDL",
-        also: &["last-works"],
         check: &[Check::Exchange(|ended, known| {
             let told = last(ended)?;
             let highest = known.highest_retrieved;

@@ -34,7 +34,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §4",
         says: "the server speaks first, with one line of greeting",
         hint: "check port and service: a port for TLS waits for the client (connect with --tls), and so does a web server",
-        also: &[],
         check: &[
             Check::Exchange(|ended, _| {
                 let what = "the first line answers a command: no greeting came before it";
@@ -68,7 +67,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §4",
         says: "the greeting is a positive response",
         hint: "the server refuses this address, or everybody: wait, try from another address, or read its log",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             // Where the client spoke first, it may be the reply.
             let is_err = heard.role == LineRole::Greeting
@@ -85,7 +83,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a POP3 server greets with +OK; other words are those of another service",
         hint: "POP3 is on port 110, over TLS on 995; check the port, and where it is forwarded to",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::OtherProtocol),
@@ -100,7 +97,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §4",
         says: "the greeting is one line, and the client speaks next",
         hint: "do not send a password: somebody may have put replies there before they were asked for",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::WithGreeting),
@@ -115,7 +111,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "lines of the server end with CRLF",
         hint: "the server prints LF alone: it must send CRLF behind every line",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let is_bare =
                 heard.role.is_servers() && heard.end == LineEnd::Lf && !heard.is_tls_record();
@@ -129,7 +124,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a CR stands only in front of an LF",
         hint: "the server takes CR for a line end, or cuts lines: it must send CRLF",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let line = heard.text.strip_suffix(b"\r").unwrap_or(heard.text);
             let is_bare =
@@ -144,7 +138,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a line ends with CRLF, not with CR CR LF",
         hint: "the server adds CRLF to lines that end with CRLF already: it must store or convert line ends once",
-        also: &[],
         check: &[
             Check::Line(|heard, known| {
                 let is_double = heard.role.is_servers()
@@ -163,7 +156,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3, RFC 2449 §4",
         says: "the first line of a reply has at most 512 octets, CRLF included",
         hint: "the server repeats what the client sent, or has a long banner: shorten it",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let is_first = matches!(
                 heard.role,
@@ -181,7 +173,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "+OK and -ERR are in upper case",
         hint: "clients that compare octets take this for no reply at all: the server must send upper case",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Lowercase),
@@ -196,7 +187,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a reply begins with +OK or -ERR, and a blank or the line end follows",
         hint: "the server's reply is nearly a status line: it must send exactly +OK or -ERR",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Malformed),
@@ -211,7 +201,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "every reply begins with a status indicator",
         hint: "the reply is out of step or has no status: connect anew, and look for a message that was not dot-stuffed",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Missing),
@@ -226,7 +215,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "an empty line is no reply",
         hint: "the server failed while it answered: try again on a new connection, and look at the message that was asked for",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Empty),
@@ -241,7 +229,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "each command gets one status line",
         hint: "server and proxy both answer, or the server answers twice: replies do not fit the commands any more",
-        also: &[],
         check: &[
             Check::Line(|heard, known| {
                 heard.when(known.odd(heard) == Some(Unsolicited::StatusTwice), TWICE)
@@ -273,7 +260,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5, §7",
         says: "LIST and UIDL with a number are answered by one line",
         hint: "the server takes this argument for none, be it 0 or any number, and sends the whole listing: it must answer with one line",
-        also: &["list-malformed"],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::ListingOfSingle),
@@ -288,7 +274,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "an error is one line",
         hint: "clients take the second line for the next reply: the server must say all in one line",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::BehindError),
@@ -303,7 +288,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "the server sends only what was asked for",
         hint: "the session is out of step: look at the reply before it",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::Other),
@@ -318,7 +302,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §6",
         says: "nothing comes behind the reply to QUIT",
         hint: "harmless mostly: a server that answers commands behind QUIT, or a proxy that adds a line",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::BehindQuit),
@@ -333,7 +316,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a server that loses its patience closes without a word",
         hint: "friendly, but a client may take the line for the reply to its next command",
-        also: &[],
         check: &[
             Check::Line(|heard, known| {
                 heard.when(
@@ -354,7 +336,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a session may be idle for ten minutes",
         hint: "raise the server's time limit; until then a client sends NOOP every half minute",
-        also: &["autologout-talks"],
         check: &[Check::Line(|heard, known| {
             let is_early = known.odd(heard) == Some(Unsolicited::Autologout)
                 && known.is_transaction()
@@ -369,7 +350,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "the server does not send the command back",
         hint: "the server sends back what it reads, perhaps only a line that is too long for it, or a terminal server does: an echo of PASS would show the password",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Echo),

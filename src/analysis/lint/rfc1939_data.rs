@@ -16,7 +16,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a multi-line reply ends with a dot alone on a line",
         hint: "the server stopped in the middle, or answers a multi-line command with one line: ask again on a new connection",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_late = known.event == Some(EventKind::TimedOut) && ended.verb != "CAPA";
             let is_open =
@@ -43,7 +42,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "the dot that ends a reply stands on a line of its own",
         hint: "the message has no line end at its end: the server must add one before the dot",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_glued = stop(ended) == Some(DataEnd::Glued)
                 && known.event == Some(EventKind::TimedOut)
@@ -59,7 +57,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "CRLF follows the dot that ends a reply",
         hint: "the server must send CRLF behind the dot",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             // Where the recording ends, more may have come.
             let body = ended
@@ -75,7 +72,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "nothing stands between the dot that ends a reply and its CRLF",
         hint: "strict clients wait for ever: the server must send the dot alone",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let body = ended.body.filter(|body| {
                 let is_whole = !body.is_cut || known.event.is_some();
@@ -91,7 +87,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a data line that starts with a dot gets a second one",
         hint: "messages are cut at such a line, and the replies behind it are misread: the server must prefix a dot",
-        also: &[],
         check: &[
             Check::Exchange(|ended, _| {
                 let body = ended
@@ -117,7 +112,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a dot at the very start of a message is doubled too",
         hint: "the server looks for a dot behind LF only: who sends such a message can forge replies; update it",
-        also: &[],
         check: &[
             Check::Exchange(|ended, _| {
                 let body = ended.body.filter(|_| !is_padded(ended))?;
@@ -141,7 +135,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "the lines of TOP are dot-stuffed as those of RETR are",
         hint: "the server stuffs RETR and forgets TOP: update it",
-        also: &[],
         check: &[
             Check::Exchange(|ended, _| {
                 let body = ended
@@ -167,7 +160,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "no line end but CRLF stands in a message, so that all readers see its end at the same place",
         hint: "the server should store CRLF, and stuff behind every LF",
-        also: &["bare-lf-in-message"],
         check: &[Check::Exchange(|ended, _| ended.body?.lf_dot.clone())],
     },
     // RFC 1939 §3, RFC 5322 §2.3: lines of a message end with CRLF.
@@ -177,7 +169,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "lines of a message end with CRLF",
         hint: "the server sends what is stored without making CRLF of LF",
-        also: &[],
         check: &[Check::Exchange(|ended, _| message(ended)?.bare_lf.clone())],
     },
     // RFC 1939 §3: an error is told in the status line, before any data.
@@ -187,7 +178,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "an error is told before the data, not behind it",
         hint: "the server failed in the middle: do not keep this message, and do not delete it",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let body = message(ended)?;
             let is_error = body.last_line.starts_with(b"-ERR ")

@@ -87,7 +87,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5, §7",
         says: "each message of a listing is on a line of its own",
         hint: "the server forgets the line ends of its listing",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = scan(heard).or_else(|| unique(heard))?;
             let is_listed = matches!(heard.role, LineRole::Listed(_));
@@ -104,7 +103,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "the reply to STAT is +OK, the count, and the size in octets, with one space between",
         hint: "clients stop here: the server must send two numbers",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = drop_listing(heard)?;
             let is_huge = field(text)
@@ -121,7 +119,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "nothing stands behind the two numbers of STAT",
         hint: "harmless, and strongly discouraged",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let (_, _, rest) = two_numbers(drop_listing(heard)?)?;
             heard.when(!rest.is_empty(), "text behind the two numbers")
@@ -134,7 +131,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "a scan listing is the message number, one space, and the size in octets",
         hint: "clients can't read the listing: the server must send two numbers",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = scan(heard)?;
             let is_huge = field(text)
@@ -159,7 +155,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "the reply to LIST with a number begins with that number",
         hint: "the server answers for another message: do not delete anything here",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let asked = ended
                 .number()
@@ -177,7 +172,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "nothing stands behind the size of a scan listing",
         hint: "strongly discouraged; clients pass over it",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = scan(heard)?;
             let (_, _, rest) = two_numbers(text)?;
@@ -193,7 +187,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5, §7",
         says: "one space stands between the fields of a listing",
         hint: "the server pads its columns; some clients take the blanks for a part of the unique-id",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = scan(heard).or_else(|| unique(heard))?;
             let text = text.strip_suffix(b" ").unwrap_or(text);
@@ -207,7 +200,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "no blank stands at the end of a scan listing",
         hint: "the server should not send a blank at the end of a line",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text =
                 scan(heard).filter(|text| text.ends_with(b" ") && two_numbers(text).is_some())?;
@@ -221,7 +213,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §4",
         says: "message numbers have no zeros in front",
         hint: "harmless; clients that compare text do not find the message",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = scan(heard).or_else(|| unique(heard))?;
             let (first, _) = field(text);
@@ -238,7 +229,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §4",
         says: "messages are numbered from 1 without gaps, in order",
         hint: "the server numbers by its own ids, or lost messages in between: rebuild its index",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let text = scan(heard)
                 .or_else(|| unique(heard))
@@ -263,7 +253,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §4",
         says: "each number stands once in a listing",
         hint: "the index of the maildrop is damaged: rebuild it",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let text = scan(heard)
                 .or_else(|| unique(heard))
@@ -279,7 +268,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "the reply to UIDL with a number is that number, one space, and the unique-id",
         hint: "clients give up here: a known mistake of libraries; update the server",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let asked = ended
                 .number()
@@ -298,7 +286,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "a unique-id listing begins with the message number",
         hint: "clients can't tell which message the line is for: the server must send the number, a space, and the unique-id",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = unique(heard).filter(|_| heard.role != LineRole::Status)?;
             let words = super::words::words(text);
@@ -316,7 +303,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "a unique-id follows the message number",
         hint: "clients can't tell whether they have this message: the server must give each message a unique-id",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = unique(heard)?;
             let words = super::words::words(text);
@@ -331,7 +317,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "a unique-id has at most 70 characters",
         hint: "the server takes a file name or a Message-ID as it is: it should hash it; clients have overflown here",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let id = field(unique(heard)?).1.strip_prefix(b" ")?;
             let is_run = heard.octets > 200;
@@ -348,7 +333,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "a unique-id is made of the characters from 0x21 to 0x7E",
         hint: "clients cut such an id: the server must make it of printable ASCII",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = unique(heard)?;
             let (message, rest) = field(text);
@@ -367,7 +351,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "nothing stands behind the unique-id",
         hint: "clients take it for a part of the id: the server must end the line there",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = unique(heard).filter(|text| number(field(text).0).is_some())?;
             let id = field(text).1.trim_ascii_start();
@@ -386,7 +369,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "each message has a unique-id of its own, unless it is the same as another one octet for octet",
         hint: "clients fetch one of the two; look whether they are the same message: if not, one of them is never seen",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let (_, other) = twin(heard, known)?;
             Some(heard.spot(format!("the same unique-id as message {other}")))
@@ -399,7 +381,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "messages that differ have different unique-ids",
         hint: "clients never fetch the second message: let the server make the id of more than a few headers",
-        also: &["uidl-duplicate"],
         check: &[
             Check::Line(|heard, known| {
                 let (message, other) = twin(heard, known)?;
@@ -445,7 +426,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5, §7",
         says: "a listing has no empty lines",
         hint: "the server sends a line end too many",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let is_listing = matches!(heard.role, LineRole::Listed(List::Scan | List::Unique));
             heard.when(

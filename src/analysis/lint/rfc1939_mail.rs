@@ -143,7 +143,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5, RFC 6856 §2.1",
         says: "LIST tells the octets that RETR sends, stuffing not counted",
         hint: "the server counts LF as one octet, counts stuffing, or changes the mail",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             sized(ended, known, Size::Other)
         })],
@@ -155,7 +154,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §11",
         says: "a line end that the server adds is counted in the size",
         hint: "harmless: the stored message has no line end at its end",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             sized(ended, known, Size::NoFinalLineEnd)
         })],
@@ -167,7 +165,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3, §11",
         says: "no empty line is added at the end of a message",
         hint: "the server must not add a line end before the dot where one is there already; in RETR such a line can break signatures (DKIM)",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let added = sized(ended, known, Size::ExtraBlank);
             let of_top = added.or_else(|| blank_of_top(ended, known));
@@ -181,7 +178,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3, §11",
         says: "a dot is doubled once",
         hint: "the message was stored with stuffing, or proxy and server both stuff: take it away at delivery",
-        also: &[],
         check: &[
             Check::Exchange(|ended, known| sized(ended, known, Size::TwiceStuffed)),
             // Where the size counts the dots too, TOP and RETR may differ.
@@ -201,7 +197,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "RETR sends the whole message",
         hint: "do not delete this message: a dot that was not stuffed, a storage error, or a scanner cut it",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             sized(ended, known, Size::Shorter)
         })],
@@ -213,7 +208,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §11",
         says: "RETR sends the message as it is stored",
         hint: "the server or a virus scanner adds header fields",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             sized(ended, known, Size::Added)
         })],
@@ -225,7 +219,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "a message that is listed can be retrieved",
         hint: "the server can't read this message: its log says why",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let message = ended
                 .number()
@@ -245,7 +238,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "a number of octets in the text of RETR is that of the message",
         hint: "clients must not use the text; the dot alone ends the message",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let body = ended
                 .body
@@ -268,7 +260,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5322 §2.1",
         says: "an empty line stands behind the header",
         hint: "a message of a header only, or a damaged one",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let body = message(ended)
                 .filter(|body| ended.is_complete() && !body.has_holes && body.lines > 0)?;
@@ -284,7 +275,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "seen with UW-IMAP mailboxes",
         says: "a mailbox's own notes are no message",
         hint: "another program wrote this into the mailbox: do not delete it",
-        also: &[],
         check: &[Check::Exchange(|ended, _| message(ended)?.internal.clone())],
     },
     // RFC 1939 §7: TOP is optional. Where it is announced and refused, `capa-announces-refused` says so, which is worse.
@@ -294,7 +284,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "TOP works",
         hint: "some servers switch TOP off so that nobody reads mail with it; clients must use RETR",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let message = ended
                 .number()
@@ -319,7 +308,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "TOP sends as many lines of the body as were asked for",
         hint: "the server counts a line that is not of the body, or adds one, such as a second empty line after the header; RETR may still be right",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let wanted = top_lines(ended).filter(|wanted| *wanted > 0 && ended.is_complete())?;
             let body = ended.body.filter(|body| !body.has_holes)?;
@@ -340,7 +328,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "TOP with 0 lines sends the header alone",
         hint: "the server takes 0 for no limit: clients that look at headers fetch everything",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let body = ended
                 .body
@@ -358,7 +345,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "TOP takes any number of lines",
         hint: "the server's counter overflows; clients should ask for 99999999 lines at most",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let lines = top_lines(ended).filter(|lines| *lines >= HUGE_LINES)?;
             let is_refused = ended.is_err() && ended.code().is_none() && !known.is_authorization();
@@ -378,7 +364,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "the lines of TOP are not negative",
         hint: "harmless; the reply shows what the server makes of a negative number",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let is_negative = ended.verb == "TOP"
                 && ended
@@ -398,7 +383,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "TOP with more lines than the message has sends all of it",
         hint: "a proxy cuts long replies to TOP: use RETR",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
             let body = ended.body.filter(|body| !body.has_holes)?;
@@ -421,7 +405,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "TOP and RETR send the same lines",
         hint: "the server makes the message anew each time: clients should trust RETR alone",
-        also: &[],
         check: &[
             Check::Exchange(|ended, known| {
                 let body = ended
@@ -462,7 +445,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1460 §5",
         says: "TOP does not count as an access",
         hint: "after an interrupted session a message may look as if it was read",
-        also: &["last-works"],
         check: &[Check::Exchange(|ended, known| {
             let text = ended
                 .text()

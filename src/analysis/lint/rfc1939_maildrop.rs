@@ -20,18 +20,15 @@ fn is_renumbered(known: &Context) -> bool {
     is_dense && is_all && known.session.marked.iter().any(|marked| *marked <= left)
 }
 
-/// Whether a whole listing of messages has just come.
 fn is_listing(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let is_whole = ended.is_complete() && !known.listing.has_holes && !known.listing.is_odd;
     ended.is(Command::lists_messages) && ended.is_ok() && !ended.has_arguments() && is_whole
 }
 
-/// Whether a scan listing is of a message that there may be.
 fn is_message(text: &[u8], known: &Context) -> bool {
     number(field(text).0).is_none_or(|message| known.has_message(message))
 }
 
-/// The numbers of a STAT reply.
 fn stat(ended: &ExchangeSeen<'_>) -> Option<(u64, u64)> {
     let text = ended
         .text()
@@ -47,7 +44,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "STAT and LIST know the same messages",
         hint: "two counters of the server differ: rebuild its index",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_clean = known.session.marked.is_empty();
             let (stat, listed) = if is_listing(ended, known) && ended.verb == "LIST" {
@@ -69,7 +65,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5, RFC 6856 §2.1",
         says: "the octets of STAT are the sum of the sizes in LIST",
         hint: "cached totals, or a sum that does not fit 32 bits; clients use it for progress only",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_list =
                 is_listing(ended, known) && ended.verb == "LIST" && known.session.marked.is_empty();
@@ -90,7 +85,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "a count in the text of LIST is that of the lines",
         hint: "a counter that is behind; clients must not use the text",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_list = is_listing(ended, known) && ended.verb == "LIST";
             let told = number(field(ended.text().filter(|_| is_list)?).0)?;
@@ -110,7 +104,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "seen at providers",
         says: "a maildrop of exactly 100, 250, 500 or 1000 messages may be a part of a larger one",
         hint: "fetch, QUIT and log in again: if there are as many messages again, the provider shows a window",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let count = stat(ended).map(|(count, _)| count)?;
             ended.when(
@@ -126,7 +119,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "seen in servers with 32-bit counters",
         says: "a size is not negative, and fits 31 bits",
         hint: "the server counts with 32 bits: update it",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let listed = scan(heard).filter(|text| is_message(text, known));
             let text = listed.or_else(|| drop_listing(heard))?;
@@ -144,7 +136,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §11",
         says: "a message is not empty",
         hint: "a delivery that failed, or a full disk: delete the message",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let text = scan(heard).filter(|text| is_message(text, known))?;
             let (_, size, _) = two_numbers(text)?;
@@ -158,7 +149,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §4, §11",
         says: "a message keeps its size during the session",
         hint: "the server writes into the mail (X-UIDL, Status) while it is read",
-        also: &[],
         check: &[
             Check::Line(|heard, known| {
                 let (message, size, _) = two_numbers(scan(heard)?)?;
@@ -183,7 +173,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §4",
         says: "the count of messages stays the same during a session",
         hint: "the server does not keep its view of the maildrop: numbers may mean other messages now",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let (count, _) = stat(ended)?;
             let (before, _) = known.stat.filter(|_| known.session.marked.is_empty())?;
@@ -199,7 +188,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "UIDL works",
         hint: "clients can't leave mail on this server; use another one, or IMAP",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_refused = ended.verb == "UIDL" && ended.is_err() && !ended.has_arguments();
             let is_announced = known.announces("UIDL") == Some(true);
@@ -215,7 +203,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5, §7",
         says: "LIST and UIDL have the same messages",
         hint: "two indexes of the server differ: rebuild them",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_sure =
                 is_listing(ended, known) && known.session.marked.is_empty() && !known.was_reset;
@@ -238,7 +225,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "a message keeps its unique-id",
         hint: "the server makes the id of something that reading changes: all mail is fetched again and again",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let (first, rest) = field(unique(heard)?);
             let before = known.messages.get(&number(first)?)?.unique_id?;
@@ -256,7 +242,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "a deleted message is neither listed nor counted",
         hint: "the server does not look at the marks before QUIT",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_shown = is_listing(ended, known)
                 && !is_renumbered(known)
@@ -287,7 +272,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "a deleted message can't be fetched any more",
         hint: "the server does not look at the marks before QUIT",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_use = ended.is(Command::fetches_message) && ended.is_ok();
             let is_marked = ended
@@ -303,7 +287,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "DELE of a deleted message gets -ERR, as every other use of it",
         hint: "the server must look at the mark: counters may go down twice",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_marked = ended
                 .number()
@@ -321,7 +304,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "numbers stay the same when a message is deleted",
         hint: "stop deleting here: a client deletes the wrong messages",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_broken = is_listing(ended, known)
                 && !known.session.marked.is_empty()
@@ -336,7 +318,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "after RSET no message is deleted",
         hint: "mail is lost at QUIT: hang up instead",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let now = match stat(ended) {
                 Some((count, _)) => count,
@@ -357,7 +338,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §6",
         says: "QUIT is answered before the server closes",
         hint: "after a DELE: look in the next session whether the message is gone; otherwise nothing is lost",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.verb == "QUIT" && ended.exchange.status.is_none();
             // A server that hangs up behind a failed login need not have read the QUIT.
@@ -383,7 +363,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §6",
         says: "QUIT is answered with +OK, and removes what was deleted",
         hint: "after a DELE: the server could not write the maildrop (disk full, quota, read-only); before login the server does not know QUIT",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             ended.when(
                 ended.verb == "QUIT" && ended.is_err(),
@@ -398,7 +377,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §6",
         says: "the server closes after QUIT",
         hint: "the server keeps sessions that are over: its connections run out",
-        also: &[],
         check: &[Check::Event(|event, known| {
             let is_late = event.kind == EventKind::TimedOut && known.has_quit();
             is_late.then(|| Site::at(event.place, "the connection stays open after QUIT"))
@@ -411,7 +389,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §6",
         says: "QUIT may take long when a large mailbox is written anew",
         hint: "wait for the reply, ten minutes if need be; who hangs up does not know what was deleted",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let took = ended.exchange.reply_ms.filter(|_| ended.verb == "QUIT")?;
             (took > 10_000).then(|| ended.spot(format!("QUIT took {} s", took / 1000)))

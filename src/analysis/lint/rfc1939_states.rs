@@ -60,7 +60,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a command that does not exist gets -ERR",
         hint: "what says yes to nonsense is no mail server: a trap, a captive portal, or a device that echoes",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let sent = ended.exchange.sent.as_ref()?;
             // Private verbs begin with X.
@@ -80,7 +79,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3, RFC 6856 §2",
         says: "a command gets -ERR in the wrong state",
         hint: "the server must look at the state of the session before it does what is asked",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let row = ended.exchange.sent.as_ref()?.command()?;
             let is_allowed = match known.session.state? {
@@ -107,7 +105,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "NOOP is a command of the TRANSACTION state",
         hint: "harmless; other servers say -ERR to NOOP before the login",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_early = ended.verb == "NOOP" && ended.is_ok() && known.is_authorization();
             ended.when(is_early, "NOOP works before the login")
@@ -120,7 +117,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "nobody gets a message before the login",
         hint: "the server gives mail to strangers: take it off the network",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_mail = ended.is(Command::fetches_message);
             ended.when(
@@ -136,7 +132,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "commands may be in lower case",
         hint: "the server must compare keywords without regard to case",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_upper = !ended.command.iter().any(u8::is_ascii_lowercase);
             let was_refused = known.refused_in_lower.contains(&ended.verb);
@@ -154,7 +149,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "STAT, LIST, NOOP and RSET work in the TRANSACTION state",
         hint: "every server has these commands: the server's log says why they fail",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_required = ended.is(Command::works_in_any_maildrop) && !ended.has_arguments();
             let is_trouble = ended.code().is_some_and(|code| code.starts_with("SYS"));
@@ -171,7 +165,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7, CVE-2007-1558",
         says: "the timestamp of the greeting has the form of a message-id",
         hint: "do not use APOP here: with an odd timestamp an attacker can find out the password",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = heard.plain().filter(|_| heard.role == LineRole::Greeting)?;
             let has_brackets = text.contains(&b'<') && text.contains(&b'>');
@@ -187,7 +180,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7",
         says: "a timestamp in the greeting means that APOP works",
         hint: "the server stores passwords as hashes only: it should not show a timestamp",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_login = ended.is(Command::logs_in) && ended.is_ok() && !known.is_transaction();
             ended.when(
@@ -204,7 +196,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §4",
         says: "there is a way to log in",
         hint: "no login is possible on this port: enable USER, APOP or a SASL mechanism, or close the port",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_refused = is_missing_login(ended, known) && known.is_authorization();
             let is_whole = known.session.is_greeted && !known.is_piece;
@@ -221,7 +212,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a command ends with CRLF",
         hint: "harmless: the server is lenient; other servers wait for the CR",
-        also: &["client-bare-lf"],
         check: &[Check::Exchange(|ended, _| {
             let is_answered = ended.is_bare_lf() && ended.exchange.status.is_some();
             ended.command_when(is_answered, "a command that ends with LF alone is answered")
@@ -234,7 +224,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a command that ends with LF alone is not complete",
         hint: "the client's fault: it must send CRLF; tools such as netcat send LF alone unless told otherwise",
-        also: &["client-bare-lf"],
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.is_bare_lf() && ended.exchange.status_line.is_none();
             let is_over = known.event.is_some() && !known.is_closed_by_client;
@@ -252,7 +241,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a command with an octet 0 may be lost",
         hint: "the client's fault; a server should still answer -ERR, so that later replies match their commands",
-        also: &["client-non-ascii-command"],
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.command.contains(&0) && ended.exchange.status_line.is_none();
             let is_over = known.event.is_some() && !known.is_closed_by_client;
@@ -269,7 +257,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §13",
         says: "the reply to USER does not tell whether the name exists",
         hint: "the server should say +OK to every name, and refuse at PASS",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             // Without TLS, USER may be refused as a whole.
             let is_offered = known.announces("USER").unwrap_or(known.session.tls.is_on());
@@ -291,7 +278,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §4",
         says: "the first message is number 1",
         hint: "off by one: a DELE 0 may delete message 1",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             ended.when(
                 ended.number() == Some(0) && ended.is_ok(),
@@ -306,7 +292,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "a number beyond 32 bits is no message",
         hint: "the server cuts numbers off: a DELE may hit another message",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let message = wrapped(ended)?;
             Some(ended.spot(format!(
@@ -321,7 +306,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5",
         says: "a number greater than the count of messages gets -ERR",
         hint: "the server must compare the number with its count of messages",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let message = ended.number()?;
             // No maildrop has that many.
@@ -344,7 +328,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a message number is made of digits",
         hint: "harmless; it hides mistakes of clients",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let is_message = ended.is(|row| row.names_message() && row.args.len() == 1);
             let mut words = ended.arguments();

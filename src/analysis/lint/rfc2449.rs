@@ -159,7 +159,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §5",
         says: "CAPA tells what the server can do",
         hint: "an old server; a client must try each command",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_refused =
                 ended.verb == "CAPA" && ended.is_err() && known.session.last_announced().is_none();
@@ -173,7 +172,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §7, RFC 2449 §5",
         says: "CAPA may work between USER and PASS too",
         hint: "harmless: RFC 1939 lets only PASS or QUIT follow USER; a client asks CAPA before USER",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_refused = ended.verb == "CAPA" && ended.is_err() && known.has_user();
             ended.when(
@@ -189,7 +187,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §5",
         says: "the list of capabilities ends with a dot alone on a line",
         hint: "clients wait for ever: the server must send the dot",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_open =
                 ended.verb == "CAPA" && ended.is_ok() && !ended.is_complete() && !ended.has_gap();
@@ -206,7 +203,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §5",
         says: "the reply to CAPA begins with +OK",
         hint: "the server forgets the status line",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::CapaWithoutStatus),
@@ -221,7 +217,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §3",
         says: "no empty line stands in the list of capabilities",
         hint: "the server sends a line end too many",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let is_capability =
                 heard.role == LineRole::Listed(List::Capabilities) && !heard.has_holes;
@@ -239,7 +234,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §5",
         says: "a capability line has at most 512 octets, CRLF included",
         hint: "the server must shorten the line",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let is_long = heard.role == LineRole::Listed(List::Capabilities) && heard.octets > 512;
             is_long.then(|| heard.spot(format!("the line has {} octets", heard.octets)))
@@ -252,7 +246,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §3, §6",
         says: "a capability line is a tag, and its parameters behind spaces",
         hint: "a slip in the server: clients do not see this capability",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let what = malformed(heard.named_capability(known)?)?;
             Some(heard.spot(what))
@@ -265,7 +258,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "IANA, POP3 capabilities",
         says: "capabilities are spelt as they are registered",
         hint: "clients do not know this word: the server must spell it as in the RFC",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let tag = tag_of(heard.named_capability(known)?);
             let known = meant(tag).filter(|_| !tag.starts_with(['X', 'x']))?;
@@ -279,7 +271,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §9",
         says: "private capabilities begin with X",
         hint: "harmless; clients pass over it",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let line = heard.named_capability(known)?;
             let tag = tag_of(line);
@@ -298,7 +289,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §5",
         says: "each capability stands once in the list",
         hint: "harmless; clients may look at the first line only",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let line = heard.named_capability(known)?;
             heard.when(
@@ -314,7 +304,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §5",
         says: "what CAPA lists works",
         hint: "the list is fixed text, or that of a proxy: it must say what works",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_announced =
                 known.announces(tag_for(ended.verb)?) == Some(true) && ended.verb != "USER";
@@ -338,7 +327,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §5",
         says: "CAPA lists what works",
         hint: "clients that believe CAPA do not use it: list it",
-        also: &[],
         check: &[
             Check::Exchange(|ended, known| {
                 let is_hidden = known.announces(tag_for(ended.verb)?) == Some(false);
@@ -379,7 +367,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §5, RFC 5034 §3",
         says: "capabilities do not vanish with the login",
         hint: "common, and mostly harmless: a client asks CAPA in both states",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let mut gone = lost(ended, known, Phase::Login)?;
             gone.retain(|tag| {
@@ -399,7 +386,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §4",
         says: "the list of capabilities may change with TLS, so it is asked for again",
         hint: "as intended, when ways to log in appear that need TLS",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let before = known
                 .session
@@ -419,7 +405,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §9",
         says: "what CAPA lists before TLS is there inside TLS too",
         hint: "somebody may have changed the first list; compare from another network",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let gone = lost(ended, known, Phase::Tls)?;
             let is_login = |tag: &String| matches!(tag.as_str(), "SASL" | "USER");
@@ -436,7 +421,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §6.7",
         says: "EXPIRE 0 says that messages which were retrieved may be deleted at QUIT",
         hint: "a client that leaves mail on the server should warn",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let line = heard.named_capability(known)?.to_ascii_uppercase();
             let mut words = line.split_ascii_whitespace();

@@ -34,7 +34,6 @@ fn is_lost(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
 /// The longest name that somebody may have, in octets.
 const NAME_MAX: usize = 64;
 
-/// Whether a text says that something is too long.
 fn speaks_of_length(text: &[u8]) -> bool {
     let text = text.to_ascii_lowercase();
     let mut words = text.split(|octet| !octet.is_ascii_alphanumeric());
@@ -70,7 +69,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §3",
         says: "nothing but text stands behind the blank of a status line",
         hint: "harmless: the server need not send a blank at the end of a line",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let is_first = matches!(heard.role, LineRole::Greeting | LineRole::Status);
             let is_blank = is_first
@@ -87,7 +85,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §6.4",
         says: "a server that sends response codes lists RESP-CODES",
         hint: "clients may take the code for text: list RESP-CODES",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_code = codes::find(&ended.code()?).is_some();
             ended.when(
@@ -103,7 +100,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §8",
         says: "text that begins with a bracket is a response code",
         hint: "harmless; programs must not take it for a code",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let is_first = matches!(heard.role, LineRole::Status | LineRole::Greeting);
             let code = code(heard.text).filter(|_| is_first)?;
@@ -120,7 +116,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §8.1, RFC 3206 §4, §5, RFC 6856 §5",
         says: "a response code stands behind the status indicator and on the commands that it is for",
         hint: "clients draw wrong conclusions: the server must send another code, or none",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let (row, _) = codes::find(&ended.code()?)?;
             let is_foreign = !row.source.starts_with("RFC");
@@ -143,7 +138,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §8.1.1, RFC 3206 §5",
         says: "AUTH and LOGIN-DELAY are not sent to USER",
         hint: "the code tells who has an account: the server should wait for PASS",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_told = ended
                 .code()
@@ -171,7 +165,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §6.5, §8.1.1",
         says: "the server wants a pause between two logins",
         hint: "ask for mail less often; LOGIN-DELAY in CAPA tells the seconds",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let is_early = ended.code().is_some_and(|code| code == "LOGIN-DELAY")
                 && ended.is(Command::logs_in);
@@ -185,7 +178,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §4, RFC 2449 §8.1.2",
         says: "a lock goes with the session that held it",
         hint: "close the other session, or wait for the server to notice that it is gone; the password is not to blame",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let is_locked =
                 ended.code().is_some_and(|code| code == "IN-USE") && ended.is(Command::logs_in);
@@ -199,7 +191,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §4",
         says: "a server with CAPA takes commands of up to 255 octets",
         hint: "the server's buffer is too small",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let octets = ended.exchange.command.as_ref()?.octets;
             let has_capa = known.session.last_announced().is_some();
@@ -226,7 +217,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §6.6",
         says: "with PIPELINING every command is answered",
         hint: "the server loses what comes behind a command: clients must wait for each reply",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             ended.command_when(
                 is_lost(ended, known) && !is_behind_login(known),
@@ -241,7 +231,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §6.6",
         says: "what is sent behind PASS is answered too",
         hint: "the server's login program forgets what it has read: clients must wait for the reply to PASS",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             ended.command_when(
                 is_lost(ended, known) && is_behind_login(known),
@@ -256,7 +245,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §6.6",
         says: "replies come in the order of the commands",
         hint: "the server works on several commands at once: clients must wait for each reply",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::OutOfOrder),

@@ -14,7 +14,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §9, RFC 8314 §4",
         says: "STLS does not vanish",
         hint: "somebody may have taken it away: do not log in, and compare from another network or on port 995",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let was_there =
                 known.announces("STLS") == Some(true) && known.session.phase() == Phase::First;
@@ -38,12 +37,13 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §4",
         says: "nothing stands between the server's +OK to STLS and the handshake",
         hint: "somebody may have put replies there: never use these octets, and close",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let what = format!("{} octets in clear before the handshake", heard.octets);
             // Seen: Courier 1.0.16 answers a handshake that it can't do with `-ERR STARTTLS failed`, in cleartext. That deceives
-            // no client, and the rule about the failed handshake names it.
-            let is_refusal = heard.text == b"-ERR" && !known.has_injection;
+            // no client, and the rule about the failed handshake names it. It may come before the handshake begins if the client
+            // sent a command after STLS.
+            let was_early = known.has_injection && !known.is_behind_stls;
+            let is_refusal = heard.text == b"-ERR" && !was_early;
             (heard.role == LineRole::Injected && !is_refusal).then(|| heard.spot(what))
         })],
     },
@@ -54,7 +54,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "CVE-2011-0411, RFC 2595 §4",
         says: "a command that came in clear behind STLS is not carried out inside TLS",
         hint: "somebody between can put commands into the session: update the server, or use port 995",
-        also: &["client-pipelined-behind-stls"],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::Smuggled),
@@ -69,7 +68,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §4",
         says: "a USER in clear is forgotten when TLS begins",
         hint: "somebody between can choose the name: the server must begin anew behind STLS",
-        also: &["client-pass-without-user"],
         check: &[Check::Exchange(|ended, known| {
             let is_kept = ended.verb == "PASS"
                 && known.session.tls == Tls::ByStls
@@ -87,7 +85,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §4",
         says: "STLS comes before the login",
         hint: "the server must refuse STLS once somebody is logged in",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_late = ended.verb == "STLS"
                 && ended.is_ok()
@@ -103,7 +100,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §4",
         says: "STLS inside TLS is refused",
         hint: "the server must say -ERR: TLS is on",
-        also: &["client-stls-in-tls"],
         check: &[Check::Exchange(|ended, known| {
             ended.when(
                 ended.verb == "STLS" && ended.is_ok() && known.session.tls.is_on(),
@@ -118,7 +114,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §4",
         says: "no greeting comes inside TLS behind STLS",
         hint: "TLS is made by a wrapper that is set up wrong; replies do not fit the commands any more",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::SecondGreeting),
@@ -133,7 +128,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §4, RFC 8314 §4",
         says: "a server that says +OK to STLS can do TLS",
         hint: "no certificate, or its key can't be read: the server's log says more",
-        also: &[],
         check: &[Check::Event(|event, known| {
             let is_failed = event.kind == EventKind::TlsFailed && known.session.tls == Tls::Agreed;
             let is_about_certificate = super::tls::reason(&event.text).is_some();
@@ -150,7 +144,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §4",
         says: "STLS is not listed inside TLS",
         hint: "the list is fixed text, or a proxy in front does TLS: leave STLS out once TLS is on",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let is_capability =
                 heard.role == LineRole::Listed(List::Capabilities) && known.session.tls.is_on();

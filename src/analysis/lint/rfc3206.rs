@@ -12,7 +12,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 3206 §6",
         says: "a server with AUTH-RESP-CODE says [AUTH] when it refuses credentials",
         hint: "clients can't tell a wrong password from trouble of the server: send the code",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_login = ended.is(Command::logs_in) && ended.has_credentials();
             // PASS without USER is refused for another reason, and so it is where USER was refused.
@@ -33,7 +32,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 3206 §4",
         says: "SYS says that the server has trouble of its own",
         hint: "SYS/TEMP passes by itself; SYS/PERM needs the administrator; the password is not to blame",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let code = ended
                 .code()

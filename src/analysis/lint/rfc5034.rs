@@ -11,7 +11,6 @@ use crate::reading::dialogue::{Line, Place};
 /// Mechanisms in which the server speaks first (RFC 4422 §5).
 const SERVER_FIRST: &[&str] = &["CRAM-MD5", "DIGEST-MD5", "CRAM-SHA1", "CRAM-SHA256"];
 
-/// Mechanisms that are weak or old.
 const WEAK: &[&str] = &["CRAM-MD5", "DIGEST-MD5", "NTLM", "LOGIN", "CRAM-SHA1"];
 
 /// The challenges of an exchange, without `+ `; None for one with holes.
@@ -88,7 +87,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §4",
         says: "a space stands behind the + of a challenge, even of an empty one",
         hint: "strict clients give up: the server must send a plus sign and a space",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let is_bare = heard.role == LineRole::Challenge
                 && !heard.text.starts_with(b"+ ")
@@ -103,7 +101,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §4",
         says: "a challenge is base64 and nothing else",
         hint: "clients cancel here: the server must not send text in a challenge",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let line = heard
                 .plain()
@@ -122,7 +119,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §4",
         says: "+OK means that the login is done",
         hint: "nothing was proved yet: the client believes that it is logged in; ask STAT, and do not use this mechanism",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             ended.when(
                 is_ok_as_challenge(ended, known),
@@ -137,7 +133,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §4",
         says: "the server refuses what is not base64",
         hint: "the server's decoder is too lenient",
-        also: &["client-bad-base64"],
         check: &[Check::Exchange(|ended, known| {
             let place = bad_response(ended, known)?;
             // A mechanism with a token tells an error in one more challenge (RFC 7628 §3.2.3).
@@ -164,7 +159,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §4",
         says: "an asterisk ends the exchange with -ERR",
         hint: "the connection can't be used any more: connect anew",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let mut lines = ended.exchange.sasl.iter();
             let is_cancelled = lines.any(|line| line.side == Side::Client && line.head() == b"*");
@@ -182,7 +176,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §3, §4",
         says: "a server that lists SASL takes an initial response",
         hint: "an old server, or a short limit of its lines: clients send the response when they are asked for it",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let mechanism = ended
                 .mechanism()
@@ -201,7 +194,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §4",
         says: "an initial response is refused where the server speaks first",
         hint: "harmless",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let mechanism = ended.mechanism().filter(|_| ended.has_initial_response())?;
             let is_first = SERVER_FIRST.contains(&mechanism.as_str());
@@ -218,7 +210,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "in no RFC",
         says: "AUTH alone lists mechanisms on some servers",
         hint: "nothing to do: no RFC has AUTH without a mechanism; a server that has mechanisms lists them in CAPA",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_refused = ended.verb == "AUTH" && ended.is_err() && ended.mechanism().is_none();
             // After the login it has to be.
@@ -235,7 +226,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §4",
         says: "AUTH is refused once somebody is logged in",
         hint: "the server must say -ERR",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_again = ended.mechanism().is_some() && known.is_transaction();
             ended.when(
@@ -251,7 +241,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5802 §3, §5",
         says: "with SCRAM the server proves that it knows the password too",
         hint: "the server may be somebody else: do not trust this login",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let is_scram = ended
                 .mechanism()
@@ -275,7 +264,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5802 §5.1, RFC 7677 §4",
         says: "SCRAM has 4096 iterations at least",
         hint: "a stolen password file is quickly broken: raise the count, and store the passwords anew",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let is_scram = ended
                 .mechanism()
@@ -296,7 +284,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 6331, RFC 6151",
         says: "a server has a mechanism that is not weak",
         hint: "add SCRAM-SHA-256, or PLAIN inside TLS",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let names = mechanisms(heard)?;
             let is_weak = |name: &String| WEAK.iter().any(|weak| weak.eq_ignore_ascii_case(name));
@@ -313,7 +300,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §3",
         says: "SASL in CAPA lists a mechanism at least",
         hint: "harmless; without TLS all may be switched off: leave the line out",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             heard.when(mechanisms(heard)?.is_empty(), "no mechanism")
         })],
@@ -325,7 +311,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 4422 §3.1",
         says: "the name of a mechanism has 1 to 20 upper-case letters, digits, - and _",
         hint: "clients do not find this mechanism",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let names = mechanisms(heard)?;
             let is_plain =
@@ -342,7 +327,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 4505",
         says: "ANONYMOUS lets in who has no account",
         hint: "as intended on a server for the public; else switch it off",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let names = mechanisms(heard)?;
             heard.when(
@@ -360,7 +344,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §3",
         says: "a mechanism that SASL lists works",
         hint: "the list is fixed text, or that of a proxy: it must say what works",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let mechanism = ended.mechanism().filter(|_| known.is_authorization())?;
             let is_listed = known

@@ -12,7 +12,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5322 §2.3",
         says: "CR stands only in front of LF in a message",
         hint: "an odd message; servers pass it on unchanged",
-        also: &[],
         check: &[Check::Exchange(|ended, _| message(ended)?.bare_cr.clone())],
     },
     // RFC 5322 §2.1.1: a line has at most 998 characters. POP3 itself knows no limit.
@@ -22,7 +21,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5322 §2.1.1",
         says: "a line of a message has at most 998 octets",
         hint: "the sender's fault; some clients cut or refuse such a message",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             message(ended)?.long_line.clone()
         })],
@@ -34,7 +32,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5322 §2.1, RFC 6856 §2.1",
         says: "a message has no octet 0",
         hint: "the sender's fault: a damaged file or binary mail; some clients cut the line there or hang",
-        also: &[],
         check: &[Check::Exchange(|ended, _| message(ended)?.nul.clone())],
     },
     // RFC 2449 §3, RFC 6856 §2.1: an octet 0 is not allowed in status lines and listings.
@@ -44,7 +41,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §3, RFC 6856 §2.1",
         says: "the server sends no octet 0 in status lines and listings",
         hint: "the server repeats what a client or a file gave it; clients cut the line there or hang",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let is_text =
                 heard.role.is_servers() && !heard.is_tls_record() && !known.is_data(heard);

@@ -30,7 +30,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3, RFC 6856 §3",
         says: "text is ASCII until UTF8 or LANG was agreed",
         hint: "the server's texts are translated: send English, or offer LANG",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             // The reply to LANG is in the new language already.
             let is_lang = matches!(heard.verb(), "LANG" | "UTF8");
@@ -53,7 +52,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 6856 §2.1, §3.1",
         says: "behind UTF8 or LANG text is UTF-8",
         hint: "the server's texts are in another encoding",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let is_invalid = is_eight_bit(heard, known) && std::str::from_utf8(heard.text).is_err();
             let is_whole = heard.plain().is_some();
@@ -70,7 +68,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 6856 §2, §4",
         says: "without UTF8 a header is ASCII",
         hint: "international or broken mail: the server should send a surrogate, or -ERR [UTF8]",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let spot = message(ended)?.eight_bit.clone();
             spot.filter(|_| known.utf8 != Utf8::On)
@@ -83,7 +80,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 6856 §3.2",
         says: "the reply to LANG with a tag is +OK and the tag of the language",
         hint: "clients do not know which language is on: the server must send the tag",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let is_set = ended.verb == "LANG" && ended.has_arguments() && ended.is_ok();
             let text = ended.text().filter(|_| is_set)?;
@@ -97,7 +93,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 6856 §3.2",
         says: "each line of the list of languages begins with a tag",
         hint: "the server must send the tag, a space, and the name of the language",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = heard
                 .plain()
@@ -112,7 +107,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 6856 §2.1",
         says: "the parameter of UTF8 is USER, or none",
         hint: "clients pass over what they do not know",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let mut words = heard.capability()?.split_ascii_whitespace();
             let is_utf8 = words.next()?.eq_ignore_ascii_case("UTF8");

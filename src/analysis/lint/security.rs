@@ -93,7 +93,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §3",
         says: "status lines and listings are printable text",
         hint: "never show them raw: such octets can drive a terminal; the server must send printable text",
-        also: &[],
         check: &[
             Check::Line(|heard, known| {
                 let is_text =
@@ -121,7 +120,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §3",
         says: "a reply does not repeat control octets of the command",
         hint: "only the client's own octets come back: the server should leave out of its replies what is not printable",
-        also: &["client-non-ascii-command"],
         check: &[Check::Exchange(|ended, _| {
             let is_echoed = is_control_echoed(ended);
             controlled(ended, "control octets of the command come back").filter(|_| is_echoed)
@@ -134,7 +132,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §10",
         says: "the greeting tells neither versions nor addresses",
         hint: "harmless, and it helps who looks for old servers: make the greeting plain",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = heard
                 .plain_text()
@@ -150,7 +147,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §6.9, §10",
         says: "the version is told to nobody before the login",
         hint: "harmless, and it helps who looks for old servers: list IMPLEMENTATION behind the login only",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let line = heard
                 .capability()
@@ -167,7 +163,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §2.3, RFC 5034 §4, RFC 8314 §4.1",
         says: "a server takes passwords inside TLS only",
         hint: "turn off cleartext logins and require STLS, or close port 110",
-        also: &[],
         check: &[
             Check::Line(|heard, known| {
                 let line = heard

@@ -4,38 +4,28 @@ use crate::pop3::command::DataKind;
 use crate::pop3::tracker::Sent;
 use crate::reading::dialogue::Place;
 
-/// What a line is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineRole {
-    /// The server's first line.
+pub(crate) enum LineRole {
     Greeting,
-    /// The first line of a reply.
     Status,
-    /// A challenge of the server inside AUTH.
     Challenge,
     /// What the server sends although nothing was asked.
     Unrequested,
     /// Octets between the server's `+OK` to STLS and the handshake; the text is empty.
     Injected,
-    /// A line of a listing.
     Listed(List),
-    /// A command of the client.
     Command,
-    /// The client's answer to a challenge.
     Response,
 }
 
 impl LineRole {
-    /// Whether the server sent it.
-    #[must_use]
-    pub fn is_servers(self) -> bool {
+    pub(crate) fn is_servers(self) -> bool {
         !matches!(self, Self::Command | Self::Response)
     }
 }
 
-/// What a listing lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum List {
+pub(crate) enum List {
     /// CAPA (RFC 2449 §5).
     Capabilities,
     /// LIST: scan listings (RFC 1939 §5).
@@ -44,14 +34,12 @@ pub enum List {
     Unique,
     /// LANG (RFC 6856 §3.2).
     Languages,
-    /// Another one.
     Other,
 }
 
 impl List {
     /// What the multi-line reply to this command lists; None when it is a message.
-    #[must_use]
-    pub fn of(sent: &Sent) -> Option<Self> {
+    pub(crate) fn of(sent: &Sent) -> Option<Self> {
         match sent.command().map(|row| (row.verb, row.data)) {
             Some(("CAPA", _)) => Some(Self::Capabilities),
             Some(("LIST", _)) => Some(Self::Scan),
@@ -63,21 +51,16 @@ impl List {
     }
 }
 
-/// Where a rule is broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Site {
-    /// The row.
-    pub place: Place,
-    /// The octets that were seen.
-    pub octets: Vec<u8>,
-    /// What was found, for people.
-    pub what: String,
+pub(crate) struct Site {
+    pub(crate) place: Place,
+    pub(crate) octets: Vec<u8>,
+    pub(crate) what: String,
 }
 
 impl Site {
     /// A spot without octets.
-    #[must_use]
-    pub fn at(place: Place, what: impl Into<String>) -> Self {
+    pub(crate) fn at(place: Place, what: impl Into<String>) -> Self {
         Self {
             place,
             octets: Vec::new(),

@@ -58,7 +58,6 @@ fn doubts(event: &EventAt) -> Option<String> {
     }
 }
 
-/// The first reason in the text of an event.
 pub(super) fn reason(text: &str) -> Option<Reason> {
     let is_old = [
         "TLS version",
@@ -73,7 +72,6 @@ pub(super) fn reason(text: &str) -> Option<Reason> {
     WORDS.iter().find(fits).map(|(reason, _)| *reason)
 }
 
-/// Why the certificate of this event is not trusted.
 fn doubt(event: &EventAt) -> Option<Reason> {
     reason(&doubts(event)?)
 }
@@ -98,7 +96,6 @@ fn spot(event: &EventAt) -> Site {
     Site::at(event.place, event.text.clone())
 }
 
-/// Version and cipher suite of TLS that is on.
 fn agreed(event: &EventAt) -> Option<(String, String)> {
     match event.said() {
         event::Event::TlsStarted {
@@ -116,7 +113,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5280 §4.1.2.5, RFC 7817",
         says: "the certificate is valid today",
         hint: "renew it, and make the mail server read it again: often only the web server does",
-        also: &[],
         check: &[Check::Event(|event, _| doubted(event, Reason::Expired))],
     },
     // RFC 7817 §3: the certificate names the host that the user gave.
@@ -126,7 +122,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 7817 §3",
         says: "the certificate is for the name that the client used",
         hint: "use the provider's name of the host, or put this name into the certificate",
-        also: &[],
         check: &[Check::Event(|event, _| doubted(event, Reason::Name))],
     },
     // RFC 8314 §5.3: the certificate leads to an authority that clients trust.
@@ -136,7 +131,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8314 §5.3, §5.4",
         says: "the certificate leads to an authority that clients know",
         hint: "the server needs a certificate of an authority that clients know, with the whole chain; who looks gives the right one with --ca FILE, or goes on with --insecure; a virus scanner on this machine may stand between",
-        also: &[],
         check: &[Check::Event(|event, _| doubted(event, Reason::Untrusted))],
     },
     // RFC 9325 §4: keys and signatures of today.
@@ -146,7 +140,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 7817, RFC 9325 §4",
         says: "the certificate is signed in a way that is safe today",
         hint: "have a new certificate issued",
-        also: &[],
         check: &[Check::Event(|event, _| doubted(event, Reason::Weak))],
     },
     // RFC 7817: who goes on without a check talks to anybody.
@@ -156,7 +149,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8314 §5.3, RFC 7817",
         says: "the certificate is checked",
         hint: "give the authority's certificate with --ca in place of --insecure",
-        also: &[],
         check: &[Check::Event(|event, _| {
             let is_open = event.kind == EventKind::TlsStarted && doubts(event).is_some();
             (is_open && doubt(event).is_none()).then(|| spot(event))
@@ -169,7 +161,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8314 §4, RFC 8997",
         says: "TLS is of version 1.2 or later",
         hint: "update the server, or switch TLS 1.2 and 1.3 on",
-        also: &[],
         check: &[Check::Event(|event, _| {
             let is_old = agreed(event).is_some_and(|(word, _)| {
                 matches!(
@@ -187,7 +178,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 9325 §4.1",
         says: "the cipher suite is not a broken one",
         hint: "switch this suite off at the server",
-        also: &[],
         check: &[Check::Event(|event, _| {
             let (_, suite) = agreed(event)?;
             let is_broken = ["NULL", "EXPORT", "RC4", "DES", "MD5", "anon"]
@@ -203,7 +193,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 9325 §4.1",
         says: "who gets the server's key later can't read this session",
         hint: "switch on suites with ECDHE, and TLS 1.3",
-        also: &[],
         check: &[Check::Event(|event, _| {
             let (_, suite) = agreed(event)?;
             (suite.starts_with("TLS_RSA_") && !suite.contains("RC4") && !suite.contains("DES"))
@@ -217,7 +206,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8314 §3.4",
         says: "the end of TLS is announced",
         hint: "common, and of no harm behind QUIT; elsewhere somebody may have cut the end off",
-        also: &[],
         check: &[Check::Event(|event, _| {
             event.said().is_without_close_notify().then(|| spot(event))
         })],
@@ -229,7 +217,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8314 §3",
         says: "the handshake succeeds",
         hint: "the port may not speak TLS, or has no certificate: the server's log says more",
-        also: &[],
         check: &[Check::Event(|event, known| {
             let is_failed = event.kind == EventKind::TlsFailed && !known.session.tls.is_by_stls();
             (is_failed && doubt(event).is_none() && !is_plain(event)).then(|| spot(event))
@@ -242,7 +229,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8314 §3.1",
         says: "port 995 speaks TLS from the first octet",
         hint: "TLS is not on at this port: type STLS on a connection in clear, or set the port right",
-        also: &[],
         check: &[Check::Event(|event, known| {
             (event.kind == EventKind::TlsFailed
                 && is_plain(event)
@@ -257,7 +243,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8314 §3, §4",
         says: "a server that is reached in clear offers STLS",
         hint: "set TLS up, at best on port 995",
-        also: &[],
         check: &[
             Check::Exchange(|ended, known| {
                 let is_first = ended.verb == "CAPA"

@@ -36,7 +36,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "in no RFC",
         says: "the greeting comes within two seconds",
         hint: "the server looks up the name of the client, asks for ident, or is overloaded: mend its resolver",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             let is_late = heard.role == LineRole::Greeting && known.gap_ms > 2000;
             is_late.then(|| heard.spot(format!("the greeting took {} ms", known.gap_ms)))
@@ -49,7 +48,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "seen: Redis",
         says: "+OK and -ERR are words of Redis too",
         hint: "wrong port; and a database that anyone can reach should be closed",
-        also: &["client-before-greeting"],
         check: &[Check::Line(|heard, _| {
             heard.when(is_redis(heard), "this is a Redis database")
         })],
@@ -61,7 +59,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8314 §3.1",
         says: "a reply is text, not a TLS record",
         hint: "this port speaks TLS from the first octet: connect with --tls",
-        also: &[],
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Tls),
@@ -76,7 +73,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "seen: virus scanners and firewalls",
         says: "the greeting is the server's own",
         hint: "a mail shield or firewall sits between: exclude this host, or use port 995",
-        also: &[],
         check: &[Check::Line(|heard, _| {
             let text = heard
                 .plain()
@@ -104,7 +100,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "the server goes on after a command that it does not know",
         hint: "clients try what a server can: a rule against scanners must not close at once",
-        also: &[],
         check: &[
             Check::Event(|event, known| {
                 let last = known
@@ -141,7 +136,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a command that the server does not know is answered",
         hint: "the server, or a filter in front of it, drops the command",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_silent =
                 is_unknown(ended) && ended.exchange.status.is_none() && !ended.is_garbled();
@@ -158,7 +152,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "an argument too many gets -ERR",
         hint: "the server fails at the argument: update it",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_silent =
                 has_surplus(ended) && ended.exchange.status.is_none() && ended.verb != "QUIT";
@@ -172,7 +165,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "every command is answered",
         hint: "the server hangs: its log says more",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_open =
                 ended.exchange.status.is_none() && known.event == Some(EventKind::TimedOut);
@@ -203,7 +195,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §4",
         says: "a server may close when a command is far too long",
         hint: "a good defence; keep commands below 255 octets",
-        also: &["client-line-too-long"],
         check: &[
             Check::Exchange(|ended, known| {
                 let is_long = ended.is_oversize() || known.is_behind_oversize();
@@ -227,7 +218,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "seen: NAT and firewalls",
         says: "a connection that is idle stays",
         hint: "a firewall or NAT forgets the connection: send NOOP every half minute",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_gone = matches!(known.event, Some(EventKind::TimedOut | EventKind::Lost))
                 && !known.is_closed_by_client;
@@ -245,7 +235,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "in no RFC",
         says: "a reply comes faster than 100 octets a second",
         hint: "a tarpit, an overloaded disk, or a virus scanner that trickles: ask the administrator",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let body = ended
                 .body
@@ -267,7 +256,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "seen: path MTU black holes",
         says: "a large reply comes as small ones do",
         hint: "large packets get lost on the way (VPN, ICMP filtered): lower the MTU",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             ended.when(
                 is_stall(ended, known) && known.event == Some(EventKind::TimedOut),
@@ -282,7 +270,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "seen at the end of sessions",
         says: "a session ends with a close, not with a reset",
         hint: "the server closes with unread commands in its buffer, or a firewall does it",
-        also: &[],
         check: &[Check::Event(|event, known| {
             let is_reset = event.kind == EventKind::Lost && known.has_quit();
             is_reset.then(|| Site::at(event.place, "a reset behind QUIT"))
@@ -295,7 +282,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "the connection stays until the reply is whole",
         hint: "the server crashed, or a proxy has a limit: do not delete this message",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_line_cut =
                 ended.exchange.status.is_none() && ended.exchange.status_line.is_some();
@@ -324,7 +310,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a command is answered before the connection is closed",
         hint: "the server crashed or was stopped: its log says more",
-        also: &[],
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.exchange.status_line.is_none()
                 && is_cut(known)
@@ -358,7 +343,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3, §6",
         says: "the server closes behind QUIT, or when nothing came for ten minutes",
         hint: "the server was stopped, or loses its patience early: its log says more",
-        also: &[],
         check: &[Check::Event(|event, known| {
             let last = known
                 .last
@@ -382,7 +366,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "the session goes on after an optional command was refused",
         hint: "clients ask what a server can do before they log in: the server should say -ERR and wait for the next command",
-        also: &[],
         check: &[
             Check::Event(|event, known| {
                 let is_refused = known.is_behind_refused_option() && known.waiting.is_empty();
@@ -408,7 +391,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "seen: nginx, solid-pop3d",
         says: "a server may close after several commands that it refused",
         hint: "a defence against scanners: look at the commands before, and connect again for the rest",
-        also: &[],
         check: &[
             Check::Event(|event, known| {
                 let is_refused = known.is_behind_errors() && known.waiting.is_empty();
@@ -431,7 +413,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §4",
         says: "a server may close after a login that failed",
         hint: "connect anew for the next try",
-        also: &[],
         check: &[Check::Event(|event, known| {
             let last = known
                 .last
@@ -451,7 +432,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "in no RFC",
         says: "a reply comes within ten seconds",
         hint: "the server is overloaded, or opens a large mailbox",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let took = ended.exchange.reply_ms.filter(|took| *took > 10_000)?;
             let is_other = ended.verb == "QUIT" || ended.is(Command::logs_in);
@@ -465,7 +445,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "seen: Dovecot, Courier",
         says: "a login that failed may be answered slowly",
         hint: "wait before the next try; if only existing users are refused slowly, the delay gives their names away (check --samples measures it)",
-        also: &[],
         check: &[Check::Exchange(|ended, _| {
             let is_login = ended.is(Command::logs_in) && ended.is_err();
             let took = ended

@@ -5,9 +5,8 @@ use std::collections::VecDeque;
 /// The verbs that rules ask for. A client may send any number of commands ahead, so none of them is searched for.
 const COUNTED: [&str; 4] = ["STLS", "QUIT", "STAT", "LIST"];
 
-/// Verbs in the order in which they were sent.
 #[derive(Debug, Clone, Default)]
-pub struct Waiting {
+pub(crate) struct Waiting {
     verbs: VecDeque<String>,
     counts: [usize; COUNTED.len()],
 }
@@ -32,27 +31,21 @@ impl Waiting {
         *self = Self::default();
     }
 
-    /// How many wait.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.verbs.len()
     }
 
-    /// Whether none waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.verbs.is_empty()
     }
 
     /// Whether a command of this verb waits, which is one of those counted.
-    #[must_use]
-    pub fn has(&self, verb: &str) -> bool {
+    pub(crate) fn has(&self, verb: &str) -> bool {
         self.count(verb) > 0
     }
 
     /// Whether a command of this verb waits after the first.
-    #[must_use]
-    pub fn has_later(&self, verb: &str) -> bool {
+    pub(crate) fn has_later(&self, verb: &str) -> bool {
         let is_first = self.verbs.front().is_some_and(|first| first == verb);
         self.count(verb) > usize::from(is_first)
     }

@@ -4,7 +4,6 @@ use crate::pop3::command::Words;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// What stands behind `+OK` or `-ERR` and a blank.
-#[must_use]
 pub(super) fn behind_status(line: &[u8]) -> Option<&[u8]> {
     let start = |word: &str| {
         let (head, rest) = line.split_at_checked(word.len())?;
@@ -19,15 +18,12 @@ pub(super) fn behind_status(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// The response code in brackets at the start of a status line's text, in upper case.
-#[must_use]
 pub(super) fn code(line: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(behind_status(line)?).ok()?;
     let (code, _) = text.strip_prefix('[')?.split_once(']')?;
     Some(code.to_ascii_uppercase())
 }
 
-/// A number of digits only.
-#[must_use]
 pub(super) fn number(word: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(word).ok()?;
     let is_number = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
@@ -35,7 +31,6 @@ pub(super) fn number(word: &[u8]) -> Option<u64> {
 }
 
 /// Two numbers at the start of a text, with exactly one blank between, and what follows.
-#[must_use]
 pub(super) fn two_numbers(text: &[u8]) -> Option<(u64, u64, &[u8])> {
     let (first, rest) = field(text);
     let (second, rest) = field(rest.strip_prefix(b" ")?);
@@ -43,7 +38,6 @@ pub(super) fn two_numbers(text: &[u8]) -> Option<(u64, u64, &[u8])> {
 }
 
 /// The octets up to the next blank, and the rest with that blank.
-#[must_use]
 pub(super) fn field(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text
         .iter()
@@ -52,22 +46,16 @@ pub(super) fn field(text: &[u8]) -> (&[u8], &[u8]) {
     text.split_at(end)
 }
 
-/// Whether one of these capability lines has this tag.
-#[must_use]
 pub(super) fn has_tag(lines: &[String], tag: &str) -> bool {
     lines
         .iter()
         .any(|line| tag_of(line).eq_ignore_ascii_case(tag))
 }
 
-/// The tag of a capability line.
-#[must_use]
 pub(super) fn tag_of(line: &str) -> &str {
     line.split_ascii_whitespace().next().unwrap_or_default()
 }
 
-/// A digest of octets, for comparing within one session.
-#[must_use]
 pub(super) fn digest(octets: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     octets.hash(&mut hasher);
@@ -75,7 +63,6 @@ pub(super) fn digest(octets: &[u8]) -> u64 {
 }
 
 /// The words of octets, for rules that look at more than two.
-#[must_use]
 pub(super) fn words(octets: &[u8]) -> Vec<&[u8]> {
     Words::of(octets).collect()
 }

@@ -21,27 +21,24 @@ use crate::transcript::{Hole, Item, Piece};
 use body::HtmlBody;
 
 /// Of a larger body, in octets as on the wire, only the start is in the page.
-pub const BODY_MAX: u64 = 1024 * 1024;
+pub(crate) const BODY_MAX: u64 = 1024 * 1024;
 
 /// How much of such a body is, in octets of HTML.
 const BODY_START: usize = 16 * 1024;
 
 /// All bodies of a page, in octets as on the wire; of those behind there are only the measures.
-pub const BODIES_MAX: u64 = 32 * 1024 * 1024;
+pub(crate) const BODIES_MAX: u64 = 32 * 1024 * 1024;
 
 /// The most rows of the table; a browser can't take more.
-pub const ROWS_MAX: u64 = 100_000;
+pub(crate) const ROWS_MAX: u64 = 100_000;
 
 /// A body of more lines is folded at first.
 const FOLDED: u64 = 12;
 
-/// The most head fields that are shown.
 const HEADS_MAX: usize = 50;
 
 /// Writes a page of findings alone: of each thing that was judged its name, and what was found in it.
-///
-/// Errors: `out` can't be written.
-pub fn report(
+pub(crate) fn report(
     out: &mut dyn Write,
     title: &str,
     judged: &mut dyn Iterator<Item = (String, Option<&[Finding]>)>,
@@ -92,7 +89,6 @@ impl Survey {
 /// Writes a page while things happen.
 pub struct Page<'a> {
     out: &'a mut dyn Write,
-    /// The rows with findings.
     found: BTreeMap<usize, Level>,
     /// The last row that has an anchor.
     anchored: usize,
@@ -101,7 +97,6 @@ pub struct Page<'a> {
     passed_ms: u64,
     line: Option<HtmlLine>,
     body: Option<HtmlBody>,
-    /// Octets of bodies that are in the page.
     bodies: u64,
     rows: u64,
 }
@@ -112,7 +107,6 @@ impl std::fmt::Debug for Page<'_> {
     }
 }
 
-/// A line outside a body, as HTML.
 #[derive(Debug)]
 struct HtmlLine {
     side: Side,
@@ -121,7 +115,6 @@ struct HtmlLine {
     column: usize,
     octets: usize,
     left_out: usize,
-    /// The status indicator has not ended.
     word: Option<Ink>,
 }
 
@@ -242,7 +235,6 @@ impl<'a> Page<'a> {
         write!(self.out, "</section>\n</main>\n</body>\n</html>\n")
     }
 
-    /// Any rows outside a body.
     fn any_rows(&mut self, side: Side, moment: Moment) -> io::Result<()> {
         self.end_all()?;
         let text = format!("<span class=\"d\">{}</span>", hole(&Hole::Rows));
@@ -259,7 +251,6 @@ impl<'a> Page<'a> {
         fed
     }
 
-    /// The body that is going on, or a new one.
     fn body(&mut self, side: Side, moment: Moment) -> io::Result<&mut HtmlBody> {
         if self.body.as_ref().is_none_or(|body| body.side != side) {
             self.end_all()?;
@@ -270,7 +261,6 @@ impl<'a> Page<'a> {
             .get_or_insert_with(|| HtmlBody::new(side, moment, room)))
     }
 
-    /// Ends the body and the line that are going on.
     fn end_all(&mut self) -> io::Result<()> {
         self.end_body()?;
         self.end_line(LineEnd::None)
@@ -324,7 +314,6 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
-    /// Begins a line, unless what comes is the rest of one.
     fn begin_line(
         &mut self,
         side: Side,
@@ -360,7 +349,6 @@ impl<'a> Page<'a> {
         self.row(Some(line.side), line.moment, &html)
     }
 
-    /// A row of what went over the wire.
     fn row(&mut self, side: Option<Side>, moment: Moment, html: &str) -> io::Result<()> {
         let (class, mark, name) = match side {
             Some(Side::Client) => ("c", "C", "client"),
@@ -487,7 +475,6 @@ fn class(ink: Ink) -> &'static str {
     }
 }
 
-/// Text as it may stand in a page.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     markup(&safe(text), &mut escaped);

@@ -37,8 +37,7 @@ pub enum Completeness {
 
 impl Completeness {
     /// Why it is not whole, for people; empty when it is.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Whole => "",
             Self::Elided => "parts of it were left out of the recording",

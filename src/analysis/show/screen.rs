@@ -37,7 +37,6 @@ pub struct ScreenView<C> {
     wants_blank: bool,
 }
 
-/// A line that has not ended.
 #[derive(Debug)]
 struct OpenLine {
     side: Side,
@@ -45,7 +44,6 @@ struct OpenLine {
     column: usize,
     octets: usize,
     left_out: usize,
-    /// The status indicator has not ended.
     word: Option<Ink>,
 }
 
@@ -63,11 +61,6 @@ impl<C: Canvas> ScreenView<C> {
             has_lines: false,
             wants_blank: false,
         }
-    }
-
-    /// What it is shown on.
-    pub fn canvas(&self) -> &C {
-        &self.canvas
     }
 
     /// The same, at the end.
@@ -189,7 +182,6 @@ impl<C: Canvas> ScreenView<C> {
         Ok(())
     }
 
-    /// Octets of data.
     fn block(&mut self, side: Side, octets: &[u8], moment: Moment) -> io::Result<()> {
         self.data_side = side;
         let mut data = std::mem::take(&mut self.data);
@@ -289,7 +281,6 @@ impl<C: Canvas> ScreenView<C> {
         self.canvas.text(ink, text)
     }
 
-    /// Ends the line, if one has begun.
     fn end(&mut self, end: LineEnd) -> io::Result<()> {
         let Some(line) = self.line.take() else {
             return Ok(());

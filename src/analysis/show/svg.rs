@@ -6,7 +6,6 @@ use unicode_width::UnicodeWidthChar;
 
 use super::{Canvas, Ink, markup};
 
-/// The columns of the terminal.
 const COLUMNS: usize = 80;
 
 /// The width of a character and the height of a row, in the picture's units.

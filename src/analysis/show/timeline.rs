@@ -7,18 +7,14 @@ use super::{Canvas, Ink};
 use crate::base::figures;
 use crate::pop3::tracker::Status;
 
-/// The columns of the name of an exchange.
 const NAME: usize = 17;
 
-/// The columns of all but the bars.
 const FIGURES: usize = NAME + 38;
 
-/// The fewest and the most columns of the bars.
 const BARS: std::ops::RangeInclusive<usize> = 10..=200;
 
-/// Draws exchanges as they end.
 #[derive(Debug)]
-pub struct Timeline<C> {
+pub(crate) struct Timeline<C> {
     canvas: C,
     columns: usize,
     /// Milliseconds that all columns stand for.
@@ -27,9 +23,7 @@ pub struct Timeline<C> {
 
 impl<C: Canvas> Timeline<C> {
     /// For a screen of `columns`; `totals` are of all the exchanges that will come.
-    ///
-    /// Errors: the canvas can't be written.
-    pub fn new(mut canvas: C, columns: usize, totals: &Totals) -> io::Result<Self> {
+    pub(crate) fn new(mut canvas: C, columns: usize, totals: &Totals) -> io::Result<Self> {
         let columns = columns
             .saturating_sub(FIGURES)
             .clamp(*BARS.start(), *BARS.end());
@@ -46,10 +40,7 @@ impl<C: Canvas> Timeline<C> {
         })
     }
 
-    /// Draws an exchange.
-    ///
-    /// Errors: the canvas can't be written.
-    pub fn lap(&mut self, lap: &ExchangeTime) -> io::Result<()> {
+    pub(crate) fn lap(&mut self, lap: &ExchangeTime) -> io::Result<()> {
         let (mark, ink) = match lap.status {
             Some(status @ Status::Positive) => ('+', Ink::of(status)),
             Some(status @ Status::Negative) => ('-', Ink::of(status)),
@@ -84,10 +75,7 @@ impl<C: Canvas> Timeline<C> {
         self.canvas.end_line()
     }
 
-    /// What it comes to, and the canvas.
-    ///
-    /// Errors: the canvas can't be written.
-    pub fn finish(mut self, totals: &Totals) -> io::Result<C> {
+    pub(crate) fn finish(mut self, totals: &Totals) -> io::Result<C> {
         for line in lines(totals) {
             self.canvas.text(Ink::Plain, &line)?;
             self.canvas.end_line()?;
@@ -95,7 +83,6 @@ impl<C: Canvas> Timeline<C> {
         Ok(self.canvas)
     }
 
-    /// The column of a time.
     fn column(&self, ms: u64) -> usize {
         let column = u128::from(ms) * self.columns as u128 / u128::from(self.all_ms);
         usize::try_from(column).unwrap_or(self.columns)
@@ -153,7 +140,6 @@ fn rate(octets: u64, ms: u64) -> String {
     format!("{rate:.1} GB/s")
 }
 
-/// The totals in words, line by line.
 fn lines(totals: &Totals) -> Vec<String> {
     let count = |count: u64, one: &str| match count {
         1 => format!("1 {one}"),

@@ -10,62 +10,59 @@ use crate::transcript::Piece;
 
 /// A command with its reply, or the greeting, in figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExchangeTime {
+pub(crate) struct ExchangeTime {
     /// The verb and its open arguments, safe; never a secret.
-    pub name: String,
+    pub(crate) name: String,
     /// What the status line said; None when none came.
-    pub status: Option<Status>,
+    pub(crate) status: Option<Status>,
     /// When it was sent: milliseconds on the clock that stands still while nothing is awaited of the server.
-    pub start_ms: u64,
+    pub(crate) start_ms: u64,
     /// Milliseconds to the status line, or to where nothing was awaited any more.
-    pub wait_ms: u64,
+    pub(crate) wait_ms: u64,
     /// Milliseconds from the status line to the end.
-    pub transfer_ms: u64,
+    pub(crate) transfer_ms: u64,
     /// Octets of the reply, the status line among them.
-    pub octets: u64,
-    /// Octets of its data, stuffed.
-    pub data_octets: u64,
+    pub(crate) octets: u64,
+    pub(crate) data_octets: u64,
 }
 
 /// What all of it comes to. Times are in milliseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Totals {
+pub(crate) struct Totals {
     /// Exchanges, the greeting among them.
-    pub exchanges: u64,
+    pub(crate) exchanges: u64,
     /// Of these, refused with `-ERR`.
-    pub refused: u64,
+    pub(crate) refused: u64,
     /// Of these, without a whole reply.
-    pub unanswered: u64,
+    pub(crate) unanswered: u64,
     /// Whole messages that RETR brought.
-    pub messages: u64,
+    pub(crate) messages: u64,
     /// Octets of the client, without holes.
-    pub client_octets: u64,
+    pub(crate) client_octets: u64,
     /// Octets of the server, without holes.
-    pub server_octets: u64,
+    pub(crate) server_octets: u64,
     /// From the start to the first row of the server: the connection, TLS where it comes first, the greeting.
-    pub connect_ms: u64,
+    pub(crate) connect_ms: u64,
     /// From the server's `+OK` to STLS to the end of the handshake, or to the next row where its time is not known.
-    pub tls_ms: u64,
+    pub(crate) tls_ms: u64,
     /// While a status line was awaited.
-    pub wait_ms: u64,
+    pub(crate) wait_ms: u64,
     /// While data came, or went.
-    pub transfer_ms: u64,
+    pub(crate) transfer_ms: u64,
     /// While nothing was awaited of the server.
-    pub idle_ms: u64,
+    pub(crate) idle_ms: u64,
     /// Whether `tls_ms` ends with the handshake: the transcript has its time.
-    pub is_tls_timed: bool,
-    /// Whether TLS came before the greeting.
-    pub has_tls_first: bool,
+    pub(crate) is_tls_timed: bool,
+    pub(crate) has_tls_first: bool,
     /// Whether holes were met, whose octets are not counted.
-    pub has_holes: bool,
+    pub(crate) has_holes: bool,
     /// The exchange that took longest, and how long.
-    pub slowest: Option<(String, u64)>,
+    pub(crate) slowest: Option<(String, u64)>,
 }
 
 impl Totals {
     /// How long the recording is, in milliseconds.
-    #[must_use]
-    pub fn all_ms(&self) -> u64 {
+    pub(crate) fn all_ms(&self) -> u64 {
         [
             self.connect_ms,
             self.tls_ms,
@@ -78,15 +75,13 @@ impl Totals {
     }
 
     /// The same without the time in which nothing was awaited.
-    #[must_use]
-    pub fn busy_ms(&self) -> u64 {
+    pub(crate) fn busy_ms(&self) -> u64 {
         self.all_ms().saturating_sub(self.idle_ms)
     }
 }
 
-/// Measures what happens.
 #[derive(Debug, Default)]
-pub struct Timing {
+pub(crate) struct Timing {
     totals: Totals,
     /// Milliseconds without idle ones.
     busy_ms: u64,
@@ -112,20 +107,16 @@ struct OpenTiming {
 }
 
 impl Timing {
-    /// Nothing was measured.
-    #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    /// What it comes to so far.
-    #[must_use]
-    pub fn totals(&self) -> &Totals {
+    pub(crate) fn totals(&self) -> &Totals {
         &self.totals
     }
 
     /// Takes what happens, and tells each exchange that is over.
-    pub fn emit(&mut self, told: &TapeStep<'_>, lap: &mut dyn FnMut(ExchangeTime)) {
+    pub(crate) fn emit(&mut self, told: &TapeStep<'_>, lap: &mut dyn FnMut(ExchangeTime)) {
         match told {
             TapeStep::Row { after_ms, phase } => {
                 self.has_rows = true;
@@ -176,7 +167,6 @@ impl Timing {
         }
     }
 
-    /// A line outside the data, or a part of one.
     fn line(&mut self, side: Side, role: Role, pieces: &[Piece], end: LineEnd) {
         let octets = pieces.iter().map(|piece| match piece {
             Piece::Octets(octets) => octets.len(),
@@ -222,7 +212,6 @@ impl Timing {
         *total += octets as u64;
     }
 
-    /// Octets of the greeting, the exchange that comes first.
     fn greeting(&mut self, octets: u64) {
         if !std::mem::replace(&mut self.has_greeting, true) {
             self.queue.push_front(OpenTiming {
@@ -254,7 +243,6 @@ impl Timing {
         });
     }
 
-    /// The oldest exchange is over.
     fn end(&mut self, status: Option<Status>, lap: &mut dyn FnMut(ExchangeTime)) {
         let Some(open) = self.queue.pop_front() else {
             // A reply to a command that was not kept.

@@ -8,11 +8,9 @@ use tempfile::NamedTempFile;
 
 use crate::analysis::show::messages::{Completeness, MessageSink};
 
-/// Puts messages into files and says so, a line each.
 pub(super) struct MessageFolder<'a> {
     path: &'a Path,
     out: &'a mut dyn Write,
-    /// How often each number was fetched.
     counts: HashMap<Option<u64>, u32>,
     open: Option<OpenMessageFile>,
     failed: Option<PathBuf>,
@@ -28,7 +26,6 @@ struct OpenMessageFile {
 }
 
 impl<'a> MessageFolder<'a> {
-    /// Of a folder that is there.
     pub(super) fn new(path: &'a Path, out: &'a mut dyn Write) -> Self {
         Self {
             path,
@@ -41,12 +38,10 @@ impl<'a> MessageFolder<'a> {
         }
     }
 
-    /// How many whole messages there are.
     pub(super) fn whole(&self) -> usize {
         self.whole
     }
 
-    /// How many others.
     pub(super) fn cut(&self) -> usize {
         self.cut
     }

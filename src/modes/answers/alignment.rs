@@ -5,24 +5,21 @@ use crate::pop3::tracker::{Role, Sent, Side, Status};
 use crate::transcript::Piece;
 use crate::transcript::recorder::RecordedStep;
 
-/// The longest start of a line that is looked at, in octets.
 const START_MAX: usize = 512;
 
 /// The last command with its reply, and the lines since that nothing asked for.
 #[derive(Debug, Default)]
-pub struct Alignment {
+pub(crate) struct Alignment {
     sent: Option<Sent>,
     status: Option<Status>,
     line: Vec<u8>,
     /// Lines since the last command that nothing asked for.
     strays: u64,
-    /// Those that look like a status line.
     stray_statuses: u64,
 }
 
 impl Alignment {
-    /// Learns from a step.
-    pub fn see(&mut self, seen: &RecordedStep) {
+    pub(crate) fn see(&mut self, seen: &RecordedStep) {
         match seen {
             RecordedStep::CommandSent(sent) => {
                 *self = Self {
@@ -46,8 +43,7 @@ impl Alignment {
 
     /// Whether more may be on its way: the reply is not the one to its command, or a login was refused, which two programs
     /// behind each other may both answer. `is_wary`: whatever the reply to a login is.
-    #[must_use]
-    pub fn is_doubtful(&self, is_wary: bool) -> bool {
+    pub(crate) fn is_doubtful(&self, is_wary: bool) -> bool {
         let (Some(sent), Some(status)) = (&self.sent, self.status) else {
             // What came with the greeting is no reply.
             return false;
@@ -65,15 +61,13 @@ impl Alignment {
     }
 
     /// Whether there is no other reason to wait than a reply without status indicator: a server may send nothing else.
-    #[must_use]
-    pub fn is_only_malformed(&self) -> bool {
+    pub(crate) fn is_only_malformed(&self) -> bool {
         self.strays == 0 && self.status == Some(Status::Malformed)
     }
 
     /// Whether the server has answered once too often, or with a listing where one line belongs: which reply belongs to which
     /// command is not sure from here on.
-    #[must_use]
-    pub fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         let Some(sent) = &self.sent else {
             return false;
         };
@@ -84,8 +78,7 @@ impl Alignment {
     }
 
     /// Whether it is about a login, behind which nothing could be tested without one.
-    #[must_use]
-    pub fn is_about_login(&self) -> bool {
+    pub(crate) fn is_about_login(&self) -> bool {
         self.sent.as_ref().is_some_and(is_login)
     }
 

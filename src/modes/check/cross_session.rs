@@ -14,22 +14,15 @@ use crate::transcript::text;
 pub struct CrossRule {
     /// Its name, as that of any rule.
     pub id: &'static str,
-    /// How much it matters.
-    pub level: Level,
-    /// The document and section.
-    pub source: &'static str,
-    /// What is required.
-    pub says: &'static str,
-    /// What the administrator should do.
-    pub hint: &'static str,
-    /// What was seen.
+    pub(crate) level: Level,
+    pub(crate) source: &'static str,
+    pub(crate) says: &'static str,
+    pub(crate) hint: &'static str,
     check: fn(&Sessions) -> Option<SessionsFinding>,
 }
 
-/// What a rule over several sessions found.
 struct SessionsFinding {
     what: String,
-    /// Its octets as text.
     seen: String,
     /// The sessions that show it, by their index, and what each of them has.
     shown: Vec<(usize, String)>,
@@ -46,7 +39,7 @@ impl SessionsFinding {
 }
 
 /// How many failed logins of each kind tell something about time: five against five are apart by chance once in 126 times.
-pub const SAMPLES_MIN: usize = 5;
+pub(crate) const SAMPLES_MIN: usize = 5;
 
 /// How far apart they are at least, in milliseconds: less may be the way there.
 const APART_MIN: u64 = 5;
@@ -56,21 +49,18 @@ const CLOCK_MS: u64 = 1000;
 
 /// The sessions of a run by probe, each with the file of its transcript; a probe that was played again has several.
 #[derive(Debug, Default)]
-pub struct Sessions(Vec<(&'static str, Session, String)>);
+pub(crate) struct Sessions(Vec<(&'static str, Session, String)>);
 
 impl Sessions {
-    /// Adds one.
-    pub fn push(&mut self, probe: &'static str, session: Session, file: String) {
+    pub(crate) fn push(&mut self, probe: &'static str, session: Session, file: String) {
         self.0.push((probe, session, file));
     }
 
     /// Whether the server greeted in none of the first two, and so will not greet in the next one.
-    #[must_use]
-    pub fn are_silent(&self) -> bool {
+    pub(crate) fn are_silent(&self) -> bool {
         self.0.len() >= 2 && self.values().all(|session| session.greeting.is_none())
     }
 
-    /// The first one of a probe.
     fn get(&self, probe: &str) -> Option<(usize, &Session)> {
         self.all(probe).next()
     }
@@ -81,7 +71,6 @@ impl Sessions {
         all.map(|(index, (_, session, _))| (index, session))
     }
 
-    /// How many messages STAT counted, session by session.
     fn counts(&self) -> impl Iterator<Item = (usize, u64)> {
         self.each(|session| session.count)
     }
@@ -393,8 +382,7 @@ pub const ACROSS: &[CrossRule] = &[
 ];
 
 /// Compares the sessions of a run; each finding is about no row, since no file has it alone.
-#[must_use]
-pub fn across(sessions: &Sessions) -> Vec<Finding> {
+pub(crate) fn across(sessions: &Sessions) -> Vec<Finding> {
     let found = ACROSS.iter().filter_map(|rule| {
         let found = (rule.check)(sessions)?;
         let sights = found.shown.iter().take(SESSIONS_SHOWN);
@@ -424,10 +412,8 @@ pub fn across(sessions: &Sessions) -> Vec<Finding> {
     found.collect()
 }
 
-/// The most sessions that a finding names.
 const SESSIONS_SHOWN: usize = 8;
 
-/// Wire text as a finding shows it.
 fn escaped(seen: &str) -> String {
     let seen = seen.as_bytes();
     let mut octets = Vec::new();

@@ -19,12 +19,10 @@ use crate::transcript::text::Reader;
 /// The most sessions of one probe: a server that ends each of them is not asked without end.
 const SESSIONS_MAX: usize = 4;
 
-/// A session of a probe, and what was not tested in it.
 struct ProbeSession {
     run: ProbeRun,
     /// How it ended before its time.
     why: Option<String>,
-    /// What was not tested for that.
     what: String,
     /// The same for a new connection.
     rest: Option<String>,
@@ -32,7 +30,11 @@ struct ProbeSession {
 
 impl CheckPlan<'_> {
     /// Plays one probe and judges it by the rules that `wants` takes.
-    pub fn play(&mut self, probe: &Probe, wants: &dyn Fn(&lint::Rule) -> bool) -> ProbeOutcome {
+    pub(crate) fn play(
+        &mut self,
+        probe: &Probe,
+        wants: &dyn Fn(&lint::Rule) -> bool,
+    ) -> ProbeOutcome {
         if let Some(why) = self.unfit(probe) {
             return ProbeOutcome::Skipped(why);
         }
@@ -183,7 +185,6 @@ impl CheckPlan<'_> {
         })
     }
 
-    /// Keeps what later probes are to know.
     fn learn(&mut self, session: &Session, played: &Played) {
         let octets = std::fs::metadata(&played.log).map_or(0, |data| data.len());
         self.octets_left = self.octets_left.saturating_sub(octets);

@@ -7,9 +7,8 @@ use crate::modes::replay::{Limit, Played};
 use crate::pop3::tracker::Status;
 
 /// Why what is left was not asked.
-pub const TIME_LIMIT: &str = "the time limit is reached (--time-limit gives more)";
+pub(crate) const TIME_LIMIT: &str = "the time limit is reached (--time-limit gives more)";
 
-/// The most commands that are named as not tested.
 const NAMED_MAX: usize = 12;
 
 /// Returns how a session ended before its probe was done; None where it was played to its purpose. `most`: how many octets it
@@ -39,7 +38,6 @@ pub(super) fn early(played: &Played, session: &Session, most: u64) -> Option<Str
     })
 }
 
-/// Names the commands that were not sent.
 pub(super) fn untested(unsent: &[String], session: &Session) -> String {
     let is_refused = matches!(session.login, Some((Status::Negative, _)));
     if is_refused && unsent.len() > NAMED_MAX {
@@ -86,7 +84,6 @@ pub(super) fn shown_reply(reply: &str) -> String {
     shown
 }
 
-/// Why a login did not come about.
 pub(super) fn no_login(session: &Session, early: Option<&str>, is_tls: bool) -> String {
     if let Some(reply) = &session.stls_refusal {
         return format!("STLS was refused: {}", shown_reply(reply));

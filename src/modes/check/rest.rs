@@ -15,11 +15,9 @@ pub(super) fn with_stls(text: &str) -> String {
 /// What a line of a probe is for, as far as a second session needs it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LineUse {
-    /// It belongs to a login, or to TLS.
     Login,
     /// It tells how many messages there are: without it some rules know too little of what comes later.
     Overview,
-    /// What the probe is for.
     Test,
 }
 

@@ -14,54 +14,46 @@ use crate::transcript::{Item, Piece};
 /// The longest line that is looked at, in octets; the RFCs allow 512.
 const LINE_MAX: usize = 1024;
 
-/// The most lines of a listing that are kept.
 const LINES_MAX: usize = 10_000;
 
-/// What one session tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Session {
+pub(crate) struct Session {
     /// The greeting as text, 1,024 octets of it at most.
-    pub greeting: Option<String>,
+    pub(crate) greeting: Option<String>,
     /// The lines of the last CAPA reply (RFC 2449 §5).
-    pub capabilities: Vec<String>,
-    /// Whether a login came about.
-    pub has_login: bool,
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) has_login: bool,
     /// When it came about: milliseconds of the clock from when the command was sent to when its reply was there, both at most a
     /// second late. None where the transcript does not say when it started.
-    pub login_at: Option<(u64, u64)>,
+    pub(crate) login_at: Option<(u64, u64)>,
     /// The reply to PASS, and what it says.
-    pub login: Option<(Status, String)>,
+    pub(crate) login: Option<(Status, String)>,
     /// PASS was answered twice, once with `+OK` and once with `-ERR`: then neither counts.
-    pub is_login_contradicted: bool,
+    pub(crate) is_login_contradicted: bool,
     /// USER was answered `+OK` for a name that nobody has.
-    pub takes_nobody: bool,
+    pub(crate) takes_nobody: bool,
     /// Milliseconds that the server took for its replies from USER on, up to the first refusal.
-    pub refused_ms: Option<u64>,
-    /// Whether a TLS handshake was done.
-    pub has_tls: bool,
-    /// The event of a TLS handshake that failed.
-    pub tls_failure: Option<String>,
+    pub(crate) refused_ms: Option<u64>,
+    pub(crate) has_tls: bool,
+    pub(crate) tls_failure: Option<String>,
     /// The first line that the server said in cleartext in place of the handshake.
-    pub cleartext: Option<String>,
-    /// Whether CAPA was refused.
-    pub is_capa_refused: bool,
-    /// The refusal of USER before the login.
-    pub user_refusal: Option<String>,
-    /// The refusal of APOP before the login.
-    pub apop_refusal: Option<String>,
+    pub(crate) cleartext: Option<String>,
+    pub(crate) is_capa_refused: bool,
+    pub(crate) user_refusal: Option<String>,
+    pub(crate) apop_refusal: Option<String>,
     /// The refusal of STLS, where TLS was not on and nobody was logged in.
-    pub stls_refusal: Option<String>,
+    pub(crate) stls_refusal: Option<String>,
     /// How many messages STAT counted first.
-    pub count: Option<u64>,
+    pub(crate) count: Option<u64>,
     /// The unique-ids of the first listing of them (RFC 1939 §7).
-    pub unique_ids: Option<BTreeSet<String>>,
+    pub(crate) unique_ids: Option<BTreeSet<String>>,
 }
 
 impl Session {
     /// Reads a transcript.
     ///
     /// Errors: the first line that can't be read.
-    pub fn read(input: impl BufRead) -> Result<Self, ParseError> {
+    pub(crate) fn read(input: impl BufRead) -> Result<Self, ParseError> {
         let mut reading = SessionReading::default();
         Walker::read(input, &mut |told| {
             if let Some(step) = step_of(&told) {
@@ -113,7 +105,6 @@ fn head(pieces: &[Piece]) -> &[u8] {
 struct SessionReading {
     session: Session,
     state: SessionState,
-    /// The listing of unique-ids that is coming.
     unique_ids: Option<BTreeSet<String>>,
     line: Vec<u8>,
     /// What came between the `+OK` to STLS and the handshake.

@@ -21,7 +21,6 @@ use crate::pop3::command::Shape;
 use crate::pop3::tracker::State;
 
 impl Console {
-    /// Carries out a command to poptalk.
     pub(super) fn own(&mut self, own: &Own, args: &[u8]) -> AfterLine {
         let text = String::from_utf8_lossy(args.trim_ascii()).into_owned();
         if own.args.is_empty() && !text.is_empty() {

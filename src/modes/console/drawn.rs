@@ -10,7 +10,6 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::base::escape;
 
-/// The sign that stands for a masked character.
 pub(super) const MASK: char = '•';
 
 /// What stands for a control character where the editor gives it a column.
@@ -29,7 +28,6 @@ fn is_control(c: char) -> bool {
     !matches!(c, '\t' | '\n' | JOINER) && (c.is_control() || escape::is_hidden(c))
 }
 
-/// Where the editor is in what it takes for an escape sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Escape {
     Outside,
@@ -44,7 +42,6 @@ pub(super) struct Pen {
 }
 
 impl Pen {
-    /// For an editor that counts columns so.
     pub(super) fn new(mode: GraphemeClusterMode) -> Self {
         Self {
             mode,

@@ -11,7 +11,7 @@ use rustyline::config::Configurer;
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::{Hint, Hinter};
-use rustyline::history::{FileHistory, History};
+use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{
     Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Context, Editor as Rustyline,
@@ -30,19 +30,15 @@ use crate::base::style::{Paint, Style};
 use crate::pop3::command::{ArgumentKind, Command, Words};
 use crate::transcript::file;
 
-/// How many lines of history are kept.
 const HISTORY: usize = 1000;
 
-/// What came of asking for a line.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Input {
-    /// A line.
+pub(crate) enum Input {
     Line(String),
     /// A line with octets that are not UTF-8: it can be sent, but not edited.
     Octets(Vec<u8>),
     /// A line that lost an octet which is not UTF-8, and what is left of it.
     Damaged(String),
-    /// Ctrl-C.
     Interrupted,
     /// Ctrl-D on an empty line, or the terminal is gone.
     End,
@@ -50,18 +46,14 @@ pub enum Input {
 
 /// F1 was pressed, and the help does not fit above the prompt.
 #[derive(Debug, PartialEq, Eq)]
-pub struct LongHelp {
-    /// The help.
-    pub text: String,
-    /// The line that is being typed.
-    pub line: String,
+pub(crate) struct LongHelp {
+    pub(crate) text: String,
+    pub(crate) line: String,
 }
 
-/// The line editor.
-pub struct Editor {
+pub(crate) struct Editor {
     rustyline: Rustyline<Assistant, FileHistory>,
     history: Option<PathBuf>,
-    /// The line as it was drawn last.
     drawn: Arc<Mutex<String>>,
     /// Help that F1 asked for, too long to be shown above the prompt.
     long_help: Arc<Mutex<Option<String>>>,
@@ -71,7 +63,10 @@ impl Editor {
     /// An editor on the terminal, with the history of former sessions.
     ///
     /// Errors: the terminal can't be used so.
-    pub fn new(knowledge: SharedKnowledge, screen: &Arc<Screen>) -> Result<Self, ReadlineError> {
+    pub(crate) fn new(
+        knowledge: SharedKnowledge,
+        screen: &Arc<Screen>,
+    ) -> Result<Self, ReadlineError> {
         let config = Config::builder()
             .auto_add_history(false)
             .history_ignore_space(false)
@@ -132,7 +127,12 @@ impl Editor {
     /// Asks for a line, with `given` in it already.
     ///
     /// Errors: help is to be shown first, and the line to be asked for again.
-    pub fn read(&mut self, prompt: &str, style: Style, given: &str) -> Result<Input, LongHelp> {
+    pub(crate) fn read(
+        &mut self,
+        prompt: &str,
+        style: Style,
+        given: &str,
+    ) -> Result<Input, LongHelp> {
         let painted = style.paint(Paint::Prompt, prompt);
         let mut given = given.to_owned();
         let mut is_damaged = false;
@@ -170,7 +170,7 @@ impl Editor {
     }
 
     /// Adds a line to the history, unless it has control characters; the caller has seen to it that it holds no secret.
-    pub fn remember(&mut self, line: &str) {
+    pub(crate) fn remember(&mut self, line: &str) {
         if has_controls(line) {
             return;
         }
@@ -182,12 +182,6 @@ impl Editor {
             // A history that can't be kept is no reason to stop.
             let _ = self.rustyline.append_history(path);
         }
-    }
-
-    /// How many lines the history holds.
-    #[must_use]
-    pub fn remembered(&self) -> usize {
-        self.rustyline.history().len()
     }
 }
 
@@ -210,7 +204,6 @@ fn clean(rustyline: &mut Rustyline<Assistant, FileHistory>, path: &Path) {
 struct Assistant {
     knowledge: SharedKnowledge,
     style: Style,
-    /// How the editor counts columns.
     mode: GraphemeClusterMode,
     drawn: Arc<Mutex<String>>,
 }
@@ -304,7 +297,6 @@ fn arguments(before: &str, knowledge: &Knowledge) -> Vec<String> {
     }
 }
 
-/// A hint that is only looked at.
 struct Syntax(String);
 
 impl Hint for Syntax {

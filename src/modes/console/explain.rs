@@ -11,7 +11,6 @@ use crate::base::style::Paint;
 use crate::pop3::session::{Phase, Tls};
 
 impl Console {
-    /// Explains the last status line.
     pub(super) fn tell_why(&mut self) {
         let failure = shown(&self.shown).tls_failure.clone();
         if let Some(failure) = failure {
@@ -34,7 +33,6 @@ impl Console {
         self.show_text(text, "why");
     }
 
-    /// Tells all about TLS on this connection.
     pub(super) fn tell_tls(&mut self) {
         let is_tls = self.standing().is_some_and(|now| now.is_tls);
         let failure = shown(&self.shown).tls_failure.clone();
@@ -69,7 +67,6 @@ impl Console {
         })
     }
 
-    /// Compares what the server announced in each phase.
     pub(super) fn tell_caps(&mut self) {
         let session = know(&self.knowledge).session.clone();
         // On port 995 there is no phase without TLS, and no STLS.

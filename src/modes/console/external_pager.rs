@@ -23,7 +23,7 @@ const LESS: &str = "-iM";
 /// Shows a spool in `program`, a command for the shell, until the person leaves it.
 ///
 /// Errors: it can't be started or is not there, or the spool can't be read.
-pub fn page(program: &str, spool: &Spool) -> io::Result<()> {
+pub(crate) fn page(program: &str, spool: &Spool) -> io::Result<()> {
     // Ctrl-C is the pager's: it stops a search there. It is spent on a flag that no one reads; were it ignored, the
     // program that is started would inherit that.
     #[cfg(unix)]

@@ -6,10 +6,8 @@ use std::time::Duration;
 use super::spool::Spool;
 use crate::pop3::tracker::LineEnd;
 
-/// The octets in a row.
 const WIDTH: usize = 16;
 
-/// The most rows that a line on the screen gets.
 pub(super) const ROWS_MAX: usize = 64;
 
 /// How often it is checked whether the pager was left while nothing comes.

@@ -8,25 +8,20 @@ use crate::pop3::session::SessionState;
 use crate::pop3::tracker::{Role, State};
 use crate::transcript::secret::{Guess, Recall};
 
-/// What the editor must know of the conversation.
 #[derive(Debug, Default)]
-pub struct Knowledge {
-    /// What has happened in it.
-    pub session: SessionState,
-    /// Whether there is a connection.
-    pub is_open: bool,
-    /// The next line is a SASL response.
-    pub expects_response: bool,
+pub(crate) struct Knowledge {
+    pub(crate) session: SessionState,
+    pub(crate) is_open: bool,
+    pub(crate) expects_response: bool,
     /// `:send` has begun a line, and its end was not sent.
-    pub is_inside_line: bool,
+    pub(crate) is_inside_line: bool,
     /// What was sent and answered, as far as it says which line is a secret.
-    pub guess: Guess,
+    pub(crate) guess: Guess,
     /// What is known to be secret.
-    pub recall: Recall,
+    pub(crate) recall: Recall,
 }
 
 impl Knowledge {
-    /// What a typed line is for.
     pub(super) fn role(&self) -> Role {
         if self.expects_response {
             Role::Response
@@ -35,9 +30,7 @@ impl Knowledge {
         }
     }
 
-    /// Where commands are to be allowed.
-    #[must_use]
-    pub fn states(&self) -> States {
+    pub(crate) fn states(&self) -> States {
         match self.session.state {
             _ if !self.is_open => States::BOTH,
             None | Some(State::Greeting | State::Authorization) => States::AUTHORIZATION,
@@ -46,14 +39,12 @@ impl Knowledge {
         }
     }
 
-    /// Takes note that a line goes out.
-    pub fn note_sent(&mut self) {
+    pub(crate) fn note_sent(&mut self) {
         self.is_inside_line = false;
     }
 
     /// The offset in octets at which a line becomes secret. Guesses are right everywhere on the way to the screen.
-    #[must_use]
-    pub fn secret_from(&self, line: &str) -> Option<usize> {
+    pub(crate) fn secret_from(&self, line: &str) -> Option<usize> {
         let placed = masking::secret_from(line, self.role(), self.is_inside_line, &self.guess);
         let known = self.recall.place(line.as_bytes());
         placed.into_iter().chain(known).min()
@@ -63,7 +54,6 @@ impl Knowledge {
 /// Knowledge shared with the thread that learns it.
 pub(super) type SharedKnowledge = Arc<Mutex<Knowledge>>;
 
-/// Locks knowledge.
 pub(super) fn know(knowledge: &SharedKnowledge) -> MutexGuard<'_, Knowledge> {
     knowledge.lock().unwrap_or_else(PoisonError::into_inner)
 }

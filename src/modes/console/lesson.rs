@@ -126,7 +126,6 @@ impl Console {
         ));
     }
 
-    /// Says which goals were reached by leaving.
     pub(super) fn tell_last_goals(&mut self) {
         if let Some((number, _)) = self.tell_reached() {
             self.tell_solved(&format!("lesson {number} is solved"));
@@ -194,7 +193,6 @@ impl Console {
         }
     }
 
-    /// Whether the server that is planned is that of the lesson.
     pub(super) fn is_at_lesson(&self) -> bool {
         self.course
             .as_ref()
@@ -223,7 +221,6 @@ impl Console {
         }
     }
 
-    /// Goes to the next lesson, or leaves after the last.
     pub(super) fn next_lesson(&mut self) -> AfterLine {
         // This closes a session in place of the learner, so it counts for no goal.
         self.close_quietly();

@@ -14,15 +14,11 @@ const BLOCK: usize = 64 * 1024;
 /// The first text is waited for so long.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Whether the terminal can page.
-#[must_use]
-pub fn can_page() -> bool {
+pub(crate) fn can_page() -> bool {
     terminal::can_edit()
 }
 
-/// Columns and rows of the terminal.
-#[must_use]
-pub fn screen() -> (usize, usize) {
+pub(crate) fn screen() -> (usize, usize) {
     terminal::size()
 }
 
@@ -30,7 +26,7 @@ pub fn screen() -> (usize, usize) {
 /// with [`io::ErrorKind::BrokenPipe`]. Returns what `write` returned. Only the built-in pager has the colours.
 ///
 /// Errors: there is no room for the text, or the pager fails.
-pub fn page<T: Send>(
+pub(crate) fn page<T: Send>(
     title: &str,
     has_colour: bool,
     write: impl FnOnce(&mut SpoolWriter<'_>) -> T + Send,
@@ -102,7 +98,7 @@ const INKS: [Ink; 7] = [
 
 /// Lines on their way into a spool, and the ink of each into another: in the text, colours would be octets of it.
 #[derive(Debug)]
-pub struct SpoolWriter<'a> {
+pub(crate) struct SpoolWriter<'a> {
     text: &'a Spool,
     inks: &'a Spool,
     is_left: &'a AtomicBool,

@@ -11,7 +11,6 @@ use crate::transcript::event::{Event, EventKind};
 use crate::transcript::recorder::RecordedStep;
 use crate::transcript::{Item, Piece, Row};
 
-/// The judge of one connection.
 #[derive(Debug)]
 pub(super) struct LiveLint {
     lint: Lint,
@@ -38,7 +37,6 @@ impl LiveLint {
         judge
     }
 
-    /// Looks at a step of the conversation.
     pub(super) fn see(&mut self, seen: &RecordedStep) {
         let (side, pieces, end) = match seen {
             RecordedStep::Line {
@@ -62,7 +60,6 @@ impl LiveLint {
         self.feed(&Item::Row(Row::new(side, after_ms, pieces, end)));
     }
 
-    /// Looks at an event, as it is in the transcript.
     pub(super) fn event(&mut self, event: &Event) {
         self.feed(&Item::Event(event.to_string()));
     }

@@ -94,7 +94,6 @@ impl Console {
         matches!(answer, Input::Line(answer) if answer.trim_start().to_ascii_lowercase().starts_with('y'))
     }
 
-    /// Logs in as the command line asked.
     pub(super) fn log_in_as_planned(&mut self) {
         self.login_by_word("", Method::Best);
     }

@@ -56,7 +56,6 @@ impl FetchedMessage {
 }
 
 impl Console {
-    /// `:view N`.
     pub(super) fn view_message(&mut self, text: &str) {
         if let Some(message) = self
             .fetch(text.trim())
@@ -141,7 +140,6 @@ impl Console {
         content
     }
 
-    /// As much of a message as is decoded.
     fn start_of(&self, fetched: &FetchedMessage) -> Option<Vec<u8>> {
         let mut message = Vec::new();
         let result = fetched.read(|block| {
@@ -190,7 +188,6 @@ impl Console {
     }
 }
 
-/// Whether a file of this name can be made.
 fn is_free(path: &Path) -> io::Result<()> {
     files::create(path)?;
     std::fs::remove_file(path)

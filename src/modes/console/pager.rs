@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-pub use alternate::{lend, restore, take_back};
+pub(crate) use alternate::{lend, restore, take_back};
 
 use super::spool::{Direction, SearchResult, SearchTerm, Spool, SpoolProgress};
 use super::terminal;
@@ -31,11 +31,10 @@ const IDLE: Duration = Duration::from_millis(250);
 /// A search in more octets than this is announced.
 const LONG: u64 = 64 * 1024 * 1024;
 
-/// How the pager was left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Leave {
+pub(crate) struct Leave {
     /// What was typed behind the key that left, and read together with it: it was meant for the prompt. Enter is `\n`.
-    pub typed_ahead: String,
+    pub(crate) typed_ahead: String,
 }
 
 /// Shows a spool until the person leaves, or `is_over` says so; it is asked some times a second. `title` tells what it is.
@@ -44,7 +43,7 @@ pub struct Leave {
 /// [`restore`] first. Nothing else may write to the terminal.
 ///
 /// Errors: the terminal can't be used, or the spool not be read.
-pub fn page(
+pub(crate) fn page(
     spool: &Spool,
     title: &str,
     has_colour: bool,
@@ -56,7 +55,7 @@ pub fn page(
 /// The same for text in which each line has its ink; `ink` tells it by the number of the line, from 0.
 ///
 /// Errors: those of [`page`].
-pub fn page_in_colour(
+pub(crate) fn page_in_colour(
     spool: &Spool,
     title: &str,
     has_colour: bool,
@@ -87,7 +86,6 @@ pub fn page_in_colour(
     })
 }
 
-/// A spool on the screen.
 struct Pager<'a> {
     spool: &'a Spool,
     title: &'a str,
@@ -97,11 +95,8 @@ struct Pager<'a> {
     /// Columns and rows of the screen; the last row is the status line.
     size: (usize, usize),
     top: RowPlace,
-    /// The end is shown, wherever it goes.
     is_following: bool,
-    /// What was searched last, as it was typed.
     search: Option<(String, SearchTerm)>,
-    /// The row of the match that was found last.
     found: Option<ScreenRow>,
     message: Option<String>,
     mode: PagerMode,
@@ -109,17 +104,12 @@ struct Pager<'a> {
     events: VecDeque<Event>,
 }
 
-/// What the screen is used for.
 enum PagerMode {
-    /// The reply is shown.
     Text,
-    /// The keys are shown.
     Help,
-    /// A search is being typed.
     Entry(PagerInput),
 }
 
-/// Whether the pager goes on.
 #[derive(PartialEq, Eq)]
 enum AfterKey {
     Go,
@@ -156,7 +146,6 @@ impl Pager<'_> {
         }
     }
 
-    /// The next event that is there already.
     fn next_event(&mut self) -> io::Result<Option<Event>> {
         if let Some(event) = self.events.pop_front() {
             return Ok(Some(event));
@@ -258,7 +247,6 @@ impl Pager<'_> {
         Ok(())
     }
 
-    /// Goes to the next match, or says that there is none.
     fn search(&mut self, way: Direction, alternate: &mut Alternate) -> io::Result<()> {
         let Some((text, needle)) = self.search.clone() else {
             self.message = Some("nothing was searched yet: / searches".to_owned());
@@ -382,7 +370,6 @@ impl Pager<'_> {
         }
     }
 
-    /// The rows above the status line.
     fn height(&self) -> usize {
         self.size.1.saturating_sub(1).max(1)
     }

@@ -15,7 +15,6 @@ use crate::base::style::Paint;
 /// How long the first lines of a dump are waited for.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// A part of what one command prints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PagedPart {
     /// Lines that are safe for a terminal, as they are.
@@ -25,7 +24,6 @@ pub(super) enum PagedPart {
 }
 
 impl Console {
-    /// Whether this terminal can page.
     pub(super) fn has_pager(&self) -> bool {
         matches!(self.keyboard, Keyboard::Editor(_))
     }
@@ -75,7 +73,6 @@ impl Console {
         })
     }
 
-    /// Shows the last long reply in the pager.
     pub(super) fn page(&mut self) {
         let (spool, title, is_hex) = {
             let mut state = shown(&self.shown);

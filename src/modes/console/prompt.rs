@@ -88,13 +88,11 @@ impl Console {
         );
     }
 
-    /// The prompt as things are.
     pub(super) fn prompt(&self) -> String {
         self.standing()
             .map_or_else(|| "closed> ".to_owned(), |now| prompt(&now))
     }
 
-    /// A typed line as it may be shown.
     fn masked(&self, line: &str) -> String {
         let mut safe = String::new();
         let from = know(&self.knowledge).secret_from(line);

@@ -17,7 +17,7 @@ const MARGIN: &str = "  ";
 
 /// Where text goes: straight out, or above the prompt while a line is being typed.
 #[derive(Debug)]
-pub struct Screen {
+pub(crate) struct Screen {
     state: Mutex<ScreenState>,
     changed: Condvar,
     style: Style,
@@ -26,10 +26,8 @@ pub struct Screen {
 #[derive(Debug, Default)]
 struct ScreenState {
     is_prompting: bool,
-    /// A pager has the terminal.
     is_covered: bool,
     is_over: bool,
-    /// The cursor is not at the start of a line.
     is_inside_line: bool,
     /// Texts for above the prompt, or for when the pager was left.
     queue: VecDeque<String>,
@@ -71,8 +69,7 @@ fn overflow(text: &str, columns: usize) -> Option<usize> {
 
 impl Screen {
     /// A screen without a prompt.
-    #[must_use]
-    pub fn new(style: Style) -> Arc<Self> {
+    pub(crate) fn new(style: Style) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -80,14 +77,12 @@ impl Screen {
         })
     }
 
-    /// Its colours.
-    #[must_use]
-    pub fn style(&self) -> Style {
+    pub(crate) fn style(&self) -> Style {
         self.style
     }
 
     /// Prints text that is safe for a terminal. The editor's printer is never called here: it may wait for the editor.
-    pub fn print(&self, text: &str) {
+    pub(crate) fn print(&self, text: &str) {
         let mut state = self.lock();
         if state.is_prompting || state.is_covered {
             let end = if text.ends_with('\n') { "" } else { "\n" };
@@ -99,7 +94,7 @@ impl Screen {
     }
 
     /// Prints a line of poptalk's own, made safe, on as many rows as it needs; words are not cut.
-    pub fn note(&self, paint: Paint, text: &str) {
+    pub(crate) fn note(&self, paint: Paint, text: &str) {
         let rows = in_margin(text, terminal::size().0);
         // A line of the server's that has no end yet is none of ours.
         let mut text = match self.lock().is_inside_line {
@@ -114,7 +109,7 @@ impl Screen {
     }
 
     /// Says whether a line is being typed. What waited to be shown above it is shown now when it is not.
-    pub fn set_prompting(&self, is_prompting: bool) {
+    pub(crate) fn set_prompting(&self, is_prompting: bool) {
         let mut state = self.lock();
         state.is_prompting = is_prompting;
         if is_prompting && state.is_inside_line {
@@ -124,14 +119,14 @@ impl Screen {
     }
 
     /// Says whether a pager has the terminal: nothing is printed into it, but kept until it was left.
-    pub fn set_covered(&self, is_covered: bool) {
+    pub(crate) fn set_covered(&self, is_covered: bool) {
         let mut state = self.lock();
         state.is_covered = is_covered;
         flush(&mut state);
     }
 
     /// Shows texts above the prompt, until [`Screen::finish`].
-    pub fn serve(self: &Arc<Self>, mut printer: impl ExternalPrinter + Send + 'static) {
+    pub(crate) fn serve(self: &Arc<Self>, mut printer: impl ExternalPrinter + Send + 'static) {
         let screen = Arc::clone(self);
         // It ends with the program at the latest; nothing waits for it.
         drop(std::thread::spawn(move || {
@@ -144,7 +139,7 @@ impl Screen {
     }
 
     /// Ends the thread of [`Screen::serve`].
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.lock().is_over = true;
         self.changed.notify_all();
     }

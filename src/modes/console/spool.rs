@@ -10,7 +10,8 @@ use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use lines::{LONGEST, LineStart, Lines, SpoolLine};
+pub use lines::LineStart;
+pub(crate) use lines::{Lines, SpoolLine};
 pub use search::{Direction, SearchResult, SearchTerm};
 
 use lines::{Cutter, LineIndex};
@@ -34,18 +35,16 @@ pub struct SpoolProgress {
     /// Lines as [`Lines`] gives them; the last one may still grow.
     pub lines: u64,
     /// Lines that have ended, of these: they stay as they are.
-    pub ended: u64,
+    pub(crate) ended: u64,
     /// Lines as the server sent them, however long.
-    pub whole: u64,
-    /// Nothing more will come.
-    pub is_finished: bool,
+    pub(crate) whole: u64,
+    pub(crate) is_finished: bool,
 }
 
 #[derive(Debug)]
 struct SpoolState {
     progress: SpoolProgress,
     index: LineIndex,
-    /// Why nothing more can be kept.
     failure: Option<String>,
 }
 
@@ -129,14 +128,12 @@ impl Spool {
     }
 
     /// Why octets are missing at the end; None when all were kept.
-    #[must_use]
-    pub fn failure(&self) -> Option<String> {
+    pub(crate) fn failure(&self) -> Option<String> {
         self.state().failure.clone()
     }
 
     /// Waits until there are more than `octets` octets, or nothing more will come, or `timeout` is over.
-    #[must_use]
-    pub fn wait(&self, octets: u64, timeout: Duration) -> SpoolProgress {
+    pub(crate) fn wait(&self, octets: u64, timeout: Duration) -> SpoolProgress {
         let is_enough = |state: &mut SpoolState| {
             state.progress.octets <= octets
                 && !state.progress.is_finished
@@ -209,9 +206,7 @@ impl Spool {
         Ok(())
     }
 
-    /// The octets from `at` on, as they were added.
-    #[must_use]
-    pub fn octets(&self, at: u64) -> impl io::Read {
+    pub(crate) fn octets(&self, at: u64) -> impl io::Read {
         Octets { spool: self, at }
     }
 
@@ -220,7 +215,6 @@ impl Spool {
     }
 }
 
-/// Reads a spool from some place on.
 struct Octets<'a> {
     spool: &'a Spool,
     at: u64,

@@ -14,8 +14,7 @@ use zeroize::Zeroizing;
 use crate::base::stdio;
 
 /// Columns and rows; 80 and 24 where they can't be known.
-#[must_use]
-pub fn size() -> (usize, usize) {
+pub(crate) fn size() -> (usize, usize) {
     match known_size() {
         Ok((columns, rows)) if columns > 0 && rows > 0 => (columns.into(), rows.into()),
         _ => (80, 24),
@@ -33,9 +32,7 @@ fn known_size() -> std::io::Result<(u16, u16)> {
     crossterm::terminal::size()
 }
 
-/// Whether the terminal can edit a line and mask it.
-#[must_use]
-pub fn can_edit() -> bool {
+pub(crate) fn can_edit() -> bool {
     !matches!(
         std::env::var("TERM").as_deref(),
         Ok("dumb" | "cons25" | "emacs" | "")
@@ -44,12 +41,10 @@ pub fn can_edit() -> bool {
 
 /// Whether Ctrl-C was pressed since it was asked last.
 #[derive(Debug, Clone)]
-pub struct Interrupts(Arc<AtomicBool>);
+pub(crate) struct Interrupts(Arc<AtomicBool>);
 
 impl Interrupts {
-    /// Listens to Ctrl-C.
-    #[must_use]
-    pub fn listen() -> Self {
+    pub(crate) fn listen() -> Self {
         let flag = Arc::new(AtomicBool::new(false));
         // Where it can't be listened to, Ctrl-C ends the program; the transcript is whole all the same.
         let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&flag));
@@ -57,7 +52,7 @@ impl Interrupts {
     }
 
     /// Listens to Ctrl-C while `run` goes on; behind that it ends the program again.
-    pub fn during<T>(run: impl FnOnce(&Self) -> T) -> T {
+    pub(crate) fn during<T>(run: impl FnOnce(&Self) -> T) -> T {
         let interrupts = Self::listen();
         let is_over = Arc::new(AtomicBool::new(false));
         let signal = signal_hook::consts::SIGINT;
@@ -68,14 +63,11 @@ impl Interrupts {
     }
 
     /// Whether it was pressed; asked anew, it is not.
-    #[must_use]
-    pub fn take(&self) -> bool {
+    pub(crate) fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether it was pressed.
-    #[must_use]
-    pub fn is_pressed(&self) -> bool {
+    pub(crate) fn is_pressed(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -86,7 +78,7 @@ const WAKE: Duration = Duration::from_millis(200);
 /// Asks for a secret; nothing of it is shown.
 ///
 /// Errors: the terminal is gone, or Ctrl-C was pressed ([`io::ErrorKind::Interrupted`]).
-pub fn ask_unseen(prompt: &str, interrupts: &Interrupts) -> io::Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn ask_unseen(prompt: &str, interrupts: &Interrupts) -> io::Result<Zeroizing<Vec<u8>>> {
     watch();
     let _ = interrupts.take();
     let mut out = stdio::output();
@@ -113,7 +105,9 @@ pub fn ask_unseen(prompt: &str, interrupts: &Interrupts) -> io::Result<Zeroizing
     Ok(line)
 }
 
-pub use imp::{Quiet, changing, is_input_waiting, lent, on_return, suspend, watch, with_echo};
+pub(crate) use imp::{
+    Quiet, changing, is_input_waiting, lent, on_return, suspend, watch, with_echo,
+};
 
 #[cfg(unix)]
 mod imp {
@@ -123,16 +117,15 @@ mod imp {
     use rustix::stdio::stdin;
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-    pub use super::signals::{changing, lent, on_return, suspend, watch};
+    pub(crate) use super::signals::{changing, lent, on_return, suspend, watch};
 
     /// Between two prompts the terminal would echo what is typed ahead, a password too. While this lives it does not.
     #[derive(Debug)]
-    pub struct Quiet(Option<Termios>);
+    pub(crate) struct Quiet(Option<Termios>);
 
     impl Quiet {
         /// Switches the echo off, and puts everything back also when a signal ends or stops the program.
-        #[must_use]
-        pub fn start() -> Self {
+        pub(crate) fn start() -> Self {
             let Ok(before) = tcgetattr(stdin()) else {
                 return Self(None);
             };
@@ -151,8 +144,7 @@ mod imp {
         }
     }
 
-    /// Runs `read` with the echo on.
-    pub fn with_echo<T>(read: impl FnOnce() -> T) -> T {
+    pub(crate) fn with_echo<T>(read: impl FnOnce() -> T) -> T {
         echoing(true, read)
     }
 
@@ -181,9 +173,7 @@ mod imp {
         let _ = tcsetattr(stdin(), OptionalActions::Now, &modes);
     }
 
-    /// Whether a line was typed ahead.
-    #[must_use]
-    pub fn is_input_waiting() -> bool {
+    pub(crate) fn is_input_waiting() -> bool {
         is_input_waiting_for(Duration::ZERO)
     }
 
@@ -200,18 +190,15 @@ mod imp {
 mod imp {
     /// Elsewhere nothing is echoed between two prompts.
     #[derive(Debug)]
-    pub struct Quiet;
+    pub(crate) struct Quiet;
 
     impl Quiet {
-        /// Does nothing.
-        #[must_use]
-        pub fn start() -> Self {
+        pub(crate) fn start() -> Self {
             Self
         }
     }
 
-    /// Runs `read`.
-    pub fn with_echo<T>(read: impl FnOnce() -> T) -> T {
+    pub(crate) fn with_echo<T>(read: impl FnOnce() -> T) -> T {
         read()
     }
 
@@ -221,25 +208,23 @@ mod imp {
     }
 
     /// Elsewhere no signal has to be looked out for.
-    pub fn watch() {}
+    pub(crate) fn watch() {}
 
     /// Elsewhere no signal thread changes the terminal.
-    pub fn changing() {}
+    pub(crate) fn changing() {}
 
     /// Elsewhere a program is not stopped.
-    pub fn on_return(_: impl Fn() + Send + 'static) {}
+    pub(crate) fn on_return(_: impl Fn() + Send + 'static) {}
 
     /// Elsewhere a program is not stopped.
-    pub fn suspend() {}
+    pub(crate) fn suspend() {}
 
-    /// Runs it.
-    pub fn lent<T>(run: impl FnOnce() -> T) -> T {
+    pub(crate) fn lent<T>(run: impl FnOnce() -> T) -> T {
         run()
     }
 
     /// Not known elsewhere.
-    #[must_use]
-    pub fn is_input_waiting() -> bool {
+    pub(crate) fn is_input_waiting() -> bool {
         false
     }
 

@@ -24,13 +24,12 @@ use crate::transcript::Piece;
 use crate::transcript::event::Event;
 use crate::transcript::recorder::RecordedStep;
 use crate::transcript::secret;
-pub use reply::{LastReply, Mode, SharedShown, Shown, shown, summary};
+pub(crate) use reply::{LastReply, Mode, SharedShown, Shown, shown, summary};
 
 /// Data lines wait so long for the rest of a reply: if all fits on the screen it is shown at once, else the pager opens.
 const PATIENCE: Duration = Duration::from_millis(150);
 
-/// Shows one connection.
-pub struct ReplyView {
+pub(crate) struct ReplyView {
     screen: Arc<Screen>,
     knowledge: SharedKnowledge,
     shared: SharedShown,
@@ -39,7 +38,6 @@ pub struct ReplyView {
     /// Data that was not shown yet, and when its first octet came.
     held: Vec<u8>,
     held_since: Instant,
-    /// Rows of the screen that the data has filled.
     rows: usize,
     since: Instant,
     was_unrequested: bool,
@@ -49,8 +47,7 @@ pub struct ReplyView {
 impl ReplyView {
     /// Shows on `screen` a connection to `place`, host and port; long replies go to a pager when there is one. The goals of a
     /// lesson are judged besides.
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         screen: Arc<Screen>,
         knowledge: SharedKnowledge,
         shared: SharedShown,
@@ -179,7 +176,6 @@ impl ReplyView {
         self.since = Instant::now();
     }
 
-    /// Keeps a status line as the start of its reply, and for the guess of what comes next.
     fn note_status(&mut self, pieces: &[Piece], first: bool) {
         let line = secret::flat(pieces);
         know(&self.knowledge).guess.note_status(&line, first);
@@ -194,7 +190,6 @@ impl ReplyView {
         }
     }
 
-    /// Keeps what the last status line answers.
     fn keep_verb(&self, sent: &Sent) {
         if let Some(last) = &mut shown(&self.shared).last {
             last.verb = Some(sent.verb()).filter(|verb| !verb.is_empty());
@@ -267,7 +262,6 @@ impl ReplyView {
         }
     }
 
-    /// Ends the data with its terminator.
     fn end_data(&mut self, pieces: &[Piece], first: bool, end: LineEnd) {
         let is_shown = {
             let mut shared = shown(&self.shared);
@@ -284,7 +278,6 @@ impl ReplyView {
         }
     }
 
-    /// Shows octets that came between STLS and the handshake.
     fn injected(&self, octets: &[u8]) {
         let mut text = String::new();
         escape::escape(octets, &mut text);

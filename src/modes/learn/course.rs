@@ -13,22 +13,16 @@ use crate::net::target::Target;
 use crate::servers::maildrop::Maildrop;
 use crate::servers::messages;
 
-/// A course.
-pub struct Course {
+pub(crate) struct Course {
     lessons: Vec<Lesson>,
     at: usize,
     /// What was done before and since.
-    pub progress: Progress,
-    /// The command line that goes on with it.
-    pub call: String,
-    /// How many hints of this lesson were shown.
-    pub hints: usize,
-    /// How many of its goals were told to be reached.
-    pub told: Vec<bool>,
-    /// Its goals.
-    pub watched: Watched,
+    pub(crate) progress: Progress,
+    pub(crate) call: String,
+    pub(crate) hints: usize,
+    pub(crate) told: Vec<bool>,
+    pub(crate) watched: Watched,
     serving: Option<Server>,
-    /// The server of the lesson.
     target: Option<Target>,
 }
 
@@ -72,8 +66,12 @@ pub(super) fn server(
 
 impl Course {
     /// A course at its lesson number `at`, from 0; None where there is none.
-    #[must_use]
-    pub fn new(lessons: Vec<Lesson>, at: usize, progress: Progress, call: String) -> Option<Self> {
+    pub(crate) fn new(
+        lessons: Vec<Lesson>,
+        at: usize,
+        progress: Progress,
+        call: String,
+    ) -> Option<Self> {
         let goals = lessons.get(at)?.begin();
         Some(Self {
             lessons,
@@ -89,9 +87,7 @@ impl Course {
     }
 
     /// Begins the lesson that it is at, on a server of its own.
-    ///
-    /// Errors: there is no such server.
-    pub fn begin(&mut self, args: SessionArgs) -> Result<Plan, ListenError> {
+    pub(crate) fn begin(&mut self, args: SessionArgs) -> Result<Plan, ListenError> {
         let lesson = self.lesson().clone();
         // The ports of the one before are free first.
         self.serving = None;
@@ -104,31 +100,25 @@ impl Course {
         Ok(plan)
     }
 
-    /// The lesson.
     #[must_use]
     #[expect(
         clippy::indexing_slicing,
         reason = "`at` is the number of a lesson, and there is one"
     )]
-    pub fn lesson(&self) -> &Lesson {
+    pub(crate) fn lesson(&self) -> &Lesson {
         &self.lessons[self.at]
     }
 
-    /// Whether this is the server of the lesson.
-    #[must_use]
-    pub fn is_at(&self, target: &Target) -> bool {
+    pub(crate) fn is_at(&self, target: &Target) -> bool {
         self.target.as_ref() == Some(target)
     }
 
     /// Its number, from 1, and how many there are.
-    #[must_use]
-    pub fn number(&self) -> (usize, usize) {
+    pub(crate) fn number(&self) -> (usize, usize) {
         (self.at + 1, self.lessons.len())
     }
 
-    /// How many lessons are done, and how many there are.
-    #[must_use]
-    pub fn done(&self) -> (usize, usize) {
+    pub(crate) fn done(&self) -> (usize, usize) {
         let done = self
             .lessons
             .iter()
@@ -137,20 +127,18 @@ impl Course {
     }
 
     /// Goes to the next lesson; false behind the last.
-    pub fn go_on(&mut self) -> bool {
+    pub(crate) fn go_on(&mut self) -> bool {
         let has_next = self.at + 1 < self.lessons.len();
         self.at += usize::from(has_next);
         has_next
     }
 
-    /// Whether the lesson is solved.
-    #[must_use]
-    pub fn is_solved(&self) -> bool {
+    pub(crate) fn is_solved(&self) -> bool {
         self.watched.goals().are_reached()
     }
 
     /// The goals that were reached since this was asked last.
-    pub fn news(&mut self) -> Vec<String> {
+    pub(crate) fn news(&mut self) -> Vec<String> {
         let goals = self.watched.goals();
         let mut news = Vec::new();
         for ((goal, is_reached), told) in goals.all().zip(&mut self.told) {

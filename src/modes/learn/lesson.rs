@@ -10,45 +10,40 @@ use crate::transcript::event::{Event, EventKind};
 use crate::transcript::text::Reader;
 
 /// The widest line of prose, in characters.
-pub const WIDEST: usize = 72;
+pub(crate) const WIDEST: usize = 72;
 
 /// A lesson.
 #[derive(Debug, Clone)]
 pub struct Lesson {
     /// Its name: that of its file, without `.pop3`.
-    pub name: String,
+    pub(crate) name: String,
     /// What progress knows it by: the name of a lesson of the course that is built in, the whole path of another one.
-    pub key: String,
-    /// What it is called.
-    pub title: String,
-    /// The task, line by line.
-    pub prose: Vec<String>,
-    /// What is to happen.
-    pub goals: Vec<Goal>,
+    pub(crate) key: String,
+    pub(crate) title: String,
+    pub(crate) prose: Vec<String>,
+    pub(crate) goals: Vec<Goal>,
     /// Help, from the least to the most.
     pub hints: Vec<String>,
     /// Lines that poptalk sends before the learner begins.
-    pub ready: Vec<String>,
-    /// What the server does wrong.
-    pub faults: Vec<&'static Fault>,
+    pub(crate) ready: Vec<String>,
+    pub(crate) faults: Vec<&'static Fault>,
     /// TLS is on from the first octet.
-    pub is_tls: bool,
+    pub(crate) is_tls: bool,
     /// The file, for the solution in it.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// Why a file is no lesson.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}:{row}: {what}{}", caret(*row, mark.as_ref()))]
 pub struct LessonError {
-    /// The lesson, or its file.
-    pub name: String,
+    pub(crate) name: String,
     /// The row, from 1; that of the last one where something is missing.
-    pub row: usize,
+    pub(crate) row: usize,
     /// What is wrong, and what would be right.
-    pub what: String,
+    pub(crate) what: String,
     /// The row's text, safe to show, and the place in it: characters before it, and how many are wrong.
-    pub mark: Option<(String, usize, usize)>,
+    pub(crate) mark: Option<(String, usize, usize)>,
 }
 
 /// What is wrong in a row: octets before it, how many, and why.
@@ -91,7 +86,6 @@ impl LessonError {
 const HEADS: &str = "lesson, goal, hint, ready, fault and tls";
 const HEAD_NAMES: [&str; 6] = ["lesson", "goal", "hint", "ready", "fault", "tls"];
 
-/// How many characters of a row an error shows.
 const SHOWN: usize = 200;
 
 impl Lesson {
@@ -242,15 +236,12 @@ impl Lesson {
         Ok(())
     }
 
-    /// Its goals, with nothing done.
-    #[must_use]
-    pub fn begin(&self) -> Goals {
+    pub(crate) fn begin(&self) -> Goals {
         Goals::new(self.goals.clone())
     }
 
     /// What the learner is to name, by any of these ids; none where that is no goal.
-    #[must_use]
-    pub fn diagnosis(&self) -> &[String] {
+    pub(crate) fn diagnosis(&self) -> &[String] {
         let mut ids = self.goals.iter().map(Goal::diagnosis);
         ids.find(|ids| !ids.is_empty()).unwrap_or_default()
     }
@@ -294,7 +285,6 @@ pub(super) fn is_another_way(event: &str) -> bool {
     matches!(Event::parse(event), Event::AnotherWay(_))
 }
 
-/// Why a line is nothing that a transcript has.
 fn unknown(line: &str) -> String {
     let bare = line.trim().trim_end_matches(':');
     if HEAD_NAMES.contains(&bare) {
@@ -311,7 +301,7 @@ fn octets(line: &str, characters: usize) -> usize {
 }
 
 /// Which of some names may have been meant, as the beginning of a hint; empty where none is near.
-pub fn meant<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn meant<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> String {
     nearest(unknown, names).map_or(String::new(), |name| format!("did you mean `{name}`? "))
 }
 

@@ -6,17 +6,15 @@ use std::path::PathBuf;
 use crate::base::files;
 use crate::transcript::file;
 
-/// What a learner has done.
 #[derive(Debug, Clone, Default)]
-pub struct Progress {
+pub(crate) struct Progress {
     path: Option<PathBuf>,
     done: Vec<String>,
 }
 
 impl Progress {
     /// Reads what was done before; nothing was where there is no file or no home folder.
-    #[must_use]
-    pub fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let path = file::state_folder()
             .ok()
             .map(|folder| folder.join("lessons"));
@@ -30,16 +28,14 @@ impl Progress {
         }
     }
 
-    /// Whether a lesson is done.
-    #[must_use]
-    pub fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.done.iter().any(|done| done == key)
     }
 
     /// A lesson is done.
     ///
     /// Errors: the file can't be written; it counts for this run all the same.
-    pub fn add(&mut self, key: &str) -> io::Result<()> {
+    pub(crate) fn add(&mut self, key: &str) -> io::Result<()> {
         if self.has(key) {
             return Ok(());
         }
@@ -60,7 +56,7 @@ impl Progress {
     /// Forgets some lessons; returns which of them were done.
     ///
     /// Errors: the file can't be written; it is as it was then.
-    pub fn forget(&mut self, is_meant: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
+    pub(crate) fn forget(&mut self, is_meant: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
         let (gone, kept): (Vec<_>, Vec<_>) =
             self.done.iter().cloned().partition(|key| is_meant(key));
         if let Some(path) = self.path.as_ref().filter(|_| !gone.is_empty()) {

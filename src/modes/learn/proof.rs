@@ -21,14 +21,11 @@ use crate::transcript::{Item, Piece, Row};
 /// How long each reply may take; a server of our own answers at once.
 const REPLY: Duration = Duration::from_secs(10);
 
-/// What is tried at a lesson.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ProofCase {
-    /// Nothing is done.
     Empty,
     /// The words of the solution are typed where they have no effect.
     Words,
-    /// The solution.
     Solution,
 }
 
@@ -177,7 +174,6 @@ fn expected(lesson: &Lesson, from: usize) -> Answers {
     sessions
 }
 
-/// Keeps the answer to a command.
 fn keep(session: &mut Vec<Exchange>, part: Part) {
     if let Part::Exchange(exchange) = part
         && exchange.sent.is_some()

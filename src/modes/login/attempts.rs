@@ -4,9 +4,8 @@ use crate::pop3::sasl::{Mechanism, SaslError};
 use crate::pop3::session::SessionState;
 
 /// A script tries no more ways than this: each refusal counts as a failed login, and servers lock accounts for those.
-pub const TRIES_MAX: usize = 3;
+pub(crate) const TRIES_MAX: usize = 3;
 
-/// One way to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Attempt {
     /// AUTH with this mechanism (RFC 5034).
@@ -18,8 +17,6 @@ pub(super) enum Attempt {
 }
 
 impl Attempt {
-    /// Its name for people.
-    #[must_use]
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Sasl(row) => row.name,
@@ -29,7 +26,6 @@ impl Attempt {
     }
 
     /// Whether whoever reads the lines has the password.
-    #[must_use]
     pub(super) fn is_plain(self) -> bool {
         match self {
             Self::Sasl(row) => row.is_plain,
@@ -39,7 +35,6 @@ impl Attempt {
     }
 
     /// Whether it is bound to the TLS connection (RFC 5802 §6).
-    #[must_use]
     pub(super) fn is_bound(self) -> bool {
         matches!(self, Self::Sasl(row) if row.name.ends_with("-PLUS"))
     }
@@ -59,7 +54,6 @@ impl Attempt {
 }
 
 /// Returns the ways that the server offers to one who has a password, in the order to try them.
-#[must_use]
 pub(super) fn offered(session: &SessionState, has_binding: bool, is_tls: bool) -> Vec<Attempt> {
     let mechanisms = Mechanism::offered(&session.mechanisms, has_binding);
     let mut ways: Vec<Attempt> = mechanisms.map(Attempt::Sasl).collect();
@@ -83,32 +77,28 @@ fn offers_user(capabilities: &[String]) -> bool {
 }
 
 /// Whether this may follow a way that was refused: no second binding, after one was refused.
-#[must_use]
 pub(super) fn may_follow(refused: Attempt, next: Attempt) -> bool {
     !(refused.is_bound() && next.is_bound())
 }
 
 /// A further try, after a refusal that leaves doubt.
 #[derive(Debug, Clone, Copy)]
-pub struct NextAttempt {
-    /// The name of the way.
-    pub name: &'static str,
-    /// How many logins were refused.
-    pub refused: usize,
+pub(crate) struct NextAttempt {
+    pub(crate) name: &'static str,
+    pub(crate) refused: usize,
     /// What was refused says more of the password than of the mechanism.
-    pub is_doubtful: bool,
+    pub(crate) is_doubtful: bool,
     /// The password would go out where anyone on the network path can read it.
-    pub is_in_clear: bool,
+    pub(crate) is_in_clear: bool,
     /// Why it is what it is, where that would surprise.
-    pub explanation: Option<&'static str>,
+    pub(crate) explanation: Option<&'static str>,
     /// It is weaker than what was refused, by a server that was not verified: a binding or a digest is given up.
-    pub gives_up_proof: bool,
+    pub(crate) gives_up_proof: bool,
 }
 
 impl NextAttempt {
     /// Returns what is against it, a sentence without full stop.
-    #[must_use]
-    pub fn warning(&self) -> Option<&'static str> {
+    pub(crate) fn warning(&self) -> Option<&'static str> {
         if self.is_in_clear {
             return Some(
                 "the next way sends the password unencrypted: anyone on the network path can read it, and may have refused the digest to get it",
@@ -120,20 +110,15 @@ impl NextAttempt {
     }
 }
 
-/// A login that the server refused.
 #[derive(Debug)]
 pub(super) struct Refused<'a> {
-    /// How it was tried.
     pub(super) attempt: Attempt,
     /// The response code of the reply, upper case (RFC 2449 §8).
     pub(super) code: Option<&'a str>,
-    /// How many responses were sent.
     pub(super) responses: usize,
-    /// Why the exchange was given up.
     pub(super) error: Option<&'a SaslError>,
 }
 
-/// What a refusal says of the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RefusalMeaning {
     /// Name or password are wrong: the server says so, and could judge it.
@@ -153,7 +138,6 @@ impl Refused<'_> {
     ///
     /// `[AUTH]` alone proves nothing: RFC 3206 §4 gives it for every trouble with credentials. Cyrus says it of a kind of
     /// binding that it does not know, and Dovecot of a digest where it keeps only a hash of the password.
-    #[must_use]
     pub(super) fn verdict(&self) -> RefusalMeaning {
         if let Some("IN-USE" | "LOGIN-DELAY" | "SYS/TEMP") = self.code {
             return RefusalMeaning::Elsewhere;
@@ -185,8 +169,6 @@ impl Refused<'_> {
         }
     }
 
-    /// Returns what to tell a person of it.
-    #[must_use]
     pub(super) fn says(&self) -> String {
         let name = self.attempt.name();
         match self.verdict() {
@@ -216,7 +198,6 @@ impl Refused<'_> {
     }
 
     /// Returns why the next way is what it is, where that would surprise.
-    #[must_use]
     pub(super) fn explains(&self, next: Attempt) -> Option<&'static str> {
         let is_unbound = self.attempt.is_bound() && next.is_scram();
         is_unbound.then_some(
@@ -226,7 +207,6 @@ impl Refused<'_> {
 }
 
 /// The response code at the start of a status line's text, upper case (RFC 2449 §8).
-#[must_use]
 pub(super) fn code(line: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(line.strip_prefix(b"-ERR ")?).ok()?;
     let (code, _) = text.strip_prefix('[')?.split_once(']')?;

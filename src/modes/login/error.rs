@@ -7,13 +7,11 @@ use crate::net::engine::{Risk, TrustRefusal};
 use crate::net::password::PasswordError;
 use crate::pop3::sasl::SaslError;
 
-/// Why there was no login, or none to rely on.
 #[derive(Debug, thiserror::Error)]
-pub enum LoginError {
+pub(crate) enum LoginError {
     /// The line to poptalk can't be understood, or does not fit this moment.
     #[error("{0}")]
     Usage(String),
-    /// A password would go out in clear.
     #[error("not sent: there is no TLS, and everybody on the way could read the password")]
     InClear,
     /// A secret would go where it should not, unasked.
@@ -22,16 +20,12 @@ pub enum LoginError {
     /// `+OK` to AUTH before any credentials were sent.
     #[error("not logged in: {}", TrustRefusal::NoChallenge.says())]
     NoChallenge,
-    /// There is no password to be had.
     #[error(transparent)]
     Password(#[from] PasswordError),
-    /// Who is to log in is not known.
     #[error("no user name, so no login was sent")]
     NoUser,
-    /// The mechanism can't go on.
     #[error("{}{error}", if *.was_cancelled { "cancelled: " } else { "" })]
     Sasl {
-        /// Why.
         error: SaslError,
         /// The server was told so by `*`.
         was_cancelled: bool,

@@ -17,7 +17,6 @@ use crate::base::service::Service;
 use crate::pop3::tracker::{Awaited, Side, State};
 use crate::transcript::event::Event;
 
-/// How many octets are read at once.
 const READ_MAX: usize = 128 * 1024;
 
 /// So many octets of the client may wait for the reply to STLS, or for the end of a line that may be STLS.
@@ -38,7 +37,6 @@ const LAST_REPLIES: Duration = Duration::from_secs(60);
 /// How many octets are read from a client that is told that it is over and does not stop.
 const MOST_LEFT_OVER: usize = 1 << 20;
 
-/// A connection between a client and a server.
 pub(super) struct ProxiedConnection<'a> {
     pub(super) shared: &'a ProxyShared,
     pub(super) tape: RelayLog<'a>,
@@ -52,19 +50,16 @@ pub(super) struct ProxiedConnection<'a> {
     dialling: Arc<AtomicBool>,
     /// What the client sent and is not recorded and handed on yet.
     held: Vec<u8>,
-    /// Whether a line starts in `held`.
     is_line_start: bool,
     /// The server's greeting so far, until its first line is known.
     greeting: Vec<u8>,
     /// The greeting's first line is known, and is not another service's: the client may be heard.
     pub(super) is_greeted: bool,
-    /// The client's STLS is ours to answer.
     is_stls_ours: bool,
     capabilities: Capabilities,
     buffer: Vec<u8>,
     last_moved: Instant,
     flush_due: Option<Instant>,
-    /// Who closed first.
     ended: Option<RelayOutcome>,
 }
 
@@ -98,7 +93,6 @@ impl<'a> ProxiedConnection<'a> {
         }
     }
 
-    /// The whole of it; returns how it ended.
     pub(super) fn hold(&mut self, is_tls: bool) -> RelayOutcome {
         let mut run = || -> Result<(), RelayOutcome> {
             if is_tls {
@@ -161,7 +155,6 @@ impl<'a> ProxiedConnection<'a> {
         self.wait(wait)
     }
 
-    /// How long nothing may move.
     fn patience(&self) -> Duration {
         let limit = self.shared.waits.idle;
         if self.client.has_ended {
@@ -171,7 +164,6 @@ impl<'a> ProxiedConnection<'a> {
         }
     }
 
-    /// Waits for something on a socket.
     pub(super) fn wait(&mut self, time: Option<Duration>) -> Result<(), RelayOutcome> {
         match self.poll.poll(&mut self.events, time) {
             Err(error) if error.kind() != ErrorKind::Interrupted => {
@@ -192,7 +184,6 @@ impl<'a> ProxiedConnection<'a> {
         Ok(())
     }
 
-    /// Takes what the client has sent, where there is room for it.
     fn hear_client(&mut self) -> Result<bool, RelayOutcome> {
         let mut has_moved = false;
         if self.held.len() < HELD_MAX && self.server.has_room() {
@@ -230,7 +221,6 @@ impl<'a> ProxiedConnection<'a> {
         Ok(has_moved)
     }
 
-    /// Reads into `held`.
     fn read_client(&mut self) -> Result<bool, RelayOutcome> {
         let room = HELD_MAX.saturating_sub(self.held.len());
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -251,7 +241,6 @@ impl<'a> ProxiedConnection<'a> {
         }
     }
 
-    /// Takes what the server has sent, where there is room for it.
     fn hear_server(&mut self) -> Result<bool, RelayOutcome> {
         if !self.client.has_room() {
             return Ok(false);
@@ -334,7 +323,6 @@ impl<'a> ProxiedConnection<'a> {
             && matches!(state, State::Greeting | State::Authorization)
     }
 
-    /// Hands on the start of a line that was kept back.
     fn release(&mut self) -> Result<(), RelayOutcome> {
         let kept = self.capabilities.take();
         if kept.is_empty() {
@@ -372,7 +360,6 @@ impl<'a> ProxiedConnection<'a> {
         self.server.is_shut = true;
     }
 
-    /// The client can't be reached any more.
     fn client_gone(&mut self) -> RelayOutcome {
         self.ended.take().unwrap_or(RelayOutcome::ClosedByClient)
     }

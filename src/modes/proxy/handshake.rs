@@ -166,7 +166,6 @@ impl ProxiedConnection<'_> {
         RelayOutcome::NoServer(why)
     }
 
-    /// Does the TLS handshake with the server.
     pub(super) fn secure_server(&mut self, is_stls: bool) -> Result<(), TlsError> {
         let LegStream::Plain(socket) = std::mem::replace(&mut self.server.stream, LegStream::None)
         else {
@@ -218,7 +217,6 @@ impl ProxiedConnection<'_> {
         }
     }
 
-    /// Does the TLS handshake with the client.
     pub(super) fn secure_client(&mut self) -> Result<(), RelayOutcome> {
         let Some(acceptor) = &self.shared.acceptor else {
             return Ok(());

@@ -12,9 +12,7 @@ use crate::net::tls::TlsStream;
 /// So much may wait to be sent on a leg, in octets, before no more is read for it from the other one.
 pub(super) const WAITING_MAX: usize = 256 * 1024;
 
-/// The stream of a leg.
 pub(super) enum LegStream {
-    /// In clear.
     Plain(TcpStream),
     /// Inside TLS, where we are the server.
     Client(Box<Inside<TcpStream>>),
@@ -24,28 +22,21 @@ pub(super) enum LegStream {
     None,
 }
 
-/// What a read has brought.
 pub(super) enum Came {
-    /// So many octets.
     Octets(usize),
-    /// None for the moment.
     Nothing,
-    /// The other end sends no more.
     End,
     /// The connection broke; why.
     Broken(String),
 }
 
-/// One leg.
 pub(super) struct Leg {
     pub(super) stream: LegStream,
     /// It may be that something can be read: edge-triggered, so true until a read would block.
     pub(super) is_readable: bool,
     /// It may be that something can be sent.
     pub(super) is_writable: bool,
-    /// The other end sends no more.
     pub(super) has_ended: bool,
-    /// We send no more.
     pub(super) is_shut: bool,
     /// What is to be sent, from `sent` on.
     out: Vec<u8>,
@@ -86,12 +77,10 @@ impl Leg {
         self.is_writable = true;
     }
 
-    /// The octets that wait to be sent.
     pub(super) fn waiting(&self) -> usize {
         self.out.len() - self.sent
     }
 
-    /// Whether more may be taken for this leg.
     pub(super) fn has_room(&self) -> bool {
         self.waiting() < WAITING_MAX
     }
@@ -141,7 +130,6 @@ impl Leg {
         Ok(self.waiting() < before)
     }
 
-    /// What waits is not sent.
     pub(super) fn forget(&mut self) {
         self.out.clear();
         self.sent = 0;

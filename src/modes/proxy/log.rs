@@ -16,19 +16,15 @@ use crate::transcript::{Hole, Piece};
 /// A shown line that is longer is shown in parts of about so many octets.
 const SHOWN_MAX: usize = 8 * 1024;
 
-/// The transcript of a connection, and what was counted in it.
 pub(super) struct RelayLog<'a> {
     shared: &'a ProxyShared,
     peer: String,
     recorder: Recorder,
     start: Instant,
     view: Option<RelayView>,
-    /// Commands of the client, STLS included.
     pub(super) commands: u64,
     pub(super) has_logged_in: bool,
-    /// Octets for the client.
     pub(super) octets: u64,
-    /// Octets of both sides.
     passed: u64,
 }
 
@@ -63,7 +59,6 @@ impl<'a> RelayLog<'a> {
         }
     }
 
-    /// Whether no more octets are to pass.
     pub(super) fn is_full(&self) -> bool {
         self.passed > self.shared.max_size
     }

@@ -50,20 +50,15 @@ pub(super) fn cut(octets: &[u8], is_start: bool, is_last: bool) -> usize {
     at
 }
 
-/// The lines of a server that may be capabilities.
 #[derive(Debug, Default)]
 pub(super) struct Capabilities {
-    /// The start of a line.
     kept: Vec<u8>,
-    /// A line was handed out that has not ended.
     is_inside: bool,
     has_stls: bool,
 }
 
-/// Octets that are to be handed on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ReadyOctets {
-    /// A line, or a part of one.
     pub(super) octets: Vec<u8>,
     /// It ends capabilities without STLS.
     pub(super) is_short_of_stls: bool,

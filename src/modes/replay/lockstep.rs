@@ -35,7 +35,6 @@ struct Injection {
     ends_in_stls: bool,
     /// A line was injected, and the server has not been heard inside TLS since.
     is_unheard: bool,
-    /// A line was injected in this session.
     was_seen: bool,
 }
 
@@ -96,7 +95,6 @@ impl Replay<'_> {
             }
     }
 
-    /// Puts a row behind those that wait to go out.
     fn join(&mut self, cue: &Cue, injection: &mut Injection) -> Result<(), ReplayError> {
         let CueAction::Send {
             pieces,
@@ -266,7 +264,6 @@ impl Replay<'_> {
         }
     }
 
-    /// Waits, and notes the limit that strikes first.
     fn wait(&mut self, is_enough: &dyn Fn(&Snapshot) -> bool) -> Snapshot {
         let left = |until: Instant| until.saturating_duration_since(Instant::now());
         let longest = self.options.until.map_or(NEVER, left);
@@ -283,7 +280,6 @@ impl Replay<'_> {
         now
     }
 
-    /// Compares the answers that have come with the recorded ones.
     fn compare(&mut self) {
         let mut heard = hear(&self.heard);
         while self.departure.is_none()

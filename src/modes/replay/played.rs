@@ -9,27 +9,23 @@ use crate::servers::player::Answer;
 
 /// A replay that came to its end, or as far as the conversation went along with the recording.
 #[derive(Debug)]
-pub struct Played {
-    /// The new transcript.
-    pub log: PathBuf,
+pub(crate) struct Played {
+    pub(crate) log: PathBuf,
     /// Where the conversation left the recording.
-    pub departure: Option<Departure>,
-    /// The connection ended in a way that has an exit code of its own.
-    pub failure: Option<Exit>,
+    pub(crate) departure: Option<Departure>,
+    pub(crate) failure: Option<Exit>,
     /// Why there is no TLS, where [`super::Options::expects_tls_failure`] takes that for an answer.
-    pub no_tls: Option<Failure>,
-    /// It was stopped by a limit of the options.
-    pub limit: Option<Limit>,
+    pub(crate) no_tls: Option<Failure>,
+    pub(crate) limit: Option<Limit>,
     /// The commands that were not sent because the session or its login ended, where [`super::Options::answers_only`] is set; without QUIT.
-    pub unsent: Vec<String>,
+    pub(crate) unsent: Vec<String>,
     /// The first row that was not sent because the session ended.
-    pub rest_row: Option<usize>,
-    /// The last command that was sent.
-    pub last_sent: Option<String>,
+    pub(crate) rest_row: Option<usize>,
+    pub(crate) last_sent: Option<String>,
     /// The server answered once too often, and was left: its replies did not fit the commands any more.
-    pub is_out_of_step: bool,
+    pub(crate) is_out_of_step: bool,
     /// The server is not POP3, where [`super::Options::answers_only`] takes that for an answer.
-    pub not_pop3: Option<Mistake>,
+    pub(crate) not_pop3: Option<Mistake>,
 }
 
 impl Played {
@@ -50,10 +46,8 @@ impl Played {
     }
 }
 
-/// A limit that stopped a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// The moment has come.
+pub(crate) enum Limit {
     Time,
     /// The server has sent more than [`crate::modes::plan::SessionArgs::max_size`].
     Octets,
@@ -61,11 +55,8 @@ pub enum Limit {
 
 /// Where a conversation left the recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Departure {
-    /// The recorded row.
-    pub row: usize,
-    /// What the server said then.
-    pub recorded: Answer,
-    /// What it says now.
-    pub live: Answer,
+pub(crate) struct Departure {
+    pub(crate) row: usize,
+    pub(crate) recorded: Answer,
+    pub(crate) live: Answer,
 }

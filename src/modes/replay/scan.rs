@@ -12,22 +12,18 @@ use crate::transcript::{Item, Piece};
 /// What a transcript is about, before it is played.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preview {
-    /// The head `server`.
-    pub server: Option<String>,
+    pub(crate) server: Option<String>,
     /// How replies to some verbs are read (`:multi`, `:single`).
-    pub shapes: Vec<(String, Shape)>,
+    pub(crate) shapes: Vec<(String, Shape)>,
     /// A handshake failed.
     pub has_tls_failure: bool,
     /// TLS began before the greeting.
     pub is_tls: bool,
-    /// How many answers were recorded.
-    pub answers: u64,
-    /// The first row that changes the maildrop, or may, and what it says.
-    pub change: Option<(usize, String)>,
+    pub(crate) answers: u64,
+    pub(crate) change: Option<(usize, String)>,
     /// It is a piece of a session: its first row is the client's, and no event tells of the connection.
-    pub is_piece: bool,
-    /// How many lines the client sent.
-    pub lines: u64,
+    pub(crate) is_piece: bool,
+    pub(crate) lines: u64,
 }
 
 impl Preview {

@@ -11,13 +11,11 @@ use crate::transcript::Piece;
 /// Beyond this number a probe asks for a message on purpose that does not exist.
 const FETCHED_MAX: u64 = 10;
 
-/// How often more is waited for, as long as more comes.
 const SETTLES_MAX: usize = 20;
 
 /// So many replies without a status indicator show that this server has none, and that waiting brings nothing.
 const VAIN_WAITS_MAX: u64 = 2;
 
-/// The most characters of a command that a report shows.
 const LABEL_MAX: usize = 40;
 
 impl Replay<'_> {
@@ -55,7 +53,6 @@ impl Replay<'_> {
         is_open && heard.alignment.is_lost() && !heard.alignment.is_about_login()
     }
 
-    /// Notes what was not sent when the session ended.
     pub(super) fn note_rest(&mut self) {
         if !self.options.answers_only {
             return;

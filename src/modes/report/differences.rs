@@ -10,10 +10,10 @@ use crate::base::style::{Paint, Style};
 use crate::pop3::tracker::Side;
 
 /// The width from which on a terminal shows both sides side by side.
-pub const WIDE: usize = 160;
+pub(crate) const WIDE: usize = 160;
 
 /// Prints differences as they come; what is alike is folded into a count.
-pub struct DifferencePrinter<'a> {
+pub(crate) struct DifferencePrinter<'a> {
     out: &'a mut dyn Write,
     style: Style,
     /// The columns of two sides, when they are printed side by side.
@@ -29,7 +29,7 @@ impl std::fmt::Debug for DifferencePrinter<'_> {
 
 impl<'a> DifferencePrinter<'a> {
     /// A printer; with a `width` in columns it prints side by side.
-    pub fn new(out: &'a mut dyn Write, style: Style, width: Option<usize>) -> Self {
+    pub(crate) fn new(out: &'a mut dyn Write, style: Style, width: Option<usize>) -> Self {
         Self {
             out,
             style,
@@ -38,10 +38,7 @@ impl<'a> DifferencePrinter<'a> {
         }
     }
 
-    /// Prints what a comparison tells.
-    ///
-    /// Errors: `out` can't be written.
-    pub fn emit(&mut self, told: &Compared) -> io::Result<()> {
+    pub(crate) fn emit(&mut self, told: &Compared) -> io::Result<()> {
         match told {
             Compared::Alike => {
                 self.alike += 1;
@@ -55,9 +52,7 @@ impl<'a> DifferencePrinter<'a> {
     }
 
     /// Prints the count of what is alike since the last difference.
-    ///
-    /// Errors: `out` can't be written.
-    pub fn fold(&mut self) -> io::Result<()> {
+    pub(crate) fn fold(&mut self) -> io::Result<()> {
         let alike = match std::mem::take(&mut self.alike) {
             0 => return Ok(()),
             1 => "  1 exchange alike".to_owned(),

@@ -10,9 +10,8 @@ use crate::base::escape;
 use crate::base::say::shown;
 use crate::base::style::{Paint, Style};
 
-/// How findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
+pub(crate) enum Format {
     /// For people
     #[default]
     Text,
@@ -24,34 +23,31 @@ pub enum Format {
     Html,
 }
 
-/// What was judged, and what was found in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Judged {
+pub(crate) struct Judged {
     /// The probe of `check` that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub probe: Option<&'static str>,
+    pub(crate) probe: Option<&'static str>,
     /// Why nothing, or not all of it, was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub skipped: Option<String>,
+    pub(crate) skipped: Option<String>,
     /// What else is to be known of it: its session ended early, and the next entry has the rest.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
+    pub(crate) note: Option<String>,
     /// What was judged: the name of a file, or of several; none where the probe was not played.
-    pub files: Vec<String>,
-    /// The findings, in the order of the file.
-    pub findings: Vec<Finding>,
+    pub(crate) files: Vec<String>,
+    pub(crate) findings: Vec<Finding>,
     /// It was played, and what it is for could not be tested.
     #[serde(skip)]
-    pub is_untested: bool,
+    pub(crate) is_untested: bool,
     /// The rules that found something which an earlier entry tells, and the worst level of these.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub repeats: Vec<&'static str>,
+    pub(crate) repeats: Vec<&'static str>,
     /// The worst level of what is told by an earlier entry.
     #[serde(skip)]
-    pub repeated: Option<Level>,
-    /// Findings that were counted and not kept.
+    pub(crate) repeated: Option<Level>,
     #[serde(skip_serializing_if = "is_zero")]
-    pub beyond: u64,
+    pub(crate) beyond: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
@@ -59,25 +55,21 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// What comes of judging, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Nothing was found.
+pub(crate) enum Verdict {
     Pass,
-    /// Only what is worth knowing.
     Info,
     /// A SHOULD is not kept.
     NonStrict,
     /// A MUST is not kept, it can harm somebody, or two recordings differ.
     Fail,
-    /// It was not played.
     Skipped,
 }
 
 impl Verdict {
     /// All, in the order in which they are counted for people.
-    pub const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Pass,
         Self::NonStrict,
         Self::Fail,
@@ -85,9 +77,7 @@ impl Verdict {
         Self::Skipped,
     ];
 
-    /// Its name, as in every format.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Info => "info",
@@ -100,8 +90,7 @@ impl Verdict {
 
 impl Judged {
     /// What came of it: what the worst finding makes it.
-    #[must_use]
-    pub fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         let own = self.findings.iter().map(|finding| finding.level).max();
         match own.max(self.repeated) {
             None if self.files.is_empty() || self.is_untested => Verdict::Skipped,
@@ -112,7 +101,6 @@ impl Judged {
         }
     }
 
-    /// What it is called in a report: its probe, or its files.
     fn name(&self) -> String {
         match self.probe {
             Some(probe) => probe.to_owned(),
@@ -122,9 +110,7 @@ impl Judged {
 }
 
 /// Findings for people, one paragraph each: file and row, level, id, message, how often; the row as evidence, hint, source.
-///
-/// Errors: `out` can't be written.
-pub fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Result<()> {
+pub(crate) fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Result<()> {
     let file = judged.files.first().map_or("", String::as_str);
     for finding in &judged.findings {
         let row = finding.row.map(|row| format!(":{row}")).unwrap_or_default();
@@ -164,8 +150,7 @@ pub fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Result<()
 }
 
 /// The same with each finding once, where it was found first, and a list of where else it was found.
-#[must_use]
-pub fn grouped(judged: &[Judged]) -> Vec<Judged> {
+pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
     let mut grouped: Vec<Judged> = Vec::new();
     for one in judged {
         let mut one = one.clone();
@@ -199,9 +184,11 @@ pub fn grouped(judged: &[Judged]) -> Vec<Judged> {
 }
 
 /// Everything judged as one JSON object, `{"judged": [...]}`, and a line end. `no_login`: why a login that was wanted failed.
-///
-/// Errors: `out` can't be written.
-pub fn json(out: &mut dyn Write, judged: &[Judged], no_login: Option<&str>) -> io::Result<()> {
+pub(crate) fn json(
+    out: &mut dyn Write,
+    judged: &[Judged],
+    no_login: Option<&str>,
+) -> io::Result<()> {
     #[derive(Serialize)]
     struct Entry<'a> {
         verdict: Verdict,
@@ -235,9 +222,7 @@ pub fn json(out: &mut dyn Write, judged: &[Judged], no_login: Option<&str>) -> i
 
 /// Everything judged as JUnit XML: a suite for what was judged, a failed case for each finding, one case that passes where there is
 /// none, and one that is skipped, with the reason, for a probe that was not played.
-///
-/// Errors: `out` can't be written.
-pub fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
+pub(crate) fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     let mut xml: Xml<'_> = quick_xml::Writer::new_with_indent(&mut *out, b' ', 2);
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let total: usize = judged.iter().map(|one| one.findings.len().max(1)).sum();
@@ -326,10 +311,7 @@ fn details(finding: &Finding) -> String {
     details.join("; ")
 }
 
-/// Everything judged as a page of HTML.
-///
-/// Errors: `out` can't be written.
-pub fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
+pub(crate) fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     let title = |one: &Judged| {
         let why = one.skipped.clone();
         let repeats =

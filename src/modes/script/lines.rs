@@ -17,22 +17,15 @@ const COUNT_WAIT: Duration = Duration::from_millis(50);
 
 /// What happens while lines are awaited.
 pub(super) enum ScriptEvent {
-    /// More octets of standard input.
     Octets(Zeroizing<Vec<u8>>),
-    /// Standard input has ended.
     End,
-    /// It can't be read.
     Failed(io::Error),
-    /// The connection has ended: no line can be sent any more.
     ConnectionEnded,
 }
 
-/// The lines of a script.
 pub(super) struct ScriptLines {
     octets: Zeroizing<Vec<u8>>,
-    /// Where the next line starts.
     at: usize,
-    /// Nothing more comes.
     is_all: bool,
     events: Receiver<ScriptEvent>,
 }
@@ -58,8 +51,6 @@ impl ScriptLines {
     }
 
     /// Begins to read standard input, where the lines come from there.
-    ///
-    /// Errors: there is no thread to be had.
     pub(super) fn start(&self, sender: SyncSender<ScriptEvent>) -> io::Result<()> {
         if self.is_all {
             return Ok(());
@@ -111,7 +102,6 @@ impl ScriptLines {
         (lines + usize::from(is_inside), self.is_all)
     }
 
-    /// Waits for more; None when there is no more.
     pub(super) fn wait(&mut self) -> Option<ScriptEvent> {
         if self.is_all {
             return None;

@@ -7,13 +7,11 @@ use crate::pop3::command::{ArgumentKind, Command};
 /// The longest line that is repeated in a message, in octets.
 const REPEATED_MAX: usize = 60;
 
-/// Lines that were handed to the connection, or are about to be, in order.
 #[derive(Debug, Default)]
 pub(super) struct PendingLines {
     /// What each is called, and how many octets it has with its line end.
     lines: VecDeque<(String, usize)>,
     octets: usize,
-    /// The last line that was sent.
     sent: Option<String>,
 }
 
@@ -34,12 +32,10 @@ impl PendingLines {
         }
     }
 
-    /// The last line that was sent.
     pub(super) fn last(&self) -> Option<&str> {
         self.sent.as_deref()
     }
 
-    /// How many lines were not sent.
     pub(super) fn count(&self) -> usize {
         self.lines.len()
     }

@@ -6,7 +6,6 @@ use crate::base::say;
 use crate::modes::plan::NO_TLS;
 use crate::net::engine::{Greeting, Snapshot, TrustRefusal};
 
-/// Why a script has stopped.
 pub(super) struct ScriptStop {
     what: String,
     hint: Option<&'static str>,
@@ -15,7 +14,6 @@ pub(super) struct ScriptStop {
 }
 
 impl ScriptStop {
-    /// Says why, where the script goes on.
     pub(super) fn warn(self) {
         say::warning(&self.what);
     }

@@ -25,7 +25,6 @@ use crate::transcript::event::{Event, Party};
 /// The socket, which the listener knows too.
 type Wire = wire::SocketWire<Arc<TcpStream>>;
 
-/// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(60);
 
 /// How long the client may take to close behind the last reply.
@@ -79,7 +78,6 @@ impl ClientStream {
     }
 }
 
-/// Holds a connection from the greeting to the end, and tells what happened.
 pub(super) fn run(shared: &ServerShared, socket: Arc<TcpStream>, peer: SocketAddr, is_tls: bool) {
     // A reply is sent in few pieces; waiting to fill a packet only makes it late. It works without as well.
     let _ = socket.set_nodelay(true);

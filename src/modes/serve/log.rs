@@ -24,7 +24,6 @@ pub(super) struct VisitLog<'a> {
     start: Instant,
 }
 
-/// Nobody watches.
 fn see(_: RecordedStep) {}
 
 impl<'a> VisitLog<'a> {
@@ -75,7 +74,6 @@ impl<'a> VisitLog<'a> {
         self.tell_trouble();
     }
 
-    /// TLS is on.
     pub(super) fn tls_started(&mut self, facts: &str) {
         let now_ms = self.now_ms();
         if let Some(recorder) = &mut self.recorder {

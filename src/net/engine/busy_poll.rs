@@ -15,12 +15,9 @@ pub(super) struct BusyPoll {
     looked: Option<EngineProgress>,
 }
 
-/// What changes when something happens.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct EngineProgress {
-    /// How many octets came.
     pub(super) received: u64,
-    /// How many orders were taken.
     pub(super) orders: u64,
     /// How many octets wait for their turn.
     pub(super) queued: usize,

@@ -34,7 +34,6 @@ const FLUSH_AFTER: Duration = Duration::from_millis(200);
 /// After so much silence from the start it is said that no greeting comes.
 const GREETING_LATE: Duration = Duration::from_secs(5);
 
-/// The thread's own things.
 pub(super) struct Engine {
     pub(super) stream: Option<Stream>,
     pub(super) host: String,
@@ -48,7 +47,6 @@ pub(super) struct Engine {
     /// Lines that may not be sent before the TLS handshake is done.
     pub(super) waiting: Vec<Zeroizing<Vec<u8>>>,
     pub(super) outbox: Zeroizing<Vec<u8>>,
-    /// The lines of a script that wait for their turn.
     pub(super) queue: SendQueue,
     pub(super) nearness: BusyPoll,
     /// The system told of a reset while something was written.
@@ -69,11 +67,9 @@ pub(super) struct Engine {
     pub(super) is_late_told: bool,
     /// TLS ended without close_notify.
     pub(super) is_unannounced: bool,
-    /// When to hand out what is held back.
     pub(super) flush_due: Option<Instant>,
 }
 
-/// Whether the thread goes on.
 type Going = Result<(), CloseReason>;
 
 impl Engine {
@@ -183,7 +179,6 @@ impl Engine {
         }
     }
 
-    /// Sends as much as goes.
     fn write(&mut self) -> Going {
         let Some(stream) = &mut self.stream else {
             return Ok(());
@@ -253,7 +248,6 @@ impl Engine {
         }
     }
 
-    /// Takes octets of the server.
     fn take(&mut self, octets: &[u8]) -> Going {
         let now = Instant::now();
         self.standing.quiet_since = now;
@@ -304,7 +298,6 @@ impl Engine {
         Ok(())
     }
 
-    /// The lines that waited for STLS to be done, once it is.
     fn waiting_lines(&mut self) -> Vec<Zeroizing<Vec<u8>>> {
         if self.recorder.tracker().is_before_tls() {
             Vec::new()
@@ -329,7 +322,6 @@ impl Engine {
         }
     }
 
-    /// Does the TLS handshake.
     pub(super) fn start_tls(&mut self, socket: mio::net::TcpStream) -> Result<(), TlsError> {
         let deadline = Instant::now() + self.waits.connect;
         let seconds = self.waits.connect.as_secs_f64();
@@ -400,7 +392,6 @@ impl Engine {
         }
     }
 
-    /// Does what is due by time.
     fn strike(&mut self) -> Going {
         let now = Instant::now();
         let now_ms = self.now_ms();
@@ -447,7 +438,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether all that is left is that the server closes.
     fn is_leaving(&self) -> bool {
         let tracker = self.recorder.tracker();
         tracker.state() == State::Update && tracker.awaited().is_none()
@@ -485,7 +475,6 @@ impl Engine {
         }
     }
 
-    /// Tells the other threads how things are.
     pub(super) fn share(&mut self) {
         let tracker = self.recorder.tracker();
         let now = &mut self.standing;
@@ -563,7 +552,6 @@ fn is_end(error: &std::io::Error) -> bool {
     error.kind() == ErrorKind::UnexpectedEof || error.to_string().contains("unexpected eof")
 }
 
-/// Keeps count of the replies.
 fn count(standing: &mut Snapshot, seen: &RecordedStep) {
     match seen {
         RecordedStep::ReplyEnded(sent, status) => {

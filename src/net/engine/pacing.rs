@@ -17,7 +17,6 @@ impl Engine {
         self.queue.left() > low && self.has_turn()
     }
 
-    /// How things are now.
     pub(super) fn moment(&self) -> EngineProgress {
         EngineProgress {
             received: self.standing.received,
@@ -33,7 +32,6 @@ impl Engine {
         now.timeouts == 0 && self.queue.turns.is_some_and(goes_on) && self.observer.wants_more()
     }
 
-    /// Sends the lines whose turn it is.
     pub(super) fn send_in_turn(&mut self) {
         let Some(turns) = self.queue.turns.filter(|_| self.queue.left() > 0) else {
             return;

@@ -4,11 +4,9 @@ use zeroize::Zeroizing;
 
 use super::Pacing;
 
-/// Whole lines that wait for their turn.
 #[derive(Default)]
 pub(super) struct SendQueue {
     octets: Zeroizing<Vec<u8>>,
-    /// Where the next line starts.
     at: usize,
     pub(super) turns: Option<Pacing>,
 }
@@ -28,7 +26,6 @@ impl SendQueue {
         self.octets.len() - self.at
     }
 
-    /// The next line, line end included.
     pub(super) fn next(&mut self) -> Option<&[u8]> {
         let rest = self.octets.get(self.at..)?;
         let line = rest.get(..=memchr::memchr(b'\n', rest)?)?;

@@ -8,23 +8,18 @@ use crate::pop3::command::Effect;
 use crate::pop3::tracker::{Sent, Status};
 use crate::transcript::recorder::RecordedStep;
 
-/// What the server's first line was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Greeting {
-    /// It has not come.
+pub(crate) enum Greeting {
     Awaited,
-    /// `+OK` or `-ERR`.
     Pop3,
     /// Neither, and of no service that is known.
     Odd,
-    /// That of another service.
     Other(&'static Service),
 }
 
 impl Greeting {
     /// Returns what is wrong with it, and what to do; None when it is POP3's, or has not come.
-    #[must_use]
-    pub fn mistake(self) -> Option<Mistake> {
+    pub(crate) fn mistake(self) -> Option<Mistake> {
         match self {
             Self::Awaited | Self::Pop3 => None,
             Self::Odd => Some(Mistake {
@@ -37,10 +32,8 @@ impl Greeting {
     }
 }
 
-/// Why a reply is not a yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TrustRefusal {
-    /// `-ERR`.
+pub(crate) enum TrustRefusal {
     Negative,
     /// Neither `+OK` nor `-ERR`.
     Malformed,
@@ -50,8 +43,7 @@ pub enum TrustRefusal {
 
 impl TrustRefusal {
     /// Returns what happened, as the text after "STAT: ".
-    #[must_use]
-    pub fn says(self) -> &'static str {
+    pub(crate) fn says(self) -> &'static str {
         match self {
             Self::Negative => "refused",
             Self::Malformed => "the reply is neither +OK nor -ERR",
@@ -75,8 +67,7 @@ pub enum Risk {
 
 impl Risk {
     /// What it is, a sentence without full stop.
-    #[must_use]
-    pub fn says(self) -> &'static str {
+    pub(crate) fn says(self) -> &'static str {
         match self {
             Self::NotPop3 => "the greeting of this server is not POP3's",
             Self::NoGreeting => "this server has not greeted, so it may not be POP3",
@@ -84,9 +75,7 @@ impl Risk {
         }
     }
 
-    /// What to do in a script.
-    #[must_use]
-    pub fn hint(self) -> &'static str {
+    pub(crate) fn hint(self) -> &'static str {
         match self {
             Self::NotPop3 | Self::NoGreeting => {
                 "check host and port: POP3 is on 110, over TLS on 995"
@@ -100,8 +89,7 @@ impl Risk {
 
 impl Snapshot {
     /// Returns why a secret is not to go out without a question; None when nothing is against it.
-    #[must_use]
-    pub fn risk(&self) -> Option<Risk> {
+    pub(crate) fn risk(&self) -> Option<Risk> {
         match self.greeting {
             Greeting::Odd | Greeting::Other(_) => Some(Risk::NotPop3),
             Greeting::Awaited => Some(Risk::NoGreeting),
@@ -109,13 +97,10 @@ impl Snapshot {
         }
     }
 
-    /// Whether the greeting has come, or is known not to be POP3's.
-    #[must_use]
-    pub fn is_greeted(&self) -> bool {
+    pub(crate) fn is_greeted(&self) -> bool {
         self.greeting != Greeting::Awaited
     }
 
-    /// Learns from what was sent.
     pub(super) fn note_sent(&mut self, seen: &RecordedStep) {
         if let RecordedStep::CommandSent(sent) = seen {
             self.is_tls_asked |= sent.effect() == Effect::Tls;

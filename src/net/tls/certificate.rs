@@ -11,27 +11,24 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
-/// What people want to know of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
+pub(crate) struct Certificate {
     /// The subject, as RFC 4514 writes it.
-    pub subject: String,
-    /// Who signed it.
-    pub issuer: String,
+    pub(crate) subject: String,
+    pub(crate) issuer: String,
     /// The host names (dNSName) and addresses (iPAddress) that it is for (RFC 7817), as they are written in it.
-    pub names: Vec<String>,
+    pub(crate) names: Vec<String>,
     /// From when it is valid, `YYYY-MM-DD`.
-    pub not_before: String,
+    pub(crate) not_before: String,
     /// Until when it is valid, `YYYY-MM-DD`.
-    pub not_after: String,
+    pub(crate) not_after: String,
     /// The kind of its key, with its size in bits where that is told by the kind.
-    pub key: String,
-    /// How it was signed.
-    pub signature: String,
+    pub(crate) key: String,
+    pub(crate) signature: String,
     /// The SHA-256 of the certificate (DER), hexadecimal with colons.
-    pub fingerprint: String,
+    pub(crate) fingerprint: String,
     /// The services of domains that it is for, such as `_pop3s.example.org` (SRV-ID, RFC 4985).
-    pub services: Vec<String>,
+    pub(crate) services: Vec<String>,
     /// Those of `names` that are host names.
     hosts: Vec<String>,
     /// Those of `names` that are addresses.
@@ -41,8 +38,7 @@ pub struct Certificate {
 
 impl Certificate {
     /// Reads a certificate (DER); None when it is no X.509.
-    #[must_use]
-    pub fn of_der(der: &[u8]) -> Option<Self> {
+    pub(crate) fn of_der(der: &[u8]) -> Option<Self> {
         let parsed = x509_cert::Certificate::from_der(der).ok()?;
         let inner = parsed.tbs_certificate();
         let names = inner
@@ -75,7 +71,7 @@ impl Certificate {
     }
 
     /// Hides secrets in the names that are shown. A host is still compared with those of the certificate.
-    pub fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
+    pub(crate) fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
         let texts = [&mut self.subject, &mut self.issuer].into_iter();
         for text in texts.chain(&mut self.names) {
             *text = hide(text);
@@ -83,8 +79,7 @@ impl Certificate {
     }
 
     /// Everything about it, for people who want to know.
-    #[must_use]
-    pub fn details(&self) -> Vec<String> {
+    pub(crate) fn details(&self) -> Vec<String> {
         vec![
             format!("subject      {}", self.subject),
             format!(
@@ -112,8 +107,7 @@ impl Certificate {
 
     /// Whether it is for this host. An address is only compared with the addresses in it: a host name that looks like one, or a
     /// wildcard, proves nothing (RFC 6125 §B.2, RFC 9110 §4.3.5).
-    #[must_use]
-    pub fn is_for(&self, host: &str) -> bool {
+    pub(crate) fn is_for(&self, host: &str) -> bool {
         match host.trim_matches(['[', ']']).parse::<IpAddr>() {
             Ok(address) => self.addresses.contains(&address),
             Err(_) => self.hosts.iter().any(|name| fits(name, host)),
@@ -121,8 +115,7 @@ impl Certificate {
     }
 
     /// Whether it is for one of these: a name that starts with `_` is an SRV-ID, all others are hosts or domains.
-    #[must_use]
-    pub fn is_for_any(&self, names: &[String]) -> bool {
+    pub(crate) fn is_for_any(&self, names: &[String]) -> bool {
         names.iter().any(|wanted| {
             let is_it = |service: &String| service.eq_ignore_ascii_case(wanted);
             if wanted.starts_with('_') {
@@ -134,8 +127,7 @@ impl Certificate {
     }
 
     /// What is wrong with the certificate itself, whoever signed it: its dates, and its names for this host.
-    #[must_use]
-    pub fn own_fault(&self, host: &str, now: SystemTime) -> Option<String> {
+    pub(crate) fn own_fault(&self, host: &str, now: SystemTime) -> Option<String> {
         if now < self.valid.0 {
             Some(format!(
                 "the certificate is not valid before {}",
@@ -156,7 +148,6 @@ impl Certificate {
     }
 }
 
-/// The kind of a public key.
 fn key(key: &SubjectPublicKeyInfoOwned) -> String {
     let bits = key.subject_public_key.bit_len();
     let curve = key
@@ -182,7 +173,6 @@ fn key(key: &SubjectPublicKeyInfoOwned) -> String {
 /// What is said of a signature that anybody might make (RFC 9155 and its like).
 const UNSAFE: &str = ": no longer safe";
 
-/// The name of a signature algorithm, by its object identifier.
 fn signature(oid: &str) -> &str {
     match oid {
         "1.2.840.113549.1.1.4" => "MD5 with RSA: no longer safe",

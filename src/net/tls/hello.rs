@@ -11,7 +11,6 @@ use tls_parser::{
     parse_tls_server_hello_extensions,
 };
 
-/// The most octets of a handshake that are kept.
 const TAPPED_MAX: usize = 64 * 1024;
 
 /// The most octets of cleartext that are taken in place of a handshake.
@@ -22,7 +21,7 @@ const LINE_WAIT: Duration = Duration::from_secs(1);
 
 /// A socket whose received octets are kept until [`Tap::stop`].
 #[derive(Debug)]
-pub struct Tap {
+pub(crate) struct Tap {
     socket: TcpStream,
     tapped: Option<Tapped>,
     has_ended: bool,
@@ -37,7 +36,6 @@ pub struct Tap {
 struct EarlyCleartext {
     /// What the library has not taken yet.
     ahead: Vec<u8>,
-    /// How many octets have come.
     count: usize,
     is_line: bool,
     since: Instant,
@@ -48,7 +46,6 @@ struct EarlyCleartext {
 pub(super) struct Tapped(Arc<Mutex<Vec<u8>>>);
 
 impl Tapped {
-    /// The octets so far.
     pub(super) fn octets(&self) -> Vec<u8> {
         self.0
             .lock()
@@ -78,7 +75,6 @@ impl Tap {
         )
     }
 
-    /// Keeps nothing from now on.
     pub(super) fn stop(&mut self) {
         self.tapped = None;
         self.reads_text = false;
@@ -86,14 +82,11 @@ impl Tap {
 
     /// Whether the TCP connection was read to its end. Who hears close_notify reads no further (RFC 8314 §3.4), so an end of
     /// TLS that finds this was not announced; libraries do not tell the one from the other.
-    #[must_use]
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
-    /// The socket.
-    #[must_use]
-    pub fn socket(&self) -> &TcpStream {
+    pub(crate) fn socket(&self) -> &TcpStream {
         &self.socket
     }
 }
@@ -196,14 +189,12 @@ impl Write for Tap {
     }
 }
 
-/// What the octets of a handshake told in clear.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct HelloSeen {
     /// `TLSv1.3` and so on.
     pub(super) version: String,
     /// The IANA name of the cipher suite.
     pub(super) cipher: String,
-    /// How the key was agreed.
     pub(super) key_exchange: String,
     /// The certificates (DER), the server's own first; empty in TLS 1.3, which encrypts them.
     pub(super) chain: Vec<Vec<u8>>,

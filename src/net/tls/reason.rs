@@ -88,7 +88,6 @@ const ENDS: &[(&str, &str)] = &[
     ),
 ];
 
-/// What to do about a handshake that came to nothing.
 pub(in crate::net) fn hint(is_stls: bool) -> &'static str {
     match is_stls {
         true => "the server's log says more; port 995 with --tls may work",
@@ -169,7 +168,6 @@ pub(super) fn of_names(host: &str, names: &[String]) -> TlsError {
     }
 }
 
-/// The code of a fatal alert in clear.
 fn alert(received: &[u8]) -> Option<u8> {
     match received {
         [0x15, 3, _, 0, 2, 2, code, ..] => Some(*code),

@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 use super::{ProxyError, ProxyKind, ProxyLogin, ProxyStep, VARIABLE, shown, stranger};
 use crate::net::target::Target;
 
-/// The most octets of a reply's head that are read.
 const HEAD_MAX: usize = 16 * 1024;
 
 /// The most octets of the proxy's own words that are shown.
@@ -60,7 +59,6 @@ const REPLIES: &[(u16, &str, &str)] = &[
     ),
 ];
 
-/// The talk with an HTTP proxy.
 pub(super) struct HttpNegotiation {
     request: Option<Zeroizing<Vec<u8>>>,
     head: Vec<u8>,

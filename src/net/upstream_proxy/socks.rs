@@ -59,7 +59,6 @@ const REPLIES: &[(u8, &str, &str)] = &[
 #[derive(Debug)]
 enum SocksState {
     Start,
-    /// The method that is to be used follows.
     Method,
     MethodSent,
     /// Whether user and password are right follows.
@@ -68,13 +67,11 @@ enum SocksState {
     /// The head of the reply follows: version, code, reserved, kind of address.
     Head,
     HeadSent,
-    /// The length of a name follows.
     Length,
     /// The address and the port follow; nobody wants them.
     Rest,
 }
 
-/// The talk with a SOCKS proxy.
 #[derive(Debug)]
 pub(super) struct SocksNegotiation {
     state: SocksState,

@@ -5,8 +5,7 @@ use super::{ArgumentKind, Command, DataKind, Effect, Provenance, Shape, States};
 impl Command {
     /// Whether the data lines of its reply, or those that the client sends behind it, are a message: it names one message, and
     /// many lines come.
-    #[must_use]
-    pub fn carries_message(&self) -> bool {
+    pub(crate) fn carries_message(&self) -> bool {
         let names_one = self
             .args
             .first()
@@ -15,57 +14,45 @@ impl Command {
     }
 
     /// Whether its reply is a message, or the top of one (RFC 1939 §5, §7). What a vendor made up for it has a format of its own.
-    #[must_use]
-    pub fn fetches_message(&self) -> bool {
+    pub(crate) fn fetches_message(&self) -> bool {
         self.carries_message()
             && self.with_argument == Shape::Multi
             && matches!(self.standing, Provenance::Required | Provenance::Optional)
     }
 
-    /// Whether its first argument is a message number.
-    #[must_use]
-    pub fn names_message(&self) -> bool {
+    pub(crate) fn names_message(&self) -> bool {
         self.args
             .first()
             .is_some_and(|arg| arg.kind == ArgumentKind::Message)
     }
 
     /// Whether it lists all messages, or one of them where a number is given.
-    #[must_use]
-    pub fn lists_messages(&self) -> bool {
+    pub(crate) fn lists_messages(&self) -> bool {
         self.names_message() && self.data == DataKind::Listing
     }
 
     /// Whether every server does it without arguments, whatever is in the maildrop.
-    #[must_use]
-    pub fn works_in_any_maildrop(&self) -> bool {
+    pub(crate) fn works_in_any_maildrop(&self) -> bool {
         self.standing == Provenance::Required
             && self.states == States::TRANSACTION
             && self.args.iter().all(|arg| arg.optional)
     }
 
-    /// Whether the verb is the whole line.
-    #[must_use]
-    pub fn takes_no_argument(&self) -> bool {
+    pub(crate) fn takes_no_argument(&self) -> bool {
         self.args.is_empty()
     }
 
-    /// Whether a secret is among its arguments.
-    #[must_use]
-    pub fn takes_secret(&self) -> bool {
+    pub(crate) fn takes_secret(&self) -> bool {
         let mut args = self.args.iter();
         args.any(|arg| matches!(arg.kind, ArgumentKind::Secret(_)))
     }
 
     /// Whether a positive reply logs the client in; the bare AUTH, which only lists mechanisms, is not told apart here.
-    #[must_use]
-    pub fn logs_in(&self) -> bool {
+    pub(crate) fn logs_in(&self) -> bool {
         self.effect == Effect::Login
     }
 
-    /// Whether it says who logs in.
-    #[must_use]
-    pub fn names_user(&self) -> bool {
+    pub(crate) fn names_user(&self) -> bool {
         let is_before_login = self.states == States::AUTHORIZATION;
         is_before_login
             && self
@@ -75,8 +62,7 @@ impl Command {
     }
 
     /// Whether it logs in the user of the USER before it, and is nothing without that.
-    #[must_use]
-    pub fn completes_user(&self) -> bool {
+    pub(crate) fn completes_user(&self) -> bool {
         // The name in RPOP is that of the user on the client's side (RFC 1225).
         let has_name_only = matches!(self.args, [arg] if arg.kind == ArgumentKind::Name);
         let has_secret_only =
@@ -85,8 +71,7 @@ impl Command {
     }
 
     /// Whether it is one of the commands that a login is made of.
-    #[must_use]
-    pub fn is_of_login(&self) -> bool {
+    pub(crate) fn is_of_login(&self) -> bool {
         self.logs_in() || self.names_user()
     }
 }

@@ -16,7 +16,6 @@ const ROUNDS_MAX: u32 = 10_000_000;
 /// The header of a message that is bound to the server's certificate (RFC 5929 §4).
 pub(super) const BOUND: &str = "p=tls-server-end-point,,";
 
-/// Where a SCRAM exchange stands.
 pub(super) struct Scram {
     hash: Hash,
     /// `n,,`, `y,,` or `p=tls-server-end-point,,`.
@@ -197,7 +196,6 @@ pub(super) fn prepared(text: &[u8]) -> Result<Zeroizing<String>, SaslError> {
     Ok(Zeroizing::new(prepared.into_owned()))
 }
 
-/// The hash function of a SCRAM mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hash {
     Sha1,
@@ -260,18 +258,15 @@ impl Keys {
         }
     }
 
-    /// The proof of the client for the messages of the exchange.
     fn proof(&self, message: &[u8]) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(xor(&self.client, &self.hash.hmac(&self.stored, message)))
     }
 
-    /// Whether a proof is the right one.
     pub(super) fn is_proof(&self, proof: &[u8], message: &[u8]) -> bool {
         let client = Zeroizing::new(xor(proof, &self.hash.hmac(&self.stored, message)));
         proof.len() == self.client.len() && is_same(&self.hash.digest(&client), &self.stored)
     }
 
-    /// The signature of the server for the messages of the exchange.
     pub(super) fn signature(&self, message: &[u8]) -> Vec<u8> {
         self.hash.hmac(&self.server, message)
     }

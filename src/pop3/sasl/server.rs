@@ -62,7 +62,6 @@ pub struct Verifier {
 }
 
 enum ServerStage {
-    /// The first response is to come.
     First,
     /// LOGIN: the name is to come.
     Name,
@@ -333,8 +332,7 @@ impl Verifier {
 ///
 /// RFC 5034 §3 and RFC 4616 §4: who reads PLAIN, LOGIN or a bearer token has it, so they are for TLS only. A binding needs a
 /// certificate, and EXTERNAL one of the client's.
-#[must_use]
-pub fn offered(is_tls: bool, known: &AuthContext) -> Vec<&'static Mechanism> {
+pub(crate) fn offered(is_tls: bool, known: &AuthContext) -> Vec<&'static Mechanism> {
     super::MECHANISMS
         .iter()
         .filter(|row| is_tls || !row.is_plain)

@@ -2,25 +2,19 @@
 
 /// The phases of a session whose CAPA replies differ (RFC 2449 §5, RFC 2595 §4), in their order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// From the greeting on.
+pub(crate) enum Phase {
     #[default]
     First,
-    /// Inside TLS that STLS began.
     Tls,
-    /// After the login.
     Login,
 }
 
 impl Phase {
-    /// All of them, in their order.
-    pub const ALL: [Self; 3] = [Self::First, Self::Tls, Self::Login];
+    pub(crate) const ALL: [Self; 3] = [Self::First, Self::Tls, Self::Login];
 }
 
-/// Whether TLS is on, and how it began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Tls {
-    /// Off.
+pub(crate) enum Tls {
     #[default]
     Off,
     /// Off; STLS was answered with `+OK`, and the handshake has not been done.
@@ -32,36 +26,31 @@ pub enum Tls {
 }
 
 impl Tls {
-    /// Whether TLS is on.
-    #[must_use]
-    pub fn is_on(self) -> bool {
+    pub(crate) fn is_on(self) -> bool {
         matches!(self, Self::Direct | Self::ByStls)
     }
 
     /// Whether STLS was answered with `+OK`.
-    #[must_use]
-    pub fn is_by_stls(self) -> bool {
+    pub(crate) fn is_by_stls(self) -> bool {
         matches!(self, Self::Agreed | Self::ByStls)
     }
 }
 
 /// Whether a USER was answered with `+OK` and waits for its PASS.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Accepted {
+pub(crate) enum Accepted {
     /// No, or the login after it was tried.
     #[default]
     No,
-    /// Yes.
     Yes,
     /// Before STLS, and not since: it is void (RFC 2595 §4).
     BeforeTls,
 }
 
-/// A login that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
+pub(crate) struct Login {
     /// The verb that brought it, in upper case.
-    pub verb: String,
+    pub(crate) verb: String,
     /// The name that USER or APOP gave; None for AUTH, where the mechanism carries it.
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
 }

@@ -5,18 +5,14 @@ use memchr::memmem::Finder;
 use super::line::is_status_start;
 use super::{LineEnd, Role, Side, Step};
 
-/// Where the scan stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ScanPlace {
-    /// At the start of a line.
     Start,
     /// Behind a dot that starts a line. The dot is held.
     Dot,
     /// Behind a dot and a CR. Both are held.
     DotCr,
-    /// Inside a line.
     Text,
-    /// Behind a CR inside a line.
     Cr,
 }
 
@@ -31,16 +27,12 @@ pub(super) struct DataScan {
     finder: Finder<'static>,
     /// The start of a line that may turn out to be a status line; held, and only with [`DataScan::feed_watching`].
     head: Vec<u8>,
-    /// Some of it is missing from the recording.
     is_torn: bool,
 }
 
-/// Where data stopped.
 #[derive(Debug)]
 pub(super) enum DataStop {
-    /// Not yet.
     Open,
-    /// At its terminator.
     Terminator,
     /// At a status line, which starts with these octets.
     Status(Vec<u8>),
@@ -58,7 +50,6 @@ impl DataScan {
         }
     }
 
-    /// Whether some of it is missing from the recording.
     pub(super) fn is_torn(&self) -> bool {
         self.is_torn
     }
@@ -173,7 +164,6 @@ impl DataScan {
         self.at = ScanPlace::Text;
     }
 
-    /// The octets that may belong to the terminator.
     fn held(&self) -> &'static [u8] {
         match self.at {
             ScanPlace::Dot => b".",

@@ -86,7 +86,7 @@ impl Tracker {
 
     /// Octets of this side are missing from a recording: the rest of a line, of a reply, or more, up to the middle of another line.
     /// Returns whether data of this side goes on; what comes next is then taken to start a line.
-    pub fn skip_lines(&mut self, side: Side, emit: &mut dyn FnMut(Step<'_>)) -> bool {
+    pub(crate) fn skip_lines(&mut self, side: Side, emit: &mut dyn FnMut(Step<'_>)) -> bool {
         self.gap.is_open = true;
         self.gap.is_start = false;
         self.gap.has_answered = false;
@@ -113,12 +113,12 @@ impl Tracker {
     }
 
     /// No greeting is awaited: the recording begins after it.
-    pub fn skip_greeting(&mut self) {
+    pub(crate) fn skip_greeting(&mut self) {
         self.feed(Side::Server, b"+OK\r\n", &mut |_| {});
     }
 
     /// The recording may begin in the middle of the session: its first line need not be a greeting, nor a whole line.
-    pub fn begin_anywhere(&mut self, side: Side, emit: &mut dyn FnMut(Step<'_>)) {
+    pub(crate) fn begin_anywhere(&mut self, side: Side, emit: &mut dyn FnMut(Step<'_>)) {
         self.gap.begins_anywhere = true;
         if side == Side::Client {
             self.skip_greeting();
@@ -127,7 +127,6 @@ impl Tracker {
         }
     }
 
-    /// The first line of the server has come.
     pub(super) fn first_line(&mut self, is_ok: bool, emit: &mut dyn FnMut(Step<'_>)) {
         if std::mem::take(&mut self.gap.begins_anywhere) {
             self.gap.is_open = true;
@@ -145,20 +144,12 @@ impl Tracker {
     }
 
     /// Whether the lines of the server that are fed from now on stand for what came in a gap.
-    pub fn answer_in_gap(&mut self, is_answering: bool) {
+    pub(crate) fn answer_in_gap(&mut self, is_answering: bool) {
         self.gap.is_answering = is_answering;
     }
 
-    /// Whether data of a reply is coming.
-    #[must_use]
-    pub fn is_in_data(&self) -> bool {
+    pub(crate) fn is_in_data(&self) -> bool {
         self.reply.is_some()
-    }
-
-    /// Whether octets are missing from the recording, and no status line has answered a command since.
-    #[must_use]
-    pub fn is_out_of_step(&self) -> bool {
-        self.gap.is_open
     }
 
     /// Whether the line of the server may be a reply after a gap. A lone hole stands for one, too.

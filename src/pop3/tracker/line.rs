@@ -3,20 +3,17 @@
 use super::{LineEnd, Role, Side, Step};
 
 /// The most octets of a line that are handed out as one step. A longer line comes in parts of this many octets.
-pub const LINE_MAX: usize = 8192;
+pub(crate) const LINE_MAX: usize = 8192;
 
-/// The line of one side that is being put together.
 #[derive(Debug, Default)]
 pub(super) struct LineBuffer {
     /// The head of the line and what was not handed out yet, line end included.
     octets: Vec<u8>,
     /// How many octets of `octets` were handed out.
     handed: usize,
-    /// Whether a part of the line was handed out.
     begun: bool,
 }
 
-/// A part of a line that is ready.
 #[derive(Debug)]
 pub(super) struct LineChunk<'a> {
     octets: &'a [u8],
@@ -91,24 +88,20 @@ impl LineBuffer {
             .unwrap_or(line)
     }
 
-    /// Whether a line has begun and not ended.
     pub(super) fn is_inside(&self) -> bool {
         self.begun || !self.octets.is_empty()
     }
 
-    /// Whether a part of the line was handed out.
     pub(super) fn is_handed_out(&self) -> bool {
         self.begun
     }
 
-    /// Forgets the line that has ended.
     pub(super) fn next_line(&mut self) {
         self.octets.clear();
         self.handed = 0;
         self.begun = false;
     }
 
-    /// Forgets the line, and gives back what was not handed out of it.
     pub(super) fn take(&mut self) -> Vec<u8> {
         let rest = self.octets.split_off(self.handed);
         self.next_line();

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::Status;
 use crate::pop3::command::{ArgumentKind, Command, Effect, ONE_STEP_MECHANISMS, Shape, Words};
 
-/// The most octets of the verb, and of the arguments, that are remembered.
 const KEPT: usize = 255;
 
 /// A client line that waits for its reply. It holds no secret: of the arguments only those before a secret one are kept.
@@ -70,13 +69,12 @@ impl Sent {
     }
 
     /// Reads a command from a client line (octets without line end), by the table alone.
-    #[must_use]
-    pub fn read(line: &[u8]) -> Self {
+    pub(crate) fn read(line: &[u8]) -> Self {
         Self::of_line(line, &HashMap::new())
     }
 
     /// Takes the client's answer to a challenge (octets without line end); `*` cancels the exchange (RFC 5034 §4).
-    pub fn take_answer(&mut self, line: &[u8]) {
+    pub(crate) fn take_answer(&mut self, line: &[u8]) {
         self.take_response(&Self::response(line == b"*"));
     }
 
@@ -105,39 +103,31 @@ impl Sent {
     }
 
     /// The row of the command table; None for an unknown verb.
-    #[must_use]
-    pub fn command(&self) -> Option<&'static Command> {
+    pub(crate) fn command(&self) -> Option<&'static Command> {
         self.command
     }
 
     /// The verb in upper case, as text; odd octets are shown as escapes.
-    #[must_use]
-    pub fn verb(&self) -> String {
+    pub(crate) fn verb(&self) -> String {
         self.verb.escape_ascii().to_string()
     }
 
     /// The arguments before a secret one, at most 255 octets, with one space between two.
-    #[must_use]
-    pub fn arguments(&self) -> &[u8] {
+    pub(crate) fn arguments(&self) -> &[u8] {
         &self.arguments
     }
 
-    /// The shape of a positive reply.
-    #[must_use]
-    pub fn shape(&self) -> Shape {
+    pub(crate) fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// The first argument as a message number.
-    #[must_use]
-    pub fn number(&self) -> Option<u64> {
+    pub(crate) fn number(&self) -> Option<u64> {
         let word = Words::of(&self.arguments).next()?;
         std::str::from_utf8(word).ok()?.parse().ok()
     }
 
     /// Whether this is an AUTH for which no credentials were sent, or they were cancelled: `+OK` to it is not a login.
-    #[must_use]
-    pub fn lacks_credentials(&self) -> bool {
+    pub(crate) fn lacks_credentials(&self) -> bool {
         self.shape == Shape::Sasl && !self.has_credentials
     }
 
@@ -146,9 +136,7 @@ impl Sent {
         self.has_credentials = response.has_credentials;
     }
 
-    /// Returns what this reply changes for the session.
-    #[must_use]
-    pub fn outcome(&self, status: Status) -> Effect {
+    pub(crate) fn outcome(&self, status: Status) -> Effect {
         if status == Status::Positive && !self.lacks_credentials() {
             self.effect()
         } else {
@@ -157,8 +145,7 @@ impl Sent {
     }
 
     /// Returns what a positive reply would change.
-    #[must_use]
-    pub fn effect(&self) -> Effect {
+    pub(crate) fn effect(&self) -> Effect {
         match self.command {
             // The bare AUTH only lists mechanisms.
             Some(row) if row.effect == Effect::Login && self.shape == Shape::Multi => {
@@ -175,8 +162,7 @@ impl Sent {
     }
 
     /// Whether the start of the line may be missing from the recording, or its reply.
-    #[must_use]
-    pub fn is_torn(&self) -> bool {
+    pub(crate) fn is_torn(&self) -> bool {
         self.is_torn
     }
 

@@ -14,8 +14,7 @@ pub enum Status {
 impl Status {
     /// Reads the status indicator of a line (octets). A blank or the end of the line should follow it (RFC 1939 §3). Another mark is
     /// passed over; a letter or a digit makes it a different word, such as `+OKAY`.
-    #[must_use]
-    pub fn of_line(line: &[u8]) -> Self {
+    pub(crate) fn of_line(line: &[u8]) -> Self {
         let starts = |word: &[u8]| {
             line.split_at_checked(word.len())
                 .is_some_and(|(start, rest)| {

@@ -6,14 +6,12 @@ use crate::transcript::event::{self, EventKind, Malformed, split_time};
 /// Something that happened besides octets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventAt {
-    /// Where it stands.
-    pub place: Place,
-    /// What it is.
-    pub kind: EventKind,
+    pub(crate) place: Place,
+    pub(crate) kind: EventKind,
     /// Its text after `* `, escapes as in the file, without its time.
-    pub text: String,
+    pub(crate) text: String,
     /// Milliseconds since the row before it, where the file says so.
-    pub after_ms: Option<u64>,
+    pub(crate) after_ms: Option<u64>,
 }
 
 impl EventAt {
@@ -27,15 +25,12 @@ impl EventAt {
         }
     }
 
-    /// Returns what it says.
-    #[must_use]
-    pub fn said(&self) -> event::Event {
+    pub(crate) fn said(&self) -> event::Event {
         event::Event::parse(&self.text)
     }
 
     /// Returns what it says of the shape of a secret.
-    #[must_use]
-    pub fn malformed(&self) -> Option<Malformed> {
+    pub(crate) fn malformed(&self) -> Option<Malformed> {
         Malformed::of_event(&self.text)
     }
 }

@@ -9,20 +9,17 @@ use crate::transcript::Piece;
 /// The octets between two holes are looked for from the left, once: finding an earlier place never makes a match fail, so
 /// nothing is tried twice.
 #[derive(Debug, Clone, Copy)]
-pub struct Matcher<'a> {
+pub(crate) struct Matcher<'a> {
     pieces: &'a [Piece],
 }
 
 impl<'a> Matcher<'a> {
-    /// The pattern of these pieces.
-    #[must_use]
-    pub fn new(pieces: &'a [Piece]) -> Self {
+    pub(crate) fn new(pieces: &'a [Piece]) -> Self {
         Self { pieces }
     }
 
     /// Whether the octets of a line (without line end) fit.
-    #[must_use]
-    pub fn fits(&self, octets: &[u8]) -> bool {
+    pub(crate) fn fits(&self, octets: &[u8]) -> bool {
         let mut pieces = self.pieces;
         let mut rest = octets;
         if let [Piece::Octets(first), behind @ ..] = pieces {
@@ -58,8 +55,7 @@ impl<'a> Matcher<'a> {
 }
 
 /// Whether two lines are the same where neither has a hole. A hole of the other line is text like any other when both have some.
-#[must_use]
-pub fn fits(old: &[Piece], new: &[Piece]) -> bool {
+pub(crate) fn fits(old: &[Piece], new: &[Piece]) -> bool {
     if old == new {
         return true;
     }

@@ -8,39 +8,34 @@ use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::Hole;
 
 /// SHA-256 of octets and holes.
-pub type Digest = [u8; 32];
+pub(crate) type Digest = [u8; 32];
 
 /// The measures of data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measures {
-    /// Who sent it.
-    pub side: Side,
+    pub(crate) side: Side,
     /// The row of its first octet, or of its terminator when it has none.
-    pub first: Place,
+    pub(crate) first: Place,
     /// How many octets of that row stand before it; almost always none.
-    pub skipped: u64,
-    /// The number of the row with its last octet.
-    pub last_row: usize,
+    pub(crate) skipped: u64,
+    pub(crate) last_row: usize,
     /// Its lines, without the terminator; the last one may have no end.
-    pub lines: u64,
+    pub(crate) lines: u64,
     /// Its octets as on the wire, stuffing included, without the terminator; a hole counts as one.
-    pub octets: u64,
+    pub(crate) octets: u64,
     /// Its first four octets, zeros where there are fewer.
-    pub head: [u8; 4],
+    pub(crate) head: [u8; 4],
     /// Its octets without the stuffing dots (RFC 1939 §3).
-    pub message_octets: u64,
+    pub(crate) message_octets: u64,
     /// Of its octets as on the wire and its holes, without the terminator; zeros from a [`super::Dialogue::without_digests`].
-    pub digest: Digest,
+    pub(crate) digest: Digest,
     /// How the line with the single dot ended; None when that line did not come.
-    pub terminator: Option<LineEnd>,
-    /// The row of the terminator.
-    pub terminator_row: Option<usize>,
-    /// Whether it has holes.
-    pub has_holes: bool,
+    pub(crate) terminator: Option<LineEnd>,
+    pub(crate) terminator_row: Option<usize>,
+    pub(crate) has_holes: bool,
     /// Whether it has a row `{{...}}`.
-    pub has_any_rows: bool,
-    /// A status line came in place of the terminator.
-    pub lacks_terminator: bool,
+    pub(crate) has_any_rows: bool,
+    pub(crate) lacks_terminator: bool,
 }
 
 /// Puts a hole into a digest, so that it differs from any usual text.
@@ -50,15 +45,12 @@ pub(super) fn digest_hole(digest: &mut Sha256, hole: &Hole) {
     digest.update(b"}}\0");
 }
 
-/// Measures data as it passes.
 #[derive(Debug)]
 pub(super) struct Measuring {
     measures: Measures,
     /// None where no digest is wanted.
     digest: Option<Sha256>,
-    /// The last octet was CR.
     is_behind_cr: bool,
-    /// The next octet starts a line.
     is_line_start: bool,
     /// The last line has begun and not ended.
     is_inside: bool,
@@ -92,7 +84,6 @@ impl Measuring {
         }
     }
 
-    /// Something of the data stands here.
     pub(super) fn at(&mut self, first: Place, skipped: u64, last: Place) {
         if !std::mem::replace(&mut self.has_begun, true) {
             self.measures.first = first;
@@ -154,7 +145,6 @@ impl Measuring {
         self.measures.terminator_row = Some(place.row);
     }
 
-    /// The reply to the next command begins, and no terminator has come.
     pub(super) fn lacks_terminator(&mut self) {
         self.measures.lacks_terminator = true;
     }

@@ -14,7 +14,6 @@ use crate::transcript::{Hole, Piece};
 #[derive(Debug)]
 pub(super) struct Pairing {
     now_ms: u64,
-    /// Whether data gets a digest.
     has_digests: bool,
     client_line: Option<LineSoFar>,
     server_line: Option<LineSoFar>,
@@ -33,17 +32,14 @@ pub(super) struct Pairing {
     greeting: Option<Line>,
     /// What may be the greeting although a command was waiting, its status, and when it came. It is kept until that is clear.
     first_reply: Option<(Line, Status, u64)>,
-    /// The recording may begin in the middle of the session.
     begins_anywhere: bool,
     reply: Option<Measuring>,
-    /// The server takes a message.
     is_uploading: bool,
     upload: Option<Measuring>,
     uploaded: Option<Measures>,
     injected: Option<Measuring>,
 }
 
-/// An exchange that is not finished.
 #[derive(Debug, Default)]
 struct OpenExchange {
     command: Option<Line>,
@@ -113,7 +109,6 @@ impl Pairing {
         }
     }
 
-    /// Takes what the reader says next.
     pub(super) fn passed(&mut self, passed: Passed<'_>, emit: &mut dyn FnMut(Passing<'_>)) {
         match passed {
             Passed::Row { now_ms, .. } => self.now_ms = now_ms,
@@ -181,7 +176,6 @@ impl Pairing {
         self.begins_anywhere = true;
     }
 
-    /// The greeting has come.
     fn greet(
         &mut self,
         line: Option<Line>,
@@ -258,7 +252,6 @@ impl Pairing {
         }
     }
 
-    /// Octets of a line that is not data, and its end when it has come.
     fn line_octets(
         &mut self,
         side: Side,
@@ -432,7 +425,6 @@ impl Pairing {
         }
     }
 
-    /// A line is complete.
     fn line(&mut self, line: Line, role: Role, now_ms: u64, emit: &mut dyn FnMut(Passing<'_>)) {
         if !matches!(role, Role::Greeting | Role::Command) {
             self.greet_late(emit);
@@ -516,7 +508,6 @@ fn measure(data: &mut Measuring, octets: &[u8], origin: OctetOrigin) {
     });
 }
 
-/// A line whose end has not come.
 #[derive(Debug)]
 struct LineSoFar {
     side: Side,

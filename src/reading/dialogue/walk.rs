@@ -12,10 +12,9 @@ use crate::transcript::{Hole, Item, Piece};
 /// Where and when some octets passed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moment {
-    /// The row in which they start.
-    pub place: Place,
+    pub(crate) place: Place,
     /// When they ended: milliseconds since the transcript was started.
-    pub ms: u64,
+    pub(crate) ms: u64,
 }
 
 /// What happens next in a transcript.
@@ -134,9 +133,7 @@ impl Default for Walker {
 }
 
 impl Walker {
-    /// Of a transcript that has not begun.
-    #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             steps: Steps::new(Start::Whole),
             has_heard: false,
@@ -145,12 +142,6 @@ impl Walker {
             is_handshake: false,
             is_in_gap: false,
         }
-    }
-
-    /// Milliseconds from the start of the transcript to the row that was fed last.
-    #[must_use]
-    pub fn now_ms(&self) -> u64 {
-        self.steps.now_ms()
     }
 
     /// Reads a whole transcript, in constant memory; `tell` gives false when it has enough.
@@ -185,8 +176,7 @@ impl Walker {
         Ok(())
     }
 
-    /// Takes one item.
-    pub fn feed(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(TapeStep<'_>)) {
+    pub(crate) fn feed(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(TapeStep<'_>)) {
         match item {
             Item::Row(row) => {
                 let is_first = !self.steps.has_rows() && !self.steps.is_connected();
@@ -212,14 +202,12 @@ impl Walker {
     }
 
     /// The transcript has ended: tells what was held.
-    pub fn finish(&mut self, emit: &mut dyn FnMut(TapeStep<'_>)) {
+    pub(crate) fn finish(&mut self, emit: &mut dyn FnMut(TapeStep<'_>)) {
         let phase = self.phase();
         self.read_on(phase, emit, Steps::finish);
     }
 
-    /// What the time up to the next row is for.
-    #[must_use]
-    pub fn phase(&self) -> WaitPhase {
+    pub(crate) fn phase(&self) -> WaitPhase {
         let tracker = self.steps.tracker();
         if !self.has_heard {
             WaitPhase::Connecting
@@ -301,7 +289,6 @@ impl Walker {
     }
 }
 
-/// Tells a step with its places, times and holes.
 fn told(step: Step<'_>, origin: OctetOrigin, emit: &mut dyn FnMut(TapeStep<'_>)) {
     let moment = Moment {
         place: origin.first,

@@ -10,7 +10,6 @@ use crate::transcript::recorder::ROW_MAX;
 use crate::transcript::secret::{Hider, place};
 use crate::transcript::{Hole, Item, Piece, Row};
 
-/// A transcript that is being made.
 #[derive(Debug)]
 pub(super) struct TranscriptBuilder {
     redactor: Redactor,
@@ -24,18 +23,15 @@ pub(super) struct TranscriptBuilder {
     tail_side: Side,
     rows: u64,
     is_keeping: bool,
-    /// The last row was a hole of the server.
     is_behind_hole: bool,
     /// Rows of the client are missing, the login perhaps among them.
     is_behind_client_hole: bool,
     /// The server has said something; and it was not POP3.
     is_greeted: bool,
     service: Option<&'static Service>,
-    /// The end of the head in `text`.
     head_len: usize,
 }
 
-/// The most characters of a foreign line that are kept.
 const FOREIGN_LEN: usize = 400;
 
 /// Words for a secret that programs put in its place.
@@ -101,17 +97,14 @@ impl TranscriptBuilder {
         self.zero_us = Some(zero);
     }
 
-    /// The state of the session.
     pub(super) fn state(&self) -> State {
         self.redactor.tracker().state()
     }
 
-    /// What is awaited.
     pub(super) fn awaited(&self) -> Option<Awaited> {
         self.redactor.tracker().awaited()
     }
 
-    /// Whether data lines of the server are awaited.
     pub(super) fn is_in_data(&self) -> bool {
         matches!(self.awaited(), Some(Awaited::Terminator(_)))
     }
@@ -131,7 +124,6 @@ impl TranscriptBuilder {
         self.redactor.tracker().is_tls_agreed()
     }
 
-    /// Whether nobody said anything.
     pub(super) fn is_empty(&self) -> bool {
         self.rows == 0 && self.tail.is_empty()
     }
@@ -158,7 +150,6 @@ impl TranscriptBuilder {
         }
     }
 
-    /// A line with its line end.
     fn whole(&mut self, side: Side, line: &[u8]) {
         let (line, end) = match line {
             [line @ .., b'\r', b'\n'] => (line, LineEnd::Crlf),
@@ -208,7 +199,6 @@ impl TranscriptBuilder {
         }
     }
 
-    /// A row that may have holes.
     pub(super) fn row(&mut self, side: Side, pieces: Vec<Piece>, end: LineEnd) {
         self.rows += 1;
         self.is_behind_hole = false;
@@ -231,7 +221,6 @@ impl TranscriptBuilder {
         self.item(Item::Row(Row::new(side, after_ms, pieces, end)));
     }
 
-    /// Rows are missing here.
     pub(super) fn hole(&mut self, side: Side) {
         self.end_tail();
         self.row(side, vec![Piece::Hole(Hole::Rows)], LineEnd::Crlf);
@@ -278,7 +267,6 @@ impl TranscriptBuilder {
         )));
     }
 
-    /// A word to people.
     pub(super) fn prose(&mut self, prose: &str) {
         self.end_tail();
         self.item(Item::Prose(escaped(&format!(" {prose}"))));
@@ -298,7 +286,6 @@ impl TranscriptBuilder {
         }
     }
 
-    /// The transcript is complete.
     pub(super) fn finish(mut self) -> ImportedTranscript {
         self.end_tail();
         self.redactor.finish(&mut self.text);

@@ -14,7 +14,6 @@ use crate::transcript::{Hole, Piece};
 /// How far it is looked ahead for the octets after a segment's.
 const AHEAD_MAX: usize = 16;
 
-/// A transcript that is being made of a connection.
 pub(super) struct Conversation {
     talk: TranscriptBuilder,
     /// Octets of either side that are TLS.
@@ -86,17 +85,14 @@ impl Conversation {
         }
     }
 
-    /// Whether unencrypted octets came.
     pub(super) fn has_clear(&self) -> bool {
         self.has_begun
     }
 
-    /// Whether TLS came.
     pub(super) fn is_encrypted(&self) -> bool {
         self.is_encrypted
     }
 
-    /// Takes all that happened, in order.
     pub(super) fn passages(&mut self, passages: &[Passage<'_>]) {
         for (at, passage) in passages.iter().enumerate() {
             let side = passage.side;
@@ -223,7 +219,6 @@ impl Conversation {
         }
     }
 
-    /// The transcript, if anything was said.
     pub(super) fn finish(mut self, is_cut: bool) -> Option<ImportedTranscript> {
         let [sent, received] = self.encrypted;
         if self.is_encrypted && sent + received > 0 {

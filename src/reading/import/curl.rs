@@ -10,7 +10,6 @@ use super::lines::{numbered, wire_line, without_cr};
 use super::{ImportedTranscript, Options, Problem, Source};
 use crate::pop3::tracker::Side;
 
-/// Whether a file looks like what curl writes.
 pub(super) fn is_log(head: &[u8]) -> bool {
     dump::is_trace(head)
         || numbered(head).any(|(_, line)| {

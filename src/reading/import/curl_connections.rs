@@ -6,13 +6,11 @@ use super::{ImportedTranscript, Options};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::{Event, Party};
 
-/// The connections that curl tells of.
 pub(super) struct Talks<'a> {
     options: &'a Options,
     imported: &'a str,
     talk: Option<TranscriptBuilder>,
     tls: TlsLog,
-    /// When the log spoke of TLS last.
     tls_us: Option<u64>,
     made: Vec<ImportedTranscript>,
     us: Option<u64>,
@@ -49,7 +47,6 @@ impl<'a> Talks<'a> {
         talk
     }
 
-    /// A line of one side.
     pub(super) fn line(&mut self, side: Side, line: &[u8], end: LineEnd) {
         let event = self.tls.take_event();
         let tls_us = self.tls_us;
@@ -65,7 +62,6 @@ impl<'a> Talks<'a> {
         talk.line(side, line, end);
     }
 
-    /// What curl tells besides.
     pub(super) fn info(&mut self, line: &[u8]) {
         let line = line.trim_ascii();
         if line.starts_with(b"SSL ") || line.starts_with(b"subject: ") {

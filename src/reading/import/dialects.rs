@@ -32,13 +32,10 @@ pub(super) enum Note {
     Tls,
     /// The handshake failed: group `why`.
     TlsFailed,
-    /// The log leaves the login out here.
     LoginLeftOut,
-    /// The client closed.
     ClosedByClient,
 }
 
-/// A kind of log.
 #[derive(Debug)]
 pub(super) struct Dialect {
     pub(super) format: Format,
@@ -52,16 +49,13 @@ pub(super) struct Dialect {
     pub(super) coding: Coding,
     /// A line without a mark inside a multi-line reply is the server's.
     pub(super) is_continued: bool,
-    /// Message data is not in the log.
     pub(super) lacks_data: bool,
     /// The program is a mail client or a server that may leave the login out of the log.
     pub(super) hides_login: bool,
     notes: &'static [(Note, &'static str)],
-    /// Lines that say again what another one says.
     skip: &'static str,
 }
 
-/// What most rows have.
 const BASE: Dialect = Dialect {
     format: Format::Lines,
     program: "",
@@ -324,7 +318,6 @@ const DIALECTS: &[Dialect] = &[
     },
 ];
 
-/// A row with its patterns made ready.
 #[derive(Debug)]
 pub(super) struct ReadyDialect {
     pub(super) dialect: &'static Dialect,
@@ -363,7 +356,6 @@ fn ready(dialect: &'static Dialect) -> Option<ReadyDialect> {
 }
 
 impl ReadyDialect {
-    /// Whether a text has a line that only such a log has.
     pub(super) fn has_sign(&self, text: &[u8]) -> bool {
         self.sign.is_match(text)
     }

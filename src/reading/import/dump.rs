@@ -5,23 +5,19 @@ use super::lines::{numbered, without_cr};
 use super::{ImportedTranscript, Options, Problem, Source, stamp};
 use crate::pop3::tracker::{LineEnd, Side};
 
-/// Octets in a line of a hex dump.
 const PER_LINE: usize = 16;
 
 /// The most octets of a block that count as a line of the talk.
 const BLOCK_MAX: usize = 64 * 1024;
 
-/// What a block is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Block<'a> {
     Info(&'a [u8]),
-    /// A line of one side, with its count of octets.
     Said(Side, usize),
     /// Message data, which curl traces in part only, or what TLS sent.
     Other,
 }
 
-/// The block that a line opens, with its time.
 fn block(line: &[u8]) -> Option<(Option<u64>, Block<'_>)> {
     let (us, line) = match stamp::clock(line) {
         Some((us, rest)) => (Some(us), rest.strip_prefix(b" ")?),
@@ -48,13 +44,11 @@ fn block(line: &[u8]) -> Option<(Option<u64>, Block<'_>)> {
 /// The lines before a trace that may be of something else.
 const BEFORE_MAX: usize = 200;
 
-/// The first line that opens a block.
 fn first(octets: &[u8]) -> Option<&[u8]> {
     let lines = numbered(octets).map(|(_, line)| without_cr(line).0);
     lines.take(BEFORE_MAX).find(|line| block(line).is_some())
 }
 
-/// Whether a file is such a trace.
 pub(super) fn is_trace(octets: &[u8]) -> bool {
     first(octets).is_some()
 }

@@ -15,10 +15,8 @@ const FIELDS: &[u8] =
 
 const IMPORTED: &str = "Exchange's POP3 log; greetings, the data of replies, and texts of replies that went well are not in it";
 
-/// The most sessions of one log that are kept apart.
 const SESSIONS_MAX: usize = 4096;
 
-/// Whether a text is such a log.
 pub(super) fn is_log(head: &[u8]) -> bool {
     numbered(head).any(|(_, line)| {
         line.starts_with(b"#Log-type: POP3 Log")
@@ -122,7 +120,6 @@ pub(super) fn import(
     finished(source, talks)
 }
 
-/// The transcripts of the sessions in a log.
 fn finished(
     source: &Source<'_>,
     talks: Vec<TranscriptBuilder>,
@@ -163,7 +160,6 @@ fn start(options: &Options, server: &str, time: Option<stamp::Time>) -> Transcri
     talk
 }
 
-/// A command with its reply.
 fn exchange(talk: &mut TranscriptBuilder, command: &str, parameters: &str, context: &str) {
     if talk.is_tls_agreed() {
         talk.event(&Event::TlsUnknown);

@@ -49,7 +49,6 @@ pub(super) fn is_key(line: &[u8]) -> bool {
     line.starts_with(b"Resumption PSK:") || line.starts_with(b"Master-Key:")
 }
 
-/// Whether a line carries a secret.
 pub(super) fn is_login(line: &[u8]) -> bool {
     place(line, Role::Command, false).is_some()
 }

@@ -108,7 +108,6 @@ formats! {
         without "what TLS encrypts, and lost packets: both are counted";
 }
 
-/// What is known of a format.
 struct FormatRow {
     name: &'static str,
     reads: &'static str,
@@ -134,9 +133,7 @@ impl Format {
         self.row().name
     }
 
-    /// The names of all formats.
-    #[must_use]
-    pub fn names() -> Vec<&'static str> {
+    pub(crate) fn names() -> Vec<&'static str> {
         Self::ALL.iter().map(|format| format.name()).collect()
     }
 }

@@ -4,24 +4,20 @@
 use core::net::IpAddr;
 use std::collections::{BTreeMap, HashMap};
 
-/// The most octets of a datagram.
 const DATAGRAM_MAX: usize = 65_535;
 
 /// After so many packets, or so many microseconds, a number is that of another datagram.
 const PACKETS_MAX: u64 = 50_000;
 const AGE_MAX_US: u64 = 60_000_000;
 
-/// What fragments of one datagram have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct FragmentKey {
     pub(super) from: IpAddr,
     pub(super) to: IpAddr,
     pub(super) id: u32,
-    /// The protocol of the datagram.
     pub(super) protocol: u8,
 }
 
-/// One fragment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fragment<'a> {
     pub(super) offset: usize,
@@ -38,7 +34,6 @@ pub(super) struct Datagram {
     pub(super) runs: Vec<(usize, Vec<u8>)>,
     /// The octets of it on the wire, where the last fragment says so.
     pub(super) length: Option<usize>,
-    /// When its last fragment came.
     pub(super) us: u64,
 }
 
@@ -91,7 +86,6 @@ impl Held {
     }
 }
 
-/// The datagrams whose fragments have not all come.
 #[derive(Debug, Default)]
 pub(super) struct Fragments {
     held: HashMap<FragmentKey, Held>,
@@ -137,7 +131,6 @@ impl Fragments {
         out
     }
 
-    /// Returns what is left at the end of the file.
     pub(super) fn finish(&mut self) -> Vec<(FragmentKey, Datagram)> {
         let mut left: Vec<_> = self.held.drain().collect();
         // A map has no order; the same file gives the same transcript.

@@ -26,7 +26,6 @@ mod protocol {
     pub(super) const MOBILITY: u8 = 135;
 }
 
-/// A TCP segment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Segment<'a> {
     /// Microseconds since 1970.
@@ -45,10 +44,8 @@ pub(super) struct Segment<'a> {
     pub(super) payload: &'a [u8],
 }
 
-/// What else a capture has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Notes {
-    /// The link types that are not read.
     pub(super) unread_links: BTreeSet<i32>,
     /// Fragments of IP without the first one, which says the ports: from where to where.
     pub(super) headless: BTreeSet<(IpAddr, IpAddr)>,
@@ -82,7 +79,6 @@ impl<'a> Payload<'a> {
     }
 }
 
-/// Reads frame after frame.
 pub(super) struct Frames<'t> {
     emit: &'t mut dyn FnMut(&Segment<'_>),
     notes: Notes,
@@ -109,7 +105,6 @@ impl<'t> Frames<'t> {
         self.layers(Layer::Link(link, octets), 0);
     }
 
-    /// No more frames come.
     pub(super) fn finish(mut self, is_cut: bool) -> Notes {
         for (key, left) in self.fragments.finish() {
             self.datagram(key, &left, 0);
@@ -190,7 +185,6 @@ impl<'t> Frames<'t> {
         }
     }
 
-    /// The payload of an IP packet.
     fn transport(
         &mut self,
         protocol: u8,
@@ -267,7 +261,6 @@ impl<'t> Frames<'t> {
         }
     }
 
-    /// What is there of a datagram that came in fragments.
     fn datagram(&mut self, key: FragmentKey, datagram: &Datagram, depth: usize) {
         let ends = (key.from, key.to);
         self.us = datagram.us;
@@ -304,7 +297,6 @@ impl<'t> Frames<'t> {
     }
 }
 
-/// The segment in a payload of IP.
 fn segment<'a>(us: u64, ends: (IpAddr, IpAddr), payload: Payload<'a>) -> Option<Segment<'a>> {
     let tcp = TcpHeaderSlice::from_slice(payload.octets).ok()?;
     let own = payload.after(tcp.slice().len())?;

@@ -36,7 +36,6 @@ pub(super) fn behind<'a>(line: &'a [u8], mark: &str) -> Option<&'a [u8]> {
     line.get(at + mark.len()..)
 }
 
-/// Octets of a log as text.
 pub(super) fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).trim().to_owned()
 }
@@ -53,7 +52,6 @@ pub(super) fn word(octets: &[u8], ends: &[u8]) -> String {
     )
 }
 
-/// Host and port as one.
 pub(super) fn host_port(host: &str, port: &str) -> String {
     match host.parse() {
         Ok(IpAddr::V6(_)) => format!("[{host}]:{port}"),

@@ -1,19 +1,15 @@
 //! What is inside a frame: link types (<https://www.tcpdump.org/linktypes.html>), tags, PPP and tunnels, one header at a time.
 
-/// A header and what follows it, by its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layer<'a> {
-    /// A frame of a link type.
     Link(i32, &'a [u8]),
     /// Ethernet II or IEEE 802.3.
     Ethernet(&'a [u8]),
-    /// What an EtherType says.
     Type(u16, &'a [u8]),
     /// PPP from its protocol field, or from the address field before it.
     Ppp(&'a [u8]),
     /// IEEE 802.2.
     Llc(&'a [u8]),
-    /// A label stack.
     Mpls(&'a [u8]),
     /// An IEEE 802.11 frame.
     Wireless(&'a [u8]),
@@ -23,7 +19,6 @@ pub(super) enum Layer<'a> {
     Udp(&'a [u8]),
     /// An IP packet, version 4 or 6.
     Ip(&'a [u8]),
-    /// A link type that is not read.
     Unread(i32),
 }
 
@@ -42,7 +37,6 @@ mod ether {
     pub(super) const OLD_VLAN: u16 = 0x9100;
 }
 
-/// The names of link types that are not read, for a message.
 const UNREAD: &[(i32, &str)] = &[
     (6, "Token Ring"),
     (7, "ARCNET"),
@@ -64,7 +58,6 @@ const UNREAD: &[(i32, &str)] = &[
     (253, "Netlink"),
 ];
 
-/// A link type in words.
 pub(super) fn name(link: i32) -> String {
     match UNREAD.iter().find(|(number, _)| *number == link) {
         Some((_, name)) => format!("{link} ({name})"),

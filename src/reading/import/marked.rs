@@ -13,14 +13,12 @@ use crate::pop3::command::Command;
 use crate::pop3::tracker::{LineEnd, Side, State};
 use crate::transcript::event::{Event, Party};
 
-/// The most connections of one log that are kept apart.
 const CONNECTIONS_MAX: usize = 4096;
 /// The most lines of the application that are kept as prose, for each connection.
 const FOREIGN_MAX: usize = 100;
 /// Microseconds of a day.
 const DAY: u64 = 24 * 60 * 60 * 1_000_000;
 
-/// How a log is read.
 #[derive(Debug)]
 pub(super) struct Marks<'a> {
     /// For the head `imported`.
@@ -50,7 +48,6 @@ impl<'a> Marks<'a> {
         }
     }
 
-    /// The side whose mark a line has.
     fn said<'l>(&self, line: &'l [u8]) -> Option<(Side, Captures<'l>)> {
         let of = |side, mark: &Regex| mark.captures(line).map(|found| (side, found));
         of(Side::Client, self.client).or_else(|| of(Side::Server, self.server))
@@ -83,7 +80,6 @@ fn time(found: &Captures<'_>) -> Option<Time> {
     stamp::any(found.name("t")?.as_bytes())
 }
 
-/// What the whole of a log has.
 #[derive(Debug, Default)]
 struct Extent {
     has_cr: bool,
@@ -138,7 +134,6 @@ fn are(word: &str) -> &'static str {
     if is_one { "is" } else { "are" }
 }
 
-/// A connection of the log.
 #[derive(Debug)]
 struct LoggedConnection {
     talk: TranscriptBuilder,
@@ -146,7 +141,6 @@ struct LoggedConnection {
     tls: TlsLog,
 }
 
-/// Where the log says the server is.
 #[derive(Debug, Default, Clone)]
 struct MarkedServer {
     host: String,

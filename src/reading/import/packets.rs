@@ -4,10 +4,8 @@ use pcap_parser::{Block, Linktype, PcapBlockOwned, PcapError, create_reader};
 
 use super::frames::{Frames, Notes, Segment};
 
-/// The most octets of a packet or another block.
 const BLOCK_MAX: usize = 1024 * 1024;
 
-/// Interfaces of a section that are told apart.
 const INTERFACES_MAX: usize = 4096;
 
 /// An interface of a capture: its link type and what its times count in.

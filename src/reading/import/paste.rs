@@ -7,13 +7,10 @@ use super::lines::{numbered, without_cr};
 /// The most octets of quoting or indentation in front of a line.
 const PREFIX_MAX: usize = 64;
 
-/// Octets in which the form of a paste is looked for.
 const HEAD: usize = 4 * 1024 * 1024;
 
-/// The text of a file as its program wrote it.
 #[derive(Debug)]
 pub(super) struct Unwrapped<'a> {
-    /// The octets of the text.
     pub(super) octets: Cow<'a, [u8]>,
     /// Where lines were left out: the number in the file of each line of the text.
     numbers: Option<Vec<usize>>,

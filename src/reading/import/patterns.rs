@@ -6,23 +6,18 @@ use super::dialects::Coding;
 use super::lines::{numbered, without_cr};
 use super::marked::Marks;
 
-/// The most octets that a compiled pattern may take.
 const PATTERN_MAX: usize = 1 << 20;
 
-/// The patterns of `import lines`.
 #[derive(Debug, Clone)]
-pub struct Patterns {
+pub(crate) struct Patterns {
     client: Regex,
     server: Regex,
 }
 
-/// Why a pattern can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PatternError {
-    /// It is not a regular expression.
+pub(crate) enum PatternError {
     #[error("`{0}` is not a regular expression: {1}")]
     Syntax(String, String),
-    /// It has no group, or several, for what was sent.
     #[error("`{0}` needs one group around what was sent, as in `^C: (.*)$`")]
     Groups(String),
 }
@@ -32,7 +27,7 @@ impl Patterns {
     /// `id` (which connection) may be there, too.
     ///
     /// Errors: a pattern is not a regular expression, is too large, or has no such group.
-    pub fn new(client: &str, server: &str) -> Result<Self, PatternError> {
+    pub(crate) fn new(client: &str, server: &str) -> Result<Self, PatternError> {
         Ok(Self {
             client: pattern(client)?,
             server: pattern(server)?,

@@ -11,18 +11,15 @@ use super::tcp::{Captured, other, passages};
 use super::{ImportedTranscript, Options, Problem, Source, link, packets};
 use crate::pop3::tracker::Side;
 
-/// The most connections of one capture.
-pub const TALKS_MAX: usize = 4096;
+pub(crate) const TALKS_MAX: usize = 4096;
 
 /// The port of POP3 (RFC 1939 §3), and that of POP3 over TLS (RFC 8314 §3.3).
 const PORT: u16 = 110;
 const TLS_PORT: u16 = 995;
 
-/// Other ports that are remembered, and named in a message.
 const PORTS_MAX: usize = 1024;
 const PORTS_NAMED: usize = 8;
 
-/// Whether octets begin as a capture.
 pub(super) fn is_capture(head: &[u8]) -> bool {
     const MAGICS: [[u8; 4]; 5] = [
         [0xd4, 0xc3, 0xb2, 0xa1],
@@ -98,7 +95,6 @@ fn is_port(options: &Options, port: u16) -> bool {
     port == PORT || options.ports.contains(&port)
 }
 
-/// Why a capture gives no transcript, and what to do.
 fn why_nothing(
     options: &Options,
     is_there: bool,
@@ -132,7 +128,6 @@ fn why_nothing(
     (what, hint.into())
 }
 
-/// The session is on a port that was not asked for.
 fn why_elsewhere(own: &str, others: &OtherPorts) -> Option<(String, Cow<'static, str>)> {
     let like_pop3 = others.named(|port| port.is_like_pop3);
     if like_pop3.is_empty() {
@@ -147,7 +142,6 @@ fn why_elsewhere(own: &str, others: &OtherPorts) -> Option<(String, Cow<'static,
     ))
 }
 
-/// The session is inside TLS.
 fn why_encrypted(
     own: &str,
     tls_ports: &[u16],
@@ -166,7 +160,6 @@ fn why_encrypted(
     Some((what, NO_KEYS))
 }
 
-/// No whole header of TCP could be read.
 fn why_unread(own: &str, others: &OtherPorts, notes: &Notes) -> Option<(String, &'static str)> {
     if others.all.is_empty() && !notes.unread_links.is_empty() {
         let links = notes.unread_links.iter().take(PORTS_NAMED);
@@ -199,14 +192,12 @@ fn why_unread(own: &str, others: &OtherPorts, notes: &Notes) -> Option<(String, 
     })
 }
 
-/// Ports in words.
 fn ports(ports: &[u16]) -> String {
     let words: Vec<String> = ports.iter().map(u16::to_string).collect();
     let noun = if ports.len() == 1 { "port" } else { "ports" };
     format!("{noun} {}", words.join(", "))
 }
 
-/// The two ends of a connection.
 #[derive(Debug, Clone, Copy)]
 struct Ends {
     client: SocketAddr,
@@ -230,7 +221,6 @@ struct Pair {
 }
 
 impl Pair {
-    /// Finds out which end is the client.
     fn oriented(mut self, is_server: &dyn Fn(&SocketAddr) -> bool) -> (Ends, Vec<Captured>) {
         let (first, second) = self.ends;
         let is_client_first = match (is_server(&first), is_server(&second)) {
@@ -305,14 +295,12 @@ impl Pairs {
     }
 }
 
-/// What was seen on a port that was not asked for.
 #[derive(Debug, Clone, Copy, Default)]
 struct OtherPort {
     is_like_pop3: bool,
     is_tls: bool,
 }
 
-/// The ports of servers that were not asked for.
 #[derive(Debug, Default)]
 struct OtherPorts {
     all: BTreeMap<u16, OtherPort>,

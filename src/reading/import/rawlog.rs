@@ -6,13 +6,11 @@ use crate::pop3::command::Command;
 use crate::pop3::tracker::Side;
 use crate::transcript::event::Event;
 
-/// Whether a file is one of such a pair.
 pub(super) fn is_rawlog(source: &Source<'_>) -> bool {
     side(source).is_some()
         && (stamp::unix(source.octets).is_some() || source.octets.starts_with(b"+OK"))
 }
 
-/// The side of a file, and what it has in common with that of the other side.
 fn side<'a>(source: &Source<'a>) -> Option<(Side, &'a str)> {
     let name = unpacked_name(source.name);
     let of = |end, side| name.strip_suffix(end).map(|stem| (side, stem));
@@ -48,7 +46,6 @@ pub(super) fn import(
     Ok(made)
 }
 
-/// A line of one file, with its time.
 #[derive(Debug, Clone, Copy)]
 struct RawLine<'a> {
     us: Option<u64>,

@@ -7,7 +7,6 @@ use super::lines::{numbered, without_cr};
 /// Fewer lines show no habit.
 const LINES_MIN: usize = 4;
 
-/// A text as the terminal showed it.
 pub(super) fn undone(octets: &[u8]) -> Cow<'_, [u8]> {
     let narrow = unpadded(octets);
     match single_spaced(&narrow) {

@@ -43,7 +43,6 @@ const OWN: &[&str] = &[
     "# ",
 ];
 
-/// Lines that only s_client prints.
 const SIGNS: &[&str] = &[
     "CONNECTED(",
     "CONNECTION ESTABLISHED",
@@ -67,7 +66,6 @@ const PROGRAM: Program = Program {
     glues: true,
 };
 
-/// Whether a text has a line of s_client's.
 pub(super) fn is_log(head: &[u8]) -> bool {
     let is_sign = |line: &[u8]| {
         let line = stamp::front(line).map_or(line, |(_, rest)| rest);
@@ -174,7 +172,6 @@ pub(super) fn import(
     Err(Problem::new(source, None, what, hint))
 }
 
-/// What s_client says before the session.
 #[derive(Debug, Default)]
 struct SClientReport {
     server: Option<String>,
@@ -255,7 +252,6 @@ impl SClientReport {
         }
     }
 
-    /// The reason in an error of OpenSSL's.
     fn error(&mut self, line: &[u8]) {
         let line = text(line);
         // `ID:error:CODE:LIBRARY:FUNCTION:REASON:FILE:LINE:...`, of which the function may be empty.

@@ -58,14 +58,11 @@ fn number(digits: &[u8], width: std::ops::RangeInclusive<usize>) -> Option<u64> 
         .flatten()
 }
 
-/// A time as a log shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Time {
     /// Microseconds since 1970 or, without a date, since midnight.
     pub(super) us: u64,
-    /// The log names the day.
     pub(super) has_date: bool,
-    /// The log says that it is UTC.
     pub(super) is_utc: bool,
 }
 

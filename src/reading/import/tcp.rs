@@ -6,10 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::pop3::tracker::Side;
 
-/// A segment as the file holds it.
 #[derive(Debug, Clone)]
 pub(super) struct Captured {
-    /// The place in the file.
     pub(super) number: u32,
     /// Microseconds since 1970, 0 where the file has no times.
     pub(super) us: u64,
@@ -24,7 +22,6 @@ pub(super) struct Captured {
     pub(super) payload: Box<[u8]>,
 }
 
-/// Something of a connection, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Passage<'a> {
     pub(super) side: Side,
@@ -32,20 +29,14 @@ pub(super) struct Passage<'a> {
     pub(super) what: What<'a>,
 }
 
-/// What one side did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What<'a> {
-    /// Octets as sent.
     Octets(&'a [u8]),
-    /// Octets that the file does not hold.
     Gap(StreamGap),
-    /// FIN.
     Close,
-    /// RST.
     Reset,
 }
 
-/// Octets that the file does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StreamGap {
     pub(super) count: u64,
@@ -60,7 +51,6 @@ pub(super) fn index(side: Side) -> usize {
     usize::from(side == Side::Server)
 }
 
-/// The other side.
 pub(super) fn other(side: Side) -> Side {
     match side {
         Side::Client => Side::Server,
@@ -94,7 +84,6 @@ pub(super) fn passages(segments: &[Captured], isn: [Option<u32>; 2]) -> Vec<Pass
     merge.passages
 }
 
-/// Sequence numbers as offsets that do not wrap.
 struct Offsets {
     /// For each side the number and the offset of the furthest octet so far.
     furthest: [Option<(u32, i64)>; 2],
@@ -119,7 +108,6 @@ impl Offsets {
     }
 }
 
-/// A segment at its place.
 #[derive(Clone, Copy)]
 struct Placed<'a> {
     segment: &'a Captured,
@@ -159,7 +147,6 @@ struct Bound {
     when: When,
 }
 
-/// A part of a stream, from one offset up to another.
 #[derive(Debug, Clone, Copy)]
 struct StreamPart<'a> {
     from: i64,
@@ -167,12 +154,10 @@ struct StreamPart<'a> {
     what: What<'a>,
 }
 
-/// One direction.
 struct TcpDirection<'a> {
     side: Side,
     /// Backwards, for `pop`.
     parts: Vec<StreamPart<'a>>,
-    /// The offset of what comes next.
     next: i64,
     bounds: Vec<Bound>,
     /// The first bound after `next`.
@@ -233,7 +218,6 @@ impl<'a> TcpDirection<'a> {
         stream
     }
 
-    /// The offset up to which parts are laid.
     fn end(&self) -> i64 {
         self.parts.last().map_or(self.next, |part| part.to)
     }
@@ -339,7 +323,6 @@ impl<'a> TcpDirection<'a> {
     }
 }
 
-/// The segments of one side.
 fn sent_by<'p, 'a: 'p>(
     side: Side,
     placed: &'p [Placed<'a>],
@@ -432,7 +415,6 @@ fn bounds<'p, 'a: 'p>(own: impl Iterator<Item = &'p Placed<'a>>) -> Vec<Bound> {
     kept
 }
 
-/// What comes next of a stream.
 #[derive(Debug, Clone, Copy)]
 struct NextOctets {
     ack: i64,
@@ -440,7 +422,6 @@ struct NextOctets {
     is_gap: bool,
 }
 
-/// Two streams that become one.
 struct Merge<'a> {
     streams: [TcpDirection<'a>; 2],
     passages: Vec<Passage<'a>>,

@@ -90,7 +90,6 @@ fn has(head: &[u8], signs: &[&str]) -> bool {
     numbered(head).any(|(_, line)| starts(line, signs))
 }
 
-/// Whether a text is a session of telnet.
 pub(super) fn is_telnet_log(head: &[u8]) -> bool {
     let (mut is_trying, mut is_connected) = (false, false);
     numbered(head).any(|(_, line)| {
@@ -114,7 +113,6 @@ fn is_status(line: &[u8]) -> bool {
     line.starts_with(b"+OK") || line.starts_with(b"-ERR")
 }
 
-/// Whether a text is a session of gnutls-cli.
 pub(super) fn is_gnutls_log(head: &[u8]) -> bool {
     has(
         head,
@@ -181,7 +179,6 @@ fn sessions(
     })
 }
 
-/// What telnet says before a session, or instead of it.
 fn telnet_opening(lines: &[&[u8]], has_session: bool) -> Opening {
     let mut log = TelnetLog::default();
     for line in lines {
@@ -190,15 +187,12 @@ fn telnet_opening(lines: &[&[u8]], has_session: bool) -> Opening {
     log.finish(has_session)
 }
 
-/// What the lines of telnet have said so far.
 #[derive(Default)]
 struct TelnetLog {
     opening: Opening,
     host: Option<String>,
     port: Option<String>,
-    /// The address of the last attempt to connect.
     trying: Option<String>,
-    /// Why there is no connection.
     failure: Option<String>,
     closed_by: Option<Party>,
 }
@@ -282,7 +276,6 @@ impl TelnetLog {
         self.opening
     }
 
-    /// What could not be reached, as far as it is known.
     fn place(&self) -> String {
         match (self.trying.as_ref().or(self.host.as_ref()), &self.port) {
             (Some(place), port) => joined(place, port.as_deref()),
@@ -292,7 +285,6 @@ impl TelnetLog {
     }
 }
 
-/// Host and port of a command.
 fn target_of(target: &[u8]) -> (Option<String>, Option<String>) {
     let target = text(target);
     let words = target.split_ascii_whitespace();
@@ -339,7 +331,6 @@ fn gnutls_opening(lines: &[&[u8]], has_session: bool, octets: &[u8]) -> Opening 
     log.finish(has_session, is_later)
 }
 
-/// What the lines of gnutls-cli have said so far.
 #[derive(Default)]
 struct GnutlsLog {
     opening: Opening,
@@ -426,7 +417,6 @@ impl GnutlsLog {
     }
 }
 
-/// The transcripts of the sessions in a text.
 fn all(
     source: &Source<'_>,
     parts: Vec<&[u8]>,

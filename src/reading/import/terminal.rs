@@ -15,7 +15,6 @@ use crate::transcript::event::Event;
 use crate::transcript::secret::place;
 use crate::transcript::{Hole, Piece};
 
-/// What such a program prints of its own.
 pub(super) struct Program {
     pub(super) name: &'static str,
     /// Whether it prints this line.
@@ -28,7 +27,6 @@ pub(super) struct Program {
     pub(super) glues: bool,
 }
 
-/// What a line of the program's own says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ProgramLine {
     Nothing,
@@ -37,7 +35,6 @@ pub(super) enum ProgramLine {
     Prose,
 }
 
-/// What comes before the session.
 #[derive(Debug, Default)]
 pub(super) struct Opening {
     pub(super) head: Vec<(&'static str, String)>,
@@ -243,7 +240,6 @@ const GLUED_MAX: usize = 1024;
 /// Blank lines after a line that are looked over.
 const AHEAD_MAX: usize = 32;
 
-/// What follows a line.
 #[derive(Debug, Clone, Copy)]
 struct Ahead<'a> {
     next: &'a [u8],
@@ -254,14 +250,12 @@ struct Ahead<'a> {
 }
 
 impl Ahead<'_> {
-    /// Whether the server answers next.
     fn is_reply(&self) -> bool {
         let starts = |mark: &[u8]| self.said.starts_with(mark);
         self.is_server || starts(b"+OK") || starts(b"-ERR") || starts(b"+ ") || self.said == b"+"
     }
 }
 
-/// Where a line comes from.
 enum TerminalOrigin {
     Side(Side),
     Program,
@@ -283,7 +277,6 @@ struct TerminalSession<'a> {
     owes_response: bool,
     /// The session has ended: what follows is the shell's.
     is_over: bool,
-    /// The start of the line that ends a report of the program's.
     until: Option<&'static str>,
 }
 
@@ -347,7 +340,6 @@ impl TerminalSession<'_> {
         begins
     }
 
-    /// Where a line comes from, as the form of the file shows it.
     fn origin(&self, line: &[u8], crs: usize, ahead: Ahead<'_>) -> TerminalOrigin {
         let is_own = (self.program.is_own)(line);
         let is_status = Status::of_line(line) != Status::Malformed;

@@ -12,22 +12,18 @@ use crate::transcript::{Hole, Piece};
 
 const IMPORTED: &str = "Thunderbird's POP3 log; line ends are not in it, nor is what it suppressed";
 
-/// More connections than these in one log are not told apart.
 const TALKS_MAX: usize = 4096;
 
-/// Whether a file looks like such a log.
 pub(super) fn is_log(head: &[u8]) -> bool {
     numbered(head).any(|(_, line)| matches!(read(line), Some((_, _, ThunderbirdLine::Line(..)))))
 }
 
-/// What a line of the log tells.
 #[derive(Debug)]
 enum ThunderbirdLine<'a> {
     Line(Side, &'a [u8]),
     Suppressed,
 }
 
-/// The time of a line, the connection, and what was said.
 fn read(line: &[u8]) -> Option<(Option<u64>, String, ThunderbirdLine<'_>)> {
     let (line, _) = without_cr(line);
     let is_marked = |mark: &str| memchr::memmem::find(line, mark.as_bytes()).is_some();

@@ -34,19 +34,18 @@ const OTHERS: &[(&[u8], &str, &str)] = &[
     ),
 ];
 
-/// The octets of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unpacked<'a> {
+pub(crate) struct Unpacked<'a> {
     /// As they were before they were compressed.
-    pub octets: Cow<'a, [u8]>,
+    pub(crate) octets: Cow<'a, [u8]>,
     /// The compressed file ends too early or is damaged: these are the octets before that place.
-    pub is_cut: bool,
+    pub(crate) is_cut: bool,
 }
 
 /// Unpacks a file that was compressed by gzip. Any other comes back as it is.
 ///
 /// Errors: another compression, more than [`FILE_MAX`] octets, nothing that can be unpacked.
-pub fn unpack<'a>(source: &Source<'a>) -> Result<Unpacked<'a>, Problem> {
+pub(crate) fn unpack<'a>(source: &Source<'a>) -> Result<Unpacked<'a>, Problem> {
     if let Some((_, by, hint)) = OTHERS
         .iter()
         .find(|(magic, ..)| source.octets.starts_with(magic))
@@ -81,8 +80,7 @@ pub fn unpack<'a>(source: &Source<'a>) -> Result<Unpacked<'a>, Problem> {
 }
 
 /// A file's name without the ending of gzip.
-#[must_use]
-pub fn unpacked_name(name: &str) -> &str {
+pub(crate) fn unpacked_name(name: &str) -> &str {
     [".gz", ".gzip", ".GZ"]
         .iter()
         .find_map(|end| name.strip_suffix(end))

@@ -17,7 +17,6 @@ const TRYING: &[&str] = &[
     "Conect\u{e1}ndose a ",
 ];
 
-/// They are connected.
 const CONNECTED: &[&str] = &[
     "Connected to ",
     "Verbunden mit ",
@@ -37,7 +36,6 @@ const ESCAPE: &[&str] = &[
     "El car\u{e1}cter de escape es: ",
 ];
 
-/// The server closed.
 const LOST: &[&str] = &[
     "Connection closed by foreign host",
     "Connection to host lost",
@@ -76,12 +74,10 @@ const REFUSED: &[&str] = &[
 /// The longest line that is one of these.
 const LINE_MAX: usize = 256;
 
-/// What such a line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PhraseMeaning {
     /// The rest of the line: an address, or a host and dots.
     Trying(String),
-    /// Likewise.
     Connected(String),
     Escape,
     Lost,
@@ -98,7 +94,6 @@ pub(super) enum PhraseMeaning {
     Prompt,
 }
 
-/// Which list a phrase is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PhraseKind {
     Refused,

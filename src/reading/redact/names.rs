@@ -10,7 +10,6 @@ const NAMES_MAX: usize = 10_000;
 /// A name shorter than this many octets is replaced only where it stands as a name.
 const VALUE_MIN: usize = 3;
 
-/// The names that were met, lower case.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     /// Those that stood in a line, in order.
@@ -20,7 +19,6 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// The pieces of a line, names replaced.
     pub(super) fn replace(&mut self, pieces: Vec<Piece>, role: Role, first: bool) -> Vec<Piece> {
         let mut is_first = first;
         let replaced = pieces.into_iter().map(|piece| {

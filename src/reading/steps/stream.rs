@@ -23,17 +23,15 @@ struct RowStart {
 
 /// Where some octets came from.
 #[derive(Debug, Default)]
-pub struct OctetOrigin {
-    /// The row in which they start.
-    pub first: Place,
+pub(crate) struct OctetOrigin {
+    pub(crate) first: Place,
     /// Octets of the first row before them.
-    pub skipped: u64,
-    /// The row in which they end.
-    pub last: Place,
+    pub(crate) skipped: u64,
+    pub(crate) last: Place,
     /// When they ended: milliseconds since the transcript was started.
-    pub last_ms: u64,
+    pub(crate) last_ms: u64,
     /// The holes among them, each an octet of them, with its offset; in order.
-    pub holes: Vec<(usize, Hole)>,
+    pub(crate) holes: Vec<(usize, Hole)>,
 }
 
 impl SideStream {
@@ -53,7 +51,6 @@ impl SideStream {
         self.fed += octets as u64;
     }
 
-    /// So many octets were told.
     pub(super) fn take(&mut self, octets: usize) -> OctetOrigin {
         let from = self.told;
         self.drop_rows(from + 1);
@@ -74,7 +71,6 @@ impl SideStream {
         }
     }
 
-    /// What was fed and not told is gone.
     pub(super) fn reset(&mut self) {
         self.told = self.fed;
         self.holes.clear();

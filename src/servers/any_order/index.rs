@@ -14,22 +14,17 @@ pub struct ReplyIndex {
     pub(super) greeting: Option<Place>,
     /// By command, as [`ReplyIndex::key`] gives it.
     replies: HashMap<Vec<u8>, Vec<RecordedReply>>,
-    /// The commands with holes, and the key of each.
     holed: Vec<(Vec<Piece>, Vec<u8>)>,
-    /// The reply to the first login that was accepted.
     pub(super) login: Option<RecordedReply>,
     /// Replies to CAPA before the login, and after it.
     capabilities: [Vec<RecordedReply>; 2],
 }
 
-/// A reply.
 #[derive(Debug, Clone)]
 pub(super) struct RecordedReply {
     /// Where its status line stands.
     pub(super) place: Place,
-    /// Whether data follows.
     pub(super) has_data: bool,
-    /// Whether it is `+OK`.
     pub(super) is_positive: bool,
     /// The challenges before the status line.
     pub(super) challenges: Vec<Place>,

@@ -4,12 +4,10 @@ use super::{BLOCK, Items, MECHANISMS};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::{Hole, Item, Piece, Row};
 
-/// A reply on its way out.
 pub(super) struct Playing {
     pub(super) items: Items,
     pub(super) has_data: bool,
     pub(super) is_line_start: bool,
-    /// The status line is out.
     pub(super) is_inside: bool,
     /// What a line of data must be to be sent.
     pub(super) filter: Filter,
@@ -22,7 +20,6 @@ pub(super) enum Filter {
     Top {
         is_body: bool,
         lines: u64,
-        /// Whether the line that has begun is among them.
         is_wanted: bool,
     },
     /// CAPA: no STLS where it is not permitted, and only mechanisms that can be played.
@@ -115,7 +112,6 @@ impl Filter {
         }
     }
 
-    /// A line as it is sent.
     fn changed(&self, line: Vec<u8>, is_status: bool) -> Vec<u8> {
         let is_sasl = || {
             line.get(..5)

@@ -9,9 +9,7 @@ use crate::pop3::tracker::Sent;
 pub(super) struct Asked {
     /// In upper case; empty for the greeting, and inside AUTH.
     pub(super) verb: String,
-    /// What stands behind the verb.
     pub(super) args: String,
-    /// The line.
     pub(super) line: String,
     /// The command; None before the first.
     pub(super) sent: Option<Sent>,
@@ -32,7 +30,6 @@ impl Asked {
         verbs.is_empty() || verbs.contains(&self.verb.as_str())
     }
 
-    /// Whether its command is for this.
     pub(super) fn is_for(&self, purpose: fn(&Command) -> bool) -> bool {
         let row = self.sent.as_ref().and_then(Sent::command);
         row.is_some_and(purpose)
@@ -50,7 +47,6 @@ impl Asked {
         number.is_some_and(|number| self.session.marked.contains(&number))
     }
 
-    /// Whether it is a verb that nobody knows.
     pub(super) fn is_nonsense(&self) -> bool {
         !self.is_for(|_| true) && !self.verb.is_empty() && self.response == 0
     }
@@ -61,7 +57,6 @@ impl Asked {
     }
 }
 
-/// What a line of the server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ServerLineKind {
     Greeting,
@@ -71,11 +66,9 @@ pub(super) enum ServerLineKind {
     Terminator,
     /// Any of them, the greeting not.
     Reply,
-    /// Any of them.
     Any,
 }
 
-/// A line of the server that is about to be sent.
 #[derive(Clone, Copy)]
 pub(super) struct Outgoing<'a> {
     pub(super) asked: &'a Asked,
@@ -101,7 +94,6 @@ impl Outgoing<'_> {
     }
 }
 
-/// An alteration of what is said.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FaultStep {
     pub(super) part: ServerLineKind,
@@ -151,7 +143,6 @@ impl FaultStep {
     }
 }
 
-/// What becomes of a line.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Does {
     /// These octets in its place, made of it.
@@ -164,9 +155,7 @@ pub(super) enum Does {
     After(&'static [u8]),
     /// These octets before it.
     Before(&'static [u8]),
-    /// Nothing.
     Drop,
-    /// Nothing, and the connection is closed.
     Close,
     /// These octets in its place, then the connection is closed.
     Last(&'static [u8]),

@@ -4,7 +4,6 @@ use super::Does::{After, Before, Drop, Edit, Raw, Say};
 use super::ServerLineKind::{Any, Data, Status, Terminator};
 use super::{Fault, FaultStep, Outgoing};
 
-/// The line's text with another end.
 fn ends(said: &Outgoing<'_>, out: &mut Vec<u8>, end: &[u8]) {
     out.extend_from_slice(said.text);
     out.extend_from_slice(end);

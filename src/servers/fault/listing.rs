@@ -5,7 +5,6 @@ use super::ServerLineKind::{Data, Status};
 use super::{Fault, FaultStep, Outgoing};
 use crate::pop3::command::Command;
 
-/// The line with words behind it.
 pub(super) fn with(said: &Outgoing<'_>, out: &mut Vec<u8>, more: &str) {
     out.extend_from_slice(said.text);
     out.extend_from_slice(more.as_bytes());

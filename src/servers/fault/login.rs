@@ -19,7 +19,6 @@ const STLS: &[&str] = &[
     "QUIT",
 ];
 
-/// Whether it is the line of this capability.
 fn is(said: &Outgoing<'_>, tag: &str) -> bool {
     said.word(0) == tag
 }

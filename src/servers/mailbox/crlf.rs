@@ -112,7 +112,6 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// Octets that are cut somewhere.
     pub(in crate::servers::mailbox) fn slices<'a>(
         octets: &'a [u8],
         sizes: &'a [usize],
@@ -126,7 +125,6 @@ pub(super) mod tests {
         })
     }
 
-    /// What may matter in a mailbox.
     pub(in crate::servers::mailbox) fn file() -> impl Strategy<Value = Vec<u8>> {
         let words = [
             "\n",

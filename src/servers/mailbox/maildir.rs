@@ -6,21 +6,17 @@ use std::path::{Path, PathBuf};
 
 use crate::base::regular::OpenFolder;
 
-/// The folders in which messages lie.
 pub(super) const FOLDERS: [&str; 2] = ["cur", "new"];
 
-/// A message of a Maildir.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct MaildirEntry {
     /// The name without its flags: they change, and it does not.
     pub(super) base: String,
     /// Where it lies now.
     pub(super) path: PathBuf,
-    /// Which of the folders that is.
     folder: usize,
 }
 
-/// What a Maildir holds.
 #[derive(Debug, Default)]
 pub(super) struct MaildirListing {
     /// The messages, oldest name first.
@@ -33,7 +29,6 @@ pub(super) struct MaildirListing {
 #[derive(Debug)]
 pub(super) struct Maildir {
     folders: Vec<OpenFolder>,
-    /// How many of the folders are links.
     links: usize,
 }
 

@@ -25,15 +25,12 @@ pub(super) struct MboxMessage {
 }
 
 /// The messages of an mbox file, and how many octets it has.
-///
-/// Errors: it can't be read, or does not begin as one.
 pub(super) fn scan(file: impl Read) -> io::Result<(Vec<MboxMessage>, u64)> {
     let mut scan = Scan::default();
     blocks(file, |octets| scan.feed(octets))?;
     scan.finish()
 }
 
-/// Measures the lines of a message.
 #[derive(Debug)]
 pub(super) struct Measure {
     wire: CrlfReader,
@@ -86,7 +83,6 @@ struct Scan {
     found: Vec<MboxMessage>,
 }
 
-/// What has passed of the line.
 #[derive(Debug, Clone, Copy, Default)]
 enum MboxLine {
     #[default]
@@ -95,13 +91,10 @@ enum MboxLine {
     Cr,
     /// So many octets of `From `, where a message may begin; held.
     From(usize),
-    /// The start of the line that begins a message.
     Separator,
-    /// The start of a line of a message.
     Text,
 }
 
-/// The message that is passing.
 #[derive(Debug)]
 struct OpenMessage {
     /// Where its `From ` line begins.
@@ -178,7 +171,6 @@ impl Scan {
         Ok(1)
     }
 
-    /// Takes octets of a line up to its end, and counts them.
     fn pass(&mut self, octets: &[u8]) -> io::Result<usize> {
         let end = memchr::memchr(b'\n', octets);
         let count = end.map_or(octets.len(), |at| at + 1);
@@ -213,9 +205,6 @@ impl Scan {
         Ok(())
     }
 
-    /// The message that is passing.
-    ///
-    /// Errors: there is none, so the file does not begin with one.
     fn message(&mut self) -> io::Result<&mut OpenMessage> {
         let none = || io::Error::other("no mbox file: it does not begin with `From `");
         self.open.as_mut().ok_or_else(none)

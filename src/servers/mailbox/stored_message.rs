@@ -15,7 +15,6 @@ use super::maildir::{Maildir, MaildirEntry};
 use super::mbox::{MboxMessage, Measure, MessageHash};
 use super::{BLOCK, blocks, warn_about};
 
-/// Whether a file is as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     length: u64,
@@ -33,7 +32,6 @@ impl Stamp {
     }
 }
 
-/// A message in its file, as it was at the login.
 #[derive(Debug, Clone)]
 pub(super) struct StoredMessage {
     home: Home,
@@ -80,7 +78,6 @@ impl StoredMessage {
         })
     }
 
-    /// A message that was found in an mbox file.
     pub(super) fn of_mbox(path: &Arc<Path>, stamp: Stamp, found: &MboxMessage) -> Self {
         Self {
             home: Home::Mbox {
@@ -183,12 +180,10 @@ impl MessageSource for StoredMessage {
     }
 }
 
-/// A message on its way, block by block.
 #[derive(Debug)]
 struct FileStream {
     kept: StoredMessage,
     file: File,
-    /// How the file was when it was opened.
     stamp: Stamp,
     /// How many octets of it are still to be read.
     left: u64,
@@ -203,7 +198,6 @@ struct FileStream {
 }
 
 impl FileStream {
-    /// Goes on by a block.
     fn fill(&mut self) -> io::Result<()> {
         self.out.clear();
         self.at = 0;

@@ -39,7 +39,6 @@ fn known(model: &Model, nonce: String) -> AuthContext {
     }
 }
 
-/// The command itself.
 pub(super) fn auth(model: &mut Model, args: &[&[u8]]) -> Reply {
     let name = String::from_utf8_lossy(args.first().copied().unwrap_or_default());
     let Some(mechanism) = Mechanism::named(&name) else {
@@ -66,7 +65,6 @@ pub(super) fn auth(model: &mut Model, args: &[&[u8]]) -> Reply {
     judge(model, verifier, verdict)
 }
 
-/// A line of the client within the exchange.
 pub(super) fn respond(model: &mut Model, mut verifier: Verifier, line: &[u8]) -> Reply {
     if line == b"*" {
         return model.err(&reply_texts::CANCELLED, &[]);

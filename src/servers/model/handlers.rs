@@ -12,7 +12,6 @@ use super::reply::{ListingKind, Reply, ReplyData};
 use super::reply_texts::{self, Language, Text};
 use super::{Ending, Model, ServerPhase, TlsOffer, auth};
 
-/// A command that is served.
 pub(super) struct Handler {
     pub(super) verb: &'static str,
     /// Answers it. State, number of arguments and line end are checked before.

@@ -4,22 +4,16 @@ use std::sync::Arc;
 
 use crate::servers::maildrop::{Lock, Message};
 
-/// A maildrop that is open for one session.
 #[derive(Debug)]
 pub(super) struct Opened {
     lock: Lock,
-    /// For each message, whether it is marked as deleted.
     marks: Vec<bool>,
 }
 
-/// Why there is no message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// What was given is not a number.
     NotANumber,
-    /// There is none with this number.
     Unknown,
-    /// It is marked as deleted.
     Deleted(usize),
 }
 
@@ -45,8 +39,6 @@ impl Opened {
     }
 
     /// The message for a number as given in a command: decimal digits (RFC 1939 §4).
-    ///
-    /// Errors: there is none.
     pub(super) fn find(&self, digits: &[u8]) -> Result<(usize, &Arc<Message>), Missing> {
         let number = decimal(digits).ok_or(Missing::NotANumber)?;
         let number = usize::try_from(number).map_err(|_| Missing::Unknown)?;
@@ -58,7 +50,6 @@ impl Opened {
         }
     }
 
-    /// Marks a message as deleted.
     pub(super) fn mark(&mut self, number: usize) {
         let index = number.checked_sub(1);
         if let Some(mark) = index.and_then(|index| self.marks.get_mut(index)) {
@@ -66,7 +57,6 @@ impl Opened {
         }
     }
 
-    /// Takes all marks away.
     pub(super) fn reset(&mut self) {
         self.marks.fill(false);
     }

@@ -72,7 +72,6 @@ pub(super) fn log_in_as(model: &mut Model, user: Option<&[u8]>) -> Reply {
     total(model)
 }
 
-/// The maildrop in words.
 pub(super) fn total(model: &Model) -> Reply {
     match model.opened.as_ref().map(Opened::total).unwrap_or_default() {
         (1, octets) => model.ok(&reply_texts::ONE_MESSAGE, &[&octets]),

@@ -9,7 +9,6 @@ use crate::servers::maildrop::{Message, StoreFailure};
 use super::locked_maildrop::Opened;
 use super::stream::{BLOCK, MessageStream};
 
-/// A reply to one command.
 pub(super) struct Reply {
     status: &'static str,
     code: &'static str,
@@ -55,7 +54,6 @@ impl Reply {
         }
     }
 
-    /// Writes the status line.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let mut line = self.status.to_owned();
         for part in [self.code, &self.text] {
@@ -71,7 +69,6 @@ impl Reply {
     }
 }
 
-/// The data lines of a reply, as far as they are still to be sent.
 pub(super) enum ReplyData {
     /// Lines that are known; none of them begins with a dot.
     Lines(Vec<String>),
@@ -84,11 +81,9 @@ pub(super) enum ReplyData {
         end: usize,
         stuffer: Stuffer,
     },
-    /// The octets of a message that is kept elsewhere.
     Stream(MessageStream),
 }
 
-/// What a listing tells of each message behind its number.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ListingKind {
     Size,
@@ -107,8 +102,6 @@ impl ListingKind {
 
 impl ReplyData {
     /// The octets of a message; with `lines` so many of the body only (RFC 1939 §7, TOP).
-    ///
-    /// Errors: it can't be read.
     pub(super) fn of(message: &Arc<Message>, lines: Option<u64>) -> Result<Self, StoreFailure> {
         if let Some(source) = message.source() {
             return Ok(Self::Stream(MessageStream::new(source.open()?, lines)));
@@ -122,8 +115,6 @@ impl ReplyData {
     }
 
     /// Writes the next block; true when the end was written with it.
-    ///
-    /// Errors: a message can't be read to its end.
     pub(super) fn write(&mut self, opened: Option<&Opened>, out: &mut Vec<u8>) -> io::Result<bool> {
         let is_done = match self {
             Self::Lines(lines) => {

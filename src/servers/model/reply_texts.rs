@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 
-/// A language of the texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Language {
     #[default]

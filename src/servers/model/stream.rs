@@ -8,7 +8,6 @@ use crate::pop3::stuffing::Stuffer;
 /// About how many octets of data one step brings.
 pub(super) const BLOCK: usize = 16 * 1024;
 
-/// A message that is being read.
 pub(super) struct MessageStream {
     octets: Box<dyn Read + Send>,
     stuffer: Stuffer,
@@ -29,8 +28,6 @@ impl MessageStream {
     }
 
     /// Writes the next block; true behind the last one.
-    ///
-    /// Errors: it can't be read any further.
     pub(super) fn write(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
         let count = loop {
             match self.octets.read(&mut self.buffer) {
@@ -59,7 +56,6 @@ impl fmt::Debug for MessageStream {
 #[derive(Debug)]
 struct Top {
     is_header: bool,
-    /// How many lines of the body are still to come.
     lines: u64,
     /// How many octets of the line have passed.
     length: usize,
@@ -101,7 +97,6 @@ impl Top {
         None
     }
 
-    /// Takes octets that end no line.
     fn pass(&mut self, octets: &[u8]) {
         self.length = self.length.saturating_add(octets.len());
         if let Some(last) = octets.last() {

@@ -1,15 +1,11 @@
 //! What kind an event is, as its start says, and the time at its end.
 
-/// What kind of event it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EventKind {
-    /// The TCP connection stands.
+pub(crate) enum EventKind {
     Connected,
-    /// It does not.
     NotConnected,
     /// TLS is on; what follows is inside it.
     TlsStarted,
-    /// The handshake failed.
     TlsFailed,
     /// The server sent octets between its `+OK` to STLS and the handshake; the rows that follow hold them.
     Injected,
@@ -17,9 +13,7 @@ pub enum EventKind {
     Malformed,
     /// Nothing came for so long although a reply was awaited.
     TimedOut,
-    /// One side closed.
     Closed,
-    /// The connection broke.
     Lost,
     /// Not known; kept.
     Other,
@@ -40,9 +34,7 @@ pub(super) const STARTS: &[(&str, EventKind)] = &[
 ];
 
 impl EventKind {
-    /// Returns the kind of an event from its text.
-    #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let start = STARTS.iter().find(|(start, _)| text.starts_with(start));
         start.map_or(Self::Other, |(_, kind)| *kind)
     }
@@ -51,8 +43,7 @@ impl EventKind {
     ///
     /// The time of a handshake separates what the server needed from what the client did afterwards. Its text ends in words
     /// of the server (the subject of a certificate), so that the time is always written behind it: the server cannot forge one.
-    #[must_use]
-    pub fn is_timed(self) -> bool {
+    pub(crate) fn is_timed(self) -> bool {
         matches!(self, Self::TlsStarted | Self::TlsFailed)
     }
 }
@@ -60,8 +51,7 @@ impl EventKind {
 /// Returns the text of an event (escaped, as in the file) with its time, where its kind has one.
 ///
 /// The time comes last, so that a reader that does not know it still finds the kind at the start.
-#[must_use]
-pub fn with_time(text: &str, after_ms: u64) -> String {
+pub(crate) fn with_time(text: &str, after_ms: u64) -> String {
     match EventKind::of(text).is_timed() {
         true => format!("{text} @{after_ms}"),
         false => text.to_owned(),
@@ -69,8 +59,7 @@ pub fn with_time(text: &str, after_ms: u64) -> String {
 }
 
 /// Returns the text of an event whose time is not known; an end that looks like one is escaped.
-#[must_use]
-pub fn without_time(text: &str) -> String {
+pub(crate) fn without_time(text: &str) -> String {
     match split_time(text) {
         (before, Some(_)) => text.replacen(" @", " \\x40", before.matches(" @").count() + 1),
         (_, None) => text.to_owned(),
@@ -78,8 +67,7 @@ pub fn without_time(text: &str) -> String {
 }
 
 /// Splits the text of an event as [`with_time`] put it together: the text, and the milliseconds since the row before.
-#[must_use]
-pub fn split_time(text: &str) -> (&str, Option<u64>) {
+pub(crate) fn split_time(text: &str) -> (&str, Option<u64>) {
     let found = text.rsplit_once(" @").filter(|(before, digits)| {
         EventKind::of(before).is_timed() && digits.bytes().all(|octet| octet.is_ascii_digit())
     });

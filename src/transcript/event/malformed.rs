@@ -5,20 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 
 /// A secret that the client sent, or what it sent in the secret's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SecretKind {
-    /// The argument of PASS.
+pub(crate) enum SecretKind {
     Password,
-    /// The digest of APOP.
     Digest,
-    /// The initial response of AUTH.
     InitialResponse,
-    /// A later response of AUTH, on a line of its own.
     Response,
 }
 
-/// How it breaks its shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Flaw {
+pub(crate) enum Flaw {
     /// Anything but 32 hexadecimal digits (RFC 1939 §7).
     NotHexadecimal,
     /// 32 hexadecimal digits, but not all in lower case (RFC 1939 §7).
@@ -38,13 +33,10 @@ pub enum Flaw {
 /// A secret and its flaw: `malformed digest: not 32 hexadecimal digits`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Malformed {
-    /// What was malformed.
-    pub secret: SecretKind,
-    /// In which way.
-    pub flaw: Flaw,
+    pub(crate) secret: SecretKind,
+    pub(crate) flaw: Flaw,
 }
 
-/// Every event of this kind, with its words.
 const WORDS: &[(SecretKind, Flaw, &str)] = &[
     (
         SecretKind::Password,
@@ -100,9 +92,7 @@ impl Malformed {
         })
     }
 
-    /// Returns the text of the event.
-    #[must_use]
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         let row = WORDS
             .iter()
             .find(|(secret, flaw, _)| (*secret, *flaw) == (self.secret, self.flaw));
@@ -110,8 +100,7 @@ impl Malformed {
     }
 
     /// Returns what the text of an event says of a secret; None for another event.
-    #[must_use]
-    pub fn of_event(text: &str) -> Option<Self> {
+    pub(crate) fn of_event(text: &str) -> Option<Self> {
         let row = WORDS.iter().find(|(_, _, words)| *words == text);
         row.map(|(secret, flaw, _)| Self {
             secret: *secret,
@@ -119,8 +108,7 @@ impl Malformed {
         })
     }
 
-    /// Returns the flaws of an argument of PASS.
-    pub fn of_password(password: &[u8]) -> impl Iterator<Item = Self> {
+    pub(crate) fn of_password(password: &[u8]) -> impl Iterator<Item = Self> {
         let flaws = [
             (Flaw::Controls, password.iter().any(u8::is_ascii_control)),
             (Flaw::NotAscii, !password.is_ascii()),
@@ -136,9 +124,7 @@ impl Malformed {
         })
     }
 
-    /// Returns the flaw of what came as the digest of APOP.
-    #[must_use]
-    pub fn of_digest(digest: &[u8]) -> Option<Self> {
+    pub(crate) fn of_digest(digest: &[u8]) -> Option<Self> {
         let digest = digest.trim_ascii();
         let flaw = if digest.len() != 32 || !digest.iter().all(u8::is_ascii_hexdigit) {
             Flaw::NotHexadecimal
@@ -154,7 +140,7 @@ impl Malformed {
     }
 
     /// Returns the flaws of an initial response; `line` is the octets of its whole line, CRLF included.
-    pub fn of_initial_response(
+    pub(crate) fn of_initial_response(
         response: &[u8],
         mechanism: &[u8],
         line: usize,
@@ -174,8 +160,7 @@ impl Malformed {
     }
 
     /// Returns the flaw of a response on a line of its own.
-    #[must_use]
-    pub fn of_response(response: &[u8]) -> Option<Self> {
+    pub(crate) fn of_response(response: &[u8]) -> Option<Self> {
         let flaw = Flaw::NotBase64;
         (!is_base64(response)).then_some(Self {
             secret: SecretKind::Response,
@@ -185,7 +170,6 @@ impl Malformed {
 }
 
 /// Whether a text is base64 (RFC 4648 §4), padding included.
-#[must_use]
 fn is_base64(text: &[u8]) -> bool {
     STANDARD.decode(text).is_ok()
 }

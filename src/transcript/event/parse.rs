@@ -7,15 +7,13 @@ use crate::pop3::tracker::{CutAt, Side};
 
 impl Event {
     /// Returns the event that a text says, without its time. What it would not print as it was is [`Event::Other`].
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         known(text)
             .filter(|event| event.to_string() == text)
             .unwrap_or_else(|| Self::Other(text.to_owned()))
     }
 }
 
-/// The event that a text is like.
 fn known(text: &str) -> Option<Event> {
     let after = |start: &str| text.strip_prefix(start).map(str::to_owned);
     match EventKind::of(text) {
@@ -49,7 +47,6 @@ fn known(text: &str) -> Option<Event> {
     }
 }
 
-/// Events of no kind of their own.
 fn other(text: &str) -> Option<Event> {
     match text {
         "ended TLS without close_notify" => return Some(Event::EndedWithoutCloseNotify),
@@ -190,7 +187,6 @@ fn injected(text: &str, by: Side) -> Option<Event> {
     })
 }
 
-/// What was cut, and why.
 fn end(rest: &str) -> Option<(CutAt, Option<String>)> {
     let cut = CUTS
         .iter()

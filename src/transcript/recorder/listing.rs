@@ -5,12 +5,9 @@ use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::Piece;
 use crate::transcript::secret::Hider;
 
-/// The data of one reply.
 #[derive(Debug, Default)]
 pub(super) struct ListedData {
-    /// What has come of a line, and is not handed out.
     held: Vec<u8>,
-    /// A part of the line was handed out.
     is_inside: bool,
 }
 

@@ -7,14 +7,11 @@ use crate::transcript::event::{Event, with_time};
 use crate::transcript::text;
 use crate::transcript::{Item, Piece, Row};
 
-/// Rows that wait to be written.
 #[derive(Debug, Default)]
 pub(super) struct PendingRows {
     pub(super) text: Vec<u8>,
-    /// Whether they are written anywhere.
     pub(super) is_wanted: bool,
     pub(super) now_ms: u64,
-    /// The time of the last row.
     last_ms: u64,
     /// The start of a data line whose end has not come.
     tail: Vec<u8>,
@@ -43,7 +40,6 @@ impl PendingRows {
         text::print_item(&mut self.text, &event);
     }
 
-    /// Tells how much was left out.
     pub(super) fn end_cut(&mut self, elider: Option<&mut Elider>) {
         if let Some(prose) = elider.and_then(Elider::end) {
             text::print_item(&mut self.text, &Item::Prose(prose));
@@ -126,7 +122,6 @@ fn print_line(out: &mut Vec<u8>, side: Side, after_ms: u64, line: &[u8]) {
     text::print_octets(out, side, after_ms, octets, end);
 }
 
-/// Splits octets from their line end.
 pub(super) fn split_end(line: &[u8]) -> (&[u8], LineEnd) {
     match line {
         [octets @ .., b'\r', b'\n'] => (octets, LineEnd::Crlf),

@@ -416,7 +416,6 @@ fn a_password_that_is_a_word_of_the_protocol_has_no_hole_of_its_own() {
     }
 }
 
-/// What is recorded of a connection that shares secrets with others.
 fn recorded_with(secrets: &Secrets, talk: &[&str]) -> String {
     let paper = Paper::default();
     let mut recorder = Recorder::new(Hider::sharing(false, secrets));

@@ -9,21 +9,17 @@ use crate::pop3::tracker::Role;
 /// How many octets of a status line say what it is.
 const STATUS: usize = 4;
 
-/// Guesses where the secret of each client line is.
 #[derive(Debug, Clone, Default)]
-pub struct Guess {
-    /// The last command that is in the table.
+pub(crate) struct Guess {
     after: After,
     /// Whether it was refused; None while it has no answer.
     is_refused: Option<bool>,
-    /// The start of the last status line.
     status: Vec<u8>,
     /// How many responses AUTH has got, and how many its mechanism takes at least.
     responses: usize,
     needed: usize,
     /// AUTH has got them all, and `+OK`.
     is_done: bool,
-    /// The argument of USER.
     name: Vec<u8>,
 }
 
@@ -39,8 +35,7 @@ enum After {
 
 impl Guess {
     /// The secret place of a client line (octets without line end).
-    #[must_use]
-    pub fn place(&self, line: &[u8], role: Role) -> Option<SecretPlace> {
+    pub(crate) fn place(&self, line: &[u8], role: Role) -> Option<SecretPlace> {
         let from = junk(line);
         let rest = line.get(from..).unwrap_or_default();
         if role != Role::Command || rest.trim_ascii() == b"*" {
@@ -71,14 +66,12 @@ impl Guess {
     }
 
     /// Whether a line that is being typed may become a response of an AUTH before it: one that is whole may be shorter.
-    #[must_use]
-    pub fn may_be_response(&self, line: &[u8]) -> bool {
+    pub(crate) fn may_be_response(&self, line: &[u8]) -> bool {
         let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/-_=".contains(octet);
         self.after == After::Auth && line.iter().all(is_digit) && Command::of_line(line).is_none()
     }
 
     /// Whether a place that was found is that of a response which nobody asked for.
-    #[must_use]
     pub(super) fn is_stray(line: &[u8], place: SecretPlace) -> bool {
         let from = junk(line);
         let rest = line.get(from..).unwrap_or_default();
@@ -86,7 +79,7 @@ impl Guess {
     }
 
     /// Takes note of a client line (octets without line end).
-    pub fn note_sent(&mut self, line: &[u8], role: Role) {
+    pub(crate) fn note_sent(&mut self, line: &[u8], role: Role) {
         self.settle();
         let rest = line.get(junk(line)..).unwrap_or_default();
         let row = Command::of_line(rest);
@@ -120,7 +113,7 @@ impl Guess {
     }
 
     /// Takes note of a status line, or of a part of one; `first`: it starts here.
-    pub fn note_status(&mut self, octets: &[u8], first: bool) {
+    pub(crate) fn note_status(&mut self, octets: &[u8], first: bool) {
         if first {
             self.settle();
         }
@@ -165,8 +158,7 @@ impl Guess {
 }
 
 /// Whether a line (octets without line end) looks like a SASL response: one word of base64.
-#[must_use]
-pub fn is_response(line: &[u8]) -> bool {
+pub(crate) fn is_response(line: &[u8]) -> bool {
     let word = line.trim_ascii();
     // A verb that is in no table is most often in one case.
     let is_verb =

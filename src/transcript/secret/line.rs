@@ -38,7 +38,6 @@ pub(super) fn joined(open: &[u8], behind: Vec<Piece>) -> Vec<Piece> {
     pieces
 }
 
-/// The text of pieces, in which a hole shows its name.
 pub(crate) fn named(pieces: Vec<Piece>) -> String {
     let mut text = Vec::new();
     for piece in pieces {
@@ -55,12 +54,10 @@ pub(crate) fn named(pieces: Vec<Piece>) -> String {
 /// What stands for a hole where only octets will do: in no verb, no name and no base64, and too long to be two typing errors.
 pub(super) const STAND_IN: &[u8] = &[HOLE; 8];
 
-/// The octet of which it consists.
 pub(super) const HOLE: u8 = 0x1a;
 
 /// The octets of a line (without line end), with octets that nobody types for each hole.
-#[must_use]
-pub fn flat(pieces: &[Piece]) -> Vec<u8> {
+pub(crate) fn flat(pieces: &[Piece]) -> Vec<u8> {
     let mut line = Vec::new();
     for piece in pieces {
         match piece {

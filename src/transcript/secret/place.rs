@@ -6,13 +6,11 @@ use crate::base::escape::is_hidden;
 use crate::pop3::command::{ArgumentKind, Command, Words};
 use crate::pop3::tracker::Role;
 
-/// The secret place of a client line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SecretPlace {
+pub(crate) struct SecretPlace {
     /// The octet offset at which the secret starts; it goes to the end of the line.
-    pub from: usize,
-    /// The name of the hole that stands for it.
-    pub hole: &'static str,
+    pub(crate) from: usize,
+    pub(crate) hole: &'static str,
 }
 
 /// The secret place of a client line (octets without line end): the password, the digest or the response.
@@ -20,8 +18,7 @@ pub struct SecretPlace {
 /// `is_guessed` also finds what the table does not know: secrets after verbs that are at most two typing errors from those that
 /// take one, and nearer to no other; after such a verb without the blank (`PAS secret`, `PASSsecret`); and where people of other
 /// protocols write them. Octets that no one typed, such as a byte order mark, may come before the verb.
-#[must_use]
-pub fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<SecretPlace> {
+pub(crate) fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<SecretPlace> {
     let found = match role {
         Role::Response => Some(SecretPlace {
             from: 0,

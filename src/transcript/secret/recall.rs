@@ -8,7 +8,7 @@ use super::values::Values;
 
 /// Knows what the connections of a run have learnt.
 #[derive(Default)]
-pub struct Recall {
+pub(crate) struct Recall {
     secrets: Secrets,
     /// The values, and the version of the store that they were taken from: they are used for each key.
     values: RefCell<(u64, Values)>,
@@ -21,9 +21,7 @@ impl std::fmt::Debug for Recall {
 }
 
 impl Recall {
-    /// Recalls what is in a store, now and later.
-    #[must_use]
-    pub fn new(secrets: &Secrets) -> Self {
+    pub(crate) fn new(secrets: &Secrets) -> Self {
         Self {
             secrets: secrets.clone(),
             values: RefCell::default(),
@@ -32,19 +30,16 @@ impl Recall {
 
     /// Returns the offset in octets at which the first known secret of a line begins, also one of which only the first octets
     /// have been typed so far, four at least.
-    #[must_use]
-    pub fn place(&self, line: &[u8]) -> Option<usize> {
+    pub(crate) fn place(&self, line: &[u8]) -> Option<usize> {
         self.with(|values| values.first_typed(line))
     }
 
     /// Returns a text with holes in place of the secrets, for a note on the screen.
-    #[must_use]
-    pub fn hide(&self, text: &str) -> String {
+    pub(crate) fn hide(&self, text: &str) -> String {
         let found = self.with(|values| values.found(text.as_bytes()));
         named(with_holes(text.as_bytes(), found))
     }
 
-    /// Learns the secret of a line.
     #[cfg(test)]
     pub(crate) fn learn(&self, line: &str) {
         self.secrets.learn(

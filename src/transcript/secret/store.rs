@@ -14,7 +14,7 @@ const KEPT_MAX: usize = 1024;
 
 /// Secrets that several connections share. A clone is the same store.
 #[derive(Clone, Default)]
-pub struct Secrets {
+pub(crate) struct Secrets {
     kept: Arc<Mutex<KeptSecrets>>,
     is_by_user: bool,
 }
@@ -24,7 +24,6 @@ struct KeptSecrets {
     given: Vec<Secret>,
     typed: VecDeque<Secret>,
     names: VecDeque<Zeroizing<Vec<u8>>>,
-    /// How often any of it has changed.
     version: u64,
 }
 
@@ -37,8 +36,7 @@ impl std::fmt::Debug for Secrets {
 impl Secrets {
     /// A store whose connections belong to different people: a secret is hidden from then on where its user logs in, and nowhere
     /// else, so that the transcript of one says nothing about the password of the other.
-    #[must_use]
-    pub fn by_user() -> Self {
+    pub(crate) fn by_user() -> Self {
         Self {
             is_by_user: true,
             ..Self::default()
@@ -46,7 +44,7 @@ impl Secrets {
     }
 
     /// Learns the secret of a client line (octets without line end) that was typed and not sent, such as one without a connection.
-    pub fn learn(&self, line: &[u8], guess: &Guess) {
+    pub(crate) fn learn(&self, line: &[u8], guess: &Guess) {
         let mut hider = Hider::sharing(false, self);
         hider.guess = guess.clone();
         hider.hide(Side::Client, Role::Command, line, true);

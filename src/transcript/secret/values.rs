@@ -23,7 +23,6 @@ pub(super) use said::decode;
 use said::word_around;
 use value::{Encoding, SecretForm, Value};
 
-/// A secret, and where it came from.
 #[derive(Clone)]
 pub(in crate::transcript::secret) struct Secret {
     pub(in crate::transcript::secret) hole: &'static str,
@@ -38,19 +37,15 @@ pub(in crate::transcript::secret) struct Secret {
 /// How many secrets that were typed are remembered, the latest ones.
 const VALUES_MAX: usize = 64;
 
-/// The most octets that wait for what follows.
 const TAIL_MAX: usize = 4 * VALUE_MAX;
 
-/// How many names are remembered, the latest ones.
 const NAMES_MAX: usize = 64;
 
-/// What is remembered of one connection.
 #[derive(Default)]
 pub(super) struct Values {
     /// Those that options gave: they are never forgotten.
     given: Vec<Value>,
     typed: VecDeque<Value>,
-    /// How many values there were.
     count: u64,
     /// Where they begin, in text of lower case and in base64.
     plain: ValueIndex,
@@ -62,7 +57,6 @@ pub(super) struct Values {
     sasl_names: Vec<Zeroizing<Vec<u8>>>,
 }
 
-/// A place of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SecretFound {
     pub(super) range: Range<usize>,
@@ -71,7 +65,6 @@ pub(super) struct SecretFound {
     pub(super) is_cut: bool,
 }
 
-/// A text, and what is searched of it.
 pub(super) struct SearchedText<'a> {
     octets: &'a [u8],
     lower: Zeroizing<Vec<u8>>,
@@ -204,7 +197,6 @@ impl Values {
         places
     }
 
-    /// Remembers a name that the transcript shows.
     pub(super) fn add_name(&mut self, name: &[u8]) {
         let name = name.get(..VALUE_MAX).unwrap_or(name);
         // Around base64 of a secret the whole word is hidden: the transcript does not show it.
@@ -229,7 +221,6 @@ impl Values {
         self.names.push_back(Zeroizing::new(name));
     }
 
-    /// Remembers a name of the SASL exchange that is going on.
     pub(super) fn add_sasl_name(&mut self, name: &[u8]) {
         let name = name.get(..VALUE_MAX).unwrap_or(name).to_ascii_lowercase();
         self.sasl_names.push(Zeroizing::new(name));
@@ -240,7 +231,6 @@ impl Values {
         self.sasl_names.iter().map(|name| name.as_slice())
     }
 
-    /// A SASL exchange begins or is over.
     pub(super) fn forget_sasl_names(&mut self) {
         self.sasl_names.clear();
     }
@@ -250,7 +240,6 @@ impl Values {
     }
 
     /// How many octets at the end of a part of a line may be the start of a secret: they must wait for what follows.
-    #[must_use]
     pub(super) fn unsure_tail(&self, octets: &[u8]) -> usize {
         if self.len() == 0 {
             return 0;
@@ -320,7 +309,6 @@ impl Values {
         if tail > TAIL_MAX { 0 } else { tail }
     }
 
-    /// Where secrets stand, in any order.
     pub(super) fn found(&self, octets: &[u8]) -> Vec<SecretFound> {
         if self.len() == 0 {
             return Vec::new();

@@ -6,9 +6,8 @@ use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::{Hole, Item, Piece, Row, Transcript};
 
 /// The most octets of a line of a file. We write at most 64 KiB of the wire a line, four octets for one at the worst.
-pub const LINE_LIMIT: usize = 1 << 20;
+pub(crate) const LINE_LIMIT: usize = 1 << 20;
 
-/// The most rows that are taken as one run.
 const RUN_ROWS: usize = 1024;
 
 /// Parses a whole file that is in memory.
@@ -54,12 +53,12 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// The number of the line that was read last, from 1.
-    pub fn row(&self) -> usize {
+    pub(crate) fn row(&self) -> usize {
         self.row
     }
 
     /// The octets of the file before the line that comes next.
-    pub fn offset(&self) -> u64 {
+    pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
@@ -78,7 +77,7 @@ impl<R: BufRead> Reader<R> {
 
     /// Takes the rows that come next as long as each is a plain line of the server that does not begin with a dot, and appends their
     /// octets, line ends included; returns how many there were. It takes only what is buffered, and stops before anything else.
-    pub fn read_run(&mut self, octets: &mut Vec<u8>) -> usize {
+    pub(crate) fn read_run(&mut self, octets: &mut Vec<u8>) -> usize {
         let Ok(buffer) = self.input.fill_buf() else {
             return 0; // reading the next item tells why
         };
@@ -211,20 +210,16 @@ pub struct ParseError {
     /// The column in characters, from 1.
     pub column: usize,
     /// How many characters are wrong.
-    pub width: usize,
+    pub(crate) width: usize,
     /// The line, at most 200 octets behind the wrong place, control characters replaced.
-    pub line: String,
-    /// What is wrong.
-    pub problem: LineProblem,
+    pub(crate) line: String,
+    pub(crate) problem: LineProblem,
 }
 
-/// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LineProblem {
-    /// The first line names another version.
+pub(crate) enum LineProblem {
     #[error("this version of the format is not known")]
     Version,
-    /// A backslash and something that is no escape.
     #[error("unknown escape `{0}`")]
     UnknownEscape(String),
     /// `\n` or `\-` with something behind it.
@@ -233,13 +228,10 @@ pub enum LineProblem {
     /// `{{` without a name and `}}`.
     #[error("`{{{{` opens a hole, but no name and `}}}}` follow")]
     BadHole,
-    /// The row is not UTF-8.
     #[error("an octet that is not UTF-8")]
     NotUtf8,
-    /// The line is longer than [`LINE_LIMIT`].
     #[error("a line of more than {LINE_LIMIT} octets")]
     LineTooLong,
-    /// The file can't be read.
     #[error("{0}")]
     Io(String),
 }

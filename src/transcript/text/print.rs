@@ -60,8 +60,7 @@ pub fn print_octets(out: &mut Vec<u8>, side: Side, after_ms: u64, octets: &[u8],
     finish(out, text, end);
 }
 
-/// Appends octets with everything escaped that is not plain text.
-pub fn escape(out: &mut Vec<u8>, octets: &[u8]) {
+pub(crate) fn escape(out: &mut Vec<u8>, octets: &[u8]) {
     escape_before(out, octets, false);
 }
 

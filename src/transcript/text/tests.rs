@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::parse::LINE_LIMIT;
 use super::*;
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::{Hole, Item, Piece, Row, Transcript};

@@ -200,7 +200,11 @@ impl Session {
         if how == End::Closed {
             // The reader closes its end when the moment has come.
             let got = self.got.0.lock().unwrap();
-            drop(self.got.1.wait_while(got, |got| !got.is_over).unwrap());
+            let wait = self
+                .got
+                .1
+                .wait_timeout_while(got, LIMIT, |got| !got.is_over);
+            drop(wait.unwrap());
             self.keys = None;
             self.master = None;
         }
@@ -209,9 +213,10 @@ impl Session {
         std::thread::spawn(move || sender.send(child.wait().unwrap().exit_code()));
         let code = ended.recv_timeout(LIMIT).expect("the program goes on");
         let (lock, changed) = &*self.got;
-        let got = changed
-            .wait_while(lock.lock().unwrap(), |got| !got.is_over)
+        let (got, wait) = changed
+            .wait_timeout_while(lock.lock().unwrap(), LIMIT, |got| !got.is_over)
             .unwrap();
+        assert!(!wait.timed_out(), "the terminal is still open");
         if let (Some(master), true) = (&self.master, how != End::By("KILL")) {
             assert_eq!(modes(master.as_ref()), self.modes, "{how:?}");
             assert!(!got.screen.screen().alternate_screen(), "{how:?}");

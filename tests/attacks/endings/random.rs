@@ -14,7 +14,7 @@ use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::terminal::Terminal;
-use crate::support::{Dice, Home, LIMIT, read, started};
+use crate::support::{Dice, Home, LIMIT, processes_of, read, started};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Program {
@@ -65,16 +65,10 @@ impl Scene {
 
     /// The processes that have this home.
     fn processes(&self) -> Vec<String> {
-        let home = format!("HOME={}\0", self.home.path().display());
-        let processes = std::fs::read_dir("/proc").unwrap().flatten();
-        let of_home = processes.filter(|process| {
-            // Those of others can't be read, and some have ended.
-            let settings = std::fs::read(process.path().join("environ"));
-            let settings = settings.unwrap_or_default();
-            memchr::memmem::find(&settings, home.as_bytes()).is_some()
-        });
-        of_home
-            .map(|process| std::fs::read_to_string(process.path().join("cmdline")))
+        let numbers = processes_of(self.home.path());
+        numbers
+            .iter()
+            .map(|number| std::fs::read_to_string(format!("/proc/{number}/cmdline")))
             .map(Result::unwrap_or_default)
             .collect()
     }

@@ -81,7 +81,7 @@ impl Judge {
             } => (side, pieces, end),
             RecordedStep::Data { side, octets } => (side, vec![Piece::Octets(octets)], LineEnd::None),
             RecordedStep::Injected { octets, .. } => (Side::Server, vec![Piece::Octets(octets)], LineEnd::None),
-            RecordedStep::Malformed(malformed) => return self.feed(&Item::Event(malformed.event().into())),
+            RecordedStep::Malformed(malformed) => return self.feed(&Item::Event(Event::Malformed(malformed).to_string())),
             _ => return,
         };
         self.feed(&Item::Row(Row::new(side, 0, pieces, end)));

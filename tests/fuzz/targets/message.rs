@@ -22,8 +22,8 @@ fuzz_target!(|octets: &[u8]| {
     let mut shelf = Mails::default();
     let mut survey = Survey::new();
     walk(&text, &mut |told| {
-        messages.tell(told, &mut shelf).unwrap();
-        survey.tell(told);
+        messages.emit(told, &mut shelf).unwrap();
+        survey.emit(told);
     });
     assert_eq!(shelf.begun, shelf.ended);
     let taken: usize = shelf.mails.iter().map(Vec::len).sum();
@@ -66,8 +66,8 @@ fn screens(text: &[u8], survey: &Survey) {
     let mut screen = ScreenView::new(Terminal::new(&mut shown, false), options);
     let mut drawing = ScreenView::new(Drawing::new(40), options);
     walk(text, &mut |told| {
-        screen.tell(told).unwrap();
-        drawing.tell(told).unwrap();
+        screen.emit(told).unwrap();
+        drawing.emit(told).unwrap();
     });
     let shown = String::from_utf8(shown).unwrap();
     assert!(!is_unsafe(&shown), "{shown:?}");
@@ -76,7 +76,7 @@ fn screens(text: &[u8], survey: &Survey) {
     let findings = lint::judge(&mut Reader::new(text), Lint::new()).unwrap();
     let mut page_text = Vec::new();
     let mut page = Page::new(&mut page_text, "title", survey, &findings).unwrap();
-    walk(text, &mut |told| page.tell(told).unwrap());
+    walk(text, &mut |told| page.emit(told).unwrap());
     page.finish().unwrap();
     let page_text = String::from_utf8(page_text).unwrap();
     assert!(!is_unsafe(&page_text), "{page_text:?}");

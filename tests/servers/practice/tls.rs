@@ -161,7 +161,7 @@ fn clear_text_on_the_port_for_tls_ends_that_connection_only() {
 #[test]
 fn a_silent_client_inside_tls_is_logged_out_without_a_word() {
     let served = Served::with(ServeOptions {
-        autologout: Duration::from_millis(500),
+        autologout: Duration::from_secs(3),
         ..ServeOptions::default()
     });
     let mut client = served.client();

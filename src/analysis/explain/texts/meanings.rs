@@ -1,14 +1,12 @@
 //! What texts mean. Many servers say the same in different words, so a meaning is written once.
 
-/// What a text means.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Meaning {
+pub(crate) struct Meaning {
     /// In a few words, after a colon.
-    pub means: &'static str,
+    pub(crate) means: &'static str,
     /// The reason, as far as the text gives one.
-    pub cause: &'static str,
-    /// What to do.
-    pub next: &'static str,
+    pub(crate) cause: &'static str,
+    pub(crate) next: &'static str,
 }
 
 /// Names each meaning, and lists them for the tests.

@@ -61,6 +61,7 @@ pub(super) fn weight(pattern: &str) -> usize {
 }
 
 /// A text that the pattern describes, with every optional part or without any.
+#[cfg(test)]
 pub(super) fn example(pattern: &str, with_optional: bool) -> String {
     let mut text = String::new();
     let mut rest = pattern;

@@ -166,7 +166,6 @@ impl Context {
         }
     }
 
-    /// Lets the session learn from the reply.
     fn follow(&mut self, ended: &ExchangeSeen<'_>) {
         let exchange = ended.exchange;
         let sent = exchange.sent.as_ref();

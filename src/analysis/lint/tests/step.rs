@@ -46,6 +46,9 @@ fn a_refusal_in_place_of_the_handshake_is_no_injection() {
     let early = "* injected 8 octets before the TLS handshake\nS: -ERR x\n";
     let early = format!("{begin}{early}* closed by client\n");
     assert_eq!(found(&early), [("stls-response-injection", 6)]);
+    // The client sent CAPA after STLS, so the refusal may be its reply.
+    let asked = early.replace("C: STLS\n", "C: STLS\nC: CAPA\n");
+    assert!(!found(&asked).iter().any(|(id, _)| *id == "stls-response-injection"));
 }
 
 #[test]

@@ -52,7 +52,6 @@ impl HtmlBody {
         }
     }
 
-    /// Takes octets that start there.
     pub(super) fn feed(
         &mut self,
         octets: &[u8],
@@ -81,7 +80,6 @@ impl HtmlBody {
         result
     }
 
-    /// A finding is about this line.
     fn mark(&mut self, row: usize) {
         // The first row is that of the table.
         if row == self.moment.place.row {

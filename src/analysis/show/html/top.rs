@@ -7,7 +7,6 @@ use crate::analysis::finding::Finding;
 use crate::analysis::show::timing::Totals;
 use crate::base::figures::{count, duration};
 
-/// The head fields and the figures.
 pub(super) fn summary(out: &mut dyn Write, survey: &Survey) -> io::Result<()> {
     write!(
         out,
@@ -70,7 +69,6 @@ fn figures(totals: &Totals) -> Vec<(&'static str, String)> {
     figures
 }
 
-/// What was found.
 pub(super) fn list(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
     write!(
         out,

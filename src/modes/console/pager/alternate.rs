@@ -15,14 +15,12 @@ static IS_SET: AtomicBool = AtomicBool::new(false);
 /// The alternate screen while this lives.
 #[derive(Debug, Default)]
 pub(super) struct Alternate {
-    /// What is on the screen, row by row.
     drawn: Vec<String>,
     /// The column of the cursor, when it is seen.
     cursor: Option<usize>,
 }
 
 impl Alternate {
-    /// Enters it.
     pub(super) fn enter() -> io::Result<Self> {
         let _held = changing();
         terminal::enable_raw_mode()?;
@@ -61,7 +59,6 @@ impl Alternate {
         stdout.flush()
     }
 
-    /// Everything is to be drawn anew.
     pub(super) fn forget(&mut self) -> io::Result<()> {
         self.drawn.clear();
         execute!(stdio::output(), terminal::Clear(terminal::ClearType::All))
@@ -76,7 +73,7 @@ impl Drop for Alternate {
 }
 
 /// Gives the terminal back if the pager has it. To be called before the program is ended from another thread.
-pub fn restore() {
+pub(crate) fn restore() {
     if IS_SET.swap(false, Ordering::SeqCst) {
         // A terminal that is gone needs nothing back.
         let _ = leave();
@@ -85,7 +82,7 @@ pub fn restore() {
 }
 
 /// Leaves the screen for a while if the pager has it; returns whether it has. The modes of the terminal are the caller's.
-pub fn lend() -> bool {
+pub(crate) fn lend() -> bool {
     let is_ours = IS_SET.swap(false, Ordering::SeqCst);
     if is_ours {
         let _ = leave();
@@ -94,7 +91,7 @@ pub fn lend() -> bool {
 }
 
 /// Enters the screen again after [`lend`]. The pager draws it when it hears of a new size.
-pub fn take_back() {
+pub(crate) fn take_back() {
     let _ = enter();
     IS_SET.store(true, Ordering::SeqCst);
 }

@@ -4,7 +4,6 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::base::escape;
 
-/// A line that is being typed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PagerInput {
     text: Vec<char>,
@@ -12,14 +11,10 @@ pub(super) struct PagerInput {
     cursor: usize,
 }
 
-/// What a key did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum KeyEffect {
-    /// The line is being typed on.
     More,
-    /// It is done.
     Done(String),
-    /// Nothing is wanted any more.
     Cancelled,
 }
 
@@ -91,7 +86,6 @@ impl PagerInput {
         (String::new(), 0)
     }
 
-    /// Removes what is between `from` and the cursor.
     fn remove(&mut self, from: usize) {
         let upto = self.cursor.min(self.text.len());
         self.text.drain(from.min(upto)..upto);

@@ -80,12 +80,10 @@ fn painted(row: &ScreenRow, ink: Ink) -> Range<usize> {
     }
 }
 
-/// What the status line tells.
 #[derive(Debug)]
 pub(super) struct StatusLine<'a> {
     pub(super) title: &'a str,
     pub(super) progress: SpoolProgress,
-    /// The rows on the screen.
     pub(super) rows: &'a [ScreenRow],
     pub(super) is_following: bool,
     /// Said instead of the hint.
@@ -141,7 +139,6 @@ fn left(status: &StatusLine<'_>, room: usize) -> String {
     fitting.cloned().unwrap_or_else(|| cut(" ", room))
 }
 
-/// The keys, on one screen.
 pub(super) fn help() -> Vec<String> {
     let mut rows = vec![String::new()];
     for binding in KEYS {
@@ -164,7 +161,6 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
     text.get(..fitting).unwrap_or_default().to_owned()
 }
 
-/// A count of octets for people.
 fn size(octets: u64) -> String {
     match octets {
         0..1_000 => format!("{octets} octets"),

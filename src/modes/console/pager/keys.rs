@@ -2,7 +2,6 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KeyAction {
     ScreenDown,
@@ -23,7 +22,6 @@ pub(super) enum KeyAction {
     Leave,
 }
 
-/// A row of the table.
 #[derive(Debug)]
 pub(super) struct Binding {
     keys: &'static [Key],
@@ -31,7 +29,6 @@ pub(super) struct Binding {
     pub(super) help: &'static str,
 }
 
-/// A key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Key {
     Plain(KeyCode),
@@ -135,7 +132,6 @@ pub(super) const KEYS: &[Binding] = &[
 ];
 
 impl KeyAction {
-    /// What a key does, if anything.
     pub(super) fn of(event: KeyEvent) -> Option<Self> {
         // Shift is in the character already; a key with Alt is another key.
         let key = match (event.code, event.modifiers - KeyModifiers::SHIFT) {
@@ -149,7 +145,6 @@ impl KeyAction {
 }
 
 impl Binding {
-    /// Its keys as they are written on the help screen.
     pub(super) fn names(&self) -> String {
         let names: Vec<String> = self.keys.iter().map(|key| key.name()).collect();
         names.join("  ")

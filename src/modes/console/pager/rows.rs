@@ -20,22 +20,17 @@ pub(super) struct RowPlace {
     pub(super) octets: usize,
 }
 
-/// A row of the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ScreenRow {
     /// The line it belongs to, long lines counted once.
     pub(super) whole: u64,
     /// Where its octets are in the spool; the line end belongs to them.
     pub(super) place: Range<u64>,
-    /// What it shows.
     pub(super) octets: Vec<u8>,
-    /// The matches in it.
     pub(super) matches: Vec<Range<usize>>,
-    /// It goes on with the line of the row above it.
     pub(super) is_continuation: bool,
 }
 
-/// A spool as rows of so many columns.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ScreenRows<'a> {
     pub(super) spool: &'a Spool,

@@ -7,12 +7,11 @@ use super::Spool;
 use crate::pop3::tracker::LineEnd;
 
 /// A line of more octets (CRLF not counted) is cut, so that no line needs more memory than this.
-pub const LONGEST: usize = 8 * 1024;
+pub(crate) const LONGEST: usize = 8 * 1024;
 
 /// As much must be seen of a line without an end before it is cut: its CRLF would be in it.
 const ENOUGH: usize = LONGEST + 2;
 
-/// Octets read from the file at once.
 const BLOCK: usize = 32 * 1024;
 
 /// A line, or a part of one that is longer than [`LONGEST`].
@@ -28,8 +27,7 @@ pub struct SpoolLine {
 
 impl SpoolLine {
     /// The octets as they are to be shown: a bare LF is no line end of POP3 (RFC 1939 §3), so it stays.
-    #[must_use]
-    pub fn into_shown(mut self) -> Vec<u8> {
+    pub(crate) fn into_shown(mut self) -> Vec<u8> {
         if self.end == LineEnd::Lf {
             self.octets.push(b'\n');
         }
@@ -45,9 +43,9 @@ pub struct LineStart {
     /// The lines before it, parts of long lines counted.
     pub line: u64,
     /// The lines before it, long lines counted once.
-    pub whole: u64,
+    pub(crate) whole: u64,
     /// It goes on with the line before, which was cut.
-    pub is_continuation: bool,
+    pub(crate) is_continuation: bool,
 }
 
 impl LineStart {
@@ -89,12 +87,9 @@ fn cut(octets: &[u8]) -> Option<usize> {
     Some(border.unwrap_or(LONGEST))
 }
 
-/// Finds the starts of lines in octets that come in blocks of any size.
 #[derive(Debug, Default)]
 pub(super) struct Cutter {
-    /// Where the line starts that has not ended.
     start: LineStart,
-    /// What has come of it.
     unended: Vec<u8>,
 }
 
@@ -140,7 +135,6 @@ impl Cutter {
 pub(super) struct LineIndex {
     /// In order; the first one is the first line.
     starts: Vec<LineStart>,
-    /// How many there may be.
     limit: usize,
     /// The octets from one of them to the next, at least.
     spacing: u64,
@@ -179,7 +173,6 @@ impl LineIndex {
         }
     }
 
-    /// How many starts are remembered.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.starts.len()
@@ -207,11 +200,8 @@ impl LineIndex {
 pub struct Lines<'a> {
     spool: &'a Spool,
     next: LineStart,
-    /// Where the octets end that are there.
     end: u64,
-    /// What was read of the file.
     block: Vec<u8>,
-    /// Where in it the next line starts.
     at: usize,
 }
 
@@ -226,9 +216,7 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The start of the line that comes next.
-    #[must_use]
-    pub fn next_start(&self) -> LineStart {
+    pub(crate) fn next_start(&self) -> LineStart {
         self.next
     }
 
@@ -254,9 +242,7 @@ impl<'a> Lines<'a> {
     }
 
     /// Passes over the next line; false at the end.
-    ///
-    /// Errors: the file can't be read.
-    pub fn skip(&mut self) -> io::Result<bool> {
+    pub(crate) fn skip(&mut self) -> io::Result<bool> {
         Ok(self.advance()?.is_some())
     }
 

@@ -46,8 +46,7 @@ impl SearchTerm {
     }
 
     /// Looks for what a person typed; `\xe9` in it is an octet that can't be typed. None for no octets.
-    #[must_use]
-    pub fn typed(text: &str) -> Option<Self> {
+    pub(crate) fn typed(text: &str) -> Option<Self> {
         let mut octets = Vec::new();
         let mut rest = text;
         while let Some(at) = rest.find("\\x") {
@@ -68,8 +67,7 @@ impl SearchTerm {
     }
 
     /// The matches in a line, which do not overlap.
-    #[must_use]
-    pub fn matches(&self, line: &[u8]) -> Vec<Range<usize>> {
+    pub(crate) fn matches(&self, line: &[u8]) -> Vec<Range<usize>> {
         let mut line = line.to_vec();
         self.fold(&mut line);
         memmem::find_iter(&line, &self.octets)
@@ -77,9 +75,8 @@ impl SearchTerm {
             .collect()
     }
 
-    /// What is looked for.
-    #[must_use]
-    pub fn octets(&self) -> &[u8] {
+    #[cfg(test)]
+    pub(crate) fn octets(&self) -> &[u8] {
         &self.octets
     }
 

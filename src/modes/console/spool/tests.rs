@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::lines::LONGEST;
 use super::*;
 use crate::pop3::tracker::LineEnd;
 

@@ -16,7 +16,6 @@ use signal_hook::low_level::raise;
 
 use crate::modes::console::pager;
 
-/// How the terminal was before us.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
 /// Held while the modes of the terminal are changed.
@@ -32,7 +31,7 @@ static IS_OURS: AtomicBool = AtomicBool::new(false);
 static IS_LENT: AtomicBool = AtomicBool::new(false);
 
 /// Remembers how the terminal is, and looks out for signals from now on. To be called before the terminal is changed.
-pub fn watch() {
+pub(crate) fn watch() {
     static WATCH: Once = Once::new();
     WATCH.call_once(|| {
         // Where standard input is a file, only the pager changes the terminal.
@@ -73,17 +72,16 @@ fn leave(code: i32) -> ! {
 }
 
 /// To be held while the modes of the terminal are changed: never while something is waited for.
-pub fn changing() -> MutexGuard<'static, ()> {
+pub(crate) fn changing() -> MutexGuard<'static, ()> {
     MODES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Says what to do when a signal has stopped the program, and it goes on.
-pub fn on_return(show: impl Fn() + Send + 'static) {
+pub(crate) fn on_return(show: impl Fn() + Send + 'static) {
     *ON_RETURN.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(show));
 }
 
 /// Ctrl-Z was pressed: stops the program, with those that run beside it in a pipeline, until the shell lets it go on.
-pub fn suspend() {
+pub(crate) fn suspend() {
     IS_OURS.store(true, Ordering::SeqCst);
     if kill_current_process_group(Signal::TSTP).is_err() {
         IS_OURS.store(false, Ordering::SeqCst);
@@ -91,8 +89,7 @@ pub fn suspend() {
     stop();
 }
 
-/// Runs a program that has the terminal meanwhile.
-pub fn lent<T>(run: impl FnOnce() -> T) -> T {
+pub(crate) fn lent<T>(run: impl FnOnce() -> T) -> T {
     IS_LENT.store(true, Ordering::SeqCst);
     let result = run();
     IS_LENT.store(false, Ordering::SeqCst);
@@ -127,7 +124,6 @@ fn stop() {
     let _ = raise(SIGWINCH);
 }
 
-/// The terminal as it was before us.
 fn restore(terminal: &impl AsFd) {
     if let Some(before) = &*BEFORE.lock().unwrap_or_else(PoisonError::into_inner) {
         // Where it is gone, there is nothing to give back.

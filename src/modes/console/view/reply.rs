@@ -9,57 +9,48 @@ use crate::pop3::tracker::State;
 
 /// What both threads know of the reply that is coming, or came last.
 #[derive(Debug, Default)]
-pub struct Shown {
-    /// What is done with its data.
-    pub mode: Mode,
+pub(crate) struct Shown {
+    pub(crate) mode: Mode,
     /// Its octets: status line and data lines, as on the wire.
-    pub spool: Option<Arc<Spool>>,
-    /// The command that it answers.
-    pub title: String,
-    /// Its data lines.
-    pub lines: u64,
+    pub(crate) spool: Option<Arc<Spool>>,
+    pub(crate) title: String,
+    pub(crate) lines: u64,
     /// The octets of its data, stuffed.
-    pub octets: u64,
+    pub(crate) octets: u64,
     /// How long it took; None while it is coming.
-    pub took: Option<Duration>,
-    /// Show each line also as octets.
-    pub is_hex: bool,
-    /// Show how long each reply took.
-    pub is_timed: bool,
+    pub(crate) took: Option<Duration>,
+    pub(crate) is_hex: bool,
+    pub(crate) is_timed: bool,
     /// Say nothing of rules that are broken.
-    pub is_lenient: bool,
+    pub(crate) is_lenient: bool,
     /// The client's last line held a secret.
-    pub was_secret: bool,
-    /// What is to be done with the data of the next reply.
-    pub next_mode: Mode,
-    /// Its terminator has come.
-    pub is_whole: bool,
+    pub(crate) was_secret: bool,
+    pub(crate) next_mode: Mode,
+    pub(crate) is_whole: bool,
     /// The octets of its status line, line end included.
-    pub head: u64,
+    pub(crate) head: u64,
     /// The last status line, for `:why`.
-    pub last: Option<LastReply>,
+    pub(crate) last: Option<LastReply>,
     /// What was agreed when TLS began, for `:tls`.
-    pub tls: Option<Box<TlsFacts>>,
+    pub(crate) tls: Option<Box<TlsFacts>>,
     /// Why TLS failed on this connection, for `:tls` and `:why`.
-    pub tls_failure: Option<TlsError>,
+    pub(crate) tls_failure: Option<TlsError>,
     /// `:why` was mentioned: once a session is enough.
-    pub is_why_known: bool,
+    pub(crate) is_why_known: bool,
 }
 
-/// A status line, and what it was said to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastReply {
+pub(crate) struct LastReply {
     /// The line as shown: secrets hidden, made safe.
-    pub line: String,
+    pub(crate) line: String,
     /// The verb of the command that it answers; none for the greeting, for what came unasked, and until that is clear.
-    pub verb: Option<String>,
-    /// The state in which it came.
-    pub state: Option<State>,
+    pub(crate) verb: Option<String>,
+    pub(crate) state: Option<State>,
 }
 
 impl Shown {
     /// Forgets the last reply; what was switched on stays on.
-    pub fn forget_reply(&mut self) {
+    pub(crate) fn forget_reply(&mut self) {
         *self = Self {
             is_hex: self.is_hex,
             is_timed: self.is_timed,
@@ -70,31 +61,25 @@ impl Shown {
     }
 }
 
-/// What is done with the data of the reply that is coming.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// It goes to the screen.
+pub(crate) enum Mode {
     #[default]
     Screen,
     /// It does not fit: whoever reads the keyboard is to open the pager.
     WantsPager,
-    /// The pager shows it.
     Paged,
     /// It is recorded and counted, not shown.
     Muted,
 }
 
-/// State shared by the two threads.
-pub type SharedShown = Arc<Mutex<Shown>>;
+pub(crate) type SharedShown = Arc<Mutex<Shown>>;
 
-/// Locks it.
-pub fn shown(shared: &SharedShown) -> MutexGuard<'_, Shown> {
+pub(crate) fn shown(shared: &SharedShown) -> MutexGuard<'_, Shown> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What is said of a long reply: lines, octets, time.
-#[must_use]
-pub fn summary(shown: &Shown) -> String {
+pub(crate) fn summary(shown: &Shown) -> String {
     let Shown {
         title,
         lines,

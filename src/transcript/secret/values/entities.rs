@@ -13,7 +13,6 @@ const NAMES: [(&[u8], u8); 5] = [
 const LONGEST: usize = 12;
 
 /// Octets without references, and where each of them stands in `octets`; one place more says where they end.
-#[must_use]
 pub(super) fn decode(octets: &[u8]) -> (Vec<u8>, Vec<usize>) {
     let mut decoded = Vec::with_capacity(octets.len());
     let mut places = Vec::with_capacity(octets.len() + 1);
@@ -36,7 +35,6 @@ pub(super) fn decode(octets: &[u8]) -> (Vec<u8>, Vec<usize>) {
 }
 
 /// How many octets at the end may be the start of a reference.
-#[must_use]
 pub(super) fn cut(octets: &[u8]) -> usize {
     let is_name = |octet: &&u8| octet.is_ascii_alphanumeric() || **octet == b'#';
     let name = octets.iter().rev().take_while(is_name).count();

@@ -33,7 +33,6 @@ impl ValueIndex {
         self.texts.entry(*start).or_default().push((value, needle));
     }
 
-    /// Takes a text out.
     pub(super) fn remove(&mut self, text: &[u8], value: u64) {
         let Some(start) = text.first_chunk() else {
             return;

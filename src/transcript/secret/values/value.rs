@@ -16,15 +16,12 @@ const SURE: usize = 256;
 /// A secret of letters only, shorter than this, is also a part of ordinary words. A hole there would say what the secret is.
 const WORD_MAX: usize = 8;
 
-/// A secret that may come back.
 pub(super) struct Value {
     pub(super) number: u64,
     pub(super) hole: &'static str,
     /// What the client wrote before it on its line, in lower case.
     pub(super) before: Zeroizing<Vec<u8>>,
-    /// Whether a name is this secret, or has it inside.
     pub(super) is_in_name: bool,
-    /// Whether only the start of the secret is kept.
     pub(super) is_cut: bool,
     /// Whether it is a plain short word: letters of ASCII only.
     pub(super) is_word: bool,
@@ -33,13 +30,11 @@ pub(super) struct Value {
     pub(super) needles: Vec<Needle>,
 }
 
-/// A text that is looked for.
 pub(super) struct Needle {
     pub(super) coat: Encoding,
     pub(super) octets: Zeroizing<Vec<u8>>,
 }
 
-/// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     /// The secret as it is, or in hexadecimal digits; in any case.
@@ -48,7 +43,6 @@ pub(super) enum Encoding {
     Base64(usize),
 }
 
-/// How a secret stands in a text.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum SecretForm {
     /// As it is, in any case, or in hexadecimal digits.

@@ -1,8 +1,13 @@
-//! How each way in which servers misbehave is accounted for: most have a rule of their name, the others stand here with the reason.
+//! How each way in which servers misbehave is accounted for: most have a rule of their name, and the others are here with the
+//! reason. GUIDE.md prints it as its catalogue.
+
+use poptalk::analysis::lint::rule;
+use poptalk::modes::check::FAILED_LOGINS;
+use poptalk::modes::check::cross_session::ACROSS;
 
 /// How something is seen that no rule of its name sees in one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Coverage {
+pub(super) enum Coverage {
     /// By a rule of its name.
     ByRule,
     /// By rules of other names.
@@ -14,7 +19,7 @@ pub enum Coverage {
 }
 
 /// Every way that is known, in the order of a conversation.
-pub const ENTRIES: &[&str] = &[
+pub(super) const ENTRIES: &[&str] = &[
     "no-greeting",
     "greeting-delayed",
     "greeting-err",
@@ -197,14 +202,13 @@ pub const ENTRIES: &[&str] = &[
 ];
 
 /// How an entry is seen.
-#[must_use]
-pub fn seen(id: &str) -> Coverage {
+pub(super) fn seen(id: &str) -> Coverage {
     let other = OTHERS.iter().find(|(name, _)| *name == id);
     other.map_or(Coverage::ByRule, |(_, seen)| *seen)
 }
 
 /// Every entry without a rule of its name.
-pub const OTHERS: &[(&str, Coverage)] = &[
+const OTHERS: &[(&str, Coverage)] = &[
     ("accepts-any-password", Coverage::Across),
     ("apop-refused-closes", Coverage::Across),
     ("apop-timestamp-reused", Coverage::Across),
@@ -265,30 +269,42 @@ pub const OTHERS: &[(&str, Coverage)] = &[
     ),
 ];
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::analysis::lint::rule;
-
-    #[test]
-    fn every_entry_is_accounted_for() {
-        for (index, id) in ENTRIES.iter().enumerate() {
-            assert!(
-                !ENTRIES.iter().take(index).any(|other| other == id),
-                "{id} twice"
-            );
-            match seen(id) {
-                Coverage::ByRule => assert!(rule(id).is_some(), "{id} has no rule and no reason"),
-                Coverage::By(rules) => {
-                    assert!(rules.iter().all(|id| rule(id).is_some()), "{id}");
-                }
-                Coverage::Across => {}
-                Coverage::Not(why) => assert!(why.len() > 20, "{id}"),
+#[test]
+fn every_entry_is_accounted_for() {
+    for (index, id) in ENTRIES.iter().enumerate() {
+        assert!(
+            !ENTRIES.iter().take(index).any(|other| other == id),
+            "{id} twice"
+        );
+        match seen(id) {
+            Coverage::ByRule => assert!(rule(id).is_some(), "{id} has no rule and no reason"),
+            Coverage::By(rules) => {
+                assert!(rules.iter().all(|id| rule(id).is_some()), "{id}");
             }
-            if seen(id) != Coverage::ByRule {
-                assert!(rule(id).is_none(), "{id} has a rule now");
-            }
+            Coverage::Across => assert!(ACROSS.iter().any(|rule| rule.id == *id), "{id}"),
+            Coverage::Not(why) => assert!(why.len() > 20, "{id}"),
         }
-        assert!(OTHERS.iter().all(|(id, _)| ENTRIES.contains(id)));
+        if seen(id) != Coverage::ByRule {
+            assert!(rule(id).is_none(), "{id} has a rule now");
+        }
     }
+    assert!(OTHERS.iter().all(|(id, _)| ENTRIES.contains(id)));
+}
+
+#[test]
+fn every_rule_over_several_sessions_is_an_entry() {
+    for rule in ACROSS {
+        assert_eq!(seen(rule.id), Coverage::Across, "{}", rule.id);
+    }
+}
+
+#[test]
+fn the_reason_without_a_ban_names_the_failed_logins_of_a_check() {
+    let Coverage::Not(why) = seen("ban-after-failures") else {
+        panic!("it has no reason");
+    };
+    assert!(
+        why.contains(&format!("makes {FAILED_LOGINS} at most")),
+        "{why}"
+    );
 }
