@@ -9,3 +9,4 @@ pub(crate) mod help; // what each command says about itself
 pub(crate) mod layers; // rooms, circles, sizes
 pub(crate) mod names; // each type has a name of its own
 pub(crate) mod schemas; // what programs read
+pub(crate) mod words; // words to avoid in texts for people
