@@ -1,22 +1,23 @@
 //! The arguments, as typed.
 
-pub(crate) mod check;
-pub(crate) mod completions;
-pub(crate) mod connect;
-pub(crate) mod diff;
+pub mod check;
+pub mod completions;
+pub mod connect;
+pub mod diff;
 mod discover;
-pub(crate) mod explain;
-pub(crate) mod import;
-pub(crate) mod learn;
-pub(crate) mod lint;
+pub mod explain;
+pub mod import;
+pub mod learn;
+pub mod lint;
 mod listen_args;
-pub(crate) mod man;
-pub(crate) mod practice;
-pub(crate) mod proxy;
-pub(crate) mod redact;
-pub(crate) mod replay;
-pub(crate) mod serve;
-pub(crate) mod show;
+pub mod man;
+pub mod practice;
+pub mod proxy;
+pub mod redact;
+pub mod replay;
+pub mod serve;
+mod shared;
+pub mod show;
 mod values;
 
 use std::ffi::{OsStr, OsString};

@@ -1,14 +1,16 @@
 //! What a person runs, and what these share: the session plan, the login, the report.
 
-pub(crate) mod answers;
+pub mod answers;
 pub mod check;
 pub mod console;
 pub mod learn;
-pub(crate) mod login;
+pub mod login;
+pub mod options;
 pub mod plan;
 pub mod proxy;
 pub mod replay;
-pub(crate) mod report;
-pub(crate) mod rewrite;
-pub(crate) mod script;
+pub mod report;
+pub mod rewrite;
+pub mod script;
 pub mod serve;
+pub mod server;

@@ -1,8 +1,5 @@
 //! A running course: the current lesson, its server, and the learner's progress.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
-
 use super::Watched;
 use super::lesson::Lesson;
 use super::progress::Progress;
@@ -47,16 +44,12 @@ pub(super) fn server(
     lesson: &Lesson,
     args: SessionArgs,
 ) -> Result<(Server, Maildrop, Plan), ListenError> {
-    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let maildrop = Maildrop::new(messages::practice());
     let server = Server::start(
         ServeOptions {
-            tls_listen: lesson.is_tls.then_some(any_port),
             maildrop: maildrop.clone(),
             faults: lesson.faults.clone(),
-            // A learner reads and thinks, and types nothing for a while.
-            autologout: Duration::from_secs(60 * 60),
-            ..ServeOptions::default()
+            ..ServeOptions::practice(lesson.is_tls)
         },
         |_| {},
     )?;
