@@ -15,9 +15,9 @@ use scram::Scram;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mechanism {
     /// Its name, upper case.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Whoever reads the line has the secret.
-    pub(crate) is_plain: bool,
+    pub is_plain: bool,
     /// The client speaks first: an initial response is allowed (RFC 5034 §4).
     pub(crate) is_client_first: bool,
     /// It wants a token in place of a password.
@@ -95,19 +95,19 @@ impl Mechanism {
 /// Who logs in, and what belongs to the one exchange.
 pub struct Credentials {
     /// The name.
-    pub(crate) user: String,
+    pub user: String,
     /// The password or token.
-    pub(crate) secret: Zeroizing<Vec<u8>>,
+    pub secret: Zeroizing<Vec<u8>>,
     /// The host, for OAUTHBEARER.
-    pub(crate) host: String,
+    pub host: String,
     /// The port, for OAUTHBEARER.
-    pub(crate) port: u16,
+    pub port: u16,
     /// Text that was never used before, of printable ASCII without a comma.
-    pub(crate) nonce: String,
+    pub nonce: String,
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
-    pub(crate) binding: Option<Vec<u8>>,
+    pub binding: Option<Vec<u8>>,
     /// The server told its mechanisms, and none with a binding is among them.
-    pub(crate) is_plus_missing: bool,
+    pub is_plus_missing: bool,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -121,11 +121,11 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// A step of the client: what is said, and how it was made.
-pub(crate) struct Turn {
+pub struct Turn {
     /// How it was made: a label and what may be shown. No secret, no digest and no base64 of one.
-    pub(crate) parts: Vec<(&'static str, String)>,
+    pub parts: Vec<(&'static str, String)>,
     /// What is said, before base64.
-    pub(crate) response: Zeroizing<Vec<u8>>,
+    pub response: Zeroizing<Vec<u8>>,
 }
 
 impl Turn {
@@ -142,7 +142,7 @@ impl Turn {
 
     /// The text of the line that says it: base64; `=` where an initial response is empty (RFC 5034 §4).
     #[must_use]
-    pub(crate) fn text(&self, is_initial: bool) -> Zeroizing<String> {
+    pub fn text(&self, is_initial: bool) -> Zeroizing<String> {
         if self.response.is_empty() && is_initial {
             return Zeroizing::new("=".to_owned());
         }
@@ -223,7 +223,7 @@ pub struct SaslExchange {
 impl SaslExchange {
     /// An exchange that has not begun.
     #[must_use]
-    pub(crate) fn new(mechanism: &'static Mechanism, credentials: Credentials) -> Self {
+    pub fn new(mechanism: &'static Mechanism, credentials: Credentials) -> Self {
         let scram = mechanism
             .name
             .starts_with("SCRAM-")
@@ -239,7 +239,7 @@ impl SaslExchange {
     /// The first response, of a mechanism in which the client speaks first.
     ///
     /// Errors: the name can't be said in this mechanism.
-    pub(crate) fn initial(&mut self) -> Result<Option<Turn>, SaslError> {
+    pub fn initial(&mut self) -> Result<Option<Turn>, SaslError> {
         if self.mechanism.is_client_first {
             self.next(b"").map(Some)
         } else {
@@ -250,7 +250,7 @@ impl SaslExchange {
     /// The answer to a challenge (the text behind `+ `, base64).
     ///
     /// Errors: the challenge breaks the rules of the mechanism; `*` cancels then.
-    pub(crate) fn answer(&mut self, challenge: &[u8]) -> Result<Turn, SaslError> {
+    pub fn answer(&mut self, challenge: &[u8]) -> Result<Turn, SaslError> {
         let decoded = STANDARD
             .decode(challenge)
             .map_err(|_| SaslError::NotBase64)?;
@@ -356,7 +356,7 @@ impl SaslExchange {
 
     /// Whether the server has proved that it knows the password; None for a mechanism without such a proof.
     #[must_use]
-    pub(crate) fn is_verified(&self) -> Option<bool> {
+    pub fn is_verified(&self) -> Option<bool> {
         self.scram.as_ref().map(Scram::is_verified)
     }
 }
@@ -370,7 +370,7 @@ pub(crate) fn is_base64(text: &[u8]) -> bool {
 ///
 /// A stamp of any other form is refused: a server could choose it so that digests tell of the password (CVE-2007-1558).
 #[must_use]
-pub(crate) fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
+pub fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
     let start = memchr::memchr(b'<', greeting)?;
     let length = memchr::memchr(b'>', greeting.get(start..)?)?;
     let stamp = greeting.get(start..=start + length)?;

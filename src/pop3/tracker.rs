@@ -15,9 +15,9 @@ use gap::{FirstReply, Gap};
 pub(crate) use line::LINE_MAX;
 use line::{LineBuffer, is_continuation};
 pub(crate) use sent::Sent;
-pub(crate) use status::Status;
-pub(crate) use step::{Role, State, Step};
-pub use step::{LineEnd, Side};
+pub use status::Status;
+pub(crate) use step::State;
+pub use step::{LineEnd, Role, Side, Step};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Awaited {
@@ -118,7 +118,7 @@ impl Tracker {
     }
 
     /// The connection has ended: hands out everything that was held, and tells whether a line or a reply was cut.
-    pub(crate) fn finish(&mut self, emit: &mut dyn FnMut(Step<'_>)) -> CutAt {
+    pub fn finish(&mut self, emit: &mut dyn FnMut(Step<'_>)) -> CutAt {
         let inside_line = self.server.is_inside();
         self.flush_lines(true, emit);
         let cut = if self.reply.is_some() {
@@ -136,7 +136,7 @@ impl Tracker {
     }
 
     /// Nothing is waited for any more, after a time-out; what still comes is unrequested.
-    pub(crate) fn forget(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
+    pub fn forget(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         self.flush(emit);
         self.end_data(emit);
         self.clear_waiting();
@@ -154,7 +154,7 @@ impl Tracker {
     }
 
     /// The TLS handshake is done. What was learnt before is void (RFC 2595 §4), there is no second greeting.
-    pub(crate) fn tls_started(&mut self) {
+    pub fn tls_started(&mut self) {
         self.clear_waiting();
         self.server = LineBuffer::default();
         self.client = LineBuffer::default();
@@ -175,7 +175,7 @@ impl Tracker {
 
     /// The state of the session.
     #[must_use]
-    pub(crate) fn state(&self) -> State {
+    pub fn state(&self) -> State {
         self.state
     }
 
@@ -185,13 +185,13 @@ impl Tracker {
 
     /// How many messages are marked as deleted.
     #[must_use]
-    pub(crate) fn marked(&self) -> usize {
+    pub fn marked(&self) -> usize {
         self.marked.len()
     }
 
     /// How many commands wait for the end of their reply.
     #[must_use]
-    pub(crate) fn outstanding(&self) -> usize {
+    pub fn outstanding(&self) -> usize {
         self.queue
             .len()
             .saturating_add(usize::try_from(self.uncounted).unwrap_or(usize::MAX))
@@ -199,7 +199,7 @@ impl Tracker {
 
     /// Whether the server waits for a SASL response.
     #[must_use]
-    pub(crate) fn is_response_owed(&self) -> bool {
+    pub fn is_response_owed(&self) -> bool {
         self.owed
     }
 

@@ -78,7 +78,7 @@ enum AnyOrderPhase {
 impl AnyOrder {
     /// Answers one client. `has_tls`: STLS can be carried out; `is_tls`: the connection is inside TLS already.
     #[must_use]
-    pub(crate) fn new(
+    pub fn new(
         index: Arc<ReplyIndex>,
         tape: Arc<dyn ItemSource>,
         has_tls: bool,

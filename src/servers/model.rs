@@ -33,12 +33,12 @@ pub(crate) const LONGEST_LINE: usize = 8192;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
     /// The name for every kind of login.
-    pub(crate) user: String,
+    pub user: String,
     /// The password for every kind of login, and the token for those that want one.
-    pub(crate) password: String,
+    pub password: String,
     /// Everybody is to try everything: ANONYMOUS is offered, and there are users more, with the same password, whose login
     /// is always refused, each with another response code.
-    pub(crate) is_practice: bool,
+    pub is_practice: bool,
 }
 
 impl Account {

@@ -18,7 +18,7 @@ const BLOCK: usize = 16 * 1024;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pace {
     /// Wait before each row of the server as long as it took when it was recorded.
-    pub(crate) is_timed: bool,
+    pub is_timed: bool,
 }
 
 /// A transcript that is being played to one client.
@@ -54,7 +54,7 @@ enum ScriptPhase {
 
 impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
     /// Plays `items`. With `is_tls` the connection was inside TLS before the first octet, whatever the rows say.
-    pub(crate) fn new(items: I, pace: Pace, is_tls: bool) -> Self {
+    pub fn new(items: I, pace: Pace, is_tls: bool) -> Self {
         Self {
             items,
             pace,

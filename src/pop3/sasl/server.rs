@@ -17,19 +17,19 @@ const ROUNDS: u32 = 4096;
 #[derive(Clone)]
 pub struct AuthContext {
     /// The names that may log in. A token without a name is that of the first.
-    pub(crate) users: Vec<String>,
+    pub users: Vec<String>,
     /// The password of each, which serves as its token as well.
-    pub(crate) password: Zeroizing<String>,
+    pub password: Zeroizing<String>,
     /// A name is not asked for by ANONYMOUS.
-    pub(crate) is_anonymous_allowed: bool,
+    pub is_anonymous_allowed: bool,
     /// The names in the client's certificate, for EXTERNAL; empty where it gave none that is trusted.
-    pub(crate) certified: Vec<String>,
+    pub certified: Vec<String>,
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
-    pub(crate) binding: Option<Vec<u8>>,
+    pub binding: Option<Vec<u8>>,
     /// Text of printable ASCII without a comma that no other exchange had.
-    pub(crate) nonce: String,
+    pub nonce: String,
     /// The name of the server in challenges.
-    pub(crate) host: String,
+    pub host: String,
 }
 
 /// What the server makes of what the client said.
@@ -89,7 +89,7 @@ struct Proof {
 impl Verifier {
     /// An exchange that has not begun.
     #[must_use]
-    pub(crate) fn new(mechanism: &'static Mechanism, known: AuthContext) -> Self {
+    pub fn new(mechanism: &'static Mechanism, known: AuthContext) -> Self {
         Self {
             mechanism,
             known,
@@ -98,7 +98,7 @@ impl Verifier {
     }
 
     /// Begins it, with the initial response of the AUTH line if there was one (decoded).
-    pub(crate) fn begin(&mut self, initial: Option<&[u8]>) -> SaslVerdict {
+    pub fn begin(&mut self, initial: Option<&[u8]>) -> SaslVerdict {
         match (self.mechanism.name, initial) {
             ("LOGIN", None) => {
                 self.stage = ServerStage::Name;
@@ -121,7 +121,7 @@ impl Verifier {
     }
 
     /// Takes a response of the client (decoded).
-    pub(crate) fn answer(&mut self, response: &[u8]) -> SaslVerdict {
+    pub fn answer(&mut self, response: &[u8]) -> SaslVerdict {
         match std::mem::replace(&mut self.stage, ServerStage::Over) {
             ServerStage::First => match self.mechanism.name {
                 "PLAIN" => self.plain(response),
