@@ -384,6 +384,11 @@ impl Tracker {
 
     fn feed_server<'a>(&mut self, octets: &'a [u8], emit: &mut dyn FnMut(Step<'_>)) -> &'a [u8] {
         if self.agreed {
+            // A line may have begun before the reply to STLS was known to be one.
+            let begun = self.server.take();
+            if !begun.is_empty() {
+                emit(Step::Injected(&begun));
+            }
             emit(Step::Injected(octets));
             return &[];
         }
