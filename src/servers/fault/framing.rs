@@ -135,7 +135,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "unstuffed-after-bare-lf",
-        "a message contains LF, a dot and LF, which is not a line end in POP3",
+        "a message contains LF, a dot and LF, which some clients take for its end",
         &["unstuffed-after-bare-lf"],
         &[FaultStep::new(
             Data,
