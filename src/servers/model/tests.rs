@@ -395,7 +395,7 @@ fn an_unknown_word_is_refused_with_a_hint() {
         ("XFOO bar", "CAPA lists"),
         ("HELP", "HELP is not POP3"),
         ("?", "HELP is not POP3"),
-        ("starttls", "the word is STLS"),
+        ("starttls", "the POP3 command is STLS"),
         ("AUTH NTLM", "no such mechanism"),
         (
             "AUTH PLAIN",
