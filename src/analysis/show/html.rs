@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::timing::Timing;
-use super::{Ink, LINE_SHOWN, hole, markup, safe};
+use super::{Highlight, LINE_SHOWN, hole, markup, safe};
 use crate::analysis::finding::{Finding, Level};
 use crate::base::escape;
 use crate::base::figures;
@@ -70,12 +70,12 @@ pub struct Survey {
 impl Survey {
     /// Nothing was read.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Takes what happens.
-    pub fn emit(&mut self, told: &TapeStep<'_>) {
+    pub(crate) fn emit(&mut self, told: &TapeStep<'_>) {
         if let TapeStep::Other(Item::Head { name, text }) = told
             && self.heads.len() < HEADS_MAX
         {
@@ -115,14 +115,14 @@ struct HtmlLine {
     column: usize,
     octets: usize,
     left_out: usize,
-    word: Option<Ink>,
+    word: Option<Highlight>,
 }
 
 impl<'a> Page<'a> {
     /// Begins a page about the transcript `name`.
     ///
     /// Errors: `out` can't be written.
-    pub fn new(
+    pub(crate) fn new(
         out: &'a mut dyn Write,
         name: &str,
         survey: &Survey,
@@ -164,7 +164,7 @@ impl<'a> Page<'a> {
     /// Takes what happens.
     ///
     /// Errors: the page can't be written.
-    pub fn emit(&mut self, told: &TapeStep<'_>) -> io::Result<()> {
+    pub(crate) fn emit(&mut self, told: &TapeStep<'_>) -> io::Result<()> {
         match told {
             TapeStep::Line {
                 side,
@@ -225,7 +225,7 @@ impl<'a> Page<'a> {
     /// Ends the page.
     ///
     /// Errors: the page can't be written.
-    pub fn finish(mut self) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<()> {
         self.end_all()?;
         writeln!(self.out, "</tbody>\n</table>")?;
         if self.rows > ROWS_MAX {
@@ -417,7 +417,7 @@ impl HtmlLine {
             octets: 0,
             left_out: 0,
             // Which colour it has is known with its first octets.
-            word: is_status.then_some(Ink::Plain),
+            word: is_status.then_some(Highlight::Plain),
         }
     }
 
@@ -425,15 +425,15 @@ impl HtmlLine {
         for piece in pieces {
             match piece {
                 Piece::Octets(octets) => match self.word {
-                    Some(ink) => {
-                        let ink = match ink {
-                            Ink::Plain => Ink::of(Status::of_line(octets)),
-                            ink => ink,
+                    Some(highlight) => {
+                        let highlight = match highlight {
+                            Highlight::Plain => Highlight::of(Status::of_line(octets)),
+                            highlight => highlight,
                         };
                         let word = memchr::memchr(b' ', octets).unwrap_or(octets.len());
                         let (word, rest) = octets.split_at(word);
-                        self.word = rest.is_empty().then_some(ink);
-                        self.octets(class(ink), word);
+                        self.word = rest.is_empty().then_some(highlight);
+                        self.octets(class(highlight), word);
                         self.octets("", rest);
                     }
                     None if role == Role::Terminator => self.octets("d", octets),
@@ -466,11 +466,11 @@ impl HtmlLine {
     }
 }
 
-fn class(ink: Ink) -> &'static str {
-    match ink {
-        Ink::Positive => "good",
-        Ink::Negative => "bad",
-        Ink::Odd => "odd",
+fn class(highlight: Highlight) -> &'static str {
+    match highlight {
+        Highlight::Positive => "good",
+        Highlight::Negative => "bad",
+        Highlight::Odd => "odd",
         _ => "",
     }
 }

@@ -19,19 +19,19 @@ const ROUNDS: u32 = 4096;
 #[derive(Clone)]
 pub struct AuthContext {
     /// The names that may log in. A token without a name belongs to the first.
-    pub users: Vec<String>,
+    pub(crate) users: Vec<String>,
     /// The password of each, which is its token, too.
-    pub password: Zeroizing<String>,
+    pub(crate) password: Zeroizing<String>,
     /// ANONYMOUS does not ask for a name.
-    pub is_anonymous_allowed: bool,
+    pub(crate) is_anonymous_allowed: bool,
     /// The names in the client's certificate, for EXTERNAL; empty if it sent none that is trusted.
-    pub certified: Vec<String>,
+    pub(crate) certified: Vec<String>,
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
-    pub binding: Option<Vec<u8>>,
+    pub(crate) binding: Option<Vec<u8>>,
     /// Printable ASCII text without a comma that no other exchange had.
-    pub nonce: String,
+    pub(crate) nonce: String,
     /// The server's name in challenges.
-    pub host: String,
+    pub(crate) host: String,
 }
 
 /// The server's verdict on a response.
@@ -91,7 +91,7 @@ struct Proof {
 impl Verifier {
     /// Creates an exchange that has not begun.
     #[must_use]
-    pub fn new(mechanism: &'static Mechanism, known: AuthContext) -> Self {
+    pub(crate) fn new(mechanism: &'static Mechanism, known: AuthContext) -> Self {
         Self {
             mechanism,
             known,
@@ -100,7 +100,7 @@ impl Verifier {
     }
 
     /// Begins it with the decoded initial response from the AUTH line, if there was one.
-    pub fn begin(&mut self, initial: Option<&[u8]>) -> SaslVerdict {
+    pub(crate) fn begin(&mut self, initial: Option<&[u8]>) -> SaslVerdict {
         match (self.mechanism.name, initial) {
             ("LOGIN", None) => {
                 self.stage = ServerStage::Name;
@@ -123,7 +123,7 @@ impl Verifier {
     }
 
     /// Takes a decoded response of the client.
-    pub fn answer(&mut self, response: &[u8]) -> SaslVerdict {
+    pub(crate) fn answer(&mut self, response: &[u8]) -> SaslVerdict {
         match std::mem::replace(&mut self.stage, ServerStage::Over) {
             ServerStage::First => match self.mechanism.name {
                 "PLAIN" => self.plain(response),

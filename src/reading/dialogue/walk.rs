@@ -11,7 +11,7 @@ use crate::transcript::{Hole, Item, Piece};
 
 /// Where and when some octets passed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moment {
+pub(crate) struct Moment {
     pub(crate) place: Place,
     /// When they ended: milliseconds since the transcript was started.
     pub(crate) ms: u64,
@@ -19,7 +19,7 @@ pub struct Moment {
 
 /// What happens next in a transcript.
 #[derive(Debug, PartialEq, Eq)]
-pub enum TapeStep<'a> {
+pub(crate) enum TapeStep<'a> {
     /// A row comes; its octets are told as soon as it is clear what they are.
     Row {
         /// Milliseconds since the row before, or since [`TapeStep::Passed`] where that came behind it.
@@ -83,12 +83,8 @@ pub enum TapeStep<'a> {
         /// Where and when.
         moment: Moment,
     },
-    /// A command is complete and waits for its reply.
-    Command(&'a Sent),
-    /// The status line of a multi-line reply has come; data follows.
-    DataStarted(&'a Sent),
-    /// The reply to this command is complete; None: it was the greeting.
-    ReplyEnded(Option<&'a Sent>, Status),
+    /// What the tracker says of a command: that it is complete, that data of its reply starts, or that its reply is complete.
+    Step(Step<'a>),
     /// What was awaited will not come: time is out, the connection has ended, or TLS began.
     Abandoned,
     /// Something besides octets.
@@ -99,7 +95,7 @@ pub enum TapeStep<'a> {
 
 /// What time passes for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum WaitPhase {
+pub(crate) enum WaitPhase {
     /// The connection, TLS where it comes first, and the greeting.
     Connecting,
     /// From the server's `+OK` to STLS to the end of the handshake; in a transcript that has no time of it, to the next row.
@@ -114,7 +110,7 @@ pub enum WaitPhase {
 
 /// Reads items into what happens. Unlike [`super::Dialogue`] it hands the data on, and tells each line when it has come.
 #[derive(Debug)]
-pub struct Walker {
+pub(crate) struct Walker {
     steps: Steps,
     has_heard: bool,
     /// Data of the reply is coming; the client sends a message.
@@ -147,7 +143,7 @@ impl Walker {
     /// Reads a whole transcript, in constant memory; `tell` gives false when it has enough.
     ///
     /// Errors: the first line that can't be read.
-    pub fn read<R: BufRead>(
+    pub(crate) fn read<R: BufRead>(
         input: R,
         emit: &mut dyn FnMut(TapeStep<'_>) -> bool,
     ) -> Result<(), ParseError> {
@@ -331,9 +327,9 @@ fn told(step: Step<'_>, origin: OctetOrigin, emit: &mut dyn FnMut(TapeStep<'_>))
                 emit(TapeStep::Hole { side, hole, moment });
             }
         }),
-        Step::CommandSent(sent) => emit(TapeStep::Command(sent)),
-        Step::DataStarted(sent) => emit(TapeStep::DataStarted(sent)),
-        Step::ReplyEnded(sent, status) => emit(TapeStep::ReplyEnded(sent, status)),
+        Step::CommandSent(_) | Step::DataStarted(_) | Step::ReplyEnded(..) => {
+            emit(TapeStep::Step(step));
+        }
         Step::TlsAgreed
         | Step::Challenged
         | Step::StateChanged(_)

@@ -8,7 +8,7 @@ use crate::pop3::session::Accepted;
 
 const CAPABILITIES: &[&str] = &["CAPA", "USER alice", "PASS wonderland", "CAPA", "QUIT"];
 const WRONG: &[&str] = &["CAPA", "USER alice", "PASS wrong", "QUIT"];
-const UNKNOWN: &[&str] = &["CAPA", "USER nobody", "PASS wrong", "QUIT"];
+const UNKNOWN: &[&str] = &["CAPA", "USER bob", "PASS wrong", "QUIT"];
 const PLAIN: &str = "AUTH PLAIN AGFsaWNlAHdvbmRlcmxhbmQ=";
 const STLS: &[&str] = &[
     "CAPA",

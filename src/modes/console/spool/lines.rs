@@ -16,13 +16,13 @@ const BLOCK: usize = 32 * 1024;
 
 /// A line, or a part of one that is longer than [`LONGEST`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SpoolLine {
+pub(crate) struct SpoolLine {
     /// Where it starts.
-    pub start: LineStart,
+    pub(crate) start: LineStart,
     /// Its octets without the line end.
-    pub octets: Vec<u8>,
+    pub(crate) octets: Vec<u8>,
     /// Its end; [`LineEnd::None`] when it was cut, or nothing more has come.
-    pub end: LineEnd,
+    pub(crate) end: LineEnd,
 }
 
 impl SpoolLine {
@@ -37,11 +37,11 @@ impl SpoolLine {
 
 /// Where a line starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LineStart {
+pub(crate) struct LineStart {
     /// The octets before it.
-    pub offset: u64,
+    pub(crate) offset: u64,
     /// The lines before it, parts of long lines counted.
-    pub line: u64,
+    pub(crate) line: u64,
     /// The lines before it, long lines counted once.
     pub(crate) whole: u64,
     /// It goes on with the line before, which was cut.
@@ -197,7 +197,7 @@ impl LineIndex {
 
 /// Reads the lines of a spool, one after the other, up to what was there when it was made.
 #[derive(Debug)]
-pub struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     spool: &'a Spool,
     next: LineStart,
     end: u64,
@@ -223,7 +223,7 @@ impl<'a> Lines<'a> {
     /// The next line; None at the end.
     ///
     /// Errors: the file can't be read.
-    pub fn read(&mut self) -> io::Result<Option<SpoolLine>> {
+    pub(crate) fn read(&mut self) -> io::Result<Option<SpoolLine>> {
         let start = self.next;
         let Some(range) = self.advance()? else {
             return Ok(None);

@@ -10,14 +10,14 @@ pub(super) const BLOCK: usize = 256 * 1024;
 
 /// What is looked for: at least one octet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SearchTerm {
+pub(crate) struct SearchTerm {
     octets: Vec<u8>,
     ignores_case: bool,
 }
 
 /// Where to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
+pub(crate) enum Direction {
     /// From a place on.
     Down,
     /// Before a place, the nearest first.
@@ -26,7 +26,7 @@ pub enum Direction {
 
 /// What came of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SearchResult {
+pub(crate) enum SearchResult {
     /// The offset of the match.
     At(u64),
     /// There is no match.
@@ -38,7 +38,7 @@ pub enum SearchResult {
 impl SearchTerm {
     /// Looks for these octets. Without a capital letter of ASCII among them, capitals are found too. None for no octets.
     #[must_use]
-    pub fn new(octets: &[u8]) -> Option<Self> {
+    pub(crate) fn new(octets: &[u8]) -> Option<Self> {
         (!octets.is_empty()).then(|| Self {
             octets: octets.to_vec(),
             ignores_case: !octets.iter().any(u8::is_ascii_uppercase),
