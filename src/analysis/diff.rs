@@ -81,7 +81,7 @@ pub struct Change {
     pub(crate) old: Option<usize>,
     pub(crate) new: Option<usize>,
     /// Each difference.
-    pub(crate) findings: Vec<Finding>,
+    pub findings: Vec<Finding>,
     /// The lines that differ, [`MARKS`] at most.
     pub(crate) marks: Vec<Mark>,
     /// How many lines differ beyond those.
@@ -93,7 +93,7 @@ pub struct Change {
 pub struct DiffSummary {
     pub(crate) alike: u64,
     /// Exchanges that differ, or that only one recording has.
-    pub(crate) different: u64,
+    pub different: u64,
     /// How many message numbers were mapped; None when that was not asked for, or not both have a UIDL listing.
     pub(crate) mapped: Option<usize>,
 }

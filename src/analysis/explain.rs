@@ -69,7 +69,7 @@ pub struct Explained {
 impl Explained {
     /// The answer as lines of at most `width` columns, without any control character but LF.
     #[must_use]
-    pub(crate) fn text(&self, width: usize) -> String {
+    pub fn text(&self, width: usize) -> String {
         let width = width.clamp(20, WIDEST);
         let mut text = String::new();
         for part in &self.parts {

@@ -19,10 +19,10 @@ pub struct Finding {
     pub(crate) offset: Option<u64>,
     /// The octets that were seen, the first 64 at most, escaped as in a transcript; empty where nothing was sent.
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub(crate) octets: String,
+    pub octets: String,
     /// How often it was found in the session; what else stands here is of the first time.
     #[serde(skip_serializing_if = "is_once")]
-    pub(crate) count: u64,
+    pub count: u64,
     /// Where else it was seen: with other octets in the same session, and in other probes of a check.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) more: Vec<Occurrence>,

@@ -183,7 +183,7 @@ impl Lint {
     }
 
     /// Takes the item at this place; tells each rule that is broken for the first time in this session.
-    pub(crate) fn feed(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(Finding)) {
+    pub fn feed(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(Finding)) {
         let Self {
             rules,
             dialogue,
@@ -225,7 +225,7 @@ impl Lint {
     }
 
     /// The session has ended: judges what was not finished.
-    pub(crate) fn finish(&mut self, emit: &mut dyn FnMut(Finding)) {
+    pub fn finish(&mut self, emit: &mut dyn FnMut(Finding)) {
         let Self {
             rules,
             dialogue,
@@ -238,7 +238,7 @@ impl Lint {
 
     /// How often this rule was broken so far.
     #[must_use]
-    pub(crate) fn count(&self, id: &str) -> u64 {
+    pub fn count(&self, id: &str) -> u64 {
         self.broken(id).map_or(0, |broken| broken.count)
     }
 

@@ -104,7 +104,7 @@ impl std::fmt::Debug for Terminal<'_> {
 
 impl<'a> Terminal<'a> {
     /// With colours or without.
-    pub(crate) fn new(out: &'a mut dyn Write, has_colour: bool) -> Self {
+    pub fn new(out: &'a mut dyn Write, has_colour: bool) -> Self {
         Self { out, has_colour }
     }
 }

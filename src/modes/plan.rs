@@ -316,7 +316,12 @@ pub(crate) fn log_elsewhere(
 
 /// How a session ends, which would be by `exit`, when its transcript is looked at: one that failed is a failure where all else was
 /// well. `tell` is told what is not known yet: that the file is gone, which a system does not tell to who writes into it.
-pub(crate) fn kept(exit: Exit, end: &Snapshot, log: Option<&Path>, emit: &mut dyn FnMut(&str)) -> Exit {
+pub(crate) fn kept(
+    exit: Exit,
+    end: &Snapshot,
+    log: Option<&Path>,
+    emit: &mut dyn FnMut(&str),
+) -> Exit {
     let gone = log.filter(|path| !end.has_log_failed && !path.exists());
     if let Some(path) = gone {
         emit(&format!(

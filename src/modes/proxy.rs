@@ -56,31 +56,31 @@ const STOP: Token = Token(2);
 #[derive(Debug, Clone)]
 pub struct ProxyOptions {
     /// The server. Where its TLS starts at once, it is told here.
-    pub(crate) target: Target,
+    pub target: Target,
     /// Say STLS to the server before the client is greeted.
-    pub(crate) is_stls: bool,
+    pub is_stls: bool,
     /// How to check the server.
-    pub(crate) server_tls: TlsSettings,
+    pub server_tls: TlsSettings,
     /// The address for clear text and STLS. Port 0 takes a free one.
-    pub(crate) listen: SocketAddr,
+    pub listen: SocketAddr,
     /// The address for TLS from the first octet, if there is to be one.
-    pub(crate) tls_listen: Option<SocketAddr>,
+    pub tls_listen: Option<SocketAddr>,
     /// The certificate that clients see.
-    pub(crate) certificate: ServerCertificate,
+    pub certificate: ServerCertificate,
     /// Where the transcript of each connection goes: a folder.
-    pub(crate) log: Destination,
+    pub log: Destination,
     /// Secrets are written and shown.
-    pub(crate) is_keeping: bool,
+    pub is_keeping: bool,
     /// What becomes of message data in the transcripts.
-    pub(crate) bodies: Bodies,
+    pub bodies: Bodies,
     /// Each line is told as it passes.
-    pub(crate) is_verbose: bool,
+    pub is_verbose: bool,
     /// After this time without an octet either way the connection is closed.
-    pub(crate) idle: Duration,
+    pub idle: Duration,
     /// So many octets of both sides pass on one connection; behind more of them it is closed.
-    pub(crate) max_size: u64,
+    pub max_size: u64,
     /// How many connections are held at the same time; one more is refused.
-    pub(crate) most_connections: usize,
+    pub most_connections: usize,
 }
 
 impl ProxyOptions {

@@ -40,42 +40,42 @@ pub(crate) const AUTOLOGOUT: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
     /// The address for clear text and STLS. Port 0 takes a free one.
-    pub(crate) listen: SocketAddr,
+    pub listen: SocketAddr,
     /// The address for TLS from the first octet, if there is to be one.
-    pub(crate) tls_listen: Option<SocketAddr>,
+    pub tls_listen: Option<SocketAddr>,
     /// Who may log in.
-    pub(crate) account: Account,
+    pub account: Account,
     /// What is served.
-    pub(crate) maildrop: Maildrop,
+    pub maildrop: Maildrop,
     /// What it does wrong on purpose.
-    pub(crate) faults: Vec<&'static Fault>,
+    pub faults: Vec<&'static Fault>,
     /// A transcript that is played in place of it.
-    pub(crate) recording: Option<ServedRecording>,
+    pub recording: Option<ServedRecording>,
     /// Where the transcript of each visit goes: a folder.
-    pub(crate) log: Destination,
+    pub log: Destination,
     /// What becomes of message data in it.
-    pub(crate) bodies: Bodies,
+    pub bodies: Bodies,
     /// How many octets all transcripts together may have: anyone who can connect makes them longer.
-    pub(crate) max_size: u64,
+    pub max_size: u64,
     /// After this time without a command the connection is closed (RFC 1939 §3).
-    pub(crate) autologout: Duration,
+    pub autologout: Duration,
     /// The certificate for TLS.
-    pub(crate) certificate: ServerCertificate,
+    pub certificate: ServerCertificate,
     /// Who issues the certificates of clients, in PEM form; with it clients are asked for one.
-    pub(crate) client_ca: Option<Vec<u8>>,
+    pub client_ca: Option<Vec<u8>>,
     /// How many connections are held at the same time; one more is refused.
-    pub(crate) most_connections: usize,
+    pub most_connections: usize,
     /// What slows down and ends the guessing of passwords.
-    pub(crate) brake: LoginThrottle,
+    pub brake: LoginThrottle,
 }
 
 /// What slows down and ends the guessing of passwords on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoginThrottle {
     /// How long the reply to a wrong name or password is held back.
-    pub(crate) pause: Duration,
+    pub pause: Duration,
     /// After how many of them the connection is closed.
-    pub(crate) tries: u32,
+    pub tries: u32,
 }
 
 impl LoginThrottle {
@@ -127,11 +127,11 @@ impl Default for ServeOptions {
 #[derive(Debug, Clone)]
 pub struct ServedRecording {
     /// Its file, which was read once without errors.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// How it is played.
-    pub(crate) pace: Pace,
+    pub pace: Pace,
     /// Where each reply of it stands, to be given in any order; None: it is played row by row.
-    pub(crate) index: Option<Arc<ReplyIndex>>,
+    pub index: Option<Arc<ReplyIndex>>,
 }
 
 /// The file of a transcript, read from any place on.

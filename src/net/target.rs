@@ -9,11 +9,11 @@ use crate::base::percent;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// A host name or an address, without brackets.
-    pub(crate) host: String,
+    pub host: String,
     /// The TCP port.
-    pub(crate) port: u16,
+    pub port: u16,
     /// TLS from the first octet (RFC 8314 §3.1).
-    pub(crate) is_tls: bool,
+    pub is_tls: bool,
 }
 
 /// The port of POP3 (RFC 1939 §3).

@@ -28,20 +28,20 @@ pub(crate) type TlsStream = native_tls::TlsStream<Tap>;
 #[derive(Debug, Clone, Default)]
 pub struct TlsSettings {
     /// Go on although the certificate is not to be trusted (`--insecure`).
-    pub(crate) is_insecure: bool,
+    pub is_insecure: bool,
     /// A PEM file of certificates to trust besides those of the system (`--ca`).
-    pub(crate) ca: Option<PathBuf>,
+    pub ca: Option<PathBuf>,
     /// Certificates (PEM) to trust besides those of the system: that of our own practice server.
-    pub(crate) own_pem: Vec<u8>,
+    pub own_pem: Vec<u8>,
     /// The lowest version to agree to (`--tls-min`); None: what the library takes for safe.
-    pub(crate) min: Option<Version>,
+    pub min: Option<Version>,
     /// The highest version to agree to (`--tls-max`).
-    pub(crate) max: Option<Version>,
+    pub max: Option<Version>,
     /// What the certificate may be for, where that is not just the host that was typed: hosts, domains, and SRV-IDs, which
     /// start with `_`. Empty: the host.
-    pub(crate) names: Vec<String>,
+    pub names: Vec<String>,
     /// A certificate and its key (PEM files, PKCS #8) to show to the server (`--cert`, `--key`).
-    pub(crate) own_certificate: Option<(PathBuf, PathBuf)>,
+    pub own_certificate: Option<(PathBuf, PathBuf)>,
 }
 
 impl TlsSettings {
@@ -54,7 +54,7 @@ impl TlsSettings {
 
 /// A version of TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Version {
+pub enum Version {
     /// TLS 1.0: no longer safe (RFC 8996).
     Tls10,
     /// TLS 1.1: no longer safe (RFC 8996).

@@ -68,7 +68,7 @@ impl std::fmt::Display for Proxy {
 /// Why there is no way through a proxy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
-pub(crate) struct ProxyError {
+pub struct ProxyError {
     /// What happened, one line, safe to show.
     pub(crate) what: String,
     pub(crate) hint: String,

@@ -16,9 +16,9 @@ use scram::Scram;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mechanism {
     /// Its name, upper case.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Anyone who reads the line has the secret.
-    pub(crate) is_plain: bool,
+    pub is_plain: bool,
     /// The client speaks first: an initial response is allowed (RFC 5034 §4).
     pub(crate) is_client_first: bool,
     /// It uses a token instead of a password.
@@ -96,19 +96,19 @@ impl Mechanism {
 /// The credentials and the data of one exchange.
 pub struct Credentials {
     /// The name.
-    pub(crate) user: String,
+    pub user: String,
     /// The password or token.
-    pub(crate) secret: Zeroizing<Vec<u8>>,
+    pub secret: Zeroizing<Vec<u8>>,
     /// The host, for OAUTHBEARER.
-    pub(crate) host: String,
+    pub host: String,
     /// The port, for OAUTHBEARER.
-    pub(crate) port: u16,
+    pub port: u16,
     /// Text that was never used before, printable ASCII without a comma.
-    pub(crate) nonce: String,
+    pub nonce: String,
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
-    pub(crate) binding: Option<Vec<u8>>,
+    pub binding: Option<Vec<u8>>,
     /// The server listed its mechanisms, none of them with channel binding.
-    pub(crate) is_plus_missing: bool,
+    pub is_plus_missing: bool,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -122,12 +122,12 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// One step of the client: what to send, and how it was built.
-pub(crate) struct Turn {
+pub struct Turn {
     /// How it was built: labels with values that may be shown. No secret, no digest and no base64
     /// of one.
-    pub(crate) parts: Vec<(&'static str, String)>,
+    pub parts: Vec<(&'static str, String)>,
     /// What to send, before base64.
-    pub(crate) response: Zeroizing<Vec<u8>>,
+    pub response: Zeroizing<Vec<u8>>,
 }
 
 impl Turn {
@@ -144,7 +144,7 @@ impl Turn {
 
     /// The text of the line to send: base64; `=` if an initial response is empty (RFC 5034 §4).
     #[must_use]
-    pub(crate) fn text(&self, is_initial: bool) -> Zeroizing<String> {
+    pub fn text(&self, is_initial: bool) -> Zeroizing<String> {
         if self.response.is_empty() && is_initial {
             return Zeroizing::new("=".to_owned());
         }
@@ -225,7 +225,7 @@ pub struct SaslExchange {
 impl SaslExchange {
     /// Creates an exchange that has not begun.
     #[must_use]
-    pub(crate) fn new(mechanism: &'static Mechanism, credentials: Credentials) -> Self {
+    pub fn new(mechanism: &'static Mechanism, credentials: Credentials) -> Self {
         let scram = mechanism
             .name
             .starts_with("SCRAM-")
@@ -241,7 +241,7 @@ impl SaslExchange {
     /// Returns the first response, if the client speaks first in this mechanism.
     ///
     /// Errors: the name cannot be used in this mechanism.
-    pub(crate) fn initial(&mut self) -> Result<Option<Turn>, SaslError> {
+    pub fn initial(&mut self) -> Result<Option<Turn>, SaslError> {
         if self.mechanism.is_client_first {
             self.next(b"").map(Some)
         } else {
@@ -252,7 +252,7 @@ impl SaslExchange {
     /// Returns the response to a challenge (the text after `+ `, base64).
     ///
     /// Errors: the challenge violates the mechanism; the client then cancels with `*`.
-    pub(crate) fn answer(&mut self, challenge: &[u8]) -> Result<Turn, SaslError> {
+    pub fn answer(&mut self, challenge: &[u8]) -> Result<Turn, SaslError> {
         let decoded = STANDARD
             .decode(challenge)
             .map_err(|_| SaslError::NotBase64)?;
@@ -359,7 +359,7 @@ impl SaslExchange {
     /// Whether the server has proved that it knows the password; None for a mechanism without such
     /// a proof.
     #[must_use]
-    pub(crate) fn is_verified(&self) -> Option<bool> {
+    pub fn is_verified(&self) -> Option<bool> {
         self.scram.as_ref().map(Scram::is_verified)
     }
 }
@@ -375,7 +375,7 @@ pub(crate) fn is_base64(text: &[u8]) -> bool {
 /// A timestamp of any other form is refused: a server could choose it so that digests reveal the
 /// password (CVE-2007-1558).
 #[must_use]
-pub(crate) fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
+pub fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
     let start = memchr::memchr(b'<', greeting)?;
     let length = memchr::memchr(b'>', greeting.get(start..)?)?;
     let stamp = greeting.get(start..=start + length)?;

@@ -16,9 +16,9 @@ use gap::{FirstReply, Gap};
 pub(crate) use line::LINE_MAX;
 use line::{LineBuffer, is_continuation};
 pub(crate) use sent::Sent;
-pub(crate) use status::Status;
-pub(crate) use step::{Role, State, Step};
-pub use step::{LineEnd, Side};
+pub use status::Status;
+pub(crate) use step::State;
+pub use step::{LineEnd, Role, Side, Step};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Awaited {
@@ -122,7 +122,7 @@ impl Tracker {
 
     /// The connection has ended: emits everything that was held back, and returns whether a line or
     /// a reply was cut.
-    pub(crate) fn finish(&mut self, emit: &mut dyn FnMut(Step<'_>)) -> CutAt {
+    pub fn finish(&mut self, emit: &mut dyn FnMut(Step<'_>)) -> CutAt {
         let inside_line = self.server.is_inside();
         self.flush_lines(true, emit);
         let cut = if self.reply.is_some() {
@@ -140,7 +140,7 @@ impl Tracker {
     }
 
     /// After a time-out nothing is expected any longer; anything that still comes is unrequested.
-    pub(crate) fn forget(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
+    pub fn forget(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         self.flush(emit);
         self.end_data(emit);
         self.clear_waiting();
@@ -160,7 +160,7 @@ impl Tracker {
 
     /// The TLS handshake is done. Everything learned before is void (RFC 2595 §4), and there is no
     /// second greeting.
-    pub(crate) fn tls_started(&mut self) {
+    pub fn tls_started(&mut self) {
         self.clear_waiting();
         self.server = LineBuffer::default();
         self.client = LineBuffer::default();
@@ -182,7 +182,7 @@ impl Tracker {
 
     /// The state of the session.
     #[must_use]
-    pub(crate) fn state(&self) -> State {
+    pub fn state(&self) -> State {
         self.state
     }
 
@@ -192,13 +192,13 @@ impl Tracker {
 
     /// How many messages are marked as deleted.
     #[must_use]
-    pub(crate) fn marked(&self) -> usize {
+    pub fn marked(&self) -> usize {
         self.marked.len()
     }
 
     /// How many commands wait for the end of their replies.
     #[must_use]
-    pub(crate) fn outstanding(&self) -> usize {
+    pub fn outstanding(&self) -> usize {
         self.queue
             .len()
             .saturating_add(usize::try_from(self.uncounted).unwrap_or(usize::MAX))
@@ -206,7 +206,7 @@ impl Tracker {
 
     /// Whether the server waits for a SASL response.
     #[must_use]
-    pub(crate) fn is_response_owed(&self) -> bool {
+    pub fn is_response_owed(&self) -> bool {
         self.owed
     }
 

@@ -10,13 +10,14 @@ mod pairing;
 mod parts;
 mod walk;
 
-pub(crate) use crate::reading::steps::Place;
+pub use crate::reading::steps::Place;
 pub(crate) use crate::transcript::event::EventKind;
 pub(crate) use event::EventAt;
 pub(crate) use matcher::{Matcher, fits};
 pub(crate) use measure::{Digest, Measures};
 pub use parts::Parts;
-pub(crate) use walk::{Moment, TapeStep, WaitPhase, Walker};
+pub(crate) use walk::{Moment, WaitPhase};
+pub use walk::{TapeStep, Walker};
 
 use crate::pop3::tracker::{LineEnd, Sent, Side, Status, Step};
 use crate::reading::steps::{Start, Steps};

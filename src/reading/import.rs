@@ -58,16 +58,16 @@ pub struct Source<'a> {
     /// Its name, for errors; of a rawlog its end tells the side.
     pub name: &'a str,
     /// All its octets.
-    pub(crate) octets: &'a [u8],
+    pub octets: &'a [u8],
 }
 
 /// What an import needs to know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// Ports of POP3 servers, besides 110, for captures.
-    pub(crate) ports: Vec<u16>,
+    pub ports: Vec<u16>,
     /// Secrets stay as they are.
-    pub(crate) is_keeping: bool,
+    pub is_keeping: bool,
 }
 
 /// One transcript.

@@ -25,9 +25,9 @@ const ANY_ROWS: &[u8] = &[NEUTRAL, b'\r', b'\n'];
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The number of the line in the file, from 1.
-    pub(crate) row: usize,
+    pub row: usize,
     /// The octets of the file before that line.
-    pub(crate) offset: u64,
+    pub offset: u64,
 }
 
 impl Place {

@@ -80,7 +80,7 @@ impl AnyOrder {
     /// Serves one client. `has_tls`: STLS can be carried out; `is_tls`: the connection is already
     /// inside TLS.
     #[must_use]
-    pub(crate) fn new(
+    pub fn new(
         index: Arc<ReplyIndex>,
         tape: Arc<dyn ItemSource>,
         has_tls: bool,

@@ -13,8 +13,8 @@ pub mod script;
 
 use std::time::Duration;
 
-pub(crate) use maildrop::{MessageSource, Store, StoreFailure};
 pub use maildrop::{Maildrop, Message};
+pub(crate) use maildrop::{MessageSource, Store, StoreFailure};
 pub use model::{Account, Model, TlsOffer};
 
 /// The server's side of one connection: octets in, octets out, and what to do next.

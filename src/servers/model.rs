@@ -33,12 +33,12 @@ pub(crate) const LONGEST_LINE: usize = 8192;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
     /// The name for every kind of login.
-    pub(crate) user: String,
+    pub user: String,
     /// The password for every kind of login, and the token for mechanisms that use one.
-    pub(crate) password: String,
+    pub password: String,
     /// Offers everything there is to try: ANONYMOUS, and more users with the same password whose
     /// login is always refused, each with a different response code.
-    pub(crate) is_practice: bool,
+    pub is_practice: bool,
 }
 
 impl Account {

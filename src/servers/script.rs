@@ -18,7 +18,7 @@ const BLOCK: usize = 16 * 1024;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pace {
     /// Before each server row, wait as long as the recorded server did.
-    pub(crate) is_timed: bool,
+    pub is_timed: bool,
 }
 
 /// A transcript that is played to one client.
@@ -55,7 +55,7 @@ enum ScriptPhase {
 impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
     /// Plays `items`. With `is_tls` the connection was inside TLS before the first octet, whatever
     /// the rows say.
-    pub(crate) fn new(items: I, pace: Pace, is_tls: bool) -> Self {
+    pub fn new(items: I, pace: Pace, is_tls: bool) -> Self {
         Self {
             items,
             pace,

@@ -5,7 +5,7 @@ use crate::pop3::stuffing::Unstuffer;
 
 /// What becomes of message data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Bodies {
+pub enum Bodies {
     /// It stays.
     #[default]
     Keep,

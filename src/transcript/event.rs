@@ -9,8 +9,8 @@ use std::fmt;
 use std::time::Duration;
 
 pub(crate) use kind::{EventKind, split_time, with_time, without_time};
-pub(crate) use malformed::{Flaw, SecretKind};
 pub use malformed::Malformed;
+pub(crate) use malformed::{Flaw, SecretKind};
 
 use crate::pop3::command::Shape;
 use crate::pop3::tracker::{CutAt, Side};

@@ -5,8 +5,8 @@ mod print;
 
 pub(crate) use parse::{LineProblem, ParseError};
 pub use parse::{Reader, parse};
-pub(crate) use print::{escape, print_row};
-pub use print::{print, print_item, print_octets};
+pub(crate) use print::escape;
+pub use print::{print, print_item, print_octets, print_row};
 
 /// The first line of a file of this version.
 pub(crate) const MAGIC: &str = "#!pop3 1";

@@ -70,12 +70,12 @@ pub struct Survey {
 impl Survey {
     /// Nothing was read.
     #[must_use]
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self::default()
     }
 
     /// Takes what happens.
-    pub(crate) fn emit(&mut self, told: &TapeStep<'_>) {
+    pub fn emit(&mut self, told: &TapeStep<'_>) {
         if let TapeStep::Other(Item::Head { name, text }) = told
             && self.heads.len() < HEADS_MAX
         {
@@ -122,7 +122,7 @@ impl<'a> Page<'a> {
     /// Begins a page about the transcript `name`.
     ///
     /// Errors: `out` can't be written.
-    pub(crate) fn new(
+    pub fn new(
         out: &'a mut dyn Write,
         name: &str,
         survey: &Survey,
@@ -164,7 +164,7 @@ impl<'a> Page<'a> {
     /// Takes what happens.
     ///
     /// Errors: the page can't be written.
-    pub(crate) fn emit(&mut self, told: &TapeStep<'_>) -> io::Result<()> {
+    pub fn emit(&mut self, told: &TapeStep<'_>) -> io::Result<()> {
         match told {
             TapeStep::Line {
                 side,
@@ -225,7 +225,7 @@ impl<'a> Page<'a> {
     /// Ends the page.
     ///
     /// Errors: the page can't be written.
-    pub(crate) fn finish(mut self) -> io::Result<()> {
+    pub fn finish(mut self) -> io::Result<()> {
         self.end_all()?;
         writeln!(self.out, "</tbody>\n</table>")?;
         if self.rows > ROWS_MAX {

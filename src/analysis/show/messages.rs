@@ -59,14 +59,14 @@ pub struct Messages {
 impl Messages {
     /// Nothing was read.
     #[must_use]
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self::default()
     }
 
     /// Takes what happens.
     ///
     /// Errors: the shelf's.
-    pub(crate) fn emit(&mut self, told: &TapeStep<'_>, shelf: &mut dyn MessageSink) -> io::Result<()> {
+    pub fn emit(&mut self, told: &TapeStep<'_>, shelf: &mut dyn MessageSink) -> io::Result<()> {
         match told {
             // TOP brings no message: its end may be missing.
             TapeStep::Step(Step::DataStarted(sent)) if sent.verb() == "RETR" => {

@@ -16,9 +16,9 @@ const TIME: usize = 11;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShowOptions {
     /// The milliseconds since the line before.
-    pub(crate) has_times: bool,
+    pub has_times: bool,
     /// The head, prose, and lines that are not known.
-    pub(crate) has_notes: bool,
+    pub has_notes: bool,
 }
 
 /// Shows what happens on a canvas.
@@ -49,7 +49,7 @@ struct OpenLine {
 
 impl<C: Canvas> ScreenView<C> {
     /// On this canvas.
-    pub(crate) fn new(canvas: C, options: ShowOptions) -> Self {
+    pub fn new(canvas: C, options: ShowOptions) -> Self {
         Self {
             canvas,
             options,
@@ -64,14 +64,14 @@ impl<C: Canvas> ScreenView<C> {
     }
 
     /// The same, at the end.
-    pub(crate) fn into_canvas(self) -> C {
+    pub fn into_canvas(self) -> C {
         self.canvas
     }
 
     /// Takes what happens; false when the canvas is full.
     ///
     /// Errors: the canvas can't be written.
-    pub(crate) fn emit(&mut self, told: &TapeStep<'_>) -> io::Result<bool> {
+    pub fn emit(&mut self, told: &TapeStep<'_>) -> io::Result<bool> {
         match told {
             TapeStep::Line {
                 side,

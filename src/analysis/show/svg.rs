@@ -32,7 +32,7 @@ pub struct Drawing {
 impl Drawing {
     /// Of at most so many rows.
     #[must_use]
-    pub(crate) fn new(most: usize) -> Self {
+    pub fn new(most: usize) -> Self {
         Self {
             most,
             rows: Vec::new(),
@@ -54,7 +54,7 @@ impl Drawing {
 
     /// The picture. `title` says what it shows, for who does not see it.
     #[must_use]
-    pub(crate) fn finish(mut self, title: &str) -> String {
+    pub fn finish(mut self, title: &str) -> String {
         if self.column > 0 {
             self.end_row();
         }

@@ -10,8 +10,9 @@ use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub(crate) use lines::{LineStart, Lines, SpoolLine};
-pub(crate) use search::{Direction, SearchResult, SearchTerm};
+pub use lines::LineStart;
+pub(crate) use lines::{Lines, SpoolLine};
+pub use search::{Direction, SearchResult, SearchTerm};
 
 use lines::{Cutter, LineIndex};
 
@@ -28,11 +29,11 @@ pub struct Spool {
 
 /// How far a spool is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct SpoolProgress {
+pub struct SpoolProgress {
     /// Octets that can be read.
-    pub(crate) octets: u64,
+    pub octets: u64,
     /// Lines as [`Lines`] gives them; the last one may still grow.
-    pub(crate) lines: u64,
+    pub lines: u64,
     /// Lines that have ended, of these: they stay as they are.
     pub(crate) ended: u64,
     /// Lines as the server sent them, however long.
@@ -122,7 +123,7 @@ impl Spool {
 
     /// How far it is.
     #[must_use]
-    pub(crate) fn progress(&self) -> SpoolProgress {
+    pub fn progress(&self) -> SpoolProgress {
         self.state().progress
     }
 
@@ -147,7 +148,7 @@ impl Spool {
     /// The lines from `line` on, counted from 0, up to what is there now.
     ///
     /// Errors: the file can't be read.
-    pub(crate) fn lines(&self, line: u64) -> io::Result<Lines<'_>> {
+    pub fn lines(&self, line: u64) -> io::Result<Lines<'_>> {
         let (near, end) = {
             let state = self.state();
             (state.index.before_line(line), state.progress.octets)
@@ -160,7 +161,7 @@ impl Spool {
     /// The start of the line that holds the octet at `offset`.
     ///
     /// Errors: the file can't be read.
-    pub(crate) fn line_of(&self, offset: u64) -> io::Result<LineStart> {
+    pub fn line_of(&self, offset: u64) -> io::Result<LineStart> {
         let (near, end) = {
             let state = self.state();
             (state.index.before_offset(offset), state.progress.octets)
@@ -177,7 +178,7 @@ impl Spool {
     /// `is_over` is asked every now and then whether to give up.
     ///
     /// Errors: the file can't be read.
-    pub(crate) fn find(
+    pub fn find(
         &self,
         needle: &SearchTerm,
         way: Direction,

@@ -66,7 +66,12 @@ pub(super) fn server(
 impl Course {
     /// Returns a course at lesson `at`, counted from 0, or `None` if there is no such lesson.
     #[must_use]
-    pub(crate) fn new(lessons: Vec<Lesson>, at: usize, progress: Progress, call: String) -> Option<Self> {
+    pub(crate) fn new(
+        lessons: Vec<Lesson>,
+        at: usize,
+        progress: Progress,
+        call: String,
+    ) -> Option<Self> {
         let goals = lessons.get(at)?.begin();
         Some(Self {
             lessons,

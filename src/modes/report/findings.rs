@@ -235,7 +235,11 @@ pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
 /// Everything judged as one JSON object, `{"judged": [...]}`, and a line end. `no_login`: why a login that was wanted failed.
 ///
 /// Errors: `out` can't be written.
-pub(crate) fn json(out: &mut dyn Write, judged: &[Judged], no_login: Option<&str>) -> io::Result<()> {
+pub(crate) fn json(
+    out: &mut dyn Write,
+    judged: &[Judged],
+    no_login: Option<&str>,
+) -> io::Result<()> {
     #[derive(Serialize)]
     struct Entry<'a> {
         verdict: Verdict,

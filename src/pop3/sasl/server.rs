@@ -19,19 +19,19 @@ const ROUNDS: u32 = 4096;
 #[derive(Clone)]
 pub struct AuthContext {
     /// The names that may log in. A token without a name belongs to the first.
-    pub(crate) users: Vec<String>,
+    pub users: Vec<String>,
     /// The password of each, which is its token, too.
-    pub(crate) password: Zeroizing<String>,
+    pub password: Zeroizing<String>,
     /// ANONYMOUS does not ask for a name.
-    pub(crate) is_anonymous_allowed: bool,
+    pub is_anonymous_allowed: bool,
     /// The names in the client's certificate, for EXTERNAL; empty if it sent none that is trusted.
-    pub(crate) certified: Vec<String>,
+    pub certified: Vec<String>,
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
-    pub(crate) binding: Option<Vec<u8>>,
+    pub binding: Option<Vec<u8>>,
     /// Printable ASCII text without a comma that no other exchange had.
-    pub(crate) nonce: String,
+    pub nonce: String,
     /// The server's name in challenges.
-    pub(crate) host: String,
+    pub host: String,
 }
 
 /// The server's verdict on a response.
@@ -91,7 +91,7 @@ struct Proof {
 impl Verifier {
     /// Creates an exchange that has not begun.
     #[must_use]
-    pub(crate) fn new(mechanism: &'static Mechanism, known: AuthContext) -> Self {
+    pub fn new(mechanism: &'static Mechanism, known: AuthContext) -> Self {
         Self {
             mechanism,
             known,
@@ -100,7 +100,7 @@ impl Verifier {
     }
 
     /// Begins it with the decoded initial response from the AUTH line, if there was one.
-    pub(crate) fn begin(&mut self, initial: Option<&[u8]>) -> SaslVerdict {
+    pub fn begin(&mut self, initial: Option<&[u8]>) -> SaslVerdict {
         match (self.mechanism.name, initial) {
             ("LOGIN", None) => {
                 self.stage = ServerStage::Name;
@@ -123,7 +123,7 @@ impl Verifier {
     }
 
     /// Takes a decoded response of the client.
-    pub(crate) fn answer(&mut self, response: &[u8]) -> SaslVerdict {
+    pub fn answer(&mut self, response: &[u8]) -> SaslVerdict {
         match std::mem::replace(&mut self.stage, ServerStage::Over) {
             ServerStage::First => match self.mechanism.name {
                 "PLAIN" => self.plain(response),

@@ -11,7 +11,7 @@ use crate::transcript::{Hole, Item, Piece};
 
 /// Where and when some octets passed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Moment {
+pub struct Moment {
     pub(crate) place: Place,
     /// When they ended: milliseconds since the transcript was started.
     pub(crate) ms: u64,
@@ -19,7 +19,7 @@ pub(crate) struct Moment {
 
 /// What happens next in a transcript.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum TapeStep<'a> {
+pub enum TapeStep<'a> {
     /// A row comes; its octets are told as soon as it is clear what they are.
     Row {
         /// Milliseconds since the row before, or since [`TapeStep::Passed`] where that came behind it.
@@ -95,7 +95,7 @@ pub(crate) enum TapeStep<'a> {
 
 /// What time passes for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum WaitPhase {
+pub enum WaitPhase {
     /// The connection, TLS where it comes first, and the greeting.
     Connecting,
     /// From the server's `+OK` to STLS to the end of the handshake; in a transcript that has no time of it, to the next row.
@@ -110,7 +110,7 @@ pub(crate) enum WaitPhase {
 
 /// Reads items into what happens. Unlike [`super::Dialogue`] it hands the data on, and tells each line when it has come.
 #[derive(Debug)]
-pub(crate) struct Walker {
+pub struct Walker {
     steps: Steps,
     has_heard: bool,
     /// Data of the reply is coming; the client sends a message.
@@ -143,7 +143,7 @@ impl Walker {
     /// Reads a whole transcript, in constant memory; `tell` gives false when it has enough.
     ///
     /// Errors: the first line that can't be read.
-    pub(crate) fn read<R: BufRead>(
+    pub fn read<R: BufRead>(
         input: R,
         emit: &mut dyn FnMut(TapeStep<'_>) -> bool,
     ) -> Result<(), ParseError> {

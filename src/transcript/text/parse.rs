@@ -43,7 +43,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// Reads on from the line `row`, which starts at `offset` and stands behind the head.
-    pub(crate) fn resume(input: R, row: usize, offset: u64) -> Self {
+    pub fn resume(input: R, row: usize, offset: u64) -> Self {
         Self {
             row: row.saturating_sub(1),
             offset,
@@ -208,7 +208,7 @@ pub struct ParseError {
     /// The number of the line, from 1.
     pub row: usize,
     /// The column in characters, from 1.
-    pub(crate) column: usize,
+    pub column: usize,
     /// How many characters are wrong.
     pub(crate) width: usize,
     /// The line, at most 200 octets behind the wrong place, control characters replaced.

@@ -29,7 +29,7 @@ pub fn print_item(out: &mut Vec<u8>, item: &Item) {
 }
 
 /// Appends a row.
-pub(crate) fn print_row(out: &mut Vec<u8>, row: &Row) {
+pub fn print_row(out: &mut Vec<u8>, row: &Row) {
     let is_empty = row.pieces.is_empty() && row.end == LineEnd::Crlf;
     let text = start(out, row.side, row.after_ms, is_empty);
     for (index, piece) in row.pieces.iter().enumerate() {

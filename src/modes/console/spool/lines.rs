@@ -16,13 +16,13 @@ const BLOCK: usize = 32 * 1024;
 
 /// A line, or a part of one that is longer than [`LONGEST`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SpoolLine {
+pub struct SpoolLine {
     /// Where it starts.
-    pub(crate) start: LineStart,
+    pub start: LineStart,
     /// Its octets without the line end.
-    pub(crate) octets: Vec<u8>,
+    pub octets: Vec<u8>,
     /// Its end; [`LineEnd::None`] when it was cut, or nothing more has come.
-    pub(crate) end: LineEnd,
+    pub end: LineEnd,
 }
 
 impl SpoolLine {
@@ -37,11 +37,11 @@ impl SpoolLine {
 
 /// Where a line starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct LineStart {
+pub struct LineStart {
     /// The octets before it.
-    pub(crate) offset: u64,
+    pub offset: u64,
     /// The lines before it, parts of long lines counted.
-    pub(crate) line: u64,
+    pub line: u64,
     /// The lines before it, long lines counted once.
     pub(crate) whole: u64,
     /// It goes on with the line before, which was cut.
@@ -197,7 +197,7 @@ impl LineIndex {
 
 /// Reads the lines of a spool, one after the other, up to what was there when it was made.
 #[derive(Debug)]
-pub(crate) struct Lines<'a> {
+pub struct Lines<'a> {
     spool: &'a Spool,
     next: LineStart,
     end: u64,
@@ -223,7 +223,7 @@ impl<'a> Lines<'a> {
     /// The next line; None at the end.
     ///
     /// Errors: the file can't be read.
-    pub(crate) fn read(&mut self) -> io::Result<Option<SpoolLine>> {
+    pub fn read(&mut self) -> io::Result<Option<SpoolLine>> {
         let start = self.next;
         let Some(range) = self.advance()? else {
             return Ok(None);

@@ -10,14 +10,14 @@ pub(super) const BLOCK: usize = 256 * 1024;
 
 /// What is looked for: at least one octet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SearchTerm {
+pub struct SearchTerm {
     octets: Vec<u8>,
     ignores_case: bool,
 }
 
 /// Where to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
+pub enum Direction {
     /// From a place on.
     Down,
     /// Before a place, the nearest first.
@@ -26,7 +26,7 @@ pub(crate) enum Direction {
 
 /// What came of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SearchResult {
+pub enum SearchResult {
     /// The offset of the match.
     At(u64),
     /// There is no match.
@@ -38,7 +38,7 @@ pub(crate) enum SearchResult {
 impl SearchTerm {
     /// Looks for these octets. Without a capital letter of ASCII among them, capitals are found too. None for no octets.
     #[must_use]
-    pub(crate) fn new(octets: &[u8]) -> Option<Self> {
+    pub fn new(octets: &[u8]) -> Option<Self> {
         (!octets.is_empty()).then(|| Self {
             octets: octets.to_vec(),
             ignores_case: !octets.iter().any(u8::is_ascii_uppercase),
