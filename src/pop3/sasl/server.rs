@@ -268,7 +268,9 @@ impl Verifier {
             // RFC 5802 §6: the server announces channel binding, so an attacker must have removed
             // it from the list.
             "y" if !is_plus && self.known.binding.is_some() => {
-                return SaslVerdict::Broken("a mechanism with -PLUS was announced, but removed on the way");
+                return SaslVerdict::Broken(
+                    "a mechanism with -PLUS was announced, but removed on the way",
+                );
             }
             "y" if !is_plus => {}
             "p=tls-server-end-point" if is_plus => {}

@@ -164,7 +164,10 @@ fn a_command_in_the_wrong_state_is_refused_and_changes_nothing() {
         }
         if !command.states.transaction {
             let mut talk = Talk::logged_in(&maildrop);
-            assert!(talk.say(&line).starts_with("-ERR you are already logged in"));
+            assert!(
+                talk.say(&line)
+                    .starts_with("-ERR you are already logged in")
+            );
             assert_eq!(talk.say("STAT"), "+OK 3 30");
         }
     }

@@ -81,7 +81,10 @@ fn each_mechanism_logs_in_by_one_line_and_by_two() {
             assert_eq!(reply, "+OK 3 messages (30 octets)", "{}", row.name);
             let is_scram = row.name.starts_with("SCRAM");
             assert_eq!(is_verified, is_scram.then_some(true), "{}", row.name);
-            assert!(talk.say("AUTH PLAIN").starts_with("-ERR you are already logged in"));
+            assert!(
+                talk.say("AUTH PLAIN")
+                    .starts_with("-ERR you are already logged in")
+            );
         }
     }
 }
