@@ -1,4 +1,4 @@
-//! Asks a server what the probes ask, each on a connection of its own, and judges the transcripts by the rules.
+//! Plays each probe to a server on a separate connection, and judges the transcripts by the rules.
 
 pub mod cross_session;
 mod playing;
@@ -18,16 +18,19 @@ use crate::transcript::Item;
 pub(crate) use reasons::TIME_LIMIT;
 use session::Session;
 
-/// After this many sessions in a row whose greeting is `-ERR`, the rest of the probes is left out: no password goes to such a server.
+/// After this many consecutive sessions whose greeting is `-ERR`, the remaining probes are skipped:
+/// no password goes to such a server.
 const REFUSED_SESSIONS_MAX: u64 = 2;
 
-/// How many logins of one run fail on purpose at most. Where the password that is given is wrong, one more does.
+/// How many logins of one run fail on purpose at most. If the given password is wrong, one more
+/// fails.
 pub const FAILED_LOGINS: usize = 5;
 
-/// How much of a server one probe takes when nothing else is said, in octets: a reply without end is not waited for.
+/// How many octets one probe accepts from a server by default: it does not wait for a reply without
+/// end.
 pub(crate) const OCTETS_MAX: u64 = 64 * 1024 * 1024;
 
-/// How much all probes of a run take, in octets of their transcripts, where one takes `most`.
+/// How many octets all transcripts of a run may have, if one probe may take `most`.
 pub(crate) fn octets_of_a_run(most: u64) -> u64 {
     most.saturating_mul(4)
 }
@@ -35,21 +38,21 @@ pub(crate) fn octets_of_a_run(most: u64) -> u64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
     Nothing,
-    /// A server that agrees to STLS, and a connection in clear.
+    /// A server that agrees to STLS, and a connection without TLS.
     Stls,
-    /// A server that does not announce STLS, and a connection in clear.
+    /// A server that does not announce STLS, and a connection without TLS.
     NoStls,
     Silence,
     User,
     Login,
-    /// The same, on an unencrypted connection, and a server that agrees to STLS.
+    /// The same, on a connection without TLS, and a server that agrees to STLS.
     ClearLogin,
 }
 
 /// A probe: a transcript whose client rows are played.
 #[derive(Debug, Clone, Copy)]
 pub struct Probe {
-    /// Its name, as that of its file.
+    /// Its name, which is also its file's.
     pub name: &'static str,
     /// The transcript.
     pub text: &'static str,
@@ -104,7 +107,7 @@ pub const PROBES: &[Probe] = probes![
     "stls-injection"
 ];
 
-/// The probe of a name.
+/// The probe with this name.
 #[must_use]
 pub fn probe(name: &str) -> Option<&'static Probe> {
     PROBES.iter().find(|probe| probe.name == name)
@@ -131,17 +134,18 @@ impl Probe {
         }
     }
 
-    /// The capability that the server must announce for it, and an argument of that.
+    /// The capability that the server must announce for it, and perhaps an argument of that.
     pub(crate) fn capability(&self) -> Option<String> {
         self.head("capability")
     }
 
-    /// Whether that capability counts only where it is announced before the login: a server behind another one may list its own later.
+    /// Whether that capability must be announced before login: a server behind a proxy may list its
+    /// own only later.
     pub(crate) fn needs_it_before_login(&self) -> bool {
         self.head("announced").as_deref() == Some("before the login")
     }
 
-    /// What becomes of its CAPA at a server that refuses it.
+    /// What to do with its CAPA at a server that refuses CAPA.
     pub(crate) fn without_capa(&self) -> WithoutCapa {
         match self.head("without-capa").as_deref() {
             Some("skip") => WithoutCapa::Skip,
@@ -150,7 +154,7 @@ impl Probe {
         }
     }
 
-    /// Whether the greeting must have a timestamp for it (RFC 1939 §7).
+    /// Whether it needs a timestamp in the greeting (RFC 1939 §7).
     pub(crate) fn needs_timestamp(&self) -> bool {
         self.head("greeting").as_deref() == Some("timestamp")
     }
@@ -160,13 +164,13 @@ impl Probe {
         count.and_then(|count| count.parse().ok()).unwrap_or(0)
     }
 
-    /// How long it waits for a reply at most, where silence is an answer.
+    /// How long it waits for a reply at most, if silence is an answer.
     pub(crate) fn patience(&self) -> Option<Duration> {
         let seconds = self.head("patience")?.parse().ok()?;
         Some(Duration::from_secs(seconds))
     }
 
-    /// Whether a failed handshake is the server's right, so that nothing was tested.
+    /// Whether the server may fail the handshake, so that nothing was tested.
     pub(crate) fn may_fail_tls(&self) -> bool {
         self.head("may").as_deref() == Some("fail tls")
     }
@@ -177,7 +181,7 @@ impl Probe {
         self.need() == Need::Login && self.text.lines().any(is_fetch)
     }
 
-    /// Its first line of prose: what it is for.
+    /// Its prose: what it is for.
     pub(crate) fn about(&self) -> String {
         let transcript = text::parse(self.text.as_bytes()).unwrap_or_default();
         let prose = transcript.items.into_iter().filter_map(|item| match item {
@@ -188,20 +192,20 @@ impl Probe {
     }
 }
 
-/// What becomes of the CAPA of a probe where the server refuses that command.
+/// What to do with the CAPA of a probe at a server that refuses CAPA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WithoutCapa {
-    /// It is not sent: each refusal may count towards an end of the session.
+    /// Do not send it: each refusal may count towards the end of the session.
     Spare,
-    /// It is sent: the probe is about the line, not about the list.
+    /// Send it: the probe is about the line, not about the list.
     Send,
-    /// The probe is left out: it is about CAPA.
+    /// Skip the probe: it is about CAPA.
     Skip,
 }
 
 #[derive(Debug)]
 pub(crate) enum ProbeOutcome {
-    /// It was played, in several sessions where one ended before its time.
+    /// It was played, in several sessions if one ended early.
     Played(Vec<ProbeRun>),
     Skipped(String),
     Failed(ReplayError),
@@ -212,20 +216,20 @@ pub(crate) struct ProbeRun {
     pub(crate) log: PathBuf,
     pub(crate) findings: Vec<Finding>,
     pub(crate) session: Session,
-    /// It ended before its time: how, and what was not tested for that.
+    /// It ended early: how, and what was therefore not tested.
     pub(crate) early: Option<String>,
-    /// It ended before its time, and the rest was done in the next one.
+    /// It ended early, and the rest was done in the next session.
     pub(crate) note: Option<String>,
     /// What it is for could not be tested, and why.
     pub(crate) untested: Option<String>,
-    /// There is no TLS, where it should be from the first octet.
+    /// TLS failed, although it should be active from the first octet.
     pub(crate) no_tls: Option<Failure>,
-    /// The server is not POP3: nothing was sent to it.
+    /// The server is not a POP3 server: nothing was sent to it.
     pub(crate) not_pop3: Option<Mistake>,
 }
 
 pub(crate) struct CheckPlan<'a> {
-    /// The server, and where the password comes from. Its transcripts go into a folder.
+    /// The server, and where the password comes from. The transcripts go into a folder.
     pub(crate) plan: &'a Plan,
     /// Where the probes are written to be played.
     pub(crate) folder: &'a Path,
@@ -233,54 +237,55 @@ pub(crate) struct CheckPlan<'a> {
     pub(crate) may_send_in_clear: bool,
     /// The password of the user, for the probes that need one.
     pub(crate) password: Option<String>,
-    /// Whether the password may be sent without TLS although the server has TLS: that was asked for.
+    /// Whether the password may be sent without TLS even if the server has TLS: the user asked for
+    /// it.
     pub(crate) allows_plaintext: bool,
-    /// How long to wait for what is still on its way, where a reply cannot be the one to its command.
+    /// How long to wait for octets still on their way, if a reply cannot belong to its command.
     pub(crate) settle: Duration,
     pub(crate) until: Instant,
     pub(crate) most: u64,
-    /// What has been learnt: the server does not greet.
+    /// Learned: the server does not greet.
     pub(crate) is_silent: bool,
     pub(crate) octets_left: u64,
-    /// What has been learnt: so many times the server did not close behind QUIT.
+    /// Learned: how many times the server did not close after QUIT.
     pub(crate) kept_open: u64,
     /// What CAPA listed in sessions without a login.
     pub(crate) before_login: Vec<String>,
-    /// USER was refused where a login was wanted, so the password was not tried.
+    /// USER was refused before a login, so the password was not tried.
     pub(crate) is_user_refused: bool,
-    /// The highest count of messages that STAT gave; None: it was not asked.
+    /// The highest message count from STAT; None: it was not asked.
     pub(crate) messages: Option<u64>,
-    /// How many sessions in a row began with `-ERR`, and what it said.
+    /// How many consecutive sessions began with `-ERR`, and the text.
     pub(crate) refused_sessions: (u64, String),
-    /// What has been learnt: the server answers a command twice now and then.
+    /// Learned: the server sometimes answers a command twice.
     pub(crate) answers_twice: bool,
-    /// What has been learnt: USER was answered `+OK` for a name that nobody has.
+    /// Learned: USER was answered with `+OK` for a name that does not exist.
     pub(crate) takes_nobody: bool,
-    /// What has been learnt: a greeting had a timestamp.
+    /// Learned: a greeting had a timestamp.
     pub(crate) has_timestamp: bool,
-    /// What has been learnt: every capability that was announced, in one of the phases.
+    /// Learned: every capability that was announced, in any phase.
     pub(crate) capabilities: Vec<String>,
-    /// What has been learnt: CAPA was refused, and never answered.
+    /// Learned: CAPA was refused, and never answered.
     pub(crate) has_no_capa: bool,
-    /// What has been learnt: the login of a probe did not come about, and why.
+    /// Learned: the login of a probe failed, and why.
     pub(crate) no_login: Option<String>,
 }
 
 impl CheckPlan<'_> {
-    /// Whether logins are inside TLS that STLS begins.
+    /// Whether logins are inside TLS that STLS starts.
     fn begins_tls(&self) -> bool {
         !self.plan.target.is_tls && announces(&self.capabilities, "STLS")
     }
 
-    /// Why a probe is not to be played; None: it is.
+    /// Why a probe cannot be played; None: it can.
     fn unfit(&self, probe: &Probe) -> Option<String> {
         if probe.need() == Need::Silence && !self.is_silent {
-            return Some("the server greets".to_owned());
+            return Some("the server sends a greeting".to_owned());
         }
         let (refused, text) = &self.refused_sessions;
         if *refused >= REFUSED_SESSIONS_MAX {
             let text = reasons::shown_reply(text);
-            return Some(format!("the server refuses sessions: {text}"));
+            return Some(format!("the server refuses connections: {text}"));
         }
         if self.has_no_capa && probe.without_capa() == WithoutCapa::Skip {
             return Some("CAPA is refused".to_owned());
@@ -290,10 +295,10 @@ impl CheckPlan<'_> {
         };
         let capability = probe.capability().filter(is_late);
         if let Some(capability) = capability.filter(|_| probe.needs_it_before_login()) {
-            let why = format!("the server does not announce {capability} before the login");
+            let why = format!("the server does not announce {capability} before login");
             return Some(why);
         }
-        // APOP is a login of its own.
+        // APOP is a separate login.
         let may_log_in = self.no_login.is_none()
             || self.is_user_refused && probe.needs_timestamp() && self.has_timestamp;
         let has_user = self.plan.user().is_some();
@@ -306,29 +311,31 @@ impl CheckPlan<'_> {
             }
             Need::NoStls if !is_clear => "TLS is on from the first octet",
             Need::NoStls if announces(&self.capabilities, "STLS") => {
-                "the server announces STLS, and another probe uses it"
+                "the server announces STLS, which another probe tests"
             }
-            Need::User | Need::Login | Need::ClearLogin if !has_user => "it needs a user: -u NAME",
-            // One try is enough: more might lock the account.
+            Need::User | Need::Login | Need::ClearLogin if !has_user => {
+                "it needs a user name: -u NAME"
+            }
+            // One attempt is enough: more might lock the account.
             Need::Login | Need::ClearLogin if !may_log_in => {
                 let why = self.no_login.as_deref().unwrap_or_default();
-                return Some(format!("the login did not come about: {why}"));
+                return Some(format!("the login failed: {why}"));
             }
             Need::Login
                 if is_clear
                     && !announces(&self.capabilities, "STLS")
                     && !self.may_send_in_clear =>
             {
-                "the password would go out in clear; --allow-plaintext sends it"
+                "the password would be sent in cleartext; --allow-plaintext sends it anyway"
             }
             // An address of this machine may be a tunnel to a different one.
             Need::ClearLogin if !self.allows_plaintext => {
-                "the password would go out unencrypted, and the server has TLS; --allow-plaintext sends it"
+                "the password would be sent in cleartext, although the server has TLS; --allow-plaintext sends it anyway"
             }
             _ if probe.needs_timestamp() && !self.has_timestamp => "the greeting has no timestamp",
-            // What the server said in clear does not count inside TLS.
+            // Cleartext from the server does not count inside TLS.
             _ if probe.needs_timestamp() && self.begins_tls() && !self.allows_plaintext => {
-                "the greeting came unencrypted, and the server has TLS; use port 995 with --tls, or --allow-plaintext"
+                "the greeting came in cleartext, although the server has TLS; use port 995 with --tls, or --allow-plaintext"
             }
             _ => {
                 return probe
@@ -341,7 +348,8 @@ impl CheckPlan<'_> {
     }
 }
 
-/// Whether a capability is among those that were announced; with a second word, whether it has this argument. Any case.
+/// Whether a capability was announced; with a second word, whether it has this argument. Case does
+/// not matter.
 fn announces(lines: &[String], wanted: &str) -> bool {
     let mut wanted = wanted.split(' ');
     let (tag, argument) = (wanted.next().unwrap_or_default(), wanted.next());

@@ -1,5 +1,5 @@
-//! The command table: the one place that knows a POP3 command. Completion, hint, help, the length of a reply, what is
-//! hidden and what is compared all derive from a row.
+//! The command table: the one place that knows a POP3 command. Completion, hints, help, the length
+//! of a reply, what is hidden and what is compared are all derived from a row.
 
 mod extensions;
 mod historic;
@@ -10,10 +10,12 @@ mod shape;
 
 pub use shape::Shape;
 
-/// One POP3 command: what it looks like, where it is allowed, what its reply looks like, and what a learner should know.
+/// One POP3 command: its syntax, where it is allowed, the shape of its reply, and what a learner
+/// should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Command {
-    /// The keyword in upper case; two words with one space where the second one decides the reply (`XTND XMIT`).
+    /// The keyword in upper case; two words with one space if the second one decides the reply
+    /// (`XTND XMIT`).
     pub verb: &'static str,
     pub(crate) args: &'static [Arg],
     /// Where the protocol allows it.
@@ -22,32 +24,36 @@ pub struct Command {
     pub(crate) bare: Shape,
     /// The shape of a positive reply to the verb with at least one argument.
     pub(crate) with_argument: Shape,
-    /// What a positive reply changes for the session; a listing, as of the bare `AUTH`, changes nothing.
+    /// What a positive reply changes in the session; a listing, such as that of the bare `AUTH`,
+    /// changes nothing.
     pub(crate) effect: Effect,
     /// Whether another command may be sent before this one is answered (RFC 2449 §6.6).
     pub(crate) pipelines: bool,
-    /// The fields of a positive status line, in order, and of each line of a listing; what a comparison looks at.
+    /// The fields of a positive status line, in order, and of each line of a listing; used for
+    /// comparison.
     pub(crate) fields: &'static [&'static str],
-    /// What the data of its multi-line reply, or the message that it sends, is; how a comparison looks at it.
+    /// What the data of its multi-line reply, or the message that it sends, is; used for
+    /// comparison.
     pub(crate) data: DataKind,
     pub(crate) standing: Provenance,
     /// The document and section that define it.
     pub source: &'static str,
     /// What it does, in one line of at most 60 characters, lower case, no full stop.
     pub help: &'static str,
-    /// What a learner should know: paragraphs of text, separated by blank lines, to be wrapped by who shows them.
+    /// What a learner should know: paragraphs of text, separated by blank lines; the caller wraps
+    /// them.
     pub(crate) about: &'static str,
     /// An exchange as a transcript (`transcripts/commands/`).
     pub(crate) example: &'static str,
 }
 
-/// The SASL mechanisms whose initial response says everything: no challenge follows (RFC 4422 §5).
+/// The SASL mechanisms with a single response: no challenge follows (RFC 4422 §5).
 pub(crate) const ONE_STEP_MECHANISMS: &[&str] =
     &["PLAIN", "XOAUTH2", "OAUTHBEARER", "EXTERNAL", "ANONYMOUS"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Arg {
-    /// The word for it in the syntax, as the RFC calls it.
+    /// Its name in the syntax, from the RFC.
     pub(crate) name: &'static str,
     pub(crate) kind: ArgumentKind,
     pub(crate) optional: bool,
@@ -82,7 +88,8 @@ pub(crate) enum ArgumentKind {
     Mechanism,
     /// A language tag or `*` (RFC 6856 §3.1).
     Language,
-    /// Secret: never shown, kept or stored. It runs to the end of the line; the text is the name of the hole that stands for it.
+    /// Secret: never shown, kept or stored. It runs to the end of the line; the text is the name of
+    /// the hole that replaces it.
     Secret(&'static str),
     Text,
 }
@@ -90,19 +97,19 @@ pub(crate) enum ArgumentKind {
 /// The states of a session in which a command is allowed (RFC 1939 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct States {
-    /// Before the login.
+    /// Before login.
     pub authorization: bool,
-    /// After the login.
+    /// After login.
     pub transaction: bool,
 }
 
 impl States {
-    /// Only before the login.
+    /// Only before login.
     pub(crate) const AUTHORIZATION: Self = Self {
         authorization: true,
         transaction: false,
     };
-    /// Only after the login.
+    /// Only after login.
     pub(crate) const TRANSACTION: Self = Self {
         authorization: false,
         transaction: true,
@@ -117,26 +124,26 @@ impl States {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum DataKind {
     Nothing,
-    /// Lines whose every octet counts, in order: a message.
+    /// Lines in which every octet counts, in order: a message.
     Lines,
-    /// A listing: each line begins with the fields of the row; what stands behind them is of no meaning.
+    /// A listing: each line begins with the fields of the row; text after them has no meaning.
     Listing,
-    /// Lines whose order and case mean nothing (RFC 2449 §3).
+    /// Lines whose order and case have no meaning (RFC 2449 §3).
     Set,
-    /// Text for people, or what only the vendor knows.
+    /// Text for people, or in a format known only to the vendor.
     Free,
 }
 
-/// What a positive reply changes for the session.
+/// What a positive reply changes in the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// Nothing that must be followed.
+    /// Nothing that needs tracking.
     Nothing,
     /// The session enters the TRANSACTION state.
     Login,
     Delete,
     Reset,
-    /// The session ends; from TRANSACTION the marked messages go.
+    /// The session ends; in the TRANSACTION state the marked messages are removed.
     Quit,
     /// The TLS handshake comes next (RFC 2595 §4).
     Tls,
@@ -145,13 +152,13 @@ pub(crate) enum Effect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Provenance {
     Required,
-    /// Servers may have it; usually a capability says so.
+    /// Servers may have it; usually a capability announces it.
     Optional,
     /// From an older document; rarely seen today.
     Historic,
-    /// Made up by one vendor, in no RFC of today.
+    /// Specific to one vendor, in no current RFC.
     Private,
-    /// A word of other protocols that people type here; the row is there to say so.
+    /// A command of other protocols that people type here; its row says so.
     Foreign,
 }
 
@@ -168,9 +175,10 @@ impl Command {
         .flatten()
     }
 
-    /// The row for a client line (octets, with or without its line end), with the arguments behind the verb.
+    /// The row for a client line (octets, with or without its line end), even with arguments.
     ///
-    /// The verb is compared without regard to case (RFC 1939 §3), blanks before it are passed over. None for a verb that is not in the table.
+    /// The verb is compared without regard to case (RFC 1939 §3); spaces before it are ignored.
+    /// None for a verb that is not in the table.
     pub(crate) fn of_line(line: &[u8]) -> Option<&'static Self> {
         let words = Words::of(line);
         let mut words = words.take(2);
@@ -220,7 +228,7 @@ impl Command {
     }
 }
 
-/// The words of a line of octets: runs without blank, in order. The line end is no word.
+/// The words of a line of octets: runs without spaces, in order. The line end is not a word.
 #[derive(Debug, Clone)]
 pub(crate) struct Words<'a> {
     line: &'a [u8],
@@ -232,7 +240,7 @@ impl<'a> Words<'a> {
         Self { line, at: 0 }
     }
 
-    /// The octet offset at which the next word is looked for.
+    /// The octet offset at which the search for the next word starts.
     pub(crate) fn offset(&self) -> usize {
         self.at
     }

@@ -1,4 +1,5 @@
-//! The protocol as values: its commands, the tracker that follows a session, what has happened in it, SASL, byte-stuffing.
+//! The protocol as values: its commands, the tracker that follows a session, the session's state,
+//! SASL, byte-stuffing.
 
 pub mod command;
 pub mod sasl;

@@ -1,4 +1,5 @@
-//! What a login line is made of: the SASL mechanisms and APOP, step by step, each step explained.
+//! Builds login lines: the SASL mechanisms and APOP, step by step, with an explanation of each
+//! step.
 
 mod scram;
 pub mod server;
@@ -16,11 +17,11 @@ use scram::Scram;
 pub struct Mechanism {
     /// Its name, upper case.
     pub name: &'static str,
-    /// Whoever reads the line has the secret.
+    /// Anyone who reads the line has the secret.
     pub is_plain: bool,
     /// The client speaks first: an initial response is allowed (RFC 5034 §4).
     pub(crate) is_client_first: bool,
-    /// It wants a token in place of a password.
+    /// It uses a token instead of a password.
     pub(crate) wants_token: bool,
     pub(crate) source: &'static str,
 }
@@ -40,7 +41,7 @@ const fn row(
     }
 }
 
-/// The mechanisms, the strongest first. Those with a token are chosen only by name.
+/// The mechanisms, strongest first. Those with a token are used only if requested by name.
 pub const MECHANISMS: &[Mechanism] = &[
     row("SCRAM-SHA-256-PLUS", false, true, "RFC 7677"),
     row("SCRAM-SHA-1-PLUS", false, true, "RFC 5802"),
@@ -69,8 +70,8 @@ impl Mechanism {
             .find(|row| row.name.eq_ignore_ascii_case(name))
     }
 
-    /// The announced mechanisms that work with a password, the strongest first; those with a binding to TLS only where there
-    /// is one.
+    /// The announced mechanisms that work with a password, strongest first; those with channel
+    /// binding only if a binding is available.
     pub(crate) fn offered(
         announced: &[String],
         has_binding: bool,
@@ -92,7 +93,7 @@ impl Mechanism {
     }
 }
 
-/// Who logs in, and what belongs to the one exchange.
+/// The credentials and the data of one exchange.
 pub struct Credentials {
     /// The name.
     pub user: String,
@@ -102,11 +103,11 @@ pub struct Credentials {
     pub host: String,
     /// The port, for OAUTHBEARER.
     pub port: u16,
-    /// Text that was never used before, of printable ASCII without a comma.
+    /// Text that was never used before, printable ASCII without a comma.
     pub nonce: String,
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
     pub binding: Option<Vec<u8>>,
-    /// The server told its mechanisms, and none with a binding is among them.
+    /// The server listed its mechanisms, none of them with channel binding.
     pub is_plus_missing: bool,
 }
 
@@ -120,11 +121,12 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// A step of the client: what is said, and how it was made.
+/// One step of the client: what to send, and how it was built.
 pub struct Turn {
-    /// How it was made: a label and what may be shown. No secret, no digest and no base64 of one.
+    /// How it was built: labels with values that may be shown. No secret, no digest and no base64
+    /// of one.
     pub parts: Vec<(&'static str, String)>,
-    /// What is said, before base64.
+    /// What to send, before base64.
     pub response: Zeroizing<Vec<u8>>,
 }
 
@@ -140,7 +142,7 @@ impl Turn {
         }
     }
 
-    /// The text of the line that says it: base64; `=` where an initial response is empty (RFC 5034 §4).
+    /// The text of the line to send: base64; `=` if an initial response is empty (RFC 5034 §4).
     #[must_use]
     pub fn text(&self, is_initial: bool) -> Zeroizing<String> {
         if self.response.is_empty() && is_initial {
@@ -156,40 +158,40 @@ impl std::fmt::Debug for Turn {
     }
 }
 
-/// Why an exchange can't go on.
+/// Why an exchange cannot continue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SaslError {
     /// The challenge is not base64 (RFC 5034 §4).
     #[error("the challenge is not base64")]
     NotBase64,
-    /// The server says more than the mechanism has.
-    #[error("the server goes on where {0} is over")]
+    /// The server sent more than the mechanism defines.
+    #[error("the server sent another challenge after {0} was complete")]
     TooLong(&'static str),
-    /// A challenge of SCRAM breaks RFC 5802 §5.
+    /// A SCRAM challenge violates RFC 5802 §5.
     #[error("the server's {0}")]
     Scram(&'static str),
-    /// The server said an error of its own.
-    #[error("the server says: {0}")]
+    /// The server sent an error.
+    #[error("the server reported: {0}")]
     Told(String),
     /// The server does not know the password: it may be an impostor (RFC 5802 §3).
     #[error(
-        "the server's signature is wrong: it does not know the password, or is not the one it says"
+        "the server's signature is wrong: it does not know the password, so it may be an impostor"
     )]
     Impostor,
     /// A `-PLUS` mechanism without a certificate to bind to.
-    #[error("there is no certificate to bind the login to (RFC 5929 §4)")]
+    #[error("the connection has no certificate to bind the login to (RFC 5929 §4)")]
     NoBinding,
-    /// The name, password or token holds an octet that separates the fields of this mechanism.
-    #[error("the {0} holds {1}, which ends a field in {2}")]
+    /// The name, password or token contains an octet that separates the fields of this mechanism.
+    #[error("the {0} contains {1}, which ends a field in {2}")]
     Separator(&'static str, &'static str, &'static str),
-    /// The password can't be prepared as RFC 4013 wants it.
-    #[error("the password or name holds characters that SCRAM forbids (RFC 4013)")]
+    /// The password cannot be prepared as RFC 4013 requires.
+    #[error("the name or password contains characters that SCRAM forbids (RFC 4013)")]
     Forbidden,
 }
 
 impl SaslError {
-    /// Whether it is this mechanism that can't go on, so that another one may log in: not a server that breaks its rules or
-    /// does not know the password, which may be an impostor.
+    /// Whether the reason is this mechanism, so that a different one may work: not a server that
+    /// breaks the rules or does not know the password, which may be an impostor.
     pub(crate) fn leaves_other_ways(&self) -> bool {
         matches!(
             self,
@@ -201,18 +203,18 @@ impl SaslError {
         match self {
             Self::NotBase64 => "the octets are in the transcript; another mechanism may work",
             Self::TooLong(_) | Self::Scram(_) => {
-                "the server does not keep the rules of this mechanism; try another one"
+                "the server violates this mechanism; try a different one"
             }
             Self::Told(_) => "`:why` explains the refusal that follows",
-            Self::Impostor => "change nothing and send nothing more until you know who this is",
-            Self::NoBinding => "log in inside TLS, or by the mechanism without -PLUS",
-            Self::Separator(..) => "log in by another mechanism",
-            Self::Forbidden => "PLAIN inside TLS, or USER and PASS, take any character",
+            Self::Impostor => "do not send anything more until you know which server this is",
+            Self::NoBinding => "log in inside TLS, or use the mechanism without -PLUS",
+            Self::Separator(..) => "use a different mechanism",
+            Self::Forbidden => "PLAIN inside TLS, or USER and PASS, accept any character",
         }
     }
 }
 
-/// One exchange of the client.
+/// One exchange, on the client's side.
 pub struct SaslExchange {
     mechanism: &'static Mechanism,
     credentials: Credentials,
@@ -221,7 +223,7 @@ pub struct SaslExchange {
 }
 
 impl SaslExchange {
-    /// An exchange that has not begun.
+    /// Creates an exchange that has not begun.
     #[must_use]
     pub fn new(mechanism: &'static Mechanism, credentials: Credentials) -> Self {
         let scram = mechanism
@@ -236,9 +238,9 @@ impl SaslExchange {
         }
     }
 
-    /// The first response, of a mechanism in which the client speaks first.
+    /// Returns the first response, if the client speaks first in this mechanism.
     ///
-    /// Errors: the name can't be said in this mechanism.
+    /// Errors: the name cannot be used in this mechanism.
     pub fn initial(&mut self) -> Result<Option<Turn>, SaslError> {
         if self.mechanism.is_client_first {
             self.next(b"").map(Some)
@@ -247,9 +249,9 @@ impl SaslExchange {
         }
     }
 
-    /// The answer to a challenge (the text behind `+ `, base64).
+    /// Returns the response to a challenge (the text after `+ `, base64).
     ///
-    /// Errors: the challenge breaks the rules of the mechanism; `*` cancels then.
+    /// Errors: the challenge violates the mechanism; the client then cancels with `*`.
     pub fn answer(&mut self, challenge: &[u8]) -> Result<Turn, SaslError> {
         let decoded = STANDARD
             .decode(challenge)
@@ -319,7 +321,7 @@ impl SaslExchange {
                     &[("made of", &shown)],
                 )
             }
-            // The error comes as JSON in a challenge; the answer only ends the exchange.
+            // The challenge holds the error as JSON; the response only ends the exchange.
             ("XOAUTH2", 1) => Turn::new(
                 "",
                 &[(
@@ -354,7 +356,8 @@ impl SaslExchange {
         Ok(())
     }
 
-    /// Whether the server has proved that it knows the password; None for a mechanism without such a proof.
+    /// Whether the server has proved that it knows the password; None for a mechanism without such
+    /// a proof.
     #[must_use]
     pub fn is_verified(&self) -> Option<bool> {
         self.scram.as_ref().map(Scram::is_verified)
@@ -366,9 +369,11 @@ pub(crate) fn is_base64(text: &[u8]) -> bool {
     STANDARD.decode(text).is_ok()
 }
 
-/// The timestamp of a greeting, with its angle brackets (RFC 1939 §7): `<`, text with an `@`, `>`, all visible ASCII.
+/// The timestamp of a greeting, with its angle brackets (RFC 1939 §7): `<`, text with an `@`, `>`,
+/// all visible ASCII.
 ///
-/// A stamp of any other form is refused: a server could choose it so that digests tell of the password (CVE-2007-1558).
+/// A timestamp of any other form is refused: a server could choose it so that digests reveal the
+/// password (CVE-2007-1558).
 #[must_use]
 pub fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
     let start = memchr::memchr(b'<', greeting)?;
@@ -395,12 +400,12 @@ pub fn apop(timestamp: &[u8], secret: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(hex(&md5.finalize()))
 }
 
-/// Whether `AUTH` with this initial response fits into 255 octets, CRLF included (RFC 5034 §4).
+/// Whether `AUTH` with this initial response fits into 255 octets, including CRLF (RFC 5034 §4).
 pub(crate) fn fits(mechanism: &str, text: &str) -> bool {
     "AUTH ".len() + mechanism.len() + " ".len() + text.len() + "\r\n".len() <= 255
 }
 
-/// The HMAC of a text; the key has any length (RFC 2104 §2).
+/// The HMAC of a text; the key may have any length (RFC 2104 §2).
 fn hmac<M: Mac + KeyInit>(key: &[u8], text: &[u8]) -> Vec<u8> {
     let Ok(mut mac) = <M as KeyInit>::new_from_slice(key) else {
         return Vec::new();

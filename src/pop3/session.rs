@@ -1,5 +1,5 @@
-//! What has happened in a session so far: the one place that works it out, from the steps of the tracker and the columns of the
-//! command table. Computed, never stored.
+//! The state of a session so far: the one place that computes it, from the tracker's steps and the
+//! columns of the command table. Computed, never stored.
 
 mod phase;
 
@@ -10,49 +10,51 @@ use crate::pop3::sasl;
 use crate::pop3::tracker::{Role, Sent, Side, State, Status, Step};
 pub(crate) use phase::{Accepted, Login, Phase, Tls};
 
-/// The most message numbers and capabilities that are remembered.
+/// The maximum number of message numbers and capabilities that are remembered.
 const MAX: usize = 10_000;
 
 const MARKS_MAX: usize = 65_536;
 
-/// The most octets of a status line that are remembered; the RFCs allow 512.
+/// The longest status line that is remembered, in octets; the RFCs allow 512.
 const LINE_MAX: usize = 1024;
 
-/// The longest challenge that is kept, in octets of base64. RFC 5034 §4 has no limit; no mechanism of ours has so much.
+/// The longest challenge that is remembered, in octets of base64. RFC 5034 §4 has no limit; none of
+/// our mechanisms needs this much.
 const CHALLENGE_MAX: usize = 64 * 1024;
 
 /// The state of a session, and what both sides have said that still matters.
 ///
-/// Feed it each [`Step`]. It takes lines as far as they are known: of a line with a hole, the octets before the hole.
+/// Feed it each [`Step`]. It accepts partly known lines: for a line with a hole, pass the octets
+/// before the hole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SessionState {
-    /// The state (RFC 1939 §3); None before the greeting, and where it is not known.
+    /// The state (RFC 1939 §3); None before the greeting, and if it is unknown.
     pub(crate) state: Option<State>,
     pub(crate) is_greeted: bool,
     pub(crate) tls: Tls,
     pub(crate) login: Option<Login>,
     pub(crate) refused_logins: u32,
-    /// The name that USER gave last.
+    /// The name from the last USER.
     pub(crate) user: Option<String>,
-    /// Whether USER was answered with `+OK`, and no login was tried since.
+    /// Whether USER was answered with `+OK` and no login was tried since.
     pub(crate) accepted: Accepted,
-    /// CAPA was refused, outside TLS or inside it, as it is now.
+    /// CAPA was refused in the current phase, outside TLS or inside it.
     pub(crate) is_capa_refused: bool,
-    /// The lines of the last CAPA reply (RFC 2449 §5), as far as they have come.
+    /// The lines of the last CAPA reply (RFC 2449 §5) so far.
     pub(crate) capabilities: Vec<String>,
-    /// The SASL mechanisms that were announced (RFC 5034 §3), upper case.
+    /// The announced SASL mechanisms (RFC 5034 §3), in upper case.
     pub(crate) mechanisms: Vec<String>,
-    /// The language tags that were announced (RFC 6856 §3.1).
+    /// The announced language tags (RFC 6856 §3.1).
     pub(crate) languages: Vec<String>,
-    /// The numbers of the messages, as far as a listing or STAT showed them, marked ones included.
+    /// The numbers of the messages, as shown by a listing or STAT, including marked ones.
     pub(crate) listed: BTreeSet<u64>,
-    /// The messages that are marked as deleted. QUIT leaves them here: it removes these.
+    /// The messages marked as deleted. After QUIT they stay here, although the server removes them.
     pub(crate) marked: BTreeSet<u64>,
-    /// The timestamp of the greeting, for APOP (RFC 1939 §7), when it has the form that one must have.
+    /// The timestamp of the greeting, for APOP (RFC 1939 §7), if it has the required form.
     pub(crate) timestamp: Option<Vec<u8>>,
-    /// The greeting had such a timestamp, and TLS began after it (RFC 2595 §4).
+    /// The greeting had such a timestamp, and TLS started after it (RFC 2595 §4).
     pub(crate) has_void_timestamp: bool,
-    /// The last challenge inside AUTH (RFC 5034 §4): base64, without its `+ `, as far as it is kept.
+    /// The last challenge inside AUTH (RFC 5034 §4): base64, without its `+ `, up to the limit.
     pub(crate) challenge: Vec<u8>,
     /// The verb of the last command that was answered, in upper case, with its status.
     pub(crate) last: Option<(String, Status)>,
@@ -99,8 +101,8 @@ impl SessionState {
         }
     }
 
-    /// The TLS handshake is done. After the greeting that is STLS: what was learnt before is void, and the session is in
-    /// AUTHORIZATION (RFC 2595 §4).
+    /// The TLS handshake is done. After the greeting that means STLS: everything learned before is
+    /// void, and the session is in AUTHORIZATION (RFC 2595 §4).
     pub(crate) fn tls_started(&mut self) {
         if !self.is_greeted && self.tls != Tls::Agreed {
             self.tls = Tls::Direct;
@@ -119,7 +121,7 @@ impl SessionState {
         }
     }
 
-    /// Whether the session is before its login, and that is sure.
+    /// Whether the session is certainly before login.
     pub(crate) fn is_authorization(&self) -> bool {
         self.state == Some(State::Authorization)
     }
@@ -132,18 +134,20 @@ impl SessionState {
         self.phase
     }
 
-    /// Returns the lines of the last CAPA reply of a phase, for comparison: what came before TLS is void after it.
+    /// Returns the lines of the last CAPA reply in a phase, for comparison: those from before TLS
+    /// are void after it.
     pub(crate) fn announced(&self, phase: Phase) -> Option<&[String]> {
         self.announced.get(phase as usize)?.as_deref()
     }
 
-    /// Returns the lines of the last whole CAPA reply, in whichever phase it came.
+    /// Returns the lines of the last complete CAPA reply in any phase.
     pub(crate) fn last_announced(&self) -> Option<&[String]> {
         let mut phases = Phase::ALL.into_iter().rev();
         phases.find_map(|phase| self.announced(phase))
     }
 
-    /// Returns the lines of the last whole CAPA reply that still holds: none of before STLS (RFC 2595 §4).
+    /// Returns the lines of the last complete CAPA reply that is still valid: not one from before
+    /// STLS (RFC 2595 §4).
     pub(crate) fn announced_now(&self) -> Option<&[String]> {
         let mut phases = Phase::ALL.into_iter().rev();
         phases.find_map(|phase| {
@@ -153,19 +157,19 @@ impl SessionState {
         })
     }
 
-    /// Takes the lines of a whole CAPA reply, where they came by another way than as [`Step::Data`].
+    /// Takes the lines of a complete CAPA reply that did not come as [`Step::Data`].
     pub(crate) fn announce(&mut self, lines: Vec<String>) {
         if let Some(place) = self.announced.get_mut(self.phase as usize) {
             *place = Some(lines);
         }
     }
 
-    /// Forgets what was announced in any phase.
+    /// Forgets the capabilities of every phase.
     pub(crate) fn forget_announced(&mut self) {
         self.announced = Default::default();
     }
 
-    /// Returns the numbers of the messages that are not marked as deleted, as far as they are known.
+    /// Returns the known numbers of the messages that are not marked as deleted.
     pub(crate) fn messages(&self) -> impl Iterator<Item = u64> {
         let listed = self.listed.iter().copied();
         listed.filter(|number| !self.marked.contains(number))
@@ -281,7 +285,8 @@ impl SessionState {
         }
     }
 
-    /// STAT counts the messages that are not marked, and marking changes no number (RFC 1939 §5).
+    /// STAT counts the messages that are not marked, and marking does not change numbers (RFC 1939
+    /// §5).
     fn count(&mut self) {
         let word = Words::of(&self.status).nth(1);
         let count = word.and_then(|word| std::str::from_utf8(word).ok()?.parse::<u64>().ok());
@@ -339,7 +344,7 @@ impl SessionState {
         }
     }
 
-    /// RFC 2595 §4: what was learnt before TLS is void.
+    /// RFC 2595 §4: everything learned before TLS is void.
     fn void(&mut self) {
         self.has_void_timestamp |= self.timestamp.take().is_some();
         self.user = None;

@@ -1,12 +1,12 @@
-//! Puts the stuffing dots into data lines, and takes them out again (RFC 1939 §3), in any chunking.
+//! Adds the stuffing dots to data lines and removes them (RFC 1939 §3), in any chunking.
 
 use memchr::memmem;
 
-/// Stuffs the data of one multi-line reply; the terminator line is not its own.
+/// Stuffs the data of one multi-line reply, without the terminator line.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Stuffer(Border);
 
-/// What stands before the next octet.
+/// What comes before the next octet.
 #[derive(Debug, Clone, Copy, Default)]
 enum Border {
     /// A line end, or nothing at all.
@@ -17,7 +17,8 @@ enum Border {
 }
 
 impl Stuffer {
-    /// Appends the octets to `out`, with one dot more where a line begins with one. Only CR LF ends a line.
+    /// Appends the octets to `out`, with an extra dot before each line that begins with one. Only
+    /// CR LF ends a line.
     pub(crate) fn feed(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         let mut from = 0;
         let mut dot = |place: usize| {
@@ -43,10 +44,10 @@ impl Stuffer {
     }
 }
 
-/// Un-stuffs the data of one multi-line reply, without its terminator line.
+/// Unstuffs the data of one multi-line reply, without the terminator line.
 #[derive(Debug)]
 pub(crate) struct Unstuffer {
-    /// The last two octets were CR LF, or nothing has come yet.
+    /// The last two octets were CR LF, or there was no octet yet.
     is_line_start: bool,
     is_behind_cr: bool,
 }
@@ -61,7 +62,8 @@ impl Default for Unstuffer {
 }
 
 impl Unstuffer {
-    /// Appends the message's own octets to `out`. Only CR LF ends a line; a dot that starts one is left out.
+    /// Appends the message's own octets to `out`. Only CR LF ends a line; a dot that starts a line
+    /// is removed.
     pub(crate) fn feed(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         for octet in octets {
             let is_stuffing = self.is_line_start && *octet == b'.';

@@ -1,4 +1,5 @@
-//! Follows one POP3 conversation from the octets of both sides. No I/O, no clock: feed it, read the steps.
+//! Follows one POP3 conversation from the octets of both sides. No I/O, no clock: feed it, read the
+//! steps.
 
 mod data;
 mod gap;
@@ -27,11 +28,13 @@ pub(crate) enum Awaited {
     Terminator(String),
 }
 
-/// The most commands that are remembered while they wait for replies; what goes beyond is taken as single-line.
+/// The maximum number of commands that are remembered while they wait for replies; further ones are
+/// taken as single-line.
 const QUEUE_MAX: usize = 65_536;
 const SHAPES_MAX: usize = 256;
 
-/// Follows one conversation. It sees both sides, because in POP3 the client's line decides how long the reply is.
+/// Follows one conversation. It sees both sides, because in POP3 the client's line decides how long
+/// the reply is.
 #[derive(Debug)]
 pub struct Tracker {
     state: State,
@@ -82,7 +85,7 @@ impl Tracker {
         }
     }
 
-    /// Takes octets of one side, in any pieces, and tells each step.
+    /// Takes octets of one side, in any pieces, and emits each step.
     pub fn feed(&mut self, side: Side, octets: &[u8], emit: &mut dyn FnMut(Step<'_>)) {
         let mut rest = octets;
         match side {
@@ -100,7 +103,7 @@ impl Tracker {
         }
     }
 
-    /// Hands out the part of a line that has come so far, for when nothing more comes for a while.
+    /// Emits the part of a line that has arrived so far, for when nothing more comes for a while.
     pub(crate) fn flush(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         self.flush_lines(false, emit);
     }
@@ -117,7 +120,8 @@ impl Tracker {
         self.client.flush(is_all, Side::Client, role, emit);
     }
 
-    /// The connection has ended: hands out everything that was held, and tells whether a line or a reply was cut.
+    /// The connection has ended: emits everything that was held back, and returns whether a line or
+    /// a reply was cut.
     pub fn finish(&mut self, emit: &mut dyn FnMut(Step<'_>)) -> CutAt {
         let inside_line = self.server.is_inside();
         self.flush_lines(true, emit);
@@ -135,7 +139,7 @@ impl Tracker {
         cut
     }
 
-    /// Nothing is waited for any more, after a time-out; what still comes is unrequested.
+    /// After a time-out nothing is expected any longer; anything that still comes is unrequested.
     pub fn forget(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         self.flush(emit);
         self.end_data(emit);
@@ -145,7 +149,8 @@ impl Tracker {
         }
     }
 
-    /// The rest of the data of the reply that is coming is not known, its terminator included: it was left out of a recording.
+    /// The rest of the current reply's data, including the terminator, is unknown: it was left out
+    /// of a recording.
     pub(crate) fn skip_data(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         if let Some(mut data) = self.reply.take() {
             data.finish(Side::Server, emit);
@@ -153,7 +158,8 @@ impl Tracker {
         }
     }
 
-    /// The TLS handshake is done. What was learnt before is void (RFC 2595 §4), there is no second greeting.
+    /// The TLS handshake is done. Everything learned before is void (RFC 2595 §4), and there is no
+    /// second greeting.
     pub fn tls_started(&mut self) {
         self.clear_waiting();
         self.server = LineBuffer::default();
@@ -165,7 +171,8 @@ impl Tracker {
         }
     }
 
-    /// Says what shape replies to `verb` have from now on (`:multi`, `:single`), for some hundred verbs at most.
+    /// Sets the shape of replies to `verb` from now on (`:multi`, `:single`), for at most a few
+    /// hundred verbs.
     pub(crate) fn set_shape(&mut self, verb: &str, shape: Shape) {
         let verb = verb.to_ascii_uppercase().into_bytes();
         if self.shapes.len() < SHAPES_MAX || self.shapes.contains_key(&verb) {
@@ -189,7 +196,7 @@ impl Tracker {
         self.marked.len()
     }
 
-    /// How many commands wait for the end of their reply.
+    /// How many commands wait for the end of their replies.
     #[must_use]
     pub fn outstanding(&self) -> usize {
         self.queue
@@ -203,7 +210,7 @@ impl Tracker {
         self.owed
     }
 
-    /// Whether the next reply to come is that to an AUTH: challenges may come before it.
+    /// Whether the next reply belongs to an AUTH, so that challenges may come before it.
     pub(crate) fn is_in_sasl(&self) -> bool {
         let sent = self.queue.front();
         sent.is_some_and(|sent| sent.shape() == Shape::Sasl)
@@ -214,7 +221,8 @@ impl Tracker {
         self.client_role() == Role::Response
     }
 
-    /// Whether one more command may be sent now: not before the greeting, not behind STLS, AUTH or QUIT (RFC 2449 §6.6).
+    /// Whether one more command may be sent now: not before the greeting, and not after STLS, AUTH
+    /// or QUIT (RFC 2449 §6.6).
     pub(crate) fn may_send(&self) -> bool {
         self.owed
             || (self.state != State::Greeting
@@ -222,7 +230,8 @@ impl Tracker {
                 && self.queue.back().is_none_or(Sent::pipelines))
     }
 
-    /// Whether STLS was sent, so that nothing may follow it before the TLS handshake or its refusal (RFC 2595 §4).
+    /// Whether STLS was sent, so that nothing may follow it before the TLS handshake or its refusal
+    /// (RFC 2595 §4).
     pub(crate) fn is_before_tls(&self) -> bool {
         self.agreed
             || self
@@ -231,7 +240,8 @@ impl Tracker {
                 .is_some_and(|sent| sent.effect() == Effect::Tls)
     }
 
-    /// Whether the server agreed to STLS and no handshake was told of: what it sends now can't be used (RFC 2595 §4).
+    /// Whether the server agreed to STLS and no handshake was reported: what it sends now must not
+    /// be used (RFC 2595 §4).
     pub(crate) fn is_tls_agreed(&self) -> bool {
         self.agreed
     }
@@ -374,6 +384,11 @@ impl Tracker {
 
     fn feed_server<'a>(&mut self, octets: &'a [u8], emit: &mut dyn FnMut(Step<'_>)) -> &'a [u8] {
         if self.agreed {
+            // A line may have begun before the reply to STLS was known to be one.
+            let begun = self.server.take();
+            if !begun.is_empty() {
+                emit(Step::Injected(&begun));
+            }
             emit(Step::Injected(octets));
             return &[];
         }
@@ -423,7 +438,7 @@ impl Tracker {
 
     fn challenge(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         if self.queue.get(1).is_some_and(Sent::is_response) {
-            // It was sent before it was asked for.
+            // It was sent unsolicited, before the command.
             let response = self.queue.remove(1);
             if let (Some(auth), Some(response)) = (self.queue.front_mut(), response) {
                 auth.take_response(&response);
@@ -438,7 +453,8 @@ impl Tracker {
     fn answer(&mut self, status: Status, bare_lf: bool, emit: &mut dyn FnMut(Step<'_>)) {
         let shape = self.queue.front().map_or(Shape::Unknown, Sent::shape);
         if status == Status::Positive && shape == Shape::Multi {
-            // A server that ends its status line with a bare LF ends its data so as well, or never.
+            // A server that ends its status line with a bare LF ends its data the same way, or
+            // never.
             self.reply = Some(DataScan::new(bare_lf));
             if let Some(sent) = self.queue.front() {
                 emit(Step::DataStarted(sent));
@@ -447,7 +463,7 @@ impl Tracker {
         }
         if status == Status::Positive && shape == Shape::Upload {
             let mut upload = DataScan::new(true);
-            // What the client has begun to type is the start of its message.
+            // The partial line of the client is the start of its message.
             let typed = self.client.take();
             upload.feed(Side::Client, &typed, emit);
             self.upload = Some(upload);
@@ -499,7 +515,7 @@ impl Tracker {
     }
 }
 
-/// Where the end of a connection cut the conversation.
+/// Where the end of the connection cut the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CutAt {
     /// Between two replies, or after the reply to QUIT.

@@ -1,5 +1,5 @@
-//! Answers by command from a transcript, whatever the order in which a client asks: each command gets the reply that was
-//! recorded for it. No socket, no clock; bodies are read from the transcript when they are asked for.
+//! Answers each command with the reply that a transcript recorded for it, in whatever order the
+//! client asks. No socket, no clock; bodies are read from the transcript when they are needed.
 
 mod index;
 mod playing;
@@ -20,10 +20,11 @@ pub use index::ReplyIndex;
 use index::{RecordedReply, key};
 use playing::{Filter, Playing, octets};
 
-/// About how many octets one step brings.
+/// Roughly how many octets one step produces.
 const BLOCK: usize = 16 * 1024;
 
-/// The mechanisms that can be played: their answers need not be checked, and their challenges are of no matter.
+/// The mechanisms that can be played back: their responses need no check, and their challenges do
+/// not matter.
 const MECHANISMS: [(&str, &[&str]); 5] = [
     ("PLAIN", &[""]),
     ("LOGIN", &["VXNlcm5hbWU6", "UGFzc3dvcmQ6"]),
@@ -32,27 +33,27 @@ const MECHANISMS: [(&str, &[&str]); 5] = [
     ("OAUTHBEARER", &[""]),
 ];
 
-/// The items of a transcript from a place on.
+/// Gives the items of a transcript from a place on.
 pub type Items = Reader<Box<dyn BufRead + Send>>;
 
 /// Where the items come from.
 pub trait ItemSource: Send + Sync {
-    /// The items from this place on; None when they can't be had any more.
+    /// The items from this place on; None if they are no longer available.
     fn from(&self, place: Place) -> Option<Items>;
 }
 
-/// What the client's next line is, besides a command.
+/// What the client's next line is, if not a command.
 enum Owed {
     Nothing,
-    /// A line of a message; where the reply to the message stands.
+    /// A line of a message, and where the reply to the message is.
     Message(Option<Place>),
-    /// A response; the challenges that are still to be sent, before a login that was not recorded.
+    /// A response, with the challenges still to send before a login that was not recorded.
     Response(std::vec::IntoIter<&'static str>),
-    /// A response; the challenges and the reply that were recorded.
+    /// A response, with the challenges and the reply that were recorded.
     Recorded(std::vec::IntoIter<Place>, RecordedReply),
 }
 
-/// One client that is answered.
+/// One client's session.
 pub struct AnyOrder {
     index: Arc<ReplyIndex>,
     tape: Arc<dyn ItemSource>,
@@ -76,7 +77,8 @@ enum AnyOrderPhase {
 }
 
 impl AnyOrder {
-    /// Answers one client. `has_tls`: STLS can be carried out; `is_tls`: the connection is inside TLS already.
+    /// Serves one client. `has_tls`: STLS can be carried out; `is_tls`: the connection is already
+    /// inside TLS.
     #[must_use]
     pub fn new(
         index: Arc<ReplyIndex>,
@@ -114,11 +116,11 @@ impl AnyOrder {
                     filter,
                 });
             }
-            None => out.extend_from_slice(b"-ERR [SYS/TEMP] the recording can't be read\r\n"),
+            None => out.extend_from_slice(b"-ERR [SYS/TEMP] the recording cannot be read\r\n"),
         }
     }
 
-    /// The reply that was recorded for a command: the first time the first one, and the last one again and again.
+    /// The recorded reply to a command: the first one the first time; the last one is repeated.
     fn recorded(&mut self, line: &[u8]) -> Option<RecordedReply> {
         let key = self.index.key(line)?;
         let replies = self.index.replies(&key);
@@ -145,7 +147,7 @@ impl AnyOrder {
                 None => self.log_in(out),
             },
             Owed::Recorded(mut challenges, reply) => match challenges.next() {
-                // What was recorded of a login that went on is no answer to one that is cancelled.
+                // A recorded login that went on does not answer one that the client cancels.
                 _ if line == b"*" && !reply.is_cancelled => {
                     out.extend_from_slice(b"-ERR cancelled\r\n");
                 }
@@ -220,7 +222,7 @@ impl AnyOrder {
         }
     }
 
-    /// STLS is agreed to only where a handshake can follow.
+    /// STLS is accepted only if a handshake can follow.
     fn stls(&mut self, line: &[u8], out: &mut Vec<u8>) {
         let reply = self.recorded(line);
         match reply {
@@ -238,7 +240,7 @@ impl AnyOrder {
         }
     }
 
-    /// What follows from other replies.
+    /// The reply to a command without its own recording, derived from other replies.
     fn derived(&mut self, verb: &[u8], arguments: &[Vec<u8>], out: &mut Vec<u8>) {
         match (verb, arguments) {
             (b"NOOP" | b"RSET", []) | (b"DELE", [_]) => out.extend_from_slice(b"+OK\r\n"),
@@ -269,7 +271,7 @@ impl AnyOrder {
         }
     }
 
-    /// The line of a listing that begins with a number.
+    /// The line of a listing that begins with a message number.
     fn line_of(&self, verb: &[u8], number: &[u8]) -> Option<Vec<u8>> {
         let reply = self.index.replies(verb).last()?;
         let mut items = self.tape.from(reply.place)?;
@@ -293,10 +295,10 @@ impl AnyOrder {
             .iter()
             .find(|(known, _)| name.as_deref() == Some(known.as_bytes()));
         let Some((name, challenges)) = found else {
-            out.extend_from_slice(b"-ERR this mechanism can't be played\r\n");
+            out.extend_from_slice(b"-ERR this mechanism cannot be played back\r\n");
             return;
         };
-        // An initial response stands for the answer to the first challenge.
+        // An initial response answers the first challenge.
         let skipped = usize::from(arguments.len() > 1);
         let challenges: Vec<&'static str> = challenges.iter().skip(skipped).copied().collect();
         let mut challenges = challenges.into_iter();
@@ -347,7 +349,7 @@ impl ServerSession for AnyOrder {
         }
         match self.phase {
             AnyOrderPhase::Over => return Next::Close,
-            // RFC 2595 §4: what was sent in cleartext after STLS is not for the session inside TLS.
+            // RFC 2595 §4: cleartext sent after STLS must not be used inside TLS.
             AnyOrderPhase::Handshake if self.read < self.input.len() => {
                 self.summary.ending = Some(Ending::Injected);
                 self.phase = AnyOrderPhase::Over;
@@ -367,7 +369,7 @@ impl ServerSession for AnyOrder {
         let pending = self.input.get(self.read..).unwrap_or_default();
         let Some(end) = memchr::memchr(b'\n', pending) else {
             if pending.len() > LONGEST_LINE {
-                out.extend_from_slice(b"-ERR a command line is shorter\r\n");
+                out.extend_from_slice(b"-ERR command line too long\r\n");
                 self.phase = AnyOrderPhase::Over;
                 return Next::Close;
             }

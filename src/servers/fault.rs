@@ -1,8 +1,10 @@
-//! Faults: what servers do wrong, each as a row of a table, and a server that does it on purpose around one that is without fault.
+//! Faults: what servers do wrong, one row each in a table, and a server that commits them on
+//! purpose around a correct one.
 //!
-//! A row says what is HEARD in place of the client's line, and what is SAID in place of the server's: so a server may say that a
-//! message is marked and mark nothing, or fetch and delete in one. What is REFUSED is not heard at all, so that it has no effect.
-//! The words for it are few (`edits.rs`).
+//! A row gives the line that the inner server HEARS instead of the client's, and the line that is
+//! SAID instead of the server's: so a server can confirm a deletion and mark nothing, or fetch and
+//! delete at once. A REFUSED line does not reach the inner server, so it has no effect. `edits.rs`
+//! has the few words for this.
 
 mod connection;
 mod edits;
@@ -20,25 +22,25 @@ use crate::pop3::session::SessionState;
 use crate::pop3::tracker::{Sent, Status, Step as Happened};
 use edits::{Asked, Does, FaultStep, Outgoing, ServerLineKind};
 
-/// The longest line that is altered as a whole (octets); of a longer one each part counts as a line.
+/// The longest line that is edited as a whole (octets); each part of a longer one counts as a line.
 const LINE_MAX: usize = 64 * 1024;
 
 /// One fault.
 #[derive(Debug, Clone, Copy)]
 pub struct Fault {
-    /// Its name in kebab-case; the rule's that sees it, where there is one of its own.
+    /// Its name in kebab-case; that of the rule which finds it, if there is a specific one.
     pub name: &'static str,
     /// What the server does, in one sentence.
     pub says: &'static str,
     /// The rules that find it in one session.
     pub finds: &'static [&'static str],
-    /// Where no rule can see it in one session, or not in each: why, and what does.
+    /// If no rule finds it in one session, or not in every session: why, and what does.
     pub because: &'static str,
-    /// Why `check` does not find it as it is used, and what does; empty: it finds it.
+    /// Why a normal run of `check` does not find it, and what does; empty if it does.
     pub beyond_check: &'static str,
-    /// What a person types to see it; empty: any usual session.
+    /// What to type to see it; empty: any ordinary session.
     pub(crate) types: &'static [&'static str],
-    /// It shows on a connection without TLS only.
+    /// It shows only on a connection without TLS.
     pub is_clear: bool,
     steps: &'static [FaultStep],
     refuses: Option<fn(&Asked) -> Option<&'static str>>,
@@ -49,7 +51,7 @@ pub struct Fault {
     wants_crlf: bool,
 }
 
-/// What a server does with the lines that came unencrypted after STLS, before the handshake.
+/// What a server does with cleartext lines that come after STLS, before the handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Leftover {
     Close,
@@ -82,12 +84,12 @@ impl Fault {
         }
     }
 
-    /// A person types this to see it.
+    /// Typing this shows the fault.
     const fn typing(self, types: &'static [&'static str]) -> Self {
         Self { types, ..self }
     }
 
-    /// It shows without TLS only.
+    /// It shows only without TLS.
     const fn in_clear(self) -> Self {
         Self {
             is_clear: true,
@@ -95,7 +97,7 @@ impl Fault {
         }
     }
 
-    /// The server does not hear the client's line; this line is the reply.
+    /// The client's line does not reach the server; this line is the reply.
     const fn refusing(self, refuses: fn(&Asked) -> Option<&'static str>) -> Self {
         Self {
             refuses: Some(refuses),
@@ -103,7 +105,7 @@ impl Fault {
         }
     }
 
-    /// What the client sent behind this line, before its reply, is lost.
+    /// Anything the client sent after this line, before its reply, is lost.
     const fn losing(self, loses: fn(&Asked) -> bool) -> Self {
         Self {
             loses: Some(loses),
@@ -111,7 +113,7 @@ impl Fault {
         }
     }
 
-    /// In place of the client's line the server hears this one.
+    /// The server hears this line instead of the client's.
     const fn hearing(self, hears: fn(&Asked) -> Option<String>) -> Self {
         Self {
             hears: Some(hears),
@@ -119,7 +121,7 @@ impl Fault {
         }
     }
 
-    /// Behind the client's line the server hears this one, and nobody its reply.
+    /// The server hears this line after the client's, and its reply is dropped.
     const fn slipping(self, slips: fn(&Asked) -> Option<String>) -> Self {
         Self {
             slips: Some(slips),
@@ -127,7 +129,7 @@ impl Fault {
         }
     }
 
-    /// What came unencrypted after STLS is treated like this.
+    /// What happens to cleartext that came after STLS.
     const fn after_stls(self, behind_stls: Leftover) -> Self {
         Self {
             behind_stls,
@@ -135,7 +137,7 @@ impl Fault {
         }
     }
 
-    /// Only CRLF ends a line of the client.
+    /// Only CRLF ends a client line.
     const fn wanting_crlf(self) -> Self {
         Self {
             wants_crlf: true,
@@ -143,12 +145,12 @@ impl Fault {
         }
     }
 
-    /// No rule sees it in one session, or not in each, and why.
+    /// Why no rule finds it in one session, or not in every session.
     const fn because(self, because: &'static str) -> Self {
         Self { because, ..self }
     }
 
-    /// Why `check` does not find it as it is used.
+    /// Why a normal run of `check` does not find it.
     const fn beyond_check(self, beyond_check: &'static str) -> Self {
         Self {
             beyond_check,
@@ -156,7 +158,7 @@ impl Fault {
         }
     }
 
-    /// Who finds it, in words: rules, or why none does.
+    /// What finds it, in words: the rules, or why there are none.
     pub(crate) fn found_by(&self) -> String {
         match self.because {
             "" => format!("found by {}", self.finds.join(", ")),
@@ -164,7 +166,7 @@ impl Fault {
         }
     }
 
-    /// What is typed to see it.
+    /// What to type to see it.
     #[must_use]
     pub fn session(&self) -> &'static [&'static str] {
         if self.types.is_empty() {
@@ -175,7 +177,7 @@ impl Fault {
     }
 }
 
-/// A usual session, in which most faults show.
+/// An ordinary session, in which most faults show.
 const SESSION: &[&str] = &[
     "CAPA",
     "USER alice",
@@ -199,7 +201,7 @@ const SESSION: &[&str] = &[
     "QUIT",
 ];
 
-/// Every fault, in the order of the conversation.
+/// Every fault, in the order of a conversation.
 pub fn all() -> impl Iterator<Item = &'static Fault> {
     [
         connection::FAULTS,
@@ -213,7 +215,7 @@ pub fn all() -> impl Iterator<Item = &'static Fault> {
     .flatten()
 }
 
-/// The fault of a name.
+/// The fault with this name.
 #[must_use]
 pub fn named(name: &str) -> Option<&'static Fault> {
     all().find(|fault| fault.name == name)
@@ -240,9 +242,9 @@ pub struct Faulty {
     count: usize,
     is_body: bool,
     is_positive: bool,
-    /// A reply that nobody hears is coming.
+    /// The next reply is dropped.
     is_slipped: bool,
-    /// To be heard behind this line.
+    /// The line to insert after the current one.
     slip: Option<String>,
     acts: VecDeque<Act>,
     is_over: bool,
@@ -279,13 +281,14 @@ impl Faulty {
         }
     }
 
-    /// The number of this connection among those of the server, from 1: some faults show in every second one.
+    /// Sets the number of this connection at the server, from 1: some faults show only on every
+    /// second one.
     pub(crate) fn on_visit(mut self, visit: u32) -> Self {
         self.asked.visit = visit;
         self
     }
 
-    /// Hands the next line of the client to the inner server; false when there is none.
+    /// Passes the client's next line to the inner server; false if there is none.
     fn hand(&mut self) -> bool {
         if let Some(line) = self.slip.take() {
             self.is_slipped = true;
@@ -309,7 +312,7 @@ impl Faulty {
             self.input.clear();
         }
         let refused = self.faults.iter().filter_map(|fault| fault.refuses);
-        // A response inside AUTH is no command.
+        // A response inside AUTH is not a command.
         let mut refused = refused.filter(|_| asked.response == 0);
         if let Some(text) = refused.find_map(|refuses| refuses(asked)) {
             self.say(format!("{text}\r\n").as_bytes());
@@ -366,7 +369,7 @@ impl Faulty {
         }
     }
 
-    /// Says a line, as the faults have it.
+    /// Sends a line, edited by the faults.
     fn say(&mut self, line: &[u8]) {
         if self.is_slipped {
             return;
@@ -398,7 +401,7 @@ impl Faulty {
         for step in steps.filter(|step| step.fits(&said)) {
             match step.does {
                 Does::Edit(edit) => {
-                    // What the faults before it have made of the line.
+                    // The line as edited by the faults before this one.
                     let made: Option<Vec<u8>> = out.take();
                     let text = made.as_deref().unwrap_or(text);
                     let text = text.strip_suffix(b"\r\n").unwrap_or(text);
@@ -432,7 +435,7 @@ impl Faulty {
             }
             ServerLineKind::Status => {
                 asked.response = 0;
-                // The reply to the login tells how many messages there are, and so does STAT.
+                // The replies to a login and to STAT give the number of messages.
                 let is_told = asked.is_login() || asked.verb == "STAT";
                 let has_marks = !asked.session.marked.is_empty();
                 if status == Status::Positive && is_told && !has_marks {
@@ -513,7 +516,7 @@ impl ServerSession for Faulty {
                     if !self.acts.is_empty() {
                         continue;
                     }
-                    // What stands in clear behind STLS must not be carried out inside TLS (RFC 2595 §4).
+                    // Cleartext after STLS must not be carried out inside TLS (RFC 2595 §4).
                     let does = |leftover| {
                         let mut faults = self.faults.iter();
                         faults.any(|fault| fault.behind_stls == leftover)

@@ -1,6 +1,7 @@
-//! A Maildir or an mbox file as the practice server's maildrop. Nothing in it is changed, except that deleted messages are removed
-//! where that was allowed; then each is either there or gone, whenever the program is killed. A message stays in its file: in
-//! memory are blocks of it only, and only while they are sent.
+//! A Maildir or an mbox file as the practice server's maildrop. It is not changed, except that
+//! deleted messages are removed if that was allowed. Each message is then either there or gone,
+//! even if the program is killed. Messages stay in their files: only blocks of them are in memory,
+//! and only while they are sent.
 
 mod crlf;
 mod maildir;
@@ -27,13 +28,14 @@ use maildir::{Maildir, MaildirEntry};
 use mbox::MboxMessage;
 use stored_message::{Stamp, StoredMessage};
 
-/// How a message of an mbox file begins; a blank line stands before.
+/// The start of a message in an mbox file, after a blank line.
 const FROM: &[u8] = b"From ";
 
 /// The longest unique-id (RFC 1939 §7).
 const ID_MAX: usize = 70;
 
-/// A message that gets other flags while it is read has another name: then all is read again, so often.
+/// A message that gets new flags while it is being read has a new name; then the mailbox is read
+/// again, at most this many times.
 const RETRIES: usize = 3;
 
 /// How many octets of a file are in memory at a time.
@@ -43,7 +45,7 @@ const BLOCK: usize = 64 * 1024;
 enum MailboxKind {
     /// A folder with `cur` and `new`; each message is a file.
     Maildir,
-    /// One file, each message behind a line `From `.
+    /// One file, each message after a `From ` line.
     Mbox,
 }
 
@@ -52,13 +54,13 @@ pub(crate) struct Mailbox {
     path: Arc<Path>,
     kind: MailboxKind,
     may_delete: bool,
-    /// Where nothing may be deleted: what was deleted as far as clients are concerned, until the program ends.
+    /// If nothing may be deleted: the messages that clients have deleted, until the program ends.
     hidden: Mutex<HashSet<String>>,
     are_links_told: AtomicBool,
 }
 
 impl Mailbox {
-    /// Looks at a mailbox. With `may_delete` the messages that a session deletes are removed from it.
+    /// Opens a mailbox. With `may_delete`, messages that a session deletes are removed from it.
     ///
     /// Errors: it is neither a Maildir nor a file.
     pub(crate) fn open(path: &Path, may_delete: bool) -> Result<Self, String> {
@@ -66,7 +68,7 @@ impl Mailbox {
         let kind = match found.is_dir() {
             false => MailboxKind::Mbox,
             true if path.join("cur").is_dir() => MailboxKind::Maildir,
-            true => return Err("a folder without `cur` in it is no Maildir".to_owned()),
+            true => return Err("not a Maildir: the folder has no `cur`".to_owned()),
         };
         Ok(Self {
             path: path.into(),
@@ -102,7 +104,8 @@ impl Mailbox {
             }
             MailboxKind::Mbox => {
                 let file = regular::open(&self.path, Links::Follow)?;
-                // Taken before it is read: what changes meanwhile is noticed later.
+                // Taken before the file is read, so that a change during the reading is noticed
+                // later.
                 let stamp = Stamp::of(&file)?;
                 let (found, _) = mbox::scan(file)?;
                 let found = with_hashes(found).into_iter();
@@ -117,7 +120,7 @@ impl Mailbox {
             return;
         }
         say::warning(&format!(
-            "{}: left out {}: links in a Maildir are not followed",
+            "{}: skipped {}: links in a Maildir are not followed",
             self.path.display(),
             counted(links, "symbolic link")
         ));
@@ -130,7 +133,7 @@ impl Mailbox {
                 for (id, entry) in with_ids(folders.list()?.entries) {
                     if ids.contains(id.as_str()) {
                         match folders.remove(&entry) {
-                            // Somebody else has removed it.
+                            // Another program has removed it.
                             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                             result => result?,
                         }
@@ -142,12 +145,13 @@ impl Mailbox {
         }
     }
 
-    /// Writes the mbox file anew without some messages, beside it, and puts that in its place at once.
+    /// Writes a copy of the mbox file without some messages, then replaces the file with it
+    /// atomically.
     fn rewrite(&self, ids: &HashSet<&str>) -> io::Result<()> {
-        // Where it is a link, the file that it means is replaced.
+        // If it is a symbolic link, replace its target.
         let path = self.path.canonicalize()?;
         let mut old = File::open(&path)?;
-        // Held until the end; a program that delivers with the same kind of lock waits.
+        // Held until the end; a program that uses the same kind of lock for delivery waits.
         old.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => io::Error::other("another program has locked it"),
             TryLockError::Error(error) => error,
@@ -166,7 +170,7 @@ impl Mailbox {
         keep_owner(new.as_file(), &before)?;
         new.as_file().set_permissions(before.permissions())?;
         new.as_file().sync_all()?;
-        // Who delivers with another lock, or none, has made it longer.
+        // A program that delivers with a different lock, or none, has appended to it.
         let now = fs::metadata(&path)?;
         if now.len() != length || now.modified()? != before.modified()? {
             return Err(changed_meanwhile());
@@ -180,7 +184,7 @@ impl Store for Mailbox {
     fn read(&self) -> Result<Vec<Message>, StoreFailure> {
         let mut messages = self
             .all()
-            .map_err(|error| warn_about(&self.path, "can't be read", &error))?;
+            .map_err(|error| warn_about(&self.path, "cannot be read", &error))?;
         let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
         messages.retain(|message| !hidden.contains(message.unique_id()));
         Ok(messages)
@@ -193,8 +197,9 @@ impl Store for Mailbox {
             hidden.extend(ids.map(str::to_owned));
             return Ok(());
         }
-        self.delete(&ids.collect())
-            .map_err(|error| warn_about(&self.path, "deleted messages are not all removed", &error))
+        self.delete(&ids.collect()).map_err(|error| {
+            warn_about(&self.path, "not all deleted messages were removed", &error)
+        })
     }
 }
 
@@ -203,7 +208,7 @@ fn message(kept: StoredMessage, id: String) -> Message {
     Message::kept_in(Arc::new(kept), size, id)
 }
 
-/// Tells whoever runs the server what is wrong with a mailbox, or with a file of it.
+/// Reports a problem with a mailbox, or with a file in it, to the person who runs the server.
 fn warn_about(path: &Path, what: &str, error: &io::Error) -> StoreFailure {
     say::warning(&format!("{}: {what}: {}", path.display(), plain(error)));
     StoreFailure
@@ -221,7 +226,7 @@ fn blocks(mut file: impl Read, mut take: impl FnMut(&[u8]) -> io::Result<()>) ->
     }
 }
 
-/// Writes what stands at a place of one file behind what is in another.
+/// Appends a range of one file to another file.
 fn copy(from: &mut File, place: Range<u64>, mut to: &File) -> io::Result<()> {
     let length = place.end.saturating_sub(place.start);
     from.seek(SeekFrom::Start(place.start))?;
@@ -232,10 +237,11 @@ fn copy(from: &mut File, place: Range<u64>, mut to: &File) -> io::Result<()> {
 }
 
 fn changed_meanwhile() -> io::Error {
-    io::Error::other("the file has changed meanwhile")
+    io::Error::other("the file has changed in the meantime")
 }
 
-/// Gives a file to whom the one before belonged: an administrator must not take a mailbox away from its owner.
+/// Gives a file the owner of the previous one: an administrator must not take a mailbox away from
+/// its owner.
 #[cfg(unix)]
 fn keep_owner(file: &File, before: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, fchown};
@@ -246,17 +252,17 @@ fn keep_owner(file: &File, before: &fs::Metadata) -> io::Result<()> {
     fchown(file, Some(before.uid()), Some(before.gid()))
 }
 
-/// Elsewhere a new file belongs to whoever may write into its folder.
+/// On other systems the permissions of the folder apply to a new file.
 #[cfg(not(unix))]
 fn keep_owner(_: &File, _: &fs::Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// What was done to a folder is on the disk behind this.
+/// Flushes the changes to a folder to the disk.
 fn sync(folder: &Path) -> io::Result<()> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // Some systems open no folders.
+        // Some systems cannot open folders.
         Err(_) if cfg!(not(unix)) => Ok(()),
         result => result,
     }

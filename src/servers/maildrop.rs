@@ -1,4 +1,4 @@
-//! A maildrop: its messages, the exclusive lock on it, and the removal of what was marked.
+//! A maildrop: its messages, the exclusive lock on it, and the removal of marked messages.
 
 use std::fmt;
 use std::io::Read;
@@ -23,7 +23,8 @@ enum MessageBody {
 }
 
 impl PartialEq for MessageBody {
-    /// Nothing is read: of what is elsewhere, only the same is equal.
+    /// Compares without reading: messages outside memory are equal only if they have the same
+    /// source.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::InMemory(one), Self::InMemory(other)) => one == other,
@@ -42,8 +43,8 @@ impl PartialEq for MessageBody {
 impl Eq for MessageBody {}
 
 impl Message {
-    /// A message of `octets`: as on the wire, but not stuffed. Where the last line has no CRLF, it gets one, since a reply
-    /// can't be ended without; a message of no octets stays so.
+    /// Creates a message from `octets`: as on the wire, but not stuffed. A last line without CRLF
+    /// gets one, since a reply cannot end without it; an empty message stays empty.
     #[must_use]
     pub fn new(octets: impl Into<Vec<u8>>, unique_id: impl Into<String>) -> Self {
         let mut octets = octets.into();
@@ -56,7 +57,8 @@ impl Message {
         }
     }
 
-    /// A message that is not in memory, of `size` octets: as on the wire, stuffing not counted. It is read when it is asked for.
+    /// A message outside memory, of `size` octets: as on the wire, without stuffing. It is read
+    /// when it is needed.
     pub(crate) fn kept_in(
         source: Arc<dyn MessageSource>,
         size: u64,
@@ -68,7 +70,7 @@ impl Message {
         }
     }
 
-    /// The octets as on the wire, but not stuffed; of a message that is not in memory, none.
+    /// The octets as on the wire, but not stuffed; empty for a message outside memory.
     #[must_use]
     pub fn octets(&self) -> &[u8] {
         match &self.body {
@@ -77,7 +79,7 @@ impl Message {
         }
     }
 
-    /// Where the octets come from, of a message that is not in memory.
+    /// Where the octets of a message outside memory come from.
     pub(crate) fn source(&self) -> Option<&dyn MessageSource> {
         match &self.body {
             MessageBody::InMemory(_) => None,
@@ -100,8 +102,8 @@ impl Message {
         &self.unique_id
     }
 
-    /// How many of the `octets` are the header, the blank line and `lines` lines of the body (RFC 1939 §7, TOP). A message
-    /// without a blank line is all header.
+    /// How many of the `octets` are the header, the blank line and `lines` lines of the body (RFC
+    /// 1939 §7, TOP). A message without a blank line is all header.
     pub(crate) fn top(&self, lines: u64) -> usize {
         let octets = self.octets();
         let body = if octets.starts_with(b"\r\n") {
@@ -126,25 +128,27 @@ impl fmt::Debug for Message {
     }
 }
 
-/// Where a message is kept that is not in memory.
+/// Where a message outside memory is kept.
 pub(crate) trait MessageSource: Send + Sync + fmt::Debug {
-    /// The octets from the start: as on the wire, not stuffed, as many as the size of the message. Nothing of them is kept in memory
-    /// but a block. A read that fails is one that whoever runs the server was told of.
+    /// The octets from the start: as on the wire, not stuffed, exactly as many as the message's
+    /// size. Only a block of them is in memory at a time. A failed read has already been reported
+    /// to the person who runs the server.
     ///
-    /// Errors: it can't be read, or is not the message any more that it was.
+    /// Errors: it cannot be read, or has changed.
     fn open(&self) -> Result<Box<dyn Read + Send>, StoreFailure>;
 }
 
-/// Where the messages of a maildrop are kept, when it is not in memory alone.
+/// Where the messages of a maildrop are kept, if not only in memory.
 pub(crate) trait Store: Send + Sync + fmt::Debug {
-    /// The messages that are there now, in order.
+    /// The current messages, in order.
     fn read(&self) -> Result<Vec<Message>, StoreFailure>;
 
-    /// Removes messages for good. Each is either there or gone, whatever happens meanwhile.
+    /// Removes messages permanently. Each is either there or gone, whatever happens in the
+    /// meantime.
     fn remove(&self, messages: &[&Message]) -> Result<(), StoreFailure>;
 }
 
-/// Something went wrong in a store, and whoever runs the server was told what.
+/// A store failed, and the reason was reported to the person who runs the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoreFailure;
 
@@ -179,7 +183,7 @@ impl Maildrop {
 
     /// A maildrop whose messages are read from a store for each session, and are removed there.
     ///
-    /// Errors: they can't be read now.
+    /// Errors: they cannot be read now.
     pub(crate) fn kept_in(store: Arc<dyn Store>) -> Result<Self, StoreFailure> {
         let maildrop = Self::new(store.read()?);
         maildrop.inside().store = Some(store);
@@ -194,7 +198,7 @@ impl Maildrop {
 
     /// Takes the exclusive lock (RFC 1939 §4).
     ///
-    /// Errors: another session has it, or the messages can't be read.
+    /// Errors: another session has it, or the messages cannot be read.
     pub(crate) fn lock(&self) -> Result<Lock, Closed> {
         let mut inside = self.inside();
         if inside.is_locked {
@@ -216,12 +220,14 @@ impl Maildrop {
     }
 
     fn inside(&self) -> MutexGuard<'_, MaildropInner> {
-        // Nothing that could be left half done happens under the mutex, so a panic elsewhere is no reason to stop here.
+        // Nothing under the mutex can be left half done, so a panic elsewhere is no reason to stop
+        // here.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The exclusive lock on a maildrop, and the messages as they were when it was taken. Dropped, it is released, and nothing is removed.
+/// The exclusive lock on a maildrop, and the messages as they were when it was taken. Dropping it
+/// releases the lock and removes nothing.
 #[derive(Debug)]
 pub(crate) struct Lock {
     maildrop: Maildrop,
@@ -234,7 +240,8 @@ impl Lock {
         &self.messages
     }
 
-    /// Removes the messages whose place is `true` in `marks`, releases the lock, and tells how many messages are left.
+    /// Removes the messages whose entry in `marks` is `true`, releases the lock, and returns how
+    /// many messages are left.
     ///
     /// Errors: not all could be removed; how many messages are left.
     pub(crate) fn commit(self, marks: &[bool]) -> Result<usize, usize> {
@@ -251,7 +258,7 @@ impl Lock {
         }
         let mut inside = self.maildrop.inside();
         let mut marks = marks.iter();
-        // Behind the end of the marks is what came since the lock was taken.
+        // Messages after the end of the marks arrived after the lock was taken.
         inside
             .messages
             .retain(|_| !marks.next().copied().unwrap_or(false));

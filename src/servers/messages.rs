@@ -1,14 +1,15 @@
-//! The nine messages of the practice maildrop. Each is there to teach something, and together they hold what breaks mail programs.
+//! The nine messages of the practice maildrop. Each one teaches something, and together they
+//! contain what breaks mail programs.
 
 use std::fmt::Write;
 
 use super::maildrop::Message;
 
-/// Where a text comes from: a file beside this one, or code for what does not belong into a file.
+/// Where a text comes from: a file in `messages`, or code for octets that do not belong in a file.
 enum TextSource {
-    /// Text with LF at the line ends, which become CRLF.
+    /// Text with LF line ends, which become CRLF.
     Text(&'static str),
-    /// Octets as they are sent.
+    /// Octets exactly as they are sent.
     Made(fn() -> Vec<u8>),
 }
 
@@ -54,7 +55,7 @@ const LONG_LINE: usize = 10_000;
 
 /// The nine messages of the practice maildrop, in order:
 ///
-/// 1. a hello, which tells what to try next;
+/// 1. a hello, with what to try next;
 /// 2. a short one, to be deleted and brought back;
 /// 3. lines that begin with dots, the first line of the header among them;
 /// 4. 800 lines, for the pager: a book of facts about POP3;
@@ -77,7 +78,7 @@ pub fn practice() -> Vec<Message> {
         .collect()
 }
 
-/// A text with CRLF at the line ends, whichever of both they were in the working copy.
+/// The text with CRLF line ends, whether the working copy has LF or CRLF.
 fn crlf(text: &str) -> Vec<u8> {
     let mut octets = Vec::with_capacity(text.len() + text.len() / 16);
     for line in text.lines() {
@@ -87,13 +88,13 @@ fn crlf(text: &str) -> Vec<u8> {
     octets
 }
 
-/// The large message: numbered lines of words that look drawn by lot and are the same each time.
+/// The large message: numbered lines of random-looking words that are the same each time.
 fn large() -> Vec<u8> {
     const WORDS: [&str; 16] = [
         "pigeon", "letter", "stamp", "parcel", "window", "counter", "basket", "ladder", "lantern",
         "river", "bridge", "morning", "ribbon", "whistle", "harbour", "teapot",
     ];
-    /// Octets of a line of words, the line end not counted.
+    /// Octets in a line of words, without the line end.
     const WIDTH: usize = 70;
 
     let mut text = crlf(include_str!("messages/7-large.txt"));
@@ -113,7 +114,7 @@ fn large() -> Vec<u8> {
             let _ = write!(line, " {}", word.unwrap_or_default());
         }
         let left = LARGE.saturating_sub(text.len());
-        // The last line is as long as it must be.
+        // The last line is cut to the exact size.
         if left < 2 * (line.len() + 2) {
             let width = left.saturating_sub(2);
             line = format!("{:=^width$}", " the end ");
@@ -127,7 +128,8 @@ fn large() -> Vec<u8> {
     text
 }
 
-/// The message that tries to drive the terminal. The octets stand here as escapes, so that this file is harmless itself.
+/// The message that tries to control the terminal. Its octets are written as escapes here, so that
+/// this file itself is harmless.
 fn escapes() -> Vec<u8> {
     const HEAD: &[&[u8]] = &[
         b"From: Mallory <mallory@example.com>",
@@ -161,7 +163,7 @@ fn escapes() -> Vec<u8> {
         b"                    \x1b[c\x1b[6n\x05",
         b"An escape that is never ended: \x1b]0;all that follows is the title",
         b"",
-        b"And a line of 10,000 octets. Each number tells where it ends:",
+        b"And a line of 10,000 octets. Each number marks where it ends:",
     ];
     let mut octets = HEAD.join(&b"\r\n"[..]);
     octets.extend_from_slice(b"\r\n");

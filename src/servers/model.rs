@@ -1,5 +1,5 @@
-//! The server's side of one POP3 connection: octets in, octets out, and a wish. No socket, no clock: who drives it reads,
-//! writes, does the TLS handshake and watches the time.
+//! The server's side of one POP3 connection: octets in, octets out, and what to do next. No socket,
+//! no clock: the driver reads, writes, does the TLS handshake and watches the time.
 
 mod auth;
 mod handlers;
@@ -26,23 +26,23 @@ use locked_maildrop::Opened;
 use reply::{Reply, ReplyData};
 use reply_texts::{Language, Text};
 
-/// The longest command line that is read, in octets with its line end. RFC 2449 §4 asks for 255.
+/// The longest command line that is read, in octets with its line end. RFC 2449 §4 requires 255.
 pub(crate) const LONGEST_LINE: usize = 8192;
 
-/// Who may log in.
+/// The account that may log in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
     /// The name for every kind of login.
     pub user: String,
-    /// The password for every kind of login, and the token for those that want one.
+    /// The password for every kind of login, and the token for mechanisms that use one.
     pub password: String,
-    /// Everybody is to try everything: ANONYMOUS is offered, and there are users more, with the same password, whose login
-    /// is always refused, each with another response code.
+    /// Offers everything there is to try: ANONYMOUS, and more users with the same password whose
+    /// login is always refused, each with a different response code.
     pub is_practice: bool,
 }
 
 impl Account {
-    /// The account of the practice server, told to everybody: `alice`, `wonderland`.
+    /// The public account of the practice server: `alice`, `wonderland`.
     #[must_use]
     pub fn practice() -> Self {
         Self {
@@ -72,12 +72,12 @@ impl fmt::Debug for Account {
     }
 }
 
-/// What there is of TLS on a connection.
+/// The state of TLS on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsOffer {
-    /// None, and STLS is refused.
+    /// There is none, and STLS is refused.
     Unavailable,
-    /// None yet; STLS switches to it.
+    /// Not yet active; STLS starts it.
     Offered,
     /// The connection is inside TLS.
     On,
@@ -88,24 +88,24 @@ pub struct Model {
     account: Arc<Account>,
     maildrop: Maildrop,
     timestamp: String,
-    /// Octets that nobody else knows; the nonces are made of them.
+    /// Secret octets, from which the nonces are derived.
     seed: [u8; 32],
     nonces: u64,
     tls: TlsOffer,
     secured: Secured,
-    /// The exchange of AUTH, while it waits for the client.
+    /// The AUTH exchange, while it waits for the client.
     exchange: Option<Verifier>,
     is_utf8: bool,
     language: Language,
-    /// The name of a USER that was answered with `+OK` just now.
+    /// The name from a USER that was just answered with `+OK`.
     user: Option<Vec<u8>>,
     /// The maildrop; Some in the TRANSACTION state.
     opened: Option<Opened>,
     phase: ServerPhase,
-    /// What is still to be sent of a reply of many lines.
+    /// The rest of a multi-line reply.
     data: Option<ReplyData>,
     input: Vec<u8>,
-    /// How many octets of the input are done with.
+    /// How many octets of the input have been processed.
     read: usize,
     summary: Summary,
 }
@@ -114,7 +114,7 @@ pub struct Model {
 enum ServerPhase {
     Greeting,
     Commands,
-    /// Inside a line that was too long, and answered.
+    /// Inside a line that was too long and has been answered.
     Dropping,
     Handshake,
     Over,
@@ -126,9 +126,10 @@ enum InputLine {
 }
 
 impl Model {
-    /// A session at `maildrop` for who knows the `account`. The `timestamp` is for the greeting and APOP: a msg-id, angle
-    /// brackets included, that no other greeting had (RFC 1939 §7); the `seed` is for challenges, random and secret. Inside
-    /// TLS from the first octet, `tls_started` is said at once.
+    /// Creates a session at `maildrop` for the `account`. The `timestamp` is for the greeting and
+    /// APOP: a msg-id, including the angle brackets, that no other greeting had (RFC 1939 §7). The
+    /// `seed` is for challenges, random and secret. Inside TLS from the first octet, call
+    /// `tls_started` at once.
     #[must_use]
     pub fn new(
         maildrop: Maildrop,
@@ -160,8 +161,8 @@ impl Model {
 
     /// The next command line without its end.
     ///
-    /// RFC 1939 §3 wants CRLF. A line feed alone is taken as well: who types into a tool that sends no more would wait for
-    /// ever, without a hint.
+    /// RFC 1939 §3 requires CRLF. A line feed alone is accepted, too: a person with a tool that
+    /// sends only LF would otherwise wait indefinitely, without a hint.
     fn line(&mut self) -> Option<InputLine> {
         loop {
             let pending = self.input.get(self.read..).unwrap_or_default();
@@ -188,7 +189,7 @@ impl Model {
                 None if window.len() == LONGEST_LINE => {
                     self.read += step;
                     self.phase = ServerPhase::Dropping;
-                    // A PASS that never ends is no PASS, and it was not the line behind USER either.
+                    // An endless PASS is not a PASS, and it did not follow the USER either.
                     self.user = None;
                     self.exchange = None;
                     Some(InputLine::TooLong)
@@ -211,7 +212,7 @@ impl Model {
             Some((verb, rest)) => (verb, rest.strip_prefix(b" ")),
             None => (line, None),
         };
-        // RFC 1939 §7: PASS comes immediately behind a USER that was accepted.
+        // RFC 1939 §7: PASS comes immediately after a USER that was accepted.
         if !verb.eq_ignore_ascii_case(b"PASS") {
             self.user = None;
         }
@@ -222,7 +223,8 @@ impl Model {
             None => command.states.authorization,
             Some(_) => command.states.transaction,
         };
-        // RFC 1939 §3: a command in the wrong state is answered with -ERR, and so is one with wrong arguments.
+        // RFC 1939 §3: a command in the wrong state, or with wrong arguments, is answered with
+        // -ERR.
         if !is_allowed {
             let text = match self.opened {
                 None => &reply_texts::LOG_IN_FIRST,
@@ -242,7 +244,7 @@ impl Model {
         }
     }
 
-    /// Text that no other exchange had.
+    /// A text that no other exchange had.
     fn nonce(&mut self) -> String {
         self.nonces += 1;
         let mut hash = Sha256::new();
@@ -283,7 +285,8 @@ impl ServerSession for Model {
             match data.write(self.opened.as_ref(), out) {
                 Ok(true) => {}
                 Ok(false) => self.data = Some(data),
-                // A message breaks off. Without the termination octet the client knows that it is not whole.
+                // The message is cut off. Without the termination octet the client knows that it is
+                // incomplete.
                 Err(_) => {
                     self.phase = ServerPhase::Over;
                     self.summary.ending = Some(Ending::BrokenOff);
@@ -318,7 +321,7 @@ impl ServerSession for Model {
         self.phase = ServerPhase::Commands;
         self.tls = TlsOffer::On;
         self.secured = secured;
-        // RFC 2595 §4: what was said in clear may come from anybody on the way, so it is forgotten.
+        // RFC 2595 §4: cleartext may come from an attacker on the network path, so it is forgotten.
         self.user = None;
         self.language = Language::default();
         self.input.clear();
@@ -342,10 +345,11 @@ impl fmt::Debug for Model {
     }
 }
 
-/// The arguments in `rest`, what stands behind the verb and one space; None where they don't fit the command.
+/// The arguments in `rest`, the text after the verb and one space; None if they do not fit the
+/// command.
 ///
-/// RFC 1939 §3: exactly one space stands between them. Blanks at the end are no argument, as with most servers; but a
-/// password runs to the end of the line (RFC 1939 §7, PASS).
+/// RFC 1939 §3: exactly one space separates them. Like most servers this one ignores spaces at the
+/// end, but a password runs to the end of the line (RFC 1939 §7, PASS).
 fn arguments<'a>(command: &Command, rest: Option<&'a [u8]>) -> Option<Vec<&'a [u8]>> {
     let runs_to_the_end =
         |arg: &crate::pop3::command::Arg| matches!(arg.kind, ArgumentKind::Secret(_));
@@ -365,7 +369,7 @@ fn arguments<'a>(command: &Command, rest: Option<&'a [u8]>) -> Option<Vec<&'a [u
     }
     let required = command.args.iter().filter(|arg| !arg.optional).count();
     let is_fitting = (required..=command.args.len()).contains(&found.len());
-    // Only a secret may be nothing at all.
+    // Only a secret may be empty.
     let is_whole = command
         .args
         .iter()

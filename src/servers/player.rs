@@ -1,5 +1,5 @@
-//! Plays the client's rows of a transcript: what is to be sent, and behind how many answers. No socket, no clock, and
-//! constant memory: the items come one by one.
+//! Plays the client's rows of a transcript: what to send, and after how many answers. No socket, no
+//! clock, and constant memory: the items come one by one.
 
 use std::collections::VecDeque;
 
@@ -38,15 +38,16 @@ impl Answer {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cue {
-    /// The row that is to be sent, from 1; for the end, the last row.
+    /// The row to send, from 1; for the end, the last row.
     pub(crate) row: usize,
-    /// How many answers were recorded before, the greeting and time-outs counted: so many are to be waited for.
+    /// How many answers were recorded before it, including the greeting and time-outs: wait for
+    /// that many.
     pub(crate) answers: u64,
-    /// How many lines of the server stand before it that are no data, also those that nobody had asked for.
+    /// How many server lines before it are not data, including unsolicited ones.
     pub(crate) lines: u64,
-    /// Milliseconds since the row before it.
+    /// Milliseconds since the previous row.
     pub(crate) after_ms: u64,
-    /// It stood inside TLS that STLS had begun: without that it is not to be sent.
+    /// It was sent inside TLS that STLS had started: do not send it otherwise.
     pub(crate) needs_tls: bool,
     /// A login had succeeded before it.
     pub(crate) is_logged_in: bool,
@@ -60,11 +61,12 @@ pub(crate) enum CueAction {
         end: LineEnd,
         /// It is a line of the client inside AUTH.
         is_response: bool,
-        /// It stands behind STLS, before the handshake: it was injected there.
+        /// It was sent after STLS, before the handshake: it was injected there.
         is_injected: bool,
     },
     Close {
-        /// More is to come before: the server closes, or the connection breaks, or a line stays without its end.
+        /// More must come first: the server closes, the connection breaks, or a line ends without a
+        /// line end.
         is_late: bool,
     },
 }
@@ -104,7 +106,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
         self.steps.set_shape(verb, shape);
     }
 
-    /// The next cue; None behind the last one.
+    /// The next cue; None after the last one.
     pub(crate) fn cue(&mut self) -> Result<Option<Cue>, ParseError> {
         while !self.is_over {
             let Some(item) = self.items.next().transpose()? else {
@@ -112,7 +114,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
             };
             self.row += 1;
             match item {
-                // Any number of lines, so nothing that could be sent.
+                // Any number of lines, so there is nothing definite to send.
                 Item::Row(row) if row.pieces == [Piece::Hole(Hole::Rows)] => {}
                 Item::Row(row) => {
                     let side = row.side;
@@ -150,14 +152,15 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
                             self.count += 1;
                             self.answers.push_back((self.row, Answer::Silence));
                         }
-                        // What stands behind an end is still to be sent, and is awaited as if there had been none.
+                        // Rows after an end are still sent, and waited for as if there had been no
+                        // end.
                         EventKind::Closed | EventKind::Lost => {
                             self.is_closed_by_server |= event.is_server_gone();
                             continue;
                         }
                         _ => {}
                     }
-                    // What it makes of lines that were cut is no answer.
+                    // A reply built from cut lines is not an answer.
                     self.steps.event(&event, None, &mut |_| {});
                     self.is_by_stls |= is_before_tls && self.steps.tracker().is_tls();
                 }
@@ -185,8 +188,8 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
         self.answers.pop_front()
     }
 
-    /// A row comes. Before a piece of a session, which begins with the client's, a greeting came that is not in it; it counts
-    /// as an answer, since the server of today greets as well.
+    /// Takes a row. A part of a session that begins with a client row had a greeting that was not
+    /// recorded; it counts as an answer, since the server will greet now, too.
     fn begin(&mut self, side: Side) {
         if !self.steps.has_rows() && !self.steps.is_connected() && side == Side::Client {
             self.lines += 1;

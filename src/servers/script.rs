@@ -1,5 +1,5 @@
-//! Plays the server's rows of a transcript, in order, and expects the client's. No socket, no clock, and constant memory:
-//! the items come one by one.
+//! Plays the server's rows of a transcript, in order, and expects the client's. No socket, no
+//! clock, and constant memory: the items come one by one.
 
 use std::time::Duration;
 
@@ -11,35 +11,35 @@ use crate::transcript::{Hole, Item, Piece, Row};
 use super::{Ending, Next, Secured, ServerSession, Summary};
 use crate::transcript::event::{Event, EventKind};
 
-/// About how many octets one step brings.
+/// Roughly how many octets one step produces.
 const BLOCK: usize = 16 * 1024;
 
-/// How the rows are played.
+/// How fast the rows are played.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pace {
-    /// Wait before each row of the server as long as it took when it was recorded.
+    /// Before each server row, wait as long as the recorded server did.
     pub is_timed: bool,
 }
 
-/// A transcript that is being played to one client.
+/// A transcript that is played to one client.
 pub struct ScriptServer<I> {
     items: I,
     pace: Pace,
-    /// The number of the line of the file that was read last, from 1.
+    /// The number of the file line that was read last, from 1.
     row: usize,
-    /// What comes next, when it was looked at already.
+    /// The next item, if it was already read.
     ahead: Option<Item>,
-    /// The row that the client is to send, without its line end; rows without an end are joined.
+    /// The row that the client must send, without its line end; rows without an end are joined.
     expected: Option<Vec<Piece>>,
     input: Vec<u8>,
     read: usize,
-    /// Inside TLS, or TLS was there from the first octet.
+    /// TLS is active, from STLS or from the first octet.
     is_tls: bool,
-    /// The session began in the transcript.
+    /// The transcript has reached the start of the session.
     is_connected: bool,
     /// The wait before the next row is over.
     has_waited: bool,
-    /// Nothing but the client's end is awaited.
+    /// Only the client's end is expected.
     is_silent: bool,
     phase: ScriptPhase,
     summary: Summary,
@@ -53,7 +53,8 @@ enum ScriptPhase {
 }
 
 impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
-    /// Plays `items`. With `is_tls` the connection was inside TLS before the first octet, whatever the rows say.
+    /// Plays `items`. With `is_tls` the connection was inside TLS before the first octet, whatever
+    /// the rows say.
     pub fn new(items: I, pace: Pace, is_tls: bool) -> Self {
         Self {
             items,
@@ -81,7 +82,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
                 self.row += 1;
                 Some(item)
             }
-            // The file was read once before it was served; what has changed since ends it.
+            // The file was read once before it was served; a change since then ends the session.
             Some(Err(_)) | None => None,
         }
     }
@@ -95,7 +96,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
         }
     }
 
-    /// Plays rows until the client is to speak, or enough is there to be sent.
+    /// Plays rows until the client must speak, or enough is ready to send.
     fn play(&mut self, out: &mut Vec<u8>) -> Next {
         while let Some(item) = self.item() {
             match item {
@@ -114,7 +115,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
                     }
                 }
                 Item::Row(row) => {
-                    // A piece of a session: the client waits for a greeting all the same.
+                    // Part of a session: the client still waits for a greeting.
                     if !std::mem::replace(&mut self.is_connected, true) {
                         out.extend_from_slice(b"+OK\r\n");
                     }
@@ -163,7 +164,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
         }
         self.is_connected |= event.kind() == EventKind::Connected;
         if event.kind() == EventKind::TlsStarted && !self.is_tls {
-            // RFC 2595 §4: what was sent in cleartext after STLS is not for the session inside TLS.
+            // RFC 2595 §4: cleartext sent after STLS must not be used inside TLS.
             if self.read < self.input.len() {
                 self.summary.ending = Some(Ending::Injected);
                 self.phase = ScriptPhase::Over;
@@ -173,7 +174,8 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
             return Some(Next::StartTls);
         }
         if event.kind() == EventKind::TimedOut {
-            // Nothing came then, and the client is to find that out as well: by its next line, or by its end.
+            // The recorded server sent nothing then, and the client should find that out, too: by
+            // its next line, or by its end.
             self.ahead = self.item_of_note();
             let is_next = matches!(&self.ahead, Some(Item::Row(row)) if row.side == Side::Client);
             self.is_silent = !is_next;
@@ -187,7 +189,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
             return self.play(out);
         };
         if expected.as_slice() == [Piece::Hole(Hole::Rows)] {
-            // Any number of lines: the next row tells where they end.
+            // Any number of lines: the next row shows where they end.
             self.expected = None;
             return self.play(out);
         }
@@ -202,7 +204,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ScriptServer<I> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if !Matcher::new(expected).fits(line) {
             let text = format!(
-                "-ERR the recording goes on with `{}` (row {})\r\n",
+                "-ERR the recording continues with `{}` (row {})\r\n",
                 shown(expected),
                 self.row
             );
@@ -252,7 +254,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>> + Send> ServerSession for Scri
     }
 }
 
-/// What a row of the server says; a hole says nothing.
+/// The octets of a server row; a hole sends nothing.
 fn say(row: &Row, out: &mut Vec<u8>) {
     if row.pieces.as_slice() == [Piece::Hole(Hole::Rows)] {
         return;
@@ -265,7 +267,7 @@ fn say(row: &Row, out: &mut Vec<u8>) {
     out.extend_from_slice(row.end.octets());
 }
 
-/// A row as it stands in the file, as far as it fits a status line.
+/// A row as written in the file, cut to fit a status line.
 fn shown(pieces: &[Piece]) -> String {
     let mut line = Vec::new();
     let row = Row::new(Side::Client, 0, pieces.iter().cloned(), LineEnd::Crlf);

@@ -335,7 +335,7 @@ fn a_line_that_the_recording_does_not_have_ends_the_playing() {
     let output = home.script(&[&address, "--keep-going"], b"USER anybody\nSTAT\n");
     assert_eq!(
         text(&output.stdout),
-        "+OK hello\r\n+OK\r\n-ERR the recording goes on with `QUIT` (row 4)\r\n"
+        "+OK hello\r\n+OK\r\n-ERR the recording continues with `QUIT` (row 4)\r\n"
     );
 }
 

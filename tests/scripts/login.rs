@@ -122,7 +122,7 @@ fn every_mechanism_in_both_forms_on_each_kind_of_connection() {
                 assert_eq!(output.status.code(), Some(0), "{kind} {what}: {told}");
                 assert!(told.contains("made of: "), "{kind} {what}: {told}");
                 if mechanism.starts_with("SCRAM") {
-                    assert!(told.contains("its signature is right"), "{what}: {told}");
+                    assert!(told.contains("its signature is correct"), "{what}: {told}");
                 }
                 check_hidden(&what, &output, &home);
             }

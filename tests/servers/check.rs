@@ -143,7 +143,7 @@ fn without_a_user_what_needs_one_is_skipped() {
     );
     let said = text(&output.stdout);
     // One line a reason, not one a probe.
-    let reason = "it needs a user: -u NAME";
+    let reason = "it needs a user name: -u NAME";
     let mut lines = said.lines().filter(|line| line.contains(reason));
     let line = lines.next().unwrap();
     assert!(
@@ -401,7 +401,7 @@ fn a_wrong_password_is_tried_once_and_told() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     let skipped = said
         .lines()
-        .filter(|line| line.contains("the login did not come about: -ERR [AUTH]"));
+        .filter(|line| line.contains("the login failed: -ERR [AUTH]"));
     let skipped: Vec<&str> = skipped.collect();
     assert_eq!(skipped.len(), 1, "{said}");
     assert_eq!(
@@ -483,7 +483,7 @@ fn a_server_that_refuses_sessions_gets_no_password() {
         .unwrap();
     let said = text(&output.stdout) + &text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    let why = "the server refuses sessions: -ERR [SYS/TEMP] too many connections";
+    let why = "the server refuses connections: -ERR [SYS/TEMP] too many connections";
     assert!(said.contains(why), "{said}");
     for _ in 0..2 {
         assert!(!text(&server.join().unwrap()).contains("PASS"));

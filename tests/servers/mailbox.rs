@@ -288,7 +288,7 @@ fn what_can_not_be_removed_is_told() {
     stream.get_mut().write_all(lines).unwrap();
     std::io::Read::read_to_string(&mut stream, &mut said).unwrap();
     assert!(
-        said.contains("-ERR [SYS/TEMP] the maildrop can't be read"),
+        said.contains("-ERR [SYS/TEMP] the maildrop cannot be read"),
         "{said}"
     );
 }
@@ -379,7 +379,7 @@ fn what_is_no_mailbox_is_told() {
     std::fs::create_dir(home.path().join("folder")).unwrap();
     for (name, told) in [
         ("letter", "it does not begin with `From `"),
-        ("folder", "a folder without `cur` in it is no Maildir"),
+        ("folder", "not a Maildir: the folder has no `cur`"),
         ("nothing", "No such file"),
     ] {
         let path = home.path().join(name);

@@ -1,4 +1,4 @@
-//! What several sessions of one run tell together, and no single one can.
+//! Rules over several sessions of one run, for what no single session shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::transcript::text;
 /// A rule over the sessions of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct CrossRule {
-    /// Its name, as that of any rule.
+    /// Its name, like that of any rule.
     pub id: &'static str,
     pub(crate) level: Level,
     pub(crate) source: &'static str,
@@ -24,7 +24,7 @@ pub struct CrossRule {
 struct SessionsFinding {
     what: String,
     seen: String,
-    /// The sessions that show it, by their index, and what each of them has.
+    /// The sessions that show it, by index, each with its octets.
     shown: Vec<(usize, String)>,
 }
 
@@ -38,16 +38,18 @@ impl SessionsFinding {
     }
 }
 
-/// How many failed logins of each kind tell something about time: five against five are apart by chance once in 126 times.
+/// How many failed logins of each kind are needed to compare times: five against five differ by
+/// chance once in 126 times.
 pub(crate) const SAMPLES_MIN: usize = 5;
 
-/// How far apart they are at least, in milliseconds: less may be the way there.
+/// The smallest significant difference, in milliseconds: less may be the network.
 const APART_MIN: u64 = 5;
 
 /// How much later a session may have begun than its transcript says, in milliseconds.
 const CLOCK_MS: u64 = 1000;
 
-/// The sessions of a run by probe, each with the file of its transcript; a probe that was played again has several.
+/// The sessions of a run by probe, each with its transcript file; a probe that was repeated has
+/// several.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions(Vec<(&'static str, Session, String)>);
 
@@ -56,7 +58,8 @@ impl Sessions {
         self.0.push((probe, session, file));
     }
 
-    /// Whether the server greeted in none of the first two, and so will not greet in the next one.
+    /// Whether the server greeted in none of the first two sessions, and so will not greet in the
+    /// next one.
     pub(crate) fn are_silent(&self) -> bool {
         self.0.len() >= 2 && self.values().all(|session| session.greeting.is_none())
     }
@@ -79,7 +82,7 @@ impl Sessions {
         self.0.iter().map(|(_, session, _)| session)
     }
 
-    /// What the sessions have that have it, with their indexes.
+    /// The values of the sessions that have one, with their indexes.
     fn each<'a, T: 'a>(
         &'a self,
         of: impl Fn(&'a Session) -> Option<T> + 'a,
@@ -91,13 +94,14 @@ impl Sessions {
 
 /// The rules that need more than one session.
 pub const ACROSS: &[CrossRule] = &[
-    // RFC 1939 §4 leaves the words of the greeting to the server; two kinds of words are two servers.
+    // RFC 1939 §4 leaves the text of the greeting to the server; two different texts are two
+    // servers.
     CrossRule {
         id: "greeting-varies",
         level: Level::Info,
         source: "RFC 1939 §4",
         says: "each connection reaches the same server",
-        hint: "a pool of servers of several versions makes faults that come and go; name the greeting when you report one",
+        hint: "a pool of servers with different versions causes intermittent faults; quote the greeting when you report one",
         check: |sessions| {
             let greetings = sessions.each(|session| session.greeting.as_deref());
             let mut kinds: Vec<(usize, &str)> = Vec::new();
@@ -110,7 +114,10 @@ pub const ACROSS: &[CrossRule] = &[
                 }
             }
             let second = words(kinds.get(1)?.1);
-            let what = format!("{} greetings that differ in more than numbers", kinds.len());
+            let what = format!(
+                "{} greetings differ in more than their numbers",
+                kinds.len()
+            );
             let shown = kinds
                 .iter()
                 .map(|(index, line)| (*index, (*line).to_owned()));
@@ -122,8 +129,8 @@ pub const ACROSS: &[CrossRule] = &[
         id: "apop-timestamp-reused",
         level: Level::Security,
         source: "RFC 1939 §7",
-        says: "each greeting has a timestamp of its own",
-        hint: "who listened to one APOP can send it again: the timestamp must be new for each connection",
+        says: "each greeting has a different timestamp",
+        hint: "an attacker who recorded one APOP can send it again: the timestamp must be new on each connection",
         check: |sessions| {
             let mut seen: Vec<(usize, &[u8])> = Vec::new();
             let stamps = sessions.each(|session| {
@@ -148,27 +155,28 @@ pub const ACROSS: &[CrossRule] = &[
         level: Level::Security,
         source: "RFC 1939 §7",
         says: "a wrong password is refused",
-        hint: "everybody can read this mailbox: see how the server looks up passwords",
+        hint: "anyone can read this mailbox: check how the server verifies passwords",
         check: |sessions| {
             let (index, session) = sessions.get("wrong-password")?;
             let (status, reply) = session.login.as_ref()?;
-            let what = "a password that nobody has is taken";
+            let what = "the server accepted a wrong password";
             let shown = vec![(index, reply.clone())];
             (*status == Status::Positive).then(|| SessionsFinding::new(what, reply, shown))
         },
     },
-    // RFC 1939 §7: a server that shows a timestamp has APOP. Where it hangs up at the refusal, the other login is in another session.
+    // RFC 1939 §7: a server that sends a timestamp supports APOP. If it closes after the refusal,
+    // the other login is in another session.
     // Seen: solid-pop3d.
     CrossRule {
         id: "apop-refused-closes",
         level: Level::Info,
         source: "RFC 1939 §7",
         says: "a timestamp in the greeting means that APOP works",
-        hint: "the server stores passwords as hashes only: it should not show a timestamp",
+        hint: "a server that stores passwords only as hashes should not send a timestamp",
         check: |sessions| {
             let (index, session) = sessions.get("apop")?;
             let reply = session.apop_refusal.as_ref()?;
-            // With other codes the maildrop is busy, or the server.
+            // With other codes the maildrop or the server is busy.
             let is_of_login = !reply.starts_with("-ERR [") || reply.starts_with("-ERR [AUTH]");
             let is_alone = session.login.is_none() && !session.has_login;
             let mut others = sessions.each(|session| match &session.login {
@@ -180,18 +188,19 @@ pub const ACROSS: &[CrossRule] = &[
                 !matches!(name, Some("wrong-password" | "unknown-user"))
             };
             let other = others.find(|(index, _)| is_own(*index))?;
-            let what = "APOP was refused, and USER and PASS work on another connection";
+            let what = "APOP was refused, but USER and PASS work on another connection";
             (is_of_login && is_alone)
                 .then(|| SessionsFinding::new(what, reply, vec![(index, reply.clone()), other]))
         },
     },
-    // RFC 3206 §4 wants [AUTH] to say as little for a wrong name as for a wrong password; how long it takes says it as well.
+    // RFC 3206 §4 requires [AUTH] to reveal no difference between a wrong name and a wrong
+    // password; the time must not, either.
     CrossRule {
         id: "user-enumeration-timing",
         level: Level::Security,
         source: "RFC 3206 §4",
-        says: "a login is refused in the same time whether there is such a user or not",
-        hint: "who tries names learns which exist: let the server compute a password's hash for unknown names, too",
+        says: "a refused login takes the same time whether or not the user exists",
+        hint: "an attacker can find out which users exist: the server should hash a password for unknown names, too",
         check: |sessions| {
             let of = |probe| {
                 let mut times: Vec<u64> = sessions
@@ -210,20 +219,20 @@ pub const ACROSS: &[CrossRule] = &[
             let is_far = usual_unknown.abs_diff(usual_wrong) >= APART_MIN;
             (is_apart && is_far).then(|| {
                 SessionsFinding::new(
-                    format!("{usual_unknown} ms for a name that there is not, {usual_wrong} ms for one that there is"),
+                    format!("a refusal takes {usual_unknown} ms for an unknown user, {usual_wrong} ms for an existing one"),
                     format!("{unknown:?} ms and {wrong:?} ms"),
                     Vec::new(),
                 )
             })
         },
     },
-    // RFC 2449 §6.5: the server may refuse a login that comes too soon; clients keep to it.
+    // RFC 2449 §6.5: the server may refuse a login that comes too soon; clients wait.
     CrossRule {
         id: "login-delay-not-enforced",
         level: Level::Info,
         source: "RFC 2449 §6.5",
-        says: "LOGIN-DELAY is kept to",
-        hint: "take LOGIN-DELAY out of the capabilities: it makes clients wait for nothing",
+        says: "LOGIN-DELAY is enforced",
+        hint: "remove LOGIN-DELAY from the capabilities: it makes clients wait for nothing",
         check: |sessions| {
             let (index, session) = sessions.get("session")?;
             let capabilities = &session.capabilities;
@@ -233,7 +242,7 @@ pub const ACROSS: &[CrossRule] = &[
                 let seconds = words.next()?.parse::<u64>().ok().filter(|_| is_it)?;
                 words.next().is_none().then_some((line, seconds))
             })?;
-            // A transcript says to the second when it started.
+            // A transcript gives its start only to the second.
             let least_ms = seconds.saturating_mul(1000).saturating_sub(CLOCK_MS);
             let logins = sessions.each(|session| session.login_at);
             let mut times: Vec<(u64, u64, usize)> = logins
@@ -250,7 +259,7 @@ pub const ACROSS: &[CrossRule] = &[
             let early: Vec<(usize, String)> = early.collect();
             let count = early.len();
             let what = format!(
-                "{} logins were taken, {count} of them too soon",
+                "{} logins were accepted, {count} of them too soon",
                 times.len()
             );
             let shown = [(index, line.clone())].into_iter();
@@ -259,15 +268,16 @@ pub const ACROSS: &[CrossRule] = &[
         },
     },
     // RFC 2595 §4: a server that has TLS agrees to STLS.
-    // Seen: a session cache that can't be written, a process limit, a pool of which one server has no certificate.
+    // Seen: a session cache that cannot be written, a process limit, a pool of which one server has
+    // no certificate.
     CrossRule {
         id: "stls-refused-later",
         level: Level::Should,
         source: "RFC 2595 §4",
         says: "STLS works on each connection",
-        hint: "one server of a pool has no TLS, or a limit is reached: its log says more; or somebody on the network path refuses it in the server's place",
+        hint: "one server of a pool has no TLS, or a limit was reached: see the server's log; or an attacker on the network path sent the refusal",
         check: |sessions| {
-            // After the probes that need it nothing is refused for what was sent.
+            // Except in these probes, the refusal is not caused by what was sent.
             let is_fair = |name: &str| !matches!(name, "stls-injection" | "stls-unlisted");
             let worked = sessions
                 .each(|session| session.has_tls.then_some(()))
@@ -282,15 +292,16 @@ pub const ACROSS: &[CrossRule] = &[
             Some(SessionsFinding::new(what, reply, shown))
         },
     },
-    // RFC 1939 §7: a unique-id is never used again in a maildrop, and a message keeps it as long as it is there.
-    // Seen: INetSim, which shows other messages at each login.
+    // RFC 1939 §7: a unique-id is never reused in a maildrop, and a message keeps it as long as it
+    // exists.
+    // Seen: INetSim, which shows different messages at each login.
     CrossRule {
         id: "uidl-comes-back",
-        // The section forbids to give it to a different message, and that is not seen here.
+        // The section forbids giving it to a different message, and that cannot be seen here.
         level: Level::Info,
         source: "RFC 1939 §7",
-        says: "a unique-id that is gone does not come back",
-        hint: "the server does not show the same maildrop each time: several servers without common storage, or none that is real",
+        says: "a unique-id that has disappeared does not come back",
+        hint: "the maildrop differs between sessions: several servers without shared storage, or not a real mail server",
         check: |sessions| {
             let (mut seen, mut gone) = (BTreeSet::new(), BTreeMap::new());
             let mut back = None;
@@ -307,7 +318,7 @@ pub const ACROSS: &[CrossRule] = &[
                 }
                 seen.extend(listing.iter());
             }
-            let what = "a unique-id was missing in one session and is there in a later one";
+            let what = "a unique-id was missing in one session and is back in a later one";
             back.map(|(missing, there, id)| {
                 let shown = vec![(missing, "missing".to_owned()), (there, id.clone())];
                 SessionsFinding::new(what, id, shown)
@@ -319,12 +330,12 @@ pub const ACROSS: &[CrossRule] = &[
         id: "maildrop-varies",
         level: Level::Info,
         source: "RFC 1939 §4",
-        says: "messages do not go and come from session to session",
-        hint: "somebody else reads this mailbox now, or each connection reaches a server with a maildrop of its own",
+        says: "messages do not disappear and reappear between sessions",
+        hint: "another client is using this mailbox, or each connection reaches a server with a different maildrop",
         check: |sessions| {
             let counts: Vec<u64> = sessions.counts().map(|(_, count)| count).collect();
             let all: Vec<String> = counts.iter().map(u64::to_string).collect();
-            let what = "the number of messages goes down and up from session to session";
+            let what = "the number of messages falls and rises between sessions";
             let shown = sessions
                 .counts()
                 .map(|(index, count)| (index, count.to_string()));
@@ -338,13 +349,14 @@ pub const ACROSS: &[CrossRule] = &[
         level: Level::Must,
         source: "RFC 1939 §7",
         says: "unique-ids are the same in every session",
-        hint: "a client that leaves mail on the server fetches all of it again; store the unique-ids",
+        hint: "a client that leaves mail on the server fetches everything again; the server must store the unique-ids",
         check: |sessions| {
             let all = sessions.each(|session| session.unique_ids.as_ref());
             let (indexes, listings): (Vec<usize>, Vec<&BTreeSet<String>>) = all.unzip();
             let (first, rest) = listings.split_first()?;
-            // New mail may come and old mail may go meanwhile; that it all does, and leaves as many, is no chance. With one
-            // message it takes a third session to tell.
+            // New mail may come and old mail may go in the meantime, but it is not by chance that
+            // all of it does and the count is the same. With one message it takes a third session
+            // to be sure.
             let is_enough = first.len() > 1 || (first.len() == 1 && rest.len() > 1);
             let is_changed = |pair: &[&BTreeSet<String>]| match pair {
                 [old, new] => old.len() == new.len() && old.is_disjoint(new),
@@ -356,7 +368,7 @@ pub const ACROSS: &[CrossRule] = &[
             let shown = indexes.iter().copied().zip(listings.iter().map(first_of));
             let shown = shown.take(2).collect();
             (is_enough && is_changed).then(|| {
-                let what = "no unique-id of a session is there in the next one";
+                let what = "none of the unique-ids of one session is in the next one";
                 SessionsFinding::new(what, seen, shown)
             })
         },
@@ -366,22 +378,36 @@ pub const ACROSS: &[CrossRule] = &[
         id: "retr-deletes",
         level: Level::Must,
         source: "RFC 1939 §5",
-        says: "a message that was fetched stays until it is deleted",
-        hint: "some providers delete what was fetched; who wants to keep mail on the server must look for a setting",
-        check: |sessions| fewer(sessions, "session", "deletion", "fetched, and not marked"),
+        says: "a fetched message is kept until it is deleted",
+        hint: "some providers delete fetched mail; to keep mail on the server, look for a setting",
+        check: |sessions| {
+            fewer(
+                sessions,
+                "session",
+                "deletion",
+                "fetched, but not marked as deleted",
+            )
+        },
     },
     // RFC 1939 §6: without QUIT the server MUST NOT remove any messages.
     CrossRule {
         id: "deleted-without-quit",
         level: Level::Must,
         source: "RFC 1939 §6",
-        says: "what was marked stays where the session ends without QUIT",
-        hint: "mail is lost when a connection breaks: deletions belong into the UPDATE state, behind QUIT",
-        check: |sessions| fewer(sessions, "deletion", "pipelining", "marked, without QUIT"),
+        says: "marked messages are kept if the session ends without QUIT",
+        hint: "mail is lost when a connection breaks: the server must delete only in the UPDATE state, after QUIT",
+        check: |sessions| {
+            fewer(
+                sessions,
+                "deletion",
+                "pipelining",
+                "marked as deleted, but without QUIT",
+            )
+        },
     },
 ];
 
-/// Compares the sessions of a run; each finding is about no row, since no file has it alone.
+/// Compares the sessions of a run; the findings have no row, since no single file shows them.
 pub(crate) fn across(sessions: &Sessions) -> Vec<Finding> {
     let found = ACROSS.iter().filter_map(|rule| {
         let found = (rule.check)(sessions)?;
@@ -421,7 +447,7 @@ fn escaped(seen: &str) -> String {
     String::from_utf8_lossy(&octets).into_owned()
 }
 
-/// A greeting without its numbers and what stands in angle brackets: what is left is the same each time.
+/// A greeting without its digits and the text in angle brackets: the rest is the same each time.
 fn words(greeting: &str) -> String {
     let mut is_inside = false;
     let kept = greeting.chars().filter(|letter| {
@@ -433,7 +459,7 @@ fn words(greeting: &str) -> String {
     kept.collect()
 }
 
-/// Whether numbers go down and up again, or up and down.
+/// Whether numbers fall and rise again, or rise and fall.
 fn is_unsteady(counts: &[u64]) -> bool {
     let has = |is_so: fn(u64, u64) -> bool| {
         let mut pairs = counts.windows(2);
@@ -442,7 +468,8 @@ fn is_unsteady(counts: &[u64]) -> bool {
     has(|old, new| new < old) && has(|old, new| new > old)
 }
 
-/// Whether messages went between two sessions, although nothing was deleted. Where they come and go, that says nothing.
+/// Whether messages disappeared between two sessions although nothing was deleted. If they come and
+/// go, that proves nothing.
 fn fewer(sessions: &Sessions, first: &str, second: &str, what: &str) -> Option<SessionsFinding> {
     let ((first, before), (second, after)) = (sessions.get(first)?, sessions.get(second)?);
     let (before, after) = (before.count?, after.count?);
@@ -450,7 +477,7 @@ fn fewer(sessions: &Sessions, first: &str, second: &str, what: &str) -> Option<S
     let of = |count: u64| format!("+OK {count}");
     (after < before && !is_unsteady(&counts)).then(|| {
         let message = format!(
-            "of {before} messages {} are gone in the next session: {what}",
+            "{} of {before} messages are gone in the next session: {what}",
             before - after
         );
         SessionsFinding::new(

@@ -1,4 +1,4 @@
-//! How a probe is played and judged, in a new session where one ends before its time.
+//! Plays and judges a probe, in a new session if one ends early.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,20 +16,21 @@ use crate::pop3::sasl;
 use crate::pop3::tracker::Status;
 use crate::transcript::text::Reader;
 
-/// The most sessions of one probe: a server that ends each of them is not asked without end.
+/// The maximum number of sessions for one probe: a server that ends each of them is not asked
+/// without end.
 const SESSIONS_MAX: usize = 4;
 
 struct ProbeSession {
     run: ProbeRun,
-    /// How it ended before its time.
+    /// Why it ended early.
     why: Option<String>,
     what: String,
-    /// The same for a new connection.
+    /// The rest of the probe, for a new connection.
     rest: Option<String>,
 }
 
 impl CheckPlan<'_> {
-    /// Plays one probe and judges it by the rules that `wants` takes.
+    /// Plays one probe and judges it by the rules that `wants` selects.
     pub(crate) fn play(
         &mut self,
         probe: &Probe,
@@ -51,7 +52,7 @@ impl CheckPlan<'_> {
                 Ok(part) => part,
                 Err(error) if is_first => return ProbeOutcome::Failed(error),
                 Err(error) => {
-                    // What was to be done in this session is not.
+                    // What was planned for this session is not done.
                     if let Some(before) = runs.last_mut() {
                         let why = before.note.take().unwrap_or_default();
                         before.early = Some(format!("{why}; then: {error}"));
@@ -65,7 +66,7 @@ impl CheckPlan<'_> {
             let rest = part.rest.take().filter(|_| is_more);
             match (part.why, &rest) {
                 (Some(why), Some(_)) => {
-                    part.run.note = Some(format!("{why}; the rest was done in a new connection"));
+                    part.run.note = Some(format!("{why}; the rest was done on a new connection"));
                 }
                 (Some(why), None) if part.what.is_empty() => part.run.early = Some(why),
                 (Some(why), None) => part.run.early = Some(format!("{why}; {}", part.what)),
@@ -109,7 +110,7 @@ impl CheckPlan<'_> {
             until: Some(self.until),
             answers_only: true,
             settle: self.settle,
-            // A second reply to USER must not pass for that to a wrong password.
+            // A second reply to USER must not be taken for the reply to a wrong password.
             is_wary: self.answers_twice || probe.failed_logins() > 0,
             leaves_at_once: self.kept_open >= 2,
             has_no_capa: self.has_no_capa && probe.without_capa() != WithoutCapa::Send,
@@ -138,7 +139,7 @@ impl CheckPlan<'_> {
             self.is_user_refused = session.user_refusal.is_some() && session.login.is_none();
             self.no_login = Some(reasons::no_login(&session, why.as_deref(), is_tls));
         }
-        // A probe that waits for a silence is done with it.
+        // A probe that waits for silence is then complete.
         let is_silence = probe.patience().is_some()
             && played.limit.is_none()
             && played.failure == Some(Exit::TimedOut);
@@ -164,7 +165,7 @@ impl CheckPlan<'_> {
         self.answers_twice |= has("status-twice");
         findings.retain(|finding| lint::rule(finding.id).is_some_and(wants));
         if untested.is_some() {
-            // A server may well close on a command that an attacker could have put there.
+            // A server may well close at a command that an attacker could have inserted.
             findings.retain(|finding| finding.level == Level::Security);
         }
         let run = ProbeRun {
@@ -219,7 +220,7 @@ impl CheckPlan<'_> {
 fn is_continued(probe: &Probe, played: &Played, session: &Session) -> bool {
     let has_ended = matches!(played.failure, None | Some(Exit::NoConnection));
     let needs_login = matches!(probe.need(), Need::Login | Need::ClearLogin);
-    // A login that is to fail is made once.
+    // A login that is meant to fail is tried only once.
     let has_failed = probe.failed_logins() > 0 && session.login.is_some();
     has_ended
         && played.limit.is_none()

@@ -1,4 +1,4 @@
-//! Why a probe ended before its time, or tested nothing: the words for people.
+//! Why a probe ended early, or tested nothing, in words.
 
 use super::session::Session;
 use crate::base::exit::Exit;
@@ -6,13 +6,13 @@ use crate::base::figures;
 use crate::modes::replay::{Limit, Played};
 use crate::pop3::tracker::Status;
 
-/// Why what is left was not asked.
+/// Why the rest was not tested.
 pub(crate) const TIME_LIMIT: &str = "the time limit is reached (--time-limit gives more)";
 
 const NAMED_MAX: usize = 12;
 
-/// Returns how a session ended before its probe was done; None where it was played to its purpose. `most`: how many octets it
-/// might take.
+/// Returns how a session ended before its probe was done; None if it was played to its purpose.
+/// `most`: how many octets it was allowed to take.
 pub(super) fn early(played: &Played, session: &Session, most: u64) -> Option<String> {
     let after = played.last_sent.as_ref();
     let after = after.map_or(String::new(), |last| {
@@ -21,11 +21,11 @@ pub(super) fn early(played: &Played, session: &Session, most: u64) -> Option<Str
     let is_all = played.unsent.is_empty();
     Some(match (played.limit, played.failure) {
         (Some(Limit::Time), _) => TIME_LIMIT.to_owned(),
-        (Some(Limit::Octets), _) => format!("more than {} came", figures::size(most)),
+        (Some(Limit::Octets), _) => format!("the server sent more than {}", figures::size(most)),
         (None, Some(Exit::Tls)) => "TLS failed".to_owned(),
         (None, Some(Exit::Refused)) => "this is not a POP3 server".to_owned(),
         (None, Some(Exit::TimedOut)) => format!("no reply came in time{after}"),
-        // A session that was played to its purpose may end as it likes.
+        // A session that was played to its purpose may end in any way.
         _ if is_all => return None,
         _ if played.is_out_of_step => format!("the replies are out of step{after}"),
         (None, Some(_)) => format!("the connection was lost{after}"),
@@ -41,7 +41,7 @@ pub(super) fn early(played: &Played, session: &Session, most: u64) -> Option<Str
 pub(super) fn untested(unsent: &[String], session: &Session) -> String {
     let is_refused = matches!(session.login, Some((Status::Negative, _)));
     if is_refused && unsent.len() > NAMED_MAX {
-        return "not tested: what needs a login".to_owned();
+        return "not tested: commands that need a login".to_owned();
     }
     let named = unsent.get(..NAMED_MAX).unwrap_or(unsent);
     let more = match unsent.len().saturating_sub(named.len()) {
@@ -53,7 +53,7 @@ pub(super) fn untested(unsent: &[String], session: &Session) -> String {
     format!("not tested: {named}{more}")
 }
 
-/// Why a probe tested nothing that needs a TLS handshake.
+/// Why a probe could not test anything that needs a TLS handshake.
 pub(super) fn untested_without_tls(session: &Session, early: Option<&str>) -> String {
     let cleartext = said_before_tls(session);
     let why = match (&session.stls_refusal, &session.tls_failure, early) {
@@ -68,7 +68,7 @@ pub(super) fn untested_without_tls(session: &Session, early: Option<&str>) -> St
     format!("not tested: {why}")
 }
 
-/// What the server said in cleartext in place of the handshake, which is why there is no TLS.
+/// The server's cleartext in place of the handshake, which is why TLS failed.
 fn said_before_tls(session: &Session) -> Option<String> {
     let said = session.cleartext.as_ref()?;
     Some(format!(
@@ -77,7 +77,7 @@ fn said_before_tls(session: &Session) -> Option<String> {
     ))
 }
 
-/// A reply of the server as it may be printed.
+/// A reply of the server, escaped for printing.
 pub(super) fn shown_reply(reply: &str) -> String {
     let mut shown = String::new();
     crate::base::escape::escape(reply.as_bytes(), &mut shown);

@@ -1,28 +1,29 @@
-//! The rest of a probe, for a new connection where its session ended before its time.
+//! The rest of a probe, for a new connection if its session ended early.
 
 use crate::pop3::command::Words;
 use crate::pop3::tracker::Side;
 use crate::transcript::text;
 use crate::transcript::{Item, Piece};
 
-/// A probe that begins TLS after the greeting.
+/// A probe that starts TLS after the greeting.
 pub(super) fn with_stls(text: &str) -> String {
     let greeting = "S: +OK {{..}}\n";
     let stls = "S: +OK {{..}}\nC: STLS\nS: +OK {{..}}\n* tls {{..}}\n";
     text.replacen(greeting, stls, 1)
 }
 
-/// What a line of a probe is for, as far as a second session needs it.
+/// What a line of a probe is for, as far as a second session needs to know.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LineUse {
     Login,
-    /// It tells how many messages there are: without it some rules know too little of what comes later.
+    /// It gives the number of messages: without it some rules know too little about what follows.
     Overview,
     Test,
 }
 
-/// Returns the rest of a probe from this row on, after the login and the listings that it had before; None where the last line
-/// before belongs to the login: a second one would end in the same way, or fail once more.
+/// Returns the rest of a probe from this row on, after the login and the listings that came before
+/// it. None if the last line belongs to the login: a second login would end the same way, or fail
+/// once more.
 pub(super) fn of(text: &str, row: usize) -> Option<String> {
     let transcript = text::parse(text.as_bytes()).ok()?;
     let rows = || (1..).zip(&transcript.items);
@@ -33,7 +34,7 @@ pub(super) fn of(text: &str, row: usize) -> Option<String> {
     for (number, item) in rows() {
         if is_client(item) {
             part = match part_of(item) {
-                // An answer inside AUTH goes with its command.
+                // A response inside AUTH belongs to its command.
                 None => part,
                 Some(part) => part,
             };
@@ -55,7 +56,7 @@ pub(super) fn of(text: &str, row: usize) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-/// None for an answer inside AUTH.
+/// None for a response inside AUTH.
 fn part_of(item: &Item) -> Option<LineUse> {
     let Item::Row(row) = item else { return None };
     let line = match row.pieces.first() {

@@ -1,4 +1,5 @@
-//! One session of a check, as far as rules over several look at it: read from its transcript in constant memory.
+//! One session of a check, reduced to what rules over several sessions need: read from its
+//! transcript in constant memory.
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
@@ -11,48 +12,50 @@ use crate::reading::dialogue::{EventKind, TapeStep, WaitPhase, Walker};
 use crate::transcript::text::ParseError;
 use crate::transcript::{Item, Piece};
 
-/// The longest line that is looked at, in octets; the RFCs allow 512.
+/// The longest line that is read, in octets; the RFCs allow 512.
 const LINE_MAX: usize = 1024;
 
 const LINES_MAX: usize = 10_000;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Session {
-    /// The greeting as text, 1,024 octets of it at most.
+    /// The greeting as text, at most 1,024 octets.
     pub(crate) greeting: Option<String>,
     /// The lines of the last CAPA reply (RFC 2449 §5).
     pub(crate) capabilities: Vec<String>,
     pub(crate) has_login: bool,
-    /// When it came about: milliseconds of the clock from when the command was sent to when its reply was there, both at most a
-    /// second late. None where the transcript does not say when it started.
+    /// When it happened: wall-clock milliseconds from when the command was sent to when its reply
+    /// had arrived, both at most a second late. None if the transcript does not say when it
+    /// started.
     pub(crate) login_at: Option<(u64, u64)>,
-    /// The reply to PASS, and what it says.
+    /// The status and the text of the reply to PASS.
     pub(crate) login: Option<(Status, String)>,
     /// PASS was answered twice, once with `+OK` and once with `-ERR`: then neither counts.
     pub(crate) is_login_contradicted: bool,
-    /// USER was answered `+OK` for a name that nobody has.
+    /// USER was answered with `+OK` for a name that does not exist.
     pub(crate) takes_nobody: bool,
-    /// Milliseconds that the server took for its replies from USER on, up to the first refusal.
+    /// The server's total time for its replies from USER on, up to the first refusal, in
+    /// milliseconds.
     pub(crate) refused_ms: Option<u64>,
     pub(crate) has_tls: bool,
     pub(crate) tls_failure: Option<String>,
-    /// The first line that the server said in cleartext in place of the handshake.
+    /// The first line that the server sent in cleartext in place of the handshake.
     pub(crate) cleartext: Option<String>,
     pub(crate) is_capa_refused: bool,
     pub(crate) user_refusal: Option<String>,
     pub(crate) apop_refusal: Option<String>,
-    /// The refusal of STLS, where TLS was not on and nobody was logged in.
+    /// The refusal of STLS, if TLS was not active and the client not logged in.
     pub(crate) stls_refusal: Option<String>,
-    /// How many messages STAT counted first.
+    /// The first message count from STAT.
     pub(crate) count: Option<u64>,
-    /// The unique-ids of the first listing of them (RFC 1939 §7).
+    /// The unique-ids of the first UIDL listing (RFC 1939 §7).
     pub(crate) unique_ids: Option<BTreeSet<String>>,
 }
 
 impl Session {
     /// Reads a transcript.
     ///
-    /// Errors: the first line that can't be read.
+    /// Errors: the first line that cannot be read.
     pub(crate) fn read(input: impl BufRead) -> Result<Self, ParseError> {
         let mut reading = SessionReading::default();
         Walker::read(input, &mut |told| {
@@ -66,7 +69,7 @@ impl Session {
     }
 }
 
-/// The step that this is, of a line the octets before its first hole.
+/// The tracker's step, with only the octets of a line before its first hole.
 fn step_of<'a>(told: &TapeStep<'a>) -> Option<Step<'a>> {
     Some(match told {
         TapeStep::Line {
@@ -100,11 +103,11 @@ struct SessionReading {
     line: Vec<u8>,
     /// What came between the `+OK` to STLS and the handshake.
     before_tls: Vec<u8>,
-    /// From USER on, until something is refused.
+    /// From USER on, until the first refusal.
     waited_ms: Option<u64>,
-    /// Milliseconds of the clock: the row that is read; None where the start is not known.
+    /// Wall-clock milliseconds at the current row; None if the start is unknown.
     now_ms: Option<u64>,
-    /// The last command, and its row before that where a login takes several.
+    /// When the last command was sent.
     sent_ms: Option<u64>,
 }
 
@@ -187,7 +190,7 @@ impl SessionReading {
         }
     }
 
-    /// A line that nothing asked for: it may be a second reply.
+    /// An unsolicited line: it may be a second reply.
     fn second(&mut self, text: &str) {
         let second = match text {
             _ if text.starts_with("+OK") => Status::Positive,

@@ -1,4 +1,5 @@
-//! The rows of single vendors, and of words that people type here because other protocols have them.
+//! The rows of single vendors, and of commands that people type here because other protocols have
+//! them.
 
 use super::{Arg, ArgumentKind, Command, DataKind, Effect, Provenance, Shape, States};
 
@@ -18,13 +19,14 @@ pub(super) const ROWS: &[Command] = &[
         standing: Provenance::Private,
         source: "no RFC: Demon Internet, SDPS",
         help: "show the envelope of a message (Demon Internet)",
-        about: "Demon Internet gave its customers one maildrop for a whole domain. To sort the mail they had \
-                to know for whom each message came, and the header does not always tell; this command shows the \
-                envelope that SMTP delivered.\n\n\
-                The answer has several lines and ends in a line with one dot. Of the lines between, the third is the \
-                sender and the fourth the recipient. An empty third line is the empty sender of an error report.\n\n\
-                fetchmail and getmail know it under the name SDPS. Elsewhere expect `-ERR`. The star is part of the \
-                verb.",
+        about: "Demon Internet gave its customers one maildrop for a whole domain. To sort \
+                the mail, they had to know the recipient of each message, which the header \
+                does not always show; this command shows the envelope from SMTP.\n\n\
+                The reply has several lines and ends with a line with a single dot. The third \
+                line is the sender and the fourth the recipient. An empty third line is the \
+                empty sender of an error report.\n\n\
+                fetchmail and getmail call it SDPS. Other servers answer `-ERR`. The star is part \
+                of the command.",
         example: include_str!("../../../transcripts/commands/ENV.pop3"),
     },
     Command {
@@ -39,13 +41,16 @@ pub(super) const ROWS: &[Command] = &[
         data: DataKind::Nothing,
         standing: Provenance::Private,
         source: "no RFC: Dovecot",
-        help: "tell the server a client's address, as a proxy",
-        about: "A proxy in front of Dovecot tells it for whom it speaks: `ADDR=` and `PORT=` of the real \
-                client, `SESSION=` for the log, and more pairs of this kind, with spaces between. The server then \
-                logs and limits by that address.\n\n\
-                Only hosts that the server trusts may do so; all others get `-ERR`. Dovecot greets a host that it \
-                trusts with `+OK [XCLIENT]`; do not take that for a response code.\n\n\
-                If you get `+OK` from anywhere on the Internet, the list of trusted networks is far too wide.",
+        help: "give the server a client's address, as a proxy",
+        about: "A proxy in front of Dovecot uses it to pass on details of the real client: \
+                `ADDR=` and `PORT=` for its address, `SESSION=` for the log, and more pairs \
+                like these, separated by spaces. The server then uses that address in its log \
+                and for its limits.\n\n\
+                Only hosts that the server trusts may use it; all others get `-ERR`. Dovecot \
+                greets a trusted host with `+OK [XCLIENT]`; do not mistake that for a \
+                response code.\n\n\
+                If you get `+OK` from an arbitrary address on the Internet, the list of trusted \
+                networks is far too wide.",
         example: include_str!("../../../transcripts/commands/XCLIENT.pop3"),
     },
     Command {
@@ -60,11 +65,12 @@ pub(super) const ROWS: &[Command] = &[
         data: DataKind::Nothing,
         standing: Provenance::Private,
         source: "no RFC: Zimbra",
-        help: "tell the server the original IP address, as a proxy",
-        about: "The same idea as `XCLIENT`, made by Zimbra: its nginx proxy tells the mailbox server from \
-                which IP address the client really comes, so that this address stands in the log.\n\n\
-                The answer is one line. Zimbra shows `XOIP` among the capabilities. Between the proxy and its server \
-                it is of use; typed by hand it only puts a false address into a log, where it is accepted at all.",
+        help: "give the server the original IP address, as a proxy",
+        about: "The same idea as `XCLIENT`, from Zimbra: its nginx proxy passes the client's \
+                real IP address to the mailbox server, for the log.\n\n\
+                The reply is one line. Zimbra lists `XOIP` among its capabilities. It is useful \
+                only between the proxy and its server. If a server accepts it from you, it only \
+                puts a false address into the log.",
         example: include_str!("../../../transcripts/commands/XOIP.pop3"),
     },
     Command {
@@ -80,11 +86,11 @@ pub(super) const ROWS: &[Command] = &[
         standing: Provenance::Private,
         source: "no RFC: Netscape Messaging Server",
         help: "ask who sent a message, as the server knows it",
-        about: "Netscape's mail server remembered who had logged in to send a message. Its mail program, and \
-                Mozilla after it, asked with `XSENDER 1` before `RETR 1` and compared the answer with the From line \
-                of the header.\n\n\
-                The answer is one line: `+OK` and the sender's address, or a bare `+OK` when nothing is known. \
-                Servers of today say `-ERR`.",
+        about: "Netscape's mail server remembered who had logged in to send a message. Its \
+                mail program, and later Mozilla, sent `XSENDER 1` before `RETR 1` and \
+                compared the reply with the From line of the header.\n\n\
+                The reply is one line: `+OK` and the sender's address, or a bare `+OK` if the \
+                sender is unknown. Today's servers answer `-ERR`.",
         example: include_str!("../../../transcripts/commands/XSENDER.pop3"),
     },
     Command {
@@ -94,19 +100,20 @@ pub(super) const ROWS: &[Command] = &[
         bare: Shape::Unknown,
         with_argument: Shape::Unknown,
         effect: Effect::Nothing,
-        // Nobody knows where its reply ends.
+        // No document defines where its reply ends.
         pipelines: false,
         fields: &[],
         data: DataKind::Nothing,
         standing: Provenance::Foreign,
         source: "RFC 5321 §4.1.1.8 (SMTP)",
         help: "not POP3; ask CAPA, or type ? for poptalk's help",
-        about: "SMTP has this command, POP3 has not. What the server can do is told by `CAPA`; what you can \
-                type is told by `?`, which poptalk answers itself (`?retr` for one command).\n\n\
-                You may send it all the same, and most servers say `-ERR`. A few (Mercury/32 is one) do answer `+OK` \
-                and then a list that ends in a line with one dot. No document says so, hence poptalk takes one line \
-                as the reply and shows the rest as octets that nobody asked for; with `--multi HELP` it reads up to \
-                the dot.",
+        about: "This command belongs to SMTP, not to POP3. `CAPA` shows what the server can \
+                do; `?` shows what you can type, and poptalk answers it itself (`?retr` for \
+                one command).\n\n\
+                You may send it anyway, and most servers answer `-ERR`. A few (such as Mercury/32) \
+                answer `+OK` and a list that ends with a line with a single dot. No document \
+                defines that, so poptalk takes one line as the reply and shows the rest as \
+                unsolicited data; with `--multi HELP` it reads up to the dot.",
         example: include_str!("../../../transcripts/commands/HELP.pop3"),
     },
     Command {
@@ -121,12 +128,12 @@ pub(super) const ROWS: &[Command] = &[
         data: DataKind::Nothing,
         standing: Provenance::Foreign,
         source: "RFC 9051 §6.2.1 (IMAP), RFC 3207 (SMTP)",
-        help: "not POP3; its word for this is STLS",
-        about: "IMAP and SMTP start TLS with this word. POP3 verbs have three or four letters, and its word \
-                is `STLS`.\n\n\
-                `-ERR` is the answer to expect. Nothing is lost: the connection is still in the clear and still \
-                usable, so send `STLS`. After a `+OK` no document says what comes next; poptalk starts no handshake \
-                then.",
+        help: "not POP3; the POP3 command is STLS",
+        about: "IMAP and SMTP start TLS with this command. POP3 commands have three or four \
+                letters, and the one for TLS is `STLS`.\n\n\
+                Expect `-ERR`. No harm is done: the connection is still unencrypted and still \
+                usable, so send `STLS`. No document defines what follows a `+OK`; poptalk does not \
+                start a handshake then.",
         example: include_str!("../../../transcripts/commands/STARTTLS.pop3"),
     },
 ];

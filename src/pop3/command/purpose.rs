@@ -1,10 +1,11 @@
-//! What a command is for, as its columns say it: what a rule, a server or a screen asks in place of a list of verbs.
+//! What a command is for, derived from its columns: rules, servers and screens ask this instead of
+//! listing verbs.
 
 use super::{ArgumentKind, Command, DataKind, Effect, Provenance, Shape, States};
 
 impl Command {
-    /// Whether the data lines of its reply, or those that the client sends behind it, are a message: it names one message, and
-    /// many lines come.
+    /// Whether the data lines of its reply, or those that the client sends after it, are a message:
+    /// it names one message and is multi-line.
     pub(crate) fn carries_message(&self) -> bool {
         let names_one = self
             .args
@@ -13,7 +14,8 @@ impl Command {
         self.with_argument == Shape::Upload || (names_one && self.with_argument == Shape::Multi)
     }
 
-    /// Whether its reply is a message, or the top of one (RFC 1939 §5, §7). What a vendor made up for it has a format of its own.
+    /// Whether its reply is a message, or the top of one (RFC 1939 §5, §7). A vendor's own command
+    /// has its own format.
     pub(crate) fn fetches_message(&self) -> bool {
         self.carries_message()
             && self.with_argument == Shape::Multi
@@ -26,12 +28,12 @@ impl Command {
             .is_some_and(|arg| arg.kind == ArgumentKind::Message)
     }
 
-    /// Whether it lists all messages, or one of them where a number is given.
+    /// Whether it lists all messages, or only one if a number is given.
     pub(crate) fn lists_messages(&self) -> bool {
         self.names_message() && self.data == DataKind::Listing
     }
 
-    /// Whether every server does it without arguments, whatever is in the maildrop.
+    /// Whether every server supports it without arguments, whatever is in the maildrop.
     pub(crate) fn works_in_any_maildrop(&self) -> bool {
         self.standing == Provenance::Required
             && self.states == States::TRANSACTION
@@ -47,7 +49,8 @@ impl Command {
         args.any(|arg| matches!(arg.kind, ArgumentKind::Secret(_)))
     }
 
-    /// Whether a positive reply logs the client in; the bare AUTH, which only lists mechanisms, is not told apart here.
+    /// Whether a positive reply logs the client in; this does not exclude the bare AUTH, which only
+    /// lists mechanisms.
     pub(crate) fn logs_in(&self) -> bool {
         self.effect == Effect::Login
     }
@@ -61,7 +64,7 @@ impl Command {
                 .is_some_and(|arg| arg.kind == ArgumentKind::Name)
     }
 
-    /// Whether it logs in the user of the USER before it, and is nothing without that.
+    /// Whether it completes the login of the USER before it, and is useless without one.
     pub(crate) fn completes_user(&self) -> bool {
         // The name in RPOP is that of the user on the client's side (RFC 1225).
         let has_name_only = matches!(self.args, [arg] if arg.kind == ArgumentKind::Name);
@@ -70,7 +73,7 @@ impl Command {
         self.logs_in() && (has_name_only || has_secret_only)
     }
 
-    /// Whether it is one of the commands that a login is made of.
+    /// Whether it is one of the commands of a login.
     pub(crate) fn is_of_login(&self) -> bool {
         self.logs_in() || self.names_user()
     }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{Credentials, SaslError, Turn};
 
-/// More rounds than this are refused: a server could keep us busy for ever.
+/// More rounds than this are refused: a server could keep the client busy indefinitely.
 const ROUNDS_MAX: u32 = 10_000_000;
 
 /// The header of a message that is bound to the server's certificate (RFC 5929 §4).
@@ -27,16 +27,17 @@ enum ScramStage {
     Begin,
     /// The first message, without its header.
     First(String),
-    /// What the server must sign with, and the signature that it must send.
+    /// The text that the server must sign, and the signature that it must send.
     Proved(Vec<u8>),
     Verified,
-    /// Something was wrong: nothing more is said.
+    /// Something was wrong: nothing more is sent.
     Failed,
 }
 
 impl Scram {
-    /// RFC 5802 §6: `p` binds; `y` says that we could, but that the server announced no form that does, so that a server
-    /// which did notices that somebody took it from the list; `n` says that we can't, or were told not to.
+    /// RFC 5802 §6: `p` binds. `y` means that the client could bind, but that the server did not
+    /// announce it; a server that did then knows that an attacker removed it from the list. `n`
+    /// means that the client cannot bind or was told not to.
     pub(super) fn new(mechanism: &str, credentials: &Credentials) -> Self {
         let header = match (mechanism.ends_with("-PLUS"), &credentials.binding) {
             (true, _) => BOUND,
@@ -137,7 +138,7 @@ impl Scram {
                     .decode(told.split(',').next().unwrap_or_default())
                     .ok()
             })
-            .ok_or(SaslError::Scram("last message has no signature"))?;
+            .ok_or(SaslError::Scram("final message has no signature"))?;
         if !is_same(&told, signature) {
             return Err(SaslError::Impostor);
         }
@@ -146,20 +147,20 @@ impl Scram {
             "",
             &[(
                 "server",
-                "its signature is right: it knows the password, too",
+                "its signature is correct: it knows the password, too",
             )],
         ))
     }
 }
 
-/// The nonce, salt and rounds of the server's first message.
+/// The nonce, salt and rounds from the server's first message.
 fn read_first(text: &str, own_nonce: &str) -> Result<(String, Vec<u8>, u32), SaslError> {
     let mut fields = text.split(',');
     let mut field = |key: &str| fields.next().and_then(|field| field.strip_prefix(key));
-    // RFC 5802 §5.1: an extension that must be understood stands first. There is none yet.
+    // RFC 5802 §5.1: an extension that must be understood comes first. None is defined yet.
     if text.starts_with("m=") {
         return Err(SaslError::Scram(
-            "first message wants an extension that is not known",
+            "first message requires an unknown extension",
         ));
     }
     let nonce = field("r=").ok_or(SaslError::Scram(
@@ -167,7 +168,7 @@ fn read_first(text: &str, own_nonce: &str) -> Result<(String, Vec<u8>, u32), Sas
     ))?;
     if !nonce.starts_with(own_nonce) || nonce.len() == own_nonce.len() {
         return Err(SaslError::Scram(
-            "nonce does not begin with ours: somebody may be in between",
+            "nonce does not begin with ours: an attacker may be in between",
         ));
     }
     let salt = field("s=").and_then(|salt| STANDARD.decode(salt).ok());
@@ -179,17 +180,17 @@ fn read_first(text: &str, own_nonce: &str) -> Result<(String, Vec<u8>, u32), Sas
     let rounds = rounds
         .filter(|rounds| (1..=ROUNDS_MAX).contains(rounds))
         .ok_or(SaslError::Scram(
-            "count of rounds is missing, or beyond ten million",
+            "number of rounds is missing, or more than ten million",
         ))?;
     Ok((nonce.to_owned(), salt, rounds))
 }
 
-/// A name with what SCRAM's messages use escaped (RFC 5802 §5.1).
+/// A name with SCRAM's special characters escaped (RFC 5802 §5.1).
 pub(super) fn name(name: &str) -> String {
     name.replace('=', "=3D").replace(',', "=2C")
 }
 
-/// A name or password as RFC 4013 prepares it.
+/// A name or password, prepared according to RFC 4013.
 pub(super) fn prepared(text: &[u8]) -> Result<Zeroizing<String>, SaslError> {
     let text = std::str::from_utf8(text).map_err(|_| SaslError::Forbidden)?;
     let prepared = stringprep::saslprep(text).map_err(|_| SaslError::Forbidden)?;
@@ -242,7 +243,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// From a prepared password, the salt and the count of rounds.
+    /// Computes it from a prepared password, the salt and the number of rounds.
     pub(super) fn new(hash: Hash, password: &str, salt: &[u8], rounds: u32) -> Self {
         let mut salted = Zeroizing::new(vec![0; hash.digest(b"").len()]);
         match hash {
@@ -276,7 +277,7 @@ fn xor(one: &[u8], other: &[u8]) -> Vec<u8> {
     one.iter().zip(other).map(|(a, b)| a ^ b).collect()
 }
 
-/// Compares without telling by its time where the difference is.
+/// Compares in constant time.
 fn is_same(one: &[u8], other: &[u8]) -> bool {
     let difference = one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b));
     one.len() == other.len() && difference == 0

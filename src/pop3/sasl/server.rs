@@ -1,4 +1,5 @@
-//! The server's side of the mechanisms: what it asks, and whether the answers are right. No clock, no random numbers.
+//! The server's side of the mechanisms: its challenges, and whether the responses are right. No
+//! clock, no random numbers.
 
 use hmac::Hmac;
 use md5::Md5;
@@ -10,51 +11,52 @@ use base64::engine::general_purpose::STANDARD;
 use super::scram::{BOUND, Hash, Keys, prepared};
 use super::{Mechanism, hex, hmac};
 
-/// How many rounds SCRAM asks for: the least that RFC 7677 §4 allows, so that a slow machine does not wait.
+/// How many rounds SCRAM asks for: the minimum of RFC 7677 §4, so that a slow machine does not
+/// wait.
 const ROUNDS: u32 = 4096;
 
 /// What the server knows when an exchange begins.
 #[derive(Clone)]
 pub struct AuthContext {
-    /// The names that may log in. A token without a name is that of the first.
+    /// The names that may log in. A token without a name belongs to the first.
     pub users: Vec<String>,
-    /// The password of each, which serves as its token as well.
+    /// The password of each, which is its token, too.
     pub password: Zeroizing<String>,
-    /// A name is not asked for by ANONYMOUS.
+    /// ANONYMOUS does not ask for a name.
     pub is_anonymous_allowed: bool,
-    /// The names in the client's certificate, for EXTERNAL; empty where it gave none that is trusted.
+    /// The names in the client's certificate, for EXTERNAL; empty if it sent none that is trusted.
     pub certified: Vec<String>,
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
     pub binding: Option<Vec<u8>>,
-    /// Text of printable ASCII without a comma that no other exchange had.
+    /// Printable ASCII text without a comma that no other exchange had.
     pub nonce: String,
-    /// The name of the server in challenges.
+    /// The server's name in challenges.
     pub host: String,
 }
 
-/// What the server makes of what the client said.
+/// The server's verdict on a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SaslVerdict {
-    /// It asks on: the octets of the challenge, before base64.
+    /// Continue: the octets of the challenge, before base64.
     Challenge(Vec<u8>),
-    /// The client is who it says.
+    /// The client is authenticated.
     Right(Identity),
-    /// It is not, or was refused.
+    /// The credentials were wrong, or the client was refused.
     Wrong,
-    /// The client breaks the rules of the mechanism.
+    /// The client violates the mechanism.
     Broken(&'static str),
 }
 
-/// Who has logged in.
+/// The user who has logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
-    /// The user of this name.
+    /// The user with this name.
     User(String),
-    /// Somebody.
+    /// An anonymous user.
     Anonymous,
 }
 
-/// One exchange of the server.
+/// One exchange, on the server's side.
 pub struct Verifier {
     mechanism: &'static Mechanism,
     known: AuthContext,
@@ -63,15 +65,15 @@ pub struct Verifier {
 
 enum ServerStage {
     First,
-    /// LOGIN: the name is to come.
+    /// LOGIN: the name comes next.
     Name,
-    /// LOGIN: the password is to come, for this name.
+    /// LOGIN: the password for this name comes next.
     Password(Vec<u8>),
-    /// SCRAM: the client's last message is to come.
+    /// SCRAM: the client's final message comes next.
     Proof(Proof),
-    /// SCRAM: the empty line behind our signature is to come.
+    /// SCRAM: the empty line after the server's signature comes next.
     Signed(String),
-    /// The client has the reason of its refusal, and is to say that it has read it.
+    /// The client has received the reason for the refusal and must confirm it.
     Refused,
     Over,
 }
@@ -81,13 +83,13 @@ struct Proof {
     name: String,
     header: String,
     nonce: String,
-    /// The client's first message without its header, a comma, and our first message.
+    /// The client's first message without its header, a comma, and the server's first message.
     said: String,
     keys: Keys,
 }
 
 impl Verifier {
-    /// An exchange that has not begun.
+    /// Creates an exchange that has not begun.
     #[must_use]
     pub fn new(mechanism: &'static Mechanism, known: AuthContext) -> Self {
         Self {
@@ -97,20 +99,20 @@ impl Verifier {
         }
     }
 
-    /// Begins it, with the initial response of the AUTH line if there was one (decoded).
+    /// Begins it with the decoded initial response from the AUTH line, if there was one.
     pub fn begin(&mut self, initial: Option<&[u8]>) -> SaslVerdict {
         match (self.mechanism.name, initial) {
             ("LOGIN", None) => {
                 self.stage = ServerStage::Name;
                 SaslVerdict::Challenge(b"Username:".to_vec())
             }
-            // Not in the draft, but widely done.
+            // Not in the draft, but common.
             ("LOGIN", Some(name)) => self.ask_password(name),
             ("CRAM-MD5", None) => {
                 self.known.nonce = format!("<{}@{}>", self.known.nonce, self.known.host);
                 SaslVerdict::Challenge(self.known.nonce.clone().into_bytes())
             }
-            // RFC 5034 §4: an initial response where the server speaks first is an error.
+            // RFC 5034 §4: an initial response is an error if the server speaks first.
             ("CRAM-MD5", Some(_)) => {
                 self.stage = ServerStage::Over;
                 SaslVerdict::Broken("the server speaks first in this mechanism")
@@ -120,7 +122,7 @@ impl Verifier {
         }
     }
 
-    /// Takes a response of the client (decoded).
+    /// Takes a decoded response of the client.
     pub fn answer(&mut self, response: &[u8]) -> SaslVerdict {
         match std::mem::replace(&mut self.stage, ServerStage::Over) {
             ServerStage::First => match self.mechanism.name {
@@ -163,7 +165,7 @@ impl Verifier {
         }
     }
 
-    /// RFC 4616 §2: `[authzid] NUL authcid NUL password`. Nobody may act for another here.
+    /// RFC 4616 §2: `[authzid] NUL authcid NUL password`. No user may act for another here.
     fn plain(&self, response: &[u8]) -> SaslVerdict {
         let fields: Vec<&[u8]> = response.split(|octet| *octet == 0).collect();
         match fields.as_slice() {
@@ -217,7 +219,7 @@ impl Verifier {
                 "OAUTHBEARER is: n,a=NAME, ^A host=.. ^A port=.. ^A auth=Bearer TOKEN ^A ^A",
             );
         }
-        // The name may be left out where the token tells it.
+        // The name may be omitted if the token identifies the user.
         let first = self.known.users.first().cloned().unwrap_or_default();
         self.token(Some(user.unwrap_or(first).as_bytes()), token)
     }
@@ -228,14 +230,16 @@ impl Verifier {
         if verdict != SaslVerdict::Wrong {
             return verdict;
         }
-        // The reason goes in a challenge; the client answers it, and then the refusal comes (RFC 7628 §3.2.3).
+        // The reason goes into a challenge; the client answers it, and then the refusal follows
+        // (RFC 7628 §3.2.3).
         self.stage = ServerStage::Refused;
         SaslVerdict::Challenge(
             br#"{"status":"invalid_token","schemes":"bearer","scope":"pop"}"#.to_vec(),
         )
     }
 
-    /// RFC 4422, appendix A: the identity is that of the certificate; a name may be one of those in it.
+    /// RFC 4422, appendix A: the identity comes from the certificate; a name may be one of those in
+    /// it.
     fn external(&self, response: &[u8]) -> SaslVerdict {
         let mut certified = self.known.certified.iter();
         let found = certified.find(|name| {
@@ -261,9 +265,12 @@ impl Verifier {
         };
         match flag {
             "n" if !is_plus => {}
-            // RFC 5802 §6: we do announce a form that binds, so somebody took it from the list on the way.
+            // RFC 5802 §6: the server announces channel binding, so an attacker must have removed
+            // it from the list.
             "y" if !is_plus && self.known.binding.is_some() => {
-                return SaslVerdict::Broken("a mechanism with -PLUS was announced, and taken away");
+                return SaslVerdict::Broken(
+                    "a mechanism with -PLUS was announced, but removed on the way",
+                );
             }
             "y" if !is_plus => {}
             "p=tls-server-end-point" if is_plus => {}
@@ -275,7 +282,7 @@ impl Verifier {
             return SaslVerdict::Broken("the first message is: n,,n=NAME,r=NONCE");
         };
         if nonce.is_empty() || !nonce.bytes().all(|octet| octet.is_ascii_graphic()) {
-            return SaslVerdict::Broken("a nonce has visible ASCII characters");
+            return SaslVerdict::Broken("a nonce has only visible ASCII characters");
         }
         let is_own = authzid.is_empty()
             || authzid.strip_prefix("a=").and_then(plain_name).as_ref() == Some(&name);
@@ -283,7 +290,7 @@ impl Verifier {
             return SaslVerdict::Wrong;
         };
         let hash = Hash::of(self.mechanism.name);
-        // The salt of a name is always the same, also of one that there is not (RFC 5802 §9).
+        // The salt of a name is always the same, even if the name does not exist (RFC 5802 §9).
         let salt: Vec<u8> = hmac::<Hmac<Md5>>(b"poptalk", name.as_bytes());
         let nonce = format!("{nonce}{}", self.known.nonce);
         let first = format!("r={nonce},s={},i={ROUNDS}", STANDARD.encode(&salt));
@@ -300,7 +307,7 @@ impl Verifier {
 
     /// RFC 5802 §7: the client's last message.
     fn scram_last(&mut self, proof: &Proof, response: &[u8]) -> SaslVerdict {
-        let broken = SaslVerdict::Broken("the last message is: c=BINDING,r=NONCE,p=PROOF");
+        let broken = SaslVerdict::Broken("the final message is: c=BINDING,r=NONCE,p=PROOF");
         let Ok(text) = std::str::from_utf8(response) else {
             return broken;
         };
@@ -311,7 +318,7 @@ impl Verifier {
         if proof.header == BOUND {
             binding.extend_from_slice(self.known.binding.as_deref().unwrap_or_default());
         }
-        // Not to be told apart for the client: a wrong binding is as wrong as a wrong password.
+        // The client must not be able to tell a wrong binding from a wrong password.
         let right = format!("c={},r={}", STANDARD.encode(binding), proof.nonce);
         let Ok(told) = STANDARD.decode(told) else {
             return broken;
@@ -323,15 +330,17 @@ impl Verifier {
         }
         self.stage = ServerStage::Signed(proof.name.clone());
         let signature = proof.keys.signature(message.as_bytes());
-        // POP3 has no data with success, so the signature is one more challenge (RFC 5034 §4).
+        // POP3 has no data with success, so the signature is sent as one more challenge (RFC 5034
+        // §4).
         SaslVerdict::Challenge(format!("v={}", STANDARD.encode(signature)).into_bytes())
     }
 }
 
-/// The mechanisms that the server offers on a connection, in the order in which they are announced.
+/// The mechanisms that the server offers on a connection, in the order of the announcement.
 ///
-/// RFC 5034 §3 and RFC 4616 §4: who reads PLAIN, LOGIN or a bearer token has it, so they are for TLS only. A binding needs a
-/// certificate, and EXTERNAL one of the client's.
+/// RFC 5034 §3 and RFC 4616 §4: PLAIN, LOGIN and bearer tokens reveal the secret to anyone who
+/// reads them, so they are offered only inside TLS. Channel binding needs a server certificate,
+/// EXTERNAL a client certificate.
 pub(crate) fn offered(is_tls: bool, known: &AuthContext) -> Vec<&'static Mechanism> {
     super::MECHANISMS
         .iter()
@@ -351,7 +360,7 @@ fn bearer_token(field: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
 }
 
-/// A name without SCRAM's escapes (RFC 5802 §5.1); None where an `=` is none of them.
+/// A name without SCRAM's escapes (RFC 5802 §5.1); None if an `=` is not part of an escape.
 fn plain_name(escaped: &str) -> Option<String> {
     let plain = escaped.replace("=2C", ",").replace("=3D", "=");
     (super::scram::name(&plain) == escaped).then_some(plain)

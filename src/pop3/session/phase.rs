@@ -1,6 +1,6 @@
-//! How far a session has come, as types: each of them says which of several things holds, so that no two can.
+//! How far a session has come, as types in which no two contradictory things can hold at once.
 
-/// The phases of a session whose CAPA replies differ (RFC 2449 §5, RFC 2595 §4), in their order.
+/// The phases of a session in which CAPA replies differ (RFC 2449 §5, RFC 2595 §4), in order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     #[default]
@@ -19,7 +19,7 @@ pub(crate) enum Tls {
     Off,
     /// Off; STLS was answered with `+OK`, and the handshake has not been done.
     Agreed,
-    /// On since the connection was made, as on port 995.
+    /// On from the start of the connection, as on port 995.
     Direct,
     /// On since the handshake after STLS.
     ByStls,
@@ -43,14 +43,14 @@ pub(crate) enum Accepted {
     #[default]
     No,
     Yes,
-    /// Before STLS, and not since: it is void (RFC 2595 §4).
+    /// Only before STLS, so it is void (RFC 2595 §4).
     BeforeTls,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Login {
-    /// The verb that brought it, in upper case.
+    /// The verb that completed the login, in upper case.
     pub(crate) verb: String,
-    /// The name that USER or APOP gave; None for AUTH, where the mechanism carries it.
+    /// The name from USER or APOP; None for AUTH, where the mechanism carries it.
     pub(crate) user: Option<String>,
 }

@@ -1,4 +1,5 @@
-//! Finds the end of dot-stuffed data (RFC 1939 §3) in any chunking and hands the data on in blocks.
+//! Finds the end of dot-stuffed data (RFC 1939 §3) in any chunking and passes the data on in
+//! blocks.
 
 use memchr::memmem::Finder;
 
@@ -8,9 +9,9 @@ use super::{LineEnd, Role, Side, Step};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ScanPlace {
     Start,
-    /// Behind a dot that starts a line. The dot is held.
+    /// After a dot at the start of a line. The dot is held back.
     Dot,
-    /// Behind a dot and a CR. Both are held.
+    /// After a dot and a CR. Both are held back.
     DotCr,
     Text,
     Cr,
@@ -18,14 +19,16 @@ enum ScanPlace {
 
 /// The data of one multi-line reply, or of a message that the client sends.
 ///
-/// Only CR LF ends a line here: a reader that took a bare LF would end a message at `LF . LF`. Where the status line itself
-/// ended with a bare LF, `bare_lf` says that this peer knows no other.
+/// Only CR LF ends a line here: a reader that accepted a bare LF would end a message at `LF . LF`.
+/// If the status line itself ended with a bare LF, `bare_lf` says that this peer uses no other line
+/// end.
 #[derive(Debug)]
 pub(super) struct DataScan {
     at: ScanPlace,
     bare_lf: bool,
     finder: Finder<'static>,
-    /// The start of a line that may turn out to be a status line; held, and only with [`DataScan::feed_watching`].
+    /// The start of a line that may be a status line; held back, and only with
+    /// [`DataScan::feed_watching`].
     head: Vec<u8>,
     is_torn: bool,
 }
@@ -54,14 +57,14 @@ impl DataScan {
         self.is_torn
     }
 
-    /// Lines are missing here, from the middle of one to the middle of another one perhaps.
+    /// Octets are missing here, possibly from the middle of one line to the middle of another.
     pub(super) fn tear(&mut self, side: Side, emit: &mut dyn FnMut(Step<'_>)) {
         self.finish(side, emit);
         self.at = ScanPlace::Start;
         self.is_torn = true;
     }
 
-    /// Takes octets line by line, and stops at a line that starts as a status line does.
+    /// Takes octets line by line, and stops at a line that starts like a status line.
     pub(super) fn feed_watching<'a>(
         &mut self,
         side: Side,
@@ -99,7 +102,7 @@ impl DataScan {
         (rest, DataStop::Open)
     }
 
-    /// Hands on the start of a line that is no status line.
+    /// Passes on the start of a line that is not a status line.
     fn release(&mut self, side: Side, emit: &mut dyn FnMut(Step<'_>)) {
         let head = std::mem::take(&mut self.head);
         if !head.is_empty() {
@@ -108,7 +111,7 @@ impl DataScan {
         }
     }
 
-    /// Takes octets; returns what is left behind the terminator, and whether it has come.
+    /// Takes octets; returns the rest after the terminator, and whether it has come.
     pub(super) fn feed<'a>(
         &mut self,
         side: Side,
@@ -118,7 +121,7 @@ impl DataScan {
         if !self.head.is_empty() {
             self.release(side, emit);
         }
-        // The octets from here on were not handed on yet. What is held is not among them.
+        // The octets from here on were not passed on yet. Those held back are not among them.
         let mut from = 0;
         let mut at = 0;
         while let Some(&octet) = octets.get(at) {
@@ -157,7 +160,7 @@ impl DataScan {
         (&[], false)
     }
 
-    /// Hands on what is held: the connection has ended here.
+    /// Passes on what is held back: the connection has ended here.
     pub(super) fn finish(&mut self, side: Side, emit: &mut dyn FnMut(Step<'_>)) {
         self.release(side, emit);
         send(side, Some(self.held()), emit);
@@ -183,7 +186,7 @@ impl DataScan {
         }
     }
 
-    /// Inside a line: goes on to the next line that starts with a dot, or to the end of the octets.
+    /// Inside a line: skips to the next line that starts with a dot, or to the end of the octets.
     fn skip_text(&mut self, octets: &[u8], at: usize) -> usize {
         let text = octets.get(at..).unwrap_or_default();
         if let Some(found) = self.finder.find(text) {

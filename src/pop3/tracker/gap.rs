@@ -1,38 +1,41 @@
-//! Gaps in a recording: how the tracker comes back into step after octets that nobody recorded.
+//! Gaps in a recording: how the tracker gets back into step after octets that were not recorded.
 
 use super::data::DataStop;
 use super::line::is_status_line;
 use super::{Role, Sent, Side, Status, Step, Tracker};
 use crate::pop3::command::Shape;
 
-/// What stands in place of a line that is a hole.
+/// The text in place of a line that is a hole.
 const HOLE: &[u8] = b"x";
-/// What follows from a gap in a recording. A live session has none.
+/// The effects of a gap in a recording. A live session has none.
 #[derive(Debug, Default)]
 pub(super) struct Gap {
-    /// Octets are missing, and no status line has answered a command since.
+    /// Octets are missing, and no status line has answered a command since then.
     pub(super) is_open: bool,
     /// The recording may begin anywhere in a session.
     begins_anywhere: bool,
-    /// Nothing but what was before the recording is missing, and it begins with a whole line.
+    /// Only what came before the recording is missing, and it begins with a whole line.
     is_start: bool,
-    /// A status line has come since the client's last line, and answered a command.
+    /// A status line has come since the client's last line and answered a command.
     pub(super) has_answered: bool,
-    /// The client has sent several commands without waiting: whose reply comes is not known.
+    /// The client sent several commands without waiting: which one the next reply answers is
+    /// unknown.
     pub(super) is_burst: bool,
     /// The client's next line may have lost its start.
     pub(super) is_client_torn: bool,
     /// The server has sent something since the client's last line.
     pub(super) has_server_spoken: bool,
-    /// The client sends commands while others still wait for their replies: a status line shows nothing.
+    /// The client sends commands while others still wait for their replies: a status line proves
+    /// nothing.
     pub(super) overlaps: bool,
-    /// The client spoke first, and this line came then: the greeting, or the reply to the first command.
+    /// The client spoke first and then this line came: the greeting, or the reply to the first
+    /// command.
     pub(super) first_reply: Option<FirstReply>,
-    /// What is fed stands for replies in the gap.
+    /// The octets fed now replace replies in the gap.
     is_answering: bool,
 }
 
-/// The first line of the server, when a command was waiting already.
+/// The first line of the server, if a command was already waiting.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FirstReply {
     pub(super) status: Status,
@@ -40,8 +43,8 @@ pub(super) struct FirstReply {
 }
 
 impl Tracker {
-    /// Before a line of the server that came after the first one is handed out: if it goes on with a list, the first line was the
-    /// status line of it. Returns whether the line was taken.
+    /// Called before a server line after the first one is emitted: if it continues with a list, the
+    /// first line was the status line of that list. Returns whether the line was taken.
     pub(super) fn is_list_without_greeting(&mut self, emit: &mut dyn FnMut(Step<'_>)) -> bool {
         let Some(first) = self.gap.first_reply.take() else {
             return false;
@@ -66,8 +69,8 @@ impl Tracker {
         is_list
     }
 
-    /// Before a command is noted: the client waited for one line and goes on, as if that had been the reply. Whether it was is not
-    /// known: the greeting may have been late.
+    /// Called before a command is noted: the client waited for one line and continues, as if that
+    /// had been the reply. Whether it was is unknown: the greeting may have been late.
     pub(super) fn take_first_reply(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         let Some(first) = self.gap.first_reply.take() else {
             return;
@@ -84,8 +87,9 @@ impl Tracker {
         }
     }
 
-    /// Octets of this side are missing from a recording: the rest of a line, of a reply, or more, up to the middle of another line.
-    /// Returns whether data of this side goes on; what comes next is then taken to start a line.
+    /// Octets of this side are missing from a recording: the rest of a line, of a reply, or more,
+    /// up to the middle of another line. Returns whether data of this side continues; the next
+    /// octets are then taken to start a line.
     pub(crate) fn skip_lines(&mut self, side: Side, emit: &mut dyn FnMut(Step<'_>)) -> bool {
         self.gap.is_open = true;
         self.gap.is_start = false;
@@ -112,12 +116,13 @@ impl Tracker {
         false
     }
 
-    /// No greeting is awaited: the recording begins after it.
+    /// No greeting is expected: the recording begins after it.
     pub(crate) fn skip_greeting(&mut self) {
         self.feed(Side::Server, b"+OK\r\n", &mut |_| {});
     }
 
-    /// The recording may begin in the middle of the session: its first line need not be a greeting, nor a whole line.
+    /// The recording may begin in the middle of the session: its first line need not be a greeting,
+    /// nor a whole line.
     pub(crate) fn begin_anywhere(&mut self, side: Side, emit: &mut dyn FnMut(Step<'_>)) {
         self.gap.begins_anywhere = true;
         if side == Side::Client {
@@ -135,7 +140,8 @@ impl Tracker {
         }
     }
 
-    /// Whether the recording begins with this line of the client, and no command: it may be the end of one.
+    /// Whether the recording begins with this client line and it is not a command: it may be the
+    /// end of one.
     pub(super) fn is_torn_start(&self, sent: &Sent) -> bool {
         self.gap.is_start
             && !self.gap.has_server_spoken
@@ -143,7 +149,7 @@ impl Tracker {
             && sent.command().is_none()
     }
 
-    /// Whether the lines of the server that are fed from now on stand for what came in a gap.
+    /// Whether the server lines fed from now on replace what came in a gap.
     pub(crate) fn answer_in_gap(&mut self, is_answering: bool) {
         self.gap.is_answering = is_answering;
     }
@@ -152,7 +158,7 @@ impl Tracker {
         self.reply.is_some()
     }
 
-    /// Whether the line of the server may be a reply after a gap. A lone hole stands for one, too.
+    /// Whether the server line may be a reply after a gap. So may a line that is a hole.
     pub(super) fn may_answer(&self) -> bool {
         let head = self.server.head();
         let is_near = self.gap.is_start
@@ -163,14 +169,14 @@ impl Tracker {
         self.gap.is_answering || is_near || is_status_line(head) || head == HOLE
     }
 
-    /// Before the role of a line is told: whether it shows which command is answered.
+    /// Called before the role of a line is decided: whether it shows which command is answered.
     pub(super) fn find_step(&mut self, role: Role, emit: &mut dyn FnMut(Step<'_>)) {
         let is_reply = matches!(role, Role::Status | Role::Continuation);
         let is_sure = is_reply
             && !self.gap.overlaps
             && !self.gap.is_answering
             && self.server.head() != HOLE
-            // The reply to one of many may be missing.
+            // The reply to one of several commands may be missing.
             && !self.gap.is_burst
             && self.queue.len() == 1
             && self.queue.front().is_some_and(|sent| sent.is_anchor(self.gap.is_start));
@@ -185,7 +191,8 @@ impl Tracker {
         }
     }
 
-    /// A command comes after a gap and after a line of the server: what still waits was answered in the gap.
+    /// A command comes after a gap and after a server line: any command still waiting was answered
+    /// in the gap.
     pub(super) fn drop_waiting(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
         let kept = usize::from(self.reply.is_some());
         while self.queue.len() > kept {
@@ -205,8 +212,8 @@ impl Tracker {
         let Some(reply) = &mut self.reply else {
             return octets;
         };
-        // A message may have any lines. In a listing a status line answers the next command; and so it does, as far as is known,
-        // where the end of a message is missing from the recording.
+        // A message may contain any lines. In a listing a status line answers the next command; so
+        // it probably does if the end of a message is missing from the recording.
         let is_torn = reply.is_torn();
         let is_watched =
             self.queue.len() > 1 && (is_torn || self.queue.front().is_some_and(Sent::is_listing));

@@ -1,15 +1,15 @@
-//! Puts the lines of one side together from pieces, with bounded memory.
+//! Assembles the lines of one side from pieces, with bounded memory.
 
 use super::{LineEnd, Role, Side, Step};
 
-/// The most octets of a line that are handed out as one step. A longer line comes in parts of this many octets.
+/// The maximum number of octets of a line in one step. A longer line comes in parts of this size.
 pub(crate) const LINE_MAX: usize = 8192;
 
 #[derive(Debug, Default)]
 pub(super) struct LineBuffer {
-    /// The head of the line and what was not handed out yet, line end included.
+    /// The head of the line and what was not emitted yet, including the line end.
     octets: Vec<u8>,
-    /// How many octets of `octets` were handed out.
+    /// How many octets of `octets` were emitted.
     handed: usize,
     begun: bool,
 }
@@ -34,9 +34,9 @@ impl LineChunk<'_> {
 }
 
 impl LineBuffer {
-    /// Takes octets up to the end of the line, or as many as make a part; returns what is left.
+    /// Takes octets up to the end of the line, or enough for one part; returns the rest.
     pub(super) fn feed<'a>(&mut self, octets: &'a [u8]) -> &'a [u8] {
-        // Two octets more than a part, so that a CR LF behind it is never cut in two.
+        // Two octets more than a part, so that a CR LF after it is never split.
         let room = LINE_MAX + 2 - (self.octets.len() - self.handed);
         let window = octets.get(..room).unwrap_or(octets);
         let take = memchr::memchr(b'\n', window).map_or(window.len(), |lf| lf + 1);
@@ -45,7 +45,7 @@ impl LineBuffer {
         rest
     }
 
-    /// How the line ends; `LineEnd::None` while its end has not come.
+    /// How the line ends; `LineEnd::None` until its end has come.
     pub(super) fn end(&self) -> LineEnd {
         match self.octets.get(self.handed..).unwrap_or_default() {
             [.., b'\r', b'\n'] => LineEnd::Crlf,
@@ -65,7 +65,8 @@ impl LineBuffer {
         Some(self.hand_out(upto, end))
     }
 
-    /// Hands out what has come of the line. A CR stays when it may belong to the line end, unless this `is_all`.
+    /// Emits what has arrived of the line. A CR that may belong to the line end stays, unless this
+    /// `is_all`.
     pub(super) fn flush(
         &mut self,
         is_all: bool,
@@ -80,7 +81,7 @@ impl LineBuffer {
         }
     }
 
-    /// The start of the line, without line end: enough to know what the line is.
+    /// The start of the line, without line end: enough to recognize the line.
     pub(super) fn head(&self) -> &[u8] {
         let line = &self.octets;
         line.strip_suffix(b"\r\n")
@@ -110,7 +111,7 @@ impl LineBuffer {
 
     fn hand_out(&mut self, upto: usize, end: LineEnd) -> LineChunk<'_> {
         let first = !std::mem::replace(&mut self.begun, true);
-        // Of what was handed out only the head is needed any more.
+        // Of the emitted octets only the head is still needed.
         let gone = self.handed.saturating_sub(LINE_MAX);
         self.octets.drain(self.handed - gone..self.handed);
         let from = self.handed - gone;
@@ -123,8 +124,9 @@ impl LineBuffer {
     }
 }
 
-/// Whether a line inside AUTH is a challenge (RFC 5034 §4: `+`, a space, base64). Some servers leave the space out; what comes
-/// without it is a challenge only if it can be base64, and is no status indicator, as `+OK` and some servers' `+ERR` are.
+/// Whether a line inside AUTH is a challenge (RFC 5034 §4: `+`, a space, base64). Some servers omit
+/// the space; such a line is a challenge only if it can be base64 and is not a status indicator,
+/// such as `+OK` or the `+ERR` of some servers.
 pub(super) fn is_continuation(line: &[u8]) -> bool {
     let Some(text) = line.strip_prefix(b"+") else {
         return false;
@@ -140,8 +142,8 @@ pub(super) fn is_continuation(line: &[u8]) -> bool {
     }
 }
 
-/// Whether a line that starts with these octets is a status line: `+OK` or `-ERR`, and a blank or the line end. None while more of it is
-/// needed to know.
+/// Whether a line that starts with these octets is a status line: `+OK` or `-ERR`, and a space or
+/// the line end. None if more octets are needed to decide.
 pub(super) fn is_status_start(head: &[u8]) -> Option<bool> {
     for word in [&b"+OK"[..], b"-ERR"] {
         match head.get(word.len()) {

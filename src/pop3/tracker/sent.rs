@@ -7,17 +7,19 @@ use crate::pop3::command::{ArgumentKind, Command, Effect, ONE_STEP_MECHANISMS, S
 
 const KEPT: usize = 255;
 
-/// A client line that waits for its reply. It holds no secret: of the arguments only those before a secret one are kept.
+/// A client line that waits for its reply. It holds no secret: only the arguments before a secret
+/// one are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
     verb: Vec<u8>,
     arguments: Vec<u8>,
     command: Option<&'static Command>,
     shape: Shape,
-    /// More lines of the client belong to this one: AUTH that is not complete with its initial response.
+    /// More client lines belong to this one: AUTH that is not complete with its initial response.
     takes_responses: bool,
     is_response: bool,
-    /// A line of the client that can log in was sent: for AUTH an initial response or an answer to a challenge.
+    /// A client line that can log in was sent: for AUTH an initial response or a response to a
+    /// challenge.
     has_credentials: bool,
     /// The start of the line may be missing from the recording, or the reply to it.
     is_torn: bool,
@@ -73,7 +75,8 @@ impl Sent {
         Self::of_line(line, &HashMap::new())
     }
 
-    /// Takes the client's answer to a challenge (octets without line end); `*` cancels the exchange (RFC 5034 §4).
+    /// Takes the client's response to a challenge (octets without line end); `*` cancels the
+    /// exchange (RFC 5034 §4).
     pub(crate) fn take_answer(&mut self, line: &[u8]) {
         self.take_response(&Self::response(line == b"*"));
     }
@@ -88,7 +91,8 @@ impl Sent {
         }
     }
 
-    /// A client line without a verb: the end of a message that it sends, or one that is not remembered.
+    /// A client line without a verb: the end of a message that it sends, or one that is not
+    /// remembered.
     pub(super) fn nameless(shape: Shape) -> Self {
         Self {
             verb: Vec::new(),
@@ -107,12 +111,12 @@ impl Sent {
         self.command
     }
 
-    /// The verb in upper case, as text; odd octets are shown as escapes.
+    /// The verb in upper case, as text; unusual octets are escaped.
     pub(crate) fn verb(&self) -> String {
         self.verb.escape_ascii().to_string()
     }
 
-    /// The arguments before a secret one, at most 255 octets, with one space between two.
+    /// The arguments before a secret one, at most 255 octets, with one space between them.
     pub(crate) fn arguments(&self) -> &[u8] {
         &self.arguments
     }
@@ -126,12 +130,13 @@ impl Sent {
         std::str::from_utf8(word).ok()?.parse().ok()
     }
 
-    /// Whether this is an AUTH for which no credentials were sent, or they were cancelled: `+OK` to it is not a login.
+    /// Whether this is an AUTH for which no credentials were sent, or they were cancelled: `+OK` to
+    /// it is not a login.
     pub(crate) fn lacks_credentials(&self) -> bool {
         self.shape == Shape::Sasl && !self.has_credentials
     }
 
-    /// The client's answer to a challenge of this AUTH.
+    /// The client's response to a challenge of this AUTH.
     pub(super) fn take_response(&mut self, response: &Self) {
         self.has_credentials = response.has_credentials;
     }
@@ -156,7 +161,7 @@ impl Sent {
         }
     }
 
-    /// A gap of the recording follows, or its start may be missing in one.
+    /// A gap in the recording follows, or its start may be missing in one.
     pub(super) fn tear(&mut self) {
         self.is_torn = true;
     }
@@ -166,13 +171,14 @@ impl Sent {
         self.is_torn
     }
 
-    /// Whether its reply, where it begins with a status line, shows which command is answered after a gap. What is no command of the
-    /// table may be a response, unless `any` will do.
+    /// Whether its reply, if it begins with a status line, shows which command is answered after a
+    /// gap. A line that is not in the table may be a response, unless `any` command is enough.
     pub(super) fn is_anchor(&self, any: bool) -> bool {
         !self.is_torn && !self.is_response && (any || self.command.is_some())
     }
 
-    /// Whether each line of a multi-line reply to it has a format of its own, so that a status line is none of them.
+    /// Whether each line of a multi-line reply to it has its own format, so that a status line
+    /// cannot be one of them.
     pub(super) fn is_listing(&self) -> bool {
         use crate::pop3::command::DataKind::{Listing, Set};
         self.command

@@ -1,6 +1,6 @@
-//! Reads status indicators: the one place that says what is a yes.
+//! Reads status indicators: the one place that decides what counts as a yes.
 
-/// What a status line says.
+/// The meaning of a status line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
     /// `+OK`, in any case. Servers must send upper case (RFC 1939 §3); clients take either.
@@ -12,8 +12,9 @@ pub enum Status {
 }
 
 impl Status {
-    /// Reads the status indicator of a line (octets). A blank or the end of the line should follow it (RFC 1939 §3). Another mark is
-    /// passed over; a letter or a digit makes it a different word, such as `+OKAY`.
+    /// Reads the status indicator of a line (octets). A space or the end of the line should follow
+    /// it (RFC 1939 §3). Other punctuation after it is ignored; a letter or a digit makes it a
+    /// different word, such as `+OKAY`.
     pub(crate) fn of_line(line: &[u8]) -> Self {
         let starts = |word: &[u8]| {
             line.split_at_checked(word.len())

@@ -2,12 +2,12 @@
 
 use super::{Sent, Status};
 
-/// Who sent an octet.
+/// The side that sent an octet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// The one who connected and types commands.
+    /// The side that connects and sends commands.
     Client,
-    /// The one who answers.
+    /// The side that answers.
     Server,
 }
 
@@ -20,13 +20,13 @@ pub enum Role {
     Status,
     /// A challenge of the server inside AUTH: `+`, a space, base64 (RFC 5034 §4).
     Continuation,
-    /// The line with one dot that ends a multi-line reply, or a message that the client sends.
+    /// The line with a single dot that ends a multi-line reply, or a message that the client sends.
     Terminator,
-    /// What the server sends although nothing was asked.
+    /// Unsolicited data from the server.
     Unrequested,
     /// A command of the client.
     Command,
-    /// The client's answer to a challenge inside AUTH.
+    /// The client's response to a challenge inside AUTH.
     Response,
 }
 
@@ -46,16 +46,16 @@ pub enum State {
 /// How a line ends on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LineEnd {
-    /// CR LF, as the protocol wants it.
+    /// CR LF, as the protocol requires.
     Crlf,
     /// A bare LF.
     Lf,
-    /// Not at all: the line goes on.
+    /// Not at all: the line continues.
     None,
 }
 
 impl LineEnd {
-    /// The octets of it.
+    /// The octets of the line end.
     #[must_use]
     pub fn octets(self) -> &'static [u8] {
         match self {
@@ -66,8 +66,8 @@ impl LineEnd {
     }
 }
 
-/// One step of the conversation. The octets of all steps of one side, in order and with their line ends, are exactly the
-/// octets that were fed for that side.
+/// One step of the conversation. The octets of all steps of one side, in order and with their line
+/// ends, are exactly the octets that were fed for that side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step<'a> {
     /// A line, or a part of one that is longer than [`super::LINE_MAX`] octets or was flushed.
@@ -80,17 +80,19 @@ pub enum Step<'a> {
         octets: &'a [u8],
         /// Whether the line starts here.
         first: bool,
-        /// How it ends; `LineEnd::None` when the next step goes on with the same line.
+        /// How it ends; `LineEnd::None` if the next step continues the same line.
         end: LineEnd,
     },
-    /// Octets of the data lines of a multi-line reply, or of a message that the client sends: stuffed as on the wire, line ends inside.
+    /// Octets of the data lines of a multi-line reply, or of a message that the client sends:
+    /// stuffed as on the wire, including line ends.
     Data {
         /// Who sent them.
         side: Side,
         /// As on the wire.
         octets: &'a [u8],
     },
-    /// Octets of the server that came between its `+OK` to STLS and the TLS handshake. They are never used (RFC 2595 §4).
+    /// Octets of the server that came between its `+OK` to STLS and the TLS handshake. They are
+    /// never used (RFC 2595 §4).
     Injected(&'a [u8]),
     /// A command is complete and waits for its reply.
     CommandSent(&'a Sent),
@@ -104,15 +106,17 @@ pub enum Step<'a> {
     StateChanged(State),
     /// The server agreed to STLS: the TLS handshake comes next.
     TlsAgreed,
-    /// What was taken for the greeting was the reply to the first command, which the client had sent before: there was no greeting.
-    /// The reply goes on next. After [`Step::OutOfStep`] this is only likely.
+    /// The supposed greeting was the reply to the first command, which the client had sent before:
+    /// there was no greeting. The reply continues next. After [`Step::OutOfStep`] this is only
+    /// likely.
     NoGreeting,
-    /// A status line came in place of the terminator: the listing had none. The reply ends next.
+    /// A status line came instead of the terminator: the listing had none. The reply ends next.
     TerminatorMissing,
-    /// The command that waits longest gets no reply any more: it came where the recording has a gap.
+    /// The oldest waiting command gets no reply: the reply came in a gap in the recording.
     Dropped,
-    /// Octets are missing from the recording: which command the next line of the server answers is not known.
+    /// Octets are missing from the recording: which command the next server line answers is
+    /// unknown.
     OutOfStep,
-    /// The line that comes next answers the command that waits longest, and that is sure again.
+    /// The next line answers the oldest waiting command, and that is certain again.
     InStep,
 }

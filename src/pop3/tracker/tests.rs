@@ -311,6 +311,19 @@ fn octets_behind_the_ok_to_stls_are_never_a_reply() {
 }
 
 #[test]
+fn a_line_begun_before_the_agreement_was_known_keeps_its_place() {
+    let mut talk = Talk::default();
+    // The client goes on after one line: it was the reply to STLS, and there was no greeting.
+    talk.client("STLS\r\n").server("+OK begin\r\n+OK in");
+    talk.client("\r\n").server("jected\r\n");
+    assert!(talk.tracker.is_tls_agreed());
+    assert_eq!(
+        octets(&talk.told, Side::Server),
+        b"+OK begin\r\n+OK injected\r\n"
+    );
+}
+
+#[test]
 fn marks_follow_dele_rset_and_quit() {
     let mut talk = Talk::logged_in();
     talk.client("DELE 2\r\nDELE 2\r\nDELE 3\r\nDELE 9\r\n")

@@ -1,4 +1,4 @@
-//! What was recorded: where each reply stands, by the command that it answers.
+//! Where each recorded reply is, by the command that it answers.
 
 use std::collections::HashMap;
 
@@ -8,29 +8,29 @@ use crate::reading::dialogue::{Exchange, Line, Matcher, Part, Place};
 use crate::transcript::text::{ParseError, print_row};
 use crate::transcript::{Piece, Row};
 
-/// What was recorded: where each reply stands, not the replies themselves.
+/// Where each recorded reply is; the replies themselves stay in the transcript.
 #[derive(Debug, Clone, Default)]
 pub struct ReplyIndex {
     pub(super) greeting: Option<Place>,
-    /// By command, as [`ReplyIndex::key`] gives it.
+    /// By command, with the key from [`ReplyIndex::key`].
     replies: HashMap<Vec<u8>, Vec<RecordedReply>>,
     holed: Vec<(Vec<Piece>, Vec<u8>)>,
     pub(super) login: Option<RecordedReply>,
-    /// Replies to CAPA before the login, and after it.
+    /// Replies to CAPA before login, and after it.
     capabilities: [Vec<RecordedReply>; 2],
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct RecordedReply {
-    /// Where its status line stands.
+    /// Where its status line is.
     pub(super) place: Place,
     pub(super) has_data: bool,
     pub(super) is_positive: bool,
     /// The challenges before the status line.
     pub(super) challenges: Vec<Place>,
-    /// Whether the client gave the exchange up by `*`.
+    /// Whether the client cancelled the exchange with `*`.
     pub(super) is_cancelled: bool,
-    /// The client sends a message after it; where the reply to that stands.
+    /// If the client sends a message next: where the reply to that is.
     pub(super) upload: Option<Option<Place>>,
 }
 
@@ -57,7 +57,7 @@ impl RecordedReply {
 impl ReplyIndex {
     /// Reads the parts of a dialogue.
     ///
-    /// Errors: the transcript breaks the format.
+    /// Errors: the transcript is malformed.
     pub fn of(parts: impl Iterator<Item = Result<Part, ParseError>>) -> Result<Self, ParseError> {
         let mut index = Self::default();
         let mut before = Vec::new();
@@ -69,7 +69,7 @@ impl ReplyIndex {
         Ok(index)
     }
 
-    /// Takes an exchange; `before` is the key of the command before it.
+    /// Adds an exchange; `before` is the key of the previous command.
     fn add(&mut self, exchange: &Exchange, before: &mut Vec<u8>) {
         let Some(status_line) = &exchange.status_line else {
             return;
@@ -117,7 +117,8 @@ impl ReplyIndex {
         key
     }
 
-    /// Returns the key of the recorded command that a line is: the same words, or else one whose holes it fills.
+    /// Returns the key of the recorded command that matches a line: the same words, or else one
+    /// whose holes it fills.
     pub(super) fn key(&self, line: &[u8]) -> Option<Vec<u8>> {
         let words = key(line);
         if self.replies.contains_key(&words) {
@@ -128,12 +129,12 @@ impl ReplyIndex {
         found.map(|(_, key)| key.clone())
     }
 
-    /// The replies to a command, by its key, in their order.
+    /// The replies to a command, by its key, in order.
     pub(super) fn replies(&self, key: &[u8]) -> &[RecordedReply] {
         self.replies.get(key).map_or(&[], Vec::as_slice)
     }
 
-    /// The replies to CAPA in this state, or else in the other one.
+    /// The replies to CAPA in this state, or else those in the other state.
     pub(super) fn capabilities(&self, has_logged_in: bool) -> &[RecordedReply] {
         let [before, after] = &self.capabilities;
         let (these, others) = match has_logged_in {
@@ -147,7 +148,7 @@ impl ReplyIndex {
     }
 }
 
-/// A command line as it is looked up: the verb in upper case, one space between words.
+/// The lookup form of a command line: the verb in upper case, one space between words.
 pub(super) fn key(line: &[u8]) -> Vec<u8> {
     let mut words = Words::of(line);
     let mut key = words.next().unwrap_or_default().to_ascii_uppercase();

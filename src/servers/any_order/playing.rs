@@ -1,4 +1,4 @@
-//! A reply on its way out of a recording.
+//! Sends a recorded reply.
 
 use super::{BLOCK, Items, MECHANISMS};
 use crate::pop3::tracker::{LineEnd, Side};
@@ -9,20 +9,20 @@ pub(super) struct Playing {
     pub(super) has_data: bool,
     pub(super) is_line_start: bool,
     pub(super) is_inside: bool,
-    /// What a line of data must be to be sent.
+    /// Which data lines of the reply are sent.
     pub(super) filter: Filter,
 }
 
-/// Which lines of the data are sent.
+/// Which data lines of the reply are sent.
 pub(super) enum Filter {
     All,
-    /// TOP: the header, and so many lines of the body.
+    /// TOP: the header, and this many lines of the body.
     Top {
         is_body: bool,
         lines: u64,
         is_wanted: bool,
     },
-    /// CAPA: no STLS where it is not permitted, and only mechanisms that can be played.
+    /// CAPA: without STLS if it is not allowed, and only with mechanisms that can be played back.
     Capabilities {
         is_tls: bool,
     },
@@ -39,11 +39,11 @@ pub(super) fn octets(row: &Row) -> Vec<u8> {
 }
 
 impl Playing {
-    /// Hands out some of the reply; true when it is over.
+    /// Sends the next part of the reply; true when it is complete.
     pub(super) fn next(&mut self, out: &mut Vec<u8>) -> bool {
         let enough = out.len() + BLOCK;
         while out.len() < enough {
-            // Most of a message is plain lines, which need not be looked at one by one.
+            // Most of a message is plain lines, which need not be checked one by one.
             let is_plain = self.has_data && self.is_inside && matches!(self.filter, Filter::All);
             if is_plain && self.is_line_start && self.items.read_run(out) > 0 {
                 continue;
@@ -52,7 +52,7 @@ impl Playing {
                 Some(Ok(Item::Row(row))) if row.side == Side::Server => row,
                 Some(Ok(_)) => continue,
                 Some(Err(_)) | None => {
-                    // The recording was cut here; the client is to get a whole reply.
+                    // The recording is cut off here; the client still gets a complete reply.
                     if self.has_data && self.is_inside {
                         let end: &[u8] = match self.is_line_start {
                             true => b".\r\n",
@@ -101,7 +101,7 @@ impl Filter {
                     *is_body = is_start && line.is_empty();
                     return true;
                 }
-                // A long line stands in several rows: all of them, or none.
+                // A long line takes several rows: send all of them or none.
                 if is_start {
                     *is_wanted = *lines > 0;
                     *lines -= u64::from(*is_wanted);

@@ -1,4 +1,5 @@
-//! Faults of the connection: before the greeting, in it, and at the end. Catalogue sections A, K and M.
+//! Faults of the connection: before the greeting, in it, and at the end. Catalogue sections A, K
+//! and M.
 
 use super::Does::{After, Close, Drop, Hang, Last, Raw, Say, Wait};
 use super::ServerLineKind::{Data, Greeting, Reply, Status};
@@ -9,13 +10,13 @@ const LATE_QUIT: &[&str] = &["USER alice", "PASS wonderland", "NOOP", "QUIT"];
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "no-greeting",
-        "nothing comes after the connection stands",
+        "the server accepts the connection and sends no greeting",
         &["no-greeting"],
         &[FaultStep::new(Greeting, &[], Hang)],
     ),
     Fault::new(
         "greeting-delayed",
-        "the greeting takes three seconds",
+        "the greeting comes after three seconds",
         &["greeting-delayed"],
         &[FaultStep::new(Greeting, &[], Wait(3000))],
     ),
@@ -39,7 +40,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "redis-lookalike",
-        "no greeting, and refusals as a Redis server words them",
+        "there is no greeting, and commands are refused in the words of a Redis server",
         &["redis-lookalike"],
         &[
             FaultStep::new(Greeting, &[], Drop),
@@ -51,26 +52,26 @@ pub(super) const FAULTS: &[Fault] = &[
     .in_clear(),
     Fault::new(
         "tls-on-plain-port",
-        "in place of a greeting comes an alert of TLS",
+        "a TLS alert comes instead of the greeting",
         &["tls-on-plain-port"],
         &[FaultStep::new(Greeting, &[], Last(b"\x15\x03\x03\x00\x02\x02\x0a"))],
     )
     .in_clear(),
     Fault::new(
         "greeting-extra-data",
-        "a scan listing comes with the greeting",
+        "a scan listing follows the greeting",
         &["greeting-extra-data"],
         &[FaultStep::new(Greeting, &[], After(b"1 120\r\n2 200\r\n.\r\n"))],
     ),
     Fault::new(
         "greeting-rewritten-by-proxy",
-        "a mail shield on the way has put its own words into the greeting",
+        "a mail filter on the network path has replaced the greeting with its own",
         &["greeting-rewritten-by-proxy"],
         &[FaultStep::new(Greeting, &[], Say("+OK ******************** AVG POP3 Proxy Server"))],
     ),
     Fault::new(
         "greeting-leaks",
-        "the greeting tells the client's address",
+        "the greeting reveals the client's address and the server's version",
         &["greeting-leaks"],
         &[FaultStep::new(
             Greeting,
@@ -80,7 +81,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "data-after-quit",
-        "the server goes on behind its reply to QUIT",
+        "a second line follows the reply to QUIT",
         &["data-after-quit"],
         &[FaultStep::new(Status, &["QUIT"], After(b"+OK connection closing\r\n"))],
     ),
@@ -99,14 +100,14 @@ pub(super) const FAULTS: &[Fault] = &[
     .hearing(|asked| (asked.verb == "QUIT").then(|| "NOOP".to_owned())),
     Fault::new(
         "quit-slow",
-        "QUIT takes eleven seconds",
+        "the reply to QUIT takes eleven seconds",
         &["quit-slow"],
         &[FaultStep::new(Status, &["QUIT"], Wait(11_000))],
     )
     .typing(LATE_QUIT),
     Fault::new(
         "quit-keeps-open",
-        "the connection stays open behind QUIT",
+        "the connection stays open after the reply to QUIT",
         &["quit-keeps-open"],
         &[
             FaultStep::new(Status, &["QUIT"], After(b"")),
@@ -122,7 +123,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "closed-before-reply",
-        "STAT ends the connection without a reply",
+        "STAT closes the connection without a reply",
         &["closed-before-reply"],
         &[FaultStep::new(Status, &["STAT"], Close)],
     ),
@@ -134,7 +135,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stall-large-data",
-        "a large message stops after a few lines, and nothing more comes",
+        "a large message stops after a few lines, and the server sends nothing more",
         &["stall-large-data"],
         &[
             FaultStep::new(Data, &["LIST"], Say("1 90000")).when(|said| said.word(0) == "1"),
@@ -148,50 +149,50 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["USER alice", "PASS wonderland", "LIST", "RETR 1"]),
     Fault::new(
         "slow-drip",
-        "each line of a message takes six seconds",
+        "the lines of a message come six seconds apart",
         &["slow-drip"],
         &[FaultStep::new(Data, &["RETR"], Wait(6000))],
     )
-    .beyond_check("a message takes most of its 60 seconds; `--time-limit 600` gives it more")
+    .beyond_check("one message takes most of its 60 seconds; `--time-limit 600` allows more")
     .typing(&["USER alice", "PASS wonderland", "RETR 2", "QUIT"]),
     Fault::new(
         "slow-reply",
-        "STAT takes twelve seconds",
+        "the reply to STAT takes twelve seconds",
         &["slow-reply"],
         &[FaultStep::new(Status, &["STAT"], Wait(12_000))],
     )
     .typing(&["USER alice", "PASS wonderland", "STAT", "QUIT"]),
     Fault::new(
         "unknown-command-closes",
-        "a verb that is not known ends the connection",
+        "an unknown command closes the connection",
         &["unknown-command-closes"],
         &[FaultStep::new(Status, &[], Close).when(|said| said.asked.is_nonsense())],
     )
     .typing(&["USER alice", "PASS wonderland", "XFOO", "QUIT"]),
     Fault::new(
         "unknown-command-silent",
-        "a verb that is not known gets no answer",
+        "an unknown command gets no reply",
         &["unknown-command-silent"],
         &[FaultStep::new(Status, &[], Drop).when(|said| said.asked.is_nonsense())],
     )
     .typing(&["USER alice", "PASS wonderland", "XFOO", "QUIT"]),
     Fault::new(
         "unknown-command-ok",
-        "a verb that is not known is answered with +OK",
+        "an unknown command is answered with +OK",
         &["unknown-command-ok"],
         &[FaultStep::new(Status, &[], Say("+OK")).when(|said| said.asked.is_nonsense())],
     )
     .typing(&["USER alice", "PASS wonderland", "FOOBAR", "QUIT"]),
     Fault::new(
         "server-crashes-on-args",
-        "NOOP with an argument ends the connection",
+        "NOOP with an argument closes the connection",
         &["server-crashes-on-args"],
         &[FaultStep::new(Status, &["NOOP"], Close).when(|said| !said.asked.args.is_empty())],
     )
     .typing(&["USER alice", "PASS wonderland", "NOOP x", "QUIT"]),
     Fault::new(
         "case-sensitive-commands",
-        "verbs in lower case are not known",
+        "commands in lower case are refused",
         &["case-sensitive-commands"],
         &[],
     )
@@ -202,7 +203,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["user alice", "USER alice", "PASS wonderland", "stat", "STAT", "QUIT"]),
     Fault::new(
         "command-255-rejected",
-        "a line of more than 80 octets is refused",
+        "a command line longer than 80 octets is refused",
         &["command-255-rejected"],
         &[],
     )
@@ -214,7 +215,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ]),
     Fault::new(
         "input-echoed",
-        "the server sends each command back",
+        "the server echoes each command",
         &["input-echoed"],
         &[FaultStep::new(
             Status,
@@ -230,14 +231,14 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "wrong-state-accepted",
-        "STAT is answered before the login",
+        "STAT works before login",
         &["wrong-state-accepted"],
         &[FaultStep::new(Status, &["STAT"], Say("+OK 3 500")).when(|said| !said.asked.session.is_transaction())],
     )
     .typing(&["STAT", "QUIT"]),
     Fault::new(
         "pipelining-drops-at-login",
-        "what is sent behind PASS before its reply is lost",
+        "commands pipelined after PASS are lost",
         &["pipelining-drops-at-login"],
         &[],
     )
@@ -245,13 +246,13 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["CAPA", "USER alice", "PASS wonderland\r\nSTAT\r\nLIST"]),
     Fault::new(
         "unsolicited-data",
-        "NOOP brings a line that nobody asked for",
+        "a second, unsolicited line follows the reply to NOOP",
         &["unsolicited-data"],
         &[FaultStep::new(Status, &["NOOP"], After(b"you have new mail\r\n"))],
     ),
     Fault::new(
         "plain-garbage",
-        "the reply to STAT is noise",
+        "the reply to STAT is plain text without a status indicator",
         &["status-missing"],
         &[FaultStep::new(Status, &["STAT"], Raw(b"3 messages\r\n")).where_ok()],
     ),

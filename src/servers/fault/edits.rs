@@ -1,10 +1,10 @@
-//! The words of which faults are made: what is asked, what is about to be said, and what becomes of it.
+//! The vocabulary of faults: what the client asked, what is about to be sent, and how it is edited.
 
 use crate::pop3::command::{Command, Effect};
 use crate::pop3::session::SessionState;
 use crate::pop3::tracker::Sent;
 
-/// What a client's line asks, and what the session has been before it.
+/// A client line, and the session before it.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     /// In upper case; empty for the greeting, and inside AUTH.
@@ -13,13 +13,13 @@ pub(super) struct Asked {
     pub(super) line: String,
     /// The command; None before the first.
     pub(super) sent: Option<Sent>,
-    /// How many times the verb was sent, this time counted.
+    /// How many times the verb was sent, including this time.
     pub(super) nth: u32,
-    /// What has happened between the client and the server without fault.
+    /// The session between the client and the inner server.
     pub(super) session: SessionState,
     /// The number of the connection at this server, from 1.
     pub(super) visit: u32,
-    /// How many messages there are; 0 where nothing has told it.
+    /// How many messages there are; 0 if unknown.
     pub(super) count: u64,
     /// Inside AUTH: the number of the client's response, from 1.
     pub(super) response: u32,
@@ -35,13 +35,13 @@ impl Asked {
         row.is_some_and(purpose)
     }
 
-    /// Whether it is a try to log in; the bare AUTH is none.
+    /// Whether it is an attempt to log in; the bare AUTH is not.
     pub(super) fn is_login(&self) -> bool {
         let sent = self.sent.as_ref();
         sent.is_some_and(|sent| sent.effect() == Effect::Login)
     }
 
-    /// Whether its first argument is a message that is marked as deleted.
+    /// Whether its first argument is a message marked as deleted.
     pub(super) fn is_about_marked(&self) -> bool {
         let number = self.sent.as_ref().and_then(Sent::number);
         number.is_some_and(|number| self.session.marked.contains(&number))
@@ -51,7 +51,7 @@ impl Asked {
         !self.is_for(|_| true) && !self.verb.is_empty() && self.response == 0
     }
 
-    /// The argument of this number, from 0.
+    /// The argument with this number, from 0.
     pub(super) fn arg(&self, index: usize) -> &str {
         self.args.split(' ').nth(index).unwrap_or_default()
     }
@@ -60,11 +60,11 @@ impl Asked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ServerLineKind {
     Greeting,
-    /// The first line of a reply, a challenge among them.
+    /// The first line of a reply, or a challenge.
     Status,
     Data,
     Terminator,
-    /// Any of them, the greeting not.
+    /// Any of them except the greeting.
     Reply,
     Any,
 }
@@ -75,20 +75,20 @@ pub(super) struct Outgoing<'a> {
     pub(super) part: ServerLineKind,
     /// The number of a data line in its reply, from 0.
     pub(super) index: usize,
-    /// Without line end.
+    /// Without its line end.
     pub(super) text: &'a [u8],
-    /// The number of the first data line without text was passed: this one is of the message's body.
+    /// An empty data line came before: this one is in the body of the message.
     pub(super) is_body: bool,
     pub(super) is_positive: bool,
 }
 
 impl Outgoing<'_> {
-    /// The text, where it is ASCII.
+    /// The text, if it is ASCII.
     pub(super) fn str(&self) -> &str {
         std::str::from_utf8(self.text).unwrap_or_default()
     }
 
-    /// The word of this number, from 0.
+    /// The word with this number, from 0.
     pub(super) fn word(&self, index: usize) -> &str {
         self.str().split(' ').nth(index).unwrap_or_default()
     }
@@ -100,7 +100,7 @@ pub(super) struct FaultStep {
     /// In replies to these verbs; empty: to any.
     pub(super) verbs: &'static [&'static str],
     pub(super) when: fn(&Outgoing<'_>) -> bool,
-    /// A refusal stays as it is.
+    /// Leaves a refusal unchanged.
     pub(super) is_ok_only: bool,
     pub(super) does: Does,
 }
@@ -124,7 +124,7 @@ impl FaultStep {
         Self { when, ..self }
     }
 
-    /// Where the reply is positive.
+    /// Only if the reply is positive.
     pub(super) const fn where_ok(self) -> Self {
         Self {
             is_ok_only: true,
@@ -145,22 +145,22 @@ impl FaultStep {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Does {
-    /// These octets in its place, made of it.
+    /// Replaces the line with octets computed from it.
     Edit(fn(&Outgoing<'_>, &mut Vec<u8>)),
-    /// This line in its place.
+    /// Replaces the line with this one.
     Say(&'static str),
-    /// These octets in its place.
+    /// Replaces the line with these octets.
     Raw(&'static [u8]),
-    /// These octets behind it.
+    /// Adds these octets after it.
     After(&'static [u8]),
-    /// These octets before it.
+    /// Adds these octets before it.
     Before(&'static [u8]),
     Drop,
     Close,
-    /// These octets in its place, then the connection is closed.
+    /// Replaces the line with these octets, then closes the connection.
     Last(&'static [u8]),
-    /// A pause before it, in milliseconds.
+    /// Waits before it, in milliseconds.
     Wait(u64),
-    /// Nothing, and the server neither says nor hears anything any more.
+    /// Sends nothing; from now on the server neither sends nor reads.
     Hang,
 }

@@ -1,4 +1,5 @@
-//! Faults of lines and replies: how they end, how they begin, what is in them. Catalogue section B.
+//! Faults of lines and replies: how they end, how they begin, what they contain. Catalogue section
+//! B.
 
 use super::Does::{After, Before, Drop, Edit, Raw, Say};
 use super::ServerLineKind::{Any, Data, Status, Terminator};
@@ -22,7 +23,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "bare-lf-everywhere",
-        "every line ends with LF alone, the last dot too",
+        "all lines end with LF alone, even the terminating dot",
         &["bare-lf"],
         &[FaultStep::new(
             Any,
@@ -32,7 +33,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "bare-lf-in-message",
-        "lines of messages end with LF alone",
+        "a message has a line that ends with LF alone",
         &["bare-lf-in-message"],
         &[
             FaultStep::new(Data, &["RETR"], Edit(|said, out| ends(said, out, b"\n")))
@@ -41,13 +42,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "bare-cr",
-        "a CR stands alone inside a status line",
+        "a status line contains a CR without LF",
         &["bare-cr"],
         &[FaultStep::new(Status, &["NOOP"], Raw(b"+OK done\rand done\r\n")).where_ok()],
     ),
     Fault::new(
         "bare-cr-in-message",
-        "a CR stands alone inside a message",
+        "a message contains a CR without LF",
         &["bare-cr-in-message"],
         &[FaultStep::new(
             Data,
@@ -58,7 +59,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "crcrlf",
-        "lines end with CR CR LF",
+        "status lines end with CR CR LF",
         &["crcrlf"],
         &[FaultStep::new(
             Status,
@@ -68,7 +69,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "missing-line-ends",
-        "the lines of UIDL run together",
+        "the lines of UIDL are not separated by CRLF",
         &["missing-line-ends"],
         &[
             FaultStep::new(Data, &["UIDL"], Edit(|said, out| ends(said, out, b" "))),
@@ -77,21 +78,21 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "missing-terminator",
-        "the dot behind a message does not come",
+        "the dot after a message is missing",
         &["missing-terminator"],
         &[FaultStep::new(Terminator, &["RETR"], Drop)],
     )
     .typing(&["USER alice", "PASS wonderland", "RETR 2"]),
     Fault::new(
         "terminator-glued",
-        "the dot stands behind the last words of a message",
+        "the dot is on the last line of a message, not on a line by itself",
         &["terminator-glued"],
         &[FaultStep::new(Terminator, &["RETR"], Raw(b"the end.\r\n"))],
     )
     .typing(&["USER alice", "PASS wonderland", "RETR 2"]),
     Fault::new(
         "terminator-no-crlf",
-        "the connection ends behind the dot, without CR LF",
+        "the connection closes after the dot, without CRLF",
         &["terminator-no-crlf"],
         &[FaultStep::new(
             Terminator,
@@ -101,20 +102,20 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "terminator-padded",
-        "a blank stands behind the dot",
+        "the dot is followed by a space",
         &["terminator-padded"],
         &[FaultStep::new(Terminator, &["RETR"], Raw(b". \r\n"))],
     )
     .typing(&["USER alice", "PASS wonderland", "RETR 2"]),
     Fault::new(
         "extra-blank-line-before-end",
-        "an empty line more stands before the dot",
+        "an extra empty line comes before the dot",
         &["extra-blank-line-before-end"],
         &[FaultStep::new(Terminator, &["RETR"], Before(b"\r\n"))],
     ),
     Fault::new(
         "unstuffed-dot-line",
-        "lines that start with a dot are sent as they are",
+        "a dot at the start of a line is not doubled",
         &["unstuffed-dot-line"],
         &[FaultStep::new(
             Data,
@@ -134,7 +135,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "unstuffed-after-bare-lf",
-        "a dot stands alone between two bare LF inside a message",
+        "a message contains LF, a dot and LF, which some clients take for its end",
         &["unstuffed-after-bare-lf"],
         &[FaultStep::new(
             Data,
@@ -145,13 +146,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "double-stuffed",
-        "dots are doubled twice",
+        "a dot at the start of a line is stuffed twice",
         &["double-stuffed"],
         &[FaultStep::new(Data, &["RETR"], Before(b".")).when(|said| said.text.starts_with(b".."))],
     ),
     Fault::new(
         "status-over-512",
-        "a status line has 600 octets",
+        "a status line is 600 octets long",
         &["status-over-512"],
         &[FaultStep::new(
             Status,
@@ -166,7 +167,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "long-data-line",
-        "a line of a message has 2,000 octets",
+        "a line of a message is 2,000 octets long",
         &["long-data-line"],
         &[FaultStep::new(
             Data,
@@ -195,13 +196,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "status-malformed",
-        "the status indicator is `OK`, without its sign",
+        "the status indicator is `OK`, without the plus sign",
         &["status-malformed"],
         &[FaultStep::new(Status, &["NOOP"], Say("OK done")).where_ok()],
     ),
     Fault::new(
         "status-malformed-blank",
-        "a blank stands inside the status indicator",
+        "the status indicator is `+ OK`, with a space inside",
         &["status-malformed"],
         &[FaultStep::new(Status, &["NOOP"], Say("+ OK done")).where_ok()],
     ),
@@ -213,13 +214,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "status-empty",
-        "NOOP is answered by an empty line",
+        "NOOP is answered with an empty line",
         &["status-empty"],
         &[FaultStep::new(Status, &["NOOP"], Say("")).where_ok()],
     ),
     Fault::new(
         "status-trailing-space",
-        "status lines end with a blank",
+        "status lines end with a space",
         &["status-trailing-space"],
         &[FaultStep::new(
             Status,
@@ -235,7 +236,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "err-after-ok",
-        "behind +OK and the start of a message comes -ERR",
+        "-ERR comes in the middle of a message that began with +OK",
         &["err-after-ok"],
         &[FaultStep::new(
             Terminator,
@@ -245,7 +246,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "single-answered-multi",
-        "LIST with a number is answered by a list",
+        "LIST with a message number gets a multi-line reply",
         &["single-answered-multi"],
         &[FaultStep::new(Status, &["LIST"], After(b"1 120\r\n.\r\n"))
             .when(|said| !said.asked.args.is_empty())
@@ -253,7 +254,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "err-multiline",
-        "-ERR to a verb that is not known is followed by more lines and a dot",
+        "-ERR to an unknown command is followed by more lines and a dot",
         &["err-multiline"],
         &[FaultStep::new(
             Status,
@@ -265,32 +266,32 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["USER alice", "PASS wonderland", "XFOO", "QUIT"]),
     Fault::new(
         "nul-octet",
-        "a NUL stands in a status line",
+        "a status line contains a NUL",
         &["nul-octet"],
         &[FaultStep::new(Status, &["NOOP"], Raw(b"+OK done\0\r\n")).where_ok()],
     ),
     Fault::new(
         "control-bytes",
-        "a status line has an escape sequence for the terminal",
+        "a status line contains a terminal escape sequence",
         &["control-bytes"],
         &[FaultStep::new(Status, &["NOOP"], Raw(b"+OK \x1b]0;owned\x07done\r\n")).where_ok()],
     ),
     Fault::new(
         "eight-bit-status",
-        "a status line has UTF-8 that nobody asked for",
+        "a status line contains UTF-8, although the client did not ask for UTF-8",
         &["eight-bit-status"],
         &[FaultStep::new(Status, &["NOOP"], Say("+OK erledigt, schönen Tag")).where_ok()],
     ),
     Fault::new(
         "invalid-utf8-status",
-        "a status line has octets that are not UTF-8",
+        "a status line contains octets that are not valid UTF-8",
         &["invalid-utf8-status"],
         &[FaultStep::new(Status, &["NOOP"], Raw(b"+OK sch\xf6n\r\n")).where_ok()],
     )
     .typing(&["UTF8", "USER alice", "PASS wonderland", "NOOP", "QUIT"]),
     Fault::new(
         "eight-bit-headers",
-        "a message's header has UTF-8, without UTF8 mode",
+        "a message's header contains UTF-8, outside UTF8 mode",
         &["eight-bit-headers"],
         &[
             FaultStep::new(Data, &["RETR"], Before("Comments: schön\r\n".as_bytes()))
@@ -299,7 +300,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "retr-refused",
-        "RETR is refused although LIST names the message",
+        "RETR is refused for a message that LIST shows",
         &["retr-refused"],
         &[],
     )

@@ -11,19 +11,19 @@ pub(super) fn with(said: &Outgoing<'_>, out: &mut Vec<u8>, more: &str) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// The words of a line of a listing, put together anew.
+/// Writes a line of a listing.
 fn line(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
-/// A message number that is read as some C library's would be.
+/// A message number parsed as some C libraries parse it.
 fn number(said: &str, taken: &'static str, asked: &super::Asked) -> Option<String> {
     (asked.arg(0) == said && (asked.verb == "LIST" || asked.is_for(Command::fetches_message)))
         .then(|| format!("{} {taken}", asked.verb))
 }
 
-/// The last message in place of one that is beyond.
+/// The last message, for a number that is too large.
 fn beyond(asked: &super::Asked) -> Option<String> {
     let (number, rest) = asked.args.split_once(' ').unwrap_or((&asked.args, ""));
     let is_number = !number.is_empty() && number.bytes().all(|octet| octet.is_ascii_digit());
@@ -36,13 +36,13 @@ fn beyond(asked: &super::Asked) -> Option<String> {
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "stat-malformed",
-        "STAT is answered in words",
+        "STAT is answered in words, not with two numbers",
         &["stat-malformed"],
         &[FaultStep::new(Status, &["STAT"], Say("+OK there are 3 messages")).where_ok()],
     ),
     Fault::new(
         "stat-extra-text",
-        "words stand behind the two numbers of STAT",
+        "text follows the two numbers of STAT",
         &["stat-extra-text"],
         &[FaultStep::new(
             Status,
@@ -53,7 +53,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stat-list-mismatch",
-        "STAT counts one message more than LIST names",
+        "STAT counts one message more than LIST shows",
         &["stat-list-mismatch"],
         &[FaultStep::new(
             Status,
@@ -70,7 +70,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stat-octets-mismatch",
-        "STAT's octets are not the sum of LIST's",
+        "the size in STAT is not the sum of the sizes in LIST",
         &["stat-octets-mismatch"],
         &[FaultStep::new(
             Status,
@@ -81,7 +81,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-malformed",
-        "a line of LIST is words",
+        "a line of LIST is in words",
         &["list-malformed"],
         &[
             FaultStep::new(Data, &["LIST"], Say("message 1: 120 octets"))
@@ -90,7 +90,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-extra-columns",
-        "a line of LIST has a date behind the size",
+        "the lines of LIST have a date after the size",
         &["list-extra-columns"],
         &[FaultStep::new(
             Data,
@@ -100,7 +100,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-multiple-spaces",
-        "the columns of LIST are padded with blanks",
+        "the columns of LIST are padded with spaces",
         &["list-multiple-spaces"],
         &[FaultStep::new(
             Data,
@@ -110,7 +110,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-trailing-space",
-        "lines of LIST end with a blank",
+        "the lines of LIST end with a space",
         &["list-trailing-space"],
         &[FaultStep::new(
             Data,
@@ -120,25 +120,25 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-leading-zero",
-        "message numbers begin with zeros",
+        "the message numbers in LIST have leading zeros",
         &["list-leading-zero"],
         &[FaultStep::new(Data, &["LIST"], Before(b"00"))],
     ),
     Fault::new(
         "list-line-empty",
-        "an empty line stands inside LIST",
+        "LIST contains an empty line",
         &["list-line-empty"],
         &[FaultStep::new(Data, &["LIST"], After(b"\r\n")).when(|said| said.index == 0)],
     ),
     Fault::new(
         "list-number-gap",
-        "LIST leaves a message out",
+        "LIST omits a message",
         &["list-number-gap"],
         &[FaultStep::new(Data, &["LIST"], Drop).when(|said| said.word(0) == "2")],
     ),
     Fault::new(
         "list-duplicate-number",
-        "LIST names a number twice",
+        "LIST shows a message number twice",
         &["list-duplicate-number"],
         &[FaultStep::new(
             Data,
@@ -152,7 +152,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-text-count-mismatch",
-        "the status line of LIST counts other than its lines",
+        "the count in the status line of LIST does not match its lines",
         &["list-text-count-mismatch"],
         &[FaultStep::new(Status, &["LIST"], Say("+OK 5 messages"))
             .when(|said| said.asked.args.is_empty())
@@ -160,14 +160,14 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-window",
-        "STAT shows exactly the hundred messages that a quota lets through",
+        "STAT counts exactly 100 messages, as if the server showed only the first 100",
         &["list-window"],
         &[FaultStep::new(Status, &["STAT"], Say("+OK 100 12345")).where_ok()],
     )
     .typing(&["USER alice", "PASS wonderland", "STAT", "QUIT"]),
     Fault::new(
         "list-wrong-number",
-        "LIST 2 tells of message 1",
+        "LIST 2 shows message 1",
         &["list-wrong-number"],
         &[],
     )
@@ -175,7 +175,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["USER alice", "PASS wonderland", "LIST", "LIST 2", "QUIT"]),
     Fault::new(
         "size-list-vs-retr",
-        "LIST tells a size that RETR does not bring",
+        "the size in LIST differs from what RETR sends",
         &["size-list-vs-retr"],
         &[FaultStep::new(
             Data,
@@ -188,7 +188,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "size-no-final-newline",
-        "LIST counts a message without the CR LF at its end",
+        "the size in LIST leaves out the final CRLF of a message",
         &["size-no-final-newline"],
         &[FaultStep::new(
             Data,
@@ -201,7 +201,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "size-zero",
-        "LIST tells a size of 0",
+        "the size in LIST is 0",
         &["size-zero"],
         &[FaultStep::new(
             Data,
@@ -211,7 +211,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "size-huge",
-        "a size is negative: more than 31 bits",
+        "the size in LIST is negative: it did not fit in 31 bits",
         &["size-huge"],
         &[FaultStep::new(
             Data,
@@ -221,7 +221,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "size-changes",
-        "the sizes of LIST are others the second time",
+        "the sizes in LIST change when LIST is repeated",
         &["size-changes"],
         &[FaultStep::new(
             Data,
@@ -240,7 +240,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["USER alice", "PASS wonderland", "STAT", "STAT", "QUIT"]),
     Fault::new(
         "number-zero-accepted",
-        "message 0 is there",
+        "message number 0 is taken for message 1",
         &["number-zero-accepted"],
         &[],
     )
@@ -255,7 +255,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ]),
     Fault::new(
         "number-wraps",
-        "message 4294967297 is message 1",
+        "message number 4294967297 is taken for message 1",
         &["number-wraps"],
         &[],
     )
@@ -269,7 +269,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ]),
     Fault::new(
         "number-garbage-accepted",
-        "message 1x is message 1",
+        "message number `1x` is taken for message 1",
         &["number-garbage-accepted"],
         &[],
     )
@@ -277,7 +277,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["USER alice", "PASS wonderland", "LIST", "RETR 1x", "QUIT"]),
     Fault::new(
         "number-out-of-range-accepted",
-        "a message that is not there is the last one",
+        "a message number that is too large is taken for the last message",
         &["number-out-of-range-accepted"],
         &[],
     )
@@ -285,14 +285,14 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["USER alice", "PASS wonderland", "LIST", "RETR 99", "QUIT"]),
     Fault::new(
         "uidl-missing",
-        "UIDL is neither announced nor known",
+        "UIDL is neither announced nor supported",
         &["uidl-missing"],
         &[FaultStep::new(Data, &["CAPA"], Drop).when(|said| said.word(0) == "UIDL")],
     )
     .refusing(|asked| (asked.verb == "UIDL").then_some("-ERR unknown command")),
     Fault::new(
         "uidl-duplicate",
-        "two messages have one unique-id",
+        "different messages have the same unique-id",
         &["uidl-duplicate", "uidl-shared-by-different"],
         &[FaultStep::new(
             Data,
@@ -302,7 +302,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "uidl-too-long",
-        "unique-ids have 80 characters",
+        "unique-ids are 80 characters long",
         &["uidl-too-long"],
         &[FaultStep::new(
             Data,
@@ -312,7 +312,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "uidl-illegal-chars",
-        "unique-ids have characters beyond ASCII",
+        "unique-ids contain characters that are not ASCII",
         &["uidl-illegal-chars"],
         &[FaultStep::new(
             Data,
@@ -322,7 +322,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "uidl-extra-text",
-        "something stands behind the unique-id",
+        "extra text follows the unique-id",
         &["uidl-extra-text"],
         &[FaultStep::new(
             Data,
@@ -332,7 +332,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "uidl-n-format",
-        "UIDL with a number is answered without the number",
+        "UIDL with a message number is answered without that number",
         &["uidl-n-format"],
         &[FaultStep::new(
             Status,
@@ -344,13 +344,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "uidl-list-mismatch",
-        "UIDL names a message less than LIST",
+        "UIDL omits a message that LIST shows",
         &["uidl-list-mismatch"],
         &[FaultStep::new(Data, &["UIDL"], Drop).when(|said| said.word(0) == "3")],
     ),
     Fault::new(
         "uidl-unstable-in-session",
-        "unique-ids are others the second time",
+        "the unique-ids change when UIDL is repeated",
         &["uidl-unstable-in-session"],
         &[FaultStep::new(
             Data,

@@ -8,7 +8,7 @@ use crate::pop3::session::Accepted;
 
 const CAPABILITIES: &[&str] = &["CAPA", "USER alice", "PASS wonderland", "CAPA", "QUIT"];
 const WRONG: &[&str] = &["CAPA", "USER alice", "PASS wrong", "QUIT"];
-const UNKNOWN: &[&str] = &["CAPA", "USER nobody", "PASS wrong", "QUIT"];
+const UNKNOWN: &[&str] = &["CAPA", "USER bob", "PASS wrong", "QUIT"];
 const PLAIN: &str = "AUTH PLAIN AGFsaWNlAHdvbmRlcmxhbmQ=";
 const STLS: &[&str] = &[
     "CAPA",
@@ -26,7 +26,7 @@ fn is(said: &Outgoing<'_>, tag: &str) -> bool {
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "capa-unsupported",
-        "CAPA is not known",
+        "CAPA is an unknown command",
         &["capa-unsupported"],
         &[],
     )
@@ -41,35 +41,35 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["CAPA", "USER alice", "CAPA", "PASS wonderland", "QUIT"]),
     Fault::new(
         "capa-no-terminator",
-        "the list of capabilities has no dot at its end",
+        "the list of capabilities ends without a dot",
         &["capa-no-terminator"],
         &[FaultStep::new(Terminator, &["CAPA"], Drop)],
     )
     .typing(&["CAPA", "USER alice", "PASS wonderland"]),
     Fault::new(
         "capa-no-status",
-        "the list of capabilities comes without +OK",
+        "the list of capabilities begins without +OK",
         &["capa-no-status"],
         &[FaultStep::new(Status, &["CAPA"], Drop)],
     )
     .typing(&["CAPA", "QUIT"]),
     Fault::new(
         "capa-blank-lines",
-        "empty lines stand among the capabilities",
+        "the list of capabilities contains an empty line",
         &["capa-blank-lines"],
         &[FaultStep::new(Data, &["CAPA"], After(b"\r\n")).when(|said| said.index == 1)],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "capa-malformed-tag",
-        "a capability and its parameter are glued together",
+        "a capability and its parameter are not separated by a space",
         &["capa-malformed-tag"],
         &[FaultStep::new(Data, &["CAPA"], Say("EXPIRENEVER")).when(|said| is(said, "EXPIRE"))],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "capa-misspelled-tag",
-        "a capability is misspelt",
+        "a capability is misspelled",
         &["capa-misspelled-tag"],
         &[FaultStep::new(Data, &["CAPA"], Say("PIPELINE")).when(|said| is(said, "PIPELINING"))],
     )
@@ -83,14 +83,14 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(CAPABILITIES),
     Fault::new(
         "capa-duplicate-tag",
-        "a capability is named twice",
+        "a capability is listed twice",
         &["capa-duplicate-tag"],
         &[FaultStep::new(Data, &["CAPA"], After(b"TOP\r\n")).when(|said| is(said, "TOP"))],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "capa-line-over-512",
-        "a line of CAPA has 600 octets",
+        "a line of CAPA is 600 octets long",
         &["capa-line-over-512"],
         &[FaultStep::new(
             Data,
@@ -106,20 +106,20 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(CAPABILITIES),
     Fault::new(
         "capa-announces-refused",
-        "UIDL is announced and refused",
+        "UIDL is announced but refused",
         &["capa-announces-refused"],
         &[],
     )
     .refusing(|asked| (asked.verb == "UIDL").then_some("-ERR unknown command")),
     Fault::new(
         "capa-hides-working",
-        "UIDL works and is not announced",
+        "UIDL works but is not announced",
         &["capa-hides-working"],
         &[FaultStep::new(Data, &["CAPA"], Drop).when(|said| is(said, "UIDL"))],
     ),
     Fault::new(
         "capa-differs-after-login",
-        "behind the login there are other capabilities",
+        "PIPELINING is no longer announced after login",
         &["capa-differs-after-login"],
         &[FaultStep::new(Data, &["CAPA"], Drop)
             .when(|said| said.asked.session.is_transaction() && is(said, "PIPELINING"))],
@@ -127,7 +127,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(CAPABILITIES),
     Fault::new(
         "capa-differs-after-tls",
-        "inside TLS there are other capabilities",
+        "UIDL is announced only inside TLS",
         &["capa-differs-after-tls"],
         &[FaultStep::new(Data, &["CAPA"], Drop).when(|said| !said.asked.session.tls.is_on() && is(said, "UIDL"))],
     )
@@ -142,14 +142,14 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(CAPABILITIES),
     Fault::new(
         "expire-zero",
-        "EXPIRE 0: messages are deleted when they were fetched",
+        "EXPIRE 0 is announced: messages may be deleted once fetched",
         &["expire-zero"],
         &[FaultStep::new(Data, &["CAPA"], Say("EXPIRE 0")).when(|said| is(said, "EXPIRE"))],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "implementation-leaks",
-        "IMPLEMENTATION tells version and host",
+        "IMPLEMENTATION reveals the version and the host",
         &["implementation-leaks"],
         &[FaultStep::new(
             Data,
@@ -161,18 +161,18 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(CAPABILITIES),
     Fault::new(
         "utf8-capability-parameter",
-        "the capability UTF8 has a parameter that no RFC knows",
+        "the capability UTF8 has a parameter that no RFC defines",
         &["utf8-capability-parameter"],
         &[FaultStep::new(Data, &["CAPA"], Say("UTF8 PASSWORD")).when(|said| is(said, "UTF8"))],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "pipelining-undeclared",
-        "pipelining works and is not announced",
+        "pipelining works but is not announced",
         &["pipelining-undeclared"],
         &[FaultStep::new(Data, &["CAPA"], Drop).when(|said| is(said, "PIPELINING"))],
     )
-    .beyond_check("it sends ahead only where PIPELINING is announced, as a client must")
+    .beyond_check("it pipelines only if PIPELINING is announced, as a client must")
     .typing(&[
         "CAPA",
         "USER alice",
@@ -182,7 +182,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ]),
     Fault::new(
         "pipelining-drops",
-        "pipelining is announced, and what is sent together is lost but for the first",
+        "pipelining is announced, but only the first of several commands is answered",
         &["pipelining-drops"],
         &[],
     )
@@ -195,7 +195,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ]),
     Fault::new(
         "resp-code-without-capa",
-        "response codes are used and not announced",
+        "response codes are used but not announced",
         &["resp-code-without-capa"],
         &[FaultStep::new(Data, &["CAPA"], Drop)
             .when(|said| said.word(0).ends_with("RESP-CODES") || said.word(0) == "AUTH-RESP-CODE")],
@@ -203,13 +203,13 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(WRONG),
     Fault::new(
         "resp-code-lookalike",
-        "text in brackets stands where a response code would",
+        "text in brackets looks like a response code but is not one",
         &["resp-code-lookalike"],
         &[FaultStep::new(Status, &["NOOP"], Say("-ERR [mail7] not now"))],
     ),
     Fault::new(
         "resp-code-auth-missing",
-        "AUTH-RESP-CODE is announced, and a failed login has no code",
+        "AUTH-RESP-CODE is announced, but a failed login has no code",
         &["resp-code-auth-missing"],
         &[
             FaultStep::new(Status, &["PASS", "APOP", "AUTH"], Say("-ERR login failed"))
@@ -219,7 +219,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(WRONG),
     Fault::new(
         "resp-code-on-user",
-        "USER is answered with [AUTH]: it tells who has a mailbox",
+        "USER is refused with [AUTH], which reveals which mailboxes exist",
         &["resp-code-on-user"],
         &[],
     )
@@ -237,7 +237,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["USER alice", "PASS wonderland", "DELE 1", "STAT", "QUIT"]),
     Fault::new(
         "user-enumeration-text",
-        "USER tells that there is no such mailbox",
+        "USER is refused for an unknown name, which reveals which mailboxes exist",
         &["user-enumeration-text"],
         &[],
     )
@@ -247,12 +247,12 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(UNKNOWN),
     Fault::new(
         "user-enumeration-timing",
-        "USER is answered 200 ms later where there is such a mailbox",
+        "USER takes 200 ms longer for a mailbox that exists",
         &[],
         &[FaultStep::new(Status, &["USER"], Wait(200)).when(|said| said.asked.args == "alice")],
     )
     .typing(WRONG)
-    .because("one login tells nothing about time: `check --samples 5` compares several"),
+    .because("one login shows no difference in time; `check --samples 5` compares several"),
     Fault::new(
         "tarpit",
         "a failed login is answered after two seconds",
@@ -262,7 +262,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(WRONG),
     Fault::new(
         "closed-after-failed-login",
-        "a failed login ends the connection",
+        "a failed login closes the connection",
         &["closed-after-failed-login"],
         &[
             FaultStep::new(Status, &["PASS"], super::Does::Last(b"-ERR [AUTH] no\r\n"))
@@ -270,13 +270,13 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     )
     .typing(WRONG),
-    Fault::new("accepts-any-password", "every password is right", &[], &[])
+    Fault::new("accepts-any-password", "every password is accepted", &[], &[])
         .hearing(|asked| (asked.verb == "PASS").then(|| "PASS wonderland".to_owned()))
         .typing(WRONG)
-        .because("only who knows that the password was wrong can tell: `check` sends a wrong one"),
+        .because("a transcript does not show that the password was wrong; `check` sends a wrong one"),
     Fault::new(
         "login-delay",
-        "the login is refused: too soon",
+        "the login is refused with [LOGIN-DELAY]",
         &["login-delay"],
         &[],
     )
@@ -284,7 +284,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(CAPABILITIES),
     Fault::new(
         "in-use-lingers",
-        "the maildrop is said to be locked",
+        "the login is refused with [IN-USE]",
         &["in-use-lingers"],
         &[],
     )
@@ -299,27 +299,27 @@ pub(super) const FAULTS: &[Fault] = &[
     ]),
     Fault::new(
         "required-command-refused",
-        "STAT is refused behind the login",
+        "STAT is refused after login",
         &["required-command-refused"],
         &[],
     )
     .refusing(|asked| (asked.verb == "STAT" && asked.session.is_transaction()).then_some("-ERR not now")),
     Fault::new(
         "noop-before-login",
-        "NOOP is taken before the login",
+        "NOOP works before login",
         &["noop-before-login"],
         &[FaultStep::new(Status, &["NOOP"], Say("+OK"))],
     )
     .typing(&["NOOP", "USER alice", "PASS wonderland", "QUIT"]),
     Fault::new(
         "apop-timestamp-malformed",
-        "the timestamp of the greeting is no msg-id",
+        "the timestamp in the greeting is not a valid msg-id",
         &["apop-timestamp-malformed"],
         &[FaultStep::new(Greeting, &[], Say("+OK ready <20261123>"))],
     ),
     Fault::new(
         "apop-offered-fails",
-        "APOP is offered and always refused",
+        "APOP is offered but always refused",
         &["apop-offered-fails"],
         &[],
     )
@@ -332,17 +332,17 @@ pub(super) const FAULTS: &[Fault] = &[
     ]),
     Fault::new(
         "scram-plus-refused",
-        "the forms of SCRAM that bind to TLS are offered and always refused",
+        "SCRAM with channel binding is offered but always refused",
         &[],
         &[],
     )
-    // Seen: Cyrus 3.6, which knows the binding `tls-unique` only.
+    // Seen: Cyrus 3.6, which supports only the binding `tls-unique`.
     .refusing(|asked| {
         let mechanism = asked.args.split(' ').next().unwrap_or_default();
         let is_bound = asked.verb == "AUTH" && mechanism.to_ascii_uppercase().ends_with("-PLUS");
         is_bound.then_some("-ERR [AUTH] authenticating: bad protocol / cancel")
     })
-    .because("whether the password was right is in no recording")
+    .because("a transcript does not show that the password was right")
     .typing(&[
         "CAPA",
         "AUTH SCRAM-SHA-256-PLUS",
@@ -352,7 +352,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ]),
     Fault::new(
         "digests-refused",
-        "logins by a digest are offered and always refused, as where only hashes of passwords are kept",
+        "digest logins are offered but always refused, as by a server that stores only password hashes",
         &["apop-offered-fails"],
         &[],
     )
@@ -375,30 +375,30 @@ pub(super) const FAULTS: &[Fault] = &[
     ]),
     Fault::new(
         "sasl-plus-no-space",
-        "an empty challenge is `+` without its blank",
+        "an empty challenge is `+` without a space",
         &["sasl-plus-no-space"],
         &[FaultStep::new(Status, &["AUTH"], Say("+")).when(|said| said.text == b"+ ")],
     )
     .typing(&["AUTH PLAIN", "AGFsaWNlAHdvbmRlcmxhbmQ=", "QUIT"]),
     Fault::new(
         "sasl-plus-with-text",
-        "an empty challenge has words behind it",
+        "an empty challenge has text instead",
         &["sasl-plus-with-text"],
         &[FaultStep::new(Status, &["AUTH"], Say("+ go ahead")).when(|said| said.text == b"+ ")],
     )
     .typing(&["AUTH PLAIN", "AGFsaWNlAHdvbmRlcmxhbmQ=", "QUIT"]),
     Fault::new(
         "sasl-bad-base64-accepted",
-        "a response that is no base64 is taken",
+        "a response that is not base64 is accepted",
         &[],
         &[],
     )
     .hearing(|asked| (asked.line == "AUTH PLAIN !!!!").then(|| PLAIN.to_owned()))
     .typing(&["AUTH PLAIN !!!!", "QUIT"])
-    .because("what is no base64 is hidden in a transcript as a response is; `sasl-bad-base64-accepted` sees it where secrets are kept"),
+    .because("a transcript hides the response; `sasl-bad-base64-accepted` finds it only with secrets kept"),
     Fault::new(
         "sasl-cancel-ignored",
-        "`*` inside AUTH logs in",
+        "`*` during AUTH logs in instead of cancelling",
         &["sasl-cancel-ignored"],
         &[],
     )
@@ -418,7 +418,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&[PLAIN, "AUTH PLAIN", "AGFsaWNlAHdvbmRlcmxhbmQ=", "QUIT"]),
     Fault::new(
         "sasl-announced-unknown",
-        "PLAIN is announced and not known",
+        "the mechanism PLAIN is announced but unknown",
         &["sasl-announced-unknown"],
         &[],
     )
@@ -429,14 +429,14 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["CAPA", "AUTH PLAIN", "QUIT"]),
     Fault::new(
         "sasl-no-mechanism",
-        "SASL is announced without a mechanism",
+        "SASL is announced without any mechanism",
         &["sasl-no-mechanism"],
         &[FaultStep::new(Data, &["CAPA"], Say("SASL")).when(|said| is(said, "SASL"))],
     )
     .typing(CAPABILITIES),
     Fault::new(
         "sasl-mechanism-name",
-        "a mechanism's name is in lower case",
+        "a mechanism's name has lower-case letters and a dot",
         &["sasl-mechanism-name"],
         &[FaultStep::new(
             Data,
@@ -448,7 +448,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(CAPABILITIES),
     Fault::new(
         "sasl-probe-unsupported",
-        "AUTH alone is refused",
+        "AUTH without a mechanism is refused",
         &["sasl-probe-unsupported"],
         &[],
     )
@@ -458,30 +458,30 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["AUTH", "QUIT"]),
     Fault::new(
         "sasl-second-auth",
-        "AUTH is taken behind a login",
+        "AUTH is accepted after login",
         &["sasl-second-auth"],
         &[FaultStep::new(Status, &["AUTH"], Say("+ ")).when(|said| said.asked.session.is_transaction())],
     )
     .typing(&["USER alice", "PASS wonderland", "AUTH PLAIN", "*", "QUIT"]),
     Fault::new(
         "sasl-ok-as-challenge",
-        "AUTH is answered with +OK where a challenge is due",
+        "AUTH is answered with +OK instead of a challenge",
         &["sasl-ok-as-challenge"],
         &[FaultStep::new(Status, &["AUTH"], Say("+OK"))],
     )
     .typing(&["AUTH NTLM", "QUIT"]),
     Fault::new(
         "sasl-ir-server-first-accepted",
-        "CRAM-MD5 takes an initial response",
+        "CRAM-MD5 accepts an initial response",
         &["sasl-ir-server-first-accepted"],
         &[],
     )
-    .beyond_check("it would take one more login that fails, and harms nobody")
+    .beyond_check("finding it costs one more failed login, and the fault is harmless")
     .hearing(|asked| (asked.line == "AUTH CRAM-MD5 eA==").then(|| "AUTH CRAM-MD5".to_owned()))
     .typing(&["AUTH CRAM-MD5 eA==", "*", "QUIT"]),
     Fault::new(
         "weak-mechanism-only",
-        "only mechanisms that are broken are offered",
+        "only weak mechanisms are offered",
         &["weak-mechanism-only"],
         &[
             FaultStep::new(Data, &["CAPA"], Say("SASL NTLM CRAM-MD5")).when(|said| is(said, "SASL")),
@@ -491,7 +491,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["CAPA", "QUIT"]),
     Fault::new(
         "no-tls-offered",
-        "there is no TLS",
+        "TLS is not offered",
         &["no-tls-offered"],
         &[
             FaultStep::new(Data, &["CAPA"], Drop).when(|said| is(said, "STLS")),
@@ -500,10 +500,10 @@ pub(super) const FAULTS: &[Fault] = &[
     .refusing(|asked| (asked.verb == "STLS").then_some("-ERR unknown command"))
     .typing(CAPABILITIES)
     .in_clear()
-    .because("found by `no-tls-offered` on a network; on this machine nobody listens in"),
+    .because("found by `no-tls-offered` on a network, not on the loopback interface"),
     Fault::new(
         "stls-stripped",
-        "somebody on the way takes STLS out of the capabilities",
+        "an attacker on the network path removes STLS from the capabilities",
         &["stls-stripped"],
         &[FaultStep::new(Data, &["CAPA"], Drop).when(|said| is(said, "STLS") && said.asked.nth > 1)],
     )
@@ -511,7 +511,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .in_clear(),
     Fault::new(
         "stls-response-injection",
-        "octets in clear stand behind the +OK to STLS",
+        "cleartext follows the +OK to STLS",
         &["stls-response-injection"],
         &[FaultStep::new(Status, &["STLS"], After(b"+OK\r\nTOP\r\n.\r\n")).where_ok()],
     )
@@ -519,7 +519,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .in_clear(),
     Fault::new(
         "stls-command-injection",
-        "a command that came unencrypted after STLS is carried out inside TLS",
+        "a command sent in cleartext after STLS is carried out inside TLS",
         &["stls-command-injection"],
         &[],
     )
@@ -528,17 +528,17 @@ pub(super) const FAULTS: &[Fault] = &[
     .in_clear(),
     Fault::new(
         "stls-discards-leftover",
-        "a command that came unencrypted after STLS is discarded",
+        "a command sent in cleartext after STLS is discarded",
         &[],
         &[],
     )
     .after_stls(Leftover::Discard)
     .typing(&["STLS", "CAPA", "QUIT"])
     .in_clear()
-    .because("nothing is wrong with it: the practice server closes instead"),
+    .because("this is correct behavior; the practice server closes the connection instead"),
     Fault::new(
         "stls-ok-no-handshake",
-        "STLS is answered with +OK, and then the connection is closed",
+        "the connection is closed after the +OK to STLS",
         &["stls-ok-no-handshake"],
         &[FaultStep::new(
             Status,
@@ -551,7 +551,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .in_clear(),
     Fault::new(
         "stls-in-transaction",
-        "STLS is taken behind the login",
+        "STLS is accepted after login",
         &["stls-in-transaction"],
         &[FaultStep::new(Status, &["STLS"], Say("+OK begin")).when(|said| said.asked.session.is_transaction())],
     )
@@ -559,7 +559,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .in_clear(),
     Fault::new(
         "lang-list-malformed",
-        "lines of LANG are no language tags",
+        "a line of LANG does not begin with a language tag",
         &["lang-list-malformed"],
         &[FaultStep::new(Data, &["LANG"], Say("(de) Deutsch")).when(|said| said.index == 1)],
     )
@@ -575,7 +575,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["USER alice", "PASS wonderland", "LANG en", "QUIT"]),
     Fault::new(
         "silent-login",
-        "PASS ends the connection without a reply",
+        "PASS closes the connection without a reply",
         &["closed-before-reply"],
         &[FaultStep::new(Status, &["PASS"], Close)],
     ),

@@ -1,10 +1,11 @@
-//! Faults of RETR, TOP, DELE and RSET: the messages, and what becomes of them. Catalogue sections E and F.
+//! Faults of RETR, TOP, DELE and RSET: the messages and what happens to them. Catalogue sections E
+//! and F.
 
 use super::Does::{Before, Drop, Edit, Raw, Say};
 use super::ServerLineKind::{Data, Status, Terminator};
 use super::{Asked, Fault, FaultStep};
 
-/// RETR and TOP, before and behind each other.
+/// RETR and TOP of the same message.
 const FETCHES: &[&str] = &[
     "CAPA",
     "USER alice",
@@ -37,7 +38,7 @@ const DELETIONS: &[&str] = &[
     "QUIT",
 ];
 
-/// LAST is old, but it tells what TOP does to a message.
+/// LAST is obsolete, but it shows what TOP does to a message.
 const LASTS: &[&str] = &[
     "USER alice",
     "PASS wonderland",
@@ -47,7 +48,7 @@ const LASTS: &[&str] = &[
     "QUIT",
 ];
 
-/// In place of DELE: what is refused for the same messages, and marks none.
+/// Replaces DELE by a command that is refused for the same messages and marks none.
 fn unmarked(asked: &Asked) -> Option<String> {
     (asked.verb == "DELE" && !asked.args.is_empty()).then(|| format!("LIST {}", asked.args))
 }
@@ -55,57 +56,64 @@ fn unmarked(asked: &Asked) -> Option<String> {
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "retr-truncated",
-        "a message ends after a few lines, dot and all",
+        "a message is cut off after a few lines, with the dot as if it were complete",
         &["retr-truncated"],
         &[FaultStep::new(Data, &["RETR"], Drop).when(|said| said.index > 1)],
     ),
     Fault::new(
         "retr-adds-headers",
-        "the server adds fields to the header of each message",
+        "RETR adds a header field, which the size in LIST does not include",
         &["retr-adds-headers"],
-        &[FaultStep::new(Data, &["RETR"], Before(b"X-UIDL: 0000000c\r\n")).when(|said| said.index == 0)],
+        &[
+            FaultStep::new(Data, &["RETR"], Before(b"X-UIDL: 0000000c\r\n"))
+                .when(|said| said.index == 0),
+        ],
     ),
     Fault::new(
         "retr-text-mismatch",
-        "the status line of RETR tells another size",
+        "the status line of RETR gives a wrong size",
         &["retr-text-mismatch"],
         &[FaultStep::new(Status, &["RETR"], Say("+OK 7 octets")).where_ok()],
     ),
     Fault::new(
         "message-without-blank-line",
-        "no empty line parts header and body",
+        "no empty line separates the header from the body",
         &["message-without-blank-line"],
         &[FaultStep::new(Data, &["RETR"], Drop).when(|said| said.is_body || said.text.is_empty())],
     ),
     Fault::new(
         "internal-data-message",
-        "message 1 is the folder's own data",
+        "message 1 is the internal data of a mail folder",
         &["internal-data-message"],
         &[FaultStep::new(
             Data,
             &["RETR"],
-            Before(b"Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\r\nX-IMAP: 1 2\r\n"),
+            Before(
+                b"Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\r\nX-IMAP: 1 2\r\n",
+            ),
         )
         .when(|said| said.index == 0)],
     ),
     Fault::new(
         "top-missing",
-        "TOP is neither announced nor known",
+        "TOP is neither announced nor supported",
         &["top-missing"],
         &[FaultStep::new(Data, &["CAPA"], Drop).when(|said| said.word(0) == "TOP")],
     )
     .refusing(|asked| (asked.verb == "TOP").then_some("-ERR unknown command")),
     Fault::new(
         "top-wrong-line-count",
-        "TOP brings one line of the body more than asked for",
+        "TOP sends one line of the body too many",
         &["top-wrong-line-count"],
-        &[FaultStep::new(Terminator, &["TOP"], Before(b"one line more\r\n"))
-            .when(|said| said.asked.arg(1) == "1")],
+        &[
+            FaultStep::new(Terminator, &["TOP"], Before(b"one line more\r\n"))
+                .when(|said| said.asked.arg(1) == "1"),
+        ],
     )
     .typing(FETCHES),
     Fault::new(
         "top-zero-is-all",
-        "TOP with no lines brings the whole message",
+        "TOP with 0 lines sends the whole message",
         &["top-zero-is-all"],
         &[],
     )
@@ -117,13 +125,11 @@ pub(super) const FAULTS: &[Fault] = &[
         &["top-huge-n-fails"],
         &[],
     )
-    .refusing(|asked| {
-        (asked.verb == "TOP" && asked.arg(1).len() > 4).then_some("-ERR bad number")
-    })
+    .refusing(|asked| (asked.verb == "TOP" && asked.arg(1).len() > 4).then_some("-ERR bad number"))
     .typing(FETCHES),
     Fault::new(
         "top-negative-accepted",
-        "TOP takes -1 lines",
+        "TOP accepts -1 lines",
         &["top-negative-accepted"],
         &[],
     )
@@ -131,7 +137,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(FETCHES),
     Fault::new(
         "top-truncated",
-        "TOP with more lines than there are brings less than RETR",
+        "TOP with more lines than the message has sends less than RETR",
         &["top-truncated"],
         &[FaultStep::new(Data, &["TOP"], Drop)
             .when(|said| said.is_body && said.index > 4 && said.asked.arg(1).len() > 4)],
@@ -139,13 +145,16 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(FETCHES),
     Fault::new(
         "top-differs-from-retr",
-        "TOP shows another header than RETR",
+        "TOP shows a different header than RETR",
         &["top-differs-from-retr"],
-        &[FaultStep::new(Data, &["TOP"], Before(b"X-Seen: by TOP\r\n")).when(|said| said.index == 0)],
+        &[
+            FaultStep::new(Data, &["TOP"], Before(b"X-Seen: by TOP\r\n"))
+                .when(|said| said.index == 0),
+        ],
     ),
     Fault::new(
         "top-unstuffed",
-        "RETR doubles dots, and TOP does not",
+        "RETR doubles a dot at the start of a line, but TOP does not",
         &["top-unstuffed"],
         &[FaultStep::new(
             Data,
@@ -159,7 +168,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(FETCHES),
     Fault::new(
         "top-marks-seen",
-        "TOP counts as having read the message",
+        "TOP marks the message as read",
         &["top-marks-seen"],
         &[
             FaultStep::new(Status, &["LAST"], Say("+OK 0"))
@@ -170,55 +179,76 @@ pub(super) const FAULTS: &[Fault] = &[
                 .where_ok(),
         ],
     )
-    // The server itself may not know LAST.
+    // The inner server may not know LAST.
     .hearing(|asked| (asked.verb == "LAST").then(|| "NOOP".to_owned()))
     .typing(LASTS),
     Fault::new(
         "retr-deletes",
-        "what was fetched is deleted",
+        "RETR also deletes the message",
         &["maildrop-changes"],
         &[],
     )
     .slipping(|asked| (asked.verb == "RETR").then(|| format!("DELE {}", asked.args)))
-    .typing(&["USER alice", "PASS wonderland", "STAT", "RETR 1", "STAT", "QUIT"]),
+    .typing(&[
+        "USER alice",
+        "PASS wonderland",
+        "STAT",
+        "RETR 1",
+        "STAT",
+        "QUIT",
+    ]),
     Fault::new(
         "dele-ignored",
-        "DELE is answered with +OK and marks nothing",
+        "DELE is answered with +OK but deletes nothing",
         &[],
         &[FaultStep::new(Status, &["DELE"], Say("+OK message deleted")).where_ok()],
     )
     .hearing(unmarked)
     .typing(&["USER alice", "PASS wonderland", "DELE 1", "QUIT"])
-    .because("the next session shows it; in the same one `dele-still-listed` does, as soon as somebody looks"),
+    .because(
+        "it shows in the next session; in the same one, `dele-still-listed` finds it after a LIST",
+    ),
     Fault::new(
         "dele-still-listed",
-        "a message that is marked stays in LIST",
+        "LIST still shows a deleted message",
         &["dele-still-listed"],
         &[FaultStep::new(Status, &["DELE"], Say("+OK message deleted")).where_ok()],
     )
     .hearing(unmarked)
-    .typing(&["USER alice", "PASS wonderland", "STAT", "LIST", "DELE 1", "LIST", "QUIT"]),
+    .typing(&[
+        "USER alice",
+        "PASS wonderland",
+        "STAT",
+        "LIST",
+        "DELE 1",
+        "LIST",
+        "QUIT",
+    ]),
     Fault::new(
         "dele-still-retrievable",
-        "a message that is marked can be fetched",
+        "RETR still sends a deleted message",
         &["dele-still-retrievable"],
+        &[FaultStep::new(
+            Status,
+            &["RETR"],
+            Raw(b"+OK\r\nFrom: Bob <bob@example.org>\r\n\r\ntext\r\n.\r\n"),
+        )
+        .when(|said| said.asked.is_about_marked())],
+    )
+    .typing(DELETIONS),
+    Fault::new(
+        "dele-twice-ok",
+        "DELE of a deleted message is answered with +OK",
+        &["dele-twice-ok"],
         &[
-            FaultStep::new(Status, &["RETR"], Raw(b"+OK\r\nFrom: Bob <bob@example.org>\r\n\r\ntext\r\n.\r\n"))
+            FaultStep::new(Status, &["DELE"], Say("+OK message deleted"))
                 .when(|said| said.asked.is_about_marked()),
         ],
     )
     .typing(DELETIONS),
     Fault::new(
-        "dele-twice-ok",
-        "DELE of a message that is marked is answered with +OK",
-        &["dele-twice-ok"],
-        &[FaultStep::new(Status, &["DELE"], Say("+OK message deleted"))
-            .when(|said| said.asked.is_about_marked())],
-    )
-    .typing(DELETIONS),
-    Fault::new(
         "dele-renumbers",
-        "the other messages get new numbers behind DELE",
+        "DELE renumbers the other messages",
         &["dele-renumbers"],
         &[FaultStep::new(
             Data,
@@ -233,7 +263,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(DELETIONS),
     Fault::new(
         "rset-incomplete",
-        "RSET is answered with +OK and takes no mark away",
+        "RSET is answered with +OK but restores nothing",
         &["rset-incomplete"],
         &[],
     )
@@ -241,7 +271,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(DELETIONS),
     Fault::new(
         "server-trouble",
-        "the mailbox can't be read for the moment",
+        "RETR is refused with [SYS/TEMP]",
         &["server-trouble"],
         &[],
     )

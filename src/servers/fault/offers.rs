@@ -1,4 +1,5 @@
-//! Faults of what a server offers and takes: ways to log in, TLS, old and late commands; and of what TOP and RETR say of one message.
+//! Faults of what a server offers and accepts: logins, TLS, obsolete and late commands; and of how
+//! TOP and RETR send the same message.
 
 use super::Does::{Before, Drop, Edit, Say};
 use super::ServerLineKind::{Data, Greeting, Status, Terminator};
@@ -7,7 +8,7 @@ use crate::pop3::command::Command;
 
 const UNKNOWN: &str = "-ERR unknown command";
 
-/// RETR, then TOP of all lines, and no LIST before: only the two can be compared.
+/// RETR, then TOP with all lines, and no LIST before: only the two can be compared.
 const BOTH: &[&str] = &[
     "CAPA",
     "USER alice",
@@ -19,7 +20,7 @@ const BOTH: &[&str] = &[
 
 const LATE: &[&str] = &["USER alice", "PASS wonderland", "UTF8", "AUTH", "QUIT"];
 
-/// Whether it is the line of the last message, and this connection is not to show it.
+/// Whether it is the line of the last message and this connection must not show it.
 fn is_away(said: &super::Outgoing<'_>) -> bool {
     let is_odd = said.asked.visit % 2 == 1;
     !is_odd && said.asked.args.is_empty() && said.word(0).parse() == Ok(said.asked.count)
@@ -28,7 +29,7 @@ fn is_away(said: &super::Outgoing<'_>) -> bool {
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "no-login-offered",
-        "there is no way to log in: neither USER nor APOP nor AUTH",
+        "no login method is offered: no USER, no APOP, no AUTH",
         &["no-login-offered"],
         &[
             FaultStep::new(Greeting, &[], Say("+OK ready")),
@@ -40,7 +41,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["CAPA", "USER alice", "QUIT"]),
     Fault::new(
         "neither-capa-nor-stls",
-        "CAPA and STLS are unknown commands, and logins are unencrypted",
+        "CAPA and STLS are unknown commands, so logins are unencrypted",
         &["capa-unsupported", "no-tls-offered"],
         &[],
     )
@@ -58,19 +59,23 @@ pub(super) const FAULTS: &[Fault] = &[
     })
     .typing(&["STLS", "QUIT"])
     .in_clear()
-    .because("it takes two connections: `stls-refused-later` of `check` compares them"),
+    .because(
+        "it shows only across two connections, which `stls-refused-later` of `check` compares",
+    ),
     Fault::new(
         "login-delay-not-enforced",
-        "LOGIN-DELAY 10 is announced, and the next login is taken at once",
+        "LOGIN-DELAY 10 is announced, but an immediate second login works",
         &[],
         &[FaultStep::new(Data, &["CAPA"], Say("LOGIN-DELAY 10"))
             .when(|said| said.word(0) == "LOGIN-DELAY")],
     )
     .typing(&["CAPA", "QUIT"])
-    .because("it takes two logins: `login-delay-not-enforced` of `check` compares when they were"),
+    .because(
+        "it shows only across two logins, which `login-delay-not-enforced` of `check` compares",
+    ),
     Fault::new(
         "messages-come-and-go",
-        "every second connection does not show the last message",
+        "the last message is missing on every second connection",
         &[],
         &[
             FaultStep::new(Data, &["LIST", "UIDL"], Drop).when(is_away),
@@ -87,10 +92,10 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     )
     .typing(&["USER alice", "PASS wonderland", "UIDL", "QUIT"])
-    .because("it takes three logins: `uidl-comes-back` of `check` compares their listings"),
+    .because("it shows only across three logins, which `uidl-comes-back` of `check` compares"),
     Fault::new(
         "utf8-accepted-late",
-        "UTF8 is accepted after the login",
+        "UTF8 is accepted after login",
         &["wrong-state-accepted"],
         &[FaultStep::new(Status, &["UTF8"], Say("+OK"))
             .when(|said| said.asked.session.is_transaction())],
@@ -98,7 +103,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(LATE),
     Fault::new(
         "auth-lists-late",
-        "AUTH lists its mechanisms after the login too",
+        "AUTH lists its mechanisms even after login",
         &["wrong-state-accepted"],
         &[FaultStep::new(
             Status,
@@ -110,14 +115,14 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(LATE),
     Fault::new(
         "auth-lists-more",
-        "AUTH lists mechanisms that CAPA does not have",
+        "AUTH lists mechanisms that CAPA does not announce",
         &["capa-hides-working"],
         &[FaultStep::new(Data, &["CAPA"], Drop).when(|said| said.word(0) == "SASL")],
     )
     .typing(&["CAPA", "AUTH", "QUIT"]),
     Fault::new(
         "control-octets-echoed",
-        "an unknown command is sent back as it came, control octets and all",
+        "the refusal of an unknown command echoes it, control characters included",
         &["control-bytes-echoed"],
         &[FaultStep::new(
             Status,
@@ -133,7 +138,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["FOO\x1b[31mred \x0cpage", "QUIT"]),
     Fault::new(
         "lf-command-ignored",
-        "a line that ends with LF alone is not answered: the server waits for CRLF",
+        "a command that ends with LF alone gets no reply: the server waits for CRLF",
         &["lf-command-unanswered"],
         &[],
     )
@@ -141,52 +146,52 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(&["CAPA\n"]),
     Fault::new(
         "nul-command-ignored",
-        "a command with an octet 0 is not answered",
+        "a command that contains a NUL gets no reply",
         &[],
         &[FaultStep::new(Status, &[], Drop).when(|said| said.asked.line.contains('\0'))],
     )
     .typing(&["CAPA", "QUIT"])
-    .because("a line that is typed has no octet 0: the probe `nul-command` of `check` sends one"),
+    .because("a NUL cannot be typed; the probe `nul-command` of `check` sends one"),
     Fault::new(
         "last-disagrees",
-        "LAST works, and says 0 whatever was fetched",
+        "LAST works, but always says 0, even after a RETR",
         &["last-works", "last-disagrees"],
         &[FaultStep::new(Status, &["LAST"], Say("+OK 0")).where_ok()],
     )
-    // The server itself does not know LAST.
+    // The inner server does not know LAST.
     .hearing(|asked| (asked.verb == "LAST").then(|| "NOOP".to_owned()))
     .typing(&["USER alice", "PASS wonderland", "RETR 2", "LAST", "QUIT"]),
     Fault::new(
         "retr-adds-blank-line",
-        "RETR adds an empty line, and TOP does not",
+        "RETR adds an empty line at the end, but TOP does not",
         &["extra-blank-line-before-end"],
         &[FaultStep::new(Terminator, &["RETR"], Before(b"\r\n"))],
     )
     .typing(BOTH),
     Fault::new(
         "top-adds-blank-line",
-        "TOP adds an empty line, and RETR does not",
+        "TOP adds an empty line at the end, but RETR does not",
         &["extra-blank-line-before-end"],
         &[FaultStep::new(Terminator, &["TOP"], Before(b"\r\n"))],
     )
     .typing(BOTH),
     Fault::new(
         "retr-doubles-dots-again",
-        "RETR doubles dots that are doubled already, and TOP does not",
+        "RETR stuffs a dot twice, but TOP does not",
         &["double-stuffed"],
         &[FaultStep::new(Data, &["RETR"], Before(b".")).when(|said| said.text.starts_with(b".."))],
     )
     .typing(BOTH),
     Fault::new(
         "top-doubles-dots-again",
-        "TOP doubles dots that are doubled already, and RETR does not",
+        "TOP stuffs a dot twice, but RETR does not",
         &["double-stuffed"],
         &[FaultStep::new(Data, &["TOP"], Before(b".")).when(|said| said.text.starts_with(b".."))],
     )
     .typing(BOTH),
     Fault::new(
         "top-changes-body",
-        "TOP sends a line of the body in other words than RETR",
+        "TOP sends a line of the body with different words than RETR",
         &["top-differs-from-retr"],
         &[
             FaultStep::new(Data, &["TOP"], Say("A line in other words."))
@@ -196,7 +201,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(BOTH),
     Fault::new(
         "dele-still-named",
-        "LIST of a message that is marked tells of 0 octets",
+        "LIST with the number of a deleted message gives a size of 0",
         &["dele-still-listed"],
         &[FaultStep::new(Status, &["LIST"], Say("+OK 1 0"))
             .when(|said| said.asked.is_about_marked())],

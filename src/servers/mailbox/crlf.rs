@@ -1,16 +1,16 @@
-//! The octets of a file as they go over the wire: CR LF at the end of each line, the quotes of an mbox file taken away.
-//! No octet waits but for those of a quote, so a line may be longer than memory.
+//! Converts the octets of a file to those on the wire: CR LF at the end of each line, mbox quotes
+//! removed. Only the octets of a possible quote are held back, so a line may be longer than memory.
 
 use super::FROM;
 
-/// Makes octets of a file, in whatever slices they come, into octets on the wire.
+/// Converts octets of a file, in slices of any size, to octets on the wire.
 #[derive(Debug, Clone)]
 pub(super) struct CrlfReader {
     is_quoted: bool,
     at: CrlfState,
 }
 
-/// What stands before the next octet.
+/// What comes before the next octet.
 #[derive(Debug, Clone, Copy)]
 enum CrlfState {
     /// A line end, or nothing at all.
@@ -19,7 +19,8 @@ enum CrlfState {
     Text,
     /// Octets of a line, the last of them CR.
     Cr,
-    /// The `>` at the start of a line and so many octets of `From `; one `>` and these are held back.
+    /// The `>` at the start of a line and this many octets of `From `; one `>` and these are held
+    /// back.
     Quote(usize),
 }
 
@@ -32,7 +33,8 @@ impl CrlfReader {
         }
     }
 
-    /// For an mbox file: of lines such as `>From ` and `>>From ` the first octet is not the message's.
+    /// For an mbox file: the first octet of lines such as `>From ` and `>>From ` is not part of the
+    /// message.
     pub(super) fn quoted() -> Self {
         Self {
             is_quoted: true,
@@ -40,7 +42,7 @@ impl CrlfReader {
         }
     }
 
-    /// Takes octets of the file, and gives those that go over the wire to `out`.
+    /// Takes octets of the file and passes those for the wire to `out`.
     pub(super) fn feed(&mut self, octets: &[u8], out: &mut impl FnMut(&[u8])) {
         let mut rest = octets;
         while let [first, behind @ ..] = rest {
@@ -67,7 +69,7 @@ impl CrlfReader {
         }
     }
 
-    /// Takes octets up to a line end; what stands behind it.
+    /// Takes octets up to a line end; returns the rest.
     fn line<'a>(&mut self, octets: &'a [u8], out: &mut impl FnMut(&[u8])) -> &'a [u8] {
         let end = memchr::memchr(b'\n', octets);
         let (text, behind) = octets.split_at(end.unwrap_or(octets.len()));
@@ -88,7 +90,7 @@ impl CrlfReader {
         behind
     }
 
-    /// The file is at its end: gives the line end that the last line lacks.
+    /// At the end of the file: adds the line end if the last line has none.
     pub(super) fn finish(mut self, out: &mut impl FnMut(&[u8])) {
         self.let_go(out);
         if !matches!(self.at, CrlfState::Start) {
@@ -96,7 +98,7 @@ impl CrlfReader {
         }
     }
 
-    /// Nothing comes that could make a quote of what is held back.
+    /// The octets held back are not a quote.
     pub(super) fn let_go(&mut self, out: &mut impl FnMut(&[u8])) {
         if let CrlfState::Quote(count) = self.at {
             out(b">");

@@ -10,9 +10,9 @@ pub(super) const FOLDERS: [&str; 2] = ["cur", "new"];
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct MaildirEntry {
-    /// The name without its flags: they change, and it does not.
+    /// The name without its flags: the flags change, the rest does not.
     pub(super) base: String,
-    /// Where it lies now.
+    /// Where it is now.
     pub(super) path: PathBuf,
     folder: usize,
 }
@@ -21,11 +21,12 @@ pub(super) struct MaildirEntry {
 pub(super) struct MaildirListing {
     /// The messages, oldest name first.
     pub(super) entries: Vec<MaildirEntry>,
-    /// How many links there are. None is followed: a Maildir from elsewhere could name any file of the user.
+    /// How many symbolic links there are. None is followed: a Maildir from another source could
+    /// name any file of the user.
     pub(super) links: usize,
 }
 
-/// A Maildir with its folders open: what takes their place later is not served.
+/// A Maildir with its folders open: folders that replace them later are not served.
 #[derive(Debug)]
 pub(super) struct Maildir {
     folders: Vec<OpenFolder>,
@@ -60,7 +61,7 @@ impl Maildir {
             match folder.kind(&entry.path) {
                 Ok(what) if what.is_file() => found.entries.push(entry),
                 Ok(what) if what.is_symlink() => found.links += 1,
-                // A folder, a FIFO, or gone since.
+                // A folder, a FIFO, or removed in the meantime.
                 _ => {}
             }
         })?;
@@ -68,7 +69,7 @@ impl Maildir {
         Ok(found)
     }
 
-    /// Where the messages with this name lie now, whatever their flags.
+    /// Where the messages with this name are now, whatever their flags.
     pub(super) fn find(&self, base: &str) -> io::Result<Vec<MaildirEntry>> {
         let mut found = Vec::new();
         self.each(|_, entry| {
@@ -87,7 +88,7 @@ impl Maildir {
         self.folder(entry)?.remove(&entry.path)
     }
 
-    /// What was done to the folders is on the disk after this.
+    /// Flushes the changes to the folders to the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.folders.iter().try_for_each(OpenFolder::sync)
     }
@@ -113,7 +114,7 @@ impl Maildir {
     }
 }
 
-/// What stands behind the colon are flags.
+/// Anything after the colon is flags.
 fn base(name: &str) -> &str {
     name.split(':').next().unwrap_or_default()
 }

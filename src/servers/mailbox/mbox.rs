@@ -1,4 +1,4 @@
-//! An mbox file taken apart, in blocks: where each message stands, its size, and the hash that its unique-id is made of.
+//! Parses an mbox file in blocks: where each message is, its size, and the hash for its unique-id.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -8,23 +8,24 @@ use sha2::{Digest, Sha256};
 use super::crlf::CrlfReader;
 use super::{FROM, blocks};
 
-/// The hash of the octets of a message on the wire. The line end that a last line lacks in the file is not among them: a
-/// unique-id stays what it is once it was told (RFC 1939 §7), from one version to the next as well.
+/// The hash of a message's octets on the wire. It leaves out the line end that is added if the last
+/// line has none: a unique-id must never change (RFC 1939 §7), not even with a new version of
+/// poptalk.
 pub(super) type MessageHash = [u8; 32];
 
 /// A message in an mbox file. Places are in octets from the start of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MboxMessage {
-    /// Where it stands, its `From ` line and the blank line behind it included.
+    /// The whole message, including its `From ` line and the blank line after it.
     pub(super) place: Range<u64>,
-    /// Where its own lines stand.
+    /// The message's own lines.
     pub(super) lines: Range<u64>,
     /// Its size on the wire.
     pub(super) size: u64,
     pub(super) hash: MessageHash,
 }
 
-/// The messages of an mbox file, and how many octets it has.
+/// The messages of an mbox file, and its size in octets.
 pub(super) fn scan(file: impl Read) -> io::Result<(Vec<MboxMessage>, u64)> {
     let mut scan = Scan::default();
     blocks(file, |octets| scan.feed(octets))?;
@@ -55,7 +56,7 @@ impl Measure {
         });
     }
 
-    /// Size and hash on the wire.
+    /// The size and the hash on the wire.
     pub(super) fn finish(self) -> (u64, MessageHash) {
         let Self {
             mut wire,
@@ -71,13 +72,13 @@ impl Measure {
     }
 }
 
-/// A file that is being taken apart. No more of it is held than the start of a line.
+/// An mbox file being parsed. Only the start of a line is kept in memory.
 #[derive(Debug, Default)]
 struct Scan {
-    /// How many octets have passed.
+    /// How many octets have been read.
     at: u64,
     line: MboxLine,
-    /// A blank line that has passed: it belongs to the file where a message ends behind it, else to the message.
+    /// A blank line just read: a separator if the message ends here, otherwise part of the message.
     blank: Option<&'static [u8]>,
     open: Option<OpenMessage>,
     found: Vec<MboxMessage>,
@@ -87,9 +88,9 @@ struct Scan {
 enum MboxLine {
     #[default]
     Nothing,
-    /// CR, which may be the first half of a blank line; held.
+    /// A CR, which may be the first half of a blank line; held back.
     Cr,
-    /// So many octets of `From `, where a message may begin; held.
+    /// This many octets of `From `, where a message may begin; held back.
     From(usize),
     Separator,
     Text,
@@ -145,12 +146,12 @@ impl Scan {
         Ok(())
     }
 
-    /// A message begins behind a blank line, or with the file.
+    /// A message begins after a blank line, or at the start of the file.
     fn may_begin(&self) -> bool {
         self.blank.is_some() || self.at == 0
     }
 
-    /// A message begins at `start`; the one before ends there.
+    /// A message begins at `start`, and the previous one ends there.
     fn begin(&mut self, start: u64) {
         self.close(start);
         self.blank = None;
@@ -163,7 +164,7 @@ impl Scan {
         });
     }
 
-    /// A blank line has passed with its last octet, which is counted.
+    /// A blank line has been read up to its last octet, which is counted here.
     fn blank(&mut self, line: &'static [u8]) -> io::Result<usize> {
         self.let_blank_go()?;
         self.blank = Some(line);
@@ -187,7 +188,7 @@ impl Scan {
         Ok(count)
     }
 
-    /// What was held is text of the message.
+    /// The octets held back belong to the message.
     fn let_go(&mut self) -> io::Result<()> {
         self.let_blank_go()?;
         let held = match self.line {
@@ -206,7 +207,7 @@ impl Scan {
     }
 
     fn message(&mut self) -> io::Result<&mut OpenMessage> {
-        let none = || io::Error::other("no mbox file: it does not begin with `From `");
+        let none = || io::Error::other("not an mbox file: it does not begin with `From `");
         self.open.as_mut().ok_or_else(none)
     }
 
@@ -222,7 +223,7 @@ impl Scan {
         }
     }
 
-    /// What was found, and how many octets have passed.
+    /// The messages found, and how many octets were read.
     fn finish(mut self) -> io::Result<(Vec<MboxMessage>, u64)> {
         if matches!(self.line, MboxLine::Cr | MboxLine::From(_)) {
             self.let_go()?;

@@ -1,4 +1,4 @@
-//! A message that stays in its file, and is read from there when it is asked for.
+//! A message that stays in its file and is read when it is needed.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -18,7 +18,7 @@ use super::{BLOCK, blocks, warn_about};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     length: u64,
-    /// None: the system does not tell.
+    /// None: the system does not provide it.
     modified: Option<SystemTime>,
 }
 
@@ -36,7 +36,7 @@ impl Stamp {
 pub(super) struct StoredMessage {
     home: Home,
     stamp: Stamp,
-    /// Where its lines stand in the file, in octets.
+    /// Where its lines are in the file, in octets.
     lines: Range<u64>,
     /// Its size on the wire.
     pub(super) size: u64,
@@ -44,12 +44,12 @@ pub(super) struct StoredMessage {
 
 #[derive(Debug, Clone)]
 enum Home {
-    /// A file of its own, which may get another name.
+    /// A separate file, which may be renamed.
     Maildir {
         folders: Arc<Maildir>,
         entry: MaildirEntry,
     },
-    /// A file to which others are added.
+    /// A file to which messages are appended.
     Mbox { path: Arc<Path>, hash: MessageHash },
 }
 
@@ -57,7 +57,7 @@ impl StoredMessage {
     /// Reads a message of a Maildir once, for its size.
     pub(super) fn of_maildir(folders: &Arc<Maildir>, entry: MaildirEntry) -> io::Result<Self> {
         let file = folders.file(&entry)?;
-        // Taken before it is read: what changes meanwhile is noticed later.
+        // Taken before the file is read, so that a change during the reading is noticed later.
         let stamp = Stamp::of(&file)?;
         let (mut wire, mut length, mut size) = (CrlfReader::plain(), 0, 0);
         let mut count = |octets: &[u8]| size += octets.len() as u64;
@@ -121,7 +121,7 @@ impl StoredMessage {
         if !matches!(&result, Err(error) if error.kind() == ErrorKind::NotFound) {
             return result;
         }
-        // It has got other flags.
+        // Its flags have changed.
         for entry in folders.find(&entry.base)? {
             result = folders.file(&entry);
             let is_it = |file| Stamp::of(file).is_ok_and(|now| now == self.stamp);
@@ -132,10 +132,10 @@ impl StoredMessage {
         result
     }
 
-    /// How the file is now, where the message in it is the one that it was when the file was as in `known`. A message that is
-    /// added to an mbox file changes no other one.
+    /// The file's stamp now, if its message is still the one from when the stamp was `known`. A
+    /// message appended to an mbox file changes no earlier message.
     ///
-    /// Errors: it is another one.
+    /// Errors: it is a different message.
     fn check(&self, file: &mut File, known: Stamp) -> io::Result<Stamp> {
         let now = Stamp::of(file)?;
         if now == known {
@@ -158,9 +158,9 @@ impl StoredMessage {
 
     fn warn_about(&self, error: &io::Error) -> StoreFailure {
         match &self.home {
-            Home::Maildir { entry, .. } => warn_about(&entry.path, "can't be served", error),
+            Home::Maildir { entry, .. } => warn_about(&entry.path, "cannot be served", error),
             Home::Mbox { path, .. } => {
-                let what = format!("the message at octet {} can't be served", self.lines.start);
+                let what = format!("the message at octet {} cannot be served", self.lines.start);
                 warn_about(path, &what, error)
             }
         }
@@ -168,7 +168,7 @@ impl StoredMessage {
 }
 
 fn changed() -> io::Error {
-    io::Error::other("it has changed since the login")
+    io::Error::other("it has changed since login")
 }
 
 impl MessageSource for StoredMessage {
@@ -185,12 +185,12 @@ struct FileStream {
     kept: StoredMessage,
     file: File,
     stamp: Stamp,
-    /// How many octets of it are still to be read.
+    /// How many octets are still to be read.
     left: u64,
     block: Vec<u8>,
-    /// None behind the end.
+    /// None after the end.
     wire: Option<CrlfReader>,
-    /// Octets on the wire, given up to `at`.
+    /// Octets on the wire, handed out up to `at`.
     out: Vec<u8>,
     at: usize,
     /// How many octets on the wire there were so far.

@@ -11,7 +11,7 @@ use super::login::log_in_as;
 use super::reply::{Reply, ReplyData};
 use super::{Model, TlsOffer, reply_texts};
 
-/// AUTH without an argument is in no RFC, but widely done: the mechanisms, one a line.
+/// AUTH without an argument, which lists the mechanisms one per line: not in any RFC, but common.
 pub(super) fn list(model: &Model) -> Reply {
     let lines = offered(model);
     model

@@ -1,4 +1,5 @@
-//! The commands that are served: one row each. States and arguments come from the command table.
+//! The commands that the server handles, one row each. States and arguments come from the command
+//! table.
 
 use super::login::{LOGIN_DELAY, log_in_as, total};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use super::{Ending, Model, ServerPhase, TlsOffer, auth};
 
 pub(super) struct Handler {
     pub(super) verb: &'static str,
-    /// Answers it. State, number of arguments and line end are checked before.
+    /// Answers it. State, number of arguments and line end are already checked.
     pub(super) serve: fn(&mut Model, &[&[u8]]) -> Reply,
 }
 
@@ -90,7 +91,7 @@ pub(super) const ROWS: &[Handler] = &[
 ];
 
 impl Handler {
-    /// The row for a verb, and what the command table says about it. RFC 1939 §3: the case does not matter.
+    /// The row for a verb, and its row in the command table. RFC 1939 §3: case does not matter.
     pub(super) fn of(verb: &[u8]) -> Option<(&'static Self, &'static Command)> {
         let row = ROWS
             .iter()
@@ -99,7 +100,7 @@ impl Handler {
     }
 }
 
-/// What is said to a verb that is not served.
+/// The refusal of a verb that has no handler.
 const DECLINED: &[(&str, &Text)] = &[
     ("", &reply_texts::EMPTY),
     ("HELP", &reply_texts::HELP_IS_FOREIGN),
@@ -114,9 +115,11 @@ pub(super) fn declined(verb: &[u8]) -> &'static Text {
         .map_or(&reply_texts::UNKNOWN, |(_, text)| text)
 }
 
-/// RFC 2449 §6, RFC 3206 §6, RFC 6856 §2: what is announced, always and in this order. STLS comes and goes.
+/// RFC 2449 §6, RFC 3206 §6, RFC 6856 §2: the capabilities that are always announced, in this
+/// order. STLS is announced only while it is allowed.
 ///
-/// `UTF8` stands without `USER`: names and passwords are compared octet for octet, not prepared (RFC 6856 §2.3).
+/// `UTF8` has no argument `USER`: names and passwords are compared octet by octet, not prepared
+/// (RFC 6856 §2.3).
 const CAPABILITIES: [&str; 10] = [
     "TOP",
     "UIDL",
@@ -134,7 +137,7 @@ fn first<'a>(args: &[&'a [u8]]) -> &'a [u8] {
     args.first().copied().unwrap_or_default()
 }
 
-/// RFC 1939 §13: the answer is the same whether the name exists or not.
+/// RFC 1939 §13: the reply is the same whether or not the name exists.
 fn user(model: &mut Model, args: &[&[u8]]) -> Reply {
     if std::str::from_utf8(first(args)).is_err() {
         return model.err(&reply_texts::NOT_UTF8, &[]);
@@ -152,7 +155,8 @@ fn pass(model: &mut Model, args: &[&[u8]]) -> Reply {
     log_in_as(model, is_known.then_some(user.as_slice()))
 }
 
-/// RFC 1939 §7: the digest is that of the timestamp, angle brackets included, and the password behind it.
+/// RFC 1939 §7: the digest is that of the timestamp, including the angle brackets, followed by the
+/// password.
 fn apop(model: &mut Model, args: &[&[u8]]) -> Reply {
     let digest = sasl::apop(
         model.timestamp.as_bytes(),
@@ -168,12 +172,12 @@ fn stls(model: &mut Model, _: &[&[u8]]) -> Reply {
         TlsOffer::On => return model.err(&reply_texts::TLS_IS_ON, &[]),
         TlsOffer::Offered => {}
     }
-    // RFC 6856 §2.1: no STLS behind UTF8.
+    // RFC 6856 §2.1: no STLS after UTF8.
     if model.is_utf8 {
-        return model.err(&reply_texts::STLS_BEHIND_UTF8, &[]);
+        return model.err(&reply_texts::STLS_AFTER_UTF8, &[]);
     }
-    // RFC 2595 §4: nothing may follow STLS in clear. Used inside TLS, it would be a command that somebody on the way has put
-    // into the protected session (CVE-2011-0411 and its kin).
+    // RFC 2595 §4: no cleartext may follow STLS. If it were used inside TLS, an attacker could
+    // insert a command into the protected session (CVE-2011-0411 and similar).
     if model.has_input() {
         model.phase = ServerPhase::Over;
         model.summary.ending = Some(Ending::Injected);
@@ -188,7 +192,7 @@ fn utf8(model: &mut Model, _: &[&[u8]]) -> Reply {
     model.ok(&reply_texts::UTF8_ON, &[])
 }
 
-/// RFC 6856 §3: the reply to a change is in the new language already.
+/// RFC 6856 §3: the reply to a change is already in the new language.
 fn lang(model: &mut Model, args: &[&[u8]]) -> Reply {
     let Some(range) = args.first() else {
         let lines = Language::ALL.map(|(_, tag, name)| format!("{tag} {name}"));
@@ -206,16 +210,16 @@ fn lang(model: &mut Model, args: &[&[u8]]) -> Reply {
 fn capa(model: &mut Model, _: &[&[u8]]) -> Reply {
     let mut lines = CAPABILITIES.map(str::to_owned).to_vec();
     if model.account.is_practice {
-        // RFC 2449 §6.5: before the login the largest delay of all users, then that of this one.
+        // RFC 2449 §6.5: before login the largest delay of all users, then that of this user.
         lines.push(match &model.opened {
             None => format!("LOGIN-DELAY {LOGIN_DELAY} USER"),
             Some(_) => "LOGIN-DELAY 0".to_owned(),
         });
     }
-    // RFC 5034 §3: in both states, although only one of them has AUTH.
+    // RFC 5034 §3: in both states, although AUTH is allowed in only one of them.
     let mechanisms: Vec<&str> = auth::offered(model).collect();
     lines.push(format!("SASL {}", mechanisms.join(" ")));
-    // RFC 2595 §4: only where it is permitted.
+    // RFC 2595 §4: only while it is allowed.
     if model.tls == TlsOffer::Offered && model.opened.is_none() && !model.is_utf8 {
         lines.push("STLS".to_owned());
     }
@@ -267,7 +271,8 @@ fn top(model: &mut Model, args: &[&[u8]]) -> Reply {
     })
 }
 
-/// The reply with the octets of a message, or a refusal: once `+OK` is sent, only closing can tell that they don't come.
+/// The reply with the octets of a message, or a refusal: after `+OK`, only closing the connection
+/// can show that they are missing.
 fn with_octets(
     model: &Model,
     reply: Reply,
@@ -276,7 +281,7 @@ fn with_octets(
 ) -> Reply {
     match data {
         Ok(data) => reply.with_data(data),
-        // RFC 3206 §4: another session may find it again, or another message in its place.
+        // RFC 3206 §4: another session may find it again, or a different message in its place.
         Err(StoreFailure) => model
             .err(&reply_texts::MESSAGE_UNREADABLE, &[&number])
             .with_code("[SYS/TEMP]"),
@@ -295,7 +300,7 @@ fn dele(model: &mut Model, args: &[&[u8]]) -> Reply {
     reply
 }
 
-/// The reply that `make` gives for the message with the number `digits`, or the reason why there is none.
+/// The reply that `make` gives for the message with the number `digits`, or a refusal.
 fn with_message(
     model: &Model,
     digits: &[u8],
@@ -324,8 +329,8 @@ fn rset(model: &mut Model, _: &[&[u8]]) -> Reply {
     total(model)
 }
 
-/// RFC 1939 §6: only QUIT in the TRANSACTION state updates the maildrop. The lock is gone before the reply is sent, so that who
-/// has read it can log in again at once.
+/// RFC 1939 §6: only QUIT in the TRANSACTION state updates the maildrop. The lock is released
+/// before the reply is sent, so that a client that has read it can log in again at once.
 fn quit(model: &mut Model, _: &[&[u8]]) -> Reply {
     model.phase = ServerPhase::Over;
     let Some(opened) = model.opened.take() else {
@@ -335,7 +340,7 @@ fn quit(model: &mut Model, _: &[&[u8]]) -> Reply {
     let (deleted, left, is_done) = opened.commit();
     model.summary.ending = Some(Ending::Updated { deleted, left });
     if !is_done {
-        // RFC 1939 §6: the server may say that some are still there.
+        // RFC 1939 §6: the server may say that some messages are still there.
         return model
             .err(&reply_texts::NOT_REMOVED, &[])
             .with_code("[SYS/TEMP]");

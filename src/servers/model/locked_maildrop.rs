@@ -23,7 +23,8 @@ impl Opened {
         Self { lock, marks }
     }
 
-    /// The messages that are not marked, with their numbers. Numbers go from 1 and stay as they are (RFC 1939 §5).
+    /// The messages that are not marked, with their numbers. Numbers start at 1 and do not change
+    /// (RFC 1939 §5).
     pub(super) fn kept(&self) -> impl Iterator<Item = (usize, &Arc<Message>)> {
         (1..)
             .zip(self.lock.messages())
@@ -31,7 +32,7 @@ impl Opened {
             .filter_map(|(message, is_marked)| (!is_marked).then_some(message))
     }
 
-    /// How many messages are not marked, and how many octets they have.
+    /// How many messages are not marked, and their size in octets.
     pub(super) fn total(&self) -> (usize, u64) {
         self.kept().fold((0, 0), |(count, octets), (_, message)| {
             (count + 1, octets.saturating_add(message.size()))
@@ -61,8 +62,8 @@ impl Opened {
         self.marks.fill(false);
     }
 
-    /// Removes what is marked and releases the lock; tells how many messages were removed, how many are left, and whether what
-    /// was marked is gone.
+    /// Removes the marked messages and releases the lock; returns how many messages were removed,
+    /// how many are left, and whether all marked messages are gone.
     pub(super) fn commit(self) -> (usize, usize, bool) {
         let count = self.marks.len();
         let deleted = self.marks.iter().filter(|is_marked| **is_marked).count();
@@ -73,7 +74,8 @@ impl Opened {
     }
 }
 
-/// The value of decimal digits; one that is too large for the type is the largest. None for anything else, a sign included.
+/// The value of decimal digits, saturated if it is too large. None for anything else, even with a
+/// sign.
 pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;

@@ -7,7 +7,8 @@ use super::locked_maildrop::Opened;
 use super::reply::Reply;
 use super::reply_texts::{self, Text};
 
-/// An account of the practice server whose login is refused with the right password, so that each code can be seen.
+/// An account of the practice server whose login is refused even with the right password, so that
+/// each code can be seen.
 pub(super) struct RefusedAccount {
     pub(super) user: &'static str,
     code: &'static str,
@@ -38,14 +39,16 @@ pub(super) const REFUSALS: [RefusedAccount; 4] = [
     },
 ];
 
-/// The seconds of LOGIN-DELAY (RFC 2449 §6.5). They differ from user to user: only one is ever refused.
+/// The seconds of LOGIN-DELAY (RFC 2449 §6.5). They depend on the user: only one user is ever
+/// refused.
 pub(super) const LOGIN_DELAY: u32 = 300;
 
-/// The end of every login: of the user who has proved to be the one, or of nobody.
+/// Ends every login: for the user who has been authenticated, or for none.
 pub(super) fn log_in_as(model: &mut Model, user: Option<&[u8]>) -> Reply {
     let Some(user) = user else {
         model.summary.failed_logins = model.summary.failed_logins.saturating_add(1);
-        // RFC 3206 §4: with AUTH-RESP-CODE announced, each refusal of name and password says so.
+        // RFC 3206 §4: with AUTH-RESP-CODE announced, each refusal of a name or password has the
+        // code.
         return model
             .err(&reply_texts::WRONG_LOGIN, &[])
             .with_code("[AUTH]");
@@ -57,7 +60,8 @@ pub(super) fn log_in_as(model: &mut Model, user: Option<&[u8]>) -> Reply {
             .err(refusal.text, &[&LOGIN_DELAY])
             .with_code(refusal.code);
     }
-    // RFC 1939 §4: no login without the exclusive lock. RFC 2449 §8.1.1: the code tells that the password was right.
+    // RFC 1939 §4: no login without the exclusive lock. RFC 2449 §8.1.1: the code means that the
+    // password was right.
     let lock = match model.maildrop.lock() {
         Ok(lock) => lock,
         Err(Closed::InUse) => return model.err(&reply_texts::IN_USE, &[]).with_code("[IN-USE]"),

@@ -1,4 +1,4 @@
-//! A reply: its status line, and the data lines behind it, handed out in blocks.
+//! A reply: its status line and the data lines after it, written in blocks.
 
 use std::io;
 use std::sync::Arc;
@@ -33,7 +33,8 @@ impl Reply {
         }
     }
 
-    /// A challenge within AUTH: `+`, a space, base64 (RFC 5034 §4). The space stands also where nothing is behind it.
+    /// A challenge within AUTH: `+`, a space, base64 (RFC 5034 §4). The space is sent even if
+    /// nothing follows it.
     pub(super) fn challenge(base64: String) -> Self {
         Self {
             status: "+ ",
@@ -46,7 +47,7 @@ impl Reply {
         Self { code, ..self }
     }
 
-    /// With data lines behind the status line.
+    /// With data lines after the status line.
     pub(super) fn with_data(self, data: ReplyData) -> Self {
         Self {
             data: Some(data),
@@ -70,9 +71,9 @@ impl Reply {
 }
 
 pub(super) enum ReplyData {
-    /// Lines that are known; none of them begins with a dot.
+    /// Fixed lines; none of them begins with a dot.
     Lines(Vec<String>),
-    /// One line for each message that is not marked, from the one with this number on.
+    /// One line for each message that is not marked, starting with this number.
     Listing(ListingKind, usize),
     /// The octets of a message in memory from `at` to `end`, where a line ends.
     Message {
@@ -91,7 +92,8 @@ pub(super) enum ListingKind {
 }
 
 impl ListingKind {
-    /// The line for a message, without line end (RFC 1939 §5 and §7: nothing stands behind the second field).
+    /// The line for a message, without line end (RFC 1939 §5 and §7: nothing follows the second
+    /// field).
     pub(super) fn line(self, number: usize, message: &Message) -> String {
         match self {
             Self::Size => format!("{number} {}", message.size()),
@@ -101,7 +103,7 @@ impl ListingKind {
 }
 
 impl ReplyData {
-    /// The octets of a message; with `lines` so many of the body only (RFC 1939 §7, TOP).
+    /// The octets of a message; with `lines` only this many lines of the body (RFC 1939 §7, TOP).
     pub(super) fn of(message: &Arc<Message>, lines: Option<u64>) -> Result<Self, StoreFailure> {
         if let Some(source) = message.source() {
             return Ok(Self::Stream(MessageStream::new(source.open()?, lines)));
@@ -114,7 +116,7 @@ impl ReplyData {
         })
     }
 
-    /// Writes the next block; true when the end was written with it.
+    /// Writes the next block; true if it was the last.
     pub(super) fn write(&mut self, opened: Option<&Opened>, out: &mut Vec<u8>) -> io::Result<bool> {
         let is_done = match self {
             Self::Lines(lines) => {

@@ -1,4 +1,4 @@
-//! What stands behind `+OK` and `-ERR` for people, in the languages that LANG offers (RFC 6856 §3).
+//! The texts after `+OK` and `-ERR`, in the languages that LANG offers (RFC 6856 §3).
 
 use std::fmt::Display;
 
@@ -10,14 +10,14 @@ pub(super) enum Language {
 }
 
 impl Language {
-    /// The languages there are: the tag, and the name in the language itself.
+    /// The supported languages: the tag, and the name in the language itself.
     pub(super) const ALL: [(Self, &str, &str); 2] = [
         (Self::English, "en", "English"),
         (Self::German, "de", "Deutsch"),
     ];
 
-    /// The language for a range such as `de`, `de-CH` or `*`, with its tag (RFC 4647 §3.4: the range loses its last part
-    /// until it is a tag that there is).
+    /// The language for a range such as `de`, `de-CH` or `*`, with its tag (RFC 4647 §3.4: the
+    /// range loses its last part until it is a supported tag).
     pub(super) fn matching(range: &[u8]) -> Option<(Self, &'static str)> {
         let preferred = Self::ALL
             .first()
@@ -49,7 +49,7 @@ impl Text {
         Self { en, de }
     }
 
-    /// The text in a language, the holes filled in order.
+    /// The text in a language, with the holes filled in order.
     pub(super) fn filled(&self, language: Language, values: &[&dyn Display]) -> String {
         let text = match language {
             Language::English => self.en,
@@ -81,13 +81,13 @@ texts! {
     SEND_PASS = "send PASS", "jetzt PASS senden";
     SEND_USER_FIRST = "send USER first, then PASS", "zuerst USER; PASS kommt gleich danach";
     WRONG_LOGIN = "wrong name or password", "Name oder Passwort falsch";
-    NOT_UTF8 = "a name is UTF-8", "ein Name ist UTF-8";
+    NOT_UTF8 = "a name must be UTF-8", "ein Name ist UTF-8";
     IN_USE = "another session holds this maildrop; QUIT there, or wait",
         "eine andere Sitzung hält dieses Postfach; dort QUIT, oder warten";
-    UNREADABLE = "the maildrop can't be read for the moment", "das Postfach ist zur Zeit nicht lesbar";
+    UNREADABLE = "the maildrop cannot be read at the moment", "das Postfach ist zur Zeit nicht lesbar";
     NOT_REMOVED = "some deleted messages not removed", "nicht alle gelöschten Nachrichten wurden entfernt";
     LOG_IN_FIRST = "log in first: USER, then PASS", "zuerst anmelden: USER, dann PASS";
-    LOGGED_IN_ALREADY = "you are logged in already; this command comes before the login",
+    LOGGED_IN_ALREADY = "you are already logged in; this command comes before login",
         "schon angemeldet; dieser Befehl kommt vor der Anmeldung";
 
     ONE_MESSAGE = "1 message ({} octets)", "1 Nachricht ({} Oktette)";
@@ -102,11 +102,11 @@ texts! {
     LEFT = "{} messages left", "noch {} Nachrichten";
 
     NO_SUCH_MESSAGE = "no such message", "keine solche Nachricht";
-    DELETED_MESSAGE = "message {} is marked as deleted; RSET takes the marks away",
+    DELETED_MESSAGE = "message {} is marked as deleted; RSET removes the marks",
         "Nachricht {} ist als gelöscht markiert; RSET nimmt die Marken weg";
-    MESSAGE_UNREADABLE = "message {} can't be read now; it is gone or has changed since the login, or its disk has trouble",
+    MESSAGE_UNREADABLE = "message {} cannot be read: it was removed or changed since login, or the disk has failed",
         "Nachricht {} ist jetzt nicht lesbar: seit der Anmeldung entfernt oder geändert, oder die Platte macht Ärger";
-    NOT_A_NUMBER = "a number is made of digits only", "eine Zahl hat nur Ziffern";
+    NOT_A_NUMBER = "a number consists of digits only", "eine Zahl hat nur Ziffern";
 
     CAPABILITIES_FOLLOW = "capabilities follow", "es folgen die Fähigkeiten";
     UTF8_ON = "UTF-8 from here on", "ab hier UTF-8";
@@ -117,14 +117,14 @@ texts! {
     BEGIN_TLS = "begin the TLS handshake", "bitte mit dem TLS-Handshake beginnen";
     NO_TLS = "this server has no TLS", "dieser Server hat kein TLS";
     TLS_IS_ON = "TLS is on already", "TLS ist schon an";
-    STLS_BEHIND_UTF8 = "STLS comes before UTF8", "STLS kommt vor UTF8";
-    INJECTED = "something came behind STLS, before TLS was on: closing",
+    STLS_AFTER_UTF8 = "STLS comes before UTF8", "STLS kommt vor UTF8";
+    INJECTED = "data followed STLS before TLS was on: closing",
         "hinter STLS kam etwas, bevor TLS an war: Ende";
 
-    UNKNOWN = "unknown command; CAPA tells what there is", "unbekannter Befehl; CAPA sagt, was es gibt";
-    HELP_IS_FOREIGN = "unknown command (HELP is not POP3; CAPA tells what there is, and in poptalk ? helps)",
+    UNKNOWN = "unknown command; CAPA lists the capabilities", "unbekannter Befehl; CAPA sagt, was es gibt";
+    HELP_IS_FOREIGN = "unknown command (HELP is not POP3; CAPA lists the capabilities, and poptalk helps with ?)",
         "unbekannter Befehl (HELP ist nicht POP3; CAPA sagt, was es gibt, und in poptalk hilft ?)";
-    STARTTLS_IS_FOREIGN = "unknown command (in POP3 the word is STLS)", "unbekannter Befehl (in POP3 heißt er STLS)";
+    STARTTLS_IS_FOREIGN = "unknown command (the POP3 command is STLS)", "unbekannter Befehl (in POP3 heißt er STLS)";
     MECHANISMS_FOLLOW = "mechanisms follow", "es folgen die Mechanismen";
     NO_SUCH_MECHANISM = "no such mechanism; SASL in CAPA lists them", "kein solcher Mechanismus; SASL in CAPA zählt sie auf";
     MECHANISM_NEEDS_TLS = "{} would send the secret in cleartext; send STLS first",
@@ -132,13 +132,13 @@ texts! {
     NOT_BASE64 = "this is not base64", "das ist kein Base64";
     CANCELLED = "cancelled", "abgebrochen";
     BROKEN_EXCHANGE = "not understood: {}", "nicht verstanden: {}";
-    REFUSED_AS_LATE = "this account may log in every {} seconds; too soon",
+    REFUSED_AS_LATE = "this account may log in only every {} seconds; too soon",
         "dieses Konto darf sich alle {} Sekunden anmelden; zu früh";
-    REFUSED_AS_ILL = "the disk of this account does not answer; try again later",
+    REFUSED_AS_ILL = "this account's disk does not respond; try again later",
         "die Platte dieses Kontos antwortet nicht; später noch einmal";
     REFUSED_AS_CLOSED = "this account is closed; ask the postmaster",
         "dieses Konto ist geschlossen; bitte den Postmaster fragen";
-    EMPTY = "an empty line is no command", "eine leere Zeile ist kein Befehl";
+    EMPTY = "an empty line is not a command", "eine leere Zeile ist kein Befehl";
     SYNTAX = "the syntax is: {}", "die Syntax ist: {}";
     TOO_LONG = "a command line has at most {} octets; the rest was dropped",
         "eine Befehlszeile hat höchstens {} Oktette; der Rest fiel weg";

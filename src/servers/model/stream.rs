@@ -1,23 +1,23 @@
-//! The data of RETR and TOP for a message that is not in memory: read, stuffed and sent block by block.
+//! The data of RETR and TOP for a message outside memory: read, stuffed and sent block by block.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
 
 use crate::pop3::stuffing::Stuffer;
 
-/// About how many octets of data one step brings.
+/// Roughly how many octets of data one step produces.
 pub(super) const BLOCK: usize = 16 * 1024;
 
 pub(super) struct MessageStream {
     octets: Box<dyn Read + Send>,
     stuffer: Stuffer,
-    /// None: all of it is wanted.
+    /// None: the whole message.
     top: Option<Top>,
     buffer: Vec<u8>,
 }
 
 impl MessageStream {
-    /// The octets as on the wire, but not stuffed; with `lines` so many of the body only.
+    /// The octets as on the wire, but not stuffed; with `lines` only this many lines of the body.
     pub(super) fn new(octets: Box<dyn Read + Send>, lines: Option<u64>) -> Self {
         Self {
             octets,
@@ -27,7 +27,7 @@ impl MessageStream {
         }
     }
 
-    /// Writes the next block; true behind the last one.
+    /// Writes the next block; true after the last one.
     pub(super) fn write(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
         let count = loop {
             match self.octets.read(&mut self.buffer) {
@@ -51,8 +51,8 @@ impl fmt::Debug for MessageStream {
     }
 }
 
-/// Looks for the end of the header, the blank line and some lines of the body (RFC 1939 §7, TOP) while they pass. A message
-/// without a blank line is all header.
+/// Looks for the end of the header, the blank line and some lines of the body (RFC 1939 §7, TOP) in
+/// the octets that are sent. A message without a blank line is all header.
 #[derive(Debug)]
 struct Top {
     is_header: bool,
@@ -72,7 +72,7 @@ impl Top {
         }
     }
 
-    /// Where it ends within the next octets; None where it goes on.
+    /// Where the top ends within the next octets; None if it goes on.
     fn end(&mut self, octets: &[u8]) -> Option<usize> {
         let mut at = 0;
         for feed in memchr::memchr_iter(b'\n', octets) {

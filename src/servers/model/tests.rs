@@ -164,7 +164,10 @@ fn a_command_in_the_wrong_state_is_refused_and_changes_nothing() {
         }
         if !command.states.transaction {
             let mut talk = Talk::logged_in(&maildrop);
-            assert!(talk.say(&line).starts_with("-ERR you are logged in"));
+            assert!(
+                talk.say(&line)
+                    .starts_with("-ERR you are already logged in")
+            );
             assert_eq!(talk.say("STAT"), "+OK 3 30");
         }
     }
@@ -350,7 +353,7 @@ fn an_odd_number_is_refused() {
     }
     for number in ["-1", "+1", "1abc", "one", "1.0", "0x1", "\u{661}", "1\t"] {
         let reply = talk.say(&format!("LIST {number}x"));
-        assert_eq!(reply, "-ERR a number is made of digits only");
+        assert_eq!(reply, "-ERR a number consists of digits only");
         assert!(talk.say(&format!("TOP 1 {number}x")).starts_with("-ERR"));
     }
 }
@@ -392,10 +395,10 @@ fn a_blank_at_the_end_is_no_argument() {
 fn an_unknown_word_is_refused_with_a_hint() {
     let mut talk = Talk::new(&small());
     for (line, hint) in [
-        ("XFOO bar", "CAPA tells"),
+        ("XFOO bar", "CAPA lists"),
         ("HELP", "HELP is not POP3"),
         ("?", "HELP is not POP3"),
-        ("starttls", "the word is STLS"),
+        ("starttls", "the POP3 command is STLS"),
         ("AUTH NTLM", "no such mechanism"),
         (
             "AUTH PLAIN",
@@ -403,9 +406,9 @@ fn an_unknown_word_is_refused_with_a_hint() {
         ),
         ("", "an empty line"),
         (" STAT", "an empty line"),
-        ("LIST\t1", "CAPA tells"),
-        ("QUIT\0", "CAPA tells"),
-        ("+OK", "CAPA tells"),
+        ("LIST\t1", "CAPA lists"),
+        ("QUIT\0", "CAPA lists"),
+        ("+OK", "CAPA lists"),
     ] {
         let reply = talk.say(line);
         assert!(
@@ -458,7 +461,7 @@ fn stls_is_announced_where_it_is_permitted() {
     );
     assert!(
         talk.say("STLS")
-            .starts_with("-ERR you are logged in already")
+            .starts_with("-ERR you are already logged in")
     );
     assert_eq!(clear.say("STLS"), "-ERR this server has no TLS");
     let mut talk = Talk::new(&maildrop);
@@ -483,7 +486,7 @@ fn a_command_put_behind_stls_closes_the_session() {
     let mut talk = Talk::new(&small());
     let reply = talk.send(b"STLS\r\nUSER alice\r\nPASS wonderland\r\n");
     assert_eq!(reply.iter().filter(|octet| **octet == b'\n').count(), 1);
-    assert!(reply.starts_with(b"-ERR something came behind STLS"));
+    assert!(reply.starts_with(b"-ERR data followed STLS"));
     assert_eq!(talk.wish, Next::Close);
     assert_eq!(talk.model.summary().ending, Some(Ending::Injected));
     let mut talk = Talk::new(&small());

@@ -103,15 +103,15 @@ fn a_message_that_has_gone_is_refused_and_the_rest_is_served() {
     fs::rename(file(&path, 3), path.join("cur/0000000003.M1P1.host:2,FS")).unwrap();
     for (number, why) in [
         (1, "no such file or directory"),
-        (2, "it has changed since the login"),
+        (2, "it has changed since login"),
     ] {
         for line in [format!("RETR {number}"), format!("TOP {number} 0")] {
             client.send(&line);
-            let start = format!("-ERR [SYS/TEMP] message {number} can't be read now");
+            let start = format!("-ERR [SYS/TEMP] message {number} cannot be read");
             let refusal = client.line();
             assert!(refusal.starts_with(&start), "{refusal}");
             let file = file(&path, number - 1);
-            let warning = format!("warning: {}: can't be served: {why}\n", file.display());
+            let warning = format!("warning: {}: cannot be served: {why}\n", file.display());
             assert_eq!(line_of(&mut errors), warning);
         }
     }
@@ -140,7 +140,7 @@ fn a_message_that_breaks_off_ends_the_connection_without_the_last_dot() {
     assert!((rest.len() as u64) < size && !rest.ends_with(b".\r\n"));
     assert!(rest.iter().all(|octet| *octet == 0));
     let why = format!(
-        "warning: {}: can't be served: it has changed since the login\n",
+        "warning: {}: cannot be served: it has changed since login\n",
         large.display()
     );
     assert_eq!(line_of(&mut errors), why);

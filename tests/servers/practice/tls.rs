@@ -120,7 +120,7 @@ fn commands_behind_stls_in_clear_close_the_connection() {
     let mut client = served.client();
     client.send("STLS\r\nUSER alice\r\nPASS wonderland\r\n");
     let rest = client.rest();
-    assert!(rest.starts_with("-ERR something came behind STLS"));
+    assert!(rest.starts_with("-ERR data followed STLS"));
     assert_eq!(rest.lines().count(), 1);
     assert_eq!(served.event().summary.ending, Some(Ending::Injected));
 }

@@ -176,13 +176,13 @@ const PRACTICE: TextOrigin = TextOrigin {
         ("+OK send PASS", &SEND_PASS),
         ("-ERR send USER first, then PASS", &USER_FIRST),
         ("-ERR {?[AUTH] }wrong name or password", &REFUSED),
-        ("-ERR a name is UTF-8", &SYNTAX),
+        ("-ERR a name must be UTF-8", &SYNTAX),
         (
             "-ERR {?[IN-USE] }another session holds this maildrop; QUIT there, or wait",
             &LOCKED,
         ),
         (
-            "-ERR {?[SYS/TEMP] }the maildrop can't be read for the moment",
+            "-ERR {?[SYS/TEMP] }the maildrop cannot be read at the moment",
             &TROUBLE,
         ),
         (
@@ -191,7 +191,7 @@ const PRACTICE: TextOrigin = TextOrigin {
         ),
         ("-ERR log in first: USER, then PASS", &LOG_IN_FIRST),
         (
-            "-ERR you are logged in already; this command comes before the login",
+            "-ERR you are already logged in; this command comes before login",
             &LOGGED_IN_ALREADY,
         ),
         ("+OK {n} message{?s} ({n} octets)", &COUNTED),
@@ -204,14 +204,14 @@ const PRACTICE: TextOrigin = TextOrigin {
         ("+OK {n} message{?s} left", &BYE_LEFT),
         ("-ERR no such message", &NO_MESSAGE),
         (
-            "-ERR message {n} is marked as deleted; RSET takes the marks away",
+            "-ERR message {n} is marked as deleted; RSET removes the marks",
             &DELETED,
         ),
         (
-            "-ERR {?[SYS/TEMP] }message {n} can't be read now; it is gone or has changed since the login, or its disk has trouble",
+            "-ERR {?[SYS/TEMP] }message {n} cannot be read: it was removed or changed since login, or the disk has failed",
             &UNREADABLE,
         ),
-        ("-ERR a number is made of digits only", &NOT_A_NUMBER),
+        ("-ERR a number consists of digits only", &NOT_A_NUMBER),
         ("+OK capabilities follow", &FOLLOWS),
         ("+OK UTF-8 from here on", &SWITCHED),
         ("+OK languages follow", &FOLLOWS),
@@ -222,15 +222,18 @@ const PRACTICE: TextOrigin = TextOrigin {
         ("-ERR TLS is on already", &TLS_ON),
         ("-ERR STLS comes before UTF8", &STLS_LATE),
         (
-            "-ERR something came behind STLS, before TLS was on: closing",
+            "-ERR data followed STLS before TLS was on: closing",
             &INJECTED,
         ),
-        ("-ERR unknown command; CAPA tells what there is", &UNKNOWN),
         (
-            "-ERR unknown command (HELP is not POP3; CAPA tells what there is, and in poptalk ? helps)",
+            "-ERR unknown command; CAPA lists the capabilities",
             &UNKNOWN,
         ),
-        ("-ERR unknown command (in POP3 the word is STLS)", &STARTTLS),
+        (
+            "-ERR unknown command (HELP is not POP3; CAPA lists the capabilities, and poptalk helps with ?)",
+            &UNKNOWN,
+        ),
+        ("-ERR unknown command (the POP3 command is STLS)", &STARTTLS),
         ("+OK mechanisms follow", &FOLLOWS),
         (
             "-ERR no such mechanism; SASL in CAPA lists them",
@@ -244,18 +247,18 @@ const PRACTICE: TextOrigin = TextOrigin {
         ("-ERR cancelled", &CANCELLED),
         ("-ERR not understood: {*}", &NOT_UNDERSTOOD),
         (
-            "-ERR {?[LOGIN-DELAY] }this account may log in every {n} seconds; too soon",
+            "-ERR {?[LOGIN-DELAY] }this account may log in only every {n} seconds; too soon",
             &TOO_SOON,
         ),
         (
-            "-ERR {?[SYS/TEMP] }the disk of this account does not answer; try again later",
+            "-ERR {?[SYS/TEMP] }this account's disk does not respond; try again later",
             &TROUBLE,
         ),
         (
             "-ERR {?[SYS/PERM] }this account is closed; ask the postmaster",
             &DENIED,
         ),
-        ("-ERR an empty line is no command", &SYNTAX),
+        ("-ERR an empty line is not a command", &SYNTAX),
         ("-ERR the syntax is: {*}", &SYNTAX),
         (
             "-ERR a command line has at most {n} octets; the rest was dropped",

@@ -67,7 +67,7 @@ fn a_message_that_can_not_be_opened_is_refused_and_the_session_goes_on() {
     for line in ["RETR 1", "TOP 1 0"] {
         assert_eq!(
             talk.say(line),
-            "-ERR [SYS/TEMP] message 1 can't be read now; it is gone or has changed since the login, or its disk has trouble"
+            "-ERR [SYS/TEMP] message 1 cannot be read: it was removed or changed since login, or the disk has failed"
         );
     }
     assert_eq!(talk.say("RETR 2"), "+OK 11 octets\nin memory\n.");
