@@ -135,7 +135,8 @@ fn files_and_folders_of_ones_own_are_taken() {
     // The others are proved all the same.
     assert!(said.contains("1: proved\n2: NOT PROVED\n"), "{said}");
     assert!(
-        said.contains("3.pop3:3: `+OK` of which command?") && said.contains("     |       ^^^"),
+        said.contains("3.pop3:3: expected a command after `+OK`")
+            && said.contains("     |       ^^^"),
         "{said}"
     );
     assert!(
