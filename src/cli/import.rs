@@ -9,16 +9,19 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::redact::Safe;
+use super::shared::OutputArgs;
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
 use crate::base::say;
 use crate::base::stdio;
+use crate::modes::options::SecretsArgs;
 use crate::reading::import::{
     self, FILE_MAX, Format, ImportedTranscript, Options, Patterns, Problem, Source,
 };
 use crate::transcript::file;
 
+/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk import auto openssl.txt -o session.pop3
@@ -29,8 +32,12 @@ Examples:
 /// The word that has the format found out.
 const AUTO: &str = "auto";
 
+/// Where the transcripts go.
+const OUTPUT_HELP: &str = "Write to the new file OUT, or to new files in the folder OUT/, instead of standard output; several connections give several files";
+
 /// The arguments of `import`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("output", |arg| arg.help(OUTPUT_HELP)))]
 pub(crate) struct ImportArgs {
     /// What made the recording, or auto to find it out
     #[arg(value_name = "FORMAT", value_parser = format, help = format_help())]
@@ -40,9 +47,8 @@ pub(crate) struct ImportArgs {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
-    /// Write to FILE, or to new files in the folder FILE/, instead of the standard output; several connections give several files
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    place: OutputArgs,
 
     /// In a capture: a server's port, besides 110; may be given many times
     #[arg(long = "port", value_name = "PORT")]
@@ -56,9 +62,8 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "REGEX")]
     server: Option<String>,
 
-    /// Leave passwords and the like in clear
-    #[arg(long)]
-    keep_secrets: bool,
+    #[command(flatten)]
+    secrets: SecretsArgs,
 }
 
 fn format_help() -> String {
@@ -68,6 +73,7 @@ fn format_help() -> String {
     )
 }
 
+/// The format, where it was told.
 #[derive(Debug, Clone, Copy)]
 struct Chosen(Option<Format>);
 
@@ -116,7 +122,7 @@ pub(crate) fn run(args: &ImportArgs) -> Result<Exit, Error> {
         .collect();
     let options = Options {
         ports: args.ports.clone(),
-        is_keeping: args.keep_secrets,
+        is_keeping: args.secrets.keep_secrets,
     };
     let made = match (&patterns, args.format) {
         (Some(patterns), _) => import::import_lines(patterns, &sources, &options),
@@ -162,10 +168,12 @@ fn unknown(source: &Source<'_>) -> Error {
     Error::usage(what).with_hint(hint)
 }
 
+/// Why a file can't be imported, for people.
 fn failure(problem: Problem) -> Error {
     Error::usage(problem.to_string()).with_hint(problem.hint)
 }
 
+/// A file's name for errors.
 fn name(path: &Path) -> String {
     if path == Path::new("-") {
         "standard input".to_owned()
@@ -214,7 +222,7 @@ fn unpacked(name: &str, octets: Vec<u8>) -> Result<Vec<u8>, Error> {
 }
 
 fn write(args: &ImportArgs, made: &[ImportedTranscript]) -> Result<Exit, Error> {
-    let Some(output) = &args.output else {
+    let Some(output) = &args.place.output else {
         let [made] = made else {
             let what = format!("{} connections, and one standard output", made.len());
             let hint = "give a folder for the transcripts: -o FOLDER/";

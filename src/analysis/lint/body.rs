@@ -27,7 +27,7 @@ const ADDED: &[&str] = &[
 ];
 
 /// Facts about the data of RETR or TOP, or of other data that is not a listing.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Body {
     /// Its number of lines, with a bare LF also counted as a line end.
     pub(crate) lines: u64,
@@ -96,44 +96,9 @@ impl Body {
     pub(super) fn new(now_ms: u64, wanted: Option<u64>) -> Self {
         Self {
             wanted,
-            lines: 0,
-            body_lines: 0,
-            has_blank: false,
-            header_digest: 0,
-            header_lines: Vec::new(),
-            added_octets: 0,
-            internal: None,
-            stuffed: 0,
-            twice_stuffed: 0,
-            first_line: Vec::new(),
-            first: None,
-            last_line: Vec::new(),
-            last: Place::default(),
-            is_cut: false,
-            ends_blank: false,
-            first_dot: None,
-            single_dot: None,
-            lf_dot: None,
-            bare_lf: None,
-            bare_cr: None,
-            cr_crlf: None,
-            nul: None,
-            long_line: None,
-            excess: None,
-            added_at: None,
-            twice_stuffed_at: None,
-            eight_bit: None,
-            took_ms: 0,
-            has_holes: false,
             started_ms: now_ms,
-            hasher: DefaultHasher::new(),
             in_header: true,
-            place: Place::default(),
-            line: Vec::new(),
-            length: 0,
-            held: 0,
-            is_behind_bare_lf: false,
-            is_torn: false,
+            ..Self::default()
         }
     }
 
@@ -198,10 +163,7 @@ impl Body {
                 Some(0) => self.note(|body| &mut body.nul, "the message contains an octet 0"),
                 // CR CR LF has its own rule.
                 _ if rest.is_empty() && piece.ends_with(b"\r\r\n") => {}
-                _ => self.note(
-                    |body| &mut body.bare_cr,
-                    "the message contains a CR without LF",
-                ),
+                _ => self.note(|body| &mut body.bare_cr, "the message contains a CR without LF"),
             }
             odd = rest;
         }
@@ -244,10 +206,7 @@ impl Body {
         } else {
             self.body_lines += 1;
             if self.wanted.is_some_and(|wanted| self.body_lines > wanted) {
-                self.note(
-                    |body| &mut body.excess,
-                    "the server sent more lines than requested",
-                );
+                self.note(|body| &mut body.excess, "the server sent more lines than requested");
             }
         }
         if self.line.starts_with(b".") {
@@ -305,15 +264,11 @@ impl Body {
         self.stuffed += u64::from(is_two);
         if self.line.starts_with(b"...") {
             self.twice_stuffed += 1;
-            self.note(
-                |body| &mut body.twice_stuffed_at,
-                "the line is stuffed twice",
-            );
+            self.note(|body| &mut body.twice_stuffed_at, "the line is stuffed twice");
         }
         if self.is_behind_bare_lf {
             if matches!(self.line.as_slice(), b".\n" | b".\r\n") {
-                let what =
-                    "a dot alone on its line follows a bare LF: some clients end the message here";
+                let what = "a dot alone on its line follows a bare LF: some clients end the message here";
                 self.note(|body| &mut body.lf_dot, what);
             }
         } else if !is_two && self.lines == 1 {

@@ -4,23 +4,19 @@
 use super::context::Utf8;
 use super::rfc2449::tag_for;
 use super::rfc2449_replies::{is_ahead, is_dropped};
-use super::rfc5034::is_base64;
 use super::security::is_plain;
 use super::{Check, Context, LineRole, LineSeen, Rule, Site};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
 use crate::pop3::command::Command;
+use crate::pop3::sasl::is_base64;
 use crate::pop3::session::{Phase, Tls};
-use crate::pop3::tracker::{LineEnd, Status};
+use crate::pop3::tracker::LineEnd;
 use crate::reading::dialogue::EventKind;
 use crate::transcript::event::{Flaw, SecretKind};
 
 /// The text of a command line, up to its first secret.
 fn command<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
     (heard.role == LineRole::Command).then_some(heard.text)
-}
-
-fn is_waiting(known: &Context, verb: &str) -> bool {
-    known.waiting.has(verb)
 }
 
 /// Whether CAPA lists `UTF8 USER` (RFC 6856 §2.1).
@@ -153,10 +149,10 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             let is_early = heard.role == LineRole::Command
                 && !known.session.is_greeted
-                && !known.is_piece
-                && known.event.is_none();
+                && !known.recording.is_piece()
+                && known.now.event.is_none();
             heard.when(
-                is_early && !known.is_over,
+                is_early && !known.now.is_over,
                 "the client sent a command before the greeting",
             )
         })],
@@ -169,8 +165,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "the client sends nothing after STLS until the handshake is done",
         hint: "the command is sent unencrypted, and the server may carry it out inside TLS: wait for the handshake",
         check: &[Check::Line(|heard, known| {
-            let is_behind = is_waiting(known, "STLS")
-                || (known.session.tls == Tls::Agreed && known.event.is_none());
+            let is_behind = known.commands.waiting.has("STLS")
+                || (known.session.tls == Tls::Agreed && known.now.event.is_none());
             heard.when(
                 heard.role == LineRole::Command && is_behind,
                 "the client sent a command in cleartext after STLS",
@@ -185,9 +181,10 @@ pub(super) const RULES: &[Rule] = &[
         says: "the client sends nothing after QUIT",
         hint: "the server closes the connection, and a reset may discard the reply to QUIT",
         check: &[Check::Line(|heard, known| {
-            let is_behind = is_waiting(known, "QUIT") || (known.has_quit() && !known.is_piece);
+            let is_behind = known.commands.waiting.has("QUIT")
+                || (known.has_quit() && !known.recording.is_piece());
             heard.when(
-                heard.role == LineRole::Command && is_behind && !known.is_over,
+                heard.role == LineRole::Command && is_behind && !known.now.is_over,
                 "the client sent a command after QUIT",
             )
         })],
@@ -294,10 +291,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_odd = text
                 .iter()
                 .any(|octet| !octet.is_ascii_graphic() && !matches!(octet, b' ' | b'\t'));
-            heard.when(
-                is_odd,
-                "the command has octets that are not printable ASCII",
-            )
+            heard.when(is_odd, "the command has octets that are not printable ASCII")
         })],
     },
     // RFC 1939 §7: PASS comes right after a USER that was accepted.
@@ -308,9 +302,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "PASS follows a USER that was answered +OK",
         hint: "send USER first, also after -ERR to PASS",
         check: &[Check::Exchange(|ended, known| {
-            let is_refused = |last: &super::context::Last| last.status == Some(Status::Negative);
-            let is_behind = known.is_behind("USER") && !known.last.as_ref().is_some_and(is_refused);
-            let is_alone = ended.verb == "PASS" && !is_behind && known.is_authorization();
+            let is_behind = known.is_behind("USER") && !known.is_behind_refusal();
+            let is_alone = ended.verb == "PASS" && !is_behind && known.session.is_authorization();
             ended.command_when(is_alone, "the client sent PASS without USER before it")
         })],
     },
@@ -323,7 +316,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "this server does not support APOP: use a different login",
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
-            let greeting = known.greeting.as_ref().filter(|_| is_apop)?;
+            let greeting = known.greeting.text.as_ref().filter(|_| is_apop)?;
             heard.when(!greeting.contains(&b'<'), "the greeting has no timestamp")
         })],
     },
@@ -336,9 +329,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "an attacker can recover parts of the password from such digests: change the password, and use TLS",
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
-            let greeting = known.greeting.as_ref().filter(|_| is_apop)?;
+            let greeting = known.greeting.text.as_ref().filter(|_| is_apop)?;
             heard.when(
-                greeting.contains(&b'<') && known.timestamp().is_none(),
+                greeting.contains(&b'<') && known.greeting.timestamp().is_none(),
                 "the digest was made with a timestamp that is not a message-id",
             )
         })],
@@ -359,18 +352,12 @@ pub(super) const RULES: &[Rule] = &[
                 let is_hex = digest
                     .iter()
                     .all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'));
-                heard.when(
-                    digest.len() != 32 || !is_hex,
-                    "the digest is not 32 lower-case hexadecimal digits",
-                )
+                heard.when(digest.len() != 32 || !is_hex, "the digest is not 32 lower-case hexadecimal digits")
             }),
             Check::Event(|event, known| {
                 let is = |flaw, what| known.malformed(event, SecretKind::Digest, flaw, what);
-                is(
-                    Flaw::NotHexadecimal,
-                    "the digest is not 32 lower-case hexadecimal digits",
-                )
-                .or_else(|| is(Flaw::UpperCase, "the digest is not in lower case"))
+                is(Flaw::NotHexadecimal, "the digest is not 32 lower-case hexadecimal digits")
+                    .or_else(|| is(Flaw::UpperCase, "the digest is not in lower case"))
             }),
         ],
     },
@@ -382,8 +369,10 @@ pub(super) const RULES: &[Rule] = &[
         says: "a client uses only the mechanisms that SASL lists",
         hint: "send CAPA, and choose one of the listed mechanisms",
         check: &[Check::Exchange(|ended, known| {
-            let mechanism = ended.mechanism().filter(|_| known.is_authorization())?;
-            known.capabilities()?;
+            let mechanism = ended
+                .mechanism()
+                .filter(|_| known.session.is_authorization())?;
+            known.session.announced_now()?;
             let is_listed = known
                 .parameters("SASL")
                 .is_some_and(|names| names.contains(&mechanism));
@@ -423,7 +412,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_sent = ended.has_initial_response() && known.announces("SASL") == Some(false);
             ended.command_when(
-                is_sent && known.is_authorization(),
+                is_sent && known.session.is_authorization(),
                 "the client sent an initial response, but CAPA does not list SASL",
             )
         })],
@@ -438,10 +427,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[
             Check::Line(|heard, _| {
                 let text = heard.plain().filter(|_| heard.role == LineRole::Response)?;
-                heard.when(
-                    text != b"*" && !is_base64(text),
-                    "the response is not base64",
-                )
+                heard.when(text != b"*" && !is_base64(text), "the response is not base64")
             }),
             Check::Line(|heard, _| {
                 heard
@@ -474,7 +460,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_login = (ended.verb == "AUTH" || ended.is(Command::names_user))
                 && known.session.tls == Tls::ByStls
-                && known.is_authorization();
+                && known.session.is_authorization();
             let was_asked = known.session.announced(Phase::First).is_some();
             let is_asked = known.session.announced(Phase::Tls).is_some();
             ended.command_when(
@@ -491,13 +477,12 @@ pub(super) const RULES: &[Rule] = &[
         says: "a session that deletes messages ends with QUIT",
         hint: "nothing was deleted: end with QUIT, or do not send DELE",
         check: &[Check::Event(|event, known| {
-            let is_left =
-                event.kind == EventKind::Closed && known.is_closed_by_client && !known.has_quit();
+            let is_left = event.kind == EventKind::Closed
+                && known.now.is_closed_by_client()
+                && !known.has_quit();
             let count = known.session.marked.len();
-            let what = format!(
-                "the client closed without QUIT; messages marked as deleted and kept: {count}"
-            );
-            (is_left && count > 0 && !is_waiting(known, "QUIT"))
+            let what = format!("the client closed without QUIT; messages marked as deleted and kept: {count}");
+            (is_left && count > 0 && !known.commands.waiting.has("QUIT"))
                 .then(|| Site::at(event.place, what))
         })],
     },
@@ -563,7 +548,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_login =
                 heard.role == LineRole::Command && heard.verb() == "PASS" && known.is_in_clear();
             heard.when(
-                is_login && known.is_stls_refused,
+                is_login && known.refusals.verbs.contains("STLS"),
                 "the client logged in unencrypted after STLS was refused",
             )
         })],

@@ -34,10 +34,10 @@ pub(super) const RULES: &[Rule] = &[
         says: "LAST is at least the highest number that RETR fetched",
         hint: "a client that relies on LAST fetches everything again: use UIDL",
         check: &[Check::Exchange(|ended, known| {
-            let claimed = last(ended)?;
-            let highest = known.highest_retrieved;
-            let what = format!("LAST says {claimed} after RETR {highest}");
-            (claimed < highest).then(|| ended.spot(what))
+            let told = last(ended)?;
+            let highest = known.maildrop.highest_retrieved;
+            let what = format!("LAST says {told} after RETR {highest}");
+            (told < highest).then(|| ended.spot(what))
         })],
     },
 ];

@@ -13,7 +13,7 @@ const TWICE: &str = "the server sent one more status line than there were comman
 
 /// The `-ERR` after a reply, once `is_known` that the server continued, or that it did not.
 fn parting(known: &Context, is_known: bool, what: &str) -> Option<Site> {
-    let (place, text) = known.parting.as_ref().filter(|_| is_known)?;
+    let (place, text) = known.farewell.parting.as_ref().filter(|_| is_known)?;
     Some(Site {
         place: *place,
         octets: text.clone(),
@@ -43,8 +43,8 @@ pub(super) const RULES: &[Rule] = &[
             }),
             // With a late greeting, there is one line more than there are commands.
             Check::Event(|event, known| {
-                let is_end = event.kind == EventKind::Closed && known.waiting.is_empty();
-                let place = known.first_reply.filter(|_| is_end)?;
+                let is_end = event.kind == EventKind::Closed && known.commands.waiting.is_empty();
+                let place = known.recording.first_reply.filter(|_| is_end)?;
                 Some(Site::at(
                     place,
                     "there are as many replies as commands, so no greeting came",
@@ -56,7 +56,7 @@ pub(super) const RULES: &[Rule] = &[
                 let is_silent = known.session.state == Some(crate::pop3::tracker::State::Greeting)
                     && !known.session.is_greeted;
                 // A client that closes did not wait, or not long enough.
-                let is_ours = known.is_closed_by_client;
+                let is_ours = known.now.is_closed_by_client();
                 (is_end && is_silent && !is_ours)
                     .then(|| super::Site::at(event.place, "no greeting came"))
             }),
@@ -73,7 +73,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             // If the client spoke first, this may be its reply.
             let is_err = heard.role == LineRole::Greeting
-                && known.waiting.is_empty()
+                && known.commands.waiting.is_empty()
                 && heard.text.to_ascii_uppercase().starts_with(b"-ERR");
             let is_redis = super::predicates::is_redis(heard);
             heard.when(is_err && !is_redis, "the greeting is -ERR")
@@ -243,7 +243,7 @@ pub(super) const RULES: &[Rule] = &[
                 parting(known, goes_on, TWICE)
             }),
             Check::Event(|event, known| {
-                let is_left = event.kind == EventKind::Closed && known.is_closed_by_client;
+                let is_left = event.kind == EventKind::Closed && known.now.is_closed_by_client();
                 parting(known, is_left, TWICE)
             }),
             Check::Exchange(|ended, _| {
@@ -331,11 +331,7 @@ pub(super) const RULES: &[Rule] = &[
             }),
             Check::Event(|event, known| {
                 let is_end = super::predicates::is_end(event);
-                parting(
-                    known,
-                    is_end,
-                    "the server sent a line before it closed the connection",
-                )
+                parting(known, is_end, "the server sent a line before it closed the connection")
             }),
         ],
     },
@@ -348,14 +344,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "raise the server's idle time-out; until then, send NOOP every half minute",
         check: &[Check::Line(|heard, known| {
             let is_early = known.odd(heard) == Some(Unsolicited::Autologout)
-                && known.is_transaction()
-                && known.gap_ms < 600_000;
-            is_early.then(|| {
-                heard.spot(format!(
-                    "the server ended the session after {} s without a command",
-                    known.gap_ms / 1000
-                ))
-            })
+                && known.session.is_transaction()
+                && known.now.gap_ms < 600_000;
+            is_early.then(|| heard.spot(format!("the server ended the session after {} s without a command", known.now.gap_ms / 1000)))
         })],
     },
     // RFC 1939 §3: a reply begins with the status indicator, not with the command.

@@ -16,7 +16,7 @@ fn is_renumbered(known: &Context) -> bool {
         .keys()
         .zip(1..)
         .all(|(number, place)| *number == place);
-    let is_all = known.count == Some(left + known.session.marked.len() as u64);
+    let is_all = known.counts.messages == Some(left + known.session.marked.len() as u64);
     is_dense && is_all && known.session.marked.iter().any(|marked| *marked <= left)
 }
 
@@ -47,19 +47,18 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_clean = known.session.marked.is_empty();
             let (stat, listed) = if is_listing(ended, known) && ended.verb == "LIST" {
-                (known.stat.map(|(count, _)| count)?, known.listing.lines)
+                (
+                    known.counts.stat.map(|(count, _)| count)?,
+                    known.listing.lines,
+                )
             } else {
                 (
                     stat(ended).map(|(count, _)| count)?,
-                    known.listed.map(|(lines, _)| lines)?,
+                    known.counts.listed.map(|(lines, _)| lines)?,
                 )
             };
-            let is_other = is_clean && stat != listed && !known.was_reset;
-            is_other.then(|| {
-                ended.spot(format!(
-                    "STAT counts {stat} messages, but LIST lists {listed}"
-                ))
-            })
+            let is_other = is_clean && stat != listed && !known.maildrop.was_reset;
+            is_other.then(|| ended.spot(format!("STAT counts {stat} messages, but LIST lists {listed}")))
         })],
     },
     // RFC 1939 §5, RFC 6856 §2.1: the sum of the sizes may differ from the octets of STAT.
@@ -72,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_list =
                 is_listing(ended, known) && ended.verb == "LIST" && known.session.marked.is_empty();
-            let (count, octets) = known.stat.filter(|_| is_list)?;
+            let (count, octets) = known.counts.stat.filter(|_| is_list)?;
             let is_other = count == known.listing.lines && octets != known.listing.sum;
             is_other.then(|| {
                 ended.spot(format!(
@@ -92,11 +91,11 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server's counter is out of date; clients must not rely on the text",
         check: &[Check::Exchange(|ended, known| {
             let is_list = is_listing(ended, known) && ended.verb == "LIST";
-            let claimed = number(field(ended.text().filter(|_| is_list)?).0)?;
-            let is_other = claimed != known.listing.lines;
+            let told = number(field(ended.text().filter(|_| is_list)?).0)?;
+            let is_other = told != known.listing.lines;
             is_other.then(|| {
                 ended.spot(format!(
-                    "the text says {claimed}, but the number of lines is {}",
+                    "the text says {told}, but the number of lines is {}",
                     known.listing.lines
                 ))
             })
@@ -112,7 +111,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let count = stat(ended).map(|(count, _)| count)?;
             ended.when(
-                matches!(count, 100 | 250 | 500 | 1000) && known.stat.is_none(),
+                matches!(count, 100 | 250 | 500 | 1000) && known.counts.stat.is_none(),
                 "the maildrop has a round number of messages",
             )
         })],
@@ -131,10 +130,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_negative = size.starts_with(b"-") && number(size.get(1..)?).is_some();
             let is_large =
                 heard.verb() == "LIST" && number(size).is_some_and(|size| size > i32::MAX as u64);
-            heard.when(
-                is_negative || is_large,
-                "the size is negative or does not fit in 31 bits",
-            )
+            heard.when(is_negative || is_large, "the size is negative or does not fit in 31 bits")
         })],
     },
     // RFC 1939 §11: a message has at least a header.
@@ -160,20 +156,19 @@ pub(super) const RULES: &[Rule] = &[
         check: &[
             Check::Line(|heard, known| {
                 let (message, size, _) = two_numbers(scan(heard)?)?;
-                let before = known.messages.get(&message)?.size?;
+                let before = known.maildrop.messages.get(&message)?.size?;
                 // After DELE the numbers may have moved; that is worse, and has its own rule.
                 let is_other = before != size && known.session.marked.is_empty();
-                is_other
-                    .then(|| heard.spot(format!("the size was {before} octets and is now {size}")))
+                is_other.then(|| heard.spot(format!("the size was {before} octets and is now {size}")))
             }),
             Check::Exchange(|ended, known| {
                 let (count, octets) = stat(ended)?;
-                let (count_before, before) =
-                    known.stat.filter(|_| known.session.marked.is_empty())?;
+                let (count_before, before) = known
+                    .counts
+                    .stat
+                    .filter(|_| known.session.marked.is_empty())?;
                 let is_other = count == count_before && octets != before;
-                is_other.then(|| {
-                    ended.spot(format!("the size was {before} octets and is now {octets}"))
-                })
+                is_other.then(|| ended.spot(format!("the size was {before} octets and is now {octets}")))
             }),
         ],
     },
@@ -186,13 +181,12 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server does not keep its view of the maildrop: numbers may now refer to different messages",
         check: &[Check::Exchange(|ended, known| {
             let (count, _) = stat(ended)?;
-            let (before, _) = known.stat.filter(|_| known.session.marked.is_empty())?;
-            let is_other = count != before && !(known.was_reset && count < before);
-            is_other.then(|| {
-                ended.spot(format!(
-                    "the maildrop had {before} messages and now has {count}"
-                ))
-            })
+            let (before, _) = known
+                .counts
+                .stat
+                .filter(|_| known.session.marked.is_empty())?;
+            let is_other = count != before && !(known.maildrop.was_reset && count < before);
+            is_other.then(|| ended.spot(format!("the maildrop had {before} messages and now has {count}")))
         })],
     },
     // RFC 1939 §7: UIDL is optional, but without it mail cannot be left on the server. If it is
@@ -206,12 +200,11 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_refused = ended.verb == "UIDL" && ended.is_err() && !ended.has_arguments();
             let is_announced = known.announces("UIDL") == Some(true);
-            let is_broken =
-                is_refused && known.is_transaction() && known.count != Some(0) && !is_announced;
-            ended.when(
-                is_broken && ended.code().is_none(),
-                "the server refused UIDL",
-            )
+            let is_broken = is_refused
+                && known.session.is_transaction()
+                && known.counts.messages != Some(0)
+                && !is_announced;
+            ended.when(is_broken && ended.code().is_none(), "the server refused UIDL")
         })],
     },
     // RFC 1939 §5, §7: LIST and UIDL list the same messages.
@@ -222,11 +215,12 @@ pub(super) const RULES: &[Rule] = &[
         says: "LIST and UIDL list the same messages",
         hint: "two of the server's indexes differ: rebuild them",
         check: &[Check::Exchange(|ended, known| {
-            let is_sure =
-                is_listing(ended, known) && known.session.marked.is_empty() && !known.was_reset;
+            let is_sure = is_listing(ended, known)
+                && known.session.marked.is_empty()
+                && !known.maildrop.was_reset;
             let other = match ended.verb {
-                "UIDL" => known.listed.map(|(lines, _)| lines),
-                _ => known.unique,
+                "UIDL" => known.counts.listed.map(|(lines, _)| lines),
+                _ => known.counts.unique,
             };
             let other = other.filter(|_| is_sure)?;
             let what = format!(
@@ -245,7 +239,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server computes the unique-id from something that reading changes: clients fetch all mail again and again",
         check: &[Check::Line(|heard, known| {
             let (first, rest) = field(unique(heard)?);
-            let before = known.messages.get(&number(first)?)?.unique_id?;
+            let before = known.maildrop.messages.get(&number(first)?)?.unique_id?;
             let is_other = super::words::digest(rest.trim_ascii_start()) != before;
             heard.when(
                 is_other && known.session.marked.is_empty(),
@@ -274,19 +268,13 @@ pub(super) const RULES: &[Rule] = &[
                 .number()
                 .is_some_and(|message| is_named && known.session.marked.contains(&message));
             if is_told {
-                let what = format!(
-                    "the server still answers {} for a deleted message",
-                    ended.verb
-                );
+                let what = format!("the server still answers {} for a deleted message", ended.verb);
                 return Some(ended.spot(what));
             }
             let is_counted = stat(ended).is_some_and(|(count, _)| {
-                known.count == Some(count) && !known.session.marked.is_empty()
+                known.counts.messages == Some(count) && !known.session.marked.is_empty()
             });
-            ended.when(
-                is_shown || is_counted,
-                "a deleted message is still listed or counted",
-            )
+            ended.when(is_shown || is_counted, "a deleted message is still listed or counted")
         })],
     },
     // RFC 1939 §5: a reference to a deleted message is an error.
@@ -349,13 +337,11 @@ pub(super) const RULES: &[Rule] = &[
                 None => return None,
             };
             let before = known
-                .count
-                .filter(|_| known.was_reset && known.session.marked.is_empty())?;
-            (now < before).then(|| {
-                ended.spot(format!(
-                    "the maildrop had {before} messages, but has {now} after RSET"
-                ))
-            })
+                .counts
+                .messages
+                .filter(|_| known.maildrop.was_reset && known.session.marked.is_empty())?;
+            (now < before)
+                .then(|| ended.spot(format!("the maildrop had {before} messages, but has {now} after RSET")))
         })],
     },
     // RFC 1939 §6: QUIT is answered.
@@ -369,14 +355,13 @@ pub(super) const RULES: &[Rule] = &[
             let is_silent = ended.verb == "QUIT" && ended.exchange.status.is_none();
             // A server that closes after a failed login may not have read the QUIT.
             let is_login = known
-                .last
-                .as_ref()
-                .is_some_and(|last| last.is(Command::is_of_login));
+                .last_if(|last| last.is(Command::is_of_login))
+                .is_some();
             let is_refused = is_login && known.is_behind_refusal()
                 || known.is_behind_oversize()
                 || known.is_behind_errors()
                 || known.is_behind_refused_option()
-                || known.is_answered_in_message;
+                || known.is_answered_in_message();
             ended.when(
                 is_silent && !is_refused && super::predicates::is_cut(known),
                 "the server did not answer QUIT",

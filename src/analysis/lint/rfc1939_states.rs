@@ -28,16 +28,16 @@ pub(super) fn is_missing_login(ended: &ExchangeSeen<'_>, known: &Context) -> boo
 
 /// Whether no way to log in is left after this command is refused.
 fn is_shut(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    let lacks = |verb| ended.verb == verb || known.missing_logins.contains(&verb);
+    let lacks = |verb| ended.verb == verb || known.login.missing.contains(&verb);
     let has_sasl = known
         .parameters("SASL")
         .is_some_and(|names| !names.is_empty())
-        || !known.auth_listed.is_empty();
+        || !known.login.auth_listed.is_empty();
     // Without TLS, a server may want STLS first.
     let wants_tls = !known.session.tls.is_on() && known.announces("STLS") != Some(false);
     let is_user_listed = known.announces("USER") != Some(false);
     let has_other = has_sasl || wants_tls || is_user_listed;
-    lacks("USER") && (lacks("APOP") || known.timestamp().is_none()) && !has_other
+    lacks("USER") && (lacks("APOP") || known.greeting.timestamp().is_none()) && !has_other
 }
 
 /// The message that LIST or UIDL answered for when asked about a number beyond 32 bits. A server
@@ -106,7 +106,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "NOOP belongs to the TRANSACTION state",
         hint: "harmless, but other servers answer NOOP before login with -ERR",
         check: &[Check::Exchange(|ended, known| {
-            let is_early = ended.verb == "NOOP" && ended.is_ok() && known.is_authorization();
+            let is_early =
+                ended.verb == "NOOP" && ended.is_ok() && known.session.is_authorization();
             ended.when(is_early, "the server accepted NOOP before login")
         })],
     },
@@ -120,7 +121,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_mail = ended.is(Command::fetches_message);
             ended.when(
-                is_mail && ended.is_ok() && known.is_authorization(),
+                is_mail && ended.is_ok() && known.session.is_authorization(),
                 "the server sent a message before login",
             )
         })],
@@ -134,7 +135,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server must ignore case in keywords",
         check: &[Check::Exchange(|ended, known| {
             let is_upper = !ended.command.iter().any(u8::is_ascii_lowercase);
-            let was_refused = known.refused_in_lower.contains(&ended.verb);
+            let was_refused = known.refusals.in_lower.contains(&ended.verb);
             let is_broken = ended.is_ok() && is_upper && was_refused && !ended.has_arguments();
             ended.when(
                 is_broken && !ended.verb.is_empty(),
@@ -153,12 +154,12 @@ pub(super) const RULES: &[Rule] = &[
             let is_required = ended.is(Command::works_in_any_maildrop) && !ended.has_arguments();
             let is_trouble = ended.code().is_some_and(|code| code.starts_with("SYS"));
             let is_lower = ended.command.iter().any(u8::is_ascii_lowercase);
-            let is_broken =
-                is_required && ended.is_err() && known.is_transaction() && !is_trouble && !is_lower;
-            ended.when(
-                is_broken,
-                "the server refused a command that every server must support",
-            )
+            let is_broken = is_required
+                && ended.is_err()
+                && known.session.is_transaction()
+                && !is_trouble
+                && !is_lower;
+            ended.when(is_broken, "the server refused a command that every server must support")
         })],
     },
     // RFC 1939 §7: the timestamp has the form of a message-id.
@@ -184,9 +185,10 @@ pub(super) const RULES: &[Rule] = &[
         says: "a timestamp in the greeting means that APOP works",
         hint: "the server stores only password hashes: it should not send a timestamp",
         check: &[Check::Exchange(|ended, known| {
-            let is_login = ended.is(Command::logs_in) && ended.is_ok() && !known.is_transaction();
+            let is_login =
+                ended.is(Command::logs_in) && ended.is_ok() && !known.session.is_transaction();
             ended.when(
-                is_login && ended.verb != "APOP" && known.is_apop_refused,
+                is_login && ended.verb != "APOP" && known.refusals.verbs.contains("APOP"),
                 "the server refused APOP, but this login works",
             )
         })],
@@ -200,8 +202,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "the server offers a way to log in",
         hint: "no login is possible on this port: enable USER, APOP or a SASL mechanism, or close the port",
         check: &[Check::Exchange(|ended, known| {
-            let is_refused = is_missing_login(ended, known) && known.is_authorization();
-            let is_whole = known.session.is_greeted && !known.is_piece;
+            let is_refused = is_missing_login(ended, known) && known.session.is_authorization();
+            let is_whole = known.session.is_greeted && !known.recording.is_piece();
             ended.when(
                 is_refused && is_whole && is_shut(ended, known),
                 "the server refused USER and offers neither APOP nor SASL",
@@ -218,10 +220,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "harmless on this server, but others wait for the CR: send CRLF",
         check: &[Check::Exchange(|ended, _| {
             let is_answered = ended.is_bare_lf() && ended.exchange.status.is_some();
-            ended.command_when(
-                is_answered,
-                "the server answered a command that ends with LF alone",
-            )
+            ended.command_when(is_answered, "the server answered a command that ends with LF alone")
         })],
     },
     // Seen: solid-pop3d, Twisted, pydummy.
@@ -233,7 +232,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the client's fault: it must send CRLF; tools such as netcat send LF alone by default",
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.is_bare_lf() && ended.exchange.status_line.is_none();
-            let is_over = known.event.is_some() && !known.is_closed_by_client;
+            let is_over = known.now.event.is_some() && !known.now.is_closed_by_client();
             ended.command_when(
                 is_silent && is_over,
                 "the server did not answer a command that ends with LF alone",
@@ -250,7 +249,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the client's fault, but a server should still answer -ERR so that later replies match their commands",
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.command.contains(&0) && ended.exchange.status_line.is_none();
-            let is_over = known.event.is_some() && !known.is_closed_by_client;
+            let is_over = known.now.event.is_some() && !known.now.is_closed_by_client();
             ended.command_when(
                 is_silent && is_over && !ended.is_bare_lf(),
                 "the server did not answer a command with an octet 0",
@@ -269,16 +268,14 @@ pub(super) const RULES: &[Rule] = &[
             let is_offered = known.announces("USER").unwrap_or(known.session.tls.is_on());
             let is_bare = ended.verb == "USER" && ended.is_err() && code(ended.status).is_none();
             // After a USER, the server may accept only PASS (RFC 1939 §7).
-            let is_early =
-                known.is_authorization() && !known.has_user() && !is_about_session(ended.status);
+            let is_early = known.session.is_authorization()
+                && !known.has_user()
+                && !is_about_session(ended.status);
             // A name that was accepted before is refused for a different reason.
             let is_new = ended
                 .name()
-                .is_some_and(|name| !known.accepted_names.contains(&name));
-            ended.when(
-                is_bare && is_offered && is_early && is_new,
-                "the server answered USER with -ERR",
-            )
+                .is_some_and(|name| !known.login.names.contains(&name));
+            ended.when(is_bare && is_offered && is_early && is_new, "the server answered USER with -ERR")
         })],
     },
     // RFC 1939 §4: messages are numbered from 1.
@@ -324,7 +321,8 @@ pub(super) const RULES: &[Rule] = &[
             if is_huge && !ended.is(Command::lists_messages) {
                 return None;
             }
-            let is_beyond = known.count.is_some_and(|count| message > count) && !known.is_partial;
+            let is_beyond = known.counts.messages.is_some_and(|count| message > count)
+                && !known.maildrop.is_partial;
             ended.when(
                 (is_beyond || is_huge) && ended.is_ok() && wrapped(ended).is_none(),
                 "the server accepted a number that no message has",

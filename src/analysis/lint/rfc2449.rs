@@ -124,7 +124,8 @@ fn is_refused_as_such(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let is_there = match ended.number() {
         Some(message) => {
             known
-                .count
+                .counts
+                .messages
                 .is_some_and(|count| (1..=count).contains(&message))
                 && !known.session.marked.contains(&message)
         }
@@ -193,7 +194,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_open =
                 ended.verb == "CAPA" && ended.is_ok() && !ended.is_complete() && !ended.has_gap();
             ended.when(
-                is_open && known.event == Some(EventKind::TimedOut),
+                is_open && known.now.event == Some(EventKind::TimedOut),
                 "the list never ended",
             )
         })],
@@ -345,7 +346,8 @@ pub(super) const RULES: &[Rule] = &[
                 let is_list = ended.verb == "AUTH" && !ended.has_arguments() && ended.is_ok();
                 let is_whole = ended.is_complete() && !known.listing.has_holes;
                 known
-                    .capabilities()
+                    .session
+                    .announced_now()
                     .filter(|_| is_list && is_whole && known.session.phase() < Phase::Login)?;
                 let told = known.parameters("SASL").unwrap_or_default();
                 let listed = known.listing.capabilities.iter();
@@ -378,12 +380,8 @@ pub(super) const RULES: &[Rule] = &[
                     "STLS" | "IMPLEMENTATION" | "LOGIN-DELAY" | "EXPIRE"
                 )
             });
-            (!gone.is_empty()).then(|| {
-                ended.spot(format!(
-                    "CAPA no longer lists after login: {}",
-                    gone.join(", ")
-                ))
-            })
+            (!gone.is_empty())
+                .then(|| ended.spot(format!("CAPA no longer lists after login: {}", gone.join(", "))))
         })],
     },
     // RFC 2449 §5, RFC 2595 §4: the list may change with TLS.
@@ -402,8 +400,7 @@ pub(super) const RULES: &[Rule] = &[
             let now = &known.listing.capabilities;
             let is_new = |line: &&String| !has_tag(before, tag_of(line));
             let new: Vec<&str> = now.iter().filter(is_new).map(|line| tag_of(line)).collect();
-            (!new.is_empty())
-                .then(|| ended.spot(format!("CAPA lists only inside TLS: {}", new.join(", "))))
+            (!new.is_empty()).then(|| ended.spot(format!("CAPA lists only inside TLS: {}", new.join(", "))))
         })],
     },
     // RFC 2595 §9: an attacker on the network path can change the list before TLS, but not inside

@@ -12,17 +12,14 @@ use crate::reading::dialogue::EventKind;
 /// Whether the command was sent before the exchange before it had ended.
 pub(super) fn is_ahead(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let row = ended.exchange.command.as_ref().map(|line| line.place.row);
-    let last = known.last.as_ref().filter(|last| !last.is_greeting);
+    let last = known.last_if(|last| !last.is_greeting);
     row.zip(last).is_some_and(|(row, last)| row < last.row)
 }
 
 /// Whether the command was sent ahead and never answered.
 pub(super) fn is_dropped(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    let is_open = ended.exchange.status.is_none() && known.event == Some(EventKind::TimedOut);
-    let was_answered = known
-        .last
-        .as_ref()
-        .is_some_and(|last| last.status.is_some());
+    let is_open = ended.exchange.status.is_none() && known.now.event == Some(EventKind::TimedOut);
+    let was_answered = known.last_if(|last| last.status.is_some()).is_some();
     is_open && was_answered && is_ahead(ended, known)
 }
 
@@ -55,10 +52,7 @@ fn speaks_of_name(text: &[u8]) -> bool {
 }
 
 fn is_behind_login(known: &Context) -> bool {
-    known
-        .last
-        .as_ref()
-        .is_some_and(|last| last.is(Command::logs_in))
+    known.last_if(|last| last.is(Command::logs_in)).is_some()
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -146,7 +140,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_offered = known.session.tls.is_on() || known.announces("USER") == Some(true);
             // Seen: Cyrus refuses a second USER because of the order, with the same code for every
             // name.
-            let is_first = known.users == 0;
+            let is_first = known.login.users == 0;
             // No user has a name of such a length, so its refusal reveals nothing about an account.
             let is_plausible = ended
                 .arguments()
@@ -169,10 +163,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, _| {
             let is_early = ended.code().is_some_and(|code| code == "LOGIN-DELAY")
                 && ended.is(Command::logs_in);
-            ended.when(
-                ended.is_err() && is_early,
-                "the server refused the login because it came too soon",
-            )
+            ended.when(ended.is_err() && is_early, "the server refused the login because it came too soon")
         })],
     },
     // RFC 2449 §8.1.2: the maildrop is locked by another session.
@@ -185,10 +176,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, _| {
             let is_locked =
                 ended.code().is_some_and(|code| code == "IN-USE") && ended.is(Command::logs_in);
-            ended.when(
-                ended.is_err() && is_locked,
-                "the server refused the login because the maildrop is locked",
-            )
+            ended.when(ended.is_err() && is_locked, "the server refused the login because the maildrop is locked")
         })],
     },
     // RFC 2449 §4: a server with CAPA takes commands of up to 255 octets.
@@ -203,10 +191,10 @@ pub(super) const RULES: &[Rule] = &[
             let has_capa = known.session.last_announced().is_some();
             let is_long = (100..=255).contains(&octets) && ended.verb == "USER" && has_capa;
             // There is no such mailbox either: some servers refuse every unknown name.
-            // Seen: Cyrus 3.6 accepts any name except one of such a length:
-            // `-ERR [AUTH] Invalid user`.
+            // Seen: Cyrus 3.6 accepts any name except one of such a length: `-ERR [AUTH] Invalid
+            // user`.
             let is_name = ended.code().is_some() || ended.text().is_some_and(speaks_of_name);
-            let is_length = known.takes_nobody && !is_name;
+            let is_length = known.login.takes_nobody && !is_name;
             let is_length = is_length || ended.text().is_some_and(speaks_of_length);
             let is_refused = ended.is_err() && is_length;
             let is_cut = ended.exchange.status_line.is_none() && super::predicates::is_cut(known);
@@ -214,7 +202,7 @@ pub(super) const RULES: &[Rule] = &[
                 true => "refused",
                 false => "closed the connection at",
             };
-            (is_long && (is_refused || (is_cut && known.takes_nobody)))
+            (is_long && (is_refused || (is_cut && known.login.takes_nobody)))
                 .then(|| ended.spot(format!("the server {what} a command of {octets} octets")))
         })],
     },

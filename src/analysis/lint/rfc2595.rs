@@ -26,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
                 && !super::words::has_tag(&known.listing.capabilities, "STLS");
             ended.when(
                 // Seen: nginx 1.22 itself removes it from the list once USER is sent.
-                was_there && is_gone && !known.session.tls.is_on() && known.users == 0,
+                was_there && is_gone && !known.session.tls.is_on() && known.login.users == 0,
                 "CAPA listed STLS before, but no longer does",
             )
         })],
@@ -39,15 +39,13 @@ pub(super) const RULES: &[Rule] = &[
         says: "nothing comes between the server's +OK to STLS and the handshake",
         hint: "an attacker may have injected replies: discard these octets, and close",
         check: &[Check::Line(|heard, known| {
-            let what = format!(
-                "the server sent {} octets in cleartext before the handshake",
-                heard.octets
-            );
+            let what = format!("the server sent {} octets in cleartext before the handshake", heard.octets);
             // Seen: Courier 1.0.16 answers a handshake that it can't do with `-ERR STARTTLS
             // failed`, in cleartext. That deceives no client, and the rule about the failed
             // handshake names it. It may come before the handshake begins if the client sent a
             // command after STLS.
-            let was_early = known.has_injection && !known.is_behind_stls;
+            let connection = &known.connection;
+            let was_early = connection.has_injection && !connection.is_behind_stls;
             let is_refusal = heard.text == b"-ERR" && !was_early;
             (heard.role == LineRole::Injected && !is_refusal).then(|| heard.spot(what))
         })],
@@ -93,7 +91,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_late = ended.verb == "STLS"
                 && ended.is_ok()
-                && known.is_transaction()
+                && known.session.is_transaction()
                 && !known.session.tls.is_on();
             ended.when(is_late, "the server accepted STLS after login")
         })],
@@ -138,7 +136,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_about_certificate = super::tls::reason(&event.text).is_some();
             let what = "the handshake failed after +OK to STLS";
             // A server is right to close if something was injected after STLS.
-            let is_earned = known.is_behind_stls;
+            let is_earned = known.connection.is_behind_stls;
             (is_failed && !is_about_certificate && !is_earned).then(|| Site::at(event.place, what))
         })],
     },

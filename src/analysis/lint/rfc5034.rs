@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Check, Context, ExchangeSeen, LineRole, LineSeen, Rule};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
+use crate::pop3::sasl::is_base64;
 use crate::pop3::tracker::Side;
 use crate::reading::dialogue::{Line, Place};
 
@@ -38,7 +39,7 @@ fn responses<'a>(ended: &ExchangeSeen<'a>) -> impl Iterator<Item = &'a Line> + u
 /// Whether `+OK` came instead of a challenge: the client has proved nothing.
 pub(super) fn is_ok_as_challenge(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let is_bare = ended.mechanism().is_some() && !ended.has_initial_response();
-    is_bare && ended.is_ok() && ended.exchange.sasl.is_empty() && !known.is_transaction()
+    is_bare && ended.is_ok() && ended.exchange.sasl.is_empty() && !known.session.is_transaction()
 }
 
 /// The row of a response that is not base64, including the initial one; for a hidden response, an
@@ -47,7 +48,7 @@ fn bad_response(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Place> {
     let command = ended.exchange.command.as_ref()?;
     ended.mechanism()?;
     let end = ended.exchange.status_line.as_ref()?.place;
-    let hidden = known.malformed_response;
+    let hidden = known.login.malformed_response;
     if let Some(place) = hidden.filter(|place| (command.place..end).contains(place)) {
         return Some(place);
     }
@@ -58,10 +59,6 @@ fn bad_response(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Place> {
     }
     let is_bad = |line: &&Line| is_plain(line) && line.head() != b"*" && !is_base64(line.head());
     responses(ended).find(is_bad).map(|line| line.place)
-}
-
-pub(super) fn is_base64(text: &[u8]) -> bool {
-    STANDARD.decode(text).is_ok()
 }
 
 /// The mechanisms, when this line of the list of capabilities is SASL's.
@@ -181,7 +178,7 @@ pub(super) const RULES: &[Rule] = &[
             let mechanism = ended
                 .mechanism()
                 .filter(|_| ended.is_ok() && !ended.has_initial_response())?;
-            let was_refused = known.refused_with_initial.contains(&mechanism);
+            let was_refused = known.refusals.with_initial.contains(&mechanism);
             ended.when(
                 was_refused && !ended.exchange.sasl.is_empty(),
                 "the server refused an initial response, but accepted the mechanism without one",
@@ -215,7 +212,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_refused = ended.verb == "AUTH" && ended.is_err() && ended.mechanism().is_none();
             // After login it must be.
             ended.when(
-                is_refused && known.is_authorization(),
+                is_refused && known.session.is_authorization(),
                 "the server refused AUTH without a mechanism",
             )
         })],
@@ -228,7 +225,7 @@ pub(super) const RULES: &[Rule] = &[
         says: "AUTH is refused after login",
         hint: "the server must answer -ERR",
         check: &[Check::Exchange(|ended, known| {
-            let is_again = ended.mechanism().is_some() && known.is_transaction();
+            let is_again = ended.mechanism().is_some() && known.session.is_transaction();
             ended.when(
                 is_again && (ended.is_ok() || !ended.exchange.sasl.is_empty()),
                 "the server accepted AUTH after login",
@@ -302,10 +299,7 @@ pub(super) const RULES: &[Rule] = &[
         says: "SASL in CAPA lists at least one mechanism",
         hint: "harmless; without TLS all may be disabled: leave the line out",
         check: &[Check::Line(|heard, _| {
-            heard.when(
-                mechanisms(heard)?.is_empty(),
-                "CAPA lists SASL without a mechanism",
-            )
+            heard.when(mechanisms(heard)?.is_empty(), "CAPA lists SASL without a mechanism")
         })],
     },
     // RFC 4422 §3.1: a name has 1 to 20 upper-case letters, digits, hyphens and underscores.
@@ -349,7 +343,9 @@ pub(super) const RULES: &[Rule] = &[
         says: "a mechanism that SASL lists works",
         hint: "the list is fixed text, or comes from a proxy: it must list only what works",
         check: &[Check::Exchange(|ended, known| {
-            let mechanism = ended.mechanism().filter(|_| known.is_authorization())?;
+            let mechanism = ended
+                .mechanism()
+                .filter(|_| known.session.is_authorization())?;
             let is_listed = known
                 .parameters("SASL")
                 .is_some_and(|names| names.contains(&mechanism));

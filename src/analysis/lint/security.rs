@@ -157,7 +157,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             let line = heard
                 .capability()
-                .filter(|_| known.is_authorization())?
+                .filter(|_| known.session.is_authorization())?
                 .to_ascii_uppercase();
             let is_told = line.starts_with("IMPLEMENTATION ") && has_version(&line);
             heard.when(is_told, "CAPA shows a version before login")
@@ -186,7 +186,8 @@ pub(super) const RULES: &[Rule] = &[
             }),
             // Without CAPA, the reply to USER shows it: the client's next line is the password.
             Check::Exchange(|ended, known| {
-                let is_taken = ended.verb == "USER" && ended.is_ok() && known.is_authorization();
+                let is_taken =
+                    ended.verb == "USER" && ended.is_ok() && known.session.is_authorization();
                 let is_untold =
                     known.session.is_capa_refused && known.session.last_announced().is_none();
                 ended.when(

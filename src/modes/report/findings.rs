@@ -10,6 +10,7 @@ use crate::base::escape;
 use crate::base::say::shown;
 use crate::base::style::{Paint, Style};
 
+/// How findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Format {
     /// For people
@@ -23,6 +24,30 @@ pub(crate) enum Format {
     Html,
 }
 
+impl Format {
+    /// Prints a report for programs, as a page, or nothing as text: what people read is different in each mode. `no_login` says
+    /// why the login failed, for JSON.
+    ///
+    /// Errors: `out` can't be written.
+    pub(crate) fn print(
+        self,
+        out: &mut dyn Write,
+        judged: &[Judged],
+        no_login: Option<&str>,
+    ) -> io::Result<()> {
+        match self {
+            Self::Text => Ok(()),
+            Self::Json => json(out, judged, no_login),
+            Self::Junit => junit(out, judged),
+            Self::Html => html(out, judged),
+        }
+    }
+}
+
+/// The most findings of a comparison that are kept for a report; the rest is counted.
+const FINDINGS_MAX: usize = 10_000;
+
+/// What was judged, and what was found in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub(crate) struct Judged {
     /// The probe of `check` that it is about.
@@ -36,6 +61,7 @@ pub(crate) struct Judged {
     pub(crate) note: Option<String>,
     /// What was judged: the name of a file, or of several; none where the probe was not played.
     pub(crate) files: Vec<String>,
+    /// The findings, in the order of the file.
     pub(crate) findings: Vec<Finding>,
     /// It was played, and what it is for could not be tested.
     #[serde(skip)]
@@ -46,6 +72,7 @@ pub(crate) struct Judged {
     /// The worst level of what is told by an earlier entry.
     #[serde(skip)]
     pub(crate) repeated: Option<Level>,
+    /// Findings that were counted and not kept.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) beyond: u64,
 }
@@ -55,15 +82,19 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+/// What comes of judging, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Verdict {
+    /// Nothing was found.
     Pass,
+    /// Only what is worth knowing.
     Info,
     /// A SHOULD is not kept.
     NonStrict,
     /// A MUST is not kept, it can harm somebody, or two recordings differ.
     Fail,
+    /// It was not played.
     Skipped,
 }
 
@@ -77,6 +108,8 @@ impl Verdict {
         Self::Skipped,
     ];
 
+    /// Its name, as in every format.
+    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -90,6 +123,7 @@ impl Verdict {
 
 impl Judged {
     /// What came of it: what the worst finding makes it.
+    #[must_use]
     pub(crate) fn verdict(&self) -> Verdict {
         let own = self.findings.iter().map(|finding| finding.level).max();
         match own.max(self.repeated) {
@@ -101,6 +135,18 @@ impl Judged {
         }
     }
 
+    /// Adds findings as long as there is room for them.
+    pub(crate) fn add(&mut self, findings: Vec<Finding>) {
+        for finding in findings {
+            if self.findings.len() < FINDINGS_MAX {
+                self.findings.push(finding);
+            } else {
+                self.beyond += 1;
+            }
+        }
+    }
+
+    /// What it is called in a report: its probe, or its files.
     fn name(&self) -> String {
         match self.probe {
             Some(probe) => probe.to_owned(),
@@ -110,6 +156,8 @@ impl Judged {
 }
 
 /// Findings for people, one paragraph each: file and row, level, id, message, how often; the row as evidence, hint, source.
+///
+/// Errors: `out` can't be written.
 pub(crate) fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Result<()> {
     let file = judged.files.first().map_or("", String::as_str);
     for finding in &judged.findings {
@@ -150,6 +198,7 @@ pub(crate) fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Re
 }
 
 /// The same with each finding once, where it was found first, and a list of where else it was found.
+#[must_use]
 pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
     let mut grouped: Vec<Judged> = Vec::new();
     for one in judged {
@@ -184,6 +233,8 @@ pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
 }
 
 /// Everything judged as one JSON object, `{"judged": [...]}`, and a line end. `no_login`: why a login that was wanted failed.
+///
+/// Errors: `out` can't be written.
 pub(crate) fn json(
     out: &mut dyn Write,
     judged: &[Judged],
@@ -222,6 +273,8 @@ pub(crate) fn json(
 
 /// Everything judged as JUnit XML: a suite for what was judged, a failed case for each finding, one case that passes where there is
 /// none, and one that is skipped, with the reason, for a probe that was not played.
+///
+/// Errors: `out` can't be written.
 pub(crate) fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     let mut xml: Xml<'_> = quick_xml::Writer::new_with_indent(&mut *out, b' ', 2);
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
@@ -311,6 +364,9 @@ fn details(finding: &Finding) -> String {
     details.join("; ")
 }
 
+/// Everything judged as a page of HTML.
+///
+/// Errors: `out` can't be written.
 pub(crate) fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     let title = |one: &Judged| {
         let why = one.skipped.clone();
