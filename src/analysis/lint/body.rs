@@ -163,7 +163,10 @@ impl Body {
                 Some(0) => self.note(|body| &mut body.nul, "the message contains an octet 0"),
                 // CR CR LF has its own rule.
                 _ if rest.is_empty() && piece.ends_with(b"\r\r\n") => {}
-                _ => self.note(|body| &mut body.bare_cr, "the message contains a CR without LF"),
+                _ => self.note(
+                    |body| &mut body.bare_cr,
+                    "the message contains a CR without LF",
+                ),
             }
             odd = rest;
         }
@@ -206,7 +209,10 @@ impl Body {
         } else {
             self.body_lines += 1;
             if self.wanted.is_some_and(|wanted| self.body_lines > wanted) {
-                self.note(|body| &mut body.excess, "the server sent more lines than requested");
+                self.note(
+                    |body| &mut body.excess,
+                    "the server sent more lines than requested",
+                );
             }
         }
         if self.line.starts_with(b".") {
@@ -264,11 +270,15 @@ impl Body {
         self.stuffed += u64::from(is_two);
         if self.line.starts_with(b"...") {
             self.twice_stuffed += 1;
-            self.note(|body| &mut body.twice_stuffed_at, "the line is stuffed twice");
+            self.note(
+                |body| &mut body.twice_stuffed_at,
+                "the line is stuffed twice",
+            );
         }
         if self.is_behind_bare_lf {
             if matches!(self.line.as_slice(), b".\n" | b".\r\n") {
-                let what = "a dot alone on its line follows a bare LF: some clients end the message here";
+                let what =
+                    "a dot alone on its line follows a bare LF: some clients end the message here";
                 self.note(|body| &mut body.lf_dot, what);
             }
         } else if !is_two && self.lines == 1 {

@@ -291,7 +291,10 @@ pub(super) const RULES: &[Rule] = &[
             let is_odd = text
                 .iter()
                 .any(|octet| !octet.is_ascii_graphic() && !matches!(octet, b' ' | b'\t'));
-            heard.when(is_odd, "the command has octets that are not printable ASCII")
+            heard.when(
+                is_odd,
+                "the command has octets that are not printable ASCII",
+            )
         })],
     },
     // RFC 1939 §7: PASS comes right after a USER that was accepted.
@@ -352,12 +355,18 @@ pub(super) const RULES: &[Rule] = &[
                 let is_hex = digest
                     .iter()
                     .all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'));
-                heard.when(digest.len() != 32 || !is_hex, "the digest is not 32 lower-case hexadecimal digits")
+                heard.when(
+                    digest.len() != 32 || !is_hex,
+                    "the digest is not 32 lower-case hexadecimal digits",
+                )
             }),
             Check::Event(|event, known| {
                 let is = |flaw, what| known.malformed(event, SecretKind::Digest, flaw, what);
-                is(Flaw::NotHexadecimal, "the digest is not 32 lower-case hexadecimal digits")
-                    .or_else(|| is(Flaw::UpperCase, "the digest is not in lower case"))
+                is(
+                    Flaw::NotHexadecimal,
+                    "the digest is not 32 lower-case hexadecimal digits",
+                )
+                .or_else(|| is(Flaw::UpperCase, "the digest is not in lower case"))
             }),
         ],
     },
@@ -427,7 +436,10 @@ pub(super) const RULES: &[Rule] = &[
         check: &[
             Check::Line(|heard, _| {
                 let text = heard.plain().filter(|_| heard.role == LineRole::Response)?;
-                heard.when(text != b"*" && !is_base64(text), "the response is not base64")
+                heard.when(
+                    text != b"*" && !is_base64(text),
+                    "the response is not base64",
+                )
             }),
             Check::Line(|heard, _| {
                 heard
@@ -481,7 +493,9 @@ pub(super) const RULES: &[Rule] = &[
                 && known.now.is_closed_by_client()
                 && !known.has_quit();
             let count = known.session.marked.len();
-            let what = format!("the client closed without QUIT; messages marked as deleted and kept: {count}");
+            let what = format!(
+                "the client closed without QUIT; messages marked as deleted and kept: {count}"
+            );
             (is_left && count > 0 && !known.commands.waiting.has("QUIT"))
                 .then(|| Site::at(event.place, what))
         })],

@@ -331,7 +331,11 @@ pub(super) const RULES: &[Rule] = &[
             }),
             Check::Event(|event, known| {
                 let is_end = super::predicates::is_end(event);
-                parting(known, is_end, "the server sent a line before it closed the connection")
+                parting(
+                    known,
+                    is_end,
+                    "the server sent a line before it closed the connection",
+                )
             }),
         ],
     },
@@ -346,7 +350,12 @@ pub(super) const RULES: &[Rule] = &[
             let is_early = known.odd(heard) == Some(Unsolicited::Autologout)
                 && known.session.is_transaction()
                 && known.now.gap_ms < 600_000;
-            is_early.then(|| heard.spot(format!("the server ended the session after {} s without a command", known.now.gap_ms / 1000)))
+            is_early.then(|| {
+                heard.spot(format!(
+                    "the server ended the session after {} s without a command",
+                    known.now.gap_ms / 1000
+                ))
+            })
         })],
     },
     // RFC 1939 §3: a reply begins with the status indicator, not with the command.

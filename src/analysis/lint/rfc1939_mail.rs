@@ -246,7 +246,8 @@ pub(super) const RULES: &[Rule] = &[
             // If LIST says so too, other rules report it.
             let listed = known.message_of(ended).and_then(|message| message.size);
             let is_other = told != came && listed != Some(told) && told.abs_diff(came) != 2;
-            is_other.then(|| ended.spot(format!("the text says {told} octets, but RETR sent {came}")))
+            is_other
+                .then(|| ended.spot(format!("the text says {told} octets, but RETR sent {came}")))
         })],
     },
     // RFC 5322 §2.1: an empty line separates header and body.
@@ -315,7 +316,10 @@ pub(super) const RULES: &[Rule] = &[
             let is_less =
                 whole.is_some_and(|whole| wanted < whole.body_lines && body.body_lines < wanted);
             let is_other = body.body_lines > wanted || is_less;
-            let what = format!("the client asked for {wanted} lines of the body, the server sent {}", body.body_lines);
+            let what = format!(
+                "the client asked for {wanted} lines of the body, the server sent {}",
+                body.body_lines
+            );
             is_other.then(|| ended.at_excess(&what))
         })],
     },
@@ -333,7 +337,11 @@ pub(super) const RULES: &[Rule] = &[
             // A single empty line was added, and is not the body.
             let is_added = body.body_lines == 1 && body.ends_blank;
             let is_all = body.body_lines > 0 && !is_added;
-            is_all.then(|| ended.at_excess("the client asked for 0 lines of the body, but the server sent the body"))
+            is_all.then(|| {
+                ended.at_excess(
+                    "the client asked for 0 lines of the body, but the server sent the body",
+                )
+            })
         })],
     },
     // RFC 1939 §7: when the count is greater than the lines of the body, the whole message is sent.
@@ -450,7 +458,10 @@ pub(super) const RULES: &[Rule] = &[
                 .text()
                 .filter(|_| ended.verb == "LAST" && ended.is_ok())?;
             let is_higher = number(field(text).0)? > known.maildrop.last_number?;
-            ended.when(is_higher, "LAST increased although the client used only TOP")
+            ended.when(
+                is_higher,
+                "LAST increased although the client used only TOP",
+            )
         })],
     },
 ];

@@ -58,7 +58,11 @@ pub(super) const RULES: &[Rule] = &[
                 )
             };
             let is_other = is_clean && stat != listed && !known.maildrop.was_reset;
-            is_other.then(|| ended.spot(format!("STAT counts {stat} messages, but LIST lists {listed}")))
+            is_other.then(|| {
+                ended.spot(format!(
+                    "STAT counts {stat} messages, but LIST lists {listed}"
+                ))
+            })
         })],
     },
     // RFC 1939 §5, RFC 6856 §2.1: the sum of the sizes may differ from the octets of STAT.
@@ -130,7 +134,10 @@ pub(super) const RULES: &[Rule] = &[
             let is_negative = size.starts_with(b"-") && number(size.get(1..)?).is_some();
             let is_large =
                 heard.verb() == "LIST" && number(size).is_some_and(|size| size > i32::MAX as u64);
-            heard.when(is_negative || is_large, "the size is negative or does not fit in 31 bits")
+            heard.when(
+                is_negative || is_large,
+                "the size is negative or does not fit in 31 bits",
+            )
         })],
     },
     // RFC 1939 §11: a message has at least a header.
@@ -159,7 +166,8 @@ pub(super) const RULES: &[Rule] = &[
                 let before = known.maildrop.messages.get(&message)?.size?;
                 // After DELE the numbers may have moved; that is worse, and has its own rule.
                 let is_other = before != size && known.session.marked.is_empty();
-                is_other.then(|| heard.spot(format!("the size was {before} octets and is now {size}")))
+                is_other
+                    .then(|| heard.spot(format!("the size was {before} octets and is now {size}")))
             }),
             Check::Exchange(|ended, known| {
                 let (count, octets) = stat(ended)?;
@@ -168,7 +176,9 @@ pub(super) const RULES: &[Rule] = &[
                     .stat
                     .filter(|_| known.session.marked.is_empty())?;
                 let is_other = count == count_before && octets != before;
-                is_other.then(|| ended.spot(format!("the size was {before} octets and is now {octets}")))
+                is_other.then(|| {
+                    ended.spot(format!("the size was {before} octets and is now {octets}"))
+                })
             }),
         ],
     },
@@ -186,7 +196,11 @@ pub(super) const RULES: &[Rule] = &[
                 .stat
                 .filter(|_| known.session.marked.is_empty())?;
             let is_other = count != before && !(known.maildrop.was_reset && count < before);
-            is_other.then(|| ended.spot(format!("the maildrop had {before} messages and now has {count}")))
+            is_other.then(|| {
+                ended.spot(format!(
+                    "the maildrop had {before} messages and now has {count}"
+                ))
+            })
         })],
     },
     // RFC 1939 §7: UIDL is optional, but without it mail cannot be left on the server. If it is
@@ -204,7 +218,10 @@ pub(super) const RULES: &[Rule] = &[
                 && known.session.is_transaction()
                 && known.counts.messages != Some(0)
                 && !is_announced;
-            ended.when(is_broken && ended.code().is_none(), "the server refused UIDL")
+            ended.when(
+                is_broken && ended.code().is_none(),
+                "the server refused UIDL",
+            )
         })],
     },
     // RFC 1939 §5, §7: LIST and UIDL list the same messages.
@@ -268,13 +285,19 @@ pub(super) const RULES: &[Rule] = &[
                 .number()
                 .is_some_and(|message| is_named && known.session.marked.contains(&message));
             if is_told {
-                let what = format!("the server still answers {} for a deleted message", ended.verb);
+                let what = format!(
+                    "the server still answers {} for a deleted message",
+                    ended.verb
+                );
                 return Some(ended.spot(what));
             }
             let is_counted = stat(ended).is_some_and(|(count, _)| {
                 known.counts.messages == Some(count) && !known.session.marked.is_empty()
             });
-            ended.when(is_shown || is_counted, "a deleted message is still listed or counted")
+            ended.when(
+                is_shown || is_counted,
+                "a deleted message is still listed or counted",
+            )
         })],
     },
     // RFC 1939 §5: a reference to a deleted message is an error.
@@ -340,8 +363,11 @@ pub(super) const RULES: &[Rule] = &[
                 .counts
                 .messages
                 .filter(|_| known.maildrop.was_reset && known.session.marked.is_empty())?;
-            (now < before)
-                .then(|| ended.spot(format!("the maildrop had {before} messages, but has {now} after RSET")))
+            (now < before).then(|| {
+                ended.spot(format!(
+                    "the maildrop had {before} messages, but has {now} after RSET"
+                ))
+            })
         })],
     },
     // RFC 1939 §6: QUIT is answered.

@@ -159,7 +159,10 @@ pub(super) const RULES: &[Rule] = &[
                 && known.session.is_transaction()
                 && !is_trouble
                 && !is_lower;
-            ended.when(is_broken, "the server refused a command that every server must support")
+            ended.when(
+                is_broken,
+                "the server refused a command that every server must support",
+            )
         })],
     },
     // RFC 1939 §7: the timestamp has the form of a message-id.
@@ -220,7 +223,10 @@ pub(super) const RULES: &[Rule] = &[
         hint: "harmless on this server, but others wait for the CR: send CRLF",
         check: &[Check::Exchange(|ended, _| {
             let is_answered = ended.is_bare_lf() && ended.exchange.status.is_some();
-            ended.command_when(is_answered, "the server answered a command that ends with LF alone")
+            ended.command_when(
+                is_answered,
+                "the server answered a command that ends with LF alone",
+            )
         })],
     },
     // Seen: solid-pop3d, Twisted, pydummy.
@@ -275,7 +281,10 @@ pub(super) const RULES: &[Rule] = &[
             let is_new = ended
                 .name()
                 .is_some_and(|name| !known.login.names.contains(&name));
-            ended.when(is_bare && is_offered && is_early && is_new, "the server answered USER with -ERR")
+            ended.when(
+                is_bare && is_offered && is_early && is_new,
+                "the server answered USER with -ERR",
+            )
         })],
     },
     // RFC 1939 §4: messages are numbered from 1.

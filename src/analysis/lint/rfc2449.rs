@@ -380,8 +380,12 @@ pub(super) const RULES: &[Rule] = &[
                     "STLS" | "IMPLEMENTATION" | "LOGIN-DELAY" | "EXPIRE"
                 )
             });
-            (!gone.is_empty())
-                .then(|| ended.spot(format!("CAPA no longer lists after login: {}", gone.join(", "))))
+            (!gone.is_empty()).then(|| {
+                ended.spot(format!(
+                    "CAPA no longer lists after login: {}",
+                    gone.join(", ")
+                ))
+            })
         })],
     },
     // RFC 2449 §5, RFC 2595 §4: the list may change with TLS.
@@ -400,7 +404,8 @@ pub(super) const RULES: &[Rule] = &[
             let now = &known.listing.capabilities;
             let is_new = |line: &&String| !has_tag(before, tag_of(line));
             let new: Vec<&str> = now.iter().filter(is_new).map(|line| tag_of(line)).collect();
-            (!new.is_empty()).then(|| ended.spot(format!("CAPA lists only inside TLS: {}", new.join(", "))))
+            (!new.is_empty())
+                .then(|| ended.spot(format!("CAPA lists only inside TLS: {}", new.join(", "))))
         })],
     },
     // RFC 2595 §9: an attacker on the network path can change the list before TLS, but not inside

@@ -163,7 +163,10 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, _| {
             let is_early = ended.code().is_some_and(|code| code == "LOGIN-DELAY")
                 && ended.is(Command::logs_in);
-            ended.when(ended.is_err() && is_early, "the server refused the login because it came too soon")
+            ended.when(
+                ended.is_err() && is_early,
+                "the server refused the login because it came too soon",
+            )
         })],
     },
     // RFC 2449 §8.1.2: the maildrop is locked by another session.
@@ -176,7 +179,10 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, _| {
             let is_locked =
                 ended.code().is_some_and(|code| code == "IN-USE") && ended.is(Command::logs_in);
-            ended.when(ended.is_err() && is_locked, "the server refused the login because the maildrop is locked")
+            ended.when(
+                ended.is_err() && is_locked,
+                "the server refused the login because the maildrop is locked",
+            )
         })],
     },
     // RFC 2449 §4: a server with CAPA takes commands of up to 255 octets.

@@ -39,7 +39,10 @@ pub(super) const RULES: &[Rule] = &[
         says: "nothing comes between the server's +OK to STLS and the handshake",
         hint: "an attacker may have injected replies: discard these octets, and close",
         check: &[Check::Line(|heard, known| {
-            let what = format!("the server sent {} octets in cleartext before the handshake", heard.octets);
+            let what = format!(
+                "the server sent {} octets in cleartext before the handshake",
+                heard.octets
+            );
             // Seen: Courier 1.0.16 answers a handshake that it can't do with `-ERR STARTTLS
             // failed`, in cleartext. That deceives no client, and the rule about the failed
             // handshake names it. It may come before the handshake begins if the client sent a

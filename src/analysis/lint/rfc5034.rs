@@ -299,7 +299,10 @@ pub(super) const RULES: &[Rule] = &[
         says: "SASL in CAPA lists at least one mechanism",
         hint: "harmless; without TLS all may be disabled: leave the line out",
         check: &[Check::Line(|heard, _| {
-            heard.when(mechanisms(heard)?.is_empty(), "CAPA lists SASL without a mechanism")
+            heard.when(
+                mechanisms(heard)?.is_empty(),
+                "CAPA lists SASL without a mechanism",
+            )
         })],
     },
     // RFC 4422 §3.1: a name has 1 to 20 upper-case letters, digits, hyphens and underscores.

@@ -111,8 +111,12 @@ pub(super) const RULES: &[Rule] = &[
                     && !known.recording.is_explained
                     && !last.is_oversize
                     && !known.is_behind_errors();
-                (is_end(event) && is_refused && is_first)
-                    .then(|| Site::at(event.place, "the server closed after -ERR to an unknown command"))
+                (is_end(event) && is_refused && is_first).then(|| {
+                    Site::at(
+                        event.place,
+                        "the server closed after -ERR to an unknown command",
+                    )
+                })
             }),
             Check::Exchange(|ended, known| {
                 let is_silent = is_unknown(ended)
@@ -153,7 +157,10 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_silent =
                 has_surplus(ended) && ended.exchange.status.is_none() && ended.verb != "QUIT";
-            ended.command_when(is_silent && is_cut(known), "the server closed at a surplus argument")
+            ended.command_when(
+                is_silent && is_cut(known),
+                "the server closed at a surplus argument",
+            )
         })],
     },
     // RFC 1939 §3: every command is answered.
@@ -243,7 +250,12 @@ pub(super) const RULES: &[Rule] = &[
                 .filter(|data| data.side == Side::Server)?
                 .octets;
             let is_slow = octets.saturating_mul(1000) / body.took_ms.max(1) < 100;
-            is_slow.then(|| ended.spot(format!("the server sent {octets} octets in {} s", body.took_ms / 1000)))
+            is_slow.then(|| {
+                ended.spot(format!(
+                    "the server sent {octets} octets in {} s",
+                    body.took_ms / 1000
+                ))
+            })
         })],
     },
     // Small replies arrive and large ones do not: the network loses large packets.
@@ -386,7 +398,10 @@ pub(super) const RULES: &[Rule] = &[
         check: &[
             Check::Event(|event, known| {
                 let is_refused = known.is_behind_errors() && known.commands.waiting.is_empty();
-                let what = format!("the server closed after {} refused commands", known.refusals.count);
+                let what = format!(
+                    "the server closed after {} refused commands",
+                    known.refusals.count
+                );
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
             // The next command may have crossed the close.
