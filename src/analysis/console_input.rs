@@ -1,13 +1,13 @@
-//! What a typed line means: octets for the server, a word to poptalk, or a question.
+//! Reads a typed line: octets for the server, a console command, or a question.
 
 use std::borrow::Cow;
 
 use crate::base::edit_distance::typing_errors;
 
-/// A command to poptalk itself.
+/// A console command, which poptalk itself carries out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Own {
-    /// Its word, behind the colon.
+    /// Its word, after the colon.
     pub word: &'static str,
     /// Its arguments, as help shows them.
     pub args: &'static str,
@@ -66,7 +66,7 @@ const fn own(
     }
 }
 
-/// Every command to poptalk.
+/// Every console command.
 pub const OWN: &[Own] = &[
     own(
         "help",
@@ -80,28 +80,28 @@ pub const OWN: &[Own] = &[
         "",
         true,
         Action::Pass,
-        "send PASS with the password of --password-command and the like, or ask for it unseen",
+        "send PASS, with the password from an option such as --password-command or from a hidden prompt",
     ),
     own(
         "login",
         "[USER] [--dry]",
         true,
         Action::Login,
-        "log in by the strongest way that the server offers, and show how each line is made",
+        "log in with the strongest mechanism offered, and show how each line is made",
     ),
     own(
         "auth",
         "MECHANISM [USER] [--dry] [--two-lines]",
         true,
         Action::Auth,
-        "log in by this SASL mechanism, and show how each line is made; --dry only shows",
+        "log in with this SASL mechanism, and show how each line is made; --dry only shows it",
     ),
     own(
         "apop",
         "[USER] [--dry]",
         true,
         Action::Apop,
-        "log in by APOP, and show how the digest is made",
+        "log in with APOP, and show how the digest is made",
     ),
     own(
         "page",
@@ -122,21 +122,21 @@ pub const OWN: &[Own] = &[
         "N[.PART] FILE",
         false,
         Action::Save,
-        "fetch message N into FILE, octet for octet, the stuffing dots taken out; or a part of it, decoded",
+        "save message N to FILE, octet for octet without dot-stuffing; or one part of it, decoded",
     ),
     own(
         "log",
         "[FILE|off]",
         true,
         Action::Log,
-        "tell where the transcript is; go on in FILE; or stop it",
+        "show the transcript's path, switch to FILE, or stop recording",
     ),
     own(
         "open",
         "[HOST[:PORT]]",
         false,
         Action::Open,
-        "connect again, or to another server in the same way",
+        "connect again, or to a different server with the same options",
     ),
     own(
         "close",
@@ -150,28 +150,28 @@ pub const OWN: &[Own] = &[
         "TEXT",
         true,
         Action::Send,
-        r"send octets just so: \r \n \t \0 \xHH \\ stand for octets, no CRLF is added",
+        r"send octets exactly; \r \n \t \0 \xHH \\ are escapes, and no CRLF is added",
     ),
     own(
         "multi",
         "VERB",
         true,
         Action::Multi,
-        "replies to VERB go on until a line with one dot",
+        "treat replies to VERB as multi-line (ended by a lone dot)",
     ),
     own(
         "single",
         "VERB",
         true,
         Action::Single,
-        "replies to VERB are one line",
+        "treat replies to VERB as one line",
     ),
     own(
         "hex",
         "[on|off]",
         false,
         Action::Hex,
-        "show each line also as octets",
+        "also show each line as octets",
     ),
     own(
         "time",
@@ -185,14 +185,14 @@ pub const OWN: &[Own] = &[
         "[on|off]",
         false,
         Action::Lint,
-        "say which rules a reply breaks, in a line under it",
+        "report the rules that a reply breaks, on the line below it",
     ),
     own(
         "state",
         "",
         false,
         Action::State,
-        "tell state, TLS, deletions and what is awaited",
+        "show the session state, TLS, deletions and pending replies",
     ),
     own("why", "", false, Action::Why, "explain the last reply"),
     own(
@@ -200,28 +200,28 @@ pub const OWN: &[Own] = &[
         "",
         false,
         Action::Caps,
-        "compare the CAPA replies before TLS, inside TLS and after the login",
+        "compare the CAPA replies before TLS, inside TLS and after login",
     ),
     own(
         "tls",
         "",
         false,
         Action::Tls,
-        "tell all about TLS: version, cipher, key exchange, certificates, and what is wrong",
+        "show the TLS details: version, cipher, key exchange, certificates and any problem",
     ),
     own(
         "quit",
         "",
         true,
         Action::Quit,
-        "leave poptalk; asks first when deletions are not committed",
+        "leave poptalk; asks first if deletions are not committed",
     ),
     own(
         "hint",
         "",
         false,
         Action::Hint,
-        "in a lesson: help, a little more each time",
+        "in a lesson: show a hint, a more detailed one each time",
     ),
     own(
         "lesson",
@@ -235,32 +235,32 @@ pub const OWN: &[Own] = &[
         "",
         false,
         Action::Next,
-        "in a lesson that is solved: go on to the next one, as Enter does",
+        "in a solved lesson: go to the next one, like Enter",
     ),
     own(
         "skip",
         "",
         false,
         Action::Skip,
-        "in a lesson: go on without solving it",
+        "in a lesson: go to the next one without solving it",
     ),
     own(
         "restart",
         "",
         false,
         Action::Restart,
-        "in a lesson: begin it again, with all the mail",
+        "in a lesson: start over, with all the mail",
     ),
     own(
         "diagnose",
         "ID",
         false,
         Action::Diagnose,
-        "in a lesson: say what is wrong with the server",
+        "in a lesson: name what is wrong with the server",
     ),
 ];
 
-/// The word to poptalk that was meant by one that is none, where only typing errors stand between them.
+/// The console command that was probably meant by an unknown word, allowing for typing errors.
 pub(crate) fn meant(word: &[u8]) -> Option<&'static str> {
     let word = word.to_ascii_lowercase();
     let errors = |own: &&Own| typing_errors(&word, own.word.as_bytes());
@@ -272,7 +272,7 @@ pub(crate) fn meant(word: &[u8]) -> Option<&'static str> {
 pub(crate) enum Typed<'a> {
     /// These octets and CRLF go to the server.
     Wire(Cow<'a, [u8]>),
-    /// A command to poptalk, with what stands behind its word.
+    /// A console command, with the text after its word.
     Own(&'static Own, &'a [u8]),
     /// A colon and a word that is not in the table.
     NotOwn(&'a [u8]),
@@ -286,7 +286,7 @@ pub(crate) fn read(line: &[u8], is_raw: bool) -> Typed<'_> {
         return Typed::Wire(Cow::Borrowed(line));
     }
     match line {
-        // Doubled, the first octet is for the server.
+        // If doubled, the first octet is for the server.
         [b':', b':', ..] | [b'?', b'?', ..] => {
             Typed::Wire(Cow::Borrowed(line.get(1..).unwrap_or_default()))
         }
@@ -309,9 +309,9 @@ pub(crate) fn read(line: &[u8], is_raw: bool) -> Typed<'_> {
     }
 }
 
-/// The octets that the argument of `:send` stands for.
+/// The octets that the argument of `:send` describes.
 ///
-/// Errors: the place of an escape that is not known, in octets from 0.
+/// Errors: the position of an unknown escape, in octets from 0.
 pub fn unescape(text: &[u8]) -> Result<Vec<u8>, usize> {
     let mut octets = Vec::new();
     let mut at = 0;

@@ -1,8 +1,9 @@
-//! Compares two transcripts, exchange by exchange, in bounded memory: both are read as streams, and only data whose digests
-//! differ is read again.
+//! Compares two transcripts, exchange by exchange, in bounded memory: both are read as streams, and
+//! only data with different digests is read again.
 //!
-//! The bounds: [`EXCHANGES`] exchanges of each side are brought side by side at once, and [`LINES`] lines or [`OCTETS`] octets
-//! of data. What was moved farther than that is told as missing here and added there, never as the same.
+//! The bounds: at most [`EXCHANGES`] exchanges of each side are aligned at once, and [`LINES`]
+//! lines or [`OCTETS`] octets of data. What moved farther is reported as missing here and added
+//! there, never as the same.
 
 mod align;
 mod body;
@@ -25,31 +26,34 @@ use pair::Comparer;
 pub use recording::Recording;
 use uidl::Numbers;
 
-/// How many exchanges of each side are brought side by side at once.
+/// How many exchanges of each side are aligned at once.
 pub(crate) const EXCHANGES: usize = 4096;
 
-/// How many lines of data are brought side by side at once.
+/// How many lines of data are aligned at once.
 pub(crate) const LINES: usize = 131_072;
 
-/// How many octets, of data or of exchanges, are held of each side at once.
+/// How many octets of data or exchanges are held in memory for each side at once.
 pub(crate) const OCTETS: usize = 32 * 1024 * 1024;
 
-/// The most lines of one change that are told; the rest is counted.
+/// The most lines of one change that are reported; the rest are counted.
 pub(crate) const MARKS: usize = 200;
 
-/// How closely two transcripts are compared. Each level compares all that the one before it does.
+/// How closely two transcripts are compared. Each level includes the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Level {
-    /// The commands (verb in any case, and arguments that are no secret), `+OK` or `-ERR` of each reply, whether it came whole,
-    /// lines that nobody asked for, TLS, time-outs
+    /// The commands (verb in any case, and arguments that are not secrets), `+OK` or `-ERR` of each
+    /// reply, whether it is complete, unsolicited lines, TLS, time-outs
     Status,
-    /// Also the fields of replies (STAT, LIST, UIDL ...), response codes of -ERR, the number of SASL challenges, and data: messages line
-    /// by line, listings by their fields, capabilities in any order and case
+    /// Also the fields of replies (STAT, LIST, UIDL ...), response codes of -ERR, the number of
+    /// SASL challenges, and data: messages line by line, listings by their fields, capabilities in
+    /// any order and case
     #[default]
     Fields,
-    /// Also the text of status lines, greeting and listings as it stands; not the timestamp of the greeting, SASL, line ends
+    /// Also the exact text of status lines, greeting and listings; not the timestamp of the
+    /// greeting, SASL, line ends
     Text,
-    /// Every octet of both sides, line ends and dot-stuffing included; only holes, times and the text of events are left out
+    /// Every octet of both sides, line ends and dot-stuffing included; only holes, times and the
+    /// text of events are ignored
     Octets,
 }
 
@@ -58,18 +62,18 @@ pub enum Level {
 pub struct Options {
     /// How closely.
     pub level: Level,
-    /// Whether message numbers are compared by the unique-id that they have in each recording.
+    /// Whether message numbers are compared by their unique-ids in each recording.
     pub map_uidl: bool,
-    /// Gives the time up to which one alignment may go on; beyond it the result is coarser, never wrong.
+    /// Returns the time limit of one alignment; after it, the result is coarser but never wrong.
     pub deadline: fn() -> Option<Instant>,
 }
 
-/// What a comparison tells, in order.
+/// What a comparison reports, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Compared {
-    /// An exchange is alike in both.
+    /// An exchange is the same in both.
     Alike,
-    /// Something is not.
+    /// Something differs.
     Differs(Change),
 }
 
@@ -82,23 +86,24 @@ pub struct Change {
     pub(crate) new: Option<usize>,
     /// Each difference.
     pub findings: Vec<Finding>,
-    /// The lines that differ, [`MARKS`] at most.
+    /// The lines that differ, at most [`MARKS`].
     pub(crate) marks: Vec<Mark>,
-    /// How many lines differ beyond those.
+    /// How many further lines differ.
     pub(crate) hidden: u64,
 }
 
-/// What came out.
+/// The result of a comparison.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DiffSummary {
     pub(crate) alike: u64,
     /// Exchanges that differ, or that only one recording has.
     pub different: u64,
-    /// How many message numbers were mapped; None when that was not asked for, or not both have a UIDL listing.
+    /// How many message numbers were mapped; None if that was not requested, or a recording has no
+    /// UIDL listing.
     pub(crate) mapped: Option<usize>,
 }
 
-/// A recording that can't be read.
+/// A recording that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}")]
 pub struct Unreadable {
@@ -106,9 +111,10 @@ pub struct Unreadable {
     pub(crate) error: ParseError,
 }
 
-/// Compares two recordings and tells what came out as it goes. The `old` one is what was expected: its holes stand for anything.
+/// Compares two recordings, and reports the results as it goes. The `old` one is what was expected:
+/// its holes match anything.
 ///
-/// Errors: a recording that can't be read; what was told before stands.
+/// Errors: a recording that cannot be read; earlier reports remain valid.
 pub fn compare<R: Read + Seek>(
     old: &mut Recording<R>,
     new: &mut Recording<R>,
@@ -159,7 +165,7 @@ pub fn compare<R: Read + Seek>(
                     let alone = olds.iter().map(|one| (one, false));
                     let alone = alone.chain(news.iter().map(|one| (one, true)));
                     for (one, is_new) in alone {
-                        // `{{...}}` stands for all that the other side has in its place.
+                        // `{{...}}` matches everything that the other side has in its place.
                         let is_covered = has_any && is_new != news.iter().any(is_any);
                         if is_any(one) || is_covered {
                             continue;
@@ -193,7 +199,7 @@ fn unreadable(is_new: bool, error: ParseError) -> Unreadable {
     Unreadable { is_new, error }
 }
 
-/// Connecting and closing are never compared: a reply that was cut tells of itself.
+/// Connecting and closing are never compared: a reply that was cut off shows it.
 fn is_compared(part: &Part) -> bool {
     match part {
         Part::Event(event) => !matches!(

@@ -1,7 +1,9 @@
-//! Says what a reply, a response code, a capability, a mechanism or a command means. What is not known is told as not known.
+//! Explains a reply, a response code, a capability, a mechanism or a command. Unknown texts are
+//! reported as unknown.
 //!
-//! A server may write anything after the status indicator, for people and in any language: only texts that were seen are
-//! explained, from a table, whole, and each row names its source. What resembles a row gets a hint, never a server's name.
+//! A server may write anything after the status indicator, in any language. Only texts that were
+//! seen are explained, as a whole, from a table whose rows name their sources. A text that
+//! resembles a row gets a hint, never a server's name.
 
 pub(crate) mod capabilities;
 pub(crate) mod codes;
@@ -19,13 +21,13 @@ use crate::base::escape;
 use crate::pop3::command::Command;
 use crate::pop3::tracker::State;
 
-/// The most characters of a foreign text that are repeated in a title.
+/// The most characters of wire text quoted in a title.
 const QUOTED: usize = 56;
 
-/// The widest that an explanation is, in columns.
+/// The greatest width of an explanation, in columns.
 const WIDEST: usize = 80;
 
-/// What is known of the place of a reply in its session. Everything may be unknown.
+/// The place of a reply in its session. Everything may be unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExplainContext {
     pub(crate) verb: Option<String>,
@@ -45,9 +47,9 @@ impl ExplainContext {
 pub(crate) struct Explanation {
     pub(crate) title: String,
     pub(crate) cause: String,
-    /// What to do; empty: nothing.
+    /// What to do; empty if nothing.
     pub(crate) next: String,
-    /// The document that defines it, or where it was seen; empty: none.
+    /// The document that defines it, or where it was seen; empty if none.
     pub(crate) source: String,
 }
 
@@ -57,17 +59,18 @@ pub(crate) enum ExplainedPart {
     Command(&'static Command),
 }
 
-/// An answer: all that there is to say of a text.
+/// The complete explanation of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained {
-    /// Its parts, the outermost first.
+    /// Its parts, outermost first.
     pub(crate) parts: Vec<ExplainedPart>,
     /// Whether the meaning is known; a status indicator alone does not make an unknown text known.
     pub(crate) is_known: bool,
 }
 
 impl Explained {
-    /// The answer as lines of at most `width` columns, without any control character but LF.
+    /// Returns the explanation as lines of at most `width` columns, without control characters
+    /// other than LF.
     #[must_use]
     pub fn text(&self, width: usize) -> String {
         let width = width.clamp(20, WIDEST);
@@ -98,7 +101,8 @@ impl Explained {
     }
 }
 
-/// Explains a text: a whole reply line, or a word of the protocol. A line end and blanks around it are passed over.
+/// Explains a text: a whole reply line, or a word of the protocol. Surrounding spaces and a line
+/// end are ignored.
 #[must_use]
 pub fn explain(text: &str, context: &ExplainContext) -> Explained {
     let text = text.trim();
@@ -129,7 +133,7 @@ pub(crate) fn why_no_tls(what: &str, next: Option<&str>) -> Explained {
     }
 }
 
-/// A paragraph, two columns to the right; nothing for an empty one.
+/// A paragraph, indented by two columns; nothing for an empty one.
 fn indented(paragraph: &str, width: usize) -> String {
     if paragraph.is_empty() {
         return String::new();
@@ -140,7 +144,7 @@ fn indented(paragraph: &str, width: usize) -> String {
         .collect()
 }
 
-/// A foreign text, made safe and short, in backticks.
+/// Wire text, made safe and short, in backticks.
 fn quoted(text: &str) -> String {
     let mut safe = String::new();
     escape::escape(text.as_bytes(), &mut safe);
@@ -160,7 +164,7 @@ fn said(title: String, cause: &str, next: &str, source: &str) -> ExplainedPart {
     })
 }
 
-/// With a capital letter at its start.
+/// The text with a capital first letter.
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     match letters.next() {

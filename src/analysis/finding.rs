@@ -1,4 +1,4 @@
-//! What is thought of a transcript: one finding a fact, whoever judges.
+//! What is found in a transcript: one finding per fact, whichever command judges.
 
 use serde::Serialize;
 
@@ -9,34 +9,38 @@ pub struct Finding {
     pub id: &'static str,
     /// How much it matters.
     pub level: Level,
-    /// The line of the file, from 1. None where there is none: of a difference, when only the other file has it.
+    /// The line of the file, from 1. None if there is none: for a difference, if only the other
+    /// file has it.
     pub row: Option<usize>,
-    /// Of a difference: the line of the other file, from 1.
+    /// For a difference: the line of the other file, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) other_row: Option<usize>,
-    /// The octets of the file before that line. None where there is no row, and of a difference.
+    /// The octets of the file before that line. None without a row, and for a difference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) offset: Option<u64>,
-    /// The octets that were seen, the first 64 at most, escaped as in a transcript; empty where nothing was sent.
+    /// The octets seen, at most the first 64, escaped as in a transcript; empty if nothing was
+    /// sent.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub octets: String,
-    /// How often it was found in the session; what else stands here is of the first time.
+    /// How often it was found in the session; the other fields describe the first time.
     #[serde(skip_serializing_if = "is_once")]
     pub count: u64,
-    /// Where else it was seen: with other octets in the same session, and in other probes of a check.
+    /// Where else it was seen: with different octets in the same session, and in other probes of a
+    /// check.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) more: Vec<Occurrence>,
-    /// What was found, for people: one line. Wire text in it is escaped as by [`crate::base::escape`].
+    /// What was found, for people, in one line. Wire text in it is escaped by
+    /// [`crate::base::escape`].
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<String>,
-    /// The document and section that say so; empty when none does.
+    /// The document and section that say so; empty if none does.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(crate) source: &'static str,
 }
 
 impl Finding {
-    /// The other probes of a check in which this was found, each once.
+    /// Returns the other probes of a check in which this was found, each once.
     pub(crate) fn other_probes(&self) -> Vec<&'static str> {
         let mut probes: Vec<&'static str> = Vec::new();
         let others = self.more.iter().filter(|sight| sight.file.is_none());
@@ -51,14 +55,14 @@ impl Finding {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Occurrence {
-    /// The probe of a check; None: the one of the finding.
+    /// The probe of a check; None: the probe of the finding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) probe: Option<&'static str>,
     /// The line of the file, from 1.
     pub(crate) row: Option<usize>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) octets: String,
-    /// What was found there, where that is something else than the finding says.
+    /// What was found there, if it differs from the finding's message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<String>,
     /// The transcript of a session that was compared with others.
@@ -77,18 +81,18 @@ fn is_once(count: &u64) -> bool {
 pub enum Level {
     /// Worth knowing.
     Info,
-    /// Two recordings are not the same here.
+    /// Two recordings differ here.
     Difference,
-    /// Against a SHOULD.
+    /// Violates a SHOULD.
     Should,
-    /// Against a MUST.
+    /// Violates a MUST.
     Must,
-    /// It can harm somebody.
+    /// It can harm people.
     Security,
 }
 
 impl Level {
-    /// Its name, as in every format.
+    /// Returns its name, as in every format.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -100,7 +104,7 @@ impl Level {
         }
     }
 
-    /// Whether a program that was asked to judge ends with 1 for it.
+    /// Whether a judging command exits with 1 for it.
     pub(crate) fn is_failure(self) -> bool {
         self != Self::Info
     }

@@ -1,6 +1,7 @@
-//! What a lesson wants to have happened: goals, judged on the learner's own session and never on what was typed.
+//! The goals of a lesson, judged on what happened in the learner's session, never on what was
+//! typed.
 //!
-//! A goal is a line: steps joined by `then`, and behind ` -- ` what to say of it when it is reached.
+//! A goal is a line: steps joined by `then`, and after ` -- ` the text to show when it is reached.
 //!
 //! | step | is reached when |
 //! |---|---|
@@ -13,8 +14,9 @@
 //! | `pipelined N` | N commands wait for their replies at once |
 //! | `diagnosed ID [or ID ...]` | the learner names what is wrong, by one of these ids |
 //!
-//! WHERE is `TLS`, `clear`, `AUTHORIZATION` or `TRANSACTION` (RFC 1939 §3). A verb `*` is any verb. A number `N+` is N or more,
-//! and the argument `alone` means that there is none. Steps joined by `or` are ways to the same: one of them is enough.
+//! WHERE is `TLS`, `clear`, `AUTHORIZATION` or `TRANSACTION` (RFC 1939 §3). A verb `*` is any verb.
+//! A number `N+` is N or more, and the argument `alone` means that there is none. Of steps joined
+//! by `or`, one is enough.
 
 use crate::pop3::session::{SessionState, Tls};
 use crate::pop3::tracker::{Sent, State, Status, Step as Happened};
@@ -33,7 +35,7 @@ pub(crate) struct Goal {
 pub(crate) struct GoalError {
     /// Octets of the text before the place.
     pub(crate) at: usize,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what was expected.
     pub(crate) what: String,
 }
 
@@ -44,7 +46,7 @@ enum GoalStep {
         code: Option<String>,
         verb: String,
         arguments: Vec<Argument>,
-        /// There are no more arguments than these.
+        /// There are no further arguments.
         is_alone: bool,
         place: Option<In>,
     },
@@ -101,7 +103,8 @@ enum Fact<'a> {
     Reply(&'a Exchange, Where),
     Login(&'a Exchange, Where),
     Tls(bool),
-    /// The session has ended; with QUIT, so many messages were marked. The last is how many are in the maildrop.
+    /// The session has ended. The first number, present after QUIT, counts marked messages; the
+    /// second counts the messages in the maildrop.
     Ended(Option<u64>, u64),
     Pipelined(usize),
     Diagnosed(&'a str),
@@ -125,7 +128,7 @@ impl Where {
 impl Goal {
     /// Reads a goal.
     ///
-    /// Errors: a step is not known, or has too few or too many words.
+    /// Errors: a step is unknown, or has too few or too many words.
     pub(crate) fn parse(text: &str) -> Result<Self, GoalError> {
         let (steps, says) = text.split_once(" -- ").unwrap_or((text, ""));
         let mut at = 0;
@@ -138,7 +141,7 @@ impl Goal {
             at += part.len() + " then ".len();
         }
         if says.trim().is_empty() {
-            let what = "nothing to say when it is reached: add ` -- TEXT`".to_owned();
+            let what = "the goal has no text: add ` -- TEXT`".to_owned();
             return Err(GoalError {
                 at: steps.len(),
                 what,
@@ -151,7 +154,8 @@ impl Goal {
         })
     }
 
-    /// The ids by which the learner may name what is wrong; none where that is no part of it.
+    /// Returns the ids with which the learner may name what is wrong; none if the goal has no
+    /// diagnosis.
     pub(crate) fn diagnosis(&self) -> &[String] {
         let ids = self.steps.iter().find_map(|step| match step {
             GoalStep::Diagnosed(ids) => Some(ids.as_slice()),
@@ -199,7 +203,7 @@ impl GoalStep {
                 });
                 let rest = rest.get(usize::from(code.is_some())..).unwrap_or_default();
                 let [verb, arguments @ ..] = rest else {
-                    return Err(format!("`{sign}` of which command? `{sign} VERB`"));
+                    return Err(format!("expected a command after `{sign}`: `{sign} VERB`"));
                 };
                 let (arguments, is_alone) = match arguments {
                     [arguments @ .., "alone"] => (arguments, true),
@@ -246,13 +250,13 @@ impl GoalStep {
             ["diagnosed", ids @ ..] => Self::Diagnosed(named(ids)?),
             _ => {
                 return Err(format!(
-                    "`{text}` is no step; `+OK VERB`, `-ERR [CODE] VERB`, `login by VERB`, `tls`, `quit`, `hung up`, \
-                     `deleted N`, `left N`, `pipelined N`, `diagnosed ID [or ID]` are"
+                    "unknown step `{text}`; expected `+OK VERB`, `-ERR [CODE] VERB`, `login by VERB`, `tls`, `quit`, `hung up`, \
+                     `deleted N`, `left N`, `pipelined N` or `diagnosed ID [or ID]`"
                 ));
             }
         };
         if is_placed {
-            return Err("only a reply and a login can be `in` something".to_owned());
+            return Err("`in` applies only to a reply or a login".to_owned());
         }
         Ok(step)
     }
@@ -306,7 +310,7 @@ impl GoalStep {
     }
 }
 
-/// The ids of a diagnosis: every second word is `or`.
+/// Reads the ids of a diagnosis: every second word is `or`.
 fn named(words: &[&str]) -> Result<Vec<String>, String> {
     let mut ids = Vec::new();
     for (at, word) in words.iter().enumerate() {
@@ -314,7 +318,11 @@ fn named(words: &[&str]) -> Result<Vec<String>, String> {
             (0, "or") => break,
             (0, id) => ids.push(id.to_owned()),
             (_, "or") => {}
-            (_, other) => return Err(format!("`{other}`? `diagnosed ID or ID` joins ids by `or`")),
+            (_, other) => {
+                return Err(format!(
+                    "unexpected `{other}`: join ids with `or`, as in `diagnosed ID or ID`"
+                ));
+            }
         }
     }
     match words.len() == (2 * ids.len()).wrapping_sub(1) {
@@ -331,7 +339,7 @@ impl In {
             "AUTHORIZATION" => Ok(Self::Authorization),
             "TRANSACTION" => Ok(Self::Transaction),
             _ => Err(format!(
-                "in `{name}`? TLS, clear, AUTHORIZATION and TRANSACTION are known"
+                "unknown place `{name}`; expected TLS, clear, AUTHORIZATION or TRANSACTION"
             )),
         }
     }
@@ -389,7 +397,7 @@ fn code_of(exchange: &Exchange) -> Option<String> {
 #[derive(Debug)]
 pub(crate) struct Goals {
     goals: Vec<Goal>,
-    /// Of each goal the number of steps that are done.
+    /// The number of completed steps of each goal.
     done: Vec<usize>,
     dialogue: Dialogue,
     session: SessionState,
@@ -410,7 +418,7 @@ impl Goals {
         reached.map(|(goal, done)| (goal, *done >= goal.steps.len()))
     }
 
-    /// The number of each goal that is not reached, from 0, with the step that it waits for as it was written.
+    /// Returns the index of each open goal, with the step that it waits for, as written.
     pub(crate) fn open(&self) -> impl Iterator<Item = (usize, &Goal, &str)> {
         let goals = self.goals.iter().zip(&self.done).enumerate();
         goals.filter_map(|(at, (goal, done))| Some((at, goal, goal.texts.get(*done)?.as_str())))
@@ -420,13 +428,13 @@ impl Goals {
         self.all().all(|(_, is_reached)| is_reached)
     }
 
-    /// Another connection begins; what was reached stays.
+    /// Begins another connection; reached goals stay reached.
     pub(crate) fn begin_session(&mut self) {
         self.dialogue = Dialogue::without_digests();
         self.session = SessionState::default();
     }
 
-    /// Takes an item of the session; `left` tells how many messages are in the maildrop now.
+    /// Takes an item of the session; `left` returns how many messages are in the maildrop now.
     pub(crate) fn feed(&mut self, place: Place, item: &Item, left: &dyn Fn() -> u64) {
         let mut parts = Vec::new();
         self.dialogue
@@ -442,13 +450,14 @@ impl Goals {
         }
     }
 
-    /// The learner names what is wrong; whether that is a goal.
+    /// Records that the learner named a fault; returns whether that is a goal.
     pub(crate) fn diagnose(&mut self, id: &str) -> bool {
         self.take(&Fact::Diagnosed(id));
         self.goals.iter().any(|goal| goal.is_named_by(id))
     }
 
-    /// What is to happen before it counts that this id is named: the open steps in front of it, as they were written.
+    /// Returns what must happen before this id counts as named: the open steps before it, as
+    /// written.
     pub(crate) fn before_diagnosis(&self, id: &str) -> Vec<&str> {
         let named = self.goals.iter().zip(&self.done);
         let open = named
@@ -457,7 +466,7 @@ impl Goals {
                 let steps = goal.steps.iter().zip(&goal.texts).skip(*done);
                 steps.take_while(|(step, _)| !matches!(step, GoalStep::Diagnosed(_)))
             });
-        // Of several ways the first is the plainest.
+        // Of several ways, the first is the plainest.
         let steps = open.map(|(_, text)| text.split(" or ").next().unwrap_or(text));
         steps.map(|step| step.trim_end_matches(" alone")).collect()
     }
@@ -497,7 +506,7 @@ impl Goals {
         }
     }
 
-    /// A fact brings each goal on by one step at most.
+    /// A fact advances each goal by at most one step.
     fn take(&mut self, fact: &Fact<'_>) {
         for (goal, done) in self.goals.iter().zip(&mut self.done) {
             let next = goal.steps.get(*done);

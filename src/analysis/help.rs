@@ -1,11 +1,12 @@
-//! Help as text: from the command table, and from the table of poptalk's own commands.
+//! Help as text, from the tables of POP3 commands and console commands.
 
 use crate::analysis::console_input::{self, OWN};
 use crate::base::edit_distance::typing_errors;
 use crate::base::escape;
 use crate::pop3::command::{Command, Provenance, States};
 
-/// The list of everything that can be typed; with the state, the commands that are allowed now come with their help.
+/// Lists everything that can be typed; if `now` is given, marks the commands that the state does
+/// not allow.
 pub(crate) fn overview(now: Option<States>) -> String {
     let mut text = String::from("POP3 commands; `?retr` explains one.\n");
     let is_rare = |row: &Command| {
@@ -32,12 +33,12 @@ pub(crate) fn overview(now: Option<States>) -> String {
         .collect();
     text.push_str(&wrap(&format!("   rare: {}", rest.join(", ")), 78));
     if now.is_some() {
-        text.push_str(" · not in this state\n");
+        text.push_str(" · not allowed in this state\n");
     }
-    text.push_str("\nTo poptalk itself:\n");
+    text.push_str("\nConsole commands:\n");
     for own in OWN {
         let syntax = format!(":{} {}", own.word, own.args);
-        // A long one has its line for itself.
+        // A long one has a line of its own.
         if syntax.len() > 24 {
             text.push_str(&format!("  {syntax}\n"));
         }
@@ -58,7 +59,7 @@ pub(crate) fn overview(now: Option<States>) -> String {
     text
 }
 
-/// Everything about one command, wrapped at `width` columns; or a word that it is not known.
+/// Explains one command, wrapped at `width` columns; or says that it is unknown.
 pub(crate) fn topic(topic: &str, width: usize) -> String {
     let words = topic.to_ascii_uppercase();
     let found = Command::named(&words).or_else(|| Command::of_line(words.as_bytes()));
@@ -79,7 +80,8 @@ pub(crate) fn topic(topic: &str, width: usize) -> String {
     )
 }
 
-/// The topic that was probably meant by a word that is none: a verb, or a command to poptalk if it begins with a colon.
+/// The topic that was probably meant by an unknown word: a verb, or a console command if it begins
+/// with a colon.
 fn near(topic: &str) -> Option<String> {
     let word = topic.split_whitespace().next()?;
     if let Some(own) = word.strip_prefix(':') {
@@ -88,7 +90,7 @@ fn near(topic: &str) -> Option<String> {
     let word = word.to_ascii_uppercase();
     let errors = |verb: &str| typing_errors(word.as_bytes(), verb.as_bytes());
     let verbs = Command::all().map(|row| row.verb);
-    // In a shorter word two typing errors leave nothing.
+    // In a shorter word, two typing errors leave nothing.
     let most = if word.len() > 3 { 2 } else { 1 };
     let verb = verbs.min_by_key(|verb| errors(verb))?;
     let is_near = word.len() > 2 && errors(verb) <= most;
@@ -97,40 +99,41 @@ fn near(topic: &str) -> Option<String> {
         .or_else(|| console_input::meant(word.as_bytes()).map(|meant| format!(":{meant}")))
 }
 
-/// The most needed of one command: syntax, source, and the first paragraph, wrapped at `width` columns.
+/// The essentials of one command: syntax, source, and the first paragraph, wrapped at `width`
+/// columns.
 pub(crate) fn short(row: &Command, width: usize) -> String {
     let all = command(row, width);
     let mut parts = all.split("\n\n");
     let head = parts.next().unwrap_or_default();
     let first = parts.next().unwrap_or_default();
-    format!("{head}\n\n{first}\n  (`? {}` tells more)\n", row.verb)
+    format!("{head}\n\n{first}\n  (`? {}` shows more)\n", row.verb)
 }
 
-/// Everything about one command, wrapped at `width` columns.
+/// Explains one command in full, wrapped at `width` columns.
 pub(crate) fn command(row: &Command, width: usize) -> String {
-    let standing = match row.standing {
-        Provenance::Required => "every server has it",
+    let provenance = match row.standing {
+        Provenance::Required => "required",
         Provenance::Optional => "optional",
         Provenance::Historic => "historic",
-        Provenance::Private => "private, in no standard",
+        Provenance::Private => "private, not standardised",
         Provenance::Foreign => "not a POP3 command",
     };
     let states = match row.states {
         States {
             authorization: true,
             transaction: true,
-        } => "before and after the login",
+        } => "before and after login",
         States {
             authorization: true,
             ..
-        } => "before the login",
+        } => "before login",
         States {
             transaction: true, ..
-        } => "after the login",
+        } => "after login",
         States { .. } => "never allowed",
     };
     let mut text = format!(
-        "{}  {}\n  {}; {standing}; {states}\n",
+        "{}  {}\n  {}; {provenance}; {states}\n",
         row.syntax(),
         row.help,
         row.source
@@ -201,7 +204,7 @@ mod tests {
         assert!(OWN.iter().all(|own| joined.contains(own.help)));
         let own = text
             .lines()
-            .skip_while(|line| !line.starts_with("To poptalk"));
+            .skip_while(|line| !line.starts_with("Console commands"));
         assert!(own.clone().count() > 20);
         for line in own {
             assert!(line.chars().count() <= 80, "{line}");

@@ -1,8 +1,10 @@
-//! The rules over a transcript: what breaks an RFC, and what harms people although no RFC forbids it.
+//! The rules for a transcript: what violates an RFC, and what can harm people although no RFC
+//! forbids it.
 //!
-//! A rule is a row of a table ([`rules`]) with small checks. [`Lint`] goes over the items once, hands each line and each finished
-//! exchange to the rules together with the [`Context`], and reports each rule's first finding of a session at once. It
-//! keeps no message: of data there are only facts ([`Body`]), of message numbers at most [`context::MESSAGES_MAX`].
+//! A rule is a row of a table ([`rules`]) with small checks. [`Lint`] reads the items once, passes
+//! each line and each finished exchange to the rules together with the [`Context`], and reports
+//! each rule's first finding of a session immediately. It stores no message: only facts about data
+//! ([`Body`]), and at most [`context::MESSAGES_MAX`] message numbers.
 
 pub(crate) mod body;
 mod broken;
@@ -58,7 +60,7 @@ pub struct Rule {
     pub id: &'static str,
     /// How much it matters when it is broken.
     pub level: Level,
-    /// The document and section; or what else it comes from.
+    /// The document and section, or where else the rule comes from.
     pub source: &'static str,
     /// What is required, or what it means, in one sentence.
     pub says: &'static str,
@@ -67,12 +69,13 @@ pub struct Rule {
     pub(crate) check: &'static [Check],
 }
 
-/// How a rule is seen: of what it is shown it says where it is broken, if it is.
+/// What a rule looks at. Each function returns the place where the rule is broken, if it is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Check {
-    /// Each line as it passes, with its role. A command passes when it is sent; the lines of a reply when the reply ends.
+    /// Each line as it passes, with its role. A command is checked when it is sent, the lines of a
+    /// reply when the reply ends.
     Line(fn(&LineSeen<'_>, &Context) -> Option<Site>),
-    /// Each finished exchange, the greeting among them, with what was learnt before it.
+    /// Each finished exchange, including the greeting, with the facts from before it.
     Exchange(fn(&ExchangeSeen<'_>, &Context) -> Option<Site>),
     /// Each event.
     Event(fn(&EventAt, &Context) -> Option<Site>),
@@ -117,7 +120,8 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
 
 /// Judges one session, item by item, in constant memory.
 ///
-/// It is meant for a session that goes on as well as for a file: what [`Lint::feed`] tells is known to be so from that moment.
+/// It works on a live session as well as on a file: what [`Lint::feed`] reports is certain from
+/// that moment.
 #[derive(Debug)]
 pub struct Lint {
     rules: Rules,
@@ -125,7 +129,7 @@ pub struct Lint {
     ear: RuleRunner,
 }
 
-/// The rules that are on, by what they are shown, and how often each was broken.
+/// The enabled rules, grouped by what they look at, and how often each was broken.
 #[derive(Debug)]
 struct Rules {
     lines: Vec<(usize, LineCheck)>,
@@ -145,13 +149,13 @@ impl Default for Lint {
 }
 
 impl Lint {
-    /// With all rules.
+    /// Returns a judge with all rules.
     #[must_use]
     pub fn new() -> Self {
         Self::with(|_| true)
     }
 
-    /// With the rules that `wants` takes.
+    /// Returns a judge with the rules for which `wants` is true.
     pub(crate) fn with(wants: impl Fn(&Rule) -> bool) -> Self {
         let mut on = Rules {
             lines: Vec::new(),
@@ -177,12 +181,13 @@ impl Lint {
         }
     }
 
-    /// Another session has shown whether USER is answered `+OK` for a name that nobody has.
+    /// Records that another session showed whether USER is answered `+OK` for an unknown name.
     pub(crate) fn assume_user_is_taken(&mut self, is_taken: bool) {
         self.ear.known.login.takes_nobody |= is_taken;
     }
 
-    /// Takes the item at this place; tells each rule that is broken for the first time in this session.
+    /// Takes the item at this place, and reports each rule that is broken for the first time in
+    /// this session.
     pub fn feed(&mut self, place: Place, item: &Item, emit: &mut dyn FnMut(Finding)) {
         let Self {
             rules,
@@ -193,7 +198,7 @@ impl Lint {
         dialogue.watch(place, item, &mut |passing| ear.pass(passing, rules, emit));
     }
 
-    /// Takes the plain rows of a message that come next as one block, which is much faster than one by one.
+    /// Takes the next plain rows of a message as one block, which is much faster than one by one.
     fn read_run<R: BufRead>(
         &mut self,
         reader: &mut Reader<R>,
@@ -224,7 +229,7 @@ impl Lint {
         }
     }
 
-    /// The session has ended: judges what was not finished.
+    /// Ends the session, and judges what is unfinished.
     pub fn finish(&mut self, emit: &mut dyn FnMut(Finding)) {
         let Self {
             rules,
@@ -236,7 +241,7 @@ impl Lint {
         ear.release(emit);
     }
 
-    /// How often this rule was broken so far.
+    /// Returns how often this rule has been broken so far.
     #[must_use]
     pub fn count(&self, id: &str) -> u64 {
         self.broken(id).map_or(0, |broken| broken.count)
@@ -246,13 +251,13 @@ impl Lint {
         self.rules.rows.iter().find(|broken| broken.rule.id == id)
     }
 
-    /// Where this rule was broken besides the first time, as far as the octets there are others.
+    /// Returns where else this rule was broken, as far as the octets there differ from the first.
     pub(crate) fn more(&self, id: &str) -> Vec<Occurrence> {
         self.broken(id).map_or_else(Vec::new, Broken::more)
     }
 }
 
-/// Judges a whole file: one finding for each rule that is broken, in the order of the file, with its count.
+/// Judges a whole file: one finding for each broken rule, in the order of the file, with its count.
 ///
 /// Errors: the first line that can't be read.
 pub fn judge<R: BufRead>(
@@ -286,7 +291,7 @@ pub fn judge<R: BufRead>(
 }
 
 impl Rules {
-    /// What was found was not told, and is taken back.
+    /// Withdraws findings that have not been reported.
     fn forget(&mut self) {
         for broken in &mut self.rows {
             *broken = Broken::new(broken.rule);
@@ -327,11 +332,11 @@ impl Rules {
 struct RuleRunner {
     known: Context,
     data: Option<DataSeen>,
-    /// The transcript begins with a command, and others before it may wait for their replies: what is found is held until the client
-    /// has gone on behind one reply.
+    /// The transcript begins with a command, and earlier ones may still wait for replies: findings
+    /// are held until the client continues after one reply.
     is_start: bool,
     held: Vec<Finding>,
-    /// Each line of the block that passes is a row.
+    /// Each line of the current block is a row.
     is_run: bool,
 }
 
@@ -354,7 +359,7 @@ impl RuleRunner {
             Passing::Command(..) if self.known.commands.sent > 0 => self.release(emit),
             Passing::Part(Part::Event(_)) => self.release(emit),
             Passing::Part(Part::Unrequested(_)) if self.is_start => {
-                // More replies than commands: the first one was another command's.
+                // More replies than commands: the first belonged to an earlier command.
                 self.held.clear();
                 rules.forget();
                 return self.known.any_rows();
@@ -380,7 +385,7 @@ impl RuleRunner {
             Passing::Part(part) => self.part(&part, rules, emit),
             Passing::Command(sent, line) => {
                 let heard = LineSeen::of(LineRole::Command, line, Some(sent));
-                // After a gap a line may be a response, or some of a message.
+                // After a gap, a line may be a response or part of a message.
                 let is_odd = self.known.recording.is_lost || self.known.recording.is_explained;
                 let is_command = !is_odd || sent.command().is_some();
                 if is_command && !sent.is_torn() {
@@ -509,7 +514,7 @@ impl RuleRunner {
             rules.line(&LineSeen::of(role, line, sent), &self.known, emit);
         };
         if exchange.command.is_some() && sent.is_none() {
-            // A command that was cut has not passed before.
+            // A command that was cut off was not checked before.
             exchange
                 .command
                 .iter()

@@ -1,28 +1,31 @@
-//! A message decoded for reading: headers, MIME parts, text. Whatever it holds, the text here is safe for a terminal.
+//! Decodes a message for reading: headers, MIME parts, text. The result is safe for a terminal,
+//! whatever the message contains.
 
 use mail_parser::{Address, Message, MessageParser, MimeHeaders, PartType};
 
 use crate::base::escape;
 
-/// Of a message that is larger, in octets, only so much is decoded.
+/// The most octets of a message that are decoded.
 pub(crate) const DECODED_MAX: usize = 16 * 1024 * 1024;
 
-/// Of a message with more multiparts, one inside the other or not, only the start is decoded: each part takes memory.
+/// The most multiparts, nested or not, that are decoded: each part takes memory.
 const MULTIPARTS_MAX: usize = 1000;
 
-/// The same for pairs of hyphens. A line between parts has one (RFC 2046 §5.1.1), and so have comments in HTML and rulers.
-/// What a message in base64 holds is not counted (RFC 2046 §5.2.1 forbids to encode one): there [`DECODED_MAX`] is the bound, and
-/// the most that was seen are 480 MiB.
+/// The same for pairs of hyphens. A line between parts has one (RFC 2046 §5.1.1), but so do HTML
+/// comments and rulers. The content of a message in base64 is not counted (RFC 2046 §5.2.1 forbids
+/// such an encoding): there [`DECODED_MAX`] is the limit, and at most 480 MiB of memory were seen.
 const HYPHENS_MAX: usize = 100_000;
 
 const PARTS_MAX: usize = 100;
 
-/// How deep messages within messages are shown.
+/// The depth to which messages within messages are shown.
 const DEPTH_MAX: usize = 5;
 
-/// The message as text for people: the usual headers, the parts when there are several, and the text.
+/// Returns the message as text for people: the usual headers, the parts if there are several, and
+/// the text.
 ///
-/// `message` holds its octets as the sender made them, not stuffed; at most [`DECODED_MAX`] of them are looked at.
+/// `message` has the octets as the sender made them, not stuffed; at most [`DECODED_MAX`] of them
+/// are decoded.
 #[must_use]
 pub fn readable(message: &[u8]) -> String {
     let start = start(message);
@@ -31,7 +34,7 @@ pub fn readable(message: &[u8]) -> String {
     if let Some(parsed) = MessageParser::default().parse(looked_at) {
         whole(&parsed, 0, &mut text);
     } else {
-        text.push_str("(this is no mail; as it is:)\n\n");
+        text.push_str("(this is not a mail message; shown unchanged:)\n\n");
         lines(&String::from_utf8_lossy(looked_at), &mut text);
     }
     if let Some(why) = start.cut {
@@ -45,7 +48,7 @@ pub fn readable(message: &[u8]) -> String {
 
 struct MessageStart<'m> {
     octets: &'m [u8],
-    /// Why it is not all; None: it is.
+    /// Why it is not the whole message; None if it is.
     cut: Option<&'static str>,
 }
 
@@ -75,7 +78,8 @@ fn start(message: &[u8]) -> MessageStart<'_> {
     }
 }
 
-/// The content of the part with this number (as [`readable`] counts them), decoded; None when there is none.
+/// Returns the content of the part with this number (as [`readable`] counts them), decoded; None if
+/// there is no such part.
 #[must_use]
 pub fn part(message: &[u8], number: usize) -> Option<Vec<u8>> {
     let looked_at = start(message).octets;
@@ -84,7 +88,7 @@ pub fn part(message: &[u8], number: usize) -> Option<Vec<u8>> {
     (!matches!(part.body, PartType::Multipart(_))).then(|| part.contents().to_vec())
 }
 
-/// A message, and behind it those that it holds.
+/// Writes a message, and then the messages inside it.
 fn whole(message: &Message<'_>, depth: usize, text: &mut String) {
     headers(message, text);
     parts(message, text);
@@ -134,7 +138,7 @@ fn addresses(address: &Address<'_>) -> String {
     let all: Vec<String> = address
         .iter()
         .map(|one| match (one.name(), one.address()) {
-            // RFC 5322 §3.2.4: such a name stands in quotes, or it would be several.
+            // RFC 5322 §3.2.4: such a name needs quotes, or it would be read as several.
             (Some(name), Some(address)) if name.contains(['"', ',', ';', '<', '>', '@']) => {
                 let quoted = name.replace('\\', r"\\").replace('"', "\\\"");
                 format!("\"{quoted}\" <{address}>")
@@ -146,7 +150,7 @@ fn addresses(address: &Address<'_>) -> String {
     all.join(", ")
 }
 
-/// The parts of a message that has several: number, type, name, octets.
+/// Lists the parts of a message that has several: number, type, name, octets.
 fn parts(message: &Message<'_>, text: &mut String) {
     if message.parts.len() < 2 {
         return;
@@ -192,7 +196,7 @@ fn body(message: &Message<'_>, text: &mut String) {
             lines(&body, text);
         }
         _ if message.parts.len() > 1 => {
-            text.push_str("(no text; `:save N.PART FILE` keeps a part)\n");
+            text.push_str("(no text; `:save N.PART FILE` saves a part)\n");
         }
         _ => text.push_str("(no text)\n"),
     }
@@ -250,7 +254,7 @@ mod tests {
 
     #[test]
     fn what_is_no_mail_and_what_is_deep_do_no_harm() {
-        assert!(readable(b"").contains("no mail"));
+        assert!(readable(b"").contains("not a mail message"));
         assert!(readable(b"\xff\xfe\x00").ends_with('\n'));
         let deep: String = (0..1000)
             .map(|level| {

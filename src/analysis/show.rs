@@ -1,6 +1,6 @@
-//! A transcript for people: as on the screen, as a picture of a terminal, as a page, as a picture of where the time went; and
-//! its messages. Each goes over what a [`Walker`](crate::reading::dialogue::Walker) tells once, in constant memory. Nothing of a file
-//! can drive a terminal or a browser.
+//! Shows a transcript: as on the screen, as a picture of a terminal, as a page, as a timeline; and
+//! extracts its messages. Each reads the steps of a [`Walker`](crate::reading::dialogue::Walker)
+//! once, in constant memory. Nothing in a file can control a terminal or a browser.
 
 pub mod html;
 pub mod messages;
@@ -15,10 +15,10 @@ use crate::base::escape;
 use crate::pop3::tracker::Status;
 use crate::transcript::Hole;
 
-/// What a text is, which decides how it looks.
+/// The kind of a text, which decides its appearance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Highlight {
-    /// As it is.
+    /// No special appearance.
     Plain,
     /// What the client sent.
     Client,
@@ -26,16 +26,16 @@ pub enum Highlight {
     Positive,
     /// `-ERR`.
     Negative,
-    /// A status line without either; a wait.
+    /// A status line with neither; a wait.
     Odd,
-    /// A challenge of the server.
+    /// A challenge from the server.
     Challenge,
-    /// A word of poptalk's, an event, prose.
+    /// A note from poptalk, an event, prose.
     Note,
 }
 
 impl Highlight {
-    /// That of a status indicator.
+    /// The ink of a status indicator.
     pub(crate) fn of(status: Status) -> Self {
         match status {
             Status::Positive => Self::Positive,
@@ -44,7 +44,7 @@ impl Highlight {
         }
     }
 
-    /// The codes that switch a terminal to it and back (ECMA-48 SGR).
+    /// The codes that switch a terminal to this ink and back (ECMA-48 SGR).
     pub(crate) fn codes(self) -> Option<(&'static str, &'static str)> {
         Some(match self {
             Self::Plain => return None,
@@ -60,17 +60,17 @@ impl Highlight {
 
 /// Where lines of safe text go.
 pub trait Canvas {
-    /// Takes a part of a line: text without control characters.
+    /// Writes a part of a line: text without control characters.
     ///
-    /// Errors: it can't be written.
+    /// Errors: the canvas cannot be written.
     fn text(&mut self, highlight: Highlight, text: &str) -> io::Result<()>;
 
     /// Ends the line.
     ///
-    /// Errors: it can't be written.
+    /// Errors: the canvas cannot be written.
     fn end_line(&mut self) -> io::Result<()>;
 
-    /// Whether there is no use in more.
+    /// Whether more text would not be shown.
     fn is_full(&self) -> bool {
         false
     }
@@ -90,7 +90,7 @@ impl<C: Canvas> Canvas for &mut C {
     }
 }
 
-/// A terminal, or a file that is like one.
+/// A terminal, or a file that looks like one.
 pub struct Terminal<'a> {
     out: &'a mut dyn Write,
     has_colour: bool,
@@ -103,7 +103,7 @@ impl std::fmt::Debug for Terminal<'_> {
 }
 
 impl<'a> Terminal<'a> {
-    /// With colours or without.
+    /// Writes to `out`, with colours or without.
     pub fn new(out: &'a mut dyn Write, has_colour: bool) -> Self {
         Self { out, has_colour }
     }
@@ -125,7 +125,7 @@ impl Canvas for Terminal<'_> {
     }
 }
 
-/// Counts the rows that lines fill on a screen, until there are more than it has.
+/// Counts the rows that lines occupy on a screen, until the screen is full.
 #[derive(Debug)]
 pub(crate) struct RowCounter {
     columns: usize,
@@ -162,14 +162,14 @@ impl Canvas for RowCounter {
     }
 }
 
-/// Text of an event, of prose, of a head or of a name, made safe.
+/// Makes the text of an event, prose, a head or a name safe.
 pub(crate) fn safe(text: &str) -> String {
     let mut safe = String::new();
     escape::escape(text.as_bytes(), &mut safe);
     safe
 }
 
-/// The most octets of a line outside a page's bodies that are shown.
+/// The most octets shown of a line outside a page's bodies.
 const LINE_SHOWN: usize = 16 * 1024;
 
 pub(crate) fn hole(hole: &Hole) -> &'static str {
@@ -180,7 +180,7 @@ pub(crate) fn hole(hole: &Hole) -> &'static str {
     }
 }
 
-/// Appends safe text as it may stand in HTML and in XML, in an attribute too.
+/// Appends safe text, escaped for HTML and XML, also inside attributes.
 pub(crate) fn markup(text: &str, out: &mut String) {
     for c in text.chars() {
         match c {
@@ -194,7 +194,7 @@ pub(crate) fn markup(text: &str, out: &mut String) {
     }
 }
 
-/// Cuts data into lines, wherever its blocks begin and end.
+/// Splits data into lines, independent of its blocks.
 #[derive(Debug, Default)]
 struct LineCutter {
     /// The last octet was CR: it may belong to the line end.
@@ -204,7 +204,7 @@ struct LineCutter {
 
 #[derive(Debug, PartialEq, Eq)]
 enum LinePart<'a> {
-    /// Octets inside a line; `true` when the line starts with them.
+    /// Octets inside a line; `true` if the line starts with them.
     Text(&'a [u8], bool),
     Crlf,
     Lf,
@@ -255,7 +255,7 @@ impl LineCutter {
         emit(LinePart::Text(octets, first))
     }
 
-    /// What was held when the data ends in the middle of a line; whether it does.
+    /// Emits what was held back, and returns whether the data ended in the middle of a line.
     fn finish(
         &mut self,
         emit: &mut dyn FnMut(LinePart<'static>) -> io::Result<()>,

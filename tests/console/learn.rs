@@ -160,7 +160,8 @@ fn files_and_folders_of_ones_own_are_taken() {
     // The other files are still proved.
     assert!(said.contains("1: proved\n2: NOT PROVED\n"), "{said}");
     assert!(
-        said.contains("3.pop3:3: `+OK` of which command?") && said.contains("     |       ^^^"),
+        said.contains("3.pop3:3: expected a command after `+OK`")
+            && said.contains("     |       ^^^"),
         "{said}"
     );
     assert!(

@@ -200,7 +200,7 @@ fn a_handshake_that_failed_is_explained_and_shown() {
             screen.contains(&format!("TLS failed: {reason}")),
             "{screen}"
         );
-        assert!(!screen.contains("the server says yes"), "{screen}");
+        assert!(!screen.contains("the server accepts"), "{screen}");
         let screen = terminal.line(":tls", "closed>");
         assert!(
             screen.contains(&format!("TLS FAILED: {reason}")),

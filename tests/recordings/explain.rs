@@ -32,7 +32,7 @@ fn a_reply_is_explained_whole_or_in_words() {
 fn an_unknown_text_ends_with_1() {
     let (code, out, errors) = explain(&["-ERR no herring today"]);
     assert_eq!((code, errors.as_str()), (Some(1), ""));
-    assert!(out.contains("a text that poptalk doesn't know"));
+    assert!(out.contains("poptalk does not know this text"));
     assert_eq!(explain(&["wibble"]).0, Some(1));
     assert_eq!(explain(&["+OK"]).0, Some(0));
     assert_eq!(explain(&[]).0, Some(2));
@@ -41,7 +41,7 @@ fn an_unknown_text_ends_with_1() {
 #[test]
 fn the_command_that_was_answered_says_more() {
     let (_, out, _) = explain(&["--to", "user", "-ERR [AUTH] no"]);
-    assert!(out.contains("tells strangers"), "{out}");
+    assert!(out.contains("reveals to strangers"), "{out}");
 }
 
 #[test]
@@ -82,13 +82,13 @@ fn the_console_explains_the_last_reply_and_compares_capabilities() {
     terminal.line(":caps", "auth>");
     terminal.see("`capa` asks for it");
     terminal.line(":why", "auth>");
-    terminal.see("(the greeting): the server says yes");
+    terminal.see("(the greeting): the server accepts");
     terminal.line("capa", "auth>");
     terminal.line("user alice", "auth>");
     terminal.line("pass wrong-one", "auth>");
     terminal.line(":why", "auth>");
     let screen = terminal.see("the credentials were refused");
-    assert!(screen.contains("to PASS: the server says no"), "{screen}");
+    assert!(screen.contains("to PASS: the server refuses"), "{screen}");
     assert!(
         screen.contains("`[AUTH]`: `AUTH`, the credentials were refused"),
         "{screen}"
@@ -98,7 +98,7 @@ fn the_console_explains_the_last_reply_and_compares_capabilities() {
     terminal.line(":caps", "trans>");
     terminal.see("after the login, compared with before TLS and login:");
     terminal.see("appeared: `PIPELINING`");
-    terminal.see("vanished: `USER`");
+    terminal.see("disappeared: `USER`");
     terminal.press("quit\r");
     assert_eq!(terminal.end().0, 0);
     server.join().unwrap();

@@ -301,9 +301,9 @@ fn a_large_body_is_in_the_page_by_its_start() {
     file += "S: .\n";
     let page = written(&home, &write(&home, "large.pop3", file), "--html");
     check_page(&page);
-    assert!(
-        page.contains("2,002,000 octets in 2,000 lines, too much for this page but for the start")
-    );
+    assert!(page.contains(
+        "2,002,000 octets in 2,000 lines, too large for this page: only the start is shown"
+    ));
     assert!(page.contains("<summary>1,001,000 octets in 1,000 lines</summary>"));
     assert!(page.len() < 6_000_000, "{}", page.len());
 }
@@ -376,9 +376,14 @@ fn a_message_that_is_not_whole_is_named_so() {
             "S: a\nS: {{...}}\nS: ..b\nS: .\n",
             "0007.cut.eml",
             "a\r\n.b\r\n",
-            "left out",
+            "leaves out",
         ),
-        ("S: a{{..}}b\nS: .\n", "0007.cut.eml", "ab\r\n", "left out"),
+        (
+            "S: a{{..}}b\nS: .\n",
+            "0007.cut.eml",
+            "ab\r\n",
+            "leaves out",
+        ),
         (
             "S: ..a\nS: b\\n\nS: c\nS: .\n",
             "0007.eml",

@@ -1,4 +1,4 @@
-//! Brings two sequences side by side, window by window, with bounded memory and time.
+//! Aligns two sequences, window by window, with bounded memory and time.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
@@ -6,33 +6,33 @@ use std::time::Instant;
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 
 pub(super) trait Alike {
-    /// Equal keys: the same.
+    /// Items with equal keys are the same.
     fn key(&self) -> &[u8];
-    /// Octets of memory, about.
+    /// The approximate memory use, in octets.
     fn weight(&self) -> usize;
-    /// Whether two are the same: by key, or because a hole of one stands for what the other has.
+    /// Whether two items are the same: by key, or because a hole in one matches the other.
     fn fits(&self, new: &Self) -> bool;
 }
 
 #[derive(Debug)]
 pub(super) enum AlignedRun<T> {
     Both(T, T),
-    /// These of the first stand where those of the second do.
+    /// These items of the first sequence are in the place of those of the second.
     Gap(Vec<T>, Vec<T>),
 }
 
-/// How much of each sequence is looked at as a whole. What moved farther is not recognised.
+/// How much of each sequence is examined as a whole. What moved farther is not recognised.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
     pub(super) items: usize,
     pub(super) octets: usize,
 }
 
-/// How far ahead an item with holes looks for its like inside a gap.
+/// How far ahead an item with holes looks for its match inside a gap.
 const LOOK_AHEAD: usize = 64;
 
-/// Items in pairs, until both sequences end. `deadline` gives the time up to which one window may be looked at; beyond it the
-/// result is coarser.
+/// Emits items in pairs, until both sequences end. `deadline` returns the time limit of one window;
+/// after it, the result is coarser.
 pub(super) fn align<T: Alike, E>(
     old: &mut dyn FnMut() -> Result<Option<T>, E>,
     new: &mut dyn FnMut() -> Result<Option<T>, E>,
@@ -77,8 +77,8 @@ pub(super) fn align<T: Alike, E>(
     }
 }
 
-/// The steps for a window. Of one that is not the last only those up to the last equal run count, so that what stands in the
-/// next window can still be found; unless that is less than half.
+/// The steps for a window. Except in the last window, only those up to the last equal run count, so
+/// that matches in the next window can still be found, unless that is less than half.
 fn ops<T: Alike>(
     old: &VecDeque<T>,
     new: &VecDeque<T>,
@@ -111,7 +111,7 @@ fn ops<T: Alike>(
     ops
 }
 
-/// Items with holes stand for others, in order.
+/// Lets items with holes match others, in order.
 fn gap<T: Alike, E>(
     olds: Vec<T>,
     news: Vec<T>,

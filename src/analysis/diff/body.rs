@@ -1,4 +1,4 @@
-//! Data that is not the same octet for octet: line by line, read again from both files.
+//! Compares data that is not identical, line by line, reading it again from both files.
 
 use std::collections::HashMap;
 use std::io::{Read, Seek};
@@ -63,7 +63,7 @@ impl Kinds<'_> {
         if self.level == Level::Octets {
             key.extend_from_slice(line.end.octets());
         } else if line.is_start && key.first() == Some(&b'.') {
-            // RFC 1939 §3: the dot is for the transport.
+            // RFC 1939 §3: the dot is part of the transport.
             key.remove(0);
         }
         if self.kind == DataKind::Listing && self.fields.first() == Some(&"msg") {
@@ -133,7 +133,7 @@ pub(super) fn compare<R: Read + Seek>(
         let mut news = all(&mut next_new)?;
         let (old_any, new_any) = (take_any_rows(&mut olds), take_any_rows(&mut news));
         let (mut olds, mut news) = leftover(olds, news);
-        // `{{...}}` stands for all that only the other side has.
+        // `{{...}}` matches everything that only the other side has.
         if old_any {
             news.clear();
         }
@@ -171,7 +171,7 @@ fn run(old: NextLine<'_>, new: NextLine<'_>, told: &mut Differing<'_>) -> Result
         match run {
             AlignedRun::Both(old, new) => told.after = (old.line.row + 1, new.line.row + 1),
             AlignedRun::Gap(mut olds, mut news) => {
-                // `{{...}}` stands for all that the other side has in its place.
+                // `{{...}}` matches everything that the other side has in its place.
                 let is_any = |lines: &[BodyLine]| lines.iter().any(|line| line.line.is_any_rows());
                 let (old_any, new_any) = (is_any(&olds), is_any(&news));
                 if old_any {
@@ -188,7 +188,8 @@ fn run(old: NextLine<'_>, new: NextLine<'_>, told: &mut Differing<'_>) -> Result
     })
 }
 
-/// All lines, up to the bounds of a window; what stands beyond is not compared where order means nothing.
+/// All lines, up to the limits of a window; if order does not matter, further lines are not
+/// compared.
 fn all(next: NextLine<'_>) -> Result<Vec<BodyLine>, Unreadable> {
     let mut lines = Vec::new();
     let mut octets = 0;
@@ -202,17 +203,17 @@ fn all(next: NextLine<'_>) -> Result<Vec<BodyLine>, Unreadable> {
     Ok(lines)
 }
 
-/// Takes each `{{...}}` out; whether there was one.
+/// Removes each `{{...}}`; returns whether there was one.
 fn take_any_rows(lines: &mut Vec<BodyLine>) -> bool {
     let count = lines.len();
     lines.retain(|line| !line.line.is_any_rows());
     lines.len() < count
 }
 
-/// The most lines with holes of a list without order.
+/// The most lines with holes in an unordered list.
 const HOLES_MAX: usize = 1000;
 
-/// What is left of two lists without order when all that both have is taken out.
+/// What is left of two unordered lists after removing everything they share.
 fn leftover(olds: Vec<BodyLine>, news: Vec<BodyLine>) -> (Vec<BodyLine>, Vec<BodyLine>) {
     let mut counts: HashMap<Vec<u8>, usize> = HashMap::new();
     for new in &news {
@@ -236,7 +237,7 @@ fn leftover(olds: Vec<BodyLine>, news: Vec<BodyLine>) -> (Vec<BodyLine>, Vec<Bod
             _ => new_left.push(new),
         }
     }
-    // Lines with holes stand for what is left. Somebody wrote them by hand, so they are few.
+    // Lines with holes match what is left. They are written by hand, so there are few.
     let mut room = HOLES_MAX;
     old_left.retain(|old| {
         let has_hole = old.has_hole() && room > 0;
@@ -256,7 +257,7 @@ fn leftover(olds: Vec<BodyLine>, news: Vec<BodyLine>) -> (Vec<BodyLine>, Vec<Bod
 /// The most steps of one comparison with `{{...}}`.
 const GLOB_STEPS: usize = 10_000_000;
 
-/// Whether lines with `{{...}}` among them fit others as a whole.
+/// Whether lines that include `{{...}}` match the others as a whole.
 fn is_glob(olds: &[BodyLine], news: &[BodyLine]) -> bool {
     let (pattern, lines) = if olds.iter().any(|line| line.line.is_any_rows()) {
         (olds, news)
@@ -264,7 +265,7 @@ fn is_glob(olds: &[BodyLine], news: &[BodyLine]) -> bool {
         (news, olds)
     };
     let (mut at, mut line) = (0, 0);
-    // Where the last `{{...}}` stands, and the first line behind those that it stands for.
+    // The position of the last `{{...}}`, and the first line after those that it matches.
     let mut star: Option<(usize, usize)> = None;
     for _ in 0..GLOB_STEPS {
         match (pattern.get(at), lines.get(line)) {
@@ -298,7 +299,7 @@ struct Differing<'a> {
     change: &'a mut Change,
     counts: (usize, usize),
     first: Option<(usize, usize)>,
-    /// The rows behind the last lines that are alike.
+    /// The rows after the last equal lines.
     after: (usize, usize),
 }
 
@@ -352,8 +353,10 @@ impl Differing<'_> {
     fn finish(self) {
         let Some((old, new)) = self.first else { return };
         let what = match self.counts {
-            (0, count) => format!("{} more in the second", lines(count)),
-            (count, 0) => format!("{} fewer in the second", lines(count)),
+            (0, 1) => "1 more line in the second".to_owned(),
+            (0, count) => format!("{count} more lines in the second"),
+            (1, 0) => "1 fewer line in the second".to_owned(),
+            (count, 0) => format!("{count} fewer lines in the second"),
             (1, 1) => "1 line differs".to_owned(),
             (count, same) if count == same => format!("{} differ", lines(count)),
             (count, other) => format!("{} became {other}", lines(count)),

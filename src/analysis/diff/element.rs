@@ -1,4 +1,4 @@
-//! What is brought side by side: a part of a dialogue with its key.
+//! The unit of alignment: a part of a dialogue with its key.
 
 use super::align::Alike;
 use super::uidl::Numbers;
@@ -13,7 +13,7 @@ pub(super) struct Element {
 }
 
 impl Element {
-    /// With `numbers` the message numbers in its key are those of the other recording.
+    /// With `numbers`, the message numbers in its key are those of the other recording.
     pub(super) fn new(part: Part, numbers: Option<&Numbers>) -> Self {
         let key = match &part {
             Part::Exchange(exchange) => key(exchange, numbers),
@@ -54,7 +54,7 @@ impl Alike for Element {
     }
 }
 
-/// The verb, and the arguments that are no secret: what a command is, however it was typed.
+/// The verb and the arguments that are not secrets: identifies a command, however it was typed.
 fn key(exchange: &Exchange, numbers: Option<&Numbers>) -> Vec<u8> {
     let Some(command) = &exchange.command else {
         return if exchange.is_greeting {
@@ -81,7 +81,7 @@ fn key(exchange: &Exchange, numbers: Option<&Numbers>) -> Vec<u8> {
             _ => key.extend(word),
         }
     }
-    // What is behind the part that is kept; of a command with a secret nobody looks there.
+    // The digest covers what follows the stored part; commands with a secret do not need it.
     if !command.is_whole() && row.is_none() {
         key.extend(command.digest);
     }

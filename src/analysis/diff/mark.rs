@@ -1,4 +1,4 @@
-//! Lines that differ, as text for people, with the words that changed.
+//! Lines that differ, as text for people, with the changed words marked.
 
 use super::Change;
 use std::time::Instant;
@@ -15,18 +15,18 @@ pub(crate) struct Mark {
     pub(crate) is_new: bool,
     pub(crate) row: usize,
     pub(crate) side: Side,
-    /// Its text, escaped as in a transcript and safe for a terminal.
+    /// Its text, escaped as in a transcript, and safe for a terminal.
     pub(crate) spans: Vec<Span>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) text: String,
-    /// Whether the other line has something else here.
+    /// Whether the other line differs here.
     pub(crate) is_changed: bool,
 }
 
-/// A line with its text, before it is set beside another.
+/// A line with its text, before it is compared with another.
 #[derive(Debug, Clone)]
 pub(super) struct ShownLine {
     pub(super) row: usize,
@@ -52,7 +52,7 @@ impl ShownLine {
         Self { row, side, text }
     }
 
-    /// The line alone, with nothing marked in it.
+    /// The line alone, without marks.
     pub(super) fn alone(self, is_new: bool) -> Mark {
         self.mark(is_new, |text| {
             vec![Span {
@@ -72,7 +72,8 @@ impl ShownLine {
     }
 }
 
-/// Two lines, one instead of the other, with the words that changed. When they share no word nothing is marked.
+/// Two corresponding lines, with the changed words marked. If they share no word, nothing is
+/// marked.
 pub(super) fn both(old: ShownLine, new: ShownLine, deadline: Option<Instant>) -> [Mark; 2] {
     let old_words = words(&old.text);
     let new_words = words(&new.text);
@@ -115,7 +116,7 @@ pub(super) fn both(old: ShownLine, new: ShownLine, deadline: Option<Instant>) ->
     ]
 }
 
-/// Words and the blanks between them.
+/// Words and the spaces between them.
 fn words(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut rest = text;
@@ -131,7 +132,7 @@ fn words(text: &str) -> Vec<&str> {
     words
 }
 
-/// Adds a line that differs, as long as there is room; the rest is counted.
+/// Adds a line that differs while there is room; further lines are counted.
 pub(super) fn push_mark(change: &mut Change, mark: Mark) {
     if change.marks.len() < super::MARKS {
         change.marks.push(mark);

@@ -1,4 +1,4 @@
-//! Two parts that stand side by side: where they differ, at a level.
+//! Compares two aligned parts at a level.
 
 use std::io::{Read, Seek};
 
@@ -68,7 +68,7 @@ impl Change {
 }
 
 impl<R: Read + Seek> Comparer<'_, R> {
-    /// The change between two parts with the same key; None when they are alike.
+    /// Returns the change between two parts with the same key; None if they are the same.
     pub(super) fn pair(&mut self, old: &Part, new: &Part) -> Result<Option<Change>, Unreadable> {
         let rows = (Some(old.place().row), Some(new.place().row));
         let mut change = Change::new(name(old), rows.0, rows.1);
@@ -77,7 +77,7 @@ impl<R: Read + Seek> Comparer<'_, R> {
             (Part::Unrequested(old), Part::Unrequested(new))
                 if self.lines_differ(old, new) && !old.is_any_rows() =>
             {
-                change.find("diff-unrequested", rows, "the line is another one");
+                change.find("diff-unrequested", rows, "the line differs");
                 change.lines(Some(old), Some(new), self.options);
             }
             (Part::Injected(old), Part::Injected(new)) if self.options.level == Level::Octets => {
@@ -88,7 +88,7 @@ impl<R: Read + Seek> Comparer<'_, R> {
         Ok((!change.findings.is_empty()).then_some(change))
     }
 
-    /// The change that a part which only one recording has is.
+    /// Returns the change for a part that only one recording has.
     pub(super) fn alone(&self, part: &Part, is_new: bool) -> Change {
         let row = Some(part.place().row);
         let rows = if is_new { (None, row) } else { (row, None) };
@@ -132,7 +132,7 @@ impl<R: Read + Seek> Comparer<'_, R> {
             && octets_differ(old, new)
         {
             let rows = (Some(old.place.row), Some(new.place.row));
-            change.find("diff-octets", rows, "the command is typed another way");
+            change.find("diff-octets", rows, "the command is spelled differently");
             change.lines(Some(old), Some(new), self.options);
         }
         let is_any = |line: &Option<Line>| line.as_ref().is_some_and(Line::is_any_rows);
@@ -140,14 +140,14 @@ impl<R: Read + Seek> Comparer<'_, R> {
             return Ok(());
         }
         self.sasl(old, new, change);
-        // A line that a hole begins stands for the whole reply.
+        // A line that begins with a hole matches the whole reply.
         let is_open = |line: &Option<Line>| {
             line.as_ref()
                 .is_some_and(|line| line.head().is_empty() && !line.pieces.is_empty())
         };
         let is_open = is_open(&old.status_line) || is_open(&new.status_line);
         let is_same = self.status(old, new, is_open, change);
-        // What the client sent does not hang on the reply to it.
+        // What the client sent does not depend on the reply.
         let is_reply =
             |data: &Option<Measures>| data.as_ref().is_none_or(|data| data.side == Side::Server);
         if (!is_same || is_open) && (is_reply(&old.data) || is_reply(&new.data)) {
@@ -169,7 +169,7 @@ impl<R: Read + Seek> Comparer<'_, R> {
         }
     }
 
-    /// Compares the status lines; false when the data behind them is not worth a look.
+    /// Compares the status lines; returns false if comparing the data after them is useless.
     fn status(&self, old: &Exchange, new: &Exchange, is_open: bool, change: &mut Change) -> bool {
         let lines = (&old.status_line, &new.status_line);
         let row_of = |line: &Option<Line>| line.as_ref().map(|line| line.place.row);
@@ -197,7 +197,7 @@ impl<R: Read + Seek> Comparer<'_, R> {
         let level = self.options.level;
         if level == Level::Octets {
             if octets_differ(first, second) {
-                found(change, "diff-octets", "the status line is another one");
+                found(change, "diff-octets", "the status line differs");
             }
             return true;
         }
@@ -219,7 +219,7 @@ impl<R: Read + Seek> Comparer<'_, R> {
         true
     }
 
-    /// The fields of the status line of an exchange; a listing has them in its lines.
+    /// The fields in the status line of an exchange; a listing has them in its lines.
     fn fields(&self, exchange: &Exchange) -> &'static [&'static str] {
         let sent = exchange.sent.as_ref();
         let is_single = sent.is_some_and(|sent| sent.shape() == Shape::Single);
@@ -253,7 +253,7 @@ impl<R: Read + Seek> Comparer<'_, R> {
             let lines = exchange.sasl.iter();
             lines.filter(|line| line.side == Side::Server).count() as u64 + exchange.sasl_beyond
         };
-        // The first line that only one of them has, beside what the other has there.
+        // The first line that only one of them has, and what the other has in its place.
         let shared = old.sasl.len().min(new.sasl.len());
         let row_of = |exchange: &Exchange| {
             let line = exchange.sasl.get(shared);
@@ -310,15 +310,15 @@ impl<R: Read + Seek> Comparer<'_, R> {
                 new.terminator_row.or(Some(new.last_row)),
             );
             let what = match (old.terminator, new.terminator) {
-                (_, None) => "the second was cut: no line with one dot ends it",
-                (None, _) => "the first was cut: no line with one dot ends it",
-                _ => "the line with one dot ends another way",
+                (_, None) => "the second was cut off: it has no terminator",
+                (None, _) => "the first was cut off: it has no terminator",
+                _ => "the terminator has a different line end",
             };
             change.find("diff-end", rows, what);
         }
         let is_equal = old.digest == new.digest && old.octets == new.octets;
         let is_free = kind == DataKind::Free && level < Level::Text;
-        // With mapped numbers, listings that are octet for octet the same say different things.
+        // With mapped numbers, listings that are identical octet for octet differ in meaning.
         let is_mapped = kind == DataKind::Listing && self.numbers.is_some();
         if level == Level::Status || is_free || (is_equal && !is_mapped) {
             return Ok(());
@@ -339,7 +339,7 @@ impl<R: Read + Seek> Comparer<'_, R> {
     }
 }
 
-/// Whether the octets of two lines differ, where neither has a hole.
+/// Whether the octets of two lines differ, apart from holes.
 fn octets_differ(old: &Line, new: &Line) -> bool {
     let has_hole = |line: &Line| {
         line.pieces
@@ -353,7 +353,7 @@ fn octets_differ(old: &Line, new: &Line) -> bool {
     !(is_open && old.end == new.end && fits(&old.pieces, &new.pieces))
 }
 
-/// A line for people. A secret that was kept in the file stays there: a report may go far.
+/// A line for people. A secret stored in the file stays there, since a report may be shared.
 fn shown(line: &Line) -> ShownLine {
     let pieces = match line.side {
         Side::Client => masked(&line.pieces),
@@ -362,7 +362,7 @@ fn shown(line: &Line) -> ShownLine {
     ShownLine::new(line.place.row, line.side, &pieces, line.end)
 }
 
-/// A client's line with a hole in the place of its secret argument.
+/// A client's line with a hole instead of its secret argument.
 fn masked(pieces: &[Piece]) -> Vec<Piece> {
     let [Piece::Octets(line)] = pieces else {
         return pieces.to_vec();
@@ -393,7 +393,7 @@ fn masked(pieces: &[Piece]) -> Vec<Piece> {
 fn name(part: &Part) -> String {
     let name = match part {
         Part::Exchange(exchange) => exchange.name(),
-        Part::Unrequested(_) => "a line that nobody asked for".to_owned(),
+        Part::Unrequested(_) => "an unsolicited line".to_owned(),
         Part::Injected(_) => "octets before the TLS handshake".to_owned(),
         Part::Event(EventAt { kind, .. }) => match kind {
             EventKind::TlsStarted => "TLS started",
@@ -423,7 +423,8 @@ fn said(status: Option<Status>) -> &'static str {
     }
 }
 
-/// The first field of two status lines that differs, in words. What a hole stands in is taken as right, and what stands behind it.
+/// Describes the first field that differs between two status lines. A field with a hole, and
+/// everything after it, counts as equal.
 fn differing(
     old: &[Piece],
     new: &[Piece],
@@ -452,7 +453,7 @@ fn differing(
     None
 }
 
-/// A word for a message, at most 80 octets of it.
+/// A word for a message, at most its first 80 octets.
 fn short(word: &[Piece]) -> String {
     let word = Piece::named(word);
     let mut shown = String::new();
@@ -509,7 +510,7 @@ fn response_code(line: &Line) -> Option<Vec<u8>> {
         .map(<[u8]>::to_ascii_uppercase)
 }
 
-/// A greeting without its timestamp, which is another one in each session (RFC 1939 §7).
+/// A greeting without its timestamp, which changes in each session (RFC 1939 §7).
 fn without_stamp(pieces: &[Piece]) -> Vec<Piece> {
     let mut kept = pieces.to_vec();
     for piece in &mut kept {

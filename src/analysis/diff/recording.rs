@@ -8,7 +8,7 @@ use crate::reading::dialogue::{Measures, Parts, Place};
 use crate::transcript::text::{LineProblem, ParseError, Reader};
 use crate::transcript::{Hole, Item, Piece, Row};
 
-/// The most octets of a line that are compared as one; a longer one counts as several.
+/// The most octets compared as one line; a longer line counts as several.
 const LINE_MAX: usize = 64 * 1024;
 
 /// A transcript file.
@@ -19,7 +19,7 @@ pub struct Recording<R> {
 }
 
 impl<R: Read + Seek> Recording<R> {
-    /// Of two handles on the same file, both at its start.
+    /// Takes two handles on the same file, both at its start.
     pub fn new(stream: R, again: R) -> Self {
         Self {
             parts: Parts::new(BufReader::new(stream)),
@@ -28,7 +28,7 @@ impl<R: Read + Seek> Recording<R> {
     }
 }
 
-/// The file, where it is read a second time.
+/// The file, for reading it a second time.
 #[derive(Debug)]
 pub(super) struct Again<R>(R);
 
@@ -74,7 +74,7 @@ pub(super) struct DataLine {
     /// As on the wire, stuffed.
     pub(super) pieces: Vec<Piece>,
     pub(super) end: LineEnd,
-    /// Whether the line starts here; of a very long one only its first part does.
+    /// Whether the line starts here; false for the later parts of a very long line.
     pub(super) is_start: bool,
 }
 

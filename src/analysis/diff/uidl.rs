@@ -1,4 +1,4 @@
-//! Message numbers of one recording as those of another, by unique-id (RFC 1939 §7).
+//! Translates message numbers from one recording to another, by unique-id (RFC 1939 §7).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -12,20 +12,20 @@ use crate::reading::dialogue::{Measures, Part};
 use crate::transcript::Piece;
 use crate::transcript::text::ParseError;
 
-/// The most messages of a recording whose unique-ids are remembered.
+/// The most messages of a recording whose unique-ids are stored.
 pub(crate) const NUMBERS_MAX: usize = 200_000;
 
 const LISTINGS_MAX: usize = 1000;
 
-/// Message numbers of the first recording, as those of the second.
+/// Maps message numbers of the first recording to those of the second.
 #[derive(Debug)]
 pub(super) struct Numbers {
-    /// None: the second recording has no such message.
+    /// None: the second recording lacks this message.
     new_of_old: HashMap<u64, Option<u64>>,
 }
 
 impl Numbers {
-    /// Reads the UIDL replies of both; None when one of them has none.
+    /// Reads the UIDL replies of both; None if one of them has none.
     pub(super) fn read<R: Read + Seek>(
         old: &mut Again<R>,
         new: &mut Again<R>,
@@ -35,7 +35,8 @@ impl Numbers {
         if old.is_empty() || new.is_empty() {
             return Ok(None);
         }
-        // A server may give one unique-id to several messages, although it must not (RFC 1939 §7): they are taken in order.
+        // A server may give one unique-id to several messages, although it must not (RFC 1939 §7):
+        // these are matched in order.
         let mut by_id: HashMap<&[u8], VecDeque<u64>> = HashMap::new();
         for (number, id) in &new {
             by_id.entry(id).or_default().push_back(*number);
@@ -49,7 +50,8 @@ impl Numbers {
         self.new_of_old.values().flatten().count()
     }
 
-    /// A number of the first recording as the second has it. A message that it has not stays apart from all that it has.
+    /// A number of the first recording as the number in the second. A message that the second lacks
+    /// stays different from all of its messages.
     pub(super) fn mapped<'a>(numbers: Option<&Self>, word: &'a [u8]) -> Cow<'a, [u8]> {
         let number = std::str::from_utf8(word)
             .ok()
@@ -59,7 +61,7 @@ impl Numbers {
             .and_then(|(number, numbers)| numbers.new_of_old.get(&number));
         match mapped {
             None => word.into(),
-            // As it is written: `001` is told as a difference where the other has `1`, and nowhere else.
+            // Kept as written: `001` is a difference only if the other has `1`.
             Some(new) if *new == number => word.into(),
             Some(Some(new)) => new.to_string().into_bytes().into(),
             Some(None) => [b"gone ", word].concat().into(),
@@ -67,7 +69,7 @@ impl Numbers {
     }
 }
 
-/// The unique-ids of a recording by message number; what was told last counts.
+/// The unique-ids of a recording by message number; the last one reported counts.
 fn unique_ids<R: Read + Seek>(
     recording: &mut Again<R>,
 ) -> Result<BTreeMap<u64, Vec<u8>>, ParseError> {

@@ -1,4 +1,5 @@
-//! The capabilities: the lines of a CAPA reply (RFC 2449 §6), those that only some servers send included.
+//! The capabilities: the lines of a CAPA reply (RFC 2449 §6), including those that only some
+//! servers send.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Capability {
@@ -6,11 +7,11 @@ pub(crate) struct Capability {
     pub(crate) tag: &'static str,
     pub(crate) params: &'static str,
     pub(crate) means: &'static str,
-    /// What it means that it appears or vanishes with TLS; empty: nothing is known of it.
+    /// What it means that it appears or disappears with TLS; empty if unknown.
     pub(crate) tls: &'static str,
-    /// What it means that it appears or vanishes with the login; empty: nothing is known of it.
+    /// What it means that it appears or disappears with login; empty if unknown.
     pub(crate) login: &'static str,
-    /// What single parameters say.
+    /// What individual parameters mean.
     pub(crate) values: &'static [(&'static str, &'static str)],
     /// The document and section that define it, or where it was seen.
     pub(crate) source: &'static str,
@@ -41,13 +42,13 @@ const fn valued(row: Capability, values: &'static [(&'static str, &'static str)]
     Capability { values, ..row }
 }
 
-const PER_USER: &str = "The value may differ from user to user: ask CAPA again after the login.";
+const PER_USER: &str = "The value may differ from user to user: send CAPA again after login.";
 const VALUE_MAY_CHANGE: &str =
-    "Its value may differ after the login: then it is the one of this user.";
+    "Its value may change after login: then it is the value for this user.";
 const BOTH: &str = "It should be in both lists; many servers show it only where it is useful.";
 const SCAN: &str = "no RFC: seen in a scan of servers (EAST)";
 const SCAN_MEANS: &str =
-    "A token that some server lists with or beside SASL; no document explains it.";
+    "A token that some server lists with or next to SASL; no document explains it.";
 
 pub(crate) const ROWS: &[Capability] = &[
     row(
@@ -66,22 +67,22 @@ pub(crate) const ROWS: &[Capability] = &[
         row(
             "USER",
             "",
-            "A login with USER and PASS is possible, though perhaps not for everybody.",
+            "USER and PASS can log in, though perhaps not every user.",
             "RFC 2449 §6.2",
         ),
-        "Usual and good when it appears with TLS: without TLS the server does not want passwords.",
-        "Many servers drop it after the login, where nobody needs it.",
+        "It is good, and usual, that it appears with TLS: without TLS the server does not want passwords.",
+        "Many servers drop it after login, when it is no longer needed.",
     ),
     changing(
         row(
             "SASL",
             "mechanism ...",
-            "AUTH works with these mechanisms, and takes an initial response on its line; without any mechanism listed, none is allowed now.",
+            "AUTH works with these mechanisms and accepts an initial response on its line; if no mechanism is listed, none is allowed now.",
             "RFC 5034 §3",
         ),
-        "Usual and good when mechanisms with a clear password appear with TLS. Fewer or weaker ones inside TLS than before \
-         would mean that somebody on the way changed the first list.",
-        "It should stay after the login; Dovecot, Gmail, WildDuck and Cyrus drop it all the same.",
+        "It is good, and usual, that mechanisms with a cleartext password appear with TLS. Fewer or weaker \
+         ones inside TLS than before would mean that an attacker changed the first list.",
+        "It should stay after login, but Dovecot, Gmail, WildDuck and Cyrus drop it.",
     ),
     changing(
         row(
@@ -90,19 +91,19 @@ pub(crate) const ROWS: &[Capability] = &[
             "The STLS command works now: it switches this connection to TLS.",
             "RFC 2595 §4",
         ),
-        "It must vanish once TLS is on. Where it stays, the list is a fixed text, or a proxy ends TLS in front of the server.",
-        "Right: TLS can't start after the login.",
+        "It must disappear once TLS is on. If it stays, the list is fixed text, or a proxy in front of the server ends TLS.",
+        "Correct: TLS cannot start after login.",
     ),
     row(
         "RESP-CODES",
         "",
-        "A text behind the status indicator that starts with `[` is a response code, not prose.",
+        "Text after the status indicator that starts with `[` is a response code, not prose.",
         "RFC 2449 §6.4",
     ),
     row(
         "AUTH-RESP-CODE",
         "",
-        "Every refusal of credentials has the code [AUTH], so a refusal without it has another cause.",
+        "Every refusal of credentials has the code [AUTH], so a refusal without it has a different cause.",
         "RFC 3206 §6",
     ),
     valued(
@@ -110,7 +111,7 @@ pub(crate) const ROWS: &[Capability] = &[
             row(
                 "LOGIN-DELAY",
                 "seconds [USER]",
-                "So many seconds must pass between two logins of one user; before the login the largest pause of all users is told.",
+                "This many seconds must pass between two logins of one user; before login, it is the longest pause of all users.",
                 "RFC 2449 §6.5",
             ),
             "",
@@ -126,14 +127,14 @@ pub(crate) const ROWS: &[Capability] = &[
             "RFC 2449 §6.6",
         ),
         "",
-        "Gmail announces it only after the login.",
+        "Gmail lists it only after login.",
     ),
     valued(
         changing(
             row(
                 "EXPIRE",
                 "days|NEVER|0 [USER]",
-                "How many days the server keeps mail at least.",
+                "The minimum number of days that the server keeps mail.",
                 "RFC 2449 §6.7",
             ),
             "",
@@ -142,7 +143,7 @@ pub(crate) const ROWS: &[Capability] = &[
         &[
             (
                 "0",
-                "0: mail may not be left on the server; what was fetched may be deleted at QUIT. Gmail says so and does not delete.",
+                "0: mail may not be left on the server; fetched messages may be deleted at QUIT. Gmail says so but does not delete.",
             ),
             ("NEVER", "NEVER: the server deletes nothing by itself."),
             ("USER", PER_USER),
@@ -152,24 +153,24 @@ pub(crate) const ROWS: &[Capability] = &[
         row(
             "IMPLEMENTATION",
             "text ...",
-            "The name of the server's program; nothing may depend on it.",
+            "The name of the server program; clients must not rely on it.",
             "RFC 2449 §6.9",
         ),
         "",
-        "Some servers tell their name only to those who are logged in.",
+        "Some servers show their name only after login.",
     ),
     valued(
         changing(
             row(
                 "UTF8",
                 "[USER]",
-                "The UTF8 command works: it switches the session to UTF-8 mode, before the login.",
+                "The UTF8 command works: it switches the session to UTF-8 mode, before login.",
                 "RFC 6856 §2.1",
             ),
             "",
             BOTH,
         ),
-        &[("USER", "USER: names and passwords may be in UTF-8 too.")],
+        &[("USER", "USER: names and passwords may also be in UTF-8.")],
     ),
     row(
         "LANG",
@@ -181,13 +182,13 @@ pub(crate) const ROWS: &[Capability] = &[
     row(
         "APOP",
         "",
-        "A needless tag: APOP has none in the RFCs, the timestamp in the greeting announces it.",
+        "A needless tag: the RFCs define none for APOP, since the timestamp in the greeting announces it.",
         "no RFC: seen in the wild",
     ),
     row(
         "CAPA",
         "",
-        "The command that is being answered; Dovecot lists it too.",
+        "The command being answered; Dovecot lists it too.",
         "no RFC: Dovecot",
     ),
     row(
@@ -199,13 +200,13 @@ pub(crate) const ROWS: &[Capability] = &[
     row(
         "X-GOOGLE-RICO",
         "",
-        "A private token of Gmail; what it does is not published.",
+        "A private token of Gmail; its purpose is not published.",
         "no RFC: Gmail",
     ),
     row(
         "XOIP",
         "",
-        "Zimbra's proxies may tell the client's address with the XOIP command.",
+        "Zimbra's proxies may report the client's address with the XOIP command.",
         "no RFC: Zimbra",
     ),
     row(
@@ -217,19 +218,19 @@ pub(crate) const ROWS: &[Capability] = &[
     row(
         "CELERITY",
         "",
-        "A joke of Twisted's test list; it means nothing.",
+        "A joke in Twisted's test list; it means nothing.",
         "no RFC: Twisted",
     ),
     row(
         "AUSPEX",
         "",
-        "A joke of Twisted's test list; it means nothing.",
+        "A joke in Twisted's test list; it means nothing.",
         "no RFC: Twisted",
     ),
     row(
         "POTENCE",
         "",
-        "A joke of Twisted's test list; it means nothing.",
+        "A joke in Twisted's test list; it means nothing.",
         "no RFC: Twisted",
     ),
     row("ONECOM", "", SCAN_MEANS, SCAN),
@@ -240,7 +241,7 @@ pub(crate) const ROWS: &[Capability] = &[
     row(
         "EXPIRENEVER",
         "",
-        "EXPIRE NEVER without its blank: the server deletes nothing by itself, but clients don't recognise the line.",
+        "EXPIRE NEVER without the space: the server deletes nothing by itself, but clients do not recognise the line.",
         "seen with GNU Mailutils 3.15",
     ),
     row(
@@ -258,7 +259,7 @@ pub(crate) const ROWS: &[Capability] = &[
     row(
         "STARTTLS",
         "",
-        "The word of SMTP and IMAP; POP3's is STLS, and clients look for that one.",
+        "The command of SMTP and IMAP; POP3 uses STLS, and clients look for that.",
         "seen in the wild",
     ),
     row(
@@ -270,13 +271,13 @@ pub(crate) const ROWS: &[Capability] = &[
     row(
         "SASL=PLAIN",
         "",
-        "SASL PLAIN with `=` in place of the blank; clients do not recognise it.",
+        "SASL PLAIN with `=` instead of the space; clients do not recognise it.",
         "seen in the wild",
     ),
     row(
         "AUTH=CRAM-MD5",
         "",
-        "IMAP's way to announce a mechanism; POP3's is a SASL line.",
+        "IMAP's way to announce a mechanism; POP3 uses a SASL line.",
         SCAN,
     ),
     row(
@@ -299,7 +300,7 @@ pub(crate) const ROWS: &[Capability] = &[
     ),
 ];
 
-/// The row of a tag, without regard to case.
+/// Returns the row of a tag, ignoring case.
 pub(crate) fn find(tag: &str) -> Option<&'static Capability> {
     ROWS.iter().find(|row| row.tag.eq_ignore_ascii_case(tag))
 }

@@ -1,13 +1,13 @@
-//! The response codes: what stands in brackets behind a status indicator (RFC 2449 §8).
+//! The response codes: the text in brackets after a status indicator (RFC 2449 §8).
 
 use crate::pop3::tracker::Status;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ResponseCode {
-    /// Its levels, which a slash separates on the wire.
+    /// Its levels, separated by slashes on the wire.
     pub(crate) levels: &'static [&'static str],
     pub(crate) sign: Status,
-    /// The commands to whose replies it belongs; empty: any, the greeting included.
+    /// The commands whose replies may carry it; empty: any, and the greeting.
     pub(crate) on: &'static [&'static str],
     pub(crate) means: &'static str,
     pub(crate) cause: &'static str,
@@ -29,10 +29,10 @@ pub(crate) const ROWS: &[ResponseCode] = &[
         sign: Status::Negative,
         on: &["PASS", "APOP", "AUTH"],
         means: "the login was right, but the maildrop is locked",
-        cause: "another session has this maildrop open: a second mail program, or a session of yours that was lost \
-                and that the server has not given up yet.",
-        next: "close the other session, or wait: a lock that was left behind goes after some minutes, up to half an \
-               hour. The password is not to blame.",
+        cause: "another session has this maildrop open: a second mail program, or a lost session that the \
+                server still keeps open.",
+        next: "close the other session, or wait: a stale lock expires after some minutes, up to half an \
+               hour. The password is not the problem.",
         source: "RFC 2449 §8.1.2",
     },
     ResponseCode {
@@ -40,8 +40,8 @@ pub(crate) const ROWS: &[ResponseCode] = &[
         sign: Status::Negative,
         on: &["USER", "PASS", "APOP", "AUTH"],
         means: "it is too early to log in again",
-        cause: "the server wants a pause between two logins of one user, and the last login is not that long ago.",
-        next: "wait. The LOGIN-DELAY line of CAPA tells the pause in seconds.",
+        cause: "the server requires a pause between two logins of one user, and the last login was too recent.",
+        next: "wait. The LOGIN-DELAY line of CAPA gives the pause in seconds.",
         source: "RFC 2449 §8.1.1",
     },
     ResponseCode {
@@ -49,36 +49,36 @@ pub(crate) const ROWS: &[ResponseCode] = &[
         sign: Status::Negative,
         on: &["PASS", "APOP", "AUTH"],
         means: "the credentials were refused",
-        cause: "name or password is wrong, or a rule forbids this way of logging in: without TLS, by POP3 at all, or \
-                with the main password where one for programs is wanted. It is not a failure of the server.",
-        next: "check name and password; then whether TLS is on, and whether the provider's settings allow POP3.",
+        cause: "the name or password is wrong, or a rule forbids this login: without TLS, over POP3 at all, \
+                or with the main password where an app password is required. The server itself works.",
+        next: "check the name and password; then whether TLS is on, and whether the provider's settings allow POP3.",
         source: "RFC 3206 §5",
     },
     ResponseCode {
         levels: &["SYS"],
         sign: Status::Negative,
         on: &[],
-        means: "the server has trouble of its own",
+        means: "the server has an internal problem",
         cause: "something in the server failed. The second level, TEMP or PERM, would say whether it passes by itself.",
-        next: "try again later; if it stays, tell the administrator. The password is not to blame.",
+        next: "try again later; if it persists, contact the administrator. The password is not the problem.",
         source: "RFC 3206 §4",
     },
     ResponseCode {
         levels: &["SYS", "TEMP"],
         sign: Status::Negative,
         on: &[],
-        means: "the server has trouble that should pass",
-        cause: "something that the server needs, such as its user database or its disk, does not answer just now.",
-        next: "try again later. The password is not to blame, so there is no need to type another one.",
+        means: "the server has a temporary problem",
+        cause: "something that the server needs, such as its user database or its disk, does not respond at the moment.",
+        next: "try again later. The password is not the problem, so there is no need to type a different one.",
         source: "RFC 3206 §4",
     },
     ResponseCode {
         levels: &["SYS", "PERM"],
         sign: Status::Negative,
         on: &[],
-        means: "the server has trouble that somebody must repair",
-        cause: "something in the server is broken or set up wrongly; trying again will not help.",
-        next: "tell the administrator, best with the transcript.",
+        means: "the server has a problem that needs repair",
+        cause: "something in the server is broken or misconfigured; trying again will not help.",
+        next: "contact the administrator, preferably with the transcript.",
         source: "RFC 3206 §4",
     },
     ResponseCode {
@@ -87,7 +87,7 @@ pub(crate) const ROWS: &[ResponseCode] = &[
         on: &["LIST", "TOP", "RETR"],
         means: "this message needs UTF-8 mode",
         cause: "the message has addresses or header fields in UTF-8, and the session is not in UTF-8 mode.",
-        next: "begin a new session, and send UTF8 before the login.",
+        next: "start a new session, and send UTF8 before login.",
         source: "RFC 6856 §5",
     },
     ResponseCode {
@@ -95,8 +95,8 @@ pub(crate) const ROWS: &[ResponseCode] = &[
         sign: Status::Negative,
         on: &["PASS", "APOP", "AUTH"],
         means: "the maildrop is on another host",
-        cause: "this server does not hold the maildrop and names the one that does, as a URL behind the slash.",
-        next: "look at the host before you go there: before TLS anybody on the way could have written it.",
+        cause: "this server does not hold the maildrop; the URL after the slash names the server that does.",
+        next: "check the host before you connect to it: before TLS, anyone on the network path could have written it.",
         source: "private: Dovecot",
     },
     ResponseCode {
@@ -104,15 +104,17 @@ pub(crate) const ROWS: &[ResponseCode] = &[
         sign: Status::Positive,
         on: &[],
         means: "the server trusts this address as a proxy",
-        cause: "the server lists your address among its own proxies, and takes the XCLIENT command from it.",
+        cause: "the server lists your address among its own proxies, and accepts the XCLIENT command from it.",
         next: "nothing to do, unless you are a proxy: see `? XCLIENT`.",
         source: "private: Dovecot",
     },
 ];
 
-/// The row for a code (without brackets): the one that shares most levels with it, and how many of its levels are known.
+/// Returns the row for a code without brackets, the one that shares most levels with it, and the
+/// number of known levels.
 ///
-/// RFC 2449 §8: a client that does not know a level may go by those before it. Case does not matter.
+/// RFC 2449 §8: a client that does not know a level may use the levels before it. Case does not
+/// matter.
 pub(crate) fn find(code: &str) -> Option<(&'static ResponseCode, usize)> {
     let fits = |row: &&ResponseCode| {
         let mut levels = code.split('/');

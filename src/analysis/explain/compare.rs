@@ -1,4 +1,5 @@
-//! Compares CAPA answers of one session: what appeared, what vanished, and what each change means.
+//! Compares the CAPA replies of one session: what appeared, what disappeared, and what each change
+//! means.
 
 use super::{capabilities, indented, quoted};
 use crate::analysis::help;
@@ -9,16 +10,17 @@ pub(crate) enum CapaChange {
     Login,
 }
 
-/// One answer to CAPA: what it is called, what came before it, its lines.
+/// A reply to CAPA: its name, what came before it, its lines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CapaReply<'a> {
     pub(crate) when: &'a str,
-    /// What lies between the answer before it and this one; with several, the last.
+    /// What happened between the previous reply and this one; if several things, the last.
     pub(crate) change: CapaChange,
     pub(crate) lines: &'a [String],
 }
 
-/// The first answer explained line by line, then what each later one changed. Lines of at most `width` columns.
+/// Explains the first reply line by line, then what each later one changed, in lines of at most
+/// `width` columns.
 pub(crate) fn compare(answers: &[CapaReply<'_>], width: usize) -> String {
     let width = width.clamp(20, super::WIDEST);
     let mut text = String::new();
@@ -69,7 +71,7 @@ fn differences(before: &[String], answer: &CapaReply<'_>, width: usize) -> Strin
             .any(|line| tag(line).eq_ignore_ascii_case(tag(old)))
         {
             text.push_str(&entry(
-                "vanished: ",
+                "disappeared: ",
                 old,
                 &changed(old, answer.change),
                 width,
@@ -95,7 +97,7 @@ fn tag(line: &str) -> &str {
 }
 
 fn means(line: &str) -> &'static str {
-    capabilities::find(tag(line)).map_or("A capability that poptalk doesn't know.", |row| row.means)
+    capabilities::find(tag(line)).map_or("poptalk does not know this capability.", |row| row.means)
 }
 
 /// What a capability means, and what it means that it changed.
@@ -105,7 +107,7 @@ fn changed(line: &str, change: CapaChange) -> String {
         CapaChange::Login => row.login,
     });
     let why = match why {
-        "" => "Nothing is known of why this changes here.",
+        "" => "poptalk does not know why it changes here.",
         why => why,
     };
     format!("{} {why}", means(line))

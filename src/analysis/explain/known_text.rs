@@ -1,8 +1,8 @@
-//! A text of a server or a client that the table knows whole, explained.
+//! Explains a server's or client's text that matches a row of the table.
 
 use super::{ExplainedPart, quoted, said, texts};
 
-/// Explains a text that a row knows whole.
+/// Explains a text that matches a row.
 pub(super) fn known_text(text: &str, found: &texts::KnownText) -> ExplainedPart {
     let names: Vec<&str> = found
         .origins
@@ -31,7 +31,7 @@ pub(super) fn known_text(text: &str, found: &texts::KnownText) -> ExplainedPart 
     )
 }
 
-/// Names in a row: `a, b, c`.
+/// Names as a list: `a, b, c`.
 fn listed(names: &[&str]) -> String {
     names.join(", ")
 }

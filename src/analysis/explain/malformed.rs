@@ -6,9 +6,10 @@ use super::known_text::known_text;
 use super::{ExplainContext, Explained, ExplainedPart, quoted, said, texts};
 
 const ASK_AGAIN: &str =
-    "QUIT and connect again; if it stays, show the transcript to the administrator.";
+    "send QUIT and connect again; if it persists, show the transcript to the administrator.";
 
-/// Explains a line that has no status indicator; None where it may be a word of the protocol and no reply at all.
+/// Explains a line that has no status indicator; None if it may be a word of the protocol rather
+/// than a reply.
 pub(super) fn explain(line: &str, context: &ExplainContext) -> Option<Explained> {
     let is_reply = context.verb.is_some() || context.state.is_some();
     let first = line.split_whitespace().next().unwrap_or_default();
@@ -22,13 +23,13 @@ pub(super) fn explain(line: &str, context: &ExplainContext) -> Option<Explained>
     }
     let reading = match first.bytes().next() {
         None => {
-            "An empty line was seen now and then from Exchange Online. A client may skip it, wait for more, or report an error."
+            "Exchange Online sends an empty line now and then. A client may skip it, wait for more, or report an error."
         }
         Some(b'+') => {
-            "A client that looks at the first character alone takes it for a yes; another reports an error, or waits."
+            "A client that checks only the first character takes it for success; others report an error or wait."
         }
         Some(b'-') => {
-            "A client that looks at the first character alone takes it for a no; another reports an error, or waits."
+            "A client that checks only the first character takes it for a refusal; others report an error or wait."
         }
         Some(_) => "A client reports an error, or waits for a reply that it can read.",
     };
@@ -48,9 +49,9 @@ pub(super) fn explain(line: &str, context: &ExplainContext) -> Option<Explained>
         quoted(first)
     };
     let mut parts: Vec<ExplainedPart> = vec![said(
-        format!("{shown}: neither +OK nor -ERR, so it is not a status of POP3"),
+        format!("{shown}: neither +OK nor -ERR, so it is not a POP3 status"),
         &format!(
-            "A reply begins with one of these two, in upper case, and then a blank or the end of the line.{what} {reading}"
+            "A reply begins with one of the two, in upper case, followed by a space or the line end.{what} {reading}"
         ),
         next,
         "RFC 1939 §3",

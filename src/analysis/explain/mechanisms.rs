@@ -1,11 +1,11 @@
-//! The SASL mechanisms that are met in POP3, a sentence for each.
+//! The SASL mechanisms found in POP3, with a sentence for each.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MechanismHelp {
     /// Its name, upper case.
     pub(crate) name: &'static str,
     pub(crate) means: &'static str,
-    /// What to know before it is used.
+    /// What to know before using it.
     pub(crate) next: &'static str,
     pub(crate) source: &'static str,
 }
@@ -24,11 +24,10 @@ const fn row(
     }
 }
 
-const ONLY_TLS: &str = "use it inside TLS only: whoever reads along has the password.";
-const TOKEN: &str =
-    "inside TLS only. The token comes from the provider's OAuth service and lasts about an hour.";
-const OLD: &str = "take SCRAM-SHA-256, or PLAIN inside TLS, where the server has it.";
-const SAFE: &str = "the best choice where the server has it; inside TLS all the same.";
+const ONLY_TLS: &str = "use it only inside TLS: anyone who reads the traffic gets the password.";
+const TOKEN: &str = "use it only inside TLS. The token comes from the provider's OAuth service and lasts about an hour.";
+const OLD: &str = "use SCRAM-SHA-256, or PLAIN inside TLS, if the server offers it.";
+const SAFE: &str = "the best choice if the server offers it; use it inside TLS anyway.";
 const REALM: &str = "works only with an account and a ticket of the same network.";
 
 pub(crate) const ROWS: &[MechanismHelp] = &[
@@ -52,80 +51,80 @@ pub(crate) const ROWS: &[MechanismHelp] = &[
     ),
     row(
         "CRAM-SHA1",
-        "As CRAM-MD5, with SHA-1.",
+        "Like CRAM-MD5, but with SHA-1.",
         OLD,
         "no RFC: Courier",
     ),
     row(
         "CRAM-SHA256",
-        "As CRAM-MD5, with SHA-256.",
+        "Like CRAM-MD5, but with SHA-256.",
         OLD,
         "no RFC: Courier",
     ),
     row(
         "DIGEST-MD5",
-        "Challenge and digest after the manner of HTTP; historic since 2011.",
+        "A challenge and a digest, as in HTTP; historic since 2011.",
         OLD,
         "RFC 2831, RFC 6331",
     ),
     row(
         "SCRAM-MD5",
-        "An early cousin of the SCRAM mechanisms, with MD5.",
+        "An early relative of the SCRAM mechanisms, with MD5.",
         OLD,
         "no RFC",
     ),
     row(
         "SCRAM-SHA-1",
-        "Both sides prove in three steps that they know the password, and nobody sends it.",
+        "Both sides prove in three steps that they know the password, without sending it.",
         SAFE,
         "RFC 5802",
     ),
     row(
         "SCRAM-SHA-1-PLUS",
-        "SCRAM-SHA-1 bound to the TLS connection, so that nobody can sit in between.",
+        "SCRAM-SHA-1 bound to the TLS connection, so that an attacker in between is detected.",
         SAFE,
         "RFC 5802",
     ),
     row(
         "SCRAM-SHA-256",
-        "Both sides prove in three steps that they know the password, and nobody sends it; with SHA-256.",
+        "Both sides prove in three steps that they know the password, without sending it; with SHA-256.",
         SAFE,
         "RFC 7677",
     ),
     row(
         "SCRAM-SHA-256-PLUS",
-        "SCRAM-SHA-256 bound to the TLS connection, so that nobody can sit in between.",
+        "SCRAM-SHA-256 bound to the TLS connection, so that an attacker in between is detected.",
         SAFE,
         "RFC 7677",
     ),
     row(
         "SCRAM-SHA-512",
-        "As SCRAM-SHA-256, with SHA-512.",
+        "Like SCRAM-SHA-256, but with SHA-512.",
         SAFE,
         "no RFC",
     ),
     row(
         "XOAUTH2",
-        "An OAuth token in place of the password, in the form that Google and Microsoft made up.",
+        "An OAuth token instead of the password, in the form that Google and Microsoft defined.",
         TOKEN,
         "no RFC: Google, Microsoft",
     ),
     row(
         "OAUTHBEARER",
-        "An OAuth token in place of the password, in the form of the RFC.",
+        "An OAuth token instead of the password, in the form of the RFC.",
         TOKEN,
         "RFC 7628",
     ),
     row(
         "EXTERNAL",
-        "The login was proved elsewhere already, usually by a client certificate in TLS.",
+        "The client has already proved its identity elsewhere, usually with a client certificate in TLS.",
         "useful only with a client certificate.",
         "RFC 4422 appendix A",
     ),
     row(
         "ANONYMOUS",
-        "A login as nobody, with a word about yourself if you like.",
-        "rare in POP3; it opens what is public.",
+        "A login without an account, with an optional word about yourself.",
+        "rare in POP3; it gives access to public mail.",
         "RFC 4505",
     ),
     row(
@@ -136,14 +135,14 @@ pub(crate) const ROWS: &[MechanismHelp] = &[
     ),
     row(
         "GSS-SPNEGO",
-        "Kerberos or NTLM, as both sides agree.",
+        "Kerberos or NTLM, whichever both sides agree on.",
         REALM,
         "no RFC: Microsoft",
     ),
     row(
         "NTLM",
         "Microsoft's older challenge and response, in three messages.",
-        "Exchange 2003 sends its challenge as `+OK`, which looks like a login and is none.",
+        "Exchange 2003 sends its challenge as `+OK`, which looks like a successful login but is not.",
         "no RFC: Microsoft; MailKit issue 391",
     ),
     row(
@@ -154,32 +153,32 @@ pub(crate) const ROWS: &[MechanismHelp] = &[
     ),
     row(
         "OTP",
-        "A list of passwords that are good for one login each.",
+        "A list of passwords, each valid for one login.",
         OLD,
         "RFC 2444",
     ),
-    row("SKEY", "The forerunner of OTP.", OLD, "RFC 2222"),
+    row("SKEY", "The predecessor of OTP.", OLD, "RFC 2222"),
     row(
         "KERBEROS_V4",
-        "A ticket of Kerberos version 4, long gone.",
+        "A Kerberos version 4 ticket; long obsolete.",
         OLD,
         "RFC 2222",
     ),
     row(
         "X-ZIMBRA",
-        "A private mechanism by which the parts of Zimbra log in at each other.",
+        "A private mechanism by which the parts of Zimbra log in to each other.",
         "not for people.",
         "no RFC: Zimbra",
     ),
     row(
         "X-PLAIN-SUBMIT",
-        "A private token, listed with SASL by some servers; what it does is not published.",
-        "nothing to do with it.",
+        "A private token that some servers list with SASL; its purpose is not published.",
+        "ignore it.",
         "no RFC: seen in a scan of servers",
     ),
 ];
 
-/// The row of a mechanism, without regard to case.
+/// Returns the row of a mechanism, ignoring case.
 pub(crate) fn find(name: &str) -> Option<&'static MechanismHelp> {
     ROWS.iter().find(|row| row.name.eq_ignore_ascii_case(name))
 }

@@ -1,4 +1,4 @@
-//! A reply line: its status indicator, its response code, its text.
+//! Explains a reply line: its status indicator, its response code, its text.
 
 use super::known_text::known_text;
 use base64::Engine as _;
@@ -11,13 +11,14 @@ use super::{
 use crate::pop3::command::{Command, Effect, Shape};
 use crate::pop3::tracker::{State, Status};
 
-/// Explains a reply line; None when the text has no status indicator.
+/// Explains a reply line; None if the text has no status indicator.
 pub(super) fn explain(line: &str, context: &ExplainContext) -> Option<Explained> {
     let (word, rest) = match line.split_once([' ', '\t']) {
         Some((word, rest)) => (word, rest.trim()),
         None => (line, ""),
     };
-    // RFC 5034 §4: a challenge is base64, which `OK` and a blank can't be; RFC 1082 prints `+ OK` for `+OK`.
+    // RFC 5034 §4: a challenge is base64, which `OK` with a space is not; RFC 1082 prints `+ OK`
+    // for `+OK`.
     if word == "+" && rest.split_whitespace().next() != Some("OK") {
         return Some(challenge(rest));
     }
@@ -39,7 +40,7 @@ pub(super) fn explain(line: &str, context: &ExplainContext) -> Option<Explained>
     if !is_of_client {
         parts.push(indicator(word, sign, rest, context));
     }
-    // Text in brackets can be a known text that only looks like a code.
+    // Known text in brackets may only look like a code.
     if let Some((part, is_known)) = explained_code
         && (is_known || found.is_none())
     {
@@ -52,7 +53,7 @@ pub(super) fn explain(line: &str, context: &ExplainContext) -> Option<Explained>
     let is_known = rest.is_empty() || has_known_code || known.is_some();
     match known {
         Some(part) => parts.push(part),
-        // The code has said it; and where nothing stands, there is nothing to explain.
+        // The code is the explanation; and without text there is nothing to explain.
         None if has_known_code || bare.is_empty() => {}
         None => parts.push(match (sign, texts::hint(rest)) {
             (Status::Negative, Some(meaning)) => hinted(bare, meaning),
@@ -62,38 +63,38 @@ pub(super) fn explain(line: &str, context: &ExplainContext) -> Option<Explained>
     Some(Explained { parts, is_known })
 }
 
-/// What stands in brackets at the start of a text, and what stands behind it.
+/// The text in brackets at the start of a text, and the rest.
 fn code_of(text: &str) -> Option<(&str, &str)> {
     let (code, rest) = text.strip_prefix('[')?.split_once(']')?;
     Some((code, rest.trim_start()))
 }
 
-/// Explains a response code, and tells whether it is known. Without a sign it stands alone, in no reply.
+/// Explains a response code, and returns whether it is known. Without a sign, the code is not part
+/// of a reply.
 pub(super) fn explain_code(
     code: &str,
     sign: Option<Status>,
     context: &ExplainContext,
 ) -> (ExplainedPart, bool) {
     let shown = quoted(&format!("[{code}]"));
-    // RFC 2449 §8: a code consists of levels without blanks; and only RESP-CODES makes a bracket a code for certain.
+    // RFC 2449 §8: a code consists of levels without spaces, and only with RESP-CODES is a bracket
+    // certainly a code.
     let is_certain = context.has_codes == Some(true);
     let doubt = match context.has_codes {
         _ if sign.is_none() => "",
         Some(true) => "",
-        Some(false) => {
-            " CAPA did not announce RESP-CODES, so this only looks like a response code."
-        }
+        Some(false) => " CAPA does not list RESP-CODES, so this only looks like a response code.",
         None => {
-            " It looks like a response code; it certainly is one only where CAPA announces RESP-CODES."
+            " It looks like a response code, but is certainly one only if CAPA lists RESP-CODES."
         }
     };
     let Some((row, levels)) = codes::find(code) else {
         let cause = if code.contains(' ') || code.is_empty() {
-            "A response code has no blanks, so this is a text like any other."
+            "A response code has no spaces, so this is ordinary text."
         } else if is_certain {
-            "A response code that poptalk doesn't know. A program may pass over it; a person can read the text."
+            "poptalk does not know this response code. A program may ignore it; a person can read the text."
         } else {
-            "It is no response code that poptalk knows, and perhaps none at all: any text may begin with a bracket."
+            "poptalk does not know it as a response code, and it may not be one: any text may begin with a bracket."
         };
         let title = if is_certain && !code.contains(' ') {
             format!("{shown}: an unknown response code")
@@ -115,7 +116,7 @@ pub(super) fn explain_code(
         }
     } else if !details.is_empty() {
         cause.push_str(&format!(
-            " The detail {} is not known and may be passed over.",
+            " The detail {} is unknown and may be ignored.",
             quoted(&details.join("/"))
         ));
     }
@@ -125,7 +126,7 @@ pub(super) fn explain_code(
     (said(title, &cause, row.next, row.source), true)
 }
 
-/// A sentence on a code that does not belong where it stands.
+/// A sentence about a code in the wrong place.
 fn misplaced(row: &codes::ResponseCode, sign: Option<Status>, context: &ExplainContext) -> String {
     if let Some(sign) = sign
         && sign != row.sign
@@ -135,12 +136,13 @@ fn misplaced(row: &codes::ResponseCode, sign: Option<Status>, context: &ExplainC
         } else {
             "-ERR"
         };
-        return format!(" It belongs behind {right}, so something is odd here.");
+        return format!(" It belongs after {right}, so something is wrong here.");
     }
     match context.verb.as_deref() {
-        // RFC 3206 §5, RFC 2449 §8.1.1: a server that has a code for USER tells strangers which names exist.
+        // RFC 3206 §5, RFC 2449 §8.1.1: a server with a code for USER reveals to strangers which
+        // names exist.
         Some("USER") if row.on.contains(&"PASS") => {
-            " In reply to USER it tells strangers which names exist; it belongs to the reply to PASS.".to_owned()
+            " In reply to USER it reveals to strangers which names exist; it belongs in the reply to PASS.".to_owned()
         }
         Some(verb) if !row.on.is_empty() && !row.on.contains(&verb) => {
             format!(
@@ -153,7 +155,7 @@ fn misplaced(row: &codes::ResponseCode, sign: Option<Status>, context: &ExplainC
     }
 }
 
-/// Explains a positive text that is a server's greeting, or numbers.
+/// Explains positive text that is a server's greeting, or numbers.
 fn positive_text(
     bare: &str,
     rest: &str,
@@ -168,12 +170,12 @@ fn positive_text(
         .or_else(|| numbers(bare, context.command()))
 }
 
-/// A text that no row knows whole, but whose words often mean something.
+/// Explains a text that matches no row, but whose words often mean something.
 fn hinted(text: &str, meaning: &texts::Meaning) -> ExplainedPart {
     said(
-        format!("{}: not a text that poptalk knows as a whole", quoted(text)),
+        format!("{}: poptalk does not know this exact text", quoted(text)),
         &format!(
-            "Words like these often mean: {}. It may be something else here.",
+            "Such words often mean: {}. Here they may mean something else.",
             meaning.means
         ),
         meaning.next,
@@ -181,10 +183,10 @@ fn hinted(text: &str, meaning: &texts::Meaning) -> ExplainedPart {
     )
 }
 
-/// A greeting or an IMPLEMENTATION line that is worded as that of a known server.
+/// Explains a greeting or IMPLEMENTATION line with the wording of a known server.
 pub(super) fn alike(text: &str, row: &servers::Profile) -> ExplainedPart {
     said(
-        format!("{}: worded as {} words it", quoted(text), row.name),
+        format!("{}: worded like {}", quoted(text), row.name),
         &format!(
             "Any server can use the same words. If it is {}, expect this: {}",
             row.name, row.expect
@@ -212,9 +214,9 @@ fn numbers(text: &str, command: Option<&Command>) -> Option<ExplainedPart> {
     let Some(row) = command else {
         let next = words.get(1).is_some_and(is_number);
         let cause = if next {
-            "Two numbers are messages and octets after STAT, or a message number and its octets after LIST n."
+            "After STAT, two numbers are the messages and their octets; after LIST n, the message number and its octets."
         } else {
-            "A number first: behind UIDL n it is the message number; behind RETR and others it is decoration."
+            "After UIDL n, a first number is the message number; after RETR and others it is decoration."
         };
         return Some(said(
             format!("{title}: numbers"),
@@ -225,7 +227,7 @@ fn numbers(text: &str, command: Option<&Command>) -> Option<ExplainedPart> {
     };
     if row.fields.is_empty() || words.len() < row.fields.len() {
         let cause = format!(
-            "Behind {} a number is decoration: nothing may depend on it.",
+            "After {}, a number is decoration: clients must not rely on it.",
             row.verb
         );
         return Some(said(format!("{title}: a text"), &cause, "", row.source));
@@ -237,7 +239,7 @@ fn numbers(text: &str, command: Option<&Command>) -> Option<ExplainedPart> {
         .map(|(name, word)| format!("{name} {}", quoted(word)))
         .collect();
     let cause = format!(
-        "Behind {}: {}. What follows is decoration.",
+        "After {}: {}. Any text that follows is decoration.",
         row.verb,
         fields.join(", ")
     );
@@ -251,8 +253,8 @@ fn numbers(text: &str, command: Option<&Command>) -> Option<ExplainedPart> {
 
 fn unknown_text(text: &str) -> ExplainedPart {
     said(
-        format!("{}: a text that poptalk doesn't know", quoted(text)),
-        "A server may write anything here, for people and in any language. poptalk does not guess; take it literally.",
+        format!("{}: poptalk does not know this text", quoted(text)),
+        "A server may write anything here, in any language. poptalk does not guess: take the text literally.",
         "look for these words in the provider's help pages, or ask the administrator.",
         "RFC 1939 §3",
     )
@@ -261,8 +263,8 @@ fn unknown_text(text: &str) -> ExplainedPart {
 fn indicator(word: &str, sign: Status, rest: &str, context: &ExplainContext) -> ExplainedPart {
     let row = context.command();
     let (title, mut cause) = match sign {
-        Status::Positive => ("the server says yes", positive(row, rest, context)),
-        _ => ("the server says no", negative(row, rest, context)),
+        Status::Positive => ("the server accepts", positive(row, rest, context)),
+        _ => ("the server refuses", negative(row, rest, context)),
     };
     let to = match (row, &context.verb, context.state) {
         (Some(row), ..) => format!(" to {}", row.verb),
@@ -280,7 +282,7 @@ fn indicator(word: &str, sign: Status, rest: &str, context: &ExplainContext) -> 
     if !is_exact {
         cause.insert_str(
             0,
-            "A server must write it in upper case; not every program reads it so, and such a one may report an error or wait. Read as it is meant: ",
+            "A server must write it in upper case; a program that insists on that may report an error or wait. Read as intended: ",
         );
     }
     said(
@@ -298,33 +300,35 @@ fn positive(row: Option<&Command>, rest: &str, context: &ExplainContext) -> Stri
                 "The command was accepted.".to_owned()
             }
             Some(State::Greeting) => {
-                "The server is ready; the next step is the login, best after STLS.".to_owned()
+                "The server is ready. Next comes the login, preferably after STLS.".to_owned()
             }
             _ => "The command was accepted. Any text after it is for people.".to_owned(),
         };
     };
     let effect = match row.effect {
         Effect::Login if context.is_tls == Some(false) && matches!(row.verb, "PASS" | "AUTH") => {
-            "The login was right. There is no TLS: others on the way can have read it."
+            "The login succeeded. There is no TLS, so anyone on the network path could read it."
         }
-        Effect::Login => "The login was right, and the maildrop is open.",
-        Effect::Delete => "The message is marked. Nothing is gone before QUIT; RSET takes it back.",
-        Effect::Reset => "No message is marked as deleted any more.",
+        Effect::Login => "The login succeeded, and the maildrop is open.",
+        Effect::Delete => {
+            "The message is marked. Nothing is deleted before QUIT, and RSET removes the mark."
+        }
+        Effect::Reset => "No message is marked as deleted any longer.",
         Effect::Quit if context.state == Some(State::Transaction) => {
-            "What was marked is deleted, and the session is over."
+            "The marked messages are deleted, and the session is over."
         }
         Effect::Quit => "The session is over; nothing was deleted.",
         Effect::Tls => "The TLS handshake comes next.",
         // RFC 1939 §7, §13: the reply to USER proves nothing.
         Effect::Nothing if row.verb == "USER" => {
-            "The name was noted; that does not prove that there is such a user."
+            "The server noted the name; that does not prove that the user exists."
         }
         Effect::Nothing => "The command was accepted.",
     };
     let more = match (row.bare, row.with_argument) {
-        (Shape::Multi, Shape::Multi) => " The data follow, up to a line with one dot.",
-        (Shape::Multi, _) => " Without an argument, data follow up to a line with one dot.",
-        (_, Shape::Multi) => " Data follow, up to a line with one dot.",
+        (Shape::Multi, Shape::Multi) => " The data follows, up to a line with a lone dot.",
+        (Shape::Multi, _) => " Without an argument, data follows, up to a line with a lone dot.",
+        (_, Shape::Multi) => " Data follows, up to a line with a lone dot.",
         _ => "",
     };
     format!("{effect}{more}")
@@ -333,9 +337,9 @@ fn positive(row: Option<&Command>, rest: &str, context: &ExplainContext) -> Stri
 fn negative(row: Option<&Command>, rest: &str, context: &ExplainContext) -> String {
     let mut text = match (row, context.state) {
         (None, Some(State::Greeting)) if context.verb.is_none() => {
-            return "The server does not want this connection. It may close now.".to_owned();
+            return "The server refuses this connection, and may close it now.".to_owned();
         }
-        _ => "The command was refused, or failed; this line is all of the reply.".to_owned(),
+        _ => "The command was refused or failed; this line is the whole reply.".to_owned(),
     };
     if let (Some(row), Some(state)) = (row, context.state) {
         let is_allowed = match state {
@@ -345,12 +349,12 @@ fn negative(row: Option<&Command>, rest: &str, context: &ExplainContext) -> Stri
         };
         if !is_allowed {
             let place = if row.states.authorization {
-                "before the login"
+                "before login"
             } else {
-                "after the login"
+                "after login"
             };
             text.push_str(&format!(
-                " {} belongs {place}: that may be all there is to it.",
+                " {} is allowed only {place}: that may be the reason.",
                 row.verb
             ));
         }
@@ -369,12 +373,12 @@ fn challenge(data: &str) -> Explained {
     let (what, next) = if data.is_empty() {
         (
             "It is empty: the server has nothing to say first.",
-            "send the response in base64, or `*` to give up.",
+            "send the response in base64, or `*` to cancel.",
         )
     } else {
         (
-            "It is a line of base64 to which the mechanism has an answer.",
-            "answer in base64; send `*` to give up.",
+            "It is base64, and the mechanism defines the response.",
+            "respond in base64, or send `*` to cancel.",
         )
     };
     let mut parts = vec![said(
@@ -396,21 +400,21 @@ fn challenge(data: &str) -> Explained {
         .filter(|text| !text.contains(|c: char| c.is_control() && c != '\0'));
     let is_known = decoded.is_some();
     parts.push(match decoded {
-        // RFC 7628 §3.2.3: a failure comes as JSON in a challenge.
+        // RFC 7628 §3.2.3: a failure arrives as JSON in a challenge.
         Some(text) if text.starts_with('{') => said(
             format!("{}: the token was refused", quoted(&text)),
-            "The server tells the failure of an OAuth login in a challenge, as JSON; `-ERR` comes only after one more line.",
+            "The server reports the failure of an OAuth login as JSON in a challenge; `-ERR` comes only after one more line from the client.",
             "send an empty line for XOAUTH2, `AQ==` for OAUTHBEARER; then get a new token.",
             "RFC 7628 §3.2.3",
         ),
         Some(text) => said(
-            format!("{}: the challenge in clear", quoted(text.trim_end_matches('\0'))),
+            format!("{}: the challenge, decoded", quoted(text.trim_end_matches('\0'))),
             "With LOGIN it asks for the name, then for the password; with CRAM-MD5 and SCRAM it goes into the computation.",
             "",
             "RFC 5034 §4",
         ),
         None => said(
-            format!("{}: a challenge that is no text", quoted(data)),
+            format!("{}: a challenge that is not text", quoted(data)),
             "Not base64, or octets that only the mechanism understands, as with NTLM and GSSAPI.",
             "",
             "RFC 5034 §4",

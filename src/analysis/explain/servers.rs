@@ -1,11 +1,13 @@
-//! Servers and providers: how one knows them, and what to expect of them. None of it is a fault to be repaired.
+//! Servers and providers: how to recognise them, and what to expect from them. None of this is a
+//! fault to repair.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Profile {
     pub(crate) name: &'static str,
-    /// Other names that people use for it.
+    /// Other names in use for it.
     pub(crate) also: &'static [&'static str],
-    /// Its greeting, its reply to the login, or its IMPLEMENTATION line, each as a whole, in the notation of the texts.
+    /// Its greeting, its reply to the login, or its IMPLEMENTATION line, each as a whole, in the
+    /// notation of the texts.
     pub(crate) signs: &'static [&'static str],
     pub(crate) expect: &'static str,
     pub(crate) next: &'static str,
@@ -17,11 +19,12 @@ pub(crate) const ROWS: &[Profile] = &[
         name: "Gmail",
         also: &["Google", "pop.gmail.com"],
         signs: &["Gpop ready for requests from {w} {w}"],
-        expect: "TLS on port 995 only, no STLS. A session shows about 250 conversations. By the account's settings, \
-                 what was fetched may be missing in the next session, and DELE may archive instead. CAPA says EXPIRE 0, \
-                 which is not so, LOGIN-DELAY 300, and PIPELINING only after the login.",
-        next: "log in as `recent:NAME` to see the last 30 days again. An ordinary password is refused: an app password \
-               or XOAUTH2 is wanted.",
+        expect: "TLS on port 995 only, no STLS. A session shows about 250 conversations. Depending on the \
+                 account's settings, fetched messages may be missing from the next session, and DELE may \
+                 archive instead. CAPA lists EXPIRE 0, which is not true, LOGIN-DELAY 300, and PIPELINING \
+                 only after login.",
+        next: "log in as `recent:NAME` to see the last 30 days again. An ordinary password is refused: use \
+               an app password or XOAUTH2.",
         source: "limilabs.com, Stack Overflow 4530781, MailKit test data, Horde pull request 36",
     },
     Profile {
@@ -33,8 +36,8 @@ pub(crate) const ROWS: &[Profile] = &[
             "outlook.office365.com",
         ],
         signs: &["The Microsoft Exchange POP3 service is ready. [{w}]"],
-        expect: "the brackets in the greeting hold a host name in base64 (UTF-16), not a response code. The login is \
-                 XOAUTH2. Now and then a reply is an empty line.",
+        expect: "the brackets in the greeting hold a host name in base64 (UTF-16), not a response code. The \
+                 login uses XOAUTH2. Now and then a reply is an empty line.",
         next: "send `AUTH XOAUTH2` alone and the token on a line of its own; on one line it is too long for this server.",
         source: "vmime issue 267, getmail6 issue 256, mpop issue 11, MailKit issue 1636",
     },
@@ -47,7 +50,7 @@ pub(crate) const ROWS: &[Profile] = &[
             "Exchange 2019",
         ],
         signs: &["The Microsoft Exchange POP3 service is ready."],
-        expect: "POP3 has to be switched on, for the server and for the mailbox. USER and AUTH PLAIN are refused without TLS, \
+        expect: "POP3 must be enabled, on the server and for the mailbox. USER and AUTH PLAIN are refused without TLS, \
                  unless its LoginType allows them. LIST may estimate the sizes.",
         next: "use TLS. For exact sizes the administrator sets EnableExactRFC822Size.",
         source: "Microsoft Learn, Set-PopSettings",
@@ -59,9 +62,9 @@ pub(crate) const ROWS: &[Profile] = &[
             "Microsoft Exchange Server 2003 POP3 server version {w} ({w}) ready.",
             "Microsoft Exchange 2000 POP3 server version {w} ({w}) ready.",
         ],
-        expect: "LIST tells the size in the database, not the octets of RETR. The NTLM challenge comes as `+OK`. \
+        expect: "LIST gives the size in the database, not the octets of RETR. The NTLM challenge comes as `+OK`. \
                  Exchange 2000 glues the final dot to the text. The headers of TOP and RETR differ.",
-        next: "don't trust the sizes. The administrator can switch on exact sizes, and more, in the registry value \
+        next: "do not rely on the sizes. The administrator can enable exact sizes, and more, in the registry value \
                `Pop3 Compatibility` (bit 1).",
         source: "fetchmail FAQ S2, MailKit issue 391, angus-mail",
     },
@@ -72,8 +75,8 @@ pub(crate) const ROWS: &[Profile] = &[
             "Maildrop ready, (JPOP server ready).",
             "IMPLEMENTATION jpop-{w}",
         ],
-        expect: "UIDL works although CAPA did not list it.",
-        next: "try UIDL even though it isn't announced.",
+        expect: "UIDL works although CAPA does not list it.",
+        next: "try UIDL even though it is not listed.",
         source: "NeoMutt issue 1427",
     },
     Profile {
@@ -83,7 +86,7 @@ pub(crate) const ROWS: &[Profile] = &[
             "Maillennium POP3/PROXY server #{n}",
             "Maillennium POP3/PROXY",
         ],
-        expect: "a proxy stands in front, and TOP is cut after 64 to 82 kB.",
+        expect: "a proxy in front of the server cuts TOP after 64 to 82 kB.",
         next: "fetch long messages with RETR.",
         source: "fetchmail",
     },
@@ -97,11 +100,11 @@ pub(crate) const ROWS: &[Profile] = &[
             "{?[XCLIENT] }Dovecot ({w}) ready. <{w}>",
             "IMPLEMENTATION Dovecot",
         ],
-        expect: "no lock by default: two sessions can be open at once. After the login CAPA is shorter. Each wrong \
-                 password makes the next answer slower. It closes after 3 bad commands before the login and 20 after \
-                 it, and after the login it sends back bad arguments as they were. It says something before it \
-                 closes an idle session.",
-        next: "nothing; a wrong login is just to be waited for.",
+        expect: "no lock by default: two sessions can be open at once. CAPA is shorter after login. Each \
+                 wrong password makes the next answer slower. The server closes after 3 bad commands before \
+                 login and 20 after it, and after login it echoes bad arguments unchanged. It sends a line \
+                 before it closes an idle session.",
+        next: "nothing; after a failed login, just wait.",
         source: "seen with Dovecot 2.3.19, and its source",
     },
     Profile {
@@ -112,9 +115,9 @@ pub(crate) const ROWS: &[Profile] = &[
             "Hello there. <{w}>",
             "IMPLEMENTATION Courier Mail Server",
         ],
-        expect: "numbers are read very kindly: trailing letters are passed over and large ones wrap at 32 bits. What is \
-                 sent behind PASS without waiting is lost, though PIPELINING is announced. The announced LOGIN-DELAY is \
-                 not enforced. There are no response codes. Ids look like `UID1-1795422173`.",
+        expect: "numbers are read leniently: trailing letters are ignored, and large numbers wrap at 32 \
+                 bits. Commands pipelined after PASS are lost, although CAPA lists PIPELINING. The listed \
+                 LOGIN-DELAY is not enforced. There are no response codes. Unique-ids look like `UID1-1795422173`.",
         next: "wait for the reply to PASS before the next command.",
         source: "seen with Courier 1.0.16",
     },
@@ -122,8 +125,8 @@ pub(crate) const ROWS: &[Profile] = &[
         name: "popa3d",
         also: &[],
         signs: &[],
-        expect: "replies are bare: only a failed login has a text. There is no CAPA. LAST works. Messages with hardly any \
-                 header can have the same unique-id.",
+        expect: "replies are bare: only a failed login has text. There is no CAPA. LAST works. Messages with \
+                 hardly any header can share a unique-id.",
         next: "try each command to see whether it works.",
         source: "seen with popa3d 1.0.3",
     },
@@ -135,10 +138,11 @@ pub(crate) const ROWS: &[Profile] = &[
             "IMPLEMENTATION GNU Mailutils {w}",
             "IMPLEMENTATION GNU Mailutils",
         ],
-        expect: "CAPA has EXPIRENEVER, and is refused between USER and PASS. A second DELE of the same message is accepted. \
-                 A locked maildrop is told by [IN-USE]. Lines of 512 octets and more come back. An unknown name is \
+        expect: "CAPA lists EXPIRENEVER, and is refused between USER and PASS. A second DELE of the same \
+                 message is accepted. A locked maildrop is reported with [IN-USE]. Lines of 512 octets and \
+                 more are echoed. An unknown name is \
                  refused faster than a wrong password.",
-        next: "ask CAPA before USER.",
+        next: "send CAPA before USER.",
         source: "seen with GNU Mailutils 3.15",
     },
     Profile {
@@ -149,8 +153,8 @@ pub(crate) const ROWS: &[Profile] = &[
             "{w} Cyrus POP3 {w} server ready",
             "IMPLEMENTATION Cyrus POP3 {w}",
         ],
-        expect: "[LOGIN-DELAY] speaks of minutes. The form of unique-ids is a setting. A NUL cuts a line. STLS vanishes \
-                 from CAPA after the login.",
+        expect: "[LOGIN-DELAY] gives minutes. The form of unique-ids is configurable. A NUL cuts a line. \
+                 CAPA does not list STLS after login.",
         next: "nothing.",
         source: "Cyrus source",
     },
@@ -158,9 +162,9 @@ pub(crate) const ROWS: &[Profile] = &[
         name: "Qpopper",
         also: &[],
         signs: &[],
-        expect: "XTND XMIT and XTND XLST work, CAPA has X-MANGLE, and refused logins have the code [AUTH]. A user name that \
-                 ends in `-no-mime` gets mail without its attachments.",
-        next: "`? XTND XMIT` and `? XTND XLST` explain the two.",
+        expect: "XTND XMIT and XTND XLST work, CAPA lists X-MANGLE, and refused logins have the code [AUTH]. A user name that \
+                 ends in `-no-mime` gets mail without attachments.",
+        next: "`? XTND XMIT` and `? XTND XLST` explain these commands.",
         source: "Qpopper manual, fetchmail",
     },
     Profile {
@@ -170,9 +174,9 @@ pub(crate) const ROWS: &[Profile] = &[
             "Stalwart POP3 at your service.",
             "IMPLEMENTATION Stalwart Server",
         ],
-        expect: "TOP counts the header's lines too, and TOP n 0 gives everything. Message 0 is message 1. Deleted messages \
-                 are still listed. Its SASL challenge is `+` without the blank. UTF8 works only after the login.",
-        next: "fetch with RETR, and don't count on TOP.",
+        expect: "TOP also counts the lines of the header, and TOP n 0 sends everything. Message 0 is message 1. Deleted messages \
+                 are still listed. Its SASL challenge is `+` without the space. UTF8 works only after login.",
+        next: "fetch with RETR, and do not rely on TOP.",
         source: "Stalwart source",
     },
     Profile {
@@ -183,8 +187,9 @@ pub(crate) const ROWS: &[Profile] = &[
             "Mailpit ({*}) POP3 server",
             "IMPLEMENTATION Mailpit",
         ],
-        expect: "a tool for testing: it shows the newest 100 messages. TOP gives the whole message, unstuffed. Deleted ones \
-                 are still listed. RETR has an empty line too many. A PASS with blanks closes the connection.",
+        expect: "a tool for testing: it shows the newest 100 messages. TOP sends the whole message, \
+                 unstuffed. Deleted messages are still listed. RETR adds an empty line. A PASS with spaces \
+                 closes the connection.",
         next: "nothing; it is not meant for real mail.",
         source: "Mailpit source",
     },
@@ -201,14 +206,14 @@ pub(crate) const ROWS: &[Profile] = &[
         name: "Twisted",
         also: &["twisted.mail"],
         signs: &[],
-        expect: "lines of mail stored with CR LF end in CR CR LF. CAPA has PIPELINE, a misspelling, and three jokes. UIDL n \
-                 lacks the number. `NOOP x` ends the connection.",
+        expect: "lines of mail stored with CR LF end in CR CR LF. CAPA lists PIPELINE, a misspelling, and \
+                 three jokes. UIDL n omits the number. `NOOP x` ends the connection.",
         next: "send no arguments where none belong.",
         source: "seen with Twisted 26.10",
     },
 ];
 
-/// The row with this name, without regard to case.
+/// Returns the row with this name, ignoring case.
 pub(crate) fn named(name: &str) -> Option<&'static Profile> {
     ROWS.iter().find(|row| {
         std::iter::once(&row.name)
@@ -217,7 +222,7 @@ pub(crate) fn named(name: &str) -> Option<&'static Profile> {
     })
 }
 
-/// The row that has a sign which is the whole text.
+/// Returns the row with a sign that matches the whole text.
 pub(crate) fn of_text(text: &str) -> Option<&'static Profile> {
     ROWS.iter().find(|row| {
         row.signs

@@ -1,4 +1,5 @@
-//! A word of the protocol: a command, a capability, a response code, a mechanism, a server's name. One word can be several.
+//! Explains a word of the protocol: a command, a capability, a response code, a mechanism, a
+//! server's name. A word can be more than one of these.
 
 use super::known_text::known_text;
 use super::{
@@ -41,7 +42,7 @@ pub(super) fn explain(text: &str, context: &ExplainContext) -> Explained {
         {
             parts.push(said(
                 format!("{}: Gmail's recent mode", quoted(word)),
-                "Put before the user name, it shows the mail of the last 30 days in every session, also what was fetched already.",
+                "Before the user name, it makes every session show the mail of the last 30 days, fetched or not.",
                 "use it when several programs fetch from one account.",
                 "Gmail help; Stack Overflow 4530781",
             ));
@@ -60,12 +61,13 @@ pub(super) fn explain(text: &str, context: &ExplainContext) -> Explained {
     Explained { parts, is_known }
 }
 
-/// The command that a text is, with its arguments; a sentence that happens to begin with a verb is none.
+/// The command in a text that consists of a command with its arguments; not for a sentence that
+/// happens to begin with a verb.
 fn command(text: &str, words: &[&str]) -> Option<&'static Command> {
     Command::of_line(text.as_bytes()).filter(|row| words.len() <= row.verb_words() + row.args.len())
 }
 
-/// Whether a line can be this capability: words behind the tag only where it has parameters.
+/// Whether a line can be this capability: only one with parameters has words after the tag.
 fn takes(row: &capabilities::Capability, words: &[&str]) -> bool {
     words.len() == 1 || !row.params.is_empty()
 }
@@ -119,12 +121,12 @@ fn unknown(text: &str, words: &[&str]) -> ExplainedPart {
     let is_private =
         words.len() == 1 && text.len() > 1 && text.starts_with(['X', 'x']) && text.is_ascii();
     let cause = if is_private {
-        "No command, capability, response code or mechanism that poptalk knows. Names that start with X are private: only their maker can tell."
+        "Not a command, capability, response code or mechanism that poptalk knows. Names that start with X are private: only their author can explain them."
     } else {
-        "No command, capability, response code, mechanism or usual text that poptalk knows; no guess is made."
+        "Not a command, capability, response code, mechanism or common text that poptalk knows, and poptalk does not guess."
     };
     said(
-        format!("{}: not known", quoted(text)),
+        format!("{}: unknown", quoted(text)),
         cause,
         "give the whole reply, including +OK or -ERR.",
         "",

@@ -241,19 +241,16 @@ fn an_unknown_text_is_not_guessed_at() {
         assert!(!explained.is_known, "{text}");
         let found = flat(&explained);
         assert!(found.contains("RFC 1939 §3"), "{found}");
-        assert!(
-            found.contains("a text that poptalk doesn't know"),
-            "{found}"
-        );
+        assert!(found.contains("poptalk does not know this text"), "{found}");
         fits(&explained);
     }
     // The code explains the reply, so that nothing need be said of the text.
     let found = flat(&answer("-ERR [SYS/TEMP] moo"));
-    assert!(found.contains("trouble that should pass") && !found.contains("moo"));
+    assert!(found.contains("a temporary problem") && !found.contains("moo"));
     for text in ["XFOO", "wibble", "[]", "[no code]"] {
         assert!(!answer(text).is_known, "{text}");
     }
-    assert!(flat(&answer("XFOO")).contains("only their maker can tell"));
+    assert!(flat(&answer("XFOO")).contains("only their author can explain"));
 }
 
 #[test]
@@ -283,8 +280,8 @@ fn only_resp_codes_makes_a_bracket_a_code_for_certain() {
     };
     let line = "-ERR [IN-USE] busy";
     assert!(!asked(line, &with(Some(true))).contains("looks like"));
-    assert!(asked(line, &with(Some(false))).contains("CAPA did not announce RESP-CODES"));
-    assert!(asked(line, &with(None)).contains("it certainly is one only where"));
+    assert!(asked(line, &with(Some(false))).contains("CAPA does not list RESP-CODES"));
+    assert!(asked(line, &with(None)).contains("certainly one only if CAPA lists"));
     assert!(asked("-ERR [FOO] x", &with(Some(true))).contains("unknown response code"));
 }
 
@@ -294,9 +291,9 @@ fn a_code_where_it_does_not_belong_is_told() {
         verb: Some(verb.to_owned()),
         ..ExplainContext::default()
     };
-    assert!(asked("-ERR [AUTH] no", &to("USER")).contains("tells strangers"));
+    assert!(asked("-ERR [AUTH] no", &to("USER")).contains("reveals to strangers"));
     assert!(asked("-ERR [UTF8] no", &to("STAT")).contains("not meant for replies to `STAT`"));
-    assert!(asked("+OK [IN-USE] x", &to("PASS")).contains("belongs behind -ERR"));
+    assert!(asked("+OK [IN-USE] x", &to("PASS")).contains("belongs after -ERR"));
     assert!(!asked("-ERR [AUTH] no", &to("PASS")).contains("strangers"));
 }
 
@@ -311,18 +308,18 @@ fn the_command_the_state_and_tls_say_more() {
     let before = State::Authorization;
     assert!(asked("-ERR", &context("PASS", before, false)).contains("unencrypted"));
     assert!(!asked("-ERR", &context("PASS", before, true)).contains("unencrypted"));
-    assert!(asked("-ERR", &context("STAT", before, true)).contains("belongs after the login"));
+    assert!(asked("-ERR", &context("STAT", before, true)).contains("allowed only after login"));
     assert!(
         asked("-ERR", &context("USER", State::Transaction, true))
-            .contains("belongs before the login")
+            .contains("allowed only before login")
     );
     assert!(asked("+OK", &context("USER", before, true)).contains("does not prove"));
     assert!(
         asked("+OK", &context("DELE", State::Transaction, true))
-            .contains("Nothing is gone before QUIT")
+            .contains("Nothing is deleted before QUIT")
     );
     assert!(
-        asked("+OK", &context("RETR", State::Transaction, true)).contains("a line with one dot")
+        asked("+OK", &context("RETR", State::Transaction, true)).contains("a line with a lone dot")
     );
     assert!(
         asked("+OK 2 320", &context("STAT", State::Transaction, true))
@@ -382,14 +379,14 @@ fn lists_of_capabilities_are_compared() {
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
         "before TLS: `TOP` The TOP command works",
-        "`XFOO` A capability that poptalk doesn't know.",
+        "`XFOO` poptalk does not know this capability.",
         "inside TLS, compared with before TLS:",
         "changed: `SASL PLAIN CRAM-MD5` It was `SASL CRAM-MD5`.",
         "appeared: `USER`",
-        "vanished: `STLS`",
+        "disappeared: `STLS`",
         "after the login, compared with inside TLS: changed: `LOGIN-DELAY 10` It was `LOGIN-DELAY 900 USER`.",
         "appeared: `PIPELINING`",
-        "vanished: `USER`",
+        "disappeared: `USER`",
     ] {
         assert!(flat.contains(part), "{part} is not in {text}");
     }

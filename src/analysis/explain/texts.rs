@@ -1,6 +1,8 @@
-//! The texts that servers send after the status indicator, as far as they are public: one row each, with its source.
+//! The texts that servers send after the status indicator, as far as they are public: one row each,
+//! with its source.
 //!
-//! A row is a whole text. What only resembles a row, or holds its words, gets a hint and never the name of a server.
+//! A row is a whole text. A text that only resembles a row, or contains its words, gets a hint and
+//! never the name of a server.
 
 mod common;
 mod free;
@@ -15,14 +17,15 @@ pub(crate) use meanings::Meaning;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TextOrigin {
-    /// Its name; empty for words that many use.
+    /// Its name; empty for words in common use.
     pub(crate) who: &'static str,
-    /// Where the texts were read, and when.
+    /// Where and when the texts were found.
     pub(crate) source: &'static str,
-    /// Whether it is a client, which prints the text as if it came from a server.
+    /// Whether it is a client that prints the text as if it came from a server.
     pub(crate) is_client: bool,
-    /// Whole lines, status indicator included, in the notation of `pattern.rs`. Of a named origin they are compared with
-    /// their case and punctuation; of a nameless one without regard to case, to a last `.` or `!`, and to a known response code.
+    /// Whole lines, status indicator included, in the notation of `pattern.rs`. For a named origin,
+    /// case and punctuation count; for a nameless one, case, a final `.` or `!`, and a known
+    /// response code are ignored.
     pub(crate) texts: &'static [(&'static str, &'static Meaning)],
 }
 
@@ -35,7 +38,7 @@ impl TextOrigin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KnownText {
     pub(crate) meaning: &'static Meaning,
-    /// All that were seen to send it; a nameless one among them means many.
+    /// Everything seen to send it; a nameless origin means common wording.
     pub(crate) origins: Vec<&'static TextOrigin>,
 }
 
@@ -63,8 +66,9 @@ fn split(line: &str) -> (Option<Status>, &str) {
     (None, line)
 }
 
-/// The rows that describe the whole of a text. `text` has its response code, `bare` is without it where that code is known.
-/// Without a sign the text may belong to any; `from_wire` leaves out what clients say.
+/// Returns the rows that match the whole text. `text` includes the response code, `bare` omits it
+/// if the code is known. Without a sign, the text may have any status; `from_wire` excludes the
+/// texts of clients.
 pub(crate) fn find(
     text: &str,
     bare: &str,
@@ -92,7 +96,8 @@ pub(crate) fn find(
             }
         }
     }
-    // The most literal row says most; a row of a named origin is more special than a common one.
+    // The most literal row is the most specific, and a row of a named origin is more specific than
+    // a common one.
     let best = rows
         .iter()
         .max_by_key(|(weight, origin, _)| (*weight, !origin.is_common()))?;
@@ -107,7 +112,7 @@ pub(crate) fn find(
     })
 }
 
-/// What a whole line means that has no valid status indicator, but was seen.
+/// Returns the meaning of a whole line that has no valid status indicator, but was seen.
 pub(crate) fn find_line(line: &str) -> Option<KnownText> {
     let (origin, (_, meaning)) = origins()
         .filter(|origin| !origin.is_client)
@@ -119,7 +124,8 @@ pub(crate) fn find_line(line: &str) -> Option<KnownText> {
     })
 }
 
-/// What a refusal that no row knows often means: by a row from which only case, code or punctuation differ, else by its words.
+/// Returns what a refusal that matches no row often means: by a row that differs only in case, code
+/// or punctuation, else by its words.
 pub(crate) fn hint(text: &str) -> Option<&'static Meaning> {
     let text = without_code(text).trim_end_matches(['.', '!']);
     let near = origins()
@@ -137,7 +143,8 @@ pub(crate) fn hint(text: &str) -> Option<&'static Meaning> {
     near.or_else(|| hints::hint(text))
 }
 
-/// Whether texts of several origins have this meaning; one of a single server says too much of that server for a hint.
+/// Whether texts of several origins have this meaning; the meaning of a single server's text is too
+/// specific for a hint.
 fn is_shared(meaning: &'static Meaning) -> bool {
     let has = |origin: &&TextOrigin| {
         origin
@@ -148,7 +155,7 @@ fn is_shared(meaning: &'static Meaning) -> bool {
     origins().filter(has).count() > 1
 }
 
-/// A text, or a row's text, without what stands in brackets at its start.
+/// A text, or a row's text, without the brackets at its start.
 fn without_code(text: &str) -> &str {
     let text = text.strip_prefix("{?").unwrap_or(text);
     let Some(inner) = text.strip_prefix('[') else {
@@ -160,18 +167,18 @@ fn without_code(text: &str) -> &str {
     }
 }
 
-/// Whether a text is, as a whole, what a pattern describes.
+/// Whether a pattern matches the whole text.
 pub(super) fn is_whole(pattern: &str, text: &str) -> bool {
     pattern::is_whole(pattern, text, false)
 }
 
-/// A row as a line, with every optional part or without any.
+/// An example line for a row, with all optional parts or none.
 #[cfg(test)]
 pub(crate) fn example(row: &str, with_optional: bool) -> String {
     pattern::example(row, with_optional)
 }
 
-/// Whether `part` is in `text`, without regard to the case of ASCII letters.
+/// Whether `text` contains `part`, ignoring ASCII case.
 pub(super) fn contains(text: &str, part: &str) -> bool {
     text.as_bytes()
         .windows(part.len().max(1))

@@ -155,19 +155,19 @@ fn every_command_that_logs_in_reaches_a_login() {
 fn mistakes_name_the_place() {
     let wrong = |text: &str| Goal::parse(text).unwrap_err();
     assert_eq!(wrong("+OK STAT then qiut -- x").at, 14);
-    assert!(wrong("+OK STAT").what.contains("nothing to say"));
+    assert!(wrong("+OK STAT").what.contains("has no text"));
     assert!(wrong("left many -- x").what.contains("not a number"));
-    assert!(wrong("quit in TLS -- x").what.contains("only a reply"));
+    assert!(wrong("quit in TLS -- x").what.contains("only to a reply"));
     assert!(wrong("+OK CAPA in LIMBO -- x").what.contains("LIMBO"));
     assert!(
         wrong("+OK CAPA or NOOP -- x")
             .what
-            .contains("`NOOP` is no step")
+            .contains("unknown step `NOOP`")
     );
     for ids in ["", " a or", " or", " a or or"] {
         let what = wrong(&format!("diagnosed{ids} -- x")).what;
         assert!(what.contains("an id is missing"), "{ids}: {what}");
     }
-    assert!(wrong("diagnosed a b -- x").what.contains("`b`?"));
-    assert!(wrong("+OK -- x").what.contains("of which command"));
+    assert!(wrong("diagnosed a b -- x").what.contains("unexpected `b`"));
+    assert!(wrong("+OK -- x").what.contains("expected a command"));
 }

@@ -1,4 +1,4 @@
-//! Facts about a message, found as it passes. Nothing of it is kept but the starts of two lines.
+//! Facts about a message, gathered as it passes. Only the starts of two lines are stored.
 
 use std::hash::{DefaultHasher, Hasher};
 
@@ -12,7 +12,7 @@ const LINE_KEPT: usize = 128;
 /// The longest line that a message may have, line end included (RFC 5322 §2.1.1).
 const LINE_LIMIT: u64 = 1000;
 
-/// The most lines of a header that are kept; only their starts are.
+/// The most lines of a header that are stored; of each, only the start.
 const HEADER_LINES_MAX: usize = 64;
 
 /// Header fields that servers and filters add.
@@ -26,12 +26,12 @@ const ADDED: &[&str] = &[
     "X-Status:",
 ];
 
-/// What is known of the data of RETR or TOP, or of other data that is no listing.
+/// Facts about the data of RETR or TOP, or of other data that is not a listing.
 #[derive(Debug, Default)]
 pub(crate) struct Body {
-    /// Its lines, a bare LF counted as a line end too.
+    /// Its number of lines, with a bare LF also counted as a line end.
     pub(crate) lines: u64,
-    /// The lines behind the first empty one.
+    /// The number of lines after the first empty one.
     pub(crate) body_lines: u64,
     /// Whether there was an empty line.
     pub(crate) has_blank: bool,
@@ -41,7 +41,7 @@ pub(crate) struct Body {
     pub(crate) header_lines: Vec<(u64, Site)>,
     /// The octets of header fields that servers add.
     pub(crate) added_octets: u64,
-    /// A header field of a mailbox's own notes.
+    /// A header field of a mail program's internal notes.
     pub(crate) internal: Option<Site>,
     /// Lines on the wire that start with two dots.
     pub(crate) stuffed: u64,
@@ -52,11 +52,11 @@ pub(crate) struct Body {
     pub(crate) last_line: Vec<u8>,
     pub(crate) last: Place,
     pub(crate) is_cut: bool,
-    /// Whether the last line is empty, and the one before had an end.
+    /// Whether the last line is empty, and the previous one had a line end.
     pub(crate) ends_blank: bool,
     pub(crate) first_dot: Option<Site>,
     pub(crate) single_dot: Option<Site>,
-    /// A dot alone behind a bare LF.
+    /// A lone dot after a bare LF.
     pub(crate) lf_dot: Option<Site>,
     pub(crate) bare_lf: Option<Site>,
     pub(crate) bare_cr: Option<Site>,
@@ -65,7 +65,7 @@ pub(crate) struct Body {
     pub(crate) nul: Option<Site>,
     /// A line longer than 998 octets.
     pub(crate) long_line: Option<Site>,
-    /// The first line behind the header that is one too many.
+    /// The first surplus line after the header.
     pub(crate) excess: Option<Site>,
     /// A header field that servers add.
     pub(crate) added_at: Option<Site>,
@@ -73,7 +73,7 @@ pub(crate) struct Body {
     pub(crate) twice_stuffed_at: Option<Site>,
     /// An octet above 127 in the header.
     pub(crate) eight_bit: Option<Site>,
-    /// How many lines behind the header were asked for; None: all.
+    /// How many lines after the header were requested; None: all.
     wanted: Option<u64>,
     /// Milliseconds from its first to its last row.
     pub(crate) took_ms: u64,
@@ -84,15 +84,15 @@ pub(crate) struct Body {
     place: Place,
     line: Vec<u8>,
     length: u64,
-    /// CRs at the end of what came; not looked at yet.
+    /// CRs at the end of the data so far, not yet examined.
     held: usize,
     is_behind_bare_lf: bool,
-    /// Rows are missing: what comes now need not be of this message.
+    /// Rows are missing: the next octets need not belong to this message.
     is_torn: bool,
 }
 
 impl Body {
-    /// `wanted` is the number of lines behind the header that were asked for; None: all.
+    /// `wanted` is the number of lines requested after the header; None: all.
     pub(super) fn new(now_ms: u64, wanted: Option<u64>) -> Self {
         Self {
             wanted,
@@ -118,7 +118,7 @@ impl Body {
         }
         self.first.get_or_insert(place);
         self.took_ms = time_ms.saturating_sub(self.started_ms);
-        // What a CR at the end is, only the next octets tell.
+        // Only the next octets show what a CR at the end is.
         let whole = without_crs(octets);
         let held = std::mem::replace(&mut self.held, octets.len() - whole.len());
         if held == 0 {
@@ -160,10 +160,13 @@ impl Body {
         while let Some(at) = memchr2(b'\r', 0, odd) {
             let rest = odd.get(at + 1..).unwrap_or_default();
             match odd.get(at) {
-                Some(0) => self.note(|body| &mut body.nul, "an octet 0 inside the message"),
-                // CR CR LF is another rule's.
+                Some(0) => self.note(|body| &mut body.nul, "the message contains an octet 0"),
+                // CR CR LF has its own rule.
                 _ if rest.is_empty() && piece.ends_with(b"\r\r\n") => {}
-                _ => self.note(|body| &mut body.bare_cr, "CR without LF inside the message"),
+                _ => self.note(
+                    |body| &mut body.bare_cr,
+                    "the message contains a CR without LF",
+                ),
             }
             odd = rest;
         }
@@ -172,7 +175,7 @@ impl Body {
             if !piece.is_ascii() {
                 self.note(
                     |body| &mut body.eight_bit,
-                    "octets above 127 in the header although UTF8 was not sent",
+                    "the header has octets above 127 although the client did not send UTF8",
                 );
             }
         }
@@ -206,7 +209,10 @@ impl Body {
         } else {
             self.body_lines += 1;
             if self.wanted.is_some_and(|wanted| self.body_lines > wanted) {
-                self.note(|body| &mut body.excess, "more lines than were asked for");
+                self.note(
+                    |body| &mut body.excess,
+                    "the server sent more lines than requested",
+                );
             }
         }
         if self.line.starts_with(b".") {
@@ -250,10 +256,10 @@ impl Body {
         let is_internal = starts("X-IMAP:") || starts("Subject: DON'T DELETE THIS MESSAGE");
         if is_added {
             self.added_octets += self.length;
-            self.note(|body| &mut body.added_at, "a field that servers add");
+            self.note(|body| &mut body.added_at, "a header field that servers add");
         }
         if is_internal {
-            let what = "the notes of another mail program, not a message";
+            let what = "these are a mail program's notes, not a message";
             self.note(|body| &mut body.internal, what);
         }
     }
@@ -264,11 +270,15 @@ impl Body {
         self.stuffed += u64::from(is_two);
         if self.line.starts_with(b"...") {
             self.twice_stuffed += 1;
-            self.note(|body| &mut body.twice_stuffed_at, "stuffed twice");
+            self.note(
+                |body| &mut body.twice_stuffed_at,
+                "the line is stuffed twice",
+            );
         }
         if self.is_behind_bare_lf {
             if matches!(self.line.as_slice(), b".\n" | b".\r\n") {
-                let what = "a dot alone behind a bare LF: some readers end the message here";
+                let what =
+                    "a dot alone on its line follows a bare LF: some clients end the message here";
                 self.note(|body| &mut body.lf_dot, what);
             }
         } else if !is_two && self.lines == 1 {

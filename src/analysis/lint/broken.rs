@@ -1,11 +1,11 @@
-//! How often a rule was broken in a session, and where.
+//! How often, and where, a rule was broken in a session.
 
 use super::{Rule, SHOWN, Site};
 use crate::analysis::finding::{Finding, Occurrence};
 use crate::base::escape;
 use crate::transcript::text::escape;
 
-/// The most places at which a rule is broken that are kept, each with octets of its own.
+/// The most places stored for a broken rule, each with different octets.
 const SIGHTS_MAX: usize = 8;
 
 pub(super) const MESSAGE_MAX: usize = 400;
@@ -27,7 +27,7 @@ impl Broken {
         }
     }
 
-    /// Counts one more spot; tells the first one.
+    /// Counts one more site, and reports the first.
     pub(super) fn find(rows: &mut [Self], index: usize, spot: Site, emit: &mut dyn FnMut(Finding)) {
         let Some(broken) = rows.get_mut(index) else {
             return;
@@ -35,7 +35,7 @@ impl Broken {
         broken.count += 1;
         let shown = spot.octets.get(..SHOWN).unwrap_or(&spot.octets);
         let sights = &mut broken.sights;
-        // An empty line shows nothing: there the message tells places apart.
+        // An empty line shows nothing, so the message distinguishes the places.
         let is_known = |(_, octets, what): &(usize, Vec<u8>, String)| {
             octets == shown && (!shown.is_empty() || is_alike(what, &spot.what))
         };
@@ -60,7 +60,7 @@ impl Broken {
         }
     }
 
-    /// The places besides the first one, as far as the octets there are others.
+    /// The places after the first, as far as the octets there differ.
     pub(super) fn more(&self) -> Vec<Occurrence> {
         let first = self.sights.first().map(|(.., what)| what.as_str());
         let is_other = |what: &str| !is_alike(what, first.unwrap_or_default());
@@ -88,14 +88,14 @@ fn is_alike(one: &str, other: &str) -> bool {
     words(one) == words(other)
 }
 
-/// Octets as a transcript has them.
+/// Octets escaped as in a transcript.
 fn escaped(octets: &[u8]) -> String {
     let mut text = Vec::new();
     escape(&mut text, octets);
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// A message that is safe to show, whatever of the wire is in it, and no longer than a person reads.
+/// A message that is safe to show, even with wire text in it, and short enough to read.
 fn message(what: &str) -> String {
     let mut shown = String::new();
     escape::escape(what.as_bytes(), &mut shown);

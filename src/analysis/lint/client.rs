@@ -1,4 +1,5 @@
-//! What the client does that an RFC forbids, or that gives its password away. `check` leaves these rules out: its probes are the client.
+//! What the client does that an RFC forbids, or that gives its password away. `check` leaves these
+//! rules out: its probes are the client.
 
 use super::context::Utf8;
 use super::rfc2449::tag_for;
@@ -13,7 +14,7 @@ use crate::pop3::tracker::LineEnd;
 use crate::reading::dialogue::EventKind;
 use crate::transcript::event::{Flaw, SecretKind};
 
-/// The line of a command whose text is known up to a secret.
+/// The text of a command line, up to its first secret.
 fn command<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
     (heard.role == LineRole::Command).then_some(heard.text)
 }
@@ -24,7 +25,7 @@ fn allows_utf8_names(known: &Context) -> bool {
     words.is_some_and(|words| words.iter().any(|word| word == "USER"))
 }
 
-/// Whether a command has a name or password in it as it is.
+/// Whether a command contains a name or password verbatim.
 fn names_or_proves(row: &Command) -> bool {
     row.names_user() || row.completes_user()
 }
@@ -35,31 +36,31 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-double-space",
         level: Should,
         source: "RFC 1939 §3, RFC 2449 §3",
-        says: "one space stands between a command and its argument",
-        hint: "strict servers take the second blank for an empty argument: send one",
+        says: "one space separates a command from its argument",
+        hint: "strict servers read the second space as an empty argument: send one space",
         check: &[Check::Line(|heard, _| {
-            // The blanks of a password are its own.
+            // Spaces in a password belong to it.
             let text = command(heard).filter(|_| heard.verb() != "PASS")?;
             let inside = text.trim_ascii_end();
             let is_double = memchr::memmem::find(inside, b"  ").is_some()
                 || inside.contains(&b'\t')
                 || text.starts_with(b" ");
-            heard.when(is_double, "more than one blank")
+            heard.when(is_double, "the command has extra spaces or a TAB")
         })],
     },
-    // RFC 2449 §3: a command ends behind its last parameter.
+    // RFC 2449 §3: a command ends right after its last parameter.
     Rule {
         id: "client-trailing-space",
         level: Should,
         source: "RFC 2449 §3",
-        says: "no blank stands at the end of a command",
-        hint: "strict servers take it for an empty argument: leave it out",
+        says: "a command has no space at its end",
+        hint: "strict servers read it as an empty argument: leave it out",
         check: &[Check::Line(|heard, _| {
             let text = command(heard)
                 .filter(|text| heard.verb() != "PASS" && !heard.has_holes && !text.is_empty())?;
             heard.when(
                 text.ends_with(b" ") && heard.plain().is_some(),
-                "a blank at the end",
+                "the command ends with a space",
             )
         })],
     },
@@ -69,20 +70,21 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 2449 §4",
         says: "a command has at most 255 octets, CRLF included",
-        hint: "the server may refuse or close: shorten it",
+        hint: "the server may refuse it or close the connection: shorten the command",
         check: &[Check::Line(|heard, _| {
             command(heard)
                 .filter(|_| !heard.has_holes && heard.verb() != "AUTH" && heard.octets > 255)?;
             Some(heard.spot(format!("the command has {} octets", heard.octets)))
         })],
     },
-    // RFC 5034 §4: an initial response that makes the line longer than 255 octets is not sent with the command.
+    // RFC 5034 §4: an initial response that would make the line longer than 255 octets is not sent
+    // with the command.
     Rule {
         id: "client-initial-response-too-long",
         level: Must,
         source: "RFC 5034 §4",
-        says: "AUTH with an initial response has at most 255 octets",
-        hint: "send AUTH alone, and the response when the server asks for it",
+        says: "AUTH with an initial response has at most 255 octets, CRLF included",
+        hint: "send AUTH without it, and the response when the server asks for it",
         check: &[
             Check::Line(|heard, _| {
                 command(heard)
@@ -101,7 +103,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "a command ends with CRLF",
-        hint: "send CR and LF; strict servers wait for ever",
+        hint: "send CR and LF: strict servers wait for the CR",
         check: &[Check::Line(|heard, _| {
             heard.when(
                 !heard.role.is_servers() && heard.end == LineEnd::Lf,
@@ -114,26 +116,26 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-empty-line",
         level: Should,
         source: "RFC 1939 §3",
-        says: "an empty line is no command",
-        hint: "servers count such lines as mistakes and may close",
+        says: "a command line is not empty",
+        hint: "servers count empty lines as errors and may close the connection",
         check: &[Check::Line(|heard, _| {
             let text =
                 command(heard).filter(|_| heard.plain().is_some() && heard.end != LineEnd::None)?;
-            heard.when(text.is_empty(), "an empty line")
+            heard.when(text.is_empty(), "the client sent an empty line")
         })],
     },
-    // RFC 2595 §4: the word of POP3 is STLS.
+    // RFC 2595 §4: the POP3 command is STLS.
     Rule {
         id: "client-starttls",
         level: Should,
         source: "RFC 2595 §4",
-        says: "in POP3 the word for TLS is STLS",
-        hint: "STARTTLS is of IMAP and SMTP: send STLS",
+        says: "the POP3 command that starts TLS is STLS",
+        hint: "STARTTLS belongs to IMAP and SMTP: send STLS",
         check: &[Check::Line(|heard, _| {
             let text = command(heard)?;
             heard.when(
                 text.eq_ignore_ascii_case(b"STARTTLS"),
-                "the word of another protocol",
+                "STARTTLS is not a POP3 command",
             )
         })],
     },
@@ -143,7 +145,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 1939 §4",
         says: "the client waits for the greeting",
-        hint: "servers take a client that talks first for an attack: read the greeting first",
+        hint: "servers may treat a client that speaks first as an attacker: read the greeting first",
         check: &[Check::Line(|heard, known| {
             let is_early = heard.role == LineRole::Command
                 && !known.session.is_greeted
@@ -151,75 +153,76 @@ pub(super) const RULES: &[Rule] = &[
                 && known.now.event.is_none();
             heard.when(
                 is_early && !known.now.is_over,
-                "a command before the greeting",
+                "the client sent a command before the greeting",
             )
         })],
     },
-    // RFC 2595 §4: behind STLS the client sends nothing before the handshake is done.
+    // RFC 2595 §4: after STLS the client sends nothing until the handshake is done.
     Rule {
         id: "client-pipelined-behind-stls",
         level: Must,
         source: "RFC 2595 §4",
-        says: "nothing is sent behind STLS before the handshake is done",
-        hint: "it goes out in clear, and may be carried out inside TLS: wait",
+        says: "the client sends nothing after STLS until the handshake is done",
+        hint: "the command is sent unencrypted, and the server may carry it out inside TLS: wait for the handshake",
         check: &[Check::Line(|heard, known| {
             let is_behind = known.commands.waiting.has("STLS")
                 || (known.session.tls == Tls::Agreed && known.now.event.is_none());
             heard.when(
                 heard.role == LineRole::Command && is_behind,
-                "a command in clear behind STLS",
+                "the client sent a command in cleartext after STLS",
             )
         })],
     },
-    // RFC 2449 §6.6: behind QUIT the connection is closed.
+    // RFC 2449 §6.6: after QUIT the connection is closed.
     Rule {
         id: "client-pipelined-behind-quit",
         level: Should,
         source: "RFC 1939 §6, RFC 2449 §6.6",
-        says: "nothing is sent behind QUIT",
-        hint: "the server closes, and a reset may take the reply to QUIT away",
+        says: "the client sends nothing after QUIT",
+        hint: "the server closes the connection, and a reset may discard the reply to QUIT",
         check: &[Check::Line(|heard, known| {
             let is_behind = known.commands.waiting.has("QUIT")
                 || (known.has_quit() && !known.recording.is_piece());
             heard.when(
                 heard.role == LineRole::Command && is_behind && !known.now.is_over,
-                "a command behind QUIT",
+                "the client sent a command after QUIT",
             )
         })],
     },
-    // RFC 2449 §6.6: a client sends ahead only where PIPELINING is announced; many servers can all the same.
+    // RFC 2449 §6.6: a client pipelines only if PIPELINING is announced, although many servers
+    // support it anyway.
     Rule {
         id: "pipelining-undeclared",
         level: Info,
         source: "RFC 2449 §6.6",
-        says: "a client sends ahead only when PIPELINING is announced",
-        hint: "a server that does not announce PIPELINING may lose what is sent ahead: the client must wait for each reply",
+        says: "a client pipelines commands only if CAPA lists PIPELINING",
+        hint: "a server that does not list PIPELINING may lose pipelined commands: wait for each reply",
         check: &[Check::Exchange(|ended, known| {
             let is_ahead = is_ahead(ended, known) && !known.last.as_ref()?.is(|row| !row.pipelines);
             let announced = known.announces("PIPELINING");
             let is_fine = ended.exchange.status.is_some() && announced == Some(false);
             let is_gone = is_dropped(ended, known) && announced != Some(true);
             let what = if is_gone {
-                "sent before the reply to the command before it, and never answered"
+                "the command was sent before the previous reply arrived, and was never answered"
             } else {
-                "sent before the reply to the command before it"
+                "the command was sent before the previous reply arrived"
             };
             ended.command_when(is_ahead && (is_fine || is_gone), what)
         })],
     },
-    // RFC 2595 §4: with TLS on, STLS makes no sense.
+    // RFC 2595 §4: once TLS is on, STLS is not permitted.
     Rule {
         id: "client-stls-in-tls",
         level: Must,
         source: "RFC 2595 §4",
         says: "the client does not send STLS inside TLS",
-        hint: "TLS is on already",
+        hint: "TLS is already on: leave STLS out",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 heard.role == LineRole::Command
                     && heard.verb() == "STLS"
                     && known.session.tls.is_on(),
-                "STLS inside TLS",
+                "the client sent STLS inside TLS",
             )
         })],
     },
@@ -233,23 +236,23 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             heard.when(
                 heard.role == LineRole::Command && heard.verb() == "STLS" && known.utf8 == Utf8::On,
-                "STLS behind UTF8",
+                "the client sent STLS after UTF8",
             )
         })],
     },
-    // RFC 6856 §3: who sits between can choose a language that the user can't read.
+    // RFC 6856 §3: an attacker on the network path can choose a language that the user cannot read.
     Rule {
         id: "client-lang-before-stls",
         level: Should,
         source: "RFC 6856 §7",
-        says: "LANG is sent inside TLS",
-        hint: "somebody between can choose a language that nobody here reads: send LANG behind STLS",
+        says: "the client sends LANG inside TLS",
+        hint: "an attacker on the network path can choose a language that the user cannot read: send LANG after STLS",
         check: &[Check::Exchange(|ended, known| {
             let is_set = ended.verb == "LANG" && ended.has_arguments() && ended.is_ok();
             let has_stls = known.announces("STLS") == Some(true);
             ended.command_when(
                 is_set && known.is_in_clear() && has_stls,
-                "LANG before STLS",
+                "the client sent LANG before STLS",
             )
         })],
     },
@@ -259,17 +262,17 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 6856 §2.1",
         says: "a name or password is ASCII unless CAPA lists UTF8 USER",
-        hint: "this server may take such a name for another one: use ASCII",
+        hint: "the server may take it for a different name or password: use ASCII",
         check: &[
             Check::Line(|heard, known| {
                 let is_name = heard.is_of(names_or_proves) && heard.role == LineRole::Command;
                 heard.when(
                     is_name && !heard.text.is_ascii() && !allows_utf8_names(known),
-                    "octets above 127",
+                    "the name or password has octets above 127",
                 )
             }),
             Check::Event(|event, known| {
-                let what = "a password with octets above 127";
+                let what = "the password has octets above 127";
                 known
                     .malformed(event, SecretKind::Password, Flaw::NotAscii, what)
                     .filter(|_| !allows_utf8_names(known))
@@ -282,13 +285,16 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "a command is printable ASCII",
-        hint: "an odd keyboard, or the octets of telnet: type it anew",
+        hint: "a keyboard layout or telnet's control octets can cause this: type the command again",
         check: &[Check::Line(|heard, _| {
             let text = command(heard).filter(|_| !heard.is_of(names_or_proves))?;
             let is_odd = text
                 .iter()
                 .any(|octet| !octet.is_ascii_graphic() && !matches!(octet, b' ' | b'\t'));
-            heard.when(is_odd, "octets that are no printable ASCII")
+            heard.when(
+                is_odd,
+                "the command has octets that are not printable ASCII",
+            )
         })],
     },
     // RFC 1939 §7: PASS comes right after a USER that was accepted.
@@ -296,12 +302,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-pass-without-user",
         level: Must,
         source: "RFC 1939 §7",
-        says: "PASS follows +OK to USER",
-        hint: "send USER first; after -ERR to PASS too",
+        says: "PASS follows a USER that was answered +OK",
+        hint: "send USER first, also after -ERR to PASS",
         check: &[Check::Exchange(|ended, known| {
             let is_behind = known.is_behind("USER") && !known.is_behind_refusal();
             let is_alone = ended.verb == "PASS" && !is_behind && known.session.is_authorization();
-            ended.command_when(is_alone, "PASS without USER before it")
+            ended.command_when(is_alone, "the client sent PASS without USER before it")
         })],
     },
     // RFC 1939 §7: APOP needs the timestamp of the greeting.
@@ -309,27 +315,27 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-apop-without-timestamp",
         level: Should,
         source: "RFC 1939 §7",
-        says: "APOP is for servers that greet with a timestamp",
-        hint: "this server has no APOP",
+        says: "a client uses APOP only if the greeting has a timestamp",
+        hint: "this server does not support APOP: use a different login",
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
             let greeting = known.greeting.text.as_ref().filter(|_| is_apop)?;
             heard.when(!greeting.contains(&b'<'), "the greeting has no timestamp")
         })],
     },
-    // RFC 1939 §7, CVE-2007-1558: a timestamp that is no message-id may have been chosen by an attacker.
+    // RFC 1939 §7, CVE-2007-1558: an attacker may have chosen a timestamp that is not a message-id.
     Rule {
         id: "client-apop-odd-timestamp",
         level: Security,
         source: "RFC 1939 §7, CVE-2007-1558",
-        says: "a client does not use APOP with a timestamp that is no message-id",
-        hint: "parts of the password can be found out of such digests: change it, and use TLS",
+        says: "a client does not use APOP if the timestamp is not a message-id",
+        hint: "an attacker can recover parts of the password from such digests: change the password, and use TLS",
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
             let greeting = known.greeting.text.as_ref().filter(|_| is_apop)?;
             heard.when(
                 greeting.contains(&b'<') && known.greeting.timestamp().is_none(),
-                "a digest of an odd timestamp",
+                "the digest was made with a timestamp that is not a message-id",
             )
         })],
     },
@@ -338,8 +344,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-apop-digest",
         level: Must,
         source: "RFC 1939 §7",
-        says: "the digest of APOP is 32 hexadecimal digits in lower case",
-        hint: "the digest is that of MD5 over the timestamp with its brackets and the password",
+        says: "the digest of APOP is 32 lower-case hexadecimal digits",
+        hint: "compute MD5 over the timestamp, angle brackets included, followed by the password",
         check: &[
             Check::Line(|heard, _| {
                 heard
@@ -349,22 +355,28 @@ pub(super) const RULES: &[Rule] = &[
                 let is_hex = digest
                     .iter()
                     .all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'));
-                heard.when(digest.len() != 32 || !is_hex, "not a digest")
+                heard.when(
+                    digest.len() != 32 || !is_hex,
+                    "the digest is not 32 lower-case hexadecimal digits",
+                )
             }),
             Check::Event(|event, known| {
                 let is = |flaw, what| known.malformed(event, SecretKind::Digest, flaw, what);
-                is(Flaw::NotHexadecimal, "not a digest")
-                    .or_else(|| is(Flaw::UpperCase, "a digest that is not in lower case"))
+                is(
+                    Flaw::NotHexadecimal,
+                    "the digest is not 32 lower-case hexadecimal digits",
+                )
+                .or_else(|| is(Flaw::UpperCase, "the digest is not in lower case"))
             }),
         ],
     },
-    // RFC 5034 §3: without the SASL capability AUTH is not to be tried.
+    // RFC 5034 §3: without the SASL capability, a client does not try AUTH.
     Rule {
         id: "client-auth-unannounced",
         level: Should,
         source: "RFC 5034 §3",
-        says: "AUTH is used with a mechanism that SASL lists",
-        hint: "ask CAPA, and choose one of its mechanisms",
+        says: "a client uses only the mechanisms that SASL lists",
+        hint: "send CAPA, and choose one of the listed mechanisms",
         check: &[Check::Exchange(|ended, known| {
             let mechanism = ended
                 .mechanism()
@@ -373,44 +385,44 @@ pub(super) const RULES: &[Rule] = &[
             let is_listed = known
                 .parameters("SASL")
                 .is_some_and(|names| names.contains(&mechanism));
-            // An initial response without SASL is worse.
+            // An initial response without SASL is worse, and has its own rule.
             let is_worse = known.announces("SASL") == Some(false) && ended.has_initial_response();
-            ended.command_when(!is_listed && !is_worse, "a mechanism that was not listed")
+            ended.command_when(!is_listed && !is_worse, "CAPA does not list this mechanism")
         })],
     },
-    // RFC 2595 §4, RFC 6856 §2, §3: these commands came after CAPA, and where they work CAPA lists them. TOP and UIDL are older: a client may
-    // try them (RFC 1939 §7).
+    // RFC 2595 §4, RFC 6856 §2, §3: these commands are newer than CAPA, so a server that supports
+    // them lists them. TOP and UIDL are older: a client may try them (RFC 1939 §7).
     Rule {
         id: "client-command-unannounced",
         level: Should,
         source: "RFC 2449 §3, RFC 2595 §4, RFC 6856 §2, §3",
-        says: "STLS, UTF8 and LANG are sent where CAPA lists them",
-        hint: "the server does not offer this here: leave the command out; if TLS is on already, outside this recording, do not ask for it",
+        says: "a client sends STLS, UTF8 and LANG only if CAPA lists them",
+        hint: "leave the command out: the server does not offer it here, or TLS is already on outside this recording",
         check: &[Check::Line(|heard, known| {
             let row = heard
                 .sent
                 .filter(|_| heard.role == LineRole::Command)?
                 .command()?;
             let tag = tag_for(row.verb).filter(|_| !row.source.starts_with("RFC 1939"))?;
-            // The list may differ in each phase; inside TLS, STLS is worse.
+            // The list may differ in each phase. STLS inside TLS is worse, and has its own rule.
             let list = known.session.announced(known.session.phase())?;
             let is_listed = super::words::has_tag(list, tag);
             let is_worse = row.verb == "STLS" && known.session.tls.is_on();
-            heard.when(!is_listed && !is_worse, "a command that CAPA does not list")
+            heard.when(!is_listed && !is_worse, "CAPA does not list this command")
         })],
     },
-    // RFC 5034 §4: servers without the SASL capability know no initial response.
+    // RFC 5034 §4: servers without the SASL capability do not know initial responses.
     Rule {
         id: "client-initial-response-unannounced",
         level: Must,
         source: "RFC 5034 §3, §4",
-        says: "an initial response is sent only where SASL is listed",
-        hint: "old servers take it for something else: send AUTH alone",
+        says: "a client sends an initial response only if CAPA lists SASL",
+        hint: "old servers misread it: send AUTH with the mechanism only",
         check: &[Check::Exchange(|ended, known| {
             let is_sent = ended.has_initial_response() && known.announces("SASL") == Some(false);
             ended.command_when(
                 is_sent && known.session.is_authorization(),
-                "an initial response, and no SASL in CAPA",
+                "the client sent an initial response, but CAPA does not list SASL",
             )
         })],
     },
@@ -420,11 +432,14 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 5034 §4",
         says: "a response is base64",
-        hint: "encode it (`:auth` shows how); cancel with an asterisk",
+        hint: "encode it (`:auth` shows how); to cancel, send an asterisk",
         check: &[
             Check::Line(|heard, _| {
                 let text = heard.plain().filter(|_| heard.role == LineRole::Response)?;
-                heard.when(text != b"*" && !is_base64(text), "not base64")
+                heard.when(
+                    text != b"*" && !is_base64(text),
+                    "the response is not base64",
+                )
             }),
             Check::Line(|heard, _| {
                 heard
@@ -438,7 +453,7 @@ pub(super) const RULES: &[Rule] = &[
             }),
             Check::Event(|event, known| {
                 let is = |secret, what| known.malformed(event, secret, Flaw::NotBase64, what);
-                is(SecretKind::Response, "not base64").or_else(|| {
+                is(SecretKind::Response, "the response is not base64").or_else(|| {
                     is(
                         SecretKind::InitialResponse,
                         "the initial response is not base64",
@@ -447,13 +462,13 @@ pub(super) const RULES: &[Rule] = &[
             }),
         ],
     },
-    // RFC 2595 §4: behind STLS the capabilities are asked for again.
+    // RFC 2595 §4: after STLS the client asks for the capabilities again.
     Rule {
         id: "client-no-capa-after-stls",
         level: Info,
         source: "RFC 2595 §4",
-        says: "behind STLS the client asks CAPA again",
-        hint: "what was told in clear may be somebody else's words",
+        says: "after STLS the client sends CAPA again",
+        hint: "an attacker may have changed the list that came before TLS: send CAPA again inside TLS",
         check: &[Check::Exchange(|ended, known| {
             let is_login = (ended.verb == "AUTH" || ended.is(Command::names_user))
                 && known.session.tls == Tls::ByStls
@@ -462,34 +477,36 @@ pub(super) const RULES: &[Rule] = &[
             let is_asked = known.session.announced(Phase::Tls).is_some();
             ended.command_when(
                 is_login && was_asked && !is_asked && known.session.phase() == Phase::Tls,
-                "a login without CAPA inside TLS",
+                "the client logged in without sending CAPA inside TLS",
             )
         })],
     },
-    // RFC 1939 §6: only QUIT makes deletions happen.
+    // RFC 1939 §6: only QUIT carries out deletions.
     Rule {
         id: "client-quit-missing",
         level: Should,
         source: "RFC 1939 §6",
-        says: "QUIT comes before the end when messages were deleted",
-        hint: "nothing was deleted: send QUIT, or do not send DELE",
+        says: "a session that deletes messages ends with QUIT",
+        hint: "nothing was deleted: end with QUIT, or do not send DELE",
         check: &[Check::Event(|event, known| {
             let is_left = event.kind == EventKind::Closed
                 && known.now.is_closed_by_client()
                 && !known.has_quit();
             let count = known.session.marked.len();
-            let what = format!("closed without QUIT: {count} deleted and still there");
+            let what = format!(
+                "the client closed without QUIT; messages marked as deleted and kept: {count}"
+            );
             (is_left && count > 0 && !known.commands.waiting.has("QUIT"))
                 .then(|| Site::at(event.place, what))
         })],
     },
-    // RFC 1939 §5: a command has its arguments.
+    // RFC 1939 §5: a command has all its arguments.
     Rule {
         id: "client-missing-argument",
         level: Should,
         source: "RFC 1939 §5, §7",
         says: "a command has all its arguments",
-        hint: "`?` and the verb show the syntax",
+        hint: "type `?` and the verb to see the syntax",
         check: &[Check::Line(|heard, _| {
             heard.plain().filter(|_| heard.role == LineRole::Command)?;
             let row = heard.sent?.command()?;
@@ -498,55 +515,55 @@ pub(super) const RULES: &[Rule] = &[
             let is_short = heard.arguments().count() < wanted;
             heard.when(
                 is_short && !is_own && heard.end != LineEnd::None,
-                "an argument is missing",
+                "the command lacks an argument",
             )
         })],
     },
-    // RFC 8314 §4.1: a password in clear is known to everybody on the way.
+    // RFC 8314 §4.1: anyone on the network path can read a password sent in cleartext.
     Rule {
         id: "password-in-clear",
         level: Security,
         source: "RFC 8314 §4.1",
         says: "no password crosses the network in cleartext",
-        hint: "change this password, and connect with --tls or type STLS before the login",
+        hint: "change this password, and connect with --tls or send STLS before login",
         check: &[Check::Line(|heard, known| {
             let is_password =
                 heard.role == LineRole::Command && heard.verb() == "PASS" && heard.octets > 6;
             heard.when(
                 is_password && known.is_in_clear(),
-                "a password in cleartext",
+                "the client sent a password in cleartext",
             )
         })],
     },
-    // RFC 5034 §4, RFC 4616 §6: PLAIN and its like only inside TLS.
+    // RFC 5034 §4, RFC 4616 §6: PLAIN and similar mechanisms are used only inside TLS.
     Rule {
         id: "plain-mechanism-in-clear",
         level: Security,
         source: "RFC 5034 §4, RFC 4616 §6",
-        says: "PLAIN, LOGIN and tokens are used inside TLS only",
-        hint: "change this password, and connect with --tls or type STLS before the login",
+        says: "PLAIN, LOGIN and token mechanisms are used only inside TLS",
+        hint: "change this password, and connect with --tls or send STLS before login",
         check: &[Check::Exchange(|ended, known| {
             let is_open =
                 ended.mechanism().is_some_and(|name| is_plain(&name)) && ended.has_credentials();
             ended.command_when(
                 is_open && known.is_in_clear(),
-                "a mechanism that sends the secret itself, in cleartext",
+                "the mechanism sent the secret itself in cleartext",
             )
         })],
     },
-    // RFC 2595 §2.4, RFC 8314 §5: who wanted TLS and did not get it must not log in.
+    // RFC 2595 §2.4, RFC 8314 §5: a client that wanted TLS and did not get it must not log in.
     Rule {
         id: "login-without-the-tls-asked-for",
         level: Security,
         source: "RFC 2595 §2.4, RFC 8314 §5",
-        says: "who asks for TLS and gets none does not log in",
-        hint: "somebody may have refused STLS in the server's place: close, and use port 995",
+        says: "a client that asks for TLS and does not get it does not log in",
+        hint: "an attacker may have refused STLS in the server's place: close, and use port 995",
         check: &[Check::Line(|heard, known| {
             let is_login =
                 heard.role == LineRole::Command && heard.verb() == "PASS" && known.is_in_clear();
             heard.when(
                 is_login && known.refusals.verbs.contains("STLS"),
-                "a login in cleartext after STLS was refused",
+                "the client logged in unencrypted after STLS was refused",
             )
         })],
     },

@@ -1,5 +1,5 @@
-//! Where a probe left because the replies did not fit the commands any more: one finding names the fault, and what each later reply
-//! breaks as the reply to the wrong command is not told.
+//! Sessions in which a probe closed because the replies no longer matched the commands: one finding
+//! names the fault, and what later replies break as replies to the wrong commands is not reported.
 
 use super::Finding;
 use crate::analysis::finding::Level;
@@ -7,14 +7,14 @@ use crate::pop3::tracker::Side;
 use crate::transcript::event::Event;
 use crate::transcript::{Item, Row};
 
-/// The rules that name such a fault, the first one that was broken.
+/// The rules that name such a fault; the first broken one is reported.
 pub(crate) const NAMES: &[&str] = &["single-answered-multi", "status-twice", "unsolicited-data"];
 
 #[derive(Debug, Default)]
 pub(super) struct CutFinder {
-    /// The first command behind the last line of the server that came before a command.
+    /// The row of the first command after the server's last line before a command.
     first: usize,
-    /// The server has said something since.
+    /// Whether the server has sent anything since.
     is_answered: bool,
     is_out: bool,
 }
@@ -36,7 +36,7 @@ impl CutFinder {
         }
     }
 
-    /// Leaves one finding of those from the place on. What can harm people is never left out.
+    /// Keeps one finding of those from the place on. Security findings are always kept.
     pub(super) fn apply(&self, findings: &mut Vec<Finding>) {
         if !self.is_out {
             shifted(findings);
@@ -65,7 +65,7 @@ impl CutFinder {
     }
 }
 
-/// The rules that replies break when they stand behind a different command.
+/// The rules that replies break if they follow a different command.
 const MISFITS: &[&str] = &[
     "list-malformed",
     "number-out-of-range-accepted",
@@ -79,8 +79,9 @@ const MISFITS: &[&str] = &[
     "wrong-state-accepted",
 ];
 
-/// A recording whose replies were one too many from some place on: QUIT has a reply to spare, and several before it do not fit. One
-/// finding says so, and nothing else is blamed on the replies in between. What can harm people stays, and what the client did.
+/// A recording with a surplus reply from some place on: QUIT has two replies, and several before it
+/// do not match. One finding says so, and the replies in between are not blamed for anything else.
+/// Security findings stay, and so does what the client did.
 fn shifted(findings: &mut Vec<Finding>) {
     let is_spare = |one: &&Finding| {
         let is_status = one.octets.starts_with("+OK") || one.octets.starts_with("-ERR");
@@ -93,7 +94,7 @@ fn shifted(findings: &mut Vec<Finding>) {
     let Some(first) = misfits().filter_map(|one| one.row).min() else {
         return;
     };
-    // One reply that does not fit may be a fault of its own, beside a farewell in two lines.
+    // A single reply that does not match may be a separate fault, next to a farewell in two lines.
     if misfits().map(|one| one.count).sum::<u64>() < 2 {
         return;
     }
@@ -108,7 +109,9 @@ fn shifted(findings: &mut Vec<Finding>) {
         findings.push(Finding {
             id: rule.id,
             level: rule.level,
-            message: format!("more replies than commands: from row {first} on they do not fit"),
+            message: format!(
+                "the server sent more replies than commands: from row {first} on, they do not match"
+            ),
             hint: Some(rule.hint.to_owned()),
             source: rule.source,
             ..spare

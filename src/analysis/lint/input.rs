@@ -1,4 +1,5 @@
-//! What a rule is shown: a line with its role, or a finished exchange; and how it says where a rule is broken.
+//! What a rule sees: a line with its role, or a finished exchange; and how it reports where it is
+//! broken.
 
 use super::words::{behind_status, code, digest, number};
 use super::{Body, LineRole, List, Site};
@@ -11,19 +12,20 @@ use crate::transcript::Piece;
 pub(crate) struct LineSeen<'a> {
     pub(crate) role: LineRole,
     pub(crate) place: Place,
-    /// Its octets before the first hole, as on the wire, without the line end; at most [`LINE_KEPT`].
+    /// Its octets before the first hole, as on the wire, without the line end; at most
+    /// [`LINE_KEPT`].
     pub(crate) text: &'a [u8],
     pub(crate) has_holes: bool,
     /// All its octets on the wire, line end included.
     pub(crate) octets: u64,
     pub(crate) end: LineEnd,
-    /// The command that it is, or to whose reply it belongs.
+    /// The command that this line is, or whose reply it belongs to.
     pub(crate) sent: Option<&'a Sent>,
 }
 
 impl<'a> LineSeen<'a> {
     pub(super) fn of(role: LineRole, line: &'a Line, sent: Option<&'a Sent>) -> Self {
-        // The CR may be that of a line end that was cut.
+        // The CR may belong to a line end that was cut off.
         let whole = line.head().strip_suffix(b"\r");
         let whole = whole.filter(|_| line.end == LineEnd::None && line.pieces.len() == 1);
         Self {
@@ -40,7 +42,7 @@ impl<'a> LineSeen<'a> {
         }
     }
 
-    /// The text is no more than its first octets.
+    /// A line whose text has only its first octets.
     pub(super) fn injected(data: &'a Measures) -> Self {
         Self {
             role: LineRole::Injected,
@@ -53,24 +55,25 @@ impl<'a> LineSeen<'a> {
         }
     }
 
-    /// All its octets without the line end; None when it was cut, has holes, or is too long to be kept.
+    /// All its octets without the line end; None if it was cut off, has holes, or is too long to
+    /// store.
     pub(crate) fn plain(&self) -> Option<&'a [u8]> {
         let is_whole = (self.text.len() + self.end.octets().len()) as u64 == self.octets;
         let is_cut = self.end == LineEnd::None;
         (is_whole && !is_cut && !self.has_holes).then_some(self.text)
     }
 
-    /// The same as text, when it is UTF-8.
+    /// The same as text, if it is UTF-8.
     pub(crate) fn plain_text(&self) -> Option<&'a str> {
         std::str::from_utf8(self.plain()?).ok()
     }
 
-    /// What stands behind the status indicator, without the blank between; None where the line has none.
+    /// The text after the status indicator and its space; None if the line has no status indicator.
     pub(crate) fn behind_status(&self) -> Option<&'a [u8]> {
         behind_status(self.text)
     }
 
-    /// The line of a capability, without blanks around it.
+    /// A capability line, without surrounding spaces.
     pub(crate) fn capability(&self) -> Option<&'a str> {
         let is_listed = self.role == LineRole::Listed(List::Capabilities);
         let text = self.plain_text().filter(|_| is_listed)?.trim();
@@ -82,7 +85,7 @@ impl<'a> LineSeen<'a> {
         matches!(self.text, [0x15 | 0x16, 3, ..])
     }
 
-    /// The verb of the command that it is, or that it answers, in upper case; empty when that is not known.
+    /// The verb of the command that this line is or answers, in upper case; empty if unknown.
     pub(crate) fn verb(&self) -> &'static str {
         verb(self.sent)
     }
@@ -91,7 +94,7 @@ impl<'a> LineSeen<'a> {
         self.sent.and_then(Sent::command).is_some_and(purpose)
     }
 
-    /// The words of a command behind its verb, as far as no hole stands before them.
+    /// The words of a command after its verb, up to the first hole.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let verb_words = self
             .sent
@@ -108,18 +111,18 @@ impl<'a> LineSeen<'a> {
         }
     }
 
-    /// A spot here, if `is_broken`.
+    /// A site here, if `is_broken`.
     pub(crate) fn when(&self, is_broken: bool, what: &str) -> Option<Site> {
         is_broken.then(|| self.spot(what))
     }
 }
 
-/// The verb of a command of the table; empty for another one.
+/// The verb of a command in the table; empty for any other.
 fn verb(sent: Option<&Sent>) -> &'static str {
     sent.and_then(Sent::command).map_or("", |row| row.verb)
 }
 
-/// The lines behind the header that a TOP asks for.
+/// The number of lines after the header that a TOP asks for.
 pub(super) fn top_lines(sent: &Sent) -> Option<u64> {
     let is_top = sent.command().is_some_and(|row| row.verb == "TOP");
     let word = Words::of(sent.arguments()).nth(1).filter(|_| is_top)?;
@@ -168,12 +171,12 @@ impl<'a> ExchangeSeen<'a> {
         self.exchange.status == Some(Status::Negative)
     }
 
-    /// Whether the whole reply came: the status line, and the terminator where one belongs.
+    /// Whether the reply is complete: the status line, and the terminator if one belongs there.
     pub(crate) fn is_complete(&self) -> bool {
         self.exchange.status.is_some() && self.data().is_none_or(|data| data.terminator.is_some())
     }
 
-    /// Whether rows of its data are missing from the transcript, its end perhaps among them.
+    /// Whether rows of its data are missing from the transcript, perhaps its end as well.
     pub(crate) fn has_gap(&self) -> bool {
         self.data().is_some_and(|data| data.has_any_rows)
     }
@@ -201,7 +204,8 @@ impl<'a> ExchangeSeen<'a> {
         line.is_some_and(|line| line.end == LineEnd::Lf)
     }
 
-    /// Whether the command line is none that a server must understand: LF alone ends it, or an octet 0 is in it.
+    /// Whether a server need not understand the command line: it ends with LF alone, or contains an
+    /// octet 0.
     pub(crate) fn is_garbled(&self) -> bool {
         self.is_bare_lf() || self.command.contains(&0)
     }
@@ -210,7 +214,7 @@ impl<'a> ExchangeSeen<'a> {
         self.arguments().next().is_some()
     }
 
-    /// The words behind the verb, as far as no hole stands before them.
+    /// The words after the verb, up to the first hole.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let row = self.exchange.sent.as_ref().and_then(Sent::command);
         Words::of(self.command).skip(row.map_or(1, Command::verb_words))
@@ -221,7 +225,7 @@ impl<'a> ExchangeSeen<'a> {
         number(word).filter(|_| self.is(Command::names_message))
     }
 
-    /// The text behind the status indicator; None when the line has holes.
+    /// The text after the status indicator; None if the line has holes.
     pub(crate) fn text(&self) -> Option<&'a [u8]> {
         let line = self.exchange.status_line.as_ref()?;
         let is_plain = line
@@ -236,7 +240,7 @@ impl<'a> ExchangeSeen<'a> {
         code(self.status)
     }
 
-    /// A digest of the name of a USER; None when it is hidden.
+    /// A digest of the name of a USER; None if it is hidden.
     pub(crate) fn name(&self) -> Option<u64> {
         let name = self.arguments().next().filter(|_| self.verb == "USER")?;
         Some(digest(name))
@@ -262,7 +266,7 @@ impl<'a> ExchangeSeen<'a> {
         self.verb != "AUTH" || self.has_initial_response() || is_answered
     }
 
-    /// Where the status line stands, or the command when there is none.
+    /// The place of the status line, or of the command if there is none.
     pub(crate) fn place(&self) -> Place {
         let lines = [&self.exchange.status_line, &self.exchange.command];
         let line = lines.into_iter().flatten().next();
@@ -282,7 +286,7 @@ impl<'a> ExchangeSeen<'a> {
         }
     }
 
-    /// A spot at the line of a body that is one more than TOP was to bring; without one, at the status line.
+    /// A site at the first line beyond those that TOP asked for, or at the status line.
     pub(crate) fn at_excess(&self, what: &str) -> Site {
         let excess = self.body.and_then(|body| body.excess.clone());
         excess.map_or_else(
@@ -294,12 +298,12 @@ impl<'a> ExchangeSeen<'a> {
         )
     }
 
-    /// A spot at the status line, if `is_broken`.
+    /// A site at the status line, if `is_broken`.
     pub(crate) fn when(&self, is_broken: bool, what: &str) -> Option<Site> {
         is_broken.then(|| self.spot(what))
     }
 
-    /// A spot at the command, if `is_broken`.
+    /// A site at the command, if `is_broken`.
     pub(crate) fn command_when(&self, is_broken: bool, what: &str) -> Option<Site> {
         let place = self.exchange.command.as_ref().map(|line| line.place);
         is_broken.then(|| Site {
@@ -318,7 +322,7 @@ pub(super) struct ListingLines {
     text: Vec<u8>,
     octets: u64,
     has_holes: bool,
-    /// Rows are missing: what comes now need not be of this listing.
+    /// Rows are missing: the next lines need not belong to this listing.
     is_torn: bool,
 }
 
@@ -335,7 +339,7 @@ impl ListingLines {
         }
     }
 
-    /// With `is_run` each line of the octets is a row of the file.
+    /// With `is_run`, each line of the octets is a row of the file.
     pub(super) fn feed(
         &mut self,
         octets: &[u8],
@@ -353,7 +357,7 @@ impl ListingLines {
                 None => (rest, &b""[..]),
             };
             self.octets += piece.len() as u64;
-            // Two more than a line may have, so that the line end is seen.
+            // Two octets more than a line may have, so that the line end is seen.
             let room = if self.has_holes {
                 0
             } else {
@@ -385,7 +389,7 @@ impl ListingLines {
         self.text.clear();
     }
 
-    /// Tells a line that was cut.
+    /// Emits a line that was cut off.
     pub(super) fn finish(&mut self, emit: &mut dyn FnMut(&LineSeen<'_>)) {
         if self.octets > 0 {
             self.emit(emit);

@@ -1,11 +1,12 @@
-//! What is known of a secret that was hidden: the recorder judged its shape, and an event says what was wrong with it.
+//! Facts about a hidden secret: the recorder checked its form, and an event says what was wrong
+//! with it.
 
 use super::{Context, Site};
 use crate::reading::dialogue::EventAt;
 use crate::transcript::event::{Flaw, Malformed, SecretKind};
 
 impl Context {
-    /// A spot at the client's last row, when `event` says that it held a secret with this flaw.
+    /// A site at the client's last row, if `event` says that it contained a secret with this flaw.
     pub(crate) fn malformed(
         &self,
         event: &EventAt,

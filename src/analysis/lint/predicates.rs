@@ -1,4 +1,5 @@
-//! What the rules of several files ask: how a reply starts, how its data stopped, how the connection ended.
+//! Predicates for the rules of several files: how a reply starts, how its data stopped, how the
+//! connection ended.
 
 use super::words::{behind_status, two_numbers};
 use super::{Body, Context, ExchangeSeen, LineRole, LineSeen};
@@ -22,7 +23,7 @@ pub(super) enum StartFault {
     Missing,
 }
 
-/// What is wrong with the start of this line; None when nothing is.
+/// What is wrong with the start of this line; None if nothing is.
 pub(super) fn fault(heard: &LineSeen<'_>, known: &Context) -> Option<StartFault> {
     if !matches!(heard.role, LineRole::Greeting | LineRole::Status) {
         return None;
@@ -37,7 +38,7 @@ pub(super) fn fault(heard: &LineSeen<'_>, known: &Context) -> Option<StartFault>
         _ if text.starts_with(b"+OK") && has_indicator => return None,
         _ if text.starts_with(b"-ERR") && has_indicator => return None,
         _ if has_indicator => StartFault::Lowercase,
-        // It was cut, or goes on with a hole.
+        // It was cut off, or continues with a hole.
         _ if b"+OK".starts_with(text) || b"-ERR".starts_with(text) => {
             if heard.end == LineEnd::None || heard.has_holes {
                 return None;
@@ -68,7 +69,7 @@ pub(super) fn starts_with_any(text: &[u8], starts: &[&str]) -> bool {
         .any(|start| text.starts_with(start.as_bytes()))
 }
 
-/// Whether the numbers that a later command asked for stand where another one's reply belongs.
+/// Whether the reply to one command contains the numbers that a later command asked for.
 fn is_out_of_order(heard: &LineSeen<'_>, known: &Context) -> bool {
     let is_list = |verb: &str| matches!(verb, "STAT" | "LIST");
     !known.recording.is_out_of_step
@@ -96,12 +97,12 @@ pub(super) enum DataEnd {
     Glued,
     /// The last octet is a dot alone on its line.
     DotWithoutEnd,
-    /// The last line is a dot and blanks.
+    /// The last line is a dot and spaces.
     Padded,
     Open,
 }
 
-/// How a message stopped that has no terminator.
+/// How a message without a terminator stopped.
 pub(super) fn stop(ended: &ExchangeSeen<'_>) -> Option<DataEnd> {
     let data = ended.data()?;
     if ended.has_gap() || data.terminator.is_some() || !ended.is_ok() || data.side == Side::Client {
@@ -122,8 +123,9 @@ pub(super) fn stop(ended: &ExchangeSeen<'_>) -> Option<DataEnd> {
     })
 }
 
-/// Whether a message that has no end is followed by the reply to the next command. A message may have such lines; but the client sent
-/// its next command, this one line came, and then the connection was closed.
+/// Whether a message without an end is followed by the reply to the next command. A message may
+/// contain such lines; but here the client sent its next command, this one line came, and then the
+/// connection closed.
 pub(super) fn is_answered_inside(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let is_end = matches!(known.now.event, Some(EventKind::Closed));
     let Some(body) = message(ended).filter(|_| is_end && stop(ended) == Some(DataEnd::Open)) else {
@@ -158,14 +160,14 @@ pub(super) fn is_stall(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
         })
 }
 
-/// Whether the event ends the connection, and not at the client's wish.
+/// Whether the event ends the connection without the client's intent.
 pub(super) fn is_end(event: &EventAt) -> bool {
     let is_server = event.kind == EventKind::Closed && event.said().closer() != Some(Party::Client);
     is_server || event.kind == EventKind::Lost
 }
 
-/// Whether the exchange was ended by the end of the connection, and not at the client's wish. What a client sends to a server that
-/// turned it away is its own mistake.
+/// Whether the end of the connection ended the exchange, without the client's intent. What a client
+/// sends to a server that turned it away is the client's mistake.
 pub(super) fn is_cut(known: &Context) -> bool {
     matches!(known.now.event, Some(EventKind::Closed | EventKind::Lost))
         && !known.now.is_closed_by_client()

@@ -1,4 +1,4 @@
-//! RFC 1460: LAST, which RFC 1725 took out.
+//! RFC 1460: LAST, which RFC 1725 removed.
 
 use super::input::ExchangeSeen;
 use super::words::{field, number};
@@ -13,25 +13,25 @@ fn last(ended: &ExchangeSeen<'_>) -> Option<u64> {
 }
 
 pub(super) const RULES: &[Rule] = &[
-    // RFC 1725 took LAST out in 1994; no later document has it.
+    // RFC 1725 removed LAST in 1994; no later document has it.
     // Seen: popa3d, solid-pop3d, Twisted.
     Rule {
         id: "last-works",
         level: Info,
         source: "RFC 1460 §5, RFC 1725",
-        says: "LAST is a command of old servers",
-        hint: "harmless; clients use UIDL to find out what is new",
+        says: "LAST is an obsolete command",
+        hint: "harmless; clients use UIDL to find new messages",
         check: &[Check::Exchange(|ended, _| {
-            ended.when(last(ended).is_some(), "LAST works")
+            ended.when(last(ended).is_some(), "the server accepted LAST")
         })],
     },
-    // RFC 1460 §5: LAST gives the highest message number that was accessed.
-    // Seen: solid-pop3d says 0 whatever was fetched.
+    // RFC 1460 §5: LAST gives the highest message number accessed.
+    // Seen: solid-pop3d always says 0.
     Rule {
         id: "last-disagrees",
         level: Info,
         source: "RFC 1460 §5",
-        says: "LAST is not lower than the messages that RETR brought",
+        says: "LAST is at least the highest number that RETR fetched",
         hint: "a client that relies on LAST fetches everything again: use UIDL",
         check: &[Check::Exchange(|ended, known| {
             let told = last(ended)?;

@@ -1,4 +1,4 @@
-//! RFC 1939, the base protocol: greeting, status lines, and what comes unasked.
+//! RFC 1939, the base protocol: greeting, status lines, and unsolicited lines.
 
 use super::context::Unsolicited;
 use super::predicates::{StartFault, fault};
@@ -8,10 +8,10 @@ use crate::pop3::command::Command;
 use crate::pop3::tracker::LineEnd;
 use crate::reading::dialogue::EventKind;
 
-/// What two replies to one command are.
-const TWICE: &str = "one more status line than commands";
+/// Two replies to one command.
+const TWICE: &str = "the server sent one more status line than there were commands";
 
-/// The `-ERR` behind a reply, when `is_known` that the server went on, or that it did not.
+/// The `-ERR` after a reply, once `is_known` that the server continued, or that it did not.
 fn parting(known: &Context, is_known: bool, what: &str) -> Option<Site> {
     let (place, text) = known.farewell.parting.as_ref().filter(|_| is_known)?;
     Some(Site {
@@ -21,31 +21,33 @@ fn parting(known: &Context, is_known: bool, what: &str) -> Option<Site> {
     })
 }
 
-/// Whether a line is the client's own, sent back: its line end and length are not the server's.
+/// Whether a line is an echo of the client's: then the server did not choose its line end and
+/// length.
 fn is_of_echo(heard: &LineSeen<'_>, known: &Context) -> bool {
     fault(heard, known) == Some(StartFault::Echo) || known.is_echoed(heard)
 }
 
 pub(super) const RULES: &[Rule] = &[
-    // RFC 1939 §4: the server sends one line of greeting as soon as the connection stands; the client waits for it.
+    // RFC 1939 §4: the server sends one line of greeting as soon as the connection is open; the
+    // client waits for it.
     Rule {
         id: "no-greeting",
         level: Must,
         source: "RFC 1939 §4",
         says: "the server speaks first, with one line of greeting",
-        hint: "check port and service: a port for TLS waits for the client (connect with --tls), and so does a web server",
+        hint: "check the port and the service: a TLS port waits for the client to speak (connect with --tls), and so does a web server",
         check: &[
             Check::Exchange(|ended, _| {
                 let what = "the first line answers a command: no greeting came before it";
                 ended.when(ended.exchange.has_no_greeting, what)
             }),
-            // A late greeting makes one line more than there are commands.
+            // With a late greeting, there is one line more than there are commands.
             Check::Event(|event, known| {
                 let is_end = event.kind == EventKind::Closed && known.commands.waiting.is_empty();
                 let place = known.recording.first_reply.filter(|_| is_end)?;
                 Some(Site::at(
                     place,
-                    "as many replies as commands, and no greeting",
+                    "there are as many replies as commands, so no greeting came",
                 ))
             }),
             Check::Event(|event, known| {
@@ -53,22 +55,23 @@ pub(super) const RULES: &[Rule] = &[
                 let is_end = matches!(event.kind, Closed | Lost | TimedOut);
                 let is_silent = known.session.state == Some(crate::pop3::tracker::State::Greeting)
                     && !known.session.is_greeted;
-                // Who leaves did not wait, or not for long enough.
+                // A client that closes did not wait, or not long enough.
                 let is_ours = known.now.is_closed_by_client();
                 (is_end && is_silent && !is_ours)
                     .then(|| super::Site::at(event.place, "no greeting came"))
             }),
         ],
     },
-    // RFC 1939 §4: the greeting is a positive response. Servers refuse with -ERR all the same, when they are full or shut.
+    // RFC 1939 §4: the greeting is a positive response. Servers that are full or closed send -ERR
+    // anyway.
     Rule {
         id: "greeting-err",
         level: Must,
         source: "RFC 1939 §4",
         says: "the greeting is a positive response",
-        hint: "the server refuses this address, or everybody: wait, try from another address, or read its log",
+        hint: "the server refuses this address or all clients: wait, try from a different address, or read the server's log",
         check: &[Check::Line(|heard, known| {
-            // Where the client spoke first, it may be the reply.
+            // If the client spoke first, this may be its reply.
             let is_err = heard.role == LineRole::Greeting
                 && known.commands.waiting.is_empty()
                 && heard.text.to_ascii_uppercase().starts_with(b"-ERR");
@@ -76,17 +79,17 @@ pub(super) const RULES: &[Rule] = &[
             heard.when(is_err && !is_redis, "the greeting is -ERR")
         })],
     },
-    // RFC 1939 §3, §4: a greeting begins with `+OK`; these first words are those of other protocols.
+    // RFC 1939 §3, §4: a greeting begins with `+OK`; these first words belong to other protocols.
     Rule {
         id: "greeting-wrong-protocol",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a POP3 server greets with +OK; other words are those of another service",
-        hint: "POP3 is on port 110, over TLS on 995; check the port, and where it is forwarded to",
+        says: "the greeting of a POP3 server begins with +OK",
+        hint: "POP3 uses port 110, or 995 with TLS: check the port and where it is forwarded",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::OtherProtocol),
-                "another service answers",
+                "a different service answered",
             )
         })],
     },
@@ -96,11 +99,11 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §4",
         says: "the greeting is one line, and the client speaks next",
-        hint: "do not send a password: somebody may have put replies there before they were asked for",
+        hint: "do not send a password: an attacker may have injected replies before they were requested",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::WithGreeting),
-                "more than one line of greeting",
+                "the greeting has more than one line",
             )
         })],
     },
@@ -109,8 +112,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "bare-lf",
         level: Must,
         source: "RFC 1939 §3",
-        says: "lines of the server end with CRLF",
-        hint: "the server prints LF alone: it must send CRLF behind every line",
+        says: "the server ends its lines with CRLF",
+        hint: "the server must send CRLF after every line, not LF alone",
         check: &[Check::Line(|heard, _| {
             let is_bare =
                 heard.role.is_servers() && heard.end == LineEnd::Lf && !heard.is_tls_record();
@@ -122,13 +125,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "bare-cr",
         level: Should,
         source: "RFC 1939 §3",
-        says: "a CR stands only in front of an LF",
-        hint: "the server takes CR for a line end, or cuts lines: it must send CRLF",
+        says: "a CR appears only as part of CRLF",
+        hint: "the server uses CR as a line end, or cuts lines: it must send CRLF",
         check: &[Check::Line(|heard, _| {
             let line = heard.text.strip_suffix(b"\r").unwrap_or(heard.text);
             let is_bare =
                 heard.role.is_servers() && heard.plain().is_some() && line.contains(&b'\r');
-            heard.when(is_bare, "a CR inside the line")
+            heard.when(is_bare, "the line contains a CR that is not part of CRLF")
         })],
     },
     // RFC 1939 §3: one CRLF ends a line. CR CR LF comes from adding CRLF to a line that has one.
@@ -137,7 +140,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "a line ends with CRLF, not with CR CR LF",
-        hint: "the server adds CRLF to lines that end with CRLF already: it must store or convert line ends once",
+        hint: "the server adds CRLF to lines that already end with CRLF: it must convert line ends only once",
         check: &[
             Check::Line(|heard, known| {
                 let is_double = heard.role.is_servers()
@@ -155,7 +158,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 1939 §3, RFC 2449 §4",
         says: "the first line of a reply has at most 512 octets, CRLF included",
-        hint: "the server repeats what the client sent, or has a long banner: shorten it",
+        hint: "the server repeats what the client sent, or has a long banner: shorten the line",
         check: &[Check::Line(|heard, known| {
             let is_first = matches!(
                 heard.role,
@@ -172,7 +175,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "+OK and -ERR are in upper case",
-        hint: "clients that compare octets take this for no reply at all: the server must send upper case",
+        hint: "clients that compare octets do not recognise this reply: the server must send upper case",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Lowercase),
@@ -180,17 +183,18 @@ pub(super) const RULES: &[Rule] = &[
             )
         })],
     },
-    // RFC 1939 §3: there are two status indicators, `+OK` and `-ERR`, with a blank or the line end behind them.
+    // RFC 1939 §3: there are two status indicators, `+OK` and `-ERR`, followed by a space or the
+    // line end.
     Rule {
         id: "status-malformed",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a reply begins with +OK or -ERR, and a blank or the line end follows",
-        hint: "the server's reply is nearly a status line: it must send exactly +OK or -ERR",
+        says: "a reply begins with +OK or -ERR, followed by a space or the line end",
+        hint: "this is almost a status line: the server must send exactly +OK or -ERR",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Malformed),
-                "neither +OK nor -ERR",
+                "the reply begins with neither +OK nor -ERR",
             )
         })],
     },
@@ -200,7 +204,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "every reply begins with a status indicator",
-        hint: "the reply is out of step or has no status: connect anew, and look for a message that was not dot-stuffed",
+        hint: "the session may be out of step: connect again, and look for a message that was not dot-stuffed",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Missing),
@@ -208,17 +212,17 @@ pub(super) const RULES: &[Rule] = &[
             )
         })],
     },
-    // RFC 1939 §3: an empty line is no response.
+    // RFC 1939 §3: an empty line is not a response.
     Rule {
         id: "status-empty",
         level: Must,
         source: "RFC 1939 §3",
-        says: "an empty line is no reply",
-        hint: "the server failed while it answered: try again on a new connection, and look at the message that was asked for",
+        says: "a reply is not an empty line",
+        hint: "the server failed while answering: try again on a new connection, and examine the message requested",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Empty),
-                "an empty line in place of a reply",
+                "the server sent an empty line instead of a reply",
             )
         })],
     },
@@ -228,12 +232,12 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "each command gets one status line",
-        hint: "server and proxy both answer, or the server answers twice: replies do not fit the commands any more",
+        hint: "the server answers twice, or server and proxy both answer: from here on, replies may not match the commands",
         check: &[
             Check::Line(|heard, known| {
                 heard.when(known.odd(heard) == Some(Unsolicited::StatusTwice), TWICE)
             }),
-            // Two behind one another are told apart by what follows.
+            // What follows shows which of two consecutive lines is surplus.
             Check::Line(|heard, known| {
                 let goes_on = matches!(heard.role, LineRole::Command | LineRole::Unrequested);
                 parting(known, goes_on, TWICE)
@@ -253,45 +257,46 @@ pub(super) const RULES: &[Rule] = &[
             }),
         ],
     },
-    // RFC 1939 §5, §7: with a number LIST and UIDL are answered by one line.
+    // RFC 1939 §5, §7: LIST and UIDL with a number are answered with one line.
     Rule {
         id: "single-answered-multi",
         level: Must,
         source: "RFC 1939 §5, §7",
-        says: "LIST and UIDL with a number are answered by one line",
-        hint: "the server takes this argument for none, be it 0 or any number, and sends the whole listing: it must answer with one line",
+        says: "LIST and UIDL with a number get a reply of one line",
+        hint: "the server ignores this argument, or any argument, and sends the whole listing: it must answer with one line",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::ListingOfSingle),
-                "a listing although one message was asked for",
+                "the server sent a listing although the client asked for one message",
             )
         })],
     },
-    // RFC 1939 §3: only some positive replies are of several lines; -ERR is always one line.
+    // RFC 1939 §3: only some positive replies have several lines; -ERR is always one line.
     Rule {
         id: "err-multiline",
         level: Must,
         source: "RFC 1939 §3",
-        says: "an error is one line",
-        hint: "clients take the second line for the next reply: the server must say all in one line",
+        says: "an error reply is one line",
+        hint: "clients take the second line for the next reply: the server must send a single line",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::BehindError),
-                "another line behind -ERR",
+                "another line follows -ERR",
             )
         })],
     },
-    // RFC 1939 §3: client and server exchange commands and responses; the server sends nothing of its own accord.
+    // RFC 1939 §3: client and server exchange commands and responses; the server sends nothing
+    // unasked.
     Rule {
         id: "unsolicited-data",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server sends only what was asked for",
-        hint: "the session is out of step: look at the reply before it",
+        says: "the server sends only what the client asked for",
+        hint: "the session is out of step: look at the previous reply",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::Other),
-                "nothing was asked",
+                "the server sent a line that no command asked for",
             )
         })],
     },
@@ -300,32 +305,37 @@ pub(super) const RULES: &[Rule] = &[
         id: "data-after-quit",
         level: Should,
         source: "RFC 1939 §6",
-        says: "nothing comes behind the reply to QUIT",
-        hint: "harmless mostly: a server that answers commands behind QUIT, or a proxy that adds a line",
+        says: "nothing follows the reply to QUIT",
+        hint: "usually harmless: the server answers commands sent after QUIT, or a proxy adds a line",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::BehindQuit),
-                "the server goes on behind its reply to QUIT",
+                "the server sent another line after its reply to QUIT",
             )
         })],
     },
-    // RFC 1939 §3: after ten minutes without a command the server closes, without sending any response.
+    // RFC 1939 §3: after ten minutes without a command the server closes, without sending any
+    // response.
     Rule {
         id: "autologout-talks",
         level: Info,
         source: "RFC 1939 §3",
-        says: "a server that loses its patience closes without a word",
-        hint: "friendly, but a client may take the line for the reply to its next command",
+        says: "a server closes an idle session without sending a reply",
+        hint: "well meant, but a client may take the line for the reply to its next command",
         check: &[
             Check::Line(|heard, known| {
                 heard.when(
                     known.odd(heard) == Some(Unsolicited::Autologout),
-                    "a line before the server gives up waiting",
+                    "the server sent a line before it closed the idle session",
                 )
             }),
             Check::Event(|event, known| {
                 let is_end = super::predicates::is_end(event);
-                parting(known, is_end, "a line before the server hangs up")
+                parting(
+                    known,
+                    is_end,
+                    "the server sent a line before it closed the connection",
+                )
             }),
         ],
     },
@@ -334,13 +344,18 @@ pub(super) const RULES: &[Rule] = &[
         id: "autologout-early",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a session may be idle for ten minutes",
-        hint: "raise the server's time limit; until then a client sends NOOP every half minute",
+        says: "the server lets a session be idle for at least ten minutes",
+        hint: "raise the server's idle time-out; until then, send NOOP every half minute",
         check: &[Check::Line(|heard, known| {
             let is_early = known.odd(heard) == Some(Unsolicited::Autologout)
                 && known.session.is_transaction()
                 && known.now.gap_ms < 600_000;
-            is_early.then(|| heard.spot(format!("given up after {} s", known.now.gap_ms / 1000)))
+            is_early.then(|| {
+                heard.spot(format!(
+                    "the server ended the session after {} s without a command",
+                    known.now.gap_ms / 1000
+                ))
+            })
         })],
     },
     // RFC 1939 §3: a reply begins with the status indicator, not with the command.
@@ -348,8 +363,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "input-echoed",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server does not send the command back",
-        hint: "the server sends back what it reads, perhaps only a line that is too long for it, or a terminal server does: an echo of PASS would show the password",
+        says: "the server does not echo the command",
+        hint: "the server, or a terminal server in front of it, echoes what it reads, perhaps only long lines: an echo of PASS would reveal the password",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Echo),

@@ -15,24 +15,24 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "a multi-line reply ends with a dot alone on a line",
-        hint: "the server stopped in the middle, or answers a multi-line command with one line: ask again on a new connection",
+        hint: "the server stopped in the middle of the reply, or answered a multi-line command with one line: retry on a new connection",
         check: &[Check::Exchange(|ended, known| {
             let is_late = known.now.event == Some(EventKind::TimedOut) && ended.verb != "CAPA";
             let is_open =
                 stop(ended) == Some(DataEnd::Open) && !super::predicates::is_stall(ended, known);
             if is_answered_inside(ended, known) {
-                let what = "the last line of the message answers the next command";
+                let what = "the last line of the message is the reply to the next command";
                 return Some(ended.body?.last_spot(what));
             }
             if is_late && stop(ended) == Some(DataEnd::Glued) && is_whole(ended, known) {
-                let what = "as many octets came as LIST says, and no terminator";
+                let what = "the message has as many octets as LIST says, but no terminator";
                 return Some(ended.body?.last_spot(what));
             }
             if ended.lacks_terminator() {
-                let what = "a status line comes inside the listing: it answers the next command";
+                let what = "the listing contains a status line, which answers the next command";
                 return Some(ended.spot(what));
             }
-            ended.when(is_late && is_open, "the reply never ends")
+            ended.when(is_late && is_open, "the reply never ended")
         })],
     },
     // RFC 1939 §3: the terminator is a line of its own.
@@ -40,8 +40,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "terminator-glued",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the dot that ends a reply stands on a line of its own",
-        hint: "the message has no line end at its end: the server must add one before the dot",
+        says: "the dot that ends a reply is on a line of its own",
+        hint: "the message does not end with CRLF: the server must add it before the dot",
         check: &[Check::Exchange(|ended, known| {
             let is_glued = stop(ended) == Some(DataEnd::Glued)
                 && known.now.event == Some(EventKind::TimedOut)
@@ -50,34 +50,34 @@ pub(super) const RULES: &[Rule] = &[
             Some(body.last_spot("the last line ends with a dot, and nothing follows"))
         })],
     },
-    // RFC 1939 §3: the terminator ends with CRLF as every line.
+    // RFC 1939 §3: the terminator ends with CRLF, like every line.
     Rule {
         id: "terminator-no-crlf",
         level: Must,
         source: "RFC 1939 §3",
         says: "CRLF follows the dot that ends a reply",
-        hint: "the server must send CRLF behind the dot",
+        hint: "the server must send CRLF after the dot",
         check: &[Check::Exchange(|ended, known| {
-            // Where the recording ends, more may have come.
+            // More may have come after the end of the recording.
             let body = ended.body.filter(|_| {
                 stop(ended) == Some(DataEnd::DotWithoutEnd) && known.now.event.is_some()
             })?;
-            Some(body.last_spot("a dot, and no CRLF behind it"))
+            Some(body.last_spot("no CRLF follows the dot"))
         })],
     },
-    // RFC 1939 §3: the terminator is a dot and CRLF, without blanks.
+    // RFC 1939 §3: the terminator is a dot and CRLF, without spaces.
     Rule {
         id: "terminator-padded",
         level: Must,
         source: "RFC 1939 §3",
-        says: "nothing stands between the dot that ends a reply and its CRLF",
-        hint: "strict clients wait for ever: the server must send the dot alone",
+        says: "nothing comes between the dot that ends a reply and its CRLF",
+        hint: "strict clients wait indefinitely: the server must send the dot alone",
         check: &[Check::Exchange(|ended, known| {
             let body = ended.body.filter(|body| {
                 let is_whole = !body.is_cut || known.now.event.is_some();
                 stop(ended) == Some(DataEnd::Padded) && is_whole
             })?;
-            Some(body.last_spot("the dot has blanks behind it"))
+            Some(body.last_spot("spaces follow the dot"))
         })],
     },
     // RFC 1939 §3: a line that begins with the termination octet is sent with that octet doubled.
@@ -85,8 +85,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "unstuffed-dot-line",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a data line that starts with a dot gets a second one",
-        hint: "messages are cut at such a line, and the replies behind it are misread: the server must prefix a dot",
+        says: "a data line that starts with a dot is sent with a second dot",
+        hint: "clients cut the message at such a line and misread the replies that follow: the server must double the dot",
         check: &[
             Check::Exchange(|ended, _| {
                 let body = ended
@@ -98,17 +98,17 @@ pub(super) const RULES: &[Rule] = &[
                 let last = known.last_if(|last| last.verb == "RETR" && last.lines != Some(0))?;
                 let is_mail =
                     known.odd(heard) == Some(Unsolicited::BehindMessage) && !last.is_greeting;
-                heard.when(is_mail, "the message goes on behind its terminator")
+                heard.when(is_mail, "the message continues after its terminator")
             }),
         ],
     },
-    // RFC 1939 §3: the first line of the data is a line as any other.
+    // RFC 1939 §3: the first line of the data is a line like any other.
     Rule {
         id: "unstuffed-first-octet",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a dot at the very start of a message is doubled too",
-        hint: "the server looks for a dot behind LF only: who sends such a message can forge replies; update it",
+        says: "a dot at the very start of a message is also doubled",
+        hint: "the server checks for dots only after LF, so a sender can forge replies: update the server",
         check: &[
             Check::Exchange(|ended, _| {
                 let body = ended.body.filter(|_| !is_padded(ended))?;
@@ -120,18 +120,18 @@ pub(super) const RULES: &[Rule] = &[
                 let is_mail = known.odd(heard) == Some(Unsolicited::BehindMessage);
                 heard.when(
                     is_empty && is_mail,
-                    "the message goes on behind a terminator that came at once",
+                    "the message continues after a terminator in its first line",
                 )
             }),
         ],
     },
-    // RFC 1939 §3: TOP is a multi-line reply, and stuffed as every one.
+    // RFC 1939 §3: TOP is a multi-line reply, stuffed like every other.
     Rule {
         id: "top-unstuffed",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the lines of TOP are dot-stuffed as those of RETR are",
-        hint: "the server stuffs RETR and forgets TOP: update it",
+        says: "TOP dot-stuffs its lines as RETR does",
+        hint: "the server stuffs the reply to RETR but not to TOP: update it",
         check: &[
             Check::Exchange(|ended, _| {
                 let body = ended
@@ -143,17 +143,17 @@ pub(super) const RULES: &[Rule] = &[
                 let last = known.last_if(|last| last.verb == "TOP" && last.lines != Some(0))?;
                 let is_mail =
                     known.odd(heard) == Some(Unsolicited::BehindMessage) && !last.is_greeting;
-                heard.when(is_mail, "the data goes on behind its terminator")
+                heard.when(is_mail, "the data continues after its terminator")
             }),
         ],
     },
-    // RFC 1939 §3: only CRLF ends a line; a reader that takes LF too ends the message elsewhere.
+    // RFC 1939 §3: only CRLF ends a line; a reader that also accepts LF ends the message elsewhere.
     Rule {
         id: "unstuffed-after-bare-lf",
         level: Should,
         source: "RFC 1939 §3",
-        says: "no line end but CRLF stands in a message, so that all readers see its end at the same place",
-        hint: "the server should store CRLF, and stuff behind every LF",
+        says: "a message has no line ends other than CRLF, so all clients agree where it ends",
+        hint: "the server should store CRLF, and double dots after every LF",
         check: &[Check::Exchange(|ended, _| ended.body?.lf_dot.clone())],
     },
     // RFC 1939 §3, RFC 5322 §2.3: lines of a message end with CRLF.
@@ -161,17 +161,17 @@ pub(super) const RULES: &[Rule] = &[
         id: "bare-lf-in-message",
         level: Should,
         source: "RFC 1939 §3",
-        says: "lines of a message end with CRLF",
-        hint: "the server sends what is stored without making CRLF of LF",
+        says: "the lines of a message end with CRLF",
+        hint: "the server stores LF and sends it unchanged: it should send CRLF",
         check: &[Check::Exchange(|ended, _| message(ended)?.bare_lf.clone())],
     },
-    // RFC 1939 §3: an error is told in the status line, before any data.
+    // RFC 1939 §3: an error is reported in the status line, before any data.
     Rule {
         id: "err-after-ok",
         level: Must,
         source: "RFC 1939 §3",
-        says: "an error is told before the data, not behind it",
-        hint: "the server failed in the middle: do not keep this message, and do not delete it",
+        says: "the server reports an error before the data, not after it",
+        hint: "the server failed in the middle of the message: do not use this copy, and do not delete the original",
         check: &[Check::Exchange(|ended, known| {
             let body = message(ended)?;
             let is_error = body.last_line.starts_with(b"-ERR ")
@@ -182,7 +182,8 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Whether as many octets came as LIST counted, or STAT of the only message, so that the last line is the message's.
+/// Whether as many octets came as LIST counted, or STAT if there is only one message, so that the
+/// last line belongs to the message.
 fn is_whole(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let Some(data) = ended.data().filter(|_| ended.verb == "RETR") else {
         return false;
@@ -192,7 +193,7 @@ fn is_whole(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     listed == Some(data.message_octets) || known.counts.stat == Some((1, data.message_octets))
 }
 
-/// Whether the single dot is that of a terminator with blanks.
+/// Whether the single dot belongs to a terminator with spaces.
 fn is_padded(ended: &ExchangeSeen<'_>) -> bool {
     stop(ended) == Some(DataEnd::Padded)
 }

@@ -8,12 +8,12 @@ use crate::analysis::finding::Level::{Info, Must, Should};
 use crate::pop3::session::Phase;
 use crate::pop3::tracker::LineEnd;
 
-/// Whether this is a line of LIST, or the reply to LIST with a number; with the text that is to be `n size`.
+/// The text that should be `n size`, if this is a line of LIST or the reply to LIST with a number.
 pub(super) fn scan<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
     listing(heard, List::Scan, "LIST")
 }
 
-/// The same of UIDL.
+/// The same for UIDL.
 pub(super) fn unique<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
     listing(heard, List::Unique, "UIDL")
 }
@@ -38,12 +38,12 @@ pub(super) fn drop_listing<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
     heard.behind_status()
 }
 
-/// Whether blanks are not as the format has them: one between two fields.
+/// Whether the spaces differ from the format: one between two fields.
 fn has_odd_blanks(text: &[u8]) -> bool {
     text.starts_with(b" ") || text.contains(&b'\t') || memchr::memmem::find(text, b"  ").is_some()
 }
 
-/// The text with one blank in place of many.
+/// The text with each run of spaces reduced to one.
 fn squeezed(text: &[u8]) -> Vec<u8> {
     super::words::words(text).join(&b' ')
 }
@@ -53,14 +53,14 @@ fn is_negative(word: &[u8]) -> bool {
         .is_some_and(|digits| number(digits).is_some())
 }
 
-/// A run of one record behind another without line end.
+/// Whether records follow each other without line ends.
 fn is_run_together(text: &[u8], octets: u64) -> bool {
     let words = super::words::words(text);
     let numbers = words.iter().filter(|word| number(word).is_some()).count();
     octets > 200 || (words.len() > 3 && numbers > 2)
 }
 
-/// The message of this line of UIDL, and the one that the listing has told the same unique-id for.
+/// The message of this line of UIDL, and an earlier one in the listing with the same unique-id.
 fn twin(heard: &LineSeen<'_>, known: &Context) -> Option<(u64, u64)> {
     let text = unique(heard).filter(|_| heard.role != LineRole::Status)?;
     let id = field(text).1.trim_ascii_start();
@@ -73,27 +73,27 @@ fn twin(heard: &LineSeen<'_>, known: &Context) -> Option<(u64, u64)> {
     (message != *other).then_some((message, *other))
 }
 
-/// That two messages of one unique-id are not of one size.
+/// Says that two messages share a unique-id but differ in size.
 fn differ(message: u64, size: u64, other: u64, size_of_other: u64) -> Option<String> {
     (size != size_of_other).then(|| {
-        format!("messages {other} and {message} have one unique-id, and {size_of_other} and {size} octets")
+        format!("messages {other} and {message} share a unique-id but have {size_of_other} and {size} octets")
     })
 }
 
 pub(super) const RULES: &[Rule] = &[
-    // RFC 1939 §5: each scan listing is a line.
+    // RFC 1939 §5: each scan listing is a line of its own.
     Rule {
         id: "missing-line-ends",
         level: Must,
         source: "RFC 1939 §5, §7",
-        says: "each message of a listing is on a line of its own",
-        hint: "the server forgets the line ends of its listing",
+        says: "each message in a listing has its own line",
+        hint: "the server omits line ends: it must send CRLF after each message",
         check: &[Check::Line(|heard, _| {
             let text = scan(heard).or_else(|| unique(heard))?;
             let is_listed = matches!(heard.role, LineRole::Listed(_));
             heard.when(
                 is_listed && is_run_together(text, heard.octets),
-                "more than one message in a line",
+                "the line lists more than one message",
             )
         })],
     },
@@ -102,27 +102,30 @@ pub(super) const RULES: &[Rule] = &[
         id: "stat-malformed",
         level: Must,
         source: "RFC 1939 §5",
-        says: "the reply to STAT is +OK, the count, and the size in octets, with one space between",
-        hint: "clients stop here: the server must send two numbers",
+        says: "the reply to STAT is +OK, the count and the size in octets, separated by single spaces",
+        hint: "clients cannot read the reply: the server must send two numbers",
         check: &[Check::Line(|heard, _| {
             let text = drop_listing(heard)?;
             let is_huge = field(text)
                 .1
                 .strip_prefix(b" ")
                 .is_some_and(|rest| is_negative(field(rest).0));
-            heard.when(two_numbers(text).is_none() && !is_huge, "not two numbers")
+            heard.when(
+                two_numbers(text).is_none() && !is_huge,
+                "the reply is not two numbers",
+            )
         })],
     },
-    // RFC 1939 §5: nothing is to follow the size but the end of the line.
+    // RFC 1939 §5: only the line end should follow the size.
     Rule {
         id: "stat-extra-text",
         level: Info,
         source: "RFC 1939 §5",
-        says: "nothing stands behind the two numbers of STAT",
-        hint: "harmless, and strongly discouraged",
+        says: "nothing follows the two numbers of STAT",
+        hint: "harmless, but RFC 1939 strongly discourages it",
         check: &[Check::Line(|heard, _| {
             let (_, _, rest) = two_numbers(drop_listing(heard)?)?;
-            heard.when(!rest.is_empty(), "text behind the two numbers")
+            heard.when(!rest.is_empty(), "text follows the two numbers")
         })],
     },
     // RFC 1939 §5: a scan listing is the message number, a space, the exact size in octets.
@@ -130,8 +133,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-malformed",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a scan listing is the message number, one space, and the size in octets",
-        hint: "clients can't read the listing: the server must send two numbers",
+        says: "a scan listing is the message number, one space and the size in octets",
+        hint: "clients cannot read the listing: the server must send two numbers",
         check: &[Check::Line(|heard, _| {
             let text = scan(heard)?;
             let is_huge = field(text)
@@ -146,90 +149,97 @@ pub(super) const RULES: &[Rule] = &[
                 && !is_long
                 && !text.is_empty();
             let is_bare = heard.role == LineRole::Status && text.is_empty();
-            heard.when(is_broken || is_bare, "not a number and a size")
+            heard.when(
+                is_broken || is_bare,
+                "the scan listing is not a number and a size",
+            )
         })],
     },
-    // RFC 1939 §5: the reply to LIST with a number tells about that message.
+    // RFC 1939 §5: the reply to LIST with a number is about that message.
     Rule {
         id: "list-wrong-number",
         level: Must,
         source: "RFC 1939 §5",
         says: "the reply to LIST with a number begins with that number",
-        hint: "the server answers for another message: do not delete anything here",
+        hint: "the server answers for a different message: do not delete anything here",
         check: &[Check::Exchange(|ended, _| {
             let asked = ended
                 .number()
                 .filter(|_| ended.verb == "LIST" && ended.is_ok())?;
             let (told, _, _) = two_numbers(ended.text()?)?;
-            // Zero and beyond 32 bits are other rules'.
+            // Zero, and numbers beyond 32 bits, have their own rules.
             let is_other = asked != told && (1..=u64::from(u32::MAX)).contains(&asked);
-            ended.when(is_other, "another number than was asked for")
+            ended.when(is_other, "the number is not the one requested")
         })],
     },
-    // RFC 1939 §5: nothing is to follow the size of a scan listing.
+    // RFC 1939 §5: nothing should follow the size of a scan listing.
     Rule {
         id: "list-extra-columns",
         level: Info,
         source: "RFC 1939 §5",
-        says: "nothing stands behind the size of a scan listing",
-        hint: "strongly discouraged; clients pass over it",
+        says: "nothing follows the size in a scan listing",
+        hint: "clients ignore it, but RFC 1939 strongly discourages it",
         check: &[Check::Line(|heard, _| {
             let text = scan(heard)?;
             let (_, _, rest) = two_numbers(text)?;
             let is_more =
                 rest.iter().any(|octet| *octet != b' ') && !is_run_together(text, heard.octets);
-            heard.when(is_more, "more than two fields")
+            heard.when(is_more, "the line has more than two fields")
         })],
     },
-    // RFC 1939 §5, §7: exactly one space stands between the fields.
+    // RFC 1939 §5, §7: exactly one space separates the fields.
     Rule {
         id: "list-multiple-spaces",
         level: Should,
         source: "RFC 1939 §5, §7",
-        says: "one space stands between the fields of a listing",
-        hint: "the server pads its columns; some clients take the blanks for a part of the unique-id",
+        says: "one space separates the fields of a listing",
+        hint: "the server pads its columns: some clients read the spaces as part of the unique-id",
         check: &[Check::Line(|heard, _| {
             let text = scan(heard).or_else(|| unique(heard))?;
             let text = text.strip_suffix(b" ").unwrap_or(text);
-            heard.when(has_odd_blanks(text), "more than one blank, or a TAB")
+            heard.when(
+                has_odd_blanks(text),
+                "more than one space, or a TAB, separates the fields",
+            )
         })],
     },
-    // RFC 1939 §5: a scan listing ends behind the size.
+    // RFC 1939 §5: a scan listing ends after the size.
     Rule {
         id: "list-trailing-space",
         level: Should,
         source: "RFC 1939 §5",
-        says: "no blank stands at the end of a scan listing",
-        hint: "the server should not send a blank at the end of a line",
+        says: "a scan listing has no space at its end",
+        hint: "the server should end the line right after the size",
         check: &[Check::Line(|heard, _| {
             let text =
                 scan(heard).filter(|text| text.ends_with(b" ") && two_numbers(text).is_some())?;
-            heard.when(!text.is_empty(), "a blank at the end of the line")
+            heard.when(!text.is_empty(), "the line ends with a space")
         })],
     },
-    // RFC 1939 §5: numbers are in base 10, without more.
+    // RFC 1939 §5: numbers are in base 10.
     Rule {
         id: "list-leading-zero",
         level: Info,
         source: "RFC 1939 §4",
-        says: "message numbers have no zeros in front",
-        hint: "harmless; clients that compare text do not find the message",
+        says: "message numbers have no leading zeros",
+        hint: "mostly harmless, but clients that compare text do not find the message",
         check: &[Check::Line(|heard, _| {
             let text = scan(heard).or_else(|| unique(heard))?;
             let (first, _) = field(text);
             heard.when(
                 first.len() > 1 && first.starts_with(b"0") && number(first).is_some(),
-                "a zero in front",
+                "the message number has a leading zero",
             )
         })],
     },
-    // RFC 1939 §4: messages are numbered from 1, one by one; numbers of deleted ones stay reserved.
+    // RFC 1939 §4: messages are numbered consecutively from 1; numbers of deleted messages stay
+    // reserved.
     Rule {
         id: "list-number-gap",
         level: Must,
         source: "RFC 1939 §4",
         says: "messages are numbered from 1 without gaps, in order",
-        hint: "the server numbers by its own ids, or lost messages in between: rebuild its index",
+        hint: "the server uses its own ids as numbers, or has lost messages: rebuild its index",
         check: &[Check::Line(|heard, known| {
             let text = scan(heard)
                 .or_else(|| unique(heard))
@@ -243,7 +253,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_gap = message != known.listing.before.saturating_add(1);
             heard.when(
                 is_sure && is_gap && !is_twice,
-                "not the number that comes next",
+                "the number is not the next in sequence",
             )
         })],
     },
@@ -252,14 +262,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-duplicate-number",
         level: Must,
         source: "RFC 1939 §4",
-        says: "each number stands once in a listing",
+        says: "each number appears once in a listing",
         hint: "the index of the maildrop is damaged: rebuild it",
         check: &[Check::Line(|heard, known| {
             let text = scan(heard)
                 .or_else(|| unique(heard))
                 .filter(|_| heard.role != LineRole::Status)?;
             let is_twice = known.listing.numbers.contains_key(&number(field(text).0)?);
-            heard.when(is_twice, "the same number again")
+            heard.when(is_twice, "the number already appeared in this listing")
         })],
     },
     // RFC 1939 §7: the reply to UIDL with a number is that number and the unique-id.
@@ -267,8 +277,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-n-format",
         level: Must,
         source: "RFC 1939 §7",
-        says: "the reply to UIDL with a number is that number, one space, and the unique-id",
-        hint: "clients give up here: a known mistake of libraries; update the server",
+        says: "the reply to UIDL with a number is that number, one space and the unique-id",
+        hint: "clients stop here: this is a known bug in server libraries; update the server",
         check: &[Check::Exchange(|ended, _| {
             let asked = ended
                 .number()
@@ -276,7 +286,7 @@ pub(super) const RULES: &[Rule] = &[
             let told = number(field(ended.text()?).0);
             ended.when(
                 told != Some(asked) && asked > 0,
-                "not the number that was asked for",
+                "the reply does not begin with the number requested",
             )
         })],
     },
@@ -286,7 +296,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §7",
         says: "a unique-id listing begins with the message number",
-        hint: "clients can't tell which message the line is for: the server must send the number, a space, and the unique-id",
+        hint: "clients cannot match the line to a message: the server must send the number, a space and the unique-id",
         check: &[Check::Line(|heard, _| {
             let text = unique(heard).filter(|_| heard.role != LineRole::Status)?;
             let words = super::words::words(text);
@@ -303,12 +313,12 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §7",
         says: "a unique-id follows the message number",
-        hint: "clients can't tell whether they have this message: the server must give each message a unique-id",
+        hint: "clients cannot recognise a message that they already have: the server must give each message a unique-id",
         check: &[Check::Line(|heard, _| {
             let text = unique(heard)?;
             let words = super::words::words(text);
             let is_bare = matches!(words.as_slice(), [first] if number(first).is_some());
-            heard.when(is_bare, "a message number without a unique-id")
+            heard.when(is_bare, "the line has a message number but no unique-id")
         })],
     },
     // RFC 1939 §7: a unique-id has at most 70 characters.
@@ -317,13 +327,13 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §7",
         says: "a unique-id has at most 70 characters",
-        hint: "the server takes a file name or a Message-ID as it is: it should hash it; clients have overflown here",
+        hint: "the server uses a file name or Message-ID unchanged: it should hash it, since long unique-ids have overflowed buffers of clients",
         check: &[Check::Line(|heard, _| {
             let id = field(unique(heard)?).1.strip_prefix(b" ")?;
             let is_run = heard.octets > 200;
             heard.when(
                 field(id).0.len() > 70 && !is_run,
-                "a unique-id of more than 70 characters",
+                "the unique-id has more than 70 characters",
             )
         })],
     },
@@ -332,8 +342,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-illegal-chars",
         level: Must,
         source: "RFC 1939 §7",
-        says: "a unique-id is made of the characters from 0x21 to 0x7E",
-        hint: "clients cut such an id: the server must make it of printable ASCII",
+        says: "a unique-id consists of characters from 0x21 to 0x7E",
+        hint: "clients cut such an id: the server must use printable ASCII",
         check: &[Check::Line(|heard, _| {
             let text = unique(heard)?;
             let (message, rest) = field(text);
@@ -342,7 +352,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_odd = id
                 .iter()
                 .any(|octet| !octet.is_ascii_graphic() && *octet != b'\t');
-            heard.when(is_odd, "not a unique-id")
+            heard.when(is_odd, "the unique-id has characters outside 0x21 to 0x7E")
         })],
     },
     // RFC 1939 §7: no information follows the unique-id.
@@ -350,38 +360,41 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-extra-text",
         level: Must,
         source: "RFC 1939 §7",
-        says: "nothing stands behind the unique-id",
-        hint: "clients take it for a part of the id: the server must end the line there",
+        says: "nothing follows the unique-id",
+        hint: "clients read it as part of the unique-id: the server must end the line there",
         check: &[Check::Line(|heard, _| {
             let text = unique(heard).filter(|text| number(field(text).0).is_some())?;
             let id = field(text).1.trim_ascii_start();
             let is_run = heard.role != LineRole::Status && is_run_together(text, heard.octets);
             heard.when(
                 !field(id).1.is_empty() && !is_run,
-                "something follows the unique-id",
+                "text follows the unique-id",
             )
         })],
     },
-    // RFC 1939 §7: an id is of one message; only copies that are the same octet for octet may share one.
-    // Seen: popa3d 1.0.3 (real/popa-session.pop3), which makes the id of the message.
+    // RFC 1939 §7: a unique-id belongs to one message; only copies that are identical octet for
+    // octet may share one.
+    // Seen: popa3d 1.0.3 (real/popa-session.pop3), which computes the unique-id from the message.
     Rule {
         id: "uidl-duplicate",
         level: Info,
         source: "RFC 1939 §7",
-        says: "each message has a unique-id of its own, unless it is the same as another one octet for octet",
-        hint: "clients fetch one of the two; look whether they are the same message: if not, one of them is never seen",
+        says: "each message has its own unique-id, unless two messages are identical octet for octet",
+        hint: "clients fetch only one of the two: compare the messages; if they differ, one of them is never seen",
         check: &[Check::Line(|heard, known| {
             let (_, other) = twin(heard, known)?;
-            Some(heard.spot(format!("the same unique-id as message {other}")))
+            Some(heard.spot(format!(
+                "the unique-id is the same as that of message {other}"
+            )))
         })],
     },
-    // RFC 1939 §7: messages that differ have unique-ids that differ.
+    // RFC 1939 §7: different messages have different unique-ids.
     Rule {
         id: "uidl-shared-by-different",
         level: Must,
         source: "RFC 1939 §7",
-        says: "messages that differ have different unique-ids",
-        hint: "clients never fetch the second message: let the server make the id of more than a few headers",
+        says: "different messages have different unique-ids",
+        hint: "clients never fetch the second message: the server must compute the unique-id from more than a few header fields",
         check: &[
             Check::Line(|heard, known| {
                 let (message, other) = twin(heard, known)?;
@@ -389,7 +402,7 @@ pub(super) const RULES: &[Rule] = &[
                 let what = differ(message, size(message)?, other, size(other)?)?;
                 Some(heard.spot(what))
             }),
-            // The sizes, or the messages themselves, may come behind the unique-ids.
+            // The sizes, or the messages themselves, may come after the unique-ids.
             Check::Exchange(|ended, known| {
                 if ended.verb != "LIST" || ended.has_arguments() || !ended.is_complete() {
                     return None;
@@ -414,24 +427,24 @@ pub(super) const RULES: &[Rule] = &[
                 };
                 (ended.is_ok() && ended.is_complete() && now != before).then(|| {
                     ended.spot(format!(
-                        "messages {other} and {message} have one unique-id, and differ"
+                        "messages {other} and {message} share a unique-id but differ"
                     ))
                 })
             }),
         ],
     },
-    // RFC 1939 §3: the data of a listing is complete lines.
+    // RFC 1939 §3: the data of a listing consists of complete lines.
     Rule {
         id: "list-line-empty",
         level: Must,
         source: "RFC 1939 §5, §7",
         says: "a listing has no empty lines",
-        hint: "the server sends a line end too many",
+        hint: "the server sends an extra line end",
         check: &[Check::Line(|heard, _| {
             let is_listing = matches!(heard.role, LineRole::Listed(List::Scan | List::Unique));
             heard.when(
                 is_listing && heard.plain() == Some(b"") && heard.end != LineEnd::None,
-                "an empty line",
+                "the listing has an empty line",
             )
         })],
     },

@@ -19,7 +19,7 @@ enum Size {
     Other,
 }
 
-/// What RETR brought against what LIST told; None when one of them is not known.
+/// Compares what RETR sent with the size in LIST; None if either is unknown.
 fn size(ended: &ExchangeSeen<'_>, known: &Context) -> Option<(Size, u64, u64)> {
     let body = ended
         .body
@@ -43,7 +43,7 @@ fn size(ended: &ExchangeSeen<'_>, known: &Context) -> Option<(Size, u64, u64)> {
 
 fn sized(ended: &ExchangeSeen<'_>, known: &Context, kind: Size) -> Option<Site> {
     let (size, listed, came) = size(ended, known)?;
-    let what = format!("LIST says {listed} octets, {came} came");
+    let what = format!("LIST says {listed} octets, but RETR sent {came}");
     let wrong = ended.body.and_then(|body| match kind {
         Size::TwiceStuffed => body.twice_stuffed_at.clone(),
         Size::Added => body.added_at.clone(),
@@ -58,7 +58,7 @@ fn sized(ended: &ExchangeSeen<'_>, known: &Context, kind: Size) -> Option<Site> 
     })
 }
 
-/// An empty line at the end of what TOP brought, which is not of the message.
+/// An empty line at the end of the reply to TOP that is not part of the message.
 fn blank_of_top(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
     let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
     let body = ended
@@ -71,13 +71,14 @@ fn blank_of_top(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
         wanted > whole.body_lines && body.body_lines == whole.body_lines + 1 && !whole.ends_blank
     });
     let is_added = wanted == 0 && body.body_lines == 1 || is_longer;
-    is_added.then(|| body.last_spot("TOP ends with an empty line that is not of the message"))
+    is_added.then(|| body.last_spot("TOP ends with an empty line that is not part of the message"))
 }
 
-/// What TOP brought of all lines against what RETR brought before: how many octets more RETR has, of as many lines.
+/// Compares TOP of all lines with an earlier RETR: how many octets more RETR has in the same number
+/// of lines.
 fn more_than_top(ended: &ExchangeSeen<'_>, known: &Context) -> Option<(i128, Fetched)> {
     let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
-    // Where a dot stands alone, stuffing is missing, and octets say nothing.
+    // If a dot is alone, stuffing is missing and the octets prove nothing.
     let body = ended
         .body
         .filter(|body| !body.has_holes && body.single_dot.is_none() && body.first_dot.is_none())?;
@@ -88,7 +89,7 @@ fn more_than_top(ended: &ExchangeSeen<'_>, known: &Context) -> Option<(i128, Fet
     (is_all && more != 0).then_some((more, whole))
 }
 
-/// The first line of the header that came that is not as it was in the other reply.
+/// The first header line that differs from the other reply.
 fn other_header_line(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
     let message = ended.number()?;
     let (_, before) = known
@@ -101,7 +102,7 @@ fn other_header_line(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> 
     Some(spot.clone())
 }
 
-/// Which of TOP and RETR doubled each dot once more than the other.
+/// Says which of TOP and RETR doubled each dot once more than the other.
 fn twice_stuffed(ended: &ExchangeSeen<'_>, known: &Context) -> Option<&'static str> {
     let (more, whole) = more_than_top(ended, known)?;
     let of_top = ended.body?.twice_stuffed;
@@ -114,7 +115,7 @@ fn twice_stuffed(ended: &ExchangeSeen<'_>, known: &Context) -> Option<&'static s
     }
 }
 
-/// The empty line at the end of what RETR brought that TOP of all lines does not have.
+/// The empty line at the end of RETR that TOP of all lines does not have.
 fn blank_of_retr(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
     let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
     let body = ended
@@ -123,10 +124,10 @@ fn blank_of_retr(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
     let whole = known.message_of(ended)?.retrieved?;
     let is_shorter = whole.ends_blank && body.body_lines + 1 == whole.body_lines;
     (is_shorter && wanted >= whole.body_lines)
-        .then(|| body.last_spot("RETR has an empty line behind this one, and TOP has not"))
+        .then(|| body.last_spot("RETR sends an empty line after this one, but TOP does not"))
 }
 
-/// The count of lines that a TOP asks for.
+/// The number of lines that a TOP asks for.
 fn top_lines(ended: &ExchangeSeen<'_>) -> Option<u64> {
     let word = ended.arguments().nth(1).filter(|_| ended.verb == "TOP")?;
     number(word)
@@ -138,46 +139,46 @@ pub(super) const RULES: &[Rule] = &[
         id: "size-list-vs-retr",
         level: Should,
         source: "RFC 1939 §5, RFC 6856 §2.1",
-        says: "LIST tells the octets that RETR sends, stuffing not counted",
-        hint: "the server counts LF as one octet, counts stuffing, or changes the mail",
+        says: "LIST gives the number of octets that RETR sends, stuffing not counted",
+        hint: "the server counts LF as one octet, counts stuffing, or changes the message",
         check: &[Check::Exchange(|ended, known| {
             sized(ended, known, Size::Other)
         })],
     },
-    // RFC 1939 §11: a line end that the server adds counts too.
+    // RFC 1939 §11: a line end that the server adds also counts.
     Rule {
         id: "size-no-final-newline",
         level: Info,
         source: "RFC 1939 §11",
-        says: "a line end that the server adds is counted in the size",
-        hint: "harmless: the stored message has no line end at its end",
+        says: "the size includes a line end that the server adds",
+        hint: "harmless: the stored message does not end with a line end",
         check: &[Check::Exchange(|ended, known| {
             sized(ended, known, Size::NoFinalLineEnd)
         })],
     },
-    // RFC 1939 §3: the line end before the terminator is that of the last line.
+    // RFC 1939 §3: the line end before the terminator belongs to the last line.
     Rule {
         id: "extra-blank-line-before-end",
         level: Should,
         source: "RFC 1939 §3, §11",
-        says: "no empty line is added at the end of a message",
-        hint: "the server must not add a line end before the dot where one is there already; in RETR such a line can break signatures (DKIM)",
+        says: "the server adds no empty line at the end of a message",
+        hint: "the server must not add a line end before the dot if there is one already; in RETR the extra line can break signatures (DKIM)",
         check: &[Check::Exchange(|ended, known| {
             let added = sized(ended, known, Size::ExtraBlank);
             let of_top = added.or_else(|| blank_of_top(ended, known));
             of_top.or_else(|| blank_of_retr(ended, known))
         })],
     },
-    // RFC 1939 §3: one dot is put in front, and it does not count.
+    // RFC 1939 §3: one dot is added in front, and it does not count.
     Rule {
         id: "double-stuffed",
         level: Should,
         source: "RFC 1939 §3, §11",
-        says: "a dot is doubled once",
-        hint: "the message was stored with stuffing, or proxy and server both stuff: take it away at delivery",
+        says: "a dot is doubled only once",
+        hint: "the message was stored with stuffing, or proxy and server both stuff it: remove the stuffing at delivery",
         check: &[
             Check::Exchange(|ended, known| sized(ended, known, Size::TwiceStuffed)),
-            // Where the size counts the dots too, TOP and RETR may differ.
+            // If the size also counts the dots, TOP and RETR may differ.
             Check::Exchange(|ended, known| {
                 let what = twice_stuffed(ended, known)?;
                 let line = ended.body.and_then(|body| body.twice_stuffed_at.clone());
@@ -193,17 +194,17 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §5",
         says: "RETR sends the whole message",
-        hint: "do not delete this message: a dot that was not stuffed, a storage error, or a scanner cut it",
+        hint: "do not delete this message: an unstuffed dot, a storage error or a scanner cut it short",
         check: &[Check::Exchange(|ended, known| {
             sized(ended, known, Size::Shorter)
         })],
     },
-    // RFC 1939 §11: what RETR sends is the message that was counted.
+    // RFC 1939 §11: RETR sends the message that was counted.
     Rule {
         id: "retr-adds-headers",
         level: Info,
         source: "RFC 1939 §11",
-        says: "RETR sends the message as it is stored",
+        says: "RETR sends the stored message unchanged",
         hint: "the server or a virus scanner adds header fields",
         check: &[Check::Exchange(|ended, known| {
             sized(ended, known, Size::Added)
@@ -214,8 +215,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "retr-refused",
         level: Should,
         source: "RFC 1939 §5",
-        says: "a message that is listed can be retrieved",
-        hint: "the server can't read this message: its log says why",
+        says: "RETR works for every message that LIST lists",
+        hint: "the server cannot read this message: check its log",
         check: &[Check::Exchange(|ended, known| {
             let message = ended
                 .number()
@@ -224,17 +225,17 @@ pub(super) const RULES: &[Rule] = &[
                 && !known.session.marked.contains(&message);
             ended.when(
                 is_there && ended.code().is_none(),
-                "a message that LIST has is refused",
+                "the server refused a message that it listed",
             )
         })],
     },
-    // RFC 1939 §5: the text behind +OK of RETR is free; a number there should be right all the same.
+    // RFC 1939 §5: the text after +OK of RETR is free, but a number there should still be correct.
     Rule {
         id: "retr-text-mismatch",
         level: Info,
         source: "RFC 1939 §5",
-        says: "a number of octets in the text of RETR is that of the message",
-        hint: "clients must not use the text; the dot alone ends the message",
+        says: "a size in the text of RETR matches the message",
+        hint: "clients must not rely on the text: only the final dot ends the message",
         check: &[Check::Exchange(|ended, known| {
             let body = ended
                 .body
@@ -242,10 +243,11 @@ pub(super) const RULES: &[Rule] = &[
             let (told, rest) = field(ended.text()?);
             let told = number(told).filter(|_| rest.starts_with(b" octets") && body.lines > 0)?;
             let came = ended.data()?.message_octets;
-            // Where LIST says so too, other rules tell it.
+            // If LIST says so too, other rules report it.
             let listed = known.message_of(ended).and_then(|message| message.size);
             let is_other = told != came && listed != Some(told) && told.abs_diff(came) != 2;
-            is_other.then(|| ended.spot(format!("the text says {told} octets, {came} came")))
+            is_other
+                .then(|| ended.spot(format!("the text says {told} octets, but RETR sent {came}")))
         })],
     },
     // RFC 5322 §2.1: an empty line separates header and body.
@@ -253,32 +255,33 @@ pub(super) const RULES: &[Rule] = &[
         id: "message-without-blank-line",
         level: Info,
         source: "RFC 5322 §2.1",
-        says: "an empty line stands behind the header",
-        hint: "a message of a header only, or a damaged one",
+        says: "an empty line follows the header",
+        hint: "the message has only a header, or is damaged",
         check: &[Check::Exchange(|ended, _| {
             let body = message(ended)
                 .filter(|body| ended.is_complete() && !body.has_holes && body.lines > 0)?;
             let is_other = body.first_dot.is_some() || body.cr_crlf.is_some();
-            let what = "the message ends here, and no empty line came before";
+            let what = "the message ends here without an empty line";
             (!body.has_blank && !is_other).then(|| body.last_spot(what))
         })],
     },
-    // RFC 1939 §5: messages are mail; UW-IMAP keeps notes of its own as message 1.
+    // RFC 1939 §5: messages are mail; UW-IMAP keeps its own notes as message 1.
     Rule {
         id: "internal-data-message",
         level: Info,
         source: "seen with UW-IMAP mailboxes",
-        says: "a mailbox's own notes are no message",
-        hint: "another program wrote this into the mailbox: do not delete it",
+        says: "a mail program's internal notes are not a message",
+        hint: "a different program wrote this into the mailbox: do not delete it",
         check: &[Check::Exchange(|ended, _| message(ended)?.internal.clone())],
     },
-    // RFC 1939 §7: TOP is optional. Where it is announced and refused, `capa-announces-refused` says so, which is worse.
+    // RFC 1939 §7: TOP is optional. If it is announced and refused, that is worse, and
+    // `capa-announces-refused` reports it.
     Rule {
         id: "top-missing",
         level: Should,
         source: "RFC 1939 §7",
         says: "TOP works",
-        hint: "some servers switch TOP off so that nobody reads mail with it; clients must use RETR",
+        hint: "some servers disable TOP so that clients cannot read mail with it: use RETR",
         check: &[Check::Exchange(|ended, known| {
             let message = ended
                 .number()
@@ -293,7 +296,7 @@ pub(super) const RULES: &[Rule] = &[
                 is_small && !known.session.marked.contains(&message) && ended.code().is_none();
             ended.when(
                 is_there && is_sure && !is_announced && known.session.is_transaction(),
-                "TOP is refused",
+                "the server refused TOP",
             )
         })],
     },
@@ -302,8 +305,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-wrong-line-count",
         level: Must,
         source: "RFC 1939 §7",
-        says: "TOP sends as many lines of the body as were asked for",
-        hint: "the server counts a line that is not of the body, or adds one, such as a second empty line after the header; RETR may still be right",
+        says: "TOP sends as many lines of the body as requested",
+        hint: "the server counts a line that is not part of the body, or adds one, such as a second empty line after the header; RETR may still be correct",
         check: &[Check::Exchange(|ended, known| {
             let wanted = top_lines(ended).filter(|wanted| *wanted > 0 && ended.is_complete())?;
             let body = ended.body.filter(|body| !body.has_holes)?;
@@ -313,7 +316,10 @@ pub(super) const RULES: &[Rule] = &[
             let is_less =
                 whole.is_some_and(|whole| wanted < whole.body_lines && body.body_lines < wanted);
             let is_other = body.body_lines > wanted || is_less;
-            let what = format!("{wanted} lines were asked for, {} came", body.body_lines);
+            let what = format!(
+                "the client asked for {wanted} lines of the body, the server sent {}",
+                body.body_lines
+            );
             is_other.then(|| ended.at_excess(&what))
         })],
     },
@@ -322,16 +328,20 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-zero-is-all",
         level: Must,
         source: "RFC 1939 §7",
-        says: "TOP with 0 lines sends the header alone",
-        hint: "the server takes 0 for no limit: clients that look at headers fetch everything",
+        says: "TOP with 0 lines sends only the header",
+        hint: "the server takes 0 as no limit: clients that want headers fetch whole messages",
         check: &[Check::Exchange(|ended, _| {
             let body = ended
                 .body
                 .filter(|body| top_lines(ended) == Some(0) && !body.has_holes)?;
-            // One empty line is one that was added, and not the body.
+            // A single empty line was added, and is not the body.
             let is_added = body.body_lines == 1 && body.ends_blank;
             let is_all = body.body_lines > 0 && !is_added;
-            is_all.then(|| ended.at_excess("0 lines were asked for, and the body came"))
+            is_all.then(|| {
+                ended.at_excess(
+                    "the client asked for 0 lines of the body, but the server sent the body",
+                )
+            })
         })],
     },
     // RFC 1939 §7: when the count is greater than the lines of the body, the whole message is sent.
@@ -339,19 +349,20 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-huge-n-fails",
         level: Should,
         source: "RFC 1939 §7",
-        says: "TOP takes any number of lines",
-        hint: "the server's counter overflows; clients should ask for 99999999 lines at most",
+        says: "TOP accepts any number of lines",
+        hint: "the server's counter overflows: clients should ask for at most 99999999 lines",
         check: &[Check::Exchange(|ended, known| {
             let lines = top_lines(ended).filter(|lines| *lines >= HUGE_LINES)?;
             let is_refused =
                 ended.is_err() && ended.code().is_none() && !known.session.is_authorization();
-            // Where fewer lines are refused too, or there is no such message, it is not the number.
+            // If fewer lines are also refused, or there is no such message, the number is not the
+            // cause.
             let message = ended
                 .number()
                 .filter(|message| known.has_message(*message))?;
             let takes_fewer = known.maildrop.messages.get(&message)?.takes_top;
             let is_refused = is_refused && takes_fewer;
-            is_refused.then(|| ended.spot(format!("{lines} lines are refused")))
+            is_refused.then(|| ended.spot(format!("the server refused TOP with {lines} lines")))
         })],
     },
     // RFC 1939 §7: the count of lines is not negative.
@@ -359,8 +370,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-negative-accepted",
         level: Info,
         source: "RFC 1939 §7",
-        says: "the lines of TOP are not negative",
-        hint: "harmless; the reply shows what the server makes of a negative number",
+        says: "the line count of TOP is not negative",
+        hint: "harmless; the reply shows how the server reads a negative number",
         check: &[Check::Exchange(|ended, _| {
             let is_negative = ended.verb == "TOP"
                 && ended
@@ -369,7 +380,7 @@ pub(super) const RULES: &[Rule] = &[
                     .is_some_and(|word| word.starts_with(b"-"));
             ended.when(
                 is_negative && ended.is_ok(),
-                "a negative number of lines is accepted",
+                "the server accepted a negative number of lines",
             )
         })],
     },
@@ -378,30 +389,30 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-truncated",
         level: Must,
         source: "RFC 1939 §7",
-        says: "TOP with more lines than the message has sends all of it",
+        says: "TOP with more lines than the message has sends the whole message",
         hint: "a proxy cuts long replies to TOP: use RETR",
         check: &[Check::Exchange(|ended, known| {
             let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
             let body = ended.body.filter(|body| !body.has_holes)?;
             let whole = known.message_of(ended)?.retrieved?;
-            // An empty line that RETR alone adds is not cut off.
+            // An empty line that only RETR adds was not cut off.
             let is_added = whole.ends_blank && body.body_lines + 1 == whole.body_lines;
             let is_less =
                 wanted >= whole.body_lines && body.body_lines < whole.body_lines && !is_added;
             let what = format!(
-                "{} lines of the body came, the message has {}",
+                "the server sent {} lines of the body, but the message has {}",
                 body.body_lines, whole.body_lines
             );
             is_less.then(|| body.last_spot(&what))
         })],
     },
-    // RFC 1939 §7: TOP sends the headers of the message, which RETR sends too.
+    // RFC 1939 §7: TOP sends the same headers of the message as RETR.
     Rule {
         id: "top-differs-from-retr",
         level: Should,
         source: "RFC 1939 §7",
         says: "TOP and RETR send the same lines",
-        hint: "the server makes the message anew each time: clients should trust RETR alone",
+        hint: "the server generates the message each time: clients should rely on RETR alone",
         check: &[
             Check::Exchange(|ended, known| {
                 let body = ended
@@ -428,26 +439,29 @@ pub(super) const RULES: &[Rule] = &[
                 };
                 (is_same_header && twice_stuffed(ended, known).is_none()).then(|| {
                     let what = format!(
-                        "as many lines, and {longer} sends {octets} octets more than {shorter}"
+                        "the number of lines is the same, but {longer} sends {octets} octets more than {shorter}"
                     );
                     ended.spot(what)
                 })
             }),
         ],
     },
-    // RFC 1460 §5: LAST tells the highest number that was accessed, by RETR.
+    // RFC 1460 §5: LAST gives the highest number accessed by RETR.
     Rule {
         id: "top-marks-seen",
         level: Info,
         source: "RFC 1460 §5",
         says: "TOP does not count as an access",
-        hint: "after an interrupted session a message may look as if it was read",
+        hint: "after an interrupted session, a message may look as if it had been read",
         check: &[Check::Exchange(|ended, known| {
             let text = ended
                 .text()
                 .filter(|_| ended.verb == "LAST" && ended.is_ok())?;
             let is_higher = number(field(text).0)? > known.maildrop.last_number?;
-            ended.when(is_higher, "LAST rose although only TOP was used")
+            ended.when(
+                is_higher,
+                "LAST increased although the client used only TOP",
+            )
         })],
     },
 ];

@@ -1,4 +1,4 @@
-//! RFC 1939, the maildrop: what STAT, LIST, UIDL, DELE, RSET and QUIT say about it must fit together.
+//! RFC 1939, the maildrop: what STAT, LIST, UIDL, DELE, RSET and QUIT say about it must agree.
 
 use super::input::ExchangeSeen;
 use super::rfc1939_listing::{drop_listing, scan, unique};
@@ -8,7 +8,7 @@ use crate::analysis::finding::Level::{Info, Must, Should};
 use crate::pop3::command::Command;
 use crate::reading::dialogue::EventKind;
 
-/// Whether the listing that has just come shows the messages behind a deleted one with lower numbers.
+/// Whether the last listing gives lower numbers to the messages after a deleted one.
 fn is_renumbered(known: &Context) -> bool {
     let numbers = &known.listing.numbers;
     let left = numbers.len() as u64;
@@ -42,8 +42,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "stat-list-mismatch",
         level: Should,
         source: "RFC 1939 §5",
-        says: "STAT and LIST know the same messages",
-        hint: "two counters of the server differ: rebuild its index",
+        says: "STAT and LIST report the same messages",
+        hint: "two of the server's counters differ: rebuild its index",
         check: &[Check::Exchange(|ended, known| {
             let is_clean = known.session.marked.is_empty();
             let (stat, listed) = if is_listing(ended, known) && ended.verb == "LIST" {
@@ -58,7 +58,11 @@ pub(super) const RULES: &[Rule] = &[
                 )
             };
             let is_other = is_clean && stat != listed && !known.maildrop.was_reset;
-            is_other.then(|| ended.spot(format!("STAT says {stat} messages, LIST has {listed}")))
+            is_other.then(|| {
+                ended.spot(format!(
+                    "STAT counts {stat} messages, but LIST lists {listed}"
+                ))
+            })
         })],
     },
     // RFC 1939 §5, RFC 6856 §2.1: the sum of the sizes may differ from the octets of STAT.
@@ -66,8 +70,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "stat-octets-mismatch",
         level: Info,
         source: "RFC 1939 §5, RFC 6856 §2.1",
-        says: "the octets of STAT are the sum of the sizes in LIST",
-        hint: "cached totals, or a sum that does not fit 32 bits; clients use it for progress only",
+        says: "the size in STAT is the sum of the sizes in LIST",
+        hint: "the server caches its total, or the sum overflows 32 bits; clients use it only to show progress",
         check: &[Check::Exchange(|ended, known| {
             let is_list =
                 is_listing(ended, known) && ended.verb == "LIST" && known.session.marked.is_empty();
@@ -75,53 +79,54 @@ pub(super) const RULES: &[Rule] = &[
             let is_other = count == known.listing.lines && octets != known.listing.sum;
             is_other.then(|| {
                 ended.spot(format!(
-                    "STAT says {octets} octets, the sizes sum to {}",
+                    "STAT says {octets} octets, but the sizes add up to {}",
                     known.listing.sum
                 ))
             })
         })],
     },
-    // RFC 1939 §5: what stands behind +OK of a listing is free text; a number in it should be right all the same.
+    // RFC 1939 §5: the text after +OK of a listing is free, but a number in it should still be
+    // correct.
     Rule {
         id: "list-text-count-mismatch",
         level: Info,
         source: "RFC 1939 §5",
-        says: "a count in the text of LIST is that of the lines",
-        hint: "a counter that is behind; clients must not use the text",
+        says: "a count in the text of LIST matches the number of lines",
+        hint: "the server's counter is out of date; clients must not rely on the text",
         check: &[Check::Exchange(|ended, known| {
             let is_list = is_listing(ended, known) && ended.verb == "LIST";
             let told = number(field(ended.text().filter(|_| is_list)?).0)?;
             let is_other = told != known.listing.lines;
             is_other.then(|| {
                 ended.spot(format!(
-                    "the text says {told}, the lines are {}",
+                    "the text says {told}, but the number of lines is {}",
                     known.listing.lines
                 ))
             })
         })],
     },
-    // RFC 1939 §4: the maildrop is all there is; some providers show a window of it.
+    // RFC 1939 §4: the maildrop holds all messages; some providers show only a window of it.
     Rule {
         id: "list-window",
         level: Info,
         source: "seen at providers",
-        says: "a maildrop of exactly 100, 250, 500 or 1000 messages may be a part of a larger one",
-        hint: "fetch, QUIT and log in again: if there are as many messages again, the provider shows a window",
+        says: "a maildrop of exactly 100, 250, 500 or 1000 messages may be part of a larger one",
+        hint: "fetch and delete the messages, and log in again: if the count is the same, the provider shows only part of the mailbox",
         check: &[Check::Exchange(|ended, known| {
             let count = stat(ended).map(|(count, _)| count)?;
             ended.when(
                 matches!(count, 100 | 250 | 500 | 1000) && known.counts.stat.is_none(),
-                "a round number of messages",
+                "the maildrop has a round number of messages",
             )
         })],
     },
-    // RFC 1939 §11: sizes are counted in octets; beyond 31 bits many programs count wrong.
+    // RFC 1939 §11: sizes are counted in octets; many programs miscount beyond 31 bits.
     Rule {
         id: "size-huge",
         level: Should,
         source: "seen in servers with 32-bit counters",
-        says: "a size is not negative, and fits 31 bits",
-        hint: "the server counts with 32 bits: update it",
+        says: "a size is not negative and fits in 31 bits",
+        hint: "the server counts in 32 bits: update it",
         check: &[Check::Line(|heard, known| {
             let listed = scan(heard).filter(|text| is_message(text, known));
             let text = listed.or_else(|| drop_listing(heard))?;
@@ -129,7 +134,10 @@ pub(super) const RULES: &[Rule] = &[
             let is_negative = size.starts_with(b"-") && number(size.get(1..)?).is_some();
             let is_large =
                 heard.verb() == "LIST" && number(size).is_some_and(|size| size > i32::MAX as u64);
-            heard.when(is_negative || is_large, "a size beyond 31 bits")
+            heard.when(
+                is_negative || is_large,
+                "the size is negative or does not fit in 31 bits",
+            )
         })],
     },
     // RFC 1939 §11: a message has at least a header.
@@ -138,27 +146,28 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 1939 §11",
         says: "a message is not empty",
-        hint: "a delivery that failed, or a full disk: delete the message",
+        hint: "a delivery failed, or the disk was full: delete the message",
         check: &[Check::Line(|heard, known| {
             let text = scan(heard).filter(|text| is_message(text, known))?;
             let (_, size, _) = two_numbers(text)?;
-            heard.when(size == 0, "a message of 0 octets")
+            heard.when(size == 0, "the message has 0 octets")
         })],
     },
-    // RFC 1939 §4, §11: within a session a message does not change.
+    // RFC 1939 §4, §11: a message does not change within a session.
     Rule {
         id: "size-changes",
         level: Should,
         source: "RFC 1939 §4, §11",
         says: "a message keeps its size during the session",
-        hint: "the server writes into the mail (X-UIDL, Status) while it is read",
+        hint: "the server writes to the message (X-UIDL, Status) while it is read",
         check: &[
             Check::Line(|heard, known| {
                 let (message, size, _) = two_numbers(scan(heard)?)?;
                 let before = known.maildrop.messages.get(&message)?.size?;
-                // After DELE the numbers may have moved, which is worse.
+                // After DELE the numbers may have moved; that is worse, and has its own rule.
                 let is_other = before != size && known.session.marked.is_empty();
-                is_other.then(|| heard.spot(format!("{before} octets before, {size} now")))
+                is_other
+                    .then(|| heard.spot(format!("the size was {before} octets and is now {size}")))
             }),
             Check::Exchange(|ended, known| {
                 let (count, octets) = stat(ended)?;
@@ -167,17 +176,19 @@ pub(super) const RULES: &[Rule] = &[
                     .stat
                     .filter(|_| known.session.marked.is_empty())?;
                 let is_other = count == count_before && octets != before;
-                is_other.then(|| ended.spot(format!("{before} octets before, {octets} now")))
+                is_other.then(|| {
+                    ended.spot(format!("the size was {before} octets and is now {octets}"))
+                })
             }),
         ],
     },
-    // RFC 1939 §4: the maildrop is locked; nothing comes and goes during a session.
+    // RFC 1939 §4: the maildrop is locked: no messages come or go during a session.
     Rule {
         id: "maildrop-changes",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the count of messages stays the same during a session",
-        hint: "the server does not keep its view of the maildrop: numbers may mean other messages now",
+        says: "the number of messages stays the same during a session",
+        hint: "the server does not keep its view of the maildrop: numbers may now refer to different messages",
         check: &[Check::Exchange(|ended, known| {
             let (count, _) = stat(ended)?;
             let (before, _) = known
@@ -185,17 +196,21 @@ pub(super) const RULES: &[Rule] = &[
                 .stat
                 .filter(|_| known.session.marked.is_empty())?;
             let is_other = count != before && !(known.maildrop.was_reset && count < before);
-            is_other.then(|| ended.spot(format!("{before} messages before, {count} now")))
+            is_other.then(|| {
+                ended.spot(format!(
+                    "the maildrop had {before} messages and now has {count}"
+                ))
+            })
         })],
     },
-    // RFC 1939 §7: UIDL is optional, and without it nothing can be left on the server. Where it is announced and refused,
-    // `capa-announces-refused` says so, which is worse.
+    // RFC 1939 §7: UIDL is optional, but without it mail cannot be left on the server. If it is
+    // announced and refused, that is worse, and `capa-announces-refused` reports it.
     Rule {
         id: "uidl-missing",
         level: Should,
         source: "RFC 1939 §7",
         says: "UIDL works",
-        hint: "clients can't leave mail on this server; use another one, or IMAP",
+        hint: "clients cannot leave mail on this server: use a different server, or IMAP",
         check: &[Check::Exchange(|ended, known| {
             let is_refused = ended.verb == "UIDL" && ended.is_err() && !ended.has_arguments();
             let is_announced = known.announces("UIDL") == Some(true);
@@ -203,7 +218,10 @@ pub(super) const RULES: &[Rule] = &[
                 && known.session.is_transaction()
                 && known.counts.messages != Some(0)
                 && !is_announced;
-            ended.when(is_broken && ended.code().is_none(), "UIDL is refused")
+            ended.when(
+                is_broken && ended.code().is_none(),
+                "the server refused UIDL",
+            )
         })],
     },
     // RFC 1939 §5, §7: LIST and UIDL list the same messages.
@@ -211,8 +229,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-list-mismatch",
         level: Must,
         source: "RFC 1939 §5, §7",
-        says: "LIST and UIDL have the same messages",
-        hint: "two indexes of the server differ: rebuild them",
+        says: "LIST and UIDL list the same messages",
+        hint: "two of the server's indexes differ: rebuild them",
         check: &[Check::Exchange(|ended, known| {
             let is_sure = is_listing(ended, known)
                 && known.session.marked.is_empty()
@@ -223,7 +241,7 @@ pub(super) const RULES: &[Rule] = &[
             };
             let other = other.filter(|_| is_sure)?;
             let what = format!(
-                "{} messages here, {other} in the other listing",
+                "this listing has {} messages, the other {other}",
                 known.listing.lines
             );
             (other != known.listing.lines).then(|| ended.spot(what))
@@ -235,14 +253,14 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §7",
         says: "a message keeps its unique-id",
-        hint: "the server makes the id of something that reading changes: all mail is fetched again and again",
+        hint: "the server computes the unique-id from something that reading changes: clients fetch all mail again and again",
         check: &[Check::Line(|heard, known| {
             let (first, rest) = field(unique(heard)?);
             let before = known.maildrop.messages.get(&number(first)?)?.unique_id?;
             let is_other = super::words::digest(rest.trim_ascii_start()) != before;
             heard.when(
                 is_other && known.session.marked.is_empty(),
-                "another unique-id than before",
+                "the unique-id has changed",
             )
         })],
     },
@@ -252,7 +270,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §5",
         says: "a deleted message is neither listed nor counted",
-        hint: "the server does not look at the marks before QUIT",
+        hint: "the server ignores deletion marks until QUIT",
         check: &[Check::Exchange(|ended, known| {
             let is_shown = is_listing(ended, known)
                 && !is_renumbered(known)
@@ -261,19 +279,25 @@ pub(super) const RULES: &[Rule] = &[
                     .marked
                     .iter()
                     .any(|marked| known.listing.numbers.contains_key(marked));
-            // Seen: Twisted answers LIST of a deleted message with `+OK 1 0`.
+            // Seen: Twisted answers LIST for a deleted message with `+OK 1 0`.
             let is_named = ended.is(Command::lists_messages) && ended.is_ok();
             let is_told = ended
                 .number()
                 .is_some_and(|message| is_named && known.session.marked.contains(&message));
             if is_told {
-                let what = format!("{} still answers for a deleted message", ended.verb);
+                let what = format!(
+                    "the server still answers {} for a deleted message",
+                    ended.verb
+                );
                 return Some(ended.spot(what));
             }
             let is_counted = stat(ended).is_some_and(|(count, _)| {
                 known.counts.messages == Some(count) && !known.session.marked.is_empty()
             });
-            ended.when(is_shown || is_counted, "a deleted message is still there")
+            ended.when(
+                is_shown || is_counted,
+                "a deleted message is still listed or counted",
+            )
         })],
     },
     // RFC 1939 §5: a reference to a deleted message is an error.
@@ -281,30 +305,30 @@ pub(super) const RULES: &[Rule] = &[
         id: "dele-still-retrievable",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a deleted message can't be fetched any more",
-        hint: "the server does not look at the marks before QUIT",
+        says: "a deleted message can no longer be fetched",
+        hint: "the server ignores deletion marks until QUIT",
         check: &[Check::Exchange(|ended, known| {
             let is_use = ended.is(Command::fetches_message) && ended.is_ok();
             let is_marked = ended
                 .number()
                 .is_some_and(|message| known.session.marked.contains(&message));
-            ended.when(is_use && is_marked, "a deleted message is sent")
+            ended.when(is_use && is_marked, "the server sent a deleted message")
         })],
     },
-    // RFC 1939 §5: any reference to a deleted message is an error; a second DELE is one.
+    // RFC 1939 §5: any reference to a deleted message is an error, including a second DELE.
     Rule {
         id: "dele-twice-ok",
         level: Must,
         source: "RFC 1939 §5",
-        says: "DELE of a deleted message gets -ERR, as every other use of it",
-        hint: "the server must look at the mark: counters may go down twice",
+        says: "DELE of a deleted message gets -ERR, like any other reference to it",
+        hint: "the server must check the deletion mark: its counters may go down twice",
         check: &[Check::Exchange(|ended, known| {
             let is_marked = ended
                 .number()
                 .is_some_and(|message| known.session.marked.contains(&message));
             ended.when(
                 ended.verb == "DELE" && ended.is_ok() && is_marked,
-                "deleted for the second time",
+                "the server accepted a second DELE of the message",
             )
         })],
     },
@@ -313,22 +337,22 @@ pub(super) const RULES: &[Rule] = &[
         id: "dele-renumbers",
         level: Must,
         source: "RFC 1939 §5",
-        says: "numbers stay the same when a message is deleted",
-        hint: "stop deleting here: a client deletes the wrong messages",
+        says: "message numbers stay the same after DELE",
+        hint: "stop deleting: the next DELE may remove the wrong message",
         check: &[Check::Exchange(|ended, known| {
             let is_broken = is_listing(ended, known)
                 && !known.session.marked.is_empty()
                 && is_renumbered(known);
-            ended.when(is_broken, "messages moved to lower numbers")
+            ended.when(is_broken, "messages moved to lower numbers after DELE")
         })],
     },
-    // RFC 1939 §5: RSET takes all marks away.
+    // RFC 1939 §5: RSET removes all marks.
     Rule {
         id: "rset-incomplete",
         level: Must,
         source: "RFC 1939 §5",
-        says: "after RSET no message is deleted",
-        hint: "mail is lost at QUIT: hang up instead",
+        says: "after RSET no message is marked as deleted",
+        hint: "QUIT would delete mail: close the connection without it",
         check: &[Check::Exchange(|ended, known| {
             let now = match stat(ended) {
                 Some((count, _)) => count,
@@ -339,8 +363,11 @@ pub(super) const RULES: &[Rule] = &[
                 .counts
                 .messages
                 .filter(|_| known.maildrop.was_reset && known.session.marked.is_empty())?;
-            (now < before)
-                .then(|| ended.spot(format!("{before} messages before, {now} after RSET")))
+            (now < before).then(|| {
+                ended.spot(format!(
+                    "the maildrop had {before} messages, but has {now} after RSET"
+                ))
+            })
         })],
     },
     // RFC 1939 §6: QUIT is answered.
@@ -348,11 +375,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "quit-no-reply",
         level: Should,
         source: "RFC 1939 §6",
-        says: "QUIT is answered before the server closes",
-        hint: "after a DELE: look in the next session whether the message is gone; otherwise nothing is lost",
+        says: "the server answers QUIT before it closes the connection",
+        hint: "after DELE, check in the next session whether the message is gone; otherwise nothing is lost",
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.verb == "QUIT" && ended.exchange.status.is_none();
-            // A server that hangs up behind a failed login need not have read the QUIT.
+            // A server that closes after a failed login may not have read the QUIT.
             let is_login = known
                 .last_if(|last| last.is(Command::is_of_login))
                 .is_some();
@@ -363,7 +390,7 @@ pub(super) const RULES: &[Rule] = &[
                 || known.is_answered_in_message();
             ended.when(
                 is_silent && !is_refused && super::predicates::is_cut(known),
-                "no reply to QUIT",
+                "the server did not answer QUIT",
             )
         })],
     },
@@ -372,12 +399,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "quit-err",
         level: Must,
         source: "RFC 1939 §6",
-        says: "QUIT is answered with +OK, and removes what was deleted",
-        hint: "after a DELE: the server could not write the maildrop (disk full, quota, read-only); before login the server does not know QUIT",
+        says: "QUIT gets +OK and removes the messages marked as deleted",
+        hint: "after DELE, the server could not write the maildrop (disk full, quota, read-only); before login, it does not know QUIT",
         check: &[Check::Exchange(|ended, _| {
             ended.when(
                 ended.verb == "QUIT" && ended.is_err(),
-                "QUIT is answered with -ERR",
+                "the server answered QUIT with -ERR",
             )
         })],
     },
@@ -386,20 +413,20 @@ pub(super) const RULES: &[Rule] = &[
         id: "quit-keeps-open",
         level: Should,
         source: "RFC 1939 §6",
-        says: "the server closes after QUIT",
-        hint: "the server keeps sessions that are over: its connections run out",
+        says: "the server closes the connection after QUIT",
+        hint: "the server keeps finished sessions open: it may run out of connections",
         check: &[Check::Event(|event, known| {
             let is_late = event.kind == EventKind::TimedOut && known.has_quit();
-            is_late.then(|| Site::at(event.place, "the connection stays open after QUIT"))
+            is_late.then(|| Site::at(event.place, "the connection stayed open after QUIT"))
         })],
     },
-    // RFC 1939 §6: the UPDATE state may take its time.
+    // RFC 1939 §6: the UPDATE state may take a while.
     Rule {
         id: "quit-slow",
         level: Info,
         source: "RFC 1939 §6",
-        says: "QUIT may take long when a large mailbox is written anew",
-        hint: "wait for the reply, ten minutes if need be; who hangs up does not know what was deleted",
+        says: "QUIT may take long while the server rewrites a large mailbox",
+        hint: "wait for the reply, up to ten minutes: a client that closes early does not know what was deleted",
         check: &[Check::Exchange(|ended, _| {
             let took = ended.exchange.reply_ms.filter(|_| ended.verb == "QUIT")?;
             (took > 10_000).then(|| ended.spot(format!("QUIT took {} s", took / 1000)))

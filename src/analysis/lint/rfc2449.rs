@@ -31,7 +31,7 @@ fn is_registered(tag: &str) -> bool {
         .any(|known| known.eq_ignore_ascii_case(tag))
 }
 
-/// Whether a tag has a registered one glued to its parameter, or a known one has a bad parameter.
+/// Whether a registered tag is joined to its parameter, or has a bad parameter.
 fn is_malformed(line: &str) -> bool {
     malformed(line).is_some()
 }
@@ -60,12 +60,12 @@ fn malformed(line: &str) -> Option<&'static str> {
                     tag.strip_prefix(known)
                         .is_some_and(|rest| rest.starts_with(['=', ':', ',']))
                 });
-            is_joined.then_some("the tag is wrong: something is joined to it without a space")
+            is_joined.then_some("the tag is malformed: text is joined to it without a space")
         }
     }
 }
 
-/// The registered tag that this one may have been meant to be.
+/// The registered tag that was probably meant.
 fn meant(tag: &str) -> Option<&'static str> {
     let tag = tag.to_ascii_uppercase();
     if is_registered(&tag) || is_malformed(&tag) {
@@ -84,7 +84,7 @@ fn meant(tag: &str) -> Option<&'static str> {
     known.next().copied()
 }
 
-/// How many octets must be put in, taken out or changed.
+/// The number of octets to insert, delete or replace.
 fn distance(one: &[u8], other: &[u8]) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (index, a) in one.iter().enumerate() {
@@ -101,14 +101,15 @@ fn distance(one: &[u8], other: &[u8]) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-/// The capability that stands for a command.
+/// The capability that announces a command.
 pub(super) fn tag_for(verb: &str) -> Option<&'static str> {
     ["TOP", "UIDL", "STLS", "UTF8", "LANG", "USER"]
         .into_iter()
         .find(|tag| *tag == verb)
 }
 
-/// Whether a refusal says that the command does not exist, rather than that it can't be done now.
+/// Whether a refusal says that the command does not exist, rather than that it cannot be carried
+/// out now.
 fn is_refused_as_such(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let row = ended.exchange.sent.as_ref().and_then(|sent| sent.command());
     let is_place = match known.session.state {
@@ -133,7 +134,7 @@ fn is_refused_as_such(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     ended.is_err() && is_place && is_there && ended.code().is_none()
 }
 
-/// What was announced before and is not any more, or the other way round, between the first phase and the login.
+/// The tags that were announced in an earlier phase and are missing in this one.
 fn lost(ended: &ExchangeSeen<'_>, known: &Context, phase: Phase) -> Option<Vec<String>> {
     let is_now = ended.verb == "CAPA"
         && ended.is_ok()
@@ -153,31 +154,32 @@ fn lost(ended: &ExchangeSeen<'_>, known: &Context, phase: Phase) -> Option<Vec<S
 }
 
 pub(super) const RULES: &[Rule] = &[
-    // RFC 2449 §5: CAPA is optional; who has STLS has it too (RFC 2595 §4).
+    // RFC 2449 §5: CAPA is optional, but required with STLS (RFC 2595 §4).
     Rule {
         id: "capa-unsupported",
         level: Info,
         source: "RFC 2449 §5",
-        says: "CAPA tells what the server can do",
-        hint: "an old server; a client must try each command",
+        says: "CAPA lists what the server supports",
+        hint: "the server is old: a client must try each command",
         check: &[Check::Exchange(|ended, known| {
             let is_refused =
                 ended.verb == "CAPA" && ended.is_err() && known.session.last_announced().is_none();
-            ended.when(is_refused && !known.has_user(), "CAPA is refused")
+            ended.when(is_refused && !known.has_user(), "the server refused CAPA")
         })],
     },
-    // RFC 2449 §5 allows CAPA in the AUTHORIZATION state; RFC 1939 §7 lets only PASS or QUIT follow USER.
+    // RFC 2449 §5 allows CAPA in the AUTHORIZATION state; RFC 1939 §7 lets only PASS or QUIT follow
+    // USER.
     Rule {
         id: "capa-refused-mid-login",
         level: Info,
         source: "RFC 1939 §7, RFC 2449 §5",
-        says: "CAPA may work between USER and PASS too",
-        hint: "harmless: RFC 1939 lets only PASS or QUIT follow USER; a client asks CAPA before USER",
+        says: "CAPA may also work between USER and PASS",
+        hint: "harmless: RFC 1939 lets only PASS or QUIT follow USER; send CAPA before USER",
         check: &[Check::Exchange(|ended, known| {
             let is_refused = ended.verb == "CAPA" && ended.is_err() && known.has_user();
             ended.when(
                 is_refused && known.session.last_announced().is_some(),
-                "CAPA is refused behind USER",
+                "the server refused CAPA after USER",
             )
         })],
     },
@@ -187,27 +189,27 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 2449 §5",
         says: "the list of capabilities ends with a dot alone on a line",
-        hint: "clients wait for ever: the server must send the dot",
+        hint: "clients wait indefinitely: the server must send the dot",
         check: &[Check::Exchange(|ended, known| {
             let is_open =
                 ended.verb == "CAPA" && ended.is_ok() && !ended.is_complete() && !ended.has_gap();
             ended.when(
                 is_open && known.now.event == Some(EventKind::TimedOut),
-                "the list never ends",
+                "the list never ended",
             )
         })],
     },
-    // RFC 2449 §5: a status line stands before the list.
+    // RFC 2449 §5: a status line comes before the list.
     Rule {
         id: "capa-no-status",
         level: Must,
         source: "RFC 2449 §5",
         says: "the reply to CAPA begins with +OK",
-        hint: "the server forgets the status line",
+        hint: "the server must send +OK before the list",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::CapaWithoutStatus),
-                "a list without status line",
+                "the list has no status line",
             )
         })],
     },
@@ -216,8 +218,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-blank-lines",
         level: Should,
         source: "RFC 2449 §3",
-        says: "no empty line stands in the list of capabilities",
-        hint: "the server sends a line end too many",
+        says: "the list of capabilities has no empty lines",
+        hint: "the server sends an extra line end",
         check: &[Check::Line(|heard, _| {
             let is_capability =
                 heard.role == LineRole::Listed(List::Capabilities) && !heard.has_holes;
@@ -225,7 +227,7 @@ pub(super) const RULES: &[Rule] = &[
                 .text
                 .iter()
                 .all(|octet| matches!(octet, b' ' | b'\t' | b'\r'));
-            heard.when(is_capability && is_blank, "an empty line")
+            heard.when(is_capability && is_blank, "the list has an empty line")
         })],
     },
     // RFC 2449 §5: a capability line has at most 512 octets.
@@ -240,29 +242,29 @@ pub(super) const RULES: &[Rule] = &[
             is_long.then(|| heard.spot(format!("the line has {} octets", heard.octets)))
         })],
     },
-    // RFC 2449 §3, §6: a tag, then parameters behind a space each.
+    // RFC 2449 §3, §6: a tag, then parameters, each after a space.
     Rule {
         id: "capa-malformed-tag",
         level: Must,
         source: "RFC 2449 §3, §6",
-        says: "a capability line is a tag, and its parameters behind spaces",
-        hint: "a slip in the server: clients do not see this capability",
+        says: "a capability line is a tag and its parameters, separated by spaces",
+        hint: "clients do not recognise this capability: correct the line on the server",
         check: &[Check::Line(|heard, known| {
             let what = malformed(heard.named_capability(known)?)?;
             Some(heard.spot(what))
         })],
     },
-    // RFC 2449 §6: clients look for the registered word.
+    // RFC 2449 §6: clients look for the registered tag.
     Rule {
         id: "capa-misspelled-tag",
         level: Should,
         source: "IANA, POP3 capabilities",
-        says: "capabilities are spelt as they are registered",
-        hint: "clients do not know this word: the server must spell it as in the RFC",
+        says: "capabilities are spelled as registered",
+        hint: "clients do not recognise this word: the server must spell it as in the RFC",
         check: &[Check::Line(|heard, known| {
             let tag = tag_of(heard.named_capability(known)?);
             let known = meant(tag).filter(|_| !tag.starts_with(['X', 'x']))?;
-            Some(heard.spot(format!("`{known}` may be meant")))
+            Some(heard.spot(format!("the registered tag may be `{known}`")))
         })],
     },
     // RFC 2449 §6: tags that begin with X are for private use; others are registered.
@@ -271,7 +273,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 2449 §9",
         says: "private capabilities begin with X",
-        hint: "harmless; clients pass over it",
+        hint: "harmless: clients ignore it",
         check: &[Check::Line(|heard, known| {
             let line = heard.named_capability(known)?;
             let tag = tag_of(line);
@@ -279,7 +281,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_other = meant(tag).is_none() && !is_malformed(line);
             heard.when(
                 is_other && !is_private && !is_registered(tag),
-                "not registered, and not private",
+                "the tag is not registered and does not begin with X",
             )
         })],
     },
@@ -288,13 +290,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-duplicate-tag",
         level: Info,
         source: "RFC 2449 §5",
-        says: "each capability stands once in the list",
-        hint: "harmless; clients may look at the first line only",
+        says: "each capability appears once in the list",
+        hint: "harmless, but clients may read only the first line",
         check: &[Check::Line(|heard, known| {
             let line = heard.named_capability(known)?;
             heard.when(
                 has_tag(&known.listing.capabilities, tag_of(line)),
-                "the same capability again",
+                "the capability already appeared in this list",
             )
         })],
     },
@@ -304,11 +306,11 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 2449 §5",
         says: "what CAPA lists works",
-        hint: "the list is fixed text, or that of a proxy: it must say what works",
+        hint: "the list is fixed text, or comes from a proxy: it must list only what works",
         check: &[Check::Exchange(|ended, known| {
             let is_announced =
                 known.announces(tag_for(ended.verb)?) == Some(true) && ended.verb != "USER";
-            // `capa-stls-inside-tls` reports that it is listed there; to refuse it is right.
+            // `capa-stls-inside-tls` reports that it is listed there; refusing it is correct.
             let is_stls_again = ended.verb == "STLS" && known.session.tls.is_on();
             let is_lines = ended.verb == "TOP"
                 && ended
@@ -317,7 +319,7 @@ pub(super) const RULES: &[Rule] = &[
                     .is_none_or(|word| word.len() > 6 || !word.iter().all(u8::is_ascii_digit));
             ended.when(
                 is_announced && is_refused_as_such(ended, known) && !is_lines && !is_stls_again,
-                "announced by CAPA, and refused",
+                "CAPA lists the command, but the server refused it",
             )
         })],
     },
@@ -327,18 +329,19 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 2449 §5",
         says: "CAPA lists what works",
-        hint: "clients that believe CAPA do not use it: list it",
+        hint: "clients that rely on CAPA do not use it: list it",
         check: &[
             Check::Exchange(|ended, known| {
                 let is_hidden = known.announces(tag_for(ended.verb)?) == Some(false);
-                // After the login servers leave USER and STLS out.
+                // After login, servers omit USER and STLS.
                 ended.when(
                     is_hidden && ended.is_ok() && known.session.phase() < Phase::Login
                         || is_hidden && ended.is_ok() && matches!(ended.verb, "TOP" | "UIDL"),
-                    "works, and CAPA does not list it",
+                    "the command works, but CAPA does not list it",
                 )
             }),
-            // RFC 5034 §3: mechanisms are parameters of SASL. AUTH alone lists them where a server is older than that.
+            // RFC 5034 §3: mechanisms are parameters of SASL. On older servers, AUTH alone lists
+            // them.
             Check::Exchange(|ended, known| {
                 let is_list = ended.verb == "AUTH" && !ended.has_arguments() && ended.is_ok();
                 let is_whole = ended.is_complete() && !known.listing.has_holes;
@@ -355,20 +358,20 @@ pub(super) const RULES: &[Rule] = &[
                     .map(String::as_str)
                     .collect();
                 let what = format!(
-                    "AUTH lists {}, and SASL in CAPA does not",
+                    "AUTH lists {}, but SASL in CAPA does not",
                     hidden.join(", ")
                 );
                 (!hidden.is_empty()).then(|| ended.spot(what))
             }),
         ],
     },
-    // RFC 2449 §5: what is there in the AUTHORIZATION state MUST be announced in both states.
+    // RFC 2449 §5: what is available in the AUTHORIZATION state MUST be announced in both states.
     Rule {
         id: "capa-differs-after-login",
         level: Must,
         source: "RFC 2449 §5, RFC 5034 §3",
-        says: "capabilities do not vanish with the login",
-        hint: "common, and mostly harmless: a client asks CAPA in both states",
+        says: "capabilities do not disappear after login",
+        hint: "common and mostly harmless: send CAPA before and after login",
         check: &[Check::Exchange(|ended, known| {
             let mut gone = lost(ended, known, Phase::Login)?;
             gone.retain(|tag| {
@@ -377,8 +380,12 @@ pub(super) const RULES: &[Rule] = &[
                     "STLS" | "IMPLEMENTATION" | "LOGIN-DELAY" | "EXPIRE"
                 )
             });
-            (!gone.is_empty())
-                .then(|| ended.spot(format!("gone since the login: {}", gone.join(", "))))
+            (!gone.is_empty()).then(|| {
+                ended.spot(format!(
+                    "CAPA no longer lists after login: {}",
+                    gone.join(", ")
+                ))
+            })
         })],
     },
     // RFC 2449 §5, RFC 2595 §4: the list may change with TLS.
@@ -386,8 +393,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-differs-after-tls",
         level: Info,
         source: "RFC 2595 §4",
-        says: "the list of capabilities may change with TLS, so it is asked for again",
-        hint: "as intended, when ways to log in appear that need TLS",
+        says: "the list of capabilities may change with TLS, so the client asks again",
+        hint: "expected if login methods that need TLS appear",
         check: &[Check::Exchange(|ended, known| {
             let before = known
                 .session
@@ -397,22 +404,24 @@ pub(super) const RULES: &[Rule] = &[
             let now = &known.listing.capabilities;
             let is_new = |line: &&String| !has_tag(before, tag_of(line));
             let new: Vec<&str> = now.iter().filter(is_new).map(|line| tag_of(line)).collect();
-            (!new.is_empty()).then(|| ended.spot(format!("new inside TLS: {}", new.join(", "))))
+            (!new.is_empty())
+                .then(|| ended.spot(format!("CAPA lists only inside TLS: {}", new.join(", "))))
         })],
     },
-    // RFC 2595 §9: who sits between can change the list before TLS, not inside.
+    // RFC 2595 §9: an attacker on the network path can change the list before TLS, but not inside
+    // it.
     Rule {
         id: "capa-weaker-in-tls",
         level: Security,
         source: "RFC 2595 §9",
-        says: "what CAPA lists before TLS is there inside TLS too",
-        hint: "somebody may have changed the first list; compare from another network",
+        says: "what CAPA lists before TLS is also listed inside TLS",
+        hint: "an attacker may have changed the first list: compare from a different network",
         check: &[Check::Exchange(|ended, known| {
             let gone = lost(ended, known, Phase::Tls)?;
             let is_login = |tag: &String| matches!(tag.as_str(), "SASL" | "USER");
             ended.when(
                 gone.iter().any(is_login),
-                "a way to log in is gone inside TLS",
+                "CAPA no longer lists a login method inside TLS",
             )
         })],
     },
@@ -421,14 +430,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "expire-zero",
         level: Info,
         source: "RFC 2449 §6.7",
-        says: "EXPIRE 0 says that messages which were retrieved may be deleted at QUIT",
-        hint: "a client that leaves mail on the server should warn",
+        says: "EXPIRE 0 means that retrieved messages may be deleted at QUIT",
+        hint: "a client that leaves mail on the server should warn its user",
         check: &[Check::Line(|heard, known| {
             let line = heard.named_capability(known)?.to_ascii_uppercase();
             let mut words = line.split_ascii_whitespace();
             heard.when(
                 words.next() == Some("EXPIRE") && words.next() == Some("0"),
-                "messages may go once they are read",
+                "the server may delete messages that were retrieved",
             )
         })],
     },

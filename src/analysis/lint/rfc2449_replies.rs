@@ -23,12 +23,12 @@ pub(super) fn is_dropped(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     is_open && was_answered && is_ahead(ended, known)
 }
 
-/// The same where PIPELINING is announced: only then the server owes the reply.
+/// The same with PIPELINING announced: only then does the server owe the reply.
 fn is_lost(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     is_dropped(ended, known) && known.announces("PIPELINING") == Some(true)
 }
 
-/// The longest name that somebody may have, in octets.
+/// The longest plausible user name, in octets.
 const NAME_MAX: usize = 64;
 
 fn speaks_of_length(text: &[u8]) -> bool {
@@ -56,20 +56,20 @@ fn is_behind_login(known: &Context) -> bool {
 }
 
 pub(super) const RULES: &[Rule] = &[
-    // RFC 2449 §3: a blank stands behind the status indicator only when text follows.
+    // RFC 2449 §3: a space follows the status indicator only if text follows it.
     Rule {
         id: "status-trailing-space",
         level: Info,
         source: "RFC 2449 §3",
-        says: "nothing but text stands behind the blank of a status line",
-        hint: "harmless: the server need not send a blank at the end of a line",
+        says: "the space in a status line is followed by text",
+        hint: "harmless: the server should not end a line with a space",
         check: &[Check::Line(|heard, _| {
             let is_first = matches!(heard.role, LineRole::Greeting | LineRole::Status);
             let is_blank = is_first
                 && heard
                     .plain()
                     .is_some_and(|text| text.ends_with(b" ") || text.ends_with(b"\t"));
-            heard.when(is_blank, "a blank at the end of the line")
+            heard.when(is_blank, "the line ends with a space")
         })],
     },
     // RFC 2449 §6.4: a server that sends response codes announces RESP-CODES.
@@ -78,12 +78,12 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 2449 §6.4",
         says: "a server that sends response codes lists RESP-CODES",
-        hint: "clients may take the code for text: list RESP-CODES",
+        hint: "clients may read the code as text: list RESP-CODES",
         check: &[Check::Exchange(|ended, known| {
             let is_code = codes::find(&ended.code()?).is_some();
             ended.when(
                 is_code && known.announces("RESP-CODES") == Some(false),
-                "a code, and no RESP-CODES in CAPA",
+                "the server sent a response code, but CAPA does not list RESP-CODES",
             )
         })],
     },
@@ -93,13 +93,13 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 2449 §8",
         says: "text that begins with a bracket is a response code",
-        hint: "harmless; programs must not take it for a code",
+        hint: "harmless, but programs must not take it for a code",
         check: &[Check::Line(|heard, _| {
             let is_first = matches!(heard.role, LineRole::Status | LineRole::Greeting);
             let code = code(heard.text).filter(|_| is_first)?;
             heard.when(
                 codes::find(&code).is_none(),
-                "brackets, and no code that is known",
+                "the text in brackets is not a known response code",
             )
         })],
     },
@@ -108,39 +108,40 @@ pub(super) const RULES: &[Rule] = &[
         id: "resp-code-misplaced",
         level: Should,
         source: "RFC 2449 §8.1, RFC 3206 §4, §5, RFC 6856 §5",
-        says: "a response code stands behind the status indicator and on the commands that it is for",
-        hint: "clients draw wrong conclusions: the server must send another code, or none",
+        says: "a response code appears only with the status and commands that it is defined for",
+        hint: "clients draw wrong conclusions: the server must send a different code, or none",
         check: &[Check::Exchange(|ended, _| {
             let (row, _) = codes::find(&ended.code()?)?;
             let is_foreign = !row.source.starts_with("RFC");
             let is_sign = ended.exchange.status == Some(row.sign);
-            // To USER is worse, and another rule's.
+            // In reply to USER it is worse, and has its own rule.
             let is_on = row.on.is_empty()
                 || row.on.contains(&ended.verb)
                 || ended.verb == "USER"
                 || ended.exchange.is_greeting;
             ended.when(
                 !(is_foreign || is_sign && is_on),
-                "a code where it does not belong",
+                "the response code does not belong in this reply",
             )
         })],
     },
-    // RFC 2449 §8.1.1, RFC 3206 §5: these codes to USER tell that the name exists, or not.
+    // RFC 2449 §8.1.1, RFC 3206 §5: in reply to USER, these codes reveal whether the name exists.
     Rule {
         id: "resp-code-on-user",
         level: Security,
         source: "RFC 2449 §8.1.1, RFC 3206 §5",
         says: "AUTH and LOGIN-DELAY are not sent to USER",
-        hint: "the code tells who has an account: the server should wait for PASS",
+        hint: "the code reveals which accounts exist: the server should wait for PASS",
         check: &[Check::Exchange(|ended, known| {
             let is_told = ended
                 .code()
                 .is_some_and(|code| matches!(code.as_str(), "AUTH" | "LOGIN-DELAY" | "IN-USE"));
             // Without TLS, USER may be refused as a whole.
             let is_offered = known.session.tls.is_on() || known.announces("USER") == Some(true);
-            // Seen: Cyrus refuses a second USER for the order, with the same code for every name.
+            // Seen: Cyrus refuses a second USER because of the order, with the same code for every
+            // name.
             let is_first = known.login.users == 0;
-            // Nobody has a name of such a length, so its refusal tells nothing about an account.
+            // No user has a name of such a length, so its refusal reveals nothing about an account.
             let is_plausible = ended
                 .arguments()
                 .next()
@@ -148,7 +149,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_judged = ended.verb == "USER" && is_first && is_plausible && is_offered;
             ended.when(
                 is_judged && ended.is_err() && is_told,
-                "a code about the account, to USER",
+                "the reply to USER has a code about the account",
             )
         })],
     },
@@ -157,12 +158,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "login-delay",
         level: Info,
         source: "RFC 2449 §6.5, §8.1.1",
-        says: "the server wants a pause between two logins",
-        hint: "ask for mail less often; LOGIN-DELAY in CAPA tells the seconds",
+        says: "the server requires a pause between two logins",
+        hint: "check mail less often: LOGIN-DELAY in CAPA gives the seconds",
         check: &[Check::Exchange(|ended, _| {
             let is_early = ended.code().is_some_and(|code| code == "LOGIN-DELAY")
                 && ended.is(Command::logs_in);
-            ended.when(ended.is_err() && is_early, "refused: too early")
+            ended.when(
+                ended.is_err() && is_early,
+                "the server refused the login because it came too soon",
+            )
         })],
     },
     // RFC 2449 §8.1.2: the maildrop is locked by another session.
@@ -170,12 +174,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "in-use-lingers",
         level: Info,
         source: "RFC 1939 §4, RFC 2449 §8.1.2",
-        says: "a lock goes with the session that held it",
-        hint: "close the other session, or wait for the server to notice that it is gone; the password is not to blame",
+        says: "a lock ends with the session that held it",
+        hint: "close the other session, or wait until the server notices that it is gone; the password is not the problem",
         check: &[Check::Exchange(|ended, _| {
             let is_locked =
                 ended.code().is_some_and(|code| code == "IN-USE") && ended.is(Command::logs_in);
-            ended.when(ended.is_err() && is_locked, "the maildrop is locked")
+            ended.when(
+                ended.is_err() && is_locked,
+                "the server refused the login because the maildrop is locked",
+            )
         })],
     },
     // RFC 2449 §4: a server with CAPA takes commands of up to 255 octets.
@@ -183,52 +190,53 @@ pub(super) const RULES: &[Rule] = &[
         id: "command-255-rejected",
         level: Must,
         source: "RFC 2449 §4",
-        says: "a server with CAPA takes commands of up to 255 octets",
-        hint: "the server's buffer is too small",
+        says: "a server with CAPA accepts commands of up to 255 octets",
+        hint: "the server's command buffer is too small",
         check: &[Check::Exchange(|ended, known| {
             let octets = ended.exchange.command.as_ref()?.octets;
             let has_capa = known.session.last_announced().is_some();
             let is_long = (100..=255).contains(&octets) && ended.verb == "USER" && has_capa;
-            // There is no such mailbox either: some servers refuse every name that they do not know.
-            // Seen: Cyrus 3.6 takes any name but one of such a length: `-ERR [AUTH] Invalid user`.
+            // There is no such mailbox either: some servers refuse every unknown name.
+            // Seen: Cyrus 3.6 accepts any name except one of such a length: `-ERR [AUTH] Invalid
+            // user`.
             let is_name = ended.code().is_some() || ended.text().is_some_and(speaks_of_name);
             let is_length = known.login.takes_nobody && !is_name;
             let is_length = is_length || ended.text().is_some_and(speaks_of_length);
             let is_refused = ended.is_err() && is_length;
             let is_cut = ended.exchange.status_line.is_none() && super::predicates::is_cut(known);
             let what = match is_refused {
-                true => "is refused",
-                false => "ends the connection",
+                true => "refused",
+                false => "closed the connection at",
             };
             (is_long && (is_refused || (is_cut && known.login.takes_nobody)))
-                .then(|| ended.spot(format!("a command of {octets} octets {what}")))
+                .then(|| ended.spot(format!("the server {what} a command of {octets} octets")))
         })],
     },
-    // RFC 2449 §6.6: the server processes each command in turn.
+    // RFC 2449 §6.6: the server processes the commands in order.
     Rule {
         id: "pipelining-drops",
         level: Must,
         source: "RFC 2449 §6.6",
-        says: "with PIPELINING every command is answered",
-        hint: "the server loses what comes behind a command: clients must wait for each reply",
+        says: "a server with PIPELINING answers every command",
+        hint: "the server loses what follows a command: clients must wait for each reply",
         check: &[Check::Exchange(|ended, known| {
             ended.command_when(
                 is_lost(ended, known) && !is_behind_login(known),
-                "no reply to a command that was sent ahead",
+                "the server did not answer a pipelined command",
             )
         })],
     },
-    // RFC 2449 §6.6: that holds behind PASS too.
+    // RFC 2449 §6.6: that also holds after PASS.
     Rule {
         id: "pipelining-drops-at-login",
         level: Must,
         source: "RFC 2449 §6.6",
-        says: "what is sent behind PASS is answered too",
-        hint: "the server's login program forgets what it has read: clients must wait for the reply to PASS",
+        says: "a server with PIPELINING also answers what follows PASS",
+        hint: "the server's login program discards what it has read: clients must wait for the reply to PASS",
         check: &[Check::Exchange(|ended, known| {
             ended.command_when(
                 is_lost(ended, known) && is_behind_login(known),
-                "no reply to what was sent behind PASS",
+                "the server did not answer a command pipelined after PASS",
             )
         })],
     },
@@ -238,11 +246,11 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 2449 §6.6",
         says: "replies come in the order of the commands",
-        hint: "the server works on several commands at once: clients must wait for each reply",
+        hint: "the server processes several commands at once: clients must wait for each reply",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::OutOfOrder),
-                "the reply does not fit the command",
+                "the reply does not match the command",
             )
         })],
     },

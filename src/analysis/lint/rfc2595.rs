@@ -7,13 +7,14 @@ use crate::pop3::session::{Accepted, Phase, Tls};
 use crate::reading::dialogue::EventKind;
 
 pub(super) const RULES: &[Rule] = &[
-    // RFC 2595 §9: who sits between can take STLS out of the list, or answer -ERR in the server's place.
+    // RFC 2595 §9: an attacker on the network path can remove STLS from the list, or answer -ERR in
+    // the server's place.
     Rule {
         id: "stls-stripped",
         level: Security,
         source: "RFC 2595 §9, RFC 8314 §4",
-        says: "STLS does not vanish",
-        hint: "somebody may have taken it away: do not log in, and compare from another network or on port 995",
+        says: "STLS does not disappear from CAPA",
+        hint: "an attacker may have removed it: do not log in, and compare from a different network or on port 995",
         check: &[Check::Exchange(|ended, known| {
             let was_there =
                 known.announces("STLS") == Some(true) && known.session.phase() == Phase::First;
@@ -24,58 +25,62 @@ pub(super) const RULES: &[Rule] = &[
                 && !known.listing.has_holes
                 && !super::words::has_tag(&known.listing.capabilities, "STLS");
             ended.when(
-                // Seen: nginx 1.22 takes it out of the list itself once USER was sent.
+                // Seen: nginx 1.22 itself removes it from the list once USER is sent.
                 was_there && is_gone && !known.session.tls.is_on() && known.login.users == 0,
-                "STLS was in the list before, and is gone",
+                "CAPA listed STLS before, but no longer does",
             )
         })],
     },
-    // RFC 2595 §4: the handshake begins right behind the CRLF of the server's +OK.
+    // RFC 2595 §4: the handshake begins right after the CRLF of the server's +OK.
     Rule {
         id: "stls-response-injection",
         level: Security,
         source: "RFC 2595 §4",
-        says: "nothing stands between the server's +OK to STLS and the handshake",
-        hint: "somebody may have put replies there: never use these octets, and close",
+        says: "nothing comes between the server's +OK to STLS and the handshake",
+        hint: "an attacker may have injected replies: discard these octets, and close",
         check: &[Check::Line(|heard, known| {
-            let what = format!("{} octets in clear before the handshake", heard.octets);
-            // Seen: Courier 1.0.16 answers a handshake that it can't do with `-ERR STARTTLS failed`, in cleartext. That deceives
-            // no client, and the rule about the failed handshake names it. It may come before the handshake begins if the client
-            // sent a command after STLS.
+            let what = format!(
+                "the server sent {} octets in cleartext before the handshake",
+                heard.octets
+            );
+            // Seen: Courier 1.0.16 answers a handshake that it can't do with `-ERR STARTTLS
+            // failed`, in cleartext. That deceives no client, and the rule about the failed
+            // handshake names it. It may come before the handshake begins if the client sent a
+            // command after STLS.
             let connection = &known.connection;
             let was_early = connection.has_injection && !connection.is_behind_stls;
             let is_refusal = heard.text == b"-ERR" && !was_early;
             (heard.role == LineRole::Injected && !is_refusal).then(|| heard.spot(what))
         })],
     },
-    // RFC 2595 §4: what was sent in clear does not count inside TLS.
+    // RFC 2595 §4: what was sent in cleartext does not count inside TLS.
     Rule {
         id: "stls-command-injection",
         level: Security,
         source: "CVE-2011-0411, RFC 2595 §4",
-        says: "a command that came in clear behind STLS is not carried out inside TLS",
-        hint: "somebody between can put commands into the session: update the server, or use port 995",
+        says: "a command sent in cleartext after STLS is not carried out inside TLS",
+        hint: "an attacker on the network path can inject commands: update the server, or use port 995",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::Smuggled),
-                "a reply inside TLS to what was sent in clear",
+                "the server answered, inside TLS, a command sent in cleartext",
             )
         })],
     },
-    // RFC 2595 §4: what was learnt before TLS is forgotten by both sides.
+    // RFC 2595 §4: both sides discard what they learned before TLS.
     Rule {
         id: "stls-keeps-pre-tls-state",
         level: Should,
         source: "RFC 2595 §4",
-        says: "a USER in clear is forgotten when TLS begins",
-        hint: "somebody between can choose the name: the server must begin anew behind STLS",
+        says: "the server forgets a USER sent before TLS",
+        hint: "an attacker on the network path can choose the name: the server must start over after STLS",
         check: &[Check::Exchange(|ended, known| {
             let is_kept = ended.verb == "PASS"
                 && known.session.tls == Tls::ByStls
                 && known.session.accepted == Accepted::BeforeTls;
             ended.when(
                 is_kept && ended.is_ok(),
-                "PASS works with the USER of before TLS",
+                "the server accepted PASS with the USER sent before TLS",
             )
         })],
     },
@@ -84,14 +89,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-in-transaction",
         level: Should,
         source: "RFC 2595 §4",
-        says: "STLS comes before the login",
-        hint: "the server must refuse STLS once somebody is logged in",
+        says: "STLS comes before login",
+        hint: "the server must refuse STLS after login",
         check: &[Check::Exchange(|ended, known| {
             let is_late = ended.verb == "STLS"
                 && ended.is_ok()
                 && known.session.is_transaction()
                 && !known.session.tls.is_on();
-            ended.when(is_late, "STLS is accepted behind the login")
+            ended.when(is_late, "the server accepted STLS after login")
         })],
     },
     // RFC 2595 §4: with TLS on, STLS is not permitted.
@@ -99,41 +104,41 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-twice-accepted",
         level: Must,
         source: "RFC 2595 §4",
-        says: "STLS inside TLS is refused",
-        hint: "the server must say -ERR: TLS is on",
+        says: "the server refuses STLS inside TLS",
+        hint: "the server must answer -ERR: TLS is already on",
         check: &[Check::Exchange(|ended, known| {
             ended.when(
                 ended.verb == "STLS" && ended.is_ok() && known.session.tls.is_on(),
-                "STLS is accepted inside TLS",
+                "the server accepted STLS inside TLS",
             )
         })],
     },
-    // RFC 2595 §4: the session goes on behind the handshake; there is no second greeting.
+    // RFC 2595 §4: the session continues after the handshake; there is no second greeting.
     Rule {
         id: "stls-second-greeting",
         level: Should,
         source: "RFC 2595 §4",
-        says: "no greeting comes inside TLS behind STLS",
-        hint: "TLS is made by a wrapper that is set up wrong; replies do not fit the commands any more",
+        says: "the server sends no second greeting after STLS",
+        hint: "a misconfigured TLS wrapper in front of the server causes this: replies no longer match the commands",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::SecondGreeting),
-                "a greeting inside TLS",
+                "the server sent a greeting inside TLS",
             )
         })],
     },
-    // RFC 2595 §4: behind +OK to STLS the handshake follows.
+    // RFC 2595 §4: the handshake follows +OK to STLS.
     Rule {
         id: "stls-ok-no-handshake",
         level: Must,
         source: "RFC 2595 §4, RFC 8314 §4",
-        says: "a server that says +OK to STLS can do TLS",
-        hint: "no certificate, or its key can't be read: the server's log says more",
+        says: "a server that answers STLS with +OK supports TLS",
+        hint: "the server has no certificate, or cannot read its key: check its log",
         check: &[Check::Event(|event, known| {
             let is_failed = event.kind == EventKind::TlsFailed && known.session.tls == Tls::Agreed;
             let is_about_certificate = super::tls::reason(&event.text).is_some();
-            let what = "the handshake failed behind +OK to STLS";
-            // A server that closes because something was injected behind STLS does well.
+            let what = "the handshake failed after +OK to STLS";
+            // A server is right to close if something was injected after STLS.
             let is_earned = known.connection.is_behind_stls;
             (is_failed && !is_about_certificate && !is_earned).then(|| Site::at(event.place, what))
         })],
@@ -143,14 +148,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-stls-inside-tls",
         level: Should,
         source: "RFC 2595 §4",
-        says: "STLS is not listed inside TLS",
-        hint: "the list is fixed text, or a proxy in front does TLS: leave STLS out once TLS is on",
+        says: "CAPA does not list STLS inside TLS",
+        hint: "the list is fixed text, or a proxy in front of the server handles TLS: leave STLS out once TLS is on",
         check: &[Check::Line(|heard, known| {
             let is_capability =
                 heard.role == LineRole::Listed(List::Capabilities) && known.session.tls.is_on();
             heard.when(
                 is_capability && heard.text.eq_ignore_ascii_case(b"STLS"),
-                "STLS inside TLS",
+                "CAPA lists STLS inside TLS",
             )
         })],
     },

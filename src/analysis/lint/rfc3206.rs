@@ -10,11 +10,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "resp-code-auth-missing",
         level: Should,
         source: "RFC 3206 §6",
-        says: "a server with AUTH-RESP-CODE says [AUTH] when it refuses credentials",
-        hint: "clients can't tell a wrong password from trouble of the server: send the code",
+        says: "a server with AUTH-RESP-CODE sends [AUTH] when it refuses credentials",
+        hint: "clients cannot distinguish a wrong password from a server problem: send the code",
         check: &[Check::Exchange(|ended, known| {
             let is_login = ended.is(Command::logs_in) && ended.has_credentials();
-            // PASS without USER is refused for another reason, and so it is where USER was refused.
+            // PASS is refused for a different reason if USER is missing or was refused.
             let is_asked =
                 ended.verb != "PASS" || known.is_behind("USER") && !known.is_behind_refusal();
             let is_promised = known.announces("AUTH-RESP-CODE") == Some(true);
@@ -22,22 +22,22 @@ pub(super) const RULES: &[Rule] = &[
                 ended.is_err() && ended.code().is_none() && !known.session.is_transaction();
             ended.when(
                 is_login && is_asked && is_promised && is_refused,
-                "a login is refused without [AUTH]",
+                "the server refused a login without [AUTH]",
             )
         })],
     },
-    // RFC 3206 §4: trouble of the server's own.
+    // RFC 3206 §4: problems on the server.
     Rule {
         id: "server-trouble",
         level: Info,
         source: "RFC 3206 §4",
-        says: "SYS says that the server has trouble of its own",
-        hint: "SYS/TEMP passes by itself; SYS/PERM needs the administrator; the password is not to blame",
+        says: "SYS reports a problem on the server",
+        hint: "SYS/TEMP passes by itself, SYS/PERM needs the administrator; the password is not the problem",
         check: &[Check::Exchange(|ended, _| {
             let code = ended
                 .code()
                 .filter(|code| code.starts_with("SYS") && ended.is_err())?;
-            Some(ended.spot(format!("[{code}]")))
+            Some(ended.spot(format!("the server reported [{code}]")))
         })],
     },
 ];

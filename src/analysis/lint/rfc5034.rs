@@ -14,7 +14,7 @@ const SERVER_FIRST: &[&str] = &["CRAM-MD5", "DIGEST-MD5", "CRAM-SHA1", "CRAM-SHA
 
 const WEAK: &[&str] = &["CRAM-MD5", "DIGEST-MD5", "NTLM", "LOGIN", "CRAM-SHA1"];
 
-/// The challenges of an exchange, without `+ `; None for one with holes.
+/// The challenges of an exchange, without `+ `; None for a challenge with holes.
 fn challenges<'a>(ended: &ExchangeSeen<'a>) -> Vec<Option<&'a [u8]>> {
     let lines = ended
         .exchange
@@ -36,13 +36,14 @@ fn responses<'a>(ended: &ExchangeSeen<'a>) -> impl Iterator<Item = &'a Line> + u
         .filter(|line| line.side == Side::Client)
 }
 
-/// Whether `+OK` came where a challenge was due: the client has proved nothing.
+/// Whether `+OK` came instead of a challenge: the client has proved nothing.
 pub(super) fn is_ok_as_challenge(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let is_bare = ended.mechanism().is_some() && !ended.has_initial_response();
     is_bare && ended.is_ok() && ended.exchange.sasl.is_empty() && !known.session.is_transaction()
 }
 
-/// The row of a response that is not base64, the initial one among them; hidden ones have an event that says so.
+/// The row of a response that is not base64, including the initial one; for a hidden response, an
+/// event says so.
 fn bad_response(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Place> {
     let command = ended.exchange.command.as_ref()?;
     ended.mechanism()?;
@@ -82,16 +83,16 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-plus-no-space",
         level: Should,
         source: "RFC 5034 §4",
-        says: "a space stands behind the + of a challenge, even of an empty one",
-        hint: "strict clients give up: the server must send a plus sign and a space",
+        says: "a space follows the + of a challenge, even of an empty one",
+        hint: "strict clients stop here: the server must send a plus sign and a space",
         check: &[Check::Line(|heard, _| {
             let is_bare = heard.role == LineRole::Challenge
                 && !heard.text.starts_with(b"+ ")
                 && !heard.has_holes;
-            heard.when(is_bare, "no space behind the plus sign")
+            heard.when(is_bare, "no space follows the plus sign")
         })],
     },
-    // RFC 5034 §4: nothing but base64 stands behind it.
+    // RFC 5034 §4: nothing but base64 follows it.
     Rule {
         id: "sasl-plus-with-text",
         level: Must,
@@ -114,25 +115,25 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-ok-as-challenge",
         level: Must,
         source: "RFC 5034 §4",
-        says: "+OK means that the login is done",
-        hint: "nothing was proved yet: the client believes that it is logged in; ask STAT, and do not use this mechanism",
+        says: "+OK means that the login succeeded",
+        hint: "the client has proved nothing but believes that it is logged in: send STAT to check, and do not use this mechanism",
         check: &[Check::Exchange(|ended, known| {
             ended.when(
                 is_ok_as_challenge(ended, known),
-                "+OK before the client has sent anything",
+                "the server answered +OK before the client sent a response",
             )
         })],
     },
-    // RFC 5034 §4: what is not base64 is refused.
+    // RFC 5034 §4: a response that is not base64 is refused.
     Rule {
         id: "sasl-bad-base64-accepted",
         level: Should,
         source: "RFC 5034 §4",
-        says: "the server refuses what is not base64",
+        says: "the server refuses a response that is not base64",
         hint: "the server's decoder is too lenient",
         check: &[Check::Exchange(|ended, known| {
             let place = bad_response(ended, known)?;
-            // A mechanism with a token tells an error in one more challenge (RFC 7628 §3.2.3).
+            // A token mechanism reports an error in one more challenge (RFC 7628 §3.2.3).
             let tells_errors = crate::pop3::sasl::Mechanism::named(&ended.mechanism()?)
                 .is_some_and(|mechanism| mechanism.wants_token);
             let goes_on = ended
@@ -143,8 +144,8 @@ pub(super) const RULES: &[Rule] = &[
             let is_initial =
                 (ended.exchange.command.as_ref()).is_some_and(|line| line.place == place);
             let what = match is_initial {
-                true => "an initial response that is not base64 is taken",
-                false => "a response that is not base64 is taken",
+                true => "the server accepted an initial response that is not base64",
+                false => "the server accepted a response that is not base64",
             };
             ended.command_when(ended.is_ok() || goes_on && !tells_errors, what)
         })],
@@ -154,25 +155,25 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-cancel-ignored",
         level: Must,
         source: "RFC 5034 §4",
-        says: "an asterisk ends the exchange with -ERR",
-        hint: "the connection can't be used any more: connect anew",
+        says: "an asterisk cancels the exchange, and the server answers -ERR",
+        hint: "the connection can no longer be used: connect again",
         check: &[Check::Exchange(|ended, _| {
             let mut lines = ended.exchange.sasl.iter();
             let is_cancelled = lines.any(|line| line.side == Side::Client && line.head() == b"*");
             let is_ignored = lines.next().is_some() || !ended.is_err();
             ended.when(
                 is_cancelled && is_ignored,
-                "the asterisk was not answered by -ERR",
+                "the server did not answer the asterisk with -ERR",
             )
         })],
     },
-    // RFC 5034 §4: a server with SASL takes an initial response.
+    // RFC 5034 §4: a server with SASL accepts an initial response.
     Rule {
         id: "sasl-ir-rejected",
         level: Should,
         source: "RFC 5034 §3, §4",
-        says: "a server that lists SASL takes an initial response",
-        hint: "an old server, or a short limit of its lines: clients send the response when they are asked for it",
+        says: "a server that lists SASL accepts an initial response",
+        hint: "the server is old, or has a short line limit: send the response when the server asks for it",
         check: &[Check::Exchange(|ended, known| {
             let mechanism = ended
                 .mechanism()
@@ -180,7 +181,7 @@ pub(super) const RULES: &[Rule] = &[
             let was_refused = known.refusals.with_initial.contains(&mechanism);
             ended.when(
                 was_refused && !ended.exchange.sasl.is_empty(),
-                "refused with an initial response, taken without",
+                "the server refused an initial response, but accepted the mechanism without one",
             )
         })],
     },
@@ -189,45 +190,45 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-ir-server-first-accepted",
         level: Info,
         source: "RFC 5034 §4",
-        says: "an initial response is refused where the server speaks first",
+        says: "an initial response is refused if the server speaks first",
         hint: "harmless",
         check: &[Check::Exchange(|ended, _| {
             let mechanism = ended.mechanism().filter(|_| ended.has_initial_response())?;
             let is_first = SERVER_FIRST.contains(&mechanism.as_str());
             ended.when(
                 is_first && !ended.exchange.sasl.is_empty(),
-                "a challenge although there was an initial response",
+                "the server sent a challenge despite the initial response",
             )
         })],
     },
-    // AUTH alone is in no RFC; some servers list their mechanisms.
+    // No RFC defines AUTH alone; some servers list their mechanisms.
     Rule {
         id: "sasl-probe-unsupported",
         level: Info,
         source: "in no RFC",
         says: "AUTH alone lists mechanisms on some servers",
-        hint: "nothing to do: no RFC has AUTH without a mechanism; a server that has mechanisms lists them in CAPA",
+        hint: "nothing to do: no RFC defines AUTH without a mechanism; CAPA lists the mechanisms",
         check: &[Check::Exchange(|ended, known| {
             let is_refused = ended.verb == "AUTH" && ended.is_err() && ended.mechanism().is_none();
-            // After the login it has to be.
+            // After login it must be.
             ended.when(
                 is_refused && known.session.is_authorization(),
-                "AUTH alone is refused",
+                "the server refused AUTH without a mechanism",
             )
         })],
     },
-    // RFC 5034 §4: after one AUTH that succeeded, every other is refused.
+    // RFC 5034 §4: after a successful AUTH, every further one is refused.
     Rule {
         id: "sasl-second-auth",
         level: Must,
         source: "RFC 5034 §4",
-        says: "AUTH is refused once somebody is logged in",
-        hint: "the server must say -ERR",
+        says: "AUTH is refused after login",
+        hint: "the server must answer -ERR",
         check: &[Check::Exchange(|ended, known| {
             let is_again = ended.mechanism().is_some() && known.session.is_transaction();
             ended.when(
                 is_again && (ended.is_ok() || !ended.exchange.sasl.is_empty()),
-                "AUTH behind the login",
+                "the server accepted AUTH after login",
             )
         })],
     },
@@ -236,8 +237,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-scram-server-unverified",
         level: Security,
         source: "RFC 5802 §3, §5",
-        says: "with SCRAM the server proves that it knows the password too",
-        hint: "the server may be somebody else: do not trust this login",
+        says: "with SCRAM the server also proves that it knows the password",
+        hint: "the server may be an impostor: do not trust this login",
         check: &[Check::Exchange(|ended, _| {
             let is_scram = ended
                 .mechanism()
@@ -250,7 +251,7 @@ pub(super) const RULES: &[Rule] = &[
             });
             ended.when(
                 is_scram && !told.is_empty() && !is_proved,
-                "+OK without the server's signature",
+                "the server answered +OK without its signature",
             )
         })],
     },
@@ -259,8 +260,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-scram-weak",
         level: Should,
         source: "RFC 5802 §5.1, RFC 7677 §4",
-        says: "SCRAM has 4096 iterations at least",
-        hint: "a stolen password file is quickly broken: raise the count, and store the passwords anew",
+        says: "SCRAM uses at least 4096 iterations",
+        hint: "a stolen password file can be cracked quickly: raise the count, and store the passwords again",
         check: &[Check::Exchange(|ended, _| {
             let is_scram = ended
                 .mechanism()
@@ -271,22 +272,22 @@ pub(super) const RULES: &[Rule] = &[
                 .next()
                 .filter(|_| is_scram)?;
             let count: u64 = scram_parameter(first, 'i')?.parse().ok()?;
-            (count < 4096).then(|| ended.spot(format!("{count} iterations")))
+            (count < 4096).then(|| ended.spot(format!("the server uses {count} iterations")))
         })],
     },
-    // RFC 6331, RFC 6151: these are broken or historic; PLAIN inside TLS is what every server has.
+    // RFC 6331, RFC 6151: these are broken or historic; every server can offer PLAIN inside TLS.
     Rule {
         id: "weak-mechanism-only",
         level: Info,
         source: "RFC 6331, RFC 6151",
-        says: "a server has a mechanism that is not weak",
+        says: "a server offers a mechanism that is not weak",
         hint: "add SCRAM-SHA-256, or PLAIN inside TLS",
         check: &[Check::Line(|heard, _| {
             let names = mechanisms(heard)?;
             let is_weak = |name: &String| WEAK.iter().any(|weak| weak.eq_ignore_ascii_case(name));
             heard.when(
                 !names.is_empty() && names.iter().all(is_weak),
-                "weak mechanisms only",
+                "CAPA lists only weak mechanisms",
             )
         })],
     },
@@ -295,10 +296,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-no-mechanism",
         level: Info,
         source: "RFC 5034 §3",
-        says: "SASL in CAPA lists a mechanism at least",
-        hint: "harmless; without TLS all may be switched off: leave the line out",
+        says: "SASL in CAPA lists at least one mechanism",
+        hint: "harmless; without TLS all may be disabled: leave the line out",
         check: &[Check::Line(|heard, _| {
-            heard.when(mechanisms(heard)?.is_empty(), "no mechanism")
+            heard.when(
+                mechanisms(heard)?.is_empty(),
+                "CAPA lists SASL without a mechanism",
+            )
         })],
     },
     // RFC 4422 §3.1: a name has 1 to 20 upper-case letters, digits, hyphens and underscores.
@@ -306,31 +310,31 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-mechanism-name",
         level: Must,
         source: "RFC 4422 §3.1",
-        says: "the name of a mechanism has 1 to 20 upper-case letters, digits, - and _",
-        hint: "clients do not find this mechanism",
+        says: "a mechanism name has 1 to 20 upper-case letters, digits, - and _",
+        hint: "clients do not recognise this mechanism",
         check: &[Check::Line(|heard, _| {
             let names = mechanisms(heard)?;
             let is_plain =
                 |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "-_".contains(c);
             let is_odd = |name: &&String| name.len() > 20 || !name.chars().all(is_plain);
             let odd = names.iter().find(is_odd)?;
-            Some(heard.spot(format!("`{odd}` is no name of a mechanism")))
+            Some(heard.spot(format!("`{odd}` is not a mechanism name")))
         })],
     },
-    // RFC 4505: anybody may log in without a password.
+    // RFC 4505: anyone may log in without a password.
     Rule {
         id: "anonymous-offered",
         level: Info,
         source: "RFC 4505",
-        says: "ANONYMOUS lets in who has no account",
-        hint: "as intended on a server for the public; else switch it off",
+        says: "ANONYMOUS admits users without an account",
+        hint: "intended on a public server; otherwise, disable it",
         check: &[Check::Line(|heard, _| {
             let names = mechanisms(heard)?;
             heard.when(
                 names
                     .iter()
                     .any(|name| name.eq_ignore_ascii_case("ANONYMOUS")),
-                "ANONYMOUS is offered",
+                "CAPA lists ANONYMOUS",
             )
         })],
     },
@@ -340,7 +344,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 5034 §3",
         says: "a mechanism that SASL lists works",
-        hint: "the list is fixed text, or that of a proxy: it must say what works",
+        hint: "the list is fixed text, or comes from a proxy: it must list only what works",
         check: &[Check::Exchange(|ended, known| {
             let mechanism = ended
                 .mechanism()
@@ -353,7 +357,7 @@ pub(super) const RULES: &[Rule] = &[
                 ended.is_err() && ended.exchange.sasl.is_empty() && ended.code().is_none();
             ended.when(
                 is_listed && is_bare && is_refused,
-                "listed, and refused at once",
+                "CAPA lists the mechanism, but the server refused it at once",
             )
         })],
     },

@@ -1,20 +1,20 @@
-//! RFC 5322: which octets stand in messages, and how long their lines are.
+//! RFC 5322: which octets messages may contain, and how long their lines are.
 
 use super::predicates::message;
 use super::{Check, Rule};
 use crate::analysis::finding::Level::{Info, Should};
 
 pub(super) const RULES: &[Rule] = &[
-    // RFC 5322 §2.3: CR and LF stand only together in a message.
+    // RFC 5322 §2.3: CR and LF appear only together in a message.
     Rule {
         id: "bare-cr-in-message",
         level: Info,
         source: "RFC 5322 §2.3",
-        says: "CR stands only in front of LF in a message",
-        hint: "an odd message; servers pass it on unchanged",
+        says: "a CR appears in a message only before LF",
+        hint: "a malformed message; servers pass it on unchanged",
         check: &[Check::Exchange(|ended, _| message(ended)?.bare_cr.clone())],
     },
-    // RFC 5322 §2.1.1: a line has at most 998 characters. POP3 itself knows no limit.
+    // RFC 5322 §2.1.1: a line has at most 998 characters. POP3 itself has no limit.
     Rule {
         id: "long-data-line",
         level: Info,
@@ -25,7 +25,8 @@ pub(super) const RULES: &[Rule] = &[
             message(ended)?.long_line.clone()
         })],
     },
-    // RFC 5322 §2.1, RFC 6856 §2.1: an octet 0 is not allowed in messages. A server that passes one on is not to blame.
+    // RFC 5322 §2.1, RFC 6856 §2.1: an octet 0 is not allowed in messages. A server that passes one
+    // on is not to blame.
     Rule {
         id: "nul-in-message",
         level: Info,
@@ -40,11 +41,14 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 2449 §3, RFC 6856 §2.1",
         says: "the server sends no octet 0 in status lines and listings",
-        hint: "the server repeats what a client or a file gave it; clients cut the line there or hang",
+        hint: "the server repeats octets from a client or a file; clients cut the line there or hang",
         check: &[Check::Line(|heard, known| {
             let is_text =
                 heard.role.is_servers() && !heard.is_tls_record() && !known.is_data(heard);
-            heard.when(is_text && heard.text.contains(&0), "an octet 0 in the line")
+            heard.when(
+                is_text && heard.text.contains(&0),
+                "the line contains an octet 0",
+            )
         })],
     },
 ];

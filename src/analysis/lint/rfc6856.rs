@@ -23,21 +23,21 @@ fn is_tag(word: &[u8]) -> bool {
 }
 
 pub(super) const RULES: &[Rule] = &[
-    // RFC 1939 §3, RFC 6856 §3: text is ASCII until LANG or UTF8 was agreed.
+    // RFC 1939 §3, RFC 6856 §3: text is ASCII until LANG or UTF8 is accepted.
     Rule {
         id: "eight-bit-status",
         level: Should,
         source: "RFC 1939 §3, RFC 6856 §3",
-        says: "text is ASCII until UTF8 or LANG was agreed",
+        says: "text is ASCII until UTF8 or LANG is accepted",
         hint: "the server's texts are translated: send English, or offer LANG",
         check: &[Check::Line(|heard, known| {
-            // The reply to LANG is in the new language already.
+            // The reply to LANG is already in the new language.
             let is_lang = matches!(heard.verb(), "LANG" | "UTF8");
             let valid = std::str::from_utf8(heard.text).is_ok();
             let what = if valid {
-                "octets above 127, valid UTF-8"
+                "the line has octets above 127, valid UTF-8"
             } else {
-                "octets above 127, not UTF-8"
+                "the line has octets above 127, not UTF-8"
             };
             heard.when(
                 is_eight_bit(heard, known) && known.utf8 == Utf8::Off && !is_lang,
@@ -50,14 +50,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "invalid-utf8-status",
         level: Must,
         source: "RFC 6856 §2.1, §3.1",
-        says: "behind UTF8 or LANG text is UTF-8",
-        hint: "the server's texts are in another encoding",
+        says: "after UTF8 or LANG, text is UTF-8",
+        hint: "the server's texts are in a different encoding: convert them",
         check: &[Check::Line(|heard, known| {
             let is_invalid = is_eight_bit(heard, known) && std::str::from_utf8(heard.text).is_err();
             let is_whole = heard.plain().is_some();
             heard.when(
                 is_invalid && known.utf8 != Utf8::Off && is_whole,
-                "octets that are not UTF-8",
+                "the line has octets that are not UTF-8",
             )
         })],
     },
@@ -67,7 +67,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 6856 §2, §4",
         says: "without UTF8 a header is ASCII",
-        hint: "international or broken mail: the server should send a surrogate, or -ERR [UTF8]",
+        hint: "internationalized or damaged mail: the server should send a surrogate, or -ERR [UTF8]",
         check: &[Check::Exchange(|ended, known| {
             let spot = message(ended)?.eight_bit.clone();
             spot.filter(|_| known.utf8 != Utf8::On)
@@ -79,25 +79,25 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 6856 §3.2",
         says: "the reply to LANG with a tag is +OK and the tag of the language",
-        hint: "clients do not know which language is on: the server must send the tag",
+        hint: "clients do not know which language is active: the server must send the tag",
         check: &[Check::Exchange(|ended, _| {
             let is_set = ended.verb == "LANG" && ended.has_arguments() && ended.is_ok();
             let text = ended.text().filter(|_| is_set)?;
-            ended.when(!is_tag(field(text).0), "no tag of a language")
+            ended.when(!is_tag(field(text).0), "the line has no language tag")
         })],
     },
-    // RFC 6856 §3: each line of the list is a tag, and what it is called.
+    // RFC 6856 §3: each line of the list is a tag and a description of the language.
     Rule {
         id: "lang-list-malformed",
         level: Must,
         source: "RFC 6856 §3.2",
-        says: "each line of the list of languages begins with a tag",
-        hint: "the server must send the tag, a space, and the name of the language",
+        says: "each line of the language list begins with a tag",
+        hint: "the server must send the tag, a space and the name of the language",
         check: &[Check::Line(|heard, _| {
             let text = heard
                 .plain()
                 .filter(|_| heard.role == LineRole::Listed(List::Languages))?;
-            heard.when(!is_tag(field(text).0), "no tag of a language")
+            heard.when(!is_tag(field(text).0), "the line has no language tag")
         })],
     },
     // RFC 6856 §2.1: UTF8 USER lets names and passwords be UTF-8; nothing else is a parameter.
@@ -105,13 +105,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "utf8-capability-parameter",
         level: Should,
         source: "RFC 6856 §2.1",
-        says: "the parameter of UTF8 is USER, or none",
-        hint: "clients pass over what they do not know",
+        says: "the only parameter of UTF8 is USER",
+        hint: "clients ignore parameters that they do not know",
         check: &[Check::Line(|heard, _| {
             let mut words = heard.capability()?.split_ascii_whitespace();
             let is_utf8 = words.next()?.eq_ignore_ascii_case("UTF8");
             let is_odd = words.any(|word| !word.eq_ignore_ascii_case("USER"));
-            heard.when(is_utf8 && is_odd, "a parameter that UTF8 does not have")
+            heard.when(is_utf8 && is_odd, "UTF8 does not have this parameter")
         })],
     },
 ];

@@ -9,7 +9,7 @@ pub(crate) enum LineRole {
     Greeting,
     Status,
     Challenge,
-    /// What the server sends although nothing was asked.
+    /// A line that the server sends although no command asked for it.
     Unrequested,
     /// Octets between the server's `+OK` to STLS and the handshake; the text is empty.
     Injected,
@@ -38,7 +38,7 @@ pub(crate) enum List {
 }
 
 impl List {
-    /// What the multi-line reply to this command lists; None when it is a message.
+    /// What the multi-line reply to this command lists; None if it is a message.
     pub(crate) fn of(sent: &Sent) -> Option<Self> {
         match sent.command().map(|row| (row.verb, row.data)) {
             Some(("CAPA", _)) => Some(Self::Capabilities),
@@ -59,7 +59,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// A spot without octets.
+    /// A site without octets.
     pub(crate) fn at(place: Place, what: impl Into<String>) -> Self {
         Self {
             place,

@@ -1,4 +1,4 @@
-//! RFC 8314, RFC 8997, RFC 7817: TLS and certificates, as the events tell of them.
+//! RFC 8314, RFC 8997, RFC 7817: TLS and certificates, as the events report them.
 
 use super::{Check, Context, Rule, Site};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
@@ -6,7 +6,7 @@ use crate::pop3::session::Phase;
 use crate::reading::dialogue::{EventAt, EventKind};
 use crate::transcript::event::{self, Trust};
 
-/// Why a certificate is not trusted, or a handshake fails.
+/// Why a certificate is not trusted, or a handshake failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
     Expired,
@@ -16,7 +16,7 @@ pub(super) enum Reason {
     Version,
 }
 
-/// The words of each reason, in our own sentences and in those of the TLS library.
+/// The words of each reason, in our own texts and in those of the TLS library.
 const WORDS: &[(Reason, &[&str])] = &[
     (
         Reason::Expired,
@@ -47,7 +47,8 @@ const WORDS: &[(Reason, &[&str])] = &[
     ),
 ];
 
-/// What the event says against the certificate; the subject of it, behind that, may have any words.
+/// What the event says against the certificate. The certificate's subject, which follows, may
+/// contain any words.
 fn doubts(event: &EventAt) -> Option<String> {
     match event.said() {
         event::Event::TlsStarted { trust, .. } => match trust? {
@@ -78,12 +79,12 @@ fn doubt(event: &EventAt) -> Option<Reason> {
 
 fn doubted(event: &EventAt, reason: Reason) -> Option<Site> {
     let all = doubts(event).filter(|text| self::reason(text) != Some(Reason::Version))?;
-    // A certificate may be bad in several ways.
+    // A certificate may have several faults.
     let fits = |text: &str| {
         let mut rows = WORDS.iter().filter(|(of, _)| *of == reason);
         rows.any(|(_, words)| words.iter().any(|word| text.contains(word)))
     };
-    // Each rule shows its own reason, where the event has several.
+    // Each rule shows only its own reason if the event has several.
     let own: Vec<&str> = all.split("; ").filter(|part| fits(part)).collect();
     let is_told = event.kind == EventKind::TlsStarted && !own.is_empty();
     fits(&all).then(|| match is_told {
@@ -112,7 +113,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Security,
         source: "RFC 5280 §4.1.2.5, RFC 7817",
         says: "the certificate is valid today",
-        hint: "renew it, and make the mail server read it again: often only the web server does",
+        hint: "renew it, and make the mail server reload it: often only the web server does",
         check: &[Check::Event(|event, _| doubted(event, Reason::Expired))],
     },
     // RFC 7817 §3: the certificate names the host that the user gave.
@@ -120,8 +121,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-cert-name-mismatch",
         level: Security,
         source: "RFC 7817 §3",
-        says: "the certificate is for the name that the client used",
-        hint: "use the provider's name of the host, or put this name into the certificate",
+        says: "the certificate covers the name that the client used",
+        hint: "use the provider's host name, or add this name to the certificate",
         check: &[Check::Event(|event, _| doubted(event, Reason::Name))],
     },
     // RFC 8314 §5.3: the certificate leads to an authority that clients trust.
@@ -129,26 +130,26 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-cert-untrusted",
         level: Security,
         source: "RFC 8314 §5.3, §5.4",
-        says: "the certificate leads to an authority that clients know",
-        hint: "the server needs a certificate of an authority that clients know, with the whole chain; who looks gives the right one with --ca FILE, or goes on with --insecure; a virus scanner on this machine may stand between",
+        says: "the certificate chain leads to an authority that clients trust",
+        hint: "the server needs a certificate from an authority that clients trust, and must send the whole chain; to connect anyway, use --ca FILE or --insecure; a virus scanner on this computer may also intercept TLS",
         check: &[Check::Event(|event, _| doubted(event, Reason::Untrusted))],
     },
-    // RFC 9325 §4: keys and signatures of today.
+    // RFC 9325 §4: current keys and signatures.
     Rule {
         id: "tls-cert-weak",
         level: Should,
         source: "RFC 7817, RFC 9325 §4",
-        says: "the certificate is signed in a way that is safe today",
+        says: "the certificate's signature is still considered safe",
         hint: "have a new certificate issued",
         check: &[Check::Event(|event, _| doubted(event, Reason::Weak))],
     },
-    // RFC 7817: who goes on without a check talks to anybody.
+    // RFC 7817: a client that does not verify the certificate may be talking to anyone.
     Rule {
         id: "tls-unverified",
         level: Security,
         source: "RFC 8314 §5.3, RFC 7817",
-        says: "the certificate is checked",
-        hint: "give the authority's certificate with --ca in place of --insecure",
+        says: "the client verifies the certificate",
+        hint: "use --ca with the authority's certificate instead of --insecure",
         check: &[Check::Event(|event, _| {
             let is_open = event.kind == EventKind::TlsStarted && doubts(event).is_some();
             (is_open && doubt(event).is_none()).then(|| spot(event))
@@ -159,8 +160,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-old-version",
         level: Security,
         source: "RFC 8314 §4, RFC 8997",
-        says: "TLS is of version 1.2 or later",
-        hint: "update the server, or switch TLS 1.2 and 1.3 on",
+        says: "TLS is version 1.2 or later",
+        hint: "update the server, or enable TLS 1.2 and 1.3",
         check: &[Check::Event(|event, _| {
             let is_old = agreed(event).is_some_and(|(word, _)| {
                 matches!(
@@ -171,13 +172,14 @@ pub(super) const RULES: &[Rule] = &[
             (is_old || doubt(event) == Some(Reason::Version)).then(|| spot(event))
         })],
     },
-    // RFC 9325 §4.1: no cipher suites without encryption, for export, or with RC4 and the like.
+    // RFC 9325 §4.1: no cipher suites without encryption, for export, or with RC4 and similar
+    // ciphers.
     Rule {
         id: "tls-weak-cipher",
         level: Security,
         source: "RFC 9325 §4.1",
-        says: "the cipher suite is not a broken one",
-        hint: "switch this suite off at the server",
+        says: "the cipher suite is not broken",
+        hint: "disable this suite on the server",
         check: &[Check::Event(|event, _| {
             let (_, suite) = agreed(event)?;
             let is_broken = ["NULL", "EXPORT", "RC4", "DES", "MD5", "anon"]
@@ -191,32 +193,33 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-no-forward-secrecy",
         level: Should,
         source: "RFC 9325 §4.1",
-        says: "who gets the server's key later can't read this session",
-        hint: "switch on suites with ECDHE, and TLS 1.3",
+        says: "an attacker who later gets the server's key cannot read this session",
+        hint: "enable ECDHE suites and TLS 1.3",
         check: &[Check::Event(|event, _| {
             let (_, suite) = agreed(event)?;
             (suite.starts_with("TLS_RSA_") && !suite.contains("RC4") && !suite.contains("DES"))
                 .then(|| spot(event))
         })],
     },
-    // RFC 8314 §3.4: a side that closes says so inside TLS first, so that nobody can cut the end off unseen.
+    // RFC 8314 §3.4: a side that closes first says so inside TLS, so that no attacker can cut off
+    // the end unnoticed.
     Rule {
         id: "tls-no-close-notify",
         level: Info,
         source: "RFC 8314 §3.4",
-        says: "the end of TLS is announced",
-        hint: "common, and of no harm behind QUIT; elsewhere somebody may have cut the end off",
+        says: "a side that closes TLS announces it first",
+        hint: "common, and harmless after QUIT; elsewhere an attacker may have cut off the end",
         check: &[Check::Event(|event, _| {
             event.said().is_without_close_notify().then(|| spot(event))
         })],
     },
-    // RFC 8314 §3: on a port for TLS a handshake succeeds.
+    // RFC 8314 §3: on a TLS port the handshake succeeds.
     Rule {
         id: "tls-handshake-failed",
         level: Must,
         source: "RFC 8314 §3",
-        says: "the handshake succeeds",
-        hint: "the port may not speak TLS, or has no certificate: the server's log says more",
+        says: "the TLS handshake succeeds",
+        hint: "the port may not speak TLS, or the server has no certificate: check its log",
         check: &[Check::Event(|event, known| {
             let is_failed = event.kind == EventKind::TlsFailed && !known.session.tls.is_by_stls();
             (is_failed && doubt(event).is_none() && !is_plain(event)).then(|| spot(event))
@@ -228,7 +231,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 8314 §3.1",
         says: "port 995 speaks TLS from the first octet",
-        hint: "TLS is not on at this port: type STLS on a connection in clear, or set the port right",
+        hint: "this port does not begin with TLS: connect without it and send STLS, or correct the port",
         check: &[Check::Event(|event, known| {
             (event.kind == EventKind::TlsFailed
                 && is_plain(event)
@@ -236,13 +239,13 @@ pub(super) const RULES: &[Rule] = &[
             .then(|| spot(event))
         })],
     },
-    // RFC 8314 §3, §4: a server has TLS, from the first octet or by STLS.
+    // RFC 8314 §3, §4: a server offers TLS, from the first octet or with STLS.
     Rule {
         id: "no-tls-offered",
         level: Should,
         source: "RFC 8314 §3, §4",
-        says: "a server that is reached in clear offers STLS",
-        hint: "set TLS up, at best on port 995",
+        says: "a server that accepts unencrypted connections offers STLS",
+        hint: "set up TLS, preferably on port 995",
         check: &[
             Check::Exchange(|ended, known| {
                 let is_first = ended.verb == "CAPA"
@@ -255,10 +258,10 @@ pub(super) const RULES: &[Rule] = &[
                     && !was_offered(known);
                 ended.when(
                     is_open && !super::words::has_tag(&known.listing.capabilities, "STLS"),
-                    "no STLS in the list",
+                    "CAPA does not list STLS",
                 )
             }),
-            // Seen: popa3d has neither CAPA nor STLS.
+            // Seen: popa3d supports neither CAPA nor STLS.
             Check::Exchange(|ended, known| {
                 let is_refused = ended.verb == "STLS" && ended.is_err() && ended.code().is_none();
                 let is_open = known.is_in_clear() && known.session.is_authorization();
@@ -266,7 +269,7 @@ pub(super) const RULES: &[Rule] = &[
                     known.session.is_capa_refused && known.session.last_announced().is_none();
                 ended.when(
                     is_refused && is_open && is_untold,
-                    "STLS is refused, and so is CAPA",
+                    "the server refused both STLS and CAPA",
                 )
             }),
         ],

@@ -1,4 +1,4 @@
-//! Time, ends of connections, and other services on the port.
+//! Timing, ends of connections, and other services on the port.
 
 use super::predicates::{StartFault, fault};
 use super::predicates::{is_cut, is_end, is_redis, is_stall};
@@ -8,13 +8,13 @@ use crate::pop3::command::Command;
 use crate::pop3::tracker::{Side, Status};
 use crate::reading::dialogue::EventKind;
 
-/// Whether a command is none of the table, or an empty line.
+/// Whether a command is not in the table, or is an empty line.
 fn is_unknown(ended: &ExchangeSeen<'_>) -> bool {
     let sent = ended.exchange.sent.as_ref();
     sent.is_some_and(|sent| sent.command().is_none()) && !ended.exchange.is_greeting
 }
 
-/// Whether the server closes for what was refused before, and not for this command.
+/// Whether the server closes because of an earlier refusal, and not because of this command.
 fn is_excused(known: &Context) -> bool {
     known.is_behind_oversize() || known.is_behind_errors()
 }
@@ -24,35 +24,35 @@ fn has_surplus(ended: &ExchangeSeen<'_>) -> bool {
     ended.is(Command::takes_no_argument) && ended.has_arguments()
 }
 
-/// A refusal that took longer, in milliseconds, was slowed down on purpose. Many servers, ours too, wait for a second; a limit
-/// at the second would find that in one run and not in the next.
+/// A refusal that took longer, in milliseconds, was delayed deliberately. Many servers, including
+/// ours, wait for a second; a limit of one second would report that in one run and not in the next.
 const TARPIT_MS: u64 = 1500;
 
 pub(super) const RULES: &[Rule] = &[
-    // No RFC gives a time; clients give up after some.
+    // No RFC gives a limit, but clients give up eventually.
     Rule {
         id: "greeting-delayed",
         level: Should,
         source: "in no RFC",
-        says: "the greeting comes within two seconds",
-        hint: "the server looks up the name of the client, asks for ident, or is overloaded: mend its resolver",
+        says: "the greeting arrives within two seconds",
+        hint: "the server looks up the client's name, queries ident, or is overloaded: check its resolver",
         check: &[Check::Line(|heard, known| {
             let is_late = heard.role == LineRole::Greeting && known.now.gap_ms > 2000;
             is_late.then(|| heard.spot(format!("the greeting took {} ms", known.now.gap_ms)))
         })],
     },
-    // A database that has no greeting answers -ERR and +OK as well.
+    // Redis, a database without a greeting, also answers -ERR and +OK.
     Rule {
         id: "redis-lookalike",
         level: Must,
         source: "seen: Redis",
-        says: "+OK and -ERR are words of Redis too",
-        hint: "wrong port; and a database that anyone can reach should be closed",
+        says: "Redis also answers +OK and -ERR",
+        hint: "this is the wrong port; a database that anyone can reach should be closed off",
         check: &[Check::Line(|heard, _| {
             heard.when(is_redis(heard), "this is a Redis database")
         })],
     },
-    // RFC 8314 §3.1: a TLS record in place of text.
+    // RFC 8314 §3.1: a TLS record instead of text.
     Rule {
         id: "tls-on-plain-port",
         level: Must,
@@ -62,17 +62,17 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Tls),
-                "a TLS record in place of a reply",
+                "the server sent a TLS record instead of a reply",
             )
         })],
     },
-    // RFC 8314 §6: between client and server there are programs that change what passes.
+    // RFC 8314 §6: programs between client and server may change what passes.
     Rule {
         id: "greeting-rewritten-by-proxy",
         level: Should,
         source: "seen: virus scanners and firewalls",
-        says: "the greeting is the server's own",
-        hint: "a mail shield or firewall sits between: exclude this host, or use port 995",
+        says: "the greeting comes from the server itself",
+        hint: "a virus scanner or firewall intercepts the connection: exclude this host, or use port 995",
         check: &[Check::Line(|heard, _| {
             let text = heard
                 .plain()
@@ -90,29 +90,33 @@ pub(super) const RULES: &[Rule] = &[
             let is_other = words
                 .iter()
                 .any(|word| memchr::memmem::find(&text, word.as_bytes()).is_some());
-            heard.when(is_other, "the greeting of a program between")
+            heard.when(is_other, "the greeting comes from an intermediary")
         })],
     },
-    // RFC 1939 §3: an unknown command is answered with -ERR; closing is not foreseen.
+    // RFC 1939 §3: an unknown command is answered with -ERR; closing is not provided for.
     Rule {
         id: "unknown-command-closes",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server goes on after a command that it does not know",
-        hint: "clients try what a server can: a rule against scanners must not close at once",
+        says: "the session continues after an unknown command",
+        hint: "clients try commands to see what works: a defence against scanners must not close at once",
         check: &[
             Check::Event(|event, known| {
                 let last = known.last_if(|last| last.command.is_none() && !last.is_greeting)?;
                 let is_refused =
                     last.status == Some(Status::Negative) && known.commands.waiting.is_empty();
-                // Who has gone on once closes for another reason: too many of them.
+                // A server that has continued once closes for a different reason: too many of them.
                 let is_first = known.refusals.unknown < 2
                     && !known.greeting.is_refusal
                     && !known.recording.is_explained
                     && !last.is_oversize
                     && !known.is_behind_errors();
-                (is_end(event) && is_refused && is_first)
-                    .then(|| Site::at(event.place, "closed behind -ERR to an unknown command"))
+                (is_end(event) && is_refused && is_first).then(|| {
+                    Site::at(
+                        event.place,
+                        "the server closed after -ERR to an unknown command",
+                    )
+                })
             }),
             Check::Exchange(|ended, known| {
                 let is_silent = is_unknown(ended)
@@ -122,7 +126,7 @@ pub(super) const RULES: &[Rule] = &[
                 let is_whole = !ended.is_oversize() && !ended.is_garbled();
                 ended.command_when(
                     is_silent && is_whole && !is_excused(known),
-                    "closed in place of a reply to an unknown command",
+                    "the server closed instead of answering an unknown command",
                 )
             }),
         ],
@@ -132,28 +136,31 @@ pub(super) const RULES: &[Rule] = &[
         id: "unknown-command-silent",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a command that the server does not know is answered",
+        says: "an unknown command is answered",
         hint: "the server, or a filter in front of it, drops the command",
         check: &[Check::Exchange(|ended, known| {
             let is_silent =
                 is_unknown(ended) && ended.exchange.status.is_none() && !ended.is_garbled();
             ended.command_when(
                 is_silent && known.now.event == Some(EventKind::TimedOut),
-                "no reply to an unknown command",
+                "the server did not answer an unknown command",
             )
         })],
     },
-    // RFC 1939 §3: a command with an argument too many is answered with -ERR.
+    // RFC 1939 §3: a command with a surplus argument is answered with -ERR.
     Rule {
         id: "server-crashes-on-args",
         level: Must,
         source: "RFC 1939 §3",
-        says: "an argument too many gets -ERR",
-        hint: "the server fails at the argument: update it",
+        says: "a surplus argument gets -ERR",
+        hint: "the server crashes on the argument: update it",
         check: &[Check::Exchange(|ended, known| {
             let is_silent =
                 has_surplus(ended) && ended.exchange.status.is_none() && ended.verb != "QUIT";
-            ended.command_when(is_silent && is_cut(known), "closed at an argument too many")
+            ended.command_when(
+                is_silent && is_cut(known),
+                "the server closed at a surplus argument",
+            )
         })],
     },
     // RFC 1939 §3: every command is answered.
@@ -162,7 +169,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "every command is answered",
-        hint: "the server hangs: its log says more",
+        hint: "the server hangs: check its log",
         check: &[Check::Exchange(|ended, known| {
             let is_open =
                 ended.exchange.status.is_none() && known.now.event == Some(EventKind::TimedOut);
@@ -171,7 +178,7 @@ pub(super) const RULES: &[Rule] = &[
                 && !ended.is_garbled()
                 && known.now.gap_ms <= 60_000
                 && (known.session.is_greeted || known.recording.is_piece());
-            // What was sent ahead is another rule's.
+            // Pipelined commands have their own rule.
             let before = known.last.as_ref().map_or(0, |last| last.row);
             let row = ended
                 .exchange
@@ -183,56 +190,57 @@ pub(super) const RULES: &[Rule] = &[
                 .as_ref()
                 .is_none_or(|last| last.is_greeting || last.status.is_some())
                 && row > before;
-            ended.command_when(is_open && is_known && is_first, "no reply")
+            ended.command_when(is_open && is_known && is_first, "the server did not answer")
         })],
     },
-    // A command that is too long may be cut off with the connection.
+    // A server may close the connection on a command that is too long.
     Rule {
         id: "oversize-command-reset",
         level: Info,
         source: "RFC 2449 §4",
         says: "a server may close when a command is far too long",
-        hint: "a good defence; keep commands below 255 octets",
+        hint: "a good defence; keep commands within 255 octets",
         check: &[
             Check::Exchange(|ended, known| {
                 let is_long = ended.is_oversize() || known.is_behind_oversize();
                 ended.command_when(
                     is_long && ended.exchange.status.is_none() && is_cut(known),
-                    "closed at a long command",
+                    "the server closed at a long command",
                 )
             }),
-            // Seen: nginx refuses the line first. Whether the next command crosses the close is chance.
+            // Seen: nginx refuses the line first. It is a matter of chance whether the next command
+            // crosses the close.
             Check::Event(|event, known| {
                 let is_refused = known.is_behind_oversize() && known.commands.waiting.is_empty();
-                let what = "closed after a long command was refused";
+                let what = "the server closed after it refused a long command";
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
         ],
     },
-    // A connection that was idle may be gone without notice.
+    // An idle connection may be lost without notice.
     Rule {
         id: "nat-idle-drop",
         level: Should,
         source: "seen: NAT and firewalls",
-        says: "a connection that is idle stays",
-        hint: "a firewall or NAT forgets the connection: send NOOP every half minute",
+        says: "an idle connection stays open",
+        hint: "a firewall or NAT drops idle connections: send NOOP every half minute",
         check: &[Check::Exchange(|ended, known| {
             let is_gone = matches!(known.now.event, Some(EventKind::TimedOut | EventKind::Lost))
                 && !known.now.is_closed_by_client();
             let is_open = ended.exchange.status.is_none() && ended.exchange.command.is_some();
             ended.command_when(
                 is_gone && is_open && known.now.gap_ms > 60_000,
-                "no reply to the first command after a pause",
+                "the first command after a pause was not answered",
             )
         })],
     },
-    // A tarpit, an overloaded disk, or a scanner that trickles.
+    // A tarpit, an overloaded disk, or a slow scanner.
     Rule {
         id: "slow-drip",
         level: Should,
         source: "in no RFC",
-        says: "a reply comes faster than 100 octets a second",
-        hint: "a tarpit, an overloaded disk, or a virus scanner that trickles: ask the administrator",
+        says: "a reply arrives faster than 100 octets a second",
+        hint: "a tarpit, an overloaded disk or a slow virus scanner: ask the administrator",
         check: &[Check::Exchange(|ended, _| {
             let body = ended
                 .body
@@ -242,41 +250,46 @@ pub(super) const RULES: &[Rule] = &[
                 .filter(|data| data.side == Side::Server)?
                 .octets;
             let is_slow = octets.saturating_mul(1000) / body.took_ms.max(1) < 100;
-            is_slow.then(|| ended.spot(format!("{octets} octets in {} s", body.took_ms / 1000)))
+            is_slow.then(|| {
+                ended.spot(format!(
+                    "the server sent {octets} octets in {} s",
+                    body.took_ms / 1000
+                ))
+            })
         })],
     },
-    // Small replies pass, large ones do not: the path loses large packets.
+    // Small replies arrive and large ones do not: the network loses large packets.
     Rule {
         id: "stall-large-data",
         level: Must,
         source: "seen: path MTU black holes",
-        says: "a large reply comes as small ones do",
-        hint: "large packets get lost on the way (VPN, ICMP filtered): lower the MTU",
+        says: "a large reply arrives as small ones do",
+        hint: "the network loses large packets (VPN, filtered ICMP): lower the MTU",
         check: &[Check::Exchange(|ended, known| {
             ended.when(
                 is_stall(ended, known) && known.now.event == Some(EventKind::TimedOut),
-                "the message stops after a few octets",
+                "the message stopped after a few octets",
             )
         })],
     },
-    // RFC 1939 §6: the server closes; a reset may take the last reply away.
+    // RFC 1939 §6: the server closes; a reset may discard the last reply.
     Rule {
         id: "rst-instead-of-fin",
         level: Info,
         source: "seen at the end of sessions",
         says: "a session ends with a close, not with a reset",
-        hint: "the server closes with unread commands in its buffer, or a firewall does it",
+        hint: "the server closes with unread commands in its buffer, or a firewall resets the connection",
         check: &[Check::Event(|event, known| {
             let is_reset = event.kind == EventKind::Lost && known.has_quit();
-            is_reset.then(|| Site::at(event.place, "a reset behind QUIT"))
+            is_reset.then(|| Site::at(event.place, "the connection was reset after QUIT"))
         })],
     },
-    // RFC 1939 §3: a reply is whole.
+    // RFC 1939 §3: a reply is complete.
     Rule {
         id: "connection-cut-mid-reply",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the connection stays until the reply is whole",
+        says: "the connection stays open until the reply is complete",
         hint: "the server crashed, or a proxy has a limit: do not delete this message",
         check: &[Check::Exchange(|ended, known| {
             let is_line_cut =
@@ -291,7 +304,7 @@ pub(super) const RULES: &[Rule] = &[
                     && !is_other
                     && !is_upload
                     && !super::predicates::is_answered_inside(ended, known),
-                "closed in the middle of a reply",
+                "the connection closed in the middle of a reply",
             )
         })],
     },
@@ -300,13 +313,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-before-reply",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a command is answered before the connection is closed",
-        hint: "the server crashed or was stopped: its log says more",
+        says: "the server answers a command before it closes the connection",
+        hint: "the server crashed or was stopped: check its log",
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.exchange.status_line.is_none()
                 && is_cut(known)
                 && ended.exchange.command.is_some();
-            // What was injected behind STLS is not to be answered (RFC 2595 §4).
+            // What was injected after STLS must not be answered (RFC 2595 §4).
             let is_other = ended.verb == "QUIT"
                 || known.is_behind_refused_option()
                 || known.is_behind_errors()
@@ -317,24 +330,24 @@ pub(super) const RULES: &[Rule] = &[
                 || has_surplus(ended)
                 || known.now.gap_ms > 60_000;
             let is_long = ended.is_oversize() || known.is_behind_oversize();
-            // Behind QUIT, and behind another one that was not answered, nothing is expected.
+            // After QUIT, or another command that was not answered, nothing is expected.
             let is_first = known
                 .last
                 .as_ref()
                 .is_none_or(|last| last.status.is_some() && last.verb != "QUIT");
             ended.command_when(
                 is_silent && !is_other && !is_long && is_first,
-                "closed in place of a reply",
+                "the server closed instead of answering",
             )
         })],
     },
-    // RFC 1939 §3: a server closes when the client is idle for long, or behind QUIT.
+    // RFC 1939 §3: a server closes after QUIT, or if the client is idle for long.
     Rule {
         id: "closed-without-quit",
         level: Should,
         source: "RFC 1939 §3, §6",
-        says: "the server closes behind QUIT, or when nothing came for ten minutes",
-        hint: "the server was stopped, or loses its patience early: its log says more",
+        says: "the server closes only after QUIT or ten idle minutes",
+        hint: "the server was stopped, or its idle time-out is short: check its log",
         check: &[Check::Event(|event, known| {
             let last = known
                 .last_if(|last| last.verb != "QUIT" && last.status == Some(Status::Positive))?;
@@ -345,22 +358,22 @@ pub(super) const RULES: &[Rule] = &[
                 && !known.farewell.has_given_up
                 && !known.recording.is_lost;
             (is_end(event) && is_open)
-                .then(|| Site::at(event.place, "closed, and nobody had asked for it"))
+                .then(|| Site::at(event.place, "the server closed without QUIT"))
         })],
     },
-    // RFC 1939 §3: a command that the server does not have gets -ERR, and the session goes on.
-    // Seen: proxies and old servers that hang up at the first word of an extension.
+    // RFC 1939 §3: a command that the server does not support gets -ERR, and the session continues.
+    // Seen: proxies and old servers that close on the first command of an extension.
     Rule {
         id: "closed-after-refusal",
         level: Should,
         source: "RFC 1939 §3",
-        says: "the session goes on after an optional command was refused",
-        hint: "clients ask what a server can do before they log in: the server should say -ERR and wait for the next command",
+        says: "the session continues after an optional command is refused",
+        hint: "clients ask what a server supports before login: the server should answer -ERR and wait for the next command",
         check: &[
             Check::Event(|event, known| {
                 let is_refused =
                     known.is_behind_refused_option() && known.commands.waiting.is_empty();
-                let what = "closed right after an optional command was refused";
+                let what = "the server closed right after it refused an optional command";
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
             // The next command may have crossed the close.
@@ -369,30 +382,33 @@ pub(super) const RULES: &[Rule] = &[
                     ended.exchange.status_line.is_none() && ended.exchange.command.is_some();
                 ended.command_when(
                     is_silent && is_cut(known) && known.is_behind_refused_option(),
-                    "closed after the command before it was refused",
+                    "the server closed after it refused the previous command",
                 )
             }),
         ],
     },
-    // No RFC says how many errors a server must bear.
+    // No RFC says how many errors a server must tolerate.
     // Seen: solid-pop3d closes at the fifth, nginx at "too many invalid commands".
     Rule {
         id: "closed-after-errors",
         level: Info,
         source: "seen: nginx, solid-pop3d",
-        says: "a server may close after several commands that it refused",
-        hint: "a defence against scanners: look at the commands before, and connect again for the rest",
+        says: "a server may close after it has refused several commands",
+        hint: "a defence against scanners: look at the previous commands, and connect again for the rest",
         check: &[
             Check::Event(|event, known| {
                 let is_refused = known.is_behind_errors() && known.commands.waiting.is_empty();
-                let what = format!("closed after {} refused commands", known.refusals.count);
+                let what = format!(
+                    "the server closed after {} refused commands",
+                    known.refusals.count
+                );
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
             // The next command may have crossed the close.
             Check::Exchange(|ended, known| {
                 let is_silent =
                     ended.exchange.status_line.is_none() && ended.exchange.command.is_some();
-                let what = "closed after several refused commands";
+                let what = "the server closed after several refused commands";
                 ended.command_when(is_silent && is_cut(known) && known.is_behind_errors(), what)
             }),
         ],
@@ -402,23 +418,23 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-after-failed-login",
         level: Info,
         source: "RFC 1939 §4",
-        says: "a server may close after a login that failed",
-        hint: "connect anew for the next try",
+        says: "a server may close after a failed login",
+        hint: "connect again for the next attempt",
         check: &[Check::Event(|event, known| {
             let last = known.last_if(|last| last.is(Command::logs_in))?;
             let is_failed = last.status == Some(Status::Negative)
                 && known.commands.waiting.is_empty()
                 && !known.is_behind_refused_option();
             (is_end(event) && is_failed)
-                .then(|| Site::at(event.place, "closed behind a login that failed"))
+                .then(|| Site::at(event.place, "the server closed after a failed login"))
         })],
     },
-    // A reply that takes long makes clients give up.
+    // Clients give up on slow replies.
     Rule {
         id: "slow-reply",
         level: Info,
         source: "in no RFC",
-        says: "a reply comes within ten seconds",
+        says: "a reply arrives within ten seconds",
         hint: "the server is overloaded, or opens a large mailbox",
         check: &[Check::Exchange(|ended, _| {
             let took = ended.exchange.reply_ms.filter(|took| *took > 10_000)?;
@@ -426,13 +442,14 @@ pub(super) const RULES: &[Rule] = &[
             (!is_other).then(|| ended.spot(format!("the reply took {} s", took / 1000)))
         })],
     },
-    // Most servers slow all failed logins down. One that does so for existing users only gives their names away.
+    // Most servers delay all failed logins. A server that delays only existing users reveals their
+    // names.
     Rule {
         id: "tarpit",
         level: Info,
         source: "seen: Dovecot, Courier",
-        says: "a login that failed may be answered slowly",
-        hint: "wait before the next try; if only existing users are refused slowly, the delay gives their names away (check --samples measures it)",
+        says: "a failed login may be answered slowly",
+        hint: "wait before the next attempt; if the server delays only existing users, the delay reveals their names (check --samples measures it)",
         check: &[Check::Exchange(|ended, _| {
             let is_login = ended.is(Command::logs_in) && ended.is_err();
             let took = ended

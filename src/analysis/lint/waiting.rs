@@ -1,8 +1,10 @@
-//! The commands that wait for their replies: a queue that knows without a search whether a verb is in it.
+//! The commands that wait for their replies: a queue that knows whether it contains a verb without
+//! searching.
 
 use std::collections::VecDeque;
 
-/// The verbs that rules ask for. A client may send any number of commands ahead, so none of them is searched for.
+/// The verbs that rules ask about. A client may pipeline any number of commands, so the queue is
+/// never searched.
 const COUNTED: [&str; 4] = ["STLS", "QUIT", "STAT", "LIST"];
 
 #[derive(Debug, Clone, Default)]
@@ -39,12 +41,12 @@ impl Waiting {
         self.verbs.is_empty()
     }
 
-    /// Whether a command of this verb waits, which is one of those counted.
+    /// Whether a command with this verb, one of [`COUNTED`], waits.
     pub(crate) fn has(&self, verb: &str) -> bool {
         self.count(verb) > 0
     }
 
-    /// Whether a command of this verb waits after the first.
+    /// Whether a command with this verb waits after the first.
     pub(crate) fn has_later(&self, verb: &str) -> bool {
         let is_first = self.verbs.front().is_some_and(|first| first == verb);
         self.count(verb) > usize::from(is_first)

@@ -3,7 +3,7 @@
 use crate::pop3::command::Words;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// What stands behind `+OK` or `-ERR` and a blank.
+/// The text after `+OK` or `-ERR` and a space.
 pub(super) fn behind_status(line: &[u8]) -> Option<&[u8]> {
     let start = |word: &str| {
         let (head, rest) = line.split_at_checked(word.len())?;
@@ -30,14 +30,14 @@ pub(super) fn number(word: &[u8]) -> Option<u64> {
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
-/// Two numbers at the start of a text, with exactly one blank between, and what follows.
+/// Two numbers at the start of a text, separated by exactly one space, and what follows.
 pub(super) fn two_numbers(text: &[u8]) -> Option<(u64, u64, &[u8])> {
     let (first, rest) = field(text);
     let (second, rest) = field(rest.strip_prefix(b" ")?);
     Some((number(first)?, number(second)?, rest))
 }
 
-/// The octets up to the next blank, and the rest with that blank.
+/// The octets up to the next space, and the rest including that space.
 pub(super) fn field(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text
         .iter()
@@ -62,7 +62,7 @@ pub(super) fn digest(octets: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// The words of octets, for rules that look at more than two.
+/// The words in some octets, for rules that look at more than two.
 pub(super) fn words(octets: &[u8]) -> Vec<&[u8]> {
     Words::of(octets).collect()
 }

@@ -1,6 +1,7 @@
-//! A page for a bug report or a class: one file that fetches nothing and runs nothing, with folded bodies.
+//! Writes a page for a bug report or a class: one file that loads nothing and runs nothing, with
+//! folded bodies.
 //!
-//! It is XML as well as HTML, so that a parser of XML can prove it well-formed.
+//! It is XML as well as HTML, so that an XML parser can prove it well-formed.
 
 mod body;
 mod style;
@@ -20,24 +21,26 @@ use crate::reading::dialogue::{Moment, TapeStep};
 use crate::transcript::{Hole, Item, Piece};
 use body::HtmlBody;
 
-/// Of a larger body, in octets as on the wire, only the start is in the page.
+/// The largest body shown in full, in octets as on the wire; of a larger one, only the start is
+/// shown.
 pub(crate) const BODY_MAX: u64 = 1024 * 1024;
 
-/// How much of such a body is, in octets of HTML.
+/// How much of a larger body is shown, in octets of HTML.
 const BODY_START: usize = 16 * 1024;
 
-/// All bodies of a page, in octets as on the wire; of those behind there are only the measures.
+/// The limit for all bodies of a page, in octets as on the wire; of later bodies, only the measures
+/// are shown.
 pub(crate) const BODIES_MAX: u64 = 32 * 1024 * 1024;
 
-/// The most rows of the table; a browser can't take more.
+/// The most rows of the table; browsers cannot handle more.
 pub(crate) const ROWS_MAX: u64 = 100_000;
 
-/// A body of more lines is folded at first.
+/// A body with more lines is folded initially.
 const FOLDED: u64 = 12;
 
 const HEADS_MAX: usize = 50;
 
-/// Writes a page of findings alone: of each thing that was judged its name, and what was found in it.
+/// Writes a page with only findings: the name of each judged transcript, and its findings.
 pub(crate) fn report(
     out: &mut dyn Write,
     title: &str,
@@ -60,7 +63,7 @@ pub(crate) fn report(
     write!(out, "</main>\n</body>\n</html>\n")
 }
 
-/// What stands at the top of a page: read a transcript once for it, and once more for the page.
+/// The top of a page: read a transcript once for this, and again for the page.
 #[derive(Debug, Default)]
 pub struct Survey {
     heads: Vec<(String, String)>,
@@ -68,13 +71,13 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Nothing was read.
+    /// Returns an empty survey.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes what happens.
+    /// Takes a step.
     pub fn emit(&mut self, told: &TapeStep<'_>) {
         if let TapeStep::Other(Item::Head { name, text }) = told
             && self.heads.len() < HEADS_MAX
@@ -86,14 +89,14 @@ impl Survey {
     }
 }
 
-/// Writes a page while things happen.
+/// Writes a page step by step.
 pub struct Page<'a> {
     out: &'a mut dyn Write,
     found: BTreeMap<usize, Level>,
     /// The last row that has an anchor.
     anchored: usize,
     shown_ms: u64,
-    /// The time of the event that comes next, in milliseconds since what came before.
+    /// The time of the next event, in milliseconds since the previous item.
     passed_ms: u64,
     line: Option<HtmlLine>,
     body: Option<HtmlBody>,
@@ -121,7 +124,7 @@ struct HtmlLine {
 impl<'a> Page<'a> {
     /// Begins a page about the transcript `name`.
     ///
-    /// Errors: `out` can't be written.
+    /// Errors: `out` cannot be written.
     pub fn new(
         out: &'a mut dyn Write,
         name: &str,
@@ -141,7 +144,7 @@ impl<'a> Page<'a> {
         write!(
             out,
             "<section aria-labelledby=\"session\">\n<h2 id=\"session\">Session</h2>\n<table>\n\
-             <caption class=\"unseen\">The lines of both sides and what happened besides, in order</caption>\n\
+             <caption class=\"unseen\">The lines of both sides and the events, in order</caption>\n\
              <thead><tr><th scope=\"col\" class=\"row\">row</th><th scope=\"col\" class=\"time\">after</th>\
              <th scope=\"col\" class=\"who\">by</th><th scope=\"col\">text</th></tr></thead>\n<tbody>\n"
         )?;
@@ -161,9 +164,9 @@ impl<'a> Page<'a> {
         })
     }
 
-    /// Takes what happens.
+    /// Takes a step.
     ///
-    /// Errors: the page can't be written.
+    /// Errors: the page cannot be written.
     pub fn emit(&mut self, told: &TapeStep<'_>) -> io::Result<()> {
         match told {
             TapeStep::Line {
@@ -212,11 +215,11 @@ impl<'a> Page<'a> {
             }
             TapeStep::Other(Item::Prose(text)) if !text.starts_with('!') => {
                 self.end_body()?;
-                self.note(None, "#", "remark", text.trim_start())
+                self.note(None, "#", "comment", text.trim_start())
             }
             TapeStep::Other(Item::Unknown(text)) => {
                 self.end_body()?;
-                self.note(None, "?", "not known", text)
+                self.note(None, "?", "unknown", text)
             }
             _ => Ok(()),
         }
@@ -224,13 +227,13 @@ impl<'a> Page<'a> {
 
     /// Ends the page.
     ///
-    /// Errors: the page can't be written.
+    /// Errors: the page cannot be written.
     pub fn finish(mut self) -> io::Result<()> {
         self.end_all()?;
         writeln!(self.out, "</tbody>\n</table>")?;
         if self.rows > ROWS_MAX {
             let more = self.rows - ROWS_MAX;
-            writeln!(self.out, "<p>{more} rows more are in the transcript.</p>")?;
+            writeln!(self.out, "<p>{more} more rows are in the transcript.</p>")?;
         }
         write!(self.out, "</section>\n</main>\n</body>\n</html>\n")
     }
@@ -242,7 +245,7 @@ impl<'a> Page<'a> {
     }
 
     fn data(&mut self, side: Side, octets: &[u8], moment: Moment) -> io::Result<()> {
-        // The marks are few; those of the rows before are not asked for again.
+        // There are few marks, and those of earlier rows are not needed again.
         let found = std::mem::take(&mut self.found);
         let fed = self
             .body(side, moment)
@@ -292,8 +295,8 @@ impl<'a> Page<'a> {
         };
         match (is_large, shown) {
             (false, _) => {}
-            (true, 0) => text.push_str(", too much for this page"),
-            (true, _) => text.push_str(", too much for this page but for the start"),
+            (true, 0) => text.push_str(", too large for this page"),
+            (true, _) => text.push_str(", too large for this page: only the start is shown"),
         }
         text.push_str("</summary>");
         for row in &body.unseen {
@@ -336,7 +339,7 @@ impl<'a> Page<'a> {
         if line.left_out > 0 {
             let _ = write!(
                 line.html,
-                "<span class=\"d\"> (and {} octets)</span>",
+                "<span class=\"d\"> (and {} more octets)</span>",
                 line.left_out
             );
         }
@@ -382,7 +385,7 @@ impl<'a> Page<'a> {
         let (mut anchor, mut number, mut time, mut found) = Default::default();
         if let Some(Moment { place, ms }) = moment {
             let row = place.row;
-            // A row may hold several lines, and be told late.
+            // A row may contain several lines, and be reported late.
             if row > self.anchored {
                 self.anchored = row;
                 anchor = format!(" id=\"r{row}\"");
@@ -416,7 +419,7 @@ impl HtmlLine {
             column: 0,
             octets: 0,
             left_out: 0,
-            // Which colour it has is known with its first octets.
+            // Its first octets decide its colour.
             word: is_status.then_some(Highlight::Plain),
         }
     }

@@ -1,4 +1,4 @@
-//! Takes the messages out of a transcript: each RETR, un-stuffed, octet for octet.
+//! Extracts the messages from a transcript: each RETR, without dot-stuffing, octet for octet.
 
 use std::io;
 
@@ -8,45 +8,45 @@ use crate::reading::dialogue::TapeStep;
 
 /// Where messages go.
 pub trait MessageSink {
-    /// Begins a message; its number is that of RETR, if there was one.
+    /// Begins a message; its number is the argument of RETR, if there was one.
     ///
-    /// Errors: it can't be kept.
+    /// Errors: the message cannot be stored.
     fn begin(&mut self, number: Option<u64>) -> io::Result<()>;
 
-    /// More octets of it.
+    /// Appends octets to the message.
     ///
-    /// Errors: they can't be kept.
+    /// Errors: the octets cannot be stored.
     fn write(&mut self, octets: &[u8]) -> io::Result<()>;
 
-    /// It has ended.
+    /// Ends the message.
     ///
-    /// Errors: it can't be kept.
+    /// Errors: the message cannot be stored.
     fn end(&mut self, state: Completeness) -> io::Result<()>;
 }
 
-/// How much of a message a transcript has.
+/// How much of a message a transcript contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completeness {
     /// All of it.
     Whole,
-    /// Parts were left out when it was recorded, or later.
+    /// Parts were omitted during the recording, or later.
     Elided,
-    /// Its end did not come.
+    /// Its end is missing.
     Cut,
 }
 
 impl Completeness {
-    /// Why it is not whole, for people; empty when it is.
+    /// Why the message is incomplete, for people; empty if it is complete.
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Whole => "",
-            Self::Elided => "parts of it were left out of the recording",
-            Self::Cut => "its end did not come",
+            Self::Elided => "the recording leaves out parts of it",
+            Self::Cut => "its end is missing",
         }
     }
 }
 
-/// Takes the messages out of what happens, in constant memory.
+/// Extracts messages from steps, in constant memory.
 #[derive(Debug, Default)]
 pub struct Messages {
     unstuffer: Unstuffer,
@@ -57,18 +57,18 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// Nothing was read.
+    /// Returns an extractor at the start of a transcript.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes what happens.
+    /// Takes a step.
     ///
-    /// Errors: the shelf's.
+    /// Errors: those of the sink.
     pub fn emit(&mut self, told: &TapeStep<'_>, shelf: &mut dyn MessageSink) -> io::Result<()> {
         match told {
-            // TOP brings no message: its end may be missing.
+            // TOP does not send a whole message.
             TapeStep::Step(Step::DataStarted(sent)) if sent.verb() == "RETR" => {
                 *self = Self {
                     block: std::mem::take(&mut self.block),

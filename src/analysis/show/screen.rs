@@ -1,4 +1,4 @@
-//! As on the screen: one line an item, `C:` and `S:` before what went over the wire.
+//! Shows a transcript as on the screen: one line per item, with `C:` and `S:` before wire text.
 
 use std::io;
 
@@ -9,26 +9,26 @@ use crate::pop3::tracker::{LineEnd, Role, Side, Status};
 use crate::reading::dialogue::{Moment, TapeStep};
 use crate::transcript::{Hole, Item, Piece};
 
-/// The columns of the time before a line.
+/// The width of the time before a line, in columns.
 const TIME: usize = 11;
 
-/// What of a transcript is shown.
+/// What to show of a transcript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShowOptions {
-    /// The milliseconds since the line before.
+    /// Whether to show the milliseconds since the previous line.
     pub has_times: bool,
-    /// The head, prose, and lines that are not known.
+    /// Whether to show the head, prose, and unknown lines.
     pub has_notes: bool,
 }
 
-/// Shows what happens on a canvas.
+/// Shows steps on a canvas.
 #[derive(Debug)]
 pub struct ScreenView<C> {
     canvas: C,
     options: ShowOptions,
-    /// When the line before was sent.
+    /// When the previous line was sent.
     shown_ms: u64,
-    /// The time of the event that comes next, in milliseconds since what came before.
+    /// The time of the next event, in milliseconds since the previous item.
     passed_ms: u64,
     data: LineCutter,
     data_side: Side,
@@ -48,7 +48,7 @@ struct OpenLine {
 }
 
 impl<C: Canvas> ScreenView<C> {
-    /// On this canvas.
+    /// Returns a view that writes to this canvas.
     pub fn new(canvas: C, options: ShowOptions) -> Self {
         Self {
             canvas,
@@ -63,14 +63,14 @@ impl<C: Canvas> ScreenView<C> {
         }
     }
 
-    /// The same, at the end.
+    /// Returns the canvas, at the end.
     pub fn into_canvas(self) -> C {
         self.canvas
     }
 
-    /// Takes what happens; false when the canvas is full.
+    /// Takes a step; returns false if the canvas is full.
     ///
-    /// Errors: the canvas can't be written.
+    /// Errors: the canvas cannot be written.
     pub fn emit(&mut self, told: &TapeStep<'_>) -> io::Result<bool> {
         match told {
             TapeStep::Line {
@@ -162,7 +162,7 @@ impl<C: Canvas> ScreenView<C> {
         Ok(())
     }
 
-    /// Octets of a status line: its first word is in colour.
+    /// Octets of a status line, whose first word is coloured.
     fn status(&mut self, octets: &[u8]) -> io::Result<()> {
         let Some(highlight) = self.line.as_ref().and_then(|line| line.word) else {
             return self.octets(Highlight::Plain, octets);
@@ -204,7 +204,7 @@ impl<C: Canvas> ScreenView<C> {
         self.put(Highlight::Plain, hole(missing))
     }
 
-    /// The data is over, perhaps in the middle of a line.
+    /// Ends the data, perhaps in the middle of a line.
     fn end_data(&mut self) -> io::Result<()> {
         let mut data = std::mem::take(&mut self.data);
         let is_cut = data.finish(&mut |cut| match cut {
@@ -218,7 +218,7 @@ impl<C: Canvas> ScreenView<C> {
         }
     }
 
-    /// Begins a line; one that has not ended is ended.
+    /// Begins a line, and ends an unfinished one.
     fn begin(&mut self, side: Side, moment: Moment) -> io::Result<()> {
         self.end(LineEnd::None)?;
         self.blank()?;
@@ -227,7 +227,7 @@ impl<C: Canvas> ScreenView<C> {
             self.canvas.text(Highlight::Note, &time)?;
         }
         self.shown_ms = self.shown_ms.max(moment.ms);
-        // An empty line has no blank behind its mark, as in a transcript.
+        // As in a transcript, an empty line has no space after its mark.
         let mark = match side {
             Side::Client => "C:",
             Side::Server => "S:",
@@ -244,7 +244,7 @@ impl<C: Canvas> ScreenView<C> {
         Ok(())
     }
 
-    /// The blank behind the mark of the line.
+    /// Writes the space after the mark of a line.
     fn start(&mut self) -> io::Result<()> {
         let line = self.line.as_mut();
         match line.is_some_and(|line| std::mem::take(&mut line.is_empty)) {
@@ -283,7 +283,7 @@ impl<C: Canvas> ScreenView<C> {
             return Ok(());
         };
         if line.left_out > 0 {
-            let text = format!(" (and {} octets)", line.left_out);
+            let text = format!(" (and {} more octets)", line.left_out);
             self.canvas.text(Highlight::Note, &text)?;
         }
         match end {
@@ -295,7 +295,7 @@ impl<C: Canvas> ScreenView<C> {
         self.canvas.end_line()
     }
 
-    /// A line of poptalk's, or about the recording.
+    /// Writes a note from poptalk, or about the recording.
     fn note(&mut self, text: &str) -> io::Result<()> {
         self.end(LineEnd::None)?;
         self.blank()?;
@@ -309,7 +309,7 @@ impl<C: Canvas> ScreenView<C> {
         self.canvas.end_line()
     }
 
-    /// The blank line that stands before what comes now.
+    /// Writes the blank line before the next item.
     fn blank(&mut self) -> io::Result<()> {
         match std::mem::take(&mut self.wants_blank) {
             true => self.canvas.end_line(),
@@ -318,7 +318,7 @@ impl<C: Canvas> ScreenView<C> {
     }
 }
 
-/// A time in [`TIME`] columns, or in a few more where it is long.
+/// A time in [`TIME`] columns, or a few more if it is long.
 fn time(ms: u64) -> String {
     match ms {
         0 => " ".repeat(TIME),

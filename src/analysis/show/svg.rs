@@ -1,4 +1,5 @@
-//! A picture of a terminal with the start of a session, for a page that can show a picture. It fetches nothing and runs nothing.
+//! Draws a terminal with the start of a session, for a page that can show pictures. It loads
+//! nothing and runs nothing.
 
 use std::io;
 
@@ -11,18 +12,18 @@ const COLUMNS: usize = 80;
 /// The width of a character and the height of a row, in the picture's units.
 const CELL: (f64, f64) = (8.4, 19.0);
 
-/// What is around the text: left and right, above, below.
+/// The margins of the text: left and right, above, below.
 const MARGIN: (f64, f64, f64) = (20.0, 52.0, 14.0);
 
 const STYLE: &str = "text { font: 14px ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace; fill: #e6e6e0; white-space: pre; } \
     .c { fill: #ffffff; font-weight: 600; } .p { fill: #7bd184; font-weight: 600; } .n { fill: #ff8f8f; font-weight: 600; } \
     .o { fill: #e8c46a; } .q { fill: #7cc7d8; } .d { fill: #a0a09a; }";
 
-/// A canvas that becomes a picture.
+/// A canvas that draws a picture.
 #[derive(Debug)]
 pub struct Drawing {
     most: usize,
-    /// Rows that are full, as XML.
+    /// Finished rows, as XML.
     rows: Vec<String>,
     row: String,
     column: usize,
@@ -30,7 +31,7 @@ pub struct Drawing {
 }
 
 impl Drawing {
-    /// Of at most so many rows.
+    /// Returns a drawing of at most this many rows.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self {
@@ -52,7 +53,7 @@ impl Drawing {
         }
     }
 
-    /// The picture. `title` says what it shows, for who does not see it.
+    /// Returns the picture. `title` describes it for readers who cannot see it.
     #[must_use]
     pub fn finish(mut self, title: &str) -> String {
         if self.column > 0 {

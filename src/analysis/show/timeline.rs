@@ -1,4 +1,5 @@
-//! Where the time went: a waterfall of exchanges, with dots for the wait and `=` for the transfer. It says the same without colour.
+//! Shows where the time went: a waterfall of exchanges, with dots for waiting and `=` for the
+//! transfer. It is complete without colour.
 
 use std::io;
 
@@ -17,12 +18,13 @@ const BARS: std::ops::RangeInclusive<usize> = 10..=200;
 pub(crate) struct Timeline<C> {
     canvas: C,
     columns: usize,
-    /// Milliseconds that all columns stand for.
+    /// The milliseconds that all columns represent.
     all_ms: u64,
 }
 
 impl<C: Canvas> Timeline<C> {
-    /// For a screen of `columns`; `totals` are of all the exchanges that will come.
+    /// Returns a timeline for a screen of `columns`; `totals` cover all the exchanges that will
+    /// follow.
     pub(crate) fn new(mut canvas: C, columns: usize, totals: &Totals) -> io::Result<Self> {
         let columns = columns
             .saturating_sub(FIGURES)
@@ -89,7 +91,8 @@ impl<C: Canvas> Timeline<C> {
         usize::try_from(column).unwrap_or(self.columns)
     }
 
-    /// The column where what took from one time to another ends, drawn from the column `from`. What took time is seen.
+    /// The column at which a period ends that is drawn from the column `from`. A period longer than
+    /// zero is always visible.
     fn edge(&self, from: usize, start_ms: u64, end_ms: u64) -> usize {
         let seen = from + usize::from(end_ms > start_ms);
         self.column(end_ms).max(seen).min(self.columns)
@@ -103,7 +106,7 @@ fn name(name: &str) -> String {
     for c in name.chars() {
         let width = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
         if columns + width > NAME {
-            // The start says which it is.
+            // The start identifies the exchange.
             shown.pop();
             while unicode_width::UnicodeWidthStr::width(shown.as_str()) >= NAME {
                 shown.pop();
@@ -119,7 +122,7 @@ fn name(name: &str) -> String {
     shown
 }
 
-/// Milliseconds in six columns: from 100 seconds on in seconds, from 100,000 on in hours.
+/// Milliseconds in six columns: from 100 seconds on in seconds, from 100,000 seconds on in hours.
 fn milliseconds(ms: u64) -> String {
     match ms {
         0..100_000 => ms.to_string(),
@@ -152,12 +155,12 @@ fn lines(totals: &Totals) -> Vec<String> {
     }
     if totals.unanswered > 0 {
         first.push_str(&format!(
-            ", {} without a whole answer (!)",
+            ", {} without a complete reply (!)",
             figures::count(totals.unanswered)
         ));
     }
     let octets = format!(
-        "{} octets came, {} went{}",
+        "{} octets received, {} sent{}",
         figures::count(totals.server_octets),
         figures::count(totals.client_octets),
         if totals.has_holes {
@@ -168,24 +171,20 @@ fn lines(totals: &Totals) -> Vec<String> {
     );
     let mut lines = vec![String::new(), first, octets];
     let connect = match totals.has_tls_first {
-        true => "to the greeting: the connection, TLS",
-        false => "to the greeting: the connection",
+        true => "up to the greeting, TLS included",
+        false => "up to the greeting",
     };
     let tls = match totals.is_tls_timed {
-        true => "from STLS's +OK to the end of the handshake",
-        false => "from STLS's +OK to the next command",
+        true => "from +OK to STLS to the end of the handshake",
+        false => "from +OK to STLS to the next command",
     };
     let times = [
         ("connect", totals.connect_ms, connect),
         ("TLS", totals.tls_ms, tls),
         ("wait", totals.wait_ms, "(.) for status lines"),
         ("transfer", totals.transfer_ms, "(=) of data"),
-        (
-            "client",
-            totals.idle_ms,
-            "nothing was awaited; not in the bars",
-        ),
-        ("all", totals.all_ms(), ""),
+        ("client", totals.idle_ms, "client pauses; not in the bars"),
+        ("total", totals.all_ms(), ""),
     ];
     for (name, ms, what) in times {
         // Most recordings have no STLS.

@@ -1,4 +1,4 @@
-//! What a recording comes to: each exchange with its times, and where the time went.
+//! Measures a recording: the times of each exchange, and where the time went.
 
 use std::collections::VecDeque;
 
@@ -8,60 +8,63 @@ use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step};
 use crate::reading::dialogue::{EventKind, TapeStep, WaitPhase};
 use crate::transcript::Piece;
 
-/// A command with its reply, or the greeting, in figures.
+/// The figures of a command with its reply, or of the greeting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExchangeTime {
     /// The verb and its open arguments, safe; never a secret.
     pub(crate) name: String,
-    /// What the status line said; None when none came.
+    /// The status; None if no status line came.
     pub(crate) status: Option<Status>,
-    /// When it was sent: milliseconds on the clock that stands still while nothing is awaited of the server.
+    /// When it was sent, in milliseconds on a clock that stops while nothing is expected from the
+    /// server.
     pub(crate) start_ms: u64,
-    /// Milliseconds to the status line, or to where nothing was awaited any more.
+    /// Milliseconds to the status line, or until no reply was expected any longer.
     pub(crate) wait_ms: u64,
     /// Milliseconds from the status line to the end.
     pub(crate) transfer_ms: u64,
-    /// Octets of the reply, the status line among them.
+    /// Octets of the reply, including the status line.
     pub(crate) octets: u64,
     pub(crate) data_octets: u64,
 }
 
-/// What all of it comes to. Times are in milliseconds.
+/// The totals of a recording. Times are in milliseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
-    /// Exchanges, the greeting among them.
+    /// Exchanges, including the greeting.
     pub(crate) exchanges: u64,
     /// Of these, refused with `-ERR`.
     pub(crate) refused: u64,
-    /// Of these, without a whole reply.
+    /// Of these, without a complete reply.
     pub(crate) unanswered: u64,
-    /// Whole messages that RETR brought.
+    /// Complete messages fetched with RETR.
     pub(crate) messages: u64,
-    /// Octets of the client, without holes.
+    /// Octets from the client, without holes.
     pub(crate) client_octets: u64,
-    /// Octets of the server, without holes.
+    /// Octets from the server, without holes.
     pub(crate) server_octets: u64,
-    /// From the start to the first row of the server: the connection, TLS where it comes first, the greeting.
+    /// From the start to the server's first row: connecting, TLS if it comes first, and the
+    /// greeting.
     pub(crate) connect_ms: u64,
-    /// From the server's `+OK` to STLS to the end of the handshake, or to the next row where its time is not known.
+    /// From the server's `+OK` to STLS to the end of the handshake, or to the next row if the time
+    /// of the handshake is unknown.
     pub(crate) tls_ms: u64,
-    /// While a status line was awaited.
+    /// Waiting for a status line.
     pub(crate) wait_ms: u64,
-    /// While data came, or went.
+    /// Receiving or sending data.
     pub(crate) transfer_ms: u64,
-    /// While nothing was awaited of the server.
+    /// Nothing expected from the server.
     pub(crate) idle_ms: u64,
-    /// Whether `tls_ms` ends with the handshake: the transcript has its time.
+    /// Whether `tls_ms` ends with the handshake, because the transcript has its time.
     pub(crate) is_tls_timed: bool,
     pub(crate) has_tls_first: bool,
-    /// Whether holes were met, whose octets are not counted.
+    /// Whether there were holes, whose octets are not counted.
     pub(crate) has_holes: bool,
-    /// The exchange that took longest, and how long.
+    /// The slowest exchange, and its duration.
     pub(crate) slowest: Option<(String, u64)>,
 }
 
 impl Totals {
-    /// How long the recording is, in milliseconds.
+    /// The length of the recording, in milliseconds.
     pub(crate) fn all_ms(&self) -> u64 {
         [
             self.connect_ms,
@@ -74,7 +77,7 @@ impl Totals {
         .fold(0, u64::saturating_add)
     }
 
-    /// The same without the time in which nothing was awaited.
+    /// The same without the idle time.
     pub(crate) fn busy_ms(&self) -> u64 {
         self.all_ms().saturating_sub(self.idle_ms)
     }
@@ -88,11 +91,11 @@ pub(crate) struct Timing {
     has_rows: bool,
     has_greeting: bool,
     queue: VecDeque<OpenTiming>,
-    /// Commands that are not kept, because too many wait.
+    /// The number of commands not stored because too many wait.
     beyond: u64,
 }
 
-/// The most commands whose times are kept while they wait for replies.
+/// The most commands whose times are stored while they wait for replies.
 const QUEUE_MAX: usize = 65_536;
 
 #[derive(Debug, Default)]
@@ -115,7 +118,7 @@ impl Timing {
         &self.totals
     }
 
-    /// Takes what happens, and tells each exchange that is over.
+    /// Takes a step, and emits each finished exchange.
     pub(crate) fn emit(&mut self, told: &TapeStep<'_>, lap: &mut dyn FnMut(ExchangeTime)) {
         match told {
             TapeStep::Row { after_ms, phase } => {
@@ -246,7 +249,7 @@ impl Timing {
 
     fn end(&mut self, status: Option<Status>, lap: &mut dyn FnMut(ExchangeTime)) {
         let Some(open) = self.queue.pop_front() else {
-            // A reply to a command that was not kept.
+            // A reply to a command that was not stored.
             self.beyond = self.beyond.saturating_sub(1);
             return;
         };

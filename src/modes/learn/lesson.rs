@@ -365,7 +365,7 @@ mod tests {
         assert!(wrong("hint: capa", "hint:").contains("x:4: this hint is empty"));
         assert!(wrong("hint: capa", "hint: ").contains("x:4: this hint is empty"));
         assert!(wrong("S: +OK {{..}}\nC: CAPA\n", "").contains("no solution"));
-        assert!(wrong("+OK CAPA", "CAPA").contains("x:3: `CAPA` is no step"));
+        assert!(wrong("+OK CAPA", "CAPA").contains("x:3: unknown step `CAPA`"));
         assert!(wrong("hint:", "hnit:").contains("unknown head `hnit: capa`"));
         assert!(wrong("Type capa.", &"x".repeat(73)).contains("x:6: 73 characters"));
         assert!(wrong("hint:", "fault: nothing\nhint:").contains("no fault `nothing`"));

@@ -518,7 +518,7 @@ a.pop3:14: info late: a dot ^[[2J & <b>
         assert!(out.contains("<p>also in session, late</p>"), "{out}");
         let title = "<h2>late: fail (again: dot-stuffing, late)</h2>";
         assert!(out.contains(title), "{out}");
-        assert_eq!(out.matches("Nothing was found.").count(), 0, "{out}");
+        assert_eq!(out.matches("No findings.").count(), 0, "{out}");
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! Texts that many servers use, and those of poptalk's own practice server.
+//! Texts that many servers use, and those of poptalk's practice server.
 
 use super::TextOrigin;
 use super::meanings::*;
 
 pub(super) const ORIGINS: &[&TextOrigin] = &[&COMMON, &RFC, &PRACTICE, &GERMAN];
 
-/// The words of no server in particular: they are compared without regard to case, a last full stop, or a response code.
+/// Common wordings of no particular server: case, a final full stop and a response code are
+/// ignored.
 const COMMON: TextOrigin = TextOrigin {
     who: "",
     source: "a common wording",
@@ -79,8 +80,8 @@ const COMMON: TextOrigin = TextOrigin {
         ("-ERR internal server error", &BROKEN),
         ("-ERR storage error", &BROKEN),
         ("-ERR unknown command", &UNKNOWN),
-        ("-ERR unrecognized command", &UNKNOWN),
-        ("-ERR command not recognized", &UNKNOWN),
+        ("-ERR unrecognised command", &UNKNOWN),
+        ("-ERR command not recognised", &UNKNOWN),
         ("-ERR bad command", &UNKNOWN),
         ("-ERR invalid command", &UNKNOWN),
         ("-ERR command not implemented", &UNKNOWN),

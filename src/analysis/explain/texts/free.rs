@@ -1,4 +1,4 @@
-//! Texts of server programs whose source is public: the literal strings of their replies.
+//! Texts of servers whose source code is public: the literal strings of their replies.
 
 use super::TextOrigin;
 use super::meanings::*;

@@ -1,15 +1,16 @@
-//! What refusals often mean, by their words. A hint is for a text that no row knows whole, and it is never more than a hint.
+//! What refusals often mean, by their words. A hint is for a text that matches no row, and is never
+//! more than a hint.
 
 use super::contains;
 use super::meanings::*;
 
-/// Words that hint at a meaning: one of each list must be in the text.
+/// Words that suggest a meaning: the text must contain one word of each list.
 struct Hint {
     one_of: &'static [&'static [&'static str]],
     meaning: &'static Meaning,
 }
 
-/// The first that fits is given; so trouble and locks come before logins.
+/// The first match is used, so server problems and locks come before logins.
 const HINTS: &[Hint] = &[
     Hint {
         one_of: &[
@@ -117,7 +118,7 @@ const HINTS: &[Hint] = &[
     },
 ];
 
-/// What the words of a refusal often mean.
+/// Returns what the words of a refusal often mean.
 pub(super) fn hint(text: &str) -> Option<&'static Meaning> {
     HINTS
         .iter()

@@ -1,4 +1,4 @@
-//! Texts of more server programs, of providers, and of clients.
+//! Texts of further servers, of providers, and of clients.
 
 use super::TextOrigin;
 use super::meanings::*;
@@ -396,7 +396,7 @@ const COREMAIL: TextOrigin = TextOrigin {
     ],
 };
 
-// What clients print as if a server had said it.
+// Texts that clients print as if a server had sent them.
 
 const POPLIB: TextOrigin = TextOrigin {
     who: "Python's poplib",

@@ -1,11 +1,12 @@
-//! The notation of a known text: literal characters, and holes for what varies.
+//! The notation of known texts: literal characters, and holes for what varies.
 //!
-//! `{n}` is a number, `{w}` a word without blanks, `{*}` any text that is not empty, and `{?abc}` is `abc` or nothing.
+//! `{n}` is a number, `{w}` a word without spaces, `{*}` any non-empty text, and `{?abc}` is `abc`
+//! or nothing.
 
 /// The longest text that is compared, in octets. A status line has at most 512 (RFC 2449 §4).
 const LONGEST: usize = 1024;
 
-/// Whether `text`, from its first to its last octet, is what `pattern` describes.
+/// Whether `pattern` matches the whole `text`.
 pub(super) fn is_whole(pattern: &str, text: &str, ignores_case: bool) -> bool {
     text.len() <= LONGEST && fits(pattern, text, ignores_case)
 }
@@ -45,7 +46,8 @@ fn is_equal(one: &str, other: &str, ignores_case: bool) -> bool {
     one == other || (ignores_case && one.eq_ignore_ascii_case(other))
 }
 
-/// How many characters of a pattern are literal; of two patterns that fit, the more literal one says more.
+/// The number of literal characters in a pattern; of two matching patterns, the more literal one is
+/// more specific.
 pub(super) fn weight(pattern: &str) -> usize {
     let mut weight = 0;
     let mut is_hole = false;
@@ -60,7 +62,7 @@ pub(super) fn weight(pattern: &str) -> usize {
     weight
 }
 
-/// A text that the pattern describes, with every optional part or without any.
+/// A text that matches the pattern, with all optional parts or none.
 #[cfg(test)]
 pub(super) fn example(pattern: &str, with_optional: bool) -> String {
     let mut text = String::new();

@@ -162,7 +162,10 @@ fn an_empty_line_that_is_added_by_another_command_is_shown_too() {
         .iter()
         .map(|sight| (sight.row, sight.message.as_deref()))
         .collect();
-    assert_eq!(more, [(Some(21), Some("LIST says 53 octets, 55 came"))]);
+    assert_eq!(
+        more,
+        [(Some(21), Some("LIST says 53 octets, but RETR sent 55"))]
+    );
 }
 
 /// A message that ends with a dot of its own.
@@ -200,7 +203,7 @@ fn each_line_that_is_wrong_is_shown() {
     assert_eq!(one.message, "the parameter is missing");
     let found = judged(b"S: +OK\nC: CAPA\nS: +OK\nS: EXPIRENEVER\nS: .\n");
     let glued = found.iter().find(|one| one.id == "capa-malformed-tag");
-    assert!(glued.unwrap().message.starts_with("the tag is wrong"));
+    assert!(glued.unwrap().message.starts_with("the tag is malformed"));
     // As many as a person reads, however many there are.
     let lines: String = (0..100)
         .map(|number| format!("S: EXPIRE{number}\n"))

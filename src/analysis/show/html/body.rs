@@ -11,12 +11,12 @@ use crate::pop3::tracker::Side;
 use crate::reading::dialogue::Moment;
 use crate::transcript::Hole;
 
-/// The data of a reply, or of a message that the client sends.
+/// The data of a reply, or of a message that the client uploads.
 #[derive(Debug)]
 pub(super) struct HtmlBody {
     pub(super) side: Side,
     pub(super) moment: Moment,
-    /// When the last of it came, in milliseconds.
+    /// When its last part came, in milliseconds.
     pub(super) last_ms: u64,
     pub(super) html: String,
     /// The length of `html` where the start of a large body ends.
@@ -26,10 +26,10 @@ pub(super) struct HtmlBody {
     row: usize,
     pub(super) lines: u64,
     pub(super) octets: u64,
-    /// How much of it may be in the page, in octets.
+    /// How much of it may be shown, in octets.
     pub(super) room: u64,
     pub(super) has_mark: bool,
-    /// Rows with findings that are not in the page.
+    /// Rows with findings that are not shown.
     pub(super) unseen: Vec<usize>,
 }
 
@@ -81,7 +81,7 @@ impl HtmlBody {
     }
 
     fn mark(&mut self, row: usize) {
-        // The first row is that of the table.
+        // The first row is the row of the table.
         if row == self.moment.place.row {
             self.has_mark = true;
         } else if self.is_kept() {

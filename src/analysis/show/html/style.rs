@@ -1,6 +1,7 @@
-//! How a page looks: on a screen, light and dark, and on paper.
+//! The appearance of a page: on a screen, light and dark, and on paper.
 
-/// What stands before the title. The policy forbids whatever is not in the page itself: scripts, pictures, fonts, frames, forms.
+/// The start of a page, up to the title. The policy forbids everything outside the page itself:
+/// scripts, pictures, fonts, frames, forms.
 pub(super) const HEAD: &str = r#"<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -10,7 +11,7 @@ pub(super) const HEAD: &str = r#"<!DOCTYPE html>
 <meta name="referrer" content="no-referrer" />
 "#;
 
-/// The style. On paper a folded body stays folded: what is open is printed.
+/// The style. On paper a folded body stays folded; open bodies are printed.
 pub(super) const STYLE: &str = r#"<style>
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fdfdfb; --dim: #5c5c5c; --good: #14691b; --bad: #a3151f; --odd: #7a5200; --edge: #d5d5cf; --client: #0b4a8f; --mark: #fff0b8; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e6e0; --paper: #17181a; --dim: #a6a6a0; --good: #7bd184; --bad: #ff8f8f; --odd: #e8c46a; --edge: #3a3b3e; --client: #8ec1ff; --mark: #4a3d10; } }

@@ -1,4 +1,4 @@
-//! The top of a page: what the recording comes to, and what was found in it.
+//! The top of a page: the figures of the recording, and the findings.
 
 use std::io::{self, Write};
 
@@ -24,11 +24,11 @@ pub(super) fn summary(out: &mut dyn Write, survey: &Survey) -> io::Result<()> {
 fn figures(totals: &Totals) -> Vec<(&'static str, String)> {
     let mut exchanges = count(totals.exchanges);
     if totals.refused > 0 {
-        exchanges.push_str(&format!(", {} of them refused", count(totals.refused)));
+        exchanges.push_str(&format!(", {} refused", count(totals.refused)));
     }
     if totals.unanswered > 0 {
         let unanswered = count(totals.unanswered);
-        exchanges.push_str(&format!(", {unanswered} without a whole answer"));
+        exchanges.push_str(&format!(", {unanswered} without a complete reply"));
     }
     let holes = if totals.has_holes {
         ", holes not counted"
@@ -54,7 +54,7 @@ fn figures(totals: &Totals) -> Vec<(&'static str, String)> {
         (
             "time",
             format!(
-                "{}: {} to the greeting, {tls}{} waiting for replies, {} of transfer, {} of pauses of the client",
+                "{}: {} to the greeting, {tls}{} waiting for replies, {} transferring data, {} of client pauses",
                 duration(totals.all_ms()),
                 duration(totals.connect_ms),
                 duration(totals.wait_ms),
@@ -79,14 +79,14 @@ pub(super) fn list(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> 
     writeln!(out, "</section>")
 }
 
-/// Findings as a list; `place` says how a row is named.
+/// Writes findings as a list; `place` names a row.
 pub(super) fn items(
     out: &mut dyn Write,
     findings: &[Finding],
     place: &dyn Fn(usize) -> String,
 ) -> io::Result<()> {
     if findings.is_empty() {
-        return writeln!(out, "<p>Nothing was found.</p>");
+        return writeln!(out, "<p>No findings.</p>");
     }
     writeln!(out, "<ol class=\"findings\">")?;
     for finding in findings {
