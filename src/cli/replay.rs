@@ -455,7 +455,7 @@ fn compare(
     let end = match played.failure {
         _ if done.is_alike => "",
         Some(Exit::NoConnection) => "; the connection was lost",
-        Some(Exit::TimedOut) => "; a reply did not come in time",
+        Some(Exit::TimedOut) => "; timed out waiting for a reply",
         Some(Exit::Tls) => "; TLS failed",
         _ => "",
     };

@@ -213,10 +213,8 @@ impl Console {
             Input::Line(line) => return self.take_line(&line),
             Input::Octets(line) => self.send_as_typed(&line),
             Input::Damaged(_) => {
-                self.screen.note(
-                    Paint::Warning,
-                    "not sent: this line lost an octet that is not UTF-8",
-                );
+                self.screen
+                    .note(Paint::Warning, "not sent: this line lost invalid UTF-8");
                 self.screen.note(
                     Paint::Note,
                     r"hint: `:send` sends any octets, such as `:send caf\xe9\r\n`",

@@ -482,8 +482,9 @@ fn by_hand(name: &str) -> String {
 pub(crate) fn nonce() -> Result<String, LoginError> {
     use base64::Engine as _;
     let mut octets = [0; 18];
-    getrandom::fill(&mut octets)
-        .map_err(|error| LoginError::Usage(format!("no random numbers: {error}")))?;
+    getrandom::fill(&mut octets).map_err(|error| {
+        LoginError::Usage(format!("the system provides no random numbers: {error}"))
+    })?;
     Ok(base64::engine::general_purpose::STANDARD.encode(octets))
 }
 

@@ -51,7 +51,9 @@ impl Acceptor {
         };
         made.and_then(|(chain, key)| with(&chain, &key, client_ca))
             .map(Some)
-            .map_err(|error| reason(&error).unwrap_or_else(|| "no certificate in it".to_owned()))
+            .map_err(|error| {
+                reason(&error).unwrap_or_else(|| "it contains no certificate".to_owned())
+            })
     }
 
     /// The `tls-server-end-point` of the certificate (RFC 5929 §4).
@@ -65,7 +67,7 @@ impl Acceptor {
     pub(crate) fn accept<S: Read + Write>(&self, stream: S) -> Result<Inside<S>, String> {
         match self.begin(stream) {
             Handshake::Done(inside) => Ok(inside),
-            Handshake::Waiting(_) => Err("not done in time".to_owned()),
+            Handshake::Waiting(_) => Err("timed out".to_owned()),
             Handshake::Failed(why) => Err(why),
         }
     }
@@ -100,7 +102,7 @@ impl<S> Handshake<S> {
             }
             Err(HandshakeError::Failure(half)) => {
                 let why = half.error().ssl_error().and_then(reason);
-                Self::Failed(why.unwrap_or_else(|| "the client hung up".to_owned()))
+                Self::Failed(why.unwrap_or_else(|| "the client closed the connection".to_owned()))
             }
         }
     }

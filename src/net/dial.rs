@@ -91,9 +91,9 @@ impl DialError {
                 if are_all(io::ErrorKind::ConnectionRefused) {
                     "nothing listens there; POP3 is on port 110, over TLS on 995 (--tls)"
                 } else if are_all(io::ErrorKind::ConnectionReset) {
-                    "something there ends each connection at once: a server that is too busy, or a filter on the way"
+                    "each connection is reset at once: the server may be too busy, or a filter on the way blocks it"
                 } else {
-                    "a firewall may swallow the packets; POP3 is on port 110, over TLS on 995 (--tls)"
+                    "a firewall may drop the packets; POP3 is on port 110, over TLS on 995 (--tls)"
                 }
             }
         }

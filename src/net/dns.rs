@@ -63,14 +63,14 @@ pub(crate) fn server(text: &str) -> Result<SocketAddr, String> {
         return Ok(SocketAddr::new(address, PORT));
     }
     text.parse()
-        .map_err(|_| "not an address with or without a port".to_owned())
+        .map_err(|_| "expected an IP address, optionally with a port".to_owned())
 }
 
 pub(crate) fn servers() -> Result<Vec<SocketAddr>, DnsError> {
     if !cfg!(unix) {
         return fail(
-            "poptalk does not know how this system lists its DNS servers",
-            "name one with --dns ADDRESS, or give HOST",
+            "poptalk cannot read this system's list of DNS servers",
+            "name a DNS server with --dns ADDRESS, or give HOST",
         );
     }
     match std::fs::read_to_string("/etc/resolv.conf") {
@@ -130,7 +130,7 @@ pub(crate) fn ask(
             },
         };
         let why = match result {
-            Ok(DnsAnswer::Truncated) => "its answer over TCP is cut short, too".to_owned(),
+            Ok(DnsAnswer::Truncated) => "its answer over TCP is also truncated".to_owned(),
             Ok(answer) => return Ok(answer),
             Err(why) => why,
         };
@@ -140,15 +140,16 @@ pub(crate) fn ask(
         }
     }
     fail(
-        format!("DNS gives no answer for `{name}`: {}", told.join("; ")),
-        "give HOST, or another DNS server with --dns ADDRESS",
+        format!("no answer from DNS for `{name}`: {}", told.join("; ")),
+        "give HOST, or a different DNS server with --dns ADDRESS",
     )
 }
 
 /// A query with an id that nobody can guess, so that nobody else can answer it.
 fn query(name: &str) -> Result<(u16, Vec<u8>), String> {
     let mut id = [0; 2];
-    getrandom::fill(&mut id).map_err(|error| format!("no random numbers: {error}"))?;
+    getrandom::fill(&mut id)
+        .map_err(|error| format!("the system provides no random numbers: {error}"))?;
     let id = u16::from_be_bytes(id);
     Ok((id, srv::query(id, name)?))
 }
@@ -156,7 +157,7 @@ fn query(name: &str) -> Result<(u16, Vec<u8>), String> {
 fn words(error: io::Error) -> String {
     match error.kind() {
         ErrorKind::TimedOut | ErrorKind::WouldBlock => "no answer in time".to_owned(),
-        ErrorKind::UnexpectedEof => "it closed the connection in place of an answer".to_owned(),
+        ErrorKind::UnexpectedEof => "it closed the connection instead of answering".to_owned(),
         _ => plain(&error),
     }
 }

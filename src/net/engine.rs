@@ -424,7 +424,7 @@ impl Drop for EndGuard {
     fn drop(&mut self) {
         let mut now = self.0.lock();
         if now.ending.is_none() {
-            let why = "a defect of poptalk ended its thread".to_owned();
+            let why = "a bug in poptalk ended its thread".to_owned();
             now.ending = Some(CloseReason::Lost(why, CutAt::Nothing));
         }
         drop(now);

@@ -49,10 +49,10 @@ pub enum ListenError {
         error: io::Error,
     },
     /// The certificate or its key is not usable.
-    #[error("no TLS with this certificate: {0}")]
+    #[error("cannot use this certificate for TLS: {0}")]
     Certificate(String),
     /// This build can't serve TLS.
-    #[error("this platform has no TLS for servers")]
+    #[error("TLS for servers is not supported on this platform")]
     NoTls,
     /// The system gives no thread, or no way to wait for connections.
     #[error("can't serve: {}", plain(.0))]
@@ -64,10 +64,10 @@ impl Explain for ListenError {
         let hint = match self {
             Self::Address { error, .. } => match error.kind() {
                 io::ErrorKind::AddrInUse => {
-                    Some("another program has this port; port 0 takes a free one")
+                    Some("another program uses this port; port 0 picks a free one")
                 }
                 io::ErrorKind::PermissionDenied => {
-                    Some("ports below 1024 are for the administrator; 11110 is not")
+                    Some("ports below 1024 require administrator rights; try 11110")
                 }
                 io::ErrorKind::AddrNotAvailable => {
                     Some("this machine does not have that address; 127.0.0.1 always works")
@@ -75,7 +75,7 @@ impl Explain for ListenError {
                 _ => None,
             },
             Self::Certificate(_) => Some("give the certificate and its own key, both in PEM form"),
-            Self::NoTls => Some("leave TLS out"),
+            Self::NoTls => Some("serve without TLS"),
             Self::System(_) => None,
         };
         hint.map(Cow::Borrowed)

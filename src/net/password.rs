@@ -31,7 +31,7 @@ pub enum PasswordError {
     #[error("~/.netrc: {0}")]
     Netrc(String),
     /// The person who was asked pressed Ctrl-C.
-    #[error("no password, no login")]
+    #[error("cancelled at the password prompt")]
     Cancelled,
     /// Nobody can be asked.
     #[error("no password for `{0}`")]

@@ -43,15 +43,15 @@ pub(super) fn pass(
 fn broken(error: &io::Error, wait: Duration) -> ProxyError {
     match error.kind() {
         ErrorKind::UnexpectedEof => ProxyError::new(
-            "the proxy closed the connection before the way was open",
+            "the proxy closed the connection before the tunnel was open",
             "check the host and the port of the proxy; its log may say more",
         ),
         ErrorKind::TimedOut => ProxyError::new(
-            format!("the proxy opened no way within {} s", wait.as_secs_f64()),
+            format!("the proxy did not connect within {} s", wait.as_secs_f64()),
             "check the host and the port of the proxy, or wait longer with --timeout",
         ),
         _ => ProxyError::new(
-            format!("the connection to the proxy broke: {}", plain(error)),
+            format!("lost the connection to the proxy: {}", plain(error)),
             "check the host and the port of the proxy; its log may say more",
         ),
     }

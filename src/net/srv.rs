@@ -67,9 +67,9 @@ pub(crate) enum DnsAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AnswerError {
     /// It answers another question: wait for the right one.
-    #[error("it answers another question")]
+    #[error("it answers a different question")]
     NotOurs,
-    #[error("it says {0}")]
+    #[error("its answer is an error: {0}")]
     Refused(String),
     #[error("its answer can't be read: {0}")]
     Broken(String),
@@ -85,7 +85,7 @@ pub(crate) fn domain(address: &str) -> Result<String, String> {
     let domain = domain.strip_suffix('.').unwrap_or(domain);
     if !domain.is_ascii() {
         return Err(format!(
-            "`{domain}` is not ASCII; DNS has it in the form that starts with `xn--`"
+            "`{domain}` is not ASCII; write it as DNS does, starting with `xn--`"
         ));
     }
     let is_label = |label: &str| {
@@ -96,7 +96,7 @@ pub(crate) fn domain(address: &str) -> Result<String, String> {
     };
     let is_address = domain.bytes().all(|o| o.is_ascii_digit() || o == b'.');
     if is_address || domain.len() > DOMAIN_MAX || !domain.split('.').all(is_label) {
-        return Err(format!("`{domain}` is no domain"));
+        return Err(format!("`{domain}` is not a domain name"));
     }
     Ok(domain.to_ascii_lowercase())
 }
@@ -144,13 +144,13 @@ pub(crate) fn read(octets: &[u8], id: u16, name: &str) -> Result<DnsAnswer, Answ
         RCODE::NoError if is_truncated => Ok(DnsAnswer::Truncated),
         RCODE::NoError => servers(&packet.answers, name),
         RCODE::NameError => Ok(DnsAnswer::Nothing),
-        RCODE::ServerFailure => Err(AnswerError::Refused("that it failed (SERVFAIL)".to_owned())),
-        RCODE::Refused => Err(AnswerError::Refused("that it won't (REFUSED)".to_owned())),
+        RCODE::ServerFailure => Err(AnswerError::Refused("it failed (SERVFAIL)".to_owned())),
+        RCODE::Refused => Err(AnswerError::Refused("it refused (REFUSED)".to_owned())),
         RCODE::FormatError => Err(AnswerError::Refused(
-            "that it can't read the query (FORMERR)".to_owned(),
+            "it can't read the query (FORMERR)".to_owned(),
         )),
         RCODE::NotImplemented => Err(AnswerError::Refused(
-            "that it has no such query (NOTIMP)".to_owned(),
+            "it does not support the query (NOTIMP)".to_owned(),
         )),
         other => Err(AnswerError::Refused(format!("{other:?}"))),
     }
@@ -170,7 +170,7 @@ fn servers(records: &[ResourceRecord<'_>], name: &str) -> Result<DnsAnswer, Answ
         hops += 1;
         if hops > ALIASES_MAX {
             return Err(AnswerError::Broken(
-                "its CNAMEs lead nowhere, or in a circle".to_owned(),
+                "its CNAME records lead nowhere, or form a loop".to_owned(),
             ));
         }
         owner = text(alias);

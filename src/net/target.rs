@@ -40,20 +40,20 @@ pub(crate) struct Named {
 /// Why a text names no target. The text is not repeated: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TargetError {
-    #[error("`{0}://` is no scheme of POP3; `pop3://` and `pop3s://` are")]
+    #[error("unsupported URL scheme `{0}://`; use `pop3://` or `pop3s://`")]
     Scheme(String),
-    #[error("no host in the name of the server")]
+    #[error("the host name is missing")]
     NoHost,
     /// A user stands before something that is no URL.
-    #[error("`@` is in no host name")]
+    #[error("a host name cannot contain `@`")]
     At,
-    #[error("a password in the URL, where others may read it")]
+    #[error("the URL contains a password, where others may read it")]
     Password,
-    #[error("the user in the URL: {NO_NAME}")]
+    #[error("user in the URL: {NO_NAME}")]
     User,
-    #[error("no port from 1 to 65535 behind the `:`")]
+    #[error("expected a port from 1 to 65535 after `:`")]
     Port,
-    #[error("no `]` behind the address")]
+    #[error("expected `]` after the address")]
     Bracket,
     /// A URL goes on after its host.
     #[error("a POP3 URL ends after the host: it has no path and no query (RFC 2384 §3)")]
@@ -67,7 +67,7 @@ impl Explain for TargetError {
         let hint = match self {
             Self::At => "name the user with -u, or in a URL: pop3://USER@HOST",
             Self::Password => {
-                "write only USER@; the password is asked for, or comes from where the options say"
+                "write only USER@; poptalk asks for the password, or reads it as the options say"
             }
             Self::Path => "give pop3://[USER@]HOST; `-c 'retr 1'` fetches message 1",
             Self::User => "write it as it is sent, without a line end",
@@ -168,7 +168,7 @@ pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
             None => (text, None),
         }
     };
-    let port = port.map(|port| port.parse().map_err(|_| format!("`{port}` is no port")));
+    let port = port.map(|port| port.parse().map_err(|_| format!("`{port}` is not a port")));
     Ok((host, port.transpose()?))
 }
 

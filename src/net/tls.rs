@@ -142,7 +142,7 @@ impl TlsFacts {
             );
         }
         lines.push(match &self.doubt {
-            None => "verified: name, dates and who signed it".to_owned(),
+            None => "verified: name, dates and issuer".to_owned(),
             Some(doubt) => format!("NOT VERIFIED: {doubt}"),
         });
         if self.doubt.is_some() {
@@ -164,7 +164,7 @@ impl TlsFacts {
         );
         let verdict = match &self.doubt {
             None => "verified".to_owned(),
-            Some(doubt) => format!("NOT VERIFIED: {doubt}; goes on because of --insecure"),
+            Some(doubt) => format!("NOT VERIFIED: {doubt}; continuing because of --insecure"),
         };
         format!("{} {}, {certificate}, {verdict}", self.version, self.cipher)
     }
@@ -437,7 +437,7 @@ pub(crate) fn read_ca(path: &Path) -> Result<Vec<native_tls::Certificate>, TlsEr
     let found =
         native_tls::Certificate::stack_from_pem(&pem).map_err(|error| fail(error.to_string()))?;
     if found.is_empty() {
-        return Err(fail("no certificate in it".to_owned()));
+        return Err(fail("it contains no certificate".to_owned()));
     }
     Ok(found)
 }

@@ -107,7 +107,7 @@ pub(crate) fn parse(url: &str, password: Option<Zeroizing<Vec<u8>>>) -> Result<P
     let fail = |what: String| ProxyError::new(format!("--proxy: {what}"), form);
     let (scheme, rest) = url
         .split_once("://")
-        .ok_or_else(|| fail("no `socks5://` or `http://` at its start".to_owned()))?;
+        .ok_or_else(|| fail("it must start with `socks5://` or `http://`".to_owned()))?;
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let (user, place) = match rest.rsplit_once('@') {
         Some((user, place)) => (Some(user), place),
@@ -115,8 +115,8 @@ pub(crate) fn parse(url: &str, password: Option<Zeroizing<Vec<u8>>>) -> Result<P
     };
     if user.is_some_and(|user| user.contains(':')) {
         return Err(ProxyError::new(
-            "--proxy: a password in the URL, where every user of this machine can read it",
-            format!("write only USER@, and put the password into the variable {VARIABLE}"),
+            "--proxy: every user of this machine can read the password in the URL",
+            format!("write only USER@, and set the variable {VARIABLE} to the password"),
         ));
     }
     let kind = match scheme.to_ascii_lowercase().as_str() {
@@ -125,21 +125,23 @@ pub(crate) fn parse(url: &str, password: Option<Zeroizing<Vec<u8>>>) -> Result<P
         "http" => ProxyKind::Http,
         "https" => {
             return Err(fail(
-                "TLS to the proxy itself is not there; TLS to the server works through any"
+                "TLS to the proxy itself is not supported; TLS to the server works through any proxy"
                     .to_owned(),
             ));
         }
-        "socks" | "socks4" | "socks4a" => return Err(fail("only version 5 of SOCKS".to_owned())),
-        other => return Err(fail(format!("`{other}://` is no proxy"))),
+        "socks" | "socks4" | "socks4a" => {
+            return Err(fail("only SOCKS version 5 is supported".to_owned()));
+        }
+        other => return Err(fail(format!("unsupported scheme `{other}://`"))),
     };
     if place.contains(['/', '?', '#']) {
-        return Err(fail("nothing may stand behind the port".to_owned()));
+        return Err(fail("nothing may follow the port".to_owned()));
     }
     let (host, port) = target::split_port(place).map_err(fail)?;
     let port = match (port, kind) {
         (Some(port), _) => port,
         (None, ProxyKind::Socks5) => SOCKS_PORT,
-        (None, ProxyKind::Http) => return Err(fail(format!("no port behind `{host}`"))),
+        (None, ProxyKind::Http) => return Err(fail(format!("no port after `{host}`"))),
     };
     if host.is_empty() {
         return Err(fail("no host".to_owned()));
@@ -164,14 +166,14 @@ fn login(
     let fail = |what: &str, hint: &str| Err(ProxyError::new(format!("--proxy: {what}"), hint));
     let Some(user) = unescape(user) else {
         return fail(
-            "the user is not readable",
-            "write odd characters as %XX, in UTF-8",
+            "cannot decode the user name",
+            "write special characters as %XX, in UTF-8",
         );
     };
     let Some(password) = password else {
         return Err(ProxyError::new(
             format!("no password for `{user}` at the proxy"),
-            format!("put it into the variable {VARIABLE}"),
+            format!("set the variable {VARIABLE} to it"),
         ));
     };
     match kind {
@@ -180,14 +182,14 @@ fn login(
             if !(1..=255).contains(&user.len()) || !(1..=255).contains(&password.len()) =>
         {
             fail(
-                "SOCKS takes a user and a password of 1 to 255 octets",
-                "ask who runs the proxy (RFC 1929 §2)",
+                "in SOCKS, user name and password have 1 to 255 octets each",
+                "ask the proxy's administrator (RFC 1929 §2)",
             )
         }
         // RFC 7617 §2: the first colon ends the user.
         ProxyKind::Http if user.contains(':') => fail(
-            "a user with a colon can't be written in HTTP",
-            "ask who runs the proxy (RFC 7617 §2)",
+            "HTTP Basic authentication can't carry a user name with a colon",
+            "ask the proxy's administrator (RFC 7617 §2)",
         ),
         _ => Ok(ProxyLogin { user, password }),
     }
@@ -247,10 +249,10 @@ impl Negotiation {
         if target.host.is_empty() || !target.host.bytes().all(|octet| octet.is_ascii_graphic()) {
             return Err(ProxyError::new(
                 format!(
-                    "`{}` can't be told to a proxy",
+                    "`{}` can't be sent to a proxy",
                     shown(target.host.as_bytes())
                 ),
-                "write the host name in ASCII (`xn--` in place of other letters), without blanks",
+                "write the host name in ASCII (`xn--...` for other letters), without spaces",
             ));
         }
         Ok(Self(match proxy.kind {
@@ -284,7 +286,7 @@ fn shown(octets: &[u8]) -> String {
 /// What the first octets of something else than the proxy that was named look like.
 fn stranger(octets: &[u8], kind: ProxyKind) -> ProxyError {
     let what = format!(
-        "the proxy does not speak {}: it starts with `{}`",
+        "the proxy does not speak {}: its reply starts with `{}`",
         match kind {
             ProxyKind::Socks5 => "SOCKS 5",
             ProxyKind::Http => "HTTP",
@@ -296,7 +298,7 @@ fn stranger(octets: &[u8], kind: ProxyKind) -> ProxyError {
         ([5, ..], ProxyKind::Http) => "it looks like a SOCKS proxy: try socks5://",
         ([0, ..], ProxyKind::Socks5) => "it looks like SOCKS 4; poptalk speaks version 5",
         ([b'+', ..], _) => "it looks like a POP3 server: connect to it without --proxy",
-        ([0x15 | 0x16, 3, ..], _) => "it looks like TLS; poptalk speaks in clear to a proxy",
+        ([0x15 | 0x16, 3, ..], _) => "it looks like TLS; poptalk speaks to a proxy in cleartext",
         _ => "check the host and the port of the proxy",
     };
     ProxyError::new(what, hint)

@@ -25,7 +25,7 @@ pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
     if is_pop3 && is_stls {
         return Some(Mistake {
             what: "the server agreed to STLS and continued in cleartext".to_owned(),
-            hint: "tell its postmaster; port 995 with --tls may work",
+            hint: "report it to its administrator; port 995 with --tls may work",
         });
     }
     if first.starts_with(b"+OK") || first.starts_with(b"-ERR") {
@@ -40,12 +40,12 @@ pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
 }
 
 /// What to do about a connection that was closed, or stays silent, without a greeting.
-pub(crate) const SILENT_HINT: &str = "ports for TLS, web servers and databases wait for the client to speak: check the port, or try --tls";
+pub(crate) const SILENT_HINT: &str = "TLS ports, web servers and databases wait for the client to speak first: check the port, or try --tls";
 
 /// The mistake of a connection that was closed, or stays silent, without a greeting.
 pub(crate) fn silent() -> Mistake {
     Mistake {
-        what: "no greeting came".to_owned(),
+        what: "the server sent no greeting".to_owned(),
         hint: SILENT_HINT,
     }
 }

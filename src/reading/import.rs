@@ -180,7 +180,7 @@ pub fn import(
         Format::Lines => Err(Problem {
             file: "lines".to_owned(),
             line: None,
-            what: "the marks of the two sides are not given".to_owned(),
+            what: "the marks of the two sides are missing".to_owned(),
             hint: "give --client REGEX and --server REGEX, each with a group around what was sent"
                 .into(),
         }),

@@ -20,7 +20,7 @@ impl std::str::FromStr for Bodies {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WRONG: &str = "not one of keep, elide, elide=LINES";
+        const WRONG: &str = "expected keep, elide or elide=LINES";
         match text.split_once('=') {
             None if text == "keep" => Ok(Self::Keep),
             None if text == "elide" => Ok(Self::Elide { lines: 0 }),

@@ -101,7 +101,7 @@ pub(crate) fn head(server: &str, now: Timestamp, is_keeping: bool) -> Vec<(&'sta
         ("tool", format!("poptalk {}", env!("CARGO_PKG_VERSION"))),
     ];
     if is_keeping {
-        head.push(("secrets", "kept in clear, by --keep-secrets".to_owned()));
+        head.push(("secrets", "kept in cleartext, by --keep-secrets".to_owned()));
     }
     head
 }

@@ -195,7 +195,7 @@ fn a_recording_that_was_compressed_is_read_or_its_program_named() {
     assert_eq!(output.status.code(), Some(2));
     assert!(
         said.contains(
-            "x.txt.gz: compressed by zstd, which is not read\nhint: unpack it first: zstd -d FILE"
+            "x.txt.gz: compressed by zstd, which poptalk can't read\nhint: unpack it first: zstd -d FILE"
         ),
         "{said}"
     );
@@ -212,7 +212,7 @@ fn errors_say_where_what_and_what_next() {
     for (args, want) in [
         (
             &["import", "rawlog", log][..],
-            "x.in: the other side of it is missing\nhint: give both files",
+            "x.in: the file of the other side is missing\nhint: give both files",
         ),
         (&["import", "rawlog", log, other], "error: line 2 of "),
         (
@@ -225,7 +225,7 @@ fn errors_say_where_what_and_what_next() {
         ),
         (
             &["import", "pcap", "-"],
-            "error: standard input: no capture in pcap or pcapng form\nhint: ",
+            "error: standard input: not a pcap or pcapng capture\nhint: ",
         ),
         (
             &["import", "lines", "-"],

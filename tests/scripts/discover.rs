@@ -304,7 +304,7 @@ fn what_dns_does_not_have_is_told() {
         }
         vec![asked.reply(|reply| reply.set_flags(PacketFlag::TRUNCATION))]
     });
-    assert!(says(&closing, &[], 3).contains("it closed the connection in place of an answer"));
+    assert!(says(&closing, &[], 3).contains("it closed the connection instead of answering"));
     // The port of a server that has gone.
     let gone = UdpSocket::bind("127.0.0.1:0")
         .unwrap()

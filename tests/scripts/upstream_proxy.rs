@@ -235,7 +235,7 @@ fn a_proxy_that_fails_is_told_what_it_did() {
         peer.say(b"\x05\x05\x00\x01\x00\x00\x00\x00\x00\x00");
     });
     assert!(
-        told.contains("the server refused its connection (SOCKS reply 5)"),
+        told.contains("the server refused the connection (SOCKS reply 5)"),
         "{told}"
     );
     let told = fails("http://", "", |peer| {
@@ -317,7 +317,7 @@ fn a_proxy_that_stalls_runs_into_the_time_out() {
     assert_eq!(output.status.code(), Some(3));
     let told = text(&output.stderr);
     assert!(
-        told.contains("the proxy opened no way within 0.3 s"),
+        told.contains("the proxy did not connect within 0.3 s"),
         "{told}"
     );
 }

@@ -192,7 +192,10 @@ fn a_silent_server_is_waited_for_twice_and_asked_once() {
     let args = ["check", &address.to_string(), "--timeout", "0.2"];
     let output = home.script(&args, b"");
     let said = text(&output.stdout);
-    assert!(said.contains("no-greeting: no greeting came"), "{said}");
+    assert!(
+        said.contains("no-greeting: the server sent no greeting"),
+        "{said}"
+    );
     let skipped = "stls-injection: the server does not greet";
     assert!(
         said.contains(skipped) && said.contains(&format!(": 3 of {} probes", PROBES.len())),

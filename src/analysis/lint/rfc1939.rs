@@ -36,7 +36,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "check port and service: a port for TLS waits for the client (connect with --tls), and so does a web server",
         check: &[
             Check::Exchange(|ended, _| {
-                let what = "the first line answers a command: no greeting came before it";
+                let what =
+                    "the first line answers a command: the server sent no greeting before it";
                 ended.when(ended.exchange.has_no_greeting, what)
             }),
             // A late greeting makes one line more than there are commands.
@@ -56,7 +57,7 @@ pub(super) const RULES: &[Rule] = &[
                 // Who leaves did not wait, or not for long enough.
                 let is_ours = known.is_closed_by_client;
                 (is_end && is_silent && !is_ours)
-                    .then(|| super::Site::at(event.place, "no greeting came"))
+                    .then(|| super::Site::at(event.place, "the server sent no greeting"))
             }),
         ],
     },

@@ -121,7 +121,7 @@ mod tests {
             |side, text: &[u8]| recorder.feed(side, text, 0, &mut |seen| judge.see(&seen));
         talk(Side::Client, b"user a\r\npass wonderland\r\n");
         assert!(judge.take().concat().contains("security password-in-clear"));
-        let why = "the server's certificate is signed by itself";
+        let why = "the server's certificate is self-signed";
         judge.event(&Event::TlsFailed(why.to_owned()));
         let found = judge.take().concat();
         assert!(

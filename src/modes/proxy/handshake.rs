@@ -239,7 +239,7 @@ impl ProxiedConnection<'_> {
                 }
                 Handshake::Waiting(half) => {
                     if !self.wait_until(deadline)? {
-                        break "not done in time".to_owned();
+                        break "timed out".to_owned();
                     }
                     handshake = half.go_on();
                 }

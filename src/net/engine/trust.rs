@@ -69,9 +69,9 @@ impl Risk {
     /// What it is, a sentence without full stop.
     pub(crate) fn says(self) -> &'static str {
         match self {
-            Self::NotPop3 => "the greeting of this server is not POP3's",
-            Self::NoGreeting => "this server has not greeted, so it may not be POP3",
-            Self::NoTls => "there is no TLS, although it was asked for by STLS",
+            Self::NotPop3 => "this server's greeting is not a POP3 greeting",
+            Self::NoGreeting => "this server has sent no greeting, so it may not speak POP3",
+            Self::NoTls => "TLS is not on, although STLS asked for it",
         }
     }
 

@@ -75,7 +75,7 @@ impl TranscriptBuilder {
             talk.item(Item::Head { name, text });
         }
         if options.is_keeping {
-            let (name, text) = ("secrets", "kept in clear, by --keep-secrets");
+            let (name, text) = ("secrets", "kept in cleartext, by --keep-secrets");
             talk.item(Item::Head {
                 name: name.to_owned(),
                 text: text.to_owned(),

@@ -51,9 +51,9 @@ impl Conversation {
             head.push(("started", started.clone()));
         }
         let imported = if zero.is_some() {
-            "capture of packets"
+            "packet capture"
         } else {
-            "capture of packets; times are not in it"
+            "packet capture; times are not in it"
         };
         let mut talk = TranscriptBuilder::new(options, &head, imported);
         if let Some((_, zero)) = zero {
@@ -159,7 +159,7 @@ impl Conversation {
             && std::mem::take(headless)
         {
             self.talk.prose(&format!(
-                "fragments of IP from the {name} are left out: the first one, which has the port, is missing"
+                "IP fragments from the {name} are left out: the first one, which has the port, is missing"
             ));
         }
         if gap.may_be_close && count == 1 {
@@ -224,7 +224,7 @@ impl Conversation {
         if self.is_encrypted && sent + received > 0 {
             self.talk.event(&Event::TlsUnknown);
             self.talk.prose(&format!(
-                "encrypted: {sent} octets of the client, {received} of the server; a capture does not have the keys, `poptalk proxy` does"
+                "encrypted: {sent} octets from the client, {received} from the server; a capture lacks the keys, `poptalk proxy` has them"
             ));
             self.talk.hole(Side::Client);
             self.talk.hole(Side::Server);

@@ -160,12 +160,12 @@ pub(super) fn import(
     }
     let (what, hint) = if report.tls.version.is_some() {
         (
-            "TLS was set up, but no line of a POP3 server follows",
+            "TLS was set up, but no line from a POP3 server follows",
             "let s_client wait for the greeting, and keep what it printed up to `closed`",
         )
     } else {
         (
-            "no greeting of a POP3 server",
+            "no greeting from a POP3 server",
             "keep what s_client printed, from `CONNECTED` to `closed`",
         )
     };

@@ -429,7 +429,7 @@ fn all(
         return Err(Problem::new(
             source,
             None,
-            "no greeting of a POP3 server",
+            "no greeting from a POP3 server",
             hint,
         ));
     }

@@ -84,12 +84,10 @@ impl LineEndForm {
             ),
             Self::Terminal(_) => format!("{name}; line ends of the client{times} are not in it"),
             Self::Copy if has_times => {
-                format!(
-                    "{name}; line ends are not in it; the order of the lines decides who said each"
-                )
+                format!("{name}; line ends are not in it; their order decides which side sent each")
             }
             Self::Copy => format!(
-                "{name}; line ends and times are not in it; the order of the lines decides who said each"
+                "{name}; line ends and times are not in it; their order decides which side sent each"
             ),
         }
     }
@@ -379,7 +377,7 @@ impl TerminalSession<'_> {
                 text(line)
             };
             let name = self.program.name.rsplit(' ').next().unwrap_or_default();
-            let own = format!("{name} took this line for itself and did not send it:");
+            let own = format!("{name} took this line as its own command and did not send it:");
             return self.talk.prose(&format!("{own} {what}"));
         }
         if std::mem::take(&mut self.owes_response)

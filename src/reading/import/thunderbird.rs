@@ -162,7 +162,7 @@ fn suppressed(talk: &mut TranscriptBuilder, is_name_sent: bool) {
     let pieces = if talk.expects_response() {
         vec![named("response")]
     } else if is_name_sent {
-        talk.prose("Thunderbird does not log the next line; behind USER it sends PASS");
+        talk.prose("Thunderbird does not log the next line; after USER it sends PASS");
         vec![Piece::Octets(b"PASS ".to_vec()), named("password")]
     } else {
         talk.prose("Thunderbird does not log the next line");

@@ -218,17 +218,17 @@ pub struct ParseError {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LineProblem {
-    #[error("this version of the format is not known")]
+    #[error("unknown version of the format")]
     Version,
     #[error("unknown escape `{0}`")]
     UnknownEscape(String),
     /// `\n` or `\-` with something behind it.
-    #[error("`{0}` may only stand at the end of a row")]
+    #[error("`{0}` may appear only at the end of a row")]
     NotLast(String),
     /// `{{` without a name and `}}`.
-    #[error("`{{{{` opens a hole, but no name and `}}}}` follow")]
+    #[error("`{{{{` opens a hole, but no name and `}}}}` follow it")]
     BadHole,
-    #[error("an octet that is not UTF-8")]
+    #[error("invalid UTF-8")]
     NotUtf8,
     #[error("a line of more than {LINE_LIMIT} octets")]
     LineTooLong,

@@ -48,7 +48,11 @@ fn a_refusal_in_place_of_the_handshake_is_no_injection() {
     assert_eq!(found(&early), [("stls-response-injection", 6)]);
     // The client sent CAPA after STLS, so the refusal may be its reply.
     let asked = early.replace("C: STLS\n", "C: STLS\nC: CAPA\n");
-    assert!(!found(&asked).iter().any(|(id, _)| *id == "stls-response-injection"));
+    assert!(
+        !found(&asked)
+            .iter()
+            .any(|(id, _)| *id == "stls-response-injection")
+    );
 }
 
 #[test]
