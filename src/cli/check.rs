@@ -3,16 +3,15 @@
 mod printed;
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::analysis::finding::{Finding, Level};
+use super::shared::{FormatArgs, LogFolderArgs, RuleArgs};
+use crate::analysis::finding::Finding;
 use crate::analysis::lint;
 use crate::base::error::Error;
 use crate::base::exit::Exit;
-use crate::base::figures::{self, read_size};
+use crate::base::figures;
 use crate::base::files;
-use crate::base::io_error::plain;
 use crate::base::loopback::is_loopback;
 use crate::base::say;
 use crate::base::stdio;
@@ -22,13 +21,12 @@ use crate::modes::check::{
     self, CheckPlan, FAILED_LOGINS, Need, OCTETS_MAX, PROBES, Probe, ProbeOutcome, octets_of_a_run,
 };
 use crate::modes::console::terminal::{self, Interrupts};
-use crate::modes::plan::PasswordArgs;
-use crate::modes::plan::{Plan, SessionArgs, TlsArgs, seconds};
+use crate::modes::options::{CredentialArgs, LimitArgs, seconds};
+use crate::modes::plan::{Plan, SessionArgs, TlsArgs};
 use crate::modes::replay::SETTLE;
 use crate::modes::report::findings::{Format, Judged};
-use crate::net::password::PasswordError;
+use crate::net::password::{self, PasswordError};
 use crate::net::target;
-use crate::transcript::file;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -42,8 +40,16 @@ const SAMPLES_MAX: u8 = 50;
 /// How long each reply may take when nothing else is said.
 const REPLY: Duration = Duration::from_secs(15);
 
+/// What `--max-size` limits here.
+const MAX_SIZE_HELP: &str = "Take no more than this of one session, and four times as much in all: octets, or with K, M or G [default: 64M]";
+
 /// The arguments of `check`.
 #[derive(Debug, clap::Args)]
+#[command(
+    mut_arg("user", |arg| arg.help("Log in as this user for the probes that need it; they read, and delete nothing")),
+    mut_arg("timeout", |arg| arg.help("Seconds to wait for a connection and for each reply [default: 15]")),
+    mut_arg("max_size", |arg| arg.help(MAX_SIZE_HELP)),
+)]
 pub(crate) struct CheckArgs {
     /// HOST, HOST:PORT, or a URL: pop3://[USER@]HOST, pop3s://[USER@]HOST
     #[arg(value_name = "HOST", required_unless_present = "list")]
@@ -56,12 +62,8 @@ pub(crate) struct CheckArgs {
     #[command(flatten)]
     tls_args: TlsArgs,
 
-    /// Log in as this user for the probes that need it; they read, and delete nothing
-    #[arg(short = 'u', long, value_name = "USER", value_parser = target::user_name)]
-    user: Option<String>,
-
     #[command(flatten)]
-    password: PasswordArgs,
+    credentials: CredentialArgs,
 
     /// Send the password without TLS: where the server has none, and in the probes apop and stls-late
     #[arg(long)]
@@ -71,9 +73,8 @@ pub(crate) struct CheckArgs {
     #[arg(long, alias = "timing", value_name = "N", requires = "user", value_parser = read_samples)]
     samples: Option<u8>,
 
-    /// Judge by this rule only; may be given many times
-    #[arg(long, value_name = "ID")]
-    only: Vec<String>,
+    #[command(flatten)]
+    rules: RuleArgs,
 
     /// Name the probes and the rules, and connect to nothing
     #[arg(long)]
@@ -87,33 +88,22 @@ pub(crate) struct CheckArgs {
     #[arg(short = 'v', long)]
     verbose: bool,
 
-    /// End with 1 for findings of this level and above
-    #[arg(long, value_enum, value_name = "LEVEL", default_value = "must")]
-    fail_on: Level,
+    #[command(flatten)]
+    folder: LogFolderArgs,
 
-    /// Write the transcripts into this folder [default: the state folder]
-    #[arg(long, value_name = "FOLDER")]
-    log: Option<PathBuf>,
-
-    /// Seconds to wait for a connection and for each reply [default: 15]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    timeout: Option<Duration>,
+    #[command(flatten)]
+    limits: LimitArgs,
 
     /// Stop after so many seconds, in the middle of a probe, too
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "60")]
     time_limit: Duration,
 
-    /// Take no more than this of one session, and four times as much in all: octets, or with K, M or G [default: 64M]
-    #[arg(long, value_name = "SIZE", value_parser = read_size)]
-    max_size: Option<u64>,
-
     /// Milliseconds to wait for more where a reply cannot be the one to its command
     #[arg(long, hide = true, value_name = "MS")]
     settle: Option<u64>,
 
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    report: FormatArgs,
 }
 
 fn read_samples(text: &str) -> Result<u8, String> {
@@ -131,25 +121,15 @@ pub(crate) fn run(mut args: CheckArgs) -> Result<Exit, Error> {
     if args.list {
         return Ok(say::written(&printed::list(), Exit::Well));
     }
-    if let Some(unknown) = args.only.iter().find(|id| !is_rule(id)) {
-        let ids = lint::rules().map(|rule| rule.id);
-        let mut ids = ids.chain(ACROSS.iter().map(|rule| rule.id));
-        return Err(super::lint::no_rule(
-            unknown,
-            &mut ids,
-            "poptalk check --list",
-        ));
-    }
+    let ids = lint::rules().map(|rule| rule.id);
+    let ids: Vec<_> = ids.chain(ACROSS.iter().map(|rule| rule.id)).collect();
+    args.rules.check(&ids, "poptalk check --list")?;
     let host = args.host.as_deref().unwrap_or_default();
     let named = target::parse(host, None, args.tls)?;
-    args.user = args.user.or(named.user);
+    args.credentials.user = args.credentials.user.or(named.user);
     let target = named.target;
     let args = &args;
-    let log = match &args.log {
-        Some(folder) => folder.clone(),
-        None => file::state_folder()
-            .map_err(|error| Error::usage(plain(&error)).with_hint("name a folder with --log"))?,
-    };
+    let log = args.folder.or_state_folder()?;
     let folder = files::make_folder(&log)
         .and_then(|()| temporary::TemporaryFolder::new())
         .map_err(|error| {
@@ -160,9 +140,11 @@ pub(crate) fn run(mut args: CheckArgs) -> Result<Exit, Error> {
         tls: args.tls_args.clone().settings(),
         args: SessionArgs {
             log: Some(log.clone()),
-            user: args.user.clone(),
-            password: args.password.clone(),
-            timeout: Some(args.timeout.unwrap_or(REPLY)),
+            credentials: args.credentials.clone(),
+            limits: LimitArgs {
+                timeout: Some(args.limits.timeout.unwrap_or(REPLY)),
+                max_size: None,
+            },
             ..SessionArgs::default()
         },
         ..Plan::to(target)
@@ -177,7 +159,7 @@ pub(crate) fn run(mut args: CheckArgs) -> Result<Exit, Error> {
             .with_hint("give one that fits into a line; poptalk takes the first line of a file"));
     }
     let is_here = is_loopback(&plan.target.host);
-    let most = args.max_size.unwrap_or(OCTETS_MAX);
+    let most = args.limits.max_size.unwrap_or(OCTETS_MAX);
     let mut check = CheckPlan {
         password,
         no_login: None,
@@ -210,7 +192,7 @@ pub(crate) fn run(mut args: CheckArgs) -> Result<Exit, Error> {
 
 /// The password of the user who was named; a person is asked once, for all probes.
 fn password(args: &CheckArgs, plan: &Plan) -> Result<Option<String>, PasswordError> {
-    let Some(user) = &args.user else {
+    let Some(user) = &args.credentials.user else {
         return Ok(None);
     };
     let mut ask = || Interrupts::during(|it| terminal::ask_unseen("password (not shown): ", it));
@@ -219,12 +201,8 @@ fn password(args: &CheckArgs, plan: &Plan) -> Result<Option<String>, PasswordErr
     } else {
         None
     };
-    let found = crate::net::password::find(args.password.sources(), &plan.target.host, user, ask)?;
+    let found = password::find(args.credentials.sources(), &plan.target.host, user, ask)?;
     Ok(Some(String::from_utf8_lossy(&found).into_owned()))
-}
-
-fn is_rule(id: &str) -> bool {
-    lint::rule(id).is_some() || ACROSS.iter().any(|rule| rule.id == id)
 }
 
 /// What the rules over several sessions are told under, in place of a probe.
@@ -267,24 +245,25 @@ struct CheckRun {
 impl CheckRun {
     fn of(args: &CheckArgs, check: &mut CheckPlan<'_>) -> Self {
         let mut run = Self::default();
-        let is_told = stdio::is_error_terminal() && args.format == Format::Text;
-        let is_wanted = |id: &str| args.only.is_empty() || args.only.iter().any(|only| only == id);
-        let failing = match args.user {
-            Some(_) => FAILED_LOGINS + TIMED.len() * usize::from(args.samples.unwrap_or(0)),
-            None => PROBES
+        let is_told = stdio::is_error_terminal() && args.report.format == Format::Text;
+        let is_wanted = |id: &str| args.rules.wants(id);
+        let has_user = args.credentials.user.is_some();
+        let failing = match has_user {
+            true => FAILED_LOGINS + TIMED.len() * usize::from(args.samples.unwrap_or(0)),
+            false => PROBES
                 .iter()
                 .filter(|probe| probe.need() == Need::Nothing)
                 .map(Probe::failed_logins)
                 .sum(),
         };
-        let more = match args.user {
-            Some(_) => ", and one more if the password is wrong",
-            None => "",
+        let more = match has_user {
+            true => ", and one more if the password is wrong",
+            false => "",
         };
         say::note(&format!(
             "failed logins on purpose: {failing} at most{more}"
         ));
-        if args.user.is_some() {
+        if has_user {
             say::note(
                 "fetches up to 10 messages: a server that keeps flags marks them as read; deletes none",
             );

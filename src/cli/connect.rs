@@ -7,6 +7,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::discover::{DomainServers, Search, find};
+use super::shared::TlsStartArgs;
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::say;
@@ -48,13 +49,8 @@ pub(crate) struct ConnectArgs {
     #[arg(value_name = "PORT", value_parser = port)]
     port: Option<u16>,
 
-    /// TLS from the first octet, as on port 995
-    #[arg(long, group = "security")]
-    tls: bool,
-
-    /// Send STLS first
-    #[arg(long, group = "security")]
-    stls: bool,
+    #[command(flatten)]
+    start: TlsStartArgs,
 
     /// Connect through a proxy: socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; its password comes from the variable
     /// POPTALK_PROXY_PASSWORD
@@ -88,19 +84,19 @@ pub(crate) fn run(args: ConnectArgs) -> Result<Exit, Error> {
         return Ok(Exit::Usage);
     };
     let target = found.target;
-    if args.stls && target.is_tls {
-        return Err(stls_inside_tls());
-    }
+    args.start.check(&target)?;
     hold(Plan {
         spares: found.spares,
         proxy,
         found: found.event,
-        user: found.user.filter(|_| args.session.user.is_none()),
+        user: found
+            .user
+            .filter(|_| args.session.credentials.user.is_none()),
         tls: TlsSettings {
             names: found.names,
             ..args.tls_args.settings()
         },
-        is_stls: args.stls || found.is_stls,
+        is_stls: args.start.stls || found.is_stls,
         args: args.session,
         ..Plan::to(target)
     })
@@ -116,22 +112,22 @@ fn read_proxy(url: &str) -> Result<Proxy, ProxyError> {
 /// The server that was named, or the one that DNS knows.
 fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Option<DomainServers>, Error> {
     let Some(host) = args.host.as_deref() else {
-        let services: &[SrvService] = match (args.tls, args.stls) {
+        let services: &[SrvService] = match (args.start.tls, args.start.stls) {
             (true, _) => &[SrvService::Pop3s],
             (_, true) => &[SrvService::Pop3],
             // RFC 8314 §5.1: TLS from the first octet comes first, whatever the priorities say.
             _ => &[SrvService::Pop3s, SrvService::Pop3],
         };
         return find(&Search {
-            address: args.session.user.as_deref().unwrap_or_default(),
+            address: args.session.credentials.user.as_deref().unwrap_or_default(),
             services,
             dns: args.dns,
-            wait: args.session.timeout.unwrap_or(LOOK_UP_WAIT),
+            wait: args.session.limits.timeout.unwrap_or(LOOK_UP_WAIT),
             proxy,
             has_person: is_for_person(&args.session),
         });
     };
-    let named = target::parse(host, args.port, args.tls)?;
+    let named = target::parse(host, args.port, args.start.tls)?;
     Ok(Some(DomainServers {
         target: named.target,
         user: named.user,
@@ -142,12 +138,7 @@ fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Option<DomainServer
     }))
 }
 
-/// Returns the error of `--stls` where it comes too late.
-pub(super) fn stls_inside_tls() -> Error {
-    Error::usage("--stls on a port where TLS is on from the first octet")
-        .with_hint("leave --stls out")
-}
-
+/// Whether a person types the lines.
 fn is_for_person(args: &SessionArgs) -> bool {
     args.lines.is_empty() && std::io::stdin().is_terminal()
 }

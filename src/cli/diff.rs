@@ -2,31 +2,22 @@
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use owo_colors::Stream;
-
-use crate::analysis::diff::{self, Compared, Level, Options, Recording};
+use super::shared::{ComparisonArgs, FormatArgs, broken};
+use crate::analysis::diff::{self, Compared, Options, Recording};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::reread::{RereadReader, Twice};
 use crate::base::say;
 use crate::base::stdio;
-use crate::base::style::{ColorChoice, Style};
-use crate::modes::report::differences::{DifferencePrinter, WIDE};
-use crate::modes::report::findings::{self, Format, Judged};
+use crate::modes::report::differences::DifferencePrinter;
+use crate::modes::report::findings::{Format, Judged};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk diff before.pop3 after.pop3
   poptalk diff --level octets before.pop3 after.pop3
   poptalk diff --format junit before.pop3 after.pop3 > report.xml";
-
-/// The most findings that are kept for JSON and JUnit; the rest is counted.
-const FINDINGS_MAX: usize = 10_000;
-
-/// How long the lines of one window may be brought side by side.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The arguments of `diff`.
 #[derive(Debug, clap::Args)]
@@ -39,17 +30,11 @@ pub(crate) struct DiffArgs {
     #[arg(value_name = "B")]
     new: PathBuf,
 
-    /// How closely to compare
-    #[arg(long, value_enum, default_value_t)]
-    level: Level,
+    #[command(flatten)]
+    comparison: ComparisonArgs,
 
-    /// Compare messages by their unique-ids, where both recordings have UIDL, whatever their numbers are
-    #[arg(long)]
-    map_uidl: bool,
-
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    report: FormatArgs,
 
     /// Print both sides side by side, as on a terminal of 160 columns and more
     #[arg(long)]
@@ -64,13 +49,9 @@ pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Error> {
         error.say();
     }
     let (mut new, mut old) = (new?, old?);
-    let options = Options {
-        level: args.level,
-        map_uidl: args.map_uidl,
-        deadline: || Some(Instant::now() + PATIENCE),
-    };
+    let options = args.comparison.options();
     let mut out = BufWriter::new(stdio::output());
-    let result = match args.format {
+    let result = match args.report.format {
         Format::Text => people(args, &mut old, &mut new, &options, &mut out),
         Format::Json | Format::Junit | Format::Html => {
             program(args, &mut old, &mut new, &options, &mut out)
@@ -79,7 +60,7 @@ pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Error> {
     let flushed = out.flush();
     match result {
         Ok(summary) => {
-            if args.map_uidl && summary.mapped.is_none() {
+            if args.comparison.map_uidl && summary.mapped.is_none() {
                 say::note(
                     "not both recordings have UIDL: message numbers are compared as they are",
                 );
@@ -96,10 +77,7 @@ pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Error> {
             } else {
                 &args.old
             };
-            let error = &unreadable.error;
-            let (row, column) = (error.row, error.column);
-            let what = format!("row {row} column {column} of {}: {error}", path.display());
-            Err(Error::usage(what))
+            Err(broken(path, &unreadable.error))
         }
     }
 }
@@ -113,15 +91,7 @@ fn people(
     options: &Options,
     out: &mut dyn Write,
 ) -> Comparison {
-    let columns = crossterm::terminal::size().map_or(WIDE, |(columns, _)| usize::from(columns));
-    let is_terminal = stdio::is_output_terminal();
-    let width = if args.side_by_side {
-        Some(if is_terminal { columns } else { WIDE })
-    } else {
-        Some(columns).filter(|columns| is_terminal && *columns >= WIDE)
-    };
-    let style = Style::new(ColorChoice::Auto, Stream::Stdout);
-    let mut printer = DifferencePrinter::new(out, style, width);
+    let mut printer = DifferencePrinter::for_stdout(out, args.side_by_side);
     // When nobody reads any more, the exit code is still to be found.
     let summary = diff::compare(old, new, options, &mut |told| _ = printer.emit(&told))?;
     let _ = printer.fold();
@@ -142,24 +112,12 @@ fn program(
         ..Judged::default()
     };
     let summary = diff::compare(old, new, options, &mut |told| {
-        let Compared::Differs(change) = told else {
-            return;
-        };
-        for finding in change.findings {
-            if judged.findings.len() < FINDINGS_MAX {
-                judged.findings.push(finding);
-            } else {
-                judged.beyond += 1;
-            }
+        if let Compared::Differs(change) = told {
+            judged.add(change.findings);
         }
     })?;
-    let judged = [judged];
-    // A reader that has enough is no failure.
-    let _ = match args.format {
-        Format::Junit => findings::junit(out, &judged),
-        Format::Html => findings::html(out, &judged),
-        Format::Json | Format::Text => findings::json(out, &judged, None),
-    };
+    // A reader that has enough is not a failure.
+    let _ = args.report.format.print(out, &[judged], None);
     Ok(summary)
 }
 

@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::redact::Safe;
+use super::shared::OutputArgs;
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
 use crate::base::say;
 use crate::base::stdio;
+use crate::modes::options::SecretsArgs;
 use crate::reading::import::{
     self, FILE_MAX, Format, ImportedTranscript, Options, Patterns, Problem, Source,
 };
@@ -29,8 +31,12 @@ Examples:
 /// The word that has the format found out.
 const AUTO: &str = "auto";
 
+/// Where the transcripts go.
+const OUTPUT_HELP: &str = "Write to the new file OUT, or to new files in the folder OUT/, instead of standard output; several connections give several files";
+
 /// The arguments of `import`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("output", |arg| arg.help(OUTPUT_HELP)))]
 pub(crate) struct ImportArgs {
     /// What made the recording, or auto to find it out
     #[arg(value_name = "FORMAT", value_parser = format, help = format_help())]
@@ -40,9 +46,8 @@ pub(crate) struct ImportArgs {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
-    /// Write to FILE, or to new files in the folder FILE/, instead of the standard output; several connections give several files
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    place: OutputArgs,
 
     /// In a capture: a server's port, besides 110; may be given many times
     #[arg(long = "port", value_name = "PORT")]
@@ -56,9 +61,8 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "REGEX")]
     server: Option<String>,
 
-    /// Leave passwords and the like in clear
-    #[arg(long)]
-    keep_secrets: bool,
+    #[command(flatten)]
+    secrets: SecretsArgs,
 }
 
 fn format_help() -> String {
@@ -116,7 +120,7 @@ pub(crate) fn run(args: &ImportArgs) -> Result<Exit, Error> {
         .collect();
     let options = Options {
         ports: args.ports.clone(),
-        is_keeping: args.keep_secrets,
+        is_keeping: args.secrets.keep_secrets,
     };
     let made = match (&patterns, args.format) {
         (Some(patterns), _) => import::import_lines(patterns, &sources, &options),
@@ -214,7 +218,7 @@ fn unpacked(name: &str, octets: Vec<u8>) -> Result<Vec<u8>, Error> {
 }
 
 fn write(args: &ImportArgs, made: &[ImportedTranscript]) -> Result<Exit, Error> {
-    let Some(output) = &args.output else {
+    let Some(output) = &args.place.output else {
         let [made] = made else {
             let what = format!("{} connections, and one standard output", made.len());
             let hint = "give a folder for the transcripts: -o FOLDER/";

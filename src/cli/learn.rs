@@ -4,18 +4,18 @@ use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use super::shared::LogFolderArgs;
 use crate::base::error::Error;
 use crate::base::exit::Exit;
-use crate::base::files;
 use crate::base::io_error::plain;
 use crate::base::say;
 use crate::base::stdio;
-use crate::base::style::ColorChoice;
 use crate::modes::console;
 use crate::modes::learn::course::Course;
 use crate::modes::learn::lesson::{Lesson, meant};
 use crate::modes::learn::progress::Progress;
 use crate::modes::learn::{LESSONS, proof};
+use crate::modes::options::{NoLogArgs, ScreenArgs};
 use crate::modes::plan::{Plan, SessionArgs};
 use crate::net::target::Target;
 
@@ -46,21 +46,14 @@ pub(crate) struct LearnArgs {
     #[arg(long)]
     reset: bool,
 
-    /// Write the transcripts to new files in this folder [default: the state folder]
-    #[arg(long, value_name = "FOLDER", conflicts_with = "no_log")]
-    log: Option<PathBuf>,
+    #[command(flatten)]
+    folder: LogFolderArgs,
 
-    /// Write no transcripts
-    #[arg(long)]
-    no_log: bool,
+    #[command(flatten)]
+    no_log: NoLogArgs,
 
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
-    color: ColorChoice,
-
-    /// Lines only, for screen readers: no colours, no pager, no line editor; `:pass` asks for a password unseen
-    #[arg(long)]
-    plain: bool,
+    #[command(flatten)]
+    screen: ScreenArgs,
 }
 
 /// Teaches, lists or proves.
@@ -108,18 +101,12 @@ pub(crate) fn run(args: LearnArgs) -> Result<Exit, Error> {
     let Some(course) = Course::new(lessons, at, progress, call) else {
         return Ok(Exit::Usage);
     };
-    if let Some(folder) = &args.log {
-        files::make_folder(folder).map_err(|error| {
-            Error::about(format_args!("--log {}", folder.display()), &error)
-                .with_hint(files::other_place(&error))
-        })?;
-    }
+    args.folder.made()?;
     let version = env!("CARGO_PKG_VERSION");
     let args = SessionArgs {
-        log: args.log,
+        log: args.folder.log,
         no_log: args.no_log,
-        color: args.color,
-        plain: args.plain,
+        screen: args.screen,
         ..SessionArgs::default()
     };
     // Each lesson has a server of its own.

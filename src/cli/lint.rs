@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use owo_colors::Stream;
 
-use crate::analysis::finding::Level;
+use super::shared::{FormatArgs, RuleArgs, broken};
 use crate::analysis::lint::{self, Lint, Rule};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
@@ -27,37 +27,30 @@ const CHUNK: usize = 256 * 1024;
 
 /// The arguments of `lint`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("fail_on", |arg| arg.default_value("should")))]
 pub(crate) struct LintArgs {
     /// The transcripts to judge
     #[arg(value_name = "FILE", required_unless_present = "list")]
     files: Vec<PathBuf>,
 
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    report: FormatArgs,
 
-    /// Judge by this rule only; may be given many times
-    #[arg(long, value_name = "ID")]
-    only: Vec<String>,
+    #[command(flatten)]
+    rules: RuleArgs,
 
     /// Name every rule: id, level, source, what it says
     #[arg(long)]
     list: bool,
-
-    /// End with 1 for findings of this level and above
-    #[arg(long, value_enum, value_name = "LEVEL", default_value = "should")]
-    fail_on: Level,
 }
 
 /// Judges transcripts and prints what was found.
 ///
 /// Errors: there is no such rule.
 pub(crate) fn run(args: &LintArgs) -> Result<Exit, Error> {
-    if let Some(unknown) = args.only.iter().find(|id| lint::rule(id).is_none()) {
-        let mut ids = lint::rules().map(|rule| rule.id);
-        return Err(no_rule(unknown, &mut ids, "poptalk lint --list"));
-    }
-    let wants = |rule: &Rule| args.only.is_empty() || args.only.iter().any(|id| id == rule.id);
+    let ids: Vec<_> = lint::rules().map(|rule| rule.id).collect();
+    args.rules.check(&ids, "poptalk lint --list")?;
+    let wants = |rule: &Rule| args.rules.wants(rule.id);
     let mut out = BufWriter::new(stdio::output());
     if args.list {
         let printed = list(&mut out, wants).and_then(|()| out.flush());
@@ -68,13 +61,12 @@ pub(crate) fn run(args: &LintArgs) -> Result<Exit, Error> {
     for path in &args.files {
         match judge(path, wants) {
             Ok(judged) => {
-                let is_failure = judged.findings.iter().any(|one| one.level >= args.fail_on);
-                exit = exit.max(if is_failure {
+                exit = exit.max(if args.rules.is_failure(&judged.findings) {
                     Exit::Refused
                 } else {
                     Exit::Well
                 });
-                if args.format == Format::Text {
+                if args.report.format == Format::Text {
                     let style = Style::new(ColorChoice::Auto, Stream::Stdout);
                     // When nobody reads any more, the exit code is still to be found.
                     let _ = findings::text(&mut out, &judged, style);
@@ -89,12 +81,7 @@ pub(crate) fn run(args: &LintArgs) -> Result<Exit, Error> {
             }
         }
     }
-    let _ = match args.format {
-        Format::Text => Ok(()),
-        Format::Json => findings::json(&mut out, &all, None),
-        Format::Junit => findings::junit(&mut out, &all),
-        Format::Html => findings::html(&mut out, &all),
-    };
+    let _ = args.report.format.print(&mut out, &all, None);
     Ok(say::written(&out.flush(), exit))
 }
 
@@ -122,13 +109,7 @@ fn judge(path: &Path, wants: impl Fn(&Rule) -> bool) -> Result<Judged, Error> {
             findings,
             ..Judged::default()
         }),
-        Err(error) => {
-            let what = format!(
-                "row {} column {} of {name}: {error}",
-                error.row, error.column
-            );
-            Err(Error::usage(what))
-        }
+        Err(error) => Err(broken(path, &error)),
     }
 }
 
@@ -143,23 +124,4 @@ fn list(out: &mut dyn Write, wants: impl Fn(&Rule) -> bool) -> io::Result<()> {
         )?;
     }
     Ok(())
-}
-
-/// Returns the error that there is no such rule, with the one that may have been meant: the one whose id begins alike, or has most words in common.
-pub(super) fn no_rule(
-    unknown: &str,
-    ids: &mut dyn Iterator<Item = &'static str>,
-    lists: &str,
-) -> Error {
-    let likeness = |id: &&str| {
-        let pairs = unknown.bytes().zip(id.bytes());
-        let start = pairs.take_while(|(a, b)| a == b).count();
-        let words = unknown.split('-');
-        let shared = words.filter(|word| id.split('-').any(|own| own == *word));
-        start.max(shared.map(str::len).sum::<usize>())
-    };
-    let near = ids.max_by_key(likeness).filter(|id| likeness(id) > 2);
-    let meant = near.map_or(String::new(), |id| format!("did you mean `{id}`? "));
-    Error::usage(format!("--only: there is no rule `{unknown}`"))
-        .with_hint(format!("{meant}`{lists}` names every rule"))
 }

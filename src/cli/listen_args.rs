@@ -18,17 +18,64 @@ use crate::base::files;
 use crate::base::io_error::plain;
 use crate::base::say;
 use crate::base::stdio;
-use crate::modes::serve::{ServeEvent, Server};
+use crate::modes::serve::ServeEvent;
+use crate::modes::server::Server;
+use crate::net::listener::MOST_CONNECTIONS;
 use crate::net::server_certificate::ServerCertificate;
 use crate::servers::fault::{self, Fault};
-use crate::transcript::file::Destination;
 
 pub(super) const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// How long after an interrupt the same line may wait for a reader.
 const UNREAD: Duration = Duration::from_secs(1);
 
-pub(super) fn fault(name: &str) -> Result<&'static Fault, String> {
+/// What a server of ours does wrong.
+#[derive(Debug, clap::Args)]
+pub(super) struct FaultArgs {
+    /// Do this wrong on purpose; may be given many times (`poptalk serve --list-faults` names them)
+    #[arg(long = "fault", value_name = "NAME", value_parser = fault)]
+    pub(super) chosen: Vec<&'static Fault>,
+}
+
+/// Where a server of ours listens, and how clients come to trust it.
+#[derive(Debug, clap::Args)]
+pub(super) struct ListenArgs {
+    /// Where to listen for cleartext and STLS; port 0 takes a free one
+    #[arg(long, alias = "port", value_name = "[ADDR:]PORT", value_parser = listen, default_value = "127.0.0.1:11110")]
+    pub(super) listen: SocketAddr,
+
+    /// Where to listen for TLS from the first octet
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = listen)]
+    pub(super) tls_listen: Option<SocketAddr>,
+
+    /// Refuse more connections than this at the same time
+    #[arg(long, value_name = "N", default_value_t = MOST_CONNECTIONS, value_parser = connections)]
+    pub(super) connections: usize,
+
+    /// Write the certificate that clients see to this file, so that they can trust it
+    #[arg(long, value_name = "FILE")]
+    cert_out: Option<PathBuf>,
+}
+
+impl ListenArgs {
+    /// Writes the certificate to the file of `--cert-out`.
+    ///
+    /// Errors: it can't be written.
+    pub(super) fn write_certificate(&self, server: &Server) -> Result<(), Error> {
+        let Some(path) = &self.cert_out else {
+            return Ok(());
+        };
+        files::make_folder_of(path)
+            .and_then(|()| std::fs::write(path, server.certificate_pem().unwrap_or_default()))
+            .map_err(|error| {
+                Error::about(format_args!("--cert-out {}", path.display()), &error)
+                    .with_hint("give a file that can be written")
+            })
+    }
+}
+
+/// The fault of a name.
+fn fault(name: &str) -> Result<&'static Fault, String> {
     if let Some(fault) = fault::named(name) {
         return Ok(fault);
     }
@@ -98,7 +145,8 @@ fn end_unread(is_interrupted: &AtomicBool) {
     }
 }
 
-pub(super) fn connections(text: &str) -> Result<usize, &'static str> {
+/// How many connections there may be.
+fn connections(text: &str) -> Result<usize, &'static str> {
     match text.parse() {
         Ok(count @ 1..=10_000) => Ok(count),
         _ => Err("a number from 1 to 10000"),
@@ -126,35 +174,11 @@ pub(super) fn certificate(
     }
 }
 
-/// The folder of `--log`, made when it is not there.
-pub(super) fn folder(path: &Path) -> Result<Destination, Error> {
-    files::make_folder(path).map_err(|error| {
-        Error::about(format_args!("--log {}", path.display()), &error)
-            .with_hint("name a folder that can be written to")
-    })?;
-    Ok(Destination::Folder(path.to_owned()))
-}
-
-pub(super) fn write_certificate(path: Option<&PathBuf>, pem: Option<&str>) -> Result<(), Error> {
-    let Some(path) = path else {
-        return Ok(());
-    };
-    files::make_folder_of(path)
-        .and_then(|()| std::fs::write(path, pem.unwrap_or_default()))
-        .map_err(|error| {
-            Error::about(format_args!("--cert-out {}", path.display()), &error)
-                .with_hint("give a file that can be written")
-        })
-}
-
 /// Says where it listens and what it is.
 ///
-/// Errors: there is nobody to read it.
-pub(super) fn announce(
-    address: SocketAddr,
-    tls_address: Option<SocketAddr>,
-    what: &str,
-) -> io::Result<()> {
+/// Errors: the reader has gone.
+pub(super) fn announce(server: &Server, what: &str) -> io::Result<()> {
+    let (address, tls_address) = (server.address(), server.tls_address());
     tell_reach([Some(address), tls_address]);
     let tls = tls_address.map_or_else(String::new, |address| format!(" tls {address}"));
     print(&format!("ready {address}{tls} {what}"))
@@ -185,7 +209,7 @@ pub(super) fn emit(
     events: &Receiver<ServeEvent>,
     is_interrupted: &AtomicBool,
 ) -> Exit {
-    let mut printed = announce(server.address(), server.tls_address(), what);
+    let mut printed = announce(&server, what);
     while printed.is_ok() && !is_over(is_interrupted) {
         match events.recv_timeout(POLL_EVERY) {
             Ok(event) => printed = print(&event.to_string()),

@@ -16,6 +16,7 @@ pub(crate) mod proxy;
 pub(crate) mod redact;
 pub(crate) mod replay;
 pub(crate) mod serve;
+mod shared;
 pub(crate) mod show;
 mod values;
 

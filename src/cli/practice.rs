@@ -1,14 +1,13 @@
 //! `poptalk practice`: the console on the built-in server, in this process. No network, no set-up.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
-
-use super::{connect, listen_args};
+use super::connect;
+use super::listen_args::FaultArgs;
+use super::shared::TlsStartArgs;
 use crate::base::error::Error;
 use crate::base::exit::Exit;
+use crate::base::plural::counted;
 use crate::modes::plan::{Plan, SessionArgs};
 use crate::modes::serve::{ServeOptions, Server};
-use crate::servers::fault::Fault;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -20,45 +19,38 @@ Examples:
 /// The arguments of `practice`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PracticeArgs {
-    /// TLS from the first octet, as on port 995
-    #[arg(long, group = "security")]
-    tls: bool,
+    #[command(flatten)]
+    start: TlsStartArgs,
 
-    /// Send STLS first
-    #[arg(long, group = "security")]
-    stls: bool,
-
-    /// Do this wrong on purpose; may be given many times (`poptalk serve --list-faults` names them)
-    #[arg(long = "fault", value_name = "NAME", value_parser = listen_args::fault)]
-    faults: Vec<&'static Fault>,
+    #[command(flatten)]
+    faults: FaultArgs,
 
     #[command(flatten)]
     session: SessionArgs,
 }
 
+/// Starts the server and holds the session.
+///
+/// Errors: there is no server.
 pub(crate) fn run(args: PracticeArgs) -> Result<Exit, Error> {
-    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let options = ServeOptions {
-        tls_listen: args.tls.then_some(any_port),
-        faults: args.faults,
-        // Who reads a long message in the pager types nothing for a while.
-        autologout: Duration::from_secs(60 * 60),
-        ..ServeOptions::default()
+        faults: args.faults.chosen,
+        ..ServeOptions::practice(args.start.tls)
     };
     let account = options.account.clone();
-    let count = options.maildrop.count();
+    let messages = counted(options.maildrop.count(), "message");
     let server = Server::start(options, |_| {})?;
-    let target = server.target(args.tls);
+    let target = server.target(args.start.tls);
     let version = env!("CARGO_PKG_VERSION");
     let welcome = format!(
-        "poptalk {version}: practice server on {target}, {count} messages\nlog in as {}, password {}",
+        "poptalk {version}: practice server on {target}, {messages}\nlog in as {}, password {}",
         account.user, account.password
     );
     connect::hold(Plan {
         server: "practice".to_owned(),
         file_name: "practice".to_owned(),
         tls: server.tls_settings(),
-        is_stls: args.stls,
+        is_stls: args.start.stls,
         welcome: Some(welcome),
         args: args.session,
         ..Plan::to(target)

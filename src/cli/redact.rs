@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::shared::{OutputArgs, broken};
 use crate::base::error::Error;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::files;
 use crate::base::say;
 use crate::base::stdio;
+use crate::modes::options::BodiesArgs;
 use crate::reading::redact::{Options, Redactor};
-use crate::transcript::elide::Bodies;
 use crate::transcript::secret::Hider;
 use crate::transcript::text::Reader;
 
@@ -36,17 +37,15 @@ pub(crate) struct RedactArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Write to a new file, or to one in the folder OUT/, instead of the standard output
-    #[arg(short, long, value_name = "OUT")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    place: OutputArgs,
 
     /// Hide what stands on the lines of this file too, wherever it comes
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
 
-    /// What becomes of message data: keep, elide, or elide=LINES to keep so many lines of each message
-    #[arg(long, value_name = "WHAT", default_value = "keep")]
-    bodies: Bodies,
+    #[command(flatten)]
+    data: BodiesArgs,
 
     /// Replace user names, and mail addresses in status lines, by user-1 and so on
     #[arg(long)]
@@ -66,7 +65,7 @@ fn redact(args: &RedactArgs) -> Result<(), Error> {
         remember(&mut hider, path)?;
     }
     let options = Options {
-        bodies: args.bodies,
+        bodies: args.data.bodies,
         has_names: args.names,
         is_searching_data: true,
         is_told: true,
@@ -82,7 +81,7 @@ fn redact(args: &RedactArgs) -> Result<(), Error> {
     let hider = collect(Redactor::new(hider, options), &input);
     input.rewind().map_err(unread)?;
     let redactor = Redactor::new(hider, options);
-    let Some(path) = &args.output else {
+    let Some(path) = &args.place.output else {
         let out = stdio::output();
         return match stdio::is_output_terminal() {
             true => copy(args, redactor, input, &mut Safe(out)),
@@ -187,8 +186,7 @@ fn copy(
         match item {
             Ok(item) => redactor.item(item, &mut out),
             Err(error) => {
-                let what = format!("row {} of {}: {error}", error.row, args.file.display());
-                failure = Some(Error::usage(what));
+                failure = Some(broken(&args.file, &error));
                 break;
             }
         }
@@ -210,6 +208,7 @@ fn write(args: &RedactArgs, output: &mut dyn Write, out: &mut Vec<u8>) -> Result
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => {
             let place = args
+                .place
                 .output
                 .as_deref()
                 .unwrap_or(Path::new("standard output"));

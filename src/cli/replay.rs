@@ -6,34 +6,32 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use owo_colors::Stream;
 use tempfile::NamedTempFile;
 
-use super::listen_args;
-use crate::analysis::diff::{self, Compared, DiffSummary, Level, Recording};
+use super::shared::{ComparisonArgs, FormatArgs, LogFolderArgs};
+use crate::analysis::diff::{self, Compared, DiffSummary, Recording};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
-use crate::base::figures::{self, read_size};
+use crate::base::figures;
 use crate::base::files;
 use crate::base::loopback::is_loopback;
+use crate::base::plural::counted;
 use crate::base::say;
 use crate::base::stdio;
-use crate::base::style::{ColorChoice, Style};
-use crate::modes::plan::{MAX_SIZE, PasswordArgs, Plan, SessionArgs, TlsArgs, seconds};
+use crate::modes::options::{BodiesArgs, CredentialArgs, LimitArgs, ShapeArgs, seconds};
+use crate::modes::plan::{MAX_SIZE, Plan, SessionArgs, TlsArgs};
 use crate::modes::replay::{self, Limit, Options, Played, Preview, ReplayError, ReplayPace};
 use crate::modes::report;
-use crate::modes::report::differences::{DifferencePrinter, WIDE};
-use crate::modes::report::findings::{self, Format, Judged};
+use crate::modes::report::differences::DifferencePrinter;
+use crate::modes::report::findings::{Format, Judged};
 use crate::modes::rewrite;
 use crate::modes::serve::{ServeOptions, Server};
 use crate::net::target::{self, Target};
 use crate::net::tls::TlsSettings;
-use crate::pop3::command::Shape;
 use crate::servers::Account;
-use crate::transcript::elide::Bodies;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -45,14 +43,12 @@ Examples:
 /// What the head of a transcript calls the practice server.
 const PRACTICE: &str = "practice";
 
-/// The most findings that are kept for JSON and JUnit; the rest is counted.
-const FINDINGS_MAX: usize = 10_000;
-
-/// How long the lines of one window may be brought side by side.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// The arguments of `replay`.
 #[derive(Debug, clap::Args)]
+#[command(
+    mut_arg("user", |arg| arg.help("The name that logs in, where the recording hides it")),
+    mut_arg("timeout", |arg| arg.help("Seconds to wait for a connection, and for each reply [default: 15, and 60]")),
+)]
 pub(crate) struct ReplayArgs {
     /// The transcripts to play
     #[arg(value_name = "FILE", required = true)]
@@ -73,12 +69,8 @@ pub(crate) struct ReplayArgs {
     #[command(flatten)]
     tls_args: TlsArgs,
 
-    /// The name that logs in, where the recording hides it
-    #[arg(short = 'u', long, value_name = "USER")]
-    user: Option<String>,
-
     #[command(flatten)]
-    password: PasswordArgs,
+    credentials: CredentialArgs,
 
     /// What to send for the hole `{{NAME}}`
     #[arg(long, value_name = "NAME=VALUE", value_parser = value)]
@@ -116,41 +108,23 @@ pub(crate) struct ReplayArgs {
     #[arg(long)]
     update: bool,
 
-    /// Write the new transcripts into this folder
-    #[arg(long, value_name = "FOLDER")]
-    log: Option<PathBuf>,
+    #[command(flatten)]
+    folder: LogFolderArgs,
 
-    /// What becomes of message data in them: keep, elide, or elide=LINES
-    #[arg(long, value_name = "WHAT", default_value = "keep")]
-    bodies: Bodies,
+    #[command(flatten)]
+    data: BodiesArgs,
 
-    /// How closely to compare
-    #[arg(long, value_enum, default_value_t)]
-    level: Level,
+    #[command(flatten)]
+    comparison: ComparisonArgs,
 
-    /// Compare messages by their unique-ids
-    #[arg(long)]
-    map_uidl: bool,
+    #[command(flatten)]
+    shapes: ShapeArgs,
 
-    /// Replies to VERB go on until a line with one dot
-    #[arg(long, value_name = "VERB")]
-    multi: Vec<String>,
+    #[command(flatten)]
+    limits: LimitArgs,
 
-    /// Replies to VERB are one line
-    #[arg(long, value_name = "VERB")]
-    single: Vec<String>,
-
-    /// Seconds to wait for a connection, and for each reply [default: 15, and 60]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    timeout: Option<Duration>,
-
-    /// Close a connection when the server has sent more than this: octets, or with K, M or G [default: 4G]
-    #[arg(long, value_name = "SIZE", value_parser = read_size)]
-    max_size: Option<u64>,
-
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    report: FormatArgs,
 }
 
 fn value(text: &str) -> Result<(String, String), &'static str> {
@@ -180,9 +154,7 @@ struct Done {
 ///
 /// Errors: a file can't be read, or there is no folder for what is new.
 pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
-    if let Some(folder) = &args.log {
-        listen_args::folder(folder)?;
-    }
+    args.folder.made()?;
     let jobs = args.files.iter().map(|file| Job::new(file));
     let jobs = jobs.collect::<Result<Vec<_>, _>>()?;
     if args.update
@@ -231,18 +203,14 @@ fn bar(answers: u64) -> ProgressBar {
 
 fn print(args: &ReplayArgs, done: &[Done]) -> Exit {
     let mut out = stdio::output();
-    let mut result = match args.format {
+    let mut result = match args.report.format {
         Format::Text => done.iter().try_for_each(|one| out.write_all(&one.text)),
-        Format::Json | Format::Junit | Format::Html => {
+        format => {
             let judged: Vec<Judged> = done.iter().filter_map(|one| one.judged.clone()).collect();
-            match args.format {
-                Format::Junit => findings::junit(&mut out, &judged),
-                Format::Html => findings::html(&mut out, &judged),
-                _ => findings::json(&mut out, &judged, None),
-            }
+            format.print(&mut out, &judged, None)
         }
     };
-    if args.format == Format::Text && done.len() > 1 {
+    if args.report.format == Format::Text && done.len() > 1 {
         let alike = done.iter().filter(|one| one.is_alike).count();
         result = result.and_then(|()| {
             writeln!(
@@ -311,7 +279,7 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
     };
     let is_tls = args.tls || (preview.is_tls && !args.clear);
     let mut serving = None;
-    let mut user = args.user.clone();
+    let mut credentials = args.credentials.clone();
     let mut settings = args.tls_args.clone().settings();
     let target = if to == PRACTICE {
         let (server, target) = practice(is_tls, &mut settings)?;
@@ -319,7 +287,7 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
         target
     } else {
         let named = target::parse(to, None, is_tls)?;
-        user = user.or(named.user);
+        credentials.user = credentials.user.or(named.user);
         Target {
             is_tls: named.target.is_tls && !args.clear,
             ..named.target
@@ -345,14 +313,11 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
         file_name: format!("replay-{}", target.host),
         tls: settings,
         args: SessionArgs {
-            log: args.log.clone(),
-            user,
-            password: args.password.clone(),
-            bodies: args.bodies,
-            multi: [told(preview, Shape::Multi), args.multi.clone()].concat(),
-            single: [told(preview, Shape::Single), args.single.clone()].concat(),
-            timeout: args.timeout,
-            max_size: args.max_size,
+            log: args.folder.log.clone(),
+            credentials,
+            data: args.data.clone(),
+            shapes: args.shapes.over(&preview.shapes),
+            limits: args.limits.clone(),
             ..SessionArgs::default()
         },
         ..Plan::to(target)
@@ -374,23 +339,10 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
     Ok(replay::play(job.path(), &plan, &options, progress)?)
 }
 
-/// The verbs that the recording took so.
-fn told(preview: &Preview, wanted: Shape) -> Vec<String> {
-    let told = preview.shapes.iter();
-    let told = told.filter(|(_, shape)| *shape == wanted);
-    told.map(|(verb, _)| verb.clone()).collect()
-}
-
+/// Starts a practice server of the replay's own.
 fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Server, Target), Error> {
-    let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let options = ServeOptions {
-        tls_listen: is_tls.then_some(any_port),
-        ..ServeOptions::default()
-    };
-    let server = Server::start(options, |_| {})?;
-    if let Some(pem) = server.certificate_pem() {
-        settings.own_pem = pem.as_bytes().to_vec();
-    }
+    let server = Server::start(ServeOptions::practice(is_tls), |_| {})?;
+    settings.own_pem = server.tls_settings().own_pem;
     let target = server.target(is_tls);
     Ok((server, target))
 }
@@ -399,7 +351,7 @@ fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Server, Target)
 fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
     let file = job.file;
     if played.limit == Some(Limit::Octets) {
-        let most = figures::size(args.max_size.unwrap_or(MAX_SIZE));
+        let most = figures::size(args.limits.max_size.unwrap_or(MAX_SIZE));
         let what = format!("{}: more than {most} came from the server", file.display());
         Error::usage(what).with_hint(report::MORE_HINT).say();
     }
@@ -482,24 +434,14 @@ fn differences(
         opened().map_err(|error| Error::about(path.display(), &error))
     };
     let (mut old, mut new) = (open(job.path())?, open(&played.log)?);
-    let options = diff::Options {
-        level: args.level,
-        map_uidl: args.map_uidl,
-        deadline: || Some(Instant::now() + PATIENCE),
-    };
+    let options = args.comparison.options();
     let mut judged = Judged {
         files: [file, &played.log]
             .map(|path| path.display().to_string())
             .to_vec(),
         ..Judged::default()
     };
-    let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
-    let width = Some(columns).filter(|columns| stdio::is_output_terminal() && *columns >= WIDE);
-    let mut printer = DifferencePrinter::new(
-        &mut done.text,
-        Style::new(ColorChoice::Auto, Stream::Stdout),
-        width,
-    );
+    let mut printer = DifferencePrinter::for_stdout(&mut done.text, false);
     let mut greetings = 0;
     let mut summary = diff::compare(&mut old, &mut new, &options, &mut |told| {
         // A piece of a session has no greeting to compare that of now with.
@@ -514,13 +456,7 @@ fn differences(
         // Into memory, which does not fail.
         let _ = printer.emit(&told);
         if let Compared::Differs(change) = told {
-            for finding in change.findings {
-                if judged.findings.len() < FINDINGS_MAX {
-                    judged.findings.push(finding);
-                } else {
-                    judged.beyond += 1;
-                }
-            }
+            judged.add(change.findings);
         }
     })
     .map_err(|unreadable| Error::usage(unreadable.to_string()))?;
@@ -538,7 +474,7 @@ fn verdict(played: &Played, summary: &DiffSummary) -> String {
             departure.recorded.start(),
             departure.live.start()
         ),
-        (None, 0) => format!("as recorded, {} exchanges", summary.alike),
+        (None, 0) => format!("as recorded, {}", counted(summary.alike, "exchange")),
         (None, different) => format!(
             "{different} of {} exchanges differ",
             different + summary.alike

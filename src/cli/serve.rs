@@ -1,28 +1,28 @@
 //! `poptalk serve`: the practice server on a port, one line a connection, until it is interrupted.
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use super::listen_args;
+use super::listen_args::{self, FaultArgs, ListenArgs};
+use super::shared::{LogFolderArgs, broken};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::figures::read_size;
+use crate::base::plural::counted;
 use crate::base::regular::{self, Links};
 use crate::base::say;
 use crate::base::stdio;
+use crate::modes::options::BodiesArgs;
 use crate::modes::plan::MAX_SIZE;
 use crate::modes::serve::{AUTOLOGOUT, LoginThrottle, ServeOptions, ServedRecording, Server};
-use crate::net::listener::MOST_CONNECTIONS;
 use crate::reading::dialogue::Parts;
 use crate::servers::any_order::ReplyIndex;
-use crate::servers::fault::{self, Fault};
+use crate::servers::fault;
 use crate::servers::mailbox::Mailbox;
 use crate::servers::script::Pace;
 use crate::servers::{Account, Maildrop, StoreFailure};
-use crate::transcript::elide::Bodies;
 use crate::transcript::file::Destination;
 use crate::transcript::text::{self, ParseError};
 
@@ -38,6 +38,7 @@ const LONGEST_AUTOLOGOUT: u64 = 366 * 24 * 60 * 60;
 
 /// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("log", |arg| arg.help("Write a transcript of each visit into this folder")))]
 pub(crate) struct ServeArgs {
     /// Play the server's side of this transcript, and expect the client's, in place of the practice maildrop
     file: Option<PathBuf>,
@@ -50,9 +51,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, alias = "loose", requires = "file", conflicts_with = "timing")]
     any_order: bool,
 
-    /// Do this wrong on purpose; may be given many times (--list-faults names them)
-    #[arg(long = "fault", value_name = "NAME", value_parser = listen_args::fault)]
-    faults: Vec<&'static Fault>,
+    #[command(flatten)]
+    faults: FaultArgs,
 
     /// Name every fault: what it does, and which rules find it
     #[arg(long)]
@@ -66,25 +66,18 @@ pub(crate) struct ServeArgs {
     #[arg(long, requires = "mailbox")]
     allow_delete: bool,
 
-    /// Write a transcript of each visit into this folder
-    #[arg(long, value_name = "FOLDER")]
-    log: Option<PathBuf>,
+    #[command(flatten)]
+    folder: LogFolderArgs,
 
-    /// What becomes of message data in the transcripts of --log: keep, elide, or elide=LINES
-    #[arg(long, value_name = "WHAT", default_value = "keep")]
-    bodies: Bodies,
+    #[command(flatten)]
+    data: BodiesArgs,
 
     /// Write no more than this into all transcripts of --log together: octets, or with K, M or G [default: 4G]
     #[arg(long, value_name = "SIZE", value_parser = read_size, requires = "log")]
     max_size: Option<u64>,
 
-    /// Where to listen for clear text and STLS; port 0 takes a free one
-    #[arg(long, alias = "port", value_name = "[ADDR:]PORT", value_parser = listen_args::listen, default_value = "127.0.0.1:11110")]
-    listen: SocketAddr,
-
-    /// Where to listen for TLS from the first octet
-    #[arg(long, value_name = "[ADDR:]PORT", value_parser = listen_args::listen)]
-    tls_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    ports: ListenArgs,
 
     /// The name to log in with
     #[arg(long, value_name = "NAME", default_value = "alice", value_parser = name)]
@@ -109,10 +102,6 @@ pub(crate) struct ServeArgs {
           value_parser = clap::value_parser!(u32).range(1..))]
     login_tries: u32,
 
-    /// Refuse more connections than this at the same time
-    #[arg(long, value_name = "N", default_value_t = MOST_CONNECTIONS, value_parser = listen_args::connections)]
-    connections: usize,
-
     /// A certificate for TLS in PEM form, instead of a self-signed one
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
@@ -124,10 +113,6 @@ pub(crate) struct ServeArgs {
     /// Ask clients for a certificate that this authority (PEM form) has issued, for AUTH EXTERNAL
     #[arg(long, value_name = "FILE")]
     client_ca: Option<PathBuf>,
-
-    /// Write the certificate to this file, for clients that are to trust it
-    #[arg(long, value_name = "FILE")]
-    cert_out: Option<PathBuf>,
 }
 
 /// A name that USER and APOP can carry: RFC 1939 §3 separates arguments by a space.
@@ -165,24 +150,22 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Error> {
         .as_deref()
         .map(|path| recording(path, args.timing, args.any_order))
         .transpose()?;
-    let log = match &args.log {
-        Some(folder) => listen_args::folder(folder)?,
-        None => Destination::Nowhere,
-    };
+    let log = args.folder.made()?;
+    let log = log.map_or(Destination::Nowhere, |log| Destination::Folder(log.into()));
     let maildrop = match &args.mailbox {
         Some(path) => mailbox(path, args.allow_delete)?,
         None => ServeOptions::default().maildrop,
     };
     let practice = Account::practice();
     let options = ServeOptions {
-        listen: args.listen,
-        tls_listen: args.tls_listen,
+        listen: args.ports.listen,
+        tls_listen: args.ports.tls_listen,
         client_ca,
-        faults: args.faults,
+        faults: args.faults.chosen,
         recording,
         maildrop,
         log,
-        bodies: args.bodies,
+        bodies: args.data.bodies,
         max_size: args.max_size.unwrap_or(MAX_SIZE),
         account: Account {
             // Who gives a name or password of their own wants no others beside it.
@@ -192,7 +175,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Error> {
         },
         autologout: Duration::from_secs(args.autologout),
         certificate,
-        most_connections: args.connections,
+        most_connections: args.ports.connections,
         brake: LoginThrottle {
             pause: Duration::from_secs(args.login_pause),
             tries: args.login_tries,
@@ -204,15 +187,15 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Error> {
         );
     }
     let Account { user, password, .. } = options.account.clone();
-    let count = options.maildrop.count();
+    let messages = counted(options.maildrop.count(), "message");
     let (sender, events) = mpsc::channel();
     // The receiver goes when no more is printed.
     let server = Server::start(options, move |event| drop(sender.send(event)))?;
-    listen_args::write_certificate(args.cert_out.as_ref(), server.certificate_pem())?;
+    args.ports.write_certificate(&server)?;
     let is_interrupted = listen_args::interrupt()?;
     let what = match &args.file {
         Some(path) => format!("playing {}", path.display()),
-        None => format!("user {user} password {password}, {count} messages"),
+        None => format!("user {user} password {password}, {messages}"),
     };
     Ok(listen_args::emit(server, &what, &events, &is_interrupted))
 }
@@ -255,13 +238,7 @@ fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<ServedRecord
         Error::about(path.display(), &error).with_hint(hint)
     })?;
     let file = io::BufReader::new(file);
-    let wrong = |error: ParseError| {
-        let (row, column) = (error.row, error.column);
-        Error::usage(format!(
-            "row {row} column {column} of {}: {error}",
-            path.display()
-        ))
-    };
+    let wrong = |error: ParseError| broken(path, &error);
     let index = if is_loose {
         Some(Arc::new(ReplyIndex::of(Parts::new(file)).map_err(wrong)?))
     } else {

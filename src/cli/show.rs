@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use owo_colors::Stream;
 
 use self::folder::MessageFolder;
+use super::shared::broken;
 use crate::analysis::lint::{self, Lint};
 use crate::analysis::show::html::{Page, Survey};
 use crate::analysis::show::messages::Messages;
@@ -22,8 +23,9 @@ use crate::base::plural::counted;
 use crate::base::reread::Twice;
 use crate::base::say;
 use crate::base::stdio;
-use crate::base::style::{ColorChoice, Style};
+use crate::base::style::Style;
 use crate::modes::console::lines;
+use crate::modes::options::ColorArgs;
 use crate::reading::dialogue::{TapeStep, Walker};
 use crate::transcript::text::{ParseError, Reader};
 
@@ -69,9 +71,8 @@ pub(crate) struct ShowArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 40, requires = "svg")]
     rows: usize,
 
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
-    color: ColorChoice,
+    #[command(flatten)]
+    style: ColorArgs,
 }
 
 enum Trouble {
@@ -114,11 +115,7 @@ pub(crate) fn run(args: &ShowArgs) -> Result<Exit, Error> {
             let hint = "name a transcript, a file that ends in .pop3";
             Err(Error::about(file, &error).with_hint(hint))
         }
-        Err(Trouble::Parse(error)) => {
-            let (row, column) = (error.row, error.column);
-            let what = format!("row {row} column {column} of {file}: {error}");
-            Err(Error::usage(what))
-        }
+        Err(Trouble::Parse(error)) => Err(broken(&args.file, &error)),
         Err(Trouble::Write(path, error)) => {
             Err(Error::about(path.display(), &error).with_hint(files::other_place(&error)))
         }
@@ -194,7 +191,7 @@ fn name(args: &ShowArgs) -> String {
 }
 
 fn screen(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
-    let style = Style::new(args.color, Stream::Stdout);
+    let style = Style::new(args.style.color, Stream::Stdout);
     let mut out = BufWriter::with_capacity(BLOCK, stdio::output());
     let canvas = Terminal::new(&mut out, style.has_colour());
     let shown = on_canvas(canvas, options(args), source).map(drop);
@@ -214,7 +211,7 @@ fn paged(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
     if fits {
         return screen(args, source);
     }
-    let has_colour = Style::new(args.color, Stream::Stdout).has_colour();
+    let has_colour = Style::new(args.style.color, Stream::Stdout).has_colour();
     let title = name(args);
     let shown = lines::page(&title, has_colour, |lines| {
         on_canvas(lines, options(args), source).map(drop)
@@ -236,7 +233,7 @@ fn timeline(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
         true => lines::screen().0,
         false => 80,
     };
-    let style = Style::new(args.color, Stream::Stdout);
+    let style = Style::new(args.style.color, Stream::Stdout);
     let mut out = BufWriter::new(stdio::output());
     let canvas = Terminal::new(&mut out, style.has_colour());
     let mut drawing = Timeline::new(canvas, columns, meter.totals()).map_err(Trouble::Stdout)?;

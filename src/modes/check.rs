@@ -296,7 +296,7 @@ impl CheckPlan<'_> {
         // APOP is a login of its own.
         let may_log_in = self.no_login.is_none()
             || self.is_user_refused && probe.needs_timestamp() && self.has_timestamp;
-        let has_user = self.plan.args.user.is_some();
+        let has_user = self.plan.user().is_some();
         let is_clear = !self.plan.target.is_tls;
         let lacks = |capability: &String| !announces(&self.capabilities, capability);
         let unfit = match probe.need() {

@@ -37,6 +37,7 @@ use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Paint, Style};
 use crate::modes::learn::course::Course;
+use crate::modes::options::{ColorArgs, ScreenArgs};
 use crate::modes::plan::{Failure, Plan};
 use crate::modes::report;
 use crate::net::engine::{Connection, Snapshot};
@@ -67,13 +68,12 @@ pub(crate) fn teach(plan: Plan, course: Course) -> Exit {
 }
 
 fn hold(plan: Plan, course: Option<Course>) -> Exit {
-    let is_plain = plan.args.plain;
-    let colour = if is_plain {
-        ColorChoice::Never
-    } else {
-        plan.args.color
-    };
-    let style = Style::new(colour, Stream::Stdout);
+    let ScreenArgs {
+        plain: is_plain,
+        style: ColorArgs { color },
+    } = plan.args.screen;
+    let color = if is_plain { ColorChoice::Never } else { color };
+    let style = Style::new(color, Stream::Stdout);
     let screen = Screen::new(style);
     let interrupts = Interrupts::listen();
     let knowledge = SharedKnowledge::default();
@@ -279,7 +279,7 @@ impl Console {
         );
         let (mut path, mut why) = (None, None);
         let screen = Arc::clone(&self.screen);
-        let is_keeping = self.plan.args.keep_secrets;
+        let is_keeping = self.plan.args.secrets.keep_secrets;
         let opened = self.plan.open(false, Box::new(view), &mut |told| match told {
             Ok(found) => {
                 let place = found.as_ref().map_or("no transcript".to_owned(), |path| format!("transcript {}", say::shown(&files::shorten(path))));

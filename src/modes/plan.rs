@@ -10,19 +10,19 @@ use zeroize::Zeroizing;
 
 use crate::base::error::Explain;
 use crate::base::exit::Exit;
-use crate::base::figures::read_size;
 use crate::base::files;
 use crate::base::io_error::plain;
-use crate::base::style::ColorChoice;
+use crate::modes::options::{
+    BodiesArgs, CredentialArgs, LimitArgs, NoLogArgs, ScreenArgs, SecretsArgs, ShapeArgs,
+};
 use crate::net::dial::Route;
 use crate::net::engine::{Connection, Observer, OpenError, Request, Snapshot, Timeouts};
-use crate::net::password::{self, PasswordError, Sources};
-use crate::net::target::{Target, user_name};
+use crate::net::password::{self, PasswordError};
+use crate::net::target::Target;
 use crate::net::tls::{TlsSettings, Version};
 use crate::net::upstream_proxy::Proxy;
 use crate::pop3::command::{Command, Effect, Shape};
 use crate::pop3::tracker::Role;
-use crate::transcript::elide::Bodies;
 use crate::transcript::event::Event;
 use crate::transcript::file::{self, Destination};
 use crate::transcript::recorder::Recorder;
@@ -30,27 +30,6 @@ use crate::transcript::secret::{self, Hider, Secrets};
 
 /// How many octets of the other side one connection takes when nothing else is said. All of them may be stored.
 pub(crate) const MAX_SIZE: u64 = 4 << 30;
-
-/// Where a password may come from.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub(crate) struct PasswordArgs {
-    /// Take the password from the first line that COMMAND prints
-    #[arg(long, value_name = "COMMAND", conflicts_with = "password_file")]
-    pub(crate) password_command: Option<String>,
-
-    /// Take the password from the first line of FILE
-    #[arg(long, value_name = "FILE")]
-    pub(crate) password_file: Option<PathBuf>,
-}
-
-impl PasswordArgs {
-    pub(crate) fn sources(&self) -> Sources<'_> {
-        Sources {
-            command: self.password_command.as_deref(),
-            file: self.password_file.as_deref(),
-        }
-    }
-}
 
 /// The options of a session, whoever it is with.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -63,21 +42,17 @@ pub(crate) struct SessionArgs {
     #[arg(long, value_name = "PATH", conflicts_with = "no_log")]
     pub(crate) log: Option<PathBuf>,
 
-    /// Write no transcript
-    #[arg(long)]
-    pub(crate) no_log: bool,
+    #[command(flatten)]
+    pub(crate) no_log: NoLogArgs,
 
-    /// Write passwords and the like in clear into the transcript and onto the screen
-    #[arg(long)]
-    pub(crate) keep_secrets: bool,
+    #[command(flatten)]
+    pub(crate) secrets: SecretsArgs,
 
-    /// What becomes of message data in the transcript: keep, elide, or elide=LINES
-    #[arg(long, value_name = "WHAT", default_value = "keep")]
-    pub(crate) bodies: Bodies,
+    #[command(flatten)]
+    pub(crate) data: BodiesArgs,
 
-    /// The name to log in with
-    #[arg(short = 'u', long, value_name = "USER", value_parser = user_name)]
-    pub(crate) user: Option<String>,
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArgs,
 
     /// Log in at once, as the user of -u or of the URL, by the strongest way that the server offers, and show how each line is made
     #[arg(long)]
@@ -86,10 +61,6 @@ pub(crate) struct SessionArgs {
     /// Log in without TLS in a way that everybody can read, and do not ask
     #[arg(long)]
     pub(crate) allow_plaintext: bool,
-
-    /// Where a password comes from.
-    #[command(flatten)]
-    pub(crate) password: PasswordArgs,
 
     /// Keep nothing back: lines that start with `:` or `?` go to the server too
     #[arg(long)]
@@ -103,35 +74,14 @@ pub(crate) struct SessionArgs {
     #[arg(long)]
     pub(crate) keep_going: bool,
 
-    /// Replies to VERB go on until a line with one dot
-    #[arg(long, value_name = "VERB")]
-    pub(crate) multi: Vec<String>,
+    #[command(flatten)]
+    pub(crate) shapes: ShapeArgs,
 
-    /// Replies to VERB are one line
-    #[arg(long, value_name = "VERB")]
-    pub(crate) single: Vec<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 
-    /// Seconds to wait for a connection, and in a script for each reply [default: 15, and 60]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    pub(crate) timeout: Option<Duration>,
-
-    /// Close the connection when the server has sent more than this: octets, or with K, M or G [default: 4G]
-    #[arg(long, value_name = "SIZE", value_parser = read_size)]
-    pub(crate) max_size: Option<u64>,
-
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
-    pub(crate) color: ColorChoice,
-
-    /// Lines only, for screen readers: no colours, no pager, no line editor; `:pass` asks for a password unseen
-    #[arg(long)]
-    pub(crate) plain: bool,
-}
-
-impl SessionArgs {
-    pub(crate) fn shapes(&self) -> [(&[String], Shape); 2] {
-        [(&self.multi, Shape::Multi), (&self.single, Shape::Single)]
-    }
+    #[command(flatten)]
+    pub(crate) screen: ScreenArgs,
 }
 
 /// How to check a server, and what to show it.
@@ -175,19 +125,7 @@ impl TlsArgs {
     }
 }
 
-/// Reads a time in seconds, for options.
-///
-/// Errors: it is no time above zero.
-pub fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| "not a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|time| !time.is_zero())
-        .ok_or_else(|| "not a time above zero".to_owned())
-}
-
+/// A session to be held.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// What the server is called, in the transcript's head.
@@ -231,11 +169,13 @@ impl Plan {
 
     /// The user who is to log in, as far as is known: the one of the target, or that of `-u`.
     pub(crate) fn user(&self) -> Option<&str> {
-        self.user.as_deref().or(self.args.user.as_deref())
+        let given = self.args.credentials.user.as_deref();
+        self.user.as_deref().or(given)
     }
 
+    /// Where the transcript goes.
     pub(crate) fn log_place(&self) -> Destination {
-        match (&self.args.log, self.args.no_log) {
+        match (&self.args.log, self.args.no_log.no_log) {
             (_, true) => Destination::Nowhere,
             (Some(path), _) => Destination::Path(path.clone()),
             (None, _) => Destination::StateFolder,
@@ -244,11 +184,14 @@ impl Plan {
 
     /// How long to wait; `reply` is for scripts, a person waits as long as they like.
     pub(crate) fn waits(&self, is_script: bool) -> Timeouts {
-        let given = self.args.timeout;
+        let LimitArgs {
+            timeout: given,
+            max_size,
+        } = self.args.limits;
         Timeouts {
             connect: given.unwrap_or(Duration::from_secs(15)),
             reply: is_script.then(|| given.unwrap_or(Duration::from_secs(60))),
-            octets: self.args.max_size.unwrap_or(MAX_SIZE),
+            octets: max_size.unwrap_or(MAX_SIZE),
         }
     }
 
@@ -263,14 +206,15 @@ impl Plan {
     ) -> Result<Connection, Failure> {
         let now = Timestamp::now();
         let place = self.log_place();
-        let mut recorder = Recorder::new(Hider::sharing(self.args.keep_secrets, &self.secrets));
-        recorder.set_bodies(self.args.bodies);
+        let keep_secrets = self.args.secrets.keep_secrets;
+        let mut recorder = Recorder::new(Hider::sharing(keep_secrets, &self.secrets));
+        recorder.set_bodies(self.args.data.bodies);
         // A script needs to see no mail; what it prints are the octets as they come.
         recorder.tell_messages(!is_script);
         match file::open(&place, &self.file_name, now) {
             Ok(None) => on_log(Ok(None)),
             Ok(Some(log)) => {
-                let head = file::head(&self.server, now, self.args.keep_secrets);
+                let head = file::head(&self.server, now, keep_secrets);
                 recorder.set_file(Some(Box::new(log.file)), &head);
                 on_log(Ok(Some(log.path)));
             }
@@ -281,10 +225,8 @@ impl Plan {
                 on_log(Err(plain(&error)));
             }
         }
-        for (verbs, shape) in self.args.shapes() {
-            for verb in verbs {
-                recorder.set_shape(verb, shape, 0);
-            }
+        for (verb, shape) in self.args.shapes.iter() {
+            recorder.set_shape(verb, shape, 0);
         }
         if let Some(found) = &self.found {
             recorder.event(found, 0);
@@ -293,7 +235,7 @@ impl Plan {
             // A proxy may say it again where the server should speak.
             recorder.remember("proxy-password", &login.password);
         }
-        if let Some(password) = password::at_hand(self.args.password.sources()) {
+        if let Some(password) = password::at_hand(self.args.credentials.sources()) {
             recorder.remember("password", &password);
         }
         let route = Route {
@@ -332,7 +274,7 @@ pub(crate) fn pass_line(
     user: &str,
     ask: Option<&mut dyn FnMut() -> io::Result<Zeroizing<Vec<u8>>>>,
 ) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
-    let password = password::find(plan.args.password.sources(), host, user, ask)?;
+    let password = password::find(plan.args.credentials.sources(), host, user, ask)?;
     let mut line = Zeroizing::new(Vec::with_capacity(password.len() + 5));
     line.extend_from_slice(b"PASS ");
     line.extend_from_slice(&password);
@@ -352,7 +294,7 @@ pub(crate) fn log_elsewhere(
     let file = log.map(|log| Box::new(log.file) as Box<dyn Write + Send>);
     connection.order(Request::SetFile(
         file,
-        file::head(&plan.server, now, plan.args.keep_secrets),
+        file::head(&plan.server, now, plan.args.secrets.keep_secrets),
     ));
     Ok(path)
 }

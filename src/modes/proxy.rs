@@ -20,6 +20,7 @@ use mio::{Interest, Poll, Token, Waker};
 use crate::base::plural::counted;
 use crate::base::service::Service;
 use crate::modes::plan::MAX_SIZE;
+use crate::modes::server::{LogHealth, Server};
 use crate::net::acceptor::Acceptor;
 use crate::net::engine::CloseReason;
 use crate::net::listener::{
@@ -239,8 +240,7 @@ struct ProxyShared {
     waits: RelayTimeouts,
     max_size: u64,
     is_stopping: Arc<AtomicBool>,
-    /// A transcript could not be made, or not be written to its end.
-    has_lost_log: AtomicBool,
+    logs: Arc<LogHealth>,
     on_event: Box<dyn Fn(ProxyEvent) + Send + Sync>,
 }
 
@@ -252,96 +252,53 @@ impl ProxyShared {
     fn emit(&self, event: ProxyEvent) {
         (self.on_event)(event);
     }
-
-    fn lose_log(&self, what: &str) {
-        self.has_lost_log.store(true, Ordering::SeqCst);
-        crate::base::say::warning(what);
-    }
 }
 
-/// A proxy that runs. Dropped, it closes its ports and connections, and waits until their transcripts are closed too.
-pub struct Relay {
-    listener: Listener,
-    certificate_pem: Option<String>,
-    shared: Arc<ProxyShared>,
-}
-
-impl Relay {
-    /// Starts. What happens is told to `on_event` from the threads of the connections; while it does not return, that
-    /// connection waits.
-    ///
-    /// Errors: an address can't be listened on, the certificate is not usable, or the platform has no TLS for servers and
-    /// `tls_listen` asks for it.
-    pub fn start(
-        options: ProxyOptions,
-        on_event: impl Fn(ProxyEvent) + Send + Sync + 'static,
-    ) -> Result<Self, ListenError> {
-        let ports = Ports {
-            name: "proxy",
-            plain: options.listen,
-            tls: options.tls_listen,
-            most_connections: options.most_connections,
-        };
-        let (acceptor, certificate_pem) =
-            listener::acceptor(&options.certificate, None, ports.tls.is_some())?;
-        let shared = Arc::new(ProxyShared {
-            target: options.target,
-            is_stls: options.is_stls,
-            server_tls: options.server_tls,
-            acceptor,
-            log: options.log,
-            is_keeping: options.is_keeping,
-            secrets: Secrets::by_user(),
-            bodies: options.bodies,
-            is_verbose: options.is_verbose,
-            max_size: options.max_size,
-            waits: RelayTimeouts {
-                connect: CONNECT.min(options.idle),
-                handshake: HANDSHAKE.min(options.idle),
-                idle: options.idle,
-            },
-            is_stopping: Arc::default(),
-            has_lost_log: AtomicBool::new(false),
-            on_event: Box::new(on_event),
-        });
-        let holder = Arc::clone(&shared);
-        let hold = move |client, has_room| hold(&holder, client, has_room);
-        Ok(Self {
-            listener: Listener::start(ports, Arc::clone(&shared.is_stopping), hold)?,
-            certificate_pem,
-            shared,
-        })
-    }
-
-    /// The address for clear text and STLS, with the port that was taken.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.listener.address()
-    }
-
-    /// The address for TLS from the first octet, with the port that was taken.
-    #[must_use]
-    pub fn tls_address(&self) -> Option<SocketAddr> {
-        self.listener.tls_address()
-    }
-
-    /// The certificate that clients see, in PEM form; None where there is no TLS for them.
-    #[must_use]
-    pub fn certificate_pem(&self) -> Option<&str> {
-        self.certificate_pem.as_deref()
-    }
-
-    /// Ends it, as dropping it does; returns whether each connection left a whole transcript where it was to leave one.
-    pub(crate) fn stop(self) -> bool {
-        drop(self.listener);
-        !self.shared.has_lost_log.load(Ordering::SeqCst)
-    }
-}
-
-impl fmt::Debug for Relay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.listener.fmt(f)
-    }
+/// Starts a proxy. What happens is passed to `on_event` from the threads of the connections; while it does not return, that
+/// connection waits.
+///
+/// Errors: an address can't be listened on, the certificate is not usable, or the platform has no TLS for servers and
+/// `tls_listen` asks for it.
+pub(crate) fn start(
+    options: ProxyOptions,
+    on_event: impl Fn(ProxyEvent) + Send + Sync + 'static,
+) -> Result<Server, ListenError> {
+    let ports = Ports {
+        name: "proxy",
+        plain: options.listen,
+        tls: options.tls_listen,
+        most_connections: options.most_connections,
+    };
+    let (acceptor, certificate_pem) =
+        listener::acceptor(&options.certificate, None, ports.tls.is_some())?;
+    let shared = Arc::new(ProxyShared {
+        target: options.target,
+        is_stls: options.is_stls,
+        server_tls: options.server_tls,
+        acceptor,
+        log: options.log,
+        is_keeping: options.is_keeping,
+        secrets: Secrets::by_user(),
+        bodies: options.bodies,
+        is_verbose: options.is_verbose,
+        max_size: options.max_size,
+        waits: RelayTimeouts {
+            connect: CONNECT.min(options.idle),
+            handshake: HANDSHAKE.min(options.idle),
+            idle: options.idle,
+        },
+        is_stopping: Arc::default(),
+        logs: Arc::default(),
+        on_event: Box::new(on_event),
+    });
+    let holder = Arc::clone(&shared);
+    let hold = move |client, has_room| hold(&holder, client, has_room);
+    let listener = Listener::start(ports, Arc::clone(&shared.is_stopping), hold)?;
+    Ok(Server::new(
+        listener,
+        certificate_pem,
+        Arc::clone(&shared.logs),
+    ))
 }
 
 /// Holds a connection in a thread of its own.

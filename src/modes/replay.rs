@@ -142,10 +142,8 @@ pub(crate) fn play(
         }
     };
     let mut player = Player::new(read(path)?);
-    for (verbs, shape) in plan.args.shapes() {
-        for verb in verbs {
-            player.set_shape(verb, shape);
-        }
+    for (verb, shape) in plan.args.shapes.iter() {
+        player.set_shape(verb, shape);
     }
     let mut replay = Replay {
         plan,
@@ -154,7 +152,7 @@ pub(crate) fn play(
         heard,
         path,
         player,
-        user: plan.args.user.clone(),
+        user: plan.user().map(str::to_owned),
         mechanism: None,
         exchange: None,
         departure: None,

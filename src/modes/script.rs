@@ -108,7 +108,7 @@ fn open(plan: &Plan, observer: Box<ScriptPrinter>) -> Result<(Connection, Option
         }
         Err(why) => say::warning(&format!("no transcript: {why}")),
     });
-    if plan.args.keep_secrets {
+    if plan.args.secrets.keep_secrets {
         say::warning(
             "secrets are kept in clear, on the screen and in the transcript (--keep-secrets)",
         );

@@ -15,13 +15,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::base::plural::counted;
 use crate::base::regular::{self, Links};
 use crate::modes::plan::MAX_SIZE;
+use crate::modes::server::LogHealth;
+pub use crate::modes::server::Server;
 use crate::net::acceptor::Acceptor;
 use crate::net::listener::{
     self, Client, HeldSocket, ListenError, Listener, MOST_CONNECTIONS, Ports,
 };
 use crate::net::server_certificate::ServerCertificate;
-use crate::net::target::Target;
-use crate::net::tls::TlsSettings;
 use crate::reading::dialogue::Place;
 use crate::servers::any_order::{ItemSource, Items, ReplyIndex};
 use crate::servers::fault::Fault;
@@ -84,6 +84,21 @@ impl LoginThrottle {
         pause: Duration::ZERO,
         tries: u32::MAX,
     };
+}
+
+/// How long a person may take: they type nothing while they read a long message or think.
+const PERSON_AUTOLOGOUT: Duration = Duration::from_secs(60 * 60);
+
+impl ServeOptions {
+    /// Returns the defaults for a client in this process, with a second port for TLS from the first octet if `is_tls`.
+    pub(crate) fn practice(is_tls: bool) -> Self {
+        let options = Self::default();
+        Self {
+            tls_listen: is_tls.then_some(options.listen),
+            autologout: PERSON_AUTOLOGOUT,
+            ..options
+        }
+    }
 }
 
 impl Default for ServeOptions {
@@ -208,7 +223,9 @@ impl fmt::Display for ServeEvent {
             (VisitOutcome::Refused, _) => write!(f, ", refused: too many connections"),
             (VisitOutcome::TlsFailed(why), _) => write!(f, ", TLS failed: {why}"),
             (VisitOutcome::Lost(why), _) => write!(f, ", lost: {why}"),
-            (VisitOutcome::Guessing, _) => write!(f, ", {failed_logins} failed logins: closed"),
+            (VisitOutcome::Guessing, _) => {
+                write!(f, ", {}: closed", counted(failed_logins, "failed login"))
+            }
             (VisitOutcome::Stopped, _) => write!(f, ", server stopped"),
         }
     }
@@ -229,17 +246,7 @@ struct ServerShared {
     tls: Option<Acceptor>,
     is_stopping: Arc<AtomicBool>,
     on_event: Box<dyn Fn(ServeEvent) + Send + Sync>,
-    /// Told what a visit has to do without.
-    on_trouble: fn(String),
-    has_lost_log: AtomicBool,
-}
-
-/// A server that runs. Dropped, it closes its ports and connections and waits until all of its threads are done; what was
-/// marked in an open session is not deleted.
-pub struct Server {
-    listener: Listener,
-    certificate_pem: Option<String>,
-    shared: Arc<ServerShared>,
+    logs: Arc<LogHealth>,
 }
 
 impl Server {
@@ -275,73 +282,16 @@ impl Server {
             tls,
             is_stopping: Arc::default(),
             on_event: Box::new(on_event),
-            on_trouble: |what| crate::base::say::warning(&what),
-            has_lost_log: AtomicBool::new(false),
+            logs: Arc::default(),
         });
         let holder = Arc::clone(&shared);
         let hold = move |client, has_room| hold(&holder, client, has_room);
-        Ok(Self {
-            listener: Listener::start(ports, Arc::clone(&shared.is_stopping), hold)?,
+        let listener = Listener::start(ports, Arc::clone(&shared.is_stopping), hold)?;
+        Ok(Self::new(
+            listener,
             certificate_pem,
-            shared,
-        })
-    }
-
-    /// The address for clear text and STLS, with the port that was taken.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.listener.address()
-    }
-
-    /// The address for TLS from the first octet, with the port that was taken.
-    #[must_use]
-    pub fn tls_address(&self) -> Option<SocketAddr> {
-        self.listener.tls_address()
-    }
-
-    /// The certificate in PEM form, for clients that are to trust it; None without TLS.
-    #[must_use]
-    pub fn certificate_pem(&self) -> Option<&str> {
-        self.certificate_pem.as_deref()
-    }
-
-    /// Returns where this machine reaches it: in clear, or by TLS from the first octet where it listens for that.
-    pub(crate) fn target(&self, is_tls: bool) -> Target {
-        let address = self.tls_address().filter(|_| is_tls);
-        let address = address.unwrap_or(self.address());
-        Target {
-            host: address.ip().to_string(),
-            port: address.port(),
-            is_tls,
-        }
-    }
-
-    /// Returns how a client in this process checks it: the certificate was made a moment ago.
-    pub(crate) fn tls_settings(&self) -> TlsSettings {
-        TlsSettings {
-            own_pem: self.certificate_pem().unwrap_or_default().into(),
-            ..TlsSettings::default()
-        }
-    }
-
-    /// Ends it, as dropping it does; returns whether each visit left a whole transcript where it was to leave one.
-    #[must_use]
-    pub fn stop(self) -> bool {
-        drop(self.listener);
-        !self.shared.has_lost_log.load(Ordering::SeqCst)
-    }
-}
-
-impl fmt::Debug for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.listener.fmt(f)
-    }
-}
-
-impl ServerShared {
-    fn lose_log(&self, what: String) {
-        self.has_lost_log.store(true, Ordering::SeqCst);
-        (self.on_trouble)(what);
+            Arc::clone(&shared.logs),
+        ))
     }
 }
 

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use crate::base::io_error::plain;
+use crate::base::plural::counted;
 use crate::base::regular::{self, Links};
 use crate::base::say;
 use crate::servers::{Message, Store, StoreFailure};
@@ -115,10 +116,10 @@ impl Mailbox {
         if links == 0 || self.are_links_told.swap(true, Ordering::Relaxed) {
             return;
         }
-        let plural = if links == 1 { "" } else { "s" };
         say::warning(&format!(
-            "{}: left out {links} symbolic link{plural}: links in a Maildir are not followed",
-            self.path.display()
+            "{}: left out {}: links in a Maildir are not followed",
+            self.path.display(),
+            counted(links, "symbolic link")
         ));
     }
 

@@ -8,4 +8,5 @@ pub(crate) mod events; // the events of a transcript
 pub(crate) mod help; // what each command says about itself
 pub(crate) mod layers; // rooms, circles, sizes
 pub(crate) mod names; // each type has a name of its own
+pub(crate) mod options; // each option is declared once
 pub(crate) mod schemas; // what programs read

@@ -274,7 +274,7 @@ fn redact_hides_and_leaves_nothing_half_done() {
     std::fs::remove_file(&out).unwrap();
     let output = home.script(&["redact", "-", "-o", to], b"S: +OK\nS: \\q\n");
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("row 2 of -: unknown escape"));
+    assert!(text(&output.stderr).contains("row 2 column 4 of -: unknown escape"));
     assert!(!out.exists());
 }
 

@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use poptalk::modes::proxy::{ConnectionReport, ProxyEvent, ProxyOptions, Relay, RelayOutcome};
+use poptalk::modes::proxy::{self, ConnectionReport, ProxyEvent, ProxyOptions, RelayOutcome};
 use poptalk::modes::serve::{ServeOptions, Server};
 use poptalk::net::target::Target;
 use poptalk::pop3::tracker::Side;
@@ -24,7 +24,7 @@ use crate::support::{Home, LIMIT, read, serve, text};
 
 /// A proxy with a folder for its transcripts, and what it tells.
 pub(crate) struct Proxied {
-    pub(crate) proxy: Relay,
+    pub(crate) proxy: Server,
     events: Receiver<ProxyEvent>,
     folder: tempfile::TempDir,
 }
@@ -45,7 +45,7 @@ impl Proxied {
             log: Destination::Path(folder.path().to_owned()),
             ..options
         };
-        let proxy = Relay::start(options, move |event| drop(sender.send(event))).unwrap();
+        let proxy = proxy::start(options, move |event| drop(sender.send(event))).unwrap();
         Self {
             proxy,
             events,

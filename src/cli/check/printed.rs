@@ -5,11 +5,12 @@ use std::path::Path;
 
 use owo_colors::Stream;
 
-use super::{CheckArgs, CheckRun, SEVERAL};
+use super::{CheckArgs, CheckRun, RuleArgs, SEVERAL};
 use crate::analysis::finding::{Finding, Level};
 use crate::analysis::lint;
 use crate::base::exit::Exit;
 use crate::base::files;
+use crate::base::plural::counted;
 use crate::base::say;
 use crate::base::say::shown;
 use crate::base::stdio;
@@ -22,16 +23,12 @@ use crate::modes::report::findings::{self, Format, Judged, Verdict};
 pub(super) fn print(args: &CheckArgs, plan: &Plan, run: &CheckRun, log: &Path) -> Exit {
     let mut out = stdio::output();
     let grouped = || findings::grouped(&run.judged);
-    let result = match args.format {
+    let result = match args.report.format {
         Format::Text => people(args, plan, run, log, &mut out),
-        Format::Json => findings::json(&mut out, &grouped(), run.no_login.as_deref()),
-        Format::Junit => findings::junit(&mut out, &grouped()),
-        Format::Html => findings::html(&mut out, &grouped()),
+        format => format.print(&mut out, &grouped(), run.no_login.as_deref()),
     };
-    let is_failure = run
-        .findings
-        .iter()
-        .any(|(_, finding)| finding.level >= args.fail_on);
+    let found = run.findings.iter().map(|(_, finding)| finding);
+    let is_failure = args.rules.is_failure(found);
     let exit = match (run.exit, is_failure) {
         (Some(exit), _) => exit,
         (None, true) => Exit::Refused,
@@ -73,7 +70,7 @@ fn people(
         writeln!(out, "{what}")?;
     }
     if let Some(why) = &run.no_login {
-        let user = args.user.as_deref().unwrap_or_default();
+        let user = args.credentials.user.as_deref().unwrap_or_default();
         writeln!(out, "no login as {}: {}", shown(user), shown(why))?;
     }
     probes(&run.judged, args.verbose, out)?;
@@ -82,15 +79,11 @@ fn people(
 
 /// The number of findings that are only worth knowing.
 fn unshown(count: usize, out: &mut dyn Write) -> io::Result<()> {
-    let (are, them) = match count {
-        0 => return Ok(()),
-        1 => ("is", "it"),
-        _ => ("are", "them"),
-    };
-    writeln!(
-        out,
-        "{count} more {are} worth knowing (--strict shows {them})"
-    )
+    if count == 0 {
+        return Ok(());
+    }
+    let more = counted(count, "more finding");
+    writeln!(out, "{more} worth knowing, shown with --strict")
 }
 
 fn one_finding(
@@ -180,11 +173,11 @@ fn summary(
     };
     writeln!(
         out,
-        "{}: {} of {} probes{rest}, {} rules about servers, {} found something",
+        "{}: {} of {} probes{rest}, {} about servers, {} found something",
         plan.target,
         verdicts.len() - count(Verdict::Skipped),
         PROBES.len(),
-        judging_rules(&args.only),
+        counted(judging_rules(&args.rules), "rule"),
         run.findings.len()
     )?;
     if verdicts.len() > count(Verdict::Skipped) {
@@ -193,15 +186,13 @@ fn summary(
     Ok(())
 }
 
-/// How many rules judge the server; with `only`, just those that it names.
-fn judging_rules(only: &[String]) -> usize {
+/// How many rules judge the server.
+fn judging_rules(wanted: &RuleArgs) -> usize {
     let rules = lint::rules().filter(|rule| !lint::is_about_client(rule));
     let rules = rules
         .map(|rule| rule.id)
         .chain(ACROSS.iter().map(|rule| rule.id));
-    rules
-        .filter(|id| only.is_empty() || only.iter().any(|only| only == id))
-        .count()
+    rules.filter(|id| wanted.wants(id)).count()
 }
 
 /// The verdict of each probe: the worst of its sessions.

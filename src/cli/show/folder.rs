@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::analysis::show::messages::{Completeness, MessageSink};
+use crate::base::plural::counted;
 
 pub(super) struct MessageFolder<'a> {
     path: &'a Path,
@@ -72,7 +73,7 @@ impl<'a> MessageFolder<'a> {
             reason => format!(": {reason}"),
         };
         // The files are what was asked for: nobody needs to read their names.
-        match writeln!(self.out, "{name}  {octets} octets{why}") {
+        match writeln!(self.out, "{name}  {}{why}", counted(octets, "octet")) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
             _ => Ok(()),
         }

@@ -97,12 +97,12 @@ impl CheckPlan<'_> {
         };
         plan.file_name = format!("check-{}-{rest}{}", probe.name, self.plan.target.host);
         if let Some(patience) = probe.patience() {
-            let usual = plan.args.timeout.unwrap_or(patience);
-            plan.args.timeout = Some(usual.min(patience));
+            let usual = plan.args.limits.timeout.unwrap_or(patience);
+            plan.args.limits.timeout = Some(usual.min(patience));
         }
-        let user = self.plan.args.user.clone().unwrap_or_default();
+        let user = self.plan.user().unwrap_or_default().to_owned();
         let most = self.octets_left.min(self.most);
-        plan.args.max_size = Some(most);
+        plan.args.limits.max_size = Some(most);
         let options = Options {
             keep_going: true,
             expects_tls_failure: true,

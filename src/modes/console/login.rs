@@ -158,7 +158,7 @@ impl LoginHost for Console {
         let interrupts = self.interrupts.clone();
         let mut ask = || terminal::ask_unseen(&prompt, &interrupts);
         let secret = password::find(
-            self.plan.args.password.sources(),
+            self.plan.args.credentials.sources(),
             &self.target().host,
             user,
             Some(&mut ask),

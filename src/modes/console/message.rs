@@ -11,6 +11,7 @@ use super::view::{Mode, Shown, shown};
 use crate::analysis::mail::{self, DECODED_MAX};
 use crate::base::files;
 use crate::base::io_error::plain;
+use crate::base::plural::counted;
 use crate::base::style::Paint;
 use crate::pop3::stuffing::Unstuffer;
 
@@ -113,7 +114,7 @@ impl Console {
         match saved {
             Ok(octets) => self.screen.note(
                 Paint::Note,
-                &format!("{octets} octets in {}", path.display()),
+                &format!("{} in {}", counted(octets, "octet"), path.display()),
             ),
             Err(error) => self.tell_unwritten(path, &error),
         }

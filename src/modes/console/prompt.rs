@@ -46,7 +46,7 @@ impl Console {
 
     /// A secret that was typed without a connection is one all the same.
     fn learn_unsent(&self, line: &[u8]) {
-        if !self.plan.args.keep_secrets {
+        if !self.plan.args.secrets.keep_secrets {
             let guess = know(&self.knowledge).guess.clone();
             self.plan.secrets.learn(line, &guess);
         }

@@ -1,8 +1,5 @@
 //! A course that somebody takes: which lesson it is at, the server of that lesson, and how far the learner has come.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
-
 use super::Watched;
 use super::lesson::Lesson;
 use super::progress::Progress;
@@ -41,16 +38,12 @@ pub(super) fn server(
     lesson: &Lesson,
     args: SessionArgs,
 ) -> Result<(Server, Maildrop, Plan), ListenError> {
-    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let maildrop = Maildrop::new(messages::practice());
     let server = Server::start(
         ServeOptions {
-            tls_listen: lesson.is_tls.then_some(any_port),
             maildrop: maildrop.clone(),
             faults: lesson.faults.clone(),
-            // Who reads and thinks types nothing for a while.
-            autologout: Duration::from_secs(60 * 60),
-            ..ServeOptions::default()
+            ..ServeOptions::practice(lesson.is_tls)
         },
         |_| {},
     )?;

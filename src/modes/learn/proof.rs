@@ -10,6 +10,7 @@ use super::course::server;
 use super::lesson::{Lesson, Solution, is_another_way};
 use crate::analysis::goal::Goals;
 use crate::base::escape;
+use crate::modes::options::{CredentialArgs, LimitArgs};
 use crate::modes::plan::SessionArgs;
 use crate::modes::replay::{self, Options};
 use crate::pop3::tracker::{Side, Status};
@@ -188,8 +189,14 @@ fn play(lesson: &Lesson, attempt: ProofCase, way: &Solution) -> Result<(Goals, A
     let folder = tempfile::tempdir().map_err(plain)?;
     let args = SessionArgs {
         log: Some(folder.path().to_owned()),
-        user: Some("alice".to_owned()),
-        timeout: Some(REPLY),
+        credentials: CredentialArgs {
+            user: Some("alice".to_owned()),
+            ..CredentialArgs::default()
+        },
+        limits: LimitArgs {
+            timeout: Some(REPLY),
+            max_size: None,
+        },
         ..SessionArgs::default()
     };
     let (_serving, maildrop, plan) = server(lesson, args).map_err(|error| error.to_string())?;

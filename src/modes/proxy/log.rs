@@ -40,10 +40,7 @@ impl<'a> RelayLog<'a> {
                 let head = file::head(&shared.target.to_string(), now, shared.is_keeping);
                 recorder.set_file(Some(Box::new(log.file)), &head);
             }
-            Err(error) => shared.lose_log(&format!(
-                "{peer}: no transcript: {}",
-                crate::base::io_error::plain(&error)
-            )),
+            Err(error) => shared.logs.lose_all(peer, &error),
         }
         recorder.event(&Event::connected(peer), 0);
         Self {
@@ -162,11 +159,7 @@ impl<'a> RelayLog<'a> {
 
     fn tell_trouble(&mut self) {
         if let Some(error) = self.recorder.take_failure() {
-            let why = crate::base::io_error::plain(&error);
-            let peer = &self.peer;
-            self.shared.lose_log(&format!(
-                "{peer}: the transcript can't be written any more: {why}"
-            ));
+            self.shared.logs.lose_rest(&self.peer, &error);
         }
     }
 }

@@ -108,7 +108,7 @@ impl Replay<'_> {
         }
         let user = self.user.as_deref().unwrap_or_default();
         let host = &self.connection.target().host;
-        let secret = password::find(self.plan.args.password.sources(), host, user, None)
+        let secret = password::find(self.plan.args.credentials.sources(), host, user, None)
             .map_err(|error| ReplayError::Password(row, error))?;
         let order = Request::Remember("password", secret.clone());
         self.connection.order(order);

@@ -49,7 +49,7 @@ impl Played {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limit {
     Time,
-    /// The server has sent more than [`crate::modes::plan::SessionArgs::max_size`].
+    /// The server has sent more than [`crate::modes::options::LimitArgs::max_size`].
     Octets,
 }
 

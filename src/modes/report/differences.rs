@@ -3,14 +3,18 @@
 
 use std::io::{self, Write};
 
+use crossterm::terminal;
+use owo_colors::Stream;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::analysis::diff::{Change, Compared, Mark, Span};
-use crate::base::style::{Paint, Style};
+use crate::base::plural::counted;
+use crate::base::stdio;
+use crate::base::style::{ColorChoice, Paint, Style};
 use crate::pop3::tracker::Side;
 
 /// The width from which on a terminal shows both sides side by side.
-pub(crate) const WIDE: usize = 160;
+const WIDE: usize = 160;
 
 /// Prints differences as they come; what is alike is folded into a count.
 pub(crate) struct DifferencePrinter<'a> {
@@ -38,6 +42,23 @@ impl<'a> DifferencePrinter<'a> {
         }
     }
 
+    /// Returns a printer of what goes to standard output: side by side on a wide terminal, or where that is asked for.
+    pub(crate) fn for_stdout(out: &'a mut dyn Write, is_side_by_side: bool) -> Self {
+        let columns = match stdio::is_output_terminal() {
+            true => terminal::size().ok(),
+            false => None,
+        };
+        let columns = columns.map(|(columns, _)| usize::from(columns));
+        let width = match columns {
+            Some(columns) => Some(columns).filter(|columns| is_side_by_side || *columns >= WIDE),
+            None => is_side_by_side.then_some(WIDE),
+        };
+        Self::new(out, Style::new(ColorChoice::Auto, Stream::Stdout), width)
+    }
+
+    /// Prints what a comparison tells.
+    ///
+    /// Errors: `out` can't be written.
     pub(crate) fn emit(&mut self, told: &Compared) -> io::Result<()> {
         match told {
             Compared::Alike => {
@@ -55,8 +76,7 @@ impl<'a> DifferencePrinter<'a> {
     pub(crate) fn fold(&mut self) -> io::Result<()> {
         let alike = match std::mem::take(&mut self.alike) {
             0 => return Ok(()),
-            1 => "  1 exchange alike".to_owned(),
-            count => format!("  {count} exchanges alike"),
+            count => format!("  {} alike", counted(count, "exchange")),
         };
         writeln!(self.out, "{}", self.style.paint(Paint::Note, &alike))
     }
@@ -79,7 +99,7 @@ impl<'a> DifferencePrinter<'a> {
             }
         }
         if change.hidden > 0 {
-            let more = format!("    {} more lines not shown", change.hidden);
+            let more = format!("    {} not shown", counted(change.hidden, "more line"));
             writeln!(self.out, "{}", self.style.paint(Paint::Note, &more))?;
         }
         Ok(())

@@ -23,6 +23,30 @@ pub(crate) enum Format {
     Html,
 }
 
+impl Format {
+    /// Prints a report for programs, as a page, or nothing as text: what people read is different in each mode. `no_login` says
+    /// why the login failed, for JSON.
+    ///
+    /// Errors: `out` can't be written.
+    pub(crate) fn print(
+        self,
+        out: &mut dyn Write,
+        judged: &[Judged],
+        no_login: Option<&str>,
+    ) -> io::Result<()> {
+        match self {
+            Self::Text => Ok(()),
+            Self::Json => json(out, judged, no_login),
+            Self::Junit => junit(out, judged),
+            Self::Html => html(out, judged),
+        }
+    }
+}
+
+/// The most findings of a comparison that are kept for a report; the rest is counted.
+const FINDINGS_MAX: usize = 10_000;
+
+/// What was judged, and what was found in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub(crate) struct Judged {
     /// The probe of `check` that it is about.
@@ -101,6 +125,18 @@ impl Judged {
         }
     }
 
+    /// Adds findings as long as there is room for them.
+    pub(crate) fn add(&mut self, findings: Vec<Finding>) {
+        for finding in findings {
+            if self.findings.len() < FINDINGS_MAX {
+                self.findings.push(finding);
+            } else {
+                self.beyond += 1;
+            }
+        }
+    }
+
+    /// What it is called in a report: its probe, or its files.
     fn name(&self) -> String {
         match self.probe {
             Some(probe) => probe.to_owned(),

@@ -88,7 +88,7 @@ impl LoginHost for ScriptRun<'_> {
 
     fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
         let secret = password::find(
-            self.plan.args.password.sources(),
+            self.plan.args.credentials.sources(),
             &self.connection.target().host,
             user,
             None,

@@ -2,6 +2,7 @@
 
 use super::ScriptRun;
 use super::lines::ScriptLines;
+use crate::base::plural::counted;
 use crate::base::say;
 use crate::modes::plan::NO_TLS;
 use crate::net::engine::{Greeting, Snapshot, TrustRefusal};
@@ -23,8 +24,7 @@ impl ScriptStop {
         let (left, is_all) = lines.left();
         let unsent = match waiting + left {
             0 => String::new(),
-            1 => "; 1 line not sent".to_owned(),
-            count => format!("; {count} lines not sent"),
+            count => format!("; {} not sent", counted(count, "line")),
         };
         let more = match (unsent.is_empty(), is_all) {
             (false, false) => " so far",

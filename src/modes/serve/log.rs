@@ -9,7 +9,6 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::ServerShared;
-use crate::base::io_error::plain;
 use crate::pop3::tracker::Side;
 use crate::transcript::event::Event;
 use crate::transcript::file::{self, Destination};
@@ -37,7 +36,7 @@ impl<'a> VisitLog<'a> {
         let log = match file::open(place, &format!("visit-{peer}"), now) {
             Ok(log) => log,
             Err(error) => {
-                shared.lose_log(format!("{peer}: no transcript: {}", plain(&error)));
+                shared.logs.lose_all(peer, &error);
                 None
             }
         };
@@ -95,10 +94,7 @@ impl<'a> VisitLog<'a> {
     /// It is told once: the recorder writes no more.
     fn tell_trouble(&mut self) {
         if let Some(error) = self.recorder.as_mut().and_then(Recorder::take_failure) {
-            let (peer, why) = (&self.peer, plain(&error));
-            self.shared.lose_log(format!(
-                "{peer}: the transcript can't be written any more: {why}"
-            ));
+            self.shared.logs.lose_rest(&self.peer, &error);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVerifyMode};
-use poptalk::modes::plan::seconds;
+use poptalk::modes::options::seconds;
 use poptalk::modes::proxy::ProxyOptions;
 
 use crate::servers::proxy::{Proxied, target};

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use poptalk::modes::check::{PROBES, Probe};
-use poptalk::modes::proxy::{ProxyEvent, ProxyOptions, Relay};
+use poptalk::modes::proxy::{self, ProxyEvent, ProxyOptions};
 use poptalk::net::server_certificate::ServerCertificate;
 use poptalk::net::target::Target;
 use poptalk::net::tls::TlsSettings;
@@ -283,7 +283,7 @@ pub(crate) fn through_proxy(server: SocketAddr, idle: &str, talk: impl FnOnce(So
     };
     let options = ProxyOptions {
         log: Destination::Path(folder.clone()),
-        idle: poptalk::modes::plan::seconds(idle).unwrap(),
+        idle: poptalk::modes::options::seconds(idle).unwrap(),
         certificate: ServerCertificate::Given {
             certificate: own.certificate.to_pem().unwrap(),
             key: own.key.private_key_to_pem_pkcs8().unwrap(),
@@ -294,7 +294,7 @@ pub(crate) fn through_proxy(server: SocketAddr, idle: &str, talk: impl FnOnce(So
         },
         ..ProxyOptions::new(target)
     };
-    let proxy = Relay::start(options, move |event| drop(sender.send(event))).unwrap();
+    let proxy = proxy::start(options, move |event| drop(sender.send(event))).unwrap();
     talk(proxy.address());
     let mut came = Came::default();
     loop {

@@ -9,6 +9,7 @@ use super::keys::KEYS;
 use super::rows::{MARK, ScreenRow};
 use crate::analysis::show::Ink;
 use crate::base::escape;
+use crate::base::plural::counted;
 use crate::modes::console::spool::SpoolProgress;
 
 /// What stands at the right of the status line while there is nothing else to say.
@@ -163,7 +164,7 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
 
 fn size(octets: u64) -> String {
     match octets {
-        0..1_000 => format!("{octets} octets"),
+        0..1_000 => counted(octets, "octet"),
         1_000..1_000_000 => format!("{:.1} kB", octets as f64 / 1e3),
         1_000_000..1_000_000_000 => format!("{:.1} MB", octets as f64 / 1e6),
         _ => format!("{:.2} GB", octets as f64 / 1e9),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::base::plural::counted;
 use crate::modes::console::spool::Spool;
 use crate::net::tls::{TlsError, TlsFacts};
 use crate::pop3::tracker::State;
@@ -86,13 +87,12 @@ pub(crate) fn summary(shown: &Shown) -> String {
         octets,
         ..
     } = shown;
+    let size = format!("{}, {}", counted(*lines, "line"), counted(*octets, "octet"));
     match shown.took {
         Some(took) => format!(
-            "{title}: {lines} lines, {octets} octets, {} ms   :page shows it again",
+            "{title}: {size}, {} ms   :page shows it again",
             took.as_millis()
         ),
-        None => format!(
-            "{title}: {lines} lines, {octets} octets so far; the rest is recorded, not shown   :page shows it"
-        ),
+        None => format!("{title}: {size} so far; the rest is recorded, not shown   :page shows it"),
     }
 }
