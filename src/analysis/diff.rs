@@ -47,9 +47,9 @@ pub enum Level {
     /// by line, listings by their fields, capabilities in any order and case
     #[default]
     Fields,
-    /// Also the text of status lines, greeting and listings as it stands; not the timestamp of the greeting, SASL, line ends
+    /// Also the exact text of status lines, greeting and listings; not the greeting's timestamp, SASL, line ends
     Text,
-    /// Every octet of both sides, line ends and dot-stuffing included; only holes, times and the text of events are left out
+    /// Every octet of both sides, line ends and dot-stuffing included; all but holes, times and the text of events
     Octets,
 }
 

@@ -77,7 +77,7 @@ fn is_once(count: &u64) -> bool {
 pub enum Level {
     /// Worth knowing.
     Info,
-    /// Two recordings are not the same here.
+    /// The recordings differ here.
     Difference,
     /// Against a SHOULD.
     Should,

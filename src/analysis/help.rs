@@ -123,10 +123,10 @@ pub(crate) fn command(row: &Command, width: usize) -> String {
         States {
             authorization: true,
             ..
-        } => "before the login",
+        } => "before login",
         States {
             transaction: true, ..
-        } => "after the login",
+        } => "after login",
         States { .. } => "never allowed",
     };
     let mut text = format!(

@@ -4,7 +4,7 @@ use owo_colors::{OwoColorize, Stream};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum ColorChoice {
-    /// On a terminal that has them, unless NO_COLOR is set.
+    /// On a terminal with colours, unless NO_COLOR is set.
     #[default]
     Auto,
     Always,

@@ -22,11 +22,11 @@ Examples:
 /// The arguments of `diff`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DiffArgs {
-    /// The transcript with what is expected; its holes stand for anything
+    /// Transcript with what is expected; its holes match anything
     #[arg(value_name = "A")]
     old: PathBuf,
 
-    /// The transcript to compare with it
+    /// Transcript to compare with it
     #[arg(value_name = "B")]
     new: PathBuf,
 
@@ -36,7 +36,7 @@ pub(crate) struct DiffArgs {
     #[command(flatten)]
     report: FormatArgs,
 
-    /// Print both sides side by side, as on a terminal of 160 columns and more
+    /// Print both side by side, as on terminals of 160 columns and more
     #[arg(long)]
     side_by_side: bool,
 }
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Error> {
         Ok(summary) => {
             if args.comparison.map_uidl && summary.mapped.is_none() {
                 say::note(
-                    "not both recordings have UIDL: message numbers are compared as they are",
+                    "UIDL is missing in one of the recordings: comparing message numbers as they are",
                 );
             }
             let exit = match summary.different {

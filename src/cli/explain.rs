@@ -17,11 +17,11 @@ Examples:
 /// The arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
-    /// The command that was answered
+    /// Command that was answered
     #[arg(long, value_name = "VERB")]
     to: Option<String>,
 
-    /// A reply line, or a word: a command, a capability, a response code, a mechanism, a server's name
+    /// Reply line, or a word: a command, a capability, a response code, a mechanism, a server's name
     #[arg(
         value_name = "TEXT",
         required = true,

@@ -29,7 +29,7 @@ const CHUNK: usize = 256 * 1024;
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("fail_on", |arg| arg.default_value("should")))]
 pub(crate) struct LintArgs {
-    /// The transcripts to judge
+    /// Transcripts to judge
     #[arg(value_name = "FILE", required_unless_present = "list")]
     files: Vec<PathBuf>,
 
@@ -39,7 +39,7 @@ pub(crate) struct LintArgs {
     #[command(flatten)]
     rules: RuleArgs,
 
-    /// Name every rule: id, level, source, what it says
+    /// List every rule: id, level, source, requirement
     #[arg(long)]
     list: bool,
 }

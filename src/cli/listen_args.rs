@@ -32,7 +32,7 @@ const UNREAD: Duration = Duration::from_secs(1);
 /// What a server of ours does wrong.
 #[derive(Debug, clap::Args)]
 pub(super) struct FaultArgs {
-    /// Do this wrong on purpose; may be given many times (`poptalk serve --list-faults` names them)
+    /// Misbehave in this way (repeatable; `poptalk serve --list-faults` lists them)
     #[arg(long = "fault", value_name = "NAME", value_parser = fault)]
     pub(super) chosen: Vec<&'static Fault>,
 }
@@ -40,19 +40,19 @@ pub(super) struct FaultArgs {
 /// Where a server of ours listens, and how clients come to trust it.
 #[derive(Debug, clap::Args)]
 pub(super) struct ListenArgs {
-    /// Where to listen for cleartext and STLS; port 0 takes a free one
+    /// Listen here for cleartext and STLS; port 0 picks a free one
     #[arg(long, alias = "port", value_name = "[ADDR:]PORT", value_parser = listen, default_value = "127.0.0.1:11110")]
     pub(super) listen: SocketAddr,
 
-    /// Where to listen for TLS from the first octet
+    /// Listen here for TLS from the first octet
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = listen)]
     pub(super) tls_listen: Option<SocketAddr>,
 
-    /// Refuse more connections than this at the same time
+    /// Accept at most N connections at the same time
     #[arg(long, value_name = "N", default_value_t = MOST_CONNECTIONS, value_parser = connections)]
     pub(super) connections: usize,
 
-    /// Write the certificate that clients see to this file, so that they can trust it
+    /// Write the certificate that clients see to FILE, for them to trust
     #[arg(long, value_name = "FILE")]
     cert_out: Option<PathBuf>,
 }
@@ -80,10 +80,10 @@ fn fault(name: &str) -> Result<&'static Fault, String> {
         return Ok(fault);
     }
     let meant = nearest(name, fault::all().map(|fault| fault.name)).map_or_else(
-        || "`poptalk serve --list-faults` names them all".to_owned(),
+        || "`poptalk serve --list-faults` lists them all".to_owned(),
         |meant| format!("did you mean `{meant}`?"),
     );
-    Err(format!("there is no such fault; {meant}"))
+    Err(format!("unknown fault; {meant}"))
 }
 
 /// Reads where to listen: ADDR:PORT; or PORT or :PORT, which is this machine alone.
@@ -149,7 +149,7 @@ fn end_unread(is_interrupted: &AtomicBool) {
 fn connections(text: &str) -> Result<usize, &'static str> {
     match text.parse() {
         Ok(count @ 1..=10_000) => Ok(count),
-        _ => Err("a number from 1 to 10000"),
+        _ => Err("expected a number from 1 to 10000"),
     }
 }
 
@@ -194,8 +194,7 @@ fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
     for address in addresses.into_iter().flatten() {
         if !address.ip().to_canonical().is_loopback() {
             say::warning(&format!(
-                "listening on {address}, not for this machine alone: whoever reaches that port can connect, and all that is \
-                 in clear can be read on the way"
+                "listening on {address}, not only for this machine: anyone who can reach that port can connect, and cleartext can be read on the network path"
             ));
         }
     }

@@ -89,7 +89,7 @@ fn hold(plan: Plan, course: Option<Course>) -> Exit {
     };
     let _quiet = Quiet::start();
     let again = Arc::clone(&screen);
-    terminal::on_return(move || again.note(Paint::Note, "here again"));
+    terminal::on_return(move || again.note(Paint::Note, "resumed"));
     let mut console = Console {
         plan,
         screen,
@@ -190,7 +190,7 @@ impl Console {
         if matches!(self.keyboard, Keyboard::Plain(_)) {
             self.screen.note(
                 Paint::Warning,
-                "what is typed is shown here: use :pass for a password",
+                "this terminal echoes what you type; use :pass to enter a password",
             );
         }
         if self.course.is_some() {
@@ -213,8 +213,10 @@ impl Console {
             Input::Line(line) => return self.take_line(&line),
             Input::Octets(line) => self.send_as_typed(&line),
             Input::Damaged(_) => {
-                self.screen
-                    .note(Paint::Warning, "not sent: this line lost invalid UTF-8");
+                self.screen.note(
+                    Paint::Warning,
+                    "not sent: the line contained an invalid UTF-8 octet",
+                );
                 self.screen.note(
                     Paint::Note,
                     r"hint: `:send` sends any octets, such as `:send caf\xe9\r\n`",
@@ -248,7 +250,7 @@ impl Console {
                 let word = String::from_utf8_lossy(word);
                 let word = know(&self.knowledge).recall.hide(&word);
                 let text = format!(
-                    "no command `:{word}`; {meant}`:help` lists them, `::{word}` sends it to the server"
+                    "unknown command `:{word}`; {meant}`:help` lists the commands, `::{word}` sends it to the server"
                 );
                 self.screen.note(Paint::Warning, &text);
             }
@@ -290,7 +292,7 @@ impl Console {
                     screen.print(&format!("{}\n", style.paint(Paint::Note, line)));
                 }
                 if is_keeping {
-                    screen.note(Paint::Warning, "secrets are kept in clear, on the screen and in the transcript (--keep-secrets)");
+                    screen.note(Paint::Warning, "secrets are kept in cleartext, on the screen and in the transcript (--keep-secrets)");
                 }
                 path = found;
             }
@@ -406,7 +408,7 @@ impl Console {
         if is_long {
             self.screen.note(
                 Paint::Note,
-                "not shown any more; the rest is read and recorded. Ctrl-C again closes",
+                "display stopped; the rest is still recorded. Press Ctrl-C again to disconnect",
             );
         }
         self.tell_awaited(now);

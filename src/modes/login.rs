@@ -75,13 +75,13 @@ impl Wanted {
             match word {
                 "--dry" => wanted.is_dry = true,
                 "--two-lines" => wanted.is_two_lines = true,
-                word if word.starts_with("--") => return Err(format!("no option `{word}`")),
+                word if word.starts_with("--") => return Err(format!("unknown option `{word}`")),
                 word if way == Method::Sasl && wanted.mechanism.is_none() => {
                     wanted.mechanism = Some(word.to_ascii_uppercase());
                 }
                 word if wanted.user.is_none() => wanted.user = Some(word.to_owned()),
                 // It may be a password, which is asked for and never typed here.
-                _ => return Err("one word too much behind the user".to_owned()),
+                _ => return Err("unexpected word after the user".to_owned()),
             }
         }
         Ok(wanted)
@@ -151,12 +151,12 @@ impl<T: LoginHost> LoginRun<'_, T> {
             (None, Method::Apop) if session.timestamp.is_some() => vec![Attempt::Apop],
             (None, Method::Apop) if session.has_void_timestamp => {
                 return usage(
-                    "the greeting's timestamp came before TLS, so it is void, and there is no APOP (RFC 2595 §4); `:login` takes another way",
+                    "the greeting's timestamp came before TLS, so it is void, and APOP is impossible (RFC 2595 §4); `:login` uses a different mechanism",
                 );
             }
             (None, Method::Apop) => {
                 return usage(
-                    "the greeting has no timestamp of the form `<text@text>`, so there is no APOP (RFC 1939 §7)",
+                    "the greeting has no timestamp of the form `<text@text>`, so the server does not offer APOP (RFC 1939 §7)",
                 );
             }
             (None, _) => offered(&session, binding.is_some(), is_tls),
@@ -263,7 +263,7 @@ impl<T: LoginHost> LoginRun<'_, T> {
     fn conclude(&self, tried: &[&str], left: &[Attempt]) {
         if tried.len() > 1 {
             self.talker.note(&format!(
-                "{} logins were refused ({}): the name or the password may be wrong, or may not",
+                "{} logins were refused ({}): the name or the password may be wrong, but need not be",
                 tried.len(),
                 tried.join(", ")
             ));
@@ -410,24 +410,24 @@ impl<T: LoginHost> LoginRun<'_, T> {
     fn explain_dry(&self, name: &str, first: Option<&Turn>, is_one_line: bool) {
         let Some(turn) = first else {
             self.talker.note(&format!(
-                "would send: AUTH {name}; the server speaks first, and each answer is made of its challenge"
+                "would send: AUTH {name}; the server speaks first, and each response is computed from its challenge"
             ));
             return;
         };
         self.explain(&turn.parts);
         let lines = match is_one_line {
             true => format!("AUTH {name} {HIDDEN}"),
-            false => format!("AUTH {name}, and behind `+ ` {HIDDEN}"),
+            false => format!("AUTH {name}, and after `+ ` {HIDDEN}"),
         };
         self.talker.note(&format!(
-            "would send: {lines}   (base64 of what it is made of)"
+            "would send: {lines}   (base64 of the parts above)"
         ));
     }
 
     fn apop(&mut self, user: &str, secret: &[u8], stamp: &[u8]) -> Result<(), LoginError> {
         let stamp_text = String::from_utf8_lossy(stamp).into_owned();
         self.explain(&[
-            ("made of", format!("{user} and a digest")),
+            ("parts", format!("{user} and a digest")),
             ("digest", format!("MD5 of {stamp_text}{HIDDEN}, the greeting's timestamp and the password, 32 hexadecimal digits")),
         ]);
         let shown_as = format!("APOP {user} {HIDDEN}");

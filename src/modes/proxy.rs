@@ -209,12 +209,12 @@ impl fmt::Display for ConnectionReport {
             RelayOutcome::NoServer(why) => write!(f, ", no server: {why}"),
             RelayOutcome::OtherService(service) => write!(f, ", this is {}", service.name),
             RelayOutcome::Injected(Side::Client) => {
-                write!(f, ", commands behind STLS in clear: closed")
+                write!(f, ", cleartext commands after STLS: closed")
             }
             RelayOutcome::Injected(Side::Server) => {
-                write!(f, ", octets of the server's before TLS in clear: closed")
+                write!(f, ", cleartext octets from the server before TLS: closed")
             }
-            RelayOutcome::Lost(why) => write!(f, ", lost: {why}"),
+            RelayOutcome::Lost(why) => write!(f, ", connection lost: {why}"),
             RelayOutcome::Stopped => write!(f, ", proxy stopped"),
         }
     }

@@ -38,7 +38,7 @@ pub(crate) const SETTLE: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Default)]
 pub(crate) struct Options {
-    /// Go on where the conversation leaves the recording.
+    /// Continue after the server's replies diverge from the recording.
     pub(crate) keep_going: bool,
     /// The recording tells of a handshake that failed, or whoever asks judges that as well.
     pub(crate) expects_tls_failure: bool,

@@ -110,7 +110,7 @@ fn open(plan: &Plan, observer: Box<ScriptPrinter>) -> Result<(Connection, Option
     });
     if plan.args.secrets.keep_secrets {
         say::warning(
-            "secrets are kept in clear, on the screen and in the transcript (--keep-secrets)",
+            "secrets are kept in cleartext, on the screen and in the transcript (--keep-secrets)",
         );
     }
     match opened {
@@ -194,7 +194,10 @@ impl ScriptRun<'_> {
                     let hint = format!(
                         "{meant}`::{word}` sends it to the server; `:help` lists the commands"
                     );
-                    say::error(&format!("line {number}: no command `:{word}`"), Some(&hint));
+                    say::error(
+                        &format!("line {number}: unknown command `:{word}`"),
+                        Some(&hint),
+                    );
                     return Err(Exit::Usage);
                 }
                 Typed::Own(own, args) => {
@@ -324,8 +327,8 @@ impl ScriptRun<'_> {
         let usage = |what: &str, hint: &str| usage(number, what, hint);
         if !own.in_scripts {
             return Err(usage(
-                &format!("`:{}` needs a person", own.word),
-                "it works in the console",
+                &format!("`:{}` works only in the interactive console", own.word),
+                "remove the line, or type it in the console",
             ));
         }
         let text = String::from_utf8_lossy(args.trim_ascii()).into_owned();
@@ -374,7 +377,7 @@ impl ScriptRun<'_> {
     fn send_octets(&mut self, text: &[u8], number: usize) -> Result<(), Exit> {
         let octets = console_input::unescape(text).map_err(|at| {
             let what = format!("unknown escape at octet {} of the text", at + 1);
-            usage(number, &what, r"`\r \n \t \0 \xHH \\` are known")
+            usage(number, &what, r"the escapes are `\r \n \t \0 \xHH \\`")
         })?;
         let mut lines = octets.split(|octet| *octet == b'\n');
         if self.is_risky() && lines.any(|line| plan::sends_secret(line.trim_ascii_end())) {
@@ -433,12 +436,12 @@ impl ScriptRun<'_> {
     fn has_no_tls(&mut self) -> Exit {
         let (what, hint) = match self.plan.found {
             Some(_) => (
-                "no TLS with a server that only DNS told of",
-                "give HOST to go on in clear",
+                "no TLS with a server that only DNS names",
+                "give HOST to continue in cleartext",
             ),
             None => (
                 NO_TLS,
-                "nothing more was sent; without STLS the session is in clear",
+                "nothing more was sent; without STLS the session is in cleartexttext",
             ),
         };
         self.stopped = None;
@@ -524,11 +527,11 @@ impl ScriptRun<'_> {
             self.connection.take_leave();
         } else if now.marked > 0 {
             say::warning(&format!(
-                "the script ended without QUIT: {} marked for deletion stay",
+                "script ended without QUIT: kept {} marked for deletion",
                 counted(now.marked, "message")
             ));
         } else if !self.has_quit {
-            say::note("the script ended without QUIT");
+            say::note("script ended without QUIT");
         }
         if self.was_refused {
             Exit::Refused

@@ -205,24 +205,27 @@ impl fmt::Display for ServeEvent {
                 write!(f, ", QUIT, {deleted} deleted, {left} left")
             }
             (VisitOutcome::Ended, Some(Ending::Injected)) => {
-                write!(f, ", commands behind STLS in clear: closed")
+                write!(f, ", cleartext commands after STLS: closed")
             }
             (VisitOutcome::Ended, Some(Ending::BrokenOff)) => {
-                write!(f, ", a message broke off: closed, nothing deleted")
+                write!(
+                    f,
+                    ", a message could not be read to its end: closed, nothing deleted"
+                )
             }
             (VisitOutcome::Ended, Some(Ending::Played)) => write!(f, ", played to the end"),
             (VisitOutcome::Ended, Some(Ending::Left { row })) => {
-                write!(f, ", left the recording at row {row}")
+                write!(f, ", diverged from the recording at row {row}")
             }
             (VisitOutcome::Ended, _) => write!(f, ", QUIT"),
             (VisitOutcome::HungUp, _) if has_logged_in => {
-                write!(f, ", hung up without QUIT, nothing deleted")
+                write!(f, ", disconnected without QUIT, nothing deleted")
             }
-            (VisitOutcome::HungUp, _) => write!(f, ", hung up"),
+            (VisitOutcome::HungUp, _) => write!(f, ", disconnected"),
             (VisitOutcome::TimedOut, _) => write!(f, ", autologout"),
             (VisitOutcome::Refused, _) => write!(f, ", refused: too many connections"),
             (VisitOutcome::TlsFailed(why), _) => write!(f, ", TLS failed: {why}"),
-            (VisitOutcome::Lost(why), _) => write!(f, ", lost: {why}"),
+            (VisitOutcome::Lost(why), _) => write!(f, ", connection lost: {why}"),
             (VisitOutcome::Guessing, _) => {
                 write!(f, ", {}: closed", counted(failed_logins, "failed login"))
             }

@@ -102,7 +102,7 @@ impl LogHealth {
     pub(crate) fn lose_rest(&self, peer: impl Display, error: &io::Error) {
         let why = plain(error);
         self.warn(&format!(
-            "{peer}: the transcript can't be written any more: {why}"
+            "{peer}: the transcript can no longer be written: {why}"
         ));
     }
 

@@ -565,7 +565,7 @@ fn messages_are_saved_octet_for_octet_and_viewed_decoded() {
     terminal.see("octets in");
     assert!(std::fs::read(&picture).unwrap().starts_with(b"\x89PNG\r\n"));
     terminal.line(":view 99", "trans>");
-    terminal.see("the message did not come whole");
+    terminal.see("the message is incomplete");
     terminal.press("quit\r");
     terminal.end();
     let sent = text(&home.transcript().octets(Side::Client));

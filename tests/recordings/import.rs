@@ -217,7 +217,7 @@ fn errors_say_where_what_and_what_next() {
         (&["import", "rawlog", log, other], "error: line 2 of "),
         (
             &["import", "auto", "-"],
-            "error: standard input: none of the formats that are known: s_client, gnutls_cli, telnet",
+            "error: standard input: unknown format, not one of s_client, gnutls_cli, telnet",
         ),
         (
             &["import", "curl", "-"],

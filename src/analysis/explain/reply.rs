@@ -345,9 +345,9 @@ fn negative(row: Option<&Command>, rest: &str, context: &ExplainContext) -> Stri
         };
         if !is_allowed {
             let place = if row.states.authorization {
-                "before the login"
+                "before login"
             } else {
-                "after the login"
+                "after login"
             };
             text.push_str(&format!(
                 " {} belongs {place}: that may be all there is to it.",

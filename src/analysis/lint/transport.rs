@@ -124,7 +124,7 @@ pub(super) const RULES: &[Rule] = &[
                 let is_whole = !ended.is_oversize() && !ended.is_garbled();
                 ended.command_when(
                     is_silent && is_whole && !is_excused(known),
-                    "closed in place of a reply to an unknown command",
+                    "closed instead of sending a reply to an unknown command",
                 )
             }),
         ],
@@ -332,7 +332,7 @@ pub(super) const RULES: &[Rule] = &[
                 .is_none_or(|last| last.status.is_some() && last.verb != "QUIT");
             ended.command_when(
                 is_silent && !is_other && !is_long && is_first,
-                "closed in place of a reply",
+                "closed instead of sending a reply",
             )
         })],
     },

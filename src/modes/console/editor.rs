@@ -158,7 +158,7 @@ impl Editor {
                 Ok(line) if is_damaged => Input::Damaged(line),
                 Ok(line) => Input::Line(line),
                 Err(ReadlineError::Interrupted) => Input::Interrupted,
-                // The library drops invalid UTF-8, and with it the line: it goes on with what was drawn.
+                // The library drops an octet that is not UTF-8, and with it the line, and continues with what was drawn.
                 Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
                     is_damaged = true;
                     given.clone_from(&self.drawn.lock().unwrap_or_else(PoisonError::into_inner));

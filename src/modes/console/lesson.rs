@@ -24,7 +24,7 @@ use crate::transcript::event::{Event, Party};
 const EXAMPLE_ID: &str = "greeting-err";
 
 /// Where the ids are.
-const IDS: &str = "in another terminal `poptalk lint --list` names those of rules, `poptalk serve --list-faults` those of faults";
+const IDS: &str = "in another terminal, `poptalk lint --list` lists those of rules, `poptalk serve --list-faults` those of faults";
 
 /// The id of a rule or a fault that is at most two typing errors away.
 fn nearest(id: &str) -> Option<&'static str> {
@@ -102,7 +102,7 @@ impl Console {
             }
         }
         drop(goals);
-        self.tell_own(":hint helps   :lesson shows this again   :skip goes on without");
+        self.tell_own(":hint helps   :lesson shows this again   :skip moves on");
     }
 
     /// A line of the course's, wrapped.
@@ -118,7 +118,7 @@ impl Console {
             return;
         };
         let on = match number < count {
-            true => "Enter goes on to the next one",
+            true => "Enter starts the next one",
             false => "it was the last one; Enter leaves",
         };
         self.tell_solved(&format!(
@@ -156,7 +156,7 @@ impl Console {
             }
         }
         if let Some(Err(error)) = trouble {
-            let what = format!("the progress can't be kept: {error}");
+            let what = format!("the progress can't be saved: {error}");
             self.screen.note(Paint::Warning, &what);
         }
         is_solved.then_some(number)
@@ -180,7 +180,7 @@ impl Console {
     /// The session is over, and the lesson is not.
     pub(super) fn tell_session_over(&self) {
         if !self.is_lesson_solved() {
-            self.tell_own("this session is over: the next line that you type starts a new one on the same maildrop; `:restart` starts the lesson again");
+            self.tell_own("the session has ended: the next line you type starts a new one on the same maildrop; `:restart` starts the lesson again");
         }
     }
 
@@ -216,7 +216,10 @@ impl Console {
     pub(super) fn tell_progress(&self) {
         if let Some(course) = &self.course {
             let (done, count) = course.done();
-            let text = format!("{done} of {count} lessons done; `{}` goes on", course.call);
+            let text = format!(
+                "{done} of {count} lessons done; `{}` continues",
+                course.call
+            );
             self.tell_own(&text);
         }
     }
@@ -241,7 +244,7 @@ impl Console {
     /// Carries out a word that belongs to a course.
     pub(super) fn course_word(&mut self, action: Action, text: &str) -> AfterLine {
         if self.course.is_none() {
-            let what = "this is no lesson; `poptalk learn` begins one";
+            let what = "this is not a lesson; `poptalk learn` starts one";
             self.screen.note(Paint::Warning, what);
             return AfterLine::Go;
         }
@@ -251,7 +254,7 @@ impl Console {
             Action::Restart => return self.restart(),
             Action::Skip => return self.next_lesson(),
             Action::Next if self.is_lesson_solved() => return self.next_lesson(),
-            Action::Next => self.tell_own("not solved yet; `:skip` goes on without"),
+            Action::Next => self.tell_own("not solved yet; `:skip` moves on anyway"),
             _ => self.diagnose(text),
         }
         AfterLine::Go
@@ -268,7 +271,7 @@ impl Console {
         course.hints = at + 1;
         self.tell_own(&format!("hint {} of {count}: {text}", at + 1));
         if at + 1 < count {
-            self.tell_own("(:hint tells more)");
+            self.tell_own("(:hint for more)");
         }
     }
 
@@ -285,13 +288,13 @@ impl Console {
         } else if course.watched.goals().diagnose(id) {
             self.tell_what_is_open(id);
         } else if lint::rule(id).is_some() || fault::named(id).is_some() {
-            self.tell_own(&format!("no, not {id}; look again, or `:hint`"));
+            self.tell_own(&format!("it is not {id}; look again, or type `:hint`"));
         } else {
             let what = match nearest(id) {
                 Some(meant) => format!("did you mean `:diagnose {meant}`?"),
                 None => IDS.to_owned(),
             };
-            self.tell_own(&format!("there is no id `{id}`; {what}"));
+            self.tell_own(&format!("unknown id `{id}`; {what}"));
         }
     }
 
@@ -309,7 +312,7 @@ impl Console {
         } else {
             let steps: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
             format!(
-                "it does not count before you have seen it: first {}, then type `:diagnose {id}` again",
+                "it does not count until you have seen it: first {}, then type `:diagnose {id}` again",
                 steps.join(", then ")
             )
         };

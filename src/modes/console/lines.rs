@@ -56,7 +56,7 @@ pub(crate) fn page<T: Send>(
         is_left.store(true, Ordering::Relaxed);
         let written = writer
             .join()
-            .map_err(|_| io::Error::other("what was to be shown can't be read"));
+            .map_err(|_| io::Error::other("the text to show can't be read"));
         shown.and(written)
     })
 }

@@ -160,7 +160,7 @@ impl Console {
     fn fetch(&mut self, number: &str) -> Option<FetchedMessage> {
         if number.is_empty() || !number.bytes().all(|digit| digit.is_ascii_digit()) {
             self.screen
-                .note(Paint::Warning, "which message? a number of LIST");
+                .note(Paint::Warning, "which message? give a number from LIST");
             return None;
         }
         let title = format!("RETR {number}");
@@ -183,7 +183,7 @@ impl Console {
         let fetched = FetchedMessage::of(&shown(&self.shown), &title);
         if fetched.is_none() {
             self.screen
-                .note(Paint::Warning, "the message did not come whole");
+                .note(Paint::Warning, "the message is incomplete");
         }
         fetched
     }

@@ -249,7 +249,7 @@ impl Pager<'_> {
 
     fn search(&mut self, way: Direction, alternate: &mut Alternate) -> io::Result<()> {
         let Some((text, needle)) = self.search.clone() else {
-            self.message = Some("nothing was searched yet: / searches".to_owned());
+            self.message = Some("no search yet: / searches".to_owned());
             return Ok(());
         };
         self.is_following = false;
@@ -280,8 +280,8 @@ impl Pager<'_> {
         if found == SearchResult::Nowhere {
             found = self.find(&needle, way, again)?;
             note = Some(match way {
-                Direction::Down => "found from the start on again",
-                Direction::Up => "found from the end on again",
+                Direction::Down => "search continued at the start",
+                Direction::Up => "search continued at the end",
             });
         }
         match found {

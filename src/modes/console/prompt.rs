@@ -40,7 +40,7 @@ impl Console {
             }
             _ => self
                 .screen
-                .note(Paint::Warning, "a line to poptalk itself is UTF-8"),
+                .note(Paint::Warning, "a line for poptalk itself must be UTF-8"),
         }
     }
 

@@ -51,7 +51,7 @@ impl Console {
         if let Some(now) = self.standing().filter(|now| now.ending.is_none()) {
             if now.marked > 0 {
                 let text = format!(
-                    "{} marked for deletion: only QUIT deletes, leaving now keeps all",
+                    "{} marked for deletion: only QUIT deletes; leaving now keeps everything",
                     counted(now.marked, "message")
                 );
                 self.screen.note(Paint::Warning, &text);

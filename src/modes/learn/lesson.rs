@@ -217,7 +217,7 @@ impl Lesson {
             "ready" => self.ready.push(text.to_owned()),
             "fault" => self.faults.push(fault::named(text).ok_or_else(|| {
                 let meant = meant(text, fault::all().map(|fault| fault.name));
-                let lists = "`poptalk serve --list-faults` names them all";
+                let lists = "`poptalk serve --list-faults` lists them all";
                 wrong(format!("there is no fault `{text}`; {meant}{lists}"))
             })?),
             "tls" if text == "yes" => self.is_tls = true,
@@ -309,7 +309,7 @@ fn no_id(id: &str) -> String {
     let rules = lint::rules().map(|rule| rule.id);
     let meant = meant(id, rules.chain(fault::all().map(|fault| fault.name)));
     format!(
-        "there is no id `{id}`; {meant}`poptalk lint --list` names those of rules, `poptalk serve --list-faults` those of faults"
+        "unknown id `{id}`; {meant}`poptalk lint --list` names those of rules, `poptalk serve --list-faults` those of faults"
     )
 }
 

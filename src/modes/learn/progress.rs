@@ -55,7 +55,7 @@ impl Progress {
 
     /// Forgets some lessons; returns which of them were done.
     ///
-    /// Errors: the file can't be written; it is as it was then.
+    /// Errors: the file can't be written, and was left unchanged.
     pub(crate) fn forget(&mut self, is_meant: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
         let (gone, kept): (Vec<_>, Vec<_>) =
             self.done.iter().cloned().partition(|key| is_meant(key));

@@ -101,11 +101,11 @@ impl NextAttempt {
     pub(crate) fn warning(&self) -> Option<&'static str> {
         if self.is_in_clear {
             return Some(
-                "the next way sends the password unencrypted: anyone on the network path can read it, and may have refused the digest to get it",
+                "the next method sends the password unencrypted: anyone on the network path can read it, and may have refused the digest to get it",
             );
         }
         self.gives_up_proof.then_some(
-            "the certificate of this server was not verified, and an attacker in between would refuse what is safe to get what is not",
+            "this server's certificate was not verified, and an attacker in between could refuse a safe method to get an unsafe one",
         )
     }
 }
@@ -176,23 +176,23 @@ impl Refused<'_> {
                 format!("{name}: the server says that the name or the password is wrong")
             }
             RefusalMeaning::Doubtful => format!(
-                "{name}: the server had the password itself and refused it: name or password may be wrong, or it allows no login now"
+                "{name}: the server received the password itself and refused it: the name or the password may be wrong, or no login is allowed now"
             ),
             RefusalMeaning::Nothing => {
-                format!("{name}: it came to no password, so this says nothing about yours")
+                format!("{name}: no password was sent, so this says nothing about yours")
             }
             RefusalMeaning::Elsewhere => format!(
-                "{name}: refused for another reason ([{}]): this says nothing about the password",
+                "{name}: refused for a different reason ([{}]): this says nothing about the password",
                 self.code.unwrap_or_default()
             ),
             RefusalMeaning::Unclear if self.attempt.is_bound() => format!(
-                "{name}: this may be the binding to TLS and not the password: some servers know only `tls-unique`, and poptalk has `tls-server-end-point` (RFC 5929)"
+                "{name}: the channel binding may be the reason, not the password: some servers support only `tls-unique`, poptalk only `tls-server-end-point` (RFC 5929)"
             ),
             RefusalMeaning::Unclear if self.attempt == Attempt::Apop => format!(
-                "{name}: this may not be the password: many servers greet with a timestamp and can't do APOP, for which they need the password itself (RFC 1939 §7)"
+                "{name}: the password may still be right: many servers greet with a timestamp but can't do APOP, for which they must store the password itself (RFC 1939 §7)"
             ),
             RefusalMeaning::Unclear => format!(
-                "{name}: this may not be the password: the server may keep it in a form that this mechanism can't use"
+                "{name}: the password may still be right: the server may store it in a form that this mechanism can't use"
             ),
         }
     }
@@ -201,7 +201,7 @@ impl Refused<'_> {
     pub(super) fn explains(&self, next: Attempt) -> Option<&'static str> {
         let is_unbound = self.attempt.is_bound() && next.is_scram();
         is_unbound.then_some(
-            "not bound this time, and marked so by `n,,`; `y,,` would say that the server offers no binding: this one does, and would have to take that for an attack (RFC 5802 §6)",
+            "no channel binding this time, marked by `n,,`; `y,,` would say that the server offers no binding: this one does, and must treat that as an attack (RFC 5802 §6)",
         )
     }
 }

@@ -12,7 +12,7 @@ pub(crate) enum LoginError {
     /// The line to poptalk can't be understood, or does not fit this moment.
     #[error("{0}")]
     Usage(String),
-    #[error("not sent: there is no TLS, and everybody on the way could read the password")]
+    #[error("not sent: there is no TLS, and anyone on the network path could read the password")]
     InClear,
     /// A secret would go where it should not, unasked.
     #[error("not sent: {}", .0.says())]
@@ -43,18 +43,16 @@ pub(crate) enum LoginError {
 impl Explain for LoginError {
     fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Self::InClear => {
-                Some("`stls` or --tls begins TLS; --allow-plaintext sends it all the same")
-            }
+            Self::InClear => Some("`stls` or --tls begins TLS; --allow-plaintext sends it anyway"),
             Self::Risk(risk) => Some(risk.hint()),
             Self::Password(error) => return error.hint(),
             Self::NoUser => {
-                Some("name the user by -u, in a URL (pop3://USER@HOST), or behind `:login`")
+                Some("name the user with -u, in a URL (pop3://USER@HOST), or after `:login`")
             }
             Self::Sasl { error, .. } => Some(error.hint()),
-            Self::Unproved => {
-                Some("change nothing until you know who this is; `:tls` shows the certificate")
-            }
+            Self::Unproved => Some(
+                "change nothing until you know which server this is; `:tls` shows the certificate",
+            ),
             Self::NoChallenge | Self::Usage(_) | Self::Stopped => None,
         };
         hint.map(Cow::Borrowed)

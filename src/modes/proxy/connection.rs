@@ -198,7 +198,7 @@ impl<'a> ProxiedConnection<'a> {
             if cut == 0 {
                 if self.held.len() >= HELD_MAX {
                     return Err(RelayOutcome::Lost(
-                        "a line of the client's that does not end".into(),
+                        "a line from the client without a line end".into(),
                     ));
                 }
                 break;

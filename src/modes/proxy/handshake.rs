@@ -81,7 +81,7 @@ impl ProxiedConnection<'_> {
                 Status::Malformed => {
                     "the greeting is neither +OK nor -ERR; STLS was not sent".to_owned()
                 }
-                _ => "the greeting says no".to_owned(),
+                _ => "the greeting is -ERR".to_owned(),
             };
             return Err(RelayOutcome::NoServer(why));
         }
@@ -120,17 +120,17 @@ impl ProxiedConnection<'_> {
                 }
                 Came::Nothing => {
                     if !self.wait_until(deadline)? {
-                        return Err(self.refuse(format!("{what} did not come in time")));
+                        return Err(self.refuse(format!("timed out waiting for {what}")));
                     }
                 }
-                Came::End => return Err(self.refuse(format!("closed in place of {what}"))),
+                Came::End => return Err(self.refuse(format!("closed instead of sending {what}"))),
                 Came::Broken(why) => return Err(self.refuse(why)),
             }
             if let Some(lf) = memchr::memchr(b'\n', &line) {
                 break lf + 1;
             }
             if line.len() > LINE_MAX {
-                return Err(self.refuse(format!("{what} that does not end")));
+                return Err(self.refuse(format!("{what} without a line end")));
             }
         };
         let behind = line.split_off(end);
@@ -144,7 +144,7 @@ impl ProxiedConnection<'_> {
             octets: behind.len() as u64,
             shown: Some(shown.to_string()),
         });
-        self.refuse("octets in clear that nobody had asked for".to_owned());
+        self.refuse("unsolicited octets in cleartext".to_owned());
         Err(RelayOutcome::Injected(Side::Server))
     }
 

@@ -39,7 +39,7 @@ pub enum ReplayError {
     #[error("row {0}: not sent: {risk}", risk = .1.says())]
     Risk(usize, Risk),
     /// There is nothing to be sent in a hole's place.
-    #[error("row {0}: nothing is known to send for `{{{{{1}}}}}`")]
+    #[error("row {0}: no value to send for `{{{{{1}}}}}`")]
     Hole(usize, String),
     /// What a hole needs is not there.
     #[error("row {0}: {1}")]
@@ -62,7 +62,9 @@ impl Explain for ReplayError {
             Self::Hole(_, name) if !name.starts_with('.') => {
                 return Some(format!("give --set {name}=VALUE").into());
             }
-            Self::Hole(..) => "a client row with `{{..}}` or `{{...}}` can be served, not played",
+            Self::Hole(..) => {
+                "a client row with `{{..}}` or `{{...}}` can be served, but not played"
+            }
             Self::NotPop3(mistake) => mistake.hint,
             Self::Risk(_, risk) => risk.hint(),
             Self::Sasl(_, error) => error.hint(),

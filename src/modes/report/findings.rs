@@ -19,7 +19,7 @@ pub(crate) enum Format {
     Json,
     /// JUnit XML, for build servers
     Junit,
-    /// A page for a bug report: one file that fetches nothing and runs nothing
+    /// A page for a bug report: one file, without scripts or external content
     Html,
 }
 

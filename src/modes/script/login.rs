@@ -117,7 +117,7 @@ impl LoginHost for ScriptRun<'_> {
         }
         let count = next.refused + 1;
         say::note(&format!(
-            "trying {name}, login {count} of {TRIES_MAX} at most"
+            "trying {name}, login {count} of at most {TRIES_MAX}"
         ));
         if let Some(explanation) = next.explanation {
             say::note(explanation);

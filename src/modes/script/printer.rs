@@ -37,7 +37,7 @@ impl ScriptPrinter {
             {
                 say::error(
                     &format!("standard output: {}", plain(&error)),
-                    Some("the transcript holds what came; write the replies elsewhere"),
+                    Some("the transcript has what was received; write the replies elsewhere"),
                 );
             }
             self.is_pipe_closed.store(true, Ordering::Relaxed);

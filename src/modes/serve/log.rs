@@ -134,7 +134,7 @@ impl Write for Counted {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         if !self.room.take(octets.len()) {
             return Err(io::Error::other(
-                "the transcripts of all visits have reached --max-size, and no more are written",
+                "the transcripts of all visits have reached --max-size; no more are written",
             ));
         }
         self.file.write_all(octets)?;

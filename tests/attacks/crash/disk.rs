@@ -13,7 +13,7 @@ use crate::support::terminal::Terminal;
 use crate::support::{Home, LIMIT, Peer, read, ready, serve, text};
 
 /// What is told of a transcript that failed.
-const TOLD: &str = "can't be written any more";
+const TOLD: &str = "can no longer be written";
 
 /// How a shell is to treat the signal for a file that is too large: as it is, and ignored.
 const SIGNALS: [&str; 2] = ["", "trap '' XFSZ;"];

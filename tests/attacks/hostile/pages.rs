@@ -40,7 +40,7 @@ fn leaf(terminal: &mut Terminal, is_whole: bool) {
         is_over = memchr::memmem::find(&terminal.raw()[mark..], b"  end ").is_some();
     }
     terminal.press("  G\x02\x02g/Zq7\rnnh");
-    terminal.see("any key goes on");
+    terminal.see("any key continues");
     let mark = terminal.raw().len();
     // The keys, which any key takes away again.
     terminal.press("xq");

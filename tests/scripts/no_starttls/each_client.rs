@@ -422,7 +422,7 @@ fn a_greeting_of_somebody_who_is_logged_in_already() {
                 "-ERR",
                 "the server refuses STLS",
                 "skipped",
-                "the greeting says no",
+                "the greeting is -ERR",
             ],
             ..NONE
         };

@@ -147,8 +147,8 @@ pub(super) fn help() -> Vec<String> {
     }
     rows.extend([
         String::new(),
-        format!("  {MARK}before a row: it goes on with the line of the row above"),
-        "  any key goes on".to_owned(),
+        format!("  {MARK}before a row: continues the line of the row above"),
+        "  any key continues".to_owned(),
     ]);
     rows
 }
