@@ -5,7 +5,7 @@ pub mod check;
 pub mod console;
 pub mod learn;
 pub(crate) mod login;
-pub(crate) mod options;
+pub mod options;
 pub mod plan;
 pub mod proxy;
 pub mod replay;

@@ -259,7 +259,7 @@ impl ProxyShared {
 ///
 /// Errors: an address can't be listened on, the certificate is not usable, or the platform has no TLS for servers and
 /// `tls_listen` asks for it.
-pub(crate) fn start(
+pub fn start(
     options: ProxyOptions,
     on_event: impl Fn(ProxyEvent) + Send + Sync + 'static,
 ) -> Result<Server, ListenError> {

@@ -406,7 +406,7 @@ fn words_to_poptalk_are_carried_out_and_not_sent() {
     terminal.line(&format!(":log {}", file.display()), "auth>");
     terminal.line("::x", "auth>");
     let screen = terminal.line(":nonsense", "auth>");
-    assert!(screen.contains("no command `:nonsense`"), "{screen}");
+    assert!(screen.contains("unknown command `:nonsense`"), "{screen}");
     terminal.line(":close", "closed>");
     assert_eq!(
         text(&server.join().unwrap()),

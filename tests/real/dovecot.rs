@@ -249,7 +249,7 @@ fn every_mechanism_logs_in_on_each_kind_of_port() {
             let mut terminal = Terminal::tall(&home, &[&args[..], &given[..]].concat());
             terminal.prompt(&format!("auth{tls}>"));
             let screen = terminal.line(&word, &format!("trans{tls}>"));
-            assert!(screen.contains("made of: "), "{word}: {screen}");
+            assert!(screen.contains("parts: "), "{word}: {screen}");
             terminal.press("quit\r");
             let (code, raw) = terminal.end();
             assert_eq!(code, 0);

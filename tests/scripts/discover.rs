@@ -563,7 +563,7 @@ fn a_person_is_told_that_there_is_no_tls() {
     let home = Home::new();
     let args = ["-u", "alice@localhost", "--no-log", "--dns", &dns];
     let mut terminal = Terminal::new(&home, &args);
-    terminal.see("no TLS: this session is in clear, and only DNS says");
+    terminal.see("no TLS: this session is in cleartext, and only DNS says");
     terminal.prompt("auth>");
     terminal.press("\u{4}");
     terminal.end();

@@ -154,7 +154,7 @@ fn the_lack_of_quit_is_told_and_quit_is_not_sent() {
         "USER a\r\nPASS geheim\r\nDELE 1\r\n"
     );
     assert!(
-        text(&output.stderr).contains("without QUIT: 1 message marked for deletion stay"),
+        text(&output.stderr).contains("without QUIT: kept 1 message marked for deletion"),
         "{}",
         text(&output.stderr)
     );

@@ -115,7 +115,7 @@ fn only_the_wanted_rules_and_those_there_are() {
     assert!(said.contains("0 with findings"), "{said}");
     let (code, said, _) = check(&["--only", "no-such-rule"]);
     assert_eq!(code, Some(2));
-    assert!(said.contains("there is no rule `no-such-rule`"), "{said}");
+    assert!(said.contains("unknown rule `no-such-rule`"), "{said}");
 }
 
 #[test]

@@ -178,7 +178,7 @@ fn hanging_up_keeps_the_mail() {
     assert!(
         event
             .to_string()
-            .ends_with("hung up without QUIT, nothing deleted")
+            .ends_with("disconnected without QUIT, nothing deleted")
     );
     let mut client = served.client();
     client.log_in();

@@ -190,7 +190,7 @@ fn what_is_put_in_before_the_handshake() {
     let mut terminal = console(&home, &address.to_string(), TALL);
     let mark = terminal.raw().len();
     terminal.press("stls\r:state\r:nonsense\r");
-    terminal.wait_raw(mark, b"no command `:nonsense`");
+    terminal.wait_raw(mark, b"unknown command `:nonsense`");
     let raw = terminal.raw().split_off(mark);
     cells.look("injected", ATTACKS, Writer::Console, &raw);
     cells.end("injected");

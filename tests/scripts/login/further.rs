@@ -198,7 +198,7 @@ fn a_refused_binding_is_followed_by_the_same_mechanism_without_it() {
             "{words}"
         );
         // RFC 5802 §6: the server offered a binding, so `y,,` would end it.
-        assert!(words.contains("made of: n,, n=alice,r="), "{words}");
+        assert!(words.contains("parts: n,, n=alice,r="), "{words}");
         super::check_hidden(kind, &output, &home);
     }
 }

@@ -399,7 +399,7 @@ fn a_greeting_that_holds_the_replies() {
         told: &[
             "no reply for 1 s",
             "awaiting the reply",
-            "did not come in time",
+            "timed out waiting for",
             "no reply came in time",
             "clear",
             "timed out",
