@@ -5,7 +5,7 @@ use std::process::ExitCode;
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// All well.
+    /// Success.
     Well = 0,
     /// The server refused, or did not answer as POP3 does: anything but `+OK`.
     Refused = 1,

@@ -56,7 +56,7 @@ impl Twice {
     }
 }
 
-/// A reader with a place of its own in a file that others read, too.
+/// A reader with a place of its own in a shared file.
 #[derive(Debug)]
 pub(crate) struct RereadReader {
     file: Arc<Mutex<File>>,

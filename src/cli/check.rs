@@ -205,16 +205,16 @@ fn password(args: &CheckArgs, plan: &Plan) -> Result<Option<String>, PasswordErr
     Ok(Some(String::from_utf8_lossy(&found).into_owned()))
 }
 
-/// What the rules over several sessions are told under, in place of a probe.
+/// What the rules over several sessions are reported under, in place of a probe.
 const SEVERAL: &str = "several-sessions";
 
-/// As good as for ever.
+/// Practically indefinitely.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The probes whose refusals are timed: no such user, and a wrong password.
 const TIMED: [&str; 2] = ["unknown-user", "wrong-password"];
 
-/// These, `count` times each, in random order: so a server that grows slow tells nothing.
+/// These, `count` times each, in random order: so a server that grows slow proves nothing.
 fn timed(count: u8) -> Vec<&'static Probe> {
     let probes = TIMED.iter().filter_map(|name| check::probe(name));
     let mut all: Vec<(u64, &Probe)> = probes
@@ -235,7 +235,7 @@ struct CheckRun {
     /// Each rule that found something, once, with the probe in which it did first.
     findings: Vec<(&'static str, Finding)>,
     exit: Option<Exit>,
-    /// Not all could be judged: what a caller is told, unless something was found.
+    /// Not everything could be judged: the exit code, unless something was found.
     gap: Option<Exit>,
     no_login: Option<String>,
     is_empty: bool,
@@ -379,7 +379,7 @@ impl CheckRun {
             self.add(probe.name, finding);
         }
         let file = played.log.display().to_string();
-        // What a server says unasked for is no greeting of it, and a server without one is not compared.
+        // An unsolicited line of a server is not its greeting, and a server without one is not compared.
         if probe.need() != Need::Silence {
             self.sessions.push(probe.name, played.session, file);
         }
@@ -396,7 +396,7 @@ impl CheckRun {
         });
     }
 
-    /// Keeps a finding for people, who are told of each rule once.
+    /// Keeps a finding for people, who see each rule once.
     fn add(&mut self, probe: &'static str, finding: &Finding) {
         if !self
             .findings

@@ -92,7 +92,7 @@ fn people(
     out: &mut dyn Write,
 ) -> Comparison {
     let mut printer = DifferencePrinter::for_stdout(out, args.side_by_side);
-    // When nobody reads any more, the exit code is still to be found.
+    // When no one reads any longer, the exit code is still to be found.
     let summary = diff::compare(old, new, options, &mut |told| _ = printer.emit(&told))?;
     let _ = printer.fold();
     Ok(summary)

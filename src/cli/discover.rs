@@ -37,7 +37,7 @@ pub(super) struct DomainServers {
     pub(super) is_stls: bool,
 }
 
-/// Looks for the servers, and tells what was found and what it is worth.
+/// Looks for the servers, and reports what was found and what it is worth.
 ///
 /// Returns None when the person does not want it.
 pub(super) fn find(search: &Search<'_>) -> Result<Option<DomainServers>, Error> {
@@ -95,7 +95,7 @@ fn way(service: SrvService) -> &'static str {
     }
 }
 
-/// Tells what was found, and asks where the domain can't vouch for it.
+/// Reports what was found, and asks where the domain can't vouch for it.
 fn choose(
     search: &Search<'_>,
     service: SrvService,
@@ -136,7 +136,7 @@ fn choose(
             }
             names.extend(targets.iter().map(|target| target.host.clone()));
         }
-        // Nobody is there to be asked: only the domain's own word counts.
+        // There is no one to ask: only the domain's own word counts.
         Some(_) => names.extend(
             targets
                 .iter()

@@ -31,7 +31,7 @@ pub(crate) struct ExplainArgs {
     text: Vec<String>,
 }
 
-/// Prints the explanation; the exit code tells whether there was one.
+/// Prints the explanation; the exit code says whether there was one.
 pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Error> {
     let context = ExplainContext {
         verb: args.to.as_ref().map(|verb| verb.to_ascii_uppercase()),

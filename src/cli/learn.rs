@@ -58,11 +58,11 @@ pub(crate) struct LearnArgs {
 
 /// Teaches, lists or proves.
 ///
-/// Errors: there is no such lesson, nobody is there to learn, or a file can't be written.
+/// Errors: there is no such lesson, no one is there to learn, or a file can't be written.
 pub(crate) fn run(args: LearnArgs) -> Result<Exit, Error> {
     let mut progress = Progress::read();
     let found = find(args.lesson.as_deref())?;
-    // A file that is wrong takes nothing from the others.
+    // A broken file does not affect the others.
     for error in found.wrong.iter().filter(|_| !args.reset) {
         error.say();
     }
@@ -133,7 +133,7 @@ struct Found {
     wrong: Vec<Error>,
     /// The folder, as progress knows it.
     folder: Option<PathBuf>,
-    /// The command line that goes on with these.
+    /// The command line that continues with these.
     call: String,
 }
 
@@ -223,7 +223,7 @@ fn built_in() -> Result<Vec<Lesson>, Error> {
     lessons.map_err(|error| Error::usage(error.to_string()).with_hint("this is a bug in poptalk"))
 }
 
-/// Forgets what is done of the lessons that are meant, and tells what that was.
+/// Forgets what is done of the lessons that are meant, and reports what that was.
 fn reset(found: &Found, progress: &mut Progress) -> Result<Exit, Error> {
     let one = found.at.and_then(|at| found.lessons.get(at));
     let is_meant = |key: &str| match (one, &found.folder) {

@@ -68,7 +68,7 @@ pub(crate) fn run(args: &LintArgs) -> Result<Exit, Error> {
                 });
                 if args.report.format == Format::Text {
                     let style = Style::new(ColorChoice::Auto, Stream::Stdout);
-                    // When nobody reads any more, the exit code is still to be found.
+                    // When no one reads any longer, the exit code is still to be found.
                     let _ = findings::text(&mut out, &judged, style);
                 } else {
                     all.push(judged);

@@ -113,7 +113,7 @@ pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Error> {
     Ok(is_interrupted)
 }
 
-/// Sets a flag at an interrupt, from now on. To be called when all files are open: a FIFO among them can wait for ever.
+/// Sets a flag at an interrupt, from now on. To be called when all files are open: a FIFO among them can wait indefinitely.
 pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Error> {
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(is_interrupted))
@@ -127,7 +127,7 @@ pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends the program after an interrupt when nobody reads what it prints: a full pipe would hold it for ever. What was recorded is
+/// Ends the program after an interrupt when no one reads what it prints: a full pipe would hold it indefinitely. What was recorded is
 /// in the transcripts already, only their last events are missing.
 fn end_unread(is_interrupted: &AtomicBool) {
     let mut waiting = (None, Instant::now());
@@ -184,7 +184,7 @@ pub(super) fn announce(server: &Server, what: &str) -> io::Result<()> {
     print(&format!("ready {address}{tls} {what}"))
 }
 
-/// Whether the program is to end: it was interrupted, or nobody reads what it prints.
+/// Whether the program is to end: it was interrupted, or no one reads what it prints.
 pub(super) fn is_over(is_interrupted: &AtomicBool) -> bool {
     is_interrupted.load(Ordering::SeqCst) || stdio::has_lost_reader()
 }
@@ -200,7 +200,7 @@ fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
     }
 }
 
-/// Prints where the server listens and what it is, and a line for each connection, until the program is to end or nobody reads
+/// Prints where the server listens and what it is, and a line for each connection, until the program is to end or no one reads
 /// the lines; returns the exit code.
 pub(super) fn emit(
     server: Server,
@@ -217,14 +217,14 @@ pub(super) fn emit(
         }
     }
     let is_whole = server.stop();
-    // What was open is told as well.
+    // Connections that were open are also reported.
     for event in events {
         printed = printed.and_then(|()| print(&event.to_string()));
     }
     say::written(&printed, recorded(is_whole))
 }
 
-/// How a server ends whose transcripts are whole, or not: why was told.
+/// The exit code of a server, by whether its transcripts are whole; the reason was reported.
 pub(super) fn recorded(is_whole: bool) -> Exit {
     if is_whole { Exit::Well } else { Exit::Usage }
 }

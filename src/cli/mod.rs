@@ -35,7 +35,7 @@ use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 
-/// What stands under the first screen of help.
+/// What follows the first screen of help.
 const EXAMPLES: &str = "  poptalk practice                           try it without a server
   poptalk --tls mail.example.org             options: poptalk connect -h
   poptalk -c capa -c quit mail.example.org   two commands, then leave
@@ -163,7 +163,7 @@ fn meant(host: &str) -> Option<String> {
     nearest(host, names).map(str::to_owned)
 }
 
-/// Prints the help that was asked for, or what is wrong with the arguments. It holds words of whoever made the command line:
+/// Prints the help that was asked for, or what is wrong with the arguments. It holds words of the command line's author:
 /// what could drive a terminal is made visible in them first.
 fn refuse(error: &clap::Error) -> ExitCode {
     let given: Vec<OsString> = std::env::args_os().collect();

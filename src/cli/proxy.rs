@@ -78,7 +78,7 @@ pub(crate) struct ProxyArgs {
     max_size: Option<u64>,
 }
 
-/// Stands in between until an interrupt.
+/// Relays until an interrupt.
 ///
 /// Errors: a file or a folder that was given is not usable, or there is no proxy.
 pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
@@ -94,7 +94,7 @@ pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
         ("--listen-key", args.listen_key.as_ref()),
     )?;
     let server_tls = args.tls_args.settings();
-    // A mistake in these files is told now, and not to a mail client.
+    // A mistake in these files is reported now, and not to a mail client.
     let usable = || -> Result<(), tls::TlsError> {
         server_tls.ca.as_deref().map(tls::read_ca).transpose()?;
         if let Some((certificate, key)) = &server_tls.own_certificate {

@@ -136,7 +136,7 @@ fn collect(mut redactor: Redactor, input: &File) -> Hider {
     redactor.into_hider()
 }
 
-/// A terminal: what a recording of a stranger holds besides rows must not drive it. Whole lines are written to it.
+/// A terminal: a stranger's recording must not drive it. Whole lines are written to it.
 pub(super) struct Safe<W>(pub(super) W);
 
 impl<W: Write> Write for Safe<W> {
@@ -199,7 +199,7 @@ fn copy(
     failure.map_or(Ok(()), Err)
 }
 
-/// Writes a block; false when nobody reads any more.
+/// Writes a block; false when no one reads any longer.
 fn write(args: &RedactArgs, output: &mut dyn Write, out: &mut Vec<u8>) -> Result<bool, Error> {
     let result = output.write_all(out).and_then(|()| output.flush());
     out.clear();

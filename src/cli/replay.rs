@@ -332,7 +332,7 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
         }),
         values,
         sends_names: args.send_names,
-        // The practice server's is told to everybody, so nobody needs to be asked.
+        // The practice server's password is public, so there is no prompt.
         password: serving.is_some().then(|| Account::practice().password),
         ..Options::default()
     };

@@ -123,7 +123,7 @@ fn name(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// A password that PASS can carry: all that stands on the line.
+/// A password that PASS can carry: all that is on the line.
 fn password(text: &str) -> Result<String, &'static str> {
     if text.contains(char::is_control) || text.len() > 200 {
         return Err("a password has at most 200 octets and no control characters");
@@ -168,7 +168,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Error> {
         bodies: args.data.bodies,
         max_size: args.max_size.unwrap_or(MAX_SIZE),
         account: Account {
-            // Who gives a name or password of their own wants no others beside it.
+            // A name or password that was given is the only one.
             is_practice: (&args.user, &args.password) == (&practice.user, &practice.password),
             user: args.user,
             password: args.password,
@@ -224,7 +224,7 @@ fn list_faults() -> Exit {
     say::written(&result.and_then(|()| out.flush()), Exit::Well)
 }
 
-/// Reads the whole of a transcript once, so that a mistake in it is told now and not to a client.
+/// Reads the whole transcript once, so that a mistake in it is reported now and not to a client.
 fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<ServedRecording, Error> {
     // It is read again for each client.
     let file = regular::open(path, Links::Follow).map_err(|error| {

@@ -195,7 +195,7 @@ fn screen(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
     let mut out = BufWriter::with_capacity(BLOCK, stdio::output());
     let canvas = Terminal::new(&mut out, style.has_colour());
     let shown = on_canvas(canvas, options(args), source).map(drop);
-    // What stands before an error is shown, too.
+    // What comes before an error is shown, too.
     out.flush().map_err(Trouble::Stdout).and(shown)
 }
 
@@ -217,7 +217,7 @@ fn paged(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
         on_canvas(lines, options(args), source).map(drop)
     });
     match shown.map_err(Trouble::Stdout)? {
-        // The pager was left, or told that there is no room.
+        // The pager was left, or has reported that there is no room.
         Err(Trouble::Stdout(_)) | Ok(()) => Ok(()),
         Err(trouble) => Err(trouble),
     }

@@ -55,14 +55,14 @@ use view::{Mode, ReplyView, SharedShown, shown};
 /// How often Ctrl-C and the keyboard are looked at while a reply is awaited.
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
-/// After so much silence a line that was typed ahead gets the prompt back.
+/// After this much silence, a line that was typed ahead gets the prompt back.
 const SILENCE: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(plan: Plan) -> Exit {
     hold(plan, None)
 }
 
-/// Holds the sessions of a course, whose server each lesson begins anew; of the plan only the options count.
+/// Holds the sessions of a course, whose server each lesson restarts; of the plan only the options count.
 pub(crate) fn teach(plan: Plan, course: Course) -> Exit {
     hold(plan, Some(course))
 }
@@ -128,7 +128,7 @@ struct Console {
     wants_tls: bool,
     /// Ctrl-C was pressed once during the reply that is coming.
     has_stopped_showing: bool,
-    /// What was typed behind the key that left the pager: it is meant for the prompt.
+    /// What was typed after the key that left the pager: it is meant for the prompt.
     typed_ahead: String,
     course: Option<Course>,
 }
@@ -262,7 +262,7 @@ impl Console {
         AfterLine::Go
     }
 
-    /// Connects as planned, and tells where the transcript is.
+    /// Connects as planned, and reports where the transcript is.
     fn open(&mut self) -> Result<(), Failure> {
         let style = self.screen.style();
         let has_pager = self.has_pager();
@@ -371,7 +371,7 @@ impl Console {
             });
             if wants_pager() {
                 self.page();
-                // Most often the rest is a moment away; the prompt need not tell of it.
+                // Most often the rest is a moment away; the prompt need not mention it.
                 if let Some(connection) = &self.connection {
                     connection.wait(POLL_EVERY, is_idle);
                 }

@@ -1,5 +1,5 @@
 //! `:login`, `:auth`, `:apop` and `--login`: logs in, and shows how each line is made before it goes out. The console and
-//! scripts differ only in how they ask and tell.
+//! scripts differ only in how they ask and report.
 
 mod attempts;
 mod error;
@@ -28,16 +28,16 @@ pub(crate) enum Method {
     Apop,
 }
 
-/// Who holds the conversation in which a login takes place.
+/// The conversation in which a login takes place.
 pub(crate) trait LoginHost {
-    /// Sends a line and waits for its answer; on the screen it stands as `shown_as`. False when nothing more may be sent.
+    /// Sends a line and waits for its answer; the screen shows it as `shown_as`. False when nothing more may be sent.
     fn say(&mut self, shown_as: &str, line: &[u8]) -> bool;
-    /// Sends CAPA and waits. RFC 2449 is optional: a refusal is no reason to stop. False when nothing more may be sent.
+    /// Sends CAPA and waits. RFC 2449 is optional: a refusal is not a reason to stop. False when nothing more may be sent.
     fn ask_capabilities(&mut self) -> bool {
         self.say("CAPA", b"CAPA")
     }
     fn note(&self, text: &str);
-    /// How things are; None without a connection.
+    /// The current state; None without a connection.
     fn standing(&self) -> Option<Snapshot>;
     fn target(&self) -> Target;
     fn session(&self) -> SessionState;
@@ -45,7 +45,7 @@ pub(crate) trait LoginHost {
     fn binding(&self) -> Option<Vec<u8>>;
     /// The last challenge of the server, base64, without its `+ `.
     fn challenge(&mut self) -> Vec<u8>;
-    /// Asks who is to log in; None where nobody can be asked.
+    /// Asks who is to log in; None where no one can be asked.
     fn ask_user(&mut self) -> Option<String>;
     /// The password of a user, from wherever it can be had; from now on it is hidden.
     fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError>;
@@ -53,7 +53,7 @@ pub(crate) trait LoginHost {
     /// Asks whether a secret, or a digest of it, may go out in spite of this.
     fn may_risk(&mut self, risk: Risk) -> bool;
     fn may_try(&mut self, next: &NextAttempt) -> bool;
-    /// A refusal is no reason to stop: another way comes next. False when the conversation is not to go on.
+    /// A refusal is not a reason to stop: the next method is tried. False when the conversation is not to continue.
     fn goes_on(&mut self) -> bool {
         true
     }
@@ -68,7 +68,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// Reads it. Errors: an option that is not known, or a word too much.
+    /// Reads it. Errors: an unknown option, or an unexpected word.
     fn read(text: &str, way: Method) -> Result<Self, String> {
         let mut wanted = Self::default();
         for word in text.split_whitespace() {
@@ -88,7 +88,7 @@ impl Wanted {
     }
 }
 
-/// Logs in, as `text` behind the word says.
+/// Logs in, as `text` after the word says.
 pub(crate) fn log_in(
     talker: &mut impl LoginHost,
     plan: &Plan,
@@ -109,7 +109,7 @@ struct LoginRun<'a, T> {
     talker: &'a mut T,
     plan: &'a Plan,
     wanted: Wanted,
-    /// How many responses, digests or passwords were sent in the way that is tried.
+    /// How many responses, digests or passwords were sent in the current attempt.
     responses: usize,
 }
 
@@ -182,7 +182,7 @@ impl<T: LoginHost> LoginRun<'_, T> {
         self.try_each(first, ways.collect(), (&user, &secret), (&session, binding))
     }
 
-    /// Tries one way after the other, as long as a refusal leaves doubt whether it is the password's.
+    /// Tries one method after the other, as long as it is in doubt whether the password was the reason of a refusal.
     fn try_each(
         &mut self,
         first: Attempt,
@@ -259,7 +259,7 @@ impl<T: LoginHost> LoginRun<'_, T> {
         }
     }
 
-    /// Says at the end what is known, so that nobody takes the password for wrong without need.
+    /// Says at the end what is known, so that no one takes the password for wrong without need.
     fn conclude(&self, tried: &[&str], left: &[Attempt]) {
         if tried.len() > 1 {
             self.talker.note(&format!(
@@ -467,7 +467,7 @@ impl<T: LoginHost> LoginRun<'_, T> {
     }
 }
 
-/// How a way is chosen by a person.
+/// How the user chooses a method.
 fn by_hand(name: &str) -> String {
     match name {
         "APOP" => "`:apop`".to_owned(),

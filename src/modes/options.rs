@@ -85,7 +85,7 @@ pub(crate) struct LimitArgs {
     pub(crate) max_size: Option<u64>,
 }
 
-/// What becomes of message data.
+/// How message data is recorded.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct BodiesArgs {
     /// How to record message bodies: keep, elide, or elide=LINES to keep LINES lines of each
@@ -93,7 +93,7 @@ pub(crate) struct BodiesArgs {
     pub(crate) bodies: Bodies,
 }
 
-/// What becomes of secrets.
+/// How secrets are recorded.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct SecretsArgs {
     /// Write secrets in cleartext, to transcripts and to the screen
@@ -130,7 +130,7 @@ pub(crate) struct ScreenArgs {
 
 /// Reads a time in seconds, for options.
 ///
-/// Errors: it is no time above zero.
+/// Errors: it is not a time above zero.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()

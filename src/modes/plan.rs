@@ -28,10 +28,10 @@ use crate::transcript::file::{self, Destination};
 use crate::transcript::recorder::Recorder;
 use crate::transcript::secret::{self, Hider, Secrets};
 
-/// How many octets of the other side one connection takes when nothing else is said. All of them may be stored.
+/// How many octets one connection takes from the other side by default. All of them may be stored.
 pub(crate) const MAX_SIZE: u64 = 4 << 30;
 
-/// The options of a session, whoever it is with.
+/// The options of a session with any server.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct SessionArgs {
     /// Send LINE and wait for its reply; exit after the last (repeatable)
@@ -195,7 +195,7 @@ impl Plan {
         }
     }
 
-    /// Connects. The transcript is opened first; `on_log` is told where it is, or why there is none.
+    /// Connects. The transcript is opened first; `on_log` receives its place, or why there is none.
     ///
     /// Errors: no connection, no TLS, or a transcript that was asked for by name can't be made.
     pub(crate) fn open(
@@ -253,7 +253,7 @@ impl Plan {
     }
 }
 
-/// What is said where STLS was asked for and there is no TLS.
+/// The warning when STLS was asked for and there is no TLS.
 pub(crate) const NO_TLS: &str = "no TLS: the server did not agree to STLS";
 
 /// Whether a line of the client sends a secret, or begins an exchange that will.
@@ -299,8 +299,7 @@ pub(crate) fn log_elsewhere(
     Ok(path)
 }
 
-/// How a session ends, which would be by `exit`, when its transcript is looked at: one that failed is a failure where all else was
-/// well. `tell` is told what is not known yet: that the file is gone, which a system does not tell to who writes into it.
+/// Downgrades `exit` if the transcript failed or is gone: a failure where everything else was well. `tell` receives what is new: that the file is gone, which the system does not report to a writer.
 pub(crate) fn kept(
     exit: Exit,
     end: &Snapshot,

@@ -18,14 +18,14 @@ pub(crate) fn news(news: &Notice) {
         match paint {
             Paint::Negative => say::error(&text, None),
             Paint::Warning => say::warning(&text),
-            // As behind an error.
+            // As after an error.
             _ if text.starts_with("hint: ") => stdio::say(&format!("{}\n", say::shown(&text))),
             _ => say::note(&text),
         }
     }
 }
 
-/// What to do where a server sends more than is taken.
+/// What to do when a server sends more than the limit.
 pub(crate) const MORE_HINT: &str = "--max-size SIZE sets a higher limit";
 
 pub(crate) fn lines(news: &Notice) -> Vec<(Paint, String)> {

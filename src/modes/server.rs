@@ -1,4 +1,4 @@
-//! A server of ours that runs, whatever it serves: where it listens, its certificate, and how it ends.
+//! A running server of ours, whatever it serves: where it listens, its certificate, and how it ends.
 
 use std::fmt::{self, Display};
 use std::io;
@@ -12,7 +12,7 @@ use crate::net::listener::Listener;
 use crate::net::target::Target;
 use crate::net::tls::TlsSettings;
 
-/// A server that runs. Dropped, it closes its ports and connections and waits until all of its threads are done; what was
+/// A running server. Dropped, it closes its ports and connections and waits until all of its threads are done; what was
 /// marked in an open session is not deleted.
 pub struct Server {
     listener: Listener,
@@ -33,7 +33,7 @@ impl Server {
         }
     }
 
-    /// The address for clear text and STLS, with the port that was taken.
+    /// The address for cleartext and STLS, with the port that was taken.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.listener.address()

@@ -1,4 +1,4 @@
-//! Asks DNS servers for SRV records: over UDP, and over TCP what is too long for it or goes through a proxy.
+//! Asks DNS servers for SRV records: over UDP, or over TCP if the answer is too long or goes through a proxy.
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind};
@@ -17,7 +17,7 @@ use crate::net::upstream_proxy::Proxy;
 /// The port of DNS (RFC 1035 §4.2).
 const PORT: u16 = 53;
 
-/// The most octets of an answer over UDP that are read; a query without EDNS gets 512 at most (RFC 1035 §4.2.1).
+/// The most octets read of an answer over UDP; a query without EDNS gets 512 at most (RFC 1035 §4.2.1).
 const UDP_MAX: usize = 4096;
 
 /// How often each server is asked over UDP: packets get lost.
@@ -53,7 +53,7 @@ fn fail<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, DnsErr
 
 /// Reads the address of a DNS server: `ADDR`, `ADDR:PORT` or `[ADDR]:PORT`.
 ///
-/// Errors: a sentence that says what is wrong.
+/// Errors: what is wrong, as a sentence.
 pub(crate) fn server(text: &str) -> Result<SocketAddr, String> {
     let address = text
         .strip_prefix('[')
@@ -104,9 +104,9 @@ fn listed(text: &str) -> Vec<SocketAddr> {
 
 /// Asks the servers in turn for the SRV records of `name` until one answers; `wait` is for all of it.
 ///
-/// With a proxy it has to connect to them, and UDP is not used: nothing goes around it.
+/// With a proxy, the proxy connects to them and UDP is not used: nothing bypasses it.
 ///
-/// Errors: no server gave an answer; what each one did is told.
+/// Errors: no server gave an answer; says what each one did.
 pub(crate) fn ask(
     servers: &[SocketAddr],
     name: &str,
@@ -119,7 +119,7 @@ pub(crate) fn ask(
     let mut tries_left = rounds * u32::try_from(servers.len()).unwrap_or(u32::MAX);
     let mut told: Vec<String> = Vec::new();
     for server in servers.iter().cycle().take(servers.len() * rounds as usize) {
-        // What a server does not use of its share is for the others.
+        // Time that a server leaves of its share goes to the others.
         let share = left() / tries_left.max(1);
         tries_left = tries_left.saturating_sub(1);
         let result = match proxy {
@@ -145,7 +145,7 @@ pub(crate) fn ask(
     )
 }
 
-/// A query with an id that nobody can guess, so that nobody else can answer it.
+/// A query with an unpredictable id, so that an attacker cannot answer it.
 fn query(name: &str) -> Result<(u16, Vec<u8>), String> {
     let mut id = [0; 2];
     getrandom::fill(&mut id)
@@ -164,7 +164,7 @@ fn words(error: io::Error) -> String {
 
 fn over_udp(server: SocketAddr, name: &str, wait: Duration) -> Result<DnsAnswer, String> {
     let due = Instant::now() + wait;
-    // The system chooses the port anew for each query, which is harder to guess than the id alone (RFC 5452 §9.2).
+    // The system chooses a new port for each query, which is harder to guess than the id alone (RFC 5452 §9.2).
     let own = match server {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
@@ -220,7 +220,7 @@ fn over_proxy(
     on_stream(&mut socket, name, Instant::now() + wait)
 }
 
-/// RFC 1035 §4.2.2: over TCP two octets with the length stand before query and answer.
+/// RFC 1035 §4.2.2: over TCP, two octets with the length come before query and answer.
 fn on_stream(socket: &mut TcpStream, name: &str, due: Instant) -> Result<DnsAnswer, String> {
     let (id, query) = query(name)?;
     let length = u16::try_from(query.len()).unwrap_or(u16::MAX);
@@ -233,10 +233,10 @@ fn on_stream(socket: &mut TcpStream, name: &str, due: Instant) -> Result<DnsAnsw
     srv::read(&answer, id, name).map_err(|error| error.to_string())
 }
 
-/// A number from 0 to `most`, both included, by chance.
+/// Returns a random number from 0 to `most`, both included.
 pub(crate) fn chance(most: u32) -> u32 {
     let mut octets = [0; 8];
-    // Without chance the first one is taken, which is as good as any.
+    // Without random numbers the first server is as good as any.
     let _ = getrandom::fill(&mut octets);
     let number = u64::from_be_bytes(octets) % (u64::from(most) + 1);
     u32::try_from(number).unwrap_or(0)

@@ -33,7 +33,7 @@ pub enum PasswordError {
     /// The person who was asked pressed Ctrl-C.
     #[error("cancelled at the password prompt")]
     Cancelled,
-    /// Nobody can be asked.
+    /// There is no one to ask.
     #[error("no password for `{0}`")]
     Nowhere(String),
 }

@@ -9,9 +9,9 @@ use crate::base::io_error::plain;
 use crate::net::target::Target;
 use crate::net::upstream_proxy::{Negotiation, Proxy, ProxyError, ProxyStep};
 
-/// Asks the proxy, on a connection to it, for the way to `target`; `wait` is for all of the talk.
+/// Asks the proxy, on a connection to it, to connect to `target`; `wait` is for the whole handshake.
 ///
-/// Errors: the proxy refuses, does not talk as it should, closes, or takes too long.
+/// Errors: the proxy refuses, breaks the protocol, closes, or takes too long.
 pub(super) fn pass(
     socket: &mut TcpStream,
     proxy: &Proxy,

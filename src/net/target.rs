@@ -1,4 +1,4 @@
-//! Reads what a person calls a server: a host, `host:port`, `[address]:port`, or a URL.
+//! Reads the name of a server as typed: a host, `host:port`, `[address]:port`, or a URL.
 
 use std::borrow::Cow;
 
@@ -44,7 +44,7 @@ pub(crate) enum TargetError {
     Scheme(String),
     #[error("the host name is missing")]
     NoHost,
-    /// A user stands before something that is no URL.
+    /// A user before something that is not a URL.
     #[error("a host name cannot contain `@`")]
     At,
     #[error("the URL contains a password, where others may read it")]
@@ -55,7 +55,7 @@ pub(crate) enum TargetError {
     Port,
     #[error("expected `]` after the address")]
     Bracket,
-    /// A URL goes on after its host.
+    /// A URL continues after its host.
     #[error("a POP3 URL ends after the host: it has no path and no query (RFC 2384 §3)")]
     Path,
     #[error("two ports: {0} and {1}")]
@@ -142,7 +142,7 @@ pub(crate) fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Named
     Ok(Named { target, user })
 }
 
-/// The user of a URL (RFC 2384 §3). How to log in, behind a `;`, is not ours to read: who connects says it.
+/// The user of a URL (RFC 2384 §3). The login method after a `;` is not ours to read: the caller decides it.
 fn url_user(text: &str) -> Result<Option<String>, TargetError> {
     if text.contains(':') {
         return Err(TargetError::Password);
@@ -153,7 +153,7 @@ fn url_user(text: &str) -> Result<Option<String>, TargetError> {
     Ok(Some(user).filter(|user| !user.is_empty()))
 }
 
-/// Splits `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the port is None when there is none.
+/// Splits `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the port is None without one.
 pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, behind) = rest

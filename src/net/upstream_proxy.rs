@@ -1,4 +1,4 @@
-//! The way through a proxy: its URL, and what is said to it before the connection to the server stands. No I/O.
+//! The handshake with a proxy: its URL, and what is sent to it before the connection to the server is up. No I/O.
 
 mod http;
 mod socks;
@@ -65,14 +65,14 @@ impl std::fmt::Display for Proxy {
     }
 }
 
-/// Why there is no way through a proxy.
+/// Why there is no connection through a proxy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct ProxyError {
     /// What happened, one line, safe to show.
     pub(crate) what: String,
     pub(crate) hint: String,
-    /// It is about this server: the way to another may be open.
+    /// It is about this server: the proxy may connect to a different one.
     pub(crate) is_about_target: bool,
 }
 
@@ -101,7 +101,7 @@ impl ProxyError {
 
 /// Reads the URL of a proxy. `password` is what the environment has for it.
 ///
-/// Errors: a sentence that says what is wrong; a password in the URL is not repeated.
+/// Errors: what is wrong, as a sentence; a password in the URL is not repeated.
 pub(crate) fn parse(url: &str, password: Option<Zeroizing<Vec<u8>>>) -> Result<Proxy, ProxyError> {
     let form = "write socks5://HOST:PORT or http://HOST:PORT, with USER@ before the host if needed";
     let fail = |what: String| ProxyError::new(format!("--proxy: {what}"), form);
@@ -195,7 +195,7 @@ fn login(
     }
 }
 
-/// Text with `%XX` for octets (RFC 3986 §2.1); None when it is malformed or no UTF-8.
+/// Text with `%XX` for octets (RFC 3986 §2.1); None when it is malformed or not UTF-8.
 fn unescape(text: &str) -> Option<String> {
     let mut octets = Vec::new();
     let mut rest = text.bytes();
@@ -214,9 +214,9 @@ fn unescape(text: &str) -> Option<String> {
 #[derive(PartialEq, Eq)]
 pub(crate) enum ProxyStep {
     Send(Zeroizing<Vec<u8>>),
-    /// Read just so many octets and no more: what follows may be the server's greeting.
+    /// Read just this many octets and no more: what follows may be the server's greeting.
     Read(usize),
-    /// The way is open: from the next octet on it is the server that speaks.
+    /// The tunnel is open: from the next octet on, the server speaks.
     Open,
 }
 
@@ -230,7 +230,7 @@ impl std::fmt::Debug for ProxyStep {
     }
 }
 
-/// The talk with a proxy until the way is open.
+/// The handshake with a proxy until the tunnel is open.
 #[derive(Debug)]
 pub(crate) struct Negotiation(Inner);
 
@@ -241,9 +241,9 @@ enum Inner {
 }
 
 impl Negotiation {
-    /// Begins a talk: `proxy` is to connect to `target`.
+    /// Begins the handshake: `proxy` is to connect to `target`.
     ///
-    /// Errors: the host can't be told to a proxy.
+    /// Errors: the host can't be sent to a proxy.
     pub(crate) fn new(proxy: &Proxy, target: &Target) -> Result<Self, ProxyError> {
         // A line end in a host would be a line of its own for the proxy.
         if target.host.is_empty() || !target.host.bytes().all(|octet| octet.is_ascii_graphic()) {
@@ -267,7 +267,7 @@ impl Negotiation {
 
     /// The next step. `got` is what the last one, a [`ProxyStep::Read`], read; nothing otherwise.
     ///
-    /// Errors: the proxy refuses, or does not talk as it should.
+    /// Errors: the proxy refuses, or breaks the protocol.
     pub(crate) fn next(&mut self, got: &[u8]) -> Result<ProxyStep, ProxyError> {
         match &mut self.0 {
             Inner::Socks(talk) => talk.next(got),
@@ -283,7 +283,7 @@ fn shown(octets: &[u8]) -> String {
     out
 }
 
-/// What the first octets of something else than the proxy that was named look like.
+/// What the first octets look like if it is not the named kind of proxy.
 fn stranger(octets: &[u8], kind: ProxyKind) -> ProxyError {
     let what = format!(
         "the proxy does not speak {}: its reply starts with `{}`",

@@ -1,11 +1,11 @@
-//! Says a common mistake about the port in a sentence, from the first octets that the server sends.
+//! Recognizes a wrong port from the first octets that the server sends, and says so in a sentence.
 
 use crate::base::service::Service;
 
 /// A common mistake, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// What happened, a sentence without full stop.
+    /// What happened: a sentence without a full stop.
     pub(crate) what: String,
     pub(crate) hint: &'static str,
 }
@@ -19,7 +19,7 @@ impl From<&Service> for Mistake {
     }
 }
 
-/// The mistake that the first octets tell of when the TLS handshake failed: that at the start, or that behind STLS.
+/// Returns the mistake that the first octets of a failed TLS handshake show, at the start or after STLS.
 pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
     let is_pop3 = first.starts_with(b"+") || first.starts_with(b"-ERR");
     if is_pop3 && is_stls {
@@ -39,10 +39,10 @@ pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
         .map(Mistake::from)
 }
 
-/// What to do about a connection that was closed, or stays silent, without a greeting.
+/// What to do about a connection that closes or stays silent without a greeting.
 pub(crate) const SILENT_HINT: &str = "TLS ports, web servers and databases wait for the client to speak first: check the port, or try --tls";
 
-/// The mistake of a connection that was closed, or stays silent, without a greeting.
+/// Returns the mistake of a connection that closes or stays silent without a greeting.
 pub(crate) fn silent() -> Mistake {
     Mistake {
         what: "the server sent no greeting".to_owned(),

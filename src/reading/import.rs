@@ -1,6 +1,6 @@
 //! Recordings that other programs made, as transcripts. Pure: octets of files in, texts of transcripts out.
 //!
-//! What a recording does not tell is not made up: a head says what is missing, and holes stand where octets were left out.
+//! Nothing that a recording lacks is made up: a head says what is missing, and holes mark omitted octets.
 //! Secrets are hidden as in a live recording. In memory at once are the files ([`FILE_MAX`] each), of a capture at most two octets
 //! more for each of the file, and the transcripts, at most about five octets for each of theirs.
 
@@ -55,7 +55,7 @@ pub(crate) const FILE_MAX: u64 = 128 * 1024 * 1024;
 /// A file that was read.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
-    /// Its name, for errors; of a rawlog its end tells the side.
+    /// Its name, for errors; of a rawlog its end gives the side.
     pub name: &'a str,
     /// All its octets.
     pub octets: &'a [u8],
@@ -64,7 +64,7 @@ pub struct Source<'a> {
 /// What an import needs to know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Ports of POP3 servers, besides 110, for captures.
+    /// Ports of POP3 servers, in addition to 110, for captures.
     pub ports: Vec<u16>,
     /// Secrets stay as they are.
     pub is_keeping: bool,
@@ -115,7 +115,7 @@ impl Problem {
 }
 
 impl Format {
-    /// The format of a file, by what stands in its lines; None when it is none of these.
+    /// The format of a file, by what is in its lines; None if it is none of them.
     #[must_use]
     pub fn recognize(source: &Source<'_>) -> Option<Self> {
         let octets = source.octets;

@@ -19,7 +19,7 @@ pub enum Destination {
     StateFolder,
     /// This file, which must not exist yet; or a new file in this folder: see [`is_folder`].
     Path(PathBuf),
-    /// A new file in this folder, which is made when it is not there, or not any more.
+    /// A new file in this folder, which is made if it does not exist, or no longer does.
     Folder(PathBuf),
     /// Nowhere.
     Nowhere,

@@ -65,7 +65,7 @@ impl Console {
         AfterLine::Go
     }
 
-    /// Reads `on` or `off`; without either, the other of what is.
+    /// Reads `on` or `off`; without either, toggles.
     fn switch(&self, text: &str, is_on: bool) -> bool {
         let is_on = match text {
             "on" => true,
@@ -236,7 +236,7 @@ impl Console {
         self.plan.server = target.to_string();
         self.plan.file_name = target.host.clone();
         self.plan.target = target;
-        // How the one before was found says nothing of this one.
+        // How the previous server was found says nothing about this one.
         self.plan.spares.clear();
         self.plan.found = None;
         self.plan.tls.names.clear();

@@ -112,7 +112,7 @@ impl Console {
         }
     }
 
-    /// Says which goals were reached since, and how to go on when the lesson is solved.
+    /// Says which goals were reached since, and how to continue when the lesson is solved.
     pub(super) fn tell_goals(&mut self) {
         let Some((number, count)) = self.tell_reached() else {
             return;
@@ -162,7 +162,7 @@ impl Console {
         is_solved.then_some(number)
     }
 
-    /// The learner has closed: of what we do ourselves nobody tells the goals.
+    /// The learner has closed: what we do ourselves is not reported to the goals.
     pub(super) fn tell_closed_by_us(&self) {
         if let Some(course) = &self.course {
             let closed = Item::Event(Event::closed_by(Party::Client).to_string());
@@ -170,7 +170,7 @@ impl Console {
         }
     }
 
-    /// Whether Enter alone goes on to the next lesson.
+    /// Whether Enter alone continues to the next lesson.
     pub(super) fn is_lesson_solved(&self) -> bool {
         self.course
             .as_ref()
@@ -212,7 +212,7 @@ impl Console {
         is_open
     }
 
-    /// The learner leaves: how many lessons are done, and how to go on.
+    /// The learner leaves: how many lessons are done, and how to continue.
     pub(super) fn tell_progress(&self) {
         if let Some(course) = &self.course {
             let (done, count) = course.done();
@@ -326,7 +326,7 @@ fn room() -> usize {
     terminal::size().0.clamp(20, WIDEST)
 }
 
-/// Wraps the text behind a mark; what goes on stands under the text.
+/// Wraps the text after a mark; further lines are indented to the text.
 fn hanging(mark: &str, says: &str, width: usize) -> Vec<String> {
     let indent = mark.len() + 1;
     let wrapped = wrap(says, width.saturating_sub(indent));

@@ -1,4 +1,4 @@
-//! Pages text that is no reply: a transcript from a file.
+//! Pages text that is not a reply: a transcript from a file.
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,7 +46,7 @@ pub(crate) fn page<T: Send>(
             // Also when a panic ends this thread: the pager waits for the end of the text.
             let _end = SpoolEndGuard(&text);
             let written = write(&mut lines);
-            // What can't be kept is told by the pager.
+            // What can't be kept is reported by the pager.
             let _ = lines.flush();
             written
         });
@@ -104,7 +104,7 @@ pub(crate) struct SpoolWriter<'a> {
     is_left: &'a AtomicBool,
     held: Vec<u8>,
     held_inks: Vec<u8>,
-    /// Of the line that is coming: the ink that tells what it is.
+    /// Of the line that is coming: the ink that says what it is.
     ink: Option<Ink>,
 }
 
@@ -130,7 +130,7 @@ impl SpoolWriter<'_> {
 impl Canvas for SpoolWriter<'_> {
     fn text(&mut self, ink: Ink, text: &str) -> io::Result<()> {
         self.held.extend_from_slice(text.as_bytes());
-        // What is neither plain nor a note tells what the line is; a time or a remark may stand in any.
+        // What is neither plain nor a note says what the line is; a time or a remark may be in any.
         self.ink = match self.ink {
             ink if text.trim_start().is_empty() => ink,
             None => Some(ink),

@@ -1,4 +1,4 @@
-//! Judges a session by the rules while it goes on; what is found is kept until the reply has been shown.
+//! Judges a session by the rules while it continues; what is found is kept until the reply has been shown.
 
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ pub(super) struct LiveLint {
 }
 
 impl LiveLint {
-    /// A judge of a connection to `place`, host and port; it brings on the goals of a lesson besides.
+    /// A judge of a connection to `place`, host and port; it also advances the goals of a lesson.
     pub(super) fn new(place: &str, watched: Option<Watched>) -> Self {
         if let Some(watched) = &watched {
             watched.goals().begin_session();

@@ -1,9 +1,9 @@
-//! Which way of logging in is tried after which, and what a refusal says of the password.
+//! The order in which login methods are tried, and what a refusal says about the password.
 
 use crate::pop3::sasl::{Mechanism, SaslError};
 use crate::pop3::session::SessionState;
 
-/// A script tries no more ways than this: each refusal counts as a failed login, and servers lock accounts for those.
+/// A script tries no more methods than this: each refusal counts as a failed login, and servers lock accounts for those.
 pub(crate) const TRIES_MAX: usize = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Attempt {
         }
     }
 
-    /// Whether whoever reads the lines has the password.
+    /// Whether a reader of the lines has the password.
     pub(super) fn is_plain(self) -> bool {
         match self {
             Self::Sasl(row) => row.is_plain,
@@ -53,30 +53,30 @@ impl Attempt {
     }
 }
 
-/// Returns the ways that the server offers to one who has a password, in the order to try them.
+/// Returns the methods with a password that the server offers, in the order to try them.
 pub(super) fn offered(session: &SessionState, has_binding: bool, is_tls: bool) -> Vec<Attempt> {
     let mechanisms = Mechanism::offered(&session.mechanisms, has_binding);
     let mut ways: Vec<Attempt> = mechanisms.map(Attempt::Sasl).collect();
     if session.timestamp.is_some() {
-        // Without TLS a digest is better than a password that everybody can read.
+        // Without TLS a digest is better than a password that anyone on the network path can read.
         let plain = ways.iter().position(|way| !is_tls && way.is_plain());
         ways.insert(plain.unwrap_or(ways.len()), Attempt::Apop);
     }
-    // RFC 2449 §6.2: a list without USER says that there is none. Where nothing else is offered it is tried anyway.
+    // RFC 2449 §6.2: a list without USER says that USER is not supported. Where nothing else is offered it is tried anyway.
     if offers_user(&session.capabilities) || ways.is_empty() {
         ways.push(Attempt::UserAndPass);
     }
     ways
 }
 
-/// Whether there may be USER and PASS: it is announced, or nothing is (RFC 2449 §6.2).
+/// Whether USER and PASS may be supported: announced, or nothing is announced (RFC 2449 §6.2).
 fn offers_user(capabilities: &[String]) -> bool {
     let tags = capabilities.iter();
     let mut tags = tags.filter_map(|line| line.split_ascii_whitespace().next());
     capabilities.is_empty() || tags.any(|tag| tag.eq_ignore_ascii_case("USER"))
 }
 
-/// Whether this may follow a way that was refused: no second binding, after one was refused.
+/// Whether this may follow a refused method: no second binding after one was refused.
 pub(super) fn may_follow(refused: Attempt, next: Attempt) -> bool {
     !(refused.is_bound() && next.is_bound())
 }
@@ -86,18 +86,18 @@ pub(super) fn may_follow(refused: Attempt, next: Attempt) -> bool {
 pub(crate) struct NextAttempt {
     pub(crate) name: &'static str,
     pub(crate) refused: usize,
-    /// What was refused says more of the password than of the mechanism.
+    /// The refusal says more about the password than about the mechanism.
     pub(crate) is_doubtful: bool,
     /// The password would go out where anyone on the network path can read it.
     pub(crate) is_in_clear: bool,
-    /// Why it is what it is, where that would surprise.
+    /// Why it is this one, where that would surprise.
     pub(crate) explanation: Option<&'static str>,
     /// It is weaker than what was refused, by a server that was not verified: a binding or a digest is given up.
     pub(crate) gives_up_proof: bool,
 }
 
 impl NextAttempt {
-    /// Returns what is against it, a sentence without full stop.
+    /// Returns what is against it: a sentence without a full stop.
     pub(crate) fn warning(&self) -> Option<&'static str> {
         if self.is_in_clear {
             return Some(
@@ -121,23 +121,22 @@ pub(super) struct Refused<'a> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RefusalMeaning {
-    /// Name or password are wrong: the server says so, and could judge it.
+    /// The name or the password is wrong: the server says so, and could judge it.
     Wrong,
-    /// The server had the password itself, and says no more than no.
+    /// The server received the password itself, and refuses without a reason.
     Doubtful,
-    /// As likely as the password it is the mechanism.
+    /// The mechanism is as likely a reason as the password.
     Unclear,
     /// The server could not judge the password, or had none to judge.
     Nothing,
-    /// It is for another reason, and would be the same for every other way.
+    /// The reason is a different one, and would apply to every other method.
     Elsewhere,
 }
 
 impl Refused<'_> {
-    /// Returns what it says of the password.
+    /// Returns what it says about the password.
     ///
-    /// `[AUTH]` alone proves nothing: RFC 3206 §4 gives it for every trouble with credentials. Cyrus says it of a kind of
-    /// binding that it does not know, and Dovecot of a digest where it keeps only a hash of the password.
+    /// `[AUTH]` alone proves nothing: RFC 3206 §4 gives it for every trouble with credentials. Cyrus sends it for a type of binding that it does not support, and Dovecot for a digest when it stores only a hash of the password.
     pub(super) fn verdict(&self) -> RefusalMeaning {
         if let Some("IN-USE" | "LOGIN-DELAY" | "SYS/TEMP") = self.code {
             return RefusalMeaning::Elsewhere;
@@ -197,7 +196,7 @@ impl Refused<'_> {
         }
     }
 
-    /// Returns why the next way is what it is, where that would surprise.
+    /// Returns why the next method is this one, where that would surprise.
     pub(super) fn explains(&self, next: Attempt) -> Option<&'static str> {
         let is_unbound = self.attempt.is_bound() && next.is_scram();
         is_unbound.then_some(

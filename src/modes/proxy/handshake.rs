@@ -1,4 +1,4 @@
-//! The start of a connection: the way to the server, and TLS on either leg.
+//! The start of a connection: connecting to the server, and TLS on either leg.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -22,10 +22,10 @@ const LINE_MAX: usize = 4096;
 /// The longest reply of our own in octets, line end included (RFC 2449 §4).
 const REPLY_MAX: usize = 512;
 
-/// How many octets that nobody is to use are told in an event.
+/// How many unused octets an event shows.
 const TOLD_MAX: usize = 256;
 
-/// Who else is woken while a handshake waits.
+/// What else is woken while a handshake waits.
 const CLIENT: Token = super::CLIENT;
 
 impl ProxiedConnection<'_> {
@@ -72,7 +72,7 @@ impl ProxiedConnection<'_> {
     fn ask_for_tls(&mut self) -> Result<(), RelayOutcome> {
         let greeting = self.own_line("a greeting")?;
         if Status::of_line(&greeting) != Status::Positive {
-            // It is the client that was refused; what is said in clear behind that is nobody's.
+            // The refusal is for the client; what follows in cleartext is ignored.
             self.tell_client(&greeting)?;
             if let Some(service) = Service::of_start(&greeting) {
                 return Err(RelayOutcome::OtherService(service));
@@ -105,14 +105,14 @@ impl ProxiedConnection<'_> {
         self.tape.event(&Event::UpstreamLine { side, text });
     }
 
-    /// One line of the server's that is not handed on as it comes. Nothing may stand behind it: we have asked for no more, and
-    /// what came in clear is not to be taken for what comes inside TLS (RFC 2595 §4).
+    /// One line of the server's that is not handed on as it comes. Nothing may follow it: we have asked for no more, and
+    /// what came in cleartext is not to be taken for what comes inside TLS (RFC 2595 §4).
     fn own_line(&mut self, what: &str) -> Result<Vec<u8>, RelayOutcome> {
         let deadline = Instant::now() + self.shared.waits.handshake;
         let mut line = Vec::new();
         let mut buffer = [0; LINE_MAX];
         let end = loop {
-            // Fails at once where the server is gone; reading tells it then.
+            // Fails at once where the server is gone; reading reports it then.
             let _ = self.server.send();
             match self.server.read(&mut buffer) {
                 Came::Octets(count) => {
@@ -161,7 +161,7 @@ impl ProxiedConnection<'_> {
             .take(REPLY_MAX - 2)
             .collect();
         line.extend_from_slice(b"\r\n");
-        // Who has gone meanwhile is told nothing.
+        // A client that has gone in the meantime gets nothing.
         let _ = self.tell_client(&line);
         RelayOutcome::NoServer(why)
     }

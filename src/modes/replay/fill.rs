@@ -1,4 +1,4 @@
-//! What is sent for a recorded row: its octets, and for each hole what it stands for in this session.
+//! What is sent for a recorded row: its octets, and for each hole its value in this session.
 
 use zeroize::Zeroizing;
 

@@ -55,7 +55,7 @@ pub(crate) struct Judged {
     /// Why nothing, or not all of it, was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) skipped: Option<String>,
-    /// What else is to be known of it: its session ended early, and the next entry has the rest.
+    /// What else to know about it: its session ended early, and the next entry has the rest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
     /// What was judged: the name of a file, or of several; none where the probe was not played.
@@ -64,10 +64,10 @@ pub(crate) struct Judged {
     /// It was played, and what it is for could not be tested.
     #[serde(skip)]
     pub(crate) is_untested: bool,
-    /// The rules that found something which an earlier entry tells, and the worst level of these.
+    /// The rules whose findings an earlier entry reports, and the worst level of these.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) repeats: Vec<&'static str>,
-    /// The worst level of what is told by an earlier entry.
+    /// The worst level of what an earlier entry reports.
     #[serde(skip)]
     pub(crate) repeated: Option<Level>,
     #[serde(skip_serializing_if = "is_zero")]
@@ -84,9 +84,9 @@ fn is_zero(count: &u64) -> bool {
 pub(crate) enum Verdict {
     Pass,
     Info,
-    /// A SHOULD is not kept.
+    /// It breaks a SHOULD.
     NonStrict,
-    /// A MUST is not kept, it can harm somebody, or two recordings differ.
+    /// It breaks a MUST, it can cause harm, or two recordings differ.
     Fail,
     Skipped,
 }
@@ -113,7 +113,7 @@ impl Verdict {
 }
 
 impl Judged {
-    /// What came of it: what the worst finding makes it.
+    /// The verdict: what the worst finding makes it.
     pub(crate) fn verdict(&self) -> Verdict {
         let own = self.findings.iter().map(|finding| finding.level).max();
         match own.max(self.repeated) {
@@ -313,7 +313,7 @@ fn suite(xml: &mut Xml<'_>, one: &Judged) -> io::Result<()> {
     xml.write_event(Event::End(BytesEnd::new("testsuite")))
 }
 
-/// A finding as a case of a suite; what is only worth knowing passes.
+/// A finding as a case of a suite; a finding of level info passes.
 fn test(xml: &mut Xml<'_>, suite: &str, finding: &Finding) -> io::Result<()> {
     let title = format!("{} row {}", finding.id, rows(finding));
     let test = case(suite, &title);
@@ -359,7 +359,7 @@ pub(crate) fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
             notes => format!("{}: {verdict} ({})", one.name(), notes.join("; ")),
         }
     };
-    // What was found again stands in the title.
+    // What was found again is in the title.
     let findings = |one: &'_ Judged| !one.findings.is_empty() || one.repeats.is_empty();
     let mut parts = judged.iter().map(|one| {
         let findings = findings(one).then_some(one.findings.as_slice());

@@ -190,7 +190,7 @@ pub(super) fn doubt(der: Option<&[u8]>, host: &str, settings: &TlsSettings) -> O
     }
 }
 
-/// What is wrong with who signed the certificate, as far as it can be told from the certificate alone.
+/// What is wrong with the issuer, as far as the certificate alone shows it.
 #[cfg(not(any(windows, target_vendor = "apple")))]
 fn chain_fault(der: &[u8], settings: &TlsSettings) -> Option<String> {
     use openssl::x509::store::X509StoreBuilder;
@@ -217,14 +217,14 @@ fn chain_fault(der: &[u8], settings: &TlsSettings) -> Option<String> {
     };
     match check() {
         Ok(X509VerifyResult::OK) => None,
-        // The dates were told already, with the date.
+        // The dates were reported already.
         Ok(result) if result.error_string().contains("expired") => None,
         Ok(result) => Some(result.error_string().to_owned()),
         Err(error) => Some(error.to_string()),
     }
 }
 
-/// Elsewhere the system's library keeps its verdict to itself.
+/// Elsewhere the system's library does not report its verdict.
 #[cfg(any(windows, target_vendor = "apple"))]
 fn chain_fault(_: &[u8], _: &TlsSettings) -> Option<String> {
     Some("its issuer was not checked".to_owned())

@@ -9,7 +9,7 @@ use crate::net::target::Target;
 
 const HEAD_MAX: usize = 16 * 1024;
 
-/// The most octets of the proxy's own words that are shown.
+/// The most octets shown of the proxy's own words.
 const REASON_MAX: usize = 80;
 
 /// What the status codes of a refusal mean (RFC 9110 §15), and what to do.
@@ -66,7 +66,7 @@ const REPLIES: &[(u16, &str, &str)] = &[
 pub(super) struct HttpNegotiation {
     request: Option<Zeroizing<Vec<u8>>>,
     head: Vec<u8>,
-    /// What must not be shown: the password, and its form in the request. Empty: there is no login.
+    /// What must not be shown: the password, and its form in the request. Empty without a login.
     secrets: Vec<Zeroizing<Vec<u8>>>,
 }
 
@@ -113,7 +113,7 @@ impl HttpNegotiation {
         if !is_http {
             return Err(stranger(&self.head, ProxyKind::Http));
         }
-        // An LF alone ends a line, too (RFC 9112 §2.2).
+        // A bare LF also ends a line (RFC 9112 §2.2).
         if self.head.ends_with(b"\n\r\n") || self.head.ends_with(b"\n\n") {
             return self.judge();
         }
@@ -123,7 +123,7 @@ impl HttpNegotiation {
                 "check the host and the port of the proxy",
             ));
         }
-        // One at a time: behind the head the server speaks, and that is not ours to read.
+        // One at a time: after the header the server speaks, and those octets are not ours to read.
         Ok(ProxyStep::Read(1))
     }
 

@@ -61,14 +61,14 @@ enum SocksState {
     Start,
     Method,
     MethodSent,
-    /// Whether user and password are right follows.
+    /// The verdict on user and password follows.
     Verdict,
     VerdictSent,
     /// The head of the reply follows: version, code, reserved, kind of address.
     Head,
     HeadSent,
     Length,
-    /// The address and the port follow; nobody wants them.
+    /// The address and the port follow; they are not needed.
     Rest,
 }
 
@@ -138,7 +138,7 @@ impl SocksNegotiation {
             (SocksState::HeadSent, _) => (SocksState::Head, ProxyStep::Read(4)),
             (SocksState::Head, [VERSION, 0, _, kind]) => after_head(*kind)?,
             (SocksState::Head, [VERSION, code, ..]) => return Err(refusal(*code)),
-            // One octet: a proxy that repeats what it was told must not have a password shown.
+            // One octet: a proxy that echoes what it received must not make us show a password.
             (SocksState::Head, other) => {
                 return Err(stranger(
                     other.get(..1).unwrap_or_default(),
@@ -155,7 +155,7 @@ impl SocksNegotiation {
         Ok(step)
     }
 
-    /// Goes on by the method that the proxy chose (RFC 1928 §3).
+    /// Continues with the method that the proxy chose (RFC 1928 §3).
     fn chosen(&self, method: u8) -> Result<(SocksState, ProxyStep), ProxyError> {
         let login = || format!("write USER@ before its host, and set  to the password{VARIABLE}");
         match method {

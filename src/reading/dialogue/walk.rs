@@ -20,9 +20,9 @@ pub struct Moment {
 /// What happens next in a transcript.
 #[derive(Debug, PartialEq, Eq)]
 pub enum TapeStep<'a> {
-    /// A row comes; its octets are told as soon as it is clear what they are.
+    /// A row comes; its octets are reported as soon as it is clear what they are.
     Row {
-        /// Milliseconds since the row before, or since [`TapeStep::Passed`] where that came behind it.
+        /// Milliseconds since the row before, or since [`TapeStep::Passed`] where that came after it.
         after_ms: u64,
         /// What these milliseconds were for.
         phase: WaitPhase,
@@ -44,7 +44,7 @@ pub enum TapeStep<'a> {
         pieces: &'a [Piece],
         /// Whether the line starts here.
         first: bool,
-        /// How it ends; `LineEnd::None` when it goes on, or was cut.
+        /// How it ends; `LineEnd::None` when it continues, or was cut.
         end: LineEnd,
         /// Where and when.
         moment: Moment,
@@ -91,7 +91,7 @@ pub enum TapeStep<'a> {
     ReplyEnded(Option<&'a Sent>, Status),
     /// What was awaited will not come: time is out, the connection has ended, or TLS began.
     Abandoned,
-    /// Something besides octets.
+    /// Something other than octets.
     Event(EventAt),
     /// A head, prose, a blank line, or a line that is not known.
     Other(&'a Item),
@@ -112,7 +112,7 @@ pub enum WaitPhase {
     Idle,
 }
 
-/// Reads items into what happens. Unlike [`super::Dialogue`] it hands the data on, and tells each line when it has come.
+/// Reads items into what happens. Unlike [`super::Dialogue`] it hands the data on, and reports each line when it has come.
 #[derive(Debug)]
 pub struct Walker {
     steps: Steps,
@@ -122,7 +122,7 @@ pub struct Walker {
     is_upload: bool,
     /// The server has agreed to STLS, and no row has come since.
     is_handshake: bool,
-    /// The lines that come stand for a row `{{...}}`.
+    /// The lines that come represent a row `{{...}}`.
     is_in_gap: bool,
 }
 
@@ -201,7 +201,7 @@ impl Walker {
         }
     }
 
-    /// The transcript has ended: tells what was held.
+    /// The transcript has ended: reports what was held.
     pub(crate) fn finish(&mut self, emit: &mut dyn FnMut(TapeStep<'_>)) {
         let phase = self.phase();
         self.read_on(phase, emit, Steps::finish);
@@ -222,7 +222,7 @@ impl Walker {
         }
     }
 
-    /// Lets the reader go on, and tells what it says.
+    /// Lets the reader continue, and reports what it says.
     fn read_on(
         &mut self,
         phase: WaitPhase,
@@ -280,7 +280,7 @@ impl Walker {
                     Step::TlsAgreed => *is_handshake = true,
                     _ => {}
                 }
-                // What is said of a line that stands for a row `{{...}}` is of no line in the file.
+                // A step about a line that represents a row `{{...}}` is about no line of the file.
                 if !*is_in_gap || !matches!(step, Step::Line { .. }) {
                     told(step, origin, emit);
                 }

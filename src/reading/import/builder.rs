@@ -1,4 +1,4 @@
-//! One connection that becomes a transcript, as a recording tells of it.
+//! One connection that becomes a transcript, as a recording reports it.
 
 use super::{ImportedTranscript, Options};
 use crate::base::service::Service;
@@ -49,7 +49,7 @@ const MASKS: &[&str] = &[
 ];
 
 impl TranscriptBuilder {
-    /// A transcript with its head. `imported` tells where it is from and what is not in it; `head` comes before.
+    /// A transcript with its head. `imported` says where it is from and what is not in it; `head` comes before.
     pub(super) fn new(options: &Options, head: &[(&str, String)], imported: &str) -> Self {
         let mut talk = Self {
             redactor: Redactor::new(Hider::new(options.is_keeping), redact::Options::default()),
@@ -171,7 +171,7 @@ impl TranscriptBuilder {
         }
     }
 
-    /// The start of a line does not go on in what comes next.
+    /// The start of a line does not continue in what comes next.
     fn end_tail(&mut self) {
         let tail = std::mem::take(&mut self.tail);
         if !tail.is_empty() {
@@ -250,7 +250,7 @@ impl TranscriptBuilder {
         }
     }
 
-    /// Something that happened besides octets.
+    /// Something other than octets that happened.
     pub(super) fn event(&mut self, event: &Event) {
         self.end_tail();
         self.item(Item::Event(without_time(&escaped(&event.to_string()))));

@@ -51,7 +51,7 @@ pub(super) struct Notes {
     pub(super) headless: BTreeSet<(IpAddr, IpAddr)>,
     /// TCP segments that are cut inside their header.
     pub(super) has_cut_tcp: bool,
-    /// The file ends in the middle of a packet, or goes on with something else.
+    /// The file ends in the middle of a packet, or continues with something else.
     pub(super) is_cut: bool,
 }
 

@@ -421,7 +421,7 @@ impl MarkedReader<'_> {
                 tls.cipher = group("cipher").unwrap_or_default();
             }
             (Note::TlsFailed, Some(connection)) => {
-                // Which side is to blame is not in the log, so that it is no event.
+                // Which side is to blame is not in the log, so that it is not an event.
                 let why = found.name("why").map(|why| text(why.as_bytes()));
                 connection.talk.prose(&why.unwrap_or_default());
             }
@@ -473,7 +473,7 @@ fn version_name(version: &str) -> String {
     }
 }
 
-/// Octets in which a word stands for each line end; `is_ended` when the last one is left out.
+/// Octets in which a word represents each line end; `is_ended` when the last one is left out.
 fn pieces(talk: &mut TranscriptBuilder, side: Side, shown: &[u8], word: &[u8], is_ended: bool) {
     let mut rest = shown;
     while let Some(at) = memchr::memmem::find(rest, word) {

@@ -125,7 +125,7 @@ pub(super) fn is_gnutls_log(head: &[u8]) -> bool {
     ) || (has(head, &["Resolving '"]) && has(head, &["Connecting to '"]))
 }
 
-/// Whether a text has a status line at the start of a line, and a command or another one.
+/// Whether a text has a status line at the start of a line, and a command or another status line.
 pub(super) fn is_session(head: &[u8]) -> bool {
     let line = |line| stamp::front(line).map_or(line, |(_, rest)| rest);
     let mut lines = numbered(head).map(|(_, whole)| line(whole));
@@ -149,7 +149,7 @@ pub(super) fn copy(
     sessions(source, options, &TERMINAL)
 }
 
-/// Lines after that of a connection in which its session must begin, so that it is no line of a message.
+/// Lines after that of a connection in which its session must begin, so that it is not a line of a message.
 const OPENING_MAX: usize = 8;
 
 fn sessions(

@@ -52,7 +52,7 @@ fn read(line: &[u8]) -> Option<(Option<u64>, String, ThunderbirdLine<'_>)> {
         (": C: ", Side::Client),
         (": S: ", Side::Server),
     ];
-    // The first mark counts: the others may stand in what was said.
+    // The first mark counts: the others may be part of what was said.
     let found = sides.iter().filter_map(|(mark, side)| {
         let at = memchr::memmem::find(rest, mark.as_bytes())?;
         Some((at, rest.get(at + mark.len()..)?, *side))
@@ -155,7 +155,7 @@ fn started_tls(talk: &mut TranscriptBuilder) {
     }
 }
 
-/// A line of the client that the log only tells of. Behind USER it is PASS; inside AUTH it is a response.
+/// A line of the client that the log only reports. After USER it is PASS; inside AUTH it is a response.
 fn suppressed(talk: &mut TranscriptBuilder, is_name_sent: bool) {
     talk.client_speaks();
     let named = |name: &str| Piece::Hole(Hole::Named(name.to_owned()));

@@ -103,7 +103,7 @@ impl Secrets {
         of_user.cloned().collect()
     }
 
-    /// A number that is another one after each change.
+    /// A number that differs after each change.
     pub(super) fn version(&self) -> u64 {
         self.lock().version
     }

@@ -41,7 +41,7 @@ const fn char(c: char) -> Key {
     Plain(KeyCode::Char(c))
 }
 
-/// All keys. Those of less, vi and mutt are there together: whoever comes knows one of them.
+/// All keys. Those of less, vi and mutt all work: most people know one of them.
 pub(super) const KEYS: &[Binding] = &[
     Binding {
         keys: &[char(' '), char('f'), Plain(KeyCode::PageDown), Control('f')],
